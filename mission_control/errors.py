@@ -1,0 +1,82 @@
+"""What can go wrong, split by what the caller can do about it.
+
+    MissionControlError
+    ├── InvalidTaskError        the definition is wrong: mend the listed problems (also a ValueError)
+    ├── TaskFileError           a task file cannot be used: mend the file (also a ValueError)
+    ├── SettingsError           an environment setting is wrong: mend it (also a ValueError)
+    ├── UnknownTaskError        no task has that id (also a LookupError)
+    ├── HandlerError            a handler cannot be found or loaded
+    ├── StoreUnavailableError   Redis cannot be reached or refuses: try again (also a ConnectionError)
+    │   └── EmbeddedServerError the managed server could not be started
+    └── RunTimeoutError         a run did not finish within the time waited (also a TimeoutError)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class MissionControlError(Exception):
+    """Every error that Mission Control raises on purpose."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong with a definition.
+
+    `path` names the field (`schedule.time`, `tasks[3].retry_policy.max_retries`; empty for the whole),
+    `message` says what is wrong with which value and what would be right.
+    """
+
+    path: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.message}" if self.path else self.message
+
+    def under(self, parent: str) -> Problem:
+        """Return the same problem seen from outside `parent`."""
+        separator = "" if self.path.startswith("[") or not self.path else "."
+        return Problem(f"{parent}{separator}{self.path}", self.message)
+
+
+class InvalidTaskError(MissionControlError, ValueError):
+    """A task definition is not valid; `problems` lists everything that is wrong with it."""
+
+    def __init__(self, problems: Sequence[Problem], *, subject: str = "task definition") -> None:
+        self.problems = tuple(problems)
+        count = len(self.problems)
+        head = f"{subject}: {count} problem{'' if count == 1 else 's'}"
+        super().__init__("\n".join([head, *(f"  {problem}" for problem in self.problems)]))
+
+
+class TaskFileError(MissionControlError, ValueError):
+    """A task file cannot be read, decoded or applied; nothing of it was applied."""
+
+
+class SettingsError(MissionControlError, ValueError):
+    """A setting (environment variable) has a value that cannot be used."""
+
+
+class UnknownTaskError(MissionControlError, LookupError):
+    """No task has the given id."""
+
+
+class HandlerError(MissionControlError):
+    """A handler path names nothing that may be run, or its module cannot be loaded."""
+
+
+class StoreUnavailableError(MissionControlError, ConnectionError):
+    """Redis is unreachable or refuses the operation; nothing was changed."""
+
+
+class EmbeddedServerError(StoreUnavailableError):
+    """The managed Redis server could not be started or adopted."""
+
+
+class RunTimeoutError(MissionControlError, TimeoutError):
+    """A run did not reach its end within the time the caller was willing to wait."""
