@@ -1,0 +1,73 @@
+"""What a Redis error means to an operator: its cause and its cure."""
+
+from __future__ import annotations
+
+import re
+from socket import gaierror
+from typing import TYPE_CHECKING
+
+from redis import exceptions
+
+if TYPE_CHECKING:
+    from redis import RedisError
+
+CORRECT_URL = "correct MISSION_CONTROL_REDIS_URL"
+NO_CLUSTER = f"is a Redis Cluster, which is not supported: {CORRECT_URL} to name a single server"
+
+# By the first word of the server's answer, as the Redis protocol defines it.
+REFUSALS = {
+    "WRONGPASS": f"refuses the user name or password: {CORRECT_URL} (redis://user:password@host:port/0, "
+    "special characters percent-encoded)",
+    "NOAUTH": f"wants a password: {CORRECT_URL} (redis://:password@host:port/0)",
+    "NOPERM": "does not permit this user the operation: grant it with ACL SETUSER, or use another user",
+    "READONLY": f"is a read-only replica: {CORRECT_URL} to name the primary, or wait for the failover to end",
+    "OOM": "is full: raise its maxmemory, or free memory (shorter MISSION_CONTROL_RETENTION_DAYS)",
+    "MISCONF": "refuses to write because it cannot save to its disk: free the disk, see the server's log",
+    "LOADING": "is still loading its data: try again in a moment",
+    "BUSY": "is busy with a long script: try again, or stop the script with SCRIPT KILL",
+    "NOREPLICAS": "refuses to write because too few replicas are connected: bring the replicas up",
+    "MASTERDOWN": "is a replica that lost its primary: bring the primary up, or name another server",
+    "MOVED": NO_CLUSTER,
+    "ASK": NO_CLUSTER,
+    "CROSSSLOT": NO_CLUSTER,
+    "CLUSTERDOWN": NO_CLUSTER,
+}
+
+
+def explain(error: RedisError) -> str | None:
+    """Return how "Redis at <address> …" goes on, or None where the error is no trouble of the store.
+
+    None means a mistake of the caller (wrong type, bad script, lost race). The answer never quotes the
+    command, whose arguments may be secret.
+    """
+    refusal = REFUSALS.get(_code(error))
+    if refusal is not None:
+        return refusal
+    if isinstance(error, exceptions.AuthenticationError):
+        return REFUSALS["WRONGPASS"]
+    if isinstance(error, exceptions.TimeoutError):
+        return "did not answer in time: see whether the server hangs or is overloaded, and the network to it"
+    if isinstance(error, exceptions.ConnectionError):
+        return _unreachable(error)
+    return None
+
+
+def _code(error: RedisError) -> str:
+    """The code of the answer; redis-py keeps it apart only for those that have a class."""
+    if error.status_code is not None:
+        return str(error.status_code)
+    # In a pipeline redis-py puts "Command # 3 (…) of pipeline caused error: " before the answer.
+    answer = str(error).rpartition(" caused error: ")[2]
+    match = re.match(r"[A-Z]+\b", answer)
+    return match[0] if match is not None else ""
+
+
+def _unreachable(error: exceptions.ConnectionError) -> str:
+    if "max number of clients" in str(error):
+        return "has no connection left: raise its maxclients, or end some clients"
+    if isinstance(error.__context__, gaierror):
+        return f"cannot be found, its host name is unknown: {CORRECT_URL}"
+    return (
+        f"cannot be reached ({str(error).rstrip('.')}): start the server, {CORRECT_URL}, "
+        "or unset it to use the embedded server"
+    )

@@ -1,0 +1,45 @@
+"""Connect again after a refusal, but never send a command twice."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from redis.backoff import ExponentialBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.retry import Retry
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Answer = TypeVar("Answer")
+
+RETRIES = 3
+FIRST_DELAY_SECONDS = 0.1
+LONGEST_DELAY_SECONDS = 0.5
+
+
+class UnsentRetry(Retry):
+    """redis-py's retry, limited to connections that nobody accepted.
+
+    Such a command was certainly not run. One whose answer was cut off may have been, and sending it again
+    would turn "done" into "already exists", so that is left to the caller. It bridges a quick restart.
+    """
+
+    def __init__(self) -> None:
+        backoff = ExponentialBackoff(cap=LONGEST_DELAY_SECONDS, base=FIRST_DELAY_SECONDS)
+        super().__init__(backoff, RETRIES, (RedisConnectionError,))
+
+    def call_with_retry(
+        self,
+        do: Callable[[], Answer],
+        fail: Callable[..., Any],
+        is_retryable: Callable[[Exception], bool] | None = None,
+        with_failure_count: bool = False,
+    ) -> Answer:
+        """Call `do` until it works or its error is one that must not be retried."""
+
+        def was_refused(error: Exception) -> bool:
+            allowed = is_retryable is None or is_retryable(error)
+            return allowed and isinstance(error.__context__, ConnectionRefusedError)
+
+        return super().call_with_retry(do, fail, was_refused, with_failure_count)
