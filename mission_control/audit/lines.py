@@ -1,0 +1,122 @@
+"""Reading the lines of an audit file in blocks, forwards or backwards, without holding the file in memory.
+
+A line that is no record never stops a reader: it is handed on as a `CorruptLine`.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING, Any
+
+import orjson
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+BLOCK_BYTES = 1 << 20
+_SHOWN_BYTES = 80
+
+
+@dataclass(frozen=True, slots=True)
+class CorruptLine:
+    """A line that is no record: torn by a full disk or a crash, glued, or changed by hand.
+
+    `offset` is where it starts in the file, in bytes; `line` its number from 1 where the file was read
+    from its beginning.
+    """
+
+    file: Path
+    offset: int
+    reason: str
+    line: int | None = None
+    excerpt: str = ""
+
+    def __str__(self) -> str:
+        place = f"line {self.line}" if self.line is not None else f"byte {self.offset}"
+        return f"{self.file}, {place}: {self.reason}: {self.excerpt}"
+
+
+def parse_line(line: bytes) -> dict[str, Any] | str:
+    """Return the record in `line`, or what is wrong with it."""
+    try:
+        record = orjson.loads(line)
+    except orjson.JSONDecodeError as error:
+        return _reason(line, error)
+    return record if isinstance(record, dict) else "not a JSON object"
+
+
+def corrupt(file: Path, offset: int, reason: str, line: bytes, number: int | None = None) -> CorruptLine:
+    """Describe a line that `parse_line` refused."""
+    excerpt = ascii(line[:_SHOWN_BYTES].decode(errors="replace"))
+    return CorruptLine(file, offset, reason, number, excerpt)
+
+
+def lines_forwards(file: IO[bytes]) -> Iterator[tuple[int, bytes]]:
+    """Yield `(offset, line)` from the file's position on, without line feeds and empty lines.
+
+    What follows the last line feed is yielded too: a record whose line feed is missing, or a torn one.
+    """
+    offset = file.tell()
+    for raw in file:
+        line = raw.rstrip(b"\n")
+        if line:
+            yield offset, line
+        offset += len(raw)
+
+
+def lines_backwards(
+    file: IO[bytes], needle: bytes = b"", block_bytes: int = BLOCK_BYTES
+) -> Iterator[tuple[int, bytes]]:
+    """Yield `(offset, line)` from the end of the file, only lines that contain `needle`.
+
+    Whole blocks are searched for the needle at once, so that lines without it cost next to nothing.
+    """
+    end = file.seek(0, os.SEEK_END)
+    pieces: list[bytes] = []
+    while end > 0:
+        start = max(0, end - block_bytes)
+        file.seek(start)
+        block = file.read(end - start)
+        end = start
+        cut = block.find(b"\n") if start > 0 else -1
+        if start > 0 and cut < 0:
+            pieces.append(block)
+            continue
+        whole = b"".join((block[cut + 1 :], *reversed(pieces)))
+        yield from _matching(whole, start + cut + 1, needle)
+        pieces = [block[: cut + 1]]
+
+
+def _matching(block: bytes, offset: int, needle: bytes) -> Iterator[tuple[int, bytes]]:
+    if needle and needle not in block:
+        return
+    for start, line in reversed(list(_found(block, needle) if needle else _split(block))):
+        yield offset + start, line
+
+
+def _split(block: bytes) -> Iterator[tuple[int, bytes]]:
+    start = 0
+    for line in block.split(b"\n"):
+        if line:
+            yield start, line
+        start += len(line) + 1
+
+
+def _found(block: bytes, needle: bytes) -> Iterator[tuple[int, bytes]]:
+    at = block.find(needle)
+    while at >= 0:
+        start = block.rfind(b"\n", 0, at) + 1
+        end = block.find(b"\n", at)
+        end = end if end >= 0 else len(block)
+        yield start, block[start:end]
+        at = block.find(needle, end)
+
+
+def _reason(line: bytes, error: orjson.JSONDecodeError) -> str:
+    if line.startswith(b"{") and not line.endswith(b"}"):
+        return "torn: it ends in the middle"
+    if b"\0" in line:
+        return "holds zero bytes, as a crash of the machine leaves them"
+    return f"not JSON ({error.msg})"

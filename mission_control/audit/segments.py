@@ -1,0 +1,116 @@
+"""The files that one audit stream is in: the live one and those it was rotated to."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import re
+import tempfile
+import zlib
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from types import TracebackType
+
+_ROTATED = re.compile(r"(?:\.(?P<number>\d{1,9})|-(?P<date>\d{8}[\d-]{0,12}))(?P<gz>\.gz)?")
+_COPY_BYTES = 1 << 20
+
+
+@dataclass(slots=True)
+class Segment:
+    """One open file of a stream; `identity` tells which, whatever it is called by now."""
+
+    path: Path
+    file: IO[bytes]
+    identity: tuple[int, int]
+
+    def plain(self) -> IO[bytes]:
+        """Return the file itself, or a temporary copy without the compression.
+
+        Raises:
+            OSError, EOFError, zlib.error: the compressed file is damaged.
+        """
+        if self.path.suffix != ".gz":
+            return self.file
+        copy = tempfile.TemporaryFile()  # noqa: SIM115  # the caller reads it
+        with gzip.open(self.file) as packed:
+            while block := packed.read(_COPY_BYTES):
+                copy.write(block)
+        copy.seek(0)
+        return copy
+
+
+DAMAGED = (OSError, EOFError, zlib.error)
+"""What `Segment.plain` raises for a damaged file."""
+
+
+class Segments:
+    """The open files of a stream, oldest first; a context manager that closes them.
+
+    Understood are `name.1` (newest), `name.2` … and logrotate's `name-YYYYMMDD…`, each also with `.gz`.
+    Where both styles are mixed, dated files count as older. Files are opened newest first and each only
+    once, so that a rotation meanwhile neither hides one nor shows one twice.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._opened: list[Segment] = []
+        for name in (path, *reversed(rotated(path))):
+            self._open(name)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for segment in self._opened:
+            segment.file.close()
+
+    @property
+    def oldest_first(self) -> list[Segment]:
+        """The files in the order in which they were written."""
+        return self._opened[::-1]
+
+    @property
+    def newest_first(self) -> list[Segment]:
+        """The files from the live one backwards."""
+        return list(self._opened)
+
+    def _open(self, path: Path) -> None:
+        try:
+            file = path.open("rb")
+        except FileNotFoundError:
+            return
+        segment = Segment(path, file, identity(os.fstat(file.fileno())))
+        if any(segment.identity == other.identity for other in self._opened):
+            file.close()
+            return
+        self._opened.append(segment)
+
+
+def identity(found: os.stat_result) -> tuple[int, int]:
+    """Return what identifies a file whatever it is called."""
+    return found.st_dev, found.st_ino
+
+
+def rotated(path: Path) -> list[Path]:
+    """Return the rotated files of the stream at `path`, oldest first."""
+    if not path.parent.is_dir():
+        return []
+    found = [
+        (match, other) for other in path.parent.iterdir() if (match := _rotation(path, other)) is not None
+    ]
+    return [other for match, other in sorted(found, key=lambda pair: _age(pair[0]))]
+
+
+def _rotation(path: Path, other: Path) -> re.Match[str] | None:
+    if not other.name.startswith(path.name):
+        return None
+    return _ROTATED.fullmatch(other.name, len(path.name))
+
+
+def _age(match: re.Match[str]) -> tuple[int, str, int]:
+    date, number = match["date"], match["number"]
+    return (0, date, 0) if date is not None else (1, "", -int(number))
