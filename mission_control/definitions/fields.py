@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
 
 from mission_control.definitions.handler_paths import handler_path_problem
-from mission_control.definitions.identifiers import task_id_problem
+from mission_control.definitions.identifiers import TASK_ID_PATTERN, task_id_problem
 from mission_control.definitions.instants import format_instant, parse_instant
 from mission_control.definitions.suggestions import quoted
 
@@ -34,6 +34,14 @@ def _task_id(value: str) -> str:
     problem = task_id_problem(value)
     if problem is not None:
         raise ValueError(problem)
+    return value
+
+
+def _queue_name(value: str) -> str:
+    if TASK_ID_PATTERN.fullmatch(value) is None:
+        raise ValueError(
+            f'{quoted(value)} is not a queue\'s name; use up to 128 letters, digits, "_", "." and "-"'
+        )
     return value
 
 
@@ -69,6 +77,7 @@ Text = Annotated[str, Field(max_length=LONGEST_TEXT)]
 """Text for people, of any number of lines."""
 
 TaskId = Annotated[str, AfterValidator(_task_id)]
+QueueName = Annotated[str, AfterValidator(_queue_name)]
 HandlerPath = Annotated[str, AfterValidator(_handler_path)]
 
 Instant = Annotated[

@@ -1,0 +1,106 @@
+"""Where in a definition a fault is, as its author wrote it."""
+
+from __future__ import annotations
+
+import types
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
+
+from pydantic import BaseModel
+
+from mission_control.definitions.json_values import key_in_path
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pydantic.fields import FieldInfo
+
+
+@dataclass(frozen=True)
+class Place:
+    """A place in a definition.
+
+    `siblings` are the keys known in the object that it stands in, `nested` the paths of the keys
+    inside those; `tags` are the names that choose between the models possible at the place itself.
+    """
+
+    path: str
+    siblings: tuple[str, ...]
+    nested: tuple[str, ...]
+    tags: tuple[str, ...]
+
+
+def place_of(model: type[BaseModel], location: tuple[int | str, ...]) -> Place:
+    """Return the place of pydantic's `location` in data for `model`.
+
+    pydantic's location of a fault also holds the tags of unions (`schedule`, `daily`, `time`). They
+    are no part of what the author wrote, so the annotations are walked alongside and tags left out.
+
+    >>> from mission_control.definitions.retry_policy import RetryPolicy
+    >>> place_of(RetryPolicy, ("jitter",)).path
+    'jitter'
+    """
+    path = ""
+    parents: list[Any] = []
+    current: list[Any] = [model]
+    for step in location:
+        tagged = _tagged(current, step)
+        if tagged is not None:
+            current = [tagged]
+            continue
+        path = f"{path}[{step}]" if isinstance(step, int) else key_in_path(path, step)
+        parents, current = current, [branch for one in current for branch in _below(one, step)]
+    tags = tuple(tag for one in current if _is_model(one) for tag in _tags(one))
+    siblings = tuple(key for one in parents for key in _fields(one))
+    nested = tuple(f"{key}.{inner}" for one in parents for key, inner in _nested(one))
+    return Place(path, siblings, nested, tags)
+
+
+def _tagged(branches: list[Any], step: int | str) -> type[BaseModel] | None:
+    """Return the model of a union that `step` is the tag of."""
+    models = [one for one in branches if _is_model(one)]
+    if len(models) <= 1:
+        return None
+    return next((one for one in models if step in _tags(one)), None)
+
+
+def _tags(model: type[BaseModel]) -> list[str]:
+    """Return what the first field of a single possible value says, which is how models are told apart."""
+    annotations = [field.annotation for field in model.model_fields.values()]
+    choices = [get_args(one) for one in annotations if get_origin(one) is Literal]
+    return next((list(names) for names in choices if len(names) == 1), [])
+
+
+def _below(branch: Any, step: int | str) -> list[Any]:  # noqa: ANN401  # annotations are of any kind
+    """Return the possible types of what stands at `step` inside a value of the type `branch`."""
+    if _is_model(branch):
+        field = branch.model_fields.get(step)
+        return _branches(field.annotation) if field is not None else []
+    origin, arguments = get_origin(branch), get_args(branch)
+    if origin is dict:
+        return _branches(arguments[1])
+    return _branches(arguments[0]) if isinstance(step, int) and origin in {tuple, list} else []
+
+
+def _branches(annotation: Any) -> list[Any]:  # noqa: ANN401
+    """Return the members of a union, however it is written; of any other annotation itself."""
+    origin = get_origin(annotation)
+    if origin is Annotated:
+        return _branches(get_args(annotation)[0])
+    if origin in {Union, types.UnionType}:
+        return [branch for one in get_args(annotation) for branch in _branches(one)]
+    return [annotation]
+
+
+def _fields(branch: Any) -> dict[str, FieldInfo]:  # noqa: ANN401
+    return dict(branch.model_fields) if _is_model(branch) else {}
+
+
+def _nested(branch: Any) -> Iterator[tuple[str, str]]:  # noqa: ANN401
+    for key, field in _fields(branch).items():
+        for inner_branch in _branches(field.annotation):
+            yield from ((key, inner) for inner in _fields(inner_branch))
+
+
+def _is_model(annotation: object) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, BaseModel)

@@ -1,0 +1,48 @@
+"""What is wrong with a definition: every fault, with its path and its cure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mission_control.definitions.json_values import key_in_path
+from mission_control.definitions.problem_messages import message_of, unknown_choice, unknown_key
+from mission_control.definitions.problem_paths import place_of
+from mission_control.errors import InvalidTaskError, Problem
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel, ValidationError
+    from pydantic_core import ErrorDetails
+
+    from mission_control.definitions.problem_paths import Place
+
+
+def problems_of(error: ValidationError, model: type[BaseModel]) -> list[Problem]:
+    """Return every problem of data that failed to validate as `model`, in the order of the fields.
+
+    A validator that raises `InvalidTaskError` reports several problems at once, with paths below its
+    own field.
+    """
+    return [problem for one in error.errors(include_url=False) for problem in _problems(one, model)]
+
+
+def _problems(error: ErrorDetails, model: type[BaseModel]) -> list[Problem]:
+    if error["type"] == "default_factory_not_called":
+        return []  # it wanted another field, whose own fault is reported
+    place = place_of(model, error["loc"])
+    cause = error.get("ctx", {}).get("error")
+    if isinstance(cause, InvalidTaskError):
+        return [one.under(place.path) if place.path else one for one in cause.problems]
+    if error["type"] == "extra_forbidden":
+        return [Problem(place.path, unknown_key(str(error["loc"][-1]), place.siblings, place.nested))]
+    if error["type"] in {"union_tag_invalid", "union_tag_not_found"}:
+        return [_tag_problem(error, place)]
+    return [Problem(place.path, message_of(error))]
+
+
+def _tag_problem(error: ErrorDetails, place: Place) -> Problem:
+    """Tell about the field that chooses between models; pydantic blames the whole object."""
+    field = error["ctx"]["discriminator"].strip("'")
+    at = key_in_path(place.path, field)
+    if error["type"] == "union_tag_not_found":
+        return Problem(at, f"is missing; use one of {', '.join(place.tags)}")
+    return Problem(at, unknown_choice(error["input"].get(field), place.tags))
