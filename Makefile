@@ -1,0 +1,44 @@
+# `make check` is what has to pass before a commit, cheapest first. Each step also runs alone.
+
+BIN := .venv/bin
+PYTEST := $(BIN)/pytest --quiet
+
+.PHONY: check format lint types contracts unit time-travel processes test lock
+
+check: lint types contracts unit time-travel processes
+
+# Changes files; `lint` only tells what would change.
+format:
+	$(BIN)/ruff format . mc
+	$(BIN)/ruff check --fix . mc
+
+lint:
+	$(BIN)/ruff format --check . mc
+	$(BIN)/ruff check . mc
+
+types:
+	$(BIN)/mypy
+
+contracts:
+	$(BIN)/lint-imports
+
+unit:
+	$(PYTEST) tests/unit tests/properties tests/house
+
+time-travel:
+	$(PYTEST) tests/time_travel
+
+processes:
+	$(PYTEST) tests/story tests/integration tests/faults
+
+# Everything in one run, after setting up: what .ci/run does.
+test:
+	./mc test
+
+# The second file is what the image installs: the same versions without the developers' tools.
+COMPILE := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--no-annotate --no-header pyproject.toml
+
+lock:
+	$(COMPILE) --extra dev -o requirements.lock
+	$(COMPILE) --constraint requirements.lock -o deploy/requirements.lock
