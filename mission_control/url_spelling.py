@@ -76,10 +76,12 @@ def mask_password(url: str) -> str:
     'redis://***'
     """
     text = re.sub(r"(password=)[^&]*", r"\1***", url.strip())
-    head, rest = re.fullmatch(r"((?:[\w+.-]*://)?)(.*)", text, re.DOTALL).groups()  # type: ignore[union-attr]
+    scheme, separator, rest = text.partition("://")
+    if not separator:
+        scheme, rest = "", text
     if "@" in rest:
-        return f"{head}***@{rest.rpartition('@')[2]}"
-    return f"{head}***" if rest.startswith(":") else text
+        return f"{scheme}{separator}***@{rest.rpartition('@')[2]}"
+    return f"{scheme}{separator}***" if rest.startswith(":") else text
 
 
 def _problem(url: str) -> str | None:

@@ -1,0 +1,114 @@
+"""Three locks that replace a keeper process; the kernel drops each with its last holder, however that ends.
+
+    start.lock  exclusive, for moments: whoever joins, starts, stops or leaves
+    users.lock  shared, for as long as a process uses the server
+    owner.lock  exclusive, for as long as a *server* process uses the data: the server inherits it
+
+The first is `filelock`'s. The other two are plain `flock`: filelock knows no shared locks, and cannot hand
+a lock on to another program. A forked child holds its parent's users.lock with it, rightly: it uses the
+server too. Locks are dropped by closing, never by LOCK_UN, which would drop them for every holder.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from contextlib import suppress
+from functools import cache
+from typing import TYPE_CHECKING
+
+from filelock import FileLock
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+START_LOCK = "start.lock"
+USERS_LOCK = "users.lock"
+OWNER_LOCK = "owner.lock"
+POLL_SECONDS = 0.01
+
+# Exclusive locks held for moments. A child forked by another thread just then must not keep them.
+_exclusive: set[int] = set()
+
+
+def start_lock(directory: Path, *, seconds: float) -> FileLock:
+    """Return the lock under which the server is joined, started, stopped and left; also between threads.
+
+    Used as `with start_lock(…):`, it raises `TimeoutError` after `seconds`.
+    """
+    return FileLock(
+        directory / START_LOCK,
+        timeout=seconds,
+        mode=0o600,
+        poll_interval=POLL_SECONDS,
+        fallback_to_soft=False,
+    )
+
+
+def enter_users(directory: Path) -> int:
+    """Register this process as a user until the returned descriptor is closed; under the start lock only."""
+    descriptor = _open(directory / USERS_LOCK)
+    fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    return descriptor
+
+
+def has_users(directory: Path) -> bool:
+    """Return whether any process is registered as a user; the answer holds while the start lock is held."""
+    descriptor = _lock(directory / USERS_LOCK)
+    if descriptor is None:
+        return True
+    close_lock(descriptor)
+    return False
+
+
+def take_ownership(directory: Path) -> int | None:
+    """Return the descriptor to hand to a new server, or None while a server runs on this data.
+
+    Close it with `close_lock`; a server that inherited it keeps the lock.
+    """
+    return _lock(directory / OWNER_LOCK)
+
+
+def close_lock(descriptor: int) -> None:
+    """Let go of an exclusive lock."""
+    _exclusive.discard(descriptor)
+    os.close(descriptor)
+
+
+def record_owner(owner: int, pid: int) -> None:
+    """Note in the owner lock which process it was handed to."""
+    os.ftruncate(owner, 0)
+    os.pwrite(owner, str(pid).encode(), 0)
+
+
+def recorded_owner(directory: Path) -> int | None:
+    """Return the process that the owner lock was last handed to; it may be gone."""
+    with suppress(OSError, ValueError):
+        return int((directory / OWNER_LOCK).read_text())
+    return None
+
+
+def _lock(path: Path) -> int | None:
+    _let_go_in_forked_children()
+    descriptor = _open(path)
+    _exclusive.add(descriptor)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        close_lock(descriptor)
+        return None
+    return descriptor
+
+
+@cache
+def _let_go_in_forked_children() -> None:
+    os.register_at_fork(after_in_child=_let_go)
+
+
+def _let_go() -> None:
+    while _exclusive:
+        os.close(_exclusive.pop())
+
+
+def _open(path: Path) -> int:
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)

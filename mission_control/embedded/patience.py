@@ -1,0 +1,20 @@
+"""Waiting for another process, within bounds."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from mission_control.embedded.locks import POLL_SECONDS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+def patiently(seconds: float) -> Iterator[None]:
+    """Yield again and again, with short pauses, for so many seconds; at least once."""
+    deadline = time.monotonic() + seconds
+    yield
+    while time.monotonic() < deadline:
+        time.sleep(POLL_SECONDS)
+        yield
