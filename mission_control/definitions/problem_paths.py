@@ -20,14 +20,27 @@ if TYPE_CHECKING:
 class Place:
     """A place in a definition.
 
-    `siblings` are the keys known in the object that it stands in, `nested` the paths of the keys
-    inside those; `tags` are the names that choose between the models possible at the place itself.
+    `parents` are the possible types of the object that it stands in, `branches` its own.
     """
 
     path: str
-    siblings: tuple[str, ...]
-    nested: tuple[str, ...]
-    tags: tuple[str, ...]
+    parents: tuple[Any, ...]
+    branches: tuple[Any, ...]
+
+    @property
+    def siblings(self) -> list[str]:
+        """The keys known in the object that the place is in."""
+        return [key for one in self.parents for key in _fields(one)]
+
+    @property
+    def nested(self) -> list[str]:
+        """The paths of the keys one level further in than `siblings`."""
+        return [f"{key}.{inner}" for one in self.parents for key, inner in _nested(one)]
+
+    @property
+    def tags(self) -> list[str]:
+        """The names that choose between the models that may stand at the place."""
+        return [tag for one in self.branches if _is_model(one) for tag in _tags(one)]
 
 
 def place_of(model: type[BaseModel], location: tuple[int | str, ...]) -> Place:
@@ -50,10 +63,7 @@ def place_of(model: type[BaseModel], location: tuple[int | str, ...]) -> Place:
             continue
         path = f"{path}[{step}]" if isinstance(step, int) else key_in_path(path, step)
         parents, current = current, [branch for one in current for branch in _below(one, step)]
-    tags = tuple(tag for one in current if _is_model(one) for tag in _tags(one))
-    siblings = tuple(key for one in parents for key in _fields(one))
-    nested = tuple(f"{key}.{inner}" for one in parents for key, inner in _nested(one))
-    return Place(path, siblings, nested, tags)
+    return Place(path, tuple(parents), tuple(current))
 
 
 def _tagged(branches: list[Any], step: int | str) -> type[BaseModel] | None:

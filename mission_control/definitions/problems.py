@@ -15,14 +15,20 @@ if TYPE_CHECKING:
 
     from mission_control.definitions.problem_paths import Place
 
+# A definition with more faults than this has one cause; finding words for each takes time.
+MOST_PROBLEMS = 200
+
 
 def problems_of(error: ValidationError, model: type[BaseModel]) -> list[Problem]:
-    """Return every problem of data that failed to validate as `model`, in the order of the fields.
+    """Return the problems of data that failed to validate as `model`, in the order of the fields.
 
-    A validator that raises `InvalidTaskError` reports several problems at once, with paths below its
-    own field.
+    They are complete up to `MOST_PROBLEMS`; how many more there are is said. A validator that raises
+    `InvalidTaskError` reports several problems at once, with paths below its own field.
     """
-    return [problem for one in error.errors(include_url=False) for problem in _problems(one, model)]
+    errors = error.errors(include_url=False)
+    problems = [problem for one in errors[:MOST_PROBLEMS] for problem in _problems(one, model)]
+    hidden = len(errors) - MOST_PROBLEMS
+    return problems if hidden <= 0 else [*problems, Problem("", f"… and {hidden:,} more")]
 
 
 def _problems(error: ErrorDetails, model: type[BaseModel]) -> list[Problem]:
