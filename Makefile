@@ -35,10 +35,11 @@ processes:
 test:
 	./mc test
 
-# The second file is what the image installs: the same versions without the developers' tools.
+# The second file is what the image installs: the same versions without the developers' tools, except for
+# the build backend.
 COMPILE := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	--no-annotate --no-header pyproject.toml
+	--no-annotate --no-header
 
 lock:
-	$(COMPILE) --extra dev -o requirements.lock
-	$(COMPILE) --constraint requirements.lock -o deploy/requirements.lock
+	$(COMPILE) --extra dev pyproject.toml -o requirements.lock
+	echo hatchling | $(COMPILE) pyproject.toml - --constraint requirements.lock -o deploy/requirements.lock

@@ -1,0 +1,41 @@
+"""Tell Docker whether this container's process does its work: `python healthcheck.py beat|worker`.
+
+Beat and the workers give a sign of life in Redis with each turn of their loop, under a name that holds
+their host. A process that hangs, or one that cannot reach Redis, gives none: 0 is alive, 1 is not.
+"""
+
+# ruff: noqa: INP001  # a script of the image, in no package
+from __future__ import annotations
+
+import socket
+import sys
+
+from mission_control.connection import connect, store_errors
+from mission_control.errors import MissionControlError
+from mission_control.heartbeats import live_processes
+from mission_control.settings import read_settings
+
+
+def main(kind: str) -> int:
+    """Return the exit code for the process of this kind on this host."""
+    url = read_settings().redis_url
+    if url is None:
+        return _unhealthy("MISSION_CONTROL_REDIS_URL is not set")
+    host = socket.gethostname()
+    with store_errors(url), connect(url) as client:
+        names = [process.name for process in live_processes(client) if process.kind == kind]
+    if not any(host in name for name in names):
+        return _unhealthy(f"no sign of life of a {kind} on {host}; alive: {', '.join(names) or 'none'}")
+    return 0
+
+
+def _unhealthy(why: str) -> int:
+    sys.stderr.write(f"{why}\n")
+    return 1
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(sys.argv[1]))
+    except MissionControlError as error:
+        sys.exit(str(error))
