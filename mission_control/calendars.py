@@ -1,0 +1,29 @@
+"""Reading the ICS calendars that definitions exclude by."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MAX_CALENDAR_BYTES: Final = 8 * 1024 * 1024
+
+
+def read_calendar(path: Path) -> str:
+    """Return the text of a calendar file; read again only when the file has changed.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: it is larger than `MAX_CALENDAR_BYTES` or not UTF-8.
+    """
+    status = path.stat()
+    if status.st_size > MAX_CALENDAR_BYTES:
+        raise ValueError(f"{path} is larger than {MAX_CALENDAR_BYTES // 1024 // 1024} MiB")
+    return _read(path, status.st_mtime_ns, status.st_size)
+
+
+@lru_cache(maxsize=32)
+def _read(path: Path, _modified_ns: int, _size: int) -> str:
+    return path.read_text("utf-8")

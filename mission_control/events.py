@@ -1,0 +1,93 @@
+"""Every log event, with its level, its fields and its sentence.
+
+Events go through the standard logger `mission_control`, so that Celery's, pytest's and everybody's
+handlers see them. Ids are fields; the sentence is for people.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any, Final
+
+import structlog
+
+if TYPE_CHECKING:
+    from mission_control.ledger import RunRecord
+
+
+def _render(_logger: Any, _method: str, event: dict[str, Any]) -> str:  # noqa: ANN401  # structlog's shape
+    sentence = event.pop("event")
+    fields = " ".join(f"{name}={value}" for name, value in event.items() if value is not None)
+    return f"{sentence}  {fields}" if fields else str(sentence)
+
+
+_log: Final = structlog.wrap_logger(
+    logging.getLogger("mission_control"),
+    processors=[structlog.stdlib.filter_by_level, _render],
+    wrapper_class=structlog.stdlib.BoundLogger,
+)
+
+
+def fired(run: RunRecord) -> None:
+    """Beat sent a run."""
+    _log.info("fired", execution_id=run.execution_id, handler=run.handler, queue=run.queue)
+
+
+def fired_plain(name: str, task: str, execution_id: str) -> None:
+    """Beat sent the task of an entry that RedBeat or another tool wrote."""
+    _log.info("fired a RedBeat entry", name=name, task=task, execution_id=execution_id)
+
+
+def missed(run: RunRecord) -> None:
+    """Beat recorded an occurrence as missed."""
+    _log.warning("missed", execution_id=run.execution_id, reason=run.reason)
+
+
+def quarantined(key: str, problem: str) -> None:
+    """Beat set aside an entry that it cannot read or decide about."""
+    _log.error("set an entry aside; mend or remove it", key=key, problem=problem)
+
+
+def leading(name: str) -> None:
+    """This beat is the leader now."""
+    _log.info("leading", beat=name)
+
+
+def standing_by(name: str) -> None:
+    """This beat is not the leader (any more)."""
+    _log.info("standing by for the leader", beat=name)
+
+
+def waiting_for_redis(error: BaseException) -> None:
+    """Redis did not do what was asked; nothing is lost, it is tried again."""
+    _log.warning("waiting for Redis", error=str(error))
+
+
+def attempt_begun(run: RunRecord) -> None:
+    """A worker runs a handler."""
+    _log.debug("began", execution_id=run.execution_id, attempt=run.attempt)
+
+
+def delivery_dropped(execution_id: str, attempt: int, why: str) -> None:
+    """A message was acknowledged without running anything: its run needs no such attempt."""
+    _log.warning("dropped a delivery", execution_id=execution_id, attempt=attempt, why=why)
+
+
+def transition_refused(execution_id: str, state: str) -> None:
+    """The ledger refused an ending, because the run is elsewhere by now."""
+    _log.warning("the ledger has moved on; ending not recorded", execution_id=execution_id, state=state)
+
+
+def handler_broken(path: str, problem: str) -> None:
+    """A handler's module cannot be imported; its runs will fail with this problem."""
+    _log.error("handler cannot be loaded", handler=path, problem=problem)
+
+
+def audit_write_failed(path: object, error: BaseException) -> None:
+    """A record could not be appended to the audit stream."""
+    _log.error("audit record not written", path=str(path), error=str(error))
+
+
+def fields_not_enforced(task_id: str, fields: str) -> None:
+    """A definition uses fields that are stored but that nothing acts on yet."""
+    _log.warning("stored, but not enforced by this version", task_id=task_id, fields=fields)

@@ -1,0 +1,60 @@
+"""Which beats and workers are alive: a short-lived key each, renewed while the process does its work."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from mission_control import redis_keys
+
+if TYPE_CHECKING:
+    from redis import Redis
+
+RENEW_EVERY_SECONDS: Final = 1.0
+LIFE_SECONDS: Final = 10
+
+
+@dataclass(frozen=True)
+class ProcessInfo:
+    """A live process: `kind` is `beat` or `worker`."""
+
+    kind: str
+    name: str
+    info: dict[str, Any]
+
+
+class Heartbeat:
+    """One process's sign of life, written at most once in `RENEW_EVERY_SECONDS`."""
+
+    def __init__(self, client: Redis, kind: str, name: str) -> None:
+        self._client = client
+        self._key = redis_keys.process(kind, name)
+        self._renew_at = 0.0
+        self._info: dict[str, Any] = {}
+
+    def beat(self, **info: Any) -> None:  # noqa: ANN401  # any JSON values
+        """Renew the sign of life; changed `info` is written at once."""
+        now = time.monotonic()
+        if now < self._renew_at and info == self._info:
+            return
+        self._client.set(self._key, json.dumps(info), ex=LIFE_SECONDS)
+        self._renew_at, self._info = now + RENEW_EVERY_SECONDS, info
+
+    def end(self) -> None:
+        """Take the sign of life away, at an orderly end."""
+        self._renew_at = 0.0
+        self._client.delete(self._key)
+
+
+def live_processes(client: Redis) -> list[ProcessInfo]:
+    """Return the processes that gave a sign of life within the last `LIFE_SECONDS`, sorted."""
+    keys = sorted(client.scan_iter(match=redis_keys.process("*", "*"), count=1_000))
+    found = zip(keys, client.mget(keys), strict=True) if keys else ()
+    return [_process(key, text) for key, text in found if text is not None]
+
+
+def _process(key: str, text: str) -> ProcessInfo:
+    kind, _, name = key.removeprefix(redis_keys.process("", "").rstrip(":") + ":").partition(":")
+    return ProcessInfo(kind, name, json.loads(text))

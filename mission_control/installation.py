@@ -1,0 +1,118 @@
+"""One installation of Mission Control: its settings and what is built from them, each part when needed."""
+
+from __future__ import annotations
+
+import getpass
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING
+
+from mission_control.clock import utc_now
+from mission_control.settings import Settings, read_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from celery import Celery
+    from redis import Redis
+
+    from mission_control.audit import AuditLog
+    from mission_control.handler_catalog import HandlerCatalog
+    from mission_control.ledger import Ledger
+    from mission_control.registry import Registry
+
+
+class Installation:
+    """Where tasks are kept and recorded, according to `settings`.
+
+    Nothing is opened before it is used; the first use of `redis_url` joins or starts the embedded
+    server if no Redis is configured. Safe to share between threads and across a fork.
+    """
+
+    def __init__(self, settings: Settings, *, clock: Callable[[], datetime] = utc_now) -> None:
+        self.settings = settings
+        self.clock = clock
+
+    @cached_property
+    def redis_url(self) -> str:
+        """The URL of Redis, the embedded server's if none is configured."""
+        from mission_control.redis_url import resolve_redis_url
+
+        return resolve_redis_url(self.settings)
+
+    @cached_property
+    def client(self) -> Redis:
+        """A client with bounded waits."""
+        from mission_control.connection import connect
+
+        return connect(self.redis_url)
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """The record of runs."""
+        from mission_control.ledger import Ledger
+
+        settings = self.settings
+        return Ledger(self.client, retention=settings.retention, max_runs=settings.retention_runs)
+
+    @cached_property
+    def audit(self) -> AuditLog:
+        """The audit stream of runs."""
+        from mission_control.audit import AuditLog
+
+        return AuditLog(self.settings.task_execution_log)
+
+    @cached_property
+    def changes(self) -> AuditLog:
+        """The audit stream of changes to tasks."""
+        from mission_control.audit import AuditLog
+
+        return AuditLog(self.settings.task_changes_log)
+
+    @cached_property
+    def catalog(self) -> HandlerCatalog:
+        """The handlers in the directories that this process sees."""
+        from mission_control.handler_catalog import catalog_from
+
+        return catalog_from(self.settings)
+
+    @cached_property
+    def registry(self) -> Registry:
+        """The tasks."""
+        from mission_control.calendars import read_calendar
+        from mission_control.registry import Registry
+
+        return Registry(
+            self.client,
+            ledger=self.ledger,
+            changes=self.changes,
+            catalog=self.catalog,
+            default_timezone=self.settings.timezone,
+            read_text=read_calendar,
+            clock=self.clock,
+            actor=_actor(),
+        )
+
+    @cached_property
+    def celery(self) -> Celery:
+        """A Celery application for sending; it has no tasks of its own."""
+        from mission_control.messaging.celery_app import create_app
+
+        return create_app("mission_control", lambda: self)
+
+
+def current_installation() -> Installation:
+    """Return the installation that the environment describes now; the same one for the same settings."""
+    return _installation(read_settings())
+
+
+@lru_cache(maxsize=16)
+def _installation(settings: Settings) -> Installation:
+    return Installation(settings)
+
+
+def _actor() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # a container's user id need not have a name
+        return "system"

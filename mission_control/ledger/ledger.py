@@ -1,0 +1,212 @@
+"""The ledger's transitions: each is one script that refuses what the state machine does not allow."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from functools import cached_property
+from importlib import resources
+from itertools import chain
+from typing import TYPE_CHECKING, Any
+
+from mission_control import redis_keys
+from mission_control.definitions.instants import format_instant, parse_instant
+from mission_control.ledger.run_record import RunRecord
+from mission_control.ledger.run_state import RAN_AND_FAILED, RunState, states_before
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from datetime import datetime, timedelta
+
+    from redis import Redis
+    from redis.commands.core import Script
+
+class BeginVerdict(StrEnum):
+    """The ledger's answer to a delivery that wants to begin an attempt."""
+
+    BEGUN = "begun"
+    UNKNOWN = "unknown"
+    FINISHED = "finished"
+    RUNNING = "running"
+    STALE = "stale"
+
+
+@dataclass(frozen=True)
+class BeginReply:
+    """The verdict, and the run as it stands after it (None if unknown)."""
+
+    verdict: BeginVerdict
+    run: RunRecord | None
+
+
+@dataclass(frozen=True)
+class History:
+    """What a task's runs came to, since it was registered.
+
+    Counts runs that ended `success`, `failure`, `timed_out` or `lost`; a run counts once, however many
+    attempts it took. `last_run` is when the last counted run's last attempt started.
+    """
+
+    last_run: datetime | None = None
+    last_success: datetime | None = None
+    total_runs: int = 0
+    success_count: int = 0
+    failure_count: int = 0
+    consecutive_failures: int = 0
+
+    @classmethod
+    def from_hash(cls, stored: Mapping[str, str]) -> History:
+        """Read the history back from its Redis hash."""
+        times = {name: parse_instant(stored[name]) for name in ("last_run", "last_success") if name in stored}
+        counts = {name: int(text) for name, text in stored.items() if name not in times}
+        return cls(**times, **counts)
+
+
+class Ledger:
+    """The record of runs in Redis.
+
+    Guarantees: a run is entered once; a transition happens only along `run_state.TRANSITIONS` and moves
+    run, counters and indexes together; losing a race is an answer, never an exception.
+    Does not guarantee that a run outlives `retention`: finished runs are dropped after that time, or
+    when the task has more than `max_runs` of them. The audit stream is the permanent record.
+    """
+
+    def __init__(self, client: Redis, *, retention: timedelta, max_runs: int) -> None:
+        self._client = client
+        self._retention_seconds = int(retention.total_seconds())
+        self._max_runs = max_runs
+
+    def dispatch(self, run: RunRecord) -> bool:
+        """Enter a run that is about to be sent; False if it exists already."""
+        keys = [redis_keys.run(run.execution_id), redis_keys.ACTIVE_RUNS, redis_keys.task_runs(run.task_id)]
+        argv = [run.execution_id, run.dispatched_at.timestamp(), run.scheduled_time.timestamp()]
+        return bool(self._dispatch(keys=keys, args=[*argv, *_flat(run.to_hash())]))
+
+    def record_unfired(
+        self, run: RunRecord, state: RunState, reason: str, *, at: datetime
+    ) -> RunRecord | None:
+        """Enter an occurrence that is not run, with the reason; None if the ledger has it already."""
+        closed = replace(run, state=state, reason=reason, finished_at=at)
+        if not self.dispatch(closed):
+            return None
+        return self._end(closed, allowed={state}, attempt=None, changes={}, at=at)
+
+    def begin(
+        self, execution_id: str, attempt: int, *, worker: str, at: datetime, redelivered: bool = False
+    ) -> BeginReply:
+        """Claim an attempt for a worker; only `BEGUN` means that the handler may run."""
+        verdict, *pairs = self._begin(
+            keys=[redis_keys.run(execution_id)],
+            args=[attempt, format_instant(at), worker, int(redelivered)],
+        )
+        stored = dict(zip(pairs[::2], pairs[1::2], strict=True))
+        return BeginReply(BeginVerdict(verdict), RunRecord.from_hash(stored) if stored else None)
+
+    def end(self, run: RunRecord, state: RunState, *, at: datetime, **changes: Any) -> RunRecord | None:  # noqa: ANN401
+        """Move a run to `state` and write `changes` (fields of `RunRecord`).
+
+        Returns the run afterwards, or None if the move was refused because the run is elsewhere by now.
+        """
+        attempt = run.attempt if run.state is RunState.RUNNING else None
+        finished = {"finished_at": at} if state.is_final else {}
+        return self._end(run, states_before(state), attempt, {"state": state, **finished, **changes}, at)
+
+    def get(self, execution_id: str) -> RunRecord | None:
+        """Return a run, or None if the ledger has none of that id (any more)."""
+        stored = self._client.hgetall(redis_keys.run(execution_id))
+        return RunRecord.from_hash(stored) if stored else None
+
+    def runs_of(self, task_id: str, *, limit: int = 20) -> list[RunRecord]:
+        """Return a task's runs, the latest scheduled first."""
+        return self._load(self._client.zrevrange(redis_keys.task_runs(task_id), 0, limit - 1))
+
+    def finished_since(self, moment: datetime, *, limit: int = 10_000) -> list[RunRecord]:
+        """Return the runs that ended at or after `moment`, the earliest first, all tasks together."""
+        found = self._client.zrange(
+            redis_keys.FINISHED_RUNS, moment.timestamp(), "+inf", byscore=True, offset=0, num=limit
+        )
+        return self._load(found)
+
+    def active(self, *, limit: int = 1_000) -> list[RunRecord]:
+        """Return the runs that are not over, the longest dispatched first."""
+        return self._load(self._client.zrange(redis_keys.ACTIVE_RUNS, 0, limit - 1))
+
+    def active_count(self) -> int:
+        """Return how many runs are not over."""
+        return int(self._client.zcard(redis_keys.ACTIVE_RUNS))
+
+    def history(self, task_id: str) -> History:
+        """Return a task's counters."""
+        return self.histories([task_id])[0]
+
+    def histories(self, task_ids: Iterable[str]) -> list[History]:
+        """Return the counters of several tasks in one round trip, in their order."""
+        with self._client.pipeline(transaction=False) as pipe:
+            for task_id in task_ids:
+                pipe.hgetall(redis_keys.history(task_id))
+            return [History.from_hash(stored) for stored in pipe.execute()]
+
+    def _end(
+        self,
+        run: RunRecord,
+        allowed: Iterable[RunState],
+        attempt: int | None,
+        changes: dict[str, Any],
+        at: datetime,
+    ) -> RunRecord | None:
+        after = replace(run, **changes)
+        stored = after.to_hash()
+        written = {name: stored[name] for name in {"state", *changes} if name in stored}
+        keys = [
+            redis_keys.run(run.execution_id),
+            redis_keys.ACTIVE_RUNS,
+            redis_keys.FINISHED_RUNS,
+            redis_keys.history(run.task_id),
+            redis_keys.task_runs(run.task_id),
+        ]
+        argv = [
+            f",{','.join(sorted(allowed))},",
+            "" if attempt is None else attempt,
+            int(after.state.is_final),
+            run.execution_id,
+            at.timestamp(),
+            format_instant(at),
+            self._retention_seconds,
+            self._max_runs,
+            _counted_as(after.state),
+            redis_keys.run(""),
+        ]
+        pairs = self._end_attempt(keys=keys, args=[*argv, *_flat(written)])
+        return RunRecord.from_hash(dict(zip(pairs[::2], pairs[1::2], strict=True))) if pairs else None
+
+    def _load(self, execution_ids: list[str]) -> list[RunRecord]:
+        with self._client.pipeline(transaction=False) as pipe:
+            for execution_id in execution_ids:
+                pipe.hgetall(redis_keys.run(execution_id))
+            return [RunRecord.from_hash(stored) for stored in pipe.execute() if stored]
+
+    @cached_property
+    def _dispatch(self) -> Script:
+        return self._script("dispatch")
+
+    @cached_property
+    def _begin(self) -> Script:
+        return self._script("begin_attempt")
+
+    @cached_property
+    def _end_attempt(self) -> Script:
+        return self._script("end_attempt")
+
+    def _script(self, name: str) -> Script:
+        source = resources.files(__package__).joinpath("scripts", f"{name}.lua").read_text("utf-8")
+        return self._client.register_script(source)
+
+
+def _counted_as(state: RunState) -> str:
+    if state is RunState.SUCCESS:
+        return "success"
+    return "failure" if state in RAN_AND_FAILED else ""
+
+
+def _flat(mapping: Mapping[str, str]) -> list[str]:
+    return list(chain.from_iterable(mapping.items()))

@@ -1,0 +1,145 @@
+"""One run: the execution of an occurrence, or of a manual or ad-hoc trigger."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field, fields
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from mission_control.definitions.identifiers import manual_execution_id, occurrence_execution_id
+from mission_control.definitions.instants import format_instant, parse_instant
+from mission_control.ledger.run_state import RunState
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mission_control.definitions.task import TaskDefinition
+
+
+class Trigger(StrEnum):
+    """What brought a run about."""
+
+    SCHEDULE = "schedule"
+    MANUAL = "manual"
+    PLAIN = "plain"  # a message of a plain Celery client, unknown to the ledger until it is claimed
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunRecord:
+    """A run as the ledger knows it; a value, changed only by the ledger's transitions.
+
+    All times are aware and in UTC. `attempt` is the last attempt begun, 1-based, 0 before the first.
+    `output` is what the handler returned as `output`, any JSON value.
+    """
+
+    execution_id: str
+    task_id: str
+    handler: str
+    scheduled_time: datetime
+    dispatched_at: datetime
+    trigger: Trigger = Trigger.SCHEDULE
+    state: RunState = RunState.DISPATCHED
+    params: dict[str, Any] = field(default_factory=dict)
+    retry_policy: dict[str, Any] = field(default_factory=dict)
+    timeout_seconds: float | None = None
+    expires_at: datetime | None = None
+    queue: str = "default"
+    priority: int = 0
+    revision: int | None = None
+    is_fixed_delay: bool = False
+    attempt: int = 0
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    retry_at: datetime | None = None
+    duration_ms: int | None = None
+    worker: str | None = None
+    output: Any = None
+    error: str | None = None
+    reason: str | None = None
+
+    def to_hash(self) -> dict[str, str]:
+        """Return the fields of the run's Redis hash; what is None is left out."""
+        pairs = ((one.name, getattr(self, one.name)) for one in fields(self))
+        return {name: _encode(name, value) for name, value in pairs if value is not None}
+
+    @classmethod
+    def from_hash(cls, stored: Mapping[str, str]) -> Self:
+        """Read a run back from its Redis hash; fields of later versions are ignored."""
+        known = {one.name for one in fields(cls)}
+        return cls(**{name: _decode(name, text) for name, text in stored.items() if name in known})
+
+
+_TIMES: Final = frozenset(
+    {"scheduled_time", "dispatched_at", "expires_at", "started_at", "finished_at", "retry_at"}
+)
+_WHOLE_NUMBERS: Final = frozenset({"priority", "revision", "attempt", "duration_ms"})
+_NUMBERS: Final = frozenset({"timeout_seconds"})
+_JSON: Final = frozenset({"params", "retry_policy", "output", "is_fixed_delay"})
+
+
+def _encode(name: str, value: Any) -> str:  # noqa: ANN401  # a field's own type
+    if name in _TIMES:
+        return format_instant(value)
+    if name in _JSON:
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return str(value)
+
+
+def _decode(name: str, text: str) -> Any:  # noqa: ANN401  # a field's own type
+    if name in _TIMES:
+        return parse_instant(text)
+    if name in _JSON:
+        return json.loads(text)
+    if name in _WHOLE_NUMBERS:
+        return int(text)
+    if name in _NUMBERS:
+        return float(text)
+    return {"state": RunState, "trigger": Trigger}.get(name, str)(text)
+
+
+def occurrence_run(task: TaskDefinition, scheduled_time: datetime, *, now: datetime) -> RunRecord:
+    """Return the run of one occurrence; its id is the same whoever fires it, and whenever."""
+    execution_id = occurrence_execution_id(task.id, scheduled_time)
+    return _run_of(task, execution_id, Trigger.SCHEDULE, scheduled_time, now=now)
+
+
+def manual_run(task: TaskDefinition, *, ulid: str, at: datetime, now: datetime) -> RunRecord:
+    """Return a run of `task` outside its schedule, due at `at`."""
+    return _run_of(task, manual_execution_id(task.id, ulid), Trigger.MANUAL, at, now=now)
+
+
+def ad_hoc_run(handler: str, params: dict[str, Any], *, ulid: str, at: datetime, now: datetime) -> RunRecord:
+    """Return a run of a handler without a task; the handler's path stands for the task id."""
+    return RunRecord(
+        execution_id=manual_execution_id(handler, ulid),
+        task_id=handler,
+        handler=handler,
+        scheduled_time=at,
+        dispatched_at=now,
+        trigger=Trigger.MANUAL,
+        params=params,
+    )
+
+
+def _run_of(
+    task: TaskDefinition, execution_id: str, trigger: Trigger, scheduled_time: datetime, *, now: datetime
+) -> RunRecord:
+    expires = task.expires_seconds
+    return RunRecord(
+        execution_id=execution_id,
+        task_id=task.id,
+        handler=task.handler,
+        scheduled_time=scheduled_time,
+        dispatched_at=now,
+        trigger=trigger,
+        params=dict(task.params),
+        retry_policy=task.retry_policy.model_dump(mode="json"),
+        timeout_seconds=task.timeout_seconds,
+        expires_at=None if expires is None else max(now, scheduled_time) + timedelta(seconds=expires),
+        queue=task.queue,
+        priority=task.priority,
+        revision=task.metadata.revision,
+        is_fixed_delay=trigger is Trigger.SCHEDULE and getattr(task.schedule, "is_fixed_delay", False),
+    )

@@ -1,0 +1,58 @@
+"""The states of a run and the transitions between them, as data."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final
+
+
+class RunState(StrEnum):
+    """Where a run stands."""
+
+    DISPATCHED = "dispatched"
+    RUNNING = "running"
+    RETRYING = "retrying"
+    SUCCESS = "success"
+    FAILURE = "failure"
+    TIMED_OUT = "timed_out"
+    LOST = "lost"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+    SKIPPED = "skipped"
+    MISSED = "missed"
+
+    @property
+    def is_final(self) -> bool:
+        """Whether a run in this state is over for good."""
+        return self in FINAL_STATES
+
+
+_S = RunState
+
+TRANSITIONS: Final[dict[RunState, frozenset[RunState]]] = {
+    _S.DISPATCHED: frozenset({_S.RUNNING, _S.LOST, _S.EXPIRED, _S.CANCELLED}),
+    _S.RUNNING: frozenset({_S.RETRYING, _S.SUCCESS, _S.FAILURE, _S.TIMED_OUT, _S.LOST, _S.CANCELLED}),
+    _S.RETRYING: frozenset({_S.RUNNING, _S.LOST, _S.EXPIRED, _S.CANCELLED}),
+    _S.SUCCESS: frozenset(),
+    _S.FAILURE: frozenset(),
+    _S.TIMED_OUT: frozenset(),
+    _S.LOST: frozenset(),
+    _S.CANCELLED: frozenset(),
+    _S.EXPIRED: frozenset(),
+    _S.SKIPPED: frozenset(),
+    _S.MISSED: frozenset(),
+}
+
+FINAL_STATES: Final = frozenset(state for state, following in TRANSITIONS.items() if not following)
+
+RAN_AND_FAILED: Final = frozenset({_S.FAILURE, _S.TIMED_OUT, _S.LOST})
+"""Final states that count as a failed run in a task's history."""
+
+
+def states_before(state: RunState) -> frozenset[RunState]:
+    """Return the states from which a run may move to `state`.
+
+    >>> sorted(states_before(RunState.RETRYING))
+    [<RunState.RUNNING: 'running'>]
+    """
+    return frozenset(before for before, following in TRANSITIONS.items() if state in following)

@@ -1,0 +1,45 @@
+-- End an attempt: the run waits for its next one, or is over.
+-- KEYS: 1 run (hash)  2 active runs (zset)  3 finished runs (zset)  4 history of the task (hash)
+--       5 runs of the task (zset)
+-- ARGV: 1 states it may come from, joined by commas with one before and after  2 attempt, or "" for any
+--       3 "1" if the new state is final  4 execution_id  5 finished at, Unix seconds
+--       6 finished at, ISO  7 seconds to keep the run  8 runs to keep for the task
+--       9 "success", "failure" or "" (counted in the history)  10 prefix of run keys
+--       11… field, value, … to write
+-- Reply: {field, value, …} of the run afterwards, or {} if it was refused and nothing changed
+local state = redis.call('HGET', KEYS[1], 'state')
+if not state or not string.find(ARGV[1], ',' .. state .. ',', 1, true) then
+  return {}
+end
+if ARGV[2] ~= '' and redis.call('HGET', KEYS[1], 'attempt') ~= ARGV[2] then
+  return {}
+end
+redis.call('HSET', KEYS[1], unpack(ARGV, 11))
+if ARGV[3] == '1' then
+  redis.call('ZREM', KEYS[2], ARGV[4])
+  redis.call('ZADD', KEYS[3], ARGV[5], ARGV[4])
+  redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', tonumber(ARGV[5]) - tonumber(ARGV[7]))
+  redis.call('EXPIRE', KEYS[1], ARGV[7])
+  redis.call('EXPIRE', KEYS[5], ARGV[7])
+  if ARGV[9] ~= '' then
+    redis.call('HINCRBY', KEYS[4], 'total_runs', 1)
+    redis.call('HINCRBY', KEYS[4], ARGV[9] .. '_count', 1)
+    redis.call('HSET', KEYS[4], 'last_run', redis.call('HGET', KEYS[1], 'started_at') or ARGV[6])
+  end
+  if ARGV[9] == 'success' then
+    redis.call('HSET', KEYS[4], 'last_success', ARGV[6], 'consecutive_failures', 0)
+  elseif ARGV[9] == 'failure' then
+    redis.call('HINCRBY', KEYS[4], 'consecutive_failures', 1)
+  end
+  local surplus = redis.call('ZCARD', KEYS[5]) - tonumber(ARGV[8])
+  if surplus > 0 then
+    for _, old in ipairs(redis.call('ZRANGE', KEYS[5], 0, surplus - 1)) do
+      if not redis.call('ZSCORE', KEYS[2], old) then
+        redis.call('ZREM', KEYS[5], old)
+        redis.call('ZREM', KEYS[3], old)
+        redis.call('DEL', ARGV[10] .. old)
+      end
+    end
+  end
+end
+return redis.call('HGETALL', KEYS[1])

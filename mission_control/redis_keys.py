@@ -1,0 +1,72 @@
+"""Every Redis key, with its type, its life and who writes it.
+
+| key | type | life | written by |
+|---|---|---|---|
+| `redbeat:<name>` | hash `definition meta` (RedBeat), `task revision` (ours) | as the task | registry, beat |
+| `redbeat::schedule` | sorted set: key → next due instant, Unix seconds | permanent | registry, beat |
+| `redbeat::statics` | set of names from `beat_schedule` | permanent | RedBeat |
+| `mc:tasks` | set of task ids | permanent | registry |
+| `mc:task:<id>:revisions` | list of JSON, newest first, at most `MAX_REVISIONS` | as the task | registry |
+| `mc:task:<id>:history` | hash of counters and last times | as the task | ledger |
+| `mc:task:<id>:runs` | sorted set: execution_id → scheduled time | retention | ledger |
+| `mc:run:<execution_id>` | hash, one run | retention after its end | ledger |
+| `mc:runs:active` | sorted set: execution_id → dispatched at | permanent | ledger |
+| `mc:runs:finished` | sorted set: execution_id → finished at | trimmed to retention | ledger |
+| `mc:idempotency:<key>` | string, execution_id | retention | producers |
+| `mc:handlers` | hash: handler path → summary | renewed by workers, one day | workers |
+| `mc:process:<kind>:<name>` | string, JSON | seconds | beat, workers |
+| `mc:beat:leader` | string, the leading beat | `LEADER_SECONDS` | beat |
+| `mc:beat:quarantine` | hash: entry key → JSON of what is wrong | permanent, emptied by mending | beat |
+
+The queues (`default`, …) and `unacked*`, `_kombu.*` belong to kombu.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+MAX_REVISIONS: Final = 100
+
+REDBEAT_PREFIX: Final = "redbeat:"
+REDBEAT_SCHEDULE: Final = "redbeat::schedule"
+TASKS: Final = "mc:tasks"
+ACTIVE_RUNS: Final = "mc:runs:active"
+FINISHED_RUNS: Final = "mc:runs:finished"
+HANDLERS: Final = "mc:handlers"
+BEAT_LEADER: Final = "mc:beat:leader"
+BEAT_QUARANTINE: Final = "mc:beat:quarantine"
+
+
+def schedule_entry(name: str) -> str:
+    """Return the key of a task's schedule entry."""
+    return f"{REDBEAT_PREFIX}{name}"
+
+
+def revisions(task_id: str) -> str:
+    """Return the key of a task's former definitions."""
+    return f"mc:task:{task_id}:revisions"
+
+
+def history(task_id: str) -> str:
+    """Return the key of a task's counters."""
+    return f"mc:task:{task_id}:history"
+
+
+def task_runs(task_id: str) -> str:
+    """Return the key of the index of a task's runs."""
+    return f"mc:task:{task_id}:runs"
+
+
+def run(execution_id: str) -> str:
+    """Return the key of one run."""
+    return f"mc:run:{execution_id}"
+
+
+def idempotency(key: str) -> str:
+    """Return the key that remembers which run an idempotency key started."""
+    return f"mc:idempotency:{key}"
+
+
+def process(kind: str, name: str) -> str:
+    """Return the key of a process's heartbeat."""
+    return f"mc:process:{kind}:{name}"

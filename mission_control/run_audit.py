@@ -1,0 +1,60 @@
+"""The audit record of a run as the ledger has it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from mission_control import events
+from mission_control.audit import AuditWriteError, ExecutionRecord
+from mission_control.ledger import RunState
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from mission_control.audit import AuditLog, Status
+    from mission_control.ledger import RunRecord
+
+_STATUS: Final[dict[RunState, Status]] = {
+    RunState.RETRYING: "retry",
+    RunState.SUCCESS: "success",
+    RunState.FAILURE: "failure",
+    RunState.TIMED_OUT: "timed_out",
+    RunState.LOST: "lost",
+    RunState.CANCELLED: "cancelled",
+    RunState.EXPIRED: "expired",
+    RunState.SKIPPED: "skipped",
+    RunState.MISSED: "missed",
+}
+
+
+def audit_ending(audit: AuditLog, run: RunRecord, *, at: datetime) -> None:
+    """Append the record of how an attempt, and perhaps the run with it, ended at `at`.
+
+    A record that cannot be written is logged and never breaks the caller: the ledger has the ending.
+    """
+    try:
+        audit.append(ending_record(run, at=at).to_dict())
+    except AuditWriteError as error:
+        events.audit_write_failed(audit.path, error)
+
+
+def ending_record(run: RunRecord, *, at: datetime) -> ExecutionRecord:
+    """Return the record of a run that has just left an attempt, or ended without one."""
+    return ExecutionRecord(
+        timestamp=at,
+        task_id=run.task_id,
+        status=_STATUS[run.state],
+        duration_ms=run.duration_ms,
+        output=run.output,
+        error=run.error,
+        execution_id=run.execution_id,
+        scheduled_time=run.scheduled_time,
+        attempt=run.attempt if run.attempt > 0 else None,
+        final=run.state.is_final,
+        trigger=run.trigger,
+        handler=run.handler,
+        started_at=run.started_at,
+        worker=run.worker,
+        reason=run.reason,
+        revision=run.revision,
+    )
