@@ -1,0 +1,38 @@
+"""When a task is next due: the nominal occurrence and the instant at which it is fired."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from mission_control.definitions.schedules import spread_offset
+
+if TYPE_CHECKING:
+    from mission_control.definitions.task import TaskDefinition
+
+
+def spread_of(task: TaskDefinition) -> timedelta:
+    """Return how long after its nominal time an occurrence of `task` is fired."""
+    return spread_offset(task.id, task.schedule.spread_seconds)
+
+
+def due_after(task: TaskDefinition, moment: datetime) -> float | None:
+    """Return the due instant of the first occurrence fired after `moment`, in Unix seconds.
+
+    None if the task is disabled or has no further occurrence.
+    """
+    if not task.enabled:
+        return None
+    spread = spread_of(task)
+    nominal = task.schedule.next_after(moment - spread)
+    return None if nominal is None else (nominal + spread).timestamp()
+
+
+def nominal_time(task: TaskDefinition, due: float) -> datetime:
+    """Return the nominal time of the occurrence whose due instant is `due` (microseconds are exact)."""
+    return _from_unix(due) - spread_of(task)
+
+
+def _from_unix(seconds: float) -> datetime:
+    whole, fraction = divmod(round(seconds * 1_000_000), 1_000_000)
+    return datetime.fromtimestamp(whole, UTC) + timedelta(microseconds=fraction)

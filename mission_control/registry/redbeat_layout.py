@@ -1,0 +1,60 @@
+"""What RedBeat expects to find in an entry's hash, written without importing RedBeat or Celery.
+
+Our beat reads the field `task`; `definition` and `meta` are there so that every tool that reads
+RedBeat's layout can load the entry. RedBeat knows intervals, crontabs and rrules only, none with a time
+zone, so `definition` carries an interval: the gap between the task's next two occurrences.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from datetime import datetime, timedelta
+
+    from mission_control.definitions.task import TaskDefinition
+
+_NO_SECOND_OCCURRENCE = 366 * 86_400.0
+
+
+def redbeat_definition(task: TaskDefinition, now: datetime) -> str:
+    """Return the `definition` field for a task."""
+    options: dict[str, Any] = {"queue": task.queue, "priority": task.priority}
+    gap = _gap(task, now)
+    definition = {
+        "name": task.id,
+        "task": task.handler,
+        "args": [],
+        "kwargs": {"task_id": task.id},
+        "options": options,
+        "schedule": {
+            "__type__": "interval",
+            "every": _NO_SECOND_OCCURRENCE if gap is None else gap.total_seconds(),
+            "relative": False,
+        },
+        "enabled": task.enabled,
+    }
+    return json.dumps(definition)
+
+
+def redbeat_meta(last_run_at: datetime, total_run_count: int = 0) -> str:
+    """Return the `meta` field; `last_run_at` is an aware datetime in UTC."""
+    moment = {
+        "__type__": "datetime",
+        "year": last_run_at.year,
+        "month": last_run_at.month,
+        "day": last_run_at.day,
+        "hour": last_run_at.hour,
+        "minute": last_run_at.minute,
+        "second": last_run_at.second,
+        "microsecond": last_run_at.microsecond,
+        "timezone": "UTC",
+    }
+    return json.dumps({"last_run_at": moment, "total_run_count": total_run_count})
+
+
+def _gap(task: TaskDefinition, now: datetime) -> timedelta | None:
+    first = task.schedule.next_after(now)
+    second = None if first is None else task.schedule.next_after(first)
+    return None if first is None or second is None else second - first

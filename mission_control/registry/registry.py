@@ -1,0 +1,232 @@
+"""The registry of tasks: validated on the way in, one transaction a change, every change recorded."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from mission_control import redis_keys
+from mission_control.audit import ChangeRecord, difference
+from mission_control.definitions.instants import format_instant
+from mission_control.definitions.task import TaskDefinition, parse_task
+from mission_control.errors import InvalidTaskError, Problem, StoreUnavailableError
+from mission_control.ledger import History
+from mission_control.registry.changes import changes_timing, merge_updates, new_metadata, next_metadata
+from mission_control.registry.due_times import due_after, nominal_time
+from mission_control.registry.task_store import KEEP_DUE, StoredTask, TaskStore, stored_form
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from datetime import datetime
+    from pathlib import Path
+
+    from redis import Redis
+
+    from mission_control.audit import AuditLog
+    from mission_control.handler_catalog import HandlerCatalog
+    from mission_control.ledger import Ledger
+
+_ATTEMPTS_AGAINST_OTHER_WRITERS: Final = 20
+
+
+class Registry:
+    """The tasks of one installation.
+
+    Guarantees: an invalid definition changes nothing; a change is one transaction (definition, next due
+    instant, revision) and leaves a record in `task_changes.jsonl`; two writers at once never overwrite
+    each other unseen. Registering, editing and enabling never fire by surprise: the next occurrence is
+    computed from now, unless `catch_up` is set.
+    """
+
+    def __init__(
+        self,
+        client: Redis,
+        *,
+        ledger: Ledger,
+        changes: AuditLog,
+        catalog: HandlerCatalog,
+        default_timezone: str,
+        read_text: Callable[[Path], str],
+        clock: Callable[[], datetime],
+        actor: str,
+    ) -> None:
+        self._client = client
+        self._store = TaskStore(client)
+        self._ledger = ledger
+        self._changes = changes
+        self._catalog = catalog
+        self._default_timezone = default_timezone
+        self._read_text = read_text
+        self._clock = clock
+        self._actor = actor
+
+    def parse(self, definition: Mapping[str, Any]) -> TaskDefinition:
+        """Check a definition, the handler's existence included, and return it; nothing is stored.
+
+        Raises:
+            InvalidTaskError: lists every problem.
+        """
+        task = self._parse(definition)
+        problem = self.handler_problem(task.handler)
+        if problem is not None:
+            raise InvalidTaskError([Problem("handler", problem)], subject=f"task {task.id!r}")
+        return task
+
+    def handler_problem(self, path: str) -> str | None:
+        """Return why `path` names no handler, neither in a directory here nor on any live worker."""
+        problem = self._catalog.problem(path)
+        if problem is None or self._client.hexists(redis_keys.HANDLERS, path):
+            return None
+        return problem
+
+    def register(
+        self, definition: Mapping[str, Any], *, reason: str | None = None, catch_up: bool = False
+    ) -> bool:
+        """Add a task; False if the id is taken, and nothing changed.
+
+        With `catch_up` the first occurrence is counted from the schedule's `start` instead of from now.
+        """
+        now = self._clock()
+        given = dict(definition)
+        metadata = given.get("metadata")
+        checked = self.parse(definition)
+        given["metadata"] = new_metadata(metadata if isinstance(metadata, dict) else {}, actor=self._actor, now=now)
+        task = self._parse({**checked.to_dict(), "metadata": given["metadata"]})
+        since = task.schedule.start_instant if catch_up else None
+        due = due_after(task, now if since is None else since)
+        if not self._store.put(task, seen_revision=None, due=due, now=now):
+            return False
+        self._record(task, "registered", {}, reason, now)
+        return True
+
+    def unregister(self, task_id: str, *, reason: str | None = None) -> bool:
+        """Remove a task; False if there is none. Runs already sent still run."""
+        removed = self._store.remove(task_id)
+        if removed is None:
+            return False
+        record = ChangeRecord(
+            timestamp=self._clock(),
+            task_id=task_id,
+            change="unregistered",
+            actor=self._actor,
+            reason=reason,
+            revision=removed["metadata"]["revision"],
+            diff=difference(removed, {}),
+        )
+        self._changes.append(record.to_dict())
+        return True
+
+    def update(
+        self,
+        task_id: str,
+        updates: Mapping[str, Any],
+        *,
+        change: str = "updated",
+        reason: str | None = None,
+        catch_up: bool = False,
+    ) -> bool:
+        """Change a task; False if there is none.
+
+        With `catch_up` an occurrence that was already due stays due. See `changes.merge_updates` for
+        what is merged and what replaced. An update that changes nothing leaves no revision.
+        """
+        for _ in range(_ATTEMPTS_AGAINST_OTHER_WRITERS):
+            stored = self._store.load([task_id])[0]
+            if stored is None:
+                return False
+            if self._try_update(stored, updates, change=change, reason=reason, catch_up=catch_up):
+                return True
+        raise StoreUnavailableError(
+            f"task {task_id!r} is being changed by others too often to get an edit in; try again"
+        )
+
+    def enable(self, task_id: str, *, reason: str | None = None) -> bool:
+        """Let a task fire again, from its next occurrence after now on; False if there is no such task."""
+        return self.update(task_id, {"enabled": True}, change="enabled", reason=reason)
+
+    def disable(self, task_id: str, *, reason: str | None = None) -> bool:
+        """Keep a task from firing; False if there is no such task. Runs already sent still run."""
+        return self.update(task_id, {"enabled": False}, change="disabled", reason=reason)
+
+    def get(self, task_id: str) -> dict[str, Any] | None:
+        """Return a task in the story's shape with its execution history, or None."""
+        stored = self._store.load([task_id])[0]
+        return None if stored is None else self._shown(stored, self._ledger.history(task_id))
+
+    def definition(self, task_id: str) -> TaskDefinition | None:
+        """Return a task as a model, or None."""
+        stored = self._store.load([task_id])[0]
+        return None if stored is None else self._parse(stored.definition)
+
+    def tasks(self, *, enabled_only: bool = True) -> list[dict[str, Any]]:
+        """Return all tasks in the story's shape, sorted by id."""
+        found = [stored for stored in self._store.load(self._store.ids()) if stored is not None]
+        shown = [stored for stored in found if stored.definition["enabled"] or not enabled_only]
+        histories = self._ledger.histories(stored.task_id for stored in shown)
+        return [self._shown(stored, history) for stored, history in zip(shown, histories, strict=True)]
+
+    def revisions(self, task_id: str) -> list[dict[str, Any]]:
+        """Return the definitions a task has had, the newest first."""
+        return self._store.revisions(task_id)
+
+    def reschedule_from(self, task_id: str, moment: datetime) -> None:
+        """Set the next occurrence of a fixed-delay task, whose last run ended at `moment`."""
+        task = self.definition(task_id)
+        due = None if task is None else due_after(task, moment)
+        if due is not None:
+            self._store.set_due(task_id, due)
+
+    def _try_update(
+        self,
+        stored: StoredTask,
+        updates: Mapping[str, Any],
+        *,
+        change: str,
+        reason: str | None,
+        catch_up: bool,
+    ) -> bool:
+        now = self._clock()
+        merged = self.parse(merge_updates(stored.definition, updates))
+        if stored_form(merged) == stored.definition:
+            return True
+        metadata = next_metadata(stored.definition["metadata"], now=now)
+        task = self._parse({**merged.to_dict(), "metadata": metadata})
+        is_due_kept = catch_up and stored.due is not None and stored.due <= now.timestamp()
+        moves = changes_timing(stored.definition, stored_form(task)) and not is_due_kept
+        due = due_after(task, now) if moves else KEEP_DUE
+        if not self._store.put(task, seen_revision=metadata["revision"] - 1, due=due, now=now):
+            return False
+        self._record(task, change, stored.definition, reason, now)
+        return True
+
+    def _parse(self, definition: Mapping[str, Any]) -> TaskDefinition:
+        return parse_task(definition, default_timezone=self._default_timezone, read_text=self._read_text)
+
+    def _shown(self, stored: StoredTask, history: History) -> dict[str, Any]:
+        next_run = None
+        if stored.due is not None:
+            next_run = format_instant(nominal_time(self._parse(stored.definition), stored.due))
+        last_run = None if history.last_run is None else format_instant(history.last_run)
+        return {
+            **stored.definition,
+            "execution_history": {
+                "last_run": last_run,
+                "next_run": next_run,
+                "total_runs": history.total_runs,
+                "success_count": history.success_count,
+                "failure_count": history.failure_count,
+            },
+        }
+
+    def _record(
+        self, task: TaskDefinition, change: str, before: Mapping[str, Any], reason: str | None, now: datetime
+    ) -> None:
+        record = ChangeRecord(
+            timestamp=now,
+            task_id=task.id,
+            change=change,
+            actor=self._actor,
+            reason=reason,
+            revision=task.metadata.revision,
+            diff=difference(before, stored_form(task)),
+        )
+        self._changes.append(record.to_dict())

@@ -1,0 +1,25 @@
+-- Write a task, if it is still as the writer saw it.
+-- KEYS: 1 entry (hash)  2 schedule (zset)  3 task ids (set)  4 revisions (list)  5 quarantine (hash)
+-- ARGV: 1 revision the writer saw, "" if the task must be new  2 task_id  3 task JSON  4 new revision
+--       5 RedBeat definition  6 RedBeat meta  7 next due, Unix seconds; "" for never, "keep" to leave it
+--       8 revisions to keep
+-- Reply: 1 written, 0 the entry exists (for a new task) or is not at that revision; nothing changed
+if ARGV[1] == '' then
+  if redis.call('EXISTS', KEYS[1]) == 1 then
+    return 0
+  end
+elseif redis.call('HGET', KEYS[1], 'revision') ~= ARGV[1] then
+  return 0
+end
+redis.call('HSET', KEYS[1], 'task', ARGV[3], 'revision', ARGV[4], 'definition', ARGV[5])
+redis.call('HSETNX', KEYS[1], 'meta', ARGV[6])
+if ARGV[7] == '' then
+  redis.call('ZREM', KEYS[2], KEYS[1])
+elseif ARGV[7] ~= 'keep' then
+  redis.call('ZADD', KEYS[2], ARGV[7], KEYS[1])
+end
+redis.call('SADD', KEYS[3], ARGV[2])
+redis.call('LPUSH', KEYS[4], ARGV[3])
+redis.call('LTRIM', KEYS[4], 0, tonumber(ARGV[8]) - 1)
+redis.call('HDEL', KEYS[5], KEYS[1])
+return 1

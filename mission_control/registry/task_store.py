@@ -1,0 +1,125 @@
+"""Reading and writing tasks in Redis: one round trip each, writes by compare-and-set."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from importlib import resources
+from typing import TYPE_CHECKING, Any, Final
+
+from mission_control import redis_keys
+from mission_control.registry.redbeat_layout import redbeat_definition, redbeat_meta
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+    from redis import Redis
+    from redis.commands.core import Script
+
+    from mission_control.definitions.task import TaskDefinition
+
+KEEP_DUE: Final = "keep"
+
+
+@dataclass(frozen=True)
+class StoredTask:
+    """A task as it stands in Redis: its JSON, and its next due instant in Unix seconds."""
+
+    task_id: str
+    definition: dict[str, Any]
+    due: float | None
+
+
+class TaskStore:
+    """The task entries in Redis."""
+
+    def __init__(self, client: Redis) -> None:
+        self._client = client
+
+    def ids(self) -> list[str]:
+        """Return the ids of all tasks, sorted."""
+        return sorted(self._client.smembers(redis_keys.TASKS))
+
+    def load(self, task_ids: Iterable[str]) -> list[StoredTask | None]:
+        """Return the tasks in the order of their ids; None for an id that is unknown."""
+        wanted = list(task_ids)
+        with self._client.pipeline(transaction=False) as pipe:
+            for task_id in wanted:
+                entry = redis_keys.schedule_entry(task_id)
+                pipe.hget(entry, "task")
+                pipe.zscore(redis_keys.REDBEAT_SCHEDULE, entry)
+            answers = pipe.execute()
+        pairs = zip(wanted, answers[::2], answers[1::2], strict=True)
+        return [StoredTask(name, json.loads(text), due) if text else None for name, text, due in pairs]
+
+    def put(
+        self, task: TaskDefinition, *, seen_revision: int | None, due: float | str | None, now: datetime
+    ) -> bool:
+        """Write a task if it is new (`seen_revision` None) or still at the revision that was seen.
+
+        `due` is the next due instant in Unix seconds, None for never, `KEEP_DUE` to leave it as it is.
+        """
+        entry = redis_keys.schedule_entry(task.id)
+        written = self._put(
+            keys=[
+                entry,
+                redis_keys.REDBEAT_SCHEDULE,
+                redis_keys.TASKS,
+                redis_keys.revisions(task.id),
+                redis_keys.BEAT_QUARANTINE,
+            ],
+            args=[
+                "" if seen_revision is None else seen_revision,
+                task.id,
+                json.dumps(stored_form(task), ensure_ascii=False),
+                task.metadata.revision,
+                redbeat_definition(task, now),
+                redbeat_meta(now),
+                "" if due is None else due if isinstance(due, str) else repr(due),
+                redis_keys.MAX_REVISIONS,
+            ],
+        )
+        return bool(written)
+
+    def remove(self, task_id: str) -> dict[str, Any] | None:
+        """Remove a task and return what it was, or None if there was none."""
+        entry = redis_keys.schedule_entry(task_id)
+        removed = self._remove(
+            keys=[
+                entry,
+                redis_keys.REDBEAT_SCHEDULE,
+                redis_keys.TASKS,
+                redis_keys.revisions(task_id),
+                redis_keys.history(task_id),
+                redis_keys.BEAT_QUARANTINE,
+            ],
+            args=[task_id],
+        )
+        return None if removed is None else dict(json.loads(removed))
+
+    def set_due(self, task_id: str, due: float) -> None:
+        """Set the next due instant of a task, in Unix seconds."""
+        self._client.zadd(redis_keys.REDBEAT_SCHEDULE, {redis_keys.schedule_entry(task_id): due})
+
+    def revisions(self, task_id: str) -> list[dict[str, Any]]:
+        """Return the definitions a task has had, the newest first."""
+        return [json.loads(text) for text in self._client.lrange(redis_keys.revisions(task_id), 0, -1)]
+
+    @cached_property
+    def _put(self) -> Script:
+        return self._script("put_task")
+
+    @cached_property
+    def _remove(self) -> Script:
+        return self._script("remove_task")
+
+    def _script(self, name: str) -> Script:
+        source = resources.files(__package__).joinpath("scripts", f"{name}.lua").read_text("utf-8")
+        return self._client.register_script(source)
+
+
+def stored_form(task: TaskDefinition) -> dict[str, Any]:
+    """Return what is stored of a task: everything but its history, which the ledger keeps."""
+    return {name: value for name, value in task.to_dict().items() if name != "execution_history"}
