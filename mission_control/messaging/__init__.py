@@ -1,0 +1,1 @@
+"""Messages: the Celery configuration all processes share, and how a run becomes a message."""

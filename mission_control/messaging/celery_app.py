@@ -1,0 +1,29 @@
+"""The Celery application, configured when it is first used and not before."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from celery import Celery
+
+from mission_control.installation import Installation, current_installation
+from mission_control.messaging.celery_config import celery_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def create_app(main: str, installation: Callable[[], Installation] = current_installation) -> Celery:
+    """Return a Celery application called `main`.
+
+    Importing a module that calls this opens nothing and reads no environment: the installation is asked
+    for when Celery first needs its configuration.
+    """
+    app = Celery(main, set_as_current=False)
+
+    def defaults() -> dict[str, Any]:
+        ours = installation()
+        return celery_settings(ours.settings, ours.redis_url)
+
+    app.add_defaults(defaults)
+    return app

@@ -1,0 +1,93 @@
+"""The Celery configuration of every process: beat, workers and producers alike.
+
+Each value that differs from Celery's default says why.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from mission_control.settings import Settings
+
+BEAT_SCHEDULER: Final = "beat.scheduler:MissionControlScheduler"
+
+# A message that is not acknowledged for this long is delivered again. Celery's own default: nothing
+# renews the visibility of a running handler's message yet, so it has to outlast the longest handler.
+VISIBILITY_TIMEOUT_SECONDS: Final = 3_600
+
+
+def celery_settings(settings: Settings, redis_url: str) -> dict[str, Any]:
+    """Return the configuration for an installation whose Redis is at `redis_url`."""
+    return {
+        **_broker(settings, redis_url),
+        **_tasks(settings),
+        **_worker(),
+        **_beat(redis_url),
+        # Every instant in a message is UTC; zones are the schedules' matter.
+        "timezone": "UTC",
+        "enable_utc": True,
+    }
+
+
+def _broker(settings: Settings, redis_url: str) -> dict[str, Any]:
+    return {
+        "broker_url": redis_url,
+        "broker_transport_options": {
+            "visibility_timeout": VISIBILITY_TIMEOUT_SECONDS,
+            "socket_connect_timeout": 5,
+            "socket_keepalive": True,
+        },
+        # A process outlives any outage of Redis: it waits instead of giving up after 100 tries.
+        "broker_connection_max_retries": None,
+        "broker_connection_retry_on_startup": True,
+        "broker_channel_error_retry": True,
+        "task_default_queue": settings.queues[0],
+    }
+
+
+def _tasks(settings: Settings) -> dict[str, Any]:
+    from kombu import Exchange, Queue
+
+    return {
+        "task_queues": [Queue(name, Exchange(name), routing_key=name) for name in settings.queues],
+        "task_serializer": "json",
+        "accept_content": ["json"],
+        # The ledger keeps results; Celery's backend would cost five Redis commands a run.
+        "task_ignore_result": True,
+        "result_backend": None,
+        # Acknowledge after the run, so that a killed worker's message is delivered again …
+        "task_acks_late": True,
+        # … but not at once and without limit when the handler itself kills its process.
+        "task_reject_on_worker_lost": False,
+        # A hard time limit is the end of the run, recorded as such; its message is done with.
+        "task_acks_on_failure_or_timeout": True,
+        # Without these Flower sees nothing.
+        "task_send_sent_event": True,
+        "worker_send_task_events": True,
+    }
+
+
+def _worker() -> dict[str, Any]:
+    return {
+        # A long handler must not sit on messages that an idle worker could run.
+        "worker_prefetch_multiplier": 1,
+        # Cancelling on a lost connection loses runs when broker and ledger are one Redis.
+        "worker_cancel_long_running_tasks_on_connection_loss": False,
+        # Redirected prints would be logged as warnings; handlers may print.
+        "worker_redirect_stdouts": False,
+        # Celery replaces the root logger's handlers; ours are set up by its own signal.
+        "worker_hijack_root_logger": False,
+    }
+
+
+def _beat(redis_url: str) -> dict[str, Any]:
+    return {
+        "beat_scheduler": BEAT_SCHEDULER,
+        # How long a beat that nothing wakes waits before it looks for new tasks.
+        "beat_max_loop_interval": 0.5,
+        "redbeat_redis_url": redis_url,
+        "redbeat_redis_options": {"socket_connect_timeout": 5, "socket_timeout": 10},
+        # Leadership is ours: RedBeat's lock ends the process when it is lost.
+        "redbeat_lock_key": None,
+    }

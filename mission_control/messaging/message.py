@@ -1,0 +1,45 @@
+"""How a run becomes a message: ids only, so that secrets never reach the broker or an event."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from mission_control.definitions.instants import format_instant
+
+if TYPE_CHECKING:
+    from celery import Celery
+
+    from mission_control.ledger import RunRecord
+
+HARD_LIMIT_GRACE: Final = timedelta(seconds=10)
+"""What a handler has, after its time limit was raised in it, to clean up before it is killed."""
+
+
+def message_kwargs(run: RunRecord) -> dict[str, str]:
+    """Return the keyword arguments of a run's message."""
+    return {
+        "task_id": run.task_id,
+        "scheduled_time": format_instant(run.scheduled_time),
+        "execution_id": run.execution_id,
+    }
+
+
+def message_options(run: RunRecord) -> dict[str, Any]:
+    """Return Celery's options for a run's message: its id, route, priority, limits and expiry."""
+    options: dict[str, Any] = {
+        "task_id": run.execution_id,
+        "queue": run.queue,
+        "priority": run.priority,
+    }
+    if run.timeout_seconds is not None:
+        options["soft_time_limit"] = run.timeout_seconds
+        options["time_limit"] = run.timeout_seconds + HARD_LIMIT_GRACE.total_seconds()
+    if run.expires_at is not None:
+        options["expires"] = run.expires_at
+    return options
+
+
+def send(app: Celery, run: RunRecord, **options: Any) -> None:  # noqa: ANN401  # Celery's own options
+    """Put a run's message on its queue. Sending it twice is harmless: the ledger lets it run once."""
+    app.send_task(run.handler, kwargs=message_kwargs(run), **{**message_options(run), **options})
