@@ -1,0 +1,56 @@
+"""Handlers as Celery tasks, each named by its path."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from celery import Task
+
+from mission_control import events
+from mission_control.errors import HandlerError
+from workers.attempt import Delivery, run_attempt
+from workers.handler_loader import load_handler, open_handler_package
+
+if TYPE_CHECKING:
+    from celery import Celery
+
+    from mission_control.handler_catalog import HandlerSource
+    from mission_control.installation import Installation
+    from workers.invocation import Handler
+
+
+def register_handlers(app: Celery, installation: Installation) -> None:
+    """Register a Celery task for every handler that this process can find.
+
+    A handler that cannot be loaded is registered too: its runs fail with the reason, and are recorded,
+    instead of being unknown.
+    """
+    open_handler_package(installation.catalog.directories)
+    for source in installation.catalog.handlers().values():
+        app.register_task(HandlerTask(source.path, _load(source), installation))
+
+
+def _load(source: HandlerSource) -> Handler:
+    try:
+        return load_handler(source)
+    except HandlerError as error:
+        problem = str(error)
+        events.handler_broken(source.path, problem)
+
+    def broken(_context: dict[str, Any]) -> dict[str, Any]:
+        raise HandlerError(problem)
+
+    return broken
+
+
+class HandlerTask(Task):
+    """The Celery task that runs one handler; a message's keyword arguments are ids only."""
+
+    def __init__(self, path: str, handler: Handler, installation: Installation) -> None:
+        self.name = path
+        self._handler = handler
+        self._installation = installation
+
+    def run(self, **kwargs: Any) -> dict[str, Any]:  # noqa: ANN401  # what a message holds is checked inside
+        """Run the attempt that the current message asks for."""
+        return run_attempt(Delivery.of(self, kwargs), self._handler, self._installation)

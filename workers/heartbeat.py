@@ -1,0 +1,68 @@
+"""The worker's sign of life, given by its consumer's own event loop."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from celery import bootsteps
+from redis.exceptions import RedisError
+
+from mission_control import events, redis_keys
+from mission_control.heartbeats import RENEW_EVERY_SECONDS, Heartbeat
+from mission_control.installation import current_installation
+
+if TYPE_CHECKING:
+    from mission_control.installation import Installation
+
+HANDLERS_LIFE_SECONDS: Final = 86_400
+
+
+class HeartbeatStep(bootsteps.StartStopStep):
+    """Tells the installation that this worker is there, which queues it serves and which handlers it has.
+
+    The timer belongs to the consumer, so a worker whose loop is stuck falls silent.
+    """
+
+    requires = ("celery.worker.consumer:Tasks",)
+
+    def __init__(self, parent: Any, **kwargs: Any) -> None:  # noqa: ANN401  # Celery's consumer
+        super().__init__(parent, **kwargs)
+        self._timer: Any = None
+        self._heartbeat: Heartbeat | None = None
+
+    def start(self, parent: Any) -> None:  # noqa: ANN401
+        """Begin to give signs of life, now that the consumer takes messages."""
+        installation = current_installation()
+        self._heartbeat = Heartbeat(installation.client, "worker", parent.hostname)
+        self._publish_handlers(installation)
+        self._beat(parent)
+        self._timer = parent.timer.call_repeatedly(RENEW_EVERY_SECONDS, self._beat, (parent,))
+
+    def stop(self, parent: Any) -> None:  # noqa: ANN401, ARG002
+        """Fall silent: the consumer stops taking messages."""
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._heartbeat is not None:
+            self._quietly(self._heartbeat.end)
+
+    shutdown = stop
+
+    def _beat(self, parent: Any) -> None:  # noqa: ANN401
+        heartbeat = self._heartbeat
+        if heartbeat is not None:
+            queues = sorted(queue.name for queue in parent.task_consumer.queues)
+            self._quietly(lambda: heartbeat.beat(queues=queues, concurrency=parent.controller.concurrency))
+
+    def _publish_handlers(self, installation: Installation) -> None:
+        summaries = {path: source.summary for path, source in installation.catalog.handlers().items()}
+        with installation.client.pipeline() as pipe:
+            pipe.hset(redis_keys.HANDLERS, mapping=summaries)
+            pipe.expire(redis_keys.HANDLERS, HANDLERS_LIFE_SECONDS)
+            pipe.execute()
+
+    @staticmethod
+    def _quietly(action: Any) -> None:  # noqa: ANN401
+        try:
+            action()
+        except RedisError as error:  # the consumer has its own way of waiting for Redis
+            events.waiting_for_redis(error)

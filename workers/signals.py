@@ -1,0 +1,130 @@
+"""The signal hook: every ending that Celery signals becomes an audit record.
+
+Signals explain, the ledger decides: an ending that the ledger has already, or has overtaken, leaves no
+second record. Endings in the child process (success, retry, failure) are in the ledger before Celery
+signals them; endings that only the parent sees (hard time limit, lost child, expiry, revocation) are
+moved in the ledger here.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from billiard.exceptions import TimeLimitExceeded, WorkerLostError
+from celery import signals
+
+from mission_control import events
+from mission_control.audit import AuditWriteError, ExecutionRecord
+from mission_control.ledger import RunState
+from mission_control.run_audit import audit_ending
+from workers.lost_attempts import end_lost_attempt
+
+if TYPE_CHECKING:
+    from celery import Celery, Task
+
+    from mission_control.installation import Installation
+    from mission_control.ledger import RunRecord
+
+_UID: Final = "mission_control"
+
+
+def connect_signals(app: Celery, installation: Installation) -> None:
+    """Listen to the endings of `app`'s tasks."""
+    hook = SignalHook(app, installation)
+    for signal, receiver in (
+        (signals.task_success, hook.on_success),
+        (signals.task_retry, hook.on_retry),
+        (signals.task_failure, hook.on_failure),
+        (signals.task_revoked, hook.on_revoked),
+        (signals.task_unknown, hook.on_unknown),
+        (signals.task_rejected, hook.on_rejected),
+    ):
+        # Celery keeps weak references to receivers; the hook lives as long as the process.
+        signal.connect(receiver, weak=False, dispatch_uid=f"{_UID}:{receiver.__name__}:{id(app)}")
+
+
+class SignalHook:
+    """Receives Celery's signals for one application."""
+
+    def __init__(self, app: Celery, installation: Installation) -> None:
+        self._app = app
+        self._installation = installation
+
+    def on_success(self, sender: Task, **_: Any) -> None:  # noqa: ANN401  # a signal's arguments
+        """Record a success."""
+        self._audit_ended(sender)
+
+    def on_retry(self, sender: Task, **_: Any) -> None:  # noqa: ANN401
+        """Record a failed attempt that another one follows."""
+        self._audit_ended(sender)
+
+    def on_failure(self, sender: Task, task_id: str, exception: BaseException, **_: Any) -> None:  # noqa: ANN401
+        """Record a failure: our own in the child, a killed or lost child in the parent."""
+        if not self._is_ours(sender):
+            return
+        if sender.request.id == task_id and self._audit_ended(sender):
+            return
+        if isinstance(exception, TimeLimitExceeded):
+            state, error = RunState.TIMED_OUT, "the handler did not stop at timeout_seconds and was killed"
+        elif isinstance(exception, WorkerLostError):
+            state, error = RunState.LOST, f"the handler's process died: {exception}"
+        else:
+            state, error = RunState.FAILURE, f"{type(exception).__name__}: {exception}"
+        end_lost_attempt(self._app, self._installation, task_id, state, error)
+
+    def on_revoked(self, sender: Task, request: Any, expired: bool, **_: Any) -> None:  # noqa: ANN401
+        """Record a run that expired before it was started, or was revoked."""
+        if not self._is_ours(sender):
+            return
+        state = RunState.EXPIRED if expired else RunState.CANCELLED
+        reason = "not started within expires_seconds" if expired else "revoked"
+        run = self._installation.ledger.get(request.id)
+        if run is not None:
+            self._close(run, state, reason)
+
+    def on_unknown(self, name: str, id: str, **_: Any) -> None:  # noqa: A002, ANN401  # Celery's names
+        """Record a message for a handler that this worker does not have."""
+        reason = f"no handler {name!r} on this worker; see `mission-control handler list`"
+        run = self._installation.ledger.get(id)
+        if run is None:
+            self._audit_rejection(name, id, reason)
+        else:
+            self._close(run, RunState.LOST, reason)
+
+    def on_rejected(self, message: Any, exc: BaseException | None = None, **_: Any) -> None:  # noqa: ANN401
+        """Record a message that is no task message."""
+        headers = message.headers if isinstance(message.headers, dict) else {}
+        name, execution_id = str(headers.get("task", "unknown")), headers.get("id")
+        self._audit_rejection(name, None if execution_id is None else str(execution_id), f"no task message: {exc}")
+
+    def _is_ours(self, sender: Any) -> bool:  # noqa: ANN401
+        return getattr(sender, "app", None) is self._app
+
+    def _audit_ended(self, sender: Task) -> bool:
+        ended: RunRecord | None = getattr(sender.request, "ended_run", None) if self._is_ours(sender) else None
+        if ended is None:
+            return False
+        at = ended.finished_at if ended.finished_at is not None else self._installation.clock()
+        audit_ending(self._installation.audit, ended, at=at)
+        return True
+
+    def _close(self, run: RunRecord, state: RunState, reason: str) -> None:
+        now = self._installation.clock()
+        ended = self._installation.ledger.end(run, state, at=now, reason=reason)
+        if ended is not None:
+            audit_ending(self._installation.audit, ended, at=now)
+
+    def _audit_rejection(self, handler: str, execution_id: str | None, reason: str) -> None:
+        record = ExecutionRecord(
+            timestamp=self._installation.clock(),
+            task_id=handler,
+            status="rejected",
+            execution_id=execution_id,
+            handler=handler,
+            trigger="plain",
+            reason=reason,
+        )
+        try:
+            self._installation.audit.append(record.to_dict())
+        except AuditWriteError as error:
+            events.audit_write_failed(self._installation.audit.path, error)
