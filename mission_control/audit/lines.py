@@ -74,44 +74,35 @@ def lines_backwards(
     Whole blocks are searched for the needle at once, so that lines without it cost next to nothing.
     """
     end = file.seek(0, os.SEEK_END)
-    pieces: list[bytes] = []
+    later: list[bytes] = []  # the blocks, last first, that hold the rest of the line cut by the block's end
     while end > 0:
         start = max(0, end - block_bytes)
         file.seek(start)
         block = file.read(end - start)
         end = start
-        cut = block.find(b"\n") if start > 0 else -1
-        if start > 0 and cut < 0:
-            pieces.append(block)
+        last = block.rfind(b"\n")
+        if last < 0 and start > 0:
+            later.append(block)
             continue
-        whole = b"".join((block[cut + 1 :], *reversed(pieces)))
-        yield from _matching(whole, start + cut + 1, needle)
-        pieces = [block[: cut + 1]]
+        line = b"".join((block[last + 1 :], *reversed(later)))
+        if line and needle in line:
+            yield start + last + 1, line
+        first = block.find(b"\n") if start > 0 else -1
+        for at, line in _backwards(block, first + 1, max(last, 0), needle):
+            yield start + at, line
+        later = [block[:first]] if first >= 0 else []
 
 
-def _matching(block: bytes, offset: int, needle: bytes) -> Iterator[tuple[int, bytes]]:
-    if needle and needle not in block:
-        return
-    for start, line in reversed(list(_found(block, needle) if needle else _split(block))):
-        yield offset + start, line
-
-
-def _split(block: bytes) -> Iterator[tuple[int, bytes]]:
-    start = 0
-    for line in block.split(b"\n"):
+def _backwards(block: bytes, begin: int, end: int, needle: bytes) -> Iterator[tuple[int, bytes]]:
+    """Yield the lines of `block[begin:end]` that contain `needle`, last first."""
+    # rfind skips as far as the needle is long, which makes it several times as fast as find.
+    while end > begin and (found := block.rfind(needle, begin, end)) >= 0:
+        start = max(block.rfind(b"\n", begin, found) + 1, begin)
+        stop = block.find(b"\n", found, end)
+        line = block[start : stop if stop >= 0 else end]
         if line:
             yield start, line
-        start += len(line) + 1
-
-
-def _found(block: bytes, needle: bytes) -> Iterator[tuple[int, bytes]]:
-    at = block.find(needle)
-    while at >= 0:
-        start = block.rfind(b"\n", 0, at) + 1
-        end = block.find(b"\n", at)
-        end = end if end >= 0 else len(block)
-        yield start, block[start:end]
-        at = block.find(needle, end)
+        end = start - 1
 
 
 def _reason(line: bytes, error: orjson.JSONDecodeError) -> str:

@@ -139,7 +139,7 @@ class _Writer:
     def _write(self, line: bytes, chain: _Chain) -> None:
         try:
             descriptor, torn = self._current_file()
-            payload = b"".join((_LINE_FEED if torn else b"", line, _LINE_FEED))
+            payload = b"\n%b\n" % line if torn else line + _LINE_FEED
             missing = len(payload) - os.write(descriptor, payload)
             # All but the line feed is a whole record, and the next one will bring the line feed.
             if missing > len(_LINE_FEED):

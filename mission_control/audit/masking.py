@@ -52,6 +52,11 @@ def clean_text(text: str, limit: int) -> str:
     return _shorten(ends, limit, len(text) - 2 * margin)
 
 
+def clean_name(text: str) -> str:
+    """Return an id, a path or another name escaped and bounded; names are not searched for secrets."""
+    return text if len(text) <= NAME_LIMIT and text.isprintable() else _shorten(_escape(text), NAME_LIMIT, 0)
+
+
 def clean_value(value: object, limit: int) -> Any:  # noqa: ANN401  # a JSON value has no narrower type
     """Return any value fit for a record: text as `clean_text`, a structure as JSON if it is small.
 
@@ -59,6 +64,8 @@ def clean_value(value: object, limit: int) -> Any:  # noqa: ANN401  # a JSON val
     """
     if isinstance(value, str):
         return clean_text(value, limit)
+    if value is None or isinstance(value, bool):
+        return value
     ready = _escape_all(mask_secrets(_bounded(json_ready(value), limit)))
     text = orjson.dumps(ready).decode()
     return ready if len(text) <= limit else _shorten(text, limit, 0)

@@ -9,7 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from mission_control.audit.masking import ERROR_LIMIT, NAME_LIMIT, OUTPUT_LIMIT, clean_text, clean_value
+from mission_control.audit.masking import (
+    ERROR_LIMIT,
+    NAME_LIMIT,
+    OUTPUT_LIMIT,
+    clean_name,
+    clean_text,
+    clean_value,
+)
 from mission_control.definitions.instants import format_instant
 
 if TYPE_CHECKING:
@@ -94,7 +101,7 @@ class ExecutionRecord:
             "started_at": None if self.started_at is None else _milliseconds(self.started_at),
             "lateness_ms": self.lateness_ms,
             "worker": _name(self.worker),
-            "reason": _name(self.reason),
+            "reason": None if self.reason is None else clean_text(self.reason, NAME_LIMIT),
             "revision": self.revision,
         }
 
@@ -126,7 +133,7 @@ class ChangeRecord:
             "task_id": _name(self.task_id),
             "change": _name(self.change),
             "actor": _name(self.actor),
-            "reason": _name(self.reason),
+            "reason": None if self.reason is None else clean_text(self.reason, NAME_LIMIT),
             "revision": self.revision,
             "diff": dict(self.diff) if self.diff is not None else {},
         }
@@ -137,4 +144,4 @@ def _milliseconds(moment: datetime) -> str:
 
 
 def _name(text: str | None) -> str | None:
-    return None if text is None else clean_text(text, NAME_LIMIT)
+    return None if text is None else clean_name(text)

@@ -10,6 +10,7 @@ Patterns start at a fixed word and repeat within bounds, so that no text makes t
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
@@ -37,48 +38,74 @@ _NAMED = (
     r"(?:passw(?:or)?d|pwd|passphrase|secret|token|(?:api|access|private|signing|encryption)[_-]?key)"
     r"(?:[_-](?:key|value))?"
 )
+_NAMED_HINTS = ("passw", "pwd", "passphrase", "secret", "token", "key")
 _SHAPES = (
-    r"\bsk-[\w-]{16,256}",
-    r"\b[sr]k_(?:live|test)_\w{16,256}",
-    r"\bgh[pousr]_\w{20,256}",
-    r"\bgithub_pat_\w{20,256}",
-    r"\bglpat-[\w-]{20,256}",
-    r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b",
-    r"\bxox[abeoprs]-[\w-]{10,256}",
-    r"\bAIza[\w-]{35}",
-    r"\bnpm_\w{36}",
-    r"\bpypi-[\w-]{16,256}",
-    r"\bhf_\w{20,256}",
-    r"\bSG\.[\w-]{16,64}\.[\w-]{16,64}",
-    r"\beyJ[\w-]{6,1000}\.[\w-]{6,4000}(?:\.[\w-]{0,1000})?",
+    ("sk-", r"\bsk-[\w-]{16,256}"),
+    ("k_", r"\b[sr]k_(?:live|test)_\w{16,256}"),
+    ("gh", r"\bgh[pousr]_\w{20,256}"),
+    ("github_pat_", r"\bgithub_pat_\w{20,256}"),
+    ("glpat-", r"\bglpat-[\w-]{20,256}"),
+    ("ia", r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"),
+    ("xox", r"\bxox[abeoprs]-[\w-]{10,256}"),
+    ("aiza", r"\bAIza[\w-]{35}"),
+    ("npm_", r"\bnpm_\w{36}"),
+    ("pypi-", r"\bpypi-[\w-]{16,256}"),
+    ("hf_", r"\bhf_\w{20,256}"),
+    ("sg.", r"\bSG\.[\w-]{16,64}\.[\w-]{16,64}"),
+    ("eyj", r"\beyJ[\w-]{6,1000}\.[\w-]{6,4000}(?:\.[\w-]{0,1000})?"),
 )
-_RULES: tuple[tuple[re.Pattern[str], str], ...] = (
-    (
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """A pattern, and what must be in the lower-case text for it to be worth a look (most text has none)."""
+
+    hints: tuple[str, ...]
+    pattern: re.Pattern[str]
+    replacement: str
+
+
+_RULES = (
+    _Rule(
+        ("private key",),
         re.compile(
             r"-----BEGIN [A-Z ]{0,32}PRIVATE KEY-----.*?(?:-----END [A-Z ]{0,32}PRIVATE KEY-----|\Z)",
             re.DOTALL,
         ),
-        "-----PRIVATE KEY " + MASK + "-----",
+        f"-----PRIVATE KEY {MASK}-----",
     ),
     # The end of a block whose beginning was cut off with the middle of a long text.
-    (
+    _Rule(
+        ("private key",),
         re.compile(r"\A[A-Za-z0-9+/=\s]*-----END [A-Z ]{0,32}PRIVATE KEY-----"),
-        "-----PRIVATE KEY " + MASK + "-----",
+        f"-----PRIVATE KEY {MASK}-----",
     ),
-    (re.compile(r"://([^\s/:@]{0,256}):[^\s/]{1,512}@"), rf"://\1:{MASK}@"),
-    (
+    _Rule(("://",), re.compile(r"://([^\s/:@]{0,256}):[^\s/]{1,512}@"), rf"://\1:{MASK}@"),
+    _Rule(
+        ("authorization",),
         re.compile(r"(?i)(\bauthorization[\"']?\s{0,3}[:=]\s{0,3}[\"']?)[^\s\"'][^\"'\r\n]{0,4096}"),
         rf"\1{MASK}",
     ),
-    (
+    _Rule(
+        ("bearer ", "basic "),
+        # Prose says "basic authentication"; what is encoded has digits, signs or mixed case.
         re.compile(
-            r"(\b(?:[Bb]earer|BEARER|[Bb]asic|BASIC) )(?=\S{0,64}(?:[0-9=+/_]|[a-z][A-Z]))[\w.~+/=-]{8,4096}"
+            r"(\b(?:[Bb]earer|BEARER|[Bb]asic|BASIC) )"
+            r"(?=\S{0,64}(?:[0-9=+/_]|[a-z][A-Z]))[\w.~+/=-]{8,4096}"
         ),
         rf"\1{MASK}",
     ),
-    (re.compile(rf"(?i)({_NAMED}[\"']?\s{{0,3}}[:=]\s{{0,3}})(\"|')(?:(?!\2).){{1,4096}}"), rf"\1\2{MASK}"),
-    (re.compile(rf"(?i)({_NAMED}[\"']?\s{{0,3}}[:=]\s{{0,3}})[^\s\"'&,;)}}\]]{{1,4096}}"), rf"\1{MASK}"),
-    (re.compile("|".join(_SHAPES)), MASK),
+    _Rule(
+        _NAMED_HINTS,
+        re.compile(rf"(?i)({_NAMED}[\"']?\s{{0,3}}[:=]\s{{0,3}})(\"|')(?:(?!\2).){{1,4096}}"),
+        rf"\1\2{MASK}",
+    ),
+    _Rule(
+        _NAMED_HINTS,
+        re.compile(rf"(?i)({_NAMED}[\"']?\s{{0,3}}[:=]\s{{0,3}})[^\s\"'&,;)}}\]]{{1,4096}}"),
+        rf"\1{MASK}",
+    ),
+    *(_Rule((hint,), re.compile(shape), MASK) for hint, shape in _SHAPES),
 )
 
 
@@ -88,8 +115,10 @@ def mask_text(text: str) -> str:
     >>> mask_text("redis://:hunter2@cache:6379/0 failed, token=abc123")
     'redis://:***@cache:6379/0 failed, token=***'
     """
-    for pattern, replacement in _RULES:
-        text = pattern.sub(replacement, text)
+    lowered = text.lower()
+    for rule in _RULES:
+        if any(hint in lowered for hint in rule.hints):
+            text = rule.pattern.sub(rule.replacement, text)
     return text
 
 

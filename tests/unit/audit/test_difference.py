@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from mission_control.audit import difference
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        ({"a": 1}, {"a": 1}, {}),
+        ({"a": 1}, {"a": 2}, {"a": {"from": 1, "to": 2}}),
+        ({"a": {"b": 1, "c": 2}}, {"a": {"b": 1, "c": 3}}, {"a.c": {"from": 2, "to": 3}}),
+        (None, {"a": 1}, {"a": {"from": None, "to": 1}}),
+        ({"a": 1}, None, {"a": {"from": 1, "to": None}}),
+        ({"a": None}, {}, {}),
+        ({"a": [1, 2]}, {"a": [1]}, {"a": {"from": [1, 2], "to": [1]}}),
+        ({"a": 1}, {"a": True}, {"a": {"from": 1, "to": True}}),
+        ({"a": 1}, {"a": {"b": 1}}, {"a": {"from": 1, "to": None}, "a.b": {"from": None, "to": 1}}),
+        ({"a.b": 1}, {"a": {"b": 1}}, {'"a.b"': {"from": 1, "to": None}, "a.b": {"from": None, "to": 1}}),
+    ],
+)
+def test_every_field_that_differs_is_told_with_both_values(
+    before: dict[str, Any] | None, after: dict[str, Any] | None, expected: dict[str, Any]
+) -> None:
+    assert difference(before, after) == expected
+
+
+def test_a_changed_secret_shows_that_it_changed_and_not_what_to() -> None:
+    changed = difference({"params": {"api_key": "old"}}, {"params": {"api_key": "new"}})
+
+    assert changed == {"params.api_key": {"from": "***", "to": "***"}}
+
+
+def test_what_stands_below_a_secret_is_a_secret_too() -> None:
+    changed = difference({}, {"params": {"credentials": {"user": "u", "door": "1234"}}})
+
+    assert [values["to"] for values in changed.values()] == ["***", "***"]
+
+
+def test_a_very_wide_change_is_bounded() -> None:
+    changed = difference({}, {str(number): number for number in range(1_000)})
+
+    assert len(changed) == 257
+    assert changed["…"] == {"from": None, "to": "744 more fields"}

@@ -1,0 +1,170 @@
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+import pytest
+
+from mission_control.audit import clean_text, clean_value, mask_text
+
+PEM = "-----BEGIN RSA PRIVATE KEY-----\nMIIEow\nabc=\n-----END RSA PRIVATE KEY-----"
+JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.c2lnbmF0dXJl"
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ("redis://:hunter2@cache:6379/0", "redis://:***@cache:6379/0"),
+        ("amqp://user:p@ss:w@host/v", "amqp://user:***@host/v"),
+        ("https://example.org:8080/path@x", "https://example.org:8080/path@x"),
+        ("Authorization: Basic dXNlcjpwYXNz", "Authorization: ***"),
+        ("curl -H 'authorization: token abc' http://x", "curl -H 'authorization: ***' http://x"),
+        ("sent Bearer abcdef0123456789", "sent Bearer ***"),
+        ("Basic authentication failed", "Basic authentication failed"),
+        ("password=hunter2 user=me", "password=*** user=me"),
+        ("DB_PASSWORD: 'with space' x", "DB_PASSWORD: '***' x"),
+        ('{"api_key": "abc", "n": 1}', '{"api_key": "***", "n": 1}'),
+        ("?access_token=abc&page=2", "?access_token=***&page=2"),
+        ("AWS secret_key=abc", "AWS secret_key=***"),
+        ("used sk-abcdefghijklmnopqrstuv", "used ***"),
+        ("ghp_abcdefghijklmnopqrstuvwxyz0123456789", "***"),
+        ("AKIAIOSFODNN7EXAMPLE", "***"),
+        (f"jwt {JWT} end", "jwt *** end"),
+        (f"key:\n{PEM}\nend", "key:\n-----PRIVATE KEY ***-----\nend"),
+        ("used 512 tokens: fine", "used 512 tokens: fine"),
+        ("the task is late", "the task is late"),
+    ],
+)
+def test_secrets_in_text_are_masked_and_other_text_stays(text: str, masked: str) -> None:
+    assert mask_text(text) == masked
+
+
+@pytest.mark.parametrize(
+    ("value", "clean"),
+    [
+        ({"password": "x", "user": "me"}, {"password": "***", "user": "me"}),
+        ({"clientSecret": "x"}, {"clientSecret": "***"}),
+        ({"X-Api-Key": "x"}, {"X-Api-Key": "***"}),
+        ({"nested": [{"Authorization": ["Basic", "x"]}]}, {"nested": [{"Authorization": "***"}]}),
+        ({"max_tokens": 512, "token": "x"}, {"max_tokens": 512, "token": "***"}),
+        ({"password": None, "secret": False}, {"password": None, "secret": False}),
+        ({"pin": 1, "password": 1234}, {"pin": 1, "password": "***"}),
+    ],
+)
+def test_values_of_keys_named_like_secrets_are_masked(value: object, clean: object) -> None:
+    assert clean_value(value, 8_192) == clean
+
+
+class Unprintable:
+    def __str__(self) -> str:
+        raise RuntimeError
+
+
+@pytest.mark.parametrize(
+    ("value", "clean"),
+    [
+        (None, None),
+        (True, True),
+        (7, 7),
+        (2**64, "18446744073709551616"),
+        pytest.param(10**5_000, "(an integer of 16610 bits)", id="huge"),
+        (float("nan"), "NaN"),
+        (float("-inf"), "-Infinity"),
+        ({"x": float("inf")}, {"x": "Infinity"}),
+        ({1: {2}, None: (3,)}, {"1": [2], "None": [3]}),
+        (b"\xffok", "\\xffok"),
+        ("\ud800", "\\ud800"),
+        ({"\udc80": 1}, {"\\udc80": 1}),
+        (datetime(2025, 10, 16, 9, tzinfo=UTC), "2025-10-16T09:00:00Z"),
+        (Unprintable(), "(unprintable Unprintable: RuntimeError)"),
+    ],
+)
+def test_what_json_cannot_say_is_replaced_by_what_it_can(value: object, clean: object) -> None:
+    assert clean_value(value, 8_192) == clean
+
+
+def test_control_characters_become_visible_while_lines_and_tabs_stay() -> None:
+    text = "\x1b[31mred\x07\tone\r\ntwo\rthree\x85\u202eback\u2028"
+
+    assert clean_text(text, 100) == "\\x1b[31mred\\x07\tone\ntwo\\x0dthree\\x85\\u202eback\\u2028"
+
+
+def test_a_long_text_keeps_its_beginning_and_its_end_and_tells_what_is_cut() -> None:
+    assert clean_text("A" * 5_000 + "B" * 45_000 + "C" * 5_000, 8_000) == (
+        "A" * 4_000 + " … 47,000 characters cut … " + "C" * 4_000
+    )
+
+
+def test_a_text_of_just_the_limit_is_whole() -> None:
+    assert clean_text("x" * 100, 100) == "x" * 100
+
+
+def test_a_secret_on_the_edge_of_a_cut_is_masked_before_the_cut() -> None:
+    text = "x" * 45 + " ghp_abcdefghijklmnopqrstuvwxyz0123456789 " + "y" * 100_000
+
+    assert "ghp_" not in clean_text(text, 100)
+
+
+def test_a_small_structure_stays_a_structure_and_a_large_one_becomes_bounded_text() -> None:
+    assert clean_value({"a": [1, 2]}, 100) == {"a": [1, 2]}
+    large = clean_value({"a": list(range(1_000))}, 100)
+    assert isinstance(large, str)
+    assert large.startswith('{"a":[0,1,2')
+    assert len(large) < 140
+
+
+def test_a_cycle_is_named_and_not_followed() -> None:
+    cycle: dict[str, Any] = {"name": "loop"}
+    cycle["self"] = cycle
+
+    assert clean_value(cycle, 8_192) == {"name": "loop", "self": "(a cycle: it contains itself)"}
+
+
+def test_a_value_used_twice_is_no_cycle() -> None:
+    shared = [1]
+
+    assert clean_value([shared, shared], 100) == [[1], [1]]
+
+
+def test_a_structure_of_great_depth_is_cut() -> None:
+    deep: list[Any] = []
+    for _ in range(100_000):
+        deep = [deep]
+
+    clean = clean_value(deep, 8_192)
+
+    assert "more than 32 levels deep" in orjson.dumps(clean).decode()
+    while deep:  # taken apart by hand: Python frees deep nests recursively
+        deep = deep[0]
+
+
+def test_a_structure_of_great_width_is_cut() -> None:
+    clean = clean_value(dict.fromkeys(range(1_000_000)), 8_192)
+
+    assert isinstance(clean, str)
+    assert clean.endswith('"…":"(cut: 1000000 entries)"}')
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        "a",
+        "eyJ-",
+        "sk-",
+        "://:",
+        "password=",
+        "token='",
+        "authorization:",
+        "-----BEGIN PRIVATE KEY-----",
+        "Basic ",
+        "\x1b",
+    ],
+)
+def test_no_text_makes_cleaning_slow(piece: str) -> None:
+    started = time.process_time()
+
+    clean_text(piece * (1_000_000 // len(piece)), 8_192)
+
+    assert time.process_time() - started < 1
