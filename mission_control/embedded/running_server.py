@@ -11,7 +11,7 @@ from mission_control.embedded.patience import patiently
 from mission_control.embedded.ports import free_port, is_free
 from mission_control.embedded.server_answer import ServerAnswer, ask_server
 from mission_control.embedded.server_process import log_tail, reap_children, spawn_server
-from mission_control.embedded.server_state import ServerState, write_state
+from mission_control.embedded.server_state import ServerState, read_state, write_state
 from mission_control.errors import EmbeddedServerError
 
 if TYPE_CHECKING:
@@ -57,29 +57,28 @@ def _not_to_be_entered(directory: Path, known: ServerState | None) -> str:
     )
 
 
-def _adopt(directory: Path, known: ServerState, answer: ServerAnswer) -> ServerState:
+def _adopt(directory: Path, known: ServerState, answer: ServerAnswer | None) -> ServerState:
     for _ in patiently(LOAD_WITHIN_SECONDS):
+        if answer is None:
+            raise EmbeddedServerError(f"the embedded Redis server {_ended_with(directory)}")
         if not answer.is_loading:
             return _record(directory, known, answer)
-        again = ask_server(known)
-        if again is None:
-            break
-        answer = again
-    raise EmbeddedServerError(_still_loading(directory))
+        answer = ask_server(known)
+    raise EmbeddedServerError(
+        f"the server on {directory} is still loading its data and is left to it: try again in a while. "
+        f"The server's last words:\n{log_tail(directory)}"
+    )
 
 
 def _record(directory: Path, known: ServerState, answer: ServerAnswer) -> ServerState:
     state = known.model_copy(update={"pid": answer.pid, "run_id": answer.run_id})
-    if state != known:
+    if read_state(directory) != state:
         write_state(directory, state)
     return state
 
 
-def _still_loading(directory: Path) -> str:
-    return (
-        f"the server on {directory} is still loading its data and is left to it: try again in a while. "
-        f"The server's last words:\n{log_tail(directory)}"
-    )
+def _ended_with(directory: Path) -> str:
+    return f"did not come up; its data in {directory} is untouched. Its last words:\n{log_tail(directory)}"
 
 
 def _start_and_close(directory: Path, known: ServerState | None, owner: int) -> ServerState:
@@ -97,34 +96,29 @@ def _start(directory: Path, known: ServerState | None, owner: int) -> ServerStat
         state = ServerState(port=port, password=password)
         write_state(directory, state)
         process = spawn_server(binary, directory, state, owner)
-        answer = _first_answer(directory, process, state)
-        if answer is not None:
-            return _adopt(directory, state, answer)
+        try:
+            answer = _first_answer(process, state)
+            if answer is not None:
+                return _adopt(directory, state, answer)
+        except (KeyboardInterrupt, SystemExit):
+            _terminate(process)
+            raise
+        if process.returncode is None:
+            _terminate(process)
+            break
         if is_free(port):
             break
         port = free_port()  # somebody took the port between our look and the server's
-    raise EmbeddedServerError(
-        f"the embedded Redis server ({binary}) ended at once; its data in {directory} is untouched. "
-        f"The server's last words:\n{log_tail(directory)}"
-    )
+    raise EmbeddedServerError(f"the embedded Redis server ({binary}) {_ended_with(directory)}")
 
 
-def _first_answer(directory: Path, process: ServerProcess, state: ServerState) -> ServerAnswer | None:
-    """Wait for the new server; None where it ended. It is ended where it hangs or we are interrupted."""
-    try:
-        for _ in patiently(ANSWER_WITHIN_SECONDS):
-            answer = ask_server(state)
-            if answer is not None or process.poll() is not None:
-                return answer
-    except BaseException:
-        _terminate(process)
-        raise
-    _terminate(process)
-    raise EmbeddedServerError(
-        f"the embedded Redis server did not answer within {ANSWER_WITHIN_SECONDS:.0f} s "
-        f"on 127.0.0.1:{state.port} and was ended. "
-        f"The server's last words:\n{log_tail(directory)}"
-    )
+def _first_answer(process: ServerProcess, state: ServerState) -> ServerAnswer | None:
+    """Wait for the new server; None where it ended or stays silent."""
+    for _ in patiently(ANSWER_WITHIN_SECONDS):
+        answer = ask_server(state)
+        if answer is not None or process.poll() is not None:
+            return answer
+    return None
 
 
 def _terminate(process: ServerProcess) -> None:

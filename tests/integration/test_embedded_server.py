@@ -1,0 +1,369 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import stat
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Any
+
+import psutil
+import pytest
+import redis
+
+from mission_control.embedded import EmbeddedServer, join_embedded_server, running_server
+from mission_control.errors import EmbeddedServerError
+from tests.integration.embedded_users import ROOT, USER, UserProcess
+from tests.waiting import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture
+def data_dir(tmp_path: Path) -> Iterator[Path]:
+    directory = tmp_path / "data"
+    yield directory
+    # Whatever a test left running is joined once more, and left by its last user.
+    if (directory / "redis" / "server.json").is_file():
+        join_embedded_server(directory).leave()
+
+
+@contextmanager
+def joined(data_dir: Path) -> Iterator[EmbeddedServer]:
+    server = join_embedded_server(data_dir)
+    try:
+        yield server
+    finally:
+        server.leave()
+
+
+@contextmanager
+def client_of(url: str) -> Iterator[redis.Redis]:
+    client = redis.Redis.from_url(url, decode_responses=True, socket_timeout=5)
+    try:
+        yield client
+    finally:
+        client.close()
+
+
+def is_running(pid: int) -> bool:
+    return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+
+
+def state_file(data_dir: Path) -> Path:
+    return data_dir / "redis" / "server.json"
+
+
+def test_data_and_url_outlive_the_server(data_dir: Path) -> None:
+    with joined(data_dir) as first, client_of(first.url) as client:
+        client.set("kept", "yes")
+    assert not psutil.pid_exists(first.pid)
+    with joined(data_dir) as second, client_of(second.url) as client:
+        assert client.get("kept") == "yes"
+        assert second.url == first.url
+        assert second.pid != first.pid
+
+
+def test_joining_again_in_the_same_process_gives_the_same_server(data_dir: Path) -> None:
+    with joined(data_dir) as server:
+        assert join_embedded_server(data_dir) is server
+        assert join_embedded_server(data_dir / "." / ".." / "data") is server
+
+
+def test_threads_that_join_at_once_get_the_same_server(data_dir: Path) -> None:
+    with ThreadPoolExecutor(8) as threads:
+        servers = set(threads.map(join_embedded_server, [data_dir] * 8))
+    assert len(servers) == 1
+    servers.pop().leave()
+
+
+def test_leaving_twice_is_harmless(data_dir: Path) -> None:
+    server = join_embedded_server(data_dir)
+    server.leave()
+    server.leave()
+    assert not psutil.pid_exists(server.pid)
+
+
+def test_a_killed_server_comes_back_with_every_write_that_was_on_the_disk(data_dir: Path) -> None:
+    with joined(data_dir) as server, client_of(server.url) as client:
+        first_pid = server.pid
+        for number in range(500):
+            client.set(f"key:{number}", number)
+        assert client.waitaof(1, 0, 5_000)[0] == 1
+        os.kill(first_pid, signal.SIGKILL)
+        assert join_embedded_server(data_dir) is server
+        assert server.pid != first_pid
+        assert client.dbsize() == 500
+
+
+def test_a_killed_server_is_revived_by_whoever_joins_next_and_found_by_the_others(data_dir: Path) -> None:
+    with joined(data_dir) as server, UserProcess(data_dir) as other:
+        os.kill(server.pid, signal.SIGKILL)
+        url, pid = server.url, server.pid
+        wait_until(lambda: not is_running(pid), "the server is dead")
+        assert other.joined()["url"] == url
+        with client_of(url) as client:
+            assert client.ping()
+        other.end()
+        assert join_embedded_server(data_dir).pid == server.pid
+
+
+def test_a_server_whose_starter_was_killed_is_adopted(data_dir: Path) -> None:
+    with UserProcess(data_dir) as starter:
+        found = starter.joined()
+        starter.kill()
+    assert is_running(found["pid"])
+    with joined(data_dir) as server:
+        assert (server.url, server.pid) == (found["url"], found["pid"])
+    wait_until(lambda: not is_running(found["pid"]), "the adopted server has ended with its last user")
+
+
+def test_a_server_whose_starter_was_killed_before_noting_it_is_adopted(data_dir: Path) -> None:
+    with UserProcess(data_dir) as starter:
+        found = starter.joined()
+        starter.kill()
+    state = json.loads(state_file(data_dir).read_text())
+    state_file(data_dir).write_text(json.dumps({**state, "pid": None, "run_id": None}))
+    with joined(data_dir) as server:
+        assert server.pid == found["pid"]
+
+
+def test_the_first_to_leave_leaves_it_running_and_the_last_ends_it(data_dir: Path) -> None:
+    with UserProcess(data_dir) as starter, joined(data_dir) as server:
+        assert starter.joined()["pid"] == server.pid
+        starter.end()
+        with client_of(server.url) as client:
+            assert client.ping()
+    assert not is_running(server.pid)
+
+
+def test_the_starter_may_leave_first(data_dir: Path) -> None:
+    server = join_embedded_server(data_dir)
+    with UserProcess(data_dir) as other:
+        other.joined()
+        server.leave()
+        with client_of(server.url) as client:
+            assert client.ping()
+        other.end()
+    wait_until(lambda: not is_running(server.pid), "the other has ended the server")
+
+
+def test_processes_that_join_at_once_share_one_server(data_dir: Path) -> None:
+    with ExitStack() as stack:
+        users = [stack.enter_context(UserProcess(data_dir, f"user{n}")) for n in range(5)]
+        answers = [user.joined() for user in users]
+        assert len({answer["pid"] for answer in answers}) == 1
+        for user in users:
+            user.end()
+    assert not is_running(answers[0]["pid"])
+
+
+COMING_AND_GOING = """
+import sys, redis
+from pathlib import Path
+from mission_control.embedded import join_embedded_server
+for _ in range(12):
+    server = join_embedded_server(Path(sys.argv[1]))
+    with redis.Redis.from_url(server.url) as client:
+        client.incr("visits")
+    server.leave()
+"""
+
+
+def test_users_that_come_and_go_at_once_never_meet_a_dying_server(data_dir: Path) -> None:
+    with ExitStack() as stack:
+        users = [stack.enter_context(UserProcess(data_dir, f"user{n}", COMING_AND_GOING)) for n in range(4)]
+        for user in users:
+            user.end()
+    with joined(data_dir) as server, client_of(server.url) as client:
+        assert client.get("visits") == "48"
+
+
+def in_a_process(script: str, data_dir: Path) -> Any:
+    done = subprocess.run(
+        [sys.executable, "-c", USER + script, str(data_dir)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def test_a_forked_child_that_ends_leaves_its_parents_server_alone(data_dir: Path) -> None:
+    script = """
+import os, redis
+if os.fork() == 0:
+    server.leave()
+    sys.exit(0)
+status = os.wait()[1]
+with redis.Redis.from_url(server.url) as client:
+    print(json.dumps([status, client.ping()]))
+"""
+    assert in_a_process(script, data_dir) == [0, True]
+
+
+def test_a_forked_child_that_joins_is_a_user_of_its_own(data_dir: Path) -> None:
+    script = """
+import os, redis
+if os.fork() == 0:
+    mine = join_embedded_server(Path(sys.argv[1]))
+    sys.exit(0 if mine is not server and mine.pid == server.pid else 1)
+status = os.wait()[1]
+with redis.Redis.from_url(server.url) as client:
+    print(json.dumps([status, client.ping()]))
+"""
+    assert in_a_process(script, data_dir) == [0, True]
+
+
+def test_ctrl_c_reaches_the_user_and_not_the_server(data_dir: Path) -> None:
+    with joined(data_dir) as server:
+        assert os.getpgid(server.pid) == server.pid
+        assert os.getsid(server.pid) == server.pid
+
+
+def test_what_it_keeps_can_be_read_by_its_owner_only(data_dir: Path) -> None:
+    with joined(data_dir) as server, client_of(server.url) as client:
+        client.set("a", "b")
+        assert stat.S_IMODE(server.directory.stat().st_mode) == 0o700
+        files = [path for path in server.directory.rglob("*") if path.is_file()]
+        assert "server.json" in {path.name for path in files}
+        assert {path: stat.S_IMODE(path.stat().st_mode) for path in files} == dict.fromkeys(files, 0o600)
+
+
+def test_a_folder_that_others_could_read_is_closed_to_them(data_dir: Path) -> None:
+    (data_dir / "redis").mkdir(parents=True, mode=0o755)
+    with joined(data_dir) as server:
+        assert stat.S_IMODE(server.directory.stat().st_mode) == 0o700
+
+
+def test_the_password_is_wanted_and_shows_neither_in_the_process_list_nor_in_the_log(data_dir: Path) -> None:
+    with joined(data_dir) as server:
+        password = server.url.partition("://:")[2].partition("@")[0]
+        assert len(password) >= 32
+        assert password not in " ".join(psutil.Process(server.pid).cmdline())
+        assert password not in (server.directory / "server.log").read_text()
+        with (
+            client_of(server.url.replace(f":{password}@", "")) as stranger,
+            pytest.raises(redis.AuthenticationError),
+        ):
+            stranger.ping()
+
+
+def test_it_listens_on_this_machine_only_and_never_forgets_on_its_own(data_dir: Path) -> None:
+    with joined(data_dir) as server, client_of(server.url) as client:
+        assert {c.laddr.ip for c in psutil.Process(server.pid).net_connections() if c.status == "LISTEN"} == {
+            "127.0.0.1"
+        }
+        wanted = {
+            "appendonly": "yes",
+            "appendfsync": "everysec",
+            "save": "",
+            "maxmemory-policy": "noeviction",
+        }
+        assert client.config_get(*wanted) == wanted
+
+
+def test_a_port_that_was_taken_meanwhile_is_given_up(data_dir: Path) -> None:
+    with joined(data_dir) as first, client_of(first.url) as client:
+        client.set("kept", "yes")
+    port = int(first.url.rpartition(":")[2].partition("/")[0])
+    with (
+        socket.create_server(("127.0.0.1", port)),
+        joined(data_dir) as second,
+        client_of(second.url) as client,
+    ):
+        assert f":{port}/" not in second.url
+        assert client.get("kept") == "yes"
+
+
+@pytest.mark.parametrize("content", ["", "{", '{"port": 0}', "\x00\xff" * 100])
+def test_a_damaged_state_file_costs_the_old_password_but_no_data(data_dir: Path, content: str) -> None:
+    with joined(data_dir) as first, client_of(first.url) as client:
+        client.set("kept", "yes")
+    state_file(data_dir).write_text(content)
+    with joined(data_dir) as second, client_of(second.url) as client:
+        assert client.get("kept") == "yes"
+
+
+def test_a_server_that_nobody_can_enter_any_more_is_replaced_without_losing_data(data_dir: Path) -> None:
+    with UserProcess(data_dir) as starter:
+        found = starter.joined()
+        with client_of(found["url"]) as client:
+            client.set("kept", "yes")
+        starter.kill()
+    state_file(data_dir).write_text("{")
+    with joined(data_dir) as server, client_of(server.url) as client:
+        assert server.pid != found["pid"]
+        assert not is_running(found["pid"])
+        assert client.get("kept") == "yes"
+
+
+def test_a_server_that_others_use_is_not_replaced_when_its_state_file_is_damaged(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(running_server, "ANSWER_WITHIN_SECONDS", 0.3)
+    with UserProcess(data_dir) as user:
+        found = user.joined()
+        state = state_file(data_dir).read_text()
+        state_file(data_dir).write_text("{")
+        with pytest.raises(EmbeddedServerError, match=r"server\.json there is lost or damaged"):
+            join_embedded_server(data_dir)
+        assert is_running(found["pid"])
+        state_file(data_dir).write_text(state)
+        user.end()
+
+
+def test_a_lost_state_file_is_written_again_by_a_user_that_knows_it(data_dir: Path) -> None:
+    with joined(data_dir) as server:
+        before = state_file(data_dir).read_text()
+        state_file(data_dir).unlink()
+        assert join_embedded_server(data_dir) is server
+        assert state_file(data_dir).read_text() == before
+
+
+def test_a_server_that_hangs_is_reported_and_gets_no_rival(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(running_server, "ANSWER_WITHIN_SECONDS", 0.3)
+    with joined(data_dir) as server:
+        os.kill(server.pid, signal.SIGSTOP)
+        with pytest.raises(
+            EmbeddedServerError, match=r"(?s)cannot be entered.*last words:\n.*Ready to accept"
+        ):
+            join_embedded_server(data_dir)
+        os.kill(server.pid, signal.SIGCONT)
+
+
+def test_a_damaged_append_only_file_is_reported_with_the_servers_own_words(data_dir: Path) -> None:
+    with joined(data_dir) as server, client_of(server.url) as client:
+        client.set("kept", "yes")
+    log = next((server.directory / "appendonlydir").glob("*.incr.aof"))
+    whole = log.read_bytes()
+    log.write_bytes(b"*3\r\nrubbish" + whole)
+    with pytest.raises(EmbeddedServerError, match="Bad file format reading the append only file"):
+        join_embedded_server(data_dir)
+    log.write_bytes(whole)
+    with joined(data_dir) as server, client_of(server.url) as client:
+        assert client.get("kept") == "yes"
+
+
+def test_a_data_dir_that_is_a_file_is_refused_with_a_cure(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(EmbeddedServerError, match=r"cannot use .*file/redis.*MISSION_CONTROL_DATA_DIR"):
+        join_embedded_server(tmp_path / "file")
+
+
+def test_a_server_whose_folder_was_removed_still_ends_with_its_user(data_dir: Path) -> None:
+    server = join_embedded_server(data_dir)
+    server.directory.rename(data_dir / "elsewhere")
+    server.leave()
+    wait_until(lambda: not is_running(server.pid), "the server has ended")
