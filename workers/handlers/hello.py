@@ -1,0 +1,26 @@
+"""A first handler: it greets."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from mission_control.definitions.fields import Line
+from mission_control.definitions.frozen_model import FrozenModel
+from mission_control.errors import InvalidTaskError
+from mission_control.handler_contract import failure, read_params, success
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class _Params(FrozenModel):
+    name: Line = "world"
+
+
+def run(context: Mapping[str, Any]) -> dict[str, Any]:
+    """Greet whoever `params.name` says, else the world."""
+    try:
+        params = read_params(_Params, context)
+    except InvalidTaskError as error:
+        return failure(error)
+    return success(f"Hello, {params.name}!")

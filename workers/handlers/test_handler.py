@@ -1,0 +1,48 @@
+"""A handler that succeeds, fails or sleeps as told: for trying out schedules, retries and time limits."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import Field
+
+from mission_control.definitions.fields import Text
+from mission_control.definitions.frozen_model import FrozenModel
+from mission_control.errors import InvalidTaskError
+from mission_control.handler_contract import failure, read_params, success
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_LONGEST_SLEEP_SECONDS = 86_400
+
+
+class _Params(FrozenModel):
+    """`fail`: true or "result" returns a failure, "raise" raises. `fail_times`: only the first N attempts."""
+
+    fail: Literal[True, False, "raise", "result"] = False
+    fail_times: int | None = Field(default=None, ge=0)
+    sleep_seconds: float = Field(default=0, ge=0, le=_LONGEST_SLEEP_SECONDS)
+    output: Any = "Hello world: the test handler ran"
+    error: Text = "the test handler failed, as its params tell it to"
+
+
+def run(context: Mapping[str, Any]) -> dict[str, Any]:
+    """Succeed, fail or sleep as `params` tell: fail, fail_times, sleep_seconds, output, error."""
+    try:
+        params = read_params(_Params, context)
+    except InvalidTaskError as error:
+        return failure(error)
+    if params.sleep_seconds:
+        time.sleep(params.sleep_seconds)
+    if not _is_to_fail(params, context.get("attempt", 1)):
+        return success(params.output)
+    if params.fail == "raise":
+        raise RuntimeError(params.error)
+    return failure(params.error)
+
+
+def _is_to_fail(params: _Params, attempt: int) -> bool:
+    """With `fail_times`, the first that many attempts fail; `fail` then only says how."""
+    return params.fail is not False if params.fail_times is None else attempt <= params.fail_times
