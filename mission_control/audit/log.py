@@ -106,6 +106,12 @@ class _Writer:
         self._chain = _Chain()
         self._descriptor: int | None = None
         self._file: tuple[int, int] = (0, 0)
+        self._process = os.getpid()
+
+    def __del__(self) -> None:
+        # Not in a forked child, where the number may stand for another file by now.
+        if os.getpid() == self._process:
+            self.close()
 
     @property
     def head(self) -> ChainHead:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mission_control.audit.lines import CorruptLine, corrupt, lines_backwards, lines_forwards, parse_line
-from mission_control.audit.segments import DAMAGED, Segments
+from mission_control.audit.segments import Segments
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -101,12 +101,9 @@ def read_all(path: Path | str, *, on_corrupt: OnCorrupt | None = None) -> Iterat
 def _lines(
     segment: Segment, on_corrupt: OnCorrupt | None, read: Callable[[IO[bytes]], Iterator[tuple[int, bytes]]]
 ) -> Iterator[tuple[int, bytes]]:
-    try:
-        file = segment.plain()
-    except DAMAGED as error:
-        if on_corrupt is not None:
-            on_corrupt(CorruptLine(segment.path, 0, f"the compressed file is damaged ({error})"))
-        return
+    file, problem = segment.plain()
+    if problem is not None and on_corrupt is not None:
+        on_corrupt(CorruptLine(segment.path, 0, problem))
     with file:
         yield from read(file)
 

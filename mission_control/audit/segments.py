@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 _ROTATED = re.compile(r"(?:\.(?P<number>\d{1,9})|-(?P<date>\d{8}[\d-]{0,12}))(?P<gz>\.gz)?")
-_COPY_BYTES = 1 << 20
 
 
 @dataclass(slots=True)
@@ -26,24 +25,24 @@ class Segment:
     file: IO[bytes]
     identity: tuple[int, int]
 
-    def plain(self) -> IO[bytes]:
-        """Return the file itself, or a temporary copy without the compression.
+    def plain(self) -> tuple[IO[bytes], str | None]:
+        """Return the file, or of a compressed one a temporary copy, and what is wrong with it.
 
-        Raises:
-            OSError, EOFError, zlib.error: the compressed file is damaged.
+        Of a damaged file the copy holds what could be unpacked.
         """
         if self.path.suffix != ".gz":
-            return self.file
-        copy = tempfile.TemporaryFile()  # noqa: SIM115  # the caller reads it
-        with gzip.open(self.file) as packed:
-            while block := packed.read(_COPY_BYTES):
-                copy.write(block)
+            return self.file, None
+        copy = tempfile.TemporaryFile()  # noqa: SIM115  # the caller reads and closes it
+        problem = None
+        try:
+            with gzip.open(self.file) as packed:
+                # read1, because read would throw away what comes before the damage.
+                while block := packed.read1():
+                    copy.write(block)
+        except (OSError, EOFError, zlib.error) as error:
+            problem = f"the compressed file is damaged ({error})"
         copy.seek(0)
-        return copy
-
-
-DAMAGED = (OSError, EOFError, zlib.error)
-"""What `Segment.plain` raises for a damaged file."""
+        return copy, problem
 
 
 class Segments:

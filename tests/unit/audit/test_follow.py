@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+import os
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mission_control.audit import AuditLog, CorruptLine, Follower, follow
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> AuditLog:
+    return AuditLog(tmp_path / "a.jsonl")
+
+
+def rotate(log: AuditLog) -> None:
+    older, old = Path(f"{log.path}.2"), Path(f"{log.path}.1")
+    if old.exists():
+        old.rename(older)
+    log.path.rename(old)
+
+
+def numbers(records: list[dict[str, Any]]) -> list[int]:
+    return [record["number"] for record in records]
+
+
+def test_only_what_is_appended_afterwards_is_seen_and_only_once(log: AuditLog) -> None:
+    log.append({"number": 1})
+    follower = Follower(log.path)
+    log.append({"number": 2})
+
+    assert numbers(follower.poll()) == [2]
+    assert follower.poll() == []
+    follower.close()
+
+
+def test_from_the_start_of_the_live_file_on_request(log: AuditLog) -> None:
+    log.append({"number": 1})
+    follower = Follower(log.path, from_start=True)
+
+    assert numbers(follower.poll()) == [1]
+    follower.close()
+
+
+def test_a_file_that_does_not_exist_yet_is_awaited(log: AuditLog) -> None:
+    follower = Follower(log.path)
+    assert follower.poll() == []
+    log.append({"number": 1})
+
+    assert numbers(follower.poll()) == [1]
+    follower.close()
+
+
+def test_rotations_between_two_looks_lose_nothing(log: AuditLog) -> None:
+    log.append({"number": 1})
+    follower = Follower(log.path)
+    for number in (2, 3):
+        log.append({"number": number})
+        rotate(log)
+    log.append({"number": 4})
+
+    assert numbers(follower.poll()) == [2, 3, 4]
+    assert follower.poll() == []
+    follower.close()
+
+
+def test_a_record_that_just_misses_the_rename_is_seen(log: AuditLog) -> None:
+    log.append({"number": 1})
+    follower = Follower(log.path)
+    late = os.open(log.path, os.O_WRONLY | os.O_APPEND)
+    rotate(log)
+    log.append({"number": 2})
+    assert numbers(follower.poll()) == [2]
+    os.write(late, b'{"number": 3}\n')
+    os.close(late)
+
+    assert numbers(follower.poll()) == [3]
+    follower.close()
+
+
+def test_between_a_rename_and_the_next_record_nothing_is_lost_or_repeated(log: AuditLog) -> None:
+    log.append({"number": 1})
+    follower = Follower(log.path)
+    rotate(log)
+    assert follower.poll() == []
+    log.append({"number": 2})
+
+    assert numbers(follower.poll()) == [2]
+    follower.close()
+
+
+def test_a_line_in_the_making_is_left_until_it_is_whole(log: AuditLog) -> None:
+    found: list[CorruptLine] = []
+    follower = Follower(log.path, on_corrupt=found.append)
+    with log.path.open("ab", buffering=0) as file:
+        file.write(b'{"numb')
+        assert follower.poll() == []
+        file.write(b'er": 1}\n')
+
+    assert numbers(follower.poll()) == [1]
+    assert found == []
+    follower.close()
+
+
+def test_a_torn_line_is_reported_once_it_is_ended(log: AuditLog) -> None:
+    found: list[CorruptLine] = []
+    follower = Follower(log.path, on_corrupt=found.append)
+    log.path.write_bytes(b'{"numb')
+    log.append({"number": 2})
+
+    assert numbers(follower.poll()) == [2]
+    assert [line.offset for line in found] == [0]
+    follower.close()
+
+
+def test_a_file_truncated_in_place_is_read_from_its_beginning(log: AuditLog) -> None:
+    log.append({"number": 1})
+    follower = Follower(log.path)
+    os.truncate(log.path, 0)
+    log.path.write_text('{"number": 2}\n')
+
+    assert numbers(follower.poll()) == [2]
+    follower.close()
+
+
+def test_following_yields_records_and_sleeps_in_between(log: AuditLog) -> None:
+    slept: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        log.append({"number": len(slept)})
+
+    records = follow(log.path, poll_seconds=0.2, sleep=sleep)
+
+    assert numbers(list(islice(records, 3))) == [1, 2, 3]
+    assert slept == [0.2, 0.2, 0.2]
