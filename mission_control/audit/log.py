@@ -121,10 +121,10 @@ class _Writer:
     def append(self, record: Mapping[str, Any]) -> dict[str, Any]:
         with self._lock:
             chain = self._settled_chain()
-            entry, line = _encode(record, chain)
-            # An exception thrown in by a signal (a soft time limit) may come after the write and before
-            # the chain has moved on; the next record then starts a new chain instead of forking this one.
+            # A signal may come anywhere in here, and throw (a soft time limit) or audit something itself.
+            # Whoever then finds the chain in doubt begins a new one instead of forking this one.
             chain.in_doubt = True
+            entry, line = _encode(record, chain)
             self._write(line, chain)
             chain.seq += 1
             chain.digest = line_digest(line)
@@ -184,17 +184,22 @@ class _Writer:
 
 
 def _encode(record: Mapping[str, Any], chain: _Chain) -> tuple[dict[str, Any], bytes]:
-    entry = dict(record)
+    entry = _chained(dict(record), chain)
+    try:
+        return entry, orjson.dumps(entry)
+    except TypeError:
+        # Chained afterwards, because what is too large is cut at its end.
+        entry = _chained(json_ready(dict(record)), chain)
+        return entry, orjson.dumps(entry)
+
+
+def _chained(entry: dict[str, Any], chain: _Chain) -> dict[str, Any]:
     for name in _CHAIN_FIELDS & entry.keys():
         del entry[name]  # so that ours stand last
     entry["writer"] = chain.writer
     entry["seq"] = chain.seq + 1
     entry["prev"] = chain.digest
-    try:
-        return entry, orjson.dumps(entry)
-    except TypeError:
-        ready = json_ready(entry)
-        return ready, orjson.dumps(ready)
+    return entry
 
 
 def _is_torn(descriptor: int, size: int) -> bool:

@@ -53,6 +53,13 @@ def test_the_chains_fields_cannot_be_given_from_outside(tmp_path: Path) -> None:
     assert written["seq"] == 1
 
 
+def test_a_record_too_large_to_be_made_json_is_cut_and_still_chained(tmp_path: Path) -> None:
+    written = AuditLog(tmp_path / "a.jsonl").append({"large": list(range(20_000)), "no_json": {1}})
+
+    assert list(written)[-3:] == ["writer", "seq", "prev"]
+    assert records(tmp_path / "a.jsonl") == [written]
+
+
 def test_two_logs_on_one_file_are_two_writers(tmp_path: Path) -> None:
     first, second = AuditLog(tmp_path / "a.jsonl"), AuditLog(tmp_path / "a.jsonl")
 
@@ -167,6 +174,31 @@ def test_a_write_interrupted_by_an_exception_begins_a_new_chain(
     assert (after["seq"], after["prev"]) == (1, GENESIS)
     assert after["writer"] != before["writer"]
     assert [record["n"] for record in records(log.path)] == [1, 2, 3]
+
+
+def test_a_signal_handler_that_audits_in_mid_write_has_a_chain_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = AuditLog(tmp_path / "a.jsonl")
+    write = os.write
+
+    def write_and_audit(descriptor: int, payload: bytes) -> int:
+        monkeypatch.setattr(os, "write", write)
+        log.append({"n": "from the handler"})
+        return write(descriptor, payload)
+
+    monkeypatch.setattr(os, "write", write_and_audit)
+    outer = log.append({"n": "interrupted"})
+    after = log.append({"n": "after"})
+
+    inner = records(log.path)[0]
+    assert [record["n"] for record in records(log.path)] == ["from the handler", "interrupted", "after"]
+    assert inner["writer"] != outer["writer"]
+    assert (after["writer"], after["seq"], after["prev"]) == (
+        inner["writer"],
+        2,
+        line_digest(lines(log.path)[0]),
+    )
 
 
 class TimeoutLikeError(BaseException):
