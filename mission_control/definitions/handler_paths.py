@@ -66,7 +66,7 @@ def _is_path(value: str) -> bool:
     return len(parts) == 3 and parts[0] == _PREFIX and all(map(is_handler_name, parts[1:]))  # noqa: PLR2004
 
 
-def _guesses(value: str) -> tuple[str, ...]:
+def _guesses(value: str) -> tuple[str, str]:
     dotted = value.strip().removesuffix(".py").replace("/", ".").replace(":", ".")
-    named = dotted.removeprefix("workers.")
-    return (named, f"{_PREFIX}.{named}", f"{named}.run", f"{_PREFIX}.{named}.run")
+    inside = dotted.removeprefix("workers.").removeprefix(f"{_PREFIX}.")
+    return (f"{_PREFIX}.{inside}", f"{_PREFIX}.{inside}.run")

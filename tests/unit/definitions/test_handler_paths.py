@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import pytest
+
+from mission_control.definitions.handler_paths import handler_path_problem, split_handler_path
+
+
+@pytest.mark.parametrize("path", ["handlers.daily_briefing.run", "handlers.os.system", "handlers.x2.Run"])
+def test_a_path_has_three_parts_beginning_with_handlers(path: str) -> None:
+    assert handler_path_problem(path) is None
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "",
+        "handlers",
+        "handlers.../x",
+        "handlers.a.b.c",
+        "handlers._private.run",
+        "handlers.a.__init__",
+        "handlers.a.run\n",
+        "handlers.class.run",
+        "handlers.../../etc/passwd",
+        "os.system('rm -rf /')",
+        "handlers.größe.run",
+        "x" * 100_000,
+        "handlers." + "x" * 100_000 + ".run",
+    ],
+)
+def test_anything_else_is_refused_with_the_way_to_write_it(path: str) -> None:
+    problem = handler_path_problem(path)
+    assert problem is not None
+    assert "is not a handler path; write handlers.<module>.<function>" in problem
+    assert len(problem) < 400
+    assert "\n" not in problem
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "daily_briefing",
+        "daily_briefing.run",
+        "handlers.daily_briefing",
+        "handlers/daily_briefing.py",
+        "handlers.daily_briefing:run",
+        "workers.handlers.daily_briefing.run",
+    ],
+)
+def test_a_path_written_another_way_is_recognised(written: str) -> None:
+    problem = handler_path_problem(written)
+    assert problem is not None
+    assert problem.endswith('did you mean "handlers.daily_briefing.run"?')
+
+
+def test_a_path_is_taken_apart_into_module_and_function() -> None:
+    assert split_handler_path("handlers.a.run") == ("a", "run")
+
+
+def test_what_is_no_path_is_not_taken_apart() -> None:
+    with pytest.raises(ValueError, match="is not a handler path"):
+        split_handler_path("a.run")
