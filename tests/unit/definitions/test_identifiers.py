@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from mission_control.definitions.identifiers import (
+    manual_execution_id,
+    occurrence_execution_id,
+    split_execution_id,
+    task_id_problem,
+)
+
+
+@pytest.mark.parametrize("task_id", ["a", "9", "daily_briefing_9am", "A.b-c_d", "x" * 128])
+def test_ids_of_letters_digits_and_a_few_marks_are_fine(task_id: str) -> None:
+    assert task_id_problem(task_id) is None
+
+
+@pytest.mark.parametrize(
+    ("task_id", "words"),
+    [
+        ("", "the id is empty"),
+        ("a/b", 'it has "/"'),
+        ("a\n", "it has a line break"),
+        ("a b", "it has a space"),
+        ("a@b", 'it has "@"'),
+        ("../etc", 'it has "/"'),
+        (".hidden", 'it begins with "."'),
+        ("größe", 'it has "\\xf6"'),
+        ("x" * 129, "129 characters, at most 128"),
+    ],
+)
+def test_an_impossible_id_is_explained(task_id: str, words: str) -> None:
+    problem = task_id_problem(task_id)
+    assert problem is not None
+    assert words in problem
+    assert "\n" not in problem
+
+
+def test_an_impossible_id_is_answered_with_a_possible_one() -> None:
+    problem = task_id_problem("reports/daily 9am")
+    assert problem is not None
+    assert problem.endswith('did you mean "reports_daily_9am"?')
+
+
+def test_the_run_of_an_occurrence_is_named_by_its_time_in_utc() -> None:
+    berlin = datetime(2025, 10, 16, 11, 0, tzinfo=ZoneInfo("Europe/Berlin"))
+    assert occurrence_execution_id("a", berlin) == "a@20251016T090000Z"
+
+
+@pytest.mark.parametrize(
+    ("microsecond", "written"), [(250_000, "a@20251016T090000.250Z"), (1, "a@20251016T090000.000001Z")]
+)
+def test_a_fraction_of_a_second_is_written_where_there_is_one(microsecond: int, written: str) -> None:
+    moment = datetime(2025, 10, 16, 9, 0, 0, microsecond, tzinfo=UTC)
+    assert occurrence_execution_id("a", moment) == written
+
+
+def test_an_occurrence_without_a_zone_has_no_id() -> None:
+    with pytest.raises(ValueError, match="no time zone"):
+        occurrence_execution_id("a", datetime(2025, 10, 16, 9, 0))  # noqa: DTZ001
+
+
+def test_an_execution_id_can_be_taken_apart() -> None:
+    assert split_execution_id("a.b@20251016T090000Z") == ("a.b", "20251016T090000Z")
+    assert split_execution_id(manual_execution_id("a", "01K7")) == ("a", "manual-01K7")
+
+
+@pytest.mark.parametrize("text", ["", "a", "a@", "@x", "a/b@x"])
+def test_what_is_no_execution_id_is_not_taken_apart(text: str) -> None:
+    with pytest.raises(ValueError, match="is not an execution id"):
+        split_execution_id(text)

@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import pytest
+
+from mission_control.definitions.json_values import json_copy, structure_problems
+from mission_control.errors import InvalidTaskError, Problem
+
+
+def _nested(levels: int) -> dict[str, object]:
+    data: dict[str, object] = {}
+    for _ in range(levels):
+        data = {"inside": data}
+    return data
+
+
+@pytest.mark.parametrize("levels", [65, 2_000, 100_000])
+def test_deep_nesting_is_refused_without_recursion(levels: int) -> None:
+    assert structure_problems(_nested(levels)) == [
+        Problem("", "is nested more than 64 levels deep; make it flatter")
+    ]
+
+
+def test_what_contains_itself_is_refused() -> None:
+    data: dict[str, object] = {}
+    data["self"] = data
+    assert "nested" in structure_problems(data)[0].message
+
+
+def test_what_shares_itself_many_times_over_is_refused_in_bounded_time() -> None:
+    shared: list[object] = []
+    for _ in range(40):
+        shared = [shared, shared]
+    assert "more than 100,000 values" in structure_problems({"params": shared})[0].message
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (2**63, "more than 64 bits"),
+        (10**5_000, "more than 64 bits"),
+        ("\ud800", "not valid Unicode"),
+        ({1: "a"}, "key that is not valid text"),
+        ({"\udcff": "a"}, "key that is not valid text"),
+    ],
+    ids=["65 bits", "5,001 digits", "half a surrogate pair", "a number as key", "a broken key"],
+)
+def test_what_no_text_or_json_can_hold_is_found_wherever_it_is(value: object, words: str) -> None:
+    (problem,) = structure_problems({"params": {"list": [0, value]}})
+    assert problem.path == "params.list[1]"
+    assert words in problem.message
+
+
+def test_keys_that_would_deface_a_message_are_quoted() -> None:
+    (problem,) = structure_problems({"a\nb": 2**64})
+    assert problem.path == "'a\\nb'"
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf"), b"x", {1}, (1,), object()])
+def test_params_that_json_cannot_hold_are_refused_by_place(value: object) -> None:
+    with pytest.raises(InvalidTaskError) as caught:
+        json_copy({"cities": ["Berlin", value]})
+    assert [problem.path for problem in caught.value.problems] == ["cities[1]"]
+
+
+def test_params_are_bounded() -> None:
+    with pytest.raises(InvalidTaskError, match="300,009 bytes as JSON, at most 256 KiB"):
+        json_copy({"t": "x" * 300_001})
+
+
+def test_params_are_copied_so_that_nobody_changes_them_afterwards() -> None:
+    cities = ["Berlin"]
+    copy = json_copy({"cities": cities})
+    cities.append("Paris")
+    assert copy == {"cities": ["Berlin"]}
