@@ -7,6 +7,11 @@ PYTEST := $(BIN)/pytest --quiet
 
 check: lint types contracts unit time-travel processes
 
+check format lint types contracts unit time-travel processes lock: | $(BIN)/uv
+
+$(BIN)/uv:
+	./mc --help >/dev/null
+
 # Changes files; `lint` only tells what would change.
 format:
 	$(BIN)/ruff format . mc
