@@ -81,7 +81,7 @@ class TaskDefinition(FrozenModel):
 
         Optional keys of the schedule that were not given stay away; everything else is written out.
         """
-        return self.model_dump(mode="json") | {"schedule": self.schedule.to_dict()}
+        return self.model_dump(mode="json")
 
 
 def parse_task(
