@@ -33,6 +33,9 @@ REFUSALS = {
     "CLUSTERDOWN": NO_CLUSTER,
 }
 
+# Inside a script the server answers ERR with these words instead of NOPERM.
+SCRIPT_NOT_PERMITTED = "ACL failure in script"
+
 
 def explain(error: RedisError) -> str | None:
     """Return how "Redis at <address> …" goes on, or None where the error is no trouble of the store.
@@ -41,6 +44,8 @@ def explain(error: RedisError) -> str | None:
     command, whose arguments may be secret.
     """
     refusal = REFUSALS.get(_code(error))
+    if refusal is None and SCRIPT_NOT_PERMITTED in str(error):
+        refusal = REFUSALS["NOPERM"]
     if refusal is not None:
         return refusal
     if isinstance(error, exceptions.AuthenticationError):

@@ -37,7 +37,11 @@ class EmbeddedServer:
 
     @property
     def url(self) -> str:
-        """`redis://:password@127.0.0.1:port/0`."""
+        """`redis://:password@127.0.0.1:port/0`, as of the last time this process joined.
+
+        Where the server died, and another user revived it while its port was taken, joining again tells
+        the new one.
+        """
         return self._state.url
 
     @property
@@ -70,7 +74,7 @@ class EmbeddedServer:
             with start_lock(self.directory, seconds=LEAVE_WITHIN_SECONDS):
                 self.quit_users()
                 if not has_users(self.directory):
-                    bring_down(self.directory, self._state)
+                    bring_down(self.directory, self._recorded())
         except TimeoutError:
             self.quit_users()  # whoever brings the server up just now will also end it
         except FileNotFoundError:
@@ -79,8 +83,12 @@ class EmbeddedServer:
 
     def revive(self) -> None:
         """Start the server again if it has died; under the start lock only."""
+        self._state = bring_up(self.directory, self._recorded())
+
+    def _recorded(self) -> ServerState:
+        # Another user may have revived the server elsewhere since this one joined.
         recorded = read_state(self.directory)
-        self._state = bring_up(self.directory, recorded if recorded is not None else self._state)
+        return recorded if recorded is not None else self._state
 
     def quit_users(self) -> None:
         """Be no user any more, without looking who is left; a forked child does not quit for its parent."""

@@ -96,24 +96,29 @@ def _start(directory: Path, known: ServerState | None, owner: int) -> ServerStat
         state = ServerState(port=port, password=password)
         write_state(directory, state)
         process = spawn_server(binary, directory, state, owner)
-        try:
-            answer = _first_answer(process, state)
-            if answer is not None:
-                return _adopt(directory, state, answer)
-        except (KeyboardInterrupt, SystemExit):
-            _terminate(process)
-            raise
-        if process.returncode is None:
-            _terminate(process)
-            break
+        ready = _when_ready(directory, process, state)
+        if ready is not None:
+            return ready
         if is_free(port):
             break
         port = free_port()  # somebody took the port between our look and the server's
     raise EmbeddedServerError(f"the embedded Redis server ({binary}) {_ended_with(directory)}")
 
 
+def _when_ready(directory: Path, process: ServerProcess, state: ServerState) -> ServerState | None:
+    """Wait for the new server; None where it ended, or was ended because it stayed silent."""
+    try:
+        answer = _first_answer(process, state)
+        if answer is not None:
+            return _adopt(directory, state, answer)
+    except (KeyboardInterrupt, SystemExit):
+        _terminate(process)
+        raise
+    _terminate(process)
+    return None
+
+
 def _first_answer(process: ServerProcess, state: ServerState) -> ServerAnswer | None:
-    """Wait for the new server; None where it ended or stays silent."""
     for _ in patiently(ANSWER_WITHIN_SECONDS):
         answer = ask_server(state)
         if answer is not None or process.poll() is not None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from mission_control.embedded.locks import close_lock, take_ownership
 from mission_control.embedded.patience import patiently
 from mission_control.embedded.server_answer import ask_to_shut_down
-from mission_control.embedded.server_process import log_tail, reap_children, signal_server
+from mission_control.embedded.server_process import log_tail, reap_child, signal_server
 from mission_control.errors import EmbeddedServerError
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def bring_down(directory: Path, state: ServerState) -> None:
     ask_to_shut_down(state)
     if not _ended(directory, END_WITHIN_SECONDS):
         kill_server(directory, signal.SIGKILL)
-    reap_children()
+    reap_child(state.pid)
 
 
 def end_orphan(directory: Path) -> None:

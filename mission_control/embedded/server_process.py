@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 LOG_FILE = "server.log"
 LOG_BYTES = 1_000_000
+REAP_WITHIN_SECONDS = 5
 TAIL_LINES = 6
 TAIL_BYTES = 2_000
 
@@ -73,6 +74,13 @@ def reap_children() -> None:
     for pid, process in list(_children.items()):
         if process.poll() is not None:
             del _children[pid]
+
+
+def reap_child(pid: int | None) -> None:
+    """Wait for a server of ours that has let go of everything and is just ending; not for another's."""
+    process = _children.pop(pid, None) if pid is not None else None
+    if process is not None:
+        process.wait(timeout=REAP_WITHIN_SECONDS)
 
 
 def signal_server(directory: Path, signal: Signals) -> bool:

@@ -56,6 +56,10 @@ def is_running(pid: int) -> bool:
     return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
 
 
+def port_of(url: str) -> int:
+    return int(url.rpartition(":")[2].partition("/")[0])
+
+
 def state_file(data_dir: Path) -> Path:
     return data_dir / "redis" / "server.json"
 
@@ -112,6 +116,22 @@ def test_a_killed_server_is_revived_by_whoever_joins_next_and_found_by_the_other
             assert client.ping()
         other.end()
         assert join_embedded_server(data_dir).pid == server.pid
+
+
+def test_a_server_that_was_revived_elsewhere_is_ended_in_good_order_by_a_user_who_did_not_know(
+    data_dir: Path,
+) -> None:
+    server = join_embedded_server(data_dir)
+    os.kill(server.pid, signal.SIGKILL)
+    wait_until(lambda: not is_running(server.pid), "the server is dead")
+    with socket.create_server(("127.0.0.1", port_of(server.url))), UserProcess(data_dir) as other:
+        found = other.joined()
+        assert found["url"] != server.url
+        other.end()
+        assert is_running(found["pid"])
+        server.leave()
+    assert not is_running(found["pid"])
+    assert "ready to exit, bye bye" in (server.directory / "server.log").read_text()
 
 
 def test_a_server_whose_starter_was_killed_is_adopted(data_dir: Path) -> None:
@@ -275,7 +295,7 @@ def test_it_listens_on_this_machine_only_and_never_forgets_on_its_own(data_dir: 
 def test_a_port_that_was_taken_meanwhile_is_given_up(data_dir: Path) -> None:
     with joined(data_dir) as first, client_of(first.url) as client:
         client.set("kept", "yes")
-    port = int(first.url.rpartition(":")[2].partition("/")[0])
+    port = port_of(first.url)
     with (
         socket.create_server(("127.0.0.1", port)),
         joined(data_dir) as second,

@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+from redis import exceptions
+
+from mission_control.connection import connect
+from mission_control.errors import SettingsError
+from mission_control.store_troubles import explain
+from mission_control.url_spelling import broker_url, client_url, mask_password
+
+SOCKET = "/run/redis/redis.sock"
+
+
+@pytest.mark.parametrize(
+    ("written", "for_redis_py", "for_kombu"),
+    [
+        ("redis://localhost", "redis://localhost", "redis://localhost"),
+        (" redis://localhost:6379/0\n", "redis://localhost:6379/0", "redis://localhost:6379/0"),
+        ("redis://u:p%40ss@h:1/2", "redis://u:p%40ss@h:1/2", "redis://u:p%40ss@h:1/2"),
+        ("redis://:pw@[::1]:6379/0", "redis://:pw@[::1]:6379/0", "redis://:pw@[::1]:6379/0"),
+        ("valkey://localhost/1", "redis://localhost/1", "redis://localhost/1"),
+        ("rediss://h/0", "rediss://h/0", "rediss://h/0?ssl_cert_reqs=required"),
+        ("valkeys://h/0", "rediss://h/0", "rediss://h/0?ssl_cert_reqs=required"),
+        (
+            "rediss://h/0?ssl_cert_reqs=CERT_NONE",
+            "rediss://h/0?ssl_cert_reqs=none",
+            "rediss://h/0?ssl_cert_reqs=none",
+        ),
+        (f"unix://{SOCKET}", f"unix://{SOCKET}", f"redis+socket://{SOCKET}"),
+        (f"unix://{SOCKET}?db=3", f"unix://{SOCKET}?db=3", f"redis+socket://{SOCKET}?virtual_host=3"),
+        (
+            f"redis+socket://:pw@{SOCKET}?virtual_host=3",
+            f"unix://:pw@{SOCKET}?db=3",
+            f"redis+socket://:pw@{SOCKET}?virtual_host=3",
+        ),
+    ],
+)
+def test_every_spelling_of_a_url_is_understood(written: str, for_redis_py: str, for_kombu: str) -> None:
+    assert client_url(written) == for_redis_py
+    assert broker_url(written) == for_kombu
+    with connect(written):
+        pass  # nobody listens there: the URL alone is looked at
+
+
+@pytest.mark.parametrize(
+    ("written", "words"),
+    [
+        ("", "the scheme is missing"),
+        ("localhost:6379", "the scheme"),
+        (":hunter2@localhost:6379", "the scheme is missing"),
+        ("http://localhost:6379", "the scheme 'http' is not supported"),
+        ("sentinel://localhost:26379/0", "the scheme 'sentinel' is not supported"),
+        ("redis://:hunter2#x@localhost:6379/0", "%23"),
+        ("redis://:hunter2/x@localhost:6379/0", "must be percent-encoded"),
+        ("redis://:hunter2[x@localhost:6379/0", "must be percent-encoded"),
+        ("redis://:hunter2", "the port is not a number"),
+        ("redis://localhost:sixthousand/0", "the port is not a number"),
+        ("redis://localhost:99999/0", "the port is not a number"),
+        ("redis://localhost:0/0", "the port is not a number"),
+        ("redis://:hunter2@localhost:6379/tasks", "the database after the host is not a number"),
+        ("unix://run/redis.sock", "three slashes"),
+        ("unix://", "the path of the socket is missing"),
+        ("redis://:hunter2@localhost/0?socket_timeout=soon", "an option after '?'"),
+        ("redis://:hunter2@localhost/0?no_such_option=1", "an option after '?'"),
+        ("rediss://:hunter2@localhost/0?ssl_cert_reqs=maybe", "an option after '?'"),
+        ("unix:///run/redis.sock?password=hunter2&no_such_option=1", "an option after '?'"),
+    ],
+)
+def test_a_url_that_cannot_be_used_is_refused_without_telling_the_password(written: str, words: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        connect(written)
+    message = str(caught.value)
+    assert message.startswith("MISSION_CONTROL_REDIS_URL: ")
+    assert words in message
+    assert "write redis://[[user]:password@]host:port/0" in message
+    assert "hunter2" not in message
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://:hunter2@localhost",
+        "redis://user:hun@ter:2@localhost",
+        "redis://:a://hunter2@localhost",
+        "redis://:hunter2",
+        ":hunter2@localhost",
+        "unix:///run/redis.sock?password=hunter2",
+        "redis://localhost/0?password=hun@ter2",
+    ],
+)
+def test_no_piece_of_a_password_is_shown(url: str) -> None:
+    assert "hun" not in mask_password(url)
+    assert "ter" not in mask_password(url)
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (exceptions.BusyLoadingError("Redis is loading", status_code="LOADING"), "still loading"),
+        (exceptions.ResponseError("BUSY Redis is busy running a script."), "busy with a long script"),
+        (exceptions.ResponseError("NOREPLICAS Not enough good replicas to write."), "too few replicas"),
+        (exceptions.ResponseError("MASTERDOWN Link with MASTER is down"), "lost its primary"),
+        (exceptions.MovedError("3999 127.0.0.1:6381", status_code="MOVED"), "is a Redis Cluster"),
+        (
+            exceptions.AuthenticationError("invalid password", status_code="ERR"),
+            "refuses the user name or password",
+        ),
+        (exceptions.TimeoutError("Timeout reading from socket"), "did not answer in time"),
+    ],
+)
+def test_a_refusal_is_explained(error: exceptions.RedisError, words: str) -> None:
+    assert words in str(explain(error))
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        exceptions.ResponseError("WRONGTYPE Operation against a key holding the wrong kind of value"),
+        exceptions.ResponseError("wrong number of arguments", status_code="ERR"),
+        exceptions.WatchError("Watched variable changed."),
+        exceptions.NoScriptError("No matching script.", status_code="NOSCRIPT"),
+        exceptions.DataError("Invalid input of type: 'dict'."),
+    ],
+)
+def test_a_mistake_of_the_caller_is_not_explained_away(error: exceptions.RedisError) -> None:
+    assert explain(error) is None
+
+
+def test_importing_the_connection_does_not_import_redis() -> None:
+    script = (
+        "import sys, mission_control.connection, mission_control.redis_url\n"
+        "print(sorted({'redis', 'celery', 'psutil', 'filelock'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONPATH": "."},
+    )
+    assert done.stdout == "[]\n"
