@@ -74,7 +74,9 @@ def _first_to_fire(task: TaskDefinition, latest: datetime | None, horizon: datet
     if latest is None:
         return horizon
     oldest_allowed = horizon - max(timedelta(seconds=task.misfire.grace_seconds), ON_TIME_WITHIN)
-    wanted = latest if task.misfire.policy == "latest" else _nth_before(task, latest, task.misfire.max_catch_up)
+    wanted = (
+        latest if task.misfire.policy == "latest" else _nth_before(task, latest, task.misfire.max_catch_up)
+    )
     return max(wanted, oldest_allowed)
 
 
@@ -96,7 +98,9 @@ def _action(task: TaskDefinition, moment: datetime, fire_from: datetime, horizon
     if task.misfire.policy == "skip":
         return Miss(moment, f"misfire policy is skip and nobody fired it for {_words(late)}")
     if late > timedelta(seconds=task.misfire.grace_seconds):
-        return Miss(moment, f"noticed {_words(late)} late, past the grace of {task.misfire.grace_seconds:g} s")
+        return Miss(
+            moment, f"noticed {_words(late)} late, past the grace of {task.misfire.grace_seconds:g} s"
+        )
     if task.misfire.policy == "all":
         return Miss(moment, f"more than max_catch_up={task.misfire.max_catch_up} occurrences were due")
     return Miss(moment, "misfire policy is latest and a later occurrence was due")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from redbeat.schedulers import RedBeatSchedulerEntry
 
@@ -52,9 +52,16 @@ DueEntry = DueTask | DuePlainEntry | PoisonEntry
 
 def due_entries(client: Redis, app: Celery, now: datetime, *, limit: int) -> list[DueEntry]:
     """Return the entries whose due instant is not after `now`, the longest due first."""
-    due = client.zrange(
-        redis_keys.REDBEAT_SCHEDULE, "-inf", now.timestamp(), byscore=True, offset=0, num=limit, withscores=True
+    found = client.zrange(
+        redis_keys.REDBEAT_SCHEDULE,
+        "-inf",
+        now.timestamp(),
+        byscore=True,
+        offset=0,
+        num=limit,
+        withscores=True,
     )
+    due = cast("list[tuple[str, float]]", found)
     with client.pipeline(transaction=False) as pipe:
         for key, _ in due:
             pipe.hmget(key, "task", "definition", "meta")
@@ -64,14 +71,14 @@ def due_entries(client: Redis, app: Celery, now: datetime, *, limit: int) -> lis
 
 def next_due_instant(client: Redis) -> float | None:
     """Return when the next entry is due, in Unix seconds; None if none ever is."""
-    found = client.zrange(redis_keys.REDBEAT_SCHEDULE, 0, 0, withscores=True)
+    found = cast("list[tuple[str, float]]", client.zrange(redis_keys.REDBEAT_SCHEDULE, 0, 0, withscores=True))
     return found[0][1] if found else None
 
 
 def _read(app: Celery, key: str, due: float, answer: Any) -> DueEntry:  # noqa: ANN401  # Redis's reply
     try:
         if isinstance(answer, Exception):
-            raise answer
+            return PoisonEntry(key, due, f"{type(answer).__name__}: {answer}")
         task, definition, meta = answer
         if task is not None:
             return DueTask(key, due, _task(task, enabled=_is_enabled(definition)))

@@ -22,6 +22,7 @@ from mission_control import events
 from mission_control.heartbeats import Heartbeat
 from mission_control.installation import Installation, current_installation
 from mission_control.messaging.message import send
+from mission_control.processes.supervision import is_orphaned
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,6 +61,8 @@ class MissionControlScheduler(RedBeatScheduler):
 
     def tick(self, **_: Any) -> float:  # noqa: ANN401  # Celery passes what its own tick takes
         """Fire what is due and return how many seconds to wait, at most `max_interval`."""
+        if is_orphaned():
+            raise SystemExit(0)
         try:
             if not self._leadership.hold():
                 self._heartbeat.beat(leading=False)

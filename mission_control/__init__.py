@@ -1,1 +1,68 @@
-"""Mission Control: scheduled tasks that run on time, once, are retried as told, and leave a record."""
+"""Mission Control: scheduled tasks that run on time, once, are retried as told, and leave a record.
+
+The names below are the public library; each is imported when it is first used, so that importing the
+package costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mission_control.errors import (
+        InvalidTaskError,
+        MissionControlError,
+        StoreUnavailableError,
+        UnknownTaskError,
+    )
+    from mission_control.messaging.producer import enqueue
+    from mission_control.messaging.run_handle import Run
+    from mission_control.scheduler import TaskScheduler
+    from mission_control.task_registry import (
+        disable_task,
+        enable_task,
+        get_task,
+        list_tasks,
+        register_task,
+        unregister_task,
+        update_task,
+    )
+
+__all__ = [
+    "InvalidTaskError",
+    "MissionControlError",
+    "Run",
+    "StoreUnavailableError",
+    "TaskScheduler",
+    "UnknownTaskError",
+    "disable_task",
+    "enable_task",
+    "enqueue",
+    "get_task",
+    "list_tasks",
+    "register_task",
+    "unregister_task",
+    "update_task",
+]
+
+_HOME = {
+    "TaskScheduler": "scheduler",
+    "Run": "messaging.run_handle",
+    "enqueue": "messaging.producer",
+    **dict.fromkeys(
+        (name for name in __all__ if name.endswith("_task") or name == "list_tasks"), "task_registry"
+    ),
+    **dict.fromkeys((name for name in __all__ if name.endswith("Error")), "errors"),
+}
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401  # PEP 562: whatever the name stands for
+    home = _HOME.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{home}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

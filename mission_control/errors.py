@@ -1,14 +1,18 @@
 """What can go wrong, split by what the caller can do about it.
 
-    MissionControlError
-    ├── InvalidTaskError        the definition is wrong: mend the listed problems (also a ValueError)
-    ├── TaskFileError           a task file cannot be used: mend the file (also a ValueError)
-    ├── SettingsError           an environment setting is wrong: mend it (also a ValueError)
-    ├── UnknownTaskError        no task has that id (also a LookupError)
-    ├── HandlerError            a handler cannot be found or loaded
-    ├── StoreUnavailableError   Redis cannot be reached or refuses: try again (also a ConnectionError)
-    │   └── EmbeddedServerError the managed server could not be started
-    └── RunTimeoutError         a run did not finish within the time waited (also a TimeoutError)
+```
+MissionControlError
+├── InvalidTaskError        the definition is wrong: mend the listed problems (also a ValueError)
+├── TaskFileError           a task file cannot be used: mend the file (also a ValueError)
+├── SettingsError           an environment setting is wrong: mend it (also a ValueError)
+├── UnknownTaskError        no task has that id (also a LookupError)
+├── HandlerError            a handler cannot be found or loaded
+├── StoreUnavailableError   Redis cannot be reached or refuses: try again (also a ConnectionError)
+│   └── EmbeddedServerError the managed server could not be started
+├── RunTimeoutError         a run did not finish within the time waited (also a TimeoutError)
+├── AuditWriteError         a record is not in the audit stream (also an OSError; see `audit.log`)
+└── FleetError              beat or a worker did not start or stay up (see `processes.fleet`)
+```
 """
 
 from __future__ import annotations

@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any, Final
 import structlog
 
 if TYPE_CHECKING:
+    from collections.abc import MutableMapping
+
     from mission_control.ledger import RunRecord
 
 
-def _render(_logger: Any, _method: str, event: dict[str, Any]) -> str:  # noqa: ANN401  # structlog's shape
+def _render(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> str:  # noqa: ANN401  # structlog's shape
     sentence = event.pop("event")
     fields = " ".join(f"{name}={value}" for name, value in event.items() if value is not None)
     return f"{sentence}  {fields}" if fields else str(sentence)
@@ -91,3 +93,8 @@ def audit_write_failed(path: object, error: BaseException) -> None:
 def fields_not_enforced(task_id: str, fields: str) -> None:
     """A definition uses fields that are stored but that nothing acts on yet."""
     _log.warning("stored, but not enforced by this version", task_id=task_id, fields=fields)
+
+
+def mirror_failed(path: object, error: BaseException) -> None:
+    """A change is registered, but the task file that mirrors the registry was not written."""
+    _log.error("task file not mirrored", path=str(path), error=str(error))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from mission_control import redis_keys
 
@@ -50,11 +50,12 @@ class Heartbeat:
 
 def live_processes(client: Redis) -> list[ProcessInfo]:
     """Return the processes that gave a sign of life within the last `LIFE_SECONDS`, sorted."""
-    keys = sorted(client.scan_iter(match=redis_keys.process("*", "*"), count=1_000))
-    found = zip(keys, client.mget(keys), strict=True) if keys else ()
+    keys: list[str] = sorted(client.scan_iter(match=f"{redis_keys.PROCESSES}*", count=1_000))
+    texts = cast("list[str | None]", client.mget(keys)) if keys else []
+    found = zip(keys, texts, strict=True)
     return [_process(key, text) for key, text in found if text is not None]
 
 
 def _process(key: str, text: str) -> ProcessInfo:
-    kind, _, name = key.removeprefix(redis_keys.process("", "").rstrip(":") + ":").partition(":")
+    kind, _, name = key.removeprefix(redis_keys.PROCESSES).partition(":")
     return ProcessInfo(kind, name, json.loads(text))

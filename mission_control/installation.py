@@ -81,17 +81,26 @@ class Installation:
         """The tasks."""
         from mission_control.calendars import read_calendar
         from mission_control.registry import Registry
+        from mission_control.registry.definition_check import DefinitionCheck
 
+        check = DefinitionCheck(
+            self.client, self.catalog, default_timezone=self.settings.timezone, read_text=read_calendar
+        )
         return Registry(
             self.client,
             ledger=self.ledger,
             changes=self.changes,
-            catalog=self.catalog,
-            default_timezone=self.settings.timezone,
-            read_text=read_calendar,
+            check=check,
             clock=self.clock,
             actor=_actor(),
+            mirror=None if self.settings.tasks_file is None else self._mirror_tasks,
         )
+
+    def _mirror_tasks(self) -> None:
+        from mission_control.task_mirror import mirror_into
+
+        if self.settings.tasks_file is not None:
+            mirror_into(self.settings.tasks_file, self.registry.definitions)
 
     @cached_property
     def celery(self) -> Celery:

@@ -33,6 +33,7 @@ TASKS: Final = "mc:tasks"
 ACTIVE_RUNS: Final = "mc:runs:active"
 FINISHED_RUNS: Final = "mc:runs:finished"
 HANDLERS: Final = "mc:handlers"
+PROCESSES: Final = "mc:process:"
 BEAT_LEADER: Final = "mc:beat:leader"
 BEAT_QUARANTINE: Final = "mc:beat:quarantine"
 
@@ -69,4 +70,4 @@ def idempotency(key: str) -> str:
 
 def process(kind: str, name: str) -> str:
     """Return the key of a process's heartbeat."""
-    return f"mc:process:{kind}:{name}"
+    return f"{PROCESSES}{kind}:{name}"

@@ -80,11 +80,39 @@ class Settings(BaseSettings):
     @property
     def default_tasks_file(self) -> Path:
         """The task file that is loaded when none is named."""
-        return self.tasks_file if self.tasks_file is not None else self.data_dir / "tasks" / "scheduled_tasks.json"
+        return (
+            self.tasks_file
+            if self.tasks_file is not None
+            else self.data_dir / "tasks" / "scheduled_tasks.json"
+        )
+
+    def environment(self) -> dict[str, str]:
+        """Return the environment variables that make `read_settings` return these settings elsewhere."""
+        return {
+            **{f"{NOTIFY_PREFIX}{name.upper()}": url.get_secret_value() for name, url in self.notify},
+            **{
+                f"{PREFIX}{name.upper()}": text
+                for name in SETTINGS_IN_ENVIRONMENT
+                if (text := self._text(name))
+            },
+        }
+
+    def _text(self, name: str) -> str:
+        value = getattr(self, name)
+        if value is None:
+            return ""
+        if name == "handlers":
+            return os.pathsep.join(str(path) for path in value)
+        if name == "queues":
+            return ",".join(value)
+        return value.get_secret_value() if isinstance(value, SecretStr) else str(value)
 
     def channel(self, name: str) -> str | None:
         """Return the Apprise URL of a notification channel, or None where none is configured."""
         return next((url.get_secret_value() for key, url in self.notify if key == name.lower()), None)
+
+
+SETTINGS_IN_ENVIRONMENT = tuple(name for name in Settings.model_fields if name != "notify")
 
 
 def read_settings(**overrides: Any) -> Settings:  # noqa: ANN401  # values are checked by the model

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, NoReturn
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
 
 from celery.exceptions import Ignore, Retry
 
 from mission_control import events
 from mission_control.definitions.retry_policy import RetryIn, RetryPolicy, decide_retry
-from mission_control.ledger import RunState
-from mission_control.ledger.ledger import BeginVerdict
+from mission_control.ledger import BeginReply, BeginVerdict, RunState
 from workers.invocation import Failure, Handler, Outcome, Success, context_for, invoke
 from workers.plain_runs import admit_plain_run
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from celery import Task
 
     from mission_control.installation import Installation
@@ -94,31 +95,44 @@ def ending_of(outcome: Outcome, run: RunRecord) -> Ending:
 
 
 def _claim(delivery: Delivery, installation: Installation) -> RunRecord:
-    verdict, run = _begin(delivery, installation)
-    if verdict is BeginVerdict.UNKNOWN:
+    reply = _begin(delivery, installation)
+    if reply.verdict is BeginVerdict.UNKNOWN:
         admit_plain_run(delivery.execution_id, delivery.task.name, delivery.kwargs, installation)
-        verdict, run = _begin(delivery, installation)
-    if verdict is not BeginVerdict.BEGUN or run is None:
-        events.delivery_dropped(delivery.execution_id, delivery.attempt, str(verdict))
-        raise Ignore
-    return run
+        reply = _begin(delivery, installation)
+    if reply.verdict is BeginVerdict.BEGUN and reply.run is not None:
+        return reply.run
+    if delivery.is_redelivered and reply.run is not None and reply.run.retry_at is not None:
+        _send_owed_retry(delivery, reply.run, reply.run.retry_at - installation.clock())
+    events.delivery_dropped(delivery.execution_id, delivery.attempt, str(reply.verdict))
+    raise Ignore
 
 
-def _begin(delivery: Delivery, installation: Installation) -> tuple[BeginVerdict, RunRecord | None]:
-    reply = installation.ledger.begin(
+def _send_owed_retry(delivery: Delivery, run: RunRecord, delay: timedelta) -> None:
+    """Send the next attempt if the worker that decided on it may have died before it did.
+
+    If it was sent all the same, the ledger lets one of the two run.
+    """
+    if run.state is RunState.RETRYING and run.attempt == delivery.attempt:
+        raise _retry(delivery.task, HandlerFailedError(str(run.error)), max(delay, timedelta(0)))
+
+
+def _begin(delivery: Delivery, installation: Installation) -> BeginReply:
+    return installation.ledger.begin(
         delivery.execution_id,
         delivery.attempt,
         worker=delivery.worker,
         at=installation.clock(),
         redelivered=delivery.is_redelivered,
     )
-    return reply.verdict, reply.run
 
 
 def _end(
     run: RunRecord, outcome: Outcome, ending: Ending, finished_at: datetime, installation: Installation
 ) -> RunRecord:
-    changes: dict[str, Any] = {"duration_ms": _milliseconds(finished_at, run.started_at), "output": outcome.output}
+    changes: dict[str, Any] = {
+        "duration_ms": _milliseconds(finished_at, run.started_at),
+        "output": outcome.output,
+    }
     if isinstance(outcome, Failure):
         changes["error"] = outcome.error
         changes["reason"] = "timed_out" if outcome.state is RunState.TIMED_OUT else None
@@ -143,13 +157,20 @@ def _obey(delivery: Delivery, outcome: Outcome, ending: Ending) -> dict[str, Any
     error = HandlerFailedError(outcome.error)
     if ending.retry_in is None:
         raise error
-    _retry(delivery.task, error, ending.retry_in)
+    raise _retry(delivery.task, error, ending.retry_in)
 
 
-def _retry(task: Task, error: HandlerFailedError, delay: timedelta) -> NoReturn:
+def _retry(task: Task, error: HandlerFailedError, delay: timedelta) -> Retry:
+    """Have another attempt sent, and return what tells Celery so."""
     if task.request.is_eager:
         # Celery would run the next attempt at once, inside this one; in-process runs wait for it outside.
-        raise Retry(str(error), exc=error, when=delay.total_seconds())
+        return Retry(str(error), exc=error, when=delay.total_seconds())
     # The ledger has decided that another attempt follows; Celery's own limit must not overrule it. A run
     # that has started no longer expires.
-    raise task.retry(exc=error, countdown=delay.total_seconds(), max_retries=task.request.retries + 1, expires=None)
+    return task.retry(
+        exc=error,
+        countdown=delay.total_seconds(),
+        max_retries=task.request.retries + 1,
+        expires=None,
+        throw=False,
+    )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from celery import Task
 
 from mission_control import events
+from mission_control.definitions.handler_paths import handler_path_problem
 from mission_control.errors import HandlerError
 from workers.attempt import Delivery, run_attempt
 from workers.handler_loader import load_handler, open_handler_package
@@ -27,7 +28,9 @@ def register_handlers(app: Celery, installation: Installation) -> None:
     """
     open_handler_package(installation.catalog.directories)
     for source in installation.catalog.handlers().values():
-        app.register_task(HandlerTask(source.path, _load(source), installation))
+        handler = _load(source)
+        if handler_path_problem(source.path) is None:
+            app.register_task(HandlerTask(source.path, handler, installation))
 
 
 def _load(source: HandlerSource) -> Handler:

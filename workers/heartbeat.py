@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from celery import bootsteps
+from celery.platforms import EX_OK
+from celery.worker import state
 from redis.exceptions import RedisError
 
 from mission_control import events, redis_keys
 from mission_control.heartbeats import RENEW_EVERY_SECONDS, Heartbeat
-from mission_control.installation import current_installation
+from mission_control.processes.supervision import is_orphaned
 
 if TYPE_CHECKING:
     from mission_control.installation import Installation
@@ -32,7 +34,7 @@ class HeartbeatStep(bootsteps.StartStopStep):
 
     def start(self, parent: Any) -> None:  # noqa: ANN401
         """Begin to give signs of life, now that the consumer takes messages."""
-        installation = current_installation()
+        installation: Installation = parent.app.installation()
         self._heartbeat = Heartbeat(installation.client, "worker", parent.hostname)
         self._publish_handlers(installation)
         self._beat(parent)
@@ -50,13 +52,15 @@ class HeartbeatStep(bootsteps.StartStopStep):
     def _beat(self, parent: Any) -> None:  # noqa: ANN401
         heartbeat = self._heartbeat
         if heartbeat is not None:
+            if is_orphaned():
+                state.should_stop = EX_OK
             queues = sorted(queue.name for queue in parent.task_consumer.queues)
             self._quietly(lambda: heartbeat.beat(queues=queues, concurrency=parent.controller.concurrency))
 
     def _publish_handlers(self, installation: Installation) -> None:
-        summaries = {path: source.summary for path, source in installation.catalog.handlers().items()}
         with installation.client.pipeline() as pipe:
-            pipe.hset(redis_keys.HANDLERS, mapping=summaries)
+            for path, source in installation.catalog.handlers().items():
+                pipe.hset(redis_keys.HANDLERS, path, source.summary)
             pipe.expire(redis_keys.HANDLERS, HANDLERS_LIFE_SECONDS)
             pipe.execute()
 

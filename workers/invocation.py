@@ -94,8 +94,8 @@ def outcome_of(result: object) -> Outcome:
 def contract_problem(result: object) -> str | None:
     """Return what is wrong with a handler's result, or None.
 
-    >>> contract_problem({"status": "ok"})
-    'status is \\'ok\\'; it must be "success" or "failure"'
+    >>> print(contract_problem({"status": "ok"}))
+    status is 'ok'; it must be "success" or "failure"
     """
     if not isinstance(result, dict):
         return f'it returned {type(result).__name__}; it must return a dict with "status", "output", "error"'
@@ -115,7 +115,9 @@ def _output_problem(output: object) -> str | None:
     except TypeError as error:  # orjson's error for everything it cannot write
         return f"output is not JSON: {error}"
     if size > MAX_OUTPUT_BYTES:
-        return f"output is {size} bytes as JSON, more than {MAX_OUTPUT_BYTES}; write a file and return its path"
+        return (
+            f"output is {size} bytes as JSON, more than {MAX_OUTPUT_BYTES}; write a file and return its path"
+        )
     return None
 
 

@@ -45,9 +45,7 @@ def _problem(kwargs: dict[str, Any], *, allowed: bool) -> str | None:
     return None
 
 
-def _run(
-    execution_id: str, handler: str, kwargs: dict[str, Any], installation: Installation
-) -> RunRecord:
+def _run(execution_id: str, handler: str, kwargs: dict[str, Any], installation: Installation) -> RunRecord:
     now = installation.clock()
     task_id = _task_id(execution_id, handler, kwargs)
     task = installation.registry.definition(task_id)

@@ -95,13 +95,17 @@ class SignalHook:
         """Record a message that is no task message."""
         headers = message.headers if isinstance(message.headers, dict) else {}
         name, execution_id = str(headers.get("task", "unknown")), headers.get("id")
-        self._audit_rejection(name, None if execution_id is None else str(execution_id), f"no task message: {exc}")
+        self._audit_rejection(
+            name, None if execution_id is None else str(execution_id), f"no task message: {exc}"
+        )
 
     def _is_ours(self, sender: Any) -> bool:  # noqa: ANN401
         return getattr(sender, "app", None) is self._app
 
     def _audit_ended(self, sender: Task) -> bool:
-        ended: RunRecord | None = getattr(sender.request, "ended_run", None) if self._is_ours(sender) else None
+        ended: RunRecord | None = (
+            getattr(sender.request, "ended_run", None) if self._is_ours(sender) else None
+        )
         if ended is None:
             return False
         at = ended.finished_at if ended.finished_at is not None else self._installation.clock()

@@ -3,8 +3,17 @@
 `run_state` is the state machine as data, `run_record` one run, `ledger` the transitions, each one script.
 """
 
-from mission_control.ledger.ledger import BeginReply, History, Ledger
+from mission_control.ledger.ledger import BeginReply, BeginVerdict, History, Ledger
 from mission_control.ledger.run_record import RunRecord, Trigger
 from mission_control.ledger.run_state import FINAL_STATES, RunState
 
-__all__ = ["FINAL_STATES", "BeginReply", "History", "Ledger", "RunRecord", "RunState", "Trigger"]
+__all__ = [
+    "FINAL_STATES",
+    "BeginReply",
+    "BeginVerdict",
+    "History",
+    "Ledger",
+    "RunRecord",
+    "RunState",
+    "Trigger",
+]

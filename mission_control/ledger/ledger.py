@@ -7,7 +7,7 @@ from enum import StrEnum
 from functools import cached_property
 from importlib import resources
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from mission_control import redis_keys
 from mission_control.definitions.instants import format_instant, parse_instant
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from redis import Redis
     from redis.commands.core import Script
+
 
 class BeginVerdict(StrEnum):
     """The ledger's answer to a delivery that wants to begin an attempt."""
@@ -37,6 +38,9 @@ class BeginReply:
 
     verdict: BeginVerdict
     run: RunRecord | None
+
+
+_HISTORY_TIMES: Final = frozenset({"last_run", "last_success"})
 
 
 @dataclass(frozen=True)
@@ -57,9 +61,11 @@ class History:
     @classmethod
     def from_hash(cls, stored: Mapping[str, str]) -> History:
         """Read the history back from its Redis hash."""
-        times = {name: parse_instant(stored[name]) for name in ("last_run", "last_success") if name in stored}
-        counts = {name: int(text) for name, text in stored.items() if name not in times}
-        return cls(**times, **counts)
+        values: dict[str, Any] = {
+            name: parse_instant(text) if name in _HISTORY_TIMES else int(text)
+            for name, text in stored.items()
+        }
+        return cls(**values)
 
 
 class Ledger:
@@ -79,7 +85,11 @@ class Ledger:
     def dispatch(self, run: RunRecord) -> bool:
         """Enter a run that is about to be sent; False if it exists already."""
         keys = [redis_keys.run(run.execution_id), redis_keys.ACTIVE_RUNS, redis_keys.task_runs(run.task_id)]
-        argv = [run.execution_id, run.dispatched_at.timestamp(), run.scheduled_time.timestamp()]
+        argv: list[str | float] = [
+            run.execution_id,
+            run.dispatched_at.timestamp(),
+            run.scheduled_time.timestamp(),
+        ]
         return bool(self._dispatch(keys=keys, args=[*argv, *_flat(run.to_hash())]))
 
     def record_unfired(
@@ -113,7 +123,7 @@ class Ledger:
 
     def get(self, execution_id: str) -> RunRecord | None:
         """Return a run, or None if the ledger has none of that id (any more)."""
-        stored = self._client.hgetall(redis_keys.run(execution_id))
+        stored = cast("dict[str, str]", self._client.hgetall(redis_keys.run(execution_id)))
         return RunRecord.from_hash(stored) if stored else None
 
     def runs_of(self, task_id: str, *, limit: int = 20) -> list[RunRecord]:
@@ -179,9 +189,9 @@ class Ledger:
         pairs = self._end_attempt(keys=keys, args=[*argv, *_flat(written)])
         return RunRecord.from_hash(dict(zip(pairs[::2], pairs[1::2], strict=True))) if pairs else None
 
-    def _load(self, execution_ids: list[str]) -> list[RunRecord]:
+    def _load(self, execution_ids: object) -> list[RunRecord]:
         with self._client.pipeline(transaction=False) as pipe:
-            for execution_id in execution_ids:
+            for execution_id in cast("list[str]", execution_ids):
                 pipe.hgetall(redis_keys.run(execution_id))
             return [RunRecord.from_hash(stored) for stored in pipe.execute() if stored]
 

@@ -110,7 +110,9 @@ def manual_run(task: TaskDefinition, *, ulid: str, at: datetime, now: datetime) 
     return _run_of(task, manual_execution_id(task.id, ulid), Trigger.MANUAL, at, now=now)
 
 
-def ad_hoc_run(handler: str, params: dict[str, Any], *, ulid: str, at: datetime, now: datetime) -> RunRecord:
+def ad_hoc_run(
+    handler: str, params: dict[str, Any], *, ulid: str, at: datetime, now: datetime, queue: str
+) -> RunRecord:
     """Return a run of a handler without a task; the handler's path stands for the task id."""
     return RunRecord(
         execution_id=manual_execution_id(handler, ulid),
@@ -120,6 +122,7 @@ def ad_hoc_run(handler: str, params: dict[str, Any], *, ulid: str, at: datetime,
         dispatched_at=now,
         trigger=Trigger.MANUAL,
         params=params,
+        queue=queue,
     )
 
 

@@ -17,7 +17,7 @@ def create_app(main: str, installation: Callable[[], Installation] = current_ins
     """Return a Celery application called `main`.
 
     Importing a module that calls this opens nothing and reads no environment: the installation is asked
-    for when Celery first needs its configuration.
+    for when Celery first needs its configuration. It is at hand as `app.installation()`.
     """
     app = Celery(main, set_as_current=False)
 
@@ -26,4 +26,5 @@ def create_app(main: str, installation: Callable[[], Installation] = current_ins
         return celery_settings(ours.settings, ours.redis_url)
 
     app.add_defaults(defaults)
+    app.installation = installation
     return app

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from mission_control.url_spelling import broker_url
+
 if TYPE_CHECKING:
     from mission_control.settings import Settings
 
@@ -32,7 +34,7 @@ def celery_settings(settings: Settings, redis_url: str) -> dict[str, Any]:
 
 def _broker(settings: Settings, redis_url: str) -> dict[str, Any]:
     return {
-        "broker_url": redis_url,
+        "broker_url": broker_url(redis_url),
         "broker_transport_options": {
             "visibility_timeout": VISIBILITY_TIMEOUT_SECONDS,
             "socket_connect_timeout": 5,

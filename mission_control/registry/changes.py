@@ -51,19 +51,23 @@ def _refused(current: Mapping[str, Any], updates: Mapping[str, Any]) -> list[Pro
     return problems
 
 
-def new_metadata(given: Mapping[str, Any], *, actor: str, now: datetime) -> dict[str, Any]:
+def new_metadata(created_by: str | None, *, actor: str, now: datetime) -> dict[str, Any]:
     """Return the metadata of a task that is registered at `now`; who created it may be given."""
     return {
-        "created": format_instant(now),
-        "created_by": given.get("created_by") if given.get("created_by") is not None else actor,
-        "last_modified": format_instant(now),
+        "created": _second(now),
+        "created_by": actor if created_by is None else created_by,
+        "last_modified": _second(now),
         "revision": 1,
     }
 
 
 def next_metadata(current: Mapping[str, Any], *, now: datetime) -> dict[str, Any]:
     """Return the metadata of a task that is changed at `now`."""
-    return {**current, "last_modified": format_instant(now), "revision": current["revision"] + 1}
+    return {**current, "last_modified": _second(now), "revision": current["revision"] + 1}
+
+
+def _second(moment: datetime) -> str:
+    return format_instant(moment.replace(microsecond=0))
 
 
 def changes_timing(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:

@@ -33,6 +33,11 @@ def nominal_time(task: TaskDefinition, due: float) -> datetime:
     return _from_unix(due) - spread_of(task)
 
 
+def has_beginning(task: TaskDefinition) -> bool:
+    """Whether the schedule says from when on it counts, so that there is something to catch up from."""
+    return task.schedule.start is not None or task.schedule.type == "once"
+
+
 def _from_unix(seconds: float) -> datetime:
     whole, fraction = divmod(round(seconds * 1_000_000), 1_000_000)
     return datetime.fromtimestamp(whole, UTC) + timedelta(microseconds=fraction)

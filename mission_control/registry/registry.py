@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from mission_control import redis_keys
 from mission_control.audit import ChangeRecord, difference
 from mission_control.definitions.instants import format_instant
-from mission_control.definitions.task import TaskDefinition, parse_task
-from mission_control.errors import InvalidTaskError, Problem, StoreUnavailableError
-from mission_control.ledger import History
+from mission_control.errors import StoreUnavailableError
 from mission_control.registry.changes import changes_timing, merge_updates, new_metadata, next_metadata
-from mission_control.registry.due_times import due_after, nominal_time
+from mission_control.registry.due_times import due_after, has_beginning, nominal_time
 from mission_control.registry.task_store import KEEP_DUE, StoredTask, TaskStore, stored_form
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from datetime import datetime
-    from pathlib import Path
+    from collections.abc import Callable, Iterator, Mapping
 
     from redis import Redis
 
     from mission_control.audit import AuditLog
-    from mission_control.handler_catalog import HandlerCatalog
-    from mission_control.ledger import Ledger
+    from mission_control.definitions.task import TaskDefinition
+    from mission_control.ledger import History, Ledger
+    from mission_control.registry.definition_check import DefinitionCheck
 
 _ATTEMPTS_AGAINST_OTHER_WRITERS: Final = 20
+_BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Registry:
@@ -43,56 +42,42 @@ class Registry:
         *,
         ledger: Ledger,
         changes: AuditLog,
-        catalog: HandlerCatalog,
-        default_timezone: str,
-        read_text: Callable[[Path], str],
+        check: DefinitionCheck,
         clock: Callable[[], datetime],
         actor: str,
+        mirror: Callable[[], None] | None = None,
     ) -> None:
-        self._client = client
+        self.check = check
         self._store = TaskStore(client)
         self._ledger = ledger
         self._changes = changes
-        self._catalog = catalog
-        self._default_timezone = default_timezone
-        self._read_text = read_text
         self._clock = clock
         self._actor = actor
+        self._mirror = mirror
+        self._is_batch = False
 
-    def parse(self, definition: Mapping[str, Any]) -> TaskDefinition:
-        """Check a definition, the handler's existence included, and return it; nothing is stored.
-
-        Raises:
-            InvalidTaskError: lists every problem.
-        """
-        task = self._parse(definition)
-        problem = self.handler_problem(task.handler)
-        if problem is not None:
-            raise InvalidTaskError([Problem("handler", problem)], subject=f"task {task.id!r}")
-        return task
-
-    def handler_problem(self, path: str) -> str | None:
-        """Return why `path` names no handler, neither in a directory here nor on any live worker."""
-        problem = self._catalog.problem(path)
-        if problem is None or self._client.hexists(redis_keys.HANDLERS, path):
-            return None
-        return problem
+    @contextmanager
+    def batch(self) -> Iterator[None]:
+        """Make several changes with one writing of the mirror at the end."""
+        self._is_batch = True
+        try:
+            yield
+        finally:
+            self._is_batch = False
+            self._write_mirror()
 
     def register(
         self, definition: Mapping[str, Any], *, reason: str | None = None, catch_up: bool = False
     ) -> bool:
         """Add a task; False if the id is taken, and nothing changed.
 
-        With `catch_up` the first occurrence is counted from the schedule's `start` instead of from now.
+        With `catch_up` occurrences between the schedule's `start` (or a one-off's `at`) and now are due too.
         """
         now = self._clock()
-        given = dict(definition)
-        metadata = given.get("metadata")
-        checked = self.parse(definition)
-        given["metadata"] = new_metadata(metadata if isinstance(metadata, dict) else {}, actor=self._actor, now=now)
-        task = self._parse({**checked.to_dict(), "metadata": given["metadata"]})
-        since = task.schedule.start_instant if catch_up else None
-        due = due_after(task, now if since is None else since)
+        checked = self.check.parse_new(definition)
+        metadata = new_metadata(checked.metadata.created_by, actor=self._actor, now=now)
+        task = self.check.parse({**checked.to_dict(), "metadata": metadata})
+        due = due_after(task, _BEGINNING if catch_up and has_beginning(task) else now)
         if not self._store.put(task, seen_revision=None, due=due, now=now):
             return False
         self._record(task, "registered", {}, reason, now)
@@ -113,6 +98,7 @@ class Registry:
             diff=difference(removed, {}),
         )
         self._changes.append(record.to_dict())
+        self._write_mirror()
         return True
 
     def update(
@@ -155,7 +141,20 @@ class Registry:
     def definition(self, task_id: str) -> TaskDefinition | None:
         """Return a task as a model, or None."""
         stored = self._store.load([task_id])[0]
-        return None if stored is None else self._parse(stored.definition)
+        return None if stored is None else self.check.parse(stored.definition)
+
+    def definitions(self) -> list[TaskDefinition]:
+        """Return all tasks as models, sorted by id."""
+        found = self._store.load(self._store.ids())
+        return [self.check.parse(stored.definition) for stored in found if stored is not None]
+
+    def difference(self, task: TaskDefinition) -> dict[str, Any] | None:
+        """Return the fields in which `task` differs from the registered one; None if its id is free."""
+        stored = self._store.load([task.id])[0]
+        if stored is None:
+            return None
+        wanted = {name: value for name, value in stored_form(task).items() if name != "metadata"}
+        return {name: value for name, value in wanted.items() if stored.definition.get(name) != value}
 
     def tasks(self, *, enabled_only: bool = True) -> list[dict[str, Any]]:
         """Return all tasks in the story's shape, sorted by id."""
@@ -185,11 +184,11 @@ class Registry:
         catch_up: bool,
     ) -> bool:
         now = self._clock()
-        merged = self.parse(merge_updates(stored.definition, updates))
+        merged = self.check.parse_new(merge_updates(stored.definition, updates))
         if stored_form(merged) == stored.definition:
             return True
         metadata = next_metadata(stored.definition["metadata"], now=now)
-        task = self._parse({**merged.to_dict(), "metadata": metadata})
+        task = self.check.parse({**merged.to_dict(), "metadata": metadata})
         is_due_kept = catch_up and stored.due is not None and stored.due <= now.timestamp()
         moves = changes_timing(stored.definition, stored_form(task)) and not is_due_kept
         due = due_after(task, now) if moves else KEEP_DUE
@@ -198,13 +197,10 @@ class Registry:
         self._record(task, change, stored.definition, reason, now)
         return True
 
-    def _parse(self, definition: Mapping[str, Any]) -> TaskDefinition:
-        return parse_task(definition, default_timezone=self._default_timezone, read_text=self._read_text)
-
     def _shown(self, stored: StoredTask, history: History) -> dict[str, Any]:
         next_run = None
         if stored.due is not None:
-            next_run = format_instant(nominal_time(self._parse(stored.definition), stored.due))
+            next_run = format_instant(nominal_time(self.check.parse(stored.definition), stored.due))
         last_run = None if history.last_run is None else format_instant(history.last_run)
         return {
             **stored.definition,
@@ -230,3 +226,8 @@ class Registry:
             diff=difference(before, stored_form(task)),
         )
         self._changes.append(record.to_dict())
+        self._write_mirror()
+
+    def _write_mirror(self) -> None:
+        if self._mirror is not None and not self._is_batch:
+            self._mirror()

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import resources
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from mission_control import redis_keys
 from mission_control.registry.redbeat_layout import redbeat_definition, redbeat_meta
@@ -40,7 +40,7 @@ class TaskStore:
 
     def ids(self) -> list[str]:
         """Return the ids of all tasks, sorted."""
-        return sorted(self._client.smembers(redis_keys.TASKS))
+        return sorted(cast("set[str]", self._client.smembers(redis_keys.TASKS)))
 
     def load(self, task_ids: Iterable[str]) -> list[StoredTask | None]:
         """Return the tasks in the order of their ids; None for an id that is unknown."""

@@ -1,0 +1,35 @@
+"""The command lines of the processes. `mission_control` names beat and workers; it never imports them."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from typing import Final
+
+from mission_control.processes.service_process import ServiceCommand
+
+BEAT_APP: Final = "beat.app"
+WORKER_APP: Final = "workers.app"
+
+
+def beat_command(log_level: str = "INFO") -> ServiceCommand:
+    """Return how to start a beat."""
+    return ServiceCommand(
+        "beat", [*_celery(BEAT_APP), "beat", "--loglevel", log_level, "--pidfile="], signal.SIGTERM
+    )
+
+
+def worker_command(name: str, *, concurrency: int | None = None, log_level: str = "INFO") -> ServiceCommand:
+    """Return how to start a worker whose node is called `name`.
+
+    SIGQUIT makes it give back what it has not finished, after a short grace, instead of waiting for the
+    longest handler.
+    """
+    argv = [*_celery(WORKER_APP), "worker", "--loglevel", log_level, "--hostname", name]
+    if concurrency is not None:
+        argv += ["--concurrency", str(concurrency)]
+    return ServiceCommand("worker", argv, signal.SIGQUIT)
+
+
+def _celery(app: str) -> list[str]:
+    return [sys.executable, "-m", "celery", "--app", app]

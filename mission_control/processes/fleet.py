@@ -1,0 +1,117 @@
+"""Beat and a worker together: started, waited for until both do their work, stopped."""
+
+from __future__ import annotations
+
+import socket
+import time
+from contextlib import ExitStack
+from datetime import timedelta
+from typing import IO, TYPE_CHECKING, Final
+
+from mission_control.errors import MissionControlError
+from mission_control.heartbeats import live_processes
+from mission_control.processes.commands import beat_command, worker_command
+from mission_control.processes.service_process import ServiceProcess
+from mission_control.processes.supervision import supervised_environment
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mission_control.installation import Installation
+
+START_WITHIN: Final = timedelta(seconds=60)
+STOP_WITHIN: Final = timedelta(seconds=8)
+_POLL_SECONDS: Final = 0.05
+_LAST_LINES_BYTES: Final = 4_000
+
+
+class FleetError(MissionControlError):
+    """Beat or the worker did not start, or ended on its own; the message has its last lines."""
+
+
+class Fleet:
+    """One beat and one worker on this machine, as children of this process.
+
+    They join the installation's Redis on their own. If this process is killed they notice and stop.
+    """
+
+    def __init__(
+        self,
+        installation: Installation,
+        *,
+        concurrency: int | None = None,
+        open_output: Callable[[str], IO[bytes] | int] | None = None,
+    ) -> None:
+        self._installation = installation
+        self._concurrency = concurrency
+        self._open_output = self._open_log if open_output is None else open_output
+        self.services: list[ServiceProcess] = []
+        self.worker_name = ""
+
+    def start(self) -> None:
+        """Start both and return when beat ticks and the worker takes messages.
+
+        Raises:
+            FleetError: one of them ended or did not get ready in time; both are stopped again.
+        """
+        with ExitStack() as undo:
+            undo.callback(self.stop)
+            self._start_processes()
+            self._wait_until_ready()
+            undo.pop_all()
+
+    def stop(self) -> None:
+        """Stop both in good order, within `STOP_WITHIN` each way; unfinished runs go back to the queue."""
+        for service in self.services:
+            service.ask_to_stop()
+        give_up_at = time.monotonic() + STOP_WITHIN.total_seconds()
+        for service in self.services:
+            service.wait_or_kill(timedelta(seconds=max(0.0, give_up_at - time.monotonic())))
+        self.services = []
+
+    def dead_service(self) -> ServiceProcess | None:
+        """Return a service that ended on its own, if any."""
+        return next((service for service in self.services if service.exit_code is not None), None)
+
+    def _start_processes(self) -> None:
+        environment = {**self._installation.settings.environment(), **supervised_environment()}
+        name = f"mission-control-{time.monotonic_ns():x}@{socket.gethostname()}"
+        for command in (beat_command(), worker_command(name, concurrency=self._concurrency)):
+            output = self._open_output(command.name)
+            self.services.append(ServiceProcess(command, environment, output))
+            if not isinstance(output, int):
+                output.close()
+        self.worker_name = name
+
+    def _wait_until_ready(self) -> None:
+        give_up_at = time.monotonic() + START_WITHIN.total_seconds()
+        while not self._is_ready():
+            dead = self.dead_service()
+            if dead is not None:
+                raise FleetError(
+                    f"{dead.name} ended with exit code {dead.exit_code}{self._last_lines(dead.name)}"
+                )
+            if time.monotonic() > give_up_at:
+                seconds = START_WITHIN.total_seconds()
+                raise FleetError(
+                    f"beat and worker were not ready within {seconds:g} s{self._last_lines('worker')}"
+                )
+            time.sleep(_POLL_SECONDS)
+
+    def _is_ready(self) -> bool:
+        alive = live_processes(self._installation.client)
+        beat_pid = str(self.services[0].pid)
+        has_beat = any(one.kind == "beat" and one.name.endswith(f":{beat_pid}") for one in alive)
+        return has_beat and any(one.kind == "worker" and one.name == self.worker_name for one in alive)
+
+    def _open_log(self, name: str) -> IO[bytes]:
+        path = self._installation.settings.data_dir / "logs" / f"{name}.log"
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return path.open("ab")
+
+    def _last_lines(self, name: str) -> str:
+        if self._open_output != self._open_log:
+            return ""
+        path = self._installation.settings.data_dir / "logs" / f"{name}.log"
+        text = path.read_bytes()[-_LAST_LINES_BYTES:].decode("utf-8", "replace")
+        return f"; the end of {path}:\n{text}"

@@ -1,0 +1,75 @@
+"""One child process of ours: its own process group, its output where it is wanted, a bounded end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import timedelta
+
+
+@dataclass(frozen=True)
+class ServiceCommand:
+    """What to start: `stop_signal` asks it to end in good order."""
+
+    name: str
+    argv: Sequence[str]
+    stop_signal: signal.Signals = signal.SIGTERM
+
+
+class ServiceProcess:
+    """A running service. Ctrl-C in the terminal does not reach it: whoever started it stops it."""
+
+    def __init__(
+        self, command: ServiceCommand, environment: Mapping[str, str], output: IO[bytes] | int
+    ) -> None:
+        self.name = command.name
+        self._stop_signal = command.stop_signal
+        self._process = subprocess.Popen(  # noqa: S603  # our own command line
+            command.argv,
+            env={**os.environ, **environment},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+    @property
+    def pid(self) -> int:
+        """The process id, which is also that of its group."""
+        return self._process.pid
+
+    @property
+    def output(self) -> IO[bytes] | None:
+        """What it prints, if `output` was `subprocess.PIPE`."""
+        return self._process.stdout
+
+    @property
+    def exit_code(self) -> int | None:
+        """None while it runs; negative if a signal ended it."""
+        return self._process.poll()
+
+    def ask_to_stop(self) -> None:
+        """Ask it to finish what it is doing and end."""
+        if self.exit_code is None:
+            self._process.send_signal(self._stop_signal)
+
+    def wait_or_kill(self, grace: timedelta) -> int:
+        """Wait for its end; after `grace` kill it with all its children. Returns the exit code."""
+        try:
+            self._process.wait(grace.total_seconds())
+        except subprocess.TimeoutExpired:
+            self._kill_group()
+        code = self._process.wait()
+        self._kill_group()  # pool children whose parent died before them
+        return code
+
+    def _kill_group(self) -> None:
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, signal.SIGKILL)

@@ -1,0 +1,23 @@
+"""How a process that was started by another one notices that it has been left alone."""
+
+from __future__ import annotations
+
+import os
+from typing import Final
+
+SUPERVISOR_VARIABLE: Final = "MISSION_CONTROL_SUPERVISOR_PID"
+
+
+def supervised_environment() -> dict[str, str]:
+    """Return the variables by which a child of this process knows its supervisor."""
+    return {SUPERVISOR_VARIABLE: str(os.getpid())}
+
+
+def is_orphaned() -> bool:
+    """Whether this process was started by a supervisor that has died since.
+
+    A supervisor that is killed cannot stop its children; they stop by themselves, so that nothing of an
+    installation outlives it unseen.
+    """
+    supervisor = os.environ.get(SUPERVISOR_VARIABLE)
+    return supervisor is not None and supervisor != str(os.getppid())

@@ -1,0 +1,61 @@
+"""Checking definitions as this installation understands them: its zone, its calendars, its handlers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from mission_control import redis_keys
+from mission_control.definitions.task import TaskDefinition, parse_task
+from mission_control.errors import InvalidTaskError, Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from redis import Redis
+
+    from mission_control.handler_catalog import HandlerCatalog
+
+
+class DefinitionCheck:
+    """Turns what a caller gives into a `TaskDefinition`, or says everything that is wrong with it."""
+
+    def __init__(
+        self,
+        client: Redis,
+        catalog: HandlerCatalog,
+        *,
+        default_timezone: str,
+        read_text: Callable[[Path], str],
+    ) -> None:
+        self._client = client
+        self._catalog = catalog
+        self._default_timezone = default_timezone
+        self._read_text = read_text
+
+    def parse(self, definition: Mapping[str, Any]) -> TaskDefinition:
+        """Return a definition whose handler need not exist (any more).
+
+        Raises:
+            InvalidTaskError: lists every problem.
+        """
+        return parse_task(definition, default_timezone=self._default_timezone, read_text=self._read_text)
+
+    def parse_new(self, definition: Mapping[str, Any]) -> TaskDefinition:
+        """Return a definition that may be registered: its handler exists.
+
+        Raises:
+            InvalidTaskError: lists every problem.
+        """
+        task = self.parse(definition)
+        problem = self.handler_problem(task.handler)
+        if problem is not None:
+            raise InvalidTaskError([Problem("handler", problem)], subject=f"task {task.id!r}")
+        return task
+
+    def handler_problem(self, path: str) -> str | None:
+        """Return why `path` names no handler, neither in a directory here nor on any live worker."""
+        problem = self._catalog.problem(path)
+        if problem is None or self._client.hexists(redis_keys.HANDLERS, path):
+            return None
+        return problem

@@ -1,0 +1,126 @@
+"""`TaskScheduler`: the whole of Mission Control from inside one Python program."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Self
+
+from ulid import ULID
+
+from mission_control.connection import store_errors
+from mission_control.errors import UnknownTaskError
+from mission_control.installation import Installation, current_installation
+from mission_control.ledger.run_record import manual_run
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+    from types import TracebackType
+
+    from mission_control.in_process import InProcess
+    from mission_control.processes.fleet import Fleet
+
+
+class TaskScheduler:
+    """Loads tasks, starts and stops beat and a worker, and runs tasks in this process.
+
+    Works on the installation that the environment describes when it is made. As a context manager it
+    starts on entry and stops on exit. All methods raise `StoreUnavailableError`, within seconds, if
+    Redis cannot be reached or refuses.
+    """
+
+    def __init__(self) -> None:
+        self._installation: Installation = current_installation()
+        self._fleet: Fleet | None = None
+
+    def load_tasks(self, path: Path | str | None = None) -> list[dict[str, Any]]:
+        """Apply a task file to the registry and return the tasks registered now.
+
+        Without a `path` it is `data/tasks/scheduled_tasks.json` (or `TASKS_FILE`), which need not exist.
+        Tasks that are not in the file stay as they are.
+
+        Raises:
+            TaskFileError: the file cannot be read.
+            InvalidTaskError: a definition in it is wrong; lists every problem, and nothing was applied.
+        """
+        from mission_control.task_application import apply_task_file
+
+        with self._store_errors():
+            apply_task_file(self._installation, path)
+            return self._installation.registry.tasks(enabled_only=False)
+
+    def register_task(self, task_def: Mapping[str, Any]) -> bool:
+        """Add a task, as `mission_control.register_task` does; running processes notice it at once."""
+        with self._store_errors():
+            return self._installation.registry.register(task_def)
+
+    def start(self) -> None:
+        """Start beat and a worker in the background; return when both do their work.
+
+        They are processes of their own, write to `data/logs/`, and stop with `stop()`, at the latest when
+        this process has died. A second call does nothing.
+
+        Raises:
+            FleetError: they did not start; the message has their last lines.
+        """
+        from mission_control.processes.fleet import Fleet
+
+        if self._fleet is not None:
+            return
+        with self._store_errors():
+            fleet = Fleet(self._installation)
+            fleet.start()
+        self._fleet = fleet
+
+    def stop(self) -> None:
+        """Stop beat and the worker in good order; runs they have not finished go back to the queue."""
+        if self._fleet is not None:
+            self._fleet.stop()
+            self._fleet = None
+
+    def run_once(self) -> list[dict[str, Any]]:
+        """Fire and run in this process what is due now, and return the results.
+
+        Each result has the shape of the handler contract, `task_id` and `execution_id`. Waits for
+        retries. An occurrence that a beat fires at the same moment is run by one of the two.
+        """
+        with self._store_errors():
+            fired = self._in_process.fire_due()
+            return [{"task_id": run.task_id, **self._in_process.run(run)} for run in fired]
+
+    def execute_task(self, task_id: str) -> dict[str, Any]:
+        """Run a task now, in this process, enabled or not, and return the handler's result.
+
+        The result has the shape of the handler contract, and the run's `execution_id`. The run is in the
+        ledger and the audit stream like any other; retries are waited for.
+
+        Raises:
+            UnknownTaskError: there is no such task.
+            HandlerError: this process cannot find the handler.
+        """
+        with self._store_errors():
+            task = self._installation.registry.definition(task_id)
+            if task is None:
+                raise UnknownTaskError(f"no task has the id {task_id!r}")
+            now = self._installation.clock()
+            run = manual_run(task, ulid=str(ULID()), at=now, now=now)
+            self._installation.ledger.dispatch(run)
+            return self._in_process.run(run)
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def _store_errors(self) -> Any:  # noqa: ANN401  # contextlib's own type is private
+        return store_errors(self._installation.redis_url)
+
+    @cached_property
+    def _in_process(self) -> InProcess:
+        from mission_control.in_process import InProcess
+
+        return InProcess(self._installation)

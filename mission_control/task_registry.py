@@ -1,0 +1,89 @@
+"""The registry's functions, on the installation that the environment describes.
+
+`bool` answers: True, it was done; False, the id exists already (`register_task`) or does not exist (the
+others), and nothing changed. All raise `StoreUnavailableError`, within seconds, if Redis cannot be
+reached or refuses.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from mission_control.connection import store_errors
+from mission_control.installation import current_installation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from mission_control.registry import Registry
+
+__all__ = [
+    "disable_task",
+    "enable_task",
+    "get_task",
+    "list_tasks",
+    "register_task",
+    "unregister_task",
+    "update_task",
+]
+
+
+def register_task(task_def: Mapping[str, Any]) -> bool:
+    """Add a task; it first fires at its next occurrence after now.
+
+    Raises:
+        InvalidTaskError: the definition is wrong; lists every problem.
+    """
+    with _registry() as registry:
+        return registry.register(task_def)
+
+
+def unregister_task(task_id: str) -> bool:
+    """Remove a task. Runs already sent still run."""
+    with _registry() as registry:
+        return registry.unregister(task_id)
+
+
+def get_task(task_id: str) -> dict[str, Any] | None:
+    """Return a task's definition with its execution history, or None if there is none of that id."""
+    with _registry() as registry:
+        return registry.get(task_id)
+
+
+def list_tasks(enabled_only: bool = True) -> list[dict[str, Any]]:
+    """Return the tasks as `get_task` does, sorted by id; `enabled_only=False` includes disabled ones."""
+    with _registry() as registry:
+        return registry.tasks(enabled_only=enabled_only)
+
+
+def update_task(task_id: str, updates: Mapping[str, Any]) -> bool:
+    """Change the given fields of a task.
+
+    `retry_policy`, `misfire` and `notify` may be given in part; every other field is replaced. A changed
+    schedule counts from now: editing never fires by surprise.
+
+    Raises:
+        InvalidTaskError: the result would be wrong; lists every problem, and nothing changed.
+    """
+    with _registry() as registry:
+        return registry.update(task_id, updates)
+
+
+def enable_task(task_id: str) -> bool:
+    """Let a disabled task fire again, from its next occurrence after now on."""
+    with _registry() as registry:
+        return registry.enable(task_id)
+
+
+def disable_task(task_id: str) -> bool:
+    """Keep a task from firing, without deleting it."""
+    with _registry() as registry:
+        return registry.disable(task_id)
+
+
+@contextmanager
+def _registry() -> Iterator[Registry]:
+    installation = current_installation()
+    with store_errors(installation.redis_url):
+        yield installation.registry
