@@ -6,15 +6,21 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+import psutil
+import redis
+
+from mission_control.embedded import EmbeddedServer, join_embedded_server
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import TracebackType
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 USER = """
 import json, sys
 from pathlib import Path
@@ -70,3 +76,33 @@ class UserProcess:
     ) -> None:
         if self.process.returncode is None:
             self.kill()
+
+
+@contextmanager
+def joined(data_dir: Path) -> Iterator[EmbeddedServer]:
+    server = join_embedded_server(data_dir)
+    try:
+        yield server
+    finally:
+        server.leave()
+
+
+@contextmanager
+def client_of(url: str) -> Iterator[redis.Redis]:
+    client = redis.Redis.from_url(url, decode_responses=True, socket_timeout=5)
+    try:
+        yield client
+    finally:
+        client.close()
+
+
+def is_running(pid: int) -> bool:
+    return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+
+
+def port_of(url: str) -> int:
+    return int(url.rpartition(":")[2].partition("/")[0])
+
+
+def state_file(data_dir: Path) -> Path:
+    return data_dir / "redis" / "server.json"
