@@ -17,7 +17,7 @@ from mission_control.errors import InvalidTaskError, Problem, TaskFileError
 from mission_control.json_file import read_json_file
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
 MOST_TASKS = 100_000
@@ -28,16 +28,15 @@ _MOST_PROBLEMS = 500
 
 
 def load_task_file(
-    path: Path, *, default_timezone: str = "UTC", read_text: Callable[[Path], str] | None = None
+    path: Path, *, parse: Callable[[Mapping[str, Any]], TaskDefinition] = parse_task
 ) -> list[TaskDefinition]:
-    """Read and check a whole task file.
+    """Read and check a whole task file; `parse` checks each definition.
 
     Raises:
         TaskFileError: the file cannot be read or is no task file.
         InvalidTaskError: at least one definition is wrong; every problem of every definition is listed.
     """
-    items = read_task_file(path)
-    return parse_tasks(items, default_timezone=default_timezone, read_text=read_text, source=str(path))
+    return parse_tasks(read_task_file(path), parse=parse, source=str(path))
 
 
 def read_task_file(path: Path) -> list[dict[str, Any]]:
@@ -58,11 +57,10 @@ def read_task_file(path: Path) -> list[dict[str, Any]]:
 def parse_tasks(
     items: Sequence[Any],
     *,
-    default_timezone: str = "UTC",
-    read_text: Callable[[Path], str] | None = None,
+    parse: Callable[[Mapping[str, Any]], TaskDefinition] = parse_task,
     source: str = "tasks",
 ) -> list[TaskDefinition]:
-    """Check definitions that belong together, and return them all or none.
+    """Check definitions that belong together, and return them all or none; `parse` checks each.
 
     Raises:
         InvalidTaskError: lists every problem under `tasks[i] (id)`, and names the definitions that are
@@ -74,7 +72,7 @@ def parse_tasks(
     for at, item in enumerate(items):
         found = [duplicates[at]] if at in duplicates else []
         try:
-            task = parse_task(item, default_timezone=default_timezone, read_text=read_text)
+            task = parse(item)
         except InvalidTaskError as error:
             found.extend(error.problems)
         else:
