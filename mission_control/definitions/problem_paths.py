@@ -84,7 +84,7 @@ def _tags(model: type[BaseModel]) -> list[str]:
 def _below(branch: Any, step: int | str) -> list[Any]:  # noqa: ANN401  # annotations are of any kind
     """Return the possible types of what stands at `step` inside a value of the type `branch`."""
     if _is_model(branch):
-        field = branch.model_fields.get(step)
+        field = _fields(branch).get(str(step))
         return _branches(field.annotation) if field is not None else []
     origin, arguments = get_origin(branch), get_args(branch)
     if origin is dict:
@@ -103,7 +103,12 @@ def _branches(annotation: Any) -> list[Any]:  # noqa: ANN401
 
 
 def _fields(branch: Any) -> dict[str, FieldInfo]:  # noqa: ANN401
-    return dict(branch.model_fields) if _is_model(branch) else {}
+    """Return a model's fields by the keys that definitions have; of anything else none."""
+    if not _is_model(branch):
+        return {}
+    return {
+        field.alias if field.alias is not None else name: field for name, field in branch.model_fields.items()
+    }
 
 
 def _nested(branch: Any) -> Iterator[tuple[str, str]]:  # noqa: ANN401

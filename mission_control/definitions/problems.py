@@ -32,8 +32,8 @@ def problems_of(error: ValidationError, model: type[BaseModel]) -> list[Problem]
 
 
 def _problems(error: ErrorDetails, model: type[BaseModel]) -> list[Problem]:
-    if error["type"] == "default_factory_not_called":
-        return []  # it wanted another field, whose own fault is reported
+    if _follows_from_another(error):
+        return []
     place = place_of(model, error["loc"])
     cause = error.get("ctx", {}).get("error")
     if isinstance(cause, InvalidTaskError):
@@ -43,6 +43,13 @@ def _problems(error: ErrorDetails, model: type[BaseModel]) -> list[Problem]:
     if error["type"] in {"union_tag_invalid", "union_tag_not_found"}:
         return [_tag_problem(error, place)]
     return [Problem(place.path, message_of(error))]
+
+
+def _follows_from_another(error: ErrorDetails) -> bool:
+    """Tell whether the fault is only that of another field, or of a list's items, which are reported."""
+    if error["type"] == "too_short":
+        return bool(len(error["input"]) >= error["ctx"]["min_length"])
+    return error["type"] == "default_factory_not_called"
 
 
 def _tag_problem(error: ErrorDetails, place: Place) -> Problem:

@@ -11,13 +11,14 @@ from mission_control.definitions.bookkeeping import ExecutionHistory, Metadata
 from mission_control.definitions.dependency import Dependency
 from mission_control.definitions.fields import HandlerPath, Line, PositiveSeconds, QueueName, TaskId, Text
 from mission_control.definitions.frozen_model import FrozenModel
+from mission_control.definitions.handler_paths import handler_path_problem
 from mission_control.definitions.json_values import json_copy, structure_problems
 from mission_control.definitions.misfire import Misfire
 from mission_control.definitions.notify import Notify
 from mission_control.definitions.problem_messages import shown
 from mission_control.definitions.problems import problems_of
 from mission_control.definitions.retry_policy import RetryPolicy
-from mission_control.definitions.schedules import Schedule
+from mission_control.definitions.schedules import AnySchedule, Schedule, ScheduleBase
 from mission_control.definitions.suggestions import quoted
 from mission_control.errors import InvalidTaskError, Problem
 
@@ -79,9 +80,10 @@ class TaskDefinition(FrozenModel):
     def to_dict(self) -> dict[str, Any]:
         """Return the definition as JSON has it; `parse_task` of it gives an equal definition.
 
-        Optional keys of the schedule that were not given stay away; everything else is written out.
+        Of the schedule only what was given is written, and its time zone, which must not change with the
+        default of whoever reads it; everything else is written out.
         """
-        return self.model_dump(mode="json")
+        return self.model_dump(mode="json", by_alias=True) | {"schedule": _as_given(self.schedule)}
 
 
 def parse_task(
@@ -89,12 +91,13 @@ def parse_task(
     *,
     default_timezone: str = "UTC",
     read_text: Callable[[Path], str] | None = None,
+    handler_problem: Callable[[str], str | None] | None = None,
 ) -> TaskDefinition:
     """Check a definition and return it.
 
     `default_timezone` is taken where the schedule names none. `read_text` opens the calendars that an
-    exclusion names; without it such an exclusion is a problem. Whether the handler exists is not asked
-    here.
+    exclusion names; without it such an exclusion is a problem. `handler_problem` says why a handler's
+    path, or a condition's, names nothing that can be run; without it only their syntax is judged.
 
     Raises:
         InvalidTaskError: lists every problem with its path, the value and what would be right.
@@ -106,11 +109,37 @@ def parse_task(
     if problems:
         raise InvalidTaskError(problems, subject=_subject(given))
     try:
-        return TaskDefinition.model_validate(
+        task = TaskDefinition.model_validate(
             given, context={"default_timezone": default_timezone, "read_text": read_text}
         )
     except ValidationError as error:
-        raise InvalidTaskError(problems_of(error, TaskDefinition), subject=_subject(given)) from error
+        problems = [*problems_of(error, TaskDefinition), *_handler_problems(given, handler_problem)]
+        raise InvalidTaskError(problems, subject=_subject(given)) from error
+    problems = _handler_problems(given, handler_problem)
+    if problems:
+        raise InvalidTaskError(problems, subject=_subject(given))
+    return task
+
+
+def _handler_problems(
+    data: dict[str, Any], handler_problem: Callable[[str], str | None] | None
+) -> list[Problem]:
+    """Return which of the paths that are well-formed name nothing that can be run."""
+    if handler_problem is None:
+        return []
+    named = [(field, data.get(field)) for field in ("handler", "condition")]
+    paths = [
+        (field, path) for field, path in named if isinstance(path, str) and not handler_path_problem(path)
+    ]
+    return [Problem(field, fault) for field, path in paths if (fault := handler_problem(path)) is not None]
+
+
+def _as_given(schedule: ScheduleBase) -> dict[str, Any]:
+    given = schedule.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    members = (
+        {"schedules": list(map(_as_given, schedule.schedules))} if isinstance(schedule, AnySchedule) else {}
+    )
+    return given | members | {"timezone": schedule.timezone}
 
 
 def _subject(data: dict[str, Any]) -> str:
