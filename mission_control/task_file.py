@@ -95,7 +95,7 @@ def write_task_file(path: Path, definitions: Iterable[TaskDefinition]) -> None:
         replace_file(path, content)
     except OSError as error:
         raise TaskFileError(
-            f"{path}: cannot be written ({error}); the file is as it was. Check the space on the "
+            f"{path}: cannot be written ({error.strerror or error}); the file is as it was. Check the space on the "
             "disk and the permissions of the directory"
         ) from error
 
