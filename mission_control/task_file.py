@@ -95,8 +95,8 @@ def write_task_file(path: Path, definitions: Iterable[TaskDefinition]) -> None:
         replace_file(path, content)
     except OSError as error:
         raise TaskFileError(
-            f"{path}: cannot be written ({error.strerror or error}); the file is as it was. Check the space on the "
-            "disk and the permissions of the directory"
+            f"{path}: cannot be written ({error.strerror or error}); the file is as it was. "
+            "Check the space on the disk and the permissions of the directory"
         ) from error
 
 
