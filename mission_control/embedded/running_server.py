@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 ANSWER_WITHIN_SECONDS = 15.0
 LOAD_WITHIN_SECONDS = 60.0
 KILL_WITHIN_SECONDS = 5.0
+FREED_WITHIN_SECONDS = 0.5
 PORT_ATTEMPTS = 3
 
 
@@ -91,7 +92,7 @@ def _start_and_close(directory: Path, known: ServerState | None, owner: int) -> 
 def _start(directory: Path, known: ServerState | None, owner: int) -> ServerState:
     binary = find_server_binary()
     password = known.password if known is not None else secrets.token_urlsafe(32)
-    port = known.port if known is not None and is_free(known.port) else free_port()
+    port = known.port if known is not None and _is_freed(known.port) else free_port()
     for _ in range(PORT_ATTEMPTS):
         state = ServerState(port=port, password=password)
         write_state(directory, state)
@@ -103,6 +104,11 @@ def _start(directory: Path, known: ServerState | None, owner: int) -> ServerStat
             break
         port = free_port()  # somebody took the port between our look and the server's
     raise EmbeddedServerError(f"the embedded Redis server ({binary}) {_ended_with(directory)}")
+
+
+def _is_freed(port: int) -> bool:
+    # A dying server lets go of its lock a moment before it lets go of its port.
+    return any(is_free(port) for _ in patiently(FREED_WITHIN_SECONDS))
 
 
 def _when_ready(directory: Path, process: ServerProcess, state: ServerState) -> ServerState | None:

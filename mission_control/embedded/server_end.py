@@ -20,7 +20,7 @@ END_WITHIN_SECONDS = 10.0
 
 
 def bring_down(directory: Path, state: ServerState) -> None:
-    """End the server in good order and return when the process and its socket are gone.
+    """End the server in good order and return when it is gone.
 
     Raises:
         EmbeddedServerError: it is still there although it was killed.
@@ -55,7 +55,7 @@ def kill_server(directory: Path, how: signal.Signals) -> None:
 
 
 def _ended(directory: Path, seconds: float) -> bool:
-    # The kernel drops the lock when the last process of the server has ended, sockets and all.
+    # The kernel drops the lock when it closes what the last process of the server had open.
     for _ in patiently(seconds):
         owner = take_ownership(directory)
         if owner is not None:

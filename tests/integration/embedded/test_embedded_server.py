@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import psutil
 
 from mission_control.embedded import join_embedded_server
+from mission_control.embedded.ports import is_free
 from tests.integration.embedded.embedded_users import (
     ROOT,
     USER,
@@ -88,7 +89,7 @@ def test_a_server_that_was_revived_elsewhere_is_ended_in_good_order_by_a_user_wh
 ) -> None:
     server = join_embedded_server(data_dir)
     os.kill(server.pid, signal.SIGKILL)
-    wait_until(lambda: not is_running(server.pid), "the server is dead")
+    wait_until(lambda: is_free(port_of(server.url)), "the dead server's port is free")
     with socket.create_server(("127.0.0.1", port_of(server.url))), UserProcess(data_dir) as other:
         found = other.joined()
         assert found["url"] != server.url
@@ -153,6 +154,7 @@ COMING_AND_GOING = """
 import sys, redis
 from pathlib import Path
 from mission_control.embedded import join_embedded_server
+from mission_control.embedded.ports import is_free
 for _ in range(12):
     server = join_embedded_server(Path(sys.argv[1]))
     with redis.Redis.from_url(server.url) as client:
