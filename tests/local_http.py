@@ -31,9 +31,9 @@ class Request:
 class LocalHttpServer:
     """Runs from its construction until `close()`; best used in a `with` statement.
 
-    `/status/<code>` answers that code, `/redirect?to=<URL>` redirects, `/bytes/<n>` sends n bytes,
-    `/drip` sends a byte now and then for as long as the client listens, `/hang` never answers; any other
-    path answers 200 with "hello".
+    `/status/<code>` answers that code, `/redirect?to=<URL>` redirects, `/circle` redirects to itself,
+    `/bytes/<n>` sends n bytes, `/drip` sends a byte now and then for as long as the client listens,
+    `/hang` never answers; any other path answers 200 with "hello".
     """
 
     def __init__(self) -> None:
@@ -96,7 +96,9 @@ class _Answers(BaseHTTPRequestHandler):
     def _answer_by_path(self) -> None:
         parts = urlsplit(self.path)
         word, _, rest = parts.path.strip("/").partition("/")
-        if word == "hang":
+        if word == "circle":
+            self._send(302, b"", Location="/circle")
+        elif word == "hang":
             self.owner.closing.wait(timeout=30)
         elif word == "redirect":
             self._send(302, b"", Location=parse_qs(parts.query)["to"][0])
