@@ -1,0 +1,159 @@
+"""Calling a URL: a web hook, a health check, somebody's API."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+
+import httpx
+import orjson
+from pydantic import BeforeValidator, Field, field_validator, model_validator
+
+from mission_control.audit.masking import MASK, mask_text
+from mission_control.definitions.frozen_model import FrozenModel
+from mission_control.errors import InvalidTaskError
+from mission_control.handler_contract import failure, read_params, success
+from mission_control.outbound import Answer, Call, call
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_LONGEST_URL = 8_000
+_SHOWN_CHARACTERS = 2_000
+_MOST_BYTES = 64 * 1024 * 1024
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}")
+_HEADER_VALUE = re.compile(r"[\t\x20-\x7e]{0,8000}")
+
+
+def _listed(value: object) -> object:
+    return [value] if isinstance(value, int) else value
+
+
+_Status = Annotated[int, Field(ge=100, le=599)]
+
+
+class _Params(FrozenModel):
+    url: str
+    method: Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] = "GET"
+    headers: dict[str, str] = Field(default_factory=dict, max_length=100)
+    body: str | None = None
+    # A field may not be called `json`, which pydantic's own models have a method for.
+    json_body: Any = Field(default=None, alias="json")
+    expect_status: Annotated[
+        tuple[_Status, ...], BeforeValidator(_listed), Field(strict=False, max_length=100)
+    ] = ()
+    timeout_seconds: float = Field(default=30, gt=0, le=3_600)
+    max_bytes: int = Field(default=1_048_576, ge=0, le=_MOST_BYTES)
+    allow_private: bool = False
+    follow_redirects: bool = True
+
+    @field_validator("url")
+    @classmethod
+    def _is_http(cls, url: str) -> str:
+        problem = _url_problem(url)
+        if problem is not None:
+            raise ValueError(f"{_shown_url(url)[:80]!r} {problem}; write http://… or https://…")
+        return url
+
+    @field_validator("headers")
+    @classmethod
+    def _can_be_sent(cls, headers: dict[str, str]) -> dict[str, str]:
+        # Values are not quoted: they are where keys and tokens are.
+        for name, value in headers.items():
+            if _HEADER_NAME.fullmatch(name) is None:
+                raise ValueError(f"{name[:80]!r} is no name of a header")
+            if _HEADER_VALUE.fullmatch(value) is None:
+                raise ValueError(
+                    f"the value of {name} has line breaks or characters beyond ASCII, or is too long"
+                )
+        return headers
+
+    @model_validator(mode="after")
+    def _has_one_body(self) -> Self:
+        if self.body is not None and "json_body" in self.model_fields_set:
+            raise ValueError("body and json are both given; give one")
+        return self
+
+
+def run(context: Mapping[str, Any]) -> dict[str, Any]:
+    """Call `params.url` and judge the answer by its status (`expect_status`, else any 2xx).
+
+    Further params: method, headers, body or json, timeout_seconds (30, for everything), max_bytes of
+    the answer to read, follow_redirects (true), allow_private (false: addresses that are not on the
+    public Internet are refused, at every redirect).
+    """
+    try:
+        params = read_params(_Params, context)
+    except InvalidTaskError as error:
+        return failure(error)
+    try:
+        answer = call(_call_for(params))
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        return failure(f"{params.method} {_shown_url(params.url)}: {_described(error, params)}")
+    return _judged(params, answer)
+
+
+def _call_for(params: _Params) -> Call:
+    headers = dict(params.headers)
+    body = None if params.body is None else params.body.encode()
+    if "json_body" in params.model_fields_set:
+        body = orjson.dumps(params.json_body)
+        if not any(name.lower() == "content-type" for name in headers):
+            headers["Content-Type"] = "application/json"
+    return Call(
+        url=params.url,
+        method=params.method,
+        headers=headers,
+        body=body,
+        timeout_seconds=params.timeout_seconds,
+        max_bytes=params.max_bytes,
+        allow_private=params.allow_private,
+        follow_redirects=params.follow_redirects,
+    )
+
+
+def _judged(params: _Params, answer: Answer) -> dict[str, Any]:
+    output = {
+        "url": _shown_url(answer.url),
+        "status": answer.status,
+        "bytes": len(answer.body),
+        "truncated": answer.is_truncated,
+        "elapsed_ms": answer.elapsed_ms,
+        "body": answer.text[:_SHOWN_CHARACTERS],
+    }
+    if answer.status in params.expect_status if params.expect_status else 200 <= answer.status < 300:  # noqa: PLR2004
+        return success(output)
+    expected = ", ".join(map(str, params.expect_status)) if params.expect_status else "2xx"
+    aside = "" if answer.location is None else f" (a redirect to {_shown_url(answer.location)})"
+    answered = f"answered {answer.status} {answer.reason}{aside}, expected {expected}"
+    return failure(f"{params.method} {output['url']} {answered}", output)
+
+
+def _url_problem(url: str) -> str | None:
+    if len(url) > _LONGEST_URL:
+        return f"is too long: {len(url):,} characters"
+    try:
+        parsed = httpx.URL(url)
+    except httpx.InvalidURL as error:
+        # httpx quotes the part it stumbled over, which may be a piece of the password.
+        return "is no URL" if "@" in url else f"is no URL ({error})"
+    if parsed.scheme not in {"http", "https"}:
+        return "is not called"
+    return None if parsed.host else "names no host"
+
+
+def _shown_url(url: str) -> str:
+    """Return a URL without its user, password, and what looks like a secret in its query."""
+    try:
+        parsed = httpx.URL(url)
+    except httpx.InvalidURL:
+        # What cannot be taken apart may have its password anywhere before the last "@".
+        return mask_text(f"{MASK}@{url.rpartition('@')[2]}" if "@" in url else url)
+    return mask_text(str(parsed.copy_with(userinfo=MASK.encode()) if parsed.userinfo else parsed))
+
+
+def _described(error: Exception, params: _Params) -> str:
+    if isinstance(error, httpx.TimeoutException):
+        return f"no complete answer within {params.timeout_seconds:g} seconds"
+    text = str(error)
+    return mask_text(text) if text else type(error).__name__
