@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from mission_control.definitions.schedules.interval import IntervalSchedule
+from mission_control.definitions.schedules.not_empty import not_empty
 from mission_control.definitions.schedules.schedule_base import ScheduleBase
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ class AnySchedule(ScheduleBase):
     """
 
     type: Literal["any"] = "any"
-    schedules: tuple[Schedule, ...] = Field(strict=False, min_length=1, max_length=MOST_SCHEDULES)
+    schedules: tuple[Schedule, ...] = Field(strict=False, max_length=MOST_SCHEDULES)
 
     def _following(self, moment: datetime) -> Occurrence | None:
         dues = [one.next_after(moment) for one in self.schedules]
@@ -57,6 +58,7 @@ class AnySchedule(ScheduleBase):
     @field_validator("schedules")
     @classmethod
     def _can_be_united(cls, value: tuple[Schedule, ...]) -> tuple[Schedule, ...]:
+        not_empty(value)
         for one in value:
             if one.spread_seconds:
                 raise ValueError('"spread_seconds" belongs to the schedule of type "any", not to its members')

@@ -5,10 +5,12 @@ from __future__ import annotations
 import datetime as dt
 from abc import abstractmethod
 from functools import cached_property
+from typing import Annotated
 
 from pydantic import Field, ValidationInfo, field_validator
 
 from mission_control.definitions.schedules.calendar_words import in_words
+from mission_control.definitions.schedules.not_empty import Listed  # noqa: TC001  # pydantic reads it
 from mission_control.definitions.schedules.times_of_day import parse_time
 from mission_control.definitions.schedules.wall_clock_schedule import WallClockSchedule
 
@@ -19,7 +21,7 @@ MOST_TIMES = 1_440
 class DatedSchedule(WallClockSchedule):
     """Some dates, and one `time` or several `times` on each: "HH:MM" or "HH:MM:SS"."""
 
-    times: tuple[str, ...] | None = Field(default=None, strict=False, min_length=1, max_length=MOST_TIMES)
+    times: Annotated[Listed[str], Field(max_length=MOST_TIMES)] | None = None
     time: str | None = Field(default=None, validate_default=True)
 
     def _local_after(self, local: dt.datetime) -> dt.datetime | None:

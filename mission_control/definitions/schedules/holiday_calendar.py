@@ -30,9 +30,7 @@ def check_holidays(code: str) -> None:
         )
     if "-" in code and part not in places[country]:
         known = [f"{country}-{one}" for one in places[country]]
-        raise ValueError(
-            f"{quoted(code)} is not a part of {country}{did_you_mean(code, known) or _listed(known)}"
-        )
+        raise ValueError(f"{quoted(code)} is not a part of {country}{_listed(known)}")
 
 
 def is_holiday(day: date, code: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime, time, timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
     from icalendar import Calendar
 
-LONGEST_TEXT = 5_000_000
+LONGEST_TEXT = 8 * 1024 * 1024
 _DAY = timedelta(days=1)
 _MONTHS_REMEMBERED = 120
 # Expanded one by one: an event every second would take minutes, and excludes nothing sensible.
@@ -39,6 +40,11 @@ def read_ics(path: str, context: Mapping[str, Any] | None) -> IcsCalendar:
         raise ValueError(f"{quoted(path)} cannot be read: {error.strerror or error}") from error
     if len(text) > LONGEST_TEXT:
         raise ValueError(f"{quoted(path)} has {len(text):,} characters; at most {LONGEST_TEXT:,} are read")
+    return _calendar(path, text)
+
+
+@lru_cache(maxsize=16)
+def _calendar(path: str, text: str) -> IcsCalendar:
     return IcsCalendar(path, text)
 
 

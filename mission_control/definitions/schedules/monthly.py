@@ -18,6 +18,7 @@ from mission_control.definitions.schedules.calendar_words import (
     weekday_number,
 )
 from mission_control.definitions.schedules.dated_schedule import DatedSchedule
+from mission_control.definitions.schedules.not_empty import Listed  # noqa: TC001  # pydantic reads it
 from mission_control.definitions.suggestions import quoted
 
 if TYPE_CHECKING:
@@ -50,6 +51,10 @@ def _month(value: object) -> int | str:
     raise ValueError(f'{quoted(value)} is not a month; write 1 to 12, or "january" or "jan"')
 
 
+Month = Annotated[int | str, PlainValidator(_month)]
+DayOfMonth = Annotated[int | str, PlainValidator(_day_of_month)]
+
+
 class MonthlySchedule(DatedSchedule):
     """On `days` of the month (1 to 31, "last"), or on the `week`-th `weekday`; in all or some `months`.
 
@@ -60,12 +65,8 @@ class MonthlySchedule(DatedSchedule):
     """
 
     type: Literal["monthly"] = "monthly"
-    months: tuple[Annotated[int | str, PlainValidator(_month)], ...] | None = Field(
-        default=None, strict=False, min_length=1, max_length=50
-    )
-    days: tuple[Annotated[int | str, PlainValidator(_day_of_month)], ...] | None = Field(
-        default=None, strict=False, min_length=1, max_length=50, validate_default=True
-    )
+    months: Annotated[Listed[Month], Field(max_length=50)] | None = None
+    days: Annotated[Listed[DayOfMonth], Field(max_length=50)] | None = None
     week: Literal["first", "second", "third", "fourth", "last"] | None = None
     weekday: str | None = Field(default=None, validate_default=True)
 

@@ -15,6 +15,7 @@ from itertools import islice
 
 from dateutil.rrule import rrule, rrulestr
 
+from mission_control.definitions.schedules.coarser_rule import coarser
 from mission_control.definitions.schedules.recurrence_rule import (
     FREQUENCIES,
     SUB_DAILY,
@@ -28,6 +29,7 @@ _CYCLE_YEARS = 400
 _LAST_YEAR = 9999
 _SOME_MIDNIGHT = datetime(2000, 1, 1)  # noqa: DTZ001  # naive time
 _MONTHS = 12
+_TIMES = {"BYHOUR", "BYMINUTE", "BYSECOND"}
 _UNITS = {
     "WEEKLY": timedelta(weeks=1),
     "DAILY": timedelta(days=1),
@@ -44,7 +46,7 @@ class Recurrence:
     As with `dateutil`, the beginning itself is an occurrence only if it fits the rule.
     """
 
-    rule: RecurrenceRule
+    given: RecurrenceRule
     begin: datetime
 
     def after(self, local: datetime) -> datetime | None:
@@ -81,9 +83,28 @@ class Recurrence:
         Raises:
             ValueError: the interval never meets the times that the rule names.
         """
+        if not self._fits_some_day():
+            return False
+        return next(iter(self._spelled_out.replace(dtstart=self._late_begin)), None) is not None
+
+    def _fits_some_day(self) -> bool:
+        """Return whether the days that the rule names exist, regardless of times: that is soon found out."""
+        if self.rule.frequency not in SUB_DAILY:
+            return True
+        days = {part: value for part, value in self.rule.by.items() if part not in _TIMES | {"BYSETPOS"}}
+        text = ";".join(f"{key}={value}" for key, value in ({"FREQ": "DAILY"} | days).items())
+        return next(iter(rrulestr(text, dtstart=self._late_begin)), None) is not None
+
+    @cached_property
+    def rule(self) -> RecurrenceRule:
+        """The rule that is followed: the given one, in periods as long as is sensible."""
+        return coarser(self.given, self.begin)
+
+    @property
+    def _late_begin(self) -> datetime:
+        """The beginning, moved to the last cycles of the calendar."""
         cycles = (_LAST_YEAR - _CYCLE_YEARS - self.begin.year) // _CYCLE_YEARS
-        moved = self.begin.replace(year=self.begin.year + max(cycles, 0) * _CYCLE_YEARS)
-        return next(iter(self._spelled_out.replace(dtstart=moved)), None) is not None
+        return self.begin.replace(year=self.begin.year + max(cycles, 0) * _CYCLE_YEARS)
 
     def _has_between(self, period: int, local: datetime) -> bool:
         """Return whether an occurrence lies in a period or later, but before `local`."""

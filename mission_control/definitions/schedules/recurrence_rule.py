@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping  # noqa: TC003  # dataclass
 from dataclasses import dataclass
+from datetime import datetime
 
 from mission_control.definitions.schedules.calendar_words import in_words
 from mission_control.definitions.suggestions import did_you_mean, quoted
@@ -76,7 +77,7 @@ def parse_recurrence_rule(text: str) -> RecurrenceRule:
         frequency=parts["FREQ"],
         interval=_number("INTERVAL", parts["INTERVAL"], LARGEST_INTERVAL) if "INTERVAL" in parts else 1,
         count=_number("COUNT", parts["COUNT"], LARGEST_COUNT) if "COUNT" in parts else None,
-        until=_checked("UNTIL", parts["UNTIL"], _UNTIL, "20261231T235959Z") if "UNTIL" in parts else None,
+        until=_until(parts["UNTIL"]) if "UNTIL" in parts else None,
         week_start=_week_start(parts.get("WKST", "MO")),
         by={key: value for key, value in parts.items() if key.startswith("BY")},
     )
@@ -110,6 +111,16 @@ def _number(part: str, value: str, largest: int) -> int:
 def _checked(part: str, value: str, pattern: re.Pattern[str], example: str) -> str:
     if not pattern.fullmatch(value):
         raise ValueError(f"{part}={quoted(value)} is not right; write it like {part}={example}")
+    return value
+
+
+def _until(value: str) -> str:
+    try:
+        datetime.fromisoformat(_checked("UNTIL", value, _UNTIL, "20261231T235959Z"))
+    except ValueError as error:
+        if _UNTIL.fullmatch(value):
+            raise ValueError(f"UNTIL={value} is not a moment that exists: {error}") from error
+        raise
     return value
 
 

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import field_validator, model_validator
+from pydantic import ValidationInfo, field_validator, model_validator
 
 from mission_control.definitions.instants import parse_moment
 from mission_control.definitions.schedules.recurrence import Recurrence
@@ -24,6 +24,7 @@ from mission_control.definitions.schedules.wall_clock import (
     to_local,
 )
 from mission_control.definitions.schedules.wall_clock_schedule import WallClockSchedule
+from mission_control.definitions.suggestions import quoted
 
 if TYPE_CHECKING:
     from mission_control.definitions.schedules.recurrence_rule import RecurrenceRule
@@ -45,8 +46,8 @@ class RRuleSchedule(WallClockSchedule):
     """
 
     type: Literal["rrule"] = "rrule"
-    rule: str
     dtstart: str | None = None
+    rule: str
 
     def _following(self, moment: datetime) -> Occurrence | None:
         found = following(moment, self._timeline, self._rules, self._local_after)
@@ -95,7 +96,7 @@ class RRuleSchedule(WallClockSchedule):
 
     @cached_property
     def _begin_local(self) -> datetime:
-        moment = parse_moment(self.dtstart if self.dtstart is not None else _DEFAULT_BEGIN)
+        moment = _begin(self.dtstart)
         local = to_local(moment, self.zone) if moment.tzinfo is not None else moment
         return local.replace(microsecond=0)
 
@@ -109,12 +110,6 @@ class RRuleSchedule(WallClockSchedule):
         moment = datetime.fromisoformat(text)
         return moment.astimezone(UTC) if moment.tzinfo is not None else latest(moment, self.zone)
 
-    @field_validator("rule")
-    @classmethod
-    def _is_rule(cls, value: str) -> str:
-        parse_recurrence_rule(value)
-        return value
-
     @field_validator("dtstart")
     @classmethod
     def _is_moment(cls, value: str | None) -> str | None:
@@ -122,23 +117,36 @@ class RRuleSchedule(WallClockSchedule):
             parse_moment(value)
         return value
 
-    @model_validator(mode="after")
-    def _happens(self) -> RRuleSchedule:
-        if self.dtstart is None and self._depends_on_begin():
+    @field_validator("rule")
+    @classmethod
+    def _happens(cls, value: str, info: ValidationInfo) -> str:
+        rule = parse_recurrence_rule(value)
+        if "dtstart" not in info.data:  # it is wrong in itself
+            return value
+        begin = info.data["dtstart"]
+        if begin is None and _depends_on_begin(rule):
             raise ValueError(
-                f'"{self.rule}" counts from its beginning; add "dtstart", for example "2026-01-01T09:00"'
+                f'{quoted(value)} counts from its beginning; add "dtstart", for example "2026-01-01T09:00"'
             )
         try:
-            happens = self._recurrence.has_occurrences()
+            happens = Recurrence(rule, _begin(begin).replace(tzinfo=None)).has_occurrences()
         except ValueError as error:
-            raise ValueError(f'"{self.rule}" cannot be followed: {error}') from error
+            raise ValueError(f"{quoted(value)} cannot be followed: {error}") from error
         if not happens:
-            raise ValueError(f'"{self.rule}" never happens: no day of any year fits it; write one that does')
+            raise ValueError(f"{quoted(value)} never happens: nothing fits all its parts; remove some")
+        return value
+
+    @model_validator(mode="after")
+    def _ends_after_it_begins(self) -> RRuleSchedule:
         if self._until is not None and self._until < earliest(self._begin_local, self.zone):
-            raise ValueError(f'UNTIL={self._parts.until} lies before "dtstart" ({self.dtstart})')
+            raise ValueError(f'UNTIL={self._parts.until} in "rule" lies before "dtstart" ({self.dtstart})')
         return self
 
-    def _depends_on_begin(self) -> bool:
-        parts = self._parts
-        weekly = parts.frequency == "WEEKLY" and not parts.by.keys() & {"BYDAY", "BYMONTHDAY", "BYYEARDAY"}
-        return parts.count is not None or parts.interval > 1 or weekly
+
+def _begin(dtstart: str | None) -> datetime:
+    return parse_moment(dtstart if dtstart is not None else _DEFAULT_BEGIN)
+
+
+def _depends_on_begin(rule: RecurrenceRule) -> bool:
+    weekly = rule.frequency == "WEEKLY" and not rule.by.keys() & {"BYDAY", "BYMONTHDAY", "BYYEARDAY"}
+    return rule.count is not None or rule.interval > 1 or weekly

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 from functools import cached_property
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
 from mission_control.definitions.schedules.calendar_words import WEEKDAYS, in_words, weekday_number
 from mission_control.definitions.schedules.dated_schedule import DatedSchedule
+from mission_control.definitions.schedules.not_empty import Listed  # noqa: TC001  # pydantic reads it
 
 
 class WeeklySchedule(DatedSchedule):
@@ -20,7 +21,7 @@ class WeeklySchedule(DatedSchedule):
     """
 
     type: Literal["weekly"] = "weekly"
-    days: tuple[str, ...] = Field(strict=False, min_length=1, max_length=50)
+    days: Annotated[Listed[str], Field(max_length=50)]
 
     def _is_day(self, day: date) -> bool:
         return day.weekday() in self._weekdays
