@@ -1,0 +1,54 @@
+"""What every test may ask for: a clean installation on a real Redis, and real processes on top of it."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from mission_control.installation import Installation, current_installation
+from mission_control.processes.fleet import Fleet
+from tests.servers import RedisServer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[RedisServer]:
+    """One server for the whole session; `installation` empties it for each test."""
+    with RedisServer(appendonly=True) as server:
+        yield server
+
+
+@pytest.fixture
+def bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.MonkeyPatch:
+    """Forget the settings of whoever runs the tests; data and handlers are in the test's own folder."""
+    for name in os.environ:
+        if name.startswith("MISSION_CONTROL_"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("MISSION_CONTROL_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("MISSION_CONTROL_HANDLERS", str(tmp_path / "handlers"))
+    return monkeypatch
+
+
+@pytest.fixture
+def installation(bare_environment: pytest.MonkeyPatch, redis_server: RedisServer) -> Installation:
+    """The installation that the environment describes, with nothing in it."""
+    bare_environment.setenv("MISSION_CONTROL_REDIS_URL", redis_server.url)
+    with redis_server.client() as client:
+        client.flushall()
+    return current_installation()
+
+
+@pytest.fixture
+def fleet(installation: Installation) -> Iterator[Fleet]:
+    """A real beat and a real worker, doing their work."""
+    fleet = Fleet(installation, concurrency=2)
+    fleet.start()
+    try:
+        yield fleet
+    finally:
+        fleet.stop()
