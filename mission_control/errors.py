@@ -75,7 +75,10 @@ class HandlerError(MissionControlError):
 
 
 class StoreUnavailableError(MissionControlError, ConnectionError):
-    """Redis is unreachable or refuses the operation; nothing was changed."""
+    """Redis is unreachable or refuses the operation.
+
+    Nothing was changed, unless the connection broke before the answer came: then it may have been.
+    """
 
 
 class EmbeddedServerError(StoreUnavailableError):

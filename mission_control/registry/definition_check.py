@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from mission_control import redis_keys
 from mission_control.definitions.task import TaskDefinition, parse_task
-from mission_control.errors import InvalidTaskError, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -47,11 +46,12 @@ class DefinitionCheck:
         Raises:
             InvalidTaskError: lists every problem.
         """
-        task = self.parse(definition)
-        problem = self.handler_problem(task.handler)
-        if problem is not None:
-            raise InvalidTaskError([Problem("handler", problem)], subject=f"task {task.id!r}")
-        return task
+        return parse_task(
+            definition,
+            default_timezone=self._default_timezone,
+            read_text=self._read_text,
+            handler_problem=self.handler_problem,
+        )
 
     def handler_problem(self, path: str) -> str | None:
         """Return why `path` names no handler, neither in a directory here nor on any live worker."""
