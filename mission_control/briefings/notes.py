@@ -1,0 +1,89 @@
+"""The user's own notes: Markdown files that changed lately."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MOST_NOTES: Final = 20
+_MOST_FILES_LOOKED_AT: Final = 10_000
+_MOST_BYTES_READ: Final = 4_096
+_SUFFIXES: Final = frozenset({".md", ".markdown"})
+
+
+@dataclass(frozen=True)
+class Note:
+    """A note: its path inside the folder, when it changed, its title and its first line of text."""
+
+    path: str
+    changed_at: datetime
+    title: str
+    first_line: str
+
+
+def recent_notes(folder: Path, since: datetime) -> list[Note]:
+    """Return the notes in `folder` and below that changed after `since`, the latest first.
+
+    Bounded in the number of files looked at, the number of notes returned, and what is read of each.
+    Hidden files and folders are passed over, symbolic links to folders not followed.
+
+    Raises:
+        OSError: the folder cannot be read.
+    """
+    os.scandir(folder).close()  # os.walk would silently find nothing
+    dated = [(_changed_at(path), path) for path in islice(_files(folder), _MOST_FILES_LOOKED_AT)]
+    recent = sorted(((at, path) for at, path in dated if at is not None and at > since), reverse=True)
+    return [_read(folder, path, at) for at, path in recent[:MOST_NOTES]]
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    for place, folders, files in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        names = (name for name in sorted(files) if not name.startswith("."))
+        yield from (path for name in names if (path := Path(place, name)).suffix.lower() in _SUFFIXES)
+
+
+def _changed_at(path: Path) -> datetime | None:
+    try:
+        return datetime.fromtimestamp(path.stat().st_mtime, UTC) if path.is_file() else None
+    except OSError:  # deleted meanwhile, or a link into nowhere
+        return None
+
+
+def _read(folder: Path, path: Path, changed_at: datetime) -> Note:
+    title, first_line = _beginning(path)
+    return Note(
+        path=path.relative_to(folder).as_posix(),
+        changed_at=changed_at,
+        title=title if title is not None else path.stem,
+        first_line=first_line,
+    )
+
+
+def _beginning(path: Path) -> tuple[str | None, str]:
+    """Return the first heading, and the first line that is none."""
+    try:
+        with path.open("rb") as file:
+            text = file.read(_MOST_BYTES_READ).decode("utf-8", errors="replace")
+    except OSError as error:
+        return None, f"(cannot be read: {error.strerror})"
+    lines = [line.strip() for line in _without_front_matter(text).splitlines() if line.strip()]
+    headings = [line.lstrip("#").strip() for line in lines if line.startswith("#")]
+    others = [line for line in lines if not line.startswith("#")]
+    return (headings[0] if headings and headings[0] else None), (others[0] if others else "")
+
+
+def _without_front_matter(text: str) -> str:
+    """Drop the block of YAML between two lines of dashes that many note programs write first."""
+    text = text.removeprefix("\ufeff")
+    if not text.startswith("---\n"):
+        return text
+    _, found, rest = text[4:].partition("\n---")
+    return rest.partition("\n")[2] if found else text

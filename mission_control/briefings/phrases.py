@@ -1,0 +1,68 @@
+"""What the daily briefing and the weekly review say alike."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from mission_control.briefings.figures import clock, counted
+from mission_control.briefings.markdown import code, plain
+from mission_control.briefings.task_runs import reasons
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from zoneinfo import ZoneInfo
+
+    from mission_control.briefings.due_tasks import DueTask
+    from mission_control.briefings.task_runs import TaskRuns
+    from mission_control.ledger import RunRecord
+
+_MOST_REASONS: Final = 5
+
+
+def what_happened(tasks: Sequence[TaskRuns]) -> str:
+    """Return what runs came to, in one line, the bad news first."""
+    ran, failed, missed = (
+        sum(len(part) for part in parts)
+        for parts in (
+            [one.ran for one in tasks],
+            [one.failed for one in tasks],
+            [one.missed for one in tasks],
+        )
+    )
+    if failed:
+        return f"{counted(failed, 'run')} failed" + (f", {missed:,} missed" if missed else "")
+    if missed:
+        return f"{counted(missed, 'run')} missed"
+    if ran == 0:
+        return "Nothing ran"
+    return f"All {counted(ran, 'run')} succeeded" if ran > 1 else "1 run succeeded"
+
+
+def task_label(task_id: str, names: Mapping[str, str]) -> str:
+    """Return how a task is called in a briefing: its name, if it has one of its own, and its id."""
+    name = names.get(task_id, task_id)
+    return code(task_id) if name == task_id else f"**{plain(name)}** ({code(task_id)})"
+
+
+def due_times(due: DueTask, zone: ZoneInfo) -> str:
+    """Return when a task is due: its times, or its rule and how often that is."""
+    if not due.is_frequent:
+        return ", ".join(clock(moment, zone) for moment in due.times)
+    at_least = "more than " if due.is_more else ""
+    return f"{plain(due.task.schedule.describe())} ({at_least}{counted(due.count, 'time')})"
+
+
+def with_reasons(head: str, runs: list[RunRecord]) -> str:
+    """Return a list item with the reasons of `runs`: in its line if all have the same one, else below."""
+    counts = reasons(runs)
+    if len(counts) == 1:
+        return f"{head}: {code(counts[0][0])}"
+    return "\n".join([head, *reason_lines(runs)])
+
+
+def reason_lines(runs: list[RunRecord]) -> list[str]:
+    """Return a nested list of why runs did not succeed, the most frequent reason first."""
+    counts = reasons(runs)
+    lines = [f"  - {counted(count, 'time')}: {code(reason)}" for reason, count in counts[:_MOST_REASONS]]
+    hidden = len(counts) - _MOST_REASONS
+    return [*lines, f"  - … and {counted(hidden, 'other reason')}"] if hidden > 0 else lines

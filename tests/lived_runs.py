@@ -1,0 +1,66 @@
+"""Tasks and runs as an installation that has been at work for a while has them, for tests."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mission_control.ledger import RunRecord, RunState
+
+if TYPE_CHECKING:
+    from mission_control.installation import Installation
+
+NOW = datetime(2025, 10, 16, 7, 0, tzinfo=UTC)
+"""A Thursday, 09:00 in Berlin."""
+
+
+def register(installation: Installation, task_id: str, schedule: dict[str, Any], **more: Any) -> None:
+    """Register a task that greets."""
+    definition = {"id": task_id, "handler": "handlers.hello.run", "schedule": schedule, **more}
+    assert installation.registry.register(definition)
+
+
+def ran(
+    installation: Installation,
+    task_id: str,
+    at: datetime,
+    state: RunState = RunState.SUCCESS,
+    *,
+    seconds: float = 2,
+    late: float = 1,
+    attempts: int = 1,
+    **changes: Any,
+) -> None:
+    """Let a run go through the ledger as a worker would: begun `late` seconds after its time."""
+    ledger = installation.ledger
+    stamp = f"{at:%Y%m%dT%H%M%SZ}"
+    run = RunRecord(
+        execution_id=f"{task_id}@{stamp}",
+        task_id=task_id,
+        handler="handlers.hello.run",
+        scheduled_time=at,
+        dispatched_at=at,
+    )
+    if state in {RunState.MISSED, RunState.SKIPPED}:
+        ledger.record_unfired(run, state, changes["reason"], at=at)
+        return
+    assert ledger.dispatch(run)
+    started = at + timedelta(seconds=late)
+    for attempt in range(1, attempts + 1):
+        begun = ledger.begin(run.execution_id, attempt, worker="w", at=started).run
+        assert begun is not None
+        finished = started + timedelta(seconds=seconds)
+        end = state if attempt == attempts else RunState.RETRYING
+        assert ledger.end(begun, end, at=finished, duration_ms=round(seconds * 1000), **changes) is not None
+
+
+def context(execution_id: str = "brief@1", now: datetime = NOW, **more: Any) -> dict[str, Any]:
+    """Return the context of a run of the task "brief"."""
+    return {"task_id": "brief", "execution_id": execution_id, "scheduled_time": now, "attempt": 1, **more}
+
+
+def text_of(result: dict[str, Any]) -> str:
+    """Return the briefing that a successful result leads to."""
+    assert result["status"] == "success", result["error"]
+    return Path(result["output"]["path"]).read_text()
