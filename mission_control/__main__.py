@@ -1,0 +1,8 @@
+"""`python -m mission_control`: the same as the command `mission-control`."""
+
+from __future__ import annotations
+
+from mission_control.cli import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,53 @@
+"""The installation that a command works on, with its Redis errors explained."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from mission_control.errors import UnknownTaskError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mission_control.definitions.task import TaskDefinition
+    from mission_control.installation import Installation
+
+
+@contextmanager
+def current() -> Iterator[Installation]:
+    """Yield the installation that the environment describes.
+
+    Raises:
+        SettingsError: the environment describes none.
+        StoreUnavailableError: Redis cannot be reached or refuses.
+    """
+    from mission_control.connection import store_errors
+    from mission_control.installation import current_installation
+
+    installation = current_installation()
+    with store_errors(installation.redis_url):
+        yield installation
+
+
+def existing_task(installation: Installation, task_id: str) -> TaskDefinition:
+    """Return a task.
+
+    Raises:
+        UnknownTaskError: there is none of that id; names the nearest one.
+    """
+    task = installation.registry.definition(task_id)
+    if task is None:
+        raise unknown_task(installation, task_id)
+    return task
+
+
+def unknown_task(installation: Installation, task_id: str) -> UnknownTaskError:
+    """Return the error for an id that no task has, with the nearest one there is."""
+    from mission_control import redis_keys
+    from mission_control.definitions.suggestions import did_you_mean, quoted
+
+    ids = sorted(str(one) for one in installation.client.smembers(redis_keys.TASKS))
+    hint = did_you_mean(task_id, ids)
+    way_on = hint or ("; see `mission-control task list`" if ids else "; there are no tasks yet")
+    return UnknownTaskError(f"no task has the id {quoted(task_id)}{way_on}")

@@ -1,0 +1,113 @@
+"""Writing to the terminal: data on stdout, messages on stderr.
+
+Rich keeps to NO_COLOR, to the terminal's width, and to plain text where there is no terminal. Text that
+comes from tasks and handlers is never read as markup, and cannot command the terminal.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from rich.console import Console, RenderableType
+    from rich.table import Table
+
+# Where there is no terminal nothing is cut or wrapped: the reader is a file or a program.
+_UNLIMITED_WIDTH: Final = 10_000
+_CELL_LIMIT: Final = 300
+
+
+def echo_json(value: Any) -> None:  # noqa: ANN401  # any JSON value
+    """Print a JSON value, indented."""
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
+
+
+def echo_json_array(items: Iterable[Any]) -> None:
+    """Print a JSON array item by item, as they come."""
+    separator = "[\n  "
+    for item in items:
+        sys.stdout.write(separator + json.dumps(item, ensure_ascii=False))
+        separator = ",\n  "
+    sys.stdout.write("[]\n" if separator.startswith("[") else "\n]\n")
+
+
+def echo_json_line(value: Any) -> None:  # noqa: ANN401
+    """Print a JSON value on one line, at once."""
+    sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
+    sys.stdout.flush()
+
+
+def echo(*parts: RenderableType) -> None:
+    """Print text or tables for people on stdout."""
+    out = console()
+    for part in parts:
+        out.print(part, soft_wrap=isinstance(part, str))
+    sys.stdout.flush()
+
+
+def tell(message: RenderableType) -> None:
+    """Print a message for people on stderr."""
+    console(stderr=True).print(message, soft_wrap=True)
+
+
+def tell_error(message: str) -> None:
+    """Print what went wrong on stderr."""
+    from rich.text import Text
+
+    tell(Text.assemble(("error:", "bold red"), " ", printable(message, limit=None)))
+
+
+def console(*, stderr: bool = False) -> Console:
+    """Return a console on stdout or stderr as they are now."""
+    from rich.console import Console
+
+    made = Console(stderr=stderr, highlight=False, markup=False, emoji=False)
+    if not made.is_terminal and "COLUMNS" not in os.environ:
+        made.width = _UNLIMITED_WIDTH
+    return made
+
+
+def table(*columns: str, rows: Iterable[Sequence[RenderableType]], right: Sequence[str] = ()) -> Table:
+    """Return a table for people; columns named in `right` are aligned to the right."""
+    from rich.table import Table
+
+    made = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    for name in columns:
+        made.add_column(name, justify="right" if name in right else "left", overflow="ellipsis", no_wrap=True)
+    for row in rows:
+        made.add_row(*row)
+    return made
+
+
+def printable(text: str, *, limit: int | None = _CELL_LIMIT) -> str:
+    r"""Return `text` without anything that commands a terminal; with a limit, on one line and no longer.
+
+    >>> printable("two\nlines \x1b[31m")
+    'two lines \\x1b[31m'
+    """
+    if limit is not None:
+        text = " ".join(text[: 2 * limit].split())
+        text = text if len(text) <= limit else text[: limit - 1] + "…"
+    return "".join(one if one.isprintable() or one == "\n" else ascii(one)[1:-1] for one in text)
+
+
+def as_text(value: Any) -> str:  # noqa: ANN401  # any JSON value
+    """Return a handler's output, or any JSON value, on one line; nothing for None."""
+    if value is None:
+        return ""
+    return printable(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+
+
+def flush() -> None:
+    """Hand over what has been printed; raises BrokenPipeError if the reader has gone."""
+    sys.stdout.flush()
+
+
+def abandon_stdout() -> None:
+    """Keep the interpreter from complaining at its exit about a reader that has gone."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,55 @@
+"""`mission-control`: the command at the top of all others."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from typing import Any, NoReturn
+
+import rich_click as click
+
+from mission_control.cli.failures import report_failures
+from mission_control.cli.lazy_group import LazyGroup
+
+_HERE = "mission_control.cli"
+
+
+class Program(LazyGroup):
+    """The top command: it alone turns errors into messages and exit codes."""
+
+    def main(self, *args: Any, **extra: Any) -> NoReturn:  # noqa: ANN401
+        """Run a command line and end the process with its exit code."""
+        extra["standalone_mode"] = False
+        sys.exit(report_failures(lambda: super(Program, self).main(*args, **extra)))
+
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401  # what the command returns
+        """Run the command asked for; with `--debug` show where an error comes from."""
+        try:
+            return super().invoke(ctx)
+        except Exception:
+            if ctx.params["debug"]:
+                traceback.print_exc()
+            raise
+
+
+@click.group(
+    cls=Program,
+    lazy={
+        "status": f"{_HERE}.status:status",
+        "next": f"{_HERE}.next:next_times",
+        "enqueue": f"{_HERE}.enqueue:enqueue",
+        "task": f"{_HERE}.task:task",
+        "tasks": f"{_HERE}.tasks:tasks",
+        "handler": f"{_HERE}.handler:handler",
+        "audit": f"{_HERE}.audit:audit",
+    },
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@click.version_option(package_name="mission-control")
+def program(debug: bool) -> None:  # `Program.invoke` looks at it
+    """Scheduled tasks that run on time, once, are retried as told, and leave a record.
+
+    Settings are environment variables, such as MISSION_CONTROL_DATA_DIR (./data) and
+    MISSION_CONTROL_REDIS_URL (without it, a Redis of its own is started in the data directory).
+    """
