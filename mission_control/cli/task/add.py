@@ -1,0 +1,82 @@
+"""`mission-control task add`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import rich_click as click
+
+from mission_control.cli import parameters
+from mission_control.cli.exit_codes import ExitCode
+from mission_control.cli.failures import CommandError
+from mission_control.cli.installation_in_use import current
+from mission_control.cli.output import echo, echo_json, tell
+from mission_control.cli.task.definition_options import definition_options, fields_of
+from mission_control.errors import TaskFileError
+
+_LARGEST_INPUT = 1024 * 1024
+
+
+_EXAMPLE = """\
+Example: mission-control task add --id greet --handler handlers.hello.run
+--schedule '{"type": "interval", "minutes": 5}'"""
+
+
+@click.command(epilog=_EXAMPLE)
+@click.option("--id", "task_id", help="The new task's id.")
+@definition_options
+@click.option(
+    "--file", metavar="FILE|-", help="Read the definition (JSON) from a file, or from stdin; options win."
+)
+@click.option("--disabled", is_flag=True, help="Do not let it fire yet.")
+@parameters.dry_run
+def add(task_id: str | None, file: str | None, disabled: bool, dry_run: bool, **options: Any) -> None:  # noqa: ANN401
+    """Add a task.
+
+    It first fires at its next time after now.
+    """
+    definition = {**({} if file is None else _read(file)), **fields_of(options)}
+    if task_id is not None:
+        definition["id"] = task_id
+    if disabled:
+        definition["enabled"] = False
+    with current() as installation:
+        task = installation.registry.check.parse_new(definition)
+        is_taken = installation.registry.definition(task.id) is not None
+        if is_taken or not (dry_run or installation.registry.register(definition)):
+            raise CommandError(
+                f"the id {task.id!r} is taken; change that task with `task update`, or choose another id",
+                ExitCode.REFUSED,
+            )
+        if dry_run:
+            echo_json(task.to_dict())
+            tell("dry run: nothing was added")
+            return
+        echo(task.id)
+        tell(f"added: {task.schedule.describe()}{'' if task.enabled else ', disabled'}")
+
+
+def _read(file: str) -> dict[str, Any]:
+    from mission_control.json_file import read_json_file
+
+    found = _read_stdin() if file == "-" else read_json_file(Path(file))
+    if not isinstance(found, dict):
+        raise TaskFileError(
+            f"{file}: holds no definition of one task; for several use `mission-control tasks apply`"
+        )
+    if "tasks" in found:
+        raise TaskFileError(f"{file}: holds several tasks; use `mission-control tasks apply {file}`")
+    return found
+
+
+def _read_stdin() -> Any:  # noqa: ANN401  # whatever is there
+    content = sys.stdin.buffer.read(_LARGEST_INPUT + 1)
+    if len(content) > _LARGEST_INPUT:
+        raise TaskFileError(f"stdin: more than {_LARGEST_INPUT:,} bytes are too many for one task")
+    try:
+        return json.loads(content.decode())
+    except (ValueError, RecursionError) as error:
+        raise TaskFileError(f"stdin: is not JSON: {error}") from error

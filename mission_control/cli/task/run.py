@@ -1,0 +1,48 @@
+"""`mission-control task run`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import rich_click as click
+
+from mission_control.cli import parameters
+from mission_control.cli.installation_in_use import current, existing_task
+from mission_control.cli.waiting_for_runs import announce, show_prepared, show_result, show_sent
+
+if TYPE_CHECKING:
+    from mission_control.cli.exit_codes import ExitCode
+
+
+@click.command()
+@parameters.task_id
+@click.option("--params", type=parameters.PARAMS, metavar="JSON", help="Laid over the task's own params.")
+@parameters.wait
+@parameters.timeout
+@parameters.as_json
+@parameters.dry_run
+def run(
+    task_id: str,
+    params: dict[str, Any] | None,
+    wait: bool,
+    timeout: float | None,
+    as_json: bool,
+    dry_run: bool,
+) -> ExitCode | None:
+    """Run a task now, outside its schedule.
+
+    Enabled or not. Prints the run's id, or with --wait its result; a failed run is exit code 1.
+    """
+    from mission_control.messaging.enqueue import enqueue_in, prepare
+
+    with current() as installation:
+        existing_task(installation, task_id)
+        if dry_run:
+            show_prepared(prepare(installation, task_id, params))
+            return None
+        sent = enqueue_in(installation, task_id, params)
+        announce(installation, sent)
+        if wait:
+            return show_result(sent, timeout, as_json=as_json)
+        show_sent(sent, as_json=as_json)
+    return None

@@ -1,0 +1,81 @@
+"""`mission-control task show`."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import rich_click as click
+
+from mission_control.cli import parameters
+from mission_control.cli.installation_in_use import current, existing_task, unknown_task
+from mission_control.cli.output import as_text, echo, echo_json, table
+from mission_control.cli.wording import in_how_long, local_time
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mission_control.definitions.task import TaskDefinition
+    from mission_control.installation import Installation
+
+_SHOWN_APART = (
+    "id",
+    "name",
+    "description",
+    "schedule",
+    "handler",
+    "enabled",
+    "metadata",
+    "execution_history",
+)
+
+
+@click.command()
+@parameters.task_id
+@parameters.as_json
+def show(task_id: str, as_json: bool) -> None:
+    """Show all about a task.
+
+    With --json it is the definition as task files have it, with its history.
+    """
+    with current() as installation:
+        shown = installation.registry.get(task_id)
+        if shown is None:
+            raise unknown_task(installation, task_id)
+        if as_json:
+            echo_json(shown)
+            return
+        task = existing_task(installation, task_id)
+        echo(table("", "", rows=_rows(shown, task, installation)))
+
+
+def _rows(
+    shown: dict[str, Any], task: TaskDefinition, installation: Installation
+) -> Iterator[tuple[str, str]]:
+    history, metadata = shown["execution_history"], shown["metadata"]
+    yield "task", task.id
+    if task.name != task.id:
+        yield "name", task.name
+    if task.description:
+        yield "description", as_text(task.description)
+    yield "runs", f"{task.schedule.describe()}{'' if task.enabled else '  (disabled)'}"
+    yield "handler", task.handler
+    yield "next run", _moment(history["next_run"], task, installation)
+    yield "last run", _moment(history["last_run"], task, installation)
+    yield "so far", f"{history['success_count']} succeeded, {history['failure_count']} failed"
+    yield "created", f"{metadata['created']} by {metadata['created_by']}"
+    yield "revision", f"{metadata['revision']} of {metadata['last_modified']}"
+    for name, value in shown.items():
+        if name not in _SHOWN_APART:
+            yield name, as_text(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+
+
+def _moment(text: str | None, task: TaskDefinition, installation: Installation) -> str:
+    from mission_control.definitions.instants import parse_instant
+
+    if text is None:
+        return "never"
+    moment, zone = parse_instant(text), task.schedule.zone
+    return (
+        f"{local_time(moment, zone)} {task.schedule.timezone} ({in_how_long(moment, installation.clock())})"
+    )

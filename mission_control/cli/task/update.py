@@ -1,0 +1,102 @@
+"""`mission-control task update`."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from typing import TYPE_CHECKING, Any
+
+import rich_click as click
+
+from mission_control.cli import parameters
+from mission_control.cli.installation_in_use import current, unknown_task
+from mission_control.cli.output import echo, echo_json, table, tell
+from mission_control.cli.task.definition_options import definition_options, fields_of, parse_setting, put
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from mission_control.installation import Installation
+
+
+@click.command()
+@parameters.task_id
+@definition_options
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="KEY=JSON",
+    help="""Set any field: --set 'overlap="queue"' --set retry_policy.max_retries=5.""",
+)
+@click.option("--reason", help="Why; kept in the record of changes.")
+@parameters.as_json
+@parameters.dry_run
+def update(
+    task_id: str,
+    settings: tuple[str, ...],
+    reason: str | None,
+    as_json: bool,
+    dry_run: bool,
+    **options: Any,  # noqa: ANN401
+) -> None:
+    """Change a task.
+
+    A changed schedule counts from now: an edit never fires by surprise.
+    """
+    given = fields_of(options)
+    parsed = [parse_setting(text) for text in settings]
+    if not given and not parsed:
+        raise click.UsageError(
+            "nothing to change; give --schedule, --params, --set KEY=JSON or another option"
+        )
+    with current() as installation:
+        before = installation.registry.get(task_id)
+        if before is None:
+            raise unknown_task(installation, task_id)
+        changes = merged(before, given, parsed)
+        if dry_run:
+            after: dict[str, Any] | None = _preview(installation, before, changes)
+        else:
+            installation.registry.update(task_id, changes, reason=reason)
+            after = installation.registry.get(task_id)
+        _show(before, after or {}, as_json=as_json, dry_run=dry_run)
+
+
+def merged(
+    before: Mapping[str, Any], given: Mapping[str, Any], parsed: Iterable[tuple[tuple[str, ...], Any]]
+) -> dict[str, Any]:
+    """Return the whole fields to replace; a dotted path alters a copy of the field as it is.
+
+    >>> merged({"schedule": {"type": "daily", "time": "09:00"}}, {}, [(("schedule", "time"), "10:00")])
+    {'schedule': {'type': 'daily', 'time': '10:00'}}
+    """
+    changes = dict(given)
+    for path, value in parsed:
+        if len(path) > 1 and path[0] not in changes:
+            changes[path[0]] = deepcopy(before.get(path[0]))
+        put(changes, path, value)
+    return changes
+
+
+def _preview(
+    installation: Installation, before: Mapping[str, Any], changes: Mapping[str, Any]
+) -> dict[str, Any]:
+    from mission_control.registry.changes import merge_updates
+
+    return installation.registry.check.parse_new(merge_updates(before, changes)).to_dict()
+
+
+def _show(before: Mapping[str, Any], after: Mapping[str, Any], *, as_json: bool, dry_run: bool) -> None:
+    from mission_control.audit import difference
+
+    kept = ("metadata", "execution_history")
+    changed = difference(*({k: v for k, v in one.items() if k not in kept} for one in (before, after)))
+    if as_json:
+        echo_json(changed)
+    elif changed:
+        rows = [(path, str(one["from"]), str(one["to"])) for path, one in changed.items()]
+        echo(table("field", "was", "is now" if not dry_run else "would be", rows=rows))
+    if not changed:
+        tell("nothing changed: it is so already")
+    elif dry_run:
+        tell("dry run: nothing was changed")
