@@ -1,0 +1,92 @@
+"""Audit records as a table, and as live lines."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from mission_control.cli.output import printable, table
+from mission_control.cli.run_view import STYLES, outcome, said
+from mission_control.cli.wording import duration, lateness, local_time
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from rich.table import Table
+    from rich.text import Text
+
+_SIGNS = {"success": "✓", "retry": "↻", "skipped": "-", "missed": "-"}
+
+
+def record_table(records: Iterable[dict[str, Any]], timezone: str) -> Table:
+    """Return audit records as a table, times in `timezone`."""
+    rows = [
+        (
+            _ended(one, timezone),
+            printable(str(one.get("task_id"))),
+            outcome(str(one.get("status"))),
+            _attempt(one),
+            lateness(one.get("lateness_ms")),
+            _took(one),
+            said(one.get("output"), one.get("error"), one.get("reason")),
+        )
+        for one in records
+    ]
+    columns = (f"ended ({timezone})", "task", "status", "attempt", "late", "took", "output")
+    return table(*columns, rows=rows, right=("attempt", "late", "took"))
+
+
+class LiveLines:
+    """Audit records as lines that stand under each other; task names are aligned as they come."""
+
+    def __init__(self, timezone: str) -> None:
+        self._timezone = timezone
+        self._width = 12
+
+    def line(self, record: dict[str, Any]) -> Text:
+        """Return one record as a line."""
+        from rich.text import Text
+
+        status, task_id = str(record.get("status")), printable(str(record.get("task_id")), limit=40)
+        self._width = max(self._width, len(task_id))
+        style = STYLES.get(status, "")
+        return Text.assemble(
+            (_ended(record, self._timezone)[11:19], "dim"),
+            " ",
+            (f"{_SIGNS.get(status, '✗')} {status.replace('_', ' '):<8}", style),
+            " ",
+            (f"{task_id:<{self._width}}", "bold"),
+            "  ",
+            (_facts(record), "dim"),
+            said(record.get("output"), record.get("error"), record.get("reason")),
+        )
+
+
+def _facts(record: dict[str, Any]) -> str:
+    attempt = record.get("attempt")
+    facts = [
+        f"attempt {attempt}" if isinstance(attempt, int) and attempt > 1 else "",
+        f"late {lateness(record['lateness_ms'])}" if record.get("lateness_ms") is not None else "",
+        f"took {_took(record)}" if record.get("duration_ms") is not None else "",
+    ]
+    shown = ", ".join(fact for fact in facts if fact)
+    return f"{shown}  " if shown else ""
+
+
+def _took(record: dict[str, Any]) -> str:
+    milliseconds = record.get("duration_ms")
+    return "" if milliseconds is None else duration(timedelta(milliseconds=milliseconds))
+
+
+def _attempt(record: dict[str, Any]) -> str:
+    return "" if record.get("attempt") is None else str(record["attempt"])
+
+
+def _ended(record: dict[str, Any], timezone: str) -> str:
+    from mission_control.definitions.instants import parse_instant
+    from mission_control.definitions.zones import zone
+
+    try:
+        return local_time(parse_instant(str(record.get("timestamp"))).replace(microsecond=0), zone(timezone))
+    except ValueError:  # a line that somebody else wrote
+        return printable(str(record.get("timestamp")), limit=19)
