@@ -1,0 +1,74 @@
+"""`mission-control handler check`."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+import rich_click as click
+
+from mission_control.cli import parameters
+from mission_control.cli.exit_codes import ExitCode
+from mission_control.cli.output import echo, echo_json, tell
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from mission_control.handler_catalog import HandlerCatalog
+
+_AT_ONCE = 4
+
+
+@click.command()
+@click.argument("paths", nargs=-1)
+@parameters.as_json
+def check(paths: tuple[str, ...], as_json: bool) -> ExitCode:
+    """Check that handlers can be used, all or those named.
+
+    Each module is really imported, as a worker would, in a process of its own. Exit code 1 if one
+    cannot be used.
+    """
+    from mission_control.handler_catalog import catalog_from
+    from mission_control.settings import read_settings
+
+    problems = check_handlers(catalog_from(read_settings()), paths)
+    if as_json:
+        echo_json([{"handler": path, "problem": problem} for path, problem in problems.items()])
+    else:
+        _show(problems)
+    return ExitCode.FAILED if any(problems.values()) else ExitCode.DONE
+
+
+def check_handlers(catalog: HandlerCatalog, paths: Iterable[str] = ()) -> dict[str, str | None]:
+    """Return the problem, or None, of each handler named, or of all there are."""
+    named = list(dict.fromkeys(paths))
+    known = catalog.handlers()
+    static = (
+        {path: catalog.problem(path) for path in named}
+        if named
+        else {p: one.problem for p, one in known.items()}
+    )
+    return {**static, **_imported([path for path, problem in static.items() if problem is None])}
+
+
+def _imported(paths: list[str]) -> dict[str, str | None]:
+    from mission_control.cli.handler.probe import import_problems
+
+    modules = [list(group) for _, group in groupby(sorted(paths), key=lambda path: path.rpartition(".")[0])]
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        return {
+            path: problem for found in pool.map(import_problems, modules) for path, problem in found.items()
+        }
+
+
+def _show(problems: dict[str, str | None]) -> None:
+    from rich.text import Text
+
+    for path, problem in problems.items():
+        if problem is None:
+            echo(Text.assemble(("✓ ", "green"), path))
+        else:
+            echo(Text.assemble(("✗ ", "red"), path), Text("    " + problem.replace("\n", "\n    ")))
+    broken = sum(problem is not None for problem in problems.values())
+    tell(f"{len(problems)} checked, {broken or 'none'} with a problem")

@@ -1,0 +1,60 @@
+"""`mission-control handler list`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import rich_click as click
+
+from mission_control.cli import parameters
+from mission_control.cli.exit_codes import ExitCode
+from mission_control.cli.output import echo, echo_json, printable, table
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+    from mission_control.handler_catalog import HandlerSource
+
+
+@click.command("list")
+@parameters.as_json
+def list_handlers(as_json: bool) -> ExitCode:
+    """List the handlers in the directories that this process sees.
+
+    Those are the built-in ones and MISSION_CONTROL_HANDLERS (./handlers). Nothing is imported; see
+    `handler check`. Exit code 1 if one cannot be used.
+    """
+    from mission_control.handler_catalog import catalog_from
+    from mission_control.settings import read_settings
+
+    handlers = catalog_from(read_settings()).handlers()
+    if as_json:
+        echo_json([source_json(one) for one in handlers.values()])
+    else:
+        echo(table("handler", "what it does", "file", rows=[_row(one) for one in handlers.values()]))
+    return ExitCode.FAILED if any(one.problem is not None for one in handlers.values()) else ExitCode.DONE
+
+
+def source_json(source: HandlerSource) -> dict[str, object]:
+    """Return a handler as found in its file, as a JSON object."""
+    return {
+        "handler": source.path,
+        "summary": source.summary,
+        "file": str(source.file),
+        "line": source.line,
+        "problem": source.problem,
+    }
+
+
+def _row(source: HandlerSource) -> tuple[str, str | Text, str]:
+    from rich.text import Text
+
+    about = (
+        printable(source.summary) if source.problem is None else Text(printable(source.problem), style="red")
+    )
+    return source.path, about, _near(source.file)
+
+
+def _near(file: Path) -> str:
+    return str(file.relative_to(Path.cwd())) if file.is_relative_to(Path.cwd()) else str(file)

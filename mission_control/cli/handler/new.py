@@ -1,0 +1,68 @@
+"""`mission-control handler new`."""
+
+from __future__ import annotations
+
+from importlib import resources
+from typing import TYPE_CHECKING
+
+import rich_click as click
+
+from mission_control.cli import parameters
+from mission_control.cli.exit_codes import ExitCode
+from mission_control.cli.failures import CommandError
+from mission_control.cli.output import echo, tell
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from mission_control.settings import Settings
+
+
+@click.command()
+@click.argument("name")
+@parameters.dry_run
+def new(name: str, dry_run: bool) -> None:
+    """Write a template for handlers.NAME.run into the first handlers directory."""
+    from mission_control.settings import read_settings
+
+    file = _file_for(name, read_settings())
+    if dry_run:
+        tell(f"{file} would be written (dry run)")
+        return
+    file.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with file.open("x", encoding="utf-8") as opened:
+            opened.write(resources.files(__package__).joinpath("template.txt").read_text("utf-8"))
+    except FileExistsError as error:
+        raise CommandError(
+            f"{file} exists already and is not overwritten; choose another name", ExitCode.REFUSED
+        ) from error
+    echo(str(file))
+    tell(f"try it with `mission-control handler test handlers.{name}.run`; workers see it once restarted")
+
+
+def _file_for(name: str, settings: Settings) -> Path:
+    from mission_control.definitions.handler_paths import handler_path_problem
+    from mission_control.handler_catalog import catalog_from
+
+    path = f"handlers.{name}.run"
+    problem = handler_path_problem(path)
+    if problem is not None:
+        raise CommandError(f"{name!r} cannot name a handler: {problem}", ExitCode.USAGE)
+    if not settings.handlers:
+        raise CommandError(
+            "MISSION_CONTROL_HANDLERS names no directory; set it, for example to ./handlers", ExitCode.USAGE
+        )
+    taken = next(
+        (
+            one
+            for one in catalog_from(settings).handlers().values()
+            if one.path.startswith(f"handlers.{name}.")
+        ),
+        None,
+    )
+    if taken is not None:
+        raise CommandError(
+            f"handlers.{name} exists already: {taken.file}; choose another name", ExitCode.REFUSED
+        )
+    return settings.handlers[0] / f"{name}.py"

@@ -1,0 +1,60 @@
+"""Importing handlers for real, in a process of its own that a broken module may hang or end.
+
+Run as `python -m mission_control.cli.handler.probe handlers.x.run …`; prints one JSON object, from each
+path to its problem or null, as its last line.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from datetime import timedelta
+from typing import Final
+
+from mission_control.cli.handler.worker_code import load
+from mission_control.errors import HandlerError
+from mission_control.handler_catalog import HandlerCatalog, catalog_from
+from mission_control.settings import read_settings
+
+IMPORT_WITHIN: Final = timedelta(seconds=30)
+_MOST_SHOWN: Final = 2_000
+
+
+def import_problems(paths: list[str]) -> dict[str, str | None]:
+    """Import the handlers of one module in a new process; return each path's problem, or None."""
+    command = [sys.executable, "-m", __name__, *paths]
+    try:
+        done = subprocess.run(  # noqa: S603  # our own command line
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=IMPORT_WITHIN.total_seconds(),
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return dict.fromkeys(paths, f"importing it took more than {IMPORT_WITHIN.total_seconds():g} s")
+    try:
+        found: dict[str, str | None] = json.loads(done.stdout.splitlines()[-1])
+    except (ValueError, IndexError):
+        said = f": {done.stderr.strip()[-_MOST_SHOWN:]}" if done.stderr.strip() else ""
+        return dict.fromkeys(paths, f"importing it ended the process with exit code {done.returncode}{said}")
+    return found
+
+
+def _problem(catalog: HandlerCatalog, path: str) -> str | None:
+    source = catalog.handlers().get(path)
+    if source is None:
+        return catalog.problem(path)
+    try:
+        load(catalog, source)
+    except HandlerError as error:
+        return str(error)
+    return None
+
+
+if __name__ == "__main__":
+    _catalog = catalog_from(read_settings())
+    sys.stdout.write("\n" + json.dumps({path: _problem(_catalog, path) for path in sys.argv[1:]}) + "\n")

@@ -1,0 +1,75 @@
+"""`mission-control handler test`."""
+
+from __future__ import annotations
+
+import sys
+import time
+from contextlib import redirect_stdout
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import rich_click as click
+
+from mission_control.cli import parameters
+from mission_control.cli.exit_codes import ExitCode
+from mission_control.cli.output import as_text, echo, echo_json, tell
+from mission_control.cli.wording import duration
+
+if TYPE_CHECKING:
+    from mission_control.ledger import RunRecord
+
+
+@click.command()
+@click.argument("path")
+@click.option(
+    "--params", type=parameters.PARAMS, metavar="JSON", help="What the handler gets as context['params']."
+)
+@parameters.as_json
+def test(path: str, params: dict[str, Any] | None, as_json: bool) -> ExitCode:
+    """Run a handler once, here and now, and judge its result by the contract.
+
+    Nothing is kept in the ledger or the audit stream. What the handler prints goes to stderr. Exit code
+    1 if it fails.
+    """
+    result, took = _run(path, {} if params is None else params)
+    if as_json:
+        echo_json({**result, "duration_ms": round(took / timedelta(milliseconds=1))})
+    elif result["status"] == "success":
+        echo(as_text(result["output"]))
+    else:
+        tell(f"{path}: {result['error']}")
+    tell(f"{result['status']} after {duration(took)}")
+    return ExitCode.DONE if result["status"] == "success" else ExitCode.FAILED
+
+
+def _run(path: str, params: dict[str, Any]) -> tuple[dict[str, Any], timedelta]:
+    from mission_control.cli.handler.worker_code import invocation, load
+    from mission_control.errors import HandlerError
+    from mission_control.handler_catalog import catalog_from
+    from mission_control.settings import read_settings
+
+    catalog = catalog_from(read_settings())
+    problem = catalog.problem(path)
+    if problem is not None:
+        raise HandlerError(problem)
+    worker = invocation()
+    began = time.monotonic()
+    with redirect_stdout(sys.stderr):
+        handler = load(catalog, catalog.handlers()[path])
+        outcome = worker.invoke(handler, worker.context_for(_trial(path, params), last_success_time=None))
+    took = timedelta(seconds=time.monotonic() - began)
+    error = getattr(outcome, "error", None)
+    status = "success" if error is None else "failure"
+    return {"status": status, "output": outcome.output, "error": error}, took
+
+
+def _trial(path: str, params: dict[str, Any]) -> RunRecord:
+    """Return a run that is nowhere recorded, as the handler's context needs one."""
+    from ulid import ULID
+
+    from mission_control.clock import utc_now
+    from mission_control.ledger.run_record import ad_hoc_run
+
+    now = utc_now()
+    return replace(ad_hoc_run(path, params, ulid=str(ULID()), at=now, now=now, queue="default"), attempt=1)

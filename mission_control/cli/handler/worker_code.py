@@ -1,0 +1,31 @@
+"""The workers' own code for loading and calling handlers, found by name: nothing here imports a worker."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mission_control.handler_catalog import HandlerCatalog, HandlerSource
+
+_LOADER: Final = "workers.handler_loader"
+_INVOCATION: Final = "workers.invocation"
+
+
+def load(catalog: HandlerCatalog, source: HandlerSource) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    """Import a handler as a worker does.
+
+    Raises:
+        HandlerError: its module does not import, or it is no handler.
+    """
+    loader = import_module(_LOADER)
+    loader.open_handler_package(catalog.directories)
+    handler: Callable[[dict[str, Any]], dict[str, Any]] = loader.load_handler(source)
+    return handler
+
+
+def invocation() -> Any:  # noqa: ANN401  # a module of another room
+    """Return the module that builds a handler's context and judges its result."""
+    return import_module(_INVOCATION)
