@@ -1,0 +1,110 @@
+"""`mission-control status`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import rich_click as click
+
+from mission_control.cli import parameters
+from mission_control.cli.installation_in_use import current
+from mission_control.cli.output import echo, echo_json, table
+from mission_control.cli.wording import duration, in_how_long, local_time
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rich.text import Text
+
+    from mission_control.cli.situation import Situation
+
+_LEVELS = {"embedded": "its own server in the data directory", "configured": "MISSION_CONTROL_REDIS_URL"}
+
+
+@click.command()
+@parameters.as_json
+def status(as_json: bool) -> None:
+    """Show whether everything is there, what runs, and what is next."""
+    from mission_control.cli.situation import look
+
+    with current() as installation:
+        situation = look(installation)
+        if as_json:
+            echo_json(situation.to_json())
+            return
+        echo(table("", "", rows=_rows(situation)))
+
+
+def _rows(situation: Situation) -> Iterator[tuple[str, str | Text]]:
+    yield "redis", f"{situation.redis_version} at {situation.redis_address}, {_LEVELS[situation.redis_kind]}"
+    yield from _labelled("beat", _beats(situation))
+    yield from _labelled("workers", _workers(situation))
+    yield from _labelled("tasks", _tasks(situation))
+    yield from _labelled("running", _active(situation))
+    yield from _labelled("last 24 h", iter([_outcomes(situation)]))
+    yield from _labelled("next due", _due(situation))
+
+
+def _labelled(label: str, lines: Iterator[str | Text]) -> Iterator[tuple[str, str | Text]]:
+    for line in lines:
+        yield label, line
+        label = ""
+
+
+def _beats(situation: Situation) -> Iterator[str | Text]:
+    from rich.text import Text
+
+    for beat in situation.beats:
+        yield f"{beat['name']}{', leading' if beat['leading'] else ', standing by'}"
+    if not situation.beats:
+        yield Text("none: nothing fires; `mission-control up` starts one", style="yellow")
+
+
+def _workers(situation: Situation) -> Iterator[str | Text]:
+    from rich.text import Text
+
+    for worker in situation.workers:
+        queues = ", ".join(worker["queues"])
+        yield f"{worker['name']}, {worker['concurrency']} runs at once, serving {queues}"
+    if not situation.workers:
+        yield Text("none: nothing runs; `mission-control up` starts one", style="yellow")
+
+
+def _tasks(situation: Situation) -> Iterator[str | Text]:
+    from rich.text import Text
+
+    yield f"{situation.enabled} enabled, {situation.disabled} disabled"
+    for name, problem in situation.quarantined.items():
+        yield Text(f"{name} is set aside: {problem}", style="red")
+
+
+def _active(situation: Situation) -> Iterator[str | Text]:
+    for run in situation.active[:10]:
+        since = duration(
+            situation.now - (run.started_at if run.started_at is not None else run.dispatched_at)
+        )
+        yield f"{run.execution_id}  {run.state}, {since}"
+    if not situation.active:
+        yield "nothing"
+    elif situation.active_count > 10:  # noqa: PLR2004  # as many as were shown
+        yield f"… {situation.active_count} in all"
+
+
+def _outcomes(situation: Situation) -> str | Text:
+    from rich.text import Text
+
+    from mission_control.cli.run_view import STYLES
+
+    parts = [
+        Text(f"{count} {state.replace('_', ' ')}", STYLES.get(state, ""))
+        for state, count in situation.outcomes.items()
+    ]
+    return Text(", ").join(parts) if parts else "no runs"
+
+
+def _due(situation: Situation) -> Iterator[str | Text]:
+    for task, moment in situation.next_due:
+        when = local_time(moment, task.schedule.zone)
+        yield f"{when} {task.schedule.timezone}  {task.id}, {in_how_long(moment, situation.now)}"
+    if not situation.next_due:
+        yield "nothing"
