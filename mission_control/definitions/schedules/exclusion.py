@@ -7,7 +7,15 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pydantic import Field, PrivateAttr, ValidationInfo, field_validator, model_serializer, model_validator
+from pydantic import (
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    ValidationInfo,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 from mission_control.definitions.frozen_model import FrozenModel
 from mission_control.definitions.schedules.calendar_words import WEEKDAYS, weekday_number
@@ -43,6 +51,8 @@ class Exclusion(FrozenModel):
     `read_text`), all-day or timed; hours `between` two times of every day, the second exclusive, over
     midnight if it is the smaller. A date or a weekday may be written as mere text, and is written so.
     """
+
+    model_config = ConfigDict(serialize_by_alias=True)
 
     date: str | None = None
     weekday: str | None = None

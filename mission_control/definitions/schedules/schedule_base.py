@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 MOST_EXCLUSIONS = 200
 LONGEST_SPREAD_SECONDS = 7 * 86_400
 # How many excluded occurrences, or excluded stretches of time, are passed over before a schedule counts
-# as wholly excluded: more than thirteen years of days.
-_MOST_PASSED_OVER = 5_000
+# as wholly excluded: more than five years of days.
+_MOST_PASSED_OVER = 2_000
 
 
 class ScheduleBase(FrozenModel, ABC):
@@ -59,7 +59,7 @@ class ScheduleBase(FrozenModel, ABC):
     def next_after(self, moment: datetime) -> datetime | None:
         """Return the first occurrence strictly after `moment`, in UTC, without spread; None if none is left.
 
-        The search gives up, with None, after some thousands of excluded occurrences in a row.
+        The search gives up, with None, after two thousand excluded occurrences in a row.
 
         Raises:
             ValueError: `moment` has no time zone.
@@ -72,7 +72,7 @@ class ScheduleBase(FrozenModel, ABC):
     def previous_before(self, moment: datetime) -> datetime | None:
         """Return the last occurrence strictly before `moment`, in UTC, without spread; None if there is none.
 
-        The search gives up, with None, after some thousands of excluded occurrences in a row.
+        The search gives up, with None, after two thousand excluded occurrences in a row.
 
         Raises:
             ValueError: `moment` has no time zone.
