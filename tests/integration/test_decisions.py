@@ -1,0 +1,131 @@
+"""What the decisions in docs/adr/ promise, on a real Redis."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import time_machine
+from celery.schedules import schedule
+from kombu import Exchange, Queue
+from redbeat import RedBeatSchedulerEntry
+
+from beat.scheduler import MissionControlScheduler
+from mission_control import enqueue, redis_keys, register_task
+from mission_control.definitions.instants import format_instant
+from mission_control.in_process import InProcess
+from mission_control.messaging.celery_app import create_app
+from tests.audit_stream import records_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mission_control.installation import Installation
+    from mission_control.ledger import RunRecord
+
+NINE: dict[str, Any] = {
+    "id": "nine",
+    "schedule": {"type": "daily", "time": "09:00"},
+    "handler": "handlers.test_handler.run",
+}
+NINE_O_CLOCK = "2026-03-02T09:00:00Z"
+
+
+class BeatKilledError(BaseException):
+    """Beat's end in the middle of something: not caught by anything that heeds errors."""
+
+
+def beat_of(installation: Installation, deliver: Callable[[RunRecord], None]) -> MissionControlScheduler:
+    app = create_app("beat", lambda: installation)
+    return MissionControlScheduler(app, installation=installation, deliver=deliver, lazy=True)
+
+
+def messages_in(installation: Installation, queue: str = "default") -> list[dict[str, Any]]:
+    """Take all messages from a queue, in the order in which a worker would."""
+    with installation.celery.connection() as connection:
+        bound = Queue(queue, Exchange(queue), routing_key=queue)(connection.default_channel)
+        taken = iter(lambda: bound.get(no_ack=True), None)
+        return [{"headers": one.headers, "body": one.decode()} for one in taken]
+
+
+def test_a_beat_killed_before_moving_on_neither_loses_nor_doubles_the_run(
+    installation: Installation,
+) -> None:
+    sent: list[RunRecord] = []
+
+    def send_and_die(run: RunRecord) -> None:
+        sent.append(run)
+        raise BeatKilledError
+
+    with time_machine.travel(datetime(2026, 3, 2, 8, tzinfo=UTC), tick=False) as clock:
+        register_task(NINE)
+        clock.shift(timedelta(hours=1))
+        with pytest.raises(BeatKilledError):
+            beat_of(installation, send_and_die).fire_due(installation.clock())
+        beat_of(installation, sent.append).fire_due(installation.clock())
+        assert beat_of(installation, sent.append).fire_due(installation.clock()) == []
+
+        worker = InProcess(installation)
+        results = [worker.run(run) for run in sent[:1]]
+
+    assert [run.execution_id for run in sent] == ["nine@20260302T090000Z"] * 2
+    assert [result["status"] for result in results] == ["success"]
+    again = installation.ledger.begin(
+        sent[1].execution_id, 1, worker="another", at=installation.clock(), redelivered=True
+    )
+    assert again.verdict == "finished"
+    assert [record["status"] for record in records_of(installation, "nine")] == ["success"]
+
+
+def test_a_task_is_an_entry_that_redbeat_can_load(installation: Installation) -> None:
+    register_task(NINE)
+    key = redis_keys.schedule_entry("nine")
+    entry = RedBeatSchedulerEntry.from_key(key, app=create_app("other", lambda: installation))
+    assert (entry.name, entry.task, entry.enabled) == ("nine", "handlers.test_handler.run", True)
+    ours = installation.client.hget(key, "task")
+    assert json.loads(str(ours))["schedule"]["time"] == "09:00"
+
+
+def test_an_entry_that_redbeat_wrote_fires(installation: Installation) -> None:
+    app = create_app("other", lambda: installation)
+    RedBeatSchedulerEntry("theirs", "handlers.hello.run", schedule(timedelta(minutes=1)), app=app).save()
+    with time_machine.travel(installation.clock() + timedelta(minutes=5), tick=False):
+        beat_of(installation, lambda _run: None).fire_due(installation.clock())
+    (message,) = messages_in(installation)
+    assert message["headers"]["task"] == "handlers.hello.run"
+    assert message["headers"]["id"].startswith("theirs@")
+
+
+def test_a_message_holds_ids_and_no_params(installation: Installation) -> None:
+    register_task({**NINE, "params": {"output": "nobody's business"}, "timeout_seconds": 20})
+    with time_machine.travel(NINE_O_CLOCK, tick=False):
+        run = enqueue("nine", {"error": "nor is this"})
+        due = format_instant(installation.clock())
+
+    (message,) = messages_in(installation)
+
+    _, kwargs, _ = message["body"]
+    assert kwargs == {"task_id": "nine", "scheduled_time": due, "execution_id": run.execution_id}
+    assert message["headers"]["id"] == run.execution_id
+    assert "nobody's business" not in str(message)
+    assert "nor is this" not in str(message)
+
+
+def test_a_run_leaves_its_result_in_the_ledger_and_in_no_backend(installation: Installation) -> None:
+    assert installation.celery.conf.result_backend is None
+    register_task(NINE)
+    run = enqueue("nine", {"output": "kept"})
+    entered = run.record
+    assert entered is not None
+    InProcess(installation).run(entered)
+    assert run.result == {"status": "success", "output": "kept", "error": None}
+    assert list(installation.client.scan_iter("celery-task-meta-*")) == []
+
+
+def test_a_smaller_priority_number_is_served_first(installation: Installation) -> None:
+    register_task(NINE)
+    sent = {priority: enqueue("nine", priority=priority).execution_id for priority in (9, 3, 0, 6)}
+    served = [message["headers"]["id"] for message in messages_in(installation)]
+    assert served == [sent[0], sent[3], sent[6], sent[9]]
