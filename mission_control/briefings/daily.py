@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 from mission_control.briefings.figures import counted, day_and_clock, duration, long_day
 from mission_control.briefings.markdown import at_most, code, plain, section, table
-from mission_control.briefings.phrases import due_times, reason_lines, task_label, what_happened, with_reasons
-from mission_control.briefings.task_runs import by_task
+from mission_control.briefings.phrases import due_times, reason_lines, task_label, with_reasons
+from mission_control.briefings.task_runs import TaskRuns, by_task
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from mission_control.briefings.agenda import AgendaEntry
     from mission_control.briefings.due_tasks import DueTask
     from mission_control.briefings.notes import Note
-    from mission_control.briefings.task_runs import TaskRuns
     from mission_control.ledger import RunRecord
 
 _MOST_TASKS: Final = 50
@@ -45,7 +44,7 @@ class DailyFacts:
 def headline(facts: DailyFacts) -> str:
     """Return the briefing in one line, for example "3 runs failed, 1 missed; 5 tasks due today"."""
     due = counted(len(facts.due), "task") if facts.due else "nothing more"
-    return f"{what_happened(by_task(facts.runs))}; {due} due today"
+    return f"{_what_happened(facts.runs)}; {due} due today"
 
 
 def daily_lines(facts: DailyFacts) -> list[str]:
@@ -66,6 +65,18 @@ def daily_lines(facts: DailyFacts) -> list[str]:
         *section("Notes", _notes(facts)),
         *section("Could not read", [f"- {plain(problem)}" for problem in facts.unreadable]),
     ]
+
+
+def _what_happened(runs: list[RunRecord]) -> str:
+    together = TaskRuns("", tuple(runs))
+    ran, failed, missed = len(together.ran), len(together.failed), len(together.missed)
+    if failed:
+        return f"{counted(failed, 'run')} failed" + (f", {missed:,} missed" if missed else "")
+    if missed:
+        return f"{counted(missed, 'run')} missed"
+    if ran == 0:
+        return "Nothing ran"
+    return f"All {counted(ran, 'run')} succeeded" if ran > 1 else "1 run succeeded"
 
 
 def _failed(task: TaskRuns, facts: DailyFacts) -> str:

@@ -9,33 +9,13 @@ from mission_control.briefings.markdown import code, plain
 from mission_control.briefings.task_runs import reasons
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
     from zoneinfo import ZoneInfo
 
     from mission_control.briefings.due_tasks import DueTask
-    from mission_control.briefings.task_runs import TaskRuns
     from mission_control.ledger import RunRecord
 
 _MOST_REASONS: Final = 5
-
-
-def what_happened(tasks: Sequence[TaskRuns]) -> str:
-    """Return what runs came to, in one line, the bad news first."""
-    ran, failed, missed = (
-        sum(len(part) for part in parts)
-        for parts in (
-            [one.ran for one in tasks],
-            [one.failed for one in tasks],
-            [one.missed for one in tasks],
-        )
-    )
-    if failed:
-        return f"{counted(failed, 'run')} failed" + (f", {missed:,} missed" if missed else "")
-    if missed:
-        return f"{counted(missed, 'run')} missed"
-    if ran == 0:
-        return "Nothing ran"
-    return f"All {counted(ran, 'run')} succeeded" if ran > 1 else "1 run succeeded"
 
 
 def task_label(task_id: str, names: Mapping[str, str]) -> str:
@@ -45,9 +25,12 @@ def task_label(task_id: str, names: Mapping[str, str]) -> str:
 
 
 def due_times(due: DueTask, zone: ZoneInfo) -> str:
-    """Return when a task is due: its times, or its rule and how often that is."""
-    if not due.is_frequent:
-        return ", ".join(clock(moment, zone) for moment in due.times)
+    """Return when a task is due within a day: its times, or its rule and how often that is."""
+    return rule_and_count(due) if due.is_frequent else ", ".join(clock(moment, zone) for moment in due.times)
+
+
+def rule_and_count(due: DueTask) -> str:
+    """Return a task's rule and how often it is due, for example "every 15 minutes (96 times)"."""
     at_least = "more than " if due.is_more else ""
     return f"{plain(due.task.schedule.describe())} ({at_least}{counted(due.count, 'time')})"
 

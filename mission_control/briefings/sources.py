@@ -4,40 +4,20 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from mission_control.calendars import read_calendar
-from mission_control.definitions.task import TaskDefinition, parse_task
-from mission_control.definitions.zones import zone
+from mission_control.definitions.task import parse_task
 from mission_control.errors import InvalidTaskError
 from mission_control.ledger import RunState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from zoneinfo import ZoneInfo
+    from collections.abc import Iterator
+    from datetime import datetime
 
+    from mission_control.definitions.task import TaskDefinition
     from mission_control.installation import Installation
     from mission_control.ledger import Ledger, RunRecord
-
-_DAY: Final = timedelta(days=1)
-_RUNS_LOOKED_BACK_AT: Final = 50
-
-
-@dataclass(frozen=True)
-class Occasion:
-    """The run that a briefing is written in; its scheduled time is the briefing's "now"."""
-
-    task_id: str
-    execution_id: str
-    now: datetime
-    zone: ZoneInfo
-
-    @classmethod
-    def of(cls, context: Mapping[str, Any], *, timezone: str) -> Occasion:
-        """Read the occasion from a handler's context."""
-        now = context["scheduled_time"].astimezone(UTC)
-        return cls(context["task_id"], context["execution_id"], now, zone(timezone))
 
 
 @dataclass
@@ -54,25 +34,6 @@ class Unreadable:
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
             self.problems.append(f"{what}: {reason}")
-
-
-def last_briefing(ledger: Ledger, occasion: Occasion) -> RunRecord | None:
-    """Return the last successful run of the briefing's own task before this one."""
-    runs = ledger.runs_of(occasion.task_id, limit=_RUNS_LOOKED_BACK_AT)
-    done = [
-        run for run in runs if run.state is RunState.SUCCESS and run.execution_id != occasion.execution_id
-    ]
-    return max(done, key=lambda run: run.scheduled_time, default=None)
-
-
-def since_last_briefing(last: RunRecord | None, context: Mapping[str, Any], now: datetime) -> datetime:
-    """Return from when on a briefing tells: what ended while the last one was being written counts as new.
-
-    Without an earlier briefing, or with one of a later time (a backfill), the last 24 hours are told.
-    """
-    began = last.started_at if last is not None else None
-    since = began if began is not None else context.get("last_success_time")
-    return since if since is not None and since < now else now - _DAY
 
 
 def finished_runs(ledger: Ledger, since: datetime) -> list[RunRecord]:

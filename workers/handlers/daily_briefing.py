@@ -6,24 +6,21 @@ from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from mission_control.briefings.agenda import events_on
 from mission_control.briefings.briefing_file import write_briefing
 from mission_control.briefings.daily import DailyFacts, daily_lines, headline
 from mission_control.briefings.due_tasks import due_between
 from mission_control.briefings.notes import recent_notes
+from mission_control.briefings.occasion import Occasion, ZoneName, last_briefing, since_last_briefing
 from mission_control.briefings.sources import (
-    Occasion,
     Unreadable,
     enabled_tasks,
     finished_runs,
-    last_briefing,
-    since_last_briefing,
     waiting_for_retry,
 )
 from mission_control.definitions.frozen_model import FrozenModel
-from mission_control.definitions.zones import zone_problem
 from mission_control.errors import InvalidTaskError
 from mission_control.handler_contract import failure, read_params, success
 from mission_control.installation import current_installation
@@ -37,15 +34,7 @@ if TYPE_CHECKING:
 class _Params(FrozenModel):
     notes_dir: str | None = Field(default=None, min_length=1)
     calendar: str | None = Field(default=None, min_length=1)
-    timezone: str | None = None
-
-    @field_validator("timezone")
-    @classmethod
-    def _exists(cls, name: str | None) -> str | None:
-        problem = None if name is None else zone_problem(name)
-        if problem is not None:
-            raise ValueError(problem)
-        return name
+    timezone: ZoneName | None = None
 
 
 def run(context: Mapping[str, Any]) -> dict[str, Any]:
@@ -61,10 +50,9 @@ def run(context: Mapping[str, Any]) -> dict[str, Any]:
     timezone = params.timezone if params.timezone is not None else installation.settings.timezone
     occasion = Occasion.of(context, timezone=timezone)
     facts = _gather(installation, occasion, params, context)
-    today = occasion.now.astimezone(occasion.zone).date()
     path = write_briefing(
         installation.settings.data_dir / "briefings",
-        f"{today.isoformat()}-{occasion.task_id}",
+        f"{occasion.today.isoformat()}-{occasion.task_id}",
         daily_lines(facts),
         occasion.execution_id,
     )
@@ -83,7 +71,7 @@ def _gather(
     agenda = notes = None
     if params.calendar is not None:
         with unreadable.noted(f"the calendar {params.calendar}"):
-            agenda = events_on(Path(params.calendar).expanduser(), now.astimezone(zone).date(), zone)
+            agenda = events_on(Path(params.calendar).expanduser(), occasion.today, zone)
     if params.notes_dir is not None:
         with unreadable.noted(f"the notes in {params.notes_dir}"):
             notes = recent_notes(Path(params.notes_dir).expanduser(), since)
@@ -103,6 +91,6 @@ def _gather(
 
 def _end_of_day(occasion: Occasion) -> datetime:
     """Return the last instant of the local day; midnight itself is tomorrow."""
-    tomorrow = occasion.now.astimezone(occasion.zone).date() + timedelta(days=1)
+    tomorrow = occasion.today + timedelta(days=1)
     midnight = datetime.combine(tomorrow, time.min, tzinfo=occasion.zone)
     return midnight.astimezone(UTC) - timedelta(microseconds=1)
