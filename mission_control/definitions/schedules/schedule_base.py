@@ -43,8 +43,9 @@ class ScheduleBase(FrozenModel, ABC):
 
     `timezone` is where its local times are meant; without it, the validation context's
     `default_timezone`, else UTC. `start` and `end` limit it, both inclusive: an instant, a local time, or
-    a date, which for `end` means all of that day. `exclude` leaves out what it matches. `dst` says what
-    happens at clock changes. `spread_seconds` does not move occurrences: see `spread_offset`.
+    a date, which for `end` means all of that day. `exclude` leaves out what it matches, judged by the
+    local time that the schedule means, before any spread. `dst` says what happens at clock changes.
+    `spread_seconds` does not move occurrences: see `spread_offset`.
 
     A schedule is never changed; make another one by validating changed data.
     """
