@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from mission_control import events
 from mission_control.audit import AuditWriteError, ExecutionRecord
-from mission_control.ledger import RunState
+from mission_control.ledger import RunState, Trigger
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -32,8 +32,28 @@ def audit_ending(audit: AuditLog, run: RunRecord, *, at: datetime) -> None:
 
     A record that cannot be written is logged and never breaks the caller: the ledger has the ending.
     """
+    _append(audit, ending_record(run, at=at))
+
+
+def audit_rejection(
+    audit: AuditLog, *, handler: str, execution_id: str | None, reason: str, at: datetime
+) -> None:
+    """Append the record of a message that was refused, so that no run came of it."""
+    record = ExecutionRecord(
+        timestamp=at,
+        task_id=handler,
+        status="rejected",
+        execution_id=execution_id,
+        handler=handler,
+        trigger=Trigger.PLAIN,
+        reason=reason,
+    )
+    _append(audit, record)
+
+
+def _append(audit: AuditLog, record: ExecutionRecord) -> None:
     try:
-        audit.append(ending_record(run, at=at).to_dict())
+        audit.append(record.to_dict())
     except AuditWriteError as error:
         events.audit_write_failed(audit.path, error)
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from filelock import FileLock
+from redis.exceptions import RedisError
 
 from mission_control import events
-from mission_control.errors import TaskFileError
+from mission_control.errors import MissionControlError
 from mission_control.task_file import write_task_file
 
 if TYPE_CHECKING:
@@ -22,9 +23,9 @@ def mirror_into(path: Path, definitions: Callable[[], Iterable[TaskDefinition]])
 
     The registry is the truth: a mirror that cannot be written is logged and leaves the change as it is.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(path.with_name(f".{path.name}.lock"), timeout=10):
             write_task_file(path, definitions())
-    except (TaskFileError, OSError) as error:
+    except (MissionControlError, RedisError, OSError) as error:
         events.mirror_failed(path, error)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from celery.exceptions import Ignore, Retry
 
 from mission_control import events
-from mission_control.definitions.retry_policy import RetryIn, RetryPolicy, decide_retry
+from mission_control.audit.masking import clean_value
 from mission_control.ledger import BeginReply, BeginVerdict, RunState
-from workers.invocation import Failure, Handler, Outcome, Success, context_for, invoke
+from workers.endings import Ending, end_attempt, ending_of
+from workers.invocation import Handler, Outcome, Success, context_for, invoke
 from workers.plain_runs import admit_plain_run
 
 if TYPE_CHECKING:
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
     from mission_control.installation import Installation
     from mission_control.ledger import RunRecord
+
+
+SHOWN_OUTPUT: Final = 1_024
 
 
 class HandlerFailedError(Exception):
@@ -36,10 +40,11 @@ class Delivery:
     attempt: int
     worker: str
     is_redelivered: bool
+    args: tuple[Any, ...]
     kwargs: dict[str, Any]
 
     @classmethod
-    def of(cls, task: Task, kwargs: dict[str, Any]) -> Delivery:
+    def of(cls, task: Task, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Delivery:
         """Describe the message that `task` is being run for."""
         request = task.request
         return cls(
@@ -48,20 +53,13 @@ class Delivery:
             attempt=request.retries + 1,
             worker=str(request.hostname),
             is_redelivered=bool((request.delivery_info or {}).get("redelivered")),
+            args=args,
             kwargs=kwargs,
         )
 
 
-@dataclass(frozen=True)
-class Ending:
-    """What an outcome makes of the run; with `retry_in` another attempt follows."""
-
-    state: RunState
-    retry_in: timedelta | None = None
-
-
 def run_attempt(delivery: Delivery, handler: Handler, installation: Installation) -> dict[str, Any]:
-    """Run the attempt a delivery asks for, and return the handler's result to Celery.
+    """Run the attempt a delivery asks for, and return the handler's result, masked and bounded, to Celery.
 
     Guarantees: the handler runs only for a claimed attempt; the ledger has the ending before Celery
     hears of it. Does not guarantee that the handler runs once: a worker that dies in it is followed by
@@ -83,21 +81,12 @@ def run_attempt(delivery: Delivery, handler: Handler, installation: Installation
     return _obey(delivery, outcome, ending)
 
 
-def ending_of(outcome: Outcome, run: RunRecord) -> Ending:
-    """Decide what the outcome of the run's current attempt makes of the run."""
-    if isinstance(outcome, Success):
-        return Ending(RunState.SUCCESS)
-    policy = RetryPolicy.model_validate(run.retry_policy)
-    decision = decide_retry(policy, attempt=run.attempt, retryable=outcome.is_retryable)
-    if isinstance(decision, RetryIn):
-        return Ending(RunState.RETRYING, decision.delay)
-    return Ending(outcome.state)
-
-
 def _claim(delivery: Delivery, installation: Installation) -> RunRecord:
     reply = _begin(delivery, installation)
     if reply.verdict is BeginVerdict.UNKNOWN:
-        admit_plain_run(delivery.execution_id, delivery.task.name, delivery.kwargs, installation)
+        admit_plain_run(
+            delivery.execution_id, delivery.task.name, delivery.args, delivery.kwargs, installation
+        )
         reply = _begin(delivery, installation)
     if reply.verdict is BeginVerdict.BEGUN and reply.run is not None:
         return reply.run
@@ -129,31 +118,17 @@ def _begin(delivery: Delivery, installation: Installation) -> BeginReply:
 def _end(
     run: RunRecord, outcome: Outcome, ending: Ending, finished_at: datetime, installation: Installation
 ) -> RunRecord:
-    changes: dict[str, Any] = {
-        "duration_ms": _milliseconds(finished_at, run.started_at),
-        "output": outcome.output,
-    }
-    if isinstance(outcome, Failure):
-        changes["error"] = outcome.error
-        changes["reason"] = "timed_out" if outcome.state is RunState.TIMED_OUT else None
-    if ending.retry_in is not None:
-        changes["retry_at"] = finished_at + ending.retry_in
-    ended = installation.ledger.end(run, ending.state, at=finished_at, **changes)
+    ended = end_attempt(run, outcome, ending, at=finished_at, installation=installation)
     if ended is None:
         events.transition_refused(run.execution_id, ending.state)
         raise Ignore
-    if ended.is_fixed_delay and ended.state.is_final:
-        installation.registry.reschedule_from(ended.task_id, finished_at)
-    return replace(ended, finished_at=finished_at)
-
-
-def _milliseconds(finished_at: datetime, started_at: datetime | None) -> int | None:
-    return None if started_at is None else round((finished_at - started_at).total_seconds() * 1000)
+    return ended
 
 
 def _obey(delivery: Delivery, outcome: Outcome, ending: Ending) -> dict[str, Any]:
     if isinstance(outcome, Success):
-        return {"status": "success", "output": outcome.output, "error": None}
+        # Celery puts what it is given into its log and into events; the ledger has the output itself.
+        return {"status": "success", "output": clean_value(outcome.output, SHOWN_OUTPUT), "error": None}
     error = HandlerFailedError(outcome.error)
     if ending.retry_in is None:
         raise error

@@ -54,6 +54,6 @@ class HandlerTask(Task):
         self._handler = handler
         self._installation = installation
 
-    def run(self, **kwargs: Any) -> dict[str, Any]:  # noqa: ANN401  # what a message holds is checked inside
+    def run(self, *args: Any, **kwargs: Any) -> dict[str, Any]:  # noqa: ANN401  # checked inside
         """Run the attempt that the current message asks for."""
-        return run_attempt(Delivery.of(self, kwargs), self._handler, self._installation)
+        return run_attempt(Delivery.of(self, args, kwargs), self._handler, self._installation)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-import orjson
 from celery.exceptions import SoftTimeLimitExceeded
 
+from mission_control.audit.masking import ERROR_LIMIT, clean_text
+from mission_control.definitions.problem_messages import shown
 from mission_control.ledger import RunState
+from workers.soft_limit import soft_limit
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -31,12 +34,18 @@ class Success:
 
 @dataclass(frozen=True)
 class Failure:
-    """The handler did not; `state` is how the run ends if no further attempt follows."""
+    """The handler did not; `state` is how the run ends if no further attempt follows.
+
+    `error` is masked and bounded: it is for people, and goes into logs and events.
+    """
 
     error: str
     output: Any = None
     is_retryable: bool = True
     state: RunState = RunState.FAILURE
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "error", clean_text(self.error, ERROR_LIMIT))
 
 
 Outcome = Success | Failure
@@ -62,12 +71,13 @@ def invoke(handler: Handler, context: dict[str, Any]) -> Outcome:
     `sys.exit` and `MemoryError` in a handler are its failure, not the end of the worker.
     """
     try:
-        result = handler(context)
+        with soft_limit():
+            result = handler(context)
+        return outcome_of(result)
     except SoftTimeLimitExceeded:
         return Failure("the handler ran longer than timeout_seconds", state=RunState.TIMED_OUT)
     except BaseException as error:  # noqa: BLE001  # see above
         return Failure(_describe(error))
-    return outcome_of(result)
 
 
 def outcome_of(result: object) -> Outcome:
@@ -101,9 +111,9 @@ def contract_problem(result: object) -> str | None:
         return f'it returned {type(result).__name__}; it must return a dict with "status", "output", "error"'
     unknown = sorted(str(key) for key in result.keys() - _RESULT_KEYS)
     if unknown:
-        return f"it returned unknown keys: {', '.join(unknown)[:80]}"
+        return f"it returned unknown keys: {shown(unknown)}"
     if result.get("status") not in ("success", "failure"):
-        return f'status is {result.get("status")!r}; it must be "success" or "failure"'
+        return f'status is {shown(result.get("status"))}; it must be "success" or "failure"'
     if not isinstance(result.get("error"), str | None):
         return f"error is {type(result['error']).__name__}; it must be a string or None"
     return _output_problem(result.get("output"))
@@ -111,8 +121,9 @@ def contract_problem(result: object) -> str | None:
 
 def _output_problem(output: object) -> str | None:
     try:
-        size = len(orjson.dumps(output))
-    except TypeError as error:  # orjson's error for everything it cannot write
+        # As the ledger writes it, but strict: NaN, lone surrogates and cycles are refused here.
+        size = len(json.dumps(output, ensure_ascii=False, allow_nan=False).encode())
+    except (TypeError, ValueError, RecursionError) as error:
         return f"output is not JSON: {error}"
     if size > MAX_OUTPUT_BYTES:
         return (
@@ -122,5 +133,9 @@ def _output_problem(output: object) -> str | None:
 
 
 def _describe(error: BaseException) -> str:
-    text = str(error)
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+    name = type(error).__name__
+    try:
+        text = str(error)
+    except Exception as trouble:  # noqa: BLE001  # an exception's own __str__ may do anything
+        return f"{name} (its text cannot be read: {type(trouble).__name__})"
+    return f"{name}: {text}" if text else name

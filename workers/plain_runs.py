@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from celery.exceptions import Reject
 
-from mission_control.audit import ExecutionRecord
 from mission_control.definitions.identifiers import split_execution_id, task_id_problem
 from mission_control.ledger import RunRecord, Trigger
+from mission_control.run_audit import audit_rejection
 
 if TYPE_CHECKING:
     from mission_control.installation import Installation
@@ -17,26 +18,39 @@ _KNOWN_ARGUMENTS: Final = frozenset({"params", "task_id", "scheduled_time", "exe
 
 
 def admit_plain_run(
-    execution_id: str, handler: str, kwargs: dict[str, Any], installation: Installation
+    execution_id: str,
+    handler: str,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    installation: Installation,
 ) -> None:
     """Enter a run that the ledger does not know, so that it is claimed and recorded like any other.
 
-    A message that names a task of ours (as one sent by a stock RedBeat beat does) runs with that task's
-    params and retry policy; every other one runs with its own `params`, and is not retried.
+    A message that names a task of ours with that task's handler (as one sent by a stock RedBeat beat
+    does) runs with the task's params and retry policy; every other one runs with its own `params`, and
+    is not retried.
 
     Raises:
         Reject: plain producers are not allowed here, or the arguments are not a handler's; recorded.
     """
-    problem = _problem(kwargs, allowed=installation.settings.allow_plain_producers)
+    problem = _problem(args, kwargs, allowed=installation.settings.allow_plain_producers)
     if problem is not None:
-        _record_refusal(execution_id, handler, problem, installation)
+        audit_rejection(
+            installation.audit,
+            handler=handler,
+            execution_id=execution_id,
+            reason=problem,
+            at=installation.clock(),
+        )
         raise Reject(problem, requeue=False)
     installation.ledger.dispatch(_run(execution_id, handler, kwargs, installation))
 
 
-def _problem(kwargs: dict[str, Any], *, allowed: bool) -> str | None:
+def _problem(args: tuple[Any, ...], kwargs: dict[str, Any], *, allowed: bool) -> str | None:
     if not allowed:
         return "unknown to the ledger, and MISSION_CONTROL_ALLOW_PLAIN_PRODUCERS is off"
+    if args:
+        return "positional arguments, which a handler does not take; send kwargs={'params': …}"
     unknown = sorted(kwargs.keys() - _KNOWN_ARGUMENTS)
     if unknown:
         return f"arguments a handler does not take: {', '.join(unknown)[:80]}; send kwargs={{'params': …}}"
@@ -47,13 +61,15 @@ def _problem(kwargs: dict[str, Any], *, allowed: bool) -> str | None:
 
 def _run(execution_id: str, handler: str, kwargs: dict[str, Any], installation: Installation) -> RunRecord:
     now = installation.clock()
-    task_id = _task_id(execution_id, handler, kwargs)
-    task = installation.registry.definition(task_id)
+    named = _named_task(execution_id, kwargs)
+    task = None if named is None else installation.registry.definition(named)
+    if task is not None and task.handler != handler:
+        named, task = None, None  # it may not see another handler's params
     return RunRecord(
         execution_id=execution_id,
-        task_id=task_id,
+        task_id=handler if named is None else named,
         handler=handler,
-        scheduled_time=now,
+        scheduled_time=_scheduled_time(execution_id, now),
         dispatched_at=now,
         trigger=Trigger.PLAIN,
         params=kwargs.get("params", {} if task is None else dict(task.params)),
@@ -62,25 +78,25 @@ def _run(execution_id: str, handler: str, kwargs: dict[str, Any], installation: 
     )
 
 
-def _task_id(execution_id: str, handler: str, kwargs: dict[str, Any]) -> str:
-    """Return what the run is a run of: the task it names, the RedBeat entry it came from, or the handler."""
+def _named_task(execution_id: str, kwargs: dict[str, Any]) -> str | None:
+    """Return the task, or the RedBeat entry, that the run says it is a run of."""
     named = kwargs.get("task_id")
     if isinstance(named, str) and task_id_problem(named) is None:
         return named
-    if "@" in execution_id:
-        entry = split_execution_id(execution_id)[0]
-        return entry if task_id_problem(entry) is None else handler
-    return handler
+    try:
+        return split_execution_id(execution_id)[0]
+    except ValueError:
+        return None
 
 
-def _record_refusal(execution_id: str, handler: str, problem: str, installation: Installation) -> None:
-    record = ExecutionRecord(
-        timestamp=installation.clock(),
-        task_id=handler,
-        status="rejected",
-        execution_id=execution_id,
-        handler=handler,
-        trigger=Trigger.PLAIN,
-        reason=problem,
-    )
-    installation.audit.append(record.to_dict())
+def _scheduled_time(execution_id: str, now: datetime) -> datetime:
+    """Return the due time in the id of an occurrence; for every other run it is now.
+
+    >>> _scheduled_time("hourly@20261016T090000Z", datetime.now(UTC)).isoformat()
+    '2026-10-16T09:00:00+00:00'
+    """
+    try:
+        due = datetime.fromisoformat(execution_id.partition("@")[2])
+    except ValueError:
+        return now
+    return now if due.tzinfo is None else due.astimezone(UTC)

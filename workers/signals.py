@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from billiard.exceptions import TimeLimitExceeded, WorkerLostError
+from billiard.exceptions import SoftTimeLimitExceeded, TimeLimitExceeded, WorkerLostError
 from celery import signals
 
-from mission_control import events
-from mission_control.audit import AuditWriteError, ExecutionRecord
 from mission_control.ledger import RunState
-from mission_control.run_audit import audit_ending
+from mission_control.run_audit import audit_ending, audit_rejection
+from workers.endings import end_run
+from workers.invocation import Failure
 from workers.lost_attempts import end_lost_attempt
 
 if TYPE_CHECKING:
@@ -62,15 +62,14 @@ class SignalHook:
         """Record a failure: our own in the child, a killed or lost child in the parent."""
         if not self._is_ours(sender):
             return
-        if sender.request.id == task_id and self._audit_ended(sender):
+        request = sender.request
+        is_its_request = request.id == task_id
+        if is_its_request and self._audit_ended(sender):
             return
-        if isinstance(exception, TimeLimitExceeded):
-            state, error = RunState.TIMED_OUT, "the handler did not stop at timeout_seconds and was killed"
-        elif isinstance(exception, WorkerLostError):
-            state, error = RunState.LOST, f"the handler's process died: {exception}"
-        else:
-            state, error = RunState.FAILURE, f"{type(exception).__name__}: {exception}"
-        end_lost_attempt(self._app, self._installation, task_id, state, error)
+        # The first of the two signals of a hard time limit comes without the message's request.
+        attempt = request.retries + 1 if is_its_request else None
+        failure = _failure_of(exception)
+        end_lost_attempt(self._app, self._installation, task_id, failure, attempt=attempt)
 
     def on_revoked(self, sender: Task, request: Any, expired: bool, **_: Any) -> None:  # noqa: ANN401
         """Record a run that expired before it was started, or was revoked."""
@@ -114,21 +113,26 @@ class SignalHook:
 
     def _close(self, run: RunRecord, state: RunState, reason: str) -> None:
         now = self._installation.clock()
-        ended = self._installation.ledger.end(run, state, at=now, reason=reason)
+        ended = end_run(run, state, at=now, installation=self._installation, reason=reason)
         if ended is not None:
             audit_ending(self._installation.audit, ended, at=now)
 
     def _audit_rejection(self, handler: str, execution_id: str | None, reason: str) -> None:
-        record = ExecutionRecord(
-            timestamp=self._installation.clock(),
-            task_id=handler,
-            status="rejected",
-            execution_id=execution_id,
-            handler=handler,
-            trigger="plain",
-            reason=reason,
+        now = self._installation.clock()
+        audit_rejection(
+            self._installation.audit, handler=handler, execution_id=execution_id, reason=reason, at=now
         )
-        try:
-            self._installation.audit.append(record.to_dict())
-        except AuditWriteError as error:
-            events.audit_write_failed(self._installation.audit.path, error)
+
+
+def _failure_of(exception: BaseException) -> Failure:
+    """Return what an exception that Celery signals says about the attempt."""
+    match exception:
+        case TimeLimitExceeded():
+            error = "the handler did not stop at timeout_seconds and was killed"
+            return Failure(error, state=RunState.TIMED_OUT)
+        case SoftTimeLimitExceeded():
+            return Failure("the attempt ran longer than timeout_seconds", state=RunState.TIMED_OUT)
+        case WorkerLostError():
+            return Failure(f"the handler's process died: {exception}", state=RunState.LOST)
+        case _:
+            return Failure(f"{type(exception).__name__}: {exception}")

@@ -99,7 +99,7 @@ class Ledger:
         closed = replace(run, state=state, reason=reason, finished_at=at)
         if not self.dispatch(closed):
             return None
-        return self._end(closed, allowed={state}, attempt=None, changes={}, at=at)
+        return self._end(closed, allowed={state}, attempt=None, changes={}, at=at, next_due=None)
 
     def begin(
         self, execution_id: str, attempt: int, *, worker: str, at: datetime, redelivered: bool = False
@@ -112,14 +112,24 @@ class Ledger:
         stored = dict(zip(pairs[::2], pairs[1::2], strict=True))
         return BeginReply(BeginVerdict(verdict), RunRecord.from_hash(stored) if stored else None)
 
-    def end(self, run: RunRecord, state: RunState, *, at: datetime, **changes: Any) -> RunRecord | None:  # noqa: ANN401
+    def end(
+        self,
+        run: RunRecord,
+        state: RunState,
+        *,
+        at: datetime,
+        next_due: float | None = None,
+        **changes: Any,  # noqa: ANN401  # fields of the run
+    ) -> RunRecord | None:
         """Move a run to `state` and write `changes` (fields of `RunRecord`).
 
+        With `next_due` (Unix seconds) the run's task is due then, unless it has a next occurrence already.
         Returns the run afterwards, or None if the move was refused because the run is elsewhere by now.
         """
         attempt = run.attempt if run.state is RunState.RUNNING else None
         finished = {"finished_at": at} if state.is_final else {}
-        return self._end(run, states_before(state), attempt, {"state": state, **finished, **changes}, at)
+        moved = {"state": state, **finished, **changes}
+        return self._end(run, states_before(state), attempt, moved, at, next_due)
 
     def get(self, execution_id: str) -> RunRecord | None:
         """Return a run, or None if the ledger has none of that id (any more)."""
@@ -163,6 +173,7 @@ class Ledger:
         attempt: int | None,
         changes: dict[str, Any],
         at: datetime,
+        next_due: float | None,
     ) -> RunRecord | None:
         after = replace(run, **changes)
         stored = after.to_hash()
@@ -173,6 +184,8 @@ class Ledger:
             redis_keys.FINISHED_RUNS,
             redis_keys.history(run.task_id),
             redis_keys.task_runs(run.task_id),
+            redis_keys.REDBEAT_SCHEDULE,
+            redis_keys.schedule_entry(run.task_id),
         ]
         argv = [
             f",{','.join(sorted(allowed))},",
@@ -185,6 +198,7 @@ class Ledger:
             self._max_runs,
             _counted_as(after.state),
             redis_keys.run(""),
+            "" if next_due is None else repr(next_due),
         ]
         pairs = self._end_attempt(keys=keys, args=[*argv, *_flat(written)])
         return RunRecord.from_hash(dict(zip(pairs[::2], pairs[1::2], strict=True))) if pairs else None

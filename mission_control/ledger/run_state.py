@@ -32,7 +32,7 @@ _S = RunState
 TRANSITIONS: Final[dict[RunState, frozenset[RunState]]] = {
     _S.DISPATCHED: frozenset({_S.RUNNING, _S.LOST, _S.EXPIRED, _S.CANCELLED}),
     _S.RUNNING: frozenset({_S.RETRYING, _S.SUCCESS, _S.FAILURE, _S.TIMED_OUT, _S.LOST, _S.CANCELLED}),
-    _S.RETRYING: frozenset({_S.RUNNING, _S.LOST, _S.EXPIRED, _S.CANCELLED}),
+    _S.RETRYING: frozenset({_S.RUNNING, _S.LOST, _S.CANCELLED}),  # what has started no longer expires
     _S.SUCCESS: frozenset(),
     _S.FAILURE: frozenset(),
     _S.TIMED_OUT: frozenset(),

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mission_control.definitions.schedules import spread_offset
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from mission_control.definitions.task import TaskDefinition
 
 
@@ -31,6 +33,12 @@ def due_after(task: TaskDefinition, moment: datetime) -> float | None:
 def nominal_time(task: TaskDefinition, due: float) -> datetime:
     """Return the nominal time of the occurrence whose due instant is `due` (microseconds are exact)."""
     return _from_unix(due) - spread_of(task)
+
+
+def nominal_time_of(definition: Mapping[str, Any], due: float) -> datetime:
+    """Return the same of a stored definition, which need not be parsed for it."""
+    spread_seconds = definition["schedule"].get("spread_seconds", 0)
+    return _from_unix(due) - spread_offset(definition["id"], spread_seconds)
 
 
 def has_beginning(task: TaskDefinition) -> bool:

@@ -6,11 +6,12 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from mission_control.audit import ChangeRecord, difference
+from mission_control import events
+from mission_control.audit import AuditWriteError, ChangeRecord, difference
 from mission_control.definitions.instants import format_instant
-from mission_control.errors import StoreUnavailableError
+from mission_control.errors import InvalidTaskError, StoreUnavailableError
 from mission_control.registry.changes import changes_timing, merge_updates, new_metadata, next_metadata
-from mission_control.registry.due_times import due_after, has_beginning, nominal_time
+from mission_control.registry.due_times import due_after, has_beginning, nominal_time_of
 from mission_control.registry.task_store import KEEP_DUE, StoredTask, TaskStore, stored_form
 
 if TYPE_CHECKING:
@@ -31,7 +32,8 @@ class Registry:
     """The tasks of one installation.
 
     Guarantees: an invalid definition changes nothing; a change is one transaction (definition, next due
-    instant, revision) and leaves a record in `task_changes.jsonl`; two writers at once never overwrite
+    instant, revision) and leaves a record in `task_changes.jsonl` (if that cannot be written, the change
+    stands and the failure is logged); two writers at once never overwrite
     each other unseen. Registering, editing and enabling never fire by surprise: the next occurrence is
     computed from now, unless `catch_up` is set.
     """
@@ -78,7 +80,7 @@ class Registry:
         metadata = new_metadata(checked.metadata.created_by, actor=self._actor, now=now)
         task = self.check.parse({**checked.to_dict(), "metadata": metadata})
         due = due_after(task, _BEGINNING if catch_up and has_beginning(task) else now)
-        if not self._store.put(task, seen_revision=None, due=due, now=now):
+        if not self._store.put(task, seen=None, due=due, now=now):
             return False
         self._record(task, "registered", {}, reason, now)
         return True
@@ -97,8 +99,7 @@ class Registry:
             revision=removed["metadata"]["revision"],
             diff=difference(removed, {}),
         )
-        self._changes.append(record.to_dict())
-        self._write_mirror()
+        self._append(record)
         return True
 
     def update(
@@ -167,12 +168,17 @@ class Registry:
         """Return the definitions a task has had, the newest first."""
         return self._store.revisions(task_id)
 
-    def reschedule_from(self, task_id: str, moment: datetime) -> None:
-        """Set the next occurrence of a fixed-delay task, whose last run ended at `moment`."""
-        task = self.definition(task_id)
-        due = None if task is None else due_after(task, moment)
-        if due is not None:
-            self._store.set_due(task_id, due)
+    def due_after_run(self, task_id: str, ended_at: datetime) -> float | None:
+        """Return when a fixed-delay task is due again whose run ended at `ended_at`, in Unix seconds.
+
+        None if it has no further occurrence. A definition that cannot be read (any more) is due at once,
+        so that whoever fires it finds it and says so.
+        """
+        try:
+            task = self.definition(task_id)
+        except InvalidTaskError:
+            return ended_at.timestamp()
+        return None if task is None else due_after(task, ended_at)
 
     def _try_update(
         self,
@@ -192,15 +198,16 @@ class Registry:
         is_due_kept = catch_up and stored.due is not None and stored.due <= now.timestamp()
         moves = changes_timing(stored.definition, stored_form(task)) and not is_due_kept
         due = due_after(task, now) if moves else KEEP_DUE
-        if not self._store.put(task, seen_revision=metadata["revision"] - 1, due=due, now=now):
+        if not self._store.put(task, seen=stored, due=due, now=now):
             return False
         self._record(task, change, stored.definition, reason, now)
         return True
 
-    def _shown(self, stored: StoredTask, history: History) -> dict[str, Any]:
+    @staticmethod
+    def _shown(stored: StoredTask, history: History) -> dict[str, Any]:
         next_run = None
         if stored.due is not None:
-            next_run = format_instant(nominal_time(self.check.parse(stored.definition), stored.due))
+            next_run = format_instant(nominal_time_of(stored.definition, stored.due))
         last_run = None if history.last_run is None else format_instant(history.last_run)
         return {
             **stored.definition,
@@ -225,7 +232,14 @@ class Registry:
             revision=task.metadata.revision,
             diff=difference(before, stored_form(task)),
         )
-        self._changes.append(record.to_dict())
+        self._append(record)
+
+    def _append(self, record: ChangeRecord) -> None:
+        """Record a change that is made; it stands, whatever becomes of its record and of the mirror."""
+        try:
+            self._changes.append(record.to_dict())
+        except AuditWriteError as error:
+            events.audit_write_failed(self._changes.path, error)
         self._write_mirror()
 
     def _write_mirror(self) -> None:

@@ -28,8 +28,13 @@ class StoredTask:
     """A task as it stands in Redis: its JSON, and its next due instant in Unix seconds."""
 
     task_id: str
-    definition: dict[str, Any]
+    text: str
     due: float | None
+
+    @cached_property
+    def definition(self) -> dict[str, Any]:
+        """The definition in the story's shape, without its history."""
+        return dict(json.loads(self.text))
 
 
 class TaskStore:
@@ -52,12 +57,12 @@ class TaskStore:
                 pipe.zscore(redis_keys.REDBEAT_SCHEDULE, entry)
             answers = pipe.execute()
         pairs = zip(wanted, answers[::2], answers[1::2], strict=True)
-        return [StoredTask(name, json.loads(text), due) if text else None for name, text, due in pairs]
+        return [StoredTask(name, text, due) if text else None for name, text, due in pairs]
 
     def put(
-        self, task: TaskDefinition, *, seen_revision: int | None, due: float | str | None, now: datetime
+        self, task: TaskDefinition, *, seen: StoredTask | None, due: float | str | None, now: datetime
     ) -> bool:
-        """Write a task if it is new (`seen_revision` None) or still at the revision that was seen.
+        """Write a task if its id is free (`seen` None) or if it still is what was seen.
 
         `due` is the next due instant in Unix seconds, None for never, `KEEP_DUE` to leave it as it is.
         """
@@ -69,9 +74,10 @@ class TaskStore:
                 redis_keys.TASKS,
                 redis_keys.revisions(task.id),
                 redis_keys.BEAT_QUARANTINE,
+                redis_keys.history(task.id),
             ],
             args=[
-                "" if seen_revision is None else seen_revision,
+                "" if seen is None else seen.text,
                 task.id,
                 json.dumps(stored_form(task), ensure_ascii=False),
                 task.metadata.revision,
@@ -98,10 +104,6 @@ class TaskStore:
             args=[task_id],
         )
         return None if removed is None else dict(json.loads(removed))
-
-    def set_due(self, task_id: str, due: float) -> None:
-        """Set the next due instant of a task, in Unix seconds."""
-        self._client.zadd(redis_keys.REDBEAT_SCHEDULE, {redis_keys.schedule_entry(task_id): due})
 
     def revisions(self, task_id: str) -> list[dict[str, Any]]:
         """Return the definitions a task has had, the newest first."""

@@ -88,10 +88,10 @@ def _ended_between(runs: list[RunRecord], start: datetime, end: datetime) -> lis
 def _idle(
     tasks: list[TaskDefinition], runs: list[RunRecord], start: datetime, end: datetime
 ) -> list[tuple[str, int]]:
-    """Return the tasks without a run that started, and how often each was due since it was there."""
+    """Return the tasks without a run that started and how often each was due, the most often due first."""
     started = {run.task_id for run in runs if run.started_at is not None}
     idle = [task for task in tasks if task.id not in started]
-    return [(task.id, _times_due(task, start, end)) for task in idle]
+    return sorted(((task.id, _times_due(task, start, end)) for task in idle), key=lambda one: -one[1])
 
 
 def _times_due(task: TaskDefinition, start: datetime, end: datetime) -> int:

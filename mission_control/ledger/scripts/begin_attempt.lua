@@ -33,5 +33,5 @@ else
   return reply('finished')
 end
 redis.call('HSET', KEYS[1], 'state', 'running', 'attempt', attempt, 'started_at', ARGV[2], 'worker', ARGV[3])
-redis.call('HDEL', KEYS[1], 'retry_at', 'error', 'reason')
+redis.call('HDEL', KEYS[1], 'retry_at', 'output', 'error', 'reason', 'duration_ms')
 return reply('begun')

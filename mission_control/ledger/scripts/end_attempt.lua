@@ -1,11 +1,12 @@
 -- End an attempt: the run waits for its next one, or is over.
 -- KEYS: 1 run (hash)  2 active runs (zset)  3 finished runs (zset)  4 history of the task (hash)
---       5 runs of the task (zset)
+--       5 runs of the task (zset)  6 schedule (zset)  7 schedule entry of the task (hash)
 -- ARGV: 1 states it may come from, joined by commas with one before and after  2 attempt, or "" for any
 --       3 "1" if the new state is final  4 execution_id  5 finished at, Unix seconds
 --       6 finished at, ISO  7 seconds to keep the run  8 runs to keep for the task
 --       9 "success", "failure" or "" (counted in the history)  10 prefix of run keys
---       11… field, value, … to write
+--       11 next due instant of the task, Unix seconds, "" to leave it alone: it is set unless the task is
+--       gone or has one already  12… field, value, … to write
 -- Reply: {field, value, …} of the run afterwards, or {} if it was refused and nothing changed
 local state = redis.call('HGET', KEYS[1], 'state')
 if not state or not string.find(ARGV[1], ',' .. state .. ',', 1, true) then
@@ -14,7 +15,7 @@ end
 if ARGV[2] ~= '' and redis.call('HGET', KEYS[1], 'attempt') ~= ARGV[2] then
   return {}
 end
-redis.call('HSET', KEYS[1], unpack(ARGV, 11))
+redis.call('HSET', KEYS[1], unpack(ARGV, 12))
 if ARGV[3] == '1' then
   redis.call('ZREM', KEYS[2], ARGV[4])
   redis.call('ZADD', KEYS[3], ARGV[5], ARGV[4])
@@ -30,6 +31,12 @@ if ARGV[3] == '1' then
     redis.call('HSET', KEYS[4], 'last_success', ARGV[6], 'consecutive_failures', 0)
   elseif ARGV[9] == 'failure' then
     redis.call('HINCRBY', KEYS[4], 'consecutive_failures', 1)
+  end
+  local is_registered = redis.call('HEXISTS', KEYS[7], 'task') == 1
+  if not is_registered then
+    redis.call('EXPIRE', KEYS[4], ARGV[7])
+  elseif ARGV[11] ~= '' then
+    redis.call('ZADD', KEYS[6], 'NX', ARGV[11], KEYS[7])
   end
   local surplus = redis.call('ZCARD', KEYS[5]) - tonumber(ARGV[8])
   if surplus > 0 then

@@ -1,14 +1,17 @@
 -- Write a task, if it is still as the writer saw it.
 -- KEYS: 1 entry (hash)  2 schedule (zset)  3 task ids (set)  4 revisions (list)  5 quarantine (hash)
--- ARGV: 1 revision the writer saw, "" if the task must be new  2 task_id  3 task JSON  4 new revision
+--       6 history (hash)
+-- ARGV: 1 task JSON the writer saw, "" if the task must be new  2 task_id  3 task JSON  4 new revision
 --       5 RedBeat definition  6 RedBeat meta  7 next due, Unix seconds; "" for never, "keep" to leave it
 --       8 revisions to keep
--- Reply: 1 written, 0 the entry exists (for a new task) or is not at that revision; nothing changed
+-- Reply: 1 written, 0 the entry exists (for a new task) or is not what the writer saw; nothing changed
 if ARGV[1] == '' then
   if redis.call('EXISTS', KEYS[1]) == 1 then
     return 0
   end
-elseif redis.call('HGET', KEYS[1], 'revision') ~= ARGV[1] then
+  -- What ad-hoc runs under this id, or runs of a task that was removed, have left behind.
+  redis.call('DEL', KEYS[4], KEYS[6])
+elseif redis.call('HGET', KEYS[1], 'task') ~= ARGV[1] then
   return 0
 end
 redis.call('HSET', KEYS[1], 'task', ARGV[3], 'revision', ARGV[4], 'definition', ARGV[5])

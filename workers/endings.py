@@ -1,0 +1,74 @@
+"""How an attempt ends: what its outcome makes of the run, decided, and then written to the ledger."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from mission_control.definitions.retry_policy import RetryIn, RetryPolicy, decide_retry
+from mission_control.ledger import RunState
+from workers.invocation import Failure, Outcome, Success
+
+if TYPE_CHECKING:
+    from datetime import datetime, timedelta
+
+    from mission_control.installation import Installation
+    from mission_control.ledger import RunRecord
+
+
+@dataclass(frozen=True)
+class Ending:
+    """What an outcome makes of the run; with `retry_in` another attempt follows."""
+
+    state: RunState
+    retry_in: timedelta | None = None
+
+
+def ending_of(outcome: Outcome, run: RunRecord) -> Ending:
+    """Decide what the outcome of the run's current attempt makes of the run."""
+    if isinstance(outcome, Success):
+        return Ending(RunState.SUCCESS)
+    policy = RetryPolicy.model_validate(run.retry_policy)
+    decision = decide_retry(policy, attempt=run.attempt, retryable=outcome.is_retryable)
+    if isinstance(decision, RetryIn):
+        return Ending(RunState.RETRYING, decision.delay)
+    return Ending(outcome.state)
+
+
+def end_attempt(
+    run: RunRecord, outcome: Outcome, ending: Ending, *, at: datetime, installation: Installation
+) -> RunRecord | None:
+    """Write to the ledger how the attempt of a run ended, and return the run as it stands then.
+
+    None if the ledger refused, because the run is elsewhere by now.
+    """
+    changes = _changes(run, outcome, ending, at)
+    ended = end_run(run, ending.state, at=at, installation=installation, **changes)
+    return None if ended is None else replace(ended, finished_at=at)
+
+
+def end_run(
+    run: RunRecord,
+    state: RunState,
+    *,
+    at: datetime,
+    installation: Installation,
+    **changes: Any,  # noqa: ANN401  # fields of the run
+) -> RunRecord | None:
+    """Move a run to `state` in the ledger; a task with a fixed delay is due again, counted from its end."""
+    next_due = None
+    if state.is_final and run.is_fixed_delay:
+        next_due = installation.registry.due_after_run(run.task_id, at)
+    return installation.ledger.end(run, state, at=at, next_due=next_due, **changes)
+
+
+def _changes(run: RunRecord, outcome: Outcome, ending: Ending, at: datetime) -> dict[str, Any]:
+    changes: dict[str, Any] = {"output": outcome.output}
+    if run.started_at is not None:
+        changes["duration_ms"] = round((at - run.started_at).total_seconds() * 1000)
+    if isinstance(outcome, Failure):
+        changes["error"] = outcome.error
+        changes["reason"] = None if outcome.state is RunState.FAILURE else str(outcome.state)
+    if ending.retry_in is not None:
+        changes["retry_at"] = at + ending.retry_in
+    return changes
