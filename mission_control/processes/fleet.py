@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from mission_control.installation import Installation
+    from mission_control.processes.service_process import ServiceCommand
 
 START_WITHIN: Final = timedelta(seconds=60)
 STOP_WITHIN: Final = timedelta(seconds=8)
@@ -73,15 +74,29 @@ class Fleet:
         """Return a service that ended on its own, if any."""
         return next((service for service in self.services if service.exit_code is not None), None)
 
+    def restart(self, service: ServiceProcess) -> None:
+        """End a service, if it still runs, and start it again in its place; does not wait until it is ready."""
+        service.ask_to_stop()
+        service.wait_or_kill(STOP_WITHIN)
+        command = next(one for one in self._commands() if one.name == service.name)
+        self.services[self.services.index(service)] = self._start_process(command)
+
     def _start_processes(self) -> None:
+        self.worker_name = f"mission-control-{time.monotonic_ns():x}@{socket.gethostname()}"
+        for command in self._commands():
+            self.services.append(self._start_process(command))
+
+    def _commands(self) -> tuple[ServiceCommand, ServiceCommand]:
+        return beat_command(), worker_command(self.worker_name, concurrency=self._concurrency)
+
+    def _start_process(self, command: ServiceCommand) -> ServiceProcess:
         environment = {**self._installation.settings.environment(), **supervised_environment()}
-        name = f"mission-control-{time.monotonic_ns():x}@{socket.gethostname()}"
-        for command in (beat_command(), worker_command(name, concurrency=self._concurrency)):
-            output = self._open_output(command.name)
-            self.services.append(ServiceProcess(command, environment, output))
+        output = self._open_output(command.name)
+        try:
+            return ServiceProcess(command, environment, output)
+        finally:
             if not isinstance(output, int):
                 output.close()
-        self.worker_name = name
 
     def _wait_until_ready(self) -> None:
         give_up_at = time.monotonic() + START_WITHIN.total_seconds()
