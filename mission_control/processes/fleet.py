@@ -75,7 +75,7 @@ class Fleet:
         return next((service for service in self.services if service.exit_code is not None), None)
 
     def restart(self, service: ServiceProcess) -> None:
-        """End a service, if it still runs, and start it again in its place; does not wait until it is ready."""
+        """End a service, if it still runs, and start it anew; does not wait until it is ready."""
         service.ask_to_stop()
         service.wait_or_kill(STOP_WITHIN)
         command = next(one for one in self._commands() if one.name == service.name)
