@@ -36,16 +36,23 @@ def events_on(calendar: Path, day: date, zone: ZoneInfo) -> list[AgendaEntry]:
         OSError: the file cannot be read.
         ValueError: it is no usable calendar; the message says why.
     """
+    text = read_calendar(calendar)
+    # Refuses what is no calendar, and rules that would take for ever to work out.
+    IcsCalendar(str(calendar), text)
+    try:
+        entries = [_entry(event, day, zone) for event in _taking_place(text, day, zone)]
+    except Exception as error:  # the libraries raise whatever a malformed event makes them stumble over
+        raise ValueError(f"an event in it cannot be understood: {type(error).__name__}: {error}") from error
+    return sorted(entries, key=_place_in_day)
+
+
+def _taking_place(text: str, day: date, zone: ZoneInfo) -> list[Any]:
     import icalendar
     import recurring_ical_events
 
-    text = read_calendar(calendar)
-    IcsCalendar(str(calendar), text)  # refuses what is no calendar, and rules that would take for ever
     midnights = [datetime.combine(one, time.min, tzinfo=zone) for one in (day, day + timedelta(days=1))]
     events = recurring_ical_events.of(icalendar.Calendar.from_ical(text)).between(*midnights)
-    taking_place = (one for one in events if str(one.get("STATUS", "")).upper() != "CANCELLED")
-    entries = (_entry(one, day, zone) for one in taking_place)
-    return sorted(entries, key=_place_in_day)
+    return [one for one in events if str(one.get("STATUS", "")).upper() != "CANCELLED"]
 
 
 def _place_in_day(entry: AgendaEntry) -> tuple[bool, time, str]:

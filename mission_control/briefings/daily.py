@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from mission_control.briefings.figures import counted, day_and_clock, duration, long_day
 from mission_control.briefings.markdown import at_most, code, plain, section, table
-from mission_control.briefings.phrases import due_times, reason_lines, task_label, with_reasons
+from mission_control.briefings.phrases import due_times, reason_lines, task_label, with_gaps, with_reasons
 from mission_control.briefings.task_runs import TaskRuns, by_task
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class DailyFacts:
 def headline(facts: DailyFacts) -> str:
     """Return the briefing in one line, for example "3 runs failed, 1 missed; 5 tasks due today"."""
     due = counted(len(facts.due), "task") if facts.due else "nothing more"
-    return f"{_what_happened(facts.runs)}; {due} due today"
+    return with_gaps(f"{_what_happened(facts.runs)}; {due} due today", facts.unreadable)
 
 
 def daily_lines(facts: DailyFacts) -> list[str]:

@@ -31,8 +31,13 @@ class DueTask:
 
     @property
     def is_frequent(self) -> bool:
-        """Whether its times are too many to be listed."""
-        return self.count > MOST_LISTED
+        """Whether its times are better told by its rule: there are many, or they are only estimates."""
+        return self.count > MOST_LISTED or self.is_estimate
+
+    @property
+    def is_estimate(self) -> bool:
+        """Whether the times depend on how long runs will take."""
+        return getattr(self.task.schedule, "is_fixed_delay", False)
 
 
 def due_between(tasks: Iterable[TaskDefinition], start: datetime, end: datetime) -> list[DueTask]:

@@ -31,8 +31,8 @@ def due_times(due: DueTask, zone: ZoneInfo) -> str:
 
 def rule_and_count(due: DueTask) -> str:
     """Return a task's rule and how often it is due, for example "every 15 minutes (96 times)"."""
-    at_least = "more than " if due.is_more else ""
-    return f"{plain(due.task.schedule.describe())} ({at_least}{counted(due.count, 'time')})"
+    roughly = "more than " if due.is_more else "at most " if due.is_estimate else ""
+    return f"{plain(due.task.schedule.describe())} ({roughly}{counted(due.count, 'time')})"
 
 
 def with_reasons(head: str, runs: list[RunRecord]) -> str:
@@ -49,3 +49,8 @@ def reason_lines(runs: list[RunRecord]) -> list[str]:
     lines = [f"  - {counted(count, 'time')}: {code(reason)}" for reason, count in counts[:_MOST_REASONS]]
     hidden = len(counts) - _MOST_REASONS
     return [*lines, f"  - … and {counted(hidden, 'other reason')}"] if hidden > 0 else lines
+
+
+def with_gaps(summary: str, unreadable: list[str]) -> str:
+    """Return a summary that admits it if something could not be read."""
+    return f"{summary}; not everything could be read" if unreadable else summary

@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Final
 
 from mission_control.briefings.figures import counted, day_and_clock, duration, share, short_day
 from mission_control.briefings.markdown import at_most, plain, section, table
-from mission_control.briefings.phrases import reason_lines, rule_and_count, task_label, with_reasons
+from mission_control.briefings.phrases import (
+    reason_lines,
+    rule_and_count,
+    task_label,
+    with_gaps,
+    with_reasons,
+)
 from mission_control.briefings.task_runs import TaskRuns, by_task, median_of
 
 if TYPE_CHECKING:
@@ -49,10 +55,13 @@ def weekly_headline(facts: WeeklyFacts) -> str:
     ran, succeeded, failed, missed = _totals(facts.runs)
     ran_before, succeeded_before, *_ = _totals(facts.runs_before)
     if not ran and not missed:
-        return "Nothing ran this week"
+        return with_gaps("Nothing ran this week", facts.unreadable)
     before = f" ({share(succeeded_before, ran_before)} the week before)" if ran_before else ""
     bad = ", ".join(f"{count:,} {word}" for count, word in ((failed, "failed"), (missed, "missed")) if count)
-    return f"{counted(ran, 'run')}, {share(succeeded, ran)} succeeded{before}" + (f"; {bad}" if bad else "")
+    summary = f"{counted(ran, 'run')}, {share(succeeded, ran)} succeeded{before}" + (
+        f"; {bad}" if bad else ""
+    )
+    return with_gaps(summary, facts.unreadable)
 
 
 def weekly_lines(facts: WeeklyFacts) -> list[str]:

@@ -257,6 +257,45 @@ def test_what_cannot_be_read_is_said_and_the_briefing_is_written_all_the_same(
     assert "## Calendar" not in text
 
 
+def test_a_task_that_no_longer_stands_up_to_checking_is_said_and_the_others_are_told(
+    installation: Installation, briefing: Any, tmp_path: Path
+) -> None:
+    holidays = tmp_path / "holidays.ics"
+    holidays.write_text(CALENDAR)
+    register(installation, "noon", {"type": "daily", "time": "12:00"})
+    register(installation, "one", {"type": "daily", "time": "12:00", "exclude": [{"ics": str(holidays)}]})
+    holidays.unlink()
+    result = briefing(context())
+    assert result["output"]["summary"] == "Nothing ran; 1 task due today; not everything could be read"
+    assert "- the task one: schedule.exclude" in text_of(result).partition("## Could not read")[2]
+
+
+def test_an_event_that_cannot_be_understood_costs_the_calendar_and_not_the_briefing(
+    briefing: Any, tmp_path: Path
+) -> None:
+    odd = tmp_path / "odd.ics"
+    odd.write_text(CALENDAR.replace("DTSTART:20251016T203000", "DTSTART:yesterday"))
+    assert (
+        "the calendar"
+        in text_of(briefing(context(params={"calendar": str(odd)}))).partition("## Could not")[2]
+    )
+
+
+def test_a_fixed_delay_is_told_by_its_rule(installation: Installation, briefing: Any) -> None:
+    register(installation, "slow", {"type": "interval", "hours": 6, "measure_from": "finish"})
+    text = text_of(briefing(context()))
+    assert "- every 6 hours after the end of the previous run (at most 2 times): `slow`" in text
+
+
+def test_text_of_others_does_not_act_as_markdown(installation: Installation, briefing: Any) -> None:
+    register(installation, "evil", {"type": "daily", "time": "23:00"}, name="<script>|[x](y)")
+    ran(installation, "evil", NOW - timedelta(hours=1), RunState.FAILURE,
+        error="`</script>` \x1b[2J token=abc123def\nsecond line")  # fmt: skip
+    text = text_of(briefing(context()))
+    assert "**\\<script\\>\\|\\[x\\](y)** (`evil`)" in text
+    assert "`'</script>' \\x1b[2J token=***`" in text
+
+
 def test_a_zone_of_its_own_decides_what_today_is(briefing: Any) -> None:
     result = briefing(
         context(params={"timezone": "Pacific/Auckland"}, now=datetime(2025, 10, 16, 20, tzinfo=UTC))
