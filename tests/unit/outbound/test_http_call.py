@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import socket
+import threading
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -69,6 +70,26 @@ def test_a_name_is_resolved_once_and_the_checked_address_is_the_one_connected_to
     assert call(Call(url=f"http://rebind.example:{port}/", allow_private=True)).status == 200
     assert asked == ["rebind.example"]
     assert server.requests[0].headers["Host"] == f"rebind.example:{port}"
+
+
+def test_tls_asks_for_the_host_by_its_name_though_the_address_is_connected_to(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    resolving(monkeypatch, ["127.0.0.1"])
+    heard: list[bytes] = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listening = threading.Thread(target=lambda: heard.append(_first_words(listener)))
+        listening.start()
+        with pytest.raises(httpx.HTTPError):
+            call(Call(url=f"https://rebind.example:{listener.getsockname()[1]}/", allow_private=True))
+        listening.join(timeout=10)
+    assert b"rebind.example" in heard[0]
+
+
+def _first_words(listener: socket.socket) -> bytes:
+    connection, _ = listener.accept()
+    with connection:
+        return connection.recv(4096)
 
 
 def test_a_redirect_to_a_private_address_is_refused(

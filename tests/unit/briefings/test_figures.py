@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from mission_control.briefings.figures import clock, counted, day_and_clock, duration, long_day, share
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "text"),
+    [(None, "-"), (0, "0 ms"), (999, "999 ms"), (1_000, "1.0 s"), (59_900, "59.9 s"), (60_000, "1 min 0 s"),
+     (3_599_000, "59 min 59 s"), (3_600_000, "1 h 0 min"), (360_000_000, "100 h 0 min")],
+)  # fmt: skip
+def test_a_duration_is_told_in_the_unit_that_suits_it(milliseconds: float | None, text: str) -> None:
+    assert duration(milliseconds) == text
+
+
+@pytest.mark.parametrize(
+    ("part", "whole", "text"),
+    [(0, 0, "-"), (0, 5, "0%"), (5, 5, "100%"), (9_999, 10_000, "99%"), (1, 10_000, "1%")],
+)
+def test_only_all_is_a_hundred_percent_and_only_none_is_zero(part: int, whole: int, text: str) -> None:
+    assert share(part, whole) == text
+
+
+def test_counts_and_days_read_as_a_person_writes_them() -> None:
+    moment = datetime(2025, 10, 26, 1, 30, 5, tzinfo=UTC)
+    assert [counted(0, "run"), counted(1, "run"), counted(1_234, "run")] == ["0 runs", "1 run", "1,234 runs"]
+    assert long_day(date(2024, 2, 29)) == "Thursday, 29 February 2024"
+    assert clock(moment, ZoneInfo("Europe/Berlin")) == "02:30:05"
+    assert day_and_clock(moment, ZoneInfo("America/New_York")) == "Sat 25 Oct 21:30:05"

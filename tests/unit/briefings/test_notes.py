@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from mission_control.briefings.notes import MOST_NOTES, recent_notes
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SINCE = datetime(2025, 10, 15, 7, tzinfo=UTC)
+
+
+def write(path: Path, text: str | bytes, *, hours: float = 1) -> None:
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    moment = (SINCE + timedelta(hours=hours)).timestamp()
+    os.utime(path, (moment, moment))
+
+
+@pytest.mark.parametrize(
+    ("text", "title", "first_line"),
+    [
+        ("# Title\n\nText", "Title", "Text"),
+        ("Text\n# Later title", "Later title", "Text"),
+        ("", "note", ""),
+        ("#\nText", "note", "Text"),
+        ("---\ntitle: x\n---\n## Deep\nText", "Deep", "Text"),
+        ("---\nno end", "note", "---"),
+        ("\ufeff# With a mark\r\nText\r\n", "With a mark", "Text"),
+        (b"# \xff\xfe\nText", "\ufffd\ufffd", "Text"),
+    ],
+)
+def test_a_note_is_told_by_its_title_and_first_line(
+    tmp_path: Path, text: str | bytes, title: str, first_line: str
+) -> None:
+    write(tmp_path / "note.md", text)
+    (note,) = recent_notes(tmp_path, SINCE)
+    assert (note.title, note.first_line) == (title, first_line)
+
+
+def test_the_latest_come_first_and_not_too_many(tmp_path: Path) -> None:
+    for hours in range(MOST_NOTES + 5):
+        write(tmp_path / f"{hours:03}.md", "x", hours=hours)
+    notes = recent_notes(tmp_path, SINCE)
+    assert len(notes) == MOST_NOTES
+    assert notes[0].path == f"{MOST_NOTES + 4:03}.md"
+
+
+def test_only_markdown_that_changed_since_and_is_a_file_counts(tmp_path: Path) -> None:
+    write(tmp_path / "old.md", "x", hours=-1)
+    write(tmp_path / "text.txt", "x")
+    write(tmp_path / ".hidden.md", "x")
+    (tmp_path / "folder.md").mkdir()
+    (tmp_path / "broken.md").symlink_to(tmp_path / "nowhere")
+    os.mkfifo(tmp_path / "pipe.md")
+    write(tmp_path / "new.MD", "x")
+    assert [note.path for note in recent_notes(tmp_path, SINCE)] == ["new.MD"]
+
+
+def test_a_huge_note_is_read_only_at_its_beginning(tmp_path: Path) -> None:
+    write(tmp_path / "huge.md", "# Huge\n" + "x" * 10_000_000)
+    (note,) = recent_notes(tmp_path, SINCE)
+    assert len(note.first_line) < 5_000
+
+
+def test_a_folder_that_is_not_there_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        recent_notes(tmp_path / "nowhere", SINCE)
