@@ -4,29 +4,30 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import islice
 from typing import TYPE_CHECKING, Final
 
-from mission_control.registry.due_times import due_after, nominal_time, spread_of
+from mission_control.registry.due_times import nominal_time, spread_of
 
 if TYPE_CHECKING:
+    from mission_control.definitions.schedules import ScheduleBase
     from mission_control.definitions.task import TaskDefinition
 
 ON_TIME_WITHIN: Final = timedelta(seconds=30)
 """How late an occurrence may be fired and still count as on time: a change of leader takes 20 s."""
 
-MAX_OCCURRENCES: Final = 1_000
-"""How many occurrences one decision covers; the rest stays due for the next one."""
+MOST_LISTED: Final = 1_000
+"""How many occurrences of a backlog are at least looked at one by one; those before are missed as one."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Fire:
-    """Run this occurrence."""
+    """Run this occurrence; `is_catch_up` says that it comes late, after a time when nobody fired."""
 
     scheduled_time: datetime
+    is_catch_up: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Miss:
     """Record this occurrence as not run, and why."""
 
@@ -34,7 +35,7 @@ class Miss:
     reason: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Decision:
     """What is to be done about a due task, oldest occurrence first, and when it is due again.
 
@@ -48,62 +49,78 @@ class Decision:
 def decide(task: TaskDefinition, due: float, now: datetime) -> Decision:
     """Decide what a task needs whose stored due instant `due` (Unix seconds) is not after `now`.
 
-    Guarantees: every occurrence from `due` up to `now` is either fired or missed with a reason, or is
-    at or after `next_due`; none appears twice.
+    Guarantees: every occurrence from `due` up to `now` is fired, or missed with a reason, once; of a
+    backlog of more than `MOST_LISTED` (or `max_catch_up`) the oldest are missed together, in one record
+    that says so. The time it takes is bounded, however long the downtime was.
     """
     if not task.enabled:
         return Decision((), None)
     first = nominal_time(task, due)
     if getattr(task.schedule, "is_fixed_delay", False):
         return Decision((Fire(first),), None)
-    horizon = now - spread_of(task)
-    found = [first, *islice(task.schedule.occurrences(first, horizon), MAX_OCCURRENCES)]
-    covered, rest = found[:MAX_OCCURRENCES], found[MAX_OCCURRENCES:]
-    fire_from = _first_to_fire(task, covered[-1] if not rest else None, horizon)
-    actions = tuple(_action(task, moment, fire_from, horizon) for moment in covered)
-    next_due = (rest[0] + spread_of(task)).timestamp() if rest else due_after(task, now)
-    return Decision(actions, next_due)
+    spread = spread_of(task)
+    horizon = now - spread
+    following = task.schedule.next_after(first)
+    if following is None or following > horizon:
+        action = _single(task, first, horizon - first)
+        return Decision((action,), _due(following, spread))
+    most = max(MOST_LISTED, task.misfire.max_catch_up)
+    backlog = _backlog(task.schedule, first, horizon, most)
+    actions = (*_unlisted(first, backlog), *_judge(task, backlog, horizon))
+    return Decision(actions, _due(task.schedule.next_after(backlog[-1]), spread))
 
 
-def _first_to_fire(task: TaskDefinition, latest: datetime | None, horizon: datetime) -> datetime:
-    """Return the earliest occurrence that the misfire policy lets fire."""
-    if task.misfire.policy == "skip":
-        return horizon - ON_TIME_WITHIN
-    if latest is None:
-        latest = task.schedule.previous_before(horizon + timedelta(microseconds=1))
-    if latest is None:
-        return horizon
-    oldest_allowed = horizon - max(timedelta(seconds=task.misfire.grace_seconds), ON_TIME_WITHIN)
-    wanted = (
-        latest if task.misfire.policy == "latest" else _nth_before(task, latest, task.misfire.max_catch_up)
-    )
-    return max(wanted, oldest_allowed)
+def _due(nominal: datetime | None, spread: timedelta) -> float | None:
+    return None if nominal is None else (nominal + spread).timestamp()
 
 
-def _nth_before(task: TaskDefinition, latest: datetime, count: int) -> datetime:
-    """Return the oldest of the `count` occurrences that end with `latest`."""
-    oldest = latest
-    for _ in range(count - 1):
-        before = task.schedule.previous_before(oldest)
-        if before is None:
-            return oldest
-        oldest = before
-    return oldest
-
-
-def _action(task: TaskDefinition, moment: datetime, fire_from: datetime, horizon: datetime) -> Fire | Miss:
-    if moment >= fire_from:
+def _single(task: TaskDefinition, moment: datetime, late: timedelta) -> Fire | Miss:
+    if late <= ON_TIME_WITHIN:
         return Fire(moment)
-    late = horizon - moment
-    if task.misfire.policy == "skip":
-        return Miss(moment, f"misfire policy is skip and nobody fired it for {_words(late)}")
-    if late > timedelta(seconds=task.misfire.grace_seconds):
-        return Miss(
-            moment, f"noticed {_words(late)} late, past the grace of {task.misfire.grace_seconds:g} s"
-        )
-    if task.misfire.policy == "all":
-        return Miss(moment, f"more than max_catch_up={task.misfire.max_catch_up} occurrences were due")
-    return Miss(moment, "misfire policy is latest and a later occurrence was due")
+    return _judge(task, [moment], moment + late)[0]
+
+
+def _backlog(schedule: ScheduleBase, first: datetime, horizon: datetime, most: int) -> list[datetime]:
+    """Return the occurrences from `first` to `horizon`, oldest first, of too many only the latest."""
+    found: list[datetime] = []
+    moment = schedule.previous_before(horizon + timedelta(microseconds=1))
+    while moment is not None and moment >= first and len(found) < most:
+        found.append(moment)
+        moment = schedule.previous_before(moment)
+    found.reverse()
+    return found
+
+
+def _unlisted(first: datetime, backlog: list[datetime]) -> tuple[Miss, ...]:
+    if first >= backlog[0]:
+        return ()
+    return (
+        Miss(first, f"this and every occurrence before {backlog[0].isoformat()}: nobody was there to fire"),
+    )
+
+
+def _judge(task: TaskDefinition, backlog: list[datetime], horizon: datetime) -> list[Fire | Miss]:
+    """Apply the misfire policy to a backlog, given oldest first."""
+    policy = task.misfire
+    grace = max(timedelta(seconds=policy.grace_seconds), ON_TIME_WITHIN)
+    allowed = {"latest": 1, "all": policy.max_catch_up, "skip": len(backlog)}[policy.policy]
+    first_allowed = len(backlog) - allowed
+    actions: list[Fire | Miss] = []
+    for at, moment in enumerate(backlog):
+        late = horizon - moment
+        if policy.policy == "skip" and late > ON_TIME_WITHIN:
+            actions.append(Miss(moment, f"misfire policy skip: nobody fired it for {_words(late)}"))
+        elif late > grace:
+            actions.append(
+                Miss(moment, f"noticed {_words(late)} late, past grace_seconds={grace.total_seconds():g}")
+            )
+        elif at < first_allowed and policy.policy == "latest":
+            actions.append(Miss(moment, "misfire policy latest: a later occurrence was due"))
+        elif at < first_allowed:
+            actions.append(Miss(moment, f"more than max_catch_up={policy.max_catch_up} occurrences were due"))
+        else:
+            actions.append(Fire(moment, is_catch_up=late > ON_TIME_WITHIN))
+    return actions
 
 
 def _words(late: timedelta) -> str:

@@ -1,34 +1,72 @@
-"""Firing entries that RedBeat, or any tool that writes its layout, has made."""
+"""What RedBeat's own entries need: entries that another tool wrote, or `beat_schedule` defines."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import json
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from mission_control import events, redis_keys
+from celery.schedules import schedule as interval
+from redbeat.decoder import RedBeatJSONEncoder
+
+from beat.message_template import collect_messages
 from mission_control.definitions.identifiers import occurrence_execution_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from redis import Redis
+    from kombu import Producer
 
     from beat.due_entries import DuePlainEntry
+    from beat.fire_request import FireRequest, FireRequests
 
 
-def fire_plain_entry(client: Redis, due: DuePlainEntry, apply_async: Callable[..., Any]) -> None:
-    """Send a RedBeat entry's task and move the entry on, in RedBeat's own manner.
+def plain_request(
+    due: DuePlainEntry,
+    requests: FireRequests,
+    producer: Producer,
+    apply_async: Callable[..., Any],
+    now: datetime,
+) -> FireRequest:
+    """Return the request that fires a RedBeat entry once, under a deterministic id, and moves it on.
 
-    The message's id is deterministic, so that an occurrence sent twice is recognised. A disabled entry
-    leaves the schedule; RedBeat's `save()` puts it back when it is enabled again.
+    The message is made by the scheduler's own `apply_async`, so that tools that patch it (Sentry,
+    OpenTelemetry) see the entry. As in RedBeat, however many occurrences were missed, one is fired.
+
+    Raises:
+        ValueError: the schedule does not move on, so that it would fire without end.
     """
     entry = due.entry
-    if not entry.enabled:
-        client.zrem(redis_keys.REDBEAT_SCHEDULE, due.key)
-        return
-    scheduled_time = datetime.fromtimestamp(due.due, UTC)
-    execution_id = occurrence_execution_id(entry.name, scheduled_time)
+    execution_id = occurrence_execution_id(entry.name, datetime.fromtimestamp(due.due, UTC))
     entry.options["task_id"] = execution_id
-    apply_async(entry, advance=False)
-    entry._next_instance(last_run_at=scheduled_time)  # noqa: SLF001  # RedBeat has no public name for it
-    events.fired_plain(entry.name, entry.task, execution_id)
+    (message,) = collect_messages(producer, lambda: apply_async(entry, producer=producer, advance=False))
+    next_due = _next_due(due, now)
+    meta = json.dumps(
+        {"last_run_at": now, "total_run_count": entry.total_run_count + 1}, cls=RedBeatJSONEncoder
+    )
+    return requests.of_plain_entry(due, execution_id, message, next_due, meta)
+
+
+def _next_due(due: DuePlainEntry, now: datetime) -> float | None:
+    """Return the first due instant after now, counted from the occurrence that is due, without drift."""
+    schedule = due.entry.schedule
+    moment = datetime.fromtimestamp(due.due, UTC)
+    following = _next_after(schedule, moment, now)
+    if following is None:
+        return None
+    if following <= moment:
+        raise ValueError(f"{schedule!r} does not move on; use a longer interval")
+    if following > now:
+        return following.timestamp()
+    if isinstance(schedule, interval) and not schedule.relative:
+        every: timedelta = schedule.run_every
+        return (moment + ((now - moment) // every + 1) * every).timestamp()
+    following = _next_after(schedule, now, now)
+    return None if following is None else following.timestamp()
+
+
+def _next_after(schedule: Any, moment: datetime, now: datetime) -> datetime | None:  # noqa: ANN401
+    """Return the first occurrence after `moment`; Celery's schedules only tell how far it is from now."""
+    schedule.nowfun = lambda: now
+    remaining = schedule.remaining_estimate(moment)
+    return None if remaining is None else now + remaining

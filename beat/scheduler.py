@@ -12,16 +12,21 @@ from kombu.exceptions import OperationalError
 from redbeat.schedulers import RedBeatScheduler
 from redis.exceptions import RedisError
 
-from beat.decision import decide
-from beat.due_entries import DuePlainEntry, DueTask, PoisonEntry, due_entries, next_due_instant
-from beat.fire import Firing
-from beat.leadership import Leadership
-from beat.plain_entries import fire_plain_entry
-from beat.quarantine import set_aside
+from beat.commit import Commit, NotLeadingError
+from beat.due_entries import DueEntries
+from beat.eviction import check_eviction_policy
+from beat.fire_request import Delivery, FireRequests, SharedRows
+from beat.firing import Firing, PlainFiring
+from beat.lead import Lead, Turn
+from beat.message_template import MessageTemplates
+from beat.outbox import needs_outbox, send_outbox
+from beat.owed_audit import pay_owed_audit
+from beat.pacing import Pacer
+from beat.parking import release_parked
+from beat.quarantine import Quarantine
+from beat.wake_up import WakeUp
 from mission_control import events
-from mission_control.heartbeats import Heartbeat
 from mission_control.installation import Installation, current_installation
-from mission_control.messaging.message import send
 from mission_control.processes.supervision import is_orphaned
 
 if TYPE_CHECKING:
@@ -29,21 +34,22 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from celery import Celery
+    from kombu import Producer
 
-    from beat.due_entries import DueEntry
     from mission_control.ledger import RunRecord
 
-BATCH: Final = 500
-WAIT_WHEN_STANDING_BY: Final = 1.0
 WAIT_FOR_REDIS: Final = 1.0
 
 
 class MissionControlScheduler(RedBeatScheduler):
     """A RedBeat scheduler that fires Mission Control's tasks, and RedBeat's entries as before.
 
-    Guarantees: a due occurrence is sent before its entry moves on, under an id that is the same whoever
-    sends it, so that a crash anywhere neither loses nor doubles a run; trouble with Redis or with one
-    entry never ends the process. `deliver` replaces the sending of a run's message.
+    Guarantees: run, message and next due instant of an occurrence are committed in one step, and only if
+    the entry is still as it was decided about; so a crash anywhere, a second beat or a clock stepped back
+    neither loses nor doubles a run. Trouble with Redis or with one entry never ends the process.
+    Does not guarantee the order of occurrences that are due at one instant.
+
+    With `deliver` nothing is put on a queue: fired runs are handed to it, and no lead is needed.
     """
 
     def __init__(
@@ -55,82 +61,122 @@ class MissionControlScheduler(RedBeatScheduler):
         **kwargs: Any,  # noqa: ANN401
     ) -> None:
         self._installation = current_installation() if installation is None else installation
-        self._deliver = self._send if deliver is None else deliver
+        self._deliver = deliver
         self._name = f"{socket.gethostname()}:{os.getpid()}"
+        self._is_set_up = False
         super().__init__(app, *args, **kwargs)
 
+    def setup_schedule(self) -> None:
+        """Do nothing yet: Redis may not be there; the first turn as leader installs `beat_schedule`."""
+
     def tick(self, **_: Any) -> float:  # noqa: ANN401  # Celery passes what its own tick takes
-        """Fire what is due and return how many seconds to wait, at most `max_interval`."""
+        """Fire what is due, then wait for the next due instant or a change; return what is left to wait."""
         if is_orphaned():
             raise SystemExit(0)
         try:
-            if not self._leadership.hold():
-                self._heartbeat.beat(leading=False)
-                return WAIT_WHEN_STANDING_BY
-            self._heartbeat.beat(leading=True)
-            self.fire_due(self._installation.clock())
-            return self._wait()
+            self._turn()
+        except NotLeadingError:
+            self._firing.forget_prepared()
         except (RedisError, OperationalError, OSError) as error:
             events.waiting_for_redis(error)
+            self._wake_up.close()
             return WAIT_FOR_REDIS
+        return 0.0
 
     def fire_due(self, now: datetime) -> list[RunRecord]:
         """Fire every occurrence that is due at `now` and return the runs of ours among them."""
-        fired: list[RunRecord] = []
-        while True:
-            batch = due_entries(self._installation.client, self.app, now, limit=BATCH)
-            for entry in batch:
-                fired.extend(self._handle(entry, now))
-            if len(batch) < BATCH:
-                return fired
+        fired = [self._installation.ledger.get(one) for one in self._firing.fire_due(lambda: now)]
+        pay_owed_audit(self._installation)
+        runs = [run for run in fired if run is not None]
+        if self._deliver is not None:
+            for run in runs:
+                self._deliver(run)
+        return runs
 
     def close(self) -> None:
         """Hand over to another beat at once."""
         try:
-            self._leadership.release()
-            self._heartbeat.end()
-        except RedisError as error:
+            self._lead.hand_over()
+            self._wake_up.close()
+        except (RedisError, OSError) as error:
             events.waiting_for_redis(error)
         super().close()
 
-    def _handle(self, entry: DueEntry, now: datetime) -> list[RunRecord]:
-        """Do what one due entry needs; what is wrong with it is its own affair."""
-        try:
-            match entry:
-                case DueTask():
-                    return self._firing.carry_out(entry, decide(entry.task, entry.due, now), now)
-                case DuePlainEntry():
-                    fire_plain_entry(self._installation.client, entry, self._apply_async)
-                case PoisonEntry():
-                    set_aside(self._installation.client, entry.key, entry.problem, now)
-        except (RedisError, OperationalError, OSError):
-            raise
-        except Exception as error:  # noqa: BLE001  # no entry may stop the others
-            set_aside(self._installation.client, entry.key, f"{type(error).__name__}: {error}", now)
-        return []
+    def _turn(self) -> None:
+        clock = self._installation.clock
+        fired = self._firing.fire_prepared(clock)
+        turn = self._lead.take()
+        if not turn.leads:
+            self._firing.forget_prepared()
+            self._wait_until(clock().timestamp() + self.max_interval)
+            return
+        self._set_up()
+        if turn.next_due is not None and turn.next_due <= clock().timestamp():
+            fired += self._firing.fire_due(clock)
+        if fired:
+            events.fired_many(fired)
+        if self._follow_up(turn) or fired:
+            return
+        self._firing.prepare(clock(), turn.next_due)
+        self._wait_until(self._next_instant(turn, clock().timestamp()))
 
-    def _apply_async(self, entry: Any, *, advance: bool) -> Any:  # noqa: ANN401  # Celery's own types
-        return self.apply_async(entry, producer=self.producer, advance=advance)
+    def _follow_up(self, turn: Turn) -> bool:
+        """Do what commits have left to be done; say whether there was any of it."""
+        installation = self._installation
+        done = pay_owed_audit(installation)
+        if turn.next_release is not None and turn.next_release <= installation.clock().timestamp():
+            done += release_parked(installation)
+        if self._uses_outbox:
+            done += send_outbox(self.app, installation, self.producer)
+        return done > 0
 
-    def _send(self, run: RunRecord) -> None:
-        send(self.app, run, producer=self.producer)
+    def _next_instant(self, turn: Turn, now: float) -> float:
+        instants = (turn.next_due, turn.next_release, self._firing.next_prepared)
+        return min((instant for instant in instants if instant is not None), default=now + self.max_interval)
 
-    def _wait(self) -> float:
-        due = next_due_instant(self._installation.client)
-        if due is None:
-            return float(self.max_interval)
-        until_due = due - self._installation.clock().timestamp()
-        return float(min(max(until_due, 0.0), self.max_interval))
+    def _wait_until(self, instant: float) -> None:
+        """Wait on Redis, at most `max_interval`: a lost wake-up or a stepped clock is noticed by then."""
+        clock = self._installation.clock
+        latest = clock().timestamp() + self.max_interval
+        self._wake_up.wait(min(instant, latest), lambda: clock().timestamp())
+
+    def _set_up(self) -> None:
+        if self._is_set_up:
+            return
+        settings = self._installation.settings
+        check_eviction_policy(self._installation.client, allow_eviction=settings.allow_eviction)
+        super().setup_schedule()
+        self._is_set_up = True
+
+    def _producer(self) -> Producer:
+        return self.producer
+
+    @cached_property
+    def _uses_outbox(self) -> bool:
+        return needs_outbox(self.app, self._installation)
 
     @cached_property
     def _firing(self) -> Firing:
-        return Firing(self._installation, self._deliver)
+        client, retention = self._installation.client, self._installation.settings.retention
+        rows = SharedRows()
+        token = self._name if self._deliver is None else ""
+        templates = MessageTemplates(self.app, self._producer)
+        delivery = Delivery.IN_PROCESS if self._deliver is not None else Delivery.QUEUE
+        if delivery is Delivery.QUEUE and self._uses_outbox:
+            delivery = Delivery.OUTBOX
+        return Firing(
+            DueEntries(client, self.app),
+            FireRequests(templates, rows, Pacer(), delivery),
+            Commit(client, rows, token=token, retention=retention),
+            Quarantine(client),
+            PlainFiring(client, self._producer, self.apply_async),
+        )
 
     @cached_property
-    def _leadership(self) -> Leadership:
+    def _lead(self) -> Lead:
         lease = timedelta(seconds=self._installation.settings.leader_seconds)
-        return Leadership(self._installation.client, self._name, lease)
+        return Lead(self._installation.client, self._name, lease)
 
     @cached_property
-    def _heartbeat(self) -> Heartbeat:
-        return Heartbeat(self._installation.client, "beat", self._name)
+    def _wake_up(self) -> WakeUp:
+        return WakeUp(self._installation.client)

@@ -12,9 +12,12 @@ from typing import TYPE_CHECKING, Any, Final
 import structlog
 
 if TYPE_CHECKING:
-    from collections.abc import MutableMapping
+    from collections.abc import MutableMapping, Sequence
 
     from mission_control.ledger import RunRecord
+
+
+_MOST_NAMED: Final = 20
 
 
 def _render(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> str:  # noqa: ANN401  # structlog's shape
@@ -30,14 +33,13 @@ _log: Final = structlog.wrap_logger(
 )
 
 
-def fired(run: RunRecord) -> None:
-    """Beat sent a run."""
-    _log.info("fired", execution_id=run.execution_id, handler=run.handler, queue=run.queue)
-
-
-def fired_plain(name: str, task: str, execution_id: str) -> None:
-    """Beat sent the task of an entry that RedBeat or another tool wrote."""
-    _log.info("fired a RedBeat entry", name=name, task=task, execution_id=execution_id)
+def fired_many(execution_ids: Sequence[str]) -> None:
+    """Beat fired runs; of many only the number and the first are named."""
+    if len(execution_ids) <= _MOST_NAMED:
+        for execution_id in execution_ids:
+            _log.info("fired", execution_id=execution_id)
+    else:
+        _log.info("fired many", count=len(execution_ids), first=execution_ids[0])
 
 
 def missed(run: RunRecord) -> None:

@@ -39,6 +39,7 @@ class Settings(BaseSettings):
     retention_runs: int = Field(default=1_000, ge=1, le=1_000_000)
     signing_key: SecretStr | None = None
     allow_plain_producers: bool = True
+    allow_eviction: bool = False
     web_host: str = "127.0.0.1"
     web_port: int = Field(default=8800, ge=1, le=65_535)
     web_token: SecretStr | None = None

@@ -18,6 +18,9 @@ BEAT_SCHEDULER: Final = "beat.scheduler:MissionControlScheduler"
 # renews the visibility of a running handler's message yet, so it has to outlast the longest handler.
 VISIBILITY_TIMEOUT_SECONDS: Final = 3_600
 
+# What a handler has left when its worker is asked to stop at once.
+SOFT_SHUTDOWN_SECONDS: Final = 2.0
+
 
 def celery_settings(settings: Settings, redis_url: str) -> dict[str, Any]:
     """Return the configuration for an installation whose Redis is at `redis_url`."""
@@ -38,6 +41,8 @@ def _broker(settings: Settings, redis_url: str) -> dict[str, Any]:
         "broker_transport_options": {
             "visibility_timeout": VISIBILITY_TIMEOUT_SECONDS,
             "socket_connect_timeout": 5,
+            # Longer than the second for which a worker's pop blocks; without it a publish waits for ever.
+            "socket_timeout": 5,
             "socket_keepalive": True,
         },
         # A process outlives any outage of Redis: it waits instead of giving up after 100 tries.
@@ -76,6 +81,8 @@ def _worker() -> dict[str, Any]:
         "worker_prefetch_multiplier": 1,
         # Cancelling on a lost connection loses runs when broker and ledger are one Redis.
         "worker_cancel_long_running_tasks_on_connection_loss": False,
+        # On SIGQUIT handlers have this long to finish; what has not goes back to the queue.
+        "worker_soft_shutdown_timeout": SOFT_SHUTDOWN_SECONDS,
         # Redirected prints would be logged as warnings; handlers may print.
         "worker_redirect_stdouts": False,
         # Celery replaces the root logger's handlers; ours are set up by its own signal.
@@ -86,8 +93,8 @@ def _worker() -> dict[str, Any]:
 def _beat(redis_url: str) -> dict[str, Any]:
     return {
         "beat_scheduler": BEAT_SCHEDULER,
-        # How long a beat that nothing wakes waits before it looks for new tasks.
-        "beat_max_loop_interval": 0.5,
+        # How long a beat that nothing wakes waits before it looks again; changes to tasks wake it.
+        "beat_max_loop_interval": 1.0,
         "redbeat_redis_url": redis_url,
         "redbeat_redis_options": {"socket_connect_timeout": 5, "socket_timeout": 10},
         # Leadership is ours: RedBeat's lock ends the process when it is lost.

@@ -32,13 +32,13 @@ def due_after(task: TaskDefinition, moment: datetime) -> float | None:
 
 def nominal_time(task: TaskDefinition, due: float) -> datetime:
     """Return the nominal time of the occurrence whose due instant is `due` (microseconds are exact)."""
-    return _from_unix(due) - spread_of(task)
+    return from_unix(due) - spread_of(task)
 
 
 def nominal_time_of(definition: Mapping[str, Any], due: float) -> datetime:
     """Return the same of a stored definition, which need not be parsed for it."""
     spread_seconds = definition["schedule"].get("spread_seconds", 0)
-    return _from_unix(due) - spread_offset(definition["id"], spread_seconds)
+    return from_unix(due) - spread_offset(definition["id"], spread_seconds)
 
 
 def has_beginning(task: TaskDefinition) -> bool:
@@ -46,6 +46,7 @@ def has_beginning(task: TaskDefinition) -> bool:
     return task.schedule.start is not None or task.schedule.type == "once"
 
 
-def _from_unix(seconds: float) -> datetime:
+def from_unix(seconds: float) -> datetime:
+    """Return the instant of a due time in Unix seconds, exact to the microsecond."""
     whole, fraction = divmod(round(seconds * 1_000_000), 1_000_000)
     return datetime.fromtimestamp(whole, UTC) + timedelta(microseconds=fraction)

@@ -85,6 +85,7 @@ class TaskStore:
                 redbeat_meta(now),
                 "" if due is None else due if isinstance(due, str) else repr(due),
                 redis_keys.MAX_REVISIONS,
+                redis_keys.WAKE_CHANNEL,
             ],
         )
         return bool(written)

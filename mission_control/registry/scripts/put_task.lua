@@ -3,7 +3,7 @@
 --       6 history (hash)
 -- ARGV: 1 task JSON the writer saw, "" if the task must be new  2 task_id  3 task JSON  4 new revision
 --       5 RedBeat definition  6 RedBeat meta  7 next due, Unix seconds; "" for never, "keep" to leave it
---       8 revisions to keep
+--       8 revisions to keep  9 channel that wakes beat
 -- Reply: 1 written, 0 the entry exists (for a new task) or is not what the writer saw; nothing changed
 if ARGV[1] == '' then
   if redis.call('EXISTS', KEYS[1]) == 1 then
@@ -25,4 +25,5 @@ redis.call('SADD', KEYS[3], ARGV[2])
 redis.call('LPUSH', KEYS[4], ARGV[3])
 redis.call('LTRIM', KEYS[4], 0, tonumber(ARGV[8]) - 1)
 redis.call('HDEL', KEYS[5], KEYS[1])
+redis.call('PUBLISH', ARGV[9], ARGV[2])
 return 1

@@ -1,0 +1,134 @@
+"""Firing: due entries are loaded, decided about, made into requests and committed, in batches."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from beat.commit import BATCH
+from beat.decision import decide
+from beat.due_entries import DuePlainEntry, DueTask, PoisonEntry
+from beat.plain_entries import plain_request
+from beat.prepared import AHEAD_SECONDS, MOST_PREPARED, Prepared
+from mission_control import redis_keys
+from mission_control.registry.due_times import from_unix
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from datetime import datetime
+
+    from kombu import Producer
+    from redis import Redis
+
+    from beat.commit import Commit
+    from beat.due_entries import DueEntries, DueEntry
+    from beat.fire_request import FireRequest, FireRequests
+    from beat.quarantine import Quarantine
+
+_MOST_TRIES: Final = 3
+
+
+@dataclass(frozen=True)
+class PlainFiring:
+    """How an entry of RedBeat's is sent: by the scheduler's own method, through a producer of kombu's."""
+
+    client: Redis
+    producer: Callable[[], Producer]
+    apply_async: Callable[..., object]
+
+
+class Firing:
+    """Fires what is due, each occurrence once; what is wrong with one entry is its own affair.
+
+    Every method raises `NotLeadingError` if another beat leads, and `RedisError` if Redis cannot be
+    asked; then nothing, or whole batches, have been committed.
+    """
+
+    def __init__(
+        self,
+        entries: DueEntries,
+        requests: FireRequests,
+        commit: Commit,
+        quarantine: Quarantine,
+        plain: PlainFiring,
+    ) -> None:
+        self._entries = entries
+        self._requests = requests
+        self._commit = commit
+        self._quarantine = quarantine
+        self._plain = plain
+        self._prepared = Prepared()
+
+    @property
+    def next_prepared(self) -> float | None:
+        """When the next prepared entry is due, in Unix seconds."""
+        return self._prepared.next_due
+
+    def fire_prepared(self, clock: Callable[[], datetime]) -> list[str]:
+        """Commit what was prepared and is due now; return the ids of the runs that were fired."""
+        fired: list[str] = []
+        while requests := self._prepared.take_due(clock().timestamp(), BATCH):
+            fired.extend(self._committed(requests, clock()))
+        return fired
+
+    def fire_due(self, clock: Callable[[], datetime]) -> list[str]:
+        """Load and commit what is due now; return the ids of the runs that were fired."""
+        fired: list[str] = []
+        tries_without_progress = 0
+        while tries_without_progress < _MOST_TRIES:
+            now = clock()
+            due = self._entries.until(now.timestamp(), limit=BATCH)
+            if not due:
+                break
+            committed = self._committed(self._requested(due, now), clock())
+            fired.extend(committed)
+            tries_without_progress = 0 if committed else tries_without_progress + 1
+        return fired
+
+    def prepare(self, now: datetime, next_due: float | None) -> None:
+        """Make the requests of entries that fall due within the coming seconds."""
+        until = now.timestamp() + AHEAD_SECONDS
+        if next_due is None or next_due > until or len(self._prepared) >= MOST_PREPARED:
+            return
+        after = max(self._prepared.until, now.timestamp())
+        room = MOST_PREPARED - len(self._prepared)
+        coming = self._entries.between(after, until, limit=min(room, BATCH))
+        tasks = [entry for entry in coming if isinstance(entry, DueTask)]
+        self._prepared.add(self._requests_of(tasks))
+        self._prepared.until = coming[-1].due if len(coming) == min(room, BATCH) else until
+
+    def forget_prepared(self) -> None:
+        """Forget what was prepared: somebody else leads."""
+        self._prepared.clear()
+
+    def _requested(self, due: Iterable[DueEntry], now: datetime) -> list[FireRequest]:
+        requests = (self._request(entry, now) for entry in due)
+        return [request for request in requests if request is not None]
+
+    def _requests_of(self, coming: Iterable[DueTask]) -> list[FireRequest]:
+        requests = (self._request(entry, from_unix(entry.due)) for entry in coming)
+        return [request for request in requests if request is not None]
+
+    def _request(self, entry: DueEntry, now: datetime) -> FireRequest | None:
+        """Return what an entry needs; set it aside if it is poison."""
+        try:
+            match entry:
+                case DueTask():
+                    return self._requests.of_task(entry, decide(entry.task, entry.due, now), now)
+                case DuePlainEntry() if entry.entry.enabled:
+                    plain = self._plain
+                    return plain_request(entry, self._requests, plain.producer(), plain.apply_async, now)
+                case DuePlainEntry():
+                    # RedBeat's save() puts an entry back on the schedule when it is enabled again.
+                    self._plain.client.zrem(redis_keys.REDBEAT_SCHEDULE, entry.key)
+                case PoisonEntry():
+                    self._quarantine.set_aside(entry.key, entry.problem, now)
+        except (ValueError, TypeError, AttributeError, LookupError, ArithmeticError) as error:
+            self._quarantine.set_aside(entry.key, f"{type(error).__name__}: {error}", now)
+        return None
+
+    def _committed(self, requests: list[FireRequest], now: datetime) -> list[str]:
+        verdicts = self._commit(requests, now)
+        for request in verdicts.unsound:
+            self._quarantine.set_aside(request.key, "a key that its run needs has the wrong type", now)
+        return [execution_id for request in verdicts.committed for execution_id in request.execution_ids]

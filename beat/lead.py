@@ -1,0 +1,70 @@
+"""Which of several beats leads: a lease in Redis, renewed by every turn of its holder.
+
+The lease merely saves work. What keeps two beats from firing an occurrence twice is that the fire script
+compares the stored due instant; what keeps a former leader from firing at all is that it asks for the
+lease as well.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from beat.lua import script
+from mission_control import events, redis_keys
+from mission_control.heartbeats import LIFE_SECONDS
+
+if TYPE_CHECKING:
+    from datetime import timedelta
+
+    from redis import Redis
+
+_KIND: Final = "beat"
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What a beat learns at the beginning of a turn; the instants, in Unix seconds, only if it leads."""
+
+    leads: bool
+    next_due: float | None = None
+    next_release: float | None = None
+
+
+class Lead:
+    """This beat's claim to lead, and its sign of life."""
+
+    def __init__(self, client: Redis, name: str, lease: timedelta) -> None:
+        self._name = name
+        self._lease_ms = int(lease.total_seconds() * 1000)
+        self._take = script(client, "lead")
+        self._hand_over = script(client, "hand_over")
+        self._was_leading: bool | None = None
+
+    def take(self) -> Turn:
+        """Take or renew the lead, unless another beat has it, and look what is due next."""
+        keys = [
+            redis_keys.BEAT_LEADER,
+            redis_keys.process(_KIND, self._name),
+            redis_keys.REDBEAT_SCHEDULE,
+            redis_keys.PARKED,
+        ]
+        answer: Any = self._take(keys=keys, args=[self._name, self._lease_ms, LIFE_SECONDS])
+        leads, due, release = answer
+        self._tell(is_leading=bool(leads))
+        return Turn(bool(leads), _instant(due), _instant(release))
+
+    def hand_over(self) -> None:
+        """Give the lead up and wake the other beats, one of which takes it at once."""
+        self._was_leading = None
+        keys = [redis_keys.BEAT_LEADER, redis_keys.process(_KIND, self._name)]
+        self._hand_over(keys=keys, args=[self._name, redis_keys.WAKE_CHANNEL])
+
+    def _tell(self, *, is_leading: bool) -> None:
+        if is_leading is not self._was_leading:
+            (events.leading if is_leading else events.standing_by)(self._name)
+        self._was_leading = is_leading
+
+
+def _instant(text: str) -> float | None:
+    return float(text) if text else None

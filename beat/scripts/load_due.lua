@@ -1,0 +1,23 @@
+-- Read the entries whose due instant lies in a range, the longest due first.
+-- KEYS: 1 schedule (zset)
+-- ARGV: 1 from, Unix seconds ("(" before it excludes it)  2 to, Unix seconds  3 at most so many
+-- Reply: {key, due, task or "", definition or "", meta or "", …}; five values an entry. A hash that
+--        cannot be read has its error in place of the definition, after "!"
+local due = redis.call('ZRANGE', KEYS[1], ARGV[1], ARGV[2], 'BYSCORE', 'LIMIT', 0, ARGV[3], 'WITHSCORES')
+local answer = {}
+for at = 1, #due, 2 do
+  local fields = redis.pcall('HMGET', due[at], 'task', 'definition', 'meta')
+  local n = #answer
+  answer[n + 1] = due[at]
+  answer[n + 2] = due[at + 1]
+  if fields.err then
+    answer[n + 3], answer[n + 4], answer[n + 5] = '', '!' .. fields.err, ''
+  elseif fields[1] then
+    -- RedBeat's own fields matter for a task of ours only where a RedBeat tool has disabled it.
+    local disabled = fields[2] and string.find(fields[2], '"enabled": false', 1, true)
+    answer[n + 3], answer[n + 4], answer[n + 5] = fields[1], disabled and 'disabled' or '', ''
+  else
+    answer[n + 3], answer[n + 4], answer[n + 5] = '', fields[2] or '', fields[3] or ''
+  end
+end
+return answer

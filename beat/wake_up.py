@@ -1,0 +1,66 @@
+"""Waiting on Redis: until an instant, or until somebody changes a task."""
+
+from __future__ import annotations
+
+import select
+from typing import TYPE_CHECKING, Any
+
+from mission_control import redis_keys
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from redis import Redis
+
+
+class WakeUp:
+    """A subscription to the channel on which every change to the schedule is announced.
+
+    A change that is announced while nobody waits is not lost: its message is there when the next wait
+    begins. After a reconnect a change may have gone unheard; whoever waits bounds the wait.
+    """
+
+    def __init__(self, client: Redis) -> None:
+        self._client = client
+        self._pubsub: Any = None
+
+    def wait(self, until: float, clock: Callable[[], float]) -> bool:
+        """Wait until `clock` (Unix seconds) reads `until`, or less if woken; say whether it was woken.
+
+        Raises:
+            RedisError: the subscription broke; the next wait subscribes anew.
+        """
+        try:
+            return self._wait(until, clock)
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """End the subscription."""
+        if self._pubsub is not None:
+            self._pubsub.close()
+            self._pubsub = None
+
+    def _wait(self, until: float, clock: Callable[[], float]) -> bool:
+        pubsub = self._subscribed()
+        while (remaining := until - clock()) > 0:
+            # poll() of redis-py rounds to milliseconds; select() takes microseconds.
+            readable, _, _ = select.select([pubsub.connection._sock], [], [], remaining)  # noqa: SLF001
+            if readable and self._drain(pubsub):
+                return True
+        return False
+
+    def _subscribed(self) -> Any:  # noqa: ANN401  # redis-py's PubSub
+        if self._pubsub is None:
+            self._pubsub = self._client.pubsub()  # type: ignore[no-untyped-call]  # redis-py's
+            self._pubsub.subscribe(redis_keys.WAKE_CHANNEL)
+        return self._pubsub
+
+    @staticmethod
+    def _drain(pubsub: Any) -> bool:  # noqa: ANN401
+        """Read all that has come, and say whether an announcement was among it."""
+        is_woken = False
+        while (message := pubsub.get_message(timeout=0)) is not None:
+            is_woken = is_woken or message["type"] == "message"
+        return is_woken
