@@ -8,7 +8,7 @@ import rich_click as click
 
 from mission_control.cli import parameters
 from mission_control.cli.audit_view import LiveLines, record_table
-from mission_control.cli.output import echo, echo_json, echo_json_line, tell
+from mission_control.cli.output import echo, echo_json, echo_json_line, echo_line, tell
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -79,7 +79,7 @@ def _follow(
         while True:
             for record in records:
                 if all(value is None or record.get(name) == value for name, value in wanted.items()):
-                    echo_json_line(record) if as_json else echo(lines.line(record))
+                    echo_json_line(record) if as_json else echo_line(lines.line(record))
             time.sleep(POLL_SECONDS)
             records = follower.poll()
     except KeyboardInterrupt:

@@ -41,7 +41,7 @@ class LiveLines:
 
     def __init__(self, timezone: str) -> None:
         self._timezone = timezone
-        self._width = 12
+        self._width = 16
 
     def line(self, record: dict[str, Any]) -> Text:
         """Return one record as a line."""
@@ -56,21 +56,19 @@ class LiveLines:
             (f"{_SIGNS.get(status, '✗')} {status.replace('_', ' '):<8}", style),
             " ",
             (f"{task_id:<{self._width}}", "bold"),
-            "  ",
+            " ",
             (_facts(record), "dim"),
             said(record.get("output"), record.get("error"), record.get("reason")),
         )
 
 
 def _facts(record: dict[str, Any]) -> str:
-    attempt = record.get("attempt")
-    facts = [
-        f"attempt {attempt}" if isinstance(attempt, int) and attempt > 1 else "",
-        f"late {lateness(record['lateness_ms'])}" if record.get("lateness_ms") is not None else "",
-        f"took {_took(record)}" if record.get("duration_ms") is not None else "",
-    ]
-    shown = ", ".join(fact for fact in facts if fact)
-    return f"{shown}  " if shown else ""
+    attempt, late = record.get("attempt"), lateness(record.get("lateness_ms"))
+    when = f"{late} late" if late else ""
+    if isinstance(attempt, int) and attempt > 1:
+        when = f"attempt {attempt}"  # how late a retry is says nothing
+    took = _took(record)
+    return f"{when:<12} {f'took {took}' if took else '':<12} "
 
 
 def _took(record: dict[str, Any]) -> str:

@@ -9,13 +9,15 @@ from __future__ import annotations
 import json
 import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from rich.console import Console, RenderableType
+    from rich.console import Console, JustifyMethod, RenderableType
     from rich.table import Table
+    from rich.text import Text
 
 # Where there is no terminal nothing is cut or wrapped: the reader is a file or a program.
 _UNLIMITED_WIDTH: Final = 10_000
@@ -50,9 +52,20 @@ def echo(*parts: RenderableType) -> None:
     sys.stdout.flush()
 
 
+def echo_line(line: RenderableType) -> None:
+    """Print what happened on stdout, at once; what does not fit into the terminal's line is cut."""
+    console().print(line, no_wrap=True, overflow="ellipsis")
+    sys.stdout.flush()
+
+
 def tell(message: RenderableType) -> None:
     """Print a message for people on stderr."""
     console(stderr=True).print(message, soft_wrap=True)
+
+
+def tell_line(line: RenderableType) -> None:
+    """Print a message on stderr; what does not fit into the terminal's line is cut."""
+    console(stderr=True).print(line, no_wrap=True, overflow="ellipsis")
 
 
 def tell_error(message: str) -> None:
@@ -72,16 +85,36 @@ def console(*, stderr: bool = False) -> Console:
     return made
 
 
-def table(*columns: str, rows: Iterable[Sequence[RenderableType]], right: Sequence[str] = ()) -> Table:
-    """Return a table for people; columns named in `right` are aligned to the right."""
+def table(
+    *columns: str,
+    rows: Iterable[Sequence[str | Text]],
+    right: Sequence[str] = (),
+    flexible: Sequence[str] = (),
+    header: bool = True,
+) -> Table:
+    """Return a table for people; columns named in `right` are aligned to the right.
+
+    Where the terminal is too narrow, the columns named in `flexible` give way, else the last one.
+    """
     from rich.table import Table
 
-    made = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    for name in columns:
-        made.add_column(name, justify="right" if name in right else "left", overflow="ellipsis", no_wrap=True)
+    made = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0), show_header=header)
+    for at, name in enumerate(columns, start=1):
+        justify: JustifyMethod = "right" if name in right else "left"
+        gives_way = name in flexible if flexible else at == len(columns)
+        made.add_column(name, justify=justify, overflow="ellipsis", no_wrap=not gives_way)
     for row in rows:
-        made.add_row(*row)
+        made.add_row(*(_uncut(cell) for cell in row))
     return made
+
+
+def _uncut(cell: str | Text) -> Text:
+    """Return a cell that is never wrapped; Rich narrows only columns that it is allowed to wrap."""
+    from rich.text import Text
+
+    text = Text(cell) if isinstance(cell, str) else cell
+    text.no_wrap, text.overflow = True, "ellipsis"
+    return text
 
 
 def printable(text: str, *, limit: int | None = _CELL_LIMIT) -> str:
@@ -103,9 +136,10 @@ def as_text(value: Any) -> str:  # noqa: ANN401  # any JSON value
     return printable(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
 
 
-def flush() -> None:
-    """Hand over what has been printed; raises BrokenPipeError if the reader has gone."""
-    sys.stdout.flush()
+def near(path: Path | str) -> str:
+    """Return a path as seen from where the user is, if it lies below."""
+    whole, here = Path(path).absolute(), Path.cwd()
+    return str(whole.relative_to(here)) if whole.is_relative_to(here) else str(whole)
 
 
 def abandon_stdout() -> None:

@@ -32,7 +32,7 @@ STYLES: Final = {
     "running": "cyan",
     "dispatched": "cyan",
 }
-COLUMNS: Final = ("scheduled", "late", "attempts", "outcome", "took", "output", "execution id")
+COLUMNS: Final = ("scheduled", "late", "attempts", "outcome", "took", "output")
 
 
 def run_json(run: RunRecord) -> dict[str, Any]:
@@ -62,12 +62,11 @@ def run_row(run: RunRecord, zone: tzinfo) -> tuple[str | Text, ...]:
     took = "" if run.duration_ms is None else duration(timedelta(milliseconds=run.duration_ms))
     return (
         local_time(run.scheduled_time, zone),
-        lateness(lateness_ms(run)),
+        lateness(lateness_ms(run)) if run.attempt == 1 else "",  # how late a retry is says nothing
         str(run.attempt) if run.attempt else "",
         outcome(run.state),
         took,
         said(run.output, run.error, run.reason),
-        run.execution_id,
     )
 
 
@@ -79,8 +78,9 @@ def outcome(status: str) -> Text:
 
 
 def said(output: Any, error: Any, reason: str | None) -> str:  # noqa: ANN401  # JSON values
-    """Return the one thing to show of what came of a run: why it failed, else what it gave."""
-    for value in (error, reason, output):
-        if value is not None:
-            return as_text(value)
-    return ""
+    """Return the one thing to show of what came of a run: why it failed, else what it gave.
+
+    Of an output with a `summary` that is enough.
+    """
+    shown = output["summary"] if isinstance(output, dict) and "summary" in output else output
+    return next((as_text(value) for value in (error, reason, shown) if value is not None), "")

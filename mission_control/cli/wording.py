@@ -46,7 +46,8 @@ def in_how_long(moment: datetime, now: datetime) -> str:
     span = moment - now
     if abs(span) < _NOW:
         return "now"
-    return f"in {duration(span)}" if span > timedelta(0) else f"{duration(span)} ago"
+    words = f"{abs(span).total_seconds():.1f} s" if abs(span) < timedelta(seconds=1) else duration(span)
+    return f"in {words}" if span > timedelta(0) else f"{words} ago"
 
 
 def lateness(milliseconds: int | None) -> str:

@@ -1,0 +1,101 @@
+"""Keeping a server, a beat and a worker up, and telling what they do."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections import defaultdict
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final
+
+from mission_control.cli.live.restart_policy import MOST_RESTARTS, GiveUp, decide_restart
+from mission_control.processes.fleet import FleetError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from mission_control.audit import Follower
+    from mission_control.cli.live.embedded_watch import EmbeddedWatch
+    from mission_control.installation import Installation
+    from mission_control.processes.fleet import Fleet
+    from mission_control.processes.service_process import ServiceProcess
+
+_ROUND_SECONDS: Final = 0.1
+
+
+class Supervisor:
+    """Looks after a started fleet until somebody wants it to end.
+
+    `tell` gets what the supervisor itself has to say, `show` each audit record as it appears.
+    """
+
+    def __init__(
+        self,
+        installation: Installation,
+        fleet: Fleet,
+        follower: Follower,
+        *,
+        tell: Callable[[str], None],
+        show: Callable[[dict[str, Any]], None],
+        watch: EmbeddedWatch | None = None,
+    ) -> None:
+        self._clock = installation.clock
+        self._fleet = fleet
+        self._follower = follower
+        self._tell = tell
+        self._show = show
+        self._watch = watch
+        self._ends: dict[str, list[datetime]] = defaultdict(list)
+
+    def run(self, is_over: Callable[[], bool] = lambda: False) -> None:
+        """Show and restart until `is_over`, or until a signal ends it.
+
+        Raises:
+            FleetError: a service does not stay up.
+        """
+        while not is_over():
+            self.look_once()
+            time.sleep(_ROUND_SECONDS)
+
+    def look_once(self) -> None:
+        """Show what was recorded since the last look, and restart what has ended."""
+        for record in self._follower.poll():
+            self._show(record)
+        if self._watch is not None and self._watch.has_moved():
+            for service in list(self._fleet.services):
+                self._fleet.restart(service)
+        dead = self._fleet.dead_service()
+        if dead is not None:
+            self._restart(dead)
+
+    def _restart(self, dead: ServiceProcess) -> None:
+        now = self._clock()
+        ends = self._ends[dead.name]
+        ends.append(now)
+        decision = decide_restart(ends, now)
+        ended = f"{dead.name} ended by itself with {_how(dead.exit_code)}"
+        if isinstance(decision, GiveUp):
+            raise FleetError(
+                f"{ended}, and did so {MOST_RESTARTS} times within a minute before; see its log above"
+            )
+        self._tell(f"{ended}; it is started again in {decision.delay.total_seconds():g} s")
+        time.sleep(decision.delay.total_seconds())
+        self._fleet.restart(dead)
+
+
+def kill_services(fleet: Fleet) -> None:
+    """End all services of a fleet at once, with all their children."""
+    for service in fleet.services:
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(service.pid, signal.SIGKILL)
+
+
+def _how(exit_code: int | None) -> str:
+    if exit_code is None or exit_code >= 0:
+        return f"exit code {exit_code}"
+    try:
+        return f"signal {signal.Signals(-exit_code).name}"
+    except ValueError:  # a signal that has no name here
+        return f"signal {-exit_code}"

@@ -1,0 +1,1 @@
+"""`mission-control up`: everything on one machine, in the foreground."""
