@@ -71,16 +71,12 @@ def message_of(error: BaseException) -> str:
 def report_failures(action: Callable[[], object]) -> int:
     """Run a command and return its exit code; what goes wrong is told on stderr, never as a traceback.
 
-    An int that the command returns is its exit code. A reader of stdout that has gone away is no failure.
+    An int that the command returns is its exit code.
     """
-    from mission_control.cli.output import abandon_stdout, flush, tell_error
+    from mission_control.cli.output import tell_error
 
     try:
         code = action()
-        flush()
-    except BrokenPipeError:
-        abandon_stdout()
-        return ExitCode.DONE
     except click.Abort:
         tell_error("interrupted")
         return ExitCode.FAILED

@@ -8,8 +8,10 @@ from typing import Any, NoReturn
 
 import rich_click as click
 
+from mission_control.cli.exit_codes import ExitCode
 from mission_control.cli.failures import report_failures
 from mission_control.cli.lazy_group import LazyGroup
+from mission_control.cli.output import abandon_stdout
 
 _HERE = "mission_control.cli"
 
@@ -23,18 +25,28 @@ class Program(LazyGroup):
         sys.exit(report_failures(lambda: super(Program, self).main(*args, **extra)))
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401  # what the command returns
-        """Run the command asked for; with `--debug` show where an error comes from."""
+        """Run the command asked for; with `--debug` show where an error comes from.
+
+        A reader of stdout that goes away, as `head` does, is no failure.
+        """
         try:
-            return super().invoke(ctx)
+            result = super().invoke(ctx)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            abandon_stdout()
+            return ExitCode.DONE
         except Exception:
             if ctx.params["debug"]:
                 traceback.print_exc()
             raise
+        return result
 
 
 @click.group(
     cls=Program,
     lazy={
+        "up": f"{_HERE}.up.command:up",
+        "demo": f"{_HERE}.demo.command:demo",
         "status": f"{_HERE}.status:status",
         "next": f"{_HERE}.next:next_times",
         "enqueue": f"{_HERE}.enqueue:enqueue",
@@ -44,6 +56,7 @@ class Program(LazyGroup):
         "audit": f"{_HERE}.audit:audit",
     },
     context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="New here? `mission-control demo` shows it at work in 20 seconds, away from your own tasks.",
 )
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 @click.version_option(package_name="mission-control")

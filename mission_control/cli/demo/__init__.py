@@ -1,0 +1,1 @@
+"""`mission-control demo`: the main job, done for real, in front of a newcomer."""

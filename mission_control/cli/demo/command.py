@@ -1,0 +1,139 @@
+"""`mission-control demo`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import rich_click as click
+
+from mission_control.cli.exit_codes import ExitCode
+from mission_control.cli.failures import CommandError
+from mission_control.cli.installation_in_use import current
+from mission_control.cli.live.stop_signals import StopRequestedError, stop_signals
+from mission_control.cli.output import echo, near, tell, tell_line
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from mission_control.cli.demo.tasks import Progress
+    from mission_control.cli.live.supervisor import Supervisor
+    from mission_control.installation import Installation
+    from mission_control.processes.fleet import Fleet
+
+_SHOWN_WITHIN_SECONDS: Final = 45.0
+
+
+@click.command()
+@click.option("--keep", is_flag=True, help="Stay up afterwards, until Ctrl-C.")
+def demo(keep: bool) -> None:
+    """Show the main job at work, in about 20 seconds.
+
+    Starts a server, a beat and a worker in a data directory of its own, registers three tasks, and waits
+    until each has really run: a daily briefing, a greeting every few seconds, and a report that fails
+    once and is retried. Your own tasks are not touched.
+    """
+    from mission_control.cli.demo.place import make_place, move_into
+    from mission_control.clock import utc_now
+    from mission_control.settings import read_settings
+
+    place = make_place(read_settings().data_dir, utc_now())
+    move_into(place)
+    _say(f"A demo in {near(place)}; your own tasks are not touched.")
+    try:
+        with current() as installation:
+            _run(installation, keep=keep)
+    except StopRequestedError:
+        raise CommandError(
+            "the demo was interrupted before it had shown everything", ExitCode.FAILED
+        ) from None
+
+
+def _run(installation: Installation, *, keep: bool) -> None:
+    from mission_control.audit import Follower
+    from mission_control.cli.audit_view import LiveLines
+    from mission_control.cli.demo.tasks import Progress
+    from mission_control.cli.live.supervisor import Supervisor, kill_services
+    from mission_control.processes.fleet import Fleet
+
+    progress, fleet = Progress(), Fleet(installation)
+    lines = LiveLines(installation.settings.timezone)
+
+    def show(record: dict[str, Any]) -> None:
+        progress.note(record)
+        tell_line(lines.line(record))
+
+    follower = Follower(installation.settings.task_execution_log)
+    supervisor = Supervisor(installation, fleet, follower, tell=_say, show=show)
+    with stop_signals(lambda: kill_services(fleet)):
+        try:
+            _start(installation, fleet)
+            _wait(installation, supervisor, progress)
+            if keep:
+                _report(installation, progress)
+                _keep(supervisor)
+        finally:
+            fleet.stop()
+            follower.close()
+    _say("beat and worker are stopped")
+    if not keep:
+        _report(installation, progress)
+
+
+def _start(installation: Installation, fleet: Fleet) -> None:
+    from mission_control.cli.demo.tasks import demo_tasks
+    from mission_control.definitions.zones import zone
+
+    _say("starting a Redis server, a beat and a worker …")
+    fleet.start()
+    now = installation.clock().astimezone(zone(installation.settings.timezone))
+    for definition in demo_tasks(now):
+        installation.registry.register(definition)
+        task = installation.registry.definition(definition["id"])
+        if task is not None:
+            _say(f"registered {task.id}: {task.schedule.describe()}")
+    _say("waiting for their runs …")
+
+
+def _wait(installation: Installation, supervisor: Supervisor, progress: Progress) -> None:
+    import time
+
+    give_up_at = time.monotonic() + _SHOWN_WITHIN_SECONDS
+    supervisor.run(lambda: not progress.missing or bool(progress.failures) or time.monotonic() > give_up_at)
+    if not progress.missing and not progress.failures:
+        return
+    problems = progress.failures or [f"not within {_SHOWN_WITHIN_SECONDS:g} s: {', '.join(progress.missing)}"]
+    raise CommandError("\n".join([*problems, *_last_lines(installation)]), ExitCode.FAILED)
+
+
+def _report(installation: Installation, progress: Progress) -> None:
+    from mission_control.cli.demo.report import due_table, runs_table
+
+    settings = installation.settings
+    echo("", runs_table(progress.records, settings.timezone), "")
+    if progress.briefing is not None:
+        echo(f"briefing     {near(progress.briefing)}")
+    echo(f"audit file   {near(settings.task_execution_log)}")
+    echo("", "the next five due times", due_table(installation.registry.definitions(), installation.clock()))
+
+
+def _keep(supervisor: Supervisor) -> None:
+    _say("staying up; Ctrl-C stops it")
+    try:
+        supervisor.run()
+    except StopRequestedError:
+        _say("stopping")
+
+
+def _last_lines(installation: Installation) -> list[str]:
+    logs = installation.settings.data_dir / "logs"
+    return [f"the end of {path}:\n{_end(path)}" for path in sorted(logs.glob("*.log"))]
+
+
+def _end(path: Path) -> str:
+    return "\n".join(path.read_text("utf-8", "replace").splitlines()[-15:])
+
+
+def _say(text: str) -> None:
+    from rich.text import Text
+
+    tell(Text(text, "cyan"))

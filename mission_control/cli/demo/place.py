@@ -1,0 +1,36 @@
+"""Where a demo lives: a data directory of its own, and nothing of the user's settings."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mission_control.settings import PREFIX
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+_KEPT = f"{PREFIX}TIMEZONE"
+
+
+def make_place(data_dir: Path, now: datetime) -> Path:
+    """Make a fresh private directory, below the data directory if that can be written to."""
+    parent = data_dir / "demo"
+    try:
+        parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return Path(tempfile.mkdtemp(prefix=now.strftime("%Y%m%d-%H%M%S-"), dir=parent))
+    except OSError:
+        return Path(tempfile.mkdtemp(prefix="mission-control-demo-"))
+
+
+def move_into(place: Path) -> None:
+    """Make this process, and those it starts, forget the user's installation and use the one in `place`.
+
+    Handlers of the user's, a task file, a Redis that is configured: none of them is touched by a demo.
+    """
+    for name in [name for name in os.environ if name.startswith(PREFIX) and name != _KEPT]:
+        del os.environ[name]
+    os.environ[f"{PREFIX}DATA_DIR"] = str(place)
+    os.environ[f"{PREFIX}HANDLERS"] = str(place / "handlers")

@@ -1,0 +1,75 @@
+"""What a demo shows at its end: the runs, the files, and what would come next."""
+
+from __future__ import annotations
+
+from itertools import groupby, islice
+from typing import TYPE_CHECKING, Any
+
+from mission_control.cli.output import table
+from mission_control.cli.run_view import outcome, said
+from mission_control.cli.wording import in_how_long, lateness, local_time
+from mission_control.definitions.instants import parse_instant
+from mission_control.definitions.zones import zone
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from datetime import datetime
+
+    from rich.table import Table
+    from rich.text import Text
+
+    from mission_control.definitions.task import TaskDefinition
+
+_DUE_SHOWN = 5
+_DUE_OF_ONE_TASK = 4
+
+
+def runs_table(records: Iterable[dict[str, Any]], timezone: str) -> Table:
+    """Return the runs that the audit records tell of, each once, in the order of their due times."""
+    by_run = sorted(records, key=lambda one: (one["scheduled_time"], one["execution_id"], one["attempt"]))
+    rows = [
+        _row(list(attempts), timezone) for _, attempts in groupby(by_run, lambda one: one["execution_id"])
+    ]
+    columns = ("task", f"scheduled ({timezone})", "late", "attempts", "outcome", "output")
+    return table(*columns, rows=rows, right=("late", "attempts"))
+
+
+def due_table(tasks: Iterable[TaskDefinition], now: datetime) -> Table:
+    """Return the next due times in words: those of each task first, then further ones."""
+    rows = [
+        (
+            in_how_long(due, now),
+            f"{due.astimezone(task.schedule.zone):%A %H:%M:%S}",
+            task.id,
+            task.schedule.describe(),
+        )
+        for task, due in next_dues(list(tasks), now)
+    ]
+    return table("", "", "", "", rows=rows, header=False)
+
+
+def next_dues(tasks: list[TaskDefinition], now: datetime) -> list[tuple[TaskDefinition, datetime]]:
+    """Return five due times after `now` in their order, of which every task that has one has its next."""
+    upcoming = [list(islice(_after(task, now), _DUE_OF_ONE_TASK)) for task in tasks if task.enabled]
+    first = [times[0] for times in upcoming if times]
+    further = sorted((one for times in upcoming for one in times[1:]), key=lambda one: one[1])
+    return sorted([*first, *further][:_DUE_SHOWN], key=lambda one: one[1])
+
+
+def _after(task: TaskDefinition, moment: datetime) -> Iterator[tuple[TaskDefinition, datetime]]:
+    due = task.schedule.next_after(moment)
+    while due is not None:
+        yield task, due
+        due = task.schedule.next_after(due)
+
+
+def _row(attempts: list[dict[str, Any]], timezone: str) -> tuple[str | Text, ...]:
+    first, last = attempts[0], attempts[-1]
+    return (
+        last["task_id"],
+        local_time(parse_instant(last["scheduled_time"]), zone(timezone))[11:],
+        lateness(first["lateness_ms"]),
+        str(last["attempt"]),
+        outcome(last["status"]),
+        said(last["output"], last["error"], last["reason"]),
+    )
