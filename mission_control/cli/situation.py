@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from mission_control.cli.quarantine import quarantined_tasks
 from mission_control.cli.run_view import run_json
-from mission_control.definitions.instants import format_instant
+from mission_control.definitions.instants import format_instant, parse_instant
 from mission_control.heartbeats import live_processes
-from mission_control.registry.due_times import due_after, nominal_time
 from mission_control.url_spelling import mask_password
 
 if TYPE_CHECKING:
@@ -94,14 +93,18 @@ def look(installation: Installation) -> Situation:
         active=installation.ledger.active(limit=100),
         active_count=installation.ledger.active_count(),
         outcomes=dict(Counter(str(run.state) for run in finished).most_common()),
-        next_due=next_due(enabled, now)[:_DUE_SHOWN],
+        next_due=_next_due(installation, enabled)[:_DUE_SHOWN],
     )
 
 
-def next_due(tasks: Iterable[TaskDefinition], now: datetime) -> list[tuple[TaskDefinition, datetime]]:
-    """Return each task's next time after `now`, the earliest first."""
-    dues = [(task, due) for task in tasks if (due := due_after(task, now)) is not None]
-    return [(task, nominal_time(task, due)) for task, due in sorted(dues, key=lambda one: one[1])]
+def _next_due(
+    installation: Installation, tasks: Iterable[TaskDefinition]
+) -> list[tuple[TaskDefinition, datetime]]:
+    """Return the times for which beat has tasks down, the earliest first; past ones are overdue."""
+    shown = installation.registry.tasks()
+    down = {one["id"]: one["execution_history"]["next_run"] for one in shown}
+    dues = [(task, parse_instant(text)) for task in tasks if (text := down.get(task.id)) is not None]
+    return sorted(dues, key=lambda one: one[1])
 
 
 def _worker(name: str, info: dict[str, Any]) -> dict[str, Any]:

@@ -32,7 +32,7 @@ def status(as_json: bool) -> None:
         if as_json:
             echo_json(situation.to_json())
             return
-        echo(table("", "", rows=_rows(situation)))
+        echo(table("", "", rows=_rows(situation), header=False))
 
 
 def _rows(situation: Situation) -> Iterator[tuple[str, str | Text]]:
@@ -105,6 +105,6 @@ def _outcomes(situation: Situation) -> str | Text:
 def _due(situation: Situation) -> Iterator[str | Text]:
     for task, moment in situation.next_due:
         when = local_time(moment, task.schedule.zone)
-        yield f"{when} {task.schedule.timezone}  {task.id}, {in_how_long(moment, situation.now)}"
+        yield f"{when} {task.schedule.timezone}  {in_how_long(moment, situation.now):<14}  {task.id}"
     if not situation.next_due:
         yield "nothing"

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import rich_click as click
 
 from mission_control.cli import parameters
 from mission_control.cli.exit_codes import ExitCode
-from mission_control.cli.output import echo, echo_json, printable, table
+from mission_control.cli.output import echo, echo_json, near, printable, table
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -32,7 +31,15 @@ def list_handlers(as_json: bool) -> ExitCode:
     if as_json:
         echo_json([source_json(one) for one in handlers.values()])
     else:
-        echo(table("handler", "what it does", "file", rows=[_row(one) for one in handlers.values()]))
+        echo(
+            table(
+                "handler",
+                "what it does",
+                "file",
+                rows=[_row(one) for one in handlers.values()],
+                flexible=["what it does", "file"],
+            )
+        )
     return ExitCode.FAILED if any(one.problem is not None for one in handlers.values()) else ExitCode.DONE
 
 
@@ -53,8 +60,4 @@ def _row(source: HandlerSource) -> tuple[str, str | Text, str]:
     about = (
         printable(source.summary) if source.problem is None else Text(printable(source.problem), style="red")
     )
-    return source.path, about, _near(source.file)
-
-
-def _near(file: Path) -> str:
-    return str(file.relative_to(Path.cwd())) if file.is_relative_to(Path.cwd()) else str(file)
+    return source.path, about, near(source.file)

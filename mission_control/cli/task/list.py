@@ -33,7 +33,18 @@ def list_tasks(is_all: bool, as_json: bool) -> None:
         definitions = {one.id: one for one in installation.registry.definitions()}
         known = [(one, definitions[one["id"]]) for one in shown if one["id"] in definitions]
         if known:
-            echo(table("task", "schedule", "next run", "", "ok", "failed", rows=_rows(known, installation)))
+            echo(
+                table(
+                    "task",
+                    "schedule",
+                    "next run",
+                    "",
+                    "ok",
+                    "failed",
+                    rows=_rows(known, installation),
+                    flexible=["schedule"],
+                )
+            )
         _tell_of_others(len(definitions) - len(known))
 
 

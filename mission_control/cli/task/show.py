@@ -36,7 +36,7 @@ _SHOWN_APART = (
 def show(task_id: str, as_json: bool) -> None:
     """Show all about a task.
 
-    With --json it is the definition as task files have it, with its history.
+    Fields that are as always are left out; with --json everything is there, as task files have it.
     """
     with current() as installation:
         shown = installation.registry.get(task_id)
@@ -46,7 +46,7 @@ def show(task_id: str, as_json: bool) -> None:
             echo_json(shown)
             return
         task = existing_task(installation, task_id)
-        echo(table("", "", rows=_rows(shown, task, installation)))
+        echo(table("", "", rows=_rows(shown, task, installation), header=False))
 
 
 def _rows(
@@ -65,9 +65,17 @@ def _rows(
     yield "so far", f"{history['success_count']} succeeded, {history['failure_count']} failed"
     yield "created", f"{metadata['created']} by {metadata['created_by']}"
     yield "revision", f"{metadata['revision']} of {metadata['last_modified']}"
+    usual = _usual(task)
     for name, value in shown.items():
-        if name not in _SHOWN_APART:
+        if name not in _SHOWN_APART and value != usual[name]:
             yield name, as_text(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+
+
+def _usual(task: TaskDefinition) -> dict[str, Any]:
+    """Return the definition with every optional field at its default, which needs no showing."""
+    from mission_control.definitions.task import TaskDefinition
+
+    return TaskDefinition(id=task.id, schedule=task.schedule, handler=task.handler).to_dict()
 
 
 def _moment(text: str | None, task: TaskDefinition, installation: Installation) -> str:
