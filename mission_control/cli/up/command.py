@@ -9,7 +9,6 @@ import rich_click as click
 from mission_control.cli.installation_in_use import current
 from mission_control.cli.live.stop_signals import StopRequestedError, stop_signals
 from mission_control.cli.output import tell
-from mission_control.cli.up.screen import Screen
 
 if TYPE_CHECKING:
     from mission_control.installation import Installation
@@ -40,6 +39,7 @@ def _run(installation: Installation, concurrency: int | None) -> None:
     from mission_control.audit import Follower
     from mission_control.cli.live.log_pipe import LogPipes
     from mission_control.cli.live.supervisor import Supervisor, kill_services
+    from mission_control.cli.up.screen import Screen
     from mission_control.processes.fleet import Fleet, FleetError
 
     screen = Screen(installation)
