@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,18 +12,15 @@ from celery.schedules import schedule
 from kombu import Exchange, Queue
 from redbeat import RedBeatSchedulerEntry
 
+from beat.commit import Commit, NotLeadingError
 from beat.scheduler import MissionControlScheduler
 from mission_control import enqueue, redis_keys, register_task
 from mission_control.definitions.instants import format_instant
 from mission_control.in_process import InProcess
 from mission_control.messaging.celery_app import create_app
-from tests.audit_stream import records_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from mission_control.installation import Installation
-    from mission_control.ledger import RunRecord
 
 NINE: dict[str, Any] = {
     "id": "nine",
@@ -31,15 +28,16 @@ NINE: dict[str, Any] = {
     "handler": "handlers.test_handler.run",
 }
 NINE_O_CLOCK = "2026-03-02T09:00:00Z"
+NINE_RUN = "nine@20260302T090000Z"
 
 
 class BeatKilledError(BaseException):
     """Beat's end in the middle of something: not caught by anything that heeds errors."""
 
 
-def beat_of(installation: Installation, deliver: Callable[[RunRecord], None]) -> MissionControlScheduler:
+def beat_of(installation: Installation) -> MissionControlScheduler:
     app = create_app("beat", lambda: installation)
-    return MissionControlScheduler(app, installation=installation, deliver=deliver, lazy=True)
+    return MissionControlScheduler(app, installation=installation, lazy=True)
 
 
 def messages_in(installation: Installation, queue: str = "default") -> list[dict[str, Any]]:
@@ -50,33 +48,39 @@ def messages_in(installation: Installation, queue: str = "default") -> list[dict
         return [{"headers": one.headers, "body": one.decode()} for one in taken]
 
 
-def test_a_beat_killed_before_moving_on_neither_loses_nor_doubles_the_run(
-    installation: Installation,
+@pytest.mark.parametrize("is_committed", [False, True])
+def test_a_beat_killed_around_its_commit_neither_loses_nor_doubles_the_run(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch, is_committed: bool
 ) -> None:
-    sent: list[RunRecord] = []
+    commit = Commit.__call__
 
-    def send_and_die(run: RunRecord) -> None:
-        sent.append(run)
+    def commit_and_die(*args: Any) -> None:
+        if is_committed:
+            commit(*args)
         raise BeatKilledError
 
-    with time_machine.travel(datetime(2026, 3, 2, 8, tzinfo=UTC), tick=False) as clock:
+    with time_machine.travel("2026-03-02T08:00:00Z"):
         register_task(NINE)
-        clock.shift(timedelta(hours=1))
+    with time_machine.travel(NINE_O_CLOCK):
+        monkeypatch.setattr(Commit, "__call__", commit_and_die)
         with pytest.raises(BeatKilledError):
-            beat_of(installation, send_and_die).fire_due(installation.clock())
-        beat_of(installation, sent.append).fire_due(installation.clock())
-        assert beat_of(installation, sent.append).fire_due(installation.clock()) == []
+            beat_of(installation).tick()
+        monkeypatch.setattr(Commit, "__call__", commit)
+        beat_of(installation).tick()
 
-        worker = InProcess(installation)
-        results = [worker.run(run) for run in sent[:1]]
+    assert [message["headers"]["id"] for message in messages_in(installation)] == [NINE_RUN]
+    assert [run.execution_id for run in installation.ledger.runs_of("nine")] == [NINE_RUN]
 
-    assert [run.execution_id for run in sent] == ["nine@20260302T090000Z"] * 2
-    assert [result["status"] for result in results] == ["success"]
-    again = installation.ledger.begin(
-        sent[1].execution_id, 1, worker="another", at=installation.clock(), redelivered=True
-    )
-    assert again.verdict == "finished"
-    assert [record["status"] for record in records_of(installation, "nine")] == ["success"]
+
+def test_a_beat_that_has_lost_the_lead_commits_nothing(installation: Installation) -> None:
+    with time_machine.travel("2026-03-02T08:00:00Z"):
+        register_task(NINE)
+    with time_machine.travel(NINE_O_CLOCK):
+        installation.client.set(redis_keys.BEAT_LEADER, "another beat")
+        with pytest.raises(NotLeadingError):
+            beat_of(installation).fire_due(installation.clock())
+    assert messages_in(installation) == []
+    assert installation.ledger.runs_of("nine") == []
 
 
 def test_a_task_is_an_entry_that_redbeat_can_load(installation: Installation) -> None:
@@ -92,7 +96,7 @@ def test_an_entry_that_redbeat_wrote_fires(installation: Installation) -> None:
     app = create_app("other", lambda: installation)
     RedBeatSchedulerEntry("theirs", "handlers.hello.run", schedule(timedelta(minutes=1)), app=app).save()
     with time_machine.travel(installation.clock() + timedelta(minutes=5), tick=False):
-        beat_of(installation, lambda _run: None).fire_due(installation.clock())
+        beat_of(installation).tick()
     (message,) = messages_in(installation)
     assert message["headers"]["task"] == "handlers.hello.run"
     assert message["headers"]["id"].startswith("theirs@")

@@ -1,0 +1,112 @@
+"""What the documentation shows as code runs as it stands, on a real beat and a real worker."""
+
+from __future__ import annotations
+
+import os
+import runpy
+import shutil
+import subprocess
+import sys
+from types import SimpleNamespace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from mission_control import enqueue, list_tasks
+from mission_control.task_application import apply_task_file
+from tests.house.documentation import blocks
+from tests.house.repository import ROOT
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from mission_control.installation import Installation
+    from mission_control.processes.fleet import Fleet
+
+README_PYTHON = blocks(ROOT / "README.md", "python")
+EXAMPLES = ROOT / "examples"
+
+
+def run_script(script: Path) -> subprocess.CompletedProcess[str]:
+    """Run a script as its reader would: from the repository, with nothing but this environment."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return subprocess.run(
+        [sys.executable, script],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=90,
+        check=False,
+    )
+
+
+def script_of(text: str, folder: Path) -> Path:
+    script = folder / "shown.py"
+    script.write_text(text, "utf-8")
+    return script
+
+
+@pytest.mark.usefixtures("fleet")
+def test_the_producers_of_the_readme_and_among_the_examples_run(tmp_path: Path) -> None:
+    answer = run_script(script_of(README_PYTHON[0], tmp_path))
+    assert answer.returncode == 0, answer.stderr
+    first, next_run, result = answer.stdout.splitlines()
+    assert first == "True"
+    assert next_run.endswith(":00:00Z")
+    assert result == "{'status': 'success', 'output': 'Hello, Ada!', 'error': None}"
+
+    answer = run_script(EXAMPLES / "producer.py")
+    assert answer.returncode == 0, answer.stderr
+    assert answer.stdout.splitlines()[-1] == "success - Hello, Ada, at once!"
+
+
+def test_the_program_in_the_readme_brings_up_all_it_needs(tmp_path: Path, installation: Installation) -> None:
+    assert installation.ledger.active_count() == 0
+    answer = run_script(script_of(README_PYTHON[1], tmp_path))
+    assert (answer.returncode, answer.stdout) == (0, "Hello, world!\n"), answer.stderr
+
+
+def test_the_handlers_that_are_shown_keep_the_contract(tmp_path: Path) -> None:
+    shown = [README_PYTHON[2], *blocks(ROOT / "docs" / "handlers.md", "python")]
+    source = tmp_path / "source"
+    source.mkdir()
+    params = {"name": "Ada", "source": str(source), "target": str(tmp_path / "target")}
+    for text in shown:
+        result = runpy.run_path(str(script_of(text, tmp_path)))["run"]({"params": params})
+        assert (set(result), result["status"]) == ({"status", "output", "error"}, "success")
+
+
+def test_a_producer_without_a_worker_says_so_and_fails(installation: Installation) -> None:
+    script = EXAMPLES / "producer.py"
+    text = script.read_text("utf-8").replace("wait(timeout=30)", "wait(timeout=0.1)")
+    folder = installation.settings.data_dir.parent
+    answer = run_script(script_of(text, folder))
+    assert answer.returncode == 1
+    assert "is dispatched after 0.1 s" in answer.stderr
+
+
+@pytest.fixture
+def example_handlers(bare_environment: pytest.MonkeyPatch) -> Path:
+    bare_environment.setenv("MISSION_CONTROL_HANDLERS", str(EXAMPLES / "handlers"))
+    return EXAMPLES / "handlers"
+
+
+def test_the_task_file_among_the_examples_is_applied_and_its_handler_runs(
+    example_handlers: Path, installation: Installation, fleet: Fleet
+) -> None:
+    assert fleet.dead_service() is None
+    assert list(example_handlers.glob("*.py")) != []
+    done = apply_task_file(installation, EXAMPLES / "tasks.json")
+    assert sorted(done.created) == [task["id"] for task in list_tasks()] == ["disk_space", "morning_briefing"]
+    results = {name: enqueue(name).wait(timeout=60) for name in done.created}
+    assert {result["status"] for result in results.values()} == {"success"}
+    assert "are free" in results["disk_space"]["output"]
+
+
+def test_the_example_handler_fails_on_a_full_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    usage = SimpleNamespace(total=100, used=96, free=4)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _path: usage)
+    handler = runpy.run_path(str(EXAMPLES / "handlers" / "disk_space.py"))["run"]
+    assert handler({"params": {"least_percent": 5}})["status"] == "failure"
+    assert handler({"params": {"least_percent": 3}})["status"] == "success"
