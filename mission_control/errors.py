@@ -6,6 +6,7 @@ MissionControlError
 ├── TaskFileError           a task file cannot be used: mend the file (also a ValueError)
 ├── SettingsError           an environment setting is wrong: mend it (also a ValueError)
 ├── UnknownTaskError        no task has that id (also a LookupError)
+├── UnknownRunError         the ledger has no such run, or no longer (also a LookupError)
 ├── HandlerError            a handler cannot be found or loaded
 ├── StoreUnavailableError   Redis cannot be reached or refuses: try again (also a ConnectionError)
 │   └── EmbeddedServerError the managed server could not be started
@@ -68,6 +69,10 @@ class SettingsError(MissionControlError, ValueError):
 
 class UnknownTaskError(MissionControlError, LookupError):
     """No task has the given id."""
+
+
+class UnknownRunError(MissionControlError, LookupError):
+    """The ledger has no run of the given id; finished runs are dropped after their retention."""
 
 
 class HandlerError(MissionControlError):

@@ -7,10 +7,11 @@ from enum import StrEnum
 from functools import cached_property
 from importlib import resources
 from itertools import chain
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from mission_control import redis_keys
-from mission_control.definitions.instants import format_instant, parse_instant
+from mission_control.definitions.instants import format_instant
+from mission_control.ledger.history import History
 from mission_control.ledger.run_record import RunRecord
 from mission_control.ledger.run_state import RAN_AND_FAILED, RunState, states_before
 
@@ -40,34 +41,6 @@ class BeginReply:
     run: RunRecord | None
 
 
-_HISTORY_TIMES: Final = frozenset({"last_run", "last_success"})
-
-
-@dataclass(frozen=True)
-class History:
-    """What a task's runs came to, since it was registered.
-
-    Counts runs that ended `success`, `failure`, `timed_out` or `lost`; a run counts once, however many
-    attempts it took. `last_run` is when the last counted run's last attempt started.
-    """
-
-    last_run: datetime | None = None
-    last_success: datetime | None = None
-    total_runs: int = 0
-    success_count: int = 0
-    failure_count: int = 0
-    consecutive_failures: int = 0
-
-    @classmethod
-    def from_hash(cls, stored: Mapping[str, str]) -> History:
-        """Read the history back from its Redis hash."""
-        values: dict[str, Any] = {
-            name: parse_instant(text) if name in _HISTORY_TIMES else int(text)
-            for name, text in stored.items()
-        }
-        return cls(**values)
-
-
 class Ledger:
     """The record of runs in Redis.
 
@@ -84,13 +57,19 @@ class Ledger:
 
     def dispatch(self, run: RunRecord) -> bool:
         """Enter a run that is about to be sent; False if it exists already."""
-        keys = [redis_keys.run(run.execution_id), redis_keys.ACTIVE_RUNS, redis_keys.task_runs(run.task_id)]
-        argv: list[str | float] = [
-            run.execution_id,
-            run.dispatched_at.timestamp(),
-            run.scheduled_time.timestamp(),
-        ]
-        return bool(self._dispatch(keys=keys, args=[*argv, *_flat(run.to_hash())]))
+        return self._enter(run, []) == run.execution_id
+
+    def dispatch_once(self, run: RunRecord, idempotency_key: str) -> str:
+        """Enter a run under a key and return its id, or the id of the run that the key stands for already.
+
+        The key is remembered as long as finished runs are.
+        """
+        entered = self._enter(run, [redis_keys.idempotency(idempotency_key)])
+        return run.execution_id if entered is None else entered
+
+    def forget_key(self, idempotency_key: str) -> None:
+        """Let a key be used anew."""
+        self._client.delete(redis_keys.idempotency(idempotency_key))
 
     def record_unfired(
         self, run: RunRecord, state: RunState, reason: str, *, at: datetime
@@ -165,6 +144,17 @@ class Ledger:
             for task_id in task_ids:
                 pipe.hgetall(redis_keys.history(task_id))
             return [History.from_hash(stored) for stored in pipe.execute()]
+
+    def _enter(self, run: RunRecord, more_keys: list[str]) -> str | None:
+        keys = [redis_keys.run(run.execution_id), redis_keys.ACTIVE_RUNS, redis_keys.task_runs(run.task_id)]
+        argv: list[str | float] = [
+            run.execution_id,
+            run.dispatched_at.timestamp(),
+            run.scheduled_time.timestamp(),
+            self._retention_seconds,
+        ]
+        entered = self._dispatch(keys=[*keys, *more_keys], args=[*argv, *_flat(run.to_hash())])
+        return None if entered is None else str(entered)
 
     def _end(
         self,

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from mission_control.definitions.task import TaskDefinition
 
 
+INTERRUPTED: Final = "interrupted"
+"""The `reason` of a run that Ctrl-C ended in a program that ran it in its own process."""
+
+
 class Trigger(StrEnum):
     """What brought a run about."""
 
@@ -60,16 +64,31 @@ class RunRecord:
     reason: str | None = None
 
     def to_hash(self) -> dict[str, str]:
-        """Return the fields of the run's Redis hash; what is None is left out."""
-        pairs = ((one.name, getattr(self, one.name)) for one in fields(self))
-        return {name: _encode(name, value) for name, value in pairs if value is not None}
+        """Return the fields of the run's Redis hash; what is None is left out.
+
+        What never changes is one field, `spec`, so that a run costs Redis little to enter and to keep.
+        """
+        values = {one.name: getattr(self, one.name) for one in fields(self)}
+        encoded = {name: _encode(name, value) for name, value in values.items() if value is not None}
+        spec = {name: text for name, text in encoded.items() if name not in CHANGING}
+        changing = {name: text for name, text in encoded.items() if name in CHANGING}
+        return {"spec": json.dumps(spec, ensure_ascii=False, separators=(",", ":")), **changing}
 
     @classmethod
     def from_hash(cls, stored: Mapping[str, str]) -> Self:
         """Read a run back from its Redis hash; fields of later versions are ignored."""
         known = {one.name for one in fields(cls)}
-        return cls(**{name: _decode(name, text) for name, text in stored.items() if name in known})
+        texts = {**json.loads(stored["spec"]), **stored}
+        return cls(**{name: _decode(name, text) for name, text in texts.items() if name in known})
 
+
+CHANGING: Final = frozenset(
+    {
+        *("dispatched_at", "state", "attempt", "started_at", "finished_at", "retry_at"),
+        *("duration_ms", "worker", "output", "error", "reason"),
+    }
+)
+"""Fields that transitions write; the others are fixed when a run is entered."""
 
 _TIMES: Final = frozenset(
     {"scheduled_time", "dispatched_at", "expires_at", "started_at", "finished_at", "retry_at"}
@@ -113,7 +132,7 @@ def manual_run(task: TaskDefinition, *, ulid: str, at: datetime, now: datetime) 
 def ad_hoc_run(
     handler: str, params: dict[str, Any], *, ulid: str, at: datetime, now: datetime, queue: str
 ) -> RunRecord:
-    """Return a run of a handler without a task; the handler's path stands for the task id."""
+    """Return a run of a handler without a task: its path stands for the task id, and it is not retried."""
     return RunRecord(
         execution_id=manual_execution_id(handler, ulid),
         task_id=handler,
@@ -122,6 +141,7 @@ def ad_hoc_run(
         dispatched_at=now,
         trigger=Trigger.MANUAL,
         params=params,
+        retry_policy={"max_retries": 0},
         queue=queue,
     )
 

@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, cast
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
 
 from ulid import ULID
 
-from mission_control import redis_keys
 from mission_control.connection import store_errors
-from mission_control.definitions.json_values import json_copy
+from mission_control.definitions.fields import LONGEST_SECONDS
+from mission_control.definitions.identifiers import TASK_ID_PATTERN
+from mission_control.definitions.json_values import json_copy, structure_problems
+from mission_control.definitions.problem_messages import shown
 from mission_control.errors import InvalidTaskError, Problem, StoreUnavailableError, UnknownTaskError
+from mission_control.ledger import RunState
 from mission_control.ledger.run_record import ad_hoc_run, manual_run
 from mission_control.messaging.message import send
 from mission_control.messaging.run_handle import Run
+from mission_control.run_audit import audit_ending
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from mission_control.installation import Installation
     from mission_control.ledger import RunRecord
 
-_HANDLER_PREFIX = "handlers."
-_PRIORITIES = range(10)
+_HANDLER_PREFIX: Final = "handlers."
+_PRIORITIES: Final = range(10)
+_LONGEST_DELAY: Final = timedelta(seconds=LONGEST_SECONDS)
+# Once more, on a new connection: the pooled one may have been cut since it was last used.
+_SEND_AGAIN: Final = {"max_retries": 1, "interval_start": 0.1}
 
 
 def enqueue_in(
@@ -38,26 +44,43 @@ def enqueue_in(
     idempotency_key: str | None = None,
 ) -> Run:
     """Send a run; see `mission_control.enqueue`."""
-    from kombu.exceptions import OperationalError
-
     with store_errors(installation.redis_url):
         run = prepare(
             installation, task_id_or_handler, params, at=at, delay=delay, queue=queue, priority=priority
         )
-        if idempotency_key is not None:
-            first = _claim_key(installation, idempotency_key, run.execution_id)
+        if idempotency_key is None:
+            installation.ledger.dispatch(run)
+        else:
+            first = installation.ledger.dispatch_once(run, idempotency_key)
             if first != run.execution_id:
                 return Run(first, installation)
-        installation.ledger.dispatch(run)
-        try:
-            send(
-                installation.celery,
-                run,
-                eta=run.scheduled_time if run.scheduled_time > run.dispatched_at else None,
-            )
-        except OperationalError as error:
-            raise StoreUnavailableError(f"run {run.execution_id} was not sent: {error}") from error
+        _send(installation, run, idempotency_key)
     return Run(run.execution_id, installation)
+
+
+def _send(installation: Installation, run: RunRecord, idempotency_key: str | None) -> None:
+    from kombu.exceptions import OperationalError
+    from redis.exceptions import RedisError
+
+    eta = run.scheduled_time if run.scheduled_time > run.dispatched_at else None
+    try:
+        send(installation.celery, run, eta=eta, retry_policy=_SEND_AGAIN)
+    except (OperationalError, RedisError) as error:
+        _withdraw(installation, run, idempotency_key, str(error))
+        raise StoreUnavailableError(
+            f"run {run.execution_id} was not sent and is cancelled: {error}; try again"
+        ) from error
+
+
+def _withdraw(installation: Installation, run: RunRecord, idempotency_key: str | None, error: str) -> None:
+    """Cancel a run that could not be sent, so that it neither counts as active nor answers for its key."""
+    now = installation.clock()
+    reason = f"its message could not be sent: {error}"
+    cancelled = installation.ledger.end(run, RunState.CANCELLED, at=now, reason=reason)
+    if cancelled is not None:
+        audit_ending(installation.audit, cancelled, at=now)
+    if idempotency_key is not None:
+        installation.ledger.forget_key(idempotency_key)
 
 
 def prepare(
@@ -89,7 +112,7 @@ def _run(
 ) -> RunRecord:
     ulid = str(ULID())
     task = installation.registry.definition(name)
-    given = None if params is None else json_copy(params)
+    given = None if params is None else _checked(params)
     if task is not None:
         run = manual_run(task, ulid=ulid, at=due, now=now)
         return run if given is None else replace(run, params={**run.params, **given})
@@ -99,7 +122,7 @@ def _run(
         )
     problem = installation.registry.check.handler_problem(name)
     if problem is not None:
-        raise InvalidTaskError([Problem("handler", problem)], subject="enqueue")
+        raise _bad("handler", problem)
     return ad_hoc_run(
         name,
         {} if given is None else given,
@@ -110,35 +133,47 @@ def _run(
     )
 
 
+def _checked(params: Mapping[str, Any]) -> dict[str, Any]:
+    if not isinstance(params, Mapping):
+        raise _bad("params", f"{shown(params)} is not an object of names and values")
+    problems = structure_problems({"params": dict(params)})
+    if problems:
+        raise InvalidTaskError(problems, subject="enqueue")
+    return json_copy(dict(params))
+
+
 def _due(now: datetime, at: datetime | None, delay: timedelta | float | None) -> datetime:
     if at is not None and delay is not None:
-        raise InvalidTaskError([Problem("at", "give either at or delay, not both")], subject="enqueue")
+        raise _bad("at", "give either at or delay, not both")
     if at is not None:
         if at.tzinfo is None:
-            raise InvalidTaskError(
-                [Problem("at", f"{at} has no time zone; use an aware datetime")], subject="enqueue"
-            )
-        return max(at, now)
+            raise _bad("at", f"{at} has no time zone; use an aware datetime")
+        if at > now + _LONGEST_DELAY:
+            raise _bad("at", f"{at} is more than {_LONGEST_DELAY.days:,} days ahead")
+        return max(at.astimezone(UTC), now)
     if delay is None:
         return now
-    wait = delay if isinstance(delay, timedelta) else timedelta(seconds=delay)
-    if wait < timedelta(0):
-        raise InvalidTaskError([Problem("delay", f"{wait} is negative; use zero or more")], subject="enqueue")
-    return now + wait
+    return now + _wait(delay)
+
+
+def _wait(delay: timedelta | float) -> timedelta:
+    try:
+        wait = delay if isinstance(delay, timedelta) else timedelta(seconds=delay)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise _bad("delay", f"{shown(delay)} is no number of seconds: {error}") from error
+    if not timedelta(0) <= wait <= _LONGEST_DELAY:
+        raise _bad("delay", f"{wait} is not between zero and {_LONGEST_DELAY.days:,} days")
+    return wait
 
 
 def _route_problems(queue: str | None, priority: int | None) -> list[Problem]:
     problems = []
-    if queue is not None and not queue.strip():
-        problems.append(Problem("queue", "is empty; name a queue that workers serve"))
-    if priority is not None and priority not in _PRIORITIES:
-        problems.append(Problem("priority", f"{priority} is none of 0 (first) … 9 (last)"))
+    if queue is not None and TASK_ID_PATTERN.fullmatch(queue) is None:
+        problems.append(Problem("queue", f"{shown(queue)} is no name of a queue that workers serve"))
+    if priority is not None and not (type(priority) is int and priority in _PRIORITIES):
+        problems.append(Problem("priority", f"{shown(priority)} is none of 0 (first) … 9 (last)"))
     return problems
 
 
-def _claim_key(installation: Installation, idempotency_key: str, execution_id: str) -> str:
-    """Return the run that the key stands for: this one if the key is new."""
-    key = redis_keys.idempotency(idempotency_key)
-    retention = installation.settings.retention
-    earlier = cast("str | None", installation.client.set(key, execution_id, nx=True, get=True, ex=retention))
-    return execution_id if earlier is None else earlier
+def _bad(argument: str, problem: str) -> InvalidTaskError:
+    return InvalidTaskError([Problem(argument, problem)], subject="enqueue")

@@ -28,8 +28,9 @@ def enqueue(
 
     `params` are laid over the task's own. The run is due at once, `at` an aware datetime, or after
     `delay` (seconds or timedelta). `queue` and `priority` (0 first … 9 last, as Celery has it on Redis)
-    replace the task's. A second call with the same `idempotency_key` sends nothing and returns the run of
-    the first, for as long as runs are retained.
+    replace the task's. A task's run is retried by the task's policy, a bare handler's is not. A second
+    call with the same `idempotency_key` sends nothing and returns the run of the first, for as long as
+    runs are retained.
 
     Guarantees: when it returns, the run is in the ledger and its message on the queue. A disabled task
     can be enqueued: whoever asks for a run means it.
@@ -37,7 +38,8 @@ def enqueue(
     Raises:
         UnknownTaskError: no task has that id.
         InvalidTaskError: no such handler, or an argument that cannot be used.
-        StoreUnavailableError: Redis cannot be reached or refuses.
+        StoreUnavailableError: Redis cannot be reached or refuses. A run that was entered but could not be
+            sent is cancelled, and its `idempotency_key` may be used again.
     """
     return enqueue_in(
         current_installation(),

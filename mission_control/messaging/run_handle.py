@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import time
 from typing import TYPE_CHECKING, Any, Final
 
 from mission_control.connection import store_errors
-from mission_control.errors import RunTimeoutError
+from mission_control.errors import RunTimeoutError, UnknownRunError
 from mission_control.ledger import RunState
 
 if TYPE_CHECKING:
@@ -57,18 +58,26 @@ class Run:
 
         Raises:
             RunTimeoutError: it was not over in time; it goes on all the same.
+            UnknownRunError: the ledger has no such run, or no longer.
             StoreUnavailableError: Redis cannot be reached.
         """
-        give_up_at = None if timeout is None else time.monotonic() + timeout
+        give_up_at = math.inf if timeout is None else time.monotonic() + timeout
         pause = _POLL_SECONDS
-        while (result := self.result) is None:
-            if give_up_at is not None and time.monotonic() + pause > give_up_at:
-                raise RunTimeoutError(
-                    f"run {self.execution_id} is {self.state} after {timeout:g} s; it goes on all the same"
+        while True:
+            record = self.record
+            if record is None:
+                raise UnknownRunError(
+                    f"the ledger has no run {self.execution_id} (any more); the audit stream may"
                 )
-            time.sleep(pause)
+            if record.state.is_final:
+                return result_of(record)
+            left = give_up_at - time.monotonic()
+            if left <= 0:
+                raise RunTimeoutError(
+                    f"run {self.execution_id} is {record.state} after {timeout:g} s; it goes on all the same"
+                )
+            time.sleep(min(pause, left))
             pause = min(pause * 1.5, _LONGEST_POLL_SECONDS)
-        return result
 
 
 def result_of(record: RunRecord) -> dict[str, Any]:

@@ -1,11 +1,22 @@
--- Enter a new run, once.
--- KEYS: 1 run (hash)  2 active runs (zset)  3 runs of the task (zset)
--- ARGV: 1 execution_id  2 dispatched at, Unix seconds  3 scheduled time, Unix seconds  4… field, value, …
--- Reply: 1 entered, 0 the run exists already and nothing changed
-if redis.call('EXISTS', KEYS[1]) == 1 then
-  return 0
+-- Enter a new run, once; with an idempotency key, once for that key.
+-- KEYS: 1 run (hash)  2 active runs (zset)  3 runs of the task (zset)  4 idempotency key (string), may be left out
+-- ARGV: 1 execution_id  2 dispatched at, Unix seconds  3 scheduled time, Unix seconds
+--       4 seconds to remember the idempotency key  5… field, value, …
+-- Reply: the execution_id that was entered, the one that the key stands for already, or false if the run
+--        exists; nothing changed in the last two cases
+if KEYS[4] then
+  local first = redis.call('GET', KEYS[4])
+  if first then
+    return first
+  end
 end
-redis.call('HSET', KEYS[1], unpack(ARGV, 4))
+if redis.call('EXISTS', KEYS[1]) == 1 then
+  return false
+end
+redis.call('HSET', KEYS[1], unpack(ARGV, 5))
 redis.call('ZADD', KEYS[2], ARGV[2], ARGV[1])
 redis.call('ZADD', KEYS[3], ARGV[3], ARGV[1])
-return 1
+if KEYS[4] then
+  redis.call('SET', KEYS[4], ARGV[1], 'EX', ARGV[4])
+end
+return ARGV[1]
