@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
+
+import billiard.pool
 
 from mission_control.installation import current_installation
 from mission_control.messaging.celery_app import create_app
@@ -17,6 +19,10 @@ if TYPE_CHECKING:
 
     from mission_control.installation import Installation
 
+# How often, at intervals of 0.1 s, a dying child asks whether its last result was read. By default for
+# 30 s, in which a worker that is asked to stop hangs: its parent may be dying too, and reads no more.
+_LAST_RESULT_TRIES: Final = 20
+
 
 def build_app(installation: Callable[[], Installation]) -> Celery:
     """Return a Celery application that runs the handlers of an installation.
@@ -29,6 +35,7 @@ def build_app(installation: Callable[[], Installation]) -> Celery:
 
     @app.on_after_finalize.connect(weak=False)
     def set_up(**_: Any) -> None:  # noqa: ANN401  # a signal's arguments
+        billiard.pool.GUARANTEE_MESSAGE_CONSUMPTION_RETRY_LIMIT = _LAST_RESULT_TRIES
         register_handlers(app, installation())
         connect_signals(app, installation())
 

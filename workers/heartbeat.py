@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import time
 from typing import TYPE_CHECKING, Any, Final
 
 from celery import bootsteps
-from celery.platforms import EX_OK
-from celery.worker import state
 from redis.exceptions import RedisError
 
 from mission_control import events, redis_keys
@@ -31,12 +32,13 @@ class HeartbeatStep(bootsteps.StartStopStep):
         super().__init__(parent, **kwargs)
         self._timer: Any = None
         self._heartbeat: Heartbeat | None = None
+        self._publish_handlers_at = 0.0
 
     def start(self, parent: Any) -> None:  # noqa: ANN401
         """Begin to give signs of life, now that the consumer takes messages."""
         installation: Installation = parent.app.installation()
         self._heartbeat = Heartbeat(installation.client, "worker", parent.hostname)
-        self._publish_handlers(installation)
+        self._publish_handlers_at = 0.0
         self._beat(parent)
         self._timer = parent.timer.call_repeatedly(RENEW_EVERY_SECONDS, self._beat, (parent,))
 
@@ -53,16 +55,20 @@ class HeartbeatStep(bootsteps.StartStopStep):
         heartbeat = self._heartbeat
         if heartbeat is not None:
             if is_orphaned():
-                state.should_stop = EX_OK
+                os.kill(os.getpid(), signal.SIGQUIT)  # what its supervisor would have sent
             queues = sorted(queue.name for queue in parent.task_consumer.queues)
             self._quietly(lambda: heartbeat.beat(queues=queues, concurrency=parent.controller.concurrency))
+            self._quietly(lambda: self._publish_handlers(parent.app.installation()))
 
     def _publish_handlers(self, installation: Installation) -> None:
+        if time.monotonic() < self._publish_handlers_at:
+            return
         with installation.client.pipeline() as pipe:
             for path, source in installation.catalog.handlers().items():
                 pipe.hset(redis_keys.HANDLERS, path, source.summary)
             pipe.expire(redis_keys.HANDLERS, HANDLERS_LIFE_SECONDS)
             pipe.execute()
+        self._publish_handlers_at = time.monotonic() + HANDLERS_LIFE_SECONDS / 24
 
     @staticmethod
     def _quietly(action: Any) -> None:  # noqa: ANN401
