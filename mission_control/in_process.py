@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from celery.utils.imports import symbol_by_name
 
-from mission_control.errors import HandlerError
+from mission_control.errors import HandlerError, UnknownRunError
 from mission_control.ledger import RunState
+from mission_control.ledger.run_record import INTERRUPTED
 from mission_control.messaging.celery_app import create_app
 from mission_control.messaging.celery_config import BEAT_SCHEDULER
-from mission_control.messaging.message import message_kwargs
-from mission_control.messaging.run_handle import result_of
+from mission_control.messaging.message import message_kwargs, send
+from mission_control.messaging.run_handle import Run, result_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from mission_control.installation import Installation
     from mission_control.ledger import RunRecord
 
+ELSEWHERE_WITHIN_SECONDS: Final = 60.0
 _BUILD_WORKER_APP: Final = "workers.app:build_app"
 
 
@@ -42,42 +44,75 @@ class InProcess:
         self._sleep = sleep
 
     def fire_due(self) -> list[RunRecord]:
-        """Enter the runs that are due, as beat would, and return them instead of sending them."""
+        """Enter the runs that are due, as beat would, and return those whose handlers this process has.
+
+        The others are sent to the workers.
+        """
         fired: list[RunRecord] = []
+
+        def deliver(run: RunRecord) -> None:
+            if run.handler in self._app.tasks:
+                fired.append(run)
+            else:
+                send(self._installation.celery, run)
+
         scheduler_class = symbol_by_name(BEAT_SCHEDULER)
         app = create_app("beat", lambda: self._installation)
-        scheduler = scheduler_class(app, installation=self._installation, deliver=fired.append, lazy=True)
+        scheduler = scheduler_class(app, installation=self._installation, deliver=deliver, lazy=True)
         scheduler.fire_due(self._installation.clock())
         return fired
+
+    def check_handler(self, path: str) -> None:
+        """Make sure that this process can run a handler.
+
+        Raises:
+            HandlerError: it cannot find it.
+        """
+        if path not in self._app.tasks:
+            raise HandlerError(f"this process cannot run {path}: {self._installation.catalog.problem(path)}")
 
     def run(self, run: RunRecord) -> dict[str, Any]:
         """Run an entered run to its end, waiting for its retries, and return the handler's result.
 
-        The result has the shape of the contract, and the run's `execution_id`.
+        The result has the shape of the contract, and the run's `execution_id`. If a worker has taken the
+        run in the meantime, its end is waited for, up to `ELSEWHERE_WITHIN_SECONDS`.
 
         Raises:
             HandlerError: this process has no such handler.
+            RunTimeoutError: a worker has the run, and has not ended it in time.
+            UnknownRunError: the run was dropped from the ledger meanwhile.
         """
-        task = self._app.tasks.get(run.handler)
-        if task is None:
-            raise HandlerError(f"{run.execution_id}: {self._installation.catalog.problem(run.handler)}")
-        current: RunRecord | None = run
-        while current is not None and not current.state.is_final:
-            if current.retry_at is not None:
-                self._sleep(max(0.0, (current.retry_at - self._installation.clock()).total_seconds()))
-            task.apply(kwargs=message_kwargs(run), task_id=run.execution_id, retries=current.attempt)
-            current = self._after(current)
-        result = {} if current is None else result_of(current)
-        return {**result, "execution_id": run.execution_id}
+        self.check_handler(run.handler)
+        current = run
+        while not current.state.is_final:
+            before, current = current, self._attempt(current)
+            if current.state is RunState.RUNNING or _is_same(before, current):
+                return self._end_elsewhere(run)
+        if current.reason == INTERRUPTED:
+            raise KeyboardInterrupt
+        return {**result_of(current), "execution_id": run.execution_id}
 
-    def _after(self, before: RunRecord) -> RunRecord | None:
-        after = self._installation.ledger.get(before.execution_id)
-        if after is not None and (after.state, after.attempt) == (before.state, before.attempt):
-            raise HandlerError(f"{before.execution_id} did not run: it is {after.state} elsewhere")
-        return after if after is None or after.state is not RunState.RUNNING else None
+    def _attempt(self, run: RunRecord) -> RunRecord:
+        """Run the next attempt, when it is due, and return the run as it stands afterwards."""
+        if run.retry_at is not None:
+            self._sleep(max(0.0, (run.retry_at - self._installation.clock()).total_seconds()))
+        task = self._app.tasks[run.handler]
+        task.apply(kwargs=message_kwargs(run), task_id=run.execution_id, retries=run.attempt)
+        after = self._installation.ledger.get(run.execution_id)
+        if after is None:
+            raise UnknownRunError(f"the ledger has dropped run {run.execution_id} while it was being run")
+        return after
+
+    def _end_elsewhere(self, run: RunRecord) -> dict[str, Any]:
+        result = Run(run.execution_id, self._installation).wait(ELSEWHERE_WITHIN_SECONDS)
+        return {**result, "execution_id": run.execution_id}
 
     @cached_property
     def _app(self) -> Celery:
         app = symbol_by_name(_BUILD_WORKER_APP)(lambda: self._installation)
         app.finalize(auto=True)
         return app
+
+
+def _is_same(before: RunRecord, after: RunRecord) -> bool:
+    return (before.state, before.attempt) == (after.state, after.attempt)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 from ulid import ULID
 
 from mission_control.connection import store_errors
-from mission_control.errors import UnknownTaskError
+from mission_control.errors import RunTimeoutError, UnknownTaskError
 from mission_control.installation import Installation, current_installation
 from mission_control.ledger.run_record import manual_run
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from mission_control.in_process import InProcess
+    from mission_control.ledger import RunRecord
     from mission_control.processes.fleet import Fleet
 
 
@@ -82,11 +83,13 @@ class TaskScheduler:
         """Fire and run in this process what is due now, and return the results.
 
         Each result has the shape of the handler contract, `task_id` and `execution_id`. Waits for
-        retries. An occurrence that a beat fires at the same moment is run by one of the two.
+        retries. A run that a worker takes at the same moment is waited for, up to a minute; one that is
+        not over then has no result here, nor has one whose handler only workers have: it is sent to them.
         """
         with self._store_errors():
             fired = self._in_process.fire_due()
-            return [{"task_id": run.task_id, **self._in_process.run(run)} for run in fired]
+            results = [self._result(run) for run in fired]
+        return [result for result in results if result is not None]
 
     def execute_task(self, task_id: str) -> dict[str, Any]:
         """Run a task now, in this process, enabled or not, and return the handler's result.
@@ -102,6 +105,7 @@ class TaskScheduler:
             task = self._installation.registry.definition(task_id)
             if task is None:
                 raise UnknownTaskError(f"no task has the id {task_id!r}")
+            self._in_process.check_handler(task.handler)
             now = self._installation.clock()
             run = manual_run(task, ulid=str(ULID()), at=now, now=now)
             self._installation.ledger.dispatch(run)
@@ -115,6 +119,12 @@ class TaskScheduler:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+
+    def _result(self, run: RunRecord) -> dict[str, Any] | None:
+        try:
+            return {"task_id": run.task_id, **self._in_process.run(run)}
+        except RunTimeoutError:
+            return None
 
     def _store_errors(self) -> Any:  # noqa: ANN401  # contextlib's own type is private
         return store_errors(self._installation.redis_url)
