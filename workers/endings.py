@@ -68,7 +68,7 @@ def _changes(run: RunRecord, outcome: Outcome, ending: Ending, at: datetime) -> 
         changes["duration_ms"] = round((at - run.started_at).total_seconds() * 1000)
     if isinstance(outcome, Failure):
         changes["error"] = outcome.error
-        changes["reason"] = None if outcome.state is RunState.FAILURE else str(outcome.state)
+        changes["reason"] = outcome.reason
     if ending.retry_in is not None:
         changes["retry_at"] = at + ending.retry_in
     return changes

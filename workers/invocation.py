@@ -12,6 +12,7 @@ from celery.exceptions import SoftTimeLimitExceeded
 from mission_control.audit.masking import ERROR_LIMIT, clean_text
 from mission_control.definitions.problem_messages import shown
 from mission_control.ledger import RunState
+from mission_control.ledger.run_record import INTERRUPTED
 from workers.soft_limit import soft_limit
 
 if TYPE_CHECKING:
@@ -36,13 +37,15 @@ class Success:
 class Failure:
     """The handler did not; `state` is how the run ends if no further attempt follows.
 
-    `error` is masked and bounded: it is for people, and goes into logs and events.
+    `error` is masked and bounded: it is for people, and goes into logs and events. `reason` is one word
+    for machines, where there is one.
     """
 
     error: str
     output: Any = None
     is_retryable: bool = True
     state: RunState = RunState.FAILURE
+    reason: str | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "error", clean_text(self.error, ERROR_LIMIT))
@@ -75,9 +78,16 @@ def invoke(handler: Handler, context: dict[str, Any]) -> Outcome:
             result = handler(context)
         return outcome_of(result)
     except SoftTimeLimitExceeded:
-        return Failure("the handler ran longer than timeout_seconds", state=RunState.TIMED_OUT)
+        return timed_out("the handler ran longer than timeout_seconds")
+    except KeyboardInterrupt:
+        return Failure("interrupted from the keyboard", is_retryable=False, reason=INTERRUPTED)
     except BaseException as error:  # noqa: BLE001  # see above
         return Failure(_describe(error))
+
+
+def timed_out(error: str) -> Failure:
+    """Return the failure of an attempt that ran into its time limit."""
+    return Failure(error, state=RunState.TIMED_OUT, reason=str(RunState.TIMED_OUT))
 
 
 def outcome_of(result: object) -> Outcome:
@@ -92,7 +102,8 @@ def outcome_of(result: object) -> Outcome:
     """
     problem = contract_problem(result)
     if problem is not None:
-        return Failure(f"the handler broke its contract: {problem}", is_retryable=False)
+        broken = f"the handler broke its contract: {problem}"
+        return Failure(broken, is_retryable=False, reason="broken_contract")
     assert isinstance(result, dict)  # noqa: S101  # contract_problem made sure
     output = result.get("output")
     if result["status"] == "success":
@@ -111,7 +122,7 @@ def contract_problem(result: object) -> str | None:
         return f'it returned {type(result).__name__}; it must return a dict with "status", "output", "error"'
     unknown = sorted(str(key) for key in result.keys() - _RESULT_KEYS)
     if unknown:
-        return f"it returned unknown keys: {shown(unknown)}"
+        return f"it returned unknown keys: {', '.join(shown(key) for key in unknown[:5])}"
     if result.get("status") not in ("success", "failure"):
         return f'status is {shown(result.get("status"))}; it must be "success" or "failure"'
     if not isinstance(result.get("error"), str | None):

@@ -16,7 +16,7 @@ from celery import signals
 from mission_control.ledger import RunState
 from mission_control.run_audit import audit_ending, audit_rejection
 from workers.endings import end_run
-from workers.invocation import Failure
+from workers.invocation import Failure, timed_out
 from workers.lost_attempts import end_lost_attempt
 
 if TYPE_CHECKING:
@@ -128,11 +128,11 @@ def _failure_of(exception: BaseException) -> Failure:
     """Return what an exception that Celery signals says about the attempt."""
     match exception:
         case TimeLimitExceeded():
-            error = "the handler did not stop at timeout_seconds and was killed"
-            return Failure(error, state=RunState.TIMED_OUT)
+            return timed_out("the handler did not stop at timeout_seconds and was killed")
         case SoftTimeLimitExceeded():
-            return Failure("the attempt ran longer than timeout_seconds", state=RunState.TIMED_OUT)
+            return timed_out("the attempt ran longer than timeout_seconds")
         case WorkerLostError():
-            return Failure(f"the handler's process died: {exception}", state=RunState.LOST)
+            error = f"the handler's process died: {exception}"
+            return Failure(error, state=RunState.LOST, reason=str(RunState.LOST))
         case _:
             return Failure(f"{type(exception).__name__}: {exception}")
