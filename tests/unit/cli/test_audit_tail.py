@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pytest
+
+from mission_control.audit import AuditLog, ExecutionRecord
+from tests.command_line import mc
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def stream(bare_environment: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    assert bare_environment is not None
+    path = tmp_path / "data" / "logs" / "task_execution.jsonl"
+    log = AuditLog(path)
+    for task_id, status, error in (
+        ("a", "success", None),
+        ("b", "failure", "it \x1b[31m broke"),
+        ("a", "success", None),
+    ):
+        record = ExecutionRecord(
+            timestamp=NOON,
+            task_id=task_id,
+            status=status,
+            error=error,
+            output=None if error else "fine",  # type: ignore[arg-type]
+            execution_id=f"{task_id}@20260301T120000Z",
+            scheduled_time=NOON,
+            started_at=NOON,
+            attempt=1,
+            duration_ms=12,
+        )
+        log.append(record.to_dict())
+    return path
+
+
+def test_the_json_is_the_last_records_as_they_are(stream: Path) -> None:
+    assert stream.exists()
+    assert [one["task_id"] for one in mc("audit", "tail", "--json", "-n", "2").json] == ["b", "a"]
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "count"),
+    [("--task", "a", 2), ("--status", "failure", 1), ("--run", "b@20260301T120000Z", 1), ("--task", "c", 0)],
+)
+def test_records_can_be_chosen(stream: Path, option: str, value: str, count: int) -> None:
+    assert stream.exists()
+    assert len(mc("audit", "tail", "--json", option, value).json) == count
+
+
+def test_the_text_is_a_line_for_each_record(stream: Path) -> None:
+    assert stream.exists()
+    lines = mc("audit", "tail").out.splitlines()
+    assert len(lines) == 4
+    assert lines[1].split() == ["2026-03-01", "12:00:00", "a", "success", "1", "0", "ms", "12", "ms", "fine"]
+
+
+def test_a_torn_line_is_told_and_passed_over(stream: Path) -> None:
+    with stream.open("ab") as file:
+        file.write(b'{"task_id": "a", "stat')
+    answer = mc("audit", "tail", "--json")
+    assert (answer.code, len(answer.json)) == (0, 3)
+    assert "torn" in answer.err
+
+
+def test_no_stream_yet_is_no_error(bare_environment: pytest.MonkeyPatch) -> None:
+    assert bare_environment is not None
+    assert mc("audit", "tail", "--json").json == []
+    assert "nothing has run yet" in mc("audit", "tail").err
+
+
+def test_an_unknown_status_is_answered_with_the_nearest(stream: Path) -> None:
+    assert stream.exists()
+    answer = mc("audit", "tail", "--status", "sucess")
+    assert answer.code == 2
+    assert 'did you mean "success"?' in answer.err

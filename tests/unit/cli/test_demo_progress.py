@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from mission_control.cli.demo.report import next_dues
+from mission_control.cli.demo.tasks import BRIEFING, FLAKY, GREETING, Progress, demo_tasks
+from mission_control.definitions.task import parse_task
+
+NOW = datetime(2026, 3, 1, 23, 59, 58, tzinfo=UTC)
+
+
+def record(task_id: str, status: str, **fields: Any) -> dict[str, Any]:
+    final = status != "retry"
+    return {
+        "task_id": task_id,
+        "status": status,
+        "final": final,
+        "output": None,
+        "error": None,
+        "reason": None,
+        **fields,
+    }
+
+
+def test_a_demo_has_shown_everything_after_two_greetings_a_retry_that_succeeds_and_a_briefing() -> None:
+    progress = Progress()
+    for one in (
+        record(GREETING, "success"),
+        record(FLAKY, "retry"),
+        record(GREETING, "success"),
+        record(FLAKY, "success"),
+    ):
+        progress.note(one)
+        assert progress.missing
+    progress.note(record(BRIEFING, "success", output={"path": "briefing.md"}))
+    assert progress.missing == []
+    assert progress.briefing == "briefing.md"
+    assert progress.failures == []
+
+
+def test_a_success_that_needed_no_retry_is_not_enough() -> None:
+    progress = Progress([record(FLAKY, "success")])
+    assert f"a failed attempt of {FLAKY}" in progress.missing
+
+
+def test_a_run_that_ends_otherwise_is_told_with_its_error() -> None:
+    progress = Progress([record(BRIEFING, "failure", execution_id="x@1", error="disk full")])
+    assert progress.failures == ["x@1 ended failure: disk full"]
+
+
+def test_the_tasks_are_valid_and_due_within_seconds_even_across_midnight() -> None:
+    tasks = [parse_task(one) for one in demo_tasks(NOW)]
+    dues = [task.schedule.next_after(NOW) for task in tasks]
+    assert all(due is not None and (due - NOW).total_seconds() <= 7 for due in dues)
+
+
+def test_the_next_five_times_hold_one_of_every_task_that_has_one() -> None:
+    dues = next_dues([parse_task(one) for one in demo_tasks(NOW)], NOW)
+    assert len(dues) == 5
+    assert {task.id for task, _ in dues} == {GREETING, FLAKY, BRIEFING}
+    assert [due for _, due in dues] == sorted(due for _, due in dues)

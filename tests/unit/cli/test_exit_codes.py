@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import rich_click as click
+
+from mission_control.audit import AuditWriteError
+from mission_control.cli.exit_codes import ExitCode
+from mission_control.cli.failures import CommandError, exit_code_of, report_failures
+from mission_control.errors import (
+    EmbeddedServerError,
+    HandlerError,
+    InvalidTaskError,
+    Problem,
+    RunTimeoutError,
+    SettingsError,
+    StoreUnavailableError,
+    TaskFileError,
+    UnknownTaskError,
+)
+from tests.command_line import mc
+
+PROBLEMS = [Problem("schedule.time", "'25:00' is no time"), Problem("id", "is missing")]
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (UnknownTaskError("x"), 3),
+        (InvalidTaskError(PROBLEMS), 2),
+        (TaskFileError("x"), 2),
+        (SettingsError("x"), 2),
+        (StoreUnavailableError("x"), 5),
+        (EmbeddedServerError("x"), 5),
+        (RunTimeoutError("x"), 6),
+        (HandlerError("x"), 1),
+        (CommandError("x", ExitCode.REFUSED), 4),
+        (click.UsageError("x"), 2),
+        (AuditWriteError(Path("audit.jsonl"), OSError("x")), 7),
+        (ZeroDivisionError("x"), 1),
+    ],
+    ids=lambda one: type(one).__name__ if isinstance(one, Exception) else str(one),
+)
+def test_every_kind_of_error_has_its_exit_code(error: Exception, code: int) -> None:
+    assert exit_code_of(error) == code
+
+
+def test_every_problem_of_a_definition_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    def fail() -> None:
+        raise InvalidTaskError(PROBLEMS, subject="task 'a'")
+
+    assert report_failures(fail) == ExitCode.USAGE
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert shown.err == "error: task 'a': 2 problems\n  schedule.time: '25:00' is no time\n  id: is missing\n"
+
+
+def test_a_fault_of_ours_is_told_in_one_line_and_not_as_a_traceback(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def fail() -> None:
+        raise ZeroDivisionError("division by zero")
+
+    assert report_failures(fail) == ExitCode.FAILED
+    assert capsys.readouterr().err.startswith("error: unexpected ZeroDivisionError: division by zero; ")
+
+
+def test_what_an_error_quotes_cannot_command_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    def fail() -> None:
+        raise UnknownTaskError("no task \x1b[2J[bold]")
+
+    report_failures(fail)
+    assert capsys.readouterr().err == "error: no task \\x1b[2J[bold]\n"
+
+
+def test_a_traceback_is_shown_when_it_is_asked_for(bare_environment: pytest.MonkeyPatch) -> None:
+    bare_environment.setenv("MISSION_CONTROL_TIMEZONE", "Mars/Olympus")
+    plain, debug = mc("status"), mc("--debug", "status")
+    assert (plain.code, debug.code) == (2, 2)
+    assert "MISSION_CONTROL_TIMEZONE" in plain.err
+    assert "Traceback" not in plain.err
+    assert "Traceback" in debug.err

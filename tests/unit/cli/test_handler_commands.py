@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.command_line import mc
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture
+def handlers(bare_environment: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
+    assert bare_environment is not None
+    folder = tmp_path / "handlers"
+    folder.mkdir()
+    before = set(sys.modules)
+    yield folder
+    for name in set(sys.modules) - before:
+        if name.partition(".")[0] == "handlers":  # of a folder that the next test does not have
+            del sys.modules[name]
+
+
+def test_built_in_handlers_are_listed_with_what_they_do(handlers: Path) -> None:
+    assert handlers.is_dir()
+    answer = mc("handler", "list", "--json")
+    hello = next(one for one in answer.json if one["handler"] == "handlers.hello.run")
+    assert answer.code == 0
+    assert hello["summary"].startswith("Greet")
+    assert hello["problem"] is None
+
+
+def test_a_broken_handler_is_listed_with_its_problem(handlers: Path) -> None:
+    (handlers / "broken.py").write_text("def run(:\n")
+    answer = mc("handler", "list")
+    assert answer.code == 1
+    assert "syntax error" in answer.out
+
+
+@pytest.mark.parametrize(
+    ("source", "told"),
+    [
+        ("import nothing_of_that_name\ndef run(context): ...\n", "No module named 'nothing_of_that_name'"),
+        ("raise SystemExit(3)\ndef run(context): ...\n", "SystemExit"),
+        ("import os\nos._exit(7)\ndef run(context): ...\n", "exit code 7"),
+        ("def run(): ...\n", "cannot be called with one argument"),
+        ("def run(context): ...\nrun = 5\n", "is no function"),
+    ],
+    ids=["missing import", "exits", "ends the process", "takes no argument", "is no function"],
+)
+def test_check_really_imports_and_says_what_is_wrong(handlers: Path, source: str, told: str) -> None:
+    (handlers / "mine.py").write_text(source)
+    answer = mc("handler", "check", "handlers.mine.run", "handlers.hello.run", "--json")
+    problems = {one["handler"]: one["problem"] for one in answer.json}
+    assert answer.code == 1
+    assert told in problems["handlers.mine.run"]
+    assert problems["handlers.hello.run"] is None
+
+
+def test_check_of_an_unknown_handler_names_the_nearest(handlers: Path) -> None:
+    assert handlers.is_dir()
+    answer = mc("handler", "check", "handlers.helo.run")
+    assert answer.code == 1
+    assert 'did you mean "handlers.hello.run"?' in answer.out
+
+
+def test_a_new_handler_is_sound_and_runs(handlers: Path) -> None:
+    made = mc("handler", "new", "weather")
+    assert made.out == f"{handlers / 'weather.py'}\n"
+    assert mc("handler", "check", "handlers.weather.run").code == 0
+    tried = mc("handler", "test", "handlers.weather.run", "--params", '{"name": "Ada"}')
+    assert (tried.code, tried.out) == (0, "Hello, Ada!\n")
+
+
+def test_a_new_handler_never_overwrites(handlers: Path) -> None:
+    (handlers / "mine.py").write_text("def run(context): ...\n")
+    answer = mc("handler", "new", "mine")
+    assert answer.code == 4
+    assert "exists already" in answer.err
+    assert (handlers / "mine.py").read_text() == "def run(context): ...\n"
+
+
+@pytest.mark.parametrize("name", ["../evil", "a/b", "a.b", "", "a b", "hello"])
+def test_a_new_handler_needs_a_name_that_is_free_and_a_name(handlers: Path, name: str) -> None:
+    answer = mc("handler", "new", name)
+    assert answer.code in {2, 4}
+    assert list(handlers.iterdir()) == []
+
+
+def test_a_dry_run_writes_no_handler(handlers: Path) -> None:
+    assert mc("handler", "new", "weather", "--dry-run").code == 0
+    assert list(handlers.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("source", "told"),
+    [
+        ("def run(context): raise ValueError('no')\n", "ValueError: no"),
+        ("def run(context): return 5\n", "broke its contract"),
+        ("def run(context): return {'status': 'failure', 'error': 'too late'}\n", "too late"),
+    ],
+    ids=["raises", "breaks the contract", "fails"],
+)
+def test_a_trial_that_fails_says_why(handlers: Path, source: str, told: str) -> None:
+    (handlers / "mine.py").write_text(source)
+    answer = mc("handler", "test", "handlers.mine.run")
+    assert (answer.code, answer.out) == (1, "")
+    assert told in answer.err
+
+
+def test_what_a_handler_prints_does_not_mix_with_its_result(handlers: Path) -> None:
+    returned = "{'status': 'success', 'output': {'n': 1}, 'error': None}"
+    source = f"def run(context):\n    print('noise')\n    return {returned}\n"
+    (handlers / "mine.py").write_text(source)
+    answer = mc("handler", "test", "handlers.mine.run", "--json")
+    assert answer.json["output"] == {"n": 1}
+    assert "noise" in answer.err
+
+
+def test_nothing_of_a_trial_is_recorded(handlers: Path) -> None:
+    mc("handler", "test", "handlers.hello.run")
+    assert not (handlers.parent / "data").exists()

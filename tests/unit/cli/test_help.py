@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+import rich_click as click
+
+from mission_control.cli.program import program
+from tests.command_line import mc
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+READS = {
+    "status",
+    "next",
+    "task list",
+    "task show",
+    "task history",
+    "task revisions",
+    "handler list",
+    "audit tail",
+}
+WRITES = {
+    "enqueue",
+    "task add",
+    "task update",
+    "task enable",
+    "task disable",
+    "task run",
+    "task remove",
+    "tasks apply",
+    "tasks export",
+    "handler new",
+}
+
+
+def commands(group: click.Group, path: tuple[str, ...] = ()) -> Iterator[tuple[str, click.Command]]:
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None
+        if isinstance(command, click.Group):
+            yield from commands(command, (*path, name))
+        else:
+            yield " ".join((*path, name)), command
+
+
+ALL = dict(commands(program))
+
+
+def options_of(name: str) -> set[str]:
+    return {option for parameter in ALL[name].params for option in parameter.opts}
+
+
+def test_every_noun_and_verb_of_the_design_is_there() -> None:
+    agreed = {"up", "demo", "tasks export", "handler check", "handler test", *READS, *WRITES}
+    assert agreed <= set(ALL)
+
+
+@pytest.mark.parametrize("name", sorted(ALL))
+def test_every_command_has_a_sentence_of_help_and_explains_its_options(name: str) -> None:
+    command = ALL[name]
+    assert (command.help or "").strip()
+    options = [one for one in command.params if isinstance(one, click.Option)]
+    assert [one.name for one in options if not one.help] == []
+    assert mc(*name.split(), "--help").code == 0
+
+
+@pytest.mark.parametrize("name", sorted(READS))
+def test_every_read_can_be_had_as_json(name: str) -> None:
+    assert "--json" in options_of(name)
+
+
+@pytest.mark.parametrize("name", sorted(WRITES))
+def test_every_write_can_be_tried_without_writing(name: str) -> None:
+    assert "--dry-run" in options_of(name)
+
+
+def test_the_help_of_the_program_shows_a_line_for_each_command() -> None:
+    shown = mc("--help").out
+    assert "Show the main job at work" in shown
+    assert "Start server, beat and worker" in shown
+
+
+def test_a_mistyped_command_is_answered_with_the_nearest_one() -> None:
+    answer = mc("task", "udpate")
+    assert answer.code == 2
+    assert 'did you mean "update"?' in answer.err
+    assert answer.out == ""
+
+
+def test_a_wrong_option_is_told_on_stderr_with_the_way_to_the_help() -> None:
+    answer = mc("task", "list", "--bogus")
+    assert answer.code == 2
+    assert answer.err.startswith("error: No such option")
+    assert (
+        "see: mission-control task list --help" in answer.err or "see: program task list --help" in answer.err
+    )
