@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from beat.fire_request import FireRequest, SharedRows, batch_header
+from beat.fire_request import FireRequest, batch_header
 from beat.lua import script
 from mission_control import redis_keys
 from mission_control.registry.redbeat_layout import redbeat_meta
@@ -52,9 +52,8 @@ class Verdicts:
 class Commit:
     """Runs the fire script. `token` is the beat that must lead, "" if none need."""
 
-    def __init__(self, client: Redis, rows: SharedRows, *, token: str, retention: timedelta) -> None:
+    def __init__(self, client: Redis, *, token: str, retention: timedelta) -> None:
         self._fire = script(client, "fire")
-        self._rows = rows
         self._token = token
         self._retention = retention
 
@@ -64,9 +63,8 @@ class Commit:
         Raises:
             NotLeadingError: nothing was committed.
         """
-        header = batch_header(
-            self._rows, token=self._token, now=now, retention=self._retention, meta=redbeat_meta(now)
-        )
+        meta = redbeat_meta(now)
+        header = batch_header(token=self._token, now=now, retention=self._retention, meta=meta)
         answer: Any = self._fire(keys=_KEYS, args=[header, *(request.packed for request in requests)])
         if answer == "!":
             raise NotLeadingError

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from mission_control.registry.due_times import nominal_time, spread_of
+from mission_control.registry.due_times import from_unix
 
 if TYPE_CHECKING:
     from mission_control.definitions.schedules import ScheduleBase
@@ -46,8 +46,10 @@ class Decision:
     next_due: float | None
 
 
-def decide(task: TaskDefinition, due: float, now: datetime) -> Decision:
+def decide(task: TaskDefinition, due: float, now: datetime, *, spread: timedelta = timedelta(0)) -> Decision:
     """Decide what a task needs whose stored due instant `due` (Unix seconds) is not after `now`.
+
+    `spread` is how long after their nominal time the task's occurrences are due.
 
     Guarantees: every occurrence from `due` up to `now` is fired, or missed with a reason, once; of a
     backlog of more than `MOST_LISTED` (or `max_catch_up`) the oldest are missed together, in one record
@@ -55,10 +57,9 @@ def decide(task: TaskDefinition, due: float, now: datetime) -> Decision:
     """
     if not task.enabled:
         return Decision((), None)
-    first = nominal_time(task, due)
+    first = from_unix(due) - spread
     if getattr(task.schedule, "is_fixed_delay", False):
         return Decision((Fire(first),), None)
-    spread = spread_of(task)
     horizon = now - spread
     following = task.schedule.next_after(first)
     if following is None or following > horizon:

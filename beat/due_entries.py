@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -11,7 +12,7 @@ from redbeat.schedulers import RedBeatSchedulerEntry
 from beat.lua import script
 from mission_control import redis_keys
 from mission_control.calendars import read_calendar
-from mission_control.definitions.task import TaskDefinition, parse_task
+from mission_control.definitions.task import TaskDefinition, read_stored_task
 from mission_control.errors import InvalidTaskError
 
 if TYPE_CHECKING:
@@ -19,14 +20,22 @@ if TYPE_CHECKING:
     from redis import Redis
 
 _VALUES_AN_ENTRY = 5
+_OWN_FIELDS = ("id", "name", "description", "params", "metadata", "tags")
 
 
 @dataclass(frozen=True, slots=True)
 class DueTask:
-    """A due entry of ours."""
+    """A due entry of ours.
+
+    `task` is what it shares with every task that is defined alike, under an id that means nothing; what
+    is its own stands beside it.
+    """
 
     key: str
     due: float
+    task_id: str
+    params: dict[str, Any]
+    revision: int
     task: TaskDefinition
 
 
@@ -62,19 +71,19 @@ class DueEntries:
         """Return what is due at `moment` (Unix seconds) or before, the longest due first."""
         return self._read("-inf", repr(moment), limit)
 
-    def between(self, after: float, until: float, *, limit: int) -> list[DueEntry]:
-        """Return what is due after `after` and not later than `until`, the soonest first."""
-        return self._read(f"({after!r}", repr(until), limit)
+    def between(self, since: float, until: float, *, skip: int, limit: int) -> list[DueEntry]:
+        """Return what is due from `since` to `until` but for the first `skip`, the soonest first."""
+        return self._read(repr(since), repr(until), limit, skip)
 
-    def _read(self, low: str, high: str, limit: int) -> list[DueEntry]:
-        answer: Any = self._load(keys=[redis_keys.REDBEAT_SCHEDULE], args=[low, high, limit])
+    def _read(self, low: str, high: str, limit: int, skip: int = 0) -> list[DueEntry]:
+        answer: Any = self._load(keys=[redis_keys.REDBEAT_SCHEDULE], args=[low, high, skip, limit])
         found = zip(*[iter(answer)] * _VALUES_AN_ENTRY, strict=True)
         return [self._entry(key, float(due), *fields) for key, due, *fields in found]
 
     def _entry(self, key: str, due: float, task: str, definition: str, meta: str) -> DueEntry:
         try:
             if task:
-                return DueTask(key, due, _task(key, task, is_disabled=definition == "disabled"))
+                return _due_task(key, due, task, is_disabled=definition == "disabled")
             if not definition:
                 return PoisonEntry(key, due, "the entry's hash is missing or has no definition")
             if definition.startswith("!"):
@@ -95,16 +104,32 @@ class DueEntries:
         return entry
 
 
-def _task(key: str, text: str, *, is_disabled: bool) -> TaskDefinition:
+def _due_task(key: str, due: float, text: str, *, is_disabled: bool) -> DueTask:
     stored = orjson.loads(text)
     if not isinstance(stored, dict):
         raise TypeError(f"the task is {type(stored).__name__}, not an object")
     if is_disabled:
         stored["enabled"] = False
-    task = parse_task(stored, read_text=read_calendar)
-    if redis_keys.schedule_entry(task.id) != key:
-        raise ValueError(f"the task's id is {task.id!r}, which is not its key's")
-    return task
+    own = {name: stored.pop(name, None) for name in _OWN_FIELDS}
+    task_id, params, revision = own["id"], own["params"], (own["metadata"] or {}).get("revision")
+    if redis_keys.schedule_entry(str(task_id)) != key:
+        raise ValueError(f"the task's id is {task_id!r}, which is not its key's")
+    if not isinstance(params, dict) or not isinstance(revision, int):
+        raise TypeError("params must be an object and metadata.revision a number")
+    return DueTask(key, due, task_id, params, revision, _shared_task(stored))
+
+
+def _shared_task(shared: dict[str, Any]) -> TaskDefinition:
+    text = orjson.dumps(shared)
+    # A calendar file may change under a task; every other definition is checked once for all alike.
+    return _check(text) if b'"ics"' in text else _check_once(text)
+
+
+def _check(text: bytes) -> TaskDefinition:
+    return read_stored_task({**orjson.loads(text), "id": "shared"}, read_text=read_calendar)
+
+
+_check_once = lru_cache(maxsize=2_048)(_check)
 
 
 def _check_plain_entry(key: str, entry: RedBeatSchedulerEntry) -> None:

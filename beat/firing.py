@@ -9,8 +9,9 @@ from beat.commit import BATCH
 from beat.decision import decide
 from beat.due_entries import DuePlainEntry, DueTask, PoisonEntry
 from beat.plain_entries import plain_request
-from beat.prepared import AHEAD_SECONDS, MOST_PREPARED, Prepared
+from beat.prepared import AHEAD_SECONDS, MOST_PREPARED, SLICE, Prepared
 from mission_control import redis_keys
+from mission_control.definitions.schedules import spread_offset
 from mission_control.registry.due_times import from_unix
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from redis import Redis
 
     from beat.commit import Commit
+    from beat.decision import Decision
     from beat.due_entries import DueEntries, DueEntry
     from beat.fire_request import FireRequest, FireRequests
     from beat.quarantine import Quarantine
@@ -85,17 +87,17 @@ class Firing:
             tries_without_progress = 0 if committed else tries_without_progress + 1
         return fired
 
-    def prepare(self, now: datetime, next_due: float | None) -> None:
-        """Make the requests of entries that fall due within the coming seconds."""
+    def prepare(self, now: datetime, next_due: float | None) -> bool:
+        """Make the requests of some entries that fall due soon; say whether there may be more of them."""
         until = now.timestamp() + AHEAD_SECONDS
-        if next_due is None or next_due > until or len(self._prepared) >= MOST_PREPARED:
-            return
-        after = max(self._prepared.until, now.timestamp())
-        room = MOST_PREPARED - len(self._prepared)
-        coming = self._entries.between(after, until, limit=min(room, BATCH))
-        tasks = [entry for entry in coming if isinstance(entry, DueTask)]
-        self._prepared.add(self._requests_of(tasks))
-        self._prepared.until = coming[-1].due if len(coming) == min(room, BATCH) else until
+        room = min(MOST_PREPARED - len(self._prepared), SLICE)
+        if next_due is None or next_due > until or room <= 0:
+            return False
+        self._prepared.begin_at(now.timestamp())
+        since, seen = self._prepared.since, self._prepared.seen
+        coming = self._entries.between(since, until, skip=seen, limit=room)
+        self._prepared.add(self._requests_of(coming), [entry.due for entry in coming])
+        return len(coming) == room
 
     def forget_prepared(self) -> None:
         """Forget what was prepared: somebody else leads."""
@@ -105,8 +107,10 @@ class Firing:
         requests = (self._request(entry, now) for entry in due)
         return [request for request in requests if request is not None]
 
-    def _requests_of(self, coming: Iterable[DueTask]) -> list[FireRequest]:
-        requests = (self._request(entry, from_unix(entry.due)) for entry in coming)
+    def _requests_of(self, coming: Iterable[DueEntry]) -> list[FireRequest]:
+        """Return the requests of our own tasks among entries; RedBeat's are made when they are due."""
+        tasks = (entry for entry in coming if isinstance(entry, DueTask))
+        requests = (self._request(task, from_unix(task.due)) for task in tasks)
         return [request for request in requests if request is not None]
 
     def _request(self, entry: DueEntry, now: datetime) -> FireRequest | None:
@@ -114,7 +118,7 @@ class Firing:
         try:
             match entry:
                 case DueTask():
-                    return self._requests.of_task(entry, decide(entry.task, entry.due, now), now)
+                    return self._requests.of_task(entry, self._decide(entry, now), now)
                 case DuePlainEntry() if entry.entry.enabled:
                     plain = self._plain
                     return plain_request(entry, self._requests, plain.producer(), plain.apply_async, now)
@@ -126,6 +130,11 @@ class Firing:
         except (ValueError, TypeError, AttributeError, LookupError, ArithmeticError) as error:
             self._quarantine.set_aside(entry.key, f"{type(error).__name__}: {error}", now)
         return None
+
+    @staticmethod
+    def _decide(entry: DueTask, now: datetime) -> Decision:
+        spread = spread_offset(entry.task_id, entry.task.schedule.spread_seconds)
+        return decide(entry.task, entry.due, now, spread=spread)
 
     def _committed(self, requests: list[FireRequest], now: datetime) -> list[str]:
         verdicts = self._commit(requests, now)

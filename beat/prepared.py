@@ -6,12 +6,15 @@ from collections import deque
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from beat.fire_request import FireRequest
 
 AHEAD_SECONDS: Final = 5.0
 """How long before it is due an entry may be prepared."""
+
+SLICE: Final = 50
+"""How many entries are prepared at a time: some milliseconds, in which nothing else is fired."""
 
 MOST_PREPARED: Final = 10_000
 """How many requests are kept; some 2 KiB each. Those beyond are made when they are due."""
@@ -20,20 +23,32 @@ MOST_PREPARED: Final = 10_000
 class Prepared:
     """Requests that wait for their instant, the soonest first.
 
-    A request that its task's edit has overtaken stays and is refused by the commit. `until` is the due
-    instant up to which everything was prepared when it was looked at last.
+    A request that its task's edit has overtaken stays and is refused by the commit. Entries are looked at
+    in order of their due instants: everything before `since`, and `seen` entries due at `since`, have been.
+    An entry that comes later among those that were seen is made when it is due.
     """
 
     def __init__(self) -> None:
         self._waiting: deque[FireRequest] = deque()
-        self.until = 0.0
+        self.since = 0.0
+        self.seen = 0
 
     def __len__(self) -> int:
         return len(self._waiting)
 
-    def add(self, requests: Iterable[FireRequest]) -> None:
-        """Keep requests that are due after those kept so far."""
+    def begin_at(self, instant: float) -> None:
+        """Look at nothing that is due before `instant`."""
+        if self.since < instant:
+            self.since, self.seen = instant, 0
+
+    def add(self, requests: Iterable[FireRequest], due_instants: Sequence[float]) -> None:
+        """Keep requests; `due_instants` are those of the entries that were looked at for them, in order."""
         self._waiting.extend(requests)
+        if due_instants:
+            last = due_instants[-1]
+            at_last = sum(instant == last for instant in due_instants)
+            self.seen = at_last + (self.seen if last == self.since else 0)
+            self.since = last
 
     def take_due(self, now: float, most: int) -> list[FireRequest]:
         """Take out the requests that are due."""
@@ -50,4 +65,4 @@ class Prepared:
     def clear(self) -> None:
         """Forget them all: somebody else leads."""
         self._waiting.clear()
-        self.until = 0.0
+        self.since, self.seen = 0.0, 0

@@ -15,7 +15,7 @@ from redis.exceptions import RedisError
 from beat.commit import Commit, NotLeadingError
 from beat.due_entries import DueEntries
 from beat.eviction import check_eviction_policy
-from beat.fire_request import Delivery, FireRequests, SharedRows
+from beat.fire_request import Delivery, FireRequests
 from beat.firing import Firing, PlainFiring
 from beat.lead import Lead, Turn
 from beat.message_template import MessageTemplates
@@ -117,7 +117,8 @@ class MissionControlScheduler(RedBeatScheduler):
             events.fired_many(fired)
         if self._follow_up(turn) or fired:
             return
-        self._firing.prepare(clock(), turn.next_due)
+        if self._firing.prepare(clock(), turn.next_due):
+            return
         self._wait_until(self._next_instant(turn, clock().timestamp()))
 
     def _follow_up(self, turn: Turn) -> bool:
@@ -158,7 +159,6 @@ class MissionControlScheduler(RedBeatScheduler):
     @cached_property
     def _firing(self) -> Firing:
         client, retention = self._installation.client, self._installation.settings.retention
-        rows = SharedRows()
         token = self._name if self._deliver is None else ""
         templates = MessageTemplates(self.app, self._producer)
         delivery = Delivery.IN_PROCESS if self._deliver is not None else Delivery.QUEUE
@@ -166,8 +166,8 @@ class MissionControlScheduler(RedBeatScheduler):
             delivery = Delivery.OUTBOX
         return Firing(
             DueEntries(client, self.app),
-            FireRequests(templates, rows, Pacer(), delivery),
-            Commit(client, rows, token=token, retention=retention),
+            FireRequests(templates, Pacer(), delivery),
+            Commit(client, token=token, retention=retention),
             Quarantine(client),
             PlainFiring(client, self._producer, self.apply_async),
         )

@@ -9,7 +9,7 @@
 | `mc:task:<id>:revisions` | list of JSON, newest first, at most `MAX_REVISIONS` | as the task | registry |
 | `mc:task:<id>:history` | hash of counters and last times | as the task | ledger |
 | `mc:task:<id>:runs` | sorted set: execution_id → scheduled time | retention | ledger |
-| `mc:run:<execution_id>` | hash, one run | retention after its end | ledger |
+| `mc:run:<execution_id>` | hash: `spec` JSON, and the fields that change | retention after its end | ledger |
 | `mc:runs:active` | sorted set: execution_id → dispatched at | permanent | ledger |
 | `mc:runs:finished` | sorted set: execution_id → finished at | trimmed to retention | ledger |
 | `mc:idempotency:<key>` | string, execution_id | retention | producers |

@@ -3,17 +3,18 @@
 -- KEYS: 1 schedule (zset)  2 lead (string)  3 active runs (zset)  4 finished runs (zset)
 --       5 parked messages (zset)  6 payloads of parked messages (hash)  7 owed audit records (list)
 --       8 journal (stream)  9 outbox (list)
--- ARGV: 1 batch (MessagePack): {token, now, now_iso, meta, ttl, rows}; `token` is the beat that must
---         lead, "" if nobody need; `rows` are the fields that runs of a kind share
+-- ARGV: 1 batch (MessagePack): {token, now, now_iso, meta, ttl}; `token` is the beat that must lead, ""
+--         if nobody need
 --       2… one entry each (MessagePack): {key, due, revision or "", next due or "", meta or "", runs}
---         a run of ours: {kind, run key, task's runs key, execution_id, scheduled, fields, queue key,
---                         payload, release at or ""}; an occurrence that is not run has no payload,
---                         one that is not queued here no queue and "outbox" or "in process" for payload
---         a RedBeat entry's message: {0, "", "", execution_id, 0, {}, queue key, payload, ""}
+--         a run: {state, run key, task's runs key, execution_id, scheduled, spec, reason, queue key,
+--                 payload, release at or ""}
+--         an occurrence that is not run has no payload; one that is not queued here has no queue key and
+--         the payload "outbox" or "in process"; the message of a RedBeat entry has the state "plain", and
+--         only queue key and payload matter
 -- Reply: a digit an entry, in order: 1 committed; 0 somebody else has moved or changed it; 2 cannot be
 --        committed (a key of the wrong type), nothing of it was written. "!" alone: this beat does not lead
 local batch = cmsgpack.unpack(ARGV[1])
-local token, now, now_iso, batch_meta, ttl, rows = unpack(batch)
+local token, now, now_iso, batch_meta, ttl = unpack(batch)
 
 if token ~= '' and redis.call('GET', KEYS[2]) ~= token then
   return '!'
@@ -38,25 +39,51 @@ end
 
 local function can_run(runs)
   for _, run in ipairs(runs) do
-    if run[3] ~= '' and not is_sound(run[3], 'zset') then
+    if run[3] ~= '' and redis.call('EXISTS', run[3]) == 1 and redis.call('TYPE', run[3]).ok ~= 'zset' then
       return false
     end
-    if run[7] ~= '' and not is_sound(run[7], 'list') then
+    if run[8] ~= '' and not is_sound(run[8], 'list') then
       return false
     end
   end
   return true
 end
 
+-- What goes into one key for many entries is gathered and written with one call.
+local gathered = {}
+local order = {}
+local function gather(command, key, ...)
+  local name = command .. ' ' .. key
+  local list = gathered[name]
+  if not list then
+    list = {command, key}
+    gathered[name] = list
+    order[#order + 1] = list
+  end
+  for _, value in ipairs({...}) do
+    list[#list + 1] = value
+  end
+  if #list > 4000 then
+    redis.call(unpack(list))
+    gathered[name] = nil
+    for at, other in ipairs(order) do
+      if other == list then
+        table.remove(order, at)
+        break
+      end
+    end
+  end
+end
+
 local function deliver(run)
-  local queue, payload, release_at = run[7], run[8], run[9]
+  local queue, payload, release_at = run[8], run[9], run[10]
   if release_at ~= '' then
-    redis.call('ZADD', KEYS[5], release_at, run[4])
+    gather('ZADD', KEYS[5], release_at, run[4])
     redis.call('HSET', KEYS[6], run[4], cmsgpack.pack({queue, payload}))
   elseif payload == 'outbox' then
-    redis.call('RPUSH', KEYS[9], run[4])
+    gather('RPUSH', KEYS[9], run[4])
   elseif queue ~= '' then
-    redis.call('LPUSH', queue, payload)
+    gather('LPUSH', queue, payload)
   end
 end
 
@@ -65,25 +92,24 @@ local function enter(run)
   if redis.call('EXISTS', run[2]) == 1 then
     return -- the ledger has this occurrence already: a clock was stepped back, or somebody else fired it
   end
-  redis.call('HSET', run[2], 'dispatched_at', now_iso, unpack(rows[run[1]]))
-  redis.call('HSET', run[2], unpack(run[6]))
   redis.call('ZADD', run[3], run[5], run[4])
-  if run[8] ~= '' then
-    redis.call('ZADD', KEYS[3], now, run[4])
+  if run[9] ~= '' then
+    redis.call('HSET', run[2], 'spec', run[6], 'state', run[1], 'attempt', '0', 'dispatched_at', now_iso)
+    gather('ZADD', KEYS[3], now, run[4])
     deliver(run)
     fired = fired + 1
   else
-    redis.call('HSET', run[2], 'finished_at', now_iso)
+    redis.call('HSET', run[2], 'spec', run[6], 'state', run[1], 'attempt', '0', 'dispatched_at', now_iso,
+      'finished_at', now_iso, 'reason', run[7])
     redis.call('EXPIRE', run[2], ttl)
-    redis.call('ZADD', KEYS[4], now, run[4])
-    redis.call('RPUSH', KEYS[7], run[4])
+    gather('ZADD', KEYS[4], now, run[4])
+    gather('RPUSH', KEYS[7], run[4])
     missed = missed + 1
   end
 end
 
-local function commit(entry)
+local function commit(entry, stored)
   local key, due, revision, next_due, meta, runs = unpack(entry)
-  local stored = redis.call('ZSCORE', KEYS[1], key)
   if not stored or tonumber(stored) ~= tonumber(due) then
     return '0'
   end
@@ -98,25 +124,34 @@ local function commit(entry)
     return '2'
   end
   for _, run in ipairs(runs) do
-    if run[1] == 0 then
-      redis.call('LPUSH', run[7], run[8])
+    if run[1] == 'plain' then
+      gather('LPUSH', run[8], run[9])
       fired = fired + 1
     else
       enter(run)
     end
   end
   if next_due == '' then
-    redis.call('ZREM', KEYS[1], key)
+    gather('ZREM', KEYS[1], key)
   else
-    redis.call('ZADD', KEYS[1], next_due, key)
+    gather('ZADD', KEYS[1], next_due, key)
   end
   redis.call('HSET', key, 'meta', meta ~= '' and meta or batch_meta)
   return '1'
 end
 
-local verdicts = {}
+local entries, members = {}, {}
 for at = 2, #ARGV do
-  verdicts[at - 1] = commit(cmsgpack.unpack(ARGV[at]))
+  entries[at - 1] = cmsgpack.unpack(ARGV[at])
+  members[at - 1] = entries[at - 1][1]
+end
+local verdicts = {}
+local scores = redis.call('ZMSCORE', KEYS[1], unpack(members))
+for at, entry in ipairs(entries) do
+  verdicts[at] = commit(entry, scores[at])
+end
+for _, list in ipairs(order) do
+  redis.call(unpack(list))
 end
 if fired + missed > 0 then
   redis.call('XADD', KEYS[8], 'MAXLEN', '~', 10000, '*', 'event', 'fired', 'at', now_iso, 'beat', token,

@@ -1,9 +1,9 @@
 -- Read the entries whose due instant lies in a range, the longest due first.
 -- KEYS: 1 schedule (zset)
--- ARGV: 1 from, Unix seconds ("(" before it excludes it)  2 to, Unix seconds  3 at most so many
+-- ARGV: 1 from, Unix seconds  2 to, Unix seconds  3 skip so many  4 at most so many
 -- Reply: {key, due, task or "", definition or "", meta or "", …}; five values an entry. A hash that
 --        cannot be read has its error in place of the definition, after "!"
-local due = redis.call('ZRANGE', KEYS[1], ARGV[1], ARGV[2], 'BYSCORE', 'LIMIT', 0, ARGV[3], 'WITHSCORES')
+local due = redis.call('ZRANGE', KEYS[1], ARGV[1], ARGV[2], 'BYSCORE', 'LIMIT', ARGV[3], ARGV[4], 'WITHSCORES')
 local answer = {}
 for at = 1, #due, 2 do
   local fields = redis.pcall('HMGET', due[at], 'task', 'definition', 'meta')

@@ -142,6 +142,23 @@ def _as_given(schedule: ScheduleBase) -> dict[str, Any]:
     return given | members | {"timezone": schedule.timezone}
 
 
+def read_stored_task(
+    stored: Mapping[str, Any], *, read_text: Callable[[Path], str] | None = None
+) -> TaskDefinition:
+    """Check what `TaskDefinition.to_dict` once returned, and return the definition.
+
+    Everything is checked but the bounds on nesting and size, which what is stored has passed: it is read
+    for every firing, and walking through it would take longer than all the rest.
+
+    Raises:
+        InvalidTaskError: somebody else has written into it; lists every problem.
+    """
+    try:
+        return TaskDefinition.model_validate(dict(stored), context={"read_text": read_text})
+    except ValidationError as error:
+        raise InvalidTaskError(problems_of(error, TaskDefinition), subject=_subject(dict(stored))) from error
+
+
 def _subject(data: dict[str, Any]) -> str:
     given = data.get("id")
     return f"task {shown(given)}" if isinstance(given, str) else "task definition"

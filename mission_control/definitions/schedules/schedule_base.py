@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
-from pydantic import Field, ValidationInfo, field_validator, model_serializer, model_validator
+from pydantic import Field, PrivateAttr, ValidationInfo, field_validator, model_serializer, model_validator
 
 from mission_control.definitions.frozen_model import FrozenModel
 from mission_control.definitions.schedules.calendar_words import in_words
@@ -57,6 +57,8 @@ class ScheduleBase(FrozenModel, ABC):
     spread_seconds: PlainNumber = Field(default=0, ge=0, le=LONGEST_SPREAD_SECONDS)
     dst: Dst = Dst()
 
+    _last_answer: tuple[datetime | None, datetime | None] = PrivateAttr(default=(None, None))
+
     def next_after(self, moment: datetime) -> datetime | None:
         """Return the first occurrence strictly after `moment`, in UTC, without spread; None if none is left.
 
@@ -65,10 +67,12 @@ class ScheduleBase(FrozenModel, ABC):
         Raises:
             ValueError: `moment` has no time zone.
         """
-        try:
-            return self._first_allowed(_in_utc(moment))
-        except OverflowError:  # the calendar ends with the year 9999
-            return None
+        # Tasks that share a schedule share its object, and are asked about the same moment one after another.
+        asked, answer = self._last_answer
+        if asked != moment or moment.tzinfo is None:
+            answer = self._search_after(moment)
+            self._last_answer = (moment, answer)
+        return answer
 
     def previous_before(self, moment: datetime) -> datetime | None:
         """Return the last occurrence strictly before `moment`, in UTC, without spread; None if there is none.
@@ -107,6 +111,12 @@ class ScheduleBase(FrozenModel, ABC):
         if self.spread_seconds:
             parts.append(f"spread over {self.spread_seconds:g} seconds")
         return ", ".join(parts)
+
+    def _search_after(self, moment: datetime) -> datetime | None:
+        try:
+            return self._first_allowed(_in_utc(moment))
+        except OverflowError:  # the calendar ends with the year 9999
+            return None
 
     @cached_property
     def zone(self) -> ZoneInfo:

@@ -19,6 +19,8 @@ def spread_offset(task_id: str, spread_seconds: float) -> timedelta:
     >>> spread_offset("daily_briefing", 60) == spread_offset("daily_briefing", 60)
     True
     """
+    if not spread_seconds:
+        return timedelta(0)
     digest = hashlib.blake2b(task_id.encode(), digest_size=_DIGEST_BYTES).digest()
     span = timedelta(seconds=spread_seconds) // timedelta(microseconds=1)
     return timedelta(microseconds=(int.from_bytes(digest) * span) >> (8 * _DIGEST_BYTES))
