@@ -5,16 +5,20 @@
 --       5 RedBeat definition  6 RedBeat meta  7 next due, Unix seconds; "" for never, "keep" to leave it
 --       8 revisions to keep  9 channel that wakes beat
 -- Reply: 1 written, 0 the entry exists (for a new task) or is not what the writer saw; nothing changed
-if ARGV[1] == '' then
+local is_new = ARGV[1] == ''
+if is_new then
   if redis.call('EXISTS', KEYS[1]) == 1 then
     return 0
   end
-  -- What ad-hoc runs under this id, or runs of a task that was removed, have left behind.
-  redis.call('DEL', KEYS[4], KEYS[6])
 elseif redis.call('HGET', KEYS[1], 'task') ~= ARGV[1] then
   return 0
 end
+-- The first write is one that takes memory: a full server refuses it, and none after the first.
 redis.call('HSET', KEYS[1], 'task', ARGV[3], 'revision', ARGV[4], 'definition', ARGV[5])
+if is_new then
+  -- What ad-hoc runs under this id, or runs of a task that was removed, have left behind.
+  redis.call('DEL', KEYS[4], KEYS[6])
+end
 redis.call('HSETNX', KEYS[1], 'meta', ARGV[6])
 if ARGV[7] == '' then
   redis.call('ZREM', KEYS[2], KEYS[1])
