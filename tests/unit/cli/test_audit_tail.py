@@ -5,13 +5,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from mission_control.audit import AuditLog, ExecutionRecord
+from mission_control.audit import AuditLog, ExecutionRecord, Status
 from tests.command_line import mc
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+ENDINGS: tuple[tuple[str, Status, str | None], ...] = (
+    ("a", "success", None),
+    ("b", "failure", "it \x1b[31m broke"),
+    ("a", "success", None),
+)
 
 
 @pytest.fixture
@@ -19,17 +24,13 @@ def stream(bare_environment: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     assert bare_environment is not None
     path = tmp_path / "data" / "logs" / "task_execution.jsonl"
     log = AuditLog(path)
-    for task_id, status, error in (
-        ("a", "success", None),
-        ("b", "failure", "it \x1b[31m broke"),
-        ("a", "success", None),
-    ):
+    for task_id, status, error in ENDINGS:
         record = ExecutionRecord(
             timestamp=NOON,
             task_id=task_id,
             status=status,
             error=error,
-            output=None if error else "fine",  # type: ignore[arg-type]
+            output=None if error else "fine",
             execution_id=f"{task_id}@20260301T120000Z",
             scheduled_time=NOON,
             started_at=NOON,

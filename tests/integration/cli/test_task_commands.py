@@ -1,0 +1,240 @@
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.command_line import Answer, mc
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from mission_control.installation import Installation
+
+DAILY = '{"type": "daily", "time": "09:00", "timezone": "Europe/Berlin"}'
+HELLO = "handlers.hello.run"
+
+pytestmark = pytest.mark.usefixtures("installation")
+
+
+def add(task_id: str = "greet", *args: str, schedule: str = DAILY, handler: str = HELLO) -> Answer:
+    return mc("task", "add", "--id", task_id, "--schedule", schedule, "--handler", handler, *args)
+
+
+def tasks() -> dict[str, dict[str, object]]:
+    return {one["id"]: one for one in mc("task", "list", "--all", "--json").json}
+
+
+def test_an_added_task_is_registered_as_told() -> None:
+    answer = add(
+        "greet", "--params", '{"name": "Ada"}', "--retries", "0", "--retry-delay", "1.5", "--tag", "x"
+    )
+    assert (answer.code, answer.out) == (0, "greet\n")
+    assert "every day at 09:00 (Europe/Berlin)" in answer.err
+    shown = mc("task", "show", "greet", "--json").json
+    assert shown["params"] == {"name": "Ada"}
+    assert shown["retry_policy"]["max_retries"] == 0
+    assert shown["retry_policy"]["retry_delay_seconds"] == 1.5
+    assert shown["tags"] == ["x"]
+
+
+def test_a_dry_run_adds_nothing_and_shows_the_whole_definition() -> None:
+    answer = add("greet", "--dry-run")
+    assert (answer.code, answer.json["id"]) == (0, "greet")
+    assert "dry run" in answer.err
+    assert tasks() == {}
+
+
+@pytest.mark.parametrize("extra", [[], ["--dry-run"]], ids=["for real", "dry run"])
+def test_an_id_that_is_taken_is_refused_and_the_task_stays_as_it_is(extra: list[str]) -> None:
+    add("greet")
+    answer = add("greet", *extra, schedule='{"type": "interval", "minutes": 5}')
+    assert answer.code == 4
+    assert "'greet' is taken" in answer.err
+    assert mc("task", "show", "greet", "--json").json["schedule"]["type"] == "daily"
+
+
+def test_a_definition_can_come_from_a_file_or_stdin_and_options_win(tmp_path: Path) -> None:
+    definition = {"id": "a", "schedule": json.loads(DAILY), "handler": HELLO, "params": {"n": 1}}
+    (tmp_path / "task.json").write_text(json.dumps(definition))
+    assert mc("task", "add", "--file", str(tmp_path / "task.json")).code == 0
+    assert mc("task", "add", "--file", "-", "--id", "b", "--disabled", stdin=json.dumps(definition)).code == 0
+    assert {task_id: one["enabled"] for task_id, one in tasks().items()} == {"a": True, "b": False}
+
+
+@pytest.mark.parametrize(
+    ("stdin", "told"),
+    [
+        ("{", "is not JSON"),
+        ("[]", "one task"),
+        ('{"tasks": []}', "tasks apply"),
+        (b"\xff\xfe", "is not JSON"),
+    ],
+    ids=["truncated", "a list", "several tasks", "not UTF-8"],
+)
+def test_a_definition_on_stdin_that_cannot_be_read_is_told(stdin: str | bytes, told: str) -> None:
+    answer = mc("task", "add", "--file", "-", stdin=stdin)
+    assert answer.code == 2
+    assert told in answer.err
+
+
+@pytest.mark.parametrize(
+    ("schedule", "handler", "task_id", "told"),
+    [
+        ('{"type": "daily", "time": "09:00", "colour": 1}', HELLO, "a", "schedule.colour"),
+        ('{"type": "daily", "time": 9}', HELLO, "a", "schedule.time"),
+        ('{"type": "once", "at": "2026-02-30T09:00:00Z"}', HELLO, "a", "schedule.at"),
+        ('{"type": "cron", "expression": "0 0 31 2 *"}', HELLO, "a", "schedule.expression"),
+        (
+            '{"type": "cron", "expression": "' + "1," * 50_000 + '1 * * * *"}',
+            HELLO,
+            "a",
+            "schedule.expression",
+        ),
+        ('{"type": "interval", "minutes": 0}', HELLO, "a", "schedule"),
+        ('{"type": "interval", "minutes": -5}', HELLO, "a", "schedule.minutes"),
+        (
+            '{"type": "daily", "time": "09:00", "timezone": "Europe/Berlinn"}',
+            HELLO,
+            "a",
+            'did you mean "Europe/Berlin"',
+        ),
+        (DAILY, "handlers.os.system", "a", "handler: "),
+        (DAILY, "handlers.../x", "a", "handler: "),
+        (DAILY, "os.system", "a", "handler: "),
+        (DAILY, "handlers.helo.run", "a", 'did you mean "handlers.hello.run"'),
+        (DAILY, HELLO, "reports/daily", 'did you mean "reports_daily"'),
+        (DAILY, HELLO, "two\nlines", "id: "),
+    ],
+    ids=lambda one: str(one)[:50],
+)
+def test_a_wrong_definition_is_told_with_its_place_and_adds_nothing(
+    schedule: str, handler: str, task_id: str, told: str
+) -> None:
+    answer = add(task_id, schedule=schedule, handler=handler)
+    assert (answer.code, answer.out) == (2, "")
+    assert told in answer.err
+    assert len(answer.err) < 2_000
+    assert tasks() == {}
+
+
+def test_a_negative_delay_is_told() -> None:
+    answer = add("a", "--retry-delay", "-1")
+    assert answer.code == 2
+    assert "retry_policy.retry_delay_seconds" in answer.err
+
+
+def test_a_handler_whose_module_does_not_import_is_told_by_check(tmp_path: Path) -> None:
+    (tmp_path / "handlers").mkdir()
+    (tmp_path / "handlers" / "mine.py").write_text("import no_such_thing\ndef run(context): ...\n")
+    answer = mc("handler", "check", "handlers.mine.run")
+    assert answer.code == 1
+    assert "No module named 'no_such_thing'" in answer.out
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["show"],
+        ["update", "--set", "priority=1"],
+        ["enable"],
+        ["disable"],
+        ["run"],
+        ["remove", "--yes"],
+        ["history"],
+        ["revisions"],
+    ],
+    ids=lambda one: one[0],
+)
+def test_an_unknown_id_is_answered_with_the_nearest_one(command: list[str]) -> None:
+    add("daily_greeting")
+    verb, *rest = command
+    answer = mc("task", verb, "dayly_greeting", *rest)
+    assert (answer.code, answer.out) == (3, "")
+    assert 'did you mean "daily_greeting"?' in answer.err
+
+
+def test_an_update_changes_what_it_names_and_shows_the_difference() -> None:
+    add("greet")
+    answer = mc("task", "update", "greet", "--set", 'schedule.time="10:30"', "--retries", "7", "--json")
+    assert answer.json["schedule.time"] == {"from": "09:00", "to": "10:30"}
+    shown = mc("task", "show", "greet", "--json").json
+    assert shown["schedule"] == {"type": "daily", "time": "10:30", "timezone": "Europe/Berlin"}
+    assert shown["retry_policy"]["max_retries"] == 7
+    assert shown["retry_policy"]["retry_delay_seconds"] == 300
+
+
+def test_an_update_that_is_tried_changes_nothing() -> None:
+    add("greet")
+    before = mc("task", "show", "greet", "--json").json
+    answer = mc("task", "update", "greet", "--set", "priority=3", "--dry-run")
+    assert "priority" in answer.out
+    assert mc("task", "show", "greet", "--json").json == before
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ([], "nothing to change"),
+        (["--set", "priority"], "is not key=JSON"),
+        (["--set", "name=Morning"], """--set 'name="Morning"'"""),
+        (["--set", "priority=77"], "priority"),
+        (["--set", "colour=1"], "colour"),
+        (["--set", 'id="other"'], "cannot be changed"),
+        (["--set", "metadata.revision=9"], "metadata"),
+    ],
+    ids=lambda one: str(one)[:40],
+)
+def test_an_update_that_cannot_be_made_is_told(settings: list[str], told: str) -> None:
+    add("greet")
+    answer = mc("task", "update", "greet", *settings)
+    assert answer.code == 2
+    assert told in answer.err
+
+
+def test_every_change_is_a_revision() -> None:
+    add("greet")
+    mc("task", "disable", "greet", "--reason", "holidays")
+    mc("task", "enable", "greet")
+    assert [one["metadata"]["revision"] for one in mc("task", "revisions", "greet", "--json").json] == [
+        3,
+        2,
+        1,
+    ]
+    assert "enabled: true → false" in mc("task", "revisions", "greet").out
+
+
+def test_a_disabled_task_is_listed_only_among_all() -> None:
+    add("greet", "--disabled")
+    assert mc("task", "list", "--json").json == []
+    assert list(tasks()) == ["greet"]
+    assert "1 disabled" in mc("task", "list").err
+
+
+def test_removing_without_a_terminal_needs_yes() -> None:
+    add("greet")
+    answer = mc("task", "remove", "greet")
+    assert answer.code == 4
+    assert "add --yes" in answer.err
+    assert mc("task", "remove", "greet", "--yes", "--dry-run").code == 0
+    assert list(tasks()) == ["greet"]
+    assert mc("task", "remove", "greet", "--yes").code == 0
+    assert tasks() == {}
+
+
+def test_the_next_times_of_a_task_are_those_of_its_schedule() -> None:
+    add("greet")
+    (first,) = mc("next", "greet", "--from", "2026-01-01T00:00:00Z", "-n", "1", "--json").json
+    assert first == {"scheduled_time": "2026-01-01T08:00:00Z", "local": "2026-01-01T09:00:00+01:00"}
+
+
+def test_an_entry_that_beat_set_aside_is_shown(installation: Installation) -> None:
+    from mission_control import redis_keys
+
+    add("greet")
+    note = json.dumps({"problem": "no longer understood", "since": "2026-01-01T00:00:00Z"})
+    installation.client.hset(redis_keys.BEAT_QUARANTINE, redis_keys.schedule_entry("greet"), note)
+    assert mc("status", "--json").json["tasks"]["quarantined"] == {"greet": "no longer understood"}
+    assert "greet is set aside: no longer understood" in mc("status").out
+    assert "set aside" in mc("task", "list").out

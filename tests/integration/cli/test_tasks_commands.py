@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import json
+import stat
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.command_line import mc
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+DAILY = {"schedule": {"type": "daily", "time": "09:00"}, "handler": "handlers.hello.run"}
+
+pytestmark = pytest.mark.usefixtures("installation")
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "tasks.json"
+
+
+def write(file: Path, *tasks: dict[str, Any]) -> str:
+    file.write_text(json.dumps({"tasks": tasks}))
+    return str(file)
+
+
+def registered() -> list[str]:
+    return [one["id"] for one in mc("task", "list", "--all", "--json").json]
+
+
+def test_applying_a_file_creates_updates_and_leaves_alone(file: Path) -> None:
+    assert mc("tasks", "apply", write(file, {"id": "a", **DAILY}, {"id": "b", **DAILY}), "--json").json == {
+        "created": ["a", "b"],
+        "updated": [],
+        "unchanged": [],
+    }
+    answer = mc("tasks", "apply", write(file, {"id": "a", **DAILY}, {"id": "b", **DAILY, "priority": 3}))
+    assert answer.out == "~ b\n= a\n"
+    assert "1 updated, 1 unchanged" in answer.err
+
+
+def test_a_dry_run_applies_nothing(file: Path) -> None:
+    answer = mc("tasks", "apply", write(file, {"id": "a", **DAILY}), "--dry-run")
+    assert (answer.code, answer.out) == (0, "+ a\n")
+    assert "dry run" in answer.err
+    assert registered() == []
+
+
+def test_one_bad_task_among_good_ones_names_the_good_ones_and_applies_none(file: Path) -> None:
+    bad = {"id": "bad", "schedule": {"type": "daily", "time": "25:00"}, "handler": "handlers.helo.run"}
+    answer = mc("tasks", "apply", write(file, {"id": "good_1", **DAILY}, bad, {"id": "good_2", **DAILY}))
+    assert (answer.code, answer.out) == (2, "")
+    assert str(file) in answer.err
+    assert "good: good_1, good_2" in answer.err
+    assert "tasks[1] (bad).schedule.time: '25:00'" in answer.err
+    assert 'did you mean "handlers.hello.run"' in answer.err
+    assert registered() == []
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b'{"tasks": [{"id": "a", ', "line 1, column"),
+        (b'{"tasks": [{"id": "\xff"}]}', "not UTF-8"),
+        (b"", "is empty"),
+        (b'{"tasks": 5}', "is not a list"),
+        (b" " * (50 * 1024 * 1024), "too large"),
+    ],
+    ids=["truncated", "not UTF-8", "empty", "no list", "50 MB"],
+)
+def test_a_file_that_cannot_be_read_is_told_and_nothing_is_applied(
+    file: Path, content: bytes, told: str
+) -> None:
+    file.write_bytes(content)
+    answer = mc("tasks", "apply", str(file))
+    assert (answer.code, answer.out) == (2, "")
+    assert answer.err.startswith(f"error: {file}: ")
+    assert told in answer.err
+    assert registered() == []
+
+
+def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
+    assert "there is no such file" in mc("tasks", "apply", str(tmp_path / "nothing.json")).err
+    answer = mc("tasks", "apply")
+    assert answer.code == 2
+    assert "scheduled_tasks.json" in answer.err
+
+
+def test_an_export_can_be_applied_and_is_private(file: Path) -> None:
+    mc("tasks", "apply", write(file, {"id": "a", **DAILY}))
+    out = file.with_name("export.json")
+    assert mc("tasks", "export", str(out)).out == f"{out}\n"
+    assert stat.S_IMODE(out.stat().st_mode) == 0o600
+    assert json.loads(out.read_text()) == mc("tasks", "export", "-").json
+    assert mc("tasks", "apply", str(out), "--json").json["unchanged"] == ["a"]
+
+
+def test_an_export_that_is_tried_writes_nothing(file: Path) -> None:
+    assert mc("tasks", "export", str(file), "--dry-run").code == 0
+    assert not file.exists()
+
+
+def test_an_export_to_where_nothing_can_be_written_is_told(tmp_path: Path) -> None:
+    assert mc("tasks", "export", str(tmp_path)).code == 2
+    (tmp_path / "plain").write_text("")
+    assert mc("tasks", "export", str(tmp_path / "plain" / "file.json")).code == 2
