@@ -1,0 +1,128 @@
+"""Stopping, killing and abandoning beat and worker: within bounds, and no run is forgotten."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import psutil
+import pytest
+
+from mission_control.heartbeats import live_processes
+from mission_control.processes.fleet import STOP_WITHIN, Fleet
+from tests.live_installation import LiveInstallation, live_installation
+from tests.waiting import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+HANDLERS = {
+    "gated": '''
+        """A handler that ends when it is let go."""
+        import time
+        from pathlib import Path
+
+
+        def run(context):
+            """Wait until the file named in the params is there."""
+            while not Path(context["params"]["gate"]).exists():
+                time.sleep(0.02)
+            return {"status": "success", "output": "let go", "error": None}
+    ''',
+}
+
+
+@pytest.fixture(scope="module")
+def live() -> Iterator[LiveInstallation]:
+    with live_installation(HANDLERS, start=False, concurrency=1) as live:
+        yield live
+
+
+@pytest.fixture
+def fleet(live: LiveInstallation) -> Iterator[Fleet]:
+    fleet = Fleet(live.installation, concurrency=1)
+    fleet.start()
+    try:
+        yield fleet
+    finally:
+        fleet.stop()
+
+
+def test_a_busy_worker_stops_in_time_and_its_run_is_run_again_after_the_next_start(
+    live: LiveInstallation, fleet: Fleet
+) -> None:
+    gate = live.folder / "busy"
+    busy = live.run("handlers.gated.run", {"gate": str(gate)})
+    held = live.run("handlers.hello.run", delay=4)
+    waiting = live.run("handlers.hello.run")
+    wait_until(lambda: busy.state == "running", "the run runs")
+
+    began = time.monotonic()
+    fleet.stop()
+    assert time.monotonic() - began < STOP_WITHIN.total_seconds() + 1
+    assert busy.state == "running"
+
+    gate.touch()
+    fleet.start()
+    for run in (busy, held, waiting):
+        record = live.ended(run)
+        assert record.state == "success"
+        assert len(live.records(record)) == 1
+    with live.server.client() as client:
+        wait_until(lambda: not client.exists("unacked"), "every message is acknowledged")
+
+
+def test_an_idle_fleet_stops_quickly_and_its_processes_are_gone(live: LiveInstallation, fleet: Fleet) -> None:
+    processes = [
+        one
+        for service in fleet.services
+        for one in [psutil.Process(service.pid), *psutil.Process(service.pid).children(recursive=True)]
+    ]
+    assert len(processes) >= 3
+    began = time.monotonic()
+    fleet.stop()
+    assert time.monotonic() - began < 6
+    assert [one for one in processes if one.is_running()] == []
+    assert live_processes(live.installation.client) == []
+
+
+SUPERVISOR = """
+import sys, time
+from mission_control.installation import Installation
+from mission_control.processes.fleet import Fleet
+from mission_control.settings import read_settings
+
+fleet = Fleet(Installation(read_settings()), concurrency=1)
+fleet.start()
+print(*(service.pid for service in fleet.services), flush=True)
+time.sleep(600)
+"""
+
+
+def test_a_fleet_whose_supervisor_was_killed_stops_by_itself_though_busy(live: LiveInstallation) -> None:
+    environment = {**os.environ, **live.installation.settings.environment()}
+    with subprocess.Popen(
+        [sys.executable, "-c", SUPERVISOR], env=environment, stdout=subprocess.PIPE, text=True
+    ) as supervisor:
+        assert supervisor.stdout is not None
+        pids = [int(text) for text in supervisor.stdout.readline().split()]
+        processes = [psutil.Process(pid) for pid in pids]
+        gate = live.folder / "orphan"
+        run = live.run("handlers.gated.run", {"gate": str(gate)})
+        wait_until(lambda: run.state == "running", "the run runs")
+        supervisor.send_signal(signal.SIGKILL)
+    wait_until(
+        lambda: not [one for one in processes if one.is_running() and one.status() != psutil.STATUS_ZOMBIE],
+        "both have noticed and stopped",
+        timeout=15,
+    )
+    gate.touch()
+
+
+def test_what_an_orphaned_worker_left_is_run_by_the_next_one(live: LiveInstallation, fleet: Fleet) -> None:
+    assert fleet.dead_service() is None
+    wait_until(lambda: live.installation.ledger.active_count() == 0, "no run is left over", timeout=15)
