@@ -13,7 +13,7 @@ from mission_control.audit.masking import ERROR_LIMIT, clean_text
 from mission_control.definitions.problem_messages import shown
 from mission_control.ledger import RunState
 from mission_control.ledger.run_record import INTERRUPTED
-from workers.soft_limit import soft_limit
+from workers.pool_signals import is_termination, soft_limit
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -72,6 +72,9 @@ def invoke(handler: Handler, context: dict[str, Any]) -> Outcome:
     """Call a handler and say what became of it; nothing it raises gets past.
 
     `sys.exit` and `MemoryError` in a handler are its failure, not the end of the worker.
+
+    Raises:
+        SystemExit: the pool takes this process away, which is no ending of the attempt.
     """
     try:
         with soft_limit():
@@ -81,6 +84,10 @@ def invoke(handler: Handler, context: dict[str, Any]) -> Outcome:
         return timed_out("the handler ran longer than timeout_seconds")
     except KeyboardInterrupt:
         return Failure("interrupted from the keyboard", is_retryable=False, reason=INTERRUPTED)
+    except SystemExit as error:
+        if is_termination(error):
+            raise
+        return Failure(_describe(error))
     except BaseException as error:  # noqa: BLE001  # see above
         return Failure(_describe(error))
 

@@ -1,14 +1,16 @@
-"""The soft time limit: it interrupts a handler, once, and nothing else.
+"""The signals that a pool sends to its children, as a handler's failure must not look like one of them.
 
-The pool sends SIGUSR1 twice, and perhaps just as the handler returns. An exception out of the blue in
-the bookkeeping that follows a handler would cost the run its record.
+At the soft time limit it sends SIGUSR1 twice, and perhaps just as the handler returns: it may interrupt
+the handler, once, and nothing else. An exception out of the blue in the bookkeeping that follows would
+cost the run its record. To take a handler's process away (shutdown, revocation) it sends SIGTERM, which
+arrives as a `SystemExit` in mid-handler.
 """
 
 from __future__ import annotations
 
 import signal
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from billiard.pool import soft_timeout_sighandler
 from celery.exceptions import SoftTimeLimitExceeded
@@ -16,6 +18,9 @@ from celery.exceptions import SoftTimeLimitExceeded
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import FrameType
+
+# What billiard's children exit with on SIGTERM (`billiard.common._shutdown_cleanup`).
+_TERMINATED: Final = -(256 - signal.SIGTERM)
 
 
 @contextmanager
@@ -32,6 +37,11 @@ def soft_limit() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGUSR1, _ignore)
+
+
+def is_termination(error: SystemExit) -> bool:
+    """Whether the pool's SIGTERM raised this, and not a handler that called `sys.exit`."""
+    return error.code == _TERMINATED
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
