@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 from mission_control.errors import UnknownTaskError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
     from mission_control.definitions.task import TaskDefinition
     from mission_control.installation import Installation
 
 
 @contextmanager
-def current() -> Iterator[Installation]:
+def current(joining: Callable[[], AbstractContextManager[None]] = nullcontext) -> Iterator[Installation]:
     """Yield the installation that the environment describes.
+
+    The embedded server, if there is one, is joined or started inside `joining()`.
 
     Raises:
         SettingsError: the environment describes none.
@@ -26,7 +29,9 @@ def current() -> Iterator[Installation]:
     from mission_control.installation import current_installation
 
     installation = current_installation()
-    with store_errors(installation.redis_url):
+    with joining():
+        url = installation.redis_url
+    with store_errors(url):
         yield installation
 
 

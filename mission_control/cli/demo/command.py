@@ -9,7 +9,7 @@ import rich_click as click
 from mission_control.cli.exit_codes import ExitCode
 from mission_control.cli.failures import CommandError
 from mission_control.cli.installation_in_use import current
-from mission_control.cli.live.stop_signals import StopRequestedError, stop_signals
+from mission_control.cli.live.stop_signals import StopRequestedError, StopSignals
 from mission_control.cli.output import echo, near, tell, tell_line
 
 if TYPE_CHECKING:
@@ -40,15 +40,15 @@ def demo(keep: bool) -> None:
     move_into(place)
     _say(f"A demo in {near(place)}; your own tasks are not touched.")
     try:
-        with current() as installation:
-            _run(installation, keep=keep)
+        with StopSignals() as signals, current(signals.deferred) as installation:
+            _run(installation, signals, keep=keep)
     except StopRequestedError:
         raise CommandError(
             "the demo was interrupted before it had shown everything", ExitCode.FAILED
         ) from None
 
 
-def _run(installation: Installation, *, keep: bool) -> None:
+def _run(installation: Installation, signals: StopSignals, *, keep: bool) -> None:
     from mission_control.audit import Follower
     from mission_control.cli.audit_view import LiveLines
     from mission_control.cli.demo.tasks import Progress
@@ -64,16 +64,16 @@ def _run(installation: Installation, *, keep: bool) -> None:
 
     follower = Follower(installation.settings.task_execution_log)
     supervisor = Supervisor(installation, fleet, follower, tell=_say, show=show)
-    with stop_signals(lambda: kill_services(fleet)):
-        try:
-            _start(installation, fleet)
-            _wait(installation, supervisor, progress)
-            if keep:
-                _report(installation, progress)
-                _keep(supervisor)
-        finally:
-            fleet.stop()
-            follower.close()
+    signals.kill = lambda: kill_services(fleet)
+    try:
+        _start(installation, fleet)
+        _wait(installation, supervisor, progress)
+        if keep:
+            _report(installation, progress)
+            _keep(supervisor)
+    finally:
+        fleet.stop()
+        follower.close()
     _say("beat and worker are stopped")
     if not keep:
         _report(installation, progress)

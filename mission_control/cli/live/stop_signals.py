@@ -5,36 +5,61 @@ from __future__ import annotations
 import signal
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, Self
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from types import FrameType
+    from types import FrameType, TracebackType
 
 # A terminal, and what runs us (`timeout`, say), may both send the signal of one Ctrl-C.
 _SAME_SIGNAL_SECONDS: Final = 0.5
+_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 
 class StopRequestedError(KeyboardInterrupt):
     """Somebody wants this command to end; not an error, and not caught by what catches errors."""
 
 
-@contextmanager
-def stop_signals(kill: Callable[[], None]) -> Iterator[None]:
-    """Raise `StopRequestedError` in the main thread at the first signal, and call `kill` at a later one."""
-    first = 0.0
+class StopSignals:
+    """While entered, the first signal raises `StopRequestedError` in the main thread; a later one calls `kill`."""
 
-    def obey(_number: int, _frame: FrameType | None) -> None:
-        nonlocal first
-        if not first:
-            first = time.monotonic()
-            raise StopRequestedError
-        if time.monotonic() - first > _SAME_SIGNAL_SECONDS:
-            kill()
+    def __init__(self) -> None:
+        self.kill: Callable[[], None] = _nothing
+        self._first_at: float | None = None
+        self._is_deferred = False
+        self._before: dict[signal.Signals, Any] = {}
 
-    before = {number: signal.signal(number, obey) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
+    def __enter__(self) -> Self:
+        self._before = {number: signal.signal(number, self._obey) for number in _SIGNALS}
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for number, handler in self._before.items():
             signal.signal(number, handler)
+
+    @contextmanager
+    def deferred(self) -> Iterator[None]:
+        """Let the first signal take effect only at the end of the block, which must not be left half done."""
+        self._is_deferred = True
+        try:
+            yield
+        finally:
+            self._is_deferred = False
+        if self._first_at is not None:
+            raise StopRequestedError
+
+    def _obey(self, _number: int, _frame: FrameType | None) -> None:
+        if self._first_at is None:
+            self._first_at = time.monotonic()
+            if not self._is_deferred:
+                raise StopRequestedError
+        elif time.monotonic() - self._first_at > _SAME_SIGNAL_SECONDS:
+            self.kill()
+            if self._is_deferred:
+                raise StopRequestedError
+
+
+def _nothing() -> None:
+    """Nothing has been started that could be killed."""

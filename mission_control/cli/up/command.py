@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import rich_click as click
 
 from mission_control.cli.installation_in_use import current
-from mission_control.cli.live.stop_signals import StopRequestedError, stop_signals
+from mission_control.cli.live.stop_signals import StopRequestedError, StopSignals
 from mission_control.cli.output import tell
 
 if TYPE_CHECKING:
@@ -29,13 +29,13 @@ def up(concurrency: int | None) -> None:
     Each finished attempt is one line on stdout; log lines and messages go to stderr.
     """
     try:
-        with current() as installation:
-            _run(installation, concurrency)
+        with StopSignals() as signals, current(signals.deferred) as installation:
+            _run(installation, concurrency, signals)
     except StopRequestedError:
         tell("stopped before everything was up")
 
 
-def _run(installation: Installation, concurrency: int | None) -> None:
+def _run(installation: Installation, concurrency: int | None, signals: StopSignals) -> None:
     from mission_control.audit import Follower
     from mission_control.cli.live.log_pipe import LogPipes
     from mission_control.cli.live.supervisor import Supervisor, kill_services
@@ -47,20 +47,20 @@ def _run(installation: Installation, concurrency: int | None) -> None:
     pipes = LogPipes(screen.log)
     fleet = Fleet(installation, concurrency=concurrency, open_output=pipes.open)
     follower = Follower(installation.settings.task_execution_log)
-    with stop_signals(lambda: kill_services(fleet)):
-        try:
-            fleet.start()
-            screen.announce_ready()
-            Supervisor(
-                installation, fleet, follower, tell=screen.say, show=screen.record, watch=screen.watch()
-            ).run()
-        except FleetError as error:
-            raise FleetError(f"{error}{pipes.last_lines_of_named(str(error))}") from error
-        except StopRequestedError:
-            screen.say("stopping: beat and worker finish what they can; Ctrl-C again ends them at once")
-        finally:
-            fleet.stop()
-            for record in follower.poll():
-                screen.record(record)
-            follower.close()
+    signals.kill = lambda: kill_services(fleet)
+    try:
+        fleet.start()
+        screen.announce_ready()
+        Supervisor(
+            installation, fleet, follower, tell=screen.say, show=screen.record, watch=screen.watch()
+        ).run()
+    except FleetError as error:
+        raise FleetError(f"{error}{pipes.last_lines_of_named(str(error))}") from error
+    except StopRequestedError:
+        screen.say("stopping: beat and worker finish what they can; Ctrl-C again ends them at once")
+    finally:
+        fleet.stop()
+        for record in follower.poll():
+            screen.record(record)
+        follower.close()
     screen.say("stopped")
