@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import json
+import signal
+from pathlib import Path
+
+import psutil
+
+from tests.command_line import run_program, start_program
+from tests.waiting import wait_until
+
+
+def test_the_demo_shows_real_runs_and_leaves_nothing_running(tmp_path: Path) -> None:
+    answer = run_program("demo", folder=tmp_path, MISSION_CONTROL_REDIS_URL="redis://127.0.0.1:1/0")
+
+    assert answer.code == 0, answer.err
+    assert "your own tasks are not touched" in answer.err
+    assert "↻ retry" in answer.err
+    for shown in (
+        "greeting",
+        "flaky_report",
+        "daily_briefing",
+        "the second attempt succeeded",
+        "every 3 seconds",
+    ):
+        assert shown in answer.out
+    (stream,) = tmp_path.glob("data/demo/*/logs/task_execution.jsonl")
+    records = [json.loads(line) for line in stream.read_text().splitlines()]
+    flaky = [one for one in records if one["task_id"] == "flaky_report"]
+    assert [(one["status"], one["attempt"], one["final"]) for one in flaky] == [
+        ("retry", 1, False),
+        ("success", 2, True),
+    ]
+    assert {one["trigger"] for one in records} == {"schedule"}
+    assert str(stream.relative_to(tmp_path)) in answer.out
+    (briefing,) = tmp_path.glob("data/demo/*/briefings/*.md")
+    assert str(briefing.relative_to(tmp_path)) in answer.out
+    assert processes_in(tmp_path) == []
+
+
+def test_the_demo_touches_nothing_else_of_the_data_directory(tmp_path: Path) -> None:
+    file = tmp_path / "data" / "tasks" / "scheduled_tasks.json"
+    file.parent.mkdir(parents=True)
+    file.write_text("not even JSON")
+    with start_program("demo", folder=tmp_path) as process:
+        wait_until(lambda: list(tmp_path.glob("data/demo/*/redis")), "the demo's own server is there")
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert "interrupted" in err
+    assert file.read_text() == "not even JSON"
+    assert sorted(one.name for one in (tmp_path / "data").iterdir()) == ["demo", "tasks"]
+    assert processes_in(tmp_path) == []
+
+
+def test_a_demo_that_is_kept_goes_on_until_it_is_stopped(tmp_path: Path) -> None:
+    with start_program("demo", "--keep", folder=tmp_path) as process:
+        assert process.stdout is not None
+        shown = ""
+        while "the next five due times" not in shown:
+            line = process.stdout.readline()
+            assert line, "the demo ended early"
+            shown += line
+        assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert processes_in(tmp_path) == []
+
+
+def processes_in(folder: Path) -> list[psutil.Process]:
+    """Return the processes that still work in `folder`."""
+    found = []
+    for one in psutil.process_iter():
+        try:
+            is_here = Path(one.cwd()).is_relative_to(folder) and one.status() != psutil.STATUS_ZOMBIE
+        except (psutil.Error, OSError):
+            continue
+        if is_here:
+            found.append(one)
+    return found

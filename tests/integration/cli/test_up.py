@@ -1,0 +1,152 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from threading import Thread
+from typing import TYPE_CHECKING
+
+import psutil
+import pytest
+
+from tests.command_line import run_program, start_program
+from tests.waiting import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+    from typing import IO
+
+TASKS = {
+    "tasks": [
+        {
+            "id": "greet",
+            "schedule": {"type": "interval", "seconds": 1},
+            "handler": "handlers.hello.run",
+            "params": {"name": "Ada"},
+        }
+    ]
+}
+
+
+class Up:
+    """A running `mission-control up`, with what it has said so far."""
+
+    def __init__(self, folder: Path) -> None:
+        self.process = start_program("up", "--concurrency", "2", folder=folder)
+        self.out, self.err = (_Said(stream) for stream in (self.process.stdout, self.process.stderr))
+
+    def wait_until_up(self) -> None:
+        wait_until(
+            lambda: "everything is up" in self.err.text or self._is_dead(), "everything is up", timeout=60
+        )
+        assert not self._is_dead(), self.err.text
+
+    def children(self, word: str = "") -> list[psutil.Process]:
+        found = psutil.Process(self.process.pid).children(recursive=True)
+        return [one for one in found if word in " ".join(one.cmdline())]
+
+    def stop(self, number: signal.Signals) -> float:
+        began = time.monotonic()
+        self.process.send_signal(number)
+        self.process.wait(timeout=30)
+        return time.monotonic() - began
+
+    def close(self) -> None:
+        if self.process.poll() is None:
+            self.stop(signal.SIGTERM)
+        for said in (self.out, self.err):
+            said.close()
+
+    def _is_dead(self) -> bool:
+        return self.process.poll() is not None
+
+
+class _Said:
+    def __init__(self, stream: IO[str] | None) -> None:
+        assert stream is not None
+        self._stream, self._lines = stream, list[str]()
+        self._thread = Thread(target=lambda: self._lines.extend(stream), daemon=True)
+        self._thread = Thread(target=self._read, daemon=True)
+        self._thread.start()
+
+    @property
+    def text(self) -> str:
+        return "".join(self._lines)
+
+    def close(self) -> None:
+        self._thread.join(timeout=10)
+        self._stream.close()
+
+    def _read(self) -> None:
+        for line in self._stream:
+            self._lines.append(line)
+
+
+@pytest.fixture
+def up(tmp_path: Path) -> Iterator[Up]:
+    file = tmp_path / "data" / "tasks" / "scheduled_tasks.json"
+    file.parent.mkdir(parents=True)
+    file.write_text(json.dumps(TASKS))
+    running = Up(tmp_path)
+    try:
+        yield running
+    finally:
+        running.close()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
+def test_up_applies_the_task_file_runs_it_and_leaves_no_process(up: Up, number: signal.Signals) -> None:
+    up.wait_until_up()
+    wait_until(lambda: up.out.text.count("Hello, Ada!") >= 2, "two runs are shown", timeout=20)
+    assert "1 created" in up.err.text
+    started = up.children()
+    assert len(started) >= 4  # the server, beat, the worker and its pool
+
+    took = up.stop(number)
+
+    assert up.process.returncode == 0, up.err.text
+    assert took < 10
+    assert [one for one in started if one.is_running() and one.status() != psutil.STATUS_ZOMBIE] == []
+    assert "Traceback" not in up.err.text
+
+
+def test_a_service_that_dies_is_told_and_started_again(up: Up) -> None:
+    up.wait_until_up()
+    (beat,) = up.children("beat.app")
+    beat.kill()
+    wait_until(lambda: "beat ended by itself with signal SIGKILL" in up.err.text, "its end is told")
+    wait_until(lambda: up.children("beat.app"), "another beat is there", timeout=20)
+    seen = up.out.text.count("success")
+    wait_until(lambda: up.out.text.count("success") > seen + 1, "tasks run again", timeout=40)
+
+
+def test_a_server_that_dies_is_started_again_and_tasks_go_on(up: Up) -> None:
+    up.wait_until_up()
+    server = next(one for one in up.children() if "server" in one.name() or "valkey" in one.name())
+    os.kill(server.pid, signal.SIGKILL)
+    wait_until(lambda: "the embedded server does not answer" in up.err.text, "its end is told")
+    seen = up.out.text.count("success")
+    wait_until(lambda: up.out.text.count("success") > seen + 1, "tasks run again", timeout=60)
+
+
+def test_a_second_ctrl_c_ends_everything_at_once(up: Up) -> None:
+    up.wait_until_up()
+    worker = next(one for one in up.children("workers.app"))
+    worker.suspend()  # a worker that would not stop by itself
+    up.process.send_signal(signal.SIGINT)
+    wait_until(lambda: "stopping" in up.err.text, "it is stopping")
+    began = time.monotonic()
+    wait_until(lambda: time.monotonic() - began > 0.6, "the second one is another one")
+    assert up.stop(signal.SIGINT) < 5
+    assert not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE
+
+
+def test_a_task_file_that_is_wrong_keeps_up_from_starting(tmp_path: Path) -> None:
+    file = tmp_path / "data" / "tasks" / "scheduled_tasks.json"
+    file.parent.mkdir(parents=True)
+    file.write_text('{"tasks": [{"id": "a"}]}')
+    answer = run_program("up", folder=tmp_path)
+    assert answer.code == 2
+    assert "tasks[0] (a).schedule" in answer.err
