@@ -21,7 +21,10 @@ class StopRequestedError(KeyboardInterrupt):
 
 
 class StopSignals:
-    """While entered, the first signal raises `StopRequestedError` in the main thread; a later one calls `kill`."""
+    """While entered, the first signal raises `StopRequestedError` in the main thread, and a later one kills.
+
+    `kill` is what a later one calls.
+    """
 
     def __init__(self) -> None:
         self.kill: Callable[[], None] = _nothing
