@@ -13,6 +13,7 @@ from mission_control.errors import InvalidTaskError, StoreUnavailableError
 from mission_control.registry.changes import changes_timing, merge_updates, new_metadata, next_metadata
 from mission_control.registry.due_times import due_after, has_beginning, nominal_time_of
 from mission_control.registry.task_store import KEEP_DUE, StoredTask, TaskStore, stored_form
+from mission_control.registry.unenforced import unenforced_fields
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -223,6 +224,9 @@ class Registry:
     def _record(
         self, task: TaskDefinition, change: str, before: Mapping[str, Any], reason: str | None, now: datetime
     ) -> None:
+        unenforced = unenforced_fields(task)
+        if unenforced:
+            events.fields_not_enforced(task.id, ", ".join(unenforced))
         record = ChangeRecord(
             timestamp=now,
             task_id=task.id,
