@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
 from mission_control.cli import parameters
 from mission_control.cli.installation_in_use import current, existing_task
 from mission_control.cli.output import as_text, echo, echo_json, table
+from mission_control.redis_keys import MAX_REVISIONS
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @click.command()
@@ -26,13 +30,33 @@ def revisions(task_id: str, as_json: bool) -> None:
         if as_json:
             echo_json(found)
             return
-        rows = [_row(newer, older) for newer, older in pairwise([*found, None])]
-        echo(table("revision", "modified", "what changed", rows=rows, right=("revision",)))
+        actors = _actors(installation.settings.task_changes_log, task_id)
+        rows = [_row(newer, older, actors) for newer, older in pairwise([*found, None])]
+        echo(table("revision", "modified", "by", "what changed", rows=rows, right=("revision",)))
 
 
-def _row(newer: dict[str, Any] | None, older: dict[str, Any] | None) -> tuple[str, str, str]:
+def _actors(changes: Path, task_id: str) -> dict[int, str]:
+    """Return who made each revision, and why, as far as the record of changes here tells."""
+    from mission_control.audit import tail
+
+    return {one["revision"]: _actor(one) for one in tail(changes, MAX_REVISIONS, task_id=task_id)}
+
+
+def _actor(change: dict[str, Any]) -> str:
+    return as_text(change["actor"]) + (f" ({as_text(change['reason'])})" if change.get("reason") else "")
+
+
+def _row(
+    newer: dict[str, Any] | None, older: dict[str, Any] | None, actors: dict[int, str]
+) -> tuple[str, str, str, str]:
     metadata = (newer or {}).get("metadata", {})
-    return str(metadata.get("revision", "?")), str(metadata.get("last_modified", "")), _changes(newer, older)
+    revision = metadata.get("revision", 0)
+    return (
+        str(revision),
+        str(metadata.get("last_modified", "")),
+        actors.get(revision, ""),
+        _changes(newer, older),
+    )
 
 
 def _changes(newer: dict[str, Any] | None, older: dict[str, Any] | None) -> str:

@@ -202,7 +202,9 @@ def test_every_change_is_a_revision() -> None:
         2,
         1,
     ]
-    assert "enabled: true → false" in mc("task", "revisions", "greet").out
+    shown = mc("task", "revisions", "greet").out
+    assert "(holidays)" in shown
+    assert "enabled: true → false" in shown
 
 
 def test_a_disabled_task_is_listed_only_among_all() -> None:
