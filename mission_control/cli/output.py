@@ -60,7 +60,8 @@ def echo_line(line: RenderableType) -> None:
 
 def tell(message: RenderableType) -> None:
     """Print a message for people on stderr."""
-    console(stderr=True).print(message, soft_wrap=True)
+    out = console(stderr=True)
+    out.print(message, soft_wrap=not out.is_terminal)
 
 
 def tell_line(line: RenderableType) -> None:
