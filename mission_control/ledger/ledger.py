@@ -189,6 +189,7 @@ class Ledger:
             _counted_as(after.state),
             redis_keys.run(""),
             "" if next_due is None else repr(next_due),
+            redis_keys.WAKE_CHANNEL,
         ]
         pairs = self._end_attempt(keys=keys, args=[*argv, *_flat(written)])
         return RunRecord.from_hash(dict(zip(pairs[::2], pairs[1::2], strict=True))) if pairs else None

@@ -6,7 +6,8 @@
 --       6 finished at, ISO  7 seconds to keep the run  8 runs to keep for the task
 --       9 "success", "failure" or "" (counted in the history)  10 prefix of run keys
 --       11 next due instant of the task, Unix seconds, "" to leave it alone: it is set unless the task is
---       gone or has one already  12… field, value, … to write
+--       gone or has one already  12 channel that wakes beat
+--       13… field, value, … to write
 -- Reply: {field, value, …} of the run afterwards, or {} if it was refused and nothing changed
 local state = redis.call('HGET', KEYS[1], 'state')
 if not state or not string.find(ARGV[1], ',' .. state .. ',', 1, true) then
@@ -15,7 +16,7 @@ end
 if ARGV[2] ~= '' and redis.call('HGET', KEYS[1], 'attempt') ~= ARGV[2] then
   return {}
 end
-redis.call('HSET', KEYS[1], unpack(ARGV, 12))
+redis.call('HSET', KEYS[1], unpack(ARGV, 13))
 if ARGV[3] == '1' then
   redis.call('ZREM', KEYS[2], ARGV[4])
   redis.call('ZADD', KEYS[3], ARGV[5], ARGV[4])
@@ -35,8 +36,8 @@ if ARGV[3] == '1' then
   local is_registered = redis.call('HEXISTS', KEYS[7], 'task') == 1
   if not is_registered then
     redis.call('EXPIRE', KEYS[4], ARGV[7])
-  elseif ARGV[11] ~= '' then
-    redis.call('ZADD', KEYS[6], 'NX', ARGV[11], KEYS[7])
+  elseif ARGV[11] ~= '' and redis.call('ZADD', KEYS[6], 'NX', ARGV[11], KEYS[7]) == 1 then
+    redis.call('PUBLISH', ARGV[12], KEYS[7])
   end
   local surplus = redis.call('ZCARD', KEYS[5]) - tonumber(ARGV[8])
   if surplus > 0 then
