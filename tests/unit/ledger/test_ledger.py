@@ -1,0 +1,205 @@
+"""The ledger's transitions on a real server: what they move, and what they refuse."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from mission_control import redis_keys
+from mission_control.ledger import FINAL_STATES, BeginVerdict, Ledger, RunRecord, RunState
+from mission_control.ledger.run_state import TRANSITIONS
+
+if TYPE_CHECKING:
+    from mission_control.installation import Installation
+
+NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
+
+
+def a_run(execution_id: str = "a@1", **changes: object) -> RunRecord:
+    run = RunRecord(
+        execution_id=execution_id,
+        task_id=execution_id.partition("@")[0],
+        handler="handlers.hello.run",
+        scheduled_time=NOW,
+        dispatched_at=NOW,
+    )
+    return replace(run, **changes)  # type: ignore[arg-type]
+
+
+def begun(ledger: Ledger, execution_id: str = "a@1", attempt: int = 1) -> RunRecord:
+    reply = ledger.begin(execution_id, attempt, worker="w", at=NOW)
+    assert reply.verdict is BeginVerdict.BEGUN
+    assert reply.run is not None
+    return reply.run
+
+
+def in_state(ledger: Ledger, state: RunState) -> RunRecord:
+    """Bring a new run into a state by the shortest legal way."""
+    ledger.dispatch(a_run())
+    if state is RunState.DISPATCHED:
+        return a_run()
+    if state in TRANSITIONS[RunState.DISPATCHED] - {RunState.RUNNING}:
+        ended = ledger.end(a_run(), state, at=NOW)
+    elif state is RunState.RUNNING:
+        ended = begun(ledger)
+    else:
+        ended = ledger.end(begun(ledger), state, at=NOW)
+    assert ended is not None
+    return ended
+
+
+@pytest.mark.parametrize("after", sorted(RunState))
+@pytest.mark.parametrize("before", sorted(set(RunState) - {RunState.SKIPPED, RunState.MISSED}))
+def test_the_ledger_moves_runs_along_the_table_and_refuses_everything_else(
+    installation: Installation, before: RunState, after: RunState
+) -> None:
+    if after in {RunState.RUNNING, RunState.DISPATCHED}:
+        return  # reached by begin() and dispatch() only
+    ledger = installation.ledger
+    run = in_state(ledger, before)
+    moved = ledger.end(run, after, at=NOW)
+    assert (moved is not None) == (after in TRANSITIONS[before])
+    stored = ledger.get("a@1")
+    assert stored is not None
+    assert stored.state is (after if moved is not None else before)
+    assert ledger.active_count() == (0 if stored.state in FINAL_STATES else 1)
+
+
+def test_a_run_is_entered_once(installation: Installation) -> None:
+    assert installation.ledger.dispatch(a_run())
+    assert not installation.ledger.dispatch(a_run(handler="handlers.other.run"))
+    assert installation.ledger.get("a@1") == a_run()
+
+
+def test_an_idempotency_key_stands_for_its_first_run(installation: Installation) -> None:
+    ledger = installation.ledger
+    assert ledger.dispatch_once(a_run("a@1"), "key") == "a@1"
+    assert ledger.dispatch_once(a_run("a@2"), "key") == "a@1"
+    assert ledger.get("a@2") is None
+    ledger.forget_key("key")
+    assert ledger.dispatch_once(a_run("a@2"), "key") == "a@2"
+
+
+@pytest.mark.parametrize(
+    ("state", "attempt", "is_redelivered", "verdict"),
+    [
+        (RunState.DISPATCHED, 1, False, BeginVerdict.BEGUN),
+        (RunState.DISPATCHED, 2, False, BeginVerdict.STALE),
+        (RunState.RUNNING, 1, False, BeginVerdict.RUNNING),
+        (RunState.RUNNING, 1, True, BeginVerdict.BEGUN),
+        (RunState.RUNNING, 2, True, BeginVerdict.STALE),
+        (RunState.RETRYING, 1, True, BeginVerdict.STALE),
+        (RunState.RETRYING, 2, False, BeginVerdict.BEGUN),
+        (RunState.RETRYING, 3, False, BeginVerdict.STALE),
+        (RunState.SUCCESS, 1, True, BeginVerdict.FINISHED),
+        (RunState.SUCCESS, 2, False, BeginVerdict.FINISHED),
+        (RunState.CANCELLED, 1, False, BeginVerdict.FINISHED),
+    ],
+)
+def test_an_attempt_begins_only_when_it_is_the_one_that_is_due(
+    installation: Installation,
+    state: RunState,
+    attempt: int,
+    is_redelivered: bool,
+    verdict: BeginVerdict,
+) -> None:
+    in_state(installation.ledger, state)
+    reply = installation.ledger.begin("a@1", attempt, worker="v", at=NOW, redelivered=is_redelivered)
+    assert reply.verdict is verdict
+
+
+def test_a_run_that_nobody_entered_is_unknown(installation: Installation) -> None:
+    reply = installation.ledger.begin("a@1", 1, worker="w", at=NOW)
+    assert (reply.verdict, reply.run) == (BeginVerdict.UNKNOWN, None)
+
+
+def test_an_ending_of_an_earlier_attempt_is_refused(installation: Installation) -> None:
+    ledger = installation.ledger
+    ledger.dispatch(a_run())
+    first = begun(ledger)
+    ledger.end(first, RunState.RETRYING, at=NOW)
+    begun(ledger, attempt=2)
+    assert ledger.end(first, RunState.SUCCESS, at=NOW) is None
+
+
+def test_an_attempt_does_not_show_what_the_one_before_it_left(installation: Installation) -> None:
+    ledger = installation.ledger
+    ledger.dispatch(a_run())
+    left = {"output": "half", "error": "boom", "reason": "timed_out", "duration_ms": 7, "retry_at": NOW}
+    ledger.end(begun(ledger), RunState.RETRYING, at=NOW, **left)
+    second = begun(ledger, attempt=2)
+    assert [getattr(second, name) for name in left] == [None] * len(left)
+    ended = ledger.end(second, RunState.SUCCESS, at=NOW)
+    assert ended is not None
+    assert ended.output is None
+
+
+def test_history_counts_runs_and_not_attempts(installation: Installation) -> None:
+    ledger = installation.ledger
+    ends = [RunState.FAILURE, RunState.TIMED_OUT, RunState.LOST, RunState.SUCCESS, RunState.FAILURE]
+    for number, state in enumerate(ends):
+        ledger.dispatch(a_run(f"a@{number}"))
+        ledger.end(begun(ledger, f"a@{number}"), RunState.RETRYING, at=NOW)
+        ledger.end(begun(ledger, f"a@{number}", attempt=2), state, at=NOW + timedelta(seconds=number))
+    ledger.dispatch(a_run("a@9"))
+    ledger.end(a_run("a@9"), RunState.CANCELLED, at=NOW)
+    history = ledger.history("a")
+    assert (history.total_runs, history.success_count, history.failure_count) == (5, 1, 4)
+    assert history.consecutive_failures == 1
+    assert history.last_run == NOW
+    assert history.last_success == NOW + timedelta(seconds=3)
+
+
+def test_an_occurrence_that_is_not_run_is_entered_with_its_reason_once(installation: Installation) -> None:
+    ledger = installation.ledger
+    missed = ledger.record_unfired(a_run(), RunState.MISSED, "nobody was there", at=NOW)
+    assert missed is not None
+    assert (missed.state, missed.reason, missed.finished_at) == (RunState.MISSED, "nobody was there", NOW)
+    assert ledger.record_unfired(a_run(), RunState.MISSED, "again", at=NOW) is None
+    assert ledger.active_count() == 0
+    assert ledger.history("a").total_runs == 0
+
+
+def test_no_more_runs_of_a_task_are_kept_than_told_and_active_ones_never_dropped(
+    installation: Installation,
+) -> None:
+    ledger = Ledger(installation.client, retention=timedelta(days=1), max_runs=3)
+    for number in range(6):
+        at = NOW + timedelta(minutes=number)
+        ledger.dispatch(a_run(f"a@{number}", scheduled_time=at))
+        if number > 0:
+            ledger.end(begun(ledger, f"a@{number}"), RunState.SUCCESS, at=at)
+    assert [run.execution_id for run in ledger.runs_of("a")] == ["a@5", "a@4", "a@3", "a@0"]
+    assert [run.execution_id for run in ledger.finished_since(NOW)] == ["a@3", "a@4", "a@5"]
+    assert [run.execution_id for run in ledger.active()] == ["a@0"]
+
+
+def test_what_is_kept_of_a_task_that_is_not_registered_ends_with_the_retention(
+    installation: Installation,
+) -> None:
+    ledger, client = installation.ledger, installation.client
+    ledger.dispatch(a_run())
+    ledger.end(begun(ledger), RunState.SUCCESS, at=NOW)
+    for key in (redis_keys.run("a@1"), redis_keys.task_runs("a"), redis_keys.history("a")):
+        assert 0 < client.ttl(key) <= installation.settings.retention.total_seconds()
+
+
+def test_the_end_of_a_run_sets_the_next_due_instant_only_where_there_is_none(
+    installation: Installation,
+) -> None:
+    ledger, client = installation.ledger, installation.client
+    entry = redis_keys.schedule_entry("a")
+    for number, (is_registered, due_before, due_after) in enumerate(
+        [(False, None, None), (True, None, 50.5), (True, 70.0, 70.0)]
+    ):
+        client.flushall()
+        if is_registered:
+            client.hset(entry, "task", "{}")
+        if due_before is not None:
+            client.zadd(redis_keys.REDBEAT_SCHEDULE, {entry: due_before})
+        ledger.dispatch(a_run(f"a@{number}"))
+        ledger.end(begun(ledger, f"a@{number}"), RunState.SUCCESS, at=NOW, next_due=50.5)
+        assert client.zscore(redis_keys.REDBEAT_SCHEDULE, entry) == due_after
