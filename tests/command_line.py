@@ -40,7 +40,10 @@ def mc(*args: str, stdin: str | bytes | None = None) -> Answer:
 
 
 def start_program(
-    *args: str, folder: Path, environment: Mapping[str, str] | None = None
+    *args: str,
+    folder: Path,
+    environment: Mapping[str, str] | None = None,
+    stdin: int = subprocess.DEVNULL,
 ) -> subprocess.Popen[str]:
     """Start the real program in `folder`, on an installation of its own there; the caller ends it."""
     inherited = {name: text for name, text in os.environ.items() if not name.startswith("MISSION_CONTROL_")}
@@ -49,7 +52,7 @@ def start_program(
         [sys.executable, "-m", "mission_control", *args],
         cwd=folder,
         env={**inherited, **ours, **(environment if environment is not None else {})},
-        stdin=subprocess.DEVNULL,
+        stdin=stdin,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

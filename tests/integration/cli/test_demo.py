@@ -5,6 +5,7 @@ import signal
 from pathlib import Path
 
 import psutil
+import pytest
 
 from tests.command_line import run_program, start_program
 from tests.waiting import wait_until
@@ -65,6 +66,17 @@ def test_a_demo_that_is_kept_goes_on_until_it_is_stopped(tmp_path: Path) -> None
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=30)
     assert process.returncode == 0
+    assert processes_in(tmp_path) == []
+
+
+@pytest.mark.parametrize("command", ["demo", "up"])
+def test_a_beat_that_cannot_start_is_told_with_its_last_lines(tmp_path: Path, command: str) -> None:
+    (tmp_path / "beat").mkdir()
+    (tmp_path / "beat" / "__init__.py").write_text("raise ImportError('out of order')")
+    answer = run_program(command, folder=tmp_path)
+    assert answer.code == 1
+    assert "error: beat ended with exit code" in answer.err
+    assert "ImportError: out of order" in answer.err
     assert processes_in(tmp_path) == []
 
 

@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import os
+import pty
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.command_line import run_program, start_program
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+YEARLY = '{"type": "cron", "expression": "0 0 1 1 *"}'
+
+
+@pytest.mark.parametrize(("answer", "code", "left"), [("n", 4, 1), ("y", 0, 0)])
+def test_removing_on_a_terminal_asks_first(tmp_path: Path, answer: str, code: int, left: int) -> None:
+    added = run_program(
+        "task", "add", "--id", "a", "--schedule", YEARLY, "--handler", "handlers.hello.run", folder=tmp_path
+    )
+    assert added.code == 0, added.err
+    ours, theirs = pty.openpty()
+    os.write(ours, f"{answer}\n".encode())
+    with start_program("task", "remove", "a", folder=tmp_path, stdin=theirs) as process:
+        out, err = process.communicate(timeout=30)
+    os.close(ours)
+    os.close(theirs)
+    assert (process.returncode, out) == (code, "")
+    assert "Remove a (" in err
+    assert len(run_program("task", "list", "--json", folder=tmp_path).json) == left
+
+
+def test_a_reader_that_goes_away_is_no_failure(tmp_path: Path) -> None:
+    endless = ("next", "--schedule", '{"type": "interval", "seconds": 1}', "-n", "1000000", "--json")
+    with start_program(*endless, folder=tmp_path) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.readline() == "[\n"
+        process.stdout.close()
+        assert process.stderr.read() == ""
+    assert process.returncode == 0
+
+
+def test_without_a_terminal_there_is_no_colour_and_nothing_is_cut(tmp_path: Path) -> None:
+    listed = run_program("handler", "list", folder=tmp_path)
+    assert "\x1b" not in listed.out
+    assert "…" not in listed.out
+
+
+def test_the_program_runs_as_a_module_under_its_own_name(tmp_path: Path) -> None:
+    assert "Usage: mission-control" in run_program("--help", folder=tmp_path).out
