@@ -69,8 +69,7 @@ def _run(installation: Installation, signals: StopSignals, *, keep: bool) -> Non
         _start(installation, fleet)
         _wait(installation, supervisor, progress)
         if keep:
-            _report(installation, progress)
-            _keep(supervisor)
+            _keep(installation, supervisor, progress)
     finally:
         fleet.stop()
         follower.close()
@@ -116,9 +115,10 @@ def _report(installation: Installation, progress: Progress) -> None:
     echo("", "the next five due times", due_table(installation.registry.definitions(), installation.clock()))
 
 
-def _keep(supervisor: Supervisor) -> None:
-    _say("staying up; Ctrl-C stops it")
+def _keep(installation: Installation, supervisor: Supervisor, progress: Progress) -> None:
     try:
+        _report(installation, progress)
+        _say("staying up; Ctrl-C stops it")
         supervisor.run()
     except StopRequestedError:
         _say("stopping")
