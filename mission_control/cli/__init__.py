@@ -7,6 +7,8 @@ something is written; exit codes in `exit_codes`. A command's module is imported
 
 from __future__ import annotations
 
+import sys
+from io import TextIOWrapper
 from typing import NoReturn
 
 
@@ -14,5 +16,8 @@ def main() -> NoReturn:
     """Run the command that the process's arguments ask for, and end the process with its exit code."""
     from mission_control.cli.program import program
 
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # a locale that lacks a character must not be an error
+            stream.reconfigure(errors="backslashreplace")
     program.main(prog_name="mission-control")
     raise SystemExit

@@ -50,3 +50,8 @@ def test_without_a_terminal_there_is_no_colour_and_nothing_is_cut(tmp_path: Path
 
 def test_the_program_runs_as_a_module_under_its_own_name(tmp_path: Path) -> None:
     assert "Usage: mission-control" in run_program("--help", folder=tmp_path).out
+
+
+def test_a_locale_that_lacks_a_character_is_no_failure(tmp_path: Path) -> None:
+    checked = run_program("handler", "check", "handlers.hello.run", folder=tmp_path, PYTHONIOENCODING="ascii")
+    assert (checked.code, checked.out) == (0, "\\u2713 handlers.hello.run\n")
