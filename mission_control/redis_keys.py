@@ -7,7 +7,7 @@
 | `redbeat::statics` | set of names from `beat_schedule` | permanent | RedBeat |
 | `mc:tasks` | set of task ids | permanent | registry |
 | `mc:task:<id>:revisions` | list of JSON, newest first, at most `MAX_REVISIONS` | as the task | registry |
-| `mc:task:<id>:history` | hash of counters and last times | as the task | ledger |
+| `mc:task:<id>:history` | hash of counters and last times | as the task; without one, retention | ledger |
 | `mc:task:<id>:runs` | sorted set: execution_id → scheduled time | retention | ledger |
 | `mc:run:<execution_id>` | hash: `spec` JSON, and the fields that change | retention after its end | ledger |
 | `mc:runs:active` | sorted set: execution_id → dispatched at | permanent | ledger |
@@ -17,6 +17,11 @@
 | `mc:process:<kind>:<name>` | string, JSON | seconds | beat, workers |
 | `mc:beat:leader` | string, the leading beat | `LEADER_SECONDS` | beat |
 | `mc:beat:quarantine` | hash: entry key → JSON of what is wrong | permanent, emptied by mending | beat |
+| `mc:beat:journal` | stream: what beat did | permanent, the last 10,000 or so | beat |
+| `mc:beat:outbox` | list of execution_ids for another broker | permanent, emptied by sending | beat |
+| `mc:parked` | sorted set: execution_id → release at | permanent, emptied by releasing | beat, workers |
+| `mc:parked:payloads` | hash: execution_id → MessagePack | permanent, emptied by releasing | beat, workers |
+| `mc:audit:owed` | list of execution_ids owed a record | permanent, emptied by writing | beat, workers |
 
 The queues (`default`, …) and `unacked*`, `_kombu.*` belong to kombu.
 """

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from mission_control.messaging.enqueue import enqueue_in
+from tests.audit_stream import final_records_of
 from tests.live_installation import LiveInstallation, live_installation
 from tests.waiting import wait_until
 
@@ -318,6 +319,24 @@ def test_many_mixed_runs_agree_in_history_ledger_and_audit(live: LiveInstallatio
     assert history["total_runs"] == len(records)
     assert history["success_count"] == finals.count("success") == 18
     assert history["failure_count"] == finals.count("failure") == 12
+
+
+def test_a_fixed_delay_counts_from_the_end_of_a_run_however_it_ends(live: LiveInstallation) -> None:
+    schedule = {"type": "interval", "seconds": 1, "measure_from": "finish"}
+    policy = {"max_retries": 0}
+    live.task("after_kill", "handlers.rude.kill", schedule=schedule, retry_policy=policy)
+    live.task("after_sleep", schedule=schedule, params={"sleep_seconds": 0.5})
+    for task_id, status in (("after_kill", "lost"), ("after_sleep", "success")):
+        records = wait_until(
+            lambda task_id=task_id: len(found := final_records_of(live.installation, task_id)) >= 2 and found,
+            f"{task_id} has run twice",
+            timeout=20,
+        )
+        assert live.installation.registry.disable(task_id)
+        first, second = records[:2]
+        assert [first["status"], second["status"]] == [status] * 2
+        ended = datetime.fromisoformat(first["timestamp"])
+        assert datetime.fromisoformat(second["scheduled_time"]) - ended >= timedelta(seconds=1)
 
 
 def test_nothing_is_active_and_nothing_is_queued_in_the_end(live: LiveInstallation) -> None:

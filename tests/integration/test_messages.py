@@ -18,10 +18,12 @@ from redbeat import RedBeatSchedulerEntry
 from redbeat.schedulers import RedBeatConfig
 from ulid import ULID
 
+from mission_control.ledger import RunState
 from mission_control.ledger.run_record import ad_hoc_run
 from mission_control.messaging.message import send
 from tests.audit_stream import records_of
 from tests.live_installation import LiveInstallation, live_installation
+from tests.redis_key_life import faults_in_keys
 from tests.servers import free_port
 from tests.waiting import wait_until
 
@@ -78,9 +80,9 @@ def test_a_message_holds_ids_only(live: LiveInstallation) -> None:
     assert sorted(kwargs) == ["execution_id", "scheduled_time", "task_id"]
     assert message["headers"]["id"] == kwargs["execution_id"] == run.execution_id
     text = json.dumps(message)
-    assert not [
-        secret for secret in ("hunter2", "abcdef", "77") if secret in text.replace(run.execution_id, "")
-    ]
+    assert [
+        secret for secret in ("hunter2", "abcdef", "password", "token", "max_retries") if secret in text
+    ] == []
 
 
 def test_time_limits_and_expiry_travel_in_the_headers(live: LiveInstallation) -> None:
@@ -301,3 +303,11 @@ def test_flower_shows_workers_and_runs_by_handler_and_execution_id(live: LiveIns
     assert shown["name"] == "handlers.hello.run"
     assert shown["uuid"] == record.execution_id
     assert "hunter2" not in shown["kwargs"]
+
+
+def test_after_all_this_no_key_is_left_for_ever_that_the_table_does_not_say(live: LiveInstallation) -> None:
+    live.installation.registry.unregister("greeting")
+    for run in live.installation.ledger.active():
+        live.installation.ledger.end(run, RunState.CANCELLED, at=live.installation.clock())
+    with live.server.client() as client:
+        assert faults_in_keys(client) == {}
