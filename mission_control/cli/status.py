@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from mission_control.cli.situation import Situation
 
-_LEVELS = {"embedded": "its own server in the data directory", "configured": "MISSION_CONTROL_REDIS_URL"}
+_KINDS = {"embedded": "its own server in the data directory", "configured": "MISSION_CONTROL_REDIS_URL"}
 
 
 @click.command()
@@ -36,7 +36,7 @@ def status(as_json: bool) -> None:
 
 
 def _rows(situation: Situation) -> Iterator[tuple[str, str | Text]]:
-    yield "redis", f"{situation.redis_version} at {situation.redis_address}, {_LEVELS[situation.redis_kind]}"
+    yield "redis", f"{situation.redis_version} at {situation.redis_address}, {_KINDS[situation.redis_kind]}"
     yield from _labelled("beat", _beats(situation))
     yield from _labelled("workers", _workers(situation))
     yield from _labelled("tasks", _tasks(situation))

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from mission_control.processes.fleet import Fleet
 
 _SHOWN_WITHIN_SECONDS: Final = 45.0
+# Enough for three tasks; a process for each core of a large machine would take its time to start.
+_AT_ONCE: Final = 2
 
 
 @click.command()
@@ -55,7 +57,7 @@ def _run(installation: Installation, signals: StopSignals, *, keep: bool) -> Non
     from mission_control.cli.live.supervisor import Supervisor, kill_services
     from mission_control.processes.fleet import Fleet
 
-    progress, fleet = Progress(), Fleet(installation)
+    progress, fleet = Progress(), Fleet(installation, concurrency=_AT_ONCE)
     lines = LiveLines(installation.settings.timezone)
 
     def show(record: dict[str, Any]) -> None:
