@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from celery.exceptions import Ignore, Retry
+from celery.exceptions import Ignore, Reject, Retry
+from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
 
 from mission_control import events
 from mission_control.audit.masking import clean_value
 from mission_control.ledger import BeginReply, BeginVerdict, RunState
+from mission_control.run_audit import audit_ending
 from workers.endings import Ending, end_attempt, ending_of
 from workers.invocation import Handler, Outcome, Success, context_for, invoke
 from workers.plain_runs import admit_plain_run
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from collections.abc import Callable
 
     from celery import Task
 
@@ -25,6 +30,7 @@ if TYPE_CHECKING:
 
 
 SHOWN_OUTPUT: Final = 1_024
+PAUSE_FOR_REDIS_SECONDS: Final = 1.0
 
 
 class HandlerFailedError(Exception):
@@ -69,16 +75,28 @@ def run_attempt(delivery: Delivery, handler: Handler, installation: Installation
         Retry: another attempt was sent, to run after the policy's delay.
         HandlerFailedError: the run failed for good.
         Ignore: there was nothing to run.
+        Reject: Redis was not there to claim the run or to send its retry; the message goes back.
     """
-    run = _claim(delivery, installation)
+    try:
+        run = _claim(delivery, installation)
+        last_success = installation.ledger.history(run.task_id).last_success
+    except RedisError as error:
+        raise _give_back(delivery, error) from error
     events.attempt_begun(run)
-    last_success = installation.ledger.history(run.task_id).last_success
     outcome = invoke(handler, context_for(run, last_success_time=last_success))
     finished_at = installation.clock()
     ending = ending_of(outcome, run)
-    ended = _end(run, outcome, ending, finished_at, installation)
+    end = partial(end_attempt, run, outcome, ending, at=finished_at, installation=installation)
+    ended = _persist(delivery, end)
+    if ended is None:
+        events.transition_refused(run.execution_id, ending.state)
+        raise Ignore
     delivery.task.request.ended_run = ended  # the signal hook writes its audit record
-    return _obey(delivery, outcome, ending)
+    try:
+        return _obey(delivery, outcome, ending)
+    except OperationalError as error:  # the retry was not sent; whoever is given this message sends it
+        audit_ending(installation.audit, ended, at=finished_at)
+        raise _give_back(delivery, error) from error
 
 
 def _claim(delivery: Delivery, installation: Installation) -> RunRecord:
@@ -115,14 +133,27 @@ def _begin(delivery: Delivery, installation: Installation) -> BeginReply:
     )
 
 
-def _end(
-    run: RunRecord, outcome: Outcome, ending: Ending, finished_at: datetime, installation: Installation
-) -> RunRecord:
-    ended = end_attempt(run, outcome, ending, at=finished_at, installation=installation)
-    if ended is None:
-        events.transition_refused(run.execution_id, ending.state)
-        raise Ignore
-    return ended
+def _persist(delivery: Delivery, end: Callable[[], RunRecord | None]) -> RunRecord | None:
+    """End the attempt, however long Redis may be away: what a handler has done must not be forgotten."""
+    while True:
+        try:
+            return end()
+        except RedisError as error:
+            _pause(delivery, error)
+
+
+def _give_back(delivery: Delivery, error: Exception) -> Reject:
+    """Return what tells Celery to put the message back on its queue."""
+    _pause(delivery, error)
+    return Reject(f"given back: {error}", requeue=True)
+
+
+def _pause(delivery: Delivery, error: Exception) -> None:
+    """Wait a moment for Redis; a program that runs the handler in its own process is told at once."""
+    if delivery.task.request.is_eager:
+        raise error
+    events.waiting_for_redis(error)
+    time.sleep(PAUSE_FOR_REDIS_SECONDS)
 
 
 def _obey(delivery: Delivery, outcome: Outcome, ending: Ending) -> dict[str, Any]:

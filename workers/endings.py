@@ -40,11 +40,22 @@ def end_attempt(
 ) -> RunRecord | None:
     """Write to the ledger how the attempt of a run ended, and return the run as it stands then.
 
-    None if the ledger refused, because the run is elsewhere by now.
+    None if the ledger refused, because the run is elsewhere by now. Said again after an answer was cut
+    off, it returns what was written the first time.
     """
     changes = _changes(run, outcome, ending, at)
     ended = end_run(run, ending.state, at=at, installation=installation, **changes)
+    if ended is None:
+        ended = _written_before(run, ending, installation)
     return None if ended is None else replace(ended, finished_at=at)
+
+
+def _written_before(run: RunRecord, ending: Ending, installation: Installation) -> RunRecord | None:
+    stored = installation.ledger.get(run.execution_id)
+    ours = (ending.state, run.attempt, run.worker, run.started_at)
+    if stored is None or (stored.state, stored.attempt, stored.worker, stored.started_at) != ours:
+        return None
+    return stored
 
 
 def end_run(

@@ -76,6 +76,28 @@ def test_a_busy_worker_stops_in_time_and_its_run_is_run_again_after_the_next_sta
         wait_until(lambda: not client.exists("unacked"), "every message is acknowledged")
 
 
+def test_what_a_handler_did_while_redis_hung_is_recorded_once(live: LiveInstallation, fleet: Fleet) -> None:
+    assert fleet.dead_service() is None
+    gate, log = live.folder / "hung", live.folder / "data" / "logs" / "worker.log"
+    run = live.run("handlers.gated.run", {"gate": str(gate)})
+    wait_until(lambda: run.state == "running", "the run runs")
+    seen = len(log.read_text("utf-8"))
+    live.server.pause()
+    try:
+        gate.touch()
+        wait_until(
+            lambda: "waiting for Redis" in log.read_text("utf-8")[seen:],
+            "the worker has noticed that Redis hangs",
+            timeout=20,
+        )
+    finally:
+        live.server.resume()
+    record = live.ended(run, timeout=30)
+    assert (record.state, record.output, record.attempt) == ("success", "let go", 1)
+    assert len(live.records(record)) == 1
+    assert live.ended(live.run("handlers.hello.run"), timeout=30).state == "success"
+
+
 def test_an_idle_fleet_stops_quickly_and_its_processes_are_gone(live: LiveInstallation, fleet: Fleet) -> None:
     processes = [
         one
