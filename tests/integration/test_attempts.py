@@ -327,16 +327,18 @@ def test_a_fixed_delay_counts_from_the_end_of_a_run_however_it_ends(live: LiveIn
     live.task("after_kill", "handlers.rude.kill", schedule=schedule, retry_policy=policy)
     live.task("after_sleep", schedule=schedule, params={"sleep_seconds": 0.5})
     for task_id, status in (("after_kill", "lost"), ("after_sleep", "success")):
-        records = wait_until(
-            lambda task_id=task_id: len(found := final_records_of(live.installation, task_id)) >= 2 and found,
-            f"{task_id} has run twice",
-            timeout=20,
-        )
+        first, second = two_final_records(live, task_id)
         assert live.installation.registry.disable(task_id)
-        first, second = records[:2]
         assert [first["status"], second["status"]] == [status] * 2
         ended = datetime.fromisoformat(first["timestamp"])
         assert datetime.fromisoformat(second["scheduled_time"]) - ended >= timedelta(seconds=1)
+
+
+def two_final_records(live: LiveInstallation, task_id: str) -> list[dict[str, Any]]:
+    wait_until(
+        lambda: len(final_records_of(live.installation, task_id)) >= 2, f"{task_id} has run twice", timeout=20
+    )
+    return final_records_of(live.installation, task_id)[:2]
 
 
 def test_nothing_is_active_and_nothing_is_queued_in_the_end(live: LiveInstallation) -> None:

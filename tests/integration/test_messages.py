@@ -141,6 +141,7 @@ def test_a_bare_client_cannot_have_another_handlers_params(
     live.task("guarded", "handlers.hello.run", params={"name": "the secret one"})
     sent = bare_client.send_task("handlers.test_handler.run", kwargs={"task_id": "guarded"}, queue="default")
     record = wait_until(lambda: live.installation.ledger.get(sent.id), "the run is entered")
+    assert record is not None
     assert (record.task_id, record.params) == ("handlers.test_handler.run", {})
 
 
