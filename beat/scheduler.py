@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
@@ -26,6 +25,7 @@ from beat.parking import release_parked
 from beat.quarantine import Quarantine
 from beat.wake_up import WakeUp
 from mission_control import events
+from mission_control.heartbeats import beat_name
 from mission_control.installation import Installation, current_installation
 from mission_control.processes.supervision import is_orphaned
 
@@ -62,7 +62,7 @@ class MissionControlScheduler(RedBeatScheduler):
     ) -> None:
         self._installation = current_installation() if installation is None else installation
         self._deliver = deliver
-        self._name = f"{socket.gethostname()}:{os.getpid()}"
+        self._name = beat_name(os.getpid())
         self._is_set_up = False
         super().__init__(app, *args, **kwargs)
 

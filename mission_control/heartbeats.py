@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -23,6 +24,18 @@ class ProcessInfo:
     kind: str
     name: str
     info: dict[str, Any]
+
+
+def beat_name(pid: int) -> str:
+    """Return the name under which the beat with that process id on this machine leads and is seen."""
+    return f"{socket.gethostname()}:{pid}"
+
+
+def end_lead_of_dead_beat(client: Redis, pid: int) -> None:
+    """Take the lead from a beat on this machine that is known to be dead, so that none waits for it."""
+    name = beat_name(pid)
+    if client.get(redis_keys.BEAT_LEADER) == name:  # nobody else has, or takes, that name
+        client.delete(redis_keys.BEAT_LEADER, redis_keys.process("beat", name))
 
 
 class Heartbeat:

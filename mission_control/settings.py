@@ -25,7 +25,7 @@ class Settings(BaseSettings):
     environment variable.
     """
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore", env_ignore_empty=True)
 
     redis_url: str | None = None
     data_dir: Path = Path("./data")
@@ -88,15 +88,14 @@ class Settings(BaseSettings):
         )
 
     def environment(self) -> dict[str, str]:
-        """Return the environment variables that make `read_settings` return these settings elsewhere."""
-        return {
-            **{f"{NOTIFY_PREFIX}{name.upper()}": url.get_secret_value() for name, url in self.notify},
-            **{
-                f"{PREFIX}{name.upper()}": text
-                for name in SETTINGS_IN_ENVIRONMENT
-                if (text := self._text(name))
-            },
-        }
+        """Return the variables that make `read_settings` return these settings in a child process.
+
+        What is not set here is empty, which counts as not set, whatever this process's own variables say.
+        """
+        inherited = dict.fromkeys((name for name in os.environ if name.startswith(NOTIFY_PREFIX)), "")
+        notify = {f"{NOTIFY_PREFIX}{name.upper()}": url.get_secret_value() for name, url in self.notify}
+        own = {f"{PREFIX}{name.upper()}": self._text(name) for name in SETTINGS_IN_ENVIRONMENT}
+        return {**inherited, **notify, **own}
 
     def _text(self, name: str) -> str:
         value = getattr(self, name)

@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import IO, TYPE_CHECKING, Final
 
 from mission_control.errors import MissionControlError
-from mission_control.heartbeats import live_processes
+from mission_control.heartbeats import beat_name, end_lead_of_dead_beat, live_processes
 from mission_control.processes.commands import beat_command, worker_command
 from mission_control.processes.service_process import ServiceProcess
 from mission_control.processes.supervision import supervised_environment
@@ -78,6 +78,8 @@ class Fleet:
         """End a service, if it still runs, and start it anew; does not wait until it is ready."""
         service.ask_to_stop()
         service.wait_or_kill(STOP_WITHIN)
+        if service.name == "beat":
+            end_lead_of_dead_beat(self._installation.client, service.pid)
         command = next(one for one in self._commands() if one.name == service.name)
         self.services[self.services.index(service)] = self._start_process(command)
 
@@ -115,8 +117,8 @@ class Fleet:
 
     def _is_ready(self) -> bool:
         alive = live_processes(self._installation.client)
-        beat_pid = str(self.services[0].pid)
-        has_beat = any(one.kind == "beat" and one.name.endswith(f":{beat_pid}") for one in alive)
+        beat = beat_name(self.services[0].pid)
+        has_beat = any(one.kind == "beat" and one.name == beat for one in alive)
         return has_beat and any(one.kind == "worker" and one.name == self.worker_name for one in alive)
 
     def _open_log(self, name: str) -> IO[bytes]:

@@ -1,0 +1,65 @@
+"""The settings: read from the environment, handed on to child processes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from mission_control.errors import SettingsError
+from mission_control.settings import read_settings
+
+
+@pytest.fixture(autouse=True)
+def _bare(bare_environment: pytest.MonkeyPatch) -> None:
+    """Forget the settings of whoever runs the tests."""
+
+
+def test_every_wrong_setting_is_named_with_its_value(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MISSION_CONTROL_TIMEZONE", "Berlin")
+    monkeypatch.setenv("MISSION_CONTROL_WEB_PORT", "eighty")
+
+    with pytest.raises(SettingsError) as failure:
+        read_settings()
+
+    message = str(failure.value)
+    assert "MISSION_CONTROL_TIMEZONE" in message
+    assert 'did you mean "Europe/Berlin"' in message
+    assert "MISSION_CONTROL_WEB_PORT" in message
+    assert "'eighty'" in message
+
+
+def test_an_empty_variable_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MISSION_CONTROL_REDIS_URL", "")
+    monkeypatch.setenv("MISSION_CONTROL_TASKS_FILE", "")
+
+    settings = read_settings()
+
+    assert settings.redis_url is None
+    assert settings.tasks_file is None
+
+
+def test_a_child_process_gets_the_same_settings_whatever_its_parent_was_started_with(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    settings = read_settings(
+        queues=("default", "reports"),
+        handlers=(Path("a"), Path("b")),
+        web_token=SecretStr("secret"),
+        notify=(("ops", SecretStr("json://localhost/x")),),
+    )
+    monkeypatch.setenv("MISSION_CONTROL_NOTIFY_OTHER", "json://localhost/other")
+    monkeypatch.setenv("MISSION_CONTROL_TASKS_FILE", "somewhere.json")
+
+    for name, value in settings.environment().items():
+        monkeypatch.setenv(name, value)
+
+    assert read_settings() == settings
+
+
+def test_a_channel_is_found_by_its_name_in_any_case(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MISSION_CONTROL_NOTIFY_OPS", "json://localhost/x")
+
+    assert read_settings().channel("Ops") == "json://localhost/x"
+    assert read_settings().channel("nobody") is None
