@@ -63,7 +63,7 @@ def _fault(client: Redis, key: str) -> str | None:
     row = next((row for row in key_table() if row.describes(key)), None)
     if row is None:
         return "is in no row of the table"
-    stored = client.type(key)
+    stored = str(client.type(key))
     if stored != row.redis_type:
         return f"is a {stored}, the table says {row.type}"
     has_end = client.ttl(key) >= 0

@@ -15,6 +15,7 @@ from redis.exceptions import RedisError
 from mission_control import events
 from mission_control.audit.masking import clean_value
 from mission_control.ledger import BeginReply, BeginVerdict, RunState
+from mission_control.messaging.message import send
 from mission_control.run_audit import audit_ending
 from workers.endings import Ending, end_attempt, ending_of
 from workers.invocation import Handler, Outcome, Success, context_for, invoke
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
 SHOWN_OUTPUT: Final = 1_024
 PAUSE_FOR_REDIS_SECONDS: Final = 1.0
+ASK_AGAIN_SECONDS: Final = 30.0
+_ASKS_AGAIN: Final = "mission_control_asks_again"
 
 
 class HandlerFailedError(Exception):
@@ -58,7 +61,7 @@ class Delivery:
             execution_id=request.id,
             attempt=request.retries + 1,
             worker=str(request.hostname),
-            is_redelivered=bool((request.delivery_info or {}).get("redelivered")),
+            is_redelivered=_is_redelivered(request),
             args=args,
             kwargs=kwargs,
         )
@@ -108,19 +111,28 @@ def _claim(delivery: Delivery, installation: Installation) -> RunRecord:
         reply = _begin(delivery, installation)
     if reply.verdict is BeginVerdict.BEGUN and reply.run is not None:
         return reply.run
-    if delivery.is_redelivered and reply.run is not None and reply.run.retry_at is not None:
-        _send_owed_retry(delivery, reply.run, reply.run.retry_at - installation.clock())
+    if delivery.is_redelivered and reply.run is not None:
+        _follow_up(delivery, reply.verdict, reply.run, installation)
     events.delivery_dropped(delivery.execution_id, delivery.attempt, str(reply.verdict))
     raise Ignore
 
 
-def _send_owed_retry(delivery: Delivery, run: RunRecord, delay: timedelta) -> None:
-    """Send the next attempt if the worker that decided on it may have died before it did.
+def _follow_up(delivery: Delivery, verdict: BeginVerdict, run: RunRecord, installation: Installation) -> None:
+    """See to it that a run whose message came back goes on, although this delivery may not run it."""
+    if verdict is BeginVerdict.RUNNING:
+        # Its worker lives, but holds no message any more. Should it die, somebody has to take over.
+        again = {"retries": delivery.attempt - 1, "headers": {_ASKS_AGAIN: True}, "expires": None}
+        send(delivery.task.app, run, countdown=ASK_AGAIN_SECONDS, **again)
+    elif run.state is RunState.RETRYING and run.attempt == delivery.attempt and run.retry_at is not None:
+        # The worker that decided on the next attempt may have died before it sent it. If it was sent all
+        # the same, the ledger lets one of the two run.
+        wait = max(run.retry_at - installation.clock(), timedelta(0))
+        raise _retry(delivery.task, HandlerFailedError(str(run.error)), wait)
 
-    If it was sent all the same, the ledger lets one of the two run.
-    """
-    if run.state is RunState.RETRYING and run.attempt == delivery.attempt:
-        raise _retry(delivery.task, HandlerFailedError(str(run.error)), max(delay, timedelta(0)))
+
+def _is_redelivered(request: Any) -> bool:  # noqa: ANN401  # Celery's own type
+    info = request.delivery_info if request.delivery_info is not None else {}
+    return bool(info.get("redelivered")) or getattr(request, _ASKS_AGAIN, False) is True
 
 
 def _begin(delivery: Delivery, installation: Installation) -> BeginReply:

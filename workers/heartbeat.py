@@ -11,6 +11,7 @@ from celery import bootsteps
 from redis.exceptions import RedisError
 
 from mission_control import events, redis_keys
+from mission_control.definitions.instants import format_instant
 from mission_control.heartbeats import RENEW_EVERY_SECONDS, Heartbeat
 from mission_control.processes.supervision import is_orphaned
 
@@ -33,11 +34,14 @@ class HeartbeatStep(bootsteps.StartStopStep):
         self._timer: Any = None
         self._heartbeat: Heartbeat | None = None
         self._publish_handlers_at = 0.0
+        self._since = ""
 
     def start(self, parent: Any) -> None:  # noqa: ANN401
         """Begin to give signs of life, now that the consumer takes messages."""
         installation: Installation = parent.app.installation()
         self._heartbeat = Heartbeat(installation.client, "worker", parent.hostname)
+        # Of the process, not of this consumer, which is made anew after a lost connection.
+        self._since = format_instant(parent.controller.startup_time)
         self._publish_handlers_at = 0.0
         self._beat(parent)
         self._timer = parent.timer.call_repeatedly(RENEW_EVERY_SECONDS, self._beat, (parent,))
@@ -57,7 +61,8 @@ class HeartbeatStep(bootsteps.StartStopStep):
             if is_orphaned():
                 os.kill(os.getpid(), signal.SIGQUIT)  # what its supervisor would have sent
             queues = sorted(queue.name for queue in parent.task_consumer.queues)
-            self._quietly(lambda: heartbeat.beat(queues=queues, concurrency=parent.controller.concurrency))
+            slots = parent.controller.concurrency
+            self._quietly(lambda: heartbeat.beat(since=self._since, queues=queues, concurrency=slots))
             self._quietly(lambda: self._publish_handlers(parent.app.installation()))
 
     def _publish_handlers(self, installation: Installation) -> None:

@@ -83,10 +83,14 @@ class Ledger:
     def begin(
         self, execution_id: str, attempt: int, *, worker: str, at: datetime, redelivered: bool = False
     ) -> BeginReply:
-        """Claim an attempt for a worker; only `BEGUN` means that the handler may run."""
+        """Claim an attempt for a worker; only `BEGUN` means that the handler may run.
+
+        An attempt that runs already is taken over only by a redelivered message, and only from a worker
+        that gives no sign of life any more.
+        """
         verdict, *pairs = self._begin(
             keys=[redis_keys.run(execution_id)],
-            args=[attempt, format_instant(at), worker, int(redelivered)],
+            args=[attempt, format_instant(at), worker, int(redelivered), redis_keys.process("worker", "")],
         )
         stored = dict(zip(pairs[::2], pairs[1::2], strict=True))
         return BeginReply(BeginVerdict(verdict), RunRecord.from_hash(stored) if stored else None)

@@ -222,6 +222,22 @@ def test_a_run_revoked_while_it_runs_is_cancelled_once(live: LiveInstallation) -
     assert len(live.records(record)) == 1
 
 
+def test_a_message_that_comes_back_while_its_run_goes_on_asks_again_later(live: LiveInstallation) -> None:
+    run = live.run("handlers.hello.run", queue="unserved")
+    with live.server.client() as client:
+        message = json.loads(client.rpop("unserved"))
+        client.set("mc:process:worker:other", "{}", ex=60)
+        live.installation.ledger.begin(run.execution_id, 1, worker="other", at=live.installation.clock())
+        message["properties"]["delivery_info"]["redelivered"] = True
+        client.lpush("default", json.dumps(message))
+        wait_until(lambda: client.llen("unserved") == 1, "the message is put off")
+    headers = queued(live, "unserved")["headers"]
+    assert headers["mission_control_asks_again"] is True
+    assert (headers["id"], headers["retries"]) == (run.execution_id, 0)
+    assert datetime.fromisoformat(headers["eta"]) > live.installation.clock()
+    assert run.state == "running"
+
+
 def test_an_entry_written_with_plain_redbeat_fires_and_is_run(
     live: LiveInstallation, bare_client: Celery
 ) -> None:

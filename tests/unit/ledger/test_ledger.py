@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -111,6 +112,31 @@ def test_an_attempt_begins_only_when_it_is_the_one_that_is_due(
     assert reply.verdict is verdict
 
 
+@pytest.mark.parametrize(
+    ("sign_of_life", "verdict"),
+    [
+        (None, BeginVerdict.BEGUN),
+        ({"since": "2026-03-02T08:00:00Z"}, BeginVerdict.RUNNING),
+        ({"since": "2026-03-02T09:30:00Z"}, BeginVerdict.BEGUN),
+        ({}, BeginVerdict.RUNNING),
+    ],
+    ids=[
+        "its worker is silent",
+        "its worker lives",
+        "its worker was started anew",
+        "its worker lives, undated",
+    ],
+)
+def test_a_redelivered_attempt_is_taken_over_only_from_a_dead_worker(
+    installation: Installation, sign_of_life: dict[str, str] | None, verdict: BeginVerdict
+) -> None:
+    in_state(installation.ledger, RunState.RUNNING)
+    if sign_of_life is not None:
+        installation.client.set(redis_keys.process("worker", "w"), json.dumps(sign_of_life))
+    reply = installation.ledger.begin("a@1", 1, worker="v", at=NOW, redelivered=True)
+    assert reply.verdict is verdict
+
+
 def test_a_run_that_nobody_entered_is_unknown(installation: Installation) -> None:
     reply = installation.ledger.begin("a@1", 1, worker="w", at=NOW)
     assert (reply.verdict, reply.run) == (BeginVerdict.UNKNOWN, None)
@@ -128,7 +154,13 @@ def test_an_ending_of_an_earlier_attempt_is_refused(installation: Installation) 
 def test_an_attempt_does_not_show_what_the_one_before_it_left(installation: Installation) -> None:
     ledger = installation.ledger
     ledger.dispatch(a_run())
-    left = {"output": "half", "error": "boom", "reason": "timed_out", "duration_ms": 7, "retry_at": NOW}
+    left: dict[str, Any] = {
+        "output": "half",
+        "error": "boom",
+        "reason": "timed_out",
+        "duration_ms": 7,
+        "retry_at": NOW,
+    }
     ledger.end(begun(ledger), RunState.RETRYING, at=NOW, **left)
     second = begun(ledger, attempt=2)
     assert [getattr(second, name) for name in left] == [None] * len(left)
