@@ -3,11 +3,11 @@
 BIN := .venv/bin
 PYTEST := $(BIN)/pytest --quiet
 
-.PHONY: check format lint types contracts unit time-travel processes test lock
+.PHONY: check format lint types contracts unit time-travel processes test bench lock
 
 check: lint types contracts unit time-travel processes
 
-check format lint types contracts unit time-travel processes lock: | $(BIN)/uv
+check format lint types contracts unit time-travel processes bench lock: | $(BIN)/uv
 
 $(BIN)/uv:
 	./mc --help >/dev/null
@@ -39,6 +39,10 @@ processes:
 # Everything in one run, after setting up: what .ci/run does.
 test:
 	./mc test
+
+# Beside stock RedBeat, about 15 minutes; wants an otherwise idle machine.
+bench:
+	$(BIN)/python -m benchmarks all
 
 # The second file is what the image installs: the same versions without the developers' tools, except for
 # the build backend.

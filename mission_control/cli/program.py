@@ -54,6 +54,7 @@ class Program(LazyGroup):
         "tasks": f"{_HERE}.tasks:tasks",
         "handler": f"{_HERE}.handler:handler",
         "audit": f"{_HERE}.audit:audit",
+        "bench": f"{_HERE}.bench:bench",
     },
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="New here? `mission-control demo` shows it at work in 20 seconds, away from your own tasks.",

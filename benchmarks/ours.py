@@ -1,0 +1,99 @@
+"""Mission Control, as delivered."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from benchmarks.place import CHECKOUT
+from benchmarks.stamps import STAMPS_VARIABLE
+from mission_control import redis_keys
+from mission_control.definitions.instants import format_instant
+from mission_control.definitions.task import parse_task
+from mission_control.installation import Installation
+from mission_control.processes.commands import beat_command, worker_command
+from mission_control.registry.task_store import TaskStore
+from mission_control.settings import read_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from benchmarks.place import Place
+    from mission_control.definitions.task import TaskDefinition
+    from mission_control.processes.service_process import ServiceProcess
+
+_AT_ONCE = 1_000
+
+
+@dataclass(frozen=True)
+class Ours:
+    """Our beat and worker with default settings."""
+
+    name: ClassVar[str] = "ours"
+    queue: ClassVar[str] = "default"
+
+    def seed(self, place: Place, instants: Sequence[float]) -> None:
+        """Enter the tasks through the registry's own store, many in one round trip."""
+        alike: dict[float, TaskDefinition] = {}
+        for start in range(0, len(instants), _AT_ONCE):
+            with place.client.pipeline(transaction=False) as pipe:
+                for at in range(start, min(start + _AT_ONCE, len(instants))):
+                    instant = instants[at]
+                    if instant not in alike:
+                        alike[instant] = parse_task(_definition("shared", instant))
+                    task = alike[instant].model_copy(update={"id": f"task_{at:06d}"})
+                    TaskStore(pipe).put(task, seen=None, due=instant, now=datetime.now(UTC))
+                pipe.execute()
+
+    def seed_every_second(self, place: Place) -> None:
+        """Enter one task that is due at every second."""
+        self._installation(place).registry.register(
+            {"id": "every_second", "handler": _HANDLER, "schedule": {"type": "interval", "seconds": 1}}
+        )
+
+    def add(self, place: Place, instant: float) -> None:
+        """Register a task."""
+        self._installation(place).registry.register(_definition(f"added_{instant:.3f}", instant))
+
+    def start_beat(self, place: Place) -> ServiceProcess:
+        """Start a beat."""
+        return place.start(beat_command("WARNING"), self._environment(place))
+
+    def start_worker(self, place: Place) -> ServiceProcess:
+        """Start a worker."""
+        command = worker_command("benchmark@%h", concurrency=2, log_level="WARNING")
+        return place.start(command, self._environment(place))
+
+    def has_leader(self, place: Place) -> bool:
+        """Whether a beat leads."""
+        return bool(place.client.exists(redis_keys.BEAT_LEADER))
+
+    def _environment(self, place: Place) -> dict[str, str]:
+        return {
+            **self._installation(place).settings.environment(),
+            STAMPS_VARIABLE: str(place.stamps),
+        }
+
+    def _installation(self, place: Place) -> Installation:
+        return Installation(
+            read_settings(
+                redis_url=place.url,
+                data_dir=place.directory / "data",
+                handlers=(CHECKOUT / "benchmarks" / "handlers",),
+            )
+        )
+
+
+_HANDLER = "handlers.stamp.run"
+
+
+def _definition(task_id: str, instant: float) -> dict[str, Any]:
+    """Return a task that is due at an instant, every day; daily tasks know whole seconds only."""
+    moment = datetime.fromtimestamp(instant, UTC)
+    schedule = (
+        {"type": "interval", "days": 1, "anchor": format_instant(moment)}
+        if moment.microsecond
+        else {"type": "daily", "time": moment.strftime("%H:%M:%S")}
+    )
+    return {"id": task_id, "handler": _HANDLER, "schedule": schedule, "metadata": {"revision": 1}}

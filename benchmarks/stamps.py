@@ -1,0 +1,27 @@
+"""When handlers were started: noted by the handler, in a file that the benchmark reads."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+STAMPS_VARIABLE: Final = "MISSION_CONTROL_BENCHMARK_STAMPS"
+
+
+def note_start() -> None:
+    """Append this moment to the file; called first thing in a handler."""
+    now = time.time()
+    descriptor = os.open(os.environ[STAMPS_VARIABLE], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    try:
+        os.write(descriptor, f"{now!r}\n".encode())
+    finally:
+        os.close(descriptor)
+
+
+def read_starts(path: Path) -> list[float]:
+    """Return the moments, in Unix seconds, the earliest first."""
+    return sorted(float(line) for line in path.read_text().split()) if path.exists() else []
