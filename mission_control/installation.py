@@ -12,6 +12,7 @@ from mission_control.settings import Settings, read_settings
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
+    from pathlib import Path
 
     from celery import Celery
     from redis import Redis
@@ -58,16 +59,22 @@ class Installation:
     @cached_property
     def audit(self) -> AuditLog:
         """The audit stream of runs."""
-        from mission_control.audit import AuditLog
-
-        return AuditLog(self.settings.task_execution_log)
+        return self._log(self.settings.task_execution_log)
 
     @cached_property
     def changes(self) -> AuditLog:
         """The audit stream of changes to tasks."""
-        from mission_control.audit import AuditLog
+        return self._log(self.settings.task_changes_log)
 
-        return AuditLog(self.settings.task_changes_log)
+    def _log(self, path: Path) -> AuditLog:
+        from mission_control.audit import AuditLog
+        from mission_control.audit.settlement import Settlement
+
+        def client() -> Redis | None:
+            # To tell Redis of a record is no reason to start a server: where one was needed, it is known.
+            return self.client if "redis_url" in self.__dict__ else None
+
+        return AuditLog(path, appended=Settlement(path, client).written)
 
     @cached_property
     def catalog(self) -> HandlerCatalog:

@@ -13,6 +13,9 @@
 | `mc:runs:active` | sorted set: execution_id → dispatched at | permanent | ledger |
 | `mc:runs:finished` | sorted set: execution_id → finished at | trimmed to retention | ledger |
 | `mc:idempotency:<key>` | string, execution_id | retention | producers |
+| `mc:audit:debts` | hash: identity → what a record will say | permanent, emptied by writing | ledger |
+| `mc:audit:anchors` | hash: writer → its last line | permanent, at most 10,000 | whoever audits |
+| `mc:audit:sweeper` | string, who pays debts at the moment | seconds | whoever pays debts |
 | `mc:handlers` | hash: handler path → summary | renewed by workers, one day | workers |
 | `mc:process:<kind>:<name>` | string, JSON | seconds | beat, workers |
 | `mc:beat:leader` | string, the leading beat | `LEADER_SECONDS` | beat |
@@ -43,6 +46,9 @@ OUTBOX: Final = "mc:beat:outbox"
 PARKED: Final = "mc:parked"
 PARKED_PAYLOADS: Final = "mc:parked:payloads"
 OWED_AUDIT: Final = "mc:audit:owed"
+AUDIT_DEBTS: Final = "mc:audit:debts"
+AUDIT_ANCHORS: Final = "mc:audit:anchors"
+AUDIT_SWEEPER: Final = "mc:audit:sweeper"
 WAKE_CHANNEL: Final = "mc:beat:wake"
 PROCESSES: Final = "mc:process:"
 BEAT_LEADER: Final = "mc:beat:leader"

@@ -23,7 +23,7 @@ from mission_control.audit.json_ready import json_ready
 from mission_control.errors import MissionControlError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 _FLAGS = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
 _FILE_MODE = 0o600
@@ -52,11 +52,18 @@ class AuditLog:
     seconds before the kernel writes back. It neither bounds nor masks: the records do
     (`mission_control.audit.records`).
 
-    Nothing is opened before the first record.
+    Nothing is opened before the first record. `appended` is told of each record that is in the file, and
+    where the chain then stands.
     """
 
-    def __init__(self, path: Path | str) -> None:
+    def __init__(
+        self,
+        path: Path | str,
+        *,
+        appended: Callable[[Mapping[str, Any], ChainHead], object] | None = None,
+    ) -> None:
         self.path = Path(path)
+        self._appended = appended
         self._writers: dict[int, _Writer] = {}
 
     def append(self, record: Mapping[str, Any]) -> dict[str, Any]:
@@ -68,7 +75,11 @@ class AuditLog:
         Raises:
             AuditWriteError: the record is not in the file (disk full, no permission, read-only).
         """
-        return self._writer().append(record)
+        writer = self._writer()
+        entry = writer.append(record)
+        if self._appended is not None:
+            self._appended(entry, writer.head)
+        return entry
 
     @property
     def head(self) -> ChainHead:

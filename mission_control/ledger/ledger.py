@@ -180,6 +180,7 @@ class Ledger:
             redis_keys.task_runs(run.task_id),
             redis_keys.REDBEAT_SCHEDULE,
             redis_keys.schedule_entry(run.task_id),
+            redis_keys.AUDIT_DEBTS,
         ]
         argv = [
             f",{','.join(sorted(allowed))},",

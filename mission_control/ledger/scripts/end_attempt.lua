@@ -1,6 +1,7 @@
 -- End an attempt: the run waits for its next one, or is over.
 -- KEYS: 1 run (hash)  2 active runs (zset)  3 finished runs (zset)  4 history of the task (hash)
 --       5 runs of the task (zset)  6 schedule (zset)  7 schedule entry of the task (hash)
+--       8 owed audit records (hash)
 -- ARGV: 1 states it may come from, joined by commas with one before and after  2 attempt, or "" for any
 --       3 "1" if the new state is final  4 execution_id  5 finished at, Unix seconds
 --       6 finished at, ISO  7 seconds to keep the run  8 runs to keep for the task
@@ -50,4 +51,8 @@ if ARGV[3] == '1' then
     end
   end
 end
-return redis.call('HGETALL', KEYS[1])
+local after = redis.call('HGETALL', KEYS[1])
+-- The record of this ending is owed from now on, as it has to read even if the run goes on or is dropped.
+local identity = (redis.call('HGET', KEYS[1], 'attempt') or '0') .. ':' .. ARGV[3] .. ':' .. ARGV[4]
+redis.call('HSET', KEYS[8], identity, cjson.encode({redis.call('TIME')[1], ARGV[6], unpack(after)}))
+return after

@@ -1,0 +1,51 @@
+"""What makes two lines the same record: the run, the attempt, and whether it ended the run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def record_identity(execution_id: str, attempt: int | None, *, is_final: bool) -> str:
+    """Return the identity of an ending; a record that was written twice has it twice, and counts once.
+
+    The id of the run stands last, because it may hold anything.
+
+    >>> record_identity("tea@20260301T090000Z", 2, is_final=True)
+    '2:1:tea@20260301T090000Z'
+    """
+    return f"{0 if attempt is None else attempt}:{int(is_final)}:{execution_id}"
+
+
+def identity_of(record: Mapping[str, Any]) -> str | None:
+    """Return the identity of a record of the stream of runs; None if it is no ending of a run."""
+    execution_id, attempt = record.get("execution_id"), record.get("attempt")
+    if not isinstance(execution_id, str) or "final" not in record or record.get("status") == "rejected":
+        return None
+    known = attempt if isinstance(attempt, int) else None
+    return record_identity(execution_id, known, is_final=bool(record["final"]))
+
+
+class Unrepeated:
+    """Passes over records that it has seen among those it watches.
+
+    A record that was owed is written late and marked `repaired`; should its first writing have reached
+    the file after all, there are two of them. Only identities in `watched` are remembered; if that is
+    None, all.
+    """
+
+    def __init__(self, watched: set[str] | None = None) -> None:
+        self._watched = watched
+        self._seen: set[str] = set()
+
+    def accepts(self, record: Mapping[str, Any]) -> bool:
+        """Tell whether a record counts: it is no ending, or the first one of its identity."""
+        identity = identity_of(record)
+        if identity is None or (self._watched is not None and identity not in self._watched):
+            return True
+        if identity in self._seen:
+            return False
+        self._seen.add(identity)
+        return True
