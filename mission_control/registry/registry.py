@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from mission_control import events
 from mission_control.audit import AuditWriteError, ChangeRecord, difference
-from mission_control.definitions.instants import format_instant
 from mission_control.errors import InvalidTaskError, StoreUnavailableError
 from mission_control.registry.changes import changes_timing, merge_updates, new_metadata, next_metadata
-from mission_control.registry.due_times import due_after, has_beginning, nominal_time_of
+from mission_control.registry.due_times import due_after, has_beginning
+from mission_control.registry.shown_task import shown_task
 from mission_control.registry.task_store import KEEP_DUE, StoredTask, TaskStore, stored_form
 from mission_control.registry.unenforced import unenforced_fields
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from mission_control.audit import AuditLog
     from mission_control.definitions.task import TaskDefinition
-    from mission_control.ledger import History, Ledger
+    from mission_control.ledger import Ledger
     from mission_control.registry.definition_check import DefinitionCheck
 
 _ATTEMPTS_AGAINST_OTHER_WRITERS: Final = 20
@@ -138,7 +138,7 @@ class Registry:
     def get(self, task_id: str) -> dict[str, Any] | None:
         """Return a task in the story's shape with its execution history, or None."""
         stored = self._store.load([task_id])[0]
-        return None if stored is None else self._shown(stored, self._ledger.history(task_id))
+        return None if stored is None else shown_task(stored, self._ledger.history(task_id))
 
     def definition(self, task_id: str) -> TaskDefinition | None:
         """Return a task as a model, or None."""
@@ -163,7 +163,7 @@ class Registry:
         found = [stored for stored in self._store.load(self._store.ids()) if stored is not None]
         shown = [stored for stored in found if stored.definition["enabled"] or not enabled_only]
         histories = self._ledger.histories(stored.task_id for stored in shown)
-        return [self._shown(stored, history) for stored, history in zip(shown, histories, strict=True)]
+        return [shown_task(stored, history) for stored, history in zip(shown, histories, strict=True)]
 
     def revisions(self, task_id: str) -> list[dict[str, Any]]:
         """Return the definitions a task has had, the newest first."""
@@ -203,23 +203,6 @@ class Registry:
             return False
         self._record(task, change, stored.definition, reason, now)
         return True
-
-    @staticmethod
-    def _shown(stored: StoredTask, history: History) -> dict[str, Any]:
-        next_run = None
-        if stored.due is not None:
-            next_run = format_instant(nominal_time_of(stored.definition, stored.due))
-        last_run = None if history.last_run is None else format_instant(history.last_run)
-        return {
-            **stored.definition,
-            "execution_history": {
-                "last_run": last_run,
-                "next_run": next_run,
-                "total_runs": history.total_runs,
-                "success_count": history.success_count,
-                "failure_count": history.failure_count,
-            },
-        }
 
     def _record(
         self, task: TaskDefinition, change: str, before: Mapping[str, Any], reason: str | None, now: datetime
