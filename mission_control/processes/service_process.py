@@ -61,14 +61,17 @@ class ServiceProcess:
             self._process.send_signal(self._stop_signal)
 
     def wait_or_kill(self, grace: timedelta) -> int:
-        """Wait for its end; after `grace` kill it with all its children. Returns the exit code."""
+        """Wait for its end; after `grace`, or if the wait is interrupted, kill it with all its children.
+
+        Returns the exit code.
+        """
         try:
             self._process.wait(grace.total_seconds())
         except subprocess.TimeoutExpired:
-            self._kill_group()
-        code = self._process.wait()
-        self._kill_group()  # pool children whose parent died before them
-        return code
+            pass
+        finally:
+            self._kill_group()  # also the pool children of a parent that died before them
+        return self._process.wait()
 
     def _kill_group(self) -> None:
         with suppress(ProcessLookupError, PermissionError):
