@@ -47,5 +47,27 @@ def new_writer() -> str:
     The random part tells apart two logs of one process, and processes that got the same id one after
     the other.
     """
-    host = _UNSAFE.sub("_", socket.gethostname())[:_LONGEST_HOST]
-    return f"{host}-{os.getpid()}-{secrets.token_hex(6)}"
+    return f"{own_host()}-{os.getpid()}-{secrets.token_hex(6)}"
+
+
+def own_host() -> str:
+    """Return this host as writers' names have it."""
+    return host_name(socket.gethostname())
+
+
+def host_name(text: str) -> str:
+    """Return the name of a host as writers' names have it.
+
+    >>> host_name("web-1")
+    'web_1'
+    """
+    return _UNSAFE.sub("_", text)[:_LONGEST_HOST]
+
+
+def host_of(writer: str) -> str:
+    """Return the host in a writer's name.
+
+    >>> host_of("web_1-4711-0a1b2c3d4e5f")
+    'web_1'
+    """
+    return writer.partition("-")[0]

@@ -98,10 +98,10 @@ def rotated(path: Path) -> list[Path]:
     """Return the rotated files of the stream at `path`, oldest first."""
     if not path.parent.is_dir():
         return []
-    found = [
-        (match, other) for other in path.parent.iterdir() if (match := _rotation(path, other)) is not None
-    ]
-    return [other for match, other in sorted(found, key=lambda pair: _age(pair[0]))]
+    found = {other: match for other in path.parent.iterdir() if (match := _rotation(path, other)) is not None}
+    # A file that is being compressed is there twice, and its copy is not complete yet.
+    whole = [other for other in found if other.suffix != ".gz" or other.with_suffix("") not in found]
+    return sorted(whole, key=lambda other: _age(found[other]))
 
 
 def _rotation(path: Path, other: Path) -> re.Match[str] | None:

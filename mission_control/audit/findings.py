@@ -1,0 +1,120 @@
+"""What a verification of an audit stream finds."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MOST_KEPT: Final = 100
+"""How many findings of a kind are kept whole; the others are counted."""
+
+
+class Kind(StrEnum):
+    """What is wrong; those in `NOTES` are worth knowing and are no fault of the stream."""
+
+    CHANGED = "changed"
+    MISSING = "missing"
+    MOVED = "moved"
+    INSERTED = "inserted"
+    UNCHAINED = "unchained"
+    CUT_OFF = "cut_off"
+    DAMAGED = "damaged"
+    CONTRADICTORY = "contradictory"
+    DISAGREES = "disagrees"
+    UNRECORDED = "unrecorded"
+    UNREADABLE = "unreadable"
+    BEGINNING_GONE = "beginning_gone"
+    TWICE = "twice"
+    OWED = "owed"
+    ELSEWHERE = "elsewhere"
+
+
+NOTES: Final = frozenset({Kind.UNREADABLE, Kind.BEGINNING_GONE, Kind.TWICE, Kind.OWED, Kind.ELSEWHERE})
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One finding: where, if it has a place, and in words."""
+
+    kind: Kind
+    message: str
+    file: str | None = None
+    line: int | None = None
+    execution_id: str | None = None
+
+    @property
+    def is_note(self) -> bool:
+        """Whether this is no fault of the stream."""
+        return self.kind in NOTES
+
+    def __str__(self) -> str:
+        place = (
+            "" if self.file is None else f"{self.file}{'' if self.line is None else f', line {self.line}'}: "
+        )
+        return f"{place}{self.message}"
+
+
+class Findings:
+    """Findings as they come up: at most `MOST_KEPT` of a kind are kept, all are counted."""
+
+    def __init__(self) -> None:
+        self.kept: list[Finding] = []
+        self.counts: Counter[Kind] = Counter()
+
+    def add(
+        self,
+        kind: Kind,
+        message: str,
+        file: Path | None = None,
+        line: int | None = None,
+        execution_id: str | None = None,
+    ) -> None:
+        """Take in a finding."""
+        self.counts[kind] += 1
+        if self.counts[kind] <= MOST_KEPT:
+            self.kept.append(Finding(kind, message, None if file is None else str(file), line, execution_id))
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What became of a verification.
+
+    `records` are lines of a chain; `anchored` those of them that are in Redis's word, too: a change or a
+    cut there shows, while of the others a cut at a chain's end does not. `unrecorded` are the runs that the
+    ledger has ended and the stream does not know, `owed` those of them whose record is still to be paid.
+    """
+
+    path: Path
+    files: int
+    lines: int
+    records: int
+    anchored: int
+    writers: int
+    findings: tuple[Finding, ...]
+    counts: dict[Kind, int]
+    unrecorded: tuple[str, ...] = ()
+    owed: tuple[str, ...] = ()
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether nothing but notes was found."""
+        return not any(count for kind, count in self.counts.items() if kind not in NOTES)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the verification as JSON has it."""
+        return {
+            "path": str(self.path),
+            "sound": self.is_sound,
+            "files": self.files,
+            "lines": self.lines,
+            "records": self.records,
+            "anchored": self.anchored,
+            "writers": self.writers,
+            "counts": {str(kind): count for kind, count in sorted(self.counts.items())},
+            "findings": [{**asdict(one), "note": one.is_note} for one in self.findings],
+        }
