@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 from redbeat.schedulers import RedBeatSchedulerEntry
+from redis.client import NEVER_DECODE
+from redis.exceptions import NoScriptError
 
 from beat.lua import script
 from mission_control import redis_keys
@@ -16,10 +18,12 @@ from mission_control.definitions.task import TaskDefinition, read_stored_task
 from mission_control.errors import InvalidTaskError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from celery import Celery
     from redis import Redis
 
-_VALUES_AN_ENTRY = 5
+_VALUES_AN_ENTRY = 6
 _OWN_FIELDS = ("id", "name", "description", "params", "metadata", "tags")
 
 
@@ -50,22 +54,31 @@ class DuePlainEntry:
 
 @dataclass(frozen=True, slots=True)
 class PoisonEntry:
-    """A due entry that cannot be read, and why."""
+    """A due entry that cannot be read, and why. Its key need not be text."""
 
-    key: str
+    key: str | bytes
     due: float
     problem: str
 
 
-DueEntry = DueTask | DuePlainEntry | PoisonEntry
+@dataclass(frozen=True, slots=True)
+class EndedEntry:
+    """An entry of RedBeat's that has no further occurrence; RedBeat keeps it with a negative score."""
+
+    key: str
+    due: float
+
+
+DueEntry = DueTask | DuePlainEntry | EndedEntry | PoisonEntry
 
 
 class DueEntries:
     """Looks into the schedule."""
 
     def __init__(self, client: Redis, app: Celery) -> None:
+        self._client = client
         self._app = app
-        self._load = script(client, "load_due")
+        self._script = script(client, "load_due")
 
     def until(self, moment: float, *, limit: int) -> list[DueEntry]:
         """Return what is due at `moment` (Unix seconds) or before, the longest due first."""
@@ -75,24 +88,48 @@ class DueEntries:
         """Return what is due from `since` to `until` but for the first `skip`, the soonest first."""
         return self._read(repr(since), repr(until), limit, skip)
 
-    def _read(self, low: str, high: str, limit: int, skip: int = 0) -> list[DueEntry]:
-        answer: Any = self._load(keys=[redis_keys.REDBEAT_SCHEDULE], args=[low, high, skip, limit])
-        found = zip(*[iter(answer)] * _VALUES_AN_ENTRY, strict=True)
-        return [self._entry(key, float(due), *fields) for key, due, *fields in found]
+    def of_keys(self, keys: Sequence[bytes]) -> list[DueEntry]:
+        """Return what the hashes of some keys hold, due or not; `due` is 0."""
+        return self._entries([redis_keys.REDBEAT_SCHEDULE, *keys], []) if keys else []
 
-    def _entry(self, key: str, due: float, task: str, definition: str, meta: str) -> DueEntry:
+    def _read(self, low: str, high: str, limit: int, skip: int = 0) -> list[DueEntry]:
+        return self._entries([redis_keys.REDBEAT_SCHEDULE], [low, high, skip, limit])
+
+    def _entries(self, keys: Sequence[str | bytes], args: Sequence[str | int]) -> list[DueEntry]:
+        answer = self._load(len(keys), *keys, *args)
+        found = zip(*[iter(answer)] * _VALUES_AN_ENTRY, strict=True)
+        return [self._any_entry(key, float(due), *fields) for key, due, *fields in found]
+
+    def _load(self, *args: str | bytes | int) -> list[bytes]:
+        # As bytes: what is not UTF-8 is one entry's fault, and must not keep the others from being read.
+        load = self._script
         try:
-            if task:
-                return _due_task(key, due, task, is_disabled=definition == "disabled")
-            if not definition:
-                return PoisonEntry(key, due, "the entry's hash is missing or has no definition")
-            if definition.startswith("!"):
-                return PoisonEntry(key, due, definition[1:])
-            return DuePlainEntry(key, due, self._plain_entry(key, definition, meta))
+            answer = as_bytes(self._client, "EVALSHA", load.sha, *args)
+        except NoScriptError:
+            answer = as_bytes(self._client, "EVAL", load.script, *args)
+        return list(answer)
+
+    def _any_entry(self, key: bytes, due: float, *fields: bytes) -> DueEntry:
+        try:
+            return self._entry(key.decode(), due, *fields)
         except InvalidTaskError as error:
             return PoisonEntry(key, due, str(error))
         except Exception as error:  # noqa: BLE001  # whatever an entry holds, the others must not wait for it
             return PoisonEntry(key, due, f"{type(error).__name__}: {error}")
+
+    def _entry(
+        self, key: str, due: float, task: bytes, definition: bytes, meta: bytes, revision: bytes
+    ) -> DueEntry:
+        if task:
+            return _due_task(key, due, task, revision, is_disabled=definition == b"disabled")
+        if revision:
+            return PoisonEntry(key, due, "the entry's hash has a revision and no task")
+        if not definition:
+            return PoisonEntry(key, due, "the entry's hash is missing or has no definition")
+        if definition.startswith(b"!"):
+            return PoisonEntry(key, due, definition[1:].decode())
+        entry = self._plain_entry(key, definition.decode(), meta.decode())
+        return EndedEntry(key, due) if due < 0 else DuePlainEntry(key, due, entry)
 
     def _plain_entry(self, key: str, definition: str, meta: str) -> RedBeatSchedulerEntry:
         fields = RedBeatSchedulerEntry.decode_definition(definition)
@@ -104,7 +141,14 @@ class DueEntries:
         return entry
 
 
-def _due_task(key: str, due: float, text: str, *, is_disabled: bool) -> DueTask:
+def as_bytes(client: Redis, command: str, *args: Any) -> Any:  # noqa: ANN401  # any answer
+    """Run a command and return its answer with the text in it undecoded."""
+    return client.execute_command(command, *args, **{NEVER_DECODE: True})  # type: ignore[no-untyped-call]
+
+
+def _due_task(key: str, due: float, text: bytes, seen: bytes, *, is_disabled: bool) -> DueTask:
+    if due < 0:
+        raise ValueError(f"its due instant is {due}, before 1970")
     stored = orjson.loads(text)
     if not isinstance(stored, dict):
         raise TypeError(f"the task is {type(stored).__name__}, not an object")
@@ -116,6 +160,8 @@ def _due_task(key: str, due: float, text: str, *, is_disabled: bool) -> DueTask:
         raise ValueError(f"the task's id is {task_id!r}, which is not its key's")
     if not isinstance(params, dict) or not isinstance(revision, int):
         raise TypeError("params must be an object and metadata.revision a number")
+    if seen.decode() != str(revision):
+        raise ValueError(f"its hash has the revision {seen.decode()!r}, its definition {revision}")
     return DueTask(key, due, task_id, params, revision, _shared_task(stored))
 
 

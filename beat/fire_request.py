@@ -43,13 +43,15 @@ class Delivery(StrEnum):
 class FireRequest:
     """One due entry, ready to be committed.
 
-    `packed` is the script's argument; `execution_ids` are the runs that it fires.
+    `packed` is the script's argument; `execution_ids` are the runs that it fires, `run_count` is how many
+    it enters in all.
     """
 
     key: str
     due: float
     packed: bytes
     execution_ids: tuple[str, ...]
+    run_count: int = 1
 
 
 class FireRequests:
@@ -59,6 +61,11 @@ class FireRequests:
         self._templates = templates
         self._pacer = pacer
         self._delivery = delivery
+
+    @property
+    def uses_outbox(self) -> bool:
+        """Whether the broker is another server, so that messages are not made here."""
+        return self._delivery is Delivery.OUTBOX
 
     def of_task(self, entry: DueTask, decision: Decision, now: datetime) -> FireRequest:
         """Return the request for one of our tasks."""
@@ -71,6 +78,7 @@ class FireRequests:
             due=entry.due,
             packed=_packed(entry, str(entry.revision), decision.next_due, "", runs),
             execution_ids=tuple(fired),
+            run_count=len(runs),
         )
 
     def of_plain_entry(

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Final
 
 from beat.commit import BATCH
 from beat.decision import decide
-from beat.due_entries import DuePlainEntry, DueTask, PoisonEntry
+from beat.due_entries import DuePlainEntry, DueTask, EndedEntry, PoisonEntry
 from beat.plain_entries import plain_request
 from beat.prepared import AHEAD_SECONDS, MOST_PREPARED, SLICE, Prepared
-from mission_control import redis_keys
+from beat.redis_trouble import is_trouble_of_redis
 from mission_control.definitions.schedules import spread_offset
 from mission_control.registry.due_times import from_unix
 
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from kombu import Producer
-    from redis import Redis
 
     from beat.commit import Commit
     from beat.decision import Decision
@@ -27,14 +26,14 @@ if TYPE_CHECKING:
     from beat.fire_request import FireRequest, FireRequests
     from beat.quarantine import Quarantine
 
-_MOST_TRIES: Final = 3
+_MOST_BATCHES: Final = 20
+"""How many batches are fired before the lead is renewed: half a second's worth."""
 
 
 @dataclass(frozen=True)
 class PlainFiring:
     """How an entry of RedBeat's is sent: by the scheduler's own method, through a producer of kombu's."""
 
-    client: Redis
     producer: Callable[[], Producer]
     apply_async: Callable[..., object]
 
@@ -76,15 +75,12 @@ class Firing:
     def fire_due(self, clock: Callable[[], datetime]) -> list[str]:
         """Load and commit what is due now; return the ids of the runs that were fired."""
         fired: list[str] = []
-        tries_without_progress = 0
-        while tries_without_progress < _MOST_TRIES:
+        for _ in range(_MOST_BATCHES):
             now = clock()
             due = self._entries.until(now.timestamp(), limit=BATCH)
-            if not due:
+            fired.extend(self._committed(self._requested(due, now), clock()))
+            if len(due) < BATCH:
                 break
-            committed = self._committed(self._requested(due, now), clock())
-            fired.extend(committed)
-            tries_without_progress = 0 if committed else tries_without_progress + 1
         return fired
 
     def prepare(self, now: datetime, next_due: float | None) -> bool:
@@ -121,14 +117,16 @@ class Firing:
                     return self._requests.of_task(entry, self._decide(entry, now), now)
                 case DuePlainEntry() if entry.entry.enabled:
                     plain = self._plain
-                    return plain_request(entry, self._requests, plain.producer(), plain.apply_async, now)
-                case DuePlainEntry():
-                    # RedBeat's save() puts an entry back on the schedule when it is enabled again.
-                    self._plain.client.zrem(redis_keys.REDBEAT_SCHEDULE, entry.key)
+                    return plain_request(entry, self._requests, plain.producer, plain.apply_async, now)
+                case DuePlainEntry() | EndedEntry():
+                    # RedBeat's save() puts an entry back on the schedule when it is enabled or changed.
+                    self._quarantine.take_off(entry.key, entry.due)
                 case PoisonEntry():
-                    self._quarantine.set_aside(entry.key, entry.problem, now)
-        except (ValueError, TypeError, AttributeError, LookupError, ArithmeticError) as error:
-            self._quarantine.set_aside(entry.key, f"{type(error).__name__}: {error}", now)
+                    self._quarantine.set_aside(entry.key, entry.due, entry.problem, now)
+        except Exception as error:
+            if is_trouble_of_redis(error):
+                raise
+            self._quarantine.set_aside(entry.key, entry.due, f"{type(error).__name__}: {error}", now)
         return None
 
     @staticmethod
@@ -139,5 +137,7 @@ class Firing:
     def _committed(self, requests: list[FireRequest], now: datetime) -> list[str]:
         verdicts = self._commit(requests, now)
         for request in verdicts.unsound:
-            self._quarantine.set_aside(request.key, "a key that its run needs has the wrong type", now)
+            self._quarantine.set_aside(
+                request.key, request.due, "a key that its run needs has the wrong type", now
+            )
         return [execution_id for request in verdicts.committed for execution_id in request.execution_ids]

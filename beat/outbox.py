@@ -7,32 +7,74 @@ the worker's claim drops a second one.
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from mission_control import redis_keys
+from redbeat.decoder import RedBeatJSONEncoder
+from redbeat.schedulers import RedBeatSchedulerEntry
+
+from beat.redis_trouble import is_trouble_of_redis
+from mission_control import events, redis_keys
 from mission_control.messaging.message import send
 from mission_control.url_spelling import broker_url
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from celery import Celery
 
     from mission_control.installation import Installation
 
 _AT_ONCE: Final = 200
+_PLAIN: Final = "{"  # no execution id begins with it
 
 
 def needs_outbox(app: Celery, installation: Installation) -> bool:
-    """Whether the broker is another server, or another database, than the schedule store."""
-    return bool(app.conf.broker_url != broker_url(installation.redis_url))
+    """Whether the broker is another server, database or part of it (`global_keyprefix`) than the store."""
+    options = app.conf.broker_transport_options
+    is_prefixed = bool(options.get("global_keyprefix"))
+    return is_prefixed or bool(app.conf.broker_url != broker_url(installation.redis_url))
 
 
-def send_outbox(app: Celery, installation: Installation, producer: Any) -> int:  # noqa: ANN401  # kombu's
-    """Send the messages of the runs in the outbox, oldest first, and return how many there were."""
-    waiting = cast("list[str]", installation.client.lrange(redis_keys.OUTBOX, 0, _AT_ONCE - 1))
-    for execution_id in waiting:
-        run = installation.ledger.get(execution_id)
-        if run is not None and not run.state.is_final:
-            send(app, run, producer=producer)
-    if waiting:
-        installation.client.ltrim(redis_keys.OUTBOX, len(waiting), -1)
+def send_outbox(
+    app: Celery,
+    installation: Installation,
+    producer: Callable[[], Any],
+    apply_async: Callable[..., Any],
+) -> int:
+    """Send what is in the outbox, oldest first, and return how much there was.
+
+    `producer` is asked for when there is something to send. An entry of RedBeat's goes through
+    `apply_async`, the scheduler's own.
+    """
+    client = installation.client
+    waiting = cast("list[str]", client.lrange(redis_keys.OUTBOX, 0, _AT_ONCE - 1))
+    for item in waiting:
+        try:
+            if item.startswith(_PLAIN):
+                apply_async(_plain_entry(app, item), producer=producer(), advance=False)
+            else:
+                _send_run(app, installation, item, producer())
+        except Exception as error:
+            if is_trouble_of_redis(error):
+                raise
+            events.message_not_sent(item, error)
+        # By name, not by number: a beat that was stopped in between must not take off what it has not sent.
+        client.lrem(redis_keys.OUTBOX, 1, item)
     return len(waiting)
+
+
+def _send_run(app: Celery, installation: Installation, execution_id: str, producer: Any) -> None:  # noqa: ANN401
+    run = installation.ledger.get(execution_id)
+    if run is not None and not run.state.is_final:
+        send(app, run, producer=producer)
+
+
+def plain_item(entry: RedBeatSchedulerEntry) -> str:
+    """Return what is put into the outbox for an entry of RedBeat's: what its message is made of."""
+    fields = ("name", "task", "args", "kwargs", "options")
+    return json.dumps({name: getattr(entry, name) for name in fields}, cls=RedBeatJSONEncoder)
+
+
+def _plain_entry(app: Celery, item: str) -> RedBeatSchedulerEntry:
+    return RedBeatSchedulerEntry(**RedBeatSchedulerEntry.decode_definition(item), app=app)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from celery.schedules import schedule as interval
 from redbeat.decoder import RedBeatJSONEncoder
 
-from beat.message_template import collect_messages
+from beat.message_template import QueuedMessage, collect_messages
+from beat.outbox import plain_item
 from mission_control.definitions.identifiers import occurrence_execution_id
 
 if TYPE_CHECKING:
@@ -20,11 +21,13 @@ if TYPE_CHECKING:
     from beat.due_entries import DuePlainEntry
     from beat.fire_request import FireRequest, FireRequests
 
+_CLOCKS_AGREE_WITHIN: Final = timedelta(minutes=1)
+
 
 def plain_request(
     due: DuePlainEntry,
     requests: FireRequests,
-    producer: Producer,
+    producer: Callable[[], Producer],
     apply_async: Callable[..., Any],
     now: datetime,
 ) -> FireRequest:
@@ -34,12 +37,20 @@ def plain_request(
     OpenTelemetry) see the entry. As in RedBeat, however many occurrences were missed, one is fired.
 
     Raises:
-        ValueError: the schedule does not move on, so that it would fire without end.
+        ValueError: the schedule does not move on, so that it would fire without end, or the entry's last
+            run lies in the future.
     """
     entry = due.entry
+    last_run_at = entry.last_run_at
+    if last_run_at is not None and last_run_at > now + _CLOCKS_AGREE_WITHIN:
+        raise ValueError(f"its last run, {last_run_at}, lies in the future")
     execution_id = occurrence_execution_id(entry.name, datetime.fromtimestamp(due.due, UTC))
     entry.options["task_id"] = execution_id
-    (message,) = collect_messages(producer, lambda: apply_async(entry, producer=producer, advance=False))
+    if requests.uses_outbox:
+        message = QueuedMessage("", plain_item(entry))
+    else:
+        sender = producer()
+        (message,) = collect_messages(sender, lambda: apply_async(entry, producer=sender, advance=False))
     next_due = _next_due(due, now)
     meta = json.dumps(
         {"last_run_at": now, "total_run_count": entry.total_run_count + 1}, cls=RedBeatJSONEncoder
@@ -51,7 +62,7 @@ def _next_due(due: DuePlainEntry, now: datetime) -> float | None:
     """Return the first due instant after now, counted from the occurrence that is due, without drift."""
     schedule = due.entry.schedule
     moment = datetime.fromtimestamp(due.due, UTC)
-    following = _next_after(schedule, moment, now)
+    following = next_after(schedule, moment, now)
     if following is None:
         return None
     if following <= moment:
@@ -61,11 +72,11 @@ def _next_due(due: DuePlainEntry, now: datetime) -> float | None:
     if isinstance(schedule, interval) and not schedule.relative:
         every: timedelta = schedule.run_every
         return (moment + ((now - moment) // every + 1) * every).timestamp()
-    following = _next_after(schedule, now, now)
+    following = next_after(schedule, now, now)
     return None if following is None else following.timestamp()
 
 
-def _next_after(schedule: Any, moment: datetime, now: datetime) -> datetime | None:  # noqa: ANN401
+def next_after(schedule: Any, moment: datetime, now: datetime) -> datetime | None:  # noqa: ANN401
     """Return the first occurrence after `moment`; Celery's schedules only tell how far it is from now."""
     schedule.nowfun = lambda: now
     remaining = schedule.remaining_estimate(moment)

@@ -7,9 +7,8 @@ from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
-from kombu.exceptions import OperationalError
 from redbeat.schedulers import RedBeatScheduler
-from redis.exceptions import RedisError
+from redis.exceptions import ResponseError
 
 from beat.commit import Commit, NotLeadingError
 from beat.due_entries import DueEntries
@@ -23,8 +22,13 @@ from beat.owed_audit import pay_owed_audit
 from beat.pacing import Pacer
 from beat.parking import release_parked
 from beat.quarantine import Quarantine
+from beat.rebuild import rebuild_schedule
+from beat.redbeat_settings import check_redbeat_settings
+from beat.redis_trouble import TROUBLE, is_trouble_of_redis
+from beat.static_entries import install_static_entries
 from beat.wake_up import WakeUp
-from mission_control import events
+from beat.wrong_types import forget_deleted, set_wrong_types_aside
+from mission_control import events, redis_keys
 from mission_control.heartbeats import beat_name
 from mission_control.installation import Installation, current_installation
 from mission_control.processes.supervision import is_orphaned
@@ -39,6 +43,11 @@ if TYPE_CHECKING:
     from mission_control.ledger import RunRecord
 
 WAIT_FOR_REDIS: Final = 1.0
+
+LONGEST_WAIT: Final = 1.0
+"""How long a beat that nothing wakes waits before it looks again: RedBeat's own `save()` wakes nobody."""
+
+_LOOK_AGAIN: Final = 0.01
 
 
 class MissionControlScheduler(RedBeatScheduler):
@@ -65,6 +74,10 @@ class MissionControlScheduler(RedBeatScheduler):
         self._name = beat_name(os.getpid())
         self._is_set_up = False
         super().__init__(app, *args, **kwargs)
+        # An application of somebody else's may have set these otherwise. The lead is a lease of ours, and
+        # a beat that waits for longer than the lease would lose it.
+        self.lock_key = None
+        self.max_interval: float = min(self.max_interval, LONGEST_WAIT, self._lease.total_seconds() / 3)
 
     def setup_schedule(self) -> None:
         """Do nothing yet: Redis may not be there; the first turn as leader installs `beat_schedule`."""
@@ -77,16 +90,17 @@ class MissionControlScheduler(RedBeatScheduler):
             self._turn()
         except NotLeadingError:
             self._firing.forget_prepared()
-        except (RedisError, OperationalError, OSError) as error:
-            events.waiting_for_redis(error)
-            self._wake_up.close()
-            return WAIT_FOR_REDIS
+        except Exception as error:
+            if not is_trouble_of_redis(error):
+                raise
+            return self._after_trouble(error)
         return 0.0
 
     def fire_due(self, now: datetime) -> list[RunRecord]:
         """Fire every occurrence that is due at `now` and return the runs of ours among them."""
         fired = [self._installation.ledger.get(one) for one in self._firing.fire_due(lambda: now)]
-        pay_owed_audit(self._installation)
+        while pay_owed_audit(self._installation):
+            pass
         runs = [run for run in fired if run is not None]
         if self._deliver is not None:
             for run in runs:
@@ -98,9 +112,27 @@ class MissionControlScheduler(RedBeatScheduler):
         try:
             self._lead.hand_over()
             self._wake_up.close()
-        except (RedisError, OSError) as error:
+        except TROUBLE as error:
             events.waiting_for_redis(error)
         super().close()
+
+    def _after_trouble(self, error: Exception) -> float:
+        """Put right what can be, and return how long to wait before the next try."""
+        self._wake_up.close()
+        try:
+            if isinstance(error, ResponseError) and "WRONGTYPE" in str(error) and self._mend():
+                return 0.0
+        except TROUBLE as another:
+            events.waiting_for_redis(another)
+        events.waiting_for_redis(error)
+        return WAIT_FOR_REDIS
+
+    def _mend(self) -> bool:
+        """Set keys of the wrong type aside and rebuild the schedule; say whether there were any."""
+        wrong = set_wrong_types_aside(self._installation)
+        if redis_keys.REDBEAT_SCHEDULE in wrong:
+            rebuild_schedule(self._installation, self._entries)
+        return bool(wrong)
 
     def _turn(self) -> None:
         clock = self._installation.clock
@@ -128,12 +160,14 @@ class MissionControlScheduler(RedBeatScheduler):
         if turn.next_release is not None and turn.next_release <= installation.clock().timestamp():
             done += release_parked(installation)
         if self._uses_outbox:
-            done += send_outbox(self.app, installation, self.producer)
+            done += send_outbox(self.app, installation, self._producer, self.apply_async)
         return done > 0
 
     def _next_instant(self, turn: Turn, now: float) -> float:
         instants = (turn.next_due, turn.next_release, self._firing.next_prepared)
-        return min((instant for instant in instants if instant is not None), default=now + self.max_interval)
+        next_instant = min((one for one in instants if one is not None), default=now + self.max_interval)
+        # What is due and was not fired has been moved by somebody else since: look again, but do not spin.
+        return next_instant if next_instant > now else now + _LOOK_AGAIN
 
     def _wait_until(self, instant: float) -> None:
         """Wait on Redis, at most `max_interval`: a lost wake-up or a stepped clock is noticed by then."""
@@ -145,9 +179,17 @@ class MissionControlScheduler(RedBeatScheduler):
         if self._is_set_up:
             return
         settings = self._installation.settings
+        check_redbeat_settings(self.app, self._installation)
         check_eviction_policy(self._installation.client, allow_eviction=settings.allow_eviction)
-        super().setup_schedule()
+        if self._installation.client.exists(redis_keys.REDBEAT_SCHEDULE) == 0:
+            rebuild_schedule(self._installation, self._entries)
+        forget_deleted(self._installation)
+        install_static_entries(self.app, self._installation)
         self._is_set_up = True
+
+    def _ensure_connected(self) -> Any:  # noqa: ANN401  # kombu's connection
+        # Celery's own waits for the broker for ever, and nothing could be fired or handed over meanwhile.
+        return self.connection.ensure_connection(max_retries=1, interval_start=0, timeout=WAIT_FOR_REDIS)
 
     def _producer(self) -> Producer:
         return self.producer
@@ -155,6 +197,14 @@ class MissionControlScheduler(RedBeatScheduler):
     @cached_property
     def _uses_outbox(self) -> bool:
         return needs_outbox(self.app, self._installation)
+
+    @property
+    def _lease(self) -> timedelta:
+        return timedelta(seconds=self._installation.settings.leader_seconds)
+
+    @cached_property
+    def _entries(self) -> DueEntries:
+        return DueEntries(self._installation.client, self.app)
 
     @cached_property
     def _firing(self) -> Firing:
@@ -165,17 +215,16 @@ class MissionControlScheduler(RedBeatScheduler):
         if delivery is Delivery.QUEUE and self._uses_outbox:
             delivery = Delivery.OUTBOX
         return Firing(
-            DueEntries(client, self.app),
+            self._entries,
             FireRequests(templates, Pacer(), delivery),
             Commit(client, token=token, retention=retention),
             Quarantine(client),
-            PlainFiring(client, self._producer, self.apply_async),
+            PlainFiring(self._producer, self.apply_async),
         )
 
     @cached_property
     def _lead(self) -> Lead:
-        lease = timedelta(seconds=self._installation.settings.leader_seconds)
-        return Lead(self._installation.client, self._name, lease)
+        return Lead(self._installation.client, self._name, self._lease)
 
     @cached_property
     def _wake_up(self) -> WakeUp:

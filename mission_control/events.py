@@ -52,6 +52,26 @@ def quarantined(key: str, problem: str) -> None:
     _log.error("set an entry aside; mend or remove it", key=key, problem=problem)
 
 
+def schedule_rebuilt(count: int) -> None:
+    """Beat has built the schedule anew out of the tasks."""
+    _log.warning("rebuilt the schedule", entries=count)
+
+
+def static_entry_refused(name: str, error: BaseException) -> None:
+    """An entry of `beat_schedule` in the Celery configuration cannot be used."""
+    _log.error("entry of beat_schedule left out", entry=name, error=f"{type(error).__name__}: {error}")
+
+
+def run_unreadable(execution_id: str, error: BaseException) -> None:
+    """What the ledger has of a run cannot be read: somebody else has written there."""
+    _log.error("a run cannot be read", execution_id=execution_id, error=f"{type(error).__name__}: {error}")
+
+
+def message_not_sent(item: str, error: BaseException) -> None:
+    """What stood in the outbox cannot be made a message of, and is dropped."""
+    _log.error("cannot be sent, dropped", item=item, error=f"{type(error).__name__}: {error}")
+
+
 def leading(name: str) -> None:
     """This beat is the leader now."""
     _log.info("leading", beat=name)
@@ -80,6 +100,21 @@ def delivery_dropped(execution_id: str, attempt: int, why: str) -> None:
 def transition_refused(execution_id: str, state: str) -> None:
     """The ledger refused an ending, because the run is elsewhere by now."""
     _log.warning("the ledger has moved on; ending not recorded", execution_id=execution_id, state=state)
+
+
+def message_set_aside(queue: str, reason: str, execution_id: str | None) -> None:
+    """A message that no worker can take was moved to the dead letters."""
+    _log.error("set a message aside", queue=queue, reason=reason, execution_id=execution_id)
+
+
+def broadcast_dropped(source: str, error: BaseException) -> None:
+    """An event, an answer or a command of Celery's could not be read; nothing waits for it."""
+    _log.warning("dropped a message that is no task's", source=source, error=repr(error))
+
+
+def messages_taken_away(count: int) -> None:
+    """This worker was silent for longer than the visibility timeout; others have its messages now."""
+    _log.warning("messages in hand were delivered to others meanwhile", count=count)
 
 
 def handler_broken(path: str, problem: str) -> None:

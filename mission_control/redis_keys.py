@@ -19,11 +19,13 @@
 | `mc:handlers` | hash: handler path → summary | renewed by workers, one day | workers |
 | `mc:process:<kind>:<name>` | string, JSON | seconds | beat, workers |
 | `mc:beat:leader` | string, the leading beat | `LEADER_SECONDS` | beat |
+| `mc:dead_letters` | list of JSON, newest first, at most 1,000 | permanent | workers |
 | `mc:beat:quarantine` | hash: entry key → JSON of what is wrong | permanent, emptied by mending | beat |
 | `mc:beat:journal` | stream: what beat did | permanent, the last 10,000 or so | beat |
-| `mc:beat:outbox` | list of execution_ids for another broker | permanent, emptied by sending | beat |
+| `mc:beat:outbox` | list of execution_ids, or of RedBeat entries as JSON, for another broker | permanent, emptied by sending | beat |
 | `mc:parked` | sorted set: execution_id → release at | permanent, emptied by releasing | beat, workers |
 | `mc:parked:payloads` | hash: execution_id → MessagePack | permanent, emptied by releasing | beat, workers |
+| `mc:audit:payer` | string, who writes what beat owes at the moment | seconds | beat |
 | `mc:audit:owed` | list of execution_ids owed a record | permanent, emptied by writing | beat, workers |
 
 The queues (`default`, …) and `unacked*`, `_kombu.*` belong to kombu.
@@ -37,6 +39,7 @@ MAX_REVISIONS: Final = 100
 
 REDBEAT_PREFIX: Final = "redbeat:"
 REDBEAT_SCHEDULE: Final = "redbeat::schedule"
+STATIC_ENTRIES: Final = "redbeat::statics"
 TASKS: Final = "mc:tasks"
 ACTIVE_RUNS: Final = "mc:runs:active"
 FINISHED_RUNS: Final = "mc:runs:finished"
@@ -46,9 +49,11 @@ OUTBOX: Final = "mc:beat:outbox"
 PARKED: Final = "mc:parked"
 PARKED_PAYLOADS: Final = "mc:parked:payloads"
 OWED_AUDIT: Final = "mc:audit:owed"
+AUDIT_PAYER: Final = "mc:audit:payer"
 AUDIT_DEBTS: Final = "mc:audit:debts"
 AUDIT_ANCHORS: Final = "mc:audit:anchors"
 AUDIT_SWEEPER: Final = "mc:audit:sweeper"
+DEAD_LETTERS: Final = "mc:dead_letters"
 WAKE_CHANNEL: Final = "mc:beat:wake"
 PROCESSES: Final = "mc:process:"
 BEAT_LEADER: Final = "mc:beat:leader"

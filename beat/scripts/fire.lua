@@ -2,7 +2,7 @@
 -- as it was when it was decided about.
 -- KEYS: 1 schedule (zset)  2 lead (string)  3 active runs (zset)  4 finished runs (zset)
 --       5 parked messages (zset)  6 payloads of parked messages (hash)  7 owed audit records (list)
---       8 journal (stream)  9 outbox (list)
+--       8 journal (stream)  9 outbox (list)  10 quarantine (hash)
 -- ARGV: 1 batch (MessagePack): {token, now, now_iso, meta, ttl}; `token` is the beat that must lead, ""
 --         if nobody need
 --       2… one entry each (MessagePack): {key, due, revision or "", next due or "", meta or "", runs}
@@ -10,7 +10,7 @@
 --                 payload, release at or ""}
 --         an occurrence that is not run has no payload; one that is not queued here has no queue key and
 --         the payload "outbox" or "in process"; the message of a RedBeat entry has the state "plain", and
---         only queue key and payload matter
+--         only queue key and payload matter: without a queue key the payload goes to the outbox itself
 -- Reply: a digit an entry, in order: 1 committed; 0 somebody else has moved or changed it; 2 cannot be
 --        committed (a key of the wrong type), nothing of it was written. "!" alone: this beat does not lead
 local batch = cmsgpack.unpack(ARGV[1])
@@ -21,25 +21,24 @@ if token ~= '' and redis.call('GET', KEYS[2]) ~= token then
 end
 
 -- A script is not rolled back, so whatever could fail is looked at before the first write.
-local sound = {}
+local kinds = {}
 local function is_sound(key, kind)
-  if sound[key] == nil then
-    local found = redis.call('TYPE', key).ok
-    sound[key] = found == kind or found == 'none'
+  if not kinds[key] then
+    kinds[key] = redis.call('TYPE', key).ok
   end
-  return sound[key]
+  return kinds[key] == kind or kinds[key] == 'none'
 end
 
 local fixed_are_sound = is_sound(KEYS[3], 'zset') and is_sound(KEYS[4], 'zset') and is_sound(KEYS[5], 'zset')
   and is_sound(KEYS[6], 'hash') and is_sound(KEYS[7], 'list') and is_sound(KEYS[8], 'stream')
-  and is_sound(KEYS[9], 'list')
+  and is_sound(KEYS[9], 'list') and is_sound(KEYS[10], 'hash')
 if not fixed_are_sound then
   return redis.error_reply('WRONGTYPE a key of beat has the wrong type; see mission_control/redis_keys.py')
 end
 
 local function can_run(runs)
   for _, run in ipairs(runs) do
-    if run[3] ~= '' and redis.call('EXISTS', run[3]) == 1 and redis.call('TYPE', run[3]).ok ~= 'zset' then
+    if run[2] ~= '' and not (is_sound(run[2], 'hash') and is_sound(run[3], 'zset')) then
       return false
     end
     if run[8] ~= '' and not is_sound(run[8], 'list') then
@@ -89,7 +88,7 @@ end
 
 local fired, missed = 0, 0
 local function enter(run)
-  if redis.call('EXISTS', run[2]) == 1 then
+  if kinds[run[2]] ~= 'none' then
     return -- the ledger has this occurrence already: a clock was stepped back, or somebody else fired it
   end
   redis.call('ZADD', run[3], run[5], run[4])
@@ -125,7 +124,12 @@ local function commit(entry, stored)
   end
   for _, run in ipairs(runs) do
     if run[1] == 'plain' then
-      gather('LPUSH', run[8], run[9])
+      if run[8] ~= '' then
+        gather('LPUSH', run[8], run[9])
+      else
+        gather('RPUSH', KEYS[9], run[9])
+      end
+      gather('HDEL', KEYS[10], key) -- RedBeat, which mends it by saving it anew, knows of no quarantine
       fired = fired + 1
     else
       enter(run)
@@ -154,7 +158,8 @@ for _, list in ipairs(order) do
   redis.call(unpack(list))
 end
 if fired + missed > 0 then
-  redis.call('XADD', KEYS[8], 'MAXLEN', '~', 10000, '*', 'event', 'fired', 'at', now_iso, 'beat', token,
+  -- Nothing is left to fail but this note: a stream has a last id, and whoever wrote it has used it up.
+  redis.pcall('XADD', KEYS[8], 'MAXLEN', '~', 10000, '*', 'event', 'fired', 'at', now_iso, 'beat', token,
     'fired', fired, 'missed', missed)
 end
 return table.concat(verdicts)

@@ -3,7 +3,13 @@
 -- ARGV: 1 name of this beat  2 lease, milliseconds  3 life of the sign, seconds
 -- Reply: {1 if this beat leads else 0, next due instant or "", next release of a parked message or ""};
 --        the instants are in Unix seconds and only given to the leader
-local holder = redis.call('GET', KEYS[1])
+local holder = redis.pcall('GET', KEYS[1])
+if type(holder) == 'table' then
+  redis.call('DEL', KEYS[1]) -- it has the wrong type: nobody holds the lead
+  holder = false
+elseif holder and redis.call('PTTL', KEYS[1]) == -1 then
+  redis.call('PEXPIRE', KEYS[1], ARGV[2]) -- no beat writes a lease without an end; all would wait for ever
+end
 local leads = not holder or holder == ARGV[1]
 redis.call('SET', KEYS[2], leads and '{"leading":true}' or '{"leading":false}', 'EX', ARGV[3])
 if not leads then

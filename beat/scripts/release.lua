@@ -6,9 +6,11 @@ local due = redis.call('ZRANGE', KEYS[1], '-inf', ARGV[1], 'BYSCORE', 'LIMIT', 0
 for _, execution_id in ipairs(due) do
   local packed = redis.call('HGET', KEYS[2], execution_id)
   if packed then
-    local queue, payload = unpack(cmsgpack.unpack(packed))
+    local is_read, message = pcall(cmsgpack.unpack, packed)
+    is_read = is_read and type(message) == 'table'
+    local queue, payload = unpack(is_read and message or {'', ''})
     local kind = queue == '' and 'none' or redis.call('TYPE', queue).ok
-    if kind ~= 'none' and kind ~= 'list' then
+    if not is_read or (kind ~= 'none' and kind ~= 'list') then
       redis.call('ZADD', KEYS[1], ARGV[1] + 60, execution_id) -- tried again; the others do not wait for it
     else
       redis.call(queue == '' and 'RPUSH' or 'LPUSH', queue == '' and KEYS[3] or queue,

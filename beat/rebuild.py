@@ -1,0 +1,118 @@
+"""Building the schedule anew out of the entries' own hashes, after its sorted set was lost."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+from redbeat.schedulers import RedBeatSchedulerEntry
+
+from beat.due_entries import DuePlainEntry, DueTask, as_bytes
+from beat.plain_entries import next_after
+from beat.redis_trouble import is_trouble_of_redis
+from mission_control import events, redis_keys
+from mission_control.definitions.instants import parse_instant
+from mission_control.definitions.schedules import spread_offset
+from mission_control.registry.due_times import from_unix
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from redis import Redis
+
+    from beat.due_entries import DueEntries, DueEntry
+    from mission_control.installation import Installation
+
+_AT_ONCE: Final = 500
+_RUNS_LOOKED_AT: Final = 20
+
+
+def rebuild_schedule(installation: Installation, entries: DueEntries) -> int:
+    """Put every enabled entry that is not on the schedule back on it, and return how many there were.
+
+    A task is due at its first occurrence after the last one that the ledger knows, or after its last
+    change, whichever is later: what fell due meanwhile is a misfire like any other, what has run is not run
+    again. One with a fixed delay whose run is not over stays off: the end of the run puts it back. An
+    entry that cannot be read is due now, so that it is set aside with its reason.
+    """
+    client, now = installation.client, installation.clock()
+    known = set(client.hkeys(redis_keys.BEAT_QUARANTINE))
+    count = 0
+    for keys in _keys_of_entries(client):
+        wanted = [key for key in keys if key.decode(errors="backslashreplace") not in known]
+        found = entries.of_keys(wanted)
+        instants = {entry.key: _due_of(client, entry, now) for entry in found}
+        dues: dict[Any, float] = {key: due for key, due in instants.items() if due is not None}
+        if dues:
+            added: Any = client.zadd(redis_keys.REDBEAT_SCHEDULE, dues, nx=True)
+            count += added
+        own = [entry.task_id for entry in found if isinstance(entry, DueTask)]
+        if own:
+            client.sadd(redis_keys.TASKS, *own)
+    if count:
+        events.schedule_rebuilt(count)
+    return count
+
+
+def _keys_of_entries(client: Redis) -> Iterator[list[bytes]]:
+    """Give the keys of all entries, some hundreds at a time, each at least once."""
+    cursor, is_begun = 0, False
+    while cursor or not is_begun:
+        is_begun = True
+        pattern = f"{redis_keys.REDBEAT_PREFIX}*"
+        arguments = (cursor, "MATCH", pattern, "COUNT", _AT_ONCE)
+        answer = as_bytes(client, "SCAN", *arguments)
+        cursor, keys = int(answer[0]), answer[1]
+        # RedBeat's own keys have a colon more than its entries.
+        yield [key for key in keys if not key.startswith(f"{redis_keys.REDBEAT_PREFIX}:".encode())]
+
+
+def _due_of(client: Redis, entry: DueEntry, now: datetime) -> float | None:
+    try:
+        match entry:
+            case DuePlainEntry():
+                return _due_of_plain_entry(entry, now)
+            case DueTask():
+                return _due_of_task(client, entry)
+    except Exception as error:
+        if is_trouble_of_redis(error):
+            raise
+    return now.timestamp()
+
+
+def _due_of_plain_entry(entry: DuePlainEntry, now: datetime) -> float | None:
+    schedule, last_run_at = entry.entry.schedule, entry.entry.last_run_at
+    due = now if last_run_at is None else next_after(schedule, last_run_at, now)
+    return due.timestamp() if due is not None and entry.entry.enabled else None
+
+
+def _due_of_task(client: Redis, entry: DueTask) -> float | None:
+    schedule = entry.task.schedule
+    last = _last_occurrence(client, entry.task_id)
+    is_waiting_for_its_end = (
+        getattr(schedule, "is_fixed_delay", False)
+        and last is not None
+        and client.zscore(redis_keys.ACTIVE_RUNS, last[0]) is not None
+    )
+    if not entry.task.enabled or is_waiting_for_its_end:
+        return None
+    spread = spread_offset(entry.task_id, schedule.spread_seconds)
+    text, meta = client.hmget(entry.key, ["task", "meta"])
+    changed = parse_instant(json.loads(str(text))["metadata"]["last_modified"])
+    # What a task's last firing was is known from `meta` as well, when its runs have been dropped.
+    fired = from_unix(last[1]) if last is not None else _last_firing(str(meta)) - spread
+    following = schedule.next_after(max(changed - spread, fired))
+    return None if following is None else (following + spread).timestamp()
+
+
+def _last_occurrence(client: Redis, task_id: str) -> tuple[str, float] | None:
+    """Return the run of a task's latest occurrence in the ledger, and its nominal time in Unix seconds."""
+    found: Any = client.zrevrange(redis_keys.task_runs(task_id), 0, _RUNS_LOOKED_AT - 1, withscores=True)
+    # The id of an occurrence's run has its time after the "@", that of any other run a word.
+    return next((run for run in found if run[0].rpartition("@")[2][:1].isdigit()), None)
+
+
+def _last_firing(meta: str) -> datetime:
+    moment: datetime = RedBeatSchedulerEntry.decode_meta(meta)["last_run_at"]
+    return moment
