@@ -97,7 +97,7 @@ class Registry:
             change="unregistered",
             actor=self._actor,
             reason=reason,
-            revision=removed["metadata"]["revision"],
+            revision=removed["metadata"]["revision"] if removed else None,
             diff=difference(removed, {}),
         )
         self._append(record)
@@ -146,9 +146,9 @@ class Registry:
         return None if stored is None else self.check.parse(stored.definition)
 
     def definitions(self) -> list[TaskDefinition]:
-        """Return all tasks as models, sorted by id."""
-        found = self._store.load(self._store.ids())
-        return [self.check.parse(stored.definition) for stored in found if stored is not None]
+        """Return all tasks as models, sorted by id; one that cannot be read any more is left out."""
+        found = (self._readable(stored) for stored in self._store.load(self._store.ids()))
+        return [task for task in found if task is not None]
 
     def difference(self, task: TaskDefinition) -> dict[str, Any] | None:
         """Return the fields in which `task` differs from the registered one; None if its id is free."""
@@ -192,17 +192,24 @@ class Registry:
     ) -> bool:
         now = self._clock()
         merged = self.check.parse_new(merge_updates(stored.definition, updates))
-        if stored_form(merged) == stored.definition:
+        if stored_form(merged) == stored.definition and not self._store.is_set_aside(stored.task_id):
             return True
         metadata = next_metadata(stored.definition["metadata"], now=now)
         task = self.check.parse({**merged.to_dict(), "metadata": metadata})
         is_due_kept = catch_up and stored.due is not None and stored.due <= now.timestamp()
         moves = changes_timing(stored.definition, stored_form(task)) and not is_due_kept
-        due = due_after(task, now) if moves else KEEP_DUE
-        if not self._store.put(task, seen=stored, due=due, now=now):
+        due_anew = due_after(task, now)
+        due = due_anew if moves else KEEP_DUE
+        if not self._store.put(task, seen=stored, due=due, now=now, due_if_set_aside=due_anew):
             return False
         self._record(task, change, stored.definition, reason, now)
         return True
+
+    def _readable(self, stored: StoredTask | None) -> TaskDefinition | None:
+        try:
+            return None if stored is None else self.check.parse(stored.definition)
+        except InvalidTaskError:
+            return None
 
     def _record(
         self, task: TaskDefinition, change: str, before: Mapping[str, Any], reason: str | None, now: datetime

@@ -55,16 +55,24 @@ class TaskStore:
                 entry = redis_keys.schedule_entry(task_id)
                 pipe.hget(entry, "task")
                 pipe.zscore(redis_keys.REDBEAT_SCHEDULE, entry)
-            answers = pipe.execute()
+            answers = pipe.execute(raise_on_error=False)
         pairs = zip(wanted, answers[::2], answers[1::2], strict=True)
-        return [StoredTask(name, text, due) if text else None for name, text, due in pairs]
+        return [_stored(name, text, due) for name, text, due in pairs]
 
     def put(
-        self, task: TaskDefinition, *, seen: StoredTask | None, due: float | str | None, now: datetime
+        self,
+        task: TaskDefinition,
+        *,
+        seen: StoredTask | None,
+        due: float | str | None,
+        now: datetime,
+        due_if_set_aside: float | None = None,
     ) -> bool:
         """Write a task if its id is free (`seen` None) or if it still is what was seen.
 
-        `due` is the next due instant in Unix seconds, None for never, `KEEP_DUE` to leave it as it is.
+        `due` is the next due instant in Unix seconds, None for never, `KEEP_DUE` to leave it as it is, or to
+        have it be `due_if_set_aside` if beat has taken the task off the schedule. What is written is no
+        longer set aside; an entry that is does not keep its id from being taken.
         """
         entry = redis_keys.schedule_entry(task.id)
         written = self._put(
@@ -86,12 +94,17 @@ class TaskStore:
                 "" if due is None else due if isinstance(due, str) else repr(due),
                 redis_keys.MAX_REVISIONS,
                 redis_keys.WAKE_CHANNEL,
+                "" if due_if_set_aside is None else repr(due_if_set_aside),
             ],
         )
         return bool(written)
 
+    def is_set_aside(self, task_id: str) -> bool:
+        """Whether beat has taken a task off the schedule, because something about it is wrong."""
+        return bool(self._client.hexists(redis_keys.BEAT_QUARANTINE, redis_keys.schedule_entry(task_id)))
+
     def remove(self, task_id: str) -> dict[str, Any] | None:
-        """Remove a task and return what it was, or None if there was none."""
+        """Remove a task and return what it was ({} if it cannot be read), or None if there was none."""
         entry = redis_keys.schedule_entry(task_id)
         removed = self._remove(
             keys=[
@@ -104,7 +117,10 @@ class TaskStore:
             ],
             args=[task_id],
         )
-        return None if removed is None else dict(json.loads(removed))
+        if removed is None:
+            return None
+        was = _stored(task_id, removed, None)
+        return {} if was is None else was.definition
 
     def revisions(self, task_id: str) -> list[dict[str, Any]]:
         """Return the definitions a task has had, the newest first."""
@@ -121,6 +137,33 @@ class TaskStore:
     def _script(self, name: str) -> Script:
         source = resources.files(__package__).joinpath("scripts", f"{name}.lua").read_text("utf-8")
         return self._client.register_script(source)
+
+
+def _stored(task_id: str, text: Any, due: Any) -> StoredTask | None:  # noqa: ANN401  # an answer or an error
+    """Return a task, or None where there is none, or something that another program has put in its place.
+
+    Whoever lists the tasks must not fail over one of them; beat sets it aside and says what is wrong.
+    """
+    for answer in (text, due):
+        if isinstance(answer, Exception) and "WRONGTYPE" not in str(answer):
+            raise answer
+    if not isinstance(text, str):
+        return None
+    found = StoredTask(task_id, text, due if isinstance(due, float) else None)
+    return found if _is_readable(found) else None
+
+
+def _is_readable(stored: StoredTask) -> bool:
+    try:
+        definition = stored.definition
+        return (
+            isinstance(definition["enabled"], bool)
+            and isinstance(definition["schedule"], dict)
+            and isinstance(definition["metadata"]["revision"], int)
+            and definition["id"] == stored.task_id
+        )
+    except (ValueError, TypeError, LookupError):
+        return False
 
 
 def stored_form(task: TaskDefinition) -> dict[str, Any]:

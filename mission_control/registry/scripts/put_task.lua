@@ -3,12 +3,18 @@
 --       6 history (hash)
 -- ARGV: 1 task JSON the writer saw, "" if the task must be new  2 task_id  3 task JSON  4 new revision
 --       5 RedBeat definition  6 RedBeat meta  7 next due, Unix seconds; "" for never, "keep" to leave it
---       8 revisions to keep  9 channel that wakes beat
--- Reply: 1 written, 0 the entry exists (for a new task) or is not what the writer saw; nothing changed
+--       8 revisions to keep  9 channel that wakes beat  10 next due if the entry was set aside, as 7
+-- Reply: 1 written, 0 the entry exists (for a new task) or is not what the writer saw; nothing changed.
+--        An entry that was set aside does not count as existing: a new one takes its place
 local is_new = ARGV[1] == ''
+local is_set_aside = redis.call('HEXISTS', KEYS[5], KEYS[1]) == 1
 if is_new then
   if redis.call('EXISTS', KEYS[1]) == 1 then
-    return 0
+    if not is_set_aside then
+      return 0
+    end
+    redis.call('SADD', KEYS[3], ARGV[2]) -- what takes memory comes first, see below
+    redis.call('DEL', KEYS[1])
   end
 elseif redis.call('HGET', KEYS[1], 'task') ~= ARGV[1] then
   return 0
@@ -20,10 +26,14 @@ if is_new then
   redis.call('DEL', KEYS[4], KEYS[6])
 end
 redis.call('HSETNX', KEYS[1], 'meta', ARGV[6])
-if ARGV[7] == '' then
+local due = ARGV[7]
+if due == 'keep' and is_set_aside then
+  due = ARGV[10]
+end
+if due == '' then
   redis.call('ZREM', KEYS[2], KEYS[1])
-elseif ARGV[7] ~= 'keep' then
-  redis.call('ZADD', KEYS[2], ARGV[7], KEYS[1])
+elseif due ~= 'keep' then
+  redis.call('ZADD', KEYS[2], due, KEYS[1])
 end
 redis.call('SADD', KEYS[3], ARGV[2])
 redis.call('LPUSH', KEYS[4], ARGV[3])
