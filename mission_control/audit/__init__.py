@@ -10,7 +10,7 @@ from mission_control.audit.follow import Follower, follow
 from mission_control.audit.lines import CorruptLine
 from mission_control.audit.log import AuditLog, AuditWriteError
 from mission_control.audit.masking import clean_text, clean_value
-from mission_control.audit.reader import read_all, tail
+from mission_control.audit.reader import RecordFilter, read_all, tail
 from mission_control.audit.records import STATUSES, ChangeRecord, ExecutionRecord, Status
 from mission_control.audit.secrets_mask import mask_secrets, mask_text
 from mission_control.audit.segments import rotated
@@ -25,6 +25,7 @@ __all__ = [
     "CorruptLine",
     "ExecutionRecord",
     "Follower",
+    "RecordFilter",
     "Status",
     "clean_text",
     "clean_value",

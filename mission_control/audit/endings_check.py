@@ -86,7 +86,7 @@ class EndingsCheck:
                 self._compare_one(execution_id, seen.decode().split()[0], ending)
             elif begins is not None and ending.ended_at <= begins + 1:
                 continue
-            elif ending.host is not None and hosts and ending.host not in hosts:
+            elif execution_id not in owed and hosts and ending.host not in {None, *hosts}:
                 message = f"{execution_id} ran on {ending.host}, whose records are not in this stream"
                 self._findings.add(Kind.ELSEWHERE, message, execution_id=execution_id)
             else:

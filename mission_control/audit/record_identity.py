@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+
+REPAIRED: Final = b'"repaired":true'
+"""What stands in the line of a record that was written late."""
 
 
 def record_identity(execution_id: str, attempt: int | None, *, is_final: bool) -> str:
@@ -29,23 +33,22 @@ def identity_of(record: Mapping[str, Any]) -> str | None:
 
 
 class Unrepeated:
-    """Passes over records that it has seen among those it watches.
+    """Passes over the second line of a record that was written late and, as it turned out, had been written.
 
-    A record that was owed is written late and marked `repaired`; should its first writing have reached
-    the file after all, there are two of them. Only identities in `watched` are remembered; if that is
-    None, all.
+    Such a line says `repaired`. Only identities in `watched` are remembered; if that is None, all.
     """
 
     def __init__(self, watched: set[str] | None = None) -> None:
         self._watched = watched
-        self._seen: set[str] = set()
+        self._seen: dict[str, bool] = {}
 
     def accepts(self, record: Mapping[str, Any]) -> bool:
-        """Tell whether a record counts: it is no ending, or the first one of its identity."""
+        """Tell whether a record counts: it is no repetition of one that was accepted."""
         identity = identity_of(record)
         if identity is None or (self._watched is not None and identity not in self._watched):
             return True
-        if identity in self._seen:
+        is_repaired = bool(record.get("repaired"))
+        if identity in self._seen and (is_repaired or self._seen[identity]):
             return False
-        self._seen.add(identity)
+        self._seen[identity] = is_repaired
         return True

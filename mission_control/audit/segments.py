@@ -26,10 +26,11 @@ class Segment:
     identity: tuple[int, int]
 
     def plain(self) -> tuple[IO[bytes], str | None]:
-        """Return the file, or of a compressed one a temporary copy, and what is wrong with it.
+        """Return the file at its beginning, or of a compressed one a copy, and what is wrong with it.
 
         Of a damaged file the copy holds what could be unpacked.
         """
+        self.file.seek(0)
         if self.path.suffix != ".gz":
             return self.file, None
         copy = tempfile.TemporaryFile()  # noqa: SIM115  # the caller reads and closes it

@@ -8,6 +8,7 @@ import rich_click as click
 
 from mission_control.cli import parameters
 from mission_control.cli.audit_view import LiveLines, record_table
+from mission_control.cli.lazy_group import LazyGroup
 from mission_control.cli.output import echo, echo_json, echo_json_line, echo_line, tell
 
 if TYPE_CHECKING:
@@ -17,9 +18,16 @@ if TYPE_CHECKING:
     from mission_control.settings import Settings
 
 
-@click.group()
+@click.group(
+    cls=LazyGroup,
+    lazy={
+        "query": "mission_control.cli.audit_query:query",
+        "verify": "mission_control.cli.audit_verify:verify",
+        "repair": "mission_control.cli.audit_verify:repair",
+    },
+)
 def audit() -> None:
-    """Read the permanent record of runs."""
+    """Read the permanent record of runs, and check it."""
 
 
 @audit.command()
@@ -46,12 +54,12 @@ def tail(  # one parameter an option
     from mission_control.audit import Follower, tail
     from mission_control.settings import read_settings
 
-    _check_status(status)
+    check_status(status)
     settings = read_settings()
     wanted = {"task_id": task_id, "execution_id": execution_id, "status": status}
     # The follower takes its position first, so that nothing falls between the two.
-    follower = Follower(settings.task_execution_log, on_corrupt=_tell) if is_following else None
-    records = tail(settings.task_execution_log, limit, on_corrupt=_tell, **wanted)
+    follower = Follower(settings.task_execution_log, on_corrupt=tell_unreadable) if is_following else None
+    records = tail(settings.task_execution_log, limit, on_corrupt=tell_unreadable, **wanted)
     if follower is not None:
         _follow(follower, records, wanted, settings, as_json=as_json)
     elif as_json:
@@ -88,7 +96,12 @@ def _follow(
         follower.close()
 
 
-def _check_status(status: str | None) -> None:
+def check_status(status: str | None) -> None:
+    """Refuse a status that no record has, naming the nearest one.
+
+    Raises:
+        click.UsageError: it is none.
+    """
     from mission_control.audit import STATUSES
     from mission_control.definitions.suggestions import did_you_mean
 
@@ -102,5 +115,6 @@ def _none(path: Path) -> str:
     return f"no such records in {path}" if path.exists() else f"nothing has run yet: there is no {path}"
 
 
-def _tell(problem: object) -> None:
+def tell_unreadable(problem: object) -> None:
+    """Tell of a line that is no record."""
     tell(f"unreadable record: {problem}")

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import gzip
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from mission_control.audit import AuditLog, CorruptLine, read_all, rotated, tail
+from mission_control.audit import AuditLog, CorruptLine, RecordFilter, read_all, rotated, tail
 
 
 @pytest.fixture
@@ -146,3 +147,25 @@ def test_of_a_damaged_compressed_file_what_can_be_unpacked_is_read_and_the_rest_
 
     assert numbers(tail(log.path, 5, on_corrupt=found.append)) == [1, 2]
     assert [line.file.name for line in found] == ["task_execution.jsonl.1.gz"]
+
+
+def test_a_record_that_was_written_twice_counts_once(tmp_path: Path) -> None:
+    log = AuditLog(tmp_path / "a.jsonl")
+    ending = {"timestamp": "2026-03-02T09:00:00Z", "execution_id": "a@1", "attempt": 1, "final": True}
+    for record in (ending, {**ending, "attempt": 2}, {**ending, "repaired": True}):
+        log.append(record)
+    assert [one["attempt"] for one in tail(log.path, 10)] == [2, 1]
+    assert [one["attempt"] for one in read_all(log.path)] == [1, 2]
+
+
+def test_records_can_be_chosen_by_time_and_kind(tmp_path: Path) -> None:
+    log = AuditLog(tmp_path / "a.jsonl")
+    for minute in range(5):
+        stamp = f"2026-03-02T09:0{minute}:00.500Z"
+        log.append({"timestamp": stamp, "execution_id": str(minute), "final": minute % 2 == 0})
+    log.append({"timestamp": "no time", "execution_id": "x", "final": True})
+    since, until = (datetime(2026, 3, 2, 9, minute, 0, 500_000, UTC) for minute in (1, 4))
+    timely = RecordFilter(since=since, until=until)
+    assert [one["execution_id"] for one in read_all(log.path, wanted=timely)] == ["1", "2", "3"]
+    final = RecordFilter(since=since, until=until, is_final=True)
+    assert [one["execution_id"] for one in read_all(log.path, wanted=final)] == ["2"]

@@ -1,0 +1,65 @@
+"""Which of some records are in a stream already."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from mission_control.audit.lines import lines_backwards, parse_line
+from mission_control.audit.masking import clean_name
+from mission_control.audit.record_identity import REPAIRED, identity_of
+from mission_control.audit.segments import Segments
+from mission_control.definitions.instants import format_instant
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+_MARGIN: Final = timedelta(minutes=10)
+"""How far clocks may differ, and a record be written after the one that ended later."""
+
+_BEGINNING: Final = b'{"timestamp":"'
+_SECONDS: Final = len(b"2026-03-02T09:00:00")
+
+
+def recorded_identities(path: Path | str, wanted: set[str], *, since: datetime) -> set[str]:
+    """Return those of `wanted` identities that are in the stream.
+
+    Read are lines from the end back to those of ten minutes before `since`; records that were written late
+    and say so are passed over on the way.
+    """
+    # Records bound the ids they hold; debts have them whole.
+    stands_for = {_bounded(identity): identity for identity in wanted}
+    found: set[str] = set()
+    for line in _lines_since(Path(path), since - _MARGIN):
+        record = parse_line(line)
+        identity = identity_of(record) if isinstance(record, dict) else None
+        if identity in stands_for:
+            found.add(stands_for[identity])
+            if len(found) == len(wanted):
+                break
+    return found
+
+
+def _lines_since(path: Path, moment: datetime) -> Iterator[bytes]:
+    earliest = format_instant(moment)[:_SECONDS].encode()
+    with Segments(path) as segments:
+        for segment in segments.newest_first:
+            file, _ = segment.plain()
+            with file:
+                for _, line in lines_backwards(file):
+                    if _is_earlier(line, earliest):
+                        return
+                    yield line
+
+
+def _is_earlier(line: bytes, earliest: bytes) -> bool:
+    begin = len(_BEGINNING)
+    is_earlier = line.startswith(_BEGINNING) and line[begin : begin + _SECONDS] < earliest
+    return is_earlier and REPAIRED not in line
+
+
+def _bounded(identity: str) -> str:
+    attempt, is_final, execution_id = identity.split(":", 2)
+    return f"{attempt}:{is_final}:{clean_name(execution_id)}"

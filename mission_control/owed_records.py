@@ -1,0 +1,114 @@
+"""Records that are owed: their run has moved on in the ledger, and nobody has written them yet.
+
+The process that was to write one found the disk full, or died. Whoever calls `pay_owed_records` writes it
+instead, once the debt is older than any process takes that is merely about to write.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from mission_control import events, redis_keys
+from mission_control.audit import AuditWriteError
+from mission_control.audit.anchors import forget_old_anchors
+from mission_control.audit.recorded import recorded_identities
+from mission_control.definitions.instants import parse_instant
+from mission_control.ledger import RunRecord
+from mission_control.run_audit import ending_record
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from datetime import datetime
+
+    from mission_control.installation import Installation
+
+GRACE: Final = timedelta(seconds=10)
+"""How old a debt has to be: well over the second after which whoever has written a record says so."""
+
+_AT_ONCE: Final = 500
+_SWEEP_SECONDS: Final = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Debt:
+    """A record that is owed: its identity, and the run as it was when it left the attempt, at `at`."""
+
+    identity: str
+    run: RunRecord
+    at: datetime
+
+
+def pay_owed_records(installation: Installation, *, grace: timedelta = GRACE) -> int:
+    """Write the records that have been owed for longer than `grace`, and return how many were written.
+
+    Guarantees: a debt is cleared only once its record is in the stream; one that is there already is not
+    written again; of several that pay at one time only one writes. Late records are marked
+    `"repaired": true`. If they cannot be written (the disk is still full) the debts stay, and this is
+    logged. Costs one round trip if nothing is owed.
+
+    Does not guarantee that a record is written once where hosts have streams of their own and the debtor
+    died between writing and saying so: the same record is then in the streams of two hosts.
+    """
+    client = installation.client
+    if client.hlen(redis_keys.AUDIT_DEBTS) == 0:
+        return 0
+    if not client.set(redis_keys.AUDIT_SWEEPER, "1", nx=True, ex=_SWEEP_SECONDS):
+        return 0
+    try:
+        forget_old_anchors(client)
+        owed = overdue_debts(installation, grace=grace)[:_AT_ONCE]
+        return _pay(installation, owed) if owed else 0
+    finally:
+        client.delete(redis_keys.AUDIT_SWEEPER)
+
+
+def overdue_debts(installation: Installation, *, grace: timedelta = GRACE) -> list[Debt]:
+    """Return the debts older than `grace` by the Redis server's clock, oldest ending first."""
+    latest = installation.client.time()[0] - grace.total_seconds()
+    return sorted(_debts(installation, latest), key=lambda debt: debt.at)
+
+
+def owed_runs(installation: Installation) -> set[str]:
+    """Return the ids of the runs whose final record is known to be owed, by workers or by beat."""
+    with installation.client.pipeline(transaction=False) as pipe:
+        pipe.hkeys(redis_keys.AUDIT_DEBTS)
+        pipe.lrange(redis_keys.OWED_AUDIT, 0, -1)
+        identities, unfired = cast("list[list[str]]", pipe.execute())
+    final = (identity.split(":", 2) for identity in identities)
+    return {*unfired, *(execution_id for _, is_final, execution_id in final if is_final == "1")}
+
+
+def repaired_record(run: RunRecord, *, at: datetime) -> dict[str, Any]:
+    """Return the record of an ending, marked as written late."""
+    return {**ending_record(run, at=at).to_dict(), "repaired": True}
+
+
+def _debts(installation: Installation, latest: float) -> Iterator[Debt]:
+    found: Any = installation.client.hscan_iter(redis_keys.AUDIT_DEBTS, count=1_000)
+    for identity, text in found:
+        owed_since, at, *pairs = json.loads(text)
+        if float(owed_since) <= latest and pairs:
+            run = RunRecord.from_hash(dict(zip(pairs[::2], pairs[1::2], strict=True)))
+            yield Debt(identity, run, parse_instant(at))
+
+
+def _pay(installation: Installation, owed: Sequence[Debt]) -> int:
+    audit = installation.audit
+    recorded = recorded_identities(
+        audit.path, {debt.identity for debt in owed}, since=min(debt.at for debt in owed)
+    )
+    settled, written = [debt.identity for debt in owed if debt.identity in recorded], 0
+    try:
+        for debt in owed:
+            if debt.identity not in recorded:
+                audit.append(repaired_record(debt.run, at=debt.at))
+                settled.append(debt.identity)
+                written += 1
+    except AuditWriteError as error:
+        events.audit_write_failed(audit.path, error)
+    if settled:
+        installation.client.hdel(redis_keys.AUDIT_DEBTS, *settled)
+    return written
