@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from celery import Celery
 
@@ -12,6 +12,8 @@ from mission_control.messaging.celery_config import celery_settings
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+CONNECTIONS: Final = "mission_control.messaging.transport.connection:ReliableAMQP"
+
 
 def create_app(main: str, installation: Callable[[], Installation] = current_installation) -> Celery:
     """Return a Celery application called `main`.
@@ -19,7 +21,7 @@ def create_app(main: str, installation: Callable[[], Installation] = current_ins
     Importing a module that calls this opens nothing and reads no environment: the installation is asked
     for when Celery first needs its configuration. It is at hand as `app.installation()`.
     """
-    app = Celery(main, set_as_current=False)
+    app = Celery(main, amqp=CONNECTIONS, set_as_current=False)
 
     def defaults() -> dict[str, Any]:
         ours = installation()

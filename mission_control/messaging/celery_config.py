@@ -14,9 +14,11 @@ if TYPE_CHECKING:
 
 BEAT_SCHEDULER: Final = "beat.scheduler:MissionControlScheduler"
 
-# A message that is not acknowledged for this long is delivered again. Celery's own default: nothing
-# renews the visibility of a running handler's message yet, so it has to outlast the longest handler.
-VISIBILITY_TIMEOUT_SECONDS: Final = 3_600
+# A message that is not due for longer than this waits in Redis, not in a worker's memory.
+PARK_AFTER_SECONDS: Final = 60
+
+# How often a worker looks for messages whose holders have fallen silent.
+RESTORE_INTERVAL_SECONDS: Final = 5
 
 # What a handler has left when its worker is asked to stop at once.
 SOFT_SHUTDOWN_SECONDS: Final = 2.0
@@ -39,7 +41,14 @@ def _broker(settings: Settings, redis_url: str) -> dict[str, Any]:
     return {
         "broker_url": broker_url(redis_url),
         "broker_transport_options": {
-            "visibility_timeout": VISIBILITY_TIMEOUT_SECONDS,
+            # A message whose holder says nothing for this long is delivered again; living holders renew.
+            "visibility_timeout": settings.visibility_seconds,
+            "unacked_restore_interval": RESTORE_INTERVAL_SECONDS,
+            "unacked_restore_throttle": 1,
+            # A connection that hangs half-open is noticed after twice this long.
+            "health_check_interval": 10,
+            "park_after_seconds": PARK_AFTER_SECONDS,
+            "audit_path": str(settings.task_execution_log),
             "socket_connect_timeout": 5,
             # Longer than the second for which a worker's pop blocks; without it a publish waits for ever.
             "socket_timeout": 5,

@@ -1,0 +1,174 @@
+"""Our channel: kombu's, with each message looked at, held, parked or set aside."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from queue import Empty
+from typing import TYPE_CHECKING, Any, Final
+
+from kombu.transport import redis
+from redis.client import Redis
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import RedisError
+
+from mission_control import events
+from mission_control.clock import utc_now
+from mission_control.messaging.transport.dead_letters import DeadLetters
+from mission_control.messaging.transport.delivered import Delivered
+from mission_control.messaging.transport.held_messages import HeldMessages, held_messages
+from mission_control.messaging.transport.message_problem import BadMessageError, read_envelope, read_task
+from mission_control.messaging.transport.parking import to_be_parked
+from mission_control.messaging.transport.restoring import QueueLists
+from mission_control.messaging.transport.taking import TakingChannel
+from mission_control.messaging.transport.unacked import Unacked, UnackedKeys
+
+if TYPE_CHECKING:
+    from mission_control.messaging.transport.parking import ParkedMessage
+
+_TROUBLE: Final = (RedisError, OSError, Empty)
+"""What kombu and Celery are to hear of: the connection's matters."""
+
+
+class ReliableChannel(TakingChannel):
+    """A channel on Redis that loses no message, doubles none, and dies of none.
+
+    Messages of queues that are consumed with acknowledgement are taken for tasks; anything else among
+    them is set aside. Global key prefixes are not supported.
+    """
+
+    QoS = Delivered
+    from_transport_options = (*redis.Channel.from_transport_options, "park_after_seconds", "audit_path")
+    park_after_seconds: float | None = None
+    """Messages due later than this are parked; None parks nothing."""
+    audit_path: str | None = None
+    """Where messages that are set aside are recorded; None records nothing."""
+    is_cut = False
+    """Whether the channel ends because its connection was lost."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401  # kombu's arguments
+        self._dead_letters: DeadLetters | None = None
+        self._held: HeldMessages | None = None
+        super().__init__(*args, **kwargs)
+
+    @property
+    def held(self) -> HeldMessages:
+        """What this process holds of this broker."""
+        if self._held is None:
+            broker = f"{self.connection.client.as_uri(include_password=True)} {self.unacked_index_key}"
+            self._held = held_messages(broker, self._make_held)
+        return self._held
+
+    @property
+    def lists(self) -> QueueLists:
+        """Where messages lie that go back."""
+        return QueueLists(self._list_of, self._lookup)
+
+    def set_aside(self, tag: str, payload: bytes, queue: str, reason: str, headers: object = None) -> None:
+        """Move a delivered message to the dead letters."""
+        if self._dead_letters is None:
+            path = None if self.audit_path is None else Path(self.audit_path)
+            self._dead_letters = DeadLetters(self.held.unacked, path)
+        self.held.discard(tag)
+        self._dead_letters.set_aside(tag, payload, queue=queue, reason=reason, headers=headers)
+
+    def let_go(self) -> None:
+        """Close the channel after its connection was lost; never raises."""
+        self.is_cut = True
+        try:
+            self.give_up_polling()
+        except Exception as error:  # noqa: BLE001  # whatever is broken, the channel has to end
+            events.waiting_for_redis(error)
+        if self._qos is not None:
+            self._qos.restore_unacked_once()
+        try:
+            self.close()
+        except Exception as error:  # noqa: BLE001
+            events.waiting_for_redis(error)
+
+    def _connparams(self, asynchronous: bool = False) -> dict[str, Any]:
+        if self.connection is None or self.connection.client is None:
+            # Kombu would fail with an AttributeError, which ends the worker.
+            raise RedisConnectionError("the channel's connection is closed")
+        params: dict[str, Any] = super()._connparams(asynchronous)
+        return params
+
+    def _after_fork(self) -> None:
+        self._held = None  # the thread that renews is the parent's
+        super()._after_fork()
+
+    def _make_held(self) -> HeldMessages:
+        client: Redis = Redis(connection_pool=self._get_pool())
+        unacked = Unacked(client, UnackedKeys(self.unacked_key, self.unacked_index_key))
+        # This process takes messages together with the name of the queue that they go back to.
+        lists = QueueLists(self._list_of, lambda _exchange, queue: [queue])
+        return HeldMessages(unacked, lists, self.visibility_timeout)
+
+    def _list_of(self, queue: str, message: dict[str, Any]) -> str:
+        return str(self._q_for_pri(queue, self._get_message_priority(message, reverse=False)))
+
+    def _put(self, queue: str, message: dict[str, Any], **kwargs: Any) -> None:  # noqa: ANN401  # kombu's
+        parked = self._to_be_parked(message)
+        if parked is None:
+            super()._put(queue, message, **kwargs)
+        else:
+            self._park(queue, message, parked)
+
+    def _to_be_parked(self, message: dict[str, Any]) -> ParkedMessage | None:
+        if self.park_after_seconds is None:
+            return None
+        return to_be_parked(message, now=utc_now(), after=timedelta(seconds=self.park_after_seconds))
+
+    def _park(self, queue: str, message: dict[str, Any], parked: ParkedMessage, tag: str = "") -> None:
+        queue_key = self._list_of(queue, message)
+        self.held.unacked.park(parked.execution_id, parked.release_at, queue_key, parked.payload, tag=tag)
+
+    def take(self, tag: str, queue: str, payload: bytes) -> None:
+        """Do with a message what is to be done with it; only the connection's trouble is raised."""
+        try:
+            message = read_task(payload)
+        except BadMessageError as bad:
+            self.set_aside(tag, payload, queue, str(bad), bad.headers)
+            return
+        parked = self._to_be_parked(message)
+        if parked is not None:
+            self.held.discard(tag)
+            self._park(queue, message, parked, tag)
+            return
+        message["properties"]["delivery_tag"] = tag
+        try:
+            self.connection._deliver(message, queue)  # noqa: SLF001
+        except _TROUBLE:
+            raise
+        except Exception as error:  # noqa: BLE001  # Celery ends, or starts over, for whatever it does not expect
+            reason = f"the worker stumbled over it: {type(error).__name__}"
+            self.qos._quick_ack(tag)  # noqa: SLF001
+            self.set_aside(tag, payload, queue, reason, message["headers"])
+
+    def pass_on(self, queue: str, payload: bytes) -> None:
+        """Deliver an event or an answer; a bad one is dropped."""
+        try:
+            self.connection._deliver(read_envelope(payload), queue)  # noqa: SLF001
+        except _TROUBLE:
+            raise
+        except Exception as error:  # noqa: BLE001
+            events.broadcast_dropped(queue, error)
+
+    def _receive_one(self, c: Any) -> Any:  # noqa: ANN401  # redis-py's subscription
+        try:
+            return super()._receive_one(c)
+        except _TROUBLE:
+            raise
+        except Exception as error:  # noqa: BLE001  # a broadcast that is none must not end the worker
+            events.broadcast_dropped("a broadcast", error)
+            return None
+
+
+class ReliableSentinelChannel(ReliableChannel, redis.SentinelChannel):
+    """The same where Redis Sentinel names the server."""
+
+    from_transport_options = (
+        *redis.SentinelChannel.from_transport_options,
+        "park_after_seconds",
+        "audit_path",
+    )

@@ -1,0 +1,74 @@
+"""Dead letters: messages that no worker can take, moved aside with a record of why."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+from mission_control import events
+from mission_control.audit import AuditLog
+from mission_control.clock import utc_now
+from mission_control.definitions.instants import format_instant
+from mission_control.messaging.transport.task_headers import LONGEST_NAME
+from mission_control.run_audit import audit_rejection
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from pathlib import Path
+
+    from mission_control.messaging.transport.unacked import Unacked
+
+SHOWN_PAYLOAD: Final = 4_096
+"""Bytes of a dead letter that are kept."""
+
+UNKNOWN: Final = "unknown"
+
+
+def dead_letter(payload: bytes, *, queue: str, reason: str, at: datetime) -> str:
+    """Return the entry of a message among the dead letters.
+
+    >>> from datetime import UTC, datetime
+    >>> dead_letter(b"42", queue="default", reason="it is int", at=datetime(2025, 10, 16, tzinfo=UTC))
+    '{"at": "2025-10-16T00:00:00Z", "queue": "default", "reason": "it is int", "bytes": 2, "payload": "42"}'
+    """
+    shown = payload[:SHOWN_PAYLOAD].decode("utf-8", "replace")
+    entry = {
+        "at": format_instant(at),
+        "queue": queue,
+        "reason": reason,
+        "bytes": len(payload),
+        "payload": shown,
+    }
+    return json.dumps(entry)
+
+
+class DeadLetters:
+    """Moves bad messages aside: an audit record first, so that nothing vanishes unrecorded."""
+
+    def __init__(self, unacked: Unacked, audit_path: Path | None) -> None:
+        self._unacked = unacked
+        self._audit = None if audit_path is None else AuditLog(audit_path)
+
+    def set_aside(self, tag: str, payload: bytes, *, queue: str, reason: str, headers: object = None) -> None:
+        """Move a delivered message to the dead letters, with an audit record, and acknowledge it.
+
+        Raises:
+            RedisError: it was recorded, and stays where it is; it will be found again.
+        """
+        now = utc_now()
+        known: dict[str, Any] = headers if isinstance(headers, dict) else {}
+        execution_id = _name(known.get("id"))
+        events.message_set_aside(queue, reason, execution_id)
+        if self._audit is not None:
+            audit_rejection(
+                self._audit,
+                handler=_name(known.get("task")) or UNKNOWN,
+                execution_id=execution_id,
+                reason=f"a message on queue {queue} cannot be taken: {reason}",
+                at=now,
+            )
+        self._unacked.set_aside(tag, dead_letter(payload, queue=queue, reason=reason, at=now))
+
+
+def _name(value: object) -> str | None:
+    return value[:LONGEST_NAME] if isinstance(value, str) and value else None

@@ -1,0 +1,175 @@
+"""What makes a message one that no worker can take: decided from its bytes, before Celery sees them."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import Any, Final
+
+from kombu.utils.json import loads
+
+from mission_control.messaging.transport.task_headers import headers_problem
+
+LARGEST_MESSAGE_BYTES: Final = 1_048_576
+"""As it lies on its queue, so its body is of about three quarters of that."""
+
+DEEPEST_LEVEL: Final = 64
+_CONTENT_TYPE: Final = "application/json"
+_CONTENT_ENCODINGS: Final = frozenset({None, "utf-8", "us-ascii", "ascii"})
+_BODY_ENCODINGS: Final = frozenset({None, "utf-8", "base64"})
+_PRIORITIES: Final = range(256)
+
+
+class BadMessageError(ValueError):
+    """A message that cannot be taken; the text says why, and quotes nothing of it.
+
+    `headers` are what could be read of the message's own, to name it by.
+    """
+
+    headers: object = None
+
+
+def message_problem(raw: bytes | str) -> str | None:
+    """Return why `raw` is no message of a task that a worker could take, or None.
+
+    Whatever passes can be handed to Celery without harm to the worker. Whether the task is known, its
+    arguments are right and its sender may send it, is for others to say.
+
+    >>> message_problem(b"42")
+    'it is int, not an object'
+    >>> message_problem('{"headers": {}}')
+    'it has no properties'
+    """
+    try:
+        read_task(raw)
+    except BadMessageError as bad:
+        return str(bad)
+    return None
+
+
+def read_task(raw: bytes | str) -> dict[str, Any]:
+    """Return a task's message as kombu reads it.
+
+    Raises:
+        BadMessageError: as `message_problem` would say.
+    """
+    message = read_envelope(raw)
+    try:
+        _check_task(message)
+    except BadMessageError as bad:
+        bad.headers = message.get("headers")
+        raise
+    return message
+
+
+def _check_task(message: dict[str, Any]) -> None:
+    _require(message.get("content-type") == _CONTENT_TYPE, f"its content type is not {_CONTENT_TYPE}")
+    encoding = message.get("content-encoding")
+    _require(
+        encoding is None or (isinstance(encoding, str) and encoding.lower() in _CONTENT_ENCODINGS),
+        "its content encoding is not utf-8",
+    )
+    problem = headers_problem(message.get("headers"))
+    if problem is not None:
+        raise BadMessageError(problem)
+    _check_body(message)
+
+
+def read_envelope(raw: bytes | str) -> dict[str, Any]:
+    """Return a message of any kind, an answer or an event perhaps, as kombu reads it.
+
+    Raises:
+        BadMessageError: kombu could not make a message of it.
+    """
+    _require(
+        len(raw) <= LARGEST_MESSAGE_BYTES, f"it is of {len(raw):,} bytes; {LARGEST_MESSAGE_BYTES:,} are taken"
+    )
+    message: dict[str, Any] = _parsed(raw, "it")
+    _require(isinstance(message, dict), f"it is {type(message).__name__}, not an object")
+    properties: Any = message.get("properties")
+    _require(isinstance(properties, dict), "it has no properties")
+    tag, route = properties.get("delivery_tag"), properties.get("delivery_info")
+    _require(isinstance(tag, str) and tag != "", "it has no delivery tag")
+    _require(route is None or isinstance(route, dict), "its delivery info is not an object")
+    _require(_is_priority(properties.get("priority")), "its priority is not a small number")
+    encoding = properties.get("body_encoding")
+    _require(encoding is None or isinstance(encoding, str), "its body encoding is not known")
+    _require(encoding in _BODY_ENCODINGS, "its body encoding is not known")
+    _require(isinstance(message.get("body"), str), "it has no body")
+    _require(isinstance(message.get("headers"), dict | None), "its headers are not an object")
+    return message
+
+
+def read_stored(stored: bytes) -> tuple[dict[str, Any], str, str]:
+    """Return message, exchange and routing key of a message as kombu keeps it until it is acknowledged.
+
+    Raises:
+        BadMessageError: it is nothing that could be put on a queue again.
+    """
+    parts = _parsed(stored, "it")
+    _require(isinstance(parts, list) and len(parts) == 3, "it was not kept as kombu keeps messages")  # noqa: PLR2004
+    message, exchange, routing_key = parts
+    is_whole = isinstance(message, dict) and isinstance(message.get("properties"), dict)
+    _require(is_whole, "it has no properties")
+    return message, str(exchange or ""), str(routing_key or "")
+
+
+def _check_body(message: dict[str, Any]) -> None:
+    body = message["body"]
+    if message["properties"].get("body_encoding") == "base64":
+        try:
+            body = base64.b64decode(body, validate=True)
+        except (binascii.Error, ValueError) as error:
+            raise BadMessageError("its body is not base64") from error
+    parts = _parsed(body, "its body")
+    _require(isinstance(parts, list) and len(parts) == 3, "its body is not [args, kwargs, embed]")  # noqa: PLR2004
+    args, kwargs, embed = parts
+    _require(isinstance(args, list), "its args are not a list")
+    _require(isinstance(kwargs, dict), "its kwargs are not an object")
+    _require(isinstance(embed, dict | None), "its embed is not an object")
+    follow_up = next((name for name, value in (embed if embed is not None else {}).items() if value), None)
+    # A handler is what runs, and nothing else that a message names.
+    _require(follow_up is None, "it carries callbacks, a chain or a chord, which are not run here")
+
+
+def _parsed(text: bytes | str, what: str) -> Any:  # noqa: ANN401  # whatever JSON holds
+    try:
+        value = loads(text)
+    except UnicodeDecodeError as error:
+        raise BadMessageError(f"{what} is not UTF-8") from error
+    except RecursionError as error:
+        raise BadMessageError(f"{what} is nested too deeply") from error
+    except Exception as error:  # kombu decodes typed values too, and its decoders raise what they like
+        raise BadMessageError(f"{what} is not JSON") from error
+    _require(not _is_deep(text, value), f"{what} is nested more than {DEEPEST_LEVEL} levels deep")
+    return value
+
+
+def _is_deep(text: bytes | str, value: object) -> bool:
+    openings = (
+        text.count(b"[") + text.count(b"{") if isinstance(text, bytes) else text.count("[") + text.count("{")
+    )
+    if openings <= DEEPEST_LEVEL:  # most messages: nothing to walk
+        return False
+    level, values = 0, [value]
+    while values:
+        level += 1
+        if level > DEEPEST_LEVEL + 1:
+            return True
+        values = [inner for one in values for inner in _inside(one)]
+    return False
+
+
+def _inside(value: object) -> list[object]:
+    if isinstance(value, dict):
+        return list(value.values())
+    return value if isinstance(value, list) else []
+
+
+def _is_priority(value: object) -> bool:
+    return value is None or (type(value) is int and value in _PRIORITIES)
+
+
+def _require(is_so: bool, problem: str) -> None:
+    if not is_so:
+        raise BadMessageError(problem)

@@ -1,0 +1,18 @@
+-- Take one message and note it as delivered, in one step: a worker killed at any moment loses nothing.
+-- KEYS: 1 unacked (hash)  2 unacked_index (zset)  3… lists to take from, in this order
+-- ARGV: 1 delivery tag  2… for each list its queue's name as JSON, or "" if its messages need no
+--       acknowledgement
+-- Reply: {list, payload}, or false if there is none
+for at = 3, #KEYS do
+  local payload = redis.pcall('RPOP', KEYS[at]) -- a key of another type must not stop the other queues
+  if type(payload) == 'string' then
+    local queue = ARGV[at - 1]
+    if queue ~= '' then
+      local now = redis.call('TIME')
+      redis.call('HSET', KEYS[1], ARGV[1], '[' .. payload .. ', "", ' .. queue .. ']')
+      redis.call('ZADD', KEYS[2], now[1] .. '.' .. string.format('%06d', now[2]), ARGV[1])
+    end
+    return {KEYS[at], payload}
+  end
+end
+return false

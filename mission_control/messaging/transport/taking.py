@@ -1,0 +1,149 @@
+"""How a channel takes messages: popped and noted as delivered in one step, where Redis allows it."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from queue import Empty
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from kombu.transport import redis
+from kombu.utils.json import dumps
+from redis.exceptions import NoScriptError, RedisError
+
+from mission_control.messaging.transport.unacked import script_source
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mission_control.messaging.transport.held_messages import HeldMessages
+
+
+class _Poll(NamedTuple):
+    """What was asked of Redis last: to take a message at once, or, without a tag, to wait for one."""
+
+    tag: str | None
+
+
+class TakingChannel(redis.Channel):
+    """Takes messages off the queues and hands them on.
+
+    While there is work a message is popped and noted as delivered in one script, so a worker killed at any
+    moment loses none. An idle channel waits with BRPOP, which cannot do both: a worker killed in the
+    fraction of a millisecond between that and the note loses the message that woke it.
+    """
+
+    _in_poll: Any
+    """The connection on which an answer is awaited, if any; kombu's."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401  # kombu's arguments
+        self._unacknowledged: set[str] = set()
+        self._should_fetch = True
+        self._poll: _Poll | None = None
+        self._fetch_sha: str | None = None
+        super().__init__(*args, **kwargs)
+
+    @property
+    def held(self) -> HeldMessages:
+        """What this process holds of this broker."""
+        raise NotImplementedError
+
+    def take(self, tag: str, queue: str, payload: bytes) -> None:
+        """Do with a delivered message what is to be done with it."""
+        raise NotImplementedError
+
+    def pass_on(self, queue: str, payload: bytes) -> None:
+        """Deliver an event or an answer: what is consumed without acknowledgement."""
+        raise NotImplementedError
+
+    def basic_consume(self, queue: str, no_ack: bool, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+        """Consume from a queue; those without acknowledgement carry events and answers, not tasks."""
+        (self._unacknowledged.add if no_ack else self._unacknowledged.discard)(queue)
+        return super().basic_consume(queue, no_ack, *args, **kwargs)
+
+    def give_up_polling(self) -> None:
+        """See to the message that may be on its way in an answer that nobody will read.
+
+        Raises:
+            RedisError: the connection it comes on is broken, too.
+        """
+        poll, self._poll = self._poll, None
+        connection, self._in_poll = self._in_poll, None
+        if poll is not None and poll.tag is not None:
+            self.held.give_back_later([poll.tag])
+        elif connection:
+            reply = self.client.parse_response(connection, "BRPOP")
+            if reply:
+                self.held.push_later(_text(reply[0]), reply[1])
+
+    def _brpop_start(self, timeout: float | None = None) -> None:
+        if not self._should_fetch:
+            self._poll = _Poll(None)
+            super()._brpop_start(timeout)
+            return
+        queues = self._queue_cycle.consume(len(self.active_queues))
+        if queues:
+            self._fetch_start(queues)
+
+    def _fetch_start(self, queues: Sequence[str]) -> None:
+        lists = [(self._q_for_pri(queue, step), queue) for step in self.priority_steps for queue in queues]
+        keys = [self.unacked_key, self.unacked_index_key, *(key for key, _ in lists)]
+        tag = str(uuid.uuid4())
+        names = ["" if queue in self._unacknowledged else dumps(queue) for _, queue in lists]
+        if self._fetch_sha is None:
+            self._fetch_sha = self._create_client().script_load(script_source("fetch"))
+        self._in_poll = self.client.connection
+        self._brpop_sent_at = time.monotonic()
+        self._poll = _Poll(tag)
+        self._in_poll.send_command("EVALSHA", self._fetch_sha, len(keys), *keys, tag, *names)
+
+    def _brpop_read(self, **options: Any) -> bool:  # noqa: ANN401
+        try:
+            poll, self._poll = self._poll, None
+            key, payload, tag = self._answer(poll if poll is not None else _Poll(None), options)
+            queue = key.rsplit(self.sep, 1)[0]
+            self._queue_cycle.rotate(queue)
+            self._should_fetch = True
+            if queue in self._unacknowledged:
+                self.pass_on(queue, payload)
+            else:
+                self.take(tag if tag is not None else self._hold(key, queue, payload), queue, payload)
+            return True
+        finally:
+            self._in_poll = None
+            self._flush_brpop_reauth()
+
+    def _answer(self, poll: _Poll, options: dict[str, Any]) -> tuple[str, bytes, str | None]:
+        """Return list, payload and tag of the message that came; `Empty` if none did."""
+        command = "BRPOP" if poll.tag is None else "EVALSHA"
+        try:
+            reply = self.client.parse_response(self.client.connection, command, **options)
+        except NoScriptError:
+            self._fetch_sha = None
+            raise Empty from None
+        except self.connection_errors:
+            if poll.tag is not None:
+                self.held.give_back_later([poll.tag])  # the answer may have been lost on its way
+            self.client.connection.disconnect()
+            raise
+        if not reply:
+            self._should_fetch = False  # nothing is there: wait for what comes next
+            raise Empty
+        if poll.tag is not None:
+            self.held.add(poll.tag)
+        return _text(reply[0]), reply[1], poll.tag
+
+    def _hold(self, key: str, queue: str, payload: bytes) -> str:
+        tag = str(uuid.uuid4())
+        stored = b"".join([b"[", payload, b', "", ', dumps(queue).encode(), b"]"])
+        try:
+            self.held.unacked.hold(tag, stored)
+        except RedisError:
+            self.held.push_later(key, payload)
+            raise
+        self.held.add(tag)
+        return tag
+
+
+def _text(value: str | bytes) -> str:
+    return value.decode() if isinstance(value, bytes) else value

@@ -1,0 +1,106 @@
+"""The headers of a task's message: which of them Celery relies on, and what they have to be."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+from celery.utils.time import maybe_iso8601
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+LONGEST_NAME: Final = 255
+_NAMES: Final = ("task", "id")
+_TEXTS: Final = ("root_id", "parent_id", "group", "shadow", "origin", "lang", "argsrepr", "kwargsrepr")
+_INSTANTS: Final = ("eta", "expires")
+_COUNTS: Final = ("retries", "replaced_task_nesting")
+_LISTS: Final = ("stamped_headers", "groups")
+# What Celery takes from a message's body or knows by itself; in the headers it is forged.
+_FORGED: Final = ("callbacks", "errbacks", "chain", "chord", "is_eager", "called_directly", "ended_run")
+_LAST_YEAR: Final = 9998
+"""Later instants leave what a calendar can hold as soon as a zone is applied to them."""
+
+
+def headers_problem(headers: object) -> str | None:
+    """Return why no worker can take a message with these headers, or None.
+
+    Headers that Celery does not know are nobody's concern: tracing tools add theirs.
+
+    >>> headers_problem({"task": "handlers.hello.run", "id": "a", "retries": "abc"})
+    'its header retries is not a count'
+    """
+    if not isinstance(headers, dict) or not headers:
+        return "it has no headers: not a task's message of Celery's protocol 2"
+    for name, is_fine, fault in _CHECKS:
+        if not is_fine(headers.get(name)):
+            return f"its header {name} {fault}"
+    return None
+
+
+def due_instant(headers: dict[str, object]) -> datetime | None:
+    """Return the instant before which a message is not to be run, if it names one.
+
+    >>> due_instant({"eta": "2025-10-16T09:00:00+00:00"})
+    datetime.datetime(2025, 10, 16, 9, 0, tzinfo=datetime.timezone.utc)
+    """
+    return _instant(headers.get("eta"))
+
+
+def _is_name(value: object) -> bool:
+    return isinstance(value, str) and 0 < len(value) <= LONGEST_NAME
+
+
+def _is_text(value: object) -> bool:
+    return value is None or isinstance(value, str)
+
+
+def _is_list(value: object) -> bool:
+    return value is None or isinstance(value, list)
+
+
+def _is_count(value: object) -> bool:
+    return value is None or (type(value) is int and value >= 0)
+
+
+def _is_instant(value: object) -> bool:
+    return value is None or _instant(value) is not None
+
+
+def _instant(value: object) -> datetime | None:
+    if not isinstance(value, str):
+        return None
+    try:
+        instant: datetime = maybe_iso8601(value)
+        if instant.year > _LAST_YEAR:
+            return None
+        return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
+    except (ValueError, OverflowError, TypeError):
+        return None
+
+
+def _are_limits(value: object) -> bool:
+    if value is None:
+        return True
+    return isinstance(value, list) and len(value) == 2 and all(_is_limit(one) for one in value)  # noqa: PLR2004
+
+
+def _is_limit(value: object) -> bool:
+    if value is None:
+        return True
+    is_number = type(value) in (int, float) and math.isfinite(value)  # type: ignore[arg-type]
+    return is_number and 0 <= value <= timedelta.max.total_seconds()  # type: ignore[operator]
+
+
+_CHECKS: Final[tuple[tuple[str, Callable[[object], bool], str], ...]] = (
+    *((name, _is_name, "is missing, or is no name") for name in _NAMES),
+    *((name, _is_text, "is not text") for name in _TEXTS),
+    *((name, _is_instant, "is not an instant that can be reckoned with") for name in _INSTANTS),
+    *((name, _is_count, "is not a count") for name in _COUNTS),
+    *((name, _is_list, "is not a list") for name in _LISTS),
+    ("timelimit", _are_limits, "is not a pair of limits in seconds"),
+    ("stamps", lambda value: isinstance(value, dict | None), "is not an object"),
+    ("compression", lambda value: value is None, "asks for decompression, which is not done here"),
+    *((name, lambda value: not value, "is not one that a message may carry") for name in _FORGED),
+)

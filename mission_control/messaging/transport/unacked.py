@@ -1,0 +1,119 @@
+"""The messages that were delivered and not acknowledged: kombu's `unacked` and `unacked_index`, kept well.
+
+Kombu keeps `unacked[tag] = [message, exchange, routing key]` and `unacked_index[tag] = when`. So do we,
+with three differences. `when` is the last time at which the holder said that it has the message in hand,
+and is always the Redis server's, so no host's clock can make a message visible too early. The tag is one
+of this delivery, not of the message, so a holder that lost a message cannot acknowledge its successor's.
+And what goes back, goes back once, whoever else puts it back at the same time.
+"""
+
+from __future__ import annotations
+
+from importlib import resources
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from mission_control import redis_keys
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from redis import Redis
+
+MOST_DEAD_LETTERS: Final = 1_000
+_RENEWED_AT_ONCE: Final = 1_000
+
+
+class UnackedKeys(NamedTuple):
+    """Where the delivered messages are kept."""
+
+    messages: str
+    scores: str
+
+
+class Unacked:
+    """The delivered messages of one broker, over one client. Every method may raise `RedisError`."""
+
+    def __init__(self, client: Redis, keys: UnackedKeys) -> None:
+        self._client = client
+        self._keys = keys
+        self._hold = client.register_script(script_source("hold"))
+        self._renew = client.register_script(script_source("renew"))
+        self._visible = client.register_script(script_source("visible"))
+        self._give_back = client.register_script(script_source("give_back"))
+        self._set_aside = client.register_script(script_source("set_aside"))
+        self._park = client.register_script(script_source("park"))
+
+    def hold(self, tag: str, stored: str | bytes) -> None:
+        """Note a message as delivered now."""
+        self._hold(keys=[*self._keys], args=[tag, stored])
+
+    def renew(self, tags: Sequence[str]) -> int:
+        """Say that messages are still in hand; return how many were taken away meanwhile."""
+        return sum(
+            int(self._renew(keys=[self._keys.scores], args=tags[at : at + _RENEWED_AT_ONCE]))
+            for at in range(0, len(tags), _RENEWED_AT_ONCE)
+        )
+
+    def visible(self, after_seconds: float, limit: int) -> list[str]:
+        """Return the tags of messages that nobody has said to have in hand for so long."""
+        tags: Any = self._visible(keys=[self._keys.scores], args=[after_seconds, limit])
+        return [tag.decode() if isinstance(tag, bytes) else tag for tag in tags]
+
+    def stored(self, tag: str) -> bytes | None:
+        """Return a delivered message as it is kept, or None if it is not there (any more)."""
+        found: Any = self._client.hget(self._keys.messages, tag)
+        return found.encode() if isinstance(found, str) else found
+
+    def give_back(
+        self, tag: str, payload: str, queue_keys: Sequence[str], *, last: bool, visible_after: float | None
+    ) -> bool:
+        """Put a delivered message on its queues again, to be taken next, or `last`.
+
+        With `visible_after` seconds only if nobody has said for so long to have it in hand.
+        """
+        side = "LPUSH" if last else "RPUSH"
+        guard: float | str = "" if visible_after is None else visible_after
+        reply: Any = self._give_back(keys=[*self._keys, *queue_keys], args=[tag, payload, side, guard])
+        return bool(reply)
+
+    def forget(self, tag: str) -> None:
+        """Acknowledge a message."""
+        with self._client.pipeline(transaction=False) as pipe:
+            # In this order a crash in between leaves an index entry without a message, which is cleared
+            # away, and never a message that nothing points to.
+            pipe.hdel(self._keys.messages, tag)
+            pipe.zrem(self._keys.scores, tag)
+            pipe.execute()
+
+    def set_aside(self, tag: str, entry: str) -> bool:
+        """Move a message to the dead letters; False if somebody else has done something with it."""
+        keys = [redis_keys.DEAD_LETTERS, *self._keys]
+        return bool(self._set_aside(keys=keys, args=[entry, MOST_DEAD_LETTERS, tag]))
+
+    def park(
+        self, execution_id: str, release_at: datetime, queue_key: str, payload: str, *, tag: str
+    ) -> bool:
+        """Park a message until `release_at`, in place of what is parked for that run already.
+
+        `tag` is that of the delivery in hand, "" for a message that is only being sent.
+        """
+        keys = [redis_keys.PARKED, redis_keys.PARKED_PAYLOADS, *self._keys]
+        args: list[str | float] = [
+            execution_id,
+            release_at.timestamp(),
+            queue_key,
+            payload,
+            redis_keys.WAKE_CHANNEL,
+            tag,
+        ]
+        return bool(self._park(keys=keys, args=args))
+
+    def push(self, queue_key: str, payload: bytes | str) -> None:
+        """Put a message on a queue, to be taken next."""
+        self._client.rpush(queue_key, payload)
+
+
+def script_source(name: str) -> str:
+    """Return the text of one of the transport's scripts; its head says what it takes and answers."""
+    return resources.files(__package__).joinpath("scripts", f"{name}.lua").read_text("utf-8")
