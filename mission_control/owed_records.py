@@ -12,7 +12,6 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from mission_control import events, redis_keys
-from mission_control.audit import AuditWriteError
 from mission_control.audit.anchors import forget_old_anchors
 from mission_control.audit.recorded import recorded_identities
 from mission_control.definitions.instants import parse_instant
@@ -97,17 +96,18 @@ def _debts(installation: Installation, latest: float) -> Iterator[Debt]:
 
 def _pay(installation: Installation, owed: Sequence[Debt]) -> int:
     audit = installation.audit
-    recorded = recorded_identities(
-        audit.path, {debt.identity for debt in owed}, since=min(debt.at for debt in owed)
-    )
-    settled, written = [debt.identity for debt in owed if debt.identity in recorded], 0
+    settled: list[str] = []
+    written = 0
     try:
+        wanted = {debt.identity for debt in owed}
+        recorded = recorded_identities(audit.path, wanted, since=min(debt.at for debt in owed))
+        settled += recorded
         for debt in owed:
             if debt.identity not in recorded:
                 audit.append(repaired_record(debt.run, at=debt.at))
                 settled.append(debt.identity)
                 written += 1
-    except AuditWriteError as error:
+    except OSError as error:  # the stream can be neither read nor written, or only the one of the two
         events.audit_write_failed(audit.path, error)
     if settled:
         installation.client.hdel(redis_keys.AUDIT_DEBTS, *settled)

@@ -21,6 +21,7 @@ from mission_control.audit import (
     read_all,
     rotated,
 )
+from mission_control.audit.verify import verify
 
 if TYPE_CHECKING:
     from multiprocessing.process import BaseProcess
@@ -87,6 +88,8 @@ def test_eight_processes_and_rotations_meanwhile_lose_and_interleave_nothing(tmp
     assert len(lines) == PROCESSES * RECORDS
     assert seen == {(process, number) for process in range(PROCESSES) for number in range(RECORDS)}
     assert list(chains(lines).values()) == [RECORDS] * PROCESSES
+    verification = verify(path)
+    assert (verification.counts, verification.records) == ({}, PROCESSES * RECORDS)
 
 
 def rotate_often(path: Path, started: Any, done: threading.Event) -> None:

@@ -1,0 +1,150 @@
+"""The audit directory cannot be written for a while: every record is written in the end, once."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import resource
+import socket
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from mission_control import enqueue, redis_keys
+from mission_control.audit import read_all
+from mission_control.audit_verification import verify_runs
+from mission_control.ledger import RunRecord, RunState
+from mission_control.owed_records import pay_owed_records
+from mission_control.run_audit import audit_ending
+from tests.waiting import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
+    from pathlib import Path
+
+    from mission_control.installation import Installation
+    from mission_control.processes.fleet import Fleet
+
+NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
+AT_ONCE = timedelta(0)
+NOBODY = 65_534
+RUNS = 12
+
+
+@contextmanager
+def no_room_for_another_line(path: Path) -> Iterator[None]:
+    """Let files of this process grow to some 100 bytes beyond the stream's size: a line is torn."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + 100, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+@contextmanager
+def no_space_on_the_device(path: Path) -> Iterator[None]:
+    kept = path.rename(f"{path}.1")
+    path.symlink_to("/dev/full")
+    try:
+        yield
+    finally:
+        path.unlink()
+        kept.rename(path)
+
+
+@contextmanager
+def a_read_only_directory(path: Path) -> Iterator[None]:
+    path.rename(f"{path}.1")  # an open file could be written to all the same
+    path.parent.chmod(0o500)
+    user = os.geteuid()
+    if user == 0:
+        os.seteuid(NOBODY)  # permissions are nothing to root
+    try:
+        yield
+    finally:
+        os.seteuid(user)
+        path.parent.chmod(0o700)
+
+
+def end_a_run(installation: Installation, number: int) -> None:
+    execution_id = f"tea@{number}"
+    run = RunRecord(
+        execution_id=execution_id,
+        task_id="tea",
+        handler="handlers.hello.run",
+        scheduled_time=NOW,
+        dispatched_at=NOW,
+    )
+    installation.ledger.dispatch(run)
+    begun = installation.ledger.begin(execution_id, 1, worker=f"celery@{socket.gethostname()}", at=NOW).run
+    assert begun is not None
+    ended = installation.ledger.end(begun, RunState.SUCCESS, at=NOW, output="x" * 200)
+    assert ended is not None
+    audit_ending(installation.audit, ended, at=NOW)
+
+
+def recorded(installation: Installation) -> list[str]:
+    return [one["execution_id"] for one in read_all(installation.settings.task_execution_log)]
+
+
+def debts(installation: Installation) -> int:
+    return installation.client.hlen(redis_keys.AUDIT_DEBTS)
+
+
+@pytest.mark.parametrize("trouble", [no_room_for_another_line, no_space_on_the_device, a_read_only_directory])
+def test_what_could_not_be_written_is_written_when_the_trouble_is_over(
+    installation: Installation, trouble: Callable[[Path], AbstractContextManager[None]]
+) -> None:
+    end_a_run(installation, 0)
+    wait_until(lambda: debts(installation) == 0, "the first record is settled")
+    with trouble(installation.settings.task_execution_log):
+        for number in range(1, RUNS):
+            end_a_run(installation, number)
+        assert pay_owed_records(installation, grace=AT_ONCE) == 0
+        assert debts(installation) == RUNS - 1
+    assert recorded(installation) == ["tea@0"]
+
+    assert pay_owed_records(installation, grace=AT_ONCE) == RUNS - 1
+    assert debts(installation) == 0
+    assert sorted(recorded(installation)) == sorted(f"tea@{number}" for number in range(RUNS))
+    assert verify_runs(installation).is_sound
+
+
+def test_a_killed_process_leaves_no_record_unwritten_and_none_written_twice(
+    installation: Installation,
+) -> None:
+    process = multiprocessing.get_context("fork").Process(target=end_runs_and_die, args=(installation,))
+    process.start()
+    process.join(30)
+    assert process.exitcode == 9
+    assert (len(recorded(installation)), debts(installation)) == (RUNS, RUNS + 1)
+
+    assert pay_owed_records(installation, grace=AT_ONCE) == 1
+    assert sorted(recorded(installation)) == sorted(f"tea@{number}" for number in range(RUNS + 1))
+    assert (debts(installation), verify_runs(installation).counts) == (0, {})
+
+
+def end_runs_and_die(installation: Installation) -> None:
+    for number in range(RUNS):
+        end_a_run(installation, number)
+    installation.audit.append = lambda _: os._exit(9)  # type: ignore[method-assign, assignment]
+    end_a_run(installation, RUNS)
+
+
+def test_a_real_worker_goes_on_without_its_audit_file(installation: Installation, fleet: Fleet) -> None:
+    assert fleet is not None
+    stream = installation.settings.task_execution_log
+    stream.parent.mkdir(parents=True, exist_ok=True)
+    stream.symlink_to("/dev/full")
+    runs = [enqueue("handlers.hello.run") for _ in range(3)]
+    assert [run.wait(30)["status"] for run in runs] == ["success"] * 3
+    wait_until(lambda: debts(installation) == 3, "the records of the runs are owed")
+    stream.unlink()
+
+    pay_owed_records(installation, grace=AT_ONCE)
+    assert sorted(recorded(installation)) == sorted(run.execution_id for run in runs)
+    assert verify_runs(installation).is_sound
