@@ -185,6 +185,8 @@ def _check_plain_entry(key: str, entry: RedBeatSchedulerEntry) -> None:
         raise TypeError(f"enabled is {entry.enabled!r}; it must be true or false")
     if not isinstance(entry.task, str) or not entry.task:
         raise TypeError(f"task is {entry.task!r}; it must be the name of a Celery task")
+    if not isinstance(entry.args, list | tuple | None):
+        raise TypeError(f"args is {entry.args!r}; it must be a list")  # Celery takes a text apart instead
     if not isinstance(entry.kwargs, dict) or not isinstance(entry.options, dict):
         raise TypeError("kwargs and options must be objects")
     if not hasattr(entry.schedule, "is_due"):

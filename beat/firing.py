@@ -70,6 +70,7 @@ class Firing:
         fired: list[str] = []
         while requests := self._prepared.take_due(clock().timestamp(), BATCH):
             fired.extend(self._committed(requests, clock()))
+        self._quarantine.flush()
         return fired
 
     def fire_due(self, clock: Callable[[], datetime]) -> list[str]:
@@ -79,6 +80,7 @@ class Firing:
             now = clock()
             due = self._entries.until(now.timestamp(), limit=BATCH)
             fired.extend(self._committed(self._requested(due, now), clock()))
+            self._quarantine.flush()
             if len(due) < BATCH:
                 break
         return fired
@@ -93,6 +95,7 @@ class Firing:
         since, seen = self._prepared.since, self._prepared.seen
         coming = self._entries.between(since, until, skip=seen, limit=room)
         self._prepared.add(self._requests_of(coming), [entry.due for entry in coming])
+        self._quarantine.flush()
         return len(coming) == room
 
     def forget_prepared(self) -> None:

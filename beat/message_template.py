@@ -146,6 +146,7 @@ class MessageTemplates:
                 time_limit=kind.hard_limit,
                 expires=_EXPIRES if kind.expires else None,
                 producer=producer,
+                declare=[],  # asks Redis, and a queue that is there needs no declaring
             ),
         )
         return built[0]

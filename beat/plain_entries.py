@@ -46,6 +46,7 @@ def plain_request(
         raise ValueError(f"its last run, {last_run_at}, lies in the future")
     execution_id = occurrence_execution_id(entry.name, datetime.fromtimestamp(due.due, UTC))
     entry.options["task_id"] = execution_id
+    entry.options.setdefault("declare", [])  # it asks Redis; a list needs no declaring
     if requests.uses_outbox:
         message = QueuedMessage("", plain_item(entry))
     else:

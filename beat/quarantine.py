@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from beat.lua import script
 from mission_control import events, redis_keys
@@ -21,33 +21,37 @@ _KEYS: Final = (redis_keys.REDBEAT_SCHEDULE, redis_keys.BEAT_QUARANTINE, redis_k
 class Quarantine:
     """Where entries are that beat cannot read, decide about or commit.
 
-    An entry is only taken off the schedule if it is still due when it was seen to be: one that has been
-    mended or moved in the meantime stays.
+    Entries are taken off the schedule with the next `flush`, however many in one round trip, and only
+    those that are still due when they were seen to be: one that was mended or moved in the meantime stays.
     """
 
     def __init__(self, client: Redis) -> None:
-        self._set_aside = script(client, "set_aside")
+        self._client = client
+        self._script = script(client, "set_aside")
+        self._waiting: list[tuple[str | bytes, str, str, str, str, str]] = []
 
-    def set_aside(self, key: str | bytes, due: float, problem: str, now: datetime) -> bool:
-        """Take an entry off the schedule and note why; registering or saving it anew brings it back.
-
-        False if it is no longer what was seen, and nothing changed.
-        """
+    def set_aside(self, key: str | bytes, due: float, problem: str, now: datetime) -> None:
+        """Take an entry off the schedule and note why; registering or saving it anew brings it back."""
         at, words = format_instant(now), _printable(problem[:_LONGEST_PROBLEM])
         name = key if isinstance(key, str) else key.decode(errors="backslashreplace")
         note = json.dumps({"problem": words, "since": at})
-        is_done = self._take_off(key, due, name, note, at, words)
-        if is_done:
-            events.quarantined(name, words)
-        return is_done
+        self._waiting.append((key, repr(due), name, note, at, words))
 
-    def take_off(self, key: str, due: float) -> bool:
+    def take_off(self, key: str, due: float) -> None:
         """Take an entry off the schedule with which nothing is wrong, but that has no next occurrence."""
-        return self._take_off(key, due, key, "", "", "")
+        self._waiting.append((key, repr(due), key, "", "", ""))
 
-    def _take_off(self, key: str | bytes, due: float, *words: str) -> bool:
-        answer: Any = self._set_aside(keys=_KEYS, args=[key, repr(due), *words])
-        return bool(answer)
+    def flush(self) -> None:
+        """Do it."""
+        if not self._waiting:
+            return
+        waiting, self._waiting = self._waiting, []
+        with self._client.pipeline(transaction=False) as pipe:
+            for args in waiting:
+                self._script(keys=_KEYS, args=args, client=pipe)
+            done = pipe.execute()
+        noted = zip(waiting, done, strict=True)
+        events.quarantined_many([(args[2], args[5]) for args, is_done in noted if is_done and args[3]])
 
 
 def _printable(problem: str) -> str:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
+import time
 from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from redbeat.schedulers import RedBeatScheduler
-from redis.exceptions import ResponseError
 
 from beat.commit import Commit, NotLeadingError
 from beat.due_entries import DueEntries
@@ -24,7 +24,7 @@ from beat.parking import release_parked
 from beat.quarantine import Quarantine
 from beat.rebuild import rebuild_schedule
 from beat.redbeat_settings import check_redbeat_settings
-from beat.redis_trouble import TROUBLE, is_trouble_of_redis
+from beat.redis_trouble import TROUBLE, is_trouble_of_redis, is_wrong_type
 from beat.static_entries import install_static_entries
 from beat.wake_up import WakeUp
 from beat.wrong_types import forget_deleted, set_wrong_types_aside
@@ -73,6 +73,7 @@ class MissionControlScheduler(RedBeatScheduler):
         self._deliver = deliver
         self._name = beat_name(os.getpid())
         self._is_set_up = False
+        self._look_at_keys_at = 0.0
         super().__init__(app, *args, **kwargs)
         # An application of somebody else's may have set these otherwise. The lead is a lease of ours, and
         # a beat that waits for longer than the lease would lose it.
@@ -91,7 +92,7 @@ class MissionControlScheduler(RedBeatScheduler):
         except NotLeadingError:
             self._firing.forget_prepared()
         except Exception as error:
-            if not is_trouble_of_redis(error):
+            if not is_trouble_of_redis(error) and not is_wrong_type(error):
                 raise
             return self._after_trouble(error)
         return 0.0
@@ -120,7 +121,7 @@ class MissionControlScheduler(RedBeatScheduler):
         """Put right what can be, and return how long to wait before the next try."""
         self._wake_up.close()
         try:
-            if isinstance(error, ResponseError) and "WRONGTYPE" in str(error) and self._mend():
+            if is_wrong_type(error) and self._mend():
                 return 0.0
         except TROUBLE as another:
             events.waiting_for_redis(another)
@@ -130,7 +131,7 @@ class MissionControlScheduler(RedBeatScheduler):
     def _mend(self) -> bool:
         """Set keys of the wrong type aside and rebuild the schedule; say whether there were any."""
         wrong = set_wrong_types_aside(self._installation)
-        if redis_keys.REDBEAT_SCHEDULE in wrong:
+        if not {redis_keys.REDBEAT_SCHEDULE, redis_keys.TASKS}.isdisjoint(wrong):
             rebuild_schedule(self._installation, self._entries)
         return bool(wrong)
 
@@ -143,6 +144,7 @@ class MissionControlScheduler(RedBeatScheduler):
             self._wait_until(clock().timestamp() + self.max_interval)
             return
         self._set_up()
+        self._look_after_keys()
         if turn.next_due is not None and turn.next_due <= clock().timestamp():
             fired += self._firing.fire_due(clock)
         if fired:
@@ -174,6 +176,12 @@ class MissionControlScheduler(RedBeatScheduler):
         clock = self._installation.clock
         latest = clock().timestamp() + self.max_interval
         self._wake_up.wait(min(instant, latest), lambda: clock().timestamp())
+
+    def _look_after_keys(self) -> None:
+        """Mend now and then what would else only be noticed when something is fired or registered."""
+        if time.monotonic() >= self._look_at_keys_at:
+            self._look_at_keys_at = time.monotonic() + LONGEST_WAIT
+            self._mend()
 
     def _set_up(self) -> None:
         if self._is_set_up:

@@ -72,6 +72,14 @@ def message_not_sent(item: str, error: BaseException) -> None:
     _log.error("cannot be sent, dropped", item=item, error=f"{type(error).__name__}: {error}")
 
 
+def quarantined_many(entries: Sequence[tuple[str, str]]) -> None:
+    """Beat set entries aside; of many only the number and the first are named."""
+    for key, problem in entries[:_MOST_NAMED]:
+        quarantined(key, problem)
+    if len(entries) > _MOST_NAMED:
+        _log.error("set many entries aside; mend or remove them", count=len(entries))
+
+
 def leading(name: str) -> None:
     """This beat is the leader now."""
     _log.info("leading", beat=name)

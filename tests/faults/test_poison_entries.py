@@ -1,0 +1,366 @@
+"""Entries that another program has spoilt: set aside with the reason, and the others never wait for them."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from celery.schedules import schedule
+from redbeat import RedBeatSchedulerEntry
+
+from mission_control import redis_keys
+from mission_control.cli.situation import look
+from mission_control.clock import utc_now
+from mission_control.installation import Installation
+from mission_control.messaging.celery_app import create_app
+from mission_control.settings import read_settings
+from tests.beats import leading_beat, sent_ids
+from tests.live_installation import YEARLY
+from tests.servers import RedisServer
+from tests.waiting import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.beats import BeatProcess
+
+NAME = "spoilt"
+KEY = redis_keys.schedule_entry(NAME)
+HANDLER = "handlers.test_handler.run"
+EVERY_MINUTE = {"__type__": "interval", "every": 60.0, "relative": False}
+LAST_RUN = {"__type__": "datetime", "year": 2026, "month": 1, "day": 1, "timezone": "UTC"}
+
+PLAIN = {
+    "name": NAME,
+    "task": HANDLER,
+    "args": [],
+    "kwargs": {},
+    "options": {},
+    "schedule": EVERY_MINUTE,
+    "enabled": True,
+}
+OWN = {
+    "id": NAME,
+    "schedule": {"type": "interval", "minutes": 1, "timezone": "UTC"},
+    "handler": HANDLER,
+    "params": {},
+    "metadata": {
+        "created": "2026-01-01T00:00:00Z",
+        "created_by": "test",
+        "last_modified": "2026-01-01T00:00:00Z",
+        "revision": 1,
+    },
+}
+
+
+def plain(**changes: Any) -> dict[str, Any]:
+    return {"definition": json.dumps({**PLAIN, **changes})}
+
+
+def timed(**schedule: Any) -> dict[str, Any]:
+    return plain(schedule=schedule)
+
+
+def with_meta(**meta: Any) -> dict[str, Any]:
+    return {**plain(), "meta": json.dumps(meta)}
+
+
+def own(revision: str = "1", **changes: Any) -> dict[str, Any]:
+    return {"task": json.dumps({**OWN, **changes}), "revision": revision}
+
+
+def own_timed(**schedule: Any) -> dict[str, Any]:
+    return own(schedule={"timezone": "UTC", **schedule})
+
+
+HASHES: dict[str, dict[str, Any]] = {
+    "the hash is missing": {},
+    "no definition": {"meta": "{}"},
+    "an empty definition": {"definition": ""},
+    "not JSON": {"definition": "{oops"},
+    "not UTF-8": {"definition": b"\xff\xfe"},
+    "null": {"definition": "null"},
+    "a list": {"definition": "[1]"},
+    "a number": {"definition": "7"},
+    "half a surrogate pair": {"definition": '"\\ud800"'},
+    "no schedule": {"definition": json.dumps({k: v for k, v in PLAIN.items() if k != "schedule"})},
+    "schedule null": plain(schedule=None),
+    "schedule a list": plain(schedule=[]),
+    "an unknown type of schedule": timed(__type__="lunar", phase=1),
+    "an impossible crontab": timed(__type__="crontab", minute="61"),
+    "a crontab of nonsense": timed(__type__="crontab", minute="*/0"),
+    "a crontab that never comes": timed(__type__="crontab", day_of_month="30", month_of_year="2"),
+    "an interval of zero": timed(__type__="interval", every=0, relative=False),
+    "a negative interval": timed(__type__="interval", every=-5, relative=False),
+    "an interval in words": timed(__type__="interval", every="often", relative=False),
+    "an endless interval": {
+        "definition": json.dumps(PLAIN).replace("60.0", "Infinity"),
+    },
+    "an rrule of nonsense": timed(__type__="rrule", freq="SOMETIMES"),
+    "an impossible date": timed(__type__="datetime", year=2026, month=2, day=30),
+    "enabled in words": plain(enabled="false"),
+    "no task": plain(task=None),
+    "unknown fields": plain(colour="red"),
+    "another name than its key's": plain(name="somebody_else"),
+    "args that are no list": plain(args="abc"),
+    "kwargs that are no object": plain(kwargs=[1]),
+    "options that are no object": plain(options="fast"),
+    "options that Celery refuses": plain(options={"expires": "never"}),
+    "options that cannot be sent": plain(options={"serializer": "no such"}),
+    "meta that is not JSON": {**plain(), "meta": "{oops"},
+    "meta null": {**plain(), "meta": "null"},
+    "meta with an impossible date": with_meta(last_run_at={**LAST_RUN, "month": 13}, total_run_count=1),
+    "meta of the future": with_meta(last_run_at={**LAST_RUN, "year": 2999}, total_run_count=1),
+    "meta that counts in words": with_meta(last_run_at=LAST_RUN, total_run_count="many"),
+    "a task that is not JSON": {"task": "{oops", "revision": "1"},
+    "a task that is not UTF-8": {"task": b"\xff", "revision": "1"},
+    "a task that is null": {"task": "null", "revision": "1"},
+    "a task that is a list": {"task": "[]", "revision": "1"},
+    "a task without a revision": {"task": json.dumps(OWN)},
+    "a task of another revision": own(revision="7"),
+    "a revision without a task": {**plain(), "revision": "1"},
+    "a task of another id": own(id="somebody_else"),
+    "a task with unknown fields": own(colour="red"),
+    "a task enabled in words": own(enabled="false"),
+    "a task without a schedule": own(schedule=None),
+    "a task with an unknown type of schedule": own_timed(type="lunar"),
+    "a task with an interval of zero": own_timed(type="interval", seconds=0),
+    "a task with an impossible cron": own_timed(type="cron", expression="61 * * * *"),
+    "a task that never comes": own_timed(type="cron", expression="0 0 30 2 *"),
+    "a task in no time zone": own(schedule={"type": "daily", "time": "09:00", "timezone": "Mars"}),
+    "params that are no object": own(params=[1]),
+}
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    with RedisServer() as server:
+        folder = tmp_path_factory.mktemp("poison")
+        installation = Installation(read_settings(redis_url=server.url, data_dir=folder, notify=()))
+        # The first registration imports all that is needed, which takes longer than what is measured here.
+        installation.registry.register({"id": "first", "schedule": YEARLY, "handler": HANDLER})
+        yield installation
+
+
+@pytest.fixture(scope="module")
+def beat(place: Installation) -> Iterator[BeatProcess]:
+    with leading_beat(place) as process:
+        yield process
+
+
+@pytest.fixture
+def spoilt(place: Installation) -> Installation:
+    """The installation without the tasks and traces of other tests."""
+    keys = [
+        key for key in place.client.scan_iter("*") if not key.startswith((redis_keys.BEAT_LEADER, "_kombu"))
+    ]
+    if keys:
+        place.client.delete(*keys)
+    return place
+
+
+def now() -> float:
+    return utc_now().timestamp()
+
+
+def good_task_fires_on_time(place: Installation, name: str = "good") -> None:
+    """Register a task that is due in a moment, and wait for its run."""
+    due = utc_now() + timedelta(seconds=0.1)
+    at = due.isoformat().replace("+00:00", "Z")
+    assert place.registry.register({"id": name, "schedule": {"type": "once", "at": at}, "handler": HANDLER})
+    runs = wait_until(lambda: place.ledger.runs_of(name), f"{name} fires")
+    assert timedelta(0) <= runs[0].dispatched_at - due < timedelta(seconds=0.4)
+
+
+def quarantined(place: Installation, name: str = NAME) -> str:
+    """Wait until an entry is set aside; return what is said of it, in the journal and in `status` alike."""
+    problem = wait_until(lambda: look(place).quarantined.get(name), f"{name} is set aside")
+    journal: Any = place.client.xrange(redis_keys.BEAT_JOURNAL)
+    notes = [fields for _, fields in journal if fields["event"] == "quarantined"]
+    assert {"key": redis_keys.schedule_entry(name), "problem": problem}.items() <= notes[-1].items()
+    assert place.client.zscore(redis_keys.REDBEAT_SCHEDULE, redis_keys.schedule_entry(name)) is None
+    return problem
+
+
+@pytest.mark.parametrize("fields", HASHES.values(), ids=HASHES.keys())
+def test_a_spoilt_hash_is_set_aside_and_registering_it_anew_brings_it_back(
+    spoilt: Installation, beat: BeatProcess, fields: dict[str, Any]
+) -> None:
+    if fields:
+        spoilt.client.hset(KEY, mapping=fields)
+    spoilt.client.zadd(redis_keys.REDBEAT_SCHEDULE, {KEY: now() - 1})
+
+    good_task_fires_on_time(spoilt)
+
+    assert quarantined(spoilt)
+    assert beat.exit_code is None
+    assert not [one for one in sent_ids(spoilt.client) if one.startswith(NAME)]
+    good_task_fires_on_time(spoilt, NAME)
+    assert NAME not in look(spoilt).quarantined
+
+
+@pytest.mark.parametrize("kind", ["string", "list", "set", "stream"])
+def test_an_entry_of_the_wrong_redis_type_is_set_aside(
+    spoilt: Installation, beat: BeatProcess, kind: str
+) -> None:
+    spoil(spoilt, KEY, kind)
+    spoilt.client.zadd(redis_keys.REDBEAT_SCHEDULE, {KEY: now() - 1})
+    good_task_fires_on_time(spoilt)
+    assert "WRONGTYPE" in quarantined(spoilt)
+    assert [task["id"] for task in spoilt.registry.tasks()] == ["good"]
+    assert beat.exit_code is None
+    good_task_fires_on_time(spoilt, NAME)
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["default", redis_keys.run(f"{NAME}@20260101T000000Z"), redis_keys.task_runs(NAME)],
+    ids=["queue", "run", "runs of the task"],
+)
+def test_a_task_whose_run_has_nowhere_to_go_is_set_aside(
+    spoilt: Installation, beat: BeatProcess, key: str
+) -> None:
+    queue = "elsewhere"
+    spoil(spoilt, queue if key == "default" else key, "string")
+    definition = {"id": NAME, "schedule": YEARLY, "handler": HANDLER, "queue": queue}
+    assert spoilt.registry.register(definition)
+    due = datetime(2026, 1, 1, tzinfo=UTC).timestamp() if key.startswith("mc:run:") else now() - 1
+    spoilt.client.zadd(redis_keys.REDBEAT_SCHEDULE, {KEY: due})
+
+    good_task_fires_on_time(spoilt)
+
+    assert "wrong type" in quarantined(spoilt)
+    assert beat.exit_code is None
+    spoilt.client.delete(queue, key)
+    assert spoilt.registry.update(NAME, {"description": "mended"})
+    assert spoilt.client.zscore(redis_keys.REDBEAT_SCHEDULE, KEY) is not None
+    assert NAME not in look(spoilt).quarantined
+
+
+def test_enabling_a_task_that_was_set_aside_brings_it_back(spoilt: Installation, beat: BeatProcess) -> None:
+    spoil(spoilt, "elsewhere", "string")
+    task = {
+        "id": NAME,
+        "schedule": {"type": "interval", "seconds": 1},
+        "handler": HANDLER,
+        "queue": "elsewhere",
+    }
+    assert spoilt.registry.register(task)
+    quarantined(spoilt)
+    spoilt.client.delete("elsewhere")
+    assert spoilt.registry.enable(NAME)
+    wait_until(lambda: sent_ids(spoilt.client, "elsewhere"), "the task fires again")
+    assert beat.exit_code is None
+
+
+def test_an_entry_of_redbeats_comes_back_when_it_is_saved_anew(
+    spoilt: Installation, beat: BeatProcess
+) -> None:
+    spoilt.client.hset(KEY, mapping=plain(args="abc"))
+    spoilt.client.zadd(redis_keys.REDBEAT_SCHEDULE, {KEY: now() - 1})
+    quarantined(spoilt)
+    app = create_app("other", lambda: spoilt)
+    RedBeatSchedulerEntry(NAME, HANDLER, schedule(1), app=app).save()
+    wait_until(lambda: sent_ids(spoilt.client), "the entry fires")
+    wait_until(lambda: NAME not in look(spoilt).quarantined, "nothing is said of it any more")
+    assert beat.exit_code is None
+
+
+def test_a_member_of_the_schedule_that_is_not_text_is_set_aside(
+    spoilt: Installation, beat: BeatProcess
+) -> None:
+    spoilt.client.zadd(redis_keys.REDBEAT_SCHEDULE, {b"redbeat:\xff": now() - 1})  # type: ignore[dict-item]
+    good_task_fires_on_time(spoilt)
+    assert wait_until(lambda: look(spoilt).quarantined.get("\\xff"), "it is set aside")
+    assert beat.exit_code is None
+
+
+@pytest.mark.parametrize("score", [-5.0, float("-inf"), float("inf"), 1e300])
+def test_a_due_instant_that_no_clock_shows_holds_nothing_up(
+    spoilt: Installation, beat: BeatProcess, score: float
+) -> None:
+    spoilt.client.hset(KEY, mapping=own(enabled=True))
+    spoilt.client.zadd(redis_keys.REDBEAT_SCHEDULE, {KEY: score})
+    good_task_fires_on_time(spoilt)
+    if score < 0:
+        quarantined(spoilt)
+    assert beat.exit_code is None
+
+
+def test_an_entry_of_redbeats_that_has_ended_is_neither_fired_nor_poison(
+    spoilt: Installation, beat: BeatProcess
+) -> None:
+    spoilt.client.hset(KEY, mapping=plain())
+    spoilt.client.zadd(redis_keys.REDBEAT_SCHEDULE, {KEY: -1})
+    good_task_fires_on_time(spoilt)
+    assert sent_ids(spoilt.client) == [run.execution_id for run in spoilt.ledger.runs_of("good")]
+    assert look(spoilt).quarantined == {}
+    assert beat.exit_code is None
+
+
+def test_a_thousand_spoilt_entries_do_not_slow_a_good_one(spoilt: Installation, beat: BeatProcess) -> None:
+    spoilt.client.zadd(redis_keys.REDBEAT_SCHEDULE, {f"redbeat:gone-{at}": now() - 1 for at in range(1_000)})
+    good_task_fires_on_time(spoilt)
+    wait_until(lambda: len(look(spoilt).quarantined) == 1_000, "all of them are set aside")
+    assert beat.exit_code is None
+
+
+@pytest.mark.parametrize("key", [redis_keys.REDBEAT_SCHEDULE, redis_keys.TASKS])
+def test_a_schedule_that_was_overwritten_is_kept_aside_and_built_anew(
+    spoilt: Installation, beat: BeatProcess, key: str
+) -> None:
+    app = create_app("other", lambda: spoilt)
+    RedBeatSchedulerEntry("theirs", HANDLER, schedule(3600), app=app).save()
+    assert spoilt.registry.register({"id": "ours", "schedule": YEARLY, "handler": HANDLER})
+    assert spoilt.registry.register({"id": "off", "schedule": YEARLY, "handler": HANDLER, "enabled": False})
+    before: Any = spoilt.client.zrange(redis_keys.REDBEAT_SCHEDULE, 0, -1, withscores=True)
+
+    spoil(spoilt, key, "string")
+
+    message = wait_until(lambda: read(spoilt.client.hget(redis_keys.BEAT_QUARANTINE, key)), "it is noted")
+    kept = f"{key}:set-aside:{message['since']}"
+    assert kept in message["problem"]
+    assert spoilt.client.get(kept) == "spoilt"
+    good_task_fires_on_time(spoilt)
+    after: Any = spoilt.client.zrange(redis_keys.REDBEAT_SCHEDULE, 0, -1, withscores=True)
+    assert dict(after) == pytest.approx(dict(before), abs=1.0)
+    assert {"ours", "off", "good"} <= spoilt.client.smembers(redis_keys.TASKS)
+    assert beat.exit_code is None
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        *(redis_keys.ACTIVE_RUNS, redis_keys.FINISHED_RUNS, redis_keys.PARKED, redis_keys.PARKED_PAYLOADS),
+        *(redis_keys.OWED_AUDIT, redis_keys.OUTBOX, redis_keys.BEAT_JOURNAL, redis_keys.BEAT_QUARANTINE),
+        redis_keys.BEAT_LEADER,
+    ],
+)
+def test_any_other_key_of_the_wrong_type_does_not_stop_beat(
+    spoilt: Installation, beat: BeatProcess, key: str
+) -> None:
+    spoil(spoilt, key, "set")
+    wait_until(lambda: spoilt.client.type(key) != "set", f"{key} is out of the way", timeout=5)
+    good_task_fires_on_time(spoilt)
+    assert beat.exit_code is None
+
+
+def read(note: Any) -> dict[str, Any]:
+    return {} if note is None else dict(json.loads(note))
+
+
+def spoil(place: Installation, key: str, kind: str) -> None:
+    """Put something of a type at a key, whatever was there."""
+    client = place.client
+    client.delete(key)
+    match kind:
+        case "string":
+            client.set(key, "spoilt")
+        case "list":
+            client.rpush(key, "spoilt")
+        case "set":
+            client.sadd(key, "spoilt")
+        case "stream":
+            client.xadd(key, {"spoilt": "yes"})
