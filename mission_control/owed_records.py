@@ -7,9 +7,12 @@ instead, once the debt is older than any process takes that is merely about to w
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, cast
+
+from redis.exceptions import LockError
 
 from mission_control import events, redis_keys
 from mission_control.audit.anchors import forget_old_anchors
@@ -54,14 +57,16 @@ def pay_owed_records(installation: Installation, *, grace: timedelta = GRACE) ->
     client = installation.client
     if client.hlen(redis_keys.AUDIT_DEBTS) == 0:
         return 0
-    if not client.set(redis_keys.AUDIT_SWEEPER, "1", nx=True, ex=_SWEEP_SECONDS):
+    sweeper = client.lock(redis_keys.AUDIT_SWEEPER, timeout=_SWEEP_SECONDS, blocking=False)
+    if not sweeper.acquire():
         return 0
     try:
         forget_old_anchors(client)
         owed = overdue_debts(installation, grace=grace)[:_AT_ONCE]
         return _pay(installation, owed) if owed else 0
     finally:
-        client.delete(redis_keys.AUDIT_SWEEPER)
+        with suppress(LockError):  # it took longer than it may: somebody else pays by now
+            sweeper.release()
 
 
 def overdue_debts(installation: Installation, *, grace: timedelta = GRACE) -> list[Debt]:
