@@ -10,6 +10,7 @@ import json
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from redis.exceptions import LockError
@@ -62,17 +63,19 @@ def pay_owed_records(installation: Installation, *, grace: timedelta = GRACE) ->
         return 0
     try:
         forget_old_anchors(client)
-        owed = overdue_debts(installation, grace=grace)[:_AT_ONCE]
+        owed = overdue_debts(installation, grace=grace, limit=_AT_ONCE)
         return _pay(installation, owed) if owed else 0
     finally:
         with suppress(LockError):  # it took longer than it may: somebody else pays by now
             sweeper.release()
 
 
-def overdue_debts(installation: Installation, *, grace: timedelta = GRACE) -> list[Debt]:
-    """Return the debts older than `grace` by the Redis server's clock, oldest ending first."""
+def overdue_debts(
+    installation: Installation, *, grace: timedelta = GRACE, limit: int | None = None
+) -> list[Debt]:
+    """Return debts older than `grace` by the Redis server's clock, oldest ending first; at most `limit`."""
     latest = installation.client.time()[0] - grace.total_seconds()
-    return sorted(_debts(installation, latest), key=lambda debt: debt.at)
+    return sorted(islice(_debts(installation, latest), limit), key=lambda debt: debt.at)
 
 
 def owed_runs(installation: Installation) -> set[str]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+
+import orjson
 
 from mission_control.audit.lines import lines_backwards, parse_line
 from mission_control.audit.masking import clean_name
@@ -20,6 +23,8 @@ _MARGIN: Final = timedelta(minutes=10)
 """How far clocks may differ, and a record be written after the one that ended later."""
 
 _BEGINNING: Final = b'{"timestamp":"'
+_ID_FIELD: Final = b'"execution_id":'
+_ID: Final = re.compile(rb'"execution_id":("[^"\\]*(?:\\.[^"\\]*)*")')
 _SECONDS: Final = len(b"2026-03-02T09:00:00")
 
 
@@ -31,9 +36,12 @@ def recorded_identities(path: Path | str, wanted: set[str], *, since: datetime) 
     """
     # Records bound the ids they hold; debts have them whole.
     stands_for = {_bounded(identity): identity for identity in wanted}
+    ids = {orjson.dumps(identity.split(":", 2)[2]) for identity in stands_for}
     found: set[str] = set()
     for line in _lines_since(Path(path), since - _MARGIN):
-        record = parse_line(line)
+        # Few lines are read as JSON: the last such field is the record's own.
+        id_at = _ID.match(line, line.rfind(_ID_FIELD))
+        record = parse_line(line) if id_at is not None and id_at[1] in ids else None
         identity = identity_of(record) if isinstance(record, dict) else None
         if identity in stands_for:
             found.add(stands_for[identity])
