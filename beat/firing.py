@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import TYPE_CHECKING, Final
 
 from beat.commit import BATCH
@@ -85,16 +86,21 @@ class Firing:
                 break
         return fired
 
-    def prepare(self, now: datetime, next_due: float | None) -> bool:
-        """Make the requests of some entries that fall due soon; say whether there may be more of them."""
-        until = now.timestamp() + AHEAD_SECONDS
+    def prepare(self, clock: Callable[[], datetime], next_due: float | None) -> bool:
+        """Make the requests of some entries that fall due soon; say whether there may be more of them.
+
+        It stops when `next_due` has come: firing is more urgent.
+        """
+        now = clock().timestamp()
+        until = now + AHEAD_SECONDS
         room = min(MOST_PREPARED - len(self._prepared), SLICE)
         if next_due is None or next_due > until or room <= 0:
             return False
-        self._prepared.begin_at(now.timestamp())
+        self._prepared.begin_at(now)
         since, seen = self._prepared.since, self._prepared.seen
         coming = self._entries.between(since, until, skip=seen, limit=room)
-        self._prepared.add(self._requests_of(coming), [entry.due for entry in coming])
+        for entry in takewhile(lambda _: clock().timestamp() < next_due, coming):
+            self._prepared.add(self._request_ahead(entry), entry.due)
         self._quarantine.flush()
         return len(coming) == room
 
@@ -106,11 +112,9 @@ class Firing:
         requests = (self._request(entry, now) for entry in due)
         return [request for request in requests if request is not None]
 
-    def _requests_of(self, coming: Iterable[DueEntry]) -> list[FireRequest]:
-        """Return the requests of our own tasks among entries; RedBeat's are made when they are due."""
-        tasks = (entry for entry in coming if isinstance(entry, DueTask))
-        requests = (self._request(task, from_unix(task.due)) for task in tasks)
-        return [request for request in requests if request is not None]
+    def _request_ahead(self, entry: DueEntry) -> FireRequest | None:
+        """Return the request of a task of ours; RedBeat's entries are looked at when they are due."""
+        return self._request(entry, from_unix(entry.due)) if isinstance(entry, DueTask) else None
 
     def _request(self, entry: DueEntry, now: datetime) -> FireRequest | None:
         """Return what an entry needs; set it aside if it is poison."""

@@ -6,15 +6,14 @@ from collections import deque
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
     from beat.fire_request import FireRequest
 
 AHEAD_SECONDS: Final = 5.0
 """How long before it is due an entry may be prepared."""
 
-SLICE: Final = 50
-"""How many entries are prepared at a time: some milliseconds, in which nothing else is fired."""
+SLICE: Final = 250
+"""How many entries are loaded and prepared at a time; loading and reading them takes some milliseconds, in
+which nothing is fired."""
 
 MOST_PREPARED: Final = 10_000
 """How many requests are kept; some 2 KiB each. Those beyond are made when they are due."""
@@ -41,14 +40,12 @@ class Prepared:
         if self.since < instant:
             self.since, self.seen = instant, 0
 
-    def add(self, requests: Iterable[FireRequest], due_instants: Sequence[float]) -> None:
-        """Keep requests; `due_instants` are those of the entries that were looked at for them, in order."""
-        self._waiting.extend(requests)
-        if due_instants:
-            last = due_instants[-1]
-            at_last = sum(instant == last for instant in due_instants)
-            self.seen = at_last + (self.seen if last == self.since else 0)
-            self.since = last
+    def add(self, request: FireRequest | None, due: float) -> None:
+        """Note that the next entry, due at `due`, was looked at, and keep its request if it has one."""
+        if request is not None:
+            self._waiting.append(request)
+        self.seen = self.seen + 1 if due == self.since else 1
+        self.since = due
 
     def take_due(self, now: float, most: int) -> list[FireRequest]:
         """Take out the requests that are due."""
