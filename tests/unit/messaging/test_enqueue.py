@@ -49,7 +49,7 @@ CYCLE["itself"] = CYCLE
         ({"priority": 10}, "priority: 10 is none of 0 (first) … 9 (last)"),
         ({"priority": True}, "priority: true is none of 0"),
         ({"params": ["x"]}, "is not an object of names and values"),
-        ({"params": {"x": object()}}, "a object is not JSON"),
+        ({"params": {"x": {1}}}, "a set is not JSON"),
         ({"params": CYCLE}, "nested more than 64 levels deep"),
     ],
     ids=str,
