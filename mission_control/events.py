@@ -110,6 +110,37 @@ def transition_refused(execution_id: str, state: str) -> None:
     _log.warning("the ledger has moved on; ending not recorded", execution_id=execution_id, state=state)
 
 
+def lease_lost(run: RunRecord) -> None:
+    """This process was silent for longer than its lease; the run is somebody else's, or over."""
+    _log.error(
+        "lease lost: the run is somebody else's by now, and what comes of it here is not recorded",
+        execution_id=run.execution_id,
+        attempt=run.attempt,
+        fence=run.fence,
+    )
+
+
+def worker_orphaned(run: RunRecord) -> None:
+    """The worker's parent process has died; its child gives the run up and ends."""
+    _log.error("the worker has died; giving its run up", execution_id=run.execution_id)
+
+
+def run_taken_up(run: RunRecord, what: str) -> None:
+    """The sweep has taken up a run that nobody gave a sign of."""
+    _log.warning(
+        "took up a run that nobody gave a sign of",
+        execution_id=run.execution_id,
+        was=run.state,
+        attempt=run.attempt,
+        now=what,
+    )
+
+
+def consumer_stuck(seconds: float, what: str) -> None:
+    """The worker's consumer takes no messages although it could."""
+    _log.error("the consumer takes no messages", seconds=round(seconds), now=what)
+
+
 def message_set_aside(queue: str, reason: str, execution_id: str | None) -> None:
     """A message that no worker can take was moved to the dead letters."""
     _log.error("set a message aside", queue=queue, reason=reason, execution_id=execution_id)

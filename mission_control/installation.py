@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+from datetime import timedelta
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
@@ -54,7 +55,12 @@ class Installation:
         from mission_control.ledger import Ledger
 
         settings = self.settings
-        return Ledger(self.client, retention=settings.retention, max_runs=settings.retention_runs)
+        return Ledger(
+            self.client,
+            retention=settings.retention,
+            max_runs=settings.retention_runs,
+            lease=timedelta(seconds=settings.visibility_seconds),
+        )
 
     @cached_property
     def audit(self) -> AuditLog:

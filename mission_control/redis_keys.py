@@ -11,6 +11,7 @@
 | `mc:task:<id>:runs` | sorted set: execution_id → scheduled time | retention | ledger |
 | `mc:run:<execution_id>` | hash: `spec` JSON, and the fields that change | retention after its end | ledger |
 | `mc:runs:active` | sorted set: execution_id → dispatched at | permanent | ledger |
+| `mc:runs:leases` | sorted set: execution_id → when its lease runs out | permanent | ledger |
 | `mc:runs:finished` | sorted set: execution_id → finished at | trimmed to retention | ledger |
 | `mc:idempotency:<key>` | string, execution_id | retention | producers |
 | `mc:audit:debts` | hash: identity → what a record will say | permanent, emptied by writing | ledger |
@@ -42,6 +43,7 @@ REDBEAT_SCHEDULE: Final = "redbeat::schedule"
 STATIC_ENTRIES: Final = "redbeat::statics"
 TASKS: Final = "mc:tasks"
 ACTIVE_RUNS: Final = "mc:runs:active"
+LEASES: Final = "mc:runs:leases"
 FINISHED_RUNS: Final = "mc:runs:finished"
 HANDLERS: Final = "mc:handlers"
 BEAT_JOURNAL: Final = "mc:beat:journal"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -14,12 +14,12 @@ from redis.exceptions import RedisError
 
 from mission_control import events
 from mission_control.audit.masking import clean_value
-from mission_control.ledger import BeginReply, BeginVerdict, RunState
-from mission_control.messaging.message import send
 from mission_control.run_audit import audit_ending
+from workers.claim import Claim, UnsentRetry, claim
 from workers.endings import Ending, end_attempt, ending_of
 from workers.invocation import Handler, Outcome, Success, context_for, invoke
-from workers.plain_runs import admit_plain_run
+from workers.once import Once
+from workers.pool_signals import LeaseLostError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,121 +28,83 @@ if TYPE_CHECKING:
 
     from mission_control.installation import Installation
     from mission_control.ledger import RunRecord
+    from workers.claim import Delivery
+    from workers.watch import Watch
 
 
 SHOWN_OUTPUT: Final = 1_024
 PAUSE_FOR_REDIS_SECONDS: Final = 1.0
-ASK_AGAIN_SECONDS: Final = 30.0
-_ASKS_AGAIN: Final = "mission_control_asks_again"
 
 
 class HandlerFailedError(Exception):
     """What Celery is told when a run has failed for good; the text is the handler's error."""
 
 
-@dataclass(frozen=True)
-class Delivery:
-    """A message as it reached this process."""
-
-    task: Task
-    execution_id: str
-    attempt: int
-    worker: str
-    is_redelivered: bool
-    args: tuple[Any, ...]
-    kwargs: dict[str, Any]
-
-    @classmethod
-    def of(cls, task: Task, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Delivery:
-        """Describe the message that `task` is being run for."""
-        request = task.request
-        return cls(
-            task=task,
-            execution_id=request.id,
-            attempt=request.retries + 1,
-            worker=str(request.hostname),
-            is_redelivered=_is_redelivered(request),
-            args=args,
-            kwargs=kwargs,
-        )
-
-
-def run_attempt(delivery: Delivery, handler: Handler, installation: Installation) -> dict[str, Any]:
+def run_attempt(
+    delivery: Delivery, handler: Handler, installation: Installation, watch: Watch
+) -> dict[str, Any]:
     """Run the attempt a delivery asks for, and return the handler's result, masked and bounded, to Celery.
 
     Guarantees: the handler runs only for a claimed attempt; the ledger has the ending before Celery
-    hears of it. Does not guarantee that the handler runs once: a worker that dies in it is followed by
-    another attempt at the same attempt number.
+    hears of it; an ending is recorded only as long as nobody else has claimed the attempt since. Does not
+    guarantee that the handler runs once: a worker that dies in it is followed by another one, at the same
+    attempt number. Two round trips to Redis, besides what Celery does.
 
     Raises:
         Retry: another attempt was sent, to run after the policy's delay.
         HandlerFailedError: the run failed for good.
-        Ignore: there was nothing to run.
+        Ignore: there was nothing to run, or what was run is somebody else's by now.
         Reject: Redis was not there to claim the run or to send its retry; the message goes back.
     """
     try:
-        run = _claim(delivery, installation)
-        last_success = installation.ledger.history(run.task_id).last_success
-    except RedisError as error:
+        claimed = claim(delivery, installation)
+    except (RedisError, OperationalError) as error:
         raise _give_back(delivery, error) from error
+    if isinstance(claimed, UnsentRetry):
+        raise _send_unsent(delivery, claimed.run, installation)
+    run = claimed.run
     events.attempt_begun(run)
-    outcome = invoke(handler, context_for(run, last_success_time=last_success))
-    finished_at = installation.clock()
-    ending = ending_of(outcome, run)
-    end = partial(end_attempt, run, outcome, ending, at=finished_at, installation=installation)
-    ended = _persist(delivery, end)
+    with watch.over(delivery.task.app, run, has_limit=not delivery.task.request.is_eager) as watched:
+        outcome = _invoke(handler, claimed, installation, watched.begins)
+        finished_at = installation.clock()
+        ending = ending_of(outcome, run)
+        end = partial(end_attempt, run, outcome, ending, at=finished_at, installation=installation)
+        ended = _persist(delivery, end)
     if ended is None:
         events.transition_refused(run.execution_id, ending.state)
         raise Ignore
     delivery.task.request.ended_run = ended  # the signal hook writes its audit record
     try:
-        return _obey(delivery, outcome, ending)
+        return _obey(delivery, outcome, ending if ended.state is ending.state else Ending(ended.state))
     except OperationalError as error:  # the retry was not sent; whoever is given this message sends it
         audit_ending(installation.audit, ended, at=finished_at)
         raise _give_back(delivery, error) from error
 
 
-def _claim(delivery: Delivery, installation: Installation) -> RunRecord:
-    reply = _begin(delivery, installation)
-    if reply.verdict is BeginVerdict.UNKNOWN:
-        admit_plain_run(
-            delivery.execution_id, delivery.task.name, delivery.args, delivery.kwargs, installation
-        )
-        reply = _begin(delivery, installation)
-    if reply.verdict is BeginVerdict.BEGUN and reply.run is not None:
-        return reply.run
-    if delivery.is_redelivered and reply.run is not None:
-        _follow_up(delivery, reply.verdict, reply.run, installation)
-    events.delivery_dropped(delivery.execution_id, delivery.attempt, str(reply.verdict))
-    raise Ignore
+def _invoke(
+    handler: Handler, claimed: Claim, installation: Installation, on_start: Callable[..., Any]
+) -> Outcome:
+    run = claimed.run
+    once = Once(installation.ledger, run)
+    context = context_for(run, last_success_time=claimed.last_success, once=once)
+    try:
+        return invoke(handler, context, on_start=on_start)
+    except LeaseLostError as error:
+        raise Ignore from error
+    except SystemExit:  # the pool takes this process away; nobody is to wait for its lease
+        with suppress(RedisError):
+            installation.ledger.release(run)
+        raise
 
 
-def _follow_up(delivery: Delivery, verdict: BeginVerdict, run: RunRecord, installation: Installation) -> None:
-    """See to it that a run whose message came back goes on, although this delivery may not run it."""
-    if verdict is BeginVerdict.RUNNING:
-        # Its worker lives, but holds no message any more. Should it die, somebody has to take over.
-        again = {"retries": delivery.attempt - 1, "headers": {_ASKS_AGAIN: True}, "expires": None}
-        send(delivery.task.app, run, countdown=ASK_AGAIN_SECONDS, **again)
-    elif run.state is RunState.RETRYING and run.attempt == delivery.attempt and run.retry_at is not None:
-        # The worker that decided on the next attempt may have died before it sent it. If it was sent all
-        # the same, the ledger lets one of the two run.
-        wait = max(run.retry_at - installation.clock(), timedelta(0))
-        raise _retry(delivery.task, HandlerFailedError(str(run.error)), wait)
-
-
-def _is_redelivered(request: Any) -> bool:  # noqa: ANN401  # Celery's own type
-    info = request.delivery_info if request.delivery_info is not None else {}
-    return bool(info.get("redelivered")) or getattr(request, _ASKS_AGAIN, False) is True
-
-
-def _begin(delivery: Delivery, installation: Installation) -> BeginReply:
-    return installation.ledger.begin(
-        delivery.execution_id,
-        delivery.attempt,
-        worker=delivery.worker,
-        at=installation.clock(),
-        redelivered=delivery.is_redelivered,
-    )
+def _send_unsent(delivery: Delivery, run: RunRecord, installation: Installation) -> Retry | Reject:
+    """Send a retry again that may never have been sent; if it was, the ledger lets one of the two run."""
+    retry_at = run.retry_at if run.retry_at is not None else installation.clock()
+    wait = max(retry_at - installation.clock(), timedelta(0))
+    try:
+        return _retry(delivery.task, HandlerFailedError(str(run.error)), wait)
+    except OperationalError as error:
+        return _give_back(delivery, error)
 
 
 def _persist(delivery: Delivery, end: Callable[[], RunRecord | None]) -> RunRecord | None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from mission_control.definitions.retry_policy import RetryIn, RetryPolicy, decide_retry
 from mission_control.ledger import RunState
+from mission_control.run_ending import end_run
 from workers.invocation import Failure, Outcome, Success
 
 if TYPE_CHECKING:
@@ -56,21 +57,6 @@ def _written_before(run: RunRecord, ending: Ending, installation: Installation) 
     if stored is None or (stored.state, stored.attempt, stored.worker, stored.started_at) != ours:
         return None
     return stored
-
-
-def end_run(
-    run: RunRecord,
-    state: RunState,
-    *,
-    at: datetime,
-    installation: Installation,
-    **changes: Any,  # noqa: ANN401  # fields of the run
-) -> RunRecord | None:
-    """Move a run to `state` in the ledger; a task with a fixed delay is due again, counted from its end."""
-    next_due = None
-    if state.is_final and run.is_fixed_delay:
-        next_due = installation.registry.due_after_run(run.task_id, at)
-    return installation.ledger.end(run, state, at=at, next_due=next_due, **changes)
 
 
 def _changes(run: RunRecord, outcome: Outcome, ending: Ending, at: datetime) -> dict[str, Any]:

@@ -9,8 +9,10 @@ from celery import Task
 from mission_control import events
 from mission_control.definitions.handler_paths import handler_path_problem
 from mission_control.errors import HandlerError
-from workers.attempt import Delivery, run_attempt
+from workers.attempt import run_attempt
+from workers.claim import Delivery
 from workers.handler_loader import load_handler, open_handler_package
+from workers.watch import Watch
 
 if TYPE_CHECKING:
     from celery import Celery
@@ -27,10 +29,11 @@ def register_handlers(app: Celery, installation: Installation) -> None:
     instead of being unknown.
     """
     open_handler_package(installation.catalog.directories)
+    watch = Watch(installation)
     for source in installation.catalog.handlers().values():
         handler = _load(source)
         if handler_path_problem(source.path) is None:
-            app.register_task(HandlerTask(source.path, handler, installation))
+            app.register_task(HandlerTask(source.path, handler, installation, watch))
 
 
 def _load(source: HandlerSource) -> Handler:
@@ -49,11 +52,12 @@ def _load(source: HandlerSource) -> Handler:
 class HandlerTask(Task):
     """The Celery task that runs one handler; a message's keyword arguments are ids only."""
 
-    def __init__(self, path: str, handler: Handler, installation: Installation) -> None:
+    def __init__(self, path: str, handler: Handler, installation: Installation, watch: Watch) -> None:
         self.name = path
         self._handler = handler
         self._installation = installation
+        self._watch = watch
 
     def run(self, *args: Any, **kwargs: Any) -> dict[str, Any]:  # noqa: ANN401  # checked inside
         """Run the attempt that the current message asks for."""
-        return run_attempt(Delivery.of(self, args, kwargs), self._handler, self._installation)
+        return run_attempt(Delivery.of(self, args, kwargs), self._handler, self._installation, self._watch)

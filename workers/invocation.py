@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,12 +14,20 @@ from mission_control.audit.masking import ERROR_LIMIT, clean_text
 from mission_control.definitions.problem_messages import shown
 from mission_control.ledger import RunState
 from mission_control.ledger.run_record import INTERRUPTED
-from workers.pool_signals import is_termination, soft_limit
+from workers.once import OnceHere
+from workers.pool_signals import (
+    Interruptible,
+    LeaseLostError,
+    RunCancelledError,
+    interruptible,
+    is_termination,
+)
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from mission_control.ledger import RunRecord
+    from workers.once import Once
 
 Handler = Callable[[dict[str, Any]], dict[str, Any]]
 
@@ -54,8 +63,13 @@ class Failure:
 Outcome = Success | Failure
 
 
-def context_for(run: RunRecord, *, last_success_time: datetime | None) -> dict[str, Any]:
-    """Return what a handler is called with. A fresh dict each time: a handler may change it."""
+def context_for(
+    run: RunRecord, *, last_success_time: datetime | None, once: Once | None = None
+) -> dict[str, Any]:
+    """Return what a handler is called with. A fresh dict each time: a handler may change it.
+
+    Without `once` the run is one that is recorded nowhere.
+    """
     return {
         "task_id": run.task_id,
         "scheduled_time": run.scheduled_time,
@@ -65,23 +79,35 @@ def context_for(run: RunRecord, *, last_success_time: datetime | None) -> dict[s
         "trigger": str(run.trigger),
         "upstream": {},
         "last_success_time": last_success_time,
+        "once": OnceHere() if once is None else once,
     }
 
 
-def invoke(handler: Handler, context: dict[str, Any]) -> Outcome:
+def invoke(
+    handler: Handler,
+    context: dict[str, Any],
+    *,
+    on_start: Callable[[Interruptible], AbstractContextManager[Any]] = nullcontext,
+) -> Outcome:
     """Call a handler and say what became of it; nothing it raises gets past.
 
-    `sys.exit` and `MemoryError` in a handler are its failure, not the end of the worker.
+    `sys.exit` and `MemoryError` in a handler are its failure, not the end of the worker. `on_start` is
+    given the means to interrupt it, and surrounds the call.
 
     Raises:
         SystemExit: the pool takes this process away, which is no ending of the attempt.
+        LeaseLostError: nor is this: the attempt is somebody else's by now.
     """
     try:
-        with soft_limit():
+        with interruptible() as stay, on_start(stay):
             result = handler(context)
         return outcome_of(result)
     except SoftTimeLimitExceeded:
         return timed_out("the handler ran longer than timeout_seconds")
+    except RunCancelledError:
+        return cancelled()
+    except LeaseLostError:
+        raise
     except KeyboardInterrupt:
         return Failure("interrupted from the keyboard", is_retryable=False, reason=INTERRUPTED)
     except SystemExit as error:
@@ -95,6 +121,11 @@ def invoke(handler: Handler, context: dict[str, Any]) -> Outcome:
 def timed_out(error: str) -> Failure:
     """Return the failure of an attempt that ran into its time limit."""
     return Failure(error, state=RunState.TIMED_OUT, reason=str(RunState.TIMED_OUT))
+
+
+def cancelled() -> Failure:
+    """Return the failure of an attempt that was stopped because its run was cancelled."""
+    return Failure("stopped on request", is_retryable=False, state=RunState.CANCELLED, reason="cancelled")
 
 
 def outcome_of(result: object) -> Outcome:

@@ -1,14 +1,16 @@
-"""The signals that a pool sends to its children, as a handler's failure must not look like one of them.
+"""Interrupting a handler, from the pool's parent process or from a thread of this one, and nothing but it.
 
-At the soft time limit it sends SIGUSR1 twice, and perhaps just as the handler returns: it may interrupt
-the handler, once, and nothing else. An exception out of the blue in the bookkeeping that follows would
-cost the run its record. To take a handler's process away (shutdown, revocation) it sends SIGTERM, which
-arrives as a `SystemExit` in mid-handler.
+At the soft time limit a pool sends its child SIGUSR1 twice, and perhaps just as the handler returns: it may
+interrupt the handler, once, and nothing else. An exception out of the blue in the bookkeeping that follows
+would cost the run its record. To take a handler's process away (shutdown, revocation) the pool sends
+SIGTERM, which arrives as a `SystemExit` in mid-handler.
 """
 
 from __future__ import annotations
 
+import ctypes
 import signal
+import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
@@ -23,20 +25,75 @@ if TYPE_CHECKING:
 _TERMINATED: Final = -(256 - signal.SIGTERM)
 
 
-@contextmanager
-def soft_limit() -> Iterator[None]:
-    """Raise `SoftTimeLimitExceeded` in what runs inside, should the pool's signal come.
+class RunStoppedError(BaseException):
+    """Raised in a handler that is to stop; no `except Exception` of its own keeps it from stopping."""
 
-    Does nothing outside a pool's child process, where nobody sends that signal for a time limit.
+
+class RunCancelledError(RunStoppedError):
+    """Somebody has asked for the run to be cancelled."""
+
+
+class LeaseLostError(RunStoppedError):
+    """Somebody else has the run by now: this process was silent for longer than its lease."""
+
+
+class Interruptible:
+    """A handler's stay on a thread, during which it can be interrupted, once.
+
+    In the main thread of a pool's child the interruption is a signal, which ends a `time.sleep` too. On
+    any other thread it is an exception that Python raises between two of the handler's own instructions.
     """
-    if signal.getsignal(signal.SIGUSR1) not in (soft_timeout_sighandler, _ignore):
-        yield
-        return
-    signal.signal(signal.SIGUSR1, _interrupt)
-    try:
-        yield
-    finally:
+
+    def __init__(self) -> None:
+        self.reason: type[BaseException] = SoftTimeLimitExceeded
+        self.uses_signal = is_in_pool_child() and threading.current_thread() is threading.main_thread()
+        self._thread = threading.get_ident()
+        self._lock = threading.Lock()
+        self._is_open = True
+
+    def interrupt(self, reason: type[BaseException]) -> bool:
+        """Raise `reason` in the handler; False if it was interrupted before, or has returned."""
+        with self._lock:
+            if not self._is_open:
+                return False
+            self._is_open = False
+            self.reason = reason
+            if self.uses_signal:
+                signal.pthread_kill(self._thread, signal.SIGUSR1)
+            else:
+                _raise_in(self._thread, reason)
+        return True
+
+    def close(self) -> None:
+        """Take back an interruption that has not come through yet: the handler has returned."""
+        with self._lock:
+            self._is_open = False
+        if not self.uses_signal:
+            _raise_in(self._thread, None)
+
+
+@contextmanager
+def interruptible() -> Iterator[Interruptible]:
+    """Let what runs inside be interrupted, by the pool's signal or by whoever is given the handle."""
+    stay = Interruptible()
+
+    def on_signal(_number: int, _frame: FrameType | None) -> None:
         signal.signal(signal.SIGUSR1, _ignore)
+        raise stay.reason
+
+    if stay.uses_signal:
+        signal.signal(signal.SIGUSR1, on_signal)
+    try:
+        yield stay
+    finally:
+        if stay.uses_signal:
+            signal.signal(signal.SIGUSR1, _ignore)
+        stay.close()
+
+
+def is_in_pool_child() -> bool:
+    """Whether this process is a child of a prefork pool, which may be killed without harm to others."""
+    return signal.getsignal(signal.SIGUSR1) in (soft_timeout_sighandler, _ignore)
 
 
 def is_termination(error: SystemExit) -> bool:
@@ -44,10 +101,10 @@ def is_termination(error: SystemExit) -> bool:
     return error.code == _TERMINATED
 
 
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    signal.signal(signal.SIGUSR1, _ignore)
-    raise SoftTimeLimitExceeded
-
-
 def _ignore(_number: int, _frame: FrameType | None) -> None:
     """Hear the signal too late for the handler it was meant for."""
+
+
+def _raise_in(thread: int, reason: type[BaseException] | None) -> None:
+    exception = ctypes.py_object(reason) if reason is not None else None
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), exception)

@@ -15,7 +15,7 @@ from celery import signals
 
 from mission_control.ledger import RunState
 from mission_control.run_audit import audit_ending, audit_rejection
-from workers.endings import end_run
+from mission_control.run_ending import close_run
 from workers.invocation import Failure, timed_out
 from workers.lost_attempts import end_lost_attempt
 
@@ -79,7 +79,7 @@ class SignalHook:
         reason = "not started within expires_seconds" if expired else "revoked"
         run = self._installation.ledger.get(request.id)
         if run is not None:
-            self._close(run, state, reason)
+            close_run(self._installation, run, state, reason)
 
     def on_unknown(self, name: str, id: str, **_: Any) -> None:  # noqa: A002, ANN401  # Celery's names
         """Record a message for a handler that this worker does not have."""
@@ -88,7 +88,7 @@ class SignalHook:
         if run is None:
             self._audit_rejection(name, id, reason)
         else:
-            self._close(run, RunState.LOST, reason)
+            close_run(self._installation, run, RunState.LOST, reason)
 
     def on_rejected(self, message: Any, exc: BaseException | None = None, **_: Any) -> None:  # noqa: ANN401
         """Record a message that is no task message."""
@@ -110,12 +110,6 @@ class SignalHook:
         at = ended.finished_at if ended.finished_at is not None else self._installation.clock()
         audit_ending(self._installation.audit, ended, at=at)
         return True
-
-    def _close(self, run: RunRecord, state: RunState, reason: str) -> None:
-        now = self._installation.clock()
-        ended = end_run(run, state, at=now, installation=self._installation, reason=reason)
-        if ended is not None:
-            audit_ending(self._installation.audit, ended, at=now)
 
     def _audit_rejection(self, handler: str, execution_id: str | None, reason: str) -> None:
         now = self._installation.clock()

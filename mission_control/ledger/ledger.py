@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from enum import StrEnum
-from functools import cached_property
-from importlib import resources
+from dataclasses import replace
 from itertools import chain
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Final
 
 from mission_control import redis_keys
 from mission_control.definitions.instants import format_instant
-from mission_control.ledger.history import History
+from mission_control.ledger.claims import DEFAULT_LEASE, Claims
+from mission_control.ledger.lapses import LapsedRuns
+from mission_control.ledger.run_reader import RunReader
 from mission_control.ledger.run_record import RunRecord
 from mission_control.ledger.run_state import RAN_AND_FAILED, RunState, states_before
 
@@ -20,38 +19,24 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
     from redis import Redis
-    from redis.commands.core import Script
+
+_CANCEL: Final = "cancel"
 
 
-class BeginVerdict(StrEnum):
-    """The ledger's answer to a delivery that wants to begin an attempt."""
-
-    BEGUN = "begun"
-    UNKNOWN = "unknown"
-    FINISHED = "finished"
-    RUNNING = "running"
-    STALE = "stale"
-
-
-@dataclass(frozen=True)
-class BeginReply:
-    """The verdict, and the run as it stands after it (None if unknown)."""
-
-    verdict: BeginVerdict
-    run: RunRecord | None
-
-
-class Ledger:
+class Ledger(RunReader, Claims, LapsedRuns):
     """The record of runs in Redis.
 
     Guarantees: a run is entered once; a transition happens only along `run_state.TRANSITIONS` and moves
-    run, counters and indexes together; losing a race is an answer, never an exception.
+    run, counters and indexes together; an attempt is ended only by whoever holds its latest claim; losing
+    a race is an answer, never an exception.
     Does not guarantee that a run outlives `retention`: finished runs are dropped after that time, or
     when the task has more than `max_runs` of them. The audit stream is the permanent record.
     """
 
-    def __init__(self, client: Redis, *, retention: timedelta, max_runs: int) -> None:
-        self._client = client
+    def __init__(
+        self, client: Redis, *, retention: timedelta, max_runs: int, lease: timedelta = DEFAULT_LEASE
+    ) -> None:
+        super().__init__(client, lease=lease)
         self._retention_seconds = int(retention.total_seconds())
         self._max_runs = max_runs
 
@@ -78,22 +63,7 @@ class Ledger:
         closed = replace(run, state=state, reason=reason, finished_at=at)
         if not self.dispatch(closed):
             return None
-        return self._end(closed, allowed={state}, attempt=None, changes={}, at=at, next_due=None)
-
-    def begin(
-        self, execution_id: str, attempt: int, *, worker: str, at: datetime, redelivered: bool = False
-    ) -> BeginReply:
-        """Claim an attempt for a worker; only `BEGUN` means that the handler may run.
-
-        An attempt that runs already is taken over only by a redelivered message, and only from a worker
-        that gives no sign of life any more.
-        """
-        verdict, *pairs = self._begin(
-            keys=[redis_keys.run(execution_id)],
-            args=[attempt, format_instant(at), worker, int(redelivered), redis_keys.process("worker", "")],
-        )
-        stored = dict(zip(pairs[::2], pairs[1::2], strict=True))
-        return BeginReply(BeginVerdict(verdict), RunRecord.from_hash(stored) if stored else None)
+        return self._end(closed, {}, allowed={state}, at=at, next_due=None)
 
     def end(
         self,
@@ -107,47 +77,30 @@ class Ledger:
         """Move a run to `state` and write `changes` (fields of `RunRecord`).
 
         With `next_due` (Unix seconds) the run's task is due then, unless it has a next occurrence already.
-        Returns the run afterwards, or None if the move was refused because the run is elsewhere by now.
+        A run that was asked to be cancelled is, instead of waiting for another attempt.
+        Returns the run afterwards, or None if the move was refused because the run is elsewhere by now: it
+        is over, or somebody else has claimed it since.
         """
-        attempt = run.attempt if run.state is RunState.RUNNING else None
+        return self._move(run, states_before(state), state, at, next_due, changes)
+
+    def cancel_waiting(self, run: RunRecord, *, at: datetime, reason: str) -> RunRecord | None:
+        """Cancel a run, seen waiting, if it waits still; return it, or None if it does not."""
+        waiting = {RunState.DISPATCHED, RunState.RETRYING} & {run.state}
+        return self._move(run, waiting, RunState.CANCELLED, at, None, {"reason": reason})
+
+    def _move(
+        self,
+        run: RunRecord,
+        allowed: Iterable[RunState],
+        state: RunState,
+        at: datetime,
+        next_due: float | None,
+        changes: dict[str, Any],
+    ) -> RunRecord | None:
         finished = {"finished_at": at} if state.is_final else {}
-        moved = {"state": state, **finished, **changes}
-        return self._end(run, states_before(state), attempt, moved, at, next_due)
-
-    def get(self, execution_id: str) -> RunRecord | None:
-        """Return a run, or None if the ledger has none of that id (any more)."""
-        stored = cast("dict[str, str]", self._client.hgetall(redis_keys.run(execution_id)))
-        return RunRecord.from_hash(stored) if stored else None
-
-    def runs_of(self, task_id: str, *, limit: int = 20) -> list[RunRecord]:
-        """Return a task's runs, the latest scheduled first."""
-        return self._load(self._client.zrevrange(redis_keys.task_runs(task_id), 0, limit - 1))
-
-    def finished_since(self, moment: datetime, *, limit: int = 10_000) -> list[RunRecord]:
-        """Return the runs that ended at or after `moment`, the earliest first, all tasks together."""
-        found = self._client.zrange(
-            redis_keys.FINISHED_RUNS, moment.timestamp(), "+inf", byscore=True, offset=0, num=limit
+        return self._end(
+            run, {"state": state, **finished, **changes}, allowed=allowed, at=at, next_due=next_due
         )
-        return self._load(found)
-
-    def active(self, *, limit: int = 1_000) -> list[RunRecord]:
-        """Return the runs that are not over, the longest dispatched first."""
-        return self._load(self._client.zrange(redis_keys.ACTIVE_RUNS, 0, limit - 1))
-
-    def active_count(self) -> int:
-        """Return how many runs are not over."""
-        return int(self._client.zcard(redis_keys.ACTIVE_RUNS))
-
-    def history(self, task_id: str) -> History:
-        """Return a task's counters."""
-        return self.histories([task_id])[0]
-
-    def histories(self, task_ids: Iterable[str]) -> list[History]:
-        """Return the counters of several tasks in one round trip, in their order."""
-        with self._client.pipeline(transaction=False) as pipe:
-            for task_id in task_ids:
-                pipe.hgetall(redis_keys.history(task_id))
-            return [History.from_hash(stored) for stored in pipe.execute()]
 
     def _enter(self, run: RunRecord, more_keys: list[str]) -> str | None:
         keys = [redis_keys.run(run.execution_id), redis_keys.ACTIVE_RUNS, redis_keys.task_runs(run.task_id)]
@@ -157,34 +110,25 @@ class Ledger:
             run.scheduled_time.timestamp(),
             self._retention_seconds,
         ]
-        entered = self._dispatch(keys=[*keys, *more_keys], args=[*argv, *_flat(run.to_hash())])
+        entered = self._script("dispatch")(keys=[*keys, *more_keys], args=[*argv, *_flat(run.to_hash())])
         return None if entered is None else str(entered)
 
     def _end(
         self,
         run: RunRecord,
-        allowed: Iterable[RunState],
-        attempt: int | None,
         changes: dict[str, Any],
+        *,
+        allowed: Iterable[RunState],
         at: datetime,
         next_due: float | None,
     ) -> RunRecord | None:
         after = replace(run, **changes)
         stored = after.to_hash()
         written = {name: stored[name] for name in {"state", *changes} if name in stored}
-        keys = [
-            redis_keys.run(run.execution_id),
-            redis_keys.ACTIVE_RUNS,
-            redis_keys.FINISHED_RUNS,
-            redis_keys.history(run.task_id),
-            redis_keys.task_runs(run.task_id),
-            redis_keys.REDBEAT_SCHEDULE,
-            redis_keys.schedule_entry(run.task_id),
-            redis_keys.AUDIT_DEBTS,
-        ]
+        is_running = run.state is RunState.RUNNING
         argv = [
             f",{','.join(sorted(allowed))},",
-            "" if attempt is None else attempt,
+            run.attempt if is_running else "",
             int(after.state.is_final),
             run.execution_id,
             at.timestamp(),
@@ -195,31 +139,28 @@ class Ledger:
             redis_keys.run(""),
             "" if next_due is None else repr(next_due),
             redis_keys.WAKE_CHANNEL,
+            run.fence if is_running and run.fence is not None else "",
         ]
-        pairs = self._end_attempt(keys=keys, args=[*argv, *_flat(written)])
+        pairs = self._script("end_attempt")(keys=_keys_of_end(run), args=[*argv, *_flat(written)])
+        if pairs and pairs[0] == _CANCEL:
+            cancelled = {**changes, "state": RunState.CANCELLED, "finished_at": at, "reason": pairs[1]}
+            cancelled.pop("retry_at", None)
+            return self._end(run, cancelled, allowed=allowed, at=at, next_due=next_due)
         return RunRecord.from_hash(dict(zip(pairs[::2], pairs[1::2], strict=True))) if pairs else None
 
-    def _load(self, execution_ids: object) -> list[RunRecord]:
-        with self._client.pipeline(transaction=False) as pipe:
-            for execution_id in cast("list[str]", execution_ids):
-                pipe.hgetall(redis_keys.run(execution_id))
-            return [RunRecord.from_hash(stored) for stored in pipe.execute() if stored]
 
-    @cached_property
-    def _dispatch(self) -> Script:
-        return self._script("dispatch")
-
-    @cached_property
-    def _begin(self) -> Script:
-        return self._script("begin_attempt")
-
-    @cached_property
-    def _end_attempt(self) -> Script:
-        return self._script("end_attempt")
-
-    def _script(self, name: str) -> Script:
-        source = resources.files(__package__).joinpath("scripts", f"{name}.lua").read_text("utf-8")
-        return self._client.register_script(source)
+def _keys_of_end(run: RunRecord) -> list[str]:
+    return [
+        redis_keys.run(run.execution_id),
+        redis_keys.ACTIVE_RUNS,
+        redis_keys.FINISHED_RUNS,
+        redis_keys.history(run.task_id),
+        redis_keys.task_runs(run.task_id),
+        redis_keys.REDBEAT_SCHEDULE,
+        redis_keys.schedule_entry(run.task_id),
+        redis_keys.AUDIT_DEBTS,
+        redis_keys.LEASES,
+    ]
 
 
 def _counted_as(state: RunState) -> str:

@@ -35,7 +35,9 @@ class RunRecord:
     """A run as the ledger knows it; a value, changed only by the ledger's transitions.
 
     All times are aware and in UTC. `attempt` is the last attempt begun, 1-based, 0 before the first.
-    `output` is what the handler returned as `output`, any JSON value.
+    `output` is what the handler returned as `output`, any JSON value. `fence` is the number of the last
+    claim, over all attempts; `deliveries` how often the attempt was begun. `resends` is how often the
+    message that is waited for was sent again, last at `resent_at`; claims reset it.
     """
 
     execution_id: str
@@ -62,13 +64,18 @@ class RunRecord:
     output: Any = None
     error: str | None = None
     reason: str | None = None
+    fence: int | None = None
+    deliveries: int | None = None
+    cancel_requested: str | None = None
+    resent_at: datetime | None = None
+    resends: int = 0
 
     def to_hash(self) -> dict[str, str]:
         """Return the fields of the run's Redis hash; what is None is left out.
 
         What never changes is one field, `spec`, so that a run costs Redis little to enter and to keep.
         """
-        values = {one.name: getattr(self, one.name) for one in fields(self)}
+        values = {one.name: getattr(self, one.name) for one in fields(self) if one.name not in _SCRIPTS_OWN}
         encoded = {name: _encode(name, value) for name, value in values.items() if value is not None}
         spec = {name: text for name, text in encoded.items() if name not in CHANGING}
         changing = {name: text for name, text in encoded.items() if name in CHANGING}
@@ -90,10 +97,15 @@ CHANGING: Final = frozenset(
 )
 """Fields that transitions write; the others are fixed when a run is entered."""
 
+_SCRIPTS_OWN: Final = frozenset({"fence", "deliveries", "cancel_requested", "resent_at", "resends"})
+"""Fields that only scripts write."""
+
 _TIMES: Final = frozenset(
-    {"scheduled_time", "dispatched_at", "expires_at", "started_at", "finished_at", "retry_at"}
+    {"scheduled_time", "dispatched_at", "expires_at", "started_at", "finished_at", "retry_at", "resent_at"}
 )
-_WHOLE_NUMBERS: Final = frozenset({"priority", "revision", "attempt", "duration_ms"})
+_WHOLE_NUMBERS: Final = frozenset(
+    {"priority", "revision", "attempt", "duration_ms", "fence", "deliveries", "resends"}
+)
 _NUMBERS: Final = frozenset({"timeout_seconds"})
 _JSON: Final = frozenset({"params", "retry_policy", "output", "is_fixed_delay"})
 

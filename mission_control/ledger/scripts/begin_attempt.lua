@@ -1,48 +1,68 @@
--- Begin an attempt of a run, if it is the attempt that is due.
--- KEYS: 1 run (hash)
--- ARGV: 1 attempt  2 started at, ISO  3 worker  4 "1" if the message was delivered before
---       5 prefix of the keys of workers' signs of life
--- Reply: {verdict, field, value, …}; the verdict is one of
---   begun     the attempt is this delivery's to run
---   unknown   there is no such run
---   finished  the run is over: acknowledge and drop
---   running   the attempt is being run by somebody else: drop
---   stale     a later attempt was begun, or this one is not due yet: drop
-local function reply(verdict)
+-- Begin an attempt of a run under a lease, if it is the attempt that is due and nobody has it.
+-- KEYS: 1 run (hash)  2 leases (zset)
+-- ARGV: 1 attempt  2 started at, ISO  3 worker  4 seconds of the lease  5 deliveries of one attempt that
+--       may begin it  6 handler that the delivery would run, "" for whichever  7 prefix and 8 suffix of the
+--       keys of histories
+-- Reply: {verdict, last success or "", seconds left of somebody else's lease, field, value, …}; the
+-- verdict is one of
+--   begun       the attempt is this delivery's to run
+--   unknown     there is no such run
+--   finished    the run is over: acknowledge and drop
+--   running     somebody has the attempt under a lease: ask again when that has run out
+--   stale       a later attempt was begun, or this one is not due yet: drop
+--   cancelled   it was to be cancelled while it ran, and whoever ran it is gone: end it
+--   poisoned    it was begun so often, and never ended, that it is not begun again: end it
+--   foreign     the run is another handler's: refuse
+--   unreadable  what is there is no run: refuse
+local function reply(verdict, last_success, left)
   local answer = redis.call('HGETALL', KEYS[1])
+  table.insert(answer, 1, left or '0')
+  table.insert(answer, 1, last_success or '')
   table.insert(answer, 1, verdict)
   return answer
 end
 
--- Whether the worker that has the attempt gives signs of life, and has since before it began.
-local function owner_lives()
-  local text = redis.call('GET', ARGV[5] .. (redis.call('HGET', KEYS[1], 'worker') or ''))
-  if not text then
-    return false
-  end
-  local since = cjson.decode(text).since
-  return not since or since <= redis.call('HGET', KEYS[1], 'started_at')
+local found = redis.call('HMGET', KEYS[1], 'state', 'attempt', 'spec', 'lease_until', 'deliveries', 'cancel_requested')
+local state, last, spec = found[1], tonumber(found[2] or ''), found[3]
+if not state then
+  return {'unknown', '', '0'}
+end
+local is_read, facts = pcall(cjson.decode, spec or '')
+if not is_read or type(facts) ~= 'table' or type(facts.task_id) ~= 'string' or not last then
+  return {'unreadable', '', '0'}
+end
+if ARGV[6] ~= '' and facts.handler ~= ARGV[6] then
+  return reply('foreign')
 end
 
-local state = redis.call('HGET', KEYS[1], 'state')
-if not state then
-  return {'unknown'}
-end
-local attempt = tonumber(ARGV[1])
-local last = tonumber(redis.call('HGET', KEYS[1], 'attempt'))
+local time = redis.call('TIME')
+local now = tonumber(time[1]) + tonumber(time[2]) / 1000000
+local attempt, deliveries = tonumber(ARGV[1]), 1
 if state == 'dispatched' or state == 'retrying' then
   if attempt ~= last + 1 then
     return reply('stale')
   end
 elseif state == 'running' then
+  local left = tonumber(found[4] or '0') - now
   if attempt ~= last then
     return reply('stale')
-  elseif ARGV[4] ~= '1' or owner_lives() then
-    return reply('running')
+  elseif left > 0 then
+    return reply('running', nil, string.format('%.3f', left))
+  elseif found[6] then
+    return reply('cancelled')
+  end
+  deliveries = tonumber(found[5] or '1') + 1
+  if deliveries > tonumber(ARGV[5]) then
+    return reply('poisoned')
   end
 else
   return reply('finished')
 end
-redis.call('HSET', KEYS[1], 'state', 'running', 'attempt', attempt, 'started_at', ARGV[2], 'worker', ARGV[3])
-redis.call('HDEL', KEYS[1], 'retry_at', 'output', 'error', 'reason', 'duration_ms')
-return reply('begun')
+
+local lease_until = string.format('%.3f', now + tonumber(ARGV[4]))
+redis.call('HSET', KEYS[1], 'state', 'running', 'attempt', attempt, 'started_at', ARGV[2], 'worker', ARGV[3],
+  'deliveries', deliveries, 'lease_until', lease_until)
+redis.call('HINCRBY', KEYS[1], 'fence', 1)
+redis.call('HDEL', KEYS[1], 'retry_at', 'output', 'error', 'reason', 'duration_ms', 'resent_at', 'resends')
+redis.call('ZADD', KEYS[2], lease_until, facts.execution_id)
+return reply('begun', redis.call('HGET', ARGV[7] .. facts.task_id .. ARGV[8], 'last_success') or '')

@@ -1,15 +1,16 @@
 -- End an attempt: the run waits for its next one, or is over.
 -- KEYS: 1 run (hash)  2 active runs (zset)  3 finished runs (zset)  4 history of the task (hash)
 --       5 runs of the task (zset)  6 schedule (zset)  7 schedule entry of the task (hash)
---       8 owed audit records (hash)
+--       8 owed audit records (hash)  9 leases (zset)
 -- ARGV: 1 states it may come from, joined by commas with one before and after  2 attempt, or "" for any
 --       3 "1" if the new state is final  4 execution_id  5 finished at, Unix seconds
 --       6 finished at, ISO  7 seconds to keep the run  8 runs to keep for the task
 --       9 "success", "failure" or "" (counted in the history)  10 prefix of run keys
 --       11 next due instant of the task, Unix seconds, "" to leave it alone: it is set unless the task is
 --       gone or has one already  12 channel that wakes beat
---       13… field, value, … to write
--- Reply: {field, value, …} of the run afterwards, or {} if it was refused and nothing changed
+--       13 fence of the attempt, or "" for any  14… field, value, … to write
+-- Reply: {field, value, …} of the run afterwards, or {} if it was refused and nothing changed; {"cancel",
+--        why}, and nothing changed, if another attempt was to follow but the run is to be cancelled
 local state = redis.call('HGET', KEYS[1], 'state')
 if not state or not string.find(ARGV[1], ',' .. state .. ',', 1, true) then
   return {}
@@ -17,7 +18,22 @@ end
 if ARGV[2] ~= '' and redis.call('HGET', KEYS[1], 'attempt') ~= ARGV[2] then
   return {}
 end
-redis.call('HSET', KEYS[1], unpack(ARGV, 13))
+if ARGV[13] ~= '' and redis.call('HGET', KEYS[1], 'fence') ~= ARGV[13] then
+  return {}
+end
+local fields = {}
+for at = 14, #ARGV, 2 do
+  fields[ARGV[at]] = ARGV[at + 1]
+end
+local cancel_requested = redis.call('HGET', KEYS[1], 'cancel_requested')
+if cancel_requested and fields['state'] == 'retrying' then
+  return {'cancel', cancel_requested}
+end
+redis.call('HSET', KEYS[1], unpack(ARGV, 14))
+if state == 'running' then
+  redis.call('HDEL', KEYS[1], 'lease_until', 'resent_at', 'resends')
+  redis.call('ZREM', KEYS[9], ARGV[4])
+end
 if ARGV[3] == '1' then
   redis.call('ZREM', KEYS[2], ARGV[4])
   redis.call('ZADD', KEYS[3], ARGV[5], ARGV[4])

@@ -1,0 +1,140 @@
+"""Claims: who runs an attempt, for how long nobody else may, and how often it was tried.
+
+A claim is a lease, whose length is counted by the Redis server's clock alone, and a fence, a number that
+grows with each claim of a run. The lease keeps others away while its holder gives signs of life; the fence
+lets the ledger tell a holder that was silent for too long from its successor.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final, cast
+
+from mission_control import redis_keys
+from mission_control.definitions.instants import format_instant, parse_instant
+from mission_control.ledger.run_record import RunRecord
+from mission_control.ledger.scripted import Scripted
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from redis import Redis
+
+DEFAULT_LEASE: Final = timedelta(seconds=60)
+
+MOST_DELIVERIES: Final = 5
+"""How often one attempt is begun before it counts as poison: whoever began it died of it each time."""
+
+
+class BeginVerdict(StrEnum):
+    """The ledger's answer to a delivery that wants to begin an attempt; see `begin_attempt.lua`."""
+
+    BEGUN = "begun"
+    UNKNOWN = "unknown"
+    FINISHED = "finished"
+    RUNNING = "running"
+    STALE = "stale"
+    CANCELLED = "cancelled"
+    POISONED = "poisoned"
+    FOREIGN = "foreign"
+    UNREADABLE = "unreadable"
+
+
+@dataclass(frozen=True)
+class BeginReply:
+    """The verdict, and the run as it stands after it (None if unknown or unreadable).
+
+    `last_success` is when a run of the task last succeeded, told to whoever has begun. `lease_left` is how
+    long the lease of whoever has a `RUNNING` attempt still lasts.
+    """
+
+    verdict: BeginVerdict
+    run: RunRecord | None
+    last_success: datetime | None = None
+    lease_left: timedelta = timedelta(0)
+
+
+class LeaseState(StrEnum):
+    """What became of a lease that was to be renewed."""
+
+    HELD = "held"
+    CANCEL = "cancel"  # held, but the run is to be stopped
+    LOST = "lost"
+
+
+class Claims(Scripted):
+    """The ledger, for whoever runs attempts."""
+
+    def __init__(self, client: Redis, *, lease: timedelta = DEFAULT_LEASE) -> None:
+        super().__init__(client)
+        self.lease = lease
+
+    def begin(
+        self, execution_id: str, attempt: int, *, worker: str, at: datetime, handler: str | None = None
+    ) -> BeginReply:
+        """Claim an attempt for a worker; only `BEGUN` means that the handler may run.
+
+        An attempt that runs already is taken over once its lease has run out, at most until it was begun
+        `MOST_DELIVERIES` times. With `handler` a run of another one is refused. One round trip.
+        """
+        verdict, last_success, left, *pairs = self._script("begin_attempt")(
+            keys=[redis_keys.run(execution_id), redis_keys.LEASES],
+            args=[
+                attempt,
+                format_instant(at),
+                worker,
+                self.lease.total_seconds(),
+                MOST_DELIVERIES,
+                "" if handler is None else handler,
+                *redis_keys.history("\0").split("\0"),
+            ],
+        )
+        stored = dict(zip(pairs[::2], pairs[1::2], strict=True))
+        return BeginReply(
+            BeginVerdict(verdict),
+            RunRecord.from_hash(stored) if stored else None,
+            parse_instant(last_success) if last_success else None,
+            timedelta(seconds=float(left)),
+        )
+
+    def renew(self, attempts: Sequence[tuple[str, int | None]], *, worker: str = "") -> list[LeaseState]:
+        """Renew the leases of attempts, each an `execution_id` and its fence, in one round trip.
+
+        Without a fence, the one that `worker` has begun is meant.
+        """
+        args: list[str | float] = [self.lease.total_seconds(), redis_keys.run(""), worker]
+        for execution_id, fence in attempts:
+            args += [execution_id, "" if fence is None else fence]
+        answers = self._script("renew_leases")(keys=[redis_keys.LEASES], args=args)
+        return [LeaseState(answer) for answer in cast("list[str]", answers)]
+
+    def release(self, run: RunRecord) -> bool:
+        """Give up the lease of a run's attempt; False if somebody else has it by now."""
+        keys = [redis_keys.run(run.execution_id), redis_keys.LEASES]
+        return bool(self._script("release_lease")(keys=keys, args=[run.execution_id, _fence(run)]))
+
+    def mark_once(self, run: RunRecord, key: str) -> bool:
+        """Note that the run's effect `key` is about to be brought about; False if it was noted before.
+
+        False too if the run is no longer this attempt's.
+        """
+        return self._note_once(run, key, "1")
+
+    def forget_once(self, run: RunRecord, key: str) -> bool:
+        """Take a note of `mark_once` back: the effect has certainly not come about."""
+        return self._note_once(run, key, "0")
+
+    def ask_to_cancel(self, execution_id: str, reason: str) -> bool:
+        """Ask whoever runs a run's attempt to stop; False if nobody runs it."""
+        return bool(self._script("ask_to_cancel")(keys=[redis_keys.run(execution_id)], args=[reason]))
+
+    def _note_once(self, run: RunRecord, key: str, action: str) -> bool:
+        keys = [redis_keys.run(run.execution_id)]
+        return bool(self._script("mark_once")(keys=keys, args=[_fence(run), f"once:{key}", action]))
+
+
+def _fence(run: RunRecord) -> str:
+    return "" if run.fence is None else str(run.fence)

@@ -1,0 +1,82 @@
+"""Lapses: runs that nobody gives a sign of, found in one look and taken up once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from mission_control import redis_keys
+from mission_control.definitions.instants import format_instant
+from mission_control.ledger.run_record import RunRecord
+from mission_control.ledger.scripted import Scripted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime, timedelta
+
+LOOKED_AT_ONCE: Final = 500
+
+
+@dataclass(frozen=True)
+class Lapses:
+    """What one look found.
+
+    `lapsed` are runs whose attempt was begun and whose lease has run out; `waiting` are runs that were
+    entered before the moment asked about and not begun since, whose message is neither parked nor in
+    the outbox. `looked_at` is how many active runs the look went through: less than `LOOKED_AT_ONCE` at
+    their end. `unreadable` are runs that somebody else has written over, with what is wrong.
+    """
+
+    lapsed: list[RunRecord]
+    waiting: list[RunRecord]
+    looked_at: int
+    unreadable: dict[str, Exception]
+
+
+class LapsedRuns(Scripted):
+    """The ledger, for whoever sees to it that nothing is forgotten."""
+
+    def lapses(self, *, entered_before: datetime, pass_over: int = 0) -> Lapses:
+        """Look for runs that nobody gives a sign of: one round trip, at most `LOOKED_AT_ONCE` of each.
+
+        Leases are judged by the Redis server's clock. `pass_over` so many of the active runs, the longest
+        entered first, to go through all of them in several looks.
+        """
+        keys = [redis_keys.LEASES, redis_keys.ACTIVE_RUNS, redis_keys.PARKED, redis_keys.OUTBOX]
+        args: list[str | float] = [redis_keys.run(""), LOOKED_AT_ONCE, entered_before.timestamp(), pass_over]
+        lapsed, waiting, looked_at = self._script("find_lapsed")(keys=keys, args=args)
+        unreadable: dict[str, Exception] = {}
+        return Lapses(
+            _readable(lapsed, unreadable), _readable(waiting, unreadable), int(looked_at), unreadable
+        )
+
+    def mark_resent(self, run: RunRecord, *, at: datetime, look_again: timedelta) -> bool:
+        """Note that a run's message is about to be sent again; False if the run has moved on.
+
+        A run whose lease has run out is not found again for `look_again`.
+        """
+        args: list[str | float] = [
+            run.execution_id,
+            run.state,
+            run.attempt,
+            str(run.resends),
+            format_instant(at),
+            look_again.total_seconds(),
+        ]
+        keys = [redis_keys.run(run.execution_id), redis_keys.LEASES]
+        return bool(self._script("mark_resent")(keys=keys, args=args))
+
+    def entered_at(self, execution_ids: Iterable[str]) -> list[float | None]:
+        """Return when each of some runs was entered, in Unix seconds; None for one that is not active."""
+        names = list(execution_ids)
+        return self._client.zmscore(redis_keys.ACTIVE_RUNS, names) if names else []
+
+
+def _readable(found: list[list[str]], unreadable: dict[str, Exception]) -> list[RunRecord]:
+    runs = []
+    for execution_id, *pairs in found:
+        try:
+            runs.append(RunRecord.from_hash(dict(zip(pairs[::2], pairs[1::2], strict=True))))
+        except (ValueError, LookupError, TypeError) as error:
+            unreadable[execution_id] = error
+    return runs

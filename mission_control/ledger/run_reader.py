@@ -1,0 +1,63 @@
+"""Looking runs and counters up in the ledger."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from mission_control import redis_keys
+from mission_control.ledger.history import History
+from mission_control.ledger.run_record import RunRecord
+from mission_control.ledger.scripted import Scripted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+
+class RunReader(Scripted):
+    """The ledger, for reading."""
+
+    def get(self, execution_id: str) -> RunRecord | None:
+        """Return a run, or None if the ledger has none of that id (any more)."""
+        stored = cast("dict[str, str]", self._client.hgetall(redis_keys.run(execution_id)))
+        return RunRecord.from_hash(stored) if stored else None
+
+    def runs_of(self, task_id: str, *, limit: int = 20) -> list[RunRecord]:
+        """Return a task's runs, the latest scheduled first."""
+        return self._load(self._client.zrevrange(redis_keys.task_runs(task_id), 0, limit - 1))
+
+    def finished_since(self, moment: datetime, *, limit: int = 10_000) -> list[RunRecord]:
+        """Return the runs that ended at or after `moment`, the earliest first, all tasks together."""
+        found = self._client.zrange(
+            redis_keys.FINISHED_RUNS, moment.timestamp(), "+inf", byscore=True, offset=0, num=limit
+        )
+        return self._load(found)
+
+    def last_finished(self, *, limit: int = 20) -> list[RunRecord]:
+        """Return the runs that ended last, the latest first, all tasks together."""
+        return self._load(self._client.zrevrange(redis_keys.FINISHED_RUNS, 0, limit - 1))
+
+    def active(self, *, limit: int = 1_000) -> list[RunRecord]:
+        """Return the runs that are not over, the longest dispatched first."""
+        return self._load(self._client.zrange(redis_keys.ACTIVE_RUNS, 0, limit - 1))
+
+    def active_count(self) -> int:
+        """Return how many runs are not over."""
+        return int(self._client.zcard(redis_keys.ACTIVE_RUNS))
+
+    def history(self, task_id: str) -> History:
+        """Return a task's counters."""
+        return self.histories([task_id])[0]
+
+    def histories(self, task_ids: Iterable[str]) -> list[History]:
+        """Return the counters of several tasks in one round trip, in their order."""
+        with self._client.pipeline(transaction=False) as pipe:
+            for task_id in task_ids:
+                pipe.hgetall(redis_keys.history(task_id))
+            return [History.from_hash(stored) for stored in pipe.execute()]
+
+    def _load(self, execution_ids: object) -> list[RunRecord]:
+        with self._client.pipeline(transaction=False) as pipe:
+            for execution_id in cast("list[str]", execution_ids):
+                pipe.hgetall(redis_keys.run(execution_id))
+            return [RunRecord.from_hash(stored) for stored in pipe.execute() if stored]

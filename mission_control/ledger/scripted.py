@@ -1,0 +1,25 @@
+"""What the parts of the ledger share: a client, and scripts that are loaded when they are first used."""
+
+from __future__ import annotations
+
+from importlib import resources
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from redis import Redis
+    from redis.commands.core import Script
+
+
+class Scripted:
+    """Something that works on Redis by the scripts in this package's `scripts/`."""
+
+    def __init__(self, client: Redis) -> None:
+        self._client = client
+        self._scripts: dict[str, Script] = {}
+
+    def _script(self, name: str) -> Script:
+        found = self._scripts.get(name)
+        if found is None:
+            source = resources.files(__package__).joinpath("scripts", f"{name}.lua").read_text("utf-8")
+            found = self._scripts[name] = self._client.register_script(source)
+        return found
