@@ -6,7 +6,9 @@ from typing import Any, Final
 
 import kombu
 from celery.app.amqp import AMQP
+from kombu.connection import ConnectionPool, PooledConnection
 from kombu.transport import redis
+from kombu.utils.collections import HashedSeq
 
 from mission_control.messaging.transport.channel import ReliableChannel, ReliableSentinelChannel
 
@@ -36,8 +38,8 @@ _OURS: Final = {
 }
 
 
-class ReliableConnection(kombu.Connection):
-    """A connection that uses our transport where kombu would use its own for Redis.
+class _Reliable(kombu.Connection):
+    """Uses our transport where kombu would use its own for Redis.
 
     Chosen by class and not by name, because kombu takes the name from the URL: for a unix socket, and
     after a failover, whatever else is configured.
@@ -47,6 +49,27 @@ class ReliableConnection(kombu.Connection):
         """Return the class of transport to be used."""
         chosen = super().get_transport_cls()
         return _OURS.get(chosen, chosen)
+
+    def __eqhash__(self) -> Any:  # noqa: ANN401  # kombu's name
+        """Share no pool of connections with a plain Celery application at the same URL."""
+        return HashedSeq(_Reliable.__name__, *super().__eqhash__())
+
+
+class ReliableConnection(_Reliable):
+    """A connection on our transport; those of its pool are, too."""
+
+    def Pool(self, limit: int | None = None, **kwargs: Any) -> ConnectionPool:  # noqa: ANN401, N802  # kombu's
+        """Return a pool of connections like this one."""
+        return _ReliablePool(self, limit, **kwargs)
+
+
+class _ReliablePooledConnection(_Reliable, PooledConnection):
+    pass
+
+
+class _ReliablePool(ConnectionPool):
+    def new(self) -> _ReliablePooledConnection:
+        return _ReliablePooledConnection(self, **dict(self.connection._info(resolve=False)))  # noqa: SLF001
 
 
 class ReliableAMQP(AMQP):

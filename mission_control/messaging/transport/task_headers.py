@@ -56,8 +56,8 @@ def _is_text(value: object) -> bool:
     return value is None or isinstance(value, str)
 
 
-def _is_list(value: object) -> bool:
-    return value is None or isinstance(value, list)
+def _are_names(value: object) -> bool:
+    return value is None or (isinstance(value, list) and all(isinstance(one, str) for one in value))
 
 
 def _is_count(value: object) -> bool:
@@ -98,7 +98,7 @@ _CHECKS: Final[tuple[tuple[str, Callable[[object], bool], str], ...]] = (
     *((name, _is_text, "is not text") for name in _TEXTS),
     *((name, _is_instant, "is not an instant that can be reckoned with") for name in _INSTANTS),
     *((name, _is_count, "is not a count") for name in _COUNTS),
-    *((name, _is_list, "is not a list") for name in _LISTS),
+    *((name, _are_names, "is not a list of names") for name in _LISTS),
     ("timelimit", _are_limits, "is not a pair of limits in seconds"),
     ("stamps", lambda value: isinstance(value, dict | None), "is not an object"),
     ("compression", lambda value: value is None, "asks for decompression, which is not done here"),
