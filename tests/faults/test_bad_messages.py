@@ -1,0 +1,104 @@
+"""Bad messages: each is moved aside with a record of why, and the next good one runs."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from mission_control import redis_keys
+from mission_control.audit import read_all
+from mission_control.messaging.transport.dead_letters import SHOWN_PAYLOAD
+from mission_control.messaging.transport.unacked import MOST_DEAD_LETTERS
+from tests.bad_messages import BAD_MESSAGES
+from tests.real_workers import VISIBILITY_SECONDS, WorkerHouse, worker_house
+from tests.waiting import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture
+def house() -> Iterator[WorkerHouse]:
+    with worker_house() as house:
+        yield house
+
+
+def dead_letters(house: WorkerHouse) -> list[dict[str, Any]]:
+    with house.server.client() as client:
+        return [json.loads(entry) for entry in client.lrange(redis_keys.DEAD_LETTERS, 0, -1)]
+
+
+def rejections(house: WorkerHouse) -> list[dict[str, Any]]:
+    path = house.installation.settings.task_execution_log
+    return [one for one in read_all(path) if one["status"] == "rejected"] if path.exists() else []
+
+
+@pytest.mark.parametrize("pool", ["prefork", "threads", "solo"])
+def test_every_bad_message_is_set_aside_and_recorded_and_the_next_good_one_runs(
+    house: WorkerHouse, pool: str
+) -> None:
+    with house.server.client() as client:
+        for at, (raw, _) in enumerate(BAD_MESSAGES.values()):
+            client.lpush("default" if at % 2 else "default\x06\x166", raw)
+    good = house.run(priority=9)
+    with house.worker(pool=pool) as worker:
+        house.succeeds(good)
+        wait_until(house.is_settled, "bad messages are acknowledged")
+        assert worker.exit_code is None
+    entries, records = dead_letters(house), rejections(house)
+    assert len(entries) == len(records) == len(BAD_MESSAGES)
+    for raw, words in BAD_MESSAGES.values():
+        shown = raw[:SHOWN_PAYLOAD].decode("utf-8", "replace")
+        (entry,) = [one for one in entries if one["payload"] == shown and words in one["reason"]]
+        assert (entry["queue"], entry["bytes"]) == ("default", len(raw))
+        assert any(entry["reason"] in one["reason"] for one in records)
+
+
+def test_a_record_names_handler_and_run_where_the_message_does(house: WorkerHouse) -> None:
+    with house.server.client() as client:
+        client.lpush("default", BAD_MESSAGES["retries that are text"][0])
+    with house.worker(pool="solo"):
+        (record,) = wait_until(lambda: rejections(house), "the message is recorded")
+    assert (record["task_id"], record["execution_id"]) == (
+        "handlers.hello.run",
+        "handlers.hello.run@manual-1",
+    )
+    assert "its header retries is not a count" in record["reason"]
+
+
+def test_broadcasts_that_are_none_end_no_worker(house: WorkerHouse) -> None:
+    with house.worker(pool="solo") as worker, house.server.client() as client:
+        for raw, _ in BAD_MESSAGES.values():
+            client.publish("/0.celery.pidbox", raw)
+            client.publish("/0.celeryev/worker.heartbeat", raw)
+        house.succeeds(house.run())
+        answers = wait_until(
+            lambda: house.installation.celery.control.inspect(timeout=2).ping(), "the worker answers"
+        )
+        assert (list(answers), worker.exit_code) == ([worker.name], None)
+    assert dead_letters(house) == []
+
+
+def test_bad_messages_whose_worker_died_are_set_aside_by_the_next_one(house: WorkerHouse) -> None:
+    with house.server.client() as client:
+        for tag, stored in (("1", b"not JSON"), ("2", b"[42, null, null]"), ("3", b'[hello, "", "default"]')):
+            client.hset("unacked", tag, stored)
+            client.zadd("unacked_index", {tag: 1})
+        client.zadd("unacked_index", {"of nothing": 1})
+    with house.worker(pool="solo"):
+        wait_until(house.is_settled, "nothing is left", timeout=VISIBILITY_SECONDS + 15)
+        house.succeeds(house.run())
+    assert len(dead_letters(house)) == len(rejections(house)) == 3
+
+
+def test_dead_letters_are_bounded(house: WorkerHouse) -> None:
+    with house.server.client() as client:
+        client.lpush(redis_keys.DEAD_LETTERS, *(str(number) for number in range(MOST_DEAD_LETTERS)))
+        client.lpush("default", b"42")
+        with house.worker(pool="solo"):
+            wait_until(lambda: rejections(house), "the message is set aside")
+            wait_until(house.is_settled, "it is acknowledged")
+        assert client.llen(redis_keys.DEAD_LETTERS) == MOST_DEAD_LETTERS
+        assert json.loads(client.lindex(redis_keys.DEAD_LETTERS, 0))["payload"] == "42"

@@ -1,0 +1,121 @@
+"""Messages that are not due for long wait in Redis, where they can be seen, and not in a worker's memory."""
+
+from __future__ import annotations
+
+import json
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import msgpack
+import pytest
+import redis
+from celery import Celery
+
+from mission_control import redis_keys
+from tests.beats import BeatProcess
+from tests.live_installation import YEARLY
+from tests.real_workers import WorkerHouse, worker_house
+from tests.waiting import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def house() -> Iterator[WorkerHouse]:
+    with worker_house() as house:
+        yield house
+
+
+def parked(house: WorkerHouse) -> dict[str, datetime]:
+    with house.server.client() as client:
+        found = client.zrange(redis_keys.PARKED, 0, -1, withscores=True)
+    return {name: datetime.fromtimestamp(at, UTC) for name, at in found}
+
+
+def payload(house: WorkerHouse, execution_id: str) -> tuple[str, dict[str, Any]]:
+    """Return the list that a parked message goes to, and the message."""
+    with closing(redis.Redis.from_url(house.server.url)) as client:
+        packed: Any = client.hget(redis_keys.PARKED_PAYLOADS, execution_id)
+    assert packed is not None
+    queue, text = msgpack.unpackb(packed)
+    return queue, json.loads(text)
+
+
+def waiting(house: WorkerHouse, queue: str = "default") -> int:
+    with house.server.client() as client:
+        return int(client.llen(queue))
+
+
+def test_a_run_for_tomorrow_is_parked_and_one_for_soon_is_not(house: WorkerHouse) -> None:
+    tomorrow = datetime.now(UTC) + DAY
+    late, soon = house.run(at=tomorrow, priority=9), house.run(delay=30)
+    assert parked(house) == {late.execution_id: tomorrow}
+    assert waiting(house) == 1
+    queue, message = payload(house, late.execution_id)
+    assert queue == "default\x06\x169"
+    assert (message["headers"]["id"], message["headers"]["eta"]) == (late.execution_id, None)
+    assert soon.execution_id not in parked(house)
+
+
+def test_a_retry_for_later_is_parked_in_place_of_the_message(house: WorkerHouse) -> None:
+    policy = {"max_retries": 1, "retry_delay_seconds": 300}
+    house.installation.registry.register(
+        {"id": "t", "schedule": YEARLY, "handler": "handlers.flaky.run", "retry_policy": policy}
+    )
+    run = house.run("t")
+    with house.worker(pool="solo"):
+        wait_until(lambda: parked(house), "the retry is parked")
+        wait_until(house.is_settled, "the first attempt is acknowledged")
+    assert run.state == "retrying"
+    due = parked(house)[run.execution_id]
+    assert timedelta(seconds=280) < due - datetime.now(UTC) <= timedelta(seconds=300)
+    assert payload(house, run.execution_id)[1]["headers"]["retries"] == 1
+
+
+def test_a_message_of_a_foreign_client_is_parked_when_it_is_popped(house: WorkerHouse) -> None:
+    with closing(Celery("bare", broker=house.server.url, set_as_current=False)) as client:
+        sent = client.send_task("handlers.hello.run", queue="default", countdown=3_600)
+    assert (waiting(house), parked(house)) == (1, {})
+    with house.worker(pool="solo"):
+        wait_until(lambda: sent.id in parked(house), "it is parked")
+        house.succeeds(house.run())
+        wait_until(house.is_settled, "it is in no worker's hand")
+    assert waiting(house) == 0
+
+
+def test_parking_the_same_run_again_replaces_it(house: WorkerHouse) -> None:
+    celery, tomorrow = house.installation.celery, datetime.now(UTC) + DAY
+    for eta in (tomorrow, tomorrow + DAY):
+        celery.send_task("handlers.hello.run", task_id="one", eta=eta, queue="default")
+    assert parked(house) == {"one": tomorrow + DAY}
+
+
+def test_beat_hears_of_the_first_release_only(house: WorkerHouse) -> None:
+    with house.server.client() as client, client.pubsub(ignore_subscribe_messages=True) as ears:
+        ears.subscribe(redis_keys.WAKE_CHANNEL)
+        assert ears.get_message(timeout=5) is None
+        run = house.run(delay=3_600)
+        heard = wait_until(lambda: ears.get_message(timeout=1), "beat is woken")
+        assert heard["data"] == run.execution_id
+        house.run(delay=7_200)
+        client.publish(redis_keys.WAKE_CHANNEL, "the end")
+        last = wait_until(lambda: ears.get_message(timeout=1), "the end")
+        assert last["data"] == "the end"
+
+
+def test_a_parked_run_survives_a_crash_of_redis_and_is_run_at_its_time(house: WorkerHouse) -> None:
+    run, far = house.run(delay=120), house.run(delay=3_600)
+    house.server.kill()
+    house.server.restart()
+    assert set(parked(house)) == {run.execution_id, far.execution_id}
+    with house.server.client() as client, BeatProcess(house.installation) as beat, house.worker(pool="solo"):
+        wait_until(lambda: beat.leads, "beat leads", timeout=20)
+        now = datetime.now(UTC).timestamp()
+        client.zadd(redis_keys.PARKED, {run.execution_id: now})  # its time has come
+        house.succeeds(run)
+        assert set(parked(house)) == {far.execution_id}
+        assert not client.hexists(redis_keys.PARKED_PAYLOADS, run.execution_id)

@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+import pytest
+
+from mission_control.messaging.transport.message_problem import LARGEST_MESSAGE_BYTES, message_problem
+from tests.bad_messages import BAD_MESSAGES, GOOD_HEADERS, body_of, message
+
+GOOD_MESSAGES: dict[str, str] = {
+    "as Celery sends it": message(),
+    "with an eta": message(headers={**GOOD_HEADERS, "eta": "2025-10-16T09:00:00+00:00"}),
+    "with an eta without a zone": message(headers={**GOOD_HEADERS, "eta": "2025-10-16T09:00:00"}),
+    "with limits": message(headers={**GOOD_HEADERS, "timelimit": [15, 5.5]}),
+    "with headers of a tracing tool": message(headers={**GOOD_HEADERS, "traceparent": "00-1-2-01", "b": [1]}),
+    "with a body that is not encoded": message(
+        body="[[], {}, {}]", properties={"delivery_tag": "t", "delivery_info": {}, "body_encoding": "utf-8"}
+    ),
+    "without follow-ups named": message(body=body_of([[], {}, None])),
+    "with 60 kB of params": message(body=body_of([[], {"params": {"text": "x" * 60_000}}, {}])),
+    "with many flat values": message(body=body_of([[], {"params": {"rows": [[1], [2]] * 500}}, {}])),
+}
+
+
+@pytest.mark.parametrize("raw", GOOD_MESSAGES.values(), ids=GOOD_MESSAGES)
+def test_a_good_message_has_no_problem(raw: str) -> None:
+    assert message_problem(raw) is None
+    assert message_problem(raw.encode()) is None
+
+
+@pytest.mark.parametrize(("raw", "words"), BAD_MESSAGES.values(), ids=BAD_MESSAGES)
+def test_a_bad_message_says_what_is_wrong_with_it(raw: bytes, words: str) -> None:
+    problem = message_problem(raw)
+    assert problem is not None
+    assert words in problem
+    assert len(problem) < 200
+
+
+def test_a_problem_quotes_nothing_of_the_message() -> None:
+    for key in ("task", "id", "retries", "eta", "timelimit", "callbacks"):
+        problem = message_problem(message(headers={**GOOD_HEADERS, key: {"secret": ["hunter2"]}}))
+        assert problem is not None
+        assert "hunter2" not in problem
+
+
+def test_the_limit_of_size_counts_the_message_as_it_lies_on_its_queue() -> None:
+    def of_size(size: int) -> str:
+        return message() + " " * (size - len(message()))
+
+    assert message_problem(of_size(LARGEST_MESSAGE_BYTES)) is None
+    assert message_problem(of_size(LARGEST_MESSAGE_BYTES + 1)) is not None
+
+
+def test_any_bytes_at_all_get_an_answer() -> None:
+    whole: dict[str, Any] = json.loads(message())
+    for key in whole:
+        for value in (None, 0, -1.5, "", "x", [], {}, [[]], {"a": None}, True):
+            answer = message_problem(json.dumps({**whole, key: value}))
+            assert answer is None or isinstance(answer, str)
+    for cut in range(0, len(message()), 7):
+        assert message_problem(message()[:cut]) is not None
+    assert message_problem(base64.b64encode(message().encode())) is not None
