@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import psutil
 
+from benchmarks.head_start import check_in_time, with_head_start
 from benchmarks.place import MeasurementError, Place
 
 if TYPE_CHECKING:
@@ -29,14 +31,17 @@ def measure_herd(contender: Contender, tasks: int, *, lead_seconds: float = LEAD
     beat process's resident set: its peak, less what it was before it prepared anything. Round trips are
     beat's with Redis, counted by the server, per fire, from that time on.
     """
+    return with_head_start(partial(_measure, contender, tasks), lead_seconds)
+
+
+def _measure(contender: Contender, tasks: int, lead_seconds: float) -> Round:
     with Place() as place:
         due = float(int(time.time() + lead_seconds + tasks / SEEDED_A_SECOND))
         contender.seed(place, [due] * tasks)
         beat = psutil.Process(contender.start_beat(place).pid)
         place.wait_until(lambda: contender.has_leader(place), "beat leads")
         _sleep_until(due - _BASELINE_BEFORE)
-        if time.time() > due:
-            raise MeasurementError("the herd was due before beat was ready; give it a longer lead")
+        check_in_time(due)
         before, trips = beat.memory_info().rss, place.round_trips()
         _sleep_until(due - 0.1)
         fired = _Watch(place, contender, beat).until_all_are_queued(tasks, due)

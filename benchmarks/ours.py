@@ -28,7 +28,9 @@ _AT_ONCE = 1_000
 
 @dataclass(frozen=True)
 class Ours:
-    """Our beat and worker with default settings."""
+    """Our beat and worker with default settings, but for the beat's lease where one is given."""
+
+    leader_seconds: int | None = None
 
     name: ClassVar[str] = "ours"
     queue: ClassVar[str] = "default"
@@ -76,8 +78,10 @@ class Ours:
         }
 
     def _installation(self, place: Place) -> Installation:
+        lease = {} if self.leader_seconds is None else {"leader_seconds": self.leader_seconds}
         return Installation(
             read_settings(
+                **lease,
                 redis_url=place.url,
                 data_dir=place.directory / "data",
                 handlers=(CHECKOUT / "benchmarks" / "handlers",),

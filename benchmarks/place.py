@@ -81,8 +81,8 @@ class Place:
     def round_trips(self) -> int:
         """Return how many times the server has answered a client so far, this question included.
 
-        Commands that are sent together count once. A long question is read, or a long answer written,
-        in several goes; the smaller of the two numbers is nearest to the truth.
+        Commands that are sent together count once. It is an upper bound: a long question is read, and a
+        long answer written, in several goes, so the smaller of the two numbers is nearer to the truth.
         """
         return min(self._info("total_reads_processed"), self._info("total_writes_processed"))
 
