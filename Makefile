@@ -3,11 +3,11 @@
 BIN := .venv/bin
 PYTEST := $(BIN)/pytest --quiet
 
-.PHONY: check format lint types contracts unit time-travel processes test bench lock
+.PHONY: check format lint types contracts unit time-travel processes test bench lock chaos
 
 check: lint types contracts unit time-travel processes
 
-check format lint types contracts unit time-travel processes bench lock: | $(BIN)/uv
+check format lint types contracts unit time-travel processes bench lock chaos: | $(BIN)/uv
 
 $(BIN)/uv:
 	./mc --help >/dev/null
@@ -39,6 +39,10 @@ processes:
 # Everything in one run, after setting up: what .ci/run does.
 test:
 	./mc test
+
+# Beat killed a thousand times while a herd falls due; some minutes. CHAOS_SEED makes it another thousand.
+chaos:
+	CHAOS_KILLS=1000 $(PYTEST) tests/faults/test_beat_chaos.py
 
 # Beside stock RedBeat, about 15 minutes; wants an otherwise idle machine.
 bench:

@@ -32,6 +32,7 @@ from mission_control import events, redis_keys
 from mission_control.heartbeats import beat_name
 from mission_control.installation import Installation, current_installation
 from mission_control.processes.supervision import is_orphaned
+from mission_control.sweep import Sweep
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -163,6 +164,7 @@ class MissionControlScheduler(RedBeatScheduler):
             done += release_parked(installation)
         if self._uses_outbox:
             done += send_outbox(self.app, installation, self._producer, self.apply_async)
+        done += self._sweep.turn()
         return done > 0
 
     def _next_instant(self, turn: Turn, now: float) -> float:
@@ -229,6 +231,10 @@ class MissionControlScheduler(RedBeatScheduler):
             Quarantine(client),
             PlainFiring(self._producer, self.apply_async),
         )
+
+    @cached_property
+    def _sweep(self) -> Sweep:
+        return Sweep(self.app, self._installation)
 
     @cached_property
     def _lead(self) -> Lead:

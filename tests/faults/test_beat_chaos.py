@@ -1,0 +1,105 @@
+"""Beat killed at random instants, again and again, while a herd falls due.
+
+`make chaos` runs the long one: CHAOS_KILLS says how often beat is killed, CHAOS_SEED when.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+from collections import Counter
+from datetime import timedelta
+from threading import Event
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from celery.schedules import schedule
+from redbeat import RedBeatSchedulerEntry
+
+from mission_control import redis_keys
+from mission_control.clock import utc_now
+from mission_control.definitions.identifiers import occurrence_execution_id
+from mission_control.definitions.instants import format_instant
+from mission_control.heartbeats import beat_name, end_lead_of_dead_beat
+from mission_control.installation import Installation
+from mission_control.messaging.celery_app import create_app
+from mission_control.settings import read_settings
+from tests.beats import sent_ids
+from tests.chaos_beat import BeatNursery
+from tests.servers import RedisServer
+from tests.waiting import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+KILLS = int(os.environ.get("CHAOS_KILLS", "50"))
+SEED = int(os.environ.get("CHAOS_SEED", "3"))
+HERD = 25
+HANDLER = "handlers.test_handler.run"
+BETWEEN_HERDS = timedelta(milliseconds=200)
+LONGEST_LIFE_SECONDS = 0.1
+SECONDS_A_KILL = 0.15
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[Installation]:
+    with RedisServer() as server:
+        yield Installation(read_settings(redis_url=server.url, data_dir=tmp_path, notify=()))
+
+
+def test_a_beat_killed_at_random_instants_fires_every_occurrence_exactly_once(place: Installation) -> None:
+    herds = max(10, round(KILLS * SECONDS_A_KILL / BETWEEN_HERDS.total_seconds()))
+    expected = register_herds(place, herds)
+    app = create_app("other", lambda: place)
+    RedBeatSchedulerEntry("theirs", HANDLER, schedule(1), app=app).save()
+    draw = random.Random(SEED)
+
+    with BeatNursery(place) as nursery:
+        for _ in range(KILLS):
+            run_for(place, nursery, draw.uniform(0.0, LONGEST_LIFE_SECONDS))
+        survivor = nursery.start()
+        schedule_key = redis_keys.REDBEAT_SCHEDULE
+        wait_until(lambda: place.client.zcard(schedule_key) == 1, "all herds are through", timeout=60)
+        nursery.kill(survivor)
+
+    journal: Any = place.client.xrange(redis_keys.BEAT_JOURNAL)
+    assert len({note["beat"] for _, note in journal}) > KILLS / 5, "too few lived long enough to fire"
+    counts = Counter(sent_ids(place.client))
+    assert {name: count for name, count in counts.items() if count != 1} == {}
+    ours = {name for name in counts if not name.startswith("theirs@")}
+    assert ours == expected
+    assert ledger_states(place, expected) == {"dispatched": len(expected)}
+
+
+def register_herds(place: Installation, herds: int) -> set[str]:
+    """Register one-off tasks, many due at each of some instants, and return the ids of their runs."""
+    first = utc_now().replace(microsecond=0) + timedelta(seconds=1)
+    expected: set[str] = set()
+    for herd in range(herds):
+        due = first + herd * BETWEEN_HERDS
+        once = {"type": "once", "at": format_instant(due)}
+        for one in range(HERD):
+            task_id = f"herd-{herd}-{one}"
+            task = {"id": task_id, "handler": HANDLER, "schedule": once}
+            assert place.registry.register(task, catch_up=True)
+            expected.add(occurrence_execution_id(task_id, due))
+    return expected
+
+
+def run_for(place: Installation, nursery: BeatNursery, seconds: float) -> None:
+    """Run a beat and kill it some time after it has taken the lead, whatever it is doing."""
+    pid = nursery.start()
+    name = beat_name(pid)
+    wait_until(lambda: place.client.get(redis_keys.BEAT_LEADER) == name, "beat leads")
+    Event().wait(seconds)
+    nursery.kill(pid)
+    end_lead_of_dead_beat(place.client, pid)  # as whoever supervises it does
+
+
+def ledger_states(place: Installation, execution_ids: set[str]) -> Counter[str]:
+    with place.client.pipeline(transaction=False) as pipe:
+        for execution_id in execution_ids:
+            pipe.hget(redis_keys.run(execution_id), "state")
+        states: list[Any] = pipe.execute()
+    return Counter(str(state) for state in states)

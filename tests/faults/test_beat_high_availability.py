@@ -1,0 +1,174 @@
+"""Two real beats: one leads, and whatever happens to it, every occurrence is fired exactly once."""
+
+from __future__ import annotations
+
+import signal
+import time
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from mission_control import redis_keys
+from mission_control.clock import utc_now
+from mission_control.definitions.instants import format_instant
+from mission_control.installation import Installation
+from mission_control.settings import read_settings
+from tests.beats import BeatProcess, leading_beat, sent_ids
+from tests.live_installation import YEARLY
+from tests.servers import RedisServer
+from tests.waiting import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from mission_control.ledger import RunRecord
+
+LEADER_SECONDS = 1
+HANDLER = "handlers.test_handler.run"
+TICKER = {
+    "id": "ticker",
+    "handler": HANDLER,
+    "schedule": {"type": "interval", "seconds": 0.25},
+    "misfire": {"policy": "all"},
+}
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[Installation]:
+    with RedisServer() as server:
+        settings = read_settings(
+            redis_url=server.url, data_dir=tmp_path, notify=(), leader_seconds=LEADER_SECONDS
+        )
+        installation = Installation(settings)
+        assert installation.registry.register(TICKER)
+        yield installation
+
+
+@contextmanager
+def two_beats(place: Installation) -> Iterator[tuple[BeatProcess, BeatProcess]]:
+    """A beat that leads and one that stands by."""
+    with leading_beat(place) as leader, BeatProcess(place) as standby:
+        standby.wait_until_it_stands_by()
+        yield leader, standby
+
+
+def runs(place: Installation) -> list[RunRecord]:
+    return place.ledger.runs_of("ticker", limit=1_000)[::-1]
+
+
+def wait_for_a_run_after(place: Installation, count: int, timeout: float = 15.0) -> None:
+    wait_until(lambda: len(runs(place)) > count, "another run is fired", timeout=timeout)
+
+
+def assert_every_occurrence_was_fired_once(place: Installation) -> None:
+    found = runs(place)
+    times = [run.scheduled_time for run in found]
+    every = [times[0] + at * timedelta(seconds=0.25) for at in range(len(times))]
+    assert times == every
+    ids = {run.execution_id for run in found}
+    sent = wait_until(lambda: ids <= set(now := sent_ids(place.client)) and now, "all are on the queue")
+    assert sent
+    assert len(sent) == len(set(sent))
+
+
+def test_the_standby_takes_over_from_a_leader_that_was_killed(place: Installation) -> None:
+    with two_beats(place) as (leader, standby):
+        leader.kill()
+        killed_at = time.monotonic()
+        count = len(runs(place))
+        standby.wait_until_it_leads(timeout=LEADER_SECONDS + 5)
+        wait_for_a_run_after(place, count)
+        assert time.monotonic() - killed_at < LEADER_SECONDS + 5
+        assert_every_occurrence_was_fired_once(place)
+
+
+def test_a_leader_that_stops_in_good_order_hands_over_at_once(place: Installation) -> None:
+    with two_beats(place) as (leader, standby):
+        place.client.pexpire(redis_keys.BEAT_LEADER, 60_000)
+        assert leader.stop() == 0
+        standby.wait_until_it_leads(timeout=1.0)
+        wait_for_a_run_after(place, len(runs(place)))
+        assert_every_occurrence_was_fired_once(place)
+
+
+def test_a_lead_that_somebody_meddles_with_is_won_back(place: Installation) -> None:
+    client, key = place.client, redis_keys.BEAT_LEADER
+
+    def replace_by_a_list() -> None:
+        client.delete(key)
+        client.rpush(key, "nobody")
+
+    meddling: list[Callable[[], object]] = [
+        lambda: client.delete(key),
+        lambda: client.set(key, "nobody", px=500),
+        lambda: client.set(key, "nobody"),
+        replace_by_a_list,
+    ]
+    with two_beats(place) as beats:
+        for meddle in meddling:
+            count = len(runs(place))
+            meddle()
+            wait_until(lambda: client.type(key) in {"string", "none"}, "the key is mended")
+            wait_until(lambda: any(beat.leads for beat in beats), "one leads", timeout=LEADER_SECONDS + 5)
+            wait_for_a_run_after(place, count)
+        assert [beat.exit_code for beat in beats] == [None, None]
+        assert_every_occurrence_was_fired_once(place)
+
+
+def test_leaders_paused_beyond_their_lease_change_nothing_and_stand_by(place: Installation) -> None:
+    with two_beats(place) as beats:
+        for _ in range(2):
+            leader = next(beat for beat in beats if beat.leads)
+            other = next(beat for beat in beats if beat is not leader)
+            leader.signal(signal.SIGSTOP)
+            other.wait_until_it_leads()
+            leader.signal(signal.SIGCONT)
+            leader.wait_until_it_stands_by()
+            wait_for_a_run_after(place, len(runs(place)))
+        assert [beat.exit_code for beat in beats] == [None, None]
+        assert_every_occurrence_was_fired_once(place)
+
+
+def test_a_task_registered_while_beat_waits_fires_on_time_and_never_early(place: Installation) -> None:
+    assert place.registry.unregister("ticker")
+    with leading_beat(place):
+        due = utc_now() + timedelta(seconds=0.3)
+        at = format_instant(due)
+        assert place.registry.register(
+            {"id": "soon", "handler": HANDLER, "schedule": {"type": "once", "at": at}}
+        )
+        run = wait_until(lambda: place.ledger.runs_of("soon"), "it fires")[0]
+        assert timedelta(0) <= run.dispatched_at - run.scheduled_time < timedelta(seconds=0.2)
+
+
+def test_occurrences_at_fractions_of_a_second_fire_at_their_fraction(place: Installation) -> None:
+    with leading_beat(place):
+        wait_for_a_run_after(place, 0)
+        count = len(runs(place))
+        wait_for_a_run_after(place, count + 6)
+    punctual = runs(place)[count + 1 :]
+    assert {run.scheduled_time.microsecond for run in punctual} == {0, 250_000, 500_000, 750_000}
+    assert all(timedelta(0) <= run.dispatched_at - run.scheduled_time for run in punctual)
+    late = sorted(run.dispatched_at - run.scheduled_time for run in punctual)
+    assert late[len(late) // 2] < timedelta(seconds=0.05)
+
+
+def test_tasks_that_do_not_fire_are_not_loaded(place: Installation) -> None:
+    assert place.registry.unregister("ticker")
+    assert place.registry.register(
+        {"id": "off", "handler": HANDLER, "schedule": {"type": "interval", "seconds": 1}, "enabled": False}
+    )
+    assert place.registry.register({"id": "far", "handler": HANDLER, "schedule": YEARLY})
+    with leading_beat(place):
+        place.client.config_resetstat()
+        wait_until(lambda: calls(place, "evalsha") >= 3, "three turns were taken")
+        # A script that loads entries reads their hashes with HMGET.
+        assert calls(place, "hmget") == 0
+
+
+def calls(place: Installation, command: str) -> int:
+    stats: Any = place.client.info("commandstats")
+    return int(stats.get(f"cmdstat_{command}", {"calls": 0})["calls"])
