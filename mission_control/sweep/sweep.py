@@ -1,0 +1,134 @@
+"""Taking up what nobody gives a sign of: sending it again, or ending it."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
+
+from mission_control import events
+from mission_control.ledger import LOOKED_AT_ONCE, RunState
+from mission_control.messaging.message import send
+from mission_control.run_audit import audit_ending
+from mission_control.run_ending import end_run
+from mission_control.sweep.decision import (
+    EndAttempt,
+    LookForMessage,
+    SendAgain,
+    grace_of,
+    of_lapsed,
+    of_waiting,
+)
+from mission_control.sweep.whereabouts import Whereabouts
+
+if TYPE_CHECKING:
+    from celery import Celery
+
+    from mission_control.installation import Installation
+    from mission_control.ledger import Lapses, RunRecord
+
+LONGEST_PAUSE_SECONDS: Final = 5.0
+_LOOKS_PER_LEASE: Final = 5
+
+
+class Sweep:
+    """Looks over ledger, leases and queues every few seconds, and takes up what is left lying.
+
+    Guarantees: a run whose worker is gone, whose message was lost on its way, or whose retry was never
+    sent, is sent again or ended within a lease and a few looks, and each is taken up by one sweep, however
+    many there are. Sending twice is harmless: the ledger lets an attempt run once. A look costs one round
+    trip if nothing is wrong, and a constant number of them if only queues are long.
+
+    Does not guarantee that a run is found at once: of the runs that wait for their message
+    `LOOKED_AT_ONCE` are looked at each time, those that have waited longest first.
+    """
+
+    def __init__(self, app: Celery, installation: Installation) -> None:
+        self._app = app
+        self._installation = installation
+        self._lease = installation.ledger.lease
+        self._grace = grace_of(self._lease)
+        self._pause = min(LONGEST_PAUSE_SECONDS, self._lease.total_seconds() / _LOOKS_PER_LEASE)
+        self._look_at = 0.0
+        self._passed_over = 0
+        self._lapsed_before: dict[str, int | None] = {}
+
+    def turn(self) -> int:
+        """Look, if it is time to; return how many runs were taken up.
+
+        Trouble with Redis or the broker is logged, not raised.
+        """
+        if time.monotonic() < self._look_at:
+            return 0
+        self._look_at = time.monotonic() + self._pause
+        try:
+            return self.look()
+        except (RedisError, OperationalError, OSError) as error:
+            self._lapsed_before = {}  # workers had no chance to renew their leases either
+            events.waiting_for_redis(error)
+            return 0
+
+    def look(self) -> int:
+        """Look once; return how many runs were taken up.
+
+        A lease that has run out counts from the second look on: after an outage of Redis, in which nobody
+        could renew anything, those who live are to say so first.
+        """
+        now = self._installation.clock()
+        found = self._installation.ledger.lapses(
+            entered_before=now - self._grace, pass_over=self._passed_over
+        )
+        for execution_id, error in found.unreadable.items():
+            events.run_unreadable(execution_id, error)
+        self._passed_over = self._passed_over + LOOKED_AT_ONCE if found.looked_at == LOOKED_AT_ONCE else 0
+        return self._take_up_lapsed(found) + self._take_up_waiting(found)
+
+    def _take_up_lapsed(self, found: Lapses) -> int:
+        before, self._lapsed_before = (
+            self._lapsed_before,
+            {run.execution_id: run.fence for run in found.lapsed},
+        )
+        certain = [run for run in found.lapsed if before.get(run.execution_id, -1) == run.fence]
+        now = self._installation.clock()
+        return sum(self._act(run, of_lapsed(run, now=now, grace=self._grace)) for run in certain)
+
+    def _take_up_waiting(self, found: Lapses) -> int:
+        now = self._installation.clock()
+        decided = [(run, of_waiting(run, now=now, grace=self._grace)) for run in found.waiting]
+        ended = sum(self._act(run, what) for run, what in decided if isinstance(what, EndAttempt))
+        waiting = [run for run, what in decided if isinstance(what, LookForMessage)]
+        missing = Whereabouts(self._app, self._installation.ledger.entered_at).missing(waiting)
+        return ended + sum(self._act(run, SendAgain(self._grace)) for run in missing)
+
+    def _act(self, run: RunRecord, what: SendAgain | EndAttempt) -> bool:
+        done = self._send_again(run, what) if isinstance(what, SendAgain) else self._end(run, what)
+        if done:
+            events.run_taken_up(run, "sent again" if isinstance(what, SendAgain) else str(what.state))
+        return done
+
+    def _send_again(self, run: RunRecord, what: SendAgain) -> bool:
+        now = self._installation.clock()
+        if not self._installation.ledger.mark_resent(run, at=now, look_again=what.look_again):
+            return False
+        is_running = run.state is RunState.RUNNING
+        options: dict[str, Any] = {"retries": run.attempt - 1 if is_running else run.attempt}
+        if run.attempt > 0:
+            options["expires"] = None
+        send(self._app, run, **options)
+        return True
+
+    def _end(self, run: RunRecord, what: EndAttempt) -> bool:
+        now = self._installation.clock()
+        changes: dict[str, Any] = {"reason": what.reason, "error": what.error}
+        if what.retry_in is not None:
+            changes["retry_at"] = now + what.retry_in
+        ended = end_run(run, what.state, at=now, installation=self._installation, **changes)
+        if ended is None:
+            return False
+        audit_ending(self._installation.audit, ended, at=now)
+        if ended.state is RunState.RETRYING and what.retry_in is not None:
+            countdown = what.retry_in.total_seconds()
+            send(self._app, ended, retries=ended.attempt, countdown=countdown, expires=None)
+        return True

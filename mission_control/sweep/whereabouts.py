@@ -1,0 +1,98 @@
+"""Whether a run's message still exists, found out without reading through long queues.
+
+Queues are first in, first out: if what is taken next from one was entered after a run's message was sent,
+that message is not on it any more. So a look at the messages taken next is enough, however many there are.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from importlib import resources
+from typing import TYPE_CHECKING, Any, Final
+
+from mission_control.sweep.decision import sent_at
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from celery import Celery
+
+    from mission_control.ledger import RunRecord
+
+LOOKED_AT: Final = 100
+# Producers' clocks may differ by so much without a message being taken for lost.
+_MARGIN: Final = timedelta(seconds=5)
+
+
+@dataclass(frozen=True)
+class QueueList:
+    """A list of a queue: how many messages are on it, and whose are taken next, with when they were entered.
+
+    The instants are Unix seconds, None for a message of which the ledger knows nothing.
+    """
+
+    length: int
+    next_ids: tuple[str, ...]
+    entered_at: tuple[float | None, ...] = ()
+
+    def may_hold(self, run: RunRecord) -> bool:
+        """Whether a run's message is on the list, or can be further back than was looked."""
+        if self.length <= len(self.next_ids) or run.execution_id in self.next_ids:
+            return run.execution_id in self.next_ids
+        overtaken_by = (sent_at(run) + _MARGIN).timestamp()
+        return not any(entered is not None and entered > overtaken_by for entered in self.entered_at)
+
+
+class Whereabouts:
+    """Looks for messages in the broker of a Celery application; brokers other than Redis are not looked into.
+
+    `entered_at` tells when runs were entered, as the ledger's method of that name does.
+    """
+
+    def __init__(self, app: Celery, entered_at: Callable[[Iterable[str]], list[float | None]]) -> None:
+        self._app = app
+        self._entered_at = entered_at
+        self._script = resources.files(__package__).joinpath("scripts", "whereabouts.lua").read_text("utf-8")
+
+    def missing(self, runs: Sequence[RunRecord]) -> list[RunRecord]:
+        """Return those runs whose message is neither on its queue nor in a worker's hand.
+
+        Three round trips, however long the queues are. A message that is parked or in the outbox is not
+        looked for. Of a broker that cannot be looked into every message counts as missing.
+
+        Raises:
+            OperationalError: the broker cannot be reached.
+        """
+        if not runs:
+            return []
+        with self._app.connection_for_write() as connection:
+            channel = connection.default_channel
+            if not hasattr(channel, "conn_or_acquire"):
+                return list(runs)
+            names = {run.execution_id: channel._q_for_pri(run.queue, run.priority) for run in runs}  # noqa: SLF001
+            lists = sorted(set(names.values()))
+            with channel.conn_or_acquire() as client:
+                delivered, *found = client.eval(
+                    self._script, 1 + len(lists), channel.unacked_key, *lists, LOOKED_AT, *names
+                )
+        held = {_text(one) for one in delivered}
+        queues = dict(zip(lists, self._queue_lists(found), strict=True))
+        return [run for run in runs if run.execution_id not in held and not _may_be_on(queues, names, run)]
+
+    def _queue_lists(self, found: Sequence[Sequence[Any]]) -> list[QueueList]:
+        next_ids = [tuple(_text(one) for one in ids) for _, *ids in found]
+        every = [one for ids in next_ids for one in ids]
+        entered = dict(zip(every, self._entered_at(every), strict=True))
+        return [
+            QueueList(int(length), ids, tuple(entered[one] for one in ids))
+            for (length, *_), ids in zip(found, next_ids, strict=True)
+        ]
+
+
+def _may_be_on(queues: Mapping[str, QueueList], names: Mapping[str, str], run: RunRecord) -> bool:
+    return queues[names[run.execution_id]].may_hold(run)
+
+
+def _text(value: str | bytes) -> str:
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else value
