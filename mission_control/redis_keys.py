@@ -23,10 +23,10 @@
 | `mc:dead_letters` | list of JSON, newest first, at most 1,000 | permanent | workers |
 | `mc:beat:quarantine` | hash: entry key → JSON of what is wrong | permanent, emptied by mending | beat |
 | `mc:beat:journal` | stream: what beat did | permanent, the last 10,000 or so | beat |
-| `mc:beat:outbox` | list of execution_ids, or of RedBeat entries as JSON, for another broker | permanent, emptied by sending | beat |
-| `mc:parked` | sorted set: execution_id → release at | permanent, emptied by releasing | beat, workers |
-| `mc:parked:payloads` | hash: execution_id → MessagePack | permanent, emptied by releasing | beat, workers |
-| `mc:audit:payer` | string, who writes what beat owes at the moment | seconds | beat |
+| `mc:beat:outbox` | list of execution_ids or RedBeat entries | permanent, emptied by sending | beat |
+| `mc:parked` | sorted set: execution_id → release at | permanent, emptied by it | beat, workers |
+| `mc:parked:payloads` | hash: execution_id → MessagePack | permanent, emptied by it | beat, workers |
+| `mc:audit:payer` | string, who writes what beat owes | seconds | beat |
 | `mc:audit:owed` | list of execution_ids owed a record | permanent, emptied by writing | beat, workers |
 
 The queues (`default`, …) and `unacked*`, `_kombu.*` belong to kombu.

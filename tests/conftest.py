@@ -16,6 +16,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _no_terminal_width() -> Iterator[None]:
+    """Forget the width that pytest-xdist gives its workers: programs would take it for the user's wish."""
+    with pytest.MonkeyPatch.context() as environment:
+        environment.delenv("COLUMNS", raising=False)
+        environment.delenv("LINES", raising=False)
+        yield
+
+
 @pytest.fixture(scope="session")
 def redis_server() -> Iterator[RedisServer]:
     """One server for the whole session; `installation` empties it for each test."""

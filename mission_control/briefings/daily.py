@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from mission_control.briefings.figures import counted, day_and_clock, duration, long_day
-from mission_control.briefings.markdown import at_most, code, plain, section, table
+from mission_control.briefings.markdown import at_most, code, plain, section, table, unreadable
 from mission_control.briefings.phrases import due_times, reason_lines, task_label, with_gaps, with_reasons
 from mission_control.briefings.task_runs import TaskRuns, by_task
 
@@ -63,7 +63,7 @@ def daily_lines(facts: DailyFacts) -> list[str]:
         *section("Due today", at_most([_due(one, facts) for one in facts.due], _MOST_TASKS)),
         *section("Calendar", _agenda(facts.agenda)),
         *section("Notes", _notes(facts)),
-        *section("Could not read", [f"- {plain(problem)}" for problem in facts.unreadable]),
+        *section("Could not read", unreadable(facts.unreadable)),
     ]
 
 

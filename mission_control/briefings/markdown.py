@@ -11,16 +11,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 LONGEST_LINE: Final = 200
+LONGEST_PROBLEM: Final = 1_000
 _SPECIAL = re.compile(r"([\\`*\[\]<>|])")
 
 
-def plain(text: str) -> str:
+def plain(text: str, limit: int = LONGEST_LINE) -> str:
     r"""Return text of others as one bounded line in which nothing acts as Markdown or HTML.
 
     >>> print(plain("a <b> | c"))
     a \<b\> \| c
     """
-    return _SPECIAL.sub(r"\\\1", _one_line(text))
+    return _SPECIAL.sub(r"\\\1", _one_line(text, limit))
 
 
 def code(text: str) -> str:
@@ -29,7 +30,7 @@ def code(text: str) -> str:
     >>> code("KeyError: `x`")
     "`KeyError: 'x'`"
     """
-    return f"`{_one_line(text).replace('`', chr(39))}`"
+    return f"`{_one_line(text, LONGEST_LINE).replace('`', chr(39))}`"
 
 
 def section(title: str, lines: Iterable[str]) -> list[str]:
@@ -55,6 +56,11 @@ def at_most(lines: Sequence[str], limit: int) -> list[str]:
     return [*lines] if hidden <= 0 else [*lines[:limit], f"- … and {hidden:,} more"]
 
 
-def _one_line(text: str) -> str:
-    line = " ".join(clean_text(text, 2 * LONGEST_LINE).split())
-    return line if len(line) <= LONGEST_LINE else line[: LONGEST_LINE - 1] + "…"
+def unreadable(problems: Iterable[str]) -> list[str]:
+    """Return why things could not be read, each with its cause, which stands at the end of a long path."""
+    return [f"- {plain(problem, LONGEST_PROBLEM)}" for problem in problems]
+
+
+def _one_line(text: str, limit: int) -> str:
+    line = " ".join(clean_text(text, 2 * limit).split())
+    return line if len(line) <= limit else line[: limit - 1] + "…"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from mission_control.briefings.figures import counted, day_and_clock, duration, share, short_day
-from mission_control.briefings.markdown import at_most, plain, section, table
+from mission_control.briefings.markdown import at_most, plain, section, table, unreadable
 from mission_control.briefings.phrases import (
     reason_lines,
     rule_and_count,
@@ -80,7 +80,7 @@ def weekly_lines(facts: WeeklyFacts) -> list[str]:
         *section("Busiest", _busiest(tasks, facts)),
         *section("Never ran", at_most([_idle(*one, facts) for one in facts.idle], _MOST_TASKS)),
         *section("Coming week", at_most([_coming(one, facts) for one in facts.due], _MOST_TASKS)),
-        *section("Could not read", [f"- {plain(problem)}" for problem in facts.unreadable]),
+        *section("Could not read", unreadable(facts.unreadable)),
     ]
 
 

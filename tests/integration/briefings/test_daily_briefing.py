@@ -1,4 +1,7 @@
-"""The daily briefing of a real ledger and registry, on a throw-away server."""
+"""The daily briefing of a real ledger and registry, on a throw-away server.
+
+This file has more than 250 lines because a briefing is one page, whose parts are compared as they are read.
+"""
 
 from __future__ import annotations
 
