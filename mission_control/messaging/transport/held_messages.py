@@ -124,9 +124,11 @@ class HeldMessages:
 
     def _renew(self) -> None:
         tags = list(self._tags)
-        lost = self.unacked.renew(tags) if tags else 0
-        if lost:
-            events.messages_taken_away(lost)
+        # What was acknowledged while Redis was asked is not in hand any more, and nobody took it.
+        taken_away = self._tags.intersection(self.unacked.renew(tags)) if tags else set()
+        if taken_away:
+            self._tags -= taken_away
+            events.messages_taken_away(len(taken_away))
 
     def _pay(self) -> None:
         for tag in tuple(self._debts.acks):

@@ -106,8 +106,11 @@ class TakingChannel(redis.Channel):
             self._should_fetch = True
             if queue in self._unacknowledged:
                 self.pass_on(queue, payload)
-            else:
-                self.take(tag if tag is not None else self._hold(key, queue, payload), queue, payload)
+                return True
+            if tag is None:
+                tag = self._hold(key, queue, payload)
+            self.held.add(tag)
+            self.take(tag, queue, payload)
             return True
         finally:
             self._in_poll = None
@@ -129,8 +132,6 @@ class TakingChannel(redis.Channel):
         if not reply:
             self._should_fetch = False  # nothing is there: wait for what comes next
             raise Empty
-        if poll.tag is not None:
-            self.held.add(poll.tag)
         return _text(reply[0]), reply[1], poll.tag
 
     def _hold(self, key: str, queue: str, payload: bytes) -> str:
@@ -141,7 +142,6 @@ class TakingChannel(redis.Channel):
         except RedisError:
             self.held.push_later(key, payload)
             raise
-        self.held.add(tag)
         return tag
 
 

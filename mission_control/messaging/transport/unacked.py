@@ -48,17 +48,18 @@ class Unacked:
         """Note a message as delivered now."""
         self._hold(keys=[*self._keys], args=[tag, stored])
 
-    def renew(self, tags: Sequence[str]) -> int:
-        """Say that messages are still in hand; return how many were taken away meanwhile."""
-        return sum(
-            int(self._renew(keys=[self._keys.scores], args=tags[at : at + _RENEWED_AT_ONCE]))
-            for at in range(0, len(tags), _RENEWED_AT_ONCE)
-        )
+    def renew(self, tags: Sequence[str]) -> list[str]:
+        """Say that messages are still in hand; return those that were taken away meanwhile."""
+        gone: list[str] = []
+        for at in range(0, len(tags), _RENEWED_AT_ONCE):
+            reply: Any = self._renew(keys=[self._keys.scores], args=tags[at : at + _RENEWED_AT_ONCE])
+            gone += _texts(reply)
+        return gone
 
     def visible(self, after_seconds: float, limit: int) -> list[str]:
         """Return the tags of messages that nobody has said to have in hand for so long."""
         tags: Any = self._visible(keys=[self._keys.scores], args=[after_seconds, limit])
-        return [tag.decode() if isinstance(tag, bytes) else tag for tag in tags]
+        return _texts(tags)
 
     def stored(self, tag: str) -> bytes | None:
         """Return a delivered message as it is kept, or None if it is not there (any more)."""
@@ -117,3 +118,7 @@ class Unacked:
 def script_source(name: str) -> str:
     """Return the text of one of the transport's scripts; its head says what it takes and answers."""
     return resources.files(__package__).joinpath("scripts", f"{name}.lua").read_text("utf-8")
+
+
+def _texts(values: Sequence[bytes | str]) -> list[str]:
+    return [value.decode() if isinstance(value, bytes) else value for value in values]

@@ -1,13 +1,13 @@
 -- Say that messages are still in hand, by the server's clock.
 -- KEYS: 1 unacked_index (zset)
 -- ARGV: their delivery tags
--- Reply: how many of them were taken away meanwhile
+-- Reply: those of them that were taken away meanwhile
 local now = redis.call('TIME')
 local score = now[1] .. '.' .. string.format('%06d', now[2])
-local gone = 0
+local gone = {}
 for _, tag in ipairs(ARGV) do
   if redis.call('ZADD', KEYS[1], 'XX', score, tag) == 0 and not redis.call('ZSCORE', KEYS[1], tag) then
-    gone = gone + 1
+    gone[#gone + 1] = tag
   end
 end
 return gone
