@@ -14,8 +14,9 @@ if TYPE_CHECKING:
 
 BEAT_SCHEDULER: Final = "beat.scheduler:MissionControlScheduler"
 
-# A message that is not due for longer than this waits in Redis, not in a worker's memory.
-PARK_AFTER_SECONDS: Final = 60
+# A message that is not due for longer than this waits in Redis, not in a worker's memory. A minute, and
+# the moment by which a message that asks again when a lease of a minute has run out comes after that.
+PARK_AFTER_SECONDS: Final = 61
 
 # How often a worker looks for messages whose holders have fallen silent.
 RESTORE_INTERVAL_SECONDS: Final = 5
