@@ -25,7 +25,9 @@ GOOD_HEADERS: dict[str, Any] = {
     "stamps": {},
 }
 NO_FOLLOW_UPS: dict[str, Any] = {"callbacks": None, "errbacks": None, "chain": None, "chord": None}
-FOLLOW_UP = [{"task": "handlers.hello.run", "args": [], "kwargs": {}, "options": {}, "subtask_type": None}]
+FOLLOW_UP: list[Any] = [
+    {"task": "handlers.hello.run", "args": [], "kwargs": {}, "options": {}, "subtask_type": None}
+]
 
 
 def body_of(parts: object) -> str:

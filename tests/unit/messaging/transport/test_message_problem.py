@@ -55,8 +55,9 @@ def test_the_limit_of_size_counts_the_message_as_it_lies_on_its_queue() -> None:
 
 def test_any_bytes_at_all_get_an_answer() -> None:
     whole: dict[str, Any] = json.loads(message())
+    values: list[Any] = [None, 0, -1.5, "", "x", [], {}, [[]], {"a": None}, True]
     for key in whole:
-        for value in (None, 0, -1.5, "", "x", [], {}, [[]], {"a": None}, True):
+        for value in values:
             answer = message_problem(json.dumps({**whole, key: value}))
             assert answer is None or isinstance(answer, str)
     for cut in range(0, len(message()), 7):
