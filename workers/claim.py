@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from mission_control.installation import Installation
     from mission_control.ledger import RunRecord
 
-POISONED: Final = f"begun {MOST_DELIVERIES} times, and whoever ran it was gone each time"
+# Short enough for the message to wait in a worker's memory: nobody is needed then to release it.
+LONGEST_WAIT: Final = timedelta(seconds=30)
+POISONED_ERROR: Final = f"begun {MOST_DELIVERIES} times, and whoever ran it was gone each time"
 _ASKS_AGAIN: Final = "mission_control_asks_again"
 # A lease that has just run out by the server's clock has run out for certain.
 _AFTER_LEASE: Final = timedelta(seconds=0.5)
@@ -114,7 +116,8 @@ def _begin(delivery: Delivery, installation: Installation) -> BeginReply:
 def _ask_again(delivery: Delivery, run: RunRecord, lease_left: timedelta) -> None:
     # Whoever runs it lives, but holds no message any more. Should it die, somebody has to take over.
     again = {"retries": delivery.attempt - 1, "headers": {_ASKS_AGAIN: True}, "expires": None}
-    send(delivery.task.app, run, countdown=(lease_left + _AFTER_LEASE).total_seconds(), **again)
+    wait = min(lease_left + _AFTER_LEASE, LONGEST_WAIT)
+    send(delivery.task.app, run, countdown=wait.total_seconds(), **again)
 
 
 def _refuse(delivery: Delivery, reply: BeginReply, installation: Installation) -> None:
@@ -123,7 +126,7 @@ def _refuse(delivery: Delivery, reply: BeginReply, installation: Installation) -
         case BeginVerdict.CANCELLED if reply.run is not None:
             close_run(installation, reply.run, RunState.CANCELLED, reply.run.cancel_requested)
         case BeginVerdict.POISONED if reply.run is not None:
-            close_run(installation, reply.run, RunState.LOST, POISONED)
+            close_run(installation, reply.run, RunState.LOST, "poisoned", error=POISONED_ERROR)
         case BeginVerdict.FOREIGN if reply.run is not None:
             _reject(delivery, f"run {delivery.execution_id} is {reply.run.handler}'s", installation)
         case BeginVerdict.UNREADABLE:

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 from mission_control.ledger import RunState
 from mission_control.messaging.message import send
 from mission_control.run_audit import audit_ending
+from mission_control.sweep.decision import is_out_of_time
 from workers.endings import end_attempt, ending_of
+from workers.invocation import timed_out
 
 if TYPE_CHECKING:
     from celery import Celery
@@ -28,6 +30,8 @@ def end_lost_attempt(
     if run is None or run.state is not RunState.RUNNING or attempt not in (None, run.attempt):
         return
     now = installation.clock()
+    if failure.state is RunState.LOST and is_out_of_time(run, now):
+        failure = timed_out(failure.error)  # killed by its own process, which could not tell the ledger
     ending = ending_of(failure, run)
     ended = end_attempt(run, failure, ending, at=now, installation=installation)
     if ended is None:

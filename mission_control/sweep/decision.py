@@ -56,7 +56,7 @@ def of_lapsed(run: RunRecord, *, now: datetime, grace: timedelta) -> SendAgain |
     """
     if run.cancel_requested is not None:
         return EndAttempt(RunState.CANCELLED, run.cancel_requested)
-    if _is_out_of_time(run, now):
+    if is_out_of_time(run, now):
         return _timed_out(run)
     if run.deliveries is not None and run.deliveries >= MOST_DELIVERIES:
         error = f"begun {run.deliveries} times, and whoever ran it was gone each time"
@@ -84,7 +84,8 @@ def _wait(run: RunRecord, grace: timedelta) -> timedelta:
     return min(doubled, LONGEST_WAIT)
 
 
-def _is_out_of_time(run: RunRecord, now: datetime) -> bool:
+def is_out_of_time(run: RunRecord, now: datetime) -> bool:
+    """Whether a running attempt has gone on for longer than its handler may take to stop."""
     if run.timeout_seconds is None or run.started_at is None:
         return False
     return run.started_at + timedelta(seconds=run.timeout_seconds) + HARD_LIMIT_GRACE <= now

@@ -30,6 +30,9 @@ if cancel_requested and fields['state'] == 'retrying' then
   return {'cancel', cancel_requested}
 end
 redis.call('HSET', KEYS[1], unpack(ARGV, 14))
+if cancel_requested and fields['state'] == 'cancelled' then
+  redis.call('HSET', KEYS[1], 'reason', cancel_requested)
+end
 if state == 'running' then
   redis.call('HDEL', KEYS[1], 'lease_until', 'resent_at', 'resends')
   redis.call('ZREM', KEYS[9], ARGV[4])

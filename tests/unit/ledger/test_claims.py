@@ -157,6 +157,15 @@ def test_a_running_run_is_asked_to_stop_and_no_attempt_follows(installation: Ins
     assert ledger.active_count() == 0
 
 
+def test_a_run_that_was_stopped_on_request_says_why(installation: Installation) -> None:
+    ledger = installation.ledger
+    run = in_state(ledger, RunState.RUNNING)
+    ledger.ask_to_cancel("a@1", "never mind")
+    ended = ledger.end(run, RunState.CANCELLED, at=NOW, reason="cancelled")
+    assert ended is not None
+    assert ended.reason == "never mind"
+
+
 def test_a_cancelled_run_whose_worker_is_gone_is_not_begun_again(installation: Installation) -> None:
     ledger = installation.ledger
     in_state(ledger, RunState.RUNNING)
