@@ -29,26 +29,31 @@ class _Params(FrozenModel):
 def run(context: Mapping[str, Any]) -> dict[str, Any]:
     """Send `params.text` (and `params.title`) to the channels in `params.to`, by Apprise.
 
-    A channel is set up by `MISSION_CONTROL_NOTIFY_<CHANNEL>`. A retry goes only to the channels that
-    an earlier attempt did not reach.
+    A channel is set up by `MISSION_CONTROL_NOTIFY_<CHANNEL>`. A retry goes only to the channels that no
+    earlier attempt has reached, or may have reached: a worker that dies in sending sends no second time.
     """
     try:
         params = read_params(_Params, context)
     except InvalidTaskError as error:
         return failure(error)
-    reached = _reached_before(context)
-    remaining = [channel for channel in params.to if channel.lower() not in reached]
+    channels = list(dict.fromkeys(channel.lower() for channel in params.to))
+    once = context.get("once", _First())
+    remaining = [channel for channel in channels if once(f"sent to {channel}")]
     deliveries = notify(current_installation().settings, remaining, params.title, params.text)
-    return _result([*reached, *(one.channel for one in deliveries if one.is_delivered)], deliveries)
+    missed = [one.channel for one in deliveries if not one.is_delivered]
+    for channel in missed:
+        once.forget(f"sent to {channel}")
+    return _result([channel for channel in channels if channel not in missed], deliveries)
 
 
-def _reached_before(context: Mapping[str, Any]) -> list[str]:
-    """Return the channels that earlier attempts of this run reached, as their output in the ledger says."""
-    if context.get("attempt", 1) <= 1:
-        return []
-    run_so_far = current_installation().ledger.get(context["execution_id"])
-    output = None if run_so_far is None else run_so_far.output
-    return list(output.get("sent_to", [])) if isinstance(output, dict) else []
+class _First:
+    """Stands in for `context["once"]` where somebody calls the handler without a worker."""
+
+    def __call__(self, _key: str) -> bool:
+        return True
+
+    def forget(self, _key: str) -> None:
+        """Remember nothing."""
 
 
 def _result(reached: list[str], deliveries: list[Delivery]) -> dict[str, Any]:

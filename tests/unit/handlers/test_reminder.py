@@ -1,12 +1,11 @@
 from __future__ import annotations
 
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from mission_control.installation import Installation
 from tests.local_http import LocalHttpServer
+from workers.once import OnceHere
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -51,16 +50,24 @@ def test_a_retry_goes_only_to_the_channels_not_reached_before(
 ) -> None:
     monkeypatch.setenv("MISSION_CONTROL_NOTIFY_DESK", f"json://{server.address}/desk")
     monkeypatch.setenv("MISSION_CONTROL_NOTIFY_PHONE", f"json://{server.address}/status/500")
-    params = {"text": "Water the plants", "to": ["desk", "phone"]}
-    first = reminder({"params": params, "attempt": 1, "execution_id": "r@1"})
+    context = {"params": {"text": "Water the plants", "to": ["desk", "phone"]}, "once": OnceHere()}
+    first = reminder({**context, "attempt": 1})
     assert (first["status"], first["output"]) == ("failure", {"sent_to": ["desk"]})
 
-    ledger = SimpleNamespace(get=lambda _id: SimpleNamespace(output=first["output"]))
-    monkeypatch.setattr(Installation, "ledger", ledger)
     monkeypatch.setenv("MISSION_CONTROL_NOTIFY_PHONE", f"json://{server.address}/phone")
-    second = reminder({"params": params, "attempt": 2, "execution_id": "r@1"})
+    second = reminder({**context, "attempt": 2})
     assert second == {"status": "success", "output": {"sent_to": ["desk", "phone"]}, "error": None}
     assert sorted(one.path for one in server.requests) == ["/desk", "/phone", "/status/500"]
+
+
+def test_a_channel_that_an_earlier_attempt_may_have_reached_is_not_tried_again(
+    reminder: Any, server: LocalHttpServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MISSION_CONTROL_NOTIFY_DEFAULT", f"json://{server.address}")
+    once = OnceHere()
+    assert once("sent to default")  # and then its worker died
+    result = reminder({"params": {"text": "Water the plants"}, "attempt": 2, "once": once})
+    assert (result["status"], server.requests) == ("success", [])
 
 
 @pytest.mark.parametrize(
