@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 from redbeat.decoder import RedBeatJSONEncoder
 from redbeat.schedulers import RedBeatSchedulerEntry
 
+from beat.plain_entries import next_after
 from beat.redis_trouble import is_trouble_of_redis
 from mission_control import events, redis_keys
 
@@ -56,6 +57,11 @@ def _install(app: Celery, installation: Installation, entry: RedBeatSchedulerEnt
     else:
         client.delete(key)
     entry.save()
+    now = installation.clock()
+    due = next_after(entry.schedule, now if entry.last_run_at is None else entry.last_run_at, now)
+    if due is not None:
+        # RedBeat's own answer is off by the time since the last run.
+        client.zadd(redis_keys.REDBEAT_SCHEDULE, {key: due.timestamp()})
 
 
 def _stored(app: Celery, client: Any, key: str) -> RedBeatSchedulerEntry | None:  # noqa: ANN401  # either Redis

@@ -29,6 +29,10 @@ if TYPE_CHECKING:
 NAME = "spoilt"
 KEY = redis_keys.schedule_entry(NAME)
 HANDLER = "handlers.test_handler.run"
+
+Fields = dict[Any, Any]
+"""The fields of a hash, as redis-py takes them."""
+
 EVERY_MINUTE = {"__type__": "interval", "every": 60.0, "relative": False}
 LAST_RUN = {"__type__": "datetime", "year": 2026, "month": 1, "day": 1, "timezone": "UTC"}
 
@@ -55,27 +59,27 @@ OWN = {
 }
 
 
-def plain(**changes: Any) -> dict[str, Any]:
+def plain(**changes: Any) -> Fields:
     return {"definition": json.dumps({**PLAIN, **changes})}
 
 
-def timed(**schedule: Any) -> dict[str, Any]:
+def timed(**schedule: Any) -> Fields:
     return plain(schedule=schedule)
 
 
-def with_meta(**meta: Any) -> dict[str, Any]:
+def with_meta(**meta: Any) -> Fields:
     return {**plain(), "meta": json.dumps(meta)}
 
 
-def own(revision: str = "1", **changes: Any) -> dict[str, Any]:
+def own(revision: str = "1", **changes: Any) -> Fields:
     return {"task": json.dumps({**OWN, **changes}), "revision": revision}
 
 
-def own_timed(**schedule: Any) -> dict[str, Any]:
+def own_timed(**schedule: Any) -> Fields:
     return own(schedule={"timezone": "UTC", **schedule})
 
 
-HASHES: dict[str, dict[str, Any]] = {
+HASHES: dict[str, Fields] = {
     "the hash is missing": {},
     "no definition": {"meta": "{}"},
     "an empty definition": {"definition": ""},
@@ -176,17 +180,18 @@ def good_task_fires_on_time(place: Installation, name: str = "good") -> None:
 
 def quarantined(place: Installation, name: str = NAME) -> str:
     """Wait until an entry is set aside; return what is said of it, in the journal and in `status` alike."""
-    problem = wait_until(lambda: look(place).quarantined.get(name), f"{name} is set aside")
+    problem: str | None = wait_until(lambda: look(place).quarantined.get(name), f"{name} is set aside")
     journal: Any = place.client.xrange(redis_keys.BEAT_JOURNAL)
     notes = [fields for _, fields in journal if fields["event"] == "quarantined"]
     assert {"key": redis_keys.schedule_entry(name), "problem": problem}.items() <= notes[-1].items()
     assert place.client.zscore(redis_keys.REDBEAT_SCHEDULE, redis_keys.schedule_entry(name)) is None
+    assert problem is not None
     return problem
 
 
 @pytest.mark.parametrize("fields", HASHES.values(), ids=HASHES.keys())
 def test_a_spoilt_hash_is_set_aside_and_registering_it_anew_brings_it_back(
-    spoilt: Installation, beat: BeatProcess, fields: dict[str, Any]
+    spoilt: Installation, beat: BeatProcess, fields: Fields
 ) -> None:
     if fields:
         spoilt.client.hset(KEY, mapping=fields)
@@ -271,7 +276,7 @@ def test_an_entry_of_redbeats_comes_back_when_it_is_saved_anew(
 def test_a_member_of_the_schedule_that_is_not_text_is_set_aside(
     spoilt: Installation, beat: BeatProcess
 ) -> None:
-    spoilt.client.zadd(redis_keys.REDBEAT_SCHEDULE, {b"redbeat:\xff": now() - 1})  # type: ignore[dict-item]
+    spoilt.client.zadd(redis_keys.REDBEAT_SCHEDULE, {b"redbeat:\xff": now() - 1})
     good_task_fires_on_time(spoilt)
     assert wait_until(lambda: look(spoilt).quarantined.get("\\xff"), "it is set aside")
     assert beat.exit_code is None
