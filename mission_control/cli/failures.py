@@ -13,6 +13,7 @@ from mission_control.errors import (
     SettingsError,
     StoreUnavailableError,
     TaskFileError,
+    UnknownRunError,
     UnknownTaskError,
 )
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 _CODES: tuple[tuple[type[Exception], ExitCode], ...] = (
     (UnknownTaskError, ExitCode.NOT_FOUND),
+    (UnknownRunError, ExitCode.NOT_FOUND),
     (InvalidTaskError, ExitCode.USAGE),
     (TaskFileError, ExitCode.USAGE),
     (SettingsError, ExitCode.USAGE),

@@ -52,6 +52,7 @@ class Program(LazyGroup):
         "enqueue": f"{_HERE}.enqueue:enqueue",
         "task": f"{_HERE}.task:task",
         "tasks": f"{_HERE}.tasks:tasks",
+        "run": f"{_HERE}.run:run",
         "handler": f"{_HERE}.handler:handler",
         "audit": f"{_HERE}.audit:audit",
         "bench": f"{_HERE}.bench:bench",

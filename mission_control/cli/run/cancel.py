@@ -1,0 +1,36 @@
+"""`mission-control run cancel`."""
+
+from __future__ import annotations
+
+import rich_click as click
+
+from mission_control.cli import parameters
+from mission_control.cli.exit_codes import ExitCode
+from mission_control.cli.installation_in_use import current
+from mission_control.cli.output import tell
+from mission_control.cli.run.execution_id import execution_id as of_run
+
+
+@click.command()
+@of_run
+@click.option("--reason", default="cancelled by hand", show_default=True, help="Why; kept with the run.")
+@parameters.dry_run
+def cancel(execution_id: str, reason: str, dry_run: bool) -> ExitCode | None:
+    """Cancel a run that is waiting, or stop one that is running; no attempt follows.
+
+    A handler that does not stop when it is interrupted is killed after a few seconds. Exit code 4: the run
+    was over already.
+    """
+    from mission_control.run_control import CancelReply, cancel_run, existing_run
+
+    with current() as installation:
+        run = existing_run(installation, execution_id)
+        if dry_run:
+            tell(f"{execution_id} is {run.state}; it would be cancelled (dry run)")
+            return None
+        reply = cancel_run(installation, execution_id, reason=reason)
+        if reply is CancelReply.FINISHED:
+            tell(f"{execution_id} is over already: {existing_run(installation, execution_id).state}")
+            return ExitCode.REFUSED
+        tell(f"{execution_id}: {'cancelled' if reply is CancelReply.CANCELLED else 'asked to stop'}")
+    return None

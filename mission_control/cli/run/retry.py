@@ -1,0 +1,36 @@
+"""`mission-control run retry`."""
+
+from __future__ import annotations
+
+import rich_click as click
+
+from mission_control.cli import parameters
+from mission_control.cli.exit_codes import ExitCode
+from mission_control.cli.installation_in_use import current
+from mission_control.cli.output import echo, tell
+from mission_control.cli.run.execution_id import execution_id as of_run
+from mission_control.ledger import RunState
+
+
+@click.command()
+@of_run
+@parameters.dry_run
+def retry(execution_id: str, dry_run: bool) -> ExitCode | None:
+    """Run a run that is over once more, or have one that waits run now.
+
+    One that is over is repeated as a new run, with the same handler and params. Prints the id of the run.
+    Exit code 4: it is running.
+    """
+    from mission_control.run_control import existing_run, run_now
+
+    with current() as installation:
+        run = existing_run(installation, execution_id)
+        if run.state is RunState.RUNNING:
+            tell(f"{execution_id} is running; cancel it first")
+            return ExitCode.REFUSED
+        what = "be repeated as a new run" if run.state.is_final else "run now instead of later"
+        if dry_run:
+            tell(f"{execution_id} is {run.state}; it would {what} (dry run)")
+            return None
+        echo(run_now(installation, execution_id))
+    return None

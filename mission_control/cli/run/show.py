@@ -1,0 +1,47 @@
+"""`mission-control run show`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import rich_click as click
+
+from mission_control.cli import parameters
+from mission_control.cli.installation_in_use import current
+from mission_control.cli.output import as_text, echo, echo_json, table
+from mission_control.cli.run.execution_id import execution_id as of_run
+from mission_control.cli.run_view import run_json
+from mission_control.cli.wording import local_time
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import tzinfo
+
+    from mission_control.ledger import RunRecord
+
+
+@click.command()
+@of_run
+@parameters.as_json
+def show(execution_id: str, as_json: bool) -> None:
+    """Show all that the ledger has of a run; its params are left out, for they may hold secrets."""
+    from mission_control.definitions.zones import zone
+    from mission_control.run_control import existing_run
+
+    with current() as installation:
+        run = existing_run(installation, execution_id)
+        if as_json:
+            echo_json(run_json(run))
+        else:
+            here = zone(installation.settings.timezone)
+            echo(table("", "", rows=list(_rows(run, here)), header=False))
+
+
+def _rows(run: RunRecord, here: tzinfo) -> Iterator[tuple[str, str]]:
+    for name in run_json(run):
+        value: Any = getattr(run, name, None)
+        if value is None or value == {}:
+            continue
+        shown = local_time(value, here) if isinstance(value, datetime) else as_text(value)
+        yield name.replace("_", " "), shown

@@ -1,0 +1,99 @@
+"""`mission-control run …`: what an operator can do with one run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from mission_control import redis_keys
+from tests.audit_stream import records_of
+from tests.command_line import mc
+from tests.ledger_runs import begun
+
+if TYPE_CHECKING:
+    from mission_control.installation import Installation
+
+HELLO = "handlers.hello.run"
+
+
+def enqueued(*args: str) -> str:
+    return mc("enqueue", HELLO, *args).out.strip()
+
+
+def listed(*args: str) -> list[str]:
+    return [run["execution_id"] for run in mc("run", "list", "--json", *args).json]
+
+
+def test_runs_that_wait_are_listed_and_those_that_are_over_on_demand(installation: Installation) -> None:
+    first, second = enqueued(), enqueued("--delay", "86400")
+    assert listed() == [first, second]
+    assert "due in 23 h" in mc("run", "list").out or "due in 1 d" in mc("run", "list").out
+    mc("run", "cancel", first)
+    assert listed() == [second]
+    assert listed("--all") == [second, first]
+    assert installation.ledger.active_count() == 1
+
+
+@pytest.mark.usefixtures("installation")
+def test_no_runs_are_said_to_be_none() -> None:
+    assert "no run is waiting or running" in mc("run", "list").err
+    assert listed() == []
+
+
+def test_a_run_is_shown_without_its_params(installation: Installation) -> None:
+    run = enqueued("--params", '{"name": "very secret"}')
+    shown = mc("run", "show", run)
+    assert (shown.code, run in shown.out, "very secret" in shown.out) == (0, True, False)
+    assert mc("run", "show", run, "--json").json["state"] == "dispatched"
+    assert installation.ledger.get(run) is not None
+
+
+def test_a_parked_run_is_cancelled_with_its_message_and_recorded_once(installation: Installation) -> None:
+    run = enqueued("--delay", "86400")
+    assert installation.client.zscore(redis_keys.PARKED, run) is not None
+    assert mc("run", "cancel", run, "--dry-run").code == 0
+    assert listed() == [run]
+    answer = mc("run", "cancel", run, "--reason", "changed my mind")
+    assert (answer.code, answer.err) == (0, f"{run}: cancelled\n")
+    assert installation.client.exists(redis_keys.PARKED, redis_keys.PARKED_PAYLOADS) == 0
+    (record,) = records_of(installation, HELLO)
+    assert (record["status"], record["reason"], record["final"]) == ("cancelled", "changed my mind", True)
+    again = mc("run", "cancel", run)
+    assert (again.code, again.err) == (4, f"{run} is over already: cancelled\n")
+    assert len(records_of(installation, HELLO)) == 1
+
+
+def test_a_running_run_is_asked_to_stop(installation: Installation) -> None:
+    run = enqueued()
+    begun(installation.ledger, run)
+    answer = mc("run", "cancel", run)
+    assert (answer.code, answer.err) == (0, f"{run}: asked to stop\n")
+    assert mc("run", "show", run, "--json").json["cancel_requested"] == "cancelled by hand"
+    assert mc("run", "retry", run).code == 4
+
+
+def test_a_run_that_is_over_is_repeated_as_a_new_one(installation: Installation) -> None:
+    run = enqueued("--params", '{"name": "Ada"}')
+    mc("run", "cancel", run)
+    again = mc("run", "retry", run).out.strip()
+    assert again != run
+    record = installation.ledger.get(again)
+    assert record is not None
+    assert (record.state, record.params, record.attempt) == ("dispatched", {"name": "Ada"}, 0)
+
+
+def test_a_run_that_waits_is_sent_now(installation: Installation) -> None:
+    run = enqueued("--delay", "86400")
+    assert installation.client.llen("default") == 0
+    assert mc("run", "retry", run).out == f"{run}\n"
+    assert installation.client.llen("default") == 1
+    assert installation.client.exists(redis_keys.PARKED) == 0
+
+
+@pytest.mark.usefixtures("installation")
+@pytest.mark.parametrize("verb", ["show", "cancel", "retry"])
+def test_a_run_that_is_not_there_is_not_found(verb: str) -> None:
+    answer: Any = mc("run", verb, "gone@1")
+    assert answer.code == 3
+    assert "the ledger has no run 'gone@1'" in answer.err
