@@ -17,12 +17,15 @@ ROUSE_SECONDS: Final = 0.003
 slept for a second answer half a millisecond late; and Linux lets select() oversleep by a thousandth of its
 wait, which is a millisecond after a second but nothing after a few milliseconds."""
 
+_CONFIRMED_WITHIN_SECONDS: Final = 4.0
+
 
 class WakeUp:
     """A subscription to the channel on which every change to the schedule is announced.
 
     A change that is announced while nobody waits is not lost: its message is there when the next wait
-    begins. After a reconnect a change may have gone unheard; whoever waits bounds the wait.
+    begins. The first wait, and the first after a reconnect, ends at once: a change that was announced
+    before the subscription has gone unheard, so whoever waits has to look again.
     """
 
     def __init__(self, client: Redis) -> None:
@@ -55,7 +58,10 @@ class WakeUp:
         return self._is_woken_before(until, clock)
 
     def _is_woken_before(self, until: float, clock: Callable[[], float]) -> bool:
-        pubsub = self._subscribed()
+        if self._pubsub is None:
+            self._subscribe()
+            return True
+        pubsub = self._pubsub
         while (remaining := until - clock()) > 0:
             # poll() of redis-py rounds to milliseconds; select() takes microseconds.
             readable, _, _ = select.select([pubsub.connection._sock], [], [], remaining)  # noqa: SLF001
@@ -63,11 +69,11 @@ class WakeUp:
                 return True
         return False
 
-    def _subscribed(self) -> Any:  # noqa: ANN401  # redis-py's PubSub
-        if self._pubsub is None:
-            self._pubsub = self._client.pubsub()  # type: ignore[no-untyped-call]  # redis-py's
-            self._pubsub.subscribe(redis_keys.WAKE_CHANNEL)
-        return self._pubsub
+    def _subscribe(self) -> None:
+        self._pubsub = self._client.pubsub()  # type: ignore[no-untyped-call]  # redis-py's
+        self._pubsub.subscribe(redis_keys.WAKE_CHANNEL)
+        # What is announced from the server's confirmation on is heard.
+        self._pubsub.get_message(timeout=_CONFIRMED_WITHIN_SECONDS)
 
     @staticmethod
     def _drain(pubsub: Any) -> bool:  # noqa: ANN401

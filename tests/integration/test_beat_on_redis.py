@@ -1,4 +1,4 @@
-"""What beat writes to a real Redis: messages, rows, round trips, and what becomes of RedBeat's entries."""
+"""What beat writes to a real Redis: messages, rows and round trips."""
 
 from __future__ import annotations
 
@@ -8,13 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import time_machine
-from celery.schedules import crontab, schedule
+from celery.schedules import schedule
 from redbeat import RedBeatSchedulerEntry
-from redbeat.schedules import rrule
 
 from beat.scheduler import MissionControlScheduler
 from mission_control import register_task
-from mission_control.errors import SettingsError
 from mission_control.ledger.run_record import occurrence_run
 from mission_control.messaging.celery_app import create_app
 from mission_control.messaging.message import send
@@ -137,106 +135,6 @@ def round_trips(installation: Installation) -> int:
         "scan",
     )
     return sum(int(stats.get(f"cmdstat_{name}", {"calls": 0})["calls"]) for name in sent)
-
-
-@pytest.mark.parametrize(
-    "their_schedule",
-    [schedule(60), crontab(minute="*"), rrule("MINUTELY", dtstart=NINE)],
-    ids=["interval", "crontab", "rrule"],
-)
-def test_an_entry_that_any_program_saved_fires_under_an_id_of_its_time(
-    installation: Installation, their_schedule: Any
-) -> None:
-    with time_machine.travel(NINE, tick=False):
-        app = create_app("other", lambda: installation)
-        RedBeatSchedulerEntry("theirs", HANDLER, their_schedule, kwargs={"a": 1}, app=app).save()
-    for minute in (1, 2):
-        with time_machine.travel(NINE + timedelta(minutes=minute), tick=False):
-            beat_of(installation).tick()
-    assert sent_ids(installation.client) == ["theirs@20260302T090100Z", "theirs@20260302T090200Z"]
-    assert body_of(messages(installation.client)[0])[1] == {"a": 1}
-
-
-def test_the_entries_of_the_configuration_are_installed_kept_changed_and_removed(
-    installation: Installation,
-) -> None:
-    client = installation.client
-    entry = {"task": HANDLER, "schedule": 60.0}
-    two = {"kept": entry, "removed": entry}
-    with time_machine.travel(NINE + timedelta(seconds=0.7), tick=False):
-        beat_of(installation, app_with(installation, beat_schedule=two)).tick()
-    due = client.zscore("redbeat::schedule", "redbeat:kept")
-    with time_machine.travel(NINE + timedelta(seconds=30.9), tick=False):
-        beat_of(installation, app_with(installation, beat_schedule={"kept": entry})).tick()
-    assert client.zscore("redbeat::schedule", "redbeat:kept") == due
-    assert not client.exists("redbeat:removed")
-    assert client.smembers("redbeat::statics") == {"kept"}
-    changed = {"kept": {**entry, "schedule": 90.0}}
-    with time_machine.travel(NINE + timedelta(seconds=31), tick=False):
-        beat_of(installation, app_with(installation, beat_schedule=changed)).tick()
-    assert client.zscore("redbeat::schedule", "redbeat:kept") == pytest.approx(NINE.timestamp() + 90, abs=1)
-
-
-def test_a_spoilt_entry_of_the_configuration_is_replaced_and_a_bad_one_left_out(
-    installation: Installation,
-) -> None:
-    installation.client.set("redbeat:spoilt", "not a hash")
-    entries = {"spoilt": {"task": HANDLER, "schedule": 60.0}, "bad": {"task": HANDLER, "colour": "red"}}
-    with time_machine.travel(NINE, tick=False):
-        beat_of(installation, app_with(installation, beat_schedule=entries)).tick()
-    assert installation.client.zscore("redbeat::schedule", "redbeat:spoilt") is not None
-    assert installation.client.zscore("redbeat::schedule", "redbeat:bad") is None
-
-
-def test_a_disabled_entry_of_redbeats_is_taken_off_until_it_is_saved_enabled(
-    installation: Installation,
-) -> None:
-    app = create_app("other", lambda: installation)
-    with time_machine.travel(NINE, tick=False):
-        entry = RedBeatSchedulerEntry("theirs", HANDLER, schedule(60), enabled=False, app=app).save()
-    with time_machine.travel(NINE + timedelta(minutes=1), tick=False):
-        beat_of(installation).tick()
-        assert installation.client.zcard("redbeat::schedule") == 0
-        entry.enabled = True
-        entry.save()
-        beat_of(installation).tick()
-    assert len(sent_ids(installation.client)) == 1
-
-
-def test_a_tool_that_patches_apply_async_sees_entries_of_redbeats(
-    installation: Installation, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    seen: list[str] = []
-    original = MissionControlScheduler.apply_async
-
-    def patched(*args: Any, **kwargs: Any) -> Any:
-        _, entry = args  # as Sentry takes them
-        seen.append(entry.name)
-        return original(*args, **kwargs)
-
-    monkeypatch.setattr("redbeat.schedulers.RedBeatScheduler.apply_async", patched)
-    app = create_app("other", lambda: installation)
-    with time_machine.travel(NINE, tick=False):
-        RedBeatSchedulerEntry("theirs", HANDLER, schedule(60), app=app).save()
-    with time_machine.travel(NINE + timedelta(minutes=1), tick=False):
-        beat_of(installation).tick()
-    assert seen == ["theirs"]
-
-
-@pytest.mark.parametrize(
-    ("settings", "words"),
-    [
-        ({"redbeat_key_prefix": "mine:"}, "redbeat_key_prefix is 'mine:'"),
-        ({"redbeat_redis_url": "redis://:secret@127.0.0.1:1/3"}, "redbeat_redis_url"),
-    ],
-)
-def test_settings_of_redbeats_that_would_hide_entries_are_refused(
-    installation: Installation, settings: dict[str, str], words: str
-) -> None:
-    beat = beat_of(installation, app_with(installation, **settings))
-    with pytest.raises(SettingsError, match=words) as caught:
-        beat.tick()
-    assert "secret" not in str(caught.value)
 
 
 def test_a_broker_on_another_server_gets_every_message_though_beat_dies_in_between(
