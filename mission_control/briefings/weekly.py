@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from mission_control.briefings.figures import counted, day_and_clock, duration, share, short_day
-from mission_control.briefings.markdown import at_most, plain, section, table, unreadable
+from mission_control.briefings.markdown import at_most, section, table, unreadable
 from mission_control.briefings.phrases import (
     reason_lines,
     rule_and_count,
