@@ -1,7 +1,8 @@
 """Tell Docker whether this container's process does its work: `python healthcheck.py beat|worker`.
 
 Beat and the workers give a sign of life in Redis with each turn of their loop, under a name that holds
-their host. A process that hangs, or one that cannot reach Redis, gives none: 0 is alive, 1 is not.
+their host; a worker only while it asks for messages. A process that hangs, one that takes no messages, and
+one that cannot reach Redis give none: 0 is alive, 1 is not.
 """
 
 # ruff: noqa: INP001  # a script of the image, in no package

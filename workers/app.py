@@ -8,6 +8,7 @@ import billiard.pool
 
 from mission_control.installation import current_installation
 from mission_control.messaging.celery_app import create_app
+from workers.consumption import WatchdogStep
 from workers.handler_tasks import register_handlers
 from workers.heartbeat import HeartbeatStep
 from workers.lease_keeper import LeaseKeeperStep
@@ -33,7 +34,7 @@ def build_app(installation: Callable[[], Installation]) -> Celery:
     """
     app = create_app("workers", installation)
     app.steps["consumer"].add(HeartbeatStep)
-    app.steps["worker"].add(LeaseKeeperStep)
+    app.steps["worker"].update((LeaseKeeperStep, WatchdogStep))
 
     @app.on_after_finalize.connect(weak=False)
     def set_up(**_: Any) -> None:  # noqa: ANN401  # a signal's arguments

@@ -14,6 +14,7 @@ from mission_control import events, redis_keys
 from mission_control.definitions.instants import format_instant
 from mission_control.heartbeats import RENEW_EVERY_SECONDS, Heartbeat
 from mission_control.processes.supervision import is_orphaned
+from workers.consumption import consumption_of
 
 if TYPE_CHECKING:
     from mission_control.installation import Installation
@@ -24,7 +25,8 @@ HANDLERS_LIFE_SECONDS: Final = 86_400
 class HeartbeatStep(bootsteps.StartStopStep):
     """Tells the installation that this worker is there, which queues it serves and which handlers it has.
 
-    The timer belongs to the consumer, so a worker whose loop is stuck falls silent.
+    The timer belongs to the consumer, and is heard only while that asks the broker for messages: a worker
+    whose loop is stuck falls silent, and so does one that takes no messages (see `consumption`).
     """
 
     requires = ("celery.worker.consumer:Tasks",)
@@ -35,6 +37,7 @@ class HeartbeatStep(bootsteps.StartStopStep):
         self._heartbeat: Heartbeat | None = None
         self._publish_handlers_at = 0.0
         self._since = ""
+        self._began = 0.0
 
     def start(self, parent: Any) -> None:  # noqa: ANN401
         """Begin to give signs of life, now that the consumer takes messages."""
@@ -43,6 +46,7 @@ class HeartbeatStep(bootsteps.StartStopStep):
         # Of the process, not of this consumer, which is made anew after a lost connection.
         self._since = format_instant(parent.controller.startup_time)
         self._publish_handlers_at = 0.0
+        self._began = time.monotonic()
         self._beat(parent)
         self._timer = parent.timer.call_repeatedly(RENEW_EVERY_SECONDS, self._beat, (parent,))
 
@@ -60,6 +64,8 @@ class HeartbeatStep(bootsteps.StartStopStep):
         if heartbeat is not None:
             if is_orphaned():
                 os.kill(os.getpid(), signal.SIGQUIT)  # what its supervisor would have sent
+            if not consumption_of(parent.controller).check(parent.task_consumer.channel, since=self._began):
+                return
             queues = sorted(queue.name for queue in parent.task_consumer.queues)
             slots = parent.controller.concurrency
             self._quietly(lambda: heartbeat.beat(since=self._since, queues=queues, concurrency=slots))

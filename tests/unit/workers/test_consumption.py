@@ -1,0 +1,65 @@
+"""A worker that takes no messages falls silent, connects anew, and ends for its supervisor."""
+
+from __future__ import annotations
+
+import time
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from workers.consumption import MOST_RECONNECTIONS, Consumption, StuckConsumerError
+
+
+def channel(*, asked_ago: float | None, may_consume: bool = True) -> Any:
+    asked_at = None if asked_ago is None else time.monotonic() - asked_ago
+    return SimpleNamespace(qos=SimpleNamespace(can_consume=lambda: may_consume), _brpop_sent_at=asked_at)
+
+
+def ago(seconds: float) -> float:
+    return time.monotonic() - seconds
+
+
+@pytest.mark.parametrize(
+    ("asked_ago", "began_ago", "may_consume", "takes"),
+    [
+        (1.0, 500.0, True, True),
+        (None, 1.0, True, True),
+        (500.0, 1.0, True, True),
+        (500.0, 500.0, False, True),
+        (15.0, 500.0, True, False),
+        (None, 15.0, True, False),
+    ],
+    ids=["asks", "has just begun", "has begun anew", "has its hands full", "asked long ago", "never asked"],
+)
+def test_it_takes_messages_if_it_asks_for_them_or_may_have_none(
+    asked_ago: float | None, began_ago: float, may_consume: bool, takes: bool
+) -> None:
+    known = Consumption(turned_at=0.0)
+    asked = channel(asked_ago=asked_ago, may_consume=may_consume)
+    assert known.check(asked, since=ago(began_ago)) is takes
+    assert known.turned_at > 0
+
+
+def test_one_that_stays_stuck_connects_anew_and_then_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    ended: list[int] = []
+
+    def leave(code: int) -> None:
+        ended.append(code)
+        raise SystemExit(code)
+
+    monkeypatch.setattr("workers.consumption.os._exit", leave)
+    known = Consumption(turned_at=0.0)
+    for _ in range(MOST_RECONNECTIONS):
+        with pytest.raises(StuckConsumerError, match="no message was asked for in 30 s"):
+            known.check(channel(asked_ago=30.0), since=ago(500.0))
+    with pytest.raises(SystemExit):
+        known.check(channel(asked_ago=30.0), since=ago(500.0))
+    assert ended == [70]
+
+
+def test_one_that_recovers_may_be_stuck_again_as_often() -> None:
+    known = Consumption(turned_at=0.0, reconnections=MOST_RECONNECTIONS)
+    assert known.check(channel(asked_ago=None), since=ago(0.0))
+    assert known.check(channel(asked_ago=0.5), since=ago(5.0))
+    assert known.reconnections == 0

@@ -1,0 +1,143 @@
+"""Whether a worker's consumer really takes messages, and what is done about one that does not.
+
+A worker can answer `ping`, and turn its loop, while nothing asks the broker for messages any more, or its
+loop can hang in a call. Neither mends itself, so the first is made to connect anew, and both end the
+process, if need be, for its supervisor to start it again.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from celery import bootsteps
+from celery.worker import state
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import RedisError
+
+from mission_control import events
+
+if TYPE_CHECKING:
+    from redis import Redis
+
+STUCK_AFTER_SECONDS: Final = 20.0
+"""A consumer asks for messages every second; twice over what a lost connection takes to be noticed."""
+
+HANGS_AFTER_SECONDS: Final = 60.0
+MOST_RECONNECTIONS: Final = 3
+_LOOK_EVERY_SECONDS: Final = 5.0
+_EXIT_CODE: Final = 70  # EX_SOFTWARE of sysexits(3)
+
+
+class StuckConsumerError(RedisConnectionError):
+    """Told to Celery as a lost connection, so that it makes a new one."""
+
+
+@dataclass
+class Consumption:
+    """What one worker process knows of its consumer; the clock is `time.monotonic`."""
+
+    turned_at: float
+    reconnections: int = 0
+
+    def seconds_without_asking(self, channel: Any, *, since: float, now: float) -> float:  # noqa: ANN401  # kombu's
+        """Return for how long a consumer has asked for no message that it may have; 0 if it may have none."""
+        if not channel.qos.can_consume():
+            return 0.0
+        asked_at = getattr(channel, "_brpop_sent_at", None)
+        return now - max(since, asked_at if asked_at is not None else since)
+
+    def check(self, channel: Any, *, since: float) -> bool:  # noqa: ANN401
+        """Note a turn of the consumer's loop; return whether it takes messages.
+
+        Raises:
+            StuckConsumerError: it has taken none for too long.
+        """
+        now = self.turned_at = time.monotonic()
+        silent = self.seconds_without_asking(channel, since=since, now=now)
+        if silent < STUCK_AFTER_SECONDS / 2:
+            if silent < now - since:
+                self.reconnections = 0
+            return True
+        if silent >= STUCK_AFTER_SECONDS:
+            self._reconnect_or_end(silent)
+        return False
+
+    def _reconnect_or_end(self, silent: float) -> None:
+        self.reconnections += 1
+        if self.reconnections > MOST_RECONNECTIONS:
+            events.consumer_stuck(silent, "ending, to be started again")
+            os._exit(_EXIT_CODE)
+        events.consumer_stuck(silent, "connecting anew")
+        raise StuckConsumerError(f"no message was asked for in {silent:.0f} s")
+
+
+def consumption_of(worker: Any) -> Consumption:  # noqa: ANN401  # Celery's worker
+    """Return what is known of a worker's consumer; the same object for all its consumers."""
+    found = getattr(worker, "consumption", None)
+    if found is None:
+        found = worker.consumption = Consumption(turned_at=time.monotonic())
+    assert isinstance(found, Consumption)  # noqa: S101  # nobody else uses that name
+    return found
+
+
+class WatchdogStep(bootsteps.StartStopStep):
+    """Ends a worker whose loop hangs although Redis answers, for its supervisor to start it again.
+
+    A loop that waits for a Redis that is away does not hang, nor does a solo worker's that runs a handler.
+    """
+
+    requires = ("celery.worker.components:Pool",)
+
+    def __init__(self, parent: Any, **kwargs: Any) -> None:  # noqa: ANN401  # Celery's worker
+        super().__init__(parent, **kwargs)
+        self._is_over = threading.Event()
+
+    def start(self, parent: Any) -> None:  # noqa: ANN401
+        """Begin to look after the loop."""
+        arguments = (consumption_of(parent), parent.app.installation().client)
+        threading.Thread(target=self._run, args=arguments, name="watchdog", daemon=True).start()
+
+    def stop(self, parent: Any) -> None:  # noqa: ANN401, ARG002
+        """Let the loop be: it ends."""
+        self._is_over.set()
+
+    def _run(self, consumption: Consumption, client: Redis) -> None:
+        answers_since: float | None = None
+        while not self._is_over.wait(_LOOK_EVERY_SECONDS):
+            now = time.monotonic()
+            if not _answers(client) or _is_busy_itself():
+                answers_since = None
+            elif answers_since is None:
+                answers_since = now
+            if hangs(now, turned_at=consumption.turned_at, answers_since=answers_since):
+                events.consumer_stuck(now - consumption.turned_at, "ending, to be started again")
+                os._exit(_EXIT_CODE)
+
+
+def hangs(now: float, *, turned_at: float, answers_since: float | None) -> bool:
+    """Whether a loop that turned last at `turned_at` hangs, seen that Redis answers since then (None: not).
+
+    >>> hangs(100.0, turned_at=39.0, answers_since=30.0)
+    True
+    >>> hangs(100.0, turned_at=39.0, answers_since=50.0)
+    False
+    >>> hangs(100.0, turned_at=39.0, answers_since=None)
+    False
+    """
+    return answers_since is not None and now - max(turned_at, answers_since) >= HANGS_AFTER_SECONDS
+
+
+def _is_busy_itself() -> bool:
+    """Whether handlers run in this process's own loop, as in the solo pool."""
+    return any(request.worker_pid == os.getpid() for request in tuple(state.active_requests))
+
+
+def _answers(client: Redis) -> bool:
+    try:
+        return bool(client.ping())
+    except (RedisError, OSError):
+        return False
