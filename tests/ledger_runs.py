@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from mission_control import redis_keys
@@ -54,3 +54,14 @@ def lapse(installation: Installation, execution_id: str = "a@1") -> None:
     """Let the lease of a running attempt run out."""
     installation.client.hset(redis_keys.run(execution_id), "lease_until", "1")
     installation.client.zadd(redis_keys.LEASES, {execution_id: 1}, xx=True)
+
+
+class Later:
+    """A clock that can be put forward."""
+
+    def __init__(self, installation: Installation) -> None:
+        self._clock = installation.clock
+        self.ahead = timedelta(0)
+
+    def __call__(self) -> datetime:
+        return self._clock() + self.ahead

@@ -16,24 +16,12 @@ from mission_control.messaging.enqueue import enqueue_in
 from mission_control.messaging.message import send
 from mission_control.sweep import Sweep
 from tests.audit_stream import records_of
-from tests.ledger_runs import lapse
+from tests.ledger_runs import Later, lapse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from datetime import datetime
 
 HANDLER = "handlers.hello.run"
-
-
-class Later:
-    """A clock that can be put forward."""
-
-    def __init__(self, installation: Installation) -> None:
-        self._clock = installation.clock
-        self.ahead = timedelta(0)
-
-    def __call__(self) -> datetime:
-        return self._clock() + self.ahead
 
 
 @pytest.fixture

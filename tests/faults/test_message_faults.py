@@ -1,0 +1,127 @@
+"""What befalls a run's message, or the order to stop it, and what is promised all the same."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from mission_control.run_control import cancel_run
+from tests.audit_stream import records_of
+from tests.rude_workers import Swept, children, is_run, lives, rude_house
+from tests.waiting import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.real_workers import WorkerHouse
+
+
+@pytest.fixture
+def house() -> Iterator[WorkerHouse]:
+    with rude_house() as house:
+        yield house
+
+
+def test_messages_lost_between_pop_and_unacked_are_sent_again(house: WorkerHouse) -> None:
+    runs = [house.run() for _ in range(3)]
+    with house.server.client() as client:
+        assert client.rpop("default") is not None
+    with house.worker():
+        swept = Swept(house)
+        assert [swept.ended(run).state for run in runs] == ["success"] * 3
+
+
+def test_a_message_for_another_handlers_run_is_refused_and_recorded(house: WorkerHouse) -> None:
+    with house.worker():
+        run = house.run("handlers.hello.run", delay=30)
+        house.installation.celery.send_task(
+            "handlers.flaky.run", task_id=run.execution_id, kwargs={"task_id": "forged"}, queue="default"
+        )
+        (rejected,) = wait_until(
+            lambda: records_of(house.installation, "handlers.flaky.run"), "it is refused"
+        )
+        assert (rejected["status"], rejected["execution_id"]) == ("rejected", run.execution_id)
+        assert "is handlers.hello.run's" in rejected["reason"]
+        assert run.state == "dispatched"
+
+
+def test_forged_arguments_of_a_message_change_nothing(house: WorkerHouse) -> None:
+    with house.worker():
+        run = house.run("handlers.hello.run", {"name": "Ada"}, queue="unserved")
+        forged = {"task_id": "another", "execution_id": "another@1", "params": {"name": "Mallory"}}
+        house.installation.celery.send_task(
+            "handlers.hello.run", task_id=run.execution_id, kwargs=forged, queue="default"
+        )
+        record = Swept(house).ended(run)
+    assert (record.output, record.task_id) == ("Hello, Ada!", "handlers.hello.run")
+
+
+@pytest.mark.parametrize("pool", ["prefork", "threads"])
+def test_a_running_run_is_cancelled_and_recorded_once(house: WorkerHouse, pool: str) -> None:
+    with house.worker(pool=pool):
+        run = house.gated("work")
+        is_run(house, "work")
+        assert cancel_run(house.installation, run.execution_id, reason="never mind") == "asked"
+        record = Swept(house).ended(run)
+    assert (record.state, record.reason) == ("cancelled", "never mind")
+    assert house.runs_of("work") == 1
+
+
+def test_a_handler_that_does_not_listen_is_killed_when_its_run_is_cancelled(house: WorkerHouse) -> None:
+    with house.worker() as worker:
+        run = house.run("handlers.rude.deaf")
+        wait_until(lambda: run.state == "running", "it runs")
+        cancel_run(house.installation, run.execution_id, reason="never mind")
+        record = Swept(house).ended(run, timeout=30)
+        assert record.state == "cancelled"
+        assert Swept(house).ended(house.run()).state == "success"
+        assert worker.exit_code is None
+
+
+def test_a_cancelled_run_is_not_begun_by_a_worker_that_is_started_later(house: WorkerHouse) -> None:
+    run = house.gated("work")
+    assert cancel_run(house.installation, run.execution_id, reason="never mind") == "cancelled"
+    with house.worker():
+        assert Swept(house).ended(house.run()).state == "success"
+    assert (run.state, house.runs_of("work")) == ("cancelled", 0)
+
+
+def test_a_handler_is_stopped_in_time_while_redis_is_frozen(house: WorkerHouse) -> None:
+    task = {
+        "id": "endless",
+        "handler": "handlers.rude.deaf",
+        "schedule": {"type": "once", "at": "2999-01-01T00:00:00Z"},
+        "timeout_seconds": 1,
+        "retry_policy": {"max_retries": 0},
+    }
+    house.installation.registry.register(task)
+    with house.worker() as worker:
+        run = house.run("endless")
+        wait_until(lambda: run.state == "running", "it runs")
+        (child,) = children(worker)
+        house.server.pause()
+        try:
+            wait_until(lambda: not lives(child), "the handler's process is killed", timeout=30)
+        finally:
+            house.server.resume()
+        record = Swept(house).ended(run, timeout=30)
+        assert (record.state, record.attempt) == ("timed_out", 1)
+        assert Swept(house).ended(house.run(), timeout=30).state == "success"
+
+
+def test_a_claim_and_an_end_are_all_that_a_run_costs_besides_what_celery_does(house: WorkerHouse) -> None:
+    with house.worker():
+        swept = Swept(house)
+        swept.ended(house.run())
+        runs = [house.run(queue="later") for _ in range(50)]
+        with house.server.client() as client:
+            client.config_resetstat()
+            while client.lmove("later", "default", "LEFT", "RIGHT") is not None:
+                pass
+            wait_until(lambda: all(run.result is not None for run in runs), "they are over", timeout=30)
+            stats: Any = client.info("commandstats")
+    calls = {name.removeprefix("cmdstat_"): one["calls"] for name, one in stats.items()}
+    # Taking, claiming and ending are a script each; the record is said to be written once a second.
+    assert calls["evalsha"] <= 3 * len(runs) + 40, json.dumps(calls)
