@@ -59,7 +59,8 @@ if ARGV[3] == '1' then
   elseif ARGV[11] ~= '' and redis.call('ZADD', KEYS[6], 'NX', ARGV[11], KEYS[7]) == 1 then
     redis.call('PUBLISH', ARGV[12], KEYS[7])
   end
-  local surplus = redis.call('ZCARD', KEYS[5]) - tonumber(ARGV[8])
+  -- A few at a time: the oldest of a task with a long queue are all active, and this is done for each end.
+  local surplus = math.min(redis.call('ZCARD', KEYS[5]) - tonumber(ARGV[8]), 20)
   if surplus > 0 then
     for _, old in ipairs(redis.call('ZRANGE', KEYS[5], 0, surplus - 1)) do
       if not redis.call('ZSCORE', KEYS[2], old) then
