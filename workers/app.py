@@ -9,6 +9,7 @@ import billiard.pool
 from mission_control.installation import current_installation
 from mission_control.messaging.celery_app import create_app
 from workers.consumption import WatchdogStep
+from workers.event_flush import EventFlushStep
 from workers.handler_tasks import register_handlers
 from workers.heartbeat import HeartbeatStep
 from workers.lease_keeper import LeaseKeeperStep
@@ -34,6 +35,7 @@ def build_app(installation: Callable[[], Installation]) -> Celery:
     """
     app = create_app("workers", installation)
     app.steps["consumer"].add(HeartbeatStep)
+    app.steps["consumer"].add(EventFlushStep)
     app.steps["worker"].update((LeaseKeeperStep, WatchdogStep))
 
     @app.on_after_finalize.connect(weak=False)

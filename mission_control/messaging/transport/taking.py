@@ -111,6 +111,8 @@ class TakingChannel(redis.Channel):
                 tag = self._hold(key, queue, payload)
             self.held.add(tag)
             self.take(tag, queue, payload)
+            # Redis has noted the message while Celery was at work on it; nobody waited.
+            self.held.unacked.settle()
             return True
         finally:
             self._in_poll = None
@@ -138,7 +140,7 @@ class TakingChannel(redis.Channel):
         tag = str(uuid.uuid4())
         stored = b"".join([b"[", payload, b', "", ', dumps(queue).encode(), b"]"])
         try:
-            self.held.unacked.hold(tag, stored)
+            self.held.unacked.hold_soon(tag, stored)
         except RedisError:
             self.held.push_later(key, payload)
             raise

@@ -9,8 +9,11 @@ And what goes back, goes back once, whoever else puts it back at the same time.
 
 from __future__ import annotations
 
+from collections import deque
 from importlib import resources
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from redis.exceptions import NoScriptError
 
 from mission_control import redis_keys
 
@@ -31,12 +34,21 @@ class UnackedKeys(NamedTuple):
     scores: str
 
 
+class _SentNote(NamedTuple):
+    """A note that Redis has not confirmed yet, and the connection on which it will."""
+
+    connection: Any
+    tag: str
+    stored: bytes
+
+
 class Unacked:
     """The delivered messages of one broker, over one client. Every method may raise `RedisError`."""
 
     def __init__(self, client: Redis, keys: UnackedKeys) -> None:
         self._client = client
         self._keys = keys
+        self._sent: deque[_SentNote] = deque()
         self._hold = client.register_script(script_source("hold"))
         self._renew = client.register_script(script_source("renew"))
         self._visible = client.register_script(script_source("visible"))
@@ -47,6 +59,31 @@ class Unacked:
     def hold(self, tag: str, stored: str | bytes) -> None:
         """Note a message as delivered now."""
         self._hold(keys=[*self._keys], args=[tag, stored])
+
+    def hold_soon(self, tag: str, stored: bytes) -> None:
+        """Send the note that a message is delivered now, without waiting for Redis to confirm it.
+
+        The confirmation is read by `settle`, and before anything else is asked of this message.
+        """
+        connection: Any = self._client.connection_pool.get_connection()
+        self._sent.append(_SentNote(connection, tag, stored))
+        try:
+            connection.send_command("EVALSHA", self._hold.sha, len(self._keys), *self._keys, tag, stored)
+        except BaseException:
+            connection.disconnect()
+            raise
+
+    def settle(self) -> None:
+        """Read the confirmations of notes that were only sent."""
+        while self._sent:
+            note = self._sent.popleft()
+            try:
+                client: Any = self._client
+                client.parse_response(note.connection, "EVALSHA")
+            except NoScriptError:
+                self.hold(note.tag, note.stored)
+            finally:
+                self._client.connection_pool.release(note.connection)
 
     def renew(self, tags: Sequence[str]) -> list[str]:
         """Say that messages are still in hand; return those that were taken away meanwhile."""
@@ -73,6 +110,7 @@ class Unacked:
 
         With `visible_after` seconds only if nobody has said for so long to have it in hand.
         """
+        self.settle()
         side = "LPUSH" if last else "RPUSH"
         guard: float | str = "" if visible_after is None else visible_after
         reply: Any = self._give_back(keys=[*self._keys, *queue_keys], args=[tag, payload, side, guard])
@@ -80,6 +118,7 @@ class Unacked:
 
     def forget(self, tag: str) -> None:
         """Acknowledge a message."""
+        self.settle()
         with self._client.pipeline(transaction=False) as pipe:
             # In this order a crash in between leaves an index entry without a message, which is cleared
             # away, and never a message that nothing points to.
@@ -89,6 +128,7 @@ class Unacked:
 
     def set_aside(self, tag: str, entry: str) -> bool:
         """Move a message to the dead letters; False if somebody else has done something with it."""
+        self.settle()
         keys = [redis_keys.DEAD_LETTERS, *self._keys]
         return bool(self._set_aside(keys=keys, args=[entry, MOST_DEAD_LETTERS, tag]))
 
@@ -99,6 +139,7 @@ class Unacked:
 
         `tag` is that of the delivery in hand, "" for a message that is only being sent.
         """
+        self.settle()
         keys = [redis_keys.PARKED, redis_keys.PARKED_PAYLOADS, *self._keys]
         args: list[str | float] = [
             execution_id,
