@@ -37,6 +37,8 @@ if state == 'running' then
   redis.call('HDEL', KEYS[1], 'lease_until', 'resent_at', 'resends')
   redis.call('ZREM', KEYS[9], ARGV[4])
 end
+local after = redis.call('HGETALL', KEYS[1]) -- before the run itself may be among the surplus of its task
+local attempt = redis.call('HGET', KEYS[1], 'attempt') or '0'
 if ARGV[3] == '1' then
   redis.call('ZREM', KEYS[2], ARGV[4])
   redis.call('ZADD', KEYS[3], ARGV[5], ARGV[4])
@@ -71,8 +73,7 @@ if ARGV[3] == '1' then
     end
   end
 end
-local after = redis.call('HGETALL', KEYS[1])
 -- The record of this ending is owed from now on, as it has to read even if the run goes on or is dropped.
-local identity = (redis.call('HGET', KEYS[1], 'attempt') or '0') .. ':' .. ARGV[3] .. ':' .. ARGV[4]
+local identity = attempt .. ':' .. ARGV[3] .. ':' .. ARGV[4]
 redis.call('HSET', KEYS[8], identity, cjson.encode({redis.call('TIME')[1], ARGV[6], unpack(after)}))
 return after

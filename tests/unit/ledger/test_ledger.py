@@ -120,6 +120,20 @@ def test_no_more_runs_of_a_task_are_kept_than_told_and_active_ones_never_dropped
     assert [run.execution_id for run in ledger.active()] == ["a@0"]
 
 
+def test_a_run_that_is_dropped_as_it_ends_is_ended_and_owed_its_record_all_the_same(
+    installation: Installation,
+) -> None:
+    ledger = Ledger(installation.client, retention=timedelta(days=1), max_runs=1)
+    ledger.dispatch(a_run("a@1"))
+    ledger.dispatch(a_run("a@2", scheduled_time=NOW + timedelta(minutes=1)))
+    ended = ledger.end(begun(ledger, "a@1"), RunState.SUCCESS, at=NOW, output="done")
+    assert ended is not None
+    assert (ended.state, ended.output) == (RunState.SUCCESS, "done")
+    assert ledger.get("a@1") is None
+    (debt,) = installation.client.hvals(redis_keys.AUDIT_DEBTS)
+    assert "done" in str(debt)
+
+
 def test_what_is_kept_of_a_task_that_is_not_registered_ends_with_the_retention(
     installation: Installation,
 ) -> None:
