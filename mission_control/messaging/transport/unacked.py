@@ -13,8 +13,6 @@ from collections import deque
 from importlib import resources
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from redis.exceptions import NoScriptError
-
 from mission_control import redis_keys
 
 if TYPE_CHECKING:
@@ -34,21 +32,13 @@ class UnackedKeys(NamedTuple):
     scores: str
 
 
-class _SentNote(NamedTuple):
-    """A note that Redis has not confirmed yet, and the connection on which it will."""
-
-    connection: Any
-    tag: str
-    stored: bytes
-
-
 class Unacked:
     """The delivered messages of one broker, over one client. Every method may raise `RedisError`."""
 
     def __init__(self, client: Redis, keys: UnackedKeys) -> None:
         self._client = client
         self._keys = keys
-        self._sent: deque[_SentNote] = deque()
+        self._sent: deque[Any] = deque()
         self._hold = client.register_script(script_source("hold"))
         self._renew = client.register_script(script_source("renew"))
         self._visible = client.register_script(script_source("visible"))
@@ -66,24 +56,24 @@ class Unacked:
         The confirmation is read by `settle`, and before anything else is asked of this message.
         """
         connection: Any = self._client.connection_pool.get_connection()
-        self._sent.append(_SentNote(connection, tag, stored))
         try:
-            connection.send_command("EVALSHA", self._hold.sha, len(self._keys), *self._keys, tag, stored)
+            # The source and not its digest: nobody is there to send it again if Redis has forgotten it.
+            connection.send_command("EVAL", self._hold.script, len(self._keys), *self._keys, tag, stored)
         except BaseException:
             connection.disconnect()
+            self._client.connection_pool.release(connection)
             raise
+        self._sent.append(connection)
 
     def settle(self) -> None:
         """Read the confirmations of notes that were only sent."""
         while self._sent:
-            note = self._sent.popleft()
+            connection = self._sent.popleft()
             try:
                 client: Any = self._client
-                client.parse_response(note.connection, "EVALSHA")
-            except NoScriptError:
-                self.hold(note.tag, note.stored)
+                client.parse_response(connection, "EVAL")
             finally:
-                self._client.connection_pool.release(note.connection)
+                self._client.connection_pool.release(connection)
 
     def renew(self, tags: Sequence[str]) -> list[str]:
         """Say that messages are still in hand; return those that were taken away meanwhile."""
