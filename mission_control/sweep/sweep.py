@@ -11,6 +11,7 @@ from redis.exceptions import RedisError
 from mission_control import events
 from mission_control.ledger import LOOKED_AT_ONCE, RunState
 from mission_control.messaging.message import send
+from mission_control.owed_records import pay_owed_records
 from mission_control.run_audit import audit_ending
 from mission_control.run_ending import end_run
 from mission_control.sweep.decision import (
@@ -38,8 +39,9 @@ class Sweep:
 
     Guarantees: a run whose worker is gone, whose message was lost on its way, or whose retry was never
     sent, is sent again or ended within a lease and a few looks, and each is taken up by one sweep, however
-    many there are. Sending twice is harmless: the ledger lets an attempt run once. A look costs one round
-    trip if nothing is wrong, and a constant number of them if only queues are long.
+    many there are; an audit record that is still owed is written. Sending twice is harmless: the ledger
+    lets an attempt run once. A look costs two round trips if nothing is wrong, and a constant number of
+    them if only queues are long.
 
     Does not guarantee that a run is found at once: of the runs that wait for their message
     `LOOKED_AT_ONCE` are looked at each time, those that have waited longest first.
@@ -71,7 +73,7 @@ class Sweep:
             return 0
 
     def look(self) -> int:
-        """Look once; return how many runs were taken up.
+        """Look once; return how many runs were taken up, and owed audit records written.
 
         A lease that has run out counts from the second look on: after an outage of Redis, in which nobody
         could renew anything, those who live are to say so first.
@@ -83,7 +85,8 @@ class Sweep:
         for execution_id, error in found.unreadable.items():
             events.run_unreadable(execution_id, error)
         self._passed_over = self._passed_over + LOOKED_AT_ONCE if found.looked_at == LOOKED_AT_ONCE else 0
-        return self._take_up_lapsed(found) + self._take_up_waiting(found)
+        taken_up = self._take_up_lapsed(found) + self._take_up_waiting(found)
+        return taken_up + pay_owed_records(self._installation)
 
     def _take_up_lapsed(self, found: Lapses) -> int:
         before, self._lapsed_before = (
