@@ -28,7 +28,7 @@ def address_problem(text: str) -> str | None:
     True
     """
     address = ip_address(text)
-    kinds = (_kind(one) for one in (address, *_addresses_inside(address)))
+    kinds = (_kind(one) for one in (*_addresses_inside(address), address))
     return next((kind for kind in kinds if kind is not None), None)
 
 
