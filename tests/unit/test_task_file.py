@@ -1,3 +1,8 @@
+"""Task files, good and bad.
+
+This file has more than 250 lines because each way in which a file can be wrong has a test of its own.
+"""
+
 from __future__ import annotations
 
 import json
