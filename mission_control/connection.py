@@ -6,9 +6,10 @@ redis-py takes half a second to import, so it is imported when a connection is m
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mission_control.errors import SettingsError, StoreUnavailableError
+from mission_control.sentinel_url import is_sentinel_url, read_sentinel_url
 from mission_control.url_spelling import EXPECTED, VARIABLE, client_url, mask_password
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ def connect(url: str, *, read_seconds: float = READ_SECONDS) -> redis.Redis:
     refused connection is tried again for under a second; no command is ever sent twice. A blocking
     command must block for less than `read_seconds`. Looking up a host name is the system's resolver's
     affair and has the resolver's time limit. Options in the URL's query (`socket_timeout=30`) win.
+    Where Sentinels name the server, each connection is one to their master of the moment.
 
     Raises:
         SettingsError: the URL cannot be used; names MISSION_CONTROL_REDIS_URL, never the password.
@@ -38,21 +40,31 @@ def connect(url: str, *, read_seconds: float = READ_SECONDS) -> redis.Redis:
     from mission_control.unsent_retry import UnsentRetry
 
     address = client_url(url)
+    limits: dict[str, Any] = {
+        "decode_responses": True,
+        "socket_connect_timeout": CONNECT_SECONDS,
+        "socket_timeout": read_seconds,
+        "retry": UnsentRetry(),
+        # A feature of Redis Enterprise; elsewhere each connection would ask for it in vain.
+        "maint_notifications_config": MaintNotificationsConfig(enabled=False),
+    }
     try:
-        client = redis.Redis.from_url(
-            address,
-            decode_responses=True,
-            socket_connect_timeout=CONNECT_SECONDS,
-            socket_timeout=read_seconds,
-            retry=UnsentRetry(),
-            # A feature of Redis Enterprise; elsewhere each connection would ask for it in vain.
-            maint_notifications_config=MaintNotificationsConfig(enabled=False),
-        )
+        client = _client(address, limits)
         client.connection_pool.make_connection()  # connects to nothing, but looks at the options
     except (ValueError, TypeError, redis.RedisError) as error:
         problem = f"an option after '?' cannot be used ({error})"
         raise SettingsError(f"{VARIABLE}: {mask_password(url)!r}: {problem}; {EXPECTED}") from error
     return client
+
+
+def _client(address: str, limits: dict[str, Any]) -> redis.Redis:
+    import redis
+
+    if not is_sentinel_url(address):
+        return redis.Redis.from_url(address, **limits)
+    from mission_control.sentinel_connection import master_client
+
+    return master_client(read_sentinel_url(address), **limits)
 
 
 @contextmanager

@@ -7,12 +7,17 @@ from socket import gaierror
 from typing import TYPE_CHECKING
 
 from redis import exceptions
+from redis.sentinel import MasterNotFoundError
 
 if TYPE_CHECKING:
     from redis import RedisError
 
 CORRECT_URL = "correct MISSION_CONTROL_REDIS_URL"
 NO_CLUSTER = f"is a Redis Cluster, which is not supported: {CORRECT_URL} to name a single server"
+NO_MASTER = (
+    "has no master that one of its Sentinels names: wait for the failover to end, see that a Sentinel is "
+    f"up, or {CORRECT_URL} (hosts, master_name, sentinel_password)"
+)
 
 # By the first word of the server's answer, as the Redis protocol defines it.
 REFUSALS = {
@@ -52,6 +57,8 @@ def explain(error: RedisError) -> str | None:
         return REFUSALS["WRONGPASS"]
     if isinstance(error, exceptions.TimeoutError):
         return "did not answer in time: see whether the server hangs or is overloaded, and the network to it"
+    if isinstance(error, MasterNotFoundError):
+        return NO_MASTER
     if isinstance(error, exceptions.ConnectionError):
         return _unreachable(error)
     return None

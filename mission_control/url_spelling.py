@@ -2,7 +2,8 @@
 
 Over TCP both read `redis://` and `rediss://`. A unix socket is `unix:///path?db=0` to redis-py and
 RedBeat, `redis+socket:///path?virtual_host=0` to kombu; a user may write either, and `valkey://` or
-`valkeys://` for `redis://` and `rediss://`.
+`valkeys://` for `redis://` and `rediss://`. A Redis that Sentinels name has a spelling of its own, see
+`sentinel_url`.
 """
 
 from __future__ import annotations
@@ -11,18 +12,22 @@ import re
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from mission_control.errors import SettingsError
+from mission_control.sentinel_url import is_sentinel_url, kombu_spelling, one_spelling
 
 VARIABLE = "MISSION_CONTROL_REDIS_URL"
 TCP_SCHEMES = {"redis": "redis", "valkey": "redis", "rediss": "rediss", "valkeys": "rediss"}
 SOCKET_SCHEMES = ("unix", "redis+socket", "socket")
-EXPECTED = "write redis://[[user]:password@]host:port/0, rediss://… for TLS, or unix:///path/to/socket?db=0"
+EXPECTED = (
+    "write redis://[[user]:password@]host:port/0, rediss://… for TLS, unix:///path/to/socket?db=0, "
+    "or sentinel://host:26379/0;sentinel://host:26379/0?master_name=mymaster"
+)
 ESCAPING = (
     "special characters in user or password must be percent-encoded ('@' as %40, '/' as %2F, '#' as %23)"
 )
 
 
 def client_url(url: str) -> str:
-    """Return `url` as redis-py and RedBeat spell it.
+    """Return `url` as redis-py and RedBeat spell it; one that names Sentinels in one spelling of ours.
 
     Raises:
         SettingsError: not a usable URL; names the variable, the problem and the cure, never the password.
@@ -35,9 +40,14 @@ def client_url(url: str) -> str:
     problem = _problem(url)
     if problem is not None:
         raise SettingsError(f"{VARIABLE}: {mask_password(url)!r}: {problem}; {EXPECTED}")
+    if is_sentinel_url(url):
+        return one_spelling(url)
     parts = urlsplit(url.strip())
     if parts.scheme in TCP_SCHEMES:
-        query = [(key, _certificate_word(key, value)) for key, value in _options(parts.query)]
+        query = [
+            (key, certificate_word(value) if key == "ssl_cert_reqs" else value)
+            for key, value in _options(parts.query)
+        ]
         return urlunsplit(parts._replace(scheme=TCP_SCHEMES[parts.scheme], query=urlencode(query)))
     query = [("db" if key == "virtual_host" else key, value) for key, value in _options(parts.query)]
     return _socket_url("unix", parts.netloc, parts.path, query)
@@ -45,6 +55,8 @@ def client_url(url: str) -> str:
 
 def broker_url(url: str) -> str:
     """Return `url` as kombu and Celery's result backend spell it.
+
+    One that names Sentinels is not the whole of what kombu has to know of them, see `sentinel_connection`.
 
     Raises:
         SettingsError: as for `client_url`.
@@ -54,6 +66,8 @@ def broker_url(url: str) -> str:
     >>> broker_url("rediss://:secret@example.org:6379/0")
     'rediss://:secret@example.org:6379/0?ssl_cert_reqs=required'
     """
+    if is_sentinel_url(client_url(url)):
+        return kombu_spelling(url)
     parts = urlsplit(client_url(url))
     options = _options(parts.query)
     if parts.scheme == "rediss" and "ssl_cert_reqs" not in dict(options):
@@ -63,6 +77,15 @@ def broker_url(url: str) -> str:
         return urlunsplit(parts)
     query = [("virtual_host" if key == "db" else key, value) for key, value in options]
     return _socket_url("redis+socket", parts.netloc, parts.path, query)
+
+
+def certificate_word(value: str) -> str:
+    """Return redis-py's word for what `ssl_cert_reqs` says; kombu reads it, too.
+
+    >>> certificate_word("CERT_REQUIRED")
+    'required'
+    """
+    return value.removeprefix("CERT_").lower()
 
 
 def mask_password(url: str) -> str:
@@ -85,6 +108,8 @@ def mask_password(url: str) -> str:
 
 
 def _problem(url: str) -> str | None:
+    if is_sentinel_url(url):
+        return _sentinel_problem(url)
     try:
         parts = urlsplit(url.strip())
     except ValueError:
@@ -96,6 +121,14 @@ def _problem(url: str) -> str | None:
     if not parts.scheme or "://" not in url:
         return "the scheme is missing"
     return f"the scheme {parts.scheme!r} is not supported"
+
+
+def _sentinel_problem(url: str) -> str | None:
+    try:
+        one_spelling(url)
+    except ValueError as error:
+        return f"{error}; {ESCAPING}" if "@" in url else str(error)
+    return None
 
 
 def _tcp_problem(url: str) -> str | None:
@@ -125,11 +158,6 @@ def _socket_problem(url: str) -> str | None:
 
 def _options(query: str) -> list[tuple[str, str]]:
     return parse_qsl(query, keep_blank_values=True)
-
-
-def _certificate_word(key: str, value: str) -> str:
-    """Celery's CERT_REQUIRED is redis-py's `required`; kombu reads both."""
-    return value.removeprefix("CERT_").lower() if key == "ssl_cert_reqs" else value
 
 
 def _socket_url(scheme: str, login: str, path: str, query: list[tuple[str, str]]) -> str:

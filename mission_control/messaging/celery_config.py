@@ -7,12 +7,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from mission_control.sentinel_connection import kombu_options, redbeat_options, tls_options
+from mission_control.sentinel_url import is_sentinel_url, read_sentinel_url
 from mission_control.url_spelling import broker_url
 
 if TYPE_CHECKING:
+    from mission_control.sentinel_url import SentinelAddress
     from mission_control.settings import Settings
 
 BEAT_SCHEDULER: Final = "beat.scheduler:MissionControlScheduler"
+
+# What makes RedBeat ask the Sentinels of its options.
+REDBEAT_SENTINEL_URL: Final = "redis-sentinel://"
 
 # A message that is not due for longer than this waits in Redis, not in a worker's memory. A minute, and
 # the moment by which a message that asks again when a lease of a minute has run out comes after that.
@@ -39,6 +45,7 @@ def celery_settings(settings: Settings, redis_url: str) -> dict[str, Any]:
 
 
 def _broker(settings: Settings, redis_url: str) -> dict[str, Any]:
+    sentinels = _sentinels(redis_url)
     return {
         "broker_url": broker_url(redis_url),
         "broker_transport_options": {
@@ -54,13 +61,24 @@ def _broker(settings: Settings, redis_url: str) -> dict[str, Any]:
             # Longer than the second for which a worker's pop blocks; without it a publish waits for ever.
             "socket_timeout": 5,
             "socket_keepalive": True,
+            **(kombu_options(sentinels) if sentinels is not None else {}),
         },
+        **_tls(sentinels),
         # A process outlives any outage of Redis: it waits instead of giving up after 100 tries.
         "broker_connection_max_retries": None,
         "broker_connection_retry_on_startup": True,
         "broker_channel_error_retry": True,
         "task_default_queue": settings.queues[0],
     }
+
+
+def _tls(sentinels: SentinelAddress | None) -> dict[str, Any]:
+    # What a URL of one server says of TLS kombu and RedBeat read there.
+    return {"broker_use_ssl": tls_options(sentinels)} if sentinels is not None and sentinels.uses_tls else {}
+
+
+def _sentinels(redis_url: str) -> SentinelAddress | None:
+    return read_sentinel_url(redis_url) if is_sentinel_url(redis_url) else None
 
 
 def _tasks(settings: Settings) -> dict[str, Any]:
@@ -101,12 +119,17 @@ def _worker() -> dict[str, Any]:
 
 
 def _beat(redis_url: str) -> dict[str, Any]:
+    sentinels = _sentinels(redis_url)
     return {
         "beat_scheduler": BEAT_SCHEDULER,
         # How long a beat that nothing wakes waits before it looks again; changes to tasks wake it.
         "beat_max_loop_interval": 1.0,
-        "redbeat_redis_url": redis_url,
-        "redbeat_redis_options": {"socket_connect_timeout": 5, "socket_timeout": 10},
+        "redbeat_redis_url": redis_url if sentinels is None else REDBEAT_SENTINEL_URL,
+        "redbeat_redis_options": {
+            "socket_connect_timeout": 5,
+            "socket_timeout": 10,
+            **(redbeat_options(sentinels) if sentinels is not None else {}),
+        },
         # Leadership is ours: RedBeat's lock ends the process when it is lost.
         "redbeat_lock_key": None,
     }

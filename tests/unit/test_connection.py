@@ -37,6 +37,21 @@ SOCKET = "/run/redis/redis.sock"
             f"unix://:pw@{SOCKET}?db=3",
             f"redis+socket://:pw@{SOCKET}?virtual_host=3",
         ),
+        (
+            "sentinel://:p%40ss@a;sentinel://[::1]:26380/2?master_name=tasks",
+            "sentinel://:p%40ss@a:26379/2;sentinel://[::1]:26380/2?master_name=tasks",
+            "sentinel://:p%40ss@a:26379/2;sentinel://:p%40ss@[::1]:26380/2",
+        ),
+        (
+            "redis-sentinel://a;b?master_name=tasks&socket_timeout=9",
+            "sentinel://a:26379/0;sentinel://b:26379/0?master_name=tasks&socket_timeout=9",
+            "sentinel://a:26379/0;sentinel://b:26379/0",
+        ),
+        (
+            "rediss-sentinel://u:pw@a/1?master_name=tasks&ssl_cert_reqs=CERT_NONE&sentinel_password=x",
+            "rediss-sentinel://u:pw@a:26379/1?master_name=tasks&sentinel_password=x&ssl_cert_reqs=CERT_NONE",
+            "sentinel://u:pw@a:26379/1",
+        ),
     ],
 )
 def test_every_spelling_of_a_url_is_understood(written: str, for_redis_py: str, for_kombu: str) -> None:
@@ -53,7 +68,17 @@ def test_every_spelling_of_a_url_is_understood(written: str, for_redis_py: str, 
         ("localhost:6379", "the scheme"),
         (":hunter2@localhost:6379", "the scheme is missing"),
         ("http://localhost:6379", "the scheme 'http' is not supported"),
-        ("sentinel://localhost:26379/0", "the scheme 'sentinel' is not supported"),
+        ("sentinel://localhost:26379/0", "it does not name the master: end it with '?master_name=mymaster'"),
+        ("sentinel://:hunter2@a/0;sentinel://:other@b/0?master_name=m", "do not agree on the password"),
+        ("sentinel://a/0;sentinel://b/1?master_name=m", "do not agree on the database"),
+        ("sentinel://:hunter2@a/0;redis://b/1?master_name=m", "its parts have different schemes"),
+        ("sentinel://:hunter2#x@a/0?master_name=m", "%23"),
+        ("sentinel://:hunter2/x@a/0?master_name=m", "must be percent-encoded"),
+        ("sentinel://a:sixthousand?master_name=m", "the port of a Sentinel is not a number"),
+        ("sentinel://a/tasks?master_name=m", "the database after a host is not a number"),
+        ("sentinel:///0?master_name=m", "the host of a Sentinel is missing"),
+        ("sentinel://:hunter2@a?master_name=m&no_such_option=1", "an option after '?'"),
+        ("sentinel://a?master_name=m&sentinel_password=hunter2&socket_timeout=soon", "an option after '?'"),
         ("redis://:hunter2#x@localhost:6379/0", "%23"),
         ("redis://:hunter2/x@localhost:6379/0", "must be percent-encoded"),
         ("redis://:hunter2[x@localhost:6379/0", "must be percent-encoded"),
@@ -95,6 +120,12 @@ def test_a_url_that_cannot_be_used_is_refused_without_telling_the_password(writt
 def test_no_piece_of_a_password_is_shown(url: str) -> None:
     assert "hun" not in mask_password(url)
     assert "ter" not in mask_password(url)
+
+
+def test_a_url_of_sentinels_is_shown_with_its_hosts_and_without_its_passwords() -> None:
+    url = client_url("sentinel://:hunter2@a;sentinel://:hunter2@b/1?master_name=m&sentinel_password=hunter2")
+    shown = "sentinel://***@a:26379/1;sentinel://b:26379/1?master_name=m&sentinel_password=***"
+    assert mask_password(url) == shown
 
 
 @pytest.mark.parametrize(
