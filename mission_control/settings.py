@@ -6,62 +6,45 @@ import json
 import os
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from msgspec import Meta, Struct, convert
+from msgspec.structs import fields
 
 from mission_control.definitions.zones import zone_problem
 from mission_control.errors import SettingsError
+from mission_control.secret import Secret
 
-PREFIX = "MISSION_CONTROL_"
-NOTIFY_PREFIX = f"{PREFIX}NOTIFY_"
+PREFIX: Final = "MISSION_CONTROL_"
+NOTIFY_PREFIX: Final = f"{PREFIX}NOTIFY_"
+_SEPARATORS: Final = {"handlers": os.pathsep, "queues": ","}
+_WORDS: Final = {"yes": True, "on": True, "no": False, "off": False}
 
 
-class Settings(BaseSettings):
+class Settings(Struct, frozen=True, kw_only=True):
     """Everything an operator can set; immutable and hashable.
 
-    Build it with `read_settings()`, which turns a wrong value into a `SettingsError` that names the
-    environment variable.
+    Build it with `read_settings()`, which checks the values and turns a wrong one into a `SettingsError`
+    that names the environment variable.
     """
-
-    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore", env_ignore_empty=True)
 
     redis_url: str | None = None
     data_dir: Path = Path("./data")
     timezone: str = "UTC"
-    handlers: Annotated[tuple[Path, ...], NoDecode] = (Path("./handlers"),)
+    handlers: tuple[Path, ...] = (Path("./handlers"),)
     tasks_file: Path | None = None
-    queues: Annotated[tuple[str, ...], NoDecode] = ("default",)
-    visibility_seconds: int = Field(default=60, ge=5, le=86_400)
-    leader_seconds: int = Field(default=15, ge=1, le=3_600)
-    retention_days: int = Field(default=30, ge=1, le=3_650)
-    retention_runs: int = Field(default=1_000, ge=1, le=1_000_000)
-    signing_key: SecretStr | None = None
+    queues: tuple[str, ...] = ("default",)
+    visibility_seconds: Annotated[int, Meta(ge=5, le=86_400)] = 60
+    leader_seconds: Annotated[int, Meta(ge=1, le=3_600)] = 15
+    retention_days: Annotated[int, Meta(ge=1, le=3_650)] = 30
+    retention_runs: Annotated[int, Meta(ge=1, le=1_000_000)] = 1_000
+    signing_key: Secret | None = None
     allow_plain_producers: bool = True
     allow_eviction: bool = False
     web_host: str = "127.0.0.1"
-    web_port: int = Field(default=8800, ge=1, le=65_535)
-    web_token: SecretStr | None = None
-    notify: tuple[tuple[str, SecretStr], ...] = ()
-
-    @field_validator("timezone")
-    @classmethod
-    def _zone_exists(cls, value: str) -> str:
-        problem = zone_problem(value)
-        if problem is not None:
-            raise ValueError(problem)
-        return value
-
-    @field_validator("handlers", mode="before")
-    @classmethod
-    def _split_paths(cls, value: object) -> object:
-        return _split(value, os.pathsep)
-
-    @field_validator("queues", mode="before")
-    @classmethod
-    def _split_queues(cls, value: object) -> object:
-        return _split(value, ",")
+    web_port: Annotated[int, Meta(ge=1, le=65_535)] = 8800
+    web_token: Secret | None = None
+    notify: tuple[tuple[str, Secret], ...] = ()
 
     @property
     def retention(self) -> timedelta:
@@ -93,7 +76,7 @@ class Settings(BaseSettings):
         What is not set here is empty, which counts as not set, whatever this process's own variables say.
         """
         inherited = dict.fromkeys((name for name in os.environ if name.startswith(NOTIFY_PREFIX)), "")
-        notify = {f"{NOTIFY_PREFIX}{name.upper()}": url.get_secret_value() for name, url in self.notify}
+        notify = {f"{NOTIFY_PREFIX}{name.upper()}": url.reveal() for name, url in self.notify}
         own = {f"{PREFIX}{name.upper()}": self._text(name) for name in SETTINGS_IN_ENVIRONMENT}
         return {**inherited, **notify, **own}
 
@@ -105,44 +88,79 @@ class Settings(BaseSettings):
             return os.pathsep.join(str(path) for path in value)
         if name == "queues":
             return ",".join(value)
-        return value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+        return value.reveal() if isinstance(value, Secret) else str(value)
 
     def channel(self, name: str) -> str | None:
         """Return the Apprise URL of a notification channel, or None where none is configured."""
-        return next((url.get_secret_value() for key, url in self.notify if key == name.lower()), None)
+        return next((url.reveal() for key, url in self.notify if key == name.lower()), None)
 
 
-SETTINGS_IN_ENVIRONMENT = tuple(name for name in Settings.model_fields if name != "notify")
+SETTINGS_IN_ENVIRONMENT: Final = tuple(name for name in Settings.__struct_fields__ if name != "notify")
 
 
-def read_settings(**overrides: Any) -> Settings:  # noqa: ANN401  # values are checked by the model
-    """Read the settings from the environment.
+def read_settings(**overrides: Any) -> Settings:  # noqa: ANN401  # values are checked
+    """Read the settings from the environment; a variable that is empty counts as not set.
 
     `overrides` take precedence over the environment; tests and embedding programs use them.
 
     Raises:
         SettingsError: names each variable whose value cannot be used, and why.
+        TypeError: an override is no setting.
     """
-    notify = tuple(
-        (name.removeprefix(NOTIFY_PREFIX).lower(), SecretStr(url))
+    if unknown := overrides.keys() - set(Settings.__struct_fields__):
+        raise TypeError(f"no such setting: {', '.join(sorted(unknown))}")
+    given = {"notify": _channels(), **_own_variables(), **overrides}
+    values: dict[str, Any] = {}
+    problems: list[str] = []
+    for field in fields(Settings):
+        if field.name in given:
+            try:
+                values[field.name] = _value(field.name, field.type, given[field.name])
+            except (ValueError, TypeError) as error:
+                shown = "" if _is_secret(field.type) else f" (it is {given[field.name]!r})"
+                problems.append(f"  {PREFIX}{field.name.upper()}: {error}{shown}")
+    if problems:
+        raise SettingsError("\n".join(["settings that cannot be used:", *problems]))
+    return Settings(**values)
+
+
+def _own_variables() -> dict[str, str]:
+    texts = {name: os.environ.get(PREFIX + name.upper(), "") for name in SETTINGS_IN_ENVIRONMENT}
+    return {name: text for name, text in texts.items() if text}
+
+
+def _channels() -> tuple[tuple[str, Secret], ...]:
+    return tuple(
+        (name.removeprefix(NOTIFY_PREFIX).lower(), Secret(url))
         for name, url in sorted(os.environ.items())
         if name.startswith(NOTIFY_PREFIX) and url
     )
-    try:
-        return Settings(**{"notify": notify, **overrides})
-    except ValidationError as error:
-        lines = [_describe(dict(one)) for one in error.errors()]
-        raise SettingsError("\n".join(["settings that cannot be used:", *lines])) from error
 
 
-def _split(value: object, separator: str) -> object:
-    if not isinstance(value, str):
-        return value
-    if value.startswith("["):
-        return json.loads(value)
-    return tuple(part for part in (piece.strip() for piece in value.split(separator)) if part)
+def _value(name: str, kind: Any, given: Any) -> Any:  # noqa: ANN401  # any setting's
+    """Return what a setting is, out of a variable's text or of what a program hands in."""
+    if isinstance(given, str):
+        given = _taken_apart(name, kind, given)
+    value = convert(given, kind, strict=False, dec_hook=_custom)
+    if name == "timezone" and (problem := zone_problem(value)) is not None:
+        raise ValueError(problem)
+    return value
 
 
-def _describe(error: dict[str, Any]) -> str:
-    name = PREFIX + str(error["loc"][0]).upper()
-    return f"  {name}: {error['msg']} (it is {error['input']!r})"
+def _taken_apart(name: str, kind: Any, text: str) -> Any:  # noqa: ANN401
+    if name in _SEPARATORS:
+        parts = (piece.strip() for piece in text.split(_SEPARATORS[name]))
+        return json.loads(text) if text.startswith("[") else tuple(part for part in parts if part)
+    return _WORDS.get(text.lower(), text) if kind is bool else text
+
+
+def _custom(kind: type, given: Any) -> Any:  # noqa: ANN401  # msgspec's signature
+    if isinstance(given, kind):
+        return given
+    if not isinstance(given, str):
+        raise TypeError(f"Expected `str`, got `{type(given).__name__}`")
+    return kind(given)
+
+
+def _is_secret(kind: Any) -> bool:  # noqa: ANN401
+    return bool(kind == Secret | None)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from pydantic import SecretStr
 
 from mission_control.errors import SettingsError
+from mission_control.secret import Secret
 from mission_control.settings import read_settings
 
 
@@ -46,8 +46,8 @@ def test_a_child_process_gets_the_same_settings_whatever_its_parent_was_started_
     settings = read_settings(
         queues=("default", "reports"),
         handlers=(Path("a"), Path("b")),
-        web_token=SecretStr("secret"),
-        notify=(("ops", SecretStr("json://localhost/x")),),
+        web_token=Secret("secret"),
+        notify=(("ops", Secret("json://localhost/x")),),
     )
     monkeypatch.setenv("MISSION_CONTROL_NOTIFY_OTHER", "json://localhost/other")
     monkeypatch.setenv("MISSION_CONTROL_TASKS_FILE", "somewhere.json")
@@ -63,3 +63,42 @@ def test_a_channel_is_found_by_its_name_in_any_case(monkeypatch: pytest.MonkeyPa
 
     assert read_settings().channel("Ops") == "json://localhost/x"
     assert read_settings().channel("nobody") is None
+
+
+def test_a_secret_shows_itself_nowhere() -> None:
+    settings = read_settings(web_token="hunter2", notify=(("ops", Secret("json://hunter2@localhost")),))
+
+    assert "hunter2" not in f"{settings} {settings!r} {settings.web_token}"
+    with pytest.raises(SettingsError) as failure:
+        read_settings(signing_key=["hunter2"])
+    assert "hunter2" not in str(failure.value)
+
+
+def test_what_is_no_setting_is_refused() -> None:
+    with pytest.raises(TypeError, match="no such setting: web_prot"):
+        read_settings(web_prot=1)
+
+
+@pytest.mark.parametrize(("text", "value"), [("yes", True), ("False", False), ("0", False), ("on", True)])
+def test_a_switch_is_set_by_the_usual_words(
+    text: str, value: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MISSION_CONTROL_ALLOW_EVICTION", text)
+
+    assert read_settings().allow_eviction is value
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "why"),
+    [
+        ("visibility_seconds", "4", "Expected `int` >= 5"),
+        ("web_port", "65536", "Expected `int` <= 65535"),
+        ("queues", "[1", "Expecting"),
+        ("allow_eviction", "perhaps", "Expected `bool`"),
+    ],
+)
+def test_a_wrong_value_is_told_with_its_reason(name: str, text: str, why: str) -> None:
+    with pytest.raises(SettingsError, match=why) as failure:
+        read_settings(**{name: text})
+    assert f"MISSION_CONTROL_{name.upper()}" in str(failure.value)
+    assert text in str(failure.value)

@@ -5,9 +5,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from pydantic import SecretStr
 
 from mission_control.notifications import notify
+from mission_control.secret import Secret
 from mission_control.settings import Settings, read_settings
 from tests.local_http import LocalHttpServer
 from tests.servers import free_port
@@ -26,7 +26,7 @@ def server() -> Iterator[LocalHttpServer]:
 
 
 def settings(**channels: str) -> Settings:
-    return read_settings(notify=tuple((name, SecretStr(url)) for name, url in channels.items()))
+    return read_settings(notify=tuple((name, Secret(url)) for name, url in channels.items()))
 
 
 def test_a_message_reaches_every_channel_once(server: LocalHttpServer) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import time_machine
+from msgspec.structs import replace
 from ulid import ULID
 
 from mission_control import TaskScheduler, redis_keys
@@ -130,7 +131,7 @@ def test_ctrl_c_ends_the_run_and_reaches_the_program(installation: Installation,
 
 
 def test_plain_producers_can_be_refused(installation: Installation) -> None:
-    strict = Installation(installation.settings.model_copy(update={"allow_plain_producers": False}))
+    strict = Installation(replace(installation.settings, allow_plain_producers=False))
     task = InProcess(strict)._app.tasks["handlers.hello.run"]
     answer = task.apply(kwargs={"params": {}}, task_id="from-outside")
     assert answer.state == "REJECTED"
