@@ -7,12 +7,10 @@ handlers see them. Ids are fields; the sentence is for people.
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any, Final
-
-import structlog
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import MutableMapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from mission_control.ledger import RunRecord
 
@@ -20,17 +18,35 @@ if TYPE_CHECKING:
 _MOST_NAMED: Final = 20
 
 
-def _render(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> str:  # noqa: ANN401  # structlog's shape
-    sentence = event.pop("event")
-    fields = " ".join(f"{name}={value}" for name, value in event.items() if value is not None)
-    return f"{sentence}  {fields}" if fields else str(sentence)
+class _Events:
+    """Puts an event into the standard logger: its sentence for people, its fields also for machines.
+
+    A field is an attribute of the log record as well, where a formatter for machines finds it.
+    """
+
+    def __init__(self, logger: logging.Logger) -> None:
+        self._logger = logger
+
+    def debug(self, sentence: str, **fields: object) -> None:
+        self._log(logging.DEBUG, sentence, fields)
+
+    def info(self, sentence: str, **fields: object) -> None:
+        self._log(logging.INFO, sentence, fields)
+
+    def warning(self, sentence: str, **fields: object) -> None:
+        self._log(logging.WARNING, sentence, fields)
+
+    def error(self, sentence: str, **fields: object) -> None:
+        self._log(logging.ERROR, sentence, fields)
+
+    def _log(self, level: int, sentence: str, fields: Mapping[str, object]) -> None:
+        if self._logger.isEnabledFor(level):
+            known = {name: value for name, value in fields.items() if value is not None}
+            shown = " ".join(f"{name}={value}" for name, value in known.items())
+            self._logger.log(level, f"{sentence}  {shown}" if shown else sentence, extra=known)
 
 
-_log: Final = structlog.wrap_logger(
-    logging.getLogger("mission_control"),
-    processors=[structlog.stdlib.filter_by_level, _render],
-    wrapper_class=structlog.stdlib.BoundLogger,
-)
+_log: Final = _Events(logging.getLogger("mission_control"))
 
 
 def fired_many(execution_ids: Sequence[str]) -> None:
