@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from beat.fire_request import FireRequest, batch_header
+from beat.lead import NotLeadingError
 from beat.lua import script
 from mission_control import redis_keys
 from mission_control.registry.redbeat_layout import redbeat_meta
@@ -34,10 +35,6 @@ _KEYS: Final = (
     redis_keys.OUTBOX,
     redis_keys.BEAT_QUARANTINE,
 )
-
-
-class NotLeadingError(Exception):
-    """Another beat leads; nothing was committed."""
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 from redbeat.schedulers import RedBeatSchedulerEntry
-from redis.client import NEVER_DECODE
 from redis.exceptions import NoScriptError
 
+from beat.entry_keys import as_bytes
 from beat.lua import script
 from mission_control import redis_keys
 from mission_control.calendars import read_calendar
@@ -139,11 +139,6 @@ class DueEntries:
         entry.last_run_at = last_run_at  # Celery's entry replaces None by now
         _check_plain_entry(key, entry)
         return entry
-
-
-def as_bytes(client: Redis, command: str, *args: Any) -> Any:  # noqa: ANN401  # any answer
-    """Run a command and return its answer with the text in it undecoded."""
-    return client.execute_command(command, *args, **{NEVER_DECODE: True})  # type: ignore[no-untyped-call]
 
 
 def _due_task(key: str, due: float, text: bytes, seen: bytes, *, is_disabled: bool) -> DueTask:

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 _KIND: Final = "beat"
 
 
+class NotLeadingError(Exception):
+    """Another beat leads; nothing was committed."""
+
+
 @dataclass(frozen=True)
 class Turn:
     """What a beat learns at the beginning of a turn; the instants, in Unix seconds, only if it leads."""

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from redbeat.schedulers import RedBeatSchedulerEntry
 
-from beat.due_entries import DuePlainEntry, DueTask, as_bytes
+from beat.due_entries import DueEntries, DuePlainEntry, DueTask
+from beat.entry_keys import entry_keys
 from beat.plain_entries import next_after
 from beat.redis_trouble import is_trouble_of_redis
 from mission_control import events, redis_keys
@@ -16,19 +17,18 @@ from mission_control.definitions.schedules import spread_offset
 from mission_control.registry.due_times import from_unix
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from datetime import datetime
 
+    from celery import Celery
     from redis import Redis
 
-    from beat.due_entries import DueEntries, DueEntry
+    from beat.due_entries import DueEntry
     from mission_control.installation import Installation
 
-_AT_ONCE: Final = 500
 _RUNS_LOOKED_AT: Final = 20
 
 
-def rebuild_schedule(installation: Installation, entries: DueEntries) -> int:
+def rebuild_schedule(installation: Installation, app: Celery) -> int:
     """Put every enabled entry that is not on the schedule back on it, and return how many there were.
 
     A task is due at its first occurrence after the last one that the ledger knows, or after its last
@@ -37,9 +37,10 @@ def rebuild_schedule(installation: Installation, entries: DueEntries) -> int:
     entry that cannot be read is due now, so that it is set aside with its reason.
     """
     client, now = installation.client, installation.clock()
+    entries = DueEntries(client, app)
     known = set(client.hkeys(redis_keys.BEAT_QUARANTINE))
     count = 0
-    for keys in _keys_of_entries(client):
+    for keys in entry_keys(client):
         wanted = [key for key in keys if key.decode(errors="backslashreplace") not in known]
         found = entries.of_keys(wanted)
         instants = {entry.key: _due_of(client, entry, now) for entry in found}
@@ -53,19 +54,6 @@ def rebuild_schedule(installation: Installation, entries: DueEntries) -> int:
     if count:
         events.schedule_rebuilt(count)
     return count
-
-
-def _keys_of_entries(client: Redis) -> Iterator[list[bytes]]:
-    """Give the keys of all entries, some hundreds at a time, each at least once."""
-    cursor, is_begun = 0, False
-    while cursor or not is_begun:
-        is_begun = True
-        pattern = f"{redis_keys.REDBEAT_PREFIX}*"
-        arguments = (cursor, "MATCH", pattern, "COUNT", _AT_ONCE)
-        answer = as_bytes(client, "SCAN", *arguments)
-        cursor, keys = int(answer[0]), answer[1]
-        # RedBeat's own keys have a colon more than its entries.
-        yield [key for key in keys if not key.startswith(f"{redis_keys.REDBEAT_PREFIX}:".encode())]
 
 
 def _due_of(client: Redis, entry: DueEntry, now: datetime) -> float | None:

@@ -10,21 +10,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 from redbeat.schedulers import RedBeatScheduler
 
-from beat.commit import Commit, NotLeadingError
-from beat.due_entries import DueEntries
+from beat.entry_keys import entry_keys
 from beat.eviction import check_eviction_policy
-from beat.fire_request import Delivery, FireRequests
-from beat.firing import Firing, PlainFiring
-from beat.lead import Lead, Turn
-from beat.message_template import MessageTemplates
+from beat.firing_on_demand import FiringOnDemand
+from beat.lead import Lead, NotLeadingError, Turn
 from beat.outbox import needs_outbox, send_outbox
 from beat.owed_audit import pay_owed_audit
-from beat.pacing import Pacer
 from beat.parking import release_parked
-from beat.quarantine import Quarantine
-from beat.rebuild import rebuild_schedule
 from beat.redbeat_settings import check_redbeat_settings
 from beat.redis_trouble import TROUBLE, is_trouble_of_redis, is_wrong_type
+from beat.start_up_memory import give_back_memory
 from beat.static_entries import install_static_entries
 from beat.wake_up import WakeUp
 from beat.wrong_types import forget_deleted, set_wrong_types_aside
@@ -41,6 +36,7 @@ if TYPE_CHECKING:
     from celery import Celery
     from kombu import Producer
 
+    from beat.firing import Firing
     from mission_control.ledger import RunRecord
 
 WAIT_FOR_REDIS: Final = 1.0
@@ -133,7 +129,7 @@ class MissionControlScheduler(RedBeatScheduler):
         """Set keys of the wrong type aside and rebuild the schedule; say whether there were any."""
         wrong = set_wrong_types_aside(self._installation)
         if not {redis_keys.REDBEAT_SCHEDULE, redis_keys.TASKS}.isdisjoint(wrong):
-            rebuild_schedule(self._installation, self._entries)
+            self._rebuild()
         return bool(wrong)
 
     def _turn(self) -> None:
@@ -192,10 +188,17 @@ class MissionControlScheduler(RedBeatScheduler):
         check_redbeat_settings(self.app, self._installation)
         check_eviction_policy(self._installation.client, allow_eviction=settings.allow_eviction)
         if self._installation.client.exists(redis_keys.REDBEAT_SCHEDULE) == 0:
-            rebuild_schedule(self._installation, self._entries)
+            self._rebuild()
         forget_deleted(self._installation)
         install_static_entries(self.app, self._installation)
         self._is_set_up = True
+        give_back_memory()
+
+    def _rebuild(self) -> None:
+        if any(entry_keys(self._installation.client)):
+            from beat.rebuild import rebuild_schedule
+
+            rebuild_schedule(self._installation, self.app)
 
     def _ensure_connected(self) -> Any:  # noqa: ANN401  # kombu's connection
         # Celery's own waits for the broker for ever, and nothing could be fired or handed over meanwhile.
@@ -213,23 +216,20 @@ class MissionControlScheduler(RedBeatScheduler):
         return timedelta(seconds=self._installation.settings.leader_seconds)
 
     @cached_property
-    def _entries(self) -> DueEntries:
-        return DueEntries(self._installation.client, self.app)
+    def _firing(self) -> FiringOnDemand:
+        return FiringOnDemand(self._assemble_firing)
 
-    @cached_property
-    def _firing(self) -> Firing:
-        client, retention = self._installation.client, self._installation.settings.retention
-        token = self._name if self._deliver is None else ""
-        templates = MessageTemplates(self.app, self._producer)
-        delivery = Delivery.IN_PROCESS if self._deliver is not None else Delivery.QUEUE
-        if delivery is Delivery.QUEUE and self._uses_outbox:
-            delivery = Delivery.OUTBOX
-        return Firing(
-            self._entries,
-            FireRequests(templates, Pacer(), delivery),
-            Commit(client, token=token, retention=retention),
-            Quarantine(client),
-            PlainFiring(self._producer, self.apply_async),
+    def _assemble_firing(self) -> Firing:
+        from beat.firing_assembly import assemble_firing
+
+        return assemble_firing(
+            self.app,
+            self._installation,
+            self._producer,
+            self.apply_async,
+            token=self._name if self._deliver is None else "",
+            is_in_process=self._deliver is not None,
+            uses_outbox=self._uses_outbox,
         )
 
     @cached_property

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from mission_control.definitions.retry_policy import RetryIn, RetryPolicy, decide_retry
 from mission_control.ledger import MOST_DELIVERIES, RunState
 from mission_control.messaging.message import HARD_LIMIT_GRACE
 
@@ -94,6 +93,9 @@ def is_out_of_time(run: RunRecord, now: datetime) -> bool:
 def _timed_out(run: RunRecord) -> EndAttempt:
     error = "the attempt ran longer than timeout_seconds, and its worker could not say so"
     reason = str(RunState.TIMED_OUT)
+    # Its models are much to load for a beat that mostly has nothing to decide.
+    from mission_control.definitions.retry_policy import RetryIn, RetryPolicy, decide_retry
+
     policy = RetryPolicy.model_validate(run.retry_policy)
     decision = decide_retry(policy, attempt=run.attempt, retryable=True)
     if isinstance(decision, RetryIn):

@@ -12,7 +12,8 @@ from celery.schedules import schedule
 from kombu import Exchange, Queue
 from redbeat import RedBeatSchedulerEntry
 
-from beat.commit import Commit, NotLeadingError
+from beat.commit import Commit
+from beat.lead import NotLeadingError
 from beat.scheduler import MissionControlScheduler
 from mission_control import enqueue, redis_keys, register_task
 from mission_control.definitions.instants import format_instant

@@ -1,0 +1,49 @@
+"""The parts of firing, put together; with this module comes all that reads tasks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from beat.commit import Commit
+from beat.due_entries import DueEntries
+from beat.fire_request import Delivery, FireRequests
+from beat.firing import Firing, PlainFiring
+from beat.message_template import MessageTemplates
+from beat.pacing import Pacer
+from beat.quarantine import Quarantine
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from celery import Celery
+    from kombu import Producer
+
+    from mission_control.installation import Installation
+
+
+def assemble_firing(
+    app: Celery,
+    installation: Installation,
+    producer: Callable[[], Producer],
+    apply_async: Callable[..., object],
+    *,
+    token: str,
+    is_in_process: bool,
+    uses_outbox: bool,
+) -> Firing:
+    """Return a `Firing` for the beat that leads under `token`, "" if none need lead.
+
+    `producer` and `apply_async` send an entry of RedBeat's. In process nothing is put on a queue.
+    """
+    delivery = Delivery.QUEUE
+    if is_in_process:
+        delivery = Delivery.IN_PROCESS
+    elif uses_outbox:
+        delivery = Delivery.OUTBOX
+    return Firing(
+        DueEntries(installation.client, app),
+        FireRequests(MessageTemplates(app, producer), Pacer(), delivery),
+        Commit(installation.client, token=token, retention=installation.settings.retention),
+        Quarantine(installation.client),
+        PlainFiring(producer, apply_async),
+    )

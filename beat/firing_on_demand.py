@@ -1,0 +1,57 @@
+"""Firing that is loaded when something is about to fall due.
+
+What reads tasks is a tenth of a beat's memory and a quarter of a second of its time. A beat that stands by,
+or whose tasks are hours away, does without.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from beat.prepared import AHEAD_SECONDS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from beat.firing import Firing
+
+
+class FiringOnDemand:
+    """As `Firing`, which `assemble` makes when it is first needed; what it raises is raised here, too."""
+
+    def __init__(self, assemble: Callable[[], Firing]) -> None:
+        self._assemble = assemble
+
+    @cached_property
+    def _firing(self) -> Firing:
+        return self._assemble()
+
+    @property
+    def _is_loaded(self) -> bool:
+        return "_firing" in self.__dict__
+
+    @property
+    def next_prepared(self) -> float | None:
+        """When the next prepared entry is due, in Unix seconds."""
+        return self._firing.next_prepared if self._is_loaded else None
+
+    def fire_prepared(self, clock: Callable[[], datetime]) -> list[str]:
+        """Commit what was prepared and is due now; return the ids of the runs that were fired."""
+        return self._firing.fire_prepared(clock) if self._is_loaded else []
+
+    def fire_due(self, clock: Callable[[], datetime]) -> list[str]:
+        """Load and commit what is due now; return the ids of the runs that were fired."""
+        return self._firing.fire_due(clock)
+
+    def prepare(self, clock: Callable[[], datetime], next_due: float | None) -> bool:
+        """Make the requests of some entries that fall due soon; say whether there may be more of them."""
+        if next_due is None or next_due > clock().timestamp() + AHEAD_SECONDS:
+            return False
+        return self._firing.prepare(clock, next_due)
+
+    def forget_prepared(self) -> None:
+        """Forget what was prepared: somebody else leads."""
+        if self._is_loaded:
+            self._firing.forget_prepared()

@@ -1,0 +1,64 @@
+"""What a beat loads whose tasks are hours away."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from mission_control.installation import Installation
+from mission_control.settings import read_settings
+from tests.servers import RedisServer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+READS_TASKS = {"pydantic", "mission_control.definitions.task", "beat.firing"}
+
+TWO_TURNS = """
+import json, sys
+from beat.app import app
+from beat.scheduler import MissionControlScheduler
+beat = MissionControlScheduler(app)
+beat.tick()
+beat.tick()
+beat.close()
+print(json.dumps(sorted(sys.modules)))
+"""
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[Installation]:
+    with RedisServer() as server:
+        yield Installation(read_settings(redis_url=server.url, data_dir=tmp_path, notify=()))
+
+
+def modules_after_two_turns(place: Installation) -> set[str]:
+    environment = {**os.environ, **place.settings.environment()}
+    done = subprocess.run(
+        [sys.executable, "-c", TWO_TURNS], env=environment, capture_output=True, text=True, check=True
+    )
+    return set(json.loads(done.stdout.splitlines()[-1]))
+
+
+def register(place: Installation, schedule: dict[str, object]) -> None:
+    place.registry.register({"id": "task", "handler": "handlers.hello.run", "schedule": schedule})
+
+
+def test_a_beat_without_tasks_does_not_load_what_reads_them(place: Installation) -> None:
+    assert modules_after_two_turns(place) & READS_TASKS == set()
+
+
+def test_a_beat_whose_tasks_are_hours_away_does_not_load_what_reads_them(place: Installation) -> None:
+    register(place, {"type": "interval", "hours": 12})
+    assert modules_after_two_turns(place) & READS_TASKS == set()
+
+
+def test_a_beat_with_a_task_that_falls_due_in_a_moment_loads_it_beforehand(place: Installation) -> None:
+    register(place, {"type": "interval", "seconds": 4})
+    assert modules_after_two_turns(place) & READS_TASKS == READS_TASKS
