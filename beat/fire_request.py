@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, Final
 
 import msgpack
@@ -21,10 +21,13 @@ from mission_control.ledger import RunState
 from mission_control.messaging.message import HARD_LIMIT_GRACE
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from beat.decision import Decision, Miss
     from beat.due_entries import DuePlainEntry, DueTask
     from beat.message_template import MessageTemplates, QueuedMessage
     from beat.pacing import Pacer
+    from beat.watched_messages import WatchedMessages
     from mission_control.definitions.retry_policy import RetryPolicy
     from mission_control.definitions.task import TaskDefinition
 
@@ -57,8 +60,15 @@ class FireRequest:
 class FireRequests:
     """Turns decisions into requests."""
 
-    def __init__(self, templates: MessageTemplates, pacer: Pacer, delivery: Delivery) -> None:
+    def __init__(
+        self,
+        templates: MessageTemplates,
+        pacer: Pacer,
+        delivery: Delivery,
+        watched: WatchedMessages | None = None,
+    ) -> None:
         self._templates = templates
+        self._watched = watched
         self._pacer = pacer
         self._delivery = delivery
 
@@ -66,6 +76,11 @@ class FireRequests:
     def uses_outbox(self) -> bool:
         """Whether the broker is another server, so that messages are not made here."""
         return self._delivery is Delivery.OUTBOX
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether a tool looks at each message as it is made."""
+        return self._watched is not None
 
     def of_task(self, entry: DueTask, decision: Decision, now: datetime) -> FireRequest:
         """Return the request for one of our tasks."""
@@ -134,7 +149,12 @@ class FireRequests:
         soft = task.timeout_seconds
         hard = None if soft is None else soft + HARD_LIMIT_GRACE.total_seconds()
         kind = MessageKind(task.handler, task.queue, task.priority, soft, hard, expires is not None)
-        message = self._templates.of(kind).fill(
+        make: Callable[..., QueuedMessage] = (
+            self._templates.of(kind).fill
+            if self._watched is None
+            else partial(self._watched.message, kind, task.schedule)
+        )
+        message = make(
             execution_id=execution_id, task_id=entry.task_id, scheduled_time=moment, expires=expires
         )
         return message.queue_key, message.payload
