@@ -148,7 +148,7 @@ class MissionControlScheduler(RedBeatScheduler):
             events.fired_many(fired)
         if self._follow_up(turn) or fired:
             return
-        if self._firing.prepare(clock, turn.next_due):
+        if self._firing.prepare(clock, turn.next_due, self._wake_up.is_woken):
             return
         self._wait_until(self._next_instant(turn, clock().timestamp()))
 

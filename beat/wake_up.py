@@ -47,6 +47,13 @@ class WakeUp:
             self.close()
             raise
 
+    def is_woken(self) -> bool:
+        """Say without waiting or asking Redis whether a change was announced since the last wait."""
+        if self._pubsub is None:
+            return False  # the first wait ends at once
+        readable, _, _ = select.select([self._pubsub.connection._sock], [], [], 0)  # noqa: SLF001
+        return bool(readable) and self._drain(self._pubsub)
+
     def close(self) -> None:
         """End the subscription."""
         if self._pubsub is not None:
