@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import psutil
 
+from benchmarks.command_count import CommandCount
 from benchmarks.head_start import check_in_time, with_head_start
 from benchmarks.place import MeasurementError, Place
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 SEEDED_A_SECOND: Final = 2_500
 LEAD_SECONDS: Final = 12.0
+MOST_COUNTED: Final = 10_000
 _BASELINE_BEFORE: Final = 5.5
 """Seconds before the due instant: our beat prepares messages from 5 s before on, which is to count."""
 _POLL_SECONDS: Final = 0.004
@@ -28,13 +30,17 @@ def measure_herd(contender: Contender, tasks: int, *, lead_seconds: float = LEAD
     """Have `tasks` tasks fall due at one instant, while nobody takes their messages.
 
     Fires are counted per second from the due instant to the last message on the queue. Memory is the
-    beat process's resident set: its peak, less what it was before it prepared anything. Round trips are
-    beat's with Redis, counted by the server, per fire, from that time on.
+    beat process's resident set: its peak, less what it was before it prepared anything. Beat's commands are
+    counted from that time on, in a herd of their own of at most `MOST_COUNTED`: to count them costs time.
     """
-    return with_head_start(partial(_measure, contender, tasks), lead_seconds)
+    counted = min(tasks, MOST_COUNTED)
+    return {
+        **with_head_start(partial(_measure_speed, contender, tasks), lead_seconds),
+        **with_head_start(partial(_count_commands, contender, counted), lead_seconds),
+    }
 
 
-def _measure(contender: Contender, tasks: int, lead_seconds: float) -> Round:
+def _measure_speed(contender: Contender, tasks: int, lead_seconds: float) -> Round:
     with Place() as place:
         due = float(int(time.time() + lead_seconds + tasks / SEEDED_A_SECOND))
         contender.seed(place, [due] * tasks)
@@ -42,13 +48,24 @@ def _measure(contender: Contender, tasks: int, lead_seconds: float) -> Round:
         place.wait_until(lambda: contender.has_leader(place), "beat leads")
         _sleep_until(due - _BASELINE_BEFORE)
         check_in_time(due)
-        before, trips = beat.memory_info().rss, place.round_trips()
+        before = beat.memory_info().rss
         _sleep_until(due - 0.1)
         fired = _Watch(place, contender, beat).until_all_are_queued(tasks, due)
-        own_trips = fired.pop("polls") + 2
-        fired["round_trips_per_fire"] = max(0.0, place.round_trips() - trips - own_trips) / tasks
         fired["memory_growth_mib"] = max(0.0, fired.pop("peak") - before) / _MIB
         return fired
+
+
+def _count_commands(contender: Contender, tasks: int, lead_seconds: float) -> Round:
+    with Place() as place:
+        due = float(int(time.time() + lead_seconds + tasks / SEEDED_A_SECOND))
+        contender.seed(place, [due] * tasks)
+        contender.start_beat(place)
+        place.wait_until(lambda: contender.has_leader(place), "beat leads")
+        _sleep_until(due - _BASELINE_BEFORE)
+        check_in_time(due)
+        with CommandCount(place) as count:
+            place.wait_until(lambda: place.client.llen(contender.queue) >= tasks, "all are queued")
+        return {"commands_per_fire": count.commands / tasks}
 
 
 class _Watch:
@@ -58,11 +75,10 @@ class _Watch:
         self._beat = beat
 
     def until_all_are_queued(self, tasks: int, due: float) -> Round:
-        peak, polls, first = 0, 0, None
+        peak, first = 0, None
         while True:
             queued = int(self._place.client.llen(self._queue))
             now = time.time()
-            polls += 1
             peak = max(peak, self._beat.memory_info().rss)
             if queued and first is None:
                 first = now
@@ -71,7 +87,6 @@ class _Watch:
                     "fires_per_second": tasks / (now - due),
                     "last_after_seconds": now - due,
                     "first_after_seconds": (now if first is None else first) - due,
-                    "polls": polls,
                     "peak": peak,
                 }
             if now > due + _GIVE_UP_AFTER:
