@@ -1,0 +1,106 @@
+"""A Redis that Sentinels name, and what becomes of beat and workers when another server takes its place."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from celery.schedules import schedule
+from redbeat import RedBeatSchedulerEntry
+from redis.exceptions import RedisError
+
+from mission_control.connection import connect, store_errors
+from mission_control.errors import SettingsError, StoreUnavailableError
+from mission_control.installation import Installation, current_installation
+from mission_control.processes.fleet import Fleet
+from tests.audit_stream import records_of
+from tests.sentinels import MASTER_NAME, SentinelHouse
+from tests.servers import free_port
+from tests.waiting import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+EVERY_SECOND = {
+    "id": "tick",
+    "handler": "handlers.hello.run",
+    "schedule": {"type": "interval", "seconds": 1},
+    "misfire": {"policy": "all"},
+}
+
+
+@pytest.fixture
+def house() -> Iterator[SentinelHouse]:
+    with SentinelHouse() as house:
+        yield house
+
+
+@pytest.fixture
+def installation(house: SentinelHouse, bare_environment: pytest.MonkeyPatch) -> Installation:
+    bare_environment.setenv("MISSION_CONTROL_REDIS_URL", house.url)
+    return current_installation()
+
+
+def successes(installation: Installation) -> int:
+    """How often the task has run; 0 while nobody can be asked."""
+    try:
+        task = installation.registry.get("tick")
+    except RedisError:
+        return 0
+    return 0 if task is None else int(task["execution_history"]["success_count"])
+
+
+def has_succeeded(installation: Installation, times: int) -> None:
+    wait_until(lambda: successes(installation) >= times, f"the task has run {times} times", timeout=40)
+
+
+@pytest.mark.parametrize("how", ["fail_over", "swap"])
+def test_beat_and_worker_go_on_with_the_server_that_takes_the_masters_place(
+    house: SentinelHouse, installation: Installation, how: str
+) -> None:
+    installation.registry.register(EVERY_SECOND)
+    RedBeatSchedulerEntry("theirs", "handlers.hello.run", schedule(1), app=installation.celery).save()
+    fleet = Fleet(installation, concurrency=1)
+    fleet.start()
+    try:
+        before = {service.name: service.pid for service in fleet.services}
+        has_succeeded(installation, 1)
+        getattr(house, how)()
+        has_succeeded(installation, successes(installation) + 3)
+        seen = len(records_of(installation, "theirs"))
+        wait_until(lambda: len(records_of(installation, "theirs")) > seen, "RedBeat's entry goes on")
+        assert fleet.dead_service() is None
+        assert {service.name: service.pid for service in fleet.services} == before
+    finally:
+        fleet.stop()
+
+
+def test_a_program_finds_the_new_master_and_is_told_when_there_is_none(house: SentinelHouse) -> None:
+    with connect(house.url) as client:
+        client.set("key", "value")
+        assert client.wait(1, 2_000) == 1
+        house.fail_over()
+        assert client.get("key") == "value"
+        house.replica.kill()
+        with pytest.raises(StoreUnavailableError) as caught, store_errors(house.url):
+            client.get("key")
+    assert "of-the-" not in str(caught.value)
+
+
+def test_a_master_that_no_sentinel_knows_is_said_to_be_missing(house: SentinelHouse) -> None:
+    for url in (
+        house.url.replace(MASTER_NAME, "nobody"),
+        f"sentinel://127.0.0.1:{free_port()}?master_name={MASTER_NAME}",
+    ):
+        with (
+            connect(url) as client,
+            pytest.raises(StoreUnavailableError, match="no master that one of its Sentinels names") as caught,
+            store_errors(url),
+        ):
+            client.ping()
+        assert "of-the-" not in str(caught.value)
+
+
+def test_options_that_redis_py_does_not_know_are_refused(house: SentinelHouse) -> None:
+    with pytest.raises(SettingsError, match="an option after"):
+        connect(f"{house.url}&no_such_option=1")
