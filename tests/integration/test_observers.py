@@ -1,0 +1,172 @@
+"""Sentry and OpenTelemetry, the real ones, put into beat, worker and producer as their users do."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from textwrap import dedent
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from celery.schedules import schedule
+from opentelemetry.instrumentation.celery import CeleryInstrumentor
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from redbeat import RedBeatSchedulerEntry
+
+from mission_control import redis_keys
+from mission_control.messaging.enqueue import enqueue_in
+from mission_control.processes.fleet import Fleet
+from tests.waiting import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from mission_control.installation import Installation
+
+HELLO = "handlers.hello.run"
+
+SENTRY = """
+    import json, os
+    import sentry_sdk
+    from sentry_sdk.integrations.celery import CeleryIntegration
+    from sentry_sdk.transport import Transport
+
+
+    class ToFile(Transport):
+        def capture_envelope(self, envelope):
+            with open(os.environ["SEEN"], "a") as seen:
+                for item in envelope.items:
+                    if item.payload.json is not None:
+                        seen.write(json.dumps({"kind": item.type, **item.payload.json}, default=str) + "\\n")
+
+
+    sentry_sdk.init(
+        dsn="https://key@sentry.invalid/1",
+        transport=ToFile,
+        traces_sample_rate=1.0,
+        integrations=[CeleryIntegration(monitor_beat_tasks=True)],
+    )
+"""
+
+OPENTELEMETRY = """
+    import os
+    from opentelemetry.instrumentation.celery import CeleryInstrumentor
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import ConsoleSpanExporter, SimpleSpanProcessor
+
+    provider = TracerProvider()
+    out = open(os.environ["SEEN"], "a", buffering=1)
+    exporter = ConsoleSpanExporter(out=out, formatter=lambda span: span.to_json(indent=None) + "\\n")
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    CeleryInstrumentor().instrument(tracer_provider=provider)
+"""
+
+
+class Observed:
+    """A beat and a worker in which a tool is at work from the start, and what it has seen."""
+
+    def __init__(self, installation: Installation, seen: Path) -> None:
+        self.installation = installation
+        self._seen = seen
+
+    def seen(self) -> list[dict[str, Any]]:
+        lines = self._seen.read_text("utf-8").splitlines() if self._seen.exists() else []
+        return [json.loads(line) for line in lines]
+
+    def fire_now(self, task_id: str) -> None:
+        """Have a task whose occurrences are minutes away be due at once."""
+        due = datetime.now(UTC).timestamp()
+        key = redis_keys.schedule_entry(task_id)
+        self.installation.client.zadd(redis_keys.REDBEAT_SCHEDULE, {key: due})
+        self.installation.client.publish(redis_keys.WAKE_CHANNEL, task_id)
+
+
+@pytest.fixture
+def observed(
+    request: pytest.FixtureRequest,
+    bare_environment: pytest.MonkeyPatch,
+    installation: Installation,
+    tmp_path: Path,
+) -> Iterator[Observed]:
+    # Python imports it before anything else; so does OpenTelemetry's own `opentelemetry-instrument`.
+    (tmp_path / "tool").mkdir()
+    (tmp_path / "tool" / "sitecustomize.py").write_text(dedent(request.param), "utf-8")
+    bare_environment.setenv("PYTHONPATH", str(tmp_path / "tool"), prepend=":")
+    bare_environment.setenv("SEEN", str(tmp_path / "seen.jsonl"))
+    fleet = Fleet(installation, concurrency=1)
+    fleet.start()
+    try:
+        yield Observed(installation, tmp_path / "seen.jsonl")
+        assert fleet.dead_service() is None
+    finally:
+        fleet.stop()
+
+
+@pytest.mark.parametrize("observed", [SENTRY], indirect=True)
+def test_sentry_monitors_tasks_and_entries_of_redbeats(observed: Observed) -> None:
+    installation = observed.installation
+    every_minute = {"type": "interval", "minutes": 1}
+    for name in ("ours", "twin"):
+        installation.registry.register({"id": name, "handler": HELLO, "schedule": every_minute})
+        observed.fire_now(name)
+    hour_ago = datetime.now(UTC) - timedelta(hours=1)
+    RedBeatSchedulerEntry("theirs", HELLO, schedule(60), last_run_at=hour_ago, app=installation.celery).save()
+
+    def check_ins(name: str) -> list[str]:
+        mine = [one for one in observed.seen() if one["kind"] == "check_in" and one["monitor_slug"] == name]
+        assert all(one["monitor_config"]["schedule"]["unit"] == "minute" for one in mine)
+        assert len({one["check_in_id"] for one in mine}) <= 1
+        return [one["status"] for one in mine]
+
+    for name in ("ours", "twin", "theirs"):
+        wait_until(lambda name=name: check_ins(name) == ["in_progress", "ok"], f"{name} is monitored")
+    transactions = [one for one in observed.seen() if one["kind"] == "transaction"]
+    traces = [one["contexts"]["trace"]["trace_id"] for one in transactions if one["transaction"] == HELLO]
+    assert len(traces) == len(set(traces)) == 3
+
+
+@pytest.fixture
+def spans() -> Iterator[InMemorySpanExporter]:
+    """What OpenTelemetry sees in this process."""
+    exporter = InMemorySpanExporter()
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    CeleryInstrumentor().instrument(tracer_provider=provider)
+    yield exporter
+    CeleryInstrumentor().uninstrument()
+    provider.shutdown()
+
+
+@pytest.mark.parametrize("observed", [OPENTELEMETRY], indirect=True)
+def test_opentelemetry_follows_a_run_from_whoever_sent_it_into_the_worker(
+    observed: Observed, spans: InMemorySpanExporter
+) -> None:
+    installation = observed.installation
+    installation.registry.register(
+        {"id": "ours", "handler": HELLO, "schedule": {"type": "interval", "seconds": 1}}
+    )
+    RedBeatSchedulerEntry("theirs", HELLO, schedule(1), app=installation.celery).save()
+    run = enqueue_in(installation, HELLO)
+    run.wait(timeout=20)
+    sent = next(span for span in spans.get_finished_spans() if span.name == f"apply_async/{HELLO}")
+
+    def seen(name: str) -> dict[str, dict[str, Any]]:
+        found = [one for one in observed.seen() if one["name"] == name]
+        return {one["attributes"]["messaging.message.id"]: one for one in found}
+
+    def is_followed(task_id: str) -> bool:
+        begun = [one for one in seen(f"run/{HELLO}") if one.startswith(f"{task_id}@")]
+        return len(begun) >= 2
+
+    for task_id in ("ours", "theirs"):
+        wait_until(lambda task_id=task_id: is_followed(task_id), f"two runs of {task_id} are seen")
+    begun, fired = seen(f"run/{HELLO}"), seen(f"apply_async/{HELLO}")
+    by_beat = {name: span for name, span in begun.items() if name != run.execution_id}
+    assert {name: span["parent_id"] for name, span in by_beat.items()} == {
+        name: fired[name]["context"]["span_id"] for name in by_beat
+    }
+    assert len({span["context"]["trace_id"] for span in begun.values()}) == len(begun)
+    assert begun[run.execution_id]["parent_id"] == f"0x{sent.context.span_id:016x}"
