@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import takewhile
 from typing import TYPE_CHECKING, Final
 
@@ -19,24 +18,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from datetime import datetime
 
-    from kombu import Producer
-
     from beat.commit import Commit
     from beat.decision import Decision
     from beat.due_entries import DueEntries, DueEntry
     from beat.fire_request import FireRequest, FireRequests
     from beat.quarantine import Quarantine
+    from beat.watched_messages import PlainFiring
 
 _MOST_BATCHES: Final = 20
 """How many batches are fired before the lead is renewed: half a second's worth."""
-
-
-@dataclass(frozen=True)
-class PlainFiring:
-    """How an entry of RedBeat's is sent: by the scheduler's own method, through a producer of kombu's."""
-
-    producer: Callable[[], Producer]
-    apply_async: Callable[..., object]
 
 
 class Firing:
@@ -89,8 +79,11 @@ class Firing:
     def prepare(self, clock: Callable[[], datetime], next_due: float | None) -> bool:
         """Make the requests of some entries that fall due soon; say whether there may be more of them.
 
-        It stops when `next_due` has come: firing is more urgent.
+        It stops when `next_due` has come: firing is more urgent. Where tools look at each message, they see
+        it when it is sent.
         """
+        if self._requests.is_watched:
+            return False
         now = clock().timestamp()
         until = now + AHEAD_SECONDS
         room = min(MOST_PREPARED - len(self._prepared), SLICE)

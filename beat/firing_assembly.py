@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 from beat.commit import Commit
 from beat.due_entries import DueEntries
 from beat.fire_request import Delivery, FireRequests
-from beat.firing import Firing, PlainFiring
+from beat.firing import Firing
 from beat.message_template import MessageTemplates
 from beat.pacing import Pacer
 from beat.quarantine import Quarantine
+from beat.watched_messages import PlainFiring, WatchedMessages, somebody_watches
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,10 +41,12 @@ def assemble_firing(
         delivery = Delivery.IN_PROCESS
     elif uses_outbox:
         delivery = Delivery.OUTBOX
+    plain = PlainFiring(producer, apply_async)
+    watched = WatchedMessages(app, plain) if somebody_watches() else None
     return Firing(
         DueEntries(installation.client, app),
-        FireRequests(MessageTemplates(app, producer), Pacer(), delivery),
+        FireRequests(MessageTemplates(app, producer), Pacer(), delivery, watched),
         Commit(installation.client, token=token, retention=installation.settings.retention),
         Quarantine(installation.client),
-        PlainFiring(producer, apply_async),
+        plain,
     )
