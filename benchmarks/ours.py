@@ -79,14 +79,19 @@ class Ours:
 
     def _installation(self, place: Place) -> Installation:
         lease = {} if self.leader_seconds is None else {"leader_seconds": self.leader_seconds}
-        return Installation(
-            read_settings(
-                **lease,
-                redis_url=place.url,
-                data_dir=place.directory / "data",
-                handlers=(CHECKOUT / "benchmarks" / "handlers",),
-            )
+        return installation_at(place, **lease)
+
+
+def installation_at(place: Place, **settings: Any) -> Installation:  # noqa: ANN401  # see read_settings
+    """Return an installation with default settings but for those given, with the benchmarks' handlers."""
+    return Installation(
+        read_settings(
+            **settings,
+            redis_url=place.url,
+            data_dir=place.directory / "data",
+            handlers=(CHECKOUT / "benchmarks" / "handlers",),
         )
+    )
 
 
 _HANDLER = "handlers.stamp.run"

@@ -53,6 +53,11 @@ class Place:
         """Where handlers note when they were started."""
         return self.directory / "starts.txt"
 
+    @property
+    def marks(self) -> Path:
+        """Where no-ops note that they were carried out."""
+        return self.directory / "marks"
+
     def start(self, command: ServiceCommand, environment: Mapping[str, str]) -> ServiceProcess:
         """Start a process that ends with this place at the latest."""
         self._services += 1
@@ -72,7 +77,7 @@ class Place:
             MeasurementError: it did not become so; with the last lines of every process.
         """
         if not any(predicate() for _ in patiently(seconds)):
-            raise MeasurementError(f"waited {seconds:g} s in vain until {what}\n{self._last_words()}")
+            raise MeasurementError(f"waited {seconds:g} s in vain until {what}\n{self.last_words()}")
 
     def wait_for_worker(self) -> None:
         """Return when a worker waits for messages: its pop blocks."""
@@ -86,6 +91,15 @@ class Place:
         """
         return min(self._info("total_reads_processed"), self._info("total_writes_processed"))
 
+    def cpu_seconds(self) -> float:
+        """Return the server's CPU time so far."""
+        info = self.client.info("cpu")
+        return float(info["used_cpu_user"]) + float(info["used_cpu_sys"])
+
+    def last_words(self) -> str:
+        """Return the last lines of every process."""
+        return "\n".join(path.read_text(errors="replace")[-2_000:] for path in self.directory.glob("*.log"))
+
     def __enter__(self) -> Self:
         return self
 
@@ -96,9 +110,6 @@ class Place:
 
     def _info(self, name: str) -> int:
         return int(self.client.info()[name])
-
-    def _last_words(self) -> str:
-        return "\n".join(path.read_text(errors="replace")[-2_000:] for path in self.directory.glob("*.log"))
 
 
 def _stop(service: ServiceProcess) -> None:

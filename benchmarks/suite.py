@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from benchmarks.audit import measure_audit
 from benchmarks.comparison import Comparison
 from benchmarks.failover import measure_default_lock, measure_failover
 from benchmarks.herd import LEAD_SECONDS, measure_herd
@@ -82,6 +83,13 @@ def failover() -> Comparison:
             "stock_with_a_short_lock": partial(measure_failover, Stock(lock_seconds=SHORT_LOCK_SECONDS)),
         },
         stock_is_at_least=True,
+    )
+
+
+def audit(records: int) -> Comparison:
+    """Measure the audit stream in a large file; nobody else has one."""
+    return Comparison(
+        "audit", "verify_records_per_second", {"ours": partial(measure_audit, records)}, less_is_better=False
     )
 
 

@@ -5,52 +5,87 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import rich_click as click
 
 from mission_control.errors import MissionControlError
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_at_least_one = click.IntRange(min=1)
 _CHECKOUT = Path(__file__).resolve().parents[2]
 
 
 @click.group("bench")
 def bench() -> None:
-    """Measure Mission Control beside stock RedBeat, on this machine.
+    """Measure Mission Control beside stock RedBeat, Celery and others, on this machine.
 
     Runs the code in `benchmarks/`, which only a checkout of the repository has. Each measurement has a
-    Redis server of its own; no task of yours is touched. stdout has JSON with `ours`, `stock` and `ratio`.
+    Redis server of its own; no task of yours is touched. stdout has JSON with `ours`, the others and `ratio`.
     """
 
 
 _rounds = click.option(
-    "--rounds", type=click.IntRange(min=1), default=3, show_default=True, help="How often each is measured."
+    "--rounds", type=_at_least_one, default=3, show_default=True, help="How often each is measured."
 )
-_only = click.option("--only", type=click.Choice(["ours", "stock"]), help="Measure one of them; no ratio.")
+_only = click.option(
+    "--only", multiple=True, type=click.Choice(["ours", "stock"]), help="Measure one of them; no ratio."
+)
 
 
 @bench.command("herd")
-@click.option(
-    "--tasks", type=click.IntRange(min=1), default=10_000, show_default=True, help="How many are due."
-)
+@click.option("--tasks", type=_at_least_one, default=10_000, show_default=True, help="How many are due.")
 @_rounds
 @_only
-def herd(tasks: int, rounds: int, only: str | None) -> None:
+def herd(tasks: int, rounds: int, only: tuple[str, ...]) -> None:
     """Have many tasks fall due at one instant: fires per second, memory, round trips."""
     _run("herd", "--tasks", str(tasks), rounds=rounds, only=only)
 
 
 @bench.command("latency")
-@click.option(
-    "--seconds", type=click.IntRange(min=1), default=30, show_default=True, help="How many occurrences."
-)
+@click.option("--seconds", type=_at_least_one, default=30, show_default=True, help="How many occurrences.")
 @_rounds
 @_only
-def latency(seconds: int, rounds: int, only: str | None) -> None:
+def latency(seconds: int, rounds: int, only: tuple[str, ...]) -> None:
     """Have one task fall due each second: how late its handler starts."""
     _run("latency", "--seconds", str(seconds), rounds=rounds, only=only)
 
 
-def _run(*arguments: str, rounds: int, only: str | None) -> None:
+@bench.command("worker")
+@click.option(
+    "--runs", type=_at_least_one, default=5_000, show_default=True, help="How many runs are measured."
+)
+@click.option(
+    "--pool", type=click.Choice(["prefork", "threads", "solo"]), default="prefork", show_default=True
+)
+@click.option(
+    "--concurrency", type=_at_least_one, default=2, show_default=True, help="How many runs at once."
+)
+@_rounds
+@click.option("--only", multiple=True, help="Measure this one: ours, bare, dramatiq, …; repeatable.")
+def worker(runs: int, pool: str, concurrency: int, rounds: int, only: tuple[str, ...]) -> None:
+    """Carry out runs that do nothing: runs a second, CPU and round trips of each.
+
+    Beside a bare Celery worker and, for the prefork pool, other task queues, which are installed into
+    `.venv-peers` in the checkout.
+    """
+    sizes = ("--runs", str(runs), "--pool", pool, "--concurrency", str(concurrency))
+    _run("worker", *sizes, rounds=rounds, only=only)
+
+
+@bench.command("audit")
+@click.option(
+    "--records", type=_at_least_one, default=1_000_000, show_default=True, help="How many are in the file."
+)
+@_rounds
+def audit(records: int, rounds: int) -> None:
+    """Append to, verify, and search a large audit file."""
+    _run("audit", "--records", str(records), rounds=rounds)
+
+
+def _run(*arguments: str, rounds: int, only: Iterable[str] = ()) -> None:
     """Run a benchmark in a process of its own and end with its exit code.
 
     Raises:
@@ -62,8 +97,8 @@ def _run(*arguments: str, rounds: int, only: str | None) -> None:
             "`./mc bench` there"
         )
     command = [sys.executable, "-m", "benchmarks", *arguments, "--rounds", str(rounds)]
-    if only is not None:
-        command += ["--only", only]
+    for name in only:
+        command += ["--only", name]
     ended = subprocess.run(command, cwd=_CHECKOUT, check=False)  # noqa: S603  # our own command line
     if ended.returncode:
         raise MissionControlError("the benchmark did not come to an end; see above")

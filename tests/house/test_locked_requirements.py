@@ -16,7 +16,7 @@ from tests.house.repository import ROOT
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-LOCKS = ("requirements.lock", "deploy/requirements.lock")
+LOCKS = ("requirements.lock", "deploy/requirements.lock", "benchmarks/peers.lock")
 HASH = re.compile(r"--hash=sha256:[0-9a-f]{64}\b")
 
 
@@ -77,6 +77,12 @@ def test_the_lock_satisfies_pyproject(lock: str, extras: list[str]) -> None:
         or not wanted.specifier.contains(version_of(locked[canonicalize_name(wanted.name)]), prereleases=True)
     ]
     assert unmet == [], "run `make lock`"
+
+
+def test_every_peer_of_the_benchmarks_is_locked() -> None:
+    lines = (ROOT / "benchmarks" / "peers.in").read_text(encoding="utf-8").splitlines()
+    wanted = {canonicalize_name(Requirement(line).name) for line in lines if not line.startswith("#")}
+    assert wanted <= pins("benchmarks/peers.lock").keys(), "run `make lock`"
 
 
 def test_the_image_gets_the_versions_that_were_tested() -> None:

@@ -1,0 +1,74 @@
+"""Our worker, as delivered: every run is claimed, ended in the ledger, counted, and recorded."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, ClassVar
+
+from benchmarks.marks import MARKS_VARIABLE
+from benchmarks.messages_left import messages_left
+from benchmarks.ours import installation_at
+from benchmarks.place import MeasurementError
+from mission_control.audit import read_all
+from mission_control.messaging.enqueue import enqueue_in
+from mission_control.processes.commands import worker_command
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from benchmarks.place import Place
+    from benchmarks.run_contender import Pool
+    from mission_control.installation import Installation
+    from mission_control.processes.service_process import ServiceProcess
+
+TASK_ID = "nothing"
+
+
+@dataclass(frozen=True)
+class OurWorker:
+    """The worker with default settings but for its pool, and runs as a producer sends them."""
+
+    pool: Pool
+
+    queue: ClassVar[str] = "default"
+
+    def fill(self, place: Place, runs: int) -> None:
+        """Register a task, and enqueue runs of it one by one."""
+        installation = installation_at(place)
+        schedule = {"type": "daily", "time": "09:00"}  # no beat is there to fire it
+        installation.registry.register(
+            {"id": TASK_ID, "handler": "handlers.nothing.run", "schedule": schedule}
+        )
+        with closing(installation.celery):
+            for _ in range(runs):
+                enqueue_in(installation, TASK_ID)
+
+    def start(self, place: Place) -> Sequence[ServiceProcess]:
+        """Start a worker."""
+        command = worker_command("benchmark@%h", log_level="WARNING")
+        command = replace(command, argv=[*command.argv, *self.pool.options])
+        settings = installation_at(place).settings
+        return [place.start(command, {**settings.environment(), MARKS_VARIABLE: str(place.marks)})]
+
+    def left(self, place: Place) -> int:
+        """Return how many messages our transport has."""
+        with closing(installation_at(place).celery) as app:
+            return messages_left(app, self.queue)
+
+    def check(self, place: Place, runs: int) -> None:
+        """Check that ledger, history and audit stream have every run as a success."""
+        installation = installation_at(place)
+        found = {
+            "runs that are not over": installation.ledger.active_count(),
+            "runs short in the history": runs - installation.ledger.history(TASK_ID).success_count,
+            "runs short in the audit stream": runs - _recorded(installation),
+        }
+        wrong = [f"{count} {what}" for what, count in found.items() if count]
+        if wrong:
+            raise MeasurementError(", ".join(wrong))
+
+
+def _recorded(installation: Installation) -> int:
+    records = read_all(installation.settings.task_execution_log)
+    return len({one["execution_id"] for one in records if one["final"] and one["status"] == "success"})

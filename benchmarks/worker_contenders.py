@@ -1,0 +1,67 @@
+"""Who is measured beside our worker: a bare Celery worker, and the peers where they can be installed."""
+
+from __future__ import annotations
+
+import sys
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.bare_worker import BareWorker
+from benchmarks.comparison import Comparison
+from benchmarks.our_worker import OurWorker
+from benchmarks.peers.environment import PeersMissingError, peers_environment, peers_versions
+from benchmarks.peers.known import NAMES, known_peers
+from benchmarks.worker import measure_worker
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+    from pathlib import Path
+
+    from benchmarks.peers.peer import Peer
+    from benchmarks.run_contender import Pool, RunContender
+
+
+def compare_workers(
+    runs: int,
+    pool: Pool,
+    only: Collection[str] | None = None,
+    *,
+    environment: Callable[[], Path] = peers_environment,
+) -> Comparison:
+    """Compare how many runs a second are carried out, and what one costs; runs do nothing.
+
+    The peers have as many processes as a prefork pool has; other pools are compared with the bare worker's
+    alone. Peers that cannot be installed are left out, and the report says so.
+    """
+    wanted = _wanted(pool, only)
+    peers, facts = _peers(pool, environment) if wanted else ({}, {})
+    contenders: dict[str, RunContender] = {
+        "ours": OurWorker(pool),
+        "bare": BareWorker(pool),
+        "bare_without_events": BareWorker(pool, events=False),
+        **{name: peer for name, peer in peers.items() if name in wanted},
+    }
+    return Comparison(
+        "worker",
+        "runs_per_second",
+        {name: partial(measure_worker, one, runs) for name, one in contenders.items()},
+        less_is_better=False,
+        reference="bare",
+        beside=[name for name in contenders if name not in ("ours", "bare")],
+        facts={"load": {"runs": runs, "pool": pool.kind, "concurrency": pool.concurrency}, **facts},
+    )
+
+
+def _wanted(pool: Pool, only: Collection[str] | None) -> set[str]:
+    if pool.kind != "prefork":
+        return set()
+    return set(NAMES) if only is None else set(NAMES) & set(only)
+
+
+def _peers(pool: Pool, environment: Callable[[], Path]) -> tuple[dict[str, Peer], dict[str, Any]]:
+    try:
+        peers = known_peers(environment(), pool.concurrency)
+    except PeersMissingError as error:
+        print(f"worker: without {', '.join(NAMES)}: {error}", file=sys.stderr, flush=True)
+        return {}, {"left_out": {"contenders": list(NAMES), "why": str(error)}}
+    return peers, {"peers": peers_versions()}
