@@ -40,9 +40,11 @@ processes:
 test:
 	./mc test
 
-# Beat killed a thousand times while a herd falls due; some minutes. CHAOS_SEED makes it another thousand.
+# Beat killed a thousand times while a herd falls due; then workers and beats killed a hundred times while two
+# thousand occurrences run. Some minutes each. CHAOS_SEED makes them others.
 chaos:
 	CHAOS_KILLS=1000 $(PYTEST) tests/faults/test_beat_chaos.py
+	RUN_CHAOS_KILLS=100 RUN_CHAOS_OCCURRENCES=2000 $(PYTEST) tests/faults/test_run_chaos.py
 
 # Beside stock RedBeat, a bare worker and other queues, about half an hour; wants an otherwise idle machine.
 bench:

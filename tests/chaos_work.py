@@ -1,0 +1,178 @@
+"""Work of many kinds for workers under chaos, and what its handlers write down themselves.
+
+Each begin and end of an attempt is one line of a file that neither ledger nor audit stream knows of. Whether
+a run is under way twice is the kernel's word: a handler holds a lock that its process takes into death.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import timedelta
+from textwrap import dedent
+from typing import TYPE_CHECKING, Any, Literal
+
+from mission_control.clock import utc_now
+from mission_control.definitions.identifiers import occurrence_execution_id
+from mission_control.definitions.instants import format_instant
+from mission_control.definitions.task import parse_task
+
+if TYPE_CHECKING:
+    import random
+    from datetime import datetime
+    from pathlib import Path
+
+    from mission_control.installation import Installation
+
+HANDLER = "handlers.chaos.work"
+SOURCE = '''
+    """A handler that writes down what becomes of it, outside of ledger and audit stream."""
+    import fcntl, json, os, time
+    from pathlib import Path
+
+
+    def work(context):
+        """Take some time, and fail as often as the params say."""
+        params = context["params"]
+        with (Path(params["folder"]) / "locks" / context["execution_id"]).open("a") as lock:
+            note(context, "begin")
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                note(context, "beside")
+            try:
+                result = do(context, params)
+            except BaseException:
+                note(context, "failure")
+                raise
+            note(context, "success")
+        return result
+
+
+    def do(context, params):
+        if params["has_effect"] and context["once"]("effect"):
+            note(context, "effect")
+        time.sleep(params["seconds"])
+        if context["attempt"] <= params["failures"]:
+            raise ConnectionError("not yet")
+        return {"status": "success", "output": context["attempt"], "error": None}
+
+
+    def note(context, what):
+        line = json.dumps([context["execution_id"], context["attempt"], what, time.time(), os.getpid()])
+        file = os.open(context["params"]["folder"] + "/notes", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+        try:
+            os.write(file, line.encode() + b"\\n")
+        finally:
+            os.close(file)
+'''
+
+What = Literal["begin", "beside", "effect", "failure", "success"]
+
+
+@dataclass(frozen=True)
+class Work:
+    """A kind of work: the longest it takes, how many of its attempts fail, how many may follow the first."""
+
+    longest_seconds: float = 0.0
+    failures: int = 0
+    has_effect: bool = False
+    max_retries: int = 10  # more than chaos will take
+
+    @property
+    def is_hopeless(self) -> bool:
+        """Whether all its attempts fail."""
+        return self.failures > self.max_retries
+
+
+KINDS = (
+    Work(),
+    Work(longest_seconds=0.5),
+    Work(longest_seconds=0.5),
+    Work(longest_seconds=0.2, failures=1),
+    Work(failures=2),
+    Work(failures=3, max_retries=2),
+    Work(longest_seconds=0.3, failures=1, has_effect=True),
+)
+
+
+@dataclass(frozen=True)
+class Note:
+    """What a handler wrote down, when (Unix seconds), and in which process."""
+
+    execution_id: str
+    attempt: int
+    what: What
+    at: float
+    pid: int
+
+
+class Workload:
+    """Tasks of all kinds, registered a few at a time, and the occurrences that they are to have."""
+
+    def __init__(self, installation: Installation, folder: Path, draw: random.Random) -> None:
+        self.expected: dict[str, Work] = {}
+        self._installation = installation
+        self._folder = folder
+        self._draw = draw
+        self._tasks = 0
+        (folder / "locks").mkdir()
+        (folder / "handlers" / "chaos.py").write_text(dedent(SOURCE), "utf-8")
+
+    def add(self, occurrences: int, *, within: timedelta) -> None:
+        """Register tasks that have so many occurrences, the first of them within that time from now."""
+        several = occurrences // 3
+        if several:
+            self._add_task(_interval(self._moment(within), several))
+        for _ in range(occurrences - several):
+            self._add_task({"type": "once", "at": format_instant(self._moment(within))})
+
+    def notes(self) -> list[Note]:
+        """Return what the handlers wrote down, in that order."""
+        lines = (self._folder / "notes").read_text("utf-8").splitlines()
+        return [Note(*json.loads(line)) for line in lines]
+
+    def _add_task(self, schedule: dict[str, Any]) -> None:
+        kind = self._draw.choice(KINDS)
+        self._tasks += 1
+        task = parse_task(
+            {
+                "id": f"chaos-{self._tasks}",
+                "handler": HANDLER,
+                "schedule": schedule,
+                "params": {
+                    "folder": str(self._folder),
+                    "seconds": self._draw.uniform(0.0, kind.longest_seconds),
+                    "failures": kind.failures,
+                    "has_effect": kind.has_effect,
+                },
+                "retry_policy": {
+                    "max_retries": kind.max_retries,
+                    "retry_delay_seconds": 0.2,
+                    "max_delay_seconds": 1,
+                    "backoff": "exponential",
+                    "jitter": True,
+                },
+                "misfire": {"policy": "all"},
+            }
+        )
+        assert self._installation.registry.register(task.to_dict(), catch_up=True)
+        beginning, end = utc_now() - timedelta(days=1), utc_now() + timedelta(days=1)
+        for moment in task.schedule.occurrences(beginning, end):
+            self.expected[occurrence_execution_id(task.id, moment)] = kind
+
+    def _moment(self, within: timedelta) -> datetime:
+        return utc_now() + self._draw.random() * within
+
+
+def _interval(start: datetime, occurrences: int) -> dict[str, Any]:
+    """Return a schedule of so many occurrences, the first at `start`."""
+    period = timedelta(seconds=0.2)
+    first, last = format_instant(start), format_instant(start + (occurrences - 1) * period)
+    return {
+        "type": "interval",
+        "seconds": period.total_seconds(),
+        "anchor": first,
+        "start": first,
+        "end": last,
+    }

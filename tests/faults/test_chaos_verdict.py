@@ -1,0 +1,83 @@
+"""What passes for an orderly run under chaos, and what does not: the verdict itself, on made-up evidence."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from mission_control.ledger import RunRecord, RunState
+from tests.chaos_verdict import Evidence, faults
+from tests.chaos_work import HANDLER, Note, Work
+
+if TYPE_CHECKING:
+    from tests.chaos_work import What
+
+BEGIN = datetime(2026, 3, 2, 9, tzinfo=UTC)
+RUN = RunRecord(
+    execution_id="tea@1",
+    task_id="tea",
+    handler=HANDLER,
+    scheduled_time=BEGIN,
+    dispatched_at=BEGIN,
+    state=RunState.SUCCESS,
+    attempt=2,
+    finished_at=BEGIN + timedelta(seconds=2),
+)
+
+
+def note(what: What, after_seconds: float, *, attempt: int, pid: int = 1) -> Note:
+    return Note("tea@1", attempt, what, BEGIN.timestamp() + after_seconds, pid)
+
+
+def record(status: str, attempt: int) -> dict[str, Any]:
+    return {"execution_id": "tea@1", "status": status, "attempt": attempt, "final": status != "retry"}
+
+
+NOTES = (
+    note("begin", 0.0, attempt=1),
+    note("failure", 0.5, attempt=1),
+    note("begin", 1.0, attempt=2),
+    note("success", 1.5, attempt=2),
+)
+ORDERLY = Evidence(
+    expected={"tea@1": Work(failures=1)},
+    notes=NOTES,
+    runs={"tea@1": RUN},
+    records=(record("retry", 1), record("success", 2)),
+)
+AGAIN = (note("begin", 1.7, attempt=2, pid=2), note("success", 1.9, attempt=2, pid=2))
+OUT_OF_ORDER: dict[str, Evidence] = {
+    "it was never due": replace(ORDERLY, expected={}),
+    "lost: the ledger does not know it": replace(ORDERLY, runs={}),
+    "lost: it has not ended": replace(ORDERLY, runs={"tea@1": replace(RUN, state=RunState.RUNNING)}),
+    "its final records are []": replace(ORDERLY, records=ORDERLY.records[:1]),
+    "its final records are ['success', 'success']": replace(
+        ORDERLY, records=(*ORDERLY.records, record("success", 2))
+    ),
+    "its final records are ['failure']": replace(ORDERLY, records=(ORDERLY.records[0], record("failure", 2))),
+    "its records are of the attempts [2]": replace(ORDERLY, records=ORDERLY.records[1:]),
+    "it ran beside itself": replace(ORDERLY, notes=(*NOTES, note("beside", 1.2, attempt=2))),
+    "it was begun after its end": replace(ORDERLY, notes=(*NOTES, note("begin", 2.1, attempt=2))),
+    "it was run again after a success": replace(ORDERLY, notes=(*NOTES, *AGAIN)),
+    "it had its effect twice": replace(
+        ORDERLY, notes=(*NOTES, note("effect", 0.1, attempt=1), note("effect", 1.1, attempt=2))
+    ),
+    "it ended success (None: None)": replace(ORDERLY, expected={"tea@1": Work(failures=3, max_retries=2)}),
+    "which its handler knows nothing of": replace(ORDERLY, notes=NOTES[:3]),
+}
+
+
+def test_a_run_that_failed_once_and_then_succeeded_is_in_order() -> None:
+    assert faults(ORDERLY) == []
+
+
+def test_a_run_whose_process_was_killed_before_it_could_tell_may_run_again() -> None:
+    assert faults(replace(ORDERLY, notes=(*NOTES, *AGAIN), killed=frozenset({1}))) == []
+
+
+@pytest.mark.parametrize("fault", OUT_OF_ORDER)
+def test_what_is_out_of_order_is_found(fault: str) -> None:
+    assert any(fault in one for one in faults(OUT_OF_ORDER[fault]))

@@ -1,0 +1,86 @@
+"""Workers and beats killed at random instants, and Redis restarted, while occurrences of all kinds run.
+
+`make chaos` runs the long one: RUN_CHAOS_KILLS says how often something is killed, RUN_CHAOS_OCCURRENCES how
+many occurrences fall due meanwhile, CHAOS_SEED what and when.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+from datetime import timedelta
+from threading import Event
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from mission_control import redis_keys
+from mission_control.audit import read_all
+from mission_control.audit_verification import verify_changes, verify_runs
+from tests.chaos_fleet import KILLS, LEADER_SECONDS, ChaosFleet, blows
+from tests.chaos_verdict import Evidence, faults
+from tests.chaos_work import Workload
+from tests.real_workers import WorkerHouse, worker_house
+from tests.waiting import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MOST_KILLS = int(os.environ.get("RUN_CHAOS_KILLS", "20"))
+OCCURRENCES = int(os.environ.get("RUN_CHAOS_OCCURRENCES", "300"))
+SEED = int(os.environ.get("CHAOS_SEED", "3"))
+LONGEST_PAUSE_SECONDS = 1.5
+
+
+@pytest.fixture
+def house() -> Iterator[WorkerHouse]:
+    with worker_house(leader_seconds=LEADER_SECONDS) as house:
+        yield house
+
+
+def test_under_random_kills_and_restarts_every_occurrence_ends_once(house: WorkerHouse) -> None:
+    draw = random.Random(SEED)
+    work = Workload(house.installation, house.folder, draw)
+    with ChaosFleet(house, draw) as fleet:
+        fleet.wait_until_ready()
+        rounds = blows(MOST_KILLS, draw)
+        for number, what in enumerate(rounds):
+            of_this_round = OCCURRENCES * (number + 1) // len(rounds) - OCCURRENCES * number // len(rounds)
+            work.add(of_this_round, within=timedelta(seconds=LONGEST_PAUSE_SECONDS))
+            Event().wait(draw.uniform(0.0, LONGEST_PAUSE_SECONDS))
+            fleet.strike(what)
+        wait_until(lambda: is_quiet(house), "every run is over and recorded", timeout=120)
+        fleet.finish()
+
+    found = evidence(house, work, fleet)
+    assert sum(fleet.struck[what] for what in KILLS) == MOST_KILLS
+    assert len(work.expected) == OCCURRENCES
+    assert len(found.cut_off) >= MOST_KILLS / 10, "too few kills hit a handler"
+    assert faults(found) == []
+    assert [verify(house.installation).counts for verify in (verify_runs, verify_changes)] == [{}, {}]
+
+
+def is_quiet(house: WorkerHouse) -> bool:
+    """Whether nothing is due, under way, waiting or owed any more."""
+    client = house.installation.client
+    with client.pipeline(transaction=False) as pipe:
+        pipe.zcard(redis_keys.REDBEAT_SCHEDULE)
+        pipe.zcard(redis_keys.ACTIVE_RUNS)
+        pipe.zcard(redis_keys.PARKED)
+        pipe.hlen(redis_keys.AUDIT_DEBTS)
+        pipe.llen(redis_keys.OWED_AUDIT)
+        pipe.exists("default", "unacked")
+        return not any(pipe.execute())
+
+
+def evidence(house: WorkerHouse, work: Workload, fleet: ChaosFleet) -> Evidence:
+    installation = house.installation
+    keys: Any = installation.client.keys(redis_keys.run("*"))
+    ids = [str(key).removeprefix(redis_keys.run("")) for key in keys]
+    return Evidence(
+        expected=work.expected,
+        notes=work.notes(),
+        runs={name: run for name in ids if (run := installation.ledger.get(name)) is not None},
+        records=list(read_all(installation.settings.task_execution_log)),
+        killed=frozenset(fleet.killed),
+    )
