@@ -115,7 +115,7 @@ class SentinelHouse:
     def swap(self) -> None:
         """Have the Sentinel put the replica in the master's place, both being well."""
         with self._sentinel.client() as client:
-            client.execute_command("SENTINEL", "FAILOVER", MASTER_NAME)  # type: ignore[no-untyped-call]
+            client.execute_command("SENTINEL", "FAILOVER", MASTER_NAME)
         self._wait_for_the_new_master()
 
     def __enter__(self) -> Self:
@@ -135,7 +135,7 @@ class SentinelHouse:
 def _is_in_step(server: RedisServer) -> bool:
     with server.client() as client:
         replication: Any = client.info("replication")
-    return replication.get("master_link_status") == "up"
+    return bool(replication.get("master_link_status") == "up")
 
 
 def _role(server: RedisServer) -> str:

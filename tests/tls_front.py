@@ -92,10 +92,10 @@ class TlsFront:
             await _abort(writer)
 
     async def _begins_with_a_handshake(self, near: socket.socket) -> bool:
-        readable = self._loop.create_future()
-        self._loop.add_reader(near, lambda: readable.done() or readable.set_result(None))
+        readable = asyncio.Event()
+        self._loop.add_reader(near, readable.set)
         try:
-            await readable
+            await readable.wait()
         finally:
             self._loop.remove_reader(near)
         return near.recv(1, socket.MSG_PEEK) == _TLS_HANDSHAKE

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from textwrap import dedent
 from typing import TYPE_CHECKING, Any
 
@@ -115,6 +116,9 @@ def test_sentry_monitors_tasks_and_entries_of_redbeats(observed: Observed) -> No
     hour_ago = datetime.now(UTC) - timedelta(hours=1)
     RedBeatSchedulerEntry("theirs", HELLO, schedule(60), last_run_at=hour_ago, app=installation.celery).save()
 
+    def is_monitored(name: str) -> bool:
+        return check_ins(name) == ["in_progress", "ok"]
+
     def check_ins(name: str) -> list[str]:
         mine = [one for one in observed.seen() if one["kind"] == "check_in" and one["monitor_slug"] == name]
         assert all(one["monitor_config"]["schedule"]["unit"] == "minute" for one in mine)
@@ -122,7 +126,7 @@ def test_sentry_monitors_tasks_and_entries_of_redbeats(observed: Observed) -> No
         return [one["status"] for one in mine]
 
     for name in ("ours", "twin", "theirs"):
-        wait_until(lambda name=name: check_ins(name) == ["in_progress", "ok"], f"{name} is monitored")
+        wait_until(partial(is_monitored, name), f"{name} is monitored")
     transactions = [one for one in observed.seen() if one["kind"] == "transaction"]
     traces = [one["contexts"]["trace"]["trace_id"] for one in transactions if one["transaction"] == HELLO]
     assert len(traces) == len(set(traces)) == 3
@@ -134,9 +138,10 @@ def spans() -> Iterator[InMemorySpanExporter]:
     exporter = InMemorySpanExporter()
     provider = TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(exporter))
-    CeleryInstrumentor().instrument(tracer_provider=provider)
+    instrumentor: Any = CeleryInstrumentor()  # type: ignore[no-untyped-call]
+    instrumentor.instrument(tracer_provider=provider)
     yield exporter
-    CeleryInstrumentor().uninstrument()
+    instrumentor.uninstrument()
     provider.shutdown()
 
 
@@ -162,7 +167,7 @@ def test_opentelemetry_follows_a_run_from_whoever_sent_it_into_the_worker(
         return len(begun) >= 2
 
     for task_id in ("ours", "theirs"):
-        wait_until(lambda task_id=task_id: is_followed(task_id), f"two runs of {task_id} are seen")
+        wait_until(partial(is_followed, task_id), f"two runs of {task_id} are seen")
     begun, fired = seen(f"run/{HELLO}"), seen(f"apply_async/{HELLO}")
     by_beat = {name: span for name, span in begun.items() if name != run.execution_id}
     assert {name: span["parent_id"] for name, span in by_beat.items()} == {
