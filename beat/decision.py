@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from mission_control.registry.due_times import from_unix
@@ -13,10 +14,14 @@ if TYPE_CHECKING:
     from mission_control.definitions.task import TaskDefinition
 
 ON_TIME_WITHIN: Final = timedelta(seconds=30)
-"""How late an occurrence may be fired and still count as on time: a change of leader takes 20 s."""
+"""How late an occurrence may be fired and still count as on time: a change of leader takes 20 s, and
+nothing that falls due in it is a misfire."""
 
 MOST_LISTED: Final = 1_000
-"""How many occurrences of a backlog are at least looked at one by one; those before are missed as one."""
+"""How many occurrences of a backlog one decision looks at, unless the task may catch up more."""
+
+MOST_RECORDED: Final = 10_000
+"""About how many occurrences of a backlog are missed one by one; those before are missed as one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +57,9 @@ def decide(task: TaskDefinition, due: float, now: datetime, *, spread: timedelta
     `spread` is how long after their nominal time the task's occurrences are due.
 
     Guarantees: every occurrence from `due` up to `now` is fired, or missed with a reason, once; of a
-    backlog of more than `MOST_LISTED` (or `max_catch_up`) the oldest are missed together, in one record
-    that says so. The time it takes is bounded, however long the downtime was.
+    backlog of many more than `MOST_RECORDED` the oldest are missed together, in one record that says so.
+    The time it takes is bounded, however long the downtime was: of a long backlog the oldest are decided
+    about first, and the task is due again at once for the rest.
     """
     if not task.enabled:
         return Decision((), None)
@@ -63,22 +69,26 @@ def decide(task: TaskDefinition, due: float, now: datetime, *, spread: timedelta
     horizon = now - spread
     following = task.schedule.next_after(first)
     if following is None or following > horizon:
-        action = _single(task, first, horizon - first)
-        return Decision((action,), _due(following, spread))
+        return Decision(_judged(task, [first], horizon), _due(following, spread))
     most = max(MOST_LISTED, task.misfire.max_catch_up)
     backlog = _backlog(task.schedule, first, horizon, most)
-    actions = (*_unlisted(first, backlog), *_judge(task, backlog, horizon))
-    return Decision(actions, _due(task.schedule.next_after(backlog[-1]), spread))
+    if first < backlog[0]:
+        actions, following = _oldest(task, first, backlog[0], horizon)
+        return Decision(actions, _due(following, spread))
+    return Decision(_judged(task, backlog, horizon), _due(task.schedule.next_after(backlog[-1]), spread))
 
 
 def _due(nominal: datetime | None, spread: timedelta) -> float | None:
     return None if nominal is None else (nominal + spread).timestamp()
 
 
-def _single(task: TaskDefinition, moment: datetime, late: timedelta) -> Fire | Miss:
-    if late <= ON_TIME_WITHIN:
-        return Fire(moment)
-    return _judge(task, [moment], moment + late)[0]
+def _judged(task: TaskDefinition, backlog: list[datetime], horizon: datetime) -> tuple[Fire | Miss, ...]:
+    """Fire a backlog that is on time as a whole; what a downtime left is the misfire policy's affair."""
+    if horizon - backlog[0] <= ON_TIME_WITHIN:
+        return tuple(Fire(moment) for moment in backlog)
+    policy = task.misfire
+    allowed = {"latest": 1, "all": policy.max_catch_up, "skip": len(backlog)}[policy.policy]
+    return tuple(_by_policy(task, backlog, horizon, allowed=allowed))
 
 
 def _backlog(schedule: ScheduleBase, first: datetime, horizon: datetime, most: int) -> list[datetime]:
@@ -92,19 +102,28 @@ def _backlog(schedule: ScheduleBase, first: datetime, horizon: datetime, most: i
     return found
 
 
-def _unlisted(first: datetime, backlog: list[datetime]) -> tuple[Miss, ...]:
-    if first >= backlog[0]:
-        return ()
-    return (
-        Miss(first, f"this and every occurrence before {backlog[0].isoformat()}: nobody was there to fire"),
-    )
+def _oldest(
+    task: TaskDefinition, first: datetime, end: datetime, horizon: datetime
+) -> tuple[tuple[Fire | Miss, ...], datetime | None]:
+    """Miss the oldest occurrences before `end`, all of which are; return them and the next one's time."""
+    schedule = task.schedule
+    coming = schedule.occurrences(first, end - timedelta(microseconds=1))
+    oldest = [first, *islice(coming, MOST_LISTED - 1)]
+    span = (oldest[-1] - first) / len(oldest) * MOST_RECORDED
+    following = schedule.next_after(end - span)
+    if span and following is not None and following > oldest[-1]:
+        return (
+            Miss(first, f"this and all before {following.isoformat()}: nobody was there to fire"),
+        ), following
+    return tuple(_by_policy(task, oldest, horizon, allowed=0)), schedule.next_after(oldest[-1])
 
 
-def _judge(task: TaskDefinition, backlog: list[datetime], horizon: datetime) -> list[Fire | Miss]:
-    """Apply the misfire policy to a backlog, given oldest first."""
+def _by_policy(
+    task: TaskDefinition, backlog: list[datetime], horizon: datetime, *, allowed: int
+) -> list[Fire | Miss]:
+    """Apply the misfire policy to a backlog, given oldest first, of which the last `allowed` may run."""
     policy = task.misfire
     grace = max(timedelta(seconds=policy.grace_seconds), ON_TIME_WITHIN)
-    allowed = {"latest": 1, "all": policy.max_catch_up, "skip": len(backlog)}[policy.policy]
     first_allowed = len(backlog) - allowed
     actions: list[Fire | Miss] = []
     for at, moment in enumerate(backlog):
@@ -115,10 +134,10 @@ def _judge(task: TaskDefinition, backlog: list[datetime], horizon: datetime) -> 
             actions.append(
                 Miss(moment, f"noticed {_words(late)} late, past grace_seconds={grace.total_seconds():g}")
             )
-        elif at < first_allowed and policy.policy == "latest":
-            actions.append(Miss(moment, "misfire policy latest: a later occurrence was due"))
-        elif at < first_allowed:
+        elif at < first_allowed and policy.policy == "all":
             actions.append(Miss(moment, f"more than max_catch_up={policy.max_catch_up} occurrences were due"))
+        elif at < first_allowed:
+            actions.append(Miss(moment, "misfire policy latest: a later occurrence was due"))
         else:
             actions.append(Fire(moment, is_catch_up=late > ON_TIME_WITHIN))
     return actions

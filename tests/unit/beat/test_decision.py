@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from beat.decision import MOST_LISTED, Decision, Fire, Miss, decide
+from beat.decision import MOST_LISTED, MOST_RECORDED, Decision, Fire, Miss, decide
 from mission_control.definitions.task import TaskDefinition, parse_task
 
 T0 = datetime(2026, 3, 2, 9, tzinfo=UTC)
@@ -67,14 +67,46 @@ def test_what_becomes_of_occurrences_that_nobody_fired_in_time(
     assert all(action.reason for action in decision.actions if isinstance(action, Miss))
 
 
-def test_of_a_long_backlog_the_oldest_are_missed_as_one() -> None:
-    late = timedelta(hours=MOST_LISTED + 500)
-    actions = decided(task(), late).actions
-    assert len(actions) == MOST_LISTED + 1
-    first = actions[0]
-    assert isinstance(first, Miss)
-    assert first.scheduled_time == T0
-    assert (T0 + timedelta(hours=501)).isoformat() in first.reason
+@pytest.mark.parametrize("policy", ["latest", "all", "skip"])
+def test_a_long_backlog_is_missed_one_by_one_in_several_decisions(policy: str) -> None:
+    one, hours = task(**misfire(policy=policy, grace_seconds=10**8)), 2 * MOST_LISTED + 500
+    now = T0 + timedelta(hours=hours, minutes=1)
+    actions, due = [], T0.timestamp()
+    while due <= now.timestamp():
+        decision = decide(one, due, now)
+        assert decision.next_due is not None
+        assert decision.next_due > due
+        due = decision.next_due
+        actions.append(decision.actions)
+
+    assert [len(some) for some in actions] == [MOST_LISTED, 501, MOST_LISTED]
+    everything = [action for some in actions for action in some]
+    assert [action.scheduled_time for action in everything] == [
+        T0 + at * timedelta(hours=1) for at in range(hours + 1)
+    ]
+    fired = [action for action in everything if isinstance(action, Fire)]
+    assert len(fired) == {"latest": 1, "all": 100, "skip": 0}[policy]
+    assert everything[hours + 1 - len(fired) :] == fired
+
+
+def test_of_an_endless_backlog_the_oldest_are_missed_as_one() -> None:
+    now = T0 + timedelta(hours=MOST_LISTED + 3 * MOST_RECORDED, minutes=1)
+    decision = decide(task(), T0.timestamp(), now)
+
+    assert [action.scheduled_time for action in decision.actions] == [T0]
+    assert decision.next_due is not None
+    following = datetime.fromtimestamp(decision.next_due, UTC)
+    assert isinstance(decision.actions[0], Miss)
+    assert following.isoformat() in decision.actions[0].reason
+    assert MOST_RECORDED * 0.99 < (now - following) / timedelta(hours=1) - MOST_LISTED < MOST_RECORDED * 1.01
+    after = decide(task(), decision.next_due, now)
+    assert len(after.actions) == MOST_LISTED
+
+
+def test_a_gap_of_a_change_of_leader_is_no_misfire() -> None:
+    every_second = task({"type": "interval", "seconds": 1})
+    assert shape(decided(every_second, timedelta(seconds=30))) == "F" * 31
+    assert shape(decided(every_second, timedelta(seconds=31))) == "-" * 31 + "F"
 
 
 def test_more_than_are_listed_can_be_caught_up_if_the_task_says_so() -> None:
