@@ -58,4 +58,4 @@ COMPILE := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-ha
 lock:
 	$(COMPILE) --extra dev pyproject.toml -o requirements.lock
 	echo hatchling | $(COMPILE) pyproject.toml - --constraint requirements.lock -o deploy/requirements.lock
-	$(COMPILE) benchmarks/peers.in -o benchmarks/peers.lock
+	$(COMPILE) --override benchmarks/peers.override benchmarks/peers.in -o benchmarks/peers.lock

@@ -101,10 +101,11 @@ def _show(report: Report) -> None:
             for figure, spread in figures.items():
                 line = f"{spread['median']:>10g}  {spread['min']:g}-{spread['max']:g}"
                 print(f"{name:9} {contender:23} {figure:27} {line}", file=sys.stderr)
+    ratios = {report["measure"]: report["ratio"], **report.get("ratios", {})}
     bound = "at least " if report.get("ratio_is_at_least") else ""
-    print(f"{name:9} ratio of {report['measure']}: {bound}{report['ratio']}", file=sys.stderr)
-    for contender, ratio in report.get("ratios", {}).items():
-        print(f"{name:9} ratio to {contender}: {ratio}", file=sys.stderr)
+    for what, ratio in ratios.items():
+        if ratio is not None:
+            print(f"{name:9} ratio, {what}: {bound}{ratio}", file=sys.stderr)
 
 
 _NO_CONTENDERS: Final = ("arguments", "machine", "ratios", "peers", "left_out", "load")
