@@ -2,7 +2,7 @@
 
 Where broker and schedule store are one server the fire script does both at once. Where they are not, it
 puts the run's id here, and the message is sent right after: at least once, under the run's id, so that
-the worker's claim drops a second one.
+the worker's claim drops a second one. A parked message whose time has come is here as it is.
 """
 
 from __future__ import annotations
@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     from mission_control.installation import Installation
 
 _AT_ONCE: Final = 200
-_PLAIN: Final = "{"  # no execution id begins with it
+# No id of a run of ours begins with these.
+_PLAIN: Final = "{"
+_PARKED: Final = "["
 
 
 def needs_outbox(app: Celery, installation: Installation) -> bool:
@@ -53,6 +55,8 @@ def send_outbox(
         try:
             if item.startswith(_PLAIN):
                 apply_async(_plain_entry(app, item), producer=producer(), advance=False)
+            elif item.startswith(_PARKED):
+                _push(producer(), *json.loads(item))
             else:
                 _send_run(app, installation, item, producer())
         except Exception as error:
@@ -68,6 +72,11 @@ def _send_run(app: Celery, installation: Installation, execution_id: str, produc
     run = installation.ledger.get(execution_id)
     if run is not None and not run.state.is_final:
         send(app, run, producer=producer)
+
+
+def _push(producer: Any, queue_key: str, payload: str) -> None:  # noqa: ANN401
+    with producer.channel.conn_or_acquire() as broker:
+        broker.lpush(queue_key, payload)
 
 
 def plain_item(entry: RedBeatSchedulerEntry) -> str:

@@ -13,9 +13,13 @@ if TYPE_CHECKING:
 _AT_ONCE: Final = 500
 
 
-def release_parked(installation: Installation) -> int:
-    """Put the parked messages whose time has come on their queues; return how many, at most `_AT_ONCE`."""
+def release_parked(installation: Installation, *, uses_outbox: bool = False) -> int:
+    """Put the parked messages whose time has come on their queues; return how many, at most `_AT_ONCE`.
+
+    Where the broker is another server or database they go through the outbox.
+    """
     release = script(installation.client, "release")
     keys = [redis_keys.PARKED, redis_keys.PARKED_PAYLOADS, redis_keys.OUTBOX]
-    answer: Any = release(keys=keys, args=[installation.clock().timestamp(), _AT_ONCE])
+    now = installation.clock().timestamp()
+    answer: Any = release(keys=keys, args=[now, _AT_ONCE, int(uses_outbox)])
     return int(answer)

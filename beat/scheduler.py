@@ -157,7 +157,7 @@ class MissionControlScheduler(RedBeatScheduler):
         installation = self._installation
         done = pay_owed_audit(installation)
         if turn.next_release is not None and turn.next_release <= installation.clock().timestamp():
-            done += release_parked(installation)
+            done += release_parked(installation, uses_outbox=self._uses_outbox)
         if self._uses_outbox:
             done += send_outbox(self.app, installation, self._producer, self.apply_async)
         done += self._sweep.turn()

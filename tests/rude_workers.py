@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import psutil
 
+from mission_control.clock import utc_now
+from mission_control.installation import Installation
 from mission_control.sweep import Sweep
 from tests.audit_stream import records_of
 from tests.real_workers import VISIBILITY_SECONDS, WorkerHouse, worker_house
@@ -59,6 +62,13 @@ RUDE = '''
                 pass
 
 
+    def hungry(context):
+        """Take memory until there is no more."""
+        eaten = []
+        while True:
+            eaten.append(bytearray(10_000_000))
+
+
     def greedy(context):
         """Keep Python's lock for longer than a lease."""
         with Path(context["params"]["log"]).open("a") as log:
@@ -78,11 +88,13 @@ def rude_house() -> Iterator[WorkerHouse]:
 
 
 class Swept:
-    """Waiting while the sweep goes on."""
+    """Waiting while the sweep goes on, whose clock may be `ahead`."""
 
-    def __init__(self, house: WorkerHouse) -> None:
+    def __init__(self, house: WorkerHouse, *, ahead: timedelta = timedelta(0)) -> None:
         self._house = house
-        self.sweep = Sweep(house.installation.celery, house.installation)
+        ours = house.installation
+        there = Installation(ours.settings, clock=lambda: utc_now() + ahead) if ahead else ours
+        self.sweep = Sweep(ours.celery, there)
 
     def ended(self, run: Run, *, timeout: float = RECOVERED_WITHIN) -> RunRecord:
         """Return a run when it is over, having seen that it has one final record."""

@@ -25,7 +25,10 @@ def create_app(main: str, installation: Callable[[], Installation] = current_ins
 
     def defaults() -> dict[str, Any]:
         ours = installation()
-        return celery_settings(ours.settings, ours.redis_url)
+        configured = celery_settings(ours.settings, ours.redis_url)
+        # Messages are parked there, wherever the broker is; without it they wait in a worker's memory.
+        configured["broker_transport_options"]["ledger_client"] = lambda: ours.client
+        return configured
 
     app.add_defaults(defaults)
     app.installation = installation

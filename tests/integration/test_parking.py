@@ -87,11 +87,12 @@ def test_a_message_of_a_foreign_client_is_parked_when_it_is_popped(house: Worker
     assert waiting(house) == 0
 
 
-def test_parking_the_same_run_again_replaces_it(house: WorkerHouse) -> None:
+def test_of_two_messages_of_a_run_the_one_that_is_due_sooner_is_parked(house: WorkerHouse) -> None:
     celery, tomorrow = house.installation.celery, datetime.now(UTC) + DAY
-    for eta in (tomorrow, tomorrow + DAY):
-        celery.send_task("handlers.hello.run", task_id="one", eta=eta, queue="default")
-    assert parked(house) == {"one": tomorrow + DAY}
+    for retries, eta in enumerate((tomorrow, tomorrow + DAY, tomorrow - timedelta(hours=1))):
+        celery.send_task("handlers.hello.run", task_id="one", eta=eta, queue="default", retries=retries)
+        assert parked(house) == {"one": min(eta, tomorrow)}
+    assert payload(house, "one")[1]["headers"]["retries"] == 2
 
 
 def test_beat_hears_of_the_first_release_only(house: WorkerHouse) -> None:

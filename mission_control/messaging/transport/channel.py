@@ -18,14 +18,17 @@ from mission_control.messaging.transport.dead_letters import DeadLetters
 from mission_control.messaging.transport.delivered import Delivered
 from mission_control.messaging.transport.held_messages import HeldMessages, held_messages
 from mission_control.messaging.transport.message_problem import BadMessageError, read_envelope, read_task
-from mission_control.messaging.transport.parking import to_be_parked
+from mission_control.messaging.transport.parking import park, to_be_parked
 from mission_control.messaging.transport.restoring import QueueLists
 from mission_control.messaging.transport.taking import TakingChannel
 from mission_control.messaging.transport.unacked import Unacked, UnackedKeys
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from mission_control.messaging.transport.parking import ParkedMessage
 
+_OPTIONS: Final = ("park_after_seconds", "ledger_client", "audit_path")
 _TROUBLE: Final = (RedisError, OSError, Empty)
 """What kombu and Celery are to hear of: the connection's matters."""
 
@@ -38,9 +41,11 @@ class ReliableChannel(TakingChannel):
     """
 
     QoS = Delivered
-    from_transport_options = (*redis.Channel.from_transport_options, "park_after_seconds", "audit_path")
+    from_transport_options = (*redis.Channel.from_transport_options, *_OPTIONS)
     park_after_seconds: float | None = None
     """Messages due later than this are parked; None parks nothing."""
+    ledger_client: Callable[[], Redis] | None = None
+    """Returns a client of the ledger's Redis, where messages are parked; None parks nothing."""
     audit_path: str | None = None
     """Where messages that are set aside are recorded; None records nothing."""
     is_cut = False
@@ -55,9 +60,13 @@ class ReliableChannel(TakingChannel):
     def held(self) -> HeldMessages:
         """What this process holds of this broker."""
         if self._held is None:
-            broker = f"{self.connection.client.as_uri(include_password=True)} {self.unacked_index_key}"
-            self._held = held_messages(broker, self._make_held)
+            self._held = held_messages(f"{self.broker} {self.unacked_index_key}", self._make_held)
         return self._held
+
+    @property
+    def broker(self) -> str:
+        """What tells this broker from others."""
+        return str(self.connection.client.as_uri(include_password=True))
 
     @property
     def lists(self) -> QueueLists:
@@ -115,13 +124,22 @@ class ReliableChannel(TakingChannel):
             self._park(queue, message, parked)
 
     def _to_be_parked(self, message: dict[str, Any]) -> ParkedMessage | None:
-        if self.park_after_seconds is None:
+        if self.park_after_seconds is None or self.ledger_client is None:
             return None
         return to_be_parked(message, now=utc_now(), after=timedelta(seconds=self.park_after_seconds))
 
-    def _park(self, queue: str, message: dict[str, Any], parked: ParkedMessage, tag: str = "") -> None:
-        queue_key = self._list_of(queue, message)
-        self.held.unacked.park(parked.execution_id, parked.release_at, queue_key, parked.payload, tag=tag)
+    def _park(self, queue: str, message: dict[str, Any], parked: ParkedMessage) -> None:
+        if self.ledger_client is not None:
+            park(self.ledger_client(), parked, self._list_of(queue, message))
+
+    def _park_delivered(self, tag: str, queue: str, message: dict[str, Any], parked: ParkedMessage) -> None:
+        try:
+            self._park(queue, message, parked)
+        except RedisError:
+            self.held.give_back_later([tag])
+            raise
+        # Where it dies in between the message is delivered again, and finds itself parked.
+        self.held.acknowledge(tag)
 
     def take(self, tag: str, queue: str, payload: bytes) -> None:
         """Do with a message what is to be done with it; only the connection's trouble is raised."""
@@ -132,8 +150,7 @@ class ReliableChannel(TakingChannel):
             return
         parked = self._to_be_parked(message)
         if parked is not None:
-            self.held.discard(tag)
-            self._park(queue, message, parked, tag)
+            self._park_delivered(tag, queue, message, parked)
             return
         message["properties"]["delivery_tag"] = tag
         try:
@@ -169,6 +186,11 @@ class ReliableSentinelChannel(ReliableChannel, redis.SentinelChannel):
 
     from_transport_options = (
         *redis.SentinelChannel.from_transport_options,
-        "park_after_seconds",
-        "audit_path",
+        *_OPTIONS,
     )
+
+    @property
+    def broker(self) -> str:
+        """What tells this broker from others: the same, whichever of its Sentinels was asked last."""
+        sentinels = self.connection.client.alt or [super().broker]
+        return f"{self.master_name} {sentinels}"

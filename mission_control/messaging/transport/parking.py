@@ -1,4 +1,4 @@
-"""Which messages wait in Redis for their time, instead of in a worker's memory."""
+"""Messages that wait in Redis for their time, instead of in a worker's memory: which, and where."""
 
 from __future__ import annotations
 
@@ -6,10 +6,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kombu.utils.json import dumps
 
+from mission_control import redis_keys
 from mission_control.messaging.transport.task_headers import due_instant
+from mission_control.messaging.transport.unacked import script_source
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
+
+    from redis import Redis
 
 
 class ParkedMessage(NamedTuple):
@@ -34,3 +38,23 @@ def to_be_parked(message: dict[str, Any], *, now: datetime, after: timedelta) ->
         return None
     payload = dumps({**message, "headers": {**headers, "eta": None}})
     return ParkedMessage(headers["id"], due, payload)
+
+
+def park(ledger: Redis, parked: ParkedMessage, queue_key: str) -> bool:
+    """Park a message for the list `queue_key`; False if the run has one that is released no later.
+
+    It waits in the ledger's Redis and not in the broker's, which may be another one: beat releases it from
+    there, and whoever cancels the run or has it run now finds it there.
+
+    Raises:
+        RedisError: the ledger's Redis could not be told.
+    """
+    keys = [redis_keys.PARKED, redis_keys.PARKED_PAYLOADS]
+    args: list[str | float] = [
+        parked.execution_id,
+        parked.release_at.timestamp(),
+        queue_key,
+        parked.payload,
+        redis_keys.WAKE_CHANNEL,
+    ]
+    return bool(ledger.register_script(script_source("park"))(keys=keys, args=args))

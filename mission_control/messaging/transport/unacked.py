@@ -17,7 +17,6 @@ from mission_control import redis_keys
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
 
     from redis import Redis
 
@@ -44,7 +43,6 @@ class Unacked:
         self._visible = client.register_script(script_source("visible"))
         self._give_back = client.register_script(script_source("give_back"))
         self._set_aside = client.register_script(script_source("set_aside"))
-        self._park = client.register_script(script_source("park"))
 
     def hold(self, tag: str, stored: str | bytes) -> None:
         """Note a message as delivered now."""
@@ -121,25 +119,6 @@ class Unacked:
         self.settle()
         keys = [redis_keys.DEAD_LETTERS, *self._keys]
         return bool(self._set_aside(keys=keys, args=[entry, MOST_DEAD_LETTERS, tag]))
-
-    def park(
-        self, execution_id: str, release_at: datetime, queue_key: str, payload: str, *, tag: str
-    ) -> bool:
-        """Park a message until `release_at`, in place of what is parked for that run already.
-
-        `tag` is that of the delivery in hand, "" for a message that is only being sent.
-        """
-        self.settle()
-        keys = [redis_keys.PARKED, redis_keys.PARKED_PAYLOADS, *self._keys]
-        args: list[str | float] = [
-            execution_id,
-            release_at.timestamp(),
-            queue_key,
-            payload,
-            redis_keys.WAKE_CHANNEL,
-            tag,
-        ]
-        return bool(self._park(keys=keys, args=args))
 
     def push(self, queue_key: str, payload: bytes | str) -> None:
         """Put a message on a queue, to be taken next."""

@@ -1,13 +1,10 @@
--- Park a message until its time; what was parked for the same run is replaced.
--- KEYS: 1 parked messages (zset)  2 their payloads (hash)  3 unacked (hash)  4 unacked_index (zset)
+-- Park a message until its time, unless one of the same run is released no later.
+-- KEYS: 1 parked messages (zset)  2 their payloads (hash)
 -- ARGV: 1 execution_id  2 release at, Unix seconds  3 queue key  4 payload  5 channel that wakes beat
---       6 delivery tag if a worker has it in hand, or ""
--- Reply: 1 if it is parked, 0 if somebody else has it in hand
-if ARGV[6] ~= '' then
-  redis.call('ZREM', KEYS[4], ARGV[6])
-  if redis.call('HDEL', KEYS[3], ARGV[6]) == 0 then
-    return 0
-  end
+-- Reply: 1 if it is parked, 0 if the one that was there stays
+local release_at = redis.call('ZSCORE', KEYS[1], ARGV[1])
+if release_at and tonumber(release_at) <= tonumber(ARGV[2]) and redis.call('HEXISTS', KEYS[2], ARGV[1]) == 1 then
+  return 0
 end
 redis.call('HSET', KEYS[2], ARGV[1], cmsgpack.pack({ARGV[3], ARGV[4]}))
 redis.call('ZADD', KEYS[1], ARGV[2], ARGV[1])
