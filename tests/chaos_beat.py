@@ -67,6 +67,7 @@ def be_a_beat() -> None:
 
 def import_everything() -> None:
     """Do what a beat does when it first builds a message, so that its children find all of it imported."""
+    import beat.firing_assembly  # noqa: F401
     from beat.message_template import MessageKind, MessageTemplates
     from beat.scheduler import MissionControlScheduler
     from mission_control.messaging.celery_app import create_app
