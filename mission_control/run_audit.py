@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from mission_control.audit import AuditLog, Status
     from mission_control.ledger import RunRecord
 
+_LEASE_RAN_OUT: Final = "its lease ran out, and another worker has begun the attempt"
 _STATUS: Final[dict[RunState, Status]] = {
+    RunState.RUNNING: "worker_lost",  # as the run was when somebody else took it over
     RunState.RETRYING: "retry",
     RunState.SUCCESS: "success",
     RunState.FAILURE: "failure",
@@ -30,6 +32,7 @@ _STATUS: Final[dict[RunState, Status]] = {
 def audit_ending(audit: AuditLog, run: RunRecord, *, at: datetime) -> None:
     """Append the record of how an attempt, and perhaps the run with it, ended at `at`.
 
+    A run that was running is one whose worker was lost, and whose attempt another one began at `at`.
     A record that cannot be written is logged and never breaks the caller: the ledger has the ending.
     """
     _append(audit, ending_record(run, at=at))
@@ -59,7 +62,8 @@ def _append(audit: AuditLog, record: ExecutionRecord) -> None:
 
 
 def ending_record(run: RunRecord, *, at: datetime) -> ExecutionRecord:
-    """Return the record of a run that has just left an attempt, or ended without one."""
+    """Return the record of a run that has just left an attempt or its worker, or ended without one."""
+    is_lost = run.state is RunState.RUNNING
     return ExecutionRecord(
         timestamp=at,
         task_id=run.task_id,
@@ -75,6 +79,11 @@ def ending_record(run: RunRecord, *, at: datetime) -> ExecutionRecord:
         handler=run.handler,
         started_at=run.started_at,
         worker=run.worker,
-        reason=run.reason,
+        reason=_LEASE_RAN_OUT if is_lost else run.reason,
         revision=run.revision,
+        delivery=_delivery(run) if is_lost else None,
     )
+
+
+def _delivery(run: RunRecord) -> int:
+    return run.deliveries if run.deliveries is not None else 1

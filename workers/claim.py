@@ -11,7 +11,7 @@ from celery.exceptions import Ignore, Reject
 from mission_control import events
 from mission_control.ledger import MOST_DELIVERIES, BeginReply, BeginVerdict, RunState
 from mission_control.messaging.message import send
-from mission_control.run_audit import audit_rejection
+from mission_control.run_audit import audit_ending, audit_rejection
 from mission_control.run_ending import close_run
 from workers.plain_runs import admit_plain_run
 
@@ -92,6 +92,7 @@ def claim(delivery: Delivery, installation: Installation) -> Claim | UnsentRetry
         )
         reply = _begin(delivery, installation)
     if reply.verdict is BeginVerdict.BEGUN and reply.run is not None:
+        _record_lost(reply, installation)
         return Claim(reply.run, reply.last_success)
     _refuse(delivery, reply, installation)
     if reply.run is not None and delivery.is_redelivered:
@@ -111,6 +112,12 @@ def _begin(delivery: Delivery, installation: Installation) -> BeginReply:
         at=installation.clock(),
         handler=delivery.task.name,
     )
+
+
+def _record_lost(reply: BeginReply, installation: Installation) -> None:
+    """Record that the worker which had the attempt before is lost."""
+    if reply.lost is not None and reply.run is not None and reply.run.started_at is not None:
+        audit_ending(installation.audit, reply.lost, at=reply.run.started_at)
 
 
 def _ask_again(delivery: Delivery, run: RunRecord, lease_left: timedelta) -> None:

@@ -1,4 +1,4 @@
-"""What makes two lines the same record: the run, the attempt, and whether it ended the run."""
+"""What makes two lines the same record: the run, the attempt, whether it ended the run, and the delivery."""
 
 from __future__ import annotations
 
@@ -12,24 +12,34 @@ REPAIRED: Final = b'"repaired":true'
 """What stands in the line of a record that was written late."""
 
 
-def record_identity(execution_id: str, attempt: int | None, *, is_final: bool) -> str:
+def record_identity(
+    execution_id: str, attempt: int | None, *, is_final: bool, delivery: int | None = None
+) -> str:
     """Return the identity of an ending; a record that was written twice has it twice, and counts once.
 
-    The id of the run stands last, because it may hold anything.
+    `delivery` tells apart the workers that an attempt has lost. The id of the run stands last, because it
+    may hold anything.
 
     >>> record_identity("tea@20260301T090000Z", 2, is_final=True)
     '2:1:tea@20260301T090000Z'
+    >>> record_identity("tea@20260301T090000Z", 2, is_final=False, delivery=1)
+    '2:0.1:tea@20260301T090000Z'
     """
-    return f"{0 if attempt is None else attempt}:{int(is_final)}:{execution_id}"
+    kind = str(int(is_final)) if delivery is None else f"{int(is_final)}.{delivery}"
+    return f"{0 if attempt is None else attempt}:{kind}:{execution_id}"
 
 
 def identity_of(record: Mapping[str, Any]) -> str | None:
     """Return the identity of a record of the stream of runs; None if it is no ending of a run."""
-    execution_id, attempt = record.get("execution_id"), record.get("attempt")
+    execution_id = record.get("execution_id")
     if not isinstance(execution_id, str) or "final" not in record or record.get("status") == "rejected":
         return None
-    known = attempt if isinstance(attempt, int) else None
-    return record_identity(execution_id, known, is_final=bool(record["final"]))
+    known, delivery = (_number(record.get(name)) for name in ("attempt", "delivery"))
+    return record_identity(execution_id, known, is_final=bool(record["final"]), delivery=delivery)
+
+
+def _number(value: object) -> int | None:
+    return value if isinstance(value, int) else None
 
 
 class Unrepeated:

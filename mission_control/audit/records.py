@@ -45,6 +45,7 @@ class ExecutionRecord:
 
     Every run has exactly one final record. `timestamp` is when it ended, `scheduled_time` when it was
     due. Without a handler having started there is no `started_at`, no `duration_ms` and no `lateness_ms`.
+    `delivery` belongs to `worker_lost` alone: which worker of the attempt it was, the first is 1.
     `output` and `error` may be anything; `to_dict` masks and bounds them.
 
     Raises:
@@ -67,6 +68,7 @@ class ExecutionRecord:
     worker: str | None = None
     reason: str | None = None
     revision: int | None = None
+    delivery: int | None = None
 
     def __post_init__(self) -> None:
         if self.status not in STATUSES:
@@ -103,6 +105,7 @@ class ExecutionRecord:
             "worker": _name(self.worker),
             "reason": None if self.reason is None else clean_text(self.reason, NAME_LIMIT),
             "revision": self.revision,
+            **({} if self.delivery is None else {"delivery": self.delivery}),
         }
 
 

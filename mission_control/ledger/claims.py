@@ -7,6 +7,7 @@ lets the ledger tell a holder that was silent for too long from its successor.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -48,13 +49,15 @@ class BeginReply:
     """The verdict, and the run as it stands after it (None if unknown or unreadable).
 
     `last_success` is when a run of the task last succeeded, told to whoever has begun. `lease_left` is how
-    long the lease of whoever has a `RUNNING` attempt still lasts.
+    long the lease of whoever has a `RUNNING` attempt still lasts. `lost` is the run as another worker had
+    it whose lease has run out, and whom this one follows: a record of that is owed.
     """
 
     verdict: BeginVerdict
     run: RunRecord | None
     last_success: datetime | None = None
     lease_left: timedelta = timedelta(0)
+    lost: RunRecord | None = None
 
 
 class LeaseState(StrEnum):
@@ -80,8 +83,8 @@ class Claims(Scripted):
         An attempt that runs already is taken over once its lease has run out, at most until it was begun
         `MOST_DELIVERIES` times. With `handler` a run of another one is refused. One round trip.
         """
-        verdict, last_success, left, *pairs = self._script("begin_attempt")(
-            keys=[redis_keys.run(execution_id), redis_keys.LEASES],
+        verdict, last_success, left, lost, *pairs = self._script("begin_attempt")(
+            keys=[redis_keys.run(execution_id), redis_keys.LEASES, redis_keys.AUDIT_DEBTS],
             args=[
                 attempt,
                 format_instant(at),
@@ -92,12 +95,12 @@ class Claims(Scripted):
                 *redis_keys.history("\0").split("\0"),
             ],
         )
-        stored = dict(zip(pairs[::2], pairs[1::2], strict=True))
         return BeginReply(
             BeginVerdict(verdict),
-            RunRecord.from_hash(stored) if stored else None,
+            _run_of(pairs),
             parse_instant(last_success) if last_success else None,
             timedelta(seconds=float(left)),
+            _run_of(json.loads(lost)) if lost else None,
         )
 
     def renew(self, attempts: Sequence[tuple[str, int | None]], *, worker: str = "") -> list[LeaseState]:
@@ -134,6 +137,10 @@ class Claims(Scripted):
     def _note_once(self, run: RunRecord, key: str, action: str) -> bool:
         keys = [redis_keys.run(run.execution_id)]
         return bool(self._script("mark_once")(keys=keys, args=[_fence(run), f"once:{key}", action]))
+
+
+def _run_of(pairs: Sequence[str]) -> RunRecord | None:
+    return RunRecord.from_hash(dict(zip(pairs[::2], pairs[1::2], strict=True))) if pairs else None
 
 
 def _fence(run: RunRecord) -> str:

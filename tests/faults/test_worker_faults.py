@@ -9,9 +9,11 @@ import os
 import signal
 from typing import TYPE_CHECKING
 
+import psutil
 import pytest
 
 from mission_control import redis_keys
+from mission_control.audit_verification import verify_runs
 from mission_control.ledger import MOST_DELIVERIES
 from tests.audit_stream import records_of
 from tests.real_workers import VISIBILITY_SECONDS, WorkerHouse
@@ -40,6 +42,12 @@ def test_a_killed_workers_run_is_soon_run_elsewhere(house: WorkerHouse, pool: st
     with house.worker("second", pool=pool):
         record = Swept(house).ended(run)
     assert (record.state, record.worker, record.deliveries) == ("success", "second@test", 2)
+    records = records_of(house.installation, record.task_id)
+    assert [(one["status"], one["worker"], one["attempt"], one["final"]) for one in records] == [
+        ("worker_lost", "first@test", 1, False),
+        ("success", "second@test", 1, True),
+    ]
+    assert verify_runs(house.installation).is_sound
 
 
 def test_when_only_the_parent_is_killed_its_child_gives_the_run_up(house: WorkerHouse) -> None:
@@ -140,6 +148,20 @@ def test_a_handler_that_ends_its_process_neither_ends_the_worker_nor_delays_othe
         assert {way for way, state in states.items() if state == "failure"} == {"sys.exit", "MemoryError"}
         assert set(states.values()) == {"failure", "lost"}
         assert worker.exit_code is None
+
+
+def test_a_handler_that_is_refused_memory_fails_and_neither_ends_the_worker_nor_delays_others(
+    house: WorkerHouse,
+) -> None:
+    with house.worker(pool="prefork") as worker:
+        (child,) = children(worker)
+        limit = child.memory_info().vms + 300_000_000
+        child.rlimit(psutil.RLIMIT_AS, (limit, limit))
+        swept = Swept(house)
+        record = swept.ended(house.run("handlers.rude.hungry"))
+        assert (record.state, record.error) == ("failure", "MemoryError")
+        assert swept.ended(house.run()).state == "success"
+        assert (worker.exit_code, children(worker)) == (None, [child])
 
 
 def test_a_run_that_takes_every_worker_with_it_ends_lost(house: WorkerHouse) -> None:

@@ -1,10 +1,10 @@
 -- Begin an attempt of a run under a lease, if it is the attempt that is due and nobody has it.
--- KEYS: 1 run (hash)  2 leases (zset)
+-- KEYS: 1 run (hash)  2 leases (zset)  3 owed audit records (hash)
 -- ARGV: 1 attempt  2 started at, ISO  3 worker  4 seconds of the lease  5 deliveries of one attempt that
 --       may begin it  6 handler that the delivery would run, "" for whichever  7 prefix and 8 suffix of the
 --       keys of histories
--- Reply: {verdict, last success or "", seconds left of somebody else's lease, field, value, …}; the
--- verdict is one of
+-- Reply: {verdict, last success or "", seconds left of somebody else's lease, the run as whoever was lost
+-- had it (JSON list of field, value, …) or "", field, value, …}; the verdict is one of
 --   begun       the attempt is this delivery's to run
 --   unknown     there is no such run
 --   finished    the run is over: acknowledge and drop
@@ -14,8 +14,9 @@
 --   poisoned    it was begun so often, and never ended, that it is not begun again: end it
 --   foreign     the run is another handler's: refuse
 --   unreadable  what is there is no run: refuse
-local function reply(verdict, last_success, left)
+local function reply(verdict, last_success, left, lost)
   local answer = redis.call('HGETALL', KEYS[1])
+  table.insert(answer, 1, lost or '')
   table.insert(answer, 1, left or '0')
   table.insert(answer, 1, last_success or '')
   table.insert(answer, 1, verdict)
@@ -25,11 +26,11 @@ end
 local found = redis.call('HMGET', KEYS[1], 'state', 'attempt', 'spec', 'lease_until', 'deliveries', 'cancel_requested')
 local state, last, spec = found[1], tonumber(found[2] or ''), found[3]
 if not state then
-  return {'unknown', '', '0'}
+  return {'unknown', '', '0', ''}
 end
 local is_read, facts = pcall(cjson.decode, spec or '')
 if not is_read or type(facts) ~= 'table' or type(facts.task_id) ~= 'string' or not last then
-  return {'unreadable', '', '0'}
+  return {'unreadable', '', '0', ''}
 end
 if ARGV[6] ~= '' and facts.handler ~= ARGV[6] then
   return reply('foreign')
@@ -37,7 +38,7 @@ end
 
 local time = redis.call('TIME')
 local now = tonumber(time[1]) + tonumber(time[2]) / 1000000
-local attempt, deliveries = tonumber(ARGV[1]), 1
+local attempt, deliveries, lost = tonumber(ARGV[1]), 1, ''
 if state == 'dispatched' or state == 'retrying' then
   if attempt ~= last + 1 then
     return reply('stale')
@@ -55,6 +56,12 @@ elseif state == 'running' then
   if deliveries > tonumber(ARGV[5]) then
     return reply('poisoned')
   end
+  if tonumber(found[4] or '0') > 0 then -- it ran out; who stops in good order gives it up, and is not lost
+    local before = redis.call('HGETALL', KEYS[1])
+    local identity = attempt .. ':0.' .. (deliveries - 1) .. ':' .. facts.execution_id
+    redis.call('HSET', KEYS[3], identity, cjson.encode({time[1], ARGV[2], unpack(before)}))
+    lost = cjson.encode(before)
+  end
 else
   return reply('finished')
 end
@@ -65,4 +72,4 @@ redis.call('HSET', KEYS[1], 'state', 'running', 'attempt', attempt, 'started_at'
 redis.call('HINCRBY', KEYS[1], 'fence', 1)
 redis.call('HDEL', KEYS[1], 'retry_at', 'output', 'error', 'reason', 'duration_ms', 'resent_at', 'resends')
 redis.call('ZADD', KEYS[2], lease_until, facts.execution_id)
-return reply('begun', redis.call('HGET', ARGV[7] .. facts.task_id .. ARGV[8], 'last_success') or '')
+return reply('begun', redis.call('HGET', ARGV[7] .. facts.task_id .. ARGV[8], 'last_success') or '', nil, lost)
