@@ -5,13 +5,13 @@ from __future__ import annotations
 import getpass
 from datetime import timedelta
 from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mission_control.clock import utc_now
 from mission_control.settings import Settings, read_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from datetime import datetime
     from pathlib import Path
 
@@ -75,12 +75,18 @@ class Installation:
     def _log(self, path: Path) -> AuditLog:
         from mission_control.audit import AuditLog
         from mission_control.audit.settlement import Settlement
+        from mission_control.unwritten_records import keep_unwritten
 
         def client() -> Redis | None:
             # To tell Redis of a record is no reason to start a server: where one was needed, it is known.
             return self.client if "redis_url" in self.__dict__ else None
 
-        return AuditLog(path, appended=Settlement(path, client).written)
+        def keep(record: Mapping[str, Any]) -> None:
+            known = client()
+            if known is not None:
+                keep_unwritten(known, path, record)
+
+        return AuditLog(path, appended=Settlement(path, client).written, keep=keep)
 
     @cached_property
     def catalog(self) -> HandlerCatalog:

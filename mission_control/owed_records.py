@@ -21,6 +21,7 @@ from mission_control.audit.recorded import recorded_identities
 from mission_control.definitions.instants import parse_instant
 from mission_control.ledger import RunRecord
 from mission_control.run_audit import ending_record
+from mission_control.unwritten_records import write_kept
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -50,13 +51,14 @@ def pay_owed_records(installation: Installation, *, grace: timedelta = GRACE) ->
     Guarantees: a debt is cleared only once its record is in the stream; one that is there already is not
     written again; of several that pay at one time only one writes. Late records are marked
     `"repaired": true`. If they cannot be written (the disk is still full) the debts stay, and this is
-    logged. Costs one round trip if nothing is owed.
+    logged. Records that could not be written and are owed by no run (`unwritten_records`) are written too.
+    Costs one round trip if nothing is owed.
 
     Does not guarantee that a record is written once where hosts have streams of their own and the debtor
     died between writing and saying so: the same record is then in the streams of two hosts.
     """
     client = installation.client
-    if client.hlen(redis_keys.AUDIT_DEBTS) == 0:
+    if not client.exists(redis_keys.AUDIT_DEBTS, redis_keys.UNWRITTEN):
         return 0
     sweeper = client.lock(redis_keys.AUDIT_SWEEPER, timeout=_SWEEP_SECONDS, blocking=False)
     if not sweeper.acquire():
@@ -64,7 +66,8 @@ def pay_owed_records(installation: Installation, *, grace: timedelta = GRACE) ->
     try:
         forget_old_anchors(client)
         owed = overdue_debts(installation, grace=grace, limit=_AT_ONCE)
-        return _pay(installation, owed) if owed else 0
+        paid = _pay(installation, owed) if owed else 0
+        return paid + write_kept(installation)
     finally:
         with suppress(LockError):  # it took longer than it may: somebody else pays by now
             sweeper.release()

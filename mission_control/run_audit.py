@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from mission_control import events
 from mission_control.audit import AuditWriteError, ExecutionRecord
 from mission_control.ledger import RunState, Trigger
+from mission_control.unwritten_records import write_or_keep
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -35,13 +36,19 @@ def audit_ending(audit: AuditLog, run: RunRecord, *, at: datetime) -> None:
     A run that was running is one whose worker was lost, and whose attempt another one began at `at`.
     A record that cannot be written is logged and never breaks the caller: the ledger has the ending.
     """
-    _append(audit, ending_record(run, at=at))
+    try:
+        audit.append(ending_record(run, at=at).to_dict())
+    except AuditWriteError as error:  # the ledger owes it
+        events.audit_write_failed(audit.path, error)
 
 
 def audit_rejection(
     audit: AuditLog, *, handler: str, execution_id: str | None, reason: str, at: datetime
 ) -> None:
-    """Append the record of a message that was refused, so that no run came of it."""
+    """Append the record of a message that was refused, so that no run came of it.
+
+    One that cannot be written is kept, and written later.
+    """
     record = ExecutionRecord(
         timestamp=at,
         task_id=handler,
@@ -51,14 +58,7 @@ def audit_rejection(
         trigger=Trigger.PLAIN,
         reason=reason,
     )
-    _append(audit, record)
-
-
-def _append(audit: AuditLog, record: ExecutionRecord) -> None:
-    try:
-        audit.append(record.to_dict())
-    except AuditWriteError as error:
-        events.audit_write_failed(audit.path, error)
+    write_or_keep(audit, record.to_dict())
 
 
 def ending_record(run: RunRecord, *, at: datetime) -> ExecutionRecord:

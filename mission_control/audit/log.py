@@ -53,7 +53,7 @@ class AuditLog:
     (`mission_control.audit.records`).
 
     Nothing is opened before the first record. `appended` is told of each record that is in the file, and
-    where the chain then stands.
+    where the chain then stands; `keep` takes records elsewhere that could not be written.
     """
 
     def __init__(
@@ -61,9 +61,11 @@ class AuditLog:
         path: Path | str,
         *,
         appended: Callable[[Mapping[str, Any], ChainHead], object] | None = None,
+        keep: Callable[[Mapping[str, Any]], object] | None = None,
     ) -> None:
         self.path = Path(path)
         self._appended = appended
+        self._keep = keep
         self._writers: dict[int, _Writer] = {}
 
     def append(self, record: Mapping[str, Any]) -> dict[str, Any]:
@@ -80,6 +82,11 @@ class AuditLog:
         if self._appended is not None:
             self._appended(entry, writer.head)
         return entry
+
+    def keep(self, record: Mapping[str, Any]) -> None:
+        """Have a record that could not be written kept, if there is somewhere to keep it."""
+        if self._keep is not None:
+            self._keep(record)
 
     @property
     def head(self) -> ChainHead:

@@ -7,13 +7,14 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from mission_control import events
-from mission_control.audit import AuditWriteError, ChangeRecord, difference
+from mission_control.audit import ChangeRecord, difference
 from mission_control.errors import InvalidTaskError, StoreUnavailableError
 from mission_control.registry.changes import changes_timing, merge_updates, new_metadata, next_metadata
 from mission_control.registry.due_times import due_after, has_beginning
 from mission_control.registry.shown_task import shown_task
 from mission_control.registry.task_store import KEEP_DUE, StoredTask, TaskStore, stored_form
 from mission_control.registry.unenforced import unenforced_fields
+from mission_control.unwritten_records import write_or_keep
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -33,10 +34,9 @@ class Registry:
     """The tasks of one installation.
 
     Guarantees: an invalid definition changes nothing; a change is one transaction (definition, next due
-    instant, revision) and leaves a record in `task_changes.jsonl` (if that cannot be written, the change
-    stands and the failure is logged); two writers at once never overwrite
-    each other unseen. Registering, editing and enabling never fire by surprise: the next occurrence is
-    computed from now, unless `catch_up` is set.
+    instant, revision) and leaves a record in `task_changes.jsonl` (one that cannot be written is kept, and
+    written later); two writers at once never overwrite each other unseen. Registering, editing and enabling
+    never fire by surprise: the next occurrence is computed from now, unless `catch_up` is set.
     """
 
     def __init__(
@@ -230,10 +230,7 @@ class Registry:
 
     def _append(self, record: ChangeRecord) -> None:
         """Record a change that is made; it stands, whatever becomes of its record and of the mirror."""
-        try:
-            self._changes.append(record.to_dict())
-        except AuditWriteError as error:
-            events.audit_write_failed(self._changes.path, error)
+        write_or_keep(self._changes, record.to_dict())
         self._write_mirror()
 
     def _write_mirror(self) -> None:

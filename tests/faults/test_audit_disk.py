@@ -14,10 +14,12 @@ import pytest
 
 from mission_control import enqueue, redis_keys
 from mission_control.audit import read_all
-from mission_control.audit_verification import verify_runs
+from mission_control.audit_verification import verify_changes, verify_runs
 from mission_control.ledger import RunRecord, RunState
 from mission_control.owed_records import pay_owed_records
-from mission_control.run_audit import audit_ending
+from mission_control.run_audit import audit_ending, audit_rejection
+from tests.ledger_runs import a_run, begun, lapse
+from tests.live_installation import YEARLY
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -32,6 +34,7 @@ NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
 AT_ONCE = timedelta(0)
 NOBODY = 65_534
 RUNS = 12
+TASK = {"id": "tea", "schedule": YEARLY, "handler": "handlers.hello.run"}
 
 
 @contextmanager
@@ -111,6 +114,49 @@ def test_what_could_not_be_written_is_written_when_the_trouble_is_over(
     assert pay_owed_records(installation, grace=AT_ONCE) == RUNS - 1
     assert debts(installation) == 0
     assert sorted(recorded(installation)) == sorted(f"tea@{number}" for number in range(RUNS))
+    assert verify_runs(installation).is_sound
+
+
+def test_refusals_and_changes_that_could_not_be_written_are_written_later(
+    installation: Installation,
+) -> None:
+    runs, changes = installation.settings.task_execution_log, installation.settings.task_changes_log
+    assert installation.registry.register(TASK)
+    refuse(installation, "before")
+    with no_space_on_the_device(runs), no_space_on_the_device(changes):
+        assert installation.registry.disable("tea")
+        refuse(installation, "meanwhile")
+        assert pay_owed_records(installation, grace=AT_ONCE) == 0
+    assert pay_owed_records(installation, grace=AT_ONCE) == 2
+    assert pay_owed_records(installation, grace=AT_ONCE) == 0
+
+    assert told(runs, "reason") == [("before", None), ("meanwhile", True)]
+    assert told(changes, "change") == [("registered", None), ("disabled", True)]
+    assert verify_runs(installation).is_sound
+    assert verify_changes(installation).is_sound
+
+
+def refuse(installation: Installation, reason: str) -> None:
+    handler = "handlers.gone.run"
+    audit_rejection(installation.audit, handler=handler, execution_id="1", reason=reason, at=NOW)
+
+
+def told(path: Path, field: str) -> list[tuple[str, bool | None]]:
+    return [(one[field], one.get("repaired")) for one in read_all(path)]
+
+
+def test_a_worker_that_dies_before_it_records_its_predecessors_loss_owes_the_record(
+    installation: Installation,
+) -> None:
+    installation.ledger.dispatch(a_run())
+    begun(installation.ledger)
+    lapse(installation)
+    begun(installation.ledger)
+    assert pay_owed_records(installation, grace=AT_ONCE) == 1
+    (record,) = read_all(installation.settings.task_execution_log)
+    assert (record["status"], record["delivery"], record["final"]) == ("worker_lost", 1, False)
+    wait_until(lambda: debts(installation) == 0, "the debt is settled")
+    assert pay_owed_records(installation, grace=AT_ONCE) == 0
     assert verify_runs(installation).is_sound
 
 

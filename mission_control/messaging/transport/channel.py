@@ -13,6 +13,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
 from mission_control import events
+from mission_control.audit import AuditLog
 from mission_control.clock import utc_now
 from mission_control.messaging.transport.dead_letters import DeadLetters
 from mission_control.messaging.transport.delivered import Delivered
@@ -22,6 +23,7 @@ from mission_control.messaging.transport.parking import park, to_be_parked
 from mission_control.messaging.transport.restoring import QueueLists
 from mission_control.messaging.transport.taking import TakingChannel
 from mission_control.messaging.transport.unacked import Unacked, UnackedKeys
+from mission_control.unwritten_records import keep_unwritten
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -76,10 +78,17 @@ class ReliableChannel(TakingChannel):
     def set_aside(self, tag: str, payload: bytes, queue: str, reason: str, headers: object = None) -> None:
         """Move a delivered message to the dead letters."""
         if self._dead_letters is None:
-            path = None if self.audit_path is None else Path(self.audit_path)
-            self._dead_letters = DeadLetters(self.held.unacked, path)
+            self._dead_letters = DeadLetters(self.held.unacked, self._audit())
         self.held.discard(tag)
         self._dead_letters.set_aside(tag, payload, queue=queue, reason=reason, headers=headers)
+
+    def _audit(self) -> AuditLog | None:
+        if self.audit_path is None:
+            return None
+        path, ledger = Path(self.audit_path), self.ledger_client
+        if ledger is None:
+            return AuditLog(path)
+        return AuditLog(path, keep=lambda record: keep_unwritten(ledger(), path, record))
 
     def let_go(self) -> None:
         """Close the channel after its connection was lost; never raises."""

@@ -6,7 +6,6 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 
 from mission_control import events
-from mission_control.audit import AuditLog
 from mission_control.clock import utc_now
 from mission_control.definitions.instants import format_instant
 from mission_control.messaging.transport.task_headers import LONGEST_NAME
@@ -14,8 +13,8 @@ from mission_control.run_audit import audit_rejection
 
 if TYPE_CHECKING:
     from datetime import datetime
-    from pathlib import Path
 
+    from mission_control.audit import AuditLog
     from mission_control.messaging.transport.unacked import Unacked
 
 SHOWN_PAYLOAD: Final = 4_096
@@ -45,9 +44,9 @@ def dead_letter(payload: bytes, *, queue: str, reason: str, at: datetime) -> str
 class DeadLetters:
     """Moves bad messages aside: an audit record first, so that nothing vanishes unrecorded."""
 
-    def __init__(self, unacked: Unacked, audit_path: Path | None) -> None:
+    def __init__(self, unacked: Unacked, audit: AuditLog | None) -> None:
         self._unacked = unacked
-        self._audit = None if audit_path is None else AuditLog(audit_path)
+        self._audit = audit
 
     def set_aside(self, tag: str, payload: bytes, *, queue: str, reason: str, headers: object = None) -> None:
         """Move a delivered message to the dead letters, with an audit record, and acknowledge it.
