@@ -54,9 +54,14 @@ class Commit:
     """Runs the fire script. `token` is the beat that must lead, "" if none need."""
 
     def __init__(self, client: Redis, *, token: str, retention: timedelta) -> None:
+        self._client = client
         self._fire = script(client, "fire")
         self._token = token
         self._retention = retention
+
+    def load(self) -> None:
+        """Give Redis the script beforehand, which the first firing would else have to wait for."""
+        self._client.script_load(self._fire.script)
 
     def __call__(self, requests: Sequence[FireRequest], now: datetime) -> Verdicts:
         """Commit up to `BATCH` requests, in one step for every `MOST_RUNS` runs or part of them.

@@ -35,6 +35,9 @@ def assemble_firing(
     """Return a `Firing` for the beat that leads under `token`, "" if none need lead.
 
     `producer` and `apply_async` send an entry of RedBeat's. In process nothing is put on a queue.
+
+    Raises:
+        RedisError: Redis could not be given the fire script.
     """
     delivery = Delivery.QUEUE
     if is_in_process:
@@ -43,10 +46,12 @@ def assemble_firing(
         delivery = Delivery.OUTBOX
     plain = PlainFiring(producer, apply_async)
     watched = WatchedMessages(app, plain) if somebody_watches() else None
+    commit = Commit(installation.client, token=token, retention=installation.settings.retention)
+    commit.load()
     return Firing(
         DueEntries(installation.client, app),
         FireRequests(MessageTemplates(app, producer), Pacer(), delivery, watched),
-        Commit(installation.client, token=token, retention=installation.settings.retention),
+        commit,
         Quarantine(installation.client),
         plain,
     )

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import os
-import time
 from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from redbeat.schedulers import RedBeatScheduler
 
-from beat.entry_keys import entry_keys
 from beat.eviction import check_eviction_policy
 from beat.firing_on_demand import FiringOnDemand
+from beat.key_care import KeyCare
 from beat.lead import Lead, NotLeadingError, Turn
 from beat.outbox import needs_outbox, send_outbox
 from beat.owed_audit import pay_owed_audit
@@ -22,8 +21,7 @@ from beat.redis_trouble import TROUBLE, is_trouble_of_redis, is_wrong_type
 from beat.start_up_memory import give_back_memory
 from beat.static_entries import install_static_entries
 from beat.wake_up import WakeUp
-from beat.wrong_types import forget_deleted, set_wrong_types_aside
-from mission_control import events, redis_keys
+from mission_control import events
 from mission_control.heartbeats import beat_name
 from mission_control.installation import Installation, current_installation
 from mission_control.processes.supervision import is_orphaned
@@ -70,7 +68,6 @@ class MissionControlScheduler(RedBeatScheduler):
         self._deliver = deliver
         self._name = beat_name(os.getpid())
         self._is_set_up = False
-        self._look_at_keys_at = 0.0
         super().__init__(app, *args, **kwargs)
         # An application of somebody else's may have set these otherwise. The lead is a lease of ours, and
         # a beat that waits for longer than the lease would lose it.
@@ -118,19 +115,12 @@ class MissionControlScheduler(RedBeatScheduler):
         """Put right what can be, and return how long to wait before the next try."""
         self._wake_up.close()
         try:
-            if is_wrong_type(error) and self._mend():
+            if is_wrong_type(error) and self._keys.mend():
                 return 0.0
         except TROUBLE as another:
             events.waiting_for_redis(another)
         events.waiting_for_redis(error)
         return WAIT_FOR_REDIS
-
-    def _mend(self) -> bool:
-        """Set keys of the wrong type aside and rebuild the schedule; say whether there were any."""
-        wrong = set_wrong_types_aside(self._installation)
-        if not {redis_keys.REDBEAT_SCHEDULE, redis_keys.TASKS}.isdisjoint(wrong):
-            self._rebuild()
-        return bool(wrong)
 
     def _turn(self) -> None:
         clock = self._installation.clock
@@ -141,7 +131,7 @@ class MissionControlScheduler(RedBeatScheduler):
             self._wait_until(clock().timestamp() + self.max_interval)
             return
         self._set_up()
-        self._look_after_keys()
+        self._keys.look(has_entries=turn.next_due is not None)
         if turn.next_due is not None and turn.next_due <= clock().timestamp():
             fired += self._firing.fire_due(clock)
         if fired:
@@ -175,30 +165,16 @@ class MissionControlScheduler(RedBeatScheduler):
         latest = clock().timestamp() + self.max_interval
         self._wake_up.wait(min(instant, latest), lambda: clock().timestamp())
 
-    def _look_after_keys(self) -> None:
-        """Mend now and then what would else only be noticed when something is fired or registered."""
-        if time.monotonic() >= self._look_at_keys_at:
-            self._look_at_keys_at = time.monotonic() + LONGEST_WAIT
-            self._mend()
-
     def _set_up(self) -> None:
         if self._is_set_up:
             return
         settings = self._installation.settings
         check_redbeat_settings(self.app, self._installation)
         check_eviction_policy(self._installation.client, allow_eviction=settings.allow_eviction)
-        if self._installation.client.exists(redis_keys.REDBEAT_SCHEDULE) == 0:
-            self._rebuild()
-        forget_deleted(self._installation)
+        self._keys.begin()
         install_static_entries(self.app, self._installation)
         self._is_set_up = True
         give_back_memory()
-
-    def _rebuild(self) -> None:
-        if any(entry_keys(self._installation.client)):
-            from beat.rebuild import rebuild_schedule
-
-            rebuild_schedule(self._installation, self.app)
 
     def _ensure_connected(self) -> Any:  # noqa: ANN401  # kombu's connection
         # Celery's own waits for the broker for ever, and nothing could be fired or handed over meanwhile.
@@ -233,12 +209,17 @@ class MissionControlScheduler(RedBeatScheduler):
         )
 
     @cached_property
+    def _keys(self) -> KeyCare:
+        return KeyCare(self._installation, self.app)
+
+    @cached_property
     def _sweep(self) -> Sweep:
         return Sweep(self.app, self._installation)
 
     @cached_property
     def _lead(self) -> Lead:
-        return Lead(self._installation.client, self._name, self._lease)
+        installation = self._installation
+        return Lead(installation.client, self._name, self._lease, installation.redbeat_keys)
 
     @cached_property
     def _wake_up(self) -> WakeUp:

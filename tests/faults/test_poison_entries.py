@@ -41,6 +41,10 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
 @pytest.fixture(scope="module")
 def beat(place: Installation) -> Iterator[BeatProcess]:
     with leading_beat(place) as process:
+        # Nor is to be measured how long beat takes to load what reads tasks, once in its life.
+        soon = {"type": "once", "at": (utc_now() + timedelta(seconds=1)).isoformat()}
+        place.registry.register({"id": "warm", "schedule": soon, "handler": HANDLER})
+        wait_until(lambda: place.ledger.runs_of("warm"), "beat has fired")
         yield process
 
 
@@ -225,6 +229,21 @@ def test_a_schedule_that_was_overwritten_is_kept_aside_and_built_anew(
     assert beat.exit_code is None
 
 
+def test_a_schedule_that_was_deleted_under_beat_is_built_anew(
+    spoilt: Installation, beat: BeatProcess
+) -> None:
+    assert spoilt.registry.register({"id": "ours", "schedule": YEARLY, "handler": HANDLER})
+    due = spoilt.client.zscore(redis_keys.REDBEAT_SCHEDULE, redis_keys.schedule_entry("ours"))
+    before = turns(spoilt)
+    wait_until(lambda: turns(spoilt) >= before + 2, "beat has seen the task")
+
+    spoilt.client.delete(redis_keys.REDBEAT_SCHEDULE)
+
+    wait_until(lambda: spoilt.client.exists(redis_keys.REDBEAT_SCHEDULE), "it is built anew")
+    assert spoilt.client.zscore(redis_keys.REDBEAT_SCHEDULE, redis_keys.schedule_entry("ours")) == due
+    assert beat.exit_code is None
+
+
 @pytest.mark.parametrize(
     "key",
     [
@@ -240,6 +259,12 @@ def test_any_other_key_of_the_wrong_type_does_not_stop_beat(
     wait_until(lambda: spoilt.client.type(key) != "set", f"{key} is out of the way", timeout=5)
     good_task_fires_on_time(spoilt)
     assert beat.exit_code is None
+
+
+def turns(place: Installation) -> int:
+    """Return how many scripts were run, of which beat runs one a turn at least."""
+    stats: Any = place.client.info("commandstats")
+    return int(stats["cmdstat_evalsha"]["calls"])
 
 
 def read(note: Any) -> dict[str, Any]:

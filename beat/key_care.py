@@ -1,0 +1,59 @@
+"""Looking after the keys of the schedule: that they are there, and of the types that beat needs."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Final
+
+from beat.entry_keys import entry_keys
+from beat.wrong_types import forget_deleted, set_wrong_types_aside
+from mission_control import redis_keys
+
+if TYPE_CHECKING:
+    from celery import Celery
+
+    from mission_control.installation import Installation
+
+LOOK_EVERY_SECONDS: Final = 1.0
+
+
+class KeyCare:
+    """Mends what others have done to the keys; every method raises `RedisError` if Redis cannot be asked."""
+
+    def __init__(self, installation: Installation, app: Celery) -> None:
+        self._installation = installation
+        self._app = app
+        self._look_at = 0.0
+        self._had_entries = False
+
+    def begin(self) -> None:
+        """Build a schedule that was lost while no beat led."""
+        if self._installation.client.exists(redis_keys.REDBEAT_SCHEDULE) == 0:
+            self._rebuild()
+        forget_deleted(self._installation)
+
+    def look(self, *, has_entries: bool) -> None:
+        """Mend now and then what would else only be noticed when something is fired or registered.
+
+        A schedule that has become empty (`has_entries`) was lost, or its last task has had its last
+        occurrence: the entries themselves tell.
+        """
+        if self._had_entries and not has_entries:
+            self._rebuild()
+        self._had_entries = has_entries
+        if time.monotonic() >= self._look_at:
+            self._look_at = time.monotonic() + LOOK_EVERY_SECONDS
+            self.mend()
+
+    def mend(self) -> bool:
+        """Set keys of the wrong type aside and rebuild the schedule; say whether there were any."""
+        wrong = set_wrong_types_aside(self._installation)
+        if not {redis_keys.REDBEAT_SCHEDULE, redis_keys.TASKS}.isdisjoint(wrong):
+            self._rebuild()
+        return bool(wrong)
+
+    def _rebuild(self) -> None:
+        if any(entry_keys(self._installation.client, self._installation.redbeat_keys)):
+            from beat.rebuild import rebuild_schedule  # reads tasks: much to load where there are none
+
+            rebuild_schedule(self._installation, self._app)
