@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from redis import Redis
 
+    from mission_control.redis_keys import RedBeatKeys
+
 BATCH: Final = 500
 """Entries a script call: it blocks Redis for some 20 ms."""
 
@@ -24,7 +26,6 @@ MOST_RUNS: Final = 2_000
 """Runs a script call, unless one entry alone has more: after a downtime an entry may have a thousand."""
 
 _KEYS: Final = (
-    redis_keys.REDBEAT_SCHEDULE,
     redis_keys.BEAT_LEADER,
     redis_keys.ACTIVE_RUNS,
     redis_keys.FINISHED_RUNS,
@@ -53,7 +54,15 @@ class Verdicts:
 class Commit:
     """Runs the fire script. `token` is the beat that must lead, "" if none need."""
 
-    def __init__(self, client: Redis, *, token: str, retention: timedelta) -> None:
+    def __init__(
+        self,
+        client: Redis,
+        *,
+        token: str,
+        retention: timedelta,
+        redbeat_keys: RedBeatKeys = redis_keys.DEFAULT_REDBEAT_KEYS,
+    ) -> None:
+        self._keys = (redbeat_keys.schedule, *_KEYS)
         self._client = client
         self._fire = script(client, "fire")
         self._token = token
@@ -77,7 +86,7 @@ class Commit:
     def _commit(self, requests: Sequence[FireRequest], now: datetime, verdicts: Verdicts) -> None:
         meta = redbeat_meta(now)
         header = batch_header(token=self._token, now=now, retention=self._retention, meta=meta)
-        answer: Any = self._fire(keys=_KEYS, args=[header, *(request.packed for request in requests)])
+        answer: Any = self._fire(keys=self._keys, args=[header, *(request.packed for request in requests)])
         if answer == "!":
             raise NotLeadingError
         lists = {"1": verdicts.committed, "0": verdicts.overtaken, "2": verdicts.unsound}

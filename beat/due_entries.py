@@ -12,16 +12,18 @@ from redis.exceptions import NoScriptError
 
 from beat.entry_keys import as_bytes
 from beat.lua import script
-from mission_control import redis_keys
 from mission_control.calendars import read_calendar
 from mission_control.definitions.task import TaskDefinition, read_stored_task
 from mission_control.errors import InvalidTaskError
+from mission_control.redis_keys import DEFAULT_REDBEAT_KEYS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from celery import Celery
     from redis import Redis
+
+    from mission_control.redis_keys import RedBeatKeys
 
 _VALUES_AN_ENTRY = 6
 _OWN_FIELDS = ("id", "name", "description", "params", "metadata", "tags")
@@ -75,8 +77,9 @@ DueEntry = DueTask | DuePlainEntry | EndedEntry | PoisonEntry
 class DueEntries:
     """Looks into the schedule."""
 
-    def __init__(self, client: Redis, app: Celery) -> None:
+    def __init__(self, client: Redis, app: Celery, redbeat_keys: RedBeatKeys = DEFAULT_REDBEAT_KEYS) -> None:
         self._client = client
+        self._keys = redbeat_keys
         self._app = app
         self._script = script(client, "load_due")
 
@@ -90,10 +93,10 @@ class DueEntries:
 
     def of_keys(self, keys: Sequence[bytes]) -> list[DueEntry]:
         """Return what the hashes of some keys hold, due or not; `due` is 0."""
-        return self._entries([redis_keys.REDBEAT_SCHEDULE, *keys], []) if keys else []
+        return self._entries([self._keys.schedule, *keys], []) if keys else []
 
     def _read(self, low: str, high: str, limit: int, skip: int = 0) -> list[DueEntry]:
-        return self._entries([redis_keys.REDBEAT_SCHEDULE], [low, high, skip, limit])
+        return self._entries([self._keys.schedule], [low, high, skip, limit])
 
     def _entries(self, keys: Sequence[str | bytes], args: Sequence[str | int]) -> list[DueEntry]:
         answer = self._load(len(keys), *keys, *args)
@@ -121,7 +124,9 @@ class DueEntries:
         self, key: str, due: float, task: bytes, definition: bytes, meta: bytes, revision: bytes
     ) -> DueEntry:
         if task:
-            return _due_task(key, due, task, revision, is_disabled=definition == b"disabled")
+            found = _due_task(key, due, task, revision, is_disabled=definition == b"disabled")
+            self._check_name(key, found.task_id, "task's id")
+            return found
         if revision:
             return PoisonEntry(key, due, "the entry's hash has a revision and no task")
         if not definition:
@@ -137,8 +142,13 @@ class DueEntries:
         last_run_at = fields["last_run_at"]
         entry = RedBeatSchedulerEntry(app=self._app, **fields)
         entry.last_run_at = last_run_at  # Celery's entry replaces None by now
-        _check_plain_entry(key, entry)
+        self._check_name(key, entry.name, "entry's name")
+        _check_plain_entry(entry)
         return entry
+
+    def _check_name(self, key: str, name: str, what: str) -> None:
+        if self._keys.entry(str(name)) != key:
+            raise ValueError(f"the {what} is {name!r}, which is not its key's")
 
 
 def _due_task(key: str, due: float, text: bytes, seen: bytes, *, is_disabled: bool) -> DueTask:
@@ -151,8 +161,6 @@ def _due_task(key: str, due: float, text: bytes, seen: bytes, *, is_disabled: bo
         stored["enabled"] = False
     own = {name: stored.pop(name, None) for name in _OWN_FIELDS}
     task_id, params, revision = own["id"], own["params"], (own["metadata"] or {}).get("revision")
-    if redis_keys.schedule_entry(str(task_id)) != key:
-        raise ValueError(f"the task's id is {task_id!r}, which is not its key's")
     if not isinstance(params, dict) or not isinstance(revision, int):
         raise TypeError("params must be an object and metadata.revision a number")
     if seen.decode() != str(revision):
@@ -173,9 +181,7 @@ def _check(text: bytes) -> TaskDefinition:
 _check_once = lru_cache(maxsize=2_048)(_check)
 
 
-def _check_plain_entry(key: str, entry: RedBeatSchedulerEntry) -> None:
-    if redis_keys.schedule_entry(entry.name) != key:
-        raise ValueError(f"the entry's name is {entry.name!r}, which is not its key's")
+def _check_plain_entry(entry: RedBeatSchedulerEntry) -> None:
     if not isinstance(entry.enabled, bool):
         raise TypeError(f"enabled is {entry.enabled!r}; it must be true or false")
     if not isinstance(entry.task, str) or not entry.task:

@@ -44,14 +44,16 @@ def assemble_firing(
         delivery = Delivery.IN_PROCESS
     elif uses_outbox:
         delivery = Delivery.OUTBOX
+    client, keys = installation.client, installation.redbeat_keys
     plain = PlainFiring(producer, apply_async)
     watched = WatchedMessages(app, plain) if somebody_watches() else None
-    commit = Commit(installation.client, token=token, retention=installation.settings.retention)
+    retention = installation.settings.retention
+    commit = Commit(client, token=token, retention=retention, redbeat_keys=keys)
     commit.load()
     return Firing(
-        DueEntries(installation.client, app),
+        DueEntries(client, app, keys),
         FireRequests(MessageTemplates(app, producer), Pacer(), delivery, watched),
         commit,
-        Quarantine(installation.client),
+        Quarantine(client, keys),
         plain,
     )

@@ -28,7 +28,7 @@ class KeyCare:
 
     def begin(self) -> None:
         """Build a schedule that was lost while no beat led."""
-        if self._installation.client.exists(redis_keys.REDBEAT_SCHEDULE) == 0:
+        if self._installation.client.exists(self._installation.redbeat_keys.schedule) == 0:
             self._rebuild()
         forget_deleted(self._installation)
 
@@ -48,7 +48,7 @@ class KeyCare:
     def mend(self) -> bool:
         """Set keys of the wrong type aside and rebuild the schedule; say whether there were any."""
         wrong = set_wrong_types_aside(self._installation)
-        if not {redis_keys.REDBEAT_SCHEDULE, redis_keys.TASKS}.isdisjoint(wrong):
+        if not {self._installation.redbeat_keys.schedule, redis_keys.TASKS}.isdisjoint(wrong):
             self._rebuild()
         return bool(wrong)
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from redis import Redis
 
+    from mission_control.redis_keys import RedBeatKeys
+
 _KIND: Final = "beat"
 
 
@@ -38,7 +40,14 @@ class Turn:
 class Lead:
     """This beat's claim to lead, and its sign of life."""
 
-    def __init__(self, client: Redis, name: str, lease: timedelta) -> None:
+    def __init__(
+        self,
+        client: Redis,
+        name: str,
+        lease: timedelta,
+        redbeat_keys: RedBeatKeys = redis_keys.DEFAULT_REDBEAT_KEYS,
+    ) -> None:
+        self._schedule_key = redbeat_keys.schedule
         self._name = name
         self._lease_ms = int(lease.total_seconds() * 1000)
         self._take = script(client, "lead")
@@ -50,7 +59,7 @@ class Lead:
         keys = [
             redis_keys.BEAT_LEADER,
             redis_keys.process(_KIND, self._name),
-            redis_keys.REDBEAT_SCHEDULE,
+            self._schedule_key,
             redis_keys.PARKED,
         ]
         answer: Any = self._take(keys=keys, args=[self._name, self._lease_ms, LIFE_SECONDS])

@@ -14,8 +14,9 @@ if TYPE_CHECKING:
 
     from redis import Redis
 
+    from mission_control.redis_keys import RedBeatKeys
+
 _LONGEST_PROBLEM: Final = 2_000
-_KEYS: Final = (redis_keys.REDBEAT_SCHEDULE, redis_keys.BEAT_QUARANTINE, redis_keys.BEAT_JOURNAL)
 
 
 class Quarantine:
@@ -25,8 +26,9 @@ class Quarantine:
     those that are still due when they were seen to be: one that was mended or moved in the meantime stays.
     """
 
-    def __init__(self, client: Redis) -> None:
+    def __init__(self, client: Redis, redbeat_keys: RedBeatKeys = redis_keys.DEFAULT_REDBEAT_KEYS) -> None:
         self._client = client
+        self._keys = (redbeat_keys.schedule, redis_keys.BEAT_QUARANTINE, redis_keys.BEAT_JOURNAL)
         self._script = script(client, "set_aside")
         self._waiting: list[tuple[str | bytes, str, str, str, str, str]] = []
 
@@ -48,7 +50,7 @@ class Quarantine:
         waiting, self._waiting = self._waiting, []
         with self._client.pipeline(transaction=False) as pipe:
             for args in waiting:
-                self._script(keys=_KEYS, args=args, client=pipe)
+                self._script(keys=self._keys, args=args, client=pipe)
             done = pipe.execute()
         noted = zip(waiting, done, strict=True)
         events.quarantined_many([(args[2], args[5]) for args, is_done in noted if is_done and args[3]])

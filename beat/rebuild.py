@@ -37,16 +37,17 @@ def rebuild_schedule(installation: Installation, app: Celery) -> int:
     entry that cannot be read is due now, so that it is set aside with its reason.
     """
     client, now = installation.client, installation.clock()
-    entries = DueEntries(client, app)
+    redbeat_keys = installation.redbeat_keys
+    entries = DueEntries(client, app, redbeat_keys)
     known = set(client.hkeys(redis_keys.BEAT_QUARANTINE))
     count = 0
-    for keys in entry_keys(client):
+    for keys in entry_keys(client, redbeat_keys):
         wanted = [key for key in keys if key.decode(errors="backslashreplace") not in known]
         found = entries.of_keys(wanted)
         instants = {entry.key: _due_of(client, entry, now) for entry in found}
         dues: dict[Any, float] = {key: due for key, due in instants.items() if due is not None}
         if dues:
-            added: Any = client.zadd(redis_keys.REDBEAT_SCHEDULE, dues, nx=True)
+            added: Any = client.zadd(redbeat_keys.schedule, dues, nx=True)
             count += added
         own = [entry.task_id for entry in found if isinstance(entry, DueTask)]
         if own:

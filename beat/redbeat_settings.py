@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from redis.connection import parse_url
 
-from mission_control import redis_keys
 from mission_control.errors import SettingsError
 from mission_control.sentinel_url import is_sentinel_url, read_sentinel_url
 from mission_control.url_spelling import VARIABLE, client_url, mask_password
+
+PREFIX_VARIABLE: Final = "MISSION_CONTROL_REDBEAT_KEY_PREFIX"
 
 if TYPE_CHECKING:
     from celery import Celery
@@ -25,10 +26,11 @@ def check_redbeat_settings(app: Celery, installation: Installation) -> None:
         SettingsError: it does not; such entries would never fire, and nobody would be told.
     """
     conf = app.redbeat_conf
-    if conf.key_prefix != redis_keys.REDBEAT_PREFIX:
+    prefix = installation.redbeat_keys.prefix
+    if conf.key_prefix != prefix:
         raise SettingsError(
-            f"redbeat_key_prefix is {conf.key_prefix!r}: this beat fires entries under "
-            f"{redis_keys.REDBEAT_PREFIX!r} only; unset it, and save the entries anew"
+            f"redbeat_key_prefix is {conf.key_prefix!r} and {PREFIX_VARIABLE} {prefix!r}: let both be one, "
+            "in producers, command line, beat and workers alike"
         )
     theirs = _sentinel_place(conf)
     theirs = _place(conf.redis_url) if theirs is None else theirs

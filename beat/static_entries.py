@@ -10,7 +10,7 @@ from redbeat.schedulers import RedBeatSchedulerEntry
 
 from beat.plain_entries import next_after
 from beat.redis_trouble import is_trouble_of_redis
-from mission_control import events, redis_keys
+from mission_control import events
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,13 +28,13 @@ def install_static_entries(app: Celery, installation: Installation) -> None:
     What is stored under its name and cannot be read is replaced. An entry of the configuration that
     cannot be used is logged and left out.
     """
-    client = installation.client
+    client, keys = installation.client, installation.redbeat_keys
     wanted: Mapping[str, Any] = app.conf.beat_schedule
-    for name in cast("set[str]", client.smembers(redis_keys.STATIC_ENTRIES)) - wanted.keys():
+    for name in cast("set[str]", client.smembers(keys.statics)) - wanted.keys():
         with client.pipeline() as pipe:
-            pipe.delete(redis_keys.schedule_entry(name))
-            pipe.zrem(redis_keys.REDBEAT_SCHEDULE, redis_keys.schedule_entry(name))
-            pipe.srem(redis_keys.STATIC_ENTRIES, name)
+            pipe.delete(keys.entry(name))
+            pipe.zrem(keys.schedule, keys.entry(name))
+            pipe.srem(keys.statics, name)
             pipe.execute()
     for name, definition in wanted.items():
         try:
@@ -46,12 +46,13 @@ def install_static_entries(app: Celery, installation: Installation) -> None:
 
 
 def _install(app: Celery, installation: Installation, entry: RedBeatSchedulerEntry) -> None:
-    client, key = installation.client, redis_keys.schedule_entry(entry.name)
-    client.sadd(redis_keys.STATIC_ENTRIES, entry.name)
+    client, keys = installation.client, installation.redbeat_keys
+    key = keys.entry(entry.name)
+    client.sadd(keys.statics, entry.name)
     stored = _stored(app, client, key)
     if stored is not None:
         is_as_configured = _definition(stored) == _definition(entry)
-        if is_as_configured and client.zscore(redis_keys.REDBEAT_SCHEDULE, key) is not None:
+        if is_as_configured and client.zscore(keys.schedule, key) is not None:
             return
         entry.last_run_at = stored.last_run_at
     else:
@@ -61,7 +62,7 @@ def _install(app: Celery, installation: Installation, entry: RedBeatSchedulerEnt
     due = next_after(entry.schedule, now if entry.last_run_at is None else entry.last_run_at, now)
     if due is not None:
         # RedBeat's own answer is off by the time since the last run.
-        client.zadd(redis_keys.REDBEAT_SCHEDULE, {key: due.timestamp()})
+        client.zadd(keys.schedule, {key: due.timestamp()})
 
 
 def _stored(app: Celery, client: Any, key: str) -> RedBeatSchedulerEntry | None:  # noqa: ANN401  # either Redis

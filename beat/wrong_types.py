@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 _TYPES: Final = {
     redis_keys.BEAT_JOURNAL: "stream",
     redis_keys.BEAT_QUARANTINE: "hash",
-    redis_keys.REDBEAT_SCHEDULE: "zset",
     redis_keys.TASKS: "set",
     redis_keys.ACTIVE_RUNS: "zset",
     redis_keys.FINISHED_RUNS: "zset",
@@ -31,13 +30,13 @@ def set_wrong_types_aside(installation: Installation) -> list[str]:
 
     They are noted in the journal and the quarantine, with the name under which each is kept.
     """
-    client, now = installation.client, installation.clock()
+    client, now, types = installation.client, installation.clock(), _types(installation)
     at = format_instant(now)
     rename = script(client, "set_wrong_types_aside")
-    found: Any = rename(keys=list(_TYPES), args=[f":set-aside:{at}", *_TYPES.values()])
+    found: Any = rename(keys=list(types), args=[f":set-aside:{at}", *types.values()])
     for key in found:
         kept = f"{key}:set-aside:{at}"
-        problem = f"the key was no {_TYPES[key]}; it is kept as {kept}, look at it and delete it"
+        problem = f"the key was no {types[key]}; it is kept as {kept}, look at it and delete it"
         client.hset(redis_keys.BEAT_QUARANTINE, key, json.dumps({"problem": problem, "since": at}))
         note = {"event": "set aside", "at": at, "key": key, "problem": problem}
         client.xadd(redis_keys.BEAT_JOURNAL, note)  # type: ignore[arg-type]  # redis-py's invariant dict
@@ -47,7 +46,11 @@ def set_wrong_types_aside(installation: Installation) -> list[str]:
 
 def forget_deleted(installation: Installation) -> None:
     """Take keys out of the quarantine whose set-aside value has been deleted."""
-    client = installation.client
+    client, types = installation.client, _types(installation)
     for key, note in client.hgetall(redis_keys.BEAT_QUARANTINE).items():
-        if key in _TYPES and not client.exists(f"{key}:set-aside:{json.loads(note)['since']}"):
+        if key in types and not client.exists(f"{key}:set-aside:{json.loads(note)['since']}"):
             client.hdel(redis_keys.BEAT_QUARANTINE, key)
+
+
+def _types(installation: Installation) -> dict[str, str]:
+    return {**_TYPES, installation.redbeat_keys.schedule: "zset"}

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from mission_control.audit import AuditLog
     from mission_control.handler_catalog import HandlerCatalog
     from mission_control.ledger import Ledger
+    from mission_control.redis_keys import RedBeatKeys
     from mission_control.registry import Registry
 
 
@@ -50,6 +51,13 @@ class Installation:
         return connect(self.redis_url)
 
     @cached_property
+    def redbeat_keys(self) -> RedBeatKeys:
+        """Where RedBeat keeps its entries."""
+        from mission_control.redis_keys import RedBeatKeys
+
+        return RedBeatKeys(self.settings.redbeat_key_prefix)
+
+    @cached_property
     def ledger(self) -> Ledger:
         """The record of runs."""
         from mission_control.ledger import Ledger
@@ -60,6 +68,7 @@ class Installation:
             retention=settings.retention,
             max_runs=settings.retention_runs,
             lease=timedelta(seconds=settings.visibility_seconds),
+            redbeat_keys=self.redbeat_keys,
         )
 
     @cached_property
@@ -112,6 +121,7 @@ class Installation:
             check=check,
             clock=self.clock,
             actor=_actor(),
+            redbeat_keys=self.redbeat_keys,
             mirror=None if self.settings.tasks_file is None else self._mirror_tasks,
         )
 

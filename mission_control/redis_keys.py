@@ -30,11 +30,13 @@
 | `mc:audit:payer` | string, who writes what beat owes | seconds | beat |
 | `mc:audit:owed` | list of execution_ids owed a record | permanent, emptied by writing | beat, workers |
 
-The queues (`default`, …) and `unacked*`, `_kombu.*` belong to kombu.
+`redbeat:` stands for `MISSION_CONTROL_REDBEAT_KEY_PREFIX`. The queues (`default`, …) and `unacked*`,
+`_kombu.*` belong to kombu.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 MAX_REVISIONS: Final = 100
@@ -64,9 +66,33 @@ BEAT_LEADER: Final = "mc:beat:leader"
 BEAT_QUARANTINE: Final = "mc:beat:quarantine"
 
 
+@dataclass(frozen=True)
+class RedBeatKeys:
+    """The keys that are RedBeat's, under its `redbeat_key_prefix`."""
+
+    prefix: str = REDBEAT_PREFIX
+
+    @property
+    def schedule(self) -> str:
+        """The sorted set of what is due when."""
+        return f"{self.prefix}:schedule"
+
+    @property
+    def statics(self) -> str:
+        """The set of names from `beat_schedule`."""
+        return f"{self.prefix}:statics"
+
+    def entry(self, name: str) -> str:
+        """Return the key of a task's schedule entry."""
+        return f"{self.prefix}{name}"
+
+
+DEFAULT_REDBEAT_KEYS: Final = RedBeatKeys()
+
+
 def schedule_entry(name: str) -> str:
-    """Return the key of a task's schedule entry."""
-    return f"{REDBEAT_PREFIX}{name}"
+    """Return the key of a task's schedule entry under the default prefix."""
+    return DEFAULT_REDBEAT_KEYS.entry(name)
 
 
 def revisions(task_id: str) -> str:

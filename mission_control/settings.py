@@ -13,6 +13,7 @@ from msgspec.structs import fields
 
 from mission_control.definitions.zones import zone_problem
 from mission_control.errors import SettingsError
+from mission_control.redis_keys import REDBEAT_PREFIX
 from mission_control.secret import Secret
 
 PREFIX: Final = "MISSION_CONTROL_"
@@ -41,6 +42,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     signing_key: Secret | None = None
     allow_plain_producers: bool = True
     allow_eviction: bool = False
+    redbeat_key_prefix: Annotated[str, Meta(pattern="^(?!mc:)[A-Za-z0-9_.:-]+$")] = REDBEAT_PREFIX
     web_host: str = "127.0.0.1"
     web_port: Annotated[int, Meta(ge=1, le=65_535)] = 8800
     web_token: Secret | None = None

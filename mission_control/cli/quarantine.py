@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 from mission_control import redis_keys
 
 if TYPE_CHECKING:
-    from redis import Redis
+    from mission_control.installation import Installation
 
 
-def quarantined_tasks(client: Redis) -> dict[str, str]:
+def quarantined_tasks(installation: Installation) -> dict[str, str]:
     """Return what is wrong with each entry set aside, by the entry's name (a task's id)."""
-    found = {str(key): str(note) for key, note in client.hgetall(redis_keys.BEAT_QUARANTINE).items()}
-    return {
-        key.removeprefix(redis_keys.REDBEAT_PREFIX): _problem(note) for key, note in sorted(found.items())
-    }
+    noted = installation.client.hgetall(redis_keys.BEAT_QUARANTINE)
+    found = {str(key): str(note) for key, note in noted.items()}
+    prefix = installation.redbeat_keys.prefix
+    return {key.removeprefix(prefix): _problem(note) for key, note in sorted(found.items())}
 
 
 def _problem(note: str) -> str:

@@ -89,7 +89,7 @@ def look(installation: Installation) -> Situation:
         workers=[_worker(one.name, one.info) for one in alive if one.kind == "worker"],
         enabled=len(enabled),
         disabled=len(tasks) - len(enabled),
-        quarantined=quarantined_tasks(installation.client),
+        quarantined=quarantined_tasks(installation),
         active=installation.ledger.active(limit=100),
         active_count=installation.ledger.active_count(),
         outcomes=dict(Counter(str(run.state) for run in finished).most_common()),

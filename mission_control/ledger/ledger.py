@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from redis import Redis
 
+    from mission_control.redis_keys import RedBeatKeys
+
 _CANCEL: Final = "cancel"
 
 
@@ -34,9 +36,16 @@ class Ledger(RunReader, Claims, LapsedRuns):
     """
 
     def __init__(
-        self, client: Redis, *, retention: timedelta, max_runs: int, lease: timedelta = DEFAULT_LEASE
+        self,
+        client: Redis,
+        *,
+        retention: timedelta,
+        max_runs: int,
+        lease: timedelta = DEFAULT_LEASE,
+        redbeat_keys: RedBeatKeys = redis_keys.DEFAULT_REDBEAT_KEYS,
     ) -> None:
         super().__init__(client, lease=lease)
+        self._redbeat_keys = redbeat_keys
         self._retention_seconds = int(retention.total_seconds())
         self._max_runs = max_runs
 
@@ -141,7 +150,8 @@ class Ledger(RunReader, Claims, LapsedRuns):
             redis_keys.WAKE_CHANNEL,
             run.fence if is_running and run.fence is not None else "",
         ]
-        pairs = self._script("end_attempt")(keys=_keys_of_end(run), args=[*argv, *_flat(written)])
+        keys = _keys_of_end(run, self._redbeat_keys)
+        pairs = self._script("end_attempt")(keys=keys, args=[*argv, *_flat(written)])
         if pairs and pairs[0] == _CANCEL:
             cancelled = {**changes, "state": RunState.CANCELLED, "finished_at": at, "reason": pairs[1]}
             cancelled.pop("retry_at", None)
@@ -149,15 +159,15 @@ class Ledger(RunReader, Claims, LapsedRuns):
         return RunRecord.from_hash(dict(zip(pairs[::2], pairs[1::2], strict=True))) if pairs else None
 
 
-def _keys_of_end(run: RunRecord) -> list[str]:
+def _keys_of_end(run: RunRecord, redbeat_keys: RedBeatKeys) -> list[str]:
     return [
         redis_keys.run(run.execution_id),
         redis_keys.ACTIVE_RUNS,
         redis_keys.FINISHED_RUNS,
         redis_keys.history(run.task_id),
         redis_keys.task_runs(run.task_id),
-        redis_keys.REDBEAT_SCHEDULE,
-        redis_keys.schedule_entry(run.task_id),
+        redbeat_keys.schedule,
+        redbeat_keys.entry(run.task_id),
         redis_keys.AUDIT_DEBTS,
         redis_keys.LEASES,
     ]

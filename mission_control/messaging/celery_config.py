@@ -37,7 +37,7 @@ def celery_settings(settings: Settings, redis_url: str) -> dict[str, Any]:
         **_broker(settings, redis_url),
         **_tasks(settings),
         **_worker(),
-        **_beat(redis_url),
+        **_beat(settings, redis_url),
         # Every instant in a message is UTC; zones are the schedules' matter.
         "timezone": "UTC",
         "enable_utc": True,
@@ -118,7 +118,7 @@ def _worker() -> dict[str, Any]:
     }
 
 
-def _beat(redis_url: str) -> dict[str, Any]:
+def _beat(settings: Settings, redis_url: str) -> dict[str, Any]:
     sentinels = _sentinels(redis_url)
     return {
         "beat_scheduler": BEAT_SCHEDULER,
@@ -130,6 +130,7 @@ def _beat(redis_url: str) -> dict[str, Any]:
             "socket_timeout": 10,
             **(redbeat_options(sentinels) if sentinels is not None else {}),
         },
+        "redbeat_key_prefix": settings.redbeat_key_prefix,
         # Leadership is ours: RedBeat's lock ends the process when it is lost.
         "redbeat_lock_key": None,
     }

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from mission_control import events
 from mission_control.audit import ChangeRecord, difference
 from mission_control.errors import InvalidTaskError, StoreUnavailableError
+from mission_control.redis_keys import DEFAULT_REDBEAT_KEYS
 from mission_control.registry.changes import changes_timing, merge_updates, new_metadata, next_metadata
 from mission_control.registry.due_times import due_after, has_beginning
 from mission_control.registry.shown_task import shown_task
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from mission_control.audit import AuditLog
     from mission_control.definitions.task import TaskDefinition
     from mission_control.ledger import Ledger
+    from mission_control.redis_keys import RedBeatKeys
     from mission_control.registry.definition_check import DefinitionCheck
 
 _ATTEMPTS_AGAINST_OTHER_WRITERS: Final = 20
@@ -48,10 +50,11 @@ class Registry:
         check: DefinitionCheck,
         clock: Callable[[], datetime],
         actor: str,
+        redbeat_keys: RedBeatKeys = DEFAULT_REDBEAT_KEYS,
         mirror: Callable[[], None] | None = None,
     ) -> None:
         self.check = check
-        self._store = TaskStore(client)
+        self._store = TaskStore(client, redbeat_keys)
         self._ledger = ledger
         self._changes = changes
         self._clock = clock

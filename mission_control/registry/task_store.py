@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from redis.commands.core import Script
 
     from mission_control.definitions.task import TaskDefinition
+    from mission_control.redis_keys import RedBeatKeys
 
 KEEP_DUE: Final = "keep"
 
@@ -40,8 +41,9 @@ class StoredTask:
 class TaskStore:
     """The task entries in Redis."""
 
-    def __init__(self, client: Redis) -> None:
+    def __init__(self, client: Redis, redbeat_keys: RedBeatKeys = redis_keys.DEFAULT_REDBEAT_KEYS) -> None:
         self._client = client
+        self._redbeat_keys = redbeat_keys
 
     def ids(self) -> list[str]:
         """Return the ids of all tasks, sorted."""
@@ -52,9 +54,9 @@ class TaskStore:
         wanted = list(task_ids)
         with self._client.pipeline(transaction=False) as pipe:
             for task_id in wanted:
-                entry = redis_keys.schedule_entry(task_id)
+                entry = self._redbeat_keys.entry(task_id)
                 pipe.hget(entry, "task")
-                pipe.zscore(redis_keys.REDBEAT_SCHEDULE, entry)
+                pipe.zscore(self._redbeat_keys.schedule, entry)
             answers = pipe.execute(raise_on_error=False)
         pairs = zip(wanted, answers[::2], answers[1::2], strict=True)
         return [_stored(name, text, due) for name, text, due in pairs]
@@ -74,11 +76,11 @@ class TaskStore:
         have it be `due_if_set_aside` if beat has taken the task off the schedule. What is written is no
         longer set aside; an entry that is does not keep its id from being taken.
         """
-        entry = redis_keys.schedule_entry(task.id)
+        entry = self._redbeat_keys.entry(task.id)
         written = self._put(
             keys=[
                 entry,
-                redis_keys.REDBEAT_SCHEDULE,
+                self._redbeat_keys.schedule,
                 redis_keys.TASKS,
                 redis_keys.revisions(task.id),
                 redis_keys.BEAT_QUARANTINE,
@@ -101,15 +103,15 @@ class TaskStore:
 
     def is_set_aside(self, task_id: str) -> bool:
         """Whether beat has taken a task off the schedule, because something about it is wrong."""
-        return bool(self._client.hexists(redis_keys.BEAT_QUARANTINE, redis_keys.schedule_entry(task_id)))
+        return bool(self._client.hexists(redis_keys.BEAT_QUARANTINE, self._redbeat_keys.entry(task_id)))
 
     def remove(self, task_id: str) -> dict[str, Any] | None:
         """Remove a task and return what it was ({} if it cannot be read), or None if there was none."""
-        entry = redis_keys.schedule_entry(task_id)
+        entry = self._redbeat_keys.entry(task_id)
         removed = self._remove(
             keys=[
                 entry,
-                redis_keys.REDBEAT_SCHEDULE,
+                self._redbeat_keys.schedule,
                 redis_keys.TASKS,
                 redis_keys.revisions(task_id),
                 redis_keys.history(task_id),

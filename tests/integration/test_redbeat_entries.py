@@ -12,7 +12,9 @@ from redbeat import RedBeatSchedulerEntry
 from redbeat.schedules import rrule
 
 from beat.scheduler import MissionControlScheduler
+from mission_control.cli.quarantine import quarantined_tasks
 from mission_control.errors import SettingsError
+from mission_control.installation import current_installation
 from mission_control.messaging.celery_app import create_app
 from tests.beats import body_of, messages, sent_ids
 
@@ -124,6 +126,32 @@ def test_a_tool_that_patches_apply_async_sees_entries_of_redbeats(
     with time_machine.travel(NINE + timedelta(minutes=1), tick=False):
         beat_of(installation).tick()
     assert seen == ["theirs"]
+
+
+def test_another_prefix_of_redbeats_holds_for_tasks_and_entries_alike(
+    bare_environment: pytest.MonkeyPatch, installation: Installation
+) -> None:
+    bare_environment.setenv("MISSION_CONTROL_REDBEAT_KEY_PREFIX", "mine:")
+    mine = current_installation()
+    app = app_with(mine, beat_schedule={"fixed": {"task": HANDLER, "schedule": 60.0}})
+    with time_machine.travel(NINE, tick=False):
+        mine.registry.register(task("ours", schedule={"type": "interval", "minutes": 1}))
+        RedBeatSchedulerEntry("theirs", HANDLER, schedule(60), app=app).save()
+        mine.client.hset("mine:spoilt", "definition", "no JSON")
+        mine.client.zadd("mine::schedule", {"mine:spoilt": NINE.timestamp()})
+        beat_of(mine, app).tick()
+    with time_machine.travel(NINE + timedelta(minutes=1), tick=False):
+        mine.client.delete("mine::schedule")
+        beat = beat_of(mine, app)
+        beat.tick()  # builds it anew
+        beat.tick()
+    names = {one.partition("@")[0] for one in sent_ids(mine.client)}
+    assert names == {"ours", "theirs", "fixed"}
+    assert mine.client.smembers("mine::statics") == {"fixed"}
+    assert list(quarantined_tasks(mine)) == ["spoilt"]
+    assert installation.client.keys("redbeat:*") == []
+    assert mine.registry.unregister("ours")
+    assert mine.client.keys("mine:ours") == []
 
 
 @pytest.mark.parametrize(

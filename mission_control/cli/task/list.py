@@ -55,7 +55,7 @@ def _rows(
 
     from mission_control.cli.quarantine import quarantined_tasks
 
-    quarantined = quarantined_tasks(installation.client)
+    quarantined = quarantined_tasks(installation)
     rows: list[tuple[str | Text, ...]] = []
     for shown, task in known:
         history = shown["execution_history"]
