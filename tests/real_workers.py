@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Self
 from mission_control.heartbeats import live_processes
 from mission_control.installation import Installation
 from mission_control.messaging.enqueue import enqueue_in
-from mission_control.processes.commands import worker_command
+from mission_control.processes.commands import WORKER_APP, worker_command
 from mission_control.settings import read_settings
 from tests.audit_stream import records_of
 from tests.servers import RedisServer
@@ -68,16 +68,17 @@ class WorkerProcess:
         *,
         pool: str = "prefork",
         concurrency: int = 1,
+        app: str = WORKER_APP,
         environment: Mapping[str, str] | None = None,
     ) -> None:
         self.name = f"{name}@test"
         self._installation = installation
         self._log = installation.settings.data_dir / f"{name}.log"
         self._log.parent.mkdir(parents=True, exist_ok=True)
-        command = worker_command(self.name, concurrency=concurrency)
+        argv = worker_command(self.name, concurrency=concurrency).argv
         with self._log.open("ab") as output:
             self._process = subprocess.Popen(
-                [*command.argv, "--pool", pool],
+                [*(app if one == WORKER_APP else one for one in argv), "--pool", pool],
                 env={
                     **os.environ,
                     **installation.settings.environment(),
@@ -187,7 +188,8 @@ def worker_house(**settings: Any) -> Iterator[WorkerHouse]:
     (folder / "handlers").mkdir()
     for name, source in HANDLERS.items():
         (folder / "handlers" / f"{name}.py").write_text(dedent(source), "utf-8")
-    with RedisServer(appendonly=True, extra=["appendfsync always"]) as server:
+    extra = ["appendfsync always", "enable-debug-command local"]
+    with RedisServer(appendonly=True, extra=extra) as server:
         ours = read_settings(
             **{
                 "redis_url": server.url,

@@ -1,4 +1,4 @@
-"""A TCP proxy for tests, whose connections can be cut like a network's."""
+"""A TCP proxy for tests, whose connections can be cut, or fall silent, like a network's."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ class TcpProxy:
         self._lock = threading.Lock()
         self._open: list[socket.socket] = []
         self._is_cut = False
+        self._silent: set[socket.socket] = set()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = int(self._listener.getsockname()[1])
         self._threads = [threading.Thread(target=self._accept, daemon=True)]
@@ -34,6 +35,12 @@ class TcpProxy:
         for connection in cut:
             _end(connection)
         return len(cut) // 2
+
+    def swallow(self) -> int:
+        """Keep all connections open and pass nothing on from now on; new ones pass. Return how many."""
+        with self._lock:
+            self._silent |= set(self._open)
+            return len(self._open) // 2
 
     def mend(self) -> None:
         """Let connections pass again."""
@@ -72,17 +79,17 @@ class TcpProxy:
             _end(far)
             return
         for source, target in ((near, far), (far, near)):
-            thread = threading.Thread(target=_pass_on, args=(source, target), daemon=True)
+            thread = threading.Thread(target=self._pass_on, args=(source, target), daemon=True)
             thread.start()
             self._threads.append(thread)
 
-
-def _pass_on(source: socket.socket, target: socket.socket) -> None:
-    with suppress(OSError):
-        while data := source.recv(_CHUNK):
-            target.sendall(data)
-    _end(source)
-    _end(target)
+    def _pass_on(self, source: socket.socket, target: socket.socket) -> None:
+        with suppress(OSError):
+            while data := source.recv(_CHUNK):
+                if source not in self._silent:
+                    target.sendall(data)
+        _end(source)
+        _end(target)
 
 
 def _end(connection: socket.socket) -> None:

@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from celery import bootsteps
 from celery.worker import state
+from kombu.exceptions import OperationalError
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
 from mission_control import events
 
 if TYPE_CHECKING:
-    from redis import Redis
+    from celery import Celery
 
 STUCK_AFTER_SECONDS: Final = 20.0
 """A consumer asks for messages every second; twice over what a lost connection takes to be noticed."""
@@ -44,14 +45,19 @@ class Consumption:
     reconnections: int = 0
 
     def seconds_without_asking(self, channel: Any, *, since: float, now: float) -> float:  # noqa: ANN401  # kombu's
-        """Return for how long a consumer has asked for no message that it may have; 0 if it may have none."""
-        if not channel.qos.can_consume():
+        """Return for how long a consumer has asked for no message that it may have; 0 if it may have none.
+
+        A broker other than Redis is not asked, but sends by itself.
+        """
+        if not hasattr(channel, "_brpop_sent_at") or not channel.qos.can_consume():
             return 0.0
-        asked_at = getattr(channel, "_brpop_sent_at", None)
+        asked_at = channel._brpop_sent_at  # noqa: SLF001  # kombu's
         return now - max(since, asked_at if asked_at is not None else since)
 
     def check(self, channel: Any, *, since: float) -> bool:  # noqa: ANN401
         """Note a turn of the consumer's loop; return whether it takes messages.
+
+        One that has just begun is believed to; one that was stuck only when it has asked for some.
 
         Raises:
             StuckConsumerError: it has taken none for too long.
@@ -61,7 +67,7 @@ class Consumption:
         if silent < STUCK_AFTER_SECONDS / 2:
             if silent < now - since:
                 self.reconnections = 0
-            return True
+            return self.reconnections == 0
         if silent >= STUCK_AFTER_SECONDS:
             self._reconnect_or_end(silent)
         return False
@@ -87,7 +93,8 @@ def consumption_of(worker: Any) -> Consumption:  # noqa: ANN401  # Celery's work
 class WatchdogStep(bootsteps.StartStopStep):
     """Ends a worker whose loop hangs although Redis answers, for its supervisor to start it again.
 
-    A loop that waits for a Redis that is away does not hang, nor does a solo worker's that runs a handler.
+    A loop that waits for a Redis that is away, the ledger's or the broker's, does not hang, nor does a solo
+    worker's that runs a handler.
     """
 
     requires = ("celery.worker.components:Pool",)
@@ -98,18 +105,19 @@ class WatchdogStep(bootsteps.StartStopStep):
 
     def start(self, parent: Any) -> None:  # noqa: ANN401
         """Begin to look after the loop."""
-        arguments = (consumption_of(parent), parent.app.installation().client)
+        arguments = (consumption_of(parent), parent.app)
         threading.Thread(target=self._run, args=arguments, name="watchdog", daemon=True).start()
 
     def stop(self, parent: Any) -> None:  # noqa: ANN401, ARG002
         """Let the loop be: it ends."""
         self._is_over.set()
 
-    def _run(self, consumption: Consumption, client: Redis) -> None:
+    def _run(self, consumption: Consumption, app: Celery) -> None:
         answers_since: float | None = None
         while not self._is_over.wait(_LOOK_EVERY_SECONDS):
             now = time.monotonic()
-            if not _answers(client) or _is_busy_itself():
+            has_turned = now - consumption.turned_at < 2 * _LOOK_EVERY_SECONDS
+            if has_turned or _is_busy_itself() or not _answers(app):
                 answers_since = None
             elif answers_since is None:
                 answers_since = now
@@ -136,8 +144,12 @@ def _is_busy_itself() -> bool:
     return any(request.worker_pid == os.getpid() for request in tuple(state.active_requests))
 
 
-def _answers(client: Redis) -> bool:
+def _answers(app: Celery) -> bool:
+    """Whether the ledger and the broker, which may be two servers, can both be talked to."""
     try:
-        return bool(client.ping())
-    except (RedisError, OSError):
+        app.installation().client.ping()
+        with app.connection_for_read() as broker:
+            broker.connect()
+    except (RedisError, OSError, OperationalError):
         return False
+    return True

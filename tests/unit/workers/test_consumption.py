@@ -58,8 +58,12 @@ def test_one_that_stays_stuck_connects_anew_and_then_ends(monkeypatch: pytest.Mo
     assert ended == [70]
 
 
-def test_one_that_recovers_may_be_stuck_again_as_often() -> None:
+def test_one_that_was_stuck_is_believed_when_it_asks_and_may_be_stuck_again_as_often() -> None:
     known = Consumption(turned_at=0.0, reconnections=MOST_RECONNECTIONS)
-    assert known.check(channel(asked_ago=None), since=ago(0.0))
+    assert not known.check(channel(asked_ago=None), since=ago(0.1))
     assert known.check(channel(asked_ago=0.5), since=ago(5.0))
     assert known.reconnections == 0
+
+
+def test_a_broker_that_sends_by_itself_is_not_expected_to_be_asked() -> None:
+    assert Consumption(turned_at=0.0).check(SimpleNamespace(), since=ago(500.0))

@@ -1,0 +1,101 @@
+"""Real workers whose consumer is stuck: they take messages again, or end, and claim no life meanwhile."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from mission_control.heartbeats import live_processes
+from tests.real_workers import WorkerHouse, WorkerProcess, worker_house
+from tests.rude_workers import Swept
+from tests.tcp_proxy import TcpProxy
+from tests.waiting import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+CONNECTS_ANEW = "now=connecting anew"
+ENDS = "now=ending, to be started again"
+EXIT_CODE = 70
+
+
+@pytest.fixture
+def house() -> Iterator[WorkerHouse]:
+    with worker_house() as house:
+        yield house
+
+
+def impatient_worker(
+    house: WorkerHouse, *, proxy: TcpProxy | None = None, **patience: float
+) -> WorkerProcess:
+    environment = {
+        "PATIENCE": json.dumps(patience),
+        "STUCK": str(house.folder / "stuck"),
+        "HANGING": str(house.folder / "hanging"),
+    }
+    if proxy is not None:
+        environment["CELERY_BROKER_URL"] = f"redis://127.0.0.1:{proxy.port}/0"
+    return house.worker(app="tests.impatient_worker", environment=environment)
+
+
+def claims_life(house: WorkerHouse, worker: WorkerProcess) -> bool:
+    return worker.name in {one.name for one in live_processes(house.installation.client)}
+
+
+def test_one_that_is_stuck_after_a_restart_of_redis_connects_anew_and_takes_messages(
+    house: WorkerHouse,
+) -> None:
+    with impatient_worker(house, STUCK_AFTER_SECONDS=2.5) as worker:
+        house.succeeds(house.run())
+        (house.folder / "stuck").touch()
+        house.server.restart()
+        run = house.run()
+        wait_until(lambda: CONNECTS_ANEW in worker.log, "it connects anew", timeout=20)
+        wait_until(lambda: not claims_life(house, worker), "its sign of life is gone")
+        (house.folder / "stuck").unlink()
+        house.succeeds(run)
+        wait_until(lambda: claims_life(house, worker), "it gives signs of life again")
+        assert worker.exit_code is None
+
+
+def test_one_that_stays_stuck_ends_for_its_supervisor_and_claims_no_life(house: WorkerHouse) -> None:
+    with impatient_worker(house, STUCK_AFTER_SECONDS=2, MOST_RECONNECTIONS=1) as worker:
+        (house.folder / "stuck").touch()
+        wait_until(lambda: CONNECTS_ANEW in worker.log, "it connects anew", timeout=20)
+        wait_until(lambda: not claims_life(house, worker), "its sign of life is gone")
+        lived = []
+
+        def has_ended() -> bool:
+            lived.append(claims_life(house, worker))
+            return worker.exit_code is not None
+
+        wait_until(has_ended, "it has ended", timeout=20)
+        assert (worker.exit_code, any(lived), ENDS in worker.log) == (EXIT_CODE, False, True)
+        assert house.run().state == "dispatched"
+
+
+def test_one_whose_loop_hangs_ends_for_its_supervisor(house: WorkerHouse) -> None:
+    with impatient_worker(house, HANGS_AFTER_SECONDS=2, _LOOK_EVERY_SECONDS=0.2) as worker:
+        (house.folder / "hanging").touch()
+        assert wait_until(lambda: worker.exit_code, "it has ended", timeout=20) == EXIT_CODE
+        assert ENDS in worker.log
+        wait_until(lambda: not claims_life(house, worker), "its sign of life is gone")
+
+
+def test_one_whose_packets_are_swallowed_while_its_connections_stay_open_takes_messages_again(
+    house: WorkerHouse,
+) -> None:
+    with (
+        TcpProxy(house.server.port) as proxy,
+        impatient_worker(house, proxy=proxy, STUCK_AFTER_SECONDS=2.5) as worker,
+    ):
+        house.succeeds(house.run())
+        assert proxy.swallow() > 0
+        # A message may be popped into the dead connection: it is for the sweep.
+        swept = Swept(house, ahead=timedelta(seconds=20))
+        assert swept.ended(house.run(), timeout=40).state == "success"
+        wait_until(lambda: claims_life(house, worker), "it gives signs of life", timeout=20)
+        assert (CONNECTS_ANEW in worker.log, worker.exit_code) == (True, None)

@@ -1,0 +1,37 @@
+"""The workers' application for tests of a consumer that is stuck: of less patience, and stuck when told to.
+
+PATIENCE is JSON: constants of `workers.consumption`, with the values that they have here. While the file
+named by STUCK is there the consumer asks for no messages; while that of HANGING is, its loop hangs.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any, Final
+
+from mission_control import heartbeats
+from mission_control.messaging.transport.taking import TakingChannel
+from workers import consumption
+from workers.app import app
+
+__all__ = ["app"]
+
+_STUCK: Final = Path(os.environ["STUCK"])
+_HANGING: Final = Path(os.environ["HANGING"])
+_ask: Final[Any] = TakingChannel._brpop_start
+
+
+def _ask_unless_stuck(channel: TakingChannel, timeout: float | None = None) -> None:
+    while _HANGING.exists():
+        time.sleep(0.05)
+    if not _STUCK.exists():
+        _ask(channel, timeout)
+
+
+for _name, _value in json.loads(os.environ["PATIENCE"]).items():
+    setattr(consumption, _name, _value)
+heartbeats.LIFE_SECONDS = 3  # type: ignore[misc]
+TakingChannel._brpop_start = _ask_unless_stuck  # type: ignore[assignment,method-assign]
