@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,6 +16,7 @@ from tests.waiting import wait_until
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from mission_control.messaging.run_handle import Run
     from tests.real_workers import WorkerHouse
 
 
@@ -31,6 +33,25 @@ def test_messages_lost_between_pop_and_unacked_are_sent_again(house: WorkerHouse
     with house.worker():
         swept = Swept(house)
         assert [swept.ended(run).state for run in runs] == ["success"] * 3
+
+
+def test_a_run_whose_message_was_spoilt_is_sent_a_good_one(house: WorkerHouse) -> None:
+    run = house.run()
+    with house.server.client() as client:
+        message = json.loads(str(client.rpop("default")))
+        message["headers"]["retries"] = "abc"
+        client.lpush("default", json.dumps(message))
+    with house.worker():
+        wait_until(lambda: statuses(house, run) == ["rejected"], "it is set aside")
+        assert run.state == "dispatched"
+        swept = Swept(house, ahead=timedelta(seconds=20))
+        wait_until(lambda: swept.sweep.turn() or run.result is not None, "the sweep takes it up")
+        wait_until(lambda: statuses(house, run) == ["rejected", "success"], "it has run")
+
+
+def statuses(house: WorkerHouse, run: Run) -> list[str]:
+    found = records_of(house.installation, "handlers.hello.run")
+    return [one["status"] for one in found if one["execution_id"] == run.execution_id]
 
 
 def test_a_message_for_another_handlers_run_is_refused_and_recorded(house: WorkerHouse) -> None:

@@ -6,8 +6,10 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
+import redis
 
-from tests.real_workers import WorkerHouse, WorkerProcess, worker_house
+from tests.real_workers import VISIBILITY_SECONDS, WorkerHouse, WorkerProcess, worker_house
+from tests.rude_workers import Swept, is_run
 from tests.tcp_proxy import TcpProxy
 from tests.waiting import wait_until
 
@@ -23,6 +25,10 @@ LOST_CONNECTION = "Connection to broker lost"
 def house() -> Iterator[WorkerHouse]:
     with worker_house() as house:
         yield house
+
+
+def restart_redis(house: WorkerHouse, _proxy: TcpProxy) -> None:
+    house.server.restart()
 
 
 def kill_redis(house: WorkerHouse, _proxy: TcpProxy) -> None:
@@ -43,6 +49,7 @@ def cut_the_network(_house: WorkerHouse, proxy: TcpProxy) -> None:
 CRASH = "Redis is killed and restarted"
 TROUBLES: dict[str, Callable[[WorkerHouse, TcpProxy], None]] = {
     CRASH: kill_redis,
+    "Redis is restarted": restart_redis,
     "Redis kills its clients": kill_clients,
     "the network is cut": cut_the_network,
 }
@@ -85,6 +92,20 @@ def test_a_worker_that_holds_messages_stays_and_consumes_again(
         assert pool == "solo" or house.runs_of("running") == 1
         wait_until(house.is_settled, "every message is acknowledged, late or not")
         assert worker.exit_code is None
+
+
+def test_a_redis_that_sleeps_beyond_the_lease_costs_no_run_and_doubles_none(house: WorkerHouse) -> None:
+    with house.worker(concurrency=2) as worker:
+        running = house.gated("running")
+        is_run(house, "running")
+        swept = Swept(house)
+        with redis.Redis.from_url(house.server.url, socket_timeout=60) as client:
+            client.execute_command("DEBUG", "SLEEP", str(VISIBILITY_SECONDS + 1))
+        swept.sweep.look()
+        house.gate("running").touch()
+        assert swept.ended(running).deliveries == 1
+        assert swept.ended(house.run()).state == "success"
+        assert (worker.exit_code, house.runs_of("running")) == (None, 1)
 
 
 def test_a_solo_worker_whose_redis_crashes_in_mid_run_acknowledges_late(house: WorkerHouse) -> None:
