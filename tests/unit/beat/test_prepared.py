@@ -1,0 +1,69 @@
+"""Requests that wait for their instant."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+from beat.prepared import Prepared
+
+if TYPE_CHECKING:
+    from beat.fire_request import FireRequest
+
+
+@dataclass
+class Request:
+    due: float
+
+
+def request(due: float) -> FireRequest:
+    return cast("FireRequest", Request(due))
+
+
+def filled(*dues: float) -> Prepared:
+    prepared = Prepared()
+    for due in dues:
+        prepared.add(request(due), due)
+    return prepared
+
+
+def test_what_is_due_is_taken_once_and_the_rest_waits() -> None:
+    prepared = filled(1.0, 2.0, 2.0, 3.0)
+    assert [one.due for one in prepared.take_due(2.0, most=10)] == [1.0, 2.0, 2.0]
+    assert prepared.take_due(2.0, most=10) == []
+    assert prepared.next_due == 3.0
+
+
+def test_no_more_is_taken_than_fits_into_a_batch() -> None:
+    prepared = filled(1.0, 1.0, 1.0)
+    assert len(prepared.take_due(5.0, most=2)) == 2
+    assert len(prepared.take_due(5.0, most=2)) == 1
+
+
+def test_looking_goes_on_after_the_entries_that_were_seen_at_the_same_instant() -> None:
+    prepared = filled(1.0, 2.0, 2.0)
+    assert (prepared.since, prepared.seen) == (2.0, 2)
+    prepared.add(request(3.0), 3.0)
+    assert (prepared.since, prepared.seen) == (3.0, 1)
+
+
+def test_an_entry_without_a_request_counts_as_seen() -> None:
+    prepared = filled(1.0)
+    prepared.add(None, 1.0)
+    assert (prepared.since, prepared.seen) == (1.0, 2)
+    assert len(prepared) == 1
+
+
+def test_looking_begins_now_and_never_goes_back() -> None:
+    prepared = filled(5.0)
+    prepared.begin_at(4.0)
+    assert (prepared.since, prepared.seen) == (5.0, 1)
+    prepared.begin_at(6.0)
+    assert (prepared.since, prepared.seen) == (6.0, 0)
+
+
+def test_all_is_forgotten_when_somebody_else_leads() -> None:
+    prepared = filled(1.0, 2.0)
+    prepared.clear()
+    assert prepared.next_due is None
+    assert (prepared.since, prepared.seen) == (0.0, 0)
