@@ -11,7 +11,7 @@ from mission_control.definitions.instants import format_instant
 from mission_control.ledger.claims import DEFAULT_LEASE, Claims
 from mission_control.ledger.lapses import LapsedRuns
 from mission_control.ledger.run_reader import RunReader
-from mission_control.ledger.run_record import RunRecord
+from mission_control.ledger.run_record import RunRecord, encoded
 from mission_control.ledger.run_state import RAN_AND_FAILED, RunState, states_before
 
 if TYPE_CHECKING:
@@ -90,7 +90,10 @@ class Ledger(RunReader, Claims, LapsedRuns):
         Returns the run afterwards, or None if the move was refused because the run is elsewhere by now: it
         is over, or somebody else has claimed it since.
         """
-        return self._move(run, states_before(state), state, at, next_due, changes)
+        allowed = states_before(state)
+        if run.state is RunState.RUNNING:  # a claim ends its own attempt, and not what waits after it
+            allowed &= {RunState.RUNNING}
+        return self._move(run, allowed, state, at, next_due, changes)
 
     def cancel_waiting(self, run: RunRecord, *, at: datetime, reason: str) -> RunRecord | None:
         """Cancel a run, seen waiting, if it waits still; return it, or None if it does not."""
@@ -131,26 +134,25 @@ class Ledger(RunReader, Claims, LapsedRuns):
         at: datetime,
         next_due: float | None,
     ) -> RunRecord | None:
-        after = replace(run, **changes)
-        stored = after.to_hash()
-        written = {name: stored[name] for name in {"state", *changes} if name in stored}
+        state: RunState = changes.get("state", run.state)
         is_running = run.state is RunState.RUNNING
         argv = [
             f",{','.join(sorted(allowed))},",
             run.attempt if is_running else "",
-            int(after.state.is_final),
+            int(state.is_final),
             run.execution_id,
             at.timestamp(),
             format_instant(at),
             self._retention_seconds,
             self._max_runs,
-            _counted_as(after.state),
+            _counted_as(state),
             redis_keys.run(""),
             "" if next_due is None else repr(next_due),
             redis_keys.WAKE_CHANNEL,
             run.fence if is_running and run.fence is not None else "",
         ]
         keys = _keys_of_end(run, self._redbeat_keys)
+        written = encoded({"state": state, **changes})
         pairs = self._script("end_attempt")(keys=keys, args=[*argv, *_flat(written)])
         if pairs and pairs[0] == _CANCEL:
             cancelled = {**changes, "state": RunState.CANCELLED, "finished_at": at, "reason": pairs[1]}

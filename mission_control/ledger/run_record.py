@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field, fields
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -13,7 +13,7 @@ from mission_control.definitions.instants import format_instant, parse_instant
 from mission_control.ledger.run_state import RunState
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from mission_control.definitions.task import TaskDefinition
 
@@ -75,18 +75,24 @@ class RunRecord:
 
         What never changes is one field, `spec`, so that a run costs Redis little to enter and to keep.
         """
-        values = {one.name: getattr(self, one.name) for one in fields(self) if one.name not in _SCRIPTS_OWN}
-        encoded = {name: _encode(name, value) for name, value in values.items() if value is not None}
-        spec = {name: text for name, text in encoded.items() if name not in CHANGING}
-        changing = {name: text for name, text in encoded.items() if name in CHANGING}
-        return {"spec": json.dumps(spec, ensure_ascii=False, separators=(",", ":")), **changing}
+        spec = {name: _encode(name, getattr(self, name)) for name in _FIXED}
+        written = {name: text for name, text in spec.items() if text is not None}
+        return {
+            "spec": json.dumps(written, ensure_ascii=False, separators=(",", ":")),
+            **encoded({name: getattr(self, name) for name in CHANGING}),
+        }
 
     @classmethod
     def from_hash(cls, stored: Mapping[str, str]) -> Self:
         """Read a run back from its Redis hash; fields of later versions are ignored."""
-        known = {one.name for one in fields(cls)}
         texts = {**json.loads(stored["spec"]), **stored}
-        return cls(**{name: _decode(name, text) for name, text in texts.items() if name in known})
+        return cls(**{name: _decode(name, text) for name, text in texts.items() if name in _NAMES})
+
+
+def encoded(changes: Mapping[str, Any]) -> dict[str, str]:
+    """Return changes to a run as its Redis hash has them: only fields that transitions write, and no None."""
+    texts = {name: _encode(name, value) for name, value in changes.items() if name in CHANGING}
+    return {name: text for name, text in texts.items() if text is not None}
 
 
 CHANGING: Final = frozenset(
@@ -100,34 +106,48 @@ CHANGING: Final = frozenset(
 _SCRIPTS_OWN: Final = frozenset({"fence", "deliveries", "cancel_requested", "resent_at", "resends"})
 """Fields that only scripts write."""
 
-_TIMES: Final = frozenset(
-    {"scheduled_time", "dispatched_at", "expires_at", "started_at", "finished_at", "retry_at", "resent_at"}
-)
-_WHOLE_NUMBERS: Final = frozenset(
-    {"priority", "revision", "attempt", "duration_ms", "fence", "deliveries", "resends"}
-)
-_NUMBERS: Final = frozenset({"timeout_seconds"})
-_JSON: Final = frozenset({"params", "retry_policy", "output", "is_fixed_delay"})
+_NAMES: Final = frozenset(one.name for one in fields(RunRecord))
+_FIXED: Final = tuple(one.name for one in fields(RunRecord) if one.name not in CHANGING | _SCRIPTS_OWN)
 
 
-def _encode(name: str, value: Any) -> str:  # noqa: ANN401  # a field's own type
-    if name in _TIMES:
-        return format_instant(value)
-    if name in _JSON:
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    return str(value)
+def _encode(name: str, value: Any) -> str | None:  # noqa: ANN401  # a field's own type
+    return None if value is None else _ENCODERS.get(name, str)(value)
 
 
 def _decode(name: str, text: str) -> Any:  # noqa: ANN401  # a field's own type
-    if name in _TIMES:
-        return parse_instant(text)
-    if name in _JSON:
-        return json.loads(text)
-    if name in _WHOLE_NUMBERS:
-        return int(text)
-    if name in _NUMBERS:
-        return float(text)
-    return {"state": RunState, "trigger": Trigger}.get(name, str)(text)
+    decoder = _DECODERS.get(name)
+    return text if decoder is None else decoder(text)
+
+
+def _json_text(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _instant(text: str) -> datetime:
+    # As `parse_instant`, without its words for what people get wrong: a run has several, and is read often.
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo is UTC else parse_instant(text)
+
+
+_TIMES: Final = (
+    *("scheduled_time", "dispatched_at", "expires_at"),
+    *("started_at", "finished_at", "retry_at", "resent_at"),
+)
+_WHOLE_NUMBERS: Final = ("priority", "revision", "attempt", "duration_ms", "fence", "deliveries", "resends")
+_JSON: Final = ("params", "retry_policy", "output", "is_fixed_delay")
+
+_ENCODERS: Final[dict[str, Callable[[Any], str]]] = {
+    **dict.fromkeys(_TIMES, format_instant),
+    **dict.fromkeys(_JSON, _json_text),
+}
+_DECODERS: Final[dict[str, Callable[[str], Any]]] = {
+    **dict.fromkeys(_TIMES, _instant),
+    **dict.fromkeys(_JSON, json.loads),
+    **dict.fromkeys(_WHOLE_NUMBERS, int),
+    "timeout_seconds": float,
+    "state": RunState,
+    "trigger": Trigger,
+}
 
 
 def occurrence_run(task: TaskDefinition, scheduled_time: datetime, *, now: datetime) -> RunRecord:

@@ -11,21 +11,18 @@
 --       13 fence of the attempt, or "" for any  14… field, value, … to write
 -- Reply: {field, value, …} of the run afterwards, or {} if it was refused and nothing changed; {"cancel",
 --        why}, and nothing changed, if another attempt was to follow but the run is to be cancelled
-local state = redis.call('HGET', KEYS[1], 'state')
+local found = redis.call('HMGET', KEYS[1], 'state', 'attempt', 'fence', 'cancel_requested', 'started_at')
+local state, attempt, cancel_requested, started_at = found[1], found[2], found[4], found[5]
 if not state or not string.find(ARGV[1], ',' .. state .. ',', 1, true) then
   return {}
 end
-if ARGV[2] ~= '' and redis.call('HGET', KEYS[1], 'attempt') ~= ARGV[2] then
-  return {}
-end
-if ARGV[13] ~= '' and redis.call('HGET', KEYS[1], 'fence') ~= ARGV[13] then
+if ARGV[2] ~= '' and attempt ~= ARGV[2] or ARGV[13] ~= '' and found[3] ~= ARGV[13] then
   return {}
 end
 local fields = {}
 for at = 14, #ARGV, 2 do
   fields[ARGV[at]] = ARGV[at + 1]
 end
-local cancel_requested = redis.call('HGET', KEYS[1], 'cancel_requested')
 if cancel_requested and fields['state'] == 'retrying' then
   return {'cancel', cancel_requested}
 end
@@ -38,7 +35,6 @@ if state == 'running' then
   redis.call('ZREM', KEYS[9], ARGV[4])
 end
 local after = redis.call('HGETALL', KEYS[1]) -- before the run itself may be among the surplus of its task
-local attempt = redis.call('HGET', KEYS[1], 'attempt') or '0'
 if ARGV[3] == '1' then
   redis.call('ZREM', KEYS[2], ARGV[4])
   redis.call('ZADD', KEYS[3], ARGV[5], ARGV[4])
@@ -48,11 +44,12 @@ if ARGV[3] == '1' then
   if ARGV[9] ~= '' then
     redis.call('HINCRBY', KEYS[4], 'total_runs', 1)
     redis.call('HINCRBY', KEYS[4], ARGV[9] .. '_count', 1)
-    redis.call('HSET', KEYS[4], 'last_run', redis.call('HGET', KEYS[1], 'started_at') or ARGV[6])
+    started_at = fields['started_at'] or started_at or ARGV[6]
   end
   if ARGV[9] == 'success' then
-    redis.call('HSET', KEYS[4], 'last_success', ARGV[6], 'consecutive_failures', 0)
+    redis.call('HSET', KEYS[4], 'last_run', started_at, 'last_success', ARGV[6], 'consecutive_failures', 0)
   elseif ARGV[9] == 'failure' then
+    redis.call('HSET', KEYS[4], 'last_run', started_at)
     redis.call('HINCRBY', KEYS[4], 'consecutive_failures', 1)
   end
   local is_registered = redis.call('HEXISTS', KEYS[7], 'task') == 1
@@ -64,8 +61,10 @@ if ARGV[3] == '1' then
   -- A few at a time: the oldest of a task with a long queue are all active, and this is done for each end.
   local surplus = math.min(redis.call('ZCARD', KEYS[5]) - tonumber(ARGV[8]), 20)
   if surplus > 0 then
-    for _, old in ipairs(redis.call('ZRANGE', KEYS[5], 0, surplus - 1)) do
-      if not redis.call('ZSCORE', KEYS[2], old) then
+    local oldest = redis.call('ZRANGE', KEYS[5], 0, surplus - 1)
+    local active_since = redis.call('ZMSCORE', KEYS[2], unpack(oldest))
+    for at, old in ipairs(oldest) do
+      if not active_since[at] then
         redis.call('ZREM', KEYS[5], old)
         redis.call('ZREM', KEYS[3], old)
         redis.call('DEL', ARGV[10] .. old)
@@ -74,6 +73,6 @@ if ARGV[3] == '1' then
   end
 end
 -- The record of this ending is owed from now on, as it has to read even if the run goes on or is dropped.
-local identity = attempt .. ':' .. ARGV[3] .. ':' .. ARGV[4]
+local identity = (fields['attempt'] or attempt or '0') .. ':' .. ARGV[3] .. ':' .. ARGV[4]
 redis.call('HSET', KEYS[8], identity, cjson.encode({redis.call('TIME')[1], ARGV[6], unpack(after)}))
 return after
