@@ -29,6 +29,12 @@ if TYPE_CHECKING:
 
 HELLO = "handlers.hello.run"
 
+BROKEN = """
+    def run(context):
+        '''Fail.'''
+        raise ConnectionError("nobody there")
+"""
+
 SENTRY = """
     import json, os
     import sentry_sdk
@@ -94,6 +100,8 @@ def observed(
 ) -> Iterator[Observed]:
     # Python imports it before anything else; so does OpenTelemetry's own `opentelemetry-instrument`.
     (tmp_path / "tool").mkdir()
+    (tmp_path / "handlers").mkdir()
+    (tmp_path / "handlers" / "broken.py").write_text(dedent(BROKEN), "utf-8")
     (tmp_path / "tool" / "sitecustomize.py").write_text(dedent(request.param), "utf-8")
     bare_environment.setenv("PYTHONPATH", str(tmp_path / "tool"), prepend=":")
     bare_environment.setenv("SEEN", str(tmp_path / "seen.jsonl"))
@@ -110,14 +118,16 @@ def observed(
 def test_sentry_monitors_tasks_and_entries_of_redbeats(observed: Observed) -> None:
     installation = observed.installation
     every_minute = {"type": "interval", "minutes": 1}
-    for name in ("ours", "twin"):
-        installation.registry.register({"id": name, "handler": HELLO, "schedule": every_minute})
+    handlers = {"ours": HELLO, "twin": HELLO, "broken": "handlers.broken.run"}
+    for name, handler in handlers.items():
+        definition = {"id": name, "handler": handler, "schedule": every_minute}
+        installation.registry.register({**definition, "retry_policy": {"max_retries": 0}})
         observed.fire_now(name)
     hour_ago = datetime.now(UTC) - timedelta(hours=1)
     RedBeatSchedulerEntry("theirs", HELLO, schedule(60), last_run_at=hour_ago, app=installation.celery).save()
 
-    def is_monitored(name: str) -> bool:
-        return check_ins(name) == ["in_progress", "ok"]
+    def is_monitored(name: str, end: str) -> bool:
+        return check_ins(name) == ["in_progress", end]
 
     def check_ins(name: str) -> list[str]:
         mine = [one for one in observed.seen() if one["kind"] == "check_in" and one["monitor_slug"] == name]
@@ -126,7 +136,10 @@ def test_sentry_monitors_tasks_and_entries_of_redbeats(observed: Observed) -> No
         return [one["status"] for one in mine]
 
     for name in ("ours", "twin", "theirs"):
-        wait_until(partial(is_monitored, name), f"{name} is monitored")
+        wait_until(partial(is_monitored, name, "ok"), f"{name} is monitored")
+    wait_until(partial(is_monitored, "broken", "error"), "the failure is told")
+    events = [one for one in observed.seen() if one["kind"] == "event"]
+    assert ["nobody there" in json.dumps(one["exception"]) for one in events] == [True]
     transactions = [one for one in observed.seen() if one["kind"] == "transaction"]
     traces = [one["contexts"]["trace"]["trace_id"] for one in transactions if one["transaction"] == HELLO]
     assert len(traces) == len(set(traces)) == 3

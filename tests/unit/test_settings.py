@@ -30,6 +30,12 @@ def test_every_wrong_setting_is_named_with_its_value(monkeypatch: pytest.MonkeyP
     assert "'eighty'" in message
 
 
+@pytest.mark.parametrize("prefix", ["mc:", "mc:tasks:", "*", "my prefix:"])
+def test_a_prefix_that_would_hit_other_keys_is_refused(prefix: str) -> None:
+    with pytest.raises(SettingsError, match="MISSION_CONTROL_REDBEAT_KEY_PREFIX"):
+        read_settings(redbeat_key_prefix=prefix)
+
+
 def test_an_empty_variable_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MISSION_CONTROL_REDIS_URL", "")
     monkeypatch.setenv("MISSION_CONTROL_TASKS_FILE", "")
