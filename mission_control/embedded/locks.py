@@ -11,6 +11,7 @@ server too. Locks are dropped by closing, never by LOCK_UN, which would drop the
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 from contextlib import suppress
@@ -19,13 +20,18 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock
 
+from mission_control.embedded.patience import POLL_SECONDS, patiently
+
 if TYPE_CHECKING:
     from pathlib import Path
 
 START_LOCK = "start.lock"
 USERS_LOCK = "users.lock"
 OWNER_LOCK = "owner.lock"
-POLL_SECONDS = 0.01
+
+# A process that another thread starts has copies of our locks from its fork until its exec.
+FORKED_WITHIN_SECONDS = 5.0
+LOOK_AGAIN_WITHIN_SECONDS = 0.05
 
 # Exclusive locks held for moments. A child forked by another thread just then must not keep them.
 _exclusive: set[int] = set()
@@ -46,19 +52,27 @@ def start_lock(directory: Path, *, seconds: float) -> FileLock:
 
 
 def enter_users(directory: Path) -> int:
-    """Register this process as a user until the returned descriptor is closed; under the start lock only."""
+    """Register this process as a user until the returned descriptor is closed; under the start lock only.
+
+    Raises:
+        OSError: somebody who does not hold the start lock keeps users out.
+    """
     descriptor = _open(directory / USERS_LOCK)
-    fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    return descriptor
+    for _ in patiently(FORKED_WITHIN_SECONDS):
+        if _is_taken(descriptor, fcntl.LOCK_SH):
+            return descriptor
+    os.close(descriptor)
+    raise BlockingIOError(errno.EAGAIN, "somebody keeps it locked", str(directory / USERS_LOCK))
 
 
 def has_users(directory: Path) -> bool:
     """Return whether any process is registered as a user; the answer holds while the start lock is held."""
-    descriptor = _lock(directory / USERS_LOCK)
-    if descriptor is None:
-        return True
-    close_lock(descriptor)
-    return False
+    for _ in patiently(LOOK_AGAIN_WITHIN_SECONDS):
+        descriptor = _lock(directory / USERS_LOCK)
+        if descriptor is not None:
+            close_lock(descriptor)
+            return False
+    return True
 
 
 def take_ownership(directory: Path) -> int | None:
@@ -92,12 +106,18 @@ def _lock(path: Path) -> int | None:
     _let_go_in_forked_children()
     descriptor = _open(path)
     _exclusive.add(descriptor)
+    if _is_taken(descriptor, fcntl.LOCK_EX):
+        return descriptor
+    close_lock(descriptor)
+    return None
+
+
+def _is_taken(descriptor: int, how: int) -> bool:
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, how | fcntl.LOCK_NB)
     except BlockingIOError:
-        close_lock(descriptor)
-        return None
-    return descriptor
+        return False
+    return True
 
 
 @cache

@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from mission_control.embedded.locks import POLL_SECONDS
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+POLL_SECONDS = 0.01
 
 
 def patiently(seconds: float) -> Iterator[None]:

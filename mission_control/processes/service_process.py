@@ -5,13 +5,17 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import time
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import timedelta
+
+_GONE_WITHIN_SECONDS: Final = 1.0
+_POLL_SECONDS: Final = 0.01
 
 
 @dataclass(frozen=True)
@@ -71,8 +75,18 @@ class ServiceProcess:
             pass
         finally:
             self._kill_group()  # also the pool children of a parent that died before them
-        return self._process.wait()
+        exit_code = self._process.wait()
+        self._wait_for_group()
+        return exit_code
 
     def _kill_group(self) -> None:
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signal.SIGKILL)
+
+    def _wait_for_group(self) -> None:
+        """Wait until killed children have let go of what they had open, the managed server's lock say."""
+        give_up_at = time.monotonic() + _GONE_WITHIN_SECONDS
+        with suppress(ProcessLookupError, PermissionError):
+            while time.monotonic() < give_up_at:
+                os.killpg(self.pid, 0)
+                time.sleep(_POLL_SECONDS)

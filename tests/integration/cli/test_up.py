@@ -84,6 +84,10 @@ class _Said:
             self._lines.append(line)
 
 
+def alive(processes: list[psutil.Process]) -> list[psutil.Process]:
+    return [one for one in processes if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
+
+
 @pytest.fixture
 def up(tmp_path: Path) -> Iterator[Up]:
     file = tmp_path / "data" / "tasks" / "scheduled_tasks.json"
@@ -108,7 +112,7 @@ def test_up_applies_the_task_file_runs_it_and_leaves_no_process(up: Up, number: 
 
     assert up.process.returncode == 0, up.err.text
     assert took < 10
-    assert [one for one in started if one.is_running() and one.status() != psutil.STATUS_ZOMBIE] == []
+    assert alive(started) == []
     assert "Traceback" not in up.err.text
 
 
@@ -134,13 +138,14 @@ def test_a_server_that_dies_is_started_again_and_tasks_go_on(up: Up) -> None:
 def test_a_second_ctrl_c_ends_everything_at_once(up: Up) -> None:
     up.wait_until_up()
     worker = next(one for one in up.children("workers.app"))
+    started = up.children()
     worker.suspend()  # a worker that would not stop by itself
     up.process.send_signal(signal.SIGINT)
     wait_until(lambda: "stopping" in up.err.text, "it is stopping")
     began = time.monotonic()
     wait_until(lambda: time.monotonic() - began > 0.6, "the second one is another one")
     assert up.stop(signal.SIGINT) < 5
-    assert not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE
+    assert alive(started) == []  # nor the server
 
 
 def test_a_task_file_that_is_wrong_keeps_up_from_starting(tmp_path: Path) -> None:
