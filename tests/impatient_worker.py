@@ -33,5 +33,6 @@ def _ask_unless_stuck(channel: TakingChannel, timeout: float | None = None) -> N
 
 for _name, _value in json.loads(os.environ["PATIENCE"]).items():
     setattr(consumption, _name, _value)
+app.conf.broker_transport_options = {**app.conf.broker_transport_options, "socket_timeout": 2}
 heartbeats.LIFE_SECONDS = 3  # type: ignore[misc]
 TakingChannel._brpop_start = _ask_unless_stuck  # type: ignore[assignment,method-assign]

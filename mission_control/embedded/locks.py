@@ -59,7 +59,7 @@ def enter_users(directory: Path) -> int:
     """
     descriptor = _open(directory / USERS_LOCK)
     for _ in patiently(FORKED_WITHIN_SECONDS):
-        if _is_taken(descriptor, fcntl.LOCK_SH):
+        if _is_locked_by_us(descriptor, fcntl.LOCK_SH):
             return descriptor
     os.close(descriptor)
     raise BlockingIOError(errno.EAGAIN, "somebody keeps it locked", str(directory / USERS_LOCK))
@@ -106,13 +106,13 @@ def _lock(path: Path) -> int | None:
     _let_go_in_forked_children()
     descriptor = _open(path)
     _exclusive.add(descriptor)
-    if _is_taken(descriptor, fcntl.LOCK_EX):
+    if _is_locked_by_us(descriptor, fcntl.LOCK_EX):
         return descriptor
     close_lock(descriptor)
     return None
 
 
-def _is_taken(descriptor: int, how: int) -> bool:
+def _is_locked_by_us(descriptor: int, how: int) -> bool:
     try:
         fcntl.flock(descriptor, how | fcntl.LOCK_NB)
     except BlockingIOError:
