@@ -14,6 +14,7 @@ import psutil
 from mission_control import redis_keys
 from mission_control.clock import utc_now
 from mission_control.definitions.instants import parse_instant
+from mission_control.messaging.transport.restoring import mark_redelivered
 from tests.beats import BeatProcess
 from tests.real_workers import WorkerProcess
 from tests.rude_workers import children, lives
@@ -30,19 +31,21 @@ POOLS = {"one": "prefork", "two": "threads"}
 KILLS = {"worker": 2, "parent": 2, "child": 4, "beat": 4}
 """What is killed, and how often beside the others: a worker with its pool, its parent process alone, …"""
 
-PAUSE, CRASH, RESTART = "paused beat", "crash of Redis", "restart of Redis"
+CRASH, RESTART = "crash of Redis", "restart of Redis"
+PAUSE, DOUBLE, LOSE = "paused beat", "doubled messages", "lost messages"
+QUEUE = "default"
 READY_SECONDS = 60.0
 LOST_A_CHILD_AS_IT_STARTED = "Could not start worker processes"
 """Why Celery ends a worker one of whose children is killed before its loop begins."""
 
 
 def blows(kills: int, draw: random.Random) -> list[str]:
-    """Return what is struck, in that order: so many kills, three restarts of Redis and some pauses."""
+    """Return what is struck, in that order: so many kills, three restarts of Redis, and some other faults."""
     found = draw.choices(list(KILLS), list(KILLS.values()), k=kills)
     for at, what in enumerate((CRASH, RESTART, CRASH), start=1):
         found.insert(len(found) * at // 4, what)
-    for _ in range(1 + kills // 10):
-        found.insert(draw.randrange(len(found)), PAUSE)
+    for what in [PAUSE, LOSE, *[DOUBLE] * 4] * (1 + kills // 40):
+        found.insert(draw.randrange(len(found)), what)
     return found
 
 
@@ -66,7 +69,6 @@ class ChaosWorker(WorkerProcess):
 
     @property
     def is_ready(self) -> bool:
-        assert self.exit_code is None, f"the worker ended by itself:\n{self.log[-4_000:]}"
         sign = self._installation.client.get(redis_keys.process("worker", self.name))
         return sign is not None and parse_instant(json.loads(str(sign))["since"]) >= self._began
 
@@ -108,20 +110,36 @@ class ChaosFleet:
         wait_until(lambda: len(self._ready_workers()) == len(POOLS), "the workers are ready", timeout=60)
         wait_until(lambda: len(self._ready_beats()) == len(self._beats), "the beats are ready", timeout=60)
 
-    def strike(self, what: str) -> None:
-        """Strike one of those that are doing their work."""
+    def strike(self, what: str, *, within_seconds: float) -> None:
+        """Strike one of those that do their work by now, at some instant within that time."""
         self.struck[what] += 1
+        worker = self._one_worker("prefork" if what == "child" else None)
+        beat = self._one_beat()
+        Event().wait(self._draw.uniform(0.0, within_seconds))
         match what:
             case "worker" | "parent":
-                self._kill_worker(self._one_worker(), only_parent=what == "parent")
+                self._kill_worker(worker, only_parent=what == "parent")
             case "child":
-                self._kill_child()
+                self._kill_child(worker)
             case "beat":
-                self._kill_beat()
+                self._kill_beat(beat)
             case "paused beat":
-                self._pause_beat()
+                self._pause_beat(beat)
+            case "doubled messages":
+                self._double_messages()
+            case "lost messages":
+                self._house.installation.client.delete(QUEUE)
             case _:
                 self._restart_redis(has_crashed=what == CRASH)
+
+    def look_after(self) -> None:
+        """Start workers again that ended for that; nobody may end otherwise unless struck."""
+        for worker in tuple(self._workers.values()):
+            if worker.has_given_up:
+                self._start_again(worker)
+            else:
+                assert worker.exit_code is None, f"a worker ended by itself:\n{worker.log[-4_000:]}"
+        assert [one.log for one in self._beats if one.exit_code is not None] == [], "a beat ended by itself"
 
     def finish(self) -> None:
         """End everything in good order."""
@@ -161,24 +179,29 @@ class ChaosFleet:
     def _start_again(self, worker: ChaosWorker) -> None:
         self._workers[worker.nickname] = ChaosWorker(self._house, worker.nickname)
 
-    def _kill_child(self) -> None:
-        worker = self._one_worker(pool="prefork")
+    def _kill_child(self, worker: ChaosWorker) -> None:
         family = wait_until(lambda: children(worker), "the pool has a child")
         victim = self._draw.choice(family)
         self.killed.add(victim.pid)
         victim.kill()
 
-    def _kill_beat(self) -> None:
-        beat = self._one_beat()
+    def _kill_beat(self, beat: BeatProcess) -> None:
         beat.kill()
         beat.__exit__(None, None, None)
         self._beats[self._beats.index(beat)] = BeatProcess(self._house.installation)
 
-    def _pause_beat(self) -> None:
-        beat = self._one_beat()
+    def _pause_beat(self, beat: BeatProcess) -> None:
         beat.signal(signal.SIGSTOP)
         Event().wait(LEADER_SECONDS * 1.5)
         beat.signal(signal.SIGCONT)
+
+    def _double_messages(self) -> None:
+        """Put a copy of each message that a worker has in hand on the queue, marked as delivered before."""
+        client = self._house.installation.client
+        for stored in client.hvals("unacked"):
+            message = json.loads(str(stored))[0]
+            mark_redelivered(message)
+            client.rpush(QUEUE, json.dumps(message))
 
     def _restart_redis(self, *, has_crashed: bool) -> None:
         server = self._house.server
@@ -187,7 +210,7 @@ class ChaosFleet:
         server.restart()
         self._house.installation.client.connection_pool.disconnect(inuse_connections=False)
 
-    def _one_worker(self, pool: str | None = None) -> ChaosWorker:
+    def _one_worker(self, pool: str | None) -> ChaosWorker:
         found = wait_until(lambda: self._ready_workers(pool), "a worker is ready", timeout=READY_SECONDS)
         return self._draw.choice(found)
 
@@ -196,11 +219,9 @@ class ChaosFleet:
         return self._draw.choice(found)
 
     def _ready_workers(self, pool: str | None = None) -> list[ChaosWorker]:
-        for one in tuple(self._workers.values()):
-            if one.has_given_up:
-                self._start_again(one)
+        self.look_after()
         return [one for one in self._workers.values() if one.is_ready and pool in (None, one.pool)]
 
     def _ready_beats(self) -> list[BeatProcess]:
-        assert [one.log for one in self._beats if one.exit_code is not None] == [], "a beat ended by itself"
+        self.look_after()
         return [one for one in self._beats if one.leads or one.stands_by]
