@@ -9,6 +9,7 @@ from redbeat.schedulers import RedBeatSchedulerEntry
 
 from beat.due_entries import DueEntries, DuePlainEntry, DueTask
 from beat.entry_keys import entry_keys
+from beat.lua import script
 from beat.plain_entries import next_after
 from beat.redis_trouble import is_trouble_of_redis
 from mission_control import events, redis_keys
@@ -17,6 +18,7 @@ from mission_control.definitions.schedules import spread_offset
 from mission_control.registry.due_times import from_unix
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
 
     from celery import Celery
@@ -34,27 +36,31 @@ def rebuild_schedule(installation: Installation, app: Celery) -> int:
     A task is due at its first occurrence after the last one that the ledger knows, or after its last
     change, whichever is later: what fell due meanwhile is a misfire like any other, what has run is not run
     again. One with a fixed delay whose run is not over stays off: the end of the run puts it back. An
-    entry that cannot be read is due now, so that it is set aside with its reason.
+    entry that cannot be read is due now, so that it is set aside with its reason. One that is removed or
+    changed while this goes on is left to whoever does so.
     """
     client, now = installation.client, installation.clock()
     redbeat_keys = installation.redbeat_keys
     entries = DueEntries(client, app, redbeat_keys)
     known = set(client.hkeys(redis_keys.BEAT_QUARANTINE))
+    put_back = script(client, "put_back")
     count = 0
     for keys in entry_keys(client, redbeat_keys):
         wanted = [key for key in keys if key.decode(errors="backslashreplace") not in known]
         found = entries.of_keys(wanted)
-        instants = {entry.key: _due_of(client, entry, now) for entry in found}
-        dues: dict[Any, float] = {key: due for key, due in instants.items() if due is not None}
-        if dues:
-            added: Any = client.zadd(redbeat_keys.schedule, dues, nx=True)
-            count += added
-        own = [entry.task_id for entry in found if isinstance(entry, DueTask)]
-        if own:
-            client.sadd(redis_keys.TASKS, *own)
+        if found:
+            keys_of_all = [redbeat_keys.schedule, redis_keys.TASKS, *(entry.key for entry in found)]
+            count += int(put_back(keys=keys_of_all, args=[*_args_of(client, found, now)]))
     if count:
         events.schedule_rebuilt(count)
     return count
+
+
+def _args_of(client: Redis, entries: Sequence[DueEntry], now: datetime) -> Iterator[str | int]:
+    for entry in entries:
+        due = _due_of(client, entry, now)
+        yield "" if due is None else repr(due)
+        yield from (entry.revision, entry.task_id) if isinstance(entry, DueTask) else ("", "")
 
 
 def _due_of(client: Redis, entry: DueEntry, now: datetime) -> float | None:
