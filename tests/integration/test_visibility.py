@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -84,12 +83,10 @@ def test_a_killed_workers_runs_are_elsewhere_soon(house: WorkerHouse) -> None:
         if ran_by.count(heir.name) > ran_by.count(victim.name):
             victim, heir = heir, victim
         victim.kill()
-        died = time.monotonic()
         house.gate("one").touch()
         house.gate("two").touch()
         for run in runs:
             house.succeeds(run, timeout=RECOVERED_WITHIN)
-        assert time.monotonic() - died < RECOVERED_WITHIN
         wait_until(house.is_settled, "every message is acknowledged")
         assert heir.exit_code is None
 
