@@ -47,7 +47,7 @@ class CommandCount:
         self._client.close()
 
     def _count(self) -> None:
-        with self._client.monitor() as monitor:
+        with self._client.monitor() as monitor:  # type: ignore[no-untyped-call]  # redis-py's
             self._is_listening.set()
             while True:
                 one = _next_command(monitor)

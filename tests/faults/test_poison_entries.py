@@ -1,4 +1,7 @@
-"""Entries that another program has spoilt: set aside with the reason, and the others never wait for them."""
+"""Entries that another program has spoilt: set aside with the reason, and the others never wait for them.
+
+This file has more than 250 lines because all of it is done to one beat, which is expensive to start.
+"""
 
 from __future__ import annotations
 
