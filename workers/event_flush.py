@@ -7,10 +7,12 @@ from typing import Any, Final
 from celery import bootsteps
 
 FLUSH_AFTER_SECONDS: Final = 0.05
+MOST_AT_ONCE: Final = 500
+"""Celery's limit of 24 would have a busy worker send eight runs' events at a time."""
 
 
 class EventFlushStep(bootsteps.StartStopStep):
-    """Lets events about tasks wait for a moment.
+    """Lets events about tasks wait for a moment, and then go together.
 
     Celery sends them at its event loop's next turn, which is before it hands a task to the pool: half a
     millisecond in which the handler is late, for the sake of somebody who watches.
@@ -22,6 +24,7 @@ class EventFlushStep(bootsteps.StartStopStep):
         """Have the dispatcher flush a moment after the first of several events."""
         if parent.hub is None or parent.event_dispatcher is None:
             return
+        parent.event_dispatcher.buffer_limit = MOST_AT_ONCE
         parent.event_dispatcher.on_send_buffered = _Flush(parent)
 
 

@@ -56,6 +56,22 @@ def test_what_redis_could_not_be_told_it_is_told_when_it_is_back() -> None:
         assert client.lpos("default", "popped") is not None
 
 
+def test_an_acknowledgement_that_was_sent_and_never_heard_is_told_again() -> None:
+    with (
+        RedisServer(appendonly=True, extra=["appendfsync always"]) as server,
+        closing(Redis.from_url(server.url, socket_timeout=2)) as client,
+    ):
+        held = HeldMessages(Unacked(client, UnackedKeys("unacked", "unacked_index")), LISTS, 60)
+        held.unacked.hold("done", STORED)
+        server.pause()
+        held.acknowledge("done")
+        server.kill()
+        server.restart()
+        assert client.hlen("unacked") == 1
+        held.unacked.settle()
+        wait_until(lambda: not client.exists("unacked", "unacked_index"), "it is acknowledged")
+
+
 def test_a_message_goes_back_once_whoever_puts_it_back(installation: Installation) -> None:
     unacked = Unacked(installation.client, UnackedKeys("unacked", "unacked_index"))
     unacked.hold("tag", STORED)

@@ -70,12 +70,16 @@ class HeldMessages:
         self._tags.discard(tag)
 
     def acknowledge(self, tag: str) -> None:
-        """Acknowledge a message, now or as soon as Redis is there."""
+        """Acknowledge a message, now or as soon as Redis is there; does not wait for its answer."""
         self._tags.discard(tag)
-        try:
-            self.unacked.forget(tag)
-        except RedisError:
+
+        def owe() -> None:
             self._owe(lambda debts: debts.acks.add(tag))
+
+        try:
+            self.unacked.forget_soon(tag, owe)
+        except RedisError:
+            owe()
 
     def give_back_later(self, tags: Iterable[str]) -> None:
         """Put messages on their queues again as soon as Redis is there; a tag of none is no harm."""

@@ -78,6 +78,7 @@ class TakingChannel(redis.Channel):
 
     def _brpop_start(self, timeout: float | None = None) -> None:
         if not self._should_fetch:
+            self.held.unacked.settle()  # before it may be a second until the next turn
             self._poll = _Poll(None)
             super()._brpop_start(timeout)
             return
@@ -111,7 +112,8 @@ class TakingChannel(redis.Channel):
                 tag = self._hold(key, queue, payload)
             self.held.add(tag)
             self.take(tag, queue, payload)
-            # Redis has noted the message while Celery was at work on it; nobody waited.
+            # Redis has noted the message, and what was acknowledged before, while Celery was at work on it;
+            # nobody waited.
             self.held.unacked.settle()
             return True
         finally:

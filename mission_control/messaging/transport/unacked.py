@@ -13,10 +13,12 @@ from collections import deque
 from importlib import resources
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from redis.exceptions import RedisError
+
 from mission_control import redis_keys
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from redis import Redis
 
@@ -31,13 +33,21 @@ class UnackedKeys(NamedTuple):
     scores: str
 
 
+class _Sent(NamedTuple):
+    """What was sent on a connection, and how many answers are to come."""
+
+    connection: Any
+    answers: int
+    unconfirmed: Callable[[], object] | None
+
+
 class Unacked:
     """The delivered messages of one broker, over one client. Every method may raise `RedisError`."""
 
     def __init__(self, client: Redis, keys: UnackedKeys) -> None:
         self._client = client
         self._keys = keys
-        self._sent: deque[Any] = deque()
+        self._sent: deque[_Sent] = deque()
         self._hold = client.register_script(script_source("hold"))
         self._renew = client.register_script(script_source("renew"))
         self._visible = client.register_script(script_source("visible"))
@@ -53,25 +63,48 @@ class Unacked:
 
         The confirmation is read by `settle`, and before anything else is asked of this message.
         """
+        # The source and not its digest: nobody is there to send it again if Redis has forgotten it.
+        self._send([("EVAL", self._hold.script, len(self._keys), *self._keys, tag, stored)], None)
+
+    def forget_soon(self, tag: str, unconfirmed: Callable[[], object]) -> None:
+        """Acknowledge a message without waiting for Redis to confirm it.
+
+        The confirmation is read by `settle`; if it does not come, `unconfirmed` is called then.
+        """
+        self.settle()
+        self._send([("HDEL", self._keys.messages, tag), ("ZREM", self._keys.scores, tag)], unconfirmed)
+
+    def settle(self) -> None:
+        """Read the confirmations of what was only sent."""
+        while self._sent:
+            try:
+                sent = self._sent.popleft()
+            except IndexError:  # another thread was faster
+                return
+            self._confirm(sent)
+
+    def _send(self, commands: Sequence[tuple[Any, ...]], unconfirmed: Callable[[], object] | None) -> None:
         connection: Any = self._client.connection_pool.get_connection()
         try:
-            # The source and not its digest: nobody is there to send it again if Redis has forgotten it.
-            connection.send_command("EVAL", self._hold.script, len(self._keys), *self._keys, tag, stored)
+            connection.send_packed_command(connection.pack_commands(commands))
         except BaseException:
             connection.disconnect()
             self._client.connection_pool.release(connection)
             raise
-        self._sent.append(connection)
+        self._sent.append(_Sent(connection, len(commands), unconfirmed))
 
-    def settle(self) -> None:
-        """Read the confirmations of notes that were only sent."""
-        while self._sent:
-            connection = self._sent.popleft()
-            try:
-                client: Any = self._client
-                client.parse_response(connection, "EVAL")
-            finally:
-                self._client.connection_pool.release(connection)
+    def _confirm(self, sent: _Sent) -> None:
+        client: Any = self._client
+        try:
+            for _ in range(sent.answers):
+                client.parse_response(sent.connection, "")
+        except BaseException as error:
+            sent.connection.disconnect()  # what it has still to say must not answer somebody else
+            if sent.unconfirmed is None or not isinstance(error, RedisError):
+                raise
+            sent.unconfirmed()
+        finally:
+            self._client.connection_pool.release(sent.connection)
 
     def renew(self, tags: Sequence[str]) -> list[str]:
         """Say that messages are still in hand; return those that were taken away meanwhile."""
