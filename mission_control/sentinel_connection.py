@@ -54,15 +54,13 @@ def redbeat_options(address: SentinelAddress) -> dict[str, Any]:
 def sentinel_options(address: SentinelAddress) -> dict[str, Any]:
     """Return redis-py's arguments for a connection to a Sentinel.
 
-    None that is down is tried twice: there are others to ask, and whoever asks comes again.
+    None that is down is tried twice, for which redis-py would take three seconds: there are others to ask,
+    and whoever asks comes again.
     """
-    from redis.backoff import NoBackoff
-    from redis.retry import Retry
-
     return {
         "socket_connect_timeout": SENTINEL_SECONDS,
         "socket_timeout": SENTINEL_SECONDS,
-        "retry": Retry(NoBackoff(), 0),
+        "retry": None,
         "username": address.sentinel_username,
         "password": address.sentinel_password,
         "ssl": address.uses_tls,
