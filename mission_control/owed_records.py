@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from redis.exceptions import LockError
 
 from mission_control import events, redis_keys
+from mission_control.audit import AuditWriteError
 from mission_control.audit.anchors import forget_old_anchors
 from mission_control.audit.recorded import recorded_identities
 from mission_control.definitions.instants import parse_instant
 from mission_control.ledger import RunRecord
 from mission_control.run_audit import ending_record
-from mission_control.unwritten_records import write_kept
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -67,7 +67,7 @@ def pay_owed_records(installation: Installation, *, grace: timedelta = GRACE) ->
         forget_old_anchors(client)
         owed = overdue_debts(installation, grace=grace, limit=_AT_ONCE)
         paid = _pay(installation, owed) if owed else 0
-        return paid + write_kept(installation)
+        return paid + _write_kept(installation)
     finally:
         with suppress(LockError):  # it took longer than it may: somebody else pays by now
             sweeper.release()
@@ -122,4 +122,21 @@ def _pay(installation: Installation, owed: Sequence[Debt]) -> int:
         events.audit_write_failed(audit.path, error)
     if settled:
         installation.client.hdel(redis_keys.AUDIT_DEBTS, *settled)
+    return written
+
+
+def _write_kept(installation: Installation) -> int:
+    """Write records that were kept, the oldest first; one is forgotten after it was written."""
+    client = installation.client
+    written = 0
+    try:
+        for text in cast("list[str]", client.lrange(redis_keys.UNWRITTEN, 0, _AT_ONCE - 1)):
+            name, record = json.loads(text)
+            is_change = name == installation.changes.path.name
+            stream = installation.changes if is_change else installation.audit
+            stream.append({**record, "repaired": True})
+            client.lrem(redis_keys.UNWRITTEN, 1, text)
+            written += 1
+    except AuditWriteError as error:
+        events.audit_write_failed(error.filename, error)
     return written

@@ -8,7 +8,7 @@ written.
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 
 from redis.exceptions import RedisError
 
@@ -22,10 +22,8 @@ if TYPE_CHECKING:
     from redis import Redis
 
     from mission_control.audit import AuditLog
-    from mission_control.installation import Installation
 
 MOST_KEPT: Final = 10_000
-_AT_ONCE: Final = 500
 
 
 def write_or_keep(audit: AuditLog, record: Mapping[str, Any]) -> None:
@@ -50,24 +48,3 @@ def keep_unwritten(client: Redis, path: Path, record: Mapping[str, Any]) -> None
         pipe.rpush(redis_keys.UNWRITTEN, json.dumps([path.name, dict(record)]))
         pipe.ltrim(redis_keys.UNWRITTEN, 0, MOST_KEPT - 1)
         pipe.execute()
-
-
-def write_kept(installation: Installation) -> int:
-    """Write records that were kept, the oldest first and marked `"repaired": true`; return how many.
-
-    For one process at a time. A record is forgotten after it was written: whoever dies in between leaves it
-    to be written twice.
-    """
-    client = installation.client
-    written = 0
-    try:
-        for text in cast("list[str]", client.lrange(redis_keys.UNWRITTEN, 0, _AT_ONCE - 1)):
-            name, record = json.loads(text)
-            is_change = name == installation.changes.path.name
-            stream = installation.changes if is_change else installation.audit
-            stream.append({**record, "repaired": True})
-            client.lrem(redis_keys.UNWRITTEN, 1, text)
-            written += 1
-    except AuditWriteError as error:
-        events.audit_write_failed(error.filename, error)
-    return written
