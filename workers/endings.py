@@ -48,7 +48,9 @@ def end_attempt(
     ended = end_run(run, ending.state, at=at, installation=installation, **changes)
     if ended is None:
         ended = _written_before(run, ending, installation)
-    return None if ended is None else replace(ended, finished_at=at)
+    if ended is None or ended.finished_at is not None:
+        return ended
+    return replace(ended, finished_at=at)  # of the attempt, after which another one follows
 
 
 def _written_before(run: RunRecord, ending: Ending, installation: Installation) -> RunRecord | None:

@@ -8,6 +8,8 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final, Self
 
+import orjson
+
 from mission_control.definitions.identifiers import manual_execution_id, occurrence_execution_id
 from mission_control.definitions.instants import format_instant, parse_instant
 from mission_control.ledger.run_state import RunState
@@ -85,7 +87,7 @@ class RunRecord:
     @classmethod
     def from_hash(cls, stored: Mapping[str, str]) -> Self:
         """Read a run back from its Redis hash; fields of later versions are ignored."""
-        texts = {**json.loads(stored["spec"]), **stored}
+        texts = {**orjson.loads(stored["spec"]), **stored}
         return cls(**{name: _decode(name, text) for name, text in texts.items() if name in _NAMES})
 
 
@@ -142,7 +144,8 @@ _ENCODERS: Final[dict[str, Callable[[Any], str]]] = {
 }
 _DECODERS: Final[dict[str, Callable[[str], Any]]] = {
     **dict.fromkeys(_TIMES, _instant),
-    **dict.fromkeys(_JSON, json.loads),
+    **dict.fromkeys(_JSON, json.loads),  # which knows integers of any length
+    "is_fixed_delay": "true".__eq__,
     **dict.fromkeys(_WHOLE_NUMBERS, int),
     "timeout_seconds": float,
     "state": RunState,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import base64
 import binascii
+import json
 from typing import Any, Final
 
-from kombu.utils.json import loads
+from kombu.utils.json import object_hook
 
 from mission_control.messaging.transport.task_headers import headers_problem
 
@@ -18,6 +19,8 @@ _CONTENT_TYPE: Final = "application/json"
 _CONTENT_ENCODINGS: Final = frozenset({None, "utf-8", "us-ascii", "ascii"})
 _BODY_ENCODINGS: Final = frozenset({None, "utf-8", "base64"})
 _PRIORITIES: Final = range(256)
+# Kombu's own `loads` makes such a decoder for every text.
+_DECODER: Final = json.JSONDecoder(object_hook=object_hook)
 
 
 class BadMessageError(ValueError):
@@ -134,7 +137,7 @@ def _check_body(message: dict[str, Any]) -> None:
 
 def _parsed(text: bytes | str, what: str) -> Any:  # noqa: ANN401  # whatever JSON holds
     try:
-        value = loads(text)
+        value = _DECODER.decode(text if isinstance(text, str) else text.decode())
     except UnicodeDecodeError as error:
         raise BadMessageError(f"{what} is not UTF-8") from error
     except RecursionError as error:
