@@ -83,9 +83,14 @@ def _record_faults(run: RunRecord, records: Sequence[Mapping[str, Any]]) -> Iter
     final = [record["status"] for record in records if record["final"]]
     if final != [run.state]:
         yield f"its final records are {final}"
-    attempts = sorted(record["attempt"] for record in records)
+    attempts = sorted(record["attempt"] for record in records if "delivery" not in record)
     if attempts != list(range(1, run.attempt + 1)):
         yield f"its records are of the attempts {attempts}"
+    lost = [(record["attempt"], record["delivery"]) for record in records if "delivery" in record]
+    last = [delivery for attempt, delivery in lost if attempt == run.attempt]
+    begun = run.deliveries if run.deliveries is not None else 1
+    if len(lost) != len(set(lost)) or any(delivery >= begun for delivery in last):
+        yield f"its records of lost workers are of the attempts and deliveries {lost}"
 
 
 def _run_faults(run: RunRecord, evidence: Evidence) -> Iterator[str]:

@@ -36,6 +36,10 @@ def record(status: str, attempt: int) -> dict[str, Any]:
     return {"execution_id": "tea@1", "status": status, "attempt": attempt, "final": status != "retry"}
 
 
+def lost_worker(delivery: int) -> dict[str, Any]:
+    return {**record("worker_lost", 2), "final": False, "delivery": delivery}
+
+
 NOTES = (
     note("begin", 0.0, attempt=1),
     note("failure", 0.5, attempt=1),
@@ -59,6 +63,14 @@ OUT_OF_ORDER: dict[str, Evidence] = {
     ),
     "its final records are ['failure']": replace(ORDERLY, records=(ORDERLY.records[0], record("failure", 2))),
     "its records are of the attempts [2]": replace(ORDERLY, records=ORDERLY.records[1:]),
+    "its records of lost workers are of the attempts and deliveries [(2, 1)]": replace(
+        ORDERLY, records=(*ORDERLY.records, lost_worker(1))
+    ),
+    "its records of lost workers are of the attempts and deliveries [(2, 1), (2, 1)]": replace(
+        ORDERLY,
+        runs={"tea@1": replace(RUN, deliveries=2)},
+        records=(*ORDERLY.records, lost_worker(1), lost_worker(1)),
+    ),
     "it ran beside itself": replace(ORDERLY, notes=(*NOTES, note("beside", 1.2, attempt=2))),
     "it was begun after its end": replace(ORDERLY, notes=(*NOTES, note("begin", 2.1, attempt=2))),
     "it was run again after a success": replace(ORDERLY, notes=(*NOTES, *AGAIN)),
@@ -76,6 +88,11 @@ def test_a_run_that_failed_once_and_then_succeeded_is_in_order() -> None:
 
 def test_a_run_whose_process_was_killed_before_it_could_tell_may_run_again() -> None:
     assert faults(replace(ORDERLY, notes=(*NOTES, *AGAIN), killed=frozenset({1}))) == []
+
+
+def test_a_run_that_a_worker_left_lying_has_a_record_of_that_besides() -> None:
+    runs = {"tea@1": replace(RUN, deliveries=2)}
+    assert faults(replace(ORDERLY, runs=runs, records=(*ORDERLY.records, lost_worker(1)))) == []
 
 
 @pytest.mark.parametrize("fault", OUT_OF_ORDER)
