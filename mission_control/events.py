@@ -108,7 +108,8 @@ def standing_by(name: str) -> None:
 
 def waiting_for_redis(error: BaseException) -> None:
     """Redis did not do what was asked; nothing is lost, it is tried again."""
-    _log.warning("waiting for Redis", error=str(error))
+    # Where no Sentinel names a master, redis-py goes on with each of its clients and all their arguments.
+    _log.warning("waiting for Redis", error=str(error).partition(" : <redis.")[0])
 
 
 def attempt_begun(run: RunRecord) -> None:

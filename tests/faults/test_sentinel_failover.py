@@ -73,6 +73,8 @@ def test_beat_and_worker_go_on_with_the_server_that_takes_the_masters_place(
         assert {service.name: service.pid for service in fleet.services} == before
     finally:
         fleet.stop()
+    logs = installation.settings.data_dir / "logs"
+    assert [log.name for log in logs.glob("*.log") if "of-the-" in log.read_text("utf-8")] == []
 
 
 def test_a_program_finds_the_new_master_and_is_told_when_there_is_none(house: SentinelHouse) -> None:
