@@ -60,6 +60,8 @@ def test_under_random_kills_and_restarts_every_occurrence_ends_once(house: Worke
     assert len(work.expected) == OCCURRENCES
     assert len(found.cut_off) >= MOST_KILLS / 10, "too few kills hit a handler"
     assert not (wrong := faults(found)), "\n".join(wrong)
+    histories = house.installation.ledger.histories({run.task_id for run in found.runs.values()})
+    assert sum(history.total_runs for history in histories) == OCCURRENCES
     assert [verify(house.installation).counts for verify in (verify_runs, verify_changes)] == [{}, {}]
 
 
@@ -69,6 +71,7 @@ def is_quiet(house: WorkerHouse) -> bool:
     with client.pipeline(transaction=False) as pipe:
         pipe.zcard(redis_keys.REDBEAT_SCHEDULE)
         pipe.zcard(redis_keys.ACTIVE_RUNS)
+        pipe.zcard(redis_keys.LEASES)
         pipe.zcard(redis_keys.PARKED)
         pipe.hlen(redis_keys.AUDIT_DEBTS)
         pipe.llen(redis_keys.OWED_AUDIT)
