@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import select
+import time
 from typing import TYPE_CHECKING, Any, Final
 
 from mission_control import redis_keys
@@ -22,6 +23,10 @@ SPIN_SECONDS: Final = 0.0005
 
 _CONFIRMED_WITHIN_SECONDS: Final = 4.0
 
+_SLEW_SECONDS: Final = 0.001
+"""By how much a clock that is being corrected may lag behind the monotonic one in a wait of two seconds
+(adjtimex(2): 500 parts per million at most)."""
+
 
 class WakeUp:
     """A subscription to the channel on which every change to the schedule is announced.
@@ -37,6 +42,9 @@ class WakeUp:
 
     def wait(self, until: float, clock: Callable[[], float]) -> bool:
         """Wait until `clock` (Unix seconds) reads `until`, or less if woken; say whether it was woken.
+
+        A clock that is set back meanwhile makes the wait no longer: it ends when as much time has passed as
+        was left in the beginning, and whoever waits looks at the clock again.
 
         Raises:
             RedisError: the subscription broke; the next wait subscribes anew.
@@ -61,22 +69,24 @@ class WakeUp:
             self._pubsub = None
 
     def _wait(self, until: float, clock: Callable[[], float]) -> bool:
-        if self._is_woken_before(until - ROUSE_SECONDS, clock):
+        left = _countdown(until, clock)
+        if self._is_woken(left, ROUSE_SECONDS):
             return True
-        if clock() < until:
+        if left() > 0:
             self._client.ping()
-        if self._is_woken_before(until - SPIN_SECONDS, clock):
+        if self._is_woken(left, SPIN_SECONDS):
             return True
-        while clock() < until:
+        while left() > 0:
             pass  # a process that sleeps is woken too late by the kernel, and on a slow processor
         return False
 
-    def _is_woken_before(self, until: float, clock: Callable[[], float]) -> bool:
+    def _is_woken(self, left: Callable[[], float], before: float) -> bool:
+        """Wait until only `before` is left; say whether a change was announced meanwhile."""
         if self._pubsub is None:
             self._subscribe()
             return True
         pubsub = self._pubsub
-        while (remaining := until - clock()) > 0:
+        while (remaining := left() - before) > 0:
             # poll() of redis-py rounds to milliseconds; select() takes microseconds.
             readable, _, _ = select.select([pubsub.connection._sock], [], [], remaining)  # noqa: SLF001
             if readable and self._drain(pubsub):
@@ -96,3 +106,9 @@ class WakeUp:
         while (message := pubsub.get_message(timeout=0)) is not None:
             is_woken = is_woken or message["type"] == "message"
         return is_woken
+
+
+def _countdown(until: float, clock: Callable[[], float]) -> Callable[[], float]:
+    """Return what tells how many seconds are left, by the clock and by the time that passes."""
+    latest = time.monotonic() + until - clock() + _SLEW_SECONDS
+    return lambda: min(until - clock(), latest - time.monotonic())
