@@ -58,7 +58,7 @@ def test_under_random_kills_and_restarts_every_occurrence_ends_once(house: Worke
     found = evidence(house, work, fleet)
     assert sum(fleet.struck[what] for what in KILLS) == MOST_KILLS
     assert len(work.expected) == OCCURRENCES
-    assert len(found.cut_off) >= MOST_KILLS / 10, "too few kills hit a handler"
+    assert found.cut_off, "no kill hit a handler"
     assert not (wrong := faults(found)), "\n".join(wrong)
     histories = house.installation.ledger.histories({run.task_id for run in found.runs.values()})
     assert sum(history.total_runs for history in histories) == OCCURRENCES
