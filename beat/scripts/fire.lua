@@ -149,10 +149,12 @@ for at = 2, #ARGV do
   entries[at - 1] = cmsgpack.unpack(ARGV[at])
   members[at - 1] = entries[at - 1][1]
 end
-local verdicts = {}
+local verdicts, committed = {}, {}
 local scores = redis.call('ZMSCORE', KEYS[1], unpack(members))
 for at, entry in ipairs(entries) do
-  verdicts[at] = commit(entry, scores[at])
+  -- An entry may have been prepared twice: others that joined it at its instant pushed it on in the order.
+  verdicts[at] = committed[entry[1]] and '0' or commit(entry, scores[at])
+  committed[entry[1]] = committed[entry[1]] or verdicts[at] == '1'
 end
 for _, list in ipairs(order) do
   redis.call(unpack(list))

@@ -156,3 +156,18 @@ def test_a_broker_on_another_server_gets_every_message_though_beat_dies_in_betwe
         assert set(sent_ids(there)) == ids
         assert sent_ids(installation.client) == []
         assert not installation.client.exists("mc:beat:outbox")
+
+
+def test_tasks_that_join_others_which_are_prepared_for_the_same_instant_double_none(
+    installation: Installation,
+) -> None:
+    names = ["nine", "eight", "five", "four"]  # each stands before the others in the schedule
+    with time_machine.travel(NINE - timedelta(seconds=3), tick=False):
+        beat = beat_of(installation)
+        for name in names:
+            assert register_task(task(name))
+            beat.tick()
+    with time_machine.travel(NINE, tick=False):
+        beat.tick()
+        beat.tick()
+    assert sorted(sent_ids(installation.client)) == sorted(f"{name}@20260302T090000Z" for name in names)
