@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from beat.entry_keys import entry_keys
+from beat.static_entries import install_static_entries
 from beat.wrong_types import forget_deleted, set_wrong_types_aside
 from mission_control import redis_keys
 
@@ -25,11 +26,13 @@ class KeyCare:
         self._app = app
         self._look_at = 0.0
         self._had_entries = False
+        self._has_static_entries = False
 
     def begin(self) -> None:
-        """Build a schedule that was lost while no beat led."""
+        """Build a schedule that was lost while this beat did not lead, and install `beat_schedule`."""
         if self._installation.client.exists(self._installation.redbeat_keys.schedule) == 0:
             self._rebuild()
+        self._install()
         forget_deleted(self._installation)
 
     def look(self, *, has_entries: bool) -> None:
@@ -44,6 +47,7 @@ class KeyCare:
         if time.monotonic() >= self._look_at:
             self._look_at = time.monotonic() + LOOK_EVERY_SECONDS
             self.mend()
+            self._install_if_lost()
 
     def mend(self) -> bool:
         """Set keys of the wrong type aside and rebuild the schedule; say whether there were any."""
@@ -51,6 +55,14 @@ class KeyCare:
         if not {self._installation.redbeat_keys.schedule, redis_keys.TASKS}.isdisjoint(wrong):
             self._rebuild()
         return bool(wrong)
+
+    def _install(self) -> None:
+        self._has_static_entries = install_static_entries(self._app, self._installation)
+
+    def _install_if_lost(self) -> None:
+        statics = self._installation.redbeat_keys.statics
+        if self._has_static_entries and not self._installation.client.exists(statics):
+            self._install()
 
     def _rebuild(self) -> None:
         if any(entry_keys(self._installation.client, self._installation.redbeat_keys)):

@@ -30,11 +30,15 @@ class NotLeadingError(Exception):
 
 @dataclass(frozen=True)
 class Turn:
-    """What a beat learns at the beginning of a turn; the instants, in Unix seconds, only if it leads."""
+    """What a beat learns at the beginning of a turn; the instants, in Unix seconds, only if it leads.
+
+    `is_first` says that this beat has not led since its last turn: others may have changed everything.
+    """
 
     leads: bool
     next_due: float | None = None
     next_release: float | None = None
+    is_first: bool = False
 
 
 class Lead:
@@ -63,9 +67,9 @@ class Lead:
             redis_keys.PARKED,
         ]
         answer: Any = self._take(keys=keys, args=[self._name, self._lease_ms, LIFE_SECONDS])
-        leads, due, release = answer
+        leads, due, release, is_first = answer
         self._tell(is_leading=bool(leads))
-        return Turn(bool(leads), _instant(due), _instant(release))
+        return Turn(bool(leads), _instant(due), _instant(release), bool(is_first))
 
     def hand_over(self) -> None:
         """Give the lead up and wake the other beats, one of which takes it at once."""

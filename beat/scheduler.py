@@ -19,7 +19,6 @@ from beat.parking import release_parked
 from beat.redbeat_settings import check_redbeat_settings
 from beat.redis_trouble import TROUBLE, is_trouble_of_redis, is_wrong_type
 from beat.start_up_memory import give_back_memory
-from beat.static_entries import install_static_entries
 from beat.wake_up import WakeUp
 from mission_control import events
 from mission_control.heartbeats import beat_name
@@ -130,7 +129,7 @@ class MissionControlScheduler(RedBeatScheduler):
             self._firing.forget_prepared()
             self._wait_until(clock().timestamp() + self.max_interval)
             return
-        self._set_up()
+        self._set_up(is_first=turn.is_first)
         self._keys.look(has_entries=turn.next_due is not None)
         if turn.next_due is not None and turn.next_due <= clock().timestamp():
             fired += self._firing.fire_due(clock)
@@ -165,14 +164,15 @@ class MissionControlScheduler(RedBeatScheduler):
         latest = clock().timestamp() + self.max_interval
         self._wake_up.wait(min(instant, latest), lambda: clock().timestamp())
 
-    def _set_up(self) -> None:
-        if self._is_set_up:
+    def _set_up(self, *, is_first: bool) -> None:
+        """See to all that may have changed while this beat did not lead, a loss of data included."""
+        if self._is_set_up and not is_first:
             return
+        self._is_set_up = False  # until all of it is done
         settings = self._installation.settings
         check_redbeat_settings(self.app, self._installation)
         check_eviction_policy(self._installation.client, allow_eviction=settings.allow_eviction)
         self._keys.begin()
-        install_static_entries(self.app, self._installation)
         self._is_set_up = True
         give_back_memory()
 

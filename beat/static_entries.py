@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from mission_control.installation import Installation
 
 
-def install_static_entries(app: Celery, installation: Installation) -> None:
-    """Make the stored static entries those of the configuration.
+def install_static_entries(app: Celery, installation: Installation) -> bool:
+    """Make the stored static entries those of the configuration; say whether there are any.
 
     An entry that is stored as it is configured stays as it is, due when it was due: RedBeat would save it
     anew, and move it by up to a second at each start of beat. One that has changed keeps its last run.
@@ -43,6 +43,7 @@ def install_static_entries(app: Celery, installation: Installation) -> None:
             if is_trouble_of_redis(error):
                 raise
             events.static_entry_refused(name, error)
+    return client.exists(keys.statics) == 1
 
 
 def _install(app: Celery, installation: Installation, entry: RedBeatSchedulerEntry) -> None:

@@ -16,7 +16,9 @@ from mission_control.cli.quarantine import quarantined_tasks
 from mission_control.errors import SettingsError
 from mission_control.installation import current_installation
 from mission_control.messaging.celery_app import create_app
+from mission_control.redis_keys import BEAT_LEADER
 from tests.beats import body_of, messages, sent_ids
+from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from celery import Celery
@@ -91,6 +93,47 @@ def test_a_spoilt_entry_of_the_configuration_is_replaced_and_a_bad_one_left_out(
         beat_of(installation, app_with(installation, beat_schedule=entries)).tick()
     assert installation.client.zscore("redbeat::schedule", "redbeat:spoilt") is not None
     assert installation.client.zscore("redbeat::schedule", "redbeat:bad") is None
+
+
+def test_the_entries_of_the_configuration_come_back_when_redis_has_lost_its_data(
+    installation: Installation,
+) -> None:
+    app = app_with(installation, beat_schedule={"fixed": {"task": HANDLER, "schedule": 60.0}})
+    with time_machine.travel(NINE, tick=False):
+        beat = beat_of(installation, app)
+        beat.tick()
+        due = installation.client.zscore("redbeat::schedule", "redbeat:fixed")
+        installation.client.flushall()
+        beat.tick()
+    assert due is not None
+    assert installation.client.zscore("redbeat::schedule", "redbeat:fixed") == due
+    assert installation.client.smembers("redbeat::statics") == {"fixed"}
+
+
+def test_the_entries_of_the_configuration_come_back_when_a_beat_of_another_one_has_led(
+    installation: Installation,
+) -> None:
+    app = app_with(installation, beat_schedule={"fixed": {"task": HANDLER, "schedule": 60.0}})
+    with time_machine.travel(NINE, tick=False):
+        beat, other = beat_of(installation, app), beat_of(installation)
+        other._name = "of an older configuration"
+        beat.tick()
+        installation.client.delete(BEAT_LEADER)
+        other.tick()
+        assert installation.client.exists("redbeat:fixed") == 0
+        other.close()
+        beat.tick()
+    assert installation.client.zscore("redbeat::schedule", "redbeat:fixed") is not None
+
+
+def test_the_note_of_which_entries_are_the_configurations_comes_back(installation: Installation) -> None:
+    app = app_with(installation, beat_schedule={"fixed": {"task": HANDLER, "schedule": 60.0}})
+    with time_machine.travel(NINE, tick=False):
+        beat = beat_of(installation, app)
+        beat.tick()
+        installation.client.delete("redbeat::statics")
+        wait_until(lambda: beat.tick() or installation.client.exists("redbeat::statics"), "it is back")
+    assert installation.client.smembers("redbeat::statics") == {"fixed"}
 
 
 def test_a_disabled_entry_of_redbeats_is_taken_off_until_it_is_saved_enabled(
