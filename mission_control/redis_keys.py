@@ -10,6 +10,7 @@
 | `mc:task:<id>:history` | hash of counters and last times | as the task; without one, retention | ledger |
 | `mc:task:<id>:runs` | sorted set: execution_id → scheduled time | retention | ledger |
 | `mc:run:<execution_id>` | hash: `spec` JSON, and the fields that change | retention after its end | ledger |
+| `mc:once:<execution_id>` | set of effects that were marked | retention after its run's end | ledger |
 | `mc:runs:active` | sorted set: execution_id → dispatched at | permanent | ledger |
 | `mc:runs:leases` | sorted set: execution_id → when its lease runs out | permanent | ledger |
 | `mc:runs:finished` | sorted set: execution_id → finished at | trimmed to retention | ledger |
@@ -113,6 +114,11 @@ def task_runs(task_id: str) -> str:
 def run(execution_id: str) -> str:
     """Return the key of one run."""
     return f"mc:run:{execution_id}"
+
+
+def effects(execution_id: str) -> str:
+    """Return the key of the effects that one run has marked, to have each once."""
+    return f"mc:once:{execution_id}"
 
 
 def idempotency(key: str) -> str:

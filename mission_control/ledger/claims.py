@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 from mission_control import redis_keys
 from mission_control.definitions.instants import format_instant, parse_instant
-from mission_control.ledger.run_record import RunRecord
+from mission_control.ledger.run_record import RECORDED, RunRecord
 from mission_control.ledger.scripted import Scripted
 
 if TYPE_CHECKING:
@@ -93,6 +93,7 @@ class Claims(Scripted):
                 MOST_DELIVERIES,
                 "" if handler is None else handler,
                 *redis_keys.history("\0").split("\0"),
+                RECORDED,
             ],
         )
         return BeginReply(
@@ -114,10 +115,15 @@ class Claims(Scripted):
         answers = self._script("renew_leases")(keys=[redis_keys.LEASES], args=args)
         return [LeaseState(answer) for answer in cast("list[str]", answers)]
 
-    def release(self, run: RunRecord) -> bool:
-        """Give up the lease of a run's attempt; False if somebody else has it by now."""
+    def release(self, run: RunRecord, *, counts: bool = False) -> bool:
+        """Give up the lease of a run's attempt; False if somebody else has it by now.
+
+        A worker that stops in good order has not died of the attempt: it was not begun as far as poison
+        goes, unless it `counts`.
+        """
         keys = [redis_keys.run(run.execution_id), redis_keys.LEASES]
-        return bool(self._script("release_lease")(keys=keys, args=[run.execution_id, _fence(run)]))
+        args = [run.execution_id, _fence(run), int(counts)]
+        return bool(self._script("release_lease")(keys=keys, args=args))
 
     def mark_once(self, run: RunRecord, key: str) -> bool:
         """Note that the run's effect `key` is about to be brought about; False if it was noted before.
@@ -135,8 +141,8 @@ class Claims(Scripted):
         return bool(self._script("ask_to_cancel")(keys=[redis_keys.run(execution_id)], args=[reason]))
 
     def _note_once(self, run: RunRecord, key: str, action: str) -> bool:
-        keys = [redis_keys.run(run.execution_id)]
-        return bool(self._script("mark_once")(keys=keys, args=[_fence(run), f"once:{key}", action]))
+        keys = [redis_keys.run(run.execution_id), redis_keys.effects(run.execution_id)]
+        return bool(self._script("mark_once")(keys=keys, args=[_fence(run), key, action]))
 
 
 def _run_of(pairs: Sequence[str]) -> RunRecord | None:

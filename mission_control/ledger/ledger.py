@@ -11,7 +11,7 @@ from mission_control.definitions.instants import format_instant
 from mission_control.ledger.claims import DEFAULT_LEASE, Claims
 from mission_control.ledger.lapses import LapsedRuns
 from mission_control.ledger.run_reader import RunReader
-from mission_control.ledger.run_record import RunRecord, encoded
+from mission_control.ledger.run_record import RECORDED, RunRecord, encoded
 from mission_control.ledger.run_state import RAN_AND_FAILED, RunState, states_before
 
 if TYPE_CHECKING:
@@ -150,6 +150,8 @@ class Ledger(RunReader, Claims, LapsedRuns):
             "" if next_due is None else repr(next_due),
             redis_keys.WAKE_CHANNEL,
             run.fence if is_running and run.fence is not None else "",
+            redis_keys.effects(""),
+            RECORDED,
         ]
         keys = _keys_of_end(run, self._redbeat_keys)
         written = encoded({"state": state, **changes})
@@ -172,6 +174,7 @@ def _keys_of_end(run: RunRecord, redbeat_keys: RedBeatKeys) -> list[str]:
         redbeat_keys.entry(run.task_id),
         redis_keys.AUDIT_DEBTS,
         redis_keys.LEASES,
+        redis_keys.effects(run.execution_id),
     ]
 
 

@@ -108,6 +108,9 @@ CHANGING: Final = frozenset(
 _SCRIPTS_OWN: Final = frozenset({"fence", "deliveries", "cancel_requested", "resent_at", "resends"})
 """Fields that only scripts write."""
 
+RECORDED: Final = f",{','.join(sorted({'spec', *CHANGING, *_SCRIPTS_OWN}))},"
+"""The fields of a run's hash that its record is made of, as scripts are told them."""
+
 _NAMES: Final = frozenset(one.name for one in fields(RunRecord))
 _FIXED: Final = tuple(one.name for one in fields(RunRecord) if one.name not in CHANGING | _SCRIPTS_OWN)
 

@@ -2,7 +2,7 @@
 -- KEYS: 1 run (hash)  2 leases (zset)  3 owed audit records (hash)
 -- ARGV: 1 attempt  2 started at, ISO  3 worker  4 seconds of the lease  5 deliveries of one attempt that
 --       may begin it  6 handler that the delivery would run, "" for whichever  7 prefix and 8 suffix of the
---       keys of histories
+--       keys of histories  9 fields that a record is made of, joined by commas with one before and after
 -- Reply: {verdict, last success or "", seconds left of somebody else's lease, the run as whoever was lost
 -- had it (JSON list of field, value, …) or "", field, value, …}; the verdict is one of
 --   begun       the attempt is this delivery's to run
@@ -23,7 +23,20 @@ local function reply(verdict, last_success, left, lost)
   return answer
 end
 
-local found = redis.call('HMGET', KEYS[1], 'state', 'attempt', 'spec', 'lease_until', 'deliveries', 'cancel_requested')
+-- The run, as a list of field and value, with nothing but what a record is made of.
+local function recorded(run)
+  local kept = {}
+  for at = 1, #run, 2 do
+    if string.find(ARGV[9], ',' .. run[at] .. ',', 1, true) then
+      kept[#kept + 1] = run[at]
+      kept[#kept + 1] = run[at + 1]
+    end
+  end
+  return kept
+end
+
+local found = redis.call('HMGET', KEYS[1], 'state', 'attempt', 'spec', 'lease_until', 'deliveries', 'cancel_requested',
+  'fence')
 local state, last, spec = found[1], tonumber(found[2] or ''), found[3]
 if not state then
   return {'unknown', '', '0', ''}
@@ -38,7 +51,7 @@ end
 
 local time = redis.call('TIME')
 local now = tonumber(time[1]) + tonumber(time[2]) / 1000000
-local attempt, deliveries, lost = tonumber(ARGV[1]), 1, ''
+local attempt, deliveries, lost, debt = tonumber(ARGV[1]), 1, '', nil
 if state == 'dispatched' or state == 'retrying' then
   if attempt ~= last + 1 then
     return reply('stale')
@@ -57,19 +70,25 @@ elseif state == 'running' then
     return reply('poisoned')
   end
   if tonumber(found[4] or '0') > 0 then -- it ran out; who stops in good order gives it up, and is not lost
-    local before = redis.call('HGETALL', KEYS[1])
-    local identity = attempt .. ':0.' .. (deliveries - 1) .. ':' .. facts.execution_id
-    redis.call('HSET', KEYS[3], identity, cjson.encode({time[1], ARGV[2], unpack(before)}))
+    local before = recorded(redis.call('HGETALL', KEYS[1]))
     lost = cjson.encode(before)
+    table.insert(before, 1, ARGV[2])
+    table.insert(before, 1, time[1])
+    debt = {attempt .. ':0.' .. (deliveries - 1) .. ':' .. facts.execution_id, cjson.encode(before)}
   end
 else
   return reply('finished')
 end
 
+-- Nothing is written before whatever may be of another kind than it should has been read.
+local last_success = redis.call('HGET', ARGV[7] .. facts.task_id .. ARGV[8], 'last_success') or ''
+redis.call('ZSCORE', KEYS[2], facts.execution_id)
+if debt then
+  redis.call('HSET', KEYS[3], debt[1], debt[2])
+end
 local lease_until = string.format('%.3f', now + tonumber(ARGV[4]))
 redis.call('HSET', KEYS[1], 'state', 'running', 'attempt', attempt, 'started_at', ARGV[2], 'worker', ARGV[3],
-  'deliveries', deliveries, 'lease_until', lease_until)
-redis.call('HINCRBY', KEYS[1], 'fence', 1)
+  'deliveries', deliveries, 'lease_until', lease_until, 'fence', (tonumber(found[7] or '') or 0) + 1)
 redis.call('HDEL', KEYS[1], 'retry_at', 'output', 'error', 'reason', 'duration_ms', 'resent_at', 'resends')
 redis.call('ZADD', KEYS[2], lease_until, facts.execution_id)
-return reply('begun', redis.call('HGET', ARGV[7] .. facts.task_id .. ARGV[8], 'last_success') or '', nil, lost)
+return reply('begun', last_success, nil, lost)

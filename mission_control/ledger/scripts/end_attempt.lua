@@ -1,16 +1,18 @@
 -- End an attempt: the run waits for its next one, or is over.
 -- KEYS: 1 run (hash)  2 active runs (zset)  3 finished runs (zset)  4 history of the task (hash)
 --       5 runs of the task (zset)  6 schedule (zset)  7 schedule entry of the task (hash)
---       8 owed audit records (hash)  9 leases (zset)
+--       8 owed audit records (hash)  9 leases (zset)  10 effects of the run (set)
 -- ARGV: 1 states it may come from, joined by commas with one before and after  2 attempt, or "" for any
 --       3 "1" if the new state is final  4 execution_id  5 finished at, Unix seconds
 --       6 finished at, ISO  7 seconds to keep the run  8 runs to keep for the task
 --       9 "success", "failure" or "" (counted in the history)  10 prefix of run keys
 --       11 next due instant of the task, Unix seconds, "" to leave it alone: it is set unless the task is
 --       gone or has one already  12 channel that wakes beat
---       13 fence of the attempt, or "" for any  14… field, value, … to write
+--       13 fence of the attempt, or "" for any  14 prefix of the keys of effects  15 fields that a record is
+--       made of, joined by commas with one before and after  16… field, value, … to write
 -- Reply: {field, value, …} of the run afterwards, or {} if it was refused and nothing changed; {"cancel",
---        why}, and nothing changed, if another attempt was to follow but the run is to be cancelled
+--        why}, and nothing changed, if another attempt was to follow but the run is to be cancelled; an error,
+--        and nothing changed, if a key is not of its kind
 local found = redis.call('HMGET', KEYS[1], 'state', 'attempt', 'fence', 'cancel_requested', 'started_at')
 local state, attempt, cancel_requested, started_at = found[1], found[2], found[4], found[5]
 if not state or not string.find(ARGV[1], ',' .. state .. ',', 1, true) then
@@ -20,13 +22,21 @@ if ARGV[2] ~= '' and attempt ~= ARGV[2] or ARGV[13] ~= '' and found[3] ~= ARGV[1
   return {}
 end
 local fields = {}
-for at = 14, #ARGV, 2 do
+for at = 16, #ARGV, 2 do
   fields[ARGV[at]] = ARGV[at + 1]
 end
 if cancel_requested and fields['state'] == 'retrying' then
   return {'cancel', cancel_requested}
 end
-redis.call('HSET', KEYS[1], unpack(ARGV, 14))
+local kinds = {'hash', 'zset', 'zset', 'hash', 'zset', 'zset', 'hash', 'hash', 'zset', 'set'}
+for at, kind in ipairs(kinds) do
+  local is = redis.call('TYPE', KEYS[at]).ok
+  if is ~= kind and is ~= 'none' then
+    return redis.error_reply('WRONGTYPE ' .. KEYS[at] .. ' is a ' .. is .. ', and is to be a ' .. kind)
+  end
+end
+
+redis.call('HSET', KEYS[1], unpack(ARGV, 16))
 if cancel_requested and fields['state'] == 'cancelled' then
   redis.call('HSET', KEYS[1], 'reason', cancel_requested)
 end
@@ -35,22 +45,35 @@ if state == 'running' then
   redis.call('ZREM', KEYS[9], ARGV[4])
 end
 local after = redis.call('HGETALL', KEYS[1]) -- before the run itself may be among the surplus of its task
+
+-- The record of this ending is owed from now on, as it has to read even if the run goes on or is dropped.
+local debt = {redis.call('TIME')[1], ARGV[6]}
+for at = 1, #after, 2 do
+  if string.find(ARGV[15], ',' .. after[at] .. ',', 1, true) then
+    debt[#debt + 1] = after[at]
+    debt[#debt + 1] = after[at + 1]
+  end
+end
+local identity = (fields['attempt'] or attempt or '0') .. ':' .. ARGV[3] .. ':' .. ARGV[4]
+redis.call('HSET', KEYS[8], identity, cjson.encode(debt))
+
 if ARGV[3] == '1' then
   redis.call('ZREM', KEYS[2], ARGV[4])
   redis.call('ZADD', KEYS[3], ARGV[5], ARGV[4])
   redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', tonumber(ARGV[5]) - tonumber(ARGV[7]))
   redis.call('EXPIRE', KEYS[1], ARGV[7])
+  redis.call('EXPIRE', KEYS[10], ARGV[7])
   redis.call('EXPIRE', KEYS[5], ARGV[7])
-  if ARGV[9] ~= '' then
-    redis.call('HINCRBY', KEYS[4], 'total_runs', 1)
-    redis.call('HINCRBY', KEYS[4], ARGV[9] .. '_count', 1)
+  if ARGV[9] ~= '' then -- a counter that somebody has written over is no reason to stop half-way
+    redis.pcall('HINCRBY', KEYS[4], 'total_runs', 1)
+    redis.pcall('HINCRBY', KEYS[4], ARGV[9] .. '_count', 1)
     started_at = fields['started_at'] or started_at or ARGV[6]
   end
   if ARGV[9] == 'success' then
     redis.call('HSET', KEYS[4], 'last_run', started_at, 'last_success', ARGV[6], 'consecutive_failures', 0)
   elseif ARGV[9] == 'failure' then
     redis.call('HSET', KEYS[4], 'last_run', started_at)
-    redis.call('HINCRBY', KEYS[4], 'consecutive_failures', 1)
+    redis.pcall('HINCRBY', KEYS[4], 'consecutive_failures', 1)
   end
   local is_registered = redis.call('HEXISTS', KEYS[7], 'task') == 1
   if not is_registered then
@@ -67,12 +90,9 @@ if ARGV[3] == '1' then
       if not active_since[at] then
         redis.call('ZREM', KEYS[5], old)
         redis.call('ZREM', KEYS[3], old)
-        redis.call('DEL', ARGV[10] .. old)
+        redis.call('DEL', ARGV[10] .. old, ARGV[14] .. old)
       end
     end
   end
 end
--- The record of this ending is owed from now on, as it has to read even if the run goes on or is dropped.
-local identity = (fields['attempt'] or attempt or '0') .. ':' .. ARGV[3] .. ':' .. ARGV[4]
-redis.call('HSET', KEYS[8], identity, cjson.encode({redis.call('TIME')[1], ARGV[6], unpack(after)}))
 return after

@@ -91,6 +91,20 @@ def test_a_released_lease_is_waited_for_no_longer(installation: Installation) ->
     assert ledger.begin("a@1", 1, worker="v", at=NOW).verdict is BeginVerdict.BEGUN
 
 
+def test_a_delivery_that_was_given_back_in_good_order_does_not_count_as_one_that_died_of_it(
+    installation: Installation,
+) -> None:
+    ledger = installation.ledger
+    ledger.dispatch(a_run())
+    for _ in range(MOST_DELIVERIES + 2):
+        run = begun(ledger)
+        assert run.deliveries == 1
+        ledger.release(run)
+    for _ in range(MOST_DELIVERIES):
+        ledger.release(begun(ledger), counts=True)
+    assert ledger.begin("a@1", 1, worker="v", at=NOW).verdict is BeginVerdict.POISONED
+
+
 def test_a_lease_is_renewed_for_the_worker_that_has_the_run_and_for_no_other(
     installation: Installation,
 ) -> None:
@@ -183,19 +197,6 @@ def test_a_waiting_run_is_cancelled_unless_it_has_begun_meanwhile(installation: 
     cancelled = ledger.cancel_waiting(a_run("a@2"), at=NOW, reason="never mind")
     assert cancelled is not None
     assert (cancelled.state, cancelled.reason) == (RunState.CANCELLED, "never mind")
-
-
-def test_an_effect_is_marked_once_over_all_attempts_until_it_is_forgotten(installation: Installation) -> None:
-    ledger = installation.ledger
-    ledger.dispatch(a_run())
-    first = begun(ledger)
-    assert [ledger.mark_once(first, key) for key in ("mail", "mail", "post")] == [True, False, True]
-    ledger.end(first, RunState.RETRYING, at=NOW)
-    second = begun(ledger, attempt=2)
-    assert not ledger.mark_once(second, "mail")
-    assert ledger.forget_once(second, "mail")
-    assert not ledger.mark_once(first, "mail")  # a stale attempt brings nothing about
-    assert ledger.mark_once(second, "mail")
 
 
 def test_a_look_finds_lapsed_leases_and_runs_that_wait(installation: Installation) -> None:

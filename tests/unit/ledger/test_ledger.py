@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from redis.exceptions import ResponseError
 
 from mission_control import redis_keys
 from mission_control.ledger import FINAL_STATES, BeginVerdict, Ledger, RunState
@@ -132,6 +133,35 @@ def test_a_run_that_is_dropped_as_it_ends_is_ended_and_owed_its_record_all_the_s
     assert ledger.get("a@1") is None
     (debt,) = installation.client.hvals(redis_keys.AUDIT_DEBTS)
     assert "done" in str(debt)
+
+
+@pytest.mark.parametrize(
+    "key", [redis_keys.FINISHED_RUNS, redis_keys.task_runs("a"), redis_keys.history("a"), redis_keys.LEASES]
+)
+def test_an_end_that_finds_a_key_of_another_kind_changes_nothing(
+    installation: Installation, key: str
+) -> None:
+    ledger, client = installation.ledger, installation.client
+    run = in_state(ledger, RunState.RUNNING)
+    client.delete(key)
+    client.set(key, "written over")
+    before = client.hgetall(redis_keys.run("a@1"))
+    with pytest.raises(ResponseError, match=f"WRONGTYPE {key} is a string"):
+        ledger.end(run, RunState.SUCCESS, at=NOW)
+    assert client.hgetall(redis_keys.run("a@1")) == before
+    assert not client.exists(redis_keys.AUDIT_DEBTS)
+    client.delete(key)
+    assert ledger.end(run, RunState.SUCCESS, at=NOW) is not None
+
+
+def test_a_begin_that_finds_a_key_of_another_kind_changes_nothing(installation: Installation) -> None:
+    ledger, client = installation.ledger, installation.client
+    in_state(ledger, RunState.DISPATCHED)
+    client.set(redis_keys.history("a"), "written over")
+    with pytest.raises(ResponseError, match="WRONGTYPE"):
+        ledger.begin("a@1", 1, worker="w", at=NOW)
+    client.delete(redis_keys.history("a"))
+    assert begun(ledger).fence == 1
 
 
 def test_what_is_kept_of_a_task_that_is_not_registered_ends_with_the_retention(

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from mission_control.ledger import RunState
+from mission_control.ledger import Ledger, RunState
 from tests.ledger_runs import NOW, a_run, begun, lapse
 from workers.once import Once, OnceHere
 
@@ -42,8 +43,19 @@ def test_it_is_kept_as_long_as_the_run_and_no_longer(installation: Installation)
     Once(ledger, run)("posted")
     ledger.end(run, RunState.SUCCESS, at=NOW)
     keys = sorted(str(key) for key in installation.client.scan_iter("mc:*a@1*"))
-    assert keys == ["mc:run:a@1"]
-    assert installation.client.ttl("mc:run:a@1") > 0
+    assert keys == ["mc:once:a@1", "mc:run:a@1"]
+    assert installation.client.ttl("mc:once:a@1") == installation.client.ttl("mc:run:a@1") > 0
+
+
+def test_it_is_dropped_with_a_run_that_is_one_too_many(installation: Installation) -> None:
+    ledger = Ledger(installation.client, retention=timedelta(days=1), max_runs=1)
+    for number in (1, 2):
+        ledger.dispatch(a_run(f"a@{number}"))
+        run = begun(ledger, f"a@{number}")
+        Once(ledger, run)("posted")
+        ledger.end(run, RunState.SUCCESS, at=NOW)
+    keys = sorted(str(key) for key in installation.client.scan_iter("mc:*a@*"))
+    assert keys == ["mc:once:a@2", "mc:run:a@2"]
 
 
 @pytest.mark.parametrize("key", ["", "x" * 201, 3, None])
