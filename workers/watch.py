@@ -152,7 +152,7 @@ class Watch:
         """End this process, whose parent has died: nobody would hear of what its handler does."""
         events.worker_orphaned(one.run)
         with suppress(RedisError):
-            self._installation.ledger.release(one.run)
+            self._installation.ledger.release(one.run, counts=True)
         os.kill(os.getpid(), signal.SIGKILL)
 
     def _kill(self, one: Watched) -> None:
