@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from beat.entry_keys import entry_keys
+from beat.side_work import SideWork
 from beat.static_entries import install_static_entries
 from beat.wrong_types import forget_deleted, set_wrong_types_aside
 from mission_control import redis_keys
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from mission_control.installation import Installation
 
 LOOK_EVERY_SECONDS: Final = 1.0
+FORGET_EVERY_SECONDS: Final = 60.0
 
 
 class KeyCare:
@@ -25,15 +27,17 @@ class KeyCare:
         self._installation = installation
         self._app = app
         self._look_at = 0.0
+        self._forget_at = 0.0
+        self._do = SideWork()
         self._had_entries = False
         self._has_static_entries = False
 
     def begin(self) -> None:
         """Build a schedule that was lost while this beat did not lead, and install `beat_schedule`."""
         if self._installation.client.exists(self._installation.redbeat_keys.schedule) == 0:
-            self._rebuild()
-        self._install()
-        forget_deleted(self._installation)
+            self._do("rebuild", self._rebuild)
+        self._do("install", self._install)
+        self._do("forget", self._forget)
 
     def look(self, *, has_entries: bool) -> None:
         """Mend now and then what would else only be noticed when something is fired or registered.
@@ -42,19 +46,27 @@ class KeyCare:
         occurrence: the entries themselves tell.
         """
         if self._had_entries and not has_entries:
-            self._rebuild()
+            self._do("rebuild", self._rebuild)
         self._had_entries = has_entries
         if time.monotonic() >= self._look_at:
             self._look_at = time.monotonic() + LOOK_EVERY_SECONDS
             self.mend()
-            self._install_if_lost()
+            self._do("install", self._install_if_lost)
+        if time.monotonic() >= self._forget_at:
+            self._do("forget", self._forget)
 
     def mend(self) -> bool:
         """Set keys of the wrong type aside and rebuild the schedule; say whether there were any."""
         wrong = set_wrong_types_aside(self._installation)
         if not {self._installation.redbeat_keys.schedule, redis_keys.TASKS}.isdisjoint(wrong):
             self._rebuild()
+        if self._installation.redbeat_keys.statics in wrong:
+            self._install()
         return bool(wrong)
+
+    def _forget(self) -> None:
+        self._forget_at = time.monotonic() + FORGET_EVERY_SECONDS
+        forget_deleted(self._installation)
 
     def _install(self) -> None:
         self._has_static_entries = install_static_entries(self._app, self._installation)

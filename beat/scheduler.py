@@ -9,22 +9,20 @@ from typing import TYPE_CHECKING, Any, Final
 
 from redbeat.schedulers import RedBeatScheduler
 
-from beat.eviction import check_eviction_policy
 from beat.firing_on_demand import FiringOnDemand
+from beat.follow_up import FollowUp
 from beat.key_care import KeyCare
 from beat.lead import Lead, NotLeadingError, Turn
-from beat.outbox import needs_outbox, send_outbox
+from beat.outbox import needs_outbox
 from beat.owed_audit import pay_owed_audit
-from beat.parking import release_parked
-from beat.redbeat_settings import check_redbeat_settings
 from beat.redis_trouble import TROUBLE, is_trouble_of_redis, is_wrong_type
+from beat.refusals import REFUSALS, refuse_unsafe
 from beat.start_up_memory import give_back_memory
 from beat.wake_up import WakeUp
 from mission_control import events
 from mission_control.heartbeats import beat_name
 from mission_control.installation import Installation, current_installation
 from mission_control.processes.supervision import is_orphaned
-from mission_control.sweep import Sweep
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,6 +65,7 @@ class MissionControlScheduler(RedBeatScheduler):
         self._deliver = deliver
         self._name = beat_name(os.getpid())
         self._is_set_up = False
+        self._is_refused = False
         super().__init__(app, *args, **kwargs)
         # An application of somebody else's may have set these otherwise. The lead is a lease of ours, and
         # a beat that waits for longer than the lease would lose it.
@@ -84,9 +83,11 @@ class MissionControlScheduler(RedBeatScheduler):
             self._turn()
         except NotLeadingError:
             self._firing.forget_prepared()
-        except Exception as error:
-            if not is_trouble_of_redis(error) and not is_wrong_type(error):
-                raise
+        except REFUSALS as error:
+            self._is_refused = True
+            events.beat_refused(error)
+            raise SystemExit(1) from error
+        except Exception as error:  # noqa: BLE001  # whatever it is, all tasks would stay unfired
             return self._after_trouble(error)
         return 0.0
 
@@ -109,6 +110,8 @@ class MissionControlScheduler(RedBeatScheduler):
         except TROUBLE as error:
             events.waiting_for_redis(error)
         super().close()
+        if self._is_refused:
+            raise SystemExit(1)  # Celery's service takes that of `tick` for a good end
 
     def _after_trouble(self, error: Exception) -> float:
         """Put right what can be, and return how long to wait before the next try."""
@@ -116,13 +119,18 @@ class MissionControlScheduler(RedBeatScheduler):
         try:
             if is_wrong_type(error) and self._keys.mend():
                 return 0.0
-        except TROUBLE as another:
-            events.waiting_for_redis(another)
-        events.waiting_for_redis(error)
+        except Exception as another:  # noqa: BLE001  # as above
+            error = another
+        if is_trouble_of_redis(error) or is_wrong_type(error):
+            events.waiting_for_redis(error)
+        else:
+            events.turn_failed(error)
         return WAIT_FOR_REDIS
 
     def _turn(self) -> None:
         clock = self._installation.clock
+        if not self._is_set_up:
+            refuse_unsafe(self.app, self._installation)  # before it leads in the place of one that may
         fired = self._firing.fire_prepared(clock)
         turn = self._lead.take()
         if not turn.leads:
@@ -141,17 +149,6 @@ class MissionControlScheduler(RedBeatScheduler):
             return
         self._wait_until(self._next_instant(turn, clock().timestamp()))
 
-    def _follow_up(self, turn: Turn) -> bool:
-        """Do what commits have left to be done; say whether there was any of it."""
-        installation = self._installation
-        done = pay_owed_audit(installation)
-        if turn.next_release is not None and turn.next_release <= installation.clock().timestamp():
-            done += release_parked(installation, uses_outbox=self._uses_outbox)
-        if self._uses_outbox:
-            done += send_outbox(self.app, installation, self._producer, self.apply_async)
-        done += self._sweep.turn()
-        return done > 0
-
     def _next_instant(self, turn: Turn, now: float) -> float:
         instants = (turn.next_due, turn.next_release, self._firing.next_prepared)
         next_instant = min((one for one in instants if one is not None), default=now + self.max_interval)
@@ -169,9 +166,7 @@ class MissionControlScheduler(RedBeatScheduler):
         if self._is_set_up and not is_first:
             return
         self._is_set_up = False  # until all of it is done
-        settings = self._installation.settings
-        check_redbeat_settings(self.app, self._installation)
-        check_eviction_policy(self._installation.client, allow_eviction=settings.allow_eviction)
+        refuse_unsafe(self.app, self._installation)
         self._keys.begin()
         self._is_set_up = True
         give_back_memory()
@@ -213,8 +208,10 @@ class MissionControlScheduler(RedBeatScheduler):
         return KeyCare(self._installation, self.app)
 
     @cached_property
-    def _sweep(self) -> Sweep:
-        return Sweep(self.app, self._installation)
+    def _follow_up(self) -> FollowUp:
+        return FollowUp(
+            self.app, self._installation, self._producer, self.apply_async, uses_outbox=self._uses_outbox
+        )
 
     @cached_property
     def _lead(self) -> Lead:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
+from beat.entry_keys import as_bytes
 from beat.lua import script
 from mission_control import events, redis_keys
 from mission_control.definitions.instants import format_instant
 
 if TYPE_CHECKING:
     from mission_control.installation import Installation
+
+_AT_ONCE: Final = 500
 
 _TYPES: Final = {
     redis_keys.BEAT_JOURNAL: "stream",
@@ -45,12 +48,31 @@ def set_wrong_types_aside(installation: Installation) -> list[str]:
 
 
 def forget_deleted(installation: Installation) -> None:
-    """Take keys out of the quarantine whose set-aside value has been deleted."""
+    """Take out of the quarantine what has been deleted since: entries, and values that were set aside."""
     client, types = installation.client, _types(installation)
-    for key, note in client.hgetall(redis_keys.BEAT_QUARANTINE).items():
-        if key in types and not client.exists(f"{key}:set-aside:{json.loads(note)['since']}"):
-            client.hdel(redis_keys.BEAT_QUARANTINE, key)
+    notes: dict[bytes, bytes] = as_bytes(client, "HGETALL", redis_keys.BEAT_QUARANTINE)
+    all_notes = list(notes.items())
+    for start in range(0, len(all_notes), _AT_ONCE):
+        some = all_notes[start : start + _AT_ONCE]
+        with client.pipeline(transaction=False) as pipe:
+            for key, note in some:
+                pipe.exists(_kept_as(key, note) if key.decode(errors="replace") in types else key)
+            found = pipe.execute()
+        gone = [key for (key, _), is_there in zip(some, found, strict=True) if not is_there]
+        # The key of an entry that is no text is noted with escapes, under which nothing can be found.
+        gone = [key for key in gone if b"\\x" not in key]
+        if gone:
+            client.hdel(redis_keys.BEAT_QUARANTINE, *gone)
+
+
+def _kept_as(key: bytes, note: bytes) -> bytes:
+    """Return where a value is kept that was set aside; the key itself if the note does not tell."""
+    try:
+        return key + f":set-aside:{json.loads(note)['since']}".encode()
+    except (ValueError, KeyError, TypeError):
+        return key
 
 
 def _types(installation: Installation) -> dict[str, str]:
-    return {**_TYPES, installation.redbeat_keys.schedule: "zset"}
+    keys = installation.redbeat_keys
+    return {**_TYPES, keys.schedule: "zset", keys.statics: "set"}

@@ -39,11 +39,19 @@ class _Events:
     def error(self, sentence: str, **fields: object) -> None:
         self._log(logging.ERROR, sentence, fields)
 
-    def _log(self, level: int, sentence: str, fields: Mapping[str, object]) -> None:
+    def failure(self, sentence: str, error: BaseException, **fields: object) -> None:
+        """Log an error that nobody has foreseen, with its traceback."""
+        self._log(logging.ERROR, sentence, {**fields, "error": f"{type(error).__name__}: {error}"}, error)
+
+    def _log(
+        self, level: int, sentence: str, fields: Mapping[str, object], trace: BaseException | None = None
+    ) -> None:
         if self._logger.isEnabledFor(level):
             known = {name: value for name, value in fields.items() if value is not None}
             shown = " ".join(f"{name}={value}" for name, value in known.items())
-            self._logger.log(level, f"{sentence}  {shown}" if shown else sentence, extra=known)
+            self._logger.log(
+                level, f"{sentence}  {shown}" if shown else sentence, extra=known, exc_info=trace
+            )
 
 
 _log: Final = _Events(logging.getLogger("mission_control"))
@@ -112,6 +120,26 @@ def waiting_for_redis(error: BaseException) -> None:
     _log.warning("waiting for Redis", error=str(error).partition(" : <redis.")[0])
 
 
+def turn_failed(error: BaseException) -> None:
+    """A turn of beat's ended in an error that nobody has foreseen; nothing is lost, it is tried again."""
+    _log.failure("beat could not do its work; it tries again", error)
+
+
+def beat_refused(error: BaseException) -> None:
+    """Beat does not work with these settings, or on this server, and ends."""
+    _log.error(f"beat ends: {error}")
+
+
+def set_aside(what: str, problem: str) -> None:
+    """Something in Redis could not be read, and was taken out of the way of the rest."""
+    _log.error("cannot be read; set aside in mc:audit:set_aside", what=what, problem=problem)
+
+
+def sweep_failed(error: BaseException) -> None:
+    """A look over all runs broke off; it is begun anew a few seconds later."""
+    _log.error("the sweep broke off", error=f"{type(error).__name__}: {error}")
+
+
 def attempt_begun(run: RunRecord) -> None:
     """A worker runs a handler."""
     _log.debug("began", execution_id=run.execution_id, attempt=run.attempt)
@@ -134,6 +162,16 @@ def lease_lost(run: RunRecord) -> None:
         execution_id=run.execution_id,
         attempt=run.attempt,
         fence=run.fence,
+    )
+
+
+def loss_without_consequence(run: RunRecord) -> None:
+    """An attempt was lost here that somebody else has begun again since; that one is left alone."""
+    _log.warning(
+        "lost an attempt that is somebody else's by now, who goes on with it",
+        execution_id=run.execution_id,
+        attempt=run.attempt,
+        worker=run.worker,
     )
 
 

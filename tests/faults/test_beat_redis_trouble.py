@@ -143,9 +143,22 @@ def test_beat_refuses_a_server_that_may_forget(server: RedisServer, tmp_path: Pa
     place = installation_on(server, tmp_path)
     place.client.config_set("maxmemory-policy", policy)
     with BeatProcess(place) as beat:
-        assert wait_until(lambda: beat.exit_code, "beat has ended", timeout=20) != 0
-        assert f"Redis has maxmemory-policy {policy}" in beat.log
-        assert "MISSION_CONTROL_ALLOW_EVICTION=true" in beat.log
+        assert wait_until(lambda: beat.exit_code, "beat has ended", timeout=20) == 1
+        last = beat.log.splitlines()[-1]
+        assert f"Redis has maxmemory-policy {policy}" in last
+        assert "MISSION_CONTROL_ALLOW_EVICTION=true" in last
+        assert "Traceback" not in beat.log
+
+
+def test_beat_ends_when_its_server_has_become_one_that_may_forget(
+    server: RedisServer, tmp_path: Path
+) -> None:
+    place = installation_on(server, tmp_path)
+    with leading_beat(place) as beat:
+        place.client.config_set("maxmemory-policy", "allkeys-lru")
+        place.client.flushall()
+        assert wait_until(lambda: beat.exit_code, "beat has ended", timeout=10) == 1
+        assert "Redis has maxmemory-policy allkeys-lru" in beat.log
 
 
 def test_beat_takes_a_server_that_may_forget_if_told_to(server: RedisServer, tmp_path: Path) -> None:

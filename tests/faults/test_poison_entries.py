@@ -18,6 +18,7 @@ from mission_control.cli.situation import look
 from mission_control.clock import utc_now
 from mission_control.installation import Installation
 from mission_control.messaging.celery_app import create_app
+from mission_control.set_aside import last_set_aside
 from mission_control.settings import read_settings
 from tests.beats import leading_beat, sent_ids
 from tests.live_installation import YEARLY
@@ -261,6 +262,14 @@ def test_any_other_key_of_the_wrong_type_does_not_stop_beat(
     assert beat.exit_code is None
 
 
+def test_what_is_wrong_beside_firing_stops_no_task(spoilt: Installation, beat: BeatProcess) -> None:
+    spoilt.client.rpush(redis_keys.OWED_AUDIT, b"\xff")
+    good_task_fires(spoilt)
+    wait_until(lambda: "UnicodeDecodeError" in beat.log, "it is told")
+    good_task_fires(spoilt, "another")
+    assert beat.exit_code is None
+
+
 def turns(place: Installation) -> int:
     """Return how many scripts were run, of which beat runs one a turn at least."""
     stats: Any = place.client.info("commandstats")
@@ -269,3 +278,14 @@ def turns(place: Installation) -> int:
 
 def read(note: Any) -> dict[str, Any]:
     return {} if note is None else dict(json.loads(note))
+
+
+def test_a_debt_and_a_kept_record_that_cannot_be_read_end_no_beat(
+    spoilt: Installation, beat: BeatProcess
+) -> None:
+    spoilt.client.hset(redis_keys.AUDIT_DEBTS, "x", '["1","2026-01-01T00:00:00Z","state","success"]')
+    spoilt.client.rpush(redis_keys.UNWRITTEN, "no json")
+    wait_until(lambda: len(last_set_aside(spoilt.client)) == 2, "both are set aside")
+    assert not spoilt.client.exists(redis_keys.AUDIT_DEBTS, redis_keys.UNWRITTEN)
+    good_task_fires(spoilt)
+    assert beat.exit_code is None

@@ -1,0 +1,75 @@
+"""What others have left in Redis before beat starts: it starts to work all the same."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from mission_control import redis_keys
+from mission_control.cli.quarantine import quarantined_tasks
+from mission_control.clock import utc_now
+from mission_control.installation import Installation
+from mission_control.settings import read_settings
+from tests.beats import leading_beat
+from tests.live_installation import YEARLY
+from tests.servers import RedisServer
+from tests.spoilt import HANDLER, KEY, NAME, plain, spoil
+from tests.waiting import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[Installation]:
+    with RedisServer() as server:
+        installation = Installation(read_settings(redis_url=server.url, data_dir=tmp_path, notify=()))
+        # The first registration imports all that is needed; an instant set before that would have passed.
+        installation.registry.register({"id": "first", "schedule": YEARLY, "handler": HANDLER})
+        yield installation
+
+
+def good_task_fires(place: Installation) -> None:
+    at = (utc_now() + timedelta(seconds=0.1)).isoformat()
+    assert place.registry.register({"id": "good", "schedule": {"type": "once", "at": at}, "handler": HANDLER})
+    wait_until(lambda: place.ledger.runs_of("good"), "the good task fires")
+
+
+def test_a_note_in_the_quarantine_that_cannot_be_read_does_not_stop_beat(place: Installation) -> None:
+    place.client.hset(redis_keys.BEAT_QUARANTINE, redis_keys.REDBEAT_SCHEDULE, "oops")
+    place.client.execute_command("HSET", redis_keys.BEAT_QUARANTINE, redis_keys.TASKS, b"\xff")  # type: ignore[no-untyped-call]
+    with leading_beat(place) as beat:
+        good_task_fires(place)
+        assert beat.exit_code is None
+        assert "Traceback" not in beat.log
+
+
+def test_the_names_of_static_entries_under_a_key_of_the_wrong_type_do_not_stop_beat(
+    place: Installation,
+) -> None:
+    spoil(place, redis_keys.STATIC_ENTRIES, "string")
+    with leading_beat(place) as beat:
+        good_task_fires(place)
+        assert beat.exit_code is None
+    assert place.client.type(redis_keys.STATIC_ENTRIES) == "none"
+
+
+def test_a_name_of_a_static_entry_that_is_no_text_does_not_stop_beat(place: Installation) -> None:
+    place.client.sadd(redis_keys.STATIC_ENTRIES, b"\xff")
+    with leading_beat(place) as beat:
+        good_task_fires(place)
+        assert beat.exit_code is None
+
+
+def test_the_note_of_an_entry_that_was_deleted_is_forgotten(place: Installation) -> None:
+    place.client.hset(KEY, mapping=plain(args="abc"))
+    place.client.zadd(redis_keys.REDBEAT_SCHEDULE, {KEY: 1})
+    with leading_beat(place) as beat:
+        wait_until(lambda: NAME in quarantined_tasks(place), "it is set aside")
+        beat.stop()
+    place.client.delete(KEY)
+    with leading_beat(place):
+        wait_until(lambda: NAME not in quarantined_tasks(place), "nothing is said of it any more")
