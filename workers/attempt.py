@@ -62,7 +62,7 @@ def run_attempt(
         raise _give_back(delivery, error) from error
     if isinstance(claimed, UnsentRetry):
         raise _send_unsent(delivery, claimed.run, installation)
-    run = claimed.run
+    run = delivery.task.request.claimed_run = claimed.run  # by which the signal hook knows it to be ours
     events.attempt_begun(run)
     with watch.over(delivery.task.app, run, has_limit=not delivery.task.request.is_eager) as watched:
         outcome = _invoke(handler, claimed, installation, watched.begins)

@@ -52,6 +52,8 @@ def _load(source: HandlerSource) -> Handler:
 class HandlerTask(Task):
     """The Celery task that runs one handler; a message's keyword arguments are ids only."""
 
+    Request = "workers.attempt_request:AttemptRequest"
+
     def __init__(self, path: str, handler: Handler, installation: Installation, watch: Watch) -> None:
         self.name = path
         self._handler = handler

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mission_control import events
 from mission_control.ledger import RunState
 from mission_control.messaging.message import send
 from mission_control.run_audit import audit_ending
@@ -12,22 +13,34 @@ from workers.endings import end_attempt, ending_of
 from workers.invocation import timed_out
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from celery import Celery
 
     from mission_control.installation import Installation
+    from mission_control.ledger import RunRecord
     from workers.invocation import Failure
 
 
 def end_lost_attempt(
-    app: Celery, installation: Installation, execution_id: str, failure: Failure, *, attempt: int | None
+    app: Celery,
+    installation: Installation,
+    execution_id: str,
+    failure: Failure,
+    *,
+    is_meant: Callable[[RunRecord], bool],
 ) -> None:
     """End the attempt in the ledger and the audit stream, and send the next one if the policy has one.
 
-    Celery signals some of these endings twice; the ledger takes the first. `attempt` is the one that was
-    lost, None where the signal does not tell; a later attempt that runs by now is left alone.
+    Celery signals some of these endings twice; the ledger takes the first. `is_meant` says whether the run,
+    as the ledger has it, is still in the hands that lost it. A run that somebody else has by now is left
+    alone: its fence is the successor's.
     """
     run = installation.ledger.get(execution_id)
-    if run is None or run.state is not RunState.RUNNING or attempt not in (None, run.attempt):
+    if run is None or run.state is not RunState.RUNNING:
+        return
+    if not is_meant(run):
+        events.loss_without_consequence(run)
         return
     now = installation.clock()
     if failure.state is RunState.LOST and is_out_of_time(run, now):

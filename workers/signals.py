@@ -16,10 +16,13 @@ from celery import signals
 from mission_control.ledger import RunState
 from mission_control.run_audit import audit_ending, audit_rejection
 from mission_control.run_ending import close_run
+from workers.attempt_request import request_in_hand
 from workers.invocation import Failure, timed_out
 from workers.lost_attempts import end_lost_attempt
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from celery import Celery, Task
 
     from mission_control.installation import Installation
@@ -62,14 +65,13 @@ class SignalHook:
         """Record a failure: our own in the child, a killed or lost child in the parent."""
         if not self._is_ours(sender):
             return
-        request = sender.request
-        is_its_request = request.id == task_id
+        is_its_request = sender.request.id == task_id
         if is_its_request and self._audit_ended(sender):
             return
-        # The first of the two signals of a hard time limit comes without the message's request.
-        attempt = request.retries + 1 if is_its_request else None
-        failure = _failure_of(exception)
-        end_lost_attempt(self._app, self._installation, task_id, failure, attempt=attempt)
+        claimed = getattr(sender.request, "claimed_run", None) if is_its_request else None
+        end_lost_attempt(
+            self._app, self._installation, task_id, _failure_of(exception), is_meant=_is_of(claimed)
+        )
 
     def on_revoked(self, sender: Task, request: Any, expired: bool, **_: Any) -> None:  # noqa: ANN401
         """Record a run that expired before it was started, or was revoked."""
@@ -78,8 +80,12 @@ class SignalHook:
         state = RunState.EXPIRED if expired else RunState.CANCELLED
         reason = "not started within expires_seconds" if expired else "revoked"
         run = self._installation.ledger.get(request.id)
-        if run is not None:
+        if run is None:
+            return
+        if run.state is not RunState.RUNNING or _is_of(None)(run):
             close_run(self._installation, run, state, reason)
+        elif not expired:  # it runs elsewhere; what has begun no longer expires
+            self._installation.ledger.ask_to_cancel(run.execution_id, reason)
 
     def on_unknown(self, name: str, id: str, **_: Any) -> None:  # noqa: A002, ANN401  # Celery's names
         """Record a message for a handler that this worker does not have."""
@@ -116,6 +122,18 @@ class SignalHook:
         audit_rejection(
             self._installation.audit, handler=handler, execution_id=execution_id, reason=reason, at=now
         )
+
+
+def _is_of(claimed: RunRecord | None) -> Callable[[RunRecord], bool]:
+    """Return what tells whether a run is in the hands that Celery signals about.
+
+    In the process that has `claimed` it, by its fence. The parent, which has claimed nothing, knows which
+    of its processes ran the message; nobody else may end an attempt.
+    """
+    if claimed is not None:
+        return lambda run: run.fence == claimed.fence
+    request = request_in_hand()
+    return lambda run: request is not None and request.has_begun(run)
 
 
 def _failure_of(exception: BaseException) -> Failure:

@@ -61,6 +61,10 @@ class Watched:
         finally:
             self._stay, self._stop_at, self.kill_at = None, math.inf, math.inf
 
+    def is_of(self, run: RunRecord) -> bool:
+        """Whether a run, as the ledger has it by now, is still this claim's."""
+        return run.fence == self.run.fence
+
     @property
     def may_be_killed(self) -> bool:
         """Whether its handler runs in a process that nothing else runs in."""
@@ -160,6 +164,6 @@ class Watch:
         if one.kill_for is not None:
             with suppress(Exception):
                 end_lost_attempt(
-                    one.app, self._installation, one.run.execution_id, one.kill_for, attempt=one.run.attempt
+                    one.app, self._installation, one.run.execution_id, one.kill_for, is_meant=one.is_of
                 )
         os.kill(os.getpid(), signal.SIGKILL)

@@ -8,6 +8,7 @@ lets the ledger tell a holder that was silent for too long from its successor.
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -78,7 +79,7 @@ class Claims(Scripted):
     def begin(
         self, execution_id: str, attempt: int, *, worker: str, at: datetime, handler: str | None = None
     ) -> BeginReply:
-        """Claim an attempt for a worker; only `BEGUN` means that the handler may run.
+        """Claim an attempt for a worker, and this process of it; only `BEGUN` means that the handler may run.
 
         An attempt that runs already is taken over once its lease has run out, at most until it was begun
         `MOST_DELIVERIES` times. With `handler` a run of another one is refused. One round trip.
@@ -94,6 +95,7 @@ class Claims(Scripted):
                 "" if handler is None else handler,
                 *redis_keys.history("\0").split("\0"),
                 RECORDED,
+                os.getpid(),
             ],
         )
         return BeginReply(
@@ -122,7 +124,7 @@ class Claims(Scripted):
         goes, unless it `counts`.
         """
         keys = [redis_keys.run(run.execution_id), redis_keys.LEASES]
-        args = [run.execution_id, _fence(run), int(counts)]
+        args: list[str | int] = [run.execution_id, _fence(run), int(counts)]
         return bool(self._script("release_lease")(keys=keys, args=args))
 
     def mark_once(self, run: RunRecord, key: str) -> bool:

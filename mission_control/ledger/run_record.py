@@ -38,8 +38,9 @@ class RunRecord:
 
     All times are aware and in UTC. `attempt` is the last attempt begun, 1-based, 0 before the first.
     `output` is what the handler returned as `output`, any JSON value. `fence` is the number of the last
-    claim, over all attempts; `deliveries` how often the attempt was begun. `resends` is how often the
-    message that is waited for was sent again, last at `resent_at`; claims reset it.
+    claim, over all attempts; `deliveries` how often the attempt was begun; `pid` is the process of `worker`
+    that made it. `resends` is how often the message that is waited for was sent again, last at `resent_at`;
+    claims reset it.
     """
 
     execution_id: str
@@ -63,6 +64,7 @@ class RunRecord:
     retry_at: datetime | None = None
     duration_ms: int | None = None
     worker: str | None = None
+    pid: int | None = None
     output: Any = None
     error: str | None = None
     reason: str | None = None
@@ -105,7 +107,7 @@ CHANGING: Final = frozenset(
 )
 """Fields that transitions write; the others are fixed when a run is entered."""
 
-_SCRIPTS_OWN: Final = frozenset({"fence", "deliveries", "cancel_requested", "resent_at", "resends"})
+_SCRIPTS_OWN: Final = frozenset({"fence", "pid", "deliveries", "cancel_requested", "resent_at", "resends"})
 """Fields that only scripts write."""
 
 RECORDED: Final = f",{','.join(sorted({'spec', *CHANGING, *_SCRIPTS_OWN}))},"
@@ -138,7 +140,10 @@ _TIMES: Final = (
     *("scheduled_time", "dispatched_at", "expires_at"),
     *("started_at", "finished_at", "retry_at", "resent_at"),
 )
-_WHOLE_NUMBERS: Final = ("priority", "revision", "attempt", "duration_ms", "fence", "deliveries", "resends")
+_WHOLE_NUMBERS: Final = (
+    *("priority", "revision", "attempt", "duration_ms"),
+    *("fence", "pid", "deliveries", "resends"),
+)
 _JSON: Final = ("params", "retry_policy", "output", "is_fixed_delay")
 
 _ENCODERS: Final[dict[str, Callable[[Any], str]]] = {

@@ -135,6 +135,39 @@ def test_a_worker_paused_beyond_its_lease_cannot_record_over_its_successor(
             assert house.runs_of("work") == 2
 
 
+def test_a_worker_whose_attempt_was_taken_over_does_not_end_its_successors(house: WorkerHouse) -> None:
+    house.installation.registry.register(
+        {
+            "id": "work",
+            "handler": "handlers.rude.deaf",
+            "schedule": {"type": "once", "at": "2999-01-01T00:00:00Z"},
+            "retry_policy": {"max_retries": 2, "retry_delay_seconds": 0},
+        }
+    )
+    with house.worker("first") as first:
+        run = house.run("work")
+        wait_until(lambda: run.state == "running", "it runs", timeout=20)
+        first.send(signal.SIGSTOP)
+        with house.worker("second") as second:
+            swept = Swept(house)
+
+            def is_taken_over() -> bool:
+                swept.sweep.turn()
+                return run.record is not None and run.record.worker == second.name
+
+            wait_until(is_taken_over, "the second worker has taken over", timeout=RECOVERED_WITHIN)
+            first.send(signal.SIGCONT)
+            wait_until(lambda: "lease lost" in first.log, "the first is told", timeout=20)
+            children(first)[0].kill()
+            told = "somebody else's by now, who goes on"
+            wait_until(lambda: told in first.log, "its parent hears of its child's end", timeout=20)
+            record = run.record
+            assert record is not None
+            assert (record.state, record.worker, record.attempt) == ("running", second.name, 1)
+    lost = [one for one in records_of(house.installation, "work") if one["status"] != "worker_lost"]
+    assert lost == []
+
+
 def test_a_handler_that_ends_its_process_neither_ends_the_worker_nor_delays_others(
     house: WorkerHouse,
 ) -> None:

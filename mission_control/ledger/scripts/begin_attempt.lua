@@ -3,6 +3,7 @@
 -- ARGV: 1 attempt  2 started at, ISO  3 worker  4 seconds of the lease  5 deliveries of one attempt that
 --       may begin it  6 handler that the delivery would run, "" for whichever  7 prefix and 8 suffix of the
 --       keys of histories  9 fields that a record is made of, joined by commas with one before and after
+--       10 id of the worker's process that asks
 -- Reply: {verdict, last success or "", seconds left of somebody else's lease, the run as whoever was lost
 -- had it (JSON list of field, value, …) or "", field, value, …}; the verdict is one of
 --   begun       the attempt is this delivery's to run
@@ -88,7 +89,8 @@ if debt then
 end
 local lease_until = string.format('%.3f', now + tonumber(ARGV[4]))
 redis.call('HSET', KEYS[1], 'state', 'running', 'attempt', attempt, 'started_at', ARGV[2], 'worker', ARGV[3],
-  'deliveries', deliveries, 'lease_until', lease_until, 'fence', (tonumber(found[7] or '') or 0) + 1)
+  'deliveries', deliveries, 'lease_until', lease_until, 'fence', (tonumber(found[7] or '') or 0) + 1,
+  'pid', ARGV[10])
 redis.call('HDEL', KEYS[1], 'retry_at', 'output', 'error', 'reason', 'duration_ms', 'resent_at', 'resends')
 redis.call('ZADD', KEYS[2], lease_until, facts.execution_id)
 return reply('begun', last_success, nil, lost)
