@@ -59,9 +59,11 @@ def _pay(installation: Installation) -> int:
 def _write_record(installation: Installation, execution_id: str) -> None:
     try:
         run = installation.ledger.get(execution_id)
+        if run is None or run.finished_at is None:
+            return
+        record = ending_record(run, at=run.finished_at).to_dict()
     except (ResponseError, ValueError, LookupError, TypeError) as error:
         events.run_unreadable(execution_id, error)
         return
-    if run is not None and run.finished_at is not None:
-        installation.audit.append(ending_record(run, at=run.finished_at).to_dict())
-        events.missed(run)
+    installation.audit.append(record)
+    events.missed(run)

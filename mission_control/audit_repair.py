@@ -6,8 +6,9 @@ import os
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from mission_control.audit_debts import repaired_record
 from mission_control.audit_verification import verify_runs
-from mission_control.owed_records import overdue_debts, pay_owed_records, repaired_record
+from mission_control.owed_records import overdue_debts, pay_owed_records
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -140,6 +140,16 @@ def sweep_failed(error: BaseException) -> None:
     _log.error("the sweep broke off", error=f"{type(error).__name__}: {error}")
 
 
+def set_aside(what: str, problem: str) -> None:
+    """Something in Redis could not be read, and was taken out of the way of the rest."""
+    _log.error("cannot be read; set aside in mc:audit:set_aside", what=what, problem=problem)
+
+
+def sweep_failed(error: BaseException) -> None:
+    """A look over all runs broke off; it is begun anew a few seconds later."""
+    _log.error("the sweep broke off", error=f"{type(error).__name__}: {error}")
+
+
 def attempt_begun(run: RunRecord) -> None:
     """A worker runs a handler."""
     _log.debug("began", execution_id=run.execution_id, attempt=run.attempt)

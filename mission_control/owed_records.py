@@ -7,8 +7,8 @@ instead, once the debt is older than any process takes that is merely about to w
 from __future__ import annotations
 
 import json
+import re
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -19,13 +19,11 @@ from mission_control import events, redis_keys
 from mission_control.audit import AuditWriteError
 from mission_control.audit.anchors import forget_old_anchors
 from mission_control.audit.recorded import recorded_identities
-from mission_control.definitions.instants import parse_instant
-from mission_control.ledger import RunRecord
-from mission_control.run_audit import ending_record
+from mission_control.audit_debts import Debt, UnreadableDebt, read_debts
+from mission_control.set_aside import moving_aside
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from datetime import datetime
+    from collections.abc import Sequence
 
     from mission_control.installation import Installation
 
@@ -34,15 +32,8 @@ GRACE: Final = timedelta(seconds=10)
 
 _AT_ONCE: Final = 500
 _SWEEP_SECONDS: Final = 30
-
-
-@dataclass(frozen=True, slots=True)
-class Debt:
-    """A record that is owed: its identity, and the run as it was when it left the attempt, at `at`."""
-
-    identity: str
-    run: RunRecord
-    at: datetime
+_FINAL: Final = re.compile(r"[^:]*:1:(.*)", re.DOTALL)
+"""The identity of a record that ends a run, and in it the run's id."""
 
 
 def pay_owed_records(installation: Installation, *, grace: timedelta = GRACE) -> int:
@@ -52,7 +43,8 @@ def pay_owed_records(installation: Installation, *, grace: timedelta = GRACE) ->
     written again; of several that pay at one time only one writes. Late records are marked
     `"repaired": true`. If they cannot be written (the disk is still full) the debts stay, and this is
     logged. Records that could not be written and are owed by no run (`unwritten_records`) are written too.
-    Costs one round trip if nothing is owed.
+    What cannot be read is set aside (`set_aside`), and holds nothing up. Costs one round trip if nothing is
+    owed.
 
     Does not guarantee that a record is written once where hosts have streams of their own and the debtor
     died between writing and saying so: the same record is then in the streams of two hosts.
@@ -65,7 +57,8 @@ def pay_owed_records(installation: Installation, *, grace: timedelta = GRACE) ->
         return 0
     try:
         forget_old_anchors(client)
-        owed = overdue_debts(installation, grace=grace, limit=_AT_ONCE)
+        owed, unreadable = _overdue(installation, grace, _AT_ONCE)
+        _set_aside(installation, unreadable)
         paid = _pay(installation, owed) if owed else 0
         return paid + _write_kept(installation)
     finally:
@@ -76,9 +69,11 @@ def pay_owed_records(installation: Installation, *, grace: timedelta = GRACE) ->
 def overdue_debts(
     installation: Installation, *, grace: timedelta = GRACE, limit: int | None = None
 ) -> list[Debt]:
-    """Return debts older than `grace` by the Redis server's clock, oldest ending first; at most `limit`."""
-    latest = installation.client.time()[0] - grace.total_seconds()
-    return sorted(islice(_debts(installation, latest), limit), key=lambda debt: debt.at)
+    """Return debts older than `grace` by the Redis server's clock, oldest ending first; at most `limit`.
+
+    What stands among the debts and cannot be read is passed over.
+    """
+    return _overdue(installation, grace, limit)[0]
 
 
 def owed_runs(installation: Installation) -> set[str]:
@@ -87,22 +82,24 @@ def owed_runs(installation: Installation) -> set[str]:
         pipe.hkeys(redis_keys.AUDIT_DEBTS)
         pipe.lrange(redis_keys.OWED_AUDIT, 0, -1)
         identities, unfired = cast("list[list[str]]", pipe.execute())
-    final = (identity.split(":", 2) for identity in identities)
-    return {*unfired, *(execution_id for _, is_final, execution_id in final if is_final == "1")}
+    return {*unfired, *(found[1] for identity in identities if (found := _FINAL.fullmatch(identity)))}
 
 
-def repaired_record(run: RunRecord, *, at: datetime) -> dict[str, Any]:
-    """Return the record of an ending, marked as written late."""
-    return {**ending_record(run, at=at).to_dict(), "repaired": True}
+def _overdue(
+    installation: Installation, grace: timedelta, limit: int | None
+) -> tuple[list[Debt], list[UnreadableDebt]]:
+    since = installation.client.time()[0] - grace.total_seconds()
+    found = list(islice(read_debts(installation.client, since=since), limit))
+    debts = [debt for debt in found if isinstance(debt, Debt)]
+    return sorted(debts, key=lambda debt: debt.at), [one for one in found if isinstance(one, UnreadableDebt)]
 
 
-def _debts(installation: Installation, latest: float) -> Iterator[Debt]:
-    found: Any = installation.client.hscan_iter(redis_keys.AUDIT_DEBTS, count=1_000)
-    for identity, text in found:
-        owed_since, at, *pairs = json.loads(text)
-        if float(owed_since) <= latest and pairs:
-            run = RunRecord.from_hash(dict(zip(pairs[::2], pairs[1::2], strict=True)))
-            yield Debt(identity, run, parse_instant(at))
+def _set_aside(installation: Installation, unreadable: Sequence[UnreadableDebt]) -> None:
+    client = installation.client
+    for debt in unreadable:
+        what = f"the debt of record {debt.identity[:200]!r}"
+        with moving_aside(client, what, debt.text, debt.problem, at=installation.clock()) as pipe:
+            pipe.hdel(redis_keys.AUDIT_DEBTS, debt.identity)
 
 
 def _pay(installation: Installation, owed: Sequence[Debt]) -> int:
@@ -115,7 +112,7 @@ def _pay(installation: Installation, owed: Sequence[Debt]) -> int:
         settled += recorded
         for debt in owed:
             if debt.identity not in recorded:
-                audit.append(repaired_record(debt.run, at=debt.at))
+                audit.append(debt.record)
                 settled.append(debt.identity)
                 written += 1
     except OSError as error:  # the stream can be neither read nor written, or only the one of the two
@@ -131,7 +128,12 @@ def _write_kept(installation: Installation) -> int:
     written = 0
     try:
         for text in cast("list[str]", client.lrange(redis_keys.UNWRITTEN, 0, _AT_ONCE - 1)):
-            name, record = json.loads(text)
+            try:
+                name, record = _kept(text)
+            except Exception as error:  # noqa: BLE001  # whatever it holds, the others must not wait for it
+                with moving_aside(client, "a kept record", text, error, at=installation.clock()) as pipe:
+                    pipe.lrem(redis_keys.UNWRITTEN, 1, text)
+                continue
             is_change = name == installation.changes.path.name
             stream = installation.changes if is_change else installation.audit
             stream.append({**record, "repaired": True})
@@ -140,3 +142,10 @@ def _write_kept(installation: Installation) -> int:
     except AuditWriteError as error:
         events.audit_write_failed(error.filename, error)
     return written
+
+
+def _kept(text: str) -> tuple[str, dict[str, Any]]:
+    name, record = json.loads(text)
+    if not isinstance(record, dict):
+        raise TypeError(f"the record is {type(record).__name__}, and is to be an object")
+    return name, record

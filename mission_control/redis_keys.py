@@ -17,6 +17,7 @@
 | `mc:idempotency:<key>` | string, execution_id | retention | producers |
 | `mc:audit:debts` | hash: identity → what a record will say | permanent, emptied by writing | ledger |
 | `mc:audit:unwritten` | list of JSON, at most 10,000 | permanent, emptied by writing | whoever audits |
+| `mc:audit:set_aside` | list of JSON, newest first, at most 1,000 | permanent | beat, whoever pays debts |
 | `mc:audit:anchors` | hash: writer → its last line | permanent, at most 10,000 | whoever audits |
 | `mc:audit:sweeper` | string, who pays debts at the moment | seconds | whoever pays debts |
 | `mc:handlers` | hash: handler path → summary | renewed by workers, one day | workers |
@@ -58,6 +59,7 @@ OWED_AUDIT: Final = "mc:audit:owed"
 AUDIT_PAYER: Final = "mc:audit:payer"
 AUDIT_DEBTS: Final = "mc:audit:debts"
 UNWRITTEN: Final = "mc:audit:unwritten"
+SET_ASIDE: Final = "mc:audit:set_aside"
 AUDIT_ANCHORS: Final = "mc:audit:anchors"
 AUDIT_SWEEPER: Final = "mc:audit:sweeper"
 DEAD_LETTERS: Final = "mc:dead_letters"

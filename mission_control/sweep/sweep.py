@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 from kombu.exceptions import OperationalError
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 
 from mission_control import events
 from mission_control.ledger import LOOKED_AT_ONCE, RunState
@@ -14,6 +14,7 @@ from mission_control.messaging.message import send
 from mission_control.owed_records import pay_owed_records
 from mission_control.run_audit import audit_ending
 from mission_control.run_ending import end_run
+from mission_control.store_troubles import explain
 from mission_control.sweep.decision import (
     EndAttempt,
     LookForMessage,
@@ -25,6 +26,8 @@ from mission_control.sweep.decision import (
 from mission_control.sweep.whereabouts import Whereabouts
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from celery import Celery
 
     from mission_control.installation import Installation
@@ -39,9 +42,10 @@ class Sweep:
 
     Guarantees: a run whose worker is gone, whose message was lost on its way, or whose retry was never
     sent, is sent again or ended within a lease and a few looks, and each is taken up by one sweep, however
-    many there are; an audit record that is still owed is written. Sending twice is harmless: the ledger
-    lets an attempt run once. A look costs two round trips if nothing is wrong, and a constant number of
-    them if only queues are long.
+    many there are; an audit record that is still owed is written; a run that cannot be read, or about which
+    nothing can be decided or done, is told in the log, and the others do not wait for it. Sending twice is
+    harmless: the ledger lets an attempt run once. A look costs two round trips if nothing is wrong, and a
+    constant number of them if only queues are long.
 
     Does not guarantee that a run is found at once: of the runs that wait for their message
     `LOOKED_AT_ONCE` are looked at each time, those that have waited longest first.
@@ -56,11 +60,12 @@ class Sweep:
         self._look_at = 0.0
         self._passed_over = 0
         self._lapsed_before: dict[str, int | None] = {}
+        self._told: set[str] = set()
 
     def turn(self) -> int:
         """Look, if it is time to; return how many runs were taken up.
 
-        Trouble with Redis or the broker is logged, not raised.
+        Trouble of any kind is logged, not raised.
         """
         if time.monotonic() < self._look_at:
             return 0
@@ -70,7 +75,9 @@ class Sweep:
         except (RedisError, OperationalError, OSError) as error:
             self._lapsed_before = {}  # workers had no chance to renew their leases either
             events.waiting_for_redis(error)
-            return 0
+        except Exception as error:  # noqa: BLE001  # beat has more to do than this, and must not end of it
+            events.sweep_failed(error)
+        return 0
 
     def look(self) -> int:
         """Look once; return how many runs were taken up, and owed audit records written.
@@ -83,7 +90,7 @@ class Sweep:
             entered_before=now - self._grace, pass_over=self._passed_over
         )
         for execution_id, error in found.unreadable.items():
-            events.run_unreadable(execution_id, error)
+            self._tell(execution_id, error)
         self._passed_over = self._passed_over + LOOKED_AT_ONCE if found.looked_at == LOOKED_AT_ONCE else 0
         taken_up = self._take_up_lapsed(found) + self._take_up_waiting(found)
         return taken_up + pay_owed_records(self._installation)
@@ -95,15 +102,40 @@ class Sweep:
         )
         certain = [run for run in found.lapsed if before.get(run.execution_id, -1) == run.fence]
         now = self._installation.clock()
-        return sum(self._act(run, of_lapsed(run, now=now, grace=self._grace)) for run in certain)
+        return sum(
+            self._each(run, lambda run: self._act(run, of_lapsed(run, now=now, grace=self._grace)))
+            for run in certain
+        )
 
     def _take_up_waiting(self, found: Lapses) -> int:
         now = self._installation.clock()
-        decided = [(run, of_waiting(run, now=now, grace=self._grace)) for run in found.waiting]
-        ended = sum(self._act(run, what) for run, what in decided if isinstance(what, EndAttempt))
-        waiting = [run for run, what in decided if isinstance(what, LookForMessage)]
+        waiting: list[RunRecord] = []
+
+        def decide(run: RunRecord) -> bool:
+            what = of_waiting(run, now=now, grace=self._grace)
+            if isinstance(what, LookForMessage):
+                waiting.append(run)
+            return isinstance(what, EndAttempt) and self._act(run, what)
+
+        ended = sum(self._each(run, decide) for run in found.waiting)
         missing = Whereabouts(self._app, self._installation.ledger.entered_at).missing(waiting)
-        return ended + sum(self._act(run, SendAgain(self._grace)) for run in missing)
+        again = SendAgain(self._grace)
+        return ended + sum(self._each(run, lambda run: self._act(run, again)) for run in missing)
+
+    def _each(self, run: RunRecord, act: Callable[[RunRecord], bool]) -> bool:
+        """Do something with one run; if only this run cannot have it done, the others go on."""
+        try:
+            return act(run)
+        except Exception as error:
+            if _is_everybodys(error):
+                raise
+            self._tell(run.execution_id, error)
+            return False
+
+    def _tell(self, execution_id: str, error: Exception) -> None:
+        if execution_id not in self._told:  # once, and not with every look
+            self._told.add(execution_id)
+            events.run_unreadable(execution_id, error)
 
     def _act(self, run: RunRecord, what: SendAgain | EndAttempt) -> bool:
         done = self._send_again(run, what) if isinstance(what, SendAgain) else self._end(run, what)
@@ -135,3 +167,11 @@ class Sweep:
             countdown = what.retry_in.total_seconds()
             send(self._app, ended, retries=ended.attempt, countdown=countdown, expires=None)
         return True
+
+
+def _is_everybodys(error: Exception) -> bool:
+    """Whether Redis or the broker is in trouble, and not one run's key or queue alone."""
+    cause = error.__cause__ if isinstance(error, OperationalError) else error
+    if isinstance(cause, ResponseError):
+        return explain(cause) is not None
+    return isinstance(error, RedisError | OperationalError | OSError)

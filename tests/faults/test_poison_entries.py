@@ -19,6 +19,7 @@ from mission_control.clock import utc_now
 from mission_control.installation import Installation
 from mission_control.messaging.celery_app import create_app
 from mission_control.set_aside import last_set_aside
+from mission_control.set_aside import last_set_aside
 from mission_control.settings import read_settings
 from tests.beats import leading_beat, sent_ids
 from tests.live_installation import YEARLY
@@ -258,6 +259,17 @@ def test_any_other_key_of_the_wrong_type_does_not_stop_beat(
 ) -> None:
     spoil(spoilt, key, "set")
     wait_until(lambda: spoilt.client.type(key) != "set", f"{key} is out of the way", timeout=5)
+    good_task_fires(spoilt)
+    assert beat.exit_code is None
+
+
+def test_a_debt_and_a_kept_record_that_cannot_be_read_end_no_beat(
+    spoilt: Installation, beat: BeatProcess
+) -> None:
+    spoilt.client.hset(redis_keys.AUDIT_DEBTS, "x", '["1","2026-01-01T00:00:00Z","state","success"]')
+    spoilt.client.rpush(redis_keys.UNWRITTEN, "no json")
+    wait_until(lambda: len(last_set_aside(spoilt.client)) == 2, "both are set aside")
+    assert not spoilt.client.exists(redis_keys.AUDIT_DEBTS, redis_keys.UNWRITTEN)
     good_task_fires(spoilt)
     assert beat.exit_code is None
 

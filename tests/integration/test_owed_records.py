@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -13,9 +14,11 @@ from mission_control.audit import read_all
 from mission_control.audit_repair import Repair, repair
 from mission_control.audit_verification import verify_runs
 from mission_control.ledger import RunRecord, RunState
-from mission_control.owed_records import pay_owed_records
+from mission_control.owed_records import overdue_debts, owed_runs, pay_owed_records
 from mission_control.run_audit import audit_ending, ending_record
+from mission_control.set_aside import last_set_aside
 from tests.command_line import mc
+from tests.redis_key_life import faults_in_keys
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -115,6 +118,57 @@ def test_ids_of_plain_clients_may_be_anything(installation: Installation, execut
     installation.client.hset(redis_keys.AUDIT_DEBTS, mapping=debt)  # type: ignore[arg-type]
     assert pay_owed_records(installation, grace=AT_ONCE) == 0
     assert len(endings(installation)) == 1
+
+
+GOOD = '["1","2026-03-02T09:00:00Z","state","success"'
+
+
+@pytest.mark.parametrize(
+    ("identity", "text"),
+    [
+        ("1:1:x", "not json"),
+        ("1:1:x", "[]"),
+        ("1:1:x", "[" * 5_000),
+        ("1:1:x", '["soon","2026-03-02T09:00:00Z"]'),
+        ("1:1:x", '["1","2026-03-02T09:00:00Z"]'),
+        ("1:1:x", f"{GOOD}]"),
+        ("1:1:x", f'{GOOD},"spec"]'),
+        ("1:1:x", f'{GOOD},"spec","[]"]'),
+        ("x", f"{GOOD}]"),
+        ("1:1:another", None),
+        ("1:1:tea@0", None),
+    ],
+)
+def test_a_debt_that_cannot_be_read_is_set_aside_and_the_others_are_paid(
+    installation: Installation, caplog: pytest.LogCaptureFixture, identity: str, text: str | None
+) -> None:
+    client = installation.client
+    ended(installation, "tea@1")
+    spoilt = text if text is not None else debt_of(installation).replace("success", "running")
+    client.hset(redis_keys.AUDIT_DEBTS, identity, spoilt)
+    ended(installation, "tea@2")
+    assert owed_runs(installation) >= {"tea@1", "tea@2"}
+    assert len(overdue_debts(installation, grace=AT_ONCE)) == 2
+    assert pay_owed_records(installation, grace=AT_ONCE) == 2
+    assert [ending[0] for ending in endings(installation)] == ["tea@1", "tea@2"]
+    (aside,) = last_set_aside(client)
+    assert (aside["what"], aside["text"]) == (f"the debt of record {identity!r}", spoilt)
+    assert f"what=the debt of record {identity!r}" in caplog.text
+    assert not client.exists(redis_keys.AUDIT_DEBTS)
+    assert faults_in_keys(client) == {}
+
+
+@pytest.mark.parametrize("text", ["", "{", "3", "[]", '["a.jsonl"]', '["a.jsonl",3]', '["a.jsonl",{},1]'])
+def test_a_kept_record_that_cannot_be_read_is_set_aside_and_the_others_are_written(
+    installation: Installation, text: str
+) -> None:
+    name = installation.settings.task_execution_log.name
+    good = [json.dumps([name, {"task_id": one}]) for one in ("tea", "cake")]
+    installation.client.rpush(redis_keys.UNWRITTEN, good[0], text, good[1])
+    assert pay_owed_records(installation) == 2
+    assert [one["task_id"] for one in read_all(installation.settings.task_execution_log)] == ["tea", "cake"]
+    assert [one["text"] for one in last_set_aside(installation.client)] == [text]
+    assert not installation.client.exists(redis_keys.UNWRITTEN)
 
 
 def test_only_one_pays_at_a_time(installation: Installation) -> None:

@@ -1,4 +1,7 @@
-"""The sweep on a real server and broker: what it sends again, what it ends, and what it costs."""
+"""The sweep on a real server and broker: what it sends again, what it ends, and what it costs.
+
+This file has more than 250 lines because all its tests set up the same few runs, and look at the same queue.
+"""
 
 from __future__ import annotations
 
@@ -205,6 +208,54 @@ def test_what_somebody_else_wrote_over_a_run_does_not_stop_the_others(
     clock.ahead = timedelta(seconds=16)
     assert Sweep(ours.celery, ours).look() == 1
     assert queued(ours) == [(lost.execution_id, 1)]
+
+
+@pytest.mark.parametrize("is_lapsed", [False, True])
+def test_a_run_of_which_nothing_is_as_it_should_be_does_not_stop_the_others(
+    ours: Installation, clock: Later, caplog: pytest.LogCaptureFixture, is_lapsed: bool
+) -> None:
+    spoilt = [entered(ours, f"spoilt{number}", sends=False) for number in range(4)]
+    good = entered(ours, "good", sends=False)
+    for run in [*spoilt, good] if is_lapsed else []:
+        begun(ours, run)
+        lapse(ours, run.execution_id)
+    keys = [redis_keys.run(run.execution_id) for run in spoilt]
+    rich: Any = json.loads(str(ours.client.hget(keys[3], "spec")))
+    ours.client.set(keys[0], "no hash")
+    ours.client.hset(keys[1], "spec", "{}")
+    ours.client.hset(keys[2], "attempt", "first")
+    ours.client.set("blocked", "no list")
+    ours.client.hset(keys[3], "spec", json.dumps({**rich, "queue": "blocked"}))
+    clock.ahead = timedelta(seconds=16)
+    sweep = Sweep(ours.celery, ours)
+    assert sum(sweep.look() for _ in range(2)) == 1
+    assert queued(ours) == [(good.execution_id, 1)]
+    for run in spoilt:
+        assert caplog.text.count(f"execution_id={run.execution_id}") == 1
+
+
+def test_a_run_with_a_policy_that_is_none_does_not_stop_the_others(ours: Installation, clock: Later) -> None:
+    fields: dict[str, Any] = {"sends": False, "timeout_seconds": 1.0}
+    spoilt = entered(ours, "spoilt", retry_policy={"max_retries": "many"}, **fields)
+    good = entered(ours, "good", retry_policy={"max_retries": 0}, **fields)
+    for run in (spoilt, good):
+        begun(ours, run)
+        lapse(ours, run.execution_id)
+    clock.ahead = timedelta(seconds=60)
+    sweep = Sweep(ours.celery, ours)
+    assert [sweep.look(), sweep.look()] == [0, 1]
+    assert [one["status"] for one in records_of(ours, HANDLER)] == ["timed_out"]
+
+
+def test_trouble_that_nobody_has_thought_of_ends_nothing(
+    ours: Installation, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: object) -> int:
+        raise KeyError("spec")
+
+    monkeypatch.setattr("mission_control.sweep.sweep.pay_owed_records", fail)
+    assert Sweep(ours.celery, ours).turn() == 0
+    assert "the sweep broke off  error=KeyError: 'spec'" in caplog.text
 
 
 def test_a_look_costs_one_command_when_nothing_is_wrong(ours: Installation) -> None:

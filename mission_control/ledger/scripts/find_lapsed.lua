@@ -3,20 +3,29 @@
 -- ARGV: 1 prefix of run keys  2 at most so many of each  3 entered before, Unix seconds
 --       4 how many of the active runs to pass over
 -- Reply: {lapsed, waiting, how many active runs were looked at}; the first two are lists of runs, each
---        {execution_id, field, value, …}
-local function run(execution_id, fields)
+--        {execution_id, field, value, …}, without fields where something else stands in a run's place
+local function run(execution_id)
+  local fields = redis.pcall('HGETALL', ARGV[1] .. execution_id)
+  if fields.err then
+    return {execution_id}
+  end
   table.insert(fields, 1, execution_id)
   return fields
+end
+
+local function state_of(execution_id)
+  local state = redis.pcall('HGET', ARGV[1] .. execution_id, 'state')
+  return type(state) == 'table' and 'unreadable' or state
 end
 
 local time = redis.call('TIME')
 local lapsed = {}
 for _, execution_id in ipairs(redis.call('ZRANGE', KEYS[1], '-inf', time[1], 'BYSCORE', 'LIMIT', 0, ARGV[2])) do
-  local fields = redis.call('HGETALL', ARGV[1] .. execution_id)
-  if #fields == 0 or redis.call('HGET', ARGV[1] .. execution_id, 'state') ~= 'running' then
-    redis.call('ZREM', KEYS[1], execution_id)
+  local state = state_of(execution_id)
+  if state == 'running' or state == 'unreadable' then
+    lapsed[#lapsed + 1] = run(execution_id)
   else
-    lapsed[#lapsed + 1] = run(execution_id, fields)
+    redis.call('ZREM', KEYS[1], execution_id)
   end
 end
 
@@ -24,12 +33,12 @@ local waiting = {}
 local active = redis.call('ZRANGE', KEYS[2], '-inf', ARGV[3], 'BYSCORE', 'LIMIT', ARGV[4], ARGV[2])
 local is_sending = redis.call('LLEN', KEYS[4]) > 0
 for _, execution_id in ipairs(active) do
-  local state = redis.call('HGET', ARGV[1] .. execution_id, 'state')
+  local state = state_of(execution_id)
   if not state then
     redis.call('ZREM', KEYS[2], execution_id) -- an index entry of a run that is gone
-  elseif (state == 'dispatched' or state == 'retrying') and not redis.call('ZSCORE', KEYS[3], execution_id)
+  elseif (state == 'dispatched' or state == 'retrying' or state == 'unreadable') and not redis.call('ZSCORE', KEYS[3], execution_id)
     and not (is_sending and redis.call('LPOS', KEYS[4], execution_id)) then
-    waiting[#waiting + 1] = run(execution_id, redis.call('HGETALL', ARGV[1] .. execution_id))
+    waiting[#waiting + 1] = run(execution_id)
   end
 end
 return {lapsed, waiting, #active}
