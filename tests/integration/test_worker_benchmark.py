@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from benchmarks import suite
 from benchmarks.marks import MARKS_VARIABLE
 from benchmarks.our_worker import OurWorker
 from benchmarks.peers.environment import PeersMissingError, peers_environment, peers_versions
@@ -114,6 +115,12 @@ def test_a_run_that_was_carried_out_twice_fails_the_benchmark() -> None:
 def test_a_worker_that_ends_early_fails_the_benchmark_with_its_last_words() -> None:
     with pytest.raises(MeasurementError, match=r"5 runs were carried out instead of 12\n.*so sorry"):
         measure_worker(Pretender(5, "raise SystemExit('so sorry')"), 10)
+
+
+def test_the_audit_benchmark_finds_what_it_wrote_and_says_what_that_took() -> None:
+    figures = suite.audit(2_000).run(1, {}, None)["ours"]
+    assert all(spread["median"] > 0 for spread in figures.values())
+    assert figures.keys() >= {"append_us", "verify_records_per_second", "tail_of_a_task_ms"}
 
 
 def test_an_environment_that_cannot_be_made_says_what_the_installer_said(tmp_path: Path) -> None:
