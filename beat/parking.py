@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from beat.entry_keys import as_bytes
 from beat.lua import script
-from mission_control import redis_keys
+from mission_control import events, redis_keys
+from mission_control.definitions.instants import format_instant
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from mission_control.installation import Installation
 
 _AT_ONCE: Final = 500
@@ -16,10 +20,41 @@ _AT_ONCE: Final = 500
 def release_parked(installation: Installation, *, uses_outbox: bool = False) -> int:
     """Put the parked messages whose time has come on their queues; return how many, at most `_AT_ONCE`.
 
-    Where the broker is another server or database they go through the outbox.
+    Where the broker is another server or database they go through the outbox. What is no message is moved to
+    the dead letters, and the sweep sends its run again. None of the others waits for one that cannot be
+    released.
     """
-    release = script(installation.client, "release")
+    client, now = installation.client, installation.clock()
     keys = [redis_keys.PARKED, redis_keys.PARKED_PAYLOADS, redis_keys.OUTBOX]
-    now = installation.clock().timestamp()
-    answer: Any = release(keys=keys, args=[now, _AT_ONCE, int(uses_outbox)])
-    return int(answer)
+    args = [now.timestamp(), _AT_ONCE, int(uses_outbox), format_instant(now), redis_keys.run("")]
+    # As bytes: an id that is no text must not keep the others.
+    source = script(client, "release").script
+    count, *kept = as_bytes(client, "EVAL", source, len(keys), *keys, *args)
+    for execution_id, why in zip(kept[::2], kept[1::2], strict=True):
+        if why == b"no message":
+            _set_aside(installation, execution_id, now)
+        else:
+            events.release_postponed(_text(execution_id), "the key of its queue has the wrong type")
+    return int(count)
+
+
+def _set_aside(installation: Installation, execution_id: bytes, now: datetime) -> None:
+    # Who reads messages loads much that a beat does not need.
+    from mission_control.messaging.transport.dead_letters import dead_letter
+    from mission_control.messaging.transport.unacked import MOST_DEAD_LETTERS
+
+    client: Any = installation.client
+    payload = as_bytes(client, "HGET", redis_keys.PARKED_PAYLOADS, execution_id)
+    reason = f"what was parked for {_text(execution_id)} is no message"
+    letter = dead_letter(payload if payload is not None else b"", queue="", reason=reason, at=now)
+    with client.pipeline() as pipe:
+        pipe.lpush(redis_keys.DEAD_LETTERS, letter)
+        pipe.ltrim(redis_keys.DEAD_LETTERS, 0, MOST_DEAD_LETTERS - 1)
+        pipe.zrem(redis_keys.PARKED, execution_id)
+        pipe.hdel(redis_keys.PARKED_PAYLOADS, execution_id)
+        pipe.execute()
+    events.message_set_aside("", reason, _text(execution_id))
+
+
+def _text(name: bytes) -> str:
+    return name.decode(errors="backslashreplace")

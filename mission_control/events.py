@@ -140,16 +140,6 @@ def sweep_failed(error: BaseException) -> None:
     _log.error("the sweep broke off", error=f"{type(error).__name__}: {error}")
 
 
-def set_aside(what: str, problem: str) -> None:
-    """Something in Redis could not be read, and was taken out of the way of the rest."""
-    _log.error("cannot be read; set aside in mc:audit:set_aside", what=what, problem=problem)
-
-
-def sweep_failed(error: BaseException) -> None:
-    """A look over all runs broke off; it is begun anew a few seconds later."""
-    _log.error("the sweep broke off", error=f"{type(error).__name__}: {error}")
-
-
 def attempt_begun(run: RunRecord) -> None:
     """A worker runs a handler."""
     _log.debug("began", execution_id=run.execution_id, attempt=run.attempt)
@@ -206,9 +196,21 @@ def consumer_stuck(seconds: float, what: str) -> None:
     _log.error("the consumer takes no messages", seconds=round(seconds), now=what)
 
 
+def message_passed_on(execution_id: str, handler: str) -> None:
+    """A message is put back for another worker, which has its handler."""
+    _log.info(
+        "no such handler on this worker; passing the run on", execution_id=execution_id, handler=handler
+    )
+
+
 def message_set_aside(queue: str, reason: str, execution_id: str | None) -> None:
     """A message that no worker can take was moved to the dead letters."""
     _log.error("set a message aside", queue=queue, reason=reason, execution_id=execution_id)
+
+
+def release_postponed(execution_id: str, why: str) -> None:
+    """A parked message cannot be put on its queue; it is tried again in a minute."""
+    _log.error("cannot be released now", execution_id=execution_id, why=why)
 
 
 def broadcast_dropped(source: str, error: BaseException) -> None:

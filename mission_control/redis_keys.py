@@ -23,7 +23,7 @@
 | `mc:handlers` | hash: handler path → summary | renewed by workers, one day | workers |
 | `mc:process:<kind>:<name>` | string, JSON | seconds | beat, workers |
 | `mc:beat:leader` | string, the leading beat | `LEADER_SECONDS` | beat |
-| `mc:dead_letters` | list of JSON, newest first, at most 1,000 | permanent | workers |
+| `mc:dead_letters` | list of JSON, newest first, at most 1,000 | permanent | beat, workers |
 | `mc:beat:quarantine` | hash: entry key → JSON of what is wrong | permanent, emptied by mending | beat |
 | `mc:beat:journal` | stream: what beat did | permanent, the last 10,000 or so | beat |
 | `mc:beat:outbox` | list of execution_ids or RedBeat entries | permanent, emptied by sending | beat |

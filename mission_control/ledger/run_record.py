@@ -40,7 +40,7 @@ class RunRecord:
     `output` is what the handler returned as `output`, any JSON value. `fence` is the number of the last
     claim, over all attempts; `deliveries` how often the attempt was begun; `pid` is the process of `worker`
     that made it. `resends` is how often the message that is waited for was sent again, last at `resent_at`;
-    claims reset it.
+    claims reset it. `released_at` is when a message that was parked was put on its queue.
     """
 
     execution_id: str
@@ -73,6 +73,7 @@ class RunRecord:
     cancel_requested: str | None = None
     resent_at: datetime | None = None
     resends: int = 0
+    released_at: datetime | None = None
 
     def to_hash(self) -> dict[str, str]:
         """Return the fields of the run's Redis hash; what is None is left out.
@@ -107,7 +108,9 @@ CHANGING: Final = frozenset(
 )
 """Fields that transitions write; the others are fixed when a run is entered."""
 
-_SCRIPTS_OWN: Final = frozenset({"fence", "pid", "deliveries", "cancel_requested", "resent_at", "resends"})
+_SCRIPTS_OWN: Final = frozenset(
+    {"fence", "pid", "deliveries", "cancel_requested", "resent_at", "resends", "released_at"}
+)
 """Fields that only scripts write."""
 
 RECORDED: Final = f",{','.join(sorted({'spec', *CHANGING, *_SCRIPTS_OWN}))},"
@@ -138,7 +141,7 @@ def _instant(text: str) -> datetime:
 
 _TIMES: Final = (
     *("scheduled_time", "dispatched_at", "expires_at"),
-    *("started_at", "finished_at", "retry_at", "resent_at"),
+    *("started_at", "finished_at", "retry_at", "resent_at", "released_at"),
 )
 _WHOLE_NUMBERS: Final = (
     *("priority", "revision", "attempt", "duration_ms"),

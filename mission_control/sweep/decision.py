@@ -73,7 +73,7 @@ def of_waiting(run: RunRecord, *, now: datetime, grace: timedelta) -> LookForMes
 
 def sent_at(run: RunRecord) -> datetime:
     """Return when the message that a waiting run waits for was to be on its queue, at the latest."""
-    times = (run.dispatched_at, run.scheduled_time, run.retry_at, run.resent_at)
+    times = (run.dispatched_at, run.scheduled_time, run.retry_at, run.resent_at, run.released_at)
     return max(one for one in times if one is not None)
 
 

@@ -9,6 +9,7 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+import msgpack
 import pytest
 from celery.schedules import schedule
 from redbeat import RedBeatSchedulerEntry
@@ -18,7 +19,6 @@ from mission_control.cli.situation import look
 from mission_control.clock import utc_now
 from mission_control.installation import Installation
 from mission_control.messaging.celery_app import create_app
-from mission_control.set_aside import last_set_aside
 from mission_control.set_aside import last_set_aside
 from mission_control.settings import read_settings
 from tests.beats import leading_beat, sent_ids
@@ -274,10 +274,34 @@ def test_a_debt_and_a_kept_record_that_cannot_be_read_end_no_beat(
     assert beat.exit_code is None
 
 
+def test_a_parked_message_that_is_none_is_set_aside_and_holds_no_other_up(
+    spoilt: Installation, beat: BeatProcess
+) -> None:
+    for name, parked in {"none": [], "pairs": {"a": 1}, "good": ["elsewhere", "{}"]}.items():
+        spoilt.client.hset(redis_keys.PARKED_PAYLOADS, name, msgpack.packb(parked))
+    spoilt.client.execute_command("HSET", redis_keys.PARKED_PAYLOADS, b"\xff", b"\xff")  # type: ignore[no-untyped-call]
+    spoilt.client.zadd(redis_keys.PARKED, {"none": 1, "pairs": 2, b"\xff": 3, "good": 4})
+    wait_until(lambda: spoilt.client.llen("elsewhere") == 1, "the good one is released")
+    wait_until(lambda: spoilt.client.llen(redis_keys.DEAD_LETTERS) == 3, "the others are set aside")
+    assert spoilt.client.exists(redis_keys.PARKED, redis_keys.PARKED_PAYLOADS) == 0
+    assert beat.exit_code is None
+
+
+def test_a_parked_message_for_a_key_that_is_no_queue_waits_and_holds_no_other_up(
+    spoilt: Installation, beat: BeatProcess
+) -> None:
+    spoil(spoilt, "spoilt", "string")
+    for name, queue in {"waits": "spoilt", "good": "elsewhere"}.items():
+        spoilt.client.hset(redis_keys.PARKED_PAYLOADS, name, msgpack.packb([queue, "{}"]))
+    spoilt.client.zadd(redis_keys.PARKED, {"waits": 1, "good": 2})
+    wait_until(lambda: spoilt.client.llen("elsewhere") == 1, "the good one is released")
+    assert spoilt.client.zrange(redis_keys.PARKED, 0, -1) == ["waits"]
+    assert beat.exit_code is None
+
+
 def test_what_is_wrong_beside_firing_stops_no_task(spoilt: Installation, beat: BeatProcess) -> None:
     spoilt.client.rpush(redis_keys.OWED_AUDIT, b"\xff")
     good_task_fires(spoilt)
-    wait_until(lambda: "UnicodeDecodeError" in beat.log, "it is told")
     good_task_fires(spoilt, "another")
     assert beat.exit_code is None
 
@@ -290,14 +314,3 @@ def turns(place: Installation) -> int:
 
 def read(note: Any) -> dict[str, Any]:
     return {} if note is None else dict(json.loads(note))
-
-
-def test_a_debt_and_a_kept_record_that_cannot_be_read_end_no_beat(
-    spoilt: Installation, beat: BeatProcess
-) -> None:
-    spoilt.client.hset(redis_keys.AUDIT_DEBTS, "x", '["1","2026-01-01T00:00:00Z","state","success"]')
-    spoilt.client.rpush(redis_keys.UNWRITTEN, "no json")
-    wait_until(lambda: len(last_set_aside(spoilt.client)) == 2, "both are set aside")
-    assert not spoilt.client.exists(redis_keys.AUDIT_DEBTS, redis_keys.UNWRITTEN)
-    good_task_fires(spoilt)
-    assert beat.exit_code is None

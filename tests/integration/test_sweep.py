@@ -9,8 +9,10 @@ import json
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+import msgpack
 import pytest
 
+from beat.parking import release_parked
 from mission_control import redis_keys
 from mission_control.installation import Installation
 from mission_control.ledger import MOST_DELIVERIES, RunRecord, RunState
@@ -118,6 +120,21 @@ def test_in_a_long_queue_only_what_was_overtaken_is_missed(ours: Installation, c
     assert sweep.look() == 1
     assert queued(ours)[-1] == (lost.execution_id, 1)
     assert len(queued(ours)) == len(after) + 1
+
+
+def test_a_run_that_was_parked_is_not_overtaken_by_what_was_queued_before_its_release(
+    ours: Installation, clock: Later
+) -> None:
+    late = entered(ours, "late", sends=False)
+    ours.client.zadd(redis_keys.PARKED, {late.execution_id: 1})
+    ours.client.hset(redis_keys.PARKED_PAYLOADS, late.execution_id, msgpack.packb(["default", "{}"]))
+    clock.ahead = timedelta(seconds=30)
+    before = [entered(ours, f"before{number}") for number in range(120)]
+    clock.ahead = timedelta(seconds=31)
+    assert release_parked(ours) == 1
+    assert ours.client.llen("default") == len(before) + 1
+    clock.ahead = timedelta(seconds=60)
+    assert Sweep(ours.celery, ours).look() == 0
 
 
 def test_a_retry_that_was_never_sent_is_sent(ours: Installation, clock: Later) -> None:

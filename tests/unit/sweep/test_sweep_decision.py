@@ -77,6 +77,7 @@ def test_any_other_lapsed_attempt_is_sent_again_ever_more_rarely(
         ({"state": RunState.RETRYING, "attempt": 1, "retry_at": NOW - GRACE}, LookForMessage()),
         ({"resent_at": NOW - GRACE, "resends": 1}, None),
         ({"resent_at": NOW - 2 * GRACE, "resends": 1}, LookForMessage()),
+        ({"released_at": NOW - GRACE / 2}, None),
         ({"expires_at": NOW}, LookForMessage()),
         (
             {"expires_at": NOW - GRACE},
