@@ -12,18 +12,12 @@ from mission_control import redis_keys
 from mission_control.registry.redbeat_layout import redbeat_meta
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from datetime import datetime, timedelta
 
     from redis import Redis
 
     from mission_control.redis_keys import RedBeatKeys
-
-BATCH: Final = 500
-"""Entries a script call: it blocks Redis for some 20 ms."""
-
-MOST_RUNS: Final = 2_000
-"""Runs a script call, unless one entry alone has more: after a downtime an entry may have a thousand."""
 
 _KEYS: Final = (
     redis_keys.BEAT_LEADER,
@@ -73,35 +67,18 @@ class Commit:
         self._client.script_load(self._fire.script)
 
     def __call__(self, requests: Sequence[FireRequest], now: datetime) -> Verdicts:
-        """Commit up to `BATCH` requests, in one step for every `MOST_RUNS` runs or part of them.
+        """Commit requests in one step; `beat.batches` says how many are not too many.
 
         Raises:
-            NotLeadingError: nothing more was committed; each step is done or not as a whole.
+            NotLeadingError: nothing was committed.
         """
-        verdicts = Verdicts([], [], [])
-        for together in _steps(requests):
-            self._commit(together, now, verdicts)
-        return verdicts
-
-    def _commit(self, requests: Sequence[FireRequest], now: datetime, verdicts: Verdicts) -> None:
         meta = redbeat_meta(now)
         header = batch_header(token=self._token, now=now, retention=self._retention, meta=meta)
         answer: Any = self._fire(keys=self._keys, args=[header, *(request.packed for request in requests)])
         if answer == "!":
             raise NotLeadingError
+        verdicts = Verdicts([], [], [])
         lists = {"1": verdicts.committed, "0": verdicts.overtaken, "2": verdicts.unsound}
         for verdict, request in zip(answer, requests, strict=True):
             lists[verdict].append(request)
-
-
-def _steps(requests: Sequence[FireRequest]) -> Iterator[list[FireRequest]]:
-    step: list[FireRequest] = []
-    runs = 0
-    for request in requests:
-        if step and runs + request.run_count > MOST_RUNS:
-            yield step
-            step, runs = [], 0
-        step.append(request)
-        runs += request.run_count
-    if step:
-        yield step
+        return verdicts

@@ -34,7 +34,7 @@ class DueTask:
     """A due entry of ours.
 
     `task` is what it shares with every task that is defined alike, under an id that means nothing; what
-    is its own stands beside it.
+    is its own stands beside it. `size` is the length of its definition in bytes.
     """
 
     key: str
@@ -42,6 +42,7 @@ class DueTask:
     task_id: str
     params: dict[str, Any]
     revision: int
+    size: int
     task: TaskDefinition
 
 
@@ -165,7 +166,7 @@ def _due_task(key: str, due: float, text: bytes, seen: bytes, *, is_disabled: bo
         raise TypeError("params must be an object and metadata.revision a number")
     if seen.decode() != str(revision):
         raise ValueError(f"its hash has the revision {seen.decode()!r}, its definition {revision}")
-    return DueTask(key, due, task_id, params, revision, _shared_task(stored))
+    return DueTask(key, due, task_id, params, revision, len(text), _shared_task(stored))
 
 
 def _shared_task(shared: dict[str, Any]) -> TaskDefinition:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
+import time
 from itertools import takewhile
 from typing import TYPE_CHECKING, Final
 
-from beat.commit import BATCH
-from beat.decision import decide
+from beat.batches import BATCH, MOST_BYTES, batches
+from beat.decision import MOST_AT_ONCE, ON_TIME_WITHIN, decide
 from beat.due_entries import DuePlainEntry, DueTask, EndedEntry, PoisonEntry
 from beat.plain_entries import plain_request
 from beat.prepared import AHEAD_SECONDS, MOST_PREPARED, SLICE, Prepared
@@ -15,8 +17,8 @@ from mission_control.definitions.schedules import spread_offset
 from mission_control.registry.due_times import from_unix
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-    from datetime import datetime
+    from collections.abc import Callable, Iterable, Iterator
+    from datetime import datetime, timedelta
 
     from beat.commit import Commit
     from beat.decision import Decision
@@ -25,15 +27,16 @@ if TYPE_CHECKING:
     from beat.quarantine import Quarantine
     from beat.watched_messages import PlainFiring
 
-_MOST_BATCHES: Final = 20
-"""How many batches are fired before the lead is renewed: half a second's worth."""
+_BACKLOG_BATCH: Final = 50
+"""How many entries of a backlog are loaded at a time: each may have hundreds of occurrences."""
 
 
 class Firing:
     """Fires what is due, each occurrence once; what is wrong with one entry is its own affair.
 
     Every method raises `NotLeadingError` if another beat leads, and `RedisError` if Redis cannot be
-    asked; then nothing, or whole batches, have been committed.
+    asked; then nothing, or whole batches, have been committed. `on_time_within` is how late an occurrence may
+    be fired and still count as on time.
     """
 
     def __init__(
@@ -43,12 +46,15 @@ class Firing:
         commit: Commit,
         quarantine: Quarantine,
         plain: PlainFiring,
+        *,
+        on_time_within: timedelta = ON_TIME_WITHIN,
     ) -> None:
         self._entries = entries
         self._requests = requests
         self._commit = commit
         self._quarantine = quarantine
         self._plain = plain
+        self._on_time_within = on_time_within
         self._prepared = Prepared()
 
     @property
@@ -60,21 +66,55 @@ class Firing:
         """Commit what was prepared and is due now; return the ids of the runs that were fired."""
         fired: list[str] = []
         while requests := self._prepared.take_due(clock().timestamp(), BATCH):
-            fired.extend(self._committed(requests, clock()))
+            for batch in batches(requests):
+                fired.extend(_runs_of(self._committed(batch, clock())))
         self._quarantine.flush()
         return fired
 
-    def fire_due(self, clock: Callable[[], datetime]) -> list[str]:
-        """Load and commit what is due now; return the ids of the runs that were fired."""
+    def fire_due(
+        self, clock: Callable[[], datetime], *, oldest: float = -math.inf, most_seconds: float = math.inf
+    ) -> list[str]:
+        """Load and commit what is due now; return the ids of the runs that were fired.
+
+        It ends when nothing is due any more, or after `most_seconds` and a batch. What is on time goes
+        first, so that a backlog keeps it waiting no longer than that; `oldest` is when the entry that is
+        due longest was (Unix seconds).
+        """
         fired: list[str] = []
-        for _ in range(_MOST_BATCHES):
-            now = clock()
-            due = self._entries.until(now.timestamp(), limit=BATCH)
-            fired.extend(self._committed(self._requested(due, now), clock()))
-            self._quarantine.flush()
-            if len(due) < BATCH:
-                break
+        stop_at = time.monotonic() + most_seconds
+        while self._fire(self._on_time(clock()), BATCH, clock, stop_at, fired):
+            pass
+        if oldest < self._on_time_since(clock()):
+            while self._fire(self._backlog(clock()), 1, clock, stop_at, fired):
+                pass
         return fired
+
+    def _on_time(self, now: datetime) -> list[DueEntry]:
+        return self._entries.between(self._on_time_since(now), now.timestamp(), skip=0, limit=BATCH)
+
+    def _backlog(self, now: datetime) -> list[DueEntry]:
+        return self._entries.until(self._on_time_since(now), limit=_BACKLOG_BATCH)
+
+    def _on_time_since(self, now: datetime) -> float:
+        return (now - self._on_time_within).timestamp()
+
+    def _fire(
+        self, due: list[DueEntry], most: int, clock: Callable[[], datetime], stop_at: float, fired: list[str]
+    ) -> bool:
+        """Commit some entries, add their runs to `fired`, and say whether to go on.
+
+        That is if there were `most` of them, so that there may be more; if any was dealt with; and if there
+        is time left.
+        """
+        now, moved = clock(), 0
+        for batch in batches(self._request(entry, now) for entry in due):
+            committed = self._committed(batch, clock())
+            fired.extend(_runs_of(committed))
+            moved += len(committed)
+            if time.monotonic() >= stop_at:
+                break
+        moved += self._quarantine.flush()
+        return len(due) >= most and moved > 0 and time.monotonic() < stop_at
 
     def prepare(self, clock: Callable[[], datetime], next_due: float | None) -> bool:
         """Make the requests of some entries that fall due soon; say whether there may be more of them.
@@ -86,7 +126,7 @@ class Firing:
             return False
         now = clock().timestamp()
         until = now + AHEAD_SECONDS
-        room = min(MOST_PREPARED - len(self._prepared), SLICE)
+        room = min(MOST_PREPARED - len(self._prepared), SLICE) if self._prepared.has_room else 0
         if next_due is None or next_due > until or room <= 0:
             return False
         self._prepared.begin_at(now)
@@ -100,10 +140,6 @@ class Firing:
     def forget_prepared(self) -> None:
         """Forget what was prepared: somebody else leads."""
         self._prepared.clear()
-
-    def _requested(self, due: Iterable[DueEntry], now: datetime) -> list[FireRequest]:
-        requests = (self._request(entry, now) for entry in due)
-        return [request for request in requests if request is not None]
 
     def _request_ahead(self, entry: DueEntry) -> FireRequest | None:
         """Return the request of a task of ours; RedBeat's entries are looked at when they are due."""
@@ -129,15 +165,25 @@ class Firing:
             self._quarantine.set_aside(entry.key, entry.due, f"{type(error).__name__}: {error}", now)
         return None
 
-    @staticmethod
-    def _decide(entry: DueTask, now: datetime) -> Decision:
+    def _decide(self, entry: DueTask, now: datetime) -> Decision:
         spread = spread_offset(entry.task_id, entry.task.schedule.spread_seconds)
-        return decide(entry.task, entry.due, now, spread=spread)
+        return decide(
+            entry.task,
+            entry.due,
+            now,
+            spread=spread,
+            on_time_within=self._on_time_within,
+            most=max(1, min(MOST_AT_ONCE, MOST_BYTES // entry.size)),
+        )
 
-    def _committed(self, requests: list[FireRequest], now: datetime) -> list[str]:
+    def _committed(self, requests: list[FireRequest], now: datetime) -> list[FireRequest]:
         verdicts = self._commit(requests, now)
         for request in verdicts.unsound:
             self._quarantine.set_aside(
-                request.key, request.due, "a key that its run needs has the wrong type", now
+                request.key, request.due, "a key that its run needs cannot be used", now
             )
-        return [execution_id for request in verdicts.committed for execution_id in request.execution_ids]
+        return verdicts.committed
+
+
+def _runs_of(requests: Iterable[FireRequest]) -> Iterator[str]:
+    return (execution_id for request in requests for execution_id in request.execution_ids)

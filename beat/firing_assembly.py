@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
 
 from beat.commit import Commit
+from beat.decision import ON_TIME_WITHIN
 from beat.due_entries import DueEntries
 from beat.fire_request import Delivery, FireRequests
 from beat.firing import Firing
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
     from kombu import Producer
 
     from mission_control.installation import Installation
+
+TAKEOVER: Final = timedelta(seconds=15)
+"""How long after its leader's lease has run out another beat has taken over and caught up, at the latest."""
 
 
 def assemble_firing(
@@ -44,11 +49,10 @@ def assemble_firing(
         delivery = Delivery.IN_PROCESS
     elif uses_outbox:
         delivery = Delivery.OUTBOX
-    client, keys = installation.client, installation.redbeat_keys
+    client, keys, settings = installation.client, installation.redbeat_keys, installation.settings
     plain = PlainFiring(producer, apply_async)
     watched = WatchedMessages(app, plain) if somebody_watches() else None
-    retention = installation.settings.retention
-    commit = Commit(client, token=token, retention=retention, redbeat_keys=keys)
+    commit = Commit(client, token=token, retention=settings.retention, redbeat_keys=keys)
     commit.load()
     return Firing(
         DueEntries(client, app, keys),
@@ -56,4 +60,7 @@ def assemble_firing(
         commit,
         Quarantine(client, keys),
         plain,
+        on_time_within=max(
+            ON_TIME_WITHIN, timedelta(seconds=installation.settings.leader_seconds) + TAKEOVER
+        ),
     )

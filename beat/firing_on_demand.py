@@ -6,6 +6,7 @@ or whose tasks are hours away, does without.
 
 from __future__ import annotations
 
+import math
 import time
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
@@ -45,9 +46,11 @@ class FiringOnDemand:
         """Commit what was prepared and is due now; return the ids of the runs that were fired."""
         return self._firing.fire_prepared(clock) if self._is_loaded else []
 
-    def fire_due(self, clock: Callable[[], datetime]) -> list[str]:
-        """Load and commit what is due now; return the ids of the runs that were fired."""
-        return self._firing.fire_due(clock)
+    def fire_due(
+        self, clock: Callable[[], datetime], *, oldest: float = -math.inf, most_seconds: float = math.inf
+    ) -> list[str]:
+        """Load and commit what is due now, see `Firing`; return the ids of the runs that were fired."""
+        return self._firing.fire_due(clock, oldest=oldest, most_seconds=most_seconds)
 
     def prepare(
         self, clock: Callable[[], datetime], next_due: float | None, is_woken: Callable[[], bool]

@@ -18,6 +18,9 @@ which nothing is fired."""
 MOST_PREPARED: Final = 10_000
 """How many requests are kept; some 2 KiB each. Those beyond are made when they are due."""
 
+MOST_BYTES: Final = 24 * 1024 * 1024
+"""How much is kept of them, however few they are: parameters may be large."""
+
 
 class Prepared:
     """Requests that wait for their instant, the soonest first.
@@ -29,6 +32,7 @@ class Prepared:
 
     def __init__(self) -> None:
         self._waiting: deque[FireRequest] = deque()
+        self._size = 0
         self.since = 0.0
         self.seen = 0
 
@@ -44,6 +48,7 @@ class Prepared:
         """Note that the next entry, due at `due`, was looked at, and keep its request if it has one."""
         if request is not None:
             self._waiting.append(request)
+            self._size += len(request.packed)
         self.seen = self.seen + 1 if due == self.since else 1
         self.since = due
 
@@ -52,7 +57,13 @@ class Prepared:
         taken: list[FireRequest] = []
         while self._waiting and len(taken) < most and self._waiting[0].due <= now:
             taken.append(self._waiting.popleft())
+            self._size -= len(taken[-1].packed)
         return taken
+
+    @property
+    def has_room(self) -> bool:
+        """Whether more of them may be kept."""
+        return self._size < MOST_BYTES
 
     @property
     def next_due(self) -> float | None:
@@ -62,4 +73,5 @@ class Prepared:
     def clear(self) -> None:
         """Forget them all: somebody else leads."""
         self._waiting.clear()
+        self._size = 0
         self.since, self.seen = 0.0, 0

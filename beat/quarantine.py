@@ -43,10 +43,10 @@ class Quarantine:
         """Take an entry off the schedule with which nothing is wrong, but that has no next occurrence."""
         self._waiting.append((key, repr(due), key, "", "", ""))
 
-    def flush(self) -> None:
-        """Do it."""
+    def flush(self) -> int:
+        """Do it, and return how many entries were taken off."""
         if not self._waiting:
-            return
+            return 0
         waiting, self._waiting = self._waiting, []
         with self._client.pipeline(transaction=False) as pipe:
             for args in waiting:
@@ -54,6 +54,7 @@ class Quarantine:
             done = pipe.execute()
         noted = zip(waiting, done, strict=True)
         events.quarantined_many([(args[2], args[5]) for args, is_done in noted if is_done and args[3]])
+        return sum(bool(is_done) for is_done in done)
 
 
 def _printable(problem: str) -> str:

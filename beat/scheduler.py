@@ -39,6 +39,9 @@ WAIT_FOR_REDIS: Final = 1.0
 LONGEST_WAIT: Final = 1.0
 """How long a beat that nothing wakes waits before it looks again: RedBeat's own `save()` wakes nobody."""
 
+LONGEST_FIRING: Final = 0.5
+"""How long is fired before the lead is renewed: half the shortest lease."""
+
 _LOOK_AGAIN: Final = 0.01
 
 
@@ -140,7 +143,7 @@ class MissionControlScheduler(RedBeatScheduler):
         self._set_up(is_first=turn.is_first)
         self._keys.look(has_entries=turn.next_due is not None)
         if turn.next_due is not None and turn.next_due <= clock().timestamp():
-            fired += self._firing.fire_due(clock)
+            fired += self._firing.fire_due(clock, oldest=turn.next_due, most_seconds=LONGEST_FIRING)
         if fired:
             events.fired_many(fired)
         if self._follow_up(turn) or fired:

@@ -24,7 +24,8 @@ end
 local kinds = {}
 local function is_sound(key, kind)
   if not kinds[key] then
-    kinds[key] = redis.call('TYPE', key).ok
+    local answer = redis.pcall('TYPE', key) -- an error where this client may not use the key
+    kinds[key] = answer.ok or 'error'
   end
   return kinds[key] == kind or kinds[key] == 'none'
 end

@@ -1,4 +1,4 @@
--- Read the entries whose due instant lies in a range, the longest due first.
+-- Read the entries whose due instant lies in a range, the longest due first; fewer if they are large.
 -- KEYS: 1 schedule (zset)  2… entries (hash) to be read in place of those in the range, as if due at 0
 -- ARGV: 1 from, Unix seconds  2 to, Unix seconds  3 skip so many  4 at most so many
 -- Reply: {key, due, task or "", definition or "", meta or "", revision or "", …}; six values an entry. A
@@ -11,12 +11,17 @@ for at = 2, #KEYS do
   due[#due + 1] = KEYS[at]
   due[#due + 1] = '0'
 end
-local answer = {}
+local most_bytes = 8 * 1024 * 1024
+local answer, size = {}, 0
 for at = 1, #due, 2 do
+  if size > most_bytes and #KEYS == 1 then
+    break
+  end
   local fields = redis.pcall('HMGET', due[at], 'task', 'definition', 'meta', 'revision')
   local n = #answer
   answer[n + 1] = due[at]
   answer[n + 2] = due[at + 1]
+  size = size + string.len(fields[1] or '') + string.len(fields[2] or '')
   if fields.err then
     answer[n + 3], answer[n + 4], answer[n + 5], answer[n + 6] = '', '!' .. fields.err, '', ''
   elseif fields[1] then

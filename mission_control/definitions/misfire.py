@@ -20,5 +20,5 @@ class Misfire(FrozenModel):
 
     policy: Literal["latest", "all", "skip"] = "latest"
     grace_seconds: Seconds = 86_400
-    max_catch_up: int = Field(default=100, ge=0, le=100_000)
+    max_catch_up: int = Field(default=100, ge=0, le=10_000)
     stagger_seconds: Seconds = 0

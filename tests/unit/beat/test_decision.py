@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from beat.decision import MOST_LISTED, MOST_RECORDED, Decision, Fire, Miss, decide
+from beat.decision import MOST_AT_ONCE, MOST_RECORDED, Decision, Fire, Miss, decide
 from mission_control.definitions.task import TaskDefinition, parse_task
 
 T0 = datetime(2026, 3, 2, 9, tzinfo=UTC)
@@ -67,30 +67,60 @@ def test_what_becomes_of_occurrences_that_nobody_fired_in_time(
     assert all(action.reason for action in decision.actions if isinstance(action, Miss))
 
 
-@pytest.mark.parametrize("policy", ["latest", "all", "skip"])
-def test_a_long_backlog_is_missed_one_by_one_in_several_decisions(policy: str) -> None:
-    one, hours = task(**misfire(policy=policy, grace_seconds=10**8)), 2 * MOST_LISTED + 500
-    now = T0 + timedelta(hours=hours, minutes=1)
-    actions, due = [], T0.timestamp()
+def all_decisions(one: TaskDefinition, now: datetime) -> list[Decision]:
+    """Return every decision that a backlog takes, each at the instant the one before has named."""
+    decisions, due = [], T0.timestamp()
     while due <= now.timestamp():
-        decision = decide(one, due, now)
-        assert decision.next_due is not None
-        assert decision.next_due > due
-        due = decision.next_due
-        actions.append(decision.actions)
+        decisions.append(decide(one, due, now))
+        following = decisions[-1].next_due
+        assert following is not None
+        assert following > due
+        due = following
+    return decisions
 
-    assert [len(some) for some in actions] == [MOST_LISTED, 501, MOST_LISTED]
-    everything = [action for some in actions for action in some]
+
+@pytest.mark.parametrize(
+    ("policy", "runs"),
+    [
+        ({"policy": "latest"}, 1),
+        ({"policy": "skip"}, 0),
+        ({"policy": "all"}, 100),
+        ({"policy": "all", "max_catch_up": 0}, 0),
+        ({"policy": "all", "max_catch_up": MOST_AT_ONCE}, MOST_AT_ONCE),
+        ({"policy": "all", "max_catch_up": 1_100}, 1_100),
+    ],
+)
+def test_a_long_backlog_is_decided_about_in_steps_and_one_by_one(policy: dict[str, Any], runs: int) -> None:
+    one, hours = task(**misfire(**policy, grace_seconds=10**8)), 3 * MOST_AT_ONCE + 20
+    decisions = all_decisions(one, T0 + timedelta(hours=hours, minutes=1))
+
+    assert max(len(decision.actions) for decision in decisions) == MOST_AT_ONCE
+    everything = [action for decision in decisions for action in decision.actions]
     assert [action.scheduled_time for action in everything] == [
         T0 + at * timedelta(hours=1) for at in range(hours + 1)
     ]
     fired = [action for action in everything if isinstance(action, Fire)]
-    assert len(fired) == {"latest": 1, "all": 100, "skip": 0}[policy]
+    assert len(fired) == runs
     assert everything[hours + 1 - len(fired) :] == fired
 
 
+def test_of_a_backlog_that_ends_with_what_is_on_time_only_the_newest_runs() -> None:
+    every_second = task({"type": "interval", "seconds": 1})
+    decisions = all_decisions(every_second, T0 + timedelta(seconds=MOST_AT_ONCE + 10))
+    shapes = "".join(shape(decision) for decision in decisions)
+    assert shapes == "-" * (MOST_AT_ONCE + 10) + "F"
+
+
+def test_very_many_are_caught_up_and_never_more_than_the_task_allows() -> None:
+    every_second = {"type": "interval", "seconds": 1}
+    one = task(every_second, **misfire(policy="all", max_catch_up=2_000))
+    decisions = all_decisions(one, T0 + timedelta(seconds=5_000))
+    fired = sum(shape(decision).count("C") + shape(decision).count("F") for decision in decisions)
+    assert 2_000 - 60 <= fired <= 2_000
+
+
 def test_of_an_endless_backlog_the_oldest_are_missed_as_one() -> None:
-    now = T0 + timedelta(hours=MOST_LISTED + 3 * MOST_RECORDED, minutes=1)
+    now = T0 + timedelta(hours=3 * MOST_RECORDED, minutes=1)
     decision = decide(task(), T0.timestamp(), now)
 
     assert [action.scheduled_time for action in decision.actions] == [T0]
@@ -98,20 +128,40 @@ def test_of_an_endless_backlog_the_oldest_are_missed_as_one() -> None:
     following = datetime.fromtimestamp(decision.next_due, UTC)
     assert isinstance(decision.actions[0], Miss)
     assert following.isoformat() in decision.actions[0].reason
-    assert MOST_RECORDED * 0.99 < (now - following) / timedelta(hours=1) - MOST_LISTED < MOST_RECORDED * 1.01
-    after = decide(task(), decision.next_due, now)
-    assert len(after.actions) == MOST_LISTED
+    assert (now - following) // timedelta(hours=1) + 1 == MOST_RECORDED
+    assert len(decide(task(), decision.next_due, now).actions) == MOST_AT_ONCE
+
+
+def test_of_an_endless_backlog_all_that_may_run_is_kept() -> None:
+    one = task(**misfire(policy="all", max_catch_up=10_000, grace_seconds=10**9 // 4))
+    following = decide(one, T0.timestamp(), T0 + timedelta(hours=50_000)).next_due
+    assert following is not None
+    assert (T0 + timedelta(hours=50_000)).timestamp() - following == (10_000 - 1) * 3_600
+
+
+@pytest.mark.parametrize("minutes", [1, 20, 59])
+def test_an_instant_that_is_no_occurrence_fires_nothing_and_leads_to_the_next_one(minutes: int) -> None:
+    moment = T0 + timedelta(minutes=minutes)
+    following = (T0 + timedelta(hours=1)).timestamp()
+    assert decide(task(), moment.timestamp(), moment) == Decision((), following)
+
+
+def test_an_instant_that_was_rounded_is_that_of_its_occurrence() -> None:
+    due = T0.timestamp() + 0.0004
+    decision = decide(task(), due, T0 + timedelta(seconds=1))
+    assert decision == Decision((Fire(T0),), (T0 + timedelta(hours=1)).timestamp())
+
+
+def test_what_counts_as_on_time_grows_with_the_lease() -> None:
+    one, late = task(**misfire(policy="skip")), timedelta(seconds=70)
+    assert shape(decided(one, late)) == "-"
+    assert shape(decided(one, late, on_time_within=timedelta(seconds=75))) == "F"
 
 
 def test_a_gap_of_a_change_of_leader_is_no_misfire() -> None:
     every_second = task({"type": "interval", "seconds": 1})
     assert shape(decided(every_second, timedelta(seconds=30))) == "F" * 31
     assert shape(decided(every_second, timedelta(seconds=31))) == "-" * 31 + "F"
-
-
-def test_more_than_are_listed_can_be_caught_up_if_the_task_says_so() -> None:
-    one = task(**misfire(policy="all", max_catch_up=MOST_LISTED + 200, grace_seconds=10**8))
-    assert shape(decided(one, timedelta(hours=MOST_LISTED + 99, minutes=1))) == "C" * (MOST_LISTED + 100)
 
 
 def test_a_spread_moves_the_due_instant_and_leaves_the_scheduled_time() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
-from beat.prepared import Prepared
+from beat.prepared import MOST_BYTES, Prepared
 
 if TYPE_CHECKING:
     from beat.fire_request import FireRequest
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 @dataclass
 class Request:
     due: float
+    packed: bytes = b""
 
 
 def request(due: float) -> FireRequest:
@@ -60,6 +61,17 @@ def test_looking_begins_now_and_never_goes_back() -> None:
     assert (prepared.since, prepared.seen) == (5.0, 1)
     prepared.begin_at(6.0)
     assert (prepared.since, prepared.seen) == (6.0, 0)
+
+
+def test_there_is_room_until_those_that_wait_are_too_large() -> None:
+    prepared = Prepared()
+    large = cast("FireRequest", Request(1.0, b"x" * (MOST_BYTES // 2)))
+    prepared.add(large, 1.0)
+    assert prepared.has_room
+    prepared.add(large, 1.0)
+    assert not prepared.has_room
+    prepared.take_due(1.0, most=1)
+    assert prepared.has_room
 
 
 def test_all_is_forgotten_when_somebody_else_leads() -> None:

@@ -1,0 +1,96 @@
+"""A downtime that leaves many occurrences: beat works them off, and what is on time does not wait."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from mission_control import redis_keys
+from mission_control.clock import utc_now
+from mission_control.installation import Installation
+from mission_control.settings import read_settings
+from tests.beats import leading_beat, sent_ids
+from tests.servers import RedisServer
+from tests.waiting import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+HANDLER = "handlers.test_handler.run"
+HOURS = 26
+TASKS = 12
+EACH = HOURS * 60
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[Installation]:
+    """Lead for one second only: building all the requests at once takes longer."""
+    with RedisServer() as server:
+        settings = read_settings(redis_url=server.url, data_dir=tmp_path, notify=(), leader_seconds=1)
+        yield Installation(settings)
+
+
+def leave_a_backlog(place: Installation, **misfire: Any) -> float:
+    """Register tasks that were last fired some hours ago, and return when each is due."""
+    schedule = {"type": "cron", "expression": "* * * * *", "timezone": "Europe/Berlin"}
+    due = utc_now().replace(second=0, microsecond=0).timestamp() - HOURS * 3_600
+    for at in range(TASKS):
+        name = f"late-{at}"
+        task = {"id": name, "schedule": schedule, "handler": HANDLER, "misfire": misfire}
+        assert place.registry.register(task)
+        place.client.zadd(redis_keys.REDBEAT_SCHEDULE, {redis_keys.schedule_entry(name): due})
+    return due
+
+
+def states_of(place: Installation, name: str) -> list[str]:
+    return [str(run.state) for run in place.ledger.runs_of(name, limit=2 * EACH)]
+
+
+def test_a_long_backlog_is_worked_off_one_by_one_while_others_fire(place: Installation) -> None:
+    leave_a_backlog(place)
+    often = {"type": "interval", "seconds": 0.25}
+    assert place.registry.register({"id": "good", "schedule": often, "handler": HANDLER})
+    with leading_beat(place) as beat:
+        wait_until(lambda: place.client.zcard(redis_keys.FINISHED_RUNS) > 0, "the backlog is begun")
+        seen = len(states_of(place, "good"))
+        wait_until(lambda: len(states_of(place, "good")) > seen, "another task fires")
+        assert earliest(place) < utc_now().timestamp() - 60, "the backlog was through before the other fired"
+        wait_until(lambda: earliest(place) > utc_now().timestamp() - 5, "it is through", timeout=60)
+        assert beat.exit_code is None
+
+    for at in range(TASKS):
+        states = states_of(place, f"late-{at}")
+        assert EACH <= states.count("missed") <= EACH + 2
+        assert states.count("dispatched") >= 1
+    ids = sent_ids(place.client)
+    assert len(ids) == len(set(ids))
+
+
+def test_what_is_caught_up_is_parked_and_released_at_the_pace(place: Installation) -> None:
+    leave_a_backlog(place, policy="all", max_catch_up=200)
+    with leading_beat(place):
+        wait_until(lambda: earliest(place) > utc_now().timestamp() - 5, "it is through", timeout=60)
+        parked: Any = place.client.zrange(redis_keys.PARKED, 0, -1, withscores=True)
+        releases = [release for _, release in parked]
+        assert len(releases) > TASKS * 200 / 2
+        for at in range(len(releases) - 100):
+            assert releases[at + 100] - releases[at] > 0.99
+
+
+def earliest(place: Installation) -> float:
+    """Return when the entry is due that is due longest."""
+    found: Any = place.client.zrange(redis_keys.REDBEAT_SCHEDULE, 0, 0, withscores=True)
+    return float(found[0][1])
+
+
+def test_a_task_that_another_tool_has_moved_fires_at_its_own_time(place: Installation) -> None:
+    yearly = {"type": "cron", "expression": "0 0 29 2 *"}
+    assert place.registry.register({"id": "moved", "schedule": yearly, "handler": HANDLER})
+    key = redis_keys.schedule_entry("moved")
+    right = place.client.zscore(redis_keys.REDBEAT_SCHEDULE, key)
+    place.client.zadd(redis_keys.REDBEAT_SCHEDULE, {key: utc_now().timestamp() - 0.7})
+    with leading_beat(place):
+        wait_until(lambda: place.client.zscore(redis_keys.REDBEAT_SCHEDULE, key) == right, "it is back")
+    assert place.ledger.runs_of("moved") == []
