@@ -13,6 +13,7 @@ from mission_control.ledger import MOST_DELIVERIES, BeginReply, BeginVerdict, Ru
 from mission_control.messaging.message import send
 from mission_control.run_audit import audit_ending, audit_rejection
 from mission_control.run_ending import close_run
+from workers.plain_messages import PlainMessage
 from workers.plain_runs import admit_plain_run
 
 if TYPE_CHECKING:
@@ -40,11 +41,9 @@ class Delivery:
     attempt: int
     worker: str
     is_redelivered: bool
-    args: tuple[Any, ...]
-    kwargs: dict[str, Any]
 
     @classmethod
-    def of(cls, task: Task, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Delivery:
+    def of(cls, task: Task) -> Delivery:
         """Describe the message that `task` is being run for."""
         request = task.request
         return cls(
@@ -53,8 +52,6 @@ class Delivery:
             attempt=request.retries + 1,
             worker=str(request.hostname),
             is_redelivered=_is_redelivered(request),
-            args=args,
-            kwargs=kwargs,
         )
 
 
@@ -87,9 +84,7 @@ def claim(delivery: Delivery, installation: Installation) -> Claim | UnsentRetry
     """
     reply = _begin(delivery, installation)
     if reply.verdict is BeginVerdict.UNKNOWN:
-        admit_plain_run(
-            delivery.execution_id, delivery.task.name, delivery.args, delivery.kwargs, installation
-        )
+        admit_plain_run(PlainMessage.of(delivery.task, delivery.task.request), installation)
         reply = _begin(delivery, installation)
     if reply.verdict is BeginVerdict.BEGUN and reply.run is not None:
         _record_lost(reply, installation)

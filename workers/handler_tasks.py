@@ -60,6 +60,6 @@ class HandlerTask(Task):
         self._installation = installation
         self._watch = watch
 
-    def run(self, *args: Any, **kwargs: Any) -> dict[str, Any]:  # noqa: ANN401  # checked inside
+    def run(self, *_: Any, **__: Any) -> dict[str, Any]:  # noqa: ANN401  # the ledger has them
         """Run the attempt that the current message asks for."""
-        return run_attempt(Delivery.of(self, args, kwargs), self._handler, self._installation, self._watch)
+        return run_attempt(Delivery.of(self), self._handler, self._installation, self._watch)

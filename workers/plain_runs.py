@@ -1,8 +1,9 @@
-"""Runs of plain Celery clients: messages that the ledger hears of when they are claimed."""
+"""Runs of plain Celery clients: messages that the ledger hears of when they reach a worker."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from celery.exceptions import Reject
@@ -12,38 +13,35 @@ from mission_control.ledger import RunRecord, Trigger
 from mission_control.run_audit import audit_rejection
 
 if TYPE_CHECKING:
+    from mission_control.definitions.task import TaskDefinition
     from mission_control.installation import Installation
+    from workers.plain_messages import PlainMessage
 
 _KNOWN_ARGUMENTS: Final = frozenset({"params", "task_id", "scheduled_time", "execution_id"})
 
 
-def admit_plain_run(
-    execution_id: str,
-    handler: str,
-    args: tuple[Any, ...],
-    kwargs: dict[str, Any],
-    installation: Installation,
-) -> None:
+def admit_plain_run(message: PlainMessage, installation: Installation) -> None:
     """Enter a run that the ledger does not know, so that it is claimed and recorded like any other.
 
     A message that names a task of ours with that task's handler (as one sent by a stock RedBeat beat
     does) runs with the task's params and retry policy; every other one runs with its own `params`, and
-    is not retried.
+    is not retried. Time limit and expiry are the message's, or else the task's; its queue and priority
+    are kept for what is sent later.
 
     Raises:
         Reject: plain producers are not allowed here, or the arguments are not a handler's; recorded.
     """
-    problem = _problem(args, kwargs, allowed=installation.settings.allow_plain_producers)
+    problem = _problem(message.args, message.kwargs, allowed=installation.settings.allow_plain_producers)
     if problem is not None:
         audit_rejection(
             installation.audit,
-            handler=handler,
-            execution_id=execution_id,
+            handler=message.handler,
+            execution_id=message.execution_id,
             reason=problem,
             at=installation.clock(),
         )
         raise Reject(problem, requeue=False)
-    installation.ledger.dispatch(_run(execution_id, handler, kwargs, installation))
+    installation.ledger.dispatch(_run(message, installation))
 
 
 def _problem(args: tuple[Any, ...], kwargs: dict[str, Any], *, allowed: bool) -> str | None:
@@ -59,22 +57,41 @@ def _problem(args: tuple[Any, ...], kwargs: dict[str, Any], *, allowed: bool) ->
     return None
 
 
-def _run(execution_id: str, handler: str, kwargs: dict[str, Any], installation: Installation) -> RunRecord:
+def _run(message: PlainMessage, installation: Installation) -> RunRecord:
     now = installation.clock()
-    named = _named_task(execution_id, kwargs)
+    named = _named_task(message.execution_id, message.kwargs)
     task = None if named is None else installation.registry.definition(named)
-    if task is not None and task.handler != handler:
+    if task is not None and task.handler != message.handler:
         named, task = None, None  # it may not see another handler's params
-    return RunRecord(
-        execution_id=execution_id,
-        task_id=handler if named is None else named,
-        handler=handler,
-        scheduled_time=_scheduled_time(execution_id, now),
+    run = RunRecord(
+        execution_id=message.execution_id,
+        task_id=message.handler if named is None else named,
+        handler=message.handler,
+        scheduled_time=_scheduled_time(message.execution_id, now),
         dispatched_at=now,
         trigger=Trigger.PLAIN,
-        params=kwargs.get("params", {} if task is None else dict(task.params)),
-        retry_policy={"max_retries": 0} if task is None else task.retry_policy.model_dump(mode="json"),
-        revision=None if task is None else task.metadata.revision,
+        params=message.kwargs.get("params", {}),
+        retry_policy={"max_retries": 0},
+        timeout_seconds=message.timeout_seconds,
+        expires_at=message.expires_at,
+        queue=message.queue,
+        priority=message.priority,
+    )
+    return run if task is None else _of_task(run, task, message)
+
+
+def _of_task(run: RunRecord, task: TaskDefinition, message: PlainMessage) -> RunRecord:
+    expires_at = run.expires_at
+    if expires_at is None and task.expires_seconds is not None:
+        due = max(run.dispatched_at, run.scheduled_time)
+        expires_at = due + timedelta(seconds=task.expires_seconds)
+    return replace(
+        run,
+        params=message.kwargs.get("params", dict(task.params)),
+        retry_policy=task.retry_policy.model_dump(mode="json"),
+        timeout_seconds=task.timeout_seconds if run.timeout_seconds is None else run.timeout_seconds,
+        expires_at=expires_at,
+        revision=task.metadata.revision,
     )
 
 

@@ -8,10 +8,12 @@ moved in the ledger here.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from billiard.exceptions import SoftTimeLimitExceeded, TimeLimitExceeded, WorkerLostError
 from celery import signals
+from celery.exceptions import Reject
 
 from mission_control.ledger import RunState
 from mission_control.run_audit import audit_ending, audit_rejection
@@ -19,6 +21,8 @@ from mission_control.run_ending import close_run
 from workers.attempt_request import request_in_hand
 from workers.invocation import Failure, timed_out
 from workers.lost_attempts import end_lost_attempt
+from workers.plain_messages import PlainMessage
+from workers.plain_runs import admit_plain_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -74,12 +78,14 @@ class SignalHook:
         )
 
     def on_revoked(self, sender: Task, request: Any, expired: bool, **_: Any) -> None:  # noqa: ANN401
-        """Record a run that expired before it was started, or was revoked."""
+        """Record a run that expired before it was started, or was revoked; also one of a plain client."""
         if not self._is_ours(sender):
             return
         state = RunState.EXPIRED if expired else RunState.CANCELLED
         reason = "not started within expires_seconds" if expired else "revoked"
         run = self._installation.ledger.get(request.id)
+        if run is None:
+            run = self._admitted(sender, request)
         if run is None:
             return
         if run.state is not RunState.RUNNING or _is_of(None)(run):
@@ -103,6 +109,11 @@ class SignalHook:
         self._audit_rejection(
             name, None if execution_id is None else str(execution_id), f"no task message: {exc}"
         )
+
+    def _admitted(self, sender: Task, request: Any) -> RunRecord | None:  # noqa: ANN401
+        with suppress(Reject):  # which is recorded
+            admit_plain_run(PlainMessage.of(sender, request), self._installation)
+        return self._installation.ledger.get(request.id)
 
     def _is_ours(self, sender: Any) -> bool:  # noqa: ANN401
         return getattr(sender, "app", None) is self._app

@@ -48,6 +48,11 @@ def due_instant(headers: dict[str, object]) -> datetime | None:
     return _instant(headers.get("eta"))
 
 
+def expiry_instant(headers: dict[str, object]) -> datetime | None:
+    """Return the instant after which a message is not to be run any more, if it names one."""
+    return _instant(headers.get("expires"))
+
+
 def _is_name(value: object) -> bool:
     return isinstance(value, str) and 0 < len(value) <= LONGEST_NAME
 

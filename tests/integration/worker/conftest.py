@@ -143,7 +143,7 @@ HANDLERS = {
 @pytest.fixture(scope="session")
 def live() -> Iterator[LiveInstallation]:
     """One beat and one worker for all tests of this folder, with the handlers above."""
-    with live_installation(HANDLERS) as live:
+    with live_installation(HANDLERS, queues=("default", "mail")) as live:
         yield live
 
 

@@ -2,25 +2,39 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import time
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from redbeat import RedBeatSchedulerEntry
 from redbeat.schedulers import RedBeatConfig
 
+from mission_control.run_control import run_now
 from tests.audit_stream import records_of
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from celery import Celery
 
+    from mission_control.ledger import RunRecord
     from tests.live_installation import LiveInstallation
 
 
 def rejections(live: LiveInstallation, handler: str, execution_id: str) -> list[dict[str, Any]]:
     found = records_of(live.installation, handler)
     return [one for one in found if (one["execution_id"], one["status"]) == (execution_id, "rejected")]
+
+
+def over(live: LiveInstallation, execution_id: str) -> RunRecord:
+    run = wait_until(
+        lambda: (
+            (one := live.installation.ledger.get(execution_id)) is not None and one.state.is_final and one
+        ),
+        "the run is over",
+    )
+    assert run
+    return run
 
 
 def test_a_bare_celery_client_is_served_ledgered_and_audited(
@@ -62,6 +76,63 @@ def test_a_bare_client_can_run_a_task_of_ours(live: LiveInstallation, bare_clien
     )
     assert record
     assert (record.task_id, record.output, record.revision) == ("ours", "Hello, Grace!", 1)
+
+
+def test_a_plain_run_goes_the_way_it_came_with_the_limits_of_its_task(
+    live: LiveInstallation, bare_client: Celery
+) -> None:
+    policy = {"max_retries": 1, "retry_delay_seconds": 0}
+    live.task("rare", "handlers.rude.kill_once", retry_policy=policy, timeout_seconds=7, expires_seconds=60)
+    sent = bare_client.send_task(
+        "handlers.rude.kill_once", kwargs={"task_id": "rare"}, queue="mail", priority=6
+    )
+    run = over(live, sent.id)
+    assert (run.state, run.attempt, run.queue, run.priority) == ("success", 2, "mail", 6)
+    assert (run.timeout_seconds, run.expires_at) == (7, run.dispatched_at + timedelta(seconds=60))
+    again = run_now(live.installation, run.execution_id)
+    assert over(live, again).queue == "mail"
+
+
+def test_a_plain_messages_own_limits_are_kept(live: LiveInstallation, bare_client: Celery) -> None:
+    expires = datetime.now(UTC).replace(microsecond=0) + timedelta(minutes=5)
+    sent = bare_client.send_task(
+        "handlers.hello.run", queue="default", soft_time_limit=3, time_limit=4, expires=expires
+    )
+    run = over(live, sent.id)
+    assert (run.timeout_seconds, run.expires_at, run.queue) == (3, expires, "default")
+
+
+def test_a_plain_message_that_comes_too_late_is_recorded_as_expired(
+    live: LiveInstallation, bare_client: Celery
+) -> None:
+    expires = datetime.now(UTC) - timedelta(seconds=5)
+    sent = bare_client.send_task("handlers.hello.run", queue="mail", expires=expires)
+    run = over(live, sent.id)
+    assert (run.state, run.trigger, run.queue) == ("expired", "plain", "mail")
+    (record,) = wait_until(lambda: live.records(run), "it is audited")
+    assert (record["status"], record["final"], record["trigger"]) == ("expired", True, "plain")
+
+
+def test_a_plain_message_that_was_revoked_is_recorded_as_cancelled(
+    live: LiveInstallation, bare_client: Celery
+) -> None:
+    name = f"revoked-{time.time_ns()}"
+    assert bare_client.control.revoke(name, reply=True, limit=1, timeout=10)
+    bare_client.send_task("handlers.hello.run", task_id=name, queue="default")
+    run = over(live, name)
+    assert (run.state, run.reason, run.attempt) == ("cancelled", "revoked", 0)
+    (record,) = wait_until(lambda: live.records(run), "it is audited")
+    assert (record["status"], record["final"]) == ("cancelled", True)
+
+
+def test_an_expired_message_that_is_no_handlers_is_rejected(
+    live: LiveInstallation, bare_client: Celery
+) -> None:
+    expires = datetime.now(UTC) - timedelta(seconds=5)
+    sent = bare_client.send_task("handlers.hello.run", args=["Ada"], queue="default", expires=expires)
+    (record,) = wait_until(lambda: rejections(live, "handlers.hello.run", sent.id), "it is rejected")
+    assert "positional arguments" in record["reason"]
+    assert live.installation.ledger.get(sent.id) is None
 
 
 @pytest.mark.parametrize(
