@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from celery.schedules import schedule as interval
 from redbeat.decoder import RedBeatJSONEncoder
+from redbeat.schedules import rrule
 
 from beat.message_template import QueuedMessage, collect_messages
 from beat.outbox import plain_item
+from beat.rrule_entries import next_of_rrule
 from mission_control.definitions.identifiers import occurrence_execution_id
 
 if TYPE_CHECKING:
@@ -79,6 +81,8 @@ def _next_due(due: DuePlainEntry, now: datetime) -> float | None:
 
 def next_after(schedule: Any, moment: datetime, now: datetime) -> datetime | None:  # noqa: ANN401
     """Return the first occurrence after `moment`; Celery's schedules only tell how far it is from now."""
+    if isinstance(schedule, rrule):
+        return next_of_rrule(schedule, moment)
     schedule.nowfun = lambda: now
     remaining = schedule.remaining_estimate(moment)
     return None if remaining is None else now + remaining
