@@ -95,7 +95,8 @@ class Installation:
             if known is not None:
                 keep_unwritten(known, path, record)
 
-        return AuditLog(path, appended=Settlement(path, client).written, keep=keep)
+        settlement = Settlement(path, client)
+        return AuditLog(path, appended=settlement.written, settle=settlement.flush, keep=keep)
 
     @cached_property
     def catalog(self) -> HandlerCatalog:

@@ -23,7 +23,7 @@ from tests.servers import RedisServer
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from types import TracebackType
 
     from mission_control.messaging.run_handle import Run
@@ -70,6 +70,7 @@ class WorkerProcess:
         concurrency: int = 1,
         app: str = WORKER_APP,
         environment: Mapping[str, str] | None = None,
+        options: Sequence[str] = (),
     ) -> None:
         self.name = f"{name}@test"
         self._installation = installation
@@ -78,7 +79,7 @@ class WorkerProcess:
         argv = worker_command(self.name, concurrency=concurrency).argv
         with self._log.open("ab") as output:
             self._process = subprocess.Popen(
-                [*(app if one == WORKER_APP else one for one in argv), "--pool", pool],
+                [*(app if one == WORKER_APP else one for one in argv), "--pool", pool, *options],
                 env={
                     **os.environ,
                     **installation.settings.environment(),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 import billiard.pool
+from celery import signals
 
 from mission_control.installation import current_installation
 from mission_control.messaging.celery_app import create_app
@@ -43,6 +44,11 @@ def build_app(installation: Callable[[], Installation]) -> Celery:
         billiard.pool.GUARANTEE_MESSAGE_CONSUMPTION_RETRY_LIMIT = _LAST_RESULT_TRIES
         register_handlers(app, installation())
         connect_signals(app, installation())
+        signals.worker_process_shutdown.connect(settle, weak=False)
+
+    def settle(**_: Any) -> None:  # noqa: ANN401
+        # A pool's children end without Python's exit handlers.
+        installation().audit.settle()
 
     return app
 

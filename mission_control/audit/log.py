@@ -53,7 +53,8 @@ class AuditLog:
     (`mission_control.audit.records`).
 
     Nothing is opened before the first record. `appended` is told of each record that is in the file, and
-    where the chain then stands; `keep` takes records elsewhere that could not be written.
+    where the chain then stands; `settle` passes on at once what `appended` was told, if that takes its
+    time; `keep` takes records elsewhere that could not be written.
     """
 
     def __init__(
@@ -61,10 +62,12 @@ class AuditLog:
         path: Path | str,
         *,
         appended: Callable[[Mapping[str, Any], ChainHead], object] | None = None,
+        settle: Callable[[], object] | None = None,
         keep: Callable[[Mapping[str, Any]], object] | None = None,
     ) -> None:
         self.path = Path(path)
         self._appended = appended
+        self._settle = settle
         self._keep = keep
         self._writers: dict[int, _Writer] = {}
 
@@ -82,6 +85,11 @@ class AuditLog:
         if self._appended is not None:
             self._appended(entry, writer.head)
         return entry
+
+    def settle(self) -> None:
+        """Have passed on what was written so far: this process is about to end."""
+        if self._settle is not None:
+            self._settle()
 
     def keep(self, record: Mapping[str, Any]) -> None:
         """Have a record that could not be written kept, if there is somewhere to keep it."""

@@ -36,7 +36,8 @@ class Settlement:
 
     Guarantees: what is anchored is in the file; a debt is cleared only after its record was written. Safe
     between threads and across a fork. Does not guarantee that a debt is cleared: a process that is killed
-    leaves up to a second of them, and whoever pays them looks into the file first (`owed_records`).
+    leaves up to a second of them, and whoever pays them looks into the file first (`owed_records`). A
+    process that ends without running Python's exit handlers, as a pool's children do, is to `flush`.
     """
 
     def __init__(
