@@ -8,7 +8,7 @@
 | `mc:tasks` | set of task ids | permanent | registry |
 | `mc:task:<id>:revisions` | list of JSON, newest first, at most `MAX_REVISIONS` | as the task | registry |
 | `mc:task:<id>:history` | hash of counters and last times | as the task; without one, retention | ledger |
-| `mc:task:<id>:runs` | sorted set: execution_id → scheduled time | retention | ledger |
+| `mc:task:<id>:runs` | sorted set: execution_id → scheduled time | retention after the end of its last run | ledger, beat |
 | `mc:run:<execution_id>` | hash: `spec` JSON, and the fields that change | retention after its end | ledger |
 | `mc:once:<execution_id>` | set of effects that were marked | retention after its run's end | ledger |
 | `mc:runs:active` | sorted set: execution_id → dispatched at | permanent | ledger |
@@ -26,6 +26,7 @@
 | `mc:dead_letters` | list of JSON, newest first, at most 1,000 | permanent | beat, workers |
 | `mc:beat:quarantine` | hash: entry key → JSON of what is wrong | permanent, emptied by mending | beat |
 | `mc:beat:journal` | stream: what beat did | permanent, the last 10,000 or so | beat |
+| `mc:beat:pace` | hash: second → how many runs are caught up in it | until a minute after | beat |
 | `mc:beat:outbox` | list of execution_ids or RedBeat entries | permanent, emptied by sending | beat |
 | `mc:parked` | sorted set: execution_id → release at | permanent, emptied by it | beat, workers |
 | `mc:parked:payloads` | hash: execution_id → MessagePack | permanent, emptied by it | beat, workers |
@@ -53,6 +54,7 @@ FINISHED_RUNS: Final = "mc:runs:finished"
 HANDLERS: Final = "mc:handlers"
 BEAT_JOURNAL: Final = "mc:beat:journal"
 OUTBOX: Final = "mc:beat:outbox"
+CATCH_UP_PACE: Final = "mc:beat:pace"
 PARKED: Final = "mc:parked"
 PARKED_PAYLOADS: Final = "mc:parked:payloads"
 OWED_AUDIT: Final = "mc:audit:owed"

@@ -95,6 +95,7 @@ local function enter(run)
   redis.call('ZADD', run[3], run[5], run[4])
   if run[9] ~= '' then
     redis.call('HSET', run[2], 'spec', run[6], 'state', run[1], 'attempt', '0', 'dispatched_at', now_iso)
+    redis.call('PERSIST', run[3]) -- it outlives the last of the task's active runs
     gather('ZADD', KEYS[3], now, run[4])
     deliver(run)
     fired = fired + 1

@@ -152,6 +152,7 @@ class Ledger(RunReader, Claims, LapsedRuns):
             run.fence if is_running and run.fence is not None else "",
             redis_keys.effects(""),
             RECORDED,
+            run.scheduled_time.timestamp(),
         ]
         keys = _keys_of_end(run, self._redbeat_keys)
         written = encoded({"state": state, **changes})

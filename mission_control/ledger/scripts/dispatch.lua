@@ -16,6 +16,7 @@ end
 redis.call('HSET', KEYS[1], unpack(ARGV, 5))
 redis.call('ZADD', KEYS[2], ARGV[2], ARGV[1])
 redis.call('ZADD', KEYS[3], ARGV[3], ARGV[1])
+redis.call('PERSIST', KEYS[3]) -- it outlives the last of the task's active runs
 if KEYS[4] then
   redis.call('SET', KEYS[4], ARGV[1], 'EX', ARGV[4])
 end

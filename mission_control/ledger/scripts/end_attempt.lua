@@ -9,7 +9,8 @@
 --       11 next due instant of the task, Unix seconds, "" to leave it alone: it is set unless the task is
 --       gone or has one already  12 channel that wakes beat
 --       13 fence of the attempt, or "" for any  14 prefix of the keys of effects  15 fields that a record is
---       made of, joined by commas with one before and after  16… field, value, … to write
+--       made of, joined by commas with one before and after  16 scheduled time, Unix seconds
+--       17… field, value, … to write
 -- Reply: {field, value, …} of the run afterwards, or {} if it was refused and nothing changed; {"cancel",
 --        why}, and nothing changed, if another attempt was to follow but the run is to be cancelled; an error,
 --        and nothing changed, if a key is not of its kind
@@ -22,7 +23,7 @@ if ARGV[2] ~= '' and attempt ~= ARGV[2] or ARGV[13] ~= '' and found[3] ~= ARGV[1
   return {}
 end
 local fields = {}
-for at = 16, #ARGV, 2 do
+for at = 17, #ARGV, 2 do
   fields[ARGV[at]] = ARGV[at + 1]
 end
 if cancel_requested and fields['state'] == 'retrying' then
@@ -36,7 +37,7 @@ for at, kind in ipairs(kinds) do
   end
 end
 
-redis.call('HSET', KEYS[1], unpack(ARGV, 16))
+redis.call('HSET', KEYS[1], unpack(ARGV, 17))
 if cancel_requested and fields['state'] == 'cancelled' then
   redis.call('HSET', KEYS[1], 'reason', cancel_requested)
 end
@@ -63,7 +64,13 @@ if ARGV[3] == '1' then
   redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', tonumber(ARGV[5]) - tonumber(ARGV[7]))
   redis.call('EXPIRE', KEYS[1], ARGV[7])
   redis.call('EXPIRE', KEYS[10], ARGV[7])
-  redis.call('EXPIRE', KEYS[5], ARGV[7])
+  redis.call('ZADD', KEYS[5], 'NX', ARGV[16], ARGV[4]) -- the index may have been deleted, or have run out
+  local still_active = redis.pcall('ZINTERCARD', 2, KEYS[5], KEYS[2], 'LIMIT', 1) -- an error before Redis 7
+  if still_active == 0 then
+    redis.call('EXPIRE', KEYS[5], ARGV[7])
+  else
+    redis.call('PERSIST', KEYS[5])
+  end
   if ARGV[9] ~= '' then -- a counter that somebody has written over is no reason to stop half-way
     redis.pcall('HINCRBY', KEYS[4], 'total_runs', 1)
     redis.pcall('HINCRBY', KEYS[4], ARGV[9] .. '_count', 1)

@@ -1,4 +1,4 @@
-"""Children of a prefork pool that live for one run each: what they write is anchored and paid all the same."""
+"""Children of a prefork pool that live for one run each: what they write is anchored and paid as any."""
 
 from __future__ import annotations
 

@@ -174,6 +174,28 @@ def test_what_is_kept_of_a_task_that_is_not_registered_ends_with_the_retention(
         assert 0 < client.ttl(key) <= installation.settings.retention.total_seconds()
 
 
+def test_the_index_of_a_tasks_runs_lasts_as_long_as_one_of_them_is_active(installation: Installation) -> None:
+    ledger, client = installation.ledger, installation.client
+    key = redis_keys.task_runs("a")
+
+    def ends(number: int) -> None:
+        ledger.end(begun(ledger, f"a@{number}"), RunState.SUCCESS, at=NOW)
+
+    for number in range(3):
+        ledger.dispatch(a_run(f"a@{number}"))
+    ends(0)
+    assert client.ttl(key) == -1
+    ends(1)
+    ends(2)
+    assert client.ttl(key) > 0
+    ledger.dispatch(a_run("a@3"))
+    assert client.ttl(key) == -1
+    client.delete(key)
+    ends(3)
+    assert [run.execution_id for run in ledger.runs_of("a")] == ["a@3"]
+    assert client.ttl(key) > 0
+
+
 def test_the_end_of_a_run_sets_the_next_due_instant_only_where_there_is_none(
     installation: Installation,
 ) -> None:
