@@ -6,7 +6,9 @@ import select
 import time
 from typing import TYPE_CHECKING, Any, Final
 
-from mission_control import redis_keys
+from redis.exceptions import NoPermissionError
+
+from mission_control import events, redis_keys
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,12 +35,14 @@ class WakeUp:
 
     A change that is announced while nobody waits is not lost: its message is there when the next wait
     begins. The first wait, and the first after a reconnect, ends at once: a change that was announced
-    before the subscription has gone unheard, so whoever waits has to look again.
+    before the subscription has gone unheard, so whoever waits has to look again. A user of Redis without
+    access to the channel is told so once, and waits without hearing anything.
     """
 
     def __init__(self, client: Redis) -> None:
         self._client = client
         self._pubsub: Any = None
+        self._is_deaf = False
 
     def wait(self, until: float, clock: Callable[[], float]) -> bool:
         """Wait until `clock` (Unix seconds) reads `until`, or less if woken; say whether it was woken.
@@ -82,22 +86,27 @@ class WakeUp:
 
     def _is_woken(self, left: Callable[[], float], before: float) -> bool:
         """Wait until only `before` is left; say whether a change was announced meanwhile."""
-        if self._pubsub is None:
+        if self._pubsub is None and not self._is_deaf:
             self._subscribe()
             return True
-        pubsub = self._pubsub
+        sockets = [] if self._is_deaf else [self._pubsub.connection._sock]  # noqa: SLF001
         while (remaining := left() - before) > 0:
             # poll() of redis-py rounds to milliseconds; select() takes microseconds.
-            readable, _, _ = select.select([pubsub.connection._sock], [], [], remaining)  # noqa: SLF001
-            if readable and self._drain(pubsub):
+            readable, _, _ = select.select(sockets, [], [], remaining)
+            if readable and self._drain(self._pubsub):
                 return True
         return False
 
     def _subscribe(self) -> None:
         self._pubsub = self._client.pubsub()  # type: ignore[no-untyped-call]  # redis-py's
         self._pubsub.subscribe(redis_keys.WAKE_CHANNEL)
-        # What is announced from the server's confirmation on is heard.
-        self._pubsub.get_message(timeout=_CONFIRMED_WITHIN_SECONDS)
+        try:
+            # What is announced from the server's confirmation on is heard.
+            self._pubsub.get_message(timeout=_CONFIRMED_WITHIN_SECONDS)
+        except NoPermissionError as error:
+            events.cannot_be_woken(redis_keys.WAKE_CHANNEL, error)
+            self.close()
+            self._is_deaf = True
 
     @staticmethod
     def _drain(pubsub: Any) -> bool:  # noqa: ANN401

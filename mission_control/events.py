@@ -120,6 +120,11 @@ def waiting_for_redis(error: BaseException) -> None:
     _log.warning("waiting for Redis", error=str(error).partition(" : <redis.")[0])
 
 
+def cannot_be_woken(channel: str, error: BaseException) -> None:
+    """Beat's user in Redis may not listen: what others change is noticed within a second only."""
+    _log.warning("changes are noticed a second late; give the user the channel", channel=channel, error=error)
+
+
 def turn_failed(error: BaseException) -> None:
     """A turn of beat's ended in an error that nobody has foreseen; nothing is lost, it is tried again."""
     _log.failure("beat could not do its work; it tries again", error)

@@ -39,5 +39,5 @@ redis.call('SADD', KEYS[3], ARGV[2])
 redis.call('LPUSH', KEYS[4], ARGV[3])
 redis.call('LTRIM', KEYS[4], 0, tonumber(ARGV[8]) - 1)
 redis.call('HDEL', KEYS[5], KEYS[1])
-redis.call('PUBLISH', ARGV[9], ARGV[2])
+redis.pcall('PUBLISH', ARGV[9], ARGV[2]) -- a user without channels may not; beat looks every second anyway
 return 1

@@ -9,6 +9,6 @@ end
 redis.call('HSET', KEYS[2], ARGV[1], cmsgpack.pack({ARGV[3], ARGV[4]}))
 redis.call('ZADD', KEYS[1], ARGV[2], ARGV[1])
 if redis.call('ZRANGE', KEYS[1], 0, 0)[1] == ARGV[1] then
-  redis.call('PUBLISH', ARGV[5], ARGV[1]) -- beat waits for the first of them only
+  redis.pcall('PUBLISH', ARGV[5], ARGV[1]) -- for the first of them only; a user without channels may not
 end
 return 1
