@@ -15,6 +15,7 @@ from mission_control.definitions.instants import format_instant
 from mission_control.heartbeats import RENEW_EVERY_SECONDS, Heartbeat
 from mission_control.processes.supervision import is_orphaned
 from workers.consumption import consumption_of
+from workers.handler_tasks import HandlerTask
 
 if TYPE_CHECKING:
     from mission_control.installation import Installation
@@ -38,6 +39,7 @@ class HeartbeatStep(bootsteps.StartStopStep):
         self._publish_handlers_at = 0.0
         self._since = ""
         self._began = 0.0
+        self._handlers: list[str] = []
 
     def start(self, parent: Any) -> None:  # noqa: ANN401
         """Begin to give signs of life, now that the consumer takes messages."""
@@ -47,6 +49,8 @@ class HeartbeatStep(bootsteps.StartStopStep):
         self._since = format_instant(parent.controller.startup_time)
         self._publish_handlers_at = 0.0
         self._began = time.monotonic()
+        tasks = parent.app.tasks
+        self._handlers = sorted(name for name, task in tasks.items() if isinstance(task, HandlerTask))
         self._beat(parent)
         self._timer = parent.timer.call_repeatedly(RENEW_EVERY_SECONDS, self._beat, (parent,))
 
@@ -67,8 +71,13 @@ class HeartbeatStep(bootsteps.StartStopStep):
             if not consumption_of(parent.controller).check(parent.task_consumer.channel, since=self._began):
                 return
             queues = sorted(queue.name for queue in parent.task_consumer.queues)
-            slots = parent.controller.concurrency
-            self._quietly(lambda: heartbeat.beat(since=self._since, queues=queues, concurrency=slots))
+            known = {
+                "since": self._since,
+                "queues": queues,
+                "concurrency": parent.controller.concurrency,
+                "handlers": self._handlers,
+            }
+            self._quietly(lambda: heartbeat.beat(**known))
             self._quietly(lambda: self._publish_handlers(parent.app.installation()))
 
     def _publish_handlers(self, installation: Installation) -> None:

@@ -21,6 +21,7 @@ from mission_control.run_ending import close_run
 from workers.attempt_request import request_in_hand
 from workers.invocation import Failure, timed_out
 from workers.lost_attempts import end_lost_attempt
+from workers.unknown_handlers import UnknownHandlers
 from workers.plain_messages import PlainMessage
 from workers.plain_runs import admit_plain_run
 
@@ -56,6 +57,7 @@ class SignalHook:
     def __init__(self, app: Celery, installation: Installation) -> None:
         self._app = app
         self._installation = installation
+        self._unknown = UnknownHandlers(app, installation)
 
     def on_success(self, sender: Task, **_: Any) -> None:  # noqa: ANN401  # a signal's arguments
         """Record a success."""
@@ -93,14 +95,9 @@ class SignalHook:
         elif not expired:  # it runs elsewhere; what has begun no longer expires
             self._installation.ledger.ask_to_cancel(run.execution_id, reason)
 
-    def on_unknown(self, name: str, id: str, **_: Any) -> None:  # noqa: A002, ANN401  # Celery's names
-        """Record a message for a handler that this worker does not have."""
-        reason = f"no handler {name!r} on this worker; see `mission-control handler list`"
-        run = self._installation.ledger.get(id)
-        if run is None:
-            self._audit_rejection(name, id, reason)
-        else:
-            close_run(self._installation, run, RunState.LOST, reason)
+    def on_unknown(self, sender: Any, message: Any, name: str, id: str, **_: Any) -> None:  # noqa: A002, ANN401
+        """See to a message for a handler that this worker does not have."""
+        self._unknown.see_to(name, id, message, str(sender.hostname))
 
     def on_rejected(self, message: Any, exc: BaseException | None = None, **_: Any) -> None:  # noqa: ANN401
         """Record a message that is no task message."""

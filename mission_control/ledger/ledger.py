@@ -93,6 +93,8 @@ class Ledger(RunReader, Claims, LapsedRuns):
         allowed = states_before(state)
         if run.state is RunState.RUNNING:  # a claim ends its own attempt, and not what waits after it
             allowed &= {RunState.RUNNING}
+        else:  # and who has seen it wait ends no attempt that was begun meanwhile
+            allowed -= {RunState.RUNNING}
         return self._move(run, allowed, state, at, next_due, changes)
 
     def cancel_waiting(self, run: RunRecord, *, at: datetime, reason: str) -> RunRecord | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from kombu.utils.json import dumps
 
@@ -11,9 +12,13 @@ from mission_control.messaging.transport.task_headers import due_instant
 from mission_control.messaging.transport.unacked import script_source
 
 if TYPE_CHECKING:
-    from datetime import datetime, timedelta
+    from datetime import datetime
 
     from redis import Redis
+
+
+PARKED_HEADER: Final = "mission_control_parked"
+"""A message that says so is parked however soon it is due: no worker is to hold it meanwhile."""
 
 
 class ParkedMessage(NamedTuple):
@@ -34,9 +39,12 @@ def to_be_parked(message: dict[str, Any], *, now: datetime, after: timedelta) ->
     if not isinstance(headers, dict) or not isinstance(headers.get("id"), str):
         return None
     due = due_instant(headers)
+    if headers.get(PARKED_HEADER) is True:
+        after = timedelta(0)
     if due is None or due <= now + after:
         return None
-    payload = dumps({**message, "headers": {**headers, "eta": None}})
+    kept = {name: value for name, value in headers.items() if name != PARKED_HEADER}
+    payload = dumps({**message, "headers": {**kept, "eta": None}})
     return ParkedMessage(headers["id"], due, payload)
 
 

@@ -18,7 +18,10 @@ _INSTANTS: Final = ("eta", "expires")
 _COUNTS: Final = ("retries", "replaced_task_nesting")
 _LISTS: Final = ("stamped_headers", "groups")
 # What Celery takes from a message's body or knows by itself; in the headers it is forged.
-_FORGED: Final = ("callbacks", "errbacks", "chain", "chord", "is_eager", "called_directly", "claimed_run", "ended_run")
+_FORGED: Final = (
+    *("callbacks", "errbacks", "chain", "chord", "is_eager", "called_directly"),
+    *("claimed_run", "ended_run"),
+)
 _LAST_YEAR: Final = 9998
 """Later instants leave what a calendar can hold as soon as a zone is applied to them."""
 

@@ -60,6 +60,17 @@ def test_whoever_lost_the_lease_cannot_end_the_attempt_over_its_successor(instal
     assert ledger.renew([("a@1", successor.fence)]) == [LeaseState.LOST]
 
 
+def test_whoever_has_seen_a_run_wait_does_not_end_the_attempt_that_was_begun_meanwhile(
+    installation: Installation,
+) -> None:
+    ledger = installation.ledger
+    waiting = a_run()
+    ledger.dispatch(waiting)
+    begun(ledger)
+    assert ledger.end(waiting, RunState.LOST, at=NOW) is None
+    assert ledger.end(waiting, RunState.CANCELLED, at=NOW) is None
+
+
 def test_the_fence_grows_over_all_attempts_and_deliveries_count_those_of_one(
     installation: Installation,
 ) -> None:
