@@ -8,8 +8,13 @@ local holder = redis.pcall('GET', KEYS[1])
 if type(holder) == 'table' then
   redis.call('DEL', KEYS[1]) -- it has the wrong type: nobody holds the lead
   holder = false
-elseif holder and redis.call('PTTL', KEYS[1]) == -1 then
-  redis.call('PEXPIRE', KEYS[1], ARGV[2]) -- no beat writes a lease without an end; all would wait for ever
+elseif holder then
+  -- A lease without an end is no beat's; a longer one than this beat's own may be nobody's, too. Its holder
+  -- renews it every second or so if it lives, and cannot do harm if it does not: see fire.lua.
+  local left = redis.call('PTTL', KEYS[1])
+  if left == -1 or left > tonumber(ARGV[2]) then
+    redis.call('PEXPIRE', KEYS[1], ARGV[2])
+  end
 end
 local leads = not holder or holder == ARGV[1]
 redis.call('SET', KEYS[2], leads and '{"leading":true}' or '{"leading":false}', 'EX', ARGV[3])

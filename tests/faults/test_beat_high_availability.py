@@ -102,6 +102,7 @@ def test_a_lead_that_somebody_meddles_with_is_won_back(place: Installation) -> N
         lambda: client.delete(key),
         lambda: client.set(key, "nobody", px=500),
         lambda: client.set(key, "nobody"),
+        lambda: client.set(key, "nobody", ex=3_600),
         replace_by_a_list,
     ]
     with two_beats(place) as beats:
