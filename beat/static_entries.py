@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
+from celery.schedules import crontab
 from redbeat.decoder import RedBeatJSONEncoder
 from redbeat.schedulers import RedBeatSchedulerEntry
 
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
 
     from mission_control.installation import Installation
 
+# As Celery's own beat installs it.
+_CLEANUP: Final = "celery.backend_cleanup"
+_CLEANUP_EXPIRES_SECONDS: Final = 12 * 3600
+
 
 def install_static_entries(app: Celery, installation: Installation) -> bool:
     """Make the stored static entries those of the configuration; say whether there are any.
@@ -26,14 +31,16 @@ def install_static_entries(app: Celery, installation: Installation) -> bool:
     An entry that is stored as it is configured stays as it is, due when it was due: RedBeat would save it
     anew, and move it by up to a second at each start of beat. One that has changed keeps its last run.
     What is stored under its name and cannot be read is replaced. An entry of the configuration that
-    cannot be used is logged and left out.
+    cannot be used, or has the name of a task, is logged and left out. As with RedBeat, a result backend that
+    does not forget by itself has Celery's `celery.backend_cleanup` run at 4 o'clock.
     """
     client, keys = installation.client, installation.redbeat_keys
-    wanted: Mapping[str, Any] = app.conf.beat_schedule
+    wanted: Mapping[str, Any] = {**_default_entries(app), **app.conf.beat_schedule}
     for name in cast("set[str]", client.smembers(keys.statics)) - wanted.keys():
         with client.pipeline() as pipe:
-            pipe.delete(keys.entry(name))
-            pipe.zrem(keys.schedule, keys.entry(name))
+            if not _is_task(client, keys.entry(name)):
+                pipe.delete(keys.entry(name))
+                pipe.zrem(keys.schedule, keys.entry(name))
             pipe.srem(keys.statics, name)
             pipe.execute()
     for name, definition in wanted.items():
@@ -46,9 +53,22 @@ def install_static_entries(app: Celery, installation: Installation) -> bool:
     return client.exists(keys.statics) == 1
 
 
+def _default_entries(app: Celery) -> dict[str, Any]:
+    if not (app.conf.result_backend and app.conf.result_expires) or app.backend.supports_autoexpire:
+        return {}
+    options = {"expires": _CLEANUP_EXPIRES_SECONDS}
+    return {_CLEANUP: {"task": _CLEANUP, "schedule": crontab("0", "4"), "options": options}}
+
+
+def _is_task(client: Any, key: str) -> bool:  # noqa: ANN401  # either Redis
+    return bool(client.type(key) == "hash" and client.hexists(key, "task"))
+
+
 def _install(app: Celery, installation: Installation, entry: RedBeatSchedulerEntry) -> None:
     client, keys = installation.client, installation.redbeat_keys
     key = keys.entry(entry.name)
+    if _is_task(client, key):
+        raise ValueError("a task has this id; give the entry another name")
     client.sadd(keys.statics, entry.name)
     stored = _stored(app, client, key)
     if stored is not None:

@@ -125,6 +125,44 @@ def test_the_entries_of_the_configuration_come_back_when_a_beat_of_another_one_h
     assert installation.client.zscore("redbeat::schedule", "redbeat:fixed") is not None
 
 
+def test_an_entry_of_the_configuration_with_the_name_of_a_task_leaves_the_task_alone(
+    installation: Installation, caplog: pytest.LogCaptureFixture
+) -> None:
+    same = {"nine": {"task": "theirs", "schedule": 60.0}}
+    with time_machine.travel(NINE, tick=False):
+        assert installation.registry.register(task())
+        due = installation.client.zscore("redbeat::schedule", "redbeat:nine")
+        beat_of(installation, app_with(installation, beat_schedule=same)).tick()
+    assert "a task has this id" in caplog.text
+    assert installation.client.zscore("redbeat::schedule", "redbeat:nine") == due
+    assert installation.registry.get("nine") is not None
+    assert installation.client.smembers("redbeat::statics") == set()
+
+
+def test_a_task_is_not_removed_because_an_entry_of_its_name_was_taken_out_of_the_configuration(
+    installation: Installation,
+) -> None:
+    with time_machine.travel(NINE, tick=False):
+        installation.registry.register(task())
+        installation.client.sadd("redbeat::statics", "nine")
+        beat_of(installation).tick()
+    assert installation.registry.get("nine") is not None
+    assert installation.client.zscore("redbeat::schedule", "redbeat:nine") is not None
+    assert installation.client.smembers("redbeat::statics") == set()
+
+
+@pytest.mark.parametrize(
+    ("backend", "installed"), [(None, set()), ("file:///tmp", {"celery.backend_cleanup"}), ("rpc://", set())]
+)
+def test_a_result_backend_that_does_not_forget_by_itself_is_cleaned_up_as_with_redbeat(
+    installation: Installation, backend: str | None, installed: set[str]
+) -> None:
+    app = app_with(installation, result_backend=backend)
+    with time_machine.travel(NINE, tick=False):
+        beat_of(installation, app).tick()
+    assert installation.client.smembers("redbeat::statics") == installed
+
+
 def test_the_note_of_which_entries_are_the_configurations_comes_back(installation: Installation) -> None:
     app = app_with(installation, beat_schedule={"fixed": {"task": HANDLER, "schedule": 60.0}})
     with time_machine.travel(NINE, tick=False):
