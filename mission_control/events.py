@@ -180,6 +180,11 @@ def loss_without_consequence(run: RunRecord) -> None:
     )
 
 
+def handlers_left_behind() -> None:
+    """The worker ends at once; handlers that do not stop are cut off, and their runs go on elsewhere."""
+    _log.warning("ending now; giving back the runs of handlers that do not stop")
+
+
 def worker_orphaned(run: RunRecord) -> None:
     """The worker's parent process has died; its child gives the run up and ends."""
     _log.error("the worker has died; giving its run up", execution_id=run.execution_id)

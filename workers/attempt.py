@@ -19,7 +19,7 @@ from workers.claim import Claim, UnsentRetry, claim
 from workers.endings import Ending, end_attempt, ending_of
 from workers.invocation import Handler, Outcome, Success, context_for, invoke
 from workers.once import Once
-from workers.pool_signals import LeaseLostError
+from workers.pool_signals import LeaseLostError, WorkerStopsError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,7 +54,8 @@ def run_attempt(
         Retry: another attempt was sent, to run after the policy's delay.
         HandlerFailedError: the run failed for good.
         Ignore: there was nothing to run, or what was run is somebody else's by now.
-        Reject: Redis was not there to claim the run or to send its retry; the message goes back.
+        Reject: Redis was not there to claim the run or to send its retry, or the worker stops; the message
+            goes back.
     """
     try:
         claimed = claim(delivery, installation)
@@ -91,6 +92,10 @@ def _invoke(
         return invoke(handler, context, on_start=on_start)
     except LeaseLostError as error:
         raise Ignore from error
+    except WorkerStopsError as error:
+        with suppress(RedisError):
+            installation.ledger.release(run)
+        raise Reject("given back: the worker stops", requeue=True) from error
     except SystemExit:  # the pool takes this process away; nobody is to wait for its lease
         with suppress(RedisError):
             installation.ledger.release(run)

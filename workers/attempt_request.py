@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final
 
+from celery.concurrency.base import BasePool
 from celery.worker.request import Request
 
 if TYPE_CHECKING:
@@ -40,6 +41,21 @@ class AttemptRequest(Request):
         with self._in_hand():
             return super().on_timeout(*args, **kwargs)
 
+    def terminate(self, pool: BasePool, signal: Any = None) -> None:  # noqa: ANN401
+        """Stop the handler because its run was revoked, in a pool that cannot kill as well as may be."""
+        if can_kill(pool) or not self.time_start:
+            super().terminate(pool, signal)
+        else:
+            self.task.watch.ask_to_cancel(self.id)
+
+    def cancel(self, pool: BasePool, signal: Any = None, emit_retry: bool = True) -> None:  # noqa: ANN401
+        """Stop the handler because the worker is to end at once; its run goes on elsewhere."""
+        if can_kill(pool):
+            super().cancel(pool, signal, emit_retry)
+        else:
+            self.task.leaving.begin()
+            self.task.watch.give_up(self.id)
+
     def _announce_revoked(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
         with self._in_hand():
             return super()._announce_revoked(*args, **kwargs)
@@ -51,6 +67,11 @@ class AttemptRequest(Request):
             yield
         finally:
             _current.reset(token)
+
+
+def can_kill(pool: BasePool) -> bool:
+    """Whether a pool can take a handler away; those of threads and solo cannot."""
+    return getattr(pool.terminate_job, "__func__", None) is not BasePool.terminate_job
 
 
 def request_in_hand() -> AttemptRequest | None:

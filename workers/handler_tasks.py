@@ -12,6 +12,7 @@ from mission_control.errors import HandlerError
 from workers.attempt import run_attempt
 from workers.claim import Delivery
 from workers.handler_loader import load_handler, open_handler_package
+from workers.leaving import Leaving
 from workers.watch import Watch
 
 if TYPE_CHECKING:
@@ -58,8 +59,9 @@ class HandlerTask(Task):
         self.name = path
         self._handler = handler
         self._installation = installation
-        self._watch = watch
+        self.watch = watch
+        self.leaving = Leaving(watch)
 
     def run(self, *_: Any, **__: Any) -> dict[str, Any]:  # noqa: ANN401  # the ledger has them
         """Run the attempt that the current message asks for."""
-        return run_attempt(Delivery.of(self), self._handler, self._installation, self._watch)
+        return run_attempt(Delivery.of(self), self._handler, self._installation, self.watch)

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from celery.exceptions import SoftTimeLimitExceeded
+from celery.exceptions import SoftTimeLimitExceeded, WorkerShutdown, WorkerTerminate
 
 from mission_control.audit.masking import ERROR_LIMIT, clean_text
 from mission_control.definitions.problem_messages import shown
@@ -19,6 +19,7 @@ from workers.pool_signals import (
     Interruptible,
     LeaseLostError,
     RunCancelledError,
+    WorkerStopsError,
     interruptible,
     is_termination,
 )
@@ -97,6 +98,7 @@ def invoke(
     Raises:
         SystemExit: the pool takes this process away, which is no ending of the attempt.
         LeaseLostError: nor is this: the attempt is somebody else's by now.
+        WorkerStopsError: nor this: the worker is to end, and gives the attempt back.
     """
     try:
         with interruptible() as stay, on_start(stay):
@@ -106,12 +108,12 @@ def invoke(
         return timed_out("the handler ran longer than timeout_seconds")
     except RunCancelledError:
         return cancelled()
-    except LeaseLostError:
+    except (LeaseLostError, WorkerStopsError):
         raise
     except KeyboardInterrupt:
         return Failure("interrupted from the keyboard", is_retryable=False, reason=INTERRUPTED)
     except SystemExit as error:
-        if is_termination(error):
+        if is_termination(error) or isinstance(error, WorkerShutdown | WorkerTerminate):
             raise
         return Failure(_describe(error))
     except BaseException as error:  # noqa: BLE001  # see above

@@ -37,6 +37,10 @@ class LeaseLostError(RunStoppedError):
     """Somebody else has the run by now: this process was silent for longer than its lease."""
 
 
+class WorkerStopsError(RunStoppedError):
+    """The worker is to end at once, and gives the run back."""
+
+
 class Interruptible:
     """A handler's stay on a thread, during which it can be interrupted, once.
 
@@ -48,7 +52,7 @@ class Interruptible:
         self.reason: type[BaseException] = SoftTimeLimitExceeded
         self.uses_signal = is_in_pool_child() and threading.current_thread() is threading.main_thread()
         self._thread = threading.get_ident()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal that interrupts may come while it is held
         self._is_open = True
 
     def interrupt(self, reason: type[BaseException]) -> bool:
@@ -58,6 +62,8 @@ class Interruptible:
                 return False
             self._is_open = False
             self.reason = reason
+            if self._thread == threading.get_ident():  # asked by a signal that came on top of the handler
+                raise reason
             if self.uses_signal:
                 signal.pthread_kill(self._thread, signal.SIGUSR1)
             else:

@@ -21,9 +21,9 @@ from mission_control.run_ending import close_run
 from workers.attempt_request import request_in_hand
 from workers.invocation import Failure, timed_out
 from workers.lost_attempts import end_lost_attempt
-from workers.unknown_handlers import UnknownHandlers
 from workers.plain_messages import PlainMessage
 from workers.plain_runs import admit_plain_run
+from workers.unknown_handlers import UnknownHandlers
 
 if TYPE_CHECKING:
     from collections.abc import Callable

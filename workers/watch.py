@@ -22,7 +22,7 @@ from mission_control.ledger import LeaseState
 from mission_control.messaging.message import HARD_LIMIT_GRACE
 from workers.invocation import Failure, cancelled, timed_out
 from workers.lost_attempts import end_lost_attempt
-from workers.pool_signals import Interruptible, LeaseLostError, RunCancelledError
+from workers.pool_signals import Interruptible, LeaseLostError, RunCancelledError, WorkerStopsError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -119,6 +119,26 @@ class Watch:
         finally:
             with self._lock:
                 self._watched.discard(watched)
+
+    @property
+    def runs_any(self) -> bool:
+        """Whether this process has an attempt in hand."""
+        return bool(self._watched)
+
+    def ask_to_cancel(self, execution_id: str) -> None:
+        """Have a run's attempt stopped, wherever it runs, and its run cancelled."""
+        self._installation.ledger.ask_to_cancel(execution_id, "revoked")
+
+    def give_up(self, execution_id: str) -> None:
+        """Interrupt the handler of a run that this process is to give back; may come out of a signal."""
+        for one in tuple(self._watched):
+            if one.run.execution_id == execution_id:
+                one.stop(WorkerStopsError, None)
+
+    def release_all(self) -> None:
+        """Give up the leases of all attempts: this process is about to end."""
+        for one in tuple(self._watched):
+            self._installation.ledger.release(one.run)
 
     def _start(self) -> None:
         """Begin anew: after a fork the thread is the parent's."""

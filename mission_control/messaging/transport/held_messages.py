@@ -87,6 +87,13 @@ class HeldMessages:
         self._tags -= owed
         self._owe(lambda debts: debts.returns.update(owed))
 
+    def give_back_all(self) -> None:
+        """Put all messages in hand on their queues again, now: this process is about to end."""
+        for tag in tuple(self._tags):
+            self._tags.discard(tag)
+            with suppress(BadMessageError):
+                give_back(self.unacked, tag, self._lists)
+
     def push_later(self, queue_key: str, payload: bytes) -> None:
         """Put a message that was popped, and could not be noted as delivered, on its queue again."""
         self._owe(lambda debts: debts.pushes.append((queue_key, payload)))
@@ -159,3 +166,14 @@ def held_messages(broker: str, make: Callable[[], HeldMessages]) -> HeldMessages
     if key not in _of_processes:
         _of_processes[key] = make()
     return _of_processes[key]
+
+
+def give_back_held_messages() -> None:
+    """Put whatever this process holds, of any broker, on its queue again.
+
+    Raises:
+        RedisError: a broker could not be told; others see its messages when they become visible.
+    """
+    for (process, _), held in tuple(_of_processes.items()):
+        if process == os.getpid():
+            held.give_back_all()
