@@ -45,10 +45,10 @@ def _endings(installation: Installation) -> dict[str, LedgerEnding]:
         batch = finished[begin : begin + _AT_ONCE]
         with client.pipeline(transaction=False) as pipe:
             for execution_id, _ in batch:
-                pipe.hmget(redis_keys.run(execution_id), "state", "worker")
-            for (execution_id, ended_at), (state, worker) in zip(batch, pipe.execute(), strict=True):
+                pipe.hmget(redis_keys.run(execution_id), "state", "worker", "recorded_by")
+            for (execution_id, ended_at), (state, worker, writer) in zip(batch, pipe.execute(), strict=True):
                 if state in FINAL_STATES:
-                    endings[execution_id] = LedgerEnding(state, float(ended_at), _host(worker))
+                    endings[execution_id] = LedgerEnding(state, float(ended_at), _host(worker), writer)
     return endings
 
 

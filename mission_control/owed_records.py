@@ -19,6 +19,7 @@ from mission_control import events, redis_keys
 from mission_control.audit import AuditWriteError
 from mission_control.audit.anchors import forget_old_anchors
 from mission_control.audit.recorded import recorded_identities
+from mission_control.audit.settlement import settle
 from mission_control.audit_debts import Debt, UnreadableDebt, read_debts
 from mission_control.set_aside import moving_aside
 
@@ -104,21 +105,19 @@ def _set_aside(installation: Installation, unreadable: Sequence[UnreadableDebt])
 
 def _pay(installation: Installation, owed: Sequence[Debt]) -> int:
     audit = installation.audit
-    settled: list[str] = []
+    settled: list[tuple[str, str]] = []
     written = 0
     try:
         wanted = {debt.identity for debt in owed}
         recorded = recorded_identities(audit.path, wanted, since=min(debt.at for debt in owed))
-        settled += recorded
+        settled += recorded.items()
         for debt in owed:
             if debt.identity not in recorded:
-                audit.append(debt.record)
-                settled.append(debt.identity)
+                settled.append((debt.identity, audit.append(debt.record)["writer"]))
                 written += 1
     except OSError as error:  # the stream can be neither read nor written, or only the one of the two
         events.audit_write_failed(audit.path, error)
-    if settled:
-        installation.client.hdel(redis_keys.AUDIT_DEBTS, *settled)
+    settle(installation.client, settled)
     return written
 
 

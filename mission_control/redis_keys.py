@@ -8,7 +8,7 @@
 | `mc:tasks` | set of task ids | permanent | registry |
 | `mc:task:<id>:revisions` | list of JSON, newest first, at most `MAX_REVISIONS` | as the task | registry |
 | `mc:task:<id>:history` | hash of counters and last times | as the task; without one, retention | ledger |
-| `mc:task:<id>:runs` | sorted set: execution_id → scheduled time | retention after the end of its last run | ledger, beat |
+| `mc:task:<id>:runs` | sorted set: execution_id → scheduled time | retention after an end | ledger, beat |
 | `mc:run:<execution_id>` | hash: `spec` JSON, and the fields that change | retention after its end | ledger |
 | `mc:once:<execution_id>` | set of effects that were marked | retention after its run's end | ledger |
 | `mc:runs:active` | sorted set: execution_id → dispatched at | permanent | ledger |

@@ -82,7 +82,19 @@ class ChainCheck:
             for gap in chain.gaps:
                 message = f"{_lines(gap.first, gap.last)} of writer {name} missing before the one here"
                 self._findings.add(Kind.MISSING, message, gap.file, gap.line)
-        return sum(self._judge_end(path, name, anchor, begins) for name, anchor in self._anchors.items())
+        ours = self.writers(path)
+        return sum(
+            self._judge_end(name, anchor, begins) for name, anchor in self._anchors.items() if name in ours
+        )
+
+    def writers(self, path: Path) -> set[str]:
+        """Return who wrote to the stream at `path`, also those of whom no line is left."""
+        seen = {writer.decode() for writer in self.chains}
+        place, hosts = str(path.resolve()), self._hosts()
+        gone = {
+            name for name, anchor in self._anchors.items() if anchor.path == place and host_of(name) in hosts
+        }
+        return seen | gone
 
     def _begin(self, writer: bytes, seq: int, prev: bytes, digest: bytes, file: Path, line: int) -> None:
         if seq == 1 and prev != _GENESIS:
@@ -126,10 +138,10 @@ class ChainCheck:
             message = f"{lines} of writer {name} not there: in files that are gone, or removed"
             self._findings.add(Kind.BEGINNING_GONE, message)
 
-    def _judge_end(self, path: Path, name: str, anchor: Anchor, begins: float | None) -> int:
+    def _judge_end(self, name: str, anchor: Anchor, begins: float | None) -> int:
         chain = self.chains.get(name.encode())
         if chain is None:
-            self._judge_absent(path, name, anchor, begins)
+            self._judge_absent(name, anchor, begins)
             return 0
         if chain.seq < anchor.seq:
             message = f"{_lines(chain.seq + 1, anchor.seq)} of writer {name} cut off at the end"
@@ -141,12 +153,12 @@ class ChainCheck:
             self._findings.add(Kind.CHANGED, message)
         return max(0, min(chain.seq, anchor.seq) - chain.first + 1)
 
-    def _judge_absent(self, path: Path, name: str, anchor: Anchor, begins: float | None) -> None:
-        if begins is not None and anchor.last <= begins + 1:
-            return  # rotated away
-        hosts = {host_of(writer.decode()) for writer in self.chains}
-        if anchor.path == str(path.resolve()) and host_of(name) in {*hosts, own_host()}:
+    def _judge_absent(self, name: str, anchor: Anchor, begins: float | None) -> None:
+        if begins is None or anchor.last > begins + 1:  # or it was rotated away
             self._findings.add(Kind.CUT_OFF, f"all {anchor.seq} lines of writer {name} missing")
+
+    def _hosts(self) -> set[str]:
+        return {own_host(), *(host_of(writer.decode()) for writer in self.chains)}
 
 
 def _lines(first: int, last: int) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import orjson
 
+from mission_control.audit.chain import host_of
 from mission_control.audit.findings import Findings, Kind
 
 if TYPE_CHECKING:
@@ -27,11 +28,15 @@ _FINAL: Final = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class LedgerEnding:
-    """How the ledger says a run ended: its status, when, and the host of its worker, if one had it."""
+    """How the ledger says a run ended: its status, when, and the host of its worker, if one had it.
+
+    `writer` is who said to have written its final record, None if nobody did.
+    """
 
     status: str
     ended_at: float
     host: str | None
+    writer: str | None = None
 
 
 class EndingsCheck:
@@ -71,14 +76,16 @@ class EndingsCheck:
         ledger: Mapping[str, LedgerEnding],
         *,
         owed: Collection[str],
-        hosts: Collection[str],
+        writers: Collection[str],
         begins: float | None,
     ) -> list[str]:
         """Compare with the runs that the ledger has ended; return the ids of those without a record here.
 
         `owed` are ids of runs whose record is known to be unpaid. What ended before `begins` is in files
-        that are gone. A run of a worker on none of `hosts` is recorded where that worker runs.
+        that are gone. What another than this stream's `writers` has written stands elsewhere; where nobody
+        is known to have written it, it is looked for on the host of the run's worker.
         """
+        hosts = {host_of(writer) for writer in writers}
         unrecorded = []
         for execution_id, ending in ledger.items():
             seen = self._seen.get(hash(orjson.dumps(execution_id)[1:-1]))
@@ -86,7 +93,10 @@ class EndingsCheck:
                 self._compare_one(execution_id, seen.decode().split()[0], ending)
             elif begins is not None and ending.ended_at <= begins + 1:
                 continue
-            elif execution_id not in owed and hosts and ending.host not in {None, *hosts}:
+            elif execution_id not in owed and ending.writer is not None and ending.writer not in writers:
+                message = f"{execution_id} was recorded by {ending.writer}, in another stream than this"
+                self._findings.add(Kind.ELSEWHERE, message, execution_id=execution_id)
+            elif execution_id not in owed and _is_of_another_host(ending, hosts):
                 message = f"{execution_id} ran on {ending.host}, whose records are not in this stream"
                 self._findings.add(Kind.ELSEWHERE, message, execution_id=execution_id)
             else:
@@ -115,6 +125,10 @@ class EndingsCheck:
         else:
             message = f"{execution_id} ended {ending.status} in the ledger and has no record here"
             self._findings.add(Kind.UNRECORDED, message, execution_id=execution_id)
+
+
+def _is_of_another_host(ending: LedgerEnding, hosts: Collection[str]) -> bool:
+    return ending.writer is None and bool(hosts) and ending.host not in {None, *hosts}
 
 
 def _text(raw: bytes) -> str:

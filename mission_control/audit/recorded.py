@@ -28,8 +28,8 @@ _ID: Final = re.compile(rb'"execution_id":("[^"\\]*(?:\\.[^"\\]*)*")')
 _SECONDS: Final = len(b"2026-03-02T09:00:00")
 
 
-def recorded_identities(path: Path | str, wanted: set[str], *, since: datetime) -> set[str]:
-    """Return those of `wanted` identities that are in the stream.
+def recorded_identities(path: Path | str, wanted: set[str], *, since: datetime) -> dict[str, str]:
+    """Return those of `wanted` identities that are in the stream, each with the writer of its record.
 
     Read are lines from the end back to those of ten minutes before `since`; records that were written late
     and say so are passed over on the way.
@@ -37,14 +37,14 @@ def recorded_identities(path: Path | str, wanted: set[str], *, since: datetime) 
     # Records bound the ids they hold; debts have them whole.
     stands_for = {_bounded(identity): identity for identity in wanted}
     ids = {orjson.dumps(identity.split(":", 2)[2]) for identity in stands_for}
-    found: set[str] = set()
+    found: dict[str, str] = {}
     for line in _lines_since(Path(path), since - _MARGIN):
         # Few lines are read as JSON: the last such field is the record's own.
         id_at = _ID.match(line, line.rfind(_ID_FIELD))
         record = parse_line(line) if id_at is not None and id_at[1] in ids else None
         identity = identity_of(record) if isinstance(record, dict) else None
-        if identity in stands_for:
-            found.add(stands_for[identity])
+        if isinstance(record, dict) and identity in stands_for:
+            found[stands_for[identity]] = str(record.get("writer"))
             if len(found) == len(wanted):
                 break
     return found

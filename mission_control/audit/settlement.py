@@ -12,6 +12,7 @@ import os
 import threading
 import time
 from collections import deque
+from importlib import resources
 from typing import TYPE_CHECKING, Any, Final
 
 from mission_control import redis_keys
@@ -19,7 +20,7 @@ from mission_control.audit.anchors import Anchor
 from mission_control.audit.record_identity import identity_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
     from redis import Redis
@@ -27,6 +28,26 @@ if TYPE_CHECKING:
     from mission_control.audit.chain import ChainHead
 
 AFTER_SECONDS: Final = 1.0
+_AT_ONCE: Final = 1_000  # as many as a script can hand to one command, and some left
+
+
+def settle(client: Redis, paid: Iterable[tuple[str, str]]) -> None:
+    """Clear debts whose record is written; `paid` are their identities, each with who wrote the record.
+
+    At the runs that they end it is noted who wrote it, for whoever looks for it. `client` may be a pipeline.
+
+    Raises:
+        RedisError: not all are cleared.
+    """
+    by_writer: dict[str, list[str]] = {}
+    for identity, writer in paid:
+        by_writer.setdefault(writer, []).append(identity)
+    source = resources.files(__package__).joinpath("scripts", "settle.lua").read_text("utf-8")
+    script = client.register_script(source)
+    for writer, identities in by_writer.items():
+        for begin in range(0, len(identities), _AT_ONCE):
+            args = [writer, redis_keys.run(""), *identities[begin : begin + _AT_ONCE]]
+            script(keys=[redis_keys.AUDIT_DEBTS], args=args)
 
 
 class Settlement:
@@ -80,7 +101,7 @@ class Settlement:
 
     def _begin(self) -> None:
         """Begin with nothing: what a parent process has written is the parent's to tell."""
-        self._paid: deque[str] = deque()
+        self._paid: deque[tuple[str, str]] = deque()
         self._anchors: dict[str, Anchor] = {}
         self._writer, self._since, self._place = "", 0, ""
         self._timer = None
@@ -93,7 +114,7 @@ class Settlement:
         self._anchors[head.writer] = Anchor(head.seq, head.digest, self._since, now, self._place)
         identity = identity_of(entry)
         if identity is not None:
-            self._paid.append(identity)
+            self._paid.append((identity, head.writer))
 
     def _start_timer(self) -> None:
         timer = threading.Timer(self._after_seconds, self.flush)
@@ -107,11 +128,10 @@ class Settlement:
         except RuntimeError:  # the interpreter is ending, or there can be no more threads
             self._timer = None
 
-    def _tell(self, client: Redis, paid: list[str], anchors: dict[str, Anchor]) -> None:
+    def _tell(self, client: Redis, paid: list[tuple[str, str]], anchors: dict[str, Anchor]) -> None:
         with client.pipeline(transaction=False) as pipe:
             if anchors:
                 texts: Any = {writer: anchor.to_text() for writer, anchor in anchors.items()}
                 pipe.hset(redis_keys.AUDIT_ANCHORS, mapping=texts)
-            if paid:
-                pipe.hdel(redis_keys.AUDIT_DEBTS, *paid)
+            settle(pipe, paid)
             pipe.execute()

@@ -10,7 +10,6 @@ from typing import IO, TYPE_CHECKING, Final
 
 import orjson
 
-from mission_control.audit.chain import host_of
 from mission_control.audit.chain_check import ChainCheck
 from mission_control.audit.endings_check import EndingsCheck, LedgerEnding
 from mission_control.audit.findings import Findings, Kind, Verification
@@ -81,8 +80,8 @@ class _Verifier:
         )
 
     def _compare(self, ledger: Mapping[str, LedgerEnding], owed: Collection[str]) -> list[str]:
-        hosts = {host_of(writer.decode()) for writer in self._chains.chains}
-        return self._endings.compare(ledger, owed=owed, hosts=hosts, begins=self._begins)
+        writers = self._chains.writers(self._path)
+        return self._endings.compare(ledger, owed=owed, writers=writers, begins=self._begins)
 
     def _segment(self, segment: Segment, *, is_oldest: bool) -> None:
         file, problem = segment.plain()

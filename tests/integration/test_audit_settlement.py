@@ -51,8 +51,9 @@ def test_an_attempt_that_ends_owes_its_record_in_the_same_step(installation: Ins
 def test_the_record_pays_the_debt_and_anchors_the_chain(installation: Installation) -> None:
     audit_ending(installation.audit, ended(installation), at=NOW)
 
-    wait_until(lambda: not debts(installation), "the debt is cleared")
     head = installation.audit.head
+    wait_until(lambda: head.writer in read_anchors(installation.client), "the chain is anchored")
+    wait_until(lambda: not debts(installation), "the debt is cleared")
     anchor = read_anchors(installation.client)[head.writer]
     assert (anchor.seq, anchor.digest) == (1, head.digest)
     assert anchor.path == str(installation.settings.task_execution_log.resolve())

@@ -192,8 +192,8 @@ def test_an_anchor_of_another_stream_is_none_of_this_ones_business(log: AuditLog
     assert (verification.is_sound, verification.anchored) == (True, 0)
 
 
-def ending(status: str = "success", host: str | None = None) -> LedgerEnding:
-    return LedgerEnding(status, 2_000_000_000, host)
+def ending(status: str = "success", host: str | None = None, writer: str | None = None) -> LedgerEnding:
+    return LedgerEnding(status, 2_000_000_000, host, writer)
 
 
 def test_the_stream_is_compared_with_the_ledger(log: AuditLog) -> None:
@@ -210,6 +210,21 @@ def test_the_stream_is_compared_with_the_ledger(log: AuditLog) -> None:
     assert verification.unrecorded == ("forgotten", "unpaid", "near")
     assert verification.owed == ("unpaid",)
     assert not verification.is_sound
+
+
+def test_a_run_is_looked_for_where_its_record_was_written(log: AuditLog, tmp_path: Path) -> None:
+    gone = AuditLog(tmp_path / "gone.jsonl")
+    gone.append(a_record(0))
+    anchored = {gone.head.writer: next(iter(anchors(log).values())), **anchors(log)}
+    ledger = {
+        "removed": ending(host="another_host", writer=log.head.writer),
+        "removed with all of its writer's": ending(writer=gone.head.writer),
+        "ended by another host's beat": ending(host=own_host(), writer="beats_host-1-abc"),
+        "expired there": ending(writer="beats_host-1-abc"),
+    }
+    verification = verify(log.path, anchors=anchored, ledger=ledger)
+    assert verification.unrecorded == tuple(ledger)[:2]
+    assert kinds(verification) == {"unrecorded": 2, "elsewhere": 2, "cut_off": 1}
 
 
 def test_a_record_that_was_written_twice_counts_once(log: AuditLog) -> None:
