@@ -29,6 +29,7 @@ _KEYS: Final = (
     redis_keys.BEAT_JOURNAL,
     redis_keys.OUTBOX,
     redis_keys.BEAT_QUARANTINE,
+    redis_keys.CATCH_UP_PACE,
 )
 
 

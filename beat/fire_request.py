@@ -26,12 +26,14 @@ if TYPE_CHECKING:
     from beat.decision import Decision, Miss
     from beat.due_entries import DuePlainEntry, DueTask
     from beat.message_template import MessageTemplates, QueuedMessage
-    from beat.pacing import Pacer
     from beat.watched_messages import WatchedMessages
     from mission_control.definitions.retry_policy import RetryPolicy
     from mission_control.definitions.task import TaskDefinition
 
 PLAIN_RUN: Final = "plain"
+
+CATCH_UP_PER_SECOND: Final = 100
+"""How many runs that come late, after a downtime, are started a second, over all tasks."""
 
 
 class Delivery(StrEnum):
@@ -63,13 +65,11 @@ class FireRequests:
     def __init__(
         self,
         templates: MessageTemplates,
-        pacer: Pacer,
         delivery: Delivery,
         watched: WatchedMessages | None = None,
     ) -> None:
         self._templates = templates
         self._watched = watched
-        self._pacer = pacer
         self._delivery = delivery
 
     @property
@@ -126,7 +126,6 @@ class FireRequests:
         if expires is not None:
             spec["expires_at"] = format_instant(expires)
         queue_key, payload = self._message(entry, execution_id, moment, expires) if is_fired else ("", "")
-        release_at = self._release_at(entry, action, now)
         return [
             state,
             redis_keys.run(execution_id),
@@ -137,7 +136,7 @@ class FireRequests:
             "" if isinstance(action, Fire) else action.reason,
             queue_key,
             payload,
-            release_at,
+            self._stagger(entry, action),
         ]
 
     def _message(
@@ -159,16 +158,16 @@ class FireRequests:
         )
         return message.queue_key, message.payload
 
-    def _release_at(self, entry: DueTask, action: Fire | Miss, now: datetime) -> float | str:
-        if not isinstance(action, Fire) or not action.is_catch_up or self._delivery is Delivery.IN_PROCESS:
+    def _stagger(self, entry: DueTask, action: Fire | Miss) -> float | str:
+        if self._delivery is Delivery.IN_PROCESS or not isinstance(action, Fire) or not action.is_catch_up:
             return ""
-        release = self._pacer.slot(now.timestamp(), entry.task_id, entry.task.misfire.stagger_seconds)
-        return release if release > now.timestamp() else ""
+        return entry.task.misfire.stagger_seconds
 
 
 def batch_header(*, token: str, now: datetime, retention: timedelta, meta: str) -> bytes:
     """Return the script's first argument."""
-    header = [token, now.timestamp(), format_instant(now), meta, int(retention.total_seconds())]
+    ttl = int(retention.total_seconds())
+    header = [token, now.timestamp(), format_instant(now), meta, ttl, CATCH_UP_PER_SECOND]
     return bytes(msgpack.packb(header))
 
 

@@ -178,10 +178,9 @@ class Firing:
 
     def _committed(self, requests: list[FireRequest], now: datetime) -> list[FireRequest]:
         verdicts = self._commit(requests, now)
+        problem = "a key that its run needs has the wrong type, or may not be used"
         for request in verdicts.unsound:
-            self._quarantine.set_aside(
-                request.key, request.due, "a key that its run needs cannot be used", now
-            )
+            self._quarantine.set_aside(request.key, request.due, problem, now)
         return verdicts.committed
 
 

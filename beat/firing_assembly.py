@@ -11,7 +11,6 @@ from beat.due_entries import DueEntries
 from beat.fire_request import Delivery, FireRequests
 from beat.firing import Firing
 from beat.message_template import MessageTemplates
-from beat.pacing import Pacer
 from beat.quarantine import Quarantine
 from beat.watched_messages import PlainFiring, WatchedMessages, somebody_watches
 
@@ -56,7 +55,7 @@ def assemble_firing(
     commit.load()
     return Firing(
         DueEntries(client, app, keys),
-        FireRequests(MessageTemplates(app, producer), Pacer(), delivery, watched),
+        FireRequests(MessageTemplates(app, producer), delivery, watched),
         commit,
         Quarantine(client, keys),
         plain,

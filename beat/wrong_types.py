@@ -25,6 +25,7 @@ _TYPES: Final = {
     redis_keys.PARKED_PAYLOADS: "hash",
     redis_keys.OWED_AUDIT: "list",
     redis_keys.OUTBOX: "list",
+    redis_keys.CATCH_UP_PACE: "hash",
 }
 
 

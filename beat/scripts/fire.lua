@@ -2,19 +2,19 @@
 -- as it was when it was decided about.
 -- KEYS: 1 schedule (zset)  2 lead (string)  3 active runs (zset)  4 finished runs (zset)
 --       5 parked messages (zset)  6 payloads of parked messages (hash)  7 owed audit records (list)
---       8 journal (stream)  9 outbox (list)  10 quarantine (hash)
--- ARGV: 1 batch (MessagePack): {token, now, now_iso, meta, ttl}; `token` is the beat that must lead, ""
---         if nobody need
+--       8 journal (stream)  9 outbox (list)  10 quarantine (hash)  11 pace of catching up (hash)
+-- ARGV: 1 batch (MessagePack): {token, now, now_iso, meta, ttl, pace}; `token` is the beat that must lead, ""
+--         if nobody need; `pace` is how many runs a second are caught up, over all tasks
 --       2… one entry each (MessagePack): {key, due, revision or "", next due or "", meta or "", runs}
 --         a run: {state, run key, task's runs key, execution_id, scheduled, spec, reason, queue key,
---                 payload, release at or ""}
+--                 payload, stagger in seconds if it is caught up, else ""}
 --         an occurrence that is not run has no payload; one that is not queued here has no queue key and
 --         the payload "outbox" or "in process"; the message of a RedBeat entry has the state "plain", and
 --         only queue key and payload matter: without a queue key the payload goes to the outbox itself
 -- Reply: a digit an entry, in order: 1 committed; 0 somebody else has moved or changed it; 2 cannot be
 --        committed (a key of the wrong type), nothing of it was written. "!" alone: this beat does not lead
 local batch = cmsgpack.unpack(ARGV[1])
-local token, now, now_iso, batch_meta, ttl = unpack(batch)
+local token, now, now_iso, batch_meta, ttl, pace = unpack(batch)
 
 if token ~= '' and redis.call('GET', KEYS[2]) ~= token then
   return '!'
@@ -32,7 +32,7 @@ end
 
 local fixed_are_sound = is_sound(KEYS[3], 'zset') and is_sound(KEYS[4], 'zset') and is_sound(KEYS[5], 'zset')
   and is_sound(KEYS[6], 'hash') and is_sound(KEYS[7], 'list') and is_sound(KEYS[8], 'stream')
-  and is_sound(KEYS[9], 'list') and is_sound(KEYS[10], 'hash')
+  and is_sound(KEYS[9], 'list') and is_sound(KEYS[10], 'hash') and is_sound(KEYS[11], 'hash')
 if not fixed_are_sound then
   return redis.error_reply('WRONGTYPE a key of beat has the wrong type; see mission_control/redis_keys.py')
 end
@@ -75,10 +75,42 @@ local function gather(command, key, ...)
   end
 end
 
+-- A second has as many slots as runs may be caught up in it. The pace's hash says how many of each second
+-- that is to come are taken, from which second on there are any left, and when each task was last given one.
+local function taken_of(second)
+  return tonumber(redis.call('HGET', KEYS[11], second) or 0)
+end
+
+local function slot(task, stagger)
+  local last = stagger > 0 and tonumber(redis.call('HGET', KEYS[11], task) or 0) or 0
+  local wanted = math.max(now, last + stagger)
+  local free_from = tonumber(redis.call('HGET', KEYS[11], 'free from') or 0)
+  local second = math.max(math.floor(wanted), free_from)
+  local taken = math.max(taken_of(second), math.ceil((wanted - second) * pace))
+  while taken >= pace do
+    second = second + 1
+    taken = taken_of(second)
+  end
+  redis.call('HSET', KEYS[11], second, taken + 1)
+  if second == math.max(math.floor(now), free_from) and taken + 1 >= pace then
+    redis.call('HSET', KEYS[11], 'free from', second + 1)
+  end
+  local release_at = second + taken / pace
+  if stagger > 0 then
+    redis.call('HSET', KEYS[11], task, string.format('%.6f', release_at))
+  end
+  local life = math.ceil(release_at - now + stagger) + 60
+  if redis.call('TTL', KEYS[11]) < life then
+    redis.call('EXPIRE', KEYS[11], life)
+  end
+  return release_at
+end
+
 local function deliver(run)
-  local queue, payload, release_at = run[8], run[9], run[10]
-  if release_at ~= '' then
-    gather('ZADD', KEYS[5], release_at, run[4])
+  local queue, payload, stagger = run[8], run[9], run[10]
+  local release_at = stagger ~= '' and slot(run[3], stagger) or now
+  if release_at > now then
+    gather('ZADD', KEYS[5], string.format('%.6f', release_at), run[4])
     redis.call('HSET', KEYS[6], run[4], cmsgpack.pack({queue, payload}))
   elseif payload == 'outbox' then
     gather('RPUSH', KEYS[9], run[4])

@@ -6,7 +6,7 @@ This file has more than 250 lines because all of it is done to one beat, which i
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import msgpack
@@ -17,6 +17,8 @@ from redbeat import RedBeatSchedulerEntry
 from mission_control import redis_keys
 from mission_control.cli.situation import look
 from mission_control.clock import utc_now
+from mission_control.definitions.identifiers import occurrence_execution_id
+from mission_control.definitions.instants import format_instant
 from mission_control.installation import Installation
 from mission_control.messaging.celery_app import create_app
 from mission_control.set_aside import last_set_aside
@@ -115,26 +117,26 @@ def test_an_entry_of_the_wrong_redis_type_is_set_aside(
     good_task_fires(spoilt, NAME)
 
 
-@pytest.mark.parametrize(
-    "key",
-    ["default", redis_keys.run(f"{NAME}@20260101T000000Z"), redis_keys.task_runs(NAME)],
-    ids=["queue", "run", "runs of the task"],
-)
+@pytest.mark.parametrize("what", ["queue", "run", "runs of the task"])
 def test_a_task_whose_run_has_nowhere_to_go_is_set_aside(
-    spoilt: Installation, beat: BeatProcess, key: str
+    spoilt: Installation, beat: BeatProcess, what: str
 ) -> None:
-    queue = "elsewhere"
-    spoil(spoilt, queue if key == "default" else key, "string")
-    definition = {"id": NAME, "schedule": YEARLY, "handler": HANDLER, "queue": queue}
+    due = (utc_now() + timedelta(seconds=0.5)).replace(microsecond=0) + timedelta(seconds=1)
+    key = {
+        "queue": "elsewhere",
+        "run": redis_keys.run(occurrence_execution_id(NAME, due)),
+        "runs of the task": redis_keys.task_runs(NAME),
+    }[what]
+    spoil(spoilt, key, "string")
+    yearly = {"type": "interval", "days": 365, "anchor": format_instant(due)}
+    definition = {"id": NAME, "schedule": yearly, "handler": HANDLER, "queue": "elsewhere"}
     assert spoilt.registry.register(definition)
-    due = datetime(2026, 1, 1, tzinfo=UTC).timestamp() if key.startswith("mc:run:") else now() - 1
-    spoilt.client.zadd(redis_keys.REDBEAT_SCHEDULE, {KEY: due})
 
     good_task_fires(spoilt)
 
     assert "wrong type" in quarantined(spoilt)
     assert beat.exit_code is None
-    spoilt.client.delete(queue, key)
+    spoilt.client.delete(key)
     assert spoilt.registry.update(NAME, {"description": "mended"})
     assert spoilt.client.zscore(redis_keys.REDBEAT_SCHEDULE, KEY) is not None
     assert NAME not in look(spoilt).quarantined
@@ -251,6 +253,7 @@ def test_a_schedule_that_was_deleted_under_beat_is_built_anew(
     [
         *(redis_keys.ACTIVE_RUNS, redis_keys.FINISHED_RUNS, redis_keys.PARKED, redis_keys.PARKED_PAYLOADS),
         *(redis_keys.OWED_AUDIT, redis_keys.OUTBOX, redis_keys.BEAT_JOURNAL, redis_keys.BEAT_QUARANTINE),
+        redis_keys.CATCH_UP_PACE,
         redis_keys.BEAT_LEADER,
     ],
 )

@@ -147,7 +147,7 @@ def test_a_broker_on_another_server_gets_every_message_though_beat_dies_in_betwe
             RedBeatSchedulerEntry("theirs", HANDLER, schedule(60), app=other).save()
             assert register_task(task(schedule={"type": "interval", "minutes": 1}))
         with time_machine.travel(NINE + timedelta(minutes=1), tick=False):
-            monkeypatch.setattr("beat.scheduler.send_outbox", lambda *_: 0)  # it dies before it sends
+            monkeypatch.setattr("beat.follow_up.send_outbox", lambda *_: 0)  # it dies before it sends
             beat_of(installation, app).tick()
             monkeypatch.undo()
             assert sent_ids(there) == []
