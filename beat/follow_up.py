@@ -49,7 +49,7 @@ class FollowUp:
         done = self._do("pay owed records", lambda: pay_owed_audit(installation))
         if turn.next_release is not None and turn.next_release <= installation.clock().timestamp():
             done += self._do("release parked messages", self._release)
-        if self._uses_outbox:
+        if self._uses_outbox or turn.has_outgoing:
             done += self._do("send the outbox", self._send)
         done += self._do("sweep", self._sweep.turn)
         return done > 0

@@ -39,6 +39,7 @@ class Turn:
     next_due: float | None = None
     next_release: float | None = None
     is_first: bool = False
+    has_outgoing: bool = False
 
 
 class Lead:
@@ -65,11 +66,12 @@ class Lead:
             redis_keys.process(_KIND, self._name),
             self._schedule_key,
             redis_keys.PARKED,
+            redis_keys.OUTBOX,
         ]
         answer: Any = self._take(keys=keys, args=[self._name, self._lease_ms, LIFE_SECONDS])
-        leads, due, release, is_first = answer
+        leads, due, release, is_first, has_outgoing = answer
         self._tell(is_leading=bool(leads))
-        return Turn(bool(leads), _instant(due), _instant(release), bool(is_first))
+        return Turn(bool(leads), _instant(due), _instant(release), bool(is_first), bool(has_outgoing))
 
     def hand_over(self) -> None:
         """Give the lead up and wake the other beats, one of which takes it at once."""

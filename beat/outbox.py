@@ -2,7 +2,8 @@
 
 Where broker and schedule store are one server the fire script does both at once. Where they are not, it
 puts the run's id here, and the message is sent right after: at least once, under the run's id, so that
-the worker's claim drops a second one. A parked message whose time has come is here as it is.
+the worker's claim drops a second one. A parked message whose time has come is here as it is. So is, on any
+broker, an entry of RedBeat's that is not for exactly one queue.
 """
 
 from __future__ import annotations

@@ -18,6 +18,7 @@ from mission_control.definitions.identifiers import occurrence_execution_id
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from celery import Celery
     from kombu import Producer
 
     from beat.due_entries import DuePlainEntry
@@ -36,7 +37,8 @@ def plain_request(
     """Return the request that fires a RedBeat entry once, under a deterministic id, and moves it on.
 
     The message is made by the scheduler's own `apply_async`, so that tools that patch it (Sentry,
-    OpenTelemetry) see the entry. As in RedBeat, however many occurrences were missed, one is fired.
+    OpenTelemetry) see the entry. As in RedBeat, however many occurrences were missed, one is fired. One that
+    is not for exactly one queue (a broadcast, an exchange with several queues) goes through the outbox.
 
     Raises:
         ValueError: the schedule does not move on, so that it would fire without end, or the entry's last
@@ -53,12 +55,22 @@ def plain_request(
         message = QueuedMessage("", plain_item(entry))
     else:
         sender = producer()
-        (message,) = collect_messages(sender, lambda: apply_async(entry, producer=sender, advance=False))
+        _declare_exchanges(entry.app, sender)
+        found = collect_messages(sender, lambda: apply_async(entry, producer=sender, advance=False))
+        message = found[0] if len(found) == 1 else QueuedMessage("", plain_item(entry))
     next_due = _next_due(due, now)
     meta = json.dumps(
         {"last_run_at": now, "total_run_count": entry.total_run_count + 1}, cls=RedBeatJSONEncoder
     )
     return requests.of_plain_entry(due, execution_id, message, next_due, meta)
+
+
+def _declare_exchanges(app: Celery, producer: Producer) -> None:
+    """Let kombu know of what types the exchanges are: it takes one that it does not know for a direct one."""
+    known = producer.channel.state.exchanges
+    for queue in app.amqp.queues.values():
+        if queue.exchange is not None and queue.exchange.name and queue.exchange.name not in known:
+            queue.exchange(producer.channel).declare()
 
 
 def _next_due(due: DuePlainEntry, now: datetime) -> float | None:

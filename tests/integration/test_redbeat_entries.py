@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import time_machine
 from celery.schedules import crontab, schedule
+from kombu import Exchange, Queue
+from kombu.common import Broadcast
 from redbeat import RedBeatSchedulerEntry
 from redbeat.schedules import rrule
 
@@ -161,6 +164,36 @@ def test_a_result_backend_that_does_not_forget_by_itself_is_cleaned_up_as_with_r
     with time_machine.travel(NINE, tick=False):
         beat_of(installation, app).tick()
     assert installation.client.smembers("redbeat::statics") == installed
+
+
+def test_an_entry_for_a_broadcast_or_for_several_queues_is_sent_as_with_redbeat(
+    installation: Installation,
+) -> None:
+    media = Exchange("media", type="topic")
+    queues = (Queue("one", media, routing_key="media.#"), Queue("two", media, routing_key="media.a"))
+    app = app_with(installation, task_queues=(Broadcast("everybody"), Queue("default"), *queues))
+    with app.connection_for_write() as connection:
+        for queue in queues:
+            queue(connection.default_channel).declare()
+    everybody = installation.client.pubsub()  # type: ignore[no-untyped-call]
+    everybody.psubscribe("*everybody*")
+    with time_machine.travel(NINE, tick=False):
+        for name, options in {
+            "named": {"queue": "everybody"},
+            "topical": {"exchange": "media", "routing_key": "media.a"},
+        }.items():
+            RedBeatSchedulerEntry(name, HANDLER, schedule(60), options=options, app=app).save()
+    with time_machine.travel(NINE + timedelta(minutes=1), tick=False):
+        beat = beat_of(installation, app)
+        beat.tick()
+        beat.tick()
+    assert quarantined_tasks(installation) == {}
+    assert sent_ids(installation.client, "one") == sent_ids(installation.client, "two")
+    assert sent_ids(installation.client, "one") == ["topical@20260302T090100Z"]
+    found = [message for _ in range(3) if (message := everybody.get_message(timeout=1)) is not None]
+    heard = [json.loads(one["data"])["headers"]["id"] for one in found if one["type"] == "pmessage"]
+    assert heard == ["named@20260302T090100Z"]
+    everybody.close()
 
 
 def test_the_note_of_which_entries_are_the_configurations_comes_back(installation: Installation) -> None:
