@@ -12,6 +12,7 @@ from mission_control.definitions.identifiers import manual_execution_id
 from mission_control.errors import UnknownRunError
 from mission_control.ledger import RunRecord, RunState, Trigger
 from mission_control.messaging.message import send
+from mission_control.messaging.transport.parking import unpark
 from mission_control.run_audit import audit_ending
 
 if TYPE_CHECKING:
@@ -55,10 +56,12 @@ def run_now(installation: Installation, execution_id: str) -> str:
     """Have a run run now, and return the id of the run that does.
 
     One that waits for its time or for its next attempt is sent at once. One that is over is run again as a
-    new run with the same handler and params, outside any schedule; a running one is left alone.
+    new run with the same handler and params, outside any schedule; a running one is left alone. If it
+    cannot be sent, it waits on as before.
 
     Raises:
         UnknownRunError: the ledger has no such run.
+        OperationalError: the broker could not be reached.
     """
     run = existing_run(installation, execution_id)
     if run.state is RunState.RUNNING:
@@ -66,10 +69,11 @@ def run_now(installation: Installation, execution_id: str) -> str:
     if run.state.is_final:
         run = _anew(installation, run)
         installation.ledger.dispatch(run)
-    else:
-        _take_off_the_park(installation, execution_id)
+    released_at = installation.client.zscore(redis_keys.PARKED, run.execution_id)
     started = {"expires": None} if run.attempt > 0 else {}  # what has started no longer expires
     send(installation.celery, run, retries=run.attempt, **started)
+    if released_at is not None:  # only now: two messages are harmless, none would be missed until the sweep
+        unpark(installation.client, run.execution_id, released_at=float(released_at))
     return run.execution_id
 
 

@@ -11,8 +11,10 @@ import msgpack
 import pytest
 import redis
 from celery import Celery
+from kombu.exceptions import OperationalError
 
 from mission_control import redis_keys
+from mission_control.run_control import run_now
 from tests.beats import BeatProcess
 from tests.live_installation import YEARLY
 from tests.real_workers import WorkerHouse, worker_house
@@ -120,3 +122,35 @@ def test_a_parked_run_survives_a_crash_of_redis_and_is_run_at_its_time(house: Wo
         house.succeeds(run)
         assert set(parked(house)) == {far.execution_id}
         assert not client.hexists(redis_keys.PARKED_PAYLOADS, run.execution_id)
+
+
+def test_a_run_that_is_to_run_now_is_taken_off_the_park_after_it_was_sent(
+    house: WorkerHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = house.run(at=datetime.now(UTC) + DAY)
+    before = parked(house)
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OperationalError("the broker is away")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("mission_control.run_control.send", refuse)
+        with pytest.raises(OperationalError):
+            run_now(house.installation, run.execution_id)
+    assert parked(house) == before
+    assert run_now(house.installation, run.execution_id) == run.execution_id
+    assert (parked(house), waiting(house)) == ({}, 1)
+
+
+def test_a_retry_that_is_parked_meanwhile_stays_parked(
+    house: WorkerHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = house.run(at=datetime.now(UTC) + DAY)
+
+    def send_and_fail(*_: object, **__: object) -> None:
+        with house.server.client() as client:
+            client.zincrby(redis_keys.PARKED, 3_600, run.execution_id)
+
+    monkeypatch.setattr("mission_control.run_control.send", send_and_fail)
+    run_now(house.installation, run.execution_id)
+    assert list(parked(house)) == [run.execution_id]

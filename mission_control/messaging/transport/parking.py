@@ -66,3 +66,16 @@ def park(ledger: Redis, parked: ParkedMessage, queue_key: str) -> bool:
         redis_keys.WAKE_CHANNEL,
     ]
     return bool(ledger.register_script(script_source("park"))(keys=keys, args=args))
+
+
+def unpark(ledger: Redis, execution_id: str, *, released_at: float) -> bool:
+    """Take a run's message off the park; False if none is there, or one of another time by now.
+
+    `released_at` is in Unix seconds.
+
+    Raises:
+        RedisError: the ledger's Redis could not be told.
+    """
+    keys = [redis_keys.PARKED, redis_keys.PARKED_PAYLOADS]
+    script = ledger.register_script(script_source("unpark"))
+    return bool(script(keys=keys, args=[execution_id, repr(released_at)]))
