@@ -157,8 +157,10 @@ class ChaosFleet:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         with ExitStack() as ends:
-            for process in (*self._workers.values(), *self._beats):
-                ends.push(process.__exit__)
+            for worker in self._workers.values():
+                ends.push(worker.__exit__)
+            for beat in self._beats:
+                ends.push(beat.__exit__)
             for orphan in self._orphans:
                 with suppress(psutil.Error):
                     orphan.kill()

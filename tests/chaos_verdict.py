@@ -114,7 +114,7 @@ def _outcome_faults(run: RunRecord, work: Work, evidence: Evidence) -> Iterator[
         return  # the process of its last attempt was killed: nothing was left to try
     if run.state != (RunState.FAILURE if work.is_hopeless else RunState.SUCCESS):
         yield f"it ended {run.state} ({run.reason}: {run.error})"
-    elif not any(note.what == run.state for note in last):
+    elif not any(note.what == str(run.state) for note in last):
         yield f"it ended {run.state}, which its handler knows nothing of"
 
 

@@ -283,7 +283,8 @@ def test_a_parked_message_that_is_none_is_set_aside_and_holds_no_other_up(
     for name, parked in {"none": [], "pairs": {"a": 1}, "good": ["elsewhere", "{}"]}.items():
         spoilt.client.hset(redis_keys.PARKED_PAYLOADS, name, msgpack.packb(parked))
     spoilt.client.execute_command("HSET", redis_keys.PARKED_PAYLOADS, b"\xff", b"\xff")  # type: ignore[no-untyped-call]
-    spoilt.client.zadd(redis_keys.PARKED, {"none": 1, "pairs": 2, b"\xff": 3, "good": 4})
+    due: dict[str | bytes, float] = {"none": 1, "pairs": 2, b"\xff": 3, "good": 4}
+    spoilt.client.zadd(redis_keys.PARKED, due)  # type: ignore[type-var]  # redis-py's
     wait_until(lambda: spoilt.client.llen("elsewhere") == 1, "the good one is released")
     wait_until(lambda: spoilt.client.llen(redis_keys.DEAD_LETTERS) == 3, "the others are set aside")
     assert spoilt.client.exists(redis_keys.PARKED, redis_keys.PARKED_PAYLOADS) == 0
