@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from typing import TYPE_CHECKING, Final
 
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
 LOOK_EVERY_SECONDS: Final = 1.0
 FORGET_EVERY_SECONDS: Final = 60.0
 
+DOUBT_AFTER_SECONDS: Final = 30.0
+"""How long a schedule may be empty that firing itself has emptied: somebody may have deleted it just then.
+A lone task with a fixed delay empties it at each run, and looking through all keys costs far more."""
+
 
 class KeyCare:
     """Mends what others have done to the keys; every method raises `RedisError` if Redis cannot be asked."""
@@ -30,6 +35,7 @@ class KeyCare:
         self._forget_at = 0.0
         self._do = SideWork()
         self._had_entries = False
+        self._rebuild_at = math.inf
         self._has_static_entries = False
 
     def begin(self) -> None:
@@ -39,15 +45,21 @@ class KeyCare:
         self._do("install", self._install)
         self._do("forget", self._forget)
 
-    def look(self, *, has_entries: bool) -> None:
+    def look(self, *, has_entries: bool, has_fired: bool) -> None:
         """Mend now and then what would else only be noticed when something is fired or registered.
 
         A schedule that has become empty (`has_entries`) was lost, or its last task has had its last
-        occurrence: the entries themselves tell.
+        occurrence: the entries themselves tell. If beat has fired since it had some (`has_fired`), that is
+        why, in all likelihood.
         """
-        if self._had_entries and not has_entries:
-            self._do("rebuild", self._rebuild)
+        if has_entries:
+            self._rebuild_at = math.inf
+        elif self._had_entries:
+            self._rebuild_at = time.monotonic() + (DOUBT_AFTER_SECONDS if has_fired else 0.0)
         self._had_entries = has_entries
+        if time.monotonic() >= self._rebuild_at:
+            self._rebuild_at = math.inf
+            self._do("rebuild", self._rebuild)
         if time.monotonic() >= self._look_at:
             self._look_at = time.monotonic() + LOOK_EVERY_SECONDS
             self.mend()

@@ -69,6 +69,7 @@ class MissionControlScheduler(RedBeatScheduler):
         self._name = beat_name(os.getpid())
         self._is_set_up = False
         self._is_refused = False
+        self._has_fired = False
         super().__init__(app, *args, **kwargs)
         # An application of somebody else's may have set these otherwise. The lead is a lease of ours, and
         # a beat that waits for longer than the lease would lose it.
@@ -141,10 +142,12 @@ class MissionControlScheduler(RedBeatScheduler):
             self._wait_until(clock().timestamp() + self.max_interval)
             return
         self._set_up(is_first=turn.is_first)
-        self._keys.look(has_entries=turn.next_due is not None)
+        self._keys.look(has_entries=turn.next_due is not None, has_fired=self._has_fired or bool(fired))
+        self._has_fired = False
         if turn.next_due is not None and turn.next_due <= clock().timestamp():
             fired += self._firing.fire_due(clock, oldest=turn.next_due, most_seconds=LONGEST_FIRING)
         if fired:
+            self._has_fired = True
             events.fired_many(fired)
         if self._follow_up(turn) or fired:
             return
