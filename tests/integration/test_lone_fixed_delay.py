@@ -58,6 +58,7 @@ def test_it_does_not_look_through_all_keys_at_each_run(
 def test_a_schedule_that_was_deleted_while_nothing_fired_is_built_anew_at_once(
     installation: Installation, beat: MissionControlScheduler
 ) -> None:
+    assert installation.registry.update("lone", {"schedule": {"type": "interval", "hours": 1}})
     beat.tick()
     beat.tick()
     installation.client.delete(redis_keys.REDBEAT_SCHEDULE)
@@ -74,10 +75,9 @@ def test_one_that_stays_empty_after_firing_is_looked_into(
     installation.client.delete(redis_keys.REDBEAT_SCHEDULE)
     keys.look(has_entries=False, has_fired=True)
     assert installation.client.exists(redis_keys.REDBEAT_SCHEDULE) == 0
-    wait_until(
-        lambda: (
-            keys.look(has_entries=False, has_fired=False)
-            or installation.client.exists(redis_keys.REDBEAT_SCHEDULE)
-        ),
-        "the schedule is built anew",
-    )
+
+    def is_built() -> bool:
+        keys.look(has_entries=False, has_fired=False)
+        return installation.client.exists(redis_keys.REDBEAT_SCHEDULE) == 1
+
+    wait_until(is_built, "the schedule is built anew")
