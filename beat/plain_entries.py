@@ -12,7 +12,6 @@ from redbeat.schedules import rrule
 
 from beat.message_template import QueuedMessage, collect_messages
 from beat.outbox import plain_item
-from beat.rrule_entries import next_of_rrule
 from mission_control.definitions.identifiers import occurrence_execution_id
 
 if TYPE_CHECKING:
@@ -94,6 +93,8 @@ def _next_due(due: DuePlainEntry, now: datetime) -> float | None:
 def next_after(schedule: Any, moment: datetime, now: datetime) -> datetime | None:  # noqa: ANN401
     """Return the first occurrence after `moment`; Celery's schedules only tell how far it is from now."""
     if isinstance(schedule, rrule):
+        from beat.rrule_entries import next_of_rrule  # much to load where there are no rrules
+
         return next_of_rrule(schedule, moment)
     schedule.nowfun = lambda: now
     remaining = schedule.remaining_estimate(moment)
