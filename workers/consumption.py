@@ -7,10 +7,11 @@ process, if need be, for its supervisor to start it again.
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from celery import bootsteps
@@ -20,6 +21,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
 from mission_control import events
+from workers.handler_tasks import watch_of
 
 if TYPE_CHECKING:
     from celery import Celery
@@ -43,29 +45,39 @@ class Consumption:
 
     turned_at: float
     reconnections: int = 0
+    thread: int = field(default_factory=threading.get_ident)
+    """The thread of its loop."""
+    excused_at: float = -math.inf
+    """When it was last seen that it may have no message: its hands are full, or it was told to pause."""
 
     def seconds_without_asking(self, channel: Any, *, since: float, now: float) -> float:  # noqa: ANN401  # kombu's
         """Return for how long a consumer has asked for no message that it may have; 0 if it may have none.
 
-        A broker other than Redis is not asked, but sends by itself.
+        A broker other than Redis is not asked, but sends by itself. One that was told to take nothing
+        (`control.cancel_consumer`) has no active queues.
         """
-        if not hasattr(channel, "_brpop_sent_at") or not channel.qos.can_consume():
+        if not hasattr(channel, "_brpop_sent_at"):
+            return 0.0
+        if not channel.active_queues or not channel.qos.can_consume():
+            self.excused_at = now
             return 0.0
         asked_at = channel._brpop_sent_at  # noqa: SLF001  # kombu's
-        return now - max(since, asked_at if asked_at is not None else since)
+        return now - max(since, self.excused_at, asked_at if asked_at is not None else since)
 
     def check(self, channel: Any, *, since: float) -> bool:  # noqa: ANN401
         """Note a turn of the consumer's loop; return whether it takes messages.
 
+        `since` is when it began, or when its loop was last free to ask.
         One that has just begun is believed to; one that was stuck only when it has asked for some.
 
         Raises:
             StuckConsumerError: it has taken none for too long.
         """
         now = self.turned_at = time.monotonic()
+        self.thread = threading.get_ident()
         silent = self.seconds_without_asking(channel, since=since, now=now)
         if silent < STUCK_AFTER_SECONDS / 2:
-            if silent < now - since:
+            if _has_asked(channel, since):
                 self.reconnections = 0
             return self.reconnections == 0
         if silent >= STUCK_AFTER_SECONDS:
@@ -79,6 +91,14 @@ class Consumption:
             os._exit(_EXIT_CODE)
         events.consumer_stuck(silent, "connecting anew")
         raise StuckConsumerError(f"no message was asked for in {silent:.0f} s")
+
+
+def _has_asked(channel: Any, since: float) -> bool:  # noqa: ANN401
+    """Whether a consumer has asked for messages since then, or has its hands full of them."""
+    if not hasattr(channel, "_brpop_sent_at") or not channel.qos.can_consume():
+        return True
+    asked_at = channel._brpop_sent_at  # noqa: SLF001  # kombu's
+    return asked_at is not None and asked_at > since
 
 
 def consumption_of(worker: Any) -> Consumption:  # noqa: ANN401  # Celery's worker
@@ -117,7 +137,8 @@ class WatchdogStep(bootsteps.StartStopStep):
         while not self._is_over.wait(_LOOK_EVERY_SECONDS):
             now = time.monotonic()
             has_turned = now - consumption.turned_at < 2 * _LOOK_EVERY_SECONDS
-            if has_turned or _is_busy_itself() or not _answers(app):
+            runs_a_handler = watch_of(app).occupies(consumption.thread)
+            if has_turned or runs_a_handler or not _answers(app):
                 answers_since = None
             elif answers_since is None:
                 answers_since = now

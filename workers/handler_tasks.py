@@ -37,6 +37,11 @@ def register_handlers(app: Celery, installation: Installation) -> None:
             app.register_task(HandlerTask(source.path, handler, installation, watch))
 
 
+def watch_of(app: Celery) -> Watch:
+    """Return the watch over the handlers that this process runs for `app`."""
+    return next(task.watch for task in app.tasks.values() if isinstance(task, HandlerTask))
+
+
 def _load(source: HandlerSource) -> Handler:
     try:
         return load_handler(source)

@@ -25,7 +25,7 @@ from workers.lost_attempts import end_lost_attempt
 from workers.pool_signals import Interruptible, LeaseLostError, RunCancelledError, WorkerStopsError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from celery import Celery
 
@@ -44,6 +44,7 @@ class Watched:
     def __init__(self, app: Celery, run: RunRecord, limit_seconds: float | None) -> None:
         self.app = app
         self.run = run
+        self.thread = threading.get_ident()
         self._limit_seconds = limit_seconds
         self._stay: Interruptible | None = None
         self._stop_at = math.inf
@@ -105,6 +106,9 @@ class Watch:
         self._parent = 0
         self._watched: set[Watched] = set()
         self._lock = threading.Lock()
+        self._ended_at: dict[int, float] = {}
+        self.beside: Callable[[], object] | None = None
+        """What else is to be done now and then while handlers run."""
 
     @contextmanager
     def over(self, app: Celery, run: RunRecord, *, has_limit: bool) -> Iterator[Watched]:
@@ -119,11 +123,20 @@ class Watch:
         finally:
             with self._lock:
                 self._watched.discard(watched)
+                self._ended_at[watched.thread] = time.monotonic()
 
     @property
     def runs_any(self) -> bool:
         """Whether this process has an attempt in hand."""
         return bool(self._watched)
+
+    def occupies(self, thread: int) -> bool:
+        """Whether an attempt is in the hands of that thread."""
+        return any(one.thread == thread for one in tuple(self._watched))
+
+    def last_ended(self, thread: int) -> float:
+        """Return when that thread was last done with an attempt, by `time.monotonic`."""
+        return self._ended_at.get(thread, -math.inf)
 
     def ask_to_cancel(self, execution_id: str) -> None:
         """Have a run's attempt stopped, wherever it runs, and its run cancelled."""
@@ -153,6 +166,8 @@ class Watch:
             if watched:
                 try:
                     self._look(watched)
+                    if self.beside is not None:
+                        self.beside()
                 except RedisError as error:
                     events.waiting_for_redis(error)
 

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from mission_control import redis_keys
 from mission_control.heartbeats import live_processes
 from tests.real_workers import WorkerHouse, WorkerProcess, worker_house
-from tests.rude_workers import Swept
+from tests.rude_workers import Swept, is_run
 from tests.tcp_proxy import TcpProxy
 from tests.waiting import wait_until
 
@@ -29,7 +30,12 @@ def house() -> Iterator[WorkerHouse]:
 
 
 def impatient_worker(
-    house: WorkerHouse, *, proxy: TcpProxy | None = None, **patience: float
+    house: WorkerHouse,
+    *,
+    proxy: TcpProxy | None = None,
+    pool: str = "prefork",
+    concurrency: int = 1,
+    **patience: float,
 ) -> WorkerProcess:
     environment = {
         "PATIENCE": json.dumps(patience),
@@ -38,7 +44,14 @@ def impatient_worker(
     }
     if proxy is not None:
         environment["CELERY_BROKER_URL"] = f"redis://127.0.0.1:{proxy.port}/0"
-    return house.worker(app="tests.impatient_worker", environment=environment)
+    return house.worker(app="tests.impatient_worker", environment=environment, pool=pool, concurrency=concurrency)
+
+
+def gives_signs(house: WorkerHouse, worker: WorkerProcess, times: int) -> None:
+    """Wait until a worker has given so many signs of life, one a second."""
+    for number in range(times):
+        house.installation.client.delete(redis_keys.process("worker", worker.name))
+        wait_until(lambda: claims_life(house, worker), f"it gives sign of life {number}")
 
 
 def claims_life(house: WorkerHouse, worker: WorkerProcess) -> bool:
@@ -83,6 +96,42 @@ def test_one_whose_loop_hangs_ends_for_its_supervisor(house: WorkerHouse) -> Non
         assert wait_until(lambda: worker.exit_code, "it has ended", timeout=20) == EXIT_CODE
         assert ENDS in worker.log
         wait_until(lambda: not claims_life(house, worker), "its sign of life is gone")
+
+
+def test_one_whose_loop_hangs_beside_a_long_handler_ends_too(house: WorkerHouse) -> None:
+    with impatient_worker(
+        house, pool="threads", concurrency=2, HANGS_AFTER_SECONDS=2, _LOOK_EVERY_SECONDS=0.2
+    ) as worker:
+        house.gated("work")
+        is_run(house, "work")
+        (house.folder / "hanging").touch()
+        assert wait_until(lambda: worker.exit_code, "it has ended", timeout=20) == EXIT_CODE
+
+
+def test_one_that_runs_long_handlers_in_its_own_loop_is_neither_stuck_nor_silent(house: WorkerHouse) -> None:
+    with impatient_worker(
+        house, pool="solo", STUCK_AFTER_SECONDS=1.2, HANGS_AFTER_SECONDS=2, _LOOK_EVERY_SECONDS=0.2
+    ) as worker:
+        run = house.gated("work")
+        is_run(house, "work")
+        gives_signs(house, worker, 4)
+        house.gate("work").touch()
+        more = [house.run("handlers.test_handler.run", {"sleep_seconds": 1.5}) for _ in range(3)]
+        for one in (run, *more):
+            house.succeeds(one)
+        assert (CONNECTS_ANEW in worker.log, worker.exit_code) == (False, None)
+
+
+def test_one_that_was_told_to_pause_is_not_stuck_and_goes_on_when_told(house: WorkerHouse) -> None:
+    with impatient_worker(house, STUCK_AFTER_SECONDS=2) as worker:
+        control = house.installation.celery.control
+        assert control.cancel_consumer("default", reply=True, timeout=5)
+        run = house.run()
+        gives_signs(house, worker, 4)
+        assert (CONNECTS_ANEW in worker.log, worker.exit_code, run.state) == (False, None, "dispatched")
+        assert control.add_consumer("default", reply=True, timeout=5)
+        house.succeeds(run)
+        assert CONNECTS_ANEW not in worker.log
 
 
 def test_one_whose_packets_are_swallowed_while_its_connections_stay_open_takes_messages_again(

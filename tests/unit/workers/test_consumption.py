@@ -11,9 +11,10 @@ import pytest
 from workers.consumption import MOST_RECONNECTIONS, Consumption, StuckConsumerError
 
 
-def channel(*, asked_ago: float | None, may_consume: bool = True) -> Any:
+def channel(*, asked_ago: float | None, may_consume: bool = True, queues: tuple[str, ...] = ("a",)) -> Any:
     asked_at = None if asked_ago is None else time.monotonic() - asked_ago
-    return SimpleNamespace(qos=SimpleNamespace(can_consume=lambda: may_consume), _brpop_sent_at=asked_at)
+    qos = SimpleNamespace(can_consume=lambda: may_consume)
+    return SimpleNamespace(qos=qos, _brpop_sent_at=asked_at, active_queues=queues)
 
 
 def ago(seconds: float) -> float:
@@ -63,6 +64,15 @@ def test_one_that_was_stuck_is_believed_when_it_asks_and_may_be_stuck_again_as_o
     assert not known.check(channel(asked_ago=None), since=ago(0.1))
     assert known.check(channel(asked_ago=0.5), since=ago(5.0))
     assert known.reconnections == 0
+
+
+@pytest.mark.parametrize("excuse", [{"queues": ()}, {"may_consume": False}], ids=["paused", "full"])
+def test_one_that_may_have_no_messages_is_not_stuck_nor_as_soon_as_it_may_again(
+    excuse: dict[str, Any],
+) -> None:
+    known = Consumption(turned_at=0.0)
+    assert known.check(channel(asked_ago=500.0, **excuse), since=ago(900.0))
+    assert known.check(channel(asked_ago=500.0), since=ago(900.0))
 
 
 def test_a_broker_that_sends_by_itself_is_not_expected_to_be_asked() -> None:
