@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from redis.connection import parse_url
 
 from mission_control.errors import SettingsError
+from mission_control.prefix_in_use import PREFIX_VARIABLE
 from mission_control.sentinel_url import is_sentinel_url, read_sentinel_url
 from mission_control.url_spelling import VARIABLE, client_url, mask_password
-
-PREFIX_VARIABLE: Final = "MISSION_CONTROL_REDBEAT_KEY_PREFIX"
 
 if TYPE_CHECKING:
     from celery import Celery

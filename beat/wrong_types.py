@@ -18,6 +18,7 @@ _AT_ONCE: Final = 500
 _TYPES: Final = {
     redis_keys.BEAT_JOURNAL: "stream",
     redis_keys.BEAT_QUARANTINE: "hash",
+    redis_keys.PREFIX_IN_USE: "string",
     redis_keys.TASKS: "set",
     redis_keys.ACTIVE_RUNS: "zset",
     redis_keys.FINISHED_RUNS: "zset",

@@ -5,6 +5,7 @@
 | `redbeat:<name>` | hash `definition meta` (RedBeat), `task revision` (ours) | as the task | registry, beat |
 | `redbeat::schedule` | sorted set: key → next due instant, Unix seconds | permanent | registry, beat |
 | `redbeat::statics` | set of names from `beat_schedule` | permanent | RedBeat |
+| `mc:redbeat_prefix` | string, the prefix that stands for `redbeat:` here | permanent | registry, beat |
 | `mc:tasks` | set of task ids | permanent | registry |
 | `mc:task:<id>:revisions` | list of JSON, newest first, at most `MAX_REVISIONS` | as the task | registry |
 | `mc:task:<id>:history` | hash of counters and last times | as the task; without one, retention | ledger |
@@ -33,8 +34,8 @@
 | `mc:audit:payer` | string, who writes what beat owes | seconds | beat |
 | `mc:audit:owed` | list of execution_ids owed a record | permanent, emptied by writing | beat, workers |
 
-`redbeat:` stands for `MISSION_CONTROL_REDBEAT_KEY_PREFIX`. The queues (`default`, …) and `unacked*`,
-`_kombu.*` belong to kombu.
+`redbeat:` stands for `MISSION_CONTROL_REDBEAT_KEY_PREFIX`, of which a database has one only. The queues
+(`default`, …) and `unacked*`, `_kombu.*` belong to kombu.
 """
 
 from __future__ import annotations
@@ -47,6 +48,7 @@ MAX_REVISIONS: Final = 100
 REDBEAT_PREFIX: Final = "redbeat:"
 REDBEAT_SCHEDULE: Final = "redbeat::schedule"
 STATIC_ENTRIES: Final = "redbeat::statics"
+PREFIX_IN_USE: Final = "mc:redbeat_prefix"
 TASKS: Final = "mc:tasks"
 ACTIVE_RUNS: Final = "mc:runs:active"
 LEASES: Final = "mc:runs:leases"

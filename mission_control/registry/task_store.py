@@ -9,6 +9,7 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from mission_control import redis_keys
+from mission_control.prefix_in_use import check_prefix, claim_prefix
 from mission_control.registry.redbeat_layout import redbeat_definition, redbeat_meta
 
 if TYPE_CHECKING:
@@ -39,11 +40,15 @@ class StoredTask:
 
 
 class TaskStore:
-    """The task entries in Redis."""
+    """The task entries in Redis.
+
+    Every method raises `SettingsError` if RedBeat's prefix is another one than others use in this database.
+    """
 
     def __init__(self, client: Redis, redbeat_keys: RedBeatKeys = redis_keys.DEFAULT_REDBEAT_KEYS) -> None:
         self._client = client
-        self._redbeat_keys = redbeat_keys
+        self._given_keys = redbeat_keys
+        self._has_claimed = False
 
     def ids(self) -> list[str]:
         """Return the ids of all tasks, sorted."""
@@ -76,6 +81,9 @@ class TaskStore:
         have it be `due_if_set_aside` if beat has taken the task off the schedule. What is written is no
         longer set aside; an entry that is does not keep its id from being taken.
         """
+        if not self._has_claimed:
+            claim_prefix(self._client, self._given_keys.prefix)
+            self._has_claimed = True
         entry = self._redbeat_keys.entry(task.id)
         written = self._put(
             keys=[
@@ -127,6 +135,11 @@ class TaskStore:
     def revisions(self, task_id: str) -> list[dict[str, Any]]:
         """Return the definitions a task has had, the newest first."""
         return [json.loads(text) for text in self._client.lrange(redis_keys.revisions(task_id), 0, -1)]
+
+    @cached_property
+    def _redbeat_keys(self) -> RedBeatKeys:
+        check_prefix(self._client, self._given_keys.prefix)
+        return self._given_keys
 
     @cached_property
     def _put(self) -> Script:

@@ -16,6 +16,7 @@ from redbeat.schedules import rrule
 
 from beat.scheduler import MissionControlScheduler
 from mission_control.cli.quarantine import quarantined_tasks
+from mission_control.errors import SettingsError
 from mission_control.installation import current_installation
 from mission_control.messaging.celery_app import create_app
 from mission_control.redis_keys import BEAT_LEADER
@@ -284,3 +285,21 @@ def test_settings_of_redbeats_that_would_hide_entries_are_refused(
     assert words in caplog.text
     assert "secret" not in caplog.text
     assert installation.client.exists(BEAT_LEADER) == 0
+
+
+def test_a_database_has_one_prefix_for_producers_and_beats_alike(
+    bare_environment: pytest.MonkeyPatch, installation: Installation, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert installation.registry.register(task())
+    bare_environment.setenv("MISSION_CONTROL_REDBEAT_KEY_PREFIX", "mine:")
+    mine = current_installation()
+    for refused in (lambda: mine.registry.register(task("ours")), lambda: mine.registry.get("nine")):
+        with pytest.raises(SettingsError, match="kept under 'redbeat:'"):
+            refused()
+    with pytest.raises(SystemExit):
+        beat_of(mine).tick()
+    assert "kept under 'redbeat:'" in caplog.text
+    assert installation.client.exists(BEAT_LEADER, "mine:ours") == 0
+    with time_machine.travel(NINE, tick=False):
+        beat_of(installation).tick()
+    assert installation.client.exists(BEAT_LEADER) == 1
