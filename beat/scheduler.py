@@ -17,7 +17,7 @@ from beat.outbox import needs_outbox
 from beat.owed_audit import pay_owed_audit
 from beat.redis_trouble import TROUBLE, is_trouble_of_redis, is_wrong_type
 from beat.refusals import REFUSALS, refuse_unsafe
-from beat.start_up_memory import give_back_memory
+from beat.start_up_memory import settle_memory
 from beat.wake_up import WakeUp
 from mission_control import events
 from mission_control.heartbeats import beat_name
@@ -175,7 +175,7 @@ class MissionControlScheduler(RedBeatScheduler):
         refuse_unsafe(self.app, self._installation)
         self._keys.begin()
         self._is_set_up = True
-        give_back_memory()
+        settle_memory()
 
     def _ensure_connected(self) -> Any:  # noqa: ANN401  # kombu's connection
         # Celery's own waits for the broker for ever, and nothing could be fired or handed over meanwhile.
@@ -199,6 +199,8 @@ class MissionControlScheduler(RedBeatScheduler):
     def _assemble_firing(self) -> Firing:
         from beat.firing_assembly import assemble_firing
 
+        if self._deliver is None:  # else this is somebody's program
+            settle_memory()
         return assemble_firing(
             self.app,
             self._installation,
