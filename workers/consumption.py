@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from celery import bootsteps
-from celery.worker import state
 from kombu.exceptions import OperationalError
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
@@ -158,11 +157,6 @@ def hangs(now: float, *, turned_at: float, answers_since: float | None) -> bool:
     False
     """
     return answers_since is not None and now - max(turned_at, answers_since) >= HANGS_AFTER_SECONDS
-
-
-def _is_busy_itself() -> bool:
-    """Whether handlers run in this process's own loop, as in the solo pool."""
-    return any(request.worker_pid == os.getpid() for request in tuple(state.active_requests))
 
 
 def _answers(app: Celery) -> bool:
