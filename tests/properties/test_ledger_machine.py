@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from mission_control import redis_keys
-from mission_control.ledger import MOST_DELIVERIES, BeginVerdict, LeaseState, Ledger, RunRecord, RunState
+from mission_control.audit_debts import Debt, read_debts
+from mission_control.ledger import BeginVerdict, LeaseState, Ledger, RunRecord, RunState
 from mission_control.ledger.run_state import RAN_AND_FAILED, TRANSITIONS
+from tests.ledger_model import Model
 from tests.ledger_runs import NOW, a_run
 
 if TYPE_CHECKING:
@@ -23,43 +32,11 @@ if TYPE_CHECKING:
 
 IDS = ["a@1", "a@2", "b@1"]
 ENDS = sorted(set(RunState) - {RunState.DISPATCHED, RunState.RUNNING})
+MANY = [f"mail:{number}" for number in range(9_000)]
+MOST_FIELDS = 30
 ids = st.sampled_from(IDS)
-
-
-@dataclass
-class Model:
-    """What a run is to be, in plain Python."""
-
-    state: RunState = RunState.DISPATCHED
-    attempt: int = 0
-    fence: int = 0
-    deliveries: int = 0
-    is_leased: bool = False
-    is_to_be_cancelled: bool = False
-
-    def verdict(self, attempt: int) -> BeginVerdict:
-        if self.state.is_final:
-            return BeginVerdict.FINISHED
-        if self.state is not RunState.RUNNING:
-            return BeginVerdict.BEGUN if attempt == self.attempt + 1 else BeginVerdict.STALE
-        if attempt != self.attempt:
-            return BeginVerdict.STALE
-        if self.is_leased:
-            return BeginVerdict.RUNNING
-        if self.is_to_be_cancelled:
-            return BeginVerdict.CANCELLED
-        return BeginVerdict.POISONED if self.deliveries >= MOST_DELIVERIES else BeginVerdict.BEGUN
-
-    def begin(self, attempt: int) -> None:
-        self.deliveries = self.deliveries + 1 if self.state is RunState.RUNNING else 1
-        self.state, self.attempt, self.is_leased = RunState.RUNNING, attempt, True
-        self.fence += 1
-
-    def end(self, state: RunState) -> RunState:
-        if state is RunState.RETRYING and self.is_to_be_cancelled:
-            state = RunState.CANCELLED
-        self.state, self.is_leased = state, False
-        return state
+WHICH = st.sampled_from([0, 0, 0, 1, 2])
+"""Which claim, or look: mostly the latest."""
 
 
 class LedgerMachine(RuleBasedStateMachine):
@@ -75,74 +52,119 @@ class LedgerMachine(RuleBasedStateMachine):
         self.claims: dict[str, list[RunRecord]] = {one: [] for one in IDS}
         self.counted: dict[str, list[bool]] = {"a": [], "b": []}
         self.effects: set[tuple[str, str]] = set()
+        self.looks: dict[str, list[RunRecord]] = {one: [] for one in IDS}
+        self.owed: set[str] = set()
+
+    @initialize()
+    def dispatch_two(self) -> None:
+        for run in IDS[:2]:
+            self.dispatch(run)
 
     @rule(run=ids)
     def dispatch(self, run: str) -> None:
         assert self.ledger.dispatch(a_run(run)) is (run not in self.model)
         self.model.setdefault(run, Model())
 
-    @rule(run=ids, attempt=st.integers(1, 4))
-    def begin(self, run: str, attempt: int) -> None:
+    @rule(run=ids, off=st.sampled_from([0, 0, 0, 1, -1]))
+    def begin(self, run: str, off: int) -> None:
+        """Begin the attempt that is due, or, some attempts `off`, another one."""
+        model = self.model.get(run, Model())
+        attempt = model.attempt + off if model.state is RunState.RUNNING else model.attempt + 1 + off
         reply = self.ledger.begin(run, attempt, worker="w", at=NOW)
         if run not in self.model:
             assert reply.verdict is BeginVerdict.UNKNOWN
             return
-        model = self.model[run]
         assert reply.verdict is model.verdict(attempt)
         if reply.verdict is BeginVerdict.BEGUN:
+            if model.state is RunState.RUNNING and not model.is_given_up:
+                self.owed.add(f"{attempt}:0.{model.deliveries}:{run}")
+                assert reply.lost is not None
+                assert reply.lost.fence == model.fence
             model.begin(attempt)
             assert reply.run is not None
             assert (reply.run.fence, reply.run.deliveries) == (model.fence, model.deliveries)
             self.claims[run].append(reply.run)
 
+    def claim(self, run: str, which: int) -> tuple[RunRecord, Model, bool]:
+        """Return a claim of a run, or of one that has any, its model, and whether it holds."""
+        run = run if self.claims[run] else next(one for one in IDS if self.claims[one])
+        claim, model = self.claims[run][-1 - which % len(self.claims[run])], self.model[run]
+        return claim, model, model.state is RunState.RUNNING and claim.fence == model.fence
+
     @rule(run=ids)
     def lapse(self, run: str) -> None:
-        if run in self.model and self.model[run].state is RunState.RUNNING:
+        if run in self.model and self.model[run].is_leased:
             self.client.hset(redis_keys.run(run), "lease_until", "1")
             self.model[run].is_leased = False
 
-    @rule(run=ids, which=st.integers(0, 5), state=st.sampled_from(ENDS))
+    @precondition(lambda self: any(self.claims.values()))
+    @rule(run=ids, which=WHICH, state=st.sampled_from([*ENDS, *[RunState.RETRYING] * len(ENDS)]))
     def end(self, run: str, which: int, state: RunState) -> None:
         """End with any claim there ever was: only the latest may."""
-        if not self.claims[run]:
-            return
-        claim = self.claims[run][which % len(self.claims[run])]
-        model = self.model[run]
-        is_allowed = (
-            state in TRANSITIONS[RunState.RUNNING]
-            and model.state is RunState.RUNNING
-            and claim.fence == model.fence
-        )
+        claim, model, holds = self.claim(run, which)
+        is_allowed = holds and state in TRANSITIONS[RunState.RUNNING]
         ended = self.ledger.end(claim, state, at=NOW, error="boom")
         assert (ended is not None) is is_allowed
         if ended is not None:
             reached = model.end(state)
             assert ended.state is reached
+            self.owed.add(f"{model.attempt}:{int(reached.is_final)}:{claim.execution_id}")
             if reached is RunState.SUCCESS or reached in RAN_AND_FAILED:
-                self.counted[run[0]].append(reached is RunState.SUCCESS)
+                self.counted[claim.task_id].append(reached is RunState.SUCCESS)
 
-    @rule(run=ids, which=st.integers(0, 5))
+    @precondition(lambda self: any(self.claims.values()))
+    @rule(run=ids, which=WHICH)
     def renew(self, run: str, which: int) -> None:
-        if not self.claims[run]:
-            return
-        claim = self.claims[run][which % len(self.claims[run])]
-        model = self.model[run]
-        holds = model.state is RunState.RUNNING and claim.fence == model.fence
+        claim, model, holds = self.claim(run, which)
         kept = LeaseState.CANCEL if model.is_to_be_cancelled else LeaseState.HELD
-        assert self.ledger.renew([(run, claim.fence)]) == [kept if holds else LeaseState.LOST]
-        model.is_leased = model.is_leased or holds
+        assert self.ledger.renew([(claim.execution_id, claim.fence)]) == [kept if holds else LeaseState.LOST]
+        if holds:
+            model.is_leased, model.is_given_up = True, False
 
-    @rule(run=ids, which=st.integers(0, 5), key=st.sampled_from(["mail", "post"]))
+    @precondition(lambda self: any(self.claims.values()))
+    @rule(run=ids, which=WHICH, counts=st.booleans())
+    def release(self, run: str, which: int, counts: bool) -> None:
+        """Give up with any claim there ever was: only the latest is given up."""
+        claim, model, holds = self.claim(run, which)
+        assert self.ledger.release(claim, counts=counts) is holds
+        if holds:
+            model.release(counts=counts)
+
+    @rule(run=ids)
+    def look(self, run: str) -> None:
+        seen = self.ledger.get(run)
+        if seen is not None and not seen.state.is_final:
+            self.looks[run].append(seen)
+
+    @precondition(lambda self: any(self.looks.values()))
+    @rule(run=ids, which=WHICH)
+    def mark_resent(self, run: str, which: int) -> None:
+        """Send again what was seen at any look there ever was: only if nothing has happened since."""
+        run = run if self.looks[run] else next(one for one in IDS if self.looks[one])
+        seen, model = self.looks[run][-1 - which % len(self.looks[run])], self.model[run]
+        is_as_seen = (seen.state, seen.attempt, seen.resends) == (model.state, model.attempt, model.resends)
+        assert self.ledger.mark_resent(seen, at=NOW, look_again=timedelta(seconds=10)) is is_as_seen
+        if is_as_seen:
+            model.resends += 1
+
+    @precondition(lambda self: any(self.claims.values()))
+    @rule(run=ids, which=WHICH, key=st.sampled_from(["mail", "post"]))
     def once(self, run: str, which: int, key: str) -> None:
-        if not self.claims[run]:
-            return
-        claim = self.claims[run][which % len(self.claims[run])]
-        model = self.model[run]
-        holds = model.state is RunState.RUNNING and claim.fence == model.fence
-        is_first = holds and (run, key) not in self.effects
+        claim, _, holds = self.claim(run, which)
+        is_first = holds and (claim.execution_id, key) not in self.effects
         assert self.ledger.mark_once(claim, key) is is_first
         if is_first:
-            self.effects.add((run, key))
+            self.effects.add((claim.execution_id, key))
+
+    @precondition(lambda self: any(self.claims.values()))
+    @rule(run=ids, which=WHICH)
+    def once_for_thousands(self, run: str, which: int) -> None:
+        """Mark as many effects as no command of a script takes at once."""
+        claim, _, holds = self.claim(run, which)
+        if holds:
+            self.client.sadd(redis_keys.effects(claim.execution_id), *MANY)
+            self.effects |= {(claim.execution_id, key) for key in MANY}
+        assert not self.ledger.mark_once(claim, MANY[-1])
 
     @rule(run=ids)
     def cancel(self, run: str) -> None:
@@ -160,6 +182,7 @@ class LedgerMachine(RuleBasedStateMachine):
             assert (cancelled is not None) is is_waiting
             if is_waiting:
                 model.end(RunState.CANCELLED)
+                self.owed.add(f"{model.attempt}:1:{run}")
 
     @invariant()
     def runs_are_as_the_model_says(self) -> None:
@@ -167,7 +190,32 @@ class LedgerMachine(RuleBasedStateMachine):
             stored = self.ledger.get(run)
             assert stored is not None
             assert (stored.state, stored.attempt) == (model.state, model.attempt)
+            assert stored.resends == model.resends
+            assert stored.deliveries == (model.deliveries if model.fence else None)
             assert (self.client.ttl(redis_keys.run(run)) > 0) is model.state.is_final
+
+    @invariant()
+    def effects_are_kept_beside_their_runs(self) -> None:
+        for run, model in self.model.items():
+            key = redis_keys.effects(run)
+            marked = {one for of, one in self.effects if of == run}
+            assert self.client.scard(key) == len(marked)
+            assert (self.client.ttl(key) > 0) is (model.state.is_final and bool(marked))
+            assert self.client.hlen(redis_keys.run(run)) < MOST_FIELDS
+
+    @invariant()
+    def records_are_owed(self) -> None:
+        owed: Any = self.client.hkeys(redis_keys.AUDIT_DEBTS)
+        assert set(owed) == self.owed
+        assert [one for one in read_debts(self.client, since=inf) if not isinstance(one, Debt)] == []
+
+    @invariant()
+    def tasks_runs_are_listed(self) -> None:
+        for task in {run[0] for run in self.model}:
+            runs = {run for run in self.model if run[0] == task}
+            assert {run.execution_id for run in self.ledger.runs_of(task)} == runs
+            is_idle = all(self.model[run].state.is_final for run in runs)
+            assert (self.client.ttl(redis_keys.task_runs(task)) > 0) is is_idle
 
     @invariant()
     def indexes_agree_with_runs(self) -> None:

@@ -3,12 +3,12 @@
 -- ARGV: 1 execution_id  2 fence  3 "1" if the delivery counts all the same: its worker did not stop in good
 --       order, and the attempt may be what ended it
 -- Reply: 1 if it was given up, 0 if it was somebody else's by then
-local found = redis.call('HMGET', KEYS[1], 'state', 'fence')
+local found = redis.call('HMGET', KEYS[1], 'state', 'fence', 'lease_until')
 if found[1] ~= 'running' or found[2] ~= ARGV[2] then
   return 0
 end
 redis.call('HSET', KEYS[1], 'lease_until', 0)
-if ARGV[3] ~= '1' then
+if ARGV[3] ~= '1' and tonumber(found[3] or '0') > 0 then -- it may be said twice, and is one delivery
   redis.call('HINCRBY', KEYS[1], 'deliveries', -1)
 end
 redis.call('ZADD', KEYS[2], 0, ARGV[1])

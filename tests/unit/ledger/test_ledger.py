@@ -174,6 +174,13 @@ def test_what_is_kept_of_a_task_that_is_not_registered_ends_with_the_retention(
         assert 0 < client.ttl(key) <= installation.settings.retention.total_seconds()
 
 
+def test_a_lease_that_is_given_up_twice_was_one_delivery(installation: Installation) -> None:
+    ledger = installation.ledger
+    run = in_state(ledger, RunState.RUNNING)
+    assert [ledger.release(run), ledger.release(run)] == [True, True]
+    assert begun(ledger).deliveries == 1
+
+
 def test_the_index_of_a_tasks_runs_lasts_as_long_as_one_of_them_is_active(installation: Installation) -> None:
     ledger, client = installation.ledger, installation.client
     key = redis_keys.task_runs("a")

@@ -1,0 +1,52 @@
+"""A run as the ledger is to keep it, in plain Python."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mission_control.ledger import MOST_DELIVERIES, BeginVerdict, RunState
+
+
+@dataclass
+class Model:
+    """What a run is to be."""
+
+    state: RunState = RunState.DISPATCHED
+    attempt: int = 0
+    fence: int = 0
+    deliveries: int = 0
+    is_leased: bool = False
+    is_given_up: bool = False
+    resends: int = 0
+    is_to_be_cancelled: bool = False
+
+    def verdict(self, attempt: int) -> BeginVerdict:
+        if self.state.is_final:
+            return BeginVerdict.FINISHED
+        if self.state is not RunState.RUNNING:
+            return BeginVerdict.BEGUN if attempt == self.attempt + 1 else BeginVerdict.STALE
+        if attempt != self.attempt:
+            return BeginVerdict.STALE
+        if self.is_leased:
+            return BeginVerdict.RUNNING
+        if self.is_to_be_cancelled:
+            return BeginVerdict.CANCELLED
+        return BeginVerdict.POISONED if self.deliveries >= MOST_DELIVERIES else BeginVerdict.BEGUN
+
+    def begin(self, attempt: int) -> None:
+        self.deliveries = self.deliveries + 1 if self.state is RunState.RUNNING else 1
+        self.state, self.attempt, self.is_leased, self.is_given_up = RunState.RUNNING, attempt, True, False
+        self.fence, self.resends = self.fence + 1, 0
+
+    def release(self, *, counts: bool) -> None:
+        if not (counts or self.is_given_up):
+            self.deliveries -= 1
+        self.is_leased, self.is_given_up = False, True
+
+    def end(self, state: RunState) -> RunState:
+        if state is RunState.RETRYING and self.is_to_be_cancelled:
+            state = RunState.CANCELLED
+        if self.state is RunState.RUNNING:
+            self.resends = 0
+        self.state, self.is_leased = state, False
+        return state
