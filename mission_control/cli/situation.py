@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from mission_control.cli.quarantine import quarantined_tasks
 from mission_control.cli.run_view import run_json
-from mission_control.definitions.instants import format_instant, parse_instant
+from mission_control.definitions.instants import format_instant
 from mission_control.heartbeats import live_processes
 from mission_control.url_spelling import mask_password
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
     from datetime import datetime
 
     from mission_control.definitions.task import TaskDefinition
@@ -72,8 +72,7 @@ def look(installation: Installation) -> Situation:
     """Gather how an installation is doing now."""
     now = installation.clock()
     alive = live_processes(installation.client)
-    tasks = installation.registry.definitions()
-    enabled = [task for task in tasks if task.enabled]
+    tasks = installation.registry.overview(due_limit=_DUE_SHOWN)
     finished = installation.ledger.finished_since(now - _DAY)
     is_configured = bool((installation.settings.redis_url or "").strip())
     return Situation(
@@ -87,24 +86,14 @@ def look(installation: Installation) -> Situation:
             if one.kind == "beat"
         ],
         workers=[_worker(one.name, one.info) for one in alive if one.kind == "worker"],
-        enabled=len(enabled),
-        disabled=len(tasks) - len(enabled),
+        enabled=tasks.enabled,
+        disabled=tasks.disabled,
         quarantined=quarantined_tasks(installation),
         active=installation.ledger.active(limit=100),
         active_count=installation.ledger.active_count(),
         outcomes=dict(Counter(str(run.state) for run in finished).most_common()),
-        next_due=_next_due(installation, enabled)[:_DUE_SHOWN],
+        next_due=tasks.next_due,
     )
-
-
-def _next_due(
-    installation: Installation, tasks: Iterable[TaskDefinition]
-) -> list[tuple[TaskDefinition, datetime]]:
-    """Return the times for which beat has tasks down, the earliest first; past ones are overdue."""
-    shown = installation.registry.tasks()
-    down = {one["id"]: one["execution_history"]["next_run"] for one in shown}
-    dues = [(task, parse_instant(text)) for task in tasks if (text := down.get(task.id)) is not None]
-    return sorted(dues, key=lambda one: one[1])
 
 
 def _worker(name: str, info: dict[str, Any]) -> dict[str, Any]:

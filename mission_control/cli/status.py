@@ -8,7 +8,7 @@ import rich_click as click
 
 from mission_control.cli import parameters
 from mission_control.cli.installation_in_use import current
-from mission_control.cli.output import echo, echo_json, table
+from mission_control.cli.output import echo, echo_json, table, tell
 from mission_control.cli.wording import duration, in_how_long, local_time
 
 if TYPE_CHECKING:
@@ -17,22 +17,44 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from mission_control.cli.situation import Situation
+    from mission_control.installation import Installation
 
 _KINDS = {"embedded": "its own server in the data directory", "configured": "MISSION_CONTROL_REDIS_URL"}
 
 
 @click.command()
+@click.option("--journal", is_flag=True, help="Show what beat did last instead: fired, missed, set aside.")
+@click.option(
+    "-n", "limit", type=click.IntRange(min=1), default=20, show_default=True, help="How much of the journal."
+)
 @parameters.as_json
-def status(as_json: bool) -> None:
+def status(journal: bool, limit: int, as_json: bool) -> None:
     """Show whether everything is there, what runs, and what is next."""
     from mission_control.cli.situation import look
 
     with current() as installation:
+        if journal:
+            _show_journal(installation, limit, as_json=as_json)
+            return
         situation = look(installation)
         if as_json:
             echo_json(situation.to_json())
             return
         echo(table("", "", rows=_rows(situation), header=False))
+
+
+def _show_journal(installation: Installation, limit: int, *, as_json: bool) -> None:
+    from mission_control.cli.journal import COLUMNS, last_notes, note_rows
+    from mission_control.definitions.zones import zone
+
+    notes = last_notes(installation.client, limit)
+    if as_json:
+        echo_json(notes)
+    elif notes:
+        here = zone(installation.settings.timezone)
+        echo(table(*COLUMNS, rows=note_rows(notes, here), flexible=("what",)))
+    else:
+        tell("beat has done nothing yet")
 
 
 def _rows(situation: Situation) -> Iterator[tuple[str, str | Text]]:

@@ -12,6 +12,7 @@ from mission_control.errors import InvalidTaskError, StoreUnavailableError
 from mission_control.redis_keys import DEFAULT_REDBEAT_KEYS
 from mission_control.registry.changes import changes_timing, merge_updates, new_metadata, next_metadata
 from mission_control.registry.due_times import due_after, has_beginning
+from mission_control.registry.overview import Overview, overview_of
 from mission_control.registry.shown_task import shown_task
 from mission_control.registry.task_store import KEEP_DUE, StoredTask, TaskStore, stored_form
 from mission_control.registry.unenforced import unenforced_fields
@@ -152,6 +153,11 @@ class Registry:
         """Return all tasks as models, sorted by id; one that cannot be read any more is left out."""
         found = (self._readable(stored) for stored in self._store.load(self._store.ids()))
         return [task for task in found if task is not None]
+
+    def overview(self, *, due_limit: int) -> Overview:
+        """Return how many tasks there are, and the first that are due; cheap however many there are."""
+        found = [stored for stored in self._store.load(self._store.ids()) if stored is not None]
+        return overview_of(found, self._readable, due_limit=due_limit)
 
     def difference(self, task: TaskDefinition) -> dict[str, Any] | None:
         """Return the fields in which `task` differs from the registered one; None if its id is free."""

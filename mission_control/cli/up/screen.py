@@ -39,7 +39,7 @@ class Screen:
         applied = ""
         if settings.default_tasks_file.exists():
             applied = f" ({near(settings.default_tasks_file)}: {summary(apply_task_file(installation))})"
-        enabled = sum(task.enabled for task in installation.registry.definitions())
+        enabled = installation.registry.overview(due_limit=0).enabled
         rows = [
             ("redis", f"{mask_password(installation.redis_url)}{embedded}"),
             ("tasks", f"{enabled} enabled{applied}"),

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -240,3 +240,19 @@ def test_an_entry_that_beat_set_aside_is_shown(installation: Installation) -> No
     assert mc("status", "--json").json["tasks"]["quarantined"] == {"greet": "no longer understood"}
     assert "greet is set aside: no longer understood" in mc("status").out
     assert "set aside" in mc("task", "list").out
+
+
+def test_what_beat_did_last_is_shown(installation: Installation) -> None:
+    from mission_control import redis_keys
+
+    assert mc("status", "--journal").err == "beat has done nothing yet\n"
+    fired = {"event": "fired", "at": "2026-01-01T08:00:00Z", "beat": "vm:1", "fired": "3", "missed": "1"}
+    aside = {"event": "quarantined", "at": "2026-01-01T08:00:01Z", "key": "redbeat:x", "problem": "no task"}
+    for note in (fired, aside):
+        fields: dict[Any, Any] = {**note}
+        installation.client.xadd(redis_keys.BEAT_JOURNAL, fields)
+    assert mc("status", "--journal", "--json").json == [fired, aside]
+    assert mc("status", "--journal", "-n", "1", "--json").json == [aside]
+    shown = mc("status", "--journal").out
+    assert "beat vm:1, fired 3, missed 1" in shown
+    assert "redbeat:x: no task" in shown
