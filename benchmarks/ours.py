@@ -40,12 +40,13 @@ class Ours:
         alike: dict[float, TaskDefinition] = {}
         for start in range(0, len(instants), _AT_ONCE):
             with place.client.pipeline(transaction=False) as pipe:
+                store = TaskStore(place.client).in_pipeline(pipe)
                 for at in range(start, min(start + _AT_ONCE, len(instants))):
                     instant = instants[at]
                     if instant not in alike:
                         alike[instant] = parse_task(_definition("shared", instant))
                     task = alike[instant].model_copy(update={"id": f"task_{at:06d}"})
-                    TaskStore(pipe).put(task, seen=None, due=instant, now=datetime.now(UTC))
+                    store.put(task, seen=None, due=instant, now=datetime.now(UTC))
                 pipe.execute()
 
     def seed_every_second(self, place: Place) -> None:

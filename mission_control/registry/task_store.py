@@ -42,13 +42,20 @@ class StoredTask:
 class TaskStore:
     """The task entries in Redis.
 
-    Every method raises `SettingsError` if RedBeat's prefix is another one than others use in this database.
+    Its first use raises `SettingsError` if RedBeat's prefix is another one than others use in this database.
     """
 
     def __init__(self, client: Redis, redbeat_keys: RedBeatKeys = redis_keys.DEFAULT_REDBEAT_KEYS) -> None:
         self._client = client
         self._given_keys = redbeat_keys
         self._has_claimed = False
+
+    def in_pipeline(self, pipe: Redis) -> TaskStore:
+        """Return a store whose writes are carried out, and answered, with a pipeline; for very many tasks."""
+        claim_prefix(self._client, self._given_keys.prefix)
+        store = TaskStore(pipe, self._given_keys)
+        store._has_claimed = True
+        return store
 
     def ids(self) -> list[str]:
         """Return the ids of all tasks, sorted."""
@@ -138,7 +145,8 @@ class TaskStore:
 
     @cached_property
     def _redbeat_keys(self) -> RedBeatKeys:
-        check_prefix(self._client, self._given_keys.prefix)
+        if not self._has_claimed:
+            check_prefix(self._client, self._given_keys.prefix)
         return self._given_keys
 
     @cached_property
