@@ -12,7 +12,7 @@ from mission_control.cli.quarantine import quarantined_tasks
 from mission_control.clock import utc_now
 from mission_control.installation import Installation
 from mission_control.settings import read_settings
-from tests.beats import leading_beat
+from tests.beats import BeatProcess, leading_beat
 from tests.live_installation import YEARLY
 from tests.servers import RedisServer
 from tests.spoilt import HANDLER, KEY, NAME, plain, spoil
@@ -73,3 +73,11 @@ def test_the_note_of_an_entry_that_was_deleted_is_forgotten(place: Installation)
     place.client.delete(KEY)
     with leading_beat(place):
         wait_until(lambda: NAME not in quarantined_tasks(place), "nothing is said of it any more")
+
+
+def test_a_setting_that_cannot_be_used_ends_beat_in_one_sentence(place: Installation) -> None:
+    with BeatProcess(place, {"MISSION_CONTROL_LEADER_SECONDS": "soon"}) as beat:
+        assert wait_until(lambda: beat.exit_code, "beat has ended", timeout=20) == 1
+        assert beat.log.startswith("beat ends: settings that cannot be used")
+        assert "MISSION_CONTROL_LEADER_SECONDS" in beat.log
+        assert "Traceback" not in beat.log
