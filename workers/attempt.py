@@ -15,6 +15,7 @@ from redis.exceptions import RedisError
 from mission_control import events
 from mission_control.audit.masking import clean_value
 from mission_control.run_audit import audit_ending
+from mission_control.store_troubles import is_lasting
 from workers.claim import Claim, UnsentRetry, claim
 from workers.endings import Ending, end_attempt, ending_of
 from workers.invocation import Handler, Outcome, Success, context_for, invoke
@@ -128,8 +129,12 @@ def _give_back(delivery: Delivery, error: Exception) -> Reject:
 
 
 def _pause(delivery: Delivery, error: Exception) -> None:
-    """Wait a moment for Redis; a program that runs the handler in its own process is told at once."""
-    if delivery.task.request.is_eager:
+    """Wait a moment for Redis; a program that runs the handler in its own process is told at once.
+
+    What Redis will refuse again is raised, too: no slot is held for it, and the sweep delivers the attempt
+    anew, ever more rarely, until somebody has mended the key.
+    """
+    if delivery.task.request.is_eager or is_lasting(error):
         raise error
     events.waiting_for_redis(error)
     time.sleep(PAUSE_FOR_REDIS_SECONDS)

@@ -7,10 +7,12 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from celery.exceptions import Reject
+from redis.exceptions import ResponseError
 
 from mission_control.definitions.identifiers import split_execution_id, task_id_problem
 from mission_control.ledger import RunRecord, Trigger
 from mission_control.run_audit import audit_rejection
+from mission_control.store_troubles import is_lasting
 
 if TYPE_CHECKING:
     from mission_control.definitions.task import TaskDefinition
@@ -29,9 +31,12 @@ def admit_plain_run(message: PlainMessage, installation: Installation) -> None:
     are kept for what is sent later.
 
     Raises:
-        Reject: plain producers are not allowed here, or the arguments are not a handler's; recorded.
+        Reject: plain producers are not allowed here, the arguments are not a handler's, or the ledger can
+            never take the run; recorded.
     """
     problem = _problem(message.args, message.kwargs, allowed=installation.settings.allow_plain_producers)
+    if problem is None:
+        problem = _entered(_run(message, installation), installation)
     if problem is not None:
         audit_rejection(
             installation.audit,
@@ -41,7 +46,17 @@ def admit_plain_run(message: PlainMessage, installation: Installation) -> None:
             at=installation.clock(),
         )
         raise Reject(problem, requeue=False)
-    installation.ledger.dispatch(_run(message, installation))
+
+
+def _entered(run: RunRecord, installation: Installation) -> str | None:
+    """Enter a run, and return why it can never be entered; None if it is."""
+    try:
+        installation.ledger.dispatch(run)
+    except ResponseError as error:
+        if is_lasting(error):
+            return f"the ledger cannot take it: {error}"
+        raise
+    return None
 
 
 def _problem(args: tuple[Any, ...], kwargs: dict[str, Any], *, allowed: bool) -> str | None:

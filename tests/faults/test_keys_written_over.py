@@ -1,0 +1,67 @@
+"""Keys of the ledger that were written over: no worker is held up, and runs go on when it is mended."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from celery import Celery
+
+from mission_control import redis_keys
+from tests.audit_stream import records_of
+from tests.real_workers import WorkerHouse, worker_house
+from tests.rude_workers import Swept, is_run
+from tests.waiting import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+GATED = "handlers.gated.run"
+
+
+@pytest.fixture
+def house() -> Iterator[WorkerHouse]:
+    with worker_house() as house:
+        yield house
+
+
+def test_a_run_that_cannot_be_begun_holds_no_slot_and_is_begun_when_the_key_is_mended(
+    house: WorkerHouse,
+) -> None:
+    key = redis_keys.history(GATED)
+    house.installation.client.set(key, "written over")
+    house.gate("one").touch()
+    with house.worker() as worker:
+        run = house.gated("one")
+        wait_until(lambda: "WRONGTYPE" in worker.log, "the run is refused", timeout=10)
+        house.succeeds(house.run(), timeout=10)
+        house.installation.client.delete(key)
+        assert Swept(house).ended(run).state == "success"
+
+
+def test_a_run_that_cannot_be_ended_holds_no_slot_and_ends_once_when_the_key_is_mended(
+    house: WorkerHouse,
+) -> None:
+    client = house.installation.client
+    key = redis_keys.task_runs(GATED)
+    with house.worker() as worker:
+        run = house.gated("one")
+        is_run(house, "one")
+        client.delete(key)
+        client.set(key, "written over")
+        house.gate("one").touch()
+        wait_until(lambda: "WRONGTYPE" in worker.log, "the ending is refused", timeout=10)
+        house.succeeds(house.run(), timeout=10)
+        client.delete(key)
+        assert Swept(house).ended(run).state == "success"
+
+
+def test_a_plain_message_whose_run_cannot_be_entered_is_rejected(house: WorkerHouse) -> None:
+    client = house.installation.client
+    client.set(redis_keys.task_runs("handlers.hello.run"), "written over")
+    with house.worker(), Celery("bare", broker=house.server.url, set_as_current=False) as bare:
+        sent = bare.send_task("handlers.hello.run", queue="default")
+        (record,) = wait_until(lambda: records_of(house.installation, "handlers.hello.run"), "it is told")
+    assert (record["status"], record["execution_id"]) == ("rejected", sent.id)
+    assert "WRONGTYPE" in record["reason"]
+    assert house.installation.ledger.get(sent.id) is None
