@@ -9,6 +9,8 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Final
 
+from mission_control.outages import Outage
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -55,6 +57,7 @@ class _Events:
 
 
 _log: Final = _Events(logging.getLogger("mission_control"))
+_outages: Final = {"ledger": Outage(), "broker": Outage()}
 
 
 def fired_many(execution_ids: Sequence[str]) -> None:
@@ -114,10 +117,36 @@ def standing_by(name: str) -> None:
     _log.info("standing by for the leader", beat=name)
 
 
-def waiting_for_redis(error: BaseException) -> None:
-    """Redis did not do what was asked; nothing is lost, it is tried again."""
-    # Where no Sentinel names a master, redis-py goes on with each of its clients and all their arguments.
-    _log.warning("waiting for Redis", error=str(error).partition(" : <redis.")[0])
+def waiting_for_redis(error: BaseException, of: str = "ledger") -> None:
+    """Redis did not do what was asked; nothing is lost, it is tried again.
+
+    Said at once, and then every minute, until `redis_is_back`; `of` tells the ledger's from the broker's.
+    """
+    if _outages[of].goes_on():
+        # Where no Sentinel names a master, redis-py goes on with each of its clients and all their arguments.
+        _log.warning("waiting for Redis", of=of, error=str(error).partition(" : <redis.")[0])
+
+
+def redis_is_back(of: str = "ledger") -> None:
+    """Redis did what was asked; said only if it was waited for."""
+    seconds = _outages[of].is_over()
+    if seconds is not None:
+        _log.info("Redis is back", of=of, seconds=round(seconds, 1))
+
+
+def service_stumbled(name: str, error: BaseException) -> None:
+    """A thread that serves the worker met an error that nobody has foreseen; it goes on."""
+    _log.failure("could not do its work; it tries again", error, service=name)
+
+
+def handler_failed(run: RunRecord, traceback: str) -> None:
+    """A handler raised; this is where."""
+    _log.warning(
+        "the handler failed",
+        execution_id=run.execution_id,
+        attempt=run.attempt,
+        traceback=f"\n{traceback}",
+    )
 
 
 def cannot_be_woken(channel: str, error: BaseException) -> None:

@@ -11,6 +11,7 @@ from mission_control.installation import current_installation
 from mission_control.messaging.celery_app import create_app
 from workers.consumption import WatchdogStep
 from workers.event_flush import EventFlushStep
+from workers.failure_log import leave_out_our_frames
 from workers.handler_tasks import register_handlers
 from workers.heartbeat import HeartbeatStep
 from workers.lease_keeper import LeaseKeeperStep
@@ -44,6 +45,7 @@ def build_app(installation: Callable[[], Installation]) -> Celery:
         billiard.pool.GUARANTEE_MESSAGE_CONSUMPTION_RETRY_LIMIT = _LAST_RESULT_TRIES
         register_handlers(app, installation())
         connect_signals(app, installation())
+        leave_out_our_frames()
         signals.worker_process_shutdown.connect(settle, weak=False)
 
     def settle(**_: Any) -> None:  # noqa: ANN401

@@ -18,7 +18,8 @@ from mission_control.run_audit import audit_ending
 from mission_control.store_troubles import is_lasting
 from workers.claim import Claim, UnsentRetry, claim
 from workers.endings import Ending, end_attempt, ending_of
-from workers.invocation import Handler, Outcome, Success, context_for, invoke
+from workers.failure_log import HandlerFailedError
+from workers.invocation import Failure, Handler, Outcome, Success, context_for, invoke
 from workers.once import Once
 from workers.pool_signals import LeaseLostError, WorkerStopsError
 
@@ -35,10 +36,6 @@ if TYPE_CHECKING:
 
 SHOWN_OUTPUT: Final = 1_024
 PAUSE_FOR_REDIS_SECONDS: Final = 1.0
-
-
-class HandlerFailedError(Exception):
-    """What Celery is told when a run has failed for good; the text is the handler's error."""
 
 
 def run_attempt(
@@ -68,6 +65,8 @@ def run_attempt(
     events.attempt_begun(run)
     with watch.over(delivery.task.app, run, has_limit=not delivery.task.request.is_eager) as watched:
         outcome = _invoke(handler, claimed, installation, watched.begins)
+        if isinstance(outcome, Failure) and outcome.traceback is not None:
+            events.handler_failed(run, outcome.traceback)
         finished_at = installation.clock()
         ending = ending_of(outcome, run)
         end = partial(end_attempt, run, outcome, ending, at=finished_at, installation=installation)
@@ -117,9 +116,12 @@ def _persist(delivery: Delivery, end: Callable[[], RunRecord | None]) -> RunReco
     """End the attempt, however long Redis may be away: what a handler has done must not be forgotten."""
     while True:
         try:
-            return end()
+            ended = end()
         except RedisError as error:
             _pause(delivery, error)
+        else:
+            events.redis_is_back()
+            return ended
 
 
 def _give_back(delivery: Delivery, error: Exception) -> Reject:

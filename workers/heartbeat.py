@@ -116,5 +116,6 @@ class HeartbeatStep(bootsteps.StartStopStep):
     def _quietly(action: Any) -> None:  # noqa: ANN401
         try:
             action()
+            events.redis_is_back()
         except RedisError as error:  # the consumer has its own way of waiting for Redis
             events.waiting_for_redis(error)

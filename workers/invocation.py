@@ -14,6 +14,7 @@ from mission_control.audit.masking import ERROR_LIMIT, clean_text
 from mission_control.definitions.problem_messages import shown
 from mission_control.ledger import RunState
 from mission_control.ledger.run_record import INTERRUPTED
+from workers.failure_log import traceback_of
 from workers.once import OnceHere
 from workers.pool_signals import (
     Interruptible,
@@ -48,7 +49,7 @@ class Failure:
     """The handler did not; `state` is how the run ends if no further attempt follows.
 
     `error` is masked and bounded: it is for people, and goes into logs and events. `reason` is one word
-    for machines, where there is one.
+    for machines, where there is one; `traceback`, masked and bounded too, that of what the handler raised.
     """
 
     error: str
@@ -56,6 +57,7 @@ class Failure:
     is_retryable: bool = True
     state: RunState = RunState.FAILURE
     reason: str | None = None
+    traceback: str | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "error", clean_text(self.error, ERROR_LIMIT))
@@ -115,9 +117,9 @@ def invoke(
     except SystemExit as error:
         if is_termination(error) or isinstance(error, WorkerShutdown | WorkerTerminate):
             raise
-        return Failure(_describe(error))
+        return Failure(_describe(error), traceback=traceback_of(error))
     except BaseException as error:  # noqa: BLE001  # see above
-        return Failure(_describe(error))
+        return Failure(_describe(error), traceback=traceback_of(error))
 
 
 def timed_out(error: str) -> Failure:

@@ -50,12 +50,19 @@ class LeaseKeeperStep(bootsteps.StartStopStep):
 
     def _run(self, ledger: Ledger, worker: str) -> None:
         while not self._is_over.wait(ledger.lease.total_seconds() / _RENEWALS_PER_LEASE):
-            vouched = _vouched_for(tuple(state.active_requests))
             try:
-                if vouched:
-                    ledger.renew([(execution_id, None) for execution_id in vouched], worker=worker)
+                self._renew(ledger, worker)
             except RedisError as error:
                 events.waiting_for_redis(error)
+            except Exception as error:  # noqa: BLE001  # without this thread leases run out
+                events.service_stumbled("lease keeper", error)
+
+    @staticmethod
+    def _renew(ledger: Ledger, worker: str) -> None:
+        vouched = _vouched_for(tuple(state.active_requests))
+        if vouched:
+            ledger.renew([(execution_id, None) for execution_id in vouched], worker=worker)
+            events.redis_is_back()
 
 
 def _vouched_for(requests: Iterable[Any]) -> list[str]:

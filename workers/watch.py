@@ -168,8 +168,11 @@ class Watch:
                     self._look(watched)
                     if self.beside is not None:
                         self.beside()
+                    events.redis_is_back()
                 except RedisError as error:
                     events.waiting_for_redis(error)
+                except Exception as error:  # noqa: BLE001  # without this thread leases and limits run out
+                    events.service_stumbled("watch", error)
 
     def _look(self, watched: Sequence[Watched]) -> None:
         now = time.monotonic()

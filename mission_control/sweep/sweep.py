@@ -71,12 +71,15 @@ class Sweep:
             return 0
         self._look_at = time.monotonic() + self._pause
         try:
-            return self.look()
+            taken_up = self.look()
         except (RedisError, OperationalError, OSError) as error:
             self._lapsed_before = {}  # workers had no chance to renew their leases either
             events.waiting_for_redis(error)
         except Exception as error:  # noqa: BLE001  # beat has more to do than this, and must not end of it
             events.sweep_failed(error)
+        else:
+            events.redis_is_back()
+            return taken_up
         return 0
 
     def look(self) -> int:

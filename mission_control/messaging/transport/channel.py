@@ -96,13 +96,13 @@ class ReliableChannel(TakingChannel):
         try:
             self.give_up_polling()
         except Exception as error:  # noqa: BLE001  # whatever is broken, the channel has to end
-            events.waiting_for_redis(error)
+            events.waiting_for_redis(error, "broker")
         if self._qos is not None:
             self._qos.restore_unacked_once()
         try:
             self.close()
         except Exception as error:  # noqa: BLE001
-            events.waiting_for_redis(error)
+            events.waiting_for_redis(error, "broker")
 
     def _connparams(self, asynchronous: bool = False) -> dict[str, Any]:
         if self.connection is None or self.connection.client is None:

@@ -120,8 +120,12 @@ class HeldMessages:
                 if time.monotonic() >= renew_at:
                     self._renew()
                     renew_at = time.monotonic() + self._pause
+                    events.redis_is_back("broker")
             except RedisError as error:
-                events.waiting_for_redis(error)
+                events.waiting_for_redis(error, "broker")
+                time.sleep(_PAY_AGAIN_SECONDS)
+            except Exception as error:  # noqa: BLE001  # without this thread messages become visible to others
+                events.service_stumbled("held messages", error)
                 time.sleep(_PAY_AGAIN_SECONDS)
             if self._may_rest():
                 return

@@ -9,6 +9,7 @@ And what goes back, goes back once, whoever else puts it back at the same time.
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from importlib import resources
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -48,6 +49,7 @@ class Unacked:
         self._client = client
         self._keys = keys
         self._sent: deque[_Sent] = deque()
+        self._settling = threading.RLock()  # a signal's handler may acknowledge on top of it
         self._hold = client.register_script(script_source("hold"))
         self._renew = client.register_script(script_source("renew"))
         self._visible = client.register_script(script_source("visible"))
@@ -75,13 +77,10 @@ class Unacked:
         self._send([("HDEL", self._keys.messages, tag), ("ZREM", self._keys.scores, tag)], unconfirmed)
 
     def settle(self) -> None:
-        """Read the confirmations of what was only sent."""
-        while self._sent:
-            try:
-                sent = self._sent.popleft()
-            except IndexError:  # another thread was faster
-                return
-            self._confirm(sent)
+        """Read the confirmations of what was only sent, by whichever thread; then all of it has been done."""
+        with self._settling:
+            while self._sent:
+                self._confirm(self._sent.popleft())
 
     def _send(self, commands: Sequence[tuple[Any, ...]], unconfirmed: Callable[[], object] | None) -> None:
         connection: Any = self._client.connection_pool.get_connection()

@@ -1,0 +1,44 @@
+"""How often a process says that it waits for something: at once, then every minute, and when it is over."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+SAID_AGAIN_AFTER_SECONDS: Final = 60.0
+
+
+class Outage:
+    """An outage of one thing as one process sees it, told by whoever stumbles over it or gets through.
+
+    One of which nobody has heard for a minute is over, even if nobody has said so.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._began_at: float | None = None
+        self._heard_at = self._said_at = 0.0
+
+    def goes_on(self) -> bool:
+        """Note that the thing is away; return whether that is to be said."""
+        with self._lock:
+            now = self._clock()
+            is_new = self._began_at is None or now - self._heard_at >= SAID_AGAIN_AFTER_SECONDS
+            self._heard_at = now
+            if is_new:
+                self._began_at = now
+            if is_new or now - self._said_at >= SAID_AGAIN_AFTER_SECONDS:
+                self._said_at = now
+                return True
+            return False
+
+    def is_over(self) -> float | None:
+        """Note that the thing is there; return how many seconds it was away, None if it was not."""
+        with self._lock:
+            began_at, self._began_at = self._began_at, None
+            return None if began_at is None else self._clock() - began_at
