@@ -36,6 +36,10 @@ def test_every_service_has_a_health_check_and_time_to_end(services: dict[str, An
     assert {service["stop_grace_period"] for service in services.values()} == {"60s"}
 
 
+def test_workers_give_back_what_they_run_when_they_are_stopped(services: dict[str, Any]) -> None:
+    assert services["worker"]["stop_signal"] == "SIGQUIT"
+
+
 def test_the_store_forgets_nothing(services: dict[str, Any]) -> None:
     command = " ".join(services["redis"]["command"])
     assert "--appendonly yes" in command
