@@ -1,0 +1,48 @@
+"""What Celery's revocation means for a run, as the ledger has it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+from ulid import ULID
+
+from mission_control.ledger.run_record import ad_hoc_run
+from workers.signals import SignalHook
+
+if TYPE_CHECKING:
+    from mission_control.installation import Installation
+
+NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
+
+
+def revoke(installation: Installation, execution_id: str, *, expired: bool) -> None:
+    app: Any = SimpleNamespace()
+    request: Any = SimpleNamespace(id=execution_id)
+    SignalHook(app, installation).on_revoked(SimpleNamespace(app=app), request, expired)
+
+
+def test_a_run_that_is_revoked_while_another_worker_runs_it_is_stopped_by_that_one(
+    installation: Installation,
+) -> None:
+    run = ad_hoc_run("handlers.hello.run", {}, ulid=str(ULID()), at=NOW, now=NOW, queue="default")
+    installation.ledger.dispatch(run)
+    installation.ledger.begin(run.execution_id, 1, worker="elsewhere", at=NOW)
+    revoke(installation, run.execution_id, expired=True)
+    before = installation.ledger.get(run.execution_id)
+    revoke(installation, run.execution_id, expired=False)
+    after = installation.ledger.get(run.execution_id)
+    assert before is not None
+    assert after is not None
+    assert (before.state, before.cancel_requested) == ("running", None)
+    assert (after.state, after.cancel_requested) == ("running", "revoked")
+
+
+def test_a_run_that_waits_is_cancelled_when_it_is_revoked(installation: Installation) -> None:
+    run = ad_hoc_run("handlers.hello.run", {}, ulid=str(ULID()), at=NOW, now=NOW, queue="default")
+    installation.ledger.dispatch(run)
+    revoke(installation, run.execution_id, expired=False)
+    stored = installation.ledger.get(run.execution_id)
+    assert stored is not None
+    assert (stored.state, stored.reason) == ("cancelled", "revoked")
