@@ -34,7 +34,7 @@ def release_parked(installation: Installation, *, uses_outbox: bool = False) -> 
         if why == b"no message":
             _set_aside(installation, execution_id, now)
         else:
-            events.release_postponed(_text(execution_id), "the key of its queue has the wrong type")
+            events.release_postponed(_text(execution_id), "its queue has the wrong type, or is denied")
     return int(count)
 
 

@@ -123,15 +123,16 @@ HASHES: dict[str, Fields] = {
 
 
 def spoil(place: Installation, key: str, kind: str) -> None:
-    """Put something of a type at a key, whatever was there."""
-    client = place.client
-    client.delete(key)
-    match kind:
-        case "string":
-            client.set(key, "spoilt")
-        case "list":
-            client.rpush(key, "spoilt")
-        case "set":
-            client.sadd(key, "spoilt")
-        case "stream":
-            client.xadd(key, {"spoilt": "yes"})
+    """Put something of a type at a key, whatever was there, in one step: beat may write it at any time."""
+    with place.client.pipeline() as pipe:
+        pipe.delete(key)
+        match kind:
+            case "string":
+                pipe.set(key, "spoilt")
+            case "list":
+                pipe.rpush(key, "spoilt")
+            case "set":
+                pipe.sadd(key, "spoilt")
+            case "stream":
+                pipe.xadd(key, {"spoilt": "yes"})
+        pipe.execute()

@@ -4,7 +4,7 @@
 -- ARGV: 1 now, Unix seconds  2 at most so many  3 "1" if the queues are on another server  4 now, ISO
 --       5 what the keys of runs begin with
 -- Reply: {how many were due, id, "no message" or "no queue", …}: those of them that were not released, because
---        the payload is no message or the queue's key has the wrong type; they are due again in a minute
+--        the payload is no message, or the queue's key has the wrong type or is denied; due again in a minute
 local function message_of(packed)
   local is_read, message = pcall(cmsgpack.unpack, packed)
   if is_read and type(message) == 'table' and type(message[1]) == 'string' and type(message[2]) == 'string' then
@@ -13,7 +13,7 @@ local function message_of(packed)
 end
 
 local function is_list(queue)
-  local kind = redis.call('TYPE', queue).ok
+  local kind = redis.pcall('TYPE', queue).ok -- none where this user of Redis may not use the key
   return kind == 'none' or kind == 'list'
 end
 
