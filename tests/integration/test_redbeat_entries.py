@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -21,32 +21,10 @@ from mission_control.installation import current_installation
 from mission_control.messaging.celery_app import create_app
 from mission_control.redis_keys import BEAT_LEADER
 from tests.beats import body_of, messages, sent_ids
-from tests.waiting import wait_until
+from tests.still_beats import HANDLER, NINE, app_with, beat_of, task
 
 if TYPE_CHECKING:
-    from celery import Celery
-
     from mission_control.installation import Installation
-
-NINE = datetime(2026, 3, 2, 9, tzinfo=UTC)
-HANDLER = "handlers.test_handler.run"
-
-
-def task(name: str = "nine", **fields: Any) -> dict[str, Any]:
-    return {"id": name, "handler": HANDLER, "schedule": {"type": "daily", "time": "09:00"}, **fields}
-
-
-def beat_of(installation: Installation, app: Celery | None = None) -> MissionControlScheduler:
-    chosen = create_app("beat", lambda: installation) if app is None else app
-    beat = MissionControlScheduler(chosen, installation=installation, lazy=True)
-    beat.max_interval = 0.0  # the clock of these tests stands still: nothing would end a wait
-    return beat
-
-
-def app_with(installation: Installation, **settings: Any) -> Celery:
-    app = create_app("theirs", lambda: installation)
-    app.conf.update(settings)
-    return app
 
 
 @pytest.mark.parametrize(
@@ -65,106 +43,6 @@ def test_an_entry_that_any_program_saved_fires_under_an_id_of_its_time(
             beat_of(installation).tick()
     assert sent_ids(installation.client) == ["theirs@20260302T090100Z", "theirs@20260302T090200Z"]
     assert body_of(messages(installation.client)[0])[1] == {"a": 1}
-
-
-def test_the_entries_of_the_configuration_are_installed_kept_changed_and_removed(
-    installation: Installation,
-) -> None:
-    client = installation.client
-    entry = {"task": HANDLER, "schedule": 60.0}
-    two = {"kept": entry, "removed": entry}
-    with time_machine.travel(NINE + timedelta(seconds=0.7), tick=False):
-        beat_of(installation, app_with(installation, beat_schedule=two)).tick()
-    due = client.zscore("redbeat::schedule", "redbeat:kept")
-    with time_machine.travel(NINE + timedelta(seconds=30.9), tick=False):
-        beat_of(installation, app_with(installation, beat_schedule={"kept": entry})).tick()
-    assert client.zscore("redbeat::schedule", "redbeat:kept") == due
-    assert not client.exists("redbeat:removed")
-    assert client.smembers("redbeat::statics") == {"kept"}
-    changed = {"kept": {**entry, "schedule": 90.0}}
-    with time_machine.travel(NINE + timedelta(seconds=31), tick=False):
-        beat_of(installation, app_with(installation, beat_schedule=changed)).tick()
-    assert client.zscore("redbeat::schedule", "redbeat:kept") == pytest.approx(NINE.timestamp() + 90, abs=1)
-
-
-def test_a_spoilt_entry_of_the_configuration_is_replaced_and_a_bad_one_left_out(
-    installation: Installation,
-) -> None:
-    installation.client.set("redbeat:spoilt", "not a hash")
-    entries = {"spoilt": {"task": HANDLER, "schedule": 60.0}, "bad": {"task": HANDLER, "colour": "red"}}
-    with time_machine.travel(NINE, tick=False):
-        beat_of(installation, app_with(installation, beat_schedule=entries)).tick()
-    assert installation.client.zscore("redbeat::schedule", "redbeat:spoilt") is not None
-    assert installation.client.zscore("redbeat::schedule", "redbeat:bad") is None
-
-
-def test_the_entries_of_the_configuration_come_back_when_redis_has_lost_its_data(
-    installation: Installation,
-) -> None:
-    app = app_with(installation, beat_schedule={"fixed": {"task": HANDLER, "schedule": 60.0}})
-    with time_machine.travel(NINE, tick=False):
-        beat = beat_of(installation, app)
-        beat.tick()
-        due = installation.client.zscore("redbeat::schedule", "redbeat:fixed")
-        installation.client.flushall()
-        beat.tick()
-    assert due is not None
-    assert installation.client.zscore("redbeat::schedule", "redbeat:fixed") == due
-    assert installation.client.smembers("redbeat::statics") == {"fixed"}
-
-
-def test_the_entries_of_the_configuration_come_back_when_a_beat_of_another_one_has_led(
-    installation: Installation,
-) -> None:
-    app = app_with(installation, beat_schedule={"fixed": {"task": HANDLER, "schedule": 60.0}})
-    with time_machine.travel(NINE, tick=False):
-        beat, other = beat_of(installation, app), beat_of(installation)
-        other._name = "of an older configuration"
-        beat.tick()
-        installation.client.delete(BEAT_LEADER)
-        other.tick()
-        assert installation.client.exists("redbeat:fixed") == 0
-        other.close()
-        beat.tick()
-    assert installation.client.zscore("redbeat::schedule", "redbeat:fixed") is not None
-
-
-def test_an_entry_of_the_configuration_with_the_name_of_a_task_leaves_the_task_alone(
-    installation: Installation, caplog: pytest.LogCaptureFixture
-) -> None:
-    same = {"nine": {"task": "theirs", "schedule": 60.0}}
-    with time_machine.travel(NINE, tick=False):
-        assert installation.registry.register(task())
-        due = installation.client.zscore("redbeat::schedule", "redbeat:nine")
-        beat_of(installation, app_with(installation, beat_schedule=same)).tick()
-    assert "a task has this id" in caplog.text
-    assert installation.client.zscore("redbeat::schedule", "redbeat:nine") == due
-    assert installation.registry.get("nine") is not None
-    assert installation.client.smembers("redbeat::statics") == set()
-
-
-def test_a_task_is_not_removed_because_an_entry_of_its_name_was_taken_out_of_the_configuration(
-    installation: Installation,
-) -> None:
-    with time_machine.travel(NINE, tick=False):
-        installation.registry.register(task())
-        installation.client.sadd("redbeat::statics", "nine")
-        beat_of(installation).tick()
-    assert installation.registry.get("nine") is not None
-    assert installation.client.zscore("redbeat::schedule", "redbeat:nine") is not None
-    assert installation.client.smembers("redbeat::statics") == set()
-
-
-@pytest.mark.parametrize(
-    ("backend", "installed"), [(None, set()), ("file:///tmp", {"celery.backend_cleanup"}), ("rpc://", set())]
-)
-def test_a_result_backend_that_does_not_forget_by_itself_is_cleaned_up_as_with_redbeat(
-    installation: Installation, backend: str | None, installed: set[str]
-) -> None:
-    app = app_with(installation, result_backend=backend)
-    with time_machine.travel(NINE, tick=False):
-        beat_of(installation, app).tick()
-    assert installation.client.smembers("redbeat::statics") == installed
 
 
 def test_an_entry_for_a_broadcast_or_for_several_queues_is_sent_as_with_redbeat(
@@ -195,16 +73,6 @@ def test_an_entry_for_a_broadcast_or_for_several_queues_is_sent_as_with_redbeat(
     heard = [json.loads(one["data"])["headers"]["id"] for one in found if one["type"] == "pmessage"]
     assert heard == ["named@20260302T090100Z"]
     everybody.close()
-
-
-def test_the_note_of_which_entries_are_the_configurations_comes_back(installation: Installation) -> None:
-    app = app_with(installation, beat_schedule={"fixed": {"task": HANDLER, "schedule": 60.0}})
-    with time_machine.travel(NINE, tick=False):
-        beat = beat_of(installation, app)
-        beat.tick()
-        installation.client.delete("redbeat::statics")
-        wait_until(lambda: beat.tick() or installation.client.exists("redbeat::statics"), "it is back")
-    assert installation.client.smembers("redbeat::statics") == {"fixed"}
 
 
 def test_a_disabled_entry_of_redbeats_is_taken_off_until_it_is_saved_enabled(

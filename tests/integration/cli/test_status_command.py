@@ -1,0 +1,38 @@
+"""`mission-control status`: what beat has set aside, and what it did."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from mission_control import redis_keys
+from tests.command_line import mc
+
+if TYPE_CHECKING:
+    from mission_control.installation import Installation
+
+DAILY = '{"type": "daily", "time": "09:00", "timezone": "Europe/Berlin"}'
+
+
+def test_an_entry_that_beat_set_aside_is_shown(installation: Installation) -> None:
+    args = ("--id", "greet", "--schedule", DAILY, "--handler", "handlers.hello.run")
+    assert mc("task", "add", *args).code == 0
+    note = json.dumps({"problem": "no longer understood", "since": "2026-01-01T00:00:00Z"})
+    installation.client.hset(redis_keys.BEAT_QUARANTINE, redis_keys.schedule_entry("greet"), note)
+    assert mc("status", "--json").json["tasks"]["quarantined"] == {"greet": "no longer understood"}
+    assert "greet is set aside: no longer understood" in mc("status").out
+    assert "set aside" in mc("task", "list").out
+
+
+def test_what_beat_did_last_is_shown(installation: Installation) -> None:
+    assert mc("status", "--journal").err == "beat has done nothing yet\n"
+    fired = {"event": "fired", "at": "2026-01-01T08:00:00Z", "beat": "vm:1", "fired": "3", "missed": "1"}
+    aside = {"event": "quarantined", "at": "2026-01-01T08:00:01Z", "key": "redbeat:x", "problem": "no task"}
+    for note in (fired, aside):
+        fields: dict[Any, Any] = {**note}
+        installation.client.xadd(redis_keys.BEAT_JOURNAL, fields)
+    assert mc("status", "--journal", "--json").json == [fired, aside]
+    assert mc("status", "--journal", "-n", "1", "--json").json == [aside]
+    shown = mc("status", "--journal").out
+    assert "beat vm:1, fired 3, missed 1" in shown
+    assert "redbeat:x: no task" in shown
