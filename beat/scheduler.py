@@ -67,6 +67,7 @@ class MissionControlScheduler(RedBeatScheduler):
         self._installation = current_installation() if installation is None else installation
         self._deliver = deliver
         self._name = beat_name(os.getpid())
+        self._is_checked = False
         self._is_set_up = False
         self._is_refused = False
         self._has_fired = False
@@ -133,8 +134,9 @@ class MissionControlScheduler(RedBeatScheduler):
 
     def _turn(self) -> None:
         clock = self._installation.clock
-        if not self._is_set_up:
+        if not self._is_checked:
             refuse_unsafe(self.app, self._installation)  # before it leads in the place of one that may
+            self._is_checked = True
         fired = self._firing.fire_prepared(clock)
         turn = self._lead.take()
         if not turn.leads:

@@ -16,6 +16,7 @@ from tests.beats import BeatProcess, leading_beat
 from tests.live_installation import YEARLY
 from tests.servers import RedisServer
 from tests.spoilt import HANDLER, KEY, NAME, plain, spoil
+from tests.still_beats import beat_of
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -81,3 +82,20 @@ def test_a_setting_that_cannot_be_used_ends_beat_in_one_sentence(place: Installa
         assert beat.log.startswith("beat ends: settings that cannot be used")
         assert "MISSION_CONTROL_LEADER_SECONDS" in beat.log
         assert "Traceback" not in beat.log
+
+
+def test_an_error_that_nobody_has_foreseen_is_told_and_tried_again(
+    place: Installation, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    beat = beat_of(place)
+
+    def fail(_: float) -> bool:
+        raise RuntimeError("what is this?")
+
+    monkeypatch.setattr(beat, "_wait_until", fail)
+    assert beat.tick() == 1.0
+    assert "RuntimeError: what is this?" in caplog.text
+    assert "Traceback" in caplog.text
+    monkeypatch.undo()
+    assert beat.tick() == 0.0
+    beat.close()
