@@ -44,7 +44,9 @@ def impatient_worker(
     }
     if proxy is not None:
         environment["CELERY_BROKER_URL"] = f"redis://127.0.0.1:{proxy.port}/0"
-    return house.worker(app="tests.impatient_worker", environment=environment, pool=pool, concurrency=concurrency)
+    return house.worker(
+        app="tests.impatient_worker", environment=environment, pool=pool, concurrency=concurrency
+    )
 
 
 def gives_signs(house: WorkerHouse, worker: WorkerProcess, times: int) -> None:
