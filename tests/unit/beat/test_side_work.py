@@ -42,9 +42,7 @@ def test_a_step_that_fails_is_told_with_its_traceback_and_left_for_a_while(
     assert broken.times == 2
 
 
-@pytest.mark.parametrize(
-    "error", [RedisConnectionError("gone"), ResponseError("WRONGTYPE Operation")]
-)
+@pytest.mark.parametrize("error", [RedisConnectionError("gone"), ResponseError("WRONGTYPE Operation")])
 def test_what_concerns_firing_as_well_is_raised(error: Exception) -> None:
     with pytest.raises(type(error)):
         SideWork()("step", Step(error))
