@@ -2,22 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import partial
 
-from mission_control.errors import SettingsError
-from mission_control.installation import current_installation
+from mission_control.installation import installation_or_end
 from mission_control.messaging.celery_app import create_app
 
-if TYPE_CHECKING:
-    from mission_control.installation import Installation
-
-
-def installation_or_end() -> Installation:
-    """Return the installation that the environment describes; end the process in one sentence if none."""
-    try:
-        return current_installation()
-    except SettingsError as error:
-        raise SystemExit(f"beat ends: {error}") from error
-
-
-app = create_app("beat", installation_or_end)
+app = create_app("beat", partial(installation_or_end, "beat"))

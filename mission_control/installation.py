@@ -8,6 +8,7 @@ from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
 from mission_control.clock import utc_now
+from mission_control.errors import SettingsError
 from mission_control.settings import Settings, read_settings
 
 if TYPE_CHECKING:
@@ -143,6 +144,14 @@ class Installation:
 def current_installation() -> Installation:
     """Return the installation that the environment describes now; the same one for the same settings."""
     return _installation(read_settings())
+
+
+def installation_or_end(who: str) -> Installation:
+    """Return the same; where a setting cannot be used, end the process, which is `who`, in one sentence."""
+    try:
+        return current_installation()
+    except SettingsError as error:
+        raise SystemExit(f"{who} ends: {error}") from error
 
 
 @lru_cache(maxsize=16)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import billiard.pool
 from celery import signals
 
-from mission_control.installation import current_installation
+from mission_control.installation import installation_or_end
 from mission_control.messaging.celery_app import create_app
 from workers.consumption import WatchdogStep
 from workers.event_flush import EventFlushStep
@@ -55,4 +56,4 @@ def build_app(installation: Callable[[], Installation]) -> Celery:
     return app
 
 
-app = build_app(current_installation)
+app = build_app(partial(installation_or_end, "the worker"))
