@@ -86,7 +86,7 @@ if ARGV[3] == '1' then
   if not is_registered then
     redis.call('EXPIRE', KEYS[4], ARGV[7])
   elseif ARGV[11] ~= '' and redis.call('ZADD', KEYS[6], 'NX', ARGV[11], KEYS[7]) == 1 then
-    redis.call('PUBLISH', ARGV[12], KEYS[7])
+    redis.pcall('PUBLISH', ARGV[12], KEYS[7]) -- beat looks every second anyway
   end
   -- A few at a time: the oldest of a task with a long queue are all active, and this is done for each end.
   local surplus = math.min(redis.call('ZCARD', KEYS[5]) - tonumber(ARGV[8]), 20)
