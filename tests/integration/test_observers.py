@@ -84,8 +84,8 @@ class Observed:
         return [json.loads(line) for line in lines]
 
     def fire_now(self, task_id: str) -> None:
-        """Have a task whose occurrences are minutes away be due at once."""
-        due = datetime.now(UTC).timestamp()
+        """Have a task of every minute be due for the last one."""
+        due = datetime.now(UTC).timestamp() // 60 * 60
         key = redis_keys.schedule_entry(task_id)
         self.installation.client.zadd(redis_keys.REDBEAT_SCHEDULE, {key: due})
         self.installation.client.publish(redis_keys.WAKE_CHANNEL, task_id)
