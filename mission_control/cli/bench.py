@@ -58,7 +58,11 @@ def latency(seconds: int, rounds: int, only: tuple[str, ...]) -> None:
     "--runs", type=_at_least_one, default=5_000, show_default=True, help="How many runs are measured."
 )
 @click.option(
-    "--pool", type=click.Choice(["prefork", "threads", "solo"]), default="prefork", show_default=True
+    "--pool",
+    type=click.Choice(["prefork", "threads", "solo"]),
+    default="prefork",
+    show_default=True,
+    help="Celery's pool; with another than prefork ours and the bare worker only.",
 )
 @click.option(
     "--concurrency", type=_at_least_one, default=2, show_default=True, help="How many runs at once."
