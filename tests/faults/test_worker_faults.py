@@ -1,6 +1,7 @@
 """What breaks under a run, and what is promised all the same.
 
 Workers are real processes; the sweep that beat would make is made by the test itself, as often as it looks.
+This file has more than 250 lines because each way in which a worker can end is one test of it.
 """
 
 from __future__ import annotations

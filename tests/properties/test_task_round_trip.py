@@ -113,7 +113,7 @@ DEFINITIONS = st.fixed_dictionaries(
             optional={
                 "policy": st.sampled_from(["latest", "all", "skip"]),
                 "grace_seconds": SECONDS,
-                "max_catch_up": st.integers(0, 100_000),
+                "max_catch_up": st.integers(0, 10_000),
                 "stagger_seconds": SECONDS,
             },
         ),
@@ -133,7 +133,7 @@ DEFINITIONS = st.fixed_dictionaries(
         "notify": st.fixed_dictionaries(
             {},
             optional={
-                "on": st.lists(st.sampled_from(["success", "lost"])),
+                "on": st.lists(st.sampled_from(["success", "lost"]), max_size=32),
                 "to": st.lists(NAMES, max_size=3),
             },
         ),
