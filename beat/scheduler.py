@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from datetime import timedelta
 from functools import cached_property
@@ -43,6 +44,7 @@ LONGEST_FIRING: Final = 0.5
 """How long is fired before the lead is renewed: half the shortest lease."""
 
 _LOOK_AGAIN: Final = 0.01
+_NEARLY: Final = 0.05
 
 
 class MissionControlScheduler(RedBeatScheduler):
@@ -141,7 +143,7 @@ class MissionControlScheduler(RedBeatScheduler):
         turn = self._lead.take()
         if not turn.leads:
             self._firing.forget_prepared()
-            self._wait_until(clock().timestamp() + self.max_interval)
+            self._wait_until(math.inf)
             return
         self._set_up(is_first=turn.is_first)
         self._keys.look(has_entries=turn.next_due is not None, has_fired=self._has_fired or bool(fired))
@@ -159,15 +161,16 @@ class MissionControlScheduler(RedBeatScheduler):
 
     def _next_instant(self, turn: Turn, now: float) -> float:
         instants = (turn.next_due, turn.next_release, self._firing.next_prepared)
-        next_instant = min((one for one in instants if one is not None), default=now + self.max_interval)
+        next_instant = min((one for one in instants if one is not None), default=math.inf)
         # What is due and was not fired has been moved by somebody else since: look again, but do not spin.
         return next_instant if next_instant > now else now + _LOOK_AGAIN
 
     def _wait_until(self, instant: float) -> None:
-        """Wait on Redis, at most `max_interval`: a lost wake-up or a stepped clock is noticed by then."""
+        """Wait on Redis, hardly more than `max_interval`: a lost wake-up or a stepped clock is noticed by then."""
         clock = self._installation.clock
         latest = clock().timestamp() + self.max_interval
-        self._wake_up.wait(min(instant, latest), lambda: clock().timestamp())
+        is_exact = instant <= latest + _NEARLY  # else a turn would begin just before it, and end after
+        self._wake_up.wait(instant if is_exact else latest, lambda: clock().timestamp(), is_exact=is_exact)
 
     def _set_up(self, *, is_first: bool) -> None:
         """See to all that may have changed while this beat did not lead, a loss of data included."""

@@ -44,8 +44,10 @@ class WakeUp:
         self._pubsub: Any = None
         self._is_deaf = False
 
-    def wait(self, until: float, clock: Callable[[], float]) -> bool:
+    def wait(self, until: float, clock: Callable[[], float], *, is_exact: bool = True) -> bool:
         """Wait until `clock` (Unix seconds) reads `until`, or less if woken; say whether it was woken.
+
+        To be exact to a fraction of a millisecond costs some processor time: unless `is_exact` it is not.
 
         A clock that is set back meanwhile makes the wait no longer: it ends when as much time has passed as
         was left in the beginning, and whoever waits looks at the clock again.
@@ -54,7 +56,8 @@ class WakeUp:
             RedisError: the subscription broke; the next wait subscribes anew.
         """
         try:
-            return self._wait(until, clock)
+            left = _countdown(until, clock)
+            return self._wait(left) if is_exact else self._is_woken(left, 0.0)
         except BaseException:
             self.close()
             raise
@@ -72,8 +75,7 @@ class WakeUp:
             self._pubsub.close()
             self._pubsub = None
 
-    def _wait(self, until: float, clock: Callable[[], float]) -> bool:
-        left = _countdown(until, clock)
+    def _wait(self, left: Callable[[], float]) -> bool:
         if self._is_woken(left, ROUSE_SECONDS):
             return True
         if left() > 0:
