@@ -166,7 +166,7 @@ class MissionControlScheduler(RedBeatScheduler):
         return next_instant if next_instant > now else now + _LOOK_AGAIN
 
     def _wait_until(self, instant: float) -> None:
-        """Wait on Redis, hardly more than `max_interval`: a lost wake-up or a stepped clock is noticed by then."""
+        """Wait on Redis, hardly more than `max_interval`, to notice a lost wake-up or a stepped clock."""
         clock = self._installation.clock
         latest = clock().timestamp() + self.max_interval
         is_exact = instant <= latest + _NEARLY  # else a turn would begin just before it, and end after
