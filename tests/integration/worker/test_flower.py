@@ -63,7 +63,7 @@ def test_flower_shows_workers_and_runs_by_handler_and_execution_id(live: LiveIns
     live.task("greeting", "handlers.hello.run", params={"name": "wallflower"})
     with flower(live) as client:
         wait_until(
-            lambda: live.fleet.worker_name in (answer(client, "/api/workers") or {}),
+            lambda: live.fleet.worker_name in (answer(client, "/api/workers?refresh=1") or {}),
             "Flower sees the worker",
             timeout=20,
         )
