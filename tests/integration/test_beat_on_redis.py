@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,38 +11,16 @@ import time_machine
 from celery.schedules import schedule
 from redbeat import RedBeatSchedulerEntry
 
-from beat.scheduler import MissionControlScheduler
 from mission_control import register_task
 from mission_control.ledger.run_record import occurrence_run
 from mission_control.messaging.celery_app import create_app
 from mission_control.messaging.message import send
 from tests.beats import body_of, messages, sent_ids
 from tests.servers import RedisServer
+from tests.still_beats import HANDLER, NINE, app_with, beat_of, task
 
 if TYPE_CHECKING:
-    from celery import Celery
-
     from mission_control.installation import Installation
-
-NINE = datetime(2026, 3, 2, 9, tzinfo=UTC)
-HANDLER = "handlers.test_handler.run"
-
-
-def task(name: str = "nine", **fields: Any) -> dict[str, Any]:
-    return {"id": name, "handler": HANDLER, "schedule": {"type": "daily", "time": "09:00"}, **fields}
-
-
-def beat_of(installation: Installation, app: Celery | None = None) -> MissionControlScheduler:
-    chosen = create_app("beat", lambda: installation) if app is None else app
-    beat = MissionControlScheduler(chosen, installation=installation, lazy=True)
-    beat.max_interval = 0.0  # the clock of these tests stands still: nothing would end a wait
-    return beat
-
-
-def app_with(installation: Installation, **settings: Any) -> Celery:
-    app = create_app("theirs", lambda: installation)
-    app.conf.update(settings)
-    return app
 
 
 @pytest.mark.parametrize(
