@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
+from abc import ABC, abstractmethod
 from queue import Empty
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -25,7 +26,7 @@ class _Poll(NamedTuple):
     tag: str | None
 
 
-class TakingChannel(redis.Channel):
+class TakingChannel(redis.Channel, ABC):
     """Takes messages off the queues and hands them on.
 
     While there is work a message is popped and noted as delivered in one script, so a worker killed at any
@@ -44,17 +45,17 @@ class TakingChannel(redis.Channel):
         super().__init__(*args, **kwargs)
 
     @property
+    @abstractmethod
     def held(self) -> HeldMessages:
         """What this process holds of this broker."""
-        raise NotImplementedError
 
+    @abstractmethod
     def take(self, tag: str, queue: str, payload: bytes) -> None:
         """Do with a delivered message what is to be done with it."""
-        raise NotImplementedError
 
+    @abstractmethod
     def pass_on(self, queue: str, payload: bytes) -> None:
         """Deliver an event or an answer: what is consumed without acknowledgement."""
-        raise NotImplementedError
 
     def basic_consume(self, queue: str, no_ack: bool, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
         """Consume from a queue; those without acknowledgement carry events and answers, not tasks."""
