@@ -15,7 +15,8 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from mission_control.embedded.binary import find_server_binary
-from tests.servers import RedisServer, free_port
+from mission_control.embedded.ports import free_port
+from tests.servers import RedisServer
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:

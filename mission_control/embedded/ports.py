@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 import socket
+from random import SystemRandom
+
+# Below those that Linux (32768 and above) and macOS (49152 and above) give to outgoing connections: one of
+# these could take the port while its server restarts, and one to that port could even meet itself.
+SERVER_PORTS = range(20_000, 32_768)
+TRIES = 100
 
 
 def is_free(port: int) -> bool:
@@ -18,7 +24,10 @@ def is_free(port: int) -> bool:
 
 
 def free_port() -> int:
-    """Return a port that is free at this moment; somebody else may be quicker to use it."""
+    """Return a port for a server that is free at this moment; somebody else may be quicker to use it."""
+    for port in SystemRandom().sample(SERVER_PORTS, TRIES):
+        if is_free(port):
+            return port
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -10,7 +10,12 @@ from mission_control.embedded.locks import close_lock, take_ownership
 from mission_control.embedded.patience import patiently
 from mission_control.embedded.ports import free_port, is_free
 from mission_control.embedded.server_answer import ServerAnswer, ask_server
-from mission_control.embedded.server_process import log_tail, reap_children, spawn_server
+from mission_control.embedded.server_process import (
+    found_port_taken,
+    log_tail,
+    reap_children,
+    spawn_server,
+)
 from mission_control.embedded.server_state import ServerState, read_state, write_state
 from mission_control.errors import EmbeddedServerError
 
@@ -100,9 +105,9 @@ def _start(directory: Path, known: ServerState | None, owner: int) -> ServerStat
         ready = _when_ready(directory, process, state)
         if ready is not None:
             return ready
-        if is_free(port):
+        if not found_port_taken(directory, port):
             break
-        port = free_port()  # somebody took the port between our look and the server's
+        port = free_port()
     raise EmbeddedServerError(f"the embedded Redis server ({binary}) {_ended_with(directory)}")
 
 

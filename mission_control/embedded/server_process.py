@@ -97,6 +97,14 @@ def signal_server(directory: Path, signal: Signals) -> bool:
     return False
 
 
+def found_port_taken(directory: Path, port: int) -> bool:
+    """Return whether the server that just ended could not listen, because somebody else took its port.
+
+    It is the server's word: whoever took the port between our look and its own may have let go of it since.
+    """
+    return f"Failed listening on port {port} " in log_tail(directory)
+
+
 def log_tail(directory: Path) -> str:
     """Return the end of the server's log, for messages."""
     try:

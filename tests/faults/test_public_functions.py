@@ -13,11 +13,12 @@ import pytest
 
 import mission_control
 from mission_control import TaskScheduler, enqueue
+from mission_control.embedded.ports import free_port
 from mission_control.errors import StoreUnavailableError
 from mission_control.installation import current_installation
 from mission_control.messaging.run_handle import Run
 from tests.live_installation import YEARLY
-from tests.servers import RedisServer, free_port
+from tests.servers import RedisServer
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:

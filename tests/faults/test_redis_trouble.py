@@ -11,8 +11,9 @@ import pytest
 import redis
 
 from mission_control.connection import connect, store_errors
+from mission_control.embedded.ports import free_port
 from mission_control.errors import StoreUnavailableError
-from tests.servers import RedisServer, free_port
+from tests.servers import RedisServer
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:

@@ -4,13 +4,15 @@ import os
 import signal
 import socket
 import stat
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import psutil
 import pytest
 import redis
 
 from mission_control.embedded import join_embedded_server, running_server
+from mission_control.embedded.ports import free_port
+from mission_control.embedded.server_process import spawn_server
 from mission_control.errors import EmbeddedServerError
 from tests.integration.embedded.embedded_users import (
     UserProcess,
@@ -24,6 +26,8 @@ from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from mission_control.embedded.server_process import ServerProcess
 
 
 def test_what_it_keeps_can_be_read_by_its_owner_only(data_dir: Path) -> None:
@@ -79,6 +83,27 @@ def test_a_port_that_was_taken_meanwhile_is_given_up(data_dir: Path) -> None:
     ):
         assert f":{port}/" not in second.url
         assert client.get("kept") == "yes"
+
+
+def test_a_port_that_somebody_took_and_let_go_of_meanwhile_is_given_up(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taker = socket.create_server(("127.0.0.1", 0))
+    port = taker.getsockname()[1]
+    ports = iter([port])
+
+    def spawned(*given: Any) -> ServerProcess:
+        process = spawn_server(*given)
+        if taker.fileno() >= 0:
+            process.wait(timeout=30)
+            taker.close()
+        return process
+
+    monkeypatch.setattr(running_server, "free_port", lambda: next(ports, None) or free_port())
+    monkeypatch.setattr(running_server, "spawn_server", spawned)
+    with joined(data_dir) as server:
+        assert taker.fileno() < 0
+        assert port_of(server.url) != port
 
 
 @pytest.mark.parametrize("content", ["", "{", '{"port": 0}', "\x00\xff" * 100])

@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from mission_control.embedded.ports import free_port
 from tests.local_http import LocalHttpServer
-from tests.servers import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

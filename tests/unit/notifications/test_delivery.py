@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from mission_control.embedded.ports import free_port
 from mission_control.notifications import notify
 from mission_control.secret import Secret
 from mission_control.settings import Settings, read_settings
 from tests.local_http import LocalHttpServer
-from tests.servers import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

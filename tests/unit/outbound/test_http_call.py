@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
+from mission_control.embedded.ports import free_port
 from mission_control.outbound import Call, call
 from tests.local_http import LocalHttpServer
-from tests.servers import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,0 +1,27 @@
+from __future__ import annotations
+
+import socket
+from typing import TYPE_CHECKING
+
+from mission_control.embedded import ports
+from mission_control.embedded.ports import SERVER_PORTS, free_port, is_free
+
+if TYPE_CHECKING:
+    import pytest
+
+
+def test_a_server_gets_no_port_that_an_outgoing_connection_could_take() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        given_out = server.getsockname()[1]
+    assert given_out not in SERVER_PORTS  # what this kernel gives out by itself
+    assert free_port() in SERVER_PORTS
+
+
+def test_where_all_of_them_are_taken_it_gets_any(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ports, "is_free", lambda port: port not in SERVER_PORTS)
+    assert free_port() not in SERVER_PORTS
+
+
+def test_a_port_somebody_listens_on_is_not_free() -> None:
+    with socket.create_server(("127.0.0.1", free_port())) as server:
+        assert not is_free(server.getsockname()[1])
