@@ -14,16 +14,14 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import re
 from contextlib import suppress
 from functools import cache
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from filelock import FileLock
 
 from mission_control.embedded.patience import POLL_SECONDS, patiently
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 START_LOCK = "start.lock"
 USERS_LOCK = "users.lock"
@@ -32,6 +30,10 @@ OWNER_LOCK = "owner.lock"
 # A process that another thread starts has copies of our locks from its fork until its exec.
 FORKED_WITHIN_SECONDS = 5.0
 LOOK_AGAIN_WITHIN_SECONDS = 0.05
+COPIES_GONE_WITHIN_SECONDS = 1.0
+
+# "1: FLOCK  ADVISORY  READ 4711 fe:00:1234 0 EOF": who took the lock, and the inode.
+_LOCK_LINE = re.compile(r"FLOCK +\w+ +\w+ (\d+) \w+:\w+:(\d+) ")
 
 # Exclusive locks held for moments. A child forked by another thread just then must not keep them.
 _exclusive: set[int] = set()
@@ -66,13 +68,28 @@ def enter_users(directory: Path) -> int:
 
 
 def has_users(directory: Path) -> bool:
-    """Return whether any process is registered as a user; the answer holds while the start lock is held."""
-    for _ in patiently(LOOK_AGAIN_WITHIN_SECONDS):
-        descriptor = _lock(directory / USERS_LOCK)
+    """Return whether any process is registered as a user; the answer holds while the start lock is held.
+
+    Where nobody but this process has taken the lock, the child that keeps it is most likely one that another
+    thread is just starting, so it is given longer to become another program.
+    """
+    path = directory / USERS_LOCK
+    is_ours = _is_taken_by_us_alone(path)
+    for _ in patiently(COPIES_GONE_WITHIN_SECONDS if is_ours else LOOK_AGAIN_WITHIN_SECONDS):
+        descriptor = _lock(path)
         if descriptor is not None:
             close_lock(descriptor)
             return False
     return True
+
+
+def _is_taken_by_us_alone(path: Path) -> bool:
+    """Whether this process took all locks on a file, whoever has copies; False where nobody tells."""
+    with suppress(OSError):
+        inode = str(path.stat().st_ino)
+        found = _LOCK_LINE.findall(Path("/proc/locks").read_text())
+        return {pid for pid, locked in found if locked == inode} == {str(os.getpid())}
+    return False
 
 
 def take_ownership(directory: Path) -> int | None:
