@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from beat.fire_request import FireRequest, batch_header
 from beat.lead import NotLeadingError
-from beat.lua import script
 from mission_control import redis_keys
+from mission_control.lua_scripts import lua_script
 from mission_control.registry.redbeat_layout import redbeat_meta
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class Commit:
     ) -> None:
         self._keys = (redbeat_keys.schedule, *_KEYS)
         self._client = client
-        self._fire = script(client, "fire")
+        self._fire = lua_script(client, __package__, "fire")
         self._token = token
         self._retention = retention
 

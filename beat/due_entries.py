@@ -11,10 +11,10 @@ from redbeat.schedulers import RedBeatSchedulerEntry
 from redis.exceptions import NoScriptError
 
 from beat.entry_keys import as_bytes
-from beat.lua import script
 from mission_control.calendars import read_calendar
 from mission_control.definitions.task import TaskDefinition, read_stored_task
 from mission_control.errors import InvalidTaskError
+from mission_control.lua_scripts import lua_script
 from mission_control.redis_keys import DEFAULT_REDBEAT_KEYS
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ class DueEntries:
         self._client = client
         self._keys = redbeat_keys
         self._app = app
-        self._script = script(client, "load_due")
+        self._script = lua_script(client, __package__, "load_due")
 
     def until(self, moment: float, *, limit: int) -> list[DueEntry]:
         """Return what is due at `moment` (Unix seconds) or before, the longest due first."""

@@ -10,9 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from beat.lua import script
 from mission_control import events, redis_keys
 from mission_control.heartbeats import LIFE_SECONDS
+from mission_control.lua_scripts import lua_script
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -55,8 +55,8 @@ class Lead:
         self._schedule_key = redbeat_keys.schedule
         self._name = name
         self._lease_ms = int(lease.total_seconds() * 1000)
-        self._take = script(client, "lead")
-        self._hand_over = script(client, "hand_over")
+        self._take = lua_script(client, __package__, "lead")
+        self._hand_over = lua_script(client, __package__, "hand_over")
         self._was_leading: bool | None = None
 
     def take(self) -> Turn:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from beat.entry_keys import as_bytes
-from beat.lua import script
 from mission_control import events, redis_keys
 from mission_control.definitions.instants import format_instant
+from mission_control.lua_scripts import lua_script
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -28,7 +28,7 @@ def release_parked(installation: Installation, *, uses_outbox: bool = False) -> 
     keys = [redis_keys.PARKED, redis_keys.PARKED_PAYLOADS, redis_keys.OUTBOX]
     args = [now.timestamp(), _AT_ONCE, int(uses_outbox), format_instant(now), redis_keys.run("")]
     # As bytes: an id that is no text must not keep the others.
-    source = script(client, "release").script
+    source = lua_script(client, __package__, "release").script
     count, *kept = as_bytes(client, "EVAL", source, len(keys), *keys, *args)
     for execution_id, why in zip(kept[::2], kept[1::2], strict=True):
         if why == b"no message":

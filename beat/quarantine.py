@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Final
 
-from beat.lua import script
 from mission_control import events, redis_keys
 from mission_control.definitions.instants import format_instant
+from mission_control.lua_scripts import lua_script
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -29,7 +29,7 @@ class Quarantine:
     def __init__(self, client: Redis, redbeat_keys: RedBeatKeys = redis_keys.DEFAULT_REDBEAT_KEYS) -> None:
         self._client = client
         self._keys = (redbeat_keys.schedule, redis_keys.BEAT_QUARANTINE, redis_keys.BEAT_JOURNAL)
-        self._script = script(client, "set_aside")
+        self._script = lua_script(client, __package__, "set_aside")
         self._waiting: list[tuple[str | bytes, str, str, str, str, str]] = []
 
     def set_aside(self, key: str | bytes, due: float, problem: str, now: datetime) -> None:

@@ -9,12 +9,12 @@ from redbeat.schedulers import RedBeatSchedulerEntry
 
 from beat.due_entries import DueEntries, DuePlainEntry, DueTask
 from beat.entry_keys import entry_keys
-from beat.lua import script
 from beat.plain_entries import next_after
 from beat.redis_trouble import is_trouble_of_redis
 from mission_control import events, redis_keys
 from mission_control.definitions.instants import parse_instant
 from mission_control.definitions.schedules import spread_offset
+from mission_control.lua_scripts import lua_script
 from mission_control.registry.due_times import from_unix
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def rebuild_schedule(installation: Installation, app: Celery) -> int:
     redbeat_keys = installation.redbeat_keys
     entries = DueEntries(client, app, redbeat_keys)
     known = set(client.hkeys(redis_keys.BEAT_QUARANTINE))
-    put_back = script(client, "put_back")
+    put_back = lua_script(client, __package__, "put_back")
     count = 0
     for keys in entry_keys(client, redbeat_keys):
         wanted = [key for key in keys if key.decode(errors="backslashreplace") not in known]

@@ -6,9 +6,9 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 
 from beat.entry_keys import as_bytes
-from beat.lua import script
 from mission_control import events, redis_keys
 from mission_control.definitions.instants import format_instant
+from mission_control.lua_scripts import lua_script
 
 if TYPE_CHECKING:
     from mission_control.installation import Installation
@@ -37,7 +37,7 @@ def set_wrong_types_aside(installation: Installation) -> list[str]:
     """
     client, now, types = installation.client, installation.clock(), _types(installation)
     at = format_instant(now)
-    rename = script(client, "set_wrong_types_aside")
+    rename = lua_script(client, __package__, "set_wrong_types_aside")
     found: Any = rename(keys=list(types), args=[f":set-aside:{at}", *types.values()])
     for key in found:
         kept = f"{key}:set-aside:{at}"

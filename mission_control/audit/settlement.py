@@ -12,12 +12,12 @@ import os
 import threading
 import time
 from collections import deque
-from importlib import resources
 from typing import TYPE_CHECKING, Any, Final
 
 from mission_control import redis_keys
 from mission_control.audit.anchors import Anchor
 from mission_control.audit.record_identity import identity_of
+from mission_control.lua_scripts import lua_script
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -42,8 +42,7 @@ def settle(client: Redis, paid: Iterable[tuple[str, str]]) -> None:
     by_writer: dict[str, list[str]] = {}
     for identity, writer in paid:
         by_writer.setdefault(writer, []).append(identity)
-    source = resources.files(__package__).joinpath("scripts", "settle.lua").read_text("utf-8")
-    script = client.register_script(source)
+    script = lua_script(client, __package__, "settle")
     for writer, identities in by_writer.items():
         for begin in range(0, len(identities), _AT_ONCE):
             args = [writer, redis_keys.run(""), *identities[begin : begin + _AT_ONCE]]

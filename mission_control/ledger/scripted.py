@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import resources
 from typing import TYPE_CHECKING
+
+from mission_control.lua_scripts import lua_script
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -20,6 +21,5 @@ class Scripted:
     def _script(self, name: str) -> Script:
         found = self._scripts.get(name)
         if found is None:
-            source = resources.files(__package__).joinpath("scripts", f"{name}.lua").read_text("utf-8")
-            found = self._scripts[name] = self._client.register_script(source)
+            found = self._scripts[name] = lua_script(self._client, __package__, name)
         return found

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from functools import cached_property
-from importlib import resources
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from mission_control import redis_keys
+from mission_control.lua_scripts import lua_script
 from mission_control.prefix_in_use import check_prefix, claim_prefix
 from mission_control.registry.redbeat_layout import redbeat_definition, redbeat_meta
 
@@ -151,15 +151,11 @@ class TaskStore:
 
     @cached_property
     def _put(self) -> Script:
-        return self._script("put_task")
+        return lua_script(self._client, __package__, "put_task")
 
     @cached_property
     def _remove(self) -> Script:
-        return self._script("remove_task")
-
-    def _script(self, name: str) -> Script:
-        source = resources.files(__package__).joinpath("scripts", f"{name}.lua").read_text("utf-8")
-        return self._client.register_script(source)
+        return lua_script(self._client, __package__, "remove_task")
 
 
 def _stored(task_id: str, text: Any, due: Any) -> StoredTask | None:  # noqa: ANN401  # an answer or an error

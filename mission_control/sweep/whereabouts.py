@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from importlib import resources
 from typing import TYPE_CHECKING, Any, Final
 
+from mission_control.lua_scripts import lua_source
 from mission_control.sweep.decision import sent_at
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class Whereabouts:
     def __init__(self, app: Celery, entered_at: Callable[[Iterable[str]], list[float | None]]) -> None:
         self._app = app
         self._entered_at = entered_at
-        self._script = resources.files(__package__).joinpath("scripts", "whereabouts.lua").read_text("utf-8")
+        self._script = lua_source(__package__, "whereabouts")
 
     def missing(self, runs: Sequence[RunRecord]) -> list[RunRecord]:
         """Return those runs whose message is neither on its queue nor in a worker's hand.

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from kombu.utils.json import dumps
 
 from mission_control import redis_keys
+from mission_control.lua_scripts import lua_script
 from mission_control.messaging.transport.task_headers import due_instant
-from mission_control.messaging.transport.unacked import script_source
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -65,7 +65,7 @@ def park(ledger: Redis, parked: ParkedMessage, queue_key: str) -> bool:
         parked.payload,
         redis_keys.WAKE_CHANNEL,
     ]
-    return bool(ledger.register_script(script_source("park"))(keys=keys, args=args))
+    return bool(lua_script(ledger, __package__, "park")(keys=keys, args=args))
 
 
 def unpark(ledger: Redis, execution_id: str, *, released_at: float) -> bool:
@@ -77,5 +77,5 @@ def unpark(ledger: Redis, execution_id: str, *, released_at: float) -> bool:
         RedisError: the ledger's Redis could not be told.
     """
     keys = [redis_keys.PARKED, redis_keys.PARKED_PAYLOADS]
-    script = ledger.register_script(script_source("unpark"))
+    script = lua_script(ledger, __package__, "unpark")
     return bool(script(keys=keys, args=[execution_id, repr(released_at)]))

@@ -12,7 +12,7 @@ from kombu.transport import redis
 from kombu.utils.json import dumps
 from redis.exceptions import NoScriptError, RedisError
 
-from mission_control.messaging.transport.unacked import script_source
+from mission_control.lua_scripts import lua_source
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -93,7 +93,7 @@ class TakingChannel(redis.Channel, ABC):
         tag = str(uuid.uuid4())
         names = ["" if queue in self._unacknowledged else dumps(queue) for _, queue in lists]
         if self._fetch_sha is None:
-            self._fetch_sha = self._create_client().script_load(script_source("fetch"))
+            self._fetch_sha = self._create_client().script_load(lua_source(__package__, "fetch"))
         self._in_poll = self.client.connection
         self._brpop_sent_at = time.monotonic()
         self._poll = _Poll(tag)

@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from importlib import resources
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from redis.exceptions import RedisError
 
 from mission_control import redis_keys
+from mission_control.lua_scripts import lua_script
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -50,11 +50,11 @@ class Unacked:
         self._keys = keys
         self._sent: deque[_Sent] = deque()
         self._settling = threading.RLock()  # a signal's handler may acknowledge on top of it
-        self._hold = client.register_script(script_source("hold"))
-        self._renew = client.register_script(script_source("renew"))
-        self._visible = client.register_script(script_source("visible"))
-        self._give_back = client.register_script(script_source("give_back"))
-        self._set_aside = client.register_script(script_source("set_aside"))
+        self._hold = lua_script(client, __package__, "hold")
+        self._renew = lua_script(client, __package__, "renew")
+        self._visible = lua_script(client, __package__, "visible")
+        self._give_back = lua_script(client, __package__, "give_back")
+        self._set_aside = lua_script(client, __package__, "set_aside")
 
     def hold(self, tag: str, stored: str | bytes) -> None:
         """Note a message as delivered now."""
@@ -155,11 +155,6 @@ class Unacked:
     def push(self, queue_key: str, payload: bytes | str) -> None:
         """Put a message on a queue, to be taken next."""
         self._client.rpush(queue_key, payload)
-
-
-def script_source(name: str) -> str:
-    """Return the text of one of the transport's scripts; its head says what it takes and answers."""
-    return resources.files(__package__).joinpath("scripts", f"{name}.lua").read_text("utf-8")
 
 
 def _texts(values: Sequence[bytes | str]) -> list[str]:

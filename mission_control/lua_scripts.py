@@ -1,0 +1,22 @@
+"""Lua scripts. A package keeps its own in a folder `scripts/`; their heads say what they take and answer."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import resources
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from redis import Redis
+    from redis.commands.core import Script
+
+
+@cache
+def lua_source(package: str, name: str) -> str:
+    """Return the text of a script of `package`, the caller's `__package__`; it is read once."""
+    return resources.files(package).joinpath("scripts", f"{name}.lua").read_text("utf-8")
+
+
+def lua_script(client: Redis, package: str, name: str) -> Script:
+    """Return a package's script, to be run on `client`, which may be a pipeline."""
+    return client.register_script(lua_source(package, name))
