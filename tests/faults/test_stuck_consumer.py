@@ -127,7 +127,7 @@ def test_one_that_runs_long_handlers_in_its_own_loop_is_neither_stuck_nor_silent
 def test_one_that_was_told_to_pause_is_not_stuck_and_goes_on_when_told(house: WorkerHouse) -> None:
     with impatient_worker(house, STUCK_AFTER_SECONDS=2) as worker:
         control = house.installation.celery.control
-        assert control.cancel_consumer("default", reply=True, timeout=5)
+        wait_until(lambda: control.cancel_consumer("default", reply=True, timeout=1), "it hears", timeout=30)
         run = house.run()
         gives_signs(house, worker, 4)
         assert (CONNECTS_ANEW in worker.log, worker.exit_code, run.state) == (False, None, "dispatched")

@@ -75,5 +75,5 @@ def test_a_run_that_no_live_worker_can_run_is_lost(house: WorkerHouse) -> None:
     with old_worker(house):
         run = house.gated("work")
         wait_until(lambda: run.state == "lost", "it is lost", timeout=20)
-    (record,) = wait_until(lambda: records_of(house.installation, "handlers.gated.run"), "it is recorded")
+        (record,) = wait_until(lambda: records_of(house.installation, "handlers.gated.run"), "it is recorded")
     assert "no handler 'handlers.gated.run' on this worker" in record["reason"]
