@@ -43,10 +43,15 @@ class FollowUp:
         self._sweep = Sweep(app, installation)
         self._do = SideWork()
 
-    def __call__(self, turn: Turn) -> bool:
-        """Do what there is to do; say whether there was any of it."""
+    def __call__(self, turn: Turn, *, has_decided: bool) -> bool:
+        """Do what there is to do, as the beginning of the turn told; say whether there was any of it.
+
+        Where beat `has_decided` about occurrences since then, records may be owed that were not yet.
+        """
         installation = self._installation
-        done = self._do("pay owed records", lambda: pay_owed_audit(installation))
+        done = 0
+        if turn.has_owed or has_decided:
+            done += self._do("pay owed records", lambda: pay_owed_audit(installation))
         if turn.next_release is not None and turn.next_release <= installation.clock().timestamp():
             done += self._do("release parked messages", self._release)
         if self._uses_outbox or turn.has_outgoing:

@@ -40,6 +40,7 @@ class Turn:
     next_release: float | None = None
     is_first: bool = False
     has_outgoing: bool = False
+    has_owed: bool = False
 
 
 class Lead:
@@ -67,11 +68,19 @@ class Lead:
             self._schedule_key,
             redis_keys.PARKED,
             redis_keys.OUTBOX,
+            redis_keys.OWED_AUDIT,
         ]
         answer: Any = self._take(keys=keys, args=[self._name, self._lease_ms, LIFE_SECONDS])
-        leads, due, release, is_first, has_outgoing = answer
+        leads, due, release, is_first, has_outgoing, has_owed = answer
         self._tell(is_leading=bool(leads))
-        return Turn(bool(leads), _instant(due), _instant(release), bool(is_first), bool(has_outgoing))
+        return Turn(
+            leads=bool(leads),
+            next_due=_instant(due),
+            next_release=_instant(release),
+            is_first=bool(is_first),
+            has_outgoing=bool(has_outgoing),
+            has_owed=bool(has_owed),
+        )
 
     def hand_over(self) -> None:
         """Give the lead up and wake the other beats, one of which takes it at once."""

@@ -148,12 +148,14 @@ class MissionControlScheduler(RedBeatScheduler):
         self._set_up(is_first=turn.is_first)
         self._keys.look(has_entries=turn.next_due is not None, has_fired=self._has_fired or bool(fired))
         self._has_fired = False
+        has_decided = False
         if turn.next_due is not None and turn.next_due <= clock().timestamp():
             fired += self._firing.fire_due(clock, oldest=turn.next_due, most_seconds=LONGEST_FIRING)
+            has_decided = True
         if fired:
             self._has_fired = True
             events.fired_many(fired)
-        if self._follow_up(turn) or fired:
+        if self._follow_up(turn, has_decided=has_decided) or fired:
             return
         if self._firing.prepare(clock, turn.next_due, self._wake_up.is_woken):
             return
