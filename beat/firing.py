@@ -71,6 +71,14 @@ class Firing:
         self._quarantine.flush()
         return fired
 
+    def rehearse(self, clock: Callable[[], datetime]) -> None:
+        """Go through a commit of nothing, so that one that follows in a moment finds everything awake.
+
+        Raises:
+            NotLeadingError: it would commit nothing, either.
+        """
+        self._commit((), clock())
+
     def fire_due(
         self, clock: Callable[[], datetime], *, oldest: float = -math.inf, most_seconds: float = math.inf
     ) -> list[str]:

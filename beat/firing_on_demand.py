@@ -46,6 +46,10 @@ class FiringOnDemand:
         """Commit what was prepared and is due now; return the ids of the runs that were fired."""
         return self._firing.fire_prepared(clock) if self._is_loaded else []
 
+    def rehearse(self, clock: Callable[[], datetime]) -> None:
+        """Go through a commit of nothing; see `Firing`."""
+        self._firing.rehearse(clock)
+
     def fire_due(
         self, clock: Callable[[], datetime], *, oldest: float = -math.inf, most_seconds: float = math.inf
     ) -> list[str]:

@@ -174,6 +174,13 @@ class MissionControlScheduler(RedBeatScheduler):
         is_exact = instant <= latest + _NEARLY  # else a turn would begin just before it, and end after
         self._wake_up.wait(instant if is_exact else latest, lambda: clock().timestamp(), is_exact=is_exact)
 
+    def _rouse(self) -> None:
+        """Rouse what the coming instant needs: Redis, and if something was prepared, all that fires it."""
+        if self._firing.next_prepared is None:
+            self._installation.client.ping()
+        else:
+            self._firing.rehearse(self._installation.clock)
+
     def _set_up(self, *, is_first: bool) -> None:
         """See to all that may have changed while this beat did not lead, a loss of data included."""
         if self._is_set_up and not is_first:
@@ -235,4 +242,4 @@ class MissionControlScheduler(RedBeatScheduler):
 
     @cached_property
     def _wake_up(self) -> WakeUp:
-        return WakeUp(self._installation.client)
+        return WakeUp(self._installation.client, self._rouse)

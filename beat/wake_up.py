@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from redis import Redis
 
 ROUSE_SECONDS: Final = 0.003
-"""How long before the instant Redis is asked for a sign. A connection, a server and a processor that have
-slept for a second answer half a millisecond late; and Linux lets select() oversleep by a thousandth of its
-wait, which is a millisecond after a second but nothing after a few milliseconds."""
+"""How long before the instant everything that is needed at it is roused. A connection, a server, a processor
+and its caches that have slept for a second are half a millisecond late; and Linux lets select() oversleep by
+a thousandth of its wait, which is a millisecond after a second but nothing after a few milliseconds."""
 
 SPIN_SECONDS: Final = 0.0005
 """How long before the instant the wait goes on without sleep, so that the processor is awake at it."""
@@ -37,10 +37,13 @@ class WakeUp:
     begins. The first wait, and the first after a reconnect, ends at once: a change that was announced
     before the subscription has gone unheard, so whoever waits has to look again. A user of Redis without
     access to the channel is told so once, and waits without hearing anything.
+
+    `rouse` is called a moment before an exact instant, and shall ask something of Redis.
     """
 
-    def __init__(self, client: Redis) -> None:
+    def __init__(self, client: Redis, rouse: Callable[[], object] | None = None) -> None:
         self._client = client
+        self._rouse = client.ping if rouse is None else rouse
         self._pubsub: Any = None
         self._is_deaf = False
 
@@ -79,7 +82,7 @@ class WakeUp:
         if self._is_woken(left, ROUSE_SECONDS):
             return True
         if left() > 0:
-            self._client.ping()
+            self._rouse()
         if self._is_woken(left, SPIN_SECONDS):
             return True
         while left() > 0:

@@ -5,7 +5,7 @@
 --       8 journal (stream)  9 outbox (list)  10 quarantine (hash)  11 pace of catching up (hash)
 -- ARGV: 1 batch (MessagePack): {token, now, now_iso, meta, ttl, pace}; `token` is the beat that must lead, ""
 --         if nobody need; `pace` is how many runs a second are caught up, over all tasks
---       2… one entry each (MessagePack): {key, due, revision or "", next due or "", meta or "", runs}
+--       2… one entry each (MessagePack), or none, for a rehearsal: {key, due, revision or "", next due or "", meta or "", runs}
 --         a run: {state, run key, task's runs key, execution_id, scheduled, spec, reason, queue key,
 --                 payload, stagger in seconds if it is caught up, else ""}
 --         an occurrence that is not run has no payload; one that is not queued here has no queue key and
@@ -184,7 +184,7 @@ for at = 2, #ARGV do
   members[at - 1] = entries[at - 1][1]
 end
 local verdicts, committed = {}, {}
-local scores = redis.call('ZMSCORE', KEYS[1], unpack(members))
+local scores = #members > 0 and redis.call('ZMSCORE', KEYS[1], unpack(members))
 for at, entry in ipairs(entries) do
   -- An entry may have been prepared twice: others that joined it at its instant pushed it on in the order.
   verdicts[at] = committed[entry[1]] and '0' or commit(entry, scores[at])

@@ -11,7 +11,9 @@ import time_machine
 from celery.schedules import schedule
 from redbeat import RedBeatSchedulerEntry
 
-from mission_control import register_task
+from beat.entry_keys import as_bytes
+from beat.lead import NotLeadingError
+from mission_control import redis_keys, register_task
 from mission_control.ledger.run_record import occurrence_run
 from mission_control.messaging.celery_app import create_app
 from mission_control.messaging.message import send
@@ -74,6 +76,25 @@ def test_what_the_ledger_has_is_not_fired_again_though_the_schedule_says_so(
         with time_machine.travel(NINE, tick=False):
             beat_of(installation).tick()
     assert sent_ids(installation.client) == ["nine@20260302T090000Z"]
+
+
+def test_a_rehearsal_changes_nothing_and_is_refused_to_who_does_not_lead(installation: Installation) -> None:
+    client = installation.client
+
+    def everything() -> dict[str, Any]:
+        return {key: as_bytes(client, "DUMP", key) for key in client.scan_iter()}
+
+    with time_machine.travel(NINE - timedelta(seconds=3), tick=False):
+        beat = beat_of(installation)
+        assert register_task(task())
+        beat.tick()
+        assert beat._firing.next_prepared == NINE.timestamp()
+        before = everything()
+        beat._firing.rehearse(installation.clock)
+        assert everything() == before
+        client.set(redis_keys.BEAT_LEADER, "another")
+        with pytest.raises(NotLeadingError):
+            beat._firing.rehearse(installation.clock)
 
 
 def test_a_herd_costs_less_than_a_fiftieth_of_a_round_trip_each(installation: Installation) -> None:
