@@ -13,6 +13,7 @@ from mission_control.messaging.celery_app import create_app
 from workers.consumption import WatchdogStep
 from workers.event_flush import EventFlushStep
 from workers.failure_log import leave_out_our_frames
+from workers.hand_over import HandOverStep
 from workers.handler_tasks import register_handlers
 from workers.heartbeat import HeartbeatStep
 from workers.lease_keeper import LeaseKeeperStep
@@ -39,7 +40,7 @@ def build_app(installation: Callable[[], Installation]) -> Celery:
     app = create_app("workers", installation)
     app.steps["consumer"].add(HeartbeatStep)
     app.steps["consumer"].add(EventFlushStep)
-    app.steps["worker"].update((LeaseKeeperStep, WatchdogStep))
+    app.steps["worker"].update((HandOverStep, LeaseKeeperStep, WatchdogStep))
 
     @app.on_after_finalize.connect(weak=False)
     def set_up(**_: Any) -> None:  # noqa: ANN401  # a signal's arguments

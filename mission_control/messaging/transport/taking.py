@@ -6,7 +6,7 @@ import time
 import uuid
 from abc import ABC, abstractmethod
 from queue import Empty
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from kombu.transport import redis
 from kombu.utils.json import dumps
@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from mission_control.messaging.transport.held_messages import HeldMessages
+
+
+_AT_ONCE_SECONDS: Final = 0.02
+"""Within what an answer comes that nobody had to wait for, on a busy machine, too."""
 
 
 class _Poll(NamedTuple):
@@ -36,6 +40,8 @@ class TakingChannel(redis.Channel, ABC):
 
     _in_poll: Any
     """The connection on which an answer is awaited, if any; kombu's."""
+    _brpop_sent_at: float | None
+    """When a message was last asked for, by `time.monotonic`; kombu's."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401  # kombu's arguments
         self._unacknowledged: set[str] = set()
@@ -105,7 +111,8 @@ class TakingChannel(redis.Channel, ABC):
             key, payload, tag = self._answer(poll if poll is not None else _Poll(None), options)
             queue = key.rsplit(self.sep, 1)[0]
             self._queue_cycle.rotate(queue)
-            self._should_fetch = True
+            # Where a message had to be waited for, another one is hardly there: the next is waited for, too.
+            self._should_fetch = tag is not None or not self._has_waited()
             if queue in self._unacknowledged:
                 self.pass_on(queue, payload)
                 return True
@@ -113,13 +120,18 @@ class TakingChannel(redis.Channel, ABC):
                 tag = self._hold(key, queue, payload)
             self.held.add(tag)
             self.take(tag, queue, payload)
-            # Redis has noted the message, and what was acknowledged before, while Celery was at work on it;
-            # nobody waited.
-            self.held.unacked.settle()
+            if self._should_fetch:
+                # Redis has noted the message, and what was acknowledged before, while Celery was at work on
+                # it; nobody waited.
+                self.held.unacked.settle()
             return True
         finally:
             self._in_poll = None
             self._flush_brpop_reauth()
+
+    def _has_waited(self) -> bool:
+        asked_at = self._brpop_sent_at
+        return asked_at is not None and time.monotonic() - asked_at > _AT_ONCE_SECONDS
 
     def _answer(self, poll: _Poll, options: dict[str, Any]) -> tuple[str, bytes, str | None]:
         """Return list, payload and tag of the message that came; `Empty` if none did."""
