@@ -44,7 +44,8 @@ def _idle_children(pool: TaskPool) -> list[int]:
 
     So an idle worker gives its tasks to the same child, whose caches are warm.
     """
-    children: set[int] = getattr(pool._pool, "_all_inqueues", set())  # noqa: SLF001  # nothing else tells
-    if not children:
+    inner: Any = pool._pool  # noqa: SLF001  # nothing else tells
+    try:
+        return sorted(inner._all_inqueues - inner._busy_workers - inner._active_writes)  # noqa: SLF001
+    except AttributeError:  # it is not there yet, or another Celery's
         return []
-    return sorted(children - pool._pool._busy_workers - pool._pool._active_writes)  # noqa: SLF001
