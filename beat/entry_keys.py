@@ -34,4 +34,4 @@ def entry_keys(client: Redis, redbeat_keys: RedBeatKeys = DEFAULT_REDBEAT_KEYS) 
 
 def as_bytes(client: Redis, command: str, *args: Any) -> Any:  # noqa: ANN401  # any answer
     """Run a command and return its answer with the text in it undecoded."""
-    return client.execute_command(command, *args, **{NEVER_DECODE: True})  # type: ignore[no-untyped-call]
+    return client.execute_command(command, *args, **{NEVER_DECODE: True})  # type: ignore[no-untyped-call]  # redis-py's

@@ -71,7 +71,7 @@ def _place(url: str) -> _Place:
             found = read_sentinel_url(address)
             hosts = frozenset((_host(host), port) for host, port in found.sentinels)
             return _Place(found.master_name, hosts, found.database)
-        parsed: dict[str, Any] = dict(parse_url(address))  # type: ignore[no-untyped-call]
+        parsed: dict[str, Any] = dict(parse_url(address))  # type: ignore[no-untyped-call]  # redis-py's
     except (SettingsError, ValueError):
         return _Place("", frozenset({(url, 0)}), 0)
     host = parsed.get("path", _host(parsed.get("host", "localhost")))

@@ -31,8 +31,8 @@ def master_client(address: SentinelAddress, **limits: Any) -> Redis:  # noqa: AN
     from redis.sentinel import Sentinel
 
     options = {**limits, **_login(address), **url_options(address), "ssl": address.uses_tls}
-    sentinels = Sentinel(list(address.sentinels), sentinel_kwargs=sentinel_options(address), **options)  # type: ignore[no-untyped-call]
-    client: Redis = sentinels.master_for(address.master_name)  # type: ignore[no-untyped-call]
+    sentinels = Sentinel(list(address.sentinels), sentinel_kwargs=sentinel_options(address), **options)  # type: ignore[no-untyped-call]  # redis-py's
+    client: Redis = sentinels.master_for(address.master_name)  # type: ignore[no-untyped-call]  # redis-py's
     return client
 
 
@@ -78,7 +78,7 @@ def url_options(address: SentinelAddress) -> dict[str, Any]:
     """Return the options of the URL's query as redis-py reads them in any URL."""
     from redis.connection import parse_url
 
-    options: dict[str, Any] = dict(parse_url(f"redis://host?{urlencode(address.options)}"))  # type: ignore[no-untyped-call]
+    options: dict[str, Any] = dict(parse_url(f"redis://host?{urlencode(address.options)}"))  # type: ignore[no-untyped-call]  # redis-py's
     del options["host"]
     if "ssl_cert_reqs" in options:
         options["ssl_cert_reqs"] = certificate_word(options["ssl_cert_reqs"])

@@ -127,6 +127,7 @@ BAD_MESSAGES: dict[str, tuple[bytes, str]] = {
     "a time limit alone": (_with_headers(timelimit=15), "header timelimit"),
     "three time limits": (_with_headers(timelimit=[1, 2, 3]), "header timelimit"),
     "an endless time limit": (_with_headers(timelimit=[float("inf"), None]), "header timelimit"),
+    "a time limit that no float holds": (_with_headers(timelimit=[10**400, None]), "header timelimit"),
     "retries that are text": (_with_headers(retries="abc"), "header retries"),
     "retries below nothing": (_with_headers(retries=-1), "header retries"),
     "an eta that is none": (_with_headers(eta="soon"), "header eta"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -97,8 +96,9 @@ def _are_limits(value: object) -> bool:
 def _is_limit(value: object) -> bool:
     if value is None:
         return True
-    is_number = type(value) in (int, float) and math.isfinite(value)  # type: ignore[arg-type]
-    return is_number and 0 <= value <= timedelta.max.total_seconds()  # type: ignore[operator]
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return False
+    return 0 <= value <= timedelta.max.total_seconds()  # which neither NaN nor infinity is
 
 
 _CHECKS: Final[tuple[tuple[str, Callable[[object], bool], str], ...]] = (
