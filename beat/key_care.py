@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from mission_control.installation import Installation
 
-LOOK_EVERY_SECONDS: Final = 3.0
+LOOK_EVERY_SECONDS: Final = 2.0
 FORGET_EVERY_SECONDS: Final = 60.0
 
 DOUBT_AFTER_SECONDS: Final = 30.0

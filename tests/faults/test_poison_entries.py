@@ -261,7 +261,7 @@ def test_any_other_key_of_the_wrong_type_does_not_stop_beat(
     spoilt: Installation, beat: BeatProcess, key: str
 ) -> None:
     spoil(spoilt, key, "set")
-    wait_until(lambda: spoilt.client.type(key) != "set", f"{key} is out of the way")
+    wait_until(lambda: spoilt.client.type(key) != "set", f"{key} is out of the way", timeout=5)
     good_task_fires(spoilt)
     assert beat.exit_code is None
 
@@ -282,7 +282,7 @@ def test_a_parked_message_that_is_none_is_set_aside_and_holds_no_other_up(
 ) -> None:
     for name, parked in {"none": [], "pairs": {"a": 1}, "good": ["elsewhere", "{}"]}.items():
         spoilt.client.hset(redis_keys.PARKED_PAYLOADS, name, msgpack.packb(parked))
-    spoilt.client.execute_command("HSET", redis_keys.PARKED_PAYLOADS, b"\xff", b"\xff")  # type: ignore[no-untyped-call]
+    spoilt.client.execute_command("HSET", redis_keys.PARKED_PAYLOADS, b"\xff", b"\xff")  # type: ignore[no-untyped-call]  # redis-py's
     due: dict[str | bytes, float] = {"none": 1, "pairs": 2, b"\xff": 3, "good": 4}
     spoilt.client.zadd(redis_keys.PARKED, due)  # type: ignore[type-var]  # redis-py's
     wait_until(lambda: spoilt.client.llen("elsewhere") == 1, "the good one is released")
