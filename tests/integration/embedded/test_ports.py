@@ -11,10 +11,8 @@ if TYPE_CHECKING:
 
 
 def test_a_server_gets_no_port_that_an_outgoing_connection_could_take() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        given_out = server.getsockname()[1]
-    assert given_out not in SERVER_PORTS  # what this kernel gives out by itself
-    assert free_port() in SERVER_PORTS
+    # Linux gives out 32768 and above, macOS 49152 and above.
+    assert all(20_000 <= free_port() < 32_768 for _ in range(50))
 
 
 def test_where_all_of_them_are_taken_it_gets_any(monkeypatch: pytest.MonkeyPatch) -> None:
