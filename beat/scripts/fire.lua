@@ -5,7 +5,8 @@
 --       8 journal (stream)  9 outbox (list)  10 quarantine (hash)  11 pace of catching up (hash)
 -- ARGV: 1 batch (MessagePack): {token, now, now_iso, meta, ttl, pace}; `token` is the beat that must lead, ""
 --         if nobody need; `pace` is how many runs a second are caught up, over all tasks
---       2… one entry each (MessagePack), or none, for a rehearsal: {key, due, revision or "", next due or "", meta or "", runs}
+--       2… one entry each (MessagePack): {key, due, revision or "", next due or "", meta or "", runs};
+--         none at all is a rehearsal, which writes nothing
 --         a run: {state, run key, task's runs key, execution_id, scheduled, spec, reason, queue key,
 --                 payload, stagger in seconds if it is caught up, else ""}
 --         an occurrence that is not run has no payload; one that is not queued here has no queue key and

@@ -41,7 +41,7 @@ def good_task_fires(place: Installation) -> None:
 
 def test_a_note_in_the_quarantine_that_cannot_be_read_does_not_stop_beat(place: Installation) -> None:
     place.client.hset(redis_keys.BEAT_QUARANTINE, redis_keys.REDBEAT_SCHEDULE, "oops")
-    place.client.execute_command("HSET", redis_keys.BEAT_QUARANTINE, redis_keys.TASKS, b"\xff")  # type: ignore[no-untyped-call]
+    place.client.execute_command("HSET", redis_keys.BEAT_QUARANTINE, redis_keys.TASKS, b"\xff")  # type: ignore[no-untyped-call]  # redis-py's
     with leading_beat(place) as beat:
         good_task_fires(place)
         assert beat.exit_code is None

@@ -11,7 +11,7 @@ import sys
 from typing import Any
 
 import pytest
-import yaml  # type: ignore[import-untyped]
+import yaml  # type: ignore[import-untyped]  # its stubs are a package of their own
 
 from mission_control.connection import connect
 from mission_control.heartbeats import Heartbeat

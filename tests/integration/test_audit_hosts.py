@@ -72,7 +72,7 @@ def test_what_another_host_wrote_for_a_debtor_is_found_there(
     debts = installation.client.hgetall(redis_keys.AUDIT_DEBTS)
     audit_ending(beats_host.audit, ended, at=NOW)
     beats_host.audit.settle()
-    installation.client.hset(redis_keys.AUDIT_DEBTS, mapping=debts)  # type: ignore[arg-type]
+    installation.client.hset(redis_keys.AUDIT_DEBTS, mapping=debts)  # type: ignore[arg-type]  # redis-py's invariant dict
     assert pay_owed_records(beats_host, grace=NOW - NOW) == 1
     beats_host.audit.settle()
     assert verify_runs(installation).counts == {"elsewhere": 2}
