@@ -15,9 +15,10 @@ from mission_control import redis_keys
 if TYPE_CHECKING:
     from celery import Celery
 
+    from beat.lead import Turn
     from mission_control.installation import Installation
 
-LOOK_EVERY_SECONDS: Final = 2.0
+LOOK_EVERY_SECONDS: Final = 1.0
 FORGET_EVERY_SECONDS: Final = 60.0
 
 DOUBT_AFTER_SECONDS: Final = 30.0
@@ -45,13 +46,15 @@ class KeyCare:
         self._do("install", self._install)
         self._do("forget", self._forget)
 
-    def look(self, *, has_entries: bool, has_fired: bool) -> None:
-        """Mend now and then what would else only be noticed when something is fired or registered.
+    def look(self, turn: Turn, *, has_fired: bool) -> None:
+        """Mend what would else only be noticed when something is fired or registered.
 
-        A schedule that has become empty (`has_entries`) was lost, or its last task has had its last
-        occurrence: the entries themselves tell. If beat has fired since it had some (`has_fired`), that is
-        why, in all likelihood.
+        A schedule that has become empty was lost, or its last task has had its last occurrence: the entries
+        themselves tell. If beat has fired since it had some (`has_fired`), that is why, in all likelihood.
         """
+        has_entries = turn.next_due is not None
+        if turn.has_wrong_types:
+            self.mend()
         if has_entries:
             self._rebuild_at = math.inf
         elif self._had_entries:
@@ -62,7 +65,6 @@ class KeyCare:
             self._do("rebuild", self._rebuild)
         if time.monotonic() >= self._look_at:
             self._look_at = time.monotonic() + LOOK_EVERY_SECONDS
-            self.mend()
             self._do("install", self._install_if_lost)
         if time.monotonic() >= self._forget_at:
             self._do("forget", self._forget)

@@ -15,6 +15,7 @@ from mission_control.heartbeats import LIFE_SECONDS
 from mission_control.lua_scripts import lua_script
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import timedelta
 
     from redis import Redis
@@ -41,18 +42,24 @@ class Turn:
     is_first: bool = False
     has_outgoing: bool = False
     has_owed: bool = False
+    has_wrong_types: bool = False
 
 
 class Lead:
-    """This beat's claim to lead, and its sign of life."""
+    """This beat's claim to lead, and its sign of life.
+
+    `types` are keys that beat cannot go on without, each with the type that it is to have.
+    """
 
     def __init__(
         self,
         client: Redis,
         name: str,
         lease: timedelta,
-        redbeat_keys: RedBeatKeys = redis_keys.DEFAULT_REDBEAT_KEYS,
+        redbeat_keys: RedBeatKeys,
+        types: Mapping[str, str],
     ) -> None:
+        self._types = types
         self._schedule_key = redbeat_keys.schedule
         self._name = name
         self._lease_ms = int(lease.total_seconds() * 1000)
@@ -69,9 +76,11 @@ class Lead:
             redis_keys.PARKED,
             redis_keys.OUTBOX,
             redis_keys.OWED_AUDIT,
+            *self._types,
         ]
-        answer: Any = self._take(keys=keys, args=[self._name, self._lease_ms, LIFE_SECONDS])
-        leads, due, release, is_first, has_outgoing, has_owed = answer
+        args: list[str | int] = [self._name, self._lease_ms, LIFE_SECONDS, *self._types.values()]
+        answer: Any = self._take(keys=keys, args=args)
+        leads, due, release, is_first, has_outgoing, has_owed, has_wrong_types = answer
         self._tell(is_leading=bool(leads))
         return Turn(
             leads=bool(leads),
@@ -80,6 +89,7 @@ class Lead:
             is_first=bool(is_first),
             has_outgoing=bool(has_outgoing),
             has_owed=bool(has_owed),
+            has_wrong_types=bool(has_wrong_types),
         )
 
     def hand_over(self) -> None:

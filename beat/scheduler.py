@@ -20,6 +20,7 @@ from beat.redis_trouble import TROUBLE, is_trouble_of_redis, is_wrong_type
 from beat.refusals import REFUSALS, refuse_unsafe
 from beat.start_up_memory import settle_memory
 from beat.wake_up import WakeUp
+from beat.wrong_types import key_types
 from mission_control import events
 from mission_control.heartbeats import beat_name
 from mission_control.installation import Installation, current_installation
@@ -146,7 +147,7 @@ class MissionControlScheduler(RedBeatScheduler):
             self._wait_until(math.inf)
             return
         self._set_up(is_first=turn.is_first)
-        self._keys.look(has_entries=turn.next_due is not None, has_fired=self._has_fired or bool(fired))
+        self._keys.look(turn, has_fired=self._has_fired or bool(fired))
         self._has_fired = False
         has_decided = False
         if turn.next_due is not None and turn.next_due <= clock().timestamp():
@@ -238,7 +239,8 @@ class MissionControlScheduler(RedBeatScheduler):
     @cached_property
     def _lead(self) -> Lead:
         installation = self._installation
-        return Lead(installation.client, self._name, self._lease, installation.redbeat_keys)
+        keys = installation.redbeat_keys
+        return Lead(installation.client, self._name, self._lease, keys, key_types(keys))
 
     @cached_property
     def _wake_up(self) -> WakeUp:

@@ -12,6 +12,7 @@ from mission_control.lua_scripts import lua_script
 
 if TYPE_CHECKING:
     from mission_control.installation import Installation
+    from mission_control.redis_keys import RedBeatKeys
 
 _AT_ONCE: Final = 500
 
@@ -35,7 +36,7 @@ def set_wrong_types_aside(installation: Installation) -> list[str]:
 
     They are noted in the journal and the quarantine, with the name under which each is kept.
     """
-    client, now, types = installation.client, installation.clock(), _types(installation)
+    client, now, types = installation.client, installation.clock(), key_types(installation.redbeat_keys)
     at = format_instant(now)
     rename = lua_script(client, __package__, "set_wrong_types_aside")
     found: Any = rename(keys=list(types), args=[f":set-aside:{at}", *types.values()])
@@ -51,7 +52,7 @@ def set_wrong_types_aside(installation: Installation) -> list[str]:
 
 def forget_deleted(installation: Installation) -> None:
     """Take out of the quarantine what has been deleted since: entries, and values that were set aside."""
-    client, types = installation.client, _types(installation)
+    client, types = installation.client, key_types(installation.redbeat_keys)
     notes: dict[bytes, bytes] = as_bytes(client, "HGETALL", redis_keys.BEAT_QUARANTINE)
     all_notes = list(notes.items())
     for start in range(0, len(all_notes), _AT_ONCE):
@@ -75,6 +76,6 @@ def _kept_as(key: bytes, note: bytes) -> bytes:
         return key
 
 
-def _types(installation: Installation) -> dict[str, str]:
-    keys = installation.redbeat_keys
+def key_types(keys: RedBeatKeys) -> dict[str, str]:
+    """Return the keys that beat cannot go on without, each with the type that it is to have."""
     return {**_TYPES, keys.schedule: "zset", keys.statics: "set"}

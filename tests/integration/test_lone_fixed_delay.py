@@ -8,6 +8,7 @@ import pytest
 
 from beat import key_care
 from beat.key_care import KeyCare
+from beat.lead import Turn
 from beat.scheduler import MissionControlScheduler
 from mission_control import redis_keys
 from mission_control.messaging.celery_app import create_app
@@ -71,13 +72,13 @@ def test_one_that_stays_empty_after_firing_is_looked_into(
 ) -> None:
     monkeypatch.setattr(key_care, "DOUBT_AFTER_SECONDS", 0.1)
     keys = KeyCare(installation, beat.app)
-    keys.look(has_entries=True, has_fired=False)
+    keys.look(Turn(leads=True, next_due=0.0), has_fired=False)
     installation.client.delete(redis_keys.REDBEAT_SCHEDULE)
-    keys.look(has_entries=False, has_fired=True)
+    keys.look(Turn(leads=True), has_fired=True)
     assert installation.client.exists(redis_keys.REDBEAT_SCHEDULE) == 0
 
     def is_built() -> bool:
-        keys.look(has_entries=False, has_fired=False)
+        keys.look(Turn(leads=True), has_fired=False)
         return installation.client.exists(redis_keys.REDBEAT_SCHEDULE) == 1
 
     wait_until(is_built, "the schedule is built anew")
