@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import partial
 
-from mission_control.installation import installation_or_end
-from mission_control.messaging.celery_app import create_app
+from mission_control.installation.installation import create_app, installation_or_end
 
 app = create_app("beat", partial(installation_or_end, "beat"))

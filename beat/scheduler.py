@@ -10,20 +10,20 @@ from typing import TYPE_CHECKING, Any, Final
 
 from redbeat.schedulers import RedBeatScheduler
 
-from beat.firing_on_demand import FiringOnDemand
-from beat.follow_up import FollowUp
-from beat.key_care import KeyCare
-from beat.lead import Lead, NotLeadingError, Turn
-from beat.outbox import needs_outbox
-from beat.owed_audit import pay_owed_audit
-from beat.redis_trouble import TROUBLE, is_trouble_of_redis, is_wrong_type
-from beat.refusals import REFUSALS, refuse_unsafe
-from beat.start_up_memory import settle_memory
-from beat.wake_up import WakeUp
-from beat.wrong_types import key_types
-from mission_control import events
-from mission_control.heartbeats import beat_name
-from mission_control.installation import Installation, current_installation
+from beat.care.key_care import KeyCare
+from beat.care.wrong_types import key_types
+from beat.checks.refusals import REFUSALS, refuse_unsafe
+from beat.firing.on_demand import FiringOnDemand
+from beat.follow_up.follow_up import FollowUp
+from beat.follow_up.owed_audit import pay_owed_audit
+from beat.messages.outbox import needs_outbox
+from beat.turn.lead import Lead, NotLeadingError, Turn
+from beat.turn.memory import settle_memory
+from beat.turn.wake_up import WakeUp
+from mission_control.events import events
+from mission_control.installation.installation import Installation, current_installation
+from mission_control.messaging.redis_trouble import TROUBLE, is_trouble_of_redis, is_wrong_type
+from mission_control.processes.heartbeats import beat_name
 from mission_control.processes.supervision import is_orphaned
 
 if TYPE_CHECKING:
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from celery import Celery
     from kombu import Producer
 
-    from beat.firing import Firing
-    from mission_control.ledger import RunRecord
+    from beat.firing.firing import Firing
+    from mission_control.model.runs.run_record import RunRecord
 
 WAIT_FOR_REDIS: Final = 1.0
 
@@ -212,7 +212,7 @@ class MissionControlScheduler(RedBeatScheduler):
         return FiringOnDemand(self._assemble_firing)
 
     def _assemble_firing(self) -> Firing:
-        from beat.firing_assembly import assemble_firing
+        from beat.firing.assembly import assemble_firing
 
         if self._deliver is None:  # else this is somebody's program
             settle_memory()

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.place import MeasurementError
-from mission_control.audit import AuditLog, ExecutionRecord, tail
-from mission_control.audit.verify import verify
+from mission_control.audit.record.records import ExecutionRecord
+from mission_control.audit.stream.log import AuditLog
+from mission_control.audit.stream.reader import tail
+from mission_control.audit.verification.verify import verify
 
 if TYPE_CHECKING:
     from benchmarks.figures import Round

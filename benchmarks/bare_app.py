@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, Final
 from celery import Celery
 
 from benchmarks.marks import mark
-from mission_control.installation import current_installation
+from mission_control.installation.installation import current_installation
 from mission_control.messaging.celery_config import celery_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from mission_control.installation import Installation
+    from mission_control.installation.installation import Installation
 
 EVENTS_VARIABLE: Final = "MISSION_CONTROL_BENCHMARK_EVENTS"
 NOOP: Final = "benchmarks.noop"

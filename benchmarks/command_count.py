@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 import redis
 
-from mission_control.connection import connect
+from mission_control.store.connection import connect
 
 if TYPE_CHECKING:
     from types import TracebackType

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from benchmarks.figures import ratio, summary
 from benchmarks.place import MeasurementError
-from mission_control.definitions.instants import format_instant
+from mission_control.model.values.instants import format_instant
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence

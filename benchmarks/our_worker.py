@@ -10,8 +10,8 @@ from benchmarks.marks import MARKS_VARIABLE
 from benchmarks.messages_left import messages_left
 from benchmarks.ours import installation_at
 from benchmarks.place import MeasurementError
-from mission_control.audit import read_all
-from mission_control.messaging.enqueue import enqueue_in
+from mission_control.audit.stream.reader import read_all
+from mission_control.dispatch.enqueue import enqueue_in
 from mission_control.processes.commands import worker_command
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from benchmarks.place import Place
     from benchmarks.run_contender import Pool
-    from mission_control.installation import Installation
+    from mission_control.installation.installation import Installation
     from mission_control.processes.service_process import ServiceProcess
 
 TASK_ID = "nothing"

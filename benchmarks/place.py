@@ -9,11 +9,11 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
-from mission_control.connection import connect
-from mission_control.embedded import join_embedded_server
-from mission_control.embedded.patience import patiently
 from mission_control.processes.service_process import ServiceProcess
 from mission_control.processes.supervision import supervised_environment
+from mission_control.store.connection import connect
+from mission_control.store.embedded.embedded_server import join_embedded_server
+from mission_control.store.embedded.patience import patiently
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

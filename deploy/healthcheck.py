@@ -11,10 +11,10 @@ from __future__ import annotations
 import socket
 import sys
 
-from mission_control.connection import connect, store_errors
+from mission_control.configuration.settings import read_settings
 from mission_control.errors import MissionControlError
-from mission_control.heartbeats import live_processes
-from mission_control.settings import read_settings
+from mission_control.processes.heartbeats import live_processes
+from mission_control.store.connection import connect, store_errors
 
 
 def main(kind: str) -> int:

@@ -10,14 +10,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mission_control.dispatch.producer import enqueue
+    from mission_control.dispatch.run_handle import Run
     from mission_control.errors import (
         InvalidTaskError,
         MissionControlError,
         StoreUnavailableError,
         UnknownTaskError,
     )
-    from mission_control.messaging.producer import enqueue
-    from mission_control.messaging.run_handle import Run
     from mission_control.scheduler import TaskScheduler
     from mission_control.task_registry import (
         disable_task,
@@ -48,8 +48,8 @@ __all__ = [
 
 _HOME = {
     "TaskScheduler": "scheduler",
-    "Run": "messaging.run_handle",
-    "enqueue": "messaging.producer",
+    "Run": "dispatch.run_handle",
+    "enqueue": "dispatch.producer",
     **dict.fromkeys(
         (name for name in __all__ if name.endswith("_task") or name == "list_tasks"), "task_registry"
     ),

@@ -7,19 +7,19 @@ from typing import TYPE_CHECKING, Any, Self
 
 from ulid import ULID
 
-from mission_control.connection import store_errors
 from mission_control.errors import RunTimeoutError, UnknownTaskError
-from mission_control.installation import Installation, current_installation
-from mission_control.ledger.run_record import manual_run
+from mission_control.installation.installation import Installation, current_installation
+from mission_control.model.runs.run_record import manual_run
+from mission_control.store.connection import store_errors
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
     from types import TracebackType
 
-    from mission_control.in_process import InProcess
-    from mission_control.ledger import RunRecord
+    from mission_control.model.runs.run_record import RunRecord
     from mission_control.processes.fleet import Fleet
+    from mission_control.processes.in_process import InProcess
 
 
 class TaskScheduler:
@@ -44,7 +44,7 @@ class TaskScheduler:
             TaskFileError: the file cannot be read.
             InvalidTaskError: a definition in it is wrong; lists every problem, and nothing was applied.
         """
-        from mission_control.task_application import apply_task_file
+        from mission_control.operate.apply import apply_task_file
 
         with self._store_errors():
             apply_task_file(self._installation, path)
@@ -131,6 +131,6 @@ class TaskScheduler:
 
     @cached_property
     def _in_process(self) -> InProcess:
-        from mission_control.in_process import InProcess
+        from mission_control.processes.in_process import InProcess
 
         return InProcess(self._installation)

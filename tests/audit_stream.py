@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mission_control.audit import read_all
+from mission_control.audit.stream.reader import read_all
 
 if TYPE_CHECKING:
-    from mission_control.installation import Installation
+    from mission_control.installation.installation import Installation
 
 
 def records_of(installation: Installation, task_id: str) -> list[dict[str, Any]]:

@@ -12,9 +12,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from mission_control import redis_keys
-from mission_control.heartbeats import beat_name
 from mission_control.processes.commands import beat_command
+from mission_control.processes.heartbeats import beat_name
+from mission_control.store import redis_keys
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     import redis
 
-    from mission_control.installation import Installation
+    from mission_control.installation.installation import Installation
 
 
 class BeatProcess:

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mission_control.handler_catalog import HandlerCatalog
-from workers.handler_loader import PACKAGE, load_handler, open_handler_package
+from mission_control.handler_catalog.catalog import HandlerCatalog
+from workers.tasks.handler_loader import PACKAGE, load_handler, open_handler_package
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

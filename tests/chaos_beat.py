@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Self
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from mission_control.installation import Installation
+    from mission_control.installation.installation import Installation
 
 
 class BeatNursery:
@@ -58,7 +58,7 @@ class BeatNursery:
 
 def be_a_beat() -> None:
     from beat.scheduler import MissionControlScheduler
-    from mission_control.messaging.celery_app import create_app
+    from mission_control.installation.installation import create_app
 
     scheduler = MissionControlScheduler(create_app("beat"))
     while True:
@@ -67,10 +67,10 @@ def be_a_beat() -> None:
 
 def import_everything() -> None:
     """Do what a beat does when it first builds a message, so that its children find all of it imported."""
-    import beat.firing_assembly  # noqa: F401
-    from beat.message_template import MessageKind, MessageTemplates
+    import beat.firing.assembly  # noqa: F401
+    from beat.messages.message_template import MessageKind, MessageTemplates
     from beat.scheduler import MissionControlScheduler
-    from mission_control.messaging.celery_app import create_app
+    from mission_control.installation.installation import create_app
 
     app = create_app("first")
     scheduler = MissionControlScheduler(app)

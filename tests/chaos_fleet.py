@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Self
 
 import psutil
 
-from mission_control import redis_keys
-from mission_control.clock import utc_now
-from mission_control.definitions.instants import parse_instant
+from mission_control.configuration.clock import utc_now
 from mission_control.messaging.transport.restoring import mark_redelivered
+from mission_control.model.values.instants import parse_instant
+from mission_control.store import redis_keys
 from tests.beats import BeatProcess
 from tests.real_workers import WorkerProcess
 from tests.rude_workers import children, lives

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from mission_control.ledger import RunState
+from mission_control.model.runs.run_state import RunState
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from mission_control.ledger import RunRecord
+    from mission_control.model.runs.run_record import RunRecord
     from tests.chaos_work import Note, Work
 
 

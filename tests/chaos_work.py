@@ -12,17 +12,17 @@ from datetime import timedelta
 from textwrap import dedent
 from typing import TYPE_CHECKING, Any, Literal
 
-from mission_control.clock import utc_now
-from mission_control.definitions.identifiers import occurrence_execution_id
-from mission_control.definitions.instants import format_instant
-from mission_control.definitions.task import parse_task
+from mission_control.configuration.clock import utc_now
+from mission_control.model.definitions.task import parse_task
+from mission_control.model.values.identifiers import occurrence_execution_id
+from mission_control.model.values.instants import format_instant
 
 if TYPE_CHECKING:
     import random
     from datetime import datetime
     from pathlib import Path
 
-    from mission_control.installation import Installation
+    from mission_control.installation.installation import Installation
 
 HANDLER = "handlers.chaos.work"
 SOURCE = '''

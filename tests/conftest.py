@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from mission_control.installation import Installation, current_installation
+from mission_control.installation.installation import Installation, current_installation
 from mission_control.processes.fleet import Fleet
 from tests.servers import RedisServer
 

@@ -1,7 +1,7 @@
 """The workers' application for tests of a consumer that is stuck: of less patience, and stuck when told to.
 
-PATIENCE is JSON: constants of `workers.consumption`, with the values that they have here. While the file
-named by STUCK is there the consumer asks for no messages; while that of HANGING is, its loop hangs.
+PATIENCE is JSON: constants of `workers.process.consumption`, with the values that they have here. While the
+file named by STUCK is there the consumer asks for no messages; while that of HANGING is, its loop hangs.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
-from mission_control import heartbeats
 from mission_control.messaging.transport.taking import TakingChannel
-from workers import consumption
+from mission_control.processes import heartbeats
 from workers.app import app
+from workers.process import consumption
 
 __all__ = ["app"]
 

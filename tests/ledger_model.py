@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mission_control.ledger import MOST_DELIVERIES, BeginVerdict, RunState
+from mission_control.ledger.claims import BeginVerdict
+from mission_control.model.runs.run_limits import MOST_DELIVERIES
+from mission_control.model.runs.run_state import RunState
 
 
 @dataclass

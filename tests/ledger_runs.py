@@ -6,13 +6,14 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from mission_control import redis_keys
-from mission_control.ledger import BeginVerdict, RunRecord, RunState
-from mission_control.ledger.run_state import TRANSITIONS
+from mission_control.ledger.claims import BeginVerdict
+from mission_control.model.runs.run_record import RunRecord
+from mission_control.model.runs.run_state import TRANSITIONS, RunState
+from mission_control.store import redis_keys
 
 if TYPE_CHECKING:
-    from mission_control.installation import Installation
-    from mission_control.ledger import Ledger
+    from mission_control.installation.installation import Installation
+    from mission_control.ledger.ledger import Ledger
 
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
 

@@ -10,10 +10,10 @@ from pathlib import Path
 from textwrap import dedent
 from typing import TYPE_CHECKING, Any
 
-from mission_control.installation import Installation
-from mission_control.messaging.enqueue import enqueue_in
+from mission_control.configuration.settings import read_settings
+from mission_control.dispatch.enqueue import enqueue_in
+from mission_control.installation.installation import Installation
 from mission_control.processes.fleet import Fleet
-from mission_control.settings import read_settings
 from tests.audit_stream import final_records_of, records_of
 from tests.servers import RedisServer
 from tests.waiting import wait_until
@@ -21,8 +21,8 @@ from tests.waiting import wait_until
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from mission_control.ledger import RunRecord
-    from mission_control.messaging.run_handle import Run
+    from mission_control.dispatch.run_handle import Run
+    from mission_control.model.runs.run_record import RunRecord
 
 YEARLY = {"type": "cron", "expression": "0 0 29 2 *"}
 """A schedule that stays out of a test's way."""

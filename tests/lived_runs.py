@@ -6,10 +6,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mission_control.ledger import RunRecord, RunState
+from mission_control.model.runs.run_record import RunRecord
+from mission_control.model.runs.run_state import RunState
 
 if TYPE_CHECKING:
-    from mission_control.installation import Installation
+    from mission_control.installation.installation import Installation
 
 NOW = datetime(2025, 10, 16, 7, 0, tzinfo=UTC)
 """A Thursday, 09:00 in Berlin."""

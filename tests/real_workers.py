@@ -13,11 +13,11 @@ from pathlib import Path
 from textwrap import dedent
 from typing import TYPE_CHECKING, Any, Self
 
-from mission_control.heartbeats import live_processes
-from mission_control.installation import Installation
-from mission_control.messaging.enqueue import enqueue_in
+from mission_control.configuration.settings import read_settings
+from mission_control.dispatch.enqueue import enqueue_in
+from mission_control.installation.installation import Installation
 from mission_control.processes.commands import WORKER_APP, worker_command
-from mission_control.settings import read_settings
+from mission_control.processes.heartbeats import live_processes
 from tests.audit_stream import records_of
 from tests.servers import RedisServer
 from tests.waiting import wait_until
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from types import TracebackType
 
-    from mission_control.messaging.run_handle import Run
+    from mission_control.dispatch.run_handle import Run
 
 HANDLERS = {
     "gated": '''

@@ -1,4 +1,4 @@
-"""The table of Redis keys in `mission_control/redis_keys.py`, held against the keys of a real server."""
+"""The table of Redis keys in `mission_control/store/redis_keys.py`, held against a real server's keys."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mission_control import redis_keys
+from mission_control.store import redis_keys
 
 if TYPE_CHECKING:
     from redis import Redis

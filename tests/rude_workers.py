@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
-from mission_control.clock import utc_now
-from mission_control.installation import Installation
-from mission_control.sweep import Sweep
+from mission_control.configuration.clock import utc_now
+from mission_control.installation.installation import Installation
+from mission_control.sweep.sweep import Sweep
 from tests.audit_stream import records_of
 from tests.real_workers import VISIBILITY_SECONDS, WorkerHouse, worker_house
 from tests.waiting import wait_until
@@ -18,8 +18,8 @@ from tests.waiting import wait_until
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from mission_control.ledger import RunRecord
-    from mission_control.messaging.run_handle import Run
+    from mission_control.dispatch.run_handle import Run
+    from mission_control.model.runs.run_record import RunRecord
     from tests.real_workers import WorkerProcess
 
 RECOVERED_WITHIN = VISIBILITY_SECONDS + 15

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from mission_control.definitions.schedules import Schedule, ScheduleBase
+from mission_control.model.definitions.schedules import Schedule, ScheduleBase
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -14,8 +14,8 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from mission_control.embedded.binary import find_server_binary
-from mission_control.embedded.ports import free_port
+from mission_control.store.embedded.binary import find_server_binary
+from mission_control.store.embedded.ports import free_port
 from tests.servers import RedisServer
 from tests.waiting import wait_until
 

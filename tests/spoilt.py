@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from mission_control import redis_keys
+from mission_control.store import redis_keys
 
 if TYPE_CHECKING:
-    from mission_control.installation import Installation
+    from mission_control.installation.installation import Installation
 
 NAME = "spoilt"
 KEY = redis_keys.schedule_entry(NAME)

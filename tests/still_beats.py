@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from beat.scheduler import MissionControlScheduler
-from mission_control.messaging.celery_app import create_app
+from mission_control.installation.installation import create_app
 
 if TYPE_CHECKING:
     from celery import Celery
 
-    from mission_control.installation import Installation
+    from mission_control.installation.installation import Installation
 
 NINE: Final = datetime(2026, 3, 2, 9, tzinfo=UTC)
 HANDLER: Final = "handlers.test_handler.run"

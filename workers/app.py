@@ -8,23 +8,22 @@ from typing import TYPE_CHECKING, Any, Final
 import billiard.pool
 from celery import signals
 
-from mission_control.installation import installation_or_end
-from mission_control.messaging.celery_app import create_app
-from workers.consumption import WatchdogStep
-from workers.event_flush import EventFlushStep
-from workers.failure_log import leave_out_our_frames
-from workers.hand_over import HandOverStep
-from workers.handler_tasks import register_handlers
-from workers.heartbeat import HeartbeatStep
-from workers.lease_keeper import LeaseKeeperStep
+from mission_control.installation.installation import create_app, installation_or_end
+from workers.call.failure_log import leave_out_our_frames
+from workers.process.consumption import WatchdogStep
+from workers.process.event_flush import EventFlushStep
+from workers.process.hand_over import HandOverStep
+from workers.process.heartbeat import HeartbeatStep
+from workers.process.lease_keeper import LeaseKeeperStep
 from workers.signals import connect_signals
+from workers.tasks.handler_tasks import register_handlers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from celery import Celery
 
-    from mission_control.installation import Installation
+    from mission_control.installation.installation import Installation
 
 # How often, at intervals of 0.1 s, a dying child asks whether its last result was read. By default for
 # 30 s, in which a worker that is asked to stop hangs: its parent may be dying too, and reads no more.

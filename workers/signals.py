@@ -15,23 +15,23 @@ from billiard.exceptions import SoftTimeLimitExceeded, TimeLimitExceeded, Worker
 from celery import signals
 from celery.exceptions import Reject
 
-from mission_control.ledger import RunState
-from mission_control.run_audit import audit_ending, audit_rejection
-from mission_control.run_ending import close_run
-from workers.attempt_request import request_in_hand
-from workers.invocation import Failure, timed_out
-from workers.lost_attempts import end_lost_attempt
-from workers.plain_messages import PlainMessage
-from workers.plain_runs import admit_plain_run
-from workers.unknown_handlers import UnknownHandlers
+from mission_control.audit.endings import audit_ending, audit_rejection
+from mission_control.dispatch.run_ending import close_run
+from mission_control.model.runs.run_state import RunState
+from workers.attempt.lost_attempts import end_lost_attempt
+from workers.call.invocation import Failure, timed_out
+from workers.plain_clients.plain_messages import PlainMessage
+from workers.plain_clients.plain_runs import admit_plain_run
+from workers.plain_clients.unknown_handlers import UnknownHandlers
+from workers.process.attempt_request import request_in_hand
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from celery import Celery, Task
 
-    from mission_control.installation import Installation
-    from mission_control.ledger import RunRecord
+    from mission_control.installation.installation import Installation
+    from mission_control.model.runs.run_record import RunRecord
 
 _UID: Final = "mission_control"
 

@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
-from mission_control.cli import parameters
-from mission_control.cli.installation_in_use import current, unknown_task
-from mission_control.cli.waiting_for_runs import announce, show_prepared, show_result, show_sent
+from mission_control.cli.terminal import parameters
+from mission_control.cli.terminal.installation_in_use import current, unknown_task
+from mission_control.cli.views.waiting_for_runs import announce, show_prepared, show_result, show_sent
 from mission_control.errors import UnknownTaskError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
-    from mission_control.cli.exit_codes import ExitCode
-    from mission_control.installation import Installation
+    from mission_control.cli.terminal.exit_codes import ExitCode
+    from mission_control.installation.installation import Installation
 
 
 @click.command()
@@ -53,7 +53,7 @@ def enqueue(  # noqa: PLR0913, PLR0917  # one parameter an option
 
     Prints the run's id, or with --wait its result; a failed run is exit code 1.
     """
-    from mission_control.messaging.enqueue import enqueue_in, prepare
+    from mission_control.dispatch.enqueue import enqueue_in, prepare
 
     with current() as installation, _suggestions(installation, task_id_or_handler):
         route: dict[str, Any] = {
@@ -83,8 +83,8 @@ def _suggestions(installation: Installation, task_id: str) -> Iterator[None]:
 
 def _aware(at: datetime | None, installation: Installation) -> datetime | None:
     """Return a local time as an instant, as schedules in the installation's zone would mean it."""
-    from mission_control.definitions.schedules.wall_clock import earliest
-    from mission_control.definitions.zones import zone
+    from mission_control.model.definitions.schedules.clock.wall_clock import earliest
+    from mission_control.model.values.zones import zone
 
     if at is None or at.tzinfo is not None:
         return at

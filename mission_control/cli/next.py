@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
-from mission_control.cli import parameters
-from mission_control.cli.output import echo, echo_json_array, table, tell
-from mission_control.cli.wording import in_how_long, local_time
+from mission_control.cli.terminal import parameters
+from mission_control.cli.terminal.output import echo, echo_json_array, table, tell
+from mission_control.cli.terminal.wording import in_how_long, local_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
-    from mission_control.definitions.schedules import Schedule
-    from mission_control.definitions.task import TaskDefinition
+    from mission_control.model.definitions.schedules import Schedule
+    from mission_control.model.definitions.task import TaskDefinition
 
 _DEFAULT_COUNT = 5
 
@@ -67,7 +67,7 @@ def next_times(
 def _times(
     rule: Schedule, start: datetime | None, between: tuple[datetime, datetime] | None, count: int | None
 ) -> Iterator[datetime]:
-    from mission_control.clock import utc_now
+    from mission_control.configuration.clock import utc_now
 
     if between is not None:
         return islice(rule.occurrences(_aware(between[0], rule), _aware(between[1], rule)), count)
@@ -83,19 +83,19 @@ def _after(rule: Schedule, moment: datetime) -> Iterator[datetime]:
 
 
 def _aware(moment: datetime, rule: Schedule) -> datetime:
-    from mission_control.definitions.schedules.wall_clock import earliest
+    from mission_control.model.definitions.schedules.clock.wall_clock import earliest
 
     return moment if moment.tzinfo is not None else earliest(moment, rule.zone)
 
 
 def _json(due: datetime, rule: Schedule) -> dict[str, str]:
-    from mission_control.definitions.instants import format_instant
+    from mission_control.model.values.instants import format_instant
 
     return {"scheduled_time": format_instant(due), "local": due.astimezone(rule.zone).isoformat()}
 
 
 def _show(rule: Schedule, times: Iterator[datetime]) -> None:
-    from mission_control.clock import utc_now
+    from mission_control.configuration.clock import utc_now
 
     now = utc_now()
     rows = [
@@ -115,10 +115,10 @@ def _parsed(schedule: dict[str, Any]) -> Schedule:
     Raises:
         InvalidTaskError: lists every problem.
     """
-    from mission_control.calendars import read_calendar
-    from mission_control.definitions.task import parse_task
+    from mission_control.configuration.settings import read_settings
     from mission_control.errors import InvalidTaskError
-    from mission_control.settings import read_settings
+    from mission_control.files.calendar_file import read_calendar
+    from mission_control.model.definitions.task import parse_task
 
     whole = {"id": "schedule", "handler": "handlers.hello.run", "schedule": schedule}
     try:
@@ -128,7 +128,7 @@ def _parsed(schedule: dict[str, Any]) -> Schedule:
 
 
 def _of_task(task_id: str) -> Schedule:
-    from mission_control.cli.installation_in_use import current, existing_task
+    from mission_control.cli.terminal.installation_in_use import current, existing_task
 
     with current() as installation:
         task = existing_task(installation, task_id)

@@ -8,10 +8,10 @@ from typing import Any, NoReturn
 
 import rich_click as click
 
-from mission_control.cli.exit_codes import ExitCode
-from mission_control.cli.failures import report_failures
-from mission_control.cli.lazy_group import LazyGroup
-from mission_control.cli.output import abandon_stdout
+from mission_control.cli.terminal.exit_codes import ExitCode
+from mission_control.cli.terminal.failures import report_failures
+from mission_control.cli.terminal.lazy_group import LazyGroup
+from mission_control.cli.terminal.output import abandon_stdout
 
 _HERE = "mission_control.cli"
 

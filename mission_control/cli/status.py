@@ -6,18 +6,18 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
-from mission_control.cli import parameters
-from mission_control.cli.installation_in_use import current
-from mission_control.cli.output import echo, echo_json, table, tell
-from mission_control.cli.wording import duration, in_how_long, local_time
+from mission_control.cli.terminal import parameters
+from mission_control.cli.terminal.installation_in_use import current
+from mission_control.cli.terminal.output import echo, echo_json, table, tell
+from mission_control.cli.terminal.wording import duration, in_how_long, local_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from rich.text import Text
 
-    from mission_control.cli.situation import Situation
-    from mission_control.installation import Installation
+    from mission_control.installation.installation import Installation
+    from mission_control.operate.situation import Situation
 
 _KINDS = {"embedded": "its own server in the data directory", "configured": "MISSION_CONTROL_REDIS_URL"}
 
@@ -30,7 +30,7 @@ _KINDS = {"embedded": "its own server in the data directory", "configured": "MIS
 @parameters.as_json
 def status(journal: bool, limit: int, as_json: bool) -> None:
     """Show whether everything is there, what runs, and what is next."""
-    from mission_control.cli.situation import look
+    from mission_control.operate.situation import look
 
     with current() as installation:
         if journal:
@@ -44,8 +44,9 @@ def status(journal: bool, limit: int, as_json: bool) -> None:
 
 
 def _show_journal(installation: Installation, limit: int, *, as_json: bool) -> None:
-    from mission_control.cli.journal import COLUMNS, last_notes, note_rows
-    from mission_control.definitions.zones import zone
+    from mission_control.cli.views.journal import COLUMNS, note_rows
+    from mission_control.model.values.zones import zone
+    from mission_control.operate.journal import last_notes
 
     notes = last_notes(installation.client, limit)
     if as_json:
@@ -115,7 +116,7 @@ def _active(situation: Situation) -> Iterator[str | Text]:
 def _outcomes(situation: Situation) -> str | Text:
     from rich.text import Text
 
-    from mission_control.cli.run_view import STYLES
+    from mission_control.cli.views.run_view import STYLES
 
     parts = [
         Text(f"{count} {state.replace('_', ' ')}", STYLES.get(state, ""))

@@ -14,10 +14,11 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, cast
 
-from mission_control import redis_keys
-from mission_control.definitions.instants import format_instant, parse_instant
-from mission_control.ledger.run_record import RECORDED, RunRecord
 from mission_control.ledger.scripted import Scripted
+from mission_control.model.runs.run_limits import MOST_DELIVERIES
+from mission_control.model.runs.run_record import RECORDED, RunRecord
+from mission_control.model.values.instants import format_instant, parse_instant
+from mission_control.store import redis_keys
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,9 +27,6 @@ if TYPE_CHECKING:
     from redis import Redis
 
 DEFAULT_LEASE: Final = timedelta(seconds=60)
-
-MOST_DELIVERIES: Final = 5
-"""How often one attempt is begun before it counts as poison: whoever began it died of it each time."""
 
 
 class BeginVerdict(StrEnum):

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from mission_control import redis_keys
-from mission_control.definitions.instants import format_instant
-from mission_control.ledger.run_record import RunRecord
 from mission_control.ledger.scripted import Scripted
+from mission_control.model.runs.run_record import RunRecord
+from mission_control.model.values.instants import format_instant
+from mission_control.store import redis_keys
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

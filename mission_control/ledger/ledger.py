@@ -6,13 +6,13 @@ from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
-from mission_control import redis_keys
-from mission_control.definitions.instants import format_instant
 from mission_control.ledger.claims import DEFAULT_LEASE, Claims
 from mission_control.ledger.lapses import LapsedRuns
 from mission_control.ledger.run_reader import RunReader
-from mission_control.ledger.run_record import RECORDED, RunRecord, encoded
-from mission_control.ledger.run_state import RAN_AND_FAILED, RunState, states_before
+from mission_control.model.runs.run_record import RECORDED, RunRecord, encoded
+from mission_control.model.runs.run_state import RAN_AND_FAILED, RunState, states_before
+from mission_control.model.values.instants import format_instant
+from mission_control.store import redis_keys
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from redis import Redis
 
-    from mission_control.redis_keys import RedBeatKeys
+    from mission_control.store.redis_keys import RedBeatKeys
 
 _CANCEL: Final = "cancel"
 

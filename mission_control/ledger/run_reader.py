@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from mission_control import redis_keys
-from mission_control.ledger.history import History
-from mission_control.ledger.run_record import RunRecord
 from mission_control.ledger.scripted import Scripted
+from mission_control.model.runs.history import History
+from mission_control.model.runs.run_record import RunRecord
+from mission_control.store import redis_keys
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

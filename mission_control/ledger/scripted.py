@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mission_control.lua_scripts import lua_script
+from mission_control.store.lua_scripts import lua_script
 
 if TYPE_CHECKING:
     from redis import Redis

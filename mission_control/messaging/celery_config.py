@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from mission_control.sentinel_connection import kombu_options, redbeat_options, tls_options
-from mission_control.sentinel_url import is_sentinel_url, read_sentinel_url
-from mission_control.url_spelling import broker_url
+from mission_control.store.address.sentinel_connection import kombu_options, redbeat_options, tls_options
+from mission_control.store.address.sentinel_url import is_sentinel_url, read_sentinel_url
+from mission_control.store.address.url_spelling import broker_url
 
 if TYPE_CHECKING:
-    from mission_control.sentinel_url import SentinelAddress
-    from mission_control.settings import Settings
+    from mission_control.configuration.settings import Settings
+    from mission_control.store.address.sentinel_url import SentinelAddress
 
 BEAT_SCHEDULER: Final = "beat.scheduler:MissionControlScheduler"
 

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
-from mission_control.definitions.instants import format_instant
+from mission_control.model.runs.run_limits import HARD_LIMIT_GRACE
+from mission_control.model.values.instants import format_instant
 
 if TYPE_CHECKING:
     from celery import Celery
 
-    from mission_control.ledger import RunRecord
-
-HARD_LIMIT_GRACE: Final = timedelta(seconds=10)
-"""What a handler has, after its time limit was raised in it, to clean up before it is killed."""
+    from mission_control.model.runs.run_record import RunRecord
 
 
 def message_kwargs(run: RunRecord) -> dict[str, str]:

@@ -6,11 +6,11 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from mission_control.audit.masking import MASK
-from mission_control.settings import NOTIFY_PREFIX
+from mission_control.audit.record.masking import MASK
+from mission_control.configuration.settings import NOTIFY_PREFIX
 
 if TYPE_CHECKING:
-    from mission_control.settings import Settings
+    from mission_control.configuration.settings import Settings
 
 _SEPARATORS = re.compile(r"[:/?#&=@,;\s]+")
 # Shorter pieces of a URL are ports and words of everyday language.

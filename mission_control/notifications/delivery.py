@@ -13,7 +13,7 @@ from mission_control.notifications.channels import not_set_up, variable_of, with
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from mission_control.settings import Settings
+    from mission_control.configuration.settings import Settings
 
 PATIENCE: Final = timedelta(seconds=30)
 

@@ -1,1 +1,1 @@
-"""Starting and stopping beat and workers, as the command lines an operator would type."""
+"""Beat and workers as processes: starting, stopping, signs of life, and both in one process."""

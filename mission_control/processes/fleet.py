@@ -9,15 +9,15 @@ from datetime import timedelta
 from typing import IO, TYPE_CHECKING, Final
 
 from mission_control.errors import MissionControlError
-from mission_control.heartbeats import beat_name, end_lead_of_dead_beat, live_processes
 from mission_control.processes.commands import beat_command, worker_command
+from mission_control.processes.heartbeats import beat_name, end_lead_of_dead_beat, live_processes
 from mission_control.processes.service_process import ServiceProcess
 from mission_control.processes.supervision import supervised_environment
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from mission_control.installation import Installation
+    from mission_control.installation.installation import Installation
     from mission_control.processes.service_process import ServiceCommand
 
 START_WITHIN: Final = timedelta(seconds=60)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from mission_control.definitions.instants import format_instant
 from mission_control.errors import InvalidTaskError, Problem
+from mission_control.model.values.instants import format_instant
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

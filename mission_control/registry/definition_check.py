@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mission_control import redis_keys
-from mission_control.definitions.task import TaskDefinition, parse_task
+from mission_control.model.definitions.task import TaskDefinition, parse_task
+from mission_control.store import redis_keys
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from redis import Redis
 
-    from mission_control.handler_catalog import HandlerCatalog
+    from mission_control.handler_catalog.catalog import HandlerCatalog
 
 
 class DefinitionCheck:

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from heapq import nsmallest
 from typing import TYPE_CHECKING
 
-from mission_control.registry.due_times import nominal_time_of
+from mission_control.model.definitions.due_times import nominal_time_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
 
-    from mission_control.definitions.task import TaskDefinition
+    from mission_control.model.definitions.task import TaskDefinition
     from mission_control.registry.task_store import StoredTask
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
-    from mission_control.definitions.task import TaskDefinition
+    from mission_control.model.definitions.task import TaskDefinition
 
 _NO_SECOND_OCCURRENCE = 366 * 86_400.0
 

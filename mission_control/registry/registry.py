@@ -6,28 +6,29 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from mission_control import events
-from mission_control.audit import ChangeRecord, difference
+from mission_control.audit.debts.unwritten_records import write_or_keep
+from mission_control.audit.record.difference import difference
+from mission_control.audit.record.records import ChangeRecord
 from mission_control.errors import InvalidTaskError, StoreUnavailableError
-from mission_control.redis_keys import DEFAULT_REDBEAT_KEYS
+from mission_control.events import events
+from mission_control.model.definitions.due_times import due_after, has_beginning
 from mission_control.registry.changes import changes_timing, merge_updates, new_metadata, next_metadata
-from mission_control.registry.due_times import due_after, has_beginning
 from mission_control.registry.overview import Overview, overview_of
 from mission_control.registry.shown_task import shown_task
 from mission_control.registry.task_store import KEEP_DUE, StoredTask, TaskStore, stored_form
 from mission_control.registry.unenforced import unenforced_fields
-from mission_control.unwritten_records import write_or_keep
+from mission_control.store.redis_keys import DEFAULT_REDBEAT_KEYS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from redis import Redis
 
-    from mission_control.audit import AuditLog
-    from mission_control.definitions.task import TaskDefinition
-    from mission_control.ledger import Ledger
-    from mission_control.redis_keys import RedBeatKeys
+    from mission_control.audit.stream.log import AuditLog
+    from mission_control.ledger.ledger import Ledger
+    from mission_control.model.definitions.task import TaskDefinition
     from mission_control.registry.definition_check import DefinitionCheck
+    from mission_control.store.redis_keys import RedBeatKeys
 
 _ATTEMPTS_AGAINST_OTHER_WRITERS: Final = 20
 _BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)

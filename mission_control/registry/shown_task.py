@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mission_control.definitions.instants import format_instant
-from mission_control.registry.due_times import nominal_time_of
+from mission_control.model.definitions.due_times import nominal_time_of
+from mission_control.model.values.instants import format_instant
 
 if TYPE_CHECKING:
-    from mission_control.ledger import History
+    from mission_control.model.runs.history import History
     from mission_control.registry.task_store import StoredTask
 
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from mission_control import redis_keys
-from mission_control.lua_scripts import lua_script
-from mission_control.prefix_in_use import check_prefix, claim_prefix
 from mission_control.registry.redbeat_layout import redbeat_definition, redbeat_meta
+from mission_control.store import redis_keys
+from mission_control.store.lua_scripts import lua_script
+from mission_control.store.prefix_in_use import check_prefix, claim_prefix
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from redis import Redis
     from redis.commands.core import Script
 
-    from mission_control.definitions.task import TaskDefinition
-    from mission_control.redis_keys import RedBeatKeys
+    from mission_control.model.definitions.task import TaskDefinition
+    from mission_control.store.redis_keys import RedBeatKeys
 
 KEEP_DUE: Final = "keep"
 

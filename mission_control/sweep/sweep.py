@@ -8,14 +8,12 @@ from typing import TYPE_CHECKING, Any, Final
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError, ResponseError
 
-from mission_control import events
-from mission_control.ledger import LOOKED_AT_ONCE, RunState
+from mission_control.audit.endings import audit_ending
+from mission_control.dispatch.run_ending import end_run
+from mission_control.events import events
+from mission_control.ledger.lapses import LOOKED_AT_ONCE
 from mission_control.messaging.message import send
-from mission_control.owed_records import pay_owed_records
-from mission_control.run_audit import audit_ending
-from mission_control.run_ending import end_run
-from mission_control.store_troubles import explain
-from mission_control.sweep.decision import (
+from mission_control.model.policies.recovery import (
     EndAttempt,
     LookForMessage,
     SendAgain,
@@ -23,6 +21,9 @@ from mission_control.sweep.decision import (
     of_lapsed,
     of_waiting,
 )
+from mission_control.model.runs.run_state import RunState
+from mission_control.store.troubles import explain
+from mission_control.sweep.owed_records import pay_owed_records
 from mission_control.sweep.whereabouts import Whereabouts
 
 if TYPE_CHECKING:
@@ -30,8 +31,9 @@ if TYPE_CHECKING:
 
     from celery import Celery
 
-    from mission_control.installation import Installation
-    from mission_control.ledger import Lapses, RunRecord
+    from mission_control.installation.installation import Installation
+    from mission_control.ledger.lapses import Lapses
+    from mission_control.model.runs.run_record import RunRecord
 
 LONGEST_PAUSE_SECONDS: Final = 5.0
 _LOOKS_PER_LEASE: Final = 5

@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from mission_control import enqueue, redis_keys
-from mission_control.audit import read_all
-from mission_control.audit_verification import verify_changes, verify_runs
-from mission_control.ledger import RunRecord, RunState
-from mission_control.owed_records import pay_owed_records
-from mission_control.run_audit import audit_ending, audit_rejection
+from mission_control import enqueue
+from mission_control.audit.endings import audit_ending, audit_rejection
+from mission_control.audit.stream.reader import read_all
+from mission_control.model.runs.run_record import RunRecord
+from mission_control.model.runs.run_state import RunState
+from mission_control.operate.audit_verification import verify_changes, verify_runs
+from mission_control.store import redis_keys
+from mission_control.sweep.owed_records import pay_owed_records
 from tests.ledger_runs import a_run, begun, lapse
 from tests.live_installation import YEARLY
 from tests.waiting import wait_until
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
 
-    from mission_control.installation import Installation
+    from mission_control.installation.installation import Installation
     from mission_control.processes.fleet import Fleet
 
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)

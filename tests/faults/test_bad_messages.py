@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from mission_control import redis_keys
-from mission_control.audit import read_all
+from mission_control.audit.stream.reader import read_all
 from mission_control.messaging.transport.dead_letters import SHOWN_PAYLOAD
 from mission_control.messaging.transport.unacked import MOST_DEAD_LETTERS
+from mission_control.store import redis_keys
 from tests.bad_messages import BAD_MESSAGES
 from tests.real_workers import VISIBILITY_SECONDS, WorkerHouse, worker_house
 from tests.waiting import wait_until

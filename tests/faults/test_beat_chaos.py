@@ -16,14 +16,13 @@ import pytest
 from celery.schedules import schedule
 from redbeat import RedBeatSchedulerEntry
 
-from mission_control import redis_keys
-from mission_control.clock import utc_now
-from mission_control.definitions.identifiers import occurrence_execution_id
-from mission_control.definitions.instants import format_instant
-from mission_control.heartbeats import beat_name, end_lead_of_dead_beat
-from mission_control.installation import Installation
-from mission_control.messaging.celery_app import create_app
-from mission_control.settings import read_settings
+from mission_control.configuration.clock import utc_now
+from mission_control.configuration.settings import read_settings
+from mission_control.installation.installation import Installation, create_app
+from mission_control.model.values.identifiers import occurrence_execution_id
+from mission_control.model.values.instants import format_instant
+from mission_control.processes.heartbeats import beat_name, end_lead_of_dead_beat
+from mission_control.store import redis_keys
 from tests.beats import sent_ids
 from tests.chaos_beat import BeatNursery
 from tests.servers import RedisServer

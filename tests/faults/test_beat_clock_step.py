@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from beat.wake_up import WakeUp
-from mission_control import redis_keys
+from beat.turn.wake_up import WakeUp
+from mission_control.store import redis_keys
 
 if TYPE_CHECKING:
-    from mission_control.installation import Installation
+    from mission_control.installation.installation import Installation
 
 WAIT = 0.2
 

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from mission_control import redis_keys
-from mission_control.clock import utc_now
-from mission_control.definitions.instants import format_instant
-from mission_control.installation import Installation
-from mission_control.settings import read_settings
+from mission_control.configuration.clock import utc_now
+from mission_control.configuration.settings import read_settings
+from mission_control.installation.installation import Installation
+from mission_control.model.values.instants import format_instant
+from mission_control.store import redis_keys
 from tests.beats import BeatProcess, leading_beat, sent_ids
 from tests.live_installation import YEARLY
 from tests.servers import RedisServer
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from mission_control.ledger import RunRecord
+    from mission_control.model.runs.run_record import RunRecord
 
 LEADER_SECONDS = 1
 HANDLER = "handlers.test_handler.run"

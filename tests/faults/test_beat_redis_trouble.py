@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from mission_control.installation import Installation
-from mission_control.settings import read_settings
+from mission_control.configuration.settings import read_settings
+from mission_control.installation.installation import Installation
 from tests.beats import BeatProcess, leading_beat, sent_ids
 from tests.servers import RedisServer
 from tests.waiting import wait_until

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from mission_control import redis_keys
-from mission_control.cli.quarantine import quarantined_tasks
-from mission_control.clock import utc_now
-from mission_control.installation import Installation
-from mission_control.settings import read_settings
+from mission_control.configuration.clock import utc_now
+from mission_control.configuration.settings import read_settings
+from mission_control.installation.installation import Installation
+from mission_control.operate.situation import quarantined_tasks
+from mission_control.store import redis_keys
 from tests.beats import BeatProcess, leading_beat
 from tests.live_installation import YEARLY
 from tests.servers import RedisServer

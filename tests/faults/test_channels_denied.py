@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from mission_control.clock import utc_now
-from mission_control.installation import Installation
-from mission_control.settings import read_settings
+from mission_control.configuration.clock import utc_now
+from mission_control.configuration.settings import read_settings
+from mission_control.installation.installation import Installation
 from tests.beats import leading_beat
 from tests.servers import RedisServer
 from tests.spoilt import HANDLER

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from mission_control.ledger import RunRecord, RunState
+from mission_control.model.runs.run_record import RunRecord
+from mission_control.model.runs.run_state import RunState
 from tests.chaos_verdict import Evidence, faults
 from tests.chaos_work import HANDLER, Note, Work
 

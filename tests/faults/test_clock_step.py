@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from mission_control.clock import utc_now
+from mission_control.configuration.clock import utc_now
 from tests.audit_stream import records_of
 from tests.real_workers import VISIBILITY_SECONDS, WorkerHouse, worker_house
 from tests.rude_workers import Swept
@@ -17,7 +17,7 @@ from tests.waiting import wait_until
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from mission_control.ledger import RunRecord
+    from mission_control.model.runs.run_record import RunRecord
 
 HOURS = 2
 LEAP = '''

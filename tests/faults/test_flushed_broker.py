@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import redis
 
-from mission_control import redis_keys
-from mission_control.run_control import run_now
+from mission_control.dispatch.run_control import run_now
+from mission_control.store import redis_keys
 from tests.beats import leading_beat
 from tests.live_installation import YEARLY
 from tests.real_workers import WorkerHouse, worker_house
@@ -20,7 +20,7 @@ from tests.waiting import wait_until
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from mission_control.messaging.run_handle import Run
+    from mission_control.dispatch.run_handle import Run
 
 LONG_ENOUGH = timedelta(seconds=20)
 """For the sweep to ask where a message is."""

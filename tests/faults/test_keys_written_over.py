@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from celery import Celery
 
-from mission_control import redis_keys
+from mission_control.store import redis_keys
 from tests.audit_stream import records_of
 from tests.real_workers import WorkerHouse, worker_house
 from tests.rude_workers import Swept, is_run

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from mission_control.run_control import cancel_run
+from mission_control.dispatch.run_control import cancel_run
 from tests.audit_stream import records_of
 from tests.rude_workers import Swept, children, is_run, lives, rude_house
 from tests.waiting import wait_until
@@ -16,7 +16,7 @@ from tests.waiting import wait_until
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from mission_control.messaging.run_handle import Run
+    from mission_control.dispatch.run_handle import Run
     from tests.real_workers import WorkerHouse
 
 

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from mission_control import redis_keys
-from mission_control.clock import utc_now
-from mission_control.definitions.identifiers import occurrence_execution_id
-from mission_control.installation import Installation
-from mission_control.settings import read_settings
+from mission_control.configuration.clock import utc_now
+from mission_control.configuration.settings import read_settings
+from mission_control.installation.installation import Installation
+from mission_control.model.values.identifiers import occurrence_execution_id
+from mission_control.store import redis_keys
 from tests.beats import BeatProcess, leading_beat, sent_ids
 from tests.servers import RedisServer
 from tests.waiting import wait_until

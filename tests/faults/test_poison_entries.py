@@ -14,15 +14,14 @@ import pytest
 from celery.schedules import schedule
 from redbeat import RedBeatSchedulerEntry
 
-from mission_control import redis_keys
-from mission_control.cli.situation import look
-from mission_control.clock import utc_now
-from mission_control.definitions.identifiers import occurrence_execution_id
-from mission_control.definitions.instants import format_instant
-from mission_control.installation import Installation
-from mission_control.messaging.celery_app import create_app
-from mission_control.set_aside import last_set_aside
-from mission_control.settings import read_settings
+from mission_control.configuration.clock import utc_now
+from mission_control.configuration.settings import read_settings
+from mission_control.installation.installation import Installation, create_app
+from mission_control.model.values.identifiers import occurrence_execution_id
+from mission_control.model.values.instants import format_instant
+from mission_control.operate.situation import look
+from mission_control.store import redis_keys
+from mission_control.sweep.set_aside import last_set_aside
 from tests.beats import leading_beat, sent_ids
 from tests.live_installation import YEARLY
 from tests.servers import RedisServer

@@ -13,10 +13,10 @@ import pytest
 
 import mission_control
 from mission_control import TaskScheduler, enqueue
-from mission_control.embedded.ports import free_port
+from mission_control.dispatch.run_handle import Run
 from mission_control.errors import StoreUnavailableError
-from mission_control.installation import current_installation
-from mission_control.messaging.run_handle import Run
+from mission_control.installation.installation import current_installation
+from mission_control.store.embedded.ports import free_port
 from tests.live_installation import YEARLY
 from tests.servers import RedisServer
 from tests.waiting import wait_until

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import pytest
 import redis
 
-from mission_control.connection import connect, store_errors
-from mission_control.embedded.ports import free_port
 from mission_control.errors import StoreUnavailableError
+from mission_control.store.connection import connect, store_errors
+from mission_control.store.embedded.ports import free_port
 from tests.servers import RedisServer
 from tests.waiting import wait_until
 

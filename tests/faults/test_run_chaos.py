@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from mission_control import redis_keys
-from mission_control.audit import read_all
-from mission_control.audit_verification import verify_changes, verify_runs
+from mission_control.audit.stream.reader import read_all
+from mission_control.operate.audit_verification import verify_changes, verify_runs
+from mission_control.store import redis_keys
 from tests.chaos_fleet import KILLS, LEADER_SECONDS, ChaosFleet, blows
 from tests.chaos_verdict import Evidence, faults
 from tests.chaos_work import Workload

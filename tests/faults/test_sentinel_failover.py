@@ -9,11 +9,11 @@ from celery.schedules import schedule
 from redbeat import RedBeatSchedulerEntry
 from redis.exceptions import RedisError
 
-from mission_control.connection import connect, store_errors
-from mission_control.embedded.ports import free_port
 from mission_control.errors import SettingsError, StoreUnavailableError
-from mission_control.installation import Installation, current_installation
+from mission_control.installation.installation import Installation, current_installation
 from mission_control.processes.fleet import Fleet
+from mission_control.store.connection import connect, store_errors
+from mission_control.store.embedded.ports import free_port
 from tests.audit_stream import records_of
 from tests.sentinels import MASTER_NAME, SentinelHouse
 from tests.waiting import wait_until

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from mission_control import redis_keys
-from mission_control.heartbeats import live_processes
+from mission_control.processes.heartbeats import live_processes
+from mission_control.store import redis_keys
 from tests.real_workers import WorkerHouse, WorkerProcess, worker_house
 from tests.rude_workers import Swept, is_run
 from tests.tcp_proxy import TcpProxy

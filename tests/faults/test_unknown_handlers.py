@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from beat.parking import release_parked
+from beat.follow_up.parking import release_parked
 from mission_control.messaging.message import send
 from tests.audit_stream import records_of
 from tests.real_workers import WorkerHouse, WorkerProcess, worker_house

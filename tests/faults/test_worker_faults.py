@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from mission_control import redis_keys
-from mission_control.audit_verification import verify_runs
-from mission_control.ledger import MOST_DELIVERIES
+from mission_control.model.runs.run_limits import MOST_DELIVERIES
+from mission_control.operate.audit_verification import verify_runs
+from mission_control.store import redis_keys
 from tests.audit_stream import records_of
 from tests.real_workers import VISIBILITY_SECONDS, WorkerHouse
 from tests.rude_workers import RECOVERED_WITHIN, Swept, children, is_run, lives, rude_house

@@ -16,7 +16,7 @@ from tests.waiting import wait_until
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from mission_control.messaging.run_handle import Run
+    from mission_control.dispatch.run_handle import Run
 
 LOST_CONNECTION = "Connection to broker lost"
 

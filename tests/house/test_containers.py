@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 import yaml  # type: ignore[import-untyped]  # its stubs are a package of their own
 
-from mission_control.connection import connect
-from mission_control.heartbeats import Heartbeat
+from mission_control.processes.heartbeats import Heartbeat
+from mission_control.store.connection import connect
 from tests.house.repository import ROOT
 from tests.servers import RedisServer
 

@@ -10,16 +10,16 @@ import click
 import pytest
 from pydantic import TypeAdapter
 
-from mission_control.audit import STATUSES
-from mission_control.cli.exit_codes import ExitCode
+from mission_control.audit.record.records import STATUSES
 from mission_control.cli.program import program
-from mission_control.definitions.misfire import Misfire
-from mission_control.definitions.retry_policy import RetryPolicy
-from mission_control.definitions.schedules import Schedule, ScheduleBase
-from mission_control.definitions.schedules.exclusion import Exclusion
-from mission_control.definitions.task import TaskDefinition, parse_task
-from mission_control.settings import PREFIX, Settings
-from mission_control.task_file import parse_tasks
+from mission_control.cli.terminal.exit_codes import ExitCode
+from mission_control.configuration.settings import PREFIX, Settings
+from mission_control.files.task_file import parse_tasks
+from mission_control.model.definitions.misfire import Misfire
+from mission_control.model.definitions.retry_policy import RetryPolicy
+from mission_control.model.definitions.schedules import Schedule, ScheduleBase
+from mission_control.model.definitions.schedules.exclusions.exclusion import Exclusion
+from mission_control.model.definitions.task import TaskDefinition, parse_task
 from tests.house.documentation import PAGES, blocks, commands, name_of, spans
 from tests.house.repository import ROOT
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import inspect
 from typing import TYPE_CHECKING
 
-from mission_control import redis_keys
+from mission_control.store import redis_keys
 from tests.redis_key_life import faults_in_keys, key_table
 
 if TYPE_CHECKING:
-    from mission_control.installation import Installation
+    from mission_control.installation.installation import Installation
 
 NO_KEYS = {"MAX_REVISIONS", "REDBEAT_PREFIX", "DEFAULT_REDBEAT_KEYS", "PROCESSES", "WAKE_CHANNEL"}
 

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
-from mission_control import redis_keys
-from mission_control.audit_repair import repair
-from mission_control.audit_verification import verify_runs
-from mission_control.installation import Installation
-from mission_control.ledger import RunState
-from mission_control.owed_records import pay_owed_records
-from mission_control.run_audit import audit_ending
+from mission_control.audit.endings import audit_ending
+from mission_control.installation.installation import Installation
+from mission_control.model.runs.run_state import RunState
+from mission_control.operate.audit_repair import repair
+from mission_control.operate.audit_verification import verify_runs
+from mission_control.store import redis_keys
+from mission_control.sweep.owed_records import pay_owed_records
 from tests.audit_stream import records_of
 from tests.ledger_runs import NOW, a_run, begun
 

@@ -12,20 +12,17 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import pytest
 
-from mission_control.audit import (
-    GENESIS,
-    AuditLog,
-    AuditWriteError,
-    CorruptLine,
-    line_digest,
-    read_all,
-    rotated,
-)
-from mission_control.audit.verify import verify
+from mission_control.audit.stream.chain import GENESIS, line_digest
+from mission_control.audit.stream.log import AuditLog, AuditWriteError
+from mission_control.audit.stream.reader import read_all
+from mission_control.audit.stream.segments import rotated
+from mission_control.audit.verification.verify import verify
 
 if TYPE_CHECKING:
     from multiprocessing.process import BaseProcess
     from pathlib import Path
+
+    from mission_control.audit.stream.lines import CorruptLine
 
 # Forking beside threads is what is tested here.
 pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")

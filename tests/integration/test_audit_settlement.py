@@ -5,12 +5,13 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from mission_control import redis_keys
-from mission_control.audit import AuditLog
-from mission_control.audit.anchors import Anchor, forget_old_anchors, read_anchors
-from mission_control.audit.settlement import Settlement
-from mission_control.ledger import RunRecord, RunState
-from mission_control.run_audit import audit_ending
+from mission_control.audit.debts.anchors import Anchor, forget_old_anchors, read_anchors
+from mission_control.audit.debts.settlement import Settlement
+from mission_control.audit.endings import audit_ending
+from mission_control.audit.stream.log import AuditLog
+from mission_control.model.runs.run_record import RunRecord
+from mission_control.model.runs.run_state import RunState
+from mission_control.store import redis_keys
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from redis import Redis
 
-    from mission_control.installation import Installation
+    from mission_control.installation.installation import Installation
 
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
 

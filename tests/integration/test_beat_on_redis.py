@@ -11,18 +11,19 @@ import time_machine
 from celery.schedules import schedule
 from redbeat import RedBeatSchedulerEntry
 
-from beat.entry_keys import as_bytes
-from beat.lead import NotLeadingError
-from mission_control import redis_keys, register_task
-from mission_control.ledger.run_record import occurrence_run
-from mission_control.messaging.celery_app import create_app
+from beat.entries.entry_keys import as_bytes
+from beat.turn.lead import NotLeadingError
+from mission_control import register_task
+from mission_control.installation.installation import create_app
 from mission_control.messaging.message import send
+from mission_control.model.runs.run_record import occurrence_run
+from mission_control.store import redis_keys
 from tests.beats import body_of, messages, sent_ids
 from tests.servers import RedisServer
 from tests.still_beats import HANDLER, NINE, app_with, beat_of, task
 
 if TYPE_CHECKING:
-    from mission_control.installation import Installation
+    from mission_control.installation.installation import Installation
 
 
 @pytest.mark.parametrize(
@@ -146,7 +147,9 @@ def test_a_broker_on_another_server_gets_every_message_though_beat_dies_in_betwe
             RedBeatSchedulerEntry("theirs", HANDLER, schedule(60), app=other).save()
             assert register_task(task(schedule={"type": "interval", "minutes": 1}))
         with time_machine.travel(NINE + timedelta(minutes=1), tick=False):
-            monkeypatch.setattr("beat.follow_up.send_outbox", lambda *_: 0)  # it dies before it sends
+            monkeypatch.setattr(
+                "beat.follow_up.follow_up.send_outbox", lambda *_: 0
+            )  # it dies before it sends
             beat_of(installation, app).tick()
             monkeypatch.undo()
             assert sent_ids(there) == []

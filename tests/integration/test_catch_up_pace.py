@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import time_machine
 
-from beat.fire_request import CATCH_UP_PER_SECOND
+from beat.firing.fire_request import CATCH_UP_PER_SECOND
 from beat.scheduler import MissionControlScheduler
-from mission_control import redis_keys, register_task
-from mission_control.messaging.celery_app import create_app
+from mission_control import register_task
+from mission_control.installation.installation import create_app
+from mission_control.store import redis_keys
 
 if TYPE_CHECKING:
-    from mission_control.installation import Installation
+    from mission_control.installation.installation import Installation
 
 NINE = datetime(2026, 3, 2, 9, tzinfo=UTC)
 HANDLER = "handlers.test_handler.run"

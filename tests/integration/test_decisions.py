@@ -12,16 +12,17 @@ from celery.schedules import schedule
 from kombu import Exchange, Queue
 from redbeat import RedBeatSchedulerEntry
 
-from beat.commit import Commit
-from beat.lead import NotLeadingError
+from beat.firing.commit import Commit
 from beat.scheduler import MissionControlScheduler
-from mission_control import enqueue, redis_keys, register_task
-from mission_control.definitions.instants import format_instant
-from mission_control.in_process import InProcess
-from mission_control.messaging.celery_app import create_app
+from beat.turn.lead import NotLeadingError
+from mission_control import enqueue, register_task
+from mission_control.installation.installation import create_app
+from mission_control.model.values.instants import format_instant
+from mission_control.processes.in_process import InProcess
+from mission_control.store import redis_keys
 
 if TYPE_CHECKING:
-    from mission_control.installation import Installation
+    from mission_control.installation.installation import Installation
 
 NINE: dict[str, Any] = {
     "id": "nine",

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from mission_control import enqueue, list_tasks
-from mission_control.task_application import apply_task_file
+from mission_control.operate.apply import apply_task_file
 from tests.house.documentation import blocks
 from tests.house.repository import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from mission_control.installation import Installation
+    from mission_control.installation.installation import Installation
     from mission_control.processes.fleet import Fleet
 
 README_PYTHON = blocks(ROOT / "README.md", "python")

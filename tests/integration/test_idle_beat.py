@@ -12,15 +12,15 @@ import pytest
 from redis import Redis
 
 from beat.scheduler import MissionControlScheduler
-from mission_control.installation import Installation
-from mission_control.settings import read_settings
+from mission_control.configuration.settings import read_settings
+from mission_control.installation.installation import Installation
 from tests.servers import RedisServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-READS_TASKS = {"pydantic", "mission_control.definitions.task", "beat.firing"}
+READS_TASKS = {"pydantic", "mission_control.model.definitions.task", "beat.firing.firing"}
 
 TWO_TURNS = """
 import json, sys

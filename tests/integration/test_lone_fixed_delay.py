@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from beat import key_care
-from beat.key_care import KeyCare
-from beat.lead import Turn
+from beat.care import key_care
+from beat.care.key_care import KeyCare
 from beat.scheduler import MissionControlScheduler
-from mission_control import redis_keys
-from mission_control.messaging.celery_app import create_app
+from beat.turn.lead import Turn
+from mission_control.installation.installation import create_app
+from mission_control.store import redis_keys
 from tests.spoilt import HANDLER
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
-    from mission_control.installation import Installation
+    from mission_control.installation.installation import Installation
 
 KEY = redis_keys.schedule_entry("lone")
 

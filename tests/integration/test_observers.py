@@ -16,16 +16,16 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from redbeat import RedBeatSchedulerEntry
 
-from mission_control import redis_keys
-from mission_control.messaging.enqueue import enqueue_in
+from mission_control.dispatch.enqueue import enqueue_in
 from mission_control.processes.fleet import Fleet
+from mission_control.store import redis_keys
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from mission_control.installation import Installation
+    from mission_control.installation.installation import Installation
 
 HELLO = "handlers.hello.run"
 

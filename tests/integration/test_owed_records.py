@@ -9,21 +9,22 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from mission_control import redis_keys
-from mission_control.audit import read_all
-from mission_control.audit_repair import Repair, repair
-from mission_control.audit_verification import verify_runs
-from mission_control.ledger import RunRecord, RunState
-from mission_control.owed_records import overdue_debts, owed_runs, pay_owed_records
-from mission_control.run_audit import audit_ending, ending_record
-from mission_control.set_aside import last_set_aside
+from mission_control.audit.endings import audit_ending, ending_record
+from mission_control.audit.stream.reader import read_all
+from mission_control.model.runs.run_record import RunRecord
+from mission_control.model.runs.run_state import RunState
+from mission_control.operate.audit_repair import Repair, repair
+from mission_control.operate.audit_verification import verify_runs
+from mission_control.store import redis_keys
+from mission_control.sweep.owed_records import overdue_debts, owed_runs, pay_owed_records
+from mission_control.sweep.set_aside import last_set_aside
 from tests.command_line import mc
 from tests.redis_key_life import faults_in_keys
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
-    from mission_control.audit.findings import Verification
-    from mission_control.installation import Installation
+    from mission_control.audit.verification.findings import Verification
+    from mission_control.installation.installation import Installation
 
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
 AT_ONCE = timedelta(0)

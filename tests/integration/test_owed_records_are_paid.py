@@ -5,17 +5,17 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from mission_control import redis_keys
-from mission_control.in_process import InProcess
-from mission_control.ledger.run_record import ad_hoc_run
-from mission_control.messaging.celery_app import create_app
-from mission_control.sweep import Sweep
+from mission_control.installation.installation import create_app
+from mission_control.model.runs.run_record import ad_hoc_run
+from mission_control.processes.in_process import InProcess
+from mission_control.store import redis_keys
+from mission_control.sweep.sweep import Sweep
 from tests.audit_stream import final_records_of
 
 if TYPE_CHECKING:
     import pytest
 
-    from mission_control.installation import Installation
+    from mission_control.installation.installation import Installation
 
 HELLO = "handlers.hello.run"
 

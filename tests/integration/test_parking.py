@@ -13,8 +13,8 @@ import redis
 from celery import Celery
 from kombu.exceptions import OperationalError
 
-from mission_control import redis_keys
-from mission_control.run_control import run_now
+from mission_control.dispatch.run_control import run_now
+from mission_control.store import redis_keys
 from tests.beats import BeatProcess
 from tests.live_installation import YEARLY
 from tests.real_workers import WorkerHouse, worker_house
@@ -134,7 +134,7 @@ def test_a_run_that_is_to_run_now_is_taken_off_the_park_after_it_was_sent(
         raise OperationalError("the broker is away")
 
     with monkeypatch.context() as patch:
-        patch.setattr("mission_control.run_control.send", refuse)
+        patch.setattr("mission_control.dispatch.run_control.send", refuse)
         with pytest.raises(OperationalError):
             run_now(house.installation, run.execution_id)
     assert parked(house) == before
@@ -151,6 +151,6 @@ def test_a_retry_that_is_parked_meanwhile_stays_parked(
         with house.server.client() as client:
             client.zincrby(redis_keys.PARKED, 3_600, run.execution_id)
 
-    monkeypatch.setattr("mission_control.run_control.send", send_and_fail)
+    monkeypatch.setattr("mission_control.dispatch.run_control.send", send_and_fail)
     run_now(house.installation, run.execution_id)
     assert list(parked(house)) == [run.execution_id]

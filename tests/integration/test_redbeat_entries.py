@@ -15,16 +15,15 @@ from redbeat import RedBeatSchedulerEntry
 from redbeat.schedules import rrule
 
 from beat.scheduler import MissionControlScheduler
-from mission_control.cli.quarantine import quarantined_tasks
 from mission_control.errors import SettingsError
-from mission_control.installation import current_installation
-from mission_control.messaging.celery_app import create_app
-from mission_control.redis_keys import BEAT_LEADER
+from mission_control.installation.installation import create_app, current_installation
+from mission_control.operate.situation import quarantined_tasks
+from mission_control.store.redis_keys import BEAT_LEADER
 from tests.beats import body_of, messages, sent_ids
 from tests.still_beats import HANDLER, NINE, app_with, beat_of, task
 
 if TYPE_CHECKING:
-    from mission_control.installation import Installation
+    from mission_control.installation.installation import Installation
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from mission_control.embedded import join_embedded_server
+from mission_control.configuration.settings import read_settings
 from mission_control.errors import SettingsError
-from mission_control.redis_url import resolve_redis_url
-from mission_control.settings import read_settings
+from mission_control.installation.redis_url import resolve_redis_url
+from mission_control.store.embedded.embedded_server import join_embedded_server
 
 if TYPE_CHECKING:
     from pathlib import Path

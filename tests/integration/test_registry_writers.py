@@ -8,8 +8,8 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
-from mission_control.audit import read_all
-from mission_control.installation import Installation, current_installation
+from mission_control.audit.stream.reader import read_all
+from mission_control.installation.installation import Installation, current_installation
 from tests.live_installation import YEARLY
 
 if TYPE_CHECKING:

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import pytest
 import time_machine
 
-from mission_control.redis_keys import BEAT_LEADER
+from mission_control.store.redis_keys import BEAT_LEADER
 from tests.still_beats import HANDLER, NINE, app_with, beat_of, task
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
-    from mission_control.installation import Installation
+    from mission_control.installation.installation import Installation
 
 
 def test_the_entries_of_the_configuration_are_installed_kept_changed_and_removed(

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from mission_control.heartbeats import live_processes
 from mission_control.processes.fleet import STOP_WITHIN, Fleet
+from mission_control.processes.heartbeats import live_processes
 from tests.live_installation import LiveInstallation, live_installation
 from tests.waiting import wait_until
 
@@ -116,7 +116,7 @@ SUPERVISOR = """
 import sys, time
 from mission_control.installation import Installation
 from mission_control.processes.fleet import Fleet
-from mission_control.settings import read_settings
+from mission_control.configuration.settings import read_settings
 
 fleet = Fleet(Installation(read_settings()), concurrency=1)
 fleet.start()

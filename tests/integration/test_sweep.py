@@ -12,14 +12,15 @@ from typing import TYPE_CHECKING, Any
 import msgpack
 import pytest
 
-from beat.parking import release_parked
-from mission_control import redis_keys
-from mission_control.installation import Installation
-from mission_control.ledger import MOST_DELIVERIES, RunRecord, RunState
-from mission_control.ledger.run_record import ad_hoc_run
-from mission_control.messaging.enqueue import enqueue_in
+from beat.follow_up.parking import release_parked
+from mission_control.dispatch.enqueue import enqueue_in
+from mission_control.installation.installation import Installation
 from mission_control.messaging.message import send
-from mission_control.sweep import Sweep
+from mission_control.model.runs.run_limits import MOST_DELIVERIES
+from mission_control.model.runs.run_record import RunRecord, ad_hoc_run
+from mission_control.model.runs.run_state import RunState
+from mission_control.store import redis_keys
+from mission_control.sweep.sweep import Sweep
 from tests.audit_stream import records_of
 from tests.ledger_runs import Later, lapse
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from redis import Redis
 
-from mission_control.messaging.enqueue import enqueue_in
+from mission_control.dispatch.enqueue import enqueue_in
 from mission_control.messaging.transport.held_messages import HeldMessages
 from mission_control.messaging.transport.restoring import QueueLists
 from mission_control.messaging.transport.unacked import Unacked, UnackedKeys
@@ -16,7 +16,7 @@ from tests.servers import RedisServer
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
-    from mission_control.installation import Installation
+    from mission_control.installation.installation import Installation
 
 LISTS = QueueLists(lambda queue, _: queue, lambda _, queue: [queue])
 STORED = f'[{message()}, "", "default"]'

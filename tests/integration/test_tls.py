@@ -11,11 +11,11 @@ import trustme
 from celery.schedules import schedule
 from redbeat import RedBeatSchedulerEntry
 
-from mission_control.connection import connect, store_errors
+from mission_control.dispatch.enqueue import enqueue_in
 from mission_control.errors import StoreUnavailableError
-from mission_control.installation import current_installation
-from mission_control.messaging.enqueue import enqueue_in
+from mission_control.installation.installation import current_installation
 from mission_control.processes.fleet import Fleet
+from mission_control.store.connection import connect, store_errors
 from tests.audit_stream import records_of
 from tests.sentinels import MASTER_NAME, PASSWORD, SENTINEL_PASSWORD, Sentinel
 from tests.servers import RedisServer

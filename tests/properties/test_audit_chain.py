@@ -10,7 +10,10 @@ import orjson
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mission_control.audit import GENESIS, AuditLog, clean_text, clean_value, line_digest, read_all, tail
+from mission_control.audit.record.masking import clean_text, clean_value
+from mission_control.audit.stream.chain import GENESIS, line_digest
+from mission_control.audit.stream.log import AuditLog
+from mission_control.audit.stream.reader import read_all, tail
 
 anything = st.recursive(
     st.none()

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from mission_control.audit import AuditLog
-from mission_control.audit.anchors import Anchor
-from mission_control.audit.verify import verify
+from mission_control.audit.debts.anchors import Anchor
+from mission_control.audit.stream.log import AuditLog
+from mission_control.audit.verification.verify import verify
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -18,17 +18,19 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from mission_control import redis_keys
-from mission_control.audit_debts import Debt, read_debts
-from mission_control.ledger import BeginVerdict, LeaseState, Ledger, RunRecord, RunState
-from mission_control.ledger.run_state import RAN_AND_FAILED, TRANSITIONS
+from mission_control.ledger.claims import BeginVerdict, LeaseState
+from mission_control.ledger.ledger import Ledger
+from mission_control.model.runs.run_state import RAN_AND_FAILED, TRANSITIONS, RunState
+from mission_control.store import redis_keys
+from mission_control.sweep.audit_debts import Debt, read_debts
 from tests.ledger_model import Model
 from tests.ledger_runs import NOW, a_run
 
 if TYPE_CHECKING:
     from redis import Redis
 
-    from mission_control.installation import Installation
+    from mission_control.installation.installation import Installation
+    from mission_control.model.runs.run_record import RunRecord
 
 IDS = ["a@1", "a@2", "b@1"]
 ENDS = sorted(set(RunState) - {RunState.DISPATCHED, RunState.RUNNING})

@@ -8,9 +8,9 @@ import orjson
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mission_control.definitions.instants import format_instant
-from mission_control.definitions.task import parse_task
 from mission_control.errors import InvalidTaskError
+from mission_control.model.definitions.task import parse_task
+from mission_control.model.values.instants import format_instant
 
 IDS = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,20}", fullmatch=True)
 NAMES = st.from_regex(r"[a-z][a-z0-9]{0,8}x", fullmatch=True)

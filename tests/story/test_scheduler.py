@@ -11,7 +11,7 @@ from mission_control import TaskScheduler, disable_task, get_task
 from tests.audit_stream import records_of
 
 if TYPE_CHECKING:
-    from mission_control.installation import Installation
+    from mission_control.installation.installation import Installation
 
 
 def nine_o_clock(**changes: Any) -> dict[str, Any]:

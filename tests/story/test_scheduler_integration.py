@@ -10,7 +10,7 @@ from tests.audit_stream import final_records_of, records_of
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
-    from mission_control.installation import Installation
+    from mission_control.installation.installation import Installation
 
 
 def daily_in(seconds: float, **changes: Any) -> dict[str, Any]:

@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from beat.scheduler import MissionControlScheduler
-from mission_control import redis_keys
-from mission_control.definitions.identifiers import occurrence_execution_id
-from mission_control.installation import Installation
-from mission_control.ledger import RunState
-from mission_control.messaging.celery_app import create_app
-from mission_control.registry.due_times import from_unix
-from mission_control.settings import read_settings
+from mission_control.configuration.settings import read_settings
+from mission_control.installation.installation import Installation, create_app
+from mission_control.model.runs.run_state import RunState
+from mission_control.model.values.identifiers import occurrence_execution_id
+from mission_control.model.values.instants import from_unix
+from mission_control.store import redis_keys
 from tests.audit_stream import records_of
 from tests.servers import RedisServer
 
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from mission_control.ledger import RunRecord
+    from mission_control.model.runs.run_record import RunRecord
 
 ZONES = ("Europe/Berlin", "America/New_York", "Asia/Kolkata")
 HANDLER = "handlers.test_handler.run"

@@ -7,10 +7,10 @@ import sys
 import pytest
 from redis import exceptions
 
-from mission_control.connection import connect
 from mission_control.errors import SettingsError
-from mission_control.store_troubles import explain
-from mission_control.url_spelling import broker_url, client_url, mask_password
+from mission_control.store.address.url_spelling import broker_url, client_url, mask_password
+from mission_control.store.connection import connect
+from mission_control.store.troubles import explain
 
 SOCKET = "/run/redis/redis.sock"
 
@@ -163,7 +163,7 @@ def test_a_mistake_of_the_caller_is_not_explained_away(error: exceptions.RedisEr
 
 def test_importing_the_connection_does_not_import_redis() -> None:
     script = (
-        "import sys, mission_control.connection, mission_control.redis_url\n"
+        "import sys, mission_control.store.connection, mission_control.installation.redis_url\n"
         "print(sorted({'redis', 'celery', 'psutil', 'filelock'} & set(sys.modules)))"
     )
     done = subprocess.run(

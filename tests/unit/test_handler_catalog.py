@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from mission_control.handler_catalog import HandlerCatalog, catalog_from
-from mission_control.settings import read_settings
+from mission_control.configuration.settings import read_settings
+from mission_control.handler_catalog.catalog import HandlerCatalog, catalog_from
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from mission_control.definitions.frozen_model import FrozenModel
 from mission_control.errors import InvalidTaskError
-from mission_control.handler_contract import failure, read_params, success
+from mission_control.handler_catalog.contract import failure, read_params, success
+from mission_control.model.values.frozen_model import FrozenModel
 
 
 class Params(FrozenModel):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mission_control import events
-from mission_control.outages import Outage
+from mission_control.events import events
+from mission_control.events.outages import Outage
 
 if TYPE_CHECKING:
     import pytest

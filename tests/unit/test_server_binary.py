@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from mission_control.embedded import binary
 from mission_control.errors import EmbeddedServerError
+from mission_control.store.embedded import binary
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from mission_control.configuration.settings import Secret, read_settings
 from mission_control.errors import SettingsError
-from mission_control.secret import Secret
-from mission_control.settings import read_settings
 
 
 @pytest.fixture(autouse=True)

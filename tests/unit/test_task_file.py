@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from mission_control.definitions.task import parse_task
 from mission_control.errors import InvalidTaskError, TaskFileError
-from mission_control.task_file import load_task_file, parse_tasks, read_task_file, write_task_file
+from mission_control.files.task_file import load_task_file, parse_tasks, read_task_file, write_task_file
+from mission_control.model.definitions.task import parse_task
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -252,7 +252,7 @@ def test_a_file_that_cannot_be_written_stays_as_it_was_and_nothing_is_left_behin
     def full(_descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("mission_control.atomic_file.os.fsync", full)
+    monkeypatch.setattr("mission_control.files.atomic_file.os.fsync", full)
     with pytest.raises(TaskFileError, match=r"No space left on device.*the file is as it was"):
         write_task_file(path, [parse_task(_task("a"))])
     assert path.read_text() == "before"

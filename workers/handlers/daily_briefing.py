@@ -8,27 +8,22 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
-from mission_control.briefings.agenda import events_on
-from mission_control.briefings.briefing_file import write_briefing
-from mission_control.briefings.daily import DailyFacts, daily_lines, headline
-from mission_control.briefings.due_tasks import due_between
-from mission_control.briefings.notes import recent_notes
-from mission_control.briefings.occasion import Occasion, ZoneName, last_briefing, since_last_briefing
-from mission_control.briefings.sources import (
-    Unreadable,
-    enabled_tasks,
-    finished_runs,
-    waiting_for_retry,
-)
-from mission_control.definitions.frozen_model import FrozenModel
 from mission_control.errors import InvalidTaskError
-from mission_control.handler_contract import failure, read_params, success
-from mission_control.installation import current_installation
+from mission_control.handler_catalog.contract import failure, read_params, success
+from mission_control.installation.installation import current_installation
+from mission_control.model.values.frozen_model import FrozenModel
+from workers.briefings.agenda import events_on
+from workers.briefings.briefing_file import write_briefing
+from workers.briefings.daily import DailyFacts, daily_lines, headline
+from workers.briefings.due_tasks import due_between
+from workers.briefings.notes import recent_notes
+from workers.briefings.occasion import Occasion, ZoneName, last_briefing, since_last_briefing
+from workers.briefings.sources import Unreadable, enabled_tasks, finished_runs, waiting_for_retry
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from mission_control.installation import Installation
+    from mission_control.installation.installation import Installation
 
 
 class _Params(FrozenModel):

@@ -9,11 +9,11 @@ import httpx
 import orjson
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from mission_control.audit.masking import MASK, mask_text
-from mission_control.definitions.frozen_model import FrozenModel
+from mission_control.audit.record.masking import MASK, mask_text
 from mission_control.errors import InvalidTaskError
-from mission_control.handler_contract import failure, read_params, success
-from mission_control.outbound import Answer, Call, call
+from mission_control.handler_catalog.contract import failure, read_params, success
+from mission_control.model.values.frozen_model import FrozenModel
+from workers.outbound.http_call import Answer, Call, call
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

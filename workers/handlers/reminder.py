@@ -6,18 +6,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
-from mission_control.definitions.fields import LONGEST_TEXT, Line
-from mission_control.definitions.frozen_model import FrozenModel
-from mission_control.definitions.notify import Channel
 from mission_control.errors import InvalidTaskError
-from mission_control.handler_contract import failure, read_params, success
-from mission_control.installation import current_installation
-from mission_control.notifications import notify
+from mission_control.handler_catalog.contract import failure, read_params, success
+from mission_control.installation.installation import current_installation
+from mission_control.model.definitions.notify import Channel
+from mission_control.model.values.fields import LONGEST_TEXT, Line
+from mission_control.model.values.frozen_model import FrozenModel
+from mission_control.notifications.delivery import notify
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from mission_control.notifications import Delivery
+    from mission_control.notifications.delivery import Delivery
 
 
 class _Params(FrozenModel):

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
-from mission_control.definitions.fields import Text
-from mission_control.definitions.frozen_model import FrozenModel
 from mission_control.errors import InvalidTaskError
-from mission_control.handler_contract import failure, read_params, success
+from mission_control.handler_catalog.contract import failure, read_params, success
+from mission_control.model.values.fields import Text
+from mission_control.model.values.frozen_model import FrozenModel
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -5,24 +5,24 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from mission_control.briefings.briefing_file import write_briefing
-from mission_control.briefings.due_tasks import due_between
-from mission_control.briefings.occasion import Occasion, ZoneName
-from mission_control.briefings.sources import Unreadable, enabled_tasks, finished_runs
-from mission_control.briefings.weekly import WeeklyFacts, weekly_headline, weekly_lines
-from mission_control.definitions.frozen_model import FrozenModel
 from mission_control.errors import InvalidTaskError
-from mission_control.handler_contract import failure, read_params, success
-from mission_control.installation import current_installation
+from mission_control.handler_catalog.contract import failure, read_params, success
+from mission_control.installation.installation import current_installation
+from mission_control.model.values.frozen_model import FrozenModel
+from workers.briefings.briefing_file import write_briefing
+from workers.briefings.due_tasks import due_between
+from workers.briefings.occasion import Occasion, ZoneName
+from workers.briefings.sources import Unreadable, enabled_tasks, finished_runs
+from workers.briefings.weekly import WeeklyFacts, weekly_headline, weekly_lines
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from mission_control.definitions.task import TaskDefinition
-    from mission_control.installation import Installation
-    from mission_control.ledger import RunRecord
-    from mission_control.settings import Settings
+    from mission_control.configuration.settings import Settings
+    from mission_control.installation.installation import Installation
+    from mission_control.model.definitions.task import TaskDefinition
+    from mission_control.model.runs.run_record import RunRecord
 
 _WEEK: Final = timedelta(days=7)
 

@@ -6,18 +6,18 @@ from typing import TYPE_CHECKING, Any, Final
 
 import rich_click as click
 
-from mission_control.cli.exit_codes import ExitCode
-from mission_control.cli.failures import CommandError
-from mission_control.cli.installation_in_use import current
 from mission_control.cli.live.stop_signals import StopRequestedError, StopSignals
-from mission_control.cli.output import echo, near, tell, tell_line
+from mission_control.cli.terminal.exit_codes import ExitCode
+from mission_control.cli.terminal.failures import CommandError
+from mission_control.cli.terminal.installation_in_use import current
+from mission_control.cli.terminal.output import echo, near, tell, tell_line
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from mission_control.cli.demo.tasks import Progress
     from mission_control.cli.live.supervisor import Supervisor
-    from mission_control.installation import Installation
+    from mission_control.installation.installation import Installation
     from mission_control.processes.fleet import Fleet
 
 _SHOWN_WITHIN_SECONDS: Final = 45.0
@@ -35,8 +35,8 @@ def demo(keep: bool) -> None:
     once and is retried. Your own tasks are not touched.
     """
     from mission_control.cli.demo.place import make_place, move_into
-    from mission_control.clock import utc_now
-    from mission_control.settings import read_settings
+    from mission_control.configuration.clock import utc_now
+    from mission_control.configuration.settings import read_settings
 
     place = make_place(read_settings().data_dir, utc_now())
     move_into(place)
@@ -51,10 +51,10 @@ def demo(keep: bool) -> None:
 
 
 def _run(installation: Installation, signals: StopSignals, *, keep: bool) -> None:
-    from mission_control.audit import Follower
-    from mission_control.cli.audit_view import LiveLines
+    from mission_control.audit.stream.follow import Follower
     from mission_control.cli.demo.tasks import Progress
     from mission_control.cli.live.supervisor import Supervisor, kill_services
+    from mission_control.cli.views.audit_view import LiveLines
     from mission_control.processes.fleet import Fleet
 
     progress, fleet = Progress(), Fleet(installation, concurrency=_AT_ONCE)
@@ -82,7 +82,7 @@ def _run(installation: Installation, signals: StopSignals, *, keep: bool) -> Non
 
 def _start(installation: Installation, fleet: Fleet) -> None:
     from mission_control.cli.demo.tasks import demo_tasks
-    from mission_control.definitions.zones import zone
+    from mission_control.model.values.zones import zone
 
     _say("starting a Redis server, a beat and a worker …")
     fleet.start()

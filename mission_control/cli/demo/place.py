@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mission_control.settings import PREFIX
+from mission_control.configuration.settings import PREFIX
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -5,11 +5,11 @@ from __future__ import annotations
 from itertools import groupby, islice
 from typing import TYPE_CHECKING, Any
 
-from mission_control.cli.output import table
-from mission_control.cli.run_view import outcome, said
-from mission_control.cli.wording import in_how_long, lateness, local_time
-from mission_control.definitions.instants import parse_instant
-from mission_control.definitions.zones import zone
+from mission_control.cli.terminal.output import table
+from mission_control.cli.terminal.wording import in_how_long, lateness, local_time
+from mission_control.cli.views.run_view import outcome, said
+from mission_control.model.values.instants import parse_instant
+from mission_control.model.values.zones import zone
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
-    from mission_control.definitions.task import TaskDefinition
+    from mission_control.model.definitions.task import TaskDefinition
 
 _DUE_SHOWN = 5
 _DUE_OF_ONE_TASK = 4

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import rich_click as click
 
-from mission_control.cli.lazy_group import LazyGroup
+from mission_control.cli.terminal.lazy_group import LazyGroup
 
 _HERE = "mission_control.cli.handler"
 

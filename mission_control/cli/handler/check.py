@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
-from mission_control.cli import parameters
-from mission_control.cli.exit_codes import ExitCode
-from mission_control.cli.output import echo, echo_json, tell
+from mission_control.cli.terminal import parameters
+from mission_control.cli.terminal.exit_codes import ExitCode
+from mission_control.cli.terminal.output import echo, echo_json, tell
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from mission_control.handler_catalog import HandlerCatalog
+    from mission_control.handler_catalog.catalog import HandlerCatalog
 
 _AT_ONCE = 4
 
@@ -29,8 +29,8 @@ def check(paths: tuple[str, ...], as_json: bool) -> ExitCode:
     Each module is really imported, as a worker would, in a process of its own. Exit code 1 if one
     cannot be used.
     """
-    from mission_control.handler_catalog import catalog_from
-    from mission_control.settings import read_settings
+    from mission_control.configuration.settings import read_settings
+    from mission_control.handler_catalog.catalog import catalog_from
 
     problems = check_handlers(catalog_from(read_settings()), paths)
     if as_json:

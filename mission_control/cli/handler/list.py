@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
-from mission_control.cli import parameters
-from mission_control.cli.exit_codes import ExitCode
-from mission_control.cli.output import echo, echo_json, near, printable, table
+from mission_control.cli.terminal import parameters
+from mission_control.cli.terminal.exit_codes import ExitCode
+from mission_control.cli.terminal.output import echo, echo_json, near, printable, table
 
 if TYPE_CHECKING:
     from rich.text import Text
 
-    from mission_control.handler_catalog import HandlerSource
+    from mission_control.handler_catalog.catalog import HandlerSource
 
 
 @click.command("list")
@@ -24,8 +24,8 @@ def list_handlers(as_json: bool) -> ExitCode:
     Those are the built-in ones and MISSION_CONTROL_HANDLERS (./handlers). Nothing is imported; see
     `handler check`. Exit code 1 if one cannot be used.
     """
-    from mission_control.handler_catalog import catalog_from
-    from mission_control.settings import read_settings
+    from mission_control.configuration.settings import read_settings
+    from mission_control.handler_catalog.catalog import catalog_from
 
     handlers = catalog_from(read_settings()).handlers()
     if as_json:

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
-from mission_control.cli import parameters
-from mission_control.cli.exit_codes import ExitCode
-from mission_control.cli.failures import CommandError
-from mission_control.cli.output import echo, tell
+from mission_control.cli.terminal import parameters
+from mission_control.cli.terminal.exit_codes import ExitCode
+from mission_control.cli.terminal.failures import CommandError
+from mission_control.cli.terminal.output import echo, tell
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from mission_control.settings import Settings
+    from mission_control.configuration.settings import Settings
 
 
 @click.command()
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @parameters.dry_run
 def new(name: str, dry_run: bool) -> None:
     """Write a template for handlers.NAME.run into the first handlers directory."""
-    from mission_control.settings import read_settings
+    from mission_control.configuration.settings import read_settings
 
     file = _file_for(name, read_settings())
     if dry_run:
@@ -42,8 +42,8 @@ def new(name: str, dry_run: bool) -> None:
 
 
 def _file_for(name: str, settings: Settings) -> Path:
-    from mission_control.definitions.handler_paths import handler_path_problem
-    from mission_control.handler_catalog import catalog_from
+    from mission_control.handler_catalog.catalog import catalog_from
+    from mission_control.model.values.handler_paths import handler_path_problem
 
     path = f"handlers.{name}.run"
     problem = handler_path_problem(path)

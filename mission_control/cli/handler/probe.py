@@ -13,9 +13,9 @@ from datetime import timedelta
 from typing import Final
 
 from mission_control.cli.handler.worker_code import load
+from mission_control.configuration.settings import read_settings
 from mission_control.errors import HandlerError
-from mission_control.handler_catalog import HandlerCatalog, catalog_from
-from mission_control.settings import read_settings
+from mission_control.handler_catalog.catalog import HandlerCatalog, catalog_from
 
 IMPORT_WITHIN: Final = timedelta(seconds=30)
 _MOST_SHOWN: Final = 2_000

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
-from mission_control.cli import parameters
-from mission_control.cli.exit_codes import ExitCode
-from mission_control.cli.output import as_text, echo, echo_json, tell
-from mission_control.cli.wording import duration
+from mission_control.cli.terminal import parameters
+from mission_control.cli.terminal.exit_codes import ExitCode
+from mission_control.cli.terminal.output import as_text, echo, echo_json, tell
+from mission_control.cli.terminal.wording import duration
 
 if TYPE_CHECKING:
-    from mission_control.ledger import RunRecord
+    from mission_control.model.runs.run_record import RunRecord
 
 
 @click.command()
@@ -45,9 +45,9 @@ def test(path: str, params: dict[str, Any] | None, as_json: bool) -> ExitCode:
 
 def _run(path: str, params: dict[str, Any]) -> tuple[dict[str, Any], timedelta]:
     from mission_control.cli.handler.worker_code import invocation, load
+    from mission_control.configuration.settings import read_settings
     from mission_control.errors import HandlerError
-    from mission_control.handler_catalog import catalog_from
-    from mission_control.settings import read_settings
+    from mission_control.handler_catalog.catalog import catalog_from
 
     catalog = catalog_from(read_settings())
     problem = catalog.problem(path)
@@ -68,8 +68,8 @@ def _trial(path: str, params: dict[str, Any]) -> RunRecord:
     """Return a run that is nowhere recorded, as the handler's context needs one."""
     from ulid import ULID
 
-    from mission_control.clock import utc_now
-    from mission_control.ledger.run_record import ad_hoc_run
+    from mission_control.configuration.clock import utc_now
+    from mission_control.model.runs.run_record import ad_hoc_run
 
     now = utc_now()
     return replace(ad_hoc_run(path, params, ulid=str(ULID()), at=now, now=now, queue="default"), attempt=1)

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from mission_control.handler_catalog import HandlerCatalog, HandlerSource
+    from mission_control.handler_catalog.catalog import HandlerCatalog, HandlerSource
 
-_LOADER: Final = "workers.handler_loader"
-_INVOCATION: Final = "workers.invocation"
+_LOADER: Final = "workers.tasks.handler_loader"
+_INVOCATION: Final = "workers.call.invocation"
 
 
 def load(catalog: HandlerCatalog, source: HandlerSource) -> Callable[[dict[str, Any]], dict[str, Any]]:

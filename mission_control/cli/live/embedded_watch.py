@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Final
 
-from mission_control.connection import connect
+from mission_control.store.connection import connect
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from mission_control.installation import Installation
+    from mission_control.installation.installation import Installation
 
 _EVERY_SECONDS: Final = 1.0
 
@@ -40,7 +40,7 @@ class EmbeddedWatch:
         return False
 
     def _revive(self) -> bool:
-        from mission_control.redis_url import resolve_redis_url
+        from mission_control.installation.redis_url import resolve_redis_url
 
         before, self._url = self._url, resolve_redis_url(self._settings)
         if before == self._url:

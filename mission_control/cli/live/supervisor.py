@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from mission_control.audit import Follower
+    from mission_control.audit.stream.follow import Follower
     from mission_control.cli.live.embedded_watch import EmbeddedWatch
-    from mission_control.installation import Installation
+    from mission_control.installation.installation import Installation
     from mission_control.processes.fleet import Fleet
     from mission_control.processes.service_process import ServiceProcess
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import rich_click as click
 
-from mission_control.cli import parameters
-from mission_control.cli.exit_codes import ExitCode
-from mission_control.cli.installation_in_use import current
-from mission_control.cli.output import tell
-from mission_control.cli.run.execution_id import execution_id as of_run
+from mission_control.cli.terminal import parameters
+from mission_control.cli.terminal.exit_codes import ExitCode
+from mission_control.cli.terminal.installation_in_use import current
+from mission_control.cli.terminal.output import tell
+from mission_control.cli.terminal.parameters import execution_id as of_run
 
 
 @click.command()
@@ -21,7 +21,7 @@ def cancel(execution_id: str, reason: str, dry_run: bool) -> ExitCode | None:
     A handler that does not stop when it is interrupted is killed after a few seconds. Exit code 4: the run
     was over already.
     """
-    from mission_control.run_control import CancelReply, cancel_run, existing_run
+    from mission_control.dispatch.run_control import CancelReply, cancel_run, existing_run
 
     with current() as installation:
         run = existing_run(installation, execution_id)

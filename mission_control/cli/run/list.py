@@ -6,19 +6,20 @@ from typing import TYPE_CHECKING, Final
 
 import rich_click as click
 
-from mission_control.cli import parameters
-from mission_control.cli.installation_in_use import current, existing_task
-from mission_control.cli.output import echo, echo_json, table, tell
-from mission_control.cli.run_view import outcome, run_json, said
-from mission_control.cli.wording import in_how_long, local_time
+from mission_control.cli.terminal import parameters
+from mission_control.cli.terminal.installation_in_use import current, existing_task
+from mission_control.cli.terminal.output import echo, echo_json, table, tell
+from mission_control.cli.terminal.wording import in_how_long, local_time
+from mission_control.cli.views.run_view import outcome, said
+from mission_control.operate.run_json import run_json
 
 if TYPE_CHECKING:
     from datetime import datetime, tzinfo
 
     from rich.text import Text
 
-    from mission_control.installation import Installation
-    from mission_control.ledger import RunRecord
+    from mission_control.installation.installation import Installation
+    from mission_control.model.runs.run_record import RunRecord
 
 _COLUMNS: Final = ("run", "state", "attempt", "since", "output")
 
@@ -30,7 +31,7 @@ _COLUMNS: Final = ("run", "state", "attempt", "since", "output")
 @parameters.as_json
 def list_runs(task_id: str | None, with_finished: bool, limit: int, as_json: bool) -> None:
     """List the runs that are not over: waiting, running, or waiting for their next attempt."""
-    from mission_control.definitions.zones import zone
+    from mission_control.model.values.zones import zone
 
     with current() as installation:
         runs = _runs(installation, task_id, with_finished=with_finished, limit=limit)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import rich_click as click
 
-from mission_control.cli import parameters
-from mission_control.cli.exit_codes import ExitCode
-from mission_control.cli.installation_in_use import current
-from mission_control.cli.output import echo, tell
-from mission_control.cli.run.execution_id import execution_id as of_run
-from mission_control.ledger import RunState
+from mission_control.cli.terminal import parameters
+from mission_control.cli.terminal.exit_codes import ExitCode
+from mission_control.cli.terminal.installation_in_use import current
+from mission_control.cli.terminal.output import echo, tell
+from mission_control.cli.terminal.parameters import execution_id as of_run
+from mission_control.model.runs.run_state import RunState
 
 
 @click.command()
@@ -21,7 +21,7 @@ def retry(execution_id: str, dry_run: bool) -> ExitCode | None:
     One that is over is repeated as a new run, with the same handler and params. Prints the id of the run.
     Exit code 4: it is running.
     """
-    from mission_control.run_control import existing_run, run_now
+    from mission_control.dispatch.run_control import existing_run, run_now
 
     with current() as installation:
         run = existing_run(installation, execution_id)

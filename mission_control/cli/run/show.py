@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
-from mission_control.cli import parameters
-from mission_control.cli.installation_in_use import current
-from mission_control.cli.output import as_text, echo, echo_json, table
-from mission_control.cli.run.execution_id import execution_id as of_run
-from mission_control.cli.run_view import run_json
-from mission_control.cli.wording import local_time
+from mission_control.cli.terminal import parameters
+from mission_control.cli.terminal.installation_in_use import current
+from mission_control.cli.terminal.output import as_text, echo, echo_json, table
+from mission_control.cli.terminal.parameters import execution_id as of_run
+from mission_control.cli.terminal.wording import local_time
+from mission_control.operate.run_json import run_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import tzinfo
 
-    from mission_control.ledger import RunRecord
+    from mission_control.model.runs.run_record import RunRecord
 
 
 @click.command()
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 @parameters.as_json
 def show(execution_id: str, as_json: bool) -> None:
     """Show all that the ledger has of a run; its params are left out, for they may hold secrets."""
-    from mission_control.definitions.zones import zone
-    from mission_control.run_control import existing_run
+    from mission_control.dispatch.run_control import existing_run
+    from mission_control.model.values.zones import zone
 
     with current() as installation:
         run = existing_run(installation, execution_id)

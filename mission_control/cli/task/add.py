@@ -9,12 +9,12 @@ from typing import Any
 
 import rich_click as click
 
-from mission_control.cli import parameters
-from mission_control.cli.exit_codes import ExitCode
-from mission_control.cli.failures import CommandError
-from mission_control.cli.installation_in_use import current
-from mission_control.cli.output import echo, echo_json, tell
 from mission_control.cli.task.definition_options import definition_options, fields_of
+from mission_control.cli.terminal import parameters
+from mission_control.cli.terminal.exit_codes import ExitCode
+from mission_control.cli.terminal.failures import CommandError
+from mission_control.cli.terminal.installation_in_use import current
+from mission_control.cli.terminal.output import echo, echo_json, tell
 from mission_control.errors import TaskFileError
 
 _LARGEST_INPUT = 1024 * 1024
@@ -60,7 +60,7 @@ def add(task_id: str | None, file: str | None, disabled: bool, dry_run: bool, **
 
 
 def _read(file: str) -> dict[str, Any]:
-    from mission_control.json_file import read_json_file
+    from mission_control.files.json_file import read_json_file
 
     found = _read_stdin() if file == "-" else read_json_file(Path(file))
     if not isinstance(found, dict):

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import rich_click as click
 
-from mission_control.cli import parameters
-from mission_control.definitions.suggestions import quoted
+from mission_control.cli.terminal import parameters
+from mission_control.model.problems.suggestions import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import rich_click as click
 
-from mission_control.cli import parameters
-from mission_control.cli.installation_in_use import current, existing_task
-from mission_control.cli.output import echo, echo_json, table, tell
-from mission_control.cli.run_view import COLUMNS, run_json, run_row
+from mission_control.cli.terminal import parameters
+from mission_control.cli.terminal.installation_in_use import current, existing_task
+from mission_control.cli.terminal.output import echo, echo_json, table, tell
+from mission_control.cli.views.run_view import COLUMNS, run_row
+from mission_control.operate.run_json import run_json
 
 
 @click.command()

@@ -6,18 +6,18 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
-from mission_control.cli import parameters
-from mission_control.cli.installation_in_use import current
-from mission_control.cli.output import echo, echo_json, table, tell
-from mission_control.cli.wording import in_how_long, local_time
+from mission_control.cli.terminal import parameters
+from mission_control.cli.terminal.installation_in_use import current
+from mission_control.cli.terminal.output import echo, echo_json, table, tell
+from mission_control.cli.terminal.wording import in_how_long, local_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from rich.text import Text
 
-    from mission_control.definitions.task import TaskDefinition
-    from mission_control.installation import Installation
+    from mission_control.installation.installation import Installation
+    from mission_control.model.definitions.task import TaskDefinition
 
 
 @click.command("list")
@@ -53,7 +53,7 @@ def _rows(
 ) -> list[tuple[str | Text, ...]]:
     from rich.text import Text
 
-    from mission_control.cli.quarantine import quarantined_tasks
+    from mission_control.operate.situation import quarantined_tasks
 
     quarantined = quarantined_tasks(installation)
     rows: list[tuple[str | Text, ...]] = []
@@ -70,7 +70,7 @@ def _next_run(
 ) -> tuple[str | Text, str]:
     from rich.text import Text
 
-    from mission_control.definitions.instants import parse_instant
+    from mission_control.model.values.instants import parse_instant
 
     if is_quarantined:
         return Text("set aside", style="red"), "see status"

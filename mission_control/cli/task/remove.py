@@ -6,11 +6,11 @@ import sys
 
 import rich_click as click
 
-from mission_control.cli import parameters
-from mission_control.cli.exit_codes import ExitCode
-from mission_control.cli.failures import CommandError
-from mission_control.cli.installation_in_use import current, existing_task, unknown_task
-from mission_control.cli.output import tell
+from mission_control.cli.terminal import parameters
+from mission_control.cli.terminal.exit_codes import ExitCode
+from mission_control.cli.terminal.failures import CommandError
+from mission_control.cli.terminal.installation_in_use import current, existing_task, unknown_task
+from mission_control.cli.terminal.output import tell
 
 
 @click.command()

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
-from mission_control.cli import parameters
-from mission_control.cli.installation_in_use import current, existing_task
-from mission_control.cli.output import as_text, echo, echo_json, table
-from mission_control.redis_keys import MAX_REVISIONS
+from mission_control.cli.terminal import parameters
+from mission_control.cli.terminal.installation_in_use import current, existing_task
+from mission_control.cli.terminal.output import as_text, echo, echo_json, table
+from mission_control.store.redis_keys import MAX_REVISIONS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,7 +37,7 @@ def revisions(task_id: str, as_json: bool) -> None:
 
 def _actors(changes: Path, task_id: str) -> dict[int, str]:
     """Return who made each revision, and why, as far as the record of changes here tells."""
-    from mission_control.audit import tail
+    from mission_control.audit.stream.reader import tail
 
     return {one["revision"]: _actor(one) for one in tail(changes, MAX_REVISIONS, task_id=task_id)}
 
@@ -60,7 +60,7 @@ def _row(
 
 
 def _changes(newer: dict[str, Any] | None, older: dict[str, Any] | None) -> str:
-    from mission_control.audit import difference
+    from mission_control.audit.record.difference import difference
 
     if older is None:
         return "the first" if (newer or {}).get("metadata", {}).get("revision") == 1 else "the oldest kept"

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
-from mission_control.cli import parameters
-from mission_control.cli.installation_in_use import current, existing_task
-from mission_control.cli.waiting_for_runs import announce, show_prepared, show_result, show_sent
+from mission_control.cli.terminal import parameters
+from mission_control.cli.terminal.installation_in_use import current, existing_task
+from mission_control.cli.views.waiting_for_runs import announce, show_prepared, show_result, show_sent
 
 if TYPE_CHECKING:
-    from mission_control.cli.exit_codes import ExitCode
+    from mission_control.cli.terminal.exit_codes import ExitCode
 
 
 @click.command()
@@ -33,7 +33,7 @@ def run(
 
     Enabled or not. Prints the run's id, or with --wait its result; a failed run is exit code 1.
     """
-    from mission_control.messaging.enqueue import enqueue_in, prepare
+    from mission_control.dispatch.enqueue import enqueue_in, prepare
 
     with current() as installation:
         existing_task(installation, task_id)

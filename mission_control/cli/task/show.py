@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
-from mission_control.cli import parameters
-from mission_control.cli.installation_in_use import current, existing_task, unknown_task
-from mission_control.cli.output import as_text, echo, echo_json, table
-from mission_control.cli.wording import in_how_long, local_time
+from mission_control.cli.terminal import parameters
+from mission_control.cli.terminal.installation_in_use import current, existing_task, unknown_task
+from mission_control.cli.terminal.output import as_text, echo, echo_json, table
+from mission_control.cli.terminal.wording import in_how_long, local_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from mission_control.definitions.task import TaskDefinition
-    from mission_control.installation import Installation
+    from mission_control.installation.installation import Installation
+    from mission_control.model.definitions.task import TaskDefinition
 
 _SHOWN_APART = (
     "id",
@@ -73,13 +73,13 @@ def _rows(
 
 def _usual(task: TaskDefinition) -> dict[str, Any]:
     """Return the definition with every optional field at its default, which needs no showing."""
-    from mission_control.definitions.task import TaskDefinition
+    from mission_control.model.definitions.task import TaskDefinition
 
     return TaskDefinition(id=task.id, schedule=task.schedule, handler=task.handler).to_dict()
 
 
 def _moment(text: str | None, task: TaskDefinition, installation: Installation) -> str:
-    from mission_control.definitions.instants import parse_instant
+    from mission_control.model.values.instants import parse_instant
 
     if text is None:
         return "never"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import rich_click as click
 
-from mission_control.cli import parameters
-from mission_control.cli.installation_in_use import current, existing_task
-from mission_control.cli.output import tell
-from mission_control.cli.wording import in_how_long, local_time
+from mission_control.cli.terminal import parameters
+from mission_control.cli.terminal.installation_in_use import current, existing_task
+from mission_control.cli.terminal.output import tell
+from mission_control.cli.terminal.wording import in_how_long, local_time
 
 _reason = click.option("--reason", help="Why; kept in the record of changes.")
 

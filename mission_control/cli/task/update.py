@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
-from mission_control.cli import parameters
-from mission_control.cli.installation_in_use import current, unknown_task
-from mission_control.cli.output import echo, echo_json, table, tell
 from mission_control.cli.task.definition_options import definition_options, fields_of, parse_setting, put
+from mission_control.cli.terminal import parameters
+from mission_control.cli.terminal.installation_in_use import current, unknown_task
+from mission_control.cli.terminal.output import echo, echo_json, table, tell
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from mission_control.installation import Installation
+    from mission_control.installation.installation import Installation
 
 
 @click.command()
@@ -87,7 +87,7 @@ def _preview(
 
 
 def _show(before: Mapping[str, Any], after: Mapping[str, Any], *, as_json: bool, dry_run: bool) -> None:
-    from mission_control.audit import difference
+    from mission_control.audit.record.difference import difference
 
     kept = ("metadata", "execution_history")
     changed = difference(*({k: v for k, v in one.items() if k not in kept} for one in (before, after)))

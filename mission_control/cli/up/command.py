@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
-from mission_control.cli.installation_in_use import current
 from mission_control.cli.live.stop_signals import StopRequestedError, StopSignals
-from mission_control.cli.output import tell
+from mission_control.cli.terminal.installation_in_use import current
+from mission_control.cli.terminal.output import tell
 
 if TYPE_CHECKING:
-    from mission_control.installation import Installation
+    from mission_control.installation.installation import Installation
 
 
 @click.command()
@@ -36,7 +36,7 @@ def up(concurrency: int | None) -> None:
 
 
 def _run(installation: Installation, concurrency: int | None, signals: StopSignals) -> None:
-    from mission_control.audit import Follower
+    from mission_control.audit.stream.follow import Follower
     from mission_control.cli.live.log_pipe import LogPipes
     from mission_control.cli.live.supervisor import Supervisor, kill_services
     from mission_control.cli.up.screen import Screen

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from mission_control.cli.audit_view import LiveLines
 from mission_control.cli.live.embedded_watch import EmbeddedWatch
-from mission_control.cli.output import echo_line, near, printable, table, tell, tell_line
-from mission_control.cli.tasks import summary
-from mission_control.cli.wording import local_time
-from mission_control.task_application import apply_task_file
-from mission_control.url_spelling import mask_password
+from mission_control.cli.tasks.apply import summary
+from mission_control.cli.terminal.output import echo_line, near, printable, table, tell, tell_line
+from mission_control.cli.terminal.wording import local_time
+from mission_control.cli.views.audit_view import LiveLines
+from mission_control.operate.apply import apply_task_file
+from mission_control.store.address.url_spelling import mask_password
 
 if TYPE_CHECKING:
     from mission_control.cli.live.log_line import LogLine
-    from mission_control.installation import Installation
+    from mission_control.installation.installation import Installation
 
 _SERVICE_STYLES: Final = {"beat": "magenta", "worker": "blue", "up": "bold"}
 _LEVEL_STYLES: Final = {"WARNING": "yellow", "ERROR": "red", "CRITICAL": "bold red"}
@@ -77,7 +77,7 @@ class Screen:
         tell_line(line) if is_cut else tell(line)
 
     def _now(self) -> str:
-        from mission_control.definitions.zones import zone
+        from mission_control.model.values.zones import zone
 
         now = local_time(
             self._installation.clock().replace(microsecond=0), zone(self._installation.settings.timezone)

@@ -12,9 +12,10 @@ from redis.client import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
-from mission_control import events
-from mission_control.audit import AuditLog
-from mission_control.clock import utc_now
+from mission_control.audit.debts.unwritten_records import keep_unwritten
+from mission_control.audit.stream.log import AuditLog
+from mission_control.configuration.clock import utc_now
+from mission_control.events import events
 from mission_control.messaging.transport.dead_letters import DeadLetters
 from mission_control.messaging.transport.delivered import Delivered
 from mission_control.messaging.transport.held_messages import HeldMessages, held_messages
@@ -23,7 +24,6 @@ from mission_control.messaging.transport.parking import park, to_be_parked
 from mission_control.messaging.transport.restoring import QueueLists
 from mission_control.messaging.transport.taking import TakingChannel
 from mission_control.messaging.transport.unacked import Unacked, UnackedKeys
-from mission_control.unwritten_records import keep_unwritten
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from redis.exceptions import RedisError
 
-from mission_control import events
+from mission_control.events import events
 from mission_control.messaging.transport.message_problem import BadMessageError
 from mission_control.messaging.transport.restoring import give_back
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from kombu.utils.json import dumps
 
-from mission_control import redis_keys
-from mission_control.lua_scripts import lua_script
 from mission_control.messaging.transport.task_headers import due_instant
+from mission_control.store import redis_keys
+from mission_control.store.lua_scripts import lua_script
 
 if TYPE_CHECKING:
     from datetime import datetime

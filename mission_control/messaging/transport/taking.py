@@ -12,7 +12,7 @@ from kombu.transport import redis
 from kombu.utils.json import dumps
 from redis.exceptions import NoScriptError, RedisError
 
-from mission_control.lua_scripts import lua_source
+from mission_control.store.lua_scripts import lua_source
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

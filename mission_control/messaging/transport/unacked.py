@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from redis.exceptions import RedisError
 
-from mission_control import redis_keys
-from mission_control.lua_scripts import lua_script
+from mission_control.store import redis_keys
+from mission_control.store.lua_scripts import lua_script
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from mission_control.installation import Installation, current_installation
+from mission_control.installation.installation import Installation, current_installation
 from tests.built_in_handlers import built_in_handlers
 
 if TYPE_CHECKING:

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from mission_control.ledger import RunState
+from mission_control.model.runs.run_state import RunState
 from tests.lived_runs import NOW, context, ran, register, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from mission_control.installation import Installation
+    from mission_control.installation.installation import Installation
 
 
 @pytest.fixture

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import time_machine
 
-from mission_control.installation import current_installation
-from mission_control.ledger import RunState
+from mission_control.installation.installation import current_installation
+from mission_control.model.runs.run_state import RunState
 from tests.lived_runs import NOW, context, ran, register, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from mission_control.installation import Installation
+    from mission_control.installation.installation import Installation
 
 LONG_AGO = datetime(2025, 1, 1, tzinfo=UTC)
 

@@ -8,7 +8,7 @@ from tests.command_line import mc
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
-    from mission_control.installation import Installation
+    from mission_control.installation.installation import Installation
 
 HELLO = "handlers.hello.run"
 YEARLY = '{"type": "cron", "expression": "0 0 1 1 *"}'

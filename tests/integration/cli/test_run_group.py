@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from mission_control import redis_keys
+from mission_control.store import redis_keys
 from tests.audit_stream import records_of
 from tests.command_line import mc
 from tests.ledger_runs import begun
 
 if TYPE_CHECKING:
-    from mission_control.installation import Installation
+    from mission_control.installation.installation import Installation
 
 HELLO = "handlers.hello.run"
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from mission_control import redis_keys
+from mission_control.store import redis_keys
 from tests.command_line import mc
 
 if TYPE_CHECKING:
-    from mission_control.installation import Installation
+    from mission_control.installation.installation import Installation
 
 DAILY = '{"type": "daily", "time": "09:00", "timezone": "Europe/Berlin"}'
 

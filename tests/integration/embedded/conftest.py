@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from mission_control.embedded import join_embedded_server
+from mission_control.store.embedded.embedded_server import join_embedded_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 import psutil
 import redis
 
-from mission_control.embedded import EmbeddedServer, join_embedded_server
+from mission_control.store.embedded.embedded_server import EmbeddedServer, join_embedded_server
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[3]
 USER = """
 import json, sys
 from pathlib import Path
-from mission_control.embedded import join_embedded_server
+from mission_control.store.embedded.embedded_server import join_embedded_server
 server = join_embedded_server(Path(sys.argv[1]))
 print(json.dumps({"url": server.url, "pid": server.pid}), flush=True)
 """

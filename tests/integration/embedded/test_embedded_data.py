@@ -10,10 +10,11 @@ import psutil
 import pytest
 import redis
 
-from mission_control.embedded import join_embedded_server, running_server
-from mission_control.embedded.ports import free_port
-from mission_control.embedded.server_process import spawn_server
 from mission_control.errors import EmbeddedServerError
+from mission_control.store.embedded import running_server
+from mission_control.store.embedded.embedded_server import join_embedded_server
+from mission_control.store.embedded.ports import free_port
+from mission_control.store.embedded.server_process import spawn_server
 from tests.integration.embedded.embedded_users import (
     UserProcess,
     client_of,
@@ -27,7 +28,7 @@ from tests.waiting import wait_until
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from mission_control.embedded.server_process import ServerProcess
+    from mission_control.store.embedded.server_process import ServerProcess
 
 
 def test_what_it_keeps_can_be_read_by_its_owner_only(data_dir: Path) -> None:

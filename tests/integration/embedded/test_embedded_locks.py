@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from mission_control.embedded.locks import USERS_LOCK, enter_users, has_users
+from mission_control.store.embedded.locks import USERS_LOCK, enter_users, has_users
 from tests.integration.embedded.embedded_users import is_running, joined
 from tests.waiting import wait_until
 
@@ -60,7 +60,7 @@ def test_a_copy_of_a_lock_in_a_child_that_is_just_forked_is_waited_for(
         tries.append(how)
         flock(descriptor, how)
 
-    monkeypatch.setattr("mission_control.embedded.locks.fcntl.flock", counted)
+    monkeypatch.setattr("mission_control.store.embedded.locks.fcntl.flock", counted)
     with ThreadPoolExecutor(1) as thread:
         entering = thread.submit(enter_users, tmp_path)
         wait_until(lambda: len(tries) > 1, "it tries again")

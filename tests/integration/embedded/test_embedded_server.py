@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
-from mission_control.embedded import join_embedded_server
-from mission_control.embedded.ports import is_free
+from mission_control.store.embedded.embedded_server import join_embedded_server
+from mission_control.store.embedded.ports import is_free
 from tests.integration.embedded.embedded_users import (
     ROOT,
     USER,
@@ -153,8 +153,8 @@ def test_processes_that_join_at_once_share_one_server(data_dir: Path) -> None:
 COMING_AND_GOING = """
 import sys, redis
 from pathlib import Path
-from mission_control.embedded import join_embedded_server
-from mission_control.embedded.ports import is_free
+from mission_control.store.embedded.embedded_server import join_embedded_server
+from mission_control.store.embedded.ports import is_free
 for _ in range(12):
     server = join_embedded_server(Path(sys.argv[1]))
     with redis.Redis.from_url(server.url) as client:

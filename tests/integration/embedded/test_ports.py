@@ -3,8 +3,8 @@ from __future__ import annotations
 import socket
 from typing import TYPE_CHECKING
 
-from mission_control.embedded import ports
-from mission_control.embedded.ports import SERVER_PORTS, free_port, is_free
+from mission_control.store.embedded import ports
+from mission_control.store.embedded.ports import SERVER_PORTS, free_port, is_free
 
 if TYPE_CHECKING:
     import pytest

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from ulid import ULID
 
-from mission_control.ledger.run_record import ad_hoc_run
+from mission_control.dispatch.run_control import cancel_run
 from mission_control.messaging.message import send
-from mission_control.run_control import cancel_run
+from mission_control.model.runs.run_record import ad_hoc_run
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:

@@ -10,14 +10,14 @@ import pytest
 from redbeat import RedBeatSchedulerEntry
 from redbeat.schedulers import RedBeatConfig
 
-from mission_control.run_control import run_now
+from mission_control.dispatch.run_control import run_now
 from tests.audit_stream import records_of
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from celery import Celery
 
-    from mission_control.ledger import RunRecord
+    from mission_control.model.runs.run_record import RunRecord
     from tests.live_installation import LiveInstallation
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from mission_control.messaging.enqueue import enqueue_in
+from mission_control.dispatch.enqueue import enqueue_in
 
 if TYPE_CHECKING:
     from tests.live_installation import LiveInstallation

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from mission_control import redis_keys
-from mission_control.audit.anchors import read_anchors
-from mission_control.audit_verification import verify_runs
+from mission_control.audit.debts.anchors import read_anchors
+from mission_control.operate.audit_verification import verify_runs
+from mission_control.store import redis_keys
 from tests.real_workers import WorkerHouse, worker_house
 from tests.waiting import wait_until
 

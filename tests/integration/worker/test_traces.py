@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mission_control.ledger import RunState
+from mission_control.model.runs.run_state import RunState
 from tests.redis_key_life import faults_in_keys
 
 if TYPE_CHECKING:

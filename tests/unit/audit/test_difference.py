@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from mission_control.audit import difference
+from mission_control.audit.record.difference import difference
 
 
 @pytest.mark.parametrize(

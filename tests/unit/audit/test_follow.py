@@ -3,11 +3,15 @@ from __future__ import annotations
 import os
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from mission_control.audit import AuditLog, CorruptLine, Follower, follow
+from mission_control.audit.stream.follow import Follower, follow
+from mission_control.audit.stream.log import AuditLog
+
+if TYPE_CHECKING:
+    from mission_control.audit.stream.lines import CorruptLine
 
 
 @pytest.fixture

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import pytest
 
-from mission_control.audit import GENESIS, AuditLog, AuditWriteError, line_digest
+from mission_control.audit.stream.chain import GENESIS, line_digest
+from mission_control.audit.stream.log import AuditLog, AuditWriteError
 from mission_control.errors import MissionControlError
 
 if TYPE_CHECKING:

@@ -7,7 +7,8 @@ from typing import Any
 import orjson
 import pytest
 
-from mission_control.audit import clean_text, clean_value, mask_text
+from mission_control.audit.record.masking import clean_text, clean_value
+from mission_control.audit.record.secrets_mask import mask_text
 
 PEM = "-----BEGIN RSA PRIVATE KEY-----\nMIIEow\nabc=\n-----END RSA PRIVATE KEY-----"
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.c2lnbmF0dXJl"

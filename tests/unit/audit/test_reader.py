@@ -3,11 +3,16 @@ from __future__ import annotations
 import gzip
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from mission_control.audit import AuditLog, CorruptLine, RecordFilter, read_all, rotated, tail
+from mission_control.audit.stream.log import AuditLog
+from mission_control.audit.stream.reader import RecordFilter, read_all, tail
+from mission_control.audit.stream.segments import rotated
+
+if TYPE_CHECKING:
+    from mission_control.audit.stream.lines import CorruptLine
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from mission_control.audit import ChangeRecord, ExecutionRecord
+from mission_control.audit.record.records import ChangeRecord, ExecutionRecord
 
 DUE = datetime(2025, 10, 16, 9, tzinfo=UTC)
 STORY_FIELDS = ["timestamp", "task_id", "status", "duration_ms", "output", "error"]

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from mission_control.audit import AuditLog
-from mission_control.audit.anchors import Anchor
-from mission_control.audit.chain import own_host
-from mission_control.audit.endings_check import LedgerEnding
-from mission_control.audit.findings import Kind, Verification
-from mission_control.audit.verify import verify
+from mission_control.audit.debts.anchors import Anchor
+from mission_control.audit.stream.chain import own_host
+from mission_control.audit.stream.log import AuditLog
+from mission_control.audit.verification.endings_check import LedgerEnding
+from mission_control.audit.verification.findings import Kind, Verification
+from mission_control.audit.verification.verify import verify
 
 if TYPE_CHECKING:
     from collections.abc import Callable

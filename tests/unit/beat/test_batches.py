@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from beat.batches import BATCH, MOST_BYTES, MOST_RUNS, batches
-from beat.fire_request import FireRequest
+from beat.firing.batches import BATCH, MOST_BYTES, MOST_RUNS, batches
+from beat.firing.fire_request import FireRequest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,7 +44,7 @@ def test_entries_without_a_request_are_left_out() -> None:
 
 def test_what_is_ready_is_not_kept_waiting_by_what_takes_long(monkeypatch: pytest.MonkeyPatch) -> None:
     moment = 0.0
-    monkeypatch.setattr("beat.batches.time.monotonic", lambda: moment)
+    monkeypatch.setattr("beat.firing.batches.time.monotonic", lambda: moment)
 
     def slow() -> Iterator[FireRequest]:
         nonlocal moment

@@ -8,8 +8,8 @@ from celery import Celery
 from celery.schedules import BaseSchedule, crontab, schedule
 from pydantic import TypeAdapter
 
-from beat.celery_schedule import celery_schedule
-from mission_control.definitions.schedules import Schedule
+from beat.messages.celery_schedule import celery_schedule
+from mission_control.model.definitions.schedules import Schedule
 
 ANY: TypeAdapter[Any] = TypeAdapter(Schedule)
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from beat.decision import MOST_AT_ONCE, MOST_RECORDED, Decision, Fire, Miss, decide
-from mission_control.definitions.task import TaskDefinition, parse_task
+from mission_control.model.definitions.task import TaskDefinition, parse_task
+from mission_control.model.policies.misfire import MOST_AT_ONCE, MOST_RECORDED, Decision, Fire, Miss, decide
 
 T0 = datetime(2026, 3, 2, 9, tzinfo=UTC)
 

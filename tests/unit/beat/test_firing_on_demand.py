@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, cast
 
-from beat.firing_on_demand import FiringOnDemand
-from beat.prepared import AHEAD_SECONDS
+from beat.firing.on_demand import FiringOnDemand
+from beat.firing.prepared import AHEAD_SECONDS
 
 if TYPE_CHECKING:
-    from beat.firing import Firing
+    from beat.firing.firing import Firing
 
 NOW = datetime(2026, 5, 1, 9, 0, tzinfo=UTC)
 SOON = NOW.timestamp() + AHEAD_SECONDS - 0.1

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
-from beat.prepared import MOST_BYTES, Prepared
+from beat.firing.prepared import MOST_BYTES, Prepared
 
 if TYPE_CHECKING:
-    from beat.fire_request import FireRequest
+    from beat.firing.fire_request import FireRequest
 
 
 @dataclass

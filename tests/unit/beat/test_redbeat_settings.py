@@ -5,11 +5,10 @@ from typing import Any
 import pytest
 from redbeat.schedulers import ensure_conf
 
-from beat.redbeat_settings import check_redbeat_settings
+from beat.checks.redbeat_settings import check_redbeat_settings
+from mission_control.configuration.settings import read_settings
 from mission_control.errors import SettingsError
-from mission_control.installation import Installation
-from mission_control.messaging.celery_app import create_app
-from mission_control.settings import read_settings
+from mission_control.installation.installation import Installation, create_app
 
 OURS = "sentinel://:hunter2@a:26379/1;sentinel://b:26379/1?master_name=tasks"
 

@@ -11,7 +11,7 @@ import pytest
 from celery import Celery
 from redbeat.schedules import rrule
 
-from beat.plain_entries import next_after
+from beat.entries.redbeat_times import next_after
 
 NOW = datetime(2026, 11, 23, 12, 0, 0, 250_000, tzinfo=UTC)
 BEGIN = datetime(2026, 11, 23, 8, 15, 30, 7, tzinfo=UTC)

@@ -8,7 +8,7 @@ import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ResponseError
 
-from beat.side_work import LEFT_FOR_SECONDS, SideWork
+from beat.turn.side_work import LEFT_FOR_SECONDS, SideWork
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,7 +31,7 @@ def test_a_step_that_fails_is_told_with_its_traceback_and_left_for_a_while(
 ) -> None:
     now = 0.0
     clock: Callable[[], float] = lambda: now  # noqa: E731
-    monkeypatch.setattr("beat.side_work.time.monotonic", clock)
+    monkeypatch.setattr("beat.turn.side_work.time.monotonic", clock)
     do, broken, sound = SideWork(), Step(RuntimeError("what is this?")), Step()
     assert [do("broken", broken), do("broken", broken), do("sound", sound)] == [0, 0, 3]
     assert broken.times == 1

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from mission_control.briefings.agenda import AgendaEntry, events_on
+from workers.briefings.agenda import AgendaEntry, events_on
 
 if TYPE_CHECKING:
     from pathlib import Path

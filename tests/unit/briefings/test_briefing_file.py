@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from mission_control.briefings.briefing_file import write_briefing
+from workers.briefings.briefing_file import write_briefing
 
 if TYPE_CHECKING:
     from pathlib import Path

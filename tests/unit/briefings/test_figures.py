@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from mission_control.briefings.figures import clock, counted, day_and_clock, duration, long_day, share
+from workers.briefings.figures import clock, counted, day_and_clock, duration, long_day, share
 
 
 @pytest.mark.parametrize(

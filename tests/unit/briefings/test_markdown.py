@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from mission_control.briefings.markdown import LONGEST_LINE, at_most, code, plain, section, table
+from workers.briefings.markdown import LONGEST_LINE, at_most, code, plain, section, table
 
 
 def test_text_of_others_stays_one_bounded_line() -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from mission_control.briefings.notes import MOST_NOTES, recent_notes
+from workers.briefings.notes import MOST_NOTES, recent_notes
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -3,8 +3,9 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from mission_control.briefings.task_runs import by_task, median_of, reasons
-from mission_control.ledger import RunRecord, RunState
+from mission_control.model.runs.run_record import RunRecord
+from mission_control.model.runs.run_state import RunState
+from workers.briefings.task_runs import by_task, median_of, reasons
 
 AT = datetime(2025, 10, 16, 7, tzinfo=UTC)
 

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from mission_control.audit import AuditLog, ExecutionRecord, Status
+from mission_control.audit.record.records import ExecutionRecord, Status
+from mission_control.audit.stream.log import AuditLog
 from tests.command_line import mc
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from typing import Any
 
 from mission_control.cli.demo.report import next_dues
 from mission_control.cli.demo.tasks import BRIEFING, FLAKY, GREETING, Progress, demo_tasks
-from mission_control.definitions.task import parse_task
+from mission_control.model.definitions.task import parse_task
 
 NOW = datetime(2026, 3, 1, 23, 59, 58, tzinfo=UTC)
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from mission_control.definitions.task import parse_task
 from mission_control.errors import InvalidTaskError
+from mission_control.model.definitions.task import parse_task
 
 DAILY = {"type": "daily", "time": "09:00"}
 GOOD: dict[str, Any] = {"id": "briefing", "schedule": DAILY, "handler": "handlers.daily_briefing.run"}

@@ -6,7 +6,7 @@ import pkgutil
 
 import pytest
 
-from mission_control import definitions
+from mission_control.model import definitions
 
 MODULES = [found.name for found in pkgutil.walk_packages(definitions.__path__, f"{definitions.__name__}.")]
 

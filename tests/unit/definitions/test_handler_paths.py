@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from mission_control.definitions.handler_paths import handler_path_problem, split_handler_path
+from mission_control.model.values.handler_paths import handler_path_problem, split_handler_path
 
 
 @pytest.mark.parametrize("path", ["handlers.daily_briefing.run", "handlers.os.system", "handlers.x2.Run"])

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from mission_control.definitions.identifiers import (
+from mission_control.model.values.identifiers import (
     manual_execution_id,
     occurrence_execution_id,
     split_execution_id,

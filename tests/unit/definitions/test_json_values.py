@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from mission_control.definitions.json_values import json_copy, structure_problems
 from mission_control.errors import InvalidTaskError, Problem
+from mission_control.model.problems.json_values import json_copy, structure_problems
 
 
 def _nested(levels: int) -> dict[str, object]:

@@ -5,7 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from mission_control.definitions.retry_policy import GiveUp, RetryIn, RetryPolicy, decide_retry
+from mission_control.model.definitions.retry_policy import RetryPolicy
+from mission_control.model.policies.retry import GiveUp, RetryIn, decide_retry
 
 
 def _delays(policy: RetryPolicy, rng: random.Random | None = None) -> list[float]:

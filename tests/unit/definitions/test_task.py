@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from mission_control.definitions.task import TaskDefinition, parse_task
 from mission_control.errors import InvalidTaskError
+from mission_control.model.definitions.task import TaskDefinition, parse_task
 
 # The example of the story, word for word.
 STORY: dict[str, Any] = {

@@ -4,8 +4,8 @@ from datetime import datetime
 
 import pytest
 
-from mission_control.definitions.instants import format_instant, parse_instant, parse_moment
-from mission_control.definitions.zones import zone, zone_problem
+from mission_control.model.values.instants import format_instant, parse_instant, parse_moment
+from mission_control.model.values.zones import zone, zone_problem
 
 
 @pytest.mark.parametrize(

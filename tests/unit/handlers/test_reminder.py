@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.local_http import LocalHttpServer
-from workers.once import OnceHere
+from workers.call.once import OnceHere
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

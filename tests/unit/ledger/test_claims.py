@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from mission_control import redis_keys
-from mission_control.ledger import MOST_DELIVERIES, BeginVerdict, LeaseState, RunState
+from mission_control.ledger.claims import BeginVerdict, LeaseState
+from mission_control.model.runs.run_limits import MOST_DELIVERIES
+from mission_control.model.runs.run_state import RunState
+from mission_control.store import redis_keys
 from tests.ledger_runs import NOW, a_run, begun, in_state, lapse
 
 if TYPE_CHECKING:
-    from mission_control.installation import Installation
+    from mission_control.installation.installation import Installation
 
 
 @pytest.mark.parametrize(

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mission_control import redis_keys
-from mission_control.ledger import RunState
+from mission_control.model.runs.run_state import RunState
+from mission_control.store import redis_keys
 from tests.ledger_runs import NOW, a_run, begun, in_state, lapse
 
 if TYPE_CHECKING:
-    from mission_control.installation import Installation
+    from mission_control.installation.installation import Installation
 
 
 def test_an_effect_is_marked_once_over_all_attempts_until_it_is_forgotten(installation: Installation) -> None:

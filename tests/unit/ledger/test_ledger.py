@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from redis.exceptions import ResponseError
 
-from mission_control import redis_keys
-from mission_control.ledger import FINAL_STATES, BeginVerdict, Ledger, RunState
-from mission_control.ledger.run_state import TRANSITIONS
+from mission_control.ledger.claims import BeginVerdict
+from mission_control.ledger.ledger import Ledger
+from mission_control.model.runs.run_state import FINAL_STATES, TRANSITIONS, RunState
+from mission_control.store import redis_keys
 from tests.ledger_runs import NOW, a_run, begun, in_state
 
 if TYPE_CHECKING:
-    from mission_control.installation import Installation
+    from mission_control.installation.installation import Installation
 
 
 @pytest.mark.parametrize("after", sorted(RunState))

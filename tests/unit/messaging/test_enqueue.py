@@ -11,6 +11,7 @@ import time_machine
 from kombu.exceptions import OperationalError
 
 from mission_control import enqueue
+from mission_control.dispatch.run_handle import Run
 from mission_control.errors import (
     InvalidTaskError,
     RunTimeoutError,
@@ -18,15 +19,14 @@ from mission_control.errors import (
     UnknownRunError,
     UnknownTaskError,
 )
-from mission_control.ledger import RunState
-from mission_control.messaging.run_handle import Run
+from mission_control.model.runs.run_state import RunState
 from tests.audit_stream import records_of
 from tests.live_installation import YEARLY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from mission_control.installation import Installation
+    from mission_control.installation.installation import Installation
 
 HELLO = "handlers.hello.run"
 CYCLE: dict[str, Any] = {}
@@ -96,7 +96,7 @@ def broken_sending(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         raise OperationalError("the broker is gone")
 
     with monkeypatch.context() as patch:
-        patch.setattr("mission_control.messaging.enqueue.send", fail)
+        patch.setattr("mission_control.dispatch.enqueue.send", fail)
         yield
 
 

@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from mission_control.embedded.ports import free_port
-from mission_control.notifications import notify
-from mission_control.secret import Secret
-from mission_control.settings import Settings, read_settings
+from mission_control.configuration.settings import Secret, Settings, read_settings
+from mission_control.notifications.delivery import notify
+from mission_control.store.embedded.ports import free_port
 from tests.local_http import LocalHttpServer
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from mission_control.outbound.addresses import address_problem
+from workers.outbound.addresses import address_problem
 
 
 @pytest.mark.parametrize(

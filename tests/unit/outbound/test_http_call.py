@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from mission_control.embedded.ports import free_port
-from mission_control.outbound import Call, call
+from mission_control.store.embedded.ports import free_port
 from tests.local_http import LocalHttpServer
+from workers.outbound.http_call import Call, call
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -97,7 +97,7 @@ def test_a_redirect_to_a_private_address_is_refused(
 ) -> None:
     # The first hop counts as public, as if the server stood on the Internet.
     monkeypatch.setattr(
-        "mission_control.outbound.checked_network.address_problem",
+        "workers.outbound.checked_network.address_problem",
         lambda address: None if address == "127.0.0.1" else "link-local",
     )
     with pytest.raises(httpx.ConnectError, match=r"169\.254\.169\.254 is a link-local address"):

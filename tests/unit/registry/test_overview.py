@@ -10,7 +10,7 @@ from mission_control.registry.overview import overview_of
 from mission_control.registry.task_store import StoredTask
 
 if TYPE_CHECKING:
-    from mission_control.definitions.task import TaskDefinition
+    from mission_control.model.definitions.task import TaskDefinition
 
 
 def stored(number: int, *, due: float | None, enabled: bool = True) -> StoredTask:

@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import time_machine
 
-from mission_control import redis_keys
-from mission_control.audit import read_all
+from mission_control.audit.stream.reader import read_all
 from mission_control.errors import InvalidTaskError
-from mission_control.installation import Installation, current_installation
+from mission_control.installation.installation import Installation, current_installation
+from mission_control.operate.apply import apply_task_file
 from mission_control.registry.task_store import TaskStore
-from mission_control.task_application import apply_task_file
+from mission_control.store import redis_keys
 from tests.live_installation import YEARLY
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from mission_control.registry import Registry
+    from mission_control.registry.registry import Registry
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
@@ -190,7 +190,7 @@ class TestMirror:
         def count(path: Path, *_: object) -> None:
             written.append(path)
 
-        monkeypatch.setattr("mission_control.task_mirror.write_task_file", count)
+        monkeypatch.setattr("mission_control.files.task_mirror.write_task_file", count)
         file = tmp_path / "many.json"
         file.write_text(json.dumps([a_task(f"t{number}") for number in range(20)]), "utf-8")
         assert len(apply_task_file(installation, file).created) == 20

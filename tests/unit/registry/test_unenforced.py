@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from mission_control.definitions.task import parse_task
+from mission_control.model.definitions.task import parse_task
 from mission_control.registry.unenforced import unenforced_fields
 
 PLAIN: dict[str, Any] = {

@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from mission_control.ledger import MOST_DELIVERIES, RunState
-from mission_control.sweep.decision import (
+from mission_control.model.policies.recovery import (
     LONGEST_WAIT,
     EndAttempt,
     LookForMessage,
@@ -17,6 +16,8 @@ from mission_control.sweep.decision import (
     of_lapsed,
     of_waiting,
 )
+from mission_control.model.runs.run_limits import MOST_DELIVERIES
+from mission_control.model.runs.run_state import RunState
 from mission_control.sweep.whereabouts import QueueList
 from tests.ledger_runs import NOW, a_run
 

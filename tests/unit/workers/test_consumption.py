@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from workers.consumption import MOST_RECONNECTIONS, Consumption, StuckConsumerError
+from workers.process.consumption import MOST_RECONNECTIONS, Consumption, StuckConsumerError
 
 
 def channel(*, asked_ago: float | None, may_consume: bool = True, queues: tuple[str, ...] = ("a",)) -> Any:
@@ -49,7 +49,7 @@ def test_one_that_stays_stuck_connects_anew_and_then_ends(monkeypatch: pytest.Mo
         ended.append(code)
         raise SystemExit(code)
 
-    monkeypatch.setattr("workers.consumption.os._exit", leave)
+    monkeypatch.setattr("workers.process.consumption.os._exit", leave)
     known = Consumption(turned_at=0.0)
     for _ in range(MOST_RECONNECTIONS):
         with pytest.raises(StuckConsumerError, match="no message was asked for in 30 s"):

@@ -8,8 +8,8 @@ from typing import Any
 
 from celery.exceptions import WorkerTerminate
 
-from workers.failure_log import LONGEST_TRACEBACK, HandlerFailedError, leave_out_our_frames
-from workers.invocation import Failure, invoke
+from workers.call.failure_log import LONGEST_TRACEBACK, HandlerFailedError, leave_out_our_frames
+from workers.call.invocation import Failure, invoke
 
 
 def deep(levels: int) -> None:

@@ -11,12 +11,13 @@ import time_machine
 from msgspec.structs import replace
 from ulid import ULID
 
-from mission_control import TaskScheduler, redis_keys
+from mission_control import TaskScheduler
 from mission_control.errors import HandlerError, RunTimeoutError
-from mission_control.in_process import InProcess
-from mission_control.installation import Installation
-from mission_control.ledger import RunRecord, RunState
-from mission_control.ledger.run_record import manual_run
+from mission_control.installation.installation import Installation
+from mission_control.model.runs.run_record import RunRecord, manual_run
+from mission_control.model.runs.run_state import RunState
+from mission_control.processes.in_process import InProcess
+from mission_control.store import redis_keys
 from tests.audit_stream import records_of
 from tests.live_installation import YEARLY
 
@@ -71,7 +72,7 @@ def test_a_run_that_a_worker_has_taken_is_waited_for(installation: Installation)
 def test_run_once_leaves_out_what_a_worker_does_not_finish_in_time(
     installation: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mission_control.in_process.ELSEWHERE_WITHIN_SECONDS", 0.05)
+    monkeypatch.setattr("mission_control.processes.in_process.ELSEWHERE_WITHIN_SECONDS", 0.05)
     run = entered(installation)
     installation.ledger.begin(run.execution_id, 1, worker="elsewhere", at=installation.clock())
     with pytest.raises(RunTimeoutError):

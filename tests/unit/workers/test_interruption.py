@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from workers.pool_signals import Interruptible, LeaseLostError, RunCancelledError, interruptible
+from workers.call.pool_signals import Interruptible, LeaseLostError, RunCancelledError, interruptible
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from mission_control.ledger import Ledger, RunState
+from mission_control.ledger.ledger import Ledger
+from mission_control.model.runs.run_state import RunState
 from tests.ledger_runs import NOW, a_run, begun, lapse
-from workers.once import Once, OnceHere
+from workers.call.once import Once, OnceHere
 
 if TYPE_CHECKING:
-    from mission_control.installation import Installation
+    from mission_control.installation.installation import Installation
 
 
 def test_it_is_true_for_the_first_attempt_that_asks_and_false_for_all_later_ones(

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from ulid import ULID
 
-from mission_control.ledger.run_record import ad_hoc_run
+from mission_control.model.runs.run_record import ad_hoc_run
 from workers.signals import SignalHook
 
 if TYPE_CHECKING:
-    from mission_control.installation import Installation
+    from mission_control.installation.installation import Installation
 
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from mission_control.messaging.transport.held_messages import HeldMessages
 from mission_control.messaging.transport.unacked import Unacked, UnackedKeys
 from tests.waiting import wait_until
-from workers.lease_keeper import LeaseKeeperStep
-from workers.watch import Watch
+from workers.attempt.watch import Watch
+from workers.process.lease_keeper import LeaseKeeperStep
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,7 +43,7 @@ def test_the_watch_goes_on(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCa
 
 def test_the_lease_keeper_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[int] = []
-    monkeypatch.setattr("workers.lease_keeper._vouched_for", failing_at_first(calls))
+    monkeypatch.setattr("workers.process.lease_keeper._vouched_for", failing_at_first(calls))
     installation = SimpleNamespace(ledger=SimpleNamespace(lease=timedelta(seconds=0.1)))
     worker: Any = SimpleNamespace(app=SimpleNamespace(installation=lambda: installation), hostname="w@x")
     step = LeaseKeeperStep(worker)

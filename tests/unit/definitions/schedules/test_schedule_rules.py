@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from mission_control.definitions.schedules import IntervalSchedule, spread_offset
+from mission_control.model.definitions.schedules import IntervalSchedule, spread_offset
 from tests.schedules import schedule, upcoming, utc, written
 
 

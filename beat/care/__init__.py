@@ -1,0 +1,1 @@
+"""Looking after the schedule's keys: quarantine of entries, and rebuilding what was lost."""

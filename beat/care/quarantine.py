@@ -1,0 +1,63 @@
+"""Setting poison entries aside, so that they neither block nor slow the others, and are seen."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Final
+
+from mission_control.events import events
+from mission_control.model.values.instants import format_instant
+from mission_control.store import redis_keys
+from mission_control.store.lua_scripts import lua_script
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from redis import Redis
+
+    from mission_control.store.redis_keys import RedBeatKeys
+
+_LONGEST_PROBLEM: Final = 2_000
+
+
+class Quarantine:
+    """Where entries are that beat cannot read, decide about or commit.
+
+    Entries are taken off the schedule with the next `flush`, however many in one round trip, and only
+    those that are still due when they were seen to be: one that was mended or moved in the meantime stays.
+    """
+
+    def __init__(self, client: Redis, redbeat_keys: RedBeatKeys = redis_keys.DEFAULT_REDBEAT_KEYS) -> None:
+        self._client = client
+        self._keys = (redbeat_keys.schedule, redis_keys.BEAT_QUARANTINE, redis_keys.BEAT_JOURNAL)
+        self._script = lua_script(client, __package__, "set_aside")
+        self._waiting: list[tuple[str | bytes, str, str, str, str, str]] = []
+
+    def set_aside(self, key: str | bytes, due: float, problem: str, now: datetime) -> None:
+        """Take an entry off the schedule and note why; registering or saving it anew brings it back."""
+        at, words = format_instant(now), _printable(problem[:_LONGEST_PROBLEM])
+        name = key if isinstance(key, str) else key.decode(errors="backslashreplace")
+        note = json.dumps({"problem": words, "since": at})
+        self._waiting.append((key, repr(due), name, note, at, words))
+
+    def take_off(self, key: str, due: float) -> None:
+        """Take an entry off the schedule with which nothing is wrong, but that has no next occurrence."""
+        self._waiting.append((key, repr(due), key, "", "", ""))
+
+    def flush(self) -> int:
+        """Do it, and return how many entries were taken off."""
+        if not self._waiting:
+            return 0
+        waiting, self._waiting = self._waiting, []
+        with self._client.pipeline(transaction=False) as pipe:
+            for args in waiting:
+                self._script(keys=self._keys, args=args, client=pipe)
+            done = pipe.execute()
+        noted = zip(waiting, done, strict=True)
+        events.quarantined_many([(args[2], args[5]) for args, is_done in noted if is_done and args[3]])
+        return sum(bool(is_done) for is_done in done)
+
+
+def _printable(problem: str) -> str:
+    """Return words that can be stored: what an entry holds may have half of a surrogate pair in it."""
+    return problem.encode(errors="backslashreplace").decode()

@@ -1,0 +1,113 @@
+"""Building the schedule anew out of the entries' own hashes, after its sorted set was lost."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+from redbeat.schedulers import RedBeatSchedulerEntry
+
+from beat.entries.due_entries import DueEntries, DuePlainEntry, DueTask
+from beat.entries.entry_keys import entry_keys
+from beat.entries.redbeat_times import next_after
+from mission_control.events import events
+from mission_control.messaging.redis_trouble import is_trouble_of_redis
+from mission_control.model.definitions.schedules import spread_offset
+from mission_control.model.values.instants import from_unix, parse_instant
+from mission_control.store import redis_keys
+from mission_control.store.lua_scripts import lua_script
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from datetime import datetime
+
+    from celery import Celery
+    from redis import Redis
+
+    from beat.entries.due_entries import DueEntry
+    from mission_control.installation.installation import Installation
+
+_RUNS_LOOKED_AT: Final = 20
+
+
+def rebuild_schedule(installation: Installation, app: Celery) -> int:
+    """Put every enabled entry that is not on the schedule back on it, and return how many there were.
+
+    A task is due at its first occurrence after the last one that the ledger knows, or after its last
+    change, whichever is later: what fell due meanwhile is a misfire like any other, what has run is not run
+    again. One with a fixed delay whose run is not over stays off: the end of the run puts it back. An
+    entry that cannot be read is due now, so that it is set aside with its reason. One that is removed or
+    changed while this goes on is left to whoever does so.
+    """
+    client, now = installation.client, installation.clock()
+    redbeat_keys = installation.redbeat_keys
+    entries = DueEntries(client, app, redbeat_keys)
+    known = set(client.hkeys(redis_keys.BEAT_QUARANTINE))
+    put_back = lua_script(client, __package__, "put_back")
+    count = 0
+    for keys in entry_keys(client, redbeat_keys):
+        wanted = [key for key in keys if key.decode(errors="backslashreplace") not in known]
+        found = entries.of_keys(wanted)
+        if found:
+            keys_of_all = [redbeat_keys.schedule, redis_keys.TASKS, *(entry.key for entry in found)]
+            count += int(put_back(keys=keys_of_all, args=[*_args_of(client, found, now)]))
+    if count:
+        events.schedule_rebuilt(count)
+    return count
+
+
+def _args_of(client: Redis, entries: Sequence[DueEntry], now: datetime) -> Iterator[str | int]:
+    for entry in entries:
+        due = _due_of(client, entry, now)
+        yield "" if due is None else repr(due)
+        yield from (entry.revision, entry.task_id) if isinstance(entry, DueTask) else ("", "")
+
+
+def _due_of(client: Redis, entry: DueEntry, now: datetime) -> float | None:
+    try:
+        match entry:
+            case DuePlainEntry():
+                return _due_of_plain_entry(entry, now)
+            case DueTask():
+                return _due_of_task(client, entry)
+    except Exception as error:
+        if is_trouble_of_redis(error):
+            raise
+    return now.timestamp()
+
+
+def _due_of_plain_entry(entry: DuePlainEntry, now: datetime) -> float | None:
+    schedule, last_run_at = entry.entry.schedule, entry.entry.last_run_at
+    due = now if last_run_at is None else next_after(schedule, last_run_at, now)
+    return due.timestamp() if due is not None and entry.entry.enabled else None
+
+
+def _due_of_task(client: Redis, entry: DueTask) -> float | None:
+    schedule = entry.task.schedule
+    last = _last_occurrence(client, entry.task_id)
+    is_waiting_for_its_end = (
+        getattr(schedule, "is_fixed_delay", False)
+        and last is not None
+        and client.zscore(redis_keys.ACTIVE_RUNS, last[0]) is not None
+    )
+    if not entry.task.enabled or is_waiting_for_its_end:
+        return None
+    spread = spread_offset(entry.task_id, schedule.spread_seconds)
+    text, meta = client.hmget(entry.key, ["task", "meta"])
+    changed = parse_instant(json.loads(str(text))["metadata"]["last_modified"])
+    # What a task's last firing was is known from `meta` as well, when its runs have been dropped.
+    fired = from_unix(last[1]) if last is not None else _last_firing(str(meta)) - spread
+    following = schedule.next_after(max(changed - spread, fired))
+    return None if following is None else (following + spread).timestamp()
+
+
+def _last_occurrence(client: Redis, task_id: str) -> tuple[str, float] | None:
+    """Return the run of a task's latest occurrence in the ledger, and its nominal time in Unix seconds."""
+    found: Any = client.zrevrange(redis_keys.task_runs(task_id), 0, _RUNS_LOOKED_AT - 1, withscores=True)
+    # The id of an occurrence's run has its time after the "@", that of any other run a word.
+    return next((run for run in found if run[0].rpartition("@")[2][:1].isdigit()), None)
+
+
+def _last_firing(meta: str) -> datetime:
+    moment: datetime = RedBeatSchedulerEntry.decode_meta(meta)["last_run_at"]
+    return moment

@@ -1,0 +1,1 @@
+"""What beat checks before it works: settings and a Redis that keep schedules."""

@@ -1,0 +1,54 @@
+"""What beat ends for, at its start or later: going on would lose tasks without a word."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from beat.checks.redbeat_settings import check_redbeat_settings
+from mission_control.errors import MissionControlError, SettingsError
+from mission_control.store.prefix_in_use import claim_prefix
+
+if TYPE_CHECKING:
+    from celery import Celery
+    from redis import Redis
+
+    from mission_control.installation.installation import Installation
+
+SAFE_POLICY: Final = "noeviction"
+
+
+class EvictionPolicyError(MissionControlError):
+    """Redis is set up to delete keys when memory runs out; schedules and runs would vanish silently."""
+
+
+REFUSALS: Final = (SettingsError, EvictionPolicyError)
+
+
+def refuse_unsafe(app: Celery, installation: Installation) -> None:
+    """Check that entries are looked for where they are, and that Redis keeps what it is given.
+
+    Raises:
+        SettingsError: the settings lead elsewhere, or others use this database with another prefix.
+        EvictionPolicyError: Redis deletes keys when its memory runs out.
+        RedisError: Redis cannot be asked.
+    """
+    check_redbeat_settings(app, installation)
+    check_eviction_policy(installation.client, allow_eviction=installation.settings.allow_eviction)
+    claim_prefix(installation.client, installation.redbeat_keys.prefix)
+
+
+def check_eviction_policy(client: Redis, *, allow_eviction: bool) -> None:
+    """Check that Redis never deletes what it was given to keep.
+
+    Raises:
+        EvictionPolicyError: `maxmemory-policy` is another one than `noeviction`, and `allow_eviction` off.
+    """
+    memory: Any = client.info("memory")
+    policy = memory.get("maxmemory_policy", SAFE_POLICY)
+    if policy == SAFE_POLICY or allow_eviction:
+        return
+    raise EvictionPolicyError(
+        f"Redis has maxmemory-policy {policy}: when memory runs out it would delete schedules and runs "
+        "without a word. Set it to noeviction (CONFIG SET maxmemory-policy noeviction, and in the "
+        "server's configuration), or accept the loss with MISSION_CONTROL_ALLOW_EVICTION=true"
+    )

@@ -1,0 +1,195 @@
+"""Reading what is due: one round trip for any number of entries, poison told apart."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from redbeat.schedulers import RedBeatSchedulerEntry
+from redis.exceptions import NoScriptError
+
+from beat.entries.entry_keys import as_bytes
+from mission_control.errors import InvalidTaskError
+from mission_control.files.calendar_file import read_calendar
+from mission_control.model.definitions.task import TaskDefinition, read_stored_task
+from mission_control.store.lua_scripts import lua_script
+from mission_control.store.redis_keys import DEFAULT_REDBEAT_KEYS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from celery import Celery
+    from redis import Redis
+
+    from mission_control.store.redis_keys import RedBeatKeys
+
+_VALUES_AN_ENTRY = 6
+_OWN_FIELDS = ("id", "name", "description", "params", "metadata", "tags")
+
+
+@dataclass(frozen=True, slots=True)
+class DueTask:
+    """A due entry of ours.
+
+    `task` is what it shares with every task that is defined alike, under an id that means nothing; what
+    is its own stands beside it. `size` is the length of its definition in bytes.
+    """
+
+    key: str
+    due: float
+    task_id: str
+    params: dict[str, Any]
+    revision: int
+    size: int
+    task: TaskDefinition
+
+
+@dataclass(frozen=True, slots=True)
+class DuePlainEntry:
+    """A due entry that RedBeat, or a tool that writes RedBeat's layout, has made."""
+
+    key: str
+    due: float
+    entry: RedBeatSchedulerEntry
+
+
+@dataclass(frozen=True, slots=True)
+class PoisonEntry:
+    """A due entry that cannot be read, and why. Its key need not be text."""
+
+    key: str | bytes
+    due: float
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
+class EndedEntry:
+    """An entry of RedBeat's that has no further occurrence; RedBeat keeps it with a negative score."""
+
+    key: str
+    due: float
+
+
+DueEntry = DueTask | DuePlainEntry | EndedEntry | PoisonEntry
+
+
+class DueEntries:
+    """Looks into the schedule."""
+
+    def __init__(self, client: Redis, app: Celery, redbeat_keys: RedBeatKeys = DEFAULT_REDBEAT_KEYS) -> None:
+        self._client = client
+        self._keys = redbeat_keys
+        self._app = app
+        self._script = lua_script(client, __package__, "load_due")
+
+    def until(self, moment: float, *, limit: int) -> list[DueEntry]:
+        """Return what is due at `moment` (Unix seconds) or before, the longest due first."""
+        return self._read("-inf", repr(moment), limit)
+
+    def between(self, since: float, until: float, *, skip: int, limit: int) -> list[DueEntry]:
+        """Return what is due from `since` to `until` but for the first `skip`, the soonest first."""
+        return self._read(repr(since), repr(until), limit, skip)
+
+    def of_keys(self, keys: Sequence[bytes]) -> list[DueEntry]:
+        """Return what the hashes of some keys hold, due or not; `due` is 0."""
+        return self._entries([self._keys.schedule, *keys], []) if keys else []
+
+    def _read(self, low: str, high: str, limit: int, skip: int = 0) -> list[DueEntry]:
+        return self._entries([self._keys.schedule], [low, high, skip, limit])
+
+    def _entries(self, keys: Sequence[str | bytes], args: Sequence[str | int]) -> list[DueEntry]:
+        answer = self._load(len(keys), *keys, *args)
+        found = zip(*[iter(answer)] * _VALUES_AN_ENTRY, strict=True)
+        return [self._any_entry(key, float(due), *fields) for key, due, *fields in found]
+
+    def _load(self, *args: str | bytes | int) -> list[bytes]:
+        # As bytes: what is not UTF-8 is one entry's fault, and must not keep the others from being read.
+        load = self._script
+        try:
+            answer = as_bytes(self._client, "EVALSHA", load.sha, *args)
+        except NoScriptError:
+            answer = as_bytes(self._client, "EVAL", load.script, *args)
+        return list(answer)
+
+    def _any_entry(self, key: bytes, due: float, *fields: bytes) -> DueEntry:
+        try:
+            return self._entry(key.decode(), due, *fields)
+        except InvalidTaskError as error:
+            return PoisonEntry(key, due, str(error))
+        except Exception as error:  # noqa: BLE001  # whatever an entry holds, the others must not wait for it
+            return PoisonEntry(key, due, f"{type(error).__name__}: {error}")
+
+    def _entry(
+        self, key: str, due: float, task: bytes, definition: bytes, meta: bytes, revision: bytes
+    ) -> DueEntry:
+        if task:
+            found = _due_task(key, due, task, revision, is_disabled=definition == b"disabled")
+            self._check_name(key, found.task_id, "task's id")
+            return found
+        if revision:
+            return PoisonEntry(key, due, "the entry's hash has a revision and no task")
+        if not definition:
+            return PoisonEntry(key, due, "the entry's hash is missing or has no definition")
+        if definition.startswith(b"!"):
+            return PoisonEntry(key, due, definition[1:].decode())
+        entry = self._plain_entry(key, definition.decode(), meta.decode())
+        return EndedEntry(key, due) if due < 0 else DuePlainEntry(key, due, entry)
+
+    def _plain_entry(self, key: str, definition: str, meta: str) -> RedBeatSchedulerEntry:
+        fields = RedBeatSchedulerEntry.decode_definition(definition)
+        fields.update(RedBeatSchedulerEntry.decode_meta(meta))
+        last_run_at = fields["last_run_at"]
+        entry = RedBeatSchedulerEntry(app=self._app, **fields)
+        entry.last_run_at = last_run_at  # Celery's entry replaces None by now
+        self._check_name(key, entry.name, "entry's name")
+        _check_plain_entry(entry)
+        return entry
+
+    def _check_name(self, key: str, name: str, what: str) -> None:
+        if self._keys.entry(str(name)) != key:
+            raise ValueError(f"the {what} is {name!r}, which is not its key's")
+
+
+def _due_task(key: str, due: float, text: bytes, seen: bytes, *, is_disabled: bool) -> DueTask:
+    if due < 0:
+        raise ValueError(f"its due instant is {due}, before 1970")
+    stored = orjson.loads(text)
+    if not isinstance(stored, dict):
+        raise TypeError(f"the task is {type(stored).__name__}, not an object")
+    if is_disabled:
+        stored["enabled"] = False
+    own = {name: stored.pop(name, None) for name in _OWN_FIELDS}
+    task_id, params, revision = own["id"], own["params"], (own["metadata"] or {}).get("revision")
+    if not isinstance(params, dict) or not isinstance(revision, int):
+        raise TypeError("params must be an object and metadata.revision a number")
+    if seen.decode() != str(revision):
+        raise ValueError(f"its hash has the revision {seen.decode()!r}, its definition {revision}")
+    return DueTask(key, due, task_id, params, revision, len(text), _shared_task(stored))
+
+
+def _shared_task(shared: dict[str, Any]) -> TaskDefinition:
+    text = orjson.dumps(shared)
+    # A calendar file may change under a task; every other definition is checked once for all alike.
+    return _check(text) if b'"ics"' in text else _check_once(text)
+
+
+def _check(text: bytes) -> TaskDefinition:
+    return read_stored_task({**orjson.loads(text), "id": "shared"}, read_text=read_calendar)
+
+
+_check_once = lru_cache(maxsize=2_048)(_check)
+
+
+def _check_plain_entry(entry: RedBeatSchedulerEntry) -> None:
+    if not isinstance(entry.enabled, bool):
+        raise TypeError(f"enabled is {entry.enabled!r}; it must be true or false")
+    if not isinstance(entry.task, str) or not entry.task:
+        raise TypeError(f"task is {entry.task!r}; it must be the name of a Celery task")
+    if not isinstance(entry.args, list | tuple | None):
+        raise TypeError(f"args is {entry.args!r}; it must be a list")  # Celery takes a text apart instead
+    if not isinstance(entry.kwargs, dict) or not isinstance(entry.options, dict):
+        raise TypeError("kwargs and options must be objects")
+    if not hasattr(entry.schedule, "is_due"):
+        raise TypeError(f"schedule is {entry.schedule!r}, which is no schedule")

@@ -1,0 +1,1 @@
+"""Firing: deciding about due occurrences, and committing them in one script."""

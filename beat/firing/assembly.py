@@ -1,0 +1,65 @@
+"""The parts of firing, put together; with this module comes all that reads tasks."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+from beat.care.quarantine import Quarantine
+from beat.entries.due_entries import DueEntries
+from beat.firing.commit import Commit
+from beat.firing.fire_request import Delivery, FireRequests
+from beat.firing.firing import Firing
+from beat.messages.message_template import MessageTemplates
+from beat.messages.watched_messages import PlainFiring, WatchedMessages, somebody_watches
+from mission_control.model.policies.misfire import ON_TIME_WITHIN
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from celery import Celery
+    from kombu import Producer
+
+    from mission_control.installation.installation import Installation
+
+TAKEOVER: Final = timedelta(seconds=15)
+"""How long after its leader's lease has run out another beat has taken over and caught up, at the latest."""
+
+
+def assemble_firing(
+    app: Celery,
+    installation: Installation,
+    producer: Callable[[], Producer],
+    apply_async: Callable[..., object],
+    *,
+    token: str,
+    is_in_process: bool,
+    uses_outbox: bool,
+) -> Firing:
+    """Return a `Firing` for the beat that leads under `token`, "" if none need lead.
+
+    `producer` and `apply_async` send an entry of RedBeat's. In process nothing is put on a queue.
+
+    Raises:
+        RedisError: Redis could not be given the fire script.
+    """
+    delivery = Delivery.QUEUE
+    if is_in_process:
+        delivery = Delivery.IN_PROCESS
+    elif uses_outbox:
+        delivery = Delivery.OUTBOX
+    client, keys, settings = installation.client, installation.redbeat_keys, installation.settings
+    plain = PlainFiring(producer, apply_async)
+    watched = WatchedMessages(app, plain) if somebody_watches() else None
+    commit = Commit(client, token=token, retention=settings.retention, redbeat_keys=keys)
+    commit.load()
+    return Firing(
+        DueEntries(client, app, keys),
+        FireRequests(MessageTemplates(app, producer), delivery, watched),
+        commit,
+        Quarantine(client, keys),
+        plain,
+        on_time_within=max(
+            ON_TIME_WITHIN, timedelta(seconds=installation.settings.leader_seconds) + TAKEOVER
+        ),
+    )

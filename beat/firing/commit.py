@@ -1,0 +1,85 @@
+"""Committing requests: the fire script, and what its verdicts mean."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from beat.firing.fire_request import FireRequest, batch_header
+from beat.turn.lead import NotLeadingError
+from mission_control.registry.redbeat_layout import redbeat_meta
+from mission_control.store import redis_keys
+from mission_control.store.lua_scripts import lua_script
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime, timedelta
+
+    from redis import Redis
+
+    from mission_control.store.redis_keys import RedBeatKeys
+
+_KEYS: Final = (
+    redis_keys.BEAT_LEADER,
+    redis_keys.ACTIVE_RUNS,
+    redis_keys.FINISHED_RUNS,
+    redis_keys.PARKED,
+    redis_keys.PARKED_PAYLOADS,
+    redis_keys.OWED_AUDIT,
+    redis_keys.BEAT_JOURNAL,
+    redis_keys.OUTBOX,
+    redis_keys.BEAT_QUARANTINE,
+    redis_keys.CATCH_UP_PACE,
+)
+
+
+@dataclass(frozen=True)
+class Verdicts:
+    """What became of the requests of a batch.
+
+    `overtaken` were moved or changed by somebody else in the meantime: a normal answer, they are looked
+    at again if they are still due. `unsound` cannot be committed, because a key has the wrong type.
+    """
+
+    committed: list[FireRequest]
+    overtaken: list[FireRequest]
+    unsound: list[FireRequest]
+
+
+class Commit:
+    """Runs the fire script. `token` is the beat that must lead, "" if none need."""
+
+    def __init__(
+        self,
+        client: Redis,
+        *,
+        token: str,
+        retention: timedelta,
+        redbeat_keys: RedBeatKeys = redis_keys.DEFAULT_REDBEAT_KEYS,
+    ) -> None:
+        self._keys = (redbeat_keys.schedule, *_KEYS)
+        self._client = client
+        self._fire = lua_script(client, __package__, "fire")
+        self._token = token
+        self._retention = retention
+
+    def load(self) -> None:
+        """Give Redis the script beforehand, which the first firing would else have to wait for."""
+        self._client.script_load(self._fire.script)
+
+    def __call__(self, requests: Sequence[FireRequest], now: datetime) -> Verdicts:
+        """Commit requests in one step; `beat.firing.batches` says how many are not too many.
+
+        Raises:
+            NotLeadingError: nothing was committed.
+        """
+        meta = redbeat_meta(now)
+        header = batch_header(token=self._token, now=now, retention=self._retention, meta=meta)
+        answer: Any = self._fire(keys=self._keys, args=[header, *(request.packed for request in requests)])
+        if answer == "!":
+            raise NotLeadingError
+        verdicts = Verdicts([], [], [])
+        lists = {"1": verdicts.committed, "0": verdicts.overtaken, "2": verdicts.unsound}
+        for verdict, request in zip(answer, requests, strict=True):
+            lists[verdict].append(request)
+        return verdicts

@@ -1,0 +1,208 @@
+"""What the fire script is given: decisions about due entries, packed."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from functools import lru_cache, partial
+from typing import TYPE_CHECKING, Any, Final
+
+import msgpack
+import orjson
+
+from beat.messages.message_template import MessageKind
+from mission_control.model.policies.misfire import Fire
+from mission_control.model.runs.run_limits import HARD_LIMIT_GRACE
+from mission_control.model.runs.run_state import RunState
+from mission_control.model.values.identifiers import occurrence_execution_id
+from mission_control.model.values.instants import format_instant
+from mission_control.store import redis_keys
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from beat.entries.due_entries import DuePlainEntry, DueTask
+    from beat.messages.message_template import MessageTemplates, QueuedMessage
+    from beat.messages.watched_messages import WatchedMessages
+    from mission_control.model.definitions.retry_policy import RetryPolicy
+    from mission_control.model.definitions.task import TaskDefinition
+    from mission_control.model.policies.misfire import Decision, Miss
+
+PLAIN_RUN: Final = "plain"
+
+CATCH_UP_PER_SECOND: Final = 100
+"""How many runs that come late, after a downtime, are started a second, over all tasks."""
+
+
+class Delivery(StrEnum):
+    """Where the messages of fired runs go."""
+
+    QUEUE = "queue"
+    OUTBOX = "outbox"  # the broker is another server
+    IN_PROCESS = "in process"  # whoever fires runs them itself
+
+
+@dataclass(frozen=True, slots=True)
+class FireRequest:
+    """One due entry, ready to be committed.
+
+    `packed` is the script's argument; `execution_ids` are the runs that it fires, `run_count` is how many
+    it enters in all.
+    """
+
+    key: str
+    due: float
+    packed: bytes
+    execution_ids: tuple[str, ...]
+    run_count: int = 1
+
+
+class FireRequests:
+    """Turns decisions into requests."""
+
+    def __init__(
+        self,
+        templates: MessageTemplates,
+        delivery: Delivery,
+        watched: WatchedMessages | None = None,
+    ) -> None:
+        self._templates = templates
+        self._watched = watched
+        self._delivery = delivery
+
+    @property
+    def uses_outbox(self) -> bool:
+        """Whether the broker is another server, so that messages are not made here."""
+        return self._delivery is Delivery.OUTBOX
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether a tool looks at each message as it is made."""
+        return self._watched is not None
+
+    def of_task(self, entry: DueTask, decision: Decision, now: datetime) -> FireRequest:
+        """Return the request for one of our tasks."""
+        runs = [self._run(entry, action, now) for action in decision.actions]
+        fired = (
+            run[3] for run, action in zip(runs, decision.actions, strict=True) if isinstance(action, Fire)
+        )
+        return FireRequest(
+            key=entry.key,
+            due=entry.due,
+            packed=_packed(entry, str(entry.revision), decision.next_due, "", runs),
+            execution_ids=tuple(fired),
+            run_count=len(runs),
+        )
+
+    def of_plain_entry(
+        self,
+        entry: DuePlainEntry,
+        execution_id: str,
+        message: QueuedMessage,
+        next_due: float | None,
+        meta: str,
+    ) -> FireRequest:
+        """Return the request for an entry that RedBeat or another tool wrote."""
+        run = [PLAIN_RUN, "", "", execution_id, 0, "", "", message.queue_key, message.payload, ""]
+        packed = _packed(entry, "", next_due, meta, [run])
+        return FireRequest(entry.key, entry.due, packed, (execution_id,))
+
+    def _run(self, entry: DueTask, action: Fire | Miss, now: datetime) -> list[Any]:
+        task, moment = entry.task, action.scheduled_time
+        execution_id = occurrence_execution_id(entry.task_id, moment)
+        is_fired = isinstance(action, Fire)
+        state = RunState.DISPATCHED if is_fired else RunState.MISSED
+        expires = _expires(task, moment, now)
+        spec = {
+            **_shared_spec(task),
+            "execution_id": execution_id,
+            "task_id": entry.task_id,
+            "scheduled_time": format_instant(moment),
+            "params": _json(entry.params),
+            "revision": str(entry.revision),
+        }
+        if expires is not None:
+            spec["expires_at"] = format_instant(expires)
+        queue_key, payload = self._message(entry, execution_id, moment, expires) if is_fired else ("", "")
+        return [
+            state,
+            redis_keys.run(execution_id),
+            redis_keys.task_runs(entry.task_id),
+            execution_id,
+            moment.timestamp(),
+            orjson.dumps(spec).decode(),
+            "" if isinstance(action, Fire) else action.reason,
+            queue_key,
+            payload,
+            self._stagger(entry, action),
+        ]
+
+    def _message(
+        self, entry: DueTask, execution_id: str, moment: datetime, expires: datetime | None
+    ) -> tuple[str, str]:
+        if self._delivery is not Delivery.QUEUE:
+            return "", self._delivery
+        task = entry.task
+        soft = task.timeout_seconds
+        hard = None if soft is None else soft + HARD_LIMIT_GRACE.total_seconds()
+        kind = MessageKind(task.handler, task.queue, task.priority, soft, hard, expires is not None)
+        make: Callable[..., QueuedMessage] = (
+            self._templates.of(kind).fill
+            if self._watched is None
+            else partial(self._watched.message, kind, task.schedule)
+        )
+        message = make(
+            execution_id=execution_id, task_id=entry.task_id, scheduled_time=moment, expires=expires
+        )
+        return message.queue_key, message.payload
+
+    def _stagger(self, entry: DueTask, action: Fire | Miss) -> float | str:
+        if self._delivery is Delivery.IN_PROCESS or not isinstance(action, Fire) or not action.is_catch_up:
+            return ""
+        return entry.task.misfire.stagger_seconds
+
+
+def batch_header(*, token: str, now: datetime, retention: timedelta, meta: str) -> bytes:
+    """Return the script's first argument."""
+    ttl = int(retention.total_seconds())
+    header = [token, now.timestamp(), format_instant(now), meta, ttl, CATCH_UP_PER_SECOND]
+    return bytes(msgpack.packb(header))
+
+
+def _packed(
+    entry: DueTask | DuePlainEntry, revision: str, next_due: float | None, meta: str, runs: list[list[Any]]
+) -> bytes:
+    next_instant = "" if next_due is None else repr(next_due)
+    return bytes(msgpack.packb([entry.key, repr(entry.due), revision, next_instant, meta, runs]))
+
+
+def _expires(task: TaskDefinition, moment: datetime, now: datetime) -> datetime | None:
+    if task.expires_seconds is None:
+        return None
+    return max(now, moment) + timedelta(seconds=task.expires_seconds)
+
+
+def _shared_spec(task: TaskDefinition) -> dict[str, str]:
+    """Return the fields of a run's spec that do not depend on the occurrence, as `RunRecord` has them."""
+    spec = {
+        "handler": task.handler,
+        "trigger": "schedule",
+        "retry_policy": _policy_json(task.retry_policy),
+        "queue": task.queue,
+        "priority": str(task.priority),
+        "is_fixed_delay": _json(getattr(task.schedule, "is_fixed_delay", False)),
+    }
+    if task.timeout_seconds is not None:
+        spec["timeout_seconds"] = str(task.timeout_seconds)
+    return spec
+
+
+@lru_cache(maxsize=256)
+def _policy_json(policy: RetryPolicy) -> str:
+    return _json(policy.model_dump(mode="json"))
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

@@ -1,0 +1,196 @@
+"""Firing: due entries are loaded, decided about, made into requests and committed, in batches."""
+
+from __future__ import annotations
+
+import math
+import time
+from itertools import takewhile
+from typing import TYPE_CHECKING, Final
+
+from beat.entries.due_entries import DuePlainEntry, DueTask, EndedEntry, PoisonEntry
+from beat.firing.batches import BATCH, MOST_BYTES, batches
+from beat.firing.plain_request import plain_request
+from beat.firing.prepared import AHEAD_SECONDS, MOST_PREPARED, SLICE, Prepared
+from mission_control.messaging.redis_trouble import is_trouble_of_redis
+from mission_control.model.definitions.schedules import spread_offset
+from mission_control.model.policies.misfire import MOST_AT_ONCE, ON_TIME_WITHIN, decide
+from mission_control.model.values.instants import from_unix
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from datetime import datetime, timedelta
+
+    from beat.care.quarantine import Quarantine
+    from beat.entries.due_entries import DueEntries, DueEntry
+    from beat.firing.commit import Commit
+    from beat.firing.fire_request import FireRequest, FireRequests
+    from beat.messages.watched_messages import PlainFiring
+    from mission_control.model.policies.misfire import Decision
+
+_BACKLOG_BATCH: Final = 50
+"""How many entries of a backlog are loaded at a time: each may have hundreds of occurrences."""
+
+
+class Firing:
+    """Fires what is due, each occurrence once; what is wrong with one entry is its own affair.
+
+    Every method raises `NotLeadingError` if another beat leads, and `RedisError` if Redis cannot be
+    asked; then nothing, or whole batches, have been committed. `on_time_within` is how late an occurrence may
+    be fired and still count as on time.
+    """
+
+    def __init__(
+        self,
+        entries: DueEntries,
+        requests: FireRequests,
+        commit: Commit,
+        quarantine: Quarantine,
+        plain: PlainFiring,
+        *,
+        on_time_within: timedelta = ON_TIME_WITHIN,
+    ) -> None:
+        self._entries = entries
+        self._requests = requests
+        self._commit = commit
+        self._quarantine = quarantine
+        self._plain = plain
+        self._on_time_within = on_time_within
+        self._prepared = Prepared()
+
+    @property
+    def next_prepared(self) -> float | None:
+        """When the next prepared entry is due, in Unix seconds."""
+        return self._prepared.next_due
+
+    def fire_prepared(self, clock: Callable[[], datetime]) -> list[str]:
+        """Commit what was prepared and is due now; return the ids of the runs that were fired."""
+        fired: list[str] = []
+        while requests := self._prepared.take_due(clock().timestamp(), BATCH):
+            for batch in batches(requests):
+                fired.extend(_runs_of(self._committed(batch, clock())))
+        self._quarantine.flush()
+        return fired
+
+    def rehearse(self, clock: Callable[[], datetime]) -> None:
+        """Go through a commit of nothing, so that one that follows in a moment finds everything awake.
+
+        Raises:
+            NotLeadingError: it would commit nothing, either.
+        """
+        self._commit((), clock())
+
+    def fire_due(
+        self, clock: Callable[[], datetime], *, oldest: float = -math.inf, most_seconds: float = math.inf
+    ) -> list[str]:
+        """Load and commit what is due now; return the ids of the runs that were fired.
+
+        It ends when nothing is due any more, or after `most_seconds` and a batch. What is on time goes
+        first, so that a backlog keeps it waiting no longer than that; `oldest` is when the entry that is
+        due longest was (Unix seconds).
+        """
+        fired: list[str] = []
+        stop_at = time.monotonic() + most_seconds
+        while self._fire(self._on_time(clock()), BATCH, clock, stop_at, fired):
+            pass
+        if oldest < self._on_time_since(clock()):
+            while self._fire(self._backlog(clock()), 1, clock, stop_at, fired):
+                pass
+        return fired
+
+    def _on_time(self, now: datetime) -> list[DueEntry]:
+        return self._entries.between(self._on_time_since(now), now.timestamp(), skip=0, limit=BATCH)
+
+    def _backlog(self, now: datetime) -> list[DueEntry]:
+        return self._entries.until(self._on_time_since(now), limit=_BACKLOG_BATCH)
+
+    def _on_time_since(self, now: datetime) -> float:
+        return (now - self._on_time_within).timestamp()
+
+    def _fire(
+        self, due: list[DueEntry], most: int, clock: Callable[[], datetime], stop_at: float, fired: list[str]
+    ) -> bool:
+        """Commit some entries, add their runs to `fired`, and say whether to go on.
+
+        That is if there were `most` of them, so that there may be more; if any was dealt with; and if there
+        is time left.
+        """
+        now, moved = clock(), 0
+        for batch in batches(self._request(entry, now) for entry in due):
+            committed = self._committed(batch, clock())
+            fired.extend(_runs_of(committed))
+            moved += len(committed)
+            if time.monotonic() >= stop_at:
+                break
+        moved += self._quarantine.flush()
+        return len(due) >= most and moved > 0 and time.monotonic() < stop_at
+
+    def prepare(self, clock: Callable[[], datetime], next_due: float | None) -> bool:
+        """Make the requests of some entries that fall due soon; say whether there may be more of them.
+
+        It stops when `next_due` has come: firing is more urgent. Where tools look at each message, they see
+        it when it is sent.
+        """
+        if self._requests.is_watched:
+            return False
+        now = clock().timestamp()
+        until = now + AHEAD_SECONDS
+        room = min(MOST_PREPARED - len(self._prepared), SLICE) if self._prepared.has_room else 0
+        if next_due is None or next_due > until or room <= 0:
+            return False
+        self._prepared.begin_at(now)
+        since, seen = self._prepared.since, self._prepared.seen
+        coming = self._entries.between(since, until, skip=seen, limit=room)
+        for entry in takewhile(lambda _: clock().timestamp() < next_due, coming):
+            self._prepared.add(self._request_ahead(entry), entry.due)
+        self._quarantine.flush()
+        return len(coming) == room
+
+    def forget_prepared(self) -> None:
+        """Forget what was prepared: somebody else leads."""
+        self._prepared.clear()
+
+    def _request_ahead(self, entry: DueEntry) -> FireRequest | None:
+        """Return the request of a task of ours; RedBeat's entries are looked at when they are due."""
+        return self._request(entry, from_unix(entry.due)) if isinstance(entry, DueTask) else None
+
+    def _request(self, entry: DueEntry, now: datetime) -> FireRequest | None:
+        """Return what an entry needs; set it aside if it is poison."""
+        try:
+            match entry:
+                case DueTask():
+                    return self._requests.of_task(entry, self._decide(entry, now), now)
+                case DuePlainEntry() if entry.entry.enabled:
+                    plain = self._plain
+                    return plain_request(entry, self._requests, plain.producer, plain.apply_async, now)
+                case DuePlainEntry() | EndedEntry():
+                    # RedBeat's save() puts an entry back on the schedule when it is enabled or changed.
+                    self._quarantine.take_off(entry.key, entry.due)
+                case PoisonEntry():
+                    self._quarantine.set_aside(entry.key, entry.due, entry.problem, now)
+        except Exception as error:
+            if is_trouble_of_redis(error):
+                raise
+            self._quarantine.set_aside(entry.key, entry.due, f"{type(error).__name__}: {error}", now)
+        return None
+
+    def _decide(self, entry: DueTask, now: datetime) -> Decision:
+        spread = spread_offset(entry.task_id, entry.task.schedule.spread_seconds)
+        return decide(
+            entry.task,
+            entry.due,
+            now,
+            spread=spread,
+            on_time_within=self._on_time_within,
+            most=max(1, min(MOST_AT_ONCE, MOST_BYTES // entry.size)),
+        )
+
+    def _committed(self, requests: list[FireRequest], now: datetime) -> list[FireRequest]:
+        verdicts = self._commit(requests, now)
+        problem = "a key that its run needs has the wrong type, or may not be used"
+        for request in verdicts.unsound:
+            self._quarantine.set_aside(request.key, request.due, problem, now)
+        return verdicts.committed
+
+
+def _runs_of(requests: Iterable[FireRequest]) -> Iterator[str]:
+    return (execution_id for request in requests for execution_id in request.execution_ids)

@@ -1,0 +1,202 @@
+-- Commit what was decided about due entries: all of a batch in one step, each entry only if it is still
+-- as it was when it was decided about.
+-- KEYS: 1 schedule (zset)  2 lead (string)  3 active runs (zset)  4 finished runs (zset)
+--       5 parked messages (zset)  6 payloads of parked messages (hash)  7 owed audit records (list)
+--       8 journal (stream)  9 outbox (list)  10 quarantine (hash)  11 pace of catching up (hash)
+-- ARGV: 1 batch (MessagePack): {token, now, now_iso, meta, ttl, pace}; `token` is the beat that must lead, ""
+--         if nobody need; `pace` is how many runs a second are caught up, over all tasks
+--       2… one entry each (MessagePack): {key, due, revision or "", next due or "", meta or "", runs};
+--         none at all is a rehearsal, which writes nothing
+--         a run: {state, run key, task's runs key, execution_id, scheduled, spec, reason, queue key,
+--                 payload, stagger in seconds if it is caught up, else ""}
+--         an occurrence that is not run has no payload; one that is not queued here has no queue key and
+--         the payload "outbox" or "in process"; the message of a RedBeat entry has the state "plain", and
+--         only queue key and payload matter: without a queue key the payload goes to the outbox itself
+-- Reply: a digit an entry, in order: 1 committed; 0 somebody else has moved or changed it; 2 cannot be
+--        committed (a key of the wrong type), nothing of it was written. "!" alone: this beat does not lead
+local batch = cmsgpack.unpack(ARGV[1])
+local token, now, now_iso, batch_meta, ttl, pace = unpack(batch)
+
+if token ~= '' and redis.call('GET', KEYS[2]) ~= token then
+  return '!'
+end
+
+-- A script is not rolled back, so whatever could fail is looked at before the first write.
+local kinds = {}
+local function is_sound(key, kind)
+  if not kinds[key] then
+    local answer = redis.pcall('TYPE', key) -- an error where this client may not use the key
+    kinds[key] = answer.ok or 'error'
+  end
+  return kinds[key] == kind or kinds[key] == 'none'
+end
+
+local fixed_are_sound = is_sound(KEYS[3], 'zset') and is_sound(KEYS[4], 'zset') and is_sound(KEYS[5], 'zset')
+  and is_sound(KEYS[6], 'hash') and is_sound(KEYS[7], 'list') and is_sound(KEYS[8], 'stream')
+  and is_sound(KEYS[9], 'list') and is_sound(KEYS[10], 'hash') and is_sound(KEYS[11], 'hash')
+if not fixed_are_sound then
+  return redis.error_reply('WRONGTYPE a key of beat has the wrong type; see mission_control/store/redis_keys.py')
+end
+
+local function can_run(runs)
+  for _, run in ipairs(runs) do
+    if run[2] ~= '' and not (is_sound(run[2], 'hash') and is_sound(run[3], 'zset')) then
+      return false
+    end
+    if run[8] ~= '' and not is_sound(run[8], 'list') then
+      return false
+    end
+  end
+  return true
+end
+
+-- What goes into one key for many entries is gathered and written with one call.
+local gathered = {}
+local order = {}
+local function gather(command, key, ...)
+  local name = command .. ' ' .. key
+  local list = gathered[name]
+  if not list then
+    list = {command, key}
+    gathered[name] = list
+    order[#order + 1] = list
+  end
+  for _, value in ipairs({...}) do
+    list[#list + 1] = value
+  end
+  if #list > 4000 then
+    redis.call(unpack(list))
+    gathered[name] = nil
+    for at, other in ipairs(order) do
+      if other == list then
+        table.remove(order, at)
+        break
+      end
+    end
+  end
+end
+
+-- A second has as many slots as runs may be caught up in it. The pace's hash says how many of each second
+-- that is to come are taken, from which second on there are any left, and when each task was last given one.
+local function taken_of(second)
+  return tonumber(redis.call('HGET', KEYS[11], second) or 0)
+end
+
+local function slot(task, stagger)
+  local last = stagger > 0 and tonumber(redis.call('HGET', KEYS[11], task) or 0) or 0
+  local wanted = math.max(now, last + stagger)
+  local free_from = tonumber(redis.call('HGET', KEYS[11], 'free from') or 0)
+  local second = math.max(math.floor(wanted), free_from)
+  local taken = math.max(taken_of(second), math.ceil((wanted - second) * pace))
+  while taken >= pace do
+    second = second + 1
+    taken = taken_of(second)
+  end
+  redis.call('HSET', KEYS[11], second, taken + 1)
+  if second == math.max(math.floor(now), free_from) and taken + 1 >= pace then
+    redis.call('HSET', KEYS[11], 'free from', second + 1)
+  end
+  local release_at = second + taken / pace
+  if stagger > 0 then
+    redis.call('HSET', KEYS[11], task, string.format('%.6f', release_at))
+  end
+  local life = math.ceil(release_at - now + stagger) + 60
+  if redis.call('TTL', KEYS[11]) < life then
+    redis.call('EXPIRE', KEYS[11], life)
+  end
+  return release_at
+end
+
+local function deliver(run)
+  local queue, payload, stagger = run[8], run[9], run[10]
+  local release_at = stagger ~= '' and slot(run[3], stagger) or now
+  if release_at > now then
+    gather('ZADD', KEYS[5], string.format('%.6f', release_at), run[4])
+    redis.call('HSET', KEYS[6], run[4], cmsgpack.pack({queue, payload}))
+  elseif payload == 'outbox' then
+    gather('RPUSH', KEYS[9], run[4])
+  elseif queue ~= '' then
+    gather('LPUSH', queue, payload)
+  end
+end
+
+local fired, missed = 0, 0
+local function enter(run)
+  if kinds[run[2]] ~= 'none' then
+    return -- the ledger has this occurrence already: a clock was stepped back, or somebody else fired it
+  end
+  redis.call('ZADD', run[3], run[5], run[4])
+  if run[9] ~= '' then
+    redis.call('HSET', run[2], 'spec', run[6], 'state', run[1], 'attempt', '0', 'dispatched_at', now_iso)
+    redis.call('PERSIST', run[3]) -- it outlives the last of the task's active runs
+    gather('ZADD', KEYS[3], now, run[4])
+    deliver(run)
+    fired = fired + 1
+  else
+    redis.call('HSET', run[2], 'spec', run[6], 'state', run[1], 'attempt', '0', 'dispatched_at', now_iso,
+      'finished_at', now_iso, 'reason', run[7])
+    redis.call('EXPIRE', run[2], ttl)
+    gather('ZADD', KEYS[4], now, run[4])
+    gather('RPUSH', KEYS[7], run[4])
+    missed = missed + 1
+  end
+end
+
+local function commit(entry, stored)
+  local key, due, revision, next_due, meta, runs = unpack(entry)
+  if not stored or tonumber(stored) ~= tonumber(due) then
+    return '0'
+  end
+  local seen = redis.pcall('HGET', key, 'revision')
+  if type(seen) == 'table' then
+    return '2'
+  end
+  if (seen or '') ~= revision then
+    return '0'
+  end
+  if not can_run(runs) then
+    return '2'
+  end
+  for _, run in ipairs(runs) do
+    if run[1] == 'plain' then
+      if run[8] ~= '' then
+        gather('LPUSH', run[8], run[9])
+      else
+        gather('RPUSH', KEYS[9], run[9])
+      end
+      gather('HDEL', KEYS[10], key) -- RedBeat, which mends it by saving it anew, knows of no quarantine
+      fired = fired + 1
+    else
+      enter(run)
+    end
+  end
+  if next_due == '' then
+    gather('ZREM', KEYS[1], key)
+  else
+    gather('ZADD', KEYS[1], next_due, key)
+  end
+  redis.call('HSET', key, 'meta', meta ~= '' and meta or batch_meta)
+  return '1'
+end
+
+local entries, members = {}, {}
+for at = 2, #ARGV do
+  entries[at - 1] = cmsgpack.unpack(ARGV[at])
+  members[at - 1] = entries[at - 1][1]
+end
+local verdicts, committed = {}, {}
+local scores = #members > 0 and redis.call('ZMSCORE', KEYS[1], unpack(members))
+for at, entry in ipairs(entries) do
+  -- An entry may have been prepared twice: others that joined it at its instant pushed it on in the order.
+  verdicts[at] = committed[entry[1]] and '0' or commit(entry, scores[at])
+  committed[entry[1]] = committed[entry[1]] or verdicts[at] == '1'
+end
+for _, list in ipairs(order) do
+  redis.call(unpack(list))
+end
+if fired + missed > 0 then
+  -- Nothing is left to fail but this note: a stream has a last id, and whoever wrote it has used it up.
+  redis.pcall('XADD', KEYS[8], 'MAXLEN', '~', 10000, '*', 'event', 'fired', 'at', now_iso, 'beat', token,
+    'fired', fired, 'missed', missed)
+end
+return table.concat(verdicts)

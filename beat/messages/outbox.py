@@ -1,0 +1,91 @@
+"""The outbox: runs that were entered in one server and whose messages belong on another.
+
+Where broker and schedule store are one server the fire script does both at once. Where they are not, it
+puts the run's id here, and the message is sent right after: at least once, under the run's id, so that
+the worker's claim drops a second one. A parked message whose time has come is here as it is. So is, on any
+broker, an entry of RedBeat's that is not for exactly one queue.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from redbeat.decoder import RedBeatJSONEncoder
+from redbeat.schedulers import RedBeatSchedulerEntry
+
+from mission_control.events import events
+from mission_control.messaging.message import send
+from mission_control.messaging.redis_trouble import is_trouble_of_redis
+from mission_control.store import redis_keys
+from mission_control.store.address.url_spelling import broker_url
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from celery import Celery
+
+    from mission_control.installation.installation import Installation
+
+_AT_ONCE: Final = 200
+# No id of a run of ours begins with these.
+_PLAIN: Final = "{"
+_PARKED: Final = "["
+
+
+def needs_outbox(app: Celery, installation: Installation) -> bool:
+    """Whether the broker is another server, database or part of it (`global_keyprefix`) than the store."""
+    options = app.conf.broker_transport_options
+    is_prefixed = bool(options.get("global_keyprefix"))
+    return is_prefixed or bool(app.conf.broker_url != broker_url(installation.redis_url))
+
+
+def send_outbox(
+    app: Celery,
+    installation: Installation,
+    producer: Callable[[], Any],
+    apply_async: Callable[..., Any],
+) -> int:
+    """Send what is in the outbox, oldest first, and return how much there was.
+
+    `producer` is asked for when there is something to send. An entry of RedBeat's goes through
+    `apply_async`, the scheduler's own.
+    """
+    client = installation.client
+    waiting = cast("list[str]", client.lrange(redis_keys.OUTBOX, 0, _AT_ONCE - 1))
+    for item in waiting:
+        try:
+            if item.startswith(_PLAIN):
+                apply_async(_plain_entry(app, item), producer=producer(), advance=False)
+            elif item.startswith(_PARKED):
+                _push(producer(), *json.loads(item))
+            else:
+                _send_run(app, installation, item, producer())
+        except Exception as error:
+            if is_trouble_of_redis(error):
+                raise
+            events.message_not_sent(item, error)
+        # By name, not by number: a beat that was stopped in between must not take off what it has not sent.
+        client.lrem(redis_keys.OUTBOX, 1, item)
+    return len(waiting)
+
+
+def _send_run(app: Celery, installation: Installation, execution_id: str, producer: Any) -> None:  # noqa: ANN401
+    run = installation.ledger.get(execution_id)
+    if run is not None and not run.state.is_final:
+        send(app, run, producer=producer)
+
+
+def _push(producer: Any, queue_key: str, payload: str) -> None:  # noqa: ANN401
+    with producer.channel.conn_or_acquire() as broker:
+        broker.lpush(queue_key, payload)
+
+
+def plain_item(entry: RedBeatSchedulerEntry) -> str:
+    """Return what is put into the outbox for an entry of RedBeat's: what its message is made of."""
+    fields = ("name", "task", "args", "kwargs", "options")
+    return json.dumps({name: getattr(entry, name) for name in fields}, cls=RedBeatJSONEncoder)
+
+
+def _plain_entry(app: Celery, item: str) -> RedBeatSchedulerEntry:
+    return RedBeatSchedulerEntry(**RedBeatSchedulerEntry.decode_definition(item), app=app)

@@ -1,0 +1,1 @@
+"""A turn of beat: holding the lead, waiting for what is due, side work, memory."""

@@ -1,0 +1,109 @@
+"""Which of several beats leads: a lease in Redis, renewed by every turn of its holder.
+
+The lease merely saves work. What keeps two beats from firing an occurrence twice is that the fire script
+compares the stored due instant; what keeps a former leader from firing at all is that it asks for the
+lease as well.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from mission_control.events import events
+from mission_control.processes.heartbeats import LIFE_SECONDS
+from mission_control.store import redis_keys
+from mission_control.store.lua_scripts import lua_script
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import timedelta
+
+    from redis import Redis
+
+    from mission_control.store.redis_keys import RedBeatKeys
+
+_KIND: Final = "beat"
+
+
+class NotLeadingError(Exception):
+    """Another beat leads; nothing was committed."""
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What a beat learns at the beginning of a turn; the instants, in Unix seconds, only if it leads.
+
+    `is_first` says that this beat has not led since its last turn: others may have changed everything.
+    """
+
+    leads: bool
+    next_due: float | None = None
+    next_release: float | None = None
+    is_first: bool = False
+    has_outgoing: bool = False
+    has_owed: bool = False
+    has_wrong_types: bool = False
+
+
+class Lead:
+    """This beat's claim to lead, and its sign of life.
+
+    `types` are keys that beat cannot go on without, each with the type that it is to have.
+    """
+
+    def __init__(
+        self,
+        client: Redis,
+        name: str,
+        lease: timedelta,
+        redbeat_keys: RedBeatKeys,
+        types: Mapping[str, str],
+    ) -> None:
+        self._types = types
+        self._schedule_key = redbeat_keys.schedule
+        self._name = name
+        self._lease_ms = int(lease.total_seconds() * 1000)
+        self._take = lua_script(client, __package__, "lead")
+        self._hand_over = lua_script(client, __package__, "hand_over")
+        self._was_leading: bool | None = None
+
+    def take(self) -> Turn:
+        """Take or renew the lead, unless another beat has it, and look what is due next."""
+        keys = [
+            redis_keys.BEAT_LEADER,
+            redis_keys.process(_KIND, self._name),
+            self._schedule_key,
+            redis_keys.PARKED,
+            redis_keys.OUTBOX,
+            redis_keys.OWED_AUDIT,
+            *self._types,
+        ]
+        args: list[str | int] = [self._name, self._lease_ms, LIFE_SECONDS, *self._types.values()]
+        answer: Any = self._take(keys=keys, args=args)
+        leads, due, release, is_first, has_outgoing, has_owed, has_wrong_types = answer
+        self._tell(is_leading=bool(leads))
+        return Turn(
+            leads=bool(leads),
+            next_due=_instant(due),
+            next_release=_instant(release),
+            is_first=bool(is_first),
+            has_outgoing=bool(has_outgoing),
+            has_owed=bool(has_owed),
+            has_wrong_types=bool(has_wrong_types),
+        )
+
+    def hand_over(self) -> None:
+        """Give the lead up and wake the other beats, one of which takes it at once."""
+        self._was_leading = None
+        keys = [redis_keys.BEAT_LEADER, redis_keys.process(_KIND, self._name)]
+        self._hand_over(keys=keys, args=[self._name, redis_keys.WAKE_CHANNEL])
+
+    def _tell(self, *, is_leading: bool) -> None:
+        if is_leading is not self._was_leading:
+            (events.leading if is_leading else events.standing_by)(self._name)
+        self._was_leading = is_leading
+
+
+def _instant(text: str) -> float | None:
+    return float(text) if text else None

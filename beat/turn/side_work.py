@@ -1,0 +1,37 @@
+"""What beat does beside firing, kept from keeping it from firing."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Final
+
+from mission_control.events import events
+from mission_control.messaging.redis_trouble import is_trouble_of_redis, is_wrong_type
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+LEFT_FOR_SECONDS: Final = 10.0
+
+
+class SideWork:
+    """Does steps; one that fails in a way that nobody has foreseen is told, and left alone for a while.
+
+    Trouble with Redis and keys of the wrong type are raised: they concern firing as well, and can be mended.
+    """
+
+    def __init__(self) -> None:
+        self._left_until: dict[str, float] = {}
+
+    def __call__(self, name: str, step: Callable[[], int | None]) -> int:
+        """Do the step of that name; return what it returned, 0 for nothing or if it was not done."""
+        if time.monotonic() < self._left_until.get(name, 0.0):
+            return 0
+        try:
+            return step() or 0
+        except Exception as error:
+            if is_trouble_of_redis(error) or is_wrong_type(error):
+                raise
+            events.turn_failed(error)
+            self._left_until[name] = time.monotonic() + LEFT_FOR_SECONDS
+            return 0

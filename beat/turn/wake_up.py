@@ -1,0 +1,129 @@
+"""Waiting on Redis: until an instant, or until somebody changes a task."""
+
+from __future__ import annotations
+
+import select
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+from redis.exceptions import NoPermissionError
+
+from mission_control.events import events
+from mission_control.store import redis_keys
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from redis import Redis
+
+ROUSE_SECONDS: Final = 0.003
+"""How long before the instant everything that is needed at it is roused. A connection, a server, a processor
+and its caches that have slept for a second are half a millisecond late; and Linux lets select() oversleep by
+a thousandth of its wait, which is a millisecond after a second but nothing after a few milliseconds."""
+
+SPIN_SECONDS: Final = 0.0005
+"""How long before the instant the wait goes on without sleep, so that the processor is awake at it."""
+
+_CONFIRMED_WITHIN_SECONDS: Final = 4.0
+
+_SLEW_SECONDS: Final = 0.001
+"""By how much a clock that is being corrected may lag behind the monotonic one in a wait of two seconds
+(adjtimex(2): 500 parts per million at most)."""
+
+
+class WakeUp:
+    """A subscription to the channel on which every change to the schedule is announced.
+
+    A change that is announced while nobody waits is not lost: its message is there when the next wait
+    begins. The first wait, and the first after a reconnect, ends at once: a change that was announced
+    before the subscription has gone unheard, so whoever waits has to look again. A user of Redis without
+    access to the channel is told so once, and waits without hearing anything.
+
+    `rouse` is called a moment before an exact instant, and shall ask something of Redis.
+    """
+
+    def __init__(self, client: Redis, rouse: Callable[[], object] | None = None) -> None:
+        self._client = client
+        self._rouse = client.ping if rouse is None else rouse
+        self._pubsub: Any = None
+        self._is_deaf = False
+
+    def wait(self, until: float, clock: Callable[[], float], *, is_exact: bool = True) -> bool:
+        """Wait until `clock` (Unix seconds) reads `until`, or less if woken; say whether it was woken.
+
+        To be exact to a fraction of a millisecond costs some processor time: unless `is_exact` it is not.
+
+        A clock that is set back meanwhile makes the wait no longer: it ends when as much time has passed as
+        was left in the beginning, and whoever waits looks at the clock again.
+
+        Raises:
+            RedisError: the subscription broke; the next wait subscribes anew.
+        """
+        try:
+            left = _countdown(until, clock)
+            return self._wait(left) if is_exact else self._is_woken(left, 0.0)
+        except BaseException:
+            self.close()
+            raise
+
+    def is_woken(self) -> bool:
+        """Say without waiting or asking Redis whether a change was announced since the last wait."""
+        if self._pubsub is None:
+            return False  # the first wait ends at once
+        readable, _, _ = select.select([self._pubsub.connection._sock], [], [], 0)  # noqa: SLF001
+        return bool(readable) and self._drain(self._pubsub)
+
+    def close(self) -> None:
+        """End the subscription."""
+        if self._pubsub is not None:
+            self._pubsub.close()
+            self._pubsub = None
+
+    def _wait(self, left: Callable[[], float]) -> bool:
+        if self._is_woken(left, ROUSE_SECONDS):
+            return True
+        if left() > 0:
+            self._rouse()
+        if self._is_woken(left, SPIN_SECONDS):
+            return True
+        while left() > 0:
+            pass  # a process that sleeps is woken too late by the kernel, and on a slow processor
+        return False
+
+    def _is_woken(self, left: Callable[[], float], before: float) -> bool:
+        """Wait until only `before` is left; say whether a change was announced meanwhile."""
+        if self._pubsub is None and not self._is_deaf:
+            self._subscribe()
+            return True
+        sockets = [] if self._is_deaf else [self._pubsub.connection._sock]  # noqa: SLF001
+        while (remaining := left() - before) > 0:
+            # poll() of redis-py rounds to milliseconds; select() takes microseconds.
+            readable, _, _ = select.select(sockets, [], [], remaining)
+            if readable and self._drain(self._pubsub):
+                return True
+        return False
+
+    def _subscribe(self) -> None:
+        self._pubsub = self._client.pubsub()  # type: ignore[no-untyped-call]  # redis-py's
+        self._pubsub.subscribe(redis_keys.WAKE_CHANNEL)
+        try:
+            # What is announced from the server's confirmation on is heard.
+            self._pubsub.get_message(timeout=_CONFIRMED_WITHIN_SECONDS)
+        except NoPermissionError as error:
+            events.cannot_be_woken(redis_keys.WAKE_CHANNEL, error)
+            self.close()
+            self._is_deaf = True
+
+    @staticmethod
+    def _drain(pubsub: Any) -> bool:  # noqa: ANN401
+        """Read all that has come, and say whether an announcement was among it."""
+        is_woken = False
+        while (message := pubsub.get_message(timeout=0)) is not None:
+            is_woken = is_woken or message["type"] == "message"
+        return is_woken
+
+
+def _countdown(until: float, clock: Callable[[], float]) -> Callable[[], float]:
+    """Return what tells how many seconds are left, by the clock and by the time that passes."""
+    latest = time.monotonic() + until - clock() + _SLEW_SECONDS
+    return lambda: min(until - clock(), latest - time.monotonic())

@@ -1,0 +1,92 @@
+"""The audit record of a run as the ledger has it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from mission_control.audit.debts.unwritten_records import write_or_keep
+from mission_control.audit.record.records import ExecutionRecord
+from mission_control.audit.stream.log import AuditWriteError
+from mission_control.events import events
+from mission_control.model.runs.run_record import Trigger
+from mission_control.model.runs.run_state import RunState
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from mission_control.audit.record.records import Status
+    from mission_control.audit.stream.log import AuditLog
+    from mission_control.model.runs.run_record import RunRecord
+
+_LEASE_RAN_OUT: Final = "its lease ran out, and another worker has begun the attempt"
+_STATUS: Final[dict[RunState, Status]] = {
+    RunState.RUNNING: "worker_lost",  # as the run was when somebody else took it over
+    RunState.RETRYING: "retry",
+    RunState.SUCCESS: "success",
+    RunState.FAILURE: "failure",
+    RunState.TIMED_OUT: "timed_out",
+    RunState.LOST: "lost",
+    RunState.CANCELLED: "cancelled",
+    RunState.EXPIRED: "expired",
+    RunState.SKIPPED: "skipped",
+    RunState.MISSED: "missed",
+}
+
+
+def audit_ending(audit: AuditLog, run: RunRecord, *, at: datetime) -> None:
+    """Append the record of how an attempt, and perhaps the run with it, ended at `at`.
+
+    A run that was running is one whose worker was lost, and whose attempt another one began at `at`.
+    A record that cannot be written is logged and never breaks the caller: the ledger has the ending.
+    """
+    try:
+        audit.append(ending_record(run, at=at).to_dict())
+    except AuditWriteError as error:  # the ledger owes it
+        events.audit_write_failed(audit.path, error)
+
+
+def audit_rejection(
+    audit: AuditLog, *, handler: str, execution_id: str | None, reason: str, at: datetime
+) -> None:
+    """Append the record of a message that was refused, so that no run came of it.
+
+    One that cannot be written is kept, and written later.
+    """
+    record = ExecutionRecord(
+        timestamp=at,
+        task_id=handler,
+        status="rejected",
+        execution_id=execution_id,
+        handler=handler,
+        trigger=Trigger.PLAIN,
+        reason=reason,
+    )
+    write_or_keep(audit, record.to_dict())
+
+
+def ending_record(run: RunRecord, *, at: datetime) -> ExecutionRecord:
+    """Return the record of a run that has just left an attempt or its worker, or ended without one."""
+    is_lost = run.state is RunState.RUNNING
+    return ExecutionRecord(
+        timestamp=at,
+        task_id=run.task_id,
+        status=_STATUS[run.state],
+        duration_ms=run.duration_ms,
+        output=run.output,
+        error=run.error,
+        execution_id=run.execution_id,
+        scheduled_time=run.scheduled_time,
+        attempt=run.attempt if run.attempt > 0 else None,
+        final=run.state.is_final,
+        trigger=run.trigger,
+        handler=run.handler,
+        started_at=run.started_at,
+        worker=run.worker,
+        reason=_LEASE_RAN_OUT if is_lost else run.reason,
+        revision=run.revision,
+        delivery=_delivery(run) if is_lost else None,
+    )
+
+
+def _delivery(run: RunRecord) -> int:
+    return run.deliveries if run.deliveries is not None else 1

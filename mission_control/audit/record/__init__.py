@@ -1,0 +1,1 @@
+"""One record of the audit stream: its fields, its masking, its identity."""

@@ -1,0 +1,70 @@
+"""What changed between two versions of a task definition, field by field."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from mission_control.audit.record.json_ready import json_ready
+from mission_control.audit.record.masking import MASK, NAME_LIMIT, clean_text, clean_value, mask_named
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+VALUE_LIMIT = 2_048
+MOST_FIELDS = 256
+
+_PLAIN_KEY = re.compile(r"[A-Za-z0-9_-]+")
+
+
+def difference(
+    before: Mapping[str, Any] | None, after: Mapping[str, Any] | None
+) -> dict[str, dict[str, Any]]:
+    """Return `{path: {"from": …, "to": …}}` for every field that differs; None stands for no definition.
+
+    Mappings are followed into (`schedule.time`), lists are compared whole, and a field that is absent
+    counts as None. Values are masked and bounded: a changed password shows that it changed, not what to.
+    Beyond 256 fields the entry `…` tells how many more there are.
+
+    >>> difference({"schedule": {"time": "09:00"}}, {"schedule": {"time": "10:00"}})
+    {'schedule.time': {'from': '09:00', 'to': '10:00'}}
+    """
+    old, new = _fields(before), _fields(after)
+    changed = [path for path in old | new if _differs(old.get(path), new.get(path))]
+    shown = {
+        clean_text(".".join(path), NAME_LIMIT): {
+            "from": _shown(path, old.get(path)),
+            "to": _shown(path, new.get(path)),
+        }
+        for path in changed[:MOST_FIELDS]
+    }
+    if len(changed) > MOST_FIELDS:
+        shown["…"] = {"from": None, "to": f"{len(changed) - MOST_FIELDS} more fields"}
+    return shown
+
+
+def _fields(definition: Mapping[str, Any] | None) -> dict[tuple[str, ...], Any]:
+    ready = json_ready(definition) if definition is not None else {}
+    return dict(_leaves(ready, ()))
+
+
+def _leaves(value: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:  # noqa: ANN401  # JSON
+    if not isinstance(value, dict):
+        yield path, value
+        return
+    for key, item in value.items():
+        # A key that is no plain word is quoted, so that `a.b` is told from `b` inside `a`.
+        yield from _leaves(item, (*path, key if _PLAIN_KEY.fullmatch(key) else f'"{key}"'))
+
+
+def _differs(old: object, new: object) -> bool:
+    # In Python True equals 1 and 1 equals 1.0; in a definition these are different things to have written.
+    return type(old) is not type(new) or old != new
+
+
+def _shown(path: tuple[str, ...], value: Any) -> Any:  # noqa: ANN401  # JSON
+    for name in path:
+        value = mask_named(name, value)
+        if value == MASK:
+            return MASK
+    return clean_value(value, VALUE_LIMIT)

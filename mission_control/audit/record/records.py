@@ -1,0 +1,150 @@
+"""The two records of the audit stream: how an attempt or a run ended, and what changed in a task.
+
+Field order is part of the format: the six fields of the original log first, then ours, then the chain's
+(`writer`, `seq`, `prev`), which the log adds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from mission_control.audit.record.masking import (
+    ERROR_LIMIT,
+    NAME_LIMIT,
+    OUTPUT_LIMIT,
+    clean_name,
+    clean_text,
+    clean_value,
+)
+from mission_control.model.values.instants import format_instant
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+Status = Literal[
+    "success",
+    "failure",
+    "retry",
+    "timed_out",
+    "worker_lost",
+    "lost",
+    "cancelled",
+    "expired",
+    "skipped",
+    "missed",
+    "rejected",
+]
+STATUSES: frozenset[str] = frozenset(get_args(Status))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecutionRecord:
+    """One ending: of an attempt (`final` false) or, with it, of the whole run (`final` true).
+
+    Every run has exactly one final record. `timestamp` is when it ended, `scheduled_time` when it was
+    due. Without a handler having started there is no `started_at`, no `duration_ms` and no `lateness_ms`.
+    `delivery` belongs to `worker_lost` alone: which worker of the attempt it was, the first is 1.
+    `output` and `error` may be anything; `to_dict` masks and bounds them.
+
+    Raises:
+        ValueError: `status` is none of `STATUSES`.
+    """
+
+    timestamp: datetime
+    task_id: str
+    status: Status
+    duration_ms: int | None = None
+    output: Any = None
+    error: Any = None
+    execution_id: str | None = None
+    scheduled_time: datetime | None = None
+    attempt: int | None = None
+    final: bool = True
+    trigger: str = "schedule"
+    handler: str | None = None
+    started_at: datetime | None = None
+    worker: str | None = None
+    reason: str | None = None
+    revision: int | None = None
+    delivery: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.status not in STATUSES:
+            raise ValueError(f"status {self.status!r} is none of: {', '.join(sorted(STATUSES))}")
+
+    @property
+    def lateness_ms(self) -> int | None:
+        """How long after its due time the handler started; negative if a clock was stepped back."""
+        if self.started_at is None or self.scheduled_time is None:
+            return None
+        return round((self.started_at - self.scheduled_time).total_seconds() * 1000)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the record ready to append: masked, bounded, instants as text.
+
+        Raises:
+            ValueError: a datetime has no zone.
+        """
+        return {
+            "timestamp": _milliseconds(self.timestamp),
+            "task_id": _name(self.task_id),
+            "status": self.status,
+            "duration_ms": self.duration_ms,
+            "output": clean_value(self.output, OUTPUT_LIMIT),
+            "error": clean_value(self.error, ERROR_LIMIT),
+            "execution_id": _name(self.execution_id),
+            "scheduled_time": None if self.scheduled_time is None else format_instant(self.scheduled_time),
+            "attempt": self.attempt,
+            "final": self.final,
+            "trigger": _name(self.trigger),
+            "handler": _name(self.handler),
+            "started_at": None if self.started_at is None else _milliseconds(self.started_at),
+            "lateness_ms": self.lateness_ms,
+            "worker": _name(self.worker),
+            "reason": None if self.reason is None else clean_text(self.reason, NAME_LIMIT),
+            "revision": self.revision,
+            **({} if self.delivery is None else {"delivery": self.delivery}),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeRecord:
+    """One change to one task: who did what, why, and what it altered.
+
+    `change` is a past participle: `registered`, `updated`, `enabled`, `disabled`, `unregistered`.
+    `diff` is what `difference` returned; `revision` is the one that the change led to.
+    """
+
+    timestamp: datetime
+    task_id: str
+    change: str
+    actor: str
+    reason: str | None = None
+    revision: int | None = None
+    diff: Mapping[str, Mapping[str, Any]] | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the record ready to append.
+
+        Raises:
+            ValueError: the timestamp has no zone.
+        """
+        return {
+            "timestamp": _milliseconds(self.timestamp),
+            "task_id": _name(self.task_id),
+            "change": _name(self.change),
+            "actor": _name(self.actor),
+            "reason": None if self.reason is None else clean_text(self.reason, NAME_LIMIT),
+            "revision": self.revision,
+            "diff": dict(self.diff) if self.diff is not None else {},
+        }
+
+
+def _milliseconds(moment: datetime) -> str:
+    return format_instant(moment.replace(microsecond=moment.microsecond // 1000 * 1000))
+
+
+def _name(text: str | None) -> str | None:
+    return None if text is None else clean_name(text)

@@ -1,0 +1,241 @@
+"""Appending to an audit file: one record, one line, one `write(2)`.
+
+    AuditLog(path).append(record)  ->  the record as written, with `writer`, `seq` and `prev`
+
+What the kernel guarantees for an `O_APPEND` descriptor on a local file system (each write lands whole,
+at the end) is what keeps many processes apart; there is no lock between them. Network file systems do
+not promise it.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from mission_control.audit.record.json_ready import json_ready
+from mission_control.audit.stream.chain import GENESIS, ChainHead, line_digest, new_writer
+from mission_control.errors import MissionControlError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+_FLAGS = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+_FILE_MODE = 0o600
+_DIRECTORY_MODE = 0o700
+_CHAIN_FIELDS = frozenset({"writer", "seq", "prev"})
+_LINE_FEED = b"\n"
+
+
+class AuditWriteError(MissionControlError, OSError):
+    """A record could not be written; it is not in the file, and may be appended again.
+
+    `errno` and `filename` are those of the failed call. A fragment of the record may be in the file; the
+    next record, whoever writes it, starts on a line of its own.
+    """
+
+
+class AuditLog:
+    """An append-only JSONL file, chained per writing process.
+
+    Guarantees: a record that `append` returned is in the file, whole, on one line; records of one writer
+    stand in the order of their `seq`, without gaps, over all files of a rotation. It may be shared
+    between threads, and by processes forked after it was made: each process is a writer of its own.
+    The file may be renamed at any moment; the next record goes to a new file at the old path.
+
+    It does not sync: a record survives the death of the process, not that of the machine in the
+    seconds before the kernel writes back. It neither bounds nor masks: the records do
+    (`mission_control.audit.record.records`).
+
+    Nothing is opened before the first record. `appended` is told of each record that is in the file, and
+    where the chain then stands; `settle` passes on at once what `appended` was told, if that takes its
+    time; `keep` takes records elsewhere that could not be written.
+    """
+
+    def __init__(
+        self,
+        path: Path | str,
+        *,
+        appended: Callable[[Mapping[str, Any], ChainHead], object] | None = None,
+        settle: Callable[[], object] | None = None,
+        keep: Callable[[Mapping[str, Any]], object] | None = None,
+    ) -> None:
+        self.path = Path(path)
+        self._appended = appended
+        self._settle = settle
+        self._keep = keep
+        self._writers: dict[int, _Writer] = {}
+
+    def append(self, record: Mapping[str, Any]) -> dict[str, Any]:
+        """Write one record and return it as written: with `writer`, `seq` and `prev` added at its end.
+
+        What JSON cannot say (a lone surrogate, a cycle, a set) is replaced by what it can rather than
+        refused.
+
+        Raises:
+            AuditWriteError: the record is not in the file (disk full, no permission, read-only).
+        """
+        writer = self._writer()
+        entry = writer.append(record)
+        if self._appended is not None:
+            self._appended(entry, writer.head)
+        return entry
+
+    def settle(self) -> None:
+        """Have passed on what was written so far: this process is about to end."""
+        if self._settle is not None:
+            self._settle()
+
+    def keep(self, record: Mapping[str, Any]) -> None:
+        """Have a record that could not be written kept, if there is somewhere to keep it."""
+        if self._keep is not None:
+            self._keep(record)
+
+    @property
+    def head(self) -> ChainHead:
+        """Where this process's chain stands."""
+        return self._writer().head
+
+    def close(self) -> None:
+        """Let go of the descriptor; a later `append` opens it again and goes on with the chain."""
+        self._writer().close()
+
+    def _writer(self) -> _Writer:
+        # Keyed by process, because a forked child must neither go on with its parent's chain nor wait
+        # for a lock that a thread held which the fork did not copy.
+        process = os.getpid()
+        writer = self._writers.get(process)
+        return writer if writer is not None else self._writers.setdefault(process, _Writer(self.path))
+
+
+@dataclass(slots=True)
+class _Chain:
+    writer: str = field(default_factory=new_writer)
+    seq: int = 0
+    digest: str = GENESIS
+    in_doubt: bool = False
+
+
+class _Writer:
+    """The descriptor and the chain of one process."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._name = os.fspath(path)
+        # Reentrant: a signal handler may audit while its own thread is in here.
+        self._lock = threading.RLock()
+        self._chain = _Chain()
+        self._descriptor: int | None = None
+        self._file: tuple[int, int] = (0, 0)
+        self._process = os.getpid()
+
+    def __del__(self) -> None:
+        # Not in a forked child, where the number may stand for another file by now.
+        if os.getpid() == self._process:
+            self.close()
+
+    @property
+    def head(self) -> ChainHead:
+        with self._lock:
+            return ChainHead(self._chain.writer, self._chain.seq, self._chain.digest)
+
+    def append(self, record: Mapping[str, Any]) -> dict[str, Any]:
+        with self._lock:
+            chain = self._settled_chain()
+            # A signal may come anywhere in here, and throw (a soft time limit) or audit something itself.
+            # Whoever then finds the chain in doubt begins a new one instead of forking this one.
+            chain.in_doubt = True
+            entry, line = _encode(record, chain)
+            self._write(line, chain)
+            chain.seq += 1
+            chain.digest = line_digest(line)
+            chain.in_doubt = False
+            return entry
+
+    def close(self) -> None:
+        with self._lock:
+            descriptor, self._descriptor = self._descriptor, None
+            if descriptor is not None:
+                os.close(descriptor)
+
+    def _settled_chain(self) -> _Chain:
+        if self._chain.in_doubt:
+            self._chain = _Chain()
+        return self._chain
+
+    def _write(self, line: bytes, chain: _Chain) -> None:
+        try:
+            descriptor, torn = self._current_file()
+            payload = b"\n%b\n" % line if torn else line + _LINE_FEED
+            missing = len(payload) - os.write(descriptor, payload)
+            # All but the line feed is a whole record, and the next one will bring the line feed.
+            if missing > len(_LINE_FEED):
+                self._end_torn_line(descriptor, missing)
+        except OSError as error:
+            chain.in_doubt = False
+            reason = error.strerror if error.strerror is not None else str(error)
+            message = (
+                f"audit record not written: {reason}; free space or mend the permissions, then repeat it"
+            )
+            raise AuditWriteError(error.errno, message, self._name) from error
+
+    def _end_torn_line(self, descriptor: int, missing: int) -> None:
+        # A short write carries no reason; the attempt to end the line either mends it or names the reason.
+        os.write(descriptor, _LINE_FEED)
+        raise OSError(errno.EIO, f"the write stopped {missing} bytes short")
+
+    def _current_file(self) -> tuple[int, bool]:
+        """Return the descriptor of the file that is at the path now, and whether its last line is torn."""
+        try:
+            found = os.stat(self._name)  # noqa: PTH116  # a third of the cost of Path.stat, once a record
+        except FileNotFoundError:
+            found = None
+        if self._descriptor is None or found is None or (found.st_dev, found.st_ino) != self._file:
+            found = self._open()
+        assert self._descriptor is not None  # noqa: S101  # for the type checker
+        return self._descriptor, _is_torn(self._descriptor, found.st_size)
+
+    def _open(self) -> os.stat_result:
+        self.close()
+        _make_directory(self._path.parent)
+        descriptor = os.open(self._name, _FLAGS, _FILE_MODE)
+        found = os.fstat(descriptor)
+        self._descriptor, self._file = descriptor, (found.st_dev, found.st_ino)
+        return found
+
+
+def _encode(record: Mapping[str, Any], chain: _Chain) -> tuple[dict[str, Any], bytes]:
+    entry = _chained(dict(record), chain)
+    try:
+        return entry, orjson.dumps(entry)
+    except TypeError:
+        # Chained afterwards, because what is too large is cut at its end.
+        entry = _chained(json_ready(dict(record)), chain)
+        return entry, orjson.dumps(entry)
+
+
+def _chained(entry: dict[str, Any], chain: _Chain) -> dict[str, Any]:
+    for name in _CHAIN_FIELDS & entry.keys():
+        del entry[name]  # so that ours stand last
+    entry["writer"] = chain.writer
+    entry["seq"] = chain.seq + 1
+    entry["prev"] = chain.digest
+    return entry
+
+
+def _is_torn(descriptor: int, size: int) -> bool:
+    # Any writer may have been cut short here, so that only the file itself can tell. A size read in the
+    # middle of another's write is a false alarm, and costs an empty line, which readers pass over.
+    return size > 0 and os.pread(descriptor, 1, size - 1) != _LINE_FEED
+
+
+def _make_directory(directory: Path) -> None:
+    if directory.is_dir():
+        return
+    _make_directory(directory.parent)
+    directory.mkdir(mode=_DIRECTORY_MODE, exist_ok=True)

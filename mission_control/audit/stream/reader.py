@@ -1,0 +1,169 @@
+"""Reading an audit stream over all its rotated files: the last records, all of them.
+
+Lines that are no records are handed to `on_corrupt` and passed over; nothing here raises for what is in
+a file. A stream that does not exist yet has no records.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from mission_control.audit.record.record_identity import REPAIRED, Unrepeated, identity_of
+from mission_control.audit.stream.lines import (
+    CorruptLine,
+    corrupt,
+    lines_backwards,
+    lines_forwards,
+    parse_line,
+)
+from mission_control.audit.stream.segments import Segments
+from mission_control.model.values.instants import parse_instant
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from datetime import datetime
+    from typing import IO
+
+    from mission_control.audit.stream.segments import Segment
+
+OnCorrupt = Callable[[CorruptLine], object]
+
+
+@dataclass(frozen=True, slots=True)
+class RecordFilter:
+    """Which records are wanted; None means any. `since` counts in, `until` does not."""
+
+    task_id: str | None = None
+    execution_id: str | None = None
+    status: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    is_final: bool | None = None
+
+    def accepts(self, record: dict[str, Any]) -> bool:
+        """Tell whether `record` has all the wanted values."""
+        return (
+            (self.task_id is None or record.get("task_id") == self.task_id)
+            and (self.execution_id is None or record.get("execution_id") == self.execution_id)
+            and (self.status is None or record.get("status") == self.status)
+            and (self.is_final is None or record.get("final") is self.is_final)
+            and ((self.since is None and self.until is None) or self._is_in_time(record))
+        )
+
+    def _is_in_time(self, record: dict[str, Any]) -> bool:
+        try:
+            moment = parse_instant(record["timestamp"])
+        except (KeyError, TypeError, ValueError):
+            return False
+        return (self.since is None or moment >= self.since) and (self.until is None or moment < self.until)
+
+    @property
+    def needle(self) -> bytes:
+        """Bytes that every accepted line contains, as selective as they can be; empty if none are sure."""
+        for value in (self.execution_id, self.task_id, self.status):
+            # Beyond plain ASCII, JSON has several ways to write the same text.
+            if value is not None and json.dumps(value) == f'"{value}"' and "/" not in value:
+                return f'"{value}"'.encode()
+        return b""
+
+
+ANY_RECORD: Final = RecordFilter()
+
+
+def tail(
+    path: Path | str,
+    limit: int,
+    *,
+    task_id: str | None = None,
+    execution_id: str | None = None,
+    status: str | None = None,
+    on_corrupt: OnCorrupt | None = None,
+) -> list[dict[str, Any]]:
+    """Return the last `limit` records that have the given values, oldest first.
+
+    Files are read from their ends, only as far as needed. Of a record that was written twice the later
+    line is returned. With a filter only those corrupt lines are
+    reported that could have matched it.
+
+    Raises:
+        PermissionError: a file may not be read.
+    """
+    wanted = RecordFilter(task_id, execution_id, status)
+    found: list[dict[str, Any]] = []
+    unrepeated = Unrepeated()
+    with Segments(Path(path)) as segments:
+        for segment in segments.newest_first if limit > 0 else []:
+            for offset, line in _lines(
+                segment, on_corrupt, lambda file: lines_backwards(file, wanted.needle)
+            ):
+                record = _record(segment.path, offset, line, on_corrupt)
+                if record is None or not wanted.accepts(record) or not unrepeated.accepts(record):
+                    continue
+                found.append(record)
+                if len(found) == limit:
+                    return found[::-1]
+    return found[::-1]
+
+
+def read_all(
+    path: Path | str,
+    *,
+    wanted: RecordFilter = ANY_RECORD,
+    on_corrupt: OnCorrupt | None = None,
+) -> Iterator[dict[str, Any]]:
+    """Yield every record of the stream that is wanted, oldest first, over all rotated files.
+
+    Of a record that was written twice, which only one marked `repaired` can be, the first line counts.
+
+    Raises:
+        PermissionError: a file may not be read.
+    """
+    with Segments(Path(path)) as segments:
+        unrepeated = Unrepeated(_repaired(segments.oldest_first))
+        for segment in segments.oldest_first:
+            numbered = enumerate(_lines(segment, on_corrupt, lines_forwards), start=1)
+            for number, (offset, line) in numbered:
+                if wanted.needle not in line:
+                    continue
+                record = _record(segment.path, offset, line, on_corrupt, number)
+                if record is not None and wanted.accepts(record) and unrepeated.accepts(record):
+                    yield record
+
+
+def _repaired(segments: Iterable[Segment]) -> set[str]:
+    """Return the identities of the records that were written late."""
+    found: set[str] = set()
+    for segment in segments:
+        file, _ = segment.plain()
+        for line in file:
+            record = parse_line(line) if REPAIRED in line else None
+            if isinstance(record, dict) and (identity := identity_of(record)) is not None:
+                found.add(identity)
+        if file is not segment.file:
+            file.close()
+    return found
+
+
+def _lines(
+    segment: Segment, on_corrupt: OnCorrupt | None, read: Callable[[IO[bytes]], Iterator[tuple[int, bytes]]]
+) -> Iterator[tuple[int, bytes]]:
+    file, problem = segment.plain()
+    if problem is not None and on_corrupt is not None:
+        on_corrupt(CorruptLine(segment.path, 0, problem))
+    with file:
+        yield from read(file)
+
+
+def _record(
+    path: Path, offset: int, line: bytes, on_corrupt: OnCorrupt | None, number: int | None = None
+) -> dict[str, Any] | None:
+    parsed = parse_line(line)
+    if isinstance(parsed, dict):
+        return parsed
+    if on_corrupt is not None:
+        on_corrupt(corrupt(path, offset, parsed, line, number))
+    return None

@@ -1,0 +1,1 @@
+"""Checking an audit stream: its chains, and that every run ends once."""

@@ -1,0 +1,108 @@
+"""`mission-control audit tail`: the last records, and those that come."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import rich_click as click
+
+from mission_control.cli.terminal import parameters
+from mission_control.cli.terminal.output import echo, echo_json, echo_json_line, echo_line, tell
+from mission_control.cli.views.audit_view import LiveLines, record_table
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from mission_control.audit.stream.follow import Follower
+    from mission_control.configuration.settings import Settings
+
+
+@click.command()
+@click.option(
+    "-n", "limit", type=click.IntRange(min=0), default=20, show_default=True, help="How many records."
+)
+@click.option("--task", "task_id", help="Only those of a task.")
+@click.option("--run", "execution_id", help="Only those of a run, by its execution id.")
+@click.option("--status", help="Only those with a status, such as failure.")
+@click.option("--follow", "-f", "is_following", is_flag=True, help="Go on with new ones until Ctrl-C.")
+@parameters.as_json
+def tail(  # one parameter an option
+    limit: int,
+    task_id: str | None,
+    execution_id: str | None,
+    status: str | None,
+    is_following: bool,
+    as_json: bool,
+) -> None:
+    """Show the last records, oldest first.
+
+    With --json it is an array of the records as they are in the file; with --follow too, one a line.
+    """
+    from mission_control.audit.stream.follow import Follower
+    from mission_control.audit.stream.reader import tail
+    from mission_control.configuration.settings import read_settings
+
+    check_status(status)
+    settings = read_settings()
+    wanted = {"task_id": task_id, "execution_id": execution_id, "status": status}
+    # The follower takes its position first, so that nothing falls between the two.
+    follower = Follower(settings.task_execution_log, on_corrupt=tell_unreadable) if is_following else None
+    records = tail(settings.task_execution_log, limit, on_corrupt=tell_unreadable, **wanted)
+    if follower is not None:
+        _follow(follower, records, wanted, settings, as_json=as_json)
+    elif as_json:
+        echo_json(records)
+    elif records:
+        echo(record_table(records, settings.timezone))
+    else:
+        tell(_none(settings.task_execution_log))
+
+
+def _follow(
+    follower: Follower,
+    records: list[dict[str, Any]],
+    wanted: dict[str, str | None],
+    settings: Settings,
+    *,
+    as_json: bool,
+) -> None:
+    import time
+
+    from mission_control.audit.stream.follow import POLL_SECONDS
+
+    lines = LiveLines(settings.timezone)
+    try:
+        while True:
+            for record in records:
+                if all(value is None or record.get(name) == value for name, value in wanted.items()):
+                    echo_json_line(record) if as_json else echo_line(lines.line(record))
+            time.sleep(POLL_SECONDS)
+            records = follower.poll()
+    except KeyboardInterrupt:
+        pass  # the way to end it
+    finally:
+        follower.close()
+
+
+def check_status(status: str | None) -> None:
+    """Refuse a status that no record has, naming the nearest one.
+
+    Raises:
+        click.UsageError: it is none.
+    """
+    from mission_control.audit.record.records import STATUSES
+    from mission_control.model.problems.suggestions import did_you_mean
+
+    if status is not None and status not in STATUSES:
+        raise click.UsageError(
+            f"--status: {status!r} is none of {', '.join(sorted(STATUSES))}{did_you_mean(status, STATUSES)}"
+        )
+
+
+def _none(path: Path) -> str:
+    return f"no such records in {path}" if path.exists() else f"nothing has run yet: there is no {path}"
+
+
+def tell_unreadable(problem: object) -> None:
+    """Tell of a line that is no record."""
+    tell(f"unreadable record: {problem}")

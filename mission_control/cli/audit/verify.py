@@ -1,0 +1,91 @@
+"""`mission-control audit verify` and `audit repair`: whether the permanent record is whole."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import rich_click as click
+
+from mission_control.cli.terminal import parameters
+from mission_control.cli.terminal.exit_codes import ExitCode
+from mission_control.cli.terminal.output import echo, echo_json, near, printable, tell
+
+if TYPE_CHECKING:
+    from mission_control.audit.verification.findings import Verification
+
+
+@click.command()
+@click.option("--files-only", is_flag=True, help="Without Redis: neither anchors nor ledger.")
+@parameters.as_json
+def verify(files_only: bool, as_json: bool) -> ExitCode:
+    """Check that nothing in the audit streams was changed, removed or added, and that nothing is missing.
+
+    Every record's chain is followed over all rotated files, compared with the anchors in Redis, and the
+    runs with the ledger. Exit code 0: sound; 1: not.
+    """
+    verifications = _verifications(files_only=files_only)
+    is_sound = all(one.is_sound for one in verifications.values())
+    if as_json:
+        streams = {name: one.to_dict() for name, one in verifications.items()}
+        echo_json({"sound": is_sound, "streams": streams})
+    else:
+        for one in verifications.values():
+            _show(one, is_anchored=not files_only)
+    return ExitCode.DONE if is_sound else ExitCode.FAILED
+
+
+@click.command()
+@parameters.dry_run
+@parameters.as_json
+def repair(dry_run: bool, as_json: bool) -> None:
+    """Add what is missing in the stream of runs: owed records, runs the ledger has ended, a line's end.
+
+    No line is changed or removed; records that are added are marked "repaired". It may be run again.
+    """
+    from mission_control.cli.terminal.installation_in_use import current
+    from mission_control.operate.audit_repair import repair as repair_stream
+
+    with current() as installation:
+        done = repair_stream(installation, is_dry_run=dry_run)
+    if as_json:
+        echo_json({"dry_run": dry_run, **done.to_dict()})
+    elif done.is_nothing:
+        tell("nothing to repair")
+    else:
+        echo(*_repaired(done.to_dict(), would="would be " if dry_run else ""))
+
+
+def _verifications(*, files_only: bool) -> dict[str, Verification]:
+    from mission_control.audit.verification.verify import verify
+    from mission_control.cli.terminal.installation_in_use import current
+    from mission_control.configuration.settings import read_settings
+    from mission_control.operate.audit_verification import verify_changes, verify_runs
+
+    if files_only:
+        settings = read_settings()
+        return {"runs": verify(settings.task_execution_log), "changes": verify(settings.task_changes_log)}
+    with current() as installation:
+        return {"runs": verify_runs(installation), "changes": verify_changes(installation)}
+
+
+def _show(one: Verification, *, is_anchored: bool) -> None:
+    verdict = "sound" if one.is_sound else "NOT SOUND"
+    anchored = f", {one.anchored} of them anchored" if is_anchored else ""
+    counted = f"{one.records} records of {one.writers} writers in {one.files} files{anchored}"
+    echo(f"{near(one.path)}: {verdict}; {counted}")
+    for finding in one.findings:
+        sign = "·" if finding.is_note else "✗"
+        echo(f"  {sign} {finding.kind.replace('_', ' ')}: {printable(str(finding), limit=None)}")
+    hidden = sum(one.counts.values()) - len(one.findings)
+    if hidden > 0:
+        echo(f"  … and {hidden} more")
+
+
+def _repaired(done: dict[str, Any], *, would: str) -> list[str]:
+    lines = ["a torn last line " + would + "ended"] if done["ended_torn_line"] else []
+    if done["paid"]:
+        lines.append(f"{done['paid']} owed records {would}written")
+    if done["added"]:
+        lines.append(f"{len(done['added'])} missing records {would}written from the ledger:")
+        lines += [f"  {printable(execution_id)}" for execution_id in done["added"]]
+    return lines

@@ -1,0 +1,51 @@
+"""`mission-control tasks apply`: all tasks at once, from a file."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import rich_click as click
+
+from mission_control.cli.terminal import parameters
+from mission_control.cli.terminal.installation_in_use import current
+from mission_control.cli.terminal.output import echo, echo_json, tell
+
+if TYPE_CHECKING:
+    from mission_control.operate.apply import Application
+
+
+@click.command()
+@click.argument("file", required=False, type=click.Path(path_type=Path))
+@parameters.as_json
+@parameters.dry_run
+def apply(file: Path | None, as_json: bool, dry_run: bool) -> None:
+    """Make the tasks in FILE be as it says: all of them, or none if one is wrong.
+
+    Without FILE it is the installation's own (data/tasks/scheduled_tasks.json, or
+    MISSION_CONTROL_TASKS_FILE). Tasks that are not in the file stay as they are.
+    """
+    from mission_control.operate.apply import apply_task_file
+
+    with current() as installation:
+        path = installation.settings.default_tasks_file if file is None else file
+        done = apply_task_file(installation, path, dry_run=dry_run)
+        if as_json:
+            echo_json(asdict(done))
+            return
+        for ids, sign in ((done.created, "+"), (done.updated, "~"), (done.unchanged, "=")):
+            for task_id in ids:
+                echo(f"{sign} {task_id}")
+        tell(f"{path}: {summary(done)}{' (dry run: nothing was applied)' if dry_run else ''}")
+
+
+def summary(done: Application) -> str:
+    """Return in words what applying a file did.
+
+    >>> from mission_control.operate.apply import Application
+    >>> summary(Application(("a", "b"), (), ("c",)))
+    '2 created, 1 unchanged'
+    """
+    counts = {name: len(ids) for name, ids in asdict(done).items()}
+    return ", ".join(f"{count} {name}" for name, count in counts.items() if count) or "no tasks"

@@ -1,0 +1,99 @@
+"""The one place where an error becomes a message and an exit code."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import rich_click as click
+
+from mission_control.cli.terminal.exit_codes import ExitCode
+from mission_control.errors import (
+    InvalidTaskError,
+    RunTimeoutError,
+    SettingsError,
+    StoreUnavailableError,
+    TaskFileError,
+    UnknownRunError,
+    UnknownTaskError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_CODES: tuple[tuple[type[Exception], ExitCode], ...] = (
+    (UnknownTaskError, ExitCode.NOT_FOUND),
+    (UnknownRunError, ExitCode.NOT_FOUND),
+    (InvalidTaskError, ExitCode.USAGE),
+    (TaskFileError, ExitCode.USAGE),
+    (SettingsError, ExitCode.USAGE),
+    (RunTimeoutError, ExitCode.TIMED_OUT),
+    (StoreUnavailableError, ExitCode.UNREACHABLE),
+)
+
+
+class CommandError(click.ClickException):
+    """A command cannot be carried out; `code` says in which way."""
+
+    def __init__(self, message: str, exit_code: ExitCode) -> None:
+        super().__init__(message)
+        self.code = exit_code
+
+
+def exit_code_of(error: BaseException) -> int:
+    """Return the exit code that `error` stands for.
+
+    >>> exit_code_of(UnknownTaskError("no task has the id 'x'"))
+    <ExitCode.NOT_FOUND: 3>
+    """
+    if isinstance(error, CommandError):
+        return error.code
+    if isinstance(error, click.ClickException):
+        return error.exit_code
+    known = next((code for kind, code in _CODES if isinstance(error, kind)), None)
+    if known is not None:
+        return known
+    return ExitCode.PARTLY_DONE if _is_unrecorded_change(error) else ExitCode.FAILED
+
+
+def message_of(error: BaseException) -> str:
+    """Return what to tell about `error`, with a way on where there is one."""
+    from mission_control.errors import MissionControlError
+
+    if isinstance(error, click.UsageError):
+        return f"{error.format_message()}{_help_hint(error)}"
+    if isinstance(error, click.ClickException):
+        return error.format_message()
+    if isinstance(error, MissionControlError | OSError):
+        return str(error)
+    return (
+        f"unexpected {type(error).__name__}: {error}; `mission-control --debug …` shows where it comes from"
+    )
+
+
+def report_failures(action: Callable[[], object]) -> int:
+    """Run a command and return its exit code; what goes wrong is told on stderr, never as a traceback.
+
+    An int that the command returns is its exit code.
+    """
+    from mission_control.cli.terminal.output import tell_error
+
+    try:
+        code = action()
+    except click.Abort:
+        tell_error("interrupted")
+        return ExitCode.FAILED
+    except Exception as error:  # noqa: BLE001  # the last one to see it
+        tell_error(message_of(error))
+        return exit_code_of(error)
+    return code if isinstance(code, int) else ExitCode.DONE
+
+
+def _is_unrecorded_change(error: BaseException) -> bool:
+    """Whether something was done whose audit record could not be written."""
+    from mission_control.audit.stream.log import AuditWriteError
+
+    return isinstance(error, AuditWriteError)
+
+
+def _help_hint(error: click.UsageError) -> str:
+    return f"\nsee: {error.ctx.command_path} --help" if error.ctx is not None else ""

@@ -1,0 +1,77 @@
+"""Options and kinds of values that several commands share."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import rich_click as click
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+EXAMPLES = {
+    "schedule": """'{"type": "daily", "time": "09:00", "timezone": "Europe/Berlin"}'""",
+    "params": """'{"name": "Ada"}'""",
+}
+
+
+class JsonObject(click.ParamType[dict[str, Any]]):
+    """A JSON object, written as one argument."""
+
+    name = "json"
+
+    def __init__(self, example: str) -> None:
+        self._example = example
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> dict[str, Any]:  # noqa: ANN401
+        """Return the object, or say what is wrong with the text and how to write it."""
+        if isinstance(value, dict):
+            return value
+        try:
+            found = json.loads(value)
+        except (ValueError, RecursionError) as error:
+            self.fail(
+                f"{_quoted(value)} is not JSON ({error}); write for example {self._example}", param, ctx
+            )
+        if not isinstance(found, dict):
+            self.fail(f"{_quoted(value)} is no JSON object; write for example {self._example}", param, ctx)
+        return found
+
+
+class Moment(click.ParamType["datetime"]):
+    """A moment as ISO 8601: an aware datetime, or a naive one for local time."""
+
+    name = "moment"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:  # noqa: ANN401
+        """Return the moment, or say how to write one."""
+        from mission_control.model.values.instants import parse_moment
+
+        try:
+            return parse_moment(value) if isinstance(value, str) else value
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+SCHEDULE = JsonObject(EXAMPLES["schedule"])
+PARAMS = JsonObject(EXAMPLES["params"])
+MOMENT = Moment()
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+dry_run = click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
+wait = click.option("--wait", is_flag=True, help="Wait for the run's end and print its result.")
+timeout = click.option(
+    "--timeout",
+    type=click.FloatRange(min=0),
+    metavar="SECONDS",
+    help="With --wait: give up waiting after so long (exit code 6); the run goes on.",
+)
+task_id = click.argument("task_id")
+execution_id = click.argument("execution_id")
+
+
+def _quoted(value: str) -> str:
+    from mission_control.model.problems.suggestions import quoted
+
+    return quoted(value)

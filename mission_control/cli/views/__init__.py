@@ -1,0 +1,1 @@
+"""Runs, records and notes as tables and lines."""

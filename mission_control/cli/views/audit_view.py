@@ -1,0 +1,90 @@
+"""Audit records as a table, and as live lines."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from mission_control.cli.terminal.output import printable, table
+from mission_control.cli.terminal.wording import duration, lateness, local_time
+from mission_control.cli.views.run_view import STYLES, outcome, said
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from rich.table import Table
+    from rich.text import Text
+
+_SIGNS = {"success": "✓", "retry": "↻", "skipped": "-", "missed": "-"}
+
+
+def record_table(records: Iterable[dict[str, Any]], timezone: str) -> Table:
+    """Return audit records as a table, times in `timezone`."""
+    rows = [
+        (
+            _ended(one, timezone),
+            printable(str(one.get("task_id"))),
+            outcome(str(one.get("status"))),
+            _attempt(one),
+            lateness(one.get("lateness_ms")),
+            _took(one),
+            said(one.get("output"), one.get("error"), one.get("reason")),
+        )
+        for one in records
+    ]
+    columns = (f"ended ({timezone})", "task", "status", "attempt", "late", "took", "output")
+    return table(*columns, rows=rows, right=("attempt", "late", "took"))
+
+
+class LiveLines:
+    """Audit records as lines that stand under each other; task names are aligned as they come."""
+
+    def __init__(self, timezone: str) -> None:
+        self._timezone = timezone
+        self._width = 16
+
+    def line(self, record: dict[str, Any]) -> Text:
+        """Return one record as a line."""
+        from rich.text import Text
+
+        status, task_id = str(record.get("status")), printable(str(record.get("task_id")), limit=40)
+        self._width = max(self._width, len(task_id))
+        style = STYLES.get(status, "")
+        return Text.assemble(
+            (_ended(record, self._timezone)[11:19], "dim"),
+            " ",
+            (f"{_SIGNS.get(status, '✗')} {status.replace('_', ' '):<8}", style),
+            " ",
+            (f"{task_id:<{self._width}}", "bold"),
+            " ",
+            (_facts(record), "dim"),
+            said(record.get("output"), record.get("error"), record.get("reason")),
+        )
+
+
+def _facts(record: dict[str, Any]) -> str:
+    attempt, late = record.get("attempt"), lateness(record.get("lateness_ms"))
+    when = f"{late} late" if late else ""
+    if isinstance(attempt, int) and attempt > 1:
+        when = f"attempt {attempt}"  # how late a retry is says nothing
+    took = _took(record)
+    return f"{when:<12} {f'took {took}' if took else '':<12} "
+
+
+def _took(record: dict[str, Any]) -> str:
+    milliseconds = record.get("duration_ms")
+    return "" if milliseconds is None else duration(timedelta(milliseconds=milliseconds))
+
+
+def _attempt(record: dict[str, Any]) -> str:
+    return "" if record.get("attempt") is None else str(record["attempt"])
+
+
+def _ended(record: dict[str, Any], timezone: str) -> str:
+    from mission_control.model.values.instants import parse_instant
+    from mission_control.model.values.zones import zone
+
+    try:
+        return local_time(parse_instant(str(record.get("timestamp"))).replace(microsecond=0), zone(timezone))
+    except ValueError:  # a line that somebody else wrote
+        return printable(str(record.get("timestamp")), limit=19)

@@ -1,0 +1,65 @@
+"""A run as JSON and as words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from mission_control.cli.terminal.output import as_text
+from mission_control.cli.terminal.wording import duration, lateness, local_time
+from mission_control.operate.run_json import lateness_ms
+
+if TYPE_CHECKING:
+    from datetime import tzinfo
+
+    from rich.text import Text
+
+    from mission_control.model.runs.run_record import RunRecord
+
+STYLES: Final = {
+    "success": "green",
+    "failure": "red",
+    "timed_out": "red",
+    "lost": "red",
+    "worker_lost": "red",
+    "rejected": "red",
+    "retry": "yellow",
+    "retrying": "yellow",
+    "missed": "magenta",
+    "skipped": "magenta",
+    "expired": "magenta",
+    "cancelled": "magenta",
+    "running": "cyan",
+    "dispatched": "cyan",
+}
+COLUMNS: Final = ("scheduled", "late", "attempts", "outcome", "took", "output")
+
+
+def run_row(run: RunRecord, zone: tzinfo) -> tuple[str | Text, ...]:
+    """Return the cells of a run in a table of `COLUMNS`."""
+    from datetime import timedelta
+
+    took = "" if run.duration_ms is None else duration(timedelta(milliseconds=run.duration_ms))
+    return (
+        local_time(run.scheduled_time, zone),
+        lateness(lateness_ms(run)) if run.attempt == 1 else "",  # how late a retry is says nothing
+        str(run.attempt) if run.attempt else "",
+        outcome(run.state),
+        took,
+        said(run.output, run.error, run.reason),
+    )
+
+
+def outcome(status: str) -> Text:
+    """Return a status in its colour."""
+    from rich.text import Text
+
+    return Text(status.replace("_", " "), style=STYLES.get(status, ""))
+
+
+def said(output: Any, error: Any, reason: str | None) -> str:  # noqa: ANN401  # JSON values
+    """Return the one thing to show of what came of a run: why it failed, else what it gave.
+
+    Of an output with a `summary` that is enough.
+    """
+    shown = output["summary"] if isinstance(output, dict) and "summary" in output else output
+    return next((as_text(value) for value in (error, reason, shown) if value is not None), "")

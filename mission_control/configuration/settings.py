@@ -1,0 +1,192 @@
+"""The settings: environment variables `MISSION_CONTROL_*`, read once and passed down."""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+from msgspec import Meta, Struct, convert
+from msgspec.structs import fields
+
+from mission_control.errors import SettingsError
+from mission_control.model.values.zones import zone_problem
+from mission_control.store.redis_keys import REDBEAT_PREFIX
+
+PREFIX: Final = "MISSION_CONTROL_"
+NOTIFY_PREFIX: Final = f"{PREFIX}NOTIFY_"
+_SEPARATORS: Final = {"handlers": os.pathsep, "queues": ","}
+_WORDS: Final = {"yes": True, "on": True, "no": False, "off": False}
+
+
+class Secret:
+    """A password, a key, or a URL with one in it: shown as `**********`, while `reveal()` returns it."""
+
+    HIDDEN: Final = "**********"
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        """Return the text itself."""
+        return self._text
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and self._text == other._text
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+    def __repr__(self) -> str:
+        return f"Secret({self.HIDDEN!r})"
+
+    def __str__(self) -> str:
+        return self.HIDDEN
+
+
+class Settings(Struct, frozen=True, kw_only=True):
+    """Everything an operator can set; immutable and hashable.
+
+    Build it with `read_settings()`, which checks the values and turns a wrong one into a `SettingsError`
+    that names the environment variable.
+    """
+
+    redis_url: str | None = None
+    data_dir: Path = Path("./data")
+    timezone: str = "UTC"
+    handlers: tuple[Path, ...] = (Path("./handlers"),)
+    tasks_file: Path | None = None
+    queues: tuple[str, ...] = ("default",)
+    visibility_seconds: Annotated[int, Meta(ge=5, le=86_400)] = 60
+    leader_seconds: Annotated[int, Meta(ge=1, le=3_600)] = 15
+    retention_days: Annotated[int, Meta(ge=1, le=3_650)] = 30
+    retention_runs: Annotated[int, Meta(ge=1, le=1_000_000)] = 1_000
+    signing_key: Secret | None = None
+    allow_plain_producers: bool = True
+    allow_eviction: bool = False
+    redbeat_key_prefix: Annotated[str, Meta(pattern="^(?!mc:)[A-Za-z0-9_.:-]+$")] = REDBEAT_PREFIX
+    web_host: str = "127.0.0.1"
+    web_port: Annotated[int, Meta(ge=1, le=65_535)] = 8800
+    web_token: Secret | None = None
+    notify: tuple[tuple[str, Secret], ...] = ()
+
+    @property
+    def retention(self) -> timedelta:
+        """How long finished runs stay in the ledger."""
+        return timedelta(days=self.retention_days)
+
+    @property
+    def task_execution_log(self) -> Path:
+        """The audit stream of runs."""
+        return self.data_dir / "logs" / "task_execution.jsonl"
+
+    @property
+    def task_changes_log(self) -> Path:
+        """The audit stream of changes to tasks."""
+        return self.data_dir / "logs" / "task_changes.jsonl"
+
+    @property
+    def default_tasks_file(self) -> Path:
+        """The task file that is loaded when none is named."""
+        return (
+            self.tasks_file
+            if self.tasks_file is not None
+            else self.data_dir / "tasks" / "scheduled_tasks.json"
+        )
+
+    def environment(self) -> dict[str, str]:
+        """Return the variables that make `read_settings` return these settings in a child process.
+
+        What is not set here is empty, which counts as not set, whatever this process's own variables say.
+        """
+        inherited = dict.fromkeys((name for name in os.environ if name.startswith(NOTIFY_PREFIX)), "")
+        notify = {f"{NOTIFY_PREFIX}{name.upper()}": url.reveal() for name, url in self.notify}
+        own = {f"{PREFIX}{name.upper()}": self._text(name) for name in SETTINGS_IN_ENVIRONMENT}
+        return {**inherited, **notify, **own}
+
+    def _text(self, name: str) -> str:
+        value = getattr(self, name)
+        if value is None:
+            return ""
+        if name == "handlers":
+            return os.pathsep.join(str(path) for path in value)
+        if name == "queues":
+            return ",".join(value)
+        return value.reveal() if isinstance(value, Secret) else str(value)
+
+    def channel(self, name: str) -> str | None:
+        """Return the Apprise URL of a notification channel, or None where none is configured."""
+        return next((url.reveal() for key, url in self.notify if key == name.lower()), None)
+
+
+SETTINGS_IN_ENVIRONMENT: Final = tuple(name for name in Settings.__struct_fields__ if name != "notify")
+
+
+def read_settings(**overrides: Any) -> Settings:  # noqa: ANN401  # values are checked
+    """Read the settings from the environment; a variable that is empty counts as not set.
+
+    `overrides` take precedence over the environment; tests and embedding programs use them.
+
+    Raises:
+        SettingsError: names each variable whose value cannot be used, and why.
+        TypeError: an override is no setting.
+    """
+    if unknown := overrides.keys() - set(Settings.__struct_fields__):
+        raise TypeError(f"no such setting: {', '.join(sorted(unknown))}")
+    given = {"notify": _channels(), **_own_variables(), **overrides}
+    values: dict[str, Any] = {}
+    problems: list[str] = []
+    for field in fields(Settings):
+        if field.name in given:
+            try:
+                values[field.name] = _value(field.name, field.type, given[field.name])
+            except (ValueError, TypeError) as error:
+                shown = "" if _is_secret(field.type) else f" (it is {given[field.name]!r})"
+                problems.append(f"  {PREFIX}{field.name.upper()}: {error}{shown}")
+    if problems:
+        raise SettingsError("\n".join(["settings that cannot be used:", *problems]))
+    return Settings(**values)
+
+
+def _own_variables() -> dict[str, str]:
+    texts = {name: os.environ.get(PREFIX + name.upper(), "") for name in SETTINGS_IN_ENVIRONMENT}
+    return {name: text for name, text in texts.items() if text}
+
+
+def _channels() -> tuple[tuple[str, Secret], ...]:
+    return tuple(
+        (name.removeprefix(NOTIFY_PREFIX).lower(), Secret(url))
+        for name, url in sorted(os.environ.items())
+        if name.startswith(NOTIFY_PREFIX) and url
+    )
+
+
+def _value(name: str, kind: Any, given: Any) -> Any:  # noqa: ANN401  # any setting's
+    """Return what a setting is, out of a variable's text or of what a program hands in."""
+    if isinstance(given, str):
+        given = _taken_apart(name, kind, given)
+    value = convert(given, kind, strict=False, dec_hook=_custom)
+    if name == "timezone" and (problem := zone_problem(value)) is not None:
+        raise ValueError(problem)
+    return value
+
+
+def _taken_apart(name: str, kind: Any, text: str) -> Any:  # noqa: ANN401
+    if name in _SEPARATORS:
+        parts = (piece.strip() for piece in text.split(_SEPARATORS[name]))
+        return json.loads(text) if text.startswith("[") else tuple(part for part in parts if part)
+    return _WORDS.get(text.lower(), text) if kind is bool else text
+
+
+def _custom(kind: type, given: Any) -> Any:  # noqa: ANN401  # msgspec's signature
+    if isinstance(given, kind):
+        return given
+    if not isinstance(given, str):
+        raise TypeError(f"Expected `str`, got `{type(given).__name__}`")
+    return kind(given)
+
+
+def _is_secret(kind: Any) -> bool:  # noqa: ANN401
+    return bool(kind == Secret | None)

@@ -1,0 +1,1 @@
+"""Entering and ending runs outside the timetable: enqueue, cancel, retry."""

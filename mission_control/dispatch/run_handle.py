@@ -1,0 +1,94 @@
+"""What a producer holds of a run it has enqueued."""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+from mission_control.errors import RunTimeoutError, UnknownRunError
+from mission_control.model.runs.run_state import RunState
+from mission_control.store.connection import store_errors
+
+if TYPE_CHECKING:
+    from mission_control.installation.installation import Installation
+    from mission_control.model.runs.run_record import RunRecord
+
+_POLL_SECONDS: Final = 0.05
+_LONGEST_POLL_SECONDS: Final = 1.0
+
+
+class Run:
+    """A handle on one run; every look asks the ledger."""
+
+    def __init__(self, execution_id: str, installation: Installation) -> None:
+        self.execution_id = execution_id
+        self._installation = installation
+
+    def __repr__(self) -> str:
+        return f"Run({self.execution_id!r})"
+
+    @property
+    def record(self) -> RunRecord | None:
+        """The run as the ledger has it; None once its retention is over.
+
+        Raises:
+            StoreUnavailableError: Redis cannot be reached.
+        """
+        with store_errors(self._installation.redis_url):
+            return self._installation.ledger.get(self.execution_id)
+
+    @property
+    def state(self) -> str | None:
+        """Where the run stands: `dispatched`, `running`, `retrying`, or how it ended."""
+        record = self.record
+        return None if record is None else str(record.state)
+
+    @property
+    def result(self) -> dict[str, Any] | None:
+        """The handler's result, `{"status", "output", "error"}`; None while the run is not over."""
+        record = self.record
+        return None if record is None or not record.state.is_final else result_of(record)
+
+    def wait(self, timeout: float | None = None) -> dict[str, Any]:
+        """Wait until the run is over and return its result.
+
+        `timeout` is in seconds, None waits without limit. Does not raise for a failed run: look at
+        `status`.
+
+        Raises:
+            RunTimeoutError: it was not over in time; it goes on all the same.
+            UnknownRunError: the ledger has no such run, or no longer.
+            StoreUnavailableError: Redis cannot be reached.
+        """
+        give_up_at = math.inf if timeout is None else time.monotonic() + timeout
+        pause = _POLL_SECONDS
+        while True:
+            record = self.record
+            if record is None:
+                raise UnknownRunError(
+                    f"the ledger has no run {self.execution_id} (any more); the audit stream may"
+                )
+            if record.state.is_final:
+                return result_of(record)
+            left = give_up_at - time.monotonic()
+            if left <= 0:
+                raise RunTimeoutError(
+                    f"run {self.execution_id} is {record.state} after {timeout:g} s; it goes on all the same"
+                )
+            time.sleep(min(pause, left))
+            pause = min(pause * 1.5, _LONGEST_POLL_SECONDS)
+
+
+def result_of(record: RunRecord) -> dict[str, Any]:
+    """Return a finished run's result in the shape of the handler contract.
+
+    A run that never got so far as to fail (cancelled, expired, …) has `status` "failure" and says so in
+    `error`.
+    """
+    if record.state is RunState.SUCCESS:
+        return {"status": "success", "output": record.output, "error": None}
+    error = record.error
+    if error is None:
+        error = str(record.state) if record.reason is None else f"{record.state}: {record.reason}"
+    return {"status": "failure", "output": record.output, "error": error}

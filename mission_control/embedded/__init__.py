@@ -1,8 +1,0 @@
-"""The managed Redis server that is used when no other is configured.
-
-It lives in `DATA_DIR/redis`, listens on one loopback port, wants a password, and ends with its last user.
-"""
-
-from mission_control.embedded.embedded_server import EmbeddedServer, join_embedded_server
-
-__all__ = ["EmbeddedServer", "join_embedded_server"]

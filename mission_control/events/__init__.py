@@ -1,0 +1,1 @@
+"""Every event that is logged."""

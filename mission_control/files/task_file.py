@@ -1,0 +1,165 @@
+"""Files of task definitions: read completely or not at all, written completely or not at all.
+
+A file holds `{"tasks": [definition, …]}`, a bare list of definitions, or an object with a definition
+under each id. It is written in the first form, sorted by id.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from mission_control.errors import InvalidTaskError, Problem, TaskFileError
+from mission_control.files.atomic_file import replace_file
+from mission_control.files.json_file import read_json_file
+from mission_control.model.definitions.task import TaskDefinition, parse_task
+from mission_control.model.problems.messages import shown, unknown_key
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from pathlib import Path
+
+MOST_TASKS = 100_000
+_TASKS = "tasks"
+_MOST_NAMED = 50
+# A message is read by a person; a file with more faults than this has one cause.
+_MOST_PROBLEMS = 500
+
+
+def load_task_file(
+    path: Path, *, parse: Callable[[Mapping[str, Any]], TaskDefinition] = parse_task
+) -> list[TaskDefinition]:
+    """Read and check a whole task file; `parse` checks each definition.
+
+    Raises:
+        TaskFileError: the file cannot be read or is no task file.
+        InvalidTaskError: at least one definition is wrong; every problem of every definition is listed.
+    """
+    return parse_tasks(read_task_file(path), parse=parse, source=str(path))
+
+
+def read_task_file(path: Path) -> list[dict[str, Any]]:
+    """Return the definitions in a task file, unchecked.
+
+    In the form that names each definition by its id, a definition without an `id` gets that name.
+
+    Raises:
+        TaskFileError: there is no such file, it cannot be read, is too large, is no JSON (with line and
+            column) or holds something else than tasks.
+    """
+    items = _items(read_json_file(path), path)
+    if len(items) > MOST_TASKS:
+        raise TaskFileError(f"{path}: holds {len(items):,} tasks, at most {MOST_TASKS:,}; split it up")
+    return items
+
+
+def parse_tasks(
+    items: Sequence[Any],
+    *,
+    parse: Callable[[Mapping[str, Any]], TaskDefinition] = parse_task,
+    source: str = "tasks",
+) -> list[TaskDefinition]:
+    """Check definitions that belong together, and return them all or none; `parse` checks each.
+
+    Raises:
+        InvalidTaskError: lists every problem under `tasks[i] (id)`, and names the definitions that are
+            good. `source` says where they come from.
+    """
+    good: list[TaskDefinition] = []
+    problems: list[Problem] = []
+    duplicates = _duplicates(items)
+    for at, item in enumerate(items):
+        found = [duplicates[at]] if at in duplicates else []
+        try:
+            task = parse(item)
+        except InvalidTaskError as error:
+            found.extend(error.problems)
+        else:
+            good.extend([] if found else [task])
+        problems.extend(problem.under(_place(at, item)) for problem in found)
+    if problems:
+        raise InvalidTaskError(_bounded(problems), subject=_subject(source, len(items), good))
+    return good
+
+
+def write_task_file(path: Path, definitions: Iterable[TaskDefinition]) -> None:
+    """Write definitions to a file that its owner alone can read; at no moment is it half written.
+
+    Raises:
+        TaskFileError: the file cannot be written; the old one, if any, is as it was.
+    """
+    tasks = [definition.to_dict() for definition in sorted(definitions, key=lambda one: one.id)]
+    content = orjson.dumps({_TASKS: tasks}, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+    try:
+        replace_file(path, content)
+    except OSError as error:
+        raise TaskFileError(
+            f"{path}: cannot be written ({error.strerror or error}); the file is as it was. "
+            "Check the space on the disk and the permissions of the directory"
+        ) from error
+
+
+def _items(data: Any, path: Path) -> list[dict[str, Any]]:  # noqa: ANN401  # whatever the file holds
+    if isinstance(data, list):
+        return data
+    if not isinstance(data, dict):
+        raise TaskFileError(f'{path}: holds {shown(data)}; write {{"tasks": [ … ]}} or a list of tasks')
+    if _TASKS in data:
+        return _listed(data, path)
+    return [_named(key, item, path) for key, item in data.items()]
+
+
+def _listed(data: dict[str, Any], path: Path) -> list[dict[str, Any]]:
+    others = [key for key in data if key != _TASKS]
+    if others:
+        raise TaskFileError(f"{path}: {shown(others[0])}: {unknown_key(others[0], [_TASKS])}")
+    tasks = data[_TASKS]
+    if not isinstance(tasks, list):
+        raise TaskFileError(f"{path}: tasks: {shown(tasks)} is not a list; write it in [brackets]")
+    return tasks
+
+
+def _named(key: str, item: Any, path: Path) -> dict[str, Any]:  # noqa: ANN401
+    if not isinstance(item, dict):
+        raise TaskFileError(
+            f'{path}: {shown(key)}: {shown(item)} is not a task; write {{"tasks": [ … ]}}, or an object '
+            "with a definition under each id"
+        )
+    if item.get("id", key) != key:
+        raise TaskFileError(f"{path}: {shown(key)}: the task has the id {shown(item['id'])}; name it once")
+    return {"id": key, **item}
+
+
+def _duplicates(items: Sequence[Any]) -> dict[int, Problem]:
+    """Return the position of each task whose id an earlier one has, with the problem it makes."""
+    first: dict[str, int] = {}
+    problems = {}
+    for at, item in enumerate(items):
+        task_id = _id_of(item)
+        if task_id is not None and (earlier := first.setdefault(task_id, at)) != at:
+            fault = f"{shown(task_id)} is the id of tasks[{earlier}] too; give one of them another id"
+            problems[at] = Problem("id", fault)
+    return problems
+
+
+def _place(at: int, item: object) -> str:
+    task_id = _id_of(item)
+    return f"tasks[{at}]" if task_id is None else f"tasks[{at}] ({shown(task_id)[1:-1]})"
+
+
+def _id_of(item: object) -> str | None:
+    task_id = item.get("id") if isinstance(item, dict) else None
+    return task_id if isinstance(task_id, str) else None
+
+
+def _bounded(problems: list[Problem]) -> list[Problem]:
+    hidden = len(problems) - _MOST_PROBLEMS
+    return problems if hidden <= 0 else [*problems[:_MOST_PROBLEMS], Problem("", f"… and {hidden:,} more")]
+
+
+def _subject(source: str, count: int, good: Sequence[TaskDefinition]) -> str:
+    ids = [definition.id for definition in good]
+    more = f" and {len(ids) - _MOST_NAMED:,} more" if len(ids) > _MOST_NAMED else ""
+    named = f"good: {', '.join(ids[:_MOST_NAMED])}{more}" if ids else "none is good"
+    return f"{source}: none of {count:,} task{'' if count == 1 else 's'} was applied ({named})"

@@ -1,0 +1,31 @@
+"""Keeping a task file the mirror of the registry, for those who want their tasks under version control."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from filelock import FileLock
+from redis.exceptions import RedisError
+
+from mission_control.errors import MissionControlError
+from mission_control.events import events
+from mission_control.files.task_file import write_task_file
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+
+    from mission_control.model.definitions.task import TaskDefinition
+
+
+def mirror_into(path: Path, definitions: Callable[[], Iterable[TaskDefinition]]) -> None:
+    """Write what is registered now to `path`; whoever writes last writes the newest state.
+
+    The registry is the truth: a mirror that cannot be written is logged and leaves the change as it is.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(path.with_name(f".{path.name}.lock"), timeout=10):
+            write_task_file(path, definitions())
+    except (MissionControlError, RedisError, OSError) as error:
+        events.mirror_failed(path, error)

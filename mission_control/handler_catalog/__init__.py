@@ -1,0 +1,1 @@
+"""Which handlers there are, and the contract they keep."""

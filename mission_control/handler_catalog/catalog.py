@@ -1,0 +1,139 @@
+"""Which handlers there are: a static look into the allowed directories, in which nothing is imported."""
+
+from __future__ import annotations
+
+import importlib.util
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mission_control.handler_catalog.source import HandlerSource, ModuleSource, read_module
+from mission_control.model.problems.suggestions import did_you_mean
+from mission_control.model.values.handler_paths import (
+    handler_path_problem,
+    is_handler_name,
+    split_handler_path,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from mission_control.configuration.settings import Settings
+
+__all__ = ["HandlerCatalog", "HandlerSource", "catalog_from"]
+
+_MOST_NAMED = 20
+
+
+def catalog_from(settings: Settings) -> HandlerCatalog:
+    """Return the catalogue of the built-in handlers and of the directories in the settings."""
+    spec = importlib.util.find_spec("workers")
+    locations = spec.submodule_search_locations if spec is not None else None
+    built_in = [Path(location) / "handlers" for location in locations or ()]
+    return HandlerCatalog([*built_in, *settings.handlers])
+
+
+@dataclass(frozen=True)
+class _Scan:
+    handlers: dict[str, HandlerSource]
+    refused: dict[str, HandlerSource]
+
+
+@dataclass
+class HandlerCatalog:
+    """The handlers in some directories; those of an earlier directory come before those of a later one.
+
+    Each call looks at the directories anew, but reads a file again only when it changed. A directory
+    that does not exist holds no handlers. A file counts as what it is after symbolic links are
+    resolved, and must then still lie inside its directory.
+    """
+
+    directories: Sequence[Path]
+    _read: dict[tuple[Path, str, int, int], ModuleSource] = field(
+        default_factory=dict, init=False, repr=False
+    )
+
+    def handlers(self) -> dict[str, HandlerSource]:
+        """Return every handler by its path, those with a problem included.
+
+        A module that cannot be used as a whole stands under `handlers.<module>`, or, where that is
+        another module's name, under its file's path.
+        """
+        return self._scan().handlers
+
+    def problem(self, path: str) -> str | None:
+        """Return why `path` names no handler that can be run, and what it may have meant, or None."""
+        problem = handler_path_problem(path)
+        if problem is not None:
+            return problem
+        scan = self._scan()
+        module = f"handlers.{split_handler_path(path)[0]}"
+        found = scan.handlers.get(path) or scan.handlers.get(module) or scan.refused.get(path)
+        return found.problem if found is not None else self._unknown(path, scan.handlers)
+
+    def _unknown(self, path: str, handlers: dict[str, HandlerSource]) -> str:
+        sound = sorted(name for name, source in handlers.items() if source.problem is None)
+        looked_in = ", ".join(_described(directory) for directory in self.directories)
+        named = ", ".join(sound[:_MOST_NAMED]) + (", …" if len(sound) > _MOST_NAMED else "")
+        there_are = f"there are: {named}" if sound else "there are none"
+        return f"no handler {path!r}{did_you_mean(path, sound)}; {there_are} (looked in {looked_in})"
+
+    def _scan(self) -> _Scan:
+        handlers: dict[str, HandlerSource] = {}
+        refused: dict[str, HandlerSource] = {}
+        owners: dict[str, Path] = {}
+        for directory, file in self._files():
+            owner = owners.setdefault(file.stem, file)
+            if owner != file:
+                handlers[str(file)] = _shadowed(file, owner)
+                continue
+            source = self._module(directory, file)
+            handlers.update((one.path, one) for one in source.handlers)
+            refused.update((one.path, one) for one in source.refused)
+        return _Scan(handlers, refused)
+
+    def _files(self) -> Iterator[tuple[Path, Path]]:
+        """Yield each module file with the resolved directory that it must not leave."""
+        seen = dict.fromkeys(directory.resolve() for directory in self.directories)
+        for directory in seen:
+            if directory.is_dir():
+                modules = (file for file in sorted(directory.glob("*.py")) if not file.name.startswith("_"))
+                yield from ((directory, file) for file in modules)
+
+    def _module(self, directory: Path, file: Path) -> ModuleSource:
+        try:
+            resolved = _resolved(directory, file)
+            status = resolved.stat()
+        except (OSError, RuntimeError, ValueError) as error:
+            # Python before 3.13 says RuntimeError of links that lead in a circle.
+            return ModuleSource(
+                (_whole_module(f"handlers.{file.stem}", file, f"{file} cannot be used: {error}"),)
+            )
+        key = (resolved, file.stem, status.st_mtime_ns, status.st_size)
+        if key not in self._read:
+            self._read[key] = read_module(resolved, file.stem)
+        return self._read[key]
+
+
+def _resolved(directory: Path, file: Path) -> Path:
+    if not is_handler_name(file.stem):
+        raise ValueError("a module is named with letters, digits and underscores, beginning with a letter")
+    resolved = file.resolve(strict=True)
+    if not resolved.is_relative_to(directory):
+        raise ValueError(f"it leads out of its directory, to {resolved}; put the file itself there")
+    if not resolved.is_file():
+        raise ValueError("it is not a regular file")
+    return resolved
+
+
+def _shadowed(file: Path, owner: Path) -> HandlerSource:
+    problem = f"{file} is not used: {owner} already is handlers.{file.stem}; give it another name"
+    return _whole_module(str(file), file, problem)
+
+
+def _whole_module(path: str, file: Path, problem: str) -> HandlerSource:
+    return HandlerSource(path=path, file=file, function="", line=1, summary="", problem=problem)
+
+
+def _described(directory: Path) -> str:
+    return str(directory) if directory.is_dir() else f"{directory}, which does not exist"

@@ -1,0 +1,54 @@
+"""What a handler needs to keep its contract: its params checked, and its result in the right shape."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from mission_control.errors import InvalidTaskError, Problem
+from mission_control.model.problems.messages import shown
+from mission_control.model.problems.problems import problems_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Params = TypeVar("Params", bound=BaseModel)
+
+
+def read_params(model: type[Params], context: Mapping[str, Any]) -> Params:
+    """Return the params in a handler's `context`, checked; without any, the model's defaults.
+
+    Raises:
+        InvalidTaskError: lists everything that is wrong with them, as `params.<name>: …`.
+    """
+    given = context.get("params")
+    given = {} if given is None else given
+    if not isinstance(given, dict):
+        raise _invalid([Problem("params", f"{shown(given)} is not an object of names and values")])
+    try:
+        return model.model_validate(given)
+    except ValidationError as error:
+        raise _invalid([one.under("params") for one in problems_of(error, model)]) from error
+
+
+def success(output: object) -> dict[str, Any]:
+    """Return the result of a handler that did its work; `output` is any JSON value.
+
+    >>> success("sent")
+    {'status': 'success', 'output': 'sent', 'error': None}
+    """
+    return {"status": "success", "output": output, "error": None}
+
+
+def failure(error: object, output: object = None) -> dict[str, Any]:
+    """Return the result of a handler that did not, with the reason in words; it is retried as told.
+
+    >>> failure("no answer")
+    {'status': 'failure', 'output': None, 'error': 'no answer'}
+    """
+    return {"status": "failure", "output": output, "error": str(error)}
+
+
+def _invalid(problems: list[Problem]) -> InvalidTaskError:
+    return InvalidTaskError(problems, subject="params")

@@ -1,0 +1,116 @@
+"""What a module's source says about the handlers in it, read without running any of it."""
+
+from __future__ import annotations
+
+import ast
+import warnings
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mission_control.model.values.handler_paths import is_handler_name
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+LARGEST_SOURCE_BYTES = 1024 * 1024
+# The contract's own name: a `run` that cannot be called is a mistake, another function merely a function.
+CONTRACT_NAME = "run"
+_DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+
+
+@dataclass(frozen=True)
+class HandlerSource:
+    """A handler as found in its file.
+
+    `problem` says why it cannot be used, and is None for a sound one. A module that cannot be read has
+    one entry for the whole module, with an empty `function`.
+    """
+
+    path: str
+    file: Path
+    function: str
+    line: int
+    summary: str
+    problem: str | None = None
+
+
+@dataclass(frozen=True)
+class ModuleSource:
+    """The handlers of one module, and why its other functions are none (by their name)."""
+
+    handlers: tuple[HandlerSource, ...] = ()
+    refused: tuple[HandlerSource, ...] = ()
+
+
+def read_module(file: Path, module: str) -> ModuleSource:
+    """Read the handlers in `file`, which is to be the module `handlers.<module>`.
+
+    A handler is a public function, defined at the top level of the file itself, that can be called with
+    one positional argument. Nothing is imported or run.
+    """
+    try:
+        tree = _parse(file)
+    except SyntaxError as error:
+        line = error.lineno if error.lineno is not None else 1
+        return _unreadable(file, module, f"{file} has a syntax error in line {line}: {error.msg}", line)
+    except (OSError, ValueError) as error:
+        return _unreadable(file, module, f"{file} cannot be read: {error}")
+    except (RecursionError, MemoryError):
+        return _unreadable(file, module, f"{file} is nested too deeply to be read")
+    found = {one.name: _handler(one, file, module) for one in tree.body if isinstance(one, _DEFINITIONS)}
+    public = [source for name, source in found.items() if not name.startswith("_")]
+    return ModuleSource(
+        tuple(one for one in public if one.problem is None or one.function == CONTRACT_NAME),
+        tuple(one for one in found.values() if one.problem is not None),
+    )
+
+
+def _parse(file: Path) -> ast.Module:
+    size = file.stat().st_size
+    if size > LARGEST_SOURCE_BYTES:
+        raise ValueError(
+            f"{size:,} bytes are too many for a handler module, at most {LARGEST_SOURCE_BYTES:,}"
+        )
+    with warnings.catch_warnings():
+        # What the compiler merely frowns at (an invalid escape, say) is the author's own matter.
+        warnings.simplefilter("ignore")
+        return ast.parse(file.read_bytes(), filename=str(file))
+
+
+def _unreadable(file: Path, module: str, problem: str, line: int = 1) -> ModuleSource:
+    return ModuleSource(handlers=(HandlerSource(f"handlers.{module}", file, "", line, "", problem),))
+
+
+def _handler(
+    node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef, file: Path, module: str
+) -> HandlerSource:
+    docstring = ast.get_docstring(node) or ""
+    path = f"handlers.{module}.{node.name}"
+    problem = _fault(node)
+    return HandlerSource(
+        path=path,
+        file=file,
+        function=node.name,
+        line=node.lineno,
+        summary=docstring.partition("\n")[0].strip(),
+        problem=f"{path!r} is not a handler: it {problem} ({file}, line {node.lineno})" if problem else None,
+    )
+
+
+def _fault(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> str | None:
+    if isinstance(node, ast.ClassDef):
+        return "is a class; write a function `def run(context)`"
+    if not is_handler_name(node.name):
+        return "is private; a handler's name begins with a letter"
+    if isinstance(node, ast.AsyncFunctionDef):
+        return "is an async function; write a plain `def`, which may call asyncio.run"
+    if not _takes_one_argument(node.args):
+        return "cannot be called with one argument; write `def run(context)`"
+    return None
+
+
+def _takes_one_argument(arguments: ast.arguments) -> bool:
+    positional = len(arguments.posonlyargs) + len(arguments.args)
+    required = positional - len(arguments.defaults)
+    keywords_required = any(default is None for default in arguments.kw_defaults)
+    return required <= 1 and (positional >= 1 or arguments.vararg is not None) and not keywords_required

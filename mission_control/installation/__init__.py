@@ -1,0 +1,1 @@
+"""The composition root: one installation, built from its settings."""

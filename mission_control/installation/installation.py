@@ -1,0 +1,186 @@
+"""One installation of Mission Control: its settings and what is built from them, each part when needed."""
+
+from __future__ import annotations
+
+import getpass
+from datetime import timedelta
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING, Any
+
+from mission_control.configuration.clock import utc_now
+from mission_control.configuration.settings import Settings, read_settings
+from mission_control.errors import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from datetime import datetime
+    from pathlib import Path
+
+    from celery import Celery
+    from redis import Redis
+
+    from mission_control.audit.stream.log import AuditLog
+    from mission_control.handler_catalog.catalog import HandlerCatalog
+    from mission_control.ledger.ledger import Ledger
+    from mission_control.registry.registry import Registry
+    from mission_control.store.redis_keys import RedBeatKeys
+
+
+class Installation:
+    """Where tasks are kept and recorded, according to `settings`.
+
+    Nothing is opened before it is used; the first use of `redis_url` joins or starts the embedded
+    server if no Redis is configured. Safe to share between threads and across a fork.
+    """
+
+    def __init__(self, settings: Settings, *, clock: Callable[[], datetime] = utc_now) -> None:
+        self.settings = settings
+        self.clock = clock
+
+    @cached_property
+    def redis_url(self) -> str:
+        """The URL of Redis, the embedded server's if none is configured."""
+        from mission_control.installation.redis_url import resolve_redis_url
+
+        return resolve_redis_url(self.settings)
+
+    @cached_property
+    def client(self) -> Redis:
+        """A client with bounded waits."""
+        from mission_control.store.connection import connect
+
+        return connect(self.redis_url)
+
+    @cached_property
+    def redbeat_keys(self) -> RedBeatKeys:
+        """Where RedBeat keeps its entries."""
+        from mission_control.store.redis_keys import RedBeatKeys
+
+        return RedBeatKeys(self.settings.redbeat_key_prefix)
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """The record of runs."""
+        from mission_control.ledger.ledger import Ledger
+
+        settings = self.settings
+        return Ledger(
+            self.client,
+            retention=settings.retention,
+            max_runs=settings.retention_runs,
+            lease=timedelta(seconds=settings.visibility_seconds),
+            redbeat_keys=self.redbeat_keys,
+        )
+
+    @cached_property
+    def audit(self) -> AuditLog:
+        """The audit stream of runs."""
+        return self._log(self.settings.task_execution_log)
+
+    @cached_property
+    def changes(self) -> AuditLog:
+        """The audit stream of changes to tasks."""
+        return self._log(self.settings.task_changes_log)
+
+    def _log(self, path: Path) -> AuditLog:
+        from mission_control.audit.debts.settlement import Settlement
+        from mission_control.audit.debts.unwritten_records import keep_unwritten
+        from mission_control.audit.stream.log import AuditLog
+
+        def client() -> Redis | None:
+            # To tell Redis of a record is no reason to start a server: where one was needed, it is known.
+            return self.client if "redis_url" in self.__dict__ else None
+
+        def keep(record: Mapping[str, Any]) -> None:
+            known = client()
+            if known is not None:
+                keep_unwritten(known, path, record)
+
+        settlement = Settlement(path, client)
+        return AuditLog(path, appended=settlement.written, settle=settlement.flush, keep=keep)
+
+    @cached_property
+    def catalog(self) -> HandlerCatalog:
+        """The handlers in the directories that this process sees."""
+        from mission_control.handler_catalog.catalog import catalog_from
+
+        return catalog_from(self.settings)
+
+    @cached_property
+    def registry(self) -> Registry:
+        """The tasks."""
+        from mission_control.files.calendar_file import read_calendar
+        from mission_control.registry.definition_check import DefinitionCheck
+        from mission_control.registry.registry import Registry
+
+        check = DefinitionCheck(
+            self.client, self.catalog, default_timezone=self.settings.timezone, read_text=read_calendar
+        )
+        return Registry(
+            self.client,
+            ledger=self.ledger,
+            changes=self.changes,
+            check=check,
+            clock=self.clock,
+            actor=_actor(),
+            redbeat_keys=self.redbeat_keys,
+            mirror=None if self.settings.tasks_file is None else self._mirror_tasks,
+        )
+
+    def _mirror_tasks(self) -> None:
+        from mission_control.files.task_mirror import mirror_into
+
+        if self.settings.tasks_file is not None:
+            mirror_into(self.settings.tasks_file, self.registry.definitions)
+
+    @cached_property
+    def celery(self) -> Celery:
+        """A Celery application for sending; it has no tasks of its own."""
+        return create_app("mission_control", lambda: self)
+
+    def celery_configuration(self) -> dict[str, Any]:
+        """Return the settings of every Celery application of this installation."""
+        from mission_control.messaging.celery_config import celery_settings
+
+        configured = celery_settings(self.settings, self.redis_url)
+        # Messages are parked there, wherever the broker is; without it they wait in a worker's memory.
+        configured["broker_transport_options"]["ledger_client"] = lambda: self.client
+        return configured
+
+
+def current_installation() -> Installation:
+    """Return the installation that the environment describes now; the same one for the same settings."""
+    return _installation(read_settings())
+
+
+def installation_or_end(who: str) -> Installation:
+    """Return the same; where a setting cannot be used, end the process, which is `who`, in one sentence."""
+    try:
+        return current_installation()
+    except SettingsError as error:
+        raise SystemExit(f"{who} ends: {error}") from error
+
+
+def create_app(main: str, installation: Callable[[], Installation] = current_installation) -> Celery:
+    """Return a Celery application called `main`.
+
+    Importing a module that calls this opens nothing and reads no environment: the installation is asked
+    for when Celery first needs its configuration. It is at hand as `app.installation()`.
+    """
+    from mission_control.messaging.celery_app import celery_app
+
+    app = celery_app(main, lambda: installation().celery_configuration())
+    app.installation = installation
+    return app
+
+
+@lru_cache(maxsize=16)
+def _installation(settings: Settings) -> Installation:
+    return Installation(settings)
+
+
+def _actor() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # a container's user id need not have a name
+        return "system"

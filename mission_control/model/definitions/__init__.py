@@ -1,0 +1,1 @@
+"""What a task is, and when it is due."""

@@ -1,0 +1,54 @@
+"""When a task is due: nine types of schedule, told apart by `type`.
+
+A schedule is a pure function of the moment asked about: `next_after`, `previous_before`, `occurrences`;
+and it says in words what it means: `describe`.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from mission_control.model.definitions.schedules.any_of import AnySchedule
+from mission_control.model.definitions.schedules.clock.spread import spread_offset
+from mission_control.model.definitions.schedules.cron import CronSchedule
+from mission_control.model.definitions.schedules.daily import DailySchedule
+from mission_control.model.definitions.schedules.interval import IntervalSchedule
+from mission_control.model.definitions.schedules.monthly import MonthlySchedule
+from mission_control.model.definitions.schedules.once import OnceSchedule
+from mission_control.model.definitions.schedules.rrule import RRuleSchedule
+from mission_control.model.definitions.schedules.schedule_base import ScheduleBase
+from mission_control.model.definitions.schedules.solar import SolarSchedule
+from mission_control.model.definitions.schedules.weekly import WeeklySchedule
+
+Schedule = Annotated[
+    DailySchedule
+    | WeeklySchedule
+    | MonthlySchedule
+    | IntervalSchedule
+    | CronSchedule
+    | OnceSchedule
+    | RRuleSchedule
+    | SolarSchedule
+    | AnySchedule,
+    Field(discriminator="type"),
+]
+"""Any type of schedule; pydantic picks the model by `type`."""
+
+AnySchedule.model_rebuild(_types_namespace={"Schedule": Schedule})
+
+__all__ = [
+    "AnySchedule",
+    "CronSchedule",
+    "DailySchedule",
+    "IntervalSchedule",
+    "MonthlySchedule",
+    "OnceSchedule",
+    "RRuleSchedule",
+    "Schedule",
+    "ScheduleBase",
+    "SolarSchedule",
+    "WeeklySchedule",
+    "spread_offset",
+]

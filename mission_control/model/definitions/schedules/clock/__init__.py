@@ -1,0 +1,1 @@
+"""Wall-clock time: the one place where local time becomes an instant."""

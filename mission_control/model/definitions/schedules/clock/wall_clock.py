@@ -1,0 +1,209 @@
+"""Wall-clock time becomes an instant here, and nowhere else.
+
+A schedule says which local times it means; this module says when they are, also on the days on which
+clocks change. A local time inside a gap (clocks go forward over it) does not exist, one inside a fold
+(clocks go back over it) exists twice; `Dst` says what then happens. The rules follow PEP 495.
+
+Local times are naive datetimes, instants are aware ones in UTC. Clocks change at whole seconds, by at
+most a day, and not twice within a day of each other.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
+
+from mission_control.model.values.frozen_model import FrozenModel
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from zoneinfo import ZoneInfo
+
+TICK = timedelta(microseconds=1)
+_SECOND = timedelta(seconds=1)
+# The largest shift known is a whole day: Pacific/Apia left out 30 December 2011.
+_LONGEST_SHIFT = timedelta(hours=25)
+# A schedule may mean left-out times only ("the second Sunday of March at 02:30"): the search ends there.
+_MOST_SHIFTS = 1_000
+
+
+class Dst(FrozenModel):
+    """What happens to a local time that does not exist or exists twice.
+
+    `gap`: "next" runs once, just after the gap; "skip" leaves it out. `fold`: "first" and "second" run
+    once, "both" runs twice. The defaults are Debian cron's.
+    """
+
+    gap: Literal["next", "skip"] = "next"
+    fold: Literal["first", "second", "both"] = "first"
+
+
+REAL_TIME = Dst(gap="skip", fold="both")
+"""Every instant at which the wall clock shows a local time: how sub-daily schedules run."""
+
+
+class Occurrence(NamedTuple):
+    """A due instant, and the local time that the schedule means by it."""
+
+    instant: datetime
+    local: datetime
+
+
+class LocalSearch(Protocol):
+    """The next (or previous) local time of a schedule."""
+
+    def __call__(self, local: datetime, /) -> datetime | None:
+        """Return it, strictly beyond `local`, or None."""
+
+
+def to_local(moment: datetime, zone: ZoneInfo) -> datetime:
+    """Return what the wall clock in `zone` shows at `moment`.
+
+    >>> from zoneinfo import ZoneInfo
+    >>> to_local(datetime(2026, 7, 1, 7, tzinfo=UTC), ZoneInfo("Europe/Berlin"))
+    datetime.datetime(2026, 7, 1, 9, 0)
+    """
+    return moment.astimezone(zone).replace(tzinfo=None)
+
+
+def instants_of(local: datetime, zone: ZoneInfo, dst: Dst) -> tuple[datetime, ...]:
+    """Return the instants, in order, that `dst` makes of a local time: none, one or two.
+
+    >>> from zoneinfo import ZoneInfo
+    >>> [str(one) for one in instants_of(datetime(2026, 3, 8, 2, 30), ZoneInfo("America/New_York"), Dst())]
+    ['2026-03-08 07:00:00+00:00']
+    """
+    before, after = _offsets(local, zone)
+    if before == after:
+        return (_at_offset(local, before),)
+    if before < after:
+        return (_shift_around(local, zone).change,) if dst.gap == "next" else ()
+    first, second = _at_offset(local, before), _at_offset(local, after)
+    return {"first": (first,), "second": (second,), "both": (first, second)}[dst.fold]
+
+
+def earliest(local: datetime, zone: ZoneInfo) -> datetime:
+    """Return the first instant at which the wall clock shows `local` or has jumped past it."""
+    return instants_of(local, zone, Dst(fold="first"))[0]
+
+
+def latest(local: datetime, zone: ZoneInfo) -> datetime:
+    """Return the last instant at which the wall clock shows `local`, or the one at which it jumps past it."""
+    return instants_of(local, zone, Dst(fold="second"))[0]
+
+
+def following(moment: datetime, zone: ZoneInfo, dst: Dst, local_after: LocalSearch) -> Occurrence | None:
+    """Return the first occurrence strictly after `moment`, or None if there is none."""
+    reach = _Reach(lambda instant: instant > moment, min, lambda shift: shift.end - TICK)
+    found = _nearest(to_local(moment, zone), zone, dst, local_after, reach)
+    fold = _fold_in(moment, moment + _LONGEST_SHIFT, zone)
+    if fold is None or dst.fold == "first":
+        return found
+    # Before the clock goes back: local times that it has passed already are to come once more.
+    again = local_after(fold.start - TICK)
+    if again is None or again >= fold.end:
+        return found
+    repeated = Occurrence(latest(again, zone), again)
+    return repeated if found is None else min(found, repeated)
+
+
+def preceding(moment: datetime, zone: ZoneInfo, dst: Dst, local_before: LocalSearch) -> Occurrence | None:
+    """Return the last occurrence strictly before `moment`, or None if there is none."""
+    reach = _Reach(lambda instant: instant < moment, max, lambda shift: shift.start)
+    found = _nearest(to_local(moment, zone), zone, dst, local_before, reach)
+    fold = _fold_in(moment - _LONGEST_SHIFT, moment, zone)
+    if fold is None or dst.fold == "second":
+        return found
+    # After the clock went back: local times that it has yet to reach again have been already.
+    earlier = local_before(fold.end)
+    if earlier is None or earlier < fold.start:
+        return found
+    original = Occurrence(earliest(earlier, zone), earlier)
+    return original if found is None else max(found, original)
+
+
+class _Reach(NamedTuple):
+    """One direction of search: what lies beyond the moment, and which of two instants is the nearer."""
+
+    is_beyond: Callable[[datetime], bool]
+    nearer: Callable[[list[datetime]], datetime]
+    leave: Callable[[_Shift], datetime]
+
+
+def _nearest(
+    wall: datetime, zone: ZoneInfo, dst: Dst, search: LocalSearch, reach: _Reach
+) -> Occurrence | None:
+    """Return the nearest occurrence of those whose local times `search` finds from `wall` on.
+
+    The instants of successive local times never run backwards, so the first that lies beyond is it.
+    """
+    local = search(wall)
+    for _ in range(_MOST_SHIFTS):
+        if local is None:
+            return None
+        instants = [instant for instant in instants_of(local, zone, dst) if reach.is_beyond(instant)]
+        if instants:
+            return Occurrence(reach.nearer(instants), local)
+        # Left out, or on this side of the moment: that happens within a shift only, to all of its rest.
+        local = search(reach.leave(_shift_around(local, zone)))
+    return None
+
+
+class _Shift(NamedTuple):
+    """The local times that a clock change skips or shows twice: `start` inclusive, `end` exclusive."""
+
+    start: datetime
+    end: datetime
+    change: datetime
+
+
+def _fold_in(lower: datetime, upper: datetime, zone: ZoneInfo) -> _Shift | None:
+    """Return the fold whose clock change lies in (lower, upper]."""
+    before, after = _offset_at(lower, zone), _offset_at(upper, zone)
+    if before <= after:
+        return None
+    change = _first_change(lower, upper, zone)
+    wall = change.replace(tzinfo=None)
+    return _Shift(wall + after, wall + before, change)
+
+
+def _shift_around(local: datetime, zone: ZoneInfo) -> _Shift:
+    """Return the gap or fold in which `local` lies."""
+    offsets = _offsets(local, zone)
+    least, most = min(offsets), max(offsets)
+    change = _first_change(_at_offset(local, most), _at_offset(local, least), zone)
+    wall = change.replace(tzinfo=None)
+    return _Shift(wall + least, wall + most, change)
+
+
+def _first_change(lower: datetime, upper: datetime, zone: ZoneInfo) -> datetime:
+    """Return the instant in (lower, upper] from which on `zone` has another offset than at `lower`."""
+    lower = lower.replace(microsecond=0)
+    before = _offset_at(lower, zone)
+    low, high = 0, -((lower - upper) // _SECOND)
+    while high - low > 1:
+        middle = (low + high) // 2
+        if _offset_at(lower + middle * _SECOND, zone) == before:
+            low = middle
+        else:
+            high = middle
+    return lower + high * _SECOND
+
+
+def _offset_at(moment: datetime, zone: ZoneInfo) -> timedelta:
+    return _known(moment.astimezone(zone).utcoffset())
+
+
+def _offsets(local: datetime, zone: ZoneInfo) -> tuple[timedelta, timedelta]:
+    """Return the offsets by which `local` is read before and after a clock change; mostly the same."""
+    aware = local.replace(tzinfo=zone, fold=0)
+    return _known(aware.utcoffset()), _known(aware.replace(fold=1).utcoffset())
+
+
+def _known(offset: timedelta | None) -> timedelta:
+    """Return the offset; a zone of the database always has one."""
+    return offset if offset is not None else timedelta(0)
+
+
+def _at_offset(local: datetime, offset: timedelta) -> datetime:
+    return (local - offset).replace(tzinfo=UTC)

@@ -1,0 +1,154 @@
+"""Cron expressions."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from functools import cached_property
+from typing import Literal
+
+from cronsim import CronSim, CronSimError
+from pydantic import field_validator
+
+from mission_control.model.definitions.schedules.clock.wall_clock import REAL_TIME, Dst
+from mission_control.model.definitions.schedules.wall_clock_schedule import WallClockSchedule
+from mission_control.model.problems.suggestions import did_you_mean, quoted
+
+# The longest sensible expression lists every minute; the parser is not to meet anything larger.
+LONGEST_EXPRESSION = 256
+_ALIASES = {
+    "@yearly": "0 0 1 1 *",
+    "@annually": "0 0 1 1 *",
+    "@monthly": "0 0 1 * *",
+    "@weekly": "0 0 * * 0",
+    "@daily": "0 0 * * *",
+    "@midnight": "0 0 * * *",
+    "@hourly": "0 * * * *",
+}
+_FIELDS = ("second", "minute", "hour", "day of month", "month", "day of week")
+_RANGES = (
+    "0-59",
+    "0-59",
+    "0-23",
+    '1-31, "L" for the last or "LW" for the last working day',
+    "1-12 or JAN-DEC",
+    '0-7 or SUN-SAT (0 and 7 are Sunday), "5L" for the last Friday or "MON#2" for the second Monday',
+)
+_NAMES_IN_CRONSIM = ("second", "minute", "hour", "day-of-month", "month", "day-of-week")
+_WITH_SECONDS = 6
+_SOME_MOMENT = datetime(2000, 1, 1)  # noqa: DTZ001  # local time
+
+
+class CronSchedule(WallClockSchedule):
+    """A cron expression as Vixie's and Debian's cron read it, in local time.
+
+    Five fields (minute, hour, day of month, month, day of week), or six with the second in front; lists,
+    ranges, steps, names, `L`, `LW`, `#`; or `@hourly @daily @midnight @weekly @monthly @yearly @annually`.
+    If both days are restricted, either of them is enough; if one begins with `*`, both must fit.
+
+    As in Debian's cron, an expression whose minute or hour begins with `*` runs in real time through clock
+    changes: whenever the clock shows a fitting time. For the others `dst` holds.
+
+    >>> CronSchedule(expression="0 9 * * 1-5").describe()
+    'at 09:00 on Monday through Friday (UTC)'
+    """
+
+    type: Literal["cron"] = "cron"
+    expression: str
+
+    def _local_after(self, local: datetime) -> datetime | None:
+        return _beyond(self._fields, local)
+
+    def _local_before(self, local: datetime) -> datetime | None:
+        return _beyond(self._fields, local, backwards=True)
+
+    @cached_property
+    def _rules(self) -> Dst:
+        *_, minute, hour, _, _, _ = self._fields.split()
+        return REAL_TIME if minute.startswith("*") or hour.startswith("*") else self.dst
+
+    @cached_property
+    def _fields(self) -> str:
+        return _plain(self.expression)
+
+    def _words(self) -> str:
+        words: str = CronSim(self._fields, _SOME_MOMENT).explain()
+        return f"{words[0].lower()}{words[1:]} ({self.timezone})"
+
+    @field_validator("expression")
+    @classmethod
+    def _is_expression(cls, value: str) -> str:
+        check_expression(value)
+        return value
+
+
+def check_expression(expression: str) -> None:
+    """Accept a cron expression that has occurrences.
+
+    Raises:
+        ValueError: it is too long, malformed, or fits no day of any year.
+
+    >>> check_expression("*/15 9-17 * * MON-FRI")
+    """
+    if len(expression) > LONGEST_EXPRESSION:
+        raise ValueError(
+            f"{quoted(expression)} has {len(expression):,} characters; a cron expression has at most "
+            f'{LONGEST_EXPRESSION}, for example "0 9 * * 1-5"'
+        )
+    fields = _plain(expression).split()
+    if len(fields) not in {_WITH_SECONDS - 1, _WITH_SECONDS}:
+        raise ValueError(
+            f"{quoted(expression)} has {len(fields)} fields; a cron expression has five (minute, hour, day "
+            'of month, month, day of week), or six with the second in front, for example "0 9 * * 1-5"'
+        )
+    try:
+        first = _beyond(_plain(expression), _SOME_MOMENT)
+    except CronSimError as error:
+        raise ValueError(_fault(expression, fields, str(error))) from error
+    if first is None:
+        raise ValueError(_never(expression))
+
+
+def _beyond(expression: str, local: datetime, *, backwards: bool = False) -> datetime | None:
+    """Return the next or previous fitting local time; cronsim looks fifty years far."""
+    found: datetime | None = next(CronSim(expression, local, reverse=backwards), None)
+    return found
+
+
+def _plain(expression: str) -> str:
+    """Return the fields that a nickname stands for."""
+    text = expression.strip()
+    if not text.startswith("@"):
+        return text
+    if text.lower() not in _ALIASES:
+        raise ValueError(f"{quoted(text)} is none of {', '.join(_ALIASES)}{did_you_mean(text, _ALIASES)}")
+    return _ALIASES[text.lower()]
+
+
+def _fault(expression: str, fields: list[str], fault: str) -> str:
+    """Return which field is wrong and what it may hold, for what cronsim says about it."""
+    name = fault.removeprefix("Bad ")
+    if name not in _NAMES_IN_CRONSIM:
+        return f"{quoted(expression)} is not a cron expression: {fault}"
+    place = _NAMES_IN_CRONSIM.index(name)
+    field = fields[place - (_WITH_SECONDS - len(fields))]
+    if name == "day-of-month" and _parses(["*" if one != field else one for one in fields]):
+        return _never(expression)
+    return (
+        f"{quoted(expression)} is not a cron expression: the {_FIELDS[place]} is {quoted(field)}, and may "
+        f"hold {_RANGES[place]}; also lists (1,2), ranges (1-5), steps (*/2) and *"
+    )
+
+
+def _parses(fields: list[str]) -> bool:
+    try:
+        CronSim(" ".join(fields), _SOME_MOMENT)
+    except CronSimError:
+        return False
+    return True
+
+
+def _never(expression: str) -> str:
+    return (
+        f"{quoted(expression)} never happens: no month that it names has that day; write a day that exists, "
+        'or "L" for the last day of the month'
+    )

@@ -1,0 +1,32 @@
+"""Every day, at one time or several."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from mission_control.model.definitions.schedules.dated_schedule import DatedSchedule
+
+if TYPE_CHECKING:
+    from datetime import date
+
+
+class DailySchedule(DatedSchedule):
+    """Every day at `time`, or at each of `times`.
+
+    >>> DailySchedule(time="09:00", timezone="Europe/Berlin").describe()
+    'every day at 09:00 (Europe/Berlin)'
+    """
+
+    type: Literal["daily"] = "daily"
+
+    def _is_day(self, day: date) -> bool:  # noqa: ARG002  # every day is one
+        return True
+
+    def _first_day_from(self, day: date) -> date:
+        return day
+
+    def _last_day_until(self, day: date) -> date:
+        return day
+
+    def _words(self) -> str:
+        return f"every day {self._at_times()}"

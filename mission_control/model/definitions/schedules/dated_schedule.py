@@ -1,0 +1,84 @@
+"""Schedules made of dates, and of times on each of them."""
+
+from __future__ import annotations
+
+import datetime as dt
+from abc import abstractmethod
+from functools import cached_property
+from typing import Annotated
+
+from pydantic import Field, ValidationInfo, field_validator
+
+from mission_control.model.definitions.schedules.clock.calendar_words import in_words
+from mission_control.model.definitions.schedules.clock.times_of_day import parse_time
+from mission_control.model.definitions.schedules.wall_clock_schedule import WallClockSchedule
+from mission_control.model.values.fields import Listed  # noqa: TC001  # pydantic reads it
+
+_DAY = dt.timedelta(days=1)
+MOST_TIMES = 1_440
+
+
+class DatedSchedule(WallClockSchedule):
+    """Some dates, and one `time` or several `times` on each: "HH:MM" or "HH:MM:SS"."""
+
+    times: Annotated[Listed[str], Field(max_length=MOST_TIMES)] | None = None
+    time: str | None = Field(default=None, validate_default=True)
+
+    def _local_after(self, local: dt.datetime) -> dt.datetime | None:
+        day, clock = local.date(), local.time()
+        if self._is_day(day):
+            for one in self._times:
+                if one > clock:
+                    return dt.datetime.combine(day, one)
+        following = self._first_day_from(day + _DAY)
+        return dt.datetime.combine(following, self._times[0]) if following is not None else None
+
+    def _local_before(self, local: dt.datetime) -> dt.datetime | None:
+        day, clock = local.date(), local.time()
+        if self._is_day(day):
+            for one in reversed(self._times):
+                if one < clock:
+                    return dt.datetime.combine(day, one)
+        previous = self._last_day_until(day - _DAY)
+        return dt.datetime.combine(previous, self._times[-1]) if previous is not None else None
+
+    @abstractmethod
+    def _is_day(self, day: dt.date) -> bool:
+        """Return whether `day` is one of the dates."""
+
+    @abstractmethod
+    def _first_day_from(self, day: dt.date) -> dt.date | None:
+        """Return the first of the dates that is not before `day`."""
+
+    @abstractmethod
+    def _last_day_until(self, day: dt.date) -> dt.date | None:
+        """Return the last of the dates that is not after `day`."""
+
+    @cached_property
+    def _times(self) -> tuple[dt.time, ...]:
+        given = self.times if self.times is not None else (self.time or "",)
+        return tuple(sorted({parse_time(one) for one in given}))
+
+    def _at_times(self) -> str:
+        texts = [one.isoformat("minutes" if not one.second else "seconds") for one in self._times]
+        return f"at {in_words(texts)} ({self.timezone})"
+
+    @field_validator("times")
+    @classmethod
+    def _are_times(cls, value: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        for one in value or ():
+            parse_time(one)
+        return value
+
+    @field_validator("time")
+    @classmethod
+    def _one_of_both(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is not None:
+            parse_time(value)
+        if "times" not in info.data:  # it is wrong in itself
+            return value
+        if value is None and info.data["times"] is None:
+            raise ValueError('is missing; write "HH:MM", for example "09:00", or a list of them as "times"')
+        if value is not None and info.data["times"] is not None:
+            raise ValueError('there are "time" and "times"; write all of them into "times"')
+        return value

@@ -1,0 +1,1 @@
+"""The days and times that a schedule leaves out."""

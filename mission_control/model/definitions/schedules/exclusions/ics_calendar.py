@@ -1,0 +1,121 @@
+"""The events of an iCalendar file, as stretches of local time."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, time, timedelta
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mission_control.model.definitions.schedules.clock.wall_clock import to_local
+from mission_control.model.problems.suggestions import quoted
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from zoneinfo import ZoneInfo
+
+    from icalendar import Calendar
+
+LONGEST_TEXT = 8 * 1024 * 1024
+_DAY = timedelta(days=1)
+_MONTHS_REMEMBERED = 120
+# Expanded one by one: an event every second would take minutes, and excludes nothing sensible.
+_TOO_FREQUENT = frozenset({"SECONDLY", "MINUTELY"})
+
+
+def read_ics(path: str, context: Mapping[str, Any] | None) -> IcsCalendar:
+    """Return the calendar at `path`, read through the validation context's `read_text`.
+
+    Raises:
+        ValueError: there is no `read_text`, or the file cannot be read, or is no usable calendar.
+    """
+    read_text = (context or {}).get("read_text")
+    if read_text is None:
+        raise ValueError(f"calendar files cannot be read here, so {quoted(path)} cannot be left out")
+    try:
+        text = read_text(Path(path))
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{quoted(path)} is not a text file in UTF-8; save it as one") from error
+    except OSError as error:
+        raise ValueError(f"{quoted(path)} cannot be read: {error.strerror or error}") from error
+    if len(text) > LONGEST_TEXT:
+        raise ValueError(f"{quoted(path)} has {len(text):,} characters; at most {LONGEST_TEXT:,} are read")
+    return _calendar(path, text)
+
+
+@lru_cache(maxsize=16)
+def _calendar(path: str, text: str) -> IcsCalendar:
+    return IcsCalendar(path, text)
+
+
+class IcsCalendar:
+    """The events of one calendar; cancelled ones do not count.
+
+    Months are expanded when they are first asked about, by `recurring-ical-events`, and remembered.
+    Calendars made of the same text are equal.
+    """
+
+    def __init__(self, path: str, text: str) -> None:
+        self._text = text
+        self._calendar = _parsed(path, text)
+        self._months: dict[tuple[int, int, str], list[tuple[datetime, datetime]]] = {}
+
+    def event_at(self, local: datetime, zone: ZoneInfo) -> tuple[datetime, datetime] | None:
+        """Return start and end, in local time of `zone`, of the event that lasts longest from `local` on."""
+        around = [
+            (start, end)
+            for start, end in self._events(local, zone)
+            if start <= local < end or start == local == end
+        ]
+        return max(around, key=lambda event: event[1], default=None)
+
+    def __eq__(self, other: object) -> bool:
+        return self._text == other._text if isinstance(other, IcsCalendar) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+    def _events(self, local: datetime, zone: ZoneInfo) -> list[tuple[datetime, datetime]]:
+        month = (local.year, local.month, zone.key)
+        if month not in self._months:
+            if len(self._months) >= _MONTHS_REMEMBERED:
+                self._months.clear()
+            self._months[month] = self._expanded(date(local.year, local.month, 1), zone)
+        return self._months[month]
+
+    def _expanded(self, first: date, zone: ZoneInfo) -> list[tuple[datetime, datetime]]:
+        """Return the events that touch the month from `first` on, with a day to spare for other zones."""
+        import recurring_ical_events
+
+        following = (first + 31 * _DAY).replace(day=1)
+        events = recurring_ical_events.of(self._calendar).between(first - _DAY, following + _DAY)
+        return [
+            (_local(event.start, zone), _local(event.end, zone))
+            for event in events
+            if str(event.get("STATUS", "")).upper() != "CANCELLED"
+        ]
+
+
+def _parsed(path: str, text: str) -> Calendar:
+    from icalendar import Calendar
+
+    try:
+        calendar = Calendar.from_ical(text)
+    except (ValueError, IndexError, KeyError, TypeError) as error:
+        # The text itself is not quoted: it may be any file that the path happened to name.
+        raise ValueError(f"{quoted(path)} is not an iCalendar file (RFC 5545); export it again") from error
+    for event in calendar.walk("VEVENT"):
+        rules = event.get("RRULE", [])
+        for rule in rules if isinstance(rules, list) else [rules]:
+            if _TOO_FREQUENT & {str(one).upper() for one in rule.get("FREQ", [])}:
+                raise ValueError(
+                    f"{quoted(path)} has an event every minute or second, which is not supported"
+                )
+    return calendar
+
+
+def _local(moment: date, zone: ZoneInfo) -> datetime:
+    """Return the local time of a date (its midnight), an instant, or a time without zone (as it is)."""
+    if not isinstance(moment, datetime):
+        return datetime.combine(moment, time.min)
+    return to_local(moment, zone) if moment.tzinfo is not None else moment

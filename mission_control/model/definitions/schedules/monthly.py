@@ -1,0 +1,162 @@
+"""On days of the month, or on one of its weekdays, at one time or several."""
+
+from __future__ import annotations
+
+import calendar
+from datetime import date
+from functools import cached_property
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import Field, PlainValidator, ValidationInfo, field_validator
+
+from mission_control.model.definitions.schedules.clock.calendar_words import (
+    MONTHS,
+    WEEKDAYS,
+    in_words,
+    month_number,
+    ordinal,
+    weekday_number,
+)
+from mission_control.model.definitions.schedules.dated_schedule import DatedSchedule
+from mission_control.model.problems.suggestions import quoted
+from mission_control.model.values.fields import Listed  # noqa: TC001  # pydantic reads it
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# 29 February can be eight years away: 1896, 1904; 2096, 2104.
+_MONTHS_SEARCHED = 12 * 8 + 1
+_WEEKS = ("first", "second", "third", "fourth", "last")
+_LONGEST_MONTH = 31
+_LAST_MONTH = 12
+_FIRST_YEAR, _LAST_YEAR = 1, 9999
+# The longest that each month, by its number, can be.
+_LENGTHS = (0, 31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
+
+
+def _day_of_month(value: object) -> int | str:
+    if value == "last":
+        return "last"
+    if type(value) is int and 1 <= value <= _LONGEST_MONTH:
+        return value
+    raise ValueError(f'{quoted(value)} is not a day of a month; write 1 to 31, or "last"')
+
+
+def _month(value: object) -> int | str:
+    if isinstance(value, str):
+        month_number(value)
+        return value
+    if type(value) is int and 1 <= value <= _LAST_MONTH:
+        return value
+    raise ValueError(f'{quoted(value)} is not a month; write 1 to 12, or "january" or "jan"')
+
+
+Month = Annotated[int | str, PlainValidator(_month)]
+DayOfMonth = Annotated[int | str, PlainValidator(_day_of_month)]
+
+
+class MonthlySchedule(DatedSchedule):
+    """On `days` of the month (1 to 31, "last"), or on the `week`-th `weekday`; in all or some `months`.
+
+    A day that a month lacks is not an occurrence there; days that none of the months has are refused.
+
+    >>> MonthlySchedule(days=(1, "last"), time="09:00").describe()
+    'on the 1st and last day of every month at 09:00 (UTC)'
+    """
+
+    type: Literal["monthly"] = "monthly"
+    months: Annotated[Listed[Month], Field(max_length=50)] | None = None
+    days: Annotated[Listed[DayOfMonth], Field(max_length=50)] | None = None
+    week: Literal["first", "second", "third", "fourth", "last"] | None = None
+    weekday: str | None = Field(default=None, validate_default=True)
+
+    def _is_day(self, day: date) -> bool:
+        return day.month in self._months and day in self._dates_in(day.year, day.month)
+
+    def _first_day_from(self, day: date) -> date | None:
+        for year, month in _months_from(day, 1):
+            if month in self._months:
+                found = next((one for one in self._dates_in(year, month) if one >= day), None)
+                if found is not None:
+                    return found
+        return None
+
+    def _last_day_until(self, day: date) -> date | None:
+        for year, month in _months_from(day, -1):
+            if month in self._months:
+                found = next((one for one in reversed(self._dates_in(year, month)) if one <= day), None)
+                if found is not None:
+                    return found
+        return None
+
+    def _dates_in(self, year: int, month: int) -> list[date]:
+        """Return the dates of one month, in order."""
+        first_weekday, length = calendar.monthrange(year, month)
+        if self._weekday is None:
+            days = {length if day == "last" else int(day) for day in self.days or ()}
+            return [date(year, month, day) for day in sorted(days) if day <= length]
+        nth = 1 + (self._weekday - first_weekday) % 7
+        if self.week == "last":
+            return [date(year, month, nth + (length - nth) // 7 * 7)]
+        return [date(year, month, nth + 7 * _WEEKS.index(self.week or "first"))]
+
+    def _words(self) -> str:
+        months = "every month"
+        if self.months is not None:
+            months = in_words([MONTHS[number - 1].capitalize() for number in sorted(self._months)])
+        if self._weekday is not None:
+            name = WEEKDAYS[self._weekday].capitalize()
+            return f"on the {self.week} {name} of {months} {self._at_times()}"
+        numbers = sorted({int(day) for day in self.days or () if day != "last"})
+        days = [ordinal(number) for number in numbers] + ["last"] * ("last" in (self.days or ()))
+        return f"on the {in_words(days)} day of {months} {self._at_times()}"
+
+    @cached_property
+    def _months(self) -> frozenset[int]:
+        given = self.months if self.months is not None else range(1, _LAST_MONTH + 1)
+        return frozenset(month_number(one) if isinstance(one, str) else one for one in given)
+
+    @cached_property
+    def _weekday(self) -> int | None:
+        return weekday_number(self.weekday) if self.weekday is not None else None
+
+    @field_validator("days")
+    @classmethod
+    def _days_exist(
+        cls, value: tuple[int | str, ...] | None, info: ValidationInfo
+    ) -> tuple[int | str, ...] | None:
+        months = info.data.get("months")
+        if value is None or months is None or "last" in value:
+            return value
+        numbers = {month_number(one) if isinstance(one, str) else one for one in months}
+        if min(int(day) for day in value) > max(_LENGTHS[number] for number in numbers):
+            names = in_words([MONTHS[number - 1].capitalize() for number in sorted(numbers)], "or")
+            days = in_words([str(day) for day in value], "or")
+            raise ValueError(f'there is no {days} {names}; write a day that exists, or "last"')
+        return value
+
+    @field_validator("weekday")
+    @classmethod
+    def _days_or_weekday(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is not None:
+            weekday_number(value)
+        if not {"days", "week"} <= info.data.keys():  # they are wrong in themselves
+            return value
+        days, week = info.data["days"], info.data["week"]
+        if (week is None) != (value is None):
+            raise ValueError('"week" and "weekday" go together, for example "first" and "monday"')
+        if (days is None) == (week is None):
+            raise ValueError(
+                'a monthly schedule has either "days", for example [1, "last"], '
+                'or "week" and "weekday", for example "first" and "monday"'
+            )
+        return value
+
+
+def _months_from(day: date, step: int) -> Iterator[tuple[int, int]]:
+    """Yield years and months from that of `day` on, as far as one without any date can reach."""
+    first = day.year * _LAST_MONTH + day.month - 1
+    for index in range(first, first + step * _MONTHS_SEARCHED, step):
+        year, month = divmod(index, _LAST_MONTH)
+        if _FIRST_YEAR <= year <= _LAST_YEAR:
+            yield year, month + 1

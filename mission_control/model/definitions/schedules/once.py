@@ -1,0 +1,61 @@
+"""At one moment, and never again."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import field_validator, model_validator
+
+from mission_control.model.definitions.schedules.clock.wall_clock import Occurrence, instants_of, to_local
+from mission_control.model.definitions.schedules.schedule_base import ScheduleBase
+from mission_control.model.values.instants import parse_moment
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+
+class OnceSchedule(ScheduleBase):
+    """At `at`: an instant ("2026-03-01T09:00:00Z"), or a local time in `timezone` ("2026-03-01T09:00").
+
+    A local time that a clock change skips or repeats follows `dst`; with "both" it happens twice.
+
+    >>> OnceSchedule(at="2026-03-01T09:00", timezone="Europe/Berlin").describe()
+    'once at 2026-03-01 09:00 (Europe/Berlin)'
+    """
+
+    type: Literal["once"] = "once"
+    at: str
+
+    def _following(self, moment: datetime) -> Occurrence | None:
+        return next((one for one in self._all if one.instant > moment), None)
+
+    def _preceding(self, moment: datetime) -> Occurrence | None:
+        return next((one for one in reversed(self._all) if one.instant < moment), None)
+
+    def _words(self) -> str:
+        local = self._all[0].local if len(self._all) else parse_moment(self.at)
+        shown = local.isoformat(" ", "minutes" if not (local.second or local.microsecond) else "auto")
+        return f"once at {shown} ({self.timezone})"
+
+    @cached_property
+    def _all(self) -> tuple[Occurrence, ...]:
+        moment = parse_moment(self.at)
+        if moment.tzinfo is not None:
+            return (Occurrence(moment, to_local(moment, self.zone)),)
+        return tuple(Occurrence(one, moment) for one in instants_of(moment, self.zone, self.dst))
+
+    @field_validator("at")
+    @classmethod
+    def _is_moment(cls, value: str) -> str:
+        parse_moment(value)
+        return value
+
+    @model_validator(mode="after")
+    def _happens(self) -> OnceSchedule:
+        if not self._all:
+            raise ValueError(
+                f'{self.at} does not exist in {self.timezone}: the clocks go forward over it, and "dst" says '
+                'to skip it; write another time, or "gap": "next"'
+            )
+        return self

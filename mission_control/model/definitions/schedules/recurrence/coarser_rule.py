@@ -1,0 +1,75 @@
+"""The same recurrence rule, told in longer periods.
+
+`dateutil` goes through a rule period by period: second by second, if the rule says SECONDLY. "Every 15
+minutes" is as well "every hour at the minutes 0, 15, 30 and 45", which takes a sixtieth of the steps.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from mission_control.model.definitions.schedules.recurrence.rule import RecurrenceRule
+
+# By frequency: the coarser one, the part that lists the finer units, and how many there are.
+_COARSER = {
+    "SECONDLY": ("MINUTELY", "BYSECOND", 60),
+    "MINUTELY": ("HOURLY", "BYMINUTE", 60),
+    "HOURLY": ("DAILY", "BYHOUR", 24),
+}
+_TIME_PARTS = ("BYHOUR", "BYMINUTE", "BYSECOND")
+# Listing more times than these in each period costs more than it saves.
+_MOST_TIMES = 1_440
+# An interval in seconds that fits into no minute may step this often through a day to find an hour.
+_MOST_STEPS = 5_000
+_SECONDS_OF_A_DAY = 86_400
+
+
+def coarser(rule: RecurrenceRule, begin: datetime) -> RecurrenceRule:
+    """Return a rule with the same occurrences from `begin` on, in periods as long as is sensible.
+
+    Raises:
+        ValueError: the interval never meets the times that the rule names, or takes too long to.
+
+    >>> from datetime import datetime
+    >>> from mission_control.model.definitions.schedules.recurrence.rule import parse_recurrence_rule
+    >>> rule = coarser(parse_recurrence_rule("FREQ=HOURLY;INTERVAL=12"), datetime(2026, 1, 1, 9))
+    >>> rule.frequency, rule.listed("BYHOUR")
+    ('DAILY', ['9', '21'])
+    """
+    while rule.frequency in _COARSER and "BYSETPOS" not in rule.by:
+        frequency, part, units = _COARSER[rule.frequency]
+        if units % rule.interval:
+            break
+        met = range(_unit_of(begin, part) % rule.interval, units, rule.interval)
+        listed = sorted({int(value) for value in rule.listed(part)} & set(met)) if part in rule.by else [*met]
+        if not listed:
+            raise ValueError(f"INTERVAL={rule.interval} never meets {part}={rule.by[part]}")
+        times = ",".join(str(value) for value in listed)
+        longer = replace(rule, frequency=frequency, interval=1, by={**rule.by, part: times})
+        if _times_in_period(longer) > _MOST_TIMES:
+            break
+        rule = longer
+    _check_steps(rule)
+    return rule
+
+
+def _unit_of(begin: datetime, part: str) -> int:
+    return {"BYHOUR": begin.hour, "BYMINUTE": begin.minute, "BYSECOND": begin.second}[part]
+
+
+def _times_in_period(rule: RecurrenceRule) -> int:
+    finer = _TIME_PARTS[{"DAILY": 0, "HOURLY": 1, "MINUTELY": 2}[rule.frequency] :]
+    return math.prod(max(1, len(rule.listed(part))) for part in finer)
+
+
+def _check_steps(rule: RecurrenceRule) -> None:
+    steps = _SECONDS_OF_A_DAY // math.gcd(rule.interval, _SECONDS_OF_A_DAY)
+    if rule.frequency == "SECONDLY" and "BYHOUR" in rule.by and steps > _MOST_STEPS:
+        raise ValueError(
+            f"an interval of {rule.interval} seconds does not go with BYHOUR; use one that divides a minute"
+        )

@@ -1,0 +1,229 @@
+"""What all schedules have in common: zone, limits, exclusions, and the search for occurrences."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Self
+
+from pydantic import Field, PrivateAttr, ValidationInfo, field_validator, model_serializer, model_validator
+
+from mission_control.model.definitions.schedules.clock.calendar_words import in_words
+from mission_control.model.definitions.schedules.clock.limits import check_limit, first_instant, last_instant
+from mission_control.model.definitions.schedules.clock.wall_clock import (
+    TICK,
+    Dst,
+    Occurrence,
+    earliest,
+    latest,
+    to_local,
+)
+from mission_control.model.definitions.schedules.exclusions.exclusion import Exclusion, Span
+from mission_control.model.values.fields import PlainNumber
+from mission_control.model.values.frozen_model import FrozenModel
+from mission_control.model.values.zones import zone, zone_problem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from zoneinfo import ZoneInfo
+
+    from pydantic import SerializerFunctionWrapHandler
+
+MOST_EXCLUSIONS = 200
+LONGEST_SPREAD_SECONDS = 7 * 86_400
+# How many excluded occurrences, or excluded stretches of time, are passed over before a schedule counts
+# as wholly excluded: more than five years of days.
+_MOST_PASSED_OVER = 2_000
+
+
+class ScheduleBase(FrozenModel, ABC):
+    """The rule that yields occurrences: a pure function of the moment asked about.
+
+    `timezone` is where its local times are meant; without it, the validation context's
+    `default_timezone`, else UTC. `start` and `end` limit it, both inclusive: an instant, a local time, or
+    a date, which for `end` means all of that day. `exclude` leaves out what it matches, judged by the
+    local time that the schedule means, before any spread. `dst` says what happens at clock changes.
+    `spread_seconds` does not move occurrences: see `spread_offset`.
+
+    A schedule is never changed; make another one by validating changed data.
+    """
+
+    timezone: str = "UTC"
+    start: str | None = None
+    end: str | None = None
+    exclude: tuple[Exclusion, ...] = Field(default=(), strict=False, max_length=MOST_EXCLUSIONS)
+    spread_seconds: PlainNumber = Field(default=0, ge=0, le=LONGEST_SPREAD_SECONDS)
+    dst: Dst = Dst()
+
+    _last_answer: tuple[datetime | None, datetime | None] = PrivateAttr(default=(None, None))
+
+    def next_after(self, moment: datetime) -> datetime | None:
+        """Return the first occurrence strictly after `moment`, in UTC, without spread; None if none is left.
+
+        The search gives up, with None, after two thousand excluded occurrences in a row.
+
+        Raises:
+            ValueError: `moment` has no time zone.
+        """
+        # Tasks that share a schedule share its object, and are asked about the same moment one after another.
+        asked, answer = self._last_answer
+        if asked != moment or moment.tzinfo is None:
+            answer = self._search_after(moment)
+            self._last_answer = (moment, answer)
+        return answer
+
+    def previous_before(self, moment: datetime) -> datetime | None:
+        """Return the last occurrence strictly before `moment`, in UTC, without spread; None if there is none.
+
+        The search gives up, with None, after two thousand excluded occurrences in a row.
+
+        Raises:
+            ValueError: `moment` has no time zone.
+        """
+        try:
+            return self._last_allowed(_in_utc(moment))
+        except OverflowError:  # the calendar begins with the year 1
+            return None
+
+    def occurrences(self, start: datetime, end: datetime) -> Iterator[datetime]:
+        """Yield the occurrences after `start` up to and including `end`, in order, in UTC.
+
+        Raises:
+            ValueError: `start` or `end` has no time zone.
+        """
+        last = _in_utc(end)
+        due = self.next_after(start)
+        while due is not None and due <= last:
+            yield due
+            due = self.next_after(due)
+
+    def describe(self) -> str:
+        """Return the schedule in plain words, such as "every day at 09:00 (Europe/Berlin)"."""
+        parts = [self._words()]
+        if self.exclude:
+            parts.append(f"except {in_words([one.describe() for one in self.exclude])}")
+        if self.start is not None:
+            parts.append(f"from {self.start.replace('T', ' ')}")
+        if self.end is not None:
+            parts.append(f"until {self.end.replace('T', ' ')}")
+        if self.spread_seconds:
+            parts.append(f"spread over {self.spread_seconds:g} seconds")
+        return ", ".join(parts)
+
+    def _search_after(self, moment: datetime) -> datetime | None:
+        try:
+            return self._first_allowed(_in_utc(moment))
+        except OverflowError:  # the calendar ends with the year 9999
+            return None
+
+    @cached_property
+    def zone(self) -> ZoneInfo:
+        """The time zone in which local times are meant."""
+        return zone(self.timezone)
+
+    @abstractmethod
+    def _following(self, moment: datetime) -> Occurrence | None:
+        """Return the first occurrence strictly after `moment`, regardless of limits and exclusions."""
+
+    @abstractmethod
+    def _preceding(self, moment: datetime) -> Occurrence | None:
+        """Return the last occurrence strictly before `moment`, regardless of limits and exclusions."""
+
+    @abstractmethod
+    def _words(self) -> str:
+        """Return the rule in plain words, without limits and exclusions."""
+
+    def _moment_before(self, instant: datetime) -> datetime:
+        """Return a moment from which the search finds an occurrence at `instant`, and none before it."""
+        return instant - TICK
+
+    def _first_allowed(self, moment: datetime) -> datetime | None:
+        if self._first is not None and moment < self._first:
+            moment = self._moment_before(self._first)
+        for _ in range(_MOST_PASSED_OVER):
+            found = self._following(moment)
+            if found is None or (self._last is not None and found.instant > self._last):
+                return None
+            span = self._excluded(found.local)
+            if span is None:
+                return found.instant
+            moment = max(found.instant, self._moment_before(earliest(span.end, self.zone)))
+        return None
+
+    def _last_allowed(self, moment: datetime) -> datetime | None:
+        if self._last is not None and moment > self._last:
+            moment = self._last + TICK
+        for _ in range(_MOST_PASSED_OVER):
+            found = self._preceding(moment)
+            if found is None or (self._first is not None and found.instant < self._first):
+                return None
+            span = self._excluded(found.local)
+            if span is None:
+                return found.instant
+            moment = min(found.instant, latest(span.start, self.zone))
+        return None
+
+    def _excluded(self, local: datetime) -> Span | None:
+        """Return the excluded stretch of time around `local` that reaches farthest, or None."""
+        for one in self.exclude:
+            span = one.span(local, self.zone)
+            if span is not None:
+                return span
+        return None
+
+    def _local(self, instant: datetime) -> Occurrence:
+        """Return the occurrence at an instant that the schedule means by no other local time."""
+        return Occurrence(instant, to_local(instant, self.zone))
+
+    @cached_property
+    def _first(self) -> datetime | None:
+        return first_instant(self.start, self.zone) if self.start is not None else None
+
+    @cached_property
+    def _last(self) -> datetime | None:
+        return last_instant(self.end, self.zone) if self.end is not None else None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_default_zone(cls, data: Any, info: ValidationInfo) -> Any:  # noqa: ANN401  # any input
+        default = (info.context or {}).get("default_timezone", "UTC")
+        if default == "UTC" or not isinstance(data, Mapping) or "timezone" in data:
+            return data
+        return {**data, "timezone": default}
+
+    @field_validator("timezone")
+    @classmethod
+    def _is_zone(cls, value: str) -> str:
+        problem = zone_problem(value)
+        if problem is not None:
+            raise ValueError(problem)
+        return value
+
+    @field_validator("start", "end")
+    @classmethod
+    def _is_limit(cls, value: str | None) -> str | None:
+        return check_limit(value) if value is not None else None
+
+    @model_validator(mode="after")
+    def _starts_before_it_ends(self) -> Self:
+        if self._first is not None and self._last is not None and self._first > self._last:
+            raise ValueError(f'"end" ({self.end}) lies before "start" ({self.start}); nothing would ever run')
+        return self
+
+    @model_serializer(mode="wrap")
+    def _type_first(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Write the type, then what is special to it, then what all schedules share."""
+        data: dict[str, Any] = dump(self)
+        common = [key for key in ScheduleBase.model_fields if key in data]
+        special = [key for key in data if key not in ScheduleBase.model_fields]
+        return {"type": type(self).model_fields["type"].default} | {
+            key: data[key] for key in special + common
+        }
+
+
+def _in_utc(moment: datetime) -> datetime:
+    if moment.tzinfo is None:
+        raise ValueError(f"{moment!r} has no time zone; ask about an instant")
+    return moment.astimezone(UTC)

@@ -1,0 +1,132 @@
+"""At events of the sun: dawn, sunrise, noon, sunset, dusk."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
+
+import ephem
+from pydantic import Field
+
+from mission_control.model.definitions.schedules.schedule_base import ScheduleBase
+from mission_control.model.values.fields import PlainNumber
+
+if TYPE_CHECKING:
+    from mission_control.model.definitions.schedules.clock.wall_clock import Occurrence
+
+_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
+_DAY = timedelta(days=1)
+_HALF_SECOND = timedelta(milliseconds=500)
+# Near the poles an event may not happen for most of a year, but then it does.
+_DAYS_SEARCHED = 400
+# The true sun is up to 17 minutes ahead of or behind the mean sun.
+_MARGIN = timedelta(hours=1)
+
+
+class _Event(NamedTuple):
+    """How `ephem` finds an event: as Celery's solar schedule asks it.
+
+    `horizon` is the sun's altitude in degrees (and minutes); `middle` says that its middle counts, not its
+    upper edge. `begin` is a time of the mean solar day before the event, and after the previous one.
+    """
+
+    method: str
+    horizon: str
+    middle: bool
+    begin: timedelta
+
+
+_MIDNIGHT, _MORNING, _NOON = timedelta(0) - _MARGIN, timedelta(hours=6), timedelta(hours=12) - _MARGIN
+_EVENTS = {
+    "dawn_astronomical": _Event("next_rising", "-18", True, _MIDNIGHT),
+    "dawn_nautical": _Event("next_rising", "-12", True, _MIDNIGHT),
+    "dawn_civil": _Event("next_rising", "-6", True, _MIDNIGHT),
+    "sunrise": _Event("next_rising", "-0:34", False, _MIDNIGHT),
+    "solar_noon": _Event("next_transit", "0", False, _MORNING),
+    "sunset": _Event("next_setting", "-0:34", False, _NOON),
+    "dusk_civil": _Event("next_setting", "-6", True, _NOON),
+    "dusk_nautical": _Event("next_setting", "-12", True, _NOON),
+    "dusk_astronomical": _Event("next_setting", "-18", True, _NOON),
+}
+
+
+class SolarSchedule(ScheduleBase):
+    """At one of Celery's nine solar events, at a place on earth, to the second.
+
+    `latitude` (north is positive) and `longitude` (east is positive) are degrees. Where the event does not
+    happen on a day, as in polar summer and winter, that day has no occurrence.
+
+    >>> SolarSchedule(event="sunset", latitude=52.52, longitude=13.41).describe()
+    'every day at sunset at 52.52° N, 13.41° E'
+    """
+
+    type: Literal["solar"] = "solar"
+    event: Literal[
+        "dawn_astronomical",
+        "dawn_nautical",
+        "dawn_civil",
+        "sunrise",
+        "solar_noon",
+        "sunset",
+        "dusk_civil",
+        "dusk_nautical",
+        "dusk_astronomical",
+    ]
+    latitude: Annotated[PlainNumber, Field(ge=-90, le=90)]
+    longitude: Annotated[PlainNumber, Field(ge=-180, le=180)]
+
+    def _following(self, moment: datetime) -> Occurrence | None:
+        day = self._day_of(moment)
+        for number in range(day - 1, day + _DAYS_SEARCHED):
+            instant = self._event_on(number)
+            if instant is not None and instant > moment:
+                return self._local(instant)
+        return None
+
+    def _preceding(self, moment: datetime) -> Occurrence | None:
+        day = self._day_of(moment)
+        for number in range(day + 1, day - _DAYS_SEARCHED, -1):
+            instant = self._event_on(number)
+            if instant is not None and instant < moment:
+                return self._local(instant)
+        return None
+
+    def _day_of(self, moment: datetime) -> int:
+        return (moment - self._begin_of(0)) // _DAY
+
+    def _begin_of(self, day: int) -> datetime:
+        """Return where the search for a day's event begins, by the mean sun over the place."""
+        sun = timedelta(days=-self.longitude / 360)
+        return _EPOCH + day * _DAY + sun + _EVENTS[self.event].begin
+
+    def _event_on(self, day: int) -> datetime | None:
+        """Return when the event happens on a day; the answer does not depend on who asks when.
+
+        (A search that began at the moment asked about would find the same event some microseconds apart.)
+        """
+        event, begin = _EVENTS[self.event], self._begin_of(day)
+        observer = ephem.Observer()
+        observer.lat, observer.lon = math.radians(self.latitude), math.radians(self.longitude)
+        observer.elevation, observer.pressure, observer.horizon = 0, 0, event.horizon
+        options = {"use_center": True} if event.middle else {}
+        try:
+            found = getattr(observer, event.method)(ephem.Sun(), start=ephem.Date(begin), **options)
+        except ephem.CircumpolarError:
+            return None
+        instant = found.datetime().replace(tzinfo=UTC)
+        if instant >= begin + _DAY:
+            return None
+        rounded: datetime = (instant + _HALF_SECOND).replace(microsecond=0)
+        return rounded
+
+    def _words(self) -> str:
+        north = f"{abs(self.latitude):g}° {'N' if self.latitude >= 0 else 'S'}"
+        east = f"{abs(self.longitude):g}° {'E' if self.longitude >= 0 else 'W'}"
+        return f"every day at {_named(self.event)} at {north}, {east}"
+
+
+def _named(event: str) -> str:
+    """Return an event's name in words: `dawn_civil` is "civil dawn"."""
+    first, _, second = event.partition("_")
+    return f"{second} {first}" if first in {"dawn", "dusk"} else event.replace("_", " ")

@@ -1,0 +1,37 @@
+"""Schedules that are rules about local times."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import TYPE_CHECKING
+
+from mission_control.model.definitions.schedules.clock.wall_clock import Dst, Occurrence, following, preceding
+from mission_control.model.definitions.schedules.schedule_base import ScheduleBase
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+
+class WallClockSchedule(ScheduleBase):
+    """A rule about what the wall clock shows; `dst` decides about the days on which clocks change.
+
+    A type of schedule says which local time comes next, as if clocks never changed.
+    """
+
+    def _following(self, moment: datetime) -> Occurrence | None:
+        return following(moment, self.zone, self._rules, self._local_after)
+
+    def _preceding(self, moment: datetime) -> Occurrence | None:
+        return preceding(moment, self.zone, self._rules, self._local_before)
+
+    @property
+    def _rules(self) -> Dst:
+        return self.dst
+
+    @abstractmethod
+    def _local_after(self, local: datetime) -> datetime | None:
+        """Return the first local time of the rule strictly after `local`."""
+
+    @abstractmethod
+    def _local_before(self, local: datetime) -> datetime | None:
+        """Return the last local time of the rule strictly before `local`."""

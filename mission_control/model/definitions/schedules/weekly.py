@@ -1,0 +1,54 @@
+"""On days of the week, at one time or several."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from functools import cached_property
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator
+
+from mission_control.model.definitions.schedules.clock.calendar_words import (
+    WEEKDAYS,
+    in_words,
+    weekday_number,
+)
+from mission_control.model.definitions.schedules.dated_schedule import DatedSchedule
+from mission_control.model.values.fields import Listed  # noqa: TC001  # pydantic reads it
+
+
+class WeeklySchedule(DatedSchedule):
+    """On each of `days`, by their long or short English names, at `time` or each of `times`.
+
+    >>> WeeklySchedule(days=("mon", "friday"), time="09:00").describe()
+    'every Monday and Friday at 09:00 (UTC)'
+    """
+
+    type: Literal["weekly"] = "weekly"
+    days: Annotated[Listed[str], Field(max_length=50)]
+
+    def _is_day(self, day: date) -> bool:
+        return day.weekday() in self._weekdays
+
+    def _first_day_from(self, day: date) -> date:
+        today = day.weekday()
+        return day + timedelta(days=min((wanted - today) % 7 for wanted in self._weekdays))
+
+    def _last_day_until(self, day: date) -> date:
+        today = day.weekday()
+        return day - timedelta(days=min((today - wanted) % 7 for wanted in self._weekdays))
+
+    def _words(self) -> str:
+        names = in_words([WEEKDAYS[number].capitalize() for number in sorted(self._weekdays)])
+        return f"every {names} {self._at_times()}"
+
+    @cached_property
+    def _weekdays(self) -> frozenset[int]:
+        return frozenset(weekday_number(name) for name in self.days)
+
+    @field_validator("days")
+    @classmethod
+    def _are_days(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for name in value:
+            weekday_number(name)
+        return value

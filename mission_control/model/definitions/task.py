@@ -1,0 +1,170 @@
+"""The definition of a task: what is run, when, and what follows from how it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field, ValidationError, ValidationInfo, field_validator
+
+from mission_control.errors import InvalidTaskError, Problem
+from mission_control.model.definitions.bookkeeping import ExecutionHistory, Metadata
+from mission_control.model.definitions.dependency import Dependency
+from mission_control.model.definitions.misfire import Misfire
+from mission_control.model.definitions.notify import Notify
+from mission_control.model.definitions.retry_policy import RetryPolicy
+from mission_control.model.definitions.schedules import AnySchedule, Schedule, ScheduleBase
+from mission_control.model.problems.json_values import json_copy, structure_problems
+from mission_control.model.problems.messages import shown
+from mission_control.model.problems.problems import problems_of
+from mission_control.model.problems.suggestions import quoted
+from mission_control.model.values.fields import HandlerPath, Line, PositiveSeconds, QueueName, TaskId, Text
+from mission_control.model.values.frozen_model import FrozenModel
+from mission_control.model.values.handler_paths import handler_path_problem
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+MOST_DEPENDENCIES = 100
+MOST_TAGS = 100
+# Redis queues of four priorities are built from Celery's ten levels.
+HIGHEST_PRIORITY = 9
+
+
+class TaskDefinition(FrozenModel):
+    """A task, checked: whatever is stored, scheduled or run has passed through here.
+
+    The order of the fields is the order in which `to_dict` writes them. Make one with `parse_task`.
+    """
+
+    id: TaskId
+    name: Line = Field(default_factory=lambda data: data.get("id", ""))
+    description: Text = ""
+    schedule: Schedule
+    handler: HandlerPath
+    enabled: bool = True
+    metadata: Metadata = Metadata()
+    execution_history: ExecutionHistory = ExecutionHistory()
+    retry_policy: RetryPolicy = RetryPolicy()
+    params: Annotated[dict[str, Any], AfterValidator(json_copy)] = Field(default_factory=dict)
+    timeout_seconds: PositiveSeconds | None = None
+    expires_seconds: PositiveSeconds | None = None
+    misfire: Misfire = Misfire()
+    overlap: Literal["skip", "queue", "allow", "replace"] = "skip"
+    after: tuple[Dependency, ...] = Field(default=(), strict=False, max_length=MOST_DEPENDENCIES)
+    join: Literal["all", "any"] = "all"
+    condition: HandlerPath | None = None
+    pause_after_failures: int | None = Field(default=None, ge=1, le=1_000_000)
+    notify: Notify = Notify()
+    queue: QueueName = "default"
+    priority: int = Field(default=0, ge=0, le=HIGHEST_PRIORITY)
+    owner: Line = "api"
+    tags: tuple[Line, ...] = Field(default=(), strict=False, max_length=MOST_TAGS)
+
+    @field_validator("after")
+    @classmethod
+    def _comes_after_others(
+        cls, after: tuple[Dependency, ...], info: ValidationInfo
+    ) -> tuple[Dependency, ...]:
+        upstream = [dependency.task for dependency in after]
+        problems = [
+            Problem(f"[{at}].task", f"{quoted(task)} is {fault}")
+            for at, task in enumerate(upstream)
+            if (fault := _dependency_fault(task, info.data.get("id"), upstream[:at])) is not None
+        ]
+        if problems:
+            raise InvalidTaskError(problems)
+        return after
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the definition as JSON has it; `parse_task` of it gives an equal definition.
+
+        Of the schedule only what was given is written, and its time zone, which must not change with the
+        default of whoever reads it; everything else is written out.
+        """
+        return self.model_dump(mode="json", by_alias=True) | {"schedule": _as_given(self.schedule)}
+
+
+def parse_task(
+    data: Mapping[str, Any],
+    *,
+    default_timezone: str = "UTC",
+    read_text: Callable[[Path], str] | None = None,
+    handler_problem: Callable[[str], str | None] | None = None,
+) -> TaskDefinition:
+    """Check a definition and return it.
+
+    `default_timezone` is taken where the schedule names none. `read_text` opens the calendars that an
+    exclusion names; without it such an exclusion is a problem. `handler_problem` says why a handler's
+    path, or a condition's, names nothing that can be run; without it only their syntax is judged.
+
+    Raises:
+        InvalidTaskError: lists every problem with its path, the value and what would be right.
+    """
+    if not isinstance(data, Mapping):
+        raise InvalidTaskError([Problem("", f"{shown(data)} is not an object with the fields of a task")])
+    given = dict(data)
+    problems = structure_problems(given)
+    if problems:
+        raise InvalidTaskError(problems, subject=_subject(given))
+    try:
+        task = TaskDefinition.model_validate(
+            given, context={"default_timezone": default_timezone, "read_text": read_text}
+        )
+    except ValidationError as error:
+        problems = [*problems_of(error, TaskDefinition), *_handler_problems(given, handler_problem)]
+        raise InvalidTaskError(problems, subject=_subject(given)) from error
+    problems = _handler_problems(given, handler_problem)
+    if problems:
+        raise InvalidTaskError(problems, subject=_subject(given))
+    return task
+
+
+def _handler_problems(
+    data: dict[str, Any], handler_problem: Callable[[str], str | None] | None
+) -> list[Problem]:
+    """Return which of the paths that are well-formed name nothing that can be run."""
+    if handler_problem is None:
+        return []
+    named = [(field, data.get(field)) for field in ("handler", "condition")]
+    paths = [
+        (field, path) for field, path in named if isinstance(path, str) and not handler_path_problem(path)
+    ]
+    return [Problem(field, fault) for field, path in paths if (fault := handler_problem(path)) is not None]
+
+
+def _as_given(schedule: ScheduleBase) -> dict[str, Any]:
+    given = schedule.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    members = (
+        {"schedules": list(map(_as_given, schedule.schedules))} if isinstance(schedule, AnySchedule) else {}
+    )
+    return given | members | {"timezone": schedule.timezone}
+
+
+def read_stored_task(
+    stored: Mapping[str, Any], *, read_text: Callable[[Path], str] | None = None
+) -> TaskDefinition:
+    """Check what `TaskDefinition.to_dict` once returned, and return the definition.
+
+    Everything is checked but the bounds on nesting and size, which what is stored has passed: it is read
+    for every firing, and walking through it would take longer than all the rest.
+
+    Raises:
+        InvalidTaskError: somebody else has written into it; lists every problem.
+    """
+    try:
+        return TaskDefinition.model_validate(dict(stored), context={"read_text": read_text})
+    except ValidationError as error:
+        raise InvalidTaskError(problems_of(error, TaskDefinition), subject=_subject(dict(stored))) from error
+
+
+def _subject(data: dict[str, Any]) -> str:
+    given = data.get("id")
+    return f"task {shown(given)}" if isinstance(given, str) else "task definition"
+
+
+def _dependency_fault(task: str, own_id: str | None, earlier: list[str]) -> str | None:
+    if task == own_id:
+        return "this task itself; a task cannot run after itself"
+    return "listed twice" if task in earlier else None

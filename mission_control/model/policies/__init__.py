@@ -1,0 +1,1 @@
+"""What is decided about occurrences and runs: misfire, retry, recovery."""

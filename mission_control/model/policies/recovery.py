@@ -1,0 +1,104 @@
+"""What is to become of a run that nobody gives a sign of: decided here, done elsewhere."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+from mission_control.model.runs.run_limits import HARD_LIMIT_GRACE, MOST_DELIVERIES
+from mission_control.model.runs.run_state import RunState
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from mission_control.model.runs.run_record import RunRecord
+
+LONGEST_GRACE: Final = timedelta(seconds=15)
+LONGEST_WAIT: Final = timedelta(minutes=15)
+_MOST_DOUBLINGS: Final = 10
+
+
+@dataclass(frozen=True)
+class SendAgain:
+    """Send its message once more; if nothing comes of that, look again after `look_again`."""
+
+    look_again: timedelta
+
+
+@dataclass(frozen=True)
+class EndAttempt:
+    """Its attempt is over, or the run is; with `retry_in` another attempt follows."""
+
+    state: RunState
+    reason: str
+    error: str | None = None
+    retry_in: timedelta | None = None
+
+
+@dataclass(frozen=True)
+class LookForMessage:
+    """It has waited for long: if its message is nowhere, send it again."""
+
+
+def grace_of(lease: timedelta) -> timedelta:
+    """Return how long a message may be on its way before anybody asks where it is."""
+    return min(LONGEST_GRACE, lease)
+
+
+def of_lapsed(run: RunRecord, *, now: datetime, grace: timedelta) -> SendAgain | EndAttempt:
+    """Decide about a run whose attempt was begun, and whose lease has run out.
+
+    Its worker has died, hangs, or was cut off. The attempt is delivered again, until it has been begun
+    `MOST_DELIVERIES` times: then it is poison, and lost. One that ran into its time limit, and could not be
+    recorded when it did, has timed out.
+    """
+    if run.cancel_requested is not None:
+        return EndAttempt(RunState.CANCELLED, run.cancel_requested)
+    if is_out_of_time(run, now):
+        return _timed_out(run)
+    if run.deliveries is not None and run.deliveries >= MOST_DELIVERIES:
+        error = f"begun {run.deliveries} times, and whoever ran it was gone each time"
+        return EndAttempt(RunState.LOST, "poisoned", error)
+    return SendAgain(_wait(run, grace))
+
+
+def of_waiting(run: RunRecord, *, now: datetime, grace: timedelta) -> LookForMessage | EndAttempt | None:
+    """Decide about a run that waits to be begun; None if it may go on waiting."""
+    has_begun = run.attempt > 0  # what has started no longer expires
+    if not has_begun and run.expires_at is not None and run.expires_at + grace <= now:
+        return EndAttempt(RunState.EXPIRED, "not started within expires_seconds")
+    return LookForMessage() if sent_at(run) + _wait(run, grace) <= now else None
+
+
+def sent_at(run: RunRecord) -> datetime:
+    """Return when the message that a waiting run waits for was to be on its queue, at the latest."""
+    times = (run.dispatched_at, run.scheduled_time, run.retry_at, run.resent_at, run.released_at)
+    return max(one for one in times if one is not None)
+
+
+def _wait(run: RunRecord, grace: timedelta) -> timedelta:
+    """Return how long to wait for what was sent last: twice as long each time, so that nothing multiplies."""
+    doubled: timedelta = grace * (1 << min(run.resends, _MOST_DOUBLINGS))
+    return min(doubled, LONGEST_WAIT)
+
+
+def is_out_of_time(run: RunRecord, now: datetime) -> bool:
+    """Whether a running attempt has gone on for longer than its handler may take to stop."""
+    if run.timeout_seconds is None or run.started_at is None:
+        return False
+    return run.started_at + timedelta(seconds=run.timeout_seconds) + HARD_LIMIT_GRACE <= now
+
+
+def _timed_out(run: RunRecord) -> EndAttempt:
+    error = "the attempt ran longer than timeout_seconds, and its worker could not say so"
+    reason = str(RunState.TIMED_OUT)
+    # Its models are much to load for a beat that mostly has nothing to decide.
+    from mission_control.model.definitions.retry_policy import RetryPolicy
+    from mission_control.model.policies.retry import RetryIn, decide_retry
+
+    policy = RetryPolicy.model_validate(run.retry_policy)
+    decision = decide_retry(policy, attempt=run.attempt, retryable=True)
+    if isinstance(decision, RetryIn):
+        return EndAttempt(RunState.RETRYING, reason, error, decision.delay)
+    return EndAttempt(RunState.TIMED_OUT, reason, error)

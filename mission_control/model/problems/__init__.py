@@ -1,0 +1,1 @@
+"""What is wrong with a value or a definition, in words."""

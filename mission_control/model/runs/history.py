@@ -1,0 +1,39 @@
+"""What a task's runs came to: its counters and last times."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from mission_control.model.values.instants import parse_instant
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+_HISTORY_TIMES: Final = frozenset({"last_run", "last_success"})
+
+
+@dataclass(frozen=True)
+class History:
+    """What a task's runs came to, since it was registered.
+
+    Counts runs that ended `success`, `failure`, `timed_out` or `lost`; a run counts once, however many
+    attempts it took. `last_run` is when the last counted run's last attempt started.
+    """
+
+    last_run: datetime | None = None
+    last_success: datetime | None = None
+    total_runs: int = 0
+    success_count: int = 0
+    failure_count: int = 0
+    consecutive_failures: int = 0
+
+    @classmethod
+    def from_hash(cls, stored: Mapping[str, str]) -> History:
+        """Read the history back from its Redis hash."""
+        values: dict[str, Any] = {
+            name: parse_instant(text) if name in _HISTORY_TIMES else int(text)
+            for name, text in stored.items()
+        }
+        return cls(**values)

@@ -1,0 +1,214 @@
+"""One run: the execution of an occurrence, or of a manual or ad-hoc trigger."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field, fields
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Final, Self
+
+import orjson
+
+from mission_control.model.runs.run_state import RunState
+from mission_control.model.values.identifiers import manual_execution_id, occurrence_execution_id
+from mission_control.model.values.instants import format_instant, parse_instant
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from mission_control.model.definitions.task import TaskDefinition
+
+
+INTERRUPTED: Final = "interrupted"
+"""The `reason` of a run that Ctrl-C ended in a program that ran it in its own process."""
+
+
+class Trigger(StrEnum):
+    """What brought a run about."""
+
+    SCHEDULE = "schedule"
+    MANUAL = "manual"
+    PLAIN = "plain"  # a message of a plain Celery client, unknown to the ledger until it is claimed
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunRecord:
+    """A run as the ledger knows it; a value, changed only by the ledger's transitions.
+
+    All times are aware and in UTC. `attempt` is the last attempt begun, 1-based, 0 before the first.
+    `output` is what the handler returned as `output`, any JSON value. `fence` is the number of the last
+    claim, over all attempts; `deliveries` how often the attempt was begun; `pid` is the process of `worker`
+    that made it. `resends` is how often the message that is waited for was sent again, last at `resent_at`;
+    claims reset it. `released_at` is when a message that was parked was put on its queue.
+    """
+
+    execution_id: str
+    task_id: str
+    handler: str
+    scheduled_time: datetime
+    dispatched_at: datetime
+    trigger: Trigger = Trigger.SCHEDULE
+    state: RunState = RunState.DISPATCHED
+    params: dict[str, Any] = field(default_factory=dict)
+    retry_policy: dict[str, Any] = field(default_factory=dict)
+    timeout_seconds: float | None = None
+    expires_at: datetime | None = None
+    queue: str = "default"
+    priority: int = 0
+    revision: int | None = None
+    is_fixed_delay: bool = False
+    attempt: int = 0
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    retry_at: datetime | None = None
+    duration_ms: int | None = None
+    worker: str | None = None
+    pid: int | None = None
+    output: Any = None
+    error: str | None = None
+    reason: str | None = None
+    fence: int | None = None
+    deliveries: int | None = None
+    cancel_requested: str | None = None
+    resent_at: datetime | None = None
+    resends: int = 0
+    released_at: datetime | None = None
+
+    def to_hash(self) -> dict[str, str]:
+        """Return the fields of the run's Redis hash; what is None is left out.
+
+        What never changes is one field, `spec`, so that a run costs Redis little to enter and to keep.
+        """
+        spec = {name: _encode(name, getattr(self, name)) for name in _FIXED}
+        written = {name: text for name, text in spec.items() if text is not None}
+        return {
+            "spec": json.dumps(written, ensure_ascii=False, separators=(",", ":")),
+            **encoded({name: getattr(self, name) for name in CHANGING}),
+        }
+
+    @classmethod
+    def from_hash(cls, stored: Mapping[str, str]) -> Self:
+        """Read a run back from its Redis hash; fields of later versions are ignored."""
+        texts = {**orjson.loads(stored["spec"]), **stored}
+        return cls(**{name: _decode(name, text) for name, text in texts.items() if name in _NAMES})
+
+
+def encoded(changes: Mapping[str, Any]) -> dict[str, str]:
+    """Return changes to a run as its Redis hash has them: only fields that transitions write, and no None."""
+    texts = {name: _encode(name, value) for name, value in changes.items() if name in CHANGING}
+    return {name: text for name, text in texts.items() if text is not None}
+
+
+CHANGING: Final = frozenset(
+    {
+        *("dispatched_at", "state", "attempt", "started_at", "finished_at", "retry_at"),
+        *("duration_ms", "worker", "output", "error", "reason"),
+    }
+)
+"""Fields that transitions write; the others are fixed when a run is entered."""
+
+_SCRIPTS_OWN: Final = frozenset(
+    {"fence", "pid", "deliveries", "cancel_requested", "resent_at", "resends", "released_at"}
+)
+"""Fields that only scripts write."""
+
+RECORDED: Final = f",{','.join(sorted({'spec', *CHANGING, *_SCRIPTS_OWN}))},"
+"""The fields of a run's hash that its record is made of, as scripts are told them."""
+
+_NAMES: Final = frozenset(one.name for one in fields(RunRecord))
+_FIXED: Final = tuple(one.name for one in fields(RunRecord) if one.name not in CHANGING | _SCRIPTS_OWN)
+
+
+def _encode(name: str, value: Any) -> str | None:  # noqa: ANN401  # a field's own type
+    return None if value is None else _ENCODERS.get(name, str)(value)
+
+
+def _decode(name: str, text: str) -> Any:  # noqa: ANN401  # a field's own type
+    decoder = _DECODERS.get(name)
+    return text if decoder is None else decoder(text)
+
+
+def _json_text(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _instant(text: str) -> datetime:
+    # As `parse_instant`, without its words for what people get wrong: a run has several, and is read often.
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo is UTC else parse_instant(text)
+
+
+_TIMES: Final = (
+    *("scheduled_time", "dispatched_at", "expires_at"),
+    *("started_at", "finished_at", "retry_at", "resent_at", "released_at"),
+)
+_WHOLE_NUMBERS: Final = (
+    *("priority", "revision", "attempt", "duration_ms"),
+    *("fence", "pid", "deliveries", "resends"),
+)
+_JSON: Final = ("params", "retry_policy", "output", "is_fixed_delay")
+
+_ENCODERS: Final[dict[str, Callable[[Any], str]]] = {
+    **dict.fromkeys(_TIMES, format_instant),
+    **dict.fromkeys(_JSON, _json_text),
+}
+_DECODERS: Final[dict[str, Callable[[str], Any]]] = {
+    **dict.fromkeys(_TIMES, _instant),
+    **dict.fromkeys(_JSON, json.loads),  # which knows integers of any length
+    "is_fixed_delay": "true".__eq__,
+    **dict.fromkeys(_WHOLE_NUMBERS, int),
+    "timeout_seconds": float,
+    "state": RunState,
+    "trigger": Trigger,
+}
+
+
+def occurrence_run(task: TaskDefinition, scheduled_time: datetime, *, now: datetime) -> RunRecord:
+    """Return the run of one occurrence; its id is the same whoever fires it, and whenever."""
+    execution_id = occurrence_execution_id(task.id, scheduled_time)
+    return _run_of(task, execution_id, Trigger.SCHEDULE, scheduled_time, now=now)
+
+
+def manual_run(task: TaskDefinition, *, ulid: str, at: datetime, now: datetime) -> RunRecord:
+    """Return a run of `task` outside its schedule, due at `at`."""
+    return _run_of(task, manual_execution_id(task.id, ulid), Trigger.MANUAL, at, now=now)
+
+
+def ad_hoc_run(
+    handler: str, params: dict[str, Any], *, ulid: str, at: datetime, now: datetime, queue: str
+) -> RunRecord:
+    """Return a run of a handler without a task: its path stands for the task id, and it is not retried."""
+    return RunRecord(
+        execution_id=manual_execution_id(handler, ulid),
+        task_id=handler,
+        handler=handler,
+        scheduled_time=at,
+        dispatched_at=now,
+        trigger=Trigger.MANUAL,
+        params=params,
+        retry_policy={"max_retries": 0},
+        queue=queue,
+    )
+
+
+def _run_of(
+    task: TaskDefinition, execution_id: str, trigger: Trigger, scheduled_time: datetime, *, now: datetime
+) -> RunRecord:
+    expires = task.expires_seconds
+    return RunRecord(
+        execution_id=execution_id,
+        task_id=task.id,
+        handler=task.handler,
+        scheduled_time=scheduled_time,
+        dispatched_at=now,
+        trigger=trigger,
+        params=dict(task.params),
+        retry_policy=task.retry_policy.model_dump(mode="json"),
+        timeout_seconds=task.timeout_seconds,
+        expires_at=None if expires is None else max(now, scheduled_time) + timedelta(seconds=expires),
+        queue=task.queue,
+        priority=task.priority,
+        revision=task.metadata.revision,
+        is_fixed_delay=trigger is Trigger.SCHEDULE and getattr(task.schedule, "is_fixed_delay", False),
+    )

@@ -1,0 +1,1 @@
+"""The values that definitions and runs are made of: instants, ids, zones, paths, fields."""

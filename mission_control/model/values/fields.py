@@ -1,0 +1,114 @@
+"""The kinds of value that the fields of a definition share."""
+
+from __future__ import annotations
+
+import unicodedata
+from datetime import UTC, datetime
+from typing import Annotated, TypeVar
+
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
+
+from mission_control.model.problems.suggestions import quoted
+from mission_control.model.values.handler_paths import handler_path_problem
+from mission_control.model.values.identifiers import TASK_ID_PATTERN, task_id_problem
+from mission_control.model.values.instants import format_instant, parse_instant
+
+# Ten years: longer than any task waits, and short enough for every date computed with it.
+LONGEST_SECONDS = 315_360_000
+LONGEST_LINE = 200
+LONGEST_TEXT = 10_000
+
+Item = TypeVar("Item")
+
+
+def plain_number(value: float) -> int | float:
+    """Return a whole number as an integer, so that 30 is not written as 30.0.
+
+    >>> plain_number(30.0), plain_number(0.5)
+    (30, 0.5)
+    """
+    return int(value) if float(value).is_integer() else value
+
+
+def not_empty(value: tuple[Item, ...]) -> tuple[Item, ...]:
+    """Return the list if it holds anything.
+
+    pydantic's own `min_length` also speaks up when items are there but wrong, which is then said twice.
+
+    Raises:
+        ValueError: the list is empty.
+
+    >>> not_empty((1, 2))
+    (1, 2)
+    """
+    if not value:
+        raise ValueError("is empty; write at least one item, or leave it out if it is optional")
+    return value
+
+
+def _one_line(value: str) -> str:
+    if any(unicodedata.category(character) in {"Cc", "Zl", "Zp"} for character in value):
+        raise ValueError(f"{quoted(value)} has a line break or control character; write one line of text")
+    return value
+
+
+def _task_id(value: str) -> str:
+    problem = task_id_problem(value)
+    if problem is not None:
+        raise ValueError(problem)
+    return value
+
+
+def _queue_name(value: str) -> str:
+    if TASK_ID_PATTERN.fullmatch(value) is None:
+        raise ValueError(
+            f'{quoted(value)} is not a queue\'s name; use up to 128 letters, digits, "_", "." and "-"'
+        )
+    return value
+
+
+def _handler_path(value: str) -> str:
+    problem = handler_path_problem(value)
+    if problem is not None:
+        raise ValueError(problem)
+    return value
+
+
+def _instant(value: object) -> object:
+    if isinstance(value, str):
+        return parse_instant(value)
+    if isinstance(value, datetime) and value.tzinfo is None:
+        raise ValueError(f"{value.isoformat()} has no time zone; an instant needs one")
+    return value.astimezone(UTC) if isinstance(value, datetime) else value
+
+
+Seconds = Annotated[
+    float, Field(ge=0, le=LONGEST_SECONDS), PlainSerializer(plain_number, return_type=int | float)
+]
+"""A duration from zero to ten years."""
+
+PositiveSeconds = Annotated[
+    float, Field(gt=0, le=LONGEST_SECONDS), PlainSerializer(plain_number, return_type=int | float)
+]
+"""A duration above zero, up to ten years."""
+
+Line = Annotated[str, Field(max_length=LONGEST_LINE), AfterValidator(_one_line)]
+"""One line of text for people."""
+
+Text = Annotated[str, Field(max_length=LONGEST_TEXT)]
+"""Text for people, of any number of lines."""
+
+TaskId = Annotated[str, AfterValidator(_task_id)]
+QueueName = Annotated[str, AfterValidator(_queue_name)]
+HandlerPath = Annotated[str, AfterValidator(_handler_path)]
+
+Instant = Annotated[
+    datetime, BeforeValidator(_instant), PlainSerializer(format_instant, return_type=str, when_used="json")
+]
+"""A moment in UTC; written as ISO 8601 with an offset."""
+
+PlainNumber = Annotated[float, PlainSerializer(plain_number, return_type=int | float)]
+"""A number, written without a fraction if it has none."""
+
+Listed = Annotated[tuple[Item, ...], Field(strict=False), AfterValidator(not_empty)]
+"""A list of at least one item, stored as a tuple."""

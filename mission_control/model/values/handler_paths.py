@@ -1,0 +1,72 @@
+"""How a handler is named: `handlers.<module>.<function>`.
+
+Only the syntax is judged here. Whether such a handler exists is known to the catalogue of handlers;
+nothing is ever imported because a definition names it.
+"""
+
+from __future__ import annotations
+
+import re
+from keyword import iskeyword
+
+from mission_control.model.problems.suggestions import quoted
+
+EXAMPLE_HANDLER_PATH = "handlers.daily_briefing.run"
+_PREFIX = "handlers"
+_LONGEST_PATH = 200
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+
+
+def handler_path_problem(value: str) -> str | None:
+    """Return what is wrong with the syntax of a handler's path, or None.
+
+    >>> handler_path_problem("handlers.daily_briefing.run") is None
+    True
+    >>> print(handler_path_problem("daily_briefing.run").rpartition("; ")[2])
+    did you mean "handlers.daily_briefing.run"?
+    """
+    if len(value) <= _LONGEST_PATH and _is_path(value):
+        return None
+    candidate = next((guess for guess in _guesses(value[:_LONGEST_PATH]) if _is_path(guess)), None)
+    cure = (
+        f'did you mean "{candidate}"?'
+        if candidate is not None
+        else f"for example {EXAMPLE_HANDLER_PATH}, with no path separators and no leading underscores"
+    )
+    return f"{quoted(value)} is not a handler path; write handlers.<module>.<function>; {cure}"
+
+
+def split_handler_path(value: str) -> tuple[str, str]:
+    """Return the module's and the function's name of a valid path.
+
+    Raises:
+        ValueError: the path is not valid; the message is that of `handler_path_problem`.
+
+    >>> split_handler_path("handlers.daily_briefing.run")
+    ('daily_briefing', 'run')
+    """
+    problem = handler_path_problem(value)
+    if problem is not None:
+        raise ValueError(problem)
+    _, module, function = value.split(".")
+    return module, function
+
+
+def is_handler_name(name: str) -> bool:
+    """Tell whether a module or function of this name can be part of a handler's path.
+
+    >>> is_handler_name("_private"), is_handler_name("daily_briefing")
+    (False, True)
+    """
+    return bool(_NAME.fullmatch(name)) and not iskeyword(name)
+
+
+def _is_path(value: str) -> bool:
+    parts = value.split(".")
+    return len(parts) == 3 and parts[0] == _PREFIX and all(map(is_handler_name, parts[1:]))  # noqa: PLR2004
+
+
+def _guesses(value: str) -> tuple[str, str]:
+    dotted = value.strip().removesuffix(".py").replace("/", ".").replace(":", ".")
+    inside = dotted.removeprefix("workers.").removeprefix(f"{_PREFIX}.")
+    return (f"{_PREFIX}.{inside}", f"{_PREFIX}.{inside}.run")

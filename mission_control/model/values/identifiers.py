@@ -1,0 +1,90 @@
+"""The ids of tasks and of runs."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+
+from mission_control.model.problems.suggestions import quoted
+
+TASK_ID_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
+LONGEST_TASK_ID = 128
+_SEPARATOR = "@"
+_RULE = 'use letters, digits, "_", "." and "-", and begin with a letter or digit'
+
+
+def task_id_problem(value: str) -> str | None:
+    """Return what is wrong with a task's id, or None.
+
+    >>> task_id_problem("daily_briefing_9am") is None
+    True
+    >>> print(task_id_problem("reports/daily").partition("; ")[0])
+    'reports/daily' is not an id: it has "/"
+    """
+    if not value:
+        return f"the id is empty; {_RULE}"
+    if len(value) > LONGEST_TASK_ID:
+        return f"{quoted(value)} is too long for an id: {len(value)} characters, at most {LONGEST_TASK_ID}"
+    if TASK_ID_PATTERN.fullmatch(value):
+        return None
+    return f"{quoted(value)} is not an id: {_fault(value)}; {_RULE}{_suggestion(value)}"
+
+
+def occurrence_execution_id(task_id: str, scheduled_time: datetime) -> str:
+    """Return the id of the run of one occurrence; the same occurrence always has the same id.
+
+    A fraction of a second is written only where there is one.
+
+    >>> occurrence_execution_id("daily_briefing_9am", datetime(2025, 10, 16, 9, tzinfo=UTC))
+    'daily_briefing_9am@20251016T090000Z'
+    """
+    return f"{task_id}{_SEPARATOR}{_compact(scheduled_time)}"
+
+
+def manual_execution_id(task_id: str, ulid: str) -> str:
+    """Return the id of a run that somebody asked for; `ulid` makes it unique and sortable.
+
+    >>> manual_execution_id("daily_briefing_9am", "01K7PHQ5T0ZJ3G5K1M9QX2R4S6")
+    'daily_briefing_9am@manual-01K7PHQ5T0ZJ3G5K1M9QX2R4S6'
+    """
+    return f"{task_id}{_SEPARATOR}manual-{ulid}"
+
+
+def split_execution_id(execution_id: str) -> tuple[str, str]:
+    """Return the task's id and what tells the run from the task's other runs.
+
+    Raises:
+        ValueError: `execution_id` is not the id of a run.
+
+    >>> split_execution_id("daily_briefing_9am@20251016T090000Z")
+    ('daily_briefing_9am', '20251016T090000Z')
+    """
+    task_id, separator, rest = execution_id.partition(_SEPARATOR)
+    if not separator or not rest or task_id_problem(task_id) is not None:
+        raise ValueError(f"{quoted(execution_id)} is not an execution id; write <task_id>@<time or key>")
+    return task_id, rest
+
+
+def _compact(moment: datetime) -> str:
+    if moment.tzinfo is None:
+        raise ValueError(f"{moment!r} has no time zone; a scheduled time needs one")
+    in_utc = moment.astimezone(UTC).replace(tzinfo=None)
+    if in_utc.microsecond == 0:
+        precision = "seconds"
+    else:
+        precision = "microseconds" if in_utc.microsecond % 1000 else "milliseconds"
+    return re.sub("[-:]", "", in_utc.isoformat(timespec=precision)) + "Z"
+
+
+def _fault(value: str) -> str:
+    wrong = re.search(r"[^A-Za-z0-9_.-]", value)
+    if wrong is None:
+        return f'it begins with "{value[0]}"'
+    names = {" ": "a space", "\n": "a line break", "\t": "a tab"}
+    character = wrong.group()
+    return f"it has {names.get(character, chr(34) + ascii(character)[1:-1] + chr(34))}"
+
+
+def _suggestion(value: str) -> str:
+    candidate = re.sub(r"[^A-Za-z0-9_.-]+", "_", value).strip("_.-")
+    return f'; did you mean "{candidate}"?' if TASK_ID_PATTERN.fullmatch(candidate) else ""

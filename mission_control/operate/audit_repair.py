@@ -1,0 +1,91 @@
+"""Repairing the stream of runs: what is missing is added; nothing that stands in it is touched."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from mission_control.operate.audit_verification import verify_runs
+from mission_control.sweep.audit_debts import repaired_record
+from mission_control.sweep.owed_records import overdue_debts, pay_owed_records
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from mission_control.installation.installation import Installation
+    from mission_control.model.runs.run_record import RunRecord
+
+
+@dataclass(frozen=True)
+class Repair:
+    """What was repaired, or would be: a torn last line, records that were owed, records that were missing."""
+
+    ended_torn_line: bool
+    paid: int
+    added: tuple[str, ...]
+
+    @property
+    def is_nothing(self) -> bool:
+        """Whether there was nothing to repair."""
+        return not (self.ended_torn_line or self.paid or self.added)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the repair as JSON has it."""
+        return asdict(self)
+
+
+def repair(installation: Installation, *, is_dry_run: bool = False) -> Repair:
+    """Make the stream of runs whole, as far as Redis knows what is missing.
+
+    A torn last line gets its line feed; owed records are written; runs that the ledger has ended and the
+    stream does not know get their final record from the ledger. Each of these is marked `"repaired": true`
+    and dated as the ending was. No line is rewritten or removed, so what a verification has found changed,
+    removed or moved is found as before. Running it again finds nothing more to do.
+
+    Raises:
+        AuditWriteError: the stream cannot be written; what was written before stays, and is not repeated.
+    """
+    is_torn = _is_torn(installation.settings.task_execution_log)
+    if is_torn and not is_dry_run:
+        _end_line(installation.settings.task_execution_log)
+    debts = overdue_debts(installation)
+    paid = len(debts) if is_dry_run else _pay_all(installation)
+    missing = _missing(installation, {debt.run.execution_id for debt in debts} if is_dry_run else set())
+    for run in missing if not is_dry_run else []:
+        assert run.finished_at is not None  # noqa: S101  # `_missing` has seen to it
+        installation.audit.append(repaired_record(run, at=run.finished_at))
+    return Repair(is_torn, paid, tuple(run.execution_id for run in missing))
+
+
+def _pay_all(installation: Installation) -> int:
+    paid = 0
+    while count := pay_owed_records(installation):
+        paid += count
+    return paid
+
+
+def _missing(installation: Installation, left_out: set[str]) -> list[RunRecord]:
+    """Return the runs without a final record whose record nobody else is about to write."""
+    verification = verify_runs(installation)
+    ids = set(verification.unrecorded) - set(verification.owed) - left_out
+    runs = [installation.ledger.get(execution_id) for execution_id in sorted(ids)]
+    return [run for run in runs if run is not None and run.finished_at is not None]
+
+
+def _is_torn(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            if file.seek(0, os.SEEK_END) == 0:
+                return False
+            file.seek(-1, os.SEEK_END)
+            return file.read(1) != b"\n"
+    except FileNotFoundError:
+        return False
+
+
+def _end_line(path: Path) -> None:
+    # Appended, as any record is: a writer that is in the middle of a line at this moment is not in the way,
+    # since a line is one write.
+    with path.open("ab", buffering=0) as file:
+        file.write(b"\n")

@@ -1,0 +1,61 @@
+"""Verifying an installation's audit streams: the files, against what Redis knows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from mission_control.audit.debts.anchors import read_anchors
+from mission_control.audit.stream.chain import host_name
+from mission_control.audit.verification.endings_check import LedgerEnding
+from mission_control.audit.verification.verify import verify
+from mission_control.model.runs.run_state import FINAL_STATES
+from mission_control.store import redis_keys
+from mission_control.sweep.owed_records import GRACE, owed_runs
+
+if TYPE_CHECKING:
+    from mission_control.audit.verification.findings import Verification
+    from mission_control.installation.installation import Installation
+
+_AT_ONCE: Final = 1_000
+
+
+def verify_runs(installation: Installation) -> Verification:
+    """Verify the stream of runs against its chains, their anchors, and the ledger.
+
+    What is asked of Redis is asked before the files are read, so that a record written meanwhile is no
+    fault; runs that ended in the last seconds are left out, as their records may be on their way.
+    """
+    path = installation.settings.task_execution_log
+    anchors, ledger, owed = read_anchors(installation.client), _endings(installation), owed_runs(installation)
+    return verify(path, anchors=anchors, ledger=ledger, owed=owed)
+
+
+def verify_changes(installation: Installation) -> Verification:
+    """Verify the stream of changes to tasks against its chains and their anchors."""
+    return verify(installation.settings.task_changes_log, anchors=read_anchors(installation.client))
+
+
+def _endings(installation: Installation) -> dict[str, LedgerEnding]:
+    client = installation.client
+    seconds: Any = client.time()
+    latest = seconds[0] - GRACE.total_seconds()
+    finished: Any = client.zrange(redis_keys.FINISHED_RUNS, "-inf", latest, byscore=True, withscores=True)
+    endings: dict[str, LedgerEnding] = {}
+    for begin in range(0, len(finished), _AT_ONCE):
+        batch = finished[begin : begin + _AT_ONCE]
+        with client.pipeline(transaction=False) as pipe:
+            for execution_id, _ in batch:
+                pipe.hmget(redis_keys.run(execution_id), "state", "worker", "recorded_by")
+            for (execution_id, ended_at), (state, worker, writer) in zip(batch, pipe.execute(), strict=True):
+                if state in FINAL_STATES:
+                    endings[execution_id] = LedgerEnding(state, float(ended_at), _host(worker), writer)
+    return endings
+
+
+def _host(worker: str | None) -> str | None:
+    """Return the host in a worker's name, as writers' names have it.
+
+    >>> _host("celery@web-1")
+    'web_1'
+    """
+    return None if worker is None else host_name(worker.rpartition("@")[2])

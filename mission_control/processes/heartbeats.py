@@ -1,0 +1,74 @@
+"""Which beats and workers are alive: a short-lived key each, renewed while the process does its work."""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from mission_control.store import redis_keys
+
+if TYPE_CHECKING:
+    from redis import Redis
+
+RENEW_EVERY_SECONDS: Final = 1.0
+LIFE_SECONDS: Final = 10
+
+
+@dataclass(frozen=True)
+class ProcessInfo:
+    """A live process: `kind` is `beat` or `worker`."""
+
+    kind: str
+    name: str
+    info: dict[str, Any]
+
+
+def beat_name(pid: int) -> str:
+    """Return the name under which the beat with that process id on this machine leads and is seen."""
+    return f"{socket.gethostname()}:{pid}"
+
+
+def end_lead_of_dead_beat(client: Redis, pid: int) -> None:
+    """Take the lead from a beat on this machine that is known to be dead, so that none waits for it."""
+    name = beat_name(pid)
+    if client.get(redis_keys.BEAT_LEADER) == name:  # nobody else has, or takes, that name
+        client.delete(redis_keys.BEAT_LEADER, redis_keys.process("beat", name))
+
+
+class Heartbeat:
+    """One process's sign of life, written at most once in `RENEW_EVERY_SECONDS`."""
+
+    def __init__(self, client: Redis, kind: str, name: str) -> None:
+        self._client = client
+        self._key = redis_keys.process(kind, name)
+        self._renew_at = 0.0
+        self._info: dict[str, Any] = {}
+
+    def beat(self, **info: Any) -> None:  # noqa: ANN401  # any JSON values
+        """Renew the sign of life; changed `info` is written at once."""
+        now = time.monotonic()
+        if now < self._renew_at and info == self._info:
+            return
+        self._client.set(self._key, json.dumps(info), ex=LIFE_SECONDS)
+        self._renew_at, self._info = now + RENEW_EVERY_SECONDS, info
+
+    def end(self) -> None:
+        """Take the sign of life away, at an orderly end."""
+        self._renew_at = 0.0
+        self._client.delete(self._key)
+
+
+def live_processes(client: Redis) -> list[ProcessInfo]:
+    """Return the processes that gave a sign of life within the last `LIFE_SECONDS`, sorted."""
+    keys: list[str] = sorted(client.scan_iter(match=f"{redis_keys.PROCESSES}*", count=1_000))
+    texts = cast("list[str | None]", client.mget(keys)) if keys else []
+    found = zip(keys, texts, strict=True)
+    return [_process(key, text) for key, text in found if text is not None]
+
+
+def _process(key: str, text: str) -> ProcessInfo:
+    kind, _, name = key.removeprefix(redis_keys.PROCESSES).partition(":")
+    return ProcessInfo(kind, name, json.loads(text))

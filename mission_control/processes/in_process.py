@@ -1,0 +1,118 @@
+"""Firing and running in this process: the same scheduler and the same tasks, without processes between.
+
+Beat and workers are loaded by name, as Celery itself loads a scheduler or an application: `mission_control`
+imports neither.
+"""
+
+from __future__ import annotations
+
+import time
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final
+
+from celery.utils.imports import symbol_by_name
+
+from mission_control.dispatch.run_handle import Run, result_of
+from mission_control.errors import HandlerError, UnknownRunError
+from mission_control.installation.installation import create_app
+from mission_control.messaging.celery_config import BEAT_SCHEDULER
+from mission_control.messaging.message import message_kwargs, send
+from mission_control.model.runs.run_record import INTERRUPTED
+from mission_control.model.runs.run_state import RunState
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from celery import Celery
+
+    from mission_control.installation.installation import Installation
+    from mission_control.model.runs.run_record import RunRecord
+
+ELSEWHERE_WITHIN_SECONDS: Final = 60.0
+_BUILD_WORKER_APP: Final = "workers.app:build_app"
+
+
+class InProcess:
+    """Fires and runs an installation's tasks without beat and worker processes.
+
+    Ledger, audit, contract and retry policy are those of a worker. Time limits are not enforced: they
+    need a process that can be killed.
+    """
+
+    def __init__(self, installation: Installation, *, sleep: Callable[[float], None] = time.sleep) -> None:
+        self._installation = installation
+        self._sleep = sleep
+
+    def fire_due(self) -> list[RunRecord]:
+        """Enter the runs that are due, as beat would, and return those whose handlers this process has.
+
+        The others are sent to the workers.
+        """
+        fired: list[RunRecord] = []
+
+        def deliver(run: RunRecord) -> None:
+            if run.handler in self._app.tasks:
+                fired.append(run)
+            else:
+                send(self._installation.celery, run)
+
+        scheduler_class = symbol_by_name(BEAT_SCHEDULER)
+        app = create_app("beat", lambda: self._installation)
+        scheduler = scheduler_class(app, installation=self._installation, deliver=deliver, lazy=True)
+        scheduler.fire_due(self._installation.clock())
+        return fired
+
+    def check_handler(self, path: str) -> None:
+        """Make sure that this process can run a handler.
+
+        Raises:
+            HandlerError: it cannot find it.
+        """
+        if path not in self._app.tasks:
+            raise HandlerError(f"this process cannot run {path}: {self._installation.catalog.problem(path)}")
+
+    def run(self, run: RunRecord) -> dict[str, Any]:
+        """Run an entered run to its end, waiting for its retries, and return the handler's result.
+
+        The result has the shape of the contract, and the run's `execution_id`. If a worker has taken the
+        run in the meantime, its end is waited for, up to `ELSEWHERE_WITHIN_SECONDS`.
+
+        Raises:
+            HandlerError: this process has no such handler.
+            RunTimeoutError: a worker has the run, and has not ended it in time.
+            UnknownRunError: the run was dropped from the ledger meanwhile.
+        """
+        self.check_handler(run.handler)
+        current = run
+        while not current.state.is_final:
+            before, current = current, self._attempt(current)
+            if current.state is RunState.RUNNING or _is_same(before, current):
+                return self._end_elsewhere(run)
+        if current.reason == INTERRUPTED:
+            raise KeyboardInterrupt
+        return {**result_of(current), "execution_id": run.execution_id}
+
+    def _attempt(self, run: RunRecord) -> RunRecord:
+        """Run the next attempt, when it is due, and return the run as it stands afterwards."""
+        if run.retry_at is not None:
+            self._sleep(max(0.0, (run.retry_at - self._installation.clock()).total_seconds()))
+        task = self._app.tasks[run.handler]
+        task.apply(kwargs=message_kwargs(run), task_id=run.execution_id, retries=run.attempt)
+        after = self._installation.ledger.get(run.execution_id)
+        if after is None:
+            raise UnknownRunError(f"the ledger has dropped run {run.execution_id} while it was being run")
+        return after
+
+    def _end_elsewhere(self, run: RunRecord) -> dict[str, Any]:
+        result = Run(run.execution_id, self._installation).wait(ELSEWHERE_WITHIN_SECONDS)
+        return {**result, "execution_id": run.execution_id}
+
+    @cached_property
+    def _app(self) -> Celery:
+        app = symbol_by_name(_BUILD_WORKER_APP)(lambda: self._installation)
+        app.finalize(auto=True)
+        return app
+
+
+def _is_same(before: RunRecord, after: RunRecord) -> bool:
+    return (before.state, before.attempt) == (after.state, after.attempt)

@@ -1,0 +1,1 @@
+"""Redis: keys, scripts, connections, and what can go wrong with them."""

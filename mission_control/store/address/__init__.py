@@ -1,0 +1,1 @@
+"""Where Redis is: the spellings of its URL, sentinels included."""

@@ -1,0 +1,90 @@
+"""Connections to Redis that never hang, and whose errors say what to do.
+
+redis-py takes half a second to import, so it is imported when a connection is made.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from mission_control.errors import SettingsError, StoreUnavailableError
+from mission_control.store.address.sentinel_url import is_sentinel_url, read_sentinel_url
+from mission_control.store.address.url_spelling import EXPECTED, VARIABLE, client_url, mask_password
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import redis
+
+CONNECT_SECONDS = 2.0
+READ_SECONDS = 4.0
+
+
+def connect(url: str, *, read_seconds: float = READ_SECONDS) -> redis.Redis:
+    """Return a client for `url`; the first command connects.
+
+    Text comes back as `str`. The client's pool may be used by several threads and goes on working in a
+    forked child. Connecting is given 2 s for each address of the host, an answer `read_seconds`; a
+    refused connection is tried again for under a second; no command is ever sent twice. A blocking
+    command must block for less than `read_seconds`. Looking up a host name is the system's resolver's
+    affair and has the resolver's time limit. Options in the URL's query (`socket_timeout=30`) win.
+    Where Sentinels name the server, each connection is one to their master of the moment.
+
+    Raises:
+        SettingsError: the URL cannot be used; names MISSION_CONTROL_REDIS_URL, never the password.
+    """
+    import redis
+    from redis.maint_notifications import MaintNotificationsConfig
+
+    from mission_control.store.unsent_retry import UnsentRetry
+
+    address = client_url(url)
+    limits: dict[str, Any] = {
+        "decode_responses": True,
+        "socket_connect_timeout": CONNECT_SECONDS,
+        "socket_timeout": read_seconds,
+        "retry": UnsentRetry(),
+        # A feature of Redis Enterprise; elsewhere each connection would ask for it in vain.
+        "maint_notifications_config": MaintNotificationsConfig(enabled=False),
+    }
+    try:
+        client = _client(address, limits)
+        client.connection_pool.make_connection()  # connects to nothing, but looks at the options
+    except (ValueError, TypeError, redis.RedisError) as error:
+        problem = f"an option after '?' cannot be used ({error})"
+        raise SettingsError(f"{VARIABLE}: {mask_password(url)!r}: {problem}; {EXPECTED}") from error
+    return client
+
+
+def _client(address: str, limits: dict[str, Any]) -> redis.Redis:
+    import redis
+
+    if not is_sentinel_url(address):
+        return redis.Redis.from_url(address, **limits)
+    from mission_control.store.address.sentinel_connection import master_client
+
+    return master_client(read_sentinel_url(address), **limits)
+
+
+@contextmanager
+def store_errors(url: str) -> Iterator[None]:
+    """Turn every Redis error that is a trouble of the server or the way to it into `StoreUnavailableError`.
+
+    Errors of the caller (wrong type of key, a lost WATCH, a bad script) pass through as they are. After a
+    timeout or a connection cut in the middle, the operation may or may not have been done.
+
+    Raises:
+        StoreUnavailableError: says which server (password masked), what is wrong, and the cure.
+    """
+    import redis
+
+    from mission_control.store.troubles import explain
+
+    try:
+        yield
+    except redis.RedisError as error:
+        explanation = explain(error)
+        if explanation is None:
+            raise
+        raise StoreUnavailableError(f"Redis at {mask_password(url)} {explanation}") from error

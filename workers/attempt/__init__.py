@@ -1,0 +1,1 @@
+"""One attempt of a run: claiming it, watching it, ending it."""

@@ -1,0 +1,74 @@
+"""How an attempt ends: what its outcome makes of the run, decided, and then written to the ledger."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from mission_control.dispatch.run_ending import end_run
+from mission_control.model.definitions.retry_policy import RetryPolicy
+from mission_control.model.policies.retry import RetryIn, decide_retry
+from mission_control.model.runs.run_state import RunState
+from workers.call.invocation import Failure, Outcome, Success
+
+if TYPE_CHECKING:
+    from datetime import datetime, timedelta
+
+    from mission_control.installation.installation import Installation
+    from mission_control.model.runs.run_record import RunRecord
+
+
+@dataclass(frozen=True)
+class Ending:
+    """What an outcome makes of the run; with `retry_in` another attempt follows."""
+
+    state: RunState
+    retry_in: timedelta | None = None
+
+
+def ending_of(outcome: Outcome, run: RunRecord) -> Ending:
+    """Decide what the outcome of the run's current attempt makes of the run."""
+    if isinstance(outcome, Success):
+        return Ending(RunState.SUCCESS)
+    policy = RetryPolicy.model_validate(run.retry_policy)
+    decision = decide_retry(policy, attempt=run.attempt, retryable=outcome.is_retryable)
+    if isinstance(decision, RetryIn):
+        return Ending(RunState.RETRYING, decision.delay)
+    return Ending(outcome.state)
+
+
+def end_attempt(
+    run: RunRecord, outcome: Outcome, ending: Ending, *, at: datetime, installation: Installation
+) -> RunRecord | None:
+    """Write to the ledger how the attempt of a run ended, and return the run as it stands then.
+
+    None if the ledger refused, because the run is elsewhere by now. Said again after an answer was cut
+    off, it returns what was written the first time.
+    """
+    changes = _changes(run, outcome, ending, at)
+    ended = end_run(run, ending.state, at=at, installation=installation, **changes)
+    if ended is None:
+        ended = _written_before(run, ending, installation)
+    if ended is None or ended.finished_at is not None:
+        return ended
+    return replace(ended, finished_at=at)  # of the attempt, after which another one follows
+
+
+def _written_before(run: RunRecord, ending: Ending, installation: Installation) -> RunRecord | None:
+    stored = installation.ledger.get(run.execution_id)
+    ours = (ending.state, run.attempt, run.worker, run.started_at)
+    if stored is None or (stored.state, stored.attempt, stored.worker, stored.started_at) != ours:
+        return None
+    return stored
+
+
+def _changes(run: RunRecord, outcome: Outcome, ending: Ending, at: datetime) -> dict[str, Any]:
+    changes: dict[str, Any] = {"output": outcome.output}
+    if run.started_at is not None:
+        changes["duration_ms"] = round((at - run.started_at).total_seconds() * 1000)
+    if isinstance(outcome, Failure):
+        changes["error"] = outcome.error
+        changes["reason"] = outcome.reason
+    if ending.retry_in is not None:
+        changes["retry_at"] = at + ending.retry_in
+    return changes

@@ -1,0 +1,75 @@
+"""The user's own calendar: the events of a day."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from typing import TYPE_CHECKING, Any
+
+from mission_control.files.calendar_file import read_calendar
+from mission_control.model.definitions.schedules.exclusions.ics_calendar import IcsCalendar
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from zoneinfo import ZoneInfo
+
+
+@dataclass(frozen=True)
+class AgendaEntry:
+    """An event; `start` and `end` are local times, None where the event lasts beyond the day."""
+
+    title: str
+    location: str
+    start: time | None
+    end: time | None
+
+    @property
+    def is_all_day(self) -> bool:
+        """Whether the event takes the whole day."""
+        return self.start is None and self.end is None
+
+
+def events_on(calendar: Path, day: date, zone: ZoneInfo) -> list[AgendaEntry]:
+    """Return the events that touch `day` in `zone`, recurring ones included, all-day ones first.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: it is no usable calendar; the message says why.
+    """
+    text = read_calendar(calendar)
+    # Refuses what is no calendar, and rules that would take for ever to work out.
+    IcsCalendar(str(calendar), text)
+    try:
+        entries = [_entry(event, day, zone) for event in _taking_place(text, day, zone)]
+    except Exception as error:  # the libraries raise whatever a malformed event makes them stumble over
+        raise ValueError(f"an event in it cannot be understood: {type(error).__name__}: {error}") from error
+    return sorted(entries, key=_place_in_day)
+
+
+def _taking_place(text: str, day: date, zone: ZoneInfo) -> list[Any]:
+    import icalendar
+    import recurring_ical_events
+
+    midnights = [datetime.combine(one, time.min, tzinfo=zone) for one in (day, day + timedelta(days=1))]
+    events = recurring_ical_events.of(icalendar.Calendar.from_ical(text)).between(*midnights)
+    return [one for one in events if str(one.get("STATUS", "")).upper() != "CANCELLED"]
+
+
+def _place_in_day(entry: AgendaEntry) -> tuple[bool, time, str]:
+    return (not entry.is_all_day, entry.start if entry.start is not None else time.min, entry.title)
+
+
+def _entry(event: Any, day: date, zone: ZoneInfo) -> AgendaEntry:  # noqa: ANN401  # icalendar is untyped here
+    return AgendaEntry(
+        title=str(event.get("SUMMARY", "")).strip() or "(no title)",
+        location=str(event.get("LOCATION", "")).strip(),
+        start=_time_on(day, event.start, zone),
+        end=_time_on(day, event.end, zone),
+    )
+
+
+def _time_on(day: date, moment: date, zone: ZoneInfo) -> time | None:
+    if not isinstance(moment, datetime):
+        return None
+    local = moment if moment.tzinfo is None else moment.astimezone(zone)
+    return local.time() if local.date() == day else None

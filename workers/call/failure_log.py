@@ -1,0 +1,42 @@
+"""A failing handler's traceback, as the log has it: the handler's own frames, masked and bounded."""
+
+from __future__ import annotations
+
+import logging
+from traceback import TracebackException
+from typing import Final
+
+from mission_control.audit.record.masking import clean_text
+
+LONGEST_TRACEBACK: Final = 8_192
+
+
+class HandlerFailedError(Exception):
+    """What Celery is told when a run has failed for good; the text is the handler's error."""
+
+
+def traceback_of(error: BaseException) -> str | None:
+    """Return the traceback of what a handler raised, told to whoever called the handler; None if it has none.
+
+    It begins with the handler's own frame. One without says no more than the error itself.
+    """
+    frames = error.__traceback__.tb_next if error.__traceback__ is not None else None
+    if frames is None:
+        return None
+    try:
+        text = "".join(TracebackException(type(error), error, frames).format())
+    except Exception:  # noqa: BLE001  # an exception's own methods may do anything
+        return None
+    return clean_text(text, LONGEST_TRACEBACK)
+
+
+def leave_out_our_frames() -> None:
+    """Have Celery log a handler's failure without the frames in which we tell it of that."""
+    logging.getLogger("celery.app.trace").addFilter(_without_frames)
+
+
+def _without_frames(record: logging.LogRecord) -> bool:
+    kind = record.exc_info[0] if record.exc_info else None
+    if kind is not None and issubclass(kind, HandlerFailedError):
+        record.exc_info = None
+    return True

@@ -1,0 +1,64 @@
+"""`context["once"]`: effects that a run is to have once, however many attempts it takes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from mission_control.ledger.ledger import Ledger
+    from mission_control.model.runs.run_record import RunRecord
+
+LONGEST_KEY: Final = 200
+
+
+class Once:
+    """Tells a handler whether an effect is still to be brought about: `if context["once"]("posted"): …`.
+
+    Guarantees: of all calls with one key, over all attempts of a run, at most one is answered True, also
+    if a paused worker wakes up beside its successor. The answer is kept in Redis as long as the run is.
+
+    So the effect comes about **at most once**, because it is marked before: a worker that dies between
+    the mark and the effect leaves it undone, and later attempts hear False. Where an effect has certainly
+    not come about (the server refused it), `forget` it, and the next attempt tries again. Does not
+    guarantee anything across runs, or for an effect that is repeated without asking.
+    """
+
+    def __init__(self, ledger: Ledger, run: RunRecord) -> None:
+        self._ledger = ledger
+        self._run = run
+
+    def __call__(self, key: str) -> bool:
+        """Return True if this is the first time that the run asks for `key`, and mark it.
+
+        Raises:
+            ValueError: `key` is no text of 1 to 200 characters.
+            RedisError: the mark could not be made; the effect must not be brought about.
+        """
+        return self._ledger.mark_once(self._run, _checked(key))
+
+    def forget(self, key: str) -> None:
+        """Take the mark back: the effect has certainly not come about."""
+        self._ledger.forget_once(self._run, _checked(key))
+
+
+class OnceHere:
+    """The same for a run that is recorded nowhere, as one that tries a handler out."""
+
+    def __init__(self) -> None:
+        self._keys: set[str] = set()
+
+    def __call__(self, key: str) -> bool:
+        """Return True if this is the first call with `key`."""
+        is_first = _checked(key) not in self._keys
+        self._keys.add(key)
+        return is_first
+
+    def forget(self, key: str) -> None:
+        """Take the mark back."""
+        self._keys.discard(_checked(key))
+
+
+def _checked(key: str) -> str:
+    if not isinstance(key, str) or not 0 < len(key) <= LONGEST_KEY:
+        raise ValueError(f"once() takes a text of 1 to {LONGEST_KEY} characters that names the effect")
+    return key

@@ -1,0 +1,120 @@
+"""The network as `httpcore` sees it, with two promises: no address unchecked, and an end to everything.
+
+A host is resolved once, here, all its addresses are checked, and the connection goes to one of the very
+addresses that were checked: a name that resolves differently a moment later (DNS rebinding) gains
+nothing. The host's name is still the one used for TLS and in the `Host` header.
+"""
+
+from __future__ import annotations
+
+import socket
+import time
+from typing import TYPE_CHECKING, Any
+
+import httpcore
+
+from workers.outbound.addresses import address_problem
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Iterable
+
+
+class CheckedNetwork(httpcore.NetworkBackend):
+    """Opens connections to public addresses only, unless `allow_private`, until `seconds` have passed.
+
+    Reading and writing end at that moment as well, however steadily the other side trickles. Looking a
+    name up is bounded by the system's resolver alone.
+    """
+
+    def __init__(self, *, allow_private: bool, seconds: float) -> None:
+        self._allow_private = allow_private
+        self._deadline = time.monotonic() + seconds
+        self._network = httpcore.SyncBackend()
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore.NetworkStream:
+        """Connect to the first of the host's addresses that answers.
+
+        Raises:
+            httpcore.ConnectError: the name is unknown, an address is not public, or none answers.
+        """
+        failed: Exception = httpcore.ConnectError(f"{host} has no address")
+        for address in self._checked_addresses(host, port):
+            try:
+                stream = self._network.connect_tcp(
+                    address, port, self._left(timeout), local_address, socket_options
+                )
+                return _BoundedStream(stream, self._deadline)
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+                failed = error
+        raise failed
+
+    def _checked_addresses(self, host: str, port: int) -> list[str]:
+        """Return the host's addresses; one that is not public condemns them all."""
+        addresses = _resolve(host, port)
+        if self._allow_private:
+            return addresses
+        for address in addresses:
+            kind = address_problem(address)
+            if kind is not None:
+                at = "" if host == address else f" ({address})"
+                raise httpcore.ConnectError(
+                    f"{host}{at} is a {kind} address and is not called; allow_private: true would allow it"
+                )
+        return addresses
+
+    def _left(self, timeout: float | None) -> float:
+        return _seconds_left(self._deadline, timeout, httpcore.ConnectTimeout)
+
+
+class _BoundedStream(httpcore.NetworkStream):
+    def __init__(self, stream: httpcore.NetworkStream, deadline: float) -> None:
+        self._stream = stream
+        self._deadline = deadline
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        left = _seconds_left(self._deadline, timeout, httpcore.ReadTimeout)
+        return self._stream.read(max_bytes, left)
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        left = _seconds_left(self._deadline, timeout, httpcore.WriteTimeout)
+        self._stream.write(buffer, left)
+
+    def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,
+    ) -> httpcore.NetworkStream:
+        left = _seconds_left(self._deadline, timeout, httpcore.ConnectTimeout)
+        return _BoundedStream(self._stream.start_tls(ssl_context, server_hostname, left), self._deadline)
+
+    def close(self) -> None:
+        self._stream.close()
+
+    def get_extra_info(self, info: str) -> Any:  # noqa: ANN401  # httpcore's own signature
+        return self._stream.get_extra_info(info)
+
+
+def _resolve(host: str, port: int) -> list[str]:
+    """Return the addresses of a host, which may be a name or an address in any spelling (`0x7f.1`)."""
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise httpcore.ConnectError(f"the address of {host} was not found: {reason}") from error
+    return list(dict.fromkeys(str(address[0]) for *_, address in found))
+
+
+def _seconds_left(deadline: float, timeout: float | None, too_late: type[Exception]) -> float:
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise too_late("the time for the whole call is over")
+    return left if timeout is None else min(left, timeout)

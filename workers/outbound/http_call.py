@@ -1,0 +1,135 @@
+"""One bounded HTTP call: in time, in bytes, in redirects, and in where it may go."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import Final
+
+import httpcore
+import httpx
+
+from workers.outbound.checked_network import CheckedNetwork
+
+MOST_REDIRECTS: Final = 10
+_OUR_HEADERS: Final = {"User-Agent": "mission-control", "Accept-Encoding": "identity"}
+# What a request needs to be understood; everything else is the caller's and may hold a secret.
+_KEPT_ACROSS_ORIGINS: Final = frozenset(
+    {"host", "user-agent", "accept", "accept-encoding", "connection"}
+    | {"content-type", "content-length", "transfer-encoding"}
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Call:
+    """What to call; `timeout_seconds` is for all of it, redirects and reading included."""
+
+    url: str
+    method: str = "GET"
+    headers: dict[str, str] = field(default_factory=dict, repr=False)
+    body: bytes | None = field(default=None, repr=False)
+    timeout_seconds: float = 30
+    max_bytes: int = 1_048_576
+    allow_private: bool = False
+    follow_redirects: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What came back: at most the call's `max_bytes` of the body; `is_truncated` if there was more."""
+
+    url: str
+    status: int
+    reason: str
+    body: bytes
+    text: str
+    is_truncated: bool
+    elapsed_ms: int
+    location: str | None
+
+
+def call(wanted: Call) -> Answer:
+    """Make the call and return the answer, whatever its status.
+
+    Guarantees: connects to public addresses only unless `allow_private`, at every redirect; never uses
+    a proxy from the environment, which would connect elsewhere; sends the caller's own headers to no
+    other origin than the one that was named.
+
+    Raises:
+        httpx.InvalidURL: `wanted.url` cannot be taken apart.
+        httpx.HTTPError: refused, not reached, timed out, or not HTTP; the message says which.
+    """
+    began = time.monotonic()
+    network = CheckedNetwork(allow_private=wanted.allow_private, seconds=wanted.timeout_seconds)
+    timeout = httpx.Timeout(wanted.timeout_seconds)
+    with httpx.Client(transport=_CheckedTransport(network), timeout=timeout, trust_env=False) as client:
+        response = _final_response(client, wanted)
+        try:
+            body, is_truncated = _read(response, wanted.max_bytes)
+        finally:
+            response.close()
+    return Answer(
+        url=str(response.url),
+        status=response.status_code,
+        reason=response.reason_phrase,
+        body=body,
+        text=_text(response, body),
+        is_truncated=is_truncated,
+        elapsed_ms=round((time.monotonic() - began) * 1000),
+        location=response.headers.get("location") if response.has_redirect_location else None,
+    )
+
+
+class _CheckedTransport(httpx.HTTPTransport):
+    """httpx's own transport over our network, which httpx offers no parameter for."""
+
+    def __init__(self, network: CheckedNetwork) -> None:
+        context = httpx.create_ssl_context()
+        super().__init__(verify=context)
+        self._pool = httpcore.ConnectionPool(ssl_context=context, network_backend=network)
+
+
+def _final_response(client: httpx.Client, wanted: Call) -> httpx.Response:
+    headers = {**_OUR_HEADERS, **wanted.headers}
+    request = client.build_request(wanted.method, wanted.url, headers=headers, content=wanted.body)
+    for _ in range(MOST_REDIRECTS + 1):
+        response = client.send(request, stream=True, follow_redirects=False)
+        following = response.next_request
+        if following is None or not wanted.follow_redirects:
+            return response
+        response.close()
+        request = _without_secrets(following, asked=request)
+    raise httpx.TooManyRedirects(f"more than {MOST_REDIRECTS} redirects", request=request)
+
+
+def _without_secrets(following: httpx.Request, *, asked: httpx.Request) -> httpx.Request:
+    """Drop the caller's headers where a redirect leads to another origin."""
+    if _origin(following.url) != _origin(asked.url):
+        for name in set(following.headers) - _KEPT_ACROSS_ORIGINS:
+            del following.headers[name]
+    return following
+
+
+def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
+    return url.scheme, url.host, url.port
+
+
+def _read(response: httpx.Response, max_bytes: int) -> tuple[bytes, bool]:
+    """Read the body as it is sent: decompressing could make a small answer an endless one."""
+    read = bytearray()
+    for chunk in response.iter_raw():
+        read += chunk
+        if len(read) > max_bytes:
+            return bytes(read[:max_bytes]), True
+    return bytes(read), False
+
+
+def _text(response: httpx.Response, body: bytes) -> str:
+    encoding = response.headers.get("content-encoding", "identity")
+    if encoding != "identity":
+        return f"({len(body):,} bytes, encoded as {encoding})"
+    charset = response.charset_encoding
+    try:
+        return body.decode(charset if charset is not None else "utf-8", errors="replace")
+    except LookupError:  # a charset that Python does not know
+        return body.decode("utf-8", errors="replace")

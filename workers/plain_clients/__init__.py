@@ -1,0 +1,1 @@
+"""Messages of plain Celery clients, and those whose handler other workers have."""

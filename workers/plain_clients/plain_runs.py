@@ -1,0 +1,134 @@
+"""Runs of plain Celery clients: messages that the ledger hears of when they reach a worker."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from celery.exceptions import Reject
+from redis.exceptions import ResponseError
+
+from mission_control.audit.endings import audit_rejection
+from mission_control.model.runs.run_record import RunRecord, Trigger
+from mission_control.model.values.identifiers import split_execution_id, task_id_problem
+from mission_control.store.troubles import is_lasting
+
+if TYPE_CHECKING:
+    from mission_control.installation.installation import Installation
+    from mission_control.model.definitions.task import TaskDefinition
+    from workers.plain_clients.plain_messages import PlainMessage
+
+_KNOWN_ARGUMENTS: Final = frozenset({"params", "task_id", "scheduled_time", "execution_id"})
+
+
+def admit_plain_run(message: PlainMessage, installation: Installation) -> None:
+    """Enter a run that the ledger does not know, so that it is claimed and recorded like any other.
+
+    A message that names a task of ours with that task's handler (as one sent by a stock RedBeat beat
+    does) runs with the task's params and retry policy; every other one runs with its own `params`, and
+    is not retried. Time limit and expiry are the message's, or else the task's; its queue and priority
+    are kept for what is sent later.
+
+    Raises:
+        Reject: plain producers are not allowed here, the arguments are not a handler's, or the ledger can
+            never take the run; recorded.
+    """
+    problem = _problem(message.args, message.kwargs, allowed=installation.settings.allow_plain_producers)
+    if problem is None:
+        problem = _entered(_run(message, installation), installation)
+    if problem is not None:
+        audit_rejection(
+            installation.audit,
+            handler=message.handler,
+            execution_id=message.execution_id,
+            reason=problem,
+            at=installation.clock(),
+        )
+        raise Reject(problem, requeue=False)
+
+
+def _entered(run: RunRecord, installation: Installation) -> str | None:
+    """Enter a run, and return why it can never be entered; None if it is."""
+    try:
+        installation.ledger.dispatch(run)
+    except ResponseError as error:
+        if is_lasting(error):
+            return f"the ledger cannot take it: {error}"
+        raise
+    return None
+
+
+def _problem(args: tuple[Any, ...], kwargs: dict[str, Any], *, allowed: bool) -> str | None:
+    if not allowed:
+        return "unknown to the ledger, and MISSION_CONTROL_ALLOW_PLAIN_PRODUCERS is off"
+    if args:
+        return "positional arguments, which a handler does not take; send kwargs={'params': …}"
+    unknown = sorted(kwargs.keys() - _KNOWN_ARGUMENTS)
+    if unknown:
+        return f"arguments a handler does not take: {', '.join(unknown)[:80]}; send kwargs={{'params': …}}"
+    if not isinstance(kwargs.get("params", {}), dict):
+        return f"params is {type(kwargs['params']).__name__}; it must be an object"
+    return None
+
+
+def _run(message: PlainMessage, installation: Installation) -> RunRecord:
+    now = installation.clock()
+    named = _named_task(message.execution_id, message.kwargs)
+    task = None if named is None else installation.registry.definition(named)
+    if task is not None and task.handler != message.handler:
+        named, task = None, None  # it may not see another handler's params
+    run = RunRecord(
+        execution_id=message.execution_id,
+        task_id=message.handler if named is None else named,
+        handler=message.handler,
+        scheduled_time=_scheduled_time(message.execution_id, now),
+        dispatched_at=now,
+        trigger=Trigger.PLAIN,
+        params=message.kwargs.get("params", {}),
+        retry_policy={"max_retries": 0},
+        timeout_seconds=message.timeout_seconds,
+        expires_at=message.expires_at,
+        queue=message.queue,
+        priority=message.priority,
+    )
+    return run if task is None else _of_task(run, task, message)
+
+
+def _of_task(run: RunRecord, task: TaskDefinition, message: PlainMessage) -> RunRecord:
+    expires_at = run.expires_at
+    if expires_at is None and task.expires_seconds is not None:
+        due = max(run.dispatched_at, run.scheduled_time)
+        expires_at = due + timedelta(seconds=task.expires_seconds)
+    return replace(
+        run,
+        params=message.kwargs.get("params", dict(task.params)),
+        retry_policy=task.retry_policy.model_dump(mode="json"),
+        timeout_seconds=task.timeout_seconds if run.timeout_seconds is None else run.timeout_seconds,
+        expires_at=expires_at,
+        revision=task.metadata.revision,
+    )
+
+
+def _named_task(execution_id: str, kwargs: dict[str, Any]) -> str | None:
+    """Return the task, or the RedBeat entry, that the run says it is a run of."""
+    named = kwargs.get("task_id")
+    if isinstance(named, str) and task_id_problem(named) is None:
+        return named
+    try:
+        return split_execution_id(execution_id)[0]
+    except ValueError:
+        return None
+
+
+def _scheduled_time(execution_id: str, now: datetime) -> datetime:
+    """Return the due time in the id of an occurrence; for every other run it is now.
+
+    >>> _scheduled_time("hourly@20261016T090000Z", datetime.now(UTC)).isoformat()
+    '2026-10-16T09:00:00+00:00'
+    """
+    try:
+        due = datetime.fromisoformat(execution_id.partition("@")[2])
+    except ValueError:
+        return now
+    return now if due.tzinfo is None else due.astimezone(UTC)

@@ -1,0 +1,1 @@
+"""The worker process beside its tasks: heartbeat, watchdog, leases, handing tasks over."""

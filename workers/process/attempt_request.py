@@ -1,0 +1,79 @@
+"""A message in a worker's parent process, while Celery hands it to the pool and hears what became of it.
+
+Celery's signals about endings that only the parent sees name the run and not the process that ran it. A
+run can have been begun by several, in one worker too: where one was paused beyond its lease, another one
+has the run by now. So the request is told along.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, Final
+
+from celery.concurrency.base import BasePool
+from celery.worker.request import Request
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mission_control.model.runs.run_record import RunRecord
+
+_current: Final[ContextVar[AttemptRequest | None]] = ContextVar("request in hand", default=None)
+
+
+class AttemptRequest(Request):
+    """Celery's request for an attempt of a run."""
+
+    def has_begun(self, run: RunRecord) -> bool:
+        """Whether a run's attempt is the one that this message's process has begun."""
+        asked = self._request_dict.get("retries")
+        attempt = (asked if asked is not None else 0) + 1
+        return (run.worker, run.pid, run.attempt) == (self.hostname, self.worker_pid, attempt)
+
+    def on_failure(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401  # Celery's arguments
+        """Hear from the pool that the attempt failed, or that its process is gone."""
+        with self._in_hand():
+            return super().on_failure(*args, **kwargs)
+
+    def on_timeout(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+        """Hear from the pool that the attempt has run into a time limit."""
+        with self._in_hand():
+            return super().on_timeout(*args, **kwargs)
+
+    def terminate(self, pool: BasePool, signal: Any = None) -> None:  # noqa: ANN401
+        """Stop the handler because its run was revoked, in a pool that cannot kill as well as may be."""
+        if can_kill(pool) or not self.time_start:
+            super().terminate(pool, signal)
+        else:
+            self.task.watch.ask_to_cancel(self.id)
+
+    def cancel(self, pool: BasePool, signal: Any = None, emit_retry: bool = True) -> None:  # noqa: ANN401
+        """Stop the handler because the worker is to end at once; its run goes on elsewhere."""
+        if can_kill(pool):
+            super().cancel(pool, signal, emit_retry)
+        else:
+            self.task.leaving.begin()
+            self.task.watch.give_up(self.id)
+
+    def _announce_revoked(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+        with self._in_hand():
+            return super()._announce_revoked(*args, **kwargs)
+
+    @contextmanager
+    def _in_hand(self) -> Iterator[None]:
+        token = _current.set(self)
+        try:
+            yield
+        finally:
+            _current.reset(token)
+
+
+def can_kill(pool: BasePool) -> bool:
+    """Whether a pool can take a handler away; those of threads and solo cannot."""
+    return getattr(pool.terminate_job, "__func__", None) is not BasePool.terminate_job
+
+
+def request_in_hand() -> AttemptRequest | None:
+    """Return the request that a signal is about which the parent sends, None for one of another process."""
+    return _current.get()

@@ -1,0 +1,1 @@
+"""Handlers as Celery tasks: loading, registering and leaving them."""

@@ -1,0 +1,54 @@
+"""Importing handlers: only what the catalogue found, under the package name `handlers`."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import sys
+from pathlib import Path
+from types import FunctionType, ModuleType
+from typing import TYPE_CHECKING
+
+from mission_control.errors import HandlerError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mission_control.handler_catalog.catalog import HandlerSource
+
+PACKAGE = "handlers"
+
+
+def open_handler_package(directories: Sequence[Path]) -> None:
+    """Make `handlers` a package over the handler directories, so that handlers can import each other."""
+    package = ModuleType(PACKAGE, "The handlers of this installation.")
+    package.__path__ = [str(directory) for directory in directories]
+    sys.modules[PACKAGE] = package
+
+
+def load_handler(source: HandlerSource) -> FunctionType:
+    """Import a handler's module and return the function.
+
+    Raises:
+        HandlerError: the module does not import, or holds something else under that name than a
+            function defined in that very file.
+    """
+    if source.problem is not None:
+        raise HandlerError(f"{source.path}: {source.problem}")
+    module_name, _, function_name = source.path.rpartition(".")
+    try:
+        module = importlib.import_module(module_name)
+    except BaseException as error:  # a module may raise SystemExit as it is imported
+        if isinstance(error, KeyboardInterrupt):
+            raise
+        raise HandlerError(f"{source.file} does not import: {type(error).__name__}: {error}") from error
+    return _checked(source, getattr(module, function_name, None))
+
+
+def _checked(source: HandlerSource, found: object) -> FunctionType:
+    function = inspect.unwrap(found) if callable(found) else found
+    if not isinstance(function, FunctionType) or not isinstance(found, FunctionType):
+        raise HandlerError(f"{source.path} is no function once {source.file} is imported")
+    if Path(function.__code__.co_filename).resolve() != source.file.resolve():
+        raise HandlerError(f"{source.path} is defined elsewhere than in {source.file}")
+    return found

@@ -1,0 +1,72 @@
+"""Handlers as Celery tasks, each named by its path."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from celery import Task
+
+from mission_control.errors import HandlerError
+from mission_control.events import events
+from mission_control.model.values.handler_paths import handler_path_problem
+from workers.attempt.attempt import run_attempt
+from workers.attempt.claim import Delivery
+from workers.attempt.watch import Watch
+from workers.tasks.handler_loader import load_handler, open_handler_package
+from workers.tasks.leaving import Leaving
+
+if TYPE_CHECKING:
+    from celery import Celery
+
+    from mission_control.handler_catalog.catalog import HandlerSource
+    from mission_control.installation.installation import Installation
+    from workers.call.invocation import Handler
+
+
+def register_handlers(app: Celery, installation: Installation) -> None:
+    """Register a Celery task for every handler that this process can find.
+
+    A handler that cannot be loaded is registered too: its runs fail with the reason, and are recorded,
+    instead of being unknown.
+    """
+    open_handler_package(installation.catalog.directories)
+    watch = Watch(installation)
+    for source in installation.catalog.handlers().values():
+        handler = _load(source)
+        if handler_path_problem(source.path) is None:
+            app.register_task(HandlerTask(source.path, handler, installation, watch))
+
+
+def watch_of(app: Celery) -> Watch:
+    """Return the watch over the handlers that this process runs for `app`."""
+    return next(task.watch for task in app.tasks.values() if isinstance(task, HandlerTask))
+
+
+def _load(source: HandlerSource) -> Handler:
+    try:
+        return load_handler(source)
+    except HandlerError as error:
+        problem = str(error)
+        events.handler_broken(source.path, problem)
+
+    def broken(_context: dict[str, Any]) -> dict[str, Any]:
+        raise HandlerError(problem)
+
+    return broken
+
+
+class HandlerTask(Task):
+    """The Celery task that runs one handler; a message's keyword arguments are ids only."""
+
+    Request = "workers.process.attempt_request:AttemptRequest"
+
+    def __init__(self, path: str, handler: Handler, installation: Installation, watch: Watch) -> None:
+        self.name = path
+        self._handler = handler
+        self._installation = installation
+        self.watch = watch
+        self.leaving = Leaving(watch)
+
+    def run(self, *_: Any, **__: Any) -> dict[str, Any]:  # noqa: ANN401  # the ledger has them
+        """Run the attempt that the current message asks for."""
+        return run_attempt(Delivery.of(self), self._handler, self._installation, self.watch)
