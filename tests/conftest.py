@@ -9,7 +9,7 @@ import pytest
 
 from mission_control.installation.installation import Installation, current_installation
 from mission_control.processes.fleet import Fleet
-from tests.servers import RedisServer
+from tests.stage.servers import RedisServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -20,9 +20,9 @@ from mission_control.model.runs.run_state import RunState
 from mission_control.operate.audit_verification import verify_changes, verify_runs
 from mission_control.store import redis_keys
 from mission_control.sweep.owed_records import pay_owed_records
-from tests.ledger_runs import a_run, begun, lapse
-from tests.live_installation import YEARLY
-from tests.waiting import wait_until
+from tests.samples.ledger_runs import a_run, begun, lapse
+from tests.stage.live_installation import YEARLY
+from tests.stage.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

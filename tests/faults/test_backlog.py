@@ -10,9 +10,9 @@ from mission_control.configuration.clock import utc_now
 from mission_control.configuration.settings import read_settings
 from mission_control.installation.installation import Installation
 from mission_control.store import redis_keys
-from tests.beats import leading_beat, sent_ids
-from tests.servers import RedisServer
-from tests.waiting import wait_until
+from tests.processes.beats import leading_beat, sent_ids
+from tests.stage.servers import RedisServer
+from tests.stage.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,9 +11,9 @@ from mission_control.audit.stream.reader import read_all
 from mission_control.messaging.transport.dead_letters import SHOWN_PAYLOAD
 from mission_control.messaging.transport.unacked import MOST_DEAD_LETTERS
 from mission_control.store import redis_keys
-from tests.bad_messages import BAD_MESSAGES
-from tests.real_workers import VISIBILITY_SECONDS, WorkerHouse, worker_house
-from tests.waiting import wait_until
+from tests.processes.real_workers import VISIBILITY_SECONDS, WorkerHouse, worker_house
+from tests.samples.bad_messages import BAD_MESSAGES
+from tests.stage.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

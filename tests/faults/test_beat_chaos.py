@@ -23,10 +23,10 @@ from mission_control.model.values.identifiers import occurrence_execution_id
 from mission_control.model.values.instants import format_instant
 from mission_control.processes.heartbeats import beat_name, end_lead_of_dead_beat
 from mission_control.store import redis_keys
-from tests.beats import sent_ids
-from tests.chaos_beat import BeatNursery
-from tests.servers import RedisServer
-from tests.waiting import wait_until
+from tests.chaos.chaos_beat import BeatNursery
+from tests.processes.beats import sent_ids
+from tests.stage.servers import RedisServer
+from tests.stage.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,9 +9,9 @@ import pytest
 
 from mission_control.configuration.settings import read_settings
 from mission_control.installation.installation import Installation
-from tests.beats import BeatProcess, leading_beat, sent_ids
-from tests.servers import RedisServer
-from tests.waiting import wait_until
+from tests.processes.beats import BeatProcess, leading_beat, sent_ids
+from tests.stage.servers import RedisServer
+from tests.stage.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -12,12 +12,12 @@ from mission_control.configuration.settings import read_settings
 from mission_control.installation.installation import Installation
 from mission_control.operate.situation import quarantined_tasks
 from mission_control.store import redis_keys
-from tests.beats import BeatProcess, leading_beat
-from tests.live_installation import YEARLY
-from tests.servers import RedisServer
-from tests.spoilt import HANDLER, KEY, NAME, plain, spoil
-from tests.still_beats import beat_of
-from tests.waiting import wait_until
+from tests.processes.beats import BeatProcess, leading_beat
+from tests.processes.still_beats import beat_of
+from tests.samples.spoilt import HANDLER, KEY, NAME, plain, spoil
+from tests.stage.live_installation import YEARLY
+from tests.stage.servers import RedisServer
+from tests.stage.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

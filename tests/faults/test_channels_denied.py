@@ -10,10 +10,10 @@ import pytest
 from mission_control.configuration.clock import utc_now
 from mission_control.configuration.settings import read_settings
 from mission_control.installation.installation import Installation
-from tests.beats import leading_beat
-from tests.servers import RedisServer
-from tests.spoilt import HANDLER
-from tests.waiting import wait_until
+from tests.processes.beats import leading_beat
+from tests.samples.spoilt import HANDLER
+from tests.stage.servers import RedisServer
+from tests.stage.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

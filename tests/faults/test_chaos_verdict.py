@@ -10,11 +10,11 @@ import pytest
 
 from mission_control.model.runs.run_record import RunRecord
 from mission_control.model.runs.run_state import RunState
-from tests.chaos_verdict import Evidence, faults
-from tests.chaos_work import HANDLER, Note, Work
+from tests.chaos.chaos_verdict import Evidence, faults
+from tests.chaos.chaos_work import HANDLER, Note, Work
 
 if TYPE_CHECKING:
-    from tests.chaos_work import What
+    from tests.chaos.chaos_work import What
 
 BEGIN = datetime(2026, 3, 2, 9, tzinfo=UTC)
 RUN = RunRecord(

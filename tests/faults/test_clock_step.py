@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from mission_control.configuration.clock import utc_now
-from tests.audit_stream import records_of
-from tests.real_workers import VISIBILITY_SECONDS, WorkerHouse, worker_house
-from tests.rude_workers import Swept
-from tests.waiting import wait_until
+from tests.processes.real_workers import VISIBILITY_SECONDS, WorkerHouse, worker_house
+from tests.processes.rude_workers import Swept
+from tests.stage.audit_stream import records_of
+from tests.stage.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,12 +10,12 @@ import redis
 
 from mission_control.dispatch.run_control import run_now
 from mission_control.store import redis_keys
-from tests.beats import leading_beat
-from tests.live_installation import YEARLY
-from tests.real_workers import WorkerHouse, worker_house
-from tests.rude_workers import Swept, is_run
-from tests.servers import RedisServer
-from tests.waiting import wait_until
+from tests.processes.beats import leading_beat
+from tests.processes.real_workers import WorkerHouse, worker_house
+from tests.processes.rude_workers import Swept, is_run
+from tests.stage.live_installation import YEARLY
+from tests.stage.servers import RedisServer
+from tests.stage.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,10 +8,10 @@ import pytest
 from celery import Celery
 
 from mission_control.store import redis_keys
-from tests.audit_stream import records_of
-from tests.real_workers import WorkerHouse, worker_house
-from tests.rude_workers import Swept, is_run
-from tests.waiting import wait_until
+from tests.processes.real_workers import WorkerHouse, worker_house
+from tests.processes.rude_workers import Swept, is_run
+from tests.stage.audit_stream import records_of
+from tests.stage.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

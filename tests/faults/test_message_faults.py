@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from mission_control.dispatch.run_control import cancel_run
-from tests.audit_stream import records_of
-from tests.rude_workers import Swept, children, is_run, lives, rude_house
-from tests.waiting import wait_until
+from tests.processes.rude_workers import Swept, children, is_run, lives, rude_house
+from tests.stage.audit_stream import records_of
+from tests.stage.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from mission_control.dispatch.run_handle import Run
-    from tests.real_workers import WorkerHouse
+    from tests.processes.real_workers import WorkerHouse
 
 
 @pytest.fixture

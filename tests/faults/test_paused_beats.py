@@ -20,9 +20,9 @@ from mission_control.configuration.settings import read_settings
 from mission_control.installation.installation import Installation
 from mission_control.model.values.identifiers import occurrence_execution_id
 from mission_control.store import redis_keys
-from tests.beats import BeatProcess, leading_beat, sent_ids
-from tests.servers import RedisServer
-from tests.waiting import wait_until
+from tests.processes.beats import BeatProcess, leading_beat, sent_ids
+from tests.stage.servers import RedisServer
+from tests.stage.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -22,16 +22,16 @@ from mission_control.model.values.instants import format_instant
 from mission_control.operate.situation import look
 from mission_control.store import redis_keys
 from mission_control.sweep.set_aside import last_set_aside
-from tests.beats import leading_beat, sent_ids
-from tests.live_installation import YEARLY
-from tests.servers import RedisServer
-from tests.spoilt import HANDLER, HASHES, KEY, NAME, Fields, own, plain, spoil
-from tests.waiting import wait_until
+from tests.processes.beats import leading_beat, sent_ids
+from tests.samples.spoilt import HANDLER, HASHES, KEY, NAME, Fields, own, plain, spoil
+from tests.stage.live_installation import YEARLY
+from tests.stage.servers import RedisServer
+from tests.stage.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.beats import BeatProcess
+    from tests.processes.beats import BeatProcess
 
 
 @pytest.fixture(scope="module")

@@ -17,9 +17,9 @@ from mission_control.dispatch.run_handle import Run
 from mission_control.errors import StoreUnavailableError
 from mission_control.installation.installation import current_installation
 from mission_control.store.embedded.ports import free_port
-from tests.live_installation import YEARLY
-from tests.servers import RedisServer
-from tests.waiting import wait_until
+from tests.stage.live_installation import YEARLY
+from tests.stage.servers import RedisServer
+from tests.stage.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -13,8 +13,8 @@ import redis
 from mission_control.errors import StoreUnavailableError
 from mission_control.store.connection import connect, store_errors
 from mission_control.store.embedded.ports import free_port
-from tests.servers import RedisServer
-from tests.waiting import wait_until
+from tests.stage.servers import RedisServer
+from tests.stage.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -16,11 +16,11 @@ import pytest
 from mission_control.audit.stream.reader import read_all
 from mission_control.operate.audit_verification import verify_changes, verify_runs
 from mission_control.store import redis_keys
-from tests.chaos_fleet import KILLS, LEADER_SECONDS, ChaosFleet, blows
-from tests.chaos_verdict import Evidence, faults
-from tests.chaos_work import Workload
-from tests.real_workers import WorkerHouse, worker_house
-from tests.waiting import wait_until
+from tests.chaos.chaos_fleet import KILLS, LEADER_SECONDS, ChaosFleet, blows
+from tests.chaos.chaos_verdict import Evidence, faults
+from tests.chaos.chaos_work import Workload
+from tests.processes.real_workers import WorkerHouse, worker_house
+from tests.stage.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

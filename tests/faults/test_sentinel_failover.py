@@ -14,9 +14,9 @@ from mission_control.installation.installation import Installation, current_inst
 from mission_control.processes.fleet import Fleet
 from mission_control.store.connection import connect, store_errors
 from mission_control.store.embedded.ports import free_port
-from tests.audit_stream import records_of
-from tests.sentinels import MASTER_NAME, SentinelHouse
-from tests.waiting import wait_until
+from tests.stage.audit_stream import records_of
+from tests.stage.sentinels import MASTER_NAME, SentinelHouse
+from tests.stage.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,10 +10,10 @@ import pytest
 
 from mission_control.processes.heartbeats import live_processes
 from mission_control.store import redis_keys
-from tests.real_workers import WorkerHouse, WorkerProcess, worker_house
-from tests.rude_workers import Swept, is_run
-from tests.tcp_proxy import TcpProxy
-from tests.waiting import wait_until
+from tests.processes.real_workers import WorkerHouse, WorkerProcess, worker_house
+from tests.processes.rude_workers import Swept, is_run
+from tests.stage.tcp_proxy import TcpProxy
+from tests.stage.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,7 +45,7 @@ def impatient_worker(
     if proxy is not None:
         environment["CELERY_BROKER_URL"] = f"redis://127.0.0.1:{proxy.port}/0"
     return house.worker(
-        app="tests.impatient_worker", environment=environment, pool=pool, concurrency=concurrency
+        app="tests.processes.impatient_worker", environment=environment, pool=pool, concurrency=concurrency
     )
 
 

@@ -8,10 +8,10 @@ import pytest
 
 from beat.follow_up.parking import release_parked
 from mission_control.messaging.message import send
-from tests.audit_stream import records_of
-from tests.real_workers import WorkerHouse, WorkerProcess, worker_house
-from tests.rude_workers import is_run
-from tests.waiting import wait_until
+from tests.processes.real_workers import WorkerHouse, WorkerProcess, worker_house
+from tests.processes.rude_workers import is_run
+from tests.stage.audit_stream import records_of
+from tests.stage.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

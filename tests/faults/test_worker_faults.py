@@ -16,15 +16,15 @@ import pytest
 from mission_control.model.runs.run_limits import MOST_DELIVERIES
 from mission_control.operate.audit_verification import verify_runs
 from mission_control.store import redis_keys
-from tests.audit_stream import records_of
-from tests.real_workers import VISIBILITY_SECONDS, WorkerHouse
-from tests.rude_workers import RECOVERED_WITHIN, Swept, children, is_run, lives, rude_house
-from tests.waiting import wait_until
+from tests.processes.real_workers import VISIBILITY_SECONDS, WorkerHouse
+from tests.processes.rude_workers import RECOVERED_WITHIN, Swept, children, is_run, lives, rude_house
+from tests.stage.audit_stream import records_of
+from tests.stage.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.real_workers import WorkerProcess
+    from tests.processes.real_workers import WorkerProcess
 
 
 @pytest.fixture

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 import redis
 
-from tests.real_workers import VISIBILITY_SECONDS, WorkerHouse, WorkerProcess, worker_house
-from tests.rude_workers import Swept, is_run
-from tests.tcp_proxy import TcpProxy
-from tests.waiting import wait_until
+from tests.processes.real_workers import VISIBILITY_SECONDS, WorkerHouse, WorkerProcess, worker_house
+from tests.processes.rude_workers import Swept, is_run
+from tests.stage.tcp_proxy import TcpProxy
+from tests.stage.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

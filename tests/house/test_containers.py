@@ -16,7 +16,7 @@ import yaml  # type: ignore[import-untyped]  # its stubs are a package of their 
 from mission_control.processes.heartbeats import Heartbeat
 from mission_control.store.connection import connect
 from tests.house.repository import ROOT
-from tests.servers import RedisServer
+from tests.stage.servers import RedisServer
 
 DOCKERFILE = (ROOT / "deploy/Dockerfile").read_text("utf-8")
 OURS = ("beat", "worker", "flower")

@@ -6,7 +6,7 @@ import inspect
 from typing import TYPE_CHECKING
 
 from mission_control.store import redis_keys
-from tests.redis_key_life import faults_in_keys, key_table
+from tests.stage.redis_key_life import faults_in_keys, key_table
 
 if TYPE_CHECKING:
     from mission_control.installation.installation import Installation

@@ -19,7 +19,7 @@ from redbeat import RedBeatSchedulerEntry
 from mission_control.dispatch.enqueue import enqueue_in
 from mission_control.processes.fleet import Fleet
 from mission_control.store import redis_keys
-from tests.waiting import wait_until
+from tests.stage.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,8 +14,8 @@ import pytest
 
 from mission_control.processes.fleet import STOP_WITHIN, Fleet
 from mission_control.processes.heartbeats import live_processes
-from tests.live_installation import LiveInstallation, live_installation
-from tests.waiting import wait_until
+from tests.stage.live_installation import LiveInstallation, live_installation
+from tests.stage.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

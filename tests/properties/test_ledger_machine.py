@@ -23,8 +23,8 @@ from mission_control.ledger.ledger import Ledger
 from mission_control.model.runs.run_state import RAN_AND_FAILED, TRANSITIONS, RunState
 from mission_control.store import redis_keys
 from mission_control.sweep.audit_debts import Debt, read_debts
-from tests.ledger_model import Model
-from tests.ledger_runs import NOW, a_run
+from tests.properties.ledger_model import Model
+from tests.samples.ledger_runs import NOW, a_run
 
 if TYPE_CHECKING:
     from redis import Redis

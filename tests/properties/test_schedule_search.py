@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from tests.schedules import schedule, written
+from tests.samples.schedules import schedule, written
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy

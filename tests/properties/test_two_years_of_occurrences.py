@@ -17,7 +17,7 @@ from croniter import croniter
 from dateutil import tz
 from dateutil.rrule import rrulestr
 
-from tests.schedules import schedule
+from tests.samples.schedules import schedule
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import time_machine
 
 from mission_control import TaskScheduler, disable_task, get_task
-from tests.audit_stream import records_of
+from tests.stage.audit_stream import records_of
 
 if TYPE_CHECKING:
     from mission_control.installation.installation import Installation

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from mission_control import TaskScheduler, get_task
-from tests.audit_stream import final_records_of, records_of
-from tests.waiting import wait_until
+from tests.stage.audit_stream import final_records_of, records_of
+from tests.stage.waiting import wait_until
 
 if TYPE_CHECKING:
     from mission_control.installation.installation import Installation

@@ -15,8 +15,8 @@ from mission_control.model.runs.run_state import RunState
 from mission_control.model.values.identifiers import occurrence_execution_id
 from mission_control.model.values.instants import from_unix
 from mission_control.store import redis_keys
-from tests.audit_stream import records_of
-from tests.servers import RedisServer
+from tests.stage.audit_stream import records_of
+from tests.stage.servers import RedisServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

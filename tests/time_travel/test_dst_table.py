@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.schedules import elapsed, upcoming
+from tests.samples.schedules import elapsed, upcoming
 
 NEW_YORK = "America/New_York"  # 2026: forward on 8 March at 07:00Z, back on 1 November at 06:00Z
 BERLIN = "Europe/Berlin"  # 2026: forward on 29 March at 01:00Z, back on 25 October at 01:00Z

@@ -7,8 +7,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.command_line import run_program, start_program
-from tests.waiting import wait_until
+from tests.stage.command_line import run_program, start_program
+from tests.stage.waiting import wait_until
 
 
 def test_the_demo_shows_real_runs_and_leaves_nothing_running(tmp_path: Path) -> None:

@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.command_line import mc
-from tests.waiting import wait_until
+from tests.stage.command_line import mc
+from tests.stage.waiting import wait_until
 
 if TYPE_CHECKING:
     from mission_control.installation.installation import Installation
@@ -115,7 +115,7 @@ def test_a_redis_that_is_not_there_is_exit_code_5_within_seconds(
 def test_a_redis_that_refuses_the_password_is_told_with_the_cure(
     bare_environment: pytest.MonkeyPatch,
 ) -> None:
-    from tests.servers import RedisServer
+    from tests.stage.servers import RedisServer
 
     with RedisServer(password="right") as server:
         bare_environment.setenv("MISSION_CONTROL_REDIS_URL", server.url.replace("right", "wrong"))
@@ -127,7 +127,7 @@ def test_a_redis_that_refuses_the_password_is_told_with_the_cure(
 def test_a_redis_that_is_full_is_told_and_nothing_is_half_written(
     bare_environment: pytest.MonkeyPatch,
 ) -> None:
-    from tests.servers import RedisServer
+    from tests.stage.servers import RedisServer
 
     with RedisServer() as server, server.client() as client:
         bare_environment.setenv("MISSION_CONTROL_REDIS_URL", server.url)

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from mission_control.store import redis_keys
-from tests.audit_stream import records_of
-from tests.command_line import mc
-from tests.ledger_runs import begun
+from tests.samples.ledger_runs import begun
+from tests.stage.audit_stream import records_of
+from tests.stage.command_line import mc
 
 if TYPE_CHECKING:
     from mission_control.installation.installation import Installation

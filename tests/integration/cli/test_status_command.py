@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from mission_control.store import redis_keys
-from tests.command_line import mc
+from tests.stage.command_line import mc
 
 if TYPE_CHECKING:
     from mission_control.installation.installation import Installation

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.command_line import Answer, mc
+from tests.stage.command_line import Answer, mc
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.command_line import mc
+from tests.stage.command_line import mc
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.command_line import run_program, start_program
+from tests.stage.command_line import run_program, start_program
 
 if TYPE_CHECKING:
     from pathlib import Path

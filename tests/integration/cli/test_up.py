@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from tests.command_line import run_program, start_program
-from tests.waiting import wait_until
+from tests.stage.command_line import run_program, start_program
+from tests.stage.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

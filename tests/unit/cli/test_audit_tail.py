@@ -7,7 +7,7 @@ import pytest
 
 from mission_control.audit.record.records import ExecutionRecord, Status
 from mission_control.audit.stream.log import AuditLog
-from tests.command_line import mc
+from tests.stage.command_line import mc
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -19,7 +19,7 @@ from mission_control.errors import (
     TaskFileError,
     UnknownTaskError,
 )
-from tests.command_line import mc
+from tests.stage.command_line import mc
 
 PROBLEMS = [Problem("schedule.time", "'25:00' is no time"), Problem("id", "is missing")]
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.command_line import mc
+from tests.stage.command_line import mc
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

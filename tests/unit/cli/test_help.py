@@ -6,7 +6,7 @@ import pytest
 import rich_click as click
 
 from mission_control.cli.program import program
-from tests.command_line import mc
+from tests.stage.command_line import mc
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

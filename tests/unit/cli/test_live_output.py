@@ -8,7 +8,7 @@ from mission_control.cli.live.log_line import LogReader
 from mission_control.cli.live.log_pipe import LogPipes
 from mission_control.cli.live.restart_policy import GiveUp, RestartIn, decide_restart
 from mission_control.cli.terminal.wording import duration, in_how_long
-from tests.waiting import wait_until
+from tests.stage.waiting import wait_until
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 PREFIX = "[2026-03-01 12:00:00,001: INFO/MainProcess] "

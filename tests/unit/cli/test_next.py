@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 import time_machine
 
-from tests.command_line import mc
+from tests.stage.command_line import mc
 
 BERLIN = {"type": "daily", "time": "09:00", "timezone": "Europe/Berlin"}
 

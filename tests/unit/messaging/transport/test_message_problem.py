@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from mission_control.messaging.transport.message_problem import LARGEST_MESSAGE_BYTES, message_problem
-from tests.bad_messages import BAD_MESSAGES, GOOD_HEADERS, body_of, message
+from tests.samples.bad_messages import BAD_MESSAGES, GOOD_HEADERS, body_of, message
 
 GOOD_MESSAGES: dict[str, str] = {
     "as Celery sends it": message(),

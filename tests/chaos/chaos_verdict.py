@@ -1,0 +1,131 @@
+"""The verdict on a chaos run: handlers' notes, ledger and audit stream, against what was to be."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from mission_control.model.runs.run_state import RunState
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from mission_control.model.runs.run_record import RunRecord
+    from tests.chaos.chaos_work import Note, Work
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What is known afterwards: `expected` by the schedules, and `killed` by whoever struck the blows."""
+
+    expected: Mapping[str, Work]
+    notes: Sequence[Note]
+    runs: Mapping[str, RunRecord]
+    records: Sequence[Mapping[str, Any]]
+    killed: frozenset[int] = field(default=frozenset())
+
+    @cached_property
+    def notes_of(self) -> Mapping[str, list[Note]]:
+        """The notes on each run, in the order in which they were written."""
+        found: dict[str, list[Note]] = defaultdict(list)
+        for note in self.notes:
+            found[note.execution_id].append(note)
+        return found
+
+    @cached_property
+    def records_of(self) -> Mapping[str, list[Mapping[str, Any]]]:
+        """The audit records of each run."""
+        found: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
+        for record in self.records:
+            found[str(record["execution_id"])].append(record)
+        return found
+
+    @property
+    def cut_off(self) -> list[Note]:
+        """The beginnings of attempts that came to no end."""
+        ends = Counter(_where(note) for note in self.notes if note.what in {"failure", "success"})
+        begins = (note for note in self.notes if note.what == "begin")
+        return [note for note in begins if ends[_where(note)] == 0]
+
+
+def faults(evidence: Evidence) -> list[str]:
+    """Return everything that must not be, with all that is known about the run."""
+    every = (
+        evidence.expected.keys()
+        | evidence.notes_of.keys()
+        | evidence.records_of.keys()
+        | evidence.runs.keys()
+    )
+    return [
+        f"{execution_id}: {fault}\n{_story(evidence, execution_id)}"
+        for execution_id in sorted(every)
+        for fault in _faults_of(evidence, execution_id)
+    ]
+
+
+def _faults_of(evidence: Evidence, execution_id: str) -> Iterator[str]:
+    run, work = evidence.runs.get(execution_id), evidence.expected.get(execution_id)
+    if work is None:
+        yield "it was never due"
+    elif run is None:
+        yield "lost: the ledger does not know it"
+    elif not run.state.is_final:
+        yield "lost: it has not ended"
+    else:
+        yield from _record_faults(run, evidence.records_of[execution_id])
+        yield from _run_faults(run, evidence)
+        yield from _outcome_faults(run, work, evidence)
+
+
+def _record_faults(run: RunRecord, records: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    final = [record["status"] for record in records if record["final"]]
+    if final != [run.state]:
+        yield f"its final records are {final}"
+    attempts = sorted(record["attempt"] for record in records if "delivery" not in record)
+    if attempts != list(range(1, run.attempt + 1)):
+        yield f"its records are of the attempts {attempts}"
+    lost = [(record["attempt"], record["delivery"]) for record in records if "delivery" in record]
+    last = [delivery for attempt, delivery in lost if attempt == run.attempt]
+    begun = run.deliveries if run.deliveries is not None else 1
+    if len(lost) != len(set(lost)) or any(delivery >= begun for delivery in last):
+        yield f"its records of lost workers are of the attempts and deliveries {lost}"
+
+
+def _run_faults(run: RunRecord, evidence: Evidence) -> Iterator[str]:
+    notes = evidence.notes_of[run.execution_id]
+    if any(note.what == "beside" for note in notes):
+        yield "it ran beside itself"
+    ended = run.finished_at.timestamp() if run.finished_at is not None else 0.0
+    if any(note.what == "begin" and note.at > ended for note in notes):
+        yield "it was begun after its end"
+    done = [at for at, note in enumerate(notes) if note.what == "success" and note.pid not in evidence.killed]
+    if done and any(note.what == "begin" for note in notes[done[0] :]):
+        yield "it was run again after a success whose process lived on"
+    if sum(note.what == "effect" for note in notes) > 1:
+        yield "it had its effect twice"
+
+
+def _outcome_faults(run: RunRecord, work: Work, evidence: Evidence) -> Iterator[str]:
+    last = [note for note in evidence.notes_of[run.execution_id] if note.attempt == run.attempt]
+    is_by_a_kill = run.reason == RunState.LOST and {note.pid for note in last} <= evidence.killed
+    if work.is_hopeless and run.state == RunState.LOST and is_by_a_kill:
+        return  # the process of its last attempt was killed: nothing was left to try
+    if run.state != (RunState.FAILURE if work.is_hopeless else RunState.SUCCESS):
+        yield f"it ended {run.state} ({run.reason}: {run.error})"
+    elif not any(note.what == str(run.state) for note in last):
+        yield f"it ended {run.state}, which its handler knows nothing of"
+
+
+def _where(note: Note) -> tuple[str, int, int]:
+    return note.execution_id, note.attempt, note.pid
+
+
+def _story(evidence: Evidence, execution_id: str) -> str:
+    told = (
+        *evidence.notes_of[execution_id],
+        evidence.runs.get(execution_id),
+        *evidence.records_of[execution_id],
+    )
+    return "\n".join(f"    {one}" for one in told)

@@ -1,0 +1,92 @@
+"""Hosts that have streams of their own: each run is recorded in one, and looked for there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+import pytest
+
+from mission_control.audit.endings import audit_ending
+from mission_control.installation.installation import Installation
+from mission_control.model.runs.run_state import RunState
+from mission_control.operate.audit_repair import repair
+from mission_control.operate.audit_verification import verify_runs
+from mission_control.store import redis_keys
+from mission_control.sweep.owed_records import pay_owed_records
+from tests.samples.ledger_runs import NOW, a_run, begun
+from tests.stage.audit_stream import records_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture
+def beats_host(installation: Installation, tmp_path: Path) -> Iterator[Installation]:
+    """The same installation as another host has it, whose files are its own."""
+    there = Installation(msgspec.structs.replace(installation.settings, data_dir=tmp_path / "there"))
+    yield there
+    there.client.close()
+
+
+def enter(installation: Installation, number: int) -> str:
+    installation.ledger.dispatch(a_run(f"a@{number}"))
+    return f"a@{number}"
+
+
+def test_runs_that_another_host_has_ended_are_neither_missed_here_nor_recorded_again(
+    installation: Installation, beats_host: Installation
+) -> None:
+    here = installation.ledger.end(
+        begun(installation.ledger, enter(installation, 1)), RunState.SUCCESS, at=NOW
+    )
+    lost = beats_host.ledger.end(begun(installation.ledger, enter(installation, 2)), RunState.LOST, at=NOW)
+    enter(installation, 3)
+    expired = beats_host.ledger.end(a_run("a@3"), RunState.EXPIRED, at=NOW)
+    assert here is not None
+    assert lost is not None
+    assert expired is not None
+    audit_ending(installation.audit, here, at=NOW)
+    for run in (lost, expired):
+        audit_ending(beats_host.audit, run, at=NOW)
+    for one in (installation, beats_host):
+        one.audit.settle()
+    assert not installation.client.exists(redis_keys.AUDIT_DEBTS)
+
+    verification = verify_runs(installation)
+    assert (verification.is_sound, verification.counts) == (True, {"elsewhere": 2})
+    assert verify_runs(beats_host).counts == {"elsewhere": 1}
+    assert repair(installation).is_nothing
+    assert [len(records_of(one, "a")) for one in (installation, beats_host)] == [1, 2]
+
+
+def test_what_another_host_wrote_for_a_debtor_is_found_there(
+    installation: Installation, beats_host: Installation
+) -> None:
+    for number in (1, 2):
+        ended = installation.ledger.end(
+            begun(installation.ledger, enter(installation, number)), RunState.SUCCESS, at=NOW
+        )
+    assert ended is not None
+    debts = installation.client.hgetall(redis_keys.AUDIT_DEBTS)
+    audit_ending(beats_host.audit, ended, at=NOW)
+    beats_host.audit.settle()
+    installation.client.hset(redis_keys.AUDIT_DEBTS, mapping=debts)  # type: ignore[arg-type]  # redis-py's invariant dict
+    assert pay_owed_records(beats_host, grace=NOW - NOW) == 1
+    beats_host.audit.settle()
+    assert verify_runs(installation).counts == {"elsewhere": 2}
+    assert verify_runs(beats_host).counts == {}
+
+
+def test_a_run_that_is_dropped_before_its_record_is_told_of_does_not_come_back(
+    installation: Installation,
+) -> None:
+    ended = installation.ledger.end(
+        begun(installation.ledger, enter(installation, 1)), RunState.SUCCESS, at=NOW
+    )
+    assert ended is not None
+    installation.client.delete(redis_keys.run("a@1"))
+    audit_ending(installation.audit, ended, at=NOW)
+    installation.audit.settle()
+    assert not installation.client.exists(redis_keys.run("a@1"), redis_keys.AUDIT_DEBTS)

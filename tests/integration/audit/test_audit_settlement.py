@@ -1,0 +1,100 @@
+"""Debts and anchors in Redis: what an attempt's end leaves, and what its record takes away."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from mission_control.audit.debts.anchors import Anchor, forget_old_anchors, read_anchors
+from mission_control.audit.debts.settlement import Settlement
+from mission_control.audit.endings import audit_ending
+from mission_control.audit.stream.log import AuditLog
+from mission_control.model.runs.run_record import RunRecord
+from mission_control.model.runs.run_state import RunState
+from mission_control.store import redis_keys
+from tests.stage.waiting import wait_until
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from redis import Redis
+
+    from mission_control.installation.installation import Installation
+
+NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
+
+
+def ended(installation: Installation, execution_id: str = "tea@1") -> RunRecord:
+    run = RunRecord(
+        execution_id=execution_id,
+        task_id="tea",
+        handler="handlers.hello.run",
+        scheduled_time=NOW,
+        dispatched_at=NOW,
+    )
+    installation.ledger.dispatch(run)
+    begun = installation.ledger.begin(execution_id, 1, worker="celery@here", at=NOW).run
+    assert begun is not None
+    after = installation.ledger.end(begun, RunState.SUCCESS, at=NOW, output="tea is ready")
+    assert after is not None
+    return after
+
+
+def debts(installation: Installation) -> set[str]:
+    return {str(identity) for identity in installation.client.hkeys(redis_keys.AUDIT_DEBTS)}
+
+
+def test_an_attempt_that_ends_owes_its_record_in_the_same_step(installation: Installation) -> None:
+    ended(installation)
+    assert debts(installation) == {"1:1:tea@1"}
+
+
+def test_the_record_pays_the_debt_and_anchors_the_chain(installation: Installation) -> None:
+    audit_ending(installation.audit, ended(installation), at=NOW)
+
+    head = installation.audit.head
+    wait_until(lambda: head.writer in read_anchors(installation.client), "the chain is anchored")
+    wait_until(lambda: not debts(installation), "the debt is cleared")
+    anchor = read_anchors(installation.client)[head.writer]
+    assert (anchor.seq, anchor.digest) == (1, head.digest)
+    assert anchor.path == str(installation.settings.task_execution_log.resolve())
+
+
+def test_many_records_are_settled_in_one_round_trip(installation: Installation, tmp_path: Path) -> None:
+    settlement = Settlement(tmp_path / "a.jsonl", lambda: installation.client, after_seconds=3_600)
+    log = AuditLog(tmp_path / "a.jsonl", appended=settlement.written)
+    before = commands(installation.client)
+    for number in range(100):
+        log.append({"execution_id": str(number), "attempt": 1, "final": True})
+    assert commands(installation.client) == before
+    settlement.flush()
+    assert commands(installation.client) == before + 2
+    assert read_anchors(installation.client)[log.head.writer].seq == 100
+
+
+def commands(client: Redis) -> int:
+    stats = client.info("commandstats")
+    return sum(stats.get(f"cmdstat_{name}", {"calls": 0})["calls"] for name in ("hset", "hdel"))
+
+
+def test_what_redis_could_not_be_told_is_told_later(installation: Installation, tmp_path: Path) -> None:
+    away = AuditLog(tmp_path / "a.jsonl")
+    reachable: list[Redis] = []
+    settlement = Settlement(away.path, lambda: reachable[0] if reachable else None, after_seconds=3_600)
+    log = AuditLog(away.path, appended=settlement.written)
+    installation.client.hset(redis_keys.AUDIT_DEBTS, "1:1:a", "[]")
+    log.append({"execution_id": "a", "attempt": 1, "final": True})
+    settlement.flush()
+    assert debts(installation) == {"1:1:a"}
+    reachable.append(installation.client)
+    settlement.flush()
+    assert debts(installation) == set()
+
+
+def test_of_too_many_anchors_the_oldest_are_forgotten(installation: Installation) -> None:
+    for number in range(30):
+        text = Anchor(1, "d", 0, number, "/x").to_text()
+        installation.client.hset(redis_keys.AUDIT_ANCHORS, f"w{number}", text)
+    assert forget_old_anchors(installation.client, most=20) == 12
+    assert min(anchor.last for anchor in read_anchors(installation.client).values()) == 12
+    assert forget_old_anchors(installation.client, most=20) == 0

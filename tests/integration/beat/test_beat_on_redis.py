@@ -1,0 +1,175 @@
+"""What beat writes to a real Redis: messages, rows and round trips."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import time_machine
+from celery.schedules import schedule
+from redbeat import RedBeatSchedulerEntry
+
+from beat.entries.entry_keys import as_bytes
+from beat.turn.lead import NotLeadingError
+from mission_control import register_task
+from mission_control.installation.installation import create_app
+from mission_control.messaging.message import send
+from mission_control.model.runs.run_record import occurrence_run
+from mission_control.store import redis_keys
+from tests.processes.beats import body_of, messages, sent_ids
+from tests.processes.still_beats import HANDLER, NINE, app_with, beat_of, task
+from tests.stage.servers import RedisServer
+
+if TYPE_CHECKING:
+    from mission_control.installation.installation import Installation
+
+
+@pytest.mark.parametrize(
+    ("fields", "queue"),
+    [
+        ({}, "default"),
+        ({"timeout_seconds": 20}, "default"),
+        ({"priority": 5}, "default\x06\x163"),
+        ({"queue": "elsewhere", "priority": 9}, "elsewhere\x06\x169"),
+        ({"expires_seconds": 60, "timeout_seconds": 1.5}, "default"),
+    ],
+)
+def test_a_message_is_the_one_that_celery_would_have_sent(
+    installation: Installation, fields: dict[str, Any], queue: str
+) -> None:
+    with time_machine.travel(NINE - timedelta(hours=1), tick=False):
+        assert register_task(task(**fields))
+    with time_machine.travel(NINE, tick=False):
+        beat_of(installation).tick()
+        (run,) = installation.ledger.runs_of("nine")
+        send(installation.celery, run)
+    ours, theirs = messages(installation.client, queue)
+    assert body_of(ours) == body_of(theirs)
+    for message in (ours, theirs):
+        del message["body"], message["headers"]["origin"], message["properties"]["reply_to"]
+        del message["properties"]["delivery_tag"]
+        message["properties"].pop("expiration", None)  # no Redis transport reads it
+    assert ours == theirs
+
+
+@pytest.mark.parametrize("fields", [{}, {"timeout_seconds": 20, "priority": 3, "params": {"a": [1, "ü"]}}])
+def test_the_run_that_is_entered_is_the_one_that_the_ledger_would_have_entered(
+    installation: Installation, fields: dict[str, Any]
+) -> None:
+    with time_machine.travel(NINE - timedelta(hours=1), tick=False):
+        assert register_task(task(**fields, expires_seconds=90))
+    with time_machine.travel(NINE, tick=False):
+        beat_of(installation).tick()
+        definition = installation.registry.definition("nine")
+        assert definition is not None
+        assert installation.ledger.runs_of("nine") == [occurrence_run(definition, NINE, now=NINE)]
+
+
+def test_what_the_ledger_has_is_not_fired_again_though_the_schedule_says_so(
+    installation: Installation,
+) -> None:
+    with time_machine.travel(NINE - timedelta(hours=1), tick=False):
+        assert register_task(task())
+    for _ in range(2):
+        installation.client.zadd("redbeat::schedule", {"redbeat:nine": NINE.timestamp()})
+        with time_machine.travel(NINE, tick=False):
+            beat_of(installation).tick()
+    assert sent_ids(installation.client) == ["nine@20260302T090000Z"]
+
+
+def test_a_rehearsal_changes_nothing_and_is_refused_to_who_does_not_lead(installation: Installation) -> None:
+    client = installation.client
+
+    def everything() -> dict[str, Any]:
+        return {key: as_bytes(client, "DUMP", key) for key in client.scan_iter()}
+
+    with time_machine.travel(NINE - timedelta(seconds=3), tick=False):
+        beat = beat_of(installation)
+        assert register_task(task())
+        beat.tick()
+        assert beat._firing.next_prepared == NINE.timestamp()
+        before = everything()
+        beat._firing.rehearse(installation.clock)
+        assert everything() == before
+        client.set(redis_keys.BEAT_LEADER, "another")
+        with pytest.raises(NotLeadingError):
+            beat._firing.rehearse(installation.clock)
+
+
+def test_a_herd_costs_less_than_a_fiftieth_of_a_round_trip_each(installation: Installation) -> None:
+    herd = 2_000
+    with time_machine.travel(NINE - timedelta(hours=1), tick=False):
+        assert register_task(task())
+        hash_of_one: Any = installation.client.hgetall("redbeat:nine")
+        with installation.client.pipeline(transaction=False) as pipe:
+            for at in range(herd):
+                name = f"herd-{at}"
+                own = {**json.loads(hash_of_one["task"]), "id": name}
+                pipe.hset(f"redbeat:{name}", mapping={**hash_of_one, "task": json.dumps(own)})
+                pipe.zadd("redbeat::schedule", {f"redbeat:{name}": NINE.timestamp()})
+            pipe.execute()
+    with time_machine.travel(NINE, tick=False):
+        beat = beat_of(installation)
+        before = round_trips(installation)
+        while len(sent_ids(installation.client)) <= herd:
+            beat.tick()
+        assert (round_trips(installation) - before) / herd < 0.02
+    assert len(set(sent_ids(installation.client))) == herd + 1
+
+
+def round_trips(installation: Installation) -> int:
+    """Return how many commands clients have sent; what scripts call is not among them."""
+    stats: Any = installation.client.info("commandstats")
+    sent = (
+        "evalsha",
+        "eval",
+        "script|load",
+        "exists",
+        "lrange",
+        "llen",
+        "smembers",
+        "hgetall",
+        "info",
+        "scan",
+    )
+    return sum(int(stats.get(f"cmdstat_{name}", {"calls": 0})["calls"]) for name in sent)
+
+
+def test_a_broker_on_another_server_gets_every_message_though_beat_dies_in_between(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with RedisServer() as broker, broker.client() as there:
+        app = app_with(installation, broker_url=broker.url)
+        with time_machine.travel(NINE, tick=False):
+            other = create_app("other", lambda: installation)
+            RedBeatSchedulerEntry("theirs", HANDLER, schedule(60), app=other).save()
+            assert register_task(task(schedule={"type": "interval", "minutes": 1}))
+        with time_machine.travel(NINE + timedelta(minutes=1), tick=False):
+            monkeypatch.setattr(
+                "beat.follow_up.follow_up.send_outbox", lambda *_: 0
+            )  # it dies before it sends
+            beat_of(installation, app).tick()
+            monkeypatch.undo()
+            assert sent_ids(there) == []
+            beat_of(installation, app).tick()
+        ids = {"nine@20260302T090100Z", "theirs@20260302T090100Z"}
+        assert set(sent_ids(there)) == ids
+        assert sent_ids(installation.client) == []
+        assert not installation.client.exists("mc:beat:outbox")
+
+
+def test_tasks_that_join_others_which_are_prepared_for_the_same_instant_double_none(
+    installation: Installation,
+) -> None:
+    names = ["nine", "eight", "five", "four"]  # each stands before the others in the schedule
+    with time_machine.travel(NINE - timedelta(seconds=3), tick=False):
+        beat = beat_of(installation)
+        for name in names:
+            assert register_task(task(name))
+            beat.tick()
+    with time_machine.travel(NINE, tick=False):
+        beat.tick()
+        beat.tick()
+    assert sorted(sent_ids(installation.client)) == sorted(f"{name}@20260302T090000Z" for name in names)

@@ -1,0 +1,84 @@
+"""What a beat does whose only task has a fixed delay: its firing empties the schedule each time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from beat.care import key_care
+from beat.care.key_care import KeyCare
+from beat.scheduler import MissionControlScheduler
+from beat.turn.lead import Turn
+from mission_control.installation.installation import create_app
+from mission_control.store import redis_keys
+from tests.samples.spoilt import HANDLER
+from tests.stage.waiting import wait_until
+
+if TYPE_CHECKING:
+    from mission_control.installation.installation import Installation
+
+KEY = redis_keys.schedule_entry("lone")
+
+
+@pytest.fixture
+def beat(installation: Installation) -> MissionControlScheduler:
+    schedule = {"type": "interval", "seconds": 0.2, "measure_from": "finish"}
+    assert installation.registry.register({"id": "lone", "handler": HANDLER, "schedule": schedule})
+    app = create_app("beat", lambda: installation)
+    beat = MissionControlScheduler(app, installation=installation, lazy=True)
+    beat.max_interval = 0.05
+    return beat
+
+
+def looks_through_all_keys(place: Installation) -> int:
+    stats: Any = place.client.info("commandstats")
+    return int(stats.get("cmdstat_scan", {"calls": 0})["calls"])
+
+
+def fire(place: Installation, beat: MissionControlScheduler) -> None:
+    beat.tick()
+    wait_until(
+        lambda: beat.tick() or place.client.zscore(redis_keys.REDBEAT_SCHEDULE, KEY) is None, "it fires"
+    )
+    beat.tick()
+    beat.tick()
+
+
+def test_it_does_not_look_through_all_keys_at_each_run(
+    installation: Installation, beat: MissionControlScheduler
+) -> None:
+    fire(installation, beat)
+    before = looks_through_all_keys(installation)
+    for _ in range(3):
+        installation.client.zadd(redis_keys.REDBEAT_SCHEDULE, {KEY: 1})  # as the end of the run does
+        fire(installation, beat)
+    assert looks_through_all_keys(installation) == before
+
+
+def test_a_schedule_that_was_deleted_while_nothing_fired_is_built_anew_at_once(
+    installation: Installation, beat: MissionControlScheduler
+) -> None:
+    assert installation.registry.update("lone", {"schedule": {"type": "interval", "hours": 1}})
+    beat.tick()
+    beat.tick()
+    installation.client.delete(redis_keys.REDBEAT_SCHEDULE)
+    beat.tick()
+    assert installation.client.zscore(redis_keys.REDBEAT_SCHEDULE, KEY) is not None
+
+
+def test_one_that_stays_empty_after_firing_is_looked_into(
+    installation: Installation, beat: MissionControlScheduler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(key_care, "DOUBT_AFTER_SECONDS", 0.1)
+    keys = KeyCare(installation, beat.app)
+    keys.look(Turn(leads=True, next_due=0.0), has_fired=False)
+    installation.client.delete(redis_keys.REDBEAT_SCHEDULE)
+    keys.look(Turn(leads=True), has_fired=True)
+    assert installation.client.exists(redis_keys.REDBEAT_SCHEDULE) == 0
+
+    def is_built() -> bool:
+        keys.look(Turn(leads=True), has_fired=False)
+        return installation.client.exists(redis_keys.REDBEAT_SCHEDULE) == 1
+
+    wait_until(is_built, "the schedule is built anew")

@@ -1,0 +1,126 @@
+"""The entries of `beat_schedule` in the Celery configuration, on a real Redis."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+import time_machine
+
+from mission_control.store.redis_keys import BEAT_LEADER
+from tests.processes.still_beats import HANDLER, NINE, app_with, beat_of, task
+from tests.stage.waiting import wait_until
+
+if TYPE_CHECKING:
+    from mission_control.installation.installation import Installation
+
+
+def test_the_entries_of_the_configuration_are_installed_kept_changed_and_removed(
+    installation: Installation,
+) -> None:
+    client = installation.client
+    entry = {"task": HANDLER, "schedule": 60.0}
+    two = {"kept": entry, "removed": entry}
+    with time_machine.travel(NINE + timedelta(seconds=0.7), tick=False):
+        beat_of(installation, app_with(installation, beat_schedule=two)).tick()
+    due = client.zscore("redbeat::schedule", "redbeat:kept")
+    with time_machine.travel(NINE + timedelta(seconds=30.9), tick=False):
+        beat_of(installation, app_with(installation, beat_schedule={"kept": entry})).tick()
+    assert client.zscore("redbeat::schedule", "redbeat:kept") == due
+    assert not client.exists("redbeat:removed")
+    assert client.smembers("redbeat::statics") == {"kept"}
+    changed = {"kept": {**entry, "schedule": 90.0}}
+    with time_machine.travel(NINE + timedelta(seconds=31), tick=False):
+        beat_of(installation, app_with(installation, beat_schedule=changed)).tick()
+    assert client.zscore("redbeat::schedule", "redbeat:kept") == pytest.approx(NINE.timestamp() + 90, abs=1)
+
+
+def test_a_spoilt_entry_of_the_configuration_is_replaced_and_a_bad_one_left_out(
+    installation: Installation,
+) -> None:
+    installation.client.set("redbeat:spoilt", "not a hash")
+    entries = {"spoilt": {"task": HANDLER, "schedule": 60.0}, "bad": {"task": HANDLER, "colour": "red"}}
+    with time_machine.travel(NINE, tick=False):
+        beat_of(installation, app_with(installation, beat_schedule=entries)).tick()
+    assert installation.client.zscore("redbeat::schedule", "redbeat:spoilt") is not None
+    assert installation.client.zscore("redbeat::schedule", "redbeat:bad") is None
+
+
+def test_the_entries_of_the_configuration_come_back_when_redis_has_lost_its_data(
+    installation: Installation,
+) -> None:
+    app = app_with(installation, beat_schedule={"fixed": {"task": HANDLER, "schedule": 60.0}})
+    with time_machine.travel(NINE, tick=False):
+        beat = beat_of(installation, app)
+        beat.tick()
+        due = installation.client.zscore("redbeat::schedule", "redbeat:fixed")
+        installation.client.flushall()
+        beat.tick()
+    assert due is not None
+    assert installation.client.zscore("redbeat::schedule", "redbeat:fixed") == due
+    assert installation.client.smembers("redbeat::statics") == {"fixed"}
+
+
+def test_the_entries_of_the_configuration_come_back_when_a_beat_of_another_one_has_led(
+    installation: Installation,
+) -> None:
+    app = app_with(installation, beat_schedule={"fixed": {"task": HANDLER, "schedule": 60.0}})
+    with time_machine.travel(NINE, tick=False):
+        beat, other = beat_of(installation, app), beat_of(installation)
+        other._name = "of an older configuration"
+        beat.tick()
+        installation.client.delete(BEAT_LEADER)
+        other.tick()
+        assert installation.client.exists("redbeat:fixed") == 0
+        other.close()
+        beat.tick()
+    assert installation.client.zscore("redbeat::schedule", "redbeat:fixed") is not None
+
+
+def test_an_entry_of_the_configuration_with_the_name_of_a_task_leaves_the_task_alone(
+    installation: Installation, caplog: pytest.LogCaptureFixture
+) -> None:
+    same = {"nine": {"task": "theirs", "schedule": 60.0}}
+    with time_machine.travel(NINE, tick=False):
+        assert installation.registry.register(task())
+        due = installation.client.zscore("redbeat::schedule", "redbeat:nine")
+        beat_of(installation, app_with(installation, beat_schedule=same)).tick()
+    assert "a task has this id" in caplog.text
+    assert installation.client.zscore("redbeat::schedule", "redbeat:nine") == due
+    assert installation.registry.get("nine") is not None
+    assert installation.client.smembers("redbeat::statics") == set()
+
+
+def test_a_task_is_not_removed_because_an_entry_of_its_name_was_taken_out_of_the_configuration(
+    installation: Installation,
+) -> None:
+    with time_machine.travel(NINE, tick=False):
+        installation.registry.register(task())
+        installation.client.sadd("redbeat::statics", "nine")
+        beat_of(installation).tick()
+    assert installation.registry.get("nine") is not None
+    assert installation.client.zscore("redbeat::schedule", "redbeat:nine") is not None
+    assert installation.client.smembers("redbeat::statics") == set()
+
+
+@pytest.mark.parametrize(
+    ("backend", "installed"), [(None, set()), ("file:///tmp", {"celery.backend_cleanup"}), ("rpc://", set())]
+)
+def test_a_result_backend_that_does_not_forget_by_itself_is_cleaned_up_as_with_redbeat(
+    installation: Installation, backend: str | None, installed: set[str]
+) -> None:
+    app = app_with(installation, result_backend=backend)
+    with time_machine.travel(NINE, tick=False):
+        beat_of(installation, app).tick()
+    assert installation.client.smembers("redbeat::statics") == installed
+
+
+def test_the_note_of_which_entries_are_the_configurations_comes_back(installation: Installation) -> None:
+    app = app_with(installation, beat_schedule={"fixed": {"task": HANDLER, "schedule": 60.0}})
+    with time_machine.travel(NINE, tick=False):
+        beat = beat_of(installation, app)
+        beat.tick()
+        installation.client.delete("redbeat::statics")
+        wait_until(lambda: beat.tick() or installation.client.exists("redbeat::statics"), "it is back")
+    assert installation.client.smembers("redbeat::statics") == {"fixed"}

@@ -1,0 +1,147 @@
+"""What `enqueue` refuses, what it undoes, and what the handle on a run tells."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import time_machine
+from kombu.exceptions import OperationalError
+
+from mission_control import enqueue
+from mission_control.dispatch.run_handle import Run
+from mission_control.errors import (
+    InvalidTaskError,
+    RunTimeoutError,
+    StoreUnavailableError,
+    UnknownRunError,
+    UnknownTaskError,
+)
+from mission_control.model.runs.run_state import RunState
+from tests.stage.audit_stream import records_of
+from tests.stage.live_installation import YEARLY
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mission_control.installation.installation import Installation
+
+HELLO = "handlers.hello.run"
+CYCLE: dict[str, Any] = {}
+CYCLE["itself"] = CYCLE
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"delay": -1}, "delay: -1 day, 23:59:59 is not between zero and"),
+        ({"delay": float("nan")}, "delay: nan is no number of seconds"),
+        ({"delay": 1e300}, "is no number of seconds"),
+        ({"delay": "soon"}, "delay: 'soon' is no number of seconds"),
+        ({"delay": timedelta(days=9_999)}, "is not between zero and 3,650 days"),
+        ({"at": datetime(2030, 1, 1)}, "has no time zone; use an aware datetime"),  # noqa: DTZ001
+        ({"at": datetime(9999, 1, 1, tzinfo=UTC)}, "is more than 3,650 days ahead"),
+        ({"at": datetime(2030, 1, 1, tzinfo=UTC), "delay": 1}, "give either at or delay, not both"),
+        ({"queue": "a b"}, "queue: 'a b' is no name of a queue"),
+        ({"queue": ""}, "queue: '' is no name of a queue"),
+        ({"priority": 10}, "priority: 10 is none of 0 (first) … 9 (last)"),
+        ({"priority": True}, "priority: true is none of 0"),
+        ({"params": ["x"]}, "is not an object of names and values"),
+        ({"params": {"x": {1}}}, "a set is not JSON"),
+        ({"params": CYCLE}, "nested more than 64 levels deep"),
+    ],
+    ids=str,
+)
+def test_arguments_that_cannot_be_used_are_named_and_nothing_is_entered(
+    installation: Installation, arguments: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(InvalidTaskError) as caught:
+        enqueue(HELLO, **arguments)
+    assert words in str(caught.value)
+    assert installation.client.dbsize() == 0
+
+
+@pytest.mark.usefixtures("installation")
+def test_an_unknown_task_and_an_unknown_handler_are_told_apart() -> None:
+    with pytest.raises(UnknownTaskError, match="no task has the id 'nobody'"):
+        enqueue("nobody")
+    with pytest.raises(InvalidTaskError, match="did you mean"):
+        enqueue("handlers.helo.run")
+
+
+def test_params_are_laid_over_the_tasks_own_and_a_disabled_task_can_be_enqueued(
+    installation: Installation,
+) -> None:
+    task = {"id": "a", "schedule": YEARLY, "handler": HELLO, "params": {"x": 1, "y": 1}, "enabled": False}
+    installation.registry.register(task)
+    record = enqueue("a", {"y": 2}, queue="other", priority=3).record
+    assert record is not None
+    assert (record.params, record.queue, record.priority) == ({"x": 1, "y": 2}, "other", 3)
+
+
+def test_a_time_that_has_passed_is_now_and_a_delay_counts_from_now(installation: Installation) -> None:
+    now = installation.clock()
+    with time_machine.travel(now, tick=False):
+        past, later = enqueue(HELLO, at=now - timedelta(days=1)), enqueue(HELLO, delay=90)
+    assert past.record is not None
+    assert later.record is not None
+    assert (past.record.scheduled_time, later.record.scheduled_time) == (now, now + timedelta(seconds=90))
+
+
+@contextmanager
+def broken_sending(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    def fail(*_: object, **__: object) -> None:
+        raise OperationalError("the broker is gone")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("mission_control.dispatch.enqueue.send", fail)
+        yield
+
+
+def test_a_run_that_cannot_be_sent_is_cancelled_audited_and_frees_its_key(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with (
+        broken_sending(monkeypatch),
+        pytest.raises(StoreUnavailableError, match="was not sent and is cancelled"),
+    ):
+        enqueue(HELLO, idempotency_key="order-1")
+    (record,) = installation.ledger.runs_of(HELLO)
+    assert record.state is RunState.CANCELLED
+    assert record.reason == "its message could not be sent: the broker is gone"
+    assert [one["status"] for one in records_of(installation, HELLO)] == ["cancelled"]
+    assert installation.ledger.active_count() == 0
+
+    again = enqueue(HELLO, idempotency_key="order-1")
+    assert again.execution_id != record.execution_id
+    assert again.state == "dispatched"
+
+
+def test_sending_to_a_broker_that_is_gone_fails_within_seconds(installation: Installation) -> None:
+    installation.celery.conf.broker_url = "redis://127.0.0.1:1/0"
+    try:
+        with pytest.raises(StoreUnavailableError, match="was not sent and is cancelled"):
+            enqueue(HELLO)
+    finally:
+        installation.celery.close()
+        del installation.celery
+
+
+def test_waiting_ends_when_time_is_up_and_says_where_the_run_stands(installation: Installation) -> None:
+    run = enqueue(HELLO, delay=3_600)
+    with pytest.raises(RunTimeoutError, match=r"is dispatched after 0.1 s; it goes on all the same"):
+        run.wait(0.1)
+    assert run.result is None
+    record = run.record
+    assert record is not None
+    installation.ledger.end(record, RunState.CANCELLED, at=installation.clock(), reason="by hand")
+    assert run.wait(0) == {"status": "failure", "output": None, "error": "cancelled: by hand"}
+
+
+def test_a_run_that_the_ledger_does_not_have_is_not_waited_for(installation: Installation) -> None:
+    run = Run("gone@manual-1", installation)
+    assert (run.record, run.state, run.result) == (None, None, None)
+    with pytest.raises(UnknownRunError, match="the ledger has no run gone@manual-1"):
+        run.wait()

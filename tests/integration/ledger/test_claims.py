@@ -1,0 +1,240 @@
+"""Claims on a real server: leases, fences, deliveries, and what is found when nobody gives a sign."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from mission_control.ledger.claims import BeginVerdict, LeaseState
+from mission_control.model.runs.run_limits import MOST_DELIVERIES
+from mission_control.model.runs.run_state import RunState
+from mission_control.store import redis_keys
+from tests.samples.ledger_runs import NOW, a_run, begun, in_state, lapse
+
+if TYPE_CHECKING:
+    from mission_control.installation.installation import Installation
+
+
+@pytest.mark.parametrize(
+    ("state", "attempt", "has_lapsed", "verdict"),
+    [
+        (RunState.DISPATCHED, 1, False, BeginVerdict.BEGUN),
+        (RunState.DISPATCHED, 2, False, BeginVerdict.STALE),
+        (RunState.RUNNING, 1, False, BeginVerdict.RUNNING),
+        (RunState.RUNNING, 1, True, BeginVerdict.BEGUN),
+        (RunState.RUNNING, 2, True, BeginVerdict.STALE),
+        (RunState.RETRYING, 1, True, BeginVerdict.STALE),
+        (RunState.RETRYING, 2, False, BeginVerdict.BEGUN),
+        (RunState.RETRYING, 3, False, BeginVerdict.STALE),
+        (RunState.SUCCESS, 1, True, BeginVerdict.FINISHED),
+        (RunState.SUCCESS, 2, False, BeginVerdict.FINISHED),
+        (RunState.CANCELLED, 1, False, BeginVerdict.FINISHED),
+    ],
+)
+def test_an_attempt_begins_only_when_it_is_the_one_that_is_due(
+    installation: Installation, state: RunState, attempt: int, has_lapsed: bool, verdict: BeginVerdict
+) -> None:
+    in_state(installation.ledger, state)
+    if has_lapsed:
+        lapse(installation)
+    reply = installation.ledger.begin("a@1", attempt, worker="v", at=NOW)
+    assert reply.verdict is verdict
+
+
+def test_whoever_lost_the_lease_cannot_end_the_attempt_over_its_successor(installation: Installation) -> None:
+    ledger = installation.ledger
+    ledger.dispatch(a_run())
+    paused = begun(ledger)
+    lapse(installation)
+    successor = begun(ledger)
+    assert (paused.fence, successor.fence, successor.deliveries) == (1, 2, 2)
+    assert ledger.end(paused, RunState.SUCCESS, at=NOW, output="late") is None
+    assert ledger.renew([("a@1", paused.fence), ("a@1", successor.fence)]) == [
+        LeaseState.LOST,
+        LeaseState.HELD,
+    ]
+    assert not ledger.release(paused)
+    ended = ledger.end(successor, RunState.SUCCESS, at=NOW, output="in time")
+    assert ended is not None
+    assert ended.output == "in time"
+    assert ledger.renew([("a@1", successor.fence)]) == [LeaseState.LOST]
+
+
+def test_whoever_has_seen_a_run_wait_does_not_end_the_attempt_that_was_begun_meanwhile(
+    installation: Installation,
+) -> None:
+    ledger = installation.ledger
+    waiting = a_run()
+    ledger.dispatch(waiting)
+    begun(ledger)
+    assert ledger.end(waiting, RunState.LOST, at=NOW) is None
+    assert ledger.end(waiting, RunState.CANCELLED, at=NOW) is None
+
+
+def test_the_fence_grows_over_all_attempts_and_deliveries_count_those_of_one(
+    installation: Installation,
+) -> None:
+    ledger = installation.ledger
+    ledger.dispatch(a_run())
+    begun(ledger)
+    lapse(installation)
+    ledger.end(begun(ledger), RunState.RETRYING, at=NOW)
+    third = begun(ledger, attempt=2)
+    assert (third.fence, third.deliveries) == (3, 1)
+
+
+def test_a_lease_is_told_to_those_who_wait_for_it_and_ends_by_the_servers_clock(
+    installation: Installation,
+) -> None:
+    ledger = installation.ledger
+    in_state(ledger, RunState.RUNNING)
+    left = ledger.begin("a@1", 1, worker="v", at=NOW).lease_left
+    assert timedelta(seconds=50) < left <= timedelta(seconds=installation.settings.visibility_seconds)
+    seconds, _ = installation.client.time()
+    ends = installation.client.zscore(redis_keys.LEASES, "a@1")
+    assert ends is not None
+    assert 50 < ends - seconds <= 61
+
+
+def test_a_released_lease_is_waited_for_no_longer(installation: Installation) -> None:
+    ledger = installation.ledger
+    assert ledger.release(in_state(ledger, RunState.RUNNING))
+    assert ledger.begin("a@1", 1, worker="v", at=NOW).verdict is BeginVerdict.BEGUN
+
+
+def test_a_delivery_that_was_given_back_in_good_order_does_not_count_as_one_that_died_of_it(
+    installation: Installation,
+) -> None:
+    ledger = installation.ledger
+    ledger.dispatch(a_run())
+    for _ in range(MOST_DELIVERIES + 2):
+        run = begun(ledger)
+        assert run.deliveries == 1
+        ledger.release(run)
+    for _ in range(MOST_DELIVERIES):
+        ledger.release(begun(ledger), counts=True)
+    assert ledger.begin("a@1", 1, worker="v", at=NOW).verdict is BeginVerdict.POISONED
+
+
+def test_a_lease_is_renewed_for_the_worker_that_has_the_run_and_for_no_other(
+    installation: Installation,
+) -> None:
+    ledger = installation.ledger
+    in_state(ledger, RunState.RUNNING)
+    lapse(installation)
+    assert ledger.renew([("a@1", None)], worker="another") == [LeaseState.LOST]
+    assert ledger.renew([("a@1", None)], worker="w") == [LeaseState.HELD]
+    assert ledger.begin("a@1", 1, worker="v", at=NOW).verdict is BeginVerdict.RUNNING
+
+
+def test_an_attempt_that_is_never_ended_is_poison_after_so_many_deliveries(
+    installation: Installation,
+) -> None:
+    ledger = installation.ledger
+    ledger.dispatch(a_run())
+    for _ in range(MOST_DELIVERIES):
+        begun(ledger)
+        lapse(installation)
+    reply = ledger.begin("a@1", 1, worker="w", at=NOW)
+    assert reply.verdict is BeginVerdict.POISONED
+    assert reply.run is not None
+    assert ledger.end(reply.run, RunState.LOST, at=NOW) is not None
+
+
+def test_a_run_is_begun_for_its_own_handler_only(installation: Installation) -> None:
+    ledger = installation.ledger
+    ledger.dispatch(a_run())
+    forged = ledger.begin("a@1", 1, worker="w", at=NOW, handler="handlers.other.run")
+    assert forged.verdict is BeginVerdict.FOREIGN
+    assert ledger.get("a@1") == a_run()
+    assert ledger.begin("a@1", 1, worker="w", at=NOW, handler="handlers.hello.run").verdict == "begun"
+
+
+@pytest.mark.parametrize("spec", ["", "{", "3", "{}"])
+def test_what_is_no_run_is_not_begun(installation: Installation, spec: str) -> None:
+    installation.client.hset(
+        redis_keys.run("a@1"), mapping={"state": "dispatched", "spec": spec, "attempt": 0}
+    )
+    reply = installation.ledger.begin("a@1", 1, worker="w", at=NOW)
+    assert (reply.verdict, reply.run) == (BeginVerdict.UNREADABLE, None)
+
+
+def test_whoever_begins_is_told_when_the_task_last_succeeded(installation: Installation) -> None:
+    ledger = installation.ledger
+    for number in (1, 2):
+        ledger.dispatch(a_run(f"a@{number}"))
+    reply = ledger.begin("a@1", 1, worker="w", at=NOW)
+    assert reply.run is not None
+    assert reply.last_success is None
+    ledger.end(reply.run, RunState.SUCCESS, at=NOW)
+    assert ledger.begin("a@2", 1, worker="w", at=NOW).last_success == NOW
+
+
+def test_a_running_run_is_asked_to_stop_and_no_attempt_follows(installation: Installation) -> None:
+    ledger = installation.ledger
+    assert not ledger.ask_to_cancel("a@1", "never mind")
+    run = in_state(ledger, RunState.RUNNING)
+    assert ledger.ask_to_cancel("a@1", "never mind")
+    assert ledger.renew([("a@1", run.fence)]) == [LeaseState.CANCEL]
+    ended = ledger.end(run, RunState.RETRYING, at=NOW, error="boom", retry_at=NOW)
+    assert ended is not None
+    assert (ended.state, ended.reason, ended.error) == (RunState.CANCELLED, "never mind", "boom")
+    assert ledger.active_count() == 0
+
+
+def test_a_run_that_was_stopped_on_request_says_why(installation: Installation) -> None:
+    ledger = installation.ledger
+    run = in_state(ledger, RunState.RUNNING)
+    ledger.ask_to_cancel("a@1", "never mind")
+    ended = ledger.end(run, RunState.CANCELLED, at=NOW, reason="cancelled")
+    assert ended is not None
+    assert ended.reason == "never mind"
+
+
+def test_a_cancelled_run_whose_worker_is_gone_is_not_begun_again(installation: Installation) -> None:
+    ledger = installation.ledger
+    in_state(ledger, RunState.RUNNING)
+    ledger.ask_to_cancel("a@1", "never mind")
+    lapse(installation)
+    assert ledger.begin("a@1", 1, worker="w", at=NOW).verdict is BeginVerdict.CANCELLED
+
+
+def test_a_waiting_run_is_cancelled_unless_it_has_begun_meanwhile(installation: Installation) -> None:
+    ledger = installation.ledger
+    ledger.dispatch(a_run())
+    begun(ledger)
+    assert ledger.cancel_waiting(a_run(), at=NOW, reason="never mind") is None
+    ledger.dispatch(a_run("a@2"))
+    cancelled = ledger.cancel_waiting(a_run("a@2"), at=NOW, reason="never mind")
+    assert cancelled is not None
+    assert (cancelled.state, cancelled.reason) == (RunState.CANCELLED, "never mind")
+
+
+def test_a_look_finds_lapsed_leases_and_runs_that_wait(installation: Installation) -> None:
+    ledger = installation.ledger
+    for number in range(4):
+        ledger.dispatch(a_run(f"a@{number}"))
+    begun(ledger, "a@0")
+    begun(ledger, "a@1")
+    lapse(installation, "a@1")
+    installation.client.zadd(redis_keys.PARKED, {"a@2": 1})
+    found = ledger.lapses(entered_before=NOW)
+    assert [run.execution_id for run in found.lapsed] == ["a@1"]
+    assert [run.execution_id for run in found.waiting] == ["a@3"]
+    assert found.looked_at == 4
+    assert ledger.lapses(entered_before=NOW, pass_over=4).waiting == []
+    assert ledger.lapses(entered_before=NOW - timedelta(seconds=1)).waiting == []
+
+
+def test_a_message_is_noted_as_sent_again_by_one_of_those_who_want_to(installation: Installation) -> None:
+    ledger = installation.ledger
+    ledger.dispatch(a_run())
+    (waiting,) = ledger.lapses(entered_before=NOW).waiting
+    again = timedelta(seconds=10)
+    assert ledger.mark_resent(waiting, at=NOW, look_again=again)
+    assert not ledger.mark_resent(waiting, at=NOW, look_again=again)
+    (waiting,) = ledger.lapses(entered_before=NOW).waiting
+    assert (waiting.resends, waiting.resent_at) == (1, NOW)
+    assert begun(ledger).resends == 0

@@ -1,0 +1,222 @@
+"""The ledger's transitions on a real server: what they move, and what they refuse."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from redis.exceptions import ResponseError
+
+from mission_control.ledger.claims import BeginVerdict
+from mission_control.ledger.ledger import Ledger
+from mission_control.model.runs.run_state import FINAL_STATES, TRANSITIONS, RunState
+from mission_control.store import redis_keys
+from tests.samples.ledger_runs import NOW, a_run, begun, in_state
+
+if TYPE_CHECKING:
+    from mission_control.installation.installation import Installation
+
+
+@pytest.mark.parametrize("after", sorted(RunState))
+@pytest.mark.parametrize("before", sorted(set(RunState) - {RunState.SKIPPED, RunState.MISSED}))
+def test_the_ledger_moves_runs_along_the_table_and_refuses_everything_else(
+    installation: Installation, before: RunState, after: RunState
+) -> None:
+    if after in {RunState.RUNNING, RunState.DISPATCHED}:
+        return  # reached by begin() and dispatch() only
+    ledger = installation.ledger
+    run = in_state(ledger, before)
+    moved = ledger.end(run, after, at=NOW)
+    assert (moved is not None) == (after in TRANSITIONS[before])
+    stored = ledger.get("a@1")
+    assert stored is not None
+    assert stored.state is (after if moved is not None else before)
+    assert ledger.active_count() == (0 if stored.state in FINAL_STATES else 1)
+
+
+def test_a_run_is_entered_once(installation: Installation) -> None:
+    assert installation.ledger.dispatch(a_run())
+    assert not installation.ledger.dispatch(a_run(handler="handlers.other.run"))
+    assert installation.ledger.get("a@1") == a_run()
+
+
+def test_an_idempotency_key_stands_for_its_first_run(installation: Installation) -> None:
+    ledger = installation.ledger
+    assert ledger.dispatch_once(a_run("a@1"), "key") == "a@1"
+    assert ledger.dispatch_once(a_run("a@2"), "key") == "a@1"
+    assert ledger.get("a@2") is None
+    ledger.forget_key("key")
+    assert ledger.dispatch_once(a_run("a@2"), "key") == "a@2"
+
+
+def test_a_run_that_nobody_entered_is_unknown(installation: Installation) -> None:
+    reply = installation.ledger.begin("a@1", 1, worker="w", at=NOW)
+    assert (reply.verdict, reply.run) == (BeginVerdict.UNKNOWN, None)
+
+
+def test_an_ending_of_an_earlier_attempt_is_refused(installation: Installation) -> None:
+    ledger = installation.ledger
+    ledger.dispatch(a_run())
+    first = begun(ledger)
+    ledger.end(first, RunState.RETRYING, at=NOW)
+    begun(ledger, attempt=2)
+    assert ledger.end(first, RunState.SUCCESS, at=NOW) is None
+
+
+def test_an_attempt_does_not_show_what_the_one_before_it_left(installation: Installation) -> None:
+    ledger = installation.ledger
+    ledger.dispatch(a_run())
+    left: dict[str, Any] = {
+        "output": "half",
+        "error": "boom",
+        "reason": "timed_out",
+        "duration_ms": 7,
+        "retry_at": NOW,
+    }
+    ledger.end(begun(ledger), RunState.RETRYING, at=NOW, **left)
+    second = begun(ledger, attempt=2)
+    assert [getattr(second, name) for name in left] == [None] * len(left)
+    ended = ledger.end(second, RunState.SUCCESS, at=NOW)
+    assert ended is not None
+    assert ended.output is None
+
+
+def test_history_counts_runs_and_not_attempts(installation: Installation) -> None:
+    ledger = installation.ledger
+    ends = [RunState.FAILURE, RunState.TIMED_OUT, RunState.LOST, RunState.SUCCESS, RunState.FAILURE]
+    for number, state in enumerate(ends):
+        ledger.dispatch(a_run(f"a@{number}"))
+        ledger.end(begun(ledger, f"a@{number}"), RunState.RETRYING, at=NOW)
+        ledger.end(begun(ledger, f"a@{number}", attempt=2), state, at=NOW + timedelta(seconds=number))
+    ledger.dispatch(a_run("a@9"))
+    ledger.end(a_run("a@9"), RunState.CANCELLED, at=NOW)
+    history = ledger.history("a")
+    assert (history.total_runs, history.success_count, history.failure_count) == (5, 1, 4)
+    assert history.consecutive_failures == 1
+    assert history.last_run == NOW
+    assert history.last_success == NOW + timedelta(seconds=3)
+
+
+def test_an_occurrence_that_is_not_run_is_entered_with_its_reason_once(installation: Installation) -> None:
+    ledger = installation.ledger
+    missed = ledger.record_unfired(a_run(), RunState.MISSED, "nobody was there", at=NOW)
+    assert missed is not None
+    assert (missed.state, missed.reason, missed.finished_at) == (RunState.MISSED, "nobody was there", NOW)
+    assert ledger.record_unfired(a_run(), RunState.MISSED, "again", at=NOW) is None
+    assert ledger.active_count() == 0
+    assert ledger.history("a").total_runs == 0
+
+
+def test_no_more_runs_of_a_task_are_kept_than_told_and_active_ones_never_dropped(
+    installation: Installation,
+) -> None:
+    ledger = Ledger(installation.client, retention=timedelta(days=1), max_runs=3)
+    for number in range(6):
+        at = NOW + timedelta(minutes=number)
+        ledger.dispatch(a_run(f"a@{number}", scheduled_time=at))
+        if number > 0:
+            ledger.end(begun(ledger, f"a@{number}"), RunState.SUCCESS, at=at)
+    assert [run.execution_id for run in ledger.runs_of("a")] == ["a@5", "a@4", "a@3", "a@0"]
+    assert [run.execution_id for run in ledger.finished_since(NOW)] == ["a@3", "a@4", "a@5"]
+    assert [run.execution_id for run in ledger.active()] == ["a@0"]
+
+
+def test_a_run_that_is_dropped_as_it_ends_is_ended_and_owed_its_record_all_the_same(
+    installation: Installation,
+) -> None:
+    ledger = Ledger(installation.client, retention=timedelta(days=1), max_runs=1)
+    ledger.dispatch(a_run("a@1"))
+    ledger.dispatch(a_run("a@2", scheduled_time=NOW + timedelta(minutes=1)))
+    ended = ledger.end(begun(ledger, "a@1"), RunState.SUCCESS, at=NOW, output="done")
+    assert ended is not None
+    assert (ended.state, ended.output) == (RunState.SUCCESS, "done")
+    assert ledger.get("a@1") is None
+    (debt,) = installation.client.hvals(redis_keys.AUDIT_DEBTS)
+    assert "done" in str(debt)
+
+
+@pytest.mark.parametrize(
+    "key", [redis_keys.FINISHED_RUNS, redis_keys.task_runs("a"), redis_keys.history("a"), redis_keys.LEASES]
+)
+def test_an_end_that_finds_a_key_of_another_kind_changes_nothing(
+    installation: Installation, key: str
+) -> None:
+    ledger, client = installation.ledger, installation.client
+    run = in_state(ledger, RunState.RUNNING)
+    client.delete(key)
+    client.set(key, "written over")
+    before = client.hgetall(redis_keys.run("a@1"))
+    with pytest.raises(ResponseError, match=f"WRONGTYPE {key} is a string"):
+        ledger.end(run, RunState.SUCCESS, at=NOW)
+    assert client.hgetall(redis_keys.run("a@1")) == before
+    assert not client.exists(redis_keys.AUDIT_DEBTS)
+    client.delete(key)
+    assert ledger.end(run, RunState.SUCCESS, at=NOW) is not None
+
+
+def test_a_begin_that_finds_a_key_of_another_kind_changes_nothing(installation: Installation) -> None:
+    ledger, client = installation.ledger, installation.client
+    in_state(ledger, RunState.DISPATCHED)
+    client.set(redis_keys.history("a"), "written over")
+    with pytest.raises(ResponseError, match="WRONGTYPE"):
+        ledger.begin("a@1", 1, worker="w", at=NOW)
+    client.delete(redis_keys.history("a"))
+    assert begun(ledger).fence == 1
+
+
+def test_what_is_kept_of_a_task_that_is_not_registered_ends_with_the_retention(
+    installation: Installation,
+) -> None:
+    ledger, client = installation.ledger, installation.client
+    ledger.dispatch(a_run())
+    ledger.end(begun(ledger), RunState.SUCCESS, at=NOW)
+    for key in (redis_keys.run("a@1"), redis_keys.task_runs("a"), redis_keys.history("a")):
+        assert 0 < client.ttl(key) <= installation.settings.retention.total_seconds()
+
+
+def test_a_lease_that_is_given_up_twice_was_one_delivery(installation: Installation) -> None:
+    ledger = installation.ledger
+    run = in_state(ledger, RunState.RUNNING)
+    assert [ledger.release(run), ledger.release(run)] == [True, True]
+    assert begun(ledger).deliveries == 1
+
+
+def test_the_index_of_a_tasks_runs_lasts_as_long_as_one_of_them_is_active(installation: Installation) -> None:
+    ledger, client = installation.ledger, installation.client
+    key = redis_keys.task_runs("a")
+
+    def ends(number: int) -> None:
+        ledger.end(begun(ledger, f"a@{number}"), RunState.SUCCESS, at=NOW)
+
+    for number in range(3):
+        ledger.dispatch(a_run(f"a@{number}"))
+    ends(0)
+    assert client.ttl(key) == -1
+    ends(1)
+    ends(2)
+    assert client.ttl(key) > 0
+    ledger.dispatch(a_run("a@3"))
+    assert client.ttl(key) == -1
+    client.delete(key)
+    ends(3)
+    assert [run.execution_id for run in ledger.runs_of("a")] == ["a@3"]
+    assert client.ttl(key) > 0
+
+
+def test_the_end_of_a_run_sets_the_next_due_instant_only_where_there_is_none(
+    installation: Installation,
+) -> None:
+    ledger, client = installation.ledger, installation.client
+    entry = redis_keys.schedule_entry("a")
+    for number, (is_registered, due_before, due_after) in enumerate(
+        [(False, None, None), (True, None, 50.5), (True, 70.0, 70.0)]
+    ):
+        client.flushall()
+        if is_registered:
+            client.hset(entry, "task", "{}")
+        if due_before is not None:
+            client.zadd(redis_keys.REDBEAT_SCHEDULE, {entry: due_before})
+        ledger.dispatch(a_run(f"a@{number}"))
+        ledger.end(begun(ledger, f"a@{number}"), RunState.SUCCESS, at=NOW, next_due=50.5)
+        assert client.zscore(redis_keys.REDBEAT_SCHEDULE, entry) == due_after

@@ -1,0 +1,81 @@
+"""How messages are taken, acknowledged and given back while Redis or a connection comes and goes."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+from redis import Redis
+
+from mission_control.dispatch.enqueue import enqueue_in
+from mission_control.messaging.transport.held_messages import HeldMessages
+from mission_control.messaging.transport.restoring import QueueLists
+from mission_control.messaging.transport.unacked import Unacked, UnackedKeys
+from tests.samples.bad_messages import message
+from tests.stage.servers import RedisServer
+from tests.stage.waiting import wait_until
+
+if TYPE_CHECKING:
+    from mission_control.installation.installation import Installation
+
+LISTS = QueueLists(lambda queue, _: queue, lambda _, queue: [queue])
+STORED = f'[{message()}, "", "default"]'
+
+
+def test_a_message_is_noted_as_delivered_in_the_step_that_takes_it_off_its_queue(
+    installation: Installation,
+) -> None:
+    """And comes back at once if the answer that brings it is lost with the connection."""
+    enqueue_in(installation, "handlers.hello.run")
+    app, client = installation.celery, installation.client
+    with app.connection_for_read() as connection, app.amqp.TaskConsumer(connection.default_channel):
+        connection.transport.cycle.on_poll_start()
+        wait_until(lambda: client.llen("default") == 0, "the message is taken")
+        assert client.hlen("unacked") == client.zcard("unacked_index") == 1
+        connection.collect()
+    wait_until(lambda: client.llen("default") == 1, "the message is back")
+    assert not client.exists("unacked", "unacked_index")
+
+
+def test_what_redis_could_not_be_told_it_is_told_when_it_is_back() -> None:
+    with (
+        RedisServer(appendonly=True, extra=["appendfsync always"]) as server,
+        closing(Redis.from_url(server.url, socket_timeout=2)) as client,
+    ):
+        held = HeldMessages(Unacked(client, UnackedKeys("unacked", "unacked_index")), LISTS, 60)
+        for tag in ("done", "given back"):
+            held.unacked.hold(tag, STORED)
+            held.add(tag)
+        server.kill()
+        held.acknowledge("done")
+        held.give_back_later(["given back", "never delivered"])
+        held.push_later("default", b"popped")
+        server.restart()
+        wait_until(lambda: client.llen("default") == 2, "both are on their queue")
+        wait_until(lambda: not client.exists("unacked", "unacked_index"), "nothing is left over")
+        assert client.lpos("default", "popped") is not None
+
+
+def test_an_acknowledgement_that_was_sent_and_never_heard_is_told_again() -> None:
+    with (
+        RedisServer(appendonly=True, extra=["appendfsync always"]) as server,
+        closing(Redis.from_url(server.url, socket_timeout=2)) as client,
+    ):
+        held = HeldMessages(Unacked(client, UnackedKeys("unacked", "unacked_index")), LISTS, 60)
+        held.unacked.hold("done", STORED)
+        server.pause()
+        held.acknowledge("done")
+        server.kill()
+        server.restart()
+        assert client.hlen("unacked") == 1
+        held.unacked.settle()
+        wait_until(lambda: not client.exists("unacked", "unacked_index"), "it is acknowledged")
+
+
+def test_a_message_goes_back_once_whoever_puts_it_back(installation: Installation) -> None:
+    unacked = Unacked(installation.client, UnackedKeys("unacked", "unacked_index"))
+    unacked.hold("tag", STORED)
+    assert not unacked.give_back("tag", "payload", ["default"], last=False, visible_after=60)
+    assert unacked.give_back("tag", "payload", ["default"], last=False, visible_after=None)
+    assert not unacked.give_back("tag", "payload", ["default"], last=False, visible_after=None)
+    assert installation.client.lrange("default", 0, -1) == ["payload"]

@@ -1,0 +1,191 @@
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import stat
+from typing import TYPE_CHECKING, Any
+
+import psutil
+import pytest
+import redis
+
+from mission_control.errors import EmbeddedServerError
+from mission_control.store.embedded import running_server
+from mission_control.store.embedded.embedded_server import join_embedded_server
+from mission_control.store.embedded.ports import free_port
+from mission_control.store.embedded.server_process import spawn_server
+from tests.integration.store.embedded.embedded_users import (
+    UserProcess,
+    client_of,
+    is_running,
+    joined,
+    port_of,
+    state_file,
+)
+from tests.stage.waiting import wait_until
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from mission_control.store.embedded.server_process import ServerProcess
+
+
+def test_what_it_keeps_can_be_read_by_its_owner_only(data_dir: Path) -> None:
+    with joined(data_dir) as server, client_of(server.url) as client:
+        client.set("a", "b")
+        assert stat.S_IMODE(server.directory.stat().st_mode) == 0o700
+        files = [path for path in server.directory.rglob("*") if path.is_file()]
+        assert "server.json" in {path.name for path in files}
+        assert {path: stat.S_IMODE(path.stat().st_mode) for path in files} == dict.fromkeys(files, 0o600)
+
+
+def test_a_folder_that_others_could_read_is_closed_to_them(data_dir: Path) -> None:
+    (data_dir / "redis").mkdir(parents=True, mode=0o755)
+    with joined(data_dir) as server:
+        assert stat.S_IMODE(server.directory.stat().st_mode) == 0o700
+
+
+def test_the_password_is_wanted_and_shows_neither_in_the_process_list_nor_in_the_log(data_dir: Path) -> None:
+    with joined(data_dir) as server:
+        password = server.url.partition("://:")[2].partition("@")[0]
+        assert len(password) >= 32
+        assert password not in " ".join(psutil.Process(server.pid).cmdline())
+        assert password not in (server.directory / "server.log").read_text()
+        with (
+            client_of(server.url.replace(f":{password}@", "")) as stranger,
+            pytest.raises(redis.AuthenticationError),
+        ):
+            stranger.ping()
+
+
+def test_it_listens_on_this_machine_only_and_never_forgets_on_its_own(data_dir: Path) -> None:
+    with joined(data_dir) as server, client_of(server.url) as client:
+        assert {c.laddr.ip for c in psutil.Process(server.pid).net_connections() if c.status == "LISTEN"} == {
+            "127.0.0.1"
+        }
+        wanted = {
+            "appendonly": "yes",
+            "appendfsync": "everysec",
+            "save": "",
+            "maxmemory-policy": "noeviction",
+        }
+        assert client.config_get(*wanted) == wanted
+
+
+def test_a_port_that_was_taken_meanwhile_is_given_up(data_dir: Path) -> None:
+    with joined(data_dir) as first, client_of(first.url) as client:
+        client.set("kept", "yes")
+    port = port_of(first.url)
+    with (
+        socket.create_server(("127.0.0.1", port)),
+        joined(data_dir) as second,
+        client_of(second.url) as client,
+    ):
+        assert f":{port}/" not in second.url
+        assert client.get("kept") == "yes"
+
+
+def test_a_port_that_somebody_took_and_let_go_of_meanwhile_is_given_up(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taker = socket.create_server(("127.0.0.1", 0))
+    port = taker.getsockname()[1]
+    ports = iter([port])
+
+    def spawned(*given: Any) -> ServerProcess:
+        process = spawn_server(*given)
+        if taker.fileno() >= 0:
+            process.wait(timeout=30)
+            taker.close()
+        return process
+
+    monkeypatch.setattr(running_server, "free_port", lambda: next(ports, None) or free_port())
+    monkeypatch.setattr(running_server, "spawn_server", spawned)
+    with joined(data_dir) as server:
+        assert taker.fileno() < 0
+        assert port_of(server.url) != port
+
+
+@pytest.mark.parametrize("content", ["", "{", '{"port": 0}', "\x00\xff" * 100])
+def test_a_damaged_state_file_costs_the_old_password_but_no_data(data_dir: Path, content: str) -> None:
+    with joined(data_dir) as first, client_of(first.url) as client:
+        client.set("kept", "yes")
+    state_file(data_dir).write_text(content)
+    with joined(data_dir) as second, client_of(second.url) as client:
+        assert client.get("kept") == "yes"
+
+
+def test_a_server_that_nobody_can_enter_any_more_is_replaced_without_losing_data(data_dir: Path) -> None:
+    with UserProcess(data_dir) as starter:
+        found = starter.joined()
+        with client_of(found["url"]) as client:
+            client.set("kept", "yes")
+        starter.kill()
+    state_file(data_dir).write_text("{")
+    with joined(data_dir) as server, client_of(server.url) as client:
+        assert server.pid != found["pid"]
+        assert not is_running(found["pid"])
+        assert client.get("kept") == "yes"
+
+
+def test_a_server_that_others_use_is_not_replaced_when_its_state_file_is_damaged(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(running_server, "ANSWER_WITHIN_SECONDS", 0.3)
+    with UserProcess(data_dir) as user:
+        found = user.joined()
+        state = state_file(data_dir).read_text()
+        state_file(data_dir).write_text("{")
+        with pytest.raises(EmbeddedServerError, match=r"server\.json there is lost or damaged"):
+            join_embedded_server(data_dir)
+        assert is_running(found["pid"])
+        state_file(data_dir).write_text(state)
+        user.end()
+
+
+def test_a_lost_state_file_is_written_again_by_a_user_that_knows_it(data_dir: Path) -> None:
+    with joined(data_dir) as server:
+        before = state_file(data_dir).read_text()
+        state_file(data_dir).unlink()
+        assert join_embedded_server(data_dir) is server
+        assert state_file(data_dir).read_text() == before
+
+
+def test_a_server_that_hangs_is_reported_and_gets_no_rival(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(running_server, "ANSWER_WITHIN_SECONDS", 0.3)
+    with joined(data_dir) as server:
+        os.kill(server.pid, signal.SIGSTOP)
+        with pytest.raises(
+            EmbeddedServerError, match=r"(?s)cannot be entered.*last words:\n.*Ready to accept"
+        ):
+            join_embedded_server(data_dir)
+        os.kill(server.pid, signal.SIGCONT)
+
+
+def test_a_damaged_append_only_file_is_reported_with_the_servers_own_words(data_dir: Path) -> None:
+    with joined(data_dir) as server, client_of(server.url) as client:
+        client.set("kept", "yes")
+    log = next((server.directory / "appendonlydir").glob("*.incr.aof"))
+    whole = log.read_bytes()
+    log.write_bytes(b"*3\r\nrubbish" + whole)
+    with pytest.raises(EmbeddedServerError, match="Bad file format reading the append only file"):
+        join_embedded_server(data_dir)
+    log.write_bytes(whole)
+    with joined(data_dir) as server, client_of(server.url) as client:
+        assert client.get("kept") == "yes"
+
+
+def test_a_data_dir_that_is_a_file_is_refused_with_a_cure(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(EmbeddedServerError, match=r"cannot use .*file/redis.*MISSION_CONTROL_DATA_DIR"):
+        join_embedded_server(tmp_path / "file")
+
+
+def test_a_server_whose_folder_was_removed_still_ends_with_its_user(data_dir: Path) -> None:
+    server = join_embedded_server(data_dir)
+    server.directory.rename(data_dir / "elsewhere")
+    server.leave()
+    wait_until(lambda: not is_running(server.pid), "the server has ended")

@@ -1,0 +1,241 @@
+"""Records that were owed: written later, once, by whoever finds them."""
+
+from __future__ import annotations
+
+import json
+import socket
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from mission_control.audit.endings import audit_ending, ending_record
+from mission_control.audit.stream.reader import read_all
+from mission_control.model.runs.run_record import RunRecord
+from mission_control.model.runs.run_state import RunState
+from mission_control.operate.audit_repair import Repair, repair
+from mission_control.operate.audit_verification import verify_runs
+from mission_control.store import redis_keys
+from mission_control.sweep.owed_records import overdue_debts, owed_runs, pay_owed_records
+from mission_control.sweep.set_aside import last_set_aside
+from tests.stage.command_line import mc
+from tests.stage.redis_key_life import faults_in_keys
+from tests.stage.waiting import wait_until
+
+if TYPE_CHECKING:
+    from mission_control.audit.verification.findings import Verification
+    from mission_control.installation.installation import Installation
+
+NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
+AT_ONCE = timedelta(0)
+WORKER = f"celery@{socket.gethostname()}"
+
+
+def begun(installation: Installation, execution_id: str, attempt: int = 1) -> RunRecord:
+    run = RunRecord(
+        execution_id=execution_id,
+        task_id="tea",
+        handler="handlers.hello.run",
+        scheduled_time=NOW,
+        dispatched_at=NOW,
+    )
+    installation.ledger.dispatch(run)
+    started = installation.ledger.begin(execution_id, attempt, worker=WORKER, at=NOW).run
+    assert started is not None
+    return started
+
+
+def ended(
+    installation: Installation,
+    execution_id: str = "tea@1",
+    state: RunState = RunState.SUCCESS,
+    *,
+    attempt: int = 1,
+    at: datetime = NOW,
+    **changes: Any,
+) -> RunRecord:
+    run = begun(installation, execution_id, attempt)
+    after = installation.ledger.end(run, state, at=at, **changes)
+    assert after is not None
+    return after
+
+
+def endings(installation: Installation) -> list[tuple[str, str, int | None, bool]]:
+    return [
+        (one["execution_id"], one["status"], one["attempt"], one.get("repaired", False))
+        for one in read_all(installation.settings.task_execution_log)
+    ]
+
+
+def counts(verification: Verification) -> dict[str, int]:
+    return {str(kind): count for kind, count in verification.counts.items()}
+
+
+def test_what_a_process_died_before_writing_is_written_by_another(installation: Installation) -> None:
+    ended(installation, output="it was ready")
+    assert pay_owed_records(installation, grace=AT_ONCE) == 1
+    (record,) = read_all(installation.settings.task_execution_log)
+    assert endings(installation) == [("tea@1", "success", 1, True)]
+    assert (record["timestamp"], record["output"]) == ("2026-03-02T09:00:00Z", "it was ready")
+    assert pay_owed_records(installation, grace=AT_ONCE) == 0
+
+
+def test_a_debt_that_may_be_about_to_be_paid_is_left_alone(installation: Installation) -> None:
+    ended(installation)
+    assert pay_owed_records(installation) == 0
+    assert installation.client.hlen(redis_keys.AUDIT_DEBTS) == 1
+
+
+def test_every_attempt_is_owed_even_after_the_next_one_has_begun(installation: Installation) -> None:
+    ended(installation, state=RunState.RETRYING, error="the kettle was cold")
+    ended(installation, attempt=2, at=NOW + timedelta(minutes=1))
+    assert pay_owed_records(installation, grace=AT_ONCE) == 2
+    assert endings(installation) == [("tea@1", "retry", 1, True), ("tea@1", "success", 2, True)]
+    first = next(iter(read_all(installation.settings.task_execution_log)))
+    assert (first["error"], first["timestamp"]) == ("the kettle was cold", "2026-03-02T09:00:00Z")
+
+
+def test_what_was_written_by_a_process_that_died_before_it_said_so_is_not_written_again(
+    installation: Installation,
+) -> None:
+    run = ended(installation)
+    installation.audit.append(ending_record(run, at=NOW).to_dict())
+    installation.client.hset(redis_keys.AUDIT_DEBTS, "1:1:tea@1", debt_of(installation))
+    assert pay_owed_records(installation, grace=AT_ONCE) == 0
+    assert len(endings(installation)) == 1
+    assert installation.client.hlen(redis_keys.AUDIT_DEBTS) == 0
+
+
+def debt_of(installation: Installation) -> str:
+    return str(installation.client.hget(redis_keys.AUDIT_DEBTS, "1:1:tea@1"))
+
+
+@pytest.mark.parametrize("execution_id", ['with "quotes" and spaces', "lo" + "n" * 600 + "g", "ünï\tcode"])
+def test_ids_of_plain_clients_may_be_anything(installation: Installation, execution_id: str) -> None:
+    run = ended(installation, execution_id)
+    debt = installation.client.hgetall(redis_keys.AUDIT_DEBTS)
+    audit_ending(installation.audit, run, at=NOW)
+    assert pay_owed_records(installation, grace=AT_ONCE) == 0
+    installation.client.hset(redis_keys.AUDIT_DEBTS, mapping=debt)  # type: ignore[arg-type]
+    assert pay_owed_records(installation, grace=AT_ONCE) == 0
+    assert len(endings(installation)) == 1
+
+
+GOOD = '["1","2026-03-02T09:00:00Z","state","success"'
+
+
+@pytest.mark.parametrize(
+    ("identity", "text"),
+    [
+        ("1:1:x", "not json"),
+        ("1:1:x", "[]"),
+        ("1:1:x", "[" * 5_000),
+        ("1:1:x", '["soon","2026-03-02T09:00:00Z"]'),
+        ("1:1:x", '["1","2026-03-02T09:00:00Z"]'),
+        ("1:1:x", f"{GOOD}]"),
+        ("1:1:x", f'{GOOD},"spec"]'),
+        ("1:1:x", f'{GOOD},"spec","[]"]'),
+        ("x", f"{GOOD}]"),
+        ("1:1:another", None),
+        ("1:1:tea@0", None),
+    ],
+)
+def test_a_debt_that_cannot_be_read_is_set_aside_and_the_others_are_paid(
+    installation: Installation, caplog: pytest.LogCaptureFixture, identity: str, text: str | None
+) -> None:
+    client = installation.client
+    ended(installation, "tea@1")
+    spoilt = text if text is not None else debt_of(installation).replace("success", "running")
+    client.hset(redis_keys.AUDIT_DEBTS, identity, spoilt)
+    ended(installation, "tea@2")
+    assert owed_runs(installation) >= {"tea@1", "tea@2"}
+    assert len(overdue_debts(installation, grace=AT_ONCE)) == 2
+    assert pay_owed_records(installation, grace=AT_ONCE) == 2
+    assert [ending[0] for ending in endings(installation)] == ["tea@1", "tea@2"]
+    (aside,) = last_set_aside(client)
+    assert (aside["what"], aside["text"]) == (f"the debt of record {identity!r}", spoilt)
+    assert f"what=the debt of record {identity!r}" in caplog.text
+    assert not client.exists(redis_keys.AUDIT_DEBTS)
+    assert faults_in_keys(client) == {}
+
+
+@pytest.mark.parametrize("text", ["", "{", "3", "[]", '["a.jsonl"]', '["a.jsonl",3]', '["a.jsonl",{},1]'])
+def test_a_kept_record_that_cannot_be_read_is_set_aside_and_the_others_are_written(
+    installation: Installation, text: str
+) -> None:
+    name = installation.settings.task_execution_log.name
+    good = [json.dumps([name, {"task_id": one}]) for one in ("tea", "cake")]
+    installation.client.rpush(redis_keys.UNWRITTEN, good[0], text, good[1])
+    assert pay_owed_records(installation) == 2
+    assert [one["task_id"] for one in read_all(installation.settings.task_execution_log)] == ["tea", "cake"]
+    assert [one["text"] for one in last_set_aside(installation.client)] == [text]
+    assert not installation.client.exists(redis_keys.UNWRITTEN)
+
+
+def test_only_one_pays_at_a_time(installation: Installation) -> None:
+    ended(installation)
+    installation.client.set(redis_keys.AUDIT_SWEEPER, "another", ex=30)
+    assert pay_owed_records(installation, grace=AT_ONCE) == 0
+    installation.client.delete(redis_keys.AUDIT_SWEEPER)
+    assert pay_owed_records(installation, grace=AT_ONCE) == 1
+
+
+def test_a_run_without_a_record_is_told_as_owed_or_as_missing(installation: Installation) -> None:
+    ended(installation, "tea@1")
+    ended(installation, "tea@2")
+    ended(installation, "tea@3")
+    installation.client.hdel(redis_keys.AUDIT_DEBTS, "1:1:tea@2")
+    installation.client.lpush(redis_keys.OWED_AUDIT, "tea@3")
+    installation.client.hdel(redis_keys.AUDIT_DEBTS, "1:1:tea@3")
+    verification = verify_runs(installation)
+    assert counts(verification) == {"owed": 2, "unrecorded": 1}
+    assert not verification.is_sound
+
+
+def test_a_repair_adds_what_is_missing_and_nothing_twice(installation: Installation) -> None:
+    audit_ending(installation.audit, ended(installation, "tea@1"), at=NOW)
+    ended(installation, "tea@2", RunState.FAILURE, error="no tea")
+    installation.client.hdel(redis_keys.AUDIT_DEBTS, "1:1:tea@2")
+    path = installation.settings.task_execution_log
+    with path.open("ab") as file:
+        file.write(b'{"timestamp":"2026-03-02T09')
+    before = path.read_bytes()
+
+    tried = repair(installation, is_dry_run=True)
+    assert path.read_bytes() == before
+    done = repair(installation)
+    assert tried == done == Repair(ended_torn_line=True, paid=0, added=("tea@2",))
+    assert path.read_bytes().startswith(before + b"\n")
+    assert endings(installation)[-1] == ("tea@2", "failure", 1, True)
+    assert repair(installation).is_nothing
+    assert counts(verify_runs(installation)) == {"unreadable": 1}
+
+
+def test_a_repair_leaves_the_traces_of_tampering(installation: Installation) -> None:
+    for number in range(4):
+        audit_ending(installation.audit, ended(installation, f"tea@{number}"), at=NOW)
+    wait_until(lambda: not installation.client.hlen(redis_keys.AUDIT_DEBTS), "the debts are cleared")
+    path = installation.settings.task_execution_log
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join([lines[0], lines[2], lines[3]]))
+    assert counts(verify_runs(installation)) == {"missing": 1, "unrecorded": 1}
+    assert repair(installation).added == ("tea@1",)
+    assert counts(verify_runs(installation)) == {"missing": 1}
+
+
+def test_the_command_line_verifies_and_repairs(installation: Installation) -> None:
+    audit_ending(installation.audit, ended(installation, "tea@1"), at=NOW)
+    sound = mc("audit", "verify", "--json")
+    ended(installation, "tea@2")
+    installation.client.hdel(redis_keys.AUDIT_DEBTS, "1:1:tea@2")
+    unsound = mc("audit", "verify")
+
+    assert (sound.code, sound.json["streams"]["runs"]["records"]) == (0, 1)
+    assert unsound.code == 1
+    assert "NOT SOUND" in unsound.out
+    assert "✗ unrecorded: tea@2 ended success in the ledger" in unsound.out
+    assert "1 missing records would be written" in mc("audit", "repair", "--dry-run").out
+    assert mc("audit", "repair", "--json").json["added"] == ["tea@2"]
+    assert "nothing to repair" in mc("audit", "repair").err
+    assert mc("audit", "verify").code == 0
+    assert mc("audit", "verify", "--files-only").code == 0

@@ -1,0 +1,47 @@
+"""A debt of an audit record that nobody settles is paid by the leading beat's sweep."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from mission_control.installation.installation import create_app
+from mission_control.model.runs.run_record import ad_hoc_run
+from mission_control.processes.in_process import InProcess
+from mission_control.store import redis_keys
+from mission_control.sweep.sweep import Sweep
+from tests.stage.audit_stream import final_records_of
+
+if TYPE_CHECKING:
+    import pytest
+
+    from mission_control.installation.installation import Installation
+
+HELLO = "handlers.hello.run"
+
+
+def test_a_look_of_the_sweep_writes_the_record_of_a_process_that_died_before_it_did(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workers.signals.audit_ending", lambda *_, **__: None)  # it dies before the record
+    now = installation.clock()
+    run = ad_hoc_run(HELLO, {}, ulid="01K7PHQ5T0ZJ3G5K1M9QX2R4S6", at=now, now=now, queue="default")
+    installation.ledger.dispatch(run)
+    InProcess(installation).run(run)
+    assert final_records_of(installation, HELLO) == []
+    _let_debts_grow_old(installation)
+
+    Sweep(create_app("sweep", lambda: installation), installation).look()
+
+    (record,) = final_records_of(installation, HELLO)
+    assert record["execution_id"] == run.execution_id
+    assert record["status"] == "success"
+    assert record["repaired"] is True
+    assert installation.client.hlen(redis_keys.AUDIT_DEBTS) == 0
+
+
+def _let_debts_grow_old(installation: Installation) -> None:
+    for identity, text in installation.client.hgetall(redis_keys.AUDIT_DEBTS).items():
+        since, *rest = json.loads(text)
+        aged = json.dumps([float(since) - 60, *rest])
+        installation.client.hset(redis_keys.AUDIT_DEBTS, identity, aged)

@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from mission_control.store.embedded.ports import free_port
+from tests.stage.local_http import LocalHttpServer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+
+@pytest.fixture
+def server() -> Iterator[LocalHttpServer]:
+    with LocalHttpServer() as server:
+        yield server
+
+
+@pytest.fixture
+def http_request(handler: Callable[[str], Any]) -> Callable[..., dict[str, Any]]:
+    run = handler("handlers.http_request.run")
+    return lambda **params: run({"params": params})
+
+
+HttpRequest = Any
+
+
+def test_an_answer_of_2xx_is_a_success_and_is_described(
+    http_request: HttpRequest, server: LocalHttpServer
+) -> None:
+    result = http_request(url=f"{server.url}/", allow_private=True)
+    assert result["status"] == "success"
+    assert result["output"].pop("elapsed_ms") >= 0
+    assert result["output"] == {
+        "url": f"{server.url}/",
+        "status": 200,
+        "bytes": 5,
+        "truncated": False,
+        "body": "hello",
+    }
+
+
+def test_another_status_is_a_failure_that_says_what_was_expected(
+    http_request: HttpRequest, server: LocalHttpServer
+) -> None:
+    result = http_request(url=f"{server.url}/status/503", allow_private=True)
+    assert result["status"] == "failure"
+    assert result["error"] == f"GET {server.url}/status/503 answered 503 Service Unavailable, expected 2xx"
+    assert result["output"]["status"] == 503
+
+
+@pytest.mark.parametrize(
+    ("expected", "ends"), [(404, "success"), ([200, 404], "success"), (200, "failure"), ([201], "failure")]
+)
+def test_the_status_can_be_expected(
+    http_request: HttpRequest, server: LocalHttpServer, expected: object, ends: str
+) -> None:
+    result = http_request(url=f"{server.url}/status/404", allow_private=True, expect_status=expected)
+    assert result["status"] == ends
+
+
+def test_a_redirect_not_followed_says_where_it_leads(
+    http_request: HttpRequest, server: LocalHttpServer
+) -> None:
+    url = f"{server.url}/redirect?to=http://u:p4ssword@example.org/x"
+    result = http_request(url=url, allow_private=True, follow_redirects=False)
+    assert "302 Found (a redirect to http://***@example.org/x), expected 2xx" in result["error"]
+
+
+def test_text_and_json_are_sent_as_given(http_request: HttpRequest, server: LocalHttpServer) -> None:
+    http_request(url=server.url, method="PUT", body="plain", headers={"X-A": "b"}, allow_private=True)
+    http_request(url=server.url, method="POST", json={"a": [1, None]}, allow_private=True)
+    plain, encoded = server.requests
+    assert (plain.method, plain.body, plain.headers["X-A"]) == ("PUT", b"plain", "b")
+    assert (encoded.method, encoded.json) == ("POST", {"a": [1, None]})
+    assert encoded.headers["Content-Type"] == "application/json"
+
+
+def test_private_addresses_are_refused_unless_allowed(
+    http_request: HttpRequest, server: LocalHttpServer
+) -> None:
+    result = http_request(url=server.url)
+    assert result["status"] == "failure"
+    assert (
+        "127.0.0.1 is a loopback address and is not called; allow_private: true would allow it"
+        in result["error"]
+    )
+    assert server.requests == []
+
+
+def test_credentials_in_the_url_are_used_and_masked(
+    http_request: HttpRequest, server: LocalHttpServer
+) -> None:
+    url = f"http://ada:p4ssword@{server.address}/x?token=t0ken&page=2"
+    result = http_request(url=url, allow_private=True)
+    assert server.requests[0].headers["Authorization"].startswith("Basic ")
+    assert result["output"]["url"] == f"http://***@{server.address}/x?token=***&page=2"
+    missed = http_request(url=f"http://ada:p4ssword@127.0.0.1:{free_port()}/?token=t0ken", allow_private=True)
+    assert missed["status"] == "failure"
+    assert "p4ssword" not in missed["error"]
+    assert "t0ken" not in missed["error"]
+
+
+def test_only_the_beginning_of_a_long_body_is_kept(
+    http_request: HttpRequest, server: LocalHttpServer
+) -> None:
+    output = http_request(url=f"{server.url}/bytes/50000", allow_private=True)["output"]
+    assert (output["bytes"], len(output["body"]), output["truncated"]) == (50_000, 2_000, False)
+
+
+def test_no_answer_in_time_is_a_failure_that_says_so(
+    http_request: HttpRequest, server: LocalHttpServer
+) -> None:
+    result = http_request(url=f"{server.url}/hang", allow_private=True, timeout_seconds=0.2)
+    assert result["error"] == f"GET {server.url}/hang: no complete answer within 0.2 seconds"
+
+
+@pytest.mark.parametrize(
+    ("params", "problem"),
+    [
+        ({}, "params.url: is missing"),
+        ({"url": "ftp://example.org/"}, "params.url: 'ftp://example.org/' is not called; write http://"),
+        ({"url": "file:///etc/passwd"}, "is not called"),
+        ({"url": "example.org"}, "is not called"),
+        ({"url": "http:///x"}, "names no host"),
+        ({"url": "http://user:p4ss/word@example.org:x/"}, "is no URL"),
+        ({"url": "http://x/" + "y" * 9000}, "is too long"),
+        ({"url": "http://x/", "method": "get"}, 'did you mean "GET"'),
+        ({"url": "http://x/", "headers": {"A b": "c"}}, "'A b' is no name of a header"),
+        ({"url": "http://x/", "headers": {"A": "p4ss\r\nword"}}, "the value of A has line breaks"),
+        ({"url": "http://x/", "body": "a", "json": 1}, "body and json are both given"),
+        ({"url": "http://x/", "expect_status": 99}, "params.expect_status[0]: 99 is too small"),
+        ({"url": "http://x/", "timeout_seconds": 0}, "params.timeout_seconds: 0"),
+        ({"url": "http://x/", "allow_privat": True}, 'did you mean "allow_private"?'),
+    ],
+)
+def test_params_that_cannot_be_meant_are_refused(
+    http_request: HttpRequest, params: dict[str, Any], problem: str
+) -> None:
+    result = http_request(**params)
+    assert result["status"] == "failure"
+    assert problem in result["error"]
+    assert "p4ss" not in result["error"]

@@ -1,0 +1,46 @@
+"""What a worker does between a message that it waited for and its handler: nothing that can be done later."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.processes.real_workers import WorkerHouse, worker_house
+from tests.stage.waiting import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture
+def house() -> Iterator[WorkerHouse]:
+    with worker_house() as house:
+        yield house
+
+
+def steps_after_messages(house: WorkerHouse, *, at_once: float) -> list[list[str]]:
+    """Return what a worker does first and second after each of three messages that find it waiting."""
+    path = house.folder / "steps"
+    environment = {"STEPS": str(path), "AT_ONCE": str(at_once)}
+    with (
+        house.worker(app="tests.processes.noting_worker", environment=environment, concurrency=2),
+        house.server.client() as client,
+    ):
+        for _ in range(3):
+            wait_until(lambda: client.info("clients")["blocked_clients"], "the worker waits")
+            house.succeeds(house.run())
+        wait_until(lambda: client.info("clients")["blocked_clients"], "the worker waits again")
+    steps = [step for step, _ in groupby(path.read_text().split())]  # a message is written in two parts
+    return [steps[at + 1 : at + 3] for at, step in enumerate(steps) if step == "taken"]
+
+
+def test_a_message_is_with_a_child_before_the_worker_asks_for_another_one(house: WorkerHouse) -> None:
+    assert steps_after_messages(house, at_once=0) == [["written", "waits"]] * 3
+
+
+def test_after_one_that_was_there_at_once_the_worker_looks_for_more_before_it_waits(
+    house: WorkerHouse,
+) -> None:
+    assert steps_after_messages(house, at_once=60) == [["written", "fetches"]] * 3

@@ -1,0 +1,37 @@
+"""Children of a prefork pool that live for one run each: what they write is anchored and paid as any."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from mission_control.audit.debts.anchors import read_anchors
+from mission_control.operate.audit_verification import verify_runs
+from mission_control.store import redis_keys
+from tests.processes.real_workers import WorkerHouse, worker_house
+from tests.stage.waiting import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+RUNS = 4
+
+
+@pytest.fixture
+def house() -> Iterator[WorkerHouse]:
+    with worker_house() as house:
+        yield house
+
+
+def test_a_child_that_ends_tells_redis_first_what_it_has_written(house: WorkerHouse) -> None:
+    client = house.installation.client
+    with house.worker(options=("--max-tasks-per-child", "1")) as worker:
+        runs = [house.run() for _ in range(RUNS)]
+        for run in runs:
+            house.succeeds(run)
+        wait_until(lambda: len(read_anchors(client)) == RUNS, "each child's chain is anchored", timeout=10)
+        wait_until(lambda: not client.exists(redis_keys.AUDIT_DEBTS), "nothing is owed", timeout=10)
+        assert worker.exit_code is None
+    verification = verify_runs(house.installation)
+    assert (verification.records, verification.anchored, verification.writers) == (RUNS, RUNS, RUNS)

@@ -1,0 +1,126 @@
+"""What becomes of a run that nobody gives a sign of: a table."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from mission_control.model.policies.recovery import (
+    LONGEST_WAIT,
+    EndAttempt,
+    LookForMessage,
+    SendAgain,
+    grace_of,
+    of_lapsed,
+    of_waiting,
+)
+from mission_control.model.runs.run_limits import MOST_DELIVERIES
+from mission_control.model.runs.run_state import RunState
+from mission_control.sweep.whereabouts import QueueList
+from tests.samples.ledger_runs import NOW, a_run
+
+GRACE = timedelta(seconds=10)
+LONG_AGO = NOW - timedelta(hours=1)
+
+
+@pytest.mark.parametrize(
+    ("fields", "state", "reason"),
+    [
+        ({"cancel_requested": "never mind"}, RunState.CANCELLED, "never mind"),
+        ({"cancel_requested": "never mind", "deliveries": 99}, RunState.CANCELLED, "never mind"),
+        ({"deliveries": MOST_DELIVERIES}, RunState.LOST, "poisoned"),
+        ({"timeout_seconds": 60.0}, RunState.RETRYING, "timed_out"),
+        ({"timeout_seconds": 60.0, "attempt": 4}, RunState.TIMED_OUT, "timed_out"),
+        (
+            {"timeout_seconds": 60.0, "retry_policy": {"max_retries": 0}, "deliveries": 99},
+            RunState.TIMED_OUT,
+            "timed_out",
+        ),
+    ],
+)
+def test_a_lapsed_attempt_that_must_not_be_run_again_is_ended(
+    fields: dict[str, Any], state: RunState, reason: str
+) -> None:
+    run = a_run(**{"state": RunState.RUNNING, "attempt": 1, "started_at": LONG_AGO, **fields})
+    decided = of_lapsed(run, now=NOW, grace=GRACE)
+    assert isinstance(decided, EndAttempt)
+    assert (decided.state, decided.reason) == (state, reason)
+    assert (decided.retry_in is not None) == (state is RunState.RETRYING)
+
+
+@pytest.mark.parametrize(
+    ("fields", "seconds"),
+    [
+        ({}, 10),
+        ({"deliveries": MOST_DELIVERIES - 1}, 10),
+        ({"timeout_seconds": 3_600.0}, 10),
+        ({"resends": 1}, 20),
+        ({"resends": 3}, 80),
+        ({"resends": 1_000}, LONGEST_WAIT.total_seconds()),
+    ],
+)
+def test_any_other_lapsed_attempt_is_sent_again_ever_more_rarely(
+    fields: dict[str, Any], seconds: float
+) -> None:
+    run = a_run(**{"state": RunState.RUNNING, "attempt": 1, "started_at": LONG_AGO, **fields})
+    assert of_lapsed(run, now=NOW, grace=GRACE) == SendAgain(timedelta(seconds=seconds))
+
+
+@pytest.mark.parametrize(
+    ("fields", "answer"),
+    [
+        ({"dispatched_at": NOW - GRACE / 2}, None),
+        ({"dispatched_at": NOW - GRACE}, LookForMessage()),
+        ({"scheduled_time": NOW + GRACE}, None),
+        ({"state": RunState.RETRYING, "attempt": 1, "retry_at": NOW - GRACE / 2}, None),
+        ({"state": RunState.RETRYING, "attempt": 1, "retry_at": NOW - GRACE}, LookForMessage()),
+        ({"resent_at": NOW - GRACE, "resends": 1}, None),
+        ({"resent_at": NOW - 2 * GRACE, "resends": 1}, LookForMessage()),
+        ({"released_at": NOW - GRACE / 2}, None),
+        ({"expires_at": NOW}, LookForMessage()),
+        (
+            {"expires_at": NOW - GRACE},
+            EndAttempt(RunState.EXPIRED, "not started within expires_seconds"),
+        ),
+        (
+            {"state": RunState.RETRYING, "attempt": 1, "expires_at": LONG_AGO, "retry_at": NOW - GRACE},
+            LookForMessage(),
+        ),
+    ],
+)
+def test_a_waiting_run_is_looked_for_after_a_grace_and_expires_unless_it_has_begun(
+    fields: dict[str, Any], answer: object
+) -> None:
+    run = a_run(**{"dispatched_at": LONG_AGO, "scheduled_time": LONG_AGO, **fields})
+    assert of_waiting(run, now=NOW, grace=GRACE) == answer
+
+
+def test_the_grace_is_no_longer_than_a_lease() -> None:
+    assert [grace_of(timedelta(seconds=one)).total_seconds() for one in (5, 60)] == [5, 15]
+
+
+@pytest.mark.parametrize(
+    ("queue", "may_hold"),
+    [
+        (QueueList(0, ()), False),
+        (QueueList(1, ("other",), (None,)), False),
+        (QueueList(1, ("a@1",), (None,)), True),
+        (QueueList(900, ("a@1", "other"), (None, None)), True),
+        (QueueList(900, ("other",), (None,)), True),
+        (QueueList(900, ("other",), (NOW.timestamp(),)), True),
+        (QueueList(900, ("other", "one more"), (None, NOW.timestamp() + 6)), False),
+    ],
+    ids=[
+        "empty",
+        "short, without it",
+        "short, with it",
+        "long, and it is next",
+        "long, of unknown age",
+        "long, of its age",
+        "long, and younger ones are next",
+    ],
+)
+def test_a_message_is_missed_only_where_it_cannot_be(queue: QueueList, may_hold: bool) -> None:
+    assert queue.may_hold(a_run()) is may_hold
