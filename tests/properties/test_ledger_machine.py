@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from math import inf
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -209,7 +208,7 @@ class LedgerMachine(RuleBasedStateMachine):
     def records_are_owed(self) -> None:
         owed: Any = self.client.hkeys(redis_keys.AUDIT_DEBTS)
         assert set(owed) == self.owed
-        assert [one for one in read_debts(self.client, since=inf) if not isinstance(one, Debt)] == []
+        assert [one for one in read_debts(self.client, since=float("inf")) if not isinstance(one, Debt)] == []
 
     @invariant()
     def tasks_runs_are_listed(self) -> None:
