@@ -49,7 +49,7 @@ def script_of(text: str, folder: Path) -> Path:
 
 @pytest.mark.usefixtures("fleet")
 def test_the_producers_of_the_readme_and_among_the_examples_run(tmp_path: Path) -> None:
-    answer = run_script(script_of(README_PYTHON[0], tmp_path))
+    answer = run_script(script_of(README_PYTHON[1], tmp_path))
     assert answer.returncode == 0, answer.stderr
     first, next_run, result = answer.stdout.splitlines()
     assert first == "True"
@@ -63,7 +63,7 @@ def test_the_producers_of_the_readme_and_among_the_examples_run(tmp_path: Path) 
 
 def test_the_program_in_the_readme_brings_up_all_it_needs(tmp_path: Path, installation: Installation) -> None:
     assert installation.ledger.active_count() == 0
-    answer = run_script(script_of(README_PYTHON[1], tmp_path))
+    answer = run_script(script_of(README_PYTHON[0], tmp_path))
     assert (answer.returncode, answer.stdout) == (0, "Hello, world!\n"), answer.stderr
 
 
