@@ -47,12 +47,12 @@ chaos:
 	CHAOS_PAUSES=100 $(PYTEST) tests/faults/test_paused_beats.py
 	RUN_CHAOS_KILLS=100 RUN_CHAOS_OCCURRENCES=2000 $(PYTEST) tests/faults/test_run_chaos.py
 
-# Beside stock RedBeat, a bare worker and other queues, about half an hour; wants an otherwise idle machine.
+# Compare with stock RedBeat, a bare worker and other queues: about half an hour on an otherwise idle machine.
 bench:
 	$(BIN)/python -m benchmarks all
 
 # The second file is what the image installs: the same versions without the developers' tools, except for
-# the build backend. The third is for the benchmarks alone: the task queues that ours is measured beside.
+# the build backend. The third is for the benchmarks alone: the task queues that ours is compared with.
 COMPILE := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-annotate --no-header
 

@@ -1,1 +1,1 @@
-"""Measuring beat beside stock RedBeat: `python -m benchmarks`, described in `benchmarks/README.md`."""
+"""Measuring beat against stock RedBeat: `python -m benchmarks`, described in `benchmarks/README.md`."""

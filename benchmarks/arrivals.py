@@ -20,7 +20,7 @@ class Arrivals:
     def until(self, instant: float, at_most: int) -> list[float]:
         """Return the moments at which messages were there, in Unix seconds, until `instant` at the latest.
 
-        Nobody claims what is taken here, so our beat takes it for lost after a while and sends it again; only
+        No worker claims what is taken here, so our beat sends it again after a while; only
         the first message of a run counts.
         """
         moments: dict[str, float] = {}

@@ -1,4 +1,4 @@
-"""A bare Celery application: our own worker's configuration, Celery's and kombu's own code."""
+"""A bare Celery application: our worker's configuration, with the code of Celery and kombu."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How many commands clients send a server, told by the server itself; those inside scripts do not count."""
+"""How many commands clients send a server, as the server counts them; those inside scripts do not count."""
 
 from __future__ import annotations
 

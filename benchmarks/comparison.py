@@ -28,7 +28,7 @@ class Comparison:
     """What is compared: how each contender is measured, and the figure whose ratio is the answer.
 
     The ratio says how many times better ours is than `reference`, by the medians, and `ratios` the same for
-    those of `beside`. Other contenders are reported beside them. `facts` are added to the report.
+    those of `peers`. Other contenders are reported next to them. `facts` are added to the report.
     """
 
     name: str
@@ -37,14 +37,14 @@ class Comparison:
     less_is_better: bool = True
     stock_is_at_least: bool = False
     reference: str = "stock"
-    beside: Sequence[str] = ()
+    peers: Sequence[str] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
 
     def run(self, rounds: int, arguments: Mapping[str, Any], only: Collection[str] | None) -> Report:
         """Take every measurement `rounds` times, by turns, and return the report.
 
         Raises:
-            MeasurementError: there is nobody of a name in `only`, or a measurement could not be taken.
+            MeasurementError: a name in `only` is unknown, or a measurement could not be taken.
         """
         wanted = self._wanted(only)
         began, load = datetime.now(UTC), os.getloadavg()
@@ -58,7 +58,7 @@ class Comparison:
             "measure": self.figure,
             **{name: summary(measured) for name, measured in taken.items()},
             "ratio": self._ratio(taken, self.reference),
-            **({"ratios": {name: self._ratio(taken, name) for name in self.beside}} if self.beside else {}),
+            **({"ratios": {name: self._ratio(taken, name) for name in self.peers}} if self.peers else {}),
             **({"ratio_is_at_least": True} if self.stock_is_at_least else {}),
             **self.facts,
             "arguments": {**arguments, "rounds": rounds},
@@ -79,7 +79,7 @@ class Comparison:
         unknown = sorted(set(only) - self.contenders.keys())
         if unknown:
             there = ", ".join(self.contenders)
-            raise MeasurementError(f"nobody here is called {', '.join(unknown)}; there is {there}")
+            raise MeasurementError(f"no contender is called {', '.join(unknown)}; there are {there}")
         return {name: take for name, take in self.contenders.items() if name in only}
 
     def _ratio(self, taken: Mapping[str, list[Round]], other: str) -> float | None:

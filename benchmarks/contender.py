@@ -1,4 +1,4 @@
-"""What both schedulers can be told to do, each in its own way."""
+"""What both schedulers can do, each in its own way."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ def measure_failover(contender: Contender) -> Round:
 
 
 def measure_default_lock() -> Round:
-    """Read how long stock RedBeat's lock outlives its holder by default: nobody can fire before.
+    """Read how long stock RedBeat's lock outlives its holder by default: no beat can fire before.
 
     The holder has been at work for a few seconds; its lock is renewed each time it wakes up.
     """

@@ -27,7 +27,7 @@ _MIB: Final = 1024 * 1024
 
 
 def measure_herd(contender: Contender, tasks: int, *, lead_seconds: float = LEAD_SECONDS) -> Round:
-    """Have `tasks` tasks fall due at one instant, while nobody takes their messages.
+    """Have `tasks` tasks fall due at one instant, while no worker takes their messages.
 
     Fires are counted per second from the due instant to the last message on the queue. Memory is the
     beat process's resident set: its peak, less what it was before it prepared anything. Beat's commands are

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from benchmarks.contender import Contender
     from benchmarks.figures import Round
 
-SETTLE_SECONDS: Final = 3.0
+CALM_SECONDS: Final = 3.0
 _FAR_SECONDS: Final = 6 * 3_600
 _MIB: Final = 1024 * 1024
 _SCHEDULERS_CLOCK: Final = 2
@@ -37,7 +37,7 @@ def _cost(contender: Contender, tasks: int, seconds: float) -> tuple[float, floa
         contender.seed(place, [float(far + at % 3_600) for at in range(tasks)])
         beat = psutil.Process(contender.start_beat(place).pid)
         place.wait_until(lambda: contender.has_leader(place), "beat leads")
-        time.sleep(SETTLE_SECONDS)
+        time.sleep(CALM_SECONDS)
         before, began = _cpu_seconds(beat.pid), time.monotonic()
         time.sleep(seconds)
         used = (_cpu_seconds(beat.pid) - before) / (time.monotonic() - began)

@@ -52,7 +52,7 @@ def measure_message(
     lead_seconds: float = LEAD_SECONDS,
     warm_up: int = WARM_UP,
 ) -> Round:
-    """Measure beat's own share: when the message can be popped, after the instant it was due."""
+    """Measure beat's share: when the message can be popped, after the instant it was due."""
 
     def measure(lead: float) -> Round:
         instants = _instants(occurrences + warm_up, fractions, lead)

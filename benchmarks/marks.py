@@ -1,4 +1,4 @@
-"""How many runs were carried out: every no-op appends one byte to a file, whoever's it is.
+"""How many runs were carried out: every no-op of every contender appends one byte to a file.
 
 So all contenders are counted alike, at a microsecond a run, and without a question to the Redis server that
 is measured. Nothing but the standard library is used: peers import this in an environment of their own.

@@ -1,4 +1,4 @@
-"""What a queue and its worker can be told to do, each in its own way."""
+"""What a queue and its worker can do, each in its own way."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class RunContender(Protocol):
     """A queue on Redis with its worker, and a task that does nothing but `mark()`."""
 
     def fill(self, place: Place, runs: int) -> None:
-        """Send so many runs, while nobody carries them out."""
+        """Send so many runs, while no worker carries them out."""
 
     def start(self, place: Place) -> Sequence[ServiceProcess]:
         """Start what carries them out."""

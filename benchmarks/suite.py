@@ -73,7 +73,7 @@ def idle(tasks: int, seconds: float) -> Comparison:
 
 
 def failover() -> Comparison:
-    """Compare how long nobody fires after the leading beat was killed."""
+    """Compare how long no beat fires after the leading one was killed."""
     return Comparison(
         "failover",
         "silent_seconds",
@@ -87,7 +87,7 @@ def failover() -> Comparison:
 
 
 def audit(records: int) -> Comparison:
-    """Measure the audit stream in a large file; nobody else has one."""
+    """Measure the audit stream in a large file; no peer has one."""
     return Comparison(
         "audit", "verify_records_per_second", {"ours": partial(measure_audit, records)}, less_is_better=False
     )

@@ -21,7 +21,7 @@ WARM_UP_SHARE: Final = 0.2
 """So many runs more are carried out first: all processes have begun, and have their connections, by then."""
 _POLL_SECONDS: Final = 0.002
 _STANDSTILL_SECONDS: Final = 30.0
-_SETTLE_SECONDS: Final = 20.0
+_DRAIN_SECONDS: Final = 20.0
 _OWN_ROUND_TRIPS: Final = 3
 
 
@@ -39,7 +39,7 @@ class Moment:
 def measure_worker(contender: RunContender, runs: int) -> Round:
     """Measure `runs` runs, from the last of the warm-up to the last of all.
 
-    CPU is that of the worker with all its processes; the server's is given beside it. Round trips are the
+    CPU is that of the worker with all its processes; the server's is given next to it. Round trips are the
     server's count of reads or writes, whichever is less: the worker's, without our own questions.
 
     Raises:
@@ -51,7 +51,7 @@ def measure_worker(contender: RunContender, runs: int) -> Round:
         services = contender.start(place)
         began = _moment_after(place, services, warm_up)
         ended = _moment_after(place, services, runs + warm_up)
-        place.wait_until(lambda: not contender.left(place), "every message is acknowledged", _SETTLE_SECONDS)
+        place.wait_until(lambda: not contender.left(place), "every message is acknowledged", _DRAIN_SECONDS)
         _check_count(place, runs + warm_up)
         contender.check(place, runs + warm_up)
     return figures(began, ended)

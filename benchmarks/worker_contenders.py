@@ -1,4 +1,4 @@
-"""Who is measured beside our worker: a bare Celery worker, and the peers where they can be installed."""
+"""What our worker is compared with: a bare Celery worker, and the peers where they can be installed."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def compare_workers(
         {name: partial(measure_worker, one, runs) for name, one in contenders.items()},
         less_is_better=False,
         reference="bare",
-        beside=[name for name in contenders if name not in ("ours", "bare")],
+        peers=[name for name in contenders if name not in ("ours", "bare")],
         facts={"load": {"runs": runs, "pool": pool.kind, "concurrency": pool.concurrency}, **facts},
     )
 

@@ -1,4 +1,4 @@
-"""Two workers, two beats and a Redis that are struck again and again, and started anew."""
+"""Two workers, two beats and a Redis that are struck again and again, and restarted."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 LEADER_SECONDS = 1
 POOLS = {"one": "prefork", "two": "threads"}
 KILLS = {"worker": 2, "parent": 2, "child": 4, "beat": 4}
-"""What is killed, and how often beside the others: a worker with its pool, its parent process alone, …"""
+"""What is killed, and how often compared with the others: a worker with its pool, its parent process alone, …"""
 
 CRASH, RESTART = "crash of Redis", "restart of Redis"
 PAUSE, DOUBLE, LOSE = "paused beat", "doubled messages", "lost messages"
@@ -92,9 +92,9 @@ class ChaosWorker(WorkerProcess):
 
 
 class ChaosFleet:
-    """What runs the tasks of a house; whatever is struck is started anew at once, as by a supervisor.
+    """What runs the tasks of a house; whatever is struck is restarted at once, as by a supervisor.
 
-    `struck` counts the blows, `killed` are the processes that died of them.
+    `struck` counts the blows, `killed` are the processes that they ended.
     """
 
     def __init__(self, house: WorkerHouse, draw: random.Random) -> None:
@@ -133,7 +133,7 @@ class ChaosFleet:
                 self._restart_redis(has_crashed=what == CRASH)
 
     def look_after(self) -> None:
-        """Start workers again that ended for that; nobody may end otherwise unless struck."""
+        """Restart workers that ended for that; none may end otherwise unless struck."""
         for worker in tuple(self._workers.values()):
             if worker.has_given_up:
                 self._start_again(worker)

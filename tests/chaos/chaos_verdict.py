@@ -1,4 +1,4 @@
-"""The verdict on a chaos run: handlers' notes, ledger and audit stream, against what was to be."""
+"""The verdict on a chaos run: handlers' notes, ledger and audit stream, against what was expected."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What is known afterwards: `expected` by the schedules, and `killed` by whoever struck the blows."""
+    """What is known afterwards: `expected` by the schedules, and `killed` by the chaos."""
 
     expected: Mapping[str, Work]
     notes: Sequence[Note]
@@ -95,8 +95,8 @@ def _record_faults(run: RunRecord, records: Sequence[Mapping[str, Any]]) -> Iter
 
 def _run_faults(run: RunRecord, evidence: Evidence) -> Iterator[str]:
     notes = evidence.notes_of[run.execution_id]
-    if any(note.what == "beside" for note in notes):
-        yield "it ran beside itself"
+    if any(note.what == "overlap" for note in notes):
+        yield "it ran concurrently with itself"
     ended = run.finished_at.timestamp() if run.finished_at is not None else 0.0
     if any(note.what == "begin" and note.at > ended for note in notes):
         yield "it was begun after its end"
@@ -123,9 +123,9 @@ def _where(note: Note) -> tuple[str, int, int]:
 
 
 def _story(evidence: Evidence, execution_id: str) -> str:
-    told = (
+    facts = (
         *evidence.notes_of[execution_id],
         evidence.runs.get(execution_id),
         *evidence.records_of[execution_id],
     )
-    return "\n".join(f"    {one}" for one in told)
+    return "\n".join(f"    {one}" for one in facts)

@@ -39,7 +39,7 @@ SOURCE = '''
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                note(context, "beside")
+                note(context, "overlap")
             try:
                 result = do(context, params)
             except BaseException:
@@ -67,7 +67,7 @@ SOURCE = '''
             os.close(file)
 '''
 
-What = Literal["begin", "beside", "effect", "failure", "success"]
+What = Literal["begin", "overlap", "effect", "failure", "success"]
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ class Note:
 
 
 class Workload:
-    """Tasks of all kinds, registered a few at a time, and the occurrences that they are to have."""
+    """Tasks of all kinds, registered a few at a time, and the occurrences that they should have."""
 
     def __init__(self, installation: Installation, folder: Path, draw: random.Random) -> None:
         self.expected: dict[str, Work] = {}

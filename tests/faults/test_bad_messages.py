@@ -45,7 +45,7 @@ def test_every_bad_message_is_set_aside_and_recorded_and_the_next_good_one_runs(
     good = house.run(priority=9)
     with house.worker(pool=pool) as worker:
         house.succeeds(good)
-        wait_until(house.is_settled, "bad messages are acknowledged")
+        wait_until(house.is_drained, "bad messages are acknowledged")
         assert worker.exit_code is None
     entries, records = dead_letters(house), rejections(house)
     assert len(entries) == len(records) == len(BAD_MESSAGES)
@@ -88,7 +88,7 @@ def test_bad_messages_whose_worker_died_are_set_aside_by_the_next_one(house: Wor
             client.zadd("unacked_index", {tag: 1})
         client.zadd("unacked_index", {"of nothing": 1})
     with house.worker(pool="solo"):
-        wait_until(house.is_settled, "nothing is left", timeout=VISIBILITY_SECONDS + 15)
+        wait_until(house.is_drained, "nothing is left", timeout=VISIBILITY_SECONDS + 15)
         house.succeeds(house.run())
     assert len(dead_letters(house)) == len(rejections(house)) == 3
 
@@ -99,6 +99,6 @@ def test_dead_letters_are_bounded(house: WorkerHouse) -> None:
         client.lpush("default", b"42")
         with house.worker(pool="solo"):
             wait_until(lambda: rejections(house), "the message is set aside")
-            wait_until(house.is_settled, "it is acknowledged")
+            wait_until(house.is_drained, "it is acknowledged")
         assert client.llen(redis_keys.DEAD_LETTERS) == MOST_DEAD_LETTERS
         assert json.loads(client.lindex(redis_keys.DEAD_LETTERS, 0))["payload"] == "42"

@@ -72,7 +72,7 @@ OUT_OF_ORDER: dict[str, Evidence] = {
         runs={"tea@1": replace(RUN, deliveries=2)},
         records=(*ORDERLY.records, lost_worker(1), lost_worker(1)),
     ),
-    "it ran beside itself": replace(ORDERLY, notes=(*NOTES, note("beside", 1.2, attempt=2))),
+    "it ran concurrently with itself": replace(ORDERLY, notes=(*NOTES, note("overlap", 1.2, attempt=2))),
     "it was begun after its end": replace(ORDERLY, notes=(*NOTES, note("begin", 2.1, attempt=2))),
     "it was run again after a success": replace(ORDERLY, notes=(*NOTES, *AGAIN)),
     "it had its effect twice": replace(

@@ -43,7 +43,7 @@ def kill_clients(house: WorkerHouse, _proxy: TcpProxy) -> None:
 
 def cut_the_network(_house: WorkerHouse, proxy: TcpProxy) -> None:
     assert proxy.cut() > 0
-    proxy.mend()
+    proxy.restore()
 
 
 CRASH = "Redis is killed and restarted"
@@ -90,7 +90,7 @@ def test_a_worker_that_holds_messages_stays_and_consumes_again(
         house.gate("running").touch()
         house.succeeds(running)
         assert pool == "solo" or house.runs_of("running") == 1
-        wait_until(house.is_settled, "every message is acknowledged, late or not")
+        wait_until(house.is_drained, "every message is acknowledged, late or not")
         assert worker.exit_code is None
 
 
@@ -117,5 +117,5 @@ def test_a_solo_worker_whose_redis_crashes_in_mid_run_acknowledges_late(house: W
         house.gate("long").touch()
         house.succeeds(running)
         house.succeeds(house.run())
-        wait_until(house.is_settled, "every message is acknowledged")
+        wait_until(house.is_drained, "every message is acknowledged")
         assert (worker.exit_code, house.runs_of("long")) == (None, 1)

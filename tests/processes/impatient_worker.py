@@ -1,4 +1,4 @@
-"""The workers' application for tests of a consumer that is stuck: of less patience, and stuck when told to.
+"""The workers' application for tests of a consumer that is stuck: less patient, and stuck on command.
 
 PATIENCE is JSON: constants of `workers.process.consumption`, with the values that they have here. While the
 file named by STUCK is there the consumer asks for no messages; while that of HANGING is, its loop hangs.

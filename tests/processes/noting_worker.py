@@ -1,6 +1,6 @@
 """The workers' application for tests of the order in which a worker does things, noted in the file STEPS.
 
-AT_ONCE is within how many seconds an answer counts as one that nobody had to wait for.
+AT_ONCE is within how many seconds an answer counts as immediate.
 """
 
 from __future__ import annotations

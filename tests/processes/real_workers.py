@@ -176,8 +176,8 @@ class WorkerHouse:
         ]
         assert [one["status"] for one in mine if one["final"]] in ([], ["success"])
 
-    def is_settled(self) -> bool:
-        """Whether every message is acknowledged, in both of kombu's places."""
+    def is_drained(self) -> bool:
+        """Whether every message is acknowledged, in both places that kombu uses."""
         with self.server.client() as client:
             return not client.exists("unacked") and not client.exists("unacked_index")
 

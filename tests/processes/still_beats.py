@@ -31,7 +31,7 @@ def beat_of(installation: Installation, app: Celery | None = None) -> MissionCon
 
 
 def app_with(installation: Installation, **settings: Any) -> Celery:
-    """Return somebody's own application."""
+    """Return an application that a user built."""
     app = create_app("theirs", lambda: installation)
     app.conf.update(settings)
     return app

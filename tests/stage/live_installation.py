@@ -65,7 +65,7 @@ class LiveInstallation:
         return sorted(mine, key=lambda one: one["attempt"] if one["attempt"] is not None else 0)
 
     def final_records(self, record: RunRecord) -> list[dict[str, Any]]:
-        """Return the audit records that end a run; there is to be one."""
+        """Return the audit records that end a run; there should be one."""
         found = final_records_of(self.installation, record.task_id)
         return [one for one in found if one["execution_id"] == record.execution_id]
 

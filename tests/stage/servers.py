@@ -111,7 +111,7 @@ class RedisServer:
             try:
                 return self._start()
             except AssertionError:
-                self.port = free_port()  # somebody took the port between our look and the server's
+                self.port = free_port()  # another program took the port between our look and the server's
         return self._start()
 
     def _start(self) -> subprocess.Popen[bytes]:

@@ -1,4 +1,4 @@
-"""A TCP proxy for tests, whose connections can be cut, or fall silent, like a network's."""
+"""A TCP proxy for tests, whose connections can be cut, or go quiet, like a network's."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class TcpProxy:
         self._threads[0].start()
 
     def cut(self) -> int:
-        """Break all connections, and refuse new ones until `mend()`; return how many there were."""
+        """Break all connections, and refuse new ones until `restore()`; return how many there were."""
         with self._lock:
             self._is_cut = True
             cut, self._open = self._open, []
@@ -42,7 +42,7 @@ class TcpProxy:
             self._silent |= set(self._open)
             return len(self._open) // 2
 
-    def mend(self) -> None:
+    def restore(self) -> None:
         """Let connections pass again."""
         self._is_cut = False
 

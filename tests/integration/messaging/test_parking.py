@@ -71,7 +71,7 @@ def test_a_retry_for_later_is_parked_in_place_of_the_message(house: WorkerHouse)
     run = house.run("t")
     with house.worker(pool="solo"):
         wait_until(lambda: parked(house), "the retry is parked")
-        wait_until(house.is_settled, "the first attempt is acknowledged")
+        wait_until(house.is_drained, "the first attempt is acknowledged")
     assert run.state == "retrying"
     due = parked(house)[run.execution_id]
     assert timedelta(seconds=280) < due - datetime.now(UTC) <= timedelta(seconds=300)
@@ -85,7 +85,7 @@ def test_a_message_of_a_foreign_client_is_parked_when_it_is_popped(house: Worker
     with house.worker(pool="solo"):
         wait_until(lambda: sent.id in parked(house), "it is parked")
         house.succeeds(house.run())
-        wait_until(house.is_settled, "it is in no worker's hand")
+        wait_until(house.is_drained, "it is in no worker's hand")
     assert waiting(house) == 0
 
 

@@ -51,7 +51,7 @@ def test_what_a_worker_holds_outlasts_the_visibility_timeout(house: WorkerHouse)
             house.gate("long").touch()
             house.succeeds(running)
             house.succeeds(waiting)
-            wait_until(house.is_settled, "both are acknowledged")
+            wait_until(house.is_drained, "both are acknowledged")
     assert house.runs_of("long") == 1
 
 
@@ -69,7 +69,7 @@ def test_a_solo_worker_holds_its_message_while_its_handler_blocks_it(house: Work
             house.succeeds(house.run())
             house.gate("long").touch()
             house.succeeds(running)
-            wait_until(house.is_settled, "both are acknowledged")
+            wait_until(house.is_drained, "both are acknowledged")
     assert house.runs_of("long") == 1
 
 
@@ -87,7 +87,7 @@ def test_a_killed_workers_runs_are_elsewhere_soon(house: WorkerHouse) -> None:
         house.gate("two").touch()
         for run in runs:
             house.succeeds(run, timeout=RECOVERED_WITHIN)
-        wait_until(house.is_settled, "every message is acknowledged")
+        wait_until(house.is_drained, "every message is acknowledged")
         assert heir.exit_code is None
 
 
@@ -106,7 +106,7 @@ def test_a_worker_that_was_stopped_too_long_disturbs_nobody(house: WorkerHouse) 
             assert set(scores(house)) == held
             house.gate("paused").touch()
             house.succeeds(run)
-            wait_until(house.is_settled, "every message is acknowledged")
+            wait_until(house.is_drained, "every message is acknowledged")
 
 
 def test_no_clock_of_a_host_makes_a_message_visible(house: WorkerHouse) -> None:
@@ -125,7 +125,7 @@ def test_a_stopped_worker_gives_its_messages_back_at_once(house: WorkerHouse) ->
         held, running = house.run(delay=2), house.gated("cut short")
         wait_until(lambda: house.runs_of("cut short") == 1 and len(scores(house)) == 2, "both are held")
         first.stop()
-    assert house.is_settled()
+    assert house.is_drained()
     house.gate("cut short").touch()
     with house.worker("second"):
         house.succeeds(held)
