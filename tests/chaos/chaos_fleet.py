@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 LEADER_SECONDS = 1
 POOLS = {"one": "prefork", "two": "threads"}
 KILLS = {"worker": 2, "parent": 2, "child": 4, "beat": 4}
-"""What is killed, and how often compared with the others: a worker with its pool, its parent process alone, …"""
+"""What is killed, and how often (a ratio): a worker with its pool, its parent process alone, …"""
 
 CRASH, RESTART = "crash of Redis", "restart of Redis"
 PAUSE, DOUBLE, LOSE = "paused beat", "doubled messages", "lost messages"

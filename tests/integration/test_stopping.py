@@ -114,7 +114,7 @@ def test_an_idle_fleet_stops_quickly_and_its_processes_are_gone(live: LiveInstal
 
 SUPERVISOR = """
 import sys, time
-from mission_control.installation import Installation
+from mission_control.installation.installation import Installation
 from mission_control.processes.fleet import Fleet
 from mission_control.configuration.settings import read_settings
 
