@@ -1,4 +1,4 @@
-"""The same recurrence rule, told in longer periods.
+"""The same recurrence rule in longer periods.
 
 `dateutil` goes through a rule period by period: second by second, if the rule says SECONDLY. "Every 15
 minutes" is as well "every hour at the minutes 0, 15, 30 and 45", which takes a sixtieth of the steps.
@@ -21,7 +21,7 @@ _COARSER = {
     "MINUTELY": ("HOURLY", "BYMINUTE", 60),
     "HOURLY": ("DAILY", "BYHOUR", 24),
 }
-_TIME_PARTS = ("BYHOUR", "BYMINUTE", "BYSECOND")
+_FINEST_FIRST = ("BYSECOND", "BYMINUTE", "BYHOUR")
 # Listing more times than these in each period costs more than it saves.
 _MOST_TIMES = 1_440
 # An interval in seconds that fits into no minute may step this often through a day to find an hour.
@@ -45,31 +45,20 @@ def coarser(rule: RecurrenceRule, begin: datetime) -> RecurrenceRule:
         frequency, part, units = _COARSER[rule.frequency]
         if units % rule.interval:
             break
-        met = range(_unit_of(begin, part) % rule.interval, units, rule.interval)
-        listed = sorted({int(value) for value in rule.listed(part)} & set(met)) if part in rule.by else [*met]
+        start = {"BYHOUR": begin.hour, "BYMINUTE": begin.minute, "BYSECOND": begin.second}[part]
+        met = set(range(start % rule.interval, units, rule.interval))
+        listed = sorted(met.intersection(map(int, rule.listed(part))) if part in rule.by else met)
         if not listed:
             raise ValueError(f"INTERVAL={rule.interval} never meets {part}={rule.by[part]}")
-        times = ",".join(str(value) for value in listed)
-        longer = replace(rule, frequency=frequency, interval=1, by={**rule.by, part: times})
-        if _times_in_period(longer) > _MOST_TIMES:
+        by = {**rule.by, part: ",".join(map(str, listed))}
+        longer = replace(rule, frequency=frequency, interval=1, by=by)
+        finer = _FINEST_FIRST[: _FINEST_FIRST.index(part) + 1]
+        if math.prod(max(1, len(longer.listed(one))) for one in finer) > _MOST_TIMES:
             break
         rule = longer
-    _check_steps(rule)
-    return rule
-
-
-def _unit_of(begin: datetime, part: str) -> int:
-    return {"BYHOUR": begin.hour, "BYMINUTE": begin.minute, "BYSECOND": begin.second}[part]
-
-
-def _times_in_period(rule: RecurrenceRule) -> int:
-    finer = _TIME_PARTS[{"DAILY": 0, "HOURLY": 1, "MINUTELY": 2}[rule.frequency] :]
-    return math.prod(max(1, len(rule.listed(part))) for part in finer)
-
-
-def _check_steps(rule: RecurrenceRule) -> None:
     steps = _SECONDS_OF_A_DAY // math.gcd(rule.interval, _SECONDS_OF_A_DAY)
     if rule.frequency == "SECONDLY" and "BYHOUR" in rule.by and steps > _MOST_STEPS:
         raise ValueError(
             f"an interval of {rule.interval} seconds does not go with BYHOUR; use one that divides a minute"
         )
+    return rule

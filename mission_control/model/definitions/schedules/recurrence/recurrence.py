@@ -1,15 +1,15 @@
 """The local times of a recurrence rule, found near the moment asked about.
 
-`dateutil` knows RFC 5545, but counts every occurrence from the beginning: of a rule that began years ago
-that takes long. A rule repeats itself with its period (its frequency times its interval), so it may as
-well begin at any later period, once what it takes from its beginning (the day, the time) is spelled out.
-Only COUNT is tied to the beginning; the time of the last occurrence takes its place.
+`dateutil` knows RFC 5545, but counts every occurrence from `dtstart`, which takes long if the rule began
+years ago. Moved by whole periods (frequency times interval) to shortly before the moment asked about, the
+rule has the same occurrences from there on. COUNT alone depends on the beginning; the time of the last
+occurrence replaces it. The bounds of every search are those of `docs/adr/0029`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
 from itertools import islice
 
@@ -17,17 +17,11 @@ from dateutil.rrule import rrule, rrulestr
 
 from mission_control.model.definitions.schedules.clock.wall_clock import TICK
 from mission_control.model.definitions.schedules.recurrence.coarser_rule import coarser
-from mission_control.model.definitions.schedules.recurrence.rule import (
-    FREQUENCIES,
-    SUB_DAILY,
-    WEEKDAYS,
-    RecurrenceRule,
-)
+from mission_control.model.definitions.schedules.recurrence.rule import SUB_DAILY, RecurrenceRule
 
-# The Gregorian calendar, weekdays included, repeats itself after 400 years exactly.
+# The Gregorian calendar, weekdays included, repeats itself exactly after 400 years.
 _CYCLE_YEARS = 400
 _LAST_YEAR = 9999
-_SOME_MIDNIGHT = datetime(2000, 1, 1)  # noqa: DTZ001  # naive time
 _MONTHS = 12
 _TIMES = {"BYHOUR", "BYMINUTE", "BYSECOND"}
 _UNITS = {
@@ -41,9 +35,9 @@ _UNITS = {
 
 @dataclass(frozen=True)
 class Recurrence:
-    """A rule and its beginning, in naive time; UNTIL is the caller's to apply.
+    """A rule and its beginning, in naive time; the caller applies UNTIL.
 
-    As with `dateutil`, the beginning itself is an occurrence only if it fits the rule.
+    As with `dateutil`, the beginning is an occurrence only if it fits the rule.
     """
 
     given: RecurrenceRule
@@ -51,136 +45,109 @@ class Recurrence:
 
     def after(self, local: datetime) -> datetime | None:
         """Return the first occurrence strictly after `local`; None if none is left before the year 10000."""
-        found: datetime | None = self._from_period(max(self._period_of(local) - 1, 0)).after(local)
-        return found if found is not None and not self._is_past_count(found) else None
+        found = self._first(local, inclusive=False)
+        return found if found is None or self._last is None or found <= self._last else None
 
     def before(self, local: datetime) -> datetime | None:
-        """Return the last occurrence strictly before `local`."""
+        """Return the last occurrence strictly before `local`.
+
+        The search goes back in strides that double until it meets an occurrence, then halves the time
+        from there to `local`.
+        """
         if self._last is not None:
             local = min(local, self._last + TICK)
-        high = max(self._period_of(local) + 1, 1)
-        low, step = high - 1, 1
-        while not self._has_between(low, local):
-            if low == 0:
+        if local <= self.begin:
+            return None
+        stride, start = timedelta(days=1), local
+        while (found := self._first(start, inclusive=True)) is None or found >= local:
+            if start == self.begin:
                 return None
-            high, step = low, 2 * step
-            low = max(low - step, 0)
-        while high - low > 1:
-            middle = (low + high) // 2
-            if self._has_between(middle, local):
-                low = middle
+            start, stride = local - min(stride, local - self.begin), 2 * stride
+        high = local
+        while (later := self._first(found, inclusive=False)) is not None and later < local:
+            middle = later + (high - later) / 2
+            beyond = self._first(middle, inclusive=True)
+            if beyond is not None and beyond < local:
+                found = beyond
             else:
-                high = middle
-        found: datetime | None = self._from_period(low).before(local)
+                found, high = later, middle
         return found
 
     def has_occurrences(self) -> bool:
         """Return whether the rule ever happens, from looking at 400 years of it or more.
 
-        Moved by whole cycles of the calendar the rule has the same occurrences; shortly before the end of
-        the calendar the search for one ends soon.
+        Moved by whole cycles of the calendar the rule has the same occurrences, and near the end of the
+        calendar a vain search for one ends soon.
 
         Raises:
             ValueError: the interval never meets the times that the rule names.
         """
-        if not self._fits_some_day():
-            return False
-        return next(iter(self._spelled_out.replace(dtstart=self._late_begin)), None) is not None
-
-    def _fits_some_day(self) -> bool:
-        """Return whether the days that the rule names exist, regardless of times: that is soon found out."""
-        if self.rule.frequency not in SUB_DAILY:
-            return True
-        days = {part: value for part, value in self.rule.by.items() if part not in _TIMES | {"BYSETPOS"}}
-        text = ";".join(f"{key}={value}" for key, value in ({"FREQ": "DAILY"} | days).items())
-        return next(iter(rrulestr(text, dtstart=self._late_begin)), None) is not None
+        cycles = max((_LAST_YEAR - _CYCLE_YEARS - self.begin.year) // _CYCLE_YEARS, 0)
+        late = self.begin.replace(year=self.begin.year + cycles * _CYCLE_YEARS)
+        if self.rule.frequency in SUB_DAILY:  # Without such days, the search for a time of day takes long.
+            days = {part: value for part, value in self.rule.by.items() if part not in _TIMES | {"BYSETPOS"}}
+            if next(iter(_dateutil({"FREQ": "DAILY"} | days, late)), None) is None:
+                return False
+        return next(iter(self._endless.replace(dtstart=late)), None) is not None
 
     @cached_property
     def rule(self) -> RecurrenceRule:
         """The rule that is followed: the given one, in periods as long as is sensible."""
         return coarser(self.given, self.begin)
 
-    @property
-    def _late_begin(self) -> datetime:
-        """The beginning, moved to the last cycles of the calendar."""
-        cycles = (_LAST_YEAR - _CYCLE_YEARS - self.begin.year) // _CYCLE_YEARS
-        return self.begin.replace(year=self.begin.year + max(cycles, 0) * _CYCLE_YEARS)
-
-    def _has_between(self, period: int, local: datetime) -> bool:
-        """Return whether an occurrence lies in a period or later, but before `local`."""
-        found = next(iter(self._from_period(period)), None)
-        return found is not None and found < local
-
-    def _is_past_count(self, local: datetime) -> bool:
-        return self._last is not None and local > self._last
+    def _first(self, local: datetime, *, inclusive: bool) -> datetime | None:
+        """Return the first occurrence from `local` on, regardless of COUNT."""
+        found: datetime | None = self._endless.replace(dtstart=self._begin_near(local)).after(
+            local, inclusive
+        )
+        return found
 
     @cached_property
     def _last(self) -> datetime | None:
-        """Return the last occurrence that COUNT leaves; None without COUNT, or if it is centuries away."""
-        if self.rule.count is None:
-            return None
+        """The last occurrence that COUNT leaves; None without COUNT, or if it is centuries away."""
         last = None
-        for last in islice(self._from_period(0), self.rule.count):
+        for last in islice(self._endless, self.rule.count or 0):
             if last.year >= self.begin.year + _CYCLE_YEARS:
                 return None
         return last
 
-    def _from_period(self, period: int) -> rrule:
-        return self._spelled_out.replace(dtstart=self._begin_of(period))
-
     @cached_property
-    def _spelled_out(self) -> rrule:
-        """The rule without its end, and with what it takes from its beginning."""
-        parts = {
-            "FREQ": self.rule.frequency,
-            "INTERVAL": str(self.rule.interval),
-            "WKST": self.rule.week_start,
-        }
-        text = ";".join(f"{key}={value}" for key, value in (parts | self._taken | dict(self.rule.by)).items())
-        parsed = rrulestr(text, dtstart=self.begin)
-        if not isinstance(parsed, rrule):
-            raise TypeError(f"{text} is a set of rules")
-        return parsed
+    def _endless(self) -> rrule:
+        """The rule without its end; the day that it takes from its beginning is spelled out."""
+        rule, begin = self.rule, self.begin
+        parts = {"FREQ": rule.frequency, "INTERVAL": str(rule.interval), "WKST": rule.week_start}
+        if not rule.by.keys() & {"BYWEEKNO", "BYYEARDAY", "BYMONTHDAY", "BYDAY"}:
+            parts |= {"BYMONTH": str(begin.month)} if rule.frequency == "YEARLY" else {}
+            parts |= {"BYMONTHDAY": str(begin.day)} if rule.frequency in {"YEARLY", "MONTHLY"} else {}
+        return _dateutil(parts | dict(rule.by), begin)
 
-    @cached_property
-    def _taken(self) -> dict[str, str]:
-        """Return the parts that RFC 5545 takes from the beginning where the rule does not name them."""
-        begin, frequency = self.begin, FREQUENCIES.index(self.rule.frequency)
-        times = (("BYHOUR", begin.hour, 4), ("BYMINUTE", begin.minute, 5), ("BYSECOND", begin.second, 6))
-        taken = {part: str(value) for part, value, finer in times if frequency < finer}
-        if self.rule.by.keys() & {"BYWEEKNO", "BYYEARDAY", "BYMONTHDAY", "BYDAY"}:
-            return taken
-        if self.rule.frequency == "WEEKLY":
-            return taken | {"BYDAY": WEEKDAYS[begin.weekday()]}
-        if self.rule.frequency == "YEARLY":
-            return taken | {"BYMONTH": str(begin.month), "BYMONTHDAY": str(begin.day)}
-        return taken | ({"BYMONTHDAY": str(begin.day)} if self.rule.frequency == "MONTHLY" else {})
+    def _begin_near(self, local: datetime) -> datetime:
+        """Return the beginning, moved to the period before that of `local`.
 
-    def _period_of(self, local: datetime) -> int:
-        """Return the number of the period in which `local` lies, 0 for the first."""
+        The set of a period that begins in its middle is incomplete (BYSETPOS counts wrongly in it), hence
+        the one before.
+        """
+        begin, interval = self.begin, self.rule.interval
         if self.rule.frequency == "YEARLY":
-            return (local.year - self.begin.year) // self.rule.interval
+            years = _whole_periods(local.year - begin.year, interval)
+            return begin.replace(year=begin.year + years, month=1, day=1) if years else begin
         if self.rule.frequency == "MONTHLY":
-            months = (local.year - self.begin.year) * _MONTHS + local.month - self.begin.month
-            return months // self.rule.interval
-        return (local - self._first_period) // (self.rule.interval * _UNITS[self.rule.frequency])
+            first = begin.year * _MONTHS + begin.month - 1
+            months = _whole_periods(local.year * _MONTHS + local.month - 1 - first, interval)
+            year, month = divmod(first + months, _MONTHS)
+            return begin.replace(year=year, month=month + 1, day=1) if months else begin
+        unit = _UNITS[self.rule.frequency]
+        return begin + _whole_periods((local - begin) // unit, interval) * unit
 
-    def _begin_of(self, period: int) -> datetime:
-        if period == 0:
-            return self.begin
-        if self.rule.frequency == "YEARLY":
-            return datetime(self.begin.year + period * self.rule.interval, 1, 1)  # noqa: DTZ001  # naive time
-        if self.rule.frequency == "MONTHLY":
-            months = self.begin.year * _MONTHS + self.begin.month - 1 + period * self.rule.interval
-            return datetime(months // _MONTHS, months % _MONTHS + 1, 1)  # noqa: DTZ001
-        return self._first_period + period * self.rule.interval * _UNITS[self.rule.frequency]
 
-    @cached_property
-    def _first_period(self) -> datetime:
-        """Return where the period of the beginning would have begun."""
-        if self.rule.frequency in SUB_DAILY:
-            return self.begin - (self.begin - _SOME_MIDNIGHT) % _UNITS[self.rule.frequency]
-        first = datetime.combine(self.begin.date(), time.min)
-        if self.rule.frequency != "WEEKLY":
-            return first
-        return first - timedelta(days=(first.weekday() - WEEKDAYS.index(self.rule.week_start)) % 7)
+def _whole_periods(units: int, interval: int) -> int:
+    """Return how many units make up all but the last of the whole periods in `units`."""
+    return max(units // interval - 1, 0) * interval
+
+
+def _dateutil(parts: dict[str, str], begin: datetime) -> rrule:
+    text = ";".join(f"{key}={value}" for key, value in parts.items())
+    parsed = rrulestr(text, dtstart=begin)
+    if not isinstance(parsed, rrule):
+        raise TypeError(f"{text} is a set of rules")
+    return parsed

@@ -1,4 +1,4 @@
-"""The text of an RFC 5545 recurrence rule, checked and taken apart."""
+"""The text of an RFC 5545 recurrence rule, checked and split into its parts."""
 
 from __future__ import annotations
 
@@ -28,6 +28,14 @@ _NUMBERS = {
     "BYSETPOS": (1, 366, True),
 }
 _SCALARS = ("FREQ", "INTERVAL", "COUNT", "UNTIL", "WKST", "BYDAY")
+# Weeks up to here, from either end, lie within their year; of the others, these days (0: the first) may not.
+_SAFE_WEEK = 51
+_MAY_FALL_INTO_JANUARY = {5, 6}
+_MAY_FALL_INTO_DECEMBER = {0, 1, 2}
+_BEYOND_NEW_YEAR = (
+    "BYWEEKNO={} is not supported for days that may fall into {}; write BYWEEKNO={} for the {} week of a "
+    "year, or name other days in BYDAY"
+)
 _DAY = re.compile(r"([+-]?[0-9]{1,2})?(MO|TU|WE|TH|FR|SA|SU)")
 _UNTIL = re.compile(r"[0-9]{8}(T[0-9]{6}Z?)?")
 _EXAMPLE = 'for example "FREQ=WEEKLY;BYDAY=MO,FR"'
@@ -93,8 +101,8 @@ def _parts(text: str) -> dict[str, str]:
             raise ValueError(f"{quoted(item)} is not a part of a rule; write NAME=VALUE parts, {_EXAMPLE}")
         if key not in _NUMBERS and key not in _SCALARS:
             raise ValueError(
-                f"{quoted(key)} is not a part of a rule{did_you_mean(key, (*_SCALARS, *_NUMBERS))}; dates to "
-                'leave out belong into "exclude", and the beginning into "dtstart"'
+                f"{quoted(key)} is not a part of a rule{did_you_mean(key, (*_SCALARS, *_NUMBERS))}; list "
+                'dates to leave out in "exclude", and write the beginning as "dtstart"'
             )
         if key in parts:
             raise ValueError(f"the rule has {key} twice; write it once")
@@ -143,7 +151,23 @@ def _check_lists(rule: RecurrenceRule) -> None:
             raise ValueError(
                 f"BYDAY={value} counts within a month or year; use it with FREQ=MONTHLY or YEARLY"
             )
+    _check_weeks(rule)
     _check_positions(rule)
+
+
+def _check_weeks(rule: RecurrenceRule) -> None:
+    """Refuse the week numbers that dateutil 2.9 gets wrong beyond New Year.
+
+    It counts the last week of the year before as 53 where it is 52, and does not count weeks 52 and 53
+    from the end across New Year.
+    """
+    first = WEEKDAYS.index(rule.week_start)
+    days = {(WEEKDAYS.index(value[-2:]) - first) % 7 for value in rule.listed("BYDAY")} or set(range(7))
+    for value in rule.listed("BYWEEKNO"):
+        if int(value) > _SAFE_WEEK and days & _MAY_FALL_INTO_JANUARY:
+            raise ValueError(_BEYOND_NEW_YEAR.format(value, "January", "-1", "last"))
+        if int(value) < -_SAFE_WEEK and days & _MAY_FALL_INTO_DECEMBER:
+            raise ValueError(_BEYOND_NEW_YEAR.format(value, "December", "1", "first"))
 
 
 def _check_positions(rule: RecurrenceRule) -> None:
@@ -158,5 +182,5 @@ def _check_positions(rule: RecurrenceRule) -> None:
         size *= max(1, len(set(rule.listed(part))))
     if min(positions) > size:
         raise ValueError(
-            f"BYSETPOS={in_words(rule.listed('BYSETPOS'), 'or')} never happens: each set has {size} only"
+            f"BYSETPOS={in_words(rule.listed('BYSETPOS'), 'or')} never happens: each set has only {size}"
         )
