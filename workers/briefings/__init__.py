@@ -1,5 +1,5 @@
-"""Briefings: what happened and what is to come, written down for a person to read.
+"""Briefings: what happened and what is due next, written as Markdown for a person.
 
-`daily` and `weekly` put facts into words and are pure; `sources`, `notes` and `agenda` gather the facts;
-`briefing_file` keeps the result.
+`sources`, `notes`, `agenda` and `due_tasks` gather the facts, `task_runs` sorts them, `markdown` renders them
+with the templates in `templates/`, and `briefing_file` writes the result.
 """

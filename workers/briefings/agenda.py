@@ -1,4 +1,4 @@
-"""The user's own calendar: the events of a day."""
+"""The events of a day in the user's own calendar."""
 
 from __future__ import annotations
 
@@ -24,9 +24,13 @@ class AgendaEntry:
     end: time | None
 
     @property
-    def is_all_day(self) -> bool:
-        """Whether the event takes the whole day."""
-        return self.start is None and self.end is None
+    def span(self) -> str:
+        """The event's time in words, for example "08:00-08:15" or "From 23:00"."""
+        if self.start is None:
+            return "All day" if self.end is None else f"Until {self.end:%H:%M}"
+        if self.end is None:
+            return f"From {self.start:%H:%M}"
+        return f"{self.start:%H:%M}" + ("" if self.start == self.end else f"-{self.end:%H:%M}")
 
 
 def events_on(calendar: Path, day: date, zone: ZoneInfo) -> list[AgendaEntry]:
@@ -34,29 +38,29 @@ def events_on(calendar: Path, day: date, zone: ZoneInfo) -> list[AgendaEntry]:
 
     Raises:
         OSError: the file cannot be read.
-        ValueError: it is no usable calendar; the message says why.
+        ValueError: it is not a usable calendar; the message says why.
     """
     text = read_calendar(calendar)
-    # Refuses what is no calendar, and rules that would take for ever to work out.
-    IcsCalendar(str(calendar), text)
+    IcsCalendar(str(calendar), text)  # refuses other files, and rules that take forever to expand
     try:
-        entries = [_entry(event, day, zone) for event in _taking_place(text, day, zone)]
-    except Exception as error:  # the libraries raise whatever a malformed event makes them stumble over
+        entries = [_entry(event, day, zone) for event in _expanded(text, day, zone)]
+    except Exception as error:  # the libraries raise anything at all for a malformed event
         raise ValueError(f"an event in it cannot be understood: {type(error).__name__}: {error}") from error
     return sorted(entries, key=_place_in_day)
 
 
-def _taking_place(text: str, day: date, zone: ZoneInfo) -> list[Any]:
+def _place_in_day(entry: AgendaEntry) -> tuple[bool, time, str]:
+    is_all_day = entry.start is None and entry.end is None
+    return (not is_all_day, entry.start if entry.start is not None else time.min, entry.title)
+
+
+def _expanded(text: str, day: date, zone: ZoneInfo) -> list[Any]:
     import icalendar
     import recurring_ical_events
 
     midnights = [datetime.combine(one, time.min, tzinfo=zone) for one in (day, day + timedelta(days=1))]
     events = recurring_ical_events.of(icalendar.Calendar.from_ical(text)).between(*midnights)
     return [one for one in events if str(one.get("STATUS", "")).upper() != "CANCELLED"]
-
-
-def _place_in_day(entry: AgendaEntry) -> tuple[bool, time, str]:
-    return (not entry.is_all_day, entry.start if entry.start is not None else time.min, entry.title)
 
 
 def _entry(event: Any, day: date, zone: ZoneInfo) -> AgendaEntry:  # noqa: ANN401  # icalendar is untyped here

@@ -1,4 +1,4 @@
-"""Where a briefing is kept: one file a run, none written over by another."""
+"""The files of briefings: one for each run."""
 
 from __future__ import annotations
 
@@ -10,42 +10,32 @@ from filelock import FileLock
 from mission_control.files.atomic_file import replace_file
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 _LOCK_SECONDS: Final = 30
 _TAIL_BYTES: Final = 1_024
 
 
-def write_briefing(directory: Path, stem: str, lines: list[str], execution_id: str) -> Path:
+def write_briefing(directory: Path, stem: str, text: str, execution_id: str) -> Path:
     """Write a briefing as `<stem>.md` and return its absolute path.
 
-    Guarantees: the file is whole or not there; a retry of a run writes over what that run wrote before;
-    another run's file is never touched: the next free of `<stem>-2.md`, `<stem>-3.md`, … is taken.
+    Guarantees: the file is complete or absent; a retry of a run overwrites only that run's file; if
+    another run's file has the name, `<stem>-2.md`, `<stem>-3.md`, … is used.
 
     Raises:
         OSError: nothing was written.
     """
-    text = "\n".join([*lines, *_signature(execution_id), ""])
+    signature = f"---\n\nWritten by the run `{execution_id}`.\n"
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    directory = directory.resolve()
     with FileLock(directory / ".lock", timeout=_LOCK_SECONDS):
-        candidates = _names(directory.resolve(), stem)
-        path = next(one for one in candidates if not one.exists() or _was_written_by(execution_id, one))
-        replace_file(path, text.encode())
+        candidates = (directory / f"{stem}{'' if n == 1 else f'-{n}'}.md" for n in count(1))
+        path = next(one for one in candidates if not one.exists() or _ends_with(signature, one))
+        replace_file(path, f"{text}\n{signature}".encode())
     return path
 
 
-def _names(directory: Path, stem: str) -> Iterator[Path]:
-    yield directory / f"{stem}.md"
-    yield from (directory / f"{stem}-{number}.md" for number in count(2))
-
-
-def _signature(execution_id: str) -> list[str]:
-    return ["---", "", f"Written by the run `{execution_id}`."]
-
-
-def _was_written_by(execution_id: str, path: Path) -> bool:
+def _ends_with(signature: str, path: Path) -> bool:
     with path.open("rb") as file:
         file.seek(-min(_TAIL_BYTES, path.stat().st_size), 2)
-        tail = file.read().decode("utf-8", errors="replace")
-    return tail.rstrip().endswith("\n".join(_signature(execution_id)))
+        return file.read().decode("utf-8", errors="replace").rstrip().endswith(signature.rstrip())

@@ -1,18 +1,14 @@
-"""Counts, durations and local times in words."""
+"""Counts, durations, shares and local times in words."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sized
     from datetime import date, datetime
     from zoneinfo import ZoneInfo
 
-_DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-_MONTHS = (
-    *("January", "February", "March", "April", "May", "June"),
-    *("July", "August", "September", "October", "November", "December"),
-)
 _SECOND_MS, _MINUTE_MS, _HOUR_MS = 1_000, 60_000, 3_600_000
 
 
@@ -26,7 +22,7 @@ def counted(count: int, noun: str) -> str:
 
 
 def duration(milliseconds: float | None) -> str:
-    """Return a duration in the unit that suits it.
+    """Return a duration in a fitting unit.
 
     >>> [duration(ms) for ms in (None, 84, 2_340, 250_000, 7_500_000)]
     ['-', '84 ms', '2.3 s', '4 min 10 s', '2 h 5 min']
@@ -44,20 +40,20 @@ def duration(milliseconds: float | None) -> str:
     return f"{hours:,.0f} h {rest // _MINUTE_MS:.0f} min"
 
 
-def share(part: int, whole: int) -> str:
-    """Return a part as a percentage that says 100 only for all and 0 only for none.
+def share(part: Sized, whole: Sized) -> str:
+    """Return the size of `part` as a percentage, 100 only for all of `whole` and 0 only for none.
 
-    >>> share(999, 1000), share(1, 1000), share(3, 3), share(0, 0)
+    >>> share("a" * 999, "a" * 1000), share("a", "a" * 1000), share("aaa", "aaa"), share("", "")
     ('99%', '1%', '100%', '-')
     """
-    if whole == 0:
+    if not len(whole):
         return "-"
-    percent = 100 * part / whole
-    return f"{min(99, max(1, round(percent)))}%" if 0 < part < whole else f"{percent:.0f}%"
+    percent = round(100 * len(part) / len(whole))
+    return f"{min(99, max(1, percent)) if 0 < len(part) < len(whole) else percent}%"
 
 
 def clock(moment: datetime, zone: ZoneInfo) -> str:
-    """Return the local time of day; seconds only where there are some."""
+    """Return the local time of day, with seconds only if they are not zero."""
     local = moment.astimezone(zone)
     return f"{local:%H:%M:%S}" if local.second else f"{local:%H:%M}"
 
@@ -68,10 +64,10 @@ def day_and_clock(moment: datetime, zone: ZoneInfo) -> str:
 
 
 def short_day(day: date) -> str:
-    """Return a day for example as "Thu 16 Oct", in English whatever the process's locale."""
-    return f"{_DAYS[day.weekday()][:3]} {day.day} {_MONTHS[day.month - 1][:3]}"
+    """Return a day for example as "Thu 16 Oct"."""
+    return f"{day:%a} {day.day} {day:%b}"
 
 
 def long_day(day: date) -> str:
     """Return a day for example as "Thursday, 16 October 2025"."""
-    return f"{_DAYS[day.weekday()]}, {day.day} {_MONTHS[day.month - 1]} {day.year}"
+    return f"{day:%A}, {day.day} {day:%B %Y}"

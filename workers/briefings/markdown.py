@@ -1,64 +1,101 @@
-"""Markdown made of text that others wrote: shown as it is, commanding nothing."""
+"""Markdown pages from templates in which foreign text is shown literally and cannot act as markup."""
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass
+from functools import cache, partial
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING, Any, Final
+
+from markupsafe import Markup
 
 from mission_control.audit.record.masking import clean_text
+from workers.briefings.figures import clock, counted, day_and_clock, duration, long_day, share, short_day
+from workers.briefings.task_runs import reasons
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from zoneinfo import ZoneInfo
+
+    from jinja2 import Environment
 
 LONGEST_LINE: Final = 200
-LONGEST_PROBLEM: Final = 1_000
 _SPECIAL = re.compile(r"([\\`*\[\]<>|])")
 
 
-def plain(text: str, limit: int = LONGEST_LINE) -> str:
-    r"""Return text of others as one bounded line in which nothing acts as Markdown or HTML.
+@dataclass(frozen=True)
+class Page:
+    """A rendered briefing: its headline in one line, and the whole text."""
+
+    summary: str
+    text: str
+
+
+def render(template: str, *, zone: ZoneInfo, **facts: object) -> Page:
+    """Return the page that `templates/<template>.md.j2` makes of `facts`, with times local to `zone`.
+
+    Guarantees: every value appears as one bounded, masked line without Markdown, HTML or control
+    characters in effect; an empty section is left out.
+    """
+    page = _environment().get_template(f"{template}.md.j2").make_module({"zone": zone, **facts})
+    text = re.sub(r"\n{3,}", "\n\n", str(page)).strip()
+    return Page(str(vars(page)["summary"]), f"{text}\n")
+
+
+def plain(text: object, limit: int = LONGEST_LINE) -> Markup:
+    r"""Return foreign text as one bounded line in which nothing acts as Markdown or HTML.
 
     >>> print(plain("a <b> | c"))
     a \<b\> \| c
     """
-    return _SPECIAL.sub(r"\\\1", _one_line(text, limit))
+    return Markup(_SPECIAL.sub(r"\\\1", _one_line(str(text), limit)))  # noqa: S704  # this is the escaping
 
 
-def code(text: str) -> str:
-    """Return text of others as one bounded line of code.
+def code(text: str) -> Markup:
+    """Return foreign text as one bounded line of code.
 
-    >>> code("KeyError: `x`")
-    "`KeyError: 'x'`"
+    >>> print(code("KeyError: `x`"))
+    `KeyError: 'x'`
     """
-    return f"`{_one_line(text, LONGEST_LINE).replace('`', chr(39))}`"
+    return Markup(f"`{_one_line(text, LONGEST_LINE).replace('`', chr(39))}`")  # noqa: S704  # as in `plain`
 
 
-def section(title: str, lines: Iterable[str]) -> list[str]:
-    """Return a section, or nothing if it has no lines."""
-    content = list(lines)
-    return [f"## {title}", "", *content, ""] if content else []
+@cache
+def _environment() -> Environment:
+    # Imported late: it takes 90 ms, and every worker loads the handlers that write briefings.
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
+
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,
+        finalize=_escaped,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        **{
+            one.__name__: one for one in (code, counted, duration, long_day, plain, reasons, share, short_day)
+        },
+        "clock": pass_context(lambda context, moment: clock(moment, context["zone"])),
+        "when": pass_context(lambda context, moment: day_and_clock(moment, context["zone"])),
+        "item": _without_blank_lines,
+        "median": lambda values: median(values) if values else None,
+        "most": partial(max, default=None),
+    }
+    return environment
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    """Return a table whose first column is text and whose others are figures, or nothing without rows."""
-    content = [f"| {' | '.join(row)} |" for row in rows]
-    ruler = ["---", *["---:"] * (len(head) - 1)]
-    return [f"| {' | '.join(head)} |", f"| {' | '.join(ruler)} |", *content] if content else []
+def _escaped(value: Any) -> Any:  # noqa: ANN401  # whatever a template shows
+    """Escape a value for Markdown before Jinja would for HTML; `Markup` has been."""
+    if isinstance(value, int):
+        return f"{value:,}"
+    return value if isinstance(value, Markup) else plain(value)
 
 
-def at_most(lines: Sequence[str], limit: int) -> list[str]:
-    """Return the first `limit` lines, and how many more there are.
-
-    >>> at_most(["- a", "- b", "- c"], 2)
-    ['- a', '- b', '- … and 1 more']
-    """
-    hidden = len(lines) - limit
-    return [*lines] if hidden <= 0 else [*lines[:limit], f"- … and {hidden:,} more"]
-
-
-def unreadable(problems: Iterable[str]) -> list[str]:
-    """Return why things could not be read, each with its cause, which stands at the end of a long path."""
-    return [f"- {plain(problem, LONGEST_PROBLEM)}" for problem in problems]
+def _without_blank_lines(text: Markup) -> Markup:
+    return Markup("\n").join(line for line in text.splitlines() if line.strip())
 
 
 def _one_line(text: str, limit: int) -> str:

@@ -1,4 +1,4 @@
-"""The user's own notes: Markdown files that changed lately."""
+"""The user's own notes: recently changed Markdown files."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MOST_NOTES: Final = 20
-_MOST_FILES_LOOKED_AT: Final = 10_000
+_MOST_FILES_SEARCHED: Final = 10_000
 _MOST_BYTES_READ: Final = 4_096
 _SUFFIXES: Final = frozenset({".md", ".markdown"})
 
@@ -31,14 +31,14 @@ class Note:
 def recent_notes(folder: Path, since: datetime) -> list[Note]:
     """Return the notes in `folder` and below that changed after `since`, the latest first.
 
-    Bounded in the number of files looked at, the number of notes returned, and what is read of each.
-    Hidden files and folders are passed over, symbolic links to folders not followed.
+    The number of files searched, the number of notes and the bytes read of each are bounded. Hidden files
+    and folders are skipped; symbolic links to folders are not followed.
 
     Raises:
         OSError: the folder cannot be read.
     """
     os.scandir(folder).close()  # os.walk would silently find nothing
-    dated = [(_changed_at(path), path) for path in islice(_files(folder), _MOST_FILES_LOOKED_AT)]
+    dated = [(_changed_at(path), path) for path in islice(_files(folder), _MOST_FILES_SEARCHED)]
     recent = sorted(((at, path) for at, path in dated if at is not None and at > since), reverse=True)
     return [_read(folder, path, at) for at, path in recent[:MOST_NOTES]]
 
@@ -53,22 +53,18 @@ def _files(folder: Path) -> Iterator[Path]:
 def _changed_at(path: Path) -> datetime | None:
     try:
         return datetime.fromtimestamp(path.stat().st_mtime, UTC) if path.is_file() else None
-    except OSError:  # deleted meanwhile, or a link into nowhere
+    except OSError:  # deleted meanwhile, or a broken link
         return None
 
 
 def _read(folder: Path, path: Path, changed_at: datetime) -> Note:
     title, first_line = _beginning(path)
-    return Note(
-        path=path.relative_to(folder).as_posix(),
-        changed_at=changed_at,
-        title=title if title is not None else path.stem,
-        first_line=first_line,
-    )
+    relative = path.relative_to(folder).as_posix()
+    return Note(relative, changed_at, title if title is not None else path.stem, first_line)
 
 
 def _beginning(path: Path) -> tuple[str | None, str]:
-    """Return the first heading, and the first line that is none."""
+    """Return the first heading and the first other line."""
     try:
         with path.open("rb") as file:
             text = file.read(_MOST_BYTES_READ).decode("utf-8", errors="replace")
@@ -81,7 +77,7 @@ def _beginning(path: Path) -> tuple[str | None, str]:
 
 
 def _without_front_matter(text: str) -> str:
-    """Drop the block of YAML between two lines of dashes that many note programs write first."""
+    """Drop the YAML block between two lines of dashes with which many programs begin a note."""
     text = text.removeprefix("\ufeff")
     if not text.startswith("---\n"):
         return text

@@ -1,4 +1,4 @@
-"""The run that a briefing is written in, and from when on it tells."""
+"""The run that writes a briefing, and where the period that it reports begins."""
 
 from __future__ import annotations
 
@@ -19,20 +19,15 @@ if TYPE_CHECKING:
     from mission_control.model.runs.run_record import RunRecord
 
 _DAY: Final = timedelta(days=1)
-_RUNS_LOOKED_BACK_AT: Final = 50
+_MOST_RUNS_SEARCHED: Final = 50
 
-
-def _known_zone(name: str) -> str:
-    return zone(name).key
-
-
-ZoneName = Annotated[str, AfterValidator(_known_zone)]
-"""The name of a time zone, as a param has it."""
+ZoneName = Annotated[str, AfterValidator(lambda name: zone(name).key)]
+"""The name of a time zone, as a param."""
 
 
 @dataclass(frozen=True)
 class Occasion:
-    """The run that a briefing is written in; its scheduled time is the briefing's "now", in UTC."""
+    """The run that writes a briefing; its scheduled time is the briefing's "now", in UTC."""
 
     task_id: str
     execution_id: str
@@ -52,18 +47,17 @@ class Occasion:
 
 
 def last_briefing(ledger: Ledger, occasion: Occasion) -> RunRecord | None:
-    """Return the last successful run of the briefing's own task before this one."""
-    runs = ledger.runs_of(occasion.task_id, limit=_RUNS_LOOKED_BACK_AT)
-    done = [
-        run for run in runs if run.state is RunState.SUCCESS and run.execution_id != occasion.execution_id
-    ]
+    """Return the latest other successful run of the briefing's own task."""
+    runs = ledger.runs_of(occasion.task_id, limit=_MOST_RUNS_SEARCHED)
+    others = (run for run in runs if run.execution_id != occasion.execution_id)
+    done = (run for run in others if run.state is RunState.SUCCESS)
     return max(done, key=lambda run: run.scheduled_time, default=None)
 
 
 def since_last_briefing(last: RunRecord | None, context: Mapping[str, Any], now: datetime) -> datetime:
-    """Return from when on a briefing tells: what ended while the last one was being written counts as new.
+    """Return the start of the last briefing's run, so that what ended while it was written counts as new.
 
-    Without an earlier briefing, or with one of a later time (a backfill), the last 24 hours are told.
+    Without an earlier briefing, or with one that is later than `now` (a backfill): 24 hours before `now`.
     """
     began = last.started_at if last is not None else None
     since = began if began is not None else context.get("last_success_time")

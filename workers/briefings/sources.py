@@ -1,44 +1,45 @@
-"""Gathering what briefings tell: runs from the ledger, tasks from the registry; whatever cannot be read."""
+"""Reading what briefings report: runs from the ledger, tasks from the registry."""
 
 from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mission_control.errors import InvalidTaskError
 from mission_control.files.calendar_file import read_calendar
 from mission_control.model.definitions.task import parse_task
-from mission_control.model.runs.run_state import RunState
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
-    from mission_control.installation.installation import Installation
     from mission_control.ledger.ledger import Ledger
     from mission_control.model.definitions.task import TaskDefinition
     from mission_control.model.runs.run_record import RunRecord
+    from mission_control.registry.registry import Registry
 
 
 @dataclass
 class Unreadable:
-    """What could not be read, for the briefing to say so."""
+    """What could not be read; the briefing lists it."""
 
     problems: list[str] = field(default_factory=list)
 
     @contextmanager
     def noted(self, what: str) -> Iterator[None]:
-        """Note that `what` could not be read, instead of letting the briefing fail for it."""
+        """Note that `what` could not be read, instead of failing the whole briefing."""
         try:
             yield
+        except InvalidTaskError as error:
+            self.problems.append(f"{what}: {'; '.join(map(str, error.problems))}")
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
             self.problems.append(f"{what}: {reason}")
 
 
 def finished_runs(ledger: Ledger, since: datetime) -> list[RunRecord]:
-    """Return every run that ended after `since`, the earliest first, however many there are."""
+    """Return every run that ended after `since`, earliest first, however many there are."""
     found: dict[str, RunRecord] = {}
     start, grew = since, True
     while grew:
@@ -49,23 +50,11 @@ def finished_runs(ledger: Ledger, since: datetime) -> list[RunRecord]:
     return [run for run in found.values() if run.finished_at is not None and run.finished_at > since]
 
 
-def waiting_for_retry(ledger: Ledger) -> list[RunRecord]:
-    """Return the runs that failed and are to be tried again."""
-    return [run for run in ledger.active() if run.state is RunState.RETRYING]
-
-
-def enabled_tasks(installation: Installation, unreadable: Unreadable) -> list[TaskDefinition]:
-    """Return the tasks that are enabled; one that does not stand up to checking any more is noted."""
+def enabled_tasks(registry: Registry, timezone: str, unreadable: Unreadable) -> list[TaskDefinition]:
+    """Return the enabled tasks; one whose definition is no longer valid is noted as unreadable."""
     tasks: list[TaskDefinition] = []
     with unreadable.noted("the tasks"):
-        for stored in installation.registry.tasks(enabled_only=True):
+        for stored in registry.tasks(enabled_only=True):
             with unreadable.noted(f"the task {stored['id']}"):
-                tasks.append(_parsed(stored, installation))
+                tasks.append(parse_task(stored, default_timezone=timezone, read_text=read_calendar))
     return tasks
-
-
-def _parsed(stored: dict[str, Any], installation: Installation) -> TaskDefinition:
-    try:
-        return parse_task(stored, default_timezone=installation.settings.timezone, read_text=read_calendar)
-    except InvalidTaskError as error:
-        raise ValueError("; ".join(map(str, error.problems))) from error

@@ -1,113 +1,84 @@
-"""The finished runs of a period, task by task, and what they come to."""
+"""The finished runs of a period, task by task, sorted by how they ended."""
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
-from dataclasses import dataclass
 from datetime import timedelta
-from statistics import median
 from typing import TYPE_CHECKING, Final
 
 from mission_control.model.runs.run_state import RAN_AND_FAILED, RunState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
+    from datetime import date
+    from zoneinfo import ZoneInfo
 
     from mission_control.model.runs.run_record import RunRecord
 
-NOT_FIRED_OR_TOO_LATE: Final = frozenset({RunState.MISSED, RunState.EXPIRED})
-LEFT_OUT: Final = frozenset({RunState.SKIPPED, RunState.CANCELLED})
+_RAN: Final = frozenset({RunState.SUCCESS, *RAN_AND_FAILED})
+_MISSED: Final = frozenset({RunState.MISSED, RunState.EXPIRED})
+_LEFT_OUT: Final = frozenset({RunState.SKIPPED, RunState.CANCELLED})
+# "params: 2 problems", "1 validation error for Order": the lines that follow say which.
+_COUNT_OF_PROBLEMS = re.compile(r"\b\d+ (validation )?(problem|error|failure|exception)s?\b|:$")
 
 
-@dataclass(frozen=True)
 class TaskRuns:
-    """The runs of one task that ended in a period, the earliest first.
+    """The runs of one task that ended in a period, earliest first; every run is in one of the groups.
 
-    `ran` are those that came to success or failure. Durations are those of the last attempt; lateness is
-    known of runs that needed only one.
+    Durations are those of the last attempt. Lateness is known only of runs that needed one attempt.
     """
 
-    task_id: str
-    runs: tuple[RunRecord, ...] = ()
-
-    @property
-    def succeeded(self) -> list[RunRecord]:
-        """The runs that did their work."""
-        return self._in({RunState.SUCCESS})
-
-    @property
-    def failed(self) -> list[RunRecord]:
-        """The runs that failed for good, timed out or were lost."""
-        return self._in(RAN_AND_FAILED)
-
-    @property
-    def ran(self) -> list[RunRecord]:
-        """The runs that count in the task's history."""
-        return self._in({RunState.SUCCESS, *RAN_AND_FAILED})
-
-    @property
-    def missed(self) -> list[RunRecord]:
-        """The occurrences that nobody fired, and the runs that did not start in time."""
-        return self._in(NOT_FIRED_OR_TOO_LATE)
-
-    @property
-    def left_out(self) -> list[RunRecord]:
-        """The occurrences that were skipped, and the runs that were cancelled."""
-        return self._in(LEFT_OUT)
-
-    @property
-    def retries(self) -> int:
-        """How many attempts came on top of the first ones."""
-        return sum(max(run.attempt - 1, 0) for run in self.ran)
-
-    @property
-    def durations_ms(self) -> list[int]:
-        """How long the runs took."""
-        return [run.duration_ms for run in self.ran if run.duration_ms is not None]
-
-    @property
-    def latenesses_ms(self) -> list[float]:
-        """How long after their time the runs started."""
-        first_attempts = ((run.started_at, run.scheduled_time) for run in self.ran if run.attempt == 1)
-        return [
-            max(started_at - due, timedelta()) / timedelta(milliseconds=1)
-            for started_at, due in first_attempts
-            if started_at is not None
+    def __init__(self, task_id: str, runs: Collection[RunRecord] = ()) -> None:
+        self.task_id = task_id
+        self.ran = [run for run in runs if run.state in _RAN]
+        self.succeeded = [run for run in self.ran if run.state is RunState.SUCCESS]
+        self.failed = [run for run in self.ran if run.state is not RunState.SUCCESS]
+        self.missed = [run for run in runs if run.state in _MISSED]
+        self.left_out = [run for run in runs if run.state in _LEFT_OUT]
+        self.retries = sum(max(run.attempt - 1, 0) for run in self.ran)
+        self.durations_ms = [run.duration_ms for run in self.ran if run.duration_ms is not None]
+        self.work_ms = sum(self.durations_ms)
+        self.latenesses_ms = [
+            max(run.started_at - run.scheduled_time, timedelta()) / timedelta(milliseconds=1)
+            for run in self.ran
+            if run.attempt == 1 and run.started_at is not None
         ]
 
     @property
     def success_after_last_failure(self) -> RunRecord | None:
-        """The first success after the last failure, or None while the failure stands."""
-        last_failure = max(
-            (at for at, run in enumerate(self.runs) if run.state in RAN_AND_FAILED), default=-1
-        )
-        later = self.runs[last_failure + 1 :]
-        return next((run for run in later if run.state is RunState.SUCCESS), None)
-
-    def _in(self, states: Iterable[RunState]) -> list[RunRecord]:
-        wanted = frozenset(states)
-        return [run for run in self.runs if run.state in wanted]
+        """The first success after the last failure, or None if there is none."""
+        last_failure = max((at for at, run in enumerate(self.ran) if run in self.failed), default=-1)
+        return next(iter(self.ran[last_failure + 1 :]), None)
 
 
 def by_task(runs: Iterable[RunRecord]) -> list[TaskRuns]:
-    """Sort the runs by task; tasks in the order of their ids."""
+    """Group the runs by task, sorted by task id."""
     found: defaultdict[str, list[RunRecord]] = defaultdict(list)
     for run in runs:
         found[run.task_id].append(run)
-    return [TaskRuns(task_id, tuple(found[task_id])) for task_id in sorted(found)]
+    return [TaskRuns(task_id, found[task_id]) for task_id in sorted(found)]
+
+
+def busiest_day(runs: Iterable[RunRecord], zone: ZoneInfo) -> tuple[date, int] | None:
+    """Return the local day on which most runs started, with their number."""
+    days = Counter(run.started_at.astimezone(zone).date() for run in runs if run.started_at is not None)
+    return next(iter(days.most_common(1)), None)
 
 
 def reasons(runs: Iterable[RunRecord]) -> list[tuple[str, int]]:
-    """Return why runs did not succeed, the most frequent first; errors are told apart by their first line."""
+    """Return why runs did not succeed, most frequent first.
+
+    The reason is the first line of the error; if that line only counts problems, the problems follow it.
+    """
     return Counter(_reason(run) for run in runs).most_common()
 
 
-def median_of(values: list[int] | list[float]) -> float | None:
-    """Return the median, or None of nothing."""
-    return median(values) if values else None
-
-
 def _reason(run: RunRecord) -> str:
-    said = run.error if run.error is not None else run.reason
-    lines = (said if said is not None else "").strip().splitlines()
-    return lines[0] if lines else str(run.state).replace("_", " ")
+    error = run.error if run.error is not None else run.reason
+    first, *others = (error if error is not None else "").strip().splitlines() or [
+        run.state.replace("_", " ")
+    ]
+    if not others or _COUNT_OF_PROBLEMS.search(first) is None:
+        return first
+    return f"{first.rstrip(':')}: {'; '.join(line.strip() for line in others if line.strip())}"

@@ -1,4 +1,4 @@
-"""The daily briefing: what happened since the last one, and what the day brings."""
+"""The daily briefing: what happened since the last one, and what is due today."""
 
 from __future__ import annotations
 
@@ -11,19 +11,23 @@ from pydantic import Field
 from mission_control.errors import InvalidTaskError
 from mission_control.handler_catalog.contract import failure, read_params, success
 from mission_control.installation.installation import current_installation
+from mission_control.model.runs.run_state import RunState
 from mission_control.model.values.frozen_model import FrozenModel
 from workers.briefings.agenda import events_on
 from workers.briefings.briefing_file import write_briefing
-from workers.briefings.daily import DailyFacts, daily_lines, headline
 from workers.briefings.due_tasks import due_between
+from workers.briefings.markdown import render
 from workers.briefings.notes import recent_notes
 from workers.briefings.occasion import Occasion, ZoneName, last_briefing, since_last_briefing
-from workers.briefings.sources import Unreadable, enabled_tasks, finished_runs, waiting_for_retry
+from workers.briefings.sources import Unreadable, enabled_tasks, finished_runs
+from workers.briefings.task_runs import TaskRuns, by_task
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from mission_control.installation.installation import Installation
+    from mission_control.ledger.ledger import Ledger
+    from workers.briefings.agenda import AgendaEntry
+    from workers.briefings.notes import Note
 
 
 class _Params(FrozenModel):
@@ -33,7 +37,7 @@ class _Params(FrozenModel):
 
 
 def run(context: Mapping[str, Any]) -> dict[str, Any]:
-    """Write the daily briefing as Markdown and return its path and a summary of one line.
+    """Write the daily briefing as Markdown and return its path and a one-line summary.
 
     Params, all optional: notes_dir (a folder of Markdown notes), calendar (an ICS file), timezone.
     """
@@ -42,50 +46,55 @@ def run(context: Mapping[str, Any]) -> dict[str, Any]:
     except InvalidTaskError as error:
         return failure(error)
     installation = current_installation()
-    timezone = params.timezone if params.timezone is not None else installation.settings.timezone
-    occasion = Occasion.of(context, timezone=timezone)
-    facts = _gather(installation, occasion, params, context)
-    path = write_briefing(
-        installation.settings.data_dir / "briefings",
-        f"{occasion.today.isoformat()}-{occasion.task_id}",
-        daily_lines(facts),
-        occasion.execution_id,
+    settings = installation.settings
+    occasion = Occasion.of(
+        context, timezone=params.timezone if params.timezone is not None else settings.timezone
     )
-    return success({"path": str(path), "summary": headline(facts)})
-
-
-def _gather(
-    installation: Installation, occasion: Occasion, params: _Params, context: Mapping[str, Any]
-) -> DailyFacts:
-    ledger, now, zone = installation.ledger, occasion.now, occasion.zone
-    last = last_briefing(ledger, occasion)
-    since = since_last_briefing(last, context, now)
-    own = {occasion.execution_id, last.execution_id if last is not None else ""}
     unreadable = Unreadable()
-    tasks = enabled_tasks(installation, unreadable)
-    agenda = notes = None
-    if params.calendar is not None:
-        with unreadable.noted(f"the calendar {params.calendar}"):
-            agenda = events_on(Path(params.calendar).expanduser(), occasion.today, zone)
-    if params.notes_dir is not None:
-        with unreadable.noted(f"the notes in {params.notes_dir}"):
-            notes = recent_notes(Path(params.notes_dir).expanduser(), since)
-    return DailyFacts(
-        since=since,
-        now=now,
-        zone=zone,
-        runs=[run for run in finished_runs(ledger, since) if run.execution_id not in own],
-        waiting=waiting_for_retry(ledger),
-        due=due_between(tasks, now, _end_of_day(occasion)),
+    tasks = enabled_tasks(installation.registry, settings.timezone, unreadable)
+    past = _past(installation.ledger, occasion, context)
+    page = render(
+        "daily",
+        zone=occasion.zone,
+        now=occasion.now,
+        today=occasion.today,
+        due=due_between(tasks, occasion.now, _end_of_day(occasion)),
         names={task.id: task.name for task in tasks},
-        agenda=agenda,
-        notes=notes,
+        agenda=_agenda(params.calendar, occasion, unreadable),
+        notes=_notes(params.notes_dir, past["since"], unreadable),
         unreadable=unreadable.problems,
+        **past,
     )
+    stem = f"{occasion.today.isoformat()}-{occasion.task_id}"
+    path = write_briefing(settings.data_dir / "briefings", stem, page.text, occasion.execution_id)
+    return success({"path": str(path), "summary": page.summary})
+
+
+def _past(ledger: Ledger, occasion: Occasion, context: Mapping[str, Any]) -> dict[str, Any]:
+    last = last_briefing(ledger, occasion)
+    since = since_last_briefing(last, context, occasion.now)
+    own = {occasion.execution_id, last.execution_id if last is not None else ""}
+    runs = [run for run in finished_runs(ledger, since) if run.execution_id not in own]
+    waiting = [run for run in ledger.active() if run.state is RunState.RETRYING]
+    return {"since": since, "all": TaskRuns("", runs), "tasks": by_task(runs), "waiting": waiting}
+
+
+def _agenda(calendar: str | None, occasion: Occasion, unreadable: Unreadable) -> list[AgendaEntry] | None:
+    if calendar is not None:
+        with unreadable.noted(f"the calendar {calendar}"):
+            return events_on(Path(calendar).expanduser(), occasion.today, occasion.zone)
+    return None
+
+
+def _notes(folder: str | None, since: datetime, unreadable: Unreadable) -> list[Note] | None:
+    if folder is not None:
+        with unreadable.noted(f"the notes in {folder}"):
+            return recent_notes(Path(folder).expanduser(), since)
+    return None
 
 
 def _end_of_day(occasion: Occasion) -> datetime:
-    """Return the last instant of the local day; midnight itself is tomorrow."""
+    """Return the last instant of the local day; midnight itself belongs to tomorrow."""
     tomorrow = occasion.today + timedelta(days=1)
     midnight = datetime.combine(tomorrow, time.min, tzinfo=occasion.zone)
     return midnight.astimezone(UTC) - timedelta(microseconds=1)

@@ -71,7 +71,7 @@ EXPECTED_BRIEFING = """\
 
 **3 runs failed, 1 missed; 2 tasks due today**
 
-From Wed 15 Oct 09:00 to Thu 16 Oct 09:00; times are those of Europe/Berlin.
+From Wed 15 Oct 09:00 to Thu 16 Oct 09:00; all times are Europe/Berlin.
 
 ## Failed
 
@@ -86,9 +86,9 @@ From Wed 15 Oct 09:00 to Thu 16 Oct 09:00; times are those of Europe/Berlin.
 
 - `report`: 1 missed, Thu 16 Oct 07:00: `nobody was there to fire it`
 
-## To be tried again
+## Waiting for a retry
 
-- `mail`: attempt 1 failed, again Thu 16 Oct 09:05: `no route`
+- `mail`: attempt 1 failed, next attempt Thu 16 Oct 09:05: `no route`
 
 ## Ran
 
@@ -97,7 +97,7 @@ From Wed 15 Oct 09:00 to Thu 16 Oct 09:00; times are those of Europe/Berlin.
 | **Backup** (`backup`) | 2 | 0 | 0 | 2.0 s |
 | `ping` | 3 | 2 | 2 | 1 min 10 s |
 
-## Left out on purpose
+## Skipped or cancelled
 
 - `ping`: 1 skipped: `overlap`
 

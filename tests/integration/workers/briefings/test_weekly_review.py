@@ -65,7 +65,7 @@ EXPECTED_REVIEW = """\
 
 **10 runs, 90% succeeded (71% the week before); 1 failed, 1 missed**
 
-From Thu 9 Oct 09:00 to Thu 16 Oct 09:00; times are those of Europe/Berlin.
+From Thu 9 Oct 09:00 to Thu 16 Oct 09:00; all times are Europe/Berlin.
 
 ## Failed
 
@@ -135,7 +135,7 @@ def test_figures_that_the_ledger_no_longer_has_are_not_passed_off_as_complete(
         ran(installation, "ping", NOW - timedelta(hours=hours))
     text = text_of(review(context()))
     assert "Runs are kept for 7 days only; figures before that are missing." in text
-    assert "Only the last 2 runs of a task are kept: `ping` had more." in text
+    assert "Only the last 2 runs of a task are kept, so these figures are too low: `ping`." in text
     current_installation().client.close()
 
 

@@ -22,7 +22,7 @@ def test_a_duration_is_told_in_the_unit_that_suits_it(milliseconds: float | None
     [(0, 0, "-"), (0, 5, "0%"), (5, 5, "100%"), (9_999, 10_000, "99%"), (1, 10_000, "1%")],
 )
 def test_only_all_is_a_hundred_percent_and_only_none_is_zero(part: int, whole: int, text: str) -> None:
-    assert share(part, whole) == text
+    assert share(range(part), range(whole)) == text
 
 
 def test_counts_and_days_read_as_a_person_writes_them() -> None:
