@@ -49,15 +49,15 @@ def apply_task_file(
 
 
 def _apply(registry: Registry, task: TaskDefinition, *, reason: str, dry_run: bool) -> str:
-    difference = registry.difference(task)
-    if difference is None:
+    is_changed = registry.is_changed_by(task)
+    if is_changed is None:
         if not dry_run:
-            registry.register(task.to_dict(), reason=reason)
+            registry.add(task, reason=reason)
         return "created"
-    if not difference:
+    if not is_changed:
         return "unchanged"
     if not dry_run:
-        registry.update(task.id, difference, reason=reason)
+        registry.replace(task, reason=reason)
     return "updated"
 
 

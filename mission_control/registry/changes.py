@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from pydantic import ValidationError
+
 from mission_control.errors import InvalidTaskError, Problem
-from mission_control.model.values.instants import format_instant
+from mission_control.model.definitions.bookkeeping import Metadata
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,25 +53,23 @@ def _refused(current: Mapping[str, Any], updates: Mapping[str, Any]) -> list[Pro
     return problems
 
 
-def new_metadata(created_by: str | None, *, actor: str, now: datetime) -> dict[str, Any]:
-    """Return the metadata of a task that is registered at `now`; who created it may be given."""
-    return {
-        "created": _second(now),
-        "created_by": actor if created_by is None else created_by,
-        "last_modified": _second(now),
-        "revision": 1,
-    }
+def new_metadata(given: Metadata, *, actor: str, now: datetime) -> Metadata:
+    """Return the metadata of a task that is registered at `now`; `given` may say who created it."""
+    second = now.replace(microsecond=0)
+    created_by = actor if given.created_by is None else given.created_by
+    return Metadata(created=second, created_by=created_by, last_modified=second)
 
 
-def next_metadata(current: Mapping[str, Any], *, now: datetime) -> dict[str, Any]:
-    """Return the metadata of a task that is changed at `now`."""
-    return {**current, "last_modified": _second(now), "revision": current["revision"] + 1}
-
-
-def _second(moment: datetime) -> str:
-    return format_instant(moment.replace(microsecond=0))
+def next_metadata(stored: Mapping[str, Any], *, now: datetime) -> Metadata:
+    """Return the metadata of a task that is changed at `now`; damaged metadata keeps its revision only."""
+    current = stored["metadata"]
+    changed = {"last_modified": now.replace(microsecond=0), "revision": current["revision"] + 1}
+    try:
+        return Metadata.model_validate(current | changed)
+    except ValidationError:
+        return Metadata(**changed)
 
 
 def changes_timing(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
-    """Whether an edit moves the next occurrence: only then is it computed anew."""
+    """Return whether an edit moves the next occurrence, which is then computed from now."""
     return any(before[name] != after[name] for name in ("schedule", "enabled"))

@@ -13,10 +13,8 @@ from mission_control.errors import InvalidTaskError, StoreUnavailableError
 from mission_control.events import events
 from mission_control.model.definitions.due_times import due_after, has_beginning
 from mission_control.registry.changes import changes_timing, merge_updates, new_metadata, next_metadata
-from mission_control.registry.overview import Overview, overview_of
-from mission_control.registry.shown_task import shown_task
 from mission_control.registry.task_store import KEEP_DUE, StoredTask, TaskStore, stored_form
-from mission_control.registry.unenforced import unenforced_fields
+from mission_control.registry.task_views import Overview, overview_of, shown_task
 from mission_control.store.redis_keys import DEFAULT_REDBEAT_KEYS
 
 if TYPE_CHECKING:
@@ -77,14 +75,19 @@ class Registry:
     def register(
         self, definition: Mapping[str, Any], *, reason: str | None = None, catch_up: bool = False
     ) -> bool:
-        """Add a task; False if the id is taken, and nothing changed.
+        """Check a definition and add it as a task; False if the id is taken, and nothing changed.
 
         With `catch_up` occurrences between the schedule's `start` (or a one-off's `at`) and now are due too.
+
+        Raises:
+            InvalidTaskError: lists every problem.
         """
+        return self.add(self.check.parse_new(definition), reason=reason, catch_up=catch_up)
+
+    def add(self, task: TaskDefinition, *, reason: str | None = None, catch_up: bool = False) -> bool:
+        """Add a task that is checked already, as `register` does."""
         now = self._clock()
-        checked = self.check.parse_new(definition)
-        metadata = new_metadata(checked.metadata.created_by, actor=self._actor, now=now)
-        task = self.check.parse({**checked.to_dict(), "metadata": metadata})
+        task = task.with_metadata(new_metadata(task.metadata, actor=self._actor, now=now))
         due = due_after(task, _BEGINNING if catch_up and has_beginning(task) else now)
         if not self._store.put(task, seen=None, due=due, now=now):
             return False
@@ -122,15 +125,18 @@ class Registry:
         With `catch_up` an occurrence that was already due stays due. See `changes.merge_updates` for
         what is merged and what replaced. An update that changes nothing leaves no revision.
         """
-        for _ in range(_ATTEMPTS_AGAINST_OTHER_WRITERS):
-            stored = self._store.load([task_id])[0]
-            if stored is None:
-                return False
-            if self._try_update(stored, updates, change=change, reason=reason, catch_up=catch_up):
-                return True
-        raise StoreUnavailableError(
-            f"task {task_id!r} is being changed by others too often to get an edit in; try again"
-        )
+
+        def edited(stored: StoredTask) -> TaskDefinition:
+            return self.check.parse_new(merge_updates(stored.definition, updates))
+
+        return self._change(task_id, edited, change=change, reason=reason, catch_up=catch_up)
+
+    def replace(self, task: TaskDefinition, *, reason: str | None = None) -> bool:
+        """Put a checked definition in place of the task with its id; False if there is none.
+
+        The task keeps its metadata, apart from the revision; replacing it by the same leaves no revision.
+        """
+        return self._change(task.id, lambda _: task, change="updated", reason=reason)
 
     def enable(self, task_id: str, *, reason: str | None = None) -> bool:
         """Let a task fire again, from its next occurrence after now on; False if there is no such task."""
@@ -160,13 +166,10 @@ class Registry:
         found = [stored for stored in self._store.load(self._store.ids()) if stored is not None]
         return overview_of(found, self._readable, due_limit=due_limit)
 
-    def difference(self, task: TaskDefinition) -> dict[str, Any] | None:
-        """Return the fields in which `task` differs from the registered one; None if its id is free."""
+    def is_changed_by(self, task: TaskDefinition) -> bool | None:
+        """Return whether `task` differs from the registered one; None if its id is free."""
         stored = self._store.load([task.id])[0]
-        if stored is None:
-            return None
-        wanted = {name: value for name, value in stored_form(task).items() if name != "metadata"}
-        return {name: value for name, value in wanted.items() if stored.definition.get(name) != value}
+        return None if stored is None else _differ(stored.definition, stored_form(task))
 
     def tasks(self, *, enabled_only: bool = True) -> list[dict[str, Any]]:
         """Return all tasks in the story's shape, sorted by id."""
@@ -191,29 +194,36 @@ class Registry:
             return ended_at.timestamp()
         return None if task is None else due_after(task, ended_at)
 
-    def _try_update(
+    def _change(
         self,
-        stored: StoredTask,
-        updates: Mapping[str, Any],
+        task_id: str,
+        edited: Callable[[StoredTask], TaskDefinition],
         *,
         change: str,
         reason: str | None,
-        catch_up: bool,
+        catch_up: bool = False,
     ) -> bool:
-        now = self._clock()
-        merged = self.check.parse_new(merge_updates(stored.definition, updates))
-        if stored_form(merged) == stored.definition and not self._store.is_set_aside(stored.task_id):
-            return True
-        metadata = next_metadata(stored.definition["metadata"], now=now)
-        task = self.check.parse({**merged.to_dict(), "metadata": metadata})
+        for _ in range(_ATTEMPTS_AGAINST_OTHER_WRITERS):
+            stored = self._store.load([task_id])[0]
+            if stored is None:
+                return False
+            now, task = self._clock(), edited(stored)
+            if not _differ(stored.definition, stored_form(task)) and not self._store.is_set_aside(task_id):
+                return True
+            task = task.with_metadata(next_metadata(stored.definition, now=now))
+            if self._put_change(stored, task, now, catch_up=catch_up):
+                self._record(task, change, stored.definition, reason, now)
+                return True
+        raise StoreUnavailableError(
+            f"task {task_id!r} was not changed: other programs keep changing it at the same time; try again"
+        )
+
+    def _put_change(self, stored: StoredTask, task: TaskDefinition, now: datetime, *, catch_up: bool) -> bool:
         is_due_kept = catch_up and stored.due is not None and stored.due <= now.timestamp()
         moves = changes_timing(stored.definition, stored_form(task)) and not is_due_kept
-        due_anew = due_after(task, now)
-        due = due_anew if moves else KEEP_DUE
-        if not self._store.put(task, seen=stored, due=due, now=now, due_if_set_aside=due_anew):
-            return False
-        self._record(task, change, stored.definition, reason, now)
-        return True
+        due_from_now = due_after(task, now)
+        due = due_from_now if moves else KEEP_DUE
+        return self._store.put(task, seen=stored, due=due, now=now, due_if_set_aside=due_from_now)
 
     def _readable(self, stored: StoredTask | None) -> TaskDefinition | None:
         try:
@@ -224,7 +234,7 @@ class Registry:
     def _record(
         self, task: TaskDefinition, change: str, before: Mapping[str, Any], reason: str | None, now: datetime
     ) -> None:
-        unenforced = unenforced_fields(task)
+        unenforced = task.unenforced_fields()
         if unenforced:
             events.fields_not_enforced(task.id, ", ".join(unenforced))
         record = ChangeRecord(
@@ -246,3 +256,8 @@ class Registry:
     def _write_mirror(self) -> None:
         if self._mirror is not None and not self._is_batch:
             self._mirror()
+
+
+def _differ(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
+    """Return whether two stored forms differ in more than metadata, which the registry itself keeps."""
+    return {**before, "metadata": None} != {**after, "metadata": None}

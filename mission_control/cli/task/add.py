@@ -46,7 +46,7 @@ def add(task_id: str | None, file: str | None, disabled: bool, dry_run: bool, **
     with current() as installation:
         task = installation.registry.check.parse_new(definition)
         is_taken = installation.registry.definition(task.id) is not None
-        if is_taken or not (dry_run or installation.registry.register(definition)):
+        if is_taken or not (dry_run or installation.registry.add(task)):
             raise CommandError(
                 f"the id {task.id!r} is taken; change that task with `task update`, or choose another id",
                 ExitCode.REFUSED,

@@ -67,7 +67,7 @@ def _rows(
     yield "revision", f"{metadata['revision']} of {metadata['last_modified']}"
     usual = _usual(task)
     for name, value in shown.items():
-        if name not in _SHOWN_APART and value != usual[name]:
+        if name not in _SHOWN_APART and value != usual.get(name):
             yield name, as_text(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
 
 

@@ -30,6 +30,8 @@ MOST_DEPENDENCIES = 100
 MOST_TAGS = 100
 # Redis queues of four priorities are built from Celery's ten levels.
 HIGHEST_PRIORITY = 9
+# Fields that are checked and stored, and that nothing acts on yet.
+_UNENFORCED = frozenset({"overlap", "after", "join", "condition", "pause_after_failures", "notify"})
 
 
 class TaskDefinition(FrozenModel):
@@ -80,10 +82,22 @@ class TaskDefinition(FrozenModel):
     def to_dict(self) -> dict[str, Any]:
         """Return the definition as JSON has it; `parse_task` of it gives an equal definition.
 
-        Of the schedule only what was given is written, and its time zone, which must not change with the
-        default of whoever reads it; everything else is written out.
+        Everything is written out, with two exceptions. Of the schedule, only the given fields are written,
+        and its time zone, which must not change with the default of another reader. A field that nothing
+        acts on yet is written only if it was given.
         """
-        return self.model_dump(mode="json", by_alias=True) | {"schedule": _as_given(self.schedule)}
+        silent = _UNENFORCED - self.model_fields_set
+        written = self.model_dump(mode="json", by_alias=True, exclude=set(silent))
+        return written | {"schedule": _as_given(self.schedule)}
+
+    def with_metadata(self, metadata: Metadata) -> TaskDefinition:
+        """Return the same definition with other metadata, without checking it again."""
+        return self.model_copy(update={"metadata": metadata})
+
+    def unenforced_fields(self) -> list[str]:
+        """Return the given fields that ask for something this version does not do yet."""
+        given = _UNENFORCED & self.model_fields_set
+        return sorted(name for name in given if getattr(self, name) not in (None, ()))
 
 
 def parse_task(

@@ -6,8 +6,8 @@ import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from mission_control.registry.overview import overview_of
 from mission_control.registry.task_store import StoredTask
+from mission_control.registry.task_views import overview_of
 
 if TYPE_CHECKING:
     from mission_control.model.definitions.task import TaskDefinition

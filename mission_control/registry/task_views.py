@@ -1,24 +1,41 @@
-"""How many tasks there are, and what is due next, without reading every definition as a whole."""
+"""What callers see of stored tasks: one with its history, or an overview of many."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from heapq import nsmallest
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mission_control.model.definitions.due_times import nominal_time_of
+from mission_control.model.values.instants import format_instant
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
 
     from mission_control.model.definitions.task import TaskDefinition
+    from mission_control.model.runs.history import History
     from mission_control.registry.task_store import StoredTask
+
+
+def shown_task(stored: StoredTask, history: History) -> dict[str, Any]:
+    """Return a stored task in the story's shape. The definition is not checked again."""
+    next_run = None if stored.due is None else nominal_time_of(stored.definition, stored.due)
+    return {
+        **stored.definition,
+        "execution_history": {
+            "last_run": None if history.last_run is None else format_instant(history.last_run),
+            "next_run": None if next_run is None else format_instant(next_run),
+            "total_runs": history.total_runs,
+            "success_count": history.success_count,
+            "failure_count": history.failure_count,
+        },
+    }
 
 
 @dataclass(frozen=True)
 class Overview:
-    """Numbers of tasks, and those that beat has down for the soonest times; past ones are overdue."""
+    """How many tasks there are, and which are due next; those due in the past are overdue."""
 
     enabled: int
     disabled: int
@@ -28,7 +45,7 @@ class Overview:
 def overview_of(
     stored: Sequence[StoredTask], read: Callable[[StoredTask], TaskDefinition | None], *, due_limit: int
 ) -> Overview:
-    """Return an overview of tasks; only those that are named in it are read and checked."""
+    """Return an overview of tasks. Only the definitions named in it are parsed."""
     enabled = [one for one in stored if one.definition["enabled"]]
     soonest = nsmallest(
         due_limit,
