@@ -110,6 +110,7 @@ class Installation:
     def registry(self) -> Registry:
         """The tasks."""
         from mission_control.files.calendar_file import read_calendar
+        from mission_control.registry.change_log import ChangeLog
         from mission_control.registry.definition_check import DefinitionCheck
         from mission_control.registry.registry import Registry
 
@@ -119,12 +120,14 @@ class Installation:
         return Registry(
             self.client,
             ledger=self.ledger,
-            changes=self.changes,
+            changes=ChangeLog(
+                self.changes,
+                actor=_actor(),
+                mirror=None if self.settings.tasks_file is None else self._mirror_tasks,
+            ),
             check=check,
             clock=self.clock,
-            actor=_actor(),
             redbeat_keys=self.redbeat_keys,
-            mirror=None if self.settings.tasks_file is None else self._mirror_tasks,
         )
 
     def _mirror_tasks(self) -> None:

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from mission_control.audit.debts.unwritten_records import write_or_keep
-from mission_control.audit.record.difference import difference
-from mission_control.audit.record.records import ChangeRecord
 from mission_control.errors import InvalidTaskError, StoreUnavailableError
 from mission_control.events import events
 from mission_control.model.definitions.due_times import due_after, has_beginning
@@ -18,13 +14,14 @@ from mission_control.registry.task_views import Overview, overview_of, shown_tas
 from mission_control.store.redis_keys import DEFAULT_REDBEAT_KEYS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
+    from contextlib import AbstractContextManager
 
     from redis import Redis
 
-    from mission_control.audit.stream.log import AuditLog
     from mission_control.ledger.ledger import Ledger
     from mission_control.model.definitions.task import TaskDefinition
+    from mission_control.registry.change_log import ChangeLog
     from mission_control.registry.definition_check import DefinitionCheck
     from mission_control.store.redis_keys import RedBeatKeys
 
@@ -46,31 +43,20 @@ class Registry:
         client: Redis,
         *,
         ledger: Ledger,
-        changes: AuditLog,
+        changes: ChangeLog,
         check: DefinitionCheck,
         clock: Callable[[], datetime],
-        actor: str,
         redbeat_keys: RedBeatKeys = DEFAULT_REDBEAT_KEYS,
-        mirror: Callable[[], None] | None = None,
     ) -> None:
         self.check = check
         self._store = TaskStore(client, redbeat_keys)
         self._ledger = ledger
         self._changes = changes
         self._clock = clock
-        self._actor = actor
-        self._mirror = mirror
-        self._is_batch = False
 
-    @contextmanager
-    def batch(self) -> Iterator[None]:
-        """Make several changes with one writing of the mirror at the end."""
-        self._is_batch = True
-        try:
-            yield
-        finally:
-            self._is_batch = False
-            self._write_mirror()
+    def batch(self) -> AbstractContextManager[None]:
+        """Return a context in which the mirror is written once, at the end."""
+        return self._changes.batch()
 
     def register(
         self, definition: Mapping[str, Any], *, reason: str | None = None, catch_up: bool = False
@@ -87,11 +73,12 @@ class Registry:
     def add(self, task: TaskDefinition, *, reason: str | None = None, catch_up: bool = False) -> bool:
         """Add a task that is checked already, as `register` does."""
         now = self._clock()
-        task = task.with_metadata(new_metadata(task.metadata, actor=self._actor, now=now))
+        task = task.with_metadata(new_metadata(task.metadata, actor=self._changes.actor, now=now))
         due = due_after(task, _BEGINNING if catch_up and has_beginning(task) else now)
         if not self._store.put(task, seen=None, due=due, now=now):
             return False
-        self._record(task, "registered", {}, reason, now)
+        self._changes.record(task.id, "registered", {}, stored_form(task), reason=reason, at=now)
+        _warn_of_unenforced(task)
         return True
 
     def unregister(self, task_id: str, *, reason: str | None = None) -> bool:
@@ -99,16 +86,7 @@ class Registry:
         removed = self._store.remove(task_id)
         if removed is None:
             return False
-        record = ChangeRecord(
-            timestamp=self._clock(),
-            task_id=task_id,
-            change="unregistered",
-            actor=self._actor,
-            reason=reason,
-            revision=removed["metadata"]["revision"] if removed else None,
-            diff=difference(removed, {}),
-        )
-        self._append(record)
+        self._changes.record(task_id, "unregistered", removed, {}, reason=reason, at=self._clock())
         return True
 
     def update(
@@ -158,13 +136,11 @@ class Registry:
 
     def definitions(self) -> list[TaskDefinition]:
         """Return all tasks as models, sorted by id; one that cannot be read any more is left out."""
-        found = (self._readable(stored) for stored in self._store.load(self._store.ids()))
-        return [task for task in found if task is not None]
+        return [task for stored in self._all() if (task := self._readable(stored)) is not None]
 
     def overview(self, *, due_limit: int) -> Overview:
         """Return how many tasks there are, and the first that are due; cheap however many there are."""
-        found = [stored for stored in self._store.load(self._store.ids()) if stored is not None]
-        return overview_of(found, self._readable, due_limit=due_limit)
+        return overview_of(self._all(), self._readable, due_limit=due_limit)
 
     def is_changed_by(self, task: TaskDefinition) -> bool | None:
         """Return whether `task` differs from the registered one; None if its id is free."""
@@ -173,8 +149,7 @@ class Registry:
 
     def tasks(self, *, enabled_only: bool = True) -> list[dict[str, Any]]:
         """Return all tasks in the story's shape, sorted by id."""
-        found = [stored for stored in self._store.load(self._store.ids()) if stored is not None]
-        shown = [stored for stored in found if stored.definition["enabled"] or not enabled_only]
+        shown = [stored for stored in self._all() if stored.definition["enabled"] or not enabled_only]
         histories = self._ledger.histories(stored.task_id for stored in shown)
         return [shown_task(stored, history) for stored, history in zip(shown, histories, strict=True)]
 
@@ -212,7 +187,9 @@ class Registry:
                 return True
             task = task.with_metadata(next_metadata(stored.definition, now=now))
             if self._put_change(stored, task, now, catch_up=catch_up):
-                self._record(task, change, stored.definition, reason, now)
+                after = stored_form(task)
+                self._changes.record(task_id, change, stored.definition, after, reason=reason, at=now)
+                _warn_of_unenforced(task)
                 return True
         raise StoreUnavailableError(
             f"task {task_id!r} was not changed: other programs keep changing it at the same time; try again"
@@ -225,37 +202,20 @@ class Registry:
         due = due_from_now if moves else KEEP_DUE
         return self._store.put(task, seen=stored, due=due, now=now, due_if_set_aside=due_from_now)
 
-    def _readable(self, stored: StoredTask | None) -> TaskDefinition | None:
+    def _all(self) -> list[StoredTask]:
+        return [stored for stored in self._store.load(self._store.ids()) if stored is not None]
+
+    def _readable(self, stored: StoredTask) -> TaskDefinition | None:
         try:
-            return None if stored is None else self.check.parse(stored.definition)
+            return self.check.parse(stored.definition)
         except InvalidTaskError:
             return None
 
-    def _record(
-        self, task: TaskDefinition, change: str, before: Mapping[str, Any], reason: str | None, now: datetime
-    ) -> None:
-        unenforced = task.unenforced_fields()
-        if unenforced:
-            events.fields_not_enforced(task.id, ", ".join(unenforced))
-        record = ChangeRecord(
-            timestamp=now,
-            task_id=task.id,
-            change=change,
-            actor=self._actor,
-            reason=reason,
-            revision=task.metadata.revision,
-            diff=difference(before, stored_form(task)),
-        )
-        self._append(record)
 
-    def _append(self, record: ChangeRecord) -> None:
-        """Record a change that is made; it stands, whatever becomes of its record and of the mirror."""
-        write_or_keep(self._changes, record.to_dict())
-        self._write_mirror()
-
-    def _write_mirror(self) -> None:
-        if self._mirror is not None and not self._is_batch:
-            self._mirror()
+def _warn_of_unenforced(task: TaskDefinition) -> None:
+    fields = task.unenforced_fields()
+    if fields:
+        events.fields_not_enforced(task.id, ", ".join(fields))
 
 
 def _differ(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:

@@ -13,14 +13,12 @@ import time_machine
 from mission_control.audit.stream.reader import read_all
 from mission_control.errors import InvalidTaskError
 from mission_control.installation.installation import Installation, current_installation
-from mission_control.model.definitions.task import TaskDefinition
-from mission_control.operate.apply import apply_task_file, export_task_file
+from mission_control.operate.apply import apply_task_file
 from mission_control.registry.task_store import TaskStore
 from mission_control.store import redis_keys
 from tests.stage.live_installation import YEARLY
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from mission_control.registry.registry import Registry
@@ -222,70 +220,3 @@ class TestFixedDelay:
         registry.register(a_task(schedule=self.SCHEDULE))
         _ = registry.unregister("a") if change is None else registry.update("a", change)
         assert registry.due_after_run("a", NOON) is None
-
-
-def test_each_change_parses_its_definition_once(
-    installation: Installation, registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    parsed: list[object] = []
-    parse = TaskDefinition.model_validate
-
-    def counted(data: object, **how: Any) -> TaskDefinition:
-        parsed.append(data)
-        return parse(data, **how)
-
-    monkeypatch.setattr(TaskDefinition, "model_validate", counted)
-    file = tmp_path / "tasks.json"
-
-    def parses(change: Callable[[], object]) -> int:
-        parsed.clear()
-        change()
-        return len(parsed)
-
-    def apply(*tasks: dict[str, Any]) -> None:
-        file.write_text(json.dumps({"tasks": tasks}))
-        apply_task_file(installation, file)
-
-    assert parses(lambda: registry.register(a_task())) == 1
-    assert parses(lambda: registry.update("a", {"description": "greets"})) == 1
-    assert parses(lambda: registry.disable("a")) == 1
-    assert parses(lambda: registry.enable("a")) == 1
-    assert parses(lambda: apply(a_task(priority=3), a_task("b"))) == 2
-    assert parses(lambda: registry.unregister("a")) == 0
-    assert [one["change"] for one in changes(installation)] == [
-        "registered",
-        "updated",
-        "disabled",
-        "enabled",
-        "updated",
-        "registered",
-        "unregistered",
-    ]
-
-
-def test_exported_tasks_claim_nothing_unenforced_and_apply_without_a_revision(
-    installation: Installation, registry: Registry, tmp_path: Path
-) -> None:
-    registry.register(a_task("plain"))
-    registry.register(a_task("asks", overlap="queue", notify={"to": ["ops"]}))
-    file = export_task_file(installation, tmp_path / "tasks.json")
-    exported = {one["id"]: one for one in json.loads(file.read_text())["tasks"]}
-    unenforced = {"overlap", "after", "join", "condition", "pause_after_failures", "notify"}
-    for of_task in (exported.get, registry.get):
-        assert not (of_task("plain") or {}).keys() & unenforced
-        assert (of_task("asks") or {}).keys() & unenforced == {"overlap", "notify"}
-    applied = apply_task_file(installation, file)
-    assert (applied.unchanged, applied.updated) == (("asks", "plain"), ())
-
-
-def test_field_left_out_of_an_applied_file_is_removed_once(
-    installation: Installation, registry: Registry, tmp_path: Path
-) -> None:
-    registry.register(a_task(overlap="queue", priority=3))
-    file = tmp_path / "tasks.json"
-    file.write_text(json.dumps({"tasks": [a_task()]}))
-    assert apply_task_file(installation, file).updated == ("a",)
-    stored = registry.get("a") or {}
-    assert "overlap" not in stored
-    assert (stored["priority"], stored["metadata"]["revision"]) == (0, 2)
-    assert apply_task_file(installation, file).unchanged == ("a",)

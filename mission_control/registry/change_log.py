@@ -1,0 +1,66 @@
+"""What a change of a task leaves behind: its record, and the mirror."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from mission_control.audit.debts.unwritten_records import write_or_keep
+from mission_control.audit.record.difference import difference
+from mission_control.audit.record.records import ChangeRecord
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from datetime import datetime
+
+    from mission_control.audit.stream.log import AuditLog
+
+
+class ChangeLog:
+    """Records the changes that `actor` makes to tasks, and keeps the mirror up to date.
+
+    A change stands even if its record or the mirror cannot be written; such a record is written later.
+    """
+
+    def __init__(self, records: AuditLog, *, actor: str, mirror: Callable[[], None] | None = None) -> None:
+        self.actor = actor
+        self._records = records
+        self._mirror = mirror
+        self._is_batch = False
+
+    @contextmanager
+    def batch(self) -> Iterator[None]:
+        """Write the mirror once, after several changes."""
+        self._is_batch = True
+        try:
+            yield
+        finally:
+            self._is_batch = False
+            self._write_mirror()
+
+    def record(
+        self,
+        task_id: str,
+        change: str,
+        before: Mapping[str, Any],
+        after: Mapping[str, Any],
+        *,
+        reason: str | None,
+        at: datetime,
+    ) -> None:
+        """Record a change from one stored form to another; `{}` stands for no task."""
+        record = ChangeRecord(
+            timestamp=at,
+            task_id=task_id,
+            change=change,
+            actor=self.actor,
+            reason=reason,
+            revision=(after or before).get("metadata", {}).get("revision"),
+            diff=difference(before, after),
+        )
+        write_or_keep(self._records, record.to_dict())
+        self._write_mirror()
+
+    def _write_mirror(self) -> None:
+        if self._mirror is not None and not self._is_batch:
+            self._mirror()
