@@ -116,10 +116,6 @@ class Settings(Struct, frozen=True, kw_only=True):
             return ",".join(value)
         return value.reveal() if isinstance(value, Secret) else str(value)
 
-    def channel(self, name: str) -> str | None:
-        """Return the Apprise URL of a notification channel, or None where none is configured."""
-        return next((url.reveal() for key, url in self.notify if key == name.lower()), None)
-
 
 SETTINGS_IN_ENVIRONMENT: Final = tuple(name for name in Settings.__struct_fields__ if name != "notify")
 

@@ -1,1 +1,1 @@
-"""Telling people: messages to the channels that the operator has set up, each an Apprise URL."""
+"""Messages to people over the channels that the operator has set up, each an Apprise URL."""

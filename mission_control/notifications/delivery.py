@@ -1,67 +1,80 @@
-"""Sending one message to several channels, and telling which of them it reached."""
+"""Sending one message to several channels, and reporting which of them it reached."""
 
 from __future__ import annotations
 
 import logging
+import re
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import unquote
 
-from mission_control.notifications.channels import not_set_up, variable_of, without_secrets
+from mission_control.audit.record.masking import MASK
+from mission_control.configuration.settings import NOTIFY_PREFIX
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
-    from mission_control.configuration.settings import Settings
+    from mission_control.configuration.settings import Secret
 
 PATIENCE: Final = timedelta(seconds=30)
+_SEPARATORS = re.compile(r"[:/?#&=@,;\s]+")
+# Shorter pieces of a URL are ports and everyday words.
+_SHORTEST_SECRET: Final = 4
 
 
 @dataclass(frozen=True)
 class Delivery:
-    """What became of a message on one channel; `problem` is None if the channel took it.
+    """How a message fared on one channel; `problem` is None if every service of the channel took it.
 
-    A problem names the channel's setting and never holds a piece of its URL.
+    A problem names the channel's setting and never contains a piece of its URL.
     """
 
     channel: str
     problem: str | None = None
 
-    @property
-    def is_delivered(self) -> bool:
-        """Whether every service of the channel took the message."""
-        return self.problem is None
-
 
 def notify(
-    settings: Settings, channels: Iterable[str], title: str, body: str, *, patience: timedelta = PATIENCE
+    urls: Mapping[str, Secret],
+    channels: Iterable[str],
+    title: str,
+    body: str,
+    *,
+    patience: timedelta = PATIENCE,
 ) -> list[Delivery]:
-    """Send a message to each of `channels`, all at the same time, and return what became of each.
+    """Send a message to each of `channels` at the same time; `urls` has the channels that are set up.
 
-    Guarantees: returns shortly after `patience` at the latest; one channel's trouble does not keep the
-    message from the others. Does not guarantee that a message which counts as not delivered has not
-    arrived: a service may have taken it and answered too late.
+    Guarantees: returns shortly after `patience` at the latest; a failing channel does not keep the message
+    from the others. Does not guarantee that an undelivered message has not arrived: a service may have
+    taken it and answered too late.
     """
     import apprise
 
     names = list(dict.fromkeys(channel.lower() for channel in channels))
     sender = apprise.Apprise()
-    problems = {name: _add(sender, settings, name) for name in names}
+    problems = {name: _add(sender, urls, name) for name in names}
     usable = [name for name in names if problems[name] is None]
     if usable:
         answer = sender.notify(body=body, title=title, timeout=patience.total_seconds())
-        problems |= {name: _problem_of(answer, name, settings) for name in usable}
+        problems |= {name: _problem_of(answer, name, urls[name].reveal()) for name in usable}
     return [Delivery(name, problems[name]) for name in names]
 
 
-def _add(sender: Any, settings: Settings, channel: str) -> str | None:  # noqa: ANN401  # Apprise is untyped
-    url = settings.channel(channel)
-    if url is None:
-        return not_set_up(settings, channel)
+def _add(sender: Any, urls: Mapping[str, Secret], channel: str) -> str | None:  # noqa: ANN401  # Apprise is untyped
+    if channel not in urls:
+        known = f"set up are: {', '.join(sorted(urls))}" if urls else "none is set up"
+        return (
+            f"no notification channel {channel!r} is set up: set {_variable(channel)} to an Apprise URL "
+            f"where the workers run ({known})"
+        )
     with _silent_apprise():
-        is_understood = sender.add(url, tag=channel)
-    return None if is_understood else f"{variable_of(channel)} is no URL that Apprise understands"
+        is_understood = sender.add(urls[channel].reveal(), tag=channel)
+    return None if is_understood else f"{_variable(channel)} is not a URL that Apprise understands"
+
+
+def _variable(channel: str) -> str:
+    return f"{NOTIFY_PREFIX}{channel.upper()}"
 
 
 @contextmanager
@@ -79,13 +92,24 @@ def _nothing(_record: logging.LogRecord) -> bool:
     return False
 
 
-def _problem_of(answer: Any, channel: str, settings: Settings) -> str | None:  # noqa: ANN401  # see _add
-    """Return what the services of a channel complained of, or None if all of them took the message."""
+def _problem_of(answer: Any, channel: str, url: str) -> str | None:  # noqa: ANN401  # see _add
     services = [service for service in answer if channel in service.tag]
     if services and all(services):
         return None
     entries = [entry for service in services if not service for entry in service.logs()]
-    said = [entry.message.rstrip(".") for entry in entries or answer.call_logs()]
-    reason = "; ".join(dict.fromkeys(said)) if said else "the service did not take the message"
-    url = settings.channel(channel)
-    return f"{variable_of(channel)}: {without_secrets(reason, url if url is not None else '')}"
+    messages = [entry.message.rstrip(".") for entry in entries or answer.call_logs()]
+    reason = "; ".join(dict.fromkeys(messages)) if messages else "the service did not take the message"
+    return f"{_variable(channel)}: {_without_secrets(reason, url)}"
+
+
+def _without_secrets(text: str, url: str) -> str:
+    """Mask every piece of a channel's URL in `text`, because any of them may be a token.
+
+    >>> _without_secrets("Refused by example.org", "json://user:hunter2@example.org/token")
+    'Refused by ***'
+    """
+    pieces = {piece for one in (url, unquote(url)) for piece in _SEPARATORS.split(one.partition("://")[2])}
+    for piece in sorted(pieces, key=len, reverse=True):
+        if len(piece) >= _SHORTEST_SECRET:
+            text = text.replace(piece, MASK)
+    return text

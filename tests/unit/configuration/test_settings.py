@@ -63,11 +63,10 @@ def test_a_child_process_gets_the_same_settings_whatever_its_parent_was_started_
     assert read_settings() == settings
 
 
-def test_a_channel_is_found_by_its_name_in_any_case(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_channel_has_its_name_in_lower_case(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MISSION_CONTROL_NOTIFY_OPS", "json://localhost/x")
 
-    assert read_settings().channel("Ops") == "json://localhost/x"
-    assert read_settings().channel("nobody") is None
+    assert read_settings().notify == (("ops", Secret("json://localhost/x")),)
 
 
 def test_a_secret_shows_itself_nowhere() -> None:

@@ -10,7 +10,7 @@ from workers.call.once import OnceHere
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-# Apprise looks for a module that Python 3.11 and 3.12 still have, but frown at.
+# Apprise imports a module that is deprecated in Python 3.11 and 3.12.
 pytestmark = [
     pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning"),
     pytest.mark.usefixtures("bare_environment"),
@@ -28,24 +28,24 @@ def server() -> Iterator[LocalHttpServer]:
         yield server
 
 
-def test_its_text_reaches_the_default_channel(
+def test_text_reaches_the_default_channel(
     reminder: Any, server: LocalHttpServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MISSION_CONTROL_NOTIFY_DEFAULT", f"json://{server.address}")
-    result = reminder({"params": {"text": "Water the plants"}})
+    result = reminder({"params": {"text": "Water the plants"}, "once": OnceHere()})
     assert result == {"status": "success", "output": {"sent_to": ["default"]}, "error": None}
     assert [(one.json["title"], one.json["message"]) for one in server.requests] == [
         ("Reminder", "Water the plants")
     ]
 
 
-def test_without_a_channel_it_fails_and_names_the_variable_to_set(reminder: Any) -> None:
-    result = reminder({"params": {"text": "Water the plants", "to": ["phone"]}})
+def test_reminder_to_unknown_channel_fails_and_names_the_variable_to_set(reminder: Any) -> None:
+    result = reminder({"params": {"text": "Water the plants", "to": ["phone"]}, "once": OnceHere()})
     assert result["status"] == "failure"
     assert "set MISSION_CONTROL_NOTIFY_PHONE to an Apprise URL" in result["error"]
 
 
-def test_a_retry_goes_only_to_the_channels_not_reached_before(
+def test_retry_sends_only_to_channels_not_reached_before(
     reminder: Any, server: LocalHttpServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MISSION_CONTROL_NOTIFY_DESK", f"json://{server.address}/desk")
@@ -60,12 +60,12 @@ def test_a_retry_goes_only_to_the_channels_not_reached_before(
     assert sorted(one.path for one in server.requests) == ["/desk", "/phone", "/status/500"]
 
 
-def test_a_channel_that_an_earlier_attempt_may_have_reached_is_not_tried_again(
+def test_retry_skips_channels_that_a_dead_attempt_may_have_reached(
     reminder: Any, server: LocalHttpServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MISSION_CONTROL_NOTIFY_DEFAULT", f"json://{server.address}")
     once = OnceHere()
-    assert once("sent to default")  # and then its worker died
+    assert once("sent to default")  # and then the worker died
     result = reminder({"params": {"text": "Water the plants"}, "attempt": 2, "once": once})
     assert (result["status"], server.requests) == ("success", [])
 
@@ -81,7 +81,7 @@ def test_a_channel_that_an_earlier_attempt_may_have_reached_is_not_tried_again(
         ({"text": "x", "channel": "phone"}, "params.channel: unknown key"),
     ],
 )
-def test_params_that_cannot_be_meant_are_refused(reminder: Any, params: dict[str, Any], problem: str) -> None:
+def test_invalid_params_fail_with_the_problem(reminder: Any, params: dict[str, Any], problem: str) -> None:
     result = reminder({"params": params})
     assert result["status"] == "failure"
     assert problem in result["error"]
