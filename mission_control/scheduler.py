@@ -9,7 +9,7 @@ from ulid import ULID
 
 from mission_control.errors import RunTimeoutError, UnknownTaskError
 from mission_control.installation.installation import Installation, current_installation
-from mission_control.model.runs.run_record import manual_run
+from mission_control.model.runs.new_run import manual_run
 from mission_control.store.connection import store_errors
 
 if TYPE_CHECKING:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from enum import StrEnum
-from functools import lru_cache, partial
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import msgpack
@@ -14,7 +12,9 @@ import orjson
 
 from beat.messages.message_template import MessageKind
 from mission_control.model.policies.misfire import Fire
+from mission_control.model.runs.new_run import expires_at, occurrence_spec
 from mission_control.model.runs.run_limits import HARD_LIMIT_GRACE
+from mission_control.model.runs.run_record import json_text
 from mission_control.model.runs.run_state import RunState
 from mission_control.model.values.identifiers import occurrence_execution_id
 from mission_control.model.values.instants import format_instant
@@ -22,12 +22,11 @@ from mission_control.store import redis_keys
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime, timedelta
 
     from beat.entries.due_entries import DuePlainEntry, DueTask
     from beat.messages.message_template import MessageTemplates, QueuedMessage
     from beat.messages.watched_messages import WatchedMessages
-    from mission_control.model.definitions.retry_policy import RetryPolicy
-    from mission_control.model.definitions.task import TaskDefinition
     from mission_control.model.policies.misfire import Decision, Miss
 
 PLAIN_RUN: Final = "plain"
@@ -114,17 +113,10 @@ class FireRequests:
         execution_id = occurrence_execution_id(entry.task_id, moment)
         is_fired = isinstance(action, Fire)
         state = RunState.DISPATCHED if is_fired else RunState.MISSED
-        expires = _expires(task, moment, now)
-        spec = {
-            **_shared_spec(task),
-            "execution_id": execution_id,
-            "task_id": entry.task_id,
-            "scheduled_time": format_instant(moment),
-            "params": _json(entry.params),
-            "revision": str(entry.revision),
-        }
-        if expires is not None:
-            spec["expires_at"] = format_instant(expires)
+        spec = occurrence_spec(
+            task, entry.task_id, moment, params=json_text(entry.params), revision=entry.revision, now=now
+        )
+        expires = expires_at(task, moment, now)
         queue_key, payload = self._message(entry, execution_id, moment, expires) if is_fired else ("", "")
         return [
             state,
@@ -176,33 +168,3 @@ def _packed(
 ) -> bytes:
     next_instant = "" if next_due is None else repr(next_due)
     return bytes(msgpack.packb([entry.key, repr(entry.due), revision, next_instant, meta, runs]))
-
-
-def _expires(task: TaskDefinition, moment: datetime, now: datetime) -> datetime | None:
-    if task.expires_seconds is None:
-        return None
-    return max(now, moment) + timedelta(seconds=task.expires_seconds)
-
-
-def _shared_spec(task: TaskDefinition) -> dict[str, str]:
-    """Return the fields of a run's spec that do not depend on the occurrence, as `RunRecord` has them."""
-    spec = {
-        "handler": task.handler,
-        "trigger": "schedule",
-        "retry_policy": _policy_json(task.retry_policy),
-        "queue": task.queue,
-        "priority": str(task.priority),
-        "is_fixed_delay": _json(getattr(task.schedule, "is_fixed_delay", False)),
-    }
-    if task.timeout_seconds is not None:
-        spec["timeout_seconds"] = str(task.timeout_seconds)
-    return spec
-
-
-@lru_cache(maxsize=256)
-def _policy_json(policy: RetryPolicy) -> str:
-    return _json(policy.model_dump(mode="json"))
-
-
-def _json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

@@ -15,7 +15,7 @@ from mission_control.errors import InvalidTaskError, Problem, StoreUnavailableEr
 from mission_control.messaging.message import send
 from mission_control.model.problems.json_values import json_copy, structure_problems
 from mission_control.model.problems.messages import shown
-from mission_control.model.runs.run_record import ad_hoc_run, manual_run
+from mission_control.model.runs.new_run import ad_hoc_run, manual_run
 from mission_control.model.runs.run_state import RunState
 from mission_control.model.values.fields import LONGEST_SECONDS
 from mission_control.model.values.identifiers import TASK_ID_PATTERN

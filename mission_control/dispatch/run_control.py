@@ -11,13 +11,13 @@ from mission_control.audit.endings import audit_ending
 from mission_control.errors import UnknownRunError
 from mission_control.messaging.message import send
 from mission_control.messaging.transport.parking import unpark
-from mission_control.model.runs.run_record import RunRecord, Trigger
+from mission_control.model.runs.new_run import repeated_run
 from mission_control.model.runs.run_state import RunState
-from mission_control.model.values.identifiers import manual_execution_id
 from mission_control.store import redis_keys
 
 if TYPE_CHECKING:
     from mission_control.installation.installation import Installation
+    from mission_control.model.runs.run_record import RunRecord
 
 _TRIES: Final = 10
 
@@ -68,7 +68,7 @@ def run_now(installation: Installation, execution_id: str) -> str:
     if run.state is RunState.RUNNING:
         return execution_id
     if run.state.is_final:
-        run = _anew(installation, run)
+        run = repeated_run(run, ulid=str(ULID()), now=installation.clock())
         installation.ledger.dispatch(run)
     released_at = installation.client.zscore(redis_keys.PARKED, run.execution_id)
     started = {"expires": None} if run.attempt > 0 else {}  # what has started no longer expires
@@ -108,21 +108,3 @@ def _take_off_the_park(installation: Installation, execution_id: str) -> None:
         pipe.zrem(redis_keys.PARKED, execution_id)
         pipe.hdel(redis_keys.PARKED_PAYLOADS, execution_id)
         pipe.execute()
-
-
-def _anew(installation: Installation, run: RunRecord) -> RunRecord:
-    now = installation.clock()
-    return RunRecord(
-        execution_id=manual_execution_id(run.task_id, str(ULID())),
-        task_id=run.task_id,
-        handler=run.handler,
-        scheduled_time=now,
-        dispatched_at=now,
-        trigger=Trigger.MANUAL,
-        params=run.params,
-        retry_policy=run.retry_policy,
-        timeout_seconds=run.timeout_seconds,
-        queue=run.queue,
-        priority=run.priority,
-        revision=run.revision,
-    )

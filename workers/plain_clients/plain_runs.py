@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from celery.exceptions import Reject
 from redis.exceptions import ResponseError
 
 from mission_control.audit.endings import audit_rejection
-from mission_control.model.runs.run_record import RunRecord, Trigger
+from mission_control.model.runs.new_run import plain_run
 from mission_control.model.values.identifiers import split_execution_id, task_id_problem
 from mission_control.store.troubles import is_lasting
 
 if TYPE_CHECKING:
     from mission_control.installation.installation import Installation
-    from mission_control.model.definitions.task import TaskDefinition
+    from mission_control.model.runs.run_record import RunRecord
     from workers.plain_clients.plain_messages import PlainMessage
 
 _KNOWN_ARGUMENTS: Final = frozenset({"params", "task_id", "scheduled_time", "execution_id"})
@@ -78,35 +77,18 @@ def _run(message: PlainMessage, installation: Installation) -> RunRecord:
     task = None if named is None else installation.registry.definition(named)
     if task is not None and task.handler != message.handler:
         named, task = None, None  # it may not see another handler's params
-    run = RunRecord(
+    return plain_run(
+        message.handler,
+        message.kwargs.get("params"),
         execution_id=message.execution_id,
-        task_id=message.handler if named is None else named,
-        handler=message.handler,
+        name=message.handler if named is None else named,
+        task=task,
         scheduled_time=_scheduled_time(message.execution_id, now),
-        dispatched_at=now,
-        trigger=Trigger.PLAIN,
-        params=message.kwargs.get("params", {}),
-        retry_policy={"max_retries": 0},
+        now=now,
         timeout_seconds=message.timeout_seconds,
-        expires_at=message.expires_at,
+        message_expires_at=message.expires_at,
         queue=message.queue,
         priority=message.priority,
-    )
-    return run if task is None else _of_task(run, task, message)
-
-
-def _of_task(run: RunRecord, task: TaskDefinition, message: PlainMessage) -> RunRecord:
-    expires_at = run.expires_at
-    if expires_at is None and task.expires_seconds is not None:
-        due = max(run.dispatched_at, run.scheduled_time)
-        expires_at = due + timedelta(seconds=task.expires_seconds)
-    return replace(
-        run,
-        params=message.kwargs.get("params", dict(task.params)),
-        retry_policy=task.retry_policy.model_dump(mode="json"),
-        timeout_seconds=task.timeout_seconds if run.timeout_seconds is None else run.timeout_seconds,
-        expires_at=expires_at,
-        revision=task.metadata.revision,
     )
 
 

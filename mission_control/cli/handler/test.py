@@ -69,7 +69,7 @@ def _trial(path: str, params: dict[str, Any]) -> RunRecord:
     from ulid import ULID
 
     from mission_control.configuration.clock import utc_now
-    from mission_control.model.runs.run_record import ad_hoc_run
+    from mission_control.model.runs.new_run import ad_hoc_run
 
     now = utc_now()
     return replace(ad_hoc_run(path, params, ulid=str(ULID()), at=now, now=now, queue="default"), attempt=1)

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field, fields
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import orjson
 
 from mission_control.model.runs.run_state import RunState
-from mission_control.model.values.identifiers import manual_execution_id, occurrence_execution_id
 from mission_control.model.values.instants import format_instant, parse_instant
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-
-    from mission_control.model.definitions.task import TaskDefinition
-
 
 INTERRUPTED: Final = "interrupted"
 """The `reason` of a run that Ctrl-C ended in a program that ran it in its own process."""
@@ -83,7 +79,7 @@ class RunRecord:
         spec = {name: _encode(name, getattr(self, name)) for name in _FIXED}
         written = {name: text for name, text in spec.items() if text is not None}
         return {
-            "spec": json.dumps(written, ensure_ascii=False, separators=(",", ":")),
+            "spec": json_text(written),
             **encoded({name: getattr(self, name) for name in CHANGING}),
         }
 
@@ -129,7 +125,8 @@ def _decode(name: str, text: str) -> Any:  # noqa: ANN401  # a field's own type
     return text if decoder is None else decoder(text)
 
 
-def _json_text(value: object) -> str:
+def json_text(value: object) -> str:
+    """Return a value as the JSON that a run's hash holds."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
@@ -151,7 +148,7 @@ _JSON: Final = ("params", "retry_policy", "output", "is_fixed_delay")
 
 _ENCODERS: Final[dict[str, Callable[[Any], str]]] = {
     **dict.fromkeys(_TIMES, format_instant),
-    **dict.fromkeys(_JSON, _json_text),
+    **dict.fromkeys(_JSON, json_text),
 }
 _DECODERS: Final[dict[str, Callable[[str], Any]]] = {
     **dict.fromkeys(_TIMES, _instant),
@@ -162,53 +159,3 @@ _DECODERS: Final[dict[str, Callable[[str], Any]]] = {
     "state": RunState,
     "trigger": Trigger,
 }
-
-
-def occurrence_run(task: TaskDefinition, scheduled_time: datetime, *, now: datetime) -> RunRecord:
-    """Return the run of one occurrence; its id is the same whoever fires it, and whenever."""
-    execution_id = occurrence_execution_id(task.id, scheduled_time)
-    return _run_of(task, execution_id, Trigger.SCHEDULE, scheduled_time, now=now)
-
-
-def manual_run(task: TaskDefinition, *, ulid: str, at: datetime, now: datetime) -> RunRecord:
-    """Return a run of `task` outside its schedule, due at `at`."""
-    return _run_of(task, manual_execution_id(task.id, ulid), Trigger.MANUAL, at, now=now)
-
-
-def ad_hoc_run(
-    handler: str, params: dict[str, Any], *, ulid: str, at: datetime, now: datetime, queue: str
-) -> RunRecord:
-    """Return a run of a handler without a task: its path stands for the task id, and it is not retried."""
-    return RunRecord(
-        execution_id=manual_execution_id(handler, ulid),
-        task_id=handler,
-        handler=handler,
-        scheduled_time=at,
-        dispatched_at=now,
-        trigger=Trigger.MANUAL,
-        params=params,
-        retry_policy={"max_retries": 0},
-        queue=queue,
-    )
-
-
-def _run_of(
-    task: TaskDefinition, execution_id: str, trigger: Trigger, scheduled_time: datetime, *, now: datetime
-) -> RunRecord:
-    expires = task.expires_seconds
-    return RunRecord(
-        execution_id=execution_id,
-        task_id=task.id,
-        handler=task.handler,
-        scheduled_time=scheduled_time,
-        dispatched_at=now,
-        trigger=trigger,
-        params=dict(task.params),
-        retry_policy=task.retry_policy.model_dump(mode="json"),
-        timeout_seconds=task.timeout_seconds,
-        expires_at=None if expires is None else max(now, scheduled_time) + timedelta(seconds=expires),
-        queue=task.queue,
-        priority=task.priority,
-        revision=task.metadata.revision,
-        is_fixed_delay=trigger is Trigger.SCHEDULE and getattr(task.schedule, "is_fixed_delay", False),
-    )

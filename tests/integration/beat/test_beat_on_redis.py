@@ -16,7 +16,7 @@ from beat.turn.lead import NotLeadingError
 from mission_control import register_task
 from mission_control.installation.installation import create_app
 from mission_control.messaging.message import send
-from mission_control.model.runs.run_record import occurrence_run
+from mission_control.model.runs.new_run import occurrence_run
 from mission_control.store import redis_keys
 from tests.processes.beats import body_of, messages, sent_ids
 from tests.processes.still_beats import HANDLER, NINE, app_with, beat_of, task

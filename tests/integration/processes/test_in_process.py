@@ -14,7 +14,7 @@ from ulid import ULID
 from mission_control import TaskScheduler
 from mission_control.errors import HandlerError, RunTimeoutError
 from mission_control.installation.installation import Installation
-from mission_control.model.runs.run_record import RunRecord, manual_run
+from mission_control.model.runs.new_run import manual_run
 from mission_control.model.runs.run_state import RunState
 from mission_control.processes.in_process import InProcess
 from mission_control.store import redis_keys
@@ -23,6 +23,8 @@ from tests.stage.live_installation import YEARLY
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from mission_control.model.runs.run_record import RunRecord
 
 PAST = {"type": "once", "at": "2026-03-02T09:00:00Z"}
 BEFORE = datetime(2026, 3, 2, 8, 59, 59, tzinfo=UTC)

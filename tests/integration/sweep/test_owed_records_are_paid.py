@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from mission_control.installation.installation import create_app
-from mission_control.model.runs.run_record import ad_hoc_run
+from mission_control.model.runs.new_run import ad_hoc_run
 from mission_control.processes.in_process import InProcess
 from mission_control.store import redis_keys
 from mission_control.sweep.sweep import Sweep

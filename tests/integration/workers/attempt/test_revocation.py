@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ulid import ULID
 
-from mission_control.model.runs.run_record import ad_hoc_run
+from mission_control.model.runs.new_run import ad_hoc_run
 from workers.signals import SignalHook
 
 if TYPE_CHECKING:

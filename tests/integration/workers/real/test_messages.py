@@ -11,7 +11,7 @@ from ulid import ULID
 
 from mission_control.dispatch.run_control import cancel_run
 from mission_control.messaging.message import send
-from mission_control.model.runs.run_record import ad_hoc_run
+from mission_control.model.runs.new_run import ad_hoc_run
 from tests.stage.waiting import wait_until
 
 if TYPE_CHECKING:

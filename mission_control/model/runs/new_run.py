@@ -1,0 +1,182 @@
+"""Every way in which a run comes about: an occurrence, a request, a repetition, a plain client's message."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final
+
+from mission_control.model.runs.run_record import RunRecord, Trigger, json_text
+from mission_control.model.values.identifiers import manual_execution_id, occurrence_execution_id
+from mission_control.model.values.instants import format_instant
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from mission_control.model.definitions.retry_policy import RetryPolicy
+    from mission_control.model.definitions.task import TaskDefinition
+
+_NO_RETRIES: Final = {"max_retries": 0}
+
+
+def occurrence_run(task: TaskDefinition, scheduled_time: datetime, *, now: datetime) -> RunRecord:
+    """Return the run of one occurrence. Its id depends on the task and the scheduled time alone."""
+    execution_id = occurrence_execution_id(task.id, scheduled_time)
+    return _run_of(task, execution_id, Trigger.SCHEDULE, scheduled_time, now=now)
+
+
+def occurrence_spec(
+    task: TaskDefinition, task_id: str, scheduled_time: datetime, *, params: str, revision: int, now: datetime
+) -> dict[str, str]:
+    """Return the `spec` of `occurrence_run` as `RunRecord.to_hash` encodes it, with `params` as JSON text.
+
+    Beat fires thousands of occurrences at one instant. `task` may stand for all tasks that differ only in
+    `task_id`, `params` and `revision`, so that the fields they share are encoded once.
+    """
+    spec = {
+        **_shared_spec(task),
+        "execution_id": occurrence_execution_id(task_id, scheduled_time),
+        "task_id": task_id,
+        "scheduled_time": format_instant(scheduled_time),
+        "params": params,
+        "revision": str(revision),
+    }
+    expires = expires_at(task, scheduled_time, now)
+    if expires is not None:
+        spec["expires_at"] = format_instant(expires)
+    return spec
+
+
+def expires_at(task: TaskDefinition, scheduled_time: datetime, now: datetime) -> datetime | None:
+    """Return when a run of `task` expires unless it has started; None if it never does."""
+    if task.expires_seconds is None:
+        return None
+    return max(now, scheduled_time) + timedelta(seconds=task.expires_seconds)
+
+
+def manual_run(task: TaskDefinition, *, ulid: str, at: datetime, now: datetime) -> RunRecord:
+    """Return a run of `task` outside its schedule, due at `at`."""
+    return _run_of(task, manual_execution_id(task.id, ulid), Trigger.MANUAL, at, now=now)
+
+
+def ad_hoc_run(
+    handler: str, params: dict[str, Any], *, ulid: str, at: datetime, now: datetime, queue: str
+) -> RunRecord:
+    """Return a run of a handler without a task: its path stands for the task id, and it is not retried."""
+    return RunRecord(
+        execution_id=manual_execution_id(handler, ulid),
+        task_id=handler,
+        handler=handler,
+        scheduled_time=at,
+        dispatched_at=now,
+        trigger=Trigger.MANUAL,
+        params=params,
+        retry_policy=_NO_RETRIES,
+        queue=queue,
+    )
+
+
+def repeated_run(run: RunRecord, *, ulid: str, now: datetime) -> RunRecord:
+    """Return a new manual run, due now, that does what a finished run did; it never expires."""
+    return RunRecord(
+        execution_id=manual_execution_id(run.task_id, ulid),
+        task_id=run.task_id,
+        handler=run.handler,
+        scheduled_time=now,
+        dispatched_at=now,
+        trigger=Trigger.MANUAL,
+        params=run.params,
+        retry_policy=run.retry_policy,
+        timeout_seconds=run.timeout_seconds,
+        queue=run.queue,
+        priority=run.priority,
+        revision=run.revision,
+    )
+
+
+def plain_run(  # noqa: PLR0913  # one parameter for each thing that the message may say
+    handler: str,
+    params: dict[str, Any] | None,
+    *,
+    execution_id: str,
+    name: str,
+    task: TaskDefinition | None,
+    scheduled_time: datetime,
+    now: datetime,
+    timeout_seconds: float | None,
+    message_expires_at: datetime | None,
+    queue: str,
+    priority: int,
+) -> RunRecord:
+    """Return the run that a plain client's message asks for, under the id of the message.
+
+    `name` stands for the task id. A run of `task` takes params, time limit and expiry from the task where
+    the message has none (None), and is retried by the task's policy; without a task it is not retried.
+    """
+    plain = RunRecord(
+        execution_id=execution_id,
+        task_id=name,
+        handler=handler,
+        scheduled_time=scheduled_time,
+        dispatched_at=now,
+        trigger=Trigger.PLAIN,
+        params={} if params is None else params,
+        retry_policy=_NO_RETRIES,
+        timeout_seconds=timeout_seconds,
+        expires_at=message_expires_at,
+        queue=queue,
+        priority=priority,
+    )
+    if task is None:
+        return plain
+    expiry = expires_at(task, scheduled_time, now) if message_expires_at is None else message_expires_at
+    return replace(
+        plain,
+        params=dict(task.params) if params is None else params,
+        retry_policy=task.retry_policy.model_dump(mode="json"),
+        timeout_seconds=task.timeout_seconds if timeout_seconds is None else timeout_seconds,
+        expires_at=expiry,
+        revision=task.metadata.revision,
+    )
+
+
+def _run_of(
+    task: TaskDefinition, execution_id: str, trigger: Trigger, scheduled_time: datetime, *, now: datetime
+) -> RunRecord:
+    return RunRecord(
+        execution_id=execution_id,
+        task_id=task.id,
+        handler=task.handler,
+        scheduled_time=scheduled_time,
+        dispatched_at=now,
+        trigger=trigger,
+        params=dict(task.params),
+        retry_policy=task.retry_policy.model_dump(mode="json"),
+        timeout_seconds=task.timeout_seconds,
+        expires_at=expires_at(task, scheduled_time, now),
+        queue=task.queue,
+        priority=task.priority,
+        revision=task.metadata.revision,
+        is_fixed_delay=trigger is Trigger.SCHEDULE and getattr(task.schedule, "is_fixed_delay", False),
+    )
+
+
+def _shared_spec(task: TaskDefinition) -> dict[str, str]:
+    """Return the fields of a run's spec that do not depend on the occurrence."""
+    spec = {
+        "handler": task.handler,
+        "trigger": str(Trigger.SCHEDULE),
+        "retry_policy": _policy_json(task.retry_policy),
+        "queue": task.queue,
+        "priority": str(task.priority),
+        "is_fixed_delay": json_text(getattr(task.schedule, "is_fixed_delay", False)),
+    }
+    if task.timeout_seconds is not None:
+        spec["timeout_seconds"] = str(task.timeout_seconds)
+    return spec
+
+
+@lru_cache(maxsize=256)
+def _policy_json(policy: RetryPolicy) -> str:
+    return json_text(policy.model_dump(mode="json"))
