@@ -1,4 +1,4 @@
-"""Tasks and runs as an installation that has been at work for a while has them, for tests."""
+"""Tasks and runs of an installation that has worked for a while, for tests."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def ran(
     attempts: int = 1,
     **changes: Any,
 ) -> None:
-    """Let a run go through the ledger as a worker would: begun `late` seconds after its time."""
+    """Record a run in the ledger as a worker would, begun `late` seconds after its time."""
     ledger = installation.ledger
     stamp = f"{at:%Y%m%dT%H%M%SZ}"
     run = RunRecord(
@@ -62,6 +62,6 @@ def context(execution_id: str = "brief@1", now: datetime = NOW, **more: Any) -> 
 
 
 def text_of(result: dict[str, Any]) -> str:
-    """Return the briefing that a successful result leads to."""
+    """Return the text of the briefing that a successful result names."""
     assert result["status"] == "success", result["error"]
     return Path(result["output"]["path"]).read_text()

@@ -1,1 +1,1 @@
-"""The built-in handlers. Each module is opened as `handlers.<module>`, beside those of the installation."""
+"""The built-in handlers. Workers load each as `handlers.<module>`, next to those of the installation."""

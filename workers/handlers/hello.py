@@ -1,4 +1,4 @@
-"""A first handler: it greets."""
+"""A first handler: a greeting."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class _Params(FrozenModel):
 
 
 def run(context: Mapping[str, Any]) -> dict[str, Any]:
-    """Greet whoever `params.name` says, else the world."""
+    """Greet `params.name`, by default the world."""
     try:
         params = read_params(_Params, context)
     except InvalidTaskError as error:

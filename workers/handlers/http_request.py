@@ -1,4 +1,4 @@
-"""Calling a URL: a web hook, a health check, somebody's API."""
+"""HTTP requests: a webhook, a health check, a call to an API."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class _Params(FrozenModel):
     method: Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] = "GET"
     headers: dict[str, str] = Field(default_factory=dict, max_length=100)
     body: str | None = None
-    # A field may not be called `json`, which pydantic's own models have a method for.
+    # A field cannot be called `json`, because pydantic's models have a method of that name.
     json_body: Any = Field(default=None, alias="json")
     expect_status: Annotated[
         tuple[_Status, ...], BeforeValidator(_listed), Field(strict=False, max_length=100)
@@ -58,29 +58,29 @@ class _Params(FrozenModel):
     @field_validator("headers")
     @classmethod
     def _can_be_sent(cls, headers: dict[str, str]) -> dict[str, str]:
-        # Values are not quoted: they are where keys and tokens are.
+        # Values are not quoted, because they hold keys and tokens.
         for name, value in headers.items():
             if _HEADER_NAME.fullmatch(name) is None:
-                raise ValueError(f"{name[:80]!r} is no name of a header")
+                raise ValueError(f"{name[:80]!r} is not a header name; use letters, digits and hyphens")
             if _HEADER_VALUE.fullmatch(value) is None:
                 raise ValueError(
-                    f"the value of {name} has line breaks or characters beyond ASCII, or is too long"
+                    f"the value of {name} has line breaks, non-ASCII characters, or over 8,000 characters"
                 )
         return headers
 
     @model_validator(mode="after")
     def _has_one_body(self) -> Self:
         if self.body is not None and "json_body" in self.model_fields_set:
-            raise ValueError("body and json are both given; give one")
+            raise ValueError("body and json are both given; give only one")
         return self
 
 
 def run(context: Mapping[str, Any]) -> dict[str, Any]:
     """Call `params.url` and judge the answer by its status (`expect_status`, else any 2xx).
 
-    Further params: method, headers, body or json, timeout_seconds (30, for everything), max_bytes of
-    the answer to read, follow_redirects (true), allow_private (false: addresses that are not on the
-    public Internet are refused, at every redirect).
+    Further params: method, headers, body or json, timeout_seconds (30, for the whole call), max_bytes (of
+    the answer to read), follow_redirects (true), allow_private (false: addresses that are not on the public
+    Internet are refused, also after a redirect).
     """
     try:
         params = read_params(_Params, context)
@@ -135,19 +135,19 @@ def _url_problem(url: str) -> str | None:
     try:
         parsed = httpx.URL(url)
     except httpx.InvalidURL as error:
-        # httpx quotes the part it stumbled over, which may be a piece of the password.
-        return "is no URL" if "@" in url else f"is no URL ({error})"
+        # httpx quotes the part it could not parse, which may be a piece of the password.
+        return "is not a URL" if "@" in url else f"is not a URL ({error})"
     if parsed.scheme not in {"http", "https"}:
-        return "is not called"
-    return None if parsed.host else "names no host"
+        return "is not an HTTP URL"
+    return None if parsed.host else "has no host"
 
 
 def _shown_url(url: str) -> str:
-    """Return a URL without its user, password, and what looks like a secret in its query."""
+    """Return a URL with its user, its password, and apparent secrets in its query masked."""
     try:
         parsed = httpx.URL(url)
     except httpx.InvalidURL:
-        # What cannot be taken apart may have its password anywhere before the last "@".
+        # The password may be anywhere before the last "@" of a URL that cannot be parsed.
         return mask_text(f"{MASK}@{url.rpartition('@')[2]}" if "@" in url else url)
     return mask_text(str(parsed.copy_with(userinfo=MASK.encode()) if parsed.userinfo else parsed))
 

@@ -1,4 +1,4 @@
-"""A handler that succeeds, fails or sleeps as told: for trying out schedules, retries and time limits."""
+"""A handler that succeeds, fails or sleeps on request, to try out schedules, retries and time limits."""
 
 from __future__ import annotations
 
@@ -25,24 +25,24 @@ class _Params(FrozenModel):
     fail_times: int | None = Field(default=None, ge=0)
     sleep_seconds: float = Field(default=0, ge=0, le=_LONGEST_SLEEP_SECONDS)
     output: Any = "Hello world: the test handler ran"
-    error: Text = "the test handler failed, as its params tell it to"
+    error: Text = "the test handler failed, as its params request"
 
 
 def run(context: Mapping[str, Any]) -> dict[str, Any]:
-    """Succeed, fail or sleep as `params` tell: fail, fail_times, sleep_seconds, output, error."""
+    """Succeed, fail or sleep as `params` request: fail, fail_times, sleep_seconds, output, error."""
     try:
         params = read_params(_Params, context)
     except InvalidTaskError as error:
         return failure(error)
     if params.sleep_seconds:
         time.sleep(params.sleep_seconds)
-    if not _is_to_fail(params, context.get("attempt", 1)):
+    if not _must_fail(params, context.get("attempt", 1)):
         return success(params.output)
     if params.fail == "raise":
         raise RuntimeError(params.error)
     return failure(params.error)
 
 
-def _is_to_fail(params: _Params, attempt: int) -> bool:
-    """With `fail_times`, the first that many attempts fail; `fail` then only says how."""
+def _must_fail(params: _Params, attempt: int) -> bool:
+    """With `fail_times`, that many first attempts fail, and `fail` only says how."""
     return params.fail is not False if params.fail_times is None else attempt <= params.fail_times

@@ -1,5 +1,5 @@
-"""Calling out over HTTP on behalf of a task, without becoming a way into the network the worker stands in.
+"""HTTP calls on behalf of a task, kept out of private networks.
 
-`addresses` says which addresses are public, `checked_network` connects to no others, `http_call` makes
-one bounded call through it.
+`addresses` tells public addresses from others, `checked_network` connects only to public ones, and
+`http_call` makes one bounded call over it.
 """

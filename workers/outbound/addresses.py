@@ -1,4 +1,4 @@
-"""Which addresses are on the public Internet, and what the others are."""
+"""Telling public Internet addresses from others."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 
 Address = IPv4Address | IPv6Address
 
-# RFC 6052: IPv4 addresses as seen through a NAT64 gateway; the last four bytes are the IPv4 address.
+# RFC 6052: IPv4 addresses behind a NAT64 gateway; the last four bytes are the IPv4 address.
 _NAT64 = IPv6Network("64:ff9b::/96")
 _NAT64_LOCAL = IPv6Network("64:ff9b:1::/48")
 _IPV4_BITS = 0xFFFF_FFFF
 
 
 def address_problem(text: str) -> str | None:
-    """Return what kind of address `text` is if it is not a public one, else None.
+    """Return the kind of address that `text` is if it is not public, else None.
 
-    An IPv6 address that leads to an IPv4 one (mapped, 6to4, Teredo, NAT64) is as public as that one.
+    An IPv6 address that contains an IPv4 address (mapped, 6to4, Teredo, NAT64) is as public as that one.
 
     Raises:
-        ValueError: `text` is no IP address.
+        ValueError: `text` is not an IP address.
 
     >>> address_problem("10.0.0.1")
     'private'
@@ -51,7 +51,7 @@ def _kind(address: Address) -> str | None:
         "unspecified": address.is_unspecified,
         "reserved": address.is_reserved and address not in _NAT64,
         "private": address.is_private or (isinstance(address, IPv6Address) and address.is_site_local),
-        # What is left: shared address space (RFC 6598), documentation, benchmarks, and the like.
+        # The rest: shared address space (RFC 6598), documentation, benchmarks, and so on.
         "non-public": (not address.is_global and address not in _NAT64) or address in _NAT64_LOCAL,
     }
     return next((kind for kind, applies in kinds.items() if applies), None)

@@ -1,8 +1,8 @@
-"""The network as `httpcore` sees it, with two promises: no address unchecked, and an end to everything.
+"""A network for `httpcore` that checks every address and ends every operation in time.
 
-A host is resolved once, here, all its addresses are checked, and the connection goes to one of the very
-addresses that were checked: a name that resolves differently a moment later (DNS rebinding) gains
-nothing. The host's name is still the one used for TLS and in the `Host` header.
+A host is resolved once, all its addresses are checked, and the connection goes to one of the checked
+addresses. A name that resolves differently a moment later (DNS rebinding) gains nothing. TLS and the
+`Host` header still use the host's name.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 class CheckedNetwork(httpcore.NetworkBackend):
     """Opens connections to public addresses only, unless `allow_private`, until `seconds` have passed.
 
-    Reading and writing end at that moment as well, however steadily the other side trickles. Looking a
-    name up is bounded by the system's resolver alone.
+    Reads and writes end at that moment too, even if the other side keeps sending a little. Only the
+    system's resolver bounds the lookup of a name.
     """
 
     def __init__(self, *, allow_private: bool, seconds: float) -> None:
@@ -57,7 +57,7 @@ class CheckedNetwork(httpcore.NetworkBackend):
         raise failed
 
     def _checked_addresses(self, host: str, port: int) -> list[str]:
-        """Return the host's addresses; one that is not public condemns them all."""
+        """Return the host's addresses; if one is not public, the host is refused."""
         addresses = _resolve(host, port)
         if self._allow_private:
             return addresses
@@ -66,7 +66,7 @@ class CheckedNetwork(httpcore.NetworkBackend):
             if kind is not None:
                 at = "" if host == address else f" ({address})"
                 raise httpcore.ConnectError(
-                    f"{host}{at} is a {kind} address and is not called; allow_private: true would allow it"
+                    f"{host}{at} is a {kind} address and is not called; set allow_private: true to allow it"
                 )
         return addresses
 
@@ -116,5 +116,5 @@ def _resolve(host: str, port: int) -> list[str]:
 def _seconds_left(deadline: float, timeout: float | None, too_late: type[Exception]) -> float:
     left = deadline - time.monotonic()
     if left <= 0:
-        raise too_late("the time for the whole call is over")
+        raise too_late("the time limit of the whole call has passed")
     return left if timeout is None else min(left, timeout)

@@ -1,4 +1,4 @@
-"""One bounded HTTP call: in time, in bytes, in redirects, and in where it may go."""
+"""One HTTP call, bounded in time, bytes, redirects and destinations."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from workers.outbound.checked_network import CheckedNetwork
 
 MOST_REDIRECTS: Final = 10
 _OUR_HEADERS: Final = {"User-Agent": "mission-control", "Accept-Encoding": "identity"}
-# What a request needs to be understood; everything else is the caller's and may hold a secret.
+# The headers that a request needs; all others come from the caller and may contain a secret.
 _KEPT_ACROSS_ORIGINS: Final = frozenset(
     {"host", "user-agent", "accept", "accept-encoding", "connection"}
     | {"content-type", "content-length", "transfer-encoding"}
@@ -22,7 +22,7 @@ _KEPT_ACROSS_ORIGINS: Final = frozenset(
 
 @dataclass(frozen=True, kw_only=True)
 class Call:
-    """What to call; `timeout_seconds` is for all of it, redirects and reading included."""
+    """What to call; `timeout_seconds` covers everything, redirects and reading included."""
 
     url: str
     method: str = "GET"
@@ -36,7 +36,7 @@ class Call:
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """What came back: at most the call's `max_bytes` of the body; `is_truncated` if there was more."""
+    """The answer, with at most `max_bytes` of the body; `is_truncated` if there was more."""
 
     url: str
     status: int
@@ -51,13 +51,13 @@ class Answer:
 def call(wanted: Call) -> Answer:
     """Make the call and return the answer, whatever its status.
 
-    Guarantees: connects to public addresses only unless `allow_private`, at every redirect; never uses
-    a proxy from the environment, which would connect elsewhere; sends the caller's own headers to no
-    other origin than the one that was named.
+    Guarantees: without `allow_private`, connects only to public addresses, also after a redirect; ignores
+    proxies in the environment, which would connect elsewhere; sends the caller's own headers only to the
+    origin of `wanted.url`.
 
     Raises:
-        httpx.InvalidURL: `wanted.url` cannot be taken apart.
-        httpx.HTTPError: refused, not reached, timed out, or not HTTP; the message says which.
+        httpx.InvalidURL: `wanted.url` cannot be parsed.
+        httpx.HTTPError: refused, unreachable, timed out, or not HTTP; the message says which.
     """
     began = time.monotonic()
     network = CheckedNetwork(allow_private=wanted.allow_private, seconds=wanted.timeout_seconds)
@@ -81,7 +81,7 @@ def call(wanted: Call) -> Answer:
 
 
 class _CheckedTransport(httpx.HTTPTransport):
-    """httpx's own transport over our network, which httpx offers no parameter for."""
+    """httpx's own transport over our network, for which httpx has no parameter."""
 
     def __init__(self, network: CheckedNetwork) -> None:
         context = httpx.create_ssl_context()
@@ -103,7 +103,7 @@ def _final_response(client: httpx.Client, wanted: Call) -> httpx.Response:
 
 
 def _without_secrets(following: httpx.Request, *, asked: httpx.Request) -> httpx.Request:
-    """Drop the caller's headers where a redirect leads to another origin."""
+    """Drop the caller's headers if a redirect leads to another origin."""
     if _origin(following.url) != _origin(asked.url):
         for name in set(following.headers) - _KEPT_ACROSS_ORIGINS:
             del following.headers[name]
@@ -115,7 +115,7 @@ def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
 
 
 def _read(response: httpx.Response, max_bytes: int) -> tuple[bytes, bool]:
-    """Read the body as it is sent: decompressing could make a small answer an endless one."""
+    """Read the body without decompressing it, which could make a small answer an endless one."""
     read = bytearray()
     for chunk in response.iter_raw():
         read += chunk
@@ -131,5 +131,5 @@ def _text(response: httpx.Response, body: bytes) -> str:
     charset = response.charset_encoding
     try:
         return body.decode(charset if charset is not None else "utf-8", errors="replace")
-    except LookupError:  # a charset that Python does not know
+    except LookupError:  # a charset unknown to Python
         return body.decode("utf-8", errors="replace")

@@ -1,6 +1,6 @@
 """The daily briefing of a real ledger and registry, on a throw-away server.
 
-This file has more than 250 lines because a briefing is one page, whose parts are compared as they are read.
+This file has more than 250 lines because a briefing is one page, and the test compares the whole page.
 """
 
 from __future__ import annotations
@@ -49,14 +49,14 @@ def a_day(installation: Installation) -> None:
         "report",
         NOW - timedelta(hours=2),
         RunState.MISSED,
-        reason="nobody was there to fire it",
+        reason="no beat was running",
     )
     ran(installation, "ping", NOW - timedelta(hours=1), RunState.SKIPPED, reason="overlap")
     ran(installation, "mail", NOW - timedelta(minutes=30), RunState.RETRYING, error="no route",
         retry_at=NOW + timedelta(minutes=5))  # fmt: skip
 
 
-def test_a_briefing_tells_the_day_bad_news_first(installation: Installation, briefing: Any) -> None:
+def test_briefing_reports_the_day_with_bad_news_first(installation: Installation, briefing: Any) -> None:
     a_day(installation)
     result = briefing(context())
     assert result["output"]["summary"] == "3 runs failed, 1 missed; 2 tasks due today"
@@ -84,7 +84,7 @@ From Wed 15 Oct 09:00 to Thu 16 Oct 09:00; all times are Europe/Berlin.
 
 ## Missed
 
-- `report`: 1 missed, Thu 16 Oct 07:00: `nobody was there to fire it`
+- `report`: 1 missed, Thu 16 Oct 07:00: `no beat was running`
 
 ## Waiting for a retry
 
@@ -112,21 +112,19 @@ Written by the run `brief@1`.
 """
 
 
-def test_an_uneventful_day_makes_a_short_briefing(briefing: Any) -> None:
+def test_uneventful_day_gives_a_short_briefing(briefing: Any) -> None:
     result = briefing(context())
     assert result["output"]["summary"] == "Nothing ran; nothing more due today"
     assert "## " not in text_of(result)
 
 
-def test_good_news_is_told_as_such(installation: Installation, briefing: Any) -> None:
+def test_day_without_failures_says_that_all_runs_succeeded(installation: Installation, briefing: Any) -> None:
     for hours in (3, 2, 1):
         ran(installation, "ping", NOW - timedelta(hours=hours))
     assert briefing(context())["output"]["summary"] == "All 3 runs succeeded; nothing more due today"
 
 
-def test_it_goes_back_to_the_last_briefing_and_leaves_itself_out(
-    installation: Installation, briefing: Any
-) -> None:
+def test_briefing_starts_at_the_last_one_and_omits_itself(installation: Installation, briefing: Any) -> None:
     ran(installation, "ping", NOW - timedelta(hours=60))
     ran(installation, "brief", NOW - timedelta(hours=48))
     ran(installation, "ping", NOW - timedelta(hours=40))
@@ -136,7 +134,7 @@ def test_it_goes_back_to_the_last_briefing_and_leaves_itself_out(
     assert "| `brief` |" not in text
 
 
-def test_what_ended_while_the_last_briefing_was_written_is_not_forgotten(
+def test_run_that_ended_during_the_last_briefing_is_reported(
     installation: Installation, briefing: Any
 ) -> None:
     ran(installation, "brief", NOW - timedelta(hours=24), seconds=30)
@@ -144,7 +142,7 @@ def test_what_ended_while_the_last_briefing_was_written_is_not_forgotten(
     assert "| `ping` | 1 |" in text_of(briefing(context()))
 
 
-def test_the_last_success_is_enough_where_the_ledger_has_no_earlier_briefing(
+def test_briefing_without_earlier_run_starts_at_the_last_success(
     installation: Installation, briefing: Any
 ) -> None:
     ran(installation, "ping", NOW - timedelta(hours=2))
@@ -152,7 +150,7 @@ def test_the_last_success_is_enough_where_the_ledger_has_no_earlier_briefing(
     assert "| `ping` | 1 |" in text_of(briefing(context(last_success_time=NOW - timedelta(hours=3))))
 
 
-def test_a_retry_writes_over_its_own_file_and_another_run_beside_it(
+def test_retry_overwrites_its_own_file_and_another_run_gets_a_new_one(
     installation: Installation, briefing: Any
 ) -> None:
     first = briefing(context("brief@1"))["output"]["path"]
@@ -166,7 +164,7 @@ def test_a_retry_writes_over_its_own_file_and_another_run_beside_it(
     assert Path(first).stat().st_mode & 0o777 == 0o600
 
 
-def test_notes_and_calendar_are_told_where_configured(briefing: Any, tmp_path: Path) -> None:
+def test_configured_notes_and_calendar_are_reported(briefing: Any, tmp_path: Path) -> None:
     notes = tmp_path / "notes"
     write_note(
         notes / "idea.md", "---\ntags: x\n---\n# A good *idea*\n\nDo it soon.\n", NOW - timedelta(hours=2)
@@ -246,21 +244,19 @@ END:VCALENDAR
 """
 
 
-def test_what_cannot_be_read_is_said_and_the_briefing_is_written_all_the_same(
-    briefing: Any, tmp_path: Path
-) -> None:
+def test_unreadable_sources_are_listed_and_the_briefing_is_written(briefing: Any, tmp_path: Path) -> None:
     bad = tmp_path / "bad.ics"
     bad.write_text("no calendar")
     params = {"notes_dir": str(tmp_path / "nowhere"), "calendar": str(bad)}
     text = text_of(briefing(context(params=params)))
-    said = text.partition("## Could not read")[2]
-    assert f"- the calendar {bad}: " in said
-    assert "is not an iCalendar file" in said
-    assert f"- the notes in {tmp_path}/nowhere: No such file or directory" in said
+    listed = text.partition("## Could not read")[2]
+    assert f"- the calendar {bad}: " in listed
+    assert "is not an iCalendar file" in listed
+    assert f"- the notes in {tmp_path}/nowhere: No such file or directory" in listed
     assert "## Calendar" not in text
 
 
-def test_a_task_that_no_longer_stands_up_to_checking_is_said_and_the_others_are_told(
+def test_invalid_task_is_listed_and_the_others_are_reported(
     installation: Installation, briefing: Any, tmp_path: Path
 ) -> None:
     holidays = tmp_path / "holidays.ics"
@@ -273,9 +269,7 @@ def test_a_task_that_no_longer_stands_up_to_checking_is_said_and_the_others_are_
     assert "- the task one: schedule.exclude" in text_of(result).partition("## Could not read")[2]
 
 
-def test_an_event_that_cannot_be_understood_costs_the_calendar_and_not_the_briefing(
-    briefing: Any, tmp_path: Path
-) -> None:
+def test_malformed_event_omits_the_calendar_and_keeps_the_briefing(briefing: Any, tmp_path: Path) -> None:
     odd = tmp_path / "odd.ics"
     odd.write_text(CALENDAR.replace("DTSTART:20251016T203000", "DTSTART:yesterday"))
     assert (
@@ -284,13 +278,13 @@ def test_an_event_that_cannot_be_understood_costs_the_calendar_and_not_the_brief
     )
 
 
-def test_a_fixed_delay_is_told_by_its_rule(installation: Installation, briefing: Any) -> None:
+def test_fixed_delay_task_is_shown_by_its_rule(installation: Installation, briefing: Any) -> None:
     register(installation, "slow", {"type": "interval", "hours": 6, "measure_from": "finish"})
     text = text_of(briefing(context()))
     assert "- every 6 hours after the end of the previous run (at most 2 times): `slow`" in text
 
 
-def test_text_of_others_does_not_act_as_markdown(installation: Installation, briefing: Any) -> None:
+def test_foreign_text_does_not_act_as_markdown(installation: Installation, briefing: Any) -> None:
     register(installation, "evil", {"type": "daily", "time": "23:00"}, name="<script>|[x](y)")
     ran(installation, "evil", NOW - timedelta(hours=1), RunState.FAILURE,
         error="`</script>` \x1b[2J token=abc123def\nsecond line")  # fmt: skip
@@ -299,7 +293,7 @@ def test_text_of_others_does_not_act_as_markdown(installation: Installation, bri
     assert "`'</script>' \\x1b[2J token=***`" in text
 
 
-def test_a_zone_of_its_own_decides_what_today_is(briefing: Any) -> None:
+def test_own_time_zone_decides_the_day(briefing: Any) -> None:
     result = briefing(
         context(params={"timezone": "Pacific/Auckland"}, now=datetime(2025, 10, 16, 20, tzinfo=UTC))
     )
@@ -310,7 +304,7 @@ def test_a_zone_of_its_own_decides_what_today_is(briefing: Any) -> None:
     ("params", "problem"),
     [({"timezone": "Europe/Berln"}, "Europe/Berlin"), ({"note_dir": "x"}, 'did you mean "notes_dir"?')],
 )
-def test_params_that_cannot_be_meant_are_refused(briefing: Any, params: dict[str, Any], problem: str) -> None:
+def test_invalid_params_fail_with_the_problem(briefing: Any, params: dict[str, Any], problem: str) -> None:
     result = briefing(context(params=params))
     assert result["status"] == "failure"
     assert problem in result["error"]

@@ -48,11 +48,11 @@ def two_weeks(installation: Installation) -> None:
         )
     for hours, attempts in ((1, 1), (2, 3), (3, 1)):
         ran(installation, "ping", NOW - timedelta(hours=hours), seconds=0.25, late=0.1, attempts=attempts)
-    ran(installation, "report", NOW - timedelta(days=3), RunState.MISSED, reason="nobody was there")
+    ran(installation, "report", NOW - timedelta(days=3), RunState.MISSED, reason="no beat was running")
     ran(installation, "ping", NOW + timedelta(hours=1))
 
 
-def test_a_review_compares_the_week_with_the_one_before(installation: Installation, review: Any) -> None:
+def test_review_compares_the_week_with_the_one_before(installation: Installation, review: Any) -> None:
     two_weeks(installation)
     result = review(context())
     assert result["output"]["summary"] == "10 runs, 90% succeeded (71% the week before); 1 failed, 1 missed"
@@ -74,7 +74,7 @@ From Thu 9 Oct 09:00 to Thu 16 Oct 09:00; all times are Europe/Berlin.
 
 ## Missed
 
-- `report`: 1 missed: `nobody was there`
+- `report`: 1 missed: `no beat was running`
 
 ## Tasks
 
@@ -106,18 +106,18 @@ Written by the run `brief@1`.
 """
 
 
-def test_on_a_monday_morning_the_week_that_is_over_is_reviewed(review: Any) -> None:
+def test_review_on_monday_covers_the_week_that_has_ended(review: Any) -> None:
     monday = datetime(2025, 12, 29, 8, tzinfo=UTC)
     sunday = datetime(2026, 1, 4, 20, tzinfo=UTC)
     paths = [Path(review(context(now=now))["output"]["path"]).name for now in (monday, sunday)]
     assert paths == ["2025-W52-brief.md", "2026-W01-brief.md"]
 
 
-def test_an_empty_week_is_said_to_be_one(review: Any) -> None:
+def test_empty_week_says_that_nothing_ran(review: Any) -> None:
     assert review(context())["output"]["summary"] == "Nothing ran this week"
 
 
-def test_a_week_of_a_clock_change_is_reviewed_once_and_whole(installation: Installation, review: Any) -> None:
+def test_week_with_a_clock_change_is_counted_once_and_whole(installation: Installation, review: Any) -> None:
     end = datetime(2025, 10, 27, 8, tzinfo=UTC)
     for hours in (1, 167, 169, 335):
         ran(installation, "ping", end - timedelta(hours=hours))
@@ -126,7 +126,7 @@ def test_a_week_of_a_clock_change_is_reviewed_once_and_whole(installation: Insta
     assert "From Mon 20 Oct 10:00 to Mon 27 Oct 09:00" in text
 
 
-def test_figures_that_the_ledger_no_longer_has_are_not_passed_off_as_complete(
+def test_review_of_dropped_runs_says_that_figures_are_incomplete(
     bare_environment: pytest.MonkeyPatch, installation: Installation, review: Any
 ) -> None:
     bare_environment.setenv("MISSION_CONTROL_RETENTION_DAYS", "7")
@@ -139,7 +139,7 @@ def test_figures_that_the_ledger_no_longer_has_are_not_passed_off_as_complete(
     current_installation().client.close()
 
 
-def test_params_that_cannot_be_meant_are_refused(review: Any) -> None:
+def test_invalid_params_fail_with_the_problem(review: Any) -> None:
     result = review(context(params={"timezone": "Mars/Olympus", "weeks": 2}))
     assert result["status"] == "failure"
     assert "params.timezone: " in result["error"]

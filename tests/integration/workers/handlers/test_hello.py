@@ -13,24 +13,24 @@ def hello(handler: Callable[[str], Any]) -> Any:
     return handler("handlers.hello.run")
 
 
-def test_the_world_is_greeted_when_nobody_is_named(hello: Any) -> None:
+def test_hello_without_a_name_greets_the_world(hello: Any) -> None:
     assert hello({"params": {}}) == {"status": "success", "output": "Hello, world!", "error": None}
 
 
-def test_whoever_is_named_is_greeted(hello: Any) -> None:
+def test_hello_with_a_name_greets_it(hello: Any) -> None:
     assert hello({"params": {"name": "Ada"}})["output"] == "Hello, Ada!"
 
 
-def test_a_context_without_params_will_do(hello: Any) -> None:
+def test_hello_without_params_succeeds(hello: Any) -> None:
     assert hello({"task_id": "t"})["status"] == "success"
 
 
-def test_a_misspelt_param_is_a_failure_that_names_the_right_one(hello: Any) -> None:
+def test_misspelt_param_fails_and_names_the_right_one(hello: Any) -> None:
     result = hello({"params": {"nam": "Ada"}})
     assert result["status"] == "failure"
     assert result["error"] == 'params: 1 problem\n  params.nam: unknown key; did you mean "name"?'
 
 
-def test_params_that_are_no_object_are_a_failure(hello: Any) -> None:
+def test_params_that_are_not_an_object_fail(hello: Any) -> None:
     result = hello({"params": ["Ada"]})
     assert "is not an object of names and values" in result["error"]

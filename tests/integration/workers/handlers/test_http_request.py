@@ -26,7 +26,7 @@ def http_request(handler: Callable[[str], Any]) -> Callable[..., dict[str, Any]]
 HttpRequest = Any
 
 
-def test_an_answer_of_2xx_is_a_success_and_is_described(
+def test_2xx_answer_is_a_success_with_its_description(
     http_request: HttpRequest, server: LocalHttpServer
 ) -> None:
     result = http_request(url=f"{server.url}/", allow_private=True)
@@ -41,7 +41,7 @@ def test_an_answer_of_2xx_is_a_success_and_is_described(
     }
 
 
-def test_another_status_is_a_failure_that_says_what_was_expected(
+def test_other_status_is_a_failure_that_names_the_expected_one(
     http_request: HttpRequest, server: LocalHttpServer
 ) -> None:
     result = http_request(url=f"{server.url}/status/503", allow_private=True)
@@ -53,22 +53,20 @@ def test_another_status_is_a_failure_that_says_what_was_expected(
 @pytest.mark.parametrize(
     ("expected", "ends"), [(404, "success"), ([200, 404], "success"), (200, "failure"), ([201], "failure")]
 )
-def test_the_status_can_be_expected(
+def test_expected_status_decides_between_success_and_failure(
     http_request: HttpRequest, server: LocalHttpServer, expected: object, ends: str
 ) -> None:
     result = http_request(url=f"{server.url}/status/404", allow_private=True, expect_status=expected)
     assert result["status"] == ends
 
 
-def test_a_redirect_not_followed_says_where_it_leads(
-    http_request: HttpRequest, server: LocalHttpServer
-) -> None:
+def test_unfollowed_redirect_names_its_target(http_request: HttpRequest, server: LocalHttpServer) -> None:
     url = f"{server.url}/redirect?to=http://u:p4ssword@example.org/x"
     result = http_request(url=url, allow_private=True, follow_redirects=False)
     assert "302 Found (a redirect to http://***@example.org/x), expected 2xx" in result["error"]
 
 
-def test_text_and_json_are_sent_as_given(http_request: HttpRequest, server: LocalHttpServer) -> None:
+def test_text_and_json_bodies_are_sent_unchanged(http_request: HttpRequest, server: LocalHttpServer) -> None:
     http_request(url=server.url, method="PUT", body="plain", headers={"X-A": "b"}, allow_private=True)
     http_request(url=server.url, method="POST", json={"a": [1, None]}, allow_private=True)
     plain, encoded = server.requests
@@ -77,21 +75,19 @@ def test_text_and_json_are_sent_as_given(http_request: HttpRequest, server: Loca
     assert encoded.headers["Content-Type"] == "application/json"
 
 
-def test_private_addresses_are_refused_unless_allowed(
+def test_private_address_is_refused_unless_allowed(
     http_request: HttpRequest, server: LocalHttpServer
 ) -> None:
     result = http_request(url=server.url)
     assert result["status"] == "failure"
     assert (
-        "127.0.0.1 is a loopback address and is not called; allow_private: true would allow it"
+        "127.0.0.1 is a loopback address and is not called; set allow_private: true to allow it"
         in result["error"]
     )
     assert server.requests == []
 
 
-def test_credentials_in_the_url_are_used_and_masked(
-    http_request: HttpRequest, server: LocalHttpServer
-) -> None:
+def test_credentials_in_a_url_are_used_and_masked(http_request: HttpRequest, server: LocalHttpServer) -> None:
     url = f"http://ada:p4ssword@{server.address}/x?token=t0ken&page=2"
     result = http_request(url=url, allow_private=True)
     assert server.requests[0].headers["Authorization"].startswith("Basic ")
@@ -102,16 +98,12 @@ def test_credentials_in_the_url_are_used_and_masked(
     assert "t0ken" not in missed["error"]
 
 
-def test_only_the_beginning_of_a_long_body_is_kept(
-    http_request: HttpRequest, server: LocalHttpServer
-) -> None:
+def test_long_body_is_cut_in_the_output(http_request: HttpRequest, server: LocalHttpServer) -> None:
     output = http_request(url=f"{server.url}/bytes/50000", allow_private=True)["output"]
     assert (output["bytes"], len(output["body"]), output["truncated"]) == (50_000, 2_000, False)
 
 
-def test_no_answer_in_time_is_a_failure_that_says_so(
-    http_request: HttpRequest, server: LocalHttpServer
-) -> None:
+def test_missing_answer_fails_with_the_time_limit(http_request: HttpRequest, server: LocalHttpServer) -> None:
     result = http_request(url=f"{server.url}/hang", allow_private=True, timeout_seconds=0.2)
     assert result["error"] == f"GET {server.url}/hang: no complete answer within 0.2 seconds"
 
@@ -120,14 +112,14 @@ def test_no_answer_in_time_is_a_failure_that_says_so(
     ("params", "problem"),
     [
         ({}, "params.url: is missing"),
-        ({"url": "ftp://example.org/"}, "params.url: 'ftp://example.org/' is not called; write http://"),
-        ({"url": "file:///etc/passwd"}, "is not called"),
-        ({"url": "example.org"}, "is not called"),
-        ({"url": "http:///x"}, "names no host"),
-        ({"url": "http://user:p4ss/word@example.org:x/"}, "is no URL"),
+        ({"url": "ftp://example.org/"}, "params.url: 'ftp://example.org/' is not an HTTP URL; write http://"),
+        ({"url": "file:///etc/passwd"}, "is not an HTTP URL"),
+        ({"url": "example.org"}, "is not an HTTP URL"),
+        ({"url": "http:///x"}, "has no host"),
+        ({"url": "http://user:p4ss/word@example.org:x/"}, "is not a URL"),
         ({"url": "http://x/" + "y" * 9000}, "is too long"),
         ({"url": "http://x/", "method": "get"}, 'did you mean "GET"'),
-        ({"url": "http://x/", "headers": {"A b": "c"}}, "'A b' is no name of a header"),
+        ({"url": "http://x/", "headers": {"A b": "c"}}, "'A b' is not a header name"),
         ({"url": "http://x/", "headers": {"A": "p4ss\r\nword"}}, "the value of A has line breaks"),
         ({"url": "http://x/", "body": "a", "json": 1}, "body and json are both given"),
         ({"url": "http://x/", "expect_status": 99}, "params.expect_status[0]: 99 is too small"),
@@ -135,7 +127,7 @@ def test_no_answer_in_time_is_a_failure_that_says_so(
         ({"url": "http://x/", "allow_privat": True}, 'did you mean "allow_private"?'),
     ],
 )
-def test_params_that_cannot_be_meant_are_refused(
+def test_invalid_params_fail_with_the_problem(
     http_request: HttpRequest, params: dict[str, Any], problem: str
 ) -> None:
     result = http_request(**params)

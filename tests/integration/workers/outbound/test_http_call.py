@@ -22,7 +22,7 @@ def server() -> Iterator[LocalHttpServer]:
 
 
 def resolving(monkeypatch: pytest.MonkeyPatch, *answers: list[str]) -> list[str]:
-    """Let the system's resolver give these answers, one a question; returns the hosts asked for."""
+    """Make the system's resolver give these answers in turn; return the hosts that it is asked for."""
     asked: list[str] = []
     remaining = iter(answers)
     genuine = socket.getaddrinfo
@@ -42,7 +42,7 @@ def resolving(monkeypatch: pytest.MonkeyPatch, *answers: list[str]) -> list[str]
     ["127.0.0.1", "localhost", "2130706433", "0x7f000001", "0x7f.1", "0177.0.0.1", "127.1", "0", "0.0.0.0",
      "[::1]", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]", "[::]"],
 )  # fmt: skip
-def test_no_spelling_of_loopback_is_called(server: LocalHttpServer, host: str) -> None:
+def test_loopback_in_any_spelling_is_refused(server: LocalHttpServer, host: str) -> None:
     port = server.address.rpartition(":")[2]
     refusal = r"(address and is not called|was not found|Invalid IPv4 address)"
     with pytest.raises((httpx.ConnectError, httpx.InvalidURL), match=refusal):
@@ -51,18 +51,18 @@ def test_no_spelling_of_loopback_is_called(server: LocalHttpServer, host: str) -
 
 
 @pytest.mark.parametrize("host", ["10.0.0.1", "192.168.0.1", "169.254.169.254", "[fd00::1]", "100.64.0.1"])
-def test_private_networks_are_not_even_connected_to(host: str) -> None:
-    with pytest.raises(httpx.ConnectError, match="is not called; allow_private: true would allow it"):
+def test_private_network_is_refused_without_connecting(host: str) -> None:
+    with pytest.raises(httpx.ConnectError, match="is not called; set allow_private: true to allow it"):
         call(Call(url=f"http://{host}/latest/meta-data", timeout_seconds=1))
 
 
-def test_one_private_address_among_public_ones_condemns_the_host(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_host_with_one_private_address_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     resolving(monkeypatch, ["93.184.215.14", "127.0.0.1"])
     with pytest.raises(httpx.ConnectError, match=r"rebind.example \(127.0.0.1\) is a loopback address"):
         call(Call(url="http://rebind.example/", timeout_seconds=1))
 
 
-def test_a_name_is_resolved_once_and_the_checked_address_is_the_one_connected_to(
+def test_name_is_resolved_once_and_its_checked_address_is_used(
     server: LocalHttpServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = resolving(monkeypatch, ["127.0.0.1"], ["10.0.0.1"])
@@ -72,7 +72,7 @@ def test_a_name_is_resolved_once_and_the_checked_address_is_the_one_connected_to
     assert server.requests[0].headers["Host"] == f"rebind.example:{port}"
 
 
-def test_tls_asks_for_the_host_by_its_name_though_the_address_is_connected_to(
+def test_tls_uses_the_host_name_and_not_the_address(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     resolving(monkeypatch, ["127.0.0.1"])
@@ -92,10 +92,10 @@ def _first_words(listener: socket.socket) -> bytes:
         return connection.recv(4096)
 
 
-def test_a_redirect_to_a_private_address_is_refused(
+def test_redirect_to_a_private_address_is_refused(
     server: LocalHttpServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # The first hop counts as public, as if the server stood on the Internet.
+    # The first hop counts as public, as if the server were on the Internet.
     monkeypatch.setattr(
         "workers.outbound.checked_network.address_problem",
         lambda address: None if address == "127.0.0.1" else "link-local",
@@ -104,19 +104,19 @@ def test_a_redirect_to_a_private_address_is_refused(
         call(Call(url=f"{server.url}/redirect?to=http://169.254.169.254/", timeout_seconds=1))
 
 
-def test_a_redirect_away_from_http_is_refused(server: LocalHttpServer) -> None:
+def test_redirect_to_another_scheme_is_refused(server: LocalHttpServer) -> None:
     with pytest.raises(httpx.UnsupportedProtocol):
         call(Call(url=f"{server.url}/redirect?to=file:///etc/passwd", allow_private=True))
 
 
-def test_endless_redirects_end(server: LocalHttpServer) -> None:
+def test_circular_redirect_is_given_up(server: LocalHttpServer) -> None:
     url = f"{server.url}/redirect?to=/redirect?to=/again"
     assert call(Call(url=url, allow_private=True)).status == 200
     with pytest.raises(httpx.TooManyRedirects):
         call(Call(url=f"{server.url}/circle", allow_private=True))
 
 
-def test_the_callers_headers_do_not_follow_a_redirect_to_another_origin(server: LocalHttpServer) -> None:
+def test_redirect_to_another_origin_drops_the_callers_headers(server: LocalHttpServer) -> None:
     with LocalHttpServer() as other:
         headers = {"X-Api-Key": "k", "Authorization": "Bearer b", "Cookie": "c=1"}
         call(Call(url=f"{server.url}/redirect?to={other.url}/x", headers=headers, allow_private=True))
@@ -125,17 +125,17 @@ def test_the_callers_headers_do_not_follow_a_redirect_to_another_origin(server: 
     assert not {name.lower() for name in headers} & {name.lower() for name in second.headers}
 
 
-def test_they_do_follow_within_the_origin(server: LocalHttpServer) -> None:
+def test_redirect_within_the_origin_keeps_the_callers_headers(server: LocalHttpServer) -> None:
     call(Call(url=f"{server.url}/redirect?to=/x", headers={"X-Api-Key": "k"}, allow_private=True))
     assert [one.headers.get("X-Api-Key") for one in server.requests] == ["k", "k"]
 
 
-def test_a_redirect_that_is_not_to_be_followed_is_the_answer(server: LocalHttpServer) -> None:
+def test_unfollowed_redirect_is_the_answer(server: LocalHttpServer) -> None:
     answer = call(Call(url=f"{server.url}/redirect?to=/x", allow_private=True, follow_redirects=False))
     assert (answer.status, answer.location) == (302, "/x")
 
 
-def test_no_more_of_a_body_is_read_than_asked_for(server: LocalHttpServer) -> None:
+def test_body_is_read_up_to_its_limit(server: LocalHttpServer) -> None:
     answer = call(Call(url=f"{server.url}/bytes/100000", max_bytes=1000, allow_private=True))
     assert (len(answer.body), answer.is_truncated) == (1000, True)
     whole = call(Call(url=f"{server.url}/bytes/1000", max_bytes=1000, allow_private=True))
@@ -143,14 +143,12 @@ def test_no_more_of_a_body_is_read_than_asked_for(server: LocalHttpServer) -> No
 
 
 @pytest.mark.parametrize("path", ["hang", "drip"])
-def test_a_server_that_is_silent_or_trickles_for_ever_is_left_in_time(
-    server: LocalHttpServer, path: str
-) -> None:
+def test_silent_or_trickling_server_is_given_up_in_time(server: LocalHttpServer, path: str) -> None:
     with pytest.raises(httpx.TimeoutException):
         call(Call(url=f"{server.url}/{path}", timeout_seconds=0.3, allow_private=True))
 
 
-def test_a_proxy_in_the_environment_is_not_used(
+def test_proxy_in_the_environment_is_ignored(
     server: LocalHttpServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{free_port()}")

@@ -35,7 +35,7 @@ def events(folder: Path, *lines: str, day: date = date(2025, 10, 26)) -> list[Ag
         (["DTSTART;TZID=Europe/Berlin:20250101T090000", "RRULE:FREQ=WEEKLY;BYDAY=SU"], time(9), time(9)),
     ],
 )
-def test_an_event_that_touches_the_day_is_told_in_local_time(
+def test_event_that_touches_the_day_has_local_times(
     tmp_path: Path, lines: list[str], start: time | None, end: time | None
 ) -> None:
     assert events(tmp_path, *lines) == [AgendaEntry("It", "", start, end)]
@@ -52,11 +52,11 @@ def test_an_event_that_touches_the_day_is_told_in_local_time(
         ["DTSTART:20251019T080000Z", "RRULE:FREQ=WEEKLY", "EXDATE:20251026T080000Z"],
     ],
 )
-def test_an_event_that_does_not_touch_the_day_is_left_out(tmp_path: Path, lines: list[str]) -> None:
+def test_event_of_another_day_is_left_out(tmp_path: Path, lines: list[str]) -> None:
     assert events(tmp_path, *lines) == []
 
 
 @pytest.mark.parametrize("lines", [["DTSTART:20251026T080000Z", "RRULE:FREQ=SECONDLY"], ["DTSTART:soon"]])
-def test_an_event_that_cannot_be_worked_out_is_a_clear_error(tmp_path: Path, lines: list[str]) -> None:
+def test_malformed_or_endless_event_is_an_error(tmp_path: Path, lines: list[str]) -> None:
     with pytest.raises(ValueError, match=r"(every minute or second|understood|not an iCalendar)"):
         events(tmp_path, *lines)

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def test_each_run_has_its_own_file_and_writes_over_no_other(tmp_path: Path) -> None:
+def test_each_run_writes_only_its_own_file(tmp_path: Path) -> None:
     paths = [
         write_briefing(tmp_path / "b", "day", f"by {run}\n", run) for run in ("r1", "r2", "r3", "r2", "r1")
     ]
@@ -18,21 +18,21 @@ def test_each_run_has_its_own_file_and_writes_over_no_other(tmp_path: Path) -> N
     assert paths[1].read_text() == "by r2\n\n---\n\nWritten by the run `r2`.\n"
 
 
-def test_a_file_that_somebody_put_there_by_hand_is_left_alone(tmp_path: Path) -> None:
+def test_file_written_by_hand_is_left_unchanged(tmp_path: Path) -> None:
     (tmp_path / "day.md").write_text("")
     (tmp_path / "day-2.md").write_bytes(b"\xff")
     assert write_briefing(tmp_path, "day", "mine", "r1").name == "day-3.md"
     assert (tmp_path / "day.md").read_text() == ""
 
 
-def test_only_its_owner_can_read_it(tmp_path: Path) -> None:
+def test_briefing_is_readable_only_by_its_owner(tmp_path: Path) -> None:
     path = write_briefing(tmp_path / "new", "day", "", "r1")
     assert path.is_absolute()
     assert path.stat().st_mode & 0o777 == 0o600
     assert path.parent.stat().st_mode & 0o777 == 0o700
 
 
-def test_a_folder_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
+def test_unwritable_folder_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(OSError, match="file"):
         write_briefing(tmp_path / "file" / "b", "day", "", "r1")

@@ -13,7 +13,7 @@ from workers.briefings.figures import clock, counted, day_and_clock, duration, l
     [(None, "-"), (0, "0 ms"), (999, "999 ms"), (1_000, "1.0 s"), (59_900, "59.9 s"), (60_000, "1 min 0 s"),
      (3_599_000, "59 min 59 s"), (3_600_000, "1 h 0 min"), (360_000_000, "100 h 0 min")],
 )  # fmt: skip
-def test_a_duration_is_told_in_the_unit_that_suits_it(milliseconds: float | None, text: str) -> None:
+def test_duration_has_a_fitting_unit(milliseconds: float | None, text: str) -> None:
     assert duration(milliseconds) == text
 
 
@@ -21,11 +21,11 @@ def test_a_duration_is_told_in_the_unit_that_suits_it(milliseconds: float | None
     ("part", "whole", "text"),
     [(0, 0, "-"), (0, 5, "0%"), (5, 5, "100%"), (9_999, 10_000, "99%"), (1, 10_000, "1%")],
 )
-def test_only_all_is_a_hundred_percent_and_only_none_is_zero(part: int, whole: int, text: str) -> None:
+def test_share_is_100_percent_only_for_all_and_0_only_for_none(part: int, whole: int, text: str) -> None:
     assert share(range(part), range(whole)) == text
 
 
-def test_counts_and_days_read_as_a_person_writes_them() -> None:
+def test_counts_and_days_read_naturally() -> None:
     moment = datetime(2025, 10, 26, 1, 30, 5, tzinfo=UTC)
     assert [counted(0, "run"), counted(1, "run"), counted(1_234, "run")] == ["0 runs", "1 run", "1,234 runs"]
     assert long_day(date(2024, 2, 29)) == "Thursday, 29 February 2024"

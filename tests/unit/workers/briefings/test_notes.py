@@ -33,7 +33,7 @@ def write(path: Path, text: str | bytes, *, hours: float = 1) -> None:
         (b"# \xff\xfe\nText", "\ufffd\ufffd", "Text"),
     ],
 )
-def test_a_note_is_told_by_its_title_and_first_line(
+def test_note_has_its_title_and_first_line(
     tmp_path: Path, text: str | bytes, title: str, first_line: str
 ) -> None:
     write(tmp_path / "note.md", text)
@@ -41,7 +41,7 @@ def test_a_note_is_told_by_its_title_and_first_line(
     assert (note.title, note.first_line) == (title, first_line)
 
 
-def test_the_latest_come_first_and_not_too_many(tmp_path: Path) -> None:
+def test_notes_are_bounded_and_latest_first(tmp_path: Path) -> None:
     for hours in range(MOST_NOTES + 5):
         write(tmp_path / f"{hours:03}.md", "x", hours=hours)
     notes = recent_notes(tmp_path, SINCE)
@@ -49,7 +49,7 @@ def test_the_latest_come_first_and_not_too_many(tmp_path: Path) -> None:
     assert notes[0].path == f"{MOST_NOTES + 4:03}.md"
 
 
-def test_only_markdown_that_changed_since_and_is_a_file_counts(tmp_path: Path) -> None:
+def test_only_changed_markdown_files_are_notes(tmp_path: Path) -> None:
     write(tmp_path / "old.md", "x", hours=-1)
     write(tmp_path / "text.txt", "x")
     write(tmp_path / ".hidden.md", "x")
@@ -60,12 +60,12 @@ def test_only_markdown_that_changed_since_and_is_a_file_counts(tmp_path: Path) -
     assert [note.path for note in recent_notes(tmp_path, SINCE)] == ["new.MD"]
 
 
-def test_a_huge_note_is_read_only_at_its_beginning(tmp_path: Path) -> None:
+def test_huge_note_is_read_only_at_its_beginning(tmp_path: Path) -> None:
     write(tmp_path / "huge.md", "# Huge\n" + "x" * 10_000_000)
     (note,) = recent_notes(tmp_path, SINCE)
     assert len(note.first_line) < 5_000
 
 
-def test_a_folder_that_is_not_there_is_an_error(tmp_path: Path) -> None:
+def test_missing_folder_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         recent_notes(tmp_path / "nowhere", SINCE)

@@ -43,7 +43,7 @@ from workers.outbound.addresses import address_problem
         ("2001:0:a00:1::", "private"),
     ],
 )
-def test_an_address_that_is_not_public_is_named_for_what_it_is(address: str, kind: str) -> None:
+def test_non_public_address_is_named_by_its_kind(address: str, kind: str) -> None:
     problem = address_problem(address)
     assert problem is not None
     assert problem == kind or {problem, kind} <= {"private", "reserved", "non-public"}
@@ -53,5 +53,5 @@ def test_an_address_that_is_not_public_is_named_for_what_it_is(address: str, kin
     "address",
     ["1.1.1.1", "93.184.215.14", "172.32.0.1", "2606:4700::1111", "::ffff:1.1.1.1", "64:ff9b::101:101"],
 )
-def test_a_public_address_has_no_problem(address: str) -> None:
+def test_public_address_has_no_problem(address: str) -> None:
     assert address_problem(address) is None
