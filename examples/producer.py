@@ -1,9 +1,9 @@
-"""A producer: it registers a task, has it run once right now, and waits for the result.
+"""A producer: register a task, run it once right now, and wait for the result.
 
 Start beat and a worker first (`./mc up`), then, in another terminal: `.venv/bin/python examples/producer.py`
 """
 
-# ruff: noqa: INP001, T201  # a script that talks to its reader
+# ruff: noqa: INP001, T201  # a script that prints
 from __future__ import annotations
 
 import sys
@@ -22,14 +22,14 @@ TASK = {
 def main() -> int:
     """Return the exit code."""
     try:
-        print("registered" if register_task(TASK) else "was registered already")
+        print("registered" if register_task(TASK) else "was already registered")
         task = get_task("greet_ada")
         print("next run:", None if task is None else task["execution_history"]["next_run"])
         run = enqueue("greet_ada", {"name": "Ada, at once"})
         print("sent:", run.execution_id)
         result = run.wait(timeout=30)
     except InvalidTaskError as error:
-        print(error, file=sys.stderr)  # everything that is wrong with the task, a line each
+        print(error, file=sys.stderr)  # every problem with the task, one a line
         return 2
     except (StoreUnavailableError, TimeoutError) as error:
         print(error, file=sys.stderr)  # no Redis, or no worker

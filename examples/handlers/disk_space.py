@@ -1,6 +1,6 @@
-"""Watching the space on a disk."""
+"""Free space on a disk."""
 
-# ruff: noqa: INP001  # handlers are files in a directory, no package
+# ruff: noqa: INP001  # handlers are files in a directory, not a package
 from __future__ import annotations
 
 import shutil
