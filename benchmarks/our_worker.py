@@ -11,7 +11,7 @@ from benchmarks.messages_left import messages_left
 from benchmarks.ours import installation_at
 from benchmarks.place import MeasurementError
 from mission_control.audit.stream.reader import read_all
-from mission_control.dispatch.enqueue import enqueue_in
+from mission_control.dispatch.enqueue import Dispatch
 from mission_control.processes.commands import worker_command
 
 if TYPE_CHECKING:
@@ -40,9 +40,10 @@ class OurWorker:
         installation.registry.register(
             {"id": TASK_ID, "handler": "handlers.nothing.run", "schedule": schedule}
         )
+        dispatch = Dispatch.of(installation)
         with closing(installation.celery):
             for _ in range(runs):
-                enqueue_in(installation, TASK_ID)
+                dispatch.enqueue(TASK_ID)
 
     def start(self, place: Place) -> Sequence[ServiceProcess]:
         """Start a worker."""

@@ -15,14 +15,10 @@ from billiard.exceptions import SoftTimeLimitExceeded, TimeLimitExceeded, Worker
 from celery import signals
 from celery.exceptions import Reject
 
-from mission_control.audit.endings import audit_ending, audit_rejection
-from mission_control.dispatch.run_ending import close_run
 from mission_control.model.runs.run_state import RunState
 from workers.attempt.lost_attempts import end_lost_attempt
 from workers.call.invocation import Failure, timed_out
 from workers.plain_clients.plain_messages import PlainMessage
-from workers.plain_clients.plain_runs import admit_plain_run
-from workers.plain_clients.unknown_handlers import UnknownHandlers
 from workers.process.attempt_request import request_in_hand
 
 if TYPE_CHECKING:
@@ -30,15 +26,16 @@ if TYPE_CHECKING:
 
     from celery import Celery, Task
 
-    from mission_control.installation.installation import Installation
+    from mission_control.dispatch.run_ending import RunEnding
     from mission_control.model.runs.run_record import RunRecord
+    from workers.plain_clients.plain_runs import PlainRuns
+    from workers.plain_clients.unknown_handlers import UnknownHandlers
 
 _UID: Final = "mission_control"
 
 
-def connect_signals(app: Celery, installation: Installation) -> None:
-    """Listen to the endings of `app`'s tasks."""
-    hook = SignalHook(app, installation)
+def connect_signals(hook: SignalHook) -> None:
+    """Listen to the endings of the tasks of the hook's application."""
     for signal, receiver in (
         (signals.task_success, hook.on_success),
         (signals.task_retry, hook.on_retry),
@@ -48,16 +45,19 @@ def connect_signals(app: Celery, installation: Installation) -> None:
         (signals.task_rejected, hook.on_rejected),
     ):
         # Celery keeps weak references to receivers; the hook lives as long as the process.
-        signal.connect(receiver, weak=False, dispatch_uid=f"{_UID}:{receiver.__name__}:{id(app)}")
+        signal.connect(receiver, weak=False, dispatch_uid=f"{_UID}:{receiver.__name__}:{id(hook.app)}")
 
 
 class SignalHook:
     """Receives Celery's signals for one application."""
 
-    def __init__(self, app: Celery, installation: Installation) -> None:
-        self._app = app
-        self._installation = installation
-        self._unknown = UnknownHandlers(app, installation)
+    def __init__(
+        self, app: Celery, ending: RunEnding, plain_runs: PlainRuns, unknown_handlers: UnknownHandlers
+    ) -> None:
+        self.app = app
+        self._ending = ending
+        self._plain_runs = plain_runs
+        self._unknown_handlers = unknown_handlers
 
     def on_success(self, sender: Task, **_: Any) -> None:  # noqa: ANN401  # a signal's arguments
         """Record a success."""
@@ -75,9 +75,7 @@ class SignalHook:
         if is_its_request and self._audit_ended(sender):
             return
         claimed = getattr(sender.request, "claimed_run", None) if is_its_request else None
-        end_lost_attempt(
-            self._app, self._installation, task_id, _failure_of(exception), is_meant=_is_of(claimed)
-        )
+        end_lost_attempt(self.app, self._ending, task_id, _failure_of(exception), is_meant=_is_of(claimed))
 
     def on_revoked(self, sender: Task, request: Any, expired: bool, **_: Any) -> None:  # noqa: ANN401
         """Record a run that expired before it was started, or was revoked; also one of a plain client."""
@@ -85,35 +83,37 @@ class SignalHook:
             return
         state = RunState.EXPIRED if expired else RunState.CANCELLED
         reason = "not started within expires_seconds" if expired else "revoked"
-        run = self._installation.ledger.get(request.id)
+        run = self._ending.ledger.get(request.id)
         if run is None:
             run = self._admitted(sender, request)
         if run is None:
             return
         if run.state is not RunState.RUNNING or _is_of(None)(run):
-            close_run(self._installation, run, state, reason)
-        elif not expired:  # it runs elsewhere; what has begun no longer expires
-            self._installation.ledger.ask_to_cancel(run.execution_id, reason)
+            self._ending.close(run, state, reason)
+        elif not expired:  # it runs elsewhere; a started run no longer expires
+            self._ending.ledger.ask_to_cancel(run.execution_id, reason)
 
     def on_unknown(self, sender: Any, message: Any, name: str, id: str, **_: Any) -> None:  # noqa: A002, ANN401
         """See to a message for a handler that this worker does not have."""
-        self._unknown.see_to(name, id, message, str(sender.hostname))
+        self._unknown_handlers.see_to(name, id, message, str(sender.hostname))
 
     def on_rejected(self, message: Any, exc: BaseException | None = None, **_: Any) -> None:  # noqa: ANN401
         """Record a message that is no task message."""
         headers = message.headers if isinstance(message.headers, dict) else {}
         name, execution_id = str(headers.get("task", "unknown")), headers.get("id")
-        self._audit_rejection(
-            name, None if execution_id is None else str(execution_id), f"no task message: {exc}"
+        self._ending.reject(
+            handler=name,
+            execution_id=None if execution_id is None else str(execution_id),
+            reason=f"not a task message: {exc}",
         )
 
     def _admitted(self, sender: Task, request: Any) -> RunRecord | None:  # noqa: ANN401
         with suppress(Reject):  # which is recorded
-            admit_plain_run(PlainMessage.of(sender, request), self._installation)
-        return self._installation.ledger.get(request.id)
+            self._plain_runs.admit(PlainMessage.of(sender, request))
+        return self._ending.ledger.get(request.id)
 
     def _is_ours(self, sender: Any) -> bool:  # noqa: ANN401
-        return getattr(sender, "app", None) is self._app
+        return getattr(sender, "app", None) is self.app
 
     def _audit_ended(self, sender: Task) -> bool:
         ended: RunRecord | None = (
@@ -121,15 +121,9 @@ class SignalHook:
         )
         if ended is None:
             return False
-        at = ended.finished_at if ended.finished_at is not None else self._installation.clock()
-        audit_ending(self._installation.audit, ended, at=at)
+        at = ended.finished_at if ended.finished_at is not None else self._ending.clock()
+        self._ending.record(ended, at=at)
         return True
-
-    def _audit_rejection(self, handler: str, execution_id: str | None, reason: str) -> None:
-        now = self._installation.clock()
-        audit_rejection(
-            self._installation.audit, handler=handler, execution_id=execution_id, reason=reason, at=now
-        )
 
 
 def _is_of(claimed: RunRecord | None) -> Callable[[RunRecord], bool]:

@@ -40,7 +40,7 @@ class FollowUp:
         self._producer = producer
         self._apply_async = apply_async
         self._uses_outbox = uses_outbox
-        self._sweep = Sweep(app, installation)
+        self._sweep = Sweep.of(app, installation)
         self._do = SideWork()
 
     def __call__(self, turn: Turn, *, has_decided: bool) -> bool:

@@ -53,19 +53,16 @@ def enqueue(  # noqa: PLR0913, PLR0917  # one parameter an option
 
     Prints the run's id, or with --wait its result; a failed run is exit code 1.
     """
-    from mission_control.dispatch.enqueue import enqueue_in, prepare
+    from mission_control.dispatch.enqueue import Dispatch, RunOptions
 
     with current() as installation, _suggestions(installation, task_id_or_handler):
-        route: dict[str, Any] = {
-            "at": _aware(at, installation),
-            "delay": delay,
-            "queue": queue,
-            "priority": priority,
-        }
+        due = _aware(at, installation.settings.timezone)
+        options = RunOptions(at=due, delay=delay, queue=queue, priority=priority)
+        dispatch = Dispatch.of(installation)
         if dry_run:
-            show_prepared(prepare(installation, task_id_or_handler, params, **route))
+            show_prepared(dispatch.prepare(task_id_or_handler, params, options))
             return None
-        run = enqueue_in(installation, task_id_or_handler, params, idempotency_key=idempotency_key, **route)
+        run = dispatch.enqueue(task_id_or_handler, params, options, idempotency_key=idempotency_key)
         announce(installation, run)
         if wait:
             return show_result(run, timeout, as_json=as_json)
@@ -81,11 +78,11 @@ def _suggestions(installation: Installation, task_id: str) -> Iterator[None]:
         raise unknown_task(installation, task_id) from error
 
 
-def _aware(at: datetime | None, installation: Installation) -> datetime | None:
+def _aware(at: datetime | None, timezone: str) -> datetime | None:
     """Return a local time as an instant, as schedules in the installation's zone would mean it."""
     from mission_control.model.definitions.schedules.clock.wall_clock import earliest
     from mission_control.model.values.zones import zone
 
     if at is None or at.tzinfo is not None:
         return at
-    return earliest(at, zone(installation.settings.timezone))
+    return earliest(at, zone(timezone))

@@ -1,9 +1,9 @@
-"""Ad-hoc runs: the producers' way to have a task or a handler run outside any schedule."""
+"""Ad-hoc runs: a task, or a bare handler, runs once outside any schedule."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
@@ -22,8 +22,15 @@ from mission_control.model.values.identifiers import TASK_ID_PATTERN
 from mission_control.store.connection import store_errors
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from celery import Celery
+
+    from mission_control.audit.stream.log import AuditLog
     from mission_control.installation.installation import Installation
+    from mission_control.ledger.ledger import Ledger
     from mission_control.model.runs.run_record import RunRecord
+    from mission_control.registry.registry import Registry
 
 _HANDLER_PREFIX: Final = "handlers."
 _PRIORITIES: Final = range(10)
@@ -32,105 +39,128 @@ _LONGEST_DELAY: Final = timedelta(seconds=LONGEST_SECONDS)
 _SEND_AGAIN: Final = {"max_retries": 1, "interval_start": 0.1}
 
 
-def enqueue_in(
-    installation: Installation,
-    task_id_or_handler: str,
-    params: Mapping[str, Any] | None = None,
-    *,
-    at: datetime | None = None,
-    delay: timedelta | float | None = None,
-    queue: str | None = None,
-    priority: int | None = None,
-    idempotency_key: str | None = None,
-) -> Run:
-    """Send a run; see `mission_control.enqueue`."""
-    with store_errors(installation.redis_url):
-        run = prepare(
-            installation, task_id_or_handler, params, at=at, delay=delay, queue=queue, priority=priority
+@dataclass(frozen=True, kw_only=True)
+class RunOptions:
+    """When a run is due and how it travels; what is None is the task's, or now.
+
+    `at` is an aware datetime, `delay` seconds or a timedelta; at most one of them is given. `priority` is
+    0 (first) to 9 (last), as Celery has it on Redis.
+    """
+
+    at: datetime | None = None
+    delay: timedelta | float | None = None
+    queue: str | None = None
+    priority: int | None = None
+
+
+NO_OPTIONS: Final = RunOptions()
+
+
+@dataclass(frozen=True)
+class Dispatch:
+    """Enters runs outside any schedule and sends them; bare handlers run on `default_queue`."""
+
+    ledger: Ledger
+    registry: Registry
+    app: Celery
+    audit: AuditLog
+    clock: Callable[[], datetime]
+    redis_url: str
+    default_queue: str
+
+    @classmethod
+    def of(cls, installation: Installation) -> Dispatch:
+        """Return the one of an installation."""
+        with store_errors(installation.redis_url):
+            return cls(
+                ledger=installation.ledger,
+                registry=installation.registry,
+                app=installation.celery,
+                audit=installation.audit,
+                clock=installation.clock,
+                redis_url=installation.redis_url,
+                default_queue=installation.settings.queues[0],
+            )
+
+    def enqueue(
+        self,
+        task_id_or_handler: str,
+        params: Mapping[str, Any] | None = None,
+        options: RunOptions = NO_OPTIONS,
+        *,
+        idempotency_key: str | None = None,
+    ) -> Run:
+        """Send a run; see `mission_control.enqueue`."""
+        with store_errors(self.redis_url):
+            run = self.prepare(task_id_or_handler, params, options)
+            if idempotency_key is None:
+                self.ledger.dispatch(run)
+            else:
+                first = self.ledger.dispatch_once(run, idempotency_key)
+                if first != run.execution_id:
+                    return Run(first, self.ledger, self.redis_url)
+            self._send(run, idempotency_key)
+        return Run(run.execution_id, self.ledger, self.redis_url)
+
+    def prepare(
+        self,
+        task_id_or_handler: str,
+        params: Mapping[str, Any] | None = None,
+        options: RunOptions = NO_OPTIONS,
+    ) -> RunRecord:
+        """Return the run that `enqueue` would send, without entering or sending it."""
+        now = self.clock()
+        due = _due(now, options.at, options.delay)
+        problems = _route_problems(options.queue, options.priority)
+        if problems:
+            raise InvalidTaskError(problems, subject="enqueue")
+        run = self._run(task_id_or_handler, params, due, now)
+        return replace(
+            run,
+            queue=run.queue if options.queue is None else options.queue,
+            priority=run.priority if options.priority is None else options.priority,
         )
-        if idempotency_key is None:
-            installation.ledger.dispatch(run)
-        else:
-            first = installation.ledger.dispatch_once(run, idempotency_key)
-            if first != run.execution_id:
-                return Run(first, installation)
-        _send(installation, run, idempotency_key)
-    return Run(run.execution_id, installation)
 
-
-def _send(installation: Installation, run: RunRecord, idempotency_key: str | None) -> None:
-    from kombu.exceptions import OperationalError
-    from redis.exceptions import RedisError
-
-    eta = run.scheduled_time if run.scheduled_time > run.dispatched_at else None
-    try:
-        send(installation.celery, run, eta=eta, retry_policy=_SEND_AGAIN)
-    except (OperationalError, RedisError) as error:
-        _withdraw(installation, run, idempotency_key, str(error))
-        raise StoreUnavailableError(
-            f"run {run.execution_id} was not sent and is cancelled: {error}; try again"
-        ) from error
-
-
-def _withdraw(installation: Installation, run: RunRecord, idempotency_key: str | None, error: str) -> None:
-    """Cancel a run that could not be sent, so that it neither counts as active nor answers for its key."""
-    now = installation.clock()
-    reason = f"its message could not be sent: {error}"
-    cancelled = installation.ledger.end(run, RunState.CANCELLED, at=now, reason=reason)
-    if cancelled is not None:
-        audit_ending(installation.audit, cancelled, at=now)
-    if idempotency_key is not None:
-        installation.ledger.forget_key(idempotency_key)
-
-
-def prepare(
-    installation: Installation,
-    task_id_or_handler: str,
-    params: Mapping[str, Any] | None = None,
-    *,
-    at: datetime | None = None,
-    delay: timedelta | float | None = None,
-    queue: str | None = None,
-    priority: int | None = None,
-) -> RunRecord:
-    """Return the run that `enqueue` would send, without entering or sending it."""
-    now = installation.clock()
-    due = _due(now, at, delay)
-    problems = _route_problems(queue, priority)
-    if problems:
-        raise InvalidTaskError(problems, subject="enqueue")
-    run = _run(installation, task_id_or_handler, params, due, now)
-    return replace(
-        run,
-        queue=run.queue if queue is None else queue,
-        priority=run.priority if priority is None else priority,
-    )
-
-
-def _run(
-    installation: Installation, name: str, params: Mapping[str, Any] | None, due: datetime, now: datetime
-) -> RunRecord:
-    ulid = str(ULID())
-    task = installation.registry.definition(name)
-    given = None if params is None else _checked(params)
-    if task is not None:
-        run = manual_run(task, ulid=ulid, at=due, now=now)
-        return run if given is None else replace(run, params={**run.params, **given})
-    if not name.startswith(_HANDLER_PREFIX):
-        raise UnknownTaskError(
-            f"no task has the id {name!r}; see `mission-control task list`, or name a handler"
+    def _run(self, name: str, params: Mapping[str, Any] | None, due: datetime, now: datetime) -> RunRecord:
+        ulid = str(ULID())
+        task = self.registry.definition(name)
+        given = None if params is None else _checked(params)
+        if task is not None:
+            run = manual_run(task, ulid=ulid, at=due, now=now)
+            return run if given is None else replace(run, params={**run.params, **given})
+        if not name.startswith(_HANDLER_PREFIX):
+            raise UnknownTaskError(
+                f"no task has the id {name!r}; see `mission-control task list`, or name a handler"
+            )
+        problem = self.registry.check.handler_problem(name)
+        if problem is not None:
+            raise _bad("handler", problem)
+        return ad_hoc_run(
+            name, {} if given is None else given, ulid=ulid, at=due, now=now, queue=self.default_queue
         )
-    problem = installation.registry.check.handler_problem(name)
-    if problem is not None:
-        raise _bad("handler", problem)
-    return ad_hoc_run(
-        name,
-        {} if given is None else given,
-        ulid=ulid,
-        at=due,
-        now=now,
-        queue=installation.settings.queues[0],
-    )
+
+    def _send(self, run: RunRecord, idempotency_key: str | None) -> None:
+        from kombu.exceptions import OperationalError
+        from redis.exceptions import RedisError
+
+        eta = run.scheduled_time if run.scheduled_time > run.dispatched_at else None
+        try:
+            send(self.app, run, eta=eta, retry_policy=_SEND_AGAIN)
+        except (OperationalError, RedisError) as error:
+            self._withdraw(run, idempotency_key, str(error))
+            raise StoreUnavailableError(
+                f"run {run.execution_id} was not sent and is cancelled: {error}; try again"
+            ) from error
+
+    def _withdraw(self, run: RunRecord, idempotency_key: str | None, error: str) -> None:
+        """Cancel a run that was not sent, so that it neither counts as active nor answers for its key."""
+        now = self.clock()
+        reason = f"its message could not be sent: {error}"
+        cancelled = self.ledger.end(run, RunState.CANCELLED, at=now, reason=reason)
+        if cancelled is not None:
+            audit_ending(self.audit, cancelled, at=now)
+        if idempotency_key is not None:
+            self.ledger.forget_key(idempotency_key)
 
 
 def _checked(params: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mission_control.dispatch.enqueue import enqueue_in
+from mission_control.dispatch.enqueue import Dispatch, RunOptions
 from mission_control.installation.installation import current_installation
 
 if TYPE_CHECKING:
@@ -24,16 +24,15 @@ def enqueue(
     priority: int | None = None,
     idempotency_key: str | None = None,
 ) -> Run:
-    """Have a task, or a bare handler, run once outside any schedule, and return a handle on the run.
+    """Run a task, or a bare handler, once outside any schedule, and return a handle on the run.
 
-    `params` are laid over the task's own. The run is due at once, `at` an aware datetime, or after
-    `delay` (seconds or timedelta). `queue` and `priority` (0 first … 9 last, as Celery has it on Redis)
-    replace the task's. A task's run is retried by the task's policy, a bare handler's is not. A second
-    call with the same `idempotency_key` sends nothing and returns the run of the first, for as long as
-    runs are retained.
+    `params` extend and override the task's. The run is due now, `at` an aware datetime, or after `delay`
+    (seconds or timedelta). `queue` and `priority` (0 first … 9 last, as Celery has it on Redis) override
+    the task's. A task's run is retried by the task's policy; a bare handler's run is not retried. Repeated
+    calls with the same `idempotency_key` return the first run, as long as it is retained.
 
     Guarantees: when it returns, the run is in the ledger and its message on the queue. A disabled task
-    can be enqueued: whoever asks for a run means it.
+    can be enqueued.
 
     Raises:
         UnknownTaskError: no task has that id.
@@ -41,13 +40,6 @@ def enqueue(
         StoreUnavailableError: Redis cannot be reached or refuses. A run that was entered but could not be
             sent is cancelled, and its `idempotency_key` may be used again.
     """
-    return enqueue_in(
-        current_installation(),
-        task_id_or_handler,
-        params,
-        at=at,
-        delay=delay,
-        queue=queue,
-        priority=priority,
-        idempotency_key=idempotency_key,
-    )
+    options = RunOptions(at=at, delay=delay, queue=queue, priority=priority)
+    dispatch = Dispatch.of(current_installation())
+    return dispatch.enqueue(task_id_or_handler, params, options, idempotency_key=idempotency_key)

@@ -1,7 +1,8 @@
-"""What an operator can do with one run: cancel it, or have it run (again) now."""
+"""What an operator does with one run: cancel it, or start it now."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
@@ -16,95 +17,126 @@ from mission_control.model.runs.run_state import RunState
 from mission_control.store import redis_keys
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from celery import Celery
+    from redis import Redis
+
+    from mission_control.audit.stream.log import AuditLog
     from mission_control.installation.installation import Installation
+    from mission_control.ledger.ledger import Ledger
     from mission_control.model.runs.run_record import RunRecord
 
 _TRIES: Final = 10
 
 
 class CancelReply(StrEnum):
-    """What came of asking for a run to be cancelled."""
+    """The answer to a request to cancel a run."""
 
-    CANCELLED = "cancelled"  # it waited; it is over
-    ASKED = "asked"  # its handler runs; it is stopped, and the run ends cancelled
-    FINISHED = "finished"  # it was over already
+    CANCELLED = "cancelled"  # it waited, and is over now
+    ASKED = "asked"  # its handler is being stopped, and the run ends cancelled
+    FINISHED = "finished"  # it had ended before
 
 
-def cancel_run(installation: Installation, execution_id: str, *, reason: str) -> CancelReply:
-    """Cancel a run.
+@dataclass(frozen=True)
+class RunControl:
+    """Cancels runs, and starts them now."""
 
-    Guarantees: a run that waits is over at once, with its record, and its message leads to nothing,
-    whatever is restarted meanwhile. A running handler is interrupted within seconds, killed if it goes on
-    all the same (in a prefork pool), and no attempt follows. Does not guarantee that a running run ends
-    `cancelled`: its handler may finish first, and then that is what is recorded.
+    ledger: Ledger
+    client: Redis
+    app: Celery
+    audit: AuditLog
+    clock: Callable[[], datetime]
 
-    Raises:
-        UnknownRunError: the ledger has no such run.
-    """
-    for _ in range(_TRIES):  # it may begin, or end, between the look and the move
-        run = existing_run(installation, execution_id)
-        if run.state.is_final:
-            return CancelReply.FINISHED
+    @classmethod
+    def of(cls, installation: Installation) -> RunControl:
+        """Return the one of an installation."""
+        return cls(
+            installation.ledger,
+            installation.client,
+            installation.celery,
+            installation.audit,
+            installation.clock,
+        )
+
+    def cancel(self, execution_id: str, *, reason: str) -> CancelReply:
+        """Cancel a run.
+
+        Guarantees: a waiting run is over at once, with its record, and its message has no effect, whatever
+        restarts meanwhile. A running handler is interrupted within seconds, killed if it goes on (in a
+        prefork pool), and no attempt follows. Does not guarantee that a running run ends `cancelled`: if
+        its handler finishes first, that outcome is recorded.
+
+        Raises:
+            UnknownRunError: the ledger has no such run.
+        """
+        for _ in range(_TRIES):  # it may begin, or end, between the look and the move
+            run = self.existing(execution_id)
+            if run.state.is_final:
+                return CancelReply.FINISHED
+            if run.state is RunState.RUNNING:
+                if self.ledger.ask_to_cancel(execution_id, reason):
+                    return CancelReply.ASKED
+            elif self._cancel_waiting(run, reason):
+                return CancelReply.CANCELLED
+        return CancelReply.ASKED
+
+    def run_now(self, execution_id: str) -> str:
+        """Start a run now, and return the id of the run that starts.
+
+        A run that waits for its time or for its next attempt is sent at once. A finished run is repeated as
+        a new run with the same handler and params, outside any schedule. A running one is left alone. If
+        the message cannot be sent, the run waits on as before.
+
+        Raises:
+            UnknownRunError: the ledger has no such run.
+            OperationalError: the broker cannot be reached.
+        """
+        run = self.existing(execution_id)
         if run.state is RunState.RUNNING:
-            if installation.ledger.ask_to_cancel(execution_id, reason):
-                return CancelReply.ASKED
-        elif _cancel_waiting(installation, run, reason):
-            return CancelReply.CANCELLED
-    return CancelReply.ASKED
+            return execution_id
+        if run.state.is_final:
+            run = repeated_run(run, ulid=str(ULID()), now=self.clock())
+            self.ledger.dispatch(run)
+        released_at = self.client.zscore(redis_keys.PARKED, run.execution_id)
+        started = {"expires": None} if run.attempt > 0 else {}  # a started run no longer expires
+        send(self.app, run, retries=run.attempt, **started)
+        if released_at is not None:  # only now: two messages are harmless, none would wait for the sweep
+            unpark(self.client, run.execution_id, released_at=float(released_at))
+        return run.execution_id
+
+    def existing(self, execution_id: str) -> RunRecord:
+        """Return a run.
+
+        Raises:
+            UnknownRunError: the ledger has, or retains, none with that id.
+        """
+        return existing_run(self.ledger, execution_id)
+
+    def _cancel_waiting(self, run: RunRecord, reason: str) -> bool:
+        now = self.clock()
+        cancelled = self.ledger.cancel_waiting(run, at=now, reason=reason)
+        if cancelled is None:
+            return False
+        with self.client.pipeline() as pipe:
+            pipe.zrem(redis_keys.PARKED, run.execution_id)
+            pipe.hdel(redis_keys.PARKED_PAYLOADS, run.execution_id)
+            pipe.execute()
+        audit_ending(self.audit, cancelled, at=now)
+        return True
 
 
-def run_now(installation: Installation, execution_id: str) -> str:
-    """Have a run run now, and return the id of the run that does.
-
-    One that waits for its time or for its next attempt is sent at once. One that is over is run again as a
-    new run with the same handler and params, outside any schedule; a running one is left alone. If it
-    cannot be sent, it waits on as before.
-
-    Raises:
-        UnknownRunError: the ledger has no such run.
-        OperationalError: the broker could not be reached.
-    """
-    run = existing_run(installation, execution_id)
-    if run.state is RunState.RUNNING:
-        return execution_id
-    if run.state.is_final:
-        run = repeated_run(run, ulid=str(ULID()), now=installation.clock())
-        installation.ledger.dispatch(run)
-    released_at = installation.client.zscore(redis_keys.PARKED, run.execution_id)
-    started = {"expires": None} if run.attempt > 0 else {}  # what has started no longer expires
-    send(installation.celery, run, retries=run.attempt, **started)
-    if released_at is not None:  # only now: two messages are harmless, none would be missed until the sweep
-        unpark(installation.client, run.execution_id, released_at=float(released_at))
-    return run.execution_id
-
-
-def existing_run(installation: Installation, execution_id: str) -> RunRecord:
+def existing_run(ledger: Ledger, execution_id: str) -> RunRecord:
     """Return a run.
 
     Raises:
-        UnknownRunError: the ledger has none of that id (any more).
+        UnknownRunError: the ledger has, or retains, none with that id.
     """
-    run = installation.ledger.get(execution_id)
+    run = ledger.get(execution_id)
     if run is None:
         raise UnknownRunError(
-            f"the ledger has no run {execution_id[:200]!r} (any more); see `mission-control run list`, or the"
-            " audit stream for older ones"
+            f"the ledger has no run {execution_id[:200]!r}; see `mission-control run list`, or the audit"
+            " stream for older runs"
         )
     return run
-
-
-def _cancel_waiting(installation: Installation, run: RunRecord, reason: str) -> bool:
-    now = installation.clock()
-    cancelled = installation.ledger.cancel_waiting(run, at=now, reason=reason)
-    if cancelled is None:
-        return False
-    _take_off_the_park(installation, run.execution_id)
-    audit_ending(installation.audit, cancelled, at=now)
-    return True
-
-
-def _take_off_the_park(installation: Installation, execution_id: str) -> None:
-    with installation.client.pipeline() as pipe:
-        pipe.zrem(redis_keys.PARKED, execution_id)
-        pipe.hdel(redis_keys.PARKED_PAYLOADS, execution_id)
-        pipe.execute()

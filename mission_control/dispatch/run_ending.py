@@ -1,52 +1,80 @@
-"""Ending a run in the ledger, and what its end brings about besides."""
+"""Ending runs: in the ledger, in the audit stream, and for a task whose delay counts from the end."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mission_control.audit.endings import audit_ending
+from mission_control.audit.endings import audit_ending, audit_rejection
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
+    from mission_control.audit.stream.log import AuditLog
     from mission_control.installation.installation import Installation
+    from mission_control.ledger.ledger import Ledger
     from mission_control.model.runs.run_record import RunRecord
     from mission_control.model.runs.run_state import RunState
 
 
-def end_run(
-    run: RunRecord,
-    state: RunState,
-    *,
-    at: datetime,
-    installation: Installation,
-    **changes: Any,  # noqa: ANN401  # fields of the run
-) -> RunRecord | None:
-    """Move a run to `state` in the ledger; a task with a fixed delay is due again, counted from its end.
+@dataclass(frozen=True)
+class RunEnding:
+    """Ends runs and attempts; `due_after_run` says when a task with a fixed delay is due again."""
 
-    Returns the run as it stands then, None if the ledger refused, because it is elsewhere by now.
-    """
-    next_due = None
-    if state.is_final and run.is_fixed_delay:
-        next_due = installation.registry.due_after_run(run.task_id, at)
-    return installation.ledger.end(run, state, at=at, next_due=next_due, **changes)
+    ledger: Ledger
+    audit: AuditLog
+    due_after_run: Callable[[str, datetime], float | None]
+    clock: Callable[[], datetime]
 
+    @classmethod
+    def of(cls, installation: Installation) -> RunEnding:
+        """Return the one of an installation."""
+        return cls(
+            installation.ledger,
+            installation.audit,
+            # Late, because a registry loads what reads tasks, and few runs need it.
+            lambda task_id, at: installation.registry.due_after_run(task_id, at),  # noqa: PLW0108
+            installation.clock,
+        )
 
-def close_run(
-    installation: Installation,
-    run: RunRecord,
-    state: RunState,
-    reason: str | None,
-    *,
-    error: str | None = None,
-) -> RunRecord | None:
-    """End a run that nobody runs, with its audit record; None if the ledger refused.
+    def end(
+        self,
+        run: RunRecord,
+        state: RunState,
+        *,
+        at: datetime,
+        **changes: Any,  # noqa: ANN401  # fields of the run
+    ) -> RunRecord | None:
+        """Move a run to `state` in the ledger; the caller writes the audit record.
 
-    Raises:
-        RedisError: Redis could not be told.
-    """
-    now = installation.clock()
-    ended = end_run(run, state, at=now, installation=installation, reason=reason, error=error)
-    if ended is not None:
-        audit_ending(installation.audit, ended, at=now)
-    return ended
+        Returns the run as it stands then, None if the ledger refused, because another process has it now.
+        """
+        next_due = None
+        if state.is_final and run.is_fixed_delay:
+            next_due = self.due_after_run(run.task_id, at)
+        return self.ledger.end(run, state, at=at, next_due=next_due, **changes)
+
+    def close(
+        self, run: RunRecord, state: RunState, reason: str | None, *, error: str | None = None
+    ) -> RunRecord | None:
+        """End a run that no worker runs, with its audit record; None if the ledger refused.
+
+        Raises:
+            RedisError: Redis refused, or cannot be reached.
+        """
+        now = self.clock()
+        ended = self.end(run, state, at=now, reason=reason, error=error)
+        if ended is not None:
+            self.record(ended, at=now)
+        return ended
+
+    def record(self, run: RunRecord, *, at: datetime) -> None:
+        """Write the audit record of an attempt that ended at `at`."""
+        audit_ending(self.audit, run, at=at)
+
+    def reject(self, *, handler: str, execution_id: str | None, reason: str) -> None:
+        """Write the audit record of a message that was refused."""
+        audit_rejection(
+            self.audit, handler=handler, execution_id=execution_id, reason=reason, at=self.clock()
+        )

@@ -1,4 +1,4 @@
-"""What a producer holds of a run it has enqueued."""
+"""A producer's handle on a run that it enqueued."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mission_control.model.runs.run_state import RunState
 from mission_control.store.connection import store_errors
 
 if TYPE_CHECKING:
-    from mission_control.installation.installation import Installation
+    from mission_control.ledger.ledger import Ledger
     from mission_control.model.runs.run_record import RunRecord
 
 _POLL_SECONDS: Final = 0.05
@@ -21,9 +21,10 @@ _LONGEST_POLL_SECONDS: Final = 1.0
 class Run:
     """A handle on one run; every look asks the ledger."""
 
-    def __init__(self, execution_id: str, installation: Installation) -> None:
+    def __init__(self, execution_id: str, ledger: Ledger, redis_url: str) -> None:
         self.execution_id = execution_id
-        self._installation = installation
+        self._ledger = ledger
+        self._redis_url = redis_url
 
     def __repr__(self) -> str:
         return f"Run({self.execution_id!r})"
@@ -35,8 +36,8 @@ class Run:
         Raises:
             StoreUnavailableError: Redis cannot be reached.
         """
-        with store_errors(self._installation.redis_url):
-            return self._installation.ledger.get(self.execution_id)
+        with store_errors(self._redis_url):
+            return self._ledger.get(self.execution_id)
 
     @property
     def state(self) -> str | None:
@@ -57,7 +58,7 @@ class Run:
         `status`.
 
         Raises:
-            RunTimeoutError: it was not over in time; it goes on all the same.
+            RunTimeoutError: it was not over in time; it goes on.
             UnknownRunError: the ledger has no such run, or no longer.
             StoreUnavailableError: Redis cannot be reached.
         """
@@ -74,7 +75,7 @@ class Run:
             left = give_up_at - time.monotonic()
             if left <= 0:
                 raise RunTimeoutError(
-                    f"run {self.execution_id} is {record.state} after {timeout:g} s; it goes on all the same"
+                    f"run {self.execution_id} is {record.state} after {timeout:g} s; it goes on"
                 )
             time.sleep(min(pause, left))
             pause = min(pause * 1.5, _LONGEST_POLL_SECONDS)

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from mission_control.operate.audit_verification import verify_runs
 from mission_control.sweep.audit_debts import repaired_record
-from mission_control.sweep.owed_records import overdue_debts, pay_owed_records
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from mission_control.installation.installation import Installation
+    from mission_control.audit.verification.findings import Verification
+    from mission_control.ledger.ledger import Ledger
     from mission_control.model.runs.run_record import RunRecord
+    from mission_control.sweep.owed_records import LateRecords
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Repair:
         return asdict(self)
 
 
-def repair(installation: Installation, *, is_dry_run: bool = False) -> Repair:
+def repair(late_records: LateRecords, ledger: Ledger, *, is_dry_run: bool = False) -> Repair:
     """Make the stream of runs whole, as far as Redis knows what is missing.
 
     A torn last line gets its line feed; owed records are written; runs that the ledger has ended and the
@@ -46,30 +47,31 @@ def repair(installation: Installation, *, is_dry_run: bool = False) -> Repair:
     Raises:
         AuditWriteError: the stream cannot be written; what was written before stays, and is not repeated.
     """
-    is_torn = _is_torn(installation.settings.task_execution_log)
+    audit = late_records.audit
+    is_torn = _is_torn(audit.path)
     if is_torn and not is_dry_run:
-        _end_line(installation.settings.task_execution_log)
-    debts = overdue_debts(installation)
-    paid = len(debts) if is_dry_run else _pay_all(installation)
-    missing = _missing(installation, {debt.run.execution_id for debt in debts} if is_dry_run else set())
+        _end_line(audit.path)
+    debts = late_records.overdue()
+    paid = len(debts) if is_dry_run else _write_all(late_records)
+    left_out = {debt.run.execution_id for debt in debts} if is_dry_run else set()
+    missing = _missing(verify_runs(audit.path, late_records.client), ledger, left_out)
     for run in missing if not is_dry_run else []:
         assert run.finished_at is not None  # noqa: S101  # `_missing` has seen to it
-        installation.audit.append(repaired_record(run, at=run.finished_at))
+        audit.append(repaired_record(run, at=run.finished_at))
     return Repair(is_torn, paid, tuple(run.execution_id for run in missing))
 
 
-def _pay_all(installation: Installation) -> int:
-    paid = 0
-    while count := pay_owed_records(installation):
-        paid += count
-    return paid
+def _write_all(late_records: LateRecords) -> int:
+    written = 0
+    while count := late_records.write():
+        written += count
+    return written
 
 
-def _missing(installation: Installation, left_out: set[str]) -> list[RunRecord]:
-    """Return the runs without a final record whose record nobody else is about to write."""
-    verification = verify_runs(installation)
+def _missing(verification: Verification, ledger: Ledger, left_out: set[str]) -> list[RunRecord]:
+    """Return the runs without a final record whose record no other process is about to write."""
     ids = set(verification.unrecorded) - set(verification.owed) - left_out
-    runs = [installation.ledger.get(execution_id) for execution_id in sorted(ids)]
+    runs = [ledger.get(execution_id) for execution_id in sorted(ids)]
     return [run for run in runs if run is not None and run.finished_at is not None]
 
 

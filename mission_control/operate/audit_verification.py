@@ -10,33 +10,34 @@ from mission_control.audit.verification.endings_check import LedgerEnding
 from mission_control.audit.verification.verify import verify
 from mission_control.model.runs.run_state import FINAL_STATES
 from mission_control.store import redis_keys
-from mission_control.sweep.owed_records import GRACE, owed_runs
+from mission_control.sweep.owed_records import GRACE, pending_final_runs
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from redis import Redis
+
     from mission_control.audit.verification.findings import Verification
-    from mission_control.installation.installation import Installation
 
 _AT_ONCE: Final = 1_000
 
 
-def verify_runs(installation: Installation) -> Verification:
+def verify_runs(path: Path, client: Redis) -> Verification:
     """Verify the stream of runs against its chains, their anchors, and the ledger.
 
     What is asked of Redis is asked before the files are read, so that a record written meanwhile is no
     fault; runs that ended in the last seconds are left out, as their records may be on their way.
     """
-    path = installation.settings.task_execution_log
-    anchors, ledger, owed = read_anchors(installation.client), _endings(installation), owed_runs(installation)
+    anchors, ledger, owed = read_anchors(client), _endings(client), pending_final_runs(client)
     return verify(path, anchors=anchors, ledger=ledger, owed=owed)
 
 
-def verify_changes(installation: Installation) -> Verification:
+def verify_changes(path: Path, client: Redis) -> Verification:
     """Verify the stream of changes to tasks against its chains and their anchors."""
-    return verify(installation.settings.task_changes_log, anchors=read_anchors(installation.client))
+    return verify(path, anchors=read_anchors(client))
 
 
-def _endings(installation: Installation) -> dict[str, LedgerEnding]:
-    client = installation.client
+def _endings(client: Redis) -> dict[str, LedgerEnding]:
     seconds: Any = client.time()
     latest = seconds[0] - GRACE.total_seconds()
     finished: Any = client.zrange(redis_keys.FINISHED_RUNS, "-inf", latest, byscore=True, withscores=True)

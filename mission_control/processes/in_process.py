@@ -104,7 +104,8 @@ class InProcess:
         return after
 
     def _end_elsewhere(self, run: RunRecord) -> dict[str, Any]:
-        result = Run(run.execution_id, self._installation).wait(ELSEWHERE_WITHIN_SECONDS)
+        handle = Run(run.execution_id, self._installation.ledger, self._installation.redis_url)
+        result = handle.wait(ELSEWHERE_WITHIN_SECONDS)
         return {**result, "execution_id": run.execution_id}
 
     @cached_property

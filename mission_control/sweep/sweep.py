@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError, ResponseError
 
-from mission_control.audit.endings import audit_ending
-from mission_control.dispatch.run_ending import end_run
+from mission_control.dispatch.run_ending import RunEnding
 from mission_control.events import events
 from mission_control.ledger.lapses import LOOKED_AT_ONCE
 from mission_control.messaging.message import send
@@ -23,7 +22,7 @@ from mission_control.model.policies.recovery import (
 )
 from mission_control.model.runs.run_state import RunState
 from mission_control.store.troubles import explain
-from mission_control.sweep.owed_records import pay_owed_records
+from mission_control.sweep.owed_records import LateRecords
 from mission_control.sweep.whereabouts import Whereabouts
 
 if TYPE_CHECKING:
@@ -53,16 +52,24 @@ class Sweep:
     `LOOKED_AT_ONCE` are looked at each time, those that have waited longest first.
     """
 
-    def __init__(self, app: Celery, installation: Installation) -> None:
+    def __init__(self, app: Celery, ending: RunEnding, late_records: LateRecords) -> None:
         self._app = app
-        self._installation = installation
-        self._lease = installation.ledger.lease
+        self._ending = ending
+        self._ledger = ending.ledger
+        self._clock = ending.clock
+        self._late_records = late_records
+        self._lease = ending.ledger.lease
         self._grace = grace_of(self._lease)
         self._pause = min(LONGEST_PAUSE_SECONDS, self._lease.total_seconds() / _LOOKS_PER_LEASE)
         self._look_at = 0.0
         self._passed_over = 0
         self._lapsed_before: dict[str, int | None] = {}
         self._told: set[str] = set()
+
+    @classmethod
+    def of(cls, app: Celery, installation: Installation) -> Sweep:
+        """Return the one of an installation, which sends with `app`."""
+        return cls(app, RunEnding.of(installation), LateRecords.of(installation))
 
     def turn(self) -> int:
         """Look, if it is time to; return how many runs were taken up.
@@ -90,15 +97,13 @@ class Sweep:
         A lease that has run out counts from the second look on: after an outage of Redis, in which nobody
         could renew anything, those who live are to say so first.
         """
-        now = self._installation.clock()
-        found = self._installation.ledger.lapses(
-            entered_before=now - self._grace, pass_over=self._passed_over
-        )
+        now = self._clock()
+        found = self._ledger.lapses(entered_before=now - self._grace, pass_over=self._passed_over)
         for execution_id, error in found.unreadable.items():
             self._tell(execution_id, error)
         self._passed_over = self._passed_over + LOOKED_AT_ONCE if found.looked_at == LOOKED_AT_ONCE else 0
         taken_up = self._take_up_lapsed(found) + self._take_up_waiting(found)
-        return taken_up + pay_owed_records(self._installation)
+        return taken_up + self._late_records.write()
 
     def _take_up_lapsed(self, found: Lapses) -> int:
         before, self._lapsed_before = (
@@ -106,14 +111,14 @@ class Sweep:
             {run.execution_id: run.fence for run in found.lapsed},
         )
         certain = [run for run in found.lapsed if before.get(run.execution_id, -1) == run.fence]
-        now = self._installation.clock()
+        now = self._clock()
         return sum(
             self._each(run, lambda run: self._act(run, of_lapsed(run, now=now, grace=self._grace)))
             for run in certain
         )
 
     def _take_up_waiting(self, found: Lapses) -> int:
-        now = self._installation.clock()
+        now = self._clock()
         waiting: list[RunRecord] = []
 
         def decide(run: RunRecord) -> bool:
@@ -123,7 +128,7 @@ class Sweep:
             return isinstance(what, EndAttempt) and self._act(run, what)
 
         ended = sum(self._each(run, decide) for run in found.waiting)
-        missing = Whereabouts(self._app, self._installation.ledger.entered_at).missing(waiting)
+        missing = Whereabouts(self._app, self._ledger.entered_at).missing(waiting)
         again = SendAgain(self._grace)
         return ended + sum(self._each(run, lambda run: self._act(run, again)) for run in missing)
 
@@ -149,8 +154,8 @@ class Sweep:
         return done
 
     def _send_again(self, run: RunRecord, what: SendAgain) -> bool:
-        now = self._installation.clock()
-        if not self._installation.ledger.mark_resent(run, at=now, look_again=what.look_again):
+        now = self._clock()
+        if not self._ledger.mark_resent(run, at=now, look_again=what.look_again):
             return False
         is_running = run.state is RunState.RUNNING
         options: dict[str, Any] = {"retries": run.attempt - 1 if is_running else run.attempt}
@@ -160,14 +165,14 @@ class Sweep:
         return True
 
     def _end(self, run: RunRecord, what: EndAttempt) -> bool:
-        now = self._installation.clock()
+        now = self._clock()
         changes: dict[str, Any] = {"reason": what.reason, "error": what.error}
         if what.retry_in is not None:
             changes["retry_at"] = now + what.retry_in
-        ended = end_run(run, what.state, at=now, installation=self._installation, **changes)
+        ended = self._ending.end(run, what.state, at=now, **changes)
         if ended is None:
             return False
-        audit_ending(self._installation.audit, ended, at=now)
+        self._ending.record(ended, at=now)
         if ended.state is RunState.RETRYING and what.retry_in is not None:
             countdown = what.retry_in.total_seconds()
             send(self._app, ended, retries=ended.attempt, countdown=countdown, expires=None)

@@ -17,10 +17,10 @@ from mission_control.audit.endings import audit_ending, audit_rejection
 from mission_control.audit.stream.reader import read_all
 from mission_control.model.runs.run_record import RunRecord
 from mission_control.model.runs.run_state import RunState
-from mission_control.operate.audit_verification import verify_changes, verify_runs
 from mission_control.store import redis_keys
-from mission_control.sweep.owed_records import pay_owed_records
+from mission_control.sweep.owed_records import LateRecords
 from tests.samples.ledger_runs import a_run, begun, lapse
+from tests.stage.audit_stream import verified_changes, verified_runs
 from tests.stage.live_installation import YEARLY
 from tests.stage.waiting import wait_until
 
@@ -109,14 +109,14 @@ def test_what_could_not_be_written_is_written_when_the_trouble_is_over(
     with trouble(installation.settings.task_execution_log):
         for number in range(1, RUNS):
             end_a_run(installation, number)
-        assert pay_owed_records(installation, grace=AT_ONCE) == 0
+        assert LateRecords.of(installation).write(grace=AT_ONCE) == 0
         assert debts(installation) == RUNS - 1
     assert recorded(installation) == ["tea@0"]
 
-    assert pay_owed_records(installation, grace=AT_ONCE) == RUNS - 1
+    assert LateRecords.of(installation).write(grace=AT_ONCE) == RUNS - 1
     assert debts(installation) == 0
     assert sorted(recorded(installation)) == sorted(f"tea@{number}" for number in range(RUNS))
-    assert verify_runs(installation).is_sound
+    assert verified_runs(installation).is_sound
 
 
 def test_refusals_and_changes_that_could_not_be_written_are_written_later(
@@ -128,14 +128,14 @@ def test_refusals_and_changes_that_could_not_be_written_are_written_later(
     with no_space_on_the_device(runs), no_space_on_the_device(changes):
         assert installation.registry.disable("tea")
         refuse(installation, "meanwhile")
-        assert pay_owed_records(installation, grace=AT_ONCE) == 0
-    assert pay_owed_records(installation, grace=AT_ONCE) == 2
-    assert pay_owed_records(installation, grace=AT_ONCE) == 0
+        assert LateRecords.of(installation).write(grace=AT_ONCE) == 0
+    assert LateRecords.of(installation).write(grace=AT_ONCE) == 2
+    assert LateRecords.of(installation).write(grace=AT_ONCE) == 0
 
     assert told(runs, "reason") == [("before", None), ("meanwhile", True)]
     assert told(changes, "change") == [("registered", None), ("disabled", True)]
-    assert verify_runs(installation).is_sound
-    assert verify_changes(installation).is_sound
+    assert verified_runs(installation).is_sound
+    assert verified_changes(installation).is_sound
 
 
 def refuse(installation: Installation, reason: str) -> None:
@@ -154,12 +154,12 @@ def test_a_worker_that_dies_before_it_records_its_predecessors_loss_owes_the_rec
     begun(installation.ledger)
     lapse(installation)
     begun(installation.ledger)
-    assert pay_owed_records(installation, grace=AT_ONCE) == 1
+    assert LateRecords.of(installation).write(grace=AT_ONCE) == 1
     (record,) = read_all(installation.settings.task_execution_log)
     assert (record["status"], record["delivery"], record["final"]) == ("worker_lost", 1, False)
     wait_until(lambda: debts(installation) == 0, "the debt is settled")
-    assert pay_owed_records(installation, grace=AT_ONCE) == 0
-    assert verify_runs(installation).is_sound
+    assert LateRecords.of(installation).write(grace=AT_ONCE) == 0
+    assert verified_runs(installation).is_sound
 
 
 def test_a_killed_process_leaves_no_record_unwritten_and_none_written_twice(
@@ -171,9 +171,9 @@ def test_a_killed_process_leaves_no_record_unwritten_and_none_written_twice(
     assert process.exitcode == 9
     assert (len(recorded(installation)), debts(installation)) == (RUNS, RUNS + 1)
 
-    assert pay_owed_records(installation, grace=AT_ONCE) == 1
+    assert LateRecords.of(installation).write(grace=AT_ONCE) == 1
     assert sorted(recorded(installation)) == sorted(f"tea@{number}" for number in range(RUNS + 1))
-    assert (debts(installation), verify_runs(installation).counts) == (0, {})
+    assert (debts(installation), verified_runs(installation).counts) == (0, {})
 
 
 def end_runs_and_die(installation: Installation) -> None:
@@ -193,6 +193,6 @@ def test_a_real_worker_goes_on_without_its_audit_file(installation: Installation
     wait_until(lambda: debts(installation) == 3, "the records of the runs are owed")
     stream.unlink()
 
-    pay_owed_records(installation, grace=AT_ONCE)
+    LateRecords.of(installation).write(grace=AT_ONCE)
     assert sorted(recorded(installation)) == sorted(run.execution_id for run in runs)
-    assert verify_runs(installation).is_sound
+    assert verified_runs(installation).is_sound

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import redis
 
-from mission_control.dispatch.run_control import run_now
+from mission_control.dispatch.run_control import RunControl
 from mission_control.store import redis_keys
 from tests.processes.beats import leading_beat
 from tests.processes.real_workers import WorkerHouse, worker_house
@@ -80,7 +80,7 @@ def test_retries_that_wait_for_long_are_released_and_run_now_as_ever(
         parked: Any = wait_until(lambda: both_parked(house, later, sooner), "both retries are parked")
         assert parked
         server.flushdb()
-        run_now(house.installation, sooner.execution_id)
+        RunControl.of(house.installation).run_now(sooner.execution_id)
         assert Swept(house).ended(sooner).attempt == 2
         assert not house.installation.client.zscore(redis_keys.PARKED, sooner.execution_id)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from mission_control.dispatch.run_control import cancel_run
+from mission_control.dispatch.run_control import RunControl
 from tests.processes.rude_workers import Swept, children, is_run, lives, rude_house
 from tests.stage.audit_stream import records_of
 from tests.stage.waiting import wait_until
@@ -84,7 +84,7 @@ def test_a_running_run_is_cancelled_and_recorded_once(house: WorkerHouse, pool: 
     with house.worker(pool=pool):
         run = house.gated("work")
         is_run(house, "work")
-        assert cancel_run(house.installation, run.execution_id, reason="never mind") == "asked"
+        assert RunControl.of(house.installation).cancel(run.execution_id, reason="never mind") == "asked"
         record = Swept(house).ended(run)
     assert (record.state, record.reason) == ("cancelled", "never mind")
     assert house.runs_of("work") == 1
@@ -94,7 +94,7 @@ def test_a_handler_that_does_not_listen_is_killed_when_its_run_is_cancelled(hous
     with house.worker() as worker:
         run = house.run("handlers.rude.deaf")
         wait_until(lambda: run.state == "running", "it runs")
-        cancel_run(house.installation, run.execution_id, reason="never mind")
+        RunControl.of(house.installation).cancel(run.execution_id, reason="never mind")
         record = Swept(house).ended(run, timeout=30)
         assert record.state == "cancelled"
         assert Swept(house).ended(house.run()).state == "success"
@@ -103,7 +103,7 @@ def test_a_handler_that_does_not_listen_is_killed_when_its_run_is_cancelled(hous
 
 def test_a_cancelled_run_is_not_begun_by_a_worker_that_is_started_later(house: WorkerHouse) -> None:
     run = house.gated("work")
-    assert cancel_run(house.installation, run.execution_id, reason="never mind") == "cancelled"
+    assert RunControl.of(house.installation).cancel(run.execution_id, reason="never mind") == "cancelled"
     with house.worker():
         assert Swept(house).ended(house.run()).state == "success"
     assert (run.state, house.runs_of("work")) == ("cancelled", 0)

@@ -27,11 +27,17 @@ if TYPE_CHECKING:
 BOUND_SECONDS = 12
 TASK = {"id": "new", "schedule": YEARLY, "handler": "handlers.hello.run"}
 
+
+def kept_run() -> Run:
+    installation = current_installation()
+    return Run("kept@manual-1", installation.ledger, installation.redis_url)
+
+
 READS: dict[str, Callable[[], Any]] = {
     "get_task": lambda: mission_control.get_task("kept"),
     "list_tasks": mission_control.list_tasks,
-    "Run.state": lambda: Run("kept@manual-1", current_installation()).state,
-    "Run.wait": lambda: Run("kept@manual-1", current_installation()).wait(5),
+    "Run.state": lambda: kept_run().state,
+    "Run.wait": lambda: kept_run().wait(5),
 }
 WRITES: dict[str, Callable[[], Any]] = {
     "register_task": lambda: mission_control.register_task(TASK),

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from mission_control.audit.stream.reader import read_all
-from mission_control.operate.audit_verification import verify_changes, verify_runs
 from mission_control.store import redis_keys
 from tests.chaos.chaos_fleet import KILLS, LEADER_SECONDS, ChaosFleet, blows
 from tests.chaos.chaos_verdict import Evidence, faults
 from tests.chaos.chaos_work import Workload
 from tests.processes.real_workers import WorkerHouse, worker_house
+from tests.stage.audit_stream import verified_changes, verified_runs
 from tests.stage.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def test_under_random_kills_and_restarts_every_occurrence_ends_once(house: Worke
     assert not (wrong := faults(found)), "\n".join(wrong)
     histories = house.installation.ledger.histories({run.task_id for run in found.runs.values()})
     assert sum(history.total_runs for history in histories) == OCCURRENCES
-    assert [verify(house.installation).counts for verify in (verify_runs, verify_changes)] == [{}, {}]
+    assert [verify(house.installation).counts for verify in (verified_runs, verified_changes)] == [{}, {}]
 
 
 def is_quiet(house: WorkerHouse) -> bool:

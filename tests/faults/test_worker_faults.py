@@ -14,11 +14,10 @@ import psutil
 import pytest
 
 from mission_control.model.runs.run_limits import MOST_DELIVERIES
-from mission_control.operate.audit_verification import verify_runs
 from mission_control.store import redis_keys
 from tests.processes.real_workers import VISIBILITY_SECONDS, WorkerHouse
 from tests.processes.rude_workers import RECOVERED_WITHIN, Swept, children, is_run, lives, rude_house
-from tests.stage.audit_stream import records_of
+from tests.stage.audit_stream import records_of, verified_runs
 from tests.stage.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -48,7 +47,7 @@ def test_a_killed_workers_run_is_soon_run_elsewhere(house: WorkerHouse, pool: st
         ("worker_lost", "first@test", 1, False),
         ("success", "second@test", 1, True),
     ]
-    assert verify_runs(house.installation).is_sound
+    assert verified_runs(house.installation).is_sound
 
 
 def test_when_only_the_parent_is_killed_its_child_gives_the_run_up(house: WorkerHouse) -> None:

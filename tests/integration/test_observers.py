@@ -16,7 +16,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from redbeat import RedBeatSchedulerEntry
 
-from mission_control.dispatch.enqueue import enqueue_in
+from mission_control.dispatch.enqueue import Dispatch
 from mission_control.processes.fleet import Fleet
 from mission_control.store import redis_keys
 from tests.stage.waiting import wait_until
@@ -167,7 +167,7 @@ def test_opentelemetry_follows_a_run_from_whoever_sent_it_into_the_worker(
         {"id": "ours", "handler": HELLO, "schedule": {"type": "interval", "seconds": 1}}
     )
     RedBeatSchedulerEntry("theirs", HELLO, schedule(1), app=installation.celery).save()
-    run = enqueue_in(installation, HELLO)
+    run = Dispatch.of(installation).enqueue(HELLO)
     run.wait(timeout=20)
     sent = next(span for span in spans.get_finished_spans() if span.name == f"apply_async/{HELLO}")
 

@@ -14,7 +14,7 @@ from textwrap import dedent
 from typing import TYPE_CHECKING, Any, Self
 
 from mission_control.configuration.settings import read_settings
-from mission_control.dispatch.enqueue import enqueue_in
+from mission_control.dispatch.enqueue import Dispatch, RunOptions
 from mission_control.installation.installation import Installation
 from mission_control.processes.commands import WORKER_APP, worker_command
 from mission_control.processes.heartbeats import live_processes
@@ -147,7 +147,7 @@ class WorkerHouse:
     def run(
         self, name: str = "handlers.hello.run", params: dict[str, Any] | None = None, **options: Any
     ) -> Run:
-        return enqueue_in(self.installation, name, params, **options)
+        return Dispatch.of(self.installation).enqueue(name, params, RunOptions(**options))
 
     def gate(self, name: str) -> Path:
         """Return the file that lets `handlers.gated.run` go; it says in `.runs` how often it was run."""

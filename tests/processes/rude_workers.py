@@ -94,7 +94,7 @@ class Swept:
         self._house = house
         ours = house.installation
         there = Installation(ours.settings, clock=lambda: utc_now() + ahead) if ahead else ours
-        self.sweep = Sweep(ours.celery, there)
+        self.sweep = Sweep.of(ours.celery, there)
 
     def ended(self, run: Run, *, timeout: float = RECOVERED_WITHIN) -> RunRecord:
         """Return a run when it is over, having seen that it has one final record."""

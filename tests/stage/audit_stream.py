@@ -5,9 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from mission_control.audit.stream.reader import read_all
+from mission_control.operate.audit_repair import repair
+from mission_control.operate.audit_verification import verify_changes, verify_runs
+from mission_control.sweep.owed_records import LateRecords
 
 if TYPE_CHECKING:
+    from mission_control.audit.verification.findings import Verification
     from mission_control.installation.installation import Installation
+    from mission_control.operate.audit_repair import Repair
 
 
 def records_of(installation: Installation, task_id: str) -> list[dict[str, Any]]:
@@ -21,3 +26,18 @@ def records_of(installation: Installation, task_id: str) -> list[dict[str, Any]]
 def final_records_of(installation: Installation, task_id: str) -> list[dict[str, Any]]:
     """Return the records that end a run of a task."""
     return [record for record in records_of(installation, task_id) if record["final"]]
+
+
+def verified_runs(installation: Installation) -> Verification:
+    """Return what `audit verify` finds in the stream of runs."""
+    return verify_runs(installation.audit.path, installation.client)
+
+
+def verified_changes(installation: Installation) -> Verification:
+    """Return what `audit verify` finds in the stream of changes."""
+    return verify_changes(installation.changes.path, installation.client)
+
+
+def repaired(installation: Installation, *, is_dry_run: bool = False) -> Repair:
+    """Repair the stream of runs, as `audit repair` does."""
+    return repair(LateRecords.of(installation), installation.ledger, is_dry_run=is_dry_run)

@@ -11,7 +11,7 @@ from textwrap import dedent
 from typing import TYPE_CHECKING, Any
 
 from mission_control.configuration.settings import read_settings
-from mission_control.dispatch.enqueue import enqueue_in
+from mission_control.dispatch.enqueue import Dispatch, RunOptions
 from mission_control.installation.installation import Installation
 from mission_control.processes.fleet import Fleet
 from tests.stage.audit_stream import final_records_of, records_of
@@ -45,7 +45,7 @@ class LiveInstallation:
 
     def run(self, name: str, params: Mapping[str, Any] | None = None, **options: Any) -> Run:
         """Enqueue a task or a handler."""
-        return enqueue_in(self.installation, name, params, **options)
+        return Dispatch.of(self.installation).enqueue(name, params, RunOptions(**options))
 
     def ended(self, run: Run, *, timeout: float = 15.0) -> RunRecord:
         """Return a run, once it is over and its final record is in the audit stream."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -12,11 +13,10 @@ from celery.exceptions import Ignore, Reject, Retry
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
-from mission_control.audit.endings import audit_ending
 from mission_control.audit.record.masking import clean_value
 from mission_control.events import events
 from mission_control.store.troubles import is_lasting
-from workers.attempt.claim import Claim, UnsentRetry, claim
+from workers.attempt.claim import Claim, UnsentRetry
 from workers.attempt.endings import Ending, end_attempt, ending_of
 from workers.call.failure_log import HandlerFailedError
 from workers.call.invocation import Failure, Handler, Outcome, Success, context_for, invoke
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 
     from celery import Task
 
-    from mission_control.installation.installation import Installation
+    from mission_control.dispatch.run_ending import RunEnding
     from mission_control.model.runs.run_record import RunRecord
-    from workers.attempt.claim import Delivery
+    from workers.attempt.claim import Claimer, Delivery
     from workers.attempt.watch import Watch
 
 
@@ -38,82 +38,83 @@ SHOWN_OUTPUT: Final = 1_024
 PAUSE_FOR_REDIS_SECONDS: Final = 1.0
 
 
-def run_attempt(
-    delivery: Delivery, handler: Handler, installation: Installation, watch: Watch
-) -> dict[str, Any]:
-    """Run the attempt a delivery asks for, and return the handler's result, masked and bounded, to Celery.
+@dataclass(frozen=True)
+class AttemptRunner:
+    """Runs the attempts that reach this process."""
 
-    Guarantees: the handler runs only for a claimed attempt; the ledger has the ending before Celery
-    hears of it; an ending is recorded only as long as nobody else has claimed the attempt since. Does not
-    guarantee that the handler runs once: a worker that dies in it is followed by another one, at the same
-    attempt number. Two round trips to Redis, besides what Celery does.
+    claimer: Claimer
+    ending: RunEnding
+    watch: Watch
 
-    Raises:
-        Retry: another attempt was sent, to run after the policy's delay.
-        HandlerFailedError: the run failed for good.
-        Ignore: there was nothing to run, or what was run is somebody else's by now.
-        Reject: Redis was not there to claim the run or to send its retry, or the worker stops; the message
-            goes back.
-    """
-    try:
-        claimed = claim(delivery, installation)
-    except (RedisError, OperationalError) as error:
-        raise _give_back(delivery, error) from error
-    if isinstance(claimed, UnsentRetry):
-        raise _send_unsent(delivery, claimed.run, installation)
-    run = delivery.task.request.claimed_run = claimed.run  # by which the signal hook knows it to be ours
-    events.attempt_begun(run)
-    with watch.over(delivery.task.app, run, has_limit=not delivery.task.request.is_eager) as watched:
-        outcome = _invoke(handler, claimed, installation, watched.begins)
-        if isinstance(outcome, Failure) and outcome.traceback is not None:
-            events.handler_failed(run, outcome.traceback)
-        finished_at = installation.clock()
-        ending = ending_of(outcome, run)
-        end = partial(end_attempt, run, outcome, ending, at=finished_at, installation=installation)
-        ended = _persist(delivery, end)
-    if ended is None:
-        events.transition_refused(run.execution_id, ending.state)
-        raise Ignore
-    delivery.task.request.ended_run = ended  # the signal hook writes its audit record
-    try:
-        return _obey(delivery, outcome, ending if ended.state is ending.state else Ending(ended.state))
-    except OperationalError as error:  # the retry was not sent; whoever is given this message sends it
-        audit_ending(installation.audit, ended, at=finished_at)
-        raise _give_back(delivery, error) from error
+    def run(self, delivery: Delivery, handler: Handler) -> dict[str, Any]:
+        """Run the attempt of a delivery, and return the handler's result, masked and bounded, to Celery.
 
+        Guarantees: the handler runs only for a claimed attempt. The ledger has the ending before Celery
+        does. An ending is recorded only if no other worker has claimed the attempt since. Does not guarantee
+        that the handler runs once: if its worker dies, another one runs it with the same attempt number. Two
+        round trips to Redis, in addition to Celery's.
 
-def _invoke(
-    handler: Handler, claimed: Claim, installation: Installation, on_start: Callable[..., Any]
-) -> Outcome:
-    run = claimed.run
-    once = Once(installation.ledger, run)
-    context = context_for(run, last_success_time=claimed.last_success, once=once)
-    try:
-        return invoke(handler, context, on_start=on_start)
-    except LeaseLostError as error:
-        raise Ignore from error
-    except WorkerStopsError as error:
-        with suppress(RedisError):
-            installation.ledger.release(run)
-        raise Reject("given back: the worker stops", requeue=True) from error
-    except SystemExit:  # the pool takes this process away; nobody is to wait for its lease
-        with suppress(RedisError):
-            installation.ledger.release(run)
-        raise
+        Raises:
+            Retry: another attempt was sent, to run after the policy's delay.
+            HandlerFailedError: the run failed for good.
+            Ignore: there was nothing to run, or another worker has the run now.
+            Reject: Redis was absent when the run was claimed or its retry sent, or the worker stops; the
+                message goes back.
+        """
+        try:
+            claimed = self.claimer.claim(delivery)
+        except (RedisError, OperationalError) as error:
+            raise _give_back(delivery, error) from error
+        if isinstance(claimed, UnsentRetry):
+            raise self._send_unsent(delivery, claimed.run)
+        run = delivery.task.request.claimed_run = claimed.run  # by which the signal hook knows it to be ours
+        events.attempt_begun(run)
+        with self.watch.over(delivery.task.app, run, has_limit=not delivery.task.request.is_eager) as watched:
+            outcome = self._invoke(handler, claimed, watched.begins)
+            if isinstance(outcome, Failure) and outcome.traceback is not None:
+                events.handler_failed(run, outcome.traceback)
+            finished_at = self.ending.clock()
+            ending = ending_of(outcome, run)
+            end = partial(end_attempt, run, outcome, ending, at=finished_at, run_ending=self.ending)
+            ended = _persist(delivery, end)
+        if ended is None:
+            events.transition_refused(run.execution_id, ending.state)
+            raise Ignore
+        delivery.task.request.ended_run = ended  # the signal hook writes its audit record
+        try:
+            return _obey(delivery, outcome, ending if ended.state is ending.state else Ending(ended.state))
+        except OperationalError as error:  # not sent; the next receiver of this message sends it
+            self.ending.record(ended, at=finished_at)
+            raise _give_back(delivery, error) from error
 
+    def _invoke(self, handler: Handler, claimed: Claim, on_start: Callable[..., Any]) -> Outcome:
+        run, ledger = claimed.run, self.ending.ledger
+        context = context_for(run, last_success_time=claimed.last_success, once=Once(ledger, run))
+        try:
+            return invoke(handler, context, on_start=on_start)
+        except LeaseLostError as error:
+            raise Ignore from error
+        except WorkerStopsError as error:
+            with suppress(RedisError):
+                ledger.release(run)
+            raise Reject("given back: the worker stops", requeue=True) from error
+        except SystemExit:  # the pool ends this process; the run should not wait for its lease
+            with suppress(RedisError):
+                ledger.release(run)
+            raise
 
-def _send_unsent(delivery: Delivery, run: RunRecord, installation: Installation) -> Retry | Reject:
-    """Send a retry again that may never have been sent; if it was, the ledger lets one of the two run."""
-    retry_at = run.retry_at if run.retry_at is not None else installation.clock()
-    wait = max(retry_at - installation.clock(), timedelta(0))
-    try:
-        return _retry(delivery.task, HandlerFailedError(str(run.error)), wait)
-    except OperationalError as error:
-        return _give_back(delivery, error)
+    def _send_unsent(self, delivery: Delivery, run: RunRecord) -> Retry | Reject:
+        """Send a retry again that may never have been sent; if it was, the ledger lets one of the two run."""
+        now = self.ending.clock()
+        wait = max((run.retry_at if run.retry_at is not None else now) - now, timedelta(0))
+        try:
+            return _retry(delivery.task, HandlerFailedError(str(run.error)), wait)
+        except OperationalError as error:
+            return _give_back(delivery, error)
 
 
 def _persist(delivery: Delivery, end: Callable[[], RunRecord | None]) -> RunRecord | None:
-    """End the attempt, however long Redis may be away: what a handler has done must not be forgotten."""
+    """End the attempt, however long Redis is away, because the handler has done its work."""
     while True:
         try:
             ended = end()
@@ -131,10 +132,10 @@ def _give_back(delivery: Delivery, error: Exception) -> Reject:
 
 
 def _pause(delivery: Delivery, error: Exception) -> None:
-    """Wait a moment for Redis; a program that runs the handler in its own process is told at once.
+    """Wait a moment for Redis; raise the error in a program that runs the handler in its own process.
 
-    What Redis will refuse again is raised, too: no slot is held for it, and the sweep delivers the attempt
-    anew, ever more rarely, until somebody has mended the key.
+    An error that will last is raised, too: it holds no slot, and the sweep delivers the attempt again, less
+    and less often, until the key is repaired.
     """
     if delivery.task.request.is_eager or is_lasting(error):
         raise error

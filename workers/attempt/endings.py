@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from mission_control.dispatch.run_ending import end_run
 from mission_control.model.definitions.retry_policy import RetryPolicy
 from mission_control.model.policies.retry import RetryIn, decide_retry
 from mission_control.model.runs.run_state import RunState
@@ -14,7 +13,8 @@ from workers.call.invocation import Failure, Outcome, Success
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
-    from mission_control.installation.installation import Installation
+    from mission_control.dispatch.run_ending import RunEnding
+    from mission_control.ledger.ledger import Ledger
     from mission_control.model.runs.run_record import RunRecord
 
 
@@ -38,24 +38,24 @@ def ending_of(outcome: Outcome, run: RunRecord) -> Ending:
 
 
 def end_attempt(
-    run: RunRecord, outcome: Outcome, ending: Ending, *, at: datetime, installation: Installation
+    run: RunRecord, outcome: Outcome, ending: Ending, *, at: datetime, run_ending: RunEnding
 ) -> RunRecord | None:
     """Write to the ledger how the attempt of a run ended, and return the run as it stands then.
 
-    None if the ledger refused, because the run is elsewhere by now. Said again after an answer was cut
-    off, it returns what was written the first time.
+    None if the ledger refused, because another worker has the run now. Repeated after a lost answer, it
+    returns what was written the first time.
     """
     changes = _changes(run, outcome, ending, at)
-    ended = end_run(run, ending.state, at=at, installation=installation, **changes)
+    ended = run_ending.end(run, ending.state, at=at, **changes)
     if ended is None:
-        ended = _written_before(run, ending, installation)
+        ended = _written_before(run, ending, run_ending.ledger)
     if ended is None or ended.finished_at is not None:
         return ended
-    return replace(ended, finished_at=at)  # of the attempt, after which another one follows
+    return replace(ended, finished_at=at)  # of the attempt; another one follows
 
 
-def _written_before(run: RunRecord, ending: Ending, installation: Installation) -> RunRecord | None:
-    stored = installation.ledger.get(run.execution_id)
+def _written_before(run: RunRecord, ending: Ending, ledger: Ledger) -> RunRecord | None:
+    stored = ledger.get(run.execution_id)
     ours = (ending.state, run.attempt, run.worker, run.started_at)
     if stored is None or (stored.state, stored.attempt, stored.worker, stored.started_at) != ours:
         return None

@@ -1,10 +1,9 @@
-"""Attempts that ended without their process being able to say so: killed at the hard limit, or lost."""
+"""Attempts whose process could not record their end: killed at the hard limit, or lost."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mission_control.audit.endings import audit_ending
 from mission_control.events import events
 from mission_control.messaging.message import send
 from mission_control.model.policies.recovery import is_out_of_time
@@ -17,14 +16,14 @@ if TYPE_CHECKING:
 
     from celery import Celery
 
-    from mission_control.installation.installation import Installation
+    from mission_control.dispatch.run_ending import RunEnding
     from mission_control.model.runs.run_record import RunRecord
     from workers.call.invocation import Failure
 
 
 def end_lost_attempt(
     app: Celery,
-    installation: Installation,
+    run_ending: RunEnding,
     execution_id: str,
     failure: Failure,
     *,
@@ -32,23 +31,23 @@ def end_lost_attempt(
 ) -> None:
     """End the attempt in the ledger and the audit stream, and send the next one if the policy has one.
 
-    Celery signals some of these endings twice; the ledger takes the first. `is_meant` says whether the run,
-    as the ledger has it, is still in the hands that lost it. A run that somebody else has by now is left
-    alone: its fence is the successor's.
+    Celery signals some of these endings twice; the ledger takes the first. `is_meant` says whether the
+    run, as the ledger has it, still belongs to the process that was lost. A run that another worker has by
+    now is left alone.
     """
-    run = installation.ledger.get(execution_id)
+    run = run_ending.ledger.get(execution_id)
     if run is None or run.state is not RunState.RUNNING:
         return
     if not is_meant(run):
         events.loss_without_consequence(run)
         return
-    now = installation.clock()
+    now = run_ending.clock()
     if failure.state is RunState.LOST and is_out_of_time(run, now):
-        failure = timed_out(failure.error)  # killed by its own process, which could not tell the ledger
+        failure = timed_out(failure.error)  # killed by its own process, which could not reach the ledger
     ending = ending_of(failure, run)
-    ended = end_attempt(run, failure, ending, at=now, installation=installation)
+    ended = end_attempt(run, failure, ending, at=now, run_ending=run_ending)
     if ended is None:
         return
-    audit_ending(installation.audit, ended, at=now)
+    run_ending.record(ended, at=now)
     if ending.retry_in is not None:
         send(app, ended, retries=ended.attempt, countdown=ending.retry_in.total_seconds(), expires=None)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from celery import Celery
 
-    from mission_control.installation.installation import Installation
+    from mission_control.dispatch.run_ending import RunEnding
     from mission_control.model.runs.run_record import RunRecord
 
 LONGEST_PAUSE_SECONDS: Final = 1.0
@@ -99,9 +99,10 @@ class Watch:
     for a handler that keeps Python's lock to itself: the parent keeps its lease, and kills it.
     """
 
-    def __init__(self, installation: Installation) -> None:
-        self._installation = installation
-        self._pause = min(LONGEST_PAUSE_SECONDS, installation.settings.visibility_seconds / _LOOKS_PER_LEASE)
+    def __init__(self, run_ending: RunEnding) -> None:
+        self._ending = run_ending
+        self._ledger = run_ending.ledger
+        self._pause = min(LONGEST_PAUSE_SECONDS, self._ledger.lease.total_seconds() / _LOOKS_PER_LEASE)
         self._process = 0
         self._parent = 0
         self._watched: set[Watched] = set()
@@ -140,7 +141,7 @@ class Watch:
 
     def ask_to_cancel(self, execution_id: str) -> None:
         """Have a run's attempt stopped, wherever it runs, and its run cancelled."""
-        self._installation.ledger.ask_to_cancel(execution_id, "revoked")
+        self._ledger.ask_to_cancel(execution_id, "revoked")
 
     def give_up(self, execution_id: str) -> None:
         """Interrupt the handler of a run that this process is to give back; may come out of a signal."""
@@ -151,7 +152,7 @@ class Watch:
     def release_all(self) -> None:
         """Give up the leases of all attempts: this process is about to end."""
         for one in tuple(self._watched):
-            self._installation.ledger.release(one.run)
+            self._ledger.release(one.run)
 
     def _start(self) -> None:
         """Begin anew: after a fork the thread is the parent's."""
@@ -184,7 +185,7 @@ class Watch:
             if one.kill_at <= now:
                 self._kill(one)
         claims = [(one.run.execution_id, one.run.fence) for one in watched]
-        for one, state in zip(watched, self._installation.ledger.renew(claims), strict=True):
+        for one, state in zip(watched, self._ledger.renew(claims), strict=True):
             if state is LeaseState.CANCEL:
                 one.stop(RunCancelledError, cancelled())
             elif state is LeaseState.LOST and one.stop(LeaseLostError, None):
@@ -194,7 +195,7 @@ class Watch:
         """End this process, whose parent has died: nobody would hear of what its handler does."""
         events.worker_orphaned(one.run)
         with suppress(RedisError):
-            self._installation.ledger.release(one.run, counts=True)
+            self._ledger.release(one.run, counts=True)
         os.kill(os.getpid(), signal.SIGKILL)
 
     def _kill(self, one: Watched) -> None:
@@ -202,6 +203,6 @@ class Watch:
         if one.kill_for is not None:
             with suppress(Exception):
                 end_lost_attempt(
-                    one.app, self._installation, one.run.execution_id, one.kill_for, is_meant=one.is_of
+                    one.app, self._ending, one.run.execution_id, one.kill_for, is_meant=one.is_of
                 )
         os.kill(os.getpid(), signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""Messages for handlers that this worker does not have: another worker's, or nobody's."""
+"""Messages for handlers that this worker does not have; another live worker may have them."""
 
 from __future__ import annotations
 
@@ -9,23 +9,22 @@ from typing import TYPE_CHECKING, Any, Final
 
 from celery.exceptions import Reject
 
-from mission_control.audit.endings import audit_rejection
-from mission_control.dispatch.run_ending import close_run
 from mission_control.events import events
 from mission_control.messaging.message import send
 from mission_control.messaging.transport.parking import PARKED_HEADER
 from mission_control.model.runs.run_state import RunState
 from mission_control.processes.heartbeats import live_processes
 from workers.plain_clients.plain_messages import PlainMessage
-from workers.plain_clients.plain_runs import admit_plain_run
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from celery import Celery
+    from redis import Redis
 
-    from mission_control.installation.installation import Installation
+    from mission_control.dispatch.run_ending import RunEnding
     from mission_control.model.runs.run_record import RunRecord
+    from workers.plain_clients.plain_runs import PlainRuns
 
 # Not always the same: idle workers wait for messages in turns of a second, and each time the same one would
 # be first in line.
@@ -38,37 +37,39 @@ _WAITING: Final = frozenset({RunState.DISPATCHED, RunState.RETRYING})
 
 @dataclass
 class UnknownHandlers:
-    """Passes on what another live worker can run, and ends what nobody can.
+    """Passes on what another live worker can run, and ends what none can.
 
     A message that is passed on waits in Redis for a moment, so that workers of which only some have a
-    handler do not hand it round in circles. A run that somebody has is left alone.
+    handler do not hand it round in circles. A run that a worker holds is left alone.
     """
 
     app: Celery
-    installation: Installation
+    client: Redis
+    ending: RunEnding
+    plain_runs: PlainRuns
     _elsewhere: frozenset[tuple[str, str]] = field(default=frozenset())
     _asked_at: float = field(default=float("-inf"))
 
     def see_to(self, handler: str, execution_id: str, message: Any, worker: str) -> None:  # noqa: ANN401  # kombu's
-        """Do with such a message what is to be done with it.
+        """Pass such a message on, or end its run.
 
         Raises:
-            RedisError: Redis could not be asked; the sweep finds the run.
+            RedisError: Redis cannot be reached; the sweep finds the run.
         """
-        run = self.installation.ledger.get(execution_id)
+        run = self.ending.ledger.get(execution_id)
         reason = f"no handler {handler!r} on this worker; see `mission-control handler list`"
         if run is None:
             run = self._admit(handler, execution_id, message, worker, reason)
         if run is None:
             return
-        if run.state not in _WAITING:  # over, or in hands that know what to do with it
+        if run.state not in _WAITING:  # over, or held by a worker that has the handler
             events.delivery_dropped(execution_id, run.attempt, reason)
         elif self._is_known_elsewhere(handler, run.queue, worker) and _times(message.headers) < (
             MOST_TIMES_PASSED_ON
         ):
             self._pass_on(run, message.headers)
         else:
-            close_run(self.installation, run, RunState.LOST, reason)
+            self.ending.close(run, RunState.LOST, reason)
 
     def _admit(
         self,
@@ -82,24 +83,18 @@ class UnknownHandlers:
         queue = str((message.delivery_info or {}).get("routing_key") or "")
         if self._is_known_elsewhere(handler, queue, worker):
             try:
-                admit_plain_run(PlainMessage.of_unknown(self.app, message), self.installation)
+                self.plain_runs.admit(PlainMessage.of_unknown(self.app, message))
             except Reject:
                 return None
-            return self.installation.ledger.get(execution_id)
-        audit_rejection(
-            self.installation.audit,
-            handler=handler,
-            execution_id=execution_id,
-            reason=reason,
-            at=self.installation.clock(),
-        )
+            return self.ending.ledger.get(execution_id)
+        self.ending.reject(handler=handler, execution_id=execution_id, reason=reason)
         return None
 
     def _is_known_elsewhere(self, handler: str, queue: str, worker: str) -> bool:
         """Whether another live worker has the handler, and takes messages of the queue."""
         now = time.monotonic()
         if now - self._asked_at > _ASKED_AGAIN_AFTER_SECONDS:
-            alive = live_processes(self.installation.client)
+            alive = live_processes(self.client)
             others = [one.info for one in alive if one.kind == "worker" and one.name != worker]
             self._elsewhere = frozenset(
                 (name, served)
@@ -116,7 +111,7 @@ class UnknownHandlers:
             "headers": {_PASSED_ON: _times(headers) + 1, PARKED_HEADER: True},
             "countdown": random.uniform(*_PASSED_ON_AFTER_SECONDS),  # noqa: S311  # no secret
         }
-        if run.state is RunState.RETRYING:  # what has started no longer expires
+        if run.state is RunState.RETRYING:  # a started run no longer expires
             options["expires"] = None
         events.message_passed_on(run.execution_id, run.handler)
         send(self.app, run, **options)

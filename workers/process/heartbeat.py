@@ -21,7 +21,9 @@ from workers.process.consumption import consumption_of
 from workers.tasks.handler_tasks import HandlerTask, watch_of
 
 if TYPE_CHECKING:
-    from mission_control.installation.installation import Installation
+    from redis import Redis
+
+    from mission_control.handler_catalog.catalog import HandlerCatalog
     from workers.attempt.watch import Watch
 
 HANDLERS_LIFE_SECONDS: Final = 86_400
@@ -50,8 +52,7 @@ class HeartbeatStep(bootsteps.StartStopStep):
 
     def start(self, parent: Any) -> None:  # noqa: ANN401
         """Begin to give signs of life, now that the consumer takes messages."""
-        installation: Installation = parent.app.installation()
-        self._heartbeat = Heartbeat(installation.client, "worker", parent.hostname)
+        self._heartbeat = Heartbeat(parent.app.installation().client, "worker", parent.hostname)
         # Of the process, not of this consumer, which is made anew after a lost connection.
         self._since = format_instant(parent.controller.startup_time)
         self._publish_handlers_at = 0.0
@@ -89,7 +90,8 @@ class HeartbeatStep(bootsteps.StartStopStep):
                 "handlers": self._handlers,
             }
             self._quietly(lambda: heartbeat.beat(**self._told))
-            self._quietly(lambda: self._publish_handlers(parent.app.installation()))
+            installation = parent.app.installation()
+            self._quietly(lambda: self._publish_handlers(installation.client, installation.catalog))
 
     def _takes_messages(self, parent: Any) -> bool:  # noqa: ANN401
         # A handler of the solo pool runs in this very thread, and keeps it from asking for messages.
@@ -103,11 +105,11 @@ class HeartbeatStep(bootsteps.StartStopStep):
         if heartbeat is not None and self._told and self._watch is not None and self._watch.occupies(loop):
             heartbeat.beat(**self._told)
 
-    def _publish_handlers(self, installation: Installation) -> None:
+    def _publish_handlers(self, client: Redis, catalog: HandlerCatalog) -> None:
         if time.monotonic() < self._publish_handlers_at:
             return
-        with installation.client.pipeline() as pipe:
-            for path, source in installation.catalog.handlers().items():
+        with client.pipeline() as pipe:
+            for path, source in catalog.handlers().items():
                 pipe.hset(redis_keys.HANDLERS, path, source.summary)
             pipe.expire(redis_keys.HANDLERS, HANDLERS_LIFE_SECONDS)
             pipe.execute()

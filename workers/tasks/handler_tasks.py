@@ -9,32 +9,30 @@ from celery import Task
 from mission_control.errors import HandlerError
 from mission_control.events import events
 from mission_control.model.values.handler_paths import handler_path_problem
-from workers.attempt.attempt import run_attempt
 from workers.attempt.claim import Delivery
-from workers.attempt.watch import Watch
 from workers.tasks.handler_loader import load_handler, open_handler_package
 from workers.tasks.leaving import Leaving
 
 if TYPE_CHECKING:
     from celery import Celery
 
-    from mission_control.handler_catalog.catalog import HandlerSource
-    from mission_control.installation.installation import Installation
+    from mission_control.handler_catalog.catalog import HandlerCatalog, HandlerSource
+    from workers.attempt.attempt import AttemptRunner
+    from workers.attempt.watch import Watch
     from workers.call.invocation import Handler
 
 
-def register_handlers(app: Celery, installation: Installation) -> None:
+def register_handlers(app: Celery, catalog: HandlerCatalog, runner: AttemptRunner) -> None:
     """Register a Celery task for every handler that this process can find.
 
     A handler that cannot be loaded is registered too: its runs fail with the reason, and are recorded,
     instead of being unknown.
     """
-    open_handler_package(installation.catalog.directories)
-    watch = Watch(installation)
-    for source in installation.catalog.handlers().values():
+    open_handler_package(catalog.directories)
+    for source in catalog.handlers().values():
         handler = _load(source)
         if handler_path_problem(source.path) is None:
-            app.register_task(HandlerTask(source.path, handler, installation, watch))
+            app.register_task(HandlerTask(source.path, handler, runner))
 
 
 def watch_of(app: Celery) -> Watch:
@@ -60,13 +58,13 @@ class HandlerTask(Task):
 
     Request = "workers.process.attempt_request:AttemptRequest"
 
-    def __init__(self, path: str, handler: Handler, installation: Installation, watch: Watch) -> None:
+    def __init__(self, path: str, handler: Handler, runner: AttemptRunner) -> None:
         self.name = path
         self._handler = handler
-        self._installation = installation
-        self.watch = watch
-        self.leaving = Leaving(watch)
+        self._runner = runner
+        self.watch = runner.watch
+        self.leaving = Leaving(runner.watch)
 
     def run(self, *_: Any, **__: Any) -> dict[str, Any]:  # noqa: ANN401  # the ledger has them
         """Run the attempt that the current message asks for."""
-        return run_attempt(Delivery.of(self), self._handler, self._installation, self.watch)
+        return self._runner.run(Delivery.of(self), self._handler)

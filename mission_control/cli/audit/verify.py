@@ -44,9 +44,10 @@ def repair(dry_run: bool, as_json: bool) -> None:
     """
     from mission_control.cli.terminal.installation_in_use import current
     from mission_control.operate.audit_repair import repair as repair_stream
+    from mission_control.sweep.owed_records import LateRecords
 
     with current() as installation:
-        done = repair_stream(installation, is_dry_run=dry_run)
+        done = repair_stream(LateRecords.of(installation), installation.ledger, is_dry_run=dry_run)
     if as_json:
         echo_json({"dry_run": dry_run, **done.to_dict()})
     elif done.is_nothing:
@@ -65,7 +66,11 @@ def _verifications(*, files_only: bool) -> dict[str, Verification]:
         settings = read_settings()
         return {"runs": verify(settings.task_execution_log), "changes": verify(settings.task_changes_log)}
     with current() as installation:
-        return {"runs": verify_runs(installation), "changes": verify_changes(installation)}
+        client = installation.client
+        return {
+            "runs": verify_runs(installation.audit.path, client),
+            "changes": verify_changes(installation.changes.path, client),
+        }
 
 
 def _show(one: Verification, *, is_anchored: bool) -> None:

@@ -21,16 +21,17 @@ def cancel(execution_id: str, reason: str, dry_run: bool) -> ExitCode | None:
     A handler that does not stop when it is interrupted is killed after a few seconds. Exit code 4: the run
     was over already.
     """
-    from mission_control.dispatch.run_control import CancelReply, cancel_run, existing_run
+    from mission_control.dispatch.run_control import CancelReply, RunControl
 
     with current() as installation:
-        run = existing_run(installation, execution_id)
+        control = RunControl.of(installation)
+        run = control.existing(execution_id)
         if dry_run:
             tell(f"{execution_id} is {run.state}; it would be cancelled (dry run)")
             return None
-        reply = cancel_run(installation, execution_id, reason=reason)
+        reply = control.cancel(execution_id, reason=reason)
         if reply is CancelReply.FINISHED:
-            tell(f"{execution_id} is over already: {existing_run(installation, execution_id).state}")
+            tell(f"{execution_id} is over already: {control.existing(execution_id).state}")
             return ExitCode.REFUSED
         tell(f"{execution_id}: {'cancelled' if reply is CancelReply.CANCELLED else 'asked to stop'}")
     return None

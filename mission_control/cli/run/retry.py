@@ -21,10 +21,11 @@ def retry(execution_id: str, dry_run: bool) -> ExitCode | None:
     One that is over is repeated as a new run, with the same handler and params. Prints the id of the run.
     Exit code 4: it is running.
     """
-    from mission_control.dispatch.run_control import existing_run, run_now
+    from mission_control.dispatch.run_control import RunControl
 
     with current() as installation:
-        run = existing_run(installation, execution_id)
+        control = RunControl.of(installation)
+        run = control.existing(execution_id)
         if run.state is RunState.RUNNING:
             tell(f"{execution_id} is running; cancel it first")
             return ExitCode.REFUSED
@@ -32,5 +33,5 @@ def retry(execution_id: str, dry_run: bool) -> ExitCode | None:
         if dry_run:
             tell(f"{execution_id} is {run.state}; it would {what} (dry run)")
             return None
-        echo(run_now(installation, execution_id))
+        echo(control.run_now(execution_id))
     return None

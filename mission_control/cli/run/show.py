@@ -30,7 +30,7 @@ def show(execution_id: str, as_json: bool) -> None:
     from mission_control.model.values.zones import zone
 
     with current() as installation:
-        run = existing_run(installation, execution_id)
+        run = existing_run(installation.ledger, execution_id)
         if as_json:
             echo_json(run_json(run))
         else:

@@ -33,14 +33,15 @@ def run(
 
     Enabled or not. Prints the run's id, or with --wait its result; a failed run is exit code 1.
     """
-    from mission_control.dispatch.enqueue import enqueue_in, prepare
+    from mission_control.dispatch.enqueue import Dispatch
 
     with current() as installation:
         existing_task(installation, task_id)
+        dispatch = Dispatch.of(installation)
         if dry_run:
-            show_prepared(prepare(installation, task_id, params))
+            show_prepared(dispatch.prepare(task_id, params))
             return None
-        sent = enqueue_in(installation, task_id, params)
+        sent = dispatch.enqueue(task_id, params)
         announce(installation, sent)
         if wait:
             return show_result(sent, timeout, as_json=as_json)

@@ -10,12 +10,10 @@ import pytest
 from mission_control.audit.endings import audit_ending
 from mission_control.installation.installation import Installation
 from mission_control.model.runs.run_state import RunState
-from mission_control.operate.audit_repair import repair
-from mission_control.operate.audit_verification import verify_runs
 from mission_control.store import redis_keys
-from mission_control.sweep.owed_records import pay_owed_records
+from mission_control.sweep.owed_records import LateRecords
 from tests.samples.ledger_runs import NOW, a_run, begun
-from tests.stage.audit_stream import records_of
+from tests.stage.audit_stream import records_of, repaired, verified_runs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,10 +52,10 @@ def test_runs_that_another_host_has_ended_are_neither_missed_here_nor_recorded_a
         one.audit.settle()
     assert not installation.client.exists(redis_keys.AUDIT_DEBTS)
 
-    verification = verify_runs(installation)
+    verification = verified_runs(installation)
     assert (verification.is_sound, verification.counts) == (True, {"elsewhere": 2})
-    assert verify_runs(beats_host).counts == {"elsewhere": 1}
-    assert repair(installation).is_nothing
+    assert verified_runs(beats_host).counts == {"elsewhere": 1}
+    assert repaired(installation).is_nothing
     assert [len(records_of(one, "a")) for one in (installation, beats_host)] == [1, 2]
 
 
@@ -73,10 +71,10 @@ def test_what_another_host_wrote_for_a_debtor_is_found_there(
     audit_ending(beats_host.audit, ended, at=NOW)
     beats_host.audit.settle()
     installation.client.hset(redis_keys.AUDIT_DEBTS, mapping=debts)  # type: ignore[arg-type]  # redis-py's invariant dict
-    assert pay_owed_records(beats_host, grace=NOW - NOW) == 1
+    assert LateRecords.of(beats_host).write(grace=NOW - NOW) == 1
     beats_host.audit.settle()
-    assert verify_runs(installation).counts == {"elsewhere": 2}
-    assert verify_runs(beats_host).counts == {}
+    assert verified_runs(installation).counts == {"elsewhere": 2}
+    assert verified_runs(beats_host).counts == {}
 
 
 def test_a_run_that_is_dropped_before_its_record_is_told_of_does_not_come_back(

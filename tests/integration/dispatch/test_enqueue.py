@@ -141,7 +141,7 @@ def test_waiting_ends_when_time_is_up_and_says_where_the_run_stands(installation
 
 
 def test_a_run_that_the_ledger_does_not_have_is_not_waited_for(installation: Installation) -> None:
-    run = Run("gone@manual-1", installation)
+    run = Run("gone@manual-1", installation.ledger, installation.redis_url)
     assert (run.record, run.state, run.result) == (None, None, None)
     with pytest.raises(UnknownRunError, match="the ledger has no run gone@manual-1"):
         run.wait()

@@ -13,7 +13,7 @@ import redis
 from celery import Celery
 from kombu.exceptions import OperationalError
 
-from mission_control.dispatch.run_control import run_now
+from mission_control.dispatch.run_control import RunControl
 from mission_control.store import redis_keys
 from tests.processes.beats import BeatProcess
 from tests.processes.real_workers import WorkerHouse, worker_house
@@ -136,9 +136,9 @@ def test_a_run_that_is_to_run_now_is_taken_off_the_park_after_it_was_sent(
     with monkeypatch.context() as patch:
         patch.setattr("mission_control.dispatch.run_control.send", refuse)
         with pytest.raises(OperationalError):
-            run_now(house.installation, run.execution_id)
+            RunControl.of(house.installation).run_now(run.execution_id)
     assert parked(house) == before
-    assert run_now(house.installation, run.execution_id) == run.execution_id
+    assert RunControl.of(house.installation).run_now(run.execution_id) == run.execution_id
     assert (parked(house), waiting(house)) == ({}, 1)
 
 
@@ -152,5 +152,5 @@ def test_a_retry_that_is_parked_meanwhile_stays_parked(
             client.zincrby(redis_keys.PARKED, 3_600, run.execution_id)
 
     monkeypatch.setattr("mission_control.dispatch.run_control.send", send_and_fail)
-    run_now(house.installation, run.execution_id)
+    RunControl.of(house.installation).run_now(run.execution_id)
     assert list(parked(house)) == [run.execution_id]

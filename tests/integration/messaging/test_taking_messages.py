@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from redis import Redis
 
-from mission_control.dispatch.enqueue import enqueue_in
+from mission_control.dispatch.enqueue import Dispatch
 from mission_control.messaging.transport.held_messages import HeldMessages
 from mission_control.messaging.transport.restoring import QueueLists
 from mission_control.messaging.transport.unacked import Unacked, UnackedKeys
@@ -26,7 +26,7 @@ def test_a_message_is_noted_as_delivered_in_the_step_that_takes_it_off_its_queue
     installation: Installation,
 ) -> None:
     """And comes back at once if the answer that brings it is lost with the connection."""
-    enqueue_in(installation, "handlers.hello.run")
+    Dispatch.of(installation).enqueue("handlers.hello.run")
     app, client = installation.celery, installation.client
     with app.connection_for_read() as connection, app.amqp.TaskConsumer(connection.default_channel):
         connection.transport.cycle.on_poll_start()

@@ -11,7 +11,7 @@ import trustme
 from celery.schedules import schedule
 from redbeat import RedBeatSchedulerEntry
 
-from mission_control.dispatch.enqueue import enqueue_in
+from mission_control.dispatch.enqueue import Dispatch
 from mission_control.errors import StoreUnavailableError
 from mission_control.installation.installation import current_installation
 from mission_control.processes.fleet import Fleet
@@ -62,7 +62,7 @@ def test_producer_beat_and_worker_talk_tls(bare_environment: pytest.MonkeyPatch,
     fleet = Fleet(installation, concurrency=1)
     fleet.start()
     try:
-        answer = enqueue_in(installation, "handlers.hello.run", {"name": "Ada"}).wait(timeout=20)
+        answer = Dispatch.of(installation).enqueue("handlers.hello.run", {"name": "Ada"}).wait(timeout=20)
         assert answer["output"] == "Hello, Ada!"
         wait_until(lambda: records_of(installation, "theirs"), "RedBeat's entry has run", timeout=20)
     finally:

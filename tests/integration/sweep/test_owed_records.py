@@ -13,11 +13,11 @@ from mission_control.audit.endings import audit_ending, ending_record
 from mission_control.audit.stream.reader import read_all
 from mission_control.model.runs.run_record import RunRecord
 from mission_control.model.runs.run_state import RunState
-from mission_control.operate.audit_repair import Repair, repair
-from mission_control.operate.audit_verification import verify_runs
+from mission_control.operate.audit_repair import Repair
 from mission_control.store import redis_keys
-from mission_control.sweep.owed_records import overdue_debts, owed_runs, pay_owed_records
+from mission_control.sweep.owed_records import LateRecords, pending_final_runs
 from mission_control.sweep.set_aside import last_set_aside
+from tests.stage.audit_stream import repaired, verified_runs
 from tests.stage.command_line import mc
 from tests.stage.redis_key_life import faults_in_keys
 from tests.stage.waiting import wait_until
@@ -73,23 +73,23 @@ def counts(verification: Verification) -> dict[str, int]:
 
 def test_what_a_process_died_before_writing_is_written_by_another(installation: Installation) -> None:
     ended(installation, output="it was ready")
-    assert pay_owed_records(installation, grace=AT_ONCE) == 1
+    assert LateRecords.of(installation).write(grace=AT_ONCE) == 1
     (record,) = read_all(installation.settings.task_execution_log)
     assert endings(installation) == [("tea@1", "success", 1, True)]
     assert (record["timestamp"], record["output"]) == ("2026-03-02T09:00:00Z", "it was ready")
-    assert pay_owed_records(installation, grace=AT_ONCE) == 0
+    assert LateRecords.of(installation).write(grace=AT_ONCE) == 0
 
 
 def test_a_debt_that_may_be_about_to_be_paid_is_left_alone(installation: Installation) -> None:
     ended(installation)
-    assert pay_owed_records(installation) == 0
+    assert LateRecords.of(installation).write() == 0
     assert installation.client.hlen(redis_keys.AUDIT_DEBTS) == 1
 
 
 def test_every_attempt_is_owed_even_after_the_next_one_has_begun(installation: Installation) -> None:
     ended(installation, state=RunState.RETRYING, error="the kettle was cold")
     ended(installation, attempt=2, at=NOW + timedelta(minutes=1))
-    assert pay_owed_records(installation, grace=AT_ONCE) == 2
+    assert LateRecords.of(installation).write(grace=AT_ONCE) == 2
     assert endings(installation) == [("tea@1", "retry", 1, True), ("tea@1", "success", 2, True)]
     first = next(iter(read_all(installation.settings.task_execution_log)))
     assert (first["error"], first["timestamp"]) == ("the kettle was cold", "2026-03-02T09:00:00Z")
@@ -101,7 +101,7 @@ def test_what_was_written_by_a_process_that_died_before_it_said_so_is_not_writte
     run = ended(installation)
     installation.audit.append(ending_record(run, at=NOW).to_dict())
     installation.client.hset(redis_keys.AUDIT_DEBTS, "1:1:tea@1", debt_of(installation))
-    assert pay_owed_records(installation, grace=AT_ONCE) == 0
+    assert LateRecords.of(installation).write(grace=AT_ONCE) == 0
     assert len(endings(installation)) == 1
     assert installation.client.hlen(redis_keys.AUDIT_DEBTS) == 0
 
@@ -115,9 +115,9 @@ def test_ids_of_plain_clients_may_be_anything(installation: Installation, execut
     run = ended(installation, execution_id)
     debt = installation.client.hgetall(redis_keys.AUDIT_DEBTS)
     audit_ending(installation.audit, run, at=NOW)
-    assert pay_owed_records(installation, grace=AT_ONCE) == 0
+    assert LateRecords.of(installation).write(grace=AT_ONCE) == 0
     installation.client.hset(redis_keys.AUDIT_DEBTS, mapping=debt)  # type: ignore[arg-type]
-    assert pay_owed_records(installation, grace=AT_ONCE) == 0
+    assert LateRecords.of(installation).write(grace=AT_ONCE) == 0
     assert len(endings(installation)) == 1
 
 
@@ -148,9 +148,9 @@ def test_a_debt_that_cannot_be_read_is_set_aside_and_the_others_are_paid(
     spoilt = text if text is not None else debt_of(installation).replace("success", "running")
     client.hset(redis_keys.AUDIT_DEBTS, identity, spoilt)
     ended(installation, "tea@2")
-    assert owed_runs(installation) >= {"tea@1", "tea@2"}
-    assert len(overdue_debts(installation, grace=AT_ONCE)) == 2
-    assert pay_owed_records(installation, grace=AT_ONCE) == 2
+    assert pending_final_runs(installation.client) >= {"tea@1", "tea@2"}
+    assert len(LateRecords.of(installation).overdue(grace=AT_ONCE)) == 2
+    assert LateRecords.of(installation).write(grace=AT_ONCE) == 2
     assert [ending[0] for ending in endings(installation)] == ["tea@1", "tea@2"]
     (aside,) = last_set_aside(client)
     assert (aside["what"], aside["text"]) == (f"the debt of record {identity!r}", spoilt)
@@ -166,7 +166,7 @@ def test_a_kept_record_that_cannot_be_read_is_set_aside_and_the_others_are_writt
     name = installation.settings.task_execution_log.name
     good = [json.dumps([name, {"task_id": one}]) for one in ("tea", "cake")]
     installation.client.rpush(redis_keys.UNWRITTEN, good[0], text, good[1])
-    assert pay_owed_records(installation) == 2
+    assert LateRecords.of(installation).write() == 2
     assert [one["task_id"] for one in read_all(installation.settings.task_execution_log)] == ["tea", "cake"]
     assert [one["text"] for one in last_set_aside(installation.client)] == [text]
     assert not installation.client.exists(redis_keys.UNWRITTEN)
@@ -175,9 +175,9 @@ def test_a_kept_record_that_cannot_be_read_is_set_aside_and_the_others_are_writt
 def test_only_one_pays_at_a_time(installation: Installation) -> None:
     ended(installation)
     installation.client.set(redis_keys.AUDIT_SWEEPER, "another", ex=30)
-    assert pay_owed_records(installation, grace=AT_ONCE) == 0
+    assert LateRecords.of(installation).write(grace=AT_ONCE) == 0
     installation.client.delete(redis_keys.AUDIT_SWEEPER)
-    assert pay_owed_records(installation, grace=AT_ONCE) == 1
+    assert LateRecords.of(installation).write(grace=AT_ONCE) == 1
 
 
 def test_a_run_without_a_record_is_told_as_owed_or_as_missing(installation: Installation) -> None:
@@ -187,7 +187,7 @@ def test_a_run_without_a_record_is_told_as_owed_or_as_missing(installation: Inst
     installation.client.hdel(redis_keys.AUDIT_DEBTS, "1:1:tea@2")
     installation.client.lpush(redis_keys.OWED_AUDIT, "tea@3")
     installation.client.hdel(redis_keys.AUDIT_DEBTS, "1:1:tea@3")
-    verification = verify_runs(installation)
+    verification = verified_runs(installation)
     assert counts(verification) == {"owed": 2, "unrecorded": 1}
     assert not verification.is_sound
 
@@ -201,14 +201,14 @@ def test_a_repair_adds_what_is_missing_and_nothing_twice(installation: Installat
         file.write(b'{"timestamp":"2026-03-02T09')
     before = path.read_bytes()
 
-    tried = repair(installation, is_dry_run=True)
+    tried = repaired(installation, is_dry_run=True)
     assert path.read_bytes() == before
-    done = repair(installation)
+    done = repaired(installation)
     assert tried == done == Repair(ended_torn_line=True, paid=0, added=("tea@2",))
     assert path.read_bytes().startswith(before + b"\n")
     assert endings(installation)[-1] == ("tea@2", "failure", 1, True)
-    assert repair(installation).is_nothing
-    assert counts(verify_runs(installation)) == {"unreadable": 1}
+    assert repaired(installation).is_nothing
+    assert counts(verified_runs(installation)) == {"unreadable": 1}
 
 
 def test_a_repair_leaves_the_traces_of_tampering(installation: Installation) -> None:
@@ -218,9 +218,9 @@ def test_a_repair_leaves_the_traces_of_tampering(installation: Installation) -> 
     path = installation.settings.task_execution_log
     lines = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(b"".join([lines[0], lines[2], lines[3]]))
-    assert counts(verify_runs(installation)) == {"missing": 1, "unrecorded": 1}
-    assert repair(installation).added == ("tea@1",)
-    assert counts(verify_runs(installation)) == {"missing": 1}
+    assert counts(verified_runs(installation)) == {"missing": 1, "unrecorded": 1}
+    assert repaired(installation).added == ("tea@1",)
+    assert counts(verified_runs(installation)) == {"missing": 1}
 
 
 def test_the_command_line_verifies_and_repairs(installation: Installation) -> None:

@@ -31,7 +31,7 @@ def test_a_look_of_the_sweep_writes_the_record_of_a_process_that_died_before_it_
     assert final_records_of(installation, HELLO) == []
     _let_debts_grow_old(installation)
 
-    Sweep(create_app("sweep", lambda: installation), installation).look()
+    Sweep.of(create_app("sweep", lambda: installation), installation).look()
 
     (record,) = final_records_of(installation, HELLO)
     assert record["execution_id"] == run.execution_id

@@ -13,7 +13,7 @@ import msgpack
 import pytest
 
 from beat.follow_up.parking import release_parked
-from mission_control.dispatch.enqueue import enqueue_in
+from mission_control.dispatch.enqueue import Dispatch, RunOptions
 from mission_control.installation.installation import Installation
 from mission_control.messaging.message import send
 from mission_control.model.runs.new_run import ad_hoc_run
@@ -21,6 +21,7 @@ from mission_control.model.runs.run_limits import MOST_DELIVERIES
 from mission_control.model.runs.run_record import RunRecord
 from mission_control.model.runs.run_state import RunState
 from mission_control.store import redis_keys
+from mission_control.sweep.owed_records import LateRecords
 from mission_control.sweep.sweep import Sweep
 from tests.samples.ledger_runs import Later, lapse
 from tests.stage.audit_stream import records_of
@@ -68,25 +69,25 @@ def begun(ours: Installation, run: RunRecord, attempt: int = 1) -> RunRecord:
 
 def test_a_run_whose_message_was_lost_is_sent_again_once(ours: Installation, clock: Later) -> None:
     lost, kept = entered(ours, "lost", sends=False), entered(ours, "kept")
-    sweep = Sweep(ours.celery, ours)
+    sweep = Sweep.of(ours.celery, ours)
     assert sweep.look() == 0
     clock.ahead = timedelta(seconds=16)
     assert sweep.look() == 1
     assert queued(ours) == [(kept.execution_id, 1), (lost.execution_id, 1)]
-    assert sweep.look() == Sweep(ours.celery, ours).look() == 0
+    assert sweep.look() == Sweep.of(ours.celery, ours).look() == 0
 
 
 def test_a_flushed_queue_is_filled_again(ours: Installation, clock: Later) -> None:
     runs = [entered(ours, f"run{number}") for number in range(20)]
     ours.client.delete("default")
     clock.ahead = timedelta(seconds=16)
-    assert Sweep(ours.celery, ours).look() == 20
+    assert Sweep.of(ours.celery, ours).look() == 20
     assert sorted(queued(ours)) == sorted((run.execution_id, 1) for run in runs)
 
 
 def test_what_is_lost_again_is_sent_again_ever_more_rarely(ours: Installation, clock: Later) -> None:
     entered(ours, "cursed", sends=False)
-    sweep = Sweep(ours.celery, ours)
+    sweep = Sweep.of(ours.celery, ours)
     sent = []
     for second in range(0, 400, 5):
         clock.ahead = timedelta(seconds=second)
@@ -102,9 +103,9 @@ def test_a_message_in_a_workers_hand_or_parked_is_not_missed(ours: Installation,
     ours.client.hset("unacked", "tag", f'[{payload}, "", "default"]')
     ours.client.zadd(redis_keys.PARKED, {parked.execution_id: 1})
     clock.ahead = timedelta(seconds=60)
-    assert Sweep(ours.celery, ours).look() == 0
+    assert Sweep.of(ours.celery, ours).look() == 0
     ours.client.delete("unacked")
-    assert Sweep(ours.celery, ours).look() == 1
+    assert Sweep.of(ours.celery, ours).look() == 1
     assert queued(ours) == [(in_hand.execution_id, 1)]
 
 
@@ -113,7 +114,7 @@ def test_in_a_long_queue_only_what_was_overtaken_is_missed(ours: Installation, c
     before = [entered(ours, f"before{number}") for number in range(120)]
     clock.ahead = timedelta(seconds=30)
     after = [entered(ours, f"after{number}") for number in range(120)]
-    sweep = Sweep(ours.celery, ours)
+    sweep = Sweep.of(ours.celery, ours)
     assert sweep.look() == 0  # what is next is older: it may be further back
     for _ in before:
         ours.client.rpop("default")
@@ -136,7 +137,7 @@ def test_a_run_that_was_parked_is_not_overtaken_by_what_was_queued_before_its_re
     assert release_parked(ours) == 1
     assert ours.client.llen("default") == len(before) + 1
     clock.ahead = timedelta(seconds=60)
-    assert Sweep(ours.celery, ours).look() == 0
+    assert Sweep.of(ours.celery, ours).look() == 0
 
 
 def test_a_retry_that_was_never_sent_is_sent(ours: Installation, clock: Later) -> None:
@@ -144,16 +145,16 @@ def test_a_retry_that_was_never_sent_is_sent(ours: Installation, clock: Later) -
     retry_at = ours.clock() + timedelta(seconds=300)
     ours.ledger.end(begun(ours, run), RunState.RETRYING, at=ours.clock(), retry_at=retry_at)
     clock.ahead = timedelta(seconds=310)
-    assert Sweep(ours.celery, ours).look() == 0
+    assert Sweep.of(ours.celery, ours).look() == 0
     clock.ahead = timedelta(seconds=316)
-    assert Sweep(ours.celery, ours).look() == 1
+    assert Sweep.of(ours.celery, ours).look() == 1
     assert queued(ours) == [(run.execution_id, 2)]
 
 
 def test_a_run_that_nobody_started_in_time_expires_with_its_record(ours: Installation, clock: Later) -> None:
     run = entered(ours, "hasty", expires_at=ours.clock() + timedelta(seconds=5))
     clock.ahead = timedelta(seconds=21)
-    assert Sweep(ours.celery, ours).look() == 1
+    assert Sweep.of(ours.celery, ours).look() == 1
     (record,) = records_of(ours, HANDLER)
     assert (record["status"], record["final"], record["execution_id"]) == ("expired", True, run.execution_id)
 
@@ -164,7 +165,7 @@ def test_an_attempt_whose_lease_has_run_out_is_delivered_again_after_a_second_lo
     run = entered(ours, "orphan", sends=False)
     begun(ours, run)
     lapse(ours, run.execution_id)
-    sweep = Sweep(ours.celery, ours)
+    sweep = Sweep.of(ours.celery, ours)
     assert [sweep.look(), sweep.look(), sweep.look()] == [0, 1, 0]
     assert queued(ours) == [(run.execution_id, 1)]
     assert begun(ours, run).deliveries == 2
@@ -173,7 +174,7 @@ def test_an_attempt_whose_lease_has_run_out_is_delivered_again_after_a_second_lo
 def test_a_holder_that_comes_back_before_the_second_look_keeps_its_attempt(ours: Installation) -> None:
     holder = begun(ours, entered(ours, "slow", sends=False))
     lapse(ours, holder.execution_id)
-    sweep = Sweep(ours.celery, ours)
+    sweep = Sweep.of(ours.celery, ours)
     assert sweep.look() == 0
     ours.ledger.renew([(holder.execution_id, holder.fence)])
     assert sweep.look() == 0
@@ -185,7 +186,7 @@ def test_a_poison_run_ends_lost_with_one_record(ours: Installation) -> None:
     for _ in range(MOST_DELIVERIES):
         begun(ours, run)
         lapse(ours, run.execution_id)
-    sweep = Sweep(ours.celery, ours)
+    sweep = Sweep.of(ours.celery, ours)
     assert [sweep.look(), sweep.look(), sweep.look()] == [0, 1, 0]
     (record,) = records_of(ours, HANDLER)
     assert (record["status"], record["final"], record["reason"]) == ("lost", True, "poisoned")
@@ -195,7 +196,7 @@ def test_a_poison_run_ends_lost_with_one_record(ours: Installation) -> None:
 def test_what_ran_out_of_time_unseen_has_timed_out_and_is_retried(ours: Installation, clock: Later) -> None:
     policy = {"max_retries": 1, "retry_delay_seconds": 0}
     run = entered(ours, "endless", sends=False, timeout_seconds=5.0, retry_policy=policy)
-    sweep = Sweep(ours.celery, ours)
+    sweep = Sweep.of(ours.celery, ours)
     begun(ours, run)
     lapse(ours, run.execution_id)
     clock.ahead = timedelta(seconds=20)
@@ -214,7 +215,7 @@ def test_several_sweeps_take_a_run_up_once(ours: Installation, clock: Later) -> 
     begun(ours, run := entered(ours, "orphan", sends=False))
     lapse(ours, run.execution_id)
     clock.ahead = timedelta(seconds=16)
-    sweeps = [Sweep(ours.celery, ours) for _ in range(3)]
+    sweeps = [Sweep.of(ours.celery, ours) for _ in range(3)]
     assert sum(sweep.look() for _ in range(2) for sweep in sweeps) == 2
     assert len(queued(ours)) == 2
 
@@ -225,7 +226,7 @@ def test_what_somebody_else_wrote_over_a_run_does_not_stop_the_others(
     broken, lost = entered(ours, "broken", sends=False), entered(ours, "lost", sends=False)
     ours.client.hset(redis_keys.run(broken.execution_id), "spec", "[]")
     clock.ahead = timedelta(seconds=16)
-    assert Sweep(ours.celery, ours).look() == 1
+    assert Sweep.of(ours.celery, ours).look() == 1
     assert queued(ours) == [(lost.execution_id, 1)]
 
 
@@ -246,7 +247,7 @@ def test_a_run_of_which_nothing_is_as_it_should_be_does_not_stop_the_others(
     ours.client.set("blocked", "no list")
     ours.client.hset(keys[3], "spec", json.dumps({**rich, "queue": "blocked"}))
     clock.ahead = timedelta(seconds=16)
-    sweep = Sweep(ours.celery, ours)
+    sweep = Sweep.of(ours.celery, ours)
     assert sum(sweep.look() for _ in range(2)) == 1
     assert queued(ours) == [(good.execution_id, 1)]
     for run in spoilt:
@@ -261,7 +262,7 @@ def test_a_run_with_a_policy_that_is_none_does_not_stop_the_others(ours: Install
         begun(ours, run)
         lapse(ours, run.execution_id)
     clock.ahead = timedelta(seconds=60)
-    sweep = Sweep(ours.celery, ours)
+    sweep = Sweep.of(ours.celery, ours)
     assert [sweep.look(), sweep.look()] == [0, 1]
     assert [one["status"] for one in records_of(ours, HANDLER)] == ["timed_out"]
 
@@ -272,13 +273,13 @@ def test_trouble_that_nobody_has_thought_of_ends_nothing(
     def fail(*_: object) -> int:
         raise KeyError("spec")
 
-    monkeypatch.setattr("mission_control.sweep.sweep.pay_owed_records", fail)
-    assert Sweep(ours.celery, ours).turn() == 0
+    monkeypatch.setattr(LateRecords, "write", fail)
+    assert Sweep.of(ours.celery, ours).turn() == 0
     assert "the sweep broke off  error=KeyError: 'spec'" in caplog.text
 
 
 def test_a_look_costs_one_command_when_nothing_is_wrong(ours: Installation) -> None:
-    sweep = Sweep(ours.celery, ours)
+    sweep = Sweep.of(ours.celery, ours)
     for number in range(50):
         entered(ours, f"run{number}")
         begun(ours, entered(ours, f"running{number}"))
@@ -296,7 +297,7 @@ def test_trouble_with_the_broker_is_waited_out(
 ) -> None:
     entered(ours, "lost", sends=False)
     clock.ahead = timedelta(seconds=16)
-    sweep = Sweep(ours.celery, ours)
+    sweep = Sweep.of(ours.celery, ours)
 
     def refuse(*_: object, **__: object) -> None:
         raise ConnectionRefusedError("nobody there")
@@ -308,6 +309,6 @@ def test_trouble_with_the_broker_is_waited_out(
 
 
 def test_an_enqueued_run_that_is_due_later_is_left_alone_until_then(ours: Installation, clock: Later) -> None:
-    enqueue_in(ours, HANDLER, delay=600)
+    Dispatch.of(ours).enqueue(HANDLER, options=RunOptions(delay=600))
     clock.ahead = timedelta(seconds=590)
-    assert Sweep(ours.celery, ours).look() == 0
+    assert Sweep.of(ours.celery, ours).look() == 0

@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from ulid import ULID
 
+from mission_control.dispatch.run_ending import RunEnding
 from mission_control.model.runs.new_run import ad_hoc_run
+from workers.plain_clients.plain_runs import PlainRuns
+from workers.plain_clients.unknown_handlers import UnknownHandlers
 from workers.signals import SignalHook
 
 if TYPE_CHECKING:
@@ -20,7 +23,11 @@ NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
 def revoke(installation: Installation, execution_id: str, *, expired: bool) -> None:
     app: Any = SimpleNamespace()
     request: Any = SimpleNamespace(id=execution_id)
-    SignalHook(app, installation).on_revoked(SimpleNamespace(app=app), request, expired)
+    ending = RunEnding.of(installation)
+    plain_runs = PlainRuns(installation.registry, ending, are_allowed=True)
+    unknown_handlers = UnknownHandlers(app, installation.client, ending, plain_runs)
+    hook = SignalHook(app, ending, plain_runs, unknown_handlers)
+    hook.on_revoked(SimpleNamespace(app=app), request, expired)
 
 
 def test_a_run_that_is_revoked_while_another_worker_runs_it_is_stopped_by_that_one(

@@ -31,10 +31,9 @@ def failing_at_first(calls: list[int]) -> Callable[..., Any]:
 
 def test_the_watch_goes_on(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     calls: list[int] = []
-    settings: Any = SimpleNamespace(visibility_seconds=0.1)
     run: Any = SimpleNamespace(timeout_seconds=None)
-    installation: Any = SimpleNamespace(settings=settings)
-    watch = Watch(installation)
+    ending: Any = SimpleNamespace(ledger=SimpleNamespace(lease=timedelta(seconds=0.1)))
+    watch = Watch(ending)
     monkeypatch.setattr(watch, "_look", failing_at_first(calls))
     with watch.over(SimpleNamespace(), run, has_limit=False):
         wait_until(lambda: len(calls) > 2, "it looks again")

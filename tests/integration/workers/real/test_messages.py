@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ulid import ULID
 
-from mission_control.dispatch.run_control import cancel_run
+from mission_control.dispatch.run_control import RunControl
 from mission_control.messaging.message import send
 from mission_control.model.runs.new_run import ad_hoc_run
 from tests.stage.waiting import wait_until
@@ -27,7 +27,7 @@ def queued(live: LiveInstallation, queue: str) -> dict[str, Any]:
         (raw,) = client.lrange(queue, 0, -1)
         client.delete(queue)
     message: dict[str, Any] = json.loads(raw)
-    cancel_run(live.installation, message["headers"]["id"], reason="seen")
+    RunControl.of(live.installation).cancel(message["headers"]["id"], reason="seen")
     message["body"] = json.loads(base64.b64decode(message["body"]))
     return message
 

@@ -10,7 +10,7 @@ import pytest
 from redbeat import RedBeatSchedulerEntry
 from redbeat.schedulers import RedBeatConfig
 
-from mission_control.dispatch.run_control import run_now
+from mission_control.dispatch.run_control import RunControl
 from tests.stage.audit_stream import records_of
 from tests.stage.waiting import wait_until
 
@@ -89,7 +89,7 @@ def test_a_plain_run_goes_the_way_it_came_with_the_limits_of_its_task(
     run = over(live, sent.id)
     assert (run.state, run.attempt, run.queue, run.priority) == ("success", 2, "mail", 6)
     assert (run.timeout_seconds, run.expires_at) == (7, run.dispatched_at + timedelta(seconds=60))
-    again = run_now(live.installation, run.execution_id)
+    again = RunControl.of(live.installation).run_now(run.execution_id)
     assert over(live, again).queue == "mail"
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from mission_control.dispatch.enqueue import enqueue_in
+from mission_control.dispatch.enqueue import Dispatch
 
 if TYPE_CHECKING:
     from tests.stage.live_installation import LiveInstallation
@@ -62,7 +62,7 @@ def test_many_mixed_runs_agree_in_history_ledger_and_audit(live: LiveInstallatio
         {"fail": "raise", "fail_times": 2},
         {"fail": "raise"},
     ] * 6
-    runs = [enqueue_in(live.installation, "mixed", one) for one in params]
+    runs = [Dispatch.of(live.installation).enqueue("mixed", one) for one in params]
     records = [live.ended(run, timeout=40) for run in runs]
 
     assert [record.attempt for record in records] == [1, 3, 2, 3, 3] * 6

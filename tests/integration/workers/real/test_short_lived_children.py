@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from mission_control.audit.debts.anchors import read_anchors
-from mission_control.operate.audit_verification import verify_runs
 from mission_control.store import redis_keys
 from tests.processes.real_workers import WorkerHouse, worker_house
+from tests.stage.audit_stream import verified_runs
 from tests.stage.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -33,5 +33,5 @@ def test_a_child_that_ends_tells_redis_first_what_it_has_written(house: WorkerHo
         wait_until(lambda: len(read_anchors(client)) == RUNS, "each child's chain is anchored", timeout=10)
         wait_until(lambda: not client.exists(redis_keys.AUDIT_DEBTS), "nothing is owed", timeout=10)
         assert worker.exit_code is None
-    verification = verify_runs(house.installation)
+    verification = verified_runs(house.installation)
     assert (verification.records, verification.anchored, verification.writers) == (RUNS, RUNS, RUNS)
