@@ -11,20 +11,19 @@ from typing import TYPE_CHECKING, Any, Final
 from redbeat.schedulers import RedBeatScheduler
 
 from beat.care.key_care import KeyCare
-from beat.care.wrong_types import key_types
 from beat.checks.refusals import REFUSALS, refuse_unsafe
-from beat.firing.on_demand import FiringOnDemand
+from beat.firing.assembly import assemble_firing
 from beat.follow_up.follow_up import FollowUp
-from beat.follow_up.owed_audit import pay_owed_audit
+from beat.follow_up.owed_audit import write_missed_records
 from beat.messages.outbox import needs_outbox
 from beat.turn.lead import Lead, NotLeadingError, Turn
-from beat.turn.memory import settle_memory
 from beat.turn.wake_up import WakeUp
 from mission_control.events import events
 from mission_control.installation.installation import Installation, current_installation
 from mission_control.messaging.redis_trouble import TROUBLE, is_trouble_of_redis, is_wrong_type
 from mission_control.processes.heartbeats import beat_name
 from mission_control.processes.supervision import is_orphaned
+from mission_control.sweep.sweep import Sweep
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -102,7 +101,8 @@ class MissionControlScheduler(RedBeatScheduler):
     def fire_due(self, now: datetime) -> list[RunRecord]:
         """Fire every occurrence that is due at `now` and return the runs of ours among them."""
         fired = [self._installation.ledger.get(one) for one in self._firing.fire_due(lambda: now)]
-        while pay_owed_audit(self._installation):
+        ours = self._installation
+        while write_missed_records(ours.client, ours.ledger, ours.audit):
             pass
         runs = [run for run in fired if run is not None]
         if self._deliver is not None:
@@ -125,7 +125,7 @@ class MissionControlScheduler(RedBeatScheduler):
         """Put right what can be, and return how long to wait before the next try."""
         self._wake_up.close()
         try:
-            if is_wrong_type(error) and self._keys.mend():
+            if is_wrong_type(error) and self._keys.after_wrong_type():
                 return 0.0
         except Exception as another:  # noqa: BLE001  # as above
             error = another
@@ -138,7 +138,7 @@ class MissionControlScheduler(RedBeatScheduler):
     def _turn(self) -> None:
         clock = self._installation.clock
         if not self._is_checked:
-            refuse_unsafe(self.app, self._installation)  # before it leads in the place of one that may
+            self._refuse_unsafe()  # before it leads in the place of one that may
             self._is_checked = True
         fired = self._firing.fire_prepared(clock)
         turn = self._lead.take()
@@ -187,10 +187,19 @@ class MissionControlScheduler(RedBeatScheduler):
         if self._is_set_up and not is_first:
             return
         self._is_set_up = False  # until all of it is done
-        refuse_unsafe(self.app, self._installation)
+        self._refuse_unsafe()
         self._keys.begin()
         self._is_set_up = True
-        settle_memory()
+
+    def _refuse_unsafe(self) -> None:
+        ours = self._installation
+        refuse_unsafe(
+            self.app,
+            ours.client,
+            ours.redis_url,
+            ours.redbeat_keys.prefix,
+            allow_eviction=ours.settings.allow_eviction,
+        )
 
     def _ensure_connected(self) -> Any:  # noqa: ANN401  # kombu's connection
         # Celery's own waits for the broker for ever, and nothing could be fired or handed over meanwhile.
@@ -201,26 +210,23 @@ class MissionControlScheduler(RedBeatScheduler):
 
     @cached_property
     def _uses_outbox(self) -> bool:
-        return needs_outbox(self.app, self._installation)
+        return needs_outbox(self.app, self._installation.redis_url)
 
     @property
     def _lease(self) -> timedelta:
         return timedelta(seconds=self._installation.settings.leader_seconds)
 
     @cached_property
-    def _firing(self) -> FiringOnDemand:
-        return FiringOnDemand(self._assemble_firing)
-
-    def _assemble_firing(self) -> Firing:
-        from beat.firing.assembly import assemble_firing
-
-        if self._deliver is None:  # else this is somebody's program
-            settle_memory()
+    def _firing(self) -> Firing:
+        ours = self._installation
         return assemble_firing(
             self.app,
-            self._installation,
+            ours.client,
+            ours.redbeat_keys,
             self._producer,
             self.apply_async,
+            retention=ours.settings.retention,
+            lease=self._lease,
             token=self._name if self._deliver is None else "",
             is_in_process=self._deliver is not None,
             uses_outbox=self._uses_outbox,
@@ -228,19 +234,29 @@ class MissionControlScheduler(RedBeatScheduler):
 
     @cached_property
     def _keys(self) -> KeyCare:
-        return KeyCare(self._installation, self.app)
+        ours = self._installation
+        return KeyCare(self.app, ours.client, ours.redbeat_keys, ours.clock)
 
     @cached_property
     def _follow_up(self) -> FollowUp:
+        ours = self._installation
         return FollowUp(
-            self.app, self._installation, self._producer, self.apply_async, uses_outbox=self._uses_outbox
+            self.app,
+            ours.client,
+            ours.ledger,
+            ours.audit,
+            Sweep.of(self.app, ours),
+            self._producer,
+            self.apply_async,
+            ours.clock,
+            uses_outbox=self._uses_outbox,
+            on_wrong_type=self._keys.after_wrong_type,
         )
 
     @cached_property
     def _lead(self) -> Lead:
-        installation = self._installation
-        keys = installation.redbeat_keys
-        return Lead(installation.client, self._name, self._lease, keys, key_types(keys))
+        ours = self._installation
+        return Lead(ours.client, self._name, self._lease, ours.redbeat_keys)
 
     @cached_property
     def _wake_up(self) -> WakeUp:

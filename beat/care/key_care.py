@@ -1,4 +1,4 @@
-"""Looking after the keys of the schedule: that they are there, and of the types that beat needs."""
+"""Looking after the schedule: rebuilding it when it was lost, installing `beat_schedule`."""
 
 from __future__ import annotations
 
@@ -6,55 +6,67 @@ import math
 import time
 from typing import TYPE_CHECKING, Final
 
-from beat.care.wrong_types import forget_deleted, set_wrong_types_aside
+from beat.care.quarantine import forget_deleted
+from beat.care.rebuild import rebuild_schedule
 from beat.entries.entry_keys import entry_keys
 from beat.entries.static_entries import install_static_entries
 from beat.turn.side_work import SideWork
+from mission_control.events import events
 from mission_control.store import redis_keys
+from mission_control.store.key_types import keys_of_wrong_type
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
     from celery import Celery
+    from redis import Redis
 
     from beat.turn.lead import Turn
-    from mission_control.installation.installation import Installation
+    from mission_control.store.redis_keys import RedBeatKeys
 
 LOOK_EVERY_SECONDS: Final = 1.0
+LOOK_AT_TYPES_EVERY_SECONDS: Final = 5.0
 FORGET_EVERY_SECONDS: Final = 60.0
 
 DOUBT_AFTER_SECONDS: Final = 30.0
-"""How long a schedule may be empty that firing itself has emptied: somebody may have deleted it just then.
+"""How long a schedule that firing has emptied may stay empty: another program may have deleted it just then.
 A lone task with a fixed delay empties it at each run, and looking through all keys costs far more."""
 
 
 class KeyCare:
-    """Mends what others have done to the keys; every method raises `RedisError` if Redis cannot be asked."""
+    """Keeps the schedule complete; every method raises `RedisError` if Redis cannot be reached."""
 
-    def __init__(self, installation: Installation, app: Celery) -> None:
-        self._installation = installation
+    def __init__(
+        self, app: Celery, client: Redis, redbeat_keys: RedBeatKeys, clock: Callable[[], datetime]
+    ) -> None:
         self._app = app
+        self._client = client
+        self._redbeat_keys = redbeat_keys
+        self._clock = clock
         self._look_at = 0.0
+        self._look_at_types_at = 0.0
         self._forget_at = 0.0
-        self._do = SideWork()
+        self._reported: set[str] = set()
+        self._do = SideWork(self.after_wrong_type)
         self._had_entries = False
         self._rebuild_at = math.inf
         self._has_static_entries = False
 
     def begin(self) -> None:
-        """Build a schedule that was lost while this beat did not lead, and install `beat_schedule`."""
-        if self._installation.client.exists(self._installation.redbeat_keys.schedule) == 0:
+        """Rebuild a schedule that was lost while this beat did not lead, and install `beat_schedule`."""
+        if self._client.exists(self._redbeat_keys.schedule) == 0:
             self._do("rebuild", self._rebuild)
         self._do("install", self._install)
         self._do("forget", self._forget)
 
     def look(self, turn: Turn, *, has_fired: bool) -> None:
-        """Mend what would else only be noticed when something is fired or registered.
+        """Rebuild a schedule that was lost, and install static entries that were.
 
-        A schedule that has become empty was lost, or its last task has had its last occurrence: the entries
-        themselves tell. If beat has fired since it had some (`has_fired`), that is why, in all likelihood.
+        An empty schedule was lost, or its last task has had its last occurrence: the entries tell which. If
+        beat has fired since it had some (`has_fired`), that is the likely reason.
         """
         has_entries = turn.next_due is not None
-        if turn.has_wrong_types:
-            self.mend()
         if has_entries:
             self._rebuild_at = math.inf
         elif self._had_entries:
@@ -66,32 +78,45 @@ class KeyCare:
         if time.monotonic() >= self._look_at:
             self._look_at = time.monotonic() + LOOK_EVERY_SECONDS
             self._do("install", self._install_if_lost)
+        if time.monotonic() >= self._look_at_types_at:
+            self._look_at_types_at = time.monotonic() + LOOK_AT_TYPES_EVERY_SECONDS
+            self.after_wrong_type()
         if time.monotonic() >= self._forget_at:
             self._do("forget", self._forget)
 
-    def mend(self) -> bool:
-        """Set keys of the wrong type aside and rebuild the schedule; say whether there were any."""
-        wrong = set_wrong_types_aside(self._installation)
-        if not {self._installation.redbeat_keys.schedule, redis_keys.TASKS}.isdisjoint(wrong):
+    def after_wrong_type(self) -> bool:
+        """Rebuild the schedule if one of its keys was overwritten, and return whether it was.
+
+        Any other key of a wrong type is reported once, with its remedy; `mission-control status` shows it.
+        """
+        wrong = keys_of_wrong_type(self._client, self._redbeat_keys)
+        lost = {self._redbeat_keys.schedule, redis_keys.TASKS} & wrong.keys()
+        for key, (found, needed) in wrong.items():
+            remedy = f"look at it, then: redis-cli DEL {key}"
+            if key in lost:
+                kept = f"{key}:overwritten:{self._clock():%Y%m%dT%H%M%SZ}"
+                self._client.rename(key, kept)
+                remedy = f"rebuilt; look at {kept}, then: redis-cli DEL {kept}"
+            if key in lost or key not in self._reported:
+                events.key_of_wrong_type(key, found, needed, remedy)
+        self._reported = wrong.keys() - lost
+        if lost:
             self._rebuild()
-        if self._installation.redbeat_keys.statics in wrong:
-            self._install()
-        return bool(wrong)
+        return bool(lost)
 
     def _forget(self) -> None:
         self._forget_at = time.monotonic() + FORGET_EVERY_SECONDS
-        forget_deleted(self._installation)
+        forget_deleted(self._client)
 
     def _install(self) -> None:
-        self._has_static_entries = install_static_entries(self._app, self._installation)
+        self._has_static_entries = install_static_entries(
+            self._app, self._client, self._redbeat_keys, self._clock
+        )
 
     def _install_if_lost(self) -> None:
-        statics = self._installation.redbeat_keys.statics
-        if self._has_static_entries and not self._installation.client.exists(statics):
+        if self._has_static_entries and not self._client.exists(self._redbeat_keys.statics):
             self._install()
 
     def _rebuild(self) -> None:
-        if any(entry_keys(self._installation.client, self._installation.redbeat_keys)):
-            from beat.care.rebuild import rebuild_schedule  # reads tasks: much to load where there are none
-
-            rebuild_schedule(self._installation, self._app)
+        if any(entry_keys(self._client, self._redbeat_keys)):
+            rebuild_schedule(self._app, self._client, self._redbeat_keys, self._clock())

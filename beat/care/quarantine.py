@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Final
 
+from beat.entries.entry_keys import as_bytes
 from mission_control.events import events
 from mission_control.model.values.instants import format_instant
 from mission_control.store import redis_keys
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from mission_control.store.redis_keys import RedBeatKeys
 
 _LONGEST_PROBLEM: Final = 2_000
+_AT_ONCE: Final = 500
 
 
 class Quarantine:
@@ -61,3 +63,18 @@ class Quarantine:
 def _printable(problem: str) -> str:
     """Return words that can be stored: what an entry holds may have half of a surrogate pair in it."""
     return problem.encode(errors="backslashreplace").decode()
+
+
+def forget_deleted(client: Redis) -> None:
+    """Take entries out of the quarantine that have been deleted since."""
+    notes: list[bytes] = as_bytes(client, "HKEYS", redis_keys.BEAT_QUARANTINE)
+    for start in range(0, len(notes), _AT_ONCE):
+        some = notes[start : start + _AT_ONCE]
+        with client.pipeline(transaction=False) as pipe:
+            for key in some:
+                pipe.exists(key)
+            found = pipe.execute()
+        # An entry whose key is not text is noted with escapes, under which nothing can be found.
+        gone = [key for key, is_there in zip(some, found, strict=True) if not is_there and b"\\x" not in key]
+        if gone:
+            client.hdel(redis_keys.BEAT_QUARANTINE, *gone)

@@ -1,4 +1,4 @@
-"""Building the schedule anew out of the entries' own hashes, after its sorted set was lost."""
+"""Rebuilding the schedule from the entries' hashes, after its sorted set was lost."""
 
 from __future__ import annotations
 
@@ -25,22 +25,20 @@ if TYPE_CHECKING:
     from redis import Redis
 
     from beat.entries.due_entries import DueEntry
-    from mission_control.installation.installation import Installation
+    from mission_control.store.redis_keys import RedBeatKeys
 
 _RUNS_LOOKED_AT: Final = 20
 
 
-def rebuild_schedule(installation: Installation, app: Celery) -> int:
+def rebuild_schedule(app: Celery, client: Redis, redbeat_keys: RedBeatKeys, now: datetime) -> int:
     """Put every enabled entry that is not on the schedule back on it, and return how many there were.
 
     A task is due at its first occurrence after the last one that the ledger knows, or after its last
-    change, whichever is later: what fell due meanwhile is a misfire like any other, what has run is not run
-    again. One with a fixed delay whose run is not over stays off: the end of the run puts it back. An
-    entry that cannot be read is due now, so that it is set aside with its reason. One that is removed or
-    changed while this goes on is left to whoever does so.
+    change, whichever is later: what fell due meanwhile is a misfire like any other; finished occurrences do
+    not run again. A task with a fixed delay whose run is not over stays off: the end of the run puts it
+    back. A corrupt entry is due now, so that it is quarantined with its reason. An entry that is removed or
+    changed at the same time is left to that change.
     """
-    client, now = installation.client, installation.clock()
-    redbeat_keys = installation.redbeat_keys
     entries = DueEntries(client, app, redbeat_keys)
     known = set(client.hkeys(redis_keys.BEAT_QUARANTINE))
     put_back = lua_script(client, __package__, "put_back")

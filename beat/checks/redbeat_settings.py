@@ -1,4 +1,4 @@
-"""RedBeat's settings in somebody's own application: those that would leave entries unseen are refused."""
+"""RedBeat's settings in a user's application: those that would leave entries unseen are refused."""
 
 from __future__ import annotations
 
@@ -15,34 +15,31 @@ from mission_control.store.prefix_in_use import PREFIX_VARIABLE
 if TYPE_CHECKING:
     from celery import Celery
 
-    from mission_control.installation.installation import Installation
 
-
-def check_redbeat_settings(app: Celery, installation: Installation) -> None:
-    """Check that RedBeat, as `app` configures it, keeps its entries where this beat looks for them.
+def check_redbeat_settings(app: Celery, prefix: str, redis_url: str) -> None:
+    """Check that RedBeat, as `app` configures it, keeps its entries under `prefix` in `redis_url`.
 
     Raises:
-        SettingsError: it does not; such entries would never fire, and nobody would be told.
+        SettingsError: it does not; such entries would silently never fire.
     """
     conf = app.redbeat_conf
-    prefix = installation.redbeat_keys.prefix
     if conf.key_prefix != prefix:
         raise SettingsError(
-            f"redbeat_key_prefix is {conf.key_prefix!r} and {PREFIX_VARIABLE} {prefix!r}: let both be one, "
-            "in producers, command line, beat and workers alike"
+            f"redbeat_key_prefix is {conf.key_prefix!r} and {PREFIX_VARIABLE} {prefix!r}: set both to one "
+            "prefix, for producers, command line, beat and workers"
         )
     theirs = _sentinel_place(conf)
     theirs = _place(conf.redis_url) if theirs is None else theirs
-    if not _are_one(theirs, _place(installation.redis_url)):
+    if not _are_one(theirs, _place(redis_url)):
         raise SettingsError(
             f"RedBeat's entries are in {mask_password(str(conf.redis_url))} (redbeat_redis_url, or else the "
-            f"broker), the tasks in {mask_password(installation.redis_url)} ({VARIABLE}); let both be one"
+            f"broker), the tasks in {mask_password(redis_url)} ({VARIABLE}); set both to the same server"
         )
 
 
 @dataclass(frozen=True)
 class _Place:
-    """A server and database, whoever logs in and how; `name` is that of a master, "" where none is."""
+    """A server and database, without login; `name` is a Sentinel master's, or empty."""
 
     name: str
     hosts: frozenset[tuple[str, int]]

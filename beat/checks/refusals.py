@@ -1,4 +1,4 @@
-"""What beat ends for, at its start or later: going on would lose tasks without a word."""
+"""Why beat refuses to run, at its start or later: going on would silently lose tasks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from celery import Celery
     from redis import Redis
 
-    from mission_control.installation.installation import Installation
 
 SAFE_POLICY: Final = "noeviction"
 
@@ -24,17 +23,17 @@ class EvictionPolicyError(MissionControlError):
 REFUSALS: Final = (SettingsError, EvictionPolicyError)
 
 
-def refuse_unsafe(app: Celery, installation: Installation) -> None:
+def refuse_unsafe(app: Celery, client: Redis, redis_url: str, prefix: str, *, allow_eviction: bool) -> None:
     """Check that entries are looked for where they are, and that Redis keeps what it is given.
 
     Raises:
         SettingsError: the settings lead elsewhere, or others use this database with another prefix.
         EvictionPolicyError: Redis deletes keys when its memory runs out.
-        RedisError: Redis cannot be asked.
+        RedisError: Redis cannot be reached.
     """
-    check_redbeat_settings(app, installation)
-    check_eviction_policy(installation.client, allow_eviction=installation.settings.allow_eviction)
-    claim_prefix(installation.client, installation.redbeat_keys.prefix)
+    check_redbeat_settings(app, prefix, redis_url)
+    check_eviction_policy(client, allow_eviction=allow_eviction)
+    claim_prefix(client, prefix)
 
 
 def check_eviction_policy(client: Redis, *, allow_eviction: bool) -> None:
@@ -48,7 +47,7 @@ def check_eviction_policy(client: Redis, *, allow_eviction: bool) -> None:
     if policy == SAFE_POLICY or allow_eviction:
         return
     raise EvictionPolicyError(
-        f"Redis has maxmemory-policy {policy}: when memory runs out it would delete schedules and runs "
-        "without a word. Set it to noeviction (CONFIG SET maxmemory-policy noeviction, and in the "
+        f"Redis has maxmemory-policy {policy}: when memory runs out it would silently delete schedules and "
+        "runs. Set it to noeviction (CONFIG SET maxmemory-policy noeviction, and in the "
         "server's configuration), or accept the loss with MISSION_CONTROL_ALLOW_EVICTION=true"
     )

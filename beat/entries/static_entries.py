@@ -14,27 +14,30 @@ from mission_control.events import events
 from mission_control.messaging.redis_trouble import is_trouble_of_redis
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+    from datetime import datetime
 
     from celery import Celery
+    from redis import Redis
 
-    from mission_control.installation.installation import Installation
+    from mission_control.store.redis_keys import RedBeatKeys
 
-# As Celery's own beat installs it.
+# As Celery's beat installs it.
 _CLEANUP: Final = "celery.backend_cleanup"
 _CLEANUP_EXPIRES_SECONDS: Final = 12 * 3600
 
 
-def install_static_entries(app: Celery, installation: Installation) -> bool:
+def install_static_entries(
+    app: Celery, client: Redis, keys: RedBeatKeys, clock: Callable[[], datetime]
+) -> bool:
     """Make the stored static entries those of the configuration; say whether there are any.
 
-    An entry that is stored as it is configured stays as it is, due when it was due: RedBeat would save it
-    anew, and move it by up to a second at each start of beat. One that has changed keeps its last run.
-    What is stored under its name and cannot be read is replaced. An entry of the configuration that
+    An entry that is stored as configured keeps its due time: RedBeat would save it again, and move it by up
+    to a second at each start of beat. One that has changed keeps its last run.
+    A corrupt one under its name is replaced. An entry of the configuration that
     cannot be used, or has the name of a task, is logged and left out. As with RedBeat, a result backend that
-    does not forget by itself has Celery's `celery.backend_cleanup` run at 4 o'clock.
+    does not expire keys itself gets `celery.backend_cleanup` at 4 o'clock.
     """
-    client, keys = installation.client, installation.redbeat_keys
     wanted: Mapping[str, Any] = {**_default_entries(app), **app.conf.beat_schedule}
     for name in cast("set[str]", client.smembers(keys.statics)) - wanted.keys():
         with client.pipeline() as pipe:
@@ -45,7 +48,8 @@ def install_static_entries(app: Celery, installation: Installation) -> bool:
             pipe.execute()
     for name, definition in wanted.items():
         try:
-            _install(app, installation, RedBeatSchedulerEntry(**{**definition, "name": name, "app": app}))
+            entry = RedBeatSchedulerEntry(**{**definition, "name": name, "app": app})
+            _install(app, client, keys, entry, clock())
         except Exception as error:
             if is_trouble_of_redis(error):
                 raise
@@ -64,8 +68,9 @@ def _is_task(client: Any, key: str) -> bool:  # noqa: ANN401  # either Redis
     return bool(client.type(key) == "hash" and client.hexists(key, "task"))
 
 
-def _install(app: Celery, installation: Installation, entry: RedBeatSchedulerEntry) -> None:
-    client, keys = installation.client, installation.redbeat_keys
+def _install(
+    app: Celery, client: Redis, keys: RedBeatKeys, entry: RedBeatSchedulerEntry, now: datetime
+) -> None:
     key = keys.entry(entry.name)
     if _is_task(client, key):
         raise ValueError("a task has this id; give the entry another name")
@@ -79,10 +84,9 @@ def _install(app: Celery, installation: Installation, entry: RedBeatSchedulerEnt
     else:
         client.delete(key)
     entry.save()
-    now = installation.clock()
     due = next_after(entry.schedule, now if entry.last_run_at is None else entry.last_run_at, now)
     if due is not None:
-        # RedBeat's own answer is off by the time since the last run.
+        # RedBeat's answer is off by the time since the last run.
         client.zadd(keys.schedule, {key: due.timestamp()})
 
 

@@ -1,4 +1,4 @@
-"""The parts of firing, put together; with this module comes all that reads tasks."""
+"""The parts of firing, put together."""
 
 from __future__ import annotations
 
@@ -19,39 +19,42 @@ if TYPE_CHECKING:
 
     from celery import Celery
     from kombu import Producer
+    from redis import Redis
 
-    from mission_control.installation.installation import Installation
+    from mission_control.store.redis_keys import RedBeatKeys
 
 TAKEOVER: Final = timedelta(seconds=15)
 """How long after its leader's lease has run out another beat has taken over and caught up, at the latest."""
 
 
-def assemble_firing(
+def assemble_firing(  # noqa: PLR0913  # all that firing is made of
     app: Celery,
-    installation: Installation,
+    client: Redis,
+    keys: RedBeatKeys,
     producer: Callable[[], Producer],
     apply_async: Callable[..., object],
     *,
+    retention: timedelta,
+    lease: timedelta,
     token: str,
     is_in_process: bool,
     uses_outbox: bool,
 ) -> Firing:
     """Return a `Firing` for the beat that leads under `token`, "" if none need lead.
 
-    `producer` and `apply_async` send an entry of RedBeat's. In process nothing is put on a queue.
+    `producer` and `apply_async` send a RedBeat entry. In process nothing is put on a queue.
 
     Raises:
-        RedisError: Redis could not be given the fire script.
+        RedisError: Redis does not take the fire script.
     """
     delivery = Delivery.QUEUE
     if is_in_process:
         delivery = Delivery.IN_PROCESS
     elif uses_outbox:
         delivery = Delivery.OUTBOX
-    client, keys, settings = installation.client, installation.redbeat_keys, installation.settings
     plain = PlainFiring(producer, apply_async)
     watched = WatchedMessages(app, plain) if somebody_watches() else None
-    commit = Commit(client, token=token, retention=settings.retention, redbeat_keys=keys)
+    commit = Commit(client, token=token, retention=retention, redbeat_keys=keys)
     commit.load()
     return Firing(
         DueEntries(client, app, keys),
@@ -59,7 +62,5 @@ def assemble_firing(
         commit,
         Quarantine(client, keys),
         plain,
-        on_time_within=max(
-            ON_TIME_WITHIN, timedelta(seconds=installation.settings.leader_seconds) + TAKEOVER
-        ),
+        on_time_within=max(ON_TIME_WITHIN, lease + TAKEOVER),
     )

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from beat.messages.watched_messages import PlainFiring
     from mission_control.model.policies.misfire import Decision
 
+_LONGEST_PREPARATION: Final = 0.25
+"""How many seconds are spent on preparation in one turn: a quarter of the shortest lease."""
+
 _BACKLOG_BATCH: Final = 50
 """How many entries of a backlog are loaded at a time: each may have hundreds of occurrences."""
 
@@ -124,8 +127,21 @@ class Firing:
         moved += self._quarantine.flush()
         return len(due) >= most and moved > 0 and time.monotonic() < stop_at
 
-    def prepare(self, clock: Callable[[], datetime], next_due: float | None) -> bool:
-        """Make the requests of some entries that fall due soon; say whether there may be more of them.
+    def prepare(
+        self, clock: Callable[[], datetime], next_due: float | None, is_woken: Callable[[], bool]
+    ) -> bool:
+        """Make the requests of what falls due soon, slice by slice; return whether there may be more.
+
+        It stops when `next_due` has come, when `is_woken`, and when it is time to renew the lead.
+        """
+        stop_at = time.monotonic() + _LONGEST_PREPARATION
+        while next_due is not None and self._prepare_slice(clock, next_due):
+            if is_woken() or clock().timestamp() >= next_due or time.monotonic() >= stop_at:
+                return True
+        return False
+
+    def _prepare_slice(self, clock: Callable[[], datetime], next_due: float) -> bool:
+        """Make the requests of some entries that fall due soon; return whether there may be more.
 
         It stops when `next_due` has come: firing is more urgent. Where tools look at each message, they see
         it when it is sent.
@@ -135,7 +151,7 @@ class Firing:
         now = clock().timestamp()
         until = now + AHEAD_SECONDS
         room = min(MOST_PREPARED - len(self._prepared), SLICE) if self._prepared.has_room else 0
-        if next_due is None or next_due > until or room <= 0:
+        if next_due > until or room <= 0:
             return False
         self._prepared.begin_at(now)
         since, seen = self._prepared.since, self._prepared.seen

@@ -1,66 +1,79 @@
-"""What commits have left to be done: records, parked messages, the outbox, the sweep."""
+"""The work that follows a commit: missed records, parked messages, the outbox, the sweep."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from beat.follow_up.owed_audit import pay_owed_audit
+from beat.follow_up.owed_audit import write_missed_records
 from beat.follow_up.parking import release_parked
 from beat.messages.outbox import send_outbox
 from beat.turn.side_work import SideWork
-from mission_control.sweep.sweep import Sweep
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
 
     from celery import Celery
     from kombu import Producer
+    from redis import Redis
 
     from beat.turn.lead import Turn
-    from mission_control.installation.installation import Installation
+    from mission_control.audit.stream.log import AuditLog
+    from mission_control.ledger.ledger import Ledger
+    from mission_control.sweep.sweep import Sweep
 
 
 class FollowUp:
-    """Does some of it at each call; raises `RedisError` if Redis cannot be asked.
+    """Does some of it at each call; raises `RedisError` if Redis cannot be reached.
 
     `producer` and `apply_async` send what is in the outbox.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # the parts of four kinds of work
         self,
         app: Celery,
-        installation: Installation,
+        client: Redis,
+        ledger: Ledger,
+        audit: AuditLog,
+        sweep: Sweep,
         producer: Callable[[], Producer],
         apply_async: Callable[..., Any],
+        clock: Callable[[], datetime],
         *,
         uses_outbox: bool,
+        on_wrong_type: Callable[[], object],
     ) -> None:
         self._app = app
-        self._installation = installation
+        self._client = client
+        self._ledger = ledger
+        self._audit = audit
+        self._sweep = sweep
         self._producer = producer
         self._apply_async = apply_async
+        self._clock = clock
         self._uses_outbox = uses_outbox
-        self._sweep = Sweep.of(app, installation)
-        self._do = SideWork()
+        self._do = SideWork(on_wrong_type)
 
     def __call__(self, turn: Turn, *, has_decided: bool) -> bool:
-        """Do what there is to do, as the beginning of the turn told; say whether there was any of it.
+        """Do the work that the turn has found; return whether there was any.
 
-        Where beat `has_decided` about occurrences since then, records may be owed that were not yet.
+        If beat `has_decided` about occurrences since then, more records may be pending.
         """
-        installation = self._installation
         done = 0
-        if turn.has_owed or has_decided:
-            done += self._do("pay owed records", lambda: pay_owed_audit(installation))
-        if turn.next_release is not None and turn.next_release <= installation.clock().timestamp():
+        if turn.has_pending_records or has_decided:
+            done += self._do("write missed records", self._write_records)
+        if turn.next_release is not None and turn.next_release <= self._clock().timestamp():
             done += self._do("release parked messages", self._release)
         if self._uses_outbox or turn.has_outgoing:
             done += self._do("send the outbox", self._send)
         done += self._do("sweep", self._sweep.turn)
         return done > 0
 
+    def _write_records(self) -> int:
+        return write_missed_records(self._client, self._ledger, self._audit)
+
     def _release(self) -> int:
-        return release_parked(self._installation, uses_outbox=self._uses_outbox)
+        return release_parked(self._client, self._clock(), uses_outbox=self._uses_outbox)
 
     def _send(self) -> int:
-        return send_outbox(self._app, self._installation, self._producer, self._apply_async)
+        return send_outbox(self._app, self._client, self._ledger, self._producer, self._apply_async)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from beat.entries.entry_keys import as_bytes
 from mission_control.events import events
+from mission_control.messaging.transport.dead_letters import dead_letter
+from mission_control.messaging.transport.unacked import MOST_DEAD_LETTERS
 from mission_control.model.values.instants import format_instant
 from mission_control.store import redis_keys
 from mission_control.store.lua_scripts import lua_script
@@ -13,40 +15,33 @@ from mission_control.store.lua_scripts import lua_script
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from mission_control.installation.installation import Installation
+    from redis import Redis
 
 _AT_ONCE: Final = 500
 
 
-def release_parked(installation: Installation, *, uses_outbox: bool = False) -> int:
+def release_parked(client: Redis, now: datetime, *, uses_outbox: bool = False) -> int:
     """Put the parked messages whose time has come on their queues; return how many, at most `_AT_ONCE`.
 
-    Where the broker is another server or database they go through the outbox. What is no message is moved to
-    the dead letters, and the sweep sends its run again. None of the others waits for one that cannot be
-    released.
+    Where the broker is another server or database they go through the outbox. A malformed one goes to the
+    dead letters, and the sweep sends its run again. None waits for another that cannot be released.
     """
-    client, now = installation.client, installation.clock()
     keys = [redis_keys.PARKED, redis_keys.PARKED_PAYLOADS, redis_keys.OUTBOX]
     args = [now.timestamp(), _AT_ONCE, int(uses_outbox), format_instant(now), redis_keys.run("")]
-    # As bytes: an id that is no text must not keep the others.
+    # As bytes: an id that is not text must not delay the others.
     source = lua_script(client, __package__, "release").script
     count, *kept = as_bytes(client, "EVAL", source, len(keys), *keys, *args)
     for execution_id, why in zip(kept[::2], kept[1::2], strict=True):
         if why == b"no message":
-            _set_aside(installation, execution_id, now)
+            _move_to_dead_letters(client, execution_id, now)
         else:
             events.release_postponed(_text(execution_id), "its queue has the wrong type, or is denied")
     return int(count)
 
 
-def _set_aside(installation: Installation, execution_id: bytes, now: datetime) -> None:
-    # Who reads messages loads much that a beat does not need.
-    from mission_control.messaging.transport.dead_letters import dead_letter
-    from mission_control.messaging.transport.unacked import MOST_DEAD_LETTERS
-
-    client: Any = installation.client
+def _move_to_dead_letters(client: Redis, execution_id: bytes, now: datetime) -> None:
     payload = as_bytes(client, "HGET", redis_keys.PARKED_PAYLOADS, execution_id)
-    reason = f"what was parked for {_text(execution_id)} is no message"
+    reason = f"what was parked for {_text(execution_id)} is not a message"
     letter = dead_letter(payload if payload is not None else b"", queue="", reason=reason, at=now)
     with client.pipeline() as pipe:
         pipe.lpush(redis_keys.DEAD_LETTERS, letter)

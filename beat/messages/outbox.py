@@ -3,7 +3,7 @@
 Where broker and schedule store are one server the fire script does both at once. Where they are not, it
 puts the run's id here, and the message is sent right after: at least once, under the run's id, so that
 the worker's claim drops a second one. A parked message whose time has come is here as it is. So is, on any
-broker, an entry of RedBeat's that is not for exactly one queue.
+broker, a RedBeat entry that is not for exactly one queue.
 """
 
 from __future__ import annotations
@@ -24,8 +24,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from celery import Celery
+    from redis import Redis
 
-    from mission_control.installation.installation import Installation
+    from mission_control.ledger.ledger import Ledger
 
 _AT_ONCE: Final = 200
 # No id of a run of ours begins with these.
@@ -33,25 +34,25 @@ _PLAIN: Final = "{"
 _PARKED: Final = "["
 
 
-def needs_outbox(app: Celery, installation: Installation) -> bool:
+def needs_outbox(app: Celery, redis_url: str) -> bool:
     """Whether the broker is another server, database or part of it (`global_keyprefix`) than the store."""
     options = app.conf.broker_transport_options
     is_prefixed = bool(options.get("global_keyprefix"))
-    return is_prefixed or bool(app.conf.broker_url != broker_url(installation.redis_url))
+    return is_prefixed or bool(app.conf.broker_url != broker_url(redis_url))
 
 
 def send_outbox(
     app: Celery,
-    installation: Installation,
+    client: Redis,
+    ledger: Ledger,
     producer: Callable[[], Any],
     apply_async: Callable[..., Any],
 ) -> int:
     """Send what is in the outbox, oldest first, and return how much there was.
 
-    `producer` is asked for when there is something to send. An entry of RedBeat's goes through
-    `apply_async`, the scheduler's own.
+    `producer` is asked for when there is something to send. A RedBeat entry goes through the
+    scheduler's `apply_async`.
     """
-    client = installation.client
     waiting = cast("list[str]", client.lrange(redis_keys.OUTBOX, 0, _AT_ONCE - 1))
     for item in waiting:
         try:
@@ -60,7 +61,7 @@ def send_outbox(
             elif item.startswith(_PARKED):
                 _push(producer(), *json.loads(item))
             else:
-                _send_run(app, installation, item, producer())
+                _send_run(app, ledger, item, producer())
         except Exception as error:
             if is_trouble_of_redis(error):
                 raise
@@ -70,8 +71,8 @@ def send_outbox(
     return len(waiting)
 
 
-def _send_run(app: Celery, installation: Installation, execution_id: str, producer: Any) -> None:  # noqa: ANN401
-    run = installation.ledger.get(execution_id)
+def _send_run(app: Celery, ledger: Ledger, execution_id: str, producer: Any) -> None:  # noqa: ANN401
+    run = ledger.get(execution_id)
     if run is not None and not run.state.is_final:
         send(app, run, producer=producer)
 
@@ -82,7 +83,7 @@ def _push(producer: Any, queue_key: str, payload: str) -> None:  # noqa: ANN401
 
 
 def plain_item(entry: RedBeatSchedulerEntry) -> str:
-    """Return what is put into the outbox for an entry of RedBeat's: what its message is made of."""
+    """Return the outbox item of a RedBeat entry: what its message is made of."""
     fields = ("name", "task", "args", "kwargs", "options")
     return json.dumps({name: getattr(entry, name) for name in fields}, cls=RedBeatJSONEncoder)
 

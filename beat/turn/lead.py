@@ -16,7 +16,6 @@ from mission_control.store import redis_keys
 from mission_control.store.lua_scripts import lua_script
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from datetime import timedelta
 
     from redis import Redis
@@ -42,15 +41,11 @@ class Turn:
     next_release: float | None = None
     is_first: bool = False
     has_outgoing: bool = False
-    has_owed: bool = False
-    has_wrong_types: bool = False
+    has_pending_records: bool = False
 
 
 class Lead:
-    """This beat's claim to lead, and its sign of life.
-
-    `types` are keys that beat cannot go on without, each with the type that it is to have.
-    """
+    """This beat's claim to lead, and its heartbeat."""
 
     def __init__(
         self,
@@ -58,9 +53,7 @@ class Lead:
         name: str,
         lease: timedelta,
         redbeat_keys: RedBeatKeys,
-        types: Mapping[str, str],
     ) -> None:
-        self._types = types
         self._schedule_key = redbeat_keys.schedule
         self._name = name
         self._lease_ms = int(lease.total_seconds() * 1000)
@@ -77,11 +70,9 @@ class Lead:
             redis_keys.PARKED,
             redis_keys.OUTBOX,
             redis_keys.OWED_AUDIT,
-            *self._types,
         ]
-        args: list[str | int] = [self._name, self._lease_ms, LIFE_SECONDS, *self._types.values()]
-        answer: Any = self._take(keys=keys, args=args)
-        leads, due, release, is_first, has_outgoing, has_owed, has_wrong_types = answer
+        answer: Any = self._take(keys=keys, args=[self._name, self._lease_ms, LIFE_SECONDS])
+        leads, due, release, is_first, has_outgoing, has_pending = answer
         self._tell(is_leading=bool(leads))
         return Turn(
             leads=bool(leads),
@@ -89,8 +80,7 @@ class Lead:
             next_release=_instant(release),
             is_first=bool(is_first),
             has_outgoing=bool(has_outgoing),
-            has_owed=bool(has_owed),
-            has_wrong_types=bool(has_wrong_types),
+            has_pending_records=bool(has_pending),
         )
 
     def hand_over(self) -> None:

@@ -1,4 +1,4 @@
-"""What beat does beside firing, kept from keeping it from firing."""
+"""Work other than firing, which must never keep beat from firing."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ LEFT_FOR_SECONDS: Final = 10.0
 
 
 class SideWork:
-    """Does steps; one that fails in a way that nobody has foreseen is told, and left alone for a while.
+    """Does steps. One that fails is logged, and left alone for a while; trouble with Redis is raised.
 
-    Trouble with Redis and keys of the wrong type are raised: they concern firing as well, and can be mended.
+    `on_wrong_type` is called when a key has the wrong type, to report or repair it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, on_wrong_type: Callable[[], object]) -> None:
+        self._on_wrong_type = on_wrong_type
         self._left_until: dict[str, float] = {}
 
     def __call__(self, name: str, step: Callable[[], int | None]) -> int:
@@ -30,8 +31,11 @@ class SideWork:
         try:
             return step() or 0
         except Exception as error:
-            if is_trouble_of_redis(error) or is_wrong_type(error):
+            if is_trouble_of_redis(error):
                 raise
-            events.turn_failed(error)
+            if is_wrong_type(error):
+                self._on_wrong_type()
+            else:
+                events.turn_failed(error)
             self._left_until[name] = time.monotonic() + LEFT_FOR_SECONDS
             return 0

@@ -98,7 +98,10 @@ def _tasks(situation: Situation) -> Iterator[str | Text]:
 
     yield f"{situation.enabled} enabled, {situation.disabled} disabled"
     for name, problem in situation.quarantined.items():
-        yield Text(f"{name} is set aside: {problem}", style="red")
+        yield Text(f"{name} is quarantined: {problem}", style="red")
+    for key, (found, needed) in situation.wrong_keys.items():
+        remedy = f"look at it, then: redis-cli DEL {key}"
+        yield Text(f"key {key} is a {found} and must be a {needed}; {remedy}", style="red")
 
 
 def _active(situation: Situation) -> Iterator[str | Text]:

@@ -81,6 +81,11 @@ def quarantined(key: str, problem: str) -> None:
     _log.error("set an entry aside; mend or remove it", key=key, problem=problem)
 
 
+def key_of_wrong_type(key: str, found: str, needed: str, remedy: str) -> None:
+    """Another program has overwritten a key that beat needs; beat goes on where it can."""
+    _log.error("a key has the wrong type", key=key, found=found, needed=needed, remedy=remedy)
+
+
 def schedule_rebuilt(count: int) -> None:
     """Beat has built the schedule anew out of the tasks."""
     _log.warning("rebuilt the schedule", entries=count)

@@ -12,6 +12,7 @@ from mission_control.model.values.instants import format_instant
 from mission_control.operate.run_json import run_json
 from mission_control.processes.heartbeats import live_processes
 from mission_control.store import redis_keys
+from mission_control.store.key_types import keys_of_wrong_type
 from mission_control.store.address.url_spelling import mask_password
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ class Situation:
     enabled: int
     disabled: int
     quarantined: Mapping[str, str]
+    wrong_keys: Mapping[str, tuple[str, str]]
     active: list[RunRecord]
     active_count: int
     outcomes: Mapping[str, int]
@@ -55,6 +57,9 @@ class Situation:
                 "enabled": self.enabled,
                 "disabled": self.disabled,
                 "quarantined": dict(self.quarantined),
+            },
+            "keys_of_wrong_type": {
+                key: {"found": found, "needed": needed} for key, (found, needed) in self.wrong_keys.items()
             },
             "active": {"count": self.active_count, "runs": [run_json(run) for run in self.active]},
             "last_24_hours": dict(self.outcomes),
@@ -90,6 +95,7 @@ def look(installation: Installation) -> Situation:
         enabled=tasks.enabled,
         disabled=tasks.disabled,
         quarantined=quarantined_tasks(installation),
+        wrong_keys=keys_of_wrong_type(installation.client, installation.redbeat_keys),
         active=installation.ledger.active(limit=100),
         active_count=installation.ledger.active_count(),
         outcomes=dict(Counter(str(run.state) for run in finished).most_common()),

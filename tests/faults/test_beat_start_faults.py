@@ -55,7 +55,7 @@ def test_the_names_of_static_entries_under_a_key_of_the_wrong_type_do_not_stop_b
     with leading_beat(place) as beat:
         good_task_fires(place)
         assert beat.exit_code is None
-    assert place.client.type(redis_keys.STATIC_ENTRIES) == "none"
+        assert f"a key has the wrong type  key={redis_keys.STATIC_ENTRIES} found=string" in beat.log
 
 
 def test_a_name_of_a_static_entry_that_is_no_text_does_not_stop_beat(place: Installation) -> None:

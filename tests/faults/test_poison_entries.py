@@ -221,9 +221,8 @@ def test_a_schedule_that_was_overwritten_is_kept_aside_and_built_anew(
 
     spoil(spoilt, key, "string")
 
-    message = wait_until(lambda: read(spoilt.client.hget(redis_keys.BEAT_QUARANTINE, key)), "it is noted")
-    kept = f"{key}:set-aside:{message['since']}"
-    assert kept in message["problem"]
+    (kept,) = wait_until(lambda: list(spoilt.client.scan_iter(f"{key}:overwritten:*")), "it is kept")
+    assert kept in beat.log
     assert spoilt.client.get(kept) == "spoilt"
     good_task_fires(spoilt)
     after: Any = spoilt.client.zrange(redis_keys.REDBEAT_SCHEDULE, 0, -1, withscores=True)
@@ -253,14 +252,14 @@ def test_a_schedule_that_was_deleted_under_beat_is_built_anew(
         *(redis_keys.ACTIVE_RUNS, redis_keys.FINISHED_RUNS, redis_keys.PARKED, redis_keys.PARKED_PAYLOADS),
         *(redis_keys.OWED_AUDIT, redis_keys.OUTBOX, redis_keys.BEAT_JOURNAL, redis_keys.BEAT_QUARANTINE),
         redis_keys.CATCH_UP_PACE,
-        redis_keys.BEAT_LEADER,
     ],
 )
-def test_any_other_key_of_the_wrong_type_does_not_stop_beat(
+def test_key_of_wrong_type_is_reported_and_beat_fires_when_it_is_deleted(
     spoilt: Installation, beat: BeatProcess, key: str
 ) -> None:
     spoil(spoilt, key, "set")
-    wait_until(lambda: spoilt.client.type(key) != "set", f"{key} is out of the way", timeout=5)
+    wait_until(lambda: f"wrong type  key={key} found=set" in beat.log, "it is reported", timeout=15)
+    spoilt.client.delete(key)
     good_task_fires(spoilt)
     assert beat.exit_code is None
 

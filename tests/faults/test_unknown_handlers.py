@@ -43,7 +43,7 @@ def test_a_run_that_one_worker_cannot_run_is_run_by_another_one(house: WorkerHou
         wait_until(is_passed_on, "the old worker was given one", timeout=30)
 
         def are_over() -> bool:
-            release_parked(house.installation)
+            release_parked(house.installation.client, house.installation.clock())
             return all(run.result is not None for run in runs)
 
         wait_until(are_over, "all are over", timeout=60)

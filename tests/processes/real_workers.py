@@ -147,7 +147,9 @@ class WorkerHouse:
     def run(
         self, name: str = "handlers.hello.run", params: dict[str, Any] | None = None, **options: Any
     ) -> Run:
-        return Dispatch.of(self.installation).enqueue(name, params, RunOptions(**options))
+        key = options.pop("idempotency_key", None)
+        dispatch = Dispatch.of(self.installation)
+        return dispatch.enqueue(name, params, RunOptions(**options), idempotency_key=key)
 
     def gate(self, name: str) -> Path:
         """Return the file that lets `handlers.gated.run` go; it says in `.runs` how often it was run."""

@@ -45,7 +45,9 @@ class LiveInstallation:
 
     def run(self, name: str, params: Mapping[str, Any] | None = None, **options: Any) -> Run:
         """Enqueue a task or a handler."""
-        return Dispatch.of(self.installation).enqueue(name, params, RunOptions(**options))
+        key = options.pop("idempotency_key", None)
+        dispatch = Dispatch.of(self.installation)
+        return dispatch.enqueue(name, params, RunOptions(**options), idempotency_key=key)
 
     def ended(self, run: Run, *, timeout: float = 15.0) -> RunRecord:
         """Return a run, once it is over and its final record is in the audit stream."""

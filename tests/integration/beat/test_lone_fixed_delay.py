@@ -71,7 +71,7 @@ def test_one_that_stays_empty_after_firing_is_looked_into(
     installation: Installation, beat: MissionControlScheduler, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(key_care, "DOUBT_AFTER_SECONDS", 0.1)
-    keys = KeyCare(installation, beat.app)
+    keys = KeyCare(beat.app, installation.client, installation.redbeat_keys, installation.clock)
     keys.look(Turn(leads=True, next_due=0.0), has_fired=False)
     installation.client.delete(redis_keys.REDBEAT_SCHEDULE)
     keys.look(Turn(leads=True), has_fired=True)
@@ -81,4 +81,4 @@ def test_one_that_stays_empty_after_firing_is_looked_into(
         keys.look(Turn(leads=True), has_fired=False)
         return installation.client.exists(redis_keys.REDBEAT_SCHEDULE) == 1
 
-    wait_until(is_built, "the schedule is built anew")
+    wait_until(is_built, "the schedule is rebuilt")

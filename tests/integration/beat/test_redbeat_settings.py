@@ -14,12 +14,12 @@ OURS = "sentinel://:hunter2@a:26379/1;sentinel://b:26379/1?master_name=tasks"
 
 
 def check(ours: str, **theirs: Any) -> None:
-    """Check the settings of somebody's application; no server is asked."""
+    """Check the settings of a user's application; no server is asked."""
     installation = Installation(read_settings(redis_url=ours))
     app = create_app("theirs", lambda: installation)
     app.conf.update(theirs)
     ensure_conf(app)
-    check_redbeat_settings(app, installation)
+    check_redbeat_settings(app, installation.redbeat_keys.prefix, installation.redis_url)
 
 
 def asking(*sentinels: str, name: str = "tasks", db: int = 1) -> dict[str, Any]:

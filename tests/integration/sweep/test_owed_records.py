@@ -153,8 +153,8 @@ def test_a_debt_that_cannot_be_read_is_set_aside_and_the_others_are_paid(
     assert LateRecords.of(installation).write(grace=AT_ONCE) == 2
     assert [ending[0] for ending in endings(installation)] == ["tea@1", "tea@2"]
     (aside,) = last_set_aside(client)
-    assert (aside["what"], aside["text"]) == (f"the debt of record {identity!r}", spoilt)
-    assert f"what=the debt of record {identity!r}" in caplog.text
+    assert (aside["what"], aside["text"]) == (f"the pending record {identity!r}", spoilt)
+    assert f"what=the pending record {identity!r}" in caplog.text
     assert not client.exists(redis_keys.AUDIT_DEBTS)
     assert faults_in_keys(client) == {}
 

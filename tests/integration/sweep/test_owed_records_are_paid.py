@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from mission_control.dispatch.run_ending import RunEnding
 from mission_control.installation.installation import create_app
 from mission_control.model.runs.new_run import ad_hoc_run
 from mission_control.processes.in_process import InProcess
@@ -23,7 +24,7 @@ HELLO = "handlers.hello.run"
 def test_a_look_of_the_sweep_writes_the_record_of_a_process_that_died_before_it_did(
     installation: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("workers.signals.audit_ending", lambda *_, **__: None)  # it dies before the record
+    monkeypatch.setattr(RunEnding, "record", lambda *_, **__: None)  # it dies before the record
     now = installation.clock()
     run = ad_hoc_run(HELLO, {}, ulid="01K7PHQ5T0ZJ3G5K1M9QX2R4S6", at=now, now=now, queue="default")
     installation.ledger.dispatch(run)

@@ -134,7 +134,7 @@ def test_a_run_that_was_parked_is_not_overtaken_by_what_was_queued_before_its_re
     clock.ahead = timedelta(seconds=30)
     before = [entered(ours, f"before{number}") for number in range(120)]
     clock.ahead = timedelta(seconds=31)
-    assert release_parked(ours) == 1
+    assert release_parked(ours.client, ours.clock()) == 1
     assert ours.client.llen("default") == len(before) + 1
     clock.ahead = timedelta(seconds=60)
     assert Sweep.of(ours.celery, ours).look() == 0

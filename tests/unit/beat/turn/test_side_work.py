@@ -26,13 +26,13 @@ class Step:
         return 3
 
 
-def test_a_step_that_fails_is_told_with_its_traceback_and_left_for_a_while(
+def test_failed_step_is_logged_with_its_traceback_and_left_for_a_while(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 0.0
     clock: Callable[[], float] = lambda: now  # noqa: E731
     monkeypatch.setattr("beat.turn.side_work.time.monotonic", clock)
-    do, broken, sound = SideWork(), Step(RuntimeError("what is this?")), Step()
+    do, broken, sound = SideWork(unexpected), Step(RuntimeError("what is this?")), Step()
     assert [do("broken", broken), do("broken", broken), do("sound", sound)] == [0, 0, 3]
     assert broken.times == 1
     assert "what is this?" in caplog.text
@@ -42,7 +42,17 @@ def test_a_step_that_fails_is_told_with_its_traceback_and_left_for_a_while(
     assert broken.times == 2
 
 
-@pytest.mark.parametrize("error", [RedisConnectionError("gone"), ResponseError("WRONGTYPE Operation")])
-def test_what_concerns_firing_as_well_is_raised(error: Exception) -> None:
-    with pytest.raises(type(error)):
-        SideWork()("step", Step(error))
+def test_trouble_with_redis_is_raised() -> None:
+    with pytest.raises(RedisConnectionError):
+        SideWork(unexpected)("step", Step(RedisConnectionError("gone")))
+
+
+def test_key_of_wrong_type_is_reported_and_its_step_left_for_a_while() -> None:
+    reports: list[str] = []
+    do, broken = SideWork(lambda: reports.append("wrong")), Step(ResponseError("WRONGTYPE Operation"))
+    assert [do("broken", broken), do("broken", broken)] == [0, 0]
+    assert (broken.times, reports) == (1, ["wrong"])
+
+
+def unexpected() -> None:
+    raise AssertionError

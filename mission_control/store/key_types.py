@@ -1,0 +1,39 @@
+"""Keys that another program has overwritten with another Redis type."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from mission_control.store import redis_keys
+
+if TYPE_CHECKING:
+    from redis import Redis
+
+    from mission_control.store.redis_keys import RedBeatKeys
+
+_TYPES: Final = {
+    redis_keys.BEAT_JOURNAL: "stream",
+    redis_keys.BEAT_QUARANTINE: "hash",
+    redis_keys.PREFIX_IN_USE: "string",
+    redis_keys.TASKS: "set",
+    redis_keys.ACTIVE_RUNS: "zset",
+    redis_keys.FINISHED_RUNS: "zset",
+    redis_keys.PARKED: "zset",
+    redis_keys.PARKED_PAYLOADS: "hash",
+    redis_keys.OWED_AUDIT: "list",
+    redis_keys.AUDIT_DEBTS: "hash",
+    redis_keys.UNWRITTEN: "list",
+    redis_keys.LEASES: "zset",
+    redis_keys.OUTBOX: "list",
+    redis_keys.CATCH_UP_PACE: "hash",
+}
+
+
+def keys_of_wrong_type(client: Redis, redbeat_keys: RedBeatKeys) -> dict[str, tuple[str, str]]:
+    """Return the shared keys that have a wrong type, each with the type found and the type needed."""
+    needed = {**_TYPES, redbeat_keys.schedule: "zset", redbeat_keys.statics: "set"}
+    with client.pipeline(transaction=False) as pipe:
+        for key in needed:
+            pipe.type(key)
+        found = dict(zip(needed, map(str, pipe.execute()), strict=True))
+    return {key: (found[key], kind) for key, kind in needed.items() if found[key] not in {"none", kind}}
