@@ -12,8 +12,8 @@ from mission_control.model.values.instants import format_instant
 from mission_control.operate.run_json import run_json
 from mission_control.processes.heartbeats import live_processes
 from mission_control.store import redis_keys
-from mission_control.store.key_types import keys_of_wrong_type
 from mission_control.store.address.url_spelling import mask_password
+from mission_control.store.key_types import keys_of_wrong_type
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
