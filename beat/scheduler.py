@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from celery import Celery
-    from kombu import Producer
 
     from beat.firing.firing import Firing
     from mission_control.model.runs.run_record import RunRecord
@@ -67,6 +66,7 @@ class MissionControlScheduler(RedBeatScheduler):
         **kwargs: Any,  # noqa: ANN401
     ) -> None:
         self._installation = current_installation() if installation is None else installation
+        self._lease = timedelta(seconds=self._installation.settings.leader_seconds)
         self._deliver = deliver
         self._name = beat_name(os.getpid())
         self._is_checked = False
@@ -74,8 +74,8 @@ class MissionControlScheduler(RedBeatScheduler):
         self._is_refused = False
         self._has_fired = False
         super().__init__(app, *args, **kwargs)
-        # An application of somebody else's may have set these otherwise. The lead is a lease of ours, and
-        # a beat that waits for longer than the lease would lose it.
+        # A user's application may have set these otherwise. The lead is our lease, and a beat that waits for
+        # longer than the lease would lose it.
         self.lock_key = None
         self.max_interval: float = min(self.max_interval, LONGEST_WAIT, self._lease.total_seconds() / 3)
 
@@ -106,8 +106,7 @@ class MissionControlScheduler(RedBeatScheduler):
             pass
         runs = [run for run in fired if run is not None]
         if self._deliver is not None:
-            for run in runs:
-                self._deliver(run)
+            list(map(self._deliver, runs))
         return runs
 
     def close(self) -> None:
@@ -193,28 +192,16 @@ class MissionControlScheduler(RedBeatScheduler):
 
     def _refuse_unsafe(self) -> None:
         ours = self._installation
-        refuse_unsafe(
-            self.app,
-            ours.client,
-            ours.redis_url,
-            ours.redbeat_keys.prefix,
-            allow_eviction=ours.settings.allow_eviction,
-        )
+        prefix, allowed = ours.redbeat_keys.prefix, ours.settings.allow_eviction
+        refuse_unsafe(self.app, ours.client, ours.redis_url, prefix, allow_eviction=allowed)
 
     def _ensure_connected(self) -> Any:  # noqa: ANN401  # kombu's connection
         # Celery's own waits for the broker for ever, and nothing could be fired or handed over meanwhile.
         return self.connection.ensure_connection(max_retries=1, interval_start=0, timeout=WAIT_FOR_REDIS)
 
-    def _producer(self) -> Producer:
-        return self.producer
-
     @cached_property
     def _uses_outbox(self) -> bool:
         return needs_outbox(self.app, self._installation.redis_url)
-
-    @property
-    def _lease(self) -> timedelta:
-        return timedelta(seconds=self._installation.settings.leader_seconds)
 
     @cached_property
     def _firing(self) -> Firing:
@@ -223,7 +210,7 @@ class MissionControlScheduler(RedBeatScheduler):
             self.app,
             ours.client,
             ours.redbeat_keys,
-            self._producer,
+            lambda: self.producer,
             self.apply_async,
             retention=ours.settings.retention,
             lease=self._lease,
@@ -246,7 +233,7 @@ class MissionControlScheduler(RedBeatScheduler):
             ours.ledger,
             ours.audit,
             Sweep.of(self.app, ours),
-            self._producer,
+            lambda: self.producer,
             self.apply_async,
             ours.clock,
             uses_outbox=self._uses_outbox,
