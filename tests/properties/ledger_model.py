@@ -1,4 +1,4 @@
-"""A run as the ledger is to keep it, in plain Python."""
+"""A run as the ledger should store it, in plain Python."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mission_control.model.runs.run_state import RunState
 
 @dataclass
 class Model:
-    """What a run is to be."""
+    """The expected state of a run."""
 
     state: RunState = RunState.DISPATCHED
     attempt: int = 0

@@ -35,7 +35,7 @@ surrogates = st.text(st.characters(categories=["Cs", "Cc", "Zl", "L"]), max_size
 @given(
     st.lists(st.dictionaries(st.text(max_size=8) | surrogates, anything | surrogates, max_size=4), max_size=6)
 )
-def test_any_structure_appended_is_one_line_and_the_chain_holds(entries: list[dict[str, Any]]) -> None:
+def test_any_appended_structure_is_one_line_of_a_valid_chain(entries: list[dict[str, Any]]) -> None:
     with tempfile.TemporaryDirectory() as directory:
         log = AuditLog(Path(directory) / "a.jsonl")
         for entry in entries:
@@ -50,7 +50,7 @@ def test_any_structure_appended_is_one_line_and_the_chain_holds(entries: list[di
 
 
 @given(st.lists(st.text(), max_size=20))
-def test_text_comes_back_as_it_was_appended(texts: list[str]) -> None:
+def test_appended_text_is_read_back_unchanged(texts: list[str]) -> None:
     with tempfile.TemporaryDirectory() as directory:
         log = AuditLog(Path(directory) / "a.jsonl")
         written = [log.append({"output": text}) for text in texts]
@@ -61,7 +61,7 @@ def test_text_comes_back_as_it_was_appended(texts: list[str]) -> None:
 
 
 @given(anything | surrogates, st.integers(10, 300))
-def test_a_cleaned_value_is_json_within_its_bound(value: object, limit: int) -> None:
+def test_cleaned_value_is_json_within_its_bound(value: object, limit: int) -> None:
     clean = clean_value(value, limit)
 
     assert len(orjson.dumps(clean).decode()) <= 6 * (limit + 60)
@@ -69,7 +69,7 @@ def test_a_cleaned_value_is_json_within_its_bound(value: object, limit: int) -> 
 
 
 @given(st.text(st.characters()) | surrogates, st.integers(10, 300))
-def test_cleaned_text_commands_no_terminal(text: str, limit: int) -> None:
+def test_cleaned_text_contains_no_terminal_commands(text: str, limit: int) -> None:
     clean = clean_text(text, limit)
 
     assert all(character in "\n\t" or not is_control(character) for character in clean)

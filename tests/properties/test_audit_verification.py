@@ -40,7 +40,7 @@ def is_sound_after(tamper: Callable[[bytes], bytes], writers: int = 2) -> bool:
 
 
 @given(st.floats(0, 1, exclude_max=True), st.integers(0, 255))
-def test_any_changed_byte_is_found(place: float, byte: int) -> None:
+def test_any_changed_byte_is_reported(place: float, byte: int) -> None:
     def change(content: bytes) -> bytes:
         at = int(place * len(content))
         return content[:at] + bytes([byte]) + content[at + 1 :]
@@ -49,7 +49,7 @@ def test_any_changed_byte_is_found(place: float, byte: int) -> None:
 
 
 @given(st.floats(0, 1, exclude_max=True))
-def test_any_cut_is_found(place: float) -> None:
+def test_any_truncation_is_reported(place: float) -> None:
     def cut(content: bytes) -> bytes:
         # All but the last line feed is a whole stream.
         return content[: min(int(place * len(content)), len(content) - 2)]
@@ -58,7 +58,7 @@ def test_any_cut_is_found(place: float) -> None:
 
 
 @given(st.sets(st.integers(0, LINES - 1), min_size=1))
-def test_any_removed_lines_are_found(removed: set[int]) -> None:
+def test_any_removed_lines_are_reported(removed: set[int]) -> None:
     def remove(content: bytes) -> bytes:
         lines = content.splitlines(keepends=True)
         return b"".join(line for number, line in enumerate(lines) if number not in removed)
@@ -67,7 +67,7 @@ def test_any_removed_lines_are_found(removed: set[int]) -> None:
 
 
 @given(st.permutations(range(LINES)))
-def test_lines_in_another_order_are_found(order: list[int]) -> None:
+def test_reordered_lines_are_reported(order: list[int]) -> None:
     def reorder(content: bytes) -> bytes:
         lines = content.splitlines(keepends=True)
         return b"".join(lines[number] for number in order)
@@ -76,7 +76,7 @@ def test_lines_in_another_order_are_found(order: list[int]) -> None:
 
 
 @given(st.integers(0, LINES - 1), st.integers(0, LINES))
-def test_a_copied_line_is_found(source: int, target: int) -> None:
+def test_duplicated_line_is_reported(source: int, target: int) -> None:
     def copy(content: bytes) -> bytes:
         lines = content.splitlines(keepends=True)
         return b"".join([*lines[:target], lines[source], *lines[target:]])

@@ -196,7 +196,7 @@ class LedgerMachine(RuleBasedStateMachine):
             assert (self.client.ttl(redis_keys.run(run)) > 0) is model.state.is_final
 
     @invariant()
-    def effects_are_kept_beside_their_runs(self) -> None:
+    def effects_are_stored_with_their_runs(self) -> None:
         for run, model in self.model.items():
             key = redis_keys.effects(run)
             marked = {one for of, one in self.effects if of == run}
@@ -237,7 +237,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
 
 @pytest.mark.usefixtures("installation")
-def test_the_ledger_behaves_as_the_model(installation: Installation) -> None:
+def test_ledger_under_random_operations_behaves_as_the_model(installation: Installation) -> None:
     LedgerMachine.client = installation.client
     run_state_machine_as_test(
         LedgerMachine,

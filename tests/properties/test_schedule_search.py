@@ -121,7 +121,7 @@ MOMENTS = st.one_of(
 
 @settings(max_examples=150)
 @given(data=SCHEDULES, moment=MOMENTS)
-def test_the_next_occurrence_is_later_and_none_lies_between(data: dict[str, Any], moment: datetime) -> None:
+def test_next_occurrence_is_the_first_later_one(data: dict[str, Any], moment: datetime) -> None:
     one = schedule(data)
     following = one.next_after(moment)
     assume(following is not None)
@@ -137,9 +137,7 @@ def test_the_next_occurrence_is_later_and_none_lies_between(data: dict[str, Any]
 
 @settings(max_examples=150)
 @given(data=SCHEDULES, moment=MOMENTS)
-def test_the_previous_occurrence_is_earlier_and_none_lies_between(
-    data: dict[str, Any], moment: datetime
-) -> None:
+def test_previous_occurrence_is_the_last_earlier_one(data: dict[str, Any], moment: datetime) -> None:
     one = schedule(data)
     previous = one.previous_before(moment)
     assume(previous is not None)
@@ -152,7 +150,7 @@ def test_the_previous_occurrence_is_earlier_and_none_lies_between(
 
 @settings(max_examples=100)
 @given(data=SCHEDULES)
-def test_a_schedule_is_written_as_it_was_read_and_can_be_described(data: dict[str, Any]) -> None:
+def test_schedule_round_trips_and_has_a_description(data: dict[str, Any]) -> None:
     one = schedule(data)
     assert schedule(written(one)) == one
     assert one.describe().isprintable()

@@ -146,29 +146,27 @@ DEFINITIONS = st.fixed_dictionaries(
 
 
 @given(DEFINITIONS)
-def test_a_definition_that_is_written_and_read_again_is_the_same(data: dict[str, Any]) -> None:
+def test_definition_written_and_read_again_is_equal(data: dict[str, Any]) -> None:
     task = parse_task(data)
     assert parse_task(task.to_dict()) == task
     assert parse_task(task.to_dict()).to_dict() == task.to_dict()
 
 
 @given(DEFINITIONS, ZONES, ZONES)
-def test_a_definition_means_the_same_wherever_it_is_read_again(
-    data: dict[str, Any], one: str, other: str
-) -> None:
+def test_definition_read_in_another_place_means_the_same(data: dict[str, Any], one: str, other: str) -> None:
     task = parse_task(data, default_timezone=one)
     assert parse_task(task.to_dict(), default_timezone=other) == task
 
 
 @given(DEFINITIONS)
-def test_a_written_definition_passes_through_json_unchanged(data: dict[str, Any]) -> None:
+def test_written_definition_survives_json_unchanged(data: dict[str, Any]) -> None:
     written = parse_task(data).to_dict()
     assert orjson.loads(orjson.dumps(written)) == written
     assert json.loads(json.dumps(written, allow_nan=False)) == written
 
 
 @given(DEFINITIONS)
-def test_what_a_definition_says_stands_in_what_is_written(data: dict[str, Any]) -> None:
+def test_written_definition_contains_every_given_field(data: dict[str, Any]) -> None:
     written = parse_task(data).to_dict()
     for key in data.keys() - {
         "schedule",
@@ -187,7 +185,7 @@ def test_what_a_definition_says_stands_in_what_is_written(data: dict[str, Any]) 
 @given(
     st.dictionaries(TEXTS | st.sampled_from(["id", "schedule", "handler", "params", "tags", "after"]), JSON)
 )
-def test_whatever_is_no_definition_is_answered_with_problems_and_nothing_else(data: dict[str, Any]) -> None:
+def test_invalid_definition_raises_only_problems(data: dict[str, Any]) -> None:
     try:
         parse_task(data)
     except InvalidTaskError as error:

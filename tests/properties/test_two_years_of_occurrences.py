@@ -143,7 +143,9 @@ def is_steady(instant: datetime, zone: str) -> bool:
 
 @pytest.mark.parametrize("zone", ZONES)
 @pytest.mark.parametrize(("data", "expected"), LOCAL)
-def test_two_years_agree_with_the_oracle(data: dict[str, Any], expected: list[datetime], zone: str) -> None:
+def test_two_years_of_a_schedule_agree_with_the_oracle(
+    data: dict[str, Any], expected: list[datetime], zone: str
+) -> None:
     one = schedule({**data, "timezone": zone})
     found = one.occurrences(
         in_utc(START, zone) - timedelta(seconds=1), in_utc(END, zone) - timedelta(seconds=1)
@@ -172,7 +174,7 @@ def test_two_years_of_an_interval_are_multiples_of_its_period(data: dict[str, An
     ]
 
 
-def test_two_years_of_one_moment_are_that_moment() -> None:
+def test_two_years_of_a_once_schedule_are_its_one_moment() -> None:
     one = schedule({"type": "once", "at": "2027-05-01T09:00", "timezone": "Europe/Berlin"})
     found = list(one.occurrences(START.replace(tzinfo=UTC), END.replace(tzinfo=UTC)))
     assert found == [datetime(2027, 5, 1, 7, tzinfo=UTC)]
@@ -180,7 +182,7 @@ def test_two_years_of_one_moment_are_that_moment() -> None:
 
 @pytest.mark.parametrize("event", sorted(solar._all_events))
 @pytest.mark.parametrize("place", [(52.52, 13.41), (-33.87, 151.21), (69.65, 18.96), (0, -179.9)])
-def test_two_years_of_the_sun_agree_with_celery(event: str, place: tuple[float, float]) -> None:
+def test_two_years_of_a_solar_schedule_agree_with_celery(event: str, place: tuple[float, float]) -> None:
     one = schedule({"type": "solar", "event": event, "latitude": place[0], "longitude": place[1]})
     moment, end = START.replace(tzinfo=UTC), END.replace(tzinfo=UTC)
     oracle = solar(event, *place)

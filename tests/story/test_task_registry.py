@@ -83,7 +83,7 @@ def test_get_task_exists() -> None:
 
 
 def test_get_task_not_found() -> None:
-    assert get_task("nobody") is None
+    assert get_task("unknown") is None
 
 
 def test_list_tasks_filters_enabled() -> None:
@@ -104,7 +104,7 @@ def test_update_task_success() -> None:
     assert task["schedule"]["minutes"] == 30
     assert "time" not in task["schedule"]
     assert task["metadata"]["revision"] == 2
-    assert update_task("nobody", {"name": "x"}) is False
+    assert update_task("unknown", {"name": "x"}) is False
 
 
 def test_enable_disable_task() -> None:
@@ -121,7 +121,7 @@ def test_enable_disable_task() -> None:
     assert enabled is not None
     assert enabled["enabled"] is True
     assert enabled["execution_history"]["next_run"] is not None
-    assert enable_task("nobody") is False
+    assert enable_task("unknown") is False
 
 
 def test_tasks_persist_to_file(bare_environment: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -101,7 +101,7 @@ def mixed_schedule(at: int) -> dict[str, Any]:
     return {**kinds[at % len(kinds)], **zone}
 
 
-def test_a_year_of_two_hundred_tasks_fires_exactly_what_their_schedules_say(travel: Travel) -> None:
+def test_two_hundred_tasks_over_a_year_fire_exactly_their_occurrences(travel: Travel) -> None:
     for at in range(200):
         travel.register(id=f"task-{at}", schedule=mixed_schedule(at))
 
@@ -117,7 +117,7 @@ def test_a_year_of_two_hundred_tasks_fires_exactly_what_their_schedules_say(trav
 
 @pytest.mark.parametrize("zone", ZONES[:2])
 @pytest.mark.parametrize("month", [3, 10, 11])
-def test_a_weekend_on_which_the_clocks_change_has_its_occurrences_once(
+def test_weekend_with_a_clock_change_fires_each_occurrence_once(
     travel: Travel, zone: str, month: int
 ) -> None:
     begin = datetime(2026, month, 1, tzinfo=UTC)
@@ -131,7 +131,7 @@ def test_a_weekend_on_which_the_clocks_change_has_its_occurrences_once(
     assert len(travel.fired["often"]) == 480
 
 
-def test_a_downtime_of_a_month_leaves_no_occurrence_unaccounted_for(travel: Travel) -> None:
+def test_month_of_downtime_accounts_for_every_occurrence(travel: Travel) -> None:
     daily = {"type": "daily", "time": "09:00"}
     policies: dict[str, dict[str, Any]] = {
         "latest": {"policy": "latest"},
@@ -163,7 +163,7 @@ def test_a_downtime_of_a_month_leaves_no_occurrence_unaccounted_for(travel: Trav
     assert all(travel.fired[name][-1] == every[-1] + timedelta(days=1) for name in policies)
 
 
-def test_a_clock_stepped_back_fires_nothing_again(travel: Travel) -> None:
+def test_clock_stepped_back_fires_nothing_twice(travel: Travel) -> None:
     travel.register(id="hourly", schedule={"type": "interval", "hours": 1})
     travel.to(NEW_YEAR + timedelta(hours=5))
     travel.now = NEW_YEAR
@@ -171,7 +171,7 @@ def test_a_clock_stepped_back_fires_nothing_again(travel: Travel) -> None:
     assert travel.fired["hourly"] == [NEW_YEAR + timedelta(hours=hour) for hour in range(1, 9)]
 
 
-def test_a_clock_stepped_forward_is_a_misfire_like_a_downtime(travel: Travel) -> None:
+def test_clock_stepped_forward_misfires_like_a_downtime(travel: Travel) -> None:
     travel.register(id="hourly", schedule={"type": "interval", "hours": 1})
     travel.wake_up_at(NEW_YEAR + timedelta(hours=3))
     assert travel.fired["hourly"] == [NEW_YEAR + timedelta(hours=3)]

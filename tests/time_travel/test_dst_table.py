@@ -130,14 +130,14 @@ TABLE: list[tuple[str, dict[str, Any], dict[str, str], str, list[str]]] = [
 
 
 @pytest.mark.parametrize(("zone", "rule", "dst", "after", "expected"), TABLE)
-def test_occurrences_on_days_of_clock_changes_are_as_written(
+def test_occurrences_on_clock_changes_match_the_table(
     zone: str, rule: dict[str, Any], dst: dict[str, str], after: str, expected: list[str]
 ) -> None:
     assert upcoming({**rule, "timezone": zone, "dst": dst}, after, len(expected)) == expected
 
 
 @pytest.mark.parametrize(("zone", "rule", "dst", "after", "expected"), TABLE)
-def test_the_same_occurrences_are_found_backwards(
+def test_backward_search_finds_the_same_occurrences(
     zone: str, rule: dict[str, Any], dst: dict[str, str], after: str, expected: list[str]
 ) -> None:
     just_after_the_last = f"{after[:4]}-{expected[-1].replace(' ', 'T')}:00.000001"
