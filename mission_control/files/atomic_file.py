@@ -1,4 +1,4 @@
-"""Replacing a file so that it is always either the old one or the new one, whole."""
+"""Replacing a file atomically: at any moment it is either the old one or the new one."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from pathlib import Path
 def replace_file(path: Path, content: bytes) -> None:
     """Write `content` to `path`, readable and writable by its owner alone (mode 0600).
 
-    Guarantees that readers see the old file or the new one, never a part, also after a crash: the
-    content is on the disk before the name points to it. Missing directories are made. A symbolic link
-    stays one; the file it leads to is replaced.
+    Readers see the old file or the new one, never a part, even after a crash: the content is on the disk
+    before the name points to it. Missing directories are created. A symbolic link stays a link, and its
+    target is replaced.
 
     Raises:
         OSError: nothing was changed.

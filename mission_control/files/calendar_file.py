@@ -1,4 +1,4 @@
-"""Reading the ICS calendars that definitions exclude by."""
+"""Reading the ICS calendars named in exclusions."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MAX_CALENDAR_BYTES: Final = 8 * 1024 * 1024
 
 
 def read_calendar(path: Path) -> str:
-    """Return the text of a calendar file; read again only when the file has changed.
+    """Return the text of a calendar file. The file is read again only after it has changed.
 
     Raises:
         OSError: the file cannot be read.
@@ -20,7 +20,9 @@ def read_calendar(path: Path) -> str:
     """
     status = path.stat()
     if status.st_size > MAX_CALENDAR_BYTES:
-        raise ValueError(f"{path} is larger than {MAX_CALENDAR_BYTES // 1024 // 1024} MiB")
+        raise ValueError(
+            f"{path} is larger than {MAX_CALENDAR_BYTES // 1024 // 1024} MiB; split it, or export fewer years"
+        )
     return _read(path, status.st_mtime_ns, status.st_size)
 
 

@@ -1,4 +1,4 @@
-"""Reading a JSON file that anybody may have written, with errors that say where it is wrong."""
+"""Reading a JSON file from any source, with errors that name the place of a fault."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 LARGEST_FILE_BYTES = 32 * 1024 * 1024
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-# More than any number of 64 bits has; Python itself refuses 4,300, with another cure.
+# No number of 64 bits has as many. Python refuses only 4,300, and its message names no remedy for a file.
 _MOST_DIGITS = 100
 _UTF_16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
@@ -24,25 +24,29 @@ _UTF_16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 def read_json_file(path: Path) -> Any:  # noqa: ANN401  # whatever the file holds
     """Return what a JSON file holds; a key that stands twice in one object is an error.
 
-    NaN and Infinity, which are no JSON, come back as the floats: whoever knows the field refuses them.
+    NaN and Infinity, which are not JSON, come back as floats; the check of each field refuses them.
 
     Raises:
-        TaskFileError: names the file, the place in it (line and column, or byte) and the cure.
+        TaskFileError: names the file, the place in it (line and column, or byte) and the remedy.
     """
     return _decoded(_text(_content(path), path), path)
 
 
 def _content(path: Path) -> bytes:
     if "\0" in str(path):
-        raise TaskFileError(f"{shown(str(path))}: is not a path; it has a null character")
+        raise TaskFileError(
+            f"{shown(str(path))}: is not a path: it has a null character; write the path without it"
+        )
     try:
-        # Without O_NONBLOCK opening a pipe that nobody writes to would wait for ever.
+        # Without O_NONBLOCK, opening a pipe that has no writer would wait for ever.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         with os.fdopen(descriptor, "rb") as file:
             _require_readable(os.fstat(file.fileno()), path)
             return file.read(LARGEST_FILE_BYTES)
     except FileNotFoundError as error:
-        raise TaskFileError(f"{path}: there is no such file; check the path, or export one first") from error
+        raise TaskFileError(
+            f"{path}: does not exist; check the path, or write a file with `mission-control tasks export`"
+        ) from error
     except PermissionError as error:
         raise TaskFileError(
             f"{path}: permission denied; run as the file's owner, or change its mode"
@@ -90,7 +94,7 @@ def _decoded(text: str, path: Path) -> Any:  # noqa: ANN401
             f"{_truncation(text, error)}"
         ) from error
     except RecursionError as error:
-        raise TaskFileError(f"{path}: is nested too deeply for a task file; make it flatter") from error
+        raise TaskFileError(f"{path}: is nested too deeply for a task file; use fewer levels") from error
     except ValueError as error:
         raise TaskFileError(f"{path}: {error}") from error
 
@@ -100,7 +104,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) == len(pairs):
         return found
     twice, _ = Counter(key for key, _ in pairs).most_common(1)[0]
-    raise ValueError(f"the key {shown(twice)} stands twice in one object; keep one of them")
+    raise ValueError(f"an object has the key {shown(twice)} twice; keep one of them")
 
 
 def _integer(digits: str) -> int:
@@ -111,4 +115,4 @@ def _integer(digits: str) -> int:
 
 def _truncation(text: str, error: json.JSONDecodeError) -> str:
     at_end = error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated string")
-    return " (the file ends too early: is it complete?)" if at_end else ""
+    return " (the file ends too early; check that it is complete)" if at_end else ""

@@ -1,4 +1,4 @@
-"""Files of task definitions: read completely or not at all, written completely or not at all.
+"""Files of task definitions, read and written as a whole or not at all.
 
 A file holds `{"tasks": [definition, …]}`, a bare list of definitions, or an object with a definition
 under each id. It is written in the first form, sorted by id.
@@ -23,20 +23,8 @@ if TYPE_CHECKING:
 MOST_TASKS = 100_000
 _TASKS = "tasks"
 _MOST_NAMED = 50
-# A message is read by a person; a file with more faults than this has one cause.
+# People read the message, and a file with more faults than this has one cause.
 _MOST_PROBLEMS = 500
-
-
-def load_task_file(
-    path: Path, *, parse: Callable[[Mapping[str, Any]], TaskDefinition] = parse_task
-) -> list[TaskDefinition]:
-    """Read and check a whole task file; `parse` checks each definition.
-
-    Raises:
-        TaskFileError: the file cannot be read or is no task file.
-        InvalidTaskError: at least one definition is wrong; every problem of every definition is listed.
-    """
-    return parse_tasks(read_task_file(path), parse=parse, source=str(path))
 
 
 def read_task_file(path: Path) -> list[dict[str, Any]]:
@@ -45,12 +33,14 @@ def read_task_file(path: Path) -> list[dict[str, Any]]:
     In the form that names each definition by its id, a definition without an `id` gets that name.
 
     Raises:
-        TaskFileError: there is no such file, it cannot be read, is too large, is no JSON (with line and
-            column) or holds something else than tasks.
+        TaskFileError: the file does not exist, cannot be read, is too large, is not JSON (with line and
+            column) or holds something other than tasks.
     """
     items = _items(read_json_file(path), path)
     if len(items) > MOST_TASKS:
-        raise TaskFileError(f"{path}: holds {len(items):,} tasks, at most {MOST_TASKS:,}; split it up")
+        raise TaskFileError(
+            f"{path}: has {len(items):,} tasks; at most {MOST_TASKS:,} are allowed, so split it"
+        )
     return items
 
 
@@ -63,8 +53,8 @@ def parse_tasks(
     """Check definitions that belong together, and return them all or none; `parse` checks each.
 
     Raises:
-        InvalidTaskError: lists every problem under `tasks[i] (id)`, and names the definitions that are
-            good. `source` says where they come from.
+        InvalidTaskError: lists every problem under `tasks[i] (id)`, and names the valid definitions.
+            `source` says where they come from.
     """
     good: list[TaskDefinition] = []
     problems: list[Problem] = []
@@ -84,10 +74,10 @@ def parse_tasks(
 
 
 def write_task_file(path: Path, definitions: Iterable[TaskDefinition]) -> None:
-    """Write definitions to a file that its owner alone can read; at no moment is it half written.
+    """Write definitions to a file that only its owner can read. Readers never see it half written.
 
     Raises:
-        TaskFileError: the file cannot be written; the old one, if any, is as it was.
+        TaskFileError: the file cannot be written; the old one, if any, is unchanged.
     """
     tasks = [definition.to_dict() for definition in sorted(definitions, key=lambda one: one.id)]
     content = orjson.dumps({_TASKS: tasks}, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
@@ -95,8 +85,8 @@ def write_task_file(path: Path, definitions: Iterable[TaskDefinition]) -> None:
         replace_file(path, content)
     except OSError as error:
         raise TaskFileError(
-            f"{path}: cannot be written ({error.strerror or error}); the file is as it was. "
-            "Check the space on the disk and the permissions of the directory"
+            f"{path}: cannot be written ({error.strerror or error}) and is unchanged; check "
+            "the free disk space and the permissions of the directory"
         ) from error
 
 
@@ -127,7 +117,10 @@ def _named(key: str, item: Any, path: Path) -> dict[str, Any]:  # noqa: ANN401
             "with a definition under each id"
         )
     if item.get("id", key) != key:
-        raise TaskFileError(f"{path}: {shown(key)}: the task has the id {shown(item['id'])}; name it once")
+        raise TaskFileError(
+            f"{path}: {shown(key)}: the task has another id, {shown(item['id'])}; leave its id out, or make "
+            "both the same"
+        )
     return {"id": key, **item}
 
 
@@ -138,7 +131,7 @@ def _duplicates(items: Sequence[Any]) -> dict[int, Problem]:
     for at, item in enumerate(items):
         task_id = _id_of(item)
         if task_id is not None and (earlier := first.setdefault(task_id, at)) != at:
-            fault = f"{shown(task_id)} is the id of tasks[{earlier}] too; give one of them another id"
+            fault = f"{shown(task_id)} is also the id of tasks[{earlier}]; give one of them another id"
             problems[at] = Problem("id", fault)
     return problems
 
@@ -161,5 +154,5 @@ def _bounded(problems: list[Problem]) -> list[Problem]:
 def _subject(source: str, count: int, good: Sequence[TaskDefinition]) -> str:
     ids = [definition.id for definition in good]
     more = f" and {len(ids) - _MOST_NAMED:,} more" if len(ids) > _MOST_NAMED else ""
-    named = f"good: {', '.join(ids[:_MOST_NAMED])}{more}" if ids else "none is good"
+    named = f"valid: {', '.join(ids[:_MOST_NAMED])}{more}" if ids else "none is valid"
     return f"{source}: none of {count:,} task{'' if count == 1 else 's'} was applied ({named})"

@@ -1,4 +1,4 @@
-"""Keeping a task file the mirror of the registry, for those who want their tasks under version control."""
+"""A task file that mirrors the registry, for example to keep tasks under version control."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 
 def mirror_into(path: Path, definitions: Callable[[], Iterable[TaskDefinition]]) -> None:
-    """Write what is registered now to `path`; whoever writes last writes the newest state.
+    """Write all registered tasks to `path`. Of several writers, the last one writes the newest state.
 
-    The registry is the truth: a mirror that cannot be written is logged and leaves the change as it is.
+    The registry is the truth: if the mirror cannot be written, the error is logged and the change stands.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,1 +1,1 @@
-"""Which handlers there are, and the contract they keep."""
+"""The handlers that exist, and the contract they follow."""

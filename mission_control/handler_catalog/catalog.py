@@ -1,4 +1,4 @@
-"""Which handlers there are: a static look into the allowed directories, in which nothing is imported."""
+"""The handlers in the allowed directories, found by reading the files without importing them."""
 
 from __future__ import annotations
 
@@ -18,19 +18,17 @@ from mission_control.model.values.handler_paths import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from mission_control.configuration.settings import Settings
-
 __all__ = ["HandlerCatalog", "HandlerSource", "catalog_from"]
 
 _MOST_NAMED = 20
 
 
-def catalog_from(settings: Settings) -> HandlerCatalog:
-    """Return the catalogue of the built-in handlers and of the directories in the settings."""
+def catalog_from(directories: Sequence[Path]) -> HandlerCatalog:
+    """Return the catalogue of the built-in handlers and of those in `directories`."""
     spec = importlib.util.find_spec("workers")
     locations = spec.submodule_search_locations if spec is not None else None
     built_in = [Path(location) / "handlers" for location in locations or ()]
-    return HandlerCatalog([*built_in, *settings.handlers])
+    return HandlerCatalog([*built_in, *directories])
 
 
 @dataclass(frozen=True)
@@ -41,11 +39,11 @@ class _Scan:
 
 @dataclass
 class HandlerCatalog:
-    """The handlers in some directories; those of an earlier directory come before those of a later one.
+    """The handlers in some directories; an earlier directory takes precedence over a later one.
 
-    Each call looks at the directories anew, but reads a file again only when it changed. A directory
-    that does not exist holds no handlers. A file counts as what it is after symbolic links are
-    resolved, and must then still lie inside its directory.
+    Each call looks into the directories again, but reads a file again only if it has changed. A directory
+    that does not exist has no handlers. Symbolic links are resolved, and must not lead out of their
+    directory.
     """
 
     directories: Sequence[Path]
@@ -56,13 +54,13 @@ class HandlerCatalog:
     def handlers(self) -> dict[str, HandlerSource]:
         """Return every handler by its path, those with a problem included.
 
-        A module that cannot be used as a whole stands under `handlers.<module>`, or, where that is
-        another module's name, under its file's path.
+        A module that cannot be used at all has the key `handlers.<module>`, or its file's path if another
+        module has that name.
         """
         return self._scan().handlers
 
     def problem(self, path: str) -> str | None:
-        """Return why `path` names no handler that can be run, and what it may have meant, or None."""
+        """Return why `path` names no usable handler, with the likely intended one, or None."""
         problem = handler_path_problem(path)
         if problem is not None:
             return problem
@@ -105,7 +103,7 @@ class HandlerCatalog:
             resolved = _resolved(directory, file)
             status = resolved.stat()
         except (OSError, RuntimeError, ValueError) as error:
-            # Python before 3.13 says RuntimeError of links that lead in a circle.
+            # Python before 3.13 raises RuntimeError for a circle of links.
             return ModuleSource(
                 (_whole_module(f"handlers.{file.stem}", file, f"{file} cannot be used: {error}"),)
             )
@@ -117,17 +115,19 @@ class HandlerCatalog:
 
 def _resolved(directory: Path, file: Path) -> Path:
     if not is_handler_name(file.stem):
-        raise ValueError("a module is named with letters, digits and underscores, beginning with a letter")
+        raise ValueError(
+            "the name of a module has letters, digits and underscores, and begins with a letter; rename it"
+        )
     resolved = file.resolve(strict=True)
     if not resolved.is_relative_to(directory):
         raise ValueError(f"it leads out of its directory, to {resolved}; put the file itself there")
     if not resolved.is_file():
-        raise ValueError("it is not a regular file")
+        raise ValueError("it is not a regular file; put the file itself there")
     return resolved
 
 
 def _shadowed(file: Path, owner: Path) -> HandlerSource:
-    problem = f"{file} is not used: {owner} already is handlers.{file.stem}; give it another name"
+    problem = f"{file} is not used, because {owner} already is handlers.{file.stem}; rename one of them"
     return _whole_module(str(file), file, problem)
 
 

@@ -1,4 +1,4 @@
-"""What a handler needs to keep its contract: its params checked, and its result in the right shape."""
+"""The handler contract: params checked, results in the right shape."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def read_params(model: type[Params], context: Mapping[str, Any]) -> Params:
     """Return the params in a handler's `context`, checked; without any, the model's defaults.
 
     Raises:
-        InvalidTaskError: lists everything that is wrong with them, as `params.<name>: …`.
+        InvalidTaskError: lists every problem, as `params.<name>: …`.
     """
     given = context.get("params")
     given = {} if given is None else given
@@ -33,7 +33,7 @@ def read_params(model: type[Params], context: Mapping[str, Any]) -> Params:
 
 
 def success(output: object) -> dict[str, Any]:
-    """Return the result of a handler that did its work; `output` is any JSON value.
+    """Return the result of a handler that succeeded; `output` is any JSON value.
 
     >>> success("sent")
     {'status': 'success', 'output': 'sent', 'error': None}
@@ -42,7 +42,7 @@ def success(output: object) -> dict[str, Any]:
 
 
 def failure(error: object, output: object = None) -> dict[str, Any]:
-    """Return the result of a handler that did not, with the reason in words; it is retried as told.
+    """Return the result of a handler that failed, with the reason. The retry policy decides about a retry.
 
     >>> failure("no answer")
     {'status': 'failure', 'output': None, 'error': 'no answer'}

@@ -1,4 +1,4 @@
-"""What a module's source says about the handlers in it, read without running any of it."""
+"""The handlers in a module, found by reading its source without running it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 LARGEST_SOURCE_BYTES = 1024 * 1024
-# The contract's own name: a `run` that cannot be called is a mistake, another function merely a function.
+# The name in the contract. A `run` that cannot be called is a mistake; any other function is just a function.
 CONTRACT_NAME = "run"
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
@@ -22,8 +22,8 @@ _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 class HandlerSource:
     """A handler as found in its file.
 
-    `problem` says why it cannot be used, and is None for a sound one. A module that cannot be read has
-    one entry for the whole module, with an empty `function`.
+    `problem` says why it cannot be used; it is None if it can. A module that cannot be read has one entry
+    for the whole module, with an empty `function`.
     """
 
     path: str
@@ -36,14 +36,14 @@ class HandlerSource:
 
 @dataclass(frozen=True)
 class ModuleSource:
-    """The handlers of one module, and why its other functions are none (by their name)."""
+    """The handlers of one module, and the functions that cannot be handlers, each with its problem."""
 
     handlers: tuple[HandlerSource, ...] = ()
     refused: tuple[HandlerSource, ...] = ()
 
 
 def read_module(file: Path, module: str) -> ModuleSource:
-    """Read the handlers in `file`, which is to be the module `handlers.<module>`.
+    """Read the handlers in `file` as those of the module `handlers.<module>`.
 
     A handler is a public function, defined at the top level of the file itself, that can be called with
     one positional argument. Nothing is imported or run.
@@ -69,10 +69,10 @@ def _parse(file: Path) -> ast.Module:
     size = file.stat().st_size
     if size > LARGEST_SOURCE_BYTES:
         raise ValueError(
-            f"{size:,} bytes are too many for a handler module, at most {LARGEST_SOURCE_BYTES:,}"
+            f"{size:,} bytes are too many for a handler module; at most {LARGEST_SOURCE_BYTES:,} are allowed"
         )
     with warnings.catch_warnings():
-        # What the compiler merely frowns at (an invalid escape, say) is the author's own matter.
+        # The compiler's warnings (about an invalid escape, say) are for the author of the module.
         warnings.simplefilter("ignore")
         return ast.parse(file.read_bytes(), filename=str(file))
 

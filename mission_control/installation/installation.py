@@ -104,7 +104,7 @@ class Installation:
         """The handlers in the directories that this process sees."""
         from mission_control.handler_catalog.catalog import catalog_from
 
-        return catalog_from(self.settings)
+        return catalog_from(self.settings.handlers)
 
     @cached_property
     def registry(self) -> Registry:

@@ -1,1 +1,1 @@
-"""The registry: task definitions in Redis, in RedBeat's own layout plus ours."""
+"""The registry: task definitions in Redis, in RedBeat's layout with one more field."""

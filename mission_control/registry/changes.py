@@ -1,4 +1,4 @@
-"""Pure edits of a task's definition: what an update means, and what metadata it leaves."""
+"""Pure edits of a stored definition: merging an update, and the metadata afterwards."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ MERGED: Final = frozenset({"retry_policy", "misfire", "notify"})
 def merge_updates(current: Mapping[str, Any], updates: Mapping[str, Any]) -> dict[str, Any]:
     """Return `current` with `updates` applied.
 
-    `retry_policy`, `misfire` and `notify` are merged key by key; every other field is replaced, so that
-    a schedule never keeps a key of its former type. The id and what the registry itself keeps
-    (`metadata`, `execution_history`) cannot be updated.
+    `retry_policy`, `misfire` and `notify` are merged key by key. Every other field is replaced, so that a
+    schedule never keeps a key of its former type. `id`, `metadata` and `execution_history` cannot be
+    updated.
 
     Raises:
         InvalidTaskError: `updates` names a field that cannot be updated.
@@ -47,9 +47,11 @@ def _refused(current: Mapping[str, Any], updates: Mapping[str, Any]) -> list[Pro
     if updates.get("id", current["id"]) != current["id"]:
         problems.append(Problem("id", "cannot be changed; register a new task and remove this one"))
     if "metadata" in updates:
-        problems.append(Problem("metadata", "is kept by the registry and cannot be updated"))
+        problems.append(Problem("metadata", "is kept by the registry and cannot be updated; leave it out"))
     if "execution_history" in updates:
-        problems.append(Problem("execution_history", "is kept by the ledger and cannot be updated"))
+        problems.append(
+            Problem("execution_history", "is kept by the ledger and cannot be updated; leave it out")
+        )
     return problems
 
 

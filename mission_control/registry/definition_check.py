@@ -1,4 +1,4 @@
-"""Checking definitions as this installation understands them: its zone, its calendars, its handlers."""
+"""Checking definitions with the time zone, calendars and handlers of one installation."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class DefinitionCheck:
-    """Turns what a caller gives into a `TaskDefinition`, or says everything that is wrong with it."""
+    """Parses a caller's definition into a `TaskDefinition`, or lists all its problems."""
 
     def __init__(
         self,
@@ -33,7 +33,7 @@ class DefinitionCheck:
         self._read_text = read_text
 
     def parse(self, definition: Mapping[str, Any]) -> TaskDefinition:
-        """Return a definition whose handler need not exist (any more).
+        """Return a stored definition; its handler need not exist.
 
         Raises:
             InvalidTaskError: lists every problem.
@@ -41,7 +41,7 @@ class DefinitionCheck:
         return parse_task(definition, default_timezone=self._default_timezone, read_text=self._read_text)
 
     def parse_new(self, definition: Mapping[str, Any]) -> TaskDefinition:
-        """Return a definition that may be registered: its handler exists.
+        """Return a definition to register; its handler exists.
 
         Raises:
             InvalidTaskError: lists every problem.

@@ -1,8 +1,8 @@
-"""What RedBeat expects to find in an entry's hash, written without importing RedBeat or Celery.
+"""The fields that RedBeat expects in an entry's hash, written without importing RedBeat or Celery.
 
-Our beat reads the field `task`; `definition` and `meta` are there so that every tool that reads
-RedBeat's layout can load the entry. RedBeat knows intervals, crontabs and rrules only, none with a time
-zone, so `definition` carries an interval: the gap between the task's next two occurrences.
+Beat reads the field `task`. `definition` and `meta` allow every tool that reads RedBeat's layout to load
+the entry. RedBeat only has intervals, crontabs and rrules, none with a time zone, so `definition` has an
+interval: the time between the task's next two occurrences.
 """
 
 from __future__ import annotations

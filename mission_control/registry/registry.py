@@ -1,4 +1,4 @@
-"""The registry of tasks: validated on the way in, one transaction a change, every change recorded."""
+"""The registry of tasks: each change is checked, made in one transaction, and recorded."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ _BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
 class Registry:
     """The tasks of one installation.
 
-    Guarantees: an invalid definition changes nothing; a change is one transaction (definition, next due
-    instant, revision) and leaves a record in `task_changes.jsonl` (one that cannot be written is kept, and
-    written later); two writers at once never overwrite each other unseen. Registering, editing and enabling
+    Guarantees: an invalid definition changes nothing. A change is one transaction (definition, next due
+    instant, revision) and leaves a record in `task_changes.jsonl`, at once or as soon as it can be written.
+    Two writers at the same time never overwrite each other's changes. Registering, editing and enabling
     never fire by surprise: the next occurrence is computed from now, unless `catch_up` is set.
     """
 
@@ -100,8 +100,8 @@ class Registry:
     ) -> bool:
         """Change a task; False if there is none.
 
-        With `catch_up` an occurrence that was already due stays due. See `changes.merge_updates` for
-        what is merged and what replaced. An update that changes nothing leaves no revision.
+        With `catch_up` an occurrence that was already due stays due. `changes.merge_updates` says which
+        fields are merged and which replaced. An update that changes nothing leaves no revision.
         """
 
         def edited(stored: StoredTask) -> TaskDefinition:
@@ -117,11 +117,11 @@ class Registry:
         return self._change(task.id, lambda _: task, change="updated", reason=reason)
 
     def enable(self, task_id: str, *, reason: str | None = None) -> bool:
-        """Let a task fire again, from its next occurrence after now on; False if there is no such task."""
+        """Let a task fire again, from its next occurrence after now; False if there is no such task."""
         return self.update(task_id, {"enabled": True}, change="enabled", reason=reason)
 
     def disable(self, task_id: str, *, reason: str | None = None) -> bool:
-        """Keep a task from firing; False if there is no such task. Runs already sent still run."""
+        """Stop a task from firing; False if there is no such task. Runs already sent still run."""
         return self.update(task_id, {"enabled": False}, change="disabled", reason=reason)
 
     def get(self, task_id: str) -> dict[str, Any] | None:
@@ -135,11 +135,11 @@ class Registry:
         return None if stored is None else self.check.parse(stored.definition)
 
     def definitions(self) -> list[TaskDefinition]:
-        """Return all tasks as models, sorted by id; one that cannot be read any more is left out."""
+        """Return all tasks as models, sorted by id; unreadable ones are left out."""
         return [task for stored in self._all() if (task := self._readable(stored)) is not None]
 
     def overview(self, *, due_limit: int) -> Overview:
-        """Return how many tasks there are, and the first that are due; cheap however many there are."""
+        """Return how many tasks there are, and which are due first; cheap even for very many tasks."""
         return overview_of(self._all(), self._readable, due_limit=due_limit)
 
     def is_changed_by(self, task: TaskDefinition) -> bool | None:
@@ -160,8 +160,8 @@ class Registry:
     def due_after_run(self, task_id: str, ended_at: datetime) -> float | None:
         """Return when a fixed-delay task is due again whose run ended at `ended_at`, in Unix seconds.
 
-        None if it has no further occurrence. A definition that cannot be read (any more) is due at once,
-        so that whoever fires it finds it and says so.
+        None if it has no further occurrence. A task whose definition cannot be read is due at once, so
+        that beat finds and reports it.
         """
         try:
             task = self.definition(task_id)
@@ -183,7 +183,7 @@ class Registry:
             if stored is None:
                 return False
             now, task = self._clock(), edited(stored)
-            if not _differ(stored.definition, stored_form(task)) and not self._store.is_set_aside(task_id):
+            if not _differ(stored.definition, stored_form(task)) and not self._store.is_quarantined(task_id):
                 return True
             task = task.with_metadata(next_metadata(stored.definition, now=now))
             if self._put_change(stored, task, now, catch_up=catch_up):
@@ -200,7 +200,7 @@ class Registry:
         moves = changes_timing(stored.definition, stored_form(task)) and not is_due_kept
         due_from_now = due_after(task, now)
         due = due_from_now if moves else KEEP_DUE
-        return self._store.put(task, seen=stored, due=due, now=now, due_if_set_aside=due_from_now)
+        return self._store.put(task, seen=stored, due=due, now=now, due_if_quarantined=due_from_now)
 
     def _all(self) -> list[StoredTask]:
         return [stored for stored in self._store.load(self._store.ids()) if stored is not None]

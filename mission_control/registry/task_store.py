@@ -1,4 +1,4 @@
-"""Reading and writing tasks in Redis: one round trip each, writes by compare-and-set."""
+"""Reading and writing tasks in Redis, in one round trip each; writes are compare-and-set."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ KEEP_DUE: Final = "keep"
 
 @dataclass(frozen=True)
 class StoredTask:
-    """A task as it stands in Redis: its JSON, and its next due instant in Unix seconds."""
+    """A task as stored in Redis: its JSON, and its next due instant in Unix seconds."""
 
     task_id: str
     text: str
@@ -42,7 +42,7 @@ class StoredTask:
 class TaskStore:
     """The task entries in Redis.
 
-    Its first use raises `SettingsError` if RedBeat's prefix is another one than others use in this database.
+    Its first use raises `SettingsError` if other processes use another RedBeat prefix in this database.
     """
 
     def __init__(self, client: Redis, redbeat_keys: RedBeatKeys = redis_keys.DEFAULT_REDBEAT_KEYS) -> None:
@@ -51,7 +51,7 @@ class TaskStore:
         self._has_claimed = False
 
     def in_pipeline(self, pipe: Redis) -> TaskStore:
-        """Return a store whose writes are carried out, and answered, with a pipeline; for very many tasks."""
+        """Return a store whose writes are queued in a pipeline, for very many tasks."""
         claim_prefix(self._client, self._given_keys.prefix)
         store = TaskStore(pipe, self._given_keys)
         store._has_claimed = True
@@ -80,13 +80,13 @@ class TaskStore:
         seen: StoredTask | None,
         due: float | str | None,
         now: datetime,
-        due_if_set_aside: float | None = None,
+        due_if_quarantined: float | None = None,
     ) -> bool:
-        """Write a task if its id is free (`seen` None) or if it still is what was seen.
+        """Write a task if its id is free (`seen` is None), or if it is still the one that was seen.
 
-        `due` is the next due instant in Unix seconds, None for never, `KEEP_DUE` to leave it as it is, or to
-        have it be `due_if_set_aside` if beat has taken the task off the schedule. What is written is no
-        longer set aside; an entry that is does not keep its id from being taken.
+        `due` is the next due instant in Unix seconds, or None for never. `KEEP_DUE` leaves it as it is, or
+        sets `due_if_quarantined` if beat has quarantined the task. Writing a task ends its quarantine, and
+        the id of a quarantined entry counts as free.
         """
         if not self._has_claimed:
             claim_prefix(self._client, self._given_keys.prefix)
@@ -111,17 +111,17 @@ class TaskStore:
                 "" if due is None else due if isinstance(due, str) else repr(due),
                 redis_keys.MAX_REVISIONS,
                 redis_keys.WAKE_CHANNEL,
-                "" if due_if_set_aside is None else repr(due_if_set_aside),
+                "" if due_if_quarantined is None else repr(due_if_quarantined),
             ],
         )
         return bool(written)
 
-    def is_set_aside(self, task_id: str) -> bool:
-        """Whether beat has taken a task off the schedule, because something about it is wrong."""
+    def is_quarantined(self, task_id: str) -> bool:
+        """Return whether beat has quarantined a task: it is off the schedule, because it is faulty."""
         return bool(self._client.hexists(redis_keys.BEAT_QUARANTINE, self._redbeat_keys.entry(task_id)))
 
     def remove(self, task_id: str) -> dict[str, Any] | None:
-        """Remove a task and return what it was ({} if it cannot be read), or None if there was none."""
+        """Remove a task and return its definition ({} if unreadable), or None if there was none."""
         entry = self._redbeat_keys.entry(task_id)
         removed = self._remove(
             keys=[
@@ -159,9 +159,9 @@ class TaskStore:
 
 
 def _stored(task_id: str, text: Any, due: Any) -> StoredTask | None:  # noqa: ANN401  # an answer or an error
-    """Return a task, or None where there is none, or something that another program has put in its place.
+    """Return a task, or None if it is missing or another program has damaged it.
 
-    Whoever lists the tasks must not fail over one of them; beat sets it aside and says what is wrong.
+    One damaged task must not make listing all tasks fail; beat quarantines it and reports why.
     """
     for answer in (text, due):
         if isinstance(answer, Exception) and "WRONGTYPE" not in str(answer):
@@ -186,5 +186,5 @@ def _is_readable(stored: StoredTask) -> bool:
 
 
 def stored_form(task: TaskDefinition) -> dict[str, Any]:
-    """Return what is stored of a task: everything but its history, which the ledger keeps."""
+    """Return the stored part of a task: everything except its history, which the ledger keeps."""
     return {name: value for name, value in task.to_dict().items() if name != "execution_history"}

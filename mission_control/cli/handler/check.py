@@ -32,7 +32,7 @@ def check(paths: tuple[str, ...], as_json: bool) -> ExitCode:
     from mission_control.configuration.settings import read_settings
     from mission_control.handler_catalog.catalog import catalog_from
 
-    problems = check_handlers(catalog_from(read_settings()), paths)
+    problems = check_handlers(catalog_from(read_settings().handlers), paths)
     if as_json:
         echo_json([{"handler": path, "problem": problem} for path, problem in problems.items()])
     else:

@@ -27,7 +27,7 @@ def list_handlers(as_json: bool) -> ExitCode:
     from mission_control.configuration.settings import read_settings
     from mission_control.handler_catalog.catalog import catalog_from
 
-    handlers = catalog_from(read_settings()).handlers()
+    handlers = catalog_from(read_settings().handlers).handlers()
     if as_json:
         echo_json([source_json(one) for one in handlers.values()])
     else:

@@ -56,7 +56,7 @@ def _file_for(name: str, settings: Settings) -> Path:
     taken = next(
         (
             one
-            for one in catalog_from(settings).handlers().values()
+            for one in catalog_from(settings.handlers).handlers().values()
             if one.path.startswith(f"handlers.{name}.")
         ),
         None,

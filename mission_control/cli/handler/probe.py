@@ -56,5 +56,5 @@ def _problem(catalog: HandlerCatalog, path: str) -> str | None:
 
 
 if __name__ == "__main__":
-    _catalog = catalog_from(read_settings())
+    _catalog = catalog_from(read_settings().handlers)
     sys.stdout.write("\n" + json.dumps({path: _problem(_catalog, path) for path in sys.argv[1:]}) + "\n")

@@ -49,7 +49,7 @@ def _run(path: str, params: dict[str, Any]) -> tuple[dict[str, Any], timedelta]:
     from mission_control.errors import HandlerError
     from mission_control.handler_catalog.catalog import catalog_from
 
-    catalog = catalog_from(read_settings())
+    catalog = catalog_from(read_settings().handlers)
     problem = catalog.problem(path)
     if problem is not None:
         raise HandlerError(problem)

@@ -1,4 +1,4 @@
-"""What Mission Control itself notes in a task: who made it, and how its runs went."""
+"""What Mission Control itself keeps in a task: who created it, and how its runs ended."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from mission_control.model.values.frozen_model import FrozenModel
 
 
 class Metadata(FrozenModel):
-    """When and by whom a task was made and last changed; None where that is not known yet.
+    """When and by whom a task was created and last changed; None where that is not known yet.
 
     `revision` counts the task's versions from 1.
     """
@@ -23,7 +23,7 @@ class Metadata(FrozenModel):
 class ExecutionHistory(FrozenModel):
     """A summary of the task's runs, as of the moment it was read.
 
-    It is accepted in a definition, because the definition's file format has it, but the ledger decides.
+    A definition may have it, because the file format does, but the ledger's values are the true ones.
     """
 
     last_run: Instant | None = None

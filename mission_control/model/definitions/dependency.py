@@ -1,4 +1,4 @@
-"""A task that is to run after another one."""
+"""A task that runs after another one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from mission_control.model.values.frozen_model import FrozenModel
 
 
 class Dependency(FrozenModel):
-    """One task whose runs release this one: when they succeed, when they fail, or in either case."""
+    """Another task whose runs start this one: when they succeed, when they fail, or in either case."""
 
     task: TaskId
     on: Literal["success", "failure", "finished"] = "success"

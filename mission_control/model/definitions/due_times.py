@@ -31,17 +31,15 @@ def due_after(task: TaskDefinition, moment: datetime) -> float | None:
     return None if nominal is None else (nominal + spread).timestamp()
 
 
-def nominal_time(task: TaskDefinition, due: float) -> datetime:
-    """Return the nominal time of the occurrence whose due instant is `due` (microseconds are exact)."""
-    return from_unix(due) - spread_of(task)
-
-
 def nominal_time_of(definition: Mapping[str, Any], due: float) -> datetime:
-    """Return the same of a stored definition, which need not be parsed for it."""
+    """Return the nominal time of the occurrence due at `due`, in Unix seconds (microseconds are exact).
+
+    `definition` is a stored one, which need not be parsed for it.
+    """
     spread_seconds = definition["schedule"].get("spread_seconds", 0)
     return from_unix(due) - spread_offset(definition["id"], spread_seconds)
 
 
 def has_beginning(task: TaskDefinition) -> bool:
-    """Whether the schedule says from when on it counts, so that there is something to catch up from."""
+    """Return whether the schedule says when it begins, so that it can be caught up from there."""
     return task.schedule.start is not None or task.schedule.type == "once"

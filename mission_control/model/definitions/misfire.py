@@ -1,4 +1,4 @@
-"""What becomes of occurrences that nobody was there to fire."""
+"""What happens to occurrences that fell due while no beat ran."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from mission_control.model.values.frozen_model import FrozenModel
 class Misfire(FrozenModel):
     """How a task catches up after a downtime.
 
-    `policy`: "latest" runs the newest missed occurrence, "all" every one of them, oldest first and at
-    most the `max_catch_up` newest, "skip" none. An occurrence older than `grace_seconds` is not run.
-    Occurrences that are caught up start `stagger_seconds` apart.
+    `policy`: "latest" runs the newest missed occurrence, "all" runs the `max_catch_up` newest, oldest first,
+    and "skip" runs none. An occurrence older than `grace_seconds` is not run. The occurrences start
+    `stagger_seconds` apart.
     """
 
     policy: Literal["latest", "all", "skip"] = "latest"

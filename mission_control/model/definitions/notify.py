@@ -1,4 +1,4 @@
-"""Who is told of a run's end."""
+"""Which channels are notified of a run's outcome."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ Event = Literal[
 def _channel(value: str) -> str:
     if not _CHANNEL.fullmatch(value):
         raise ValueError(
-            f"{quoted(value)} is not a channel's name; use letters, digits and underscores, as in the "
-            "setting MISSION_CONTROL_NOTIFY_<CHANNEL>"
+            f"{quoted(value)} is not a channel's name; use up to 64 letters, digits and underscores, as "
+            "in the setting MISSION_CONTROL_NOTIFY_<CHANNEL>"
         )
     return value
 
@@ -31,7 +31,7 @@ Channel = Annotated[str, AfterValidator(_channel)]
 
 
 class Notify(FrozenModel):
-    """Which outcomes are told to which channels; an empty list tells nobody."""
+    """Which outcomes are sent to which channels; an empty list sends nothing."""
 
     on: tuple[Event, ...] = Field(default=("failure",), strict=False, max_length=_MOST_CHANNELS)
     to: tuple[Channel, ...] = Field(default=("default",), strict=False, max_length=_MOST_CHANNELS)

@@ -1,4 +1,4 @@
-"""How often and how soon a failed attempt is tried again, as a task says it."""
+"""A task's retry policy: how often, and how soon, a failed attempt is repeated."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ MOST_RETRIES = 10_000
 
 
 class RetryPolicy(FrozenModel):
-    """How often and how soon a failed run is tried again.
+    """How often, and how soon, a failed attempt is repeated.
 
     `max_retries` counts the attempts after the first: 0 means none. `backoff` "fixed" waits
     `retry_delay_seconds` each time; "exponential" doubles it from retry to retry, up to
-    `max_delay_seconds`, which a fixed delay ignores. With `jitter` each wait is drawn anew between
-    zero and that delay, so that runs which failed together do not return together.
+    `max_delay_seconds`, which a fixed delay ignores. With `jitter` each wait is a random time between
+    zero and that delay, so that runs which failed together are not retried together.
     """
 
     max_retries: int = Field(default=3, ge=0, le=MOST_RETRIES)

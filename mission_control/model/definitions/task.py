@@ -1,4 +1,4 @@
-"""The definition of a task: what is run, when, and what follows from how it ends."""
+"""The definition of a task: what runs, when, and what follows from its outcome."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ _UNENFORCED = frozenset({"overlap", "after", "join", "condition", "pause_after_f
 
 
 class TaskDefinition(FrozenModel):
-    """A task, checked: whatever is stored, scheduled or run has passed through here.
+    """A checked task. Every task that is stored, scheduled or run is one of these.
 
-    The order of the fields is the order in which `to_dict` writes them. Make one with `parse_task`.
+    `to_dict` writes the fields in this order. Make one with `parse_task`.
     """
 
     id: TaskId
@@ -109,12 +109,12 @@ def parse_task(
 ) -> TaskDefinition:
     """Check a definition and return it.
 
-    `default_timezone` is taken where the schedule names none. `read_text` opens the calendars that an
-    exclusion names; without it such an exclusion is a problem. `handler_problem` says why a handler's
-    path, or a condition's, names nothing that can be run; without it only their syntax is judged.
+    A schedule without a `timezone` gets `default_timezone`. `read_text` reads the calendars that exclusions
+    name; without it such an exclusion is a problem. `handler_problem` says why a path names no handler;
+    without it only the syntax of paths is checked.
 
     Raises:
-        InvalidTaskError: lists every problem with its path, the value and what would be right.
+        InvalidTaskError: lists every problem with its path, the value and the remedy.
     """
     if not isinstance(data, Mapping):
         raise InvalidTaskError([Problem("", f"{shown(data)} is not an object with the fields of a task")])
@@ -138,7 +138,7 @@ def parse_task(
 def _handler_problems(
     data: dict[str, Any], handler_problem: Callable[[str], str | None] | None
 ) -> list[Problem]:
-    """Return which of the paths that are well-formed name nothing that can be run."""
+    """Return a problem for each well-formed path that names no handler."""
     if handler_problem is None:
         return []
     named = [(field, data.get(field)) for field in ("handler", "condition")]
@@ -159,13 +159,13 @@ def _as_given(schedule: ScheduleBase) -> dict[str, Any]:
 def read_stored_task(
     stored: Mapping[str, Any], *, read_text: Callable[[Path], str] | None = None
 ) -> TaskDefinition:
-    """Check what `TaskDefinition.to_dict` once returned, and return the definition.
+    """Check what `TaskDefinition.to_dict` returned, and return the definition.
 
-    Everything is checked but the bounds on nesting and size, which what is stored has passed: it is read
-    for every firing, and walking through it would take longer than all the rest.
+    The bounds on nesting and size are not checked: a stored definition has passed them, and the check would
+    take longer than all others together, at every firing.
 
     Raises:
-        InvalidTaskError: somebody else has written into it; lists every problem.
+        InvalidTaskError: another program has changed it; lists every problem.
     """
     try:
         return TaskDefinition.model_validate(dict(stored), context={"read_text": read_text})

@@ -1,4 +1,4 @@
-"""Bounds on what a definition may hold, before anything else looks at it."""
+"""Bounds on what a definition may hold, checked before everything else."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ if TYPE_CHECKING:
 DEEPEST_LEVEL = 64
 MOST_VALUES = 100_000
 LARGEST_PARAMS_BYTES = 256 * 1024
-# What Redis, Lua and other readers of JSON can be trusted to keep exactly.
+# Redis, Lua and other readers of JSON keep larger integers inexactly.
 _INTEGER_BITS = 63
 _LONGEST_KEY = 40
-# Exactly these: what extends them (an enum, say) would not come back as it was.
+# Exactly these types: a subclass (an enum, say) would not come back as it was.
 _JSON_TYPES = frozenset({str, int, float, bool, type(None), dict, list})
 
 
 def structure_problems(data: Mapping[str, object]) -> list[Problem]:
-    """Return why `data` is no definition, whatever it means: too deep, too large, or no valid text.
+    """Return why `data` cannot be a definition: too deep, too large, or not valid text.
 
-    The walk is iterative and bounded, so that hostile nesting and cycles end as well.
+    The walk is iterative and bounded, so that it ends even with hostile nesting and cycles.
 
     >>> structure_problems({"id": "a", "params": {"n": 2**70}})
     [Problem(path='params.n', message='an integer of more than 64 bits; write it as text')]
@@ -34,9 +34,9 @@ def structure_problems(data: Mapping[str, object]) -> list[Problem]:
     problems = []
     for count, (path, level, value) in enumerate(_walk(data)):
         if count >= MOST_VALUES:
-            return [Problem("", f"holds more than {MOST_VALUES:,} values; make it smaller")]
+            return [Problem("", f"has more than {MOST_VALUES:,} values; make it smaller")]
         if level > DEEPEST_LEVEL:
-            return [Problem("", f"is nested more than {DEEPEST_LEVEL} levels deep; make it flatter")]
+            return [Problem("", f"is nested more than {DEEPEST_LEVEL} levels deep; use fewer levels")]
         fault = _structural_fault(value)
         if fault is not None:
             problems.append(Problem(path, fault))
@@ -44,13 +44,13 @@ def structure_problems(data: Mapping[str, object]) -> list[Problem]:
 
 
 def json_copy(params: Mapping[str, object]) -> dict[str, Any]:
-    """Return a task's params as JSON would give them back, so that nobody can change them afterwards.
+    """Return a copy of a task's params as JSON would give them back.
 
     The params must have passed `structure_problems`.
 
     Raises:
-        InvalidTaskError: lists the values that JSON cannot hold, or says that they are too large. Values
-            are named by place and type only: params may hold secrets.
+        InvalidTaskError: lists the values that JSON cannot hold, or says that the params are too large.
+            Values are named by place and type only, because params may hold secrets.
 
     >>> json_copy({"ratio": 0.5, "cities": ["Berlin"]})
     {'ratio': 0.5, 'cities': ['Berlin']}
@@ -101,9 +101,9 @@ def _structural_fault(value: object) -> str | None:
     if isinstance(value, int) and value.bit_length() > _INTEGER_BITS:
         return "an integer of more than 64 bits; write it as text"
     if isinstance(value, str) and not _is_unicode(value):
-        return f"{quoted(value)} is not valid Unicode text; it has half of a surrogate pair"
+        return f"{quoted(value)} is not valid Unicode text (half of a surrogate pair); remove that character"
     if isinstance(value, dict) and not all(isinstance(key, str) and _is_unicode(key) for key in value):
-        return "has a key that is not valid text; write keys in quotes"
+        return "has a key that is not valid text; write all keys as text"
     return None
 
 
@@ -117,7 +117,7 @@ def _json_fault(value: object) -> str | None:
 
 def _too_large(size: int) -> str:
     kibibytes = LARGEST_PARAMS_BYTES // 1024
-    return f"{size:,} bytes as JSON, at most {kibibytes} KiB; hand over a file's path instead"
+    return f"{size:,} bytes as JSON; at most {kibibytes} KiB are allowed, so pass the path of a file instead"
 
 
 def _is_unicode(text: str) -> bool:

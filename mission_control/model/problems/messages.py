@@ -1,4 +1,4 @@
-"""The faults that pydantic finds, in words: the value, what is wrong with it, and the cure."""
+"""Messages for the faults that pydantic finds: the value, what is wrong with it, and the remedy."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 _TEMPLATES = {
-    "missing": "is missing, and is required",
+    "missing": "is missing, but required",
     "string_type": '{value} is not text; write text in "quotes"',
     "int_type": "{value} is not a whole number{unquote}",
-    "int_from_float": "{value} is not a whole number",
+    "int_from_float": "{value} is not a whole number; leave the fraction out",
     "float_type": "{value} is not a number{unquote}",
     "bool_type": "{value} is not true or false{unquote}",
     "tuple_type": "{value} is not a list; write it in [brackets]",
@@ -24,15 +24,15 @@ _TEMPLATES = {
     "dict_type": "{value} is not an object; write its keys and values in {{braces}}",
     "model_type": "{value} is not an object; write its keys and values in {{braces}}",
     "model_attributes_type": "{value} is not an object; write its keys and values in {{braces}}",
-    "finite_number": "{value} is not a finite number",
+    "finite_number": "{value} is not a finite number; write a finite one",
     "greater_than": "{value} is too small; use more than {gt:.15g}",
     "greater_than_equal": "{value} is too small; use {ge:.15g} or more",
     "less_than": "{value} is too large; use less than {lt:.15g}",
     "less_than_equal": "{value} is too large; use {le:.15g} or less",
     "string_too_short": "{value} is too short; use at least {min_length} characters",
-    "string_too_long": "{value} is too long: {count:,} characters, at most {max_length:,}",
+    "string_too_long": "{value} is too long: {count:,} characters; at most {max_length:,} are allowed",
     "too_short": "has {count} items; at least {min_length} are needed",
-    "too_long": "has {count:,} items, at most {max_length:,}",
+    "too_long": "has {count:,} items; at most {max_length:,} are allowed",
     "value_error": "{error}",
     "assertion_error": "{error}",
 }
@@ -47,11 +47,11 @@ def message_of(error: ErrorDetails) -> str:
     template = _TEMPLATES.get(error["type"])
     if template is None:
         return f"{error['msg']} (it is {shown(value)})"
-    return template.format(value=shown(value), count=_count(value), unquote=_unquote_cure(value), **context)
+    return template.format(value=shown(value), count=_count(value), unquote=_unquote_remedy(value), **context)
 
 
 def unknown_choice(value: object, choices: Sequence[str]) -> str:
-    """Return that `value` is none of `choices`, and which of them was probably meant.
+    """Return the message that `value` is none of `choices`, with the likely intended one.
 
     >>> print(unknown_choice("wekly", ["daily", "weekly"]))
     'wekly' is not one of daily, weekly; did you mean "weekly"?
@@ -61,9 +61,9 @@ def unknown_choice(value: object, choices: Sequence[str]) -> str:
 
 
 def unknown_key(key: str, known: Sequence[str], nested: Iterable[str] = ()) -> str:
-    """Return that there is no such key, and which was probably meant, or else which there are.
+    """Return the message that there is no such key, with the likely intended one, or else all known ones.
 
-    `nested` are the paths of keys inside the known ones: a key may merely stand one level too high.
+    `nested` are the paths of keys inside the known ones, for a key that was written one level too high.
 
     >>> unknown_key("tiem", ["type", "time"])
     'unknown key; did you mean "time"?'
@@ -86,7 +86,7 @@ def choices_in(text: str) -> list[str]:
 
 
 def shown(value: object) -> str:
-    """Return `value` as JSON writes it, bounded in length; of lists and objects the kind only.
+    """Return `value` as JSON writes it, cut to a bounded length; for lists and objects only the kind.
 
     >>> shown(True), shown("25:00"), shown({"a": 1})
     ('true', "'25:00'", 'an object')
@@ -104,6 +104,6 @@ def _count(value: object) -> int:
     return len(value) if isinstance(value, str | list | tuple | dict) else 0
 
 
-def _unquote_cure(value: Any) -> str:  # noqa: ANN401  # whatever a definition may hold
+def _unquote_remedy(value: Any) -> str:  # noqa: ANN401  # whatever a definition may hold
     looks_right = isinstance(value, str) and _WRITTEN_WITHOUT_QUOTES.fullmatch(value)
     return "; write it without quotes" if looks_right else ""

@@ -1,4 +1,4 @@
-"""Where in a definition a fault is, as its author wrote it."""
+"""The place of a fault in a definition, as its author wrote it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class Place:
     """A place in a definition.
 
-    `parents` are the possible types of the object that it stands in, `branches` its own.
+    `parents` are the possible types of the object that contains it, `branches` the possible types of itself.
     """
 
     path: str
@@ -46,8 +46,8 @@ class Place:
 def place_of(model: type[BaseModel], location: tuple[int | str, ...]) -> Place:
     """Return the place of pydantic's `location` in data for `model`.
 
-    pydantic's location of a fault also holds the tags of unions (`schedule`, `daily`, `time`). They
-    are no part of what the author wrote, so the annotations are walked alongside and tags left out.
+    pydantic's location of a fault also has the tags of unions (`schedule`, `daily`, `time`). The author
+    did not write those, so this follows the annotations and leaves the tags out.
 
     >>> from mission_control.model.definitions.retry_policy import RetryPolicy
     >>> place_of(RetryPolicy, ("jitter",)).path
@@ -75,7 +75,7 @@ def _tagged(branches: list[Any], step: int | str) -> type[BaseModel] | None:
 
 
 def _tags(model: type[BaseModel]) -> list[str]:
-    """Return what the first field of a single possible value says, which is how models are told apart."""
+    """Return the tag of a model in a union: the value of its first field that has only one possible value."""
     annotations = [field.annotation for field in model.model_fields.values()]
     choices = [get_args(one) for one in annotations if get_origin(one) is Literal]
     return next((list(names) for names in choices if len(names) == 1), [])

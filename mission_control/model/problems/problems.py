@@ -1,4 +1,4 @@
-"""What is wrong with a definition: every fault, with its path and its cure."""
+"""All problems of a definition, each with its path and its remedy."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 
     from mission_control.model.problems.paths import Place
 
-# A definition with more faults than this has one cause; finding words for each takes time.
+# A definition with more faults than this has one cause, and each message takes time.
 MOST_PROBLEMS = 200
 
 
 def problems_of(error: ValidationError, model: type[BaseModel]) -> list[Problem]:
     """Return the problems of data that failed to validate as `model`, in the order of the fields.
 
-    They are complete up to `MOST_PROBLEMS`; how many more there are is said. A validator that raises
-    `InvalidTaskError` reports several problems at once, with paths below its own field.
+    Beyond `MOST_PROBLEMS` only their number is given. A validator that raises `InvalidTaskError` reports
+    several problems at once, with paths below its own field.
     """
     errors = error.errors(include_url=False)
     problems = [problem for one in errors[:MOST_PROBLEMS] for problem in _problems(one, model)]
@@ -46,14 +46,14 @@ def _problems(error: ErrorDetails, model: type[BaseModel]) -> list[Problem]:
 
 
 def _follows_from_another(error: ErrorDetails) -> bool:
-    """Tell whether the fault is only that of another field, or of a list's items, which are reported."""
+    """Return whether the fault only follows from one in another field, or in the items of a list."""
     if error["type"] == "too_short":
         return bool(len(error["input"]) >= error["ctx"]["min_length"])
     return error["type"] == "default_factory_not_called"
 
 
 def _tag_problem(error: ErrorDetails, place: Place) -> Problem:
-    """Tell about the field that chooses between models; pydantic blames the whole object."""
+    """Return the problem of the field that chooses between models; pydantic names the whole object."""
     field = error["ctx"]["discriminator"].strip("'")
     at = key_in_path(place.path, field)
     if error["type"] == "union_tag_not_found":

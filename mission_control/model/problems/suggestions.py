@@ -1,4 +1,4 @@
-"""The nearest valid choice for a name that is not one."""
+"""The nearest valid choice for a wrong name."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def nearest(value: str, choices: Iterable[str]) -> str | None:
 
 
 def did_you_mean(value: str, choices: Iterable[str]) -> str:
-    """Return `; did you mean "…"?`, to be put behind a message, or nothing if no choice is near.
+    """Return `; did you mean "…"?`, to append to a message, or nothing if no choice is near.
 
     >>> did_you_mean("wekly", ["daily", "weekly"])
     '; did you mean "weekly"?'

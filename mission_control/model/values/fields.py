@@ -33,7 +33,7 @@ def plain_number(value: float) -> int | float:
 def not_empty(value: tuple[Item, ...]) -> tuple[Item, ...]:
     """Return the list if it holds anything.
 
-    pydantic's own `min_length` also speaks up when items are there but wrong, which is then said twice.
+    With pydantic's own `min_length`, wrong items would be reported twice.
 
     Raises:
         ValueError: the list is empty.
@@ -48,7 +48,7 @@ def not_empty(value: tuple[Item, ...]) -> tuple[Item, ...]:
 
 def _one_line(value: str) -> str:
     if any(unicodedata.category(character) in {"Cc", "Zl", "Zp"} for character in value):
-        raise ValueError(f"{quoted(value)} has a line break or control character; write one line of text")
+        raise ValueError(f"{quoted(value)} has a line break or control character; write a single line")
     return value
 
 

@@ -1,4 +1,4 @@
-"""The model that every part of a definition is made of."""
+"""The base model of all parts of a definition."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from pydantic import BaseModel, ConfigDict
 
 
 class FrozenModel(BaseModel):
-    """A value that is checked once, on the way in, and never changes afterwards.
+    """A value that is checked once, when it is made, and never changes afterwards.
 
-    Unknown keys are errors. Types are taken literally, as JSON has them: `"3"` and `true` are no
-    integers. Sequences are stored as tuples; a field that takes a JSON list says `Field(strict=False)`
-    for the list itself, and its items stay strict. Infinity and NaN are refused.
+    Unknown keys are errors. Types are strict, as in JSON: `"3"` and `true` are not integers. Infinity and
+    NaN are refused. Sequences are stored as tuples; a field that takes a JSON list says
+    `Field(strict=False)` for the list itself, and its items stay strict.
 
     Make a changed copy by validating changed data, not by `model_copy(update=…)`, which checks nothing
     and keeps what was computed from the old values.

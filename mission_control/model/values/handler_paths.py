@@ -1,7 +1,7 @@
-"""How a handler is named: `handlers.<module>.<function>`.
+"""The paths of handlers: `handlers.<module>.<function>`.
 
-Only the syntax is judged here. Whether such a handler exists is known to the catalogue of handlers;
-nothing is ever imported because a definition names it.
+Only the syntax is checked here. The catalogue of handlers knows which exist; nothing is ever imported
+because a definition names it.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ def handler_path_problem(value: str) -> str | None:
     if len(value) <= _LONGEST_PATH and _is_path(value):
         return None
     candidate = next((guess for guess in _guesses(value[:_LONGEST_PATH]) if _is_path(guess)), None)
-    cure = (
+    remedy = (
         f'did you mean "{candidate}"?'
         if candidate is not None
         else f"for example {EXAMPLE_HANDLER_PATH}, with no path separators and no leading underscores"
     )
-    return f"{quoted(value)} is not a handler path; write handlers.<module>.<function>; {cure}"
+    return f"{quoted(value)} is not a handler path; write handlers.<module>.<function>; {remedy}"
 
 
 def split_handler_path(value: str) -> tuple[str, str]:
@@ -53,7 +53,7 @@ def split_handler_path(value: str) -> tuple[str, str]:
 
 
 def is_handler_name(name: str) -> bool:
-    """Tell whether a module or function of this name can be part of a handler's path.
+    """Return whether a module or function of this name can be part of a handler's path.
 
     >>> is_handler_name("_private"), is_handler_name("daily_briefing")
     (False, True)

@@ -24,7 +24,9 @@ def task_id_problem(value: str) -> str | None:
     if not value:
         return f"the id is empty; {_RULE}"
     if len(value) > LONGEST_TASK_ID:
-        return f"{quoted(value)} is too long for an id: {len(value)} characters, at most {LONGEST_TASK_ID}"
+        return (
+            f"{quoted(value)} is too long for an id: {len(value)} characters; use at most {LONGEST_TASK_ID}"
+        )
     if TASK_ID_PATTERN.fullmatch(value):
         return None
     return f"{quoted(value)} is not an id: {_fault(value)}; {_RULE}{_suggestion(value)}"
@@ -42,7 +44,7 @@ def occurrence_execution_id(task_id: str, scheduled_time: datetime) -> str:
 
 
 def manual_execution_id(task_id: str, ulid: str) -> str:
-    """Return the id of a run that somebody asked for; `ulid` makes it unique and sortable.
+    """Return the id of a run that was started by hand; `ulid` makes it unique and sortable.
 
     >>> manual_execution_id("daily_briefing_9am", "01K7PHQ5T0ZJ3G5K1M9QX2R4S6")
     'daily_briefing_9am@manual-01K7PHQ5T0ZJ3G5K1M9QX2R4S6'
@@ -51,7 +53,7 @@ def manual_execution_id(task_id: str, ulid: str) -> str:
 
 
 def split_execution_id(execution_id: str) -> tuple[str, str]:
-    """Return the task's id and what tells the run from the task's other runs.
+    """Return the task's id, and the part that distinguishes the run from the task's other runs.
 
     Raises:
         ValueError: `execution_id` is not the id of a run.

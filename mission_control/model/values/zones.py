@@ -29,7 +29,7 @@ def zone(name: str) -> ZoneInfo:
 
 
 def zone_problem(name: str) -> str | None:
-    r"""Return what is wrong with a zone's name and which one was probably meant, or None.
+    r"""Return what is wrong with a zone's name, with the likely intended one, or None.
 
     >>> zone_problem("Europe/Berlin") is None
     True

@@ -2,7 +2,7 @@
 -- KEYS: 1 entry (hash)  2 schedule (zset)  3 task ids (set)  4 revisions (list)  5 history (hash)
 --       6 quarantine (hash)
 -- ARGV: 1 task_id
--- Reply: the task JSON that was removed, "" if the entry was set aside and has none, or false if there was
+-- Reply: the removed task JSON, "" if the entry is quarantined and has none, or false if there was
 --        no such task
 local task = redis.pcall('HGET', KEYS[1], 'task')
 if type(task) ~= 'string' then

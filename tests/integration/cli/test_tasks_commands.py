@@ -53,7 +53,7 @@ def test_one_bad_task_among_good_ones_names_the_good_ones_and_applies_none(file:
     answer = mc("tasks", "apply", write(file, {"id": "good_1", **DAILY}, bad, {"id": "good_2", **DAILY}))
     assert (answer.code, answer.out) == (2, "")
     assert str(file) in answer.err
-    assert "good: good_1, good_2" in answer.err
+    assert "valid: good_1, good_2" in answer.err
     assert "tasks[1] (bad).schedule.time: '25:00'" in answer.err
     assert 'did you mean "handlers.hello.run"' in answer.err
     assert registered() == []
@@ -82,7 +82,7 @@ def test_a_file_that_cannot_be_read_is_told_and_nothing_is_applied(
 
 
 def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
-    assert "there is no such file" in mc("tasks", "apply", str(tmp_path / "nothing.json")).err
+    assert "does not exist" in mc("tasks", "apply", str(tmp_path / "nothing.json")).err
     answer = mc("tasks", "apply")
     assert answer.code == 2
     assert "scheduled_tasks.json" in answer.err

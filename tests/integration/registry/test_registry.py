@@ -45,7 +45,7 @@ def due(installation: Installation, task_id: str = "a") -> datetime | None:
     return None if score is None else datetime.fromtimestamp(float(score), UTC)
 
 
-def test_each_change_is_a_revision_and_a_change_record(
+def test_each_change_leaves_a_revision_and_a_change_record(
     installation: Installation, registry: Registry
 ) -> None:
     registry.register(a_task(), reason="needed")
@@ -68,15 +68,13 @@ def test_each_change_is_a_revision_and_a_change_record(
     assert changes(installation)[1]["diff"]["description"] == {"from": "", "to": "greets"}
 
 
-def test_nothing_of_a_removed_task_is_left_but_its_runs(
-    installation: Installation, registry: Registry
-) -> None:
+def test_removed_task_leaves_only_its_runs(installation: Installation, registry: Registry) -> None:
     registry.register(a_task())
     registry.unregister("a")
     assert list(installation.client.scan_iter("*")) == [redis_keys.PREFIX_IN_USE]
 
 
-def test_a_task_registered_anew_begins_its_history_anew(
+def test_task_registered_again_starts_with_an_empty_history(
     installation: Installation, registry: Registry
 ) -> None:
     installation.client.hset(redis_keys.history("a"), mapping={"total_runs": 3, "failure_count": 3})
@@ -102,7 +100,7 @@ def test_registering_editing_and_enabling_never_fire_by_surprise(
         assert due(installation) == NOON + timedelta(days=3, hours=23, minutes=59)
 
 
-def test_an_edit_that_leaves_the_schedule_alone_keeps_what_is_due(
+def test_edit_without_schedule_change_keeps_the_due_time(
     installation: Installation, registry: Registry
 ) -> None:
     with time_machine.travel(NOON, tick=False) as clock:
@@ -112,7 +110,7 @@ def test_an_edit_that_leaves_the_schedule_alone_keeps_what_is_due(
         assert due(installation) == NOON + timedelta(minutes=1)
 
 
-def test_an_invalid_update_changes_nothing(installation: Installation, registry: Registry) -> None:
+def test_invalid_update_changes_nothing(installation: Installation, registry: Registry) -> None:
     registry.register(a_task())
     before = registry.get("a")
     with pytest.raises(InvalidTaskError) as caught:
@@ -122,7 +120,7 @@ def test_an_invalid_update_changes_nothing(installation: Installation, registry:
     assert len(changes(installation)) == 1
 
 
-def test_an_edit_of_a_task_that_was_replaced_meanwhile_is_not_written_over_it(
+def test_edit_of_a_concurrently_replaced_task_does_not_overwrite_it(
     installation: Installation, registry: Registry
 ) -> None:
     registry.register(a_task(description="first"))
@@ -137,9 +135,7 @@ def test_an_edit_of_a_task_that_was_replaced_meanwhile_is_not_written_over_it(
     assert shown["description"] == "second"
 
 
-def test_one_definition_that_cannot_be_read_any_more_does_not_hide_the_others(
-    registry: Registry, tmp_path: Path
-) -> None:
+def test_unreadable_definition_does_not_hide_the_others(registry: Registry, tmp_path: Path) -> None:
     calendar = tmp_path / "holidays.ics"
     calendar.write_text("BEGIN:VCALENDAR\nVERSION:2.0\nPRODID:x\nEND:VCALENDAR\n", "utf-8")
     excluding = {"type": "daily", "time": "09:00", "exclude": [{"ics": str(calendar)}]}
@@ -152,7 +148,7 @@ def test_one_definition_that_cannot_be_read_any_more_does_not_hide_the_others(
     assert registry.unregister("calendar")
 
 
-def test_a_change_stands_though_its_record_cannot_be_written(
+def test_change_stands_when_its_record_cannot_be_written(
     installation: Installation, registry: Registry, caplog: pytest.LogCaptureFixture
 ) -> None:
     installation.settings.data_dir.mkdir(parents=True)
@@ -174,7 +170,7 @@ class TestMirror:
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
         return [task["id"] for task in json.loads(file.read_text("utf-8"))["tasks"]]
 
-    def test_the_task_file_follows_every_change(self, installation: Installation) -> None:
+    def test_mirror_file_follows_every_change(self, installation: Installation) -> None:
         registry = installation.registry
         registry.register(a_task("a"))
         registry.register(a_task("b"))
@@ -196,7 +192,7 @@ class TestMirror:
         assert len(apply_task_file(installation, file).created) == 20
         assert written == [installation.settings.tasks_file]
 
-    def test_a_change_stands_though_the_mirror_cannot_be_written(
+    def test_change_stands_when_the_mirror_cannot_be_written(
         self, installation: Installation, caplog: pytest.LogCaptureFixture
     ) -> None:
         installation.settings.data_dir.mkdir(parents=True)
@@ -209,12 +205,12 @@ class TestMirror:
 class TestFixedDelay:
     SCHEDULE = {"type": "interval", "minutes": 10, "measure_from": "finish"}  # noqa: RUF012
 
-    def test_it_is_due_one_period_after_its_run_ended(self, registry: Registry) -> None:
+    def test_fixed_delay_task_is_due_one_period_after_its_run_ended(self, registry: Registry) -> None:
         registry.register(a_task(schedule=self.SCHEDULE))
         assert registry.due_after_run("a", NOON) == (NOON + timedelta(minutes=10)).timestamp()
 
     @pytest.mark.parametrize("change", [{"enabled": False}, None], ids=["disabled", "removed"])
-    def test_it_is_not_due_once_it_is_out_of_service(
+    def test_disabled_or_removed_fixed_delay_task_is_not_due(
         self, registry: Registry, change: dict[str, Any] | None
     ) -> None:
         registry.register(a_task(schedule=self.SCHEDULE))

@@ -57,7 +57,7 @@ def run_writers(program: str) -> Sequence[str]:
     return outputs
 
 
-def test_no_update_is_lost_and_revisions_agree_with_the_change_records(installation: Installation) -> None:
+def test_concurrent_updates_are_all_kept_and_match_the_change_records(installation: Installation) -> None:
     installation.registry.register({"id": "shared", "schedule": YEARLY, "handler": "handlers.hello.run"})
     run_writers(UPDATING)
 

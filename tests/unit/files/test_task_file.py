@@ -15,15 +15,21 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from mission_control.errors import InvalidTaskError, TaskFileError
-from mission_control.files.task_file import load_task_file, parse_tasks, read_task_file, write_task_file
+from mission_control.files.task_file import parse_tasks, read_task_file, write_task_file
 from mission_control.model.definitions.task import parse_task
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from mission_control.model.definitions.task import TaskDefinition
+
 NOBODY = 65534
 DAILY = {"schedule": {"type": "daily", "time": "09:00"}, "handler": "handlers.hello.run"}
+
+
+def load_task_file(path: Path) -> list[TaskDefinition]:
+    return parse_tasks(read_task_file(path), source=str(path))
 
 
 def _task(task_id: str, **fields: Any) -> dict[str, Any]:
@@ -41,13 +47,13 @@ def path(tmp_path: Path) -> Path:
     ids=["under tasks", "a list", "by id"],
 )
 @pytest.mark.parametrize("mark", ["", "\ufeff"], ids=["plain", "with a byte order mark"])
-def test_a_file_may_have_any_of_three_forms(path: Path, data: object, mark: str) -> None:
+def test_task_file_is_read_in_each_of_three_forms(path: Path, data: object, mark: str) -> None:
     path.write_text(mark + json.dumps(data), encoding="utf-8")
     assert [task.id for task in load_task_file(path)] == ["a", "b"]
 
 
 @pytest.mark.parametrize("text", ['{"tasks": []}', "[]", "{}"])
-def test_a_file_may_hold_no_task(path: Path, text: str) -> None:
+def test_task_file_without_tasks_is_valid(path: Path, text: str) -> None:
     path.write_text(text)
     assert load_task_file(path) == []
 
@@ -57,14 +63,17 @@ BAD_FILES: list[tuple[str, bytes, str]] = [
     (
         "truncated in a list",
         b'{"tasks": [\n  {"id": "a"},',
-        "is not valid JSON: line 2, column 15: Expecting value (the file ends too early: is it complete?)",
+        (
+            "is not valid JSON: line 2, column 15: Expecting value (the file ends too early; check that it "
+            "is complete)"
+        ),
     ),
     (
         "truncated in a text",
         b'{"tasks": [\n  {"id": "a',
         (
             "is not valid JSON: line 2, column 10: Unterminated string starting at "
-            "(the file ends too early: is it complete?)"
+            "(the file ends too early; check that it is complete)"
         ),
     ),
     (
@@ -81,9 +90,9 @@ BAD_FILES: list[tuple[str, bytes, str]] = [
     ),
     ("UTF-16", "[]".encode("utf-16"), "is UTF-16, not UTF-8 (byte 0); save it as UTF-8"),
     ("binary", b"\x80\x02}q\x00", "is not UTF-8: byte 0 (line 1) is 0x80; save it as UTF-8"),
-    ("deep", b"[" * 2_000 + b"]" * 2_000, "is nested too deeply for a task file; make it flatter"),
-    ("bottomless", b'{"a":' * 200_000, "is nested too deeply for a task file; make it flatter"),
-    ("a key twice", b'[{"id": "a", "id": "b"}]', "the key 'id' stands twice in one object; keep one of them"),
+    ("deep", b"[" * 2_000 + b"]" * 2_000, "is nested too deeply for a task file; use fewer levels"),
+    ("bottomless", b'{"a":' * 200_000, "is nested too deeply for a task file; use fewer levels"),
+    ("a key twice", b'[{"id": "a", "id": "b"}]', "an object has the key 'id' twice; keep one of them"),
     ("a long integer", b"[" + b"1" * 5_000 + b"]", "an integer has 5,000 digits; write it as text"),
     ("a number", b"5", 'holds 5; write {"tasks": [ \u2026 ]} or a list of tasks'),
     ("tasks as text", b'{"tasks": "a"}', "tasks: 'a' is not a list; write it in [brackets]"),
@@ -91,7 +100,7 @@ BAD_FILES: list[tuple[str, bytes, str]] = [
     (
         "two names",
         b'{"a": {"id": "b"}}',
-        "'a': the task has the id 'b'; name it once",
+        "'a': the task has another id, 'b'; leave its id out, or make both the same",
     ),
     (
         "no tasks by id",
@@ -107,50 +116,48 @@ BAD_FILES: list[tuple[str, bytes, str]] = [
 @pytest.mark.parametrize(
     ("content", "message"), [row[1:] for row in BAD_FILES], ids=[row[0] for row in BAD_FILES]
 )
-def test_a_bad_file_is_answered_with_its_name_the_place_and_the_cure(
-    path: Path, content: bytes, message: str
-) -> None:
+def test_bad_file_error_names_file_place_and_remedy(path: Path, content: bytes, message: str) -> None:
     path.write_bytes(content)
     with pytest.raises(TaskFileError) as caught:
         load_task_file(path)
     assert str(caught.value) == f"{path}: {message}"
 
 
-def test_a_file_of_fifty_megabytes_is_refused_before_it_is_read(path: Path) -> None:
+def test_file_of_fifty_megabytes_is_refused_before_it_is_read(path: Path) -> None:
     with path.open("wb") as file:
         file.truncate(50_000_000)
     with pytest.raises(TaskFileError, match="is too large: 50,000,000 bytes, at most 32 MiB; split it up"):
         load_task_file(path)
 
 
-def test_a_file_of_too_many_tasks_is_refused_at_once(path: Path) -> None:
+def test_file_with_too_many_tasks_is_refused_at_once(path: Path) -> None:
     path.write_text(f"[{','.join(['{}'] * 100_001)}]")
-    with pytest.raises(TaskFileError, match="holds 100,001 tasks, at most 100,000"):
+    with pytest.raises(TaskFileError, match="has 100,001 tasks; at most 100,000"):
         load_task_file(path)
 
 
-def test_a_missing_file_is_named(path: Path) -> None:
-    with pytest.raises(TaskFileError, match=f"{path}: there is no such file"):
+def test_missing_file_is_named(path: Path) -> None:
+    with pytest.raises(TaskFileError, match=f"{path}: does not exist"):
         read_task_file(path)
 
 
-def test_a_directory_is_no_file(tmp_path: Path) -> None:
+def test_directory_in_place_of_a_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(TaskFileError, match="is a directory; name a file in it"):
         read_task_file(tmp_path)
 
 
-def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+def test_pipe_is_refused_without_waiting(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(TaskFileError, match="is not a regular file"):
         read_task_file(tmp_path / "pipe")
 
 
-def test_a_path_with_a_null_is_no_path(tmp_path: Path) -> None:
+def test_path_with_a_null_character_is_refused(tmp_path: Path) -> None:
     with pytest.raises(TaskFileError, match="null character"):
         read_task_file(tmp_path / "a\0b")
 
 
-def test_a_forbidden_file_is_named_with_the_cure(path: Path) -> None:
+def test_forbidden_file_error_names_file_and_remedy(path: Path) -> None:
     path.write_text("[]")
     path.chmod(0)
     cure = "permission denied; run as the file's owner, or change its mode"
@@ -171,7 +178,7 @@ def as_ordinary_user() -> Iterator[None]:
         os.seteuid(0)
 
 
-def test_of_a_file_with_bad_tasks_every_problem_and_the_good_ones_are_listed(path: Path) -> None:
+def test_file_with_bad_tasks_lists_every_problem_and_the_valid_tasks(path: Path) -> None:
     bad = _task("b", schedule={"type": "daily", "time": "25:00"}, enabled="no")
     path.write_text(
         json.dumps({"tasks": [_task("a"), bad, _task("c"), _task("a"), 5, _task("d", tags=None)]})
@@ -186,17 +193,17 @@ def test_of_a_file_with_bad_tasks_every_problem_and_the_good_ones_are_listed(pat
         "tasks[5] (d).tags",
     ]
     head = str(caught.value).partition("\n")[0]
-    assert head == f"{path}: none of 6 tasks was applied (good: a, c): 5 problems"
+    assert head == f"{path}: none of 6 tasks was applied (valid: a, c): 5 problems"
 
 
-def test_an_id_that_stands_twice_is_reported_with_both_positions() -> None:
+def test_duplicate_id_is_reported_with_both_positions() -> None:
     with pytest.raises(InvalidTaskError) as caught:
         parse_tasks([_task("a"), _task("b"), _task("a")])
     (problem,) = caught.value.problems
-    assert str(problem) == "tasks[2] (a).id: 'a' is the id of tasks[0] too; give one of them another id"
+    assert str(problem) == "tasks[2] (a).id: 'a' is also the id of tasks[0]; give one of them another id"
 
 
-def test_not_a_number_in_a_file_is_reported_with_its_path(path: Path) -> None:
+def test_nan_in_a_file_is_reported_with_its_path(path: Path) -> None:
     path.write_text(
         '[{"id": "a", "schedule": {"type": "daily", "time": "09:00"}, '
         '"handler": "handlers.hello.run", "params": {"ratio": NaN}}]'
@@ -205,7 +212,7 @@ def test_not_a_number_in_a_file_is_reported_with_its_path(path: Path) -> None:
         load_task_file(path)
 
 
-def test_the_message_about_thousands_of_bad_tasks_is_short_and_comes_at_once() -> None:
+def test_error_about_thousands_of_bad_tasks_is_short_and_immediate() -> None:
     started = time.monotonic()
     with pytest.raises(InvalidTaskError) as caught:
         parse_tasks([{}] * 10_000 + [_task(f"t{number}") for number in range(1_000)])
@@ -224,27 +231,27 @@ def test_tasks_are_written_sorted_and_read_back_equal(path: Path) -> None:
     assert path.read_text().endswith("  ]\n}\n")
 
 
-def test_a_written_file_belongs_to_its_owner_alone(path: Path) -> None:
+def test_written_file_is_readable_by_its_owner_only(path: Path) -> None:
     path.write_text("[]")
     path.chmod(0o644)
     write_task_file(path, [])
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
-def test_missing_directories_are_made(tmp_path: Path) -> None:
+def test_missing_directories_are_created(tmp_path: Path) -> None:
     path = tmp_path / "data" / "tasks" / "scheduled_tasks.json"
     write_task_file(path, [parse_task(_task("a"))])
     assert [task.id for task in load_task_file(path)] == ["a"]
 
 
-def test_a_link_stays_a_link_to_the_new_content(path: Path, tmp_path: Path) -> None:
+def test_symbolic_link_still_leads_to_the_new_content(path: Path, tmp_path: Path) -> None:
     path.symlink_to(tmp_path / "real.json")
     write_task_file(path, [])
     assert path.is_symlink()
     assert load_task_file(tmp_path / "real.json") == []
 
 
-def test_a_file_that_cannot_be_written_stays_as_it_was_and_nothing_is_left_behind(
+def test_failed_write_leaves_the_old_file_and_no_temporary_one(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path.write_text("before")
@@ -253,13 +260,13 @@ def test_a_file_that_cannot_be_written_stays_as_it_was_and_nothing_is_left_behin
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("mission_control.files.atomic_file.os.fsync", full)
-    with pytest.raises(TaskFileError, match=r"No space left on device.*the file is as it was"):
+    with pytest.raises(TaskFileError, match=r"No space left on device.*is unchanged"):
         write_task_file(path, [parse_task(_task("a"))])
     assert path.read_text() == "before"
     assert list(path.parent.iterdir()) == [path]
 
 
-def test_a_directory_in_the_place_of_the_file_is_named(tmp_path: Path) -> None:
+def test_directory_in_place_of_the_target_is_named(tmp_path: Path) -> None:
     with pytest.raises(TaskFileError, match="cannot be written"):
         write_task_file(tmp_path, [])
     assert list(tmp_path.iterdir()) == []

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from mission_control.configuration.settings import read_settings
 from mission_control.handler_catalog.catalog import HandlerCatalog, catalog_from
 
 if TYPE_CHECKING:
@@ -38,14 +37,14 @@ def catalog(built_in: Path, own: Path) -> HandlerCatalog:
     return HandlerCatalog([built_in, own])
 
 
-def test_a_handler_is_known_by_its_path_file_line_and_summary(catalog: HandlerCatalog, own: Path) -> None:
+def test_handler_is_listed_with_path_file_line_and_summary(catalog: HandlerCatalog, own: Path) -> None:
     (own / "backup.py").write_text("import os\n\n\n" + RUN)
     found = catalog.handlers()["handlers.backup.run"]
     assert (found.file, found.function, found.line) == (own / "backup.py", "run", 4)
     assert (found.summary, found.problem) == ("Say hello.", None)
 
 
-def test_nothing_is_imported_or_run_by_looking(catalog: HandlerCatalog, own: Path, tmp_path: Path) -> None:
+def test_scan_neither_imports_nor_runs_modules(catalog: HandlerCatalog, own: Path, tmp_path: Path) -> None:
     (own / "intruder.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\n{RUN}")
     assert catalog.problem("handlers.intruder.run") is None
     assert not (tmp_path / "ran").exists()
@@ -56,7 +55,7 @@ def test_nothing_is_imported_or_run_by_looking(catalog: HandlerCatalog, own: Pat
     "signature",
     ["context", "context, /", "context, extra=1", "*args", "context=None", "context, *, a=1", "c, **more"],
 )
-def test_a_handler_takes_one_argument(catalog: HandlerCatalog, own: Path, signature: str) -> None:
+def test_function_with_one_argument_is_a_handler(catalog: HandlerCatalog, own: Path, signature: str) -> None:
     (own / "mine.py").write_text(f"def act({signature}): ...\n")
     assert catalog.problem("handlers.mine.act") is None
 
@@ -72,7 +71,7 @@ def test_a_handler_takes_one_argument(catalog: HandlerCatalog, own: Path, signat
         ("class act: ...", "is a class"),
     ],
 )
-def test_what_looks_like_a_handler_but_is_none_is_explained(
+def test_unusable_handler_is_explained(
     catalog: HandlerCatalog, own: Path, definition: str, words: str
 ) -> None:
     (own / "mine.py").write_text(f"\n{definition}\n")
@@ -83,7 +82,7 @@ def test_what_looks_like_a_handler_but_is_none_is_explained(
     assert "handlers.mine.act" not in catalog.handlers()
 
 
-def test_a_run_that_cannot_be_called_is_listed_with_its_problem(catalog: HandlerCatalog, own: Path) -> None:
+def test_uncallable_run_is_listed_with_its_problem(catalog: HandlerCatalog, own: Path) -> None:
     (own / "mine.py").write_text("def run(): ...\n")
     assert "one argument" in str(catalog.handlers()["handlers.mine.run"].problem)
 
@@ -91,7 +90,7 @@ def test_a_run_that_cannot_be_called_is_listed_with_its_problem(catalog: Handler
 @pytest.mark.parametrize(
     "source", ["from os import system\n", "if True:\n    def system(c): ...\n", "system = print\n"]
 )
-def test_only_what_the_file_itself_defines_at_its_top_level_counts(
+def test_only_functions_defined_at_top_level_are_handlers(
     catalog: HandlerCatalog, own: Path, source: str
 ) -> None:
     (own / "daily.py").write_text(source + RUN)
@@ -100,7 +99,7 @@ def test_only_what_the_file_itself_defines_at_its_top_level_counts(
     assert problem.startswith("no handler 'handlers.daily.system'")
 
 
-def test_an_unknown_handler_is_answered_with_what_there_is(catalog: HandlerCatalog, built_in: Path) -> None:
+def test_unknown_handler_error_lists_the_known_ones(catalog: HandlerCatalog, built_in: Path) -> None:
     problem = catalog.problem("handlers.os.system")
     assert problem is not None
     assert problem.startswith("no handler 'handlers.os.system'")
@@ -108,24 +107,24 @@ def test_an_unknown_handler_is_answered_with_what_there_is(catalog: HandlerCatal
     assert str(built_in) in problem
 
 
-def test_a_misspelt_handler_is_answered_with_the_one_that_was_meant(catalog: HandlerCatalog) -> None:
+def test_misspelt_handler_error_suggests_the_intended_one(catalog: HandlerCatalog) -> None:
     assert 'did you mean "handlers.daily_briefing.run"?' in str(
         catalog.problem("handlers.daily_breifing.run")
     )
 
 
-def test_a_path_that_is_none_is_answered_with_the_syntax(catalog: HandlerCatalog) -> None:
+def test_malformed_path_error_shows_the_syntax(catalog: HandlerCatalog) -> None:
     assert "write handlers.<module>.<function>" in str(catalog.problem("handlers.../x"))
 
 
-def test_a_missing_directory_holds_no_handlers_and_is_named(tmp_path: Path) -> None:
+def test_missing_directory_has_no_handlers_and_is_named(tmp_path: Path) -> None:
     catalog = HandlerCatalog([tmp_path / "nowhere"])
     assert catalog.handlers() == {}
     assert "there are none" in str(catalog.problem("handlers.a.run"))
     assert "which does not exist" in str(catalog.problem("handlers.a.run"))
 
 
-def test_a_module_with_a_syntax_error_is_listed_with_its_line(catalog: HandlerCatalog, own: Path) -> None:
+def test_module_with_a_syntax_error_is_listed_with_its_line(catalog: HandlerCatalog, own: Path) -> None:
     (own / "broken.py").write_text("x = 1\ndef run(context:\n")
     assert "has a syntax error in line 2" in str(catalog.handlers()["handlers.broken"].problem)
     assert "has a syntax error in line 2" in str(catalog.problem("handlers.broken.run"))
@@ -144,7 +143,7 @@ def test_a_module_with_a_syntax_error_is_listed_with_its_line(catalog: HandlerCa
     ],
     ids=["null", "not UTF-8", "unknown coding", "brackets", "deep", "large"],
 )
-def test_a_module_that_cannot_be_read_does_no_harm(
+def test_unreadable_module_does_not_hide_the_others(
     catalog: HandlerCatalog, own: Path, content: bytes
 ) -> None:
     (own / "odd.py").write_bytes(content)
@@ -152,31 +151,31 @@ def test_a_module_that_cannot_be_read_does_no_harm(
     assert catalog.problem("handlers.hello.run") is None
 
 
-def test_a_questionable_escape_in_a_module_is_no_problem(catalog: HandlerCatalog, own: Path) -> None:
+def test_module_with_an_invalid_escape_is_accepted(catalog: HandlerCatalog, own: Path) -> None:
     (own / "windows.py").write_text('PATH = "C:\\data"\n' + RUN)
     assert catalog.problem("handlers.windows.run") is None
 
 
-def test_a_module_that_leads_out_of_its_directory_is_refused(
-    catalog: HandlerCatalog, own: Path, tmp_path: Path
-) -> None:
+def test_link_out_of_the_directory_is_refused(catalog: HandlerCatalog, own: Path, tmp_path: Path) -> None:
     (tmp_path / "outside.py").write_text(RUN)
     (own / "linked.py").symlink_to(tmp_path / "outside.py")
     assert "leads out of its directory" in str(catalog.problem("handlers.linked.run"))
 
 
-def test_a_link_within_the_directory_is_followed(catalog: HandlerCatalog, own: Path) -> None:
+def test_link_within_the_directory_is_followed(catalog: HandlerCatalog, own: Path) -> None:
     (own / "_inner.py").write_text(RUN)
     (own / "linked.py").symlink_to("_inner.py")
     assert catalog.handlers()["handlers.linked.run"].file == own / "_inner.py"
 
 
-def test_a_directory_may_itself_be_a_link(built_in: Path, tmp_path: Path) -> None:
+def test_directory_that_is_a_link_is_accepted(built_in: Path, tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(built_in)
     assert HandlerCatalog([tmp_path / "link"]).problem("handlers.hello.run") is None
 
 
-def test_links_that_lead_nowhere_or_in_a_circle_are_listed(catalog: HandlerCatalog, own: Path) -> None:
+def test_dangling_and_circular_links_are_listed_with_their_problem(
+    catalog: HandlerCatalog, own: Path
+) -> None:
     (own / "nowhere.py").symlink_to(own / "missing.py")
     (own / "circle.py").symlink_to(own / "circle.py")
     problems = {path: source.problem for path, source in catalog.handlers().items()}
@@ -184,12 +183,12 @@ def test_links_that_lead_nowhere_or_in_a_circle_are_listed(catalog: HandlerCatal
     assert "cannot be used" in str(problems["handlers.circle"])
 
 
-def test_a_pipe_named_like_a_module_is_not_waited_for(catalog: HandlerCatalog, own: Path) -> None:
+def test_pipe_named_like_a_module_is_refused_without_waiting(catalog: HandlerCatalog, own: Path) -> None:
     os.mkfifo(own / "pipe.py")
     assert "not a regular file" in str(catalog.problem("handlers.pipe.run"))
 
 
-def test_a_later_module_does_not_replace_an_earlier_one(
+def test_later_module_does_not_replace_an_earlier_one(
     catalog: HandlerCatalog, built_in: Path, own: Path
 ) -> None:
     (own / "hello.py").write_text(RUN)
@@ -199,12 +198,12 @@ def test_a_later_module_does_not_replace_an_earlier_one(
     assert "is not used" in str(handlers[str(own / "hello.py")].problem)
 
 
-def test_the_same_directory_twice_is_one(built_in: Path) -> None:
+def test_directory_given_twice_is_read_once(built_in: Path) -> None:
     once = HandlerCatalog([built_in]).handlers()
     assert HandlerCatalog([built_in, built_in / ".." / "built_in"]).handlers() == once
 
 
-def test_private_modules_and_other_files_are_passed_over(catalog: HandlerCatalog, own: Path) -> None:
+def test_private_modules_and_other_files_are_ignored(catalog: HandlerCatalog, own: Path) -> None:
     (own / "__init__.py").write_text(RUN)
     (own / "_helpers.py").write_text(RUN)
     (own / "notes.txt").write_text(RUN)
@@ -213,12 +212,14 @@ def test_private_modules_and_other_files_are_passed_over(catalog: HandlerCatalog
     assert set(catalog.handlers()) == {"handlers.hello.run", "handlers.daily_briefing.run"}
 
 
-def test_a_module_whose_name_no_path_can_have_is_listed(catalog: HandlerCatalog, own: Path) -> None:
+def test_module_with_an_impossible_name_is_listed_with_its_problem(
+    catalog: HandlerCatalog, own: Path
+) -> None:
     (own / "my-backup.py").write_text(RUN)
     assert "letters, digits and underscores" in str(catalog.handlers()["handlers.my-backup"].problem)
 
 
-def test_a_changed_module_is_read_anew(catalog: HandlerCatalog, own: Path) -> None:
+def test_changed_module_is_read_again(catalog: HandlerCatalog, own: Path) -> None:
     assert catalog.problem("handlers.mine.run") is not None
     (own / "mine.py").write_text(RUN)
     assert catalog.problem("handlers.mine.run") is None
@@ -226,8 +227,8 @@ def test_a_changed_module_is_read_anew(catalog: HandlerCatalog, own: Path) -> No
     assert catalog.problem("handlers.mine.run") is not None
 
 
-def test_the_settings_add_directories_to_the_built_in_one(own: Path) -> None:
+def test_given_directories_are_added_to_the_built_in_one(own: Path) -> None:
     (own / "mine.py").write_text(RUN)
-    catalog = catalog_from(read_settings(handlers=(own,)))
+    catalog = catalog_from((own,))
     assert [directory.name for directory in catalog.directories] == ["handlers", "own"]
     assert catalog.problem("handlers.mine.run") is None

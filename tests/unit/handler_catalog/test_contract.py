@@ -26,7 +26,7 @@ def test_every_problem_is_named_with_its_path() -> None:
     ]
 
 
-def test_missing_params_are_as_good_as_empty_ones() -> None:
+def test_missing_params_are_read_as_empty() -> None:
     with pytest.raises(InvalidTaskError, match=r"params\.city: is missing"):
         read_params(Params, {})
 

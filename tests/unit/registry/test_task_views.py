@@ -18,7 +18,7 @@ def stored(number: int, *, due: float | None, enabled: bool = True) -> StoredTas
     return StoredTask(f"t{number}", text, due)
 
 
-def test_only_the_tasks_that_are_due_first_are_read() -> None:
+def test_overview_reads_only_the_tasks_due_first() -> None:
     tasks = [stored(number, due=float(1_000 - number)) for number in range(100)]
     tasks += [stored(100, due=None), stored(101, due=1.0, enabled=False), stored(102, due=0.0)]
     seen: list[str] = []

@@ -1,7 +1,7 @@
-"""When a task is due: nine types of schedule, told apart by `type`.
+"""When a task is due: nine types of schedule, distinguished by `type`.
 
-A schedule is a pure function of the moment asked about: `next_after`, `previous_before`, `occurrences`;
-and it says in words what it means: `describe`.
+A schedule is a pure function of the moment asked about: `next_after`, `previous_before`, `occurrences`.
+`describe` returns it in plain words.
 """
 
 from __future__ import annotations

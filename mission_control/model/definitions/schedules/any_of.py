@@ -1,4 +1,4 @@
-"""Whenever any of several schedules is due."""
+"""A union of several schedules."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mission_control.model.values.fields import not_empty
 if TYPE_CHECKING:
     from datetime import datetime
 
-    # Defined where all types are known, and put in there.
+    # Defined where all types are known, and added there.
     from mission_control.model.definitions.schedules import Schedule  # noqa: TC004
     from mission_control.model.definitions.schedules.clock.wall_clock import Occurrence
 
@@ -26,7 +26,7 @@ class AnySchedule(ScheduleBase):
     """The union of `schedules`; instants that several of them yield are one occurrence.
 
     Limits and exclusions of each member hold for that member, those of the union for all. Members without
-    a `timezone` have the union's. `spread_seconds` is for the union to say.
+    a `timezone` have the union's. Only the union may have `spread_seconds`.
     """
 
     type: Literal["any"] = "any"
@@ -61,9 +61,11 @@ class AnySchedule(ScheduleBase):
         not_empty(value)
         for one in value:
             if one.spread_seconds:
-                raise ValueError('"spread_seconds" belongs to the schedule of type "any", not to its members')
+                raise ValueError('"spread_seconds" belongs to the schedule of type "any"; move it there')
             if isinstance(one, IntervalSchedule) and one.is_fixed_delay:
-                raise ValueError('"measure_from": "finish" yields no fixed times to be united with others')
+                raise ValueError(
+                    'an interval with "measure_from": "finish" has no fixed times to unite; remove that key'
+                )
             if _depth(one) >= MOST_NESTED:
                 raise ValueError(f'schedules of type "any" may be nested {MOST_NESTED} deep; write one list')
         return value

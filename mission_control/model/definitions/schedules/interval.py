@@ -1,4 +1,4 @@
-"""Again and again after the same stretch of real time."""
+"""At regular intervals of real time."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class IntervalSchedule(ScheduleBase):
     hours and a week seven of them: what should happen at a time of day is a daily or weekly schedule.
 
     With `measure_from` "finish" there is no grid: the next run is due one period after the previous one
-    ended, and `next_after` is to be asked about that end. Then `anchor` has no meaning and is refused.
+    ended. Ask `next_after` about that end. `anchor` then has no meaning and is refused.
     """
 
     type: Literal["interval"] = "interval"
@@ -116,17 +116,19 @@ class IntervalSchedule(ScheduleBase):
     def _has_a_period(self) -> IntervalSchedule:
         if not self._counts():
             raise ValueError(
-                f'an interval needs some of {in_words(list(_MICROSECONDS))}, such as "minutes": 30'
+                f'an interval needs one or more of {in_words(list(_MICROSECONDS))}, for example "minutes": 30'
             )
         if not self._microseconds:
             zeros = in_words([f"{unit}: 0" for unit, _ in self._counts()])
             raise ValueError(
-                f'an interval of nothing ({zeros}) has no next time; write for example "minutes": 30'
+                f'an interval of zero ({zeros}) has no next time; write for example "minutes": 30'
             )
         if self._microseconds % 1:
             raise ValueError("an interval is a whole number of microseconds; use fewer decimals")
         if not _SHORTEST <= timedelta(microseconds=1) * min(int(self._microseconds), 10**16) <= _LONGEST:
-            raise ValueError("an interval lasts from a millisecond to a hundred years")
+            raise ValueError(
+                "an interval must be between a millisecond and a hundred years; write a longer or shorter one"
+            )
         if self.is_fixed_delay and self.anchor is not None:
             raise ValueError('"anchor" has no meaning with "measure_from": "finish"; remove one of them')
         return self

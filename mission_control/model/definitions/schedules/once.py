@@ -55,7 +55,7 @@ class OnceSchedule(ScheduleBase):
     def _happens(self) -> OnceSchedule:
         if not self._all:
             raise ValueError(
-                f'{self.at} does not exist in {self.timezone}: the clocks go forward over it, and "dst" says '
-                'to skip it; write another time, or "gap": "next"'
+                f'{self.at} does not exist in {self.timezone}: clocks go forward over it, and "dst" says to '
+                'skip it; write another time, or "gap": "next"'
             )
         return self

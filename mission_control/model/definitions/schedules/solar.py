@@ -52,7 +52,7 @@ _EVENTS = {
 
 
 class SolarSchedule(ScheduleBase):
-    """At one of Celery's nine solar events, at a place on earth, to the second.
+    """At one of the nine solar events that Celery knows, at a place on earth, to the second.
 
     `latitude` (north is positive) and `longitude` (east is positive) are degrees. Where the event does not
     happen on a day, as in polar summer and winter, that day has no occurrence.
@@ -101,7 +101,7 @@ class SolarSchedule(ScheduleBase):
         return _EPOCH + day * _DAY + sun + _EVENTS[self.event].begin
 
     def _event_on(self, day: int) -> datetime | None:
-        """Return when the event happens on a day; the answer does not depend on who asks when.
+        """Return when the event happens on a day; the answer does not depend on the moment asked about.
 
         (A search that began at the moment asked about would find the same event some microseconds apart.)
         """

@@ -49,11 +49,11 @@ WHOLE_MESSAGES: list[tuple[dict[str, Any], str]] = [
     ),
     (
         {"retry_policy": {"retry_delay_seconds": float("nan")}},
-        "retry_policy.retry_delay_seconds: nan is not a finite number",
+        "retry_policy.retry_delay_seconds: nan is not a finite number; write a finite one",
     ),
     (
         {"retry_policy": {"max_delay_seconds": float("inf")}},
-        "retry_policy.max_delay_seconds: inf is not a finite number",
+        "retry_policy.max_delay_seconds: inf is not a finite number; write a finite one",
     ),
     ({"timeout_seconds": 0}, "timeout_seconds: 0 is too small; use more than 0"),
     ({"timeout_seconds": 1e300}, "timeout_seconds: 1e+300 is too large; use 315360000 or less"),
@@ -107,7 +107,7 @@ WHOLE_MESSAGES: list[tuple[dict[str, Any], str]] = [
         {"queue": "a b"},
         """queue: 'a b' is not a queue's name; use up to 128 letters, digits, "_", "." and "-\"""",
     ),
-    ({"name": "a\nb"}, "name: 'a\\nb' has a line break or control character; write one line of text"),
+    ({"name": "a\nb"}, "name: 'a\\nb' has a line break or control character; write a single line"),
     (
         {"after": [{"task": "briefing"}]},
         "after[0].task: 'briefing' is this task itself; a task cannot run after itself",
@@ -116,10 +116,10 @@ WHOLE_MESSAGES: list[tuple[dict[str, Any], str]] = [
     # sizes
     (
         {"params": {"t": "x" * 300_001}},
-        "params: 300,009 bytes as JSON, at most 256 KiB; hand over a file's path instead",
+        "params: 300,009 bytes as JSON; at most 256 KiB are allowed, so pass the path of a file instead",
     ),
-    ({"tags": ["t"] * 101}, "tags: has 101 items, at most 100"),
-    ({"params": {"n": [0] * 200_000}}, "holds more than 100,000 values; make it smaller"),
+    ({"tags": ["t"] * 101}, "tags: has 101 items; at most 100 are allowed"),
+    ({"params": {"n": [0] * 200_000}}, "has more than 100,000 values; make it smaller"),
 ]
 
 # The same for schedules, whose words are the schedules' own: the path, and words that must be there.
@@ -138,7 +138,11 @@ SCHEDULES: list[tuple[dict[str, Any], str, list[str]]] = [
     ({"type": "once", "at": "30 February"}, "schedule.at", ["'30 February'"]),
     ({"type": "interval", "minutes": 0}, "schedule", ["minutes: 0"]),
     ({"type": "interval", "minutes": -5}, "schedule.minutes", ["-5 is too small; use 0 or more"]),
-    ({"type": "interval", "minutes": float("nan")}, "schedule.minutes", ["nan is not a finite number"]),
+    (
+        {"type": "interval", "minutes": float("nan")},
+        "schedule.minutes",
+        ["nan is not a finite number; write a finite one"],
+    ),
     ({"type": "interval", "minutes": "30"}, "schedule.minutes", ["'30'", "write it without quotes"]),
     ({"type": "interval"}, "schedule", ["minutes"]),
     ({"type": "monthly", "days": [32], "time": "09:00"}, "schedule.days[0]", ["32", "1 to 31"]),
@@ -160,9 +164,7 @@ SCHEDULES: list[tuple[dict[str, Any], str, list[str]]] = [
 @pytest.mark.parametrize(
     ("change", "message"), WHOLE_MESSAGES, ids=[whole[:60] for _, whole in WHOLE_MESSAGES]
 )
-def test_a_bad_value_is_answered_with_its_field_its_fault_and_the_cure(
-    change: dict[str, Any], message: str
-) -> None:
+def test_bad_value_error_names_field_fault_and_remedy(change: dict[str, Any], message: str) -> None:
     with pytest.raises(InvalidTaskError) as caught:
         parse_task(GOOD | change)
     assert [str(problem) for problem in caught.value.problems] == [message]
@@ -171,7 +173,7 @@ def test_a_bad_value_is_answered_with_its_field_its_fault_and_the_cure(
 @pytest.mark.parametrize(
     ("schedule", "path", "words"), SCHEDULES, ids=[repr(one)[:60] for one, _, _ in SCHEDULES]
 )
-def test_a_bad_schedule_is_answered_with_the_path_its_author_wrote(
+def test_bad_schedule_error_has_the_path_its_author_wrote(
     schedule: dict[str, Any], path: str, words: list[str]
 ) -> None:
     with pytest.raises(InvalidTaskError) as caught:
@@ -182,7 +184,7 @@ def test_a_bad_schedule_is_answered_with_the_path_its_author_wrote(
 
 
 @pytest.mark.parametrize("data", [None, "briefing", 5, [GOOD]])
-def test_what_is_no_object_is_no_definition(data: Any) -> None:
+def test_definition_that_is_not_an_object_is_refused(data: Any) -> None:
     with pytest.raises(InvalidTaskError, match="is not an object with the fields of a task"):
         parse_task(data)
 
@@ -207,7 +209,7 @@ def test_nesting_of_two_thousand_levels_is_refused_in_any_field(field: str) -> N
     ],
     ids=["a long key", "many unknown keys", "long values", "a long type", "many bad values"],
 )
-def test_the_message_about_huge_input_is_short_and_comes_at_once(data: dict[str, Any]) -> None:
+def test_error_about_huge_input_is_short_and_immediate(data: dict[str, Any]) -> None:
     started = time.monotonic()
     with pytest.raises(InvalidTaskError) as caught:
         parse_task(data)
@@ -216,7 +218,7 @@ def test_the_message_about_huge_input_is_short_and_comes_at_once(data: dict[str,
     assert len(caught.value.problems) <= 201
 
 
-def test_values_of_params_are_never_quoted() -> None:
+def test_error_never_quotes_values_of_params() -> None:
     with pytest.raises(InvalidTaskError) as caught:
         parse_task(GOOD | {"params": {"password": ("hunter2",)}})
     assert "hunter2" not in str(caught.value)

@@ -38,14 +38,14 @@ SMALLEST: dict[str, Any] = {
 }
 
 
-def test_the_storys_definition_is_valid_word_for_word() -> None:
+def test_definition_of_the_story_is_valid_word_for_word() -> None:
     task = parse_task(STORY)
     assert task.name == "Daily Briefing"
     assert task.metadata.created == datetime(2025, 10, 16, 12, tzinfo=UTC)
     assert task.execution_history.success_count == 5
 
 
-def test_the_storys_definition_is_written_as_it_was_read() -> None:
+def test_definition_of_the_story_is_written_as_it_was_read() -> None:
     written = parse_task(STORY).to_dict()
     assert list(written)[: len(STORY)] == list(STORY)
     for key in STORY.keys() - {"schedule", "metadata", "retry_policy"}:
@@ -58,7 +58,7 @@ def test_whole_seconds_are_written_without_a_fraction() -> None:
     assert "300," in str(parse_task(STORY).to_dict()["retry_policy"])
 
 
-def test_every_added_field_is_optional_and_has_its_documented_default() -> None:
+def test_smallest_definition_is_written_with_the_documented_defaults() -> None:
     written = parse_task(SMALLEST).to_dict()
     assert written | {"schedule": None} == {
         "id": "new_task",
@@ -93,28 +93,28 @@ def test_every_added_field_is_optional_and_has_its_documented_default() -> None:
     }
 
 
-def test_zero_is_a_value() -> None:
+def test_zero_retries_and_zero_delay_are_kept() -> None:
     task = parse_task(SMALLEST | {"retry_policy": {"max_retries": 0, "retry_delay_seconds": 0}})
     assert (task.retry_policy.max_retries, task.retry_policy.retry_delay_seconds) == (0, 0)
 
 
-def test_the_zone_of_the_schedule_defaults_to_the_one_handed_in() -> None:
+def test_schedule_without_a_zone_gets_the_default_zone() -> None:
     task = parse_task(SMALLEST, default_timezone="Europe/Berlin")
     assert task.schedule.timezone == "Europe/Berlin"
 
 
-def test_a_zone_once_chosen_survives_another_default() -> None:
+def test_written_zone_survives_another_default() -> None:
     written = parse_task(SMALLEST, default_timezone="UTC").to_dict()
     assert parse_task(written, default_timezone="Asia/Tokyo").schedule.timezone == "UTC"
 
 
-def test_a_definition_cannot_be_changed() -> None:
+def test_definition_cannot_be_changed() -> None:
     task = parse_task(SMALLEST)
     with pytest.raises(ValidationError, match="frozen"):
         task.enabled = False  # type: ignore[misc]
 
 
-def test_a_definition_does_not_change_with_the_data_it_was_made_of() -> None:
+def test_definition_is_unaffected_by_later_changes_of_its_data() -> None:
     data: dict[str, Any] = SMALLEST | {"params": {"cities": ["Berlin"]}, "tags": ["a"]}
     task = parse_task(data)
     data["params"]["cities"].append("Paris")
@@ -123,7 +123,7 @@ def test_a_definition_does_not_change_with_the_data_it_was_made_of() -> None:
     assert task.tags == ("a",)
 
 
-def test_checking_a_definition_does_not_change_it() -> None:
+def test_parsing_leaves_the_given_data_unchanged() -> None:
     data = SMALLEST | {"params": {"a": [1]}}
     before = repr(data)
     parse_task(data)
@@ -152,16 +152,16 @@ def test_all_problems_are_reported_at_once_in_the_order_of_the_fields() -> None:
     assert str(caught.value).startswith("task 'daily_briefing_9am': 6 problems\n  schedule.time: '25:00'")
 
 
-def test_an_invalid_definition_is_a_value_error() -> None:
+def test_invalid_definition_raises_a_value_error() -> None:
     with pytest.raises(ValueError, match="task definition: 3 problems"):
         parse_task({})
 
 
-def test_a_model_is_made_by_the_same_rules_as_its_data() -> None:
+def test_model_and_parser_apply_the_same_rules() -> None:
     assert TaskDefinition.model_validate(STORY) == parse_task(STORY)
 
 
-def test_a_handler_that_does_not_exist_is_reported_together_with_everything_else() -> None:
+def test_missing_handler_is_reported_with_all_other_problems() -> None:
     with pytest.raises(InvalidTaskError) as caught:
         parse_task(
             SMALLEST | {"enabled": "no", "condition": "handlers.conditions.on_workday"},
@@ -174,7 +174,7 @@ def test_a_handler_that_does_not_exist_is_reported_together_with_everything_else
     ]
 
 
-def test_a_path_that_is_no_path_is_not_looked_for() -> None:
+def test_malformed_handler_path_is_not_looked_up() -> None:
     with pytest.raises(InvalidTaskError) as caught:
         parse_task(SMALLEST | {"handler": "handlers.../x"}, handler_problem=lambda _path: "looked for")
     assert "looked for" not in str(caught.value)

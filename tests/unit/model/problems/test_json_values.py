@@ -16,17 +16,17 @@ def _nested(levels: int) -> dict[str, object]:
 @pytest.mark.parametrize("levels", [65, 2_000, 100_000])
 def test_deep_nesting_is_refused_without_recursion(levels: int) -> None:
     assert structure_problems(_nested(levels)) == [
-        Problem("", "is nested more than 64 levels deep; make it flatter")
+        Problem("", "is nested more than 64 levels deep; use fewer levels")
     ]
 
 
-def test_what_contains_itself_is_refused() -> None:
+def test_value_that_contains_itself_is_refused() -> None:
     data: dict[str, object] = {}
     data["self"] = data
     assert "nested" in structure_problems(data)[0].message
 
 
-def test_what_shares_itself_many_times_over_is_refused_in_bounded_time() -> None:
+def test_value_shared_many_times_over_is_refused_in_bounded_time() -> None:
     shared: list[object] = []
     for _ in range(40):
         shared = [shared, shared]
@@ -44,30 +44,30 @@ def test_what_shares_itself_many_times_over_is_refused_in_bounded_time() -> None
     ],
     ids=["65 bits", "5,001 digits", "half a surrogate pair", "a number as key", "a broken key"],
 )
-def test_what_no_text_or_json_can_hold_is_found_wherever_it_is(value: object, words: str) -> None:
+def test_value_outside_json_is_found_at_any_depth(value: object, words: str) -> None:
     (problem,) = structure_problems({"params": {"list": [0, value]}})
     assert problem.path == "params.list[1]"
     assert words in problem.message
 
 
-def test_keys_that_would_deface_a_message_are_quoted() -> None:
+def test_unprintable_and_long_keys_are_quoted_in_paths() -> None:
     (problem,) = structure_problems({"a\nb": 2**64})
     assert problem.path == "'a\\nb'"
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf"), b"x", {1}, (1,), object()])
-def test_params_that_json_cannot_hold_are_refused_by_place(value: object) -> None:
+def test_params_outside_json_are_refused_with_their_place(value: object) -> None:
     with pytest.raises(InvalidTaskError) as caught:
         json_copy({"cities": ["Berlin", value]})
     assert [problem.path for problem in caught.value.problems] == ["cities[1]"]
 
 
-def test_params_are_bounded() -> None:
-    with pytest.raises(InvalidTaskError, match="300,009 bytes as JSON, at most 256 KiB"):
+def test_params_beyond_the_size_limit_are_refused() -> None:
+    with pytest.raises(InvalidTaskError, match="300,009 bytes as JSON; at most 256 KiB"):
         json_copy({"t": "x" * 300_001})
 
 
-def test_params_are_copied_so_that_nobody_changes_them_afterwards() -> None:
+def test_params_are_copied_so_that_callers_cannot_change_them() -> None:
     cities = ["Berlin"]
     copy = json_copy({"cities": cities})
     cities.append("Paris")

@@ -6,7 +6,7 @@ from mission_control.model.values.handler_paths import handler_path_problem, spl
 
 
 @pytest.mark.parametrize("path", ["handlers.daily_briefing.run", "handlers.os.system", "handlers.x2.Run"])
-def test_a_path_has_three_parts_beginning_with_handlers(path: str) -> None:
+def test_handler_path_with_three_parts_is_valid(path: str) -> None:
     assert handler_path_problem(path) is None
 
 
@@ -28,7 +28,7 @@ def test_a_path_has_three_parts_beginning_with_handlers(path: str) -> None:
         "handlers." + "x" * 100_000 + ".run",
     ],
 )
-def test_anything_else_is_refused_with_the_way_to_write_it(path: str) -> None:
+def test_invalid_handler_path_error_shows_the_right_form(path: str) -> None:
     problem = handler_path_problem(path)
     assert problem is not None
     assert "is not a handler path; write handlers.<module>.<function>" in problem
@@ -47,16 +47,16 @@ def test_anything_else_is_refused_with_the_way_to_write_it(path: str) -> None:
         "workers.handlers.daily_briefing.run",
     ],
 )
-def test_a_path_written_another_way_is_recognised(written: str) -> None:
+def test_differently_written_handler_path_error_suggests_the_intended_one(written: str) -> None:
     problem = handler_path_problem(written)
     assert problem is not None
     assert problem.endswith('did you mean "handlers.daily_briefing.run"?')
 
 
-def test_a_path_is_taken_apart_into_module_and_function() -> None:
+def test_handler_path_is_split_into_module_and_function() -> None:
     assert split_handler_path("handlers.a.run") == ("a", "run")
 
 
-def test_what_is_no_path_is_not_taken_apart() -> None:
+def test_invalid_handler_path_cannot_be_split() -> None:
     with pytest.raises(ValueError, match="is not a handler path"):
         split_handler_path("a.run")

@@ -14,7 +14,7 @@ from mission_control.model.values.identifiers import (
 
 
 @pytest.mark.parametrize("task_id", ["a", "9", "daily_briefing_9am", "A.b-c_d", "x" * 128])
-def test_ids_of_letters_digits_and_a_few_marks_are_fine(task_id: str) -> None:
+def test_id_of_letters_digits_and_allowed_marks_is_valid(task_id: str) -> None:
     assert task_id_problem(task_id) is None
 
 
@@ -29,23 +29,23 @@ def test_ids_of_letters_digits_and_a_few_marks_are_fine(task_id: str) -> None:
         ("../etc", 'it has "/"'),
         (".hidden", 'it begins with "."'),
         ("größe", 'it has "\\xf6"'),
-        ("x" * 129, "129 characters, at most 128"),
+        ("x" * 129, "129 characters; use at most 128"),
     ],
 )
-def test_an_impossible_id_is_explained(task_id: str, words: str) -> None:
+def test_invalid_id_error_names_the_fault(task_id: str, words: str) -> None:
     problem = task_id_problem(task_id)
     assert problem is not None
     assert words in problem
     assert "\n" not in problem
 
 
-def test_an_impossible_id_is_answered_with_a_possible_one() -> None:
+def test_invalid_id_error_suggests_a_valid_one() -> None:
     problem = task_id_problem("reports/daily 9am")
     assert problem is not None
     assert problem.endswith('did you mean "reports_daily_9am"?')
 
 
-def test_the_run_of_an_occurrence_is_named_by_its_time_in_utc() -> None:
+def test_execution_id_of_an_occurrence_has_its_time_in_utc() -> None:
     berlin = datetime(2025, 10, 16, 11, 0, tzinfo=ZoneInfo("Europe/Berlin"))
     assert occurrence_execution_id("a", berlin) == "a@20251016T090000Z"
 
@@ -53,22 +53,22 @@ def test_the_run_of_an_occurrence_is_named_by_its_time_in_utc() -> None:
 @pytest.mark.parametrize(
     ("microsecond", "written"), [(250_000, "a@20251016T090000.250Z"), (1, "a@20251016T090000.000001Z")]
 )
-def test_a_fraction_of_a_second_is_written_where_there_is_one(microsecond: int, written: str) -> None:
+def test_execution_id_has_a_fraction_only_if_the_time_has_one(microsecond: int, written: str) -> None:
     moment = datetime(2025, 10, 16, 9, 0, 0, microsecond, tzinfo=UTC)
     assert occurrence_execution_id("a", moment) == written
 
 
-def test_an_occurrence_without_a_zone_has_no_id() -> None:
+def test_occurrence_without_a_zone_has_no_execution_id() -> None:
     with pytest.raises(ValueError, match="no time zone"):
         occurrence_execution_id("a", datetime(2025, 10, 16, 9, 0))  # noqa: DTZ001
 
 
-def test_an_execution_id_can_be_taken_apart() -> None:
+def test_execution_id_can_be_split() -> None:
     assert split_execution_id("a.b@20251016T090000Z") == ("a.b", "20251016T090000Z")
     assert split_execution_id(manual_execution_id("a", "01K7")) == ("a", "manual-01K7")
 
 
 @pytest.mark.parametrize("text", ["", "a", "a@", "@x", "a/b@x"])
-def test_what_is_no_execution_id_is_not_taken_apart(text: str) -> None:
+def test_invalid_execution_id_cannot_be_split(text: str) -> None:
     with pytest.raises(ValueError, match="is not an execution id"):
         split_execution_id(text)

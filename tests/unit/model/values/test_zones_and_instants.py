@@ -17,7 +17,7 @@ from mission_control.model.values.zones import zone, zone_problem
         ("utc", "UTC"),
     ],
 )
-def test_a_misspelt_zone_is_answered_with_the_one_meant(name: str, meant: str) -> None:
+def test_misspelt_zone_error_suggests_the_intended_one(name: str, meant: str) -> None:
     assert f'did you mean "{meant}"?' in (zone_problem(name) or "")
     with pytest.raises(ValueError, match="is not a time zone"):
         zone(name)
@@ -26,7 +26,7 @@ def test_a_misspelt_zone_is_answered_with_the_one_meant(name: str, meant: str) -
 @pytest.mark.parametrize(
     "name", ["", "../etc/passwd", "/etc/localtime", "localtime", "x" * 100_000, "Europe/", "a\0b"]
 )
-def test_what_is_no_zone_is_refused_briefly(name: str) -> None:
+def test_invalid_zone_is_refused_with_a_short_message(name: str) -> None:
     assert len(zone_problem(name) or "") in range(20, 250)
 
 
@@ -39,19 +39,19 @@ def test_what_is_no_zone_is_refused_briefly(name: str) -> None:
         "0001-01-01T00:00:00Z",
     ],
 )
-def test_an_instant_is_written_as_it_was_read(text: str) -> None:
+def test_instant_is_written_as_it_was_read(text: str) -> None:
     assert format_instant(parse_instant(text)) == text
 
 
 @pytest.mark.parametrize(
     "text", ["2025-10-16T09:00", "2025-10-16", "20251016T090000Z", "2025-02-30T00:00Z", "x" * 9999]
 )
-def test_what_is_no_instant_is_refused(text: str) -> None:
+def test_invalid_instant_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"is not a moment|no offset"):
         parse_instant(text)
 
 
-def test_a_moment_without_offset_stays_local() -> None:
+def test_moment_without_offset_stays_local() -> None:
     assert parse_moment("2025-10-16 09:00").tzinfo is None
     with pytest.raises(ValueError, match="no time zone"):
         format_instant(datetime(2025, 10, 16))  # noqa: DTZ001

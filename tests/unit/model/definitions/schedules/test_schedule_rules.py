@@ -76,7 +76,7 @@ from tests.samples.schedules import schedule, upcoming, utc, written
         ),
     ],
 )
-def test_a_schedule_describes_itself_in_plain_words(data: dict[str, Any], words: str) -> None:
+def test_schedule_describes_itself_in_plain_words(data: dict[str, Any], words: str) -> None:
     assert schedule(data).describe() == words
 
 
@@ -100,11 +100,11 @@ def test_a_schedule_describes_itself_in_plain_words(data: dict[str, Any], words:
         ("@Daily", "2026-01-01T00:00", ["01-02 00:00"]),
     ],
 )
-def test_cron_expressions_mean_what_debian_means(expression: str, after: str, expected: list[str]) -> None:
+def test_cron_expression_fires_as_in_debian(expression: str, after: str, expected: list[str]) -> None:
     assert upcoming({"type": "cron", "expression": expression}, after, len(expected)) == expected
 
 
-def test_an_interval_neither_drifts_nor_depends_on_the_moment_asked_about() -> None:
+def test_interval_does_not_drift_or_depend_on_the_moment_asked_about() -> None:
     third = schedule({"type": "interval", "seconds": 0.333333})
     moment = utc("2026-01-01T00:00:00")
     for _ in range(1_000):
@@ -116,12 +116,12 @@ def test_an_interval_neither_drifts_nor_depends_on_the_moment_asked_about() -> N
         moment = following
 
 
-def test_an_anchor_shifts_the_grid_of_an_interval_both_ways() -> None:
+def test_anchor_shifts_the_grid_of_an_interval_both_ways() -> None:
     data = {"type": "interval", "hours": 6, "anchor": "2030-01-01T02:00", "timezone": "Europe/Berlin"}
     assert upcoming(data, "2026-01-01T00:00", 2) == ["01-01 01:00", "01-01 07:00"]
 
 
-def test_an_interval_from_the_finish_is_a_fixed_delay() -> None:
+def test_interval_measured_from_finish_is_a_fixed_delay() -> None:
     one = schedule({"type": "interval", "minutes": 5, "measure_from": "finish", "start": "2026-01-01"})
     assert isinstance(one, IntervalSchedule)
     assert one.is_fixed_delay
@@ -136,14 +136,14 @@ def test_start_and_end_are_inclusive() -> None:
     assert upcoming(by_dates, "2025-01-01T00:00", 9) == ["01-02 09:00", "01-03 09:00"]
 
 
-def test_a_rule_ends_with_its_count_or_its_until() -> None:
+def test_rule_ends_with_its_count_or_until() -> None:
     rule = {"type": "rrule", "dtstart": "2026-01-01T09:00"}
     expected = ["01-01 09:00", "01-02 09:00", "01-03 09:00"]
     for end in ("COUNT=3", "UNTIL=20260103", "UNTIL=20260103T090000", "UNTIL=20260103T090000Z"):
         assert upcoming({**rule, "rule": f"RRULE:FREQ=DAILY;{end}"}, "2025-01-01T00:00", 9) == expected
 
 
-def test_a_rule_that_began_long_ago_is_followed_fast() -> None:
+def test_rule_that_began_long_ago_is_searched_fast() -> None:
     one = schedule({"type": "rrule", "rule": "FREQ=SECONDLY;BYMONTH=1", "dtstart": "1970-01-01T00:00"})
     before = time.monotonic()
     assert one.next_after(utc("2026-07-01T00:00")) == utc("2027-01-01T00:00")
@@ -165,39 +165,39 @@ def test_equal_instants_of_a_union_are_one_occurrence() -> None:
     ]
 
 
-def test_members_of_a_union_have_its_zone_unless_they_say_another() -> None:
+def test_union_members_without_a_zone_use_that_of_the_union() -> None:
     members = [{"type": "daily", "time": "09:00"}, {"type": "daily", "time": "09:00", "timezone": "UTC"}]
     data = {"type": "any", "schedules": members, "timezone": "Asia/Tokyo"}
     assert upcoming(data, "2026-01-02T00:00", 2) == ["01-02 09:00", "01-03 00:00"]
 
 
-def test_the_default_zone_comes_from_outside_and_is_then_part_of_the_schedule() -> None:
+def test_default_zone_becomes_part_of_the_schedule() -> None:
     one = schedule({"type": "daily", "time": "09:00"}, default_timezone="Europe/Berlin")
     assert written(one) == {"type": "daily", "time": "09:00", "timezone": "Europe/Berlin"}
     assert written(schedule({"type": "daily", "time": "09:00"})) == {"type": "daily", "time": "09:00"}
 
 
-def test_the_sun_may_stay_away_for_months() -> None:
+def test_solar_event_that_is_absent_for_months_is_found() -> None:
     tromso = schedule({"type": "solar", "event": "sunrise", "latitude": 69.65, "longitude": 18.96})
     first = tromso.next_after(utc("2026-12-01T00:00"))
     assert first is not None
     assert first.date().isoformat() == "2027-01-15"
 
 
-def test_the_spread_is_steady_even_and_below_its_bound() -> None:
+def test_spread_is_constant_evenly_distributed_and_below_its_bound() -> None:
     offsets = [spread_offset(f"task-{number}", 60) for number in range(1_000)]
     assert offsets == [spread_offset(f"task-{number}", 60) for number in range(1_000)]
     assert all(timedelta(0) <= offset < timedelta(seconds=60) for offset in offsets)
     assert 400 < sum(offset < timedelta(seconds=30) for offset in offsets) < 600
 
 
-def test_the_calendar_ends_without_an_error() -> None:
+def test_search_beyond_the_calendar_ends_without_an_error() -> None:
     one = schedule({"type": "daily", "time": "09:00", "timezone": "America/New_York"})
     assert one.next_after(datetime(9999, 12, 31, 23, tzinfo=UTC)) is None
     assert one.previous_before(datetime(1, 1, 1, 1, tzinfo=UTC)) is None
 
 
-def test_a_schedule_in_use_can_be_copied_and_pickled() -> None:
+def test_used_schedule_can_be_copied_and_pickled() -> None:
     one = schedule({"type": "cron", "expression": "0 9 * * *", "exclude": ["sun", {"holidays": "US"}]})
     due = one.next_after(utc("2026-01-01T00:00"))
     assert copy.deepcopy(one).next_after(utc("2026-01-01T00:00")) == due
