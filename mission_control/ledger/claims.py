@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final, cast
 from mission_control.ledger.scripted import Scripted
 from mission_control.model.runs.run_limits import MOST_DELIVERIES
 from mission_control.model.runs.run_record import RECORDED, RunRecord
+from mission_control.model.runs.run_state import WAITING_STATES, RunState, joined
 from mission_control.model.values.instants import format_instant, parse_instant
 from mission_control.store import redis_keys
 
@@ -35,9 +36,9 @@ class BeginVerdict(StrEnum):
     BEGUN = "begun"
     UNKNOWN = "unknown"
     FINISHED = "finished"
-    RUNNING = "running"
+    HELD = "held"
     STALE = "stale"
-    CANCELLED = "cancelled"
+    CANCEL = "cancel"
     POISONED = "poisoned"
     FOREIGN = "foreign"
     UNREADABLE = "unreadable"
@@ -48,7 +49,7 @@ class BeginReply:
     """The verdict, and the run as it stands after it (None if unknown or unreadable).
 
     `last_success` is when a run of the task last succeeded, told to whoever has begun. `lease_left` is how
-    long the lease of whoever has a `RUNNING` attempt still lasts. `lost` is the run as another worker had
+    long the lease of whoever has a `HELD` attempt still lasts. `lost` is the run as another worker had
     it whose lease has run out, and whom this one follows: a record of that is owed.
     """
 
@@ -64,7 +65,7 @@ class LeaseState(StrEnum):
 
     HELD = "held"
     CANCEL = "cancel"  # held, but the run is to be stopped
-    LOST = "lost"
+    GONE = "gone"
 
 
 class Claims(Scripted):
@@ -94,6 +95,8 @@ class Claims(Scripted):
                 *redis_keys.history("\0").split("\0"),
                 RECORDED,
                 os.getpid(),
+                RunState.RUNNING,
+                joined(WAITING_STATES),
             ],
         )
         return BeginReply(
@@ -109,7 +112,7 @@ class Claims(Scripted):
 
         Without a fence, the one that `worker` has begun is meant.
         """
-        args: list[str | float] = [self.lease.total_seconds(), redis_keys.run(""), worker]
+        args: list[str | float] = [self.lease.total_seconds(), redis_keys.run(""), worker, RunState.RUNNING]
         for execution_id, fence in attempts:
             args += [execution_id, "" if fence is None else fence]
         answers = self._script("renew_leases")(keys=[redis_keys.LEASES], args=args)
@@ -122,7 +125,7 @@ class Claims(Scripted):
         goes, unless it `counts`.
         """
         keys = [redis_keys.run(run.execution_id), redis_keys.LEASES]
-        args: list[str | int] = [run.execution_id, _fence(run), int(counts)]
+        args: list[str | int] = [run.execution_id, _fence(run), int(counts), RunState.RUNNING]
         return bool(self._script("release_lease")(keys=keys, args=args))
 
     def mark_once(self, run: RunRecord, key: str) -> bool:
@@ -138,11 +141,15 @@ class Claims(Scripted):
 
     def ask_to_cancel(self, execution_id: str, reason: str) -> bool:
         """Ask whoever runs a run's attempt to stop; False if nobody runs it."""
-        return bool(self._script("ask_to_cancel")(keys=[redis_keys.run(execution_id)], args=[reason]))
+        return bool(
+            self._script("ask_to_cancel")(
+                keys=[redis_keys.run(execution_id)], args=[reason, RunState.RUNNING]
+            )
+        )
 
     def _note_once(self, run: RunRecord, key: str, action: str) -> bool:
         keys = [redis_keys.run(run.execution_id), redis_keys.effects(run.execution_id)]
-        return bool(self._script("mark_once")(keys=keys, args=[_fence(run), key, action]))
+        return bool(self._script("mark_once")(keys=keys, args=[_fence(run), key, action, RunState.RUNNING]))
 
 
 def _run_of(pairs: Sequence[str]) -> RunRecord | None:

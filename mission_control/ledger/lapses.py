@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from mission_control.ledger.scripted import Scripted
 from mission_control.model.runs.run_record import RunRecord
+from mission_control.model.runs.run_state import WAITING_STATES, RunState, joined
 from mission_control.model.values.instants import format_instant
 from mission_control.store import redis_keys
 
@@ -43,7 +44,14 @@ class LapsedRuns(Scripted):
         entered first, to go through all of them in several looks.
         """
         keys = [redis_keys.LEASES, redis_keys.ACTIVE_RUNS, redis_keys.PARKED, redis_keys.OUTBOX]
-        args: list[str | float] = [redis_keys.run(""), LOOKED_AT_ONCE, entered_before.timestamp(), pass_over]
+        args: list[str | float] = [
+            redis_keys.run(""),
+            LOOKED_AT_ONCE,
+            entered_before.timestamp(),
+            pass_over,
+            RunState.RUNNING,
+            joined(WAITING_STATES),
+        ]
         lapsed, waiting, looked_at = self._script("find_lapsed")(keys=keys, args=args)
         unreadable: dict[str, Exception] = {}
         return Lapses(
@@ -62,6 +70,7 @@ class LapsedRuns(Scripted):
             str(run.resends),
             format_instant(at),
             look_again.total_seconds(),
+            RunState.RUNNING,
         ]
         keys = [redis_keys.run(run.execution_id), redis_keys.LEASES]
         return bool(self._script("mark_resent")(keys=keys, args=args))

@@ -10,7 +10,13 @@ from mission_control.ledger.claims import DEFAULT_LEASE, Claims
 from mission_control.ledger.lapses import LapsedRuns
 from mission_control.ledger.run_reader import RunReader
 from mission_control.model.runs.run_record import RECORDED, RunRecord, encoded
-from mission_control.model.runs.run_state import RAN_AND_FAILED, RunState, states_before
+from mission_control.model.runs.run_state import (
+    RAN_AND_FAILED,
+    WAITING_STATES,
+    RunState,
+    joined,
+    states_before,
+)
 from mission_control.model.values.instants import format_instant
 from mission_control.store import redis_keys
 
@@ -99,7 +105,7 @@ class Ledger(RunReader, Claims, LapsedRuns):
 
     def cancel_waiting(self, run: RunRecord, *, at: datetime, reason: str) -> RunRecord | None:
         """Cancel a run, seen waiting, if it waits still; return it, or None if it does not."""
-        waiting = {RunState.DISPATCHED, RunState.RETRYING} & {run.state}
+        waiting = WAITING_STATES & {run.state}
         return self._move(run, waiting, RunState.CANCELLED, at, None, {"reason": reason})
 
     def _move(
@@ -139,7 +145,7 @@ class Ledger(RunReader, Claims, LapsedRuns):
         state: RunState = changes.get("state", run.state)
         is_running = run.state is RunState.RUNNING
         argv = [
-            f",{','.join(sorted(allowed))},",
+            joined(allowed),
             run.attempt if is_running else "",
             int(state.is_final),
             run.execution_id,
@@ -147,7 +153,7 @@ class Ledger(RunReader, Claims, LapsedRuns):
             format_instant(at),
             self._retention_seconds,
             self._max_runs,
-            _counted_as(state),
+            counter_of(state),
             redis_keys.run(""),
             "" if next_due is None else repr(next_due),
             redis_keys.WAKE_CHANNEL,
@@ -155,6 +161,7 @@ class Ledger(RunReader, Claims, LapsedRuns):
             redis_keys.effects(""),
             RECORDED,
             run.scheduled_time.timestamp(),
+            RunState.CANCELLED,
         ]
         keys = _keys_of_end(run, self._redbeat_keys)
         written = encoded({"state": state, **changes})
@@ -181,10 +188,11 @@ def _keys_of_end(run: RunRecord, redbeat_keys: RedBeatKeys) -> list[str]:
     ]
 
 
-def _counted_as(state: RunState) -> str:
+def counter_of(state: RunState) -> str:
+    """Return the counter of a task's history that a run in `state` raises, "" if none."""
     if state is RunState.SUCCESS:
-        return "success"
-    return "failure" if state in RAN_AND_FAILED else ""
+        return "success_count"
+    return "failure_count" if state in RAN_AND_FAILED else ""
 
 
 def _flat(mapping: Mapping[str, str]) -> list[str]:

@@ -30,9 +30,9 @@ class Model:
         if attempt != self.attempt:
             return BeginVerdict.STALE
         if self.is_leased:
-            return BeginVerdict.RUNNING
+            return BeginVerdict.HELD
         if self.is_to_be_cancelled:
-            return BeginVerdict.CANCELLED
+            return BeginVerdict.CANCEL
         return BeginVerdict.POISONED if self.deliveries >= MOST_DELIVERIES else BeginVerdict.BEGUN
 
     def begin(self, attempt: int) -> None:

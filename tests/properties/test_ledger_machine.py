@@ -118,7 +118,7 @@ class LedgerMachine(RuleBasedStateMachine):
     def renew(self, run: str, which: int) -> None:
         claim, model, holds = self.claim(run, which)
         kept = LeaseState.CANCEL if model.is_to_be_cancelled else LeaseState.HELD
-        assert self.ledger.renew([(claim.execution_id, claim.fence)]) == [kept if holds else LeaseState.LOST]
+        assert self.ledger.renew([(claim.execution_id, claim.fence)]) == [kept if holds else LeaseState.GONE]
         if holds:
             model.is_leased, model.is_given_up = True, False
 

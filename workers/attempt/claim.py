@@ -98,7 +98,7 @@ class Claimer:
             return Claim(reply.run, reply.last_success)
         self._refuse(delivery, reply)
         if reply.run is not None and delivery.is_redelivered:
-            if reply.verdict is BeginVerdict.RUNNING:
+            if reply.verdict is BeginVerdict.HELD:
                 _ask_again(delivery, reply.run, reply.lease_left)
             elif reply.run.state is RunState.RETRYING and reply.run.attempt == delivery.attempt:
                 return UnsentRetry(reply.run)
@@ -122,7 +122,7 @@ class Claimer:
     def _refuse(self, delivery: Delivery, reply: BeginReply) -> None:
         """End a run that must not be begun again; refuse a message that is not its run's."""
         match reply.verdict:
-            case BeginVerdict.CANCELLED if reply.run is not None:
+            case BeginVerdict.CANCEL if reply.run is not None:
                 self.ending.close(reply.run, RunState.CANCELLED, reply.run.cancel_requested)
             case BeginVerdict.POISONED if reply.run is not None:
                 self.ending.close(reply.run, RunState.LOST, "poisoned", error=POISONED_ERROR)

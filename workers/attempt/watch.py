@@ -188,7 +188,7 @@ class Watch:
         for one, state in zip(watched, self._ledger.renew(claims), strict=True):
             if state is LeaseState.CANCEL:
                 one.stop(RunCancelledError, cancelled())
-            elif state is LeaseState.LOST and one.stop(LeaseLostError, None):
+            elif state is LeaseState.GONE and one.stop(LeaseLostError, None):
                 events.lease_lost(one.run)
 
     def _leave(self, one: Watched) -> None:

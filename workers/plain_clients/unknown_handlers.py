@@ -12,7 +12,7 @@ from celery.exceptions import Reject
 from mission_control.events import events
 from mission_control.messaging.message import send
 from mission_control.messaging.transport.parking import PARKED_HEADER
-from mission_control.model.runs.run_state import RunState
+from mission_control.model.runs.run_state import WAITING_STATES, RunState
 from mission_control.processes.heartbeats import live_processes
 from workers.plain_clients.plain_messages import PlainMessage
 
@@ -32,7 +32,6 @@ _PASSED_ON_AFTER_SECONDS: Final = (1.0, 4.0)
 MOST_TIMES_PASSED_ON: Final = 100
 _PASSED_ON: Final = "mission_control_passed_on"
 _ASKED_AGAIN_AFTER_SECONDS: Final = 1.0
-_WAITING: Final = frozenset({RunState.DISPATCHED, RunState.RETRYING})
 
 
 @dataclass
@@ -62,7 +61,7 @@ class UnknownHandlers:
             run = self._admit(handler, execution_id, message, worker, reason)
         if run is None:
             return
-        if run.state not in _WAITING:  # over, or held by a worker that has the handler
+        if run.state not in WAITING_STATES:  # over, or held by a worker that has the handler
             events.delivery_dropped(execution_id, run.attempt, reason)
         elif self._is_known_elsewhere(handler, run.queue, worker) and _times(message.headers) < (
             MOST_TIMES_PASSED_ON

@@ -3,15 +3,16 @@
 -- ARGV: 1 attempt  2 started at, ISO  3 worker  4 seconds of the lease  5 deliveries of one attempt that
 --       may begin it  6 handler that the delivery would run, "" for whichever  7 prefix and 8 suffix of the
 --       keys of histories  9 fields that a record is made of, joined by commas with one before and after
---       10 id of the worker's process that asks
+--       10 id of the worker's process that asks  11 state of a running run
+--       12 states in which a run waits, joined by commas with one before and after
 -- Reply: {verdict, last success or "", seconds left of somebody else's lease, the run as whoever was lost
 -- had it (JSON list of field, value, …) or "", field, value, …}; the verdict is one of
 --   begun       the attempt is this delivery's to run
 --   unknown     there is no such run
 --   finished    the run is over: acknowledge and drop
---   running     somebody has the attempt under a lease: ask again when that has run out
+--   held        another worker holds the attempt's lease: ask again when that has run out
 --   stale       a later attempt was begun, or this one is not due yet: drop
---   cancelled   it was to be cancelled while it ran, and whoever ran it is gone: end it
+--   cancel      its cancellation was requested while it ran, and its worker is gone: end it
 --   poisoned    it was begun so often, and never ended, that it is not begun again: end it
 --   foreign     the run is another handler's: refuse
 --   unreadable  what is there is no run: refuse
@@ -53,18 +54,18 @@ end
 local time = redis.call('TIME')
 local now = tonumber(time[1]) + tonumber(time[2]) / 1000000
 local attempt, deliveries, lost, debt = tonumber(ARGV[1]), 1, '', nil
-if state == 'dispatched' or state == 'retrying' then
+if string.find(ARGV[12], ',' .. state .. ',', 1, true) then
   if attempt ~= last + 1 then
     return reply('stale')
   end
-elseif state == 'running' then
+elseif state == ARGV[11] then
   local left = tonumber(found[4] or '0') - now
   if attempt ~= last then
     return reply('stale')
   elseif left > 0 then
-    return reply('running', nil, string.format('%.3f', left))
+    return reply('held', nil, string.format('%.3f', left))
   elseif found[6] then
-    return reply('cancelled')
+    return reply('cancel')
   end
   deliveries = tonumber(found[5] or '1') + 1
   if deliveries > tonumber(ARGV[5]) then
@@ -88,7 +89,7 @@ if debt then
   redis.call('HSET', KEYS[3], debt[1], debt[2])
 end
 local lease_until = string.format('%.3f', now + tonumber(ARGV[4]))
-redis.call('HSET', KEYS[1], 'state', 'running', 'attempt', attempt, 'started_at', ARGV[2], 'worker', ARGV[3],
+redis.call('HSET', KEYS[1], 'state', ARGV[11], 'attempt', attempt, 'started_at', ARGV[2], 'worker', ARGV[3],
   'deliveries', deliveries, 'lease_until', lease_until, 'fence', (tonumber(found[7] or '') or 0) + 1,
   'pid', ARGV[10])
 redis.call('HDEL', KEYS[1], 'retry_at', 'output', 'error', 'reason', 'duration_ms', 'resent_at', 'resends')

@@ -2,15 +2,15 @@
 -- KEYS: 1 run (hash)  2 active runs (zset)  3 finished runs (zset)  4 history of the task (hash)
 --       5 runs of the task (zset)  6 schedule (zset)  7 schedule entry of the task (hash)
 --       8 owed audit records (hash)  9 leases (zset)  10 effects of the run (set)
--- ARGV: 1 states it may come from, joined by commas with one before and after  2 attempt, or "" for any
+-- ARGV: 1 states it may come from, joined by commas with one before and after  2 attempt that ends, "" if the run waits
 --       3 "1" if the new state is final  4 execution_id  5 finished at, Unix seconds
 --       6 finished at, ISO  7 seconds to keep the run  8 runs to keep for the task
---       9 "success", "failure" or "" (counted in the history)  10 prefix of run keys
+--       9 counter of the history to raise, or ""  10 prefix of run keys
 --       11 next due instant of the task, Unix seconds, "" to leave it alone: it is set unless the task is
 --       gone or has one already  12 channel that wakes beat
 --       13 fence of the attempt, or "" for any  14 prefix of the keys of effects  15 fields that a record is
 --       made of, joined by commas with one before and after  16 scheduled time, Unix seconds
---       17… field, value, … to write
+--       17 state of a cancelled run  18… field, value, … to write
 -- Reply: {field, value, …} of the run afterwards, or {} if it was refused and nothing changed; {"cancel",
 --        why}, and nothing changed, if another attempt was to follow but the run is to be cancelled; an error,
 --        and nothing changed, if a key is not of its kind
@@ -23,10 +23,10 @@ if ARGV[2] ~= '' and attempt ~= ARGV[2] or ARGV[13] ~= '' and found[3] ~= ARGV[1
   return {}
 end
 local fields = {}
-for at = 17, #ARGV, 2 do
+for at = 18, #ARGV, 2 do
   fields[ARGV[at]] = ARGV[at + 1]
 end
-if cancel_requested and fields['state'] == 'retrying' then
+if cancel_requested and ARGV[3] ~= '1' then
   return {'cancel', cancel_requested}
 end
 local kinds = {'hash', 'zset', 'zset', 'hash', 'zset', 'zset', 'hash', 'hash', 'zset', 'set'}
@@ -37,11 +37,11 @@ for at, kind in ipairs(kinds) do
   end
 end
 
-redis.call('HSET', KEYS[1], unpack(ARGV, 17))
-if cancel_requested and fields['state'] == 'cancelled' then
+redis.call('HSET', KEYS[1], unpack(ARGV, 18))
+if cancel_requested and fields['state'] == ARGV[17] then
   redis.call('HSET', KEYS[1], 'reason', cancel_requested)
 end
-if state == 'running' then
+if ARGV[2] ~= '' then
   redis.call('HDEL', KEYS[1], 'lease_until', 'resent_at', 'resends')
   redis.call('ZREM', KEYS[9], ARGV[4])
 end
@@ -73,12 +73,12 @@ if ARGV[3] == '1' then
   end
   if ARGV[9] ~= '' then -- a counter that somebody has written over is no reason to stop half-way
     redis.pcall('HINCRBY', KEYS[4], 'total_runs', 1)
-    redis.pcall('HINCRBY', KEYS[4], ARGV[9] .. '_count', 1)
+    redis.pcall('HINCRBY', KEYS[4], ARGV[9], 1)
     started_at = fields['started_at'] or started_at or ARGV[6]
   end
-  if ARGV[9] == 'success' then
+  if ARGV[9] == 'success_count' then
     redis.call('HSET', KEYS[4], 'last_run', started_at, 'last_success', ARGV[6], 'consecutive_failures', 0)
-  elseif ARGV[9] == 'failure' then
+  elseif ARGV[9] == 'failure_count' then
     redis.call('HSET', KEYS[4], 'last_run', started_at)
     redis.pcall('HINCRBY', KEYS[4], 'consecutive_failures', 1)
   end

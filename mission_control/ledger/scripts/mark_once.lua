@@ -1,9 +1,10 @@
 -- Note that an attempt is about to bring about an effect that its run is to have once.
 -- KEYS: 1 run (hash)  2 effects of the run (set)
 -- ARGV: 1 fence of the attempt  2 effect  3 "1" to note it, "0" to take the note back
+--       4 state of a running run
 -- Reply: 1 if this call changed the note; 0 if not, or if the run is no longer this attempt's
 local found = redis.call('HMGET', KEYS[1], 'state', 'fence')
-if found[1] ~= 'running' or found[2] ~= ARGV[1] then
+if found[1] ~= ARGV[4] or found[2] ~= ARGV[1] then
   return 0
 end
 return redis.call(ARGV[3] == '1' and 'SADD' or 'SREM', KEYS[2], ARGV[2])

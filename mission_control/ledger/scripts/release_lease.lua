@@ -1,10 +1,10 @@
 -- Give up the lease of an attempt that will not be ended by whoever began it, so that nobody waits for it.
 -- KEYS: 1 run (hash)  2 leases (zset)
 -- ARGV: 1 execution_id  2 fence  3 "1" if the delivery counts all the same: its worker did not stop in good
---       order, and the attempt may be what ended it
+--       order, and the attempt may be what ended it  4 state of a running run
 -- Reply: 1 if it was given up, 0 if it was somebody else's by then
 local found = redis.call('HMGET', KEYS[1], 'state', 'fence', 'lease_until')
-if found[1] ~= 'running' or found[2] ~= ARGV[2] then
+if found[1] ~= ARGV[4] or found[2] ~= ARGV[2] then
   return 0
 end
 redis.call('HSET', KEYS[1], 'lease_until', 0)

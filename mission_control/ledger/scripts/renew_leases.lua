@@ -1,19 +1,19 @@
 -- Renew the leases of attempts that somebody says to be running.
 -- KEYS: 1 leases (zset)
--- ARGV: 1 seconds of a lease  2 prefix of run keys  3 worker
---       4… execution_id, fence; without a fence ("") the worker must be the one that has the run
--- Reply: for each, in order: held, cancel (held, and to be stopped), or lost (somebody else's, or over)
+-- ARGV: 1 seconds of a lease  2 prefix of run keys  3 worker  4 state of a running run
+--       5… execution_id, fence; without a fence ("") the worker must be the one that has the run
+-- Reply: for each, in order: held, cancel (held, and to be stopped), or gone (somebody else's, or over)
 local time = redis.call('TIME')
 local now = tonumber(time[1]) + tonumber(time[2]) / 1000000
 local lease = tonumber(ARGV[1])
 local lease_until = string.format('%.3f', now + lease)
 local answers = {}
-for at = 4, #ARGV, 2 do
+for at = 5, #ARGV, 2 do
   local key, fence = ARGV[2] .. ARGV[at], ARGV[at + 1]
   local found = redis.call('HMGET', key, 'state', 'fence', 'worker', 'cancel_requested', 'lease_until')
   local is_ours = fence == '' and found[3] == ARGV[3] or fence ~= '' and found[2] == fence
-  if found[1] ~= 'running' or not is_ours then
-    answers[#answers + 1] = 'lost'
+  if found[1] ~= ARGV[4] or not is_ours then
+    answers[#answers + 1] = 'gone'
   else
     -- Looked at often, for the sake of cancellation, but written only when a good part has been used up.
     if tonumber(found[5] or '0') - now < lease * 0.8 then

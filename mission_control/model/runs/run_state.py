@@ -1,9 +1,16 @@
-"""The states of a run and the transitions between them, as data."""
+"""The states of a run, the transitions between them and the sets of states: the one table of all of them.
+
+Scripts get states and sets of them as arguments. Enter a new state here; tests/house/test_run_states.py
+then names every other place that must know it.
+"""
 
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 class RunState(StrEnum):
@@ -45,6 +52,9 @@ TRANSITIONS: Final[dict[RunState, frozenset[RunState]]] = {
 
 FINAL_STATES: Final = frozenset(state for state, following in TRANSITIONS.items() if not following)
 
+WAITING_STATES: Final = frozenset({_S.DISPATCHED, _S.RETRYING})
+"""States in which a run waits for a worker to begin its next attempt."""
+
 RAN_AND_FAILED: Final = frozenset({_S.FAILURE, _S.TIMED_OUT, _S.LOST})
 """Final states that count as a failed run in a task's history."""
 
@@ -56,3 +66,12 @@ def states_before(state: RunState) -> frozenset[RunState]:
     [<RunState.RUNNING: 'running'>]
     """
     return frozenset(before for before, following in TRANSITIONS.items() if state in following)
+
+
+def joined(states: Iterable[RunState]) -> str:
+    """Return states as scripts get them: joined by commas, with one before and after.
+
+    >>> joined(WAITING_STATES)
+    ',dispatched,retrying,'
+    """
+    return f",{','.join(sorted(states))},"

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     [
         (RunState.DISPATCHED, 1, False, BeginVerdict.BEGUN),
         (RunState.DISPATCHED, 2, False, BeginVerdict.STALE),
-        (RunState.RUNNING, 1, False, BeginVerdict.RUNNING),
+        (RunState.RUNNING, 1, False, BeginVerdict.HELD),
         (RunState.RUNNING, 1, True, BeginVerdict.BEGUN),
         (RunState.RUNNING, 2, True, BeginVerdict.STALE),
         (RunState.RETRYING, 1, True, BeginVerdict.STALE),
@@ -52,14 +52,14 @@ def test_whoever_lost_the_lease_cannot_end_the_attempt_over_its_successor(instal
     assert (paused.fence, successor.fence, successor.deliveries) == (1, 2, 2)
     assert ledger.end(paused, RunState.SUCCESS, at=NOW, output="late") is None
     assert ledger.renew([("a@1", paused.fence), ("a@1", successor.fence)]) == [
-        LeaseState.LOST,
+        LeaseState.GONE,
         LeaseState.HELD,
     ]
     assert not ledger.release(paused)
     ended = ledger.end(successor, RunState.SUCCESS, at=NOW, output="in time")
     assert ended is not None
     assert ended.output == "in time"
-    assert ledger.renew([("a@1", successor.fence)]) == [LeaseState.LOST]
+    assert ledger.renew([("a@1", successor.fence)]) == [LeaseState.GONE]
 
 
 def test_whoever_has_seen_a_run_wait_does_not_end_the_attempt_that_was_begun_meanwhile(
@@ -124,9 +124,9 @@ def test_a_lease_is_renewed_for_the_worker_that_has_the_run_and_for_no_other(
     ledger = installation.ledger
     in_state(ledger, RunState.RUNNING)
     lapse(installation)
-    assert ledger.renew([("a@1", None)], worker="another") == [LeaseState.LOST]
+    assert ledger.renew([("a@1", None)], worker="another") == [LeaseState.GONE]
     assert ledger.renew([("a@1", None)], worker="w") == [LeaseState.HELD]
-    assert ledger.begin("a@1", 1, worker="v", at=NOW).verdict is BeginVerdict.RUNNING
+    assert ledger.begin("a@1", 1, worker="v", at=NOW).verdict is BeginVerdict.HELD
 
 
 def test_an_attempt_that_is_never_ended_is_poison_after_so_many_deliveries(
@@ -198,7 +198,7 @@ def test_a_cancelled_run_whose_worker_is_gone_is_not_begun_again(installation: I
     in_state(ledger, RunState.RUNNING)
     ledger.ask_to_cancel("a@1", "never mind")
     lapse(installation)
-    assert ledger.begin("a@1", 1, worker="w", at=NOW).verdict is BeginVerdict.CANCELLED
+    assert ledger.begin("a@1", 1, worker="w", at=NOW).verdict is BeginVerdict.CANCEL
 
 
 def test_a_waiting_run_is_cancelled_unless_it_has_begun_meanwhile(installation: Installation) -> None:
