@@ -48,7 +48,8 @@ class TaskRuns:
     @property
     def success_after_last_failure(self) -> RunRecord | None:
         """The first success after the last failure, or None if there is none."""
-        last_failure = max((at for at, run in enumerate(self.ran) if run in self.failed), default=-1)
+        failures = [at for at, run in enumerate(self.ran) if run.state is not RunState.SUCCESS]
+        last_failure = failures[-1] if failures else -1
         return next(iter(self.ran[last_failure + 1 :]), None)
 
 

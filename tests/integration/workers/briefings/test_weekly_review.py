@@ -133,9 +133,10 @@ def test_review_of_dropped_runs_says_that_figures_are_incomplete(
     bare_environment.setenv("MISSION_CONTROL_RETENTION_RUNS", "2")
     for hours in (1, 2, 3):
         ran(installation, "ping", NOW - timedelta(hours=hours))
+        ran(installation, "pong", NOW - timedelta(hours=hours))
     text = text_of(review(context()))
     assert "Runs are kept for 7 days only; figures before that are missing." in text
-    assert "Only the last 2 runs of a task are kept, so these figures are too low: `ping`." in text
+    assert "Only the last 2 runs of a task are kept, so these figures are too low: `ping`, `pong`." in text
     current_installation().client.close()
 
 

@@ -80,6 +80,13 @@ def test_many_reasons_end_with_the_number_of_hidden_ones() -> None:
     assert "  - … and 2 other reasons\n  - has not succeeded since\n" in daily(failed).text
 
 
+def test_skipped_and_cancelled_runs_share_one_line_with_their_counts() -> None:
+    states = (RunState.SKIPPED, RunState.CANCELLED, RunState.SKIPPED)
+    assert (
+        "- `t`: 1 cancelled, 2 skipped: `x`\n" in daily([a_run("t", one, reason="x") for one in states]).text
+    )
+
+
 def test_fact_missing_for_the_template_fails() -> None:
     with pytest.raises(jinja2.UndefinedError, match="'all' is undefined"):
         render("daily", zone=ZoneInfo("UTC"))
