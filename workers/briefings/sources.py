@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from mission_control.errors import InvalidTaskError
-from mission_control.files.calendar_file import read_calendar
-from mission_control.model.definitions.task import parse_task
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,11 +48,11 @@ def finished_runs(ledger: Ledger, since: datetime) -> list[RunRecord]:
     return [run for run in found.values() if run.finished_at is not None and run.finished_at > since]
 
 
-def enabled_tasks(registry: Registry, timezone: str, unreadable: Unreadable) -> list[TaskDefinition]:
+def enabled_tasks(registry: Registry, unreadable: Unreadable) -> list[TaskDefinition]:
     """Return the enabled tasks; one whose definition is no longer valid is noted as unreadable."""
     tasks: list[TaskDefinition] = []
     with unreadable.noted("the tasks"):
         for stored in registry.tasks(enabled_only=True):
             with unreadable.noted(f"the task {stored['id']}"):
-                tasks.append(parse_task(stored, default_timezone=timezone, read_text=read_calendar))
+                tasks.append(registry.check.parse(stored))
     return tasks

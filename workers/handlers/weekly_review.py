@@ -47,7 +47,7 @@ def run(context: Mapping[str, Any]) -> dict[str, Any]:
         context, timezone=params.timezone if params.timezone is not None else settings.timezone
     )
     unreadable = Unreadable()
-    tasks = enabled_tasks(installation.registry, settings.timezone, unreadable)
+    tasks = enabled_tasks(installation.registry, unreadable)
     page = render(
         "weekly",
         zone=occasion.zone,
