@@ -20,7 +20,7 @@ from beat.turn.lead import Lead, NotLeadingError, Turn
 from beat.turn.wake_up import WakeUp
 from mission_control.events import events
 from mission_control.installation.installation import Installation, current_installation
-from mission_control.messaging.redis_trouble import TROUBLE, is_trouble_of_redis, is_wrong_type
+from mission_control.messaging.redis_failures import REDIS_ERRORS, is_redis_failure, is_wrong_type
 from mission_control.processes.heartbeats import beat_name
 from mission_control.processes.supervision import is_orphaned
 from mission_control.sweep.sweep import Sweep
@@ -114,7 +114,7 @@ class MissionControlScheduler(RedBeatScheduler):
         try:
             self._lead.hand_over()
             self._wake_up.close()
-        except TROUBLE as error:
+        except REDIS_ERRORS as error:
             events.waiting_for_redis(error)
         super().close()
         if self._is_refused:
@@ -128,7 +128,7 @@ class MissionControlScheduler(RedBeatScheduler):
                 return 0.0
         except Exception as another:  # noqa: BLE001  # as above
             error = another
-        if is_trouble_of_redis(error) or is_wrong_type(error):
+        if is_redis_failure(error) or is_wrong_type(error):
             events.waiting_for_redis(error)
         else:
             events.turn_failed(error)

@@ -11,7 +11,7 @@ from beat.entries.due_entries import DueEntries, DuePlainEntry, DueTask
 from beat.entries.entry_keys import entry_keys
 from beat.entries.redbeat_times import next_after
 from mission_control.events import events
-from mission_control.messaging.redis_trouble import is_trouble_of_redis
+from mission_control.messaging.redis_failures import is_redis_failure
 from mission_control.model.definitions.schedules import spread_offset
 from mission_control.model.values.instants import from_unix, parse_instant
 from mission_control.store import redis_keys
@@ -69,7 +69,7 @@ def _due_of(client: Redis, entry: DueEntry, now: datetime) -> float | None:
             case DueTask():
                 return _due_of_task(client, entry)
     except Exception as error:
-        if is_trouble_of_redis(error):
+        if is_redis_failure(error):
             raise
     return now.timestamp()
 

@@ -11,7 +11,7 @@ from redbeat.schedulers import RedBeatSchedulerEntry
 
 from beat.entries.redbeat_times import next_after
 from mission_control.events import events
-from mission_control.messaging.redis_trouble import is_trouble_of_redis
+from mission_control.messaging.redis_failures import is_redis_failure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -51,7 +51,7 @@ def install_static_entries(
             entry = RedBeatSchedulerEntry(**{**definition, "name": name, "app": app})
             _install(app, client, keys, entry, clock())
         except Exception as error:
-            if is_trouble_of_redis(error):
+            if is_redis_failure(error):
                 raise
             events.static_entry_refused(name, error)
     return client.exists(keys.statics) == 1
@@ -96,7 +96,7 @@ def _stored(app: Celery, client: Any, key: str) -> RedBeatSchedulerEntry | None:
     try:
         return RedBeatSchedulerEntry.from_key(key, app=app)
     except Exception as error:
-        if is_trouble_of_redis(error):
+        if is_redis_failure(error):
             raise
         return None
 

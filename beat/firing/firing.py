@@ -11,7 +11,7 @@ from beat.entries.due_entries import DuePlainEntry, DueTask, EndedEntry, PoisonE
 from beat.firing.batches import BATCH, MOST_BYTES, batches
 from beat.firing.plain_request import plain_request
 from beat.firing.prepared import AHEAD_SECONDS, MOST_PREPARED, SLICE, Prepared
-from mission_control.messaging.redis_trouble import is_trouble_of_redis
+from mission_control.messaging.redis_failures import is_redis_failure
 from mission_control.model.definitions.schedules import spread_offset
 from mission_control.model.policies.misfire import MOST_AT_ONCE, ON_TIME_WITHIN, decide
 from mission_control.model.values.instants import from_unix
@@ -184,7 +184,7 @@ class Firing:
                 case PoisonEntry():
                     self._quarantine.set_aside(entry.key, entry.due, entry.problem, now)
         except Exception as error:
-            if is_trouble_of_redis(error):
+            if is_redis_failure(error):
                 raise
             self._quarantine.set_aside(entry.key, entry.due, f"{type(error).__name__}: {error}", now)
         return None

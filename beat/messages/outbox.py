@@ -16,7 +16,7 @@ from redbeat.schedulers import RedBeatSchedulerEntry
 
 from mission_control.events import events
 from mission_control.messaging.message import send
-from mission_control.messaging.redis_trouble import is_trouble_of_redis
+from mission_control.messaging.redis_failures import is_redis_failure
 from mission_control.store import redis_keys
 from mission_control.store.address.url_spelling import broker_url
 
@@ -63,7 +63,7 @@ def send_outbox(
             else:
                 _send_run(app, ledger, item, producer())
         except Exception as error:
-            if is_trouble_of_redis(error):
+            if is_redis_failure(error):
                 raise
             events.message_not_sent(item, error)
         # By name, not by number: a beat that was stopped in between must not take off what it has not sent.

@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from mission_control.events import events
-from mission_control.messaging.redis_trouble import is_trouble_of_redis, is_wrong_type
+from mission_control.messaging.redis_failures import is_redis_failure, is_wrong_type
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,7 +31,7 @@ class SideWork:
         try:
             return step() or 0
         except Exception as error:
-            if is_trouble_of_redis(error):
+            if is_redis_failure(error):
                 raise
             if is_wrong_type(error):
                 self._on_wrong_type()

@@ -64,11 +64,6 @@ def explain(error: RedisError) -> str | None:
     return None
 
 
-def is_lasting(error: BaseException) -> bool:
-    """Whether Redis would refuse the same again and again, as where a key is of another kind."""
-    return isinstance(error, exceptions.ResponseError) and explain(error) is None
-
-
 def _code(error: RedisError) -> str:
     """The code of the answer; redis-py keeps it apart only for those that have a class."""
     if error.status_code is not None:

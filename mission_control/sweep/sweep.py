@@ -5,13 +5,11 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, Final
 
-from kombu.exceptions import OperationalError
-from redis.exceptions import RedisError, ResponseError
-
 from mission_control.dispatch.run_ending import RunEnding
 from mission_control.events import events
 from mission_control.ledger.lapses import LOOKED_AT_ONCE
 from mission_control.messaging.message import send
+from mission_control.messaging.redis_failures import REDIS_ERRORS, concerns_everything
 from mission_control.model.policies.recovery import (
     EndAttempt,
     LookForMessage,
@@ -21,7 +19,6 @@ from mission_control.model.policies.recovery import (
     of_waiting,
 )
 from mission_control.model.runs.run_state import RunState
-from mission_control.store.troubles import explain
 from mission_control.sweep.owed_records import LateRecords
 from mission_control.sweep.whereabouts import Whereabouts
 
@@ -81,7 +78,7 @@ class Sweep:
         self._look_at = time.monotonic() + self._pause
         try:
             taken_up = self.look()
-        except (RedisError, OperationalError, OSError) as error:
+        except REDIS_ERRORS as error:
             self._lapsed_before = {}  # workers had no chance to renew their leases either
             events.waiting_for_redis(error)
         except Exception as error:  # noqa: BLE001  # beat has more to do than this, and must not end of it
@@ -137,7 +134,7 @@ class Sweep:
         try:
             return act(run)
         except Exception as error:
-            if _is_everybodys(error):
+            if concerns_everything(error):
                 raise
             self._tell(run.execution_id, error)
             return False
@@ -177,11 +174,3 @@ class Sweep:
             countdown = what.retry_in.total_seconds()
             send(self._app, ended, retries=ended.attempt, countdown=countdown, expires=None)
         return True
-
-
-def _is_everybodys(error: Exception) -> bool:
-    """Whether Redis or the broker is in trouble, and not one run's key or queue alone."""
-    cause = error.__cause__ if isinstance(error, OperationalError) else error
-    if isinstance(cause, ResponseError):
-        return explain(cause) is not None
-    return isinstance(error, RedisError | OperationalError | OSError)

@@ -15,7 +15,7 @@ from redis.exceptions import RedisError
 
 from mission_control.audit.record.masking import clean_value
 from mission_control.events import events
-from mission_control.store.troubles import is_lasting
+from mission_control.messaging.redis_failures import is_lasting
 from workers.attempt.claim import Claim, UnsentRetry
 from workers.attempt.endings import Ending, end_attempt, ending_of
 from workers.call.failure_log import HandlerFailedError

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 from celery.exceptions import Reject
 from redis.exceptions import ResponseError
 
+from mission_control.messaging.redis_failures import is_lasting
 from mission_control.model.runs.new_run import plain_run
 from mission_control.model.values.identifiers import split_execution_id, task_id_problem
-from mission_control.store.troubles import is_lasting
 
 if TYPE_CHECKING:
     from mission_control.dispatch.run_ending import RunEnding
