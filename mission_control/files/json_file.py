@@ -58,8 +58,6 @@ def _content(path: Path) -> bytes:
 
 
 def _require_readable(status: os.stat_result, path: Path) -> None:
-    if stat.S_ISDIR(status.st_mode):
-        raise TaskFileError(f"{path}: is a directory; name a file in it")
     if not stat.S_ISREG(status.st_mode):
         raise TaskFileError(f"{path}: is not a regular file; save its content to one")
     if status.st_size > LARGEST_FILE_BYTES:

@@ -9,7 +9,6 @@ from pydantic import AfterValidator, Field, ValidationError, ValidationInfo, fie
 
 from mission_control.errors import InvalidTaskError, Problem
 from mission_control.model.definitions.bookkeeping import ExecutionHistory, Metadata
-from mission_control.model.definitions.dependency import Dependency
 from mission_control.model.definitions.misfire import Misfire
 from mission_control.model.definitions.notify import Notify
 from mission_control.model.definitions.retry_policy import RetryPolicy
@@ -32,6 +31,13 @@ MOST_TAGS = 100
 HIGHEST_PRIORITY = 9
 # Fields that are checked and stored, and that nothing acts on yet.
 _UNENFORCED = frozenset({"overlap", "after", "join", "condition", "pause_after_failures", "notify"})
+
+
+class Dependency(FrozenModel):
+    """Another task whose runs start this one: when they succeed, when they fail, or in either case."""
+
+    task: TaskId
+    on: Literal["success", "failure", "finished"] = "success"
 
 
 class TaskDefinition(FrozenModel):

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import unicodedata
 from datetime import UTC, datetime
-from typing import Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
 
 from mission_control.model.problems.suggestions import quoted
 from mission_control.model.values.handler_paths import handler_path_problem
 from mission_control.model.values.identifiers import TASK_ID_PATTERN, task_id_problem
-from mission_control.model.values.instants import format_instant, parse_instant
+from mission_control.model.values.instants import format_instant, parse_instant, parse_moment
+from mission_control.model.values.zones import zone_problem
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 # Ten years: longer than any task waits, and short enough for every date computed with it.
 LONGEST_SECONDS = 315_360_000
@@ -52,26 +56,31 @@ def _one_line(value: str) -> str:
     return value
 
 
-def _task_id(value: str) -> str:
-    problem = task_id_problem(value)
-    if problem is not None:
-        raise ValueError(problem)
-    return value
+def checked_by(check: Callable[[str], object]) -> AfterValidator:
+    """Return a validator that accepts a text as it is, unless `check` raises a ValueError."""
+
+    def accept(value: str) -> str:
+        check(value)
+        return value
+
+    return AfterValidator(accept)
 
 
-def _queue_name(value: str) -> str:
-    if TASK_ID_PATTERN.fullmatch(value) is None:
-        raise ValueError(
-            f'{quoted(value)} is not a queue\'s name; use up to 128 letters, digits, "_", "." and "-"'
-        )
-    return value
+def _without(problem_of: Callable[[str], str | None]) -> AfterValidator:
+    """Return a validator that accepts a text as it is, unless it has a problem."""
+
+    def check(value: str) -> None:
+        problem = problem_of(value)
+        if problem is not None:
+            raise ValueError(problem)
+
+    return checked_by(check)
 
 
-def _handler_path(value: str) -> str:
-    problem = handler_path_problem(value)
-    if problem is not None:
-        raise ValueError(problem)
-    return value
+def _queue_name_problem(value: str) -> str | None:
+    if TASK_ID_PATTERN.fullmatch(value):
+        return None
+    return f'{quoted(value)} is not a queue\'s name; use up to 128 letters, digits, "_", "." and "-"'
 
 
 def _instant(value: object) -> object:
@@ -98,9 +107,12 @@ Line = Annotated[str, Field(max_length=LONGEST_LINE), AfterValidator(_one_line)]
 Text = Annotated[str, Field(max_length=LONGEST_TEXT)]
 """Text for people, of any number of lines."""
 
-TaskId = Annotated[str, AfterValidator(_task_id)]
-QueueName = Annotated[str, AfterValidator(_queue_name)]
-HandlerPath = Annotated[str, AfterValidator(_handler_path)]
+TaskId = Annotated[str, _without(task_id_problem)]
+QueueName = Annotated[str, _without(_queue_name_problem)]
+HandlerPath = Annotated[str, _without(handler_path_problem)]
+ZoneName = Annotated[str, _without(zone_problem)]
+Moment = Annotated[str, checked_by(parse_moment)]
+"""An instant, or a local time: the text is kept as it was written."""
 
 Instant = Annotated[
     datetime, BeforeValidator(_instant), PlainSerializer(format_instant, return_type=str, when_used="json")

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from mission_control.model.problems.suggestions import quoted
+from mission_control.model.values.instants import format_instant
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 TASK_ID_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
 LONGEST_TASK_ID = 128
@@ -37,10 +41,11 @@ def occurrence_execution_id(task_id: str, scheduled_time: datetime) -> str:
 
     A fraction of a second is written only where there is one.
 
+    >>> from datetime import UTC, datetime
     >>> occurrence_execution_id("daily_briefing_9am", datetime(2025, 10, 16, 9, tzinfo=UTC))
     'daily_briefing_9am@20251016T090000Z'
     """
-    return f"{task_id}{_SEPARATOR}{_compact(scheduled_time)}"
+    return f"{task_id}{_SEPARATOR}{re.sub('[-:]', '', format_instant(scheduled_time))}"
 
 
 def manual_execution_id(task_id: str, ulid: str) -> str:
@@ -65,17 +70,6 @@ def split_execution_id(execution_id: str) -> tuple[str, str]:
     if not separator or not rest or task_id_problem(task_id) is not None:
         raise ValueError(f"{quoted(execution_id)} is not an execution id; write <task_id>@<time or key>")
     return task_id, rest
-
-
-def _compact(moment: datetime) -> str:
-    if moment.tzinfo is None:
-        raise ValueError(f"{moment!r} has no time zone; a scheduled time needs one")
-    in_utc = moment.astimezone(UTC).replace(tzinfo=None)
-    if in_utc.microsecond == 0:
-        precision = "seconds"
-    else:
-        precision = "microseconds" if in_utc.microsecond % 1000 else "milliseconds"
-    return re.sub("[-:]", "", in_utc.isoformat(timespec=precision)) + "Z"
 
 
 def _fault(value: str) -> str:

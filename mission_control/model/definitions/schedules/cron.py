@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from datetime import datetime
 from functools import cached_property
-from typing import Literal
+from typing import Annotated, Literal
 
 from cronsim import CronSim, CronSimError
-from pydantic import field_validator
 
 from mission_control.model.definitions.schedules.clock.wall_clock import REAL_TIME, Dst
 from mission_control.model.definitions.schedules.wall_clock_schedule import WallClockSchedule
 from mission_control.model.problems.suggestions import did_you_mean, quoted
+from mission_control.model.values.fields import checked_by
 
 # The longest sensible expression lists every minute; the parser is not to meet anything larger.
 LONGEST_EXPRESSION = 256
@@ -53,7 +53,7 @@ class CronSchedule(WallClockSchedule):
     """
 
     type: Literal["cron"] = "cron"
-    expression: str
+    expression: Annotated[str, checked_by(lambda text: check_expression(text))]  # noqa: PLW0108  # defined below
 
     def _local_after(self, local: datetime) -> datetime | None:
         return _beyond(self._fields, local)
@@ -73,12 +73,6 @@ class CronSchedule(WallClockSchedule):
     def _words(self) -> str:
         words: str = CronSim(self._fields, _SOME_MOMENT).explain()
         return f"{words[0].lower()}{words[1:]} ({self.timezone})"
-
-    @field_validator("expression")
-    @classmethod
-    def _is_expression(cls, value: str) -> str:
-        check_expression(value)
-        return value
 
 
 def check_expression(expression: str) -> None:

@@ -12,7 +12,7 @@ from pydantic import Field, ValidationInfo, field_validator
 from mission_control.model.definitions.schedules.clock.calendar_words import in_words
 from mission_control.model.definitions.schedules.clock.times_of_day import parse_time
 from mission_control.model.definitions.schedules.wall_clock_schedule import WallClockSchedule
-from mission_control.model.values.fields import Listed  # noqa: TC001  # pydantic reads it
+from mission_control.model.values.fields import Listed, checked_by
 
 _DAY = dt.timedelta(days=1)
 MOST_TIMES = 1_440
@@ -22,7 +22,7 @@ class DatedSchedule(WallClockSchedule):
     """Some dates, and one `time` or several `times` on each: "HH:MM" or "HH:MM:SS"."""
 
     times: Annotated[Listed[str], Field(max_length=MOST_TIMES)] | None = None
-    time: str | None = Field(default=None, validate_default=True)
+    time: Annotated[str, checked_by(parse_time)] | None = Field(default=None, validate_default=True)
 
     def _local_after(self, local: dt.datetime) -> dt.datetime | None:
         day, clock = local.date(), local.time()
@@ -73,8 +73,6 @@ class DatedSchedule(WallClockSchedule):
     @field_validator("time")
     @classmethod
     def _one_of_both(cls, value: str | None, info: ValidationInfo) -> str | None:
-        if value is not None:
-            parse_time(value)
         if "times" not in info.data:  # it is wrong in itself
             return value
         if value is None and info.data["times"] is None:

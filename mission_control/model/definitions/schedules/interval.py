@@ -7,12 +7,12 @@ from decimal import Decimal
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from mission_control.model.definitions.schedules.clock.calendar_words import in_words
 from mission_control.model.definitions.schedules.clock.wall_clock import earliest
 from mission_control.model.definitions.schedules.schedule_base import ScheduleBase
-from mission_control.model.values.fields import PlainNumber, plain_number
+from mission_control.model.values.fields import Moment, PlainNumber, plain_number
 from mission_control.model.values.instants import parse_moment
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class IntervalSchedule(ScheduleBase):
     hours: Count | None = None
     minutes: Count | None = None
     seconds: Count | None = None
-    anchor: str | None = None
+    anchor: Moment | None = None
     measure_from: Literal["schedule", "finish"] = "schedule"
 
     @property
@@ -104,13 +104,6 @@ class IntervalSchedule(ScheduleBase):
             return _EPOCH
         moment = parse_moment(self.anchor)
         return moment if moment.tzinfo is not None else earliest(moment, self.zone)
-
-    @field_validator("anchor")
-    @classmethod
-    def _is_moment(cls, value: str | None) -> str | None:
-        if value is not None:
-            parse_moment(value)
-        return value
 
     @model_validator(mode="after")
     def _has_a_period(self) -> IntervalSchedule:

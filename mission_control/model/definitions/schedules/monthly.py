@@ -19,7 +19,7 @@ from mission_control.model.definitions.schedules.clock.calendar_words import (
 )
 from mission_control.model.definitions.schedules.dated_schedule import DatedSchedule
 from mission_control.model.problems.suggestions import quoted
-from mission_control.model.values.fields import Listed  # noqa: TC001  # pydantic reads it
+from mission_control.model.values.fields import Listed, checked_by
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -68,7 +68,7 @@ class MonthlySchedule(DatedSchedule):
     months: Annotated[Listed[Month], Field(max_length=50)] | None = None
     days: Annotated[Listed[DayOfMonth], Field(max_length=50)] | None = None
     week: Literal["first", "second", "third", "fourth", "last"] | None = None
-    weekday: str | None = Field(default=None, validate_default=True)
+    weekday: Annotated[str, checked_by(weekday_number)] | None = Field(default=None, validate_default=True)
 
     def _is_day(self, day: date) -> bool:
         return day.month in self._months and day in self._dates_in(day.year, day.month)
@@ -138,8 +138,6 @@ class MonthlySchedule(DatedSchedule):
     @field_validator("weekday")
     @classmethod
     def _days_or_weekday(cls, value: str | None, info: ValidationInfo) -> str | None:
-        if value is not None:
-            weekday_number(value)
         if not {"days", "week"} <= info.data.keys():  # they are wrong in themselves
             return value
         days, week = info.data["days"], info.data["week"]

@@ -5,10 +5,11 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import field_validator, model_validator
+from pydantic import model_validator
 
 from mission_control.model.definitions.schedules.clock.wall_clock import Occurrence, instants_of, to_local
 from mission_control.model.definitions.schedules.schedule_base import ScheduleBase
+from mission_control.model.values.fields import Moment  # pydantic reads it
 from mission_control.model.values.instants import parse_moment
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ class OnceSchedule(ScheduleBase):
     """
 
     type: Literal["once"] = "once"
-    at: str
+    at: Moment
 
     def _following(self, moment: datetime) -> Occurrence | None:
         return next((one for one in self._all if one.instant > moment), None)
@@ -44,12 +45,6 @@ class OnceSchedule(ScheduleBase):
         if moment.tzinfo is not None:
             return (Occurrence(moment, to_local(moment, self.zone)),)
         return tuple(Occurrence(one, moment) for one in instants_of(moment, self.zone, self.dst))
-
-    @field_validator("at")
-    @classmethod
-    def _is_moment(cls, value: str) -> str:
-        parse_moment(value)
-        return value
 
     @model_validator(mode="after")
     def _happens(self) -> OnceSchedule:

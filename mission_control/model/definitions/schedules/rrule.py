@@ -22,8 +22,9 @@ from mission_control.model.definitions.schedules.clock.wall_clock import (
 from mission_control.model.definitions.schedules.recurrence.recurrence import Recurrence
 from mission_control.model.definitions.schedules.recurrence.rule import SUB_DAILY, parse_recurrence_rule
 from mission_control.model.definitions.schedules.recurrence.words import recurrence_in_words
-from mission_control.model.definitions.schedules.wall_clock_schedule import WallClockSchedule
+from mission_control.model.definitions.schedules.schedule_base import ScheduleBase
 from mission_control.model.problems.suggestions import quoted
+from mission_control.model.values.fields import Moment
 from mission_control.model.values.instants import parse_moment
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ _DEFAULT_BEGIN = "1970-01-01T00:00:00"
 _UTC_ZONE = ZoneInfo("UTC")
 
 
-class RRuleSchedule(WallClockSchedule):
+class RRuleSchedule(ScheduleBase):
     """An RFC 5545 `rule`, with or without "RRULE:", that begins at `dtstart`: a local time, or an instant.
 
     `dtstart` may be left out (1970-01-01T00:00 then) where nothing depends on it but the time of day. It is
@@ -46,11 +47,11 @@ class RRuleSchedule(WallClockSchedule):
     """
 
     type: Literal["rrule"] = "rrule"
-    dtstart: str | None = None
+    dtstart: Moment | None = None
     rule: str
 
     def _following(self, moment: datetime) -> Occurrence | None:
-        found = following(moment, self._timeline, self._rules, self._local_after)
+        found = following(moment, self._timeline, self._rules, self._recurrence.after)
         if found is None or (self._until is not None and found.instant > self._until):
             return None
         return self._local(found.instant) if self._runs_in_real_time else found
@@ -58,14 +59,8 @@ class RRuleSchedule(WallClockSchedule):
     def _preceding(self, moment: datetime) -> Occurrence | None:
         if self._until is not None:
             moment = min(moment, self._until + TICK)
-        found = preceding(moment, self._timeline, self._rules, self._local_before)
+        found = preceding(moment, self._timeline, self._rules, self._recurrence.before)
         return self._local(found.instant) if found is not None and self._runs_in_real_time else found
-
-    def _local_after(self, local: datetime) -> datetime | None:
-        return self._recurrence.after(local)
-
-    def _local_before(self, local: datetime) -> datetime | None:
-        return self._recurrence.before(local)
 
     def _words(self) -> str:
         return f"{recurrence_in_words(self._parts, self._begin_local)} ({self.timezone})"
@@ -109,13 +104,6 @@ class RRuleSchedule(WallClockSchedule):
             return latest(datetime.combine(date.fromisoformat(text), time.max), self.zone)
         moment = datetime.fromisoformat(text)
         return moment.astimezone(UTC) if moment.tzinfo is not None else latest(moment, self.zone)
-
-    @field_validator("dtstart")
-    @classmethod
-    def _is_moment(cls, value: str | None) -> str | None:
-        if value is not None:
-            parse_moment(value)
-        return value
 
     @field_validator("rule")
     @classmethod

@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
-from pydantic import Field, PrivateAttr, ValidationInfo, field_validator, model_serializer, model_validator
+from pydantic import Field, PrivateAttr, ValidationInfo, model_serializer, model_validator
 
 from mission_control.model.definitions.schedules.clock.calendar_words import in_words
-from mission_control.model.definitions.schedules.clock.limits import check_limit, first_instant, last_instant
+from mission_control.model.definitions.schedules.clock.limits import Limit, first_instant, last_instant
 from mission_control.model.definitions.schedules.clock.wall_clock import (
     TICK,
     Dst,
@@ -21,9 +21,9 @@ from mission_control.model.definitions.schedules.clock.wall_clock import (
     to_local,
 )
 from mission_control.model.definitions.schedules.exclusions.exclusion import Exclusion, Span
-from mission_control.model.values.fields import PlainNumber
+from mission_control.model.values.fields import PlainNumber, ZoneName
 from mission_control.model.values.frozen_model import FrozenModel
-from mission_control.model.values.zones import zone, zone_problem
+from mission_control.model.values.zones import zone
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,9 +50,9 @@ class ScheduleBase(FrozenModel, ABC):
     A schedule is never changed; make another one by validating changed data.
     """
 
-    timezone: str = "UTC"
-    start: str | None = None
-    end: str | None = None
+    timezone: ZoneName = "UTC"
+    start: Limit | None = None
+    end: Limit | None = None
     exclude: tuple[Exclusion, ...] = Field(default=(), strict=False, max_length=MOST_EXCLUSIONS)
     spread_seconds: PlainNumber = Field(default=0, ge=0, le=LONGEST_SPREAD_SECONDS)
     dst: Dst = Dst()
@@ -192,19 +192,6 @@ class ScheduleBase(FrozenModel, ABC):
         if default == "UTC" or not isinstance(data, Mapping) or "timezone" in data:
             return data
         return {**data, "timezone": default}
-
-    @field_validator("timezone")
-    @classmethod
-    def _is_zone(cls, value: str) -> str:
-        problem = zone_problem(value)
-        if problem is not None:
-            raise ValueError(problem)
-        return value
-
-    @field_validator("start", "end")
-    @classmethod
-    def _is_limit(cls, value: str | None) -> str | None:
-        return check_limit(value) if value is not None else None
 
     @model_validator(mode="after")
     def _starts_before_it_ends(self) -> Self:

@@ -3,30 +3,19 @@
 from __future__ import annotations
 
 from datetime import datetime, time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 from mission_control.model.definitions.schedules.clock.times_of_day import is_date, parse_date
 from mission_control.model.definitions.schedules.clock.wall_clock import earliest, latest
+from mission_control.model.values.fields import checked_by
 from mission_control.model.values.instants import parse_moment
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
 
-def check_limit(text: str) -> str:
-    """Return `text` unchanged if it is a limit.
-
-    Raises:
-        ValueError: `text` is neither a date, nor a local time, nor an instant.
-
-    >>> check_limit("2026-12-31")
-    '2026-12-31'
-    """
-    if is_date(text):
-        parse_date(text)
-    else:
-        parse_moment(text)
-    return text
+Limit = Annotated[str, checked_by(lambda text: parse_date(text) if is_date(text) else parse_moment(text))]
+"""A date, a local time or an instant: the text is kept as it was written."""
 
 
 def first_instant(text: str, zone: ZoneInfo) -> datetime:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 from pydantic import (
     ConfigDict,
@@ -21,6 +21,7 @@ from mission_control.model.definitions.schedules.clock.calendar_words import WEE
 from mission_control.model.definitions.schedules.clock.times_of_day import is_date, parse_date, parse_time
 from mission_control.model.definitions.schedules.exclusions.holiday_calendar import check_holidays, is_holiday
 from mission_control.model.definitions.schedules.exclusions.ics_calendar import IcsCalendar, read_ics
+from mission_control.model.values.fields import checked_by
 from mission_control.model.values.frozen_model import FrozenModel
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from pydantic import SerializerFunctionWrapHandler
 
+DateText = Annotated[str, checked_by(parse_date)]
 _KINDS = ("date", "weekday", "from", "holidays", "ics", "between")
 _DAY = dt.timedelta(days=1)
 _FORMS = (
@@ -54,11 +56,11 @@ class Exclusion(FrozenModel):
 
     model_config = ConfigDict(serialize_by_alias=True)
 
-    date: str | None = None
-    weekday: str | None = None
-    from_: str | None = Field(default=None, alias="from")
-    to: str | None = None
-    holidays: str | None = None
+    date: DateText | None = None
+    weekday: Annotated[str, checked_by(weekday_number)] | None = None
+    from_: DateText | None = Field(default=None, alias="from")
+    to: DateText | None = None
+    holidays: Annotated[str, checked_by(check_holidays)] | None = None
     ics: str | None = Field(default=None, min_length=1, max_length=1024)
     between: tuple[str, ...] | None = Field(default=None, strict=False, min_length=2, max_length=2)
 
@@ -123,27 +125,6 @@ class Exclusion(FrozenModel):
         if not isinstance(data, Mapping | cls):
             raise ValueError(f"an exclusion is text or an object; {_FORMS}")  # noqa: TRY004  # pydantic's way
         return data
-
-    @field_validator("date", "from_", "to")
-    @classmethod
-    def _is_date(cls, value: str | None) -> str | None:
-        if value is not None:
-            parse_date(value)
-        return value
-
-    @field_validator("weekday")
-    @classmethod
-    def _is_weekday(cls, value: str | None) -> str | None:
-        if value is not None:
-            weekday_number(value)
-        return value
-
-    @field_validator("holidays")
-    @classmethod
-    def _are_holidays(cls, value: str | None) -> str | None:
-        if value is not None:
-            check_holidays(value)
-        return value
 
     @field_validator("between")
     @classmethod
