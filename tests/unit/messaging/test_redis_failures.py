@@ -14,7 +14,7 @@ from mission_control.messaging.redis_failures import (
 )
 
 UNREACHABLE = exceptions.ConnectionError("Error 111 connecting to 127.0.0.1:6379. Connection refused.")
-FULL = exceptions.OutOfMemoryError("command not allowed when used memory > 'maxmemory'.")
+FULL = exceptions.ResponseError("OOM command not allowed when used memory > 'maxmemory'.")
 WRONG_TYPE = exceptions.ResponseError("WRONGTYPE Operation against a key holding the wrong kind of value")
 UNEXPECTED = exceptions.ResponseError("ERR value is not an integer or out of range")
 
@@ -40,7 +40,10 @@ def scheduling_error(cause: Exception) -> RuntimeError:
         (OperationalError("no broker"), RedisFailure.UNREACHABLE),
         (wrapped(UNREACHABLE), RedisFailure.UNREACHABLE),
         (FULL, RedisFailure.REFUSED),
-        (exceptions.ReadOnlyError("You can't write against a read only replica."), RedisFailure.REFUSED),
+        (
+            exceptions.ResponseError("READONLY You can't write against a read only replica."),
+            RedisFailure.REFUSED,
+        ),
         (wrapped(FULL), RedisFailure.REFUSED),
         (WRONG_TYPE, RedisFailure.WRONG_TYPE),
         (wrapped(WRONG_TYPE), RedisFailure.WRONG_TYPE),
