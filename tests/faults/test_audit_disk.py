@@ -101,7 +101,7 @@ def debts(installation: Installation) -> int:
 
 
 @pytest.mark.parametrize("trouble", [no_room_for_another_line, no_space_on_the_device, a_read_only_directory])
-def test_what_could_not_be_written_is_written_when_the_trouble_is_over(
+def test_records_that_a_full_disk_refused_are_written_later(
     installation: Installation, trouble: Callable[[Path], AbstractContextManager[None]]
 ) -> None:
     end_a_run(installation, 0)
@@ -119,7 +119,7 @@ def test_what_could_not_be_written_is_written_when_the_trouble_is_over(
     assert verified_runs(installation).is_sound
 
 
-def test_refusals_and_changes_that_could_not_be_written_are_written_later(
+def test_refusals_and_changes_that_a_full_disk_refused_are_written_later(
     installation: Installation,
 ) -> None:
     runs, changes = installation.settings.task_execution_log, installation.settings.task_changes_log
@@ -147,7 +147,7 @@ def told(path: Path, field: str) -> list[tuple[str, bool | None]]:
     return [(one[field], one.get("repaired")) for one in read_all(path)]
 
 
-def test_a_worker_that_dies_before_it_records_its_predecessors_loss_owes_the_record(
+def test_worker_killed_before_recording_a_loss_leaves_the_record_pending(
     installation: Installation,
 ) -> None:
     installation.ledger.dispatch(a_run())
@@ -162,7 +162,7 @@ def test_a_worker_that_dies_before_it_records_its_predecessors_loss_owes_the_rec
     assert verified_runs(installation).is_sound
 
 
-def test_a_killed_process_leaves_no_record_unwritten_and_none_written_twice(
+def test_killed_process_loses_no_record_and_writes_none_twice(
     installation: Installation,
 ) -> None:
     process = multiprocessing.get_context("fork").Process(target=end_runs_and_die, args=(installation,))
@@ -183,7 +183,7 @@ def end_runs_and_die(installation: Installation) -> None:
     end_a_run(installation, RUNS)
 
 
-def test_a_real_worker_goes_on_without_its_audit_file(installation: Installation, fleet: Fleet) -> None:
+def test_worker_without_its_audit_file_keeps_running(installation: Installation, fleet: Fleet) -> None:
     assert fleet is not None
     stream = installation.settings.task_execution_log
     stream.parent.mkdir(parents=True, exist_ok=True)

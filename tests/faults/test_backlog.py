@@ -48,7 +48,7 @@ def states_of(place: Installation, name: str) -> list[str]:
     return [str(run.state) for run in place.ledger.runs_of(name, limit=2 * EACH)]
 
 
-def test_a_long_backlog_is_worked_off_one_by_one_while_others_fire(place: Installation) -> None:
+def test_long_backlog_is_caught_up_while_other_tasks_fire(place: Installation) -> None:
     leave_a_backlog(place)
     often = {"type": "interval", "seconds": 0.25}
     assert place.registry.register({"id": "good", "schedule": often, "handler": HANDLER})
@@ -68,7 +68,7 @@ def test_a_long_backlog_is_worked_off_one_by_one_while_others_fire(place: Instal
     assert len(ids) == len(set(ids))
 
 
-def test_what_is_caught_up_is_parked_and_released_at_the_pace(place: Installation) -> None:
+def test_caught_up_runs_are_parked_and_released_at_the_pace(place: Installation) -> None:
     leave_a_backlog(place, policy="all", max_catch_up=200)
     with leading_beat(place):
         wait_until(lambda: earliest(place) > utc_now().timestamp() - 5, "it is through", timeout=60)
@@ -85,7 +85,7 @@ def earliest(place: Installation) -> float:
     return float(found[0][1])
 
 
-def test_a_task_that_another_tool_has_moved_fires_at_its_own_time(place: Installation) -> None:
+def test_task_moved_by_another_tool_fires_at_its_own_time(place: Installation) -> None:
     yearly = {"type": "cron", "expression": "0 0 29 2 *"}
     assert place.registry.register({"id": "moved", "schedule": yearly, "handler": HANDLER})
     key = redis_keys.schedule_entry("moved")

@@ -36,7 +36,7 @@ def rejections(house: WorkerHouse) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("pool", ["prefork", "threads", "solo"])
-def test_every_bad_message_is_set_aside_and_recorded_and_the_next_good_one_runs(
+def test_bad_message_becomes_a_dead_letter_with_a_record_and_the_next_one_runs(
     house: WorkerHouse, pool: str
 ) -> None:
     with house.server.client() as client:
@@ -56,7 +56,7 @@ def test_every_bad_message_is_set_aside_and_recorded_and_the_next_good_one_runs(
         assert any(entry["reason"] in one["reason"] for one in records)
 
 
-def test_a_record_names_handler_and_run_where_the_message_does(house: WorkerHouse) -> None:
+def test_record_of_a_bad_message_names_its_handler_and_run(house: WorkerHouse) -> None:
     with house.server.client() as client:
         client.lpush("default", BAD_MESSAGES["retries that are text"][0])
     with house.worker(pool="solo"):
@@ -68,7 +68,7 @@ def test_a_record_names_handler_and_run_where_the_message_does(house: WorkerHous
     assert "its header retries is not a count" in record["reason"]
 
 
-def test_broadcasts_that_are_none_end_no_worker(house: WorkerHouse) -> None:
+def test_malformed_broadcast_does_not_stop_a_worker(house: WorkerHouse) -> None:
     with house.worker(pool="solo") as worker, house.server.client() as client:
         for raw, _ in BAD_MESSAGES.values():
             client.publish("/0.celery.pidbox", raw)
@@ -81,7 +81,7 @@ def test_broadcasts_that_are_none_end_no_worker(house: WorkerHouse) -> None:
     assert dead_letters(house) == []
 
 
-def test_bad_messages_whose_worker_died_are_set_aside_by_the_next_one(house: WorkerHouse) -> None:
+def test_bad_message_of_a_dead_worker_becomes_a_dead_letter_at_the_next_one(house: WorkerHouse) -> None:
     with house.server.client() as client:
         for tag, stored in (("1", b"not JSON"), ("2", b"[42, null, null]"), ("3", b'[hello, "", "default"]')):
             client.hset("unacked", tag, stored)

@@ -46,7 +46,7 @@ def place(tmp_path: Path) -> Iterator[Installation]:
         yield Installation(read_settings(redis_url=server.url, data_dir=tmp_path, notify=()))
 
 
-def test_a_beat_killed_at_random_instants_fires_every_occurrence_exactly_once(place: Installation) -> None:
+def test_beat_killed_at_random_fires_every_occurrence_exactly_once(place: Installation) -> None:
     expected: set[str] = set()
     app = create_app("other", lambda: place)
     RedBeatSchedulerEntry("theirs", HANDLER, schedule(1), app=app).save()

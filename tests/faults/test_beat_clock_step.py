@@ -28,7 +28,7 @@ class SteppingClock:
 
 
 @pytest.mark.parametrize("reads", [2, 1_000], ids=["while it sleeps", "just before the instant"])
-def test_a_clock_that_is_set_back_makes_no_wait_longer(installation: Installation, reads: int) -> None:
+def test_clock_set_back_makes_no_wait_longer(installation: Installation, reads: int) -> None:
     wake_up = WakeUp(installation.client)
     wake_up.wait(time.time(), time.time)  # subscribes
     clock = SteppingClock(reads)
@@ -38,7 +38,7 @@ def test_a_clock_that_is_set_back_makes_no_wait_longer(installation: Installatio
     wake_up.close()
 
 
-def test_a_change_is_heard_in_a_wait_whose_clock_was_set_back(installation: Installation) -> None:
+def test_change_during_a_wait_with_the_clock_set_back_is_noticed(installation: Installation) -> None:
     wake_up = WakeUp(installation.client)
     wake_up.wait(time.time(), time.time)
     installation.client.publish(redis_keys.WAKE_CHANNEL, "task")

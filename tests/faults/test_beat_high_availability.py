@@ -73,7 +73,7 @@ def assert_every_occurrence_was_fired_once(place: Installation) -> None:
     assert len(sent) == len(set(sent))
 
 
-def test_the_standby_takes_over_from_a_leader_that_was_killed(place: Installation) -> None:
+def test_standby_takes_over_from_a_killed_leader(place: Installation) -> None:
     with two_beats(place) as (leader, standby):
         leader.kill()
         count = len(runs(place))
@@ -82,7 +82,7 @@ def test_the_standby_takes_over_from_a_leader_that_was_killed(place: Installatio
         assert_every_occurrence_was_fired_once(place)
 
 
-def test_a_leader_that_stops_in_good_order_hands_over_at_once(place: Installation) -> None:
+def test_leader_that_stops_cleanly_passes_the_lead_on_immediately(place: Installation) -> None:
     with two_beats(place) as (leader, standby):
         place.client.pexpire(redis_keys.BEAT_LEADER, 60_000)
         assert leader.stop() == 0
@@ -91,7 +91,7 @@ def test_a_leader_that_stops_in_good_order_hands_over_at_once(place: Installatio
         assert_every_occurrence_was_fired_once(place)
 
 
-def test_a_lead_that_somebody_meddles_with_is_won_back(place: Installation) -> None:
+def test_lead_overwritten_by_another_program_is_regained(place: Installation) -> None:
     client, key = place.client, redis_keys.BEAT_LEADER
 
     def replace_by_a_list() -> None:
@@ -116,7 +116,7 @@ def test_a_lead_that_somebody_meddles_with_is_won_back(place: Installation) -> N
         assert_every_occurrence_was_fired_once(place)
 
 
-def test_leaders_paused_beyond_their_lease_change_nothing_and_stand_by(place: Installation) -> None:
+def test_leader_paused_beyond_its_lease_changes_nothing_and_stands_by(place: Installation) -> None:
     with two_beats(place) as beats:
         for _ in range(2):
             leader = next(beat for beat in beats if beat.leads)
@@ -130,7 +130,7 @@ def test_leaders_paused_beyond_their_lease_change_nothing_and_stand_by(place: In
         assert_every_occurrence_was_fired_once(place)
 
 
-def test_a_task_registered_while_beat_waits_fires_on_time_and_never_early(place: Installation) -> None:
+def test_task_registered_while_beat_waits_fires_on_time(place: Installation) -> None:
     assert place.registry.unregister("ticker")
     with leading_beat(place):
         due = utc_now() + timedelta(seconds=1.5)
@@ -143,7 +143,7 @@ def test_a_task_registered_while_beat_waits_fires_on_time_and_never_early(place:
         assert run.dispatched_at >= due
 
 
-def test_occurrences_at_fractions_of_a_second_fire_at_their_fraction(place: Installation) -> None:
+def test_occurrence_at_a_fraction_of_a_second_fires_at_that_fraction(place: Installation) -> None:
     with leading_beat(place):
         wait_for_a_run_after(place, 0)
         count = len(runs(place))
@@ -153,7 +153,7 @@ def test_occurrences_at_fractions_of_a_second_fire_at_their_fraction(place: Inst
     assert all(timedelta(0) <= run.dispatched_at - run.scheduled_time for run in punctual)
 
 
-def test_tasks_that_do_not_fire_are_not_loaded(place: Installation) -> None:
+def test_task_that_does_not_fire_is_not_loaded(place: Installation) -> None:
     assert place.registry.unregister("ticker")
     assert place.registry.register(
         {"id": "off", "handler": HANDLER, "schedule": {"type": "interval", "seconds": 1}, "enabled": False}

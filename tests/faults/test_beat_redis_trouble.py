@@ -113,7 +113,7 @@ def refused(client: Any) -> int:
         keep_from_saving_for_a_while,
     ],
 )
-def test_beat_outlives_trouble_and_neither_loses_nor_doubles(
+def test_beat_survives_redis_trouble_without_lost_or_double_runs(
     server: RedisServer, tmp_path: Path, trouble: Callable[[RedisServer], None]
 ) -> None:
     place = installation_on(server, tmp_path)
@@ -126,7 +126,7 @@ def test_beat_outlives_trouble_and_neither_loses_nor_doubles(
         assert_every_occurrence_was_fired_once(place)
 
 
-def test_beat_waits_for_a_server_that_is_not_there_yet(server: RedisServer, tmp_path: Path) -> None:
+def test_beat_waits_for_a_server_that_starts_later(server: RedisServer, tmp_path: Path) -> None:
     place = installation_on(server, tmp_path)
     assert place.registry.register(TICKER)
     server.stop()
@@ -139,7 +139,7 @@ def test_beat_waits_for_a_server_that_is_not_there_yet(server: RedisServer, tmp_
 
 
 @pytest.mark.parametrize("policy", ["allkeys-lru", "volatile-ttl"])
-def test_beat_refuses_a_server_that_may_forget(server: RedisServer, tmp_path: Path, policy: str) -> None:
+def test_beat_refuses_a_server_that_may_evict(server: RedisServer, tmp_path: Path, policy: str) -> None:
     place = installation_on(server, tmp_path)
     place.client.config_set("maxmemory-policy", policy)
     with BeatProcess(place) as beat:
@@ -149,9 +149,7 @@ def test_beat_refuses_a_server_that_may_forget(server: RedisServer, tmp_path: Pa
         assert "Traceback" not in beat.log
 
 
-def test_beat_ends_when_its_server_has_become_one_that_may_forget(
-    server: RedisServer, tmp_path: Path
-) -> None:
+def test_beat_exits_when_its_server_may_evict(server: RedisServer, tmp_path: Path) -> None:
     place = installation_on(server, tmp_path)
     with leading_beat(place) as beat:
         place.client.config_set("maxmemory-policy", "allkeys-lru")
@@ -160,7 +158,7 @@ def test_beat_ends_when_its_server_has_become_one_that_may_forget(
         assert "Redis has maxmemory-policy allkeys-lru" in beat.log
 
 
-def test_beat_takes_a_server_that_may_forget_if_told_to(server: RedisServer, tmp_path: Path) -> None:
+def test_beat_accepts_a_server_that_may_evict_if_allowed(server: RedisServer, tmp_path: Path) -> None:
     place = installation_on(server, tmp_path)
     assert place.registry.register(TICKER)
     place.client.config_set("maxmemory-policy", "allkeys-lru")

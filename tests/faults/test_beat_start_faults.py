@@ -39,7 +39,7 @@ def good_task_fires(place: Installation) -> None:
     wait_until(lambda: place.ledger.runs_of("good"), "the good task fires")
 
 
-def test_a_note_in_the_quarantine_that_cannot_be_read_does_not_stop_beat(place: Installation) -> None:
+def test_unreadable_note_in_quarantine_does_not_stop_beat(place: Installation) -> None:
     place.client.hset(redis_keys.BEAT_QUARANTINE, redis_keys.REDBEAT_SCHEDULE, "oops")
     place.client.execute_command("HSET", redis_keys.BEAT_QUARANTINE, redis_keys.TASKS, b"\xff")  # type: ignore[no-untyped-call]  # redis-py's
     with leading_beat(place) as beat:
@@ -48,7 +48,7 @@ def test_a_note_in_the_quarantine_that_cannot_be_read_does_not_stop_beat(place: 
         assert "Traceback" not in beat.log
 
 
-def test_the_names_of_static_entries_under_a_key_of_the_wrong_type_do_not_stop_beat(
+def test_static_entries_key_of_the_wrong_type_does_not_stop_beat(
     place: Installation,
 ) -> None:
     spoil(place, redis_keys.STATIC_ENTRIES, "string")
@@ -58,14 +58,14 @@ def test_the_names_of_static_entries_under_a_key_of_the_wrong_type_do_not_stop_b
         assert f"a key has the wrong type  key={redis_keys.STATIC_ENTRIES} found=string" in beat.log
 
 
-def test_a_name_of_a_static_entry_that_is_no_text_does_not_stop_beat(place: Installation) -> None:
+def test_static_entry_name_that_is_not_text_does_not_stop_beat(place: Installation) -> None:
     place.client.sadd(redis_keys.STATIC_ENTRIES, b"\xff")
     with leading_beat(place) as beat:
         good_task_fires(place)
         assert beat.exit_code is None
 
 
-def test_the_note_of_an_entry_that_was_deleted_is_forgotten(place: Installation) -> None:
+def test_quarantine_note_of_a_deleted_entry_is_removed(place: Installation) -> None:
     place.client.hset(KEY, mapping=plain(args="abc"))
     place.client.zadd(redis_keys.REDBEAT_SCHEDULE, {KEY: 1})
     with leading_beat(place) as beat:
@@ -76,7 +76,7 @@ def test_the_note_of_an_entry_that_was_deleted_is_forgotten(place: Installation)
         wait_until(lambda: NAME not in quarantined_tasks(place), "nothing is said of it any more")
 
 
-def test_a_setting_that_cannot_be_used_ends_beat_in_one_sentence(place: Installation) -> None:
+def test_unusable_setting_stops_beat_with_one_sentence(place: Installation) -> None:
     with BeatProcess(place, {"MISSION_CONTROL_LEADER_SECONDS": "soon"}) as beat:
         assert wait_until(lambda: beat.exit_code, "beat has ended", timeout=20) == 1
         assert beat.log.startswith("beat ends: settings that cannot be used")
@@ -84,7 +84,7 @@ def test_a_setting_that_cannot_be_used_ends_beat_in_one_sentence(place: Installa
         assert "Traceback" not in beat.log
 
 
-def test_an_error_that_nobody_has_foreseen_is_told_and_tried_again(
+def test_unexpected_error_is_logged_and_retried(
     place: Installation, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     beat = beat_of(place)

@@ -34,7 +34,7 @@ def once(name: str, seconds: float) -> dict[str, object]:
     return {"id": name, "handler": HANDLER, "schedule": {"type": "once", "at": at}}
 
 
-def test_tasks_are_registered_and_fire_on_time_without_channels(place: Installation) -> None:
+def test_tasks_without_permission_for_channels_fire_on_time(place: Installation) -> None:
     assert place.registry.register(once("first", 60))
     with leading_beat(place) as beat:
         assert place.registry.register(once("task", 2.5))

@@ -83,19 +83,19 @@ OUT_OF_ORDER: dict[str, Evidence] = {
 }
 
 
-def test_a_run_that_failed_once_and_then_succeeded_is_in_order() -> None:
+def test_run_that_failed_once_and_then_succeeded_is_in_order() -> None:
     assert faults(ORDERLY) == []
 
 
-def test_a_run_whose_process_was_killed_before_it_could_tell_may_run_again() -> None:
+def test_run_of_a_killed_process_may_run_again() -> None:
     assert faults(replace(ORDERLY, notes=(*NOTES, *AGAIN), killed=frozenset({1}))) == []
 
 
-def test_a_run_that_a_worker_left_lying_has_a_record_of_that_besides() -> None:
+def test_abandoned_run_also_has_a_record_of_that() -> None:
     runs = {"tea@1": replace(RUN, deliveries=2)}
     assert faults(replace(ORDERLY, runs=runs, records=(*ORDERLY.records, lost_worker(1)))) == []
 
 
 @pytest.mark.parametrize("fault", OUT_OF_ORDER)
-def test_what_is_out_of_order_is_found(fault: str) -> None:
+def test_runs_out_of_order_are_reported(fault: str) -> None:
     assert any(fault in one for one in faults(OUT_OF_ORDER[fault]))

@@ -54,7 +54,7 @@ def seconds_of_server(house: WorkerHouse) -> float:
     return float(seconds) + float(microseconds) / 1_000_000
 
 
-def test_a_clock_that_is_set_in_mid_run_neither_loses_nor_steals_a_lease(house: WorkerHouse) -> None:
+def test_clock_set_during_a_run_neither_loses_nor_steals_a_lease(house: WorkerHouse) -> None:
     log, gate = house.folder / "leaps", house.gate("leap")
     params = {"log": str(log), "gate": str(gate)}
     with house.worker("first", pool="threads"), house.worker("second", pool="threads"):

@@ -57,7 +57,9 @@ def flaky(house: WorkerHouse, name: str, *, delay: float) -> Run:
     return house.run(name)
 
 
-def test_every_waiting_run_is_sent_again_and_ends_once(house: WorkerHouse, database: redis.Redis) -> None:
+def test_waiting_runs_of_a_flushed_broker_are_sent_again_and_end_once(
+    house: WorkerHouse, database: redis.Redis
+) -> None:
     with house.worker():
         retried = flaky(house, "retried", delay=2)
         wait_until(lambda: retried.state == "retrying", "its retry waits in the worker's memory")
@@ -72,7 +74,7 @@ def test_every_waiting_run_is_sent_again_and_ends_once(house: WorkerHouse, datab
     assert house.runs_of("work") == 1
 
 
-def test_retries_that_wait_for_long_are_released_and_run_now_as_ever(
+def test_long_waiting_retries_of_a_flushed_broker_are_still_released(
     house: WorkerHouse, server: redis.Redis
 ) -> None:
     with house.worker():

@@ -25,7 +25,7 @@ def house() -> Iterator[WorkerHouse]:
         yield house
 
 
-def test_a_run_that_cannot_be_begun_holds_no_slot_and_is_begun_when_the_key_is_mended(
+def test_run_that_cannot_begin_holds_no_slot_and_begins_after_the_key_is_repaired(
     house: WorkerHouse,
 ) -> None:
     key = redis_keys.history(GATED)
@@ -39,7 +39,7 @@ def test_a_run_that_cannot_be_begun_holds_no_slot_and_is_begun_when_the_key_is_m
         assert Swept(house).ended(run).state == "success"
 
 
-def test_a_run_that_cannot_be_ended_holds_no_slot_and_ends_once_when_the_key_is_mended(
+def test_run_that_cannot_end_holds_no_slot_and_ends_once_after_the_key_is_repaired(
     house: WorkerHouse,
 ) -> None:
     client = house.installation.client
@@ -56,7 +56,7 @@ def test_a_run_that_cannot_be_ended_holds_no_slot_and_ends_once_when_the_key_is_
         assert Swept(house).ended(run).state == "success"
 
 
-def test_a_plain_message_whose_run_cannot_be_entered_is_rejected(house: WorkerHouse) -> None:
+def test_plain_message_whose_run_cannot_be_stored_is_rejected(house: WorkerHouse) -> None:
     client = house.installation.client
     client.set(redis_keys.task_runs("handlers.hello.run"), "written over")
     with house.worker(), Celery("bare", broker=house.server.url, set_as_current=False) as bare:

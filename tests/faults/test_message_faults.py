@@ -26,7 +26,7 @@ def house() -> Iterator[WorkerHouse]:
         yield house
 
 
-def test_messages_lost_between_pop_and_unacked_are_sent_again(house: WorkerHouse) -> None:
+def test_message_lost_between_pop_and_unacked_is_sent_again(house: WorkerHouse) -> None:
     runs = [house.run() for _ in range(3)]
     with house.server.client() as client:
         assert client.rpop("default") is not None
@@ -35,7 +35,7 @@ def test_messages_lost_between_pop_and_unacked_are_sent_again(house: WorkerHouse
         assert [swept.ended(run).state for run in runs] == ["success"] * 3
 
 
-def test_a_run_whose_message_was_spoilt_is_sent_a_good_one(house: WorkerHouse) -> None:
+def test_run_with_a_corrupt_message_is_sent_a_good_one(house: WorkerHouse) -> None:
     run = house.run()
     with house.server.client() as client:
         message = json.loads(str(client.rpop("default")))
@@ -54,7 +54,7 @@ def statuses(house: WorkerHouse, run: Run) -> list[str]:
     return [one["status"] for one in found if one["execution_id"] == run.execution_id]
 
 
-def test_a_message_for_another_handlers_run_is_refused_and_recorded(house: WorkerHouse) -> None:
+def test_message_for_the_run_of_another_handler_is_refused_and_recorded(house: WorkerHouse) -> None:
     with house.worker():
         run = house.run("handlers.hello.run", delay=30)
         house.installation.celery.send_task(
@@ -80,7 +80,7 @@ def test_forged_arguments_of_a_message_change_nothing(house: WorkerHouse) -> Non
 
 
 @pytest.mark.parametrize("pool", ["prefork", "threads"])
-def test_a_running_run_is_cancelled_and_recorded_once(house: WorkerHouse, pool: str) -> None:
+def test_cancelled_running_run_is_recorded_once(house: WorkerHouse, pool: str) -> None:
     with house.worker(pool=pool):
         run = house.gated("work")
         is_run(house, "work")
@@ -90,7 +90,7 @@ def test_a_running_run_is_cancelled_and_recorded_once(house: WorkerHouse, pool: 
     assert house.runs_of("work") == 1
 
 
-def test_a_handler_that_does_not_listen_is_killed_when_its_run_is_cancelled(house: WorkerHouse) -> None:
+def test_handler_that_ignores_cancellation_is_killed(house: WorkerHouse) -> None:
     with house.worker() as worker:
         run = house.run("handlers.rude.deaf")
         wait_until(lambda: run.state == "running", "it runs")
@@ -101,7 +101,7 @@ def test_a_handler_that_does_not_listen_is_killed_when_its_run_is_cancelled(hous
         assert worker.exit_code is None
 
 
-def test_a_cancelled_run_is_not_begun_by_a_worker_that_is_started_later(house: WorkerHouse) -> None:
+def test_cancelled_run_is_not_begun_by_a_later_worker(house: WorkerHouse) -> None:
     run = house.gated("work")
     assert RunControl.of(house.installation).cancel(run.execution_id, reason="never mind") == "cancelled"
     with house.worker():
@@ -109,7 +109,7 @@ def test_a_cancelled_run_is_not_begun_by_a_worker_that_is_started_later(house: W
     assert (run.state, house.runs_of("work")) == ("cancelled", 0)
 
 
-def test_a_handler_is_stopped_in_time_while_redis_is_frozen(house: WorkerHouse) -> None:
+def test_handler_is_stopped_in_time_while_redis_is_frozen(house: WorkerHouse) -> None:
     task = {
         "id": "endless",
         "handler": "handlers.rude.deaf",
@@ -132,7 +132,7 @@ def test_a_handler_is_stopped_in_time_while_redis_is_frozen(house: WorkerHouse) 
         assert Swept(house).ended(house.run(), timeout=30).state == "success"
 
 
-def test_a_claim_and_an_end_are_all_that_a_run_costs_besides_what_celery_does(house: WorkerHouse) -> None:
+def test_run_costs_at_most_three_scripts(house: WorkerHouse) -> None:
     with house.worker():
         swept = Swept(house)
         swept.ended(house.run())

@@ -44,7 +44,7 @@ def place(tmp_path: Path) -> Iterator[Installation]:
         yield Installation(settings)
 
 
-def test_beats_stopped_at_random_beyond_their_lease_fire_every_occurrence_once(place: Installation) -> None:
+def test_beats_paused_at_random_fire_every_occurrence_once(place: Installation) -> None:
     draw = random.Random(SEED)
     with leading_beat(place) as first, BeatProcess(place) as second:
         second.wait_until_it_stands_by()

@@ -87,7 +87,7 @@ def quarantined(place: Installation, name: str = NAME) -> str:
 
 
 @pytest.mark.parametrize("fields", HASHES.values(), ids=HASHES.keys())
-def test_a_spoilt_hash_is_set_aside_and_registering_it_anew_brings_it_back(
+def test_corrupt_hash_is_quarantined_and_registering_the_task_restores_it(
     spoilt: Installation, beat: BeatProcess, fields: Fields
 ) -> None:
     if fields:
@@ -104,7 +104,7 @@ def test_a_spoilt_hash_is_set_aside_and_registering_it_anew_brings_it_back(
 
 
 @pytest.mark.parametrize("kind", ["string", "list", "set", "stream"])
-def test_an_entry_of_the_wrong_redis_type_is_set_aside(
+def test_entry_of_the_wrong_redis_type_is_quarantined(
     spoilt: Installation, beat: BeatProcess, kind: str
 ) -> None:
     spoil(spoilt, KEY, kind)
@@ -117,7 +117,7 @@ def test_an_entry_of_the_wrong_redis_type_is_set_aside(
 
 
 @pytest.mark.parametrize("what", ["queue", "run", "runs of the task"])
-def test_a_task_whose_run_has_nowhere_to_go_is_set_aside(
+def test_task_whose_run_cannot_be_sent_is_quarantined(
     spoilt: Installation, beat: BeatProcess, what: str
 ) -> None:
     due = (utc_now() + timedelta(seconds=0.5)).replace(microsecond=0) + timedelta(seconds=1)
@@ -141,7 +141,7 @@ def test_a_task_whose_run_has_nowhere_to_go_is_set_aside(
     assert NAME not in look(spoilt).quarantined
 
 
-def test_enabling_a_task_that_was_set_aside_brings_it_back(spoilt: Installation, beat: BeatProcess) -> None:
+def test_enabling_a_quarantined_task_restores_it(spoilt: Installation, beat: BeatProcess) -> None:
     spoil(spoilt, "elsewhere", "string")
     task = {
         "id": NAME,
@@ -157,7 +157,7 @@ def test_enabling_a_task_that_was_set_aside_brings_it_back(spoilt: Installation,
     assert beat.exit_code is None
 
 
-def test_an_entry_of_redbeats_comes_back_when_it_is_saved_anew(
+def test_quarantined_redbeat_entry_is_restored_when_saved_again(
     spoilt: Installation, beat: BeatProcess
 ) -> None:
     spoilt.client.hset(KEY, mapping=plain(args="abc"))
@@ -170,9 +170,7 @@ def test_an_entry_of_redbeats_comes_back_when_it_is_saved_anew(
     assert beat.exit_code is None
 
 
-def test_a_member_of_the_schedule_that_is_not_text_is_set_aside(
-    spoilt: Installation, beat: BeatProcess
-) -> None:
+def test_schedule_member_that_is_not_text_is_quarantined(spoilt: Installation, beat: BeatProcess) -> None:
     spoilt.client.zadd(redis_keys.REDBEAT_SCHEDULE, {b"redbeat:\xff": now() - 1})
     good_task_fires(spoilt)
     assert wait_until(lambda: look(spoilt).quarantined.get("\\xff"), "it is set aside")
@@ -180,7 +178,7 @@ def test_a_member_of_the_schedule_that_is_not_text_is_set_aside(
 
 
 @pytest.mark.parametrize("score", [-5.0, float("-inf"), float("inf"), 1e300])
-def test_a_due_instant_that_no_clock_shows_holds_nothing_up(
+def test_impossible_due_time_delays_no_other_task(
     spoilt: Installation, beat: BeatProcess, score: float
 ) -> None:
     spoilt.client.hset(KEY, mapping=own(enabled=True))
@@ -191,7 +189,7 @@ def test_a_due_instant_that_no_clock_shows_holds_nothing_up(
     assert beat.exit_code is None
 
 
-def test_an_entry_of_redbeats_that_has_ended_is_neither_fired_nor_poison(
+def test_redbeat_entry_that_has_ended_is_neither_fired_nor_quarantined(
     spoilt: Installation, beat: BeatProcess
 ) -> None:
     spoilt.client.hset(KEY, mapping=plain())
@@ -202,7 +200,7 @@ def test_an_entry_of_redbeats_that_has_ended_is_neither_fired_nor_poison(
     assert beat.exit_code is None
 
 
-def test_a_thousand_spoilt_entries_do_not_slow_a_good_one(spoilt: Installation, beat: BeatProcess) -> None:
+def test_thousand_corrupt_entries_do_not_delay_a_good_one(spoilt: Installation, beat: BeatProcess) -> None:
     spoilt.client.zadd(redis_keys.REDBEAT_SCHEDULE, {f"redbeat:gone-{at}": now() - 1 for at in range(1_000)})
     good_task_fires(spoilt)
     wait_until(lambda: len(look(spoilt).quarantined) == 1_000, "all of them are set aside")
@@ -210,9 +208,7 @@ def test_a_thousand_spoilt_entries_do_not_slow_a_good_one(spoilt: Installation, 
 
 
 @pytest.mark.parametrize("key", [redis_keys.REDBEAT_SCHEDULE, redis_keys.TASKS])
-def test_a_schedule_that_was_overwritten_is_kept_aside_and_built_anew(
-    spoilt: Installation, beat: BeatProcess, key: str
-) -> None:
+def test_overwritten_schedule_is_kept_and_rebuilt(spoilt: Installation, beat: BeatProcess, key: str) -> None:
     app = create_app("other", lambda: spoilt)
     RedBeatSchedulerEntry("theirs", HANDLER, schedule(3600), app=app).save()
     assert spoilt.registry.register({"id": "ours", "schedule": YEARLY, "handler": HANDLER})
@@ -231,9 +227,7 @@ def test_a_schedule_that_was_overwritten_is_kept_aside_and_built_anew(
     assert beat.exit_code is None
 
 
-def test_a_schedule_that_was_deleted_under_beat_is_built_anew(
-    spoilt: Installation, beat: BeatProcess
-) -> None:
+def test_deleted_schedule_is_rebuilt(spoilt: Installation, beat: BeatProcess) -> None:
     assert spoilt.registry.register({"id": "ours", "schedule": YEARLY, "handler": HANDLER})
     due = spoilt.client.zscore(redis_keys.REDBEAT_SCHEDULE, redis_keys.schedule_entry("ours"))
     before = turns(spoilt)
@@ -264,9 +258,7 @@ def test_key_of_wrong_type_is_reported_and_beat_fires_when_it_is_deleted(
     assert beat.exit_code is None
 
 
-def test_a_debt_and_a_kept_record_that_cannot_be_read_end_no_beat(
-    spoilt: Installation, beat: BeatProcess
-) -> None:
+def test_unreadable_pending_records_do_not_stop_beat(spoilt: Installation, beat: BeatProcess) -> None:
     spoilt.client.hset(redis_keys.AUDIT_DEBTS, "x", '["1","2026-01-01T00:00:00Z","state","success"]')
     spoilt.client.rpush(redis_keys.UNWRITTEN, "no json")
     wait_until(lambda: len(last_set_aside(spoilt.client)) == 2, "both are set aside")
@@ -275,7 +267,7 @@ def test_a_debt_and_a_kept_record_that_cannot_be_read_end_no_beat(
     assert beat.exit_code is None
 
 
-def test_a_parked_message_that_is_none_is_set_aside_and_holds_no_other_up(
+def test_malformed_parked_message_is_quarantined_and_delays_no_other(
     spoilt: Installation, beat: BeatProcess
 ) -> None:
     for name, parked in {"none": [], "pairs": {"a": 1}, "good": ["elsewhere", "{}"]}.items():
@@ -289,7 +281,7 @@ def test_a_parked_message_that_is_none_is_set_aside_and_holds_no_other_up(
     assert beat.exit_code is None
 
 
-def test_a_parked_message_for_a_key_that_is_no_queue_waits_and_holds_no_other_up(
+def test_parked_message_for_a_key_that_is_not_a_queue_waits_and_delays_no_other(
     spoilt: Installation, beat: BeatProcess
 ) -> None:
     spoil(spoilt, "spoilt", "string")
@@ -301,7 +293,7 @@ def test_a_parked_message_for_a_key_that_is_no_queue_waits_and_holds_no_other_up
     assert beat.exit_code is None
 
 
-def test_what_is_wrong_beside_firing_stops_no_task(spoilt: Installation, beat: BeatProcess) -> None:
+def test_errors_apart_from_firing_stop_no_task(spoilt: Installation, beat: BeatProcess) -> None:
     spoilt.client.rpush(redis_keys.OWED_AUDIT, b"\xff")
     good_task_fires(spoilt)
     good_task_fires(spoilt, "another")

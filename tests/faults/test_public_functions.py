@@ -82,21 +82,23 @@ def server_with_a_task(point_at: Callable[[str], None]) -> Iterator[RedisServer]
 
 
 @pytest.mark.parametrize("name", ["Run.wait", "register_task", "enqueue a handler", "unregister_task"])
-def test_an_absent_server_is_told_with_the_ways_out(name: str, point_at: Callable[[str], None]) -> None:
+def test_every_function_reports_an_absent_server_with_remedies(
+    name: str, point_at: Callable[[str], None]
+) -> None:
     point_at(f"redis://:secret@127.0.0.1:{free_port()}/0")
     message = trouble({**READS, **WRITES, **REMOVALS}[name])
     assert "cannot be reached" in message
     assert "MISSION_CONTROL_REDIS_URL" in message
 
 
-def test_a_wrong_password_is_told_by_every_function(point_at: Callable[[str], None]) -> None:
+def test_every_function_reports_a_wrong_password(point_at: Callable[[str], None]) -> None:
     with RedisServer(password="right") as server:
         point_at(server.url.replace("right", "secret"))
         for act in {**READS, **WRITES, **REMOVALS}.values():
             assert "refuses the user name or password" in trouble(act)
 
 
-def test_a_read_only_server_is_told_by_every_function_that_writes(point_at: Callable[[str], None]) -> None:
+def test_every_writing_function_reports_a_read_only_server(point_at: Callable[[str], None]) -> None:
     with server_with_a_task(point_at) as primary, ExitStack() as stack:
         with primary.client() as client:
             client.config_set("repl-diskless-sync-delay", "0")
@@ -110,7 +112,7 @@ def test_a_read_only_server_is_told_by_every_function_that_writes(point_at: Call
         assert whole(primary) == before
 
 
-def test_a_full_server_is_told_by_every_function_that_adds_and_nothing_is_half_written(
+def test_every_adding_function_reports_a_full_server_and_writes_nothing_in_part(
     point_at: Callable[[str], None],
 ) -> None:
     with server_with_a_task(point_at) as server:
@@ -123,7 +125,7 @@ def test_a_full_server_is_told_by_every_function_that_adds_and_nothing_is_half_w
         assert mission_control.unregister_task("kept")  # to make room is allowed
 
 
-def test_a_mute_server_is_not_waited_for(point_at: Callable[[str], None]) -> None:
+def test_unresponsive_server_is_given_up_in_time(point_at: Callable[[str], None]) -> None:
     with server_with_a_task(point_at) as server:
         server.pause()
         try:

@@ -56,7 +56,7 @@ def trouble(url: str, act: Callable[[redis.Redis], None] = write, *, read_second
     return message
 
 
-def test_an_absent_server_is_named_with_the_ways_out() -> None:
+def test_absent_server_is_reported_with_remedies() -> None:
     message = trouble(f"redis://:secret@127.0.0.1:{free_port()}/0")
     assert message.startswith("Redis at redis://***@127.0.0.1:")
     assert "Connection refused" in message
@@ -66,13 +66,13 @@ def test_an_absent_server_is_named_with_the_ways_out() -> None:
     )
 
 
-def test_an_absent_socket_is_named_with_the_ways_out() -> None:
+def test_absent_socket_is_reported_with_remedies() -> None:
     message = trouble("redis+socket:///nowhere/redis.sock?virtual_host=1")
     assert "cannot be reached" in message
     assert "/nowhere/redis.sock" in message
 
 
-def test_an_unknown_host_is_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unknown_host_has_its_own_message(monkeypatch: pytest.MonkeyPatch) -> None:
     def unknown(*_: object, **__: object) -> None:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
@@ -80,13 +80,13 @@ def test_an_unknown_host_is_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "its host name is unknown" in trouble("redis://redis.invalid:6379/0")
 
 
-def test_a_server_that_hangs_is_not_waited_for() -> None:
+def test_hanging_server_is_given_up_in_time() -> None:
     with RedisServer() as server:
         server.pause()
         assert "did not answer in time" in trouble(server.url, read_seconds=0.3)
 
 
-def test_a_server_that_hangs_is_not_waited_for_longer_than_the_default_bound() -> None:
+def test_hanging_server_is_given_up_within_the_default_bound() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         assert "did not answer in time" in trouble(f"redis://127.0.0.1:{silent.getsockname()[1]}/0")
 
@@ -116,7 +116,7 @@ def hanging_up() -> Iterator[tuple[int, list[bytes]]]:
             thread.join(timeout=5)
 
 
-def test_what_may_have_been_received_is_not_sent_again() -> None:
+def test_command_that_may_have_arrived_is_not_sent_again() -> None:
     with hanging_up() as (port, requests):
         assert "cannot be reached (Connection closed by server" in trouble(f"redis://127.0.0.1:{port}/0")
         assert len(requests) == 1
@@ -130,7 +130,7 @@ def test_what_may_have_been_received_is_not_sent_again() -> None:
         ("", "wants a password"),
     ],
 )
-def test_a_wrong_or_missing_password_is_told(login: str, words: str) -> None:
+def test_wrong_or_missing_password_is_reported(login: str, words: str) -> None:
     with RedisServer(password="right") as server:
         message = trouble(f"redis://{login}127.0.0.1:{server.port}/0")
         assert words in message
@@ -138,20 +138,20 @@ def test_a_wrong_or_missing_password_is_told(login: str, words: str) -> None:
 
 
 @WAYS_TO_WRITE
-def test_a_read_only_replica_is_told(way: Callable[[redis.Redis], None]) -> None:
+def test_read_only_replica_is_reported(way: Callable[[redis.Redis], None]) -> None:
     with RedisServer() as primary, RedisServer(extra=[f"replicaof 127.0.0.1 {primary.port}"]) as replica:
         assert "is a read-only replica" in trouble(replica.url, way)
 
 
 @WAYS_TO_WRITE
-def test_a_full_server_is_told_and_stays_as_it_was(way: Callable[[redis.Redis], None]) -> None:
+def test_full_server_is_reported_and_unchanged(way: Callable[[redis.Redis], None]) -> None:
     with RedisServer(maxmemory="1") as server, server.client() as client:
         assert "is full: raise its maxmemory" in trouble(server.url, way)
         assert client.dbsize() == 0
 
 
 @WAYS_TO_WRITE
-def test_a_server_that_cannot_save_is_told(way: Callable[[redis.Redis], None]) -> None:
+def test_server_that_cannot_save_is_reported(way: Callable[[redis.Redis], None]) -> None:
     with RedisServer(extra=["save 3600 1"]) as server, server.client() as client:
         shutil.rmtree(server.directory)
         client.bgsave()
@@ -163,27 +163,27 @@ def test_a_server_that_cannot_save_is_told(way: Callable[[redis.Redis], None]) -
 
 
 @WAYS_TO_WRITE
-def test_a_user_without_permission_is_told(way: Callable[[redis.Redis], None]) -> None:
+def test_user_without_permission_is_reported(way: Callable[[redis.Redis], None]) -> None:
     with RedisServer() as server, server.client() as client:
         client.execute_command("ACL", "SETUSER", "reader", "on", ">secret", "~*", "+@all", "-set")
         message = trouble(server.url.replace("//", "//reader:secret@"), way)
         assert "does not permit this user" in message
 
 
-def test_too_many_clients_are_told() -> None:
+def test_too_many_clients_are_reported() -> None:
     with RedisServer(extra=["maxclients 1"]) as server, server.client() as only:
         wait_until(lambda: len(only.client_list()) == 1, "the test holds the only connection")
         assert "raise its maxclients" in trouble(server.url)
 
 
-def test_a_connection_survives_a_restart_of_the_server() -> None:
+def test_connection_survives_a_server_restart() -> None:
     with RedisServer(appendonly=True) as server, connect(server.url) as client:
         client.set("kept", "yes")
         server.restart()
         assert client.get("kept") == "yes"
 
 
-def test_a_server_that_is_just_restarting_is_waited_for() -> None:
+def test_client_waits_for_a_restarting_server() -> None:
     with RedisServer(appendonly=True) as server, connect(server.url) as client:
         client.set("kept", "yes")
         server.stop()
@@ -193,14 +193,14 @@ def test_a_server_that_is_just_restarting_is_waited_for() -> None:
         restart.join(timeout=10)
 
 
-def test_a_mistake_of_the_caller_is_not_called_a_trouble_of_the_store() -> None:
+def test_callers_mistake_is_not_reported_as_store_trouble() -> None:
     with RedisServer() as server, connect(server.url) as client:
         client.set("text", "abc")
         with pytest.raises(redis.ResponseError, match="WRONGTYPE"), store_errors(server.url):
             client.lpush("text", "item")
 
 
-def test_the_bounds_are_enforced_by_the_client_and_not_by_the_test() -> None:
+def test_time_bounds_are_enforced_by_the_client() -> None:
     with connect("redis://127.0.0.1:1/0") as client:
         options = client.connection_pool.connection_kwargs
         assert options["socket_connect_timeout"] == 2.0

@@ -55,7 +55,7 @@ def has_succeeded(installation: Installation, times: int) -> None:
 
 
 @pytest.mark.parametrize("how", ["fail_over", "swap"])
-def test_beat_and_worker_go_on_with_the_server_that_takes_the_masters_place(
+def test_beat_and_worker_continue_with_the_new_master(
     house: SentinelHouse, installation: Installation, how: str
 ) -> None:
     installation.registry.register(EVERY_SECOND)
@@ -77,7 +77,7 @@ def test_beat_and_worker_go_on_with_the_server_that_takes_the_masters_place(
     assert [log.name for log in logs.glob("*.log") if "of-the-" in log.read_text("utf-8")] == []
 
 
-def test_a_program_finds_the_new_master_and_is_told_when_there_is_none(house: SentinelHouse) -> None:
+def test_program_finds_the_new_master_or_reports_that_there_is_none(house: SentinelHouse) -> None:
     with connect(house.url) as client:
         client.set("key", "value")
         assert client.wait(1, 2_000) == 1
@@ -89,7 +89,7 @@ def test_a_program_finds_the_new_master_and_is_told_when_there_is_none(house: Se
     assert "of-the-" not in str(caught.value)
 
 
-def test_a_master_that_no_sentinel_knows_is_said_to_be_missing(house: SentinelHouse) -> None:
+def test_master_unknown_to_the_sentinels_is_reported(house: SentinelHouse) -> None:
     for url in (
         house.url.replace(MASTER_NAME, "nobody"),
         f"sentinel://127.0.0.1:{free_port()}?master_name={MASTER_NAME}",
@@ -103,6 +103,6 @@ def test_a_master_that_no_sentinel_knows_is_said_to_be_missing(house: SentinelHo
         assert "of-the-" not in str(caught.value)
 
 
-def test_options_that_redis_py_does_not_know_are_refused(house: SentinelHouse) -> None:
+def test_options_unknown_to_redis_py_are_refused(house: SentinelHouse) -> None:
     with pytest.raises(SettingsError, match="an option after"):
         connect(f"{house.url}&no_such_option=1")

@@ -60,7 +60,7 @@ def claims_life(house: WorkerHouse, worker: WorkerProcess) -> bool:
     return worker.name in {one.name for one in live_processes(house.installation.client)}
 
 
-def test_one_that_is_stuck_after_a_restart_of_redis_connects_anew_and_takes_messages(
+def test_worker_stuck_after_a_redis_restart_reconnects_and_takes_messages(
     house: WorkerHouse,
 ) -> None:
     with impatient_worker(house, STUCK_AFTER_SECONDS=2.5) as worker:
@@ -76,7 +76,7 @@ def test_one_that_is_stuck_after_a_restart_of_redis_connects_anew_and_takes_mess
         assert worker.exit_code is None
 
 
-def test_one_that_stays_stuck_ends_for_its_supervisor_and_claims_no_life(house: WorkerHouse) -> None:
+def test_worker_that_stays_stuck_stops_its_heartbeat_and_exits(house: WorkerHouse) -> None:
     with impatient_worker(house, STUCK_AFTER_SECONDS=2, MOST_RECONNECTIONS=1) as worker:
         (house.folder / "stuck").touch()
         wait_until(lambda: CONNECTS_ANEW in worker.log, "it connects anew", timeout=20)
@@ -92,7 +92,7 @@ def test_one_that_stays_stuck_ends_for_its_supervisor_and_claims_no_life(house: 
         assert house.run().state == "dispatched"
 
 
-def test_one_whose_loop_hangs_ends_for_its_supervisor(house: WorkerHouse) -> None:
+def test_worker_with_a_hanging_loop_exits(house: WorkerHouse) -> None:
     with impatient_worker(house, HANGS_AFTER_SECONDS=2, _LOOK_EVERY_SECONDS=0.2) as worker:
         (house.folder / "hanging").touch()
         assert wait_until(lambda: worker.exit_code, "it has ended", timeout=20) == EXIT_CODE
@@ -100,7 +100,7 @@ def test_one_whose_loop_hangs_ends_for_its_supervisor(house: WorkerHouse) -> Non
         wait_until(lambda: not claims_life(house, worker), "its sign of life is gone")
 
 
-def test_one_whose_loop_hangs_beside_a_long_handler_ends_too(house: WorkerHouse) -> None:
+def test_worker_with_a_hanging_loop_and_a_long_handler_exits(house: WorkerHouse) -> None:
     with impatient_worker(
         house, pool="threads", concurrency=2, HANGS_AFTER_SECONDS=2, _LOOK_EVERY_SECONDS=0.2
     ) as worker:
@@ -110,7 +110,7 @@ def test_one_whose_loop_hangs_beside_a_long_handler_ends_too(house: WorkerHouse)
         assert wait_until(lambda: worker.exit_code, "it has ended", timeout=20) == EXIT_CODE
 
 
-def test_one_that_runs_long_handlers_in_its_own_loop_is_neither_stuck_nor_silent(house: WorkerHouse) -> None:
+def test_worker_running_long_handlers_in_its_loop_counts_as_alive(house: WorkerHouse) -> None:
     with impatient_worker(
         house, pool="solo", STUCK_AFTER_SECONDS=1.2, HANGS_AFTER_SECONDS=2, _LOOK_EVERY_SECONDS=0.2
     ) as worker:
@@ -124,7 +124,7 @@ def test_one_that_runs_long_handlers_in_its_own_loop_is_neither_stuck_nor_silent
         assert (CONNECTS_ANEW in worker.log, worker.exit_code) == (False, None)
 
 
-def test_one_that_was_told_to_pause_is_not_stuck_and_goes_on_when_told(house: WorkerHouse) -> None:
+def test_paused_consumer_is_not_stuck_and_resumes_on_request(house: WorkerHouse) -> None:
     with impatient_worker(house, STUCK_AFTER_SECONDS=2) as worker:
         control = house.installation.celery.control
         wait_until(lambda: control.cancel_consumer("default", reply=True, timeout=1), "it hears", timeout=30)
@@ -136,7 +136,7 @@ def test_one_that_was_told_to_pause_is_not_stuck_and_goes_on_when_told(house: Wo
         assert CONNECTS_ANEW not in worker.log
 
 
-def test_one_whose_packets_are_swallowed_while_its_connections_stay_open_takes_messages_again(
+def test_worker_with_dropped_packets_takes_messages_again(
     house: WorkerHouse,
 ) -> None:
     with (

@@ -30,7 +30,7 @@ def old_worker(house: WorkerHouse) -> WorkerProcess:
     return house.worker("old", environment={"MISSION_CONTROL_HANDLERS": str(empty)})
 
 
-def test_a_run_that_one_worker_cannot_run_is_run_by_another_one(house: WorkerHouse) -> None:
+def test_run_without_its_handler_here_runs_on_another_worker(house: WorkerHouse) -> None:
     with old_worker(house) as old, house.worker("new"):
         house.gate("work").touch()
         runs = [house.gated("work")]
@@ -51,7 +51,7 @@ def test_a_run_that_one_worker_cannot_run_is_run_by_another_one(house: WorkerHou
     assert house.runs_of("work") == len(runs)
 
 
-def test_a_worker_that_does_not_have_the_handler_lets_those_who_run_it_go_on(house: WorkerHouse) -> None:
+def test_worker_without_the_handler_does_not_disturb_the_others(house: WorkerHouse) -> None:
     with house.worker("new") as new:
         run = house.gated("work")
         is_run(house, "work")
@@ -71,7 +71,7 @@ def test_a_worker_that_does_not_have_the_handler_lets_those_who_run_it_go_on(hou
     assert house.runs_of("work") == 1
 
 
-def test_a_run_that_no_live_worker_can_run_is_lost(house: WorkerHouse) -> None:
+def test_run_that_no_live_worker_can_run_is_lost(house: WorkerHouse) -> None:
     with old_worker(house):
         run = house.gated("work")
         wait_until(lambda: run.state == "lost", "it is lost", timeout=20)

@@ -33,7 +33,7 @@ def house() -> Iterator[WorkerHouse]:
 
 
 @pytest.mark.parametrize("pool", ["prefork", "threads", "solo"])
-def test_a_killed_workers_run_is_soon_run_elsewhere(house: WorkerHouse, pool: str) -> None:
+def test_killed_worker_run_restarts_elsewhere(house: WorkerHouse, pool: str) -> None:
     with house.worker("first", pool=pool) as first:
         run = house.gated("work")
         is_run(house, "work")
@@ -50,7 +50,7 @@ def test_a_killed_workers_run_is_soon_run_elsewhere(house: WorkerHouse, pool: st
     assert verified_runs(house.installation).is_sound
 
 
-def test_when_only_the_parent_is_killed_its_child_gives_the_run_up(house: WorkerHouse) -> None:
+def test_child_of_a_killed_parent_gives_the_run_up(house: WorkerHouse) -> None:
     with house.worker("first") as first, house.worker("second") as second:
         run = house.gated("work")
         is_run(house, "work")
@@ -64,7 +64,7 @@ def test_when_only_the_parent_is_killed_its_child_gives_the_run_up(house: Worker
         assert Swept(house).ended(run).worker == other.name
 
 
-def test_a_killed_child_costs_an_attempt_and_not_the_worker(house: WorkerHouse) -> None:
+def test_killed_child_costs_an_attempt_and_not_the_worker(house: WorkerHouse) -> None:
     policy = {"max_retries": 1, "retry_delay_seconds": 0}
     house.installation.registry.register(
         {
@@ -88,7 +88,7 @@ def test_a_killed_child_costs_an_attempt_and_not_the_worker(house: WorkerHouse) 
 
 
 @pytest.mark.parametrize("pool", ["prefork", "threads", "solo"])
-def test_a_worker_that_is_asked_to_stop_gives_its_run_back_at_once(house: WorkerHouse, pool: str) -> None:
+def test_stopping_worker_returns_its_run_immediately(house: WorkerHouse, pool: str) -> None:
     with house.worker("first", pool=pool) as first:
         run = house.gated("work")
         is_run(house, "work")
@@ -102,7 +102,7 @@ def test_a_worker_that_is_asked_to_stop_gives_its_run_back_at_once(house: Worker
 
 
 @pytest.mark.parametrize("pool", ["threads", "solo"])
-def test_a_worker_that_cannot_kill_gives_back_the_run_of_a_handler_that_does_not_stop(
+def test_worker_that_cannot_kill_returns_the_run_of_a_handler_that_does_not_stop(
     house: WorkerHouse, pool: str
 ) -> None:
     with house.worker("first", pool=pool) as first:
@@ -118,7 +118,7 @@ def test_a_worker_that_cannot_kill_gives_back_the_run_of_a_handler_that_does_not
         wait_until(is_taken_over, "it runs elsewhere")
 
 
-def test_terminating_a_run_in_a_pool_that_cannot_kill_cancels_it(house: WorkerHouse) -> None:
+def test_run_terminated_in_a_pool_that_cannot_kill_is_cancelled(house: WorkerHouse) -> None:
     with house.worker(pool="threads") as worker:
         run = house.gated("work")
         is_run(house, "work")
@@ -127,7 +127,7 @@ def test_terminating_a_run_in_a_pool_that_cannot_kill_cancels_it(house: WorkerHo
         assert (record.state, record.reason, worker.exit_code) == ("cancelled", "revoked", None)
 
 
-def test_sigterm_lets_a_running_handler_finish(house: WorkerHouse) -> None:
+def test_running_handler_finishes_after_sigterm(house: WorkerHouse) -> None:
     with house.worker("first") as first:
         run = house.gated("work")
         is_run(house, "work")
@@ -140,9 +140,7 @@ def test_sigterm_lets_a_running_handler_finish(house: WorkerHouse) -> None:
 
 
 @pytest.mark.parametrize("pool", ["prefork", "threads"])
-def test_a_worker_paused_beyond_its_lease_cannot_record_over_its_successor(
-    house: WorkerHouse, pool: str
-) -> None:
+def test_worker_paused_beyond_its_lease_cannot_overwrite_its_successor(house: WorkerHouse, pool: str) -> None:
     with house.worker("first", pool=pool) as first:
         run = house.gated("work")
         is_run(house, "work")
@@ -164,7 +162,7 @@ def test_a_worker_paused_beyond_its_lease_cannot_record_over_its_successor(
             assert house.runs_of("work") == 2
 
 
-def test_a_worker_whose_attempt_was_taken_over_does_not_end_its_successors(house: WorkerHouse) -> None:
+def test_worker_whose_attempt_was_taken_over_does_not_end_its_successor(house: WorkerHouse) -> None:
     house.installation.registry.register(
         {
             "id": "work",
@@ -197,7 +195,7 @@ def test_a_worker_whose_attempt_was_taken_over_does_not_end_its_successors(house
     assert lost == []
 
 
-def test_a_handler_that_ends_its_process_neither_ends_the_worker_nor_delays_others(
+def test_handler_that_exits_its_process_neither_stops_the_worker_nor_delays_others(
     house: WorkerHouse,
 ) -> None:
     ways = ["os._exit", "sys.exit", "SIGKILL", "SIGTERM", "MemoryError", "segfault"]
@@ -212,7 +210,7 @@ def test_a_handler_that_ends_its_process_neither_ends_the_worker_nor_delays_othe
         assert worker.exit_code is None
 
 
-def test_a_handler_that_is_refused_memory_fails_and_neither_ends_the_worker_nor_delays_others(
+def test_handler_out_of_memory_fails_without_stopping_the_worker(
     house: WorkerHouse,
 ) -> None:
     with house.worker(pool="prefork") as worker:
@@ -226,7 +224,7 @@ def test_a_handler_that_is_refused_memory_fails_and_neither_ends_the_worker_nor_
         assert (worker.exit_code, children(worker)) == (None, [child])
 
 
-def test_a_run_that_takes_every_worker_with_it_ends_lost(house: WorkerHouse) -> None:
+def test_run_that_kills_every_worker_ends_lost(house: WorkerHouse) -> None:
     log = house.folder / "deaths"
     poison = house.run("handlers.rude.kill_worker", {"log": str(log)})
     swept = Swept(house)
@@ -247,7 +245,7 @@ def test_a_run_that_takes_every_worker_with_it_ends_lost(house: WorkerHouse) -> 
         assert swept.ended(house.run()).state == "success"
 
 
-def test_a_handler_that_keeps_pythons_lock_beyond_its_lease_is_run_once(house: WorkerHouse) -> None:
+def test_handler_that_holds_the_gil_beyond_its_lease_runs_once(house: WorkerHouse) -> None:
     log = house.folder / "naps"
     params = {"log": str(log), "seconds": VISIBILITY_SECONDS + 4}
     with house.worker("first"), house.worker("second"):

@@ -78,7 +78,7 @@ def busy_worker(house: WorkerHouse, pool: str) -> Iterator[tuple[WorkerProcess, 
 
 
 @pytest.mark.parametrize(("pool", "trouble"), CASES)
-def test_a_worker_that_holds_messages_stays_and_consumes_again(
+def test_worker_with_messages_survives_redis_trouble_and_consumes_again(
     house: WorkerHouse, pool: str, trouble: str
 ) -> None:
     with busy_worker(house, pool) as (worker, proxy, held, running):
@@ -94,7 +94,7 @@ def test_a_worker_that_holds_messages_stays_and_consumes_again(
         assert worker.exit_code is None
 
 
-def test_a_redis_that_sleeps_beyond_the_lease_costs_no_run_and_doubles_none(house: WorkerHouse) -> None:
+def test_redis_paused_beyond_the_lease_neither_loses_nor_doubles_a_run(house: WorkerHouse) -> None:
     with house.worker(concurrency=2) as worker:
         running = house.gated("running")
         is_run(house, "running")
@@ -108,7 +108,7 @@ def test_a_redis_that_sleeps_beyond_the_lease_costs_no_run_and_doubles_none(hous
         assert (worker.exit_code, house.runs_of("running")) == (None, 1)
 
 
-def test_a_solo_worker_whose_redis_crashes_in_mid_run_acknowledges_late(house: WorkerHouse) -> None:
+def test_solo_worker_acknowledges_late_after_redis_crashed_during_a_run(house: WorkerHouse) -> None:
     running = house.gated("long")
     with house.worker(pool="solo") as worker:
         wait_until(lambda: house.runs_of("long") == 1, "the handler runs")

@@ -51,7 +51,7 @@ def messages_in(installation: Installation, queue: str = "default") -> list[dict
 
 
 @pytest.mark.parametrize("is_committed", [False, True])
-def test_a_beat_killed_around_its_commit_neither_loses_nor_doubles_the_run(
+def test_beat_killed_around_its_commit_neither_loses_nor_doubles_the_run(
     installation: Installation, monkeypatch: pytest.MonkeyPatch, is_committed: bool
 ) -> None:
     commit = Commit.__call__
@@ -74,7 +74,7 @@ def test_a_beat_killed_around_its_commit_neither_loses_nor_doubles_the_run(
     assert [run.execution_id for run in installation.ledger.runs_of("nine")] == [NINE_RUN]
 
 
-def test_a_beat_that_has_lost_the_lead_commits_nothing(installation: Installation) -> None:
+def test_beat_without_the_lead_commits_nothing(installation: Installation) -> None:
     with time_machine.travel("2026-03-02T08:00:00Z"):
         register_task(NINE)
     with time_machine.travel(NINE_O_CLOCK):
@@ -85,7 +85,7 @@ def test_a_beat_that_has_lost_the_lead_commits_nothing(installation: Installatio
     assert installation.ledger.runs_of("nine") == []
 
 
-def test_a_task_is_an_entry_that_redbeat_can_load(installation: Installation) -> None:
+def test_task_is_an_entry_that_redbeat_can_load(installation: Installation) -> None:
     register_task(NINE)
     key = redis_keys.schedule_entry("nine")
     entry = RedBeatSchedulerEntry.from_key(key, app=create_app("other", lambda: installation))
@@ -94,7 +94,7 @@ def test_a_task_is_an_entry_that_redbeat_can_load(installation: Installation) ->
     assert json.loads(str(ours))["schedule"]["time"] == "09:00"
 
 
-def test_an_entry_that_redbeat_wrote_fires(installation: Installation) -> None:
+def test_entry_written_by_redbeat_fires(installation: Installation) -> None:
     app = create_app("other", lambda: installation)
     RedBeatSchedulerEntry("theirs", "handlers.hello.run", schedule(timedelta(minutes=1)), app=app).save()
     with time_machine.travel(installation.clock() + timedelta(minutes=5), tick=False):
@@ -104,7 +104,7 @@ def test_an_entry_that_redbeat_wrote_fires(installation: Installation) -> None:
     assert message["headers"]["id"].startswith("theirs@")
 
 
-def test_a_message_holds_ids_and_no_params(installation: Installation) -> None:
+def test_message_contains_ids_and_no_params(installation: Installation) -> None:
     register_task({**NINE, "params": {"output": "nobody's business"}, "timeout_seconds": 20})
     with time_machine.travel(NINE_O_CLOCK, tick=False):
         run = enqueue("nine", {"error": "nor is this"})
@@ -119,7 +119,7 @@ def test_a_message_holds_ids_and_no_params(installation: Installation) -> None:
     assert "nor is this" not in str(message)
 
 
-def test_a_run_leaves_its_result_in_the_ledger_and_in_no_backend(installation: Installation) -> None:
+def test_result_of_a_run_is_in_the_ledger_and_in_no_backend(installation: Installation) -> None:
     assert installation.celery.conf.result_backend is None
     register_task(NINE)
     run = enqueue("nine", {"output": "kept"})
@@ -130,7 +130,7 @@ def test_a_run_leaves_its_result_in_the_ledger_and_in_no_backend(installation: I
     assert list(installation.client.scan_iter("celery-task-meta-*")) == []
 
 
-def test_a_smaller_priority_number_is_served_first(installation: Installation) -> None:
+def test_smaller_priority_number_is_served_first(installation: Installation) -> None:
     register_task(NINE)
     sent = {priority: enqueue("nine", priority=priority).execution_id for priority in (9, 3, 0, 6)}
     served = [message["headers"]["id"] for message in messages_in(installation)]

@@ -48,7 +48,7 @@ def script_of(text: str, folder: Path) -> Path:
 
 
 @pytest.mark.usefixtures("fleet")
-def test_the_producers_of_the_readme_and_among_the_examples_run(tmp_path: Path) -> None:
+def test_producers_in_readme_and_examples_run(tmp_path: Path) -> None:
     answer = run_script(script_of(README_PYTHON[1], tmp_path))
     assert answer.returncode == 0, answer.stderr
     first, next_run, result = answer.stdout.splitlines()
@@ -61,13 +61,13 @@ def test_the_producers_of_the_readme_and_among_the_examples_run(tmp_path: Path) 
     assert answer.stdout.splitlines()[-1] == "success - Hello, Ada, at once!"
 
 
-def test_the_program_in_the_readme_brings_up_all_it_needs(tmp_path: Path, installation: Installation) -> None:
+def test_program_in_readme_starts_all_that_it_needs(tmp_path: Path, installation: Installation) -> None:
     assert installation.ledger.active_count() == 0
     answer = run_script(script_of(README_PYTHON[0], tmp_path))
     assert (answer.returncode, answer.stdout) == (0, "Hello, world!\n"), answer.stderr
 
 
-def test_the_handlers_that_are_shown_keep_the_contract(tmp_path: Path) -> None:
+def test_documented_handlers_keep_the_contract(tmp_path: Path) -> None:
     shown = [README_PYTHON[2], *blocks(ROOT / "docs" / "handlers.md", "python")]
     source = tmp_path / "source"
     source.mkdir()
@@ -77,7 +77,7 @@ def test_the_handlers_that_are_shown_keep_the_contract(tmp_path: Path) -> None:
         assert (set(result), result["status"]) == ({"status", "output", "error"}, "success")
 
 
-def test_a_producer_without_a_worker_says_so_and_fails(installation: Installation) -> None:
+def test_producer_without_a_worker_reports_it_and_fails(installation: Installation) -> None:
     script = EXAMPLES / "producer.py"
     text = script.read_text("utf-8").replace("wait(timeout=30)", "wait(timeout=0.1)")
     folder = installation.settings.data_dir.parent
@@ -92,7 +92,7 @@ def example_handlers(bare_environment: pytest.MonkeyPatch) -> Path:
     return EXAMPLES / "handlers"
 
 
-def test_the_task_file_among_the_examples_is_applied_and_its_handler_runs(
+def test_example_task_file_is_applied_and_its_handler_runs(
     example_handlers: Path, installation: Installation, fleet: Fleet
 ) -> None:
     assert fleet.dead_service() is None
@@ -104,7 +104,7 @@ def test_the_task_file_among_the_examples_is_applied_and_its_handler_runs(
     assert "are free" in results["disk_space"]["output"]
 
 
-def test_the_example_handler_fails_on_a_full_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_example_handler_on_a_full_disk_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     usage = SimpleNamespace(total=100, used=96, free=4)
     monkeypatch.setattr(shutil, "disk_usage", lambda _path: usage)
     handler = runpy.run_path(str(EXAMPLES / "handlers" / "disk_space.py"))["run"]

@@ -115,7 +115,7 @@ def observed(
 
 
 @pytest.mark.parametrize("observed", [SENTRY], indirect=True)
-def test_sentry_monitors_tasks_and_entries_of_redbeats(observed: Observed) -> None:
+def test_sentry_monitors_tasks_and_redbeat_entries(observed: Observed) -> None:
     installation = observed.installation
     every_minute = {"type": "interval", "minutes": 1}
     handlers = {"ours": HELLO, "twin": HELLO, "broken": "handlers.broken.run"}
@@ -159,7 +159,7 @@ def spans() -> Iterator[InMemorySpanExporter]:
 
 
 @pytest.mark.parametrize("observed", [OPENTELEMETRY], indirect=True)
-def test_opentelemetry_follows_a_run_from_whoever_sent_it_into_the_worker(
+def test_opentelemetry_follows_a_run_from_its_sender_into_the_worker(
     observed: Observed, spans: InMemorySpanExporter
 ) -> None:
     installation = observed.installation

@@ -52,9 +52,7 @@ def fleet(live: LiveInstallation) -> Iterator[Fleet]:
         fleet.stop()
 
 
-def test_a_busy_worker_stops_in_time_and_its_run_is_run_again_after_the_next_start(
-    live: LiveInstallation, fleet: Fleet
-) -> None:
+def test_busy_worker_stops_in_time_and_its_run_restarts_later(live: LiveInstallation, fleet: Fleet) -> None:
     gate = live.folder / "busy"
     busy = live.run("handlers.gated.run", {"gate": str(gate)})
     held = live.run("handlers.hello.run", delay=4)
@@ -76,7 +74,7 @@ def test_a_busy_worker_stops_in_time_and_its_run_is_run_again_after_the_next_sta
         wait_until(lambda: not client.exists("unacked"), "every message is acknowledged")
 
 
-def test_what_a_handler_did_while_redis_hung_is_recorded_once(live: LiveInstallation, fleet: Fleet) -> None:
+def test_handler_that_ended_while_redis_hung_is_recorded_once(live: LiveInstallation, fleet: Fleet) -> None:
     assert fleet.dead_service() is None
     gate, log = live.folder / "hung", live.folder / "data" / "logs" / "worker.log"
     run = live.run("handlers.gated.run", {"gate": str(gate)})
@@ -98,7 +96,7 @@ def test_what_a_handler_did_while_redis_hung_is_recorded_once(live: LiveInstalla
     assert live.ended(live.run("handlers.hello.run"), timeout=30).state == "success"
 
 
-def test_an_idle_fleet_stops_quickly_and_its_processes_are_gone(live: LiveInstallation, fleet: Fleet) -> None:
+def test_idle_fleet_stops_quickly_and_leaves_no_process(live: LiveInstallation, fleet: Fleet) -> None:
     processes = [
         one
         for service in fleet.services
@@ -125,7 +123,7 @@ time.sleep(600)
 """
 
 
-def test_a_fleet_whose_supervisor_was_killed_stops_by_itself_though_busy(live: LiveInstallation) -> None:
+def test_busy_fleet_with_a_killed_supervisor_stops_by_itself(live: LiveInstallation) -> None:
     environment = {**os.environ, **live.installation.settings.environment()}
     with subprocess.Popen(
         [sys.executable, "-c", SUPERVISOR], env=environment, stdout=subprocess.PIPE, text=True
@@ -145,6 +143,6 @@ def test_a_fleet_whose_supervisor_was_killed_stops_by_itself_though_busy(live: L
     gate.touch()
 
 
-def test_what_an_orphaned_worker_left_is_run_by_the_next_one(live: LiveInstallation, fleet: Fleet) -> None:
+def test_run_of_an_orphaned_worker_is_run_by_the_next_one(live: LiveInstallation, fleet: Fleet) -> None:
     assert fleet.dead_service() is None
     wait_until(lambda: live.installation.ledger.active_count() == 0, "no run is left over", timeout=15)
