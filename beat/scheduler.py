@@ -14,8 +14,9 @@ from beat.care.key_care import KeyCare
 from beat.checks.refusals import REFUSALS, refuse_unsafe
 from beat.firing.assembly import assemble_firing
 from beat.follow_up.follow_up import FollowUp
-from beat.follow_up.owed_audit import write_missed_records
+from beat.follow_up.missed_records import write_missed_records
 from beat.messages.outbox import needs_outbox
+from beat.turn.exact_wait import warm_up
 from beat.turn.lead import Lead, NotLeadingError, Turn
 from beat.turn.wake_up import WakeUp
 from mission_control.events import events
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 WAIT_FOR_REDIS: Final = 1.0
 
 LONGEST_WAIT: Final = 1.0
-"""How long a beat that nothing wakes waits before it looks again: RedBeat's own `save()` wakes nobody."""
+"""How long a beat waits before it looks again: `save()` of RedBeat does not wake it."""
 
 LONGEST_FIRING: Final = 0.5
 """How long is fired before the lead is renewed: half the shortest lease."""
@@ -60,7 +61,7 @@ class MissionControlScheduler(RedBeatScheduler):
     def __init__(
         self,
         app: Celery,
-        *args: Any,  # noqa: ANN401  # Celery's own arguments
+        *args: Any,  # noqa: ANN401  # Celery's arguments
         installation: Installation | None = None,
         deliver: Callable[[RunRecord], None] | None = None,
         **kwargs: Any,  # noqa: ANN401
@@ -164,7 +165,7 @@ class MissionControlScheduler(RedBeatScheduler):
     def _next_instant(self, turn: Turn, now: float) -> float:
         instants = (turn.next_due, turn.next_release, self._firing.next_prepared)
         next_instant = min((one for one in instants if one is not None), default=math.inf)
-        # What is due and was not fired has been moved by somebody else since: look again, but do not spin.
+        # A due entry that was not fired has been moved by another program: look again, but do not spin.
         return next_instant if next_instant > now else now + _LOOK_AGAIN
 
     def _wait_until(self, instant: float) -> None:
@@ -173,13 +174,6 @@ class MissionControlScheduler(RedBeatScheduler):
         latest = clock().timestamp() + self.max_interval
         is_exact = instant <= latest + _NEARLY  # else a turn would begin just before it, and end after
         self._wake_up.wait(instant if is_exact else latest, lambda: clock().timestamp(), is_exact=is_exact)
-
-    def _rouse(self) -> None:
-        """Rouse what the coming instant needs: Redis, and if something was prepared, all that fires it."""
-        if self._firing.next_prepared is None:
-            self._installation.client.ping()
-        else:
-            self._firing.rehearse(self._installation.clock)
 
     def _set_up(self, *, is_first: bool) -> None:
         """See to all that may have changed while this beat did not lead, a loss of data included."""
@@ -196,7 +190,7 @@ class MissionControlScheduler(RedBeatScheduler):
         refuse_unsafe(self.app, ours.client, ours.redis_url, prefix, allow_eviction=allowed)
 
     def _ensure_connected(self) -> Any:  # noqa: ANN401  # kombu's connection
-        # Celery's own waits for the broker for ever, and nothing could be fired or handed over meanwhile.
+        # Celery's method waits for the broker for ever, and nothing could fire or hand over meanwhile.
         return self.connection.ensure_connection(max_retries=1, interval_start=0, timeout=WAIT_FOR_REDIS)
 
     @cached_property
@@ -247,4 +241,12 @@ class MissionControlScheduler(RedBeatScheduler):
 
     @cached_property
     def _wake_up(self) -> WakeUp:
-        return WakeUp(self._installation.client, self._rouse)
+        ours = self._installation
+        return WakeUp(
+            ours.client,
+            lambda: warm_up(
+                ours.client,
+                lambda: self._firing.commit_nothing(ours.clock),
+                is_prepared=self._firing.next_prepared is not None,
+            ),
+        )

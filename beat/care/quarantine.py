@@ -1,4 +1,4 @@
-"""Setting poison entries aside, so that they neither block nor slow the others, and are seen."""
+"""Quarantine of corrupt entries: they neither block nor slow the others, and `status` shows them."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ class Quarantine:
     """Where entries are that beat cannot read, decide about or commit.
 
     Entries are taken off the schedule with the next `flush`, however many in one round trip, and only
-    those that are still due when they were seen to be: one that was mended or moved in the meantime stays.
+    those that are still due when they were seen to be: one that was repaired or moved in the meantime stays.
     """
 
     def __init__(self, client: Redis, redbeat_keys: RedBeatKeys = redis_keys.DEFAULT_REDBEAT_KEYS) -> None:
         self._client = client
         self._keys = (redbeat_keys.schedule, redis_keys.BEAT_QUARANTINE, redis_keys.BEAT_JOURNAL)
-        self._script = lua_script(client, __package__, "set_aside")
+        self._script = lua_script(client, __package__, "quarantine")
         self._waiting: list[tuple[str | bytes, str, str, str, str, str]] = []
 
     def set_aside(self, key: str | bytes, due: float, problem: str, now: datetime) -> None:
-        """Take an entry off the schedule and note why; registering or saving it anew brings it back."""
+        """Take an entry off the schedule and note why; registering or saving it again brings it back."""
         at, words = format_instant(now), _printable(problem[:_LONGEST_PROBLEM])
         name = key if isinstance(key, str) else key.decode(errors="backslashreplace")
         note = json.dumps({"problem": words, "since": at})

@@ -1,1 +1,1 @@
-"""The entries of RedBeat's sorted set: reading those that are due, of every kind."""
+"""The entries of the schedule: reading those that are due, of every kind."""

@@ -1,4 +1,4 @@
-"""Reading what is due: one round trip for any number of entries, poison told apart."""
+"""Reading what is due: one round trip for any number of entries, corrupt ones kept apart."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class DueTask:
     """A due entry of ours.
 
     `task` is what it shares with every task that is defined alike, under an id that means nothing; what
-    is its own stands beside it. `size` is the length of its definition in bytes.
+    is its own stands next to it. `size` is the length of its definition in bytes.
     """
 
     key: str
@@ -66,7 +66,7 @@ class PoisonEntry:
 
 @dataclass(frozen=True, slots=True)
 class EndedEntry:
-    """An entry of RedBeat's that has no further occurrence; RedBeat keeps it with a negative score."""
+    """A RedBeat entry that has no further occurrence; RedBeat keeps it with a negative score."""
 
     key: str
     due: float

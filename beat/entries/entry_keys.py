@@ -26,7 +26,7 @@ def entry_keys(client: Redis, redbeat_keys: RedBeatKeys = DEFAULT_REDBEAT_KEYS) 
         arguments = (cursor, "MATCH", f"{redbeat_keys.prefix}*", "COUNT", _AT_ONCE)
         answer = as_bytes(client, "SCAN", *arguments)
         cursor, keys = int(answer[0]), answer[1]
-        # RedBeat's own keys have a colon more than its entries.
+        # RedBeat's keys have a colon more than its entries.
         found = [key for key in keys if not key.startswith(f"{redbeat_keys.prefix}:".encode())]
         if found:
             yield found

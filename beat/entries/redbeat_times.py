@@ -1,4 +1,4 @@
-"""When RedBeat's own entries are due next, by their own schedules."""
+"""When RedBeat entries are due next, by their schedules."""
 
 from __future__ import annotations
 

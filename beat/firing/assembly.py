@@ -11,7 +11,7 @@ from beat.firing.commit import Commit
 from beat.firing.fire_request import Delivery, FireRequests
 from beat.firing.firing import Firing
 from beat.messages.message_template import MessageTemplates
-from beat.messages.watched_messages import PlainFiring, WatchedMessages, somebody_watches
+from beat.messages.traced_messages import PlainFiring, TracedMessages, is_traced
 from mission_control.model.policies.misfire import ON_TIME_WITHIN
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def assemble_firing(  # noqa: PLR0913  # all that firing is made of
     elif uses_outbox:
         delivery = Delivery.OUTBOX
     plain = PlainFiring(producer, apply_async)
-    watched = WatchedMessages(app, plain) if somebody_watches() else None
+    watched = TracedMessages(app, plain) if is_traced() else None
     commit = Commit(client, token=token, retention=retention, redbeat_keys=keys)
     commit.load()
     return Firing(

@@ -37,8 +37,8 @@ _KEYS: Final = (
 class Verdicts:
     """What became of the requests of a batch.
 
-    `overtaken` were moved or changed by somebody else in the meantime: a normal answer, they are looked
-    at again if they are still due. `unsound` cannot be committed, because a key has the wrong type.
+    `overtaken` were moved or changed meanwhile: a normal answer, they are looked at again if they
+    are still due. `unsound` cannot be committed, because a key has the wrong type.
     """
 
     committed: list[FireRequest]

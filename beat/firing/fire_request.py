@@ -26,21 +26,22 @@ if TYPE_CHECKING:
 
     from beat.entries.due_entries import DuePlainEntry, DueTask
     from beat.messages.message_template import MessageTemplates, QueuedMessage
-    from beat.messages.watched_messages import WatchedMessages
+    from beat.messages.traced_messages import TracedMessages
     from mission_control.model.policies.misfire import Decision, Miss
-
-PLAIN_RUN: Final = "plain"
 
 CATCH_UP_PER_SECOND: Final = 100
 """How many runs that come late, after a downtime, are started a second, over all tasks."""
 
 
 class Delivery(StrEnum):
-    """Where the messages of fired runs go."""
+    """Where a message goes when its occurrence is committed; see `fire.lua`."""
 
     QUEUE = "queue"
     OUTBOX = "outbox"  # the broker is another server
-    IN_PROCESS = "in process"  # whoever fires runs them itself
+    IN_PROCESS = "in_process"  # this program runs it itself
+    NONE = "none"  # the occurrence is missed
+    ENTRY = "entry"  # a RedBeat entry's, to its queue
+    ENTRY_OUTBOX = "entry_outbox"  # a RedBeat entry's, to no one queue of this server
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,7 @@ class FireRequests:
         self,
         templates: MessageTemplates,
         delivery: Delivery,
-        watched: WatchedMessages | None = None,
+        watched: TracedMessages | None = None,
     ) -> None:
         self._templates = templates
         self._watched = watched
@@ -77,7 +78,7 @@ class FireRequests:
         return self._delivery is Delivery.OUTBOX
 
     @property
-    def is_watched(self) -> bool:
+    def is_traced(self) -> bool:
         """Whether a tool looks at each message as it is made."""
         return self._watched is not None
 
@@ -104,7 +105,8 @@ class FireRequests:
         meta: str,
     ) -> FireRequest:
         """Return the request for an entry that RedBeat or another tool wrote."""
-        run = [PLAIN_RUN, "", "", execution_id, 0, "", "", message.queue_key, message.payload, ""]
+        delivery = Delivery.ENTRY if message.queue_key else Delivery.ENTRY_OUTBOX
+        run = ["", "", "", execution_id, 0, "", "", message.queue_key, message.payload, "", delivery]
         packed = _packed(entry, "", next_due, meta, [run])
         return FireRequest(entry.key, entry.due, packed, (execution_id,))
 
@@ -129,13 +131,14 @@ class FireRequests:
             queue_key,
             payload,
             self._stagger(entry, action),
+            self._delivery if is_fired else Delivery.NONE,
         ]
 
     def _message(
         self, entry: DueTask, execution_id: str, moment: datetime, expires: datetime | None
     ) -> tuple[str, str]:
         if self._delivery is not Delivery.QUEUE:
-            return "", self._delivery
+            return "", ""
         task = entry.task
         soft = task.timeout_seconds
         hard = None if soft is None else soft + HARD_LIMIT_GRACE.total_seconds()

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from beat.entries.due_entries import DueEntries, DueEntry
     from beat.firing.commit import Commit
     from beat.firing.fire_request import FireRequest, FireRequests
-    from beat.messages.watched_messages import PlainFiring
+    from beat.messages.traced_messages import PlainFiring
     from mission_control.model.policies.misfire import Decision
 
 _LONGEST_PREPARATION: Final = 0.25
@@ -74,8 +74,8 @@ class Firing:
         self._quarantine.flush()
         return fired
 
-    def rehearse(self, clock: Callable[[], datetime]) -> None:
-        """Go through a commit of nothing, so that one that follows in a moment finds everything awake.
+    def commit_nothing(self, clock: Callable[[], datetime]) -> None:
+        """Run the fire script on nothing, so that a commit a moment later finds everything warm.
 
         Raises:
             NotLeadingError: it would commit nothing, either.
@@ -87,8 +87,8 @@ class Firing:
     ) -> list[str]:
         """Load and commit what is due now; return the ids of the runs that were fired.
 
-        It ends when nothing is due any more, or after `most_seconds` and a batch. What is on time goes
-        first, so that a backlog keeps it waiting no longer than that; `oldest` is when the entry that is
+        It ends when nothing is due, or after `most_seconds` and a batch. What is on time goes
+        first, so that a backlog delays it no longer than that; `oldest` is when the entry that is
         due longest was (Unix seconds).
         """
         fired: list[str] = []
@@ -146,7 +146,7 @@ class Firing:
         It stops when `next_due` has come: firing is more urgent. Where tools look at each message, they see
         it when it is sent.
         """
-        if self._requests.is_watched:
+        if self._requests.is_traced:
             return False
         now = clock().timestamp()
         until = now + AHEAD_SECONDS
@@ -162,7 +162,7 @@ class Firing:
         return len(coming) == room
 
     def forget_prepared(self) -> None:
-        """Forget what was prepared: somebody else leads."""
+        """Forget what was prepared: another beat leads."""
         self._prepared.clear()
 
     def _request_ahead(self, entry: DueEntry) -> FireRequest | None:

@@ -1,4 +1,4 @@
-"""What RedBeat's own entries need: entries that another tool wrote, or `beat_schedule` defines."""
+"""What RedBeat entries need: entries that another tool wrote, or `beat_schedule` defines."""
 
 from __future__ import annotations
 

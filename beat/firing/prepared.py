@@ -71,7 +71,7 @@ class Prepared:
         return self._waiting[0].due if self._waiting else None
 
     def clear(self) -> None:
-        """Forget them all: somebody else leads."""
+        """Forget them all: another beat leads."""
         self._waiting.clear()
         self._size = 0
         self.since, self.seen = 0.0, 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from beat.follow_up.owed_audit import write_missed_records
+from beat.follow_up.missed_records import write_missed_records
 from beat.follow_up.parking import release_parked
 from beat.messages.outbox import send_outbox
 from beat.turn.side_work import SideWork

@@ -27,7 +27,7 @@ def celery_schedule(ours: Schedule, app: Celery) -> BaseSchedule:
     """Return Celery's schedule for the same occurrences, or a bare `BaseSchedule` where Celery has none.
 
     It is for showing: nothing is computed with it. A schedule with limits, exclusions or a spread has no
-    equal in Celery, and a monitor that took it for a plain one would miss runs that nobody promised.
+    equal in Celery, and a monitor that took it for a plain one would miss runs that were never promised.
     """
     is_plain = not (ours.start or ours.end or ours.exclude or ours.spread_seconds)
     found = _spell(ours) if is_plain else None

@@ -54,7 +54,7 @@ class CollectingBatch:
         self.channel = channel
         self.collected: list[QueuedMessage] = []
 
-    def publish(self, message: Any, **kwargs: Any) -> Any:  # noqa: ANN401  # kombu's own arguments
+    def publish(self, message: Any, **kwargs: Any) -> Any:  # noqa: ANN401  # kombu's arguments
         """Have the channel route a message; its commands come back through `add`."""
         return self.channel.basic_publish(message, _publish_batch=self, **kwargs)
 

@@ -1,4 +1,4 @@
-"""Waiting on Redis: until an instant, or until somebody changes a task."""
+"""Waiting on Redis: until a due time, or until a task changes."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from redis.exceptions import NoPermissionError
 
+from beat.turn.exact_wait import SPIN_SECONDS, WARM_UP_SECONDS, spin
 from mission_control.events import events
 from mission_control.store import redis_keys
 
@@ -15,14 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from redis import Redis
-
-ROUSE_SECONDS: Final = 0.003
-"""How long before the instant everything that is needed at it is roused. A connection, a server, a processor
-and its caches that have slept for a second are half a millisecond late; and Linux lets select() oversleep by
-a thousandth of its wait, which is a millisecond after a second but nothing after a few milliseconds."""
-
-SPIN_SECONDS: Final = 0.0005
-"""How long before the instant the wait goes on without sleep, so that the processor is awake at it."""
 
 _CONFIRMED_WITHIN_SECONDS: Final = 4.0
 
@@ -34,17 +27,16 @@ _SLEW_SECONDS: Final = 0.001
 class WakeUp:
     """A subscription to the channel on which every change to the schedule is announced.
 
-    A change that is announced while nobody waits is not lost: its message is there when the next wait
-    begins. The first wait, and the first after a reconnect, ends at once: a change that was announced
-    before the subscription has gone unheard, so whoever waits has to look again. A user of Redis without
-    access to the channel is told so once, and waits without hearing anything.
+    A change that is announced between waits is not lost: its message is there when the next wait begins.
+    The first wait, and the first after a reconnect, ends at once, because a change before the subscription
+    was not heard. A Redis user without access to the channel gets one warning, and is never woken.
 
-    `rouse` is called a moment before an exact instant, and shall ask something of Redis.
+    `warm_up` is called a moment before an exact due time, and uses Redis.
     """
 
-    def __init__(self, client: Redis, rouse: Callable[[], object] | None = None) -> None:
+    def __init__(self, client: Redis, warm_up: Callable[[], object] | None = None) -> None:
         self._client = client
-        self._rouse = client.ping if rouse is None else rouse
+        self._warm_up = client.ping if warm_up is None else warm_up
         self._pubsub: Any = None
         self._is_deaf = False
 
@@ -54,10 +46,10 @@ class WakeUp:
         To be exact to a fraction of a millisecond costs some processor time: unless `is_exact` it is not.
 
         A clock that is set back meanwhile makes the wait no longer: it ends when as much time has passed as
-        was left in the beginning, and whoever waits looks at the clock again.
+        was left in the beginning, and the caller looks at the clock again.
 
         Raises:
-            RedisError: the subscription broke; the next wait subscribes anew.
+            RedisError: the subscription broke; the next wait subscribes again.
         """
         try:
             left = _countdown(until, clock)
@@ -80,14 +72,13 @@ class WakeUp:
             self._pubsub = None
 
     def _wait(self, left: Callable[[], float]) -> bool:
-        if self._is_woken(left, ROUSE_SECONDS):
+        if self._is_woken(left, WARM_UP_SECONDS):
             return True
         if left() > 0:
-            self._rouse()
+            self._warm_up()
         if self._is_woken(left, SPIN_SECONDS):
             return True
-        while left() > 0:
-            pass  # a process that sleeps is woken too late by the kernel, and on a slow processor
+        spin(left)
         return False
 
     def _is_woken(self, left: Callable[[], float], before: float) -> bool:

@@ -25,7 +25,7 @@ for at = 1, #due, 2 do
   if fields.err then
     answer[n + 3], answer[n + 4], answer[n + 5], answer[n + 6] = '', '!' .. fields.err, '', ''
   elseif fields[1] then
-    -- RedBeat's own fields matter for a task of ours only where a RedBeat tool has disabled it.
+    -- RedBeat's fields matter for a task of ours only where a RedBeat tool has disabled it.
     local disabled = fields[2] and string.find(fields[2], '"enabled"%s*:%s*false')
     answer[n + 3], answer[n + 4], answer[n + 5], answer[n + 6] = fields[1], disabled and 'disabled' or '', '',
       fields[4] or ''

@@ -1,18 +1,18 @@
 -- Commit what was decided about due entries: all of a batch in one step, each entry only if it is still
 -- as it was when it was decided about.
 -- KEYS: 1 schedule (zset)  2 lead (string)  3 active runs (zset)  4 finished runs (zset)
---       5 parked messages (zset)  6 payloads of parked messages (hash)  7 owed audit records (list)
+--       5 parked messages (zset)  6 payloads of parked messages (hash)  7 runs whose record is pending (list)
 --       8 journal (stream)  9 outbox (list)  10 quarantine (hash)  11 pace of catching up (hash)
 -- ARGV: 1 batch (MessagePack): {token, now, now_iso, meta, ttl, pace}; `token` is the beat that must lead, ""
---         if nobody need; `pace` is how many runs a second are caught up, over all tasks
+--         if none need; `pace` is how many runs a second are caught up, over all tasks
 --       2… one entry each (MessagePack): {key, due, revision or "", next due or "", meta or "", runs};
---         none at all is a rehearsal, which writes nothing
+--         none at all warms up the script, which writes nothing
 --         a run: {state, run key, task's runs key, execution_id, scheduled, spec, reason, queue key,
---                 payload, stagger in seconds if it is caught up, else ""}
---         an occurrence that is not run has no payload; one that is not queued here has no queue key and
---         the payload "outbox" or "in process"; the message of a RedBeat entry has the state "plain", and
---         only queue key and payload matter: without a queue key the payload goes to the outbox itself
--- Reply: a digit an entry, in order: 1 committed; 0 somebody else has moved or changed it; 2 cannot be
+--                 payload, stagger in seconds if it is caught up, else "", delivery}
+--         delivery: "queue", the payload goes to the queue key; "outbox", the id does; "in_process", neither;
+--         "none", the occurrence is missed; "entry" and "entry_outbox", the payload of a RedBeat entry goes to
+--         the queue key or to the outbox, and nothing is entered
+-- Reply: a digit an entry, in order: 1 committed; 0 another program has moved or changed it; 2 cannot be
 --        committed (a key of the wrong type), nothing of it was written. "!" alone: this beat does not lead
 local batch = cmsgpack.unpack(ARGV[1])
 local token, now, now_iso, batch_meta, ttl, pace = unpack(batch)
@@ -108,14 +108,14 @@ local function slot(task, stagger)
 end
 
 local function deliver(run)
-  local queue, payload, stagger = run[8], run[9], run[10]
+  local queue, payload, stagger, delivery = run[8], run[9], run[10], run[11]
   local release_at = stagger ~= '' and slot(run[3], stagger) or now
   if release_at > now then
     gather('ZADD', KEYS[5], string.format('%.6f', release_at), run[4])
     redis.call('HSET', KEYS[6], run[4], cmsgpack.pack({queue, payload}))
-  elseif payload == 'outbox' then
+  elseif delivery == 'outbox' then
     gather('RPUSH', KEYS[9], run[4])
-  elseif queue ~= '' then
+  elseif delivery == 'queue' then
     gather('LPUSH', queue, payload)
   end
 end
@@ -123,10 +123,10 @@ end
 local fired, missed = 0, 0
 local function enter(run)
   if kinds[run[2]] ~= 'none' then
-    return -- the ledger has this occurrence already: a clock was stepped back, or somebody else fired it
+    return -- the ledger has this occurrence already: a clock was stepped back, or another beat fired it
   end
   redis.call('ZADD', run[3], run[5], run[4])
-  if run[9] ~= '' then
+  if run[11] ~= 'none' then
     redis.call('HSET', run[2], 'spec', run[6], 'state', run[1], 'attempt', '0', 'dispatched_at', now_iso)
     redis.call('PERSIST', run[3]) -- it outlives the last of the task's active runs
     gather('ZADD', KEYS[3], now, run[4])
@@ -158,13 +158,13 @@ local function commit(entry, stored)
     return '2'
   end
   for _, run in ipairs(runs) do
-    if run[1] == 'plain' then
-      if run[8] ~= '' then
+    if run[11] == 'entry' or run[11] == 'entry_outbox' then
+      if run[11] == 'entry' then
         gather('LPUSH', run[8], run[9])
       else
         gather('RPUSH', KEYS[9], run[9])
       end
-      gather('HDEL', KEYS[10], key) -- RedBeat, which mends it by saving it anew, knows of no quarantine
+      gather('HDEL', KEYS[10], key) -- RedBeat repairs it by saving it again, and knows of no quarantine
       fired = fired + 1
     else
       enter(run)
@@ -195,7 +195,7 @@ for _, list in ipairs(order) do
   redis.call(unpack(list))
 end
 if fired + missed > 0 then
-  -- Nothing is left to fail but this note: a stream has a last id, and whoever wrote it has used it up.
+  -- Nothing but this note can fail: another program may have used up the stream's last id.
   redis.pcall('XADD', KEYS[8], 'MAXLEN', '~', 10000, '*', 'event', 'fired', 'at', now_iso, 'beat', token,
     'fired', fired, 'missed', missed)
 end

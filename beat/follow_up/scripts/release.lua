@@ -1,5 +1,5 @@
 -- Put parked messages whose time has come on their queues, or in the outbox: a run by its id, a message as
--- the JSON list [queue, message]. A run that the ledger knows is told when that was.
+-- the JSON list [queue, message]. The time is noted at a run that the ledger knows.
 -- KEYS: 1 parked messages (zset)  2 their payloads (hash)  3 outbox (list)
 -- ARGV: 1 now, Unix seconds  2 at most so many  3 "1" if the queues are on another server  4 now, ISO
 --       5 what the keys of runs begin with

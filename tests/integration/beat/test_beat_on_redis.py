@@ -79,7 +79,7 @@ def test_what_the_ledger_has_is_not_fired_again_though_the_schedule_says_so(
     assert sent_ids(installation.client) == ["nine@20260302T090000Z"]
 
 
-def test_a_rehearsal_changes_nothing_and_is_refused_to_who_does_not_lead(installation: Installation) -> None:
+def test_commit_of_nothing_writes_nothing_and_needs_the_lead(installation: Installation) -> None:
     client = installation.client
 
     def everything() -> dict[str, Any]:
@@ -91,11 +91,11 @@ def test_a_rehearsal_changes_nothing_and_is_refused_to_who_does_not_lead(install
         beat.tick()
         assert beat._firing.next_prepared == NINE.timestamp()
         before = everything()
-        beat._firing.rehearse(installation.clock)
+        beat._firing.commit_nothing(installation.clock)
         assert everything() == before
         client.set(redis_keys.BEAT_LEADER, "another")
         with pytest.raises(NotLeadingError):
-            beat._firing.rehearse(installation.clock)
+            beat._firing.commit_nothing(installation.clock)
 
 
 def test_a_herd_costs_less_than_a_fiftieth_of_a_round_trip_each(installation: Installation) -> None:

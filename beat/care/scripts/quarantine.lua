@@ -2,7 +2,7 @@
 -- KEYS: 1 schedule (zset)  2 quarantine (hash)  3 journal (stream)
 -- ARGV: 1 entry's key  2 due instant that was seen, Unix seconds  3 entry's key as text  4 note, JSON, "" if
 --         nothing is wrong and it is merely taken off  5 now, ISO  6 what is wrong
--- Reply: 1 taken off, 0 somebody else has moved or mended it: nothing changed
+-- Reply: 1 taken off, 0 it was moved or repaired meanwhile: nothing changed
 local stored = redis.call('ZSCORE', KEYS[1], ARGV[1])
 if not stored or tonumber(stored) ~= tonumber(ARGV[2]) then
   return 0

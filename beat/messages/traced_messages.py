@@ -1,4 +1,4 @@
-"""Messages made one by one, where somebody looks at each: tracing and monitoring tools."""
+"""Messages made one by one, for tools that trace or monitor each of them."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class PlainFiring:
-    """How RedBeat sends an entry: by the scheduler's own method, through a producer of kombu's."""
+    """How RedBeat sends an entry: by the scheduler's own method, through a kombu producer."""
 
     producer: Callable[[], Producer]
     apply_async: Callable[..., object]
 
 
-def somebody_watches() -> bool:
+def is_traced() -> bool:
     """Whether a tool wants to see each message as it is made.
 
     It says so by listening to Celery's signals (as OpenTelemetry does), or by putting a function of its own
-    in place of one of Celery's, kombu's or RedBeat's (as Sentry and others do).
+    in place of one that Celery, kombu or RedBeat defines (as Sentry and others do).
     """
     if before_task_publish.receivers or after_task_publish.receivers:
         return True
@@ -54,7 +54,7 @@ def _is_replaced(function: Any, module: str) -> bool:  # noqa: ANN401  # whateve
     return hasattr(function, "__wrapped__") or getattr(function, "__module__", None) != module
 
 
-class WatchedMessages:
+class TracedMessages:
     """Makes each message of ours as RedBeat makes those of its entries: slower, and each with own headers.
 
     The run's message is the same as one of `MessageTemplates` but for what the tools put into it. A tool
