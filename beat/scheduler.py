@@ -101,11 +101,11 @@ class MissionControlScheduler(RedBeatScheduler):
 
     def fire_due(self, now: datetime) -> list[RunRecord]:
         """Fire every occurrence that is due at `now` and return the runs of ours among them."""
-        fired = [self._installation.ledger.get(one) for one in self._firing.fire_due(lambda: now)]
         ours = self._installation
+        fired = (ours.ledger.get(one) for one in self._firing.fire_due(lambda: now))
+        runs = [run for run in fired if run is not None]
         while write_missed_records(ours.client, ours.ledger, ours.audit):
             pass
-        runs = [run for run in fired if run is not None]
         if self._deliver is not None:
             list(map(self._deliver, runs))
         return runs
@@ -242,11 +242,9 @@ class MissionControlScheduler(RedBeatScheduler):
     @cached_property
     def _wake_up(self) -> WakeUp:
         ours = self._installation
-        return WakeUp(
-            ours.client,
-            lambda: warm_up(
-                ours.client,
-                lambda: self._firing.commit_nothing(ours.clock),
-                is_prepared=self._firing.next_prepared is not None,
-            ),
-        )
+        return WakeUp(ours.client, self._warm_up)
+
+    def _warm_up(self) -> None:
+        ours, firing = self._installation, self._firing
+        is_prepared = firing.next_prepared is not None
+        warm_up(ours.client, lambda: firing.commit_nothing(ours.clock), is_prepared=is_prepared)
