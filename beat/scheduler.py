@@ -155,7 +155,7 @@ class MissionControlScheduler(RedBeatScheduler):
             has_decided = True
         if fired:
             self._has_fired = True
-            events.fired_many(fired)
+            events.runs_fired(fired)
         if self._follow_up(turn, has_decided=has_decided) or fired:
             return
         if self._firing.prepare(clock, turn.next_due, self._wake_up.is_woken):

@@ -56,7 +56,7 @@ class Quarantine:
                 self._script(keys=self._keys, args=args, client=pipe)
             done = pipe.execute()
         noted = zip(waiting, done, strict=True)
-        events.quarantined_many([(args[2], args[5]) for args, is_done in noted if is_done and args[3]])
+        events.entries_quarantined([(args[2], args[5]) for args, is_done in noted if is_done and args[3]])
         return sum(bool(is_done) for is_done in done)
 
 

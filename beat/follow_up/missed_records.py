@@ -68,4 +68,4 @@ def _write_record(ledger: Ledger, audit: AuditLog, execution_id: str) -> None:
         events.run_unreadable(execution_id, error)
         return
     audit.append(record)
-    events.missed(run)
+    events.occurrence_missed(run)

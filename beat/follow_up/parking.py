@@ -49,7 +49,7 @@ def _move_to_dead_letters(client: Redis, execution_id: bytes, now: datetime) -> 
         pipe.zrem(redis_keys.PARKED, execution_id)
         pipe.hdel(redis_keys.PARKED_PAYLOADS, execution_id)
         pipe.execute()
-    events.message_set_aside("", reason, _text(execution_id))
+    events.message_dead_lettered("", reason, _text(execution_id))
 
 
 def _text(name: bytes) -> str:

@@ -65,7 +65,7 @@ def send_outbox(
         except Exception as error:
             if is_redis_failure(error):
                 raise
-            events.message_not_sent(item, error)
+            events.outbox_item_dropped(item, error)
         # By name, not by number: a beat that was stopped in between must not take off what it has not sent.
         client.lrem(redis_keys.OUTBOX, 1, item)
     return len(waiting)

@@ -101,7 +101,7 @@ class WakeUp:
             # What is announced from the server's confirmation on is heard.
             self._pubsub.get_message(timeout=_CONFIRMED_WITHIN_SECONDS)
         except NoPermissionError as error:
-            events.cannot_be_woken(redis_keys.WAKE_CHANNEL, error)
+            events.wake_up_denied(redis_keys.WAKE_CHANNEL, error)
             self.close()
             self._is_deaf = True
 

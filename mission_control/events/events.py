@@ -1,289 +1,324 @@
-"""Every log event, with its level, its fields and its sentence.
+"""Every log event, with its name, its level, its fields and its sentence.
 
-Events go through the standard logger `mission_control`, so that Celery's, pytest's and everybody's
-handlers see them. Ids are fields; the sentence is for people.
+Events go through the standard logger `mission_control`, so any handler of the logging module receives them.
+An event is named as its function here: the name, the field `event`, is stable; the sentence is for people.
 
-This file has more than 250 lines because whoever reads a log looks for an event in one place.
+This file has more than 250 lines because a reader of a log looks for an event in one place.
 """
 
 from __future__ import annotations
 
+import functools
 import logging
-from typing import TYPE_CHECKING, Final
+from logging import DEBUG, ERROR, INFO, WARNING
+from typing import TYPE_CHECKING, Final, ParamSpec
 
 from mission_control.events.outages import Outage
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from mission_control.model.runs.run_record import RunRecord
 
+_Fields = dict[str, object]
+_P = ParamSpec("_P")
 
 _MOST_NAMED: Final = 20
 
-
-class _Events:
-    """Puts an event into the standard logger: its sentence for people, its fields also for machines.
-
-    A field is an attribute of the log record as well, where a formatter for machines finds it.
-    """
-
-    def __init__(self, logger: logging.Logger) -> None:
-        self._logger = logger
-
-    def debug(self, sentence: str, **fields: object) -> None:
-        self._log(logging.DEBUG, sentence, fields)
-
-    def info(self, sentence: str, **fields: object) -> None:
-        self._log(logging.INFO, sentence, fields)
-
-    def warning(self, sentence: str, **fields: object) -> None:
-        self._log(logging.WARNING, sentence, fields)
-
-    def error(self, sentence: str, **fields: object) -> None:
-        self._log(logging.ERROR, sentence, fields)
-
-    def failure(self, sentence: str, error: BaseException, **fields: object) -> None:
-        """Log an error that nobody has foreseen, with its traceback."""
-        self._log(logging.ERROR, sentence, {**fields, "error": f"{type(error).__name__}: {error}"}, error)
-
-    def _log(
-        self, level: int, sentence: str, fields: Mapping[str, object], trace: BaseException | None = None
-    ) -> None:
-        if self._logger.isEnabledFor(level):
-            known = {name: value for name, value in fields.items() if value is not None}
-            shown = " ".join(f"{name}={value}" for name, value in known.items())
-            self._logger.log(
-                level, f"{sentence}  {shown}" if shown else sentence, extra=known, exc_info=trace
-            )
-
-
-_log: Final = _Events(logging.getLogger("mission_control"))
+_logger: Final = logging.getLogger("mission_control")
 _outages: Final = {"ledger": Outage(), "broker": Outage()}
 
 
-def fired_many(execution_ids: Sequence[str]) -> None:
-    """Beat fired runs; of many only the number and the first are named."""
+def _event(
+    level: int, sentence: str, *, with_trace: bool = False
+) -> Callable[[Callable[_P, _Fields]], Callable[_P, None]]:
+    """Make a function log the event that bears its name; the function returns the event's fields."""
+
+    def logs(fields_of: Callable[_P, _Fields]) -> Callable[_P, None]:
+        @functools.wraps(fields_of)
+        def log(*args: _P.args, **kwargs: _P.kwargs) -> None:
+            if _logger.isEnabledFor(level):
+                _log(level, sentence, {"event": fields_of.__name__, **fields_of(*args, **kwargs)}, with_trace)
+
+        return log
+
+    return logs
+
+
+def _log(level: int, sentence: str, fields: Mapping[str, object], with_trace: bool = False) -> None:
+    # Each field is also an attribute of the log record, for handlers that write JSON.
+    trace = next((value for value in fields.values() if isinstance(value, BaseException)), None)
+    known = {name: _shown(value) for name, value in fields.items() if value is not None}
+    shown = " ".join(f"{name}={value}" for name, value in known.items())
+    _logger.log(level, "%s  %s", sentence, shown, extra=known, exc_info=trace if with_trace else None)
+
+
+def _shown(value: object) -> object:
+    return f"{type(value).__name__}: {value}" if isinstance(value, BaseException) else value
+
+
+def runs_fired(execution_ids: Sequence[str]) -> None:
+    """Beat fired runs; if there are many, only their number and the first are logged."""
     if len(execution_ids) <= _MOST_NAMED:
         for execution_id in execution_ids:
-            _log.info("fired", execution_id=execution_id)
+            run_fired(execution_id)
     else:
-        _log.info("fired many", count=len(execution_ids), first=execution_ids[0])
+        many_runs_fired(len(execution_ids), execution_ids[0])
 
 
-def missed(run: RunRecord) -> None:
+@_event(INFO, "fired")
+def run_fired(execution_id: str) -> _Fields:
+    """Beat fired a run."""
+    return {"execution_id": execution_id}
+
+
+@_event(INFO, "fired many runs")
+def many_runs_fired(count: int, first: str) -> _Fields:
+    """Beat fired many runs at once."""
+    return {"count": count, "first": first}
+
+
+@_event(WARNING, "missed")
+def occurrence_missed(run: RunRecord) -> _Fields:
     """Beat recorded an occurrence as missed."""
-    _log.warning("missed", execution_id=run.execution_id, reason=run.reason)
+    return {"execution_id": run.execution_id, "reason": run.reason}
 
 
-def quarantined(key: str, problem: str) -> None:
-    """Beat set aside an entry that it cannot read or decide about."""
-    _log.error("set an entry aside; mend or remove it", key=key, problem=problem)
-
-
-def key_of_wrong_type(key: str, found: str, needed: str, remedy: str) -> None:
-    """Another program has overwritten a key that beat needs; beat goes on where it can."""
-    _log.error("a key has the wrong type", key=key, found=found, needed=needed, remedy=remedy)
-
-
-def schedule_rebuilt(count: int) -> None:
-    """Beat has built the schedule anew out of the tasks."""
-    _log.warning("rebuilt the schedule", entries=count)
-
-
-def static_entry_refused(name: str, error: BaseException) -> None:
-    """An entry of `beat_schedule` in the Celery configuration cannot be used."""
-    _log.error("entry of beat_schedule left out", entry=name, error=f"{type(error).__name__}: {error}")
-
-
-def run_unreadable(execution_id: str, error: BaseException) -> None:
-    """What the ledger has of a run cannot be read: somebody else has written there."""
-    _log.error("a run cannot be read", execution_id=execution_id, error=f"{type(error).__name__}: {error}")
-
-
-def message_not_sent(item: str, error: BaseException) -> None:
-    """What stood in the outbox cannot be made a message of, and is dropped."""
-    _log.error("cannot be sent, dropped", item=item, error=f"{type(error).__name__}: {error}")
-
-
-def quarantined_many(entries: Sequence[tuple[str, str]]) -> None:
-    """Beat set entries aside; of many only the number and the first are named."""
+def entries_quarantined(entries: Sequence[tuple[str, str]]) -> None:
+    """Beat quarantined entries; if there are many, only the first are named."""
     for key, problem in entries[:_MOST_NAMED]:
-        quarantined(key, problem)
+        entry_quarantined(key, problem)
     if len(entries) > _MOST_NAMED:
-        _log.error("set many entries aside; mend or remove them", count=len(entries))
+        many_entries_quarantined(len(entries))
 
 
-def leading(name: str) -> None:
-    """This beat is the leader now."""
-    _log.info("leading", beat=name)
+@_event(ERROR, "quarantined an entry; repair or remove it")
+def entry_quarantined(key: str, problem: str) -> _Fields:
+    """Beat quarantined an entry that it cannot read or decide about."""
+    return {"key": key, "problem": problem}
 
 
-def standing_by(name: str) -> None:
-    """This beat is not the leader (any more)."""
-    _log.info("standing by for the leader", beat=name)
+@_event(ERROR, "quarantined many entries; repair or remove them")
+def many_entries_quarantined(count: int) -> _Fields:
+    """Beat quarantined more entries than it names."""
+    return {"count": count}
+
+
+@_event(ERROR, "a key has the wrong type")
+def key_of_wrong_type(key: str, found: str, needed: str, remedy: str) -> _Fields:
+    """Another program has overwritten a key that beat needs; beat goes on where it can."""
+    return {"key": key, "found": found, "needed": needed, "remedy": remedy}
+
+
+@_event(WARNING, "rebuilt the schedule")
+def schedule_rebuilt(count: int) -> _Fields:
+    """Beat has rebuilt the schedule from the tasks."""
+    return {"entries": count}
+
+
+@_event(ERROR, "ignored an entry of beat_schedule")
+def static_entry_refused(name: str, error: BaseException) -> _Fields:
+    """An entry of `beat_schedule` in the Celery configuration cannot be used."""
+    return {"entry": name, "error": error}
+
+
+@_event(ERROR, "cannot read a run")
+def run_unreadable(execution_id: str, error: BaseException) -> _Fields:
+    """The ledger's entry of a run is corrupt: another program has written to it."""
+    return {"execution_id": execution_id, "error": error}
+
+
+@_event(ERROR, "dropped an item of the outbox that cannot be sent")
+def outbox_item_dropped(item: str, error: BaseException) -> _Fields:
+    """An item of the outbox cannot be made into a message, and is dropped."""
+    return {"item": item, "error": error}
+
+
+@_event(INFO, "leading")
+def leading(name: str) -> _Fields:
+    """This beat is now the leader."""
+    return {"beat": name}
+
+
+@_event(INFO, "standing by for the leader")
+def standing_by(name: str) -> _Fields:
+    """This beat is not the leader, or no longer."""
+    return {"beat": name}
 
 
 def waiting_for_redis(error: BaseException, of: str = "ledger") -> None:
-    """Redis did not do what was asked; nothing is lost, it is tried again.
+    """Redis failed a request; nothing is lost, the process tries again.
 
-    Said at once, and then every minute, until `redis_is_back`; `of` tells the ledger's from the broker's.
+    Logged at once, and then every minute, until `redis_is_back`; `of` is `ledger` or `broker`.
     """
     if _outages[of].goes_on():
-        # Where no Sentinel names a master, redis-py goes on with each of its clients and all their arguments.
-        _log.warning("waiting for Redis", of=of, error=str(error).partition(" : <redis.")[0])
+        redis_unavailable(error, of)
+
+
+@_event(WARNING, "waiting for Redis")
+def redis_unavailable(error: BaseException, of: str) -> _Fields:
+    """Redis fails requests."""
+    # Where no Sentinel names a master, redis-py appends each of its clients and all their arguments.
+    return {"of": of, "error": str(error).partition(" : <redis.")[0]}
 
 
 def redis_is_back(of: str = "ledger") -> None:
-    """Redis did what was asked; said only if it was waited for."""
+    """Redis answered again; logged only after `waiting_for_redis`."""
     seconds = _outages[of].is_over()
     if seconds is not None:
-        _log.info("Redis is back", of=of, seconds=round(seconds, 1))
+        redis_available(seconds, of)
 
 
-def service_stumbled(name: str, error: BaseException) -> None:
-    """A thread that serves the worker met an error that nobody has foreseen; it goes on."""
-    _log.failure("could not do its work; it tries again", error, service=name)
+@_event(INFO, "Redis is back")
+def redis_available(seconds: float, of: str) -> _Fields:
+    """Redis answers again, after so many seconds."""
+    return {"of": of, "seconds": round(seconds, 1)}
 
 
-def handler_failed(run: RunRecord, traceback: str) -> None:
-    """A handler raised; this is where."""
-    _log.warning(
-        "the handler failed",
-        execution_id=run.execution_id,
-        attempt=run.attempt,
-        traceback=f"\n{traceback}",
-    )
+@_event(ERROR, "a service thread failed; it tries again", with_trace=True)
+def service_failed(name: str, error: BaseException) -> _Fields:
+    """A service thread of the worker met an unforeseen error; it tries again."""
+    return {"service": name, "error": error}
 
 
-def cannot_be_woken(channel: str, error: BaseException) -> None:
-    """Beat's user in Redis may not listen: what others change is noticed within a second only."""
-    _log.warning("changes are noticed a second late; give the user the channel", channel=channel, error=error)
+@_event(WARNING, "the handler failed")
+def handler_failed(run: RunRecord, traceback: str) -> _Fields:
+    """A handler raised an exception."""
+    return {"execution_id": run.execution_id, "attempt": run.attempt, "traceback": f"\n{traceback}"}
 
 
-def turn_failed(error: BaseException) -> None:
-    """A turn of beat's ended in an error that nobody has foreseen; nothing is lost, it is tried again."""
-    _log.failure("beat could not do its work; it tries again", error)
+@_event(WARNING, "changes are noticed a second late; give the user the channel")
+def wake_up_denied(channel: str, error: BaseException) -> _Fields:
+    """Beat's Redis user may not subscribe to the channel, so beat notices changes within a second only."""
+    return {"channel": channel, "error": str(error)}
+
+
+@_event(ERROR, "beat's turn failed; it tries again", with_trace=True)
+def turn_failed(error: BaseException) -> _Fields:
+    """A turn of beat met an unforeseen error; nothing is lost, the next turn tries again."""
+    return {"error": error}
 
 
 def beat_refused(error: BaseException) -> None:
-    """Beat does not work with these settings, or on this server, and ends."""
-    _log.error(f"beat ends: {error}")
+    """Beat cannot work with these settings or on this server, and ends."""
+    _log(ERROR, f"beat ends: {error}", {"event": "beat_refused"})
 
 
-def set_aside(what: str, problem: str) -> None:
-    """Something in Redis could not be read, and was taken out of the way of the rest."""
-    _log.error("cannot be read; set aside in mc:audit:set_aside", what=what, problem=problem)
+@_event(ERROR, "quarantined a corrupt audit record; it is kept in mc:audit:quarantine")
+def pending_record_quarantined(what: str, problem: str) -> _Fields:
+    """A pending audit record is corrupt, and was quarantined."""
+    return {"what": what, "problem": problem}
 
 
-def sweep_failed(error: BaseException) -> None:
-    """A look over all runs broke off; it is begun anew a few seconds later."""
-    _log.error("the sweep broke off", error=f"{type(error).__name__}: {error}")
+@_event(ERROR, "the sweep failed; it tries again")
+def sweep_failed(error: BaseException) -> _Fields:
+    """A sweep failed; the next one starts a few seconds later."""
+    return {"error": error}
 
 
-def attempt_begun(run: RunRecord) -> None:
-    """A worker runs a handler."""
-    _log.debug("began", execution_id=run.execution_id, attempt=run.attempt)
+@_event(DEBUG, "began")
+def attempt_begun(run: RunRecord) -> _Fields:
+    """A worker started a handler."""
+    return {"execution_id": run.execution_id, "attempt": run.attempt}
 
 
-def delivery_dropped(execution_id: str, attempt: int, why: str) -> None:
-    """A message was acknowledged without running anything: its run needs no such attempt."""
-    _log.warning("dropped a delivery", execution_id=execution_id, attempt=attempt, why=why)
+@_event(WARNING, "dropped a delivery")
+def delivery_dropped(execution_id: str, attempt: int, why: str) -> _Fields:
+    """A worker acknowledged a message without running its handler: the run does not need this attempt."""
+    return {"execution_id": execution_id, "attempt": attempt, "why": why}
 
 
-def transition_refused(execution_id: str, state: str) -> None:
-    """The ledger refused an ending, because the run is elsewhere by now."""
-    _log.warning("the ledger has moved on; ending not recorded", execution_id=execution_id, state=state)
+@_event(WARNING, "the run has moved on; its ending here is not recorded")
+def ending_refused(execution_id: str, state: str) -> _Fields:
+    """The ledger refused an ending because the run has moved on."""
+    return {"execution_id": execution_id, "state": state}
 
 
-def lease_lost(run: RunRecord) -> None:
-    """This process was silent for longer than its lease; the run is somebody else's, or over."""
-    _log.error(
-        "lease lost: the run is somebody else's by now, and what comes of it here is not recorded",
-        execution_id=run.execution_id,
-        attempt=run.attempt,
-        fence=run.fence,
-    )
+@_event(ERROR, "lease lost: another worker may have the run, and its result here is not recorded")
+def lease_lost(run: RunRecord) -> _Fields:
+    """The worker did not renew its lease in time; the run is over or has another worker."""
+    return {"execution_id": run.execution_id, "attempt": run.attempt, "fence": run.fence}
 
 
-def loss_without_consequence(run: RunRecord) -> None:
-    """An attempt was lost here that somebody else has begun again since; that one is left alone."""
-    _log.warning(
-        "lost an attempt that is somebody else's by now, who goes on with it",
-        execution_id=run.execution_id,
-        attempt=run.attempt,
-        worker=run.worker,
-    )
+@_event(WARNING, "lost an attempt that another worker has begun again")
+def loss_ignored(run: RunRecord) -> _Fields:
+    """An attempt was lost here, but another worker has begun it again and goes on."""
+    return {"execution_id": run.execution_id, "attempt": run.attempt, "worker": run.worker}
 
 
-def handlers_left_behind() -> None:
-    """The worker ends at once; handlers that do not stop are cut off, and their runs go on elsewhere."""
-    _log.warning("ending now; giving back the runs of handlers that do not stop")
+@_event(WARNING, "ending now; giving back the runs of handlers that do not stop")
+def handlers_abandoned() -> _Fields:
+    """The worker ends now; handlers still running are cut off, and their runs restart elsewhere."""
+    return {}
 
 
-def worker_orphaned(run: RunRecord) -> None:
-    """The worker's parent process has died; its child gives the run up and ends."""
-    _log.error("the worker has died; giving its run up", execution_id=run.execution_id)
+@_event(ERROR, "the worker's parent has died; giving up its run")
+def worker_orphaned(run: RunRecord) -> _Fields:
+    """The worker's parent process has died; its child gives up the run and ends."""
+    return {"execution_id": run.execution_id}
 
 
-def run_taken_up(run: RunRecord, what: str) -> None:
-    """The sweep has taken up a run that nobody gave a sign of."""
-    _log.warning(
-        "took up a run that nobody gave a sign of",
-        execution_id=run.execution_id,
-        was=run.state,
-        attempt=run.attempt,
-        now=what,
-    )
+@_event(WARNING, "recovered an orphaned run")
+def run_recovered(run: RunRecord, what: str) -> _Fields:
+    """The sweep recovered an orphaned run: its worker or its message was lost."""
+    return {"execution_id": run.execution_id, "was": run.state, "attempt": run.attempt, "now": what}
 
 
-def consumer_stuck(seconds: float, what: str) -> None:
+@_event(ERROR, "the consumer takes no messages")
+def consumer_stuck(seconds: float, what: str) -> _Fields:
     """The worker's consumer takes no messages although it could."""
-    _log.error("the consumer takes no messages", seconds=round(seconds), now=what)
+    return {"seconds": round(seconds), "now": what}
 
 
-def message_passed_on(execution_id: str, handler: str) -> None:
-    """A message is put back for another worker, which has its handler."""
-    _log.info(
-        "no such handler on this worker; passing the run on", execution_id=execution_id, handler=handler
-    )
+@_event(INFO, "no such handler on this worker; returned the message to its queue")
+def message_passed_on(execution_id: str, handler: str) -> _Fields:
+    """A worker returned a message to its queue for a worker that has its handler."""
+    return {"execution_id": execution_id, "handler": handler}
 
 
-def message_set_aside(queue: str, reason: str, execution_id: str | None) -> None:
-    """A message that no worker can take was moved to the dead letters."""
-    _log.error("set a message aside", queue=queue, reason=reason, execution_id=execution_id)
+@_event(ERROR, "moved a message to the dead letters")
+def message_dead_lettered(queue: str, reason: str, execution_id: str | None) -> _Fields:
+    """A message that no worker can process was moved to the dead letters."""
+    return {"queue": queue, "reason": reason, "execution_id": execution_id}
 
 
-def release_postponed(execution_id: str, why: str) -> None:
-    """A parked message cannot be put on its queue; it is tried again in a minute."""
-    _log.error("cannot be released now", execution_id=execution_id, why=why)
+@_event(ERROR, "cannot release a parked message now")
+def release_postponed(execution_id: str, why: str) -> _Fields:
+    """A parked message cannot be put on its queue; beat tries again in a minute."""
+    return {"execution_id": execution_id, "why": why}
 
 
-def broadcast_dropped(source: str, error: BaseException) -> None:
-    """An event, an answer or a command of Celery's could not be read; nothing waits for it."""
-    _log.warning("dropped a message that is no task's", source=source, error=repr(error))
+@_event(WARNING, "dropped a malformed message that belongs to no task")
+def broadcast_dropped(source: str, error: BaseException) -> _Fields:
+    """A Celery event, reply or remote command is malformed; nothing waits for it."""
+    return {"source": source, "error": repr(error)}
 
 
-def messages_taken_away(count: int) -> None:
-    """This worker was silent for longer than the visibility timeout; others have its messages now."""
-    _log.warning("messages in hand were delivered to others meanwhile", count=count)
+@_event(WARNING, "other workers have received messages of this worker")
+def messages_redelivered(count: int) -> _Fields:
+    """This worker did not renew its messages within the visibility timeout; other workers have them now."""
+    return {"count": count}
 
 
-def handler_broken(path: str, problem: str) -> None:
+@_event(ERROR, "cannot load a handler")
+def handler_broken(path: str, problem: str) -> _Fields:
     """A handler's module cannot be imported; its runs will fail with this problem."""
-    _log.error("handler cannot be loaded", handler=path, problem=problem)
+    return {"handler": path, "problem": problem}
 
 
-def audit_write_failed(path: object, error: BaseException) -> None:
-    """A record could not be appended to the audit stream."""
-    _log.error("audit record not written", path=str(path), error=str(error))
+@_event(ERROR, "audit record not written; it stays pending")
+def audit_write_failed(path: object, error: BaseException) -> _Fields:
+    """A record could not be appended to the audit stream; it stays pending."""
+    return {"path": str(path), "error": str(error)}
 
 
-def fields_not_enforced(task_id: str, fields: str) -> None:
-    """A definition uses fields that are stored but that nothing acts on yet."""
-    _log.warning("stored, but not enforced by this version", task_id=task_id, fields=fields)
+@_event(WARNING, "stored, but not enforced by this version")
+def fields_not_enforced(task_id: str, fields: str) -> _Fields:
+    """A definition uses fields that are stored but that this version does not act on."""
+    return {"task_id": task_id, "fields": fields}
 
 
-def mirror_failed(path: object, error: BaseException) -> None:
+@_event(ERROR, "task file not mirrored")
+def mirror_failed(path: object, error: BaseException) -> _Fields:
     """A change is registered, but the task file that mirrors the registry was not written."""
-    _log.error("task file not mirrored", path=str(path), error=str(error))
+    return {"path": str(path), "error": str(error)}

@@ -38,7 +38,7 @@ def moving_aside(client: Redis, what: str, text: str, problem: Exception, *, at:
         pipe.lpush(redis_keys.SET_ASIDE, json.dumps(entry))
         pipe.ltrim(redis_keys.SET_ASIDE, 0, MOST_SET_ASIDE - 1)
         pipe.execute()
-    events.set_aside(what, reason)
+    events.pending_record_quarantined(what, reason)
 
 
 def last_set_aside(client: Redis, *, limit: int = 20) -> list[dict[str, str]]:

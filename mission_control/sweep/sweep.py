@@ -147,7 +147,7 @@ class Sweep:
     def _act(self, run: RunRecord, what: SendAgain | EndAttempt) -> bool:
         done = self._send_again(run, what) if isinstance(what, SendAgain) else self._end(run, what)
         if done:
-            events.run_taken_up(run, "sent again" if isinstance(what, SendAgain) else str(what.state))
+            events.run_recovered(run, "sent again" if isinstance(what, SendAgain) else str(what.state))
         return done
 
     def _send_again(self, run: RunRecord, what: SendAgain) -> bool:

@@ -78,7 +78,7 @@ class AttemptRunner:
             end = partial(end_attempt, run, outcome, ending, at=finished_at, run_ending=self.ending)
             ended = _persist(delivery, end)
         if ended is None:
-            events.transition_refused(run.execution_id, ending.state)
+            events.ending_refused(run.execution_id, ending.state)
             raise Ignore
         delivery.task.request.ended_run = ended  # the signal hook writes its audit record
         try:

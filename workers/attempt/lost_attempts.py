@@ -39,7 +39,7 @@ def end_lost_attempt(
     if run is None or run.state is not RunState.RUNNING:
         return
     if not is_meant(run):
-        events.loss_without_consequence(run)
+        events.loss_ignored(run)
         return
     now = run_ending.clock()
     if failure.state is RunState.LOST and is_out_of_time(run, now):

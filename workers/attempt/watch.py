@@ -173,7 +173,7 @@ class Watch:
                 except RedisError as error:
                     events.waiting_for_redis(error)
                 except Exception as error:  # noqa: BLE001  # without this thread leases and limits run out
-                    events.service_stumbled("watch", error)
+                    events.service_failed("watch", error)
 
     def _look(self, watched: Sequence[Watched]) -> None:
         now = time.monotonic()

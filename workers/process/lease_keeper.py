@@ -55,7 +55,7 @@ class LeaseKeeperStep(bootsteps.StartStopStep):
             except RedisError as error:
                 events.waiting_for_redis(error)
             except Exception as error:  # noqa: BLE001  # without this thread leases run out
-                events.service_stumbled("lease keeper", error)
+                events.service_failed("lease keeper", error)
 
     @staticmethod
     def _renew(ledger: Ledger, worker: str) -> None:

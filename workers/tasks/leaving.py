@@ -48,7 +48,7 @@ class Leaving:
             time.sleep(_LOOK_EVERY_SECONDS)
         if not self._watch.runs_any:
             return  # Celery ends in good order
-        events.handlers_left_behind()
+        events.handlers_abandoned()
         with suppress(RedisError):
             self._watch.release_all()
         with suppress(RedisError, OperationalError):

@@ -57,7 +57,7 @@ class DeadLetters:
         now = utc_now()
         known: dict[str, Any] = headers if isinstance(headers, dict) else {}
         execution_id = _name(known.get("id"))
-        events.message_set_aside(queue, reason, execution_id)
+        events.message_dead_lettered(queue, reason, execution_id)
         if self._audit is not None:
             audit_rejection(
                 self._audit,

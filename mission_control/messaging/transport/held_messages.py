@@ -125,7 +125,7 @@ class HeldMessages:
                 events.waiting_for_redis(error, "broker")
                 time.sleep(_PAY_AGAIN_SECONDS)
             except Exception as error:  # noqa: BLE001  # without this thread messages become visible to others
-                events.service_stumbled("held messages", error)
+                events.service_failed("held messages", error)
                 time.sleep(_PAY_AGAIN_SECONDS)
             if self._may_rest():
                 return
@@ -143,7 +143,7 @@ class HeldMessages:
         taken_away = self._tags.intersection(self.unacked.renew(tags)) if tags else set()
         if taken_away:
             self._tags -= taken_away
-            events.messages_taken_away(len(taken_away))
+            events.messages_redelivered(len(taken_away))
 
     def _pay(self) -> None:
         for tag in tuple(self._debts.acks):

@@ -275,7 +275,7 @@ def test_trouble_that_nobody_has_thought_of_ends_nothing(
 
     monkeypatch.setattr(LateRecords, "write", fail)
     assert Sweep.of(ours.celery, ours).turn() == 0
-    assert "the sweep broke off  error=KeyError: 'spec'" in caplog.text
+    assert "event=sweep_failed error=KeyError: 'spec'" in caplog.text
 
 
 def test_a_look_costs_one_command_when_nothing_is_wrong(ours: Installation) -> None:
