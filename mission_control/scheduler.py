@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from ulid import ULID
@@ -14,7 +15,6 @@ from mission_control.store.connection import store_errors
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
     from types import TracebackType
 
     from mission_control.model.runs.run_record import RunRecord
@@ -46,9 +46,12 @@ class TaskScheduler:
         """
         from mission_control.operate.apply import apply_task_file
 
+        file = self._installation.settings.default_tasks_file if path is None else Path(path)
+        registry = self._installation.registry
         with self._store_errors():
-            apply_task_file(self._installation, path)
-            return self._installation.registry.tasks(enabled_only=False)
+            if path is not None or file.exists():
+                apply_task_file(registry, file)
+            return registry.tasks(enabled_only=False)
 
     def register_task(self, task_def: Mapping[str, Any]) -> bool:
         """Add a task, as `mission_control.register_task` does; running processes notice it at once."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import rich_click as click
@@ -16,7 +15,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from mission_control.model.definitions.schedules import Schedule
-    from mission_control.model.definitions.task import TaskDefinition
 
 _DEFAULT_COUNT = 5
 
@@ -30,7 +28,7 @@ _DEFAULT_COUNT = 5
     help=f"A schedule instead of a task: {parameters.EXAMPLES['schedule']}.",
 )
 @click.option(
-    "--from", "start", type=parameters.MOMENT, metavar="ISO", help="Times after this moment, not after now."
+    "--from", "start", type=parameters.MOMENT, metavar="ISO", help="Times after this moment instead of now."
 )
 @click.option(
     "--between",
@@ -38,7 +36,7 @@ _DEFAULT_COUNT = 5
     metavar="ISO ISO",
     help="All times after the first moment, up to and including the second.",
 )
-@click.option("-n", "count", type=click.IntRange(min=1), help="How many; 5, with --between all.")
+@click.option("-n", "count", type=click.IntRange(min=1), help="How many: 5, or all with --between.")
 @parameters.as_json
 def next_times(
     task_id: str | None,
@@ -48,50 +46,36 @@ def next_times(
     count: int | None,
     as_json: bool,
 ) -> None:
-    """Show when a task, or a schedule, is next due.
+    """Show when a task, or a schedule, is due next.
 
-    A moment is ISO 8601, such as 2026-03-01T09:00:00Z; without an offset it is local time in the
+    A moment is ISO 8601, such as 2026-03-01T09:00:00Z. Without an offset it is local time in the
     schedule's zone. With --json the answer is an array of {"scheduled_time": UTC, "local": …}.
     """
+    from mission_control.operate.next_times import due_json
+
     if (task_id is None) == (schedule is None):
         raise click.UsageError("give either a task's id or --schedule JSON")
     if start is not None and between is not None:
         raise click.UsageError("give either --from or --between")
     rule = _parsed(schedule) if schedule is not None else _of_task(str(task_id))
+    times = _times(rule, start, between, count)
     if as_json:
-        echo_json_array(_json(due, rule) for due in _times(rule, start, between, count))
+        echo_json_array(due_json(due, rule) for due in times)
     else:
-        _show(rule, _times(rule, start, between, count))
+        _show(rule, times)
 
 
 def _times(
     rule: Schedule, start: datetime | None, between: tuple[datetime, datetime] | None, count: int | None
 ) -> Iterator[datetime]:
     from mission_control.configuration.clock import utc_now
+    from mission_control.operate.next_times import due_times
 
     if between is not None:
-        return islice(rule.occurrences(_aware(between[0], rule), _aware(between[1], rule)), count)
-    first = utc_now() if start is None else _aware(start, rule)
-    return islice(_after(rule, first), _DEFAULT_COUNT if count is None else count)
-
-
-def _after(rule: Schedule, moment: datetime) -> Iterator[datetime]:
-    due = rule.next_after(moment)
-    while due is not None:
-        yield due
-        due = rule.next_after(due)
-
-
-def _aware(moment: datetime, rule: Schedule) -> datetime:
-    from mission_control.model.definitions.schedules.clock.wall_clock import earliest
-
-    return moment if moment.tzinfo is not None else earliest(moment, rule.zone)
-
-
-def _json(due: datetime, rule: Schedule) -> dict[str, str]:
-    from mission_control.model.values.instants import format_instant
-
-    return {"scheduled_time": format_instant(due), "local": due.astimezone(rule.zone).isoformat()}
+        first, last = (parameters.instant(moment, rule.zone) for moment in between)
+        return due_times(rule, after=first, until=last, count=count)
+    first = utc_now() if start is None else parameters.instant(start, rule.zone)
+    return due_times(rule, after=first, count=_DEFAULT_COUNT if count is None else count)
 
 
 def _show(rule: Schedule, times: Iterator[datetime]) -> None:
@@ -110,34 +94,20 @@ def _show(rule: Schedule, times: Iterator[datetime]) -> None:
 
 
 def _parsed(schedule: dict[str, Any]) -> Schedule:
-    """Return a bare schedule as a model; nothing but the settings is needed for it.
-
-    Raises:
-        InvalidTaskError: lists every problem.
-    """
     from mission_control.configuration.settings import read_settings
-    from mission_control.errors import InvalidTaskError
-    from mission_control.files.calendar_file import read_calendar
-    from mission_control.model.definitions.task import parse_task
+    from mission_control.operate.next_times import bare_schedule
 
-    whole = {"id": "schedule", "handler": "handlers.hello.run", "schedule": schedule}
-    try:
-        return parse_task(whole, default_timezone=read_settings().timezone, read_text=read_calendar).schedule
-    except InvalidTaskError as error:
-        raise InvalidTaskError(error.problems, subject="--schedule") from error
+    return bare_schedule(schedule, default_timezone=read_settings().timezone)
 
 
 def _of_task(task_id: str) -> Schedule:
-    from mission_control.cli.terminal.installation_in_use import current, existing_task
+    from mission_control.cli.terminal.installation_in_use import current
+    from mission_control.operate.tasks import existing_task
 
     with current() as installation:
-        task = existing_task(installation, task_id)
-    _tell_what_else_counts(task)
-    return task.schedule
-
-
-def _tell_what_else_counts(task: TaskDefinition) -> None:
+        task = existing_task(installation.registry, task_id)
     if not task.enabled:
-        tell(f"{task.id} is disabled; once enabled it would be due:")
+        tell(f"{task.id} is disabled; if enabled, it would be due:")
     if task.schedule.spread_seconds:
-        tell(f"each is fired up to {task.schedule.spread_seconds:g} s later, always by the same offset")
+        tell(f"each fires up to {task.schedule.spread_seconds:g} s later, always by the same offset")
+    return task.schedule

@@ -1,10 +1,10 @@
-"""`mission-control`: the command at the top of all others."""
+"""`mission-control`: the command at the top, and its groups of commands."""
 
 from __future__ import annotations
 
 import sys
 import traceback
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 import rich_click as click
 
@@ -13,11 +13,76 @@ from mission_control.cli.terminal.failures import report_failures
 from mission_control.cli.terminal.lazy_group import LazyGroup
 from mission_control.cli.terminal.output import abandon_stdout
 
-_HERE = "mission_control.cli"
+# Nouns, then verbs, each with the place of its command in this package.
+_COMMANDS: Final = {
+    "up": "up.command:up",
+    "demo": "demo.command:demo",
+    "status": "status:status",
+    "next": "next:next_times",
+    "enqueue": "enqueue:enqueue",
+    "task": "program:task",
+    "tasks": "program:tasks",
+    "run": "program:run",
+    "handler": "program:handler",
+    "audit": "program:audit",
+    "bench": "bench:bench",
+}
+
+task = LazyGroup(
+    "task",
+    help="Add, show, change and run tasks.",
+    lazy={
+        "list": "task.list:list_tasks",
+        "show": "task.show:show",
+        "add": "task.add:add",
+        "update": "task.update:update",
+        "enable": "task.switch:enable",
+        "disable": "task.switch:disable",
+        "run": "task.run:run",
+        "remove": "task.remove:remove",
+        "history": "task.history:history",
+        "revisions": "task.revisions:revisions",
+    },
+)
+tasks = LazyGroup(
+    "tasks",
+    help="Apply and export task files.",
+    lazy={"apply": "tasks.apply:apply", "export": "tasks.export:export"},
+)
+run = LazyGroup(
+    "run",
+    help="Show, cancel and repeat runs.",
+    lazy={
+        "list": "run.list:list_runs",
+        "show": "run.show:show",
+        "cancel": "run.cancel:cancel",
+        "retry": "run.retry:retry",
+    },
+)
+handler = LazyGroup(
+    "handler",
+    help="List, check, write and try handlers.",
+    lazy={
+        "list": "handler.list:list_handlers",
+        "check": "handler.check:check",
+        "new": "handler.new:new",
+        "test": "handler.test:test",
+    },
+)
+audit = LazyGroup(
+    "audit",
+    help="Read, verify and repair the permanent record of runs.",
+    lazy={
+        "tail": "audit.tail:tail",
+        "query": "audit.query:query",
+        "verify": "audit.verify:verify",
+        "repair": "audit.verify:repair",
+    },
+)
 
 
 class Program(LazyGroup):
-    """The top command: it alone turns errors into messages and exit codes."""
+    """The top command; only here do errors become messages and exit codes."""
 
     def main(self, *args: Any, **extra: Any) -> NoReturn:  # noqa: ANN401
         """Run a command line and end the process with its exit code."""
@@ -25,7 +90,7 @@ class Program(LazyGroup):
         sys.exit(report_failures(lambda: super(Program, self).main(*args, **extra)))
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401  # what the command returns
-        """Run the command asked for; with `--debug` show where an error comes from.
+        """Run the requested command; `--debug` shows where an error comes from.
 
         A reader of stdout that goes away, as `head` does, is no failure.
         """
@@ -44,27 +109,15 @@ class Program(LazyGroup):
 
 @click.group(
     cls=Program,
-    lazy={
-        "up": f"{_HERE}.up.command:up",
-        "demo": f"{_HERE}.demo.command:demo",
-        "status": f"{_HERE}.status:status",
-        "next": f"{_HERE}.next:next_times",
-        "enqueue": f"{_HERE}.enqueue:enqueue",
-        "task": f"{_HERE}.task:task",
-        "tasks": f"{_HERE}.tasks:tasks",
-        "run": f"{_HERE}.run:run",
-        "handler": f"{_HERE}.handler:handler",
-        "audit": f"{_HERE}.audit:audit",
-        "bench": f"{_HERE}.bench:bench",
-    },
+    lazy=_COMMANDS,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="New here? `mission-control demo` shows it at work in 20 seconds, away from your own tasks.",
+    epilog="New here? `mission-control demo` shows it at work in 20 seconds, without touching your tasks.",
 )
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 @click.version_option(package_name="mission-control")
 def program(debug: bool) -> None:  # `Program.invoke` looks at it
-    """Scheduled tasks that run on time, once, are retried as told, and leave a record.
+    """Scheduled tasks that run on time and only once, are retried by your policy, and leave a record.
 
     Settings are environment variables, such as MISSION_CONTROL_DATA_DIR (./data) and
-    MISSION_CONTROL_REDIS_URL (without it, a Redis of its own is started in the data directory).
+    MISSION_CONTROL_REDIS_URL. Without a Redis URL, a Redis server starts in the data directory.
     """

@@ -12,60 +12,88 @@ from mission_control.cli.terminal.output import echo, echo_json, table, tell
 from mission_control.cli.terminal.wording import duration, in_how_long, local_time
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
+    from datetime import tzinfo
 
+    from redis import Redis
     from rich.text import Text
 
-    from mission_control.installation.installation import Installation
     from mission_control.operate.situation import Situation
 
 _KINDS = {"embedded": "its own server in the data directory", "configured": "MISSION_CONTROL_REDIS_URL"}
+_RUNS_SHOWN = 10
 
 
 @click.command()
-@click.option("--journal", is_flag=True, help="Show what beat did last instead: fired, missed, set aside.")
 @click.option(
-    "-n", "limit", type=click.IntRange(min=1), default=20, show_default=True, help="How much of the journal."
+    "--journal", is_flag=True, help="Show beat's last actions instead: what it fired, missed, quarantined."
+)
+@click.option(
+    "-n", "limit", type=click.IntRange(min=1), default=20, show_default=True, help="Lines of the journal."
 )
 @parameters.as_json
 def status(journal: bool, limit: int, as_json: bool) -> None:
-    """Show whether everything is there, what runs, and what is next."""
-    from mission_control.operate.situation import look
+    """Show which processes are up, what runs, and what is due next."""
+    from mission_control.model.values.zones import zone
+    from mission_control.operate.situation import redis_place, situation
 
     with current() as installation:
         if journal:
-            _show_journal(installation, limit, as_json=as_json)
+            here = zone(installation.settings.timezone)
+            _show_journal(installation.client, limit, here, as_json=as_json)
             return
-        situation = look(installation)
+        is_configured = bool((installation.settings.redis_url or "").strip())
+        redis = redis_place(installation.redis_url, is_configured=is_configured)
+        found = situation(
+            installation.client,
+            installation.registry,
+            installation.ledger,
+            now=installation.clock(),
+            redbeat_keys=installation.redbeat_keys,
+        )
         if as_json:
-            echo_json(situation.to_json())
-            return
-        echo(table("", "", rows=_rows(situation), header=False))
+            echo_json(found.to_json(redis))
+        else:
+            echo(table("", "", rows=_rows(found, redis), header=False))
 
 
-def _show_journal(installation: Installation, limit: int, *, as_json: bool) -> None:
-    from mission_control.cli.views.journal import COLUMNS, note_rows
-    from mission_control.model.values.zones import zone
+def _show_journal(client: Redis, limit: int, here: tzinfo, *, as_json: bool) -> None:
     from mission_control.operate.journal import last_notes
 
-    notes = last_notes(installation.client, limit)
+    notes = last_notes(client, limit)
     if as_json:
         echo_json(notes)
     elif notes:
-        here = zone(installation.settings.timezone)
-        echo(table(*COLUMNS, rows=note_rows(notes, here), flexible=("what",)))
+        rows = [(_time(note.get("at", ""), here), note.get("event", ""), _what(note)) for note in notes]
+        echo(table("at", "event", "what", rows=rows))
     else:
         tell("beat has done nothing yet")
 
 
-def _rows(situation: Situation) -> Iterator[tuple[str, str | Text]]:
-    yield "redis", f"{situation.redis_version} at {situation.redis_address}, {_KINDS[situation.redis_kind]}"
-    yield from _labelled("beat", _beats(situation))
-    yield from _labelled("workers", _workers(situation))
-    yield from _labelled("tasks", _tasks(situation))
-    yield from _labelled("running", _active(situation))
-    yield from _labelled("last 24 h", iter([_outcomes(situation)]))
-    yield from _labelled("next due", _due(situation))
+def _what(note: Mapping[str, str]) -> str:
+    if "problem" in note:
+        return f"{note.get('key', '')}: {note['problem']}"
+    rest = (f"{name} {value}" for name, value in note.items() if name not in {"at", "event"} and value)
+    return ", ".join(rest)
+
+
+def _time(text: str, here: tzinfo) -> str:
+    from mission_control.model.values.instants import parse_instant
+
+    try:
+        return local_time(parse_instant(text), here)
+    except ValueError:
+        return text
+
+
+def _rows(found: Situation, redis: Mapping[str, str]) -> Iterator[tuple[str, str | Text]]:
+    yield "redis", f"{found.redis_version} at {redis['address']}, {_KINDS[redis['kind']]}"
+    yield from _labelled("beat", _beats(found))
+    yield from _labelled("workers", _workers(found))
+    yield from _labelled("tasks", _tasks(found))
+    yield from _labelled("running", _active(found))
+    yield "last 24 h", _outcomes(found)
+    yield from _labelled("next due", _due(found))
 
 
 def _labelled(label: str, lines: Iterator[str | Text]) -> Iterator[tuple[str, str | Text]]:
@@ -74,63 +102,61 @@ def _labelled(label: str, lines: Iterator[str | Text]) -> Iterator[tuple[str, st
         label = ""
 
 
-def _beats(situation: Situation) -> Iterator[str | Text]:
+def _beats(found: Situation) -> Iterator[str | Text]:
     from rich.text import Text
 
-    for beat in situation.beats:
+    for beat in found.beats:
         yield f"{beat['name']}{', leading' if beat['leading'] else ', standing by'}"
-    if not situation.beats:
-        yield Text("none: nothing fires; `mission-control up` starts one", style="yellow")
+    if not found.beats:
+        yield Text("none, so nothing fires; start one with `mission-control up`", style="yellow")
 
 
-def _workers(situation: Situation) -> Iterator[str | Text]:
+def _workers(found: Situation) -> Iterator[str | Text]:
     from rich.text import Text
 
-    for worker in situation.workers:
+    for worker in found.workers:
         queues = ", ".join(worker["queues"])
         yield f"{worker['name']}, {worker['concurrency']} runs at once, serving {queues}"
-    if not situation.workers:
-        yield Text("none: nothing runs; `mission-control up` starts one", style="yellow")
+    if not found.workers:
+        yield Text("none, so nothing runs; start one with `mission-control up`", style="yellow")
 
 
-def _tasks(situation: Situation) -> Iterator[str | Text]:
+def _tasks(found: Situation) -> Iterator[str | Text]:
     from rich.text import Text
 
-    yield f"{situation.enabled} enabled, {situation.disabled} disabled"
-    for name, problem in situation.quarantined.items():
+    yield f"{found.enabled} enabled, {found.disabled} disabled"
+    for name, problem in found.quarantined.items():
         yield Text(f"{name} is quarantined: {problem}", style="red")
-    for key, (found, needed) in situation.wrong_keys.items():
+    for key, (kind, needed) in found.wrong_keys.items():
         remedy = f"look at it, then: redis-cli DEL {key}"
-        yield Text(f"key {key} is a {found} and must be a {needed}; {remedy}", style="red")
+        yield Text(f"key {key} is a {kind} and must be a {needed}; {remedy}", style="red")
 
 
-def _active(situation: Situation) -> Iterator[str | Text]:
-    for run in situation.active[:10]:
-        since = duration(
-            situation.now - (run.started_at if run.started_at is not None else run.dispatched_at)
-        )
-        yield f"{run.execution_id}  {run.state}, {since}"
-    if not situation.active:
+def _active(found: Situation) -> Iterator[str | Text]:
+    for run in found.active[:_RUNS_SHOWN]:
+        since = found.now - (run.started_at if run.started_at is not None else run.dispatched_at)
+        yield f"{run.execution_id}  {run.state}, {duration(since)}"
+    if not found.active:
         yield "nothing"
-    elif situation.active_count > 10:  # noqa: PLR2004  # as many as were shown
-        yield f"… {situation.active_count} in all"
+    elif found.active_count > _RUNS_SHOWN:
+        yield f"… {found.active_count} in all"
 
 
-def _outcomes(situation: Situation) -> str | Text:
+def _outcomes(found: Situation) -> str | Text:
     from rich.text import Text
 
     from mission_control.cli.views.run_view import STYLES
 
     parts = [
         Text(f"{count} {state.replace('_', ' ')}", STYLES.get(state, ""))
-        for state, count in situation.outcomes.items()
+        for state, count in found.outcomes.items()
     ]
     return Text(", ").join(parts) if parts else "no runs"
 
 
-def _due(situation: Situation) -> Iterator[str | Text]:
-    for task, moment in situation.next_due:
+def _due(found: Situation) -> Iterator[str | Text]:
+    for task, moment in found.next_due:
         when = local_time(moment, task.schedule.zone)
-        yield f"{when} {task.schedule.timezone}  {in_how_long(moment, situation.now):<14}  {task.id}"
-    if not situation.next_due:
+        yield f"{when} {task.schedule.timezone}  {in_how_long(moment, found.now):<14}  {task.id}"
+    if not found.next_due:
         yield "nothing"

@@ -1,1 +1,1 @@
-"""What an operator asks and does, as functions that return plain values; the faces only show them."""
+"""An operator's questions and orders, as functions that return plain values; the faces only show them."""

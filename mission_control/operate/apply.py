@@ -1,45 +1,38 @@
-"""Applying and exporting task files: the registry made to hold what a file says, and the reverse."""
+"""Applying a task file to the registry, and exporting the registry to one."""
 
 from __future__ import annotations
 
 from contextlib import nullcontext
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mission_control.files.task_file import parse_tasks, read_task_file, write_task_file
 
 if TYPE_CHECKING:
-    from mission_control.installation.installation import Installation
+    from pathlib import Path
+
     from mission_control.model.definitions.task import TaskDefinition
     from mission_control.registry.registry import Registry
 
 
 @dataclass(frozen=True)
 class Application:
-    """What applying a file did, or would do: the ids of the tasks, each in one list."""
+    """What applying a file did, or would do: the id of each task, in one of three lists."""
 
     created: tuple[str, ...]
     updated: tuple[str, ...]
     unchanged: tuple[str, ...]
 
 
-def apply_task_file(
-    installation: Installation, path: Path | str | None = None, *, dry_run: bool = False
-) -> Application:
-    """Register the tasks of a file, and change those that are registered already to what it says.
+def apply_task_file(registry: Registry, file: Path, *, dry_run: bool = False) -> Application:
+    """Register the tasks of a file, and change the registered ones to match it.
 
-    A field that the file leaves out has its default afterwards. Tasks that are not in the file stay as
-    they are. Without a `path` it is the installation's own task file, which need not exist.
+    A field that the file leaves out gets its default. Tasks that are not in the file stay as they are.
 
     Raises:
         TaskFileError: the file cannot be read; nothing was applied.
         InvalidTaskError: a definition is wrong; lists every problem, and nothing was applied.
     """
-    file = installation.settings.default_tasks_file if path is None else Path(path)
-    if path is None and not file.exists():
-        return Application((), (), ())
-    registry = installation.registry
     tasks = parse_tasks(read_task_file(file), parse=registry.check.parse_new, source=str(file))
     done: dict[str, list[str]] = {"created": [], "updated": [], "unchanged": []}
     with nullcontext() if dry_run else registry.batch():
@@ -61,12 +54,10 @@ def _apply(registry: Registry, task: TaskDefinition, *, reason: str, dry_run: bo
     return "updated"
 
 
-def export_task_file(installation: Installation, path: Path | str | None = None) -> Path:
-    """Write every task to a file, as `apply_task_file` reads it, and return the file's path.
+def export_task_file(registry: Registry, file: Path) -> None:
+    """Write every task to a file, in the format that `apply_task_file` reads.
 
     Raises:
-        TaskFileError: the file cannot be written; the old one is as it was.
+        TaskFileError: the file cannot be written; the old one is unchanged.
     """
-    file = installation.settings.default_tasks_file if path is None else Path(path)
-    write_task_file(file, installation.registry.definitions())
-    return file
+    write_task_file(file, registry.definitions())

@@ -1,7 +1,8 @@
-"""Beat's journal: what it fired, missed and set aside."""
+"""What beat did last, and which tasks it has quarantined."""
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from mission_control.store import redis_keys
@@ -9,8 +10,24 @@ from mission_control.store import redis_keys
 if TYPE_CHECKING:
     from redis import Redis
 
+    from mission_control.store.redis_keys import RedBeatKeys
+
 
 def last_notes(client: Redis, limit: int) -> list[dict[str, str]]:
-    """Return the last notes, the oldest first; `at` and `event` are in each of them."""
+    """Return the last notes of beat's journal, oldest first; each has `at` and `event`."""
     found: Any = client.xrevrange(redis_keys.BEAT_JOURNAL, count=limit)
     return [dict(fields) for _, fields in reversed(found)]
+
+
+def quarantined_tasks(client: Redis, redbeat_keys: RedBeatKeys) -> dict[str, str]:
+    """Return the problem of each quarantined entry, by the entry's name (a task's id)."""
+    noted = client.hgetall(redis_keys.BEAT_QUARANTINE)
+    found = {str(key): str(note) for key, note in noted.items()}
+    return {key.removeprefix(redbeat_keys.prefix): _problem(note) for key, note in sorted(found.items())}
+
+
+def _problem(note: str) -> str:
+    try:
+        return str(json.loads(note)["problem"])
+    except (ValueError, KeyError, TypeError):
+        return note

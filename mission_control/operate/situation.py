@@ -2,38 +2,42 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from mission_control.model.values.instants import format_instant
-from mission_control.operate.run_json import run_json
+from mission_control.operate.journal import quarantined_tasks
+from mission_control.operate.runs import run_json
 from mission_control.processes.heartbeats import live_processes
-from mission_control.store import redis_keys
 from mission_control.store.address.url_spelling import mask_password
 from mission_control.store.key_types import keys_of_wrong_type
+from mission_control.store.redis_keys import DEFAULT_REDBEAT_KEYS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from mission_control.installation.installation import Installation
+    from redis import Redis
+
+    from mission_control.ledger.run_reader import RunReader
     from mission_control.model.definitions.task import TaskDefinition
     from mission_control.model.runs.run_record import RunRecord
+    from mission_control.processes.heartbeats import ProcessInfo
+    from mission_control.registry.registry import Registry
+    from mission_control.store.redis_keys import RedBeatKeys
 
 _DUE_SHOWN: Final = 5
+_RUNS_SHOWN: Final = 100
 _DAY: Final = timedelta(hours=24)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Situation:
-    """What `mission-control status` tells."""
+    """The answer of `mission-control status`."""
 
     now: datetime
-    redis_address: str
-    redis_kind: str
     redis_version: str
     beats: list[dict[str, Any]]
     workers: list[dict[str, Any]]
@@ -46,84 +50,86 @@ class Situation:
     outcomes: Mapping[str, int]
     next_due: list[tuple[TaskDefinition, datetime]]
 
-    def to_json(self) -> dict[str, Any]:
-        """Return it as a JSON object."""
+    def to_json(self, redis: Mapping[str, str]) -> dict[str, Any]:
+        """Return it as a JSON object; `redis` says where Redis is, as `redis_place` does."""
+        tasks = {
+            "enabled": self.enabled,
+            "disabled": self.disabled,
+            "quarantined": dict(self.quarantined),
+        }
         return {
             "time": format_instant(self.now),
-            "redis": {"address": self.redis_address, "kind": self.redis_kind, "version": self.redis_version},
+            "redis": {**redis, "version": self.redis_version},
             "beats": self.beats,
             "workers": self.workers,
-            "tasks": {
-                "enabled": self.enabled,
-                "disabled": self.disabled,
-                "quarantined": dict(self.quarantined),
-            },
+            "tasks": tasks,
             "keys_of_wrong_type": {
                 key: {"found": found, "needed": needed} for key, (found, needed) in self.wrong_keys.items()
             },
             "active": {"count": self.active_count, "runs": [run_json(run) for run in self.active]},
             "last_24_hours": dict(self.outcomes),
-            "next_due": [
-                {
-                    "task_id": task.id,
-                    "scheduled_time": format_instant(moment),
-                    "schedule": task.schedule.describe(),
-                }
-                for task, moment in self.next_due
-            ],
+            "next_due": [_due_json(task, moment) for task, moment in self.next_due],
         }
 
 
-def look(installation: Installation) -> Situation:
-    """Gather how an installation is doing now."""
-    now = installation.clock()
-    alive = live_processes(installation.client)
-    tasks = installation.registry.overview(due_limit=_DUE_SHOWN)
-    finished = installation.ledger.finished_since(now - _DAY)
-    is_configured = bool((installation.settings.redis_url or "").strip())
+def redis_place(url: str, *, is_configured: bool) -> dict[str, str]:
+    """Return the address of Redis without its password, and whether it is configured or embedded.
+
+    >>> redis_place("redis://:secret@db:6379/0", is_configured=True)
+    {'address': 'redis://:***@db:6379/0', 'kind': 'configured'}
+    """
+    return {"address": mask_password(url), "kind": "configured" if is_configured else "embedded"}
+
+
+def situation(
+    client: Redis,
+    registry: Registry,
+    ledger: RunReader,
+    *,
+    now: datetime,
+    redbeat_keys: RedBeatKeys = DEFAULT_REDBEAT_KEYS,
+) -> Situation:
+    """Return how an installation is doing now: its processes, tasks, runs, and what is due next."""
+    processes = live_processes(client)
+    tasks = registry.overview(due_limit=_DUE_SHOWN)
+    ended = ledger.finished_since(now - _DAY)
     return Situation(
         now=now,
-        redis_address=mask_password(installation.redis_url),
-        redis_kind="configured" if is_configured else "embedded",
-        redis_version=_version(installation),
-        beats=[
-            {"name": one.name, "leading": one.info.get("leading", False)}
-            for one in alive
-            if one.kind == "beat"
-        ],
-        workers=[_worker(one.name, one.info) for one in alive if one.kind == "worker"],
+        redis_version=_version(client),
+        beats=[_beat(one) for one in processes if one.kind == "beat"],
+        workers=[_worker(one) for one in processes if one.kind == "worker"],
         enabled=tasks.enabled,
         disabled=tasks.disabled,
-        quarantined=quarantined_tasks(installation),
-        wrong_keys=keys_of_wrong_type(installation.client, installation.redbeat_keys),
-        active=installation.ledger.active(limit=100),
-        active_count=installation.ledger.active_count(),
-        outcomes=dict(Counter(str(run.state) for run in finished).most_common()),
+        quarantined=quarantined_tasks(client, redbeat_keys),
+        wrong_keys=keys_of_wrong_type(client, redbeat_keys),
+        active=ledger.active(limit=_RUNS_SHOWN),
+        active_count=ledger.active_count(),
+        outcomes=dict(Counter(str(run.state) for run in ended).most_common()),
         next_due=tasks.next_due,
     )
 
 
-def _worker(name: str, info: dict[str, Any]) -> dict[str, Any]:
-    return {"name": name, "queues": info.get("queues", []), "concurrency": info.get("concurrency")}
+def is_served(client: Redis, queue: str) -> bool:
+    """Return whether a live worker serves a queue."""
+    alive = live_processes(client)
+    return any(queue in one.info.get("queues", ()) for one in alive if one.kind == "worker")
 
 
-def _version(installation: Installation) -> str:
-    info: dict[str, Any] = installation.client.info("server")
+def _beat(beat: ProcessInfo) -> dict[str, Any]:
+    return {"name": beat.name, "leading": beat.info.get("leading", False)}
+
+
+def _worker(worker: ProcessInfo) -> dict[str, Any]:
+    info = worker.info
+    return {"name": worker.name, "queues": info.get("queues", []), "concurrency": info.get("concurrency")}
+
+
+def _version(client: Redis) -> str:
+    info: dict[str, Any] = client.info("server")
     name = str(info.get("server_name", "redis"))
-    version = info.get("valkey_version", info.get("redis_version", "?"))
-    return f"{name} {version}"
+    return f"{name} {info.get('valkey_version', info.get('redis_version', '?'))}"
 
 
-def quarantined_tasks(installation: Installation) -> dict[str, str]:
-    """Return what is wrong with each entry set aside, by the entry's name (a task's id)."""
-    noted = installation.client.hgetall(redis_keys.BEAT_QUARANTINE)
-    found = {str(key): str(note) for key, note in noted.items()}
-    prefix = installation.redbeat_keys.prefix
-    return {key.removeprefix(prefix): _problem(note) for key, note in sorted(found.items())}
-
-
-def _problem(note: str) -> str:
-    try:
-        return str(json.loads(note)["problem"])
-    except (ValueError, KeyError, TypeError):
-        return note
+def _due_json(task: TaskDefinition, moment: datetime) -> dict[str, str]:
+    due = format_instant(moment)
+    return {"task_id": task.id, "scheduled_time": due, "schedule": task.schedule.describe()}

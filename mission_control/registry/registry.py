@@ -134,6 +134,10 @@ class Registry:
         stored = self._store.load([task_id])[0]
         return None if stored is None else self.check.parse(stored.definition)
 
+    def ids(self) -> list[str]:
+        """Return the ids of all tasks, sorted."""
+        return self._store.ids()
+
     def definitions(self) -> list[TaskDefinition]:
         """Return all tasks as models, sorted by id; unreadable ones are left out."""
         return [task for stored in self._all() if (task := self._readable(stored)) is not None]

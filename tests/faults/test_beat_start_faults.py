@@ -10,7 +10,7 @@ import pytest
 from mission_control.configuration.clock import utc_now
 from mission_control.configuration.settings import read_settings
 from mission_control.installation.installation import Installation
-from mission_control.operate.situation import quarantined_tasks
+from mission_control.operate.journal import quarantined_tasks
 from mission_control.store import redis_keys
 from tests.processes.beats import BeatProcess, leading_beat
 from tests.processes.still_beats import beat_of
@@ -69,11 +69,14 @@ def test_quarantine_note_of_a_deleted_entry_is_removed(place: Installation) -> N
     place.client.hset(KEY, mapping=plain(args="abc"))
     place.client.zadd(redis_keys.REDBEAT_SCHEDULE, {KEY: 1})
     with leading_beat(place) as beat:
-        wait_until(lambda: NAME in quarantined_tasks(place), "it is set aside")
+        wait_until(lambda: NAME in quarantined_tasks(place.client, place.redbeat_keys), "it is set aside")
         beat.stop()
     place.client.delete(KEY)
     with leading_beat(place):
-        wait_until(lambda: NAME not in quarantined_tasks(place), "nothing is said of it any more")
+        wait_until(
+            lambda: NAME not in quarantined_tasks(place.client, place.redbeat_keys),
+            "nothing is said of it any more",
+        )
 
 
 def test_unusable_setting_stops_beat_with_one_sentence(place: Installation) -> None:

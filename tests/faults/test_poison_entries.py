@@ -19,7 +19,7 @@ from mission_control.configuration.settings import read_settings
 from mission_control.installation.installation import Installation, create_app
 from mission_control.model.values.identifiers import occurrence_execution_id
 from mission_control.model.values.instants import format_instant
-from mission_control.operate.situation import look
+from mission_control.operate.journal import quarantined_tasks
 from mission_control.store import redis_keys
 from mission_control.sweep.set_aside import last_set_aside
 from tests.processes.beats import leading_beat, sent_ids
@@ -75,9 +75,13 @@ def good_task_fires(place: Installation, name: str = "good") -> None:
     assert runs[0].dispatched_at >= due
 
 
+def all_quarantined(place: Installation) -> dict[str, str]:
+    return quarantined_tasks(place.client, place.redbeat_keys)
+
+
 def quarantined(place: Installation, name: str = NAME) -> str:
     """Wait until an entry is set aside; return what is said of it, in the journal and in `status` alike."""
-    problem: str | None = wait_until(lambda: look(place).quarantined.get(name), f"{name} is set aside")
+    problem: str | None = wait_until(lambda: all_quarantined(place).get(name), f"{name} is set aside")
     journal: Any = place.client.xrange(redis_keys.BEAT_JOURNAL)
     notes = [fields for _, fields in journal if fields["event"] == "quarantined"]
     assert {"key": redis_keys.schedule_entry(name), "problem": problem}.items() <= notes[-1].items()
@@ -100,7 +104,7 @@ def test_corrupt_hash_is_quarantined_and_registering_the_task_restores_it(
     assert beat.exit_code is None
     assert not [one for one in sent_ids(spoilt.client) if one.startswith(NAME)]
     good_task_fires(spoilt, NAME)
-    assert NAME not in look(spoilt).quarantined
+    assert NAME not in all_quarantined(spoilt)
 
 
 @pytest.mark.parametrize("kind", ["string", "list", "set", "stream"])
@@ -138,7 +142,7 @@ def test_task_whose_run_cannot_be_sent_is_quarantined(
     spoilt.client.delete(key)
     assert spoilt.registry.update(NAME, {"description": "mended"})
     assert spoilt.client.zscore(redis_keys.REDBEAT_SCHEDULE, KEY) is not None
-    assert NAME not in look(spoilt).quarantined
+    assert NAME not in all_quarantined(spoilt)
 
 
 def test_enabling_a_quarantined_task_restores_it(spoilt: Installation, beat: BeatProcess) -> None:
@@ -166,14 +170,14 @@ def test_quarantined_redbeat_entry_is_restored_when_saved_again(
     app = create_app("other", lambda: spoilt)
     RedBeatSchedulerEntry(NAME, HANDLER, schedule(1), app=app).save()
     wait_until(lambda: sent_ids(spoilt.client), "the entry fires")
-    wait_until(lambda: NAME not in look(spoilt).quarantined, "nothing is said of it any more")
+    wait_until(lambda: NAME not in all_quarantined(spoilt), "nothing is said of it any more")
     assert beat.exit_code is None
 
 
 def test_schedule_member_that_is_not_text_is_quarantined(spoilt: Installation, beat: BeatProcess) -> None:
     spoilt.client.zadd(redis_keys.REDBEAT_SCHEDULE, {b"redbeat:\xff": now() - 1})
     good_task_fires(spoilt)
-    assert wait_until(lambda: look(spoilt).quarantined.get("\\xff"), "it is set aside")
+    assert wait_until(lambda: all_quarantined(spoilt).get("\\xff"), "it is set aside")
     assert beat.exit_code is None
 
 
@@ -196,14 +200,14 @@ def test_redbeat_entry_that_has_ended_is_neither_fired_nor_quarantined(
     spoilt.client.zadd(redis_keys.REDBEAT_SCHEDULE, {KEY: -1})
     good_task_fires(spoilt)
     assert sent_ids(spoilt.client) == [run.execution_id for run in spoilt.ledger.runs_of("good")]
-    assert look(spoilt).quarantined == {}
+    assert all_quarantined(spoilt) == {}
     assert beat.exit_code is None
 
 
 def test_thousand_corrupt_entries_do_not_delay_a_good_one(spoilt: Installation, beat: BeatProcess) -> None:
     spoilt.client.zadd(redis_keys.REDBEAT_SCHEDULE, {f"redbeat:gone-{at}": now() - 1 for at in range(1_000)})
     good_task_fires(spoilt)
-    wait_until(lambda: len(look(spoilt).quarantined) == 1_000, "all of them are set aside")
+    wait_until(lambda: len(all_quarantined(spoilt)) == 1_000, "all of them are set aside")
     assert beat.exit_code is None
 
 

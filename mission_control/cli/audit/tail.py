@@ -1,4 +1,4 @@
-"""`mission-control audit tail`: the last records, and those that come."""
+"""`mission-control audit tail`."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 @click.option(
     "-n", "limit", type=click.IntRange(min=0), default=20, show_default=True, help="How many records."
 )
-@click.option("--task", "task_id", help="Only those of a task.")
-@click.option("--run", "execution_id", help="Only those of a run, by its execution id.")
-@click.option("--status", help="Only those with a status, such as failure.")
-@click.option("--follow", "-f", "is_following", is_flag=True, help="Go on with new ones until Ctrl-C.")
+@parameters.only_task
+@parameters.only_run
+@parameters.only_status
+@click.option("--follow", "-f", "is_following", is_flag=True, help="Show new records too, until Ctrl-C.")
 @parameters.as_json
 def tail(  # one parameter an option
     limit: int,
@@ -34,9 +34,9 @@ def tail(  # one parameter an option
     is_following: bool,
     as_json: bool,
 ) -> None:
-    """Show the last records, oldest first.
+    """Show the latest records, oldest first.
 
-    With --json it is an array of the records as they are in the file; with --follow too, one a line.
+    --json prints an array of the records as they are in the file; with --follow, one record a line.
     """
     from mission_control.audit.stream.follow import Follower
     from mission_control.audit.stream.reader import tail
@@ -45,7 +45,7 @@ def tail(  # one parameter an option
     check_status(status)
     settings = read_settings()
     wanted = {"task_id": task_id, "execution_id": execution_id, "status": status}
-    # The follower takes its position first, so that nothing falls between the two.
+    # The follower takes its position first, so that no record is missed between the two.
     follower = Follower(settings.task_execution_log, on_corrupt=tell_unreadable) if is_following else None
     records = tail(settings.task_execution_log, limit, on_corrupt=tell_unreadable, **wanted)
     if follower is not None:
@@ -79,24 +79,23 @@ def _follow(
             time.sleep(POLL_SECONDS)
             records = follower.poll()
     except KeyboardInterrupt:
-        pass  # the way to end it
+        pass  # ends the command
     finally:
         follower.close()
 
 
 def check_status(status: str | None) -> None:
-    """Refuse a status that no record has, naming the nearest one.
+    """Refuse an unknown status, naming the nearest one.
 
     Raises:
-        click.UsageError: it is none.
+        click.UsageError: no record has this status.
     """
     from mission_control.audit.record.records import STATUSES
     from mission_control.model.problems.suggestions import did_you_mean
 
     if status is not None and status not in STATUSES:
-        raise click.UsageError(
-            f"--status: {status!r} is none of {', '.join(sorted(STATUSES))}{did_you_mean(status, STATUSES)}"
-        )
+        known = ", ".join(sorted(STATUSES))
+        raise click.UsageError(f"--status: {status!r} is not one of {known}{did_you_mean(status, STATUSES)}")
 
 
 def _none(path: Path) -> str:
@@ -104,5 +103,5 @@ def _none(path: Path) -> str:
 
 
 def tell_unreadable(problem: object) -> None:
-    """Tell of a line that is no record."""
+    """Report a line that is not a record."""
     tell(f"unreadable record: {problem}")

@@ -1,4 +1,4 @@
-"""`mission-control audit verify` and `audit repair`: whether the permanent record is whole."""
+"""`mission-control audit verify` and `audit repair`."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--files-only", is_flag=True, help="Without Redis: neither anchors nor ledger.")
+@click.option("--files-only", is_flag=True, help="Do not use Redis: skip its anchors and the ledger.")
 @parameters.as_json
 def verify(files_only: bool, as_json: bool) -> ExitCode:
-    """Check that nothing in the audit streams was changed, removed or added, and that nothing is missing.
+    """Verify that no audit record was changed, removed, added or is missing.
 
-    Every record's chain is followed over all rotated files, compared with the anchors in Redis, and the
-    runs with the ledger. Exit code 0: sound; 1: not.
+    Follows every chain of records through all rotated files, and compares it with the anchors in Redis and
+    with the ledger. Exit code 0: sound; 1: not sound.
     """
     verifications = _verifications(files_only=files_only)
     is_sound = all(one.is_sound for one in verifications.values())
@@ -38,9 +38,10 @@ def verify(files_only: bool, as_json: bool) -> ExitCode:
 @parameters.dry_run
 @parameters.as_json
 def repair(dry_run: bool, as_json: bool) -> None:
-    """Add what is missing in the stream of runs: owed records, runs the ledger has ended, a line's end.
+    """Append missing audit records.
 
-    No line is changed or removed; records that are added are marked "repaired". It may be run again.
+    Writes pending records, adds a final record for each run that ended without one, and ends a torn last
+    line. It changes and removes no line, marks what it adds as "repaired", and may be run again.
     """
     from mission_control.cli.terminal.installation_in_use import current
     from mission_control.operate.audit_repair import repair as repair_stream
@@ -89,7 +90,7 @@ def _show(one: Verification, *, is_anchored: bool) -> None:
 def _repaired(done: dict[str, Any], *, would: str) -> list[str]:
     lines = ["a torn last line " + would + "ended"] if done["ended_torn_line"] else []
     if done["paid"]:
-        lines.append(f"{done['paid']} owed records {would}written")
+        lines.append(f"{done['paid']} pending records {would}written")
     if done["added"]:
         lines.append(f"{len(done['added'])} missing records {would}written from the ledger:")
         lines += [f"  {printable(execution_id)}" for execution_id in done["added"]]

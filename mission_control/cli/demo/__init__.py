@@ -1,1 +1,1 @@
-"""`mission-control demo`: the main job, done for real, in front of a newcomer."""
+"""`mission-control demo`: three tasks that really run."""

@@ -18,21 +18,21 @@ if TYPE_CHECKING:
     from mission_control.cli.demo.tasks import Progress
     from mission_control.cli.live.supervisor import Supervisor
     from mission_control.installation.installation import Installation
-    from mission_control.processes.fleet import Fleet
+    from mission_control.registry.registry import Registry
 
 _SHOWN_WITHIN_SECONDS: Final = 45.0
-# Enough for three tasks; a process for each core of a large machine would take its time to start.
+# Enough for three tasks; on a large machine one process per core would start slowly.
 _AT_ONCE: Final = 2
 
 
 @click.command()
 @click.option("--keep", is_flag=True, help="Stay up afterwards, until Ctrl-C.")
 def demo(keep: bool) -> None:
-    """Show the main job at work, in about 20 seconds.
+    """Show Mission Control at work, in about 20 seconds.
 
-    Starts a server, a beat and a worker in a data directory of its own, registers three tasks, and waits
-    until each has really run: a daily briefing, a greeting every few seconds, and a report that fails
-    once and is retried. Your own tasks are not touched.
+    Starts a server, beat and a worker in a separate data directory, registers three tasks, and waits until
+    each has run: a daily briefing, a greeting every few seconds, and a report that fails once and is
+    retried. Your own tasks are not touched.
     """
     from mission_control.cli.demo.place import make_place, move_into
     from mission_control.configuration.clock import utc_now
@@ -45,16 +45,15 @@ def demo(keep: bool) -> None:
         with StopSignals() as signals, current(signals.deferred) as installation:
             _run(installation, signals, keep=keep)
     except StopRequestedError:
-        raise CommandError(
-            "the demo was interrupted before it had shown everything", ExitCode.FAILED
-        ) from None
+        raise CommandError("the demo was interrupted before its end", ExitCode.FAILED) from None
 
 
 def _run(installation: Installation, signals: StopSignals, *, keep: bool) -> None:
     from mission_control.audit.stream.follow import Follower
-    from mission_control.cli.demo.tasks import Progress
+    from mission_control.cli.demo.tasks import Progress, demo_tasks
     from mission_control.cli.live.supervisor import Supervisor, kill_services
     from mission_control.cli.views.audit_view import LiveLines
+    from mission_control.model.values.zones import zone
     from mission_control.processes.fleet import Fleet
 
     progress, fleet = Progress(), Fleet(installation, concurrency=_AT_ONCE)
@@ -65,11 +64,14 @@ def _run(installation: Installation, signals: StopSignals, *, keep: bool) -> Non
         tell_line(lines.line(record))
 
     follower = Follower(installation.settings.task_execution_log)
-    supervisor = Supervisor(installation, fleet, follower, tell=_say, show=show)
+    supervisor = Supervisor(fleet, follower, installation.clock, tell=_say, show=show)
     signals.kill = lambda: kill_services(fleet)
     try:
-        _start(installation, fleet)
-        _wait(installation, supervisor, progress)
+        _say("starting a Redis server, beat and a worker …")
+        fleet.start()
+        now = installation.clock().astimezone(zone(installation.settings.timezone))
+        _register(installation.registry, demo_tasks(now))
+        _wait(supervisor, progress, installation.settings.data_dir / "logs")
         if keep:
             _keep(installation, supervisor, progress)
     finally:
@@ -80,22 +82,16 @@ def _run(installation: Installation, signals: StopSignals, *, keep: bool) -> Non
         _report(installation, progress)
 
 
-def _start(installation: Installation, fleet: Fleet) -> None:
-    from mission_control.cli.demo.tasks import demo_tasks
-    from mission_control.model.values.zones import zone
-
-    _say("starting a Redis server, a beat and a worker …")
-    fleet.start()
-    now = installation.clock().astimezone(zone(installation.settings.timezone))
-    for definition in demo_tasks(now):
-        installation.registry.register(definition)
-        task = installation.registry.definition(definition["id"])
+def _register(registry: Registry, definitions: list[dict[str, Any]]) -> None:
+    for definition in definitions:
+        registry.register(definition)
+        task = registry.definition(definition["id"])
         if task is not None:
             _say(f"registered {task.id}: {task.schedule.describe()}")
     _say("waiting for their runs …")
 
 
-def _wait(installation: Installation, supervisor: Supervisor, progress: Progress) -> None:
+def _wait(supervisor: Supervisor, progress: Progress, logs: Path) -> None:
     import time
 
     give_up_at = time.monotonic() + _SHOWN_WITHIN_SECONDS
@@ -103,7 +99,7 @@ def _wait(installation: Installation, supervisor: Supervisor, progress: Progress
     if not progress.missing and not progress.failures:
         return
     problems = progress.failures or [f"not within {_SHOWN_WITHIN_SECONDS:g} s: {', '.join(progress.missing)}"]
-    raise CommandError("\n".join([*problems, *_last_lines(installation)]), ExitCode.FAILED)
+    raise CommandError("\n".join([*problems, *_last_lines(logs)]), ExitCode.FAILED)
 
 
 def _report(installation: Installation, progress: Progress) -> None:
@@ -126,8 +122,7 @@ def _keep(installation: Installation, supervisor: Supervisor, progress: Progress
         _say("stopping")
 
 
-def _last_lines(installation: Installation) -> list[str]:
-    logs = installation.settings.data_dir / "logs"
+def _last_lines(logs: Path) -> list[str]:
     return [f"the end of {path}:\n{_end(path)}" for path in sorted(logs.glob("*.log"))]
 
 

@@ -1,4 +1,4 @@
-"""Where a demo lives: a data directory of its own, and nothing of the user's settings."""
+"""The demo's own data directory, and its settings."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _KEPT = f"{PREFIX}TIMEZONE"
 
 
 def make_place(data_dir: Path, now: datetime) -> Path:
-    """Make a fresh private directory, below the data directory if that can be written to."""
+    """Create a private directory, below the data directory if that is writable."""
     parent = data_dir / "demo"
     try:
         parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -26,9 +26,9 @@ def make_place(data_dir: Path, now: datetime) -> Path:
 
 
 def move_into(place: Path) -> None:
-    """Make this process, and those it starts, forget the user's installation and use the one in `place`.
+    """Make this process and its children use an installation in `place`, and ignore the user's settings.
 
-    Handlers of the user's, a task file, a Redis that is configured: none of them is touched by a demo.
+    A demo never touches the user's handlers, task file or Redis.
     """
     for name in [name for name in os.environ if name.startswith(PREFIX) and name != _KEPT]:
         del os.environ[name]

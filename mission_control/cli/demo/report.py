@@ -1,18 +1,19 @@
-"""What a demo shows at its end: the runs, the files, and what would come next."""
+"""What a demo shows at its end: the runs, and the next due times."""
 
 from __future__ import annotations
 
-from itertools import groupby, islice
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from mission_control.cli.terminal.output import table
 from mission_control.cli.terminal.wording import in_how_long, lateness, local_time
-from mission_control.cli.views.run_view import outcome, said
+from mission_control.cli.views.run_view import outcome, result_text
 from mission_control.model.values.instants import parse_instant
 from mission_control.model.values.zones import zone
+from mission_control.operate.next_times import due_times
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
     from datetime import datetime
 
     from rich.table import Table
@@ -25,7 +26,7 @@ _DUE_OF_ONE_TASK = 4
 
 
 def runs_table(records: Iterable[dict[str, Any]], timezone: str) -> Table:
-    """Return the runs that the audit records tell of, each once, in the order of their due times."""
+    """Return the runs in the audit records, each once, in the order of their due times."""
     by_run = sorted(records, key=lambda one: (one["scheduled_time"], one["execution_id"], one["attempt"]))
     rows = [
         _row(list(attempts), timezone) for _, attempts in groupby(by_run, lambda one: one["execution_id"])
@@ -35,7 +36,7 @@ def runs_table(records: Iterable[dict[str, Any]], timezone: str) -> Table:
 
 
 def due_table(tasks: Iterable[TaskDefinition], now: datetime) -> Table:
-    """Return the next due times in words: those of each task first, then further ones."""
+    """Return the next due times in words, in order."""
     rows = [
         (
             in_how_long(due, now),
@@ -49,18 +50,15 @@ def due_table(tasks: Iterable[TaskDefinition], now: datetime) -> Table:
 
 
 def next_dues(tasks: list[TaskDefinition], now: datetime) -> list[tuple[TaskDefinition, datetime]]:
-    """Return five due times after `now` in their order, of which every task that has one has its next."""
-    upcoming = [list(islice(_after(task, now), _DUE_OF_ONE_TASK)) for task in tasks if task.enabled]
+    """Return five due times after `now`, in order; each task's next one is among them."""
+    upcoming = [
+        [(task, due) for due in due_times(task.schedule, after=now, count=_DUE_OF_ONE_TASK)]
+        for task in tasks
+        if task.enabled
+    ]
     first = [times[0] for times in upcoming if times]
     further = sorted((one for times in upcoming for one in times[1:]), key=lambda one: one[1])
     return sorted([*first, *further][:_DUE_SHOWN], key=lambda one: one[1])
-
-
-def _after(task: TaskDefinition, moment: datetime) -> Iterator[tuple[TaskDefinition, datetime]]:
-    due = task.schedule.next_after(moment)
-    while due is not None:
-        yield task, due
-        due = task.schedule.next_after(due)
 
 
 def _row(attempts: list[dict[str, Any]], timezone: str) -> tuple[str | Text, ...]:
@@ -71,5 +69,5 @@ def _row(attempts: list[dict[str, Any]], timezone: str) -> tuple[str | Text, ...
         lateness(first["lateness_ms"]),
         str(last["attempt"]),
         outcome(last["status"]),
-        said(last["output"], last["error"], last["reason"]),
+        result_text(last["output"], last["error"], last["reason"]),
     )

@@ -1,4 +1,4 @@
-"""The tasks of the demo, and when they have done what they are there to show."""
+"""The tasks of the demo, and what must happen before it ends."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ _BRIEFING_AFTER: Final = timedelta(seconds=7)
 
 
 def demo_tasks(now: datetime) -> list[dict[str, Any]]:
-    """Return the definitions; each falls due within seconds of `now`, which is local time somewhere.
+    """Return the definitions; each is due within seconds of `now`, an aware local time.
 
-    The briefing comes last, so that it has something to tell.
+    The briefing comes last, so that it has runs to report.
     """
     zone = str(now.tzinfo)
     flaky_at, briefing_at = (now + after for after in (_FLAKY_AFTER, _BRIEFING_AFTER))
@@ -36,12 +36,12 @@ def demo_tasks(now: datetime) -> list[dict[str, Any]]:
         },
         {
             "id": FLAKY,
-            "name": "A report that fails once and succeeds when tried again",
+            "name": "A report that fails once and succeeds on retry",
             "schedule": {"type": "once", "at": flaky_at.strftime("%Y-%m-%dT%H:%M:%S"), "timezone": zone},
             "handler": "handlers.test_handler.run",
             "params": {
                 "fail_times": 1,
-                "error": "the first attempt fails, as the demo wants it",
+                "error": "the first attempt fails on purpose",
                 "output": "the second attempt succeeded",
             },
             "retry_policy": {"max_retries": 2, "retry_delay_seconds": 1},
@@ -57,17 +57,17 @@ def demo_tasks(now: datetime) -> list[dict[str, Any]]:
 
 @dataclass
 class Progress:
-    """What the audit records of the demo amount to so far."""
+    """The demo's audit records so far."""
 
     records: list[dict[str, Any]] = field(default_factory=list)
 
     def note(self, record: dict[str, Any]) -> None:
-        """Take a record into account."""
+        """Add a record."""
         self.records.append(record)
 
     @property
     def missing(self) -> list[str]:
-        """What has not happened yet, in words; empty when the demo has shown everything."""
+        """What has not happened yet, in words; empty when the demo is complete."""
         done = Counter(one["task_id"] for one in self.records if one["final"] and one["status"] == "success")
         has_retried = any(one["task_id"] == FLAKY and one["status"] == "retry" for one in self.records)
         wanted = {
@@ -80,7 +80,7 @@ class Progress:
 
     @property
     def failures(self) -> list[str]:
-        """Runs that ended otherwise than they should, in words."""
+        """Runs that did not end in success, in words."""
         ended = (one for one in self.records if one["final"] and one["status"] != "success")
         return [
             f"{one['execution_id']} ended {one['status']}: {one['error'] or one['reason']}" for one in ended
@@ -88,6 +88,6 @@ class Progress:
 
     @property
     def briefing(self) -> str | None:
-        """The path of the briefing, once it is written."""
+        """The path of the briefing; None until it is written."""
         outputs = [one["output"] for one in self.records if one["task_id"] == BRIEFING]
         return next((str(one["path"]) for one in outputs if isinstance(one, dict) and "path" in one), None)

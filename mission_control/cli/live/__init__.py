@@ -1,1 +1,1 @@
-"""Beat and worker in the foreground: their log lines made readable, their end noticed, signals obeyed."""
+"""Beat and worker in the foreground: their logs, restarts and signals."""

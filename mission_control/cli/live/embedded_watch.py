@@ -1,4 +1,4 @@
-"""Starting the embedded server again if it dies while its only long-lived user looks on."""
+"""Restarting the embedded server when it dies."""
 
 from __future__ import annotations
 
@@ -10,23 +10,25 @@ from mission_control.store.connection import connect
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from mission_control.installation.installation import Installation
+    from redis import Redis
+
+    from mission_control.configuration.settings import Settings
 
 _EVERY_SECONDS: Final = 1.0
 
 
 class EmbeddedWatch:
-    """Looks after the embedded server of an installation that has one."""
+    """Watches an embedded server, and restarts it when it stops responding."""
 
-    def __init__(self, installation: Installation, tell: Callable[[str], None]) -> None:
-        self._settings = installation.settings
-        self._url = installation.redis_url
-        self._client = installation.client
+    def __init__(self, settings: Settings, url: str, client: Redis, tell: Callable[[str], None]) -> None:
+        self._settings = settings
+        self._url = url
+        self._client = client
         self._tell = tell
         self._look_at = 0.0
 
     def has_moved(self) -> bool:
-        """Revive the server if it is dead; True if it took another port, so that all must look anew."""
+        """Restart the server if it is dead; True if it has a new address, which all clients must look up."""
         from redis.exceptions import RedisError
 
         if time.monotonic() < self._look_at:
@@ -35,7 +37,7 @@ class EmbeddedWatch:
         try:
             self._client.ping()
         except RedisError as error:
-            self._tell(f"the embedded server does not answer ({error}); it is started again")
+            self._tell(f"the embedded server does not answer ({error}); restarting it")
             return self._revive()
         return False
 

@@ -1,4 +1,4 @@
-"""Making sense of the lines that beat and worker print, in Celery's log format."""
+"""Reading the log lines of beat and worker, in Celery's format."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _LOGGED: Final = re.compile(
     r"\[\d{4}-\d\d-\d\d (?P<time>\d\d:\d\d:\d\d),\d+: (?P<level>[A-Z]+)/(?P<process>[^\]]+)\] (?P<text>.*)",
     re.DOTALL,
 )
-# What the audit stream says better, and what Celery says at every start.
+# Events that the audit stream shows better, and what Celery logs at every start.
 _UNINTERESTING: Final = re.compile(
     r"Task \S+\[\S+\] (received|succeeded in|retry:|accepted)|mingle: |beat: Starting|Connected to redis"
 )
@@ -26,7 +26,7 @@ class LogLine:
 
     @property
     def is_trouble(self) -> bool:
-        """Whether somebody should look at it."""
+        """Whether it needs attention."""
         return self.level in {"WARNING", "ERROR", "CRITICAL"}
 
 
@@ -38,9 +38,9 @@ class LogReader:
         self._is_hidden = False
 
     def read(self, raw: str) -> LogLine | None:
-        """Return a line to show, or None for what nobody needs to see.
+        """Return a line to show, or None for an uninteresting one.
 
-        Those are the banner before the first logged line, and what the audit stream says better.
+        Uninteresting are the banner before the first logged line, and events the audit stream shows better.
 
         >>> reader = LogReader()
         >>> reader.read(" -------------- celery@host v5.7.0")

@@ -1,4 +1,4 @@
-"""What a service prints, read line by line as it comes."""
+"""The output of services, read line by line."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _KEPT: Final = 30
 
 
 class LogPipes:
-    """Opens the output of services for a `Fleet`, and hands on each line worth showing.
+    """Opens the output of services for a `Fleet`, and passes on each interesting line.
 
     `show` is called with the service's name and the line, from a thread of its own for each service.
     """
@@ -26,7 +26,7 @@ class LogPipes:
         self._last: dict[str, deque[str]] = {}
 
     def open(self, name: str) -> IO[bytes]:
-        """Return where a service called `name` is to print to."""
+        """Return the stream that the service called `name` prints to."""
         reading, writing = os.pipe()
         last = self._last[name] = deque(maxlen=_KEPT)
         Thread(target=self._read, args=(name, reading, last), name=f"log of {name}", daemon=True).start()

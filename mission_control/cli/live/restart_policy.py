@@ -1,4 +1,4 @@
-"""Whether and when a service that ended on its own is started again."""
+"""Whether and when a service that died is restarted."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ _LONGEST_DELAY: Final = timedelta(seconds=10)
 
 @dataclass(frozen=True)
 class RestartIn:
-    """Start it again after a while."""
+    """Restart it after a delay."""
 
     delay: timedelta
 
 
 @dataclass(frozen=True)
 class GiveUp:
-    """It will not stay up."""
+    """Stop restarting it."""
 
 
 def decide_restart(ends: Sequence[datetime], now: datetime) -> RestartIn | GiveUp:
-    """Decide about a service that has ended at `ends`, the last time just now.
+    """Decide about a service that ended at each of `ends`, most recently now.
 
-    Each end within `WITHIN` doubles the delay; more than `MOST_RESTARTS` of them, and it is given up.
+    Each end within `WITHIN` doubles the delay. After more than `MOST_RESTARTS` of them it stays down.
 
     >>> from datetime import UTC, datetime
     >>> noon = datetime(2026, 3, 1, 12, tzinfo=UTC)

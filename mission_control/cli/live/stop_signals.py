@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: the first asks for an orderly end, a later one for an end at once."""
+"""Ctrl-C and SIGTERM: the first stops gracefully, a later one at once."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import FrameType, TracebackType
 
-# A terminal, and what runs us (`timeout`, say), may both send the signal of one Ctrl-C.
+# A terminal and a parent process (such as `timeout`) may both send the signal of one Ctrl-C.
 _SAME_SIGNAL_SECONDS: Final = 0.5
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 
 class StopRequestedError(KeyboardInterrupt):
-    """Somebody wants this command to end; not an error, and not caught by what catches errors."""
+    """The user stopped this command. Not an error, so not caught with errors."""
 
 
 class StopSignals:
-    """While entered, the first signal raises `StopRequestedError` in the main thread, and a later one kills.
+    """While entered, the first signal raises `StopRequestedError` in the main thread; a later one kills.
 
-    `kill` is what a later one calls.
+    A later one calls `kill`.
     """
 
     def __init__(self) -> None:
@@ -44,7 +44,7 @@ class StopSignals:
 
     @contextmanager
     def deferred(self) -> Iterator[None]:
-        """Let the first signal take effect only at the end of the block, which must not be left half done."""
+        """Delay the first signal to the end of the block, which must run as a whole."""
         self._is_deferred = True
         try:
             yield
@@ -65,4 +65,4 @@ class StopSignals:
 
 
 def _nothing() -> None:
-    """Nothing has been started that could be killed."""
+    """Nothing runs yet."""

@@ -1,4 +1,4 @@
-"""Keeping a server, a beat and a worker up, and telling what they do."""
+"""Keeping a server, beat and a worker up, and showing what they do."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     from mission_control.audit.stream.follow import Follower
     from mission_control.cli.live.embedded_watch import EmbeddedWatch
-    from mission_control.installation.installation import Installation
     from mission_control.processes.fleet import Fleet
     from mission_control.processes.service_process import ServiceProcess
 
@@ -26,22 +25,22 @@ _ROUND_SECONDS: Final = 0.1
 
 
 class Supervisor:
-    """Looks after a started fleet until somebody wants it to end.
+    """Watches a started fleet and restarts what dies, until it is asked to stop.
 
-    `tell` gets what the supervisor itself has to say, `show` each audit record as it appears.
+    `tell` gets the supervisor's own messages, `show` each audit record as it appears.
     """
 
     def __init__(
         self,
-        installation: Installation,
         fleet: Fleet,
         follower: Follower,
+        clock: Callable[[], datetime],
         *,
         tell: Callable[[str], None],
         show: Callable[[dict[str, Any]], None],
         watch: EmbeddedWatch | None = None,
     ) -> None:
-        self._clock = installation.clock
+        self._clock = clock
         self._fleet = fleet
         self._follower = follower
         self._tell = tell
@@ -50,7 +49,7 @@ class Supervisor:
         self._ends: dict[str, list[datetime]] = defaultdict(list)
 
     def run(self, is_over: Callable[[], bool] = lambda: False) -> None:
-        """Show and restart until `is_over`, or until a signal ends it.
+        """Show and restart until `is_over`, or until a signal.
 
         Raises:
             FleetError: a service does not stay up.
@@ -60,7 +59,7 @@ class Supervisor:
             time.sleep(_ROUND_SECONDS)
 
     def look_once(self) -> None:
-        """Show what was recorded since the last look, and restart what has ended."""
+        """Show new records, and restart a service that has ended."""
         for record in self._follower.poll():
             self._show(record)
         if self._watch is not None and self._watch.has_moved():
@@ -77,16 +76,14 @@ class Supervisor:
         decision = decide_restart(ends, now)
         ended = f"{dead.name} ended by itself with {_how(dead.exit_code)}"
         if isinstance(decision, GiveUp):
-            raise FleetError(
-                f"{ended}, and did so {MOST_RESTARTS} times within a minute before; see its log above"
-            )
-        self._tell(f"{ended}; it is started again in {decision.delay.total_seconds():g} s")
+            raise FleetError(f"{ended}, after {MOST_RESTARTS} restarts within a minute; see its log above")
+        self._tell(f"{ended}; restarting it in {decision.delay.total_seconds():g} s")
         time.sleep(decision.delay.total_seconds())
         self._fleet.restart(dead)
 
 
 def kill_services(fleet: Fleet) -> None:
-    """End all services of a fleet at once, with all their children."""
+    """Kill all services of a fleet, and all their children."""
     for service in fleet.services:
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(service.pid, signal.SIGKILL)
@@ -97,5 +94,5 @@ def _how(exit_code: int | None) -> str:
         return f"exit code {exit_code}"
     try:
         return f"signal {signal.Signals(-exit_code).name}"
-    except ValueError:  # a signal that has no name here
+    except ValueError:  # this platform has no name for it
         return f"signal {-exit_code}"

@@ -16,10 +16,10 @@ from mission_control.cli.terminal.parameters import execution_id as of_run
 @click.option("--reason", default="cancelled by hand", show_default=True, help="Why; kept with the run.")
 @parameters.dry_run
 def cancel(execution_id: str, reason: str, dry_run: bool) -> ExitCode | None:
-    """Cancel a run that is waiting, or stop one that is running; no attempt follows.
+    """Cancel a waiting run, or stop a running one. No attempt follows.
 
-    A handler that does not stop when it is interrupted is killed after a few seconds. Exit code 4: the run
-    was over already.
+    A handler that ignores the interruption is killed after a few seconds. Exit code 4: the run had
+    already ended.
     """
     from mission_control.dispatch.run_control import CancelReply, RunControl
 
@@ -31,7 +31,7 @@ def cancel(execution_id: str, reason: str, dry_run: bool) -> ExitCode | None:
             return None
         reply = control.cancel(execution_id, reason=reason)
         if reply is CancelReply.FINISHED:
-            tell(f"{execution_id} is over already: {control.existing(execution_id).state}")
+            tell(f"{execution_id} has already ended: {control.existing(execution_id).state}")
             return ExitCode.REFUSED
-        tell(f"{execution_id}: {'cancelled' if reply is CancelReply.CANCELLED else 'asked to stop'}")
+        tell(f"{execution_id}: {'cancelled' if reply is CancelReply.CANCELLED else 'ordered to stop'}")
     return None

@@ -16,10 +16,10 @@ from mission_control.model.runs.run_state import RunState
 @of_run
 @parameters.dry_run
 def retry(execution_id: str, dry_run: bool) -> ExitCode | None:
-    """Run a run that is over once more, or have one that waits run now.
+    """Retry a finished run, or start a waiting one now.
 
-    One that is over is repeated as a new run, with the same handler and params. Prints the id of the run.
-    Exit code 4: it is running.
+    A finished run is repeated as a new run with the same handler and params. Prints the run's id. Exit
+    code 4: it is running.
     """
     from mission_control.dispatch.run_control import RunControl
 

@@ -12,7 +12,6 @@ from mission_control.cli.terminal.installation_in_use import current
 from mission_control.cli.terminal.output import as_text, echo, echo_json, table
 from mission_control.cli.terminal.parameters import execution_id as of_run
 from mission_control.cli.terminal.wording import local_time
-from mission_control.operate.run_json import run_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,9 +24,10 @@ if TYPE_CHECKING:
 @of_run
 @parameters.as_json
 def show(execution_id: str, as_json: bool) -> None:
-    """Show all that the ledger has of a run; its params are left out, for they may hold secrets."""
+    """Show a run in full, except its params, which may hold secrets."""
     from mission_control.dispatch.run_control import existing_run
     from mission_control.model.values.zones import zone
+    from mission_control.operate.runs import run_json
 
     with current() as installation:
         run = existing_run(installation.ledger, execution_id)
@@ -39,6 +39,8 @@ def show(execution_id: str, as_json: bool) -> None:
 
 
 def _rows(run: RunRecord, here: tzinfo) -> Iterator[tuple[str, str]]:
+    from mission_control.operate.runs import run_json
+
     for name in run_json(run):
         value: Any = getattr(run, name, None)
         if value is None or value == {}:

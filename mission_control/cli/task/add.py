@@ -29,15 +29,12 @@ Example: mission-control task add --id greet --handler handlers.hello.run
 @click.option("--id", "task_id", help="The new task's id.")
 @definition_options
 @click.option(
-    "--file", metavar="FILE|-", help="Read the definition (JSON) from a file, or from stdin; options win."
+    "--file", metavar="FILE|-", help="Read the definition (JSON) from a file or stdin; options override it."
 )
-@click.option("--disabled", is_flag=True, help="Do not let it fire yet.")
+@click.option("--disabled", is_flag=True, help="Add it disabled, so that it does not fire yet.")
 @parameters.dry_run
 def add(task_id: str | None, file: str | None, disabled: bool, dry_run: bool, **options: Any) -> None:  # noqa: ANN401
-    """Add a task.
-
-    It first fires at its next time after now.
-    """
+    """Add a task. It first fires at its next scheduled time."""
     definition = {**({} if file is None else _read(file)), **fields_of(options)}
     if task_id is not None:
         definition["id"] = task_id
@@ -48,7 +45,7 @@ def add(task_id: str | None, file: str | None, disabled: bool, dry_run: bool, **
         is_taken = installation.registry.definition(task.id) is not None
         if is_taken or not (dry_run or installation.registry.add(task)):
             raise CommandError(
-                f"the id {task.id!r} is taken; change that task with `task update`, or choose another id",
+                f"the id {task.id!r} is taken; change that task with `task update`, or choose another",
                 ExitCode.REFUSED,
             )
         if dry_run:
@@ -65,18 +62,18 @@ def _read(file: str) -> dict[str, Any]:
     found = _read_stdin() if file == "-" else read_json_file(Path(file))
     if not isinstance(found, dict):
         raise TaskFileError(
-            f"{file}: holds no definition of one task; for several use `mission-control tasks apply`"
+            f"{file}: is not the definition of one task; for several use `mission-control tasks apply`"
         )
     if "tasks" in found:
         raise TaskFileError(f"{file}: holds several tasks; use `mission-control tasks apply {file}`")
     return found
 
 
-def _read_stdin() -> Any:  # noqa: ANN401  # whatever is there
+def _read_stdin() -> Any:  # noqa: ANN401  # any JSON value
     content = sys.stdin.buffer.read(_LARGEST_INPUT + 1)
     if len(content) > _LARGEST_INPUT:
-        raise TaskFileError(f"stdin: more than {_LARGEST_INPUT:,} bytes are too many for one task")
+        raise TaskFileError(f"stdin: more than {_LARGEST_INPUT:,} bytes, too many for one task")
     try:
         return json.loads(content.decode())
     except (ValueError, RecursionError) as error:
-        raise TaskFileError(f"stdin: is not JSON: {error}") from error
+        raise TaskFileError(f"stdin is not JSON: {error}") from error

@@ -1,4 +1,4 @@
-"""The options that describe a task, shared by `task add` and `task update`, and what they make together."""
+"""The options that describe a task, for `task add` and `task update`."""
 
 from __future__ import annotations
 
@@ -28,40 +28,40 @@ _FIELDS: Final = {
     "tags": ("tags",),
 }
 _OPTIONS: Final = (
-    click.option("--name", help="A name for people."),
-    click.option("--description", help="What it is for."),
+    click.option("--name", help="A readable name."),
+    click.option("--description", help="The task's purpose."),
     click.option(
         "--schedule",
         type=parameters.SCHEDULE,
         metavar="JSON",
-        help=f"When it runs, such as {parameters.EXAMPLES['schedule']}.",
+        help=f"When it runs: {parameters.EXAMPLES['schedule']}.",
     ),
-    click.option("--handler", metavar="PATH", help="What it runs, such as handlers.hello.run."),
+    click.option("--handler", metavar="PATH", help="The handler it runs, such as handlers.hello.run."),
     click.option(
         "--params",
         type=parameters.PARAMS,
         metavar="JSON",
-        help=f"What the handler gets: {parameters.EXAMPLES['params']}.",
+        help=f"Input of the handler: {parameters.EXAMPLES['params']}.",
     ),
-    click.option("--retries", type=int, metavar="N", help="How often a failed run is tried again."),
-    click.option("--retry-delay", type=float, metavar="SECONDS", help="How long to wait before a retry."),
-    click.option("--backoff", metavar="fixed|exponential", help="How the delay grows from retry to retry."),
-    click.option("--time-limit", type=float, metavar="SECONDS", help="How long one attempt may take."),
-    click.option("--queue", help="The queue of the workers that are to run it."),
-    click.option("--priority", type=int, metavar="0-9", help="0 is first."),
-    click.option("--tag", "tags", multiple=True, help="A label; may be given several times."),
+    click.option("--retries", type=int, metavar="N", help="How many times a failed run is retried."),
+    click.option("--retry-delay", type=float, metavar="SECONDS", help="Delay before a retry."),
+    click.option("--backoff", metavar="fixed|exponential", help="How the delay grows with each retry."),
+    click.option("--time-limit", type=float, metavar="SECONDS", help="Longest time one attempt may take."),
+    click.option("--queue", help="The queue for its runs."),
+    click.option("--priority", type=int, metavar="0-9", help="Priority in the queue; 0 is first."),
+    click.option("--tag", "tags", multiple=True, help="A label; repeatable."),
 )
 
 
 def definition_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command the options that describe a task."""
+    """Add the options that describe a task to a command."""
     for option in reversed(_OPTIONS):
         command = option(command)
     return command
 
 
 def fields_of(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields of a definition that the given options name.
+    """Return the fields of a definition that the options set.
 
     >>> fields_of({"name": None, "retries": 0, "tags": ()})
     {'retry_policy': {'max_retries': 0}}
@@ -75,7 +75,7 @@ def fields_of(options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def put(target: dict[str, Any], path: tuple[str, ...], value: Any) -> None:  # noqa: ANN401  # a JSON value
-    """Set the value at `path`, making objects on the way.
+    """Set the value at `path`, creating objects on the way.
 
     >>> task = {"retry_policy": {"jitter": True}}
     >>> put(task, ("retry_policy", "max_retries"), 5)
@@ -90,10 +90,10 @@ def put(target: dict[str, Any], path: tuple[str, ...], value: Any) -> None:  # n
 
 
 def parse_setting(text: str) -> tuple[tuple[str, ...], Any]:
-    """Return path and value of a `key=JSON`; the key may have dots.
+    """Return the path and value of a `key=JSON`; the key may have dots.
 
     Raises:
-        click.UsageError: it is written otherwise.
+        click.UsageError: it is not `key=JSON`.
 
     >>> parse_setting("retry_policy.max_retries=5")
     (('retry_policy', 'max_retries'), 5)
@@ -104,5 +104,5 @@ def parse_setting(text: str) -> tuple[tuple[str, ...], Any]:
     try:
         return tuple(key.strip().split(".")), json.loads(value)
     except (ValueError, RecursionError) as error:
-        hint = f"""text is written in quotes: --set '{key}="{value}"'"""
+        hint = f"""quote text: --set '{key}="{value}"'"""
         raise click.UsageError(f"--set {key}: {quoted(value)} is not JSON; {hint}") from error

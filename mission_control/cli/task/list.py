@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import rich_click as click
 
@@ -12,77 +12,50 @@ from mission_control.cli.terminal.output import echo, echo_json, table, tell
 from mission_control.cli.terminal.wording import in_how_long, local_time
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from datetime import datetime
 
     from rich.text import Text
 
-    from mission_control.installation.installation import Installation
-    from mission_control.model.definitions.task import TaskDefinition
+    from mission_control.operate.tasks import TaskSummary
+
+_COLUMNS = ("task", "schedule", "next run", "", "ok", "failed")
+_STYLES = {"quarantined": "red", "disabled": "dim", "completed": "dim"}
 
 
 @click.command("list")
 @click.option("--all", "is_all", is_flag=True, help="Show disabled tasks too.")
 @parameters.as_json
 def list_tasks(is_all: bool, as_json: bool) -> None:
-    """List the tasks that are enabled, or all."""
+    """List the enabled tasks, or all."""
+    from mission_control.operate.journal import quarantined_tasks
+    from mission_control.operate.tasks import task_summaries
+
     with current() as installation:
-        shown = installation.registry.tasks(enabled_only=not is_all)
+        registry = installation.registry
         if as_json:
-            echo_json(shown)
+            echo_json(registry.tasks(enabled_only=not is_all))
             return
-        definitions = {one.id: one for one in installation.registry.definitions()}
-        known = [(one, definitions[one["id"]]) for one in shown if one["id"] in definitions]
-        if known:
-            echo(
-                table(
-                    "task",
-                    "schedule",
-                    "next run",
-                    "",
-                    "ok",
-                    "failed",
-                    rows=_rows(known, installation),
-                    flexible=["schedule"],
-                )
-            )
-        _tell_of_others(len(definitions) - len(known))
+        quarantined = quarantined_tasks(installation.client, installation.redbeat_keys)
+        shown = task_summaries(registry, quarantined, enabled_only=not is_all)
+        if shown:
+            now = installation.clock()
+            echo(table(*_COLUMNS, rows=[_row(one, now) for one in shown], flexible=["schedule"]))
+        hidden = len(registry.ids()) - len(shown)
+        if hidden > 0 and not is_all:
+            tell(f"{hidden} disabled; show them with --all")
 
 
-def _rows(
-    known: Iterable[tuple[dict[str, Any], TaskDefinition]], installation: Installation
-) -> list[tuple[str | Text, ...]]:
+def _row(one: TaskSummary, now: datetime) -> tuple[str | Text, ...]:
     from rich.text import Text
 
-    from mission_control.operate.situation import quarantined_tasks
-
-    quarantined = quarantined_tasks(installation)
-    rows: list[tuple[str | Text, ...]] = []
-    for shown, task in known:
-        history = shown["execution_history"]
-        failed = Text(str(history["failure_count"]), style="red" if history["failure_count"] else "")
-        next_run = _next_run(shown, task, installation, is_quarantined=task.id in quarantined)
-        rows.append((task.id, task.schedule.describe(), *next_run, str(history["success_count"]), failed))
-    return rows
+    failed = Text(str(one.failures), style="red" if one.failures else "")
+    return (one.task.id, one.task.schedule.describe(), *_next_run(one, now), str(one.successes), failed)
 
 
-def _next_run(
-    shown: dict[str, Any], task: TaskDefinition, installation: Installation, *, is_quarantined: bool
-) -> tuple[str | Text, str]:
+def _next_run(one: TaskSummary, now: datetime) -> tuple[str | Text, str]:
     from rich.text import Text
 
-    from mission_control.model.values.instants import parse_instant
-
-    if is_quarantined:
-        return Text("set aside", style="red"), "see status"
-    if not task.enabled:
-        return Text("disabled", style="dim"), ""
-    next_run = shown["execution_history"]["next_run"]
-    if next_run is None:
-        return Text("completed", style="dim"), ""
-    moment = parse_instant(next_run)
-    return local_time(moment, task.schedule.zone), in_how_long(moment, installation.clock())
-
-
-def _tell_of_others(hidden: int) -> None:
-    if hidden > 0:
-        tell(f"{hidden} disabled; see them with --all")
+    if one.state != "enabled" or one.next_run is None:
+        hint = "see status" if one.state == "quarantined" else ""
+        return Text(one.state, style=_STYLES[one.state]), hint
+    return local_time(one.next_run, one.task.schedule.zone), in_how_long(one.next_run, now)

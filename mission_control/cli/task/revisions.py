@@ -2,71 +2,47 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import rich_click as click
 
 from mission_control.cli.terminal import parameters
-from mission_control.cli.terminal.installation_in_use import current, existing_task
+from mission_control.cli.terminal.installation_in_use import current
 from mission_control.cli.terminal.output import as_text, echo, echo_json, table
-from mission_control.store.redis_keys import MAX_REVISIONS
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from mission_control.operate.tasks import Revision
 
 
 @click.command()
 @parameters.task_id
 @parameters.as_json
 def revisions(task_id: str, as_json: bool) -> None:
-    """Show what was changed in a task.
+    """Show the changes of a task, latest first.
 
-    The newest change comes first; with --json the definitions are given in full.
+    With --json the definitions are given in full.
     """
+    from mission_control.operate.tasks import existing_task, task_revisions
+
     with current() as installation:
-        existing_task(installation, task_id)
-        found = installation.registry.revisions(task_id)
+        registry = installation.registry
         if as_json:
-            echo_json(found)
+            existing_task(registry, task_id)
+            echo_json(registry.revisions(task_id))
             return
-        actors = _actors(installation.settings.task_changes_log, task_id)
-        rows = [_row(newer, older, actors) for newer, older in pairwise([*found, None])]
+        found = task_revisions(registry, installation.settings.task_changes_log, task_id)
+        rows = [_row(one) for one in found]
         echo(table("revision", "modified", "by", "what changed", rows=rows, right=("revision",)))
 
 
-def _actors(changes: Path, task_id: str) -> dict[int, str]:
-    """Return who made each revision, and why, as far as the record of changes here tells."""
-    from mission_control.audit.stream.reader import tail
-
-    return {one["revision"]: _actor(one) for one in tail(changes, MAX_REVISIONS, task_id=task_id)}
+def _row(one: Revision) -> tuple[str, str, str, str]:
+    by = as_text(one.by) + (f" ({as_text(one.reason)})" if one.reason else "")
+    return str(one.number), one.modified, by, _changes(one)
 
 
-def _actor(change: dict[str, Any]) -> str:
-    return as_text(change["actor"]) + (f" ({as_text(change['reason'])})" if change.get("reason") else "")
-
-
-def _row(
-    newer: dict[str, Any] | None, older: dict[str, Any] | None, actors: dict[int, str]
-) -> tuple[str, str, str, str]:
-    metadata = (newer or {}).get("metadata", {})
-    revision = metadata.get("revision", 0)
-    return (
-        str(revision),
-        str(metadata.get("last_modified", "")),
-        actors.get(revision, ""),
-        _changes(newer, older),
-    )
-
-
-def _changes(newer: dict[str, Any] | None, older: dict[str, Any] | None) -> str:
-    from mission_control.audit.record.difference import difference
-
-    if older is None:
-        return "the first" if (newer or {}).get("metadata", {}).get("revision") == 1 else "the oldest kept"
-    changed = {
-        path: one for path, one in difference(older, newer).items() if not path.startswith("metadata.")
-    }
+def _changes(one: Revision) -> str:
+    if one.changes is None:
+        return "the first" if one.number == 1 else "the oldest kept"
     return "; ".join(
-        f"{path}: {as_text(one['from'])} → {as_text(one['to'])}" for path, one in changed.items()
+        f"{path}: {as_text(change['from'])} → {as_text(change['to'])}" for path, change in one.changes.items()
     )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import rich_click as click
 
 from mission_control.cli.terminal import parameters
-from mission_control.cli.terminal.installation_in_use import current, existing_task
+from mission_control.cli.terminal.installation_in_use import current
 from mission_control.cli.views.waiting_for_runs import announce, show_prepared, show_result, show_sent
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @parameters.task_id
-@click.option("--params", type=parameters.PARAMS, metavar="JSON", help="Laid over the task's own params.")
+@parameters.run_params
 @parameters.wait
 @parameters.timeout
 @parameters.as_json
@@ -29,20 +29,21 @@ def run(
     as_json: bool,
     dry_run: bool,
 ) -> ExitCode | None:
-    """Run a task now, outside its schedule.
+    """Run a task now, outside its schedule, even if it is disabled.
 
-    Enabled or not. Prints the run's id, or with --wait its result; a failed run is exit code 1.
+    Prints the run's id, or its result with --wait. Exit code 1: the run failed.
     """
     from mission_control.dispatch.enqueue import Dispatch
+    from mission_control.operate.tasks import existing_task
 
     with current() as installation:
-        existing_task(installation, task_id)
+        existing_task(installation.registry, task_id)
         dispatch = Dispatch.of(installation)
         if dry_run:
             show_prepared(dispatch.prepare(task_id, params))
             return None
         sent = dispatch.enqueue(task_id, params)
-        announce(installation, sent)
+        announce(installation.client, sent)
         if wait:
             return show_result(sent, timeout, as_json=as_json)
         show_sent(sent, as_json=as_json)

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 import rich_click as click
 
 from mission_control.cli.terminal import parameters
-from mission_control.cli.terminal.installation_in_use import current, existing_task, unknown_task
+from mission_control.cli.terminal.installation_in_use import current
 from mission_control.cli.terminal.output import as_text, echo, echo_json, table
 from mission_control.cli.terminal.wording import in_how_long, local_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import datetime
 
-    from mission_control.installation.installation import Installation
     from mission_control.model.definitions.task import TaskDefinition
 
 _SHOWN_APART = (
@@ -34,24 +34,22 @@ _SHOWN_APART = (
 @parameters.task_id
 @parameters.as_json
 def show(task_id: str, as_json: bool) -> None:
-    """Show all about a task.
+    """Show a task in full.
 
-    Fields that are as always are left out; with --json everything is there, as task files have it.
+    Fields with their default are left out; --json shows them all, in the format of task files.
     """
+    from mission_control.operate.tasks import existing_task, task_json
+
     with current() as installation:
-        shown = installation.registry.get(task_id)
-        if shown is None:
-            raise unknown_task(installation, task_id)
+        shown = task_json(installation.registry, task_id)
         if as_json:
             echo_json(shown)
             return
-        task = existing_task(installation, task_id)
-        echo(table("", "", rows=_rows(shown, task, installation), header=False))
+        task = existing_task(installation.registry, task_id)
+        echo(table("", "", rows=_rows(shown, task, installation.clock()), header=False))
 
 
-def _rows(
-    shown: dict[str, Any], task: TaskDefinition, installation: Installation
-) -> Iterator[tuple[str, str]]:
+def _rows(shown: dict[str, Any], task: TaskDefinition, now: datetime) -> Iterator[tuple[str, str]]:
     history, metadata = shown["execution_history"], shown["metadata"]
     yield "task", task.id
     if task.name != task.id:
@@ -60,8 +58,8 @@ def _rows(
         yield "description", as_text(task.description)
     yield "runs", f"{task.schedule.describe()}{'' if task.enabled else '  (disabled)'}"
     yield "handler", task.handler
-    yield "next run", _moment(history["next_run"], task, installation)
-    yield "last run", _moment(history["last_run"], task, installation)
+    yield "next run", _moment(history["next_run"], task, now)
+    yield "last run", _moment(history["last_run"], task, now)
     yield "so far", f"{history['success_count']} succeeded, {history['failure_count']} failed"
     yield "created", f"{metadata['created']} by {metadata['created_by']}"
     yield "revision", f"{metadata['revision']} of {metadata['last_modified']}"
@@ -78,12 +76,10 @@ def _usual(task: TaskDefinition) -> dict[str, Any]:
     return TaskDefinition(id=task.id, schedule=task.schedule, handler=task.handler).to_dict()
 
 
-def _moment(text: str | None, task: TaskDefinition, installation: Installation) -> str:
+def _moment(text: str | None, task: TaskDefinition, now: datetime) -> str:
     from mission_control.model.values.instants import parse_instant
 
     if text is None:
         return "never"
     moment, zone = parse_instant(text), task.schedule.zone
-    return (
-        f"{local_time(moment, zone)} {task.schedule.timezone} ({in_how_long(moment, installation.clock())})"
-    )
+    return f"{local_time(moment, zone)} {task.schedule.timezone} ({in_how_long(moment, now)})"

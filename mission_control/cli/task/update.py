@@ -9,13 +9,13 @@ import rich_click as click
 
 from mission_control.cli.task.definition_options import definition_options, fields_of, parse_setting, put
 from mission_control.cli.terminal import parameters
-from mission_control.cli.terminal.installation_in_use import current, unknown_task
+from mission_control.cli.terminal.installation_in_use import current
 from mission_control.cli.terminal.output import echo, echo_json, table, tell
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from mission_control.installation.installation import Installation
+    from mission_control.registry.definition_check import DefinitionCheck
 
 
 @click.command()
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     metavar="KEY=JSON",
     help="""Set any field: --set 'overlap="queue"' --set retry_policy.max_retries=5.""",
 )
-@click.option("--reason", help="Why; kept in the record of changes.")
+@parameters.reason
 @parameters.as_json
 @parameters.dry_run
 def update(
@@ -41,8 +41,10 @@ def update(
 ) -> None:
     """Change a task.
 
-    A changed schedule counts from now: an edit never fires by surprise.
+    A changed schedule counts from now, so an edit never fires a past occurrence.
     """
+    from mission_control.operate.tasks import task_json
+
     given = fields_of(options)
     parsed = [parse_setting(text) for text in settings]
     if not given and not parsed:
@@ -50,12 +52,10 @@ def update(
             "nothing to change; give --schedule, --params, --set KEY=JSON or another option"
         )
     with current() as installation:
-        before = installation.registry.get(task_id)
-        if before is None:
-            raise unknown_task(installation, task_id)
+        before = task_json(installation.registry, task_id)
         changes = merged(before, given, parsed)
         if dry_run:
-            after: dict[str, Any] | None = _preview(installation, before, changes)
+            after: dict[str, Any] | None = _preview(installation.registry.check, before, changes)
         else:
             installation.registry.update(task_id, changes, reason=reason)
             after = installation.registry.get(task_id)
@@ -65,7 +65,7 @@ def update(
 def merged(
     before: Mapping[str, Any], given: Mapping[str, Any], parsed: Iterable[tuple[tuple[str, ...], Any]]
 ) -> dict[str, Any]:
-    """Return the whole fields to replace; a dotted path alters a copy of the field as it is.
+    """Return the whole fields to replace; a dotted path changes a copy of the current field.
 
     >>> merged({"schedule": {"type": "daily", "time": "09:00"}}, {}, [(("schedule", "time"), "10:00")])
     {'schedule': {'type': 'daily', 'time': '10:00'}}
@@ -78,12 +78,10 @@ def merged(
     return changes
 
 
-def _preview(
-    installation: Installation, before: Mapping[str, Any], changes: Mapping[str, Any]
-) -> dict[str, Any]:
+def _preview(check: DefinitionCheck, before: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
     from mission_control.registry.changes import merge_updates
 
-    return installation.registry.check.parse_new(merge_updates(before, changes)).to_dict()
+    return check.parse_new(merge_updates(before, changes)).to_dict()
 
 
 def _show(before: Mapping[str, Any], after: Mapping[str, Any], *, as_json: bool, dry_run: bool) -> None:
@@ -97,6 +95,6 @@ def _show(before: Mapping[str, Any], after: Mapping[str, Any], *, as_json: bool,
         rows = [(path, str(one["from"]), str(one["to"])) for path, one in changed.items()]
         echo(table("field", "was", "is now" if not dry_run else "would be", rows=rows))
     if not changed:
-        tell("nothing changed: it is so already")
+        tell("nothing changed: the task already has these values")
     elif dry_run:
         tell("dry run: nothing was changed")

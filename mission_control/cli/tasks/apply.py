@@ -1,4 +1,4 @@
-"""`mission-control tasks apply`: all tasks at once, from a file."""
+"""`mission-control tasks apply`."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ if TYPE_CHECKING:
 @parameters.as_json
 @parameters.dry_run
 def apply(file: Path | None, as_json: bool, dry_run: bool) -> None:
-    """Make the tasks in FILE be as it says: all of them, or none if one is wrong.
+    """Apply the tasks in FILE. All or nothing.
 
-    Without FILE it is the installation's own (data/tasks/scheduled_tasks.json, or
-    MISSION_CONTROL_TASKS_FILE). Tasks that are not in the file stay as they are.
+    FILE defaults to the installation's own: data/tasks/scheduled_tasks.json, or
+    MISSION_CONTROL_TASKS_FILE. Tasks that are not in FILE stay as they are.
     """
     from mission_control.operate.apply import apply_task_file
 
     with current() as installation:
         path = installation.settings.default_tasks_file if file is None else file
-        done = apply_task_file(installation, path, dry_run=dry_run)
+        done = apply_task_file(installation.registry, path, dry_run=dry_run)
         if as_json:
             echo_json(asdict(done))
             return

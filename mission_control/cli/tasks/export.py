@@ -1,4 +1,4 @@
-"""`mission-control tasks export`: all tasks at once, to a file."""
+"""`mission-control tasks export`."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from mission_control.cli.terminal.output import echo_json, tell
 @click.argument("file", required=False, type=click.Path(path_type=Path, allow_dash=True))
 @parameters.dry_run
 def export(file: Path | None, dry_run: bool) -> None:
-    """Write every task to FILE (- is stdout), as `tasks apply` reads it.
+    """Write every task to FILE, in the format of `tasks apply`. - is stdout.
 
-    Without FILE it is the installation's own. The file is replaced as a whole; its owner alone can read it.
+    FILE defaults to the installation's own. It is replaced in one step, and only its owner can read it.
     """
     from mission_control.operate.apply import export_task_file
 
@@ -34,4 +34,5 @@ def export(file: Path | None, dry_run: bool) -> None:
             return
         if path.is_dir():
             raise CommandError(f"{path} is a directory; name a file in it", ExitCode.USAGE)
-        sys.stdout.write(f"{export_task_file(installation, path)}\n")
+        export_task_file(installation.registry, path)
+        sys.stdout.write(f"{path}\n")

@@ -1,28 +1,30 @@
-"""A group of commands that are imported when they are used, or when their help is shown.
+"""A group whose commands are imported when they run, or when their help is shown.
 
-After "Lazily Loading Subcommands" in Click's documentation, made to work with rich-click's help.
+See "Lazily Loading Subcommands" in Click's documentation; this one works with rich-click's help.
 """
 
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import rich_click as click
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+_PACKAGE: Final = "mission_control.cli"
+
 
 class LazyGroup(click.RichGroup):
-    """A group whose commands are given as `name: "package.module:attribute"`, shown in that order."""
+    """A group of commands given as `name: "module:attribute"` below `mission_control.cli`, in that order."""
 
     def __init__(self, *args: Any, lazy: Mapping[str, str] | None = None, **kwargs: Any) -> None:  # noqa: ANN401
         super().__init__(*args, **kwargs)
         self._lazy = dict(lazy) if lazy is not None else {}
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the names in the order in which they were given."""
+        """Return the names in their given order."""
         return [*self._lazy, *super().list_commands(ctx)]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
@@ -30,13 +32,13 @@ class LazyGroup(click.RichGroup):
         if cmd_name not in self._lazy:
             return super().get_command(ctx, cmd_name)
         module, _, attribute = self._lazy[cmd_name].partition(":")
-        command: click.Command = getattr(import_module(module), attribute)
+        command: click.Command = getattr(import_module(f"{_PACKAGE}.{module}"), attribute)
         return command
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command that the arguments begin with, or name the nearest one there is."""
+        """Find the command that the arguments begin with; if there is none, name the nearest one."""
         name = args[0]
         if not name.startswith("-") and self.get_command(ctx, name) is None:
             raise click.UsageError(

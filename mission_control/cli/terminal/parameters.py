@@ -9,6 +9,7 @@ import rich_click as click
 
 if TYPE_CHECKING:
     from datetime import datetime
+    from zoneinfo import ZoneInfo
 
 EXAMPLES = {
     "schedule": """'{"type": "daily", "time": "09:00", "timezone": "Europe/Berlin"}'""",
@@ -35,7 +36,7 @@ class JsonObject(click.ParamType[dict[str, Any]]):
                 f"{_quoted(value)} is not JSON ({error}); write for example {self._example}", param, ctx
             )
         if not isinstance(found, dict):
-            self.fail(f"{_quoted(value)} is no JSON object; write for example {self._example}", param, ctx)
+            self.fail(f"{_quoted(value)} is not a JSON object; write for example {self._example}", param, ctx)
         return found
 
 
@@ -59,16 +60,30 @@ PARAMS = JsonObject(EXAMPLES["params"])
 MOMENT = Moment()
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-dry_run = click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
-wait = click.option("--wait", is_flag=True, help="Wait for the run's end and print its result.")
+dry_run = click.option("--dry-run", is_flag=True, help="Show what would be done, and do nothing.")
+reason = click.option("--reason", help="Why; kept in the record of changes.")
+run_params = click.option(
+    "--params", type=PARAMS, metavar="JSON", help="Params for this run; they override the task's own."
+)
+only_task = click.option("--task", "task_id", metavar="TASK_ID", help="Only records of this task.")
+only_run = click.option("--run", "execution_id", metavar="EXECUTION_ID", help="Only records of this run.")
+only_status = click.option("--status", help="Only records with this status, such as failure.")
+wait = click.option("--wait", is_flag=True, help="Wait until the run ends, and print its result.")
 timeout = click.option(
     "--timeout",
     type=click.FloatRange(min=0),
     metavar="SECONDS",
-    help="With --wait: give up waiting after so long (exit code 6); the run goes on.",
+    help="With --wait: stop waiting after this time (exit code 6); the run goes on.",
 )
 task_id = click.argument("task_id")
 execution_id = click.argument("execution_id")
+
+
+def instant(moment: datetime, zone: ZoneInfo) -> datetime:
+    """Return a moment as an instant; a naive one is local time in `zone`."""
+    from mission_control.model.definitions.schedules.clock.wall_clock import earliest
+
+    return moment if moment.tzinfo is not None else earliest(moment, zone)
 
 
 def _quoted(value: str) -> str:

@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     "--concurrency",
     type=click.IntRange(min=1),
     metavar="N",
-    help="How many handlers run at once; else one a core.",
+    help="How many handlers run at once; one per core by default.",
 )
 def up(concurrency: int | None) -> None:
-    """Start server, beat and worker, and show what they do.
+    """Start a server, beat and a worker, and show what they do.
 
-    Applies the installation's task file first, if there is one. Ctrl-C (or SIGTERM) stops everything in
-    good order within 10 seconds, a second one at once. What dies by itself is started again.
-    Each finished attempt is one line on stdout; log lines and messages go to stderr.
+    Applies the installation's task file first, if there is one. Restarts a process that dies. Ctrl-C or
+    SIGTERM stops everything gracefully within 10 seconds, a second one at once. Each finished attempt is
+    one line on stdout; logs and messages go to stderr.
     """
     try:
         with StopSignals() as signals, current(signals.deferred) as installation:
@@ -37,27 +37,35 @@ def up(concurrency: int | None) -> None:
 
 def _run(installation: Installation, concurrency: int | None, signals: StopSignals) -> None:
     from mission_control.audit.stream.follow import Follower
+    from mission_control.cli.live.embedded_watch import EmbeddedWatch
     from mission_control.cli.live.log_pipe import LogPipes
     from mission_control.cli.live.supervisor import Supervisor, kill_services
-    from mission_control.cli.up.screen import Screen
+    from mission_control.cli.up.screen import Screen, apply_own_tasks
     from mission_control.processes.fleet import Fleet, FleetError
 
-    screen = Screen(installation)
-    screen.introduce()
+    settings = installation.settings
+    screen = Screen(settings.timezone, installation.clock)
+    applied = apply_own_tasks(installation.registry, settings.default_tasks_file)
+    screen.introduce(installation.redis_url, installation.registry, settings, applied=applied)
     pipes = LogPipes(screen.log)
     fleet = Fleet(installation, concurrency=concurrency, open_output=pipes.open)
-    follower = Follower(installation.settings.task_execution_log)
+    follower = Follower(settings.task_execution_log)
+    watch = (
+        None
+        if settings.redis_url
+        else EmbeddedWatch(settings, installation.redis_url, installation.client, screen.say)
+    )
     signals.kill = lambda: kill_services(fleet)
     try:
         fleet.start()
-        screen.announce_ready()
+        screen.say("everything is up; Ctrl-C stops it")
         Supervisor(
-            installation, fleet, follower, tell=screen.say, show=screen.record, watch=screen.watch()
+            fleet, follower, installation.clock, tell=screen.say, show=screen.record, watch=watch
         ).run()
     except FleetError as error:
         raise FleetError(f"{error}{pipes.last_lines_of_named(str(error))}") from error
     except StopRequestedError:
-        screen.say("stopping: beat and worker finish what they can; Ctrl-C again ends them at once")
+        screen.say("stopping: beat and worker finish what they can; Ctrl-C again kills them")
     finally:
         fleet.stop()
         for record in follower.poll():

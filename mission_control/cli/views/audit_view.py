@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from mission_control.cli.terminal.output import printable, table
 from mission_control.cli.terminal.wording import duration, lateness, local_time
-from mission_control.cli.views.run_view import STYLES, outcome, said
+from mission_control.cli.views.run_view import STYLES, outcome, result_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -28,7 +28,7 @@ def record_table(records: Iterable[dict[str, Any]], timezone: str) -> Table:
             _attempt(one),
             lateness(one.get("lateness_ms")),
             _took(one),
-            said(one.get("output"), one.get("error"), one.get("reason")),
+            result_text(one.get("output"), one.get("error"), one.get("reason")),
         )
         for one in records
     ]
@@ -37,7 +37,7 @@ def record_table(records: Iterable[dict[str, Any]], timezone: str) -> Table:
 
 
 class LiveLines:
-    """Audit records as lines that stand under each other; task names are aligned as they come."""
+    """Audit records as lines, one below the other, with aligned task names."""
 
     def __init__(self, timezone: str) -> None:
         self._timezone = timezone
@@ -58,7 +58,7 @@ class LiveLines:
             (f"{task_id:<{self._width}}", "bold"),
             " ",
             (_facts(record), "dim"),
-            said(record.get("output"), record.get("error"), record.get("reason")),
+            result_text(record.get("output"), record.get("error"), record.get("reason")),
         )
 
 
@@ -66,7 +66,7 @@ def _facts(record: dict[str, Any]) -> str:
     attempt, late = record.get("attempt"), lateness(record.get("lateness_ms"))
     when = f"{late} late" if late else ""
     if isinstance(attempt, int) and attempt > 1:
-        when = f"attempt {attempt}"  # how late a retry is says nothing
+        when = f"attempt {attempt}"  # a retry is late by its delay
     took = _took(record)
     return f"{when:<12} {f'took {took}' if took else '':<12} "
 
@@ -86,5 +86,5 @@ def _ended(record: dict[str, Any], timezone: str) -> str:
 
     try:
         return local_time(parse_instant(str(record.get("timestamp"))).replace(microsecond=0), zone(timezone))
-    except ValueError:  # a line that somebody else wrote
+    except ValueError:  # another program wrote the line
         return printable(str(record.get("timestamp")), limit=19)

@@ -1,4 +1,4 @@
-"""A run as JSON and as words."""
+"""A run in words."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from mission_control.cli.terminal.output import as_text
 from mission_control.cli.terminal.wording import duration, lateness, local_time
-from mission_control.operate.run_json import lateness_ms
 
 if TYPE_CHECKING:
     from datetime import tzinfo
@@ -38,14 +37,16 @@ def run_row(run: RunRecord, zone: tzinfo) -> tuple[str | Text, ...]:
     """Return the cells of a run in a table of `COLUMNS`."""
     from datetime import timedelta
 
+    from mission_control.operate.runs import lateness_ms
+
     took = "" if run.duration_ms is None else duration(timedelta(milliseconds=run.duration_ms))
     return (
         local_time(run.scheduled_time, zone),
-        lateness(lateness_ms(run)) if run.attempt == 1 else "",  # how late a retry is says nothing
+        lateness(lateness_ms(run)) if run.attempt == 1 else "",  # a retry is late by its delay
         str(run.attempt) if run.attempt else "",
         outcome(run.state),
         took,
-        said(run.output, run.error, run.reason),
+        result_text(run.output, run.error, run.reason),
     )
 
 
@@ -56,10 +57,10 @@ def outcome(status: str) -> Text:
     return Text(status.replace("_", " "), style=STYLES.get(status, ""))
 
 
-def said(output: Any, error: Any, reason: str | None) -> str:  # noqa: ANN401  # JSON values
-    """Return the one thing to show of what came of a run: why it failed, else what it gave.
+def result_text(output: Any, error: Any, reason: str | None) -> str:  # noqa: ANN401  # JSON values
+    """Return what to show of a run's result: its error, else its reason, else its output.
 
-    Of an output with a `summary` that is enough.
+    An output that has a `summary` is shown by that alone.
     """
     shown = output["summary"] if isinstance(output, dict) and "summary" in output else output
     return next((as_text(value) for value in (error, reason, shown) if value is not None), "")

@@ -17,7 +17,7 @@ from redbeat.schedules import rrule
 from beat.scheduler import MissionControlScheduler
 from mission_control.errors import SettingsError
 from mission_control.installation.installation import create_app, current_installation
-from mission_control.operate.situation import quarantined_tasks
+from mission_control.operate.journal import quarantined_tasks
 from mission_control.store.redis_keys import BEAT_LEADER
 from tests.processes.beats import body_of, messages, sent_ids
 from tests.processes.still_beats import HANDLER, NINE, app_with, beat_of, task
@@ -65,7 +65,7 @@ def test_an_entry_for_a_broadcast_or_for_several_queues_is_sent_as_with_redbeat(
         beat = beat_of(installation, app)
         beat.tick()
         beat.tick()
-    assert quarantined_tasks(installation) == {}
+    assert quarantined_tasks(installation.client, installation.redbeat_keys) == {}
     assert sent_ids(installation.client, "one") == sent_ids(installation.client, "two")
     assert sent_ids(installation.client, "one") == ["topical@20260302T090100Z"]
     found = [message for _ in range(3) if (message := everybody.get_message(timeout=1)) is not None]
@@ -129,7 +129,7 @@ def test_another_prefix_of_redbeats_holds_for_tasks_and_entries_alike(
     names = {one.partition("@")[0] for one in sent_ids(mine.client)}
     assert names == {"ours", "theirs", "fixed"}
     assert mine.client.smembers("mine::statics") == {"fixed"}
-    assert list(quarantined_tasks(mine)) == ["spoilt"]
+    assert list(quarantined_tasks(mine.client, mine.redbeat_keys)) == ["spoilt"]
     assert installation.client.keys("redbeat:*") == []
     assert mine.registry.unregister("ours")
     assert mine.client.keys("mine:ours") == []

@@ -42,7 +42,7 @@ def test_each_change_parses_its_definition_once(
 
     def apply(*tasks: dict[str, Any]) -> None:
         file.write_text(json.dumps({"tasks": tasks}))
-        apply_task_file(installation, file)
+        apply_task_file(installation.registry, file)
 
     assert parses(lambda: registry.register(a_task())) == 1
     assert parses(lambda: registry.update("a", {"description": "greets"})) == 1
@@ -58,13 +58,14 @@ def test_exported_tasks_claim_nothing_unenforced_and_apply_without_a_revision(
     registry = installation.registry
     registry.register(a_task("plain"))
     registry.register(a_task("asks", overlap="queue", notify={"to": ["ops"]}))
-    file = export_task_file(installation, tmp_path / "tasks.json")
+    file = tmp_path / "tasks.json"
+    export_task_file(registry, file)
     exported = {one["id"]: one for one in json.loads(file.read_text())["tasks"]}
     unenforced = {"overlap", "after", "join", "condition", "pause_after_failures", "notify"}
     for of_task in (exported.get, registry.get):
         assert not (of_task("plain") or {}).keys() & unenforced
         assert (of_task("asks") or {}).keys() & unenforced == {"overlap", "notify"}
-    applied = apply_task_file(installation, file)
+    applied = apply_task_file(installation.registry, file)
     assert (applied.unchanged, applied.updated) == (("asks", "plain"), ())
 
 
@@ -75,8 +76,8 @@ def test_field_left_out_of_an_applied_file_is_removed_once(
     registry.register(a_task(overlap="queue", priority=3))
     file = tmp_path / "tasks.json"
     file.write_text(json.dumps({"tasks": [a_task()]}))
-    assert apply_task_file(installation, file).updated == ("a",)
+    assert apply_task_file(installation.registry, file).updated == ("a",)
     stored = registry.get("a") or {}
     assert "overlap" not in stored
     assert (stored["priority"], stored["metadata"]["revision"]) == (0, 2)
-    assert apply_task_file(installation, file).unchanged == ("a",)
+    assert apply_task_file(installation.registry, file).unchanged == ("a",)

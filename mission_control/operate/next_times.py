@@ -1,0 +1,49 @@
+"""When a task, or a schedule that no task has yet, is due."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from mission_control.errors import InvalidTaskError
+from mission_control.files.calendar_file import read_calendar
+from mission_control.model.definitions.task import parse_task
+from mission_control.model.values.instants import format_instant
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from mission_control.model.definitions.schedules import Schedule
+
+
+def bare_schedule(schedule: dict[str, Any], *, default_timezone: str) -> Schedule:
+    """Return a schedule given as JSON.
+
+    Raises:
+        InvalidTaskError: lists every problem.
+    """
+    whole = {"id": "schedule", "handler": "handlers.hello.run", "schedule": schedule}
+    try:
+        return parse_task(whole, default_timezone=default_timezone, read_text=read_calendar).schedule
+    except InvalidTaskError as error:
+        raise InvalidTaskError(error.problems, subject="--schedule") from error
+
+
+def due_times(
+    schedule: Schedule, *, after: datetime, until: datetime | None = None, count: int | None = None
+) -> Iterator[datetime]:
+    """Yield the occurrences after `after`, up to and including `until`, at most `count`, in UTC."""
+    return islice(_endless(schedule, after) if until is None else schedule.occurrences(after, until), count)
+
+
+def _endless(schedule: Schedule, moment: datetime) -> Iterator[datetime]:
+    due = schedule.next_after(moment)
+    while due is not None:
+        yield due
+        due = schedule.next_after(due)
+
+
+def due_json(due: datetime, schedule: Schedule) -> dict[str, str]:
+    """Return a due time as a JSON object: in UTC, and as local time in the schedule's zone."""
+    return {"scheduled_time": format_instant(due), "local": due.astimezone(schedule.zone).isoformat()}

@@ -1,0 +1,56 @@
+"""Questions about runs, answered from the ledger; `run_json` makes an answer JSON."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from mission_control.model.values.instants import format_instant
+from mission_control.operate.tasks import existing_task
+
+if TYPE_CHECKING:
+    from mission_control.ledger.run_reader import RunReader
+    from mission_control.model.runs.run_record import RunRecord
+    from mission_control.registry.registry import Registry
+
+_HIDDEN: Final = {"params", "is_fixed_delay"}
+
+
+def active_runs(
+    ledger: RunReader, registry: Registry, *, task_id: str | None = None, limit: int, with_ended: bool = False
+) -> list[RunRecord]:
+    """Return the runs that have not ended, of all tasks or one; `with_ended` adds ended ones, latest first.
+
+    Raises:
+        UnknownTaskError: no task has that id; names the nearest one.
+    """
+    if task_id is not None:
+        found = task_history(ledger, registry, task_id, limit=limit)
+        return [run for run in found if with_ended or not run.state.is_final]
+    ended = ledger.last_finished(limit=limit) if with_ended else []
+    return [*ledger.active(limit=limit), *ended][:limit]
+
+
+def task_history(ledger: RunReader, registry: Registry, task_id: str, *, limit: int) -> list[RunRecord]:
+    """Return a task's runs, latest first, as far as the ledger still has them.
+
+    Raises:
+        UnknownTaskError: no task has that id; names the nearest one.
+    """
+    existing_task(registry, task_id)
+    return ledger.runs_of(task_id, limit=limit)
+
+
+def run_json(run: RunRecord) -> dict[str, Any]:
+    """Return a run as a JSON object. Instants are UTC; params are left out because they may hold secrets."""
+    values = {one.name: getattr(run, one.name) for one in fields(run) if one.name not in _HIDDEN}
+    shown = {name: format_instant(one) if isinstance(one, datetime) else one for name, one in values.items()}
+    return {**shown, "lateness_ms": lateness_ms(run)}
+
+
+def lateness_ms(run: RunRecord) -> int | None:
+    """Return how long after its time a run's last attempt started; None before the first start."""
+    if run.started_at is None:
+        return None
+    return round((run.started_at - run.scheduled_time).total_seconds() * 1_000)

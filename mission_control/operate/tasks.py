@@ -1,0 +1,141 @@
+"""Questions about tasks, answered from the registry."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, Literal
+
+from mission_control.audit.record.difference import difference
+from mission_control.audit.stream.reader import tail
+from mission_control.errors import UnknownTaskError
+from mission_control.model.problems.suggestions import did_you_mean, quoted
+from mission_control.model.values.instants import parse_instant
+from mission_control.store.redis_keys import MAX_REVISIONS
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+    from datetime import datetime
+    from pathlib import Path
+
+    from mission_control.model.definitions.task import TaskDefinition
+    from mission_control.registry.registry import Registry
+
+TaskState = Literal["enabled", "disabled", "completed", "quarantined"]
+
+
+@dataclass(frozen=True)
+class TaskSummary:
+    """A task in a list: its definition, its state, and its history in numbers."""
+
+    task: TaskDefinition
+    state: TaskState
+    next_run: datetime | None
+    successes: int
+    failures: int
+
+
+def existing_task(registry: Registry, task_id: str) -> TaskDefinition:
+    """Return a task.
+
+    Raises:
+        UnknownTaskError: no task has that id; names the nearest one.
+    """
+    task = registry.definition(task_id)
+    if task is None:
+        raise unknown_task(registry, task_id)
+    return task
+
+
+def task_json(registry: Registry, task_id: str) -> dict[str, Any]:
+    """Return a task as JSON, with its execution history.
+
+    Raises:
+        UnknownTaskError: no task has that id; names the nearest one.
+    """
+    found = registry.get(task_id)
+    if found is None:
+        raise unknown_task(registry, task_id)
+    return found
+
+
+def unknown_task(registry: Registry, task_id: str) -> UnknownTaskError:
+    """Return the error for an id that no task has, with the nearest one there is."""
+    ids = registry.ids()
+    hint = did_you_mean(task_id, ids)
+    way_on = hint or ("; see `mission-control task list`" if ids else "; there are no tasks yet")
+    return UnknownTaskError(f"no task has the id {quoted(task_id)}{way_on}")
+
+
+@contextmanager
+def naming_nearest_task(registry: Registry, task_id: str) -> Iterator[None]:
+    """Add the nearest id to an `UnknownTaskError` raised inside."""
+    try:
+        yield
+    except UnknownTaskError as error:
+        raise unknown_task(registry, task_id) from error
+
+
+def task_summaries(
+    registry: Registry, quarantined: Collection[str], *, enabled_only: bool = True
+) -> list[TaskSummary]:
+    """Return the tasks, sorted by id; a definition that cannot be read is left out."""
+    definitions = {one.id: one for one in registry.definitions()}
+    return [
+        _summary(shown, definitions[shown["id"]], is_quarantined=shown["id"] in quarantined)
+        for shown in registry.tasks(enabled_only=enabled_only)
+        if shown["id"] in definitions
+    ]
+
+
+def _summary(shown: dict[str, Any], task: TaskDefinition, *, is_quarantined: bool) -> TaskSummary:
+    history = shown["execution_history"]
+    next_run = history["next_run"]
+    state: TaskState = "enabled" if next_run is not None else "completed"
+    if is_quarantined:
+        state = "quarantined"
+    elif not task.enabled:
+        state = "disabled"
+    moment = None if next_run is None else parse_instant(next_run)
+    return TaskSummary(task, state, moment, history["success_count"], history["failure_count"])
+
+
+@dataclass(frozen=True)
+class Revision:
+    """One change of a task; `changes` maps a field's path to `from` and `to`, None for the oldest kept."""
+
+    number: int
+    modified: str
+    by: str | None
+    reason: str | None
+    changes: dict[str, dict[str, Any]] | None
+
+
+def task_revisions(registry: Registry, changes_log: Path, task_id: str) -> list[Revision]:
+    """Return a task's changes, latest first; who made them is known as far as the stream of changes says.
+
+    Raises:
+        UnknownTaskError: no task has that id; names the nearest one.
+    """
+    existing_task(registry, task_id)
+    found = registry.revisions(task_id)
+    recorded = {one["revision"]: one for one in tail(changes_log, MAX_REVISIONS, task_id=task_id)}
+    return [
+        _revision(newer, older, recorded) for newer, older in pairwise([*found, None]) if newer is not None
+    ]
+
+
+def _revision(
+    newer: dict[str, Any], older: dict[str, Any] | None, recorded: dict[int, dict[str, Any]]
+) -> Revision:
+    metadata = newer.get("metadata", {})
+    number = metadata.get("revision", 0)
+    record = recorded.get(number, {})
+    changes = None
+    if older is not None:
+        found = difference(older, newer).items()
+        changes = {path: one for path, one in found if not path.startswith("metadata.")}
+    return Revision(
+        number, str(metadata.get("last_modified", "")), record.get("actor"), record.get("reason"), changes
+    )
