@@ -33,5 +33,5 @@ def cancel(execution_id: str, reason: str, dry_run: bool) -> ExitCode | None:
         if reply is CancelReply.FINISHED:
             tell(f"{execution_id} has already ended: {control.existing(execution_id).state}")
             return ExitCode.REFUSED
-        tell(f"{execution_id}: {'cancelled' if reply is CancelReply.CANCELLED else 'ordered to stop'}")
+        tell(f"{execution_id}: {'cancelled' if reply is CancelReply.CANCELLED else 'asked to stop'}")
     return None

@@ -11,7 +11,7 @@ from tests.stage.command_line import run_program, start_program
 from tests.stage.waiting import wait_until
 
 
-def test_the_demo_shows_real_runs_and_leaves_nothing_running(tmp_path: Path) -> None:
+def test_demo_shows_real_runs_and_leaves_no_process(tmp_path: Path) -> None:
     answer = run_program("demo", folder=tmp_path, MISSION_CONTROL_REDIS_URL="redis://127.0.0.1:1/0")
 
     assert answer.code == 0, answer.err
@@ -39,7 +39,7 @@ def test_the_demo_shows_real_runs_and_leaves_nothing_running(tmp_path: Path) -> 
     assert processes_in(tmp_path) == []
 
 
-def test_the_demo_touches_nothing_else_of_the_data_directory(tmp_path: Path) -> None:
+def test_demo_leaves_the_rest_of_the_data_directory_alone(tmp_path: Path) -> None:
     file = tmp_path / "data" / "tasks" / "scheduled_tasks.json"
     file.parent.mkdir(parents=True)
     file.write_text("not even JSON")
@@ -54,7 +54,7 @@ def test_the_demo_touches_nothing_else_of_the_data_directory(tmp_path: Path) -> 
     assert processes_in(tmp_path) == []
 
 
-def test_a_demo_that_is_kept_goes_on_until_it_is_stopped(tmp_path: Path) -> None:
+def test_demo_with_keep_stays_up_until_stopped(tmp_path: Path) -> None:
     with start_program("demo", "--keep", folder=tmp_path) as process:
         assert process.stdout is not None
         shown = ""
@@ -70,7 +70,7 @@ def test_a_demo_that_is_kept_goes_on_until_it_is_stopped(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("command", ["demo", "up"])
-def test_a_beat_that_cannot_start_is_told_with_its_last_lines(tmp_path: Path, command: str) -> None:
+def test_beat_that_cannot_start_is_reported_with_its_last_lines(tmp_path: Path, command: str) -> None:
     (tmp_path / "beat").mkdir()
     (tmp_path / "beat" / "__init__.py").write_text("raise ImportError('out of order')")
     answer = run_program(command, folder=tmp_path)

@@ -22,7 +22,7 @@ def add(task_id: str, handler: str = HELLO, *args: str) -> None:
 
 
 @pytest.mark.usefixtures("installation")
-def test_without_a_worker_the_run_is_sent_and_the_lack_is_told() -> None:
+def test_run_without_a_worker_is_sent_with_a_warning() -> None:
     answer = mc("enqueue", HELLO)
     assert answer.code == 0
     assert answer.out.startswith(f"{HELLO}@manual-")
@@ -32,20 +32,20 @@ def test_without_a_worker_the_run_is_sent_and_the_lack_is_told() -> None:
 
 
 @pytest.mark.usefixtures("installation")
-def test_waiting_longer_than_told_is_a_timeout() -> None:
+def test_wait_longer_than_the_timeout_is_exit_code_6() -> None:
     answer = mc("enqueue", HELLO, "--wait", "--timeout", "0.1")
     assert answer.code == 6
     assert "is dispatched after 0.1 s" in answer.err
 
 
 @pytest.mark.usefixtures("installation")
-def test_a_key_that_was_used_gives_the_first_run() -> None:
+def test_repeated_idempotency_key_returns_the_first_run() -> None:
     first, second = (mc("enqueue", HELLO, "--idempotency-key", "k").out for _ in range(2))
     assert first == second
 
 
 @pytest.mark.usefixtures("installation")
-def test_a_dry_run_sends_nothing() -> None:
+def test_enqueue_in_a_dry_run_sends_nothing() -> None:
     add("greet")
     for command in (["enqueue", "greet"], ["task", "run", "greet"]):
         answer = mc(*command, "--params", '{"name": "Ada"}', "--dry-run")
@@ -56,7 +56,7 @@ def test_a_dry_run_sends_nothing() -> None:
 
 @pytest.mark.usefixtures("installation")
 @pytest.mark.parametrize(
-    ("args", "code", "told"),
+    ("args", "code", "reported"),
     [
         (["nothing"], 3, "no task has the id 'nothing'"),
         (["handlers.helo.run"], 2, 'did you mean "handlers.hello.run"'),
@@ -68,15 +68,15 @@ def test_a_dry_run_sends_nothing() -> None:
         ([HELLO, "--queue", " "], 2, "queue"),
     ],
 )
-def test_a_wrong_order_is_told_and_sends_nothing(args: list[str], code: int, told: str) -> None:
+def test_bad_enqueue_is_reported_and_sends_nothing(args: list[str], code: int, reported: str) -> None:
     answer = mc("enqueue", *args)
     assert (answer.code, answer.out) == (code, "")
-    assert told in answer.err
+    assert reported in answer.err
     assert mc("status", "--json").json["active"]["count"] == 0
 
 
 @pytest.mark.usefixtures("fleet")
-def test_with_a_worker_the_result_is_waited_for_and_the_run_is_everywhere(installation: Installation) -> None:
+def test_run_with_a_worker_returns_its_result_and_is_in_every_view(installation: Installation) -> None:
     add("greet")
     add("broken", "handlers.test_handler.run", "--params", '{"fail": true, "error": "out of paper"}')
 
@@ -100,7 +100,7 @@ def test_with_a_worker_the_result_is_waited_for_and_the_run_is_everywhere(instal
     assert installation.settings.task_execution_log.exists()
 
 
-def test_a_redis_that_is_not_there_is_exit_code_5_within_seconds(
+def test_missing_redis_is_exit_code_5_within_seconds(
     bare_environment: pytest.MonkeyPatch,
 ) -> None:
     bare_environment.setenv("MISSION_CONTROL_REDIS_URL", "redis://:secret@127.0.0.1:1/0")
@@ -112,7 +112,7 @@ def test_a_redis_that_is_not_there_is_exit_code_5_within_seconds(
 
 
 @pytest.mark.usefixtures("installation")
-def test_a_redis_that_refuses_the_password_is_told_with_the_cure(
+def test_redis_that_refuses_the_password_is_reported_with_the_remedy(
     bare_environment: pytest.MonkeyPatch,
 ) -> None:
     from tests.stage.servers import RedisServer
@@ -124,7 +124,7 @@ def test_a_redis_that_refuses_the_password_is_told_with_the_cure(
     assert "correct MISSION_CONTROL_REDIS_URL" in answer.err
 
 
-def test_a_redis_that_is_full_is_told_and_nothing_is_half_written(
+def test_full_redis_is_reported_and_nothing_is_half_written(
     bare_environment: pytest.MonkeyPatch,
 ) -> None:
     from tests.stage.servers import RedisServer

@@ -25,7 +25,7 @@ def listed(*args: str) -> list[str]:
     return [run["execution_id"] for run in mc("run", "list", "--json", *args).json]
 
 
-def test_runs_that_wait_are_listed_and_those_that_are_over_on_demand(installation: Installation) -> None:
+def test_run_list_shows_waiting_runs_and_ended_ones_with_all(installation: Installation) -> None:
     first, second = enqueued(), enqueued("--delay", "86400")
     assert listed() == [first, second]
     assert "due in 23 h" in mc("run", "list").out or "due in 1 d" in mc("run", "list").out
@@ -36,12 +36,12 @@ def test_runs_that_wait_are_listed_and_those_that_are_over_on_demand(installatio
 
 
 @pytest.mark.usefixtures("installation")
-def test_no_runs_are_said_to_be_none() -> None:
+def test_run_list_without_runs_says_so() -> None:
     assert "no run is waiting or running" in mc("run", "list").err
     assert listed() == []
 
 
-def test_a_run_is_shown_without_its_params(installation: Installation) -> None:
+def test_run_show_hides_params(installation: Installation) -> None:
     run = enqueued("--params", '{"name": "very secret"}')
     shown = mc("run", "show", run)
     assert (shown.code, run in shown.out, "very secret" in shown.out) == (0, True, False)
@@ -49,7 +49,7 @@ def test_a_run_is_shown_without_its_params(installation: Installation) -> None:
     assert installation.ledger.get(run) is not None
 
 
-def test_a_parked_run_is_cancelled_with_its_message_and_recorded_once(installation: Installation) -> None:
+def test_cancelled_parked_run_loses_its_message_and_is_recorded_once(installation: Installation) -> None:
     run = enqueued("--delay", "86400")
     assert installation.client.zscore(redis_keys.PARKED, run) is not None
     assert mc("run", "cancel", run, "--dry-run").code == 0
@@ -60,11 +60,11 @@ def test_a_parked_run_is_cancelled_with_its_message_and_recorded_once(installati
     (record,) = records_of(installation, HELLO)
     assert (record["status"], record["reason"], record["final"]) == ("cancelled", "changed my mind", True)
     again = mc("run", "cancel", run)
-    assert (again.code, again.err) == (4, f"{run} is over already: cancelled\n")
+    assert (again.code, again.err) == (4, f"{run} has already ended: cancelled\n")
     assert len(records_of(installation, HELLO)) == 1
 
 
-def test_a_running_run_is_asked_to_stop(installation: Installation) -> None:
+def test_cancelled_running_run_is_asked_to_stop(installation: Installation) -> None:
     run = enqueued()
     begun(installation.ledger, run)
     answer = mc("run", "cancel", run)
@@ -73,7 +73,7 @@ def test_a_running_run_is_asked_to_stop(installation: Installation) -> None:
     assert mc("run", "retry", run).code == 4
 
 
-def test_a_run_that_is_over_is_repeated_as_a_new_one(installation: Installation) -> None:
+def test_retried_finished_run_is_repeated_as_a_new_run(installation: Installation) -> None:
     run = enqueued("--params", '{"name": "Ada"}')
     mc("run", "cancel", run)
     again = mc("run", "retry", run).out.strip()
@@ -83,7 +83,7 @@ def test_a_run_that_is_over_is_repeated_as_a_new_one(installation: Installation)
     assert (record.state, record.params, record.attempt) == ("dispatched", {"name": "Ada"}, 0)
 
 
-def test_a_run_that_waits_is_sent_now(installation: Installation) -> None:
+def test_retried_waiting_run_is_sent_now(installation: Installation) -> None:
     run = enqueued("--delay", "86400")
     assert installation.client.llen("default") == 0
     assert mc("run", "retry", run).out == f"{run}\n"
@@ -93,7 +93,7 @@ def test_a_run_that_waits_is_sent_now(installation: Installation) -> None:
 
 @pytest.mark.usefixtures("installation")
 @pytest.mark.parametrize("verb", ["show", "cancel", "retry"])
-def test_a_run_that_is_not_there_is_not_found(verb: str) -> None:
+def test_unknown_run_is_not_found(verb: str) -> None:
     answer: Any = mc("run", verb, "gone@1")
     assert answer.code == 3
     assert "the ledger has no run 'gone@1'" in answer.err

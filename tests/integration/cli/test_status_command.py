@@ -1,4 +1,4 @@
-"""`mission-control status`: what beat has set aside, and what it did."""
+"""`mission-control status`: what beat quarantined, and what it did."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ if TYPE_CHECKING:
 DAILY = '{"type": "daily", "time": "09:00", "timezone": "Europe/Berlin"}'
 
 
-def test_an_entry_that_beat_set_aside_is_shown(installation: Installation) -> None:
+def test_quarantined_entry_is_shown_by_status_and_task_list(installation: Installation) -> None:
     args = ("--id", "greet", "--schedule", DAILY, "--handler", "handlers.hello.run")
     assert mc("task", "add", *args).code == 0
     note = json.dumps({"problem": "no longer understood", "since": "2026-01-01T00:00:00Z"})
     installation.client.hset(redis_keys.BEAT_QUARANTINE, redis_keys.schedule_entry("greet"), note)
     assert mc("status", "--json").json["tasks"]["quarantined"] == {"greet": "no longer understood"}
-    assert "greet is set aside: no longer understood" in mc("status").out
-    assert "set aside" in mc("task", "list").out
+    assert "greet is quarantined: no longer understood" in mc("status").out
+    assert "quarantined" in mc("task", "list").out
 
 
-def test_what_beat_did_last_is_shown(installation: Installation) -> None:
+def test_journal_shows_the_last_actions_of_beat(installation: Installation) -> None:
     assert mc("status", "--journal").err == "beat has done nothing yet\n"
     fired = {"event": "fired", "at": "2026-01-01T08:00:00Z", "beat": "vm:1", "fired": "3", "missed": "1"}
     aside = {"event": "quarantined", "at": "2026-01-01T08:00:01Z", "key": "redbeat:x", "problem": "no task"}

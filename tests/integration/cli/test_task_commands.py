@@ -25,7 +25,7 @@ def tasks() -> dict[str, dict[str, object]]:
     return {one["id"]: one for one in mc("task", "list", "--all", "--json").json}
 
 
-def test_an_added_task_is_registered_as_told() -> None:
+def test_added_task_is_registered_as_given() -> None:
     answer = add(
         "greet", "--params", '{"name": "Ada"}', "--retries", "0", "--retry-delay", "1.5", "--tag", "x"
     )
@@ -38,7 +38,7 @@ def test_an_added_task_is_registered_as_told() -> None:
     assert shown["tags"] == ["x"]
 
 
-def test_a_dry_run_adds_nothing_and_shows_the_whole_definition() -> None:
+def test_add_in_a_dry_run_shows_the_definition_and_adds_nothing() -> None:
     answer = add("greet", "--dry-run")
     assert (answer.code, answer.json["id"]) == (0, "greet")
     assert "dry run" in answer.err
@@ -46,7 +46,7 @@ def test_a_dry_run_adds_nothing_and_shows_the_whole_definition() -> None:
 
 
 @pytest.mark.parametrize("extra", [[], ["--dry-run"]], ids=["for real", "dry run"])
-def test_an_id_that_is_taken_is_refused_and_the_task_stays_as_it_is(extra: list[str]) -> None:
+def test_add_with_a_taken_id_is_refused_and_changes_nothing(extra: list[str]) -> None:
     add("greet")
     answer = add("greet", *extra, schedule='{"type": "interval", "minutes": 5}')
     assert answer.code == 4
@@ -54,7 +54,7 @@ def test_an_id_that_is_taken_is_refused_and_the_task_stays_as_it_is(extra: list[
     assert mc("task", "show", "greet", "--json").json["schedule"]["type"] == "daily"
 
 
-def test_a_definition_can_come_from_a_file_or_stdin_and_options_win(tmp_path: Path) -> None:
+def test_options_override_a_definition_from_a_file_or_stdin(tmp_path: Path) -> None:
     definition = {"id": "a", "schedule": json.loads(DAILY), "handler": HELLO, "params": {"n": 1}}
     (tmp_path / "task.json").write_text(json.dumps(definition))
     assert mc("task", "add", "--file", str(tmp_path / "task.json")).code == 0
@@ -63,7 +63,7 @@ def test_a_definition_can_come_from_a_file_or_stdin_and_options_win(tmp_path: Pa
 
 
 @pytest.mark.parametrize(
-    ("stdin", "told"),
+    ("stdin", "reported"),
     [
         ("{", "is not JSON"),
         ("[]", "one task"),
@@ -72,14 +72,14 @@ def test_a_definition_can_come_from_a_file_or_stdin_and_options_win(tmp_path: Pa
     ],
     ids=["truncated", "a list", "several tasks", "not UTF-8"],
 )
-def test_a_definition_on_stdin_that_cannot_be_read_is_told(stdin: str | bytes, told: str) -> None:
+def test_unreadable_definition_on_stdin_is_reported(stdin: str | bytes, reported: str) -> None:
     answer = mc("task", "add", "--file", "-", stdin=stdin)
     assert answer.code == 2
-    assert told in answer.err
+    assert reported in answer.err
 
 
 @pytest.mark.parametrize(
-    ("schedule", "handler", "task_id", "told"),
+    ("schedule", "handler", "task_id", "reported"),
     [
         ('{"type": "daily", "time": "09:00", "colour": 1}', HELLO, "a", "schedule.colour"),
         ('{"type": "daily", "time": 9}', HELLO, "a", "schedule.time"),
@@ -108,23 +108,23 @@ def test_a_definition_on_stdin_that_cannot_be_read_is_told(stdin: str | bytes, t
     ],
     ids=lambda one: str(one)[:50],
 )
-def test_a_wrong_definition_is_told_with_its_place_and_adds_nothing(
-    schedule: str, handler: str, task_id: str, told: str
+def test_bad_definition_is_reported_with_its_place_and_adds_nothing(
+    schedule: str, handler: str, task_id: str, reported: str
 ) -> None:
     answer = add(task_id, schedule=schedule, handler=handler)
     assert (answer.code, answer.out) == (2, "")
-    assert told in answer.err
+    assert reported in answer.err
     assert len(answer.err) < 2_000
     assert tasks() == {}
 
 
-def test_a_negative_delay_is_told() -> None:
+def test_negative_delay_is_reported() -> None:
     answer = add("a", "--retry-delay", "-1")
     assert answer.code == 2
     assert "retry_policy.retry_delay_seconds" in answer.err
 
 
-def test_a_handler_whose_module_does_not_import_is_told_by_check(tmp_path: Path) -> None:
+def test_handler_whose_module_does_not_import_fails_check(tmp_path: Path) -> None:
     (tmp_path / "handlers").mkdir()
     (tmp_path / "handlers" / "mine.py").write_text("import no_such_thing\ndef run(context): ...\n")
     answer = mc("handler", "check", "handlers.mine.run")
@@ -146,7 +146,7 @@ def test_a_handler_whose_module_does_not_import_is_told_by_check(tmp_path: Path)
     ],
     ids=lambda one: one[0],
 )
-def test_an_unknown_id_is_answered_with_the_nearest_one(command: list[str]) -> None:
+def test_unknown_task_id_names_the_nearest(command: list[str]) -> None:
     add("daily_greeting")
     verb, *rest = command
     answer = mc("task", verb, "dayly_greeting", *rest)
@@ -154,7 +154,7 @@ def test_an_unknown_id_is_answered_with_the_nearest_one(command: list[str]) -> N
     assert 'did you mean "daily_greeting"?' in answer.err
 
 
-def test_an_update_changes_what_it_names_and_shows_the_difference() -> None:
+def test_update_changes_the_named_fields_and_shows_the_difference() -> None:
     add("greet")
     answer = mc("task", "update", "greet", "--set", 'schedule.time="10:30"', "--retries", "7", "--json")
     assert answer.json["schedule.time"] == {"from": "09:00", "to": "10:30"}
@@ -164,7 +164,7 @@ def test_an_update_changes_what_it_names_and_shows_the_difference() -> None:
     assert shown["retry_policy"]["retry_delay_seconds"] == 300
 
 
-def test_an_update_that_is_tried_changes_nothing() -> None:
+def test_update_in_a_dry_run_changes_nothing() -> None:
     add("greet")
     before = mc("task", "show", "greet", "--json").json
     answer = mc("task", "update", "greet", "--set", "priority=3", "--dry-run")
@@ -173,7 +173,7 @@ def test_an_update_that_is_tried_changes_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("settings", "told"),
+    ("settings", "reported"),
     [
         ([], "nothing to change"),
         (["--set", "priority"], "is not key=JSON"),
@@ -185,14 +185,14 @@ def test_an_update_that_is_tried_changes_nothing() -> None:
     ],
     ids=lambda one: str(one)[:40],
 )
-def test_an_update_that_cannot_be_made_is_told(settings: list[str], told: str) -> None:
+def test_bad_update_is_reported(settings: list[str], reported: str) -> None:
     add("greet")
     answer = mc("task", "update", "greet", *settings)
     assert answer.code == 2
-    assert told in answer.err
+    assert reported in answer.err
 
 
-def test_every_change_is_a_revision() -> None:
+def test_every_change_adds_a_revision() -> None:
     add("greet")
     mc("task", "disable", "greet", "--reason", "holidays")
     mc("task", "enable", "greet")
@@ -206,14 +206,14 @@ def test_every_change_is_a_revision() -> None:
     assert "enabled: true → false" in shown
 
 
-def test_a_disabled_task_is_listed_only_among_all() -> None:
+def test_disabled_task_is_listed_only_with_all() -> None:
     add("greet", "--disabled")
     assert mc("task", "list", "--json").json == []
     assert list(tasks()) == ["greet"]
     assert "1 disabled" in mc("task", "list").err
 
 
-def test_removing_without_a_terminal_needs_yes() -> None:
+def test_removal_without_a_terminal_needs_yes() -> None:
     add("greet")
     answer = mc("task", "remove", "greet")
     assert answer.code == 4
@@ -224,7 +224,7 @@ def test_removing_without_a_terminal_needs_yes() -> None:
     assert tasks() == {}
 
 
-def test_the_next_times_of_a_task_are_those_of_its_schedule() -> None:
+def test_next_of_a_task_follows_its_schedule() -> None:
     add("greet")
     (first,) = mc("next", "greet", "--from", "2026-01-01T00:00:00Z", "-n", "1", "--json").json
     assert first == {"scheduled_time": "2026-01-01T08:00:00Z", "local": "2026-01-01T09:00:00+01:00"}

@@ -30,7 +30,7 @@ def registered() -> list[str]:
     return [one["id"] for one in mc("task", "list", "--all", "--json").json]
 
 
-def test_applying_a_file_creates_updates_and_leaves_alone(file: Path) -> None:
+def test_applied_file_creates_updates_and_leaves_unchanged_tasks(file: Path) -> None:
     assert mc("tasks", "apply", write(file, {"id": "a", **DAILY}, {"id": "b", **DAILY}), "--json").json == {
         "created": ["a", "b"],
         "updated": [],
@@ -41,14 +41,14 @@ def test_applying_a_file_creates_updates_and_leaves_alone(file: Path) -> None:
     assert "1 updated, 1 unchanged" in answer.err
 
 
-def test_a_dry_run_applies_nothing(file: Path) -> None:
+def test_apply_in_a_dry_run_changes_nothing(file: Path) -> None:
     answer = mc("tasks", "apply", write(file, {"id": "a", **DAILY}), "--dry-run")
     assert (answer.code, answer.out) == (0, "+ a\n")
     assert "dry run" in answer.err
     assert registered() == []
 
 
-def test_one_bad_task_among_good_ones_names_the_good_ones_and_applies_none(file: Path) -> None:
+def test_file_with_one_bad_task_applies_none(file: Path) -> None:
     bad = {"id": "bad", "schedule": {"type": "daily", "time": "25:00"}, "handler": "handlers.helo.run"}
     answer = mc("tasks", "apply", write(file, {"id": "good_1", **DAILY}, bad, {"id": "good_2", **DAILY}))
     assert (answer.code, answer.out) == (2, "")
@@ -60,7 +60,7 @@ def test_one_bad_task_among_good_ones_names_the_good_ones_and_applies_none(file:
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "reported"),
     [
         (b'{"tasks": [{"id": "a", ', "line 1, column"),
         (b'{"tasks": [{"id": "\xff"}]}', "not UTF-8"),
@@ -70,25 +70,23 @@ def test_one_bad_task_among_good_ones_names_the_good_ones_and_applies_none(file:
     ],
     ids=["truncated", "not UTF-8", "empty", "no list", "50 MB"],
 )
-def test_a_file_that_cannot_be_read_is_told_and_nothing_is_applied(
-    file: Path, content: bytes, told: str
-) -> None:
+def test_unreadable_file_is_reported_and_applies_nothing(file: Path, content: bytes, reported: str) -> None:
     file.write_bytes(content)
     answer = mc("tasks", "apply", str(file))
     assert (answer.code, answer.out) == (2, "")
     assert answer.err.startswith(f"error: {file}: ")
-    assert told in answer.err
+    assert reported in answer.err
     assert registered() == []
 
 
-def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
+def test_missing_file_is_reported(tmp_path: Path) -> None:
     assert "does not exist" in mc("tasks", "apply", str(tmp_path / "nothing.json")).err
     answer = mc("tasks", "apply")
     assert answer.code == 2
     assert "scheduled_tasks.json" in answer.err
 
 
-def test_an_export_can_be_applied_and_is_private(file: Path) -> None:
+def test_exported_file_can_be_applied_and_is_private(file: Path) -> None:
     mc("tasks", "apply", write(file, {"id": "a", **DAILY}))
     out = file.with_name("export.json")
     assert mc("tasks", "export", str(out)).out == f"{out}\n"
@@ -97,12 +95,12 @@ def test_an_export_can_be_applied_and_is_private(file: Path) -> None:
     assert mc("tasks", "apply", str(out), "--json").json["unchanged"] == ["a"]
 
 
-def test_an_export_that_is_tried_writes_nothing(file: Path) -> None:
+def test_export_in_a_dry_run_writes_nothing(file: Path) -> None:
     assert mc("tasks", "export", str(file), "--dry-run").code == 0
     assert not file.exists()
 
 
-def test_an_export_to_where_nothing_can_be_written_is_told(tmp_path: Path) -> None:
+def test_export_to_an_unwritable_place_is_reported(tmp_path: Path) -> None:
     assert mc("tasks", "export", str(tmp_path)).code == 2
     (tmp_path / "plain").write_text("")
     assert mc("tasks", "export", str(tmp_path / "plain" / "file.json")).code == 2

@@ -15,7 +15,7 @@ YEARLY = '{"type": "cron", "expression": "0 0 1 1 *"}'
 
 
 @pytest.mark.parametrize(("answer", "code", "left"), [("n", 4, 1), ("y", 0, 0)])
-def test_removing_on_a_terminal_asks_first(tmp_path: Path, answer: str, code: int, left: int) -> None:
+def test_removal_on_a_terminal_asks_first(tmp_path: Path, answer: str, code: int, left: int) -> None:
     added = run_program(
         "task", "add", "--id", "a", "--schedule", YEARLY, "--handler", "handlers.hello.run", folder=tmp_path
     )
@@ -31,7 +31,7 @@ def test_removing_on_a_terminal_asks_first(tmp_path: Path, answer: str, code: in
     assert len(run_program("task", "list", "--json", folder=tmp_path).json) == left
 
 
-def test_a_reader_that_goes_away_is_no_failure(tmp_path: Path) -> None:
+def test_closed_stdout_is_no_failure(tmp_path: Path) -> None:
     endless = ("next", "--schedule", '{"type": "interval", "seconds": 1}', "-n", "1000000", "--json")
     with start_program(*endless, folder=tmp_path) as process:
         assert process.stdout is not None
@@ -42,16 +42,16 @@ def test_a_reader_that_goes_away_is_no_failure(tmp_path: Path) -> None:
     assert process.returncode == 0
 
 
-def test_without_a_terminal_there_is_no_colour_and_nothing_is_cut(tmp_path: Path) -> None:
+def test_output_without_a_terminal_has_no_colour_and_is_not_cut(tmp_path: Path) -> None:
     listed = run_program("handler", "list", folder=tmp_path)
     assert "\x1b" not in listed.out
     assert "…" not in listed.out
 
 
-def test_the_program_runs_as_a_module_under_its_own_name(tmp_path: Path) -> None:
+def test_module_runs_under_the_name_of_the_program(tmp_path: Path) -> None:
     assert "Usage: mission-control" in run_program("--help", folder=tmp_path).out
 
 
-def test_a_locale_that_lacks_a_character_is_no_failure(tmp_path: Path) -> None:
+def test_locale_without_a_character_is_no_failure(tmp_path: Path) -> None:
     checked = run_program("handler", "check", "handlers.hello.run", folder=tmp_path, PYTHONIOENCODING="ascii")
     assert (checked.code, checked.out) == (0, "\\u2713 handlers.hello.run\n")

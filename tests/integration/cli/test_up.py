@@ -101,7 +101,7 @@ def up(tmp_path: Path) -> Iterator[Up]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
-def test_up_applies_the_task_file_runs_it_and_leaves_no_process(up: Up, number: signal.Signals) -> None:
+def test_up_runs_the_task_file_and_leaves_no_process(up: Up, number: signal.Signals) -> None:
     up.wait_until_up()
     wait_until(lambda: up.out.text.count("Hello, Ada!") >= 2, "two runs are shown", timeout=20)
     assert "1 created" in up.err.text
@@ -116,26 +116,26 @@ def test_up_applies_the_task_file_runs_it_and_leaves_no_process(up: Up, number: 
     assert "Traceback" not in up.err.text
 
 
-def test_a_service_that_dies_is_told_and_started_again(up: Up) -> None:
+def test_service_that_dies_is_reported_and_restarted(up: Up) -> None:
     up.wait_until_up()
     (beat,) = up.children("beat.app")
     beat.kill()
-    wait_until(lambda: "beat ended by itself with signal SIGKILL" in up.err.text, "its end is told")
+    wait_until(lambda: "beat ended by itself with signal SIGKILL" in up.err.text, "its end is reported")
     wait_until(lambda: up.children("beat.app"), "another beat is there", timeout=20)
     seen = up.out.text.count("success")
     wait_until(lambda: up.out.text.count("success") > seen + 1, "tasks run again", timeout=40)
 
 
-def test_a_server_that_dies_is_started_again_and_tasks_go_on(up: Up) -> None:
+def test_server_that_dies_is_restarted_and_tasks_go_on(up: Up) -> None:
     up.wait_until_up()
     server = next(one for one in up.children() if "server" in one.name() or "valkey" in one.name())
     os.kill(server.pid, signal.SIGKILL)
-    wait_until(lambda: "the embedded server does not answer" in up.err.text, "its end is told")
+    wait_until(lambda: "the embedded server does not answer" in up.err.text, "its end is reported")
     seen = up.out.text.count("success")
     wait_until(lambda: up.out.text.count("success") > seen + 1, "tasks run again", timeout=60)
 
 
-def test_a_second_ctrl_c_ends_everything_at_once(up: Up) -> None:
+def test_second_ctrl_c_kills_everything_at_once(up: Up) -> None:
     up.wait_until_up()
     worker = next(one for one in up.children("workers.app"))
     started = up.children()
@@ -148,7 +148,7 @@ def test_a_second_ctrl_c_ends_everything_at_once(up: Up) -> None:
     assert alive(started) == []  # nor the server
 
 
-def test_a_task_file_that_is_wrong_keeps_up_from_starting(tmp_path: Path) -> None:
+def test_up_with_a_bad_task_file_does_not_start(tmp_path: Path) -> None:
     file = tmp_path / "data" / "tasks" / "scheduled_tasks.json"
     file.parent.mkdir(parents=True)
     file.write_text('{"tasks": [{"id": "a"}]}')

@@ -46,7 +46,7 @@ def stream(bare_environment: pytest.MonkeyPatch, tmp_path: Path) -> Path:
         (("--from", "2026-03-01T16:00"), "r4 r5"),
     ],
 )
-def test_records_are_found_over_all_files(stream: Path, options: tuple[str, ...], found: str) -> None:
+def test_audit_query_finds_records_in_all_files(stream: Path, options: tuple[str, ...], found: str) -> None:
     assert stream.exists()
     answer = mc("audit", "query", "--json", *options)
     assert [one["execution_id"] for one in answer.json] == found.split()
@@ -58,7 +58,7 @@ def test_the_text_is_a_line_for_each_record(stream: Path) -> None:
     assert len(mc("audit", "query", "--task", "tea").out.splitlines()) == 4
 
 
-def test_nothing_found_is_said(stream: Path) -> None:
+def test_audit_query_without_a_match_says_so(stream: Path) -> None:
     assert stream.exists()
     assert "no such records" in mc("audit", "query", "--task", "milk").err
     assert mc("audit", "query", "--task", "milk", "--json").json == []

@@ -42,7 +42,7 @@ def stream(bare_environment: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     return path
 
 
-def test_the_json_is_the_last_records_as_they_are(stream: Path) -> None:
+def test_audit_tail_as_json_prints_records_unchanged(stream: Path) -> None:
     assert stream.exists()
     assert [one["task_id"] for one in mc("audit", "tail", "--json", "-n", "2").json] == ["b", "a"]
 
@@ -51,7 +51,9 @@ def test_the_json_is_the_last_records_as_they_are(stream: Path) -> None:
     ("option", "value", "count"),
     [("--task", "a", 2), ("--status", "failure", 1), ("--run", "b@20260301T120000Z", 1), ("--task", "c", 0)],
 )
-def test_records_can_be_chosen(stream: Path, option: str, value: str, count: int) -> None:
+def test_audit_tail_with_a_filter_prints_matching_records(
+    stream: Path, option: str, value: str, count: int
+) -> None:
     assert stream.exists()
     assert len(mc("audit", "tail", "--json", option, value).json) == count
 
@@ -63,7 +65,7 @@ def test_the_text_is_a_line_for_each_record(stream: Path) -> None:
     assert lines[1].split() == ["2026-03-01", "12:00:00", "a", "success", "1", "0", "ms", "12", "ms", "fine"]
 
 
-def test_a_torn_line_is_told_and_passed_over(stream: Path) -> None:
+def test_torn_audit_line_is_reported_and_skipped(stream: Path) -> None:
     with stream.open("ab") as file:
         file.write(b'{"task_id": "a", "stat')
     answer = mc("audit", "tail", "--json")
@@ -71,7 +73,7 @@ def test_a_torn_line_is_told_and_passed_over(stream: Path) -> None:
     assert "torn" in answer.err
 
 
-def test_no_stream_yet_is_no_error(bare_environment: pytest.MonkeyPatch) -> None:
+def test_audit_tail_without_a_stream_succeeds(bare_environment: pytest.MonkeyPatch) -> None:
     assert bare_environment is not None
     assert mc("audit", "tail", "--json").json == []
     assert "nothing has run yet" in mc("audit", "tail").err

@@ -23,7 +23,7 @@ def record(task_id: str, status: str, **fields: Any) -> dict[str, Any]:
     }
 
 
-def test_a_demo_has_shown_everything_after_two_greetings_a_retry_that_succeeds_and_a_briefing() -> None:
+def test_demo_is_complete_after_two_greetings_a_retry_and_a_briefing() -> None:
     progress = Progress()
     for one in (
         record(GREETING, "success"),
@@ -39,23 +39,23 @@ def test_a_demo_has_shown_everything_after_two_greetings_a_retry_that_succeeds_a
     assert progress.failures == []
 
 
-def test_a_success_that_needed_no_retry_is_not_enough() -> None:
+def test_demo_without_a_retry_is_incomplete() -> None:
     progress = Progress([record(FLAKY, "success")])
     assert f"a failed attempt of {FLAKY}" in progress.missing
 
 
-def test_a_run_that_ends_otherwise_is_told_with_its_error() -> None:
+def test_failed_demo_run_is_reported_with_its_error() -> None:
     progress = Progress([record(BRIEFING, "failure", execution_id="x@1", error="disk full")])
     assert progress.failures == ["x@1 ended failure: disk full"]
 
 
-def test_the_tasks_are_valid_and_due_within_seconds_even_across_midnight() -> None:
+def test_demo_tasks_across_midnight_are_valid_and_due_within_seconds() -> None:
     tasks = [parse_task(one) for one in demo_tasks(NOW)]
     dues = [task.schedule.next_after(NOW) for task in tasks]
     assert all(due is not None and (due - NOW).total_seconds() <= 7 for due in dues)
 
 
-def test_the_next_five_times_hold_one_of_every_task_that_has_one() -> None:
+def test_next_five_due_times_include_every_task() -> None:
     dues = next_dues([parse_task(one) for one in demo_tasks(NOW)], NOW)
     assert len(dues) == 5
     assert {task.id for task, _ in dues} == {GREETING, FLAKY, BRIEFING}

@@ -42,11 +42,11 @@ PROBLEMS = [Problem("schedule.time", "'25:00' is no time"), Problem("id", "is mi
     ],
     ids=lambda one: type(one).__name__ if isinstance(one, Exception) else str(one),
 )
-def test_every_kind_of_error_has_its_exit_code(error: Exception, code: int) -> None:
+def test_each_kind_of_error_has_its_exit_code(error: Exception, code: int) -> None:
     assert exit_code_of(error) == code
 
 
-def test_every_problem_of_a_definition_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+def test_bad_definition_reports_every_problem(capsys: pytest.CaptureFixture[str]) -> None:
     def fail() -> None:
         raise InvalidTaskError(PROBLEMS, subject="task 'a'")
 
@@ -56,7 +56,7 @@ def test_every_problem_of_a_definition_is_told(capsys: pytest.CaptureFixture[str
     assert shown.err == "error: task 'a': 2 problems\n  schedule.time: '25:00' is no time\n  id: is missing\n"
 
 
-def test_a_fault_of_ours_is_told_in_one_line_and_not_as_a_traceback(
+def test_unexpected_error_is_reported_in_one_line_without_a_traceback(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     def fail() -> None:
@@ -66,7 +66,7 @@ def test_a_fault_of_ours_is_told_in_one_line_and_not_as_a_traceback(
     assert capsys.readouterr().err.startswith("error: unexpected ZeroDivisionError: division by zero; ")
 
 
-def test_what_an_error_quotes_cannot_command_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+def test_text_quoted_by_an_error_cannot_control_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     def fail() -> None:
         raise UnknownTaskError("no task \x1b[2J[bold]")
 
@@ -74,7 +74,7 @@ def test_what_an_error_quotes_cannot_command_the_terminal(capsys: pytest.Capture
     assert capsys.readouterr().err == "error: no task \\x1b[2J[bold]\n"
 
 
-def test_a_traceback_is_shown_when_it_is_asked_for(bare_environment: pytest.MonkeyPatch) -> None:
+def test_debug_option_shows_the_traceback(bare_environment: pytest.MonkeyPatch) -> None:
     bare_environment.setenv("MISSION_CONTROL_TIMEZONE", "Mars/Olympus")
     plain, debug = mc("status"), mc("--debug", "status")
     assert (plain.code, debug.code) == (2, 2)

@@ -24,7 +24,7 @@ def handlers(bare_environment: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[P
             del sys.modules[name]
 
 
-def test_built_in_handlers_are_listed_with_what_they_do(handlers: Path) -> None:
+def test_handler_list_shows_built_in_handlers_with_their_summary(handlers: Path) -> None:
     assert handlers.is_dir()
     answer = mc("handler", "list", "--json")
     hello = next(one for one in answer.json if one["handler"] == "handlers.hello.run")
@@ -33,7 +33,7 @@ def test_built_in_handlers_are_listed_with_what_they_do(handlers: Path) -> None:
     assert hello["problem"] is None
 
 
-def test_a_broken_handler_is_listed_with_its_problem(handlers: Path) -> None:
+def test_handler_list_shows_a_broken_handler_with_its_problem(handlers: Path) -> None:
     (handlers / "broken.py").write_text("def run(:\n")
     answer = mc("handler", "list")
     assert answer.code == 1
@@ -41,7 +41,7 @@ def test_a_broken_handler_is_listed_with_its_problem(handlers: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("source", "told"),
+    ("source", "reported"),
     [
         ("import nothing_of_that_name\ndef run(context): ...\n", "No module named 'nothing_of_that_name'"),
         ("raise SystemExit(3)\ndef run(context): ...\n", "SystemExit"),
@@ -51,23 +51,25 @@ def test_a_broken_handler_is_listed_with_its_problem(handlers: Path) -> None:
     ],
     ids=["missing import", "exits", "ends the process", "takes no argument", "is no function"],
 )
-def test_check_really_imports_and_says_what_is_wrong(handlers: Path, source: str, told: str) -> None:
+def test_handler_check_imports_the_module_and_reports_its_problem(
+    handlers: Path, source: str, reported: str
+) -> None:
     (handlers / "mine.py").write_text(source)
     answer = mc("handler", "check", "handlers.mine.run", "handlers.hello.run", "--json")
     problems = {one["handler"]: one["problem"] for one in answer.json}
     assert answer.code == 1
-    assert told in problems["handlers.mine.run"]
+    assert reported in problems["handlers.mine.run"]
     assert problems["handlers.hello.run"] is None
 
 
-def test_check_of_an_unknown_handler_names_the_nearest(handlers: Path) -> None:
+def test_handler_check_of_an_unknown_handler_names_the_nearest(handlers: Path) -> None:
     assert handlers.is_dir()
     answer = mc("handler", "check", "handlers.helo.run")
     assert answer.code == 1
     assert 'did you mean "handlers.hello.run"?' in answer.out
 
 
-def test_a_new_handler_is_sound_and_runs(handlers: Path) -> None:
+def test_new_handler_passes_check_and_runs(handlers: Path) -> None:
     made = mc("handler", "new", "weather")
     assert made.out == f"{handlers / 'weather.py'}\n"
     assert mc("handler", "check", "handlers.weather.run").code == 0
@@ -75,7 +77,7 @@ def test_a_new_handler_is_sound_and_runs(handlers: Path) -> None:
     assert (tried.code, tried.out) == (0, "Hello, Ada!\n")
 
 
-def test_a_new_handler_never_overwrites(handlers: Path) -> None:
+def test_new_handler_with_a_taken_name_overwrites_nothing(handlers: Path) -> None:
     (handlers / "mine.py").write_text("def run(context): ...\n")
     answer = mc("handler", "new", "mine")
     assert answer.code == 4
@@ -84,19 +86,19 @@ def test_a_new_handler_never_overwrites(handlers: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["../evil", "a/b", "a.b", "", "a b", "hello"])
-def test_a_new_handler_needs_a_name_that_is_free_and_a_name(handlers: Path, name: str) -> None:
+def test_new_handler_with_a_bad_name_is_refused(handlers: Path, name: str) -> None:
     answer = mc("handler", "new", name)
     assert answer.code in {2, 4}
     assert list(handlers.iterdir()) == []
 
 
-def test_a_dry_run_writes_no_handler(handlers: Path) -> None:
+def test_new_handler_in_a_dry_run_is_not_written(handlers: Path) -> None:
     assert mc("handler", "new", "weather", "--dry-run").code == 0
     assert list(handlers.iterdir()) == []
 
 
 @pytest.mark.parametrize(
-    ("source", "told"),
+    ("source", "reported"),
     [
         ("def run(context): raise ValueError('no')\n", "ValueError: no"),
         ("def run(context): return 5\n", "broke its contract"),
@@ -104,14 +106,14 @@ def test_a_dry_run_writes_no_handler(handlers: Path) -> None:
     ],
     ids=["raises", "breaks the contract", "fails"],
 )
-def test_a_trial_that_fails_says_why(handlers: Path, source: str, told: str) -> None:
+def test_failed_handler_test_reports_the_error(handlers: Path, source: str, reported: str) -> None:
     (handlers / "mine.py").write_text(source)
     answer = mc("handler", "test", "handlers.mine.run")
     assert (answer.code, answer.out) == (1, "")
-    assert told in answer.err
+    assert reported in answer.err
 
 
-def test_what_a_handler_prints_does_not_mix_with_its_result(handlers: Path) -> None:
+def test_output_printed_by_a_handler_goes_to_stderr(handlers: Path) -> None:
     returned = "{'status': 'success', 'output': {'n': 1}, 'error': None}"
     source = f"def run(context):\n    print('noise')\n    return {returned}\n"
     (handlers / "mine.py").write_text(source)
@@ -120,6 +122,6 @@ def test_what_a_handler_prints_does_not_mix_with_its_result(handlers: Path) -> N
     assert "noise" in answer.err
 
 
-def test_nothing_of_a_trial_is_recorded(handlers: Path) -> None:
+def test_handler_test_records_nothing(handlers: Path) -> None:
     mc("handler", "test", "handlers.hello.run")
     assert not (handlers.parent / "data").exists()

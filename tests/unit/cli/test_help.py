@@ -53,13 +53,13 @@ def options_of(name: str) -> set[str]:
     return {option for parameter in ALL[name].params for option in parameter.opts}
 
 
-def test_every_noun_and_verb_of_the_design_is_there() -> None:
+def test_every_agreed_command_exists() -> None:
     agreed = {"up", "demo", "tasks export", "handler check", "handler test", *READS, *WRITES}
     assert agreed <= set(ALL)
 
 
 @pytest.mark.parametrize("name", sorted(ALL))
-def test_every_command_has_a_sentence_of_help_and_explains_its_options(name: str) -> None:
+def test_every_command_explains_itself_and_its_options(name: str) -> None:
     command = ALL[name]
     assert (command.help or "").strip()
     options = [one for one in command.params if isinstance(one, click.Option)]
@@ -68,29 +68,29 @@ def test_every_command_has_a_sentence_of_help_and_explains_its_options(name: str
 
 
 @pytest.mark.parametrize("name", sorted(READS))
-def test_every_read_can_be_had_as_json(name: str) -> None:
+def test_every_reading_command_takes_json(name: str) -> None:
     assert "--json" in options_of(name)
 
 
 @pytest.mark.parametrize("name", sorted(WRITES))
-def test_every_write_can_be_tried_without_writing(name: str) -> None:
+def test_every_writing_command_takes_dry_run(name: str) -> None:
     assert "--dry-run" in options_of(name)
 
 
-def test_the_help_of_the_program_shows_a_line_for_each_command() -> None:
+def test_program_help_shows_a_line_per_command() -> None:
     shown = mc("--help").out
-    assert "Show the main job at work" in shown
-    assert "Start server, beat and worker" in shown
+    assert "Show Mission Control at work" in shown
+    assert "Start a server, beat and a worker" in shown
 
 
-def test_a_mistyped_command_is_answered_with_the_nearest_one() -> None:
+def test_mistyped_command_names_the_nearest() -> None:
     answer = mc("task", "udpate")
     assert answer.code == 2
     assert 'did you mean "update"?' in answer.err
     assert answer.out == ""
 
 
-def test_a_wrong_option_is_told_on_stderr_with_the_way_to_the_help() -> None:
+def test_unknown_option_points_to_the_help_on_stderr() -> None:
     answer = mc("task", "list", "--bogus")
     assert answer.code == 2
     assert answer.err.startswith("error: No such option")

@@ -19,16 +19,16 @@ def shown(*lines: str) -> list[str]:
     return [line.text for raw in lines if (line := reader.read(raw)) is not None]
 
 
-def test_the_banner_before_the_first_logged_line_is_not_shown() -> None:
+def test_banner_before_the_first_log_line_is_hidden() -> None:
     assert shown(" -------------- celery@host", "- *** --- * ---", f"{PREFIX}ready.") == ["ready."]
 
 
-def test_what_the_audit_stream_says_better_is_not_shown_nor_what_belongs_to_it() -> None:
+def test_log_lines_repeated_by_the_audit_stream_are_hidden() -> None:
     lines = (f"{PREFIX}Task handlers.hello.run[a@1] retry: Retry in 1s", "Traceback (most recent call last):")
     assert shown(*lines, f"{PREFIX}fired") == ["fired"]
 
 
-def test_a_traceback_keeps_the_level_of_its_line() -> None:
+def test_traceback_line_has_the_level_of_its_log_line() -> None:
     reader = LogReader()
     reader.read("[2026-03-01 12:00:00,001: ERROR/MainProcess] it broke")
     line = reader.read("Traceback (most recent call last):")
@@ -36,7 +36,7 @@ def test_a_traceback_keeps_the_level_of_its_line() -> None:
     assert line.is_trouble
 
 
-def test_the_last_lines_of_a_service_that_a_message_names_are_kept_hidden_ones_too() -> None:
+def test_last_lines_of_a_named_service_include_hidden_ones() -> None:
     seen: list[tuple[str, str]] = []
     pipes = LogPipes(lambda name, line: seen.append((name, line.text)))
     with pipes.open("beat") as output:
@@ -48,15 +48,15 @@ def test_the_last_lines_of_a_service_that_a_message_names_are_kept_hidden_ones_t
 
 
 @pytest.mark.parametrize(("count", "seconds"), [(1, 0.5), (2, 1.0), (3, 2.0), (5, 8.0)])
-def test_each_end_within_a_minute_doubles_the_delay(count: int, seconds: float) -> None:
+def test_service_that_dies_again_within_a_minute_waits_twice_as_long(count: int, seconds: float) -> None:
     assert decide_restart([NOON] * count, NOON) == RestartIn(timedelta(seconds=seconds))
 
 
-def test_a_service_that_does_not_stay_up_is_given_up() -> None:
+def test_service_that_keeps_dying_is_not_restarted() -> None:
     assert decide_restart([NOON] * 6, NOON) == GiveUp()
 
 
-def test_ends_that_are_long_ago_are_forgiven() -> None:
+def test_service_that_died_long_ago_restarts_without_extra_delay() -> None:
     ends = [NOON - timedelta(minutes=2)] * 20
     assert decide_restart([*ends, NOON], NOON) == RestartIn(timedelta(seconds=0.5))
 
@@ -73,10 +73,10 @@ def test_ends_that_are_long_ago_are_forgiven() -> None:
         (90_061, "1 d 1 h"),
     ],
 )
-def test_durations_are_told_in_two_units_at_most(seconds: float, words: str) -> None:
+def test_duration_in_words_has_at_most_two_units(seconds: float, words: str) -> None:
     assert duration(timedelta(seconds=seconds)) == words
 
 
-def test_the_present_is_now() -> None:
+def test_present_moment_in_words_is_now() -> None:
     assert in_how_long(NOON + timedelta(milliseconds=100), NOON) == "now"
     assert in_how_long(NOON + timedelta(milliseconds=900), NOON) == "in 0.9 s"

@@ -52,7 +52,7 @@ print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules})))
         "a mistyped command",
     ],
 )
-def test_nothing_heavy_is_loaded_before_a_command_needs_it(args: list[str]) -> None:
+def test_help_and_typos_load_no_heavy_module(args: list[str]) -> None:
     done = subprocess.run([sys.executable, "-c", PROBE, *args], capture_output=True, text=True, check=True)
     loaded = json.loads(done.stdout.splitlines()[-1])
     assert [name for name in HEAVY if name in loaded] == []

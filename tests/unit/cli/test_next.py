@@ -23,24 +23,24 @@ def next_times(schedule: object, *args: str) -> list[dict[str, str]]:
     return found
 
 
-def test_the_json_is_an_array_of_utc_and_local_time_across_a_clock_change() -> None:
+def test_due_times_across_a_clock_change_keep_local_time_in_json() -> None:
     assert next_times(BERLIN, "--from", "2025-10-25T00:00:00Z", "-n", "2") == [
         {"scheduled_time": "2025-10-25T07:00:00Z", "local": "2025-10-25T09:00:00+02:00"},
         {"scheduled_time": "2025-10-26T08:00:00Z", "local": "2025-10-26T09:00:00+01:00"},
     ]
 
 
-def test_a_moment_without_an_offset_is_local_time_in_the_zone_of_the_schedule() -> None:
+def test_moment_without_offset_is_local_time_of_the_schedule() -> None:
     (first,) = next_times(BERLIN, "--from", "2025-07-01T08:59", "-n", "1")
     assert first["scheduled_time"] == "2025-07-01T07:00:00Z"
 
 
-def test_times_are_strictly_after_from() -> None:
+def test_due_time_equal_to_from_is_left_out() -> None:
     (first,) = next_times(BERLIN, "--from", "2025-07-01T09:00", "-n", "1")
     assert first["local"] == "2025-07-02T09:00:00+02:00"
 
 
-def test_between_gives_all_times_after_the_first_moment_up_to_the_second() -> None:
+def test_between_gives_all_due_times_up_to_the_second_moment() -> None:
     found = next_times(
         {"type": "interval", "hours": 1}, "--between", "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z"
     )
@@ -48,14 +48,14 @@ def test_between_gives_all_times_after_the_first_moment_up_to_the_second() -> No
     assert found[-1]["scheduled_time"] == "2026-01-02T00:00:00Z"
 
 
-def test_a_schedule_that_is_over_has_no_times() -> None:
+def test_ended_schedule_has_no_due_times() -> None:
     assert next_times({"type": "once", "at": "2020-01-01T00:00:00Z"}) == []
     answer = mc("next", "--schedule", '{"type": "once", "at": "2020-01-01T00:00:00Z"}')
     assert (answer.code, answer.out) == (0, "")
     assert "no such time" in answer.err
 
 
-def test_the_text_tells_the_rule_in_words_then_local_time_weekday_and_distance() -> None:
+def test_next_as_text_shows_rule_local_time_weekday_and_distance() -> None:
     with time_machine.travel(datetime(2026, 3, 1, 6, 30, tzinfo=UTC), tick=False):
         answer = mc("next", "--schedule", json.dumps(BERLIN), "-n", "1")
     assert answer.err == "every day at 09:00 (Europe/Berlin)\n"
@@ -64,12 +64,12 @@ def test_the_text_tells_the_rule_in_words_then_local_time_weekday_and_distance()
 
 
 @pytest.mark.parametrize(
-    ("args", "told"),
+    ("args", "reported"),
     [
         ([], "give either a task's id or --schedule JSON"),
         (["x", "--schedule", "{}"], "give either a task's id or --schedule JSON"),
         (["--schedule", "every day"], """write for example '{"type": "daily", "time": "09:00\""""),
-        (["--schedule", "[1]"], "is no JSON object"),
+        (["--schedule", "[1]"], "is not a JSON object"),
         (["--schedule", '{"type": "daily", "time": "25:00"}'], "schedule.time: '25:00'"),
         (["--schedule", '{"type": "wekly"}'], 'did you mean "weekly"?'),
         (["--schedule", '{"type": "cron", "expression": "0 0 31 2 *"}'], "schedule.expression"),
@@ -80,8 +80,8 @@ def test_the_text_tells_the_rule_in_words_then_local_time_weekday_and_distance()
     ],
     ids=lambda one: str(one)[:40],
 )
-def test_a_wrong_question_is_told_what_is_wrong_with_it(args: list[str], told: str) -> None:
+def test_bad_question_gets_its_problem_and_exit_code_2(args: list[str], reported: str) -> None:
     answer = mc("next", *args)
     assert (answer.code, answer.out) == (2, "")
-    assert told in answer.err
+    assert reported in answer.err
     assert len(answer.err) < 2_000
