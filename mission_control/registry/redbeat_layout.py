@@ -40,17 +40,9 @@ def redbeat_definition(task: TaskDefinition, now: datetime) -> str:
 
 def redbeat_meta(last_run_at: datetime, total_run_count: int = 0) -> str:
     """Return the `meta` field; `last_run_at` is an aware datetime in UTC."""
-    moment = {
-        "__type__": "datetime",
-        "year": last_run_at.year,
-        "month": last_run_at.month,
-        "day": last_run_at.day,
-        "hour": last_run_at.hour,
-        "minute": last_run_at.minute,
-        "second": last_run_at.second,
-        "microsecond": last_run_at.microsecond,
-        "timezone": "UTC",
-    }
+    fields = ("year", "month", "day", "hour", "minute", "second", "microsecond")
+    moment = {name: getattr(last_run_at, name) for name in fields}
+    moment |= {"__type__": "datetime", "timezone": "UTC"}
     return json.dumps({"last_run_at": moment, "total_run_count": total_run_count})
 
 

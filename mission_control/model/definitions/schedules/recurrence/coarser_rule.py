@@ -41,7 +41,7 @@ def coarser(rule: RecurrenceRule, begin: datetime) -> RecurrenceRule:
     >>> rule.frequency, rule.listed("BYHOUR")
     ('DAILY', ['9', '21'])
     """
-    while rule.frequency in _COARSER and "BYSETPOS" not in rule.by:
+    while rule.frequency in _COARSER:
         frequency, part, units = _COARSER[rule.frequency]
         if units % rule.interval:
             break

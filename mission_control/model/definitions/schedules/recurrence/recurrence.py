@@ -85,7 +85,7 @@ class Recurrence:
         cycles = max((_LAST_YEAR - _CYCLE_YEARS - self.begin.year) // _CYCLE_YEARS, 0)
         late = self.begin.replace(year=self.begin.year + cycles * _CYCLE_YEARS)
         if self.rule.frequency in SUB_DAILY:  # Without such days, the search for a time of day takes long.
-            days = {part: value for part, value in self.rule.by.items() if part not in _TIMES | {"BYSETPOS"}}
+            days = {part: value for part, value in self.rule.by.items() if part not in _TIMES}
             if next(iter(_dateutil({"FREQ": "DAILY"} | days, late)), None) is None:
                 return False
         return next(iter(self._endless.replace(dtstart=late)), None) is not None

@@ -7,7 +7,6 @@ from collections.abc import Mapping  # noqa: TC003  # dataclass
 from dataclasses import dataclass
 from datetime import datetime
 
-from mission_control.model.definitions.schedules.clock.calendar_words import in_words
 from mission_control.model.problems.suggestions import did_you_mean, quoted
 
 LONGEST_RULE = 512
@@ -151,8 +150,11 @@ def _check_lists(rule: RecurrenceRule) -> None:
             raise ValueError(
                 f"BYDAY={value} counts within a month or year; use it with FREQ=MONTHLY or YEARLY"
             )
+    if "BYSETPOS" in rule.by and rule.frequency in SUB_DAILY:
+        raise ValueError(
+            "BYSETPOS is not supported within a day; name the hours, minutes and seconds instead"
+        )
     _check_weeks(rule)
-    _check_positions(rule)
 
 
 def _check_weeks(rule: RecurrenceRule) -> None:
@@ -168,19 +170,3 @@ def _check_weeks(rule: RecurrenceRule) -> None:
             raise ValueError(_BEYOND_NEW_YEAR.format(value, "January", "-1", "last"))
         if int(value) < -_SAFE_WEEK and days & _MAY_FALL_INTO_DECEMBER:
             raise ValueError(_BEYOND_NEW_YEAR.format(value, "December", "1", "first"))
-
-
-def _check_positions(rule: RecurrenceRule) -> None:
-    """Refuse positions that no set of a day or less can have; longer ones are found by searching."""
-    within = {"DAILY": ("BYHOUR", "BYMINUTE", "BYSECOND"), "HOURLY": ("BYMINUTE", "BYSECOND")}
-    within |= {"MINUTELY": ("BYSECOND",), "SECONDLY": ()}
-    positions = [abs(int(value)) for value in rule.listed("BYSETPOS")]
-    if not positions or rule.frequency not in within:
-        return
-    size = 1
-    for part in within[rule.frequency]:
-        size *= max(1, len(set(rule.listed(part))))
-    if min(positions) > size:
-        raise ValueError(
-            f"BYSETPOS={in_words(rule.listed('BYSETPOS'), 'or')} never happens: each set has only {size}"
-        )
