@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
 AT_ONCE = timedelta(0)
-NOBODY = 65_534
+OTHER_USER = 65_534
 RUNS = 12
 TASK = {"id": "tea", "schedule": YEARLY, "handler": "handlers.hello.run"}
 
@@ -67,7 +67,7 @@ def a_read_only_directory(path: Path) -> Iterator[None]:
     path.parent.chmod(0o500)
     user = os.geteuid()
     if user == 0:
-        os.seteuid(NOBODY)  # permissions are nothing to root
+        os.seteuid(OTHER_USER)  # permissions do not bind root
     try:
         yield
     finally:
@@ -132,8 +132,8 @@ def test_refusals_and_changes_that_a_full_disk_refused_are_written_later(
     assert LateRecords.of(installation).write(grace=AT_ONCE) == 2
     assert LateRecords.of(installation).write(grace=AT_ONCE) == 0
 
-    assert told(runs, "reason") == [("before", None), ("meanwhile", True)]
-    assert told(changes, "change") == [("registered", None), ("disabled", True)]
+    assert late_records(runs, "reason") == [("before", None), ("meanwhile", True)]
+    assert late_records(changes, "change") == [("registered", None), ("disabled", True)]
     assert verified_runs(installation).is_sound
     assert verified_changes(installation).is_sound
 
@@ -143,7 +143,7 @@ def refuse(installation: Installation, reason: str) -> None:
     audit_rejection(installation.audit, handler=handler, execution_id="1", reason=reason, at=NOW)
 
 
-def told(path: Path, field: str) -> list[tuple[str, bool | None]]:
+def late_records(path: Path, field: str) -> list[tuple[str, bool | None]]:
     return [(one[field], one.get("repaired")) for one in read_all(path)]
 
 

@@ -93,7 +93,7 @@ def run_for(place: Installation, nursery: BeatNursery, seconds: float) -> bool:
     wait_until(lambda: place.client.get(redis_keys.BEAT_LEADER) == name, "beat leads")
     Event().wait(seconds)
     nursery.kill(pid)
-    end_lead_of_dead_beat(place.client, pid)  # as whoever supervises it does
+    end_lead_of_dead_beat(place.client, pid)  # as its supervisor does
     return place.client.xlen(redis_keys.BEAT_JOURNAL) > fires
 
 

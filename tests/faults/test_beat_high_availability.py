@@ -96,20 +96,20 @@ def test_lead_overwritten_by_another_program_is_regained(place: Installation) ->
 
     def replace_by_a_list() -> None:
         client.delete(key)
-        client.rpush(key, "nobody")
+        client.rpush(key, "intruder")
 
     meddling: list[Callable[[], object]] = [
         lambda: client.delete(key),
-        lambda: client.set(key, "nobody", px=500),
-        lambda: client.set(key, "nobody"),
-        lambda: client.set(key, "nobody", ex=3_600),
+        lambda: client.set(key, "intruder", px=500),
+        lambda: client.set(key, "intruder"),
+        lambda: client.set(key, "intruder", ex=3_600),
         replace_by_a_list,
     ]
     with two_beats(place) as beats:
         for meddle in meddling:
             count = len(runs(place))
             meddle()
-            wait_until(lambda: client.type(key) in {"string", "none"}, "the key is mended")
+            wait_until(lambda: client.type(key) in {"string", "none"}, "the key is repaired")
             wait_until(lambda: any(beat.leads for beat in beats), "one leads", timeout=LEADER_SECONDS + 5)
             wait_for_a_run_after(place, count)
         assert [beat.exit_code for beat in beats] == [None, None]

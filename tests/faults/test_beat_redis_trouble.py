@@ -144,8 +144,8 @@ def test_beat_refuses_a_server_that_may_evict(server: RedisServer, tmp_path: Pat
     place.client.config_set("maxmemory-policy", policy)
     with BeatProcess(place) as beat:
         assert wait_until(lambda: beat.exit_code, "beat has ended", timeout=20) == 1
-        (told,) = (line for line in beat.log.splitlines() if f"Redis has maxmemory-policy {policy}" in line)
-        assert "MISSION_CONTROL_ALLOW_EVICTION=true" in told
+        (line,) = (one for one in beat.log.splitlines() if f"Redis has maxmemory-policy {policy}" in one)
+        assert "MISSION_CONTROL_ALLOW_EVICTION=true" in line
         assert "Traceback" not in beat.log
 
 

@@ -75,7 +75,7 @@ def test_quarantine_note_of_a_deleted_entry_is_removed(place: Installation) -> N
     with leading_beat(place):
         wait_until(
             lambda: NAME not in quarantined_tasks(place.client, place.redbeat_keys),
-            "nothing is said of it any more",
+            "its note is removed",
         )
 
 

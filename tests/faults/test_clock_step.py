@@ -66,7 +66,7 @@ def test_clock_set_during_a_run_neither_loses_nor_steals_a_lease(house: WorkerHo
             swept.sweep.turn()
             return seconds_of_server(house) > until
 
-        wait_until(is_beyond_the_lease, "a lease that nobody renewed would have run out")
+        wait_until(is_beyond_the_lease, "a lease without renewal would have expired")
         gate.touch()
         ended = [swept.ended(run) for run in runs]
         assert [(one.state, one.deliveries, one.fence) for one in ended] == [("success", 1, 1)] * 2

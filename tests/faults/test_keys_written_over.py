@@ -1,4 +1,4 @@
-"""Keys of the ledger that were written over: no worker is held up, and runs go on when it is mended."""
+"""Overwritten keys of the ledger: workers are not blocked, and runs continue after the repair."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_plain_message_whose_run_cannot_be_stored_is_rejected(house: WorkerHouse
     client.set(redis_keys.task_runs("handlers.hello.run"), "written over")
     with house.worker(), Celery("bare", broker=house.server.url, set_as_current=False) as bare:
         sent = bare.send_task("handlers.hello.run", queue="default")
-        (record,) = wait_until(lambda: records_of(house.installation, "handlers.hello.run"), "it is told")
+        (record,) = wait_until(lambda: records_of(house.installation, "handlers.hello.run"), "it is recorded")
     assert (record["status"], record["execution_id"]) == ("rejected", sent.id)
     assert "WRONGTYPE" in record["reason"]
     assert house.installation.ledger.get(sent.id) is None

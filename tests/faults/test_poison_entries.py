@@ -140,7 +140,7 @@ def test_task_whose_run_cannot_be_sent_is_quarantined(
     assert "wrong type" in quarantined(spoilt)
     assert beat.exit_code is None
     spoilt.client.delete(key)
-    assert spoilt.registry.update(NAME, {"description": "mended"})
+    assert spoilt.registry.update(NAME, {"description": "repaired"})
     assert spoilt.client.zscore(redis_keys.REDBEAT_SCHEDULE, KEY) is not None
     assert NAME not in all_quarantined(spoilt)
 
@@ -170,7 +170,7 @@ def test_quarantined_redbeat_entry_is_restored_when_saved_again(
     app = create_app("other", lambda: spoilt)
     RedBeatSchedulerEntry(NAME, HANDLER, schedule(1), app=app).save()
     wait_until(lambda: sent_ids(spoilt.client), "the entry fires")
-    wait_until(lambda: NAME not in all_quarantined(spoilt), "nothing is said of it any more")
+    wait_until(lambda: NAME not in all_quarantined(spoilt), "its note is removed")
     assert beat.exit_code is None
 
 
@@ -239,7 +239,7 @@ def test_deleted_schedule_is_rebuilt(spoilt: Installation, beat: BeatProcess) ->
 
     spoilt.client.delete(redis_keys.REDBEAT_SCHEDULE)
 
-    wait_until(lambda: spoilt.client.exists(redis_keys.REDBEAT_SCHEDULE), "it is built anew")
+    wait_until(lambda: spoilt.client.exists(redis_keys.REDBEAT_SCHEDULE), "it is rebuilt")
     assert spoilt.client.zscore(redis_keys.REDBEAT_SCHEDULE, redis_keys.schedule_entry("ours")) == due
     assert beat.exit_code is None
 

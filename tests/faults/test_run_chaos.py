@@ -66,7 +66,7 @@ def test_every_occurrence_ends_once_under_random_kills_and_restarts(house: Worke
 
 
 def is_quiet(house: WorkerHouse) -> bool:
-    """Whether nothing is due, under way, waiting or owed any more."""
+    """Whether no run is due, active or waiting, and no record is pending."""
     client = house.installation.client
     with client.pipeline(transaction=False) as pipe:
         pipe.zcard(redis_keys.REDBEAT_SCHEDULE)

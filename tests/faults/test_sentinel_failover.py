@@ -42,7 +42,7 @@ def installation(house: SentinelHouse, bare_environment: pytest.MonkeyPatch) -> 
 
 
 def successes(installation: Installation) -> int:
-    """How often the task has run; 0 while nobody can be asked."""
+    """How often the task has run; 0 while no master answers."""
     try:
         task = installation.registry.get("tick")
     except RedisError:
@@ -91,7 +91,7 @@ def test_program_finds_the_new_master_or_reports_that_there_is_none(house: Senti
 
 def test_master_unknown_to_the_sentinels_is_reported(house: SentinelHouse) -> None:
     for url in (
-        house.url.replace(MASTER_NAME, "nobody"),
+        house.url.replace(MASTER_NAME, "unknown"),
         f"sentinel://127.0.0.1:{free_port()}?master_name={MASTER_NAME}",
     ):
         with (

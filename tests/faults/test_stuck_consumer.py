@@ -53,7 +53,7 @@ def gives_signs(house: WorkerHouse, worker: WorkerProcess, times: int) -> None:
     """Wait until a worker has given so many signs of life, one a second."""
     for number in range(times):
         house.installation.client.delete(redis_keys.process("worker", worker.name))
-        wait_until(lambda: claims_life(house, worker), f"it gives sign of life {number}")
+        wait_until(lambda: claims_life(house, worker), f"heartbeat {number} is there")
 
 
 def claims_life(house: WorkerHouse, worker: WorkerProcess) -> bool:
@@ -69,10 +69,10 @@ def test_worker_stuck_after_a_redis_restart_reconnects_and_takes_messages(
         house.server.restart()
         run = house.run()
         wait_until(lambda: CONNECTS_ANEW in worker.log, "it connects anew", timeout=20)
-        wait_until(lambda: not claims_life(house, worker), "its sign of life is gone")
+        wait_until(lambda: not claims_life(house, worker), "its heartbeat is gone")
         (house.folder / "stuck").unlink()
         house.succeeds(run)
-        wait_until(lambda: claims_life(house, worker), "it gives signs of life again")
+        wait_until(lambda: claims_life(house, worker), "its heartbeat is back")
         assert worker.exit_code is None
 
 
@@ -80,7 +80,7 @@ def test_worker_that_stays_stuck_stops_its_heartbeat_and_exits(house: WorkerHous
     with impatient_worker(house, STUCK_AFTER_SECONDS=2, MOST_RECONNECTIONS=1) as worker:
         (house.folder / "stuck").touch()
         wait_until(lambda: CONNECTS_ANEW in worker.log, "it connects anew", timeout=20)
-        wait_until(lambda: not claims_life(house, worker), "its sign of life is gone")
+        wait_until(lambda: not claims_life(house, worker), "its heartbeat is gone")
         lived = []
 
         def has_ended() -> bool:
@@ -97,7 +97,7 @@ def test_worker_with_a_hanging_loop_exits(house: WorkerHouse) -> None:
         (house.folder / "hanging").touch()
         assert wait_until(lambda: worker.exit_code, "it has ended", timeout=20) == EXIT_CODE
         assert ENDS in worker.log
-        wait_until(lambda: not claims_life(house, worker), "its sign of life is gone")
+        wait_until(lambda: not claims_life(house, worker), "its heartbeat is gone")
 
 
 def test_worker_with_a_hanging_loop_and_a_long_handler_exits(house: WorkerHouse) -> None:
@@ -148,5 +148,5 @@ def test_worker_with_dropped_packets_takes_messages_again(
         # A message may be popped into the dead connection: it is for the sweep.
         swept = Swept(house, ahead=timedelta(seconds=20))
         assert swept.ended(house.run(), timeout=40).state == "success"
-        wait_until(lambda: claims_life(house, worker), "it gives signs of life", timeout=20)
+        wait_until(lambda: claims_life(house, worker), "its heartbeat is there", timeout=20)
         assert (CONNECTS_ANEW in worker.log, worker.exit_code) == (True, None)

@@ -32,7 +32,7 @@ HELLO = "handlers.hello.run"
 BROKEN = """
     def run(context):
         '''Fail.'''
-        raise ConnectionError("nobody there")
+        raise ConnectionError("no answer")
 """
 
 SENTRY = """
@@ -137,12 +137,17 @@ def test_sentry_monitors_tasks_and_redbeat_entries(observed: Observed) -> None:
 
     for name in ("ours", "twin", "theirs"):
         wait_until(partial(is_monitored, name, "ok"), f"{name} is monitored")
-    wait_until(partial(is_monitored, "broken", "error"), "the failure is told")
+    wait_until(partial(is_monitored, "broken", "error"), "the failure is reported")
     events = [one for one in observed.seen() if one["kind"] == "event"]
-    assert ["nobody there" in json.dumps(one["exception"]) for one in events] == [True]
-    transactions = [one for one in observed.seen() if one["kind"] == "transaction"]
-    traces = [one["contexts"]["trace"]["trace_id"] for one in transactions if one["transaction"] == HELLO]
-    assert len(traces) == len(set(traces)) == 3
+    assert ["no answer" in json.dumps(one["exception"]) for one in events] == [True]
+
+    def traces() -> list[str]:
+        transactions = [one for one in observed.seen() if one["kind"] == "transaction"]
+        return [one["contexts"]["trace"]["trace_id"] for one in transactions if one["transaction"] == HELLO]
+
+    # A transaction is sent after its run has checked in.
+    wait_until(lambda: len(traces()) >= 3, "every run has left its trace")
+    assert len(traces()) == len(set(traces())) == 3
 
 
 @pytest.fixture
