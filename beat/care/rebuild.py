@@ -84,7 +84,7 @@ def _due_of_task(client: Redis, entry: DueTask) -> float | None:
     schedule = entry.task.schedule
     last = _last_occurrence(client, entry.task_id)
     is_waiting_for_its_end = (
-        getattr(schedule, "is_fixed_delay", False)
+        schedule.is_fixed_delay
         and last is not None
         and client.zscore(redis_keys.ACTIVE_RUNS, last[0]) is not None
     )

@@ -33,7 +33,7 @@ class DueTask:
     @property
     def is_estimate(self) -> bool:
         """Whether the times depend on how long runs will take."""
-        return getattr(self.task.schedule, "is_fixed_delay", False)
+        return self.task.schedule.is_fixed_delay
 
 
 def due_between(tasks: Iterable[TaskDefinition], start: datetime, end: datetime) -> list[DueTask]:

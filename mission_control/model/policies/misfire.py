@@ -80,7 +80,7 @@ def decide(
     if not task.enabled:
         return Decision((), None)
     stored, horizon = from_unix(due) - spread, now - spread
-    if getattr(task.schedule, "is_fixed_delay", False):
+    if task.schedule.is_fixed_delay:
         return Decision((Fire(stored),), None)
     first = _occurrence_at(task.schedule, stored)
     if first is None:

@@ -158,7 +158,7 @@ def _run_of(
         queue=task.queue,
         priority=task.priority,
         revision=task.metadata.revision,
-        is_fixed_delay=trigger is Trigger.SCHEDULE and getattr(task.schedule, "is_fixed_delay", False),
+        is_fixed_delay=trigger is Trigger.SCHEDULE and task.schedule.is_fixed_delay,
     )
 
 
@@ -170,7 +170,7 @@ def _shared_spec(task: TaskDefinition) -> dict[str, str]:
         "retry_policy": _policy_json(task.retry_policy),
         "queue": task.queue,
         "priority": str(task.priority),
-        "is_fixed_delay": json_text(getattr(task.schedule, "is_fixed_delay", False)),
+        "is_fixed_delay": json_text(task.schedule.is_fixed_delay),
     }
     if task.timeout_seconds is not None:
         spec["timeout_seconds"] = str(task.timeout_seconds)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from mission_control.model.definitions.schedules.interval import IntervalSchedule
 from mission_control.model.definitions.schedules.schedule_base import ScheduleBase
 from mission_control.model.values.fields import not_empty
 
@@ -62,7 +61,7 @@ class AnySchedule(ScheduleBase):
         for one in value:
             if one.spread_seconds:
                 raise ValueError('"spread_seconds" belongs to the schedule of type "any"; move it there')
-            if isinstance(one, IntervalSchedule) and one.is_fixed_delay:
+            if one.is_fixed_delay:
                 raise ValueError(
                     'an interval with "measure_from": "finish" has no fixed times to unite; remove that key'
                 )

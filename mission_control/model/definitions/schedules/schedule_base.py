@@ -118,6 +118,11 @@ class ScheduleBase(FrozenModel, ABC):
         except OverflowError:  # the calendar ends with the year 9999
             return None
 
+    @property
+    def is_fixed_delay(self) -> bool:
+        """Whether the next occurrence is measured from the end of the previous run."""
+        return False
+
     @cached_property
     def zone(self) -> ZoneInfo:
         """The time zone in which local times are meant."""
