@@ -13,7 +13,7 @@ from mission_control.model.definitions.schedules.wall_clock_schedule import Wall
 from mission_control.model.problems.suggestions import did_you_mean, quoted
 from mission_control.model.values.fields import checked_by
 
-# The longest sensible expression lists every minute; the parser is not to meet anything larger.
+# The longest sensible expression lists every minute; longer ones never reach the parser.
 LONGEST_EXPRESSION = 256
 _ALIASES = {
     "@yearly": "0 0 1 1 *",
@@ -46,7 +46,7 @@ class CronSchedule(WallClockSchedule):
     If both days are restricted, either of them is enough; if one begins with `*`, both must fit.
 
     As in Debian's cron, an expression whose minute or hour begins with `*` runs in real time through clock
-    changes: whenever the clock shows a fitting time. For the others `dst` holds.
+    changes: whenever the clock shows a fitting time. `dst` applies to the others.
 
     >>> CronSchedule(expression="0 9 * * 1-5").describe()
     'at 09:00 on Monday through Friday (UTC)'
@@ -109,12 +109,12 @@ def _beyond(expression: str, local: datetime, *, backwards: bool = False) -> dat
 
 
 def _plain(expression: str) -> str:
-    """Return the fields that a nickname stands for."""
+    """Return the fields of an expression; those that it stands for, if it is a nickname."""
     text = expression.strip()
     if not text.startswith("@"):
         return text
     if text.lower() not in _ALIASES:
-        raise ValueError(f"{quoted(text)} is none of {', '.join(_ALIASES)}{did_you_mean(text, _ALIASES)}")
+        raise ValueError(f"{quoted(text)} is not one of {', '.join(_ALIASES)}{did_you_mean(text, _ALIASES)}")
     return _ALIASES[text.lower()]
 
 

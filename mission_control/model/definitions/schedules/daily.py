@@ -1,4 +1,4 @@
-"""Every day, at one time or several."""
+"""Every day, at one or several times."""
 
 from __future__ import annotations
 

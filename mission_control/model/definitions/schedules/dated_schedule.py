@@ -78,5 +78,5 @@ class DatedSchedule(WallClockSchedule):
         if value is None and info.data["times"] is None:
             raise ValueError('is missing; write "HH:MM", for example "09:00", or a list of them as "times"')
         if value is not None and info.data["times"] is not None:
-            raise ValueError('there are "time" and "times"; write all of them into "times"')
+            raise ValueError('"time" and "times" are both given; write all times into "times"')
         return value

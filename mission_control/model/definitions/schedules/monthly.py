@@ -1,4 +1,4 @@
-"""On days of the month, or on one of its weekdays, at one time or several."""
+"""On days of the month, or on one of its weekdays, at one or several times."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ DayOfMonth = Annotated[int | str, PlainValidator(_day_of_month)]
 class MonthlySchedule(DatedSchedule):
     """On `days` of the month (1 to 31, "last"), or on the `week`-th `weekday`; in all or some `months`.
 
-    A day that a month lacks is not an occurrence there; days that none of the months has are refused.
+    A month without such a day has no occurrence. Days that none of the months has are refused.
 
     >>> MonthlySchedule(days=(1, "last"), time="09:00").describe()
     'on the 1st and last day of every month at 09:00 (UTC)'
@@ -152,7 +152,7 @@ class MonthlySchedule(DatedSchedule):
 
 
 def _months_from(day: date, step: int) -> Iterator[tuple[int, int]]:
-    """Yield years and months from that of `day` on, as far as one without any date can reach."""
+    """Yield years and months from that of `day` on, as far away as the next date can be."""
     first = day.year * _LAST_MONTH + day.month - 1
     for index in range(first, first + step * _MONTHS_SEARCHED, step):
         year, month = divmod(index, _LAST_MONTH)

@@ -119,15 +119,17 @@ class RRuleSchedule(ScheduleBase):
         try:
             happens = Recurrence(rule, _begin(begin).replace(tzinfo=None)).has_occurrences()
         except ValueError as error:
-            raise ValueError(f"{quoted(value)} cannot be followed: {error}") from error
+            raise ValueError(f"{quoted(value)} cannot be used: {error}") from error
         if not happens:
-            raise ValueError(f"{quoted(value)} never happens: nothing fits all its parts; remove some")
+            raise ValueError(f"{quoted(value)} never happens: no time fits all its parts; remove some")
         return value
 
     @model_validator(mode="after")
     def _ends_after_it_begins(self) -> RRuleSchedule:
         if self._until is not None and self._until < earliest(self._begin_local, self.zone):
-            raise ValueError(f'UNTIL={self._parts.until} in "rule" lies before "dtstart" ({self.dtstart})')
+            raise ValueError(
+                f'UNTIL={self._parts.until} in "rule" is before "dtstart" ({self.dtstart}); use a later one'
+            )
         return self
 
 

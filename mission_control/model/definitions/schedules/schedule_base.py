@@ -1,4 +1,4 @@
-"""What all schedules have in common: zone, limits, exclusions, and the search for occurrences."""
+"""The common part of all schedules: zone, limits, exclusions, and the search for occurrences."""
 
 from __future__ import annotations
 
@@ -33,21 +33,21 @@ if TYPE_CHECKING:
 
 MOST_EXCLUSIONS = 200
 LONGEST_SPREAD_SECONDS = 7 * 86_400
-# How many excluded occurrences, or excluded stretches of time, are passed over before a schedule counts
-# as wholly excluded: more than five years of days.
+# A schedule counts as wholly excluded after this many excluded occurrences, or excluded spans, in a row:
+# more than five years of days.
 _MOST_PASSED_OVER = 2_000
 
 
 class ScheduleBase(FrozenModel, ABC):
     """The rule that yields occurrences: a pure function of the moment asked about.
 
-    `timezone` is where its local times are meant; without it, the validation context's
-    `default_timezone`, else UTC. `start` and `end` limit it, both inclusive: an instant, a local time, or
-    a date, which for `end` means all of that day. `exclude` leaves out what it matches, judged by the
-    local time that the schedule means, before any spread. `dst` says what happens at clock changes.
-    `spread_seconds` does not move occurrences: see `spread_offset`.
+    `timezone` is the zone of its local times; the default is the validation context's `default_timezone`,
+    or else UTC. `start` and `end` limit it, both inclusive: an instant, a local time, or a date, which for
+    `end` means all of that day. `exclude` removes occurrences by their local time, before any spread.
+    `dst` says what happens at clock changes. `spread_seconds` does not move occurrences: see
+    `spread_offset`.
 
-    A schedule is never changed; make another one by validating changed data.
+    A schedule never changes; validate changed data to make another one.
     """
 
     timezone: ZoneName = "UTC"
@@ -67,7 +67,7 @@ class ScheduleBase(FrozenModel, ABC):
         Raises:
             ValueError: `moment` has no time zone.
         """
-        # Tasks that share a schedule share its object, and are asked about the same moment one after another.
+        # Tasks with equal schedules share one object, and beat asks all of them about the same moment.
         asked, answer = self._last_answer
         if asked != moment or moment.tzinfo is None:
             answer = self._search_after(moment)
@@ -141,7 +141,7 @@ class ScheduleBase(FrozenModel, ABC):
         """Return the rule in plain words, without limits and exclusions."""
 
     def _moment_before(self, instant: datetime) -> datetime:
-        """Return a moment from which the search finds an occurrence at `instant`, and none before it."""
+        """Return a moment from which a search finds an occurrence at `instant`, and none before it."""
         return instant - TICK
 
     def _first_allowed(self, moment: datetime) -> datetime | None:
@@ -171,7 +171,7 @@ class ScheduleBase(FrozenModel, ABC):
         return None
 
     def _excluded(self, local: datetime) -> Span | None:
-        """Return the excluded stretch of time around `local` that reaches farthest, or None."""
+        """Return the first excluded span around `local`, or None."""
         for one in self.exclude:
             span = one.span(local, self.zone)
             if span is not None:
@@ -179,7 +179,7 @@ class ScheduleBase(FrozenModel, ABC):
         return None
 
     def _local(self, instant: datetime) -> Occurrence:
-        """Return the occurrence at an instant that the schedule means by no other local time."""
+        """Return the occurrence at an instant, with the local time that the wall clock shows then."""
         return Occurrence(instant, to_local(instant, self.zone))
 
     @cached_property
@@ -201,12 +201,14 @@ class ScheduleBase(FrozenModel, ABC):
     @model_validator(mode="after")
     def _starts_before_it_ends(self) -> Self:
         if self._first is not None and self._last is not None and self._first > self._last:
-            raise ValueError(f'"end" ({self.end}) lies before "start" ({self.start}); nothing would ever run')
+            raise ValueError(
+                f'"end" ({self.end}) is before "start" ({self.start}), so nothing would ever run; swap them'
+            )
         return self
 
     @model_serializer(mode="wrap")
     def _type_first(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Write the type, then what is special to it, then what all schedules share."""
+        """Write the type, then the fields of that type, then the common fields."""
         data: dict[str, Any] = dump(self)
         common = [key for key in ScheduleBase.model_fields if key in data]
         special = [key for key in data if key not in ScheduleBase.model_fields]

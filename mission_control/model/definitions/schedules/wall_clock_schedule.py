@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 class WallClockSchedule(ScheduleBase):
     """A rule about what the wall clock shows; `dst` decides about the days on which clocks change.
 
-    A type of schedule says which local time comes next, as if clocks never changed.
+    Each type of schedule finds the next local time, as if clocks never changed.
     """
 
     def _following(self, moment: datetime) -> Occurrence | None:

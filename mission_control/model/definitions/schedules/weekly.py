@@ -1,4 +1,4 @@
-"""On days of the week, at one time or several."""
+"""On days of the week, at one or several times."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A steady shift per task, so that a thousand tasks due at 09:00 do not start as one."""
+"""A constant delay per task, so that a thousand tasks due at 09:00 do not all start at once."""
 
 from __future__ import annotations
 

@@ -1,11 +1,11 @@
-"""Wall-clock time becomes an instant here, and nowhere else.
+"""The only module in which wall-clock time becomes an instant.
 
-A schedule says which local times it means; this module says when they are, also on the days on which
-clocks change. A local time inside a gap (clocks go forward over it) does not exist, one inside a fold
-(clocks go back over it) exists twice; `Dst` says what then happens. The rules follow PEP 495.
+A schedule yields local times; this module returns their instants, even on days on which clocks change. A
+local time inside a gap (clocks go forward over it) does not exist, one inside a fold (clocks go back over
+it) exists twice; `Dst` decides about both. The rules follow PEP 495.
 
 Local times are naive datetimes, instants are aware ones in UTC. Clocks change at whole seconds, by at
-most a day, and not twice within a day of each other.
+most a day, and not twice within a day.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ TICK = timedelta(microseconds=1)
 _SECOND = timedelta(seconds=1)
 # The largest shift known is a whole day: Pacific/Apia left out 30 December 2011.
 _LONGEST_SHIFT = timedelta(hours=25)
-# A schedule may mean left-out times only ("the second Sunday of March at 02:30"): the search ends there.
+# A schedule may have skipped times only ("the second Sunday of March at 02:30"): the search then ends.
 _MOST_SHIFTS = 1_000
 
 
@@ -43,7 +43,7 @@ REAL_TIME = Dst(gap="skip", fold="both")
 
 
 class Occurrence(NamedTuple):
-    """A due instant, and the local time that the schedule means by it."""
+    """A due instant, and the local time that the schedule has for it."""
 
     instant: datetime
     local: datetime
@@ -99,7 +99,7 @@ def following(moment: datetime, zone: ZoneInfo, dst: Dst, local_after: LocalSear
     fold = _fold_in(moment, moment + _LONGEST_SHIFT, zone)
     if fold is None or dst.fold == "first":
         return found
-    # Before the clock goes back: local times that it has passed already are to come once more.
+    # Before the clock goes back: local times that it has passed already come once more.
     again = local_after(fold.start - TICK)
     if again is None or again >= fold.end:
         return found
@@ -114,7 +114,7 @@ def preceding(moment: datetime, zone: ZoneInfo, dst: Dst, local_before: LocalSea
     fold = _fold_in(moment - _LONGEST_SHIFT, moment, zone)
     if fold is None or dst.fold == "second":
         return found
-    # After the clock went back: local times that it has yet to reach again have been already.
+    # After the clock went back: local times that it will reach again have passed once already.
     earlier = local_before(fold.end)
     if earlier is None or earlier < fold.start:
         return found
@@ -144,7 +144,7 @@ def _nearest(
         instants = [instant for instant in instants_of(local, zone, dst) if reach.is_beyond(instant)]
         if instants:
             return Occurrence(reach.nearer(instants), local)
-        # Left out, or on this side of the moment: that happens within a shift only, to all of its rest.
+        # Skipped, or on this side of the moment: that happens only within a shift, and to all of its rest.
         local = search(reach.leave(_shift_around(local, zone)))
     return None
 

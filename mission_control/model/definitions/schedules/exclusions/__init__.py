@@ -1,1 +1,1 @@
-"""The days and times that a schedule leaves out."""
+"""The days and times that a schedule excludes."""

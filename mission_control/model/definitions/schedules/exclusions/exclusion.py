@@ -1,4 +1,4 @@
-"""What a schedule leaves out: dates, weekdays, holidays, calendar events, quiet hours."""
+"""What a schedule excludes: dates, weekdays, holidays, calendar events, quiet hours."""
 
 from __future__ import annotations
 
@@ -39,19 +39,19 @@ _FORMS = (
 
 
 class Span(NamedTuple):
-    """A stretch of local time: `start` inclusive, `end` exclusive."""
+    """A span of local time: `start` inclusive, `end` exclusive."""
 
     start: dt.datetime
     end: dt.datetime
 
 
 class Exclusion(FrozenModel):
-    """One thing that a schedule leaves out, in local time of the schedule's zone.
+    """One exclusion of a schedule, in local time of the schedule's zone.
 
-    Of one kind each: a `date`; a `weekday`; dates `from` … `to`, both included; public `holidays` of a
-    country or one of its parts; events of an iCalendar file (`ics`, read through the validation context's
-    `read_text`), all-day or timed; hours `between` two times of every day, the second exclusive, over
-    midnight if it is the smaller. A date or a weekday may be written as mere text, and is written so.
+    It has exactly one kind: a `date`; a `weekday`; the dates `from` … `to`, both included; the public
+    `holidays` of a country or a part of it; the events of an iCalendar file (`ics`, read through the
+    validation context's `read_text`), all-day or timed; or the hours `between` two times of every day,
+    the second exclusive, over midnight if it is the earlier. A date or weekday may be written as text.
     """
 
     model_config = ConfigDict(serialize_by_alias=True)
@@ -67,7 +67,7 @@ class Exclusion(FrozenModel):
     _calendar: IcsCalendar | None = PrivateAttr(default=None)
 
     def span(self, local: dt.datetime, zone: ZoneInfo) -> Span | None:
-        """Return the excluded stretch that `local` lies in, or None if it is not excluded."""
+        """Return the excluded span that contains `local`, or None if it is not excluded."""
         if self.ics is not None:
             found = self._calendar.event_at(local, zone) if self._calendar is not None else None
             return Span(*found) if found is not None else None
@@ -131,7 +131,7 @@ class Exclusion(FrozenModel):
     def _are_hours(cls, value: tuple[str, ...] | None) -> tuple[str, ...] | None:
         if value is not None and len({parse_time(one) for one in value}) == 1:
             raise ValueError(
-                f"the hours between {value[0]} and {value[1]} are none, or all; write two different times, "
+                f"the hours between {value[0]} and {value[1]} are none or all; write two different times, "
                 'for example ["22:00", "07:00"]'
             )
         return value
@@ -140,7 +140,7 @@ class Exclusion(FrozenModel):
     def _of_one_kind(self, info: ValidationInfo) -> Exclusion:
         kinds = [kind for kind in _KINDS if getattr(self, "from_" if kind == "from" else kind) is not None]
         if len(kinds) != 1:
-            raise ValueError(f"an exclusion says one thing, this says {len(kinds)}; {_FORMS}")
+            raise ValueError(f"an exclusion has exactly one kind, but this has {len(kinds)}; {_FORMS}")
         if (self.from_ is None) != (self.to is None):
             raise ValueError(f'a range of dates needs "from" and "to"; {_FORMS}')
         if self._dates is not None and self._dates[0] > self._dates[1]:
@@ -164,7 +164,7 @@ def _checked_weekday(text: str) -> str:
 
 
 def _hours_span(local: dt.datetime, start: dt.time, end: dt.time) -> Span | None:
-    """Return the stretch of quiet hours around `local`, which may have begun the day before."""
+    """Return the span of quiet hours around `local`, which may have begun the day before."""
     day = local.date()
     if start < end:
         inside = start <= local.time() < end

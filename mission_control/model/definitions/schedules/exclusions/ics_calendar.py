@@ -1,4 +1,4 @@
-"""The events of an iCalendar file, as stretches of local time."""
+"""The events of an iCalendar file, as spans of local time."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 LONGEST_TEXT = 8 * 1024 * 1024
 _DAY = timedelta(days=1)
 _MONTHS_REMEMBERED = 120
-# Expanded one by one: an event every second would take minutes, and excludes nothing sensible.
+# Events are expanded one by one: one every second would take minutes, and excludes nothing sensible.
 _TOO_FREQUENT = frozenset({"SECONDLY", "MINUTELY"})
 
 
@@ -31,7 +31,9 @@ def read_ics(path: str, context: Mapping[str, Any] | None) -> IcsCalendar:
     """
     read_text = (context or {}).get("read_text")
     if read_text is None:
-        raise ValueError(f"calendar files cannot be read here, so {quoted(path)} cannot be left out")
+        raise ValueError(
+            f"calendar files cannot be read here, so {quoted(path)} cannot be excluded; remove it"
+        )
     try:
         text = read_text(Path(path))
     except UnicodeDecodeError as error:
@@ -49,10 +51,10 @@ def _calendar(path: str, text: str) -> IcsCalendar:
 
 
 class IcsCalendar:
-    """The events of one calendar; cancelled ones do not count.
+    """The events of one calendar, without cancelled ones.
 
-    Months are expanded when they are first asked about, by `recurring-ical-events`, and remembered.
-    Calendars made of the same text are equal.
+    `recurring-ical-events` expands a month when it is first asked about; the result is cached. Calendars
+    with the same text are equal.
     """
 
     def __init__(self, path: str, text: str) -> None:
@@ -109,7 +111,8 @@ def _parsed(path: str, text: str) -> Calendar:
         for rule in rules if isinstance(rules, list) else [rules]:
             if _TOO_FREQUENT & {str(one).upper() for one in rule.get("FREQ", [])}:
                 raise ValueError(
-                    f"{quoted(path)} has an event every minute or second, which is not supported"
+                    f"{quoted(path)} has an event every minute or second, which is not supported; "
+                    'remove it, or exclude hours with "between"'
                 )
     return calendar
 

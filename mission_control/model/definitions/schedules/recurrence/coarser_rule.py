@@ -1,7 +1,7 @@
 """The same recurrence rule in longer periods.
 
 `dateutil` goes through a rule period by period: second by second, if the rule says SECONDLY. "Every 15
-minutes" is as well "every hour at the minutes 0, 15, 30 and 45", which takes a sixtieth of the steps.
+minutes" is the same as "every hour at the minutes 0, 15, 30 and 45", with a quarter of the steps.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _COARSER = {
 _FINEST_FIRST = ("BYSECOND", "BYMINUTE", "BYHOUR")
 # Listing more times than these in each period costs more than it saves.
 _MOST_TIMES = 1_440
-# An interval in seconds that fits into no minute may step this often through a day to find an hour.
+# With an interval in seconds that fits into no minute, finding an hour of the day may take this many steps.
 _MOST_STEPS = 5_000
 _SECONDS_OF_A_DAY = 86_400
 
@@ -49,7 +49,9 @@ def coarser(rule: RecurrenceRule, begin: datetime) -> RecurrenceRule:
         met = set(range(start % rule.interval, units, rule.interval))
         listed = sorted(met.intersection(map(int, rule.listed(part))) if part in rule.by else met)
         if not listed:
-            raise ValueError(f"INTERVAL={rule.interval} never meets {part}={rule.by[part]}")
+            raise ValueError(
+                f"INTERVAL={rule.interval} never meets {part}={rule.by[part]}; change one of them"
+            )
         by = {**rule.by, part: ",".join(map(str, listed))}
         longer = replace(rule, frequency=frequency, interval=1, by=by)
         finer = _FINEST_FIRST[: _FINEST_FIRST.index(part) + 1]
@@ -59,6 +61,6 @@ def coarser(rule: RecurrenceRule, begin: datetime) -> RecurrenceRule:
     steps = _SECONDS_OF_A_DAY // math.gcd(rule.interval, _SECONDS_OF_A_DAY)
     if rule.frequency == "SECONDLY" and "BYHOUR" in rule.by and steps > _MOST_STEPS:
         raise ValueError(
-            f"an interval of {rule.interval} seconds does not go with BYHOUR; use one that divides a minute"
+            f"an interval of {rule.interval} seconds does not work with BYHOUR; use one that divides a minute"
         )
     return rule
