@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
-from mission_control.messaging.transport.taking import TakingChannel
+from mission_control.messaging.transport.consuming_channel import ConsumingChannel
 from mission_control.processes import heartbeats
 from workers.app import app
 from workers.process import consumption
@@ -21,10 +21,10 @@ __all__ = ["app"]
 
 _STUCK: Final = Path(os.environ["STUCK"])
 _HANGING: Final = Path(os.environ["HANGING"])
-_ask: Final[Any] = TakingChannel._brpop_start
+_ask: Final[Any] = ConsumingChannel._brpop_start
 
 
-def _ask_unless_stuck(channel: TakingChannel, timeout: float | None = None) -> None:
+def _ask_unless_stuck(channel: ConsumingChannel, timeout: float | None = None) -> None:
     while _HANGING.exists():
         time.sleep(0.05)
     if not _STUCK.exists():
@@ -35,4 +35,4 @@ for _name, _value in json.loads(os.environ["PATIENCE"]).items():
     setattr(consumption, _name, _value)
 app.conf.broker_transport_options = {**app.conf.broker_transport_options, "socket_timeout": 2}
 heartbeats.LIFE_SECONDS = 3  # type: ignore[misc]
-TakingChannel._brpop_start = _ask_unless_stuck  # type: ignore[assignment,method-assign]
+ConsumingChannel._brpop_start = _ask_unless_stuck  # type: ignore[assignment,method-assign]

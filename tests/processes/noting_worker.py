@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Final
 import billiard.pool
 from kombu.transport.redis import Channel
 
-from mission_control.messaging.transport import taking
+from mission_control.messaging.transport import consuming_channel
 from mission_control.messaging.transport.channel import ReliableChannel
-from mission_control.messaging.transport.taking import TakingChannel
+from mission_control.messaging.transport.consuming_channel import ConsumingChannel
 from workers.app import app
 
 if TYPE_CHECKING:
@@ -34,8 +34,8 @@ def _noting(step: str, do: Callable[..., Any]) -> Callable[..., Any]:
 
 _writing_to: Final[Callable[[Any], Callable[..., Any]]] = billiard.pool._get_send_offset
 
-taking._AT_ONCE_SECONDS = float(os.environ["AT_ONCE"])  # type: ignore[misc]
+consuming_channel._AT_ONCE_SECONDS = float(os.environ["AT_ONCE"])  # type: ignore[misc]
 billiard.pool._get_send_offset = lambda child: _noting("written", _writing_to(child))
-ReliableChannel.take = _noting("taken", ReliableChannel.take)  # type: ignore[method-assign]
-TakingChannel._fetch_start = _noting("fetches", TakingChannel._fetch_start)  # type: ignore[method-assign]
+ReliableChannel.deliver = _noting("taken", ReliableChannel.deliver)  # type: ignore[method-assign]
+ConsumingChannel._fetch_start = _noting("fetches", ConsumingChannel._fetch_start)  # type: ignore[method-assign]
 Channel._brpop_start = _noting("waits", Channel._brpop_start)

@@ -1,4 +1,4 @@
-"""How messages travel: kombu's Redis transport, made to survive what it stumbles over.
+"""Our Redis transport: kombu's, made safe against crashes, outages and bad messages.
 
-`connection` chooses it; `channel` is where everything meets; the other files hold one promise each.
+`connection` chooses it, `channel` joins the parts, and each other file keeps one promise.
 """

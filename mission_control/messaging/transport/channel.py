@@ -1,4 +1,4 @@
-"""Our channel: kombu's, with each message looked at, held, parked or set aside."""
+"""Our channel: it checks each message, and delivers it, parks it, or moves it to the dead letters."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from mission_control.audit.debts.unwritten_records import keep_unwritten
 from mission_control.audit.stream.log import AuditLog
 from mission_control.configuration.clock import utc_now
 from mission_control.events import events
+from mission_control.messaging.transport.channel_qos import ChannelQoS
+from mission_control.messaging.transport.consuming_channel import ConsumingChannel
 from mission_control.messaging.transport.dead_letters import DeadLetters
-from mission_control.messaging.transport.delivered import Delivered
 from mission_control.messaging.transport.held_messages import HeldMessages, held_messages
 from mission_control.messaging.transport.message_problem import BadMessageError, read_envelope, read_task
 from mission_control.messaging.transport.parking import park, to_be_parked
-from mission_control.messaging.transport.restoring import QueueLists
-from mission_control.messaging.transport.taking import TakingChannel
+from mission_control.messaging.transport.redelivery import QueueLists
 from mission_control.messaging.transport.unacked import Unacked, UnackedKeys
 
 if TYPE_CHECKING:
@@ -32,24 +32,24 @@ if TYPE_CHECKING:
 
 _OPTIONS: Final = ("park_after_seconds", "ledger_client", "audit_path")
 _TROUBLE: Final = (RedisError, OSError, Empty)
-"""What kombu and Celery are to hear of: the connection's matters."""
+"""Failures of the connection, which kombu and Celery handle."""
 
 
-class ReliableChannel(TakingChannel):
-    """A channel on Redis that loses no message, doubles none, and dies of none.
+class ReliableChannel(ConsumingChannel):
+    """A channel on Redis that neither loses nor doubles a message, and that no message can crash.
 
-    Messages of queues that are consumed with acknowledgement are taken for tasks; anything else among
-    them is set aside. Global key prefixes are not supported.
+    On queues that are consumed with acknowledgement every message must be a task's; any other goes to the
+    dead letters. Global key prefixes are not supported.
     """
 
-    QoS = Delivered
+    QoS = ChannelQoS
     from_transport_options = (*redis.Channel.from_transport_options, *_OPTIONS)
     park_after_seconds: float | None = None
     """Messages due later than this are parked; None parks nothing."""
     ledger_client: Callable[[], Redis] | None = None
     """Returns a client of the ledger's Redis, where messages are parked; None parks nothing."""
     audit_path: str | None = None
-    """Where messages that are set aside are recorded; None records nothing."""
+    """Where dead letters are recorded; None records nothing."""
     is_cut = False
     """Whether the channel ends because its connection was lost."""
 
@@ -60,27 +60,29 @@ class ReliableChannel(TakingChannel):
 
     @property
     def held(self) -> HeldMessages:
-        """What this process holds of this broker."""
+        """The messages of this broker that this process holds."""
         if self._held is None:
             self._held = held_messages(f"{self.broker} {self.unacked_index_key}", self._make_held)
         return self._held
 
     @property
     def broker(self) -> str:
-        """What tells this broker from others."""
+        """An identity of this broker."""
         return str(self.connection.client.as_uri(include_password=True))
 
     @property
     def lists(self) -> QueueLists:
-        """Where messages lie that go back."""
+        """The queue lists to which messages go back."""
         return QueueLists(self._list_of, self._lookup)
 
-    def set_aside(self, tag: str, payload: bytes, queue: str, reason: str, headers: object = None) -> None:
+    def move_to_dead_letters(
+        self, tag: str, payload: bytes, queue: str, reason: str, headers: object = None
+    ) -> None:
         """Move a delivered message to the dead letters."""
         if self._dead_letters is None:
             self._dead_letters = DeadLetters(self.held.unacked, self._audit())
         self.held.discard(tag)
-        self._dead_letters.set_aside(tag, payload, queue=queue, reason=reason, headers=headers)
+        self._dead_letters.add(tag, payload, queue=queue, reason=reason, headers=headers)
 
     def _audit(self) -> AuditLog | None:
         if self.audit_path is None:
@@ -90,12 +92,12 @@ class ReliableChannel(TakingChannel):
             return AuditLog(path)
         return AuditLog(path, keep=lambda record: keep_unwritten(ledger(), path, record))
 
-    def let_go(self) -> None:
+    def close_after_cut(self) -> None:
         """Close the channel after its connection was lost; never raises."""
         self.is_cut = True
         try:
-            self.give_up_polling()
-        except Exception as error:  # noqa: BLE001  # whatever is broken, the channel has to end
+            self.stop_polling()
+        except Exception as error:  # noqa: BLE001  # the channel must close in any case
             events.waiting_for_redis(error, "broker")
         if self._qos is not None:
             self._qos.restore_unacked_once()
@@ -112,13 +114,13 @@ class ReliableChannel(TakingChannel):
         return params
 
     def _after_fork(self) -> None:
-        self._held = None  # the thread that renews is the parent's
+        self._held = None  # the renewing thread stays in the parent
         super()._after_fork()
 
     def _make_held(self) -> HeldMessages:
         client: Redis = Redis(connection_pool=self._get_pool())
         unacked = Unacked(client, UnackedKeys(self.unacked_key, self.unacked_index_key))
-        # This process takes messages together with the name of the queue that they go back to.
+        # A message that this process popped is stored with the name of the queue that it goes back to.
         lists = QueueLists(self._list_of, lambda _exchange, queue: [queue])
         return HeldMessages(unacked, lists, self.visibility_timeout)
 
@@ -147,15 +149,15 @@ class ReliableChannel(TakingChannel):
         except RedisError:
             self.held.give_back_later([tag])
             raise
-        # Where it dies in between the message is delivered again, and finds itself parked.
+        # If the process dies here, the message is delivered again, and is parked already.
         self.held.acknowledge(tag)
 
-    def take(self, tag: str, queue: str, payload: bytes) -> None:
-        """Do with a message what is to be done with it; only the connection's trouble is raised."""
+    def deliver(self, tag: str, queue: str, payload: bytes) -> None:
+        """Deliver a message, park it, or move it to the dead letters; only connection failures are raised."""
         try:
             message = read_task(payload)
         except BadMessageError as bad:
-            self.set_aside(tag, payload, queue, str(bad), bad.headers)
+            self.move_to_dead_letters(tag, payload, queue, str(bad), bad.headers)
             return
         parked = self._to_be_parked(message)
         if parked is not None:
@@ -166,13 +168,13 @@ class ReliableChannel(TakingChannel):
             self.connection._deliver(message, queue)  # noqa: SLF001
         except _TROUBLE:
             raise
-        except Exception as error:  # noqa: BLE001  # Celery ends, or starts over, for whatever it does not expect
-            reason = f"the worker stumbled over it: {type(error).__name__}"
+        except Exception as error:  # noqa: BLE001  # any other error would end or restart the worker
+            reason = f"the worker failed on it: {type(error).__name__}"
             self.qos._quick_ack(tag)  # noqa: SLF001
-            self.set_aside(tag, payload, queue, reason, message["headers"])
+            self.move_to_dead_letters(tag, payload, queue, reason, message["headers"])
 
-    def pass_on(self, queue: str, payload: bytes) -> None:
-        """Deliver an event or an answer; a bad one is dropped."""
+    def deliver_broadcast(self, queue: str, payload: bytes) -> None:
+        """Deliver an event or a reply; a bad one is dropped."""
         try:
             self.connection._deliver(read_envelope(payload), queue)  # noqa: SLF001
         except _TROUBLE:
@@ -185,7 +187,7 @@ class ReliableChannel(TakingChannel):
             return super()._receive_one(c)
         except _TROUBLE:
             raise
-        except Exception as error:  # noqa: BLE001  # a broadcast that is none must not end the worker
+        except Exception as error:  # noqa: BLE001  # a malformed broadcast must not end the worker
             events.broadcast_dropped("a broadcast", error)
             return None
 
@@ -200,6 +202,6 @@ class ReliableSentinelChannel(ReliableChannel, redis.SentinelChannel):
 
     @property
     def broker(self) -> str:
-        """What tells this broker from others: the same, whichever of its Sentinels was asked last."""
+        """An identity of this broker that does not depend on which of its Sentinels answered last."""
         sentinels = self.connection.client.alt or [super().broker]
         return f"{self.master_name} {sentinels}"

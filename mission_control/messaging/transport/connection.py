@@ -1,4 +1,4 @@
-"""The choice of our transport, whatever the broker's URL looks like."""
+"""Connections that use our transport for every form of a Redis URL."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ class ReliableTransport(redis.Transport):
 
     def _collect(self, connection: Any) -> None:  # noqa: ANN401, ARG002  # kombu's hook for a lost connection
         for channel in tuple(self.channels):
-            channel.let_go()
+            channel.close_after_cut()
         self.cycle.close()
         self._avail_channels.clear()
         self.channels.clear()
 
 
 class ReliableSentinelTransport(ReliableTransport, redis.SentinelTransport):
-    """The same where Redis Sentinel names the server."""
+    """The same for servers that Redis Sentinel names."""
 
     Channel = ReliableSentinelChannel
 
@@ -46,7 +46,7 @@ class _Reliable(kombu.Connection):
     """
 
     def get_transport_cls(self) -> Any:  # noqa: ANN401
-        """Return the class of transport to be used."""
+        """Return the class of the transport."""
         chosen = super().get_transport_cls()
         return _OURS.get(chosen, chosen)
 
@@ -56,7 +56,7 @@ class _Reliable(kombu.Connection):
 
 
 class ReliableConnection(_Reliable):
-    """A connection on our transport; those of its pool are, too."""
+    """A connection on our transport, with a pool of such connections."""
 
     def Pool(self, limit: int | None = None, **kwargs: Any) -> ConnectionPool:  # noqa: ANN401, N802  # kombu's
         """Return a pool of connections like this one."""
@@ -73,6 +73,6 @@ class _ReliablePool(ConnectionPool):
 
 
 class ReliableAMQP(AMQP):
-    """What Celery makes connections with."""
+    """Celery's factory of connections."""
 
     Connection = BrokerConnection = ReliableConnection

@@ -1,4 +1,4 @@
-"""Dead letters: messages that no worker can take, moved aside with a record of why."""
+"""Dead letters: messages that no worker can accept, kept with the reason."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from mission_control.messaging.transport.unacked import Unacked
 
 SHOWN_PAYLOAD: Final = 4_096
-"""Bytes of a dead letter that are kept."""
+"""How many bytes of a dead letter's payload are kept."""
 
 UNKNOWN: Final = "unknown"
 
@@ -42,17 +42,17 @@ def dead_letter(payload: bytes, *, queue: str, reason: str, at: datetime) -> str
 
 
 class DeadLetters:
-    """Moves bad messages aside: an audit record first, so that nothing vanishes unrecorded."""
+    """Takes in bad messages. The audit record comes first, so that no message vanishes unrecorded."""
 
     def __init__(self, unacked: Unacked, audit: AuditLog | None) -> None:
         self._unacked = unacked
         self._audit = audit
 
-    def set_aside(self, tag: str, payload: bytes, *, queue: str, reason: str, headers: object = None) -> None:
+    def add(self, tag: str, payload: bytes, *, queue: str, reason: str, headers: object = None) -> None:
         """Move a delivered message to the dead letters, with an audit record, and acknowledge it.
 
         Raises:
-            RedisError: it was recorded, and stays where it is; it will be found again.
+            RedisError: the message is recorded and still unacknowledged; it will be found again.
         """
         now = utc_now()
         known: dict[str, Any] = headers if isinstance(headers, dict) else {}
@@ -63,10 +63,10 @@ class DeadLetters:
                 self._audit,
                 handler=_name(known.get("task")) or UNKNOWN,
                 execution_id=execution_id,
-                reason=f"a message on queue {queue} cannot be taken: {reason}",
+                reason=f"a message on queue {queue} cannot be accepted: {reason}",
                 at=now,
             )
-        self._unacked.set_aside(tag, dead_letter(payload, queue=queue, reason=reason, at=now))
+        self._unacked.move_to_dead_letters(tag, dead_letter(payload, queue=queue, reason=reason, at=now))
 
 
 def _name(value: object) -> str | None:

@@ -1,8 +1,8 @@
--- Take one message and note it as delivered, in one step: a worker killed at any moment loses nothing.
--- KEYS: 1 unacked (hash)  2 unacked_index (zset)  3… lists to take from, in this order
+-- Pop one message and note it as delivered, in one step: a worker killed at any moment loses nothing.
+-- KEYS: 1 unacked (hash)  2 unacked_index (zset)  3… lists to pop from, in this order
 -- ARGV: 1 delivery tag  2… for each list its queue's name as JSON, or "" if its messages need no
 --       acknowledgement
--- Reply: {list, payload}, or false if there is none
+-- Reply: {list, payload}, or false if all lists are empty
 for at = 3, #KEYS do
   local payload = redis.pcall('RPOP', KEYS[at]) -- a key of another type must not stop the other queues
   if type(payload) == 'string' then

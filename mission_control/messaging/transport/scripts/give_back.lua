@@ -1,8 +1,8 @@
 -- Put a delivered message back on its queues, once.
 -- KEYS: 1 unacked (hash)  2 unacked_index (zset)  3… lists it goes back to
 -- ARGV: 1 delivery tag  2 payload  3 RPUSH to be taken next, LPUSH to be taken last
---       4 only if nobody has said for so many seconds to have it in hand; "" in any case
--- Reply: 1 if it was put back, 0 if somebody else did, or has it in hand
+--       4 only if it was not renewed for that many seconds; "" in any case
+-- Reply: 1 if it was put back, 0 if another process did, or holds it
 if ARGV[4] ~= '' then
   local now = redis.call('TIME')
   local score = redis.call('ZSCORE', KEYS[2], ARGV[1])

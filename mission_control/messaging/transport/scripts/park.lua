@@ -1,7 +1,7 @@
 -- Park a message until its time, unless one of the same run is released no later.
 -- KEYS: 1 parked messages (zset)  2 their payloads (hash)
 -- ARGV: 1 execution_id  2 release at, Unix seconds  3 queue key  4 payload  5 channel that wakes beat
--- Reply: 1 if it is parked, 0 if the one that was there stays
+-- Reply: 1 if it is parked, 0 if the earlier one stays
 local release_at = redis.call('ZSCORE', KEYS[1], ARGV[1])
 if release_at and tonumber(release_at) <= tonumber(ARGV[2]) and redis.call('HEXISTS', KEYS[2], ARGV[1]) == 1 then
   return 0

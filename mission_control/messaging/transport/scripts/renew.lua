@@ -1,7 +1,7 @@
--- Say that messages are still in hand, by the server's clock.
+-- Renew held messages, by the server's clock.
 -- KEYS: 1 unacked_index (zset)
 -- ARGV: their delivery tags
--- Reply: those of them that were taken away meanwhile
+-- Reply: the tags of those that went to others meanwhile
 local now = redis.call('TIME')
 local score = now[1] .. '.' .. string.format('%06d', now[2])
 local gone = {}

@@ -1,7 +1,7 @@
--- Take a message off the park, if it is the one that was seen there.
+-- Take a message off the park, if it is still the one that the caller saw.
 -- KEYS: 1 parked messages (zset)  2 their payloads (hash)
--- ARGV: 1 execution_id  2 when it was to be released, as it was seen, Unix seconds
--- Reply: 1 if it was taken off, 0 if there is none, or another one
+-- ARGV: 1 execution_id  2 its release time as the caller saw it, Unix seconds
+-- Reply: 1 if it was taken off, 0 if none is there, or another
 local release_at = redis.call('ZSCORE', KEYS[1], ARGV[1])
 if not release_at or tonumber(release_at) ~= tonumber(ARGV[2]) then
   return 0

@@ -78,7 +78,7 @@ def test_what_one_thread_confirms_another_one_waits_for() -> None:
     )
     unacked = Unacked(client, UnackedKeys("unacked", "unacked_index"))
     unacked.hold_soon("tag", b"[]")
-    threads = [threading.Thread(target=unacked.settle) for _ in range(2)]
+    threads = [threading.Thread(target=unacked.confirm_sent) for _ in range(2)]
     threads[0].start()
     assert is_asked.wait(10)
     threads[1].start()

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class QueueLists(NamedTuple):
-    """Where messages of a broker lie: kombu's rules, as the channel knows them."""
+    """Kombu's rules for the lists of a broker's messages."""
 
     of: Callable[[str, dict[str, Any]], str]
     """The list of a queue on which a message lies, by its priority."""
@@ -33,11 +33,11 @@ def give_back(
 ) -> bool:
     """Put a delivered message back, marked as delivered before; False if there is nothing to put back.
 
-    With `visible_after` seconds only if nobody has said for so long to have it in hand.
+    With `visible_after` only if its holder has not renewed it for that many seconds.
 
     Raises:
-        BadMessageError: it cannot be put back, because it is none.
-        RedisError: Redis could not be asked.
+        BadMessageError: it is no message, or no queue is bound to its route.
+        RedisError: Redis cannot be reached, or refuses.
     """
     stored = unacked.stored(tag)
     if stored is None:
@@ -46,13 +46,13 @@ def give_back(
     message, exchange, routing_key = read_stored(stored)
     keys = [lists.of(queue, message) for queue in lists.queues(exchange, routing_key)]
     if not keys:
-        raise BadMessageError("no queue is bound to where it came from")
+        raise BadMessageError("no queue is bound to its exchange and routing key")
     mark_redelivered(message)
     return unacked.give_back(tag, dumps(message), keys, last=last, visible_after=visible_after)
 
 
 def mark_redelivered(message: dict[str, Any]) -> None:
-    """Say in a message that it was delivered before, as kombu does."""
+    """Mark a message as delivered before, as kombu does."""
     headers, route = message.get("headers"), message["properties"].get("delivery_info")
     if isinstance(headers, dict):
         headers["redelivered"] = True

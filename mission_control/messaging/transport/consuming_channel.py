@@ -1,4 +1,4 @@
-"""How a channel takes messages: popped and noted as delivered in one step, where Redis allows it."""
+"""The consuming side of a channel: pops a message and notes it as delivered, in one step where possible."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ if TYPE_CHECKING:
 
 
 _AT_ONCE_SECONDS: Final = 0.02
-"""Within what an answer comes that nobody had to wait for, on a busy machine, too."""
+"""The longest time of an answer that did not wait for a message, even on a busy machine."""
 
 
 class _Poll(NamedTuple):
-    """What was asked of Redis last: to take a message at once, or, without a tag, to wait for one."""
+    """The last request to Redis: fetch a message now, or, without a tag, wait for one."""
 
     tag: str | None
 
 
-class TakingChannel(redis.Channel, ABC):
-    """Takes messages off the queues and hands them on.
+class ConsumingChannel(redis.Channel, ABC):
+    """Pops messages off the queues and delivers them.
 
     While there is work a message is popped and noted as delivered in one script, so a worker killed at any
     moment loses none. An idle channel waits with BRPOP, which cannot do both: a worker killed in the
@@ -53,26 +53,26 @@ class TakingChannel(redis.Channel, ABC):
     @property
     @abstractmethod
     def held(self) -> HeldMessages:
-        """What this process holds of this broker."""
+        """The messages of this broker that this process holds."""
 
     @abstractmethod
-    def take(self, tag: str, queue: str, payload: bytes) -> None:
-        """Do with a delivered message what is to be done with it."""
+    def deliver(self, tag: str, queue: str, payload: bytes) -> None:
+        """Deliver a message of a task."""
 
     @abstractmethod
-    def pass_on(self, queue: str, payload: bytes) -> None:
-        """Deliver an event or an answer: what is consumed without acknowledgement."""
+    def deliver_broadcast(self, queue: str, payload: bytes) -> None:
+        """Deliver an event or a reply, which are consumed without acknowledgement."""
 
     def basic_consume(self, queue: str, no_ack: bool, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
-        """Consume from a queue; those without acknowledgement carry events and answers, not tasks."""
+        """Consume from a queue; queues without acknowledgement carry events and replies, not tasks."""
         (self._unacknowledged.add if no_ack else self._unacknowledged.discard)(queue)
         return super().basic_consume(queue, no_ack, *args, **kwargs)
 
-    def give_up_polling(self) -> None:
-        """See to the message that may be on its way in an answer that nobody will read.
+    def stop_polling(self) -> None:
+        """Stop waiting for an answer; a message that it may bring goes back to its queue.
 
         Raises:
-            RedisError: the connection it comes on is broken, too.
+            RedisError: the connection of the answer is broken, too.
         """
         poll, self._poll = self._poll, None
         connection, self._in_poll = self._in_poll, None
@@ -85,7 +85,7 @@ class TakingChannel(redis.Channel, ABC):
 
     def _brpop_start(self, timeout: float | None = None) -> None:
         if not self._should_fetch:
-            self.held.unacked.settle()  # before it may be a second until the next turn
+            self.held.unacked.confirm_sent()  # the next chance may be a second away
             self._poll = _Poll(None)
             super()._brpop_start(timeout)
             return
@@ -111,19 +111,18 @@ class TakingChannel(redis.Channel, ABC):
             key, payload, tag = self._answer(poll if poll is not None else _Poll(None), options)
             queue = key.rsplit(self.sep, 1)[0]
             self._queue_cycle.rotate(queue)
-            # Where a message had to be waited for, another one is hardly there: the next is waited for, too.
+            # If this message had to be waited for, the queue is probably empty: wait for the next one, too.
             self._should_fetch = tag is not None or not self._has_waited()
             if queue in self._unacknowledged:
-                self.pass_on(queue, payload)
+                self.deliver_broadcast(queue, payload)
                 return True
             if tag is None:
                 tag = self._hold(key, queue, payload)
             self.held.add(tag)
-            self.take(tag, queue, payload)
+            self.deliver(tag, queue, payload)
             if self._should_fetch:
-                # Redis has noted the message, and what was acknowledged before, while Celery was at work on
-                # it; nobody waited.
-                self.held.unacked.settle()
+                # Redis has answered while Celery worked on the message, so this does not wait.
+                self.held.unacked.confirm_sent()
             return True
         finally:
             self._in_poll = None
@@ -147,7 +146,7 @@ class TakingChannel(redis.Channel, ABC):
             self.client.connection.disconnect()
             raise
         if not reply:
-            self._should_fetch = False  # nothing is there: wait for what comes next
+            self._should_fetch = False  # the queues are empty: wait for the next message
             raise Empty
         return _text(reply[0]), reply[1], poll.tag
 

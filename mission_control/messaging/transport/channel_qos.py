@@ -1,4 +1,4 @@
-"""Kombu's account of what a channel has delivered, kept in Redis so that nothing is doubled or forgotten."""
+"""Kombu's account of the messages that a channel has delivered, kept in Redis."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from kombu.utils.json import dumps
 from redis.exceptions import RedisError
 
 from mission_control.messaging.transport.message_problem import BadMessageError
-from mission_control.messaging.transport.restoring import give_back
+from mission_control.messaging.transport.redelivery import give_back
 
 if TYPE_CHECKING:
     from mission_control.messaging.transport.held_messages import HeldMessages
@@ -18,21 +18,21 @@ if TYPE_CHECKING:
 _VISIBLE_AT_ONCE = 100
 
 
-class Delivered(redis.QoS):
+class ChannelQoS(redis.QoS):
     """The messages that a channel has delivered and that are not acknowledged.
 
-    A channel that is closed gives them back. One whose connection was cut gives back those only that no
-    handler is running for: the others stay in this process's hand, and are acknowledged when they are done.
+    A channel that closes gives them back. If its connection was cut, it gives back only those without a
+    running handler; this process holds the others, and acknowledges them when their handlers have finished.
     """
 
     @property
     def held(self) -> HeldMessages:
-        """What this process holds."""
+        """The messages that this process holds."""
         held: HeldMessages = self.channel.held
         return held
 
     def append(self, message: Any, delivery_tag: str) -> None:  # noqa: ANN401  # kombu's message
-        """Note a message as delivered, in Redis too unless it was taken together with that note."""
+        """Note a message as delivered, in Redis too unless the script that popped it did so."""
         if delivery_tag not in self.held:
             route = message.delivery_info
             stored = [message._raw, route.get("exchange"), route.get("routing_key")]  # noqa: SLF001
@@ -41,12 +41,12 @@ class Delivered(redis.QoS):
         virtual.QoS.append(self, message, delivery_tag)
 
     def ack(self, delivery_tag: str) -> None:
-        """Acknowledge a message; if Redis is not there, as soon as it is."""
+        """Acknowledge a message, now or when Redis is back."""
         self.held.acknowledge(delivery_tag)
         virtual.QoS.ack(self, delivery_tag)
 
     def reject(self, delivery_tag: str, requeue: bool = False) -> None:
-        """Acknowledge a message that is not wanted, or put it last in its queue, when Redis is there."""
+        """Acknowledge a rejected message, or put it last in its queue, now or when Redis is back."""
         if requeue:
             try:
                 self.restore_by_tag(delivery_tag, leftmost=True)
@@ -68,7 +68,7 @@ class Delivered(redis.QoS):
         self._delivered.clear()
 
     def restore_unacked_once(self, stderr: Any = None) -> None:  # noqa: ANN401
-        """Let go of the messages when the channel ends."""
+        """Give back the messages when the channel closes."""
         if not self.channel.is_cut:
             super().restore_unacked_once(stderr)
             return
@@ -80,7 +80,7 @@ class Delivered(redis.QoS):
         self._delivered.restored = True
 
     def restore_visible(self, start: int = 0, num: int | None = None, interval: int = 10) -> None:  # noqa: ARG002
-        """Put back messages whose holders have fallen silent, by the Redis server's clock."""
+        """Put back messages that their holders stopped renewing, by the Redis server's clock."""
         after = self.visibility_timeout
         unacked = self.held.unacked
         for tag in unacked.visible(after, _VISIBLE_AT_ONCE if num is None else num):
@@ -88,12 +88,12 @@ class Delivered(redis.QoS):
                 give_back(unacked, tag, self.channel.lists, visible_after=after)
             except BadMessageError as bad:
                 payload = unacked.stored(tag)
-                self.channel.set_aside(tag, payload if payload is not None else b"", "", str(bad))
+                self.channel.move_to_dead_letters(tag, payload if payload is not None else b"", "", str(bad))
 
 
 def _tags_of_running_handlers() -> set[str]:
     """Return the delivery tags of the messages that Celery's worker is running handlers for."""
-    state = sys.modules.get("celery.worker.state")  # in a program that is no worker nobody has loaded it
+    state = sys.modules.get("celery.worker.state")  # only a worker has loaded it
     if state is None:
         return set()
     return {request.message.delivery_tag for request in tuple(state.active_requests)}

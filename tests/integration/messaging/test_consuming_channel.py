@@ -9,7 +9,7 @@ from redis import Redis
 
 from mission_control.dispatch.enqueue import Dispatch
 from mission_control.messaging.transport.held_messages import HeldMessages
-from mission_control.messaging.transport.restoring import QueueLists
+from mission_control.messaging.transport.redelivery import QueueLists
 from mission_control.messaging.transport.unacked import Unacked, UnackedKeys
 from tests.samples.bad_messages import message
 from tests.stage.servers import RedisServer
@@ -68,7 +68,7 @@ def test_an_acknowledgement_that_was_sent_and_never_heard_is_told_again() -> Non
         server.kill()
         server.restart()
         assert client.hlen("unacked") == 1
-        held.unacked.settle()
+        held.unacked.confirm_sent()
         wait_until(lambda: not client.exists("unacked", "unacked_index"), "it is acknowledged")
 
 
