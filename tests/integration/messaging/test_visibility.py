@@ -102,7 +102,7 @@ def test_a_worker_that_was_stopped_too_long_disturbs_nobody(house: WorkerHouse) 
             )
             held = set(scores(house))
             sleeper.send(signal.SIGCONT)
-            wait_until(lambda: "delivered to others meanwhile" in sleeper.log, "the sleeper is told")
+            wait_until(lambda: "messages_redelivered" in sleeper.log, "the sleeper logs it")
             assert set(scores(house)) == held
             house.gate("paused").touch()
             house.succeeds(run)
