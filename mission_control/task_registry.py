@@ -1,8 +1,8 @@
-"""The registry's functions, on the installation that the environment describes.
+"""Registering and changing tasks of the installation that the environment describes.
 
-`bool` answers: True, it was done; False, the id exists already (`register_task`) or does not exist (the
-others), and nothing changed. All raise `StoreUnavailableError`, within seconds, if Redis cannot be
-reached or refuses.
+True: it was done. False: the id already exists (`register_task`) or does not exist (the others), and
+nothing changed. All functions raise `StoreUnavailableError`, within seconds, if Redis cannot be reached or
+refuses.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ __all__ = [
 
 
 def register_task(task_def: Mapping[str, Any]) -> bool:
-    """Add a task; it first fires at its next occurrence after now.
+    """Add a task. It first fires at its next scheduled time.
 
     Raises:
-        InvalidTaskError: the definition is wrong; lists every problem.
+        InvalidTaskError: the definition is invalid; lists every problem.
     """
     with _registry() as registry:
         return registry.register(task_def)
@@ -46,7 +46,7 @@ def unregister_task(task_id: str) -> bool:
 
 
 def get_task(task_id: str) -> dict[str, Any] | None:
-    """Return a task's definition with its execution history, or None if there is none of that id."""
+    """Return a task's definition with its execution history, or None if no task has that id."""
     with _registry() as registry:
         return registry.get(task_id)
 
@@ -61,23 +61,23 @@ def update_task(task_id: str, updates: Mapping[str, Any]) -> bool:
     """Change the given fields of a task.
 
     `retry_policy`, `misfire` and `notify` may be given in part; every other field is replaced. A changed
-    schedule counts from now: editing never fires by surprise.
+    schedule counts from now, so an edit never fires a past occurrence.
 
     Raises:
-        InvalidTaskError: the result would be wrong; lists every problem, and nothing changed.
+        InvalidTaskError: the result would be invalid; lists every problem, and nothing changed.
     """
     with _registry() as registry:
         return registry.update(task_id, updates)
 
 
 def enable_task(task_id: str) -> bool:
-    """Let a disabled task fire again, from its next occurrence after now on."""
+    """Enable a task. It next fires at its next scheduled time."""
     with _registry() as registry:
         return registry.enable(task_id)
 
 
 def disable_task(task_id: str) -> bool:
-    """Keep a task from firing, without deleting it."""
+    """Disable a task. It stops firing until it is enabled. Runs already sent still run."""
     with _registry() as registry:
         return registry.disable(task_id)
 

@@ -1,8 +1,8 @@
 """The command line. Nouns, then verbs: `mission-control task add`; one file per verb.
 
-Data goes to stdout, messages to stderr; `--json` wherever something is read, `--dry-run` wherever
-something is written; exit codes in `exit_codes`. A command's module is imported when the command is used
-(or its help is), and what is heavy (Celery, Redis, pydantic) inside the functions that need it.
+Data goes to stdout, messages to stderr. Commands that read take `--json`, commands that write `--dry-run`.
+A command's module is imported when the command or its help is used; heavy packages (Celery, Redis,
+pydantic) are imported in the functions that need them.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ def main() -> NoReturn:
     from mission_control.cli.program import program
 
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):  # a locale that lacks a character must not be an error
+        if isinstance(stream, TextIOWrapper):  # a locale without a character must not be an error
             stream.reconfigure(errors="backslashreplace")
     program.main(prog_name="mission-control")
     raise SystemExit

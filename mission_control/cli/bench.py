@@ -20,15 +20,15 @@ _CHECKOUT = Path(__file__).resolve().parents[2]
 
 @click.group("bench")
 def bench() -> None:
-    """Measure Mission Control beside stock RedBeat, Celery and others, on this machine.
+    """Compare Mission Control with stock RedBeat, Celery and others on this machine.
 
-    Runs the code in `benchmarks/`, which only a checkout of the repository has. Each measurement has a
-    Redis server of its own; no task of yours is touched. stdout has JSON with `ours`, the others and `ratio`.
+    Runs the code in `benchmarks/`, which only a checkout of the repository has. Each measurement has its own
+    Redis server and touches none of your tasks. Prints JSON with `ours`, the others and `ratio`.
     """
 
 
 _rounds = click.option(
-    "--rounds", type=_at_least_one, default=3, show_default=True, help="How often each is measured."
+    "--rounds", type=_at_least_one, default=3, show_default=True, help="How many times each is measured."
 )
 _only = click.option(
     "--only", multiple=True, type=click.Choice(["ours", "stock"]), help="Measure one of them; no ratio."
@@ -40,7 +40,7 @@ _only = click.option(
 @_rounds
 @_only
 def herd(tasks: int, rounds: int, only: tuple[str, ...]) -> None:
-    """Have many tasks fall due at one instant: fires per second, memory, round trips."""
+    """Make many tasks due at one instant: fires per second, memory, round trips."""
     _run("herd", "--tasks", str(tasks), rounds=rounds, only=only)
 
 
@@ -49,7 +49,7 @@ def herd(tasks: int, rounds: int, only: tuple[str, ...]) -> None:
 @_rounds
 @_only
 def latency(seconds: int, rounds: int, only: tuple[str, ...]) -> None:
-    """Have one task fall due each second: how late its handler starts."""
+    """Make one task due each second: how late its handler starts."""
     _run("latency", "--seconds", str(seconds), rounds=rounds, only=only)
 
 
@@ -62,7 +62,7 @@ def latency(seconds: int, rounds: int, only: tuple[str, ...]) -> None:
     type=click.Choice(["prefork", "threads", "solo"]),
     default="prefork",
     show_default=True,
-    help="Celery's pool; with another than prefork ours and the bare worker only.",
+    help="Celery's pool; only prefork compares with other task queues.",
 )
 @click.option(
     "--concurrency", type=_at_least_one, default=2, show_default=True, help="How many runs at once."
@@ -70,10 +70,10 @@ def latency(seconds: int, rounds: int, only: tuple[str, ...]) -> None:
 @_rounds
 @click.option("--only", multiple=True, help="Measure this one: ours, bare, dramatiq, …; repeatable.")
 def worker(runs: int, pool: str, concurrency: int, rounds: int, only: tuple[str, ...]) -> None:
-    """Carry out runs that do nothing: runs a second, CPU and round trips of each.
+    """Run handlers that do nothing: runs per second, CPU time and round trips of each.
 
-    Beside a bare Celery worker and, for the prefork pool, other task queues, which are installed into
-    `.venv-peers` in the checkout.
+    Compares with a bare Celery worker and, in the prefork pool, with other task queues, which it installs
+    into `.venv-peers` in the checkout.
     """
     sizes = ("--runs", str(runs), "--pool", pool, "--concurrency", str(concurrency))
     _run("worker", *sizes, rounds=rounds, only=only)
@@ -90,19 +90,18 @@ def audit(records: int, rounds: int) -> None:
 
 
 def _run(*arguments: str, rounds: int, only: Iterable[str] = ()) -> None:
-    """Run a benchmark in a process of its own and end with its exit code.
+    """Run a benchmark in its own process.
 
     Raises:
-        MissionControlError: there are no benchmarks here.
+        MissionControlError: there are no benchmarks here, or this one failed.
     """
     if not (_CHECKOUT / "benchmarks" / "__main__.py").is_file():
         raise MissionControlError(
-            "the benchmarks are not part of the installed package: clone the repository and run "
-            "`./mc bench` there"
+            "the installed package has no benchmarks: clone the repository and run `./mc bench` there"
         )
     command = [sys.executable, "-m", "benchmarks", *arguments, "--rounds", str(rounds)]
     for name in only:
         command += ["--only", name]
     ended = subprocess.run(command, cwd=_CHECKOUT, check=False)  # noqa: S603  # our own command line
     if ended.returncode:
-        raise MissionControlError("the benchmark did not come to an end; see above")
+        raise MissionControlError("the benchmark failed; see above")

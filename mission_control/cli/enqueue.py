@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Any
 import rich_click as click
 
 from mission_control.cli.terminal import parameters
+from mission_control.cli.terminal.exit_codes import ExitCode
 from mission_control.cli.terminal.installation_in_use import current
 from mission_control.cli.views.waiting_for_runs import announce, show_prepared, show_result, show_sent
 
 if TYPE_CHECKING:
     from datetime import datetime
-
-    from mission_control.cli.terminal.exit_codes import ExitCode
 
 
 @click.command()
@@ -44,7 +43,7 @@ def enqueue(  # noqa: PLR0913, PLR0917  # one parameter an option
     timeout: float | None,
     as_json: bool,
     dry_run: bool,
-) -> ExitCode | None:
+) -> ExitCode:
     """Run a task, or a bare handler, once outside any schedule.
 
     Prints the run's id, or its result with --wait. Exit code 1: the run failed.
@@ -59,10 +58,7 @@ def enqueue(  # noqa: PLR0913, PLR0917  # one parameter an option
         dispatch = Dispatch.of(installation)
         if dry_run:
             show_prepared(dispatch.prepare(task_id_or_handler, params, options))
-            return None
+            return ExitCode.DONE
         run = dispatch.enqueue(task_id_or_handler, params, options, idempotency_key=idempotency_key)
         announce(installation.client, run)
-        if wait:
-            return show_result(run, timeout, as_json=as_json)
-        show_sent(run, as_json=as_json)
-    return None
+        return show_result(run, timeout, as_json=as_json) if wait else show_sent(run, as_json=as_json)

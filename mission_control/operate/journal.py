@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def last_notes(client: Redis, limit: int) -> list[dict[str, str]]:
-    """Return the last notes of beat's journal, oldest first; each has `at` and `event`."""
+    """Return the last notes in the journal of beat, oldest first; each has `at` and `event`."""
     found: Any = client.xrevrange(redis_keys.BEAT_JOURNAL, count=limit)
     return [dict(fields) for _, fields in reversed(found)]
 

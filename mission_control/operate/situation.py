@@ -76,7 +76,7 @@ def redis_place(url: str, *, is_configured: bool) -> dict[str, str]:
     """Return the address of Redis without its password, and whether it is configured or embedded.
 
     >>> redis_place("redis://:secret@db:6379/0", is_configured=True)
-    {'address': 'redis://:***@db:6379/0', 'kind': 'configured'}
+    {'address': 'redis://***@db:6379/0', 'kind': 'configured'}
     """
     return {"address": mask_password(url), "kind": "configured" if is_configured else "embedded"}
 

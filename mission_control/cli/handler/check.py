@@ -24,10 +24,9 @@ _AT_ONCE = 4
 @click.argument("paths", nargs=-1)
 @parameters.as_json
 def check(paths: tuple[str, ...], as_json: bool) -> ExitCode:
-    """Check that handlers can be used, all or those named.
+    """Import handlers as a worker does, and report problems; all handlers, or those named.
 
-    Each module is really imported, as a worker would, in a process of its own. Exit code 1 if one
-    cannot be used.
+    Each module is imported in its own process. Exit code 1: a handler cannot be used.
     """
     from mission_control.configuration.settings import read_settings
     from mission_control.handler_catalog.catalog import catalog_from
@@ -41,7 +40,7 @@ def check(paths: tuple[str, ...], as_json: bool) -> ExitCode:
 
 
 def check_handlers(catalog: HandlerCatalog, paths: Iterable[str] = ()) -> dict[str, str | None]:
-    """Return the problem, or None, of each handler named, or of all there are."""
+    """Return the problem (or None) of each named handler, or of all handlers."""
     named = list(dict.fromkeys(paths))
     known = catalog.handlers()
     static = (

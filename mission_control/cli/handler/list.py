@@ -19,10 +19,9 @@ if TYPE_CHECKING:
 @click.command("list")
 @parameters.as_json
 def list_handlers(as_json: bool) -> ExitCode:
-    """List the handlers in the directories that this process sees.
+    """List the built-in handlers, and those in MISSION_CONTROL_HANDLERS (./handlers).
 
-    Those are the built-in ones and MISSION_CONTROL_HANDLERS (./handlers). Nothing is imported; see
-    `handler check`. Exit code 1 if one cannot be used.
+    Imports nothing; `handler check` does. Exit code 1: a handler cannot be used.
     """
     from mission_control.configuration.settings import read_settings
     from mission_control.handler_catalog.catalog import catalog_from
@@ -44,7 +43,7 @@ def list_handlers(as_json: bool) -> ExitCode:
 
 
 def source_json(source: HandlerSource) -> dict[str, object]:
-    """Return a handler as found in its file, as a JSON object."""
+    """Return a handler as a JSON object, as found in its file."""
     return {
         "handler": source.path,
         "summary": source.summary,

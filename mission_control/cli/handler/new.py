@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @click.argument("name")
 @parameters.dry_run
 def new(name: str, dry_run: bool) -> None:
-    """Write a template for handlers.NAME.run into the first handlers directory."""
+    """Write a template of handlers.NAME.run to the first handlers directory."""
     from mission_control.configuration.settings import read_settings
 
     file = _file_for(name, read_settings())
@@ -35,10 +35,10 @@ def new(name: str, dry_run: bool) -> None:
             opened.write(resources.files(__package__).joinpath("template.txt").read_text("utf-8"))
     except FileExistsError as error:
         raise CommandError(
-            f"{file} exists already and is not overwritten; choose another name", ExitCode.REFUSED
+            f"{file} already exists and is not overwritten; choose another name", ExitCode.REFUSED
         ) from error
     echo(str(file))
-    tell(f"try it with `mission-control handler test handlers.{name}.run`; workers see it once restarted")
+    tell(f"try it with `mission-control handler test handlers.{name}.run`; workers find it after a restart")
 
 
 def _file_for(name: str, settings: Settings) -> Path:
@@ -63,6 +63,6 @@ def _file_for(name: str, settings: Settings) -> Path:
     )
     if taken is not None:
         raise CommandError(
-            f"handlers.{name} exists already: {taken.file}; choose another name", ExitCode.REFUSED
+            f"handlers.{name} already exists: {taken.file}; choose another name", ExitCode.REFUSED
         )
     return settings.handlers[0] / f"{name}.py"

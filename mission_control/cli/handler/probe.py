@@ -1,4 +1,4 @@
-"""Importing handlers for real, in a process of its own that a broken module may hang or end.
+"""Importing handlers in a separate process, which a broken module may hang or end.
 
 Run as `python -m mission_control.cli.handler.probe handlers.x.run …`; prints one JSON object, from each
 path to its problem or null, as its last line.

@@ -22,15 +22,13 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("path")
-@click.option(
-    "--params", type=parameters.PARAMS, metavar="JSON", help="What the handler gets as context['params']."
-)
+@click.option("--params", type=parameters.PARAMS, metavar="JSON", help="The handler's context['params'].")
 @parameters.as_json
 def test(path: str, params: dict[str, Any] | None, as_json: bool) -> ExitCode:
-    """Run a handler once, here and now, and judge its result by the contract.
+    """Run a handler once in this process, and check its result against the contract.
 
-    Nothing is kept in the ledger or the audit stream. What the handler prints goes to stderr. Exit code
-    1 if it fails.
+    Records nothing in the ledger or the audit stream. Output printed by the handler goes to stderr. Exit
+    code 1: it failed.
     """
     result, took = _run(path, {} if params is None else params)
     if as_json:
@@ -65,7 +63,7 @@ def _run(path: str, params: dict[str, Any]) -> tuple[dict[str, Any], timedelta]:
 
 
 def _trial(path: str, params: dict[str, Any]) -> RunRecord:
-    """Return a run that is nowhere recorded, as the handler's context needs one."""
+    """Return an unrecorded run, which the handler's context needs."""
     from ulid import ULID
 
     from mission_control.configuration.clock import utc_now

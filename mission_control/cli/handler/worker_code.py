@@ -1,4 +1,4 @@
-"""The workers' own code for loading and calling handlers, found by name: nothing here imports a worker."""
+"""The workers' code for loading and calling handlers, found by name so that the library imports no worker."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def load(catalog: HandlerCatalog, source: HandlerSource) -> Callable[[dict[str, 
     """Import a handler as a worker does.
 
     Raises:
-        HandlerError: its module does not import, or it is no handler.
+        HandlerError: its module does not import, or it is not a handler.
     """
     loader = import_module(_LOADER)
     loader.open_handler_package(catalog.directories)

@@ -13,64 +13,67 @@ from mission_control.model.problems.suggestions import quoted
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-_FIELDS: Final = {
-    "name": ("name",),
-    "description": ("description",),
-    "schedule": ("schedule",),
-    "handler": ("handler",),
-    "params": ("params",),
-    "retries": ("retry_policy", "max_retries"),
-    "retry_delay": ("retry_policy", "retry_delay_seconds"),
-    "backoff": ("retry_policy", "backoff"),
-    "time_limit": ("timeout_seconds",),
-    "queue": ("queue",),
-    "priority": ("priority",),
-    "tags": ("tags",),
+# Each option, with the path of its value in a definition.
+_OPTIONS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
+    "--name": ("name", {"help": "A readable name."}),
+    "--description": ("description", {"help": "The task's purpose."}),
+    "--schedule": (
+        "schedule",
+        {
+            "type": parameters.SCHEDULE,
+            "metavar": "JSON",
+            "help": f"When it runs: {parameters.EXAMPLES['schedule']}.",
+        },
+    ),
+    "--handler": ("handler", {"metavar": "PATH", "help": "The handler it runs, such as handlers.hello.run."}),
+    "--params": (
+        "params",
+        {
+            "type": parameters.PARAMS,
+            "metavar": "JSON",
+            "help": f"Input of the handler: {parameters.EXAMPLES['params']}.",
+        },
+    ),
+    "--retries": (
+        "retry_policy.max_retries",
+        {"type": int, "metavar": "N", "help": "How many times a failed run is retried."},
+    ),
+    "--retry-delay": (
+        "retry_policy.retry_delay_seconds",
+        {"type": float, "metavar": "SECONDS", "help": "Delay before a retry."},
+    ),
+    "--backoff": (
+        "retry_policy.backoff",
+        {"metavar": "fixed|exponential", "help": "How the delay grows with each retry."},
+    ),
+    "--time-limit": (
+        "timeout_seconds",
+        {"type": float, "metavar": "SECONDS", "help": "Longest time one attempt may take."},
+    ),
+    "--queue": ("queue", {"help": "The queue for its runs."}),
+    "--priority": ("priority", {"type": int, "metavar": "0-9", "help": "Priority in the queue; 0 is first."}),
+    "--tag": ("tags", {"multiple": True, "help": "A label; repeatable."}),
 }
-_OPTIONS: Final = (
-    click.option("--name", help="A readable name."),
-    click.option("--description", help="The task's purpose."),
-    click.option(
-        "--schedule",
-        type=parameters.SCHEDULE,
-        metavar="JSON",
-        help=f"When it runs: {parameters.EXAMPLES['schedule']}.",
-    ),
-    click.option("--handler", metavar="PATH", help="The handler it runs, such as handlers.hello.run."),
-    click.option(
-        "--params",
-        type=parameters.PARAMS,
-        metavar="JSON",
-        help=f"Input of the handler: {parameters.EXAMPLES['params']}.",
-    ),
-    click.option("--retries", type=int, metavar="N", help="How many times a failed run is retried."),
-    click.option("--retry-delay", type=float, metavar="SECONDS", help="Delay before a retry."),
-    click.option("--backoff", metavar="fixed|exponential", help="How the delay grows with each retry."),
-    click.option("--time-limit", type=float, metavar="SECONDS", help="Longest time one attempt may take."),
-    click.option("--queue", help="The queue for its runs."),
-    click.option("--priority", type=int, metavar="0-9", help="Priority in the queue; 0 is first."),
-    click.option("--tag", "tags", multiple=True, help="A label; repeatable."),
-)
 
 
 def definition_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options that describe a task to a command."""
-    for option in reversed(_OPTIONS):
-        command = option(command)
+    for flag, (_, how) in reversed(_OPTIONS.items()):
+        command = click.option(flag, **how)(command)
     return command
 
 
 def fields_of(options: Mapping[str, Any]) -> dict[str, Any]:
     """Return the fields of a definition that the options set.
 
-    >>> fields_of({"name": None, "retries": 0, "tags": ()})
+    >>> fields_of({"name": None, "retries": 0, "tag": ()})
     {'retry_policy': {'max_retries': 0}}
     """
     found: dict[str, Any] = {}
-    for option, path in _FIELDS.items():
-        value = options.get(option)
+    for flag, (path, _) in _OPTIONS.items():
+        value = options.get(flag.removeprefix("--").replace("-", "_"))
         if value is not None and value != ():
-            put(found, path, list(value) if isinstance(value, tuple) else value)
+            put(found, tuple(path.split(".")), list(value) if isinstance(value, tuple) else value)
     return found
 
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import rich_click as click
 
 from mission_control.cli.terminal import parameters
+from mission_control.cli.terminal.exit_codes import ExitCode
 from mission_control.cli.terminal.installation_in_use import current
 from mission_control.cli.views.waiting_for_runs import announce, show_prepared, show_result, show_sent
-
-if TYPE_CHECKING:
-    from mission_control.cli.terminal.exit_codes import ExitCode
 
 
 @click.command()
@@ -28,7 +26,7 @@ def run(
     timeout: float | None,
     as_json: bool,
     dry_run: bool,
-) -> ExitCode | None:
+) -> ExitCode:
     """Run a task now, outside its schedule, even if it is disabled.
 
     Prints the run's id, or its result with --wait. Exit code 1: the run failed.
@@ -41,10 +39,7 @@ def run(
         dispatch = Dispatch.of(installation)
         if dry_run:
             show_prepared(dispatch.prepare(task_id, params))
-            return None
+            return ExitCode.DONE
         sent = dispatch.enqueue(task_id, params)
         announce(installation.client, sent)
-        if wait:
-            return show_result(sent, timeout, as_json=as_json)
-        show_sent(sent, as_json=as_json)
-    return None
+        return show_result(sent, timeout, as_json=as_json) if wait else show_sent(sent, as_json=as_json)

@@ -36,7 +36,7 @@ _SHOWN_APART = (
 def show(task_id: str, as_json: bool) -> None:
     """Show a task in full.
 
-    Fields with their default are left out; --json shows them all, in the format of task files.
+    Leaves out fields with their default value. --json prints the definition in the format of task files.
     """
     from mission_control.operate.tasks import existing_task, task_json
 

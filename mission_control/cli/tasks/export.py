@@ -18,9 +18,10 @@ from mission_control.cli.terminal.output import echo_json, tell
 @click.argument("file", required=False, type=click.Path(path_type=Path, allow_dash=True))
 @parameters.dry_run
 def export(file: Path | None, dry_run: bool) -> None:
-    """Write every task to FILE, in the format of `tasks apply`. - is stdout.
+    """Write every task to FILE, in the format of `tasks apply`.
 
-    FILE defaults to the installation's own. It is replaced in one step, and only its owner can read it.
+    FILE defaults to the installation's own; - is stdout. It is replaced in one step, and only its owner can
+    read it.
     """
     from mission_control.operate.apply import export_task_file
 

@@ -1,4 +1,4 @@
-"""What the exit codes mean; scripts rely on them."""
+"""The exit codes, which scripts rely on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The one place where an error becomes a message and an exit code."""
+"""Turning an error into a message and an exit code."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _CODES: tuple[tuple[type[Exception], ExitCode], ...] = (
 
 
 class CommandError(click.ClickException):
-    """A command cannot be carried out; `code` says in which way."""
+    """A command failed; `code` is its exit code."""
 
     def __init__(self, message: str, exit_code: ExitCode) -> None:
         super().__init__(message)
@@ -40,7 +40,7 @@ class CommandError(click.ClickException):
 
 
 def exit_code_of(error: BaseException) -> int:
-    """Return the exit code that `error` stands for.
+    """Return the exit code for an error.
 
     >>> exit_code_of(UnknownTaskError("no task has the id 'x'"))
     <ExitCode.NOT_FOUND: 3>
@@ -56,7 +56,7 @@ def exit_code_of(error: BaseException) -> int:
 
 
 def message_of(error: BaseException) -> str:
-    """Return what to tell about `error`, with a way on where there is one."""
+    """Return the message for an error, with a remedy if there is one."""
     from mission_control.errors import MissionControlError
 
     if isinstance(error, click.UsageError):
@@ -71,7 +71,7 @@ def message_of(error: BaseException) -> str:
 
 
 def report_failures(action: Callable[[], object]) -> int:
-    """Run a command and return its exit code; what goes wrong is told on stderr, never as a traceback.
+    """Run a command and return its exit code; report an error on stderr, never as a traceback.
 
     An int that the command returns is its exit code.
     """
@@ -82,14 +82,14 @@ def report_failures(action: Callable[[], object]) -> int:
     except click.Abort:
         tell_error("interrupted")
         return ExitCode.FAILED
-    except Exception as error:  # noqa: BLE001  # the last one to see it
+    except Exception as error:  # noqa: BLE001  # nothing above handles it
         tell_error(message_of(error))
         return exit_code_of(error)
     return code if isinstance(code, int) else ExitCode.DONE
 
 
 def _is_unrecorded_change(error: BaseException) -> bool:
-    """Whether something was done whose audit record could not be written."""
+    """Whether a change was made but its audit record could not be written."""
     from mission_control.audit.stream.log import AuditWriteError
 
     return isinstance(error, AuditWriteError)

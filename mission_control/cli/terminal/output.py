@@ -1,7 +1,7 @@
 """Writing to the terminal: data on stdout, messages on stderr.
 
-Rich keeps to NO_COLOR, to the terminal's width, and to plain text where there is no terminal. Text that
-comes from tasks and handlers is never read as markup, and cannot command the terminal.
+Rich respects NO_COLOR and the terminal's width, and prints plain text without a terminal. Text from tasks
+and handlers is never parsed as markup, and cannot control the terminal.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
-# Where there is no terminal nothing is cut or wrapped: the reader is a file or a program.
+# Without a terminal nothing is cut or wrapped: the reader is a file or a program.
 _UNLIMITED_WIDTH: Final = 10_000
 _CELL_LIMIT: Final = 300
 
@@ -30,7 +30,7 @@ def echo_json(value: Any) -> None:  # noqa: ANN401  # any JSON value
 
 
 def echo_json_array(items: Iterable[Any]) -> None:
-    """Print a JSON array item by item, as they come."""
+    """Print a JSON array, item by item."""
     separator = "[\n  "
     for item in items:
         sys.stdout.write(separator + json.dumps(item, ensure_ascii=False))
@@ -53,7 +53,7 @@ def echo(*parts: RenderableType) -> None:
 
 
 def echo_line(line: RenderableType) -> None:
-    """Print what happened on stdout, at once; what does not fit into the terminal's line is cut."""
+    """Print a line on stdout at once, cut to the terminal's width."""
     console().print(line, no_wrap=True, overflow="ellipsis")
     sys.stdout.flush()
 
@@ -65,19 +65,19 @@ def tell(message: RenderableType) -> None:
 
 
 def tell_line(line: RenderableType) -> None:
-    """Print a message on stderr; what does not fit into the terminal's line is cut."""
+    """Print a message on stderr, cut to the terminal's width."""
     console(stderr=True).print(line, no_wrap=True, overflow="ellipsis")
 
 
 def tell_error(message: str) -> None:
-    """Print what went wrong on stderr."""
+    """Print an error on stderr."""
     from rich.text import Text
 
     tell(Text.assemble(("error:", "bold red"), " ", printable(message, limit=None)))
 
 
 def console(*, stderr: bool = False) -> Console:
-    """Return a console on stdout or stderr as they are now."""
+    """Return a console on the current stdout or stderr."""
     from rich.console import Console
 
     made = Console(stderr=stderr, highlight=False, markup=False, emoji=False)
@@ -95,7 +95,7 @@ def table(
 ) -> Table:
     """Return a table for people; columns named in `right` are aligned to the right.
 
-    Where the terminal is too narrow, the columns named in `flexible` give way, else the last one.
+    In a narrow terminal the columns named in `flexible` shrink, by default the last one.
     """
     from rich.table import Table
 
@@ -110,7 +110,7 @@ def table(
 
 
 def _uncut(cell: str | Text) -> Text:
-    """Return a cell that is never wrapped; Rich narrows only columns that it is allowed to wrap."""
+    """Return a cell that is cut, not wrapped; Rich narrows only columns that it may wrap."""
     from rich.text import Text
 
     text = Text(cell) if isinstance(cell, str) else cell
@@ -119,7 +119,7 @@ def _uncut(cell: str | Text) -> Text:
 
 
 def printable(text: str, *, limit: int | None = _CELL_LIMIT) -> str:
-    r"""Return `text` without anything that commands a terminal; with a limit, on one line and no longer.
+    r"""Return `text` without terminal control sequences; with a limit, as one line of at most that length.
 
     >>> printable("two\nlines \x1b[31m")
     'two lines \\x1b[31m'
@@ -138,11 +138,11 @@ def as_text(value: Any) -> str:  # noqa: ANN401  # any JSON value
 
 
 def near(path: Path | str) -> str:
-    """Return a path as seen from where the user is, if it lies below."""
+    """Return a path relative to the current directory, if it lies below it."""
     whole, here = Path(path).absolute(), Path.cwd()
     return str(whole.relative_to(here)) if whole.is_relative_to(here) else str(whole)
 
 
 def abandon_stdout() -> None:
-    """Keep the interpreter from complaining at its exit about a reader that has gone."""
+    """Keep the interpreter from reporting a closed stdout at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

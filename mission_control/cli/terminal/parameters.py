@@ -1,4 +1,4 @@
-"""Options and kinds of values that several commands share."""
+"""Options and types of values that several commands share."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class JsonObject(click.ParamType[dict[str, Any]]):
         self._example = example
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> dict[str, Any]:  # noqa: ANN401
-        """Return the object, or say what is wrong with the text and how to write it."""
+        """Return the object, or fail with the problem and an example."""
         if isinstance(value, dict):
             return value
         try:
@@ -46,7 +46,7 @@ class Moment(click.ParamType["datetime"]):
     name = "moment"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:  # noqa: ANN401
-        """Return the moment, or say how to write one."""
+        """Return the moment, or fail with an example."""
         from mission_control.model.values.instants import parse_moment
 
         try:

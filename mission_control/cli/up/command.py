@@ -38,7 +38,7 @@ def up(concurrency: int | None) -> None:
 def _run(installation: Installation, concurrency: int | None, signals: StopSignals) -> None:
     from mission_control.audit.stream.follow import Follower
     from mission_control.cli.live.embedded_watch import EmbeddedWatch
-    from mission_control.cli.live.log_pipe import LogPipes
+    from mission_control.cli.live.service_output import LogPipes
     from mission_control.cli.live.supervisor import Supervisor, kill_services
     from mission_control.cli.up.screen import Screen, apply_own_tasks
     from mission_control.processes.fleet import Fleet, FleetError

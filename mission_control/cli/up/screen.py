@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from mission_control.cli.live.log_line import LogLine
+    from mission_control.cli.live.service_output import LogLine
     from mission_control.configuration.settings import Settings
     from mission_control.registry.registry import Registry
 

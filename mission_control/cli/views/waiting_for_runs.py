@@ -25,7 +25,7 @@ def announce(client: Redis, run: Run) -> None:
         tell(f"no worker serves the queue {record.queue}; start one with `mission-control up`")
 
 
-def show_sent(run: Run, *, as_json: bool) -> None:
+def show_sent(run: Run, *, as_json: bool) -> ExitCode:
     """Print a run's id, or the run as JSON."""
     from mission_control.operate.runs import run_json
 
@@ -34,6 +34,7 @@ def show_sent(run: Run, *, as_json: bool) -> None:
         echo_json(run_json(record))
     else:
         echo(run.execution_id)
+    return ExitCode.DONE
 
 
 def show_result(run: Run, timeout: float | None, *, as_json: bool) -> ExitCode:

@@ -81,7 +81,7 @@ def test_new_handler_with_a_taken_name_overwrites_nothing(handlers: Path) -> Non
     (handlers / "mine.py").write_text("def run(context): ...\n")
     answer = mc("handler", "new", "mine")
     assert answer.code == 4
-    assert "exists already" in answer.err
+    assert "already exists" in answer.err
     assert (handlers / "mine.py").read_text() == "def run(context): ...\n"
 
 

@@ -4,9 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from mission_control.cli.live.log_line import LogReader
-from mission_control.cli.live.log_pipe import LogPipes
 from mission_control.cli.live.restart_policy import GiveUp, RestartIn, decide_restart
+from mission_control.cli.live.service_output import LogPipes, LogReader
 from mission_control.cli.terminal.wording import duration, in_how_long
 from tests.stage.waiting import wait_until
 
