@@ -1,4 +1,4 @@
-"""Join and leave the managed server."""
+"""Use the managed server: start it and own it, or join the one that runs."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ import stat
 from typing import TYPE_CHECKING
 
 from mission_control.errors import EmbeddedServerError
-from mission_control.store.embedded.locks import enter_users, has_users, start_lock
-from mission_control.store.embedded.running_server import bring_up
-from mission_control.store.embedded.server_answer import ask_to_shut_down
-from mission_control.store.embedded.server_end import bring_down, end_orphan
-from mission_control.store.embedded.server_state import read_state
+from mission_control.store.embedded.locks import enter_users, has_users, recorded_pid, start_lock
+from mission_control.store.embedded.server_process import end_server
+from mission_control.store.embedded.server_start import running_server
+from mission_control.store.embedded.server_state import read_state, write_state
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,35 +20,44 @@ if TYPE_CHECKING:
 
 FOLDER = "redis"
 PRIVATE = 0o700
-# Longer than anybody holds the lock while bringing the server up or down.
+# Longer than any process holds the lock while it starts or ends the server.
 JOIN_WITHIN_SECONDS = 120.0
 LEAVE_WITHIN_SECONDS = 30.0
+# How long a process that leaves looks for other users. The owner waits for copies of its lock to be gone: a
+# process that another thread is just starting has one.
+OWNER_LOOKS_SECONDS = 1.0
+JOINER_LOOKS_SECONDS = 0.05
 
 
 class EmbeddedServer:
-    """This process's use of the managed server; made by `join_embedded_server`."""
+    """This process's use of the managed server; made by `join_embedded_server`.
 
-    def __init__(self, directory: Path, users: int, state: ServerState) -> None:
+    The first user owns the server: it started it, or found it left over by a crash. It keeps the server alive
+    as long as it runs, and ends it. If others still use the server when its owner leaves or dies, it is
+    theirs, and the last of them ends it.
+    """
+
+    def __init__(self, directory: Path) -> None:
         self.directory = directory
-        self._users: int | None = users
-        self._state = state
+        self.is_owner = not has_users(directory)
+        known = read_state(directory)
+        if self.is_owner and known is None:
+            end_server(directory)  # a server left over by a crash, which no process can enter
+        self._users: int | None = enter_users(directory)
         self._process = os.getpid()
+        try:
+            self._enter(known)
+        except BaseException:
+            self.quit_users()
+            raise
 
     @property
     def url(self) -> str:
         """`redis://:password@127.0.0.1:port/0`, as of the last time this process joined.
 
-        Where the server died, and another user revived it while its port was taken, joining again tells
-        the new one.
+        If another user has started a dead server again on another port, joining again returns the new URL.
         """
         return self._state.url
-
-    @property
-    def pid(self) -> int:
-        """The server's process id."""
-        if self._state.pid is None:
-            raise EmbeddedServerError(f"the embedded server on {self.directory} is not running")
-        return self._state.pid
 
     @property
     def is_inherited(self) -> bool:
@@ -59,9 +67,8 @@ class EmbeddedServer:
     def leave(self) -> None:
         """Stop using the server; the last user ends it and waits until it is gone.
 
-        Nothing happens when it has been left already, and in a forked child, which has nothing to leave.
-        Called at the interpreter's exit. A process that is killed leaves by dying; if it was the last user,
-        the server runs on until the next one has joined and left.
+        Called at the interpreter's exit. Does nothing the second time, and in a forked child. A process that
+        is killed leaves by dying; if it was the last user, the next one owns the server and ends it.
 
         Raises:
             EmbeddedServerError: the last user could not end the server.
@@ -70,44 +77,43 @@ class EmbeddedServer:
             return
         atexit.unregister(self.leave)
         _joined.pop(self.directory, None)
+        seconds = OWNER_LOOKS_SECONDS if self.is_owner else JOINER_LOOKS_SECONDS
         try:
             with start_lock(self.directory, seconds=LEAVE_WITHIN_SECONDS):
                 self.quit_users()
-                if not has_users(self.directory):
-                    bring_down(self.directory, self._recorded())
+                if not has_users(self.directory, seconds=seconds):
+                    end_server(self.directory)
         except TimeoutError:
-            self.quit_users()  # whoever brings the server up just now will also end it
-        except FileNotFoundError:
-            self.quit_users()
-            ask_to_shut_down(self._state)  # the folder was removed: there is no data left to serve
+            self.quit_users()  # the process that is starting the server will also end it
 
     def revive(self) -> None:
         """Start the server again if it has died; under the start lock only."""
-        self._state = bring_up(self.directory, self._recorded())
-
-    def _recorded(self) -> ServerState:
-        # Another user may have revived the server elsewhere since this one joined.
         recorded = read_state(self.directory)
-        return recorded if recorded is not None else self._state
+        if recorded is None:
+            write_state(self.directory, self._state)
+        self._enter(self._state if recorded is None else recorded)
+
+    def _enter(self, known: ServerState | None) -> None:
+        self._state = running_server(self.directory, known)
+        self.pid = recorded_pid(self.directory)
 
     def quit_users(self) -> None:
-        """Be no user any more, without looking who is left; a forked child does not quit for its parent."""
+        """Stop being a user without looking who is left; a forked child does not quit for its parent."""
         users, self._users = self._users, None
         if users is not None:
             os.close(users)
 
 
-# What this process has joined; a forked child finds its parent's here, and joins anew.
+# What this process has joined; a forked child finds its parent's here, and joins again.
 _joined: dict[Path, EmbeddedServer] = {}
 
 
 def join_embedded_server(data_dir: Path) -> EmbeddedServer:
-    """Use the server of `data_dir`: join the running one, adopt it after a crash, or start it.
+    """Use the server of `data_dir`: join the running one, or start it and own it.
 
-    Calling it again in the same process gives the same object; a server that has died meanwhile is
-    started again on its data, on the same port if that is still free. Safe between threads and between
-    processes, and in a forked child, which becomes a user of its own. The server ends with its last user;
-    users that end normally leave by themselves.
+    Calling it again in the same process returns the same object. A server that has died is started again
+    on its data, on the same port if that is still free. Safe between threads and between processes, and in a
+    forked child, which becomes a user of its own. Users that end normally leave by themselves.
 
     Raises:
         EmbeddedServerError: it could not be started or entered; within about two minutes at worst.
@@ -117,8 +123,6 @@ def join_embedded_server(data_dir: Path) -> EmbeddedServer:
         _prepare(directory)
         with start_lock(directory, seconds=JOIN_WITHIN_SECONDS):
             return _join(directory)
-    except EmbeddedServerError:
-        raise
     except TimeoutError as error:
         raise EmbeddedServerError(
             f"another process has been starting or stopping the server on {directory} for "
@@ -126,7 +130,7 @@ def join_embedded_server(data_dir: Path) -> EmbeddedServer:
         ) from error
     except OSError as error:
         raise EmbeddedServerError(
-            f"the embedded server cannot use {directory} ({error}): make the folder writable and see to free "
+            f"the embedded server cannot use {directory} ({error}): make the folder writable and free some "
             "space, set another MISSION_CONTROL_DATA_DIR, or name a server in MISSION_CONTROL_REDIS_URL"
         ) from error
 
@@ -144,18 +148,6 @@ def _join(directory: Path) -> EmbeddedServer:
         return server
     if server is not None:
         server.quit_users()
-    _joined[directory] = server = _enter(directory)
+    _joined[directory] = server = EmbeddedServer(directory)
     atexit.register(server.leave)
     return server
-
-
-def _enter(directory: Path) -> EmbeddedServer:
-    known = read_state(directory)
-    if known is None and not has_users(directory):
-        end_orphan(directory)
-    users = enter_users(directory)
-    try:
-        return EmbeddedServer(directory, users, bring_up(directory, known))
-    except BaseException:
-        os.close(users)
-        raise

@@ -11,7 +11,7 @@ import pytest
 import redis
 
 from mission_control.errors import EmbeddedServerError
-from mission_control.store.embedded import running_server
+from mission_control.store.embedded import server_start
 from mission_control.store.embedded.embedded_server import join_embedded_server
 from mission_control.store.embedded.ports import free_port
 from mission_control.store.embedded.server_process import spawn_server
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from mission_control.store.embedded.server_process import ServerProcess
 
 
-def test_what_it_keeps_can_be_read_by_its_owner_only(data_dir: Path) -> None:
+def test_files_are_readable_by_their_owner_only(data_dir: Path) -> None:
     with joined(data_dir) as server, client_of(server.url) as client:
         client.set("a", "b")
         assert stat.S_IMODE(server.directory.stat().st_mode) == 0o700
@@ -40,13 +40,13 @@ def test_what_it_keeps_can_be_read_by_its_owner_only(data_dir: Path) -> None:
         assert {path: stat.S_IMODE(path.stat().st_mode) for path in files} == dict.fromkeys(files, 0o600)
 
 
-def test_a_folder_that_others_could_read_is_closed_to_them(data_dir: Path) -> None:
+def test_folder_readable_by_others_is_closed_to_them(data_dir: Path) -> None:
     (data_dir / "redis").mkdir(parents=True, mode=0o755)
     with joined(data_dir) as server:
         assert stat.S_IMODE(server.directory.stat().st_mode) == 0o700
 
 
-def test_the_password_is_wanted_and_shows_neither_in_the_process_list_nor_in_the_log(data_dir: Path) -> None:
+def test_password_is_required_and_absent_from_process_list_and_log(data_dir: Path) -> None:
     with joined(data_dir) as server:
         password = server.url.partition("://:")[2].partition("@")[0]
         assert len(password) >= 32
@@ -59,7 +59,7 @@ def test_the_password_is_wanted_and_shows_neither_in_the_process_list_nor_in_the
             stranger.ping()
 
 
-def test_it_listens_on_this_machine_only_and_never_forgets_on_its_own(data_dir: Path) -> None:
+def test_server_listens_on_loopback_only_and_evicts_nothing(data_dir: Path) -> None:
     with joined(data_dir) as server, client_of(server.url) as client:
         assert {c.laddr.ip for c in psutil.Process(server.pid).net_connections() if c.status == "LISTEN"} == {
             "127.0.0.1"
@@ -73,7 +73,7 @@ def test_it_listens_on_this_machine_only_and_never_forgets_on_its_own(data_dir: 
         assert client.config_get(*wanted) == wanted
 
 
-def test_a_port_that_was_taken_meanwhile_is_given_up(data_dir: Path) -> None:
+def test_taken_port_is_replaced(data_dir: Path) -> None:
     with joined(data_dir) as first, client_of(first.url) as client:
         client.set("kept", "yes")
     port = port_of(first.url)
@@ -86,7 +86,7 @@ def test_a_port_that_was_taken_meanwhile_is_given_up(data_dir: Path) -> None:
         assert client.get("kept") == "yes"
 
 
-def test_a_port_that_somebody_took_and_let_go_of_meanwhile_is_given_up(
+def test_port_taken_only_during_the_start_is_replaced(
     data_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     taker = socket.create_server(("127.0.0.1", 0))
@@ -100,15 +100,15 @@ def test_a_port_that_somebody_took_and_let_go_of_meanwhile_is_given_up(
             taker.close()
         return process
 
-    monkeypatch.setattr(running_server, "free_port", lambda: next(ports, None) or free_port())
-    monkeypatch.setattr(running_server, "spawn_server", spawned)
+    monkeypatch.setattr(server_start, "free_port", lambda: next(ports, None) or free_port())
+    monkeypatch.setattr(server_start, "spawn_server", spawned)
     with joined(data_dir) as server:
         assert taker.fileno() < 0
         assert port_of(server.url) != port
 
 
 @pytest.mark.parametrize("content", ["", "{", '{"port": 0}', "\x00\xff" * 100])
-def test_a_damaged_state_file_costs_the_old_password_but_no_data(data_dir: Path, content: str) -> None:
+def test_damaged_state_file_changes_the_password_and_loses_no_data(data_dir: Path, content: str) -> None:
     with joined(data_dir) as first, client_of(first.url) as client:
         client.set("kept", "yes")
     state_file(data_dir).write_text(content)
@@ -116,7 +116,7 @@ def test_a_damaged_state_file_costs_the_old_password_but_no_data(data_dir: Path,
         assert client.get("kept") == "yes"
 
 
-def test_a_server_that_nobody_can_enter_any_more_is_replaced_without_losing_data(data_dir: Path) -> None:
+def test_lost_state_file_and_no_users_replace_the_server_without_losing_data(data_dir: Path) -> None:
     with UserProcess(data_dir) as starter:
         found = starter.joined()
         with client_of(found["url"]) as client:
@@ -129,10 +129,10 @@ def test_a_server_that_nobody_can_enter_any_more_is_replaced_without_losing_data
         assert client.get("kept") == "yes"
 
 
-def test_a_server_that_others_use_is_not_replaced_when_its_state_file_is_damaged(
+def test_server_in_use_is_not_replaced_when_its_state_file_is_damaged(
     data_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(running_server, "ANSWER_WITHIN_SECONDS", 0.3)
+    monkeypatch.setattr(server_start, "ANSWER_WITHIN_SECONDS", 0.3)
     with UserProcess(data_dir) as user:
         found = user.joined()
         state = state_file(data_dir).read_text()
@@ -144,7 +144,7 @@ def test_a_server_that_others_use_is_not_replaced_when_its_state_file_is_damaged
         user.end()
 
 
-def test_a_lost_state_file_is_written_again_by_a_user_that_knows_it(data_dir: Path) -> None:
+def test_lost_state_file_is_written_again_by_a_user(data_dir: Path) -> None:
     with joined(data_dir) as server:
         before = state_file(data_dir).read_text()
         state_file(data_dir).unlink()
@@ -152,20 +152,20 @@ def test_a_lost_state_file_is_written_again_by_a_user_that_knows_it(data_dir: Pa
         assert state_file(data_dir).read_text() == before
 
 
-def test_a_server_that_hangs_is_reported_and_gets_no_rival(
+def test_hanging_server_is_reported_and_no_second_one_starts(
     data_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(running_server, "ANSWER_WITHIN_SECONDS", 0.3)
+    monkeypatch.setattr(server_start, "ANSWER_WITHIN_SECONDS", 0.3)
     with joined(data_dir) as server:
         os.kill(server.pid, signal.SIGSTOP)
         with pytest.raises(
-            EmbeddedServerError, match=r"(?s)cannot be entered.*last words:\n.*Ready to accept"
+            EmbeddedServerError, match=r"(?s)cannot be entered.*end of its log:\n.*Ready to accept"
         ):
             join_embedded_server(data_dir)
         os.kill(server.pid, signal.SIGCONT)
 
 
-def test_a_damaged_append_only_file_is_reported_with_the_servers_own_words(data_dir: Path) -> None:
+def test_damaged_append_only_file_is_reported_with_the_servers_log(data_dir: Path) -> None:
     with joined(data_dir) as server, client_of(server.url) as client:
         client.set("kept", "yes")
     log = next((server.directory / "appendonlydir").glob("*.incr.aof"))
@@ -178,13 +178,13 @@ def test_a_damaged_append_only_file_is_reported_with_the_servers_own_words(data_
         assert client.get("kept") == "yes"
 
 
-def test_a_data_dir_that_is_a_file_is_refused_with_a_cure(tmp_path: Path) -> None:
+def test_data_dir_that_is_a_file_is_refused_with_a_remedy(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(EmbeddedServerError, match=r"cannot use .*file/redis.*MISSION_CONTROL_DATA_DIR"):
         join_embedded_server(tmp_path / "file")
 
 
-def test_a_server_whose_folder_was_removed_still_ends_with_its_user(data_dir: Path) -> None:
+def test_server_whose_folder_was_removed_ends_with_its_owner(data_dir: Path) -> None:
     server = join_embedded_server(data_dir)
     server.directory.rename(data_dir / "elsewhere")
     server.leave()

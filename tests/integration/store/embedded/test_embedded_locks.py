@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
-def test_threads_that_start_processes_meanwhile_disturb_nobody_who_joins_or_leaves(tmp_path: Path) -> None:
+def test_threads_starting_processes_do_not_disturb_joining_and_leaving(tmp_path: Path) -> None:
     places = [tmp_path / f"place{number}" for number in range(3)]
     done = threading.Event()
 
@@ -48,7 +48,7 @@ def test_threads_that_start_processes_meanwhile_disturb_nobody_who_joins_or_leav
     assert not any(is_running(pid) for pid in pids)
 
 
-def test_a_copy_of_a_lock_in_a_child_that_is_just_forked_is_waited_for(
+def test_lock_copied_into_a_forking_child_is_waited_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tries: list[int] = []

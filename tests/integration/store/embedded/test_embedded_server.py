@@ -22,7 +22,6 @@ from tests.integration.store.embedded.embedded_users import (
     is_running,
     joined,
     port_of,
-    state_file,
 )
 from tests.stage.waiting import wait_until
 
@@ -40,13 +39,13 @@ def test_data_and_url_outlive_the_server(data_dir: Path) -> None:
         assert second.pid != first.pid
 
 
-def test_joining_again_in_the_same_process_gives_the_same_server(data_dir: Path) -> None:
+def test_joining_again_in_the_same_process_returns_the_same_server(data_dir: Path) -> None:
     with joined(data_dir) as server:
         assert join_embedded_server(data_dir) is server
         assert join_embedded_server(data_dir / "." / ".." / "data") is server
 
 
-def test_threads_that_join_at_once_get_the_same_server(data_dir: Path) -> None:
+def test_threads_joining_at_once_get_the_same_server(data_dir: Path) -> None:
     with ThreadPoolExecutor(8) as threads:
         servers = set(threads.map(join_embedded_server, [data_dir] * 8))
     assert len(servers) == 1
@@ -60,7 +59,7 @@ def test_leaving_twice_is_harmless(data_dir: Path) -> None:
     assert not psutil.pid_exists(server.pid)
 
 
-def test_a_killed_server_comes_back_with_every_write_that_was_on_the_disk(data_dir: Path) -> None:
+def test_killed_server_returns_with_every_write_on_the_disk(data_dir: Path) -> None:
     with joined(data_dir) as server, client_of(server.url) as client:
         first_pid = server.pid
         for number in range(500):
@@ -72,7 +71,7 @@ def test_a_killed_server_comes_back_with_every_write_that_was_on_the_disk(data_d
         assert client.dbsize() == 500
 
 
-def test_a_killed_server_is_revived_by_whoever_joins_next_and_found_by_the_others(data_dir: Path) -> None:
+def test_killed_server_is_started_again_by_the_next_to_join(data_dir: Path) -> None:
     with joined(data_dir) as server, UserProcess(data_dir) as other:
         os.kill(server.pid, signal.SIGKILL)
         url, pid = server.url, server.pid
@@ -84,7 +83,7 @@ def test_a_killed_server_is_revived_by_whoever_joins_next_and_found_by_the_other
         assert join_embedded_server(data_dir).pid == server.pid
 
 
-def test_a_server_that_was_revived_elsewhere_is_ended_in_good_order_by_a_user_who_did_not_know(
+def test_server_revived_on_another_port_is_ended_by_its_last_user(
     data_dir: Path,
 ) -> None:
     server = join_embedded_server(data_dir)
@@ -100,27 +99,27 @@ def test_a_server_that_was_revived_elsewhere_is_ended_in_good_order_by_a_user_wh
     assert "ready to exit, bye bye" in (server.directory / "server.log").read_text()
 
 
-def test_a_server_whose_starter_was_killed_is_adopted(data_dir: Path) -> None:
+def test_killed_owners_server_is_owned_by_the_next_user(data_dir: Path) -> None:
     with UserProcess(data_dir) as starter:
         found = starter.joined()
         starter.kill()
     assert is_running(found["pid"])
     with joined(data_dir) as server:
+        assert server.is_owner
         assert (server.url, server.pid) == (found["url"], found["pid"])
-    wait_until(lambda: not is_running(found["pid"]), "the adopted server has ended with its last user")
+    wait_until(lambda: not is_running(found["pid"]), "the server has ended with its new owner")
 
 
-def test_a_server_whose_starter_was_killed_before_noting_it_is_adopted(data_dir: Path) -> None:
-    with UserProcess(data_dir) as starter:
-        found = starter.joined()
-        starter.kill()
-    state = json.loads(state_file(data_dir).read_text())
-    state_file(data_dir).write_text(json.dumps({**state, "pid": None, "run_id": None}))
-    with joined(data_dir) as server:
-        assert server.pid == found["pid"]
+def test_joiner_leaves_the_owners_server_running(data_dir: Path) -> None:
+    with joined(data_dir) as owner, UserProcess(data_dir) as joiner:
+        assert owner.is_owner
+        assert joiner.joined()["pid"] == owner.pid
+        joiner.end()
+        assert is_running(owner.pid)
+    assert not is_running(owner.pid)
 
 
-def test_the_first_to_leave_leaves_it_running_and_the_last_ends_it(data_dir: Path) -> None:
+def test_users_remaining_after_the_owner_end_the_server(data_dir: Path) -> None:
     with UserProcess(data_dir) as starter, joined(data_dir) as server:
         assert starter.joined()["pid"] == server.pid
         starter.end()
@@ -129,7 +128,7 @@ def test_the_first_to_leave_leaves_it_running_and_the_last_ends_it(data_dir: Pat
     assert not is_running(server.pid)
 
 
-def test_the_starter_may_leave_first(data_dir: Path) -> None:
+def test_last_joiner_ends_the_server_after_its_owner_left(data_dir: Path) -> None:
     server = join_embedded_server(data_dir)
     with UserProcess(data_dir) as other:
         other.joined()
@@ -140,7 +139,7 @@ def test_the_starter_may_leave_first(data_dir: Path) -> None:
     wait_until(lambda: not is_running(server.pid), "the other has ended the server")
 
 
-def test_processes_that_join_at_once_share_one_server(data_dir: Path) -> None:
+def test_processes_joining_at_once_share_one_server(data_dir: Path) -> None:
     with ExitStack() as stack:
         users = [stack.enter_context(UserProcess(data_dir, f"user{n}")) for n in range(5)]
         answers = [user.joined() for user in users]
@@ -163,7 +162,7 @@ for _ in range(12):
 """
 
 
-def test_users_that_come_and_go_at_once_never_meet_a_dying_server(data_dir: Path) -> None:
+def test_users_coming_and_going_never_meet_a_dying_server(data_dir: Path) -> None:
     with ExitStack() as stack:
         users = [stack.enter_context(UserProcess(data_dir, f"user{n}", COMING_AND_GOING)) for n in range(4)]
         for user in users:
@@ -185,7 +184,7 @@ def in_a_process(script: str, data_dir: Path) -> Any:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def test_a_forked_child_that_ends_leaves_its_parents_server_alone(data_dir: Path) -> None:
+def test_ending_forked_child_leaves_its_parents_server_running(data_dir: Path) -> None:
     script = """
 import os, redis
 if os.fork() == 0:
@@ -198,7 +197,7 @@ with redis.Redis.from_url(server.url) as client:
     assert in_a_process(script, data_dir) == [0, True]
 
 
-def test_a_forked_child_that_joins_is_a_user_of_its_own(data_dir: Path) -> None:
+def test_joining_forked_child_becomes_a_user_of_its_own(data_dir: Path) -> None:
     script = """
 import os, redis
 if os.fork() == 0:
@@ -211,7 +210,7 @@ with redis.Redis.from_url(server.url) as client:
     assert in_a_process(script, data_dir) == [0, True]
 
 
-def test_ctrl_c_reaches_the_user_and_not_the_server(data_dir: Path) -> None:
+def test_server_has_its_own_process_group_out_of_reach_of_ctrl_c(data_dir: Path) -> None:
     with joined(data_dir) as server:
         assert os.getpgid(server.pid) == server.pid
         assert os.getsid(server.pid) == server.pid

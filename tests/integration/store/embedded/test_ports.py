@@ -10,16 +10,16 @@ if TYPE_CHECKING:
     import pytest
 
 
-def test_a_server_gets_no_port_that_an_outgoing_connection_could_take() -> None:
+def test_free_port_is_below_those_of_outgoing_connections() -> None:
     # Linux gives out 32768 and above, macOS 49152 and above.
     assert all(20_000 <= free_port() < 32_768 for _ in range(50))
 
 
-def test_where_all_of_them_are_taken_it_gets_any(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_any_port_is_used_when_all_usual_ones_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ports, "is_free", lambda port: port not in SERVER_PORTS)
     assert free_port() not in SERVER_PORTS
 
 
-def test_a_port_somebody_listens_on_is_not_free() -> None:
+def test_port_in_use_is_not_free() -> None:
     with socket.create_server(("127.0.0.1", free_port())) as server:
         assert not is_free(server.getsockname()[1])

@@ -1,0 +1,104 @@
+"""Find the server that runs on the data, or start one; all of it under the start lock."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mission_control.errors import EmbeddedServerError
+from mission_control.store.embedded.binary import find_server_binary
+from mission_control.store.embedded.locks import close_lock, take_server_lock
+from mission_control.store.embedded.patience import patiently
+from mission_control.store.embedded.ports import free_port, is_free
+from mission_control.store.embedded.server_process import log_tail, spawn_server
+from mission_control.store.embedded.server_state import ServerState, write_state
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from mission_control.store.embedded.server_process import ServerProcess
+
+ANSWER_WITHIN_SECONDS = 15.0
+LOAD_WITHIN_SECONDS = 60.0
+FREED_WITHIN_SECONDS = 0.5
+PORT_ATTEMPTS = 3
+
+
+def running_server(directory: Path, known: ServerState | None) -> ServerState:
+    """Return how to enter the server on this data; it is started if none runs.
+
+    `known` is the recorded port and password; a new server keeps both if the port is still free.
+
+    Raises:
+        EmbeddedServerError: within about a minute; with the cause and the end of the server's log.
+    """
+    for _ in patiently(ANSWER_WITHIN_SECONDS):
+        server_lock = take_server_lock(directory)
+        if server_lock is not None:
+            try:
+                return _start(directory, known, server_lock)
+            finally:
+                close_lock(server_lock)
+        if known is not None and known.is_ready() is not None:
+            _wait_until_loaded(directory, known)
+            return known
+    cause = "is lost or damaged" if known is None else "has another port or password"
+    raise EmbeddedServerError(
+        f"a server runs on {directory} and cannot be entered (server.json there {cause}, or it hangs): "
+        "end the programs that use it; if they belong to another container or host, set another "
+        f"MISSION_CONTROL_DATA_DIR here. {log_tail(directory)}"
+    )
+
+
+def _start(directory: Path, known: ServerState | None, server_lock: int) -> ServerState:
+    binary = find_server_binary()
+    state = _with_free_port(known) if known is not None else ServerState(port=free_port())
+    for _ in range(PORT_ATTEMPTS):
+        write_state(directory, state)
+        if _is_started(spawn_server(binary, directory, state, server_lock), state):
+            _wait_until_loaded(directory, state)
+            return state
+        if f"Failed listening on port {state.port} " not in log_tail(directory):
+            break
+        state = state.model_copy(update={"port": free_port()})
+    raise EmbeddedServerError(
+        f"the embedded Redis server ({binary}) did not start; its data in {directory} is untouched. "
+        f"{log_tail(directory)}"
+    )
+
+
+def _with_free_port(known: ServerState) -> ServerState:
+    # A dying server lets go of its lock a moment before it lets go of its port.
+    if any(is_free(known.port) for _ in patiently(FREED_WITHIN_SECONDS)):
+        return known
+    return known.model_copy(update={"port": free_port()})
+
+
+def _is_started(process: ServerProcess, state: ServerState) -> bool:
+    """Wait until the new server answers; a silent one, or one whose start is interrupted, is ended."""
+    has_answered = False
+    try:
+        for _ in patiently(ANSWER_WITHIN_SECONDS):
+            has_answered = state.is_ready() is not None
+            if has_answered or process.poll() is not None:
+                break
+    finally:
+        if not has_answered:
+            process.kill()
+            process.wait()
+    return has_answered
+
+
+def _wait_until_loaded(directory: Path, state: ServerState) -> None:
+    ready: bool | None = None
+    for _ in patiently(LOAD_WITHIN_SECONDS):
+        ready = state.is_ready()
+        if ready is not False:
+            break
+    if ready is None:
+        raise EmbeddedServerError(
+            f"the embedded Redis server on {directory} has ended. {log_tail(directory)}"
+        )
+    if not ready:
+        raise EmbeddedServerError(
+            f"the server on {directory} is still loading its data: try again later. {log_tail(directory)}"
+        )
