@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from mission_control.installation.installation import Installation
 
-EVENTS_VARIABLE: Final = "MISSION_CONTROL_BENCHMARK_EVENTS"
+EVENTS_VARIABLE: Final = "BENCHMARK_EVENTS"
 NOOP: Final = "benchmarks.noop"
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from pathlib import Path
 
-MARKS_VARIABLE: Final = "MISSION_CONTROL_BENCHMARK_MARKS"
+MARKS_VARIABLE: Final = "BENCHMARK_MARKS"
 
 _descriptors: Final[dict[int, int]] = {}
 

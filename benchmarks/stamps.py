@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from pathlib import Path
 
-STAMPS_VARIABLE: Final = "MISSION_CONTROL_BENCHMARK_STAMPS"
+STAMPS_VARIABLE: Final = "BENCHMARK_STAMPS"
 
 
 def note_start() -> None:

@@ -9,9 +9,9 @@ from celery import Celery
 
 from benchmarks.stamps import note_start
 
-URL_VARIABLE: Final = "MISSION_CONTROL_BENCHMARK_URL"
-LOOP_VARIABLE: Final = "MISSION_CONTROL_BENCHMARK_LOOP_SECONDS"
-LOCK_VARIABLE: Final = "MISSION_CONTROL_BENCHMARK_LOCK_SECONDS"
+URL_VARIABLE: Final = "BENCHMARK_URL"
+LOOP_VARIABLE: Final = "BENCHMARK_LOOP_SECONDS"
+LOCK_VARIABLE: Final = "BENCHMARK_LOCK_SECONDS"
 STAMP_TASK: Final = "benchmarks.stamp"
 
 app = Celery("stock", set_as_current=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Final
 
-URL_VARIABLE: Final = "MISSION_CONTROL_BENCHMARK_URL"
+URL_VARIABLE: Final = "BENCHMARK_URL"
 
 
 def redis_url() -> str:

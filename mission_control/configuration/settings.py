@@ -12,17 +12,19 @@ from msgspec import Meta, Struct, convert
 from msgspec.structs import fields
 
 from mission_control.errors import SettingsError
+from mission_control.model.problems.suggestions import did_you_mean
 from mission_control.model.values.zones import zone_problem
 from mission_control.store.redis_keys import REDBEAT_PREFIX
 
 PREFIX: Final = "MISSION_CONTROL_"
 NOTIFY_PREFIX: Final = f"{PREFIX}NOTIFY_"
+SUPERVISOR_VARIABLE: Final = f"{PREFIX}SUPERVISOR_PID"
 _SEPARATORS: Final = {"handlers": os.pathsep, "queues": ","}
 _WORDS: Final = {"yes": True, "on": True, "no": False, "off": False}
 
 
 class Secret:
-    """A password, a key, or a URL with one in it: shown as `**********`, while `reveal()` returns it."""
+    """A URL with a password in it: shown as `**********`, while `reveal()` returns it."""
 
     HIDDEN: Final = "**********"
 
@@ -63,13 +65,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     leader_seconds: Annotated[int, Meta(ge=1, le=3_600)] = 15
     retention_days: Annotated[int, Meta(ge=1, le=3_650)] = 30
     retention_runs: Annotated[int, Meta(ge=1, le=1_000_000)] = 1_000
-    signing_key: Secret | None = None
     allow_plain_producers: bool = True
     allow_eviction: bool = False
     redbeat_key_prefix: Annotated[str, Meta(pattern="^(?!mc:)[A-Za-z0-9_.:-]+$")] = REDBEAT_PREFIX
-    web_host: str = "127.0.0.1"
-    web_port: Annotated[int, Meta(ge=1, le=65_535)] = 8800
-    web_token: Secret | None = None
     notify: tuple[tuple[str, Secret], ...] = ()
 
     @property
@@ -112,9 +110,7 @@ class Settings(Struct, frozen=True, kw_only=True):
             return ""
         if name == "handlers":
             return os.pathsep.join(str(path) for path in value)
-        if name == "queues":
-            return ",".join(value)
-        return value.reveal() if isinstance(value, Secret) else str(value)
+        return ",".join(value) if name == "queues" else str(value)
 
 
 SETTINGS_IN_ENVIRONMENT: Final = tuple(name for name in Settings.__struct_fields__ if name != "notify")
@@ -126,24 +122,38 @@ def read_settings(**overrides: Any) -> Settings:  # noqa: ANN401  # values are c
     `overrides` take precedence over the environment; tests and embedding programs use them.
 
     Raises:
-        SettingsError: names each variable whose value cannot be used, and why.
+        SettingsError: names each variable that is no setting, or whose value cannot be used, and why.
         TypeError: an override is no setting.
     """
     if unknown := overrides.keys() - set(Settings.__struct_fields__):
         raise TypeError(f"no such setting: {', '.join(sorted(unknown))}")
     given = {"notify": _channels(), **_own_variables(), **overrides}
     values: dict[str, Any] = {}
-    problems: list[str] = []
+    problems = _unknown_variables()
     for field in fields(Settings):
         if field.name in given:
             try:
                 values[field.name] = _value(field.name, field.type, given[field.name])
             except (ValueError, TypeError) as error:
-                shown = "" if _is_secret(field.type) else f" (it is {given[field.name]!r})"
+                shown = "" if field.name == "notify" else f" (it is {given[field.name]!r})"
                 problems.append(f"  {PREFIX}{field.name.upper()}: {error}{shown}")
     if problems:
         raise SettingsError("\n".join(["settings that cannot be used:", *problems]))
     return Settings(**values)
+
+
+def _unknown_variables() -> list[str]:
+    known = [name.upper() for name in SETTINGS_IN_ENVIRONMENT]
+    unknown = (
+        name.removeprefix(PREFIX)
+        for name, text in sorted(os.environ.items())
+        if name.startswith(PREFIX) and text and not name.startswith((NOTIFY_PREFIX, SUPERVISOR_VARIABLE))
+    )
+    return [
+        f"  {PREFIX}{name}: there is no such setting{did_you_mean(name, known)} (correct the name or unset it)"
+        for name in unknown
+        if name not in known
+    ]
 
 
 def _own_variables() -> dict[str, str]:
@@ -182,7 +192,3 @@ def _custom(kind: type, given: Any) -> Any:  # noqa: ANN401  # msgspec's signatu
     if not isinstance(given, str):
         raise TypeError(f"Expected `str`, got `{type(given).__name__}`")
     return kind(given)
-
-
-def _is_secret(kind: Any) -> bool:  # noqa: ANN401
-    return bool(kind == Secret | None)

@@ -1,11 +1,10 @@
-"""How a process that was started by another one notices that it has been left alone."""
+"""How a process notices that the process which started it has died."""
 
 from __future__ import annotations
 
 import os
-from typing import Final
 
-SUPERVISOR_VARIABLE: Final = "MISSION_CONTROL_SUPERVISOR_PID"
+from mission_control.configuration.settings import SUPERVISOR_VARIABLE
 
 
 def supervised_environment() -> dict[str, str]:

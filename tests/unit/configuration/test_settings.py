@@ -12,12 +12,12 @@ from mission_control.errors import SettingsError
 
 @pytest.fixture(autouse=True)
 def _bare(bare_environment: pytest.MonkeyPatch) -> None:
-    """Forget the settings of whoever runs the tests."""
+    """Forget the settings in the environment of the tests."""
 
 
-def test_every_wrong_setting_is_named_with_its_value(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_wrong_settings_are_all_named_with_their_values(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MISSION_CONTROL_TIMEZONE", "Berlin")
-    monkeypatch.setenv("MISSION_CONTROL_WEB_PORT", "eighty")
+    monkeypatch.setenv("MISSION_CONTROL_RETENTION_DAYS", "eighty")
 
     with pytest.raises(SettingsError) as failure:
         read_settings()
@@ -25,17 +25,37 @@ def test_every_wrong_setting_is_named_with_its_value(monkeypatch: pytest.MonkeyP
     message = str(failure.value)
     assert "MISSION_CONTROL_TIMEZONE" in message
     assert 'did you mean "Europe/Berlin"' in message
-    assert "MISSION_CONTROL_WEB_PORT" in message
+    assert "MISSION_CONTROL_RETENTION_DAYS" in message
     assert "'eighty'" in message
 
 
+@pytest.mark.parametrize(
+    ("name", "remedy"),
+    [
+        ("MISSION_CONTROL_TIMEZON", 'did you mean "TIMEZONE"?'),
+        ("MISSION_CONTROL_SIGNING_KEY", "no such setting (correct the name or unset it)"),
+        ("MISSION_CONTROL_WEB_PORT", "no such setting (correct the name or unset it)"),
+    ],
+)
+def test_unknown_variable_is_refused_with_the_nearest_name(
+    name: str, remedy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, "x")
+
+    with pytest.raises(SettingsError) as failure:
+        read_settings()
+
+    assert f"{name}: there is no such setting" in str(failure.value)
+    assert remedy in str(failure.value)
+
+
 @pytest.mark.parametrize("prefix", ["mc:", "mc:tasks:", "*", "my prefix:"])
-def test_a_prefix_that_would_hit_other_keys_is_refused(prefix: str) -> None:
+def test_key_prefix_of_other_keys_is_refused(prefix: str) -> None:
     with pytest.raises(SettingsError, match="MISSION_CONTROL_REDBEAT_KEY_PREFIX"):
         read_settings(redbeat_key_prefix=prefix)
 
 
-def test_an_empty_variable_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_empty_variable_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MISSION_CONTROL_REDIS_URL", "")
     monkeypatch.setenv("MISSION_CONTROL_TASKS_FILE", "")
 
@@ -45,13 +65,13 @@ def test_an_empty_variable_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) ->
     assert settings.tasks_file is None
 
 
-def test_a_child_process_gets_the_same_settings_whatever_its_parent_was_started_with(
+def test_child_process_gets_the_settings_of_its_parent(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     settings = read_settings(
         queues=("default", "reports"),
         handlers=(Path("a"), Path("b")),
-        web_token=Secret("secret"),
+        retention_days=7,
         notify=(("ops", Secret("json://localhost/x")),),
     )
     monkeypatch.setenv("MISSION_CONTROL_NOTIFY_OTHER", "json://localhost/other")
@@ -63,30 +83,28 @@ def test_a_child_process_gets_the_same_settings_whatever_its_parent_was_started_
     assert read_settings() == settings
 
 
-def test_a_channel_has_its_name_in_lower_case(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_channel_name_is_lower_case(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MISSION_CONTROL_NOTIFY_OPS", "json://localhost/x")
 
     assert read_settings().notify == (("ops", Secret("json://localhost/x")),)
 
 
-def test_a_secret_shows_itself_nowhere() -> None:
-    settings = read_settings(web_token="hunter2", notify=(("ops", Secret("json://hunter2@localhost")),))
+def test_secret_is_shown_nowhere() -> None:
+    settings = read_settings(notify=(("ops", Secret("json://hunter2@localhost")),))
 
-    assert "hunter2" not in f"{settings} {settings!r} {settings.web_token}"
+    assert "hunter2" not in f"{settings} {settings!r} {settings.notify}"
     with pytest.raises(SettingsError) as failure:
-        read_settings(signing_key=["hunter2"])
+        read_settings(notify=["hunter2"])
     assert "hunter2" not in str(failure.value)
 
 
-def test_what_is_no_setting_is_refused() -> None:
-    with pytest.raises(TypeError, match="no such setting: web_prot"):
-        read_settings(web_prot=1)
+def test_override_that_is_no_setting_is_refused() -> None:
+    with pytest.raises(TypeError, match="no such setting: retention_day"):
+        read_settings(retention_day=1)
 
 
 @pytest.mark.parametrize(("text", "value"), [("yes", True), ("False", False), ("0", False), ("on", True)])
-def test_a_switch_is_set_by_the_usual_words(
-    text: str, value: object, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_switch_accepts_the_usual_words(text: str, value: object, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MISSION_CONTROL_ALLOW_EVICTION", text)
 
     assert read_settings().allow_eviction is value
@@ -96,12 +114,12 @@ def test_a_switch_is_set_by_the_usual_words(
     ("name", "text", "why"),
     [
         ("visibility_seconds", "4", "Expected `int` >= 5"),
-        ("web_port", "65536", "Expected `int` <= 65535"),
+        ("retention_days", "3651", "Expected `int` <= 3650"),
         ("queues", "[1", "Expecting"),
         ("allow_eviction", "perhaps", "Expected `bool`"),
     ],
 )
-def test_a_wrong_value_is_told_with_its_reason(name: str, text: str, why: str) -> None:
+def test_wrong_value_is_reported_with_its_reason(name: str, text: str, why: str) -> None:
     with pytest.raises(SettingsError, match=why) as failure:
         read_settings(**{name: text})
     assert f"MISSION_CONTROL_{name.upper()}" in str(failure.value)
