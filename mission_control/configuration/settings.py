@@ -150,7 +150,7 @@ def _unknown_variables() -> list[str]:
         if name.startswith(PREFIX) and text and not name.startswith((NOTIFY_PREFIX, SUPERVISOR_VARIABLE))
     )
     return [
-        f"  {PREFIX}{name}: there is no such setting{did_you_mean(name, known)} (correct the name or unset it)"
+        f"  {PREFIX}{name}: there is no such setting{did_you_mean(name, known)} (correct or unset it)"
         for name in unknown
         if name not in known
     ]

@@ -33,8 +33,8 @@ def test_wrong_settings_are_all_named_with_their_values(monkeypatch: pytest.Monk
     ("name", "remedy"),
     [
         ("MISSION_CONTROL_TIMEZON", 'did you mean "TIMEZONE"?'),
-        ("MISSION_CONTROL_SIGNING_KEY", "no such setting (correct the name or unset it)"),
-        ("MISSION_CONTROL_WEB_PORT", "no such setting (correct the name or unset it)"),
+        ("MISSION_CONTROL_SIGNING_KEY", "no such setting (correct or unset it)"),
+        ("MISSION_CONTROL_WEB_PORT", "no such setting (correct or unset it)"),
     ],
 )
 def test_unknown_variable_is_refused_with_the_nearest_name(
