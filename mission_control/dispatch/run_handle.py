@@ -68,7 +68,7 @@ class Run:
             record = self.record
             if record is None:
                 raise UnknownRunError(
-                    f"the ledger has no run {self.execution_id} (any more); the audit stream may"
+                    f"the ledger has no run {self.execution_id}; the audit stream has older runs"
                 )
             if record.state.is_final:
                 return result_of(record)
@@ -84,8 +84,8 @@ class Run:
 def result_of(record: RunRecord) -> dict[str, Any]:
     """Return a finished run's result in the shape of the handler contract.
 
-    A run that never got so far as to fail (cancelled, expired, …) has `status` "failure" and says so in
-    `error`.
+    A run that ended without a failure of its handler (cancelled, expired, …) has `status` "failure" too, and
+    says so in `error`.
     """
     if record.state is RunState.SUCCESS:
         return {"status": "success", "output": record.output, "error": None}

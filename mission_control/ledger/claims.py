@@ -1,8 +1,8 @@
-"""Claims: who runs an attempt, for how long nobody else may, and how often it was tried.
+"""Claims: which worker runs an attempt, for how long, and how often it was begun.
 
 A claim is a lease, whose length is counted by the Redis server's clock alone, and a fence, a number that
-grows with each claim of a run. The lease keeps others away while its holder gives signs of life; the fence
-lets the ledger tell a holder that was silent for too long from its successor.
+grows with each claim of a run. The lease keeps other workers away while its holder renews it; the fence
+lets the ledger tell a holder whose lease ran out from its successor.
 """
 
 from __future__ import annotations
@@ -48,9 +48,9 @@ class BeginVerdict(StrEnum):
 class BeginReply:
     """The verdict, and the run as it stands after it (None if unknown or unreadable).
 
-    `last_success` is when a run of the task last succeeded, told to whoever has begun. `lease_left` is how
-    long the lease of whoever has a `HELD` attempt still lasts. `lost` is the run as another worker had
-    it whose lease has run out, and whom this one follows: a record of that is owed.
+    With `BEGUN`, `last_success` is when a run of the task last succeeded, and `lost` is the run as the
+    previous worker had it if its lease ran out: the caller records that. With `HELD`, `lease_left` is how
+    long the other worker's lease still lasts.
     """
 
     verdict: BeginVerdict
@@ -61,15 +61,15 @@ class BeginReply:
 
 
 class LeaseState(StrEnum):
-    """What became of a lease that was to be renewed."""
+    """The answer to the renewal of a lease."""
 
     HELD = "held"
-    CANCEL = "cancel"  # held, but the run is to be stopped
+    CANCEL = "cancel"  # held, but the handler must stop
     GONE = "gone"
 
 
 class Claims(Scripted):
-    """The ledger, for whoever runs attempts."""
+    """The ledger, for processes that run attempts."""
 
     def __init__(self, client: Redis, *, lease: timedelta = DEFAULT_LEASE) -> None:
         super().__init__(client)
@@ -78,10 +78,10 @@ class Claims(Scripted):
     def begin(
         self, execution_id: str, attempt: int, *, worker: str, at: datetime, handler: str | None = None
     ) -> BeginReply:
-        """Claim an attempt for a worker, and this process of it; only `BEGUN` means that the handler may run.
+        """Claim an attempt for this process of a worker; the handler may run only if the verdict is `BEGUN`.
 
-        An attempt that runs already is taken over once its lease has run out, at most until it was begun
-        `MOST_DELIVERIES` times. With `handler` a run of another one is refused. One round trip.
+        A running attempt is taken over once its lease has run out, and is begun at most `MOST_DELIVERIES`
+        times. With `handler`, a run of another handler is refused. One round trip.
         """
         verdict, last_success, left, lost, *pairs = self._script("begin_attempt")(
             keys=[redis_keys.run(execution_id), redis_keys.LEASES, redis_keys.AUDIT_DEBTS],
@@ -110,7 +110,7 @@ class Claims(Scripted):
     def renew(self, attempts: Sequence[tuple[str, int | None]], *, worker: str = "") -> list[LeaseState]:
         """Renew the leases of attempts, each an `execution_id` and its fence, in one round trip.
 
-        Without a fence, the one that `worker` has begun is meant.
+        Without a fence, it must be `worker`'s.
         """
         args: list[str | float] = [self.lease.total_seconds(), redis_keys.run(""), worker, RunState.RUNNING]
         for execution_id, fence in attempts:
@@ -119,28 +119,28 @@ class Claims(Scripted):
         return [LeaseState(answer) for answer in cast("list[str]", answers)]
 
     def release(self, run: RunRecord, *, counts: bool = False) -> bool:
-        """Give up the lease of a run's attempt; False if somebody else has it by now.
+        """Give up the lease of a run's attempt; False if another worker has it now.
 
-        A worker that stops in good order has not died of the attempt: it was not begun as far as poison
-        goes, unless it `counts`.
+        A worker that stops in good order did not die of the attempt, so this delivery does not count
+        towards `MOST_DELIVERIES`, unless it `counts`.
         """
         keys = [redis_keys.run(run.execution_id), redis_keys.LEASES]
         args: list[str | int] = [run.execution_id, _fence(run), int(counts), RunState.RUNNING]
         return bool(self._script("release_lease")(keys=keys, args=args))
 
     def mark_once(self, run: RunRecord, key: str) -> bool:
-        """Note that the run's effect `key` is about to be brought about; False if it was noted before.
+        """Mark the run's effect `key` before it happens; False if it was marked before.
 
-        False too if the run is no longer this attempt's.
+        False, too, if this attempt no longer has the run.
         """
         return self._note_once(run, key, "1")
 
     def forget_once(self, run: RunRecord, key: str) -> bool:
-        """Take a note of `mark_once` back: the effect has certainly not come about."""
+        """Take back a mark of `mark_once`, because the effect certainly did not happen."""
         return self._note_once(run, key, "0")
 
     def ask_to_cancel(self, execution_id: str, reason: str) -> bool:
-        """Ask whoever runs a run's attempt to stop; False if nobody runs it."""
+        """Ask the worker that runs a run to stop it; False if the run is not running."""
         return bool(
             self._script("ask_to_cancel")(
                 keys=[redis_keys.run(execution_id)], args=[reason, RunState.RUNNING]

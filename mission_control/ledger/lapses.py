@@ -1,4 +1,4 @@
-"""Lapses: runs that nobody gives a sign of, found in one look and taken up once."""
+"""Lapses: orphaned runs, found in one look and recovered once."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ LOOKED_AT_ONCE: Final = 500
 
 @dataclass(frozen=True)
 class Lapses:
-    """What one look found.
+    """The result of one look.
 
-    `lapsed` are runs whose attempt was begun and whose lease has run out; `waiting` are runs that were
-    entered before the moment asked about and not begun since, whose message is neither parked nor in
-    the outbox. `looked_at` is how many active runs the look went through: less than `LOOKED_AT_ONCE` at
-    their end. `unreadable` are runs that somebody else has written over, with what is wrong.
+    `lapsed` are running runs whose lease has run out; `waiting` are waiting runs that were entered before
+    the given moment and whose message is neither parked nor in the outbox. `looked_at` is how many active
+    runs the look went through: fewer than `LOOKED_AT_ONCE` when it reached the last. `unreadable` are runs
+    that another program overwrote, with the problem.
     """
 
     lapsed: list[RunRecord]
@@ -35,13 +35,13 @@ class Lapses:
 
 
 class LapsedRuns(Scripted):
-    """The ledger, for whoever sees to it that nothing is forgotten."""
+    """The ledger, for the sweeper."""
 
     def lapses(self, *, entered_before: datetime, pass_over: int = 0) -> Lapses:
-        """Look for runs that nobody gives a sign of: one round trip, at most `LOOKED_AT_ONCE` of each.
+        """Look for orphaned runs: one round trip, at most `LOOKED_AT_ONCE` of each kind.
 
-        Leases are judged by the Redis server's clock. `pass_over` so many of the active runs, the longest
-        entered first, to go through all of them in several looks.
+        Leases are judged by the Redis server's clock. `pass_over` is how many of the active runs to skip,
+        the earliest entered first, so that several looks go through all of them.
         """
         keys = [redis_keys.LEASES, redis_keys.ACTIVE_RUNS, redis_keys.PARKED, redis_keys.OUTBOX]
         args: list[str | float] = [
@@ -59,9 +59,9 @@ class LapsedRuns(Scripted):
         )
 
     def mark_resent(self, run: RunRecord, *, at: datetime, look_again: timedelta) -> bool:
-        """Note that a run's message is about to be sent again; False if the run has moved on.
+        """Note that a run's message is about to be sent again; False if the run has changed since.
 
-        A run whose lease has run out is not found again for `look_again`.
+        A lapsed run is not found again for `look_again`.
         """
         args: list[str | float] = [
             run.execution_id,

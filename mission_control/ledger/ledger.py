@@ -35,7 +35,7 @@ class Ledger(RunReader, Claims, LapsedRuns):
     """The record of runs in Redis.
 
     Guarantees: a run is entered once; a transition happens only along `run_state.TRANSITIONS` and moves
-    run, counters and indexes together; an attempt is ended only by whoever holds its latest claim; losing
+    run, counters and indexes together; only the holder of the latest claim ends an attempt; losing
     a race is an answer, never an exception.
     Does not guarantee that a run outlives `retention`: finished runs are dropped after that time, or
     when the task has more than `max_runs` of them. The audit stream is the permanent record.
@@ -56,11 +56,11 @@ class Ledger(RunReader, Claims, LapsedRuns):
         self._max_runs = max_runs
 
     def dispatch(self, run: RunRecord) -> bool:
-        """Enter a run that is about to be sent; False if it exists already."""
+        """Enter a run before its message is sent; False if it exists already."""
         return self._enter(run, []) == run.execution_id
 
     def dispatch_once(self, run: RunRecord, idempotency_key: str) -> str:
-        """Enter a run under a key and return its id, or the id of the run that the key stands for already.
+        """Enter a run under a key and return its id; if the key was used before, return the id of its run.
 
         The key is remembered as long as finished runs are.
         """
@@ -68,13 +68,13 @@ class Ledger(RunReader, Claims, LapsedRuns):
         return run.execution_id if entered is None else entered
 
     def forget_key(self, idempotency_key: str) -> None:
-        """Let a key be used anew."""
+        """Let a key be used again."""
         self._client.delete(redis_keys.idempotency(idempotency_key))
 
     def record_unfired(
         self, run: RunRecord, state: RunState, reason: str, *, at: datetime
     ) -> RunRecord | None:
-        """Enter an occurrence that is not run, with the reason; None if the ledger has it already."""
+        """Enter an occurrence that will not run, with the reason; None if the ledger has it already."""
         closed = replace(run, state=state, reason=reason, finished_at=at)
         if not self.dispatch(closed):
             return None
@@ -92,19 +92,19 @@ class Ledger(RunReader, Claims, LapsedRuns):
         """Move a run to `state` and write `changes` (fields of `RunRecord`).
 
         With `next_due` (Unix seconds) the run's task is due then, unless it has a next occurrence already.
-        A run that was asked to be cancelled is, instead of waiting for another attempt.
-        Returns the run afterwards, or None if the move was refused because the run is elsewhere by now: it
-        is over, or somebody else has claimed it since.
+        If its cancellation was requested, the run is cancelled instead of waiting for another attempt.
+        Returns the run afterwards, or None if the move was refused, because the run is over or another
+        worker has claimed it since.
         """
         allowed = states_before(state)
-        if run.state is RunState.RUNNING:  # a claim ends its own attempt, and not what waits after it
+        if run.state is RunState.RUNNING:  # the holder of a claim ends its own attempt, not the wait after it
             allowed &= {RunState.RUNNING}
-        else:  # and who has seen it wait ends no attempt that was begun meanwhile
+        else:  # a caller that saw the run wait does not end an attempt begun since
             allowed -= {RunState.RUNNING}
         return self._move(run, allowed, state, at, next_due, changes)
 
     def cancel_waiting(self, run: RunRecord, *, at: datetime, reason: str) -> RunRecord | None:
-        """Cancel a run, seen waiting, if it waits still; return it, or None if it does not."""
+        """Cancel a run that was seen waiting; return it, or None if it no longer waits."""
         waiting = WAITING_STATES & {run.state}
         return self._move(run, waiting, RunState.CANCELLED, at, None, {"reason": reason})
 

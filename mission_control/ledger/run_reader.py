@@ -1,4 +1,4 @@
-"""Looking runs and counters up in the ledger."""
+"""Reads runs and counters from the ledger."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class RunReader(Scripted):
     """The ledger, for reading."""
 
     def get(self, execution_id: str) -> RunRecord | None:
-        """Return a run, or None if the ledger has none of that id (any more)."""
+        """Return a run, or None if the ledger has, or retains, none with that id."""
         stored = cast("dict[str, str]", self._client.hgetall(redis_keys.run(execution_id)))
         return RunRecord.from_hash(stored) if stored else None
 

@@ -1,4 +1,4 @@
-"""What the parts of the ledger share: a client, and scripts that are loaded when they are first used."""
+"""The common base of the ledger's parts: a client, and scripts that are loaded on first use."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Scripted:
-    """Something that works on Redis by the scripts in this package's `scripts/`."""
+    """A part of the ledger that runs the scripts in `scripts/`."""
 
     def __init__(self, client: Redis) -> None:
         self._client = client

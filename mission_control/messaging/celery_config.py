@@ -20,14 +20,14 @@ BEAT_SCHEDULER: Final = "beat.scheduler:MissionControlScheduler"
 # What makes RedBeat ask the Sentinels of its options.
 REDBEAT_SENTINEL_URL: Final = "redis-sentinel://"
 
-# A message that is not due for longer than this waits in Redis, not in a worker's memory. A minute, and
-# the moment by which a message that asks again when a lease of a minute has run out comes after that.
+# A message that is due later than this waits in Redis, not in a worker's memory. It is a minute and a
+# moment more, so that a message that returns when a lease of a minute has run out is not parked.
 PARK_AFTER_SECONDS: Final = 61
 
-# How often a worker looks for messages whose holders have fallen silent.
+# How often a worker looks for messages that their holders stopped renewing.
 RESTORE_INTERVAL_SECONDS: Final = 5
 
-# What a handler has left when its worker is asked to stop at once.
+# The time that handlers have to finish when their worker must stop at once.
 SOFT_SHUTDOWN_SECONDS: Final = 2.0
 
 
@@ -38,7 +38,7 @@ def celery_settings(settings: Settings, redis_url: str) -> dict[str, Any]:
         **_tasks(settings),
         **_worker(),
         **_beat(settings, redis_url),
-        # Every instant in a message is UTC; zones are the schedules' matter.
+        # Every instant in a message is UTC; only schedules know zones.
         "timezone": "UTC",
         "enable_utc": True,
     }
@@ -49,7 +49,7 @@ def _broker(settings: Settings, redis_url: str) -> dict[str, Any]:
     return {
         "broker_url": broker_url(redis_url),
         "broker_transport_options": {
-            # A message whose holder says nothing for this long is delivered again; living holders renew.
+            # A message that its holder does not renew for this long is delivered again.
             "visibility_timeout": settings.visibility_seconds,
             "unacked_restore_interval": RESTORE_INTERVAL_SECONDS,
             "unacked_restore_throttle": 1,

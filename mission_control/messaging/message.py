@@ -37,6 +37,6 @@ def message_options(run: RunRecord) -> dict[str, Any]:
     return options
 
 
-def send(app: Celery, run: RunRecord, **options: Any) -> None:  # noqa: ANN401  # Celery's own options
+def send(app: Celery, run: RunRecord, **options: Any) -> None:  # noqa: ANN401  # options of Celery
     """Put a run's message on its queue. Sending it twice is harmless: the ledger lets it run once."""
     app.send_task(run.handler, kwargs=message_kwargs(run), **{**message_options(run), **options})

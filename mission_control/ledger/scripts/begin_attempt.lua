@@ -1,12 +1,12 @@
--- Begin an attempt of a run under a lease, if it is the attempt that is due and nobody has it.
+-- Begin an attempt of a run under a lease, if it is the next attempt and no other worker has it.
 -- KEYS: 1 run (hash)  2 leases (zset)  3 owed audit records (hash)
 -- ARGV: 1 attempt  2 started at, ISO  3 worker  4 seconds of the lease  5 deliveries of one attempt that
---       may begin it  6 handler that the delivery would run, "" for whichever  7 prefix and 8 suffix of the
+--       may begin it  6 handler that the delivery would run, "" for any  7 prefix and 8 suffix of the
 --       keys of histories  9 fields that a record is made of, joined by commas with one before and after
 --       10 id of the worker's process that asks  11 state of a running run
 --       12 states in which a run waits, joined by commas with one before and after
--- Reply: {verdict, last success or "", seconds left of somebody else's lease, the run as whoever was lost
--- had it (JSON list of field, value, …) or "", field, value, …}; the verdict is one of
+-- Reply: {verdict, last success or "", seconds left of another worker's lease, the run as the lost
+-- worker had it (JSON list of field, value, …) or "", field, value, …}; the verdict is one of
 --   begun       the attempt is this delivery's to run
 --   unknown     there is no such run
 --   finished    the run is over: acknowledge and drop
@@ -82,7 +82,7 @@ else
   return reply('finished')
 end
 
--- Nothing is written before whatever may be of another kind than it should has been read.
+-- Read every key that may have another type before the first write.
 local last_success = redis.call('HGET', ARGV[7] .. facts.task_id .. ARGV[8], 'last_success') or ''
 redis.call('ZSCORE', KEYS[2], facts.execution_id)
 if debt then

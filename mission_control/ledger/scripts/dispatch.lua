@@ -3,7 +3,7 @@
 -- ARGV: 1 execution_id  2 dispatched at, Unix seconds  3 scheduled time, Unix seconds
 --       4 seconds to remember the idempotency key  5… field, value, …
 -- Reply: the execution_id that was entered, the one that the key stands for already, or false if the run
---        exists; nothing changed in the last two cases, and none if it is an error: a key is not of its kind
+--        exists; an error if a key has another type. Nothing is written in the last three cases
 if KEYS[4] then
   local first = redis.call('GET', KEYS[4])
   if first then
@@ -13,12 +13,12 @@ end
 if redis.call('EXISTS', KEYS[1]) == 1 then
   return false
 end
-redis.call('ZSCORE', KEYS[2], ARGV[1]) -- nothing is written before whatever may be of another kind was read
+redis.call('ZSCORE', KEYS[2], ARGV[1]) -- an error if a key has another type, before the first write
 redis.call('ZSCORE', KEYS[3], ARGV[1])
 redis.call('HSET', KEYS[1], unpack(ARGV, 5))
 redis.call('ZADD', KEYS[2], ARGV[2], ARGV[1])
 redis.call('ZADD', KEYS[3], ARGV[3], ARGV[1])
-redis.call('PERSIST', KEYS[3]) -- it outlives the last of the task's active runs
+redis.call('PERSIST', KEYS[3]) -- it must outlive the task's active runs
 if KEYS[4] then
   redis.call('SET', KEYS[4], ARGV[1], 'EX', ARGV[4])
 end

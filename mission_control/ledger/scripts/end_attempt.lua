@@ -12,8 +12,8 @@
 --       made of, joined by commas with one before and after  16 scheduled time, Unix seconds
 --       17 state of a cancelled run  18… field, value, … to write
 -- Reply: {field, value, …} of the run afterwards, or {} if it was refused and nothing changed; {"cancel",
---        why}, and nothing changed, if another attempt was to follow but the run is to be cancelled; an error,
---        and nothing changed, if a key is not of its kind
+--        why}, and nothing changed, if another attempt would follow but cancellation was requested; an error,
+--        and nothing changed, if a key has another type
 local found = redis.call('HMGET', KEYS[1], 'state', 'attempt', 'fence', 'cancel_requested', 'started_at')
 local state, attempt, cancel_requested, started_at = found[1], found[2], found[4], found[5]
 if not state or not string.find(ARGV[1], ',' .. state .. ',', 1, true) then
@@ -33,7 +33,7 @@ local kinds = {'hash', 'zset', 'zset', 'hash', 'zset', 'zset', 'hash', 'hash', '
 for at, kind in ipairs(kinds) do
   local is = redis.call('TYPE', KEYS[at]).ok
   if is ~= kind and is ~= 'none' then
-    return redis.error_reply('WRONGTYPE ' .. KEYS[at] .. ' is a ' .. is .. ', and is to be a ' .. kind)
+    return redis.error_reply('WRONGTYPE ' .. KEYS[at] .. ' is a ' .. is .. ' and must be a ' .. kind)
   end
 end
 
@@ -45,7 +45,7 @@ if ARGV[2] ~= '' then
   redis.call('HDEL', KEYS[1], 'lease_until', 'resent_at', 'resends')
   redis.call('ZREM', KEYS[9], ARGV[4])
 end
-local after = redis.call('HGETALL', KEYS[1]) -- before the run itself may be among the surplus of its task
+local after = redis.call('HGETALL', KEYS[1]) -- read now: the run itself may be in the surplus of its task
 
 -- The record of this ending is owed from now on, as it has to read even if the run goes on or is dropped.
 local debt = {redis.call('TIME')[1], ARGV[6]}
@@ -64,14 +64,14 @@ if ARGV[3] == '1' then
   redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', tonumber(ARGV[5]) - tonumber(ARGV[7]))
   redis.call('EXPIRE', KEYS[1], ARGV[7])
   redis.call('EXPIRE', KEYS[10], ARGV[7])
-  redis.call('ZADD', KEYS[5], 'NX', ARGV[16], ARGV[4]) -- the index may have been deleted, or have run out
+  redis.call('ZADD', KEYS[5], 'NX', ARGV[16], ARGV[4]) -- the index may have been deleted, or have expired
   local still_active = redis.pcall('ZINTERCARD', 2, KEYS[5], KEYS[2], 'LIMIT', 1) -- an error before Redis 7
   if still_active == 0 then
     redis.call('EXPIRE', KEYS[5], ARGV[7])
   else
     redis.call('PERSIST', KEYS[5])
   end
-  if ARGV[9] ~= '' then -- a counter that somebody has written over is no reason to stop half-way
+  if ARGV[9] ~= '' then -- an overwritten counter must not stop the script half-way
     redis.pcall('HINCRBY', KEYS[4], 'total_runs', 1)
     redis.pcall('HINCRBY', KEYS[4], ARGV[9], 1)
     started_at = fields['started_at'] or started_at or ARGV[6]
@@ -86,9 +86,9 @@ if ARGV[3] == '1' then
   if not is_registered then
     redis.call('EXPIRE', KEYS[4], ARGV[7])
   elseif ARGV[11] ~= '' and redis.call('ZADD', KEYS[6], 'NX', ARGV[11], KEYS[7]) == 1 then
-    redis.pcall('PUBLISH', ARGV[12], KEYS[7]) -- beat looks every second anyway
+    redis.pcall('PUBLISH', ARGV[12], KEYS[7]) -- beat looks every second in any case
   end
-  -- A few at a time: the oldest of a task with a long queue are all active, and this is done for each end.
+  -- A few at a time: in a long queue the oldest runs are all active, and every end does this.
   local surplus = math.min(redis.call('ZCARD', KEYS[5]) - tonumber(ARGV[8]), 20)
   if surplus > 0 then
     local oldest = redis.call('ZRANGE', KEYS[5], 0, surplus - 1)

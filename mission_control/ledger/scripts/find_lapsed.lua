@@ -1,10 +1,10 @@
--- Find the runs whose lease has run out, and the runs that have waited long for their message.
+-- Find runs whose lease has run out, and runs that have waited long for their message.
 -- KEYS: 1 leases (zset)  2 active runs (zset)  3 parked messages (zset)  4 outbox (list)
--- ARGV: 1 prefix of run keys  2 at most so many of each  3 entered before, Unix seconds
+-- ARGV: 1 prefix of run keys  2 limit for each kind  3 entered before, Unix seconds
 --       4 how many of the active runs to pass over  5 state of a running run
 --       6 states in which a run waits, joined by commas with one before and after
 -- Reply: {lapsed, waiting, how many active runs were looked at}; the first two are lists of runs, each
---        {execution_id, field, value, …}, without fields where something else stands in a run's place
+--        {execution_id, field, value, …}, without fields if the run's key has another type
 local function run(execution_id)
   local fields = redis.pcall('HGETALL', ARGV[1] .. execution_id)
   if fields.err then
@@ -36,7 +36,7 @@ local is_sending = redis.call('LLEN', KEYS[4]) > 0
 for _, execution_id in ipairs(active) do
   local state = state_of(execution_id)
   if not state then
-    redis.call('ZREM', KEYS[2], execution_id) -- an index entry of a run that is gone
+    redis.call('ZREM', KEYS[2], execution_id) -- an index entry of a run that no longer exists
   elseif (string.find(ARGV[6], ',' .. state .. ',', 1, true) or state == 'unreadable')
     and not redis.call('ZSCORE', KEYS[3], execution_id)
     and not (is_sending and redis.call('LPOS', KEYS[4], execution_id)) then

@@ -1,8 +1,8 @@
--- Note that an attempt is about to bring about an effect that its run is to have once.
+-- Mark an effect that a run must have only once, before it happens.
 -- KEYS: 1 run (hash)  2 effects of the run (set)
--- ARGV: 1 fence of the attempt  2 effect  3 "1" to note it, "0" to take the note back
+-- ARGV: 1 fence of the attempt  2 effect  3 "1" to mark it, "0" to take the mark back
 --       4 state of a running run
--- Reply: 1 if this call changed the note; 0 if not, or if the run is no longer this attempt's
+-- Reply: 1 if this call changed the mark; 0 if not, or if this attempt no longer has the run
 local found = redis.call('HMGET', KEYS[1], 'state', 'fence')
 if found[1] ~= ARGV[4] or found[2] ~= ARGV[1] then
   return 0

@@ -1,8 +1,8 @@
--- Note that a run's message is about to be sent again, if the run is still as it was found.
+-- Note that a run's message is about to be sent again, if the run has not changed since it was found.
 -- KEYS: 1 run (hash)  2 leases (zset)
 -- ARGV: 1 execution_id  2 state  3 attempt  4 number of times it was sent again, as it was found
 --       5 now, ISO  6 for a run whose lease has run out: seconds until it is looked at again  7 state of a running run
--- Reply: 1 if it is noted, 0 if the run has moved on
+-- Reply: 1 if it is noted, 0 if the run has changed
 local found = redis.call('HMGET', KEYS[1], 'state', 'attempt', 'resends')
 if found[1] ~= ARGV[2] or found[2] ~= ARGV[3] or (found[3] or '0') ~= ARGV[4] then
   return 0

@@ -1,8 +1,8 @@
--- Renew the leases of attempts that somebody says to be running.
+-- Renew the leases of attempts that a process is running.
 -- KEYS: 1 leases (zset)
 -- ARGV: 1 seconds of a lease  2 prefix of run keys  3 worker  4 state of a running run
 --       5… execution_id, fence; without a fence ("") the worker must be the one that has the run
--- Reply: for each, in order: held, cancel (held, and to be stopped), or gone (somebody else's, or over)
+-- Reply: for each, in order: held, cancel (held, but the handler must stop), or gone (another worker's, or over)
 local time = redis.call('TIME')
 local now = tonumber(time[1]) + tonumber(time[2]) / 1000000
 local lease = tonumber(ARGV[1])
@@ -15,7 +15,7 @@ for at = 5, #ARGV, 2 do
   if found[1] ~= ARGV[4] or not is_ours then
     answers[#answers + 1] = 'gone'
   else
-    -- Looked at often, for the sake of cancellation, but written only when a good part has been used up.
+    -- Read often, to notice cancellation soon; written only when a good part of the lease is used up.
     if tonumber(found[5] or '0') - now < lease * 0.8 then
       redis.call('HSET', key, 'lease_until', lease_until)
       redis.call('ZADD', KEYS[1], lease_until, ARGV[at])

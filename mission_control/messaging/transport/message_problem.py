@@ -1,4 +1,4 @@
-"""What makes a message one that no worker can take: decided from its bytes, before Celery sees them."""
+"""Whether a worker can accept a message: decided from its bytes, before Celery sees them."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ _CONTENT_TYPE: Final = "application/json"
 _CONTENT_ENCODINGS: Final = frozenset({None, "utf-8", "us-ascii", "ascii"})
 _BODY_ENCODINGS: Final = frozenset({None, "utf-8", "base64"})
 _PRIORITIES: Final = range(256)
-# Kombu's own `loads` makes such a decoder for every text.
+# `loads` of kombu makes such a decoder for every text.
 _DECODER: Final = json.JSONDecoder(object_hook=object_hook)
 
 
 class BadMessageError(ValueError):
-    """A message that cannot be taken; the text says why, and quotes nothing of it.
+    """A message that no worker can accept; the text says why and quotes nothing of it.
 
-    `headers` are what could be read of the message's own, to name it by.
+    `headers` are the message's headers as far as they could be read, to name it by.
     """
 
     headers: object = None
 
 
 def message_problem(raw: bytes | str) -> str | None:
-    """Return why `raw` is no message of a task that a worker could take, or None.
+    """Return why no worker can accept `raw` as a task's message, or None.
 
-    Whatever passes can be handed to Celery without harm to the worker. Whether the task is known, its
-    arguments are right and its sender may send it, is for others to say.
+    A message that passes cannot harm the worker. Whether the task is known, its arguments are right and its
+    sender may send it is checked later.
 
     >>> message_problem(b"42")
     'it is int, not an object'
@@ -79,10 +79,10 @@ def _check_task(message: dict[str, Any]) -> None:
 
 
 def read_envelope(raw: bytes | str) -> dict[str, Any]:
-    """Return a message of any kind, an answer or an event perhaps, as kombu reads it.
+    """Return a message of any kind, such as a reply or an event, as kombu reads it.
 
     Raises:
-        BadMessageError: kombu could not make a message of it.
+        BadMessageError: kombu cannot read it as a message.
     """
     _require(
         len(raw) <= LARGEST_MESSAGE_BYTES, f"it is of {len(raw):,} bytes; {LARGEST_MESSAGE_BYTES:,} are taken"
@@ -107,10 +107,10 @@ def read_stored(stored: bytes) -> tuple[dict[str, Any], str, str]:
     """Return message, exchange and routing key of a message as kombu keeps it until it is acknowledged.
 
     Raises:
-        BadMessageError: it is nothing that could be put on a queue again.
+        BadMessageError: it cannot be put on a queue again.
     """
     parts = _parsed(stored, "it")
-    _require(isinstance(parts, list) and len(parts) == 3, "it was not kept as kombu keeps messages")  # noqa: PLR2004
+    _require(isinstance(parts, list) and len(parts) == 3, "it is not stored as kombu stores messages")  # noqa: PLR2004
     message, exchange, routing_key = parts
     is_whole = isinstance(message, dict) and isinstance(message.get("properties"), dict)
     _require(is_whole, "it has no properties")
@@ -131,8 +131,8 @@ def _check_body(message: dict[str, Any]) -> None:
     _require(isinstance(kwargs, dict), "its kwargs are not an object")
     _require(isinstance(embed, dict | None), "its embed is not an object")
     follow_up = next((name for name, value in (embed if embed is not None else {}).items() if value), None)
-    # A handler is what runs, and nothing else that a message names.
-    _require(follow_up is None, "it carries callbacks, a chain or a chord, which are not run here")
+    # A message runs its handler and nothing else that it names.
+    _require(follow_up is None, "it carries callbacks, a chain or a chord, which are not supported")
 
 
 def _parsed(text: bytes | str, what: str) -> Any:  # noqa: ANN401  # whatever JSON holds

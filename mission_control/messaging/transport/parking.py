@@ -1,4 +1,4 @@
-"""Messages that wait in Redis for their time, instead of in a worker's memory: which, and where."""
+"""Parked messages: they wait in Redis for their time, not in a worker's memory."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 
 PARKED_HEADER: Final = "mission_control_parked"
-"""A message that says so is parked however soon it is due: no worker is to hold it meanwhile."""
+"""A message with this header is parked however soon it is due, so that no worker holds it meanwhile."""
 
 
 class ParkedMessage(NamedTuple):
-    """A message for the park: beat releases `payload` to its queue at `release_at`."""
+    """A message to park: beat releases `payload` to its queue at `release_at`."""
 
     execution_id: str
     release_at: datetime
@@ -30,10 +30,10 @@ class ParkedMessage(NamedTuple):
 
 
 def to_be_parked(message: dict[str, Any], *, now: datetime, after: timedelta) -> ParkedMessage | None:
-    """Return how to park a message that is not to be run before `now + after`; None if it may travel on.
+    """Return how to park a message that is due after `now + after`; None if it goes straight to its queue.
 
-    The parked message has no `eta` any more: when it is released its time has come, by beat's clock, and
-    a worker whose clock is behind must not think otherwise.
+    The parked message has no `eta`: beat releases it at its time, and a worker whose clock is behind must
+    not delay it further.
     """
     headers = message.get("headers")
     if not isinstance(headers, dict) or not isinstance(headers.get("id"), str):
@@ -49,13 +49,13 @@ def to_be_parked(message: dict[str, Any], *, now: datetime, after: timedelta) ->
 
 
 def park(ledger: Redis, parked: ParkedMessage, queue_key: str) -> bool:
-    """Park a message for the list `queue_key`; False if the run has one that is released no later.
+    """Park a message for the list `queue_key`; False if the run has one that is due no later.
 
-    It waits in the ledger's Redis and not in the broker's, which may be another one: beat releases it from
-    there, and whoever cancels the run or has it run now finds it there.
+    It waits in the ledger's Redis, not in the broker's, which may be another one: beat releases it from
+    there, and cancelling or starting the run finds it there.
 
     Raises:
-        RedisError: the ledger's Redis could not be told.
+        RedisError: the ledger's Redis cannot be reached, or refuses.
     """
     keys = [redis_keys.PARKED, redis_keys.PARKED_PAYLOADS]
     args: list[str | float] = [
@@ -69,12 +69,12 @@ def park(ledger: Redis, parked: ParkedMessage, queue_key: str) -> bool:
 
 
 def unpark(ledger: Redis, execution_id: str, *, released_at: float) -> bool:
-    """Take a run's message off the park; False if none is there, or one of another time by now.
+    """Remove a run's parked message; False if there is none, or one with another time.
 
     `released_at` is in Unix seconds.
 
     Raises:
-        RedisError: the ledger's Redis could not be told.
+        RedisError: the ledger's Redis cannot be reached, or refuses.
     """
     keys = [redis_keys.PARKED, redis_keys.PARKED_PAYLOADS]
     script = lua_script(ledger, __package__, "unpark")

@@ -1,4 +1,4 @@
-"""The headers of a task's message: which of them Celery relies on, and what they have to be."""
+"""The headers of a task's message: which of them Celery relies on, and what they must be."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ _TEXTS: Final = ("root_id", "parent_id", "group", "shadow", "origin", "lang", "a
 _INSTANTS: Final = ("eta", "expires")
 _COUNTS: Final = ("retries", "replaced_task_nesting")
 _LISTS: Final = ("stamped_headers", "groups")
-# What Celery takes from a message's body or knows by itself; in the headers it is forged.
+# Celery takes these from the body or knows them by itself; in the headers they are forged.
 _FORGED: Final = (
     *("callbacks", "errbacks", "chain", "chord", "is_eager", "called_directly"),
     *("claimed_run", "ended_run"),
 )
 _LAST_YEAR: Final = 9998
-"""Later instants leave what a calendar can hold as soon as a zone is applied to them."""
+"""Later instants leave the range of the calendar when a zone is applied to them."""
 
 
 def headers_problem(headers: object) -> str | None:
     """Return why no worker can take a message with these headers, or None.
 
-    Headers that Celery does not know are nobody's concern: tracing tools add theirs.
+    Headers that Celery does not know are allowed: tracing tools add theirs.
 
     >>> headers_problem({"task": "handlers.hello.run", "id": "a", "retries": "abc"})
     'its header retries is not a count'
     """
     if not isinstance(headers, dict) or not headers:
-        return "it has no headers: not a task's message of Celery's protocol 2"
+        return "it has no headers: not a task's message in Celery protocol 2"
     for name, is_fine, fault in _CHECKS:
         if not is_fine(headers.get(name)):
             return f"its header {name} {fault}"
@@ -42,7 +42,7 @@ def headers_problem(headers: object) -> str | None:
 
 
 def due_instant(headers: dict[str, object]) -> datetime | None:
-    """Return the instant before which a message is not to be run, if it names one.
+    """Return the instant before which a message must not run, if it names one.
 
     >>> due_instant({"eta": "2025-10-16T09:00:00+00:00"})
     datetime.datetime(2025, 10, 16, 9, 0, tzinfo=datetime.timezone.utc)
@@ -51,7 +51,7 @@ def due_instant(headers: dict[str, object]) -> datetime | None:
 
 
 def expiry_instant(headers: dict[str, object]) -> datetime | None:
-    """Return the instant after which a message is not to be run any more, if it names one."""
+    """Return the instant after which a message must no longer run, if it names one."""
     return _instant(headers.get("expires"))
 
 
@@ -104,11 +104,11 @@ def _is_limit(value: object) -> bool:
 _CHECKS: Final[tuple[tuple[str, Callable[[object], bool], str], ...]] = (
     *((name, _is_name, "is missing, or is no name") for name in _NAMES),
     *((name, _is_text, "is not text") for name in _TEXTS),
-    *((name, _is_instant, "is not an instant that can be reckoned with") for name in _INSTANTS),
+    *((name, _is_instant, "is not an instant up to the year 9998") for name in _INSTANTS),
     *((name, _is_count, "is not a count") for name in _COUNTS),
     *((name, _are_names, "is not a list of names") for name in _LISTS),
     ("timelimit", _are_limits, "is not a pair of limits in seconds"),
     ("stamps", lambda value: isinstance(value, dict | None), "is not an object"),
-    ("compression", lambda value: value is None, "asks for decompression, which is not done here"),
-    *((name, lambda value: not value, "is not one that a message may carry") for name in _FORGED),
+    ("compression", lambda value: value is None, "asks for decompression, which is not supported"),
+    *((name, lambda value: not value, "is not allowed in a message") for name in _FORGED),
 )

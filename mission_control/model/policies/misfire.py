@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from mission_control.model.definitions.task import TaskDefinition
 
 ON_TIME_WITHIN: Final = timedelta(seconds=30)
-"""How late an occurrence may be fired and still count as on time: a change of leader takes 20 s, and
-nothing that falls due in it is a misfire."""
+"""How late an occurrence may be fired and still count as on time: a change of leader takes 20 s, which must
+not cause misfires."""
 
 MOST_AT_ONCE: Final = 500
 """How many occurrences of a backlog one decision is about."""
@@ -32,7 +32,7 @@ _ROUNDING: Final = timedelta(milliseconds=1)
 
 @dataclass(frozen=True, slots=True)
 class Fire:
-    """Run this occurrence; `is_catch_up` says that it comes late, after a time when nobody fired."""
+    """Run this occurrence; `is_catch_up` says that it comes late, after a time without a beat."""
 
     scheduled_time: datetime
     is_catch_up: bool = False
@@ -48,7 +48,7 @@ class Miss:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What is to be done about a due task, oldest occurrence first, and when it is due again.
+    """What a due task needs, oldest occurrence first, and when it is due again.
 
     `next_due` is in Unix seconds; None if the task has no further occurrence that is known now.
     """
@@ -75,7 +75,7 @@ def decide(
     backlog of many more than `MOST_RECORDED` the oldest are missed together, in one record that says so.
     The time it takes is bounded, however long the downtime was: of a long backlog the oldest are decided
     about first, and the task is due again at once for the rest. A due instant that is no occurrence, as
-    RedBeat's own `save()` may leave it, fires nothing.
+    `save()` of RedBeat may leave it, fires nothing.
     """
     if not task.enabled:
         return Decision((), None)
@@ -100,7 +100,7 @@ def _due(nominal: datetime | None, spread: timedelta) -> float | None:
 
 @lru_cache(maxsize=1_024)
 def _occurrence_at(schedule: ScheduleBase, moment: datetime) -> datetime | None:
-    """Return the occurrence that is stored as `moment`. A herd is due at one instant and asks once."""
+    """Return the occurrence that is stored as `moment`; cached, because herds are due at one instant."""
     last = schedule.previous_before(moment + _ROUNDING)
     return last if last is not None and last > moment - _ROUNDING else None
 
@@ -112,9 +112,9 @@ def _oldest(rules: _Rules, found: list[datetime]) -> tuple[tuple[Fire | Miss, ..
     recorded_after = min(rules.horizon - span, rules.first_to_run - timedelta.resolution)
     recorded_from = rules.task.schedule.next_after(recorded_after)
     if recorded_from is not None and recorded_from > last:
-        reason = f"this and all before {recorded_from.isoformat()}: nobody was there to fire"
+        reason = f"this and all before {recorded_from.isoformat()}: no beat fired them"
         return (Miss(first, reason),), recorded_from
-    # What is left is decided about in a moment, and must still be seen to be late then.
+    # The rest is decided about a moment later, and must still count as late then.
     late = bisect_right(found, rules.horizon - rules.on_time_within - _MINUTE)
     count = min(late, len(found) - 1) if late else len(found) - 1
     return rules.of_some(found[:count]), found[count]
@@ -130,7 +130,7 @@ class _Rules:
         self._grace = max(timedelta(seconds=task.misfire.grace_seconds), on_time_within)
 
     def of_all(self, backlog: list[datetime]) -> tuple[Fire | Miss, ...]:
-        """Decide about all that is due; what is on time as a whole is the affair of no policy."""
+        """Decide about all that is due; the policy applies only if the oldest is late."""
         if self.horizon - backlog[0] <= self.on_time_within:
             return tuple(Fire(moment) for moment in backlog)
         policy = self.task.misfire
@@ -155,13 +155,13 @@ class _Rules:
             return none if newest is None or policy.policy == "all" else newest
         if policy.max_catch_up <= MOST_AT_ONCE:
             return _nth_before(schedule, self.horizon + timedelta.resolution, policy.max_catch_up)
-        # Never too many: the full minute that follows may bring more, which count as if they were due.
+        # Occurrences up to the next full minute count as due, so the answer is never too early.
         return _nth_before_cached(schedule, _full_minute_after(self.horizon), policy.max_catch_up)
 
     def _of(self, moment: datetime, *, may_run: bool) -> Fire | Miss:
         policy, late = self.task.misfire, self.horizon - moment
         if policy.policy == "skip" and late > self.on_time_within:
-            return Miss(moment, f"misfire policy skip: nobody fired it for {_words(late)}")
+            return Miss(moment, f"misfire policy skip: not fired for {_words(late)}")
         if late > self._grace:
             seconds = self._grace.total_seconds()
             return Miss(moment, f"noticed {_words(late)} late, past grace_seconds={seconds:g}")

@@ -1,4 +1,4 @@
-"""What is to become of a run that nobody gives a sign of: decided here, done elsewhere."""
+"""Decides about orphaned runs: send the message again, or end the attempt."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _MOST_DOUBLINGS: Final = 10
 
 @dataclass(frozen=True)
 class SendAgain:
-    """Send its message once more; if nothing comes of that, look again after `look_again`."""
+    """Send the message again; if the run does not start, look again after `look_again`."""
 
     look_again: timedelta
 
@@ -38,47 +38,46 @@ class EndAttempt:
 
 @dataclass(frozen=True)
 class LookForMessage:
-    """It has waited for long: if its message is nowhere, send it again."""
+    """The run has waited long: if its message exists nowhere, send it again."""
 
 
 def grace_of(lease: timedelta) -> timedelta:
-    """Return how long a message may be on its way before anybody asks where it is."""
+    """Return how long a message may be on its way before the sweeper looks for it."""
     return min(LONGEST_GRACE, lease)
 
 
 def of_lapsed(run: RunRecord, *, now: datetime, grace: timedelta) -> SendAgain | EndAttempt:
-    """Decide about a run whose attempt was begun, and whose lease has run out.
+    """Decide about a running run whose lease has run out.
 
-    Its worker has died, hangs, or was cut off. The attempt is delivered again, until it has been begun
-    `MOST_DELIVERIES` times: then it is poison, and lost. One that ran into its time limit, and could not be
-    recorded when it did, has timed out.
+    Its worker has died, hangs, or was cut off. The attempt is delivered again until it has been begun
+    `MOST_DELIVERIES` times; then it is poison, and lost. If its time limit has passed, it has timed out.
     """
     if run.cancel_requested is not None:
         return EndAttempt(RunState.CANCELLED, run.cancel_requested)
     if is_out_of_time(run, now):
         return _timed_out(run)
     if run.deliveries is not None and run.deliveries >= MOST_DELIVERIES:
-        error = f"begun {run.deliveries} times, and whoever ran it was gone each time"
+        error = f"begun {run.deliveries} times, and its worker was lost each time"
         return EndAttempt(RunState.LOST, "poisoned", error)
     return SendAgain(_wait(run, grace))
 
 
 def of_waiting(run: RunRecord, *, now: datetime, grace: timedelta) -> LookForMessage | EndAttempt | None:
-    """Decide about a run that waits to be begun; None if it may go on waiting."""
-    has_begun = run.attempt > 0  # what has started no longer expires
+    """Decide about a waiting run; None if it may go on waiting."""
+    has_begun = run.attempt > 0  # a started run no longer expires
     if not has_begun and run.expires_at is not None and run.expires_at + grace <= now:
         return EndAttempt(RunState.EXPIRED, "not started within expires_seconds")
     return LookForMessage() if sent_at(run) + _wait(run, grace) <= now else None
 
 
 def sent_at(run: RunRecord) -> datetime:
-    """Return when the message that a waiting run waits for was to be on its queue, at the latest."""
+    """Return the latest time at which a waiting run's message should have reached its queue."""
     times = (run.dispatched_at, run.scheduled_time, run.retry_at, run.resent_at, run.released_at)
     return max(one for one in times if one is not None)
 
 
 def _wait(run: RunRecord, grace: timedelta) -> timedelta:
-    """Return how long to wait for what was sent last: twice as long each time, so that nothing multiplies."""
+    """Return how long to wait for the last message: twice as long each time, so that they do not multiply."""
     doubled: timedelta = grace * (1 << min(run.resends, _MOST_DOUBLINGS))
     return min(doubled, LONGEST_WAIT)
 
@@ -91,9 +90,9 @@ def is_out_of_time(run: RunRecord, now: datetime) -> bool:
 
 
 def _timed_out(run: RunRecord) -> EndAttempt:
-    error = "the attempt ran longer than timeout_seconds, and its worker could not say so"
+    error = "the attempt ran longer than timeout_seconds, and its worker could not record it"
     reason = str(RunState.TIMED_OUT)
-    # Its models are much to load for a beat that mostly has nothing to decide.
+    # These models are large, and a beat rarely needs them.
     from mission_control.model.definitions.retry_policy import RetryPolicy
     from mission_control.model.policies.retry import RetryIn, decide_retry
 

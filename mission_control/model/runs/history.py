@@ -1,4 +1,4 @@
-"""What a task's runs came to: its counters and last times."""
+"""A task's history: counters of its runs and last times."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _HISTORY_TIMES: Final = frozenset({"last_run", "last_success"})
 
 @dataclass(frozen=True)
 class History:
-    """What a task's runs came to, since it was registered.
+    """Counters of a task's runs since it was registered.
 
     Counts runs that ended `success`, `failure`, `timed_out` or `lost`; a run counts once, however many
     attempts it took. `last_run` is when the last counted run's last attempt started.

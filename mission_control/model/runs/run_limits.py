@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Final
 
 HARD_LIMIT_GRACE: Final = timedelta(seconds=10)
-"""What a handler has, after its time limit was raised in it, to clean up before it is killed."""
+"""The time that a handler has to clean up after its time limit, before it is killed."""
 
 MOST_DELIVERIES: Final = 5
-"""How often one attempt is begun before it counts as poison: whoever began it died of it each time."""
+"""How often one attempt is begun before it counts as poison: its worker died each time."""

@@ -21,7 +21,7 @@ INTERRUPTED: Final = "interrupted"
 
 
 class Trigger(StrEnum):
-    """What brought a run about."""
+    """What caused a run."""
 
     SCHEDULE = "schedule"
     MANUAL = "manual"
@@ -74,7 +74,7 @@ class RunRecord:
     def to_hash(self) -> dict[str, str]:
         """Return the fields of the run's Redis hash; what is None is left out.
 
-        What never changes is one field, `spec`, so that a run costs Redis little to enter and to keep.
+        All that never changes is one field, `spec`, so that a run costs Redis little.
         """
         spec = {name: _encode(name, getattr(self, name)) for name in _FIXED}
         written = {name: text for name, text in spec.items() if text is not None}
@@ -110,7 +110,7 @@ _SCRIPTS_OWN: Final = frozenset(
 """Fields that only scripts write."""
 
 RECORDED: Final = f",{','.join(sorted({'spec', *CHANGING, *_SCRIPTS_OWN}))},"
-"""The fields of a run's hash that its record is made of, as scripts are told them."""
+"""The fields of a run's hash that belong to its record, as scripts get them."""
 
 _NAMES: Final = frozenset(one.name for one in fields(RunRecord))
 _FIXED: Final = tuple(one.name for one in fields(RunRecord) if one.name not in CHANGING | _SCRIPTS_OWN)
@@ -131,7 +131,7 @@ def json_text(value: object) -> str:
 
 
 def _instant(text: str) -> datetime:
-    # As `parse_instant`, without its words for what people get wrong: a run has several, and is read often.
+    # Like `parse_instant`, without its messages for people: runs have several instants and are read often.
     moment = datetime.fromisoformat(text)
     return moment if moment.tzinfo is UTC else parse_instant(text)
 
