@@ -11,14 +11,14 @@ QUESTIONS = 10
 PATH = re.compile(rf"\b(?:{'|'.join(PACKAGES)}|tests|deploy|docs)/[\w./-]*\w(?:\.\w+)?/?")
 
 
-def test_every_file_that_the_architecture_page_names_exists() -> None:
+def test_file_named_on_the_architecture_page_exists() -> None:
     page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
     named = sorted(set(PATH.findall(page)))
     assert named, "the page names no files"
     assert [name for name in named if not (ROOT / name).exists()] == []
 
 
-def test_each_question_of_a_newcomer_is_answered_by_at_most_two_files() -> None:
+def test_newcomers_question_is_answered_by_at_most_two_files() -> None:
     page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
     table = page.partition("## Where to look")[2].partition("\n## ")[0]
     rows = [line.split("|")[1:3] for line in table.splitlines() if line.startswith("| ")][1:]

@@ -31,7 +31,7 @@ def test_compose_starts_a_store_beat_workers_and_flower(services: dict[str, Any]
     assert list(services) == ["redis", *OURS]
 
 
-def test_every_service_has_a_health_check_and_time_to_end(services: dict[str, Any]) -> None:
+def test_service_has_a_health_check_and_time_to_end(services: dict[str, Any]) -> None:
     assert all(service["healthcheck"]["test"] for service in services.values())
     assert {service["stop_grace_period"] for service in services.values()} == {"60s"}
 
@@ -40,7 +40,7 @@ def test_workers_give_back_what_they_run_when_they_are_stopped(services: dict[st
     assert services["worker"]["stop_signal"] == "SIGQUIT"
 
 
-def test_the_store_forgets_nothing(services: dict[str, Any]) -> None:
+def test_store_in_compose_persists_and_never_evicts(services: dict[str, Any]) -> None:
     command = " ".join(services["redis"]["command"])
     assert "--appendonly yes" in command
     assert "--maxmemory-policy noeviction" in command
@@ -56,14 +56,14 @@ def test_flower_is_published_to_this_machine_only(services: dict[str, Any]) -> N
 
 
 @pytest.mark.parametrize("name", OURS)
-def test_each_command_names_an_application_that_exists(services: dict[str, Any], name: str) -> None:
+def test_command_of_each_service_names_an_existing_application(services: dict[str, Any], name: str) -> None:
     command = services[name]["command"]
     assert command[:2] == ["celery", "-A"]
     assert importlib.util.find_spec(command[2]) is not None
     assert services[name]["environment"]["MISSION_CONTROL_REDIS_URL"] == "redis://redis:6379/0"
 
 
-def test_the_image_is_made_of_files_that_exist_and_are_sent_to_its_builder() -> None:
+def test_image_is_made_of_existing_files_that_its_builder_gets() -> None:
     sources = re.findall(r"^COPY (?!--from)(.+) \S+$", DOCKERFILE, flags=re.MULTILINE)
     sent = (ROOT / "deploy/Dockerfile.dockerignore").read_text("utf-8").splitlines()
     for source in " ".join(sources).split():
@@ -71,12 +71,12 @@ def test_the_image_is_made_of_files_that_exist_and_are_sent_to_its_builder() -> 
         assert f"!{source}" in sent
 
 
-def test_the_image_runs_as_an_ordinary_user_and_builds_without_a_frontend_from_afar() -> None:
+def test_image_runs_as_an_ordinary_user_and_builds_without_a_remote_frontend() -> None:
     assert re.findall(r"^USER (\w+)$", DOCKERFILE, flags=re.MULTILINE) == ["mission"]
     assert "# syntax=" not in DOCKERFILE
 
 
-def test_the_image_installs_by_hashes_only() -> None:
+def test_image_installs_by_hashes_only() -> None:
     installs = re.findall(r"^RUN .*pip install (.+)$", DOCKERFILE, flags=re.MULTILINE)
     assert len(installs) == 2
     assert all("--no-deps" in install for install in installs)
@@ -84,7 +84,7 @@ def test_the_image_installs_by_hashes_only() -> None:
     assert "--no-build-isolation" in installs[1]
 
 
-def test_a_container_is_healthy_while_its_own_process_gives_signs_of_life() -> None:
+def test_container_with_a_heartbeat_is_healthy() -> None:
     with RedisServer() as server, connect(server.url) as client:
         Heartbeat(client, "worker", f"celery@{socket.gethostname()}").beat()
         assert health("worker", server.url) == (0, "")
@@ -93,7 +93,7 @@ def test_a_container_is_healthy_while_its_own_process_gives_signs_of_life() -> N
     assert "no sign of life of a beat" in why
 
 
-def test_a_container_without_its_store_is_unhealthy_and_says_why() -> None:
+def test_container_without_its_store_is_unhealthy_and_says_why() -> None:
     with RedisServer() as server:
         url = server.url
     code, why = health("beat", url)

@@ -26,7 +26,7 @@ def test_decisions_have_numbers_of_their_own_from_one_on() -> None:
 
 
 @pytest.mark.parametrize("page", DECISIONS, ids=lambda page: page.stem)
-def test_a_decision_has_its_parts_in_order_and_is_short(page: Path) -> None:
+def test_decision_has_its_parts_in_order_and_is_short(page: Path) -> None:
     text = page.read_text("utf-8")
     places = [text.find(part) for part in PARTS]
     assert -1 not in places
@@ -36,7 +36,7 @@ def test_a_decision_has_its_parts_in_order_and_is_short(page: Path) -> None:
 
 
 @pytest.mark.parametrize("page", DECISIONS, ids=lambda page: page.stem)
-def test_the_tests_that_hold_a_decision_exist(page: Path) -> None:
+def test_decision_is_held_by_existing_tests(page: Path) -> None:
     named = TEST.findall(page.read_text("utf-8").partition("Held by:")[2])
     assert named, "it names no test"
     assert [f"{file}::{test}" for file, test in named if test not in names_of_tests(ROOT / file)] == []

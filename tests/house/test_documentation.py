@@ -37,13 +37,13 @@ all_pages = pytest.mark.parametrize("page", PAGES, ids=name_of)
 
 
 @all_pages
-def test_every_setting_that_is_named_exists(page: Path) -> None:
+def test_named_setting_exists(page: Path) -> None:
     known = {f"{PREFIX}{name.upper()}" for name in Settings.__struct_fields__}
     named = set(SETTING.findall(page.read_text("utf-8"))) - known
     assert {name for name in named if not name.startswith(f"{PREFIX}NOTIFY_")} == set()
 
 
-def test_every_setting_is_described_with_its_default() -> None:
+def test_setting_is_described_with_its_default() -> None:
     rows = dict(
         re.findall(rf"^\| `({PREFIX}\w+)[^`]*` \| ([^|]+) \|", SETTINGS_PAGE.read_text(), re.MULTILINE)
     )
@@ -65,7 +65,7 @@ def relative(value: object) -> str:
     return f"./{value}" if value.__class__.__name__.endswith("Path") else str(value)
 
 
-def test_every_field_of_a_task_is_described() -> None:
+def test_field_of_a_task_is_described() -> None:
     described = first_columns(TASK_PAGE)
     assert set(TaskDefinition.model_fields) - described == set()
     assert (set(ScheduleBase.model_fields)) - described == set()
@@ -73,7 +73,7 @@ def test_every_field_of_a_task_is_described() -> None:
     assert set(Misfire.model_fields) - {one.removeprefix("misfire.") for one in described} == set()
 
 
-def test_every_type_of_schedule_and_each_of_its_fields_is_described() -> None:
+def test_schedule_type_is_described_with_its_fields() -> None:
     (union, _) = get_args(Schedule)
     text = TASK_PAGE.read_text("utf-8")
     for model in get_args(union):
@@ -109,7 +109,7 @@ def check_json(data: Any) -> None:
         parse_task(data)
 
 
-def test_every_status_of_a_record_is_explained() -> None:
+def test_status_of_a_record_is_explained() -> None:
     assert {status for status in STATUSES if f"`{status}`" not in AUDIT_PAGE.read_text("utf-8")} == set()
 
 
@@ -129,7 +129,7 @@ def anchors(page: Path) -> set[str]:
 
 
 @all_pages
-def test_every_command_that_is_shown_exists_with_its_options(page: Path) -> None:
+def test_shown_command_exists_with_its_options(page: Path) -> None:
     wrong = [" ".join(words) for words in commands(page) if not is_command(words)]
     assert wrong == []
 
@@ -149,7 +149,7 @@ def is_command(words: list[str]) -> bool:
     return {word for word in rest if re.match(r"--?[a-z]", word)} <= known
 
 
-def test_every_command_is_described() -> None:
+def test_command_is_described() -> None:
     described = {" ".join(words) for words in commands(ROOT / "docs" / "command-line.md")}
     with click.Context(program) as context:
         named = [" ".join(path) for path in leaves(program, context)]
@@ -167,6 +167,6 @@ def leaves(command: click.Command, context: click.Context) -> Iterator[list[str]
         yield from ([name, *rest] for rest in leaves(found, context))
 
 
-def test_every_exit_code_is_explained() -> None:
+def test_exit_code_is_explained() -> None:
     rows = re.findall(r"^\| (\d+) \|", (ROOT / "docs" / "command-line.md").read_text("utf-8"), re.MULTILINE)
     assert [int(row) for row in rows] == [code.value for code in ExitCode]

@@ -18,17 +18,17 @@ NO_NAMES = {"utils", "common", "helpers", "base", "manager", "core"}
 KEY = re.compile(r"(?:mc|redbeat):")
 
 
-def test_no_file_is_long_without_saying_why() -> None:
+def test_long_file_says_why() -> None:
     files = [*python_files(*OWN_FOLDERS), ROOT / "mc"]
     long = {place(path): lines(path) for path in files if lines(path) > MOST_LINES and not says_why(path)}
     assert long == {}, f"split them, or let them say '… {REASON} …'"
 
 
-def test_no_module_is_named_after_nothing() -> None:
+def test_module_name_says_something() -> None:
     assert [place(path) for path in python_files(*PACKAGES) if path.stem in NO_NAMES] == []
 
 
-def test_no_code_is_left_to_be_done() -> None:
+def test_code_has_no_open_ends() -> None:
     marks = re.compile(r"#\s*(?:TODO|FIXME|XXX)\b")
     assert [place(path) for path in python_files(*OWN_FOLDERS) if marks.search(path.read_text("utf-8"))] == []
 

@@ -53,14 +53,14 @@ def version_of(pin: Requirement) -> str:
 
 
 @pytest.mark.parametrize("lock", LOCKS)
-def test_every_locked_requirement_is_pinned_and_hashed(lock: str) -> None:
+def test_locked_requirement_is_pinned_and_hashed(lock: str) -> None:
     assert entries(lock)
     assert [entry.split()[0] for entry in entries(lock) if not HASH.search(entry)] == []
     assert all(version_of(pin) for pin in pins(lock).values())
 
 
 @pytest.mark.parametrize("lock", LOCKS)
-def test_no_lock_says_where_packages_come_from(lock: str) -> None:
+def test_lock_names_no_package_index(lock: str) -> None:
     text = (ROOT / lock).read_text(encoding="utf-8")
     assert re.findall(r"://|--(?:extra-)?index-url|--find-links|\s@\s", text) == []
 
@@ -68,7 +68,7 @@ def test_no_lock_says_where_packages_come_from(lock: str) -> None:
 @pytest.mark.parametrize(
     ("lock", "extras"), [("requirements.lock", ["dev"]), ("deploy/requirements.lock", [])]
 )
-def test_the_lock_satisfies_pyproject(lock: str, extras: list[str]) -> None:
+def test_lock_satisfies_pyproject(lock: str, extras: list[str]) -> None:
     locked = pins(lock)
     unmet = [
         f"{wanted} (locked: {locked.get(canonicalize_name(wanted.name))})"
@@ -79,27 +79,27 @@ def test_the_lock_satisfies_pyproject(lock: str, extras: list[str]) -> None:
     assert unmet == [], "run `make lock`"
 
 
-def test_every_peer_of_the_benchmarks_is_locked() -> None:
+def test_peer_of_the_benchmarks_is_locked() -> None:
     lines = (ROOT / "benchmarks" / "peers.in").read_text(encoding="utf-8").splitlines()
     wanted = {canonicalize_name(Requirement(line).name) for line in lines if not line.startswith("#")}
     assert wanted <= pins("benchmarks/peers.lock").keys(), "run `make lock`"
 
 
-def test_the_image_gets_the_versions_that_were_tested() -> None:
+def test_image_gets_the_tested_versions() -> None:
     tested = pins("requirements.lock")
     assert {name: str(pin.specifier) for name, pin in pins("deploy/requirements.lock").items()}.items() <= {
         name: str(pin.specifier) for name, pin in tested.items()
     }.items()
 
 
-def test_what_is_installed_is_what_is_locked_and_nothing_is_missing() -> None:
+def test_installed_packages_are_the_locked_ones() -> None:
     locked = pins("requirements.lock")
     installed = {name: metadata.version(name) for name, pin in locked.items() if applies(pin)}
     assert installed == {name: version_of(pin) for name, pin in locked.items() if applies(pin)}
     assert sorted(missing_from(set(locked))) == [], "run `make lock`"
 
 
-def test_the_project_can_be_installed_for_editing_from_the_lock_alone() -> None:
+def test_project_is_installable_for_editing_from_the_lock_alone() -> None:
     # Without dev-mode-dirs hatchling needs the package `editables`, which only an isolated build would fetch.
     wheel = project()["tool"]["hatch"]["build"]["targets"]["wheel"]
     assert "dev-mode-dirs" in wheel or "editables" in pins("requirements.lock")

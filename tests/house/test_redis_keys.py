@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 NO_KEYS = {"MAX_REVISIONS", "REDBEAT_PREFIX", "DEFAULT_REDBEAT_KEYS", "PROCESSES", "WAKE_CHANNEL"}
 
 
-def test_every_key_stands_in_the_table() -> None:
+def test_key_of_a_real_server_is_in_the_table() -> None:
     constants = {
         name: value for name, value in vars(redis_keys).items() if name.isupper() and name not in NO_KEYS
     }
@@ -31,7 +31,7 @@ def test_every_key_stands_in_the_table() -> None:
     assert missing == []
 
 
-def test_a_key_that_would_stay_for_ever_is_found(installation: Installation) -> None:
+def test_key_without_an_end_is_found(installation: Installation) -> None:
     client = installation.client
     client.set("mc:stray", "1")
     client.hset(redis_keys.run("a@1"), "state", "success")

@@ -10,7 +10,7 @@ from tests.house.repository import ROOT
 TEST = re.compile(r"`(tests/[\w./]+\.py)::(test_\w+)`")
 
 
-def test_every_fault_is_tested_by_tests_that_exist() -> None:
+def test_fault_is_held_by_existing_tests() -> None:
     page = (ROOT / "docs" / "reliability.md").read_text("utf-8")
     faults, tests = page.partition("## Faults")[2].split("## The tests of the faults")
     numbers = re.findall(r"^(\d+)\. \*\*", faults, re.MULTILINE)

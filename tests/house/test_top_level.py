@@ -20,9 +20,9 @@ FILES = {
 }
 
 
-def test_the_top_of_the_repository_holds_the_agreed_names_and_no_others() -> None:
+def test_top_of_the_repository_holds_the_agreed_names_and_no_others() -> None:
     assert top_level() == ROOMS | FILES
 
 
-def test_what_is_meant_to_be_run_is_executable() -> None:
+def test_program_is_executable() -> None:
     assert [name for name in ("mc", ".ci/run") if not (ROOT / name).stat().st_mode & 0o111] == []

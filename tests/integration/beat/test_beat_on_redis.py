@@ -36,7 +36,7 @@ if TYPE_CHECKING:
         ({"expires_seconds": 60, "timeout_seconds": 1.5}, "default"),
     ],
 )
-def test_a_message_is_the_one_that_celery_would_have_sent(
+def test_templated_message_equals_the_one_that_celery_sends(
     installation: Installation, fields: dict[str, Any], queue: str
 ) -> None:
     with time_machine.travel(NINE - timedelta(hours=1), tick=False):
@@ -55,7 +55,7 @@ def test_a_message_is_the_one_that_celery_would_have_sent(
 
 
 @pytest.mark.parametrize("fields", [{}, {"timeout_seconds": 20, "priority": 3, "params": {"a": [1, "ü"]}}])
-def test_the_run_that_is_entered_is_the_one_that_the_ledger_would_have_entered(
+def test_fired_run_equals_one_that_the_ledger_enters(
     installation: Installation, fields: dict[str, Any]
 ) -> None:
     with time_machine.travel(NINE - timedelta(hours=1), tick=False):
@@ -67,7 +67,7 @@ def test_the_run_that_is_entered_is_the_one_that_the_ledger_would_have_entered(
         assert installation.ledger.runs_of("nine") == [occurrence_run(definition, NINE, now=NINE)]
 
 
-def test_what_the_ledger_has_is_not_fired_again_though_the_schedule_says_so(
+def test_occurrence_in_the_ledger_never_fires_again(
     installation: Installation,
 ) -> None:
     with time_machine.travel(NINE - timedelta(hours=1), tick=False):
@@ -98,7 +98,7 @@ def test_commit_of_nothing_writes_nothing_and_needs_the_lead(installation: Insta
             beat._firing.commit_nothing(installation.clock)
 
 
-def test_a_herd_costs_less_than_a_fiftieth_of_a_round_trip_each(installation: Installation) -> None:
+def test_herd_costs_less_than_a_fiftieth_of_a_round_trip_each(installation: Installation) -> None:
     herd = 2_000
     with time_machine.travel(NINE - timedelta(hours=1), tick=False):
         assert register_task(task())
@@ -137,7 +137,7 @@ def round_trips(installation: Installation) -> int:
     return sum(int(stats.get(f"cmdstat_{name}", {"calls": 0})["calls"]) for name in sent)
 
 
-def test_a_broker_on_another_server_gets_every_message_though_beat_dies_in_between(
+def test_killed_beat_sends_every_message_to_a_broker_elsewhere(
     installation: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with RedisServer() as broker, broker.client() as there:

@@ -65,7 +65,7 @@ def test_many_tasks_are_caught_up_one_a_slot(installation: Installation) -> None
     assert_no_second_has_more_than_its_share(found)
 
 
-def test_a_staggered_task_keeps_its_distance_and_leaves_the_others_their_slots(
+def test_staggered_task_keeps_its_distance_and_leaves_others_their_slots(
     installation: Installation,
 ) -> None:
     register("staggered", stagger_seconds=0.5)
@@ -81,7 +81,7 @@ def test_a_staggered_task_keeps_its_distance_and_leaves_the_others_their_slots(
     assert_no_second_has_more_than_its_share(starts(installation, moment))
 
 
-def test_a_second_beat_takes_the_slots_that_the_first_has_left(installation: Installation) -> None:
+def test_second_beat_takes_the_slots_that_the_first_has_left(installation: Installation) -> None:
     register("first")
     moment = NINE + timedelta(minutes=99, seconds=45)
     fire(installation, moment)

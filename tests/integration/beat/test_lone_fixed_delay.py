@@ -45,7 +45,7 @@ def fire(place: Installation, beat: MissionControlScheduler) -> None:
     beat.tick()
 
 
-def test_it_does_not_look_through_all_keys_at_each_run(
+def test_lone_fixed_delay_does_not_scan_all_keys_at_each_run(
     installation: Installation, beat: MissionControlScheduler
 ) -> None:
     fire(installation, beat)
@@ -56,7 +56,7 @@ def test_it_does_not_look_through_all_keys_at_each_run(
     assert looks_through_all_keys(installation) == before
 
 
-def test_a_schedule_that_was_deleted_while_nothing_fired_is_built_anew_at_once(
+def test_schedule_deleted_while_nothing_fires_is_rebuilt_at_once(
     installation: Installation, beat: MissionControlScheduler
 ) -> None:
     assert installation.registry.update("lone", {"schedule": {"type": "interval", "hours": 1}})
@@ -67,7 +67,7 @@ def test_a_schedule_that_was_deleted_while_nothing_fired_is_built_anew_at_once(
     assert installation.client.zscore(redis_keys.REDBEAT_SCHEDULE, KEY) is not None
 
 
-def test_one_that_stays_empty_after_firing_is_looked_into(
+def test_schedule_that_stays_empty_after_firing_is_checked(
     installation: Installation, beat: MissionControlScheduler, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(key_care, "DOUBT_AFTER_SECONDS", 0.1)

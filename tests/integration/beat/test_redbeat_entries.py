@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     [schedule(60), crontab(minute="*"), rrule("MINUTELY", dtstart=NINE)],
     ids=["interval", "crontab", "rrule"],
 )
-def test_an_entry_that_any_program_saved_fires_under_an_id_of_its_time(
+def test_entry_saved_by_any_program_fires_under_an_id_of_its_time(
     installation: Installation, their_schedule: Any
 ) -> None:
     with time_machine.travel(NINE, tick=False):
@@ -44,7 +44,7 @@ def test_an_entry_that_any_program_saved_fires_under_an_id_of_its_time(
     assert body_of(messages(installation.client)[0])[1] == {"a": 1}
 
 
-def test_an_entry_for_a_broadcast_or_for_several_queues_is_sent_as_with_redbeat(
+def test_entry_for_a_broadcast_or_several_queues_is_sent_as_with_redbeat(
     installation: Installation,
 ) -> None:
     media = Exchange("media", type="topic")
@@ -74,7 +74,7 @@ def test_an_entry_for_a_broadcast_or_for_several_queues_is_sent_as_with_redbeat(
     everybody.close()
 
 
-def test_a_disabled_entry_of_redbeats_is_taken_off_until_it_is_saved_enabled(
+def test_disabled_redbeat_entry_is_off_the_schedule_until_saved_enabled(
     installation: Installation,
 ) -> None:
     app = create_app("other", lambda: installation)
@@ -89,7 +89,7 @@ def test_a_disabled_entry_of_redbeats_is_taken_off_until_it_is_saved_enabled(
     assert len(sent_ids(installation.client)) == 1
 
 
-def test_a_tool_that_patches_apply_async_sees_entries_of_redbeats(
+def test_tool_that_patches_apply_async_sees_redbeat_entries(
     installation: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[str] = []
@@ -154,7 +154,7 @@ def test_settings_of_redbeats_that_would_hide_entries_are_refused(
     assert installation.client.exists(BEAT_LEADER) == 0
 
 
-def test_a_database_has_one_prefix_for_producers_and_beats_alike(
+def test_database_with_two_prefixes_is_refused_for_producers_and_beats(
     bare_environment: pytest.MonkeyPatch, installation: Installation, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert installation.registry.register(task())

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from mission_control.installation.installation import Installation
 
 
-def test_the_entries_of_the_configuration_are_installed_kept_changed_and_removed(
+def test_static_entries_are_installed_kept_changed_and_removed(
     installation: Installation,
 ) -> None:
     client = installation.client
@@ -36,7 +36,7 @@ def test_the_entries_of_the_configuration_are_installed_kept_changed_and_removed
     assert client.zscore("redbeat::schedule", "redbeat:kept") == pytest.approx(NINE.timestamp() + 90, abs=1)
 
 
-def test_a_spoilt_entry_of_the_configuration_is_replaced_and_a_bad_one_left_out(
+def test_corrupt_static_entry_is_replaced_and_an_invalid_one_left_out(
     installation: Installation,
 ) -> None:
     installation.client.set("redbeat:spoilt", "not a hash")
@@ -47,7 +47,7 @@ def test_a_spoilt_entry_of_the_configuration_is_replaced_and_a_bad_one_left_out(
     assert installation.client.zscore("redbeat::schedule", "redbeat:bad") is None
 
 
-def test_the_entries_of_the_configuration_come_back_when_redis_has_lost_its_data(
+def test_static_entries_return_after_redis_lost_its_data(
     installation: Installation,
 ) -> None:
     app = app_with(installation, beat_schedule={"fixed": {"task": HANDLER, "schedule": 60.0}})
@@ -62,7 +62,7 @@ def test_the_entries_of_the_configuration_come_back_when_redis_has_lost_its_data
     assert installation.client.smembers("redbeat::statics") == {"fixed"}
 
 
-def test_the_entries_of_the_configuration_come_back_when_a_beat_of_another_one_has_led(
+def test_static_entries_return_after_a_beat_with_another_configuration_led(
     installation: Installation,
 ) -> None:
     app = app_with(installation, beat_schedule={"fixed": {"task": HANDLER, "schedule": 60.0}})
@@ -78,7 +78,7 @@ def test_the_entries_of_the_configuration_come_back_when_a_beat_of_another_one_h
     assert installation.client.zscore("redbeat::schedule", "redbeat:fixed") is not None
 
 
-def test_an_entry_of_the_configuration_with_the_name_of_a_task_leaves_the_task_alone(
+def test_static_entry_with_the_name_of_a_task_leaves_the_task_alone(
     installation: Installation, caplog: pytest.LogCaptureFixture
 ) -> None:
     same = {"nine": {"task": "theirs", "schedule": 60.0}}
@@ -92,7 +92,7 @@ def test_an_entry_of_the_configuration_with_the_name_of_a_task_leaves_the_task_a
     assert installation.client.smembers("redbeat::statics") == set()
 
 
-def test_a_task_is_not_removed_because_an_entry_of_its_name_was_taken_out_of_the_configuration(
+def test_task_with_the_name_of_a_removed_static_entry_stays(
     installation: Installation,
 ) -> None:
     with time_machine.travel(NINE, tick=False):
@@ -107,7 +107,7 @@ def test_a_task_is_not_removed_because_an_entry_of_its_name_was_taken_out_of_the
 @pytest.mark.parametrize(
     ("backend", "installed"), [(None, set()), ("file:///tmp", {"celery.backend_cleanup"}), ("rpc://", set())]
 )
-def test_a_result_backend_that_does_not_forget_by_itself_is_cleaned_up_as_with_redbeat(
+def test_result_backend_without_expiry_is_cleaned_up_as_with_redbeat(
     installation: Installation, backend: str | None, installed: set[str]
 ) -> None:
     app = app_with(installation, result_backend=backend)
@@ -116,7 +116,7 @@ def test_a_result_backend_that_does_not_forget_by_itself_is_cleaned_up_as_with_r
     assert installation.client.smembers("redbeat::statics") == installed
 
 
-def test_the_note_of_which_entries_are_the_configurations_comes_back(installation: Installation) -> None:
+def test_list_of_static_entries_returns(installation: Installation) -> None:
     app = app_with(installation, beat_schedule={"fixed": {"task": HANDLER, "schedule": 60.0}})
     with time_machine.travel(NINE, tick=False):
         beat = beat_of(installation, app)

@@ -55,9 +55,7 @@ def reports() -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", COMPARISONS)
-def test_a_report_says_what_was_measured_where_and_with_which_arguments(
-    name: str, reports: dict[str, Any]
-) -> None:
+def test_report_names_measure_machine_and_arguments(name: str, reports: dict[str, Any]) -> None:
     report = reports[name]
     assert report["measure"] == COMPARISONS[name].figure
     assert report["arguments"] == {"size": "tiny", "rounds": 1}
@@ -69,7 +67,7 @@ def test_a_report_says_what_was_measured_where_and_with_which_arguments(
 
 
 @pytest.mark.parametrize("name", ["herd", "wake-up", "failover"])
-def test_the_ratio_says_how_many_times_better_ours_was_measured(name: str, reports: dict[str, Any]) -> None:
+def test_ratio_says_how_many_times_better_ours_was_measured(name: str, reports: dict[str, Any]) -> None:
     report = reports[name]
     ours, stock = (report[contender][report["measure"]]["median"] for contender in ("ours", "stock"))
     better, worse = (stock, ours) if COMPARISONS[name].less_is_better else (ours, stock)
@@ -80,14 +78,14 @@ def test_without_the_other_contender_there_is_no_ratio(reports: dict[str, Any]) 
     assert reports["handler start"]["ratio"] is None
 
 
-def test_a_herd_is_counted_from_beat_to_queue(reports: dict[str, Any]) -> None:
+def test_herd_benchmark_counts_from_beat_to_queue(reports: dict[str, Any]) -> None:
     for contender in ("ours", "stock"):
         figures = reports["herd"][contender]
         assert figures["first_after_seconds"]["median"] <= figures["last_after_seconds"]["median"]
         assert figures["commands_per_fire"]["median"] > 0
 
 
-def test_a_task_that_stock_redbeat_does_not_notice_is_later_than_the_patience(
+def test_task_unnoticed_by_stock_redbeat_exceeds_the_patience(
     reports: dict[str, Any],
 ) -> None:
     assert reports["wake-up"]["stock"]["gave_up"]["median"] == 1

@@ -53,12 +53,12 @@ def test_ours_is_compared_with_the_bare_worker_and_beside_it_with_one_that_sends
     assert report["load"] == {"runs": RUNS, "pool": "prefork", "concurrency": 2}
 
 
-def test_a_run_costs_at_most_three_round_trips_more_than_one_of_a_bare_worker(report: dict[str, Any]) -> None:
+def test_run_costs_at_most_three_round_trips_more_than_on_a_bare_worker(report: dict[str, Any]) -> None:
     ours, bare = (median(report, contender, "round_trips_per_run") for contender in ("ours", "bare"))
     assert ours <= bare + 3
 
 
-def test_the_cpu_of_a_worker_is_that_of_all_its_processes(report: dict[str, Any]) -> None:
+def test_worker_cpu_counts_all_its_processes(report: dict[str, Any]) -> None:
     for contender in ("ours", "bare"):
         assert median(report, contender, "cpu_ms_per_run") > 0
 
@@ -79,7 +79,7 @@ def test_asking_for_a_contender_that_is_not_there_names_those_that_are() -> None
         comparison.run(1, {}, ["rq"])
 
 
-def test_a_run_that_left_no_trace_in_ledger_and_audit_stream_fails_the_benchmark() -> None:
+def test_run_without_ledger_and_audit_trace_fails_the_benchmark() -> None:
     with Place() as place, pytest.raises(MeasurementError) as failure:
         OurWorker(Pool()).check(place, 3)
     assert str(failure.value) == "3 runs short in the history, 3 runs short in the audit stream"
@@ -107,28 +107,28 @@ class Pretender:
         raise AssertionError("an earlier check has to fail")
 
 
-def test_a_run_that_was_carried_out_twice_fails_the_benchmark() -> None:
+def test_doubled_run_fails_the_benchmark() -> None:
     with pytest.raises(MeasurementError, match="13 runs were carried out instead of 12"):
         measure_worker(Pretender(13, "import signal; signal.pause()"), 10)
 
 
-def test_a_worker_that_ends_early_fails_the_benchmark_with_its_last_words() -> None:
+def test_worker_that_ends_early_fails_the_benchmark_with_its_log() -> None:
     with pytest.raises(MeasurementError, match=r"5 runs were carried out instead of 12\n.*so sorry"):
         measure_worker(Pretender(5, "raise SystemExit('so sorry')"), 10)
 
 
-def test_the_audit_benchmark_finds_what_it_wrote_and_says_what_that_took() -> None:
+def test_audit_benchmark_finds_what_it_wrote_and_reports_times() -> None:
     figures = suite.audit(2_000).run(1, {}, None)["ours"]
     assert all(spread["median"] > 0 for spread in figures.values())
     assert figures.keys() >= {"append_us", "verify_records_per_second", "tail_of_a_task_ms"}
 
 
-def test_an_environment_that_cannot_be_made_says_what_the_installer_said(tmp_path: Path) -> None:
+def test_failed_environment_reports_the_installers_output(tmp_path: Path) -> None:
     lock = tmp_path / "bad.lock"
     lock.write_text("this is no requirement\n")
     with pytest.raises(PeersMissingError, match=r"cannot be installed from bad\.lock: .*requirement"):
         peers_environment(lock, tmp_path / "venv")
 
 
-def test_the_versions_of_the_peers_are_those_that_are_locked() -> None:
+def test_peers_have_their_locked_versions() -> None:
     assert peers_versions().keys() >= set(NAMES)

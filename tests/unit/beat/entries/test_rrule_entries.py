@@ -42,7 +42,7 @@ def rule(freq: str, dtstart: datetime = BEGIN, **parts: Any) -> Any:
     ],
     ids=repr,
 )
-def test_it_is_due_when_redbeats_own_count_says(their_rule: Any) -> None:
+def test_redbeat_entry_is_due_when_redbeat_says(their_rule: Any) -> None:
     moment = BEGIN
     for _ in range(50):
         expected = their_rule.rrule.after(moment)
@@ -52,7 +52,7 @@ def test_it_is_due_when_redbeats_own_count_says(their_rule: Any) -> None:
         moment = expected.astimezone(UTC)
 
 
-def test_it_moves_on_in_the_hour_that_comes_twice() -> None:
+def test_rule_moves_on_in_the_hour_that_comes_twice() -> None:
     their_rule = rule("MINUTELY", dtstart=datetime(2026, 10, 25, 0, 0, tzinfo=BERLIN))
     moment = datetime(2026, 10, 25, 1, 30, tzinfo=UTC)  # 02:30 for the second time
     assert next_after(their_rule, moment, NOW) == datetime(2026, 10, 25, 2, 0, tzinfo=UTC)
@@ -66,7 +66,7 @@ def test_it_moves_on_in_the_hour_that_comes_twice() -> None:
     ],
     ids=repr,
 )
-def test_a_rule_that_began_long_ago_is_found_at_once(their_rule: Any) -> None:
+def test_rule_that_began_long_ago_is_found_at_once(their_rule: Any) -> None:
     began = time.monotonic()
     assert next_after(their_rule, NOW, NOW) is not None
     assert time.monotonic() - began < 1
@@ -79,6 +79,6 @@ def test_a_rule_that_began_long_ago_is_found_at_once(their_rule: Any) -> None:
         (rule("SECONDLY", dtstart=datetime(2000, 1, 1, tzinfo=UTC), count=1_000_000_000), "takes too long"),
     ],
 )
-def test_a_rule_that_would_be_searched_for_ever_is_refused(their_rule: Any, words: str) -> None:
+def test_endless_search_of_a_rule_is_refused(their_rule: Any, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         next_after(their_rule, NOW, NOW)

@@ -26,15 +26,15 @@ def test_nothing_makes_no_batch() -> None:
     assert lengths([None, None]) == []
 
 
-def test_a_batch_has_so_many_entries_at_most() -> None:
+def test_batch_holds_a_bounded_number_of_entries() -> None:
     assert lengths([request()] * (2 * BATCH + 1)) == [BATCH, BATCH, 1]
 
 
-def test_a_batch_is_closed_when_it_has_many_runs() -> None:
+def test_batch_with_many_runs_is_closed() -> None:
     assert lengths([request(runs=MOST_RUNS // 4)] * 9) == [4, 4, 1]
 
 
-def test_a_batch_is_closed_when_it_is_large() -> None:
+def test_large_batch_is_closed() -> None:
     assert lengths([request(size=MOST_BYTES // 2)] * 5) == [2, 2, 1]
 
 
@@ -42,7 +42,7 @@ def test_entries_without_a_request_are_left_out() -> None:
     assert lengths([None, request(), None, request()]) == [2]
 
 
-def test_what_is_ready_is_not_kept_waiting_by_what_takes_long(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ready_run_is_not_delayed_by_long_ones(monkeypatch: pytest.MonkeyPatch) -> None:
     moment = 0.0
     monkeypatch.setattr("beat.firing.batches.time.monotonic", lambda: moment)
 

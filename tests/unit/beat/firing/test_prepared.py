@@ -28,14 +28,14 @@ def filled(*dues: float) -> Prepared:
     return prepared
 
 
-def test_what_is_due_is_taken_once_and_the_rest_waits() -> None:
+def test_due_requests_are_taken_once_and_the_rest_waits() -> None:
     prepared = filled(1.0, 2.0, 2.0, 3.0)
     assert [one.due for one in prepared.take_due(2.0, most=10)] == [1.0, 2.0, 2.0]
     assert prepared.take_due(2.0, most=10) == []
     assert prepared.next_due == 3.0
 
 
-def test_no_more_is_taken_than_fits_into_a_batch() -> None:
+def test_prepared_requests_are_taken_up_to_a_batch() -> None:
     prepared = filled(1.0, 1.0, 1.0)
     assert len(prepared.take_due(5.0, most=2)) == 2
     assert len(prepared.take_due(5.0, most=2)) == 1
@@ -48,7 +48,7 @@ def test_looking_goes_on_after_the_entries_that_were_seen_at_the_same_instant() 
     assert (prepared.since, prepared.seen) == (3.0, 1)
 
 
-def test_an_entry_without_a_request_counts_as_seen() -> None:
+def test_entry_without_a_request_counts_as_seen() -> None:
     prepared = filled(1.0)
     prepared.add(None, 1.0)
     assert (prepared.since, prepared.seen) == (1.0, 2)
@@ -63,7 +63,7 @@ def test_looking_begins_now_and_never_goes_back() -> None:
     assert (prepared.since, prepared.seen) == (6.0, 0)
 
 
-def test_there_is_room_until_those_that_wait_are_too_large() -> None:
+def test_preparation_has_room_until_waiting_requests_are_too_large() -> None:
     prepared = Prepared()
     large = cast("FireRequest", Request(1.0, b"x" * (MOST_BYTES // 2)))
     prepared.add(large, 1.0)
@@ -74,7 +74,7 @@ def test_there_is_room_until_those_that_wait_are_too_large() -> None:
     assert prepared.has_room
 
 
-def test_all_is_forgotten_when_somebody_else_leads() -> None:
+def test_prepared_requests_are_forgotten_when_another_beat_leads() -> None:
     prepared = filled(1.0, 2.0)
     prepared.clear()
     assert prepared.next_due is None

@@ -31,7 +31,7 @@ def in_celery(**fields: Any) -> Any:
         ),
     ],
 )
-def test_what_celery_can_say_is_said_in_the_schedules_zone(fields: dict[str, Any], expected: Any) -> None:
+def test_schedule_that_celery_knows_is_converted_in_its_zone(fields: dict[str, Any], expected: Any) -> None:
     found = in_celery(**fields, timezone="Europe/Berlin")
     assert found == expected
     assert str(found.tz) == "Europe/Berlin"
@@ -52,5 +52,5 @@ def test_what_celery_can_say_is_said_in_the_schedules_zone(fields: dict[str, Any
         {"type": "once", "at": "2026-12-24T18:00:00Z"},
     ],
 )
-def test_what_celery_cannot_say_is_not_said_wrongly(fields: dict[str, Any]) -> None:
+def test_schedule_that_celery_lacks_is_left_out(fields: dict[str, Any]) -> None:
     assert type(in_celery(**fields)) is BaseSchedule
