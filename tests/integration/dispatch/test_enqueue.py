@@ -54,7 +54,7 @@ CYCLE["itself"] = CYCLE
     ],
     ids=str,
 )
-def test_arguments_that_cannot_be_used_are_named_and_nothing_is_entered(
+def test_enqueue_with_bad_arguments_names_them_and_enters_nothing(
     installation: Installation, arguments: dict[str, Any], words: str
 ) -> None:
     with pytest.raises(InvalidTaskError) as caught:
@@ -64,14 +64,14 @@ def test_arguments_that_cannot_be_used_are_named_and_nothing_is_entered(
 
 
 @pytest.mark.usefixtures("installation")
-def test_an_unknown_task_and_an_unknown_handler_are_told_apart() -> None:
-    with pytest.raises(UnknownTaskError, match="no task has the id 'nobody'"):
-        enqueue("nobody")
+def test_enqueue_distinguishes_unknown_tasks_from_unknown_handlers() -> None:
+    with pytest.raises(UnknownTaskError, match="no task has the id 'no_such_task'"):
+        enqueue("no_such_task")
     with pytest.raises(InvalidTaskError, match="did you mean"):
         enqueue("handlers.helo.run")
 
 
-def test_params_are_laid_over_the_tasks_own_and_a_disabled_task_can_be_enqueued(
+def test_enqueued_params_override_those_of_a_task_even_if_it_is_disabled(
     installation: Installation,
 ) -> None:
     task = {"id": "a", "schedule": YEARLY, "handler": HELLO, "params": {"x": 1, "y": 1}, "enabled": False}
@@ -81,7 +81,7 @@ def test_params_are_laid_over_the_tasks_own_and_a_disabled_task_can_be_enqueued(
     assert (record.params, record.queue, record.priority) == ({"x": 1, "y": 2}, "other", 3)
 
 
-def test_a_time_that_has_passed_is_now_and_a_delay_counts_from_now(installation: Installation) -> None:
+def test_past_time_means_now_and_a_delay_counts_from_now(installation: Installation) -> None:
     now = installation.clock()
     with time_machine.travel(now, tick=False):
         past, later = enqueue(HELLO, at=now - timedelta(days=1)), enqueue(HELLO, delay=90)
@@ -100,7 +100,7 @@ def broken_sending(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         yield
 
 
-def test_a_run_that_cannot_be_sent_is_cancelled_audited_and_frees_its_key(
+def test_run_that_cannot_be_sent_is_cancelled_and_audited_and_frees_its_key(
     installation: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with (
@@ -119,7 +119,7 @@ def test_a_run_that_cannot_be_sent_is_cancelled_audited_and_frees_its_key(
     assert again.state == "dispatched"
 
 
-def test_sending_to_a_broker_that_is_gone_fails_within_seconds(installation: Installation) -> None:
+def test_enqueue_to_an_absent_broker_fails_within_seconds(installation: Installation) -> None:
     installation.celery.conf.broker_url = "redis://127.0.0.1:1/0"
     try:
         with pytest.raises(StoreUnavailableError, match="was not sent and is cancelled"):
@@ -129,7 +129,7 @@ def test_sending_to_a_broker_that_is_gone_fails_within_seconds(installation: Ins
         del installation.celery
 
 
-def test_waiting_ends_when_time_is_up_and_says_where_the_run_stands(installation: Installation) -> None:
+def test_wait_that_times_out_names_the_state_of_the_run(installation: Installation) -> None:
     run = enqueue(HELLO, delay=3_600)
     with pytest.raises(RunTimeoutError, match=r"is dispatched after 0.1 s; it goes on"):
         run.wait(0.1)
@@ -140,7 +140,7 @@ def test_waiting_ends_when_time_is_up_and_says_where_the_run_stands(installation
     assert run.wait(0) == {"status": "failure", "output": None, "error": "cancelled: by hand"}
 
 
-def test_a_run_that_the_ledger_does_not_have_is_not_waited_for(installation: Installation) -> None:
+def test_wait_for_an_unknown_run_raises_at_once(installation: Installation) -> None:
     run = Run("gone@manual-1", installation.ledger, installation.redis_url)
     assert (run.record, run.state, run.result) == (None, None, None)
     with pytest.raises(UnknownRunError, match="the ledger has no run gone@manual-1"):

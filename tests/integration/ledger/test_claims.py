@@ -1,4 +1,4 @@
-"""Claims on a real server: leases, fences, deliveries, and what is found when nobody gives a sign."""
+"""Claims on a real server: leases, fences, deliveries and orphaned runs."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
         (RunState.CANCELLED, 1, False, BeginVerdict.FINISHED),
     ],
 )
-def test_an_attempt_begins_only_when_it_is_the_one_that_is_due(
+def test_only_the_next_attempt_of_a_run_begins(
     installation: Installation, state: RunState, attempt: int, has_lapsed: bool, verdict: BeginVerdict
 ) -> None:
     in_state(installation.ledger, state)
@@ -43,7 +43,9 @@ def test_an_attempt_begins_only_when_it_is_the_one_that_is_due(
     assert reply.verdict is verdict
 
 
-def test_whoever_lost_the_lease_cannot_end_the_attempt_over_its_successor(installation: Installation) -> None:
+def test_worker_that_lost_its_lease_cannot_end_the_attempt_of_its_successor(
+    installation: Installation,
+) -> None:
     ledger = installation.ledger
     ledger.dispatch(a_run())
     paused = begun(ledger)
@@ -62,7 +64,7 @@ def test_whoever_lost_the_lease_cannot_end_the_attempt_over_its_successor(instal
     assert ledger.renew([("a@1", successor.fence)]) == [LeaseState.GONE]
 
 
-def test_whoever_has_seen_a_run_wait_does_not_end_the_attempt_that_was_begun_meanwhile(
+def test_caller_that_saw_a_run_wait_cannot_end_an_attempt_begun_since(
     installation: Installation,
 ) -> None:
     ledger = installation.ledger
@@ -73,7 +75,7 @@ def test_whoever_has_seen_a_run_wait_does_not_end_the_attempt_that_was_begun_mea
     assert ledger.end(waiting, RunState.CANCELLED, at=NOW) is None
 
 
-def test_the_fence_grows_over_all_attempts_and_deliveries_count_those_of_one(
+def test_fence_grows_over_all_attempts_and_deliveries_count_per_attempt(
     installation: Installation,
 ) -> None:
     ledger = installation.ledger
@@ -85,7 +87,7 @@ def test_the_fence_grows_over_all_attempts_and_deliveries_count_those_of_one(
     assert (third.fence, third.deliveries) == (3, 1)
 
 
-def test_a_lease_is_told_to_those_who_wait_for_it_and_ends_by_the_servers_clock(
+def test_held_attempt_reports_the_time_left_of_its_lease_by_the_servers_clock(
     installation: Installation,
 ) -> None:
     ledger = installation.ledger
@@ -98,13 +100,13 @@ def test_a_lease_is_told_to_those_who_wait_for_it_and_ends_by_the_servers_clock(
     assert 50 < ends - seconds <= 61
 
 
-def test_a_released_lease_is_waited_for_no_longer(installation: Installation) -> None:
+def test_attempt_with_a_released_lease_begins_at_once(installation: Installation) -> None:
     ledger = installation.ledger
     assert ledger.release(in_state(ledger, RunState.RUNNING))
     assert ledger.begin("a@1", 1, worker="v", at=NOW).verdict is BeginVerdict.BEGUN
 
 
-def test_a_delivery_that_was_given_back_in_good_order_does_not_count_as_one_that_died_of_it(
+def test_delivery_given_back_in_good_order_does_not_count_towards_poison(
     installation: Installation,
 ) -> None:
     ledger = installation.ledger
@@ -118,7 +120,7 @@ def test_a_delivery_that_was_given_back_in_good_order_does_not_count_as_one_that
     assert ledger.begin("a@1", 1, worker="v", at=NOW).verdict is BeginVerdict.POISONED
 
 
-def test_a_lease_is_renewed_for_the_worker_that_has_the_run_and_for_no_other(
+def test_lease_is_renewed_only_for_the_worker_that_holds_it(
     installation: Installation,
 ) -> None:
     ledger = installation.ledger
@@ -129,7 +131,7 @@ def test_a_lease_is_renewed_for_the_worker_that_has_the_run_and_for_no_other(
     assert ledger.begin("a@1", 1, worker="v", at=NOW).verdict is BeginVerdict.HELD
 
 
-def test_an_attempt_that_is_never_ended_is_poison_after_so_many_deliveries(
+def test_attempt_that_never_ends_is_poisoned_after_the_most_deliveries(
     installation: Installation,
 ) -> None:
     ledger = installation.ledger
@@ -143,7 +145,7 @@ def test_an_attempt_that_is_never_ended_is_poison_after_so_many_deliveries(
     assert ledger.end(reply.run, RunState.LOST, at=NOW) is not None
 
 
-def test_a_run_is_begun_for_its_own_handler_only(installation: Installation) -> None:
+def test_run_begins_only_for_its_own_handler(installation: Installation) -> None:
     ledger = installation.ledger
     ledger.dispatch(a_run())
     forged = ledger.begin("a@1", 1, worker="w", at=NOW, handler="handlers.other.run")
@@ -153,7 +155,7 @@ def test_a_run_is_begun_for_its_own_handler_only(installation: Installation) -> 
 
 
 @pytest.mark.parametrize("spec", ["", "{", "3", "{}"])
-def test_what_is_no_run_is_not_begun(installation: Installation, spec: str) -> None:
+def test_overwritten_run_is_unreadable_and_does_not_begin(installation: Installation, spec: str) -> None:
     installation.client.hset(
         redis_keys.run("a@1"), mapping={"state": "dispatched", "spec": spec, "attempt": 0}
     )
@@ -161,7 +163,7 @@ def test_what_is_no_run_is_not_begun(installation: Installation, spec: str) -> N
     assert (reply.verdict, reply.run) == (BeginVerdict.UNREADABLE, None)
 
 
-def test_whoever_begins_is_told_when_the_task_last_succeeded(installation: Installation) -> None:
+def test_begun_attempt_learns_when_the_task_last_succeeded(installation: Installation) -> None:
     ledger = installation.ledger
     for number in (1, 2):
         ledger.dispatch(a_run(f"a@{number}"))
@@ -172,7 +174,7 @@ def test_whoever_begins_is_told_when_the_task_last_succeeded(installation: Insta
     assert ledger.begin("a@2", 1, worker="w", at=NOW).last_success == NOW
 
 
-def test_a_running_run_is_asked_to_stop_and_no_attempt_follows(installation: Installation) -> None:
+def test_running_run_asked_to_stop_has_no_further_attempt(installation: Installation) -> None:
     ledger = installation.ledger
     assert not ledger.ask_to_cancel("a@1", "never mind")
     run = in_state(ledger, RunState.RUNNING)
@@ -184,7 +186,7 @@ def test_a_running_run_is_asked_to_stop_and_no_attempt_follows(installation: Ins
     assert ledger.active_count() == 0
 
 
-def test_a_run_that_was_stopped_on_request_says_why(installation: Installation) -> None:
+def test_run_stopped_on_request_has_the_reason_of_the_request(installation: Installation) -> None:
     ledger = installation.ledger
     run = in_state(ledger, RunState.RUNNING)
     ledger.ask_to_cancel("a@1", "never mind")
@@ -193,7 +195,7 @@ def test_a_run_that_was_stopped_on_request_says_why(installation: Installation) 
     assert ended.reason == "never mind"
 
 
-def test_a_cancelled_run_whose_worker_is_gone_is_not_begun_again(installation: Installation) -> None:
+def test_run_asked_to_stop_whose_worker_died_does_not_begin_again(installation: Installation) -> None:
     ledger = installation.ledger
     in_state(ledger, RunState.RUNNING)
     ledger.ask_to_cancel("a@1", "never mind")
@@ -201,7 +203,7 @@ def test_a_cancelled_run_whose_worker_is_gone_is_not_begun_again(installation: I
     assert ledger.begin("a@1", 1, worker="w", at=NOW).verdict is BeginVerdict.CANCEL
 
 
-def test_a_waiting_run_is_cancelled_unless_it_has_begun_meanwhile(installation: Installation) -> None:
+def test_waiting_run_is_cancelled_unless_it_has_begun_since(installation: Installation) -> None:
     ledger = installation.ledger
     ledger.dispatch(a_run())
     begun(ledger)
@@ -212,7 +214,7 @@ def test_a_waiting_run_is_cancelled_unless_it_has_begun_meanwhile(installation: 
     assert (cancelled.state, cancelled.reason) == (RunState.CANCELLED, "never mind")
 
 
-def test_a_look_finds_lapsed_leases_and_runs_that_wait(installation: Installation) -> None:
+def test_look_finds_lapsed_leases_and_waiting_runs(installation: Installation) -> None:
     ledger = installation.ledger
     for number in range(4):
         ledger.dispatch(a_run(f"a@{number}"))
@@ -228,7 +230,7 @@ def test_a_look_finds_lapsed_leases_and_runs_that_wait(installation: Installatio
     assert ledger.lapses(entered_before=NOW - timedelta(seconds=1)).waiting == []
 
 
-def test_a_message_is_noted_as_sent_again_by_one_of_those_who_want_to(installation: Installation) -> None:
+def test_only_one_of_several_sweepers_resends_a_message(installation: Installation) -> None:
     ledger = installation.ledger
     ledger.dispatch(a_run())
     (waiting,) = ledger.lapses(entered_before=NOW).waiting

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from mission_control.installation.installation import Installation
 
 
-def test_an_effect_is_marked_once_over_all_attempts_until_it_is_forgotten(installation: Installation) -> None:
+def test_effect_is_marked_once_over_all_attempts_until_it_is_forgotten(installation: Installation) -> None:
     ledger = installation.ledger
     ledger.dispatch(a_run())
     first = begun(ledger)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @pytest.mark.parametrize("after", sorted(RunState))
 @pytest.mark.parametrize("before", sorted(set(RunState) - {RunState.SKIPPED, RunState.MISSED}))
-def test_the_ledger_moves_runs_along_the_table_and_refuses_everything_else(
+def test_ledger_allows_exactly_the_transitions_of_the_table(
     installation: Installation, before: RunState, after: RunState
 ) -> None:
     if after in {RunState.RUNNING, RunState.DISPATCHED}:
@@ -35,13 +35,13 @@ def test_the_ledger_moves_runs_along_the_table_and_refuses_everything_else(
     assert ledger.active_count() == (0 if stored.state in FINAL_STATES else 1)
 
 
-def test_a_run_is_entered_once(installation: Installation) -> None:
+def test_run_is_entered_once(installation: Installation) -> None:
     assert installation.ledger.dispatch(a_run())
     assert not installation.ledger.dispatch(a_run(handler="handlers.other.run"))
     assert installation.ledger.get("a@1") == a_run()
 
 
-def test_an_idempotency_key_stands_for_its_first_run(installation: Installation) -> None:
+def test_repeated_idempotency_key_returns_its_first_run(installation: Installation) -> None:
     ledger = installation.ledger
     assert ledger.dispatch_once(a_run("a@1"), "key") == "a@1"
     assert ledger.dispatch_once(a_run("a@2"), "key") == "a@1"
@@ -50,12 +50,12 @@ def test_an_idempotency_key_stands_for_its_first_run(installation: Installation)
     assert ledger.dispatch_once(a_run("a@2"), "key") == "a@2"
 
 
-def test_a_run_that_nobody_entered_is_unknown(installation: Installation) -> None:
+def test_run_that_was_never_entered_is_unknown(installation: Installation) -> None:
     reply = installation.ledger.begin("a@1", 1, worker="w", at=NOW)
     assert (reply.verdict, reply.run) == (BeginVerdict.UNKNOWN, None)
 
 
-def test_an_ending_of_an_earlier_attempt_is_refused(installation: Installation) -> None:
+def test_ending_of_an_earlier_attempt_is_refused(installation: Installation) -> None:
     ledger = installation.ledger
     ledger.dispatch(a_run())
     first = begun(ledger)
@@ -64,7 +64,7 @@ def test_an_ending_of_an_earlier_attempt_is_refused(installation: Installation) 
     assert ledger.end(first, RunState.SUCCESS, at=NOW) is None
 
 
-def test_an_attempt_does_not_show_what_the_one_before_it_left(installation: Installation) -> None:
+def test_new_attempt_shows_nothing_of_the_one_before_it(installation: Installation) -> None:
     ledger = installation.ledger
     ledger.dispatch(a_run())
     left: dict[str, Any] = {
@@ -82,7 +82,7 @@ def test_an_attempt_does_not_show_what_the_one_before_it_left(installation: Inst
     assert ended.output is None
 
 
-def test_history_counts_runs_and_not_attempts(installation: Installation) -> None:
+def test_history_counts_runs_not_attempts(installation: Installation) -> None:
     ledger = installation.ledger
     ends = [RunState.FAILURE, RunState.TIMED_OUT, RunState.LOST, RunState.SUCCESS, RunState.FAILURE]
     for number, state in enumerate(ends):
@@ -98,17 +98,17 @@ def test_history_counts_runs_and_not_attempts(installation: Installation) -> Non
     assert history.last_success == NOW + timedelta(seconds=3)
 
 
-def test_an_occurrence_that_is_not_run_is_entered_with_its_reason_once(installation: Installation) -> None:
+def test_unfired_occurrence_is_entered_once_with_its_reason(installation: Installation) -> None:
     ledger = installation.ledger
-    missed = ledger.record_unfired(a_run(), RunState.MISSED, "nobody was there", at=NOW)
+    missed = ledger.record_unfired(a_run(), RunState.MISSED, "no beat was running", at=NOW)
     assert missed is not None
-    assert (missed.state, missed.reason, missed.finished_at) == (RunState.MISSED, "nobody was there", NOW)
+    assert (missed.state, missed.reason, missed.finished_at) == (RunState.MISSED, "no beat was running", NOW)
     assert ledger.record_unfired(a_run(), RunState.MISSED, "again", at=NOW) is None
     assert ledger.active_count() == 0
     assert ledger.history("a").total_runs == 0
 
 
-def test_no_more_runs_of_a_task_are_kept_than_told_and_active_ones_never_dropped(
+def test_task_retains_the_configured_number_of_runs_and_all_active_ones(
     installation: Installation,
 ) -> None:
     ledger = Ledger(installation.client, retention=timedelta(days=1), max_runs=3)
@@ -139,9 +139,7 @@ def test_a_run_that_is_dropped_as_it_ends_is_ended_and_owed_its_record_all_the_s
 @pytest.mark.parametrize(
     "key", [redis_keys.FINISHED_RUNS, redis_keys.task_runs("a"), redis_keys.history("a"), redis_keys.LEASES]
 )
-def test_an_end_that_finds_a_key_of_another_kind_changes_nothing(
-    installation: Installation, key: str
-) -> None:
+def test_end_that_finds_a_key_of_a_wrong_type_changes_nothing(installation: Installation, key: str) -> None:
     ledger, client = installation.ledger, installation.client
     run = in_state(ledger, RunState.RUNNING)
     client.delete(key)
@@ -155,7 +153,7 @@ def test_an_end_that_finds_a_key_of_another_kind_changes_nothing(
     assert ledger.end(run, RunState.SUCCESS, at=NOW) is not None
 
 
-def test_a_begin_that_finds_a_key_of_another_kind_changes_nothing(installation: Installation) -> None:
+def test_begin_that_finds_a_key_of_a_wrong_type_changes_nothing(installation: Installation) -> None:
     ledger, client = installation.ledger, installation.client
     in_state(ledger, RunState.DISPATCHED)
     client.set(redis_keys.history("a"), "written over")
@@ -165,7 +163,7 @@ def test_a_begin_that_finds_a_key_of_another_kind_changes_nothing(installation: 
     assert begun(ledger).fence == 1
 
 
-def test_what_is_kept_of_a_task_that_is_not_registered_ends_with_the_retention(
+def test_keys_of_an_unregistered_task_expire_with_the_retention(
     installation: Installation,
 ) -> None:
     ledger, client = installation.ledger, installation.client
@@ -175,14 +173,14 @@ def test_what_is_kept_of_a_task_that_is_not_registered_ends_with_the_retention(
         assert 0 < client.ttl(key) <= installation.settings.retention.total_seconds()
 
 
-def test_a_lease_that_is_given_up_twice_was_one_delivery(installation: Installation) -> None:
+def test_lease_released_twice_counts_as_one_delivery(installation: Installation) -> None:
     ledger = installation.ledger
     run = in_state(ledger, RunState.RUNNING)
     assert [ledger.release(run), ledger.release(run)] == [True, True]
     assert begun(ledger).deliveries == 1
 
 
-def test_the_index_of_a_tasks_runs_lasts_as_long_as_one_of_them_is_active(installation: Installation) -> None:
+def test_index_of_a_tasks_runs_lasts_while_one_of_them_is_active(installation: Installation) -> None:
     ledger, client = installation.ledger, installation.client
     key = redis_keys.task_runs("a")
 
@@ -204,7 +202,7 @@ def test_the_index_of_a_tasks_runs_lasts_as_long_as_one_of_them_is_active(instal
     assert client.ttl(key) > 0
 
 
-def test_the_end_of_a_run_sets_the_next_due_instant_only_where_there_is_none(
+def test_end_of_a_run_sets_the_next_due_instant_only_if_there_is_none(
     installation: Installation,
 ) -> None:
     ledger, client = installation.ledger, installation.client

@@ -1,4 +1,4 @@
-"""How messages are taken, acknowledged and given back while Redis or a connection comes and goes."""
+"""Popping, acknowledging and giving back messages while Redis or a connection comes and goes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LISTS = QueueLists(lambda queue, _: queue, lambda _, queue: [queue])
 STORED = f'[{message()}, "", "default"]'
 
 
-def test_a_message_is_noted_as_delivered_in_the_step_that_takes_it_off_its_queue(
+def test_fetched_message_is_noted_as_delivered_in_the_same_step(
     installation: Installation,
 ) -> None:
     """And comes back at once if the answer that brings it is lost with the connection."""
@@ -37,7 +37,7 @@ def test_a_message_is_noted_as_delivered_in_the_step_that_takes_it_off_its_queue
     assert not client.exists("unacked", "unacked_index")
 
 
-def test_what_redis_could_not_be_told_it_is_told_when_it_is_back() -> None:
+def test_acknowledgements_and_returns_during_an_outage_are_sent_when_redis_is_back() -> None:
     with (
         RedisServer(appendonly=True, extra=["appendfsync always"]) as server,
         closing(Redis.from_url(server.url, socket_timeout=2)) as client,
@@ -56,7 +56,7 @@ def test_what_redis_could_not_be_told_it_is_told_when_it_is_back() -> None:
         assert client.lpos("default", "popped") is not None
 
 
-def test_an_acknowledgement_that_was_sent_and_never_heard_is_told_again() -> None:
+def test_unconfirmed_acknowledgement_is_sent_again() -> None:
     with (
         RedisServer(appendonly=True, extra=["appendfsync always"]) as server,
         closing(Redis.from_url(server.url, socket_timeout=2)) as client,
@@ -72,7 +72,7 @@ def test_an_acknowledgement_that_was_sent_and_never_heard_is_told_again() -> Non
         wait_until(lambda: not client.exists("unacked", "unacked_index"), "it is acknowledged")
 
 
-def test_a_message_goes_back_once_whoever_puts_it_back(installation: Installation) -> None:
+def test_message_given_back_by_several_processes_goes_back_once(installation: Installation) -> None:
     unacked = Unacked(installation.client, UnackedKeys("unacked", "unacked_index"))
     unacked.hold("tag", STORED)
     assert not unacked.give_back("tag", "payload", ["default"], last=False, visible_after=60)

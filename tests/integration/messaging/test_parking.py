@@ -52,7 +52,7 @@ def waiting(house: WorkerHouse, queue: str = "default") -> int:
         return int(client.llen(queue))
 
 
-def test_a_run_for_tomorrow_is_parked_and_one_for_soon_is_not(house: WorkerHouse) -> None:
+def test_run_due_tomorrow_is_parked_and_run_due_soon_is_not(house: WorkerHouse) -> None:
     tomorrow = datetime.now(UTC) + DAY
     late, soon = house.run(at=tomorrow, priority=9), house.run(delay=30)
     assert parked(house) == {late.execution_id: tomorrow}
@@ -63,7 +63,7 @@ def test_a_run_for_tomorrow_is_parked_and_one_for_soon_is_not(house: WorkerHouse
     assert soon.execution_id not in parked(house)
 
 
-def test_a_retry_for_later_is_parked_in_place_of_the_message(house: WorkerHouse) -> None:
+def test_later_retry_is_parked_in_place_of_the_message(house: WorkerHouse) -> None:
     policy = {"max_retries": 1, "retry_delay_seconds": 300}
     house.installation.registry.register(
         {"id": "t", "schedule": YEARLY, "handler": "handlers.flaky.run", "retry_policy": policy}
@@ -78,7 +78,7 @@ def test_a_retry_for_later_is_parked_in_place_of_the_message(house: WorkerHouse)
     assert payload(house, run.execution_id)[1]["headers"]["retries"] == 1
 
 
-def test_a_message_of_a_foreign_client_is_parked_when_it_is_popped(house: WorkerHouse) -> None:
+def test_message_of_a_plain_client_is_parked_when_it_is_popped(house: WorkerHouse) -> None:
     with closing(Celery("bare", broker=house.server.url, set_as_current=False)) as client:
         sent = client.send_task("handlers.hello.run", queue="default", countdown=3_600)
     assert (waiting(house), parked(house)) == (1, {})
@@ -89,7 +89,7 @@ def test_a_message_of_a_foreign_client_is_parked_when_it_is_popped(house: Worker
     assert waiting(house) == 0
 
 
-def test_of_two_messages_of_a_run_the_one_that_is_due_sooner_is_parked(house: WorkerHouse) -> None:
+def test_second_message_of_a_run_is_parked_only_if_it_is_due_sooner(house: WorkerHouse) -> None:
     celery, tomorrow = house.installation.celery, datetime.now(UTC) + DAY
     for retries, eta in enumerate((tomorrow, tomorrow + DAY, tomorrow - timedelta(hours=1))):
         celery.send_task("handlers.hello.run", task_id="one", eta=eta, queue="default", retries=retries)
@@ -97,7 +97,7 @@ def test_of_two_messages_of_a_run_the_one_that_is_due_sooner_is_parked(house: Wo
     assert payload(house, "one")[1]["headers"]["retries"] == 2
 
 
-def test_beat_hears_of_the_first_release_only(house: WorkerHouse) -> None:
+def test_parked_message_wakes_beat_only_if_it_is_the_first_to_release(house: WorkerHouse) -> None:
     with house.server.client() as client, client.pubsub(ignore_subscribe_messages=True) as ears:
         ears.subscribe(redis_keys.WAKE_CHANNEL)
         assert ears.get_message(timeout=5) is None
@@ -110,7 +110,7 @@ def test_beat_hears_of_the_first_release_only(house: WorkerHouse) -> None:
         assert last["data"] == "the end"
 
 
-def test_a_parked_run_survives_a_crash_of_redis_and_is_run_at_its_time(house: WorkerHouse) -> None:
+def test_parked_run_survives_a_crash_of_redis_and_runs_at_its_time(house: WorkerHouse) -> None:
     run, far = house.run(delay=120), house.run(delay=3_600)
     house.server.kill()
     house.server.restart()
@@ -124,7 +124,7 @@ def test_a_parked_run_survives_a_crash_of_redis_and_is_run_at_its_time(house: Wo
         assert not client.hexists(redis_keys.PARKED_PAYLOADS, run.execution_id)
 
 
-def test_a_run_that_is_to_run_now_is_taken_off_the_park_after_it_was_sent(
+def test_parked_run_started_now_leaves_the_park_after_its_message_was_sent(
     house: WorkerHouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = house.run(at=datetime.now(UTC) + DAY)
@@ -142,7 +142,7 @@ def test_a_run_that_is_to_run_now_is_taken_off_the_park_after_it_was_sent(
     assert (parked(house), waiting(house)) == ({}, 1)
 
 
-def test_a_retry_that_is_parked_meanwhile_stays_parked(
+def test_retry_parked_since_the_look_stays_parked(
     house: WorkerHouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = house.run(at=datetime.now(UTC) + DAY)

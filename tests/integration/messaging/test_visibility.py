@@ -1,4 +1,4 @@
-"""What a living worker has in hand stays in its hand; what a dead one had is soon run elsewhere."""
+"""A live worker keeps its messages; those of a dead one soon run elsewhere."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def scores(house: WorkerHouse) -> dict[str, float]:
         return dict(client.zrange("unacked_index", 0, -1, withscores=True))
 
 
-def test_what_a_worker_holds_outlasts_the_visibility_timeout(house: WorkerHouse) -> None:
+def test_messages_of_a_live_worker_outlast_the_visibility_timeout(house: WorkerHouse) -> None:
     """Running, prefetched and waiting for a countdown; another worker looks for prey all the time."""
     with house.worker("holder"):
         waiting, running = house.run(delay=2 * VISIBILITY_SECONDS), house.gated("long")
@@ -55,7 +55,7 @@ def test_what_a_worker_holds_outlasts_the_visibility_timeout(house: WorkerHouse)
     assert house.runs_of("long") == 1
 
 
-def test_a_solo_worker_holds_its_message_while_its_handler_blocks_it(house: WorkerHouse) -> None:
+def test_solo_worker_renews_its_message_while_its_handler_blocks_it(house: WorkerHouse) -> None:
     with house.worker("holder", pool="solo"):
         running = house.gated("long")
         wait_until(lambda: house.runs_of("long") == 1, "the handler runs")
@@ -73,7 +73,7 @@ def test_a_solo_worker_holds_its_message_while_its_handler_blocks_it(house: Work
     assert house.runs_of("long") == 1
 
 
-def test_a_killed_workers_runs_are_elsewhere_soon(house: WorkerHouse) -> None:
+def test_runs_of_a_killed_worker_soon_run_elsewhere(house: WorkerHouse) -> None:
     """Whichever of two workers has more of them is killed."""
     with house.worker("victim", concurrency=2) as one, house.worker("heir", concurrency=2) as two:
         victim, heir = one, two
@@ -91,7 +91,7 @@ def test_a_killed_workers_runs_are_elsewhere_soon(house: WorkerHouse) -> None:
         assert heir.exit_code is None
 
 
-def test_a_worker_that_was_stopped_too_long_disturbs_nobody(house: WorkerHouse) -> None:
+def test_worker_paused_beyond_its_lease_does_not_disturb_its_successor(house: WorkerHouse) -> None:
     with house.worker("sleeper", pool="solo") as sleeper:
         run = house.gated("paused")
         wait_until(lambda: house.runs_of("paused") == 1, "the handler runs")
@@ -109,7 +109,7 @@ def test_a_worker_that_was_stopped_too_long_disturbs_nobody(house: WorkerHouse) 
             wait_until(house.is_drained, "every message is acknowledged")
 
 
-def test_no_clock_of_a_host_makes_a_message_visible(house: WorkerHouse) -> None:
+def test_wrong_clock_of_a_host_makes_no_message_visible(house: WorkerHouse) -> None:
     """`unacked_index` is scored by the server's clock, so one that is two hours ahead steals nothing."""
     with house.worker("holder", pool="solo"):
         run = house.gated("long")
@@ -120,7 +120,7 @@ def test_no_clock_of_a_host_makes_a_message_visible(house: WorkerHouse) -> None:
         house.succeeds(run)
 
 
-def test_a_stopped_worker_gives_its_messages_back_at_once(house: WorkerHouse) -> None:
+def test_stopped_worker_gives_its_messages_back_at_once(house: WorkerHouse) -> None:
     with house.worker("first") as first:
         held, running = house.run(delay=2), house.gated("cut short")
         wait_until(lambda: house.runs_of("cut short") == 1 and len(scores(house)) == 2, "both are held")

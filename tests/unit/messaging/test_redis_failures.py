@@ -51,7 +51,7 @@ def scheduling_error(cause: Exception) -> RuntimeError:
         (ValueError("no number"), None),
     ],
 )
-def test_an_error_has_one_class(error: Exception, failure: RedisFailure | None) -> None:
+def test_error_has_one_class(error: Exception, failure: RedisFailure | None) -> None:
     assert failure_of(error) is failure
 
 
@@ -66,7 +66,7 @@ def test_an_error_has_one_class(error: Exception, failure: RedisFailure | None) 
         (scheduling_error(UNREACHABLE), True, False, False),
     ],
 )
-def test_each_role_reacts_to_the_class(
+def test_roles_react_to_the_class_of_an_error(
     error: Exception, beat_waits: bool, worker_frees_its_slot: bool, sweeper_stops_looking: bool
 ) -> None:
     assert is_redis_failure(error) is beat_waits
@@ -74,6 +74,6 @@ def test_each_role_reacts_to_the_class(
     assert concerns_everything(error) is sweeper_stops_looking
 
 
-def test_only_an_answer_of_redis_is_a_wrong_type() -> None:
+def test_error_wrapped_by_kombu_is_not_a_wrong_type() -> None:
     assert is_wrong_type(WRONG_TYPE)
     assert not is_wrong_type(wrapped(WRONG_TYPE))

@@ -18,13 +18,13 @@ URLS = {
 
 
 @pytest.mark.parametrize(("url", "expected"), URLS.items())
-def test_every_url_of_redis_leads_to_our_transport(url: str, expected: type) -> None:
+def test_redis_url_of_every_form_leads_to_our_transport(url: str, expected: type) -> None:
     connection = ReliableConnection(url)
     for one in (connection, connection.clone(), connection.Pool(1).new()):
         assert one.get_transport_cls() is expected
 
 
-def test_a_connection_stays_on_our_transport_after_a_failover() -> None:
+def test_connection_stays_on_our_transport_after_a_failover() -> None:
     connection = ReliableConnection("redis://one:1/0;redis://two:1/0")
     connection.switch("redis://two:1/0")
     assert (connection.hostname, connection.get_transport_cls()) == ("two", ReliableTransport)
@@ -35,7 +35,7 @@ def test_other_brokers_keep_their_transports() -> None:
     assert ReliableConnection(url).get_transport_cls() is kombu.Connection(url).get_transport_cls()
 
 
-def test_a_plain_celery_application_at_the_same_url_shares_no_pool() -> None:
+def test_plain_celery_application_at_the_same_url_shares_no_pool() -> None:
     url = "redis://127.0.0.1:1/0"
     assert hash(ReliableConnection(url).__eqhash__()) != hash(kombu.Connection(url).__eqhash__())
     assert hash(ReliableConnection(url).__eqhash__()) == hash(ReliableConnection(url).__eqhash__())

@@ -25,27 +25,27 @@ GOOD_MESSAGES: dict[str, str] = {
 
 
 @pytest.mark.parametrize("raw", GOOD_MESSAGES.values(), ids=GOOD_MESSAGES)
-def test_a_good_message_has_no_problem(raw: str) -> None:
+def test_good_message_has_no_problem(raw: str) -> None:
     assert message_problem(raw) is None
     assert message_problem(raw.encode()) is None
 
 
 @pytest.mark.parametrize(("raw", "words"), BAD_MESSAGES.values(), ids=BAD_MESSAGES)
-def test_a_bad_message_says_what_is_wrong_with_it(raw: bytes, words: str) -> None:
+def test_bad_message_has_its_problem_named(raw: bytes, words: str) -> None:
     problem = message_problem(raw)
     assert problem is not None
     assert words in problem
     assert len(problem) < 200
 
 
-def test_a_problem_quotes_nothing_of_the_message() -> None:
+def test_problem_quotes_nothing_of_the_message() -> None:
     for key in ("task", "id", "retries", "eta", "timelimit", "callbacks"):
         problem = message_problem(message(headers={**GOOD_HEADERS, key: {"secret": ["hunter2"]}}))
         assert problem is not None
         assert "hunter2" not in problem
 
 
-def test_the_limit_of_size_counts_the_message_as_it_lies_on_its_queue() -> None:
+def test_size_limit_counts_the_message_as_it_is_queued() -> None:
     def of_size(size: int) -> str:
         return message() + " " * (size - len(message()))
 
@@ -53,7 +53,7 @@ def test_the_limit_of_size_counts_the_message_as_it_lies_on_its_queue() -> None:
     assert message_problem(of_size(LARGEST_MESSAGE_BYTES + 1)) is not None
 
 
-def test_any_bytes_at_all_get_an_answer() -> None:
+def test_arbitrary_bytes_get_an_answer() -> None:
     whole: dict[str, Any] = json.loads(message())
     values: list[Any] = [None, 0, -1.5, "", "x", [], {}, [[]], {"a": None}, True]
     for key in whole:

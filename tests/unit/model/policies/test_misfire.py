@@ -56,7 +56,7 @@ def misfire(**policy: Any) -> dict[str, Any]:
         (timedelta(hours=3), misfire(policy="skip"), "---F"),
     ],
 )
-def test_what_becomes_of_occurrences_that_nobody_fired_in_time(
+def test_late_occurrences_fire_or_are_missed_by_the_policy(
     late: timedelta, fields: dict[str, Any], expected: str
 ) -> None:
     decision = decided(task(**fields), late)
@@ -90,7 +90,7 @@ def all_decisions(one: TaskDefinition, now: datetime) -> list[Decision]:
         ({"policy": "all", "max_catch_up": 1_100}, 1_100),
     ],
 )
-def test_a_long_backlog_is_decided_about_in_steps_and_one_by_one(policy: dict[str, Any], runs: int) -> None:
+def test_long_backlog_is_decided_in_steps_one_by_one(policy: dict[str, Any], runs: int) -> None:
     one, hours = task(**misfire(**policy, grace_seconds=10**8)), 3 * MOST_AT_ONCE + 20
     decisions = all_decisions(one, T0 + timedelta(hours=hours, minutes=1))
 
@@ -104,14 +104,14 @@ def test_a_long_backlog_is_decided_about_in_steps_and_one_by_one(policy: dict[st
     assert everything[hours + 1 - len(fired) :] == fired
 
 
-def test_of_a_backlog_that_ends_with_what_is_on_time_only_the_newest_runs() -> None:
+def test_backlog_that_ends_on_time_runs_only_its_newest() -> None:
     every_second = task({"type": "interval", "seconds": 1})
     decisions = all_decisions(every_second, T0 + timedelta(seconds=MOST_AT_ONCE + 10))
     shapes = "".join(shape(decision) for decision in decisions)
     assert shapes == "-" * (MOST_AT_ONCE + 10) + "F"
 
 
-def test_very_many_are_caught_up_and_never_more_than_the_task_allows() -> None:
+def test_large_backlog_is_caught_up_to_the_limit_of_the_task() -> None:
     every_second = {"type": "interval", "seconds": 1}
     one = task(every_second, **misfire(policy="all", max_catch_up=2_000))
     decisions = all_decisions(one, T0 + timedelta(seconds=5_000))
@@ -119,7 +119,7 @@ def test_very_many_are_caught_up_and_never_more_than_the_task_allows() -> None:
     assert 2_000 - 60 <= fired <= 2_000
 
 
-def test_of_an_endless_backlog_the_oldest_are_missed_as_one() -> None:
+def test_oldest_of_an_endless_backlog_are_missed_as_one() -> None:
     now = T0 + timedelta(hours=3 * MOST_RECORDED, minutes=1)
     decision = decide(task(), T0.timestamp(), now)
 
@@ -132,7 +132,7 @@ def test_of_an_endless_backlog_the_oldest_are_missed_as_one() -> None:
     assert len(decide(task(), decision.next_due, now).actions) == MOST_AT_ONCE
 
 
-def test_of_an_endless_backlog_all_that_may_run_is_kept() -> None:
+def test_endless_backlog_keeps_all_that_may_run() -> None:
     one = task(**misfire(policy="all", max_catch_up=10_000, grace_seconds=10**9 // 4))
     following = decide(one, T0.timestamp(), T0 + timedelta(hours=50_000)).next_due
     assert following is not None
@@ -140,51 +140,51 @@ def test_of_an_endless_backlog_all_that_may_run_is_kept() -> None:
 
 
 @pytest.mark.parametrize("minutes", [1, 20, 59])
-def test_an_instant_that_is_no_occurrence_fires_nothing_and_leads_to_the_next_one(minutes: int) -> None:
+def test_due_instant_that_is_no_occurrence_fires_nothing_and_leads_to_the_next(minutes: int) -> None:
     moment = T0 + timedelta(minutes=minutes)
     following = (T0 + timedelta(hours=1)).timestamp()
     assert decide(task(), moment.timestamp(), moment) == Decision((), following)
 
 
-def test_an_instant_that_was_rounded_is_that_of_its_occurrence() -> None:
+def test_rounded_due_instant_means_its_occurrence() -> None:
     due = T0.timestamp() + 0.0004
     decision = decide(task(), due, T0 + timedelta(seconds=1))
     assert decision == Decision((Fire(T0),), (T0 + timedelta(hours=1)).timestamp())
 
 
-def test_what_counts_as_on_time_grows_with_the_lease() -> None:
+def test_on_time_window_grows_with_the_lease() -> None:
     one, late = task(**misfire(policy="skip")), timedelta(seconds=70)
     assert shape(decided(one, late)) == "-"
     assert shape(decided(one, late, on_time_within=timedelta(seconds=75))) == "F"
 
 
-def test_a_gap_of_a_change_of_leader_is_no_misfire() -> None:
+def test_gap_of_a_change_of_leader_is_no_misfire() -> None:
     every_second = task({"type": "interval", "seconds": 1})
     assert shape(decided(every_second, timedelta(seconds=30))) == "F" * 31
     assert shape(decided(every_second, timedelta(seconds=31))) == "-" * 31 + "F"
 
 
-def test_a_spread_moves_the_due_instant_and_leaves_the_scheduled_time() -> None:
+def test_spread_moves_the_due_instant_not_the_scheduled_time() -> None:
     spread = timedelta(seconds=7)
     decision = decide(task(), (T0 + spread).timestamp(), T0 + spread, spread=spread)
     assert decision == Decision((Fire(T0),), (T0 + timedelta(hours=1) + spread).timestamp())
 
 
-def test_a_task_with_a_fixed_delay_is_due_again_only_when_its_run_has_ended() -> None:
+def test_task_with_a_fixed_delay_is_due_again_only_when_its_run_has_ended() -> None:
     delay = {"type": "interval", "minutes": 5, "measure_from": "finish"}
     assert decided(task(delay), timedelta(days=3)) == Decision((Fire(T0),), None)
 
 
-def test_a_disabled_task_leaves_the_schedule_and_fires_nothing() -> None:
+def test_disabled_task_leaves_the_schedule_and_fires_nothing() -> None:
     assert decided(task(enabled=False), timedelta(0)) == Decision((), None)
 
 
-def test_a_fraction_of_a_second_is_exact() -> None:
+def test_fraction_of_a_second_is_exact() -> None:
     one = task({"type": "interval", "seconds": 0.25})
     due = T0 + timedelta(milliseconds=250)
     decision = decide(one, due.timestamp(), due)
     assert decision == Decision((Fire(due),), (T0 + timedelta(milliseconds=500)).timestamp())
 
 
-def test_the_last_occurrence_has_none_after_it() -> None:
+def test_last_occurrence_has_no_next_due_instant() -> None:
     assert decided(task({"type": "once", "at": "2026-03-02T09:00:00"}), timedelta(0)).next_due is None

@@ -1,4 +1,4 @@
-"""What becomes of a run that nobody gives a sign of: a table."""
+"""The decisions about orphaned runs: a table."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ LONG_AGO = NOW - timedelta(hours=1)
         ),
     ],
 )
-def test_a_lapsed_attempt_that_must_not_be_run_again_is_ended(
+def test_lapsed_attempt_that_must_not_run_again_is_ended(
     fields: dict[str, Any], state: RunState, reason: str
 ) -> None:
     run = a_run(**{"state": RunState.RUNNING, "attempt": 1, "started_at": LONG_AGO, **fields})
@@ -61,7 +61,7 @@ def test_a_lapsed_attempt_that_must_not_be_run_again_is_ended(
         ({"resends": 1_000}, LONGEST_WAIT.total_seconds()),
     ],
 )
-def test_any_other_lapsed_attempt_is_sent_again_ever_more_rarely(
+def test_other_lapsed_attempt_is_sent_again_less_and_less_often(
     fields: dict[str, Any], seconds: float
 ) -> None:
     run = a_run(**{"state": RunState.RUNNING, "attempt": 1, "started_at": LONG_AGO, **fields})
@@ -90,14 +90,14 @@ def test_any_other_lapsed_attempt_is_sent_again_ever_more_rarely(
         ),
     ],
 )
-def test_a_waiting_run_is_looked_for_after_a_grace_and_expires_unless_it_has_begun(
+def test_waiting_run_expires_before_its_start_or_is_looked_for_after_a_grace(
     fields: dict[str, Any], answer: object
 ) -> None:
     run = a_run(**{"dispatched_at": LONG_AGO, "scheduled_time": LONG_AGO, **fields})
     assert of_waiting(run, now=NOW, grace=GRACE) == answer
 
 
-def test_the_grace_is_no_longer_than_a_lease() -> None:
+def test_grace_is_no_longer_than_a_lease() -> None:
     assert [grace_of(timedelta(seconds=one)).total_seconds() for one in (5, 60)] == [5, 15]
 
 
@@ -122,5 +122,5 @@ def test_the_grace_is_no_longer_than_a_lease() -> None:
         "long, and younger ones are next",
     ],
 )
-def test_a_message_is_missed_only_where_it_cannot_be(queue: QueueList, may_hold: bool) -> None:
+def test_message_is_missing_only_where_its_queue_cannot_hold_it(queue: QueueList, may_hold: bool) -> None:
     assert queue.may_hold(a_run()) is may_hold
