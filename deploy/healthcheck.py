@@ -1,8 +1,8 @@
 """Tell Docker whether this container's process does its work: `python healthcheck.py beat|worker`.
 
-Beat and the workers give a sign of life in Redis with each turn of their loop, under a name that holds
-their host; a worker only while it asks for messages. A process that hangs, one that takes no messages, and
-one that cannot reach Redis give none: 0 is alive, 1 is not.
+Beat and the workers renew a heartbeat in Redis with each turn of their loop, under a name that holds their
+host; a worker only while it asks for messages. A process that hangs, takes no messages or cannot reach Redis
+has none. Exit code 0 means alive, 1 means not.
 """
 
 # ruff: noqa: INP001  # a script of the image, in no package
@@ -26,7 +26,7 @@ def main(kind: str) -> int:
     with store_errors(url), connect(url) as client:
         names = [process.name for process in live_processes(client) if process.kind == kind]
     if not any(host in name for name in names):
-        return _unhealthy(f"no sign of life of a {kind} on {host}; alive: {', '.join(names) or 'none'}")
+        return _unhealthy(f"no heartbeat of a {kind} on {host}; alive: {', '.join(names) or 'none'}")
     return 0
 
 

@@ -90,7 +90,7 @@ def test_container_with_a_heartbeat_is_healthy() -> None:
         assert health("worker", server.url) == (0, "")
         code, why = health("beat", server.url)
     assert code == 1
-    assert "no sign of life of a beat" in why
+    assert "no heartbeat of a beat" in why
 
 
 def test_container_without_its_store_is_unhealthy_and_says_why() -> None:

@@ -1,4 +1,4 @@
-"""RedBeat's own entries and settings, as this beat treats them, on a real Redis."""
+"""RedBeat entries and settings, as this beat treats them, on a real Redis."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def test_another_prefix_of_redbeats_holds_for_tasks_and_entries_alike(
     with time_machine.travel(NINE + timedelta(minutes=1), tick=False):
         mine.client.delete("mine::schedule")
         beat = beat_of(mine, app)
-        beat.tick()  # builds it anew
+        beat.tick()  # rebuilds it
         beat.tick()
     names = {one.partition("@")[0] for one in sent_ids(mine.client)}
     assert names == {"ours", "theirs", "fixed"}

@@ -42,7 +42,7 @@ def median(report: dict[str, Any], contender: str, figure: str) -> float:
     return float(report[contender][figure]["median"])
 
 
-def test_ours_is_compared_with_the_bare_worker_and_beside_it_with_one_that_sends_no_events(
+def test_ours_is_compared_with_a_bare_worker_with_and_without_events(
     report: dict[str, Any],
 ) -> None:
     ours, bare, silent = (
@@ -68,14 +68,14 @@ def test_peers_that_cannot_be_installed_are_left_out_and_the_report_says_why(rep
 
 
 @pytest.mark.parametrize("kind", ["threads", "solo"])
-def test_other_pools_are_measured_beside_a_bare_worker_of_the_same_kind(kind: str) -> None:
+def test_other_pools_are_compared_with_a_bare_worker_of_the_same_kind(kind: str) -> None:
     comparison = compare_workers(20, Pool(kind, 1), environment=no_environment)
     assert comparison.run(1, {}, ["ours", "bare"])["ratio"] > 0
 
 
-def test_asking_for_a_contender_that_is_not_there_names_those_that_are() -> None:
+def test_unknown_contender_is_refused_with_the_names_of_the_known_ones() -> None:
     comparison = compare_workers(20, Pool("solo", 1))
-    with pytest.raises(MeasurementError, match="nobody here is called rq; there is ours, bare,"):
+    with pytest.raises(MeasurementError, match="no contender is called rq; there are ours, bare,"):
         comparison.run(1, {}, ["rq"])
 
 
@@ -87,7 +87,7 @@ def test_run_without_ledger_and_audit_trace_fails_the_benchmark() -> None:
 
 @dataclass
 class Pretender:
-    """A contender whose worker marks as many runs as it is told, and then does what it is told."""
+    """A contender whose worker marks a given number of runs, and then obeys `then`."""
 
     marks: int
     then: str

@@ -1,4 +1,4 @@
-"""RedBeat's rrules: due when RedBeat's own count says, and found at once however long ago they began."""
+"""RedBeat's rrules: due when RedBeat says, and found at once however long ago they began."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What beat does beside firing: a step that fails is told, left for a while, and stops nothing."""
+"""Work other than firing: a failed step is logged, left for a while, and stops nothing."""
 
 from __future__ import annotations
 
