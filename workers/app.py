@@ -6,19 +6,18 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import billiard.pool
-from celery import signals
+from celery import bootsteps, signals
 
 from mission_control.dispatch.run_ending import RunEnding
 from mission_control.installation.installation import create_app, installation_or_end
 from workers.attempt.attempt import AttemptRunner
+from workers.attempt.attempt_guard import AttemptGuard
 from workers.attempt.claim import Claimer
-from workers.attempt.watch import Watch
 from workers.call.failure_log import leave_out_our_frames
 from workers.plain_clients.plain_runs import PlainRuns
 from workers.plain_clients.unknown_handlers import UnknownHandlers
-from workers.process.consumption import WatchdogStep
-from workers.process.event_flush import EventFlushStep
-from workers.process.hand_over import HandOverStep
+from workers.process.consumer_watchdog import WatchdogStep
+from workers.process.early_start import start_handlers_early
 from workers.process.heartbeat import HeartbeatStep
 from workers.process.lease_keeper import LeaseKeeperStep
 from workers.signals import SignalHook, connect_signals
@@ -31,40 +30,52 @@ if TYPE_CHECKING:
 
     from mission_control.installation.installation import Installation
 
-# How often, at intervals of 0.1 s, a dying child asks whether its last result was read. By default for
-# 30 s, in which a worker that is asked to stop hangs: its parent may be dying too, and reads no more.
+# How often, at intervals of 0.1 s, a dying child asks whether its last result was read. Celery's default
+# makes a worker that stops hang for 30 s if its parent dies too, and reads no more.
 _LAST_RESULT_TRIES: Final = 20
 
 
 def build_app(installation: Callable[[], Installation]) -> Celery:
     """Return a Celery application that runs the handlers of an installation.
 
-    The installation is asked for when Celery first uses the application: then the handlers are
-    registered and the signal hook begins to listen.
+    The installation is built when Celery first uses the application, and taken apart here: every part of a
+    worker names what it needs of it.
     """
     app = create_app("workers", installation)
-    app.steps["consumer"].add(HeartbeatStep)
-    app.steps["consumer"].add(EventFlushStep)
-    app.steps["worker"].update((HandOverStep, LeaseKeeperStep, WatchdogStep))
+    start_handlers_early(app)
 
     @app.on_after_finalize.connect(weak=False)
     def set_up(**_: Any) -> None:  # noqa: ANN401  # a signal's arguments
         billiard.pool.GUARANTEE_MESSAGE_CONSUMPTION_RETRY_LIMIT = _LAST_RESULT_TRIES
-        ours = installation()
-        ending = RunEnding.of(ours)
-        plain_runs = PlainRuns(ours.registry, ending, ours.settings.allow_plain_producers)
-        runner = AttemptRunner(Claimer(ending, plain_runs), ending, Watch(ending))
-        register_handlers(app, ours.catalog, runner)
-        unknown_handlers = UnknownHandlers(app, ours.client, ending, plain_runs)
-        connect_signals(SignalHook(app, ending, plain_runs, unknown_handlers))
+        _assemble(app, installation())
         leave_out_our_frames()
+        # A pool's children end without Python's exit handlers.
         signals.worker_process_shutdown.connect(settle, weak=False)
 
     def settle(**_: Any) -> None:  # noqa: ANN401
-        # A pool's children end without Python's exit handlers.
         installation().audit.settle()
 
     return app
+
+
+def _assemble(app: Celery, ours: Installation) -> None:
+    ending = RunEnding.of(ours)
+    guard = AttemptGuard(ending)
+    plain_runs = PlainRuns(ours.registry, ending, ours.settings.allow_plain_producers)
+    register_handlers(app, ours.catalog, AttemptRunner(Claimer(ending, plain_runs), ending, guard))
+    unknown_handlers = UnknownHandlers(app, ours.client, ending, plain_runs)
+    connect_signals(SignalHook(app, ending, plain_runs, unknown_handlers))
+    app.steps["worker"].add(_given(LeaseKeeperStep, ledger=ours.ledger))
+    app.steps["worker"].add(_given(WatchdogStep, client=ours.client, guard=guard))
+    app.steps["consumer"].add(_given(HeartbeatStep, client=ours.client, catalog=ours.catalog, guard=guard))
+
+
+def _given(step: type[bootsteps.Step], **parts: object) -> type[bootsteps.Step]:
+    """Return the step with its parts: Celery makes the object, and passes it only the worker or consumer."""
+    subclass: type[bootsteps.Step] = bootsteps.StepType(
+        step.__name__, (step,), {"__module__": step.__module__, **parts}
+    )
+    return subclass
 
 
 app = build_app(partial(installation_or_end, "the worker"))

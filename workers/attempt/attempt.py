@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
     from mission_control.dispatch.run_ending import RunEnding
     from mission_control.model.runs.run_record import RunRecord
+    from workers.attempt.attempt_guard import AttemptGuard
     from workers.attempt.claim import Claimer, Delivery
-    from workers.attempt.watch import Watch
 
 
 SHOWN_OUTPUT: Final = 1_024
@@ -44,7 +44,7 @@ class AttemptRunner:
 
     claimer: Claimer
     ending: RunEnding
-    watch: Watch
+    guard: AttemptGuard
 
     def run(self, delivery: Delivery, handler: Handler) -> dict[str, Any]:
         """Run the attempt of a delivery, and return the handler's result, masked and bounded, to Celery.
@@ -67,10 +67,10 @@ class AttemptRunner:
             raise _give_back(delivery, error) from error
         if isinstance(claimed, UnsentRetry):
             raise self._send_unsent(delivery, claimed.run)
-        run = delivery.task.request.claimed_run = claimed.run  # by which the signal hook knows it to be ours
+        run = delivery.task.request.claimed_run = claimed.run  # by which the signal hook recognizes it
         events.attempt_begun(run)
-        with self.watch.over(delivery.task.app, run, has_limit=not delivery.task.request.is_eager) as watched:
-            outcome = self._invoke(handler, claimed, watched.begins)
+        with self.guard.over(delivery.task.app, run, has_limit=not delivery.task.request.is_eager) as guarded:
+            outcome = self._invoke(handler, claimed, guarded.begins)
             if isinstance(outcome, Failure) and outcome.traceback is not None:
                 events.handler_failed(run, outcome.traceback)
             finished_at = self.ending.clock()
@@ -104,7 +104,7 @@ class AttemptRunner:
             raise
 
     def _send_unsent(self, delivery: Delivery, run: RunRecord) -> Retry | Reject:
-        """Send a retry again that may never have been sent; if it was, the ledger lets one of the two run."""
+        """Send a retry again that may never have been sent; of two messages the ledger runs one."""
         now = self.ending.clock()
         wait = max((run.retry_at if run.retry_at is not None else now) - now, timedelta(0))
         try:
@@ -126,7 +126,7 @@ def _persist(delivery: Delivery, end: Callable[[], RunRecord | None]) -> RunReco
 
 
 def _give_back(delivery: Delivery, error: Exception) -> Reject:
-    """Return what tells Celery to put the message back on its queue."""
+    """Return the exception that makes Celery put the message back on its queue."""
     _pause(delivery, error)
     return Reject(f"given back: {error}", requeue=True)
 
@@ -145,7 +145,7 @@ def _pause(delivery: Delivery, error: Exception) -> None:
 
 def _obey(delivery: Delivery, outcome: Outcome, ending: Ending) -> dict[str, Any]:
     if isinstance(outcome, Success):
-        # Celery puts what it is given into its log and into events; the ledger has the output itself.
+        # Celery writes it into its log and its events; the ledger has the whole output.
         return {"status": "success", "output": clean_value(outcome.output, SHOWN_OUTPUT), "error": None}
     error = HandlerFailedError(outcome.error)
     if ending.retry_in is None:
@@ -154,12 +154,12 @@ def _obey(delivery: Delivery, outcome: Outcome, ending: Ending) -> dict[str, Any
 
 
 def _retry(task: Task, error: HandlerFailedError, delay: timedelta) -> Retry:
-    """Have another attempt sent, and return what tells Celery so."""
+    """Send another attempt, and return the exception that reports it to Celery."""
     if task.request.is_eager:
-        # Celery would run the next attempt at once, inside this one; in-process runs wait for it outside.
+        # Celery would run the next attempt at once, inside this one; the in-process runner waits for it.
         return Retry(str(error), exc=error, when=delay.total_seconds())
-    # The ledger has decided that another attempt follows; Celery's own limit must not overrule it. A run
-    # that has started no longer expires.
+    # The ledger has decided that another attempt follows; Celery's limit must not overrule it. A run that
+    # has started no longer expires.
     return task.retry(
         exc=error,
         countdown=delay.total_seconds(),

@@ -1,4 +1,4 @@
-"""Claiming the attempt that a message asks for, and what becomes of a message that is given none."""
+"""Claiming the attempt that a message asks for; dropping, rejecting or resending a message without one."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Delivery:
 
     @classmethod
     def of(cls, task: Task) -> Delivery:
-        """Describe the message that `task` is being run for."""
+        """Describe the message that `task` runs for."""
         request = task.request
         return cls(
             task=task,
@@ -57,7 +57,7 @@ class Delivery:
 
 @dataclass(frozen=True)
 class Claim:
-    """An attempt that is this process's to run, and when a run of its task last succeeded."""
+    """An attempt that this process runs, and when a run of its task last succeeded."""
 
     run: RunRecord
     last_success: datetime | None
@@ -120,14 +120,14 @@ class Claimer:
             self.ending.record(reply.lost, at=reply.run.started_at)
 
     def _refuse(self, delivery: Delivery, reply: BeginReply) -> None:
-        """End a run that must not be begun again; refuse a message that is not its run's."""
+        """End a run that must not begin again; reject a message that does not belong to its run."""
         match reply.verdict:
             case BeginVerdict.CANCEL if reply.run is not None:
                 self.ending.close(reply.run, RunState.CANCELLED, reply.run.cancel_requested)
             case BeginVerdict.POISONED if reply.run is not None:
                 self.ending.close(reply.run, RunState.LOST, "poisoned", error=POISONED_ERROR)
             case BeginVerdict.FOREIGN if reply.run is not None:
-                self._reject(delivery, f"run {delivery.execution_id} is {reply.run.handler}'s")
+                self._reject(delivery, f"run {delivery.execution_id} belongs to {reply.run.handler}")
             case BeginVerdict.UNREADABLE:
                 self._reject(delivery, f"the ledger's key of {delivery.execution_id} is not a run")
 
@@ -143,6 +143,6 @@ def _ask_again(delivery: Delivery, run: RunRecord, lease_left: timedelta) -> Non
     send(delivery.task.app, run, countdown=wait.total_seconds(), **again)
 
 
-def _is_redelivered(request: Any) -> bool:  # noqa: ANN401  # Celery's own type
+def _is_redelivered(request: Any) -> bool:  # noqa: ANN401  # Celery's
     info = request.delivery_info if request.delivery_info is not None else {}
     return bool(info.get("redelivered")) or getattr(request, _ASKS_AGAIN, False) is True

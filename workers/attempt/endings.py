@@ -1,4 +1,4 @@
-"""How an attempt ends: what its outcome makes of the run, decided, and then written to the ledger."""
+"""How an attempt ends: decide what its outcome makes of the run, and write that to the ledger."""
 
 from __future__ import annotations
 

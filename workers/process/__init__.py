@@ -1,1 +1,1 @@
-"""The worker process beside its tasks: heartbeat, watchdog, leases, handing tasks over."""
+"""The worker process around its tasks: heartbeat, watchdog, leases, early starts."""

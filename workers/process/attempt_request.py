@@ -1,8 +1,8 @@
-"""A message in a worker's parent process, while Celery hands it to the pool and hears what became of it.
+"""A message in a worker's parent process, from the pool's acceptance to its result.
 
-Celery's signals about endings that only the parent sees name the run and not the process that ran it. A
-run can have been begun by several, in one worker too: where one was paused beyond its lease, another one
-has the run by now. So the request is told along.
+Celery's signals about endings that only the parent sees name the run, not the process that ran it. Several
+processes, even of one worker, may have begun a run: if one was paused beyond its lease, another has taken
+over. So the request is kept at hand while its signals are sent.
 """
 
 from __future__ import annotations
@@ -26,35 +26,35 @@ class AttemptRequest(Request):
     """Celery's request for an attempt of a run."""
 
     def has_begun(self, run: RunRecord) -> bool:
-        """Whether a run's attempt is the one that this message's process has begun."""
+        """Whether the process of this message has begun the run's current attempt."""
         asked = self._request_dict.get("retries")
         attempt = (asked if asked is not None else 0) + 1
         return (run.worker, run.pid, run.attempt) == (self.hostname, self.worker_pid, attempt)
 
     def on_failure(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401  # Celery's arguments
-        """Hear from the pool that the attempt failed, or that its process is gone."""
+        """Take the pool's report that the attempt failed, or that its process is gone."""
         with self._in_hand():
             return super().on_failure(*args, **kwargs)
 
     def on_timeout(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
-        """Hear from the pool that the attempt has run into a time limit."""
+        """Take the pool's report that the attempt has reached a time limit."""
         with self._in_hand():
             return super().on_timeout(*args, **kwargs)
 
     def terminate(self, pool: BasePool, signal: Any = None) -> None:  # noqa: ANN401
-        """Stop the handler because its run was revoked, in a pool that cannot kill as well as may be."""
+        """Stop the handler because its run was revoked; a pool that cannot kill interrupts it."""
         if can_kill(pool) or not self.time_start:
             super().terminate(pool, signal)
         else:
-            self.task.watch.ask_to_cancel(self.id)
+            self.task.guard.ask_to_cancel(self.id)
 
     def cancel(self, pool: BasePool, signal: Any = None, emit_retry: bool = True) -> None:  # noqa: ANN401
-        """Stop the handler because the worker is to end at once; its run goes on elsewhere."""
+        """Stop the handler because the worker ends at once; another worker takes the run over."""
         if can_kill(pool):
             super().cancel(pool, signal, emit_retry)
         else:
-            self.task.leaving.begin()
-            self.task.watch.give_up(self.id)
+            self.task.cold_exit.begin()
+            self.task.guard.give_up(self.id)
 
     def _announce_revoked(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
         with self._in_hand():
@@ -70,10 +70,10 @@ class AttemptRequest(Request):
 
 
 def can_kill(pool: BasePool) -> bool:
-    """Whether a pool can take a handler away; those of threads and solo cannot."""
+    """Whether a pool can kill a handler; those of threads and solo cannot."""
     return getattr(pool.terminate_job, "__func__", None) is not BasePool.terminate_job
 
 
 def request_in_hand() -> AttemptRequest | None:
-    """Return the request that a signal is about which the parent sends, None for one of another process."""
+    """Return the request of the signal that the parent is sending; None in any other process."""
     return _current.get()

@@ -1,8 +1,7 @@
-"""The parent's part in keeping leases: it vouches for children that cannot vouch for themselves.
+"""The lease keeper: the parent of a prefork pool renews the leases of children that cannot do so themselves.
 
-A handler that keeps Python's lock to itself (a long call into C) silences its own process's watch. The
-parent of a prefork pool sees that the process runs, and renews the lease of what it runs. It does not vouch
-for a process that is stopped or dead.
+A handler that holds Python's lock (a long call into C) stops the attempt guard of its process. The parent
+sees that the process runs, and renews the lease of its run; not that of a stopped or dead process.
 """
 
 from __future__ import annotations
@@ -29,8 +28,10 @@ _SILENT: Final = frozenset({psutil.STATUS_STOPPED, psutil.STATUS_TRACING_STOP, p
 class LeaseKeeperStep(bootsteps.StartStopStep):
     """A thread of the worker's parent process that renews the leases of its children's attempts.
 
-    It goes on while the consumer waits for a broker that was lost.
+    It goes on while the consumer waits for a lost broker.
     """
+
+    ledger: Ledger
 
     requires = ("celery.worker.components:Pool",)
 
@@ -40,33 +41,32 @@ class LeaseKeeperStep(bootsteps.StartStopStep):
 
     def start(self, parent: Any) -> None:  # noqa: ANN401
         """Begin to renew."""
-        ledger = parent.app.installation().ledger
-        arguments = (ledger, str(parent.hostname))
-        threading.Thread(target=self._run, args=arguments, name="lease keeper", daemon=True).start()
+        threading.Thread(
+            target=self._run, args=(str(parent.hostname),), name="lease keeper", daemon=True
+        ).start()
 
     def stop(self, parent: Any) -> None:  # noqa: ANN401, ARG002
         """Stop renewing."""
         self._is_over.set()
 
-    def _run(self, ledger: Ledger, worker: str) -> None:
-        while not self._is_over.wait(ledger.lease.total_seconds() / _RENEWALS_PER_LEASE):
+    def _run(self, worker: str) -> None:
+        while not self._is_over.wait(self.ledger.lease.total_seconds() / _RENEWALS_PER_LEASE):
             try:
-                self._renew(ledger, worker)
+                self._renew(worker)
             except RedisError as error:
                 events.waiting_for_redis(error)
             except Exception as error:  # noqa: BLE001  # without this thread leases run out
                 events.service_failed("lease keeper", error)
 
-    @staticmethod
-    def _renew(ledger: Ledger, worker: str) -> None:
+    def _renew(self, worker: str) -> None:
         vouched = _vouched_for(tuple(state.active_requests))
         if vouched:
-            ledger.renew([(execution_id, None) for execution_id in vouched], worker=worker)
+            self.ledger.renew([(execution_id, None) for execution_id in vouched], worker=worker)
             events.redis_is_back()
 
 
 def _vouched_for(requests: Iterable[Any]) -> list[str]:
-    """Return the runs whose handlers are in a process of their own that is seen to run."""
+    """Return the runs whose handlers have a process of their own, which runs."""
     return [one.id for one in requests if one.worker_pid is not None and _runs(one.worker_pid)]
 
 

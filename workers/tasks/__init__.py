@@ -1,1 +1,1 @@
-"""Handlers as Celery tasks: loading, registering and leaving them."""
+"""Handlers as Celery tasks: loading and registering them, and the cold exit of their process."""

@@ -10,15 +10,14 @@ from mission_control.errors import HandlerError
 from mission_control.events import events
 from mission_control.model.values.handler_paths import handler_path_problem
 from workers.attempt.claim import Delivery
+from workers.tasks.cold_exit import ColdExit
 from workers.tasks.handler_loader import load_handler, open_handler_package
-from workers.tasks.leaving import Leaving
 
 if TYPE_CHECKING:
     from celery import Celery
 
     from mission_control.handler_catalog.catalog import HandlerCatalog, HandlerSource
     from workers.attempt.attempt import AttemptRunner
-    from workers.attempt.watch import Watch
     from workers.call.invocation import Handler
 
 
@@ -33,11 +32,6 @@ def register_handlers(app: Celery, catalog: HandlerCatalog, runner: AttemptRunne
         handler = _load(source)
         if handler_path_problem(source.path) is None:
             app.register_task(HandlerTask(source.path, handler, runner))
-
-
-def watch_of(app: Celery) -> Watch:
-    """Return the watch over the handlers that this process runs for `app`."""
-    return next(task.watch for task in app.tasks.values() if isinstance(task, HandlerTask))
 
 
 def _load(source: HandlerSource) -> Handler:
@@ -62,8 +56,8 @@ class HandlerTask(Task):
         self.name = path
         self._handler = handler
         self._runner = runner
-        self.watch = runner.watch
-        self.leaving = Leaving(runner.watch)
+        self.guard = runner.guard
+        self.cold_exit = ColdExit(runner.guard)
 
     def run(self, *_: Any, **__: Any) -> dict[str, Any]:  # noqa: ANN401  # the ledger has them
         """Run the attempt that the current message asks for."""

@@ -1,4 +1,4 @@
-"""The threads that serve a worker go on whatever error they meet; so does what several of them share."""
+"""The threads of a worker go on after any error, and wait for each other where they share messages."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from mission_control.messaging.transport.held_messages import HeldMessages
 from mission_control.messaging.transport.unacked import Unacked, UnackedKeys
 from tests.stage.waiting import wait_until
-from workers.attempt.watch import Watch
+from workers.attempt.attempt_guard import AttemptGuard
 from workers.process.lease_keeper import LeaseKeeperStep
 
 if TYPE_CHECKING:
@@ -23,35 +23,37 @@ def failing_at_first(calls: list[int]) -> Callable[..., Any]:
     def act(*_: Any, **__: Any) -> list[Any]:
         calls.append(1)
         if len(calls) == 1:
-            raise ValueError("nobody has foreseen this")
+            raise ValueError("unexpected")
         return []
 
     return act
 
 
-def test_the_watch_goes_on(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+def test_attempt_guard_that_meets_an_unexpected_error_goes_on(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     calls: list[int] = []
     run: Any = SimpleNamespace(timeout_seconds=None)
     ending: Any = SimpleNamespace(ledger=SimpleNamespace(lease=timedelta(seconds=0.1)))
-    watch = Watch(ending)
-    monkeypatch.setattr(watch, "_look", failing_at_first(calls))
-    with watch.over(SimpleNamespace(), run, has_limit=False):
+    guard = AttemptGuard(ending)
+    monkeypatch.setattr(guard, "_look", failing_at_first(calls))
+    with guard.over(SimpleNamespace(), run, has_limit=False):
         wait_until(lambda: len(calls) > 2, "it looks again")
-    assert "nobody has foreseen this" in caplog.text
+    assert "unexpected" in caplog.text
 
 
-def test_the_lease_keeper_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lease_keeper_that_meets_an_unexpected_error_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[int] = []
     monkeypatch.setattr("workers.process.lease_keeper._vouched_for", failing_at_first(calls))
-    installation = SimpleNamespace(ledger=SimpleNamespace(lease=timedelta(seconds=0.1)))
-    worker: Any = SimpleNamespace(app=SimpleNamespace(installation=lambda: installation), hostname="w@x")
+    worker: Any = SimpleNamespace(hostname="w@x")
     step = LeaseKeeperStep(worker)
+    step.ledger = SimpleNamespace(lease=timedelta(seconds=0.1))  # type: ignore[assignment]
     step.start(worker)
     wait_until(lambda: len(calls) > 2, "it renews again")
     step.stop(worker)
 
 
-def test_what_is_held_is_renewed_after_an_error_that_nobody_has_foreseen() -> None:
+def test_held_messages_after_an_unexpected_error_are_still_renewed() -> None:
     calls: list[int] = []
     unacked: Any = SimpleNamespace(renew=failing_at_first(calls))
     held = HeldMessages(unacked, SimpleNamespace(), 0.1)  # type: ignore[arg-type]
@@ -60,7 +62,7 @@ def test_what_is_held_is_renewed_after_an_error_that_nobody_has_foreseen() -> No
     held.discard("tag")
 
 
-def test_what_one_thread_confirms_another_one_waits_for() -> None:
+def test_message_that_one_thread_confirms_blocks_the_other_thread() -> None:
     is_asked, may_answer = threading.Event(), threading.Event()
 
     def answer(*_: Any) -> None:
@@ -83,7 +85,7 @@ def test_what_one_thread_confirms_another_one_waits_for() -> None:
     assert is_asked.wait(10)
     threads[1].start()
     threads[1].join(0.3)
-    assert threads[1].is_alive(), "it goes on though the message may not be noted yet"
+    assert threads[1].is_alive(), "it does not wait for the message to be noted"
     may_answer.set()
     for one in threads:
         one.join(10)

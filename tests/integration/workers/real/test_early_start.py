@@ -1,4 +1,4 @@
-"""What a worker does between a message that it waited for and its handler: nothing that can be done later."""
+"""A worker that waited for a message starts its handler before the work that can wait."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def house() -> Iterator[WorkerHouse]:
 
 
 def steps_after_messages(house: WorkerHouse, *, at_once: float) -> list[list[str]]:
-    """Return what a worker does first and second after each of three messages that find it waiting."""
+    """Return what a worker does first and second after each of three messages that it waited for."""
     path = house.folder / "steps"
     environment = {"STEPS": str(path), "AT_ONCE": str(at_once)}
     with (
@@ -36,11 +36,11 @@ def steps_after_messages(house: WorkerHouse, *, at_once: float) -> list[list[str
     return [steps[at + 1 : at + 3] for at, step in enumerate(steps) if step == "taken"]
 
 
-def test_a_message_is_with_a_child_before_the_worker_asks_for_another_one(house: WorkerHouse) -> None:
+def test_awaited_message_reaches_a_child_before_the_worker_asks_for_another(house: WorkerHouse) -> None:
     assert steps_after_messages(house, at_once=0) == [["written", "waits"]] * 3
 
 
-def test_after_one_that_was_there_at_once_the_worker_looks_for_more_before_it_waits(
+def test_message_that_came_at_once_makes_the_worker_fetch_before_it_waits(
     house: WorkerHouse,
 ) -> None:
     assert steps_after_messages(house, at_once=60) == [["written", "fetches"]] * 3

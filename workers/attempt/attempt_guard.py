@@ -1,7 +1,7 @@
-"""The watch over running handlers: leases, time limits, cancellation, and a parent that has died.
+"""The guard of running attempts: leases, time limits, cancellation, and a parent process that has died.
 
-One thread a process, beside the handlers. The pool's parent enforces time limits too; this thread does so
-also while the parent waits for a Redis that is frozen.
+One thread for each process, next to the handlers. The pool's parent enforces time limits too; this thread
+also does so while the parent waits for a frozen Redis.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ if TYPE_CHECKING:
 
 LONGEST_PAUSE_SECONDS: Final = 1.0
 _LOOKS_PER_LEASE: Final = 5
-# The pool's parent, if it is well, kills at the limit itself and is faster to tell why.
+# A healthy parent of the pool kills at the limit itself, and records the reason sooner.
 _AFTER_THE_PARENT: Final = 1.0
 
 
-class Watched:
-    """An attempt that is watched over, and what is to become of its handler."""
+class GuardedAttempt:
+    """A guarded attempt: how, when and why its handler must stop."""
 
     def __init__(self, app: Celery, run: RunRecord, limit_seconds: float | None) -> None:
         self.app = app
@@ -53,7 +53,7 @@ class Watched:
 
     @contextmanager
     def begins(self, stay: Interruptible) -> Iterator[None]:
-        """Say that the handler runs, as long as what is inside goes on, and how to interrupt it."""
+        """Note that the handler runs while the block does, and how to interrupt it."""
         if self._limit_seconds is not None:
             self._stop_at = time.monotonic() + self._limit_seconds
         self._stay = stay
@@ -63,12 +63,12 @@ class Watched:
             self._stay, self._stop_at, self.kill_at = None, math.inf, math.inf
 
     def is_of(self, run: RunRecord) -> bool:
-        """Whether a run, as the ledger has it by now, is still this claim's."""
+        """Whether a run, as the ledger has it now, still belongs to this claim."""
         return run.fence == self.run.fence
 
     @property
     def may_be_killed(self) -> bool:
-        """Whether its handler runs in a process that nothing else runs in."""
+        """Whether its handler has a process of its own."""
         return self._stay is not None and self._stay.uses_signal
 
     def stop_in_time(self, now: float) -> None:
@@ -79,7 +79,7 @@ class Watched:
             self.stop(SoftTimeLimitExceeded, timed_out(error))
 
     def stop(self, reason: type[BaseException], kill_for: Failure | None) -> bool:
-        """Interrupt the handler, and have it killed if it goes on; False if that has happened before."""
+        """Interrupt the handler, and plan to kill it if it goes on; False if it was interrupted before."""
         stay = self._stay
         if stay is None:
             return False
@@ -89,14 +89,14 @@ class Watched:
         return stay.interrupt(reason)
 
 
-class Watch:
-    """Watches over the attempts that this process runs.
+class AttemptGuard:
+    """Guards the attempts that this process runs.
 
-    Guarantees, as long as this process gets to run Python at all: their leases are renewed; a handler is
-    interrupted at its time limit, when its run is cancelled, and when its lease was lost; in a child of a
-    prefork pool, which can be killed, one that goes on all the same is killed `HARD_LIMIT_GRACE` later,
-    and one whose parent has died is killed at once, its lease released. Does not guarantee any of that
-    for a handler that keeps Python's lock to itself: the parent keeps its lease, and kills it.
+    Guarantees, while this process can run Python: their leases are renewed; a handler is interrupted at its
+    time limit, when its run is cancelled, and when its lease is lost. A child of a prefork pool can be
+    killed: a handler that does not stop is killed `HARD_LIMIT_GRACE` later, and a handler whose parent has
+    died at once, its lease released. Does not guarantee any of that for a handler that holds Python's
+    lock: the parent renews its lease, and kills it.
     """
 
     def __init__(self, run_ending: RunEnding) -> None:
@@ -105,101 +105,101 @@ class Watch:
         self._pause = min(LONGEST_PAUSE_SECONDS, self._ledger.lease.total_seconds() / _LOOKS_PER_LEASE)
         self._process = 0
         self._parent = 0
-        self._watched: set[Watched] = set()
+        self._guarded: set[GuardedAttempt] = set()
         self._lock = threading.Lock()
         self._ended_at: dict[int, float] = {}
-        self.beside: Callable[[], object] | None = None
-        """What else is to be done now and then while handlers run."""
+        self.also: Callable[[], object] | None = None
+        """Called at every look while handlers run."""
 
     @contextmanager
-    def over(self, app: Celery, run: RunRecord, *, has_limit: bool) -> Iterator[Watched]:
-        """Watch over an attempt while what is inside goes on; with its time limit if `has_limit`."""
-        watched = Watched(app, run, run.timeout_seconds if has_limit else None)
+    def over(self, app: Celery, run: RunRecord, *, has_limit: bool) -> Iterator[GuardedAttempt]:
+        """Guard an attempt while the block runs; with its time limit if `has_limit`."""
+        guarded = GuardedAttempt(app, run, run.timeout_seconds if has_limit else None)
         with self._lock:
             if self._process != os.getpid():
                 self._start()
-            self._watched.add(watched)
+            self._guarded.add(guarded)
         try:
-            yield watched
+            yield guarded
         finally:
             with self._lock:
-                self._watched.discard(watched)
-                self._ended_at[watched.thread] = time.monotonic()
+                self._guarded.discard(guarded)
+                self._ended_at[guarded.thread] = time.monotonic()
 
     @property
     def runs_any(self) -> bool:
-        """Whether this process has an attempt in hand."""
-        return bool(self._watched)
+        """Whether this process runs an attempt."""
+        return bool(self._guarded)
 
     def occupies(self, thread: int) -> bool:
-        """Whether an attempt is in the hands of that thread."""
-        return any(one.thread == thread for one in tuple(self._watched))
+        """Whether that thread runs an attempt."""
+        return any(one.thread == thread for one in tuple(self._guarded))
 
     def last_ended(self, thread: int) -> float:
-        """Return when that thread was last done with an attempt, by `time.monotonic`."""
+        """Return when that thread last finished an attempt, by `time.monotonic`."""
         return self._ended_at.get(thread, -math.inf)
 
     def ask_to_cancel(self, execution_id: str) -> None:
-        """Have a run's attempt stopped, wherever it runs, and its run cancelled."""
+        """Ask for a run to be stopped, wherever it runs, and cancelled."""
         self._ledger.ask_to_cancel(execution_id, "revoked")
 
     def give_up(self, execution_id: str) -> None:
-        """Interrupt the handler of a run that this process is to give back; may come out of a signal."""
-        for one in tuple(self._watched):
+        """Interrupt the handler of a run that this process gives back; safe in a signal handler."""
+        for one in tuple(self._guarded):
             if one.run.execution_id == execution_id:
                 one.stop(WorkerStopsError, None)
 
     def release_all(self) -> None:
-        """Give up the leases of all attempts: this process is about to end."""
-        for one in tuple(self._watched):
+        """Release the leases of all attempts: this process is about to end."""
+        for one in tuple(self._guarded):
             self._ledger.release(one.run)
 
     def _start(self) -> None:
-        """Begin anew: after a fork the thread is the parent's."""
-        self._process, self._parent, self._watched = os.getpid(), os.getppid(), set()
-        threading.Thread(target=self._run, name="watch", daemon=True).start()
+        """Start the thread; after a fork this process has none."""
+        self._process, self._parent, self._guarded = os.getpid(), os.getppid(), set()
+        threading.Thread(target=self._run, name="attempt guard", daemon=True).start()
 
     def _run(self) -> None:
         while True:
             time.sleep(self._pause)
             with self._lock:
-                watched = list(self._watched)
-            if watched:
+                guarded = list(self._guarded)
+            if guarded:
                 try:
-                    self._look(watched)
-                    if self.beside is not None:
-                        self.beside()
+                    self._look(guarded)
+                    if self.also is not None:
+                        self.also()
                     events.redis_is_back()
                 except RedisError as error:
                     events.waiting_for_redis(error)
                 except Exception as error:  # noqa: BLE001  # without this thread leases and limits run out
-                    events.service_failed("watch", error)
+                    events.service_failed("attempt guard", error)
 
-    def _look(self, watched: Sequence[Watched]) -> None:
+    def _look(self, guarded: Sequence[GuardedAttempt]) -> None:
         now = time.monotonic()
         is_orphaned = os.getppid() != self._parent
-        for one in watched:
+        for one in guarded:
             if is_orphaned and one.may_be_killed:
                 self._leave(one)
             one.stop_in_time(now)
             if one.kill_at <= now:
                 self._kill(one)
-        claims = [(one.run.execution_id, one.run.fence) for one in watched]
-        for one, state in zip(watched, self._ledger.renew(claims), strict=True):
+        claims = [(one.run.execution_id, one.run.fence) for one in guarded]
+        for one, state in zip(guarded, self._ledger.renew(claims), strict=True):
             if state is LeaseState.CANCEL:
                 one.stop(RunCancelledError, cancelled())
             elif state is LeaseState.GONE and one.stop(LeaseLostError, None):
                 events.lease_lost(one.run)
 
-    def _leave(self, one: Watched) -> None:
-        """End this process, whose parent has died: nobody would hear of what its handler does."""
+    def _leave(self, one: GuardedAttempt) -> None:
+        """End this process, whose parent has died: its handler's result could not be reported."""
         events.worker_orphaned(one.run)
         with suppress(RedisError):
             self._ledger.release(one.run, counts=True)
         os.kill(os.getpid(), signal.SIGKILL)
 
-    def _kill(self, one: Watched) -> None:
-        """End this process, whose handler does not stop, having told why as well as can be."""
+    def _kill(self, one: GuardedAttempt) -> None:
+        """End this process, whose handler does not stop; record why, if Redis allows it."""
         if one.kill_for is not None:
             with suppress(Exception):
                 end_lost_attempt(

@@ -1,4 +1,4 @@
-"""A worker that takes no messages falls silent, connects anew, and ends for its supervisor."""
+"""A worker that takes no messages sends no heartbeat, reconnects, and ends for its supervisor."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from workers.process.consumption import MOST_RECONNECTIONS, Consumption, StuckConsumerError
+from workers.process.consumer_watchdog import MOST_RECONNECTIONS, ConsumerState, StuckConsumerError
 
 
 def channel(*, asked_ago: float | None, may_consume: bool = True, queues: tuple[str, ...] = ("a",)) -> Any:
@@ -31,49 +31,49 @@ def ago(seconds: float) -> float:
         (15.0, 500.0, True, False),
         (None, 15.0, True, False),
     ],
-    ids=["asks", "has just begun", "has begun anew", "has its hands full", "asked long ago", "never asked"],
+    ids=["asks", "has just begun", "has just reconnected", "is full", "asked long ago", "never asked"],
 )
-def test_it_takes_messages_if_it_asks_for_them_or_may_have_none(
+def test_consumer_that_asks_or_cannot_take_messages_is_not_stuck(
     asked_ago: float | None, began_ago: float, may_consume: bool, takes: bool
 ) -> None:
-    known = Consumption(turned_at=0.0)
+    known = ConsumerState(turned_at=0.0)
     asked = channel(asked_ago=asked_ago, may_consume=may_consume)
     assert known.check(asked, since=ago(began_ago)) is takes
     assert known.turned_at > 0
 
 
-def test_one_that_stays_stuck_connects_anew_and_then_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stuck_consumer_reconnects_and_then_ends_the_worker(monkeypatch: pytest.MonkeyPatch) -> None:
     ended: list[int] = []
 
     def leave(code: int) -> None:
         ended.append(code)
         raise SystemExit(code)
 
-    monkeypatch.setattr("workers.process.consumption.os._exit", leave)
-    known = Consumption(turned_at=0.0)
+    monkeypatch.setattr("workers.process.consumer_watchdog.os._exit", leave)
+    known = ConsumerState(turned_at=0.0)
     for _ in range(MOST_RECONNECTIONS):
-        with pytest.raises(StuckConsumerError, match="no message was asked for in 30 s"):
+        with pytest.raises(StuckConsumerError, match="has not asked for messages for 30 s"):
             known.check(channel(asked_ago=30.0), since=ago(500.0))
     with pytest.raises(SystemExit):
         known.check(channel(asked_ago=30.0), since=ago(500.0))
     assert ended == [70]
 
 
-def test_one_that_was_stuck_is_believed_when_it_asks_and_may_be_stuck_again_as_often() -> None:
-    known = Consumption(turned_at=0.0, reconnections=MOST_RECONNECTIONS)
+def test_stuck_consumer_that_asks_again_may_reconnect_as_often_as_before() -> None:
+    known = ConsumerState(turned_at=0.0, reconnections=MOST_RECONNECTIONS)
     assert not known.check(channel(asked_ago=None), since=ago(0.1))
     assert known.check(channel(asked_ago=0.5), since=ago(5.0))
     assert known.reconnections == 0
 
 
 @pytest.mark.parametrize("excuse", [{"queues": ()}, {"may_consume": False}], ids=["paused", "full"])
-def test_one_that_may_have_no_messages_is_not_stuck_nor_as_soon_as_it_may_again(
+def test_paused_or_full_consumer_is_not_stuck_even_when_it_may_take_messages_again(
     excuse: dict[str, Any],
 ) -> None:
-    known = Consumption(turned_at=0.0)
+    known = ConsumerState(turned_at=0.0)
     assert known.check(channel(asked_ago=500.0, **excuse), since=ago(900.0))
     assert known.check(channel(asked_ago=500.0), since=ago(900.0))
 
 
-def test_a_broker_that_sends_by_itself_is_not_expected_to_be_asked() -> None:
-    assert Consumption(turned_at=0.0).check(SimpleNamespace(), since=ago(500.0))
+def test_consumer_of_a_broker_that_pushes_is_not_stuck() -> None:
+    assert ConsumerState(turned_at=0.0).check(SimpleNamespace(), since=ago(500.0))

@@ -1,8 +1,8 @@
-"""Whether a worker's consumer really takes messages, and what is done about one that does not.
+"""The watchdog of a worker's consumer: reconnect or end a worker that takes no messages.
 
-A worker can answer `ping`, and turn its loop, while nothing asks the broker for messages any more, or its
-loop can hang in a call. Neither mends itself, so the first is made to connect anew, and both end the
-process, if need be, for its supervisor to start it again.
+A worker can answer `ping` and turn its loop but no longer ask the broker for messages, or its loop can hang
+in a call. Neither recovers by itself. A consumer that asks for nothing must reconnect; if that does not
+help, or the loop hangs, the process ends, and its supervisor starts it again.
 """
 
 from __future__ import annotations
@@ -20,13 +20,15 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
 from mission_control.events import events
-from workers.tasks.handler_tasks import watch_of
 
 if TYPE_CHECKING:
     from celery import Celery
+    from redis import Redis
+
+    from workers.attempt.attempt_guard import AttemptGuard
 
 STUCK_AFTER_SECONDS: Final = 20.0
-"""A consumer asks for messages every second; twice over what a lost connection takes to be noticed."""
+"""A consumer asks for messages every second; twice the time in which it notices a lost connection."""
 
 HANGS_AFTER_SECONDS: Final = 60.0
 MOST_RECONNECTIONS: Final = 3
@@ -35,24 +37,24 @@ _EXIT_CODE: Final = 70  # EX_SOFTWARE of sysexits(3)
 
 
 class StuckConsumerError(RedisConnectionError):
-    """Told to Celery as a lost connection, so that it makes a new one."""
+    """Reported to Celery as a lost connection, so that it reconnects."""
 
 
 @dataclass
-class Consumption:
-    """What one worker process knows of its consumer; the clock is `time.monotonic`."""
+class ConsumerState:
+    """The state of a worker process's consumer; the clock is `time.monotonic`."""
 
     turned_at: float
     reconnections: int = 0
     thread: int = field(default_factory=threading.get_ident)
-    """The thread of its loop."""
+    """The thread of the loop."""
     excused_at: float = -math.inf
-    """When it was last seen that it may have no message: its hands are full, or it was told to pause."""
+    """When it last could not take a message, because it is full or paused."""
 
     def seconds_without_asking(self, channel: Any, *, since: float, now: float) -> float:  # noqa: ANN401  # kombu's
-        """Return for how long a consumer has asked for no message that it may have; 0 if it may have none.
+        """Return for how long the consumer has not asked, although it could take a message; else 0.
 
-        A broker other than Redis is not asked, but sends by itself. One that was told to take nothing
+        A broker other than Redis is not asked; it pushes messages. A paused consumer
         (`control.cancel_consumer`) has no active queues.
         """
         if not hasattr(channel, "_brpop_sent_at"):
@@ -64,13 +66,13 @@ class Consumption:
         return now - max(since, self.excused_at, asked_at if asked_at is not None else since)
 
     def check(self, channel: Any, *, since: float) -> bool:  # noqa: ANN401
-        """Note a turn of the consumer's loop; return whether it takes messages.
+        """Note a turn of the consumer's loop; return whether the consumer takes messages.
 
-        `since` is when it began, or when its loop was last free to ask.
-        One that has just begun is believed to; one that was stuck only when it has asked for some.
+        `since` is when it began, or when its loop was last free to ask. A new consumer counts as taking
+        messages; one that was stuck does so only after it has asked for some.
 
         Raises:
-            StuckConsumerError: it has taken none for too long.
+            StuckConsumerError: it has asked for none for `STUCK_AFTER_SECONDS`.
         """
         now = self.turned_at = time.monotonic()
         self.thread = threading.get_ident()
@@ -86,35 +88,38 @@ class Consumption:
     def _reconnect_or_end(self, silent: float) -> None:
         self.reconnections += 1
         if self.reconnections > MOST_RECONNECTIONS:
-            events.consumer_stuck(silent, "ending, to be started again")
+            events.consumer_stuck(silent, "ending; the supervisor starts it again")
             os._exit(_EXIT_CODE)
-        events.consumer_stuck(silent, "connecting anew")
-        raise StuckConsumerError(f"no message was asked for in {silent:.0f} s")
+        events.consumer_stuck(silent, "reconnecting")
+        raise StuckConsumerError(f"the consumer has not asked for messages for {silent:.0f} s")
 
 
 def _has_asked(channel: Any, since: float) -> bool:  # noqa: ANN401
-    """Whether a consumer has asked for messages since then, or has its hands full of them."""
+    """Whether a consumer has asked for messages since then, or is full."""
     if not hasattr(channel, "_brpop_sent_at") or not channel.qos.can_consume():
         return True
     asked_at = channel._brpop_sent_at  # noqa: SLF001  # kombu's
     return asked_at is not None and asked_at > since
 
 
-def consumption_of(worker: Any) -> Consumption:  # noqa: ANN401  # Celery's worker
-    """Return what is known of a worker's consumer; the same object for all its consumers."""
-    found = getattr(worker, "consumption", None)
+def consumer_state(worker: Any) -> ConsumerState:  # noqa: ANN401  # Celery's worker
+    """Return the state of a worker's consumer; the same object after a reconnection."""
+    found = getattr(worker, "consumer_state", None)
     if found is None:
-        found = worker.consumption = Consumption(turned_at=time.monotonic())
-    assert isinstance(found, Consumption)  # noqa: S101  # nobody else uses that name
+        found = worker.consumer_state = ConsumerState(turned_at=time.monotonic())
+    assert isinstance(found, ConsumerState)  # noqa: S101  # Celery does not use that name
     return found
 
 
 class WatchdogStep(bootsteps.StartStopStep):
-    """Ends a worker whose loop hangs although Redis answers, for its supervisor to start it again.
+    """Ends a worker whose loop hangs although Redis answers; its supervisor starts it again.
 
-    A loop that waits for a Redis that is away, the ledger's or the broker's, does not hang, nor does a solo
-    worker's that runs a handler.
+    A loop does not hang while it waits for the ledger's or the broker's Redis, or while a solo worker runs
+    a handler in it.
     """
+
+    client: Redis
+    guard: AttemptGuard
 
     requires = ("celery.worker.components:Pool",)
 
@@ -123,31 +128,41 @@ class WatchdogStep(bootsteps.StartStopStep):
         self._is_over = threading.Event()
 
     def start(self, parent: Any) -> None:  # noqa: ANN401
-        """Begin to look after the loop."""
-        arguments = (consumption_of(parent), parent.app)
+        """Start the thread that watches the loop."""
+        arguments = (consumer_state(parent), parent.app)
         threading.Thread(target=self._run, args=arguments, name="watchdog", daemon=True).start()
 
     def stop(self, parent: Any) -> None:  # noqa: ANN401, ARG002
-        """Let the loop be: it ends."""
+        """Stop watching: the loop ends."""
         self._is_over.set()
 
-    def _run(self, consumption: Consumption, app: Celery) -> None:
+    def _run(self, consumer: ConsumerState, app: Celery) -> None:
         answers_since: float | None = None
         while not self._is_over.wait(_LOOK_EVERY_SECONDS):
             now = time.monotonic()
-            has_turned = now - consumption.turned_at < 2 * _LOOK_EVERY_SECONDS
-            runs_a_handler = watch_of(app).occupies(consumption.thread)
-            if has_turned or runs_a_handler or not _answers(app):
+            has_turned = now - consumer.turned_at < 2 * _LOOK_EVERY_SECONDS
+            runs_a_handler = self.guard.occupies(consumer.thread)
+            if has_turned or runs_a_handler or not self._answers(app):
                 answers_since = None
             elif answers_since is None:
                 answers_since = now
-            if hangs(now, turned_at=consumption.turned_at, answers_since=answers_since):
-                events.consumer_stuck(now - consumption.turned_at, "ending, to be started again")
+            if hangs(now, turned_at=consumer.turned_at, answers_since=answers_since):
+                events.consumer_stuck(now - consumer.turned_at, "ending; the supervisor starts it again")
                 os._exit(_EXIT_CODE)
+
+    def _answers(self, app: Celery) -> bool:
+        """Whether the ledger's and the broker's Redis, which may be two servers, both answer."""
+        try:
+            self.client.ping()
+            with app.connection_for_read() as broker:
+                broker.connect()
+        except (RedisError, OSError, OperationalError):
+            return False
+        return True
 
 
 def hangs(now: float, *, turned_at: float, answers_since: float | None) -> bool:
-    """Whether a loop that turned last at `turned_at` hangs, seen that Redis answers since then (None: not).
+    """Whether a loop that last turned at `turned_at` hangs; Redis answers since `answers_since`, if at all.
 
     >>> hangs(100.0, turned_at=39.0, answers_since=30.0)
     True
@@ -157,14 +172,3 @@ def hangs(now: float, *, turned_at: float, answers_since: float | None) -> bool:
     False
     """
     return answers_since is not None and now - max(turned_at, answers_since) >= HANGS_AFTER_SECONDS
-
-
-def _answers(app: Celery) -> bool:
-    """Whether the ledger and the broker, which may be two servers, can both be talked to."""
-    try:
-        app.installation().client.ping()
-        with app.connection_for_read() as broker:
-            broker.connect()
-    except (RedisError, OSError, OperationalError):
-        return False
-    return True
