@@ -18,8 +18,8 @@ from tests.stage.waiting import wait_until
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-CONNECTS_ANEW = "now=connecting anew"
-ENDS = "now=ending, to be started again"
+RECONNECTS = "now=reconnecting"
+ENDS = "the supervisor starts it again"
 EXIT_CODE = 70
 
 
@@ -68,7 +68,7 @@ def test_worker_stuck_after_a_redis_restart_reconnects_and_takes_messages(
         (house.folder / "stuck").touch()
         house.server.restart()
         run = house.run()
-        wait_until(lambda: CONNECTS_ANEW in worker.log, "it connects anew", timeout=20)
+        wait_until(lambda: RECONNECTS in worker.log, "it reconnects", timeout=20)
         wait_until(lambda: not claims_life(house, worker), "its heartbeat is gone")
         (house.folder / "stuck").unlink()
         house.succeeds(run)
@@ -79,7 +79,7 @@ def test_worker_stuck_after_a_redis_restart_reconnects_and_takes_messages(
 def test_worker_that_stays_stuck_stops_its_heartbeat_and_exits(house: WorkerHouse) -> None:
     with impatient_worker(house, STUCK_AFTER_SECONDS=2, MOST_RECONNECTIONS=1) as worker:
         (house.folder / "stuck").touch()
-        wait_until(lambda: CONNECTS_ANEW in worker.log, "it connects anew", timeout=20)
+        wait_until(lambda: RECONNECTS in worker.log, "it reconnects", timeout=20)
         wait_until(lambda: not claims_life(house, worker), "its heartbeat is gone")
         lived = []
 
@@ -121,7 +121,7 @@ def test_worker_running_long_handlers_in_its_loop_counts_as_alive(house: WorkerH
         more = [house.run("handlers.test_handler.run", {"sleep_seconds": 1.5}) for _ in range(3)]
         for one in (run, *more):
             house.succeeds(one)
-        assert (CONNECTS_ANEW in worker.log, worker.exit_code) == (False, None)
+        assert (RECONNECTS in worker.log, worker.exit_code) == (False, None)
 
 
 def test_paused_consumer_is_not_stuck_and_resumes_on_request(house: WorkerHouse) -> None:
@@ -130,10 +130,10 @@ def test_paused_consumer_is_not_stuck_and_resumes_on_request(house: WorkerHouse)
         wait_until(lambda: control.cancel_consumer("default", reply=True, timeout=1), "it hears", timeout=30)
         run = house.run()
         gives_signs(house, worker, 4)
-        assert (CONNECTS_ANEW in worker.log, worker.exit_code, run.state) == (False, None, "dispatched")
+        assert (RECONNECTS in worker.log, worker.exit_code, run.state) == (False, None, "dispatched")
         assert control.add_consumer("default", reply=True, timeout=5)
         house.succeeds(run)
-        assert CONNECTS_ANEW not in worker.log
+        assert RECONNECTS not in worker.log
 
 
 def test_worker_with_dropped_packets_takes_messages_again(
@@ -149,4 +149,4 @@ def test_worker_with_dropped_packets_takes_messages_again(
         swept = Swept(house, ahead=timedelta(seconds=20))
         assert swept.ended(house.run(), timeout=40).state == "success"
         wait_until(lambda: claims_life(house, worker), "its heartbeat is there", timeout=20)
-        assert (CONNECTS_ANEW in worker.log, worker.exit_code) == (True, None)
+        assert (RECONNECTS in worker.log, worker.exit_code) == (True, None)
