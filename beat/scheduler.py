@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from redbeat.schedulers import RedBeatScheduler
 
-from beat.care.key_care import KeyCare
 from beat.checks.refusals import REFUSALS, refuse_unsafe
 from beat.firing.assembly import assemble_firing
 from beat.follow_up.follow_up import FollowUp
 from beat.follow_up.missed_records import write_missed_records
 from beat.messages.outbox import needs_outbox
-from beat.turn.exact_wait import warm_up
+from beat.turn.exact_wait import exactly
 from beat.turn.lead import Lead, NotLeadingError, Turn
-from beat.turn.wake_up import WakeUp
+from beat.turn.wake_up import WakeUp, countdown
+from beat.upkeep.schedule_upkeep import ScheduleUpkeep
 from mission_control.events import events
 from mission_control.installation.installation import Installation, current_installation
 from mission_control.messaging.redis_failures import REDIS_ERRORS, is_redis_failure, is_wrong_type
@@ -113,7 +113,7 @@ class MissionControlScheduler(RedBeatScheduler):
     def close(self) -> None:
         """Hand over to another beat at once."""
         try:
-            self._lead.hand_over()
+            self._lead.give_up()
             self._wake_up.close()
         except REDIS_ERRORS as error:
             events.waiting_for_redis(error)
@@ -125,7 +125,7 @@ class MissionControlScheduler(RedBeatScheduler):
         """Put right what can be, and return how long to wait before the next try."""
         self._wake_up.close()
         try:
-            if is_wrong_type(error) and self._keys.after_wrong_type():
+            if is_wrong_type(error) and self._upkeep.after_wrong_type():
                 return 0.0
         except Exception as another:  # noqa: BLE001  # as above
             error = another
@@ -147,7 +147,7 @@ class MissionControlScheduler(RedBeatScheduler):
             self._wait_until(math.inf)
             return
         self._set_up(is_first=turn.is_first)
-        self._keys.look(turn, has_fired=self._has_fired or bool(fired))
+        self._upkeep.look(turn, has_fired=self._has_fired or bool(fired))
         self._has_fired = False
         has_decided = False
         if turn.next_due is not None and turn.next_due <= clock().timestamp():
@@ -173,7 +173,9 @@ class MissionControlScheduler(RedBeatScheduler):
         clock = self._installation.clock
         latest = clock().timestamp() + self.max_interval
         is_exact = instant <= latest + _NEARLY  # else a turn would begin just before it, and end after
-        self._wake_up.wait(instant if is_exact else latest, lambda: clock().timestamp(), is_exact=is_exact)
+        wait = self._wake_up.wait
+        wait = exactly(wait, lambda: self._firing.commit_nothing(clock)) if is_exact else wait
+        wait(countdown(instant if is_exact else latest, lambda: clock().timestamp()))
 
     def _set_up(self, *, is_first: bool) -> None:
         """See to all that may have changed while this beat did not lead, a loss of data included."""
@@ -181,7 +183,7 @@ class MissionControlScheduler(RedBeatScheduler):
             return
         self._is_set_up = False  # until all of it is done
         self._refuse_unsafe()
-        self._keys.begin()
+        self._upkeep.begin()
         self._is_set_up = True
 
     def _refuse_unsafe(self) -> None:
@@ -190,7 +192,7 @@ class MissionControlScheduler(RedBeatScheduler):
         refuse_unsafe(self.app, ours.client, ours.redis_url, prefix, allow_eviction=allowed)
 
     def _ensure_connected(self) -> Any:  # noqa: ANN401  # kombu's connection
-        # Celery's method waits for the broker for ever, and nothing could fire or hand over meanwhile.
+        # Celery's method waits for the broker for ever, and beat could do nothing meanwhile.
         return self.connection.ensure_connection(max_retries=1, interval_start=0, timeout=WAIT_FOR_REDIS)
 
     @cached_property
@@ -214,9 +216,9 @@ class MissionControlScheduler(RedBeatScheduler):
         )
 
     @cached_property
-    def _keys(self) -> KeyCare:
+    def _upkeep(self) -> ScheduleUpkeep:
         ours = self._installation
-        return KeyCare(self.app, ours.client, ours.redbeat_keys, ours.clock)
+        return ScheduleUpkeep(self.app, ours.client, ours.redbeat_keys, ours.clock)
 
     @cached_property
     def _follow_up(self) -> FollowUp:
@@ -231,7 +233,7 @@ class MissionControlScheduler(RedBeatScheduler):
             self.apply_async,
             ours.clock,
             uses_outbox=self._uses_outbox,
-            on_wrong_type=self._keys.after_wrong_type,
+            on_wrong_type=self._upkeep.after_wrong_type,
         )
 
     @cached_property
@@ -241,10 +243,4 @@ class MissionControlScheduler(RedBeatScheduler):
 
     @cached_property
     def _wake_up(self) -> WakeUp:
-        ours = self._installation
-        return WakeUp(ours.client, self._warm_up)
-
-    def _warm_up(self) -> None:
-        ours, firing = self._installation, self._firing
-        is_prepared = firing.next_prepared is not None
-        warm_up(ours.client, lambda: firing.commit_nothing(ours.clock), is_prepared=is_prepared)
+        return WakeUp(self._installation.client)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from beat.care.quarantine import Quarantine
 from beat.entries.due_entries import DueEntries
 from beat.firing.commit import Commit
 from beat.firing.fire_request import Delivery, FireRequests
 from beat.firing.firing import Firing
 from beat.messages.message_template import MessageTemplates
 from beat.messages.traced_messages import PlainFiring, TracedMessages, is_traced
+from beat.upkeep.quarantine import Quarantine
 from mission_control.model.policies.misfire import ON_TIME_WITHIN
 
 if TYPE_CHECKING:

@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from datetime import datetime, timedelta
 
-    from beat.care.quarantine import Quarantine
     from beat.entries.due_entries import DueEntries, DueEntry
     from beat.firing.commit import Commit
     from beat.firing.fire_request import FireRequest, FireRequests
     from beat.messages.traced_messages import PlainFiring
+    from beat.upkeep.quarantine import Quarantine
     from mission_control.model.policies.misfire import Decision
 
 _LONGEST_PREPARATION: Final = 0.25
@@ -182,11 +182,11 @@ class Firing:
                     # RedBeat's save() puts an entry back on the schedule when it is enabled or changed.
                     self._quarantine.take_off(entry.key, entry.due)
                 case PoisonEntry():
-                    self._quarantine.set_aside(entry.key, entry.due, entry.problem, now)
+                    self._quarantine.add(entry.key, entry.due, entry.problem, now)
         except Exception as error:
             if is_redis_failure(error):
                 raise
-            self._quarantine.set_aside(entry.key, entry.due, f"{type(error).__name__}: {error}", now)
+            self._quarantine.add(entry.key, entry.due, f"{type(error).__name__}: {error}", now)
         return None
 
     def _decide(self, entry: DueTask, now: datetime) -> Decision:
@@ -204,7 +204,7 @@ class Firing:
         verdicts = self._commit(requests, now)
         problem = "a key that its run needs has the wrong type, or may not be used"
         for request in verdicts.unsound:
-            self._quarantine.set_aside(request.key, request.due, problem, now)
+            self._quarantine.add(request.key, request.due, problem, now)
         return verdicts.committed
 
 

@@ -58,7 +58,7 @@ class Lead:
         self._name = name
         self._lease_ms = int(lease.total_seconds() * 1000)
         self._take = lua_script(client, __package__, "lead")
-        self._hand_over = lua_script(client, __package__, "hand_over")
+        self._give_up = lua_script(client, __package__, "give_up_lead")
         self._was_leading: bool | None = None
 
     def take(self) -> Turn:
@@ -83,11 +83,11 @@ class Lead:
             has_pending_records=bool(has_pending),
         )
 
-    def hand_over(self) -> None:
+    def give_up(self) -> None:
         """Give the lead up and wake the other beats, one of which takes it at once."""
         self._was_leading = None
         keys = [redis_keys.BEAT_LEADER, redis_keys.process(_KIND, self._name)]
-        self._hand_over(keys=keys, args=[self._name, redis_keys.WAKE_CHANNEL])
+        self._give_up(keys=keys, args=[self._name, redis_keys.WAKE_CHANNEL])
 
     def _tell(self, *, is_leading: bool) -> None:
         if is_leading is not self._was_leading:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from redis.exceptions import NoPermissionError
 
-from beat.turn.exact_wait import SPIN_SECONDS, WARM_UP_SECONDS, spin
 from mission_control.events import events
 from mission_control.store import redis_keys
 
@@ -24,36 +23,37 @@ _SLEW_SECONDS: Final = 0.001
 (adjtimex(2): 500 parts per million at most)."""
 
 
+def countdown(until: float, clock: Callable[[], float]) -> Callable[[], float]:
+    """Return a function that says how many seconds are left until `clock` (Unix seconds) reads `until`.
+
+    A clock that is set back meanwhile makes it no longer: it ends when as much time has passed as was left
+    in the beginning, and the caller looks at the clock again.
+    """
+    latest = time.monotonic() + until - clock() + _SLEW_SECONDS
+    return lambda: min(until - clock(), latest - time.monotonic())
+
+
 class WakeUp:
     """A subscription to the channel on which every change to the schedule is announced.
 
     A change that is announced between waits is not lost: its message is there when the next wait begins.
     The first wait, and the first after a reconnect, ends at once, because a change before the subscription
     was not heard. A Redis user without access to the channel gets one warning, and is never woken.
-
-    `warm_up` is called a moment before an exact due time, and uses Redis.
     """
 
-    def __init__(self, client: Redis, warm_up: Callable[[], object] | None = None) -> None:
+    def __init__(self, client: Redis) -> None:
         self._client = client
-        self._warm_up = client.ping if warm_up is None else warm_up
         self._pubsub: Any = None
         self._is_deaf = False
 
-    def wait(self, until: float, clock: Callable[[], float], *, is_exact: bool = True) -> bool:
-        """Wait until `clock` (Unix seconds) reads `until`, or less if woken; say whether it was woken.
-
-        To be exact to a fraction of a millisecond costs some processor time: unless `is_exact` it is not.
-
-        A clock that is set back meanwhile makes the wait no longer: it ends when as much time has passed as
-        was left in the beginning, and the caller looks at the clock again.
+    def wait(self, left: Callable[[], float]) -> bool:
+        """Wait while `left` says that seconds are left, or less if woken; say whether it was woken.
 
         Raises:
             RedisError: the subscription broke; the next wait subscribes again.
         """
         try:
-            left = _countdown(until, clock)
-            return self._wait(left) if is_exact else self._is_woken(left, 0.0)
+            return self._wait(left)
         except BaseException:
             self.close()
             raise
@@ -72,22 +72,11 @@ class WakeUp:
             self._pubsub = None
 
     def _wait(self, left: Callable[[], float]) -> bool:
-        if self._is_woken(left, WARM_UP_SECONDS):
-            return True
-        if left() > 0:
-            self._warm_up()
-        if self._is_woken(left, SPIN_SECONDS):
-            return True
-        spin(left)
-        return False
-
-    def _is_woken(self, left: Callable[[], float], before: float) -> bool:
-        """Wait until only `before` is left; say whether a change was announced meanwhile."""
         if self._pubsub is None and not self._is_deaf:
             self._subscribe()
             return True
         sockets = [] if self._is_deaf else [self._pubsub.connection._sock]  # noqa: SLF001
-        while (remaining := left() - before) > 0:
+        while (remaining := left()) > 0:
             # poll() of redis-py rounds to milliseconds; select() takes microseconds.
             readable, _, _ = select.select(sockets, [], [], remaining)
             if readable and self._drain(self._pubsub):
@@ -112,9 +101,3 @@ class WakeUp:
         while (message := pubsub.get_message(timeout=0)) is not None:
             is_woken = is_woken or message["type"] == "message"
         return is_woken
-
-
-def _countdown(until: float, clock: Callable[[], float]) -> Callable[[], float]:
-    """Return what tells how many seconds are left, by the clock and by the time that passes."""
-    latest = time.monotonic() + until - clock() + _SLEW_SECONDS
-    return lambda: min(until - clock(), latest - time.monotonic())

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from beat.turn.wake_up import WakeUp
+from beat.turn.exact_wait import exactly
+from beat.turn.wake_up import WakeUp, countdown
 from mission_control.store import redis_keys
 
 if TYPE_CHECKING:
@@ -27,21 +28,22 @@ class SteppingClock:
         return time.time() - (0 if self._reads >= 0 else 3_600)
 
 
-@pytest.mark.parametrize("reads", [2, 1_000], ids=["while it sleeps", "just before the instant"])
+@pytest.mark.parametrize("reads", [2, 1_000], ids=["while it sleeps", "just before the due time"])
 def test_clock_set_back_makes_no_wait_longer(installation: Installation, reads: int) -> None:
     wake_up = WakeUp(installation.client)
-    wake_up.wait(time.time(), time.time)  # subscribes
+    wake_up.wait(countdown(time.time(), time.time))  # subscribes
     clock = SteppingClock(reads)
+    wait = exactly(wake_up.wait, installation.client.ping)
     began = time.monotonic()
-    assert wake_up.wait(clock() + WAIT, clock) is False
+    assert wait(countdown(clock() + WAIT, clock)) is False
     assert time.monotonic() - began < 10 * WAIT
     wake_up.close()
 
 
 def test_change_during_a_wait_with_the_clock_set_back_is_noticed(installation: Installation) -> None:
     wake_up = WakeUp(installation.client)
-    wake_up.wait(time.time(), time.time)
+    wake_up.wait(countdown(time.time(), time.time))
     installation.client.publish(redis_keys.WAKE_CHANNEL, "task")
     clock = SteppingClock(2)
-    assert wake_up.wait(clock() + WAIT, clock) is True
+    assert wake_up.wait(countdown(clock() + WAIT, clock)) is True
     wake_up.close()

@@ -55,7 +55,7 @@ def test_static_entries_key_of_the_wrong_type_does_not_stop_beat(
     with leading_beat(place) as beat:
         good_task_fires(place)
         assert beat.exit_code is None
-        assert f"a key has the wrong type  key={redis_keys.STATIC_ENTRIES} found=string" in beat.log
+        assert f"event=key_of_wrong_type key={redis_keys.STATIC_ENTRIES} found=string" in beat.log
 
 
 def test_static_entry_name_that_is_not_text_does_not_stop_beat(place: Installation) -> None:

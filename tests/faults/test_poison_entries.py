@@ -256,7 +256,7 @@ def test_key_of_wrong_type_is_reported_and_beat_fires_when_it_is_deleted(
     spoilt: Installation, beat: BeatProcess, key: str
 ) -> None:
     spoil(spoilt, key, "set")
-    wait_until(lambda: f"wrong type  key={key} found=set" in beat.log, "it is reported", timeout=15)
+    wait_until(lambda: f"key_of_wrong_type key={key} found=set" in beat.log, "it is reported", timeout=15)
     spoilt.client.delete(key)
     good_task_fires(spoilt)
     assert beat.exit_code is None

@@ -160,7 +160,7 @@ def test_killed_beat_sends_every_message_to_a_broker_elsewhere(
         assert not installation.client.exists("mc:beat:outbox")
 
 
-def test_tasks_that_join_others_which_are_prepared_for_the_same_instant_double_none(
+def test_tasks_joining_prepared_ones_double_no_run(
     installation: Installation,
 ) -> None:
     names = ["nine", "eight", "five", "four"]  # each stands before the others in the schedule

@@ -51,7 +51,7 @@ def assert_no_second_has_more_than_its_share(found: list[float]) -> None:
         assert later - earlier > 0.99
 
 
-def test_many_tasks_are_caught_up_one_a_slot(installation: Installation) -> None:
+def test_late_runs_of_many_tasks_start_one_a_slot(installation: Installation) -> None:
     for at in range(4):
         register(f"late-{at}")
     moment = NINE + timedelta(minutes=90, seconds=45.37)
@@ -95,7 +95,7 @@ def test_second_beat_takes_the_slots_that_the_first_has_left(installation: Insta
     assert starts(installation, moment, "second")[0] > starts(installation, moment, "first")[-1]
 
 
-def test_slots_are_not_saved_up_and_are_forgotten(installation: Installation) -> None:
+def test_unused_slots_expire(installation: Installation) -> None:
     register("first")
     moment = NINE + timedelta(minutes=99, seconds=45)
     fire(installation, moment)

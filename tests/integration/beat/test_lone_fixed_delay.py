@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from beat.care import key_care
-from beat.care.key_care import KeyCare
 from beat.scheduler import MissionControlScheduler
 from beat.turn.lead import Turn
+from beat.upkeep import schedule_upkeep
+from beat.upkeep.schedule_upkeep import ScheduleUpkeep
 from mission_control.installation.installation import create_app
 from mission_control.store import redis_keys
 from tests.samples.spoilt import HANDLER
@@ -70,15 +70,15 @@ def test_schedule_deleted_while_nothing_fires_is_rebuilt_at_once(
 def test_schedule_that_stays_empty_after_firing_is_checked(
     installation: Installation, beat: MissionControlScheduler, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(key_care, "DOUBT_AFTER_SECONDS", 0.1)
-    keys = KeyCare(beat.app, installation.client, installation.redbeat_keys, installation.clock)
-    keys.look(Turn(leads=True, next_due=0.0), has_fired=False)
+    monkeypatch.setattr(schedule_upkeep, "DOUBT_AFTER_SECONDS", 0.1)
+    upkeep = ScheduleUpkeep(beat.app, installation.client, installation.redbeat_keys, installation.clock)
+    upkeep.look(Turn(leads=True, next_due=0.0), has_fired=False)
     installation.client.delete(redis_keys.REDBEAT_SCHEDULE)
-    keys.look(Turn(leads=True), has_fired=True)
+    upkeep.look(Turn(leads=True), has_fired=True)
     assert installation.client.exists(redis_keys.REDBEAT_SCHEDULE) == 0
 
     def is_built() -> bool:
-        keys.look(Turn(leads=True), has_fired=False)
+        upkeep.look(Turn(leads=True), has_fired=False)
         return installation.client.exists(redis_keys.REDBEAT_SCHEDULE) == 1
 
     wait_until(is_built, "the schedule is rebuilt")

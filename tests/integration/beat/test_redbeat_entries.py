@@ -109,7 +109,7 @@ def test_tool_that_patches_apply_async_sees_redbeat_entries(
     assert seen == ["theirs"]
 
 
-def test_another_prefix_of_redbeats_holds_for_tasks_and_entries_alike(
+def test_configured_redbeat_prefix_applies_to_tasks_and_entries(
     bare_environment: pytest.MonkeyPatch, installation: Installation
 ) -> None:
     bare_environment.setenv("MISSION_CONTROL_REDBEAT_KEY_PREFIX", "mine:")
@@ -142,7 +142,7 @@ def test_another_prefix_of_redbeats_holds_for_tasks_and_entries_alike(
         ({"redbeat_redis_url": "redis://:secret@127.0.0.1:1/3"}, "redbeat_redis_url"),
     ],
 )
-def test_settings_of_redbeats_that_would_hide_entries_are_refused(
+def test_redbeat_settings_that_hide_entries_are_refused(
     installation: Installation, settings: dict[str, str], words: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     beat = beat_of(installation, app_with(installation, **settings))

@@ -37,7 +37,7 @@ def asking(*sentinels: str, name: str = "tasks", db: int = 1) -> dict[str, Any]:
         ("unix:///run/redis.sock", {"redbeat_redis_url": "unix:///run/redis.sock?db=0"}),
     ],
 )
-def test_another_way_to_the_same_place_is_fine(ours: str, theirs: dict[str, Any]) -> None:
+def test_other_spelling_of_the_same_server_is_accepted(ours: str, theirs: dict[str, Any]) -> None:
     check(ours, **theirs)
 
 
@@ -53,7 +53,7 @@ def test_another_way_to_the_same_place_is_fine(ours: str, theirs: dict[str, Any]
         ("redis://localhost/0", {"redbeat_redis_url": "nonsense"}),
     ],
 )
-def test_another_place_is_refused(ours: str, theirs: dict[str, Any]) -> None:
+def test_other_server_is_refused(ours: str, theirs: dict[str, Any]) -> None:
     with pytest.raises(SettingsError, match="redbeat_redis_url") as caught:
         check(ours, **theirs)
     assert "hunter2" not in str(caught.value)

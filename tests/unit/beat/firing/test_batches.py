@@ -21,7 +21,7 @@ def lengths(requests: list[FireRequest | None]) -> list[int]:
     return [len(batch) for batch in batches(requests)]
 
 
-def test_nothing_makes_no_batch() -> None:
+def test_no_requests_make_no_batch() -> None:
     assert lengths([]) == []
     assert lengths([None, None]) == []
 
@@ -38,7 +38,7 @@ def test_large_batch_is_closed() -> None:
     assert lengths([request(size=MOST_BYTES // 2)] * 5) == [2, 2, 1]
 
 
-def test_entries_without_a_request_are_left_out() -> None:
+def test_entries_without_a_request_are_omitted() -> None:
     assert lengths([None, request(), None, request()]) == [2]
 
 

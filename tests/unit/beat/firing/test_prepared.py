@@ -41,7 +41,7 @@ def test_prepared_requests_are_taken_up_to_a_batch() -> None:
     assert len(prepared.take_due(5.0, most=2)) == 1
 
 
-def test_looking_goes_on_after_the_entries_that_were_seen_at_the_same_instant() -> None:
+def test_search_continues_after_the_entries_seen_at_one_due_time() -> None:
     prepared = filled(1.0, 2.0, 2.0)
     assert (prepared.since, prepared.seen) == (2.0, 2)
     prepared.add(request(3.0), 3.0)
@@ -55,7 +55,7 @@ def test_entry_without_a_request_counts_as_seen() -> None:
     assert len(prepared) == 1
 
 
-def test_looking_begins_now_and_never_goes_back() -> None:
+def test_search_begins_now_and_never_goes_back() -> None:
     prepared = filled(5.0)
     prepared.begin_at(4.0)
     assert (prepared.since, prepared.seen) == (5.0, 1)

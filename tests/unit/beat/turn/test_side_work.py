@@ -42,7 +42,7 @@ def test_failed_step_is_logged_with_its_traceback_and_left_for_a_while(
     assert broken.times == 2
 
 
-def test_trouble_with_redis_is_raised() -> None:
+def test_redis_failure_is_raised() -> None:
     with pytest.raises(RedisConnectionError):
         SideWork(unexpected)("step", Step(RedisConnectionError("gone")))
 

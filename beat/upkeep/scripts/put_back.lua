@@ -6,7 +6,7 @@
 local count = 0
 for at = 3, #KEYS do
   local due, revision, task_id = ARGV[(at - 3) * 3 + 1], ARGV[(at - 3) * 3 + 2], ARGV[(at - 3) * 3 + 3]
-  local seen = redis.pcall('HGET', KEYS[at], 'revision') -- an error if it is no hash: set aside when it is due
+  local seen = redis.pcall('HGET', KEYS[at], 'revision') -- an error if it is no hash: quarantined when it is due
   local is_as_read = type(seen) == 'table' or (seen or '') == revision or revision == ''
   if redis.call('EXISTS', KEYS[at]) == 1 and is_as_read then
     if due ~= '' then

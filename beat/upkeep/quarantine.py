@@ -35,7 +35,7 @@ class Quarantine:
         self._script = lua_script(client, __package__, "quarantine")
         self._waiting: list[tuple[str | bytes, str, str, str, str, str]] = []
 
-    def set_aside(self, key: str | bytes, due: float, problem: str, now: datetime) -> None:
+    def add(self, key: str | bytes, due: float, problem: str, now: datetime) -> None:
         """Take an entry off the schedule and note why; registering or saving it again brings it back."""
         at, words = format_instant(now), _printable(problem[:_LONGEST_PROBLEM])
         name = key if isinstance(key, str) else key.decode(errors="backslashreplace")

@@ -6,11 +6,11 @@ import math
 import time
 from typing import TYPE_CHECKING, Final
 
-from beat.care.quarantine import forget_deleted
-from beat.care.rebuild import rebuild_schedule
 from beat.entries.entry_keys import entry_keys
 from beat.entries.static_entries import install_static_entries
 from beat.turn.side_work import SideWork
+from beat.upkeep.quarantine import forget_deleted
+from beat.upkeep.rebuild import rebuild_schedule
 from mission_control.events import events
 from mission_control.store import redis_keys
 from mission_control.store.key_types import keys_of_wrong_type
@@ -34,7 +34,7 @@ DOUBT_AFTER_SECONDS: Final = 30.0
 A lone task with a fixed delay empties it at each run, and looking through all keys costs far more."""
 
 
-class KeyCare:
+class ScheduleUpkeep:
     """Keeps the schedule complete; every method raises `RedisError` if Redis cannot be reached."""
 
     def __init__(

@@ -6,5 +6,5 @@ if redis.call('GET', KEYS[1]) ~= ARGV[1] then
   return 0
 end
 redis.call('DEL', KEYS[1])
-redis.pcall('PUBLISH', ARGV[2], 'handed over') -- a user without channels may not
+redis.pcall('PUBLISH', ARGV[2], 'lead given up') -- a user without channels may not
 return 1
