@@ -173,7 +173,7 @@ class MissionControlScheduler(RedBeatScheduler):
         clock = self._installation.clock
         latest = clock().timestamp() + self.max_interval
         is_exact = instant <= latest + _NEARLY  # else a turn would begin just before it, and end after
-        wait = self._wake_up.wait
+        wait: Callable[[Callable[[], float]], bool] = self._wake_up.wait
         wait = exactly(wait, lambda: self._firing.commit_nothing(clock)) if is_exact else wait
         wait(countdown(instant if is_exact else latest, lambda: clock().timestamp()))
 
