@@ -9,6 +9,7 @@ import rich_click as click
 from mission_control.cli.terminal import parameters
 from mission_control.cli.terminal.exit_codes import ExitCode
 from mission_control.cli.terminal.output import echo, echo_json, near, printable, tell
+from mission_control.cli.terminal.wording import counted
 
 if TYPE_CHECKING:
     from mission_control.audit.verification.findings import Verification
@@ -77,8 +78,8 @@ def _verifications(*, files_only: bool) -> dict[str, Verification]:
 def _show(one: Verification, *, is_anchored: bool) -> None:
     verdict = "sound" if one.is_sound else "NOT SOUND"
     anchored = f", {one.anchored} of them anchored" if is_anchored else ""
-    counted = f"{one.records} records of {one.writers} writers in {one.files} files{anchored}"
-    echo(f"{near(one.path)}: {verdict}; {counted}")
+    counts = (counted(one.records, "record"), counted(one.writers, "writer"), counted(one.files, "file"))
+    echo(f"{near(one.path)}: {verdict}; {counts[0]} of {counts[1]} in {counts[2]}{anchored}")
     for finding in one.findings:
         sign = "·" if finding.is_note else "✗"
         echo(f"  {sign} {finding.kind.replace('_', ' ')}: {printable(str(finding), limit=None)}")
@@ -90,8 +91,8 @@ def _show(one: Verification, *, is_anchored: bool) -> None:
 def _repaired(done: dict[str, Any], *, would: str) -> list[str]:
     lines = ["a torn last line " + would + "ended"] if done["ended_torn_line"] else []
     if done["paid"]:
-        lines.append(f"{done['paid']} pending records {would}written")
+        lines.append(f"{counted(done['paid'], 'pending record')} {would}written")
     if done["added"]:
-        lines.append(f"{len(done['added'])} missing records {would}written from the ledger:")
+        lines.append(f"{counted(len(done['added']), 'missing record')} {would}written from the ledger:")
         lines += [f"  {printable(execution_id)}" for execution_id in done["added"]]
     return lines

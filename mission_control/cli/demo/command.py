@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import rich_click as click
@@ -13,10 +14,13 @@ from mission_control.cli.terminal.installation_in_use import current
 from mission_control.cli.terminal.output import echo, near, tell, tell_line
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
     from pathlib import Path
 
     from mission_control.cli.demo.tasks import Progress
     from mission_control.cli.live.supervisor import Supervisor
+    from mission_control.configuration.settings import Settings
     from mission_control.installation.installation import Installation
     from mission_control.registry.registry import Registry
 
@@ -65,6 +69,7 @@ def _run(installation: Installation, signals: StopSignals, *, keep: bool) -> Non
 
     follower = Follower(installation.settings.task_execution_log)
     supervisor = Supervisor(fleet, follower, installation.clock, tell=_say, show=show)
+    report = partial(_report, installation.registry, installation.settings, installation.clock, progress)
     signals.kill = lambda: kill_services(fleet)
     try:
         _say("starting a Redis server, beat and a worker …")
@@ -73,13 +78,13 @@ def _run(installation: Installation, signals: StopSignals, *, keep: bool) -> Non
         _register(installation.registry, demo_tasks(now))
         _wait(supervisor, progress, installation.settings.data_dir / "logs")
         if keep:
-            _keep(installation, supervisor, progress)
+            _keep(supervisor, report)
     finally:
         fleet.stop()
         follower.close()
     _say("beat and worker are stopped")
     if not keep:
-        _report(installation, progress)
+        report()
 
 
 def _register(registry: Registry, definitions: list[dict[str, Any]]) -> None:
@@ -102,20 +107,21 @@ def _wait(supervisor: Supervisor, progress: Progress, logs: Path) -> None:
     raise CommandError("\n".join([*problems, *_last_lines(logs)]), ExitCode.FAILED)
 
 
-def _report(installation: Installation, progress: Progress) -> None:
+def _report(
+    registry: Registry, settings: Settings, clock: Callable[[], datetime], progress: Progress
+) -> None:
     from mission_control.cli.demo.report import due_table, runs_table
 
-    settings = installation.settings
     echo("", runs_table(progress.records, settings.timezone), "")
     if progress.briefing is not None:
         echo(f"briefing     {near(progress.briefing)}")
     echo(f"audit file   {near(settings.task_execution_log)}")
-    echo("", "the next five due times", due_table(installation.registry.definitions(), installation.clock()))
+    echo("", "the next five due times", due_table(registry.definitions(), clock()))
 
 
-def _keep(installation: Installation, supervisor: Supervisor, progress: Progress) -> None:
+def _keep(supervisor: Supervisor, report: Callable[[], None]) -> None:
     try:
-        _report(installation, progress)
+        report()
         _say("staying up; Ctrl-C stops it")
         supervisor.run()
     except StopRequestedError:

@@ -22,11 +22,13 @@ def enable(task_id: str, reason: str | None, dry_run: bool) -> None:
         task = existing_task(installation.registry, task_id)
         now = installation.clock()
         due = task.schedule.next_after(now)
-        when = "it has no further scheduled time" if due is None else f"next {in_how_long(due, now)}"
-        at = "" if due is None else f", {local_time(due, task.schedule.zone)} {task.schedule.timezone}"
+        when = "it has no further scheduled time"
+        if due is not None:
+            local = f"{local_time(due, task.schedule.zone)} {task.schedule.timezone}"
+            when = f"it next fires at {local} ({in_how_long(due, now)})"
         if not dry_run:
             installation.registry.enable(task_id, reason=reason)
-        tell(f"{task_id}: {_did('enabled', is_so=task.enabled, dry_run=dry_run)}; {when}{at}")
+        tell(f"{task_id}: {_did('enabled', is_so=task.enabled, dry_run=dry_run)}; {when}")
 
 
 @click.command()

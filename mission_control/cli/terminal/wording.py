@@ -1,4 +1,4 @@
-"""Instants and durations in words."""
+"""Instants, durations and counts in words."""
 
 from __future__ import annotations
 
@@ -60,6 +60,15 @@ def lateness(milliseconds: int | None) -> str:
         return ""
     sign = "-" if milliseconds < 0 else ""
     return sign + duration(timedelta(milliseconds=milliseconds))
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a count with its noun.
+
+    >>> counted(1, "file"), counted(2, "file")
+    ('1 file', '2 files')
+    """
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def local_time(moment: datetime, zone: tzinfo) -> str:

@@ -234,7 +234,7 @@ def test_the_command_line_verifies_and_repairs(installation: Installation) -> No
     assert unsound.code == 1
     assert "NOT SOUND" in unsound.out
     assert "✗ unrecorded: tea@2 ended success in the ledger" in unsound.out
-    assert "1 missing records would be written" in mc("audit", "repair", "--dry-run").out
+    assert "1 missing record would be written" in mc("audit", "repair", "--dry-run").out
     assert mc("audit", "repair", "--json").json["added"] == ["tea@2"]
     assert "nothing to repair" in mc("audit", "repair").err
     assert mc("audit", "verify").code == 0
