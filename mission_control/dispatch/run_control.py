@@ -72,7 +72,7 @@ class RunControl:
             UnknownRunError: the ledger has no such run.
         """
         for _ in range(_TRIES):  # it may begin, or end, between the look and the move
-            run = self.existing(execution_id)
+            run = existing_run(self.ledger, execution_id)
             if run.state.is_final:
                 return CancelReply.FINISHED
             if run.state is RunState.RUNNING:
@@ -93,7 +93,7 @@ class RunControl:
             UnknownRunError: the ledger has no such run.
             OperationalError: the broker cannot be reached.
         """
-        run = self.existing(execution_id)
+        run = existing_run(self.ledger, execution_id)
         if run.state is RunState.RUNNING:
             return execution_id
         if run.state.is_final:
@@ -105,14 +105,6 @@ class RunControl:
         if released_at is not None:  # only now: two messages are harmless, none would wait for the sweep
             unpark(self.client, run.execution_id, released_at=float(released_at))
         return run.execution_id
-
-    def existing(self, execution_id: str) -> RunRecord:
-        """Return a run.
-
-        Raises:
-            UnknownRunError: the ledger has, or retains, none with that id.
-        """
-        return existing_run(self.ledger, execution_id)
 
     def _cancel_waiting(self, run: RunRecord, reason: str) -> bool:
         now = self.clock()

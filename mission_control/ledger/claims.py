@@ -153,7 +153,7 @@ class Claims(Scripted):
 
 
 def _run_of(pairs: Sequence[str]) -> RunRecord | None:
-    return RunRecord.from_hash(dict(zip(pairs[::2], pairs[1::2], strict=True))) if pairs else None
+    return RunRecord.from_pairs(pairs) if pairs else None
 
 
 def _fence(run: RunRecord) -> str:

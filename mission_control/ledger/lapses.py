@@ -85,7 +85,7 @@ def _readable(found: list[list[str]], unreadable: dict[str, Exception]) -> list[
     runs = []
     for execution_id, *pairs in found:
         try:
-            runs.append(RunRecord.from_hash(dict(zip(pairs[::2], pairs[1::2], strict=True))))
+            runs.append(RunRecord.from_pairs(pairs))
         except (ValueError, LookupError, TypeError) as error:
             unreadable[execution_id] = error
     return runs

@@ -170,7 +170,7 @@ class Ledger(RunReader, Claims, LapsedRuns):
             cancelled = {**changes, "state": RunState.CANCELLED, "finished_at": at, "reason": pairs[1]}
             cancelled.pop("retry_at", None)
             return self._end(run, cancelled, allowed=allowed, at=at, next_due=next_due)
-        return RunRecord.from_hash(dict(zip(pairs[::2], pairs[1::2], strict=True))) if pairs else None
+        return RunRecord.from_pairs(pairs) if pairs else None
 
 
 def _keys_of_end(run: RunRecord, redbeat_keys: RedBeatKeys) -> list[str]:

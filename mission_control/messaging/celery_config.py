@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from mission_control.configuration.settings import Settings
     from mission_control.store.address.sentinel_url import SentinelAddress
 
+CONNECTIONS: Final = "mission_control.messaging.transport.connection:ReliableAMQP"
 BEAT_SCHEDULER: Final = "beat.scheduler:MissionControlScheduler"
 
 # What makes RedBeat ask the Sentinels of its options.

@@ -21,17 +21,17 @@ def cancel(execution_id: str, reason: str, dry_run: bool) -> ExitCode | None:
     A handler that ignores the interruption is killed after a few seconds. Exit code 4: the run had
     already ended.
     """
-    from mission_control.dispatch.run_control import CancelReply, RunControl
+    from mission_control.dispatch.run_control import CancelReply, RunControl, existing_run
 
     with current() as installation:
         control = RunControl.of(installation)
-        run = control.existing(execution_id)
+        run = existing_run(control.ledger, execution_id)
         if dry_run:
             tell(f"{execution_id} is {run.state}; it would be cancelled (dry run)")
             return None
         reply = control.cancel(execution_id, reason=reason)
         if reply is CancelReply.FINISHED:
-            tell(f"{execution_id} has already ended: {control.existing(execution_id).state}")
+            tell(f"{execution_id} has already ended: {existing_run(control.ledger, execution_id).state}")
             return ExitCode.REFUSED
         tell(f"{execution_id}: {'cancelled' if reply is CancelReply.CANCELLED else 'asked to stop'}")
     return None

@@ -21,11 +21,11 @@ def retry(execution_id: str, dry_run: bool) -> ExitCode | None:
     A finished run is repeated as a new run with the same handler and params. Prints the run's id. Exit
     code 4: it is running.
     """
-    from mission_control.dispatch.run_control import RunControl
+    from mission_control.dispatch.run_control import RunControl, existing_run
 
     with current() as installation:
         control = RunControl.of(installation)
-        run = control.existing(execution_id)
+        run = existing_run(control.ledger, execution_id)
         if run.state is RunState.RUNNING:
             tell(f"{execution_id} is running; cancel it first")
             return ExitCode.REFUSED

@@ -32,29 +32,18 @@ class BadMessageError(ValueError):
     headers: object = None
 
 
-def message_problem(raw: bytes | str) -> str | None:
-    """Return why no worker can accept `raw` as a task's message, or None.
+def read_task(raw: bytes | str) -> dict[str, Any]:
+    """Return a task's message as kombu reads it.
 
     A message that passes cannot harm the worker. Whether the task is known, its arguments are right and its
     sender may send it is checked later.
 
-    >>> message_problem(b"42")
-    'it is int, not an object'
-    >>> message_problem('{"headers": {}}')
-    'it has no properties'
-    """
-    try:
-        read_task(raw)
-    except BadMessageError as bad:
-        return str(bad)
-    return None
-
-
-def read_task(raw: bytes | str) -> dict[str, Any]:
-    """Return a task's message as kombu reads it.
+    >>> read_task(b"42")
+    Traceback (most recent call last):
+    mission_control.messaging.transport.message_problem.BadMessageError: it is int, not an object
 
     Raises:
-        BadMessageError: as `message_problem` would say.
+        BadMessageError: no worker can accept it.
     """
     message = read_envelope(raw)
     try:

@@ -14,7 +14,7 @@ from mission_control.model.runs.run_state import RunState
 from mission_control.model.values.instants import format_instant, parse_instant
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
 INTERRUPTED: Final = "interrupted"
 """The `reason` of a run that Ctrl-C ended in a program that ran it in its own process."""
@@ -88,6 +88,11 @@ class RunRecord:
         """Read a run back from its Redis hash; fields of later versions are ignored."""
         texts = {**orjson.loads(stored["spec"]), **stored}
         return cls(**{name: _decode(name, text) for name, text in texts.items() if name in _NAMES})
+
+    @classmethod
+    def from_pairs(cls, pairs: Sequence[str]) -> Self:
+        """Read a run from the list of fields and values that a script returns."""
+        return cls.from_hash(dict(zip(pairs[::2], pairs[1::2], strict=True)))
 
 
 def encoded(changes: Mapping[str, Any]) -> dict[str, str]:

@@ -6,7 +6,11 @@ from typing import Any
 
 import pytest
 
-from mission_control.messaging.transport.message_problem import LARGEST_MESSAGE_BYTES, message_problem
+from mission_control.messaging.transport.message_problem import (
+    LARGEST_MESSAGE_BYTES,
+    BadMessageError,
+    read_task,
+)
 from tests.samples.bad_messages import BAD_MESSAGES, GOOD_HEADERS, body_of, message
 
 GOOD_MESSAGES: dict[str, str] = {
@@ -22,6 +26,14 @@ GOOD_MESSAGES: dict[str, str] = {
     "with 60 kB of params": message(body=body_of([[], {"params": {"text": "x" * 60_000}}, {}])),
     "with many flat values": message(body=body_of([[], {"params": {"rows": [[1], [2]] * 500}}, {}])),
 }
+
+
+def message_problem(raw: bytes | str) -> str | None:
+    try:
+        read_task(raw)
+    except BadMessageError as bad:
+        return str(bad)
+    return None
 
 
 @pytest.mark.parametrize("raw", GOOD_MESSAGES.values(), ids=GOOD_MESSAGES)
