@@ -50,9 +50,9 @@ def build_app(installation: Callable[[], Installation]) -> Celery:
         _assemble(app, installation())
         leave_out_our_frames()
         # A pool's children end without Python's exit handlers.
-        signals.worker_process_shutdown.connect(settle, weak=False)
+        signals.worker_process_shutdown.connect(confirm_records, weak=False)
 
-    def settle(**_: Any) -> None:  # noqa: ANN401
+    def confirm_records(**_: Any) -> None:  # noqa: ANN401
         installation().audit.settle()
 
     return app

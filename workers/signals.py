@@ -1,9 +1,9 @@
 """The signal hook: every ending that Celery signals becomes an audit record.
 
-Signals explain, the ledger decides: an ending that the ledger has already, or has overtaken, leaves no
-second record. Endings in the child process (success, retry, failure) are in the ledger before Celery
-signals them; endings that only the parent sees (hard time limit, lost child, expiry, revocation) are
-moved in the ledger here.
+Signals explain, the ledger decides: an ending that the ledger already has, or that a later one has replaced,
+adds no second record. The ledger has the endings of the child process (success, retry, failure) before
+Celery signals them. Endings that only the parent sees (hard time limit, lost child, expiry, revocation) are
+written to the ledger here.
 """
 
 from __future__ import annotations
@@ -94,11 +94,11 @@ class SignalHook:
             self._ending.ledger.ask_to_cancel(run.execution_id, reason)
 
     def on_unknown(self, sender: Any, message: Any, name: str, id: str, **_: Any) -> None:  # noqa: A002, ANN401
-        """See to a message for a handler that this worker does not have."""
+        """Pass on a message for a handler that this worker does not have, or end its run."""
         self._unknown_handlers.see_to(name, id, message, str(sender.hostname))
 
     def on_rejected(self, message: Any, exc: BaseException | None = None, **_: Any) -> None:  # noqa: ANN401
-        """Record a message that is no task message."""
+        """Record a message that is not a task message."""
         headers = message.headers if isinstance(message.headers, dict) else {}
         name, execution_id = str(headers.get("task", "unknown")), headers.get("id")
         self._ending.reject(
@@ -127,10 +127,10 @@ class SignalHook:
 
 
 def _is_of(claimed: RunRecord | None) -> Callable[[RunRecord], bool]:
-    """Return what tells whether a run is in the hands that Celery signals about.
+    """Return a predicate: whether a run belongs to the process that Celery's signal is about.
 
-    In the process that has `claimed` it, by its fence. The parent, which has claimed nothing, knows which
-    of its processes ran the message; nobody else may end an attempt.
+    The process that has `claimed` the run compares fences. The parent, which has claimed nothing, knows which
+    of its processes ran the message; no other process may end the attempt.
     """
     if claimed is not None:
         return lambda run: run.fence == claimed.fence
@@ -139,7 +139,7 @@ def _is_of(claimed: RunRecord | None) -> Callable[[RunRecord], bool]:
 
 
 def _failure_of(exception: BaseException) -> Failure:
-    """Return what an exception that Celery signals says about the attempt."""
+    """Return the failure that an exception of Celery's signal stands for."""
     match exception:
         case TimeLimitExceeded():
             return timed_out("the handler did not stop at timeout_seconds and was killed")

@@ -12,13 +12,13 @@ LONGEST_TRACEBACK: Final = 8_192
 
 
 class HandlerFailedError(Exception):
-    """What Celery is told when a run has failed for good; the text is the handler's error."""
+    """Raised to Celery when a run has failed for good; the text is the handler's error."""
 
 
 def traceback_of(error: BaseException) -> str | None:
-    """Return the traceback of what a handler raised, told to whoever called the handler; None if it has none.
+    """Return the traceback of an exception caught from a handler; None if it has no frame of the handler.
 
-    It begins with the handler's own frame. One without says no more than the error itself.
+    It begins with the handler's own frame. Without one it would add nothing to the error itself.
     """
     frames = error.__traceback__.tb_next if error.__traceback__ is not None else None
     if frames is None:
@@ -31,7 +31,7 @@ def traceback_of(error: BaseException) -> str | None:
 
 
 def leave_out_our_frames() -> None:
-    """Have Celery log a handler's failure without the frames in which we tell it of that."""
+    """Make Celery log a handler's failure without the frames that report it to Celery."""
     logging.getLogger("celery.app.trace").addFilter(_without_frames)
 
 

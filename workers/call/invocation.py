@@ -1,4 +1,4 @@
-"""Calling a handler: its context, its contract, and what became of it."""
+"""Calling a handler: its context, its contract, and its outcome."""
 
 from __future__ import annotations
 
@@ -46,10 +46,10 @@ class Success:
 
 @dataclass(frozen=True)
 class Failure:
-    """The handler did not; `state` is how the run ends if no further attempt follows.
+    """The handler failed; `state` is how the run ends if no further attempt follows.
 
     `error` is masked and bounded: it is for people, and goes into logs and events. `reason` is one word
-    for machines, where there is one; `traceback`, masked and bounded too, that of what the handler raised.
+    for machines, where there is one; `traceback`, masked and bounded too, is that of the handler's exception.
     """
 
     error: str
@@ -92,15 +92,15 @@ def invoke(
     *,
     on_start: Callable[[Interruptible], AbstractContextManager[Any]] = nullcontext,
 ) -> Outcome:
-    """Call a handler and say what became of it; nothing it raises gets past.
+    """Call a handler and return its outcome; no exception of the handler passes through.
 
-    `sys.exit` and `MemoryError` in a handler are its failure, not the end of the worker. `on_start` is
-    given the means to interrupt it, and surrounds the call.
+    `sys.exit` and `MemoryError` in a handler are its failure, not the end of the worker. `on_start` takes
+    the means to interrupt the handler, and surrounds the call.
 
     Raises:
-        SystemExit: the pool takes this process away, which is no ending of the attempt.
-        LeaseLostError: nor is this: the attempt is somebody else's by now.
-        WorkerStopsError: nor this: the worker is to end, and gives the attempt back.
+        SystemExit: the pool ends this process; the attempt has not ended.
+        LeaseLostError: another worker has taken the attempt over.
+        WorkerStopsError: the worker ends, and gives the attempt back.
     """
     try:
         with interruptible() as stay, on_start(stay):
@@ -189,6 +189,6 @@ def _describe(error: BaseException) -> str:
     name = type(error).__name__
     try:
         text = str(error)
-    except Exception as trouble:  # noqa: BLE001  # an exception's own __str__ may do anything
+    except Exception as trouble:  # noqa: BLE001  # an exception's __str__ may do anything
         return f"{name} (its text cannot be read: {type(trouble).__name__})"
     return f"{name}: {text}" if text else name

@@ -1,4 +1,4 @@
-"""`context["once"]`: effects that a run is to have once, however many attempts it takes."""
+"""`context["once"]`: effects that happen once in a run, however many attempts it takes."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ LONGEST_KEY: Final = 200
 
 
 class Once:
-    """Tells a handler whether an effect is still to be brought about: `if context["once"]("posted"): …`.
+    """Tells a handler whether to bring an effect about now: `if context["once"]("posted"): …`.
 
-    Guarantees: of all calls with one key, over all attempts of a run, at most one is answered True, also
-    if a paused worker wakes up beside its successor. The answer is kept in Redis as long as the run is.
+    Guarantees: of all calls with one key, over all attempts of a run, at most one returns True, even if a
+    paused worker wakes up while its successor runs. Redis keeps the mark as long as the run.
 
-    So the effect comes about **at most once**, because it is marked before: a worker that dies between
-    the mark and the effect leaves it undone, and later attempts hear False. Where an effect has certainly
-    not come about (the server refused it), `forget` it, and the next attempt tries again. Does not
-    guarantee anything across runs, or for an effect that is repeated without asking.
+    So the effect happens **at most once**, because it is marked before: if a worker dies between mark and
+    effect, the effect is missing, and later attempts get False. If an effect has certainly not happened
+    (the server refused it), `forget` it, and the next attempt tries again. Does not guarantee anything
+    across runs, or for an effect that is repeated without asking.
     """
 
     def __init__(self, ledger: Ledger, run: RunRecord) -> None:
@@ -32,17 +32,17 @@ class Once:
 
         Raises:
             ValueError: `key` is no text of 1 to 200 characters.
-            RedisError: the mark could not be made; the effect must not be brought about.
+            RedisError: the mark could not be made; the handler must not bring the effect about.
         """
         return self._ledger.mark_once(self._run, _checked(key))
 
     def forget(self, key: str) -> None:
-        """Take the mark back: the effect has certainly not come about."""
+        """Remove the mark: the effect has certainly not happened."""
         self._ledger.forget_once(self._run, _checked(key))
 
 
 class OnceHere:
-    """The same for a run that is recorded nowhere, as one that tries a handler out."""
+    """The same for a run that is not recorded, such as a trial of a handler."""
 
     def __init__(self) -> None:
         self._keys: set[str] = set()
@@ -54,7 +54,7 @@ class OnceHere:
         return is_first
 
     def forget(self, key: str) -> None:
-        """Take the mark back."""
+        """Remove the mark."""
         self._keys.discard(_checked(key))
 
 

@@ -1,9 +1,9 @@
-"""Interrupting a handler, from the pool's parent process or from a thread of this one, and nothing but it.
+"""Interrupting a handler, and only the handler, from the pool's parent process or from a thread of this one.
 
-At the soft time limit a pool sends its child SIGUSR1 twice, and perhaps just as the handler returns: it may
-interrupt the handler, once, and nothing else. An exception out of the blue in the bookkeeping that follows
-would cost the run its record. To take a handler's process away (shutdown, revocation) the pool sends
-SIGTERM, which arrives as a `SystemExit` in mid-handler.
+At the soft time limit a pool sends its child SIGUSR1 twice, perhaps just as the handler returns. The signal
+may interrupt the handler, once; an exception in the code that follows would cost the run its record. To end
+a handler's process (shutdown, revocation) the pool sends SIGTERM, which arrives as a `SystemExit` in the
+handler.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ _TERMINATED: Final = -(256 - signal.SIGTERM)
 
 
 class RunStoppedError(BaseException):
-    """Raised in a handler that is to stop; no `except Exception` of its own keeps it from stopping."""
+    """Raised in a handler to stop it; the handler's `except Exception` does not catch it."""
 
 
 class RunCancelledError(RunStoppedError):
-    """Somebody has asked for the run to be cancelled."""
+    """The run should be cancelled, as requested."""
 
 
 class LeaseLostError(RunStoppedError):
-    """Somebody else has the run by now: this process was silent for longer than its lease."""
+    """Another worker has the run: this process did not renew its lease in time."""
 
 
 class WorkerStopsError(RunStoppedError):
-    """The worker is to end at once, and gives the run back."""
+    """The worker ends at once, and gives the run back."""
 
 
 class Interruptible:
@@ -71,7 +71,7 @@ class Interruptible:
         return True
 
     def close(self) -> None:
-        """Let nothing through any more: the handler has returned."""
+        """Block further interruptions: the handler has returned."""
         try:
             with self._lock:
                 was_open, self._is_open = self._is_open, False
@@ -83,7 +83,7 @@ class Interruptible:
 
 @contextmanager
 def interruptible() -> Iterator[Interruptible]:
-    """Let what runs inside be interrupted, by the pool's signal or by whoever is given the handle."""
+    """Make the code of the block interruptible, by the pool's signal or through the yielded handle."""
     stay = Interruptible()
 
     def on_signal(_number: int, _frame: FrameType | None) -> None:
@@ -101,7 +101,7 @@ def interruptible() -> Iterator[Interruptible]:
 
 
 def is_in_pool_child() -> bool:
-    """Whether this process is a child of a prefork pool, which may be killed without harm to others."""
+    """Whether this process is a child of a prefork pool, which can be killed without harm to other runs."""
     return signal.getsignal(signal.SIGUSR1) in (soft_timeout_sighandler, _ignore)
 
 
@@ -111,7 +111,7 @@ def is_termination(error: SystemExit) -> bool:
 
 
 def _ignore(_number: int, _frame: FrameType | None) -> None:
-    """Hear the signal too late for the handler it was meant for."""
+    """Ignore a signal that came too late for its handler."""
 
 
 def _raise_in(thread: int, reason: type[BaseException]) -> None:
@@ -119,7 +119,7 @@ def _raise_in(thread: int, reason: type[BaseException]) -> None:
 
 
 def _let_pending_come() -> None:
-    """Run instructions between which Python raises what is pending for this thread.
+    """Run instructions, so that Python raises the pending exception of this thread.
 
     To take it back with `PyThreadState_SetAsyncExc(…, NULL)` would leave the interpreter's flag for it
     set (in CPython 3.11), and slow down, or under a profiler stop, all that follows.

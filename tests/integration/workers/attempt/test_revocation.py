@@ -30,7 +30,7 @@ def revoke(installation: Installation, execution_id: str, *, expired: bool) -> N
     hook.on_revoked(SimpleNamespace(app=app), request, expired)
 
 
-def test_a_run_that_is_revoked_while_another_worker_runs_it_is_stopped_by_that_one(
+def test_run_revoked_at_one_worker_is_stopped_by_the_worker_that_runs_it(
     installation: Installation,
 ) -> None:
     run = ad_hoc_run("handlers.hello.run", {}, ulid=str(ULID()), at=NOW, now=NOW, queue="default")
@@ -46,7 +46,7 @@ def test_a_run_that_is_revoked_while_another_worker_runs_it_is_stopped_by_that_o
     assert (after.state, after.cancel_requested) == ("running", "revoked")
 
 
-def test_a_run_that_waits_is_cancelled_when_it_is_revoked(installation: Installation) -> None:
+def test_waiting_run_that_is_revoked_is_cancelled(installation: Installation) -> None:
     run = ad_hoc_run("handlers.hello.run", {}, ulid=str(ULID()), at=NOW, now=NOW, queue="default")
     installation.ledger.dispatch(run)
     revoke(installation, run.execution_id, expired=False)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from mission_control.installation.installation import Installation
 
 
-def test_it_is_true_for_the_first_attempt_that_asks_and_false_for_all_later_ones(
+def test_once_is_true_for_the_first_attempt_and_false_for_later_ones(
     installation: Installation,
 ) -> None:
     ledger = installation.ledger
@@ -28,7 +28,7 @@ def test_it_is_true_for_the_first_attempt_that_asks_and_false_for_all_later_ones
     assert [successor("posted"), first("charged"), successor("charged")] == [False, False, True]
 
 
-def test_what_is_forgotten_is_tried_again(installation: Installation) -> None:
+def test_forgotten_key_is_true_again(installation: Installation) -> None:
     ledger = installation.ledger
     ledger.dispatch(a_run())
     once = Once(ledger, begun(ledger))
@@ -37,7 +37,7 @@ def test_what_is_forgotten_is_tried_again(installation: Installation) -> None:
     assert once("posted")
 
 
-def test_it_is_kept_as_long_as_the_run_and_no_longer(installation: Installation) -> None:
+def test_mark_expires_with_its_run(installation: Installation) -> None:
     ledger = installation.ledger
     ledger.dispatch(a_run())
     run = begun(ledger)
@@ -48,7 +48,7 @@ def test_it_is_kept_as_long_as_the_run_and_no_longer(installation: Installation)
     assert installation.client.ttl("mc:once:a@1") == installation.client.ttl("mc:run:a@1") > 0
 
 
-def test_it_is_dropped_with_a_run_that_is_one_too_many(installation: Installation) -> None:
+def test_mark_is_deleted_with_a_run_beyond_retention(installation: Installation) -> None:
     ledger = Ledger(installation.client, retention=timedelta(days=1), max_runs=1)
     for number in (1, 2):
         ledger.dispatch(a_run(f"a@{number}"))
@@ -60,6 +60,6 @@ def test_it_is_dropped_with_a_run_that_is_one_too_many(installation: Installatio
 
 
 @pytest.mark.parametrize("key", ["", "x" * 201, 3, None])
-def test_a_key_that_names_nothing_is_refused(key: Any) -> None:
+def test_invalid_key_is_refused(key: Any) -> None:
     with pytest.raises(ValueError, match="names the effect"):
         OnceHere()(key)

@@ -31,7 +31,7 @@ HANDLERS = {
 
 
         def slow(context):
-            """Sleep until told that time is up."""
+            """Sleep until the time is up."""
             time.sleep(60)
 
 
@@ -90,7 +90,7 @@ HANDLERS = {
 
 
         def interrupt(context):
-            """Pretend that somebody pressed Ctrl-C."""
+            """Raise as Ctrl-C does."""
             raise KeyboardInterrupt
 
 

@@ -16,7 +16,7 @@ def statuses(records: list[dict[str, Any]]) -> list[tuple[str, int, bool]]:
     return [(one["status"], one["attempt"], one["final"]) for one in records]
 
 
-def test_the_soft_limit_times_an_attempt_out_and_the_policy_retries_it(live: LiveInstallation) -> None:
+def test_attempt_at_the_soft_limit_times_out_and_is_retried(live: LiveInstallation) -> None:
     policy = {"max_retries": 1, "retry_delay_seconds": 0}
     live.task("soft", "handlers.rude.slow", timeout_seconds=0.5, retry_policy=policy)
     record = live.ended(live.run("soft"))
@@ -26,7 +26,7 @@ def test_the_soft_limit_times_an_attempt_out_and_the_policy_retries_it(live: Liv
     assert "longer than timeout_seconds" in str(record.error)
 
 
-def test_a_retry_after_the_soft_limit_can_succeed(live: LiveInstallation) -> None:
+def test_retry_after_the_soft_limit_can_succeed(live: LiveInstallation) -> None:
     policy = {"max_retries": 1, "retry_delay_seconds": 0}
     live.task("soft_once", "handlers.rude.slow_once", timeout_seconds=0.5, retry_policy=policy)
     record = live.ended(live.run("soft_once"))
@@ -34,7 +34,7 @@ def test_a_retry_after_the_soft_limit_can_succeed(live: LiveInstallation) -> Non
     assert (record.output, record.error, record.reason) == (2, None, None)
 
 
-def test_a_handler_that_swallows_the_soft_limit_is_killed_recorded_once_and_retried(
+def test_handler_that_ignores_the_soft_limit_is_killed_recorded_once_and_retried(
     live: LiveInstallation,
 ) -> None:
     policy = {"max_retries": 1, "retry_delay_seconds": 0}
@@ -47,7 +47,7 @@ def test_a_handler_that_swallows_the_soft_limit_is_killed_recorded_once_and_retr
     assert killed["duration_ms"] >= 10_000
 
 
-def test_a_handler_that_kills_its_process_is_lost_and_retried(live: LiveInstallation) -> None:
+def test_handler_that_kills_its_process_is_lost_and_retried(live: LiveInstallation) -> None:
     policy = {"max_retries": 2, "retry_delay_seconds": 0}
     live.task("suicidal", "handlers.rude.kill", retry_policy=policy)
     record = live.ended(live.run("suicidal"))
@@ -56,7 +56,7 @@ def test_a_handler_that_kills_its_process_is_lost_and_retried(live: LiveInstalla
     assert "SIGKILL" in str(record.error)
 
 
-def test_a_retry_after_a_killed_process_can_succeed(live: LiveInstallation) -> None:
+def test_retry_after_a_killed_process_can_succeed(live: LiveInstallation) -> None:
     policy = {"max_retries": 1, "retry_delay_seconds": 0}
     live.task("killed_once", "handlers.rude.kill_once", retry_policy=policy)
     record = live.ended(live.run("killed_once"))
@@ -64,7 +64,7 @@ def test_a_retry_after_a_killed_process_can_succeed(live: LiveInstallation) -> N
     assert [one["reason"] for one in live.records(record)] == ["lost", None]
 
 
-def test_a_fixed_delay_counts_from_the_end_of_a_run_however_it_ends(live: LiveInstallation) -> None:
+def test_fixed_delay_after_any_ending_counts_from_the_end(live: LiveInstallation) -> None:
     schedule = {"type": "interval", "seconds": 1, "measure_from": "finish"}
     policy = {"max_retries": 0}
     live.task("after_kill", "handlers.rude.kill", schedule=schedule, retry_policy=policy)

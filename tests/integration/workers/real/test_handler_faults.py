@@ -22,7 +22,7 @@ if TYPE_CHECKING:
         ("interrupt", "failure", "interrupted"),
     ],
 )
-def test_whatever_a_handler_raises_is_its_failure_and_the_worker_lives(
+def test_handler_that_raises_anything_fails_and_the_worker_lives(
     live: LiveInstallation, function: str, state: str, words: str
 ) -> None:
     record = live.ended(live.run(f"handlers.rude.{function}"))
@@ -47,7 +47,7 @@ def test_whatever_a_handler_raises_is_its_failure_and_the_worker_lives(
         ("cycle", "output is not JSON: Circular reference detected"),
     ],
 )
-def test_a_result_that_breaks_the_contract_is_named_and_not_retried(
+def test_result_that_breaks_the_contract_is_reported_and_not_retried(
     live: LiveInstallation, name: str, words: str
 ) -> None:
     policy = {"max_retries": 3, "retry_delay_seconds": 0}
@@ -59,7 +59,7 @@ def test_a_result_that_breaks_the_contract_is_named_and_not_retried(
     assert words in only["error"]
 
 
-def test_runs_of_a_module_that_does_not_import_fail_with_the_reason(live: LiveInstallation) -> None:
+def test_run_of_a_module_that_does_not_import_fails_with_the_reason(live: LiveInstallation) -> None:
     record = live.ended(live.run("handlers.broken.run"))
     assert record.state == "failure"
     assert "broken.py does not import: ModuleNotFoundError" in str(record.error)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def queued(live: LiveInstallation, queue: str) -> dict[str, Any]:
-    """Return the one message on a queue that nobody serves, its body decoded.
+    """Return the one message on a queue without a worker, its body decoded.
 
     Its run is cancelled, or the sweep would send the message again.
     """
@@ -32,7 +32,7 @@ def queued(live: LiveInstallation, queue: str) -> dict[str, Any]:
     return message
 
 
-def test_a_message_holds_ids_only(live: LiveInstallation) -> None:
+def test_message_holds_ids_only(live: LiveInstallation) -> None:
     live.task("secretive", params={"password": "hunter2"}, retry_policy={"max_retries": 77})
     run = live.run("secretive", {"token": "abcdef"}, queue="unserved")
     message = queued(live, "unserved")
@@ -60,13 +60,13 @@ def test_priority_chooses_among_the_lists_of_a_queue(live: LiveInstallation) -> 
     assert message["properties"]["priority"] == 9
 
 
-def test_a_run_waits_for_its_delay(live: LiveInstallation) -> None:
+def test_run_with_a_delay_waits_for_it(live: LiveInstallation) -> None:
     record = live.ended(live.run("handlers.hello.run", delay=1))
     assert record.started_at is not None
     assert record.started_at >= record.scheduled_time
 
 
-def test_an_idempotency_key_starts_one_run(live: LiveInstallation) -> None:
+def test_repeated_idempotency_key_starts_one_run(live: LiveInstallation) -> None:
     first = live.run("handlers.hello.run", idempotency_key="order-1")
     again = live.run("handlers.hello.run", idempotency_key="order-1")
     other = live.run("handlers.hello.run", idempotency_key="order-2")
@@ -76,7 +76,7 @@ def test_an_idempotency_key_starts_one_run(live: LiveInstallation) -> None:
         assert client.ttl("mc:idempotency:order-1") > 0
 
 
-def test_a_run_whose_handler_no_worker_has_ends_lost(live: LiveInstallation) -> None:
+def test_run_whose_handler_no_worker_has_ends_lost(live: LiveInstallation) -> None:
     now = live.installation.clock()
     run = ad_hoc_run("handlers.gone.run", {}, ulid=str(ULID()), at=now, now=now, queue="default")
     live.installation.ledger.dispatch(run)
@@ -86,7 +86,7 @@ def test_a_run_whose_handler_no_worker_has_ends_lost(live: LiveInstallation) -> 
     assert "no handler 'handlers.gone.run'" in final["reason"]
 
 
-def test_a_run_that_nobody_starts_in_time_expires(live: LiveInstallation) -> None:
+def test_run_that_is_not_started_in_time_expires(live: LiveInstallation) -> None:
     live.task("hasty", expires_seconds=0.5)
     run = live.run("hasty", queue="served_late")
     expires_at = run.record.expires_at if run.record is not None else None
@@ -103,14 +103,14 @@ def test_a_run_that_nobody_starts_in_time_expires(live: LiveInstallation) -> Non
     assert (audited["status"], audited["started_at"], audited["attempt"]) == ("expired", None, None)
 
 
-def test_a_revoked_run_is_cancelled(live: LiveInstallation) -> None:
+def test_revoked_run_is_cancelled(live: LiveInstallation) -> None:
     run = live.run("handlers.hello.run", delay=1.5)
     live.installation.celery.control.revoke(run.execution_id)
     record = live.ended(run)
     assert (record.state, record.reason) == ("cancelled", "revoked")
 
 
-def test_a_run_revoked_while_it_runs_is_cancelled_once(live: LiveInstallation) -> None:
+def test_run_revoked_while_it_runs_is_cancelled_once(live: LiveInstallation) -> None:
     run = live.run("handlers.long.run")
     wait_until(lambda: run.state == "running", "the run runs")
     live.installation.celery.control.revoke(run.execution_id, terminate=True)
@@ -119,7 +119,7 @@ def test_a_run_revoked_while_it_runs_is_cancelled_once(live: LiveInstallation) -
     assert len(live.records(record)) == 1
 
 
-def test_a_message_that_comes_back_while_its_run_goes_on_asks_again_later(live: LiveInstallation) -> None:
+def test_message_delivered_again_during_its_run_asks_again_later(live: LiveInstallation) -> None:
     run = live.run("handlers.hello.run", queue="unserved")
     with live.server.client() as client:
         message = json.loads(client.rpop("unserved"))

@@ -37,7 +37,7 @@ def over(live: LiveInstallation, execution_id: str) -> RunRecord:
     return run
 
 
-def test_a_bare_celery_client_is_served_ledgered_and_audited(
+def test_run_of_a_bare_celery_client_is_in_ledger_and_audit(
     live: LiveInstallation, bare_client: Celery
 ) -> None:
     sent = bare_client.send_task(
@@ -57,7 +57,7 @@ def test_a_bare_celery_client_is_served_ledgered_and_audited(
     )
 
 
-def test_a_bare_client_cannot_have_another_handlers_params(
+def test_bare_client_with_another_handler_does_not_get_the_task_params(
     live: LiveInstallation, bare_client: Celery
 ) -> None:
     live.task("guarded", "handlers.hello.run", params={"name": "the secret one"})
@@ -67,7 +67,7 @@ def test_a_bare_client_cannot_have_another_handlers_params(
     assert (record.task_id, record.params) == ("handlers.test_handler.run", {})
 
 
-def test_a_bare_client_can_run_a_task_of_ours(live: LiveInstallation, bare_client: Celery) -> None:
+def test_bare_client_can_run_a_registered_task(live: LiveInstallation, bare_client: Celery) -> None:
     live.task("ours", "handlers.hello.run", params={"name": "Grace"})
     sent = bare_client.send_task("handlers.hello.run", kwargs={"task_id": "ours"}, queue="default")
     record = wait_until(
@@ -78,7 +78,7 @@ def test_a_bare_client_can_run_a_task_of_ours(live: LiveInstallation, bare_clien
     assert (record.task_id, record.output, record.revision) == ("ours", "Hello, Grace!", 1)
 
 
-def test_a_plain_run_goes_the_way_it_came_with_the_limits_of_its_task(
+def test_retry_of_a_plain_run_keeps_its_queue_and_its_task_limits(
     live: LiveInstallation, bare_client: Celery
 ) -> None:
     policy = {"max_retries": 1, "retry_delay_seconds": 0}
@@ -93,7 +93,7 @@ def test_a_plain_run_goes_the_way_it_came_with_the_limits_of_its_task(
     assert over(live, again).queue == "mail"
 
 
-def test_a_plain_messages_own_limits_are_kept(live: LiveInstallation, bare_client: Celery) -> None:
+def test_plain_message_with_limits_keeps_them(live: LiveInstallation, bare_client: Celery) -> None:
     expires = datetime.now(UTC).replace(microsecond=0) + timedelta(minutes=5)
     sent = bare_client.send_task(
         "handlers.hello.run", queue="default", soft_time_limit=3, time_limit=4, expires=expires
@@ -102,7 +102,7 @@ def test_a_plain_messages_own_limits_are_kept(live: LiveInstallation, bare_clien
     assert (run.timeout_seconds, run.expires_at, run.queue) == (3, expires, "default")
 
 
-def test_a_plain_message_that_comes_too_late_is_recorded_as_expired(
+def test_plain_message_that_comes_too_late_is_recorded_as_expired(
     live: LiveInstallation, bare_client: Celery
 ) -> None:
     expires = datetime.now(UTC) - timedelta(seconds=5)
@@ -113,9 +113,7 @@ def test_a_plain_message_that_comes_too_late_is_recorded_as_expired(
     assert (record["status"], record["final"], record["trigger"]) == ("expired", True, "plain")
 
 
-def test_a_plain_message_that_was_revoked_is_recorded_as_cancelled(
-    live: LiveInstallation, bare_client: Celery
-) -> None:
+def test_revoked_plain_message_is_recorded_as_cancelled(live: LiveInstallation, bare_client: Celery) -> None:
     name = f"revoked-{time.time_ns()}"
     assert bare_client.control.revoke(name, reply=True, limit=1, timeout=10)
     bare_client.send_task("handlers.hello.run", task_id=name, queue="default")
@@ -125,7 +123,7 @@ def test_a_plain_message_that_was_revoked_is_recorded_as_cancelled(
     assert (record["status"], record["final"]) == ("cancelled", True)
 
 
-def test_an_expired_message_that_is_no_handlers_is_rejected(
+def test_expired_message_with_wrong_arguments_is_rejected(
     live: LiveInstallation, bare_client: Celery
 ) -> None:
     expires = datetime.now(UTC) - timedelta(seconds=5)
@@ -143,7 +141,7 @@ def test_an_expired_message_that_is_no_handlers_is_rejected(
         ({"args": ["Ada"]}, "positional arguments, which a handler does not take"),
     ],
 )
-def test_a_message_with_wrong_arguments_is_rejected_once(
+def test_message_with_wrong_arguments_is_rejected_once(
     live: LiveInstallation, bare_client: Celery, message: dict[str, Any], words: str
 ) -> None:
     sent = bare_client.send_task("handlers.hello.run", queue="default", **message)
@@ -152,15 +150,13 @@ def test_a_message_with_wrong_arguments_is_rejected_once(
     assert live.installation.ledger.get(sent.id) is None
 
 
-def test_a_message_for_an_unknown_handler_is_rejected(live: LiveInstallation, bare_client: Celery) -> None:
+def test_message_for_an_unknown_handler_is_rejected(live: LiveInstallation, bare_client: Celery) -> None:
     sent = bare_client.send_task("handlers.gone.run", queue="default")
     (record,) = wait_until(lambda: rejections(live, "handlers.gone.run", sent.id), "it is rejected")
     assert "no handler 'handlers.gone.run' on this worker" in record["reason"]
 
 
-def test_an_entry_written_with_plain_redbeat_fires_and_is_run(
-    live: LiveInstallation, bare_client: Celery
-) -> None:
+def test_entry_written_with_plain_redbeat_fires_and_runs(live: LiveInstallation, bare_client: Celery) -> None:
     bare_client.conf.redbeat_redis_url = live.server.url
     bare_client.redbeat_conf = RedBeatConfig(bare_client)
     entry = RedBeatSchedulerEntry(

@@ -34,7 +34,7 @@ def statuses(records: list[dict[str, Any]]) -> list[tuple[str, int, bool]]:
         ),
     ],
 )
-def test_a_failing_task_is_retried_exactly_as_often_and_as_late_as_its_policy_says(
+def test_failing_task_is_retried_by_its_policy(
     live: LiveInstallation, task_id: str, policy: dict[str, Any], delays: list[float]
 ) -> None:
     live.task(f"retried_{task_id}", params={"fail": True}, retry_policy=policy)

@@ -24,7 +24,7 @@ def house() -> Iterator[WorkerHouse]:
         yield house
 
 
-def test_a_child_that_ends_tells_redis_first_what_it_has_written(house: WorkerHouse) -> None:
+def test_child_that_ends_first_confirms_its_records_to_redis(house: WorkerHouse) -> None:
     client = house.installation.client
     with house.worker(options=("--max-tasks-per-child", "1")) as worker:
         runs = [house.run() for _ in range(RUNS)]

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from tests.stage.live_installation import LiveInstallation
 
 
-def test_no_key_is_left_for_ever_that_the_table_does_not_let_last(live: LiveInstallation) -> None:
+def test_keys_after_many_runs_expire_unless_the_table_keeps_them(live: LiveInstallation) -> None:
     for run in live.installation.ledger.active():
         live.installation.ledger.end(run, RunState.CANCELLED, at=live.installation.clock())
     with live.server.client() as client:

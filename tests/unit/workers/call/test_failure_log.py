@@ -23,7 +23,7 @@ def failing(_context: dict[str, Any]) -> dict[str, Any]:
     return {}
 
 
-def test_the_traceback_begins_with_the_handlers_own_frame_and_is_masked() -> None:
+def test_traceback_begins_with_the_handlers_frame_and_is_masked() -> None:
     outcome = invoke(failing, {})
     assert isinstance(outcome, Failure)
     assert outcome.traceback is not None
@@ -35,7 +35,7 @@ def test_the_traceback_begins_with_the_handlers_own_frame_and_is_masked() -> Non
     assert "hunter2" not in outcome.traceback
 
 
-def test_it_is_bounded_however_long_the_error_is() -> None:
+def test_traceback_of_a_long_error_is_bounded() -> None:
     def flood(_context: dict[str, Any]) -> dict[str, Any]:
         raise ValueError("x " * 1_000_000)
 
@@ -45,7 +45,7 @@ def test_it_is_bounded_however_long_the_error_is() -> None:
     assert len(outcome.traceback) < LONGEST_TRACEBACK + 100
 
 
-def test_celery_logs_the_failure_without_our_own_frames(caplog: Any) -> None:
+def test_celery_log_of_a_failure_omits_our_frames(caplog: Any) -> None:
     leave_out_our_frames()
     logger = logging.getLogger("celery.app.trace")
     for error in (HandlerFailedError("ValueError: no"), KeyError("a bug of ours")):
@@ -55,7 +55,7 @@ def test_celery_logs_the_failure_without_our_own_frames(caplog: Any) -> None:
     assert bug.exc_info is not None
 
 
-def test_a_shutdown_that_comes_in_mid_handler_is_not_the_handlers_failure() -> None:
+def test_shutdown_during_a_handler_is_not_its_failure() -> None:
     def stopped(_context: dict[str, Any]) -> dict[str, Any]:
         raise WorkerTerminate(1)
 

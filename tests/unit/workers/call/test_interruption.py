@@ -23,7 +23,7 @@ def in_a_thread(act: Callable[[], object]) -> object:
     return answer
 
 
-def test_a_handler_is_interrupted_once_and_no_except_exception_keeps_it() -> None:
+def test_handler_that_catches_exception_is_interrupted_once() -> None:
     running = Event()
     stays: list[Interruptible] = []
     answers: list[str] = []
@@ -50,7 +50,7 @@ def test_a_handler_is_interrupted_once_and_no_except_exception_keeps_it() -> Non
     assert answers == ["stopped"]
 
 
-def test_after_a_handler_has_returned_nothing_can_interrupt_what_follows() -> None:
+def test_code_after_a_handler_cannot_be_interrupted() -> None:
     def handle() -> bool:
         with interruptible() as stay:
             pass
@@ -59,7 +59,7 @@ def test_after_a_handler_has_returned_nothing_can_interrupt_what_follows() -> No
     assert in_a_thread(handle) is False
 
 
-def test_an_interruption_that_comes_as_the_handler_returns_does_not_come_through_later() -> None:
+def test_interruption_as_the_handler_returns_is_dropped() -> None:
     def handle() -> str:
         with interruptible() as stay:
             try:
@@ -72,6 +72,6 @@ def test_an_interruption_that_comes_as_the_handler_returns_does_not_come_through
     assert {in_a_thread(handle) for _ in range(50)} == {"went on"}
 
 
-def test_what_is_raised_by_the_handler_itself_gets_past() -> None:
+def test_exception_of_the_handler_itself_passes_through() -> None:
     with pytest.raises(ValueError, match="its own"), interruptible():
         raise ValueError("its own")
