@@ -1,0 +1,25 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import mission_control.operate
+
+MODULES = sorted(Path(str(mission_control.operate.__file__)).parent.glob("*.py"))
+PROBE = "import sys, {module}; print([one for one in ('click', 'rich', 'rich_click') if one in sys.modules])"
+
+
+@pytest.mark.parametrize("file", MODULES, ids=lambda file: file.stem)
+def test_operate_module_names_its_parts_and_no_installation(file: Path) -> None:
+    assert "Installation" not in file.read_text("utf-8")
+
+
+def test_operate_modules_load_no_terminal_library() -> None:
+    names = ", ".join(f"mission_control.operate.{file.stem}" for file in MODULES if file.stem != "__init__")
+    done = subprocess.run(
+        [sys.executable, "-c", PROBE.format(module=names)], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"
