@@ -25,7 +25,7 @@ def test_effect_is_marked_once_over_all_attempts_until_it_is_forgotten(installat
     assert ledger.mark_once(second, "mail")
 
 
-def test_a_run_with_ten_thousand_effects_is_taken_over_ended_and_owed_like_any_other(
+def test_run_with_ten_thousand_effects_is_taken_over_and_ended_like_any_other(
     installation: Installation,
 ) -> None:
     ledger, client = installation.ledger, installation.client
@@ -43,7 +43,7 @@ def test_a_run_with_ten_thousand_effects_is_taken_over_ended_and_owed_like_any_o
     assert max(len(debt) for debt in debts.values()) < 1_000
 
 
-def test_a_record_is_owed_for_what_is_recorded_and_for_nothing_that_others_wrote_beside_it(
+def test_pending_record_has_only_the_fields_of_a_record(
     installation: Installation,
 ) -> None:
     in_state(installation.ledger, RunState.RUNNING)

@@ -122,7 +122,7 @@ def test_task_retains_the_configured_number_of_runs_and_all_active_ones(
     assert [run.execution_id for run in ledger.active()] == ["a@0"]
 
 
-def test_a_run_that_is_dropped_as_it_ends_is_ended_and_owed_its_record_all_the_same(
+def test_run_dropped_at_its_end_is_ended_and_has_a_pending_record(
     installation: Installation,
 ) -> None:
     ledger = Ledger(installation.client, retention=timedelta(days=1), max_runs=1)
