@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -9,12 +10,12 @@ from typing import TYPE_CHECKING, Any, Self
 from ulid import ULID
 
 from mission_control.errors import RunTimeoutError, UnknownTaskError
-from mission_control.installation.installation import Installation, current_installation
+from mission_control.installation.installation import Installation, create_app, current_installation
 from mission_control.model.runs.new_run import manual_run
 from mission_control.store.connection import store_errors
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from types import TracebackType
 
     from mission_control.model.runs.run_record import RunRecord
@@ -72,7 +73,7 @@ class TaskScheduler:
         if self._fleet is not None:
             return
         with self._store_errors():
-            fleet = Fleet(self._installation)
+            fleet = Fleet(self._installation.client, self._installation.settings)
             fleet.start()
         self._fleet = fleet
 
@@ -134,6 +135,22 @@ class TaskScheduler:
 
     @cached_property
     def _in_process(self) -> InProcess:
-        from mission_control.processes.in_process import InProcess
+        return in_process(self._installation)
 
-        return InProcess(self._installation)
+
+def in_process(installation: Installation, *, sleep: Callable[[float], None] = time.sleep) -> InProcess:
+    """Return what fires and runs the tasks of an installation in this process; retries wait by `sleep`."""
+    from mission_control.processes.in_process import InProcess
+
+    return InProcess(
+        worker=lambda build: build(lambda: installation),
+        beat=lambda scheduler, deliver: scheduler(
+            create_app("beat", lambda: installation), installation=installation, deliver=deliver, lazy=True
+        ),
+        producer=installation.celery,
+        ledger=installation.ledger,
+        catalog=installation.catalog,
+        redis_url=installation.redis_url,
+        clock=installation.clock,
+        sleep=sleep,
+    )

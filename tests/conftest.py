@@ -55,7 +55,7 @@ def installation(bare_environment: pytest.MonkeyPatch, redis_server: RedisServer
 @pytest.fixture
 def fleet(installation: Installation) -> Iterator[Fleet]:
     """A real beat and a real worker, doing their work."""
-    fleet = Fleet(installation, concurrency=2)
+    fleet = Fleet(installation.client, installation.settings, concurrency=2)
     fleet.start()
     try:
         yield fleet

@@ -17,7 +17,9 @@ from mission_control.processes.supervision import supervised_environment
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from mission_control.installation.installation import Installation
+    from redis import Redis
+
+    from mission_control.configuration.settings import Settings
     from mission_control.processes.service_process import ServiceCommand
 
 START_WITHIN: Final = timedelta(seconds=60)
@@ -33,17 +35,20 @@ class FleetError(MissionControlError):
 class Fleet:
     """One beat and one worker on this machine, as children of this process.
 
-    They join the installation's Redis on their own. If this process is killed they notice and stop.
+    They read `settings` from their environment and find their Redis there, which `client` talks to as well.
+    If this process is killed they notice and stop.
     """
 
     def __init__(
         self,
-        installation: Installation,
+        client: Redis,
+        settings: Settings,
         *,
         concurrency: int | None = None,
         open_output: Callable[[str], IO[bytes] | int] | None = None,
     ) -> None:
-        self._installation = installation
+        self._client = client
+        self._settings = settings
         self._concurrency = concurrency
         self._open_output = self._open_log if open_output is None else open_output
         self.services: list[ServiceProcess] = []
@@ -75,11 +80,11 @@ class Fleet:
         return next((service for service in self.services if service.exit_code is not None), None)
 
     def restart(self, service: ServiceProcess) -> None:
-        """End a service, if it still runs, and start it anew; does not wait until it is ready."""
+        """End a service, if it still runs, and start it again; does not wait until it is ready."""
         service.ask_to_stop()
         service.wait_or_kill(STOP_WITHIN)
         if service.name == "beat":
-            end_lead_of_dead_beat(self._installation.client, service.pid)
+            end_lead_of_dead_beat(self._client, service.pid)
         command = next(one for one in self._commands() if one.name == service.name)
         self.services[self.services.index(service)] = self._start_process(command)
 
@@ -92,7 +97,7 @@ class Fleet:
         return beat_command(), worker_command(self.worker_name, concurrency=self._concurrency)
 
     def _start_process(self, command: ServiceCommand) -> ServiceProcess:
-        environment = {**self._installation.settings.environment(), **supervised_environment()}
+        environment = {**self._settings.environment(), **supervised_environment()}
         output = self._open_output(command.name)
         try:
             return ServiceProcess(command, environment, output)
@@ -116,19 +121,19 @@ class Fleet:
             time.sleep(_POLL_SECONDS)
 
     def _is_ready(self) -> bool:
-        alive = live_processes(self._installation.client)
+        alive = live_processes(self._client)
         beat = beat_name(self.services[0].pid)
         has_beat = any(one.kind == "beat" and one.name == beat for one in alive)
         return has_beat and any(one.kind == "worker" and one.name == self.worker_name for one in alive)
 
     def _open_log(self, name: str) -> IO[bytes]:
-        path = self._installation.settings.data_dir / "logs" / f"{name}.log"
+        path = self._settings.data_dir / "logs" / f"{name}.log"
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         return path.open("ab")
 
     def _last_lines(self, name: str) -> str:
         if self._open_output != self._open_log:
             return ""
-        path = self._installation.settings.data_dir / "logs" / f"{name}.log"
+        path = self._settings.data_dir / "logs" / f"{name}.log"
         text = path.read_bytes()[-_LAST_LINES_BYTES:].decode("utf-8", "replace")
         return f"; the end of {path}:\n{text}"

@@ -34,12 +34,12 @@ def beat_name(pid: int) -> str:
 def end_lead_of_dead_beat(client: Redis, pid: int) -> None:
     """Take the lead from a beat on this machine that is known to be dead, so that none waits for it."""
     name = beat_name(pid)
-    if client.get(redis_keys.BEAT_LEADER) == name:  # nobody else has, or takes, that name
+    if client.get(redis_keys.BEAT_LEADER) == name:  # no other process has, or takes, that name
         client.delete(redis_keys.BEAT_LEADER, redis_keys.process("beat", name))
 
 
 class Heartbeat:
-    """One process's sign of life, written at most once in `RENEW_EVERY_SECONDS`."""
+    """One process's heartbeat, written at most once in `RENEW_EVERY_SECONDS`."""
 
     def __init__(self, client: Redis, kind: str, name: str) -> None:
         self._client = client
@@ -48,7 +48,7 @@ class Heartbeat:
         self._info: dict[str, Any] = {}
 
     def beat(self, **info: Any) -> None:  # noqa: ANN401  # any JSON values
-        """Renew the sign of life; changed `info` is written at once."""
+        """Renew the heartbeat; changed `info` is written at once."""
         now = time.monotonic()
         if now < self._renew_at and info == self._info:
             return
@@ -56,13 +56,13 @@ class Heartbeat:
         self._renew_at, self._info = now + RENEW_EVERY_SECONDS, info
 
     def end(self) -> None:
-        """Take the sign of life away, at an orderly end."""
+        """Remove the heartbeat, at an orderly end."""
         self._renew_at = 0.0
         self._client.delete(self._key)
 
 
 def live_processes(client: Redis) -> list[ProcessInfo]:
-    """Return the processes that gave a sign of life within the last `LIFE_SECONDS`, sorted."""
+    """Return the processes with a heartbeat within the last `LIFE_SECONDS`, sorted."""
     keys: list[str] = sorted(client.scan_iter(match=f"{redis_keys.PROCESSES}*", count=1_000))
     texts = cast("list[str | None]", client.mget(keys)) if keys else []
     found = zip(keys, texts, strict=True)

@@ -6,7 +6,6 @@ imports neither.
 
 from __future__ import annotations
 
-import time
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,7 +13,6 @@ from celery.utils.imports import symbol_by_name
 
 from mission_control.dispatch.run_handle import Run, result_of
 from mission_control.errors import HandlerError, UnknownRunError
-from mission_control.installation.installation import create_app
 from mission_control.messaging.celery_config import BEAT_SCHEDULER
 from mission_control.messaging.message import message_kwargs, send
 from mission_control.model.runs.run_record import INTERRUPTED
@@ -22,10 +20,12 @@ from mission_control.model.runs.run_state import RunState
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
 
     from celery import Celery
 
-    from mission_control.installation.installation import Installation
+    from mission_control.handler_catalog.catalog import HandlerCatalog
+    from mission_control.ledger.ledger import Ledger
     from mission_control.model.runs.run_record import RunRecord
 
 ELSEWHERE_WITHIN_SECONDS: Final = 60.0
@@ -39,8 +39,25 @@ class InProcess:
     need a process that can be killed.
     """
 
-    def __init__(self, installation: Installation, *, sleep: Callable[[float], None] = time.sleep) -> None:
-        self._installation = installation
+    def __init__(  # each part has its name
+        self,
+        *,
+        worker: Callable[[Callable[..., Celery]], Celery],
+        beat: Callable[[Any, Callable[[RunRecord], None]], Any],
+        producer: Celery,
+        ledger: Ledger,
+        catalog: HandlerCatalog,
+        redis_url: str,
+        clock: Callable[[], datetime],
+        sleep: Callable[[float], None],
+    ) -> None:
+        self._worker = worker
+        self._beat = beat
+        self._producer = producer
+        self._ledger = ledger
+        self._catalog = catalog
+        self._redis_url = redis_url
+        self._clock = clock
         self._sleep = sleep
 
     def fire_due(self) -> list[RunRecord]:
@@ -54,12 +71,9 @@ class InProcess:
             if run.handler in self._app.tasks:
                 fired.append(run)
             else:
-                send(self._installation.celery, run)
+                send(self._producer, run)
 
-        scheduler_class = symbol_by_name(BEAT_SCHEDULER)
-        app = create_app("beat", lambda: self._installation)
-        scheduler = scheduler_class(app, installation=self._installation, deliver=deliver, lazy=True)
-        scheduler.fire_due(self._installation.clock())
+        self._beat(symbol_by_name(BEAT_SCHEDULER), deliver).fire_due(self._clock())
         return fired
 
     def check_handler(self, path: str) -> None:
@@ -69,7 +83,7 @@ class InProcess:
             HandlerError: it cannot find it.
         """
         if path not in self._app.tasks:
-            raise HandlerError(f"this process cannot run {path}: {self._installation.catalog.problem(path)}")
+            raise HandlerError(f"this process cannot run {path}: {self._catalog.problem(path)}")
 
     def run(self, run: RunRecord) -> dict[str, Any]:
         """Run an entered run to its end, waiting for its retries, and return the handler's result.
@@ -95,22 +109,22 @@ class InProcess:
     def _attempt(self, run: RunRecord) -> RunRecord:
         """Run the next attempt, when it is due, and return the run as it stands afterwards."""
         if run.retry_at is not None:
-            self._sleep(max(0.0, (run.retry_at - self._installation.clock()).total_seconds()))
+            self._sleep(max(0.0, (run.retry_at - self._clock()).total_seconds()))
         task = self._app.tasks[run.handler]
         task.apply(kwargs=message_kwargs(run), task_id=run.execution_id, retries=run.attempt)
-        after = self._installation.ledger.get(run.execution_id)
+        after = self._ledger.get(run.execution_id)
         if after is None:
             raise UnknownRunError(f"the ledger has dropped run {run.execution_id} while it was being run")
         return after
 
     def _end_elsewhere(self, run: RunRecord) -> dict[str, Any]:
-        handle = Run(run.execution_id, self._installation.ledger, self._installation.redis_url)
+        handle = Run(run.execution_id, self._ledger, self._redis_url)
         result = handle.wait(ELSEWHERE_WITHIN_SECONDS)
         return {**result, "execution_id": run.execution_id}
 
     @cached_property
     def _app(self) -> Celery:
-        app = symbol_by_name(_BUILD_WORKER_APP)(lambda: self._installation)
+        app = self._worker(symbol_by_name(_BUILD_WORKER_APP))
         app.finalize(auto=True)
         return app
 

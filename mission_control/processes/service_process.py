@@ -28,7 +28,7 @@ class ServiceCommand:
 
 
 class ServiceProcess:
-    """A running service. Ctrl-C in the terminal does not reach it: whoever started it stops it."""
+    """A running service. Ctrl-C in the terminal does not reach it: the process that started it stops it."""
 
     def __init__(
         self, command: ServiceCommand, environment: Mapping[str, str], output: IO[bytes] | int
@@ -84,7 +84,7 @@ class ServiceProcess:
             os.killpg(self.pid, signal.SIGKILL)
 
     def _wait_for_group(self) -> None:
-        """Wait until killed children have let go of what they had open, the managed server's lock say."""
+        """Wait until killed children have closed their files, for example the managed server's lock."""
         give_up_at = time.monotonic() + _GONE_WITHIN_SECONDS
         with suppress(ProcessLookupError, PermissionError):
             while time.monotonic() < give_up_at:

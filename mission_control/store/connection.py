@@ -75,7 +75,7 @@ def store_errors(url: str) -> Iterator[None]:
     timeout or a connection cut in the middle, the operation may or may not have been done.
 
     Raises:
-        StoreUnavailableError: says which server (password masked), what is wrong, and the cure.
+        StoreUnavailableError: says which server (password masked), what is wrong, and the remedy.
     """
     import redis
 

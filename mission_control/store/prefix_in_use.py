@@ -1,4 +1,4 @@
-"""One database, one prefix of RedBeat's: all else that is ours is under `mc:`, whatever the prefix."""
+"""One database has one RedBeat prefix: all our other keys are under `mc:`, whatever the prefix."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ PREFIX_VARIABLE: Final = "MISSION_CONTROL_REDBEAT_KEY_PREFIX"
 
 
 def check_prefix(client: Redis, prefix: str) -> None:
-    """Check that nobody in this database uses another prefix.
+    """Check that no program in this database uses another prefix.
 
     Raises:
-        SettingsError: somebody does; tasks of the one would never be seen by the beat of the other.
+        SettingsError: one does; the tasks of one would never be seen by the beat of the other.
         RedisError: Redis cannot be asked.
     """
     found = client.get(PREFIX_IN_USE)
     if found is not None and found != prefix:
         raise SettingsError(
             f"{PREFIX_VARIABLE} is {prefix!r}, and tasks in this Redis database are kept under {found!r}: "
-            "set the same for all programs, or use another database. If nobody uses the other any more, "
+            "set the same for all programs, or use another database. If no program uses the other, "
             f"delete the key {PREFIX_IN_USE}"
         )
 

@@ -25,7 +25,7 @@
 | `mc:process:<kind>:<name>` | string, JSON | seconds | beat, workers |
 | `mc:beat:leader` | string, the leading beat | `LEADER_SECONDS` | beat |
 | `mc:dead_letters` | list of JSON, newest first, at most 1,000 | permanent | beat, workers |
-| `mc:beat:quarantine` | hash: entry key → JSON of what is wrong | permanent, emptied by mending | beat |
+| `mc:beat:quarantine` | hash: entry key → JSON of what is wrong | permanent, emptied by repairs | beat |
 | `mc:beat:journal` | stream: what beat did | permanent, the last 10,000 or so | beat |
 | `mc:beat:pace` | hash: second → how many runs are caught up in it | until a minute after | beat |
 | `mc:beat:outbox` | list of execution_ids or RedBeat entries | permanent, emptied by sending | beat |

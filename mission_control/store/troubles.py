@@ -1,4 +1,4 @@
-"""What a Redis error means to an operator: its cause and its cure."""
+"""What a Redis error means to an operator: its cause and its remedy."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ LONGEST_DELAY_SECONDS = 0.5
 
 
 class UnsentRetry(Retry):
-    """redis-py's retry, limited to connections that nobody accepted.
+    """redis-py's retry, limited to refused connections.
 
     Such a command was certainly not run. One whose answer was cut off may have been, and sending it again
     would turn "done" into "already exists", so that is left to the caller. It bridges a quick restart.

@@ -60,7 +60,7 @@ def test_beat_and_worker_continue_with_the_new_master(
 ) -> None:
     installation.registry.register(EVERY_SECOND)
     RedBeatSchedulerEntry("theirs", "handlers.hello.run", schedule(1), app=installation.celery).save()
-    fleet = Fleet(installation, concurrency=1)
+    fleet = Fleet(installation.client, installation.settings, concurrency=1)
     fleet.start()
     try:
         before = {service.name: service.pid for service in fleet.services}

@@ -18,7 +18,7 @@ from beat.turn.lead import NotLeadingError
 from mission_control import enqueue, register_task
 from mission_control.installation.installation import create_app
 from mission_control.model.values.instants import format_instant
-from mission_control.processes.in_process import InProcess
+from mission_control.scheduler import in_process
 from mission_control.store import redis_keys
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ def test_result_of_a_run_is_in_the_ledger_and_in_no_backend(installation: Instal
     run = enqueue("nine", {"output": "kept"})
     entered = run.record
     assert entered is not None
-    InProcess(installation).run(entered)
+    in_process(installation).run(entered)
     assert run.result == {"status": "success", "output": "kept", "error": None}
     assert list(installation.client.scan_iter("celery-task-meta-*")) == []
 

@@ -105,7 +105,7 @@ def observed(
     (tmp_path / "tool" / "sitecustomize.py").write_text(dedent(request.param), "utf-8")
     bare_environment.setenv("PYTHONPATH", str(tmp_path / "tool"), prepend=":")
     bare_environment.setenv("SEEN", str(tmp_path / "seen.jsonl"))
-    fleet = Fleet(installation, concurrency=1)
+    fleet = Fleet(installation.client, installation.settings, concurrency=1)
     fleet.start()
     try:
         yield Observed(installation, tmp_path / "seen.jsonl")

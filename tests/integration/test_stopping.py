@@ -44,7 +44,7 @@ def live() -> Iterator[LiveInstallation]:
 
 @pytest.fixture
 def fleet(live: LiveInstallation) -> Iterator[Fleet]:
-    fleet = Fleet(live.installation, concurrency=1)
+    fleet = Fleet(live.installation.client, live.installation.settings, concurrency=1)
     fleet.start()
     try:
         yield fleet
@@ -116,7 +116,8 @@ from mission_control.installation.installation import Installation
 from mission_control.processes.fleet import Fleet
 from mission_control.configuration.settings import read_settings
 
-fleet = Fleet(Installation(read_settings()), concurrency=1)
+installation = Installation(read_settings())
+fleet = Fleet(installation.client, installation.settings, concurrency=1)
 fleet.start()
 print(*(service.pid for service in fleet.services), flush=True)
 time.sleep(600)

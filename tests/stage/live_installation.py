@@ -92,7 +92,7 @@ def live_installation(
             }
         )
         installation = Installation(ours)
-        fleet = Fleet(installation, concurrency=concurrency)
+        fleet = Fleet(installation.client, installation.settings, concurrency=concurrency)
         try:
             if start:
                 fleet.start()

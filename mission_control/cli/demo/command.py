@@ -60,7 +60,7 @@ def _run(installation: Installation, signals: StopSignals, *, keep: bool) -> Non
     from mission_control.model.values.zones import zone
     from mission_control.processes.fleet import Fleet
 
-    progress, fleet = Progress(), Fleet(installation, concurrency=_AT_ONCE)
+    progress, fleet = Progress(), Fleet(installation.client, installation.settings, concurrency=_AT_ONCE)
     lines = LiveLines(installation.settings.timezone)
 
     def show(record: dict[str, Any]) -> None:

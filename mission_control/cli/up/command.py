@@ -48,7 +48,7 @@ def _run(installation: Installation, concurrency: int | None, signals: StopSigna
     applied = apply_own_tasks(installation.registry, settings.default_tasks_file)
     screen.introduce(installation.redis_url, installation.registry, settings, applied=applied)
     pipes = LogPipes(screen.log)
-    fleet = Fleet(installation, concurrency=concurrency, open_output=pipes.open)
+    fleet = Fleet(installation.client, settings, concurrency=concurrency, open_output=pipes.open)
     follower = Follower(settings.task_execution_log)
     watch = (
         None

@@ -1,4 +1,4 @@
-"""The master that Sentinels name, as redis-py, kombu and RedBeat are to be told of it.
+"""The master that Sentinels name, as redis-py, kombu and RedBeat expect it.
 
 All three ask the Sentinels for the master whenever they connect, so after a failover the next connection
 leads to the new one. redis-py is imported when a connection is made, see `connection`.
@@ -37,7 +37,7 @@ def master_client(address: SentinelAddress, **limits: Any) -> Redis:  # noqa: AN
 
 
 def kombu_options(address: SentinelAddress) -> dict[str, Any]:
-    """Return what kombu's transport for Sentinels has to be told beside the URL."""
+    """Return the options that kombu's transport for Sentinels needs along with the URL."""
     return {"master_name": address.master_name, "sentinel_kwargs": sentinel_options(address)}
 
 
@@ -55,7 +55,7 @@ def sentinel_options(address: SentinelAddress) -> dict[str, Any]:
     """Return redis-py's arguments for a connection to a Sentinel.
 
     None that is down is tried twice, for which redis-py would take three seconds: there are others to ask,
-    and whoever asks comes again.
+    and the caller tries again.
     """
     return {
         "socket_connect_timeout": SENTINEL_SECONDS,

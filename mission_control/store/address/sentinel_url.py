@@ -1,6 +1,6 @@
 """The URL of a Redis that Sentinels name: `sentinel://host:26379/0;sentinel://host:26379/0?master_name=…`.
 
-Celery's spelling, with the master's name in the query, where kombu has an option for it. Nobody but kombu
+Celery's spelling, with the master's name in the query, where kombu has an option for it. Only kombu
 reads such a URL: redis-py and RedBeat take what it says as arguments, see `sentinel_connection`.
 """
 

@@ -30,7 +30,7 @@ def client_url(url: str) -> str:
     """Return `url` as redis-py and RedBeat spell it; one that names Sentinels in one spelling of ours.
 
     Raises:
-        SettingsError: not a usable URL; names the variable, the problem and the cure, never the password.
+        SettingsError: not a usable URL; names the variable, the problem and the remedy, never the password.
 
     >>> client_url("redis+socket:///run/redis.sock?virtual_host=2")
     'unix:///run/redis.sock?db=2'

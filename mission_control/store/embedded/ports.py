@@ -24,7 +24,7 @@ def is_free(port: int) -> bool:
 
 
 def free_port() -> int:
-    """Return a port for a server that is free at this moment; somebody else may be quicker to use it."""
+    """Return a port for a server that is free at this moment; another program may use it first."""
     for port in SystemRandom().sample(SERVER_PORTS, TRIES):
         if is_free(port):
             return port

@@ -17,6 +17,7 @@ from mission_control.installation.installation import Installation
 from mission_control.model.runs.new_run import manual_run
 from mission_control.model.runs.run_state import RunState
 from mission_control.processes.in_process import InProcess
+from mission_control.scheduler import in_process
 from mission_control.store import redis_keys
 from tests.stage.audit_stream import records_of
 from tests.stage.live_installation import YEARLY
@@ -50,7 +51,7 @@ def entered(installation: Installation, **fields: Any) -> RunRecord:
     return run
 
 
-def test_a_run_that_a_worker_has_taken_is_waited_for(installation: Installation) -> None:
+def test_run_taken_by_a_worker_is_waited_for(installation: Installation) -> None:
     run = entered(installation)
     reply = installation.ledger.begin(run.execution_id, 1, worker="elsewhere", at=installation.clock())
     assert reply.run is not None
@@ -61,7 +62,7 @@ def test_a_run_that_a_worker_has_taken_is_waited_for(installation: Installation)
 
     thread = Thread(target=finish)
     thread.start()
-    result = InProcess(installation).run(run)
+    result = in_process(installation).run(run)
     thread.join()
     assert result == {
         "status": "success",
@@ -71,19 +72,19 @@ def test_a_run_that_a_worker_has_taken_is_waited_for(installation: Installation)
     }
 
 
-def test_run_once_leaves_out_what_a_worker_does_not_finish_in_time(
+def test_run_once_omits_runs_that_a_worker_does_not_finish_in_time(
     installation: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("mission_control.processes.in_process.ELSEWHERE_WITHIN_SECONDS", 0.05)
     run = entered(installation)
     installation.ledger.begin(run.execution_id, 1, worker="elsewhere", at=installation.clock())
     with pytest.raises(RunTimeoutError):
-        InProcess(installation).run(run)
+        in_process(installation).run(run)
     monkeypatch.setattr(InProcess, "fire_due", lambda _: [run])
     assert TaskScheduler().run_once() == []
 
 
-def test_run_once_sends_to_the_workers_what_only_they_can_run(installation: Installation) -> None:
+def test_run_once_sends_runs_of_unknown_handlers_to_the_workers(installation: Installation) -> None:
     installation.client.hset(redis_keys.HANDLERS, "handlers.elsewhere.run", "on another machine")
     task = {"id": "a", "handler": "handlers.elsewhere.run", "schedule": PAST}
     with time_machine.travel(BEFORE, tick=False) as clock:
@@ -94,7 +95,7 @@ def test_run_once_sends_to_the_workers_what_only_they_can_run(installation: Inst
     assert [run.state for run in installation.ledger.runs_of("a")] == [RunState.DISPATCHED]
 
 
-def test_execute_task_enters_nothing_when_this_process_has_no_such_handler(
+def test_execute_task_without_the_handler_enters_no_run(
     installation: Installation,
 ) -> None:
     installation.client.hset(redis_keys.HANDLERS, "handlers.elsewhere.run", "on another machine")
@@ -117,7 +118,7 @@ def test_retries_wait_for_the_policys_delay(installation: Installation) -> None:
             slept.append(seconds)
             clock.shift(timedelta(seconds=seconds))
 
-        result = InProcess(installation, sleep=sleep).run(run)
+        result = in_process(installation, sleep=sleep).run(run)
     assert result["status"] == "failure"
     assert slept == [40, 80]
     assert [one["attempt"] for one in records_of(installation, "a")] == [1, 2, 3]
@@ -128,14 +129,14 @@ def test_ctrl_c_ends_the_run_and_reaches_the_program(installation: Installation,
     (handlers / "interrupted.py").write_text(source, "utf-8")
     run = entered(installation, handler="handlers.interrupted.run")
     with pytest.raises(KeyboardInterrupt):
-        InProcess(installation).run(run)
+        in_process(installation).run(run)
     (record,) = records_of(installation, "a")
     assert (record["status"], record["reason"], record["final"]) == ("failure", "interrupted", True)
 
 
 def test_plain_producers_can_be_refused(installation: Installation) -> None:
     strict = Installation(replace(installation.settings, allow_plain_producers=False))
-    task = InProcess(strict)._app.tasks["handlers.hello.run"]
+    task = in_process(strict)._app.tasks["handlers.hello.run"]
     answer = task.apply(kwargs={"params": {}}, task_id="from-outside")
     assert answer.state == "REJECTED"
     (record,) = records_of(installation, "handlers.hello.run")
@@ -144,7 +145,7 @@ def test_plain_producers_can_be_refused(installation: Installation) -> None:
     assert strict.ledger.get("from-outside") is None
 
 
-def test_a_fixed_delay_task_is_due_again_after_whatever_end_its_run_comes_to(
+def test_fixed_delay_task_is_due_again_after_every_ending(
     installation: Installation,
 ) -> None:
     schedule = {"type": "interval", "hours": 1, "measure_from": "finish"}

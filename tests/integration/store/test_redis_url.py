@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def test_a_configured_url_is_used_and_nothing_is_started(tmp_path: Path) -> None:
+def test_configured_url_is_used_and_no_server_starts(tmp_path: Path) -> None:
     settings = read_settings(redis_url="redis+socket:///run/redis.sock", data_dir=tmp_path / "data")
     assert resolve_redis_url(settings) == "unix:///run/redis.sock"
     assert not (tmp_path / "data").exists()
 
 
-def test_a_wrong_url_is_refused_and_nothing_is_started_instead(tmp_path: Path) -> None:
+def test_wrong_url_is_refused_and_no_server_starts(tmp_path: Path) -> None:
     settings = read_settings(redis_url="http://localhost", data_dir=tmp_path / "data")
     with pytest.raises(SettingsError, match="MISSION_CONTROL_REDIS_URL"):
         resolve_redis_url(settings)
@@ -27,7 +27,7 @@ def test_a_wrong_url_is_refused_and_nothing_is_started_instead(tmp_path: Path) -
 
 
 @pytest.mark.parametrize("blank", [None, "", "  "])
-def test_without_a_url_the_embedded_server_is_joined(tmp_path: Path, blank: str | None) -> None:
+def test_missing_url_joins_the_embedded_server(tmp_path: Path, blank: str | None) -> None:
     settings = read_settings(redis_url=blank, data_dir=tmp_path)
     url = resolve_redis_url(settings)
     server = join_embedded_server(tmp_path)

@@ -59,7 +59,7 @@ def test_producer_beat_and_worker_talk_tls(bare_environment: pytest.MonkeyPatch,
     bare_environment.setenv("MISSION_CONTROL_REDIS_URL", place.url)
     installation = current_installation()
     RedBeatSchedulerEntry("theirs", "handlers.hello.run", schedule(1), app=installation.celery).save()
-    fleet = Fleet(installation, concurrency=1)
+    fleet = Fleet(installation.client, installation.settings, concurrency=1)
     fleet.start()
     try:
         answer = Dispatch.of(installation).enqueue("handlers.hello.run", {"name": "Ada"}).wait(timeout=20)
@@ -73,7 +73,7 @@ def test_producer_beat_and_worker_talk_tls(bare_environment: pytest.MonkeyPatch,
     assert place.fronts[0].plain == 0
 
 
-def test_a_certificate_that_nobody_vouches_for_is_taken_only_if_told_so() -> None:
+def test_untrusted_certificate_is_accepted_only_if_the_url_says_so() -> None:
     with RedisServer() as server, TlsFront(server.port, trustme.CA()) as front:
         url = f"rediss://127.0.0.1:{front.port}/0"
         with connect(f"{url}?ssl_cert_reqs=CERT_NONE") as client:

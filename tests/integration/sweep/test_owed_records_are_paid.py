@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from mission_control.dispatch.run_ending import RunEnding
 from mission_control.installation.installation import create_app
 from mission_control.model.runs.new_run import ad_hoc_run
-from mission_control.processes.in_process import InProcess
+from mission_control.scheduler import in_process
 from mission_control.store import redis_keys
 from mission_control.sweep.sweep import Sweep
 from tests.stage.audit_stream import final_records_of
@@ -28,7 +28,7 @@ def test_a_look_of_the_sweep_writes_the_record_of_a_process_that_died_before_it_
     now = installation.clock()
     run = ad_hoc_run(HELLO, {}, ulid="01K7PHQ5T0ZJ3G5K1M9QX2R4S6", at=now, now=now, queue="default")
     installation.ledger.dispatch(run)
-    InProcess(installation).run(run)
+    in_process(installation).run(run)
     assert final_records_of(installation, HELLO) == []
     _let_debts_grow_old(installation)
 

@@ -54,11 +54,11 @@ SOCKET = "/run/redis/redis.sock"
         ),
     ],
 )
-def test_every_spelling_of_a_url_is_understood(written: str, for_redis_py: str, for_kombu: str) -> None:
+def test_url_spellings_are_all_understood(written: str, for_redis_py: str, for_kombu: str) -> None:
     assert client_url(written) == for_redis_py
     assert broker_url(written) == for_kombu
     with connect(written):
-        pass  # nobody listens there: the URL alone is looked at
+        pass  # no server listens there: the URL alone is looked at
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_every_spelling_of_a_url_is_understood(written: str, for_redis_py: str, 
         ("unix:///run/redis.sock?password=hunter2&no_such_option=1", "an option after '?'"),
     ],
 )
-def test_a_url_that_cannot_be_used_is_refused_without_telling_the_password(written: str, words: str) -> None:
+def test_unusable_url_is_refused_without_its_password(written: str, words: str) -> None:
     with pytest.raises(SettingsError) as caught:
         connect(written)
     message = str(caught.value)
@@ -117,12 +117,12 @@ def test_a_url_that_cannot_be_used_is_refused_without_telling_the_password(writt
         "redis://localhost/0?password=hun@ter2",
     ],
 )
-def test_no_piece_of_a_password_is_shown(url: str) -> None:
+def test_masked_url_shows_no_piece_of_a_password(url: str) -> None:
     assert "hun" not in mask_password(url)
     assert "ter" not in mask_password(url)
 
 
-def test_a_url_of_sentinels_is_shown_with_its_hosts_and_without_its_passwords() -> None:
+def test_masked_sentinel_url_shows_hosts_and_no_passwords() -> None:
     url = client_url("sentinel://:hunter2@a;sentinel://:hunter2@b/1?master_name=m&sentinel_password=hunter2")
     shown = "sentinel://***@a:26379/1;sentinel://b:26379/1?master_name=m&sentinel_password=***"
     assert mask_password(url) == shown
@@ -143,7 +143,7 @@ def test_a_url_of_sentinels_is_shown_with_its_hosts_and_without_its_passwords() 
         (exceptions.TimeoutError("Timeout reading from socket"), "did not answer in time"),
     ],
 )
-def test_a_refusal_is_explained(error: exceptions.RedisError, words: str) -> None:
+def test_redis_refusal_is_explained(error: exceptions.RedisError, words: str) -> None:
     assert words in str(explain(error))
 
 
@@ -157,7 +157,7 @@ def test_a_refusal_is_explained(error: exceptions.RedisError, words: str) -> Non
         exceptions.DataError("Invalid input of type: 'dict'."),
     ],
 )
-def test_a_mistake_of_the_caller_is_not_explained_away(error: exceptions.RedisError) -> None:
+def test_callers_mistake_is_raised_unchanged(error: exceptions.RedisError) -> None:
     assert explain(error) is None
 
 

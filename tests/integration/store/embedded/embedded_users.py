@@ -32,7 +32,7 @@ UNTIL_TOLD = f"{USER}\nsys.stdin.readline()\n"
 
 
 class UserProcess:
-    """A process that joins the server of `data_dir`, tells what it found, and runs until told to end."""
+    """A process that joins the server of `data_dir`, prints what it found, and runs until its input ends."""
 
     def __init__(self, data_dir: Path, name: str = "user", script: str = UNTIL_TOLD) -> None:
         self._answer = data_dir.parent / f"{name}.answer"

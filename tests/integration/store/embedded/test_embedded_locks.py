@@ -1,4 +1,4 @@
-"""Who uses the managed server is told by locks, of which children that are just forked have copies."""
+"""Locks say which processes use the managed server; children that are just forked have copies."""
 
 from __future__ import annotations
 

