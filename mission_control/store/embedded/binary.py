@@ -51,26 +51,15 @@ def _candidates() -> Iterator[Path]:
 
 
 def _refusal(binary: Path) -> str | None:
+    """Return why a server cannot be used, or None."""
     try:
         answer = subprocess.run(  # noqa: S603  # the paths come from our own wheel and from PATH
             [binary, "--version"], capture_output=True, text=True, timeout=VERSION_SECONDS, check=False
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         return f"does not run here ({error})"
-    return version_refusal(answer.stdout)
-
-
-def version_refusal(banner: str) -> str | None:
-    """Return why the server that prints `banner` for `--version` cannot be used, or None.
-
-    >>> version_refusal("Redis server v=6.2.14 sha=0:0 malloc=libc bits=64")
-    'version 6.2.14 is older than 7.0'
-    >>> version_refusal("Valkey server v=9.1.2 sha=0:0 malloc=libc bits=64") is None
-    True
-    """
-    match = re.search(r"\bv=(\d+)\.(\d+)(\S*)", banner)
-    if match is None:
-        return f"does not print its version (it prints {banner[:80]!r})"
-    if (int(match[1]), int(match[2])) < OLDEST_VERSION:
-        return f"version {match[0].removeprefix('v=')} is older than 7.0"
-    return None
+    version = re.search(r"\bv=((\d+)\.(\d+)\S*)", answer.stdout)
+    if version is None:
+        return f"does not print its version (it prints {answer.stdout[:80]!r})"
+    is_new_enough = (int(version[2]), int(version[3])) >= OLDEST_VERSION
+    return None if is_new_enough else f"version {version[1]} is older than 7.0"

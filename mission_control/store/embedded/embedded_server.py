@@ -39,8 +39,9 @@ class EmbeddedServer:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
-        self.is_owner = not has_users(directory)
         known = read_state(directory)
+        # Where a server may have to be replaced, locks that are just being dropped are waited for.
+        self.is_owner = not has_users(directory, seconds=OWNER_LOOKS_SECONDS if known is None else 0)
         if self.is_owner and known is None:
             end_server(directory)  # a server left over by a crash, which no process can enter
         self._users: int | None = enter_users(directory)
@@ -120,7 +121,9 @@ def join_embedded_server(data_dir: Path) -> EmbeddedServer:
     """
     directory = data_dir.resolve() / FOLDER
     try:
-        _prepare(directory)
+        directory.mkdir(mode=PRIVATE, parents=True, exist_ok=True)
+        if stat.S_IMODE(directory.stat().st_mode) != PRIVATE:
+            directory.chmod(PRIVATE)
         with start_lock(directory, seconds=JOIN_WITHIN_SECONDS):
             return _join(directory)
     except TimeoutError as error:
@@ -133,12 +136,6 @@ def join_embedded_server(data_dir: Path) -> EmbeddedServer:
             f"the embedded server cannot use {directory} ({error}): make the folder writable and free some "
             "space, set another MISSION_CONTROL_DATA_DIR, or name a server in MISSION_CONTROL_REDIS_URL"
         ) from error
-
-
-def _prepare(directory: Path) -> None:
-    directory.mkdir(mode=PRIVATE, parents=True, exist_ok=True)
-    if stat.S_IMODE(directory.stat().st_mode) != PRIVATE:
-        directory.chmod(PRIVATE)
 
 
 def _join(directory: Path) -> EmbeddedServer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from secrets import token_urlsafe
 from typing import TYPE_CHECKING
 
 from mission_control.errors import EmbeddedServerError
@@ -24,7 +25,7 @@ PORT_ATTEMPTS = 3
 
 
 def running_server(directory: Path, known: ServerState | None) -> ServerState:
-    """Return how to enter the server on this data; it is started if none runs.
+    """Return how to enter the server on this data, when it is ready; it is started if none runs.
 
     `known` is the recorded port and password; a new server keeps both if the port is still free.
 
@@ -35,12 +36,11 @@ def running_server(directory: Path, known: ServerState | None) -> ServerState:
         server_lock = take_server_lock(directory)
         if server_lock is not None:
             try:
-                return _start(directory, known, server_lock)
+                return _loaded(directory, _start(directory, known, server_lock))
             finally:
                 close_lock(server_lock)
         if known is not None and known.is_ready() is not None:
-            _wait_until_loaded(directory, known)
-            return known
+            return _loaded(directory, known)
     cause = "is lost or damaged" if known is None else "has another port or password"
     raise EmbeddedServerError(
         f"a server runs on {directory} and cannot be entered (server.json there {cause}, or it hangs): "
@@ -51,11 +51,13 @@ def running_server(directory: Path, known: ServerState | None) -> ServerState:
 
 def _start(directory: Path, known: ServerState | None, server_lock: int) -> ServerState:
     binary = find_server_binary()
-    state = _with_free_port(known) if known is not None else ServerState(port=free_port())
+    state = known if known is not None else ServerState(port=free_port(), password=token_urlsafe(32))
+    # A dying server lets go of its lock a moment before it lets go of its port.
+    if known is not None and not any(is_free(state.port) for _ in patiently(FREED_WITHIN_SECONDS)):
+        state = state.model_copy(update={"port": free_port()})
     for _ in range(PORT_ATTEMPTS):
         write_state(directory, state)
-        if _is_started(spawn_server(binary, directory, state, server_lock), state):
-            _wait_until_loaded(directory, state)
+        if _answers(spawn_server(binary, directory, state, server_lock), state):
             return state
         if f"Failed listening on port {state.port} " not in log_tail(directory):
             break
@@ -66,39 +68,26 @@ def _start(directory: Path, known: ServerState | None, server_lock: int) -> Serv
     )
 
 
-def _with_free_port(known: ServerState) -> ServerState:
-    # A dying server lets go of its lock a moment before it lets go of its port.
-    if any(is_free(known.port) for _ in patiently(FREED_WITHIN_SECONDS)):
-        return known
-    return known.model_copy(update={"port": free_port()})
-
-
-def _is_started(process: ServerProcess, state: ServerState) -> bool:
+def _answers(process: ServerProcess, state: ServerState) -> bool:
     """Wait until the new server answers; a silent one, or one whose start is interrupted, is ended."""
-    has_answered = False
+    is_there = False
     try:
         for _ in patiently(ANSWER_WITHIN_SECONDS):
-            has_answered = state.is_ready() is not None
-            if has_answered or process.poll() is not None:
+            is_there = state.is_ready() is not None
+            if is_there or process.poll() is not None:
                 break
     finally:
-        if not has_answered:
+        if not is_there:
             process.kill()
             process.wait()
-    return has_answered
+    return is_there
 
 
-def _wait_until_loaded(directory: Path, state: ServerState) -> None:
-    ready: bool | None = None
+def _loaded(directory: Path, state: ServerState) -> ServerState:
     for _ in patiently(LOAD_WITHIN_SECONDS):
         ready = state.is_ready()
-        if ready is not False:
-            break
-    if ready is None:
-        raise EmbeddedServerError(
-            f"the embedded Redis server on {directory} has ended. {log_tail(directory)}"
-        )
-    if not ready:
-        raise EmbeddedServerError(
-            f"the server on {directory} is still loading its data: try again later. {log_tail(directory)}"
-        )
+        if ready:
+            return state
+        if ready is None:
+            raise EmbeddedServerError(f"the server on {directory} has ended. {log_tail(directory)}")
+    raise EmbeddedServerError(f"the server on {directory} still loads its data: try again later")

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import os
-import secrets
 from typing import TYPE_CHECKING
 
 import redis
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from redis.backoff import NoBackoff
 from redis.retry import Retry
-
-from mission_control.store.embedded.ports import free_port
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,8 +22,8 @@ class ServerState(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    port: int = Field(default_factory=free_port, ge=1, le=65_535)
-    password: str = Field(default_factory=lambda: secrets.token_urlsafe(32), min_length=32, repr=False)
+    port: int = Field(ge=1, le=65_535)
+    password: str = Field(min_length=32, repr=False)
 
     @property
     def url(self) -> str:
@@ -70,10 +67,9 @@ maxmemory-policy noeviction
 def read_state(directory: Path) -> ServerState | None:
     """Return the recorded state, or None where there is none or it is damaged."""
     try:
-        recorded = ServerState.model_validate_json((directory / STATE_FILE).read_bytes())
+        return ServerState.model_validate_json((directory / STATE_FILE).read_bytes())
     except (FileNotFoundError, ValidationError):
         return None
-    return recorded if recorded.model_fields_set else None
 
 
 def write_state(directory: Path, state: ServerState) -> None:
