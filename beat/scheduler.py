@@ -13,7 +13,7 @@ from redbeat.schedulers import RedBeatScheduler
 from beat.checks.refusals import REFUSALS, refuse_unsafe
 from beat.firing.assembly import assemble_firing
 from beat.follow_up.follow_up import FollowUp
-from beat.follow_up.missed_records import write_missed_records
+from beat.follow_up.missed_records import MissedRecords
 from beat.messages.outbox import needs_outbox
 from beat.turn.exact_wait import exactly
 from beat.turn.lead import Lead, NotLeadingError, Turn
@@ -24,6 +24,7 @@ from mission_control.installation.installation import Installation, current_inst
 from mission_control.messaging.redis_failures import REDIS_ERRORS, is_redis_failure, is_wrong_type
 from mission_control.processes.heartbeats import beat_name
 from mission_control.processes.supervision import is_orphaned
+from mission_control.sweep.late_records import LateRecords
 from mission_control.sweep.sweep import Sweep
 
 if TYPE_CHECKING:
@@ -104,8 +105,9 @@ class MissionControlScheduler(RedBeatScheduler):
         ours = self._installation
         fired = (ours.ledger.get(one) for one in self._firing.fire_due(lambda: now))
         runs = [run for run in fired if run is not None]
-        while write_missed_records(ours.client, ours.ledger, ours.audit):
+        while self._missed_records.write():
             pass
+        LateRecords.of(ours).write()
         if self._deliver is not None:
             list(map(self._deliver, runs))
         return runs
@@ -149,14 +151,12 @@ class MissionControlScheduler(RedBeatScheduler):
         self._set_up(is_first=turn.is_first)
         self._upkeep.look(turn, has_fired=self._has_fired or bool(fired))
         self._has_fired = False
-        has_decided = False
         if turn.next_due is not None and turn.next_due <= clock().timestamp():
             fired += self._firing.fire_due(clock, oldest=turn.next_due, most_seconds=LONGEST_FIRING)
-            has_decided = True
         if fired:
             self._has_fired = True
             events.runs_fired(fired)
-        if self._follow_up(turn, has_decided=has_decided) or fired:
+        if self._follow_up(turn) or fired:
             return
         if self._firing.prepare(clock, turn.next_due, self._wake_up.is_woken):
             return
@@ -208,6 +208,7 @@ class MissionControlScheduler(RedBeatScheduler):
             ours.redbeat_keys,
             lambda: self.producer,
             self.apply_async,
+            self._missed_records.add,
             retention=ours.settings.retention,
             lease=self._lease,
             token=self._name if self._deliver is None else "",
@@ -221,13 +222,17 @@ class MissionControlScheduler(RedBeatScheduler):
         return ScheduleUpkeep(self.app, ours.client, ours.redbeat_keys, ours.clock)
 
     @cached_property
+    def _missed_records(self) -> MissedRecords:
+        return MissedRecords(self._installation.ledger, self._installation.audit)
+
+    @cached_property
     def _follow_up(self) -> FollowUp:
         ours = self._installation
         return FollowUp(
             self.app,
             ours.client,
             ours.ledger,
-            ours.audit,
+            self._missed_records,
             Sweep.of(self.app, ours),
             lambda: self.producer,
             self.apply_async,

@@ -53,7 +53,7 @@ def build_app(installation: Callable[[], Installation]) -> Celery:
         signals.worker_process_shutdown.connect(confirm_records, weak=False)
 
     def confirm_records(**_: Any) -> None:  # noqa: ANN401
-        installation().audit.settle()
+        installation().audit.flush()
 
     return app
 

@@ -15,7 +15,7 @@ from beat.upkeep.quarantine import Quarantine
 from mission_control.model.policies.misfire import ON_TIME_WITHIN
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from celery import Celery
     from kombu import Producer
@@ -33,6 +33,7 @@ def assemble_firing(  # noqa: PLR0913  # all that firing is made of
     keys: RedBeatKeys,
     producer: Callable[[], Producer],
     apply_async: Callable[..., object],
+    on_missed: Callable[[Iterable[str]], object],
     *,
     retention: timedelta,
     lease: timedelta,
@@ -62,5 +63,6 @@ def assemble_firing(  # noqa: PLR0913  # all that firing is made of
         commit,
         Quarantine(client, keys),
         plain,
+        on_missed,
         on_time_within=max(ON_TIME_WITHIN, lease + TAKEOVER),
     )

@@ -25,7 +25,7 @@ _KEYS: Final = (
     redis_keys.FINISHED_RUNS,
     redis_keys.PARKED,
     redis_keys.PARKED_PAYLOADS,
-    redis_keys.OWED_AUDIT,
+    redis_keys.PENDING_RECORDS,
     redis_keys.BEAT_JOURNAL,
     redis_keys.OUTBOX,
     redis_keys.BEAT_QUARANTINE,

@@ -13,6 +13,7 @@ import orjson
 from beat.messages.message_template import MessageKind
 from mission_control.model.policies.misfire import Fire
 from mission_control.model.runs.new_run import expires_at, occurrence_spec
+from mission_control.model.runs.record_identity import record_identity
 from mission_control.model.runs.run_limits import HARD_LIMIT_GRACE
 from mission_control.model.runs.run_record import json_text
 from mission_control.model.runs.run_state import RunState
@@ -48,8 +49,8 @@ class Delivery(StrEnum):
 class FireRequest:
     """One due entry, ready to be committed.
 
-    `packed` is the script's argument; `execution_ids` are the runs that it fires, `run_count` is how many
-    it enters in all.
+    `packed` is the script's argument; `execution_ids` are the runs that it fires, `missed_ids` those that it
+    enters as missed, `run_count` is how many it enters in all.
     """
 
     key: str
@@ -57,6 +58,7 @@ class FireRequest:
     packed: bytes
     execution_ids: tuple[str, ...]
     run_count: int = 1
+    missed_ids: tuple[str, ...] = ()
 
 
 class FireRequests:
@@ -85,15 +87,15 @@ class FireRequests:
     def of_task(self, entry: DueTask, decision: Decision, now: datetime) -> FireRequest:
         """Return the request for one of our tasks."""
         runs = [self._run(entry, action, now) for action in decision.actions]
-        fired = (
-            run[3] for run, action in zip(runs, decision.actions, strict=True) if isinstance(action, Fire)
-        )
+        fired = [run[3] for run in runs if run[10] is not Delivery.NONE]
+        missed = [run[3] for run in runs if run[10] is Delivery.NONE]
         return FireRequest(
             key=entry.key,
             due=entry.due,
             packed=_packed(entry, str(entry.revision), decision.next_due, "", runs),
             execution_ids=tuple(fired),
             run_count=len(runs),
+            missed_ids=tuple(missed),
         )
 
     def of_plain_entry(
@@ -106,7 +108,7 @@ class FireRequests:
     ) -> FireRequest:
         """Return the request for an entry that RedBeat or another tool wrote."""
         delivery = Delivery.ENTRY if message.queue_key else Delivery.ENTRY_OUTBOX
-        run = ["", "", "", execution_id, 0, "", "", message.queue_key, message.payload, "", delivery]
+        run = ["", "", "", execution_id, 0, "", "", message.queue_key, message.payload, "", delivery, ""]
         packed = _packed(entry, "", next_due, meta, [run])
         return FireRequest(entry.key, entry.due, packed, (execution_id,))
 
@@ -132,6 +134,7 @@ class FireRequests:
             payload,
             self._stagger(entry, action),
             self._delivery if is_fired else Delivery.NONE,
+            "" if is_fired else record_identity(execution_id, 0, is_final=True),
         ]
 
     def _message(

@@ -38,7 +38,8 @@ class Firing:
     """Fires what is due, each occurrence once; what is wrong with one entry is its own affair.
 
     Every method raises `NotLeadingError` if another beat leads, and `RedisError` if Redis cannot be
-    asked; then nothing, or whole batches, have been committed. `on_time_within` is how late an occurrence may
+    asked; then nothing, or whole batches, have been committed. `on_missed` gets the ids of the runs that were
+    entered as missed. `on_time_within` is how late an occurrence may
     be fired and still count as on time.
     """
 
@@ -49,6 +50,7 @@ class Firing:
         commit: Commit,
         quarantine: Quarantine,
         plain: PlainFiring,
+        on_missed: Callable[[Iterable[str]], object],
         *,
         on_time_within: timedelta = ON_TIME_WITHIN,
     ) -> None:
@@ -57,6 +59,7 @@ class Firing:
         self._commit = commit
         self._quarantine = quarantine
         self._plain = plain
+        self._on_missed = on_missed
         self._on_time_within = on_time_within
         self._prepared = Prepared()
 
@@ -205,6 +208,7 @@ class Firing:
         problem = "a key that its run needs has the wrong type, or may not be used"
         for request in verdicts.unsound:
             self._quarantine.add(request.key, request.due, problem, now)
+        self._on_missed(one for request in verdicts.committed for one in request.missed_ids)
         return verdicts.committed
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from beat.follow_up.missed_records import write_missed_records
 from beat.follow_up.parking import release_parked
 from beat.messages.outbox import send_outbox
 from beat.turn.side_work import SideWork
@@ -17,8 +16,8 @@ if TYPE_CHECKING:
     from kombu import Producer
     from redis import Redis
 
+    from beat.follow_up.missed_records import MissedRecords
     from beat.turn.lead import Turn
-    from mission_control.audit.stream.log import AuditLog
     from mission_control.ledger.ledger import Ledger
     from mission_control.sweep.sweep import Sweep
 
@@ -34,7 +33,7 @@ class FollowUp:
         app: Celery,
         client: Redis,
         ledger: Ledger,
-        audit: AuditLog,
+        missed_records: MissedRecords,
         sweep: Sweep,
         producer: Callable[[], Producer],
         apply_async: Callable[..., Any],
@@ -46,7 +45,7 @@ class FollowUp:
         self._app = app
         self._client = client
         self._ledger = ledger
-        self._audit = audit
+        self._missed_records = missed_records
         self._sweep = sweep
         self._producer = producer
         self._apply_async = apply_async
@@ -54,23 +53,15 @@ class FollowUp:
         self._uses_outbox = uses_outbox
         self._do = SideWork(on_wrong_type)
 
-    def __call__(self, turn: Turn, *, has_decided: bool) -> bool:
-        """Do the work that the turn has found; return whether there was any.
-
-        If beat `has_decided` about occurrences since then, more records may be pending.
-        """
-        done = 0
-        if turn.has_pending_records or has_decided:
-            done += self._do("write missed records", self._write_records)
+    def __call__(self, turn: Turn) -> bool:
+        """Do the work that the turn has found; return whether there was any."""
+        done = self._do("write missed records", self._missed_records.write)
         if turn.next_release is not None and turn.next_release <= self._clock().timestamp():
             done += self._do("release parked messages", self._release)
         if self._uses_outbox or turn.has_outgoing:
             done += self._do("send the outbox", self._send)
         done += self._do("sweep", self._sweep.turn)
         return done > 0
-
-    def _write_records(self) -> int:
-        return write_missed_records(self._client, self._ledger, self._audit)
 
     def _release(self) -> int:
         return release_parked(self._client, self._clock(), uses_outbox=self._uses_outbox)

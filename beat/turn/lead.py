@@ -41,7 +41,6 @@ class Turn:
     next_release: float | None = None
     is_first: bool = False
     has_outgoing: bool = False
-    has_pending_records: bool = False
 
 
 class Lead:
@@ -69,10 +68,9 @@ class Lead:
             self._schedule_key,
             redis_keys.PARKED,
             redis_keys.OUTBOX,
-            redis_keys.OWED_AUDIT,
         ]
         answer: Any = self._take(keys=keys, args=[self._name, self._lease_ms, LIFE_SECONDS])
-        leads, due, release, is_first, has_outgoing, has_pending = answer
+        leads, due, release, is_first, has_outgoing = answer
         self._tell(is_leading=bool(leads))
         return Turn(
             leads=bool(leads),
@@ -80,7 +78,6 @@ class Lead:
             next_release=_instant(release),
             is_first=bool(is_first),
             has_outgoing=bool(has_outgoing),
-            has_pending_records=bool(has_pending),
         )
 
     def give_up(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from mission_control.audit.debts.unwritten_records import write_or_keep
+from mission_control.audit.pending.pending_records import write_or_pend
 from mission_control.audit.record.records import ExecutionRecord
 from mission_control.audit.stream.log import AuditWriteError
 from mission_control.events import events
@@ -61,7 +61,7 @@ def audit_rejection(
         trigger=Trigger.PLAIN,
         reason=reason,
     )
-    write_or_keep(audit, record.to_dict())
+    write_or_pend(audit, record.to_dict())
 
 
 def ending_record(run: RunRecord, *, at: datetime) -> ExecutionRecord:

@@ -83,21 +83,21 @@ class Installation:
         return self._log(self.settings.task_changes_log)
 
     def _log(self, path: Path) -> AuditLog:
-        from mission_control.audit.debts.settlement import Settlement
-        from mission_control.audit.debts.unwritten_records import keep_unwritten
+        from mission_control.audit.pending.pending_records import add_pending
+        from mission_control.audit.pending.written_records import WrittenRecords
         from mission_control.audit.stream.log import AuditLog
 
         def client() -> Redis | None:
-            # To tell Redis of a record is no reason to start a server: where one was needed, it is known.
+            # Reporting a record is no reason to start a server: where one was needed, it is known.
             return self.client if "redis_url" in self.__dict__ else None
 
         def keep(record: Mapping[str, Any]) -> None:
             known = client()
             if known is not None:
-                keep_unwritten(known, path, record)
+                add_pending(known, path, record)
 
-        settlement = Settlement(path, client)
-        return AuditLog(path, appended=settlement.written, settle=settlement.flush, keep=keep)
+        written = WrittenRecords(path, client)
+        return AuditLog(path, appended=written.add, flush=written.flush, keep=keep)
 
     @cached_property
     def catalog(self) -> HandlerCatalog:

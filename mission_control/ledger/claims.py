@@ -15,6 +15,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final, cast
 
 from mission_control.ledger.scripted import Scripted
+from mission_control.model.runs.record_identity import record_identity
 from mission_control.model.runs.run_limits import MOST_DELIVERIES
 from mission_control.model.runs.run_record import RECORDED, RunRecord
 from mission_control.model.runs.run_state import WAITING_STATES, RunState, joined
@@ -84,7 +85,7 @@ class Claims(Scripted):
         times. With `handler`, a run of another handler is refused. One round trip.
         """
         verdict, last_success, left, lost, *pairs = self._script("begin_attempt")(
-            keys=[redis_keys.run(execution_id), redis_keys.LEASES, redis_keys.AUDIT_DEBTS],
+            keys=[redis_keys.run(execution_id), redis_keys.LEASES, redis_keys.PENDING_RECORDS],
             args=[
                 attempt,
                 format_instant(at),
@@ -97,6 +98,7 @@ class Claims(Scripted):
                 os.getpid(),
                 RunState.RUNNING,
                 joined(WAITING_STATES),
+                *record_identity(execution_id, attempt, is_final=False, delivery="\0").split("\0", 1),
             ],
         )
         return BeginReply(

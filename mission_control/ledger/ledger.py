@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from mission_control.ledger.claims import DEFAULT_LEASE, Claims
 from mission_control.ledger.lapses import LapsedRuns
 from mission_control.ledger.run_reader import RunReader
+from mission_control.model.runs.record_identity import record_identity
 from mission_control.model.runs.run_record import RECORDED, RunRecord, encoded
 from mission_control.model.runs.run_state import (
     RAN_AND_FAILED,
@@ -144,9 +145,9 @@ class Ledger(RunReader, Claims, LapsedRuns):
     ) -> RunRecord | None:
         state: RunState = changes.get("state", run.state)
         is_running = run.state is RunState.RUNNING
-        argv = [
+        argv: list[str | float] = [
             joined(allowed),
-            run.attempt if is_running else "",
+            run.attempt,
             int(state.is_final),
             run.execution_id,
             at.timestamp(),
@@ -162,6 +163,8 @@ class Ledger(RunReader, Claims, LapsedRuns):
             RECORDED,
             run.scheduled_time.timestamp(),
             RunState.CANCELLED,
+            record_identity(run.execution_id, run.attempt, is_final=state.is_final),
+            int(is_running),
         ]
         keys = _keys_of_end(run, self._redbeat_keys)
         written = encoded({"state": state, **changes})
@@ -182,7 +185,7 @@ def _keys_of_end(run: RunRecord, redbeat_keys: RedBeatKeys) -> list[str]:
         redis_keys.task_runs(run.task_id),
         redbeat_keys.schedule,
         redbeat_keys.entry(run.task_id),
-        redis_keys.AUDIT_DEBTS,
+        redis_keys.PENDING_RECORDS,
         redis_keys.LEASES,
         redis_keys.effects(run.execution_id),
     ]

@@ -1,4 +1,4 @@
-"""Repairing the stream of runs: what is missing is added; nothing that stands in it is touched."""
+"""Repairing the stream of runs: missing records are appended; no line is changed."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import os
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from mission_control.model.runs.record_identity import final_run
 from mission_control.operate.audit_verification import verify_runs
-from mission_control.sweep.audit_debts import repaired_record
+from mission_control.sweep.pending_records import late_record
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -15,21 +16,21 @@ if TYPE_CHECKING:
     from mission_control.audit.verification.findings import Verification
     from mission_control.ledger.ledger import Ledger
     from mission_control.model.runs.run_record import RunRecord
-    from mission_control.sweep.owed_records import LateRecords
+    from mission_control.sweep.late_records import LateRecords
 
 
 @dataclass(frozen=True)
 class Repair:
-    """What was repaired, or would be: a torn last line, records that were owed, records that were missing."""
+    """What was repaired, or would be: a torn last line, pending records, records that were missing."""
 
     ended_torn_line: bool
-    paid: int
+    written: int
     added: tuple[str, ...]
 
     @property
     def is_nothing(self) -> bool:
         """Whether there was nothing to repair."""
-        return not (self.ended_torn_line or self.paid or self.added)
+        return not (self.ended_torn_line or self.written or self.added)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the repair as JSON has it."""
@@ -39,10 +40,10 @@ class Repair:
 def repair(late_records: LateRecords, ledger: Ledger, *, is_dry_run: bool = False) -> Repair:
     """Make the stream of runs whole, as far as Redis knows what is missing.
 
-    A torn last line gets its line feed; owed records are written; runs that the ledger has ended and the
+    A torn last line gets its line feed; pending records are written; runs that the ledger has ended and the
     stream does not know get their final record from the ledger. Each of these is marked `"repaired": true`
-    and dated as the ending was. No line is rewritten or removed, so what a verification has found changed,
-    removed or moved is found as before. Running it again finds nothing more to do.
+    and dated as the ending was. No line is rewritten or removed, so a verification still finds what was
+    changed, removed or moved. A second repair finds nothing to do.
 
     Raises:
         AuditWriteError: the stream cannot be written; what was written before stays, and is not repeated.
@@ -51,14 +52,14 @@ def repair(late_records: LateRecords, ledger: Ledger, *, is_dry_run: bool = Fals
     is_torn = _is_torn(audit.path)
     if is_torn and not is_dry_run:
         _end_line(audit.path)
-    debts = late_records.overdue()
-    paid = len(debts) if is_dry_run else _write_all(late_records)
-    left_out = {debt.run.execution_id for debt in debts} if is_dry_run else set()
+    overdue = late_records.overdue() if is_dry_run else []
+    written = len(overdue) if is_dry_run else _write_all(late_records)
+    left_out = {final_run(pending.identity) for pending in overdue}
     missing = _missing(verify_runs(audit.path, late_records.client), ledger, left_out)
     for run in missing if not is_dry_run else []:
         assert run.finished_at is not None  # noqa: S101  # `_missing` has seen to it
-        audit.append(repaired_record(run, at=run.finished_at))
-    return Repair(is_torn, paid, tuple(run.execution_id for run in missing))
+        audit.append(late_record(run, at=run.finished_at))
+    return Repair(is_torn, written, tuple(run.execution_id for run in missing))
 
 
 def _write_all(late_records: LateRecords) -> int:
@@ -68,9 +69,9 @@ def _write_all(late_records: LateRecords) -> int:
     return written
 
 
-def _missing(verification: Verification, ledger: Ledger, left_out: set[str]) -> list[RunRecord]:
+def _missing(verification: Verification, ledger: Ledger, left_out: set[str | None]) -> list[RunRecord]:
     """Return the runs without a final record whose record no other process is about to write."""
-    ids = set(verification.unrecorded) - set(verification.owed) - left_out
+    ids = set(verification.unrecorded) - set(verification.pending) - left_out
     runs = [ledger.get(execution_id) for execution_id in sorted(ids)]
     return [run for run in runs if run is not None and run.finished_at is not None]
 

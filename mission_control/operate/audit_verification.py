@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from mission_control.audit.debts.anchors import read_anchors
+from mission_control.audit.stream.anchors import read_anchors
 from mission_control.audit.stream.chain import host_name
 from mission_control.audit.verification.endings_check import LedgerEnding
 from mission_control.audit.verification.verify import verify
 from mission_control.model.runs.run_state import FINAL_STATES
 from mission_control.store import redis_keys
-from mission_control.sweep.owed_records import GRACE, pending_final_runs
+from mission_control.sweep.late_records import GRACE
+from mission_control.sweep.pending_records import pending_final_runs
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,11 +26,11 @@ _AT_ONCE: Final = 1_000
 def verify_runs(path: Path, client: Redis) -> Verification:
     """Verify the stream of runs against its chains, their anchors, and the ledger.
 
-    What is asked of Redis is asked before the files are read, so that a record written meanwhile is no
-    fault; runs that ended in the last seconds are left out, as their records may be on their way.
+    Redis is asked before the files are read, so that a record written meanwhile is no fault. Runs that ended
+    in the last seconds are left out, because their records may not be written yet.
     """
-    anchors, ledger, owed = read_anchors(client), _endings(client), pending_final_runs(client)
-    return verify(path, anchors=anchors, ledger=ledger, owed=owed)
+    anchors, ledger, pending = read_anchors(client), _endings(client), pending_final_runs(client)
+    return verify(path, anchors=anchors, ledger=ledger, pending=pending)
 
 
 def verify_changes(path: Path, client: Redis) -> Verification:

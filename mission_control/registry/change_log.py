@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from mission_control.audit.debts.unwritten_records import write_or_keep
+from mission_control.audit.pending.pending_records import write_or_pend
 from mission_control.audit.record.difference import difference
 from mission_control.audit.record.records import ChangeRecord
 
@@ -58,7 +58,7 @@ class ChangeLog:
             revision=(after or before).get("metadata", {}).get("revision"),
             diff=difference(before, after),
         )
-        write_or_keep(self._records, record.to_dict())
+        write_or_pend(self._records, record.to_dict())
         self._write_mirror()
 
     def _write_mirror(self) -> None:

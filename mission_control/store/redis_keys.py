@@ -16,11 +16,10 @@
 | `mc:runs:leases` | sorted set: execution_id → when its lease runs out | permanent | ledger |
 | `mc:runs:finished` | sorted set: execution_id → finished at | trimmed to retention | ledger |
 | `mc:idempotency:<key>` | string, execution_id | retention | producers |
-| `mc:audit:debts` | hash: identity → what a record will say | permanent, emptied by writing | ledger |
-| `mc:audit:unwritten` | list of JSON, at most 10,000 | permanent, emptied by writing | whoever audits |
-| `mc:audit:set_aside` | list of JSON, newest first, at most 1,000 | permanent | beat, whoever pays debts |
+| `mc:audit:pending` | hash: identity → what to write | permanent, until written | ledger, beat, workers |
+| `mc:audit:quarantine` | list of JSON, newest first, at most 1,000 | permanent | sweep |
 | `mc:audit:anchors` | hash: writer → its last line | permanent, at most 10,000 | whoever audits |
-| `mc:audit:sweeper` | string, who pays debts at the moment | seconds | whoever pays debts |
+| `mc:audit:writer` | string, the process that writes late records | seconds | sweep |
 | `mc:handlers` | hash: handler path → summary | renewed by workers, one day | workers |
 | `mc:process:<kind>:<name>` | string, JSON | seconds | beat, workers |
 | `mc:beat:leader` | string, the leading beat | `LEADER_SECONDS` | beat |
@@ -31,8 +30,6 @@
 | `mc:beat:outbox` | list of execution_ids or RedBeat entries | permanent, emptied by sending | beat |
 | `mc:parked` | sorted set: execution_id → release at | permanent, emptied by it | beat, workers |
 | `mc:parked:payloads` | hash: execution_id → MessagePack | permanent, emptied by it | beat, workers |
-| `mc:audit:payer` | string, who writes what beat owes | seconds | beat |
-| `mc:audit:owed` | list of execution_ids owed a record | permanent, emptied by writing | beat, workers |
 
 `redbeat:` stands for `MISSION_CONTROL_REDBEAT_KEY_PREFIX`, of which a database has one only. The queues
 (`default`, …) and `unacked*`, `_kombu.*` belong to kombu.
@@ -59,13 +56,10 @@ OUTBOX: Final = "mc:beat:outbox"
 CATCH_UP_PACE: Final = "mc:beat:pace"
 PARKED: Final = "mc:parked"
 PARKED_PAYLOADS: Final = "mc:parked:payloads"
-OWED_AUDIT: Final = "mc:audit:owed"
-AUDIT_PAYER: Final = "mc:audit:payer"
-AUDIT_DEBTS: Final = "mc:audit:debts"
-UNWRITTEN: Final = "mc:audit:unwritten"
-SET_ASIDE: Final = "mc:audit:set_aside"
+PENDING_RECORDS: Final = "mc:audit:pending"
+AUDIT_QUARANTINE: Final = "mc:audit:quarantine"
 AUDIT_ANCHORS: Final = "mc:audit:anchors"
-AUDIT_SWEEPER: Final = "mc:audit:sweeper"
+RECORD_WRITER: Final = "mc:audit:writer"
 DEAD_LETTERS: Final = "mc:dead_letters"
 WAKE_CHANNEL: Final = "mc:beat:wake"
 PROCESSES: Final = "mc:process:"

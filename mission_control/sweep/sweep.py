@@ -19,7 +19,7 @@ from mission_control.model.policies.recovery import (
     of_waiting,
 )
 from mission_control.model.runs.run_state import RunState
-from mission_control.sweep.owed_records import LateRecords
+from mission_control.sweep.late_records import LateRecords
 from mission_control.sweep.whereabouts import Whereabouts
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from mission_control.audit.stream.reader import read_all
 from mission_control.model.runs.run_record import RunRecord
 from mission_control.model.runs.run_state import RunState
 from mission_control.store import redis_keys
-from mission_control.sweep.owed_records import LateRecords
+from mission_control.sweep.late_records import LateRecords
 from tests.samples.ledger_runs import a_run, begun, lapse
 from tests.stage.audit_stream import verified_changes, verified_runs
 from tests.stage.live_installation import YEARLY
@@ -97,7 +97,7 @@ def recorded(installation: Installation) -> list[str]:
 
 
 def debts(installation: Installation) -> int:
-    return installation.client.hlen(redis_keys.AUDIT_DEBTS)
+    return installation.client.hlen(redis_keys.PENDING_RECORDS)
 
 
 @pytest.mark.parametrize("trouble", [no_room_for_another_line, no_space_on_the_device, a_read_only_directory])

@@ -21,7 +21,6 @@ from mission_control.model.values.identifiers import occurrence_execution_id
 from mission_control.model.values.instants import format_instant
 from mission_control.operate.journal import quarantined_tasks
 from mission_control.store import redis_keys
-from mission_control.sweep.set_aside import last_set_aside
 from tests.processes.beats import leading_beat, sent_ids
 from tests.samples.spoilt import HANDLER, HASHES, KEY, NAME, Fields, own, plain, spoil
 from tests.stage.live_installation import YEARLY
@@ -248,7 +247,7 @@ def test_deleted_schedule_is_rebuilt(spoilt: Installation, beat: BeatProcess) ->
     "key",
     [
         *(redis_keys.ACTIVE_RUNS, redis_keys.FINISHED_RUNS, redis_keys.PARKED, redis_keys.PARKED_PAYLOADS),
-        *(redis_keys.OWED_AUDIT, redis_keys.OUTBOX, redis_keys.BEAT_JOURNAL, redis_keys.BEAT_QUARANTINE),
+        *(redis_keys.PENDING_RECORDS, redis_keys.OUTBOX, redis_keys.BEAT_JOURNAL, redis_keys.BEAT_QUARANTINE),
         redis_keys.CATCH_UP_PACE,
     ],
 )
@@ -263,10 +262,10 @@ def test_key_of_wrong_type_is_reported_and_beat_fires_when_it_is_deleted(
 
 
 def test_unreadable_pending_records_do_not_stop_beat(spoilt: Installation, beat: BeatProcess) -> None:
-    spoilt.client.hset(redis_keys.AUDIT_DEBTS, "x", '["1","2026-01-01T00:00:00Z","state","success"]')
-    spoilt.client.rpush(redis_keys.UNWRITTEN, "no json")
-    wait_until(lambda: len(last_set_aside(spoilt.client)) == 2, "both are set aside")
-    assert not spoilt.client.exists(redis_keys.AUDIT_DEBTS, redis_keys.UNWRITTEN)
+    spoilt.client.hset(redis_keys.PENDING_RECORDS, "x", '["1","2026-01-01T00:00:00Z","state","success"]')
+    spoilt.client.hset(redis_keys.PENDING_RECORDS, "record-1", "no json")
+    wait_until(lambda: spoilt.client.llen(redis_keys.AUDIT_QUARANTINE) == 2, "both are quarantined")
+    assert not spoilt.client.exists(redis_keys.PENDING_RECORDS)
     good_task_fires(spoilt)
     assert beat.exit_code is None
 
@@ -298,7 +297,7 @@ def test_parked_message_for_a_key_that_is_not_a_queue_waits_and_delays_no_other(
 
 
 def test_errors_apart_from_firing_stop_no_task(spoilt: Installation, beat: BeatProcess) -> None:
-    spoilt.client.rpush(redis_keys.OWED_AUDIT, b"\xff")
+    spoilt.client.execute_command("HSET", redis_keys.PENDING_RECORDS, b"\xff", b"\xff")  # type: ignore[no-untyped-call]  # redis-py's
     good_task_fires(spoilt)
     good_task_fires(spoilt, "another")
     assert beat.exit_code is None

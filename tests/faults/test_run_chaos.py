@@ -73,8 +73,7 @@ def is_quiet(house: WorkerHouse) -> bool:
         pipe.zcard(redis_keys.ACTIVE_RUNS)
         pipe.zcard(redis_keys.LEASES)
         pipe.zcard(redis_keys.PARKED)
-        pipe.hlen(redis_keys.AUDIT_DEBTS)
-        pipe.llen(redis_keys.OWED_AUDIT)
+        pipe.hlen(redis_keys.PENDING_RECORDS)
         pipe.exists("default", "unacked")
         return not any(pipe.execute())
 

@@ -21,7 +21,7 @@ from mission_control.ledger.claims import BeginVerdict, LeaseState
 from mission_control.ledger.ledger import Ledger
 from mission_control.model.runs.run_state import RAN_AND_FAILED, TRANSITIONS, RunState
 from mission_control.store import redis_keys
-from mission_control.sweep.audit_debts import Debt, read_debts
+from mission_control.sweep.pending_records import PendingRecord, read_pending
 from tests.properties.ledger_model import Model
 from tests.samples.ledger_runs import NOW, a_run
 
@@ -54,7 +54,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.counted: dict[str, list[bool]] = {"a": [], "b": []}
         self.effects: set[tuple[str, str]] = set()
         self.looks: dict[str, list[RunRecord]] = {one: [] for one in IDS}
-        self.owed: set[str] = set()
+        self.pending: set[str] = set()
 
     @initialize()
     def dispatch_two(self) -> None:
@@ -78,7 +78,7 @@ class LedgerMachine(RuleBasedStateMachine):
         assert reply.verdict is model.verdict(attempt)
         if reply.verdict is BeginVerdict.BEGUN:
             if model.state is RunState.RUNNING and not model.is_given_up:
-                self.owed.add(f"{attempt}:0.{model.deliveries}:{run}")
+                self.pending.add(f"{attempt}:0.{model.deliveries}:{run}")
                 assert reply.lost is not None
                 assert reply.lost.fence == model.fence
             model.begin(attempt)
@@ -109,7 +109,7 @@ class LedgerMachine(RuleBasedStateMachine):
         if ended is not None:
             reached = model.end(state)
             assert ended.state is reached
-            self.owed.add(f"{model.attempt}:{int(reached.is_final)}:{claim.execution_id}")
+            self.pending.add(f"{model.attempt}:{int(reached.is_final)}:{claim.execution_id}")
             if reached is RunState.SUCCESS or reached in RAN_AND_FAILED:
                 self.counted[claim.task_id].append(reached is RunState.SUCCESS)
 
@@ -183,7 +183,7 @@ class LedgerMachine(RuleBasedStateMachine):
             assert (cancelled is not None) is is_waiting
             if is_waiting:
                 model.end(RunState.CANCELLED)
-                self.owed.add(f"{model.attempt}:1:{run}")
+                self.pending.add(f"{model.attempt}:1:{run}")
 
     @invariant()
     def runs_are_as_the_model_says(self) -> None:
@@ -205,10 +205,11 @@ class LedgerMachine(RuleBasedStateMachine):
             assert self.client.hlen(redis_keys.run(run)) < MOST_FIELDS
 
     @invariant()
-    def records_are_owed(self) -> None:
-        owed: Any = self.client.hkeys(redis_keys.AUDIT_DEBTS)
-        assert set(owed) == self.owed
-        assert [one for one in read_debts(self.client, since=float("inf")) if not isinstance(one, Debt)] == []
+    def records_are_pending(self) -> None:
+        pending: Any = self.client.hkeys(redis_keys.PENDING_RECORDS)
+        assert set(pending) == self.pending
+        found = list(read_pending(self.client, since=float("inf")))
+        assert [one for one in found if not isinstance(one, PendingRecord)] == []
 
     @invariant()
     def tasks_runs_are_listed(self) -> None:

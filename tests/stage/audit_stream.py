@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from mission_control.audit.stream.reader import read_all
 from mission_control.operate.audit_repair import repair
 from mission_control.operate.audit_verification import verify_changes, verify_runs
-from mission_control.sweep.owed_records import LateRecords
+from mission_control.sweep.late_records import LateRecords
 
 if TYPE_CHECKING:
     from mission_control.audit.verification.findings import Verification

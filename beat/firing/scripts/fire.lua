@@ -1,14 +1,15 @@
 -- Commit what was decided about due entries: all of a batch in one step, each entry only if it is still
 -- as it was when it was decided about.
 -- KEYS: 1 schedule (zset)  2 lead (string)  3 active runs (zset)  4 finished runs (zset)
---       5 parked messages (zset)  6 payloads of parked messages (hash)  7 runs whose record is pending (list)
+--       5 parked messages (zset)  6 payloads of parked messages (hash)  7 pending audit records (hash)
 --       8 journal (stream)  9 outbox (list)  10 quarantine (hash)  11 pace of catching up (hash)
 -- ARGV: 1 batch (MessagePack): {token, now, now_iso, meta, ttl, pace}; `token` is the beat that must lead, ""
 --         if none need; `pace` is how many runs a second are caught up, over all tasks
 --       2… one entry each (MessagePack): {key, due, revision or "", next due or "", meta or "", runs};
 --         none at all warms up the script, which writes nothing
 --         a run: {state, run key, task's runs key, execution_id, scheduled, spec, reason, queue key,
---                 payload, stagger in seconds if it is caught up, else "", delivery}
+--                 payload, stagger in seconds if it is caught up, else "", delivery,
+--                 identity of the record of a missed occurrence, else ""}
 --         delivery: "queue", the payload goes to the queue key; "outbox", the id does; "in_process", neither;
 --         "none", the occurrence is missed; "entry" and "entry_outbox", the payload of a RedBeat entry goes to
 --         the queue key or to the outbox, and nothing is entered
@@ -32,7 +33,7 @@ local function is_sound(key, kind)
 end
 
 local fixed_are_sound = is_sound(KEYS[3], 'zset') and is_sound(KEYS[4], 'zset') and is_sound(KEYS[5], 'zset')
-  and is_sound(KEYS[6], 'hash') and is_sound(KEYS[7], 'list') and is_sound(KEYS[8], 'stream')
+  and is_sound(KEYS[6], 'hash') and is_sound(KEYS[7], 'hash') and is_sound(KEYS[8], 'stream')
   and is_sound(KEYS[9], 'list') and is_sound(KEYS[10], 'hash') and is_sound(KEYS[11], 'hash')
 if not fixed_are_sound then
   return redis.error_reply('WRONGTYPE a key of beat has the wrong type; see mission_control/store/redis_keys.py')
@@ -120,6 +121,7 @@ local function deliver(run)
   end
 end
 
+local time = redis.call('TIME')[1]
 local fired, missed = 0, 0
 local function enter(run)
   if kinds[run[2]] ~= 'none' then
@@ -133,11 +135,12 @@ local function enter(run)
     deliver(run)
     fired = fired + 1
   else
-    redis.call('HSET', run[2], 'spec', run[6], 'state', run[1], 'attempt', '0', 'dispatched_at', now_iso,
-      'finished_at', now_iso, 'reason', run[7])
+    local fields = {'spec', run[6], 'state', run[1], 'attempt', '0', 'dispatched_at', now_iso,
+      'finished_at', now_iso, 'reason', run[7]}
+    redis.call('HSET', run[2], unpack(fields))
     redis.call('EXPIRE', run[2], ttl)
     gather('ZADD', KEYS[4], now, run[4])
-    gather('RPUSH', KEYS[7], run[4])
+    gather('HSET', KEYS[7], run[12], cjson.encode({time, now_iso, unpack(fields)}))
     missed = missed + 1
   end
 end

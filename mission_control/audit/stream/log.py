@@ -52,9 +52,9 @@ class AuditLog:
     seconds before the kernel writes back. It neither bounds nor masks: the records do
     (`mission_control.audit.record.records`).
 
-    Nothing is opened before the first record. `appended` is told of each record that is in the file, and
-    where the chain then stands; `settle` passes on at once what `appended` was told, if that takes its
-    time; `keep` takes records elsewhere that could not be written.
+    Nothing is opened before the first record. `appended` is called with each record that is in the file, and
+    where the chain then stands; `flush` reports at once what `appended` has noted; `keep` makes a record
+    pending that could not be written.
     """
 
     def __init__(
@@ -62,12 +62,12 @@ class AuditLog:
         path: Path | str,
         *,
         appended: Callable[[Mapping[str, Any], ChainHead], object] | None = None,
-        settle: Callable[[], object] | None = None,
+        flush: Callable[[], object] | None = None,
         keep: Callable[[Mapping[str, Any]], object] | None = None,
     ) -> None:
         self.path = Path(path)
         self._appended = appended
-        self._settle = settle
+        self._flush = flush
         self._keep = keep
         self._writers: dict[int, _Writer] = {}
 
@@ -86,10 +86,10 @@ class AuditLog:
             self._appended(entry, writer.head)
         return entry
 
-    def settle(self) -> None:
-        """Have passed on what was written so far: this process is about to end."""
-        if self._settle is not None:
-            self._settle()
+    def flush(self) -> None:
+        """Report what was written so far; call it before a process ends."""
+        if self._flush is not None:
+            self._flush()
 
     def keep(self, record: Mapping[str, Any]) -> None:
         """Have a record that could not be written kept, if there is somewhere to keep it."""

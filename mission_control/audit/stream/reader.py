@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from mission_control.audit.record.record_identity import REPAIRED, Unrepeated, identity_of
+from mission_control.audit.record.repetitions import REPAIRED, Unrepeated, identity_of
 from mission_control.audit.stream.lines import (
     CorruptLine,
     corrupt,

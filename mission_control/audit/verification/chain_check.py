@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from mission_control.audit.debts.anchors import Anchor
+    from mission_control.audit.stream.anchors import Anchor
 
 _GENESIS: Final = GENESIS.encode()
 

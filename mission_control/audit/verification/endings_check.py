@@ -75,13 +75,13 @@ class EndingsCheck:
         self,
         ledger: Mapping[str, LedgerEnding],
         *,
-        owed: Collection[str],
+        pending: Collection[str],
         writers: Collection[str],
         begins: float | None,
     ) -> list[str]:
         """Compare with the runs that the ledger has ended; return the ids of those without a record here.
 
-        `owed` are ids of runs whose record is known to be unpaid. What ended before `begins` is in files
+        `pending` are ids of runs whose record is pending. What ended before `begins` is in files
         that are gone. What another than this stream's `writers` has written stands elsewhere; where nobody
         is known to have written it, it is looked for on the host of the run's worker.
         """
@@ -93,15 +93,15 @@ class EndingsCheck:
                 self._compare_one(execution_id, seen.decode().split()[0], ending)
             elif begins is not None and ending.ended_at <= begins + 1:
                 continue
-            elif execution_id not in owed and ending.writer is not None and ending.writer not in writers:
+            elif execution_id not in pending and ending.writer is not None and ending.writer not in writers:
                 message = f"{execution_id} was recorded by {ending.writer}, in another stream than this"
                 self._findings.add(Kind.ELSEWHERE, message, execution_id=execution_id)
-            elif execution_id not in owed and _is_of_another_host(ending, hosts):
+            elif execution_id not in pending and _is_of_another_host(ending, hosts):
                 message = f"{execution_id} ran on {ending.host}, whose records are not in this stream"
                 self._findings.add(Kind.ELSEWHERE, message, execution_id=execution_id)
             else:
                 unrecorded.append(execution_id)
-                self._unrecorded(execution_id, ending, is_owed=execution_id in owed)
+                self._unrecorded(execution_id, ending, is_pending=execution_id in pending)
         return unrecorded
 
     def _again(self, execution_id: str, before: bytes, ending: bytes, file: Path, line: int) -> None:
@@ -118,10 +118,10 @@ class EndingsCheck:
             message = f"{execution_id} is {status} here and {ending.status} in the ledger"
             self._findings.add(Kind.DISAGREES, message, execution_id=execution_id)
 
-    def _unrecorded(self, execution_id: str, ending: LedgerEnding, *, is_owed: bool) -> None:
-        if is_owed:
-            message = f"the record of {execution_id} ({ending.status}) is owed, and will be written"
-            self._findings.add(Kind.OWED, message, execution_id=execution_id)
+    def _unrecorded(self, execution_id: str, ending: LedgerEnding, *, is_pending: bool) -> None:
+        if is_pending:
+            message = f"the record of {execution_id} ({ending.status}) is pending, and will be written"
+            self._findings.add(Kind.PENDING, message, execution_id=execution_id)
         else:
             message = f"{execution_id} ended {ending.status} in the ledger and has no record here"
             self._findings.add(Kind.UNRECORDED, message, execution_id=execution_id)

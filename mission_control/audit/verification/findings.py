@@ -30,11 +30,11 @@ class Kind(StrEnum):
     UNREADABLE = "unreadable"
     BEGINNING_GONE = "beginning_gone"
     TWICE = "twice"
-    OWED = "owed"
+    PENDING = "pending"
     ELSEWHERE = "elsewhere"
 
 
-NOTES: Final = frozenset({Kind.UNREADABLE, Kind.BEGINNING_GONE, Kind.TWICE, Kind.OWED, Kind.ELSEWHERE})
+NOTES: Final = frozenset({Kind.UNREADABLE, Kind.BEGINNING_GONE, Kind.TWICE, Kind.PENDING, Kind.ELSEWHERE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ class Verification:
 
     `records` are lines of a chain; `anchored` those of them that are in Redis's word, too: a change or a
     cut there shows, while of the others a cut at a chain's end does not. `unrecorded` are the runs that the
-    ledger has ended and the stream does not know, `owed` those of them whose record is still to be paid.
+    ledger has ended and the stream does not know, `pending` those of them whose record is pending.
     """
 
     path: Path
@@ -98,7 +98,7 @@ class Verification:
     findings: tuple[Finding, ...]
     counts: dict[Kind, int]
     unrecorded: tuple[str, ...] = ()
-    owed: tuple[str, ...] = ()
+    pending: tuple[str, ...] = ()
 
     @property
     def is_sound(self) -> bool:

@@ -20,7 +20,7 @@ from mission_control.model.values.instants import parse_instant
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from mission_control.audit.debts.anchors import Anchor
+    from mission_control.audit.stream.anchors import Anchor
 
 _END: Final = re.compile(rb',"writer":"([\w.-]+)","seq":(\d{1,18}),"prev":"([0-9a-f]{64})"\}\n?\Z')
 _LONGEST_END: Final = 256
@@ -32,7 +32,7 @@ def verify(
     *,
     anchors: Mapping[str, Anchor] | None = None,
     ledger: Mapping[str, LedgerEnding] | None = None,
-    owed: Collection[str] = (),
+    pending: Collection[str] = (),
 ) -> Verification:
     """Verify the stream at `path` over all its rotated files.
 
@@ -47,7 +47,7 @@ def verify(
     Raises:
         PermissionError: a file may not be read.
     """
-    return _Verifier(Path(path), anchors if anchors is not None else {}).run(ledger, owed)
+    return _Verifier(Path(path), anchors if anchors is not None else {}).run(ledger, pending)
 
 
 class _Verifier:
@@ -59,13 +59,13 @@ class _Verifier:
         self._lines = self._records = 0
         self._begins: float | None = None
 
-    def run(self, ledger: Mapping[str, LedgerEnding] | None, owed: Collection[str]) -> Verification:
+    def run(self, ledger: Mapping[str, LedgerEnding] | None, pending: Collection[str]) -> Verification:
         with Segments(self._path) as segments:
             files = segments.oldest_first
             for at, segment in enumerate(files):
                 self._segment(segment, is_oldest=at == 0 and len(files) > 1)
         anchored = self._chains.finish(self._path, self._begins)
-        unrecorded = self._compare(ledger, owed) if ledger is not None else []
+        unrecorded = self._compare(ledger, pending) if ledger is not None else []
         return Verification(
             path=self._path,
             files=len(files),
@@ -76,12 +76,12 @@ class _Verifier:
             findings=tuple(self._findings.kept),
             counts=dict(self._findings.counts),
             unrecorded=tuple(unrecorded),
-            owed=tuple(one for one in unrecorded if one in owed),
+            pending=tuple(one for one in unrecorded if one in pending),
         )
 
-    def _compare(self, ledger: Mapping[str, LedgerEnding], owed: Collection[str]) -> list[str]:
+    def _compare(self, ledger: Mapping[str, LedgerEnding], pending: Collection[str]) -> list[str]:
         writers = self._chains.writers(self._path)
-        return self._endings.compare(ledger, owed=owed, writers=writers, begins=self._begins)
+        return self._endings.compare(ledger, pending=pending, writers=writers, begins=self._begins)
 
     def _segment(self, segment: Segment, *, is_oldest: bool) -> None:
         file, problem = segment.plain()

@@ -46,7 +46,7 @@ def repair(dry_run: bool, as_json: bool) -> None:
     """
     from mission_control.cli.terminal.installation_in_use import current
     from mission_control.operate.audit_repair import repair as repair_stream
-    from mission_control.sweep.owed_records import LateRecords
+    from mission_control.sweep.late_records import LateRecords
 
     with current() as installation:
         done = repair_stream(LateRecords.of(installation), installation.ledger, is_dry_run=dry_run)
@@ -90,8 +90,8 @@ def _show(one: Verification, *, is_anchored: bool) -> None:
 
 def _repaired(done: dict[str, Any], *, would: str) -> list[str]:
     lines = ["a torn last line " + would + "ended"] if done["ended_torn_line"] else []
-    if done["paid"]:
-        lines.append(f"{counted(done['paid'], 'pending record')} {would}written")
+    if done["written"]:
+        lines.append(f"{counted(done['written'], 'pending record')} {would}written")
     if done["added"]:
         lines.append(f"{counted(len(done['added']), 'missing record')} {would}written from the ledger:")
         lines += [f"  {printable(execution_id)}" for execution_id in done["added"]]

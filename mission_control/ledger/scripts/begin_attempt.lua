@@ -1,10 +1,11 @@
 -- Begin an attempt of a run under a lease, if it is the next attempt and no other worker has it.
--- KEYS: 1 run (hash)  2 leases (zset)  3 owed audit records (hash)
+-- KEYS: 1 run (hash)  2 leases (zset)  3 pending audit records (hash)
 -- ARGV: 1 attempt  2 started at, ISO  3 worker  4 seconds of the lease  5 deliveries of one attempt that
 --       may begin it  6 handler that the delivery would run, "" for any  7 prefix and 8 suffix of the
 --       keys of histories  9 fields that a record is made of, joined by commas with one before and after
 --       10 id of the worker's process that asks  11 state of a running run
 --       12 states in which a run waits, joined by commas with one before and after
+--       13 and 14 identity of the record of a lost delivery, before and after its number
 -- Reply: {verdict, last success or "", seconds left of another worker's lease, the run as the lost
 -- worker had it (JSON list of field, value, …) or "", field, value, …}; the verdict is one of
 --   begun       the attempt is this delivery's to run
@@ -53,7 +54,7 @@ end
 
 local time = redis.call('TIME')
 local now = tonumber(time[1]) + tonumber(time[2]) / 1000000
-local attempt, deliveries, lost, debt = tonumber(ARGV[1]), 1, '', nil
+local attempt, deliveries, lost, pending = tonumber(ARGV[1]), 1, '', nil
 if string.find(ARGV[12], ',' .. state .. ',', 1, true) then
   if attempt ~= last + 1 then
     return reply('stale')
@@ -76,7 +77,7 @@ elseif state == ARGV[11] then
     lost = cjson.encode(before)
     table.insert(before, 1, ARGV[2])
     table.insert(before, 1, time[1])
-    debt = {attempt .. ':0.' .. (deliveries - 1) .. ':' .. facts.execution_id, cjson.encode(before)}
+    pending = cjson.encode(before)
   end
 else
   return reply('finished')
@@ -85,8 +86,8 @@ end
 -- Read every key that may have another type before the first write.
 local last_success = redis.call('HGET', ARGV[7] .. facts.task_id .. ARGV[8], 'last_success') or ''
 redis.call('ZSCORE', KEYS[2], facts.execution_id)
-if debt then
-  redis.call('HSET', KEYS[3], debt[1], debt[2])
+if pending then
+  redis.call('HSET', KEYS[3], ARGV[13] .. (deliveries - 1) .. ARGV[14], pending)
 end
 local lease_until = string.format('%.3f', now + tonumber(ARGV[4]))
 redis.call('HSET', KEYS[1], 'state', ARGV[11], 'attempt', attempt, 'started_at', ARGV[2], 'worker', ARGV[3],

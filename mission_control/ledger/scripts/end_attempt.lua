@@ -1,8 +1,9 @@
 -- End an attempt: the run waits for its next one, or is over.
 -- KEYS: 1 run (hash)  2 active runs (zset)  3 finished runs (zset)  4 history of the task (hash)
 --       5 runs of the task (zset)  6 schedule (zset)  7 schedule entry of the task (hash)
---       8 owed audit records (hash)  9 leases (zset)  10 effects of the run (set)
--- ARGV: 1 states it may come from, joined by commas with one before and after  2 attempt that ends, "" if the run waits
+--       8 pending audit records (hash)  9 leases (zset)  10 effects of the run (set)
+-- ARGV: 1 states it may come from, joined by commas with one before and after  2 attempt that
+--       the caller has seen
 --       3 "1" if the new state is final  4 execution_id  5 finished at, Unix seconds
 --       6 finished at, ISO  7 seconds to keep the run  8 runs to keep for the task
 --       9 counter of the history to raise, or ""  10 prefix of run keys
@@ -10,7 +11,8 @@
 --       gone or has one already  12 channel that wakes beat
 --       13 fence of the attempt, or "" for any  14 prefix of the keys of effects  15 fields that a record is
 --       made of, joined by commas with one before and after  16 scheduled time, Unix seconds
---       17 state of a cancelled run  18… field, value, … to write
+--       17 state of a cancelled run  18 identity of the record of this ending
+--       19 "1" if the run was running  20… field, value, … to write
 -- Reply: {field, value, …} of the run afterwards, or {} if it was refused and nothing changed; {"cancel",
 --        why}, and nothing changed, if another attempt would follow but cancellation was requested; an error,
 --        and nothing changed, if a key has another type
@@ -19,11 +21,11 @@ local state, attempt, cancel_requested, started_at = found[1], found[2], found[4
 if not state or not string.find(ARGV[1], ',' .. state .. ',', 1, true) then
   return {}
 end
-if ARGV[2] ~= '' and attempt ~= ARGV[2] or ARGV[13] ~= '' and found[3] ~= ARGV[13] then
+if (attempt or '0') ~= ARGV[2] or ARGV[13] ~= '' and found[3] ~= ARGV[13] then
   return {}
 end
 local fields = {}
-for at = 18, #ARGV, 2 do
+for at = 20, #ARGV, 2 do
   fields[ARGV[at]] = ARGV[at + 1]
 end
 if cancel_requested and ARGV[3] ~= '1' then
@@ -37,26 +39,25 @@ for at, kind in ipairs(kinds) do
   end
 end
 
-redis.call('HSET', KEYS[1], unpack(ARGV, 18))
+redis.call('HSET', KEYS[1], unpack(ARGV, 20))
 if cancel_requested and fields['state'] == ARGV[17] then
   redis.call('HSET', KEYS[1], 'reason', cancel_requested)
 end
-if ARGV[2] ~= '' then
+if ARGV[19] == '1' then
   redis.call('HDEL', KEYS[1], 'lease_until', 'resent_at', 'resends')
   redis.call('ZREM', KEYS[9], ARGV[4])
 end
 local after = redis.call('HGETALL', KEYS[1]) -- read now: the run itself may be in the surplus of its task
 
--- The record of this ending is owed from now on, as it has to read even if the run goes on or is dropped.
-local debt = {redis.call('TIME')[1], ARGV[6]}
+-- The record of this ending is pending from now on, with the run as it is now: the run may go on, or be dropped.
+local pending = {redis.call('TIME')[1], ARGV[6]}
 for at = 1, #after, 2 do
   if string.find(ARGV[15], ',' .. after[at] .. ',', 1, true) then
-    debt[#debt + 1] = after[at]
-    debt[#debt + 1] = after[at + 1]
+    pending[#pending + 1] = after[at]
+    pending[#pending + 1] = after[at + 1]
   end
 end
-local identity = (fields['attempt'] or attempt or '0') .. ':' .. ARGV[3] .. ':' .. ARGV[4]
-redis.call('HSET', KEYS[8], identity, cjson.encode(debt))
+redis.call('HSET', KEYS[8], ARGV[18], cjson.encode(pending))
 
 if ARGV[3] == '1' then
   redis.call('ZREM', KEYS[2], ARGV[4])

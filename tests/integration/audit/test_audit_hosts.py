@@ -11,7 +11,7 @@ from mission_control.audit.endings import audit_ending
 from mission_control.installation.installation import Installation
 from mission_control.model.runs.run_state import RunState
 from mission_control.store import redis_keys
-from mission_control.sweep.owed_records import LateRecords
+from mission_control.sweep.late_records import LateRecords
 from tests.samples.ledger_runs import NOW, a_run, begun
 from tests.stage.audit_stream import records_of, repaired, verified_runs
 
@@ -49,8 +49,8 @@ def test_runs_that_another_host_has_ended_are_neither_missed_here_nor_recorded_a
     for run in (lost, expired):
         audit_ending(beats_host.audit, run, at=NOW)
     for one in (installation, beats_host):
-        one.audit.settle()
-    assert not installation.client.exists(redis_keys.AUDIT_DEBTS)
+        one.audit.flush()
+    assert not installation.client.exists(redis_keys.PENDING_RECORDS)
 
     verification = verified_runs(installation)
     assert (verification.is_sound, verification.counts) == (True, {"elsewhere": 2})
@@ -67,12 +67,12 @@ def test_what_another_host_wrote_for_a_debtor_is_found_there(
             begun(installation.ledger, enter(installation, number)), RunState.SUCCESS, at=NOW
         )
     assert ended is not None
-    debts = installation.client.hgetall(redis_keys.AUDIT_DEBTS)
+    debts = installation.client.hgetall(redis_keys.PENDING_RECORDS)
     audit_ending(beats_host.audit, ended, at=NOW)
-    beats_host.audit.settle()
-    installation.client.hset(redis_keys.AUDIT_DEBTS, mapping=debts)  # type: ignore[arg-type]  # redis-py's invariant dict
+    beats_host.audit.flush()
+    installation.client.hset(redis_keys.PENDING_RECORDS, mapping=debts)  # type: ignore[arg-type]  # redis-py's invariant dict
     assert LateRecords.of(beats_host).write(grace=NOW - NOW) == 1
-    beats_host.audit.settle()
+    beats_host.audit.flush()
     assert verified_runs(installation).counts == {"elsewhere": 2}
     assert verified_runs(beats_host).counts == {}
 
@@ -86,5 +86,5 @@ def test_a_run_that_is_dropped_before_its_record_is_told_of_does_not_come_back(
     assert ended is not None
     installation.client.delete(redis_keys.run("a@1"))
     audit_ending(installation.audit, ended, at=NOW)
-    installation.audit.settle()
-    assert not installation.client.exists(redis_keys.run("a@1"), redis_keys.AUDIT_DEBTS)
+    installation.audit.flush()
+    assert not installation.client.exists(redis_keys.run("a@1"), redis_keys.PENDING_RECORDS)

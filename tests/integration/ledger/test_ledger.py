@@ -132,7 +132,7 @@ def test_run_dropped_at_its_end_is_ended_and_has_a_pending_record(
     assert ended is not None
     assert (ended.state, ended.output) == (RunState.SUCCESS, "done")
     assert ledger.get("a@1") is None
-    (debt,) = installation.client.hvals(redis_keys.AUDIT_DEBTS)
+    (debt,) = installation.client.hvals(redis_keys.PENDING_RECORDS)
     assert "done" in str(debt)
 
 
@@ -148,7 +148,7 @@ def test_end_that_finds_a_key_of_a_wrong_type_changes_nothing(installation: Inst
     with pytest.raises(ResponseError, match=f"WRONGTYPE {key} is a string"):
         ledger.end(run, RunState.SUCCESS, at=NOW)
     assert client.hgetall(redis_keys.run("a@1")) == before
-    assert not client.exists(redis_keys.AUDIT_DEBTS)
+    assert not client.exists(redis_keys.PENDING_RECORDS)
     client.delete(key)
     assert ledger.end(run, RunState.SUCCESS, at=NOW) is not None
 

@@ -21,7 +21,7 @@ from mission_control.model.runs.run_limits import MOST_DELIVERIES
 from mission_control.model.runs.run_record import RunRecord
 from mission_control.model.runs.run_state import RunState
 from mission_control.store import redis_keys
-from mission_control.sweep.owed_records import LateRecords
+from mission_control.sweep.late_records import LateRecords
 from mission_control.sweep.sweep import Sweep
 from tests.samples.ledger_runs import Later, lapse
 from tests.stage.audit_stream import records_of

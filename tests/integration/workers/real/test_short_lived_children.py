@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from mission_control.audit.debts.anchors import read_anchors
+from mission_control.audit.stream.anchors import read_anchors
 from mission_control.store import redis_keys
 from tests.processes.real_workers import WorkerHouse, worker_house
 from tests.stage.audit_stream import verified_runs
@@ -31,7 +31,7 @@ def test_child_that_ends_first_confirms_its_records_to_redis(house: WorkerHouse)
         for run in runs:
             house.succeeds(run)
         wait_until(lambda: len(read_anchors(client)) == RUNS, "each child's chain is anchored", timeout=10)
-        wait_until(lambda: not client.exists(redis_keys.AUDIT_DEBTS), "nothing is owed", timeout=10)
+        wait_until(lambda: not client.exists(redis_keys.PENDING_RECORDS), "nothing is owed", timeout=10)
         assert worker.exit_code is None
     verification = verified_runs(house.installation)
     assert (verification.records, verification.anchored, verification.writers) == (RUNS, RUNS, RUNS)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from mission_control.audit.debts.anchors import Anchor
+from mission_control.audit.stream.anchors import Anchor
 from mission_control.audit.stream.chain import own_host
 from mission_control.audit.stream.log import AuditLog
 from mission_control.audit.verification.endings_check import LedgerEnding
@@ -208,10 +208,10 @@ def test_the_stream_is_compared_with_the_ledger(log: AuditLog) -> None:
         "far away": ending(host="another_host"),
         "near": ending(host=own_host()),
     }
-    verification = verify(log.path, ledger=ledger, owed={"unpaid"})
-    assert kinds(verification) == {"disagrees": 1, "unrecorded": 2, "owed": 1, "elsewhere": 1}
+    verification = verify(log.path, ledger=ledger, pending={"unpaid"})
+    assert kinds(verification) == {"disagrees": 1, "unrecorded": 2, "pending": 1, "elsewhere": 1}
     assert verification.unrecorded == ("forgotten", "unpaid", "near")
-    assert verification.owed == ("unpaid",)
+    assert verification.pending == ("unpaid",)
     assert not verification.is_sound
 
 

@@ -1,32 +1,17 @@
-"""What makes two lines the same record: the run, the attempt, whether it ended the run, and the delivery."""
+"""Which lines of a stream are the same record."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
+
+from mission_control.model.runs.record_identity import record_identity
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
 REPAIRED: Final = b'"repaired":true'
-"""What stands in the line of a record that was written late."""
-
-
-def record_identity(
-    execution_id: str, attempt: int | None, *, is_final: bool, delivery: int | None = None
-) -> str:
-    """Return the identity of an ending; a record that was written twice has it twice, and counts once.
-
-    `delivery` tells apart the workers that an attempt has lost. The id of the run stands last, because it
-    may hold anything.
-
-    >>> record_identity("tea@20260301T090000Z", 2, is_final=True)
-    '2:1:tea@20260301T090000Z'
-    >>> record_identity("tea@20260301T090000Z", 2, is_final=False, delivery=1)
-    '2:0.1:tea@20260301T090000Z'
-    """
-    kind = str(int(is_final)) if delivery is None else f"{int(is_final)}.{delivery}"
-    return f"{0 if attempt is None else attempt}:{kind}:{execution_id}"
+"""This is in the line of a record that was written late."""
 
 
 def identity_of(record: Mapping[str, Any]) -> str | None:
@@ -43,7 +28,7 @@ def _number(value: object) -> int | None:
 
 
 class Unrepeated:
-    """Passes over the second line of a record that was written late and, as it turned out, had been written.
+    """Skips the second line of a record that was written late although it had been written before.
 
     Such a line says `repaired`. Only identities in `watched` are remembered; if that is None, all.
     """
@@ -53,7 +38,7 @@ class Unrepeated:
         self._seen: dict[str, bool] = {}
 
     def accepts(self, record: Mapping[str, Any]) -> bool:
-        """Tell whether a record counts: it is no repetition of one that was accepted."""
+        """Return whether a record counts, because it repeats none that was accepted."""
         identity = identity_of(record)
         if identity is None or (self._watched is not None and identity not in self._watched):
             return True

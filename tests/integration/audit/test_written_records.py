@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from mission_control.audit.debts.anchors import Anchor, forget_old_anchors, read_anchors
-from mission_control.audit.debts.settlement import Settlement
 from mission_control.audit.endings import audit_ending
+from mission_control.audit.pending.written_records import WrittenRecords
+from mission_control.audit.stream.anchors import Anchor, forget_old_anchors, read_anchors
 from mission_control.audit.stream.log import AuditLog
 from mission_control.model.runs.run_record import RunRecord
 from mission_control.model.runs.run_state import RunState
@@ -40,13 +40,13 @@ def ended(installation: Installation, execution_id: str = "tea@1") -> RunRecord:
     return after
 
 
-def debts(installation: Installation) -> set[str]:
-    return {str(identity) for identity in installation.client.hkeys(redis_keys.AUDIT_DEBTS)}
+def pending(installation: Installation) -> set[str]:
+    return {str(identity) for identity in installation.client.hkeys(redis_keys.PENDING_RECORDS)}
 
 
 def test_an_attempt_that_ends_owes_its_record_in_the_same_step(installation: Installation) -> None:
     ended(installation)
-    assert debts(installation) == {"1:1:tea@1"}
+    assert pending(installation) == {"1:1:tea@1"}
 
 
 def test_the_record_pays_the_debt_and_anchors_the_chain(installation: Installation) -> None:
@@ -54,20 +54,20 @@ def test_the_record_pays_the_debt_and_anchors_the_chain(installation: Installati
 
     head = installation.audit.head
     wait_until(lambda: head.writer in read_anchors(installation.client), "the chain is anchored")
-    wait_until(lambda: not debts(installation), "the debt is cleared")
+    wait_until(lambda: not pending(installation), "it is reported")
     anchor = read_anchors(installation.client)[head.writer]
     assert (anchor.seq, anchor.digest) == (1, head.digest)
     assert anchor.path == str(installation.settings.task_execution_log.resolve())
 
 
-def test_many_records_are_settled_in_one_round_trip(installation: Installation, tmp_path: Path) -> None:
-    settlement = Settlement(tmp_path / "a.jsonl", lambda: installation.client, after_seconds=3_600)
-    log = AuditLog(tmp_path / "a.jsonl", appended=settlement.written)
+def test_many_records_are_reported_in_one_round_trip(installation: Installation, tmp_path: Path) -> None:
+    written = WrittenRecords(tmp_path / "a.jsonl", lambda: installation.client, after_seconds=3_600)
+    log = AuditLog(tmp_path / "a.jsonl", appended=written.add)
     before = commands(installation.client)
     for number in range(100):
         log.append({"execution_id": str(number), "attempt": 1, "final": True})
     assert commands(installation.client) == before
-    settlement.flush()
+    written.flush()
     assert commands(installation.client) == before + 2
     assert read_anchors(installation.client)[log.head.writer].seq == 100
 
@@ -80,15 +80,15 @@ def commands(client: Redis) -> int:
 def test_what_redis_could_not_be_told_is_told_later(installation: Installation, tmp_path: Path) -> None:
     away = AuditLog(tmp_path / "a.jsonl")
     reachable: list[Redis] = []
-    settlement = Settlement(away.path, lambda: reachable[0] if reachable else None, after_seconds=3_600)
-    log = AuditLog(away.path, appended=settlement.written)
-    installation.client.hset(redis_keys.AUDIT_DEBTS, "1:1:a", "[]")
+    written = WrittenRecords(away.path, lambda: reachable[0] if reachable else None, after_seconds=3_600)
+    log = AuditLog(away.path, appended=written.add)
+    installation.client.hset(redis_keys.PENDING_RECORDS, "1:1:a", "[]")
     log.append({"execution_id": "a", "attempt": 1, "final": True})
-    settlement.flush()
-    assert debts(installation) == {"1:1:a"}
+    written.flush()
+    assert pending(installation) == {"1:1:a"}
     reachable.append(installation.client)
-    settlement.flush()
-    assert debts(installation) == set()
+    written.flush()
+    assert pending(installation) == set()
 
 
 def test_of_too_many_anchors_the_oldest_are_forgotten(installation: Installation) -> None:

@@ -1,4 +1,4 @@
-"""A debt of an audit record that nobody settles is paid by the leading beat's sweep."""
+"""A record whose process died is written by the sweep of the leading beat."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 HELLO = "handlers.hello.run"
 
 
-def test_a_look_of_the_sweep_writes_the_record_of_a_process_that_died_before_it_did(
+def test_sweep_writes_the_record_of_a_process_that_died(
     installation: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(RunEnding, "record", lambda *_, **__: None)  # it dies before the record
@@ -30,7 +30,7 @@ def test_a_look_of_the_sweep_writes_the_record_of_a_process_that_died_before_it_
     installation.ledger.dispatch(run)
     in_process(installation).run(run)
     assert final_records_of(installation, HELLO) == []
-    _let_debts_grow_old(installation)
+    _let_pending_records_age(installation)
 
     Sweep.of(create_app("sweep", lambda: installation), installation).look()
 
@@ -38,11 +38,11 @@ def test_a_look_of_the_sweep_writes_the_record_of_a_process_that_died_before_it_
     assert record["execution_id"] == run.execution_id
     assert record["status"] == "success"
     assert record["repaired"] is True
-    assert installation.client.hlen(redis_keys.AUDIT_DEBTS) == 0
+    assert installation.client.hlen(redis_keys.PENDING_RECORDS) == 0
 
 
-def _let_debts_grow_old(installation: Installation) -> None:
-    for identity, text in installation.client.hgetall(redis_keys.AUDIT_DEBTS).items():
+def _let_pending_records_age(installation: Installation) -> None:
+    for identity, text in installation.client.hgetall(redis_keys.PENDING_RECORDS).items():
         since, *rest = json.loads(text)
         aged = json.dumps([float(since) - 60, *rest])
-        installation.client.hset(redis_keys.AUDIT_DEBTS, identity, aged)
+        installation.client.hset(redis_keys.PENDING_RECORDS, identity, aged)

@@ -1,4 +1,4 @@
-"""Records that were owed: written later, once, by whoever finds them."""
+"""Late records: pending ones that another process writes, once."""
 
 from __future__ import annotations
 
@@ -10,19 +10,22 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from mission_control.audit.endings import audit_ending, ending_record
+from mission_control.audit.pending.pending_records import add_pending
 from mission_control.audit.stream.reader import read_all
 from mission_control.model.runs.run_record import RunRecord
 from mission_control.model.runs.run_state import RunState
 from mission_control.operate.audit_repair import Repair
 from mission_control.store import redis_keys
-from mission_control.sweep.owed_records import LateRecords, pending_final_runs
-from mission_control.sweep.set_aside import last_set_aside
+from mission_control.sweep.late_records import LateRecords
+from mission_control.sweep.pending_records import pending_final_runs
 from tests.stage.audit_stream import repaired, verified_runs
 from tests.stage.command_line import mc
 from tests.stage.redis_key_life import faults_in_keys
 from tests.stage.waiting import wait_until
 
 if TYPE_CHECKING:
+    from redis import Redis
+
     from mission_control.audit.verification.findings import Verification
     from mission_control.installation.installation import Installation
 
@@ -67,11 +70,16 @@ def endings(installation: Installation) -> list[tuple[str, str, int | None, bool
     ]
 
 
+def quarantined(client: Redis) -> list[dict[str, str]]:
+    found: Any = client.lrange(redis_keys.AUDIT_QUARANTINE, 0, -1)
+    return [json.loads(one) for one in found]
+
+
 def counts(verification: Verification) -> dict[str, int]:
     return {str(kind): count for kind, count in verification.counts.items()}
 
 
-def test_what_a_process_died_before_writing_is_written_by_another(installation: Installation) -> None:
+def test_record_of_dead_process_is_written_by_another(installation: Installation) -> None:
     ended(installation, output="it was ready")
     assert LateRecords.of(installation).write(grace=AT_ONCE) == 1
     (record,) = read_all(installation.settings.task_execution_log)
@@ -80,13 +88,13 @@ def test_what_a_process_died_before_writing_is_written_by_another(installation: 
     assert LateRecords.of(installation).write(grace=AT_ONCE) == 0
 
 
-def test_a_debt_that_may_be_about_to_be_paid_is_left_alone(installation: Installation) -> None:
+def test_record_pending_for_seconds_is_left_to_its_process(installation: Installation) -> None:
     ended(installation)
     assert LateRecords.of(installation).write() == 0
-    assert installation.client.hlen(redis_keys.AUDIT_DEBTS) == 1
+    assert installation.client.hlen(redis_keys.PENDING_RECORDS) == 1
 
 
-def test_every_attempt_is_owed_even_after_the_next_one_has_begun(installation: Installation) -> None:
+def test_attempt_stays_pending_after_the_next_has_begun(installation: Installation) -> None:
     ended(installation, state=RunState.RETRYING, error="the kettle was cold")
     ended(installation, attempt=2, at=NOW + timedelta(minutes=1))
     assert LateRecords.of(installation).write(grace=AT_ONCE) == 2
@@ -95,28 +103,28 @@ def test_every_attempt_is_owed_even_after_the_next_one_has_begun(installation: I
     assert (first["error"], first["timestamp"]) == ("the kettle was cold", "2026-03-02T09:00:00Z")
 
 
-def test_what_was_written_by_a_process_that_died_before_it_said_so_is_not_written_again(
+def test_written_but_unreported_record_is_not_written_again(
     installation: Installation,
 ) -> None:
     run = ended(installation)
     installation.audit.append(ending_record(run, at=NOW).to_dict())
-    installation.client.hset(redis_keys.AUDIT_DEBTS, "1:1:tea@1", debt_of(installation))
+    installation.client.hset(redis_keys.PENDING_RECORDS, "1:1:tea@1", pending_of(installation))
     assert LateRecords.of(installation).write(grace=AT_ONCE) == 0
     assert len(endings(installation)) == 1
-    assert installation.client.hlen(redis_keys.AUDIT_DEBTS) == 0
+    assert installation.client.hlen(redis_keys.PENDING_RECORDS) == 0
 
 
-def debt_of(installation: Installation) -> str:
-    return str(installation.client.hget(redis_keys.AUDIT_DEBTS, "1:1:tea@1"))
+def pending_of(installation: Installation) -> str:
+    return str(installation.client.hget(redis_keys.PENDING_RECORDS, "1:1:tea@1"))
 
 
 @pytest.mark.parametrize("execution_id", ['with "quotes" and spaces', "lo" + "n" * 600 + "g", "ünï\tcode"])
 def test_ids_of_plain_clients_may_be_anything(installation: Installation, execution_id: str) -> None:
     run = ended(installation, execution_id)
-    debt = installation.client.hgetall(redis_keys.AUDIT_DEBTS)
+    pending = installation.client.hgetall(redis_keys.PENDING_RECORDS)
     audit_ending(installation.audit, run, at=NOW)
     assert LateRecords.of(installation).write(grace=AT_ONCE) == 0
-    installation.client.hset(redis_keys.AUDIT_DEBTS, mapping=debt)  # type: ignore[arg-type]
+    installation.client.hset(redis_keys.PENDING_RECORDS, mapping=pending)  # type: ignore[arg-type]
     assert LateRecords.of(installation).write(grace=AT_ONCE) == 0
     assert len(endings(installation)) == 1
 
@@ -140,62 +148,76 @@ GOOD = '["1","2026-03-02T09:00:00Z","state","success"'
         ("1:1:tea@0", None),
     ],
 )
-def test_a_debt_that_cannot_be_read_is_set_aside_and_the_others_are_paid(
+def test_corrupt_pending_ending_is_quarantined_and_delays_no_other(
     installation: Installation, caplog: pytest.LogCaptureFixture, identity: str, text: str | None
 ) -> None:
     client = installation.client
     ended(installation, "tea@1")
-    spoilt = text if text is not None else debt_of(installation).replace("success", "running")
-    client.hset(redis_keys.AUDIT_DEBTS, identity, spoilt)
+    spoilt = text if text is not None else pending_of(installation).replace("success", "running")
+    client.hset(redis_keys.PENDING_RECORDS, identity, spoilt)
     ended(installation, "tea@2")
     assert pending_final_runs(installation.client) >= {"tea@1", "tea@2"}
     assert len(LateRecords.of(installation).overdue(grace=AT_ONCE)) == 2
     assert LateRecords.of(installation).write(grace=AT_ONCE) == 2
     assert [ending[0] for ending in endings(installation)] == ["tea@1", "tea@2"]
-    (aside,) = last_set_aside(client)
+    (aside,) = quarantined(client)
     assert (aside["what"], aside["text"]) == (f"the pending record {identity!r}", spoilt)
     assert f"what=the pending record {identity!r}" in caplog.text
-    assert not client.exists(redis_keys.AUDIT_DEBTS)
+    assert not client.exists(redis_keys.PENDING_RECORDS)
     assert faults_in_keys(client) == {}
 
 
-@pytest.mark.parametrize("text", ["", "{", "3", "[]", '["a.jsonl"]', '["a.jsonl",3]', '["a.jsonl",{},1]'])
-def test_a_kept_record_that_cannot_be_read_is_set_aside_and_the_others_are_written(
+OTHER = '[0,"2026-03-02T09:00:00Z","stream","a.jsonl"'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "3",
+        "[]",
+        f"{OTHER}]",
+        f'{OTHER},"record"]',
+        f'{OTHER},"record","3"]',
+        f'{OTHER},"record","[]"]',
+    ],
+)
+def test_corrupt_pending_record_is_quarantined_and_delays_no_other(
     installation: Installation, text: str
 ) -> None:
-    name = installation.settings.task_execution_log.name
-    good = [json.dumps([name, {"task_id": one}]) for one in ("tea", "cake")]
-    installation.client.rpush(redis_keys.UNWRITTEN, good[0], text, good[1])
-    assert LateRecords.of(installation).write() == 2
-    assert [one["task_id"] for one in read_all(installation.settings.task_execution_log)] == ["tea", "cake"]
-    assert [one["text"] for one in last_set_aside(installation.client)] == [text]
-    assert not installation.client.exists(redis_keys.UNWRITTEN)
+    runs, changes = installation.settings.task_execution_log, installation.settings.task_changes_log
+    for one, name in {"tea": runs, "cake": runs, "beans": changes}.items():
+        add_pending(installation.client, name, {"task_id": one})
+    installation.client.hset(redis_keys.PENDING_RECORDS, "record-x", text)
+    assert LateRecords.of(installation).write() == 3
+    assert [one["task_id"] for one in read_all(runs)] == ["tea", "cake"]
+    assert [one["task_id"] for one in read_all(changes)] == ["beans"]
+    assert [one["text"] for one in quarantined(installation.client)] == [text]
+    assert not installation.client.exists(redis_keys.PENDING_RECORDS)
 
 
-def test_only_one_pays_at_a_time(installation: Installation) -> None:
+def test_late_records_have_one_writer_at_a_time(installation: Installation) -> None:
     ended(installation)
-    installation.client.set(redis_keys.AUDIT_SWEEPER, "another", ex=30)
+    installation.client.set(redis_keys.RECORD_WRITER, "another", ex=30)
     assert LateRecords.of(installation).write(grace=AT_ONCE) == 0
-    installation.client.delete(redis_keys.AUDIT_SWEEPER)
+    installation.client.delete(redis_keys.RECORD_WRITER)
     assert LateRecords.of(installation).write(grace=AT_ONCE) == 1
 
 
-def test_a_run_without_a_record_is_told_as_owed_or_as_missing(installation: Installation) -> None:
+def test_run_without_record_is_reported_as_pending_or_missing(installation: Installation) -> None:
     ended(installation, "tea@1")
     ended(installation, "tea@2")
-    ended(installation, "tea@3")
-    installation.client.hdel(redis_keys.AUDIT_DEBTS, "1:1:tea@2")
-    installation.client.lpush(redis_keys.OWED_AUDIT, "tea@3")
-    installation.client.hdel(redis_keys.AUDIT_DEBTS, "1:1:tea@3")
+    installation.client.hdel(redis_keys.PENDING_RECORDS, "1:1:tea@2")
     verification = verified_runs(installation)
-    assert counts(verification) == {"owed": 2, "unrecorded": 1}
+    assert counts(verification) == {"pending": 1, "unrecorded": 1}
     assert not verification.is_sound
 
 
-def test_a_repair_adds_what_is_missing_and_nothing_twice(installation: Installation) -> None:
+def test_repair_adds_missing_records_once(installation: Installation) -> None:
     audit_ending(installation.audit, ended(installation, "tea@1"), at=NOW)
     ended(installation, "tea@2", RunState.FAILURE, error="no tea")
-    installation.client.hdel(redis_keys.AUDIT_DEBTS, "1:1:tea@2")
+    installation.client.hdel(redis_keys.PENDING_RECORDS, "1:1:tea@2")
     path = installation.settings.task_execution_log
     with path.open("ab") as file:
         file.write(b'{"timestamp":"2026-03-02T09')
@@ -204,17 +226,17 @@ def test_a_repair_adds_what_is_missing_and_nothing_twice(installation: Installat
     tried = repaired(installation, is_dry_run=True)
     assert path.read_bytes() == before
     done = repaired(installation)
-    assert tried == done == Repair(ended_torn_line=True, paid=0, added=("tea@2",))
+    assert tried == done == Repair(ended_torn_line=True, written=0, added=("tea@2",))
     assert path.read_bytes().startswith(before + b"\n")
     assert endings(installation)[-1] == ("tea@2", "failure", 1, True)
     assert repaired(installation).is_nothing
     assert counts(verified_runs(installation)) == {"unreadable": 1}
 
 
-def test_a_repair_leaves_the_traces_of_tampering(installation: Installation) -> None:
+def test_repair_leaves_the_traces_of_tampering(installation: Installation) -> None:
     for number in range(4):
         audit_ending(installation.audit, ended(installation, f"tea@{number}"), at=NOW)
-    wait_until(lambda: not installation.client.hlen(redis_keys.AUDIT_DEBTS), "the debts are cleared")
+    wait_until(lambda: not installation.client.hlen(redis_keys.PENDING_RECORDS), "no record is pending")
     path = installation.settings.task_execution_log
     lines = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(b"".join([lines[0], lines[2], lines[3]]))
@@ -227,7 +249,7 @@ def test_the_command_line_verifies_and_repairs(installation: Installation) -> No
     audit_ending(installation.audit, ended(installation, "tea@1"), at=NOW)
     sound = mc("audit", "verify", "--json")
     ended(installation, "tea@2")
-    installation.client.hdel(redis_keys.AUDIT_DEBTS, "1:1:tea@2")
+    installation.client.hdel(redis_keys.PENDING_RECORDS, "1:1:tea@2")
     unsound = mc("audit", "verify")
 
     assert (sound.code, sound.json["streams"]["runs"]["records"]) == (0, 1)

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import orjson
 
-from mission_control.audit.record.masking import clean_name
-from mission_control.audit.record.record_identity import REPAIRED, identity_of
+from mission_control.audit.record.repetitions import REPAIRED, identity_of
 from mission_control.audit.stream.lines import lines_backwards, parse_line
 from mission_control.audit.stream.segments import Segments
 from mission_control.model.values.instants import format_instant
@@ -28,23 +27,23 @@ _ID: Final = re.compile(rb'"execution_id":("[^"\\]*(?:\\.[^"\\]*)*")')
 _SECONDS: Final = len(b"2026-03-02T09:00:00")
 
 
-def recorded_identities(path: Path | str, wanted: set[str], *, since: datetime) -> dict[str, str]:
+def written_identities(
+    path: Path | str, wanted: set[str], ids: set[str], *, since: datetime
+) -> dict[str, str]:
     """Return those of `wanted` identities that are in the stream, each with the writer of its record.
 
-    Read are lines from the end back to those of ten minutes before `since`; records that were written late
-    and say so are passed over on the way.
+    `ids` are the `execution_id`s of their records. It reads lines from the end back to those of ten minutes
+    before `since`, and skips records that were written late.
     """
-    # Records bound the ids they hold; debts have them whole.
-    stands_for = {_bounded(identity): identity for identity in wanted}
-    ids = {orjson.dumps(identity.split(":", 2)[2]) for identity in stands_for}
+    texts = {orjson.dumps(one) for one in ids}
     found: dict[str, str] = {}
     for line in _lines_since(Path(path), since - _MARGIN):
         # Few lines are read as JSON: the last such field is the record's own.
         id_at = _ID.match(line, line.rfind(_ID_FIELD))
-        record = parse_line(line) if id_at is not None and id_at[1] in ids else None
+        record = parse_line(line) if id_at is not None and id_at[1] in texts else None
         identity = identity_of(record) if isinstance(record, dict) else None
-        if isinstance(record, dict) and identity in stands_for:
-            found[stands_for[identity]] = str(record.get("writer"))
+        if isinstance(record, dict) and identity in wanted:
+            found[identity] = str(record.get("writer"))
             if len(found) == len(wanted):
                 break
     return found
@@ -66,8 +65,3 @@ def _is_earlier(line: bytes, earliest: bytes) -> bool:
     begin = len(_BEGINNING)
     is_earlier = line.startswith(_BEGINNING) and line[begin : begin + _SECONDS] < earliest
     return is_earlier and REPAIRED not in line
-
-
-def _bounded(identity: str) -> str:
-    attempt, is_final, execution_id = identity.split(":", 2)
-    return f"{attempt}:{is_final}:{clean_name(execution_id)}"

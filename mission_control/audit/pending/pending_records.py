@@ -1,0 +1,54 @@
+"""Records that could not be written, and that no step of the ledger makes pending.
+
+The ledger makes the record of an ending pending in the step that ends the attempt. A refused message and a
+change to a task have no such step: their record becomes pending when it cannot be written.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING, Any, Final
+from uuid import uuid4
+
+from redis.exceptions import RedisError
+
+from mission_control.audit.stream.log import AuditWriteError
+from mission_control.events import events
+from mission_control.store import redis_keys
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from redis import Redis
+
+    from mission_control.audit.stream.log import AuditLog
+
+MOST_PENDING: Final = 10_000
+_EPOCH: Final = "1970-01-01T00:00:00Z"
+
+
+def write_or_pend(audit: AuditLog, record: Mapping[str, Any]) -> None:
+    """Append a record; one that cannot be written is logged and pending, and never breaks the caller."""
+    try:
+        audit.append(record)
+    except AuditWriteError as error:
+        events.audit_write_failed(audit.path, error)
+        try:
+            audit.keep(record)
+        except RedisError as trouble:
+            events.waiting_for_redis(trouble)
+
+
+def add_pending(client: Redis, path: Path, record: Mapping[str, Any]) -> None:
+    """Make a record for the stream at `path` pending; it is dropped if `MOST_PENDING` are pending already.
+
+    Raises:
+        RedisError: it is not pending.
+    """
+    if client.hlen(redis_keys.PENDING_RECORDS) < MOST_PENDING:
+        name = f"record-{time.time_ns()}-{uuid4().hex}"
+        at = record.get("timestamp", _EPOCH)
+        fields = ["stream", path.name, "record", json.dumps(dict(record))]
+        client.hset(redis_keys.PENDING_RECORDS, name, json.dumps([0, at, *fields]))

@@ -1,0 +1,136 @@
+"""Late records: those of runs that have moved on in the ledger, while their record is still not written.
+
+The process that should have written it found the disk full, or died. `LateRecords.write` writes it instead,
+when it has been pending for longer than a healthy process takes.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from itertools import islice
+from typing import TYPE_CHECKING, Final
+
+from redis.exceptions import LockError
+
+from mission_control.audit.pending.written_records import mark_written
+from mission_control.audit.record.repetitions import identity_of
+from mission_control.audit.stream.anchors import forget_old_anchors
+from mission_control.audit.stream.written_identities import written_identities
+from mission_control.events import events
+from mission_control.store import redis_keys
+from mission_control.sweep.pending_records import (
+    ENDINGS,
+    OTHERS,
+    CorruptEntry,
+    PendingRecord,
+    quarantine,
+    read_pending,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from datetime import datetime
+    from pathlib import Path
+
+    from redis import Redis
+
+    from mission_control.audit.stream.log import AuditLog
+    from mission_control.installation.installation import Installation
+
+GRACE: Final = timedelta(seconds=10)
+"""How long a record must be pending: well over the second in which a writer reports what it wrote."""
+
+_AT_ONCE: Final = 500
+_LOCK_SECONDS: Final = 30
+
+
+@dataclass(frozen=True)
+class LateRecords:
+    """Writes the records that their processes did not write: of runs to `audit`, of tasks to `changes`."""
+
+    client: Redis
+    audit: AuditLog
+    changes: AuditLog
+    clock: Callable[[], datetime]
+
+    @classmethod
+    def of(cls, installation: Installation) -> LateRecords:
+        """Return the one of an installation."""
+        return cls(installation.client, installation.audit, installation.changes, installation.clock)
+
+    def write(self, *, grace: timedelta = GRACE) -> int:
+        """Write the records that have been pending for longer than `grace`, and return how many were written.
+
+        Guarantees: a record stays pending until it is in the stream; one that is there already is not
+        written again; of several processes only one writes at a time. Late records are marked
+        `"repaired": true`. If they cannot be written (the disk is still full) they stay pending, and this is
+        logged. Corrupt ones are quarantined, and delay nothing else. Costs one round trip if nothing is
+        pending.
+
+        Does not guarantee that a record is written once where hosts have streams of their own and a process
+        died between writing its record and reporting it: two hosts' streams then hold the same record.
+        """
+        if not self.client.exists(redis_keys.PENDING_RECORDS):
+            return 0
+        lock = self.client.lock(redis_keys.RECORD_WRITER, timeout=_LOCK_SECONDS, blocking=False)
+        if not lock.acquire():
+            return 0
+        try:
+            forget_old_anchors(self.client)
+            pending, corrupt = self._overdue(grace, _AT_ONCE)
+            for entry in corrupt:
+                quarantine(self.client, entry, at=self.clock())
+            of_changes = [one for one in pending if one.stream == self.changes.path.name]
+            of_runs = [one for one in pending if one.stream != self.changes.path.name]
+            return self._write(self.audit, of_runs) + self._write(self.changes, of_changes)
+        finally:
+            with suppress(LockError):  # it took longer than it may: another process writes by now
+                lock.release()
+
+    def overdue(self, *, grace: timedelta = GRACE) -> list[PendingRecord]:
+        """Return records pending for longer than `grace` by the Redis server's clock, the oldest first.
+
+        Corrupt ones are left out.
+        """
+        return self._overdue(grace, None)[0]
+
+    def _overdue(self, grace: timedelta, limit: int | None) -> tuple[list[PendingRecord], list[CorruptEntry]]:
+        since = self.client.time()[0] - grace.total_seconds()
+        # Apart, so that a stream that cannot be written does not use up the limit of the other.
+        found = [
+            entry
+            for which in (ENDINGS, OTHERS)
+            for entry in islice(read_pending(self.client, since=since, which=which), limit)
+        ]
+        pending = [one for one in found if isinstance(one, PendingRecord)]
+        pending.sort(key=lambda one: (one.at, one.identity))
+        return pending, [one for one in found if isinstance(one, CorruptEntry)]
+
+    def _write(self, stream: AuditLog, pending: Sequence[PendingRecord]) -> int:
+        done: list[tuple[str, str]] = []
+        written = 0
+        try:
+            before = _written_before(stream.path, pending)
+            for one in pending:
+                writer = before.get(one.identity)
+                if writer is None:
+                    writer = stream.append(one.record)["writer"]
+                    written += 1
+                done.append((one.identity, writer))
+        except OSError as error:  # the stream can be neither read nor written, or only one of the two
+            events.audit_write_failed(stream.path, error)
+        mark_written(self.client, done)
+        return written
+
+
+def _written_before(path: Path, pending: Sequence[PendingRecord]) -> dict[str, str]:
+    """Return the identities of the endings that are in the stream already, each with its writer."""
+    endings = {identity_of(one.record): one for one in pending if one.stream is None}
+    if not endings:
+        return {}
+    ids = {one.record["execution_id"] for one in endings.values()}
+    since = min(one.at for one in endings.values())
+    found = written_identities(path, {identity for identity in endings if identity}, ids, since=since)
+    return {endings[identity].identity: writer for identity, writer in found.items()}
