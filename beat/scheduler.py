@@ -105,8 +105,7 @@ class MissionControlScheduler(RedBeatScheduler):
         ours = self._installation
         fired = (ours.ledger.get(one) for one in self._firing.fire_due(lambda: now))
         runs = [run for run in fired if run is not None]
-        while self._missed_records.write():
-            pass
+        self._missed_records.write(most=None)
         LateRecords.of(ours).write()
         if self._deliver is not None:
             list(map(self._deliver, runs))

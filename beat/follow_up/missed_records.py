@@ -34,13 +34,13 @@ class MissedRecords:
         """Note runs whose records `write` will write."""
         self._ids.extend(execution_ids)
 
-    def write(self) -> int:
-        """Write records, at most 500, and return how many runs were dealt with.
+    def write(self, *, most: int | None = _AT_ONCE) -> int:
+        """Write records, at most `most`, and return of how many runs.
 
         Raises:
             RedisError: the next call goes on.
         """
-        count = min(len(self._ids), _AT_ONCE)
+        count = len(self._ids) if most is None else min(len(self._ids), most)
         for _ in range(count):
             self._write(self._ids[0])
             self._ids.popleft()

@@ -206,10 +206,9 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @invariant()
     def records_are_pending(self) -> None:
-        pending: Any = self.client.hkeys(redis_keys.PENDING_RECORDS)
-        assert set(pending) == self.pending
-        found = list(read_pending(self.client, since=float("inf")))
-        assert [one for one in found if not isinstance(one, PendingRecord)] == []
+        assert set(self.client.hkeys(redis_keys.PENDING_RECORDS)) == self.pending  # type: ignore[arg-type]  # redis-py's
+        found = read_pending(self.client, since=float("inf"))
+        assert all(isinstance(one, PendingRecord) for one in found)
 
     @invariant()
     def tasks_runs_are_listed(self) -> None:

@@ -107,15 +107,12 @@ def test_written_but_unreported_record_is_not_written_again(
     installation: Installation,
 ) -> None:
     run = ended(installation)
+    pending: Any = installation.client.hgetall(redis_keys.PENDING_RECORDS)
     installation.audit.append(ending_record(run, at=NOW).to_dict())
-    installation.client.hset(redis_keys.PENDING_RECORDS, "1:1:tea@1", pending_of(installation))
+    installation.client.hset(redis_keys.PENDING_RECORDS, mapping=pending)
     assert LateRecords.of(installation).write(grace=AT_ONCE) == 0
     assert len(endings(installation)) == 1
     assert installation.client.hlen(redis_keys.PENDING_RECORDS) == 0
-
-
-def pending_of(installation: Installation) -> str:
-    return str(installation.client.hget(redis_keys.PENDING_RECORDS, "1:1:tea@1"))
 
 
 @pytest.mark.parametrize("execution_id", ['with "quotes" and spaces', "lo" + "n" * 600 + "g", "ünï\tcode"])
@@ -130,30 +127,24 @@ def test_ids_of_plain_clients_may_be_anything(installation: Installation, execut
 
 
 GOOD = '["1","2026-03-02T09:00:00Z","state","success"'
+CORRUPT = ("not json", "[]", "[" * 5_000, '["soon","2026-03-02T09:00:00Z"]', '["1","2026-03-02T09:00:00Z"]')
+CORRUPT_FIELDS = (f"{GOOD}]", f'{GOOD},"spec"]', f'{GOOD},"spec","[]"]')
+NAMES = {"x": f"{GOOD}]", "1:1:another": None, "1:1:tea@0": None}
 
 
 @pytest.mark.parametrize(
-    ("identity", "text"),
-    [
-        ("1:1:x", "not json"),
-        ("1:1:x", "[]"),
-        ("1:1:x", "[" * 5_000),
-        ("1:1:x", '["soon","2026-03-02T09:00:00Z"]'),
-        ("1:1:x", '["1","2026-03-02T09:00:00Z"]'),
-        ("1:1:x", f"{GOOD}]"),
-        ("1:1:x", f'{GOOD},"spec"]'),
-        ("1:1:x", f'{GOOD},"spec","[]"]'),
-        ("x", f"{GOOD}]"),
-        ("1:1:another", None),
-        ("1:1:tea@0", None),
-    ],
+    ("identity", "text"), [*(("1:1:x", text) for text in CORRUPT + CORRUPT_FIELDS), *NAMES.items()]
 )
 def test_corrupt_pending_ending_is_quarantined_and_delays_no_other(
     installation: Installation, caplog: pytest.LogCaptureFixture, identity: str, text: str | None
 ) -> None:
     client = installation.client
     ended(installation, "tea@1")
-    spoilt = text if text is not None else pending_of(installation).replace("success", "running")
+    spoilt = (
+        text
+        if text is not None
+        else str(client.hget(redis_keys.PENDING_RECORDS, "1:1:tea@1")).replace("success", "running")
+    )
     client.hset(redis_keys.PENDING_RECORDS, identity, spoilt)
     ended(installation, "tea@2")
     assert pending_final_runs(installation.client) >= {"tea@1", "tea@2"}
@@ -168,21 +159,10 @@ def test_corrupt_pending_ending_is_quarantined_and_delays_no_other(
 
 
 OTHER = '[0,"2026-03-02T09:00:00Z","stream","a.jsonl"'
+ENDS = ("]", ',"record"]', ',"record","3"]', ',"record","[]"]')
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "{",
-        "3",
-        "[]",
-        f"{OTHER}]",
-        f'{OTHER},"record"]',
-        f'{OTHER},"record","3"]',
-        f'{OTHER},"record","[]"]',
-    ],
-)
+@pytest.mark.parametrize("text", ["", "{", "3", "[]", *(OTHER + end for end in ENDS)])
 def test_corrupt_pending_record_is_quarantined_and_delays_no_other(
     installation: Installation, text: str
 ) -> None:
