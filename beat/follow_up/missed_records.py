@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 from redis.exceptions import ResponseError
 
-from mission_control.audit.endings import audit_ending
+from mission_control.audit.endings import ending_record
+from mission_control.audit.stream.log import AuditWriteError
 from mission_control.events import events
 
 if TYPE_CHECKING:
@@ -41,9 +42,13 @@ class MissedRecords:
             RedisError: the next call goes on.
         """
         count = len(self._ids) if most is None else min(len(self._ids), most)
-        for _ in range(count):
-            self._write(self._ids[0])
-            self._ids.popleft()
+        try:
+            for _ in range(count):
+                self._write(self._ids[0])
+                self._ids.popleft()
+        except AuditWriteError as error:  # the rest would fail as well; the sweep writes them
+            events.audit_write_failed(self._audit.path, error)
+            self._ids.clear()
         return count
 
     def _write(self, execution_id: str) -> None:
@@ -51,8 +56,9 @@ class MissedRecords:
             run = self._ledger.get(execution_id)
             if run is None or run.finished_at is None:
                 return
-            audit_ending(self._audit, run, at=run.finished_at)
+            record = ending_record(run, at=run.finished_at).to_dict()
         except (ResponseError, ValueError, LookupError, TypeError) as error:
             events.run_unreadable(execution_id, error)
             return
         events.occurrence_missed(run)
+        self._audit.append(record)

@@ -206,7 +206,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @invariant()
     def records_are_pending(self) -> None:
-        assert set(self.client.hkeys(redis_keys.PENDING_RECORDS)) == self.pending  # type: ignore[arg-type]  # redis-py's
+        assert set(self.client.hkeys(redis_keys.PENDING_RECORDS)) == self.pending
         found = read_pending(self.client, since=float("inf"))
         assert all(isinstance(one, PendingRecord) for one in found)
 
