@@ -56,7 +56,7 @@ class DuePlainEntry:
 
 
 @dataclass(frozen=True, slots=True)
-class PoisonEntry:
+class CorruptEntry:
     """A due entry that cannot be read, and why. Its key need not be text."""
 
     key: str | bytes
@@ -72,7 +72,7 @@ class EndedEntry:
     due: float
 
 
-DueEntry = DueTask | DuePlainEntry | EndedEntry | PoisonEntry
+DueEntry = DueTask | DuePlainEntry | EndedEntry | CorruptEntry
 
 
 class DueEntries:
@@ -117,9 +117,9 @@ class DueEntries:
         try:
             return self._entry(key.decode(), due, *fields)
         except InvalidTaskError as error:
-            return PoisonEntry(key, due, str(error))
+            return CorruptEntry(key, due, str(error))
         except Exception as error:  # noqa: BLE001  # whatever an entry holds, the others must not wait for it
-            return PoisonEntry(key, due, f"{type(error).__name__}: {error}")
+            return CorruptEntry(key, due, f"{type(error).__name__}: {error}")
 
     def _entry(
         self, key: str, due: float, task: bytes, definition: bytes, meta: bytes, revision: bytes
@@ -129,11 +129,11 @@ class DueEntries:
             self._check_name(key, found.task_id, "task's id")
             return found
         if revision:
-            return PoisonEntry(key, due, "the entry's hash has a revision and no task")
+            return CorruptEntry(key, due, "the entry's hash has a revision and no task")
         if not definition:
-            return PoisonEntry(key, due, "the entry's hash is missing or has no definition")
+            return CorruptEntry(key, due, "the entry's hash is missing or has no definition")
         if definition.startswith(b"!"):
-            return PoisonEntry(key, due, definition[1:].decode())
+            return CorruptEntry(key, due, definition[1:].decode())
         entry = self._plain_entry(key, definition.decode(), meta.decode())
         return EndedEntry(key, due) if due < 0 else DuePlainEntry(key, due, entry)
 

@@ -37,12 +37,11 @@ _KEYS: Final = (
 class Verdicts:
     """What became of the requests of a batch.
 
-    `overtaken` were moved or changed meanwhile: a normal answer, they are looked at again if they
-    are still due. `unsound` cannot be committed, because a key has the wrong type.
+    `unsound` cannot be committed, because a key has the wrong type. The rest was moved or changed meanwhile,
+    a normal answer: beat looks at it again if it is still due.
     """
 
     committed: list[FireRequest]
-    overtaken: list[FireRequest]
     unsound: list[FireRequest]
 
 
@@ -78,8 +77,8 @@ class Commit:
         answer: Any = self._fire(keys=self._keys, args=[header, *(request.packed for request in requests)])
         if answer == "!":
             raise NotLeadingError
-        verdicts = Verdicts([], [], [])
-        lists = {"1": verdicts.committed, "0": verdicts.overtaken, "2": verdicts.unsound}
-        for verdict, request in zip(answer, requests, strict=True):
-            lists[verdict].append(request)
-        return verdicts
+        judged = list(zip(answer, requests, strict=True))
+        return Verdicts(
+            committed=[request for verdict, request in judged if verdict == "1"],
+            unsound=[request for verdict, request in judged if verdict == "2"],
+        )

@@ -1,4 +1,4 @@
-"""What the fire script is given: decisions about due entries, packed."""
+"""Decisions about due entries, packed as arguments of the fire script."""
 
 from __future__ import annotations
 

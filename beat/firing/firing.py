@@ -7,7 +7,7 @@ import time
 from itertools import takewhile
 from typing import TYPE_CHECKING, Final
 
-from beat.entries.due_entries import DuePlainEntry, DueTask, EndedEntry, PoisonEntry
+from beat.entries.due_entries import CorruptEntry, DuePlainEntry, DueTask, EndedEntry
 from beat.firing.batches import BATCH, MOST_BYTES, batches
 from beat.firing.plain_request import plain_request
 from beat.firing.prepared import AHEAD_SECONDS, MOST_PREPARED, SLICE, Prepared
@@ -35,7 +35,7 @@ _BACKLOG_BATCH: Final = 50
 
 
 class Firing:
-    """Fires what is due, each occurrence once; what is wrong with one entry is its own affair.
+    """Fires due entries, each occurrence once. An error in one entry affects no other.
 
     Every method raises `NotLeadingError` if another beat leads, and `RedisError` if Redis cannot be
     asked; then nothing, or whole batches, have been committed. `on_missed` gets the ids of the runs that were
@@ -173,7 +173,7 @@ class Firing:
         return self._request(entry, from_unix(entry.due)) if isinstance(entry, DueTask) else None
 
     def _request(self, entry: DueEntry, now: datetime) -> FireRequest | None:
-        """Return what an entry needs; set it aside if it is poison."""
+        """Return what an entry needs; quarantine it if it is corrupt."""
         try:
             match entry:
                 case DueTask():
@@ -184,7 +184,7 @@ class Firing:
                 case DuePlainEntry() | EndedEntry():
                     # RedBeat's save() puts an entry back on the schedule when it is enabled or changed.
                     self._quarantine.take_off(entry.key, entry.due)
-                case PoisonEntry():
+                case CorruptEntry():
                     self._quarantine.add(entry.key, entry.due, entry.problem, now)
         except Exception as error:
             if is_redis_failure(error):

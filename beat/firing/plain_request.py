@@ -1,4 +1,4 @@
-"""What RedBeat entries need: entries that another tool wrote, or `beat_schedule` defines."""
+"""Requests for RedBeat entries: those that another tool wrote, or `beat_schedule` defines."""
 
 from __future__ import annotations
 

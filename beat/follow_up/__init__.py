@@ -1,1 +1,1 @@
-"""What a commit leaves to be done: audit records, parked messages, the outbox."""
+"""The work after a commit: audit records, parked messages, the outbox."""

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class FollowUp:
-    """Does some of it at each call; raises `RedisError` if Redis cannot be reached.
+    """Does a part of this work at each call; raises `RedisError` if Redis cannot be reached.
 
     `producer` and `apply_async` send what is in the outbox.
     """

@@ -1,1 +1,1 @@
-"""A turn of beat: holding the lead, waiting for what is due, side work, memory."""
+"""A turn of beat: holding the lead, waiting for due entries, side work."""

@@ -71,7 +71,7 @@ class Lead:
         ]
         answer: Any = self._take(keys=keys, args=[self._name, self._lease_ms, LIFE_SECONDS])
         leads, due, release, is_first, has_outgoing = answer
-        self._tell(is_leading=bool(leads))
+        self._report(is_leading=bool(leads))
         return Turn(
             leads=bool(leads),
             next_due=_instant(due),
@@ -86,7 +86,7 @@ class Lead:
         keys = [redis_keys.BEAT_LEADER, redis_keys.process(_KIND, self._name)]
         self._give_up(keys=keys, args=[self._name, redis_keys.WAKE_CHANNEL])
 
-    def _tell(self, *, is_leading: bool) -> None:
+    def _report(self, *, is_leading: bool) -> None:
         if is_leading is not self._was_leading:
             (events.leading if is_leading else events.standing_by)(self._name)
         self._was_leading = is_leading

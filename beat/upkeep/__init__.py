@@ -1,1 +1,1 @@
-"""Looking after the schedule's keys: quarantine of entries, and rebuilding what was lost."""
+"""Upkeep of the schedule: quarantine of corrupt entries, and the rebuild of a lost schedule."""

@@ -23,7 +23,7 @@ _AT_ONCE: Final = 500
 
 
 class Quarantine:
-    """Where entries are that beat cannot read, decide about or commit.
+    """Holds the entries that beat cannot read, decide about or commit.
 
     Entries are taken off the schedule with the next `flush`, however many in one round trip, and only
     those that are still due when they were seen to be: one that was repaired or moved in the meantime stays.

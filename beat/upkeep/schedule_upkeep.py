@@ -1,4 +1,4 @@
-"""Looking after the schedule: rebuilding it when it was lost, installing `beat_schedule`."""
+"""Upkeep of the schedule: rebuilds it if it was lost, and installs `beat_schedule`."""
 
 from __future__ import annotations
 
