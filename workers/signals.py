@@ -139,7 +139,7 @@ def _is_of(claimed: RunRecord | None) -> Callable[[RunRecord], bool]:
 
 
 def _failure_of(exception: BaseException) -> Failure:
-    """Return the failure that an exception of Celery's signal stands for."""
+    """Return the failure that an exception in a Celery signal stands for."""
     match exception:
         case TimeLimitExceeded():
             return timed_out("the handler did not stop at timeout_seconds and was killed")
