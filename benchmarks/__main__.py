@@ -72,20 +72,27 @@ _BENCHMARKS: Final[dict[str, Callable[[dict[str, Any], Sequence[str] | None], Co
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__.split("\n", 1)[0])
     parser.add_argument("name", choices=[*_BENCHMARKS, "all"])
-    parser.add_argument("--rounds", type=int, default=3, help="how often each is measured (3)")
+    parser.add_argument("--rounds", type=_at_least_one, default=3, help="how often each is measured (3)")
     parser.add_argument(
         "--only", action="append", metavar="NAME", help="measure this contender (ours, stock, …); repeatable"
     )
-    parser.add_argument("--tasks", type=int, help="herd: due at once (10000); idle: far ahead (100000)")
+    parser.add_argument("--tasks", type=_at_least_one, help="herd: due at once (10000); idle: far ahead (100000)")
     parser.add_argument(
         "--seconds", type=float, help="latency: occurrences (30); idle: how long (30); wake-up: patience (10)"
     )
-    parser.add_argument("--runs", type=int, help="worker: how many are measured (5000)")
+    parser.add_argument("--runs", type=_at_least_one, help="worker: how many are measured (5000)")
     parser.add_argument("--pool", choices=["prefork", "threads", "solo"], help="worker: which (prefork)")
-    parser.add_argument("--concurrency", type=int, help="worker: how many runs at once (2)")
-    parser.add_argument("--records", type=int, help="audit: how many are in the file (1000000)")
+    parser.add_argument("--concurrency", type=_at_least_one, help="worker: how many runs at once (2)")
+    parser.add_argument("--records", type=_at_least_one, help="audit: how many are in the file (1000000)")
     parser.add_argument("--lead", type=float, help="herd, latency: seconds for seeding and starting")
     return parser
+
+
+def _at_least_one(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is less than 1")
+    return number
 
 
 def _keep(report: Report) -> None:
