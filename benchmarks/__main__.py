@@ -76,7 +76,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--only", action="append", metavar="NAME", help="measure this contender (ours, stock, …); repeatable"
     )
-    parser.add_argument("--tasks", type=_at_least_one, help="herd: due at once (10000); idle: far ahead (100000)")
+    parser.add_argument(
+        "--tasks", type=_at_least_one, help="herd: due at once (10000); idle: far ahead (100000)"
+    )
     parser.add_argument(
         "--seconds", type=float, help="latency: occurrences (30); idle: how long (30); wake-up: patience (10)"
     )

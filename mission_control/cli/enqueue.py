@@ -49,11 +49,12 @@ def enqueue(  # noqa: PLR0913, PLR0917  # one parameter an option
     Prints the run's id, or its result with --wait. Exit code 1: the run failed.
     """
     from mission_control.dispatch.enqueue import Dispatch, RunOptions
+    from mission_control.model.definitions.schedules.clock.wall_clock import earliest
     from mission_control.model.values.zones import zone
     from mission_control.operate.tasks import naming_nearest_task
 
     with current() as installation, naming_nearest_task(installation.registry, task_id_or_handler):
-        due = None if at is None else parameters.instant(at, zone(installation.settings.timezone))
+        due = None if at is None else earliest(at, zone(installation.settings.timezone))
         options = RunOptions(at=due, delay=delay, queue=queue, priority=priority)
         dispatch = Dispatch.of(installation)
         if dry_run:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import rich_click as click
@@ -69,13 +70,13 @@ def _times(
     rule: Schedule, start: datetime | None, between: tuple[datetime, datetime] | None, count: int | None
 ) -> Iterator[datetime]:
     from mission_control.configuration.clock import utc_now
-    from mission_control.operate.next_times import due_times
+    from mission_control.model.definitions.schedules.clock.wall_clock import earliest
 
     if between is not None:
-        first, last = (parameters.instant(moment, rule.zone) for moment in between)
-        return due_times(rule, after=first, until=last, count=count)
-    first = utc_now() if start is None else parameters.instant(start, rule.zone)
-    return due_times(rule, after=first, count=_DEFAULT_COUNT if count is None else count)
+        first, last = (earliest(moment, rule.zone) for moment in between)
+        return islice(rule.occurrences(first, last), count)
+    first = utc_now() if start is None else earliest(start, rule.zone)
+    return islice(rule.occurrences(first), _DEFAULT_COUNT if count is None else count)
 
 
 def _show(rule: Schedule, times: Iterator[datetime]) -> None:

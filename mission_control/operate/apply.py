@@ -1,4 +1,4 @@
-"""Applying a task file to the registry, and exporting the registry to one."""
+"""Applying a task file to the registry."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mission_control.files.task_file import parse_tasks, read_task_file, write_task_file
+from mission_control.files.task_file import parse_tasks, read_task_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,12 +52,3 @@ def _apply(registry: Registry, task: TaskDefinition, *, reason: str, dry_run: bo
     if not dry_run:
         registry.replace(task, reason=reason)
     return "updated"
-
-
-def export_task_file(registry: Registry, file: Path) -> None:
-    """Write every task to a file, in the format that `apply_task_file` reads.
-
-    Raises:
-        TaskFileError: the file cannot be written; the old one is unchanged.
-    """
-    write_task_file(file, registry.definitions())

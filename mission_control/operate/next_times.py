@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from mission_control.errors import InvalidTaskError
@@ -11,7 +10,6 @@ from mission_control.model.definitions.task import parse_task
 from mission_control.model.values.instants import format_instant
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from datetime import datetime
 
     from mission_control.model.definitions.schedules import Schedule
@@ -28,20 +26,6 @@ def bare_schedule(schedule: dict[str, Any], *, default_timezone: str) -> Schedul
         return parse_task(whole, default_timezone=default_timezone, read_text=read_calendar).schedule
     except InvalidTaskError as error:
         raise InvalidTaskError(error.problems, subject="--schedule") from error
-
-
-def due_times(
-    schedule: Schedule, *, after: datetime, until: datetime | None = None, count: int | None = None
-) -> Iterator[datetime]:
-    """Yield the occurrences after `after`, up to and including `until`, at most `count`, in UTC."""
-    return islice(_endless(schedule, after) if until is None else schedule.occurrences(after, until), count)
-
-
-def _endless(schedule: Schedule, moment: datetime) -> Iterator[datetime]:
-    due = schedule.next_after(moment)
-    while due is not None:
-        yield due
-        due = schedule.next_after(due)
 
 
 def due_json(due: datetime, schedule: Schedule) -> dict[str, str]:

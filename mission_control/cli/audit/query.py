@@ -42,12 +42,13 @@ def query(  # noqa: PLR0913, PLR0917  # one parameter an option
     from mission_control.audit.stream.reader import RecordFilter, read_all
     from mission_control.cli.audit.tail import check_status, tell_unreadable
     from mission_control.configuration.settings import read_settings
+    from mission_control.model.definitions.schedules.clock.wall_clock import earliest
     from mission_control.model.values.zones import zone
 
     check_status(status)
     settings = read_settings()
     local = zone(settings.timezone)
-    first, end = (None if moment is None else parameters.instant(moment, local) for moment in (since, until))
+    first, end = (None if moment is None else earliest(moment, local) for moment in (since, until))
     wanted = RecordFilter(task_id, execution_id, status, first, end, True if is_final else None)
     found = islice(read_all(settings.task_execution_log, wanted=wanted, on_corrupt=tell_unreadable), limit)
     if is_counted:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import groupby
+from itertools import groupby, islice
 from typing import TYPE_CHECKING, Any
 
 from mission_control.cli.terminal.output import table
@@ -10,7 +10,6 @@ from mission_control.cli.terminal.wording import in_how_long, lateness, local_ti
 from mission_control.cli.views.run_view import outcome, result_text
 from mission_control.model.values.instants import parse_instant
 from mission_control.model.values.zones import zone
-from mission_control.operate.next_times import due_times
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -52,7 +51,7 @@ def due_table(tasks: Iterable[TaskDefinition], now: datetime) -> Table:
 def next_dues(tasks: list[TaskDefinition], now: datetime) -> list[tuple[TaskDefinition, datetime]]:
     """Return five due times after `now`, in order; each task's next one is among them."""
     upcoming = [
-        [(task, due) for due in due_times(task.schedule, after=now, count=_DUE_OF_ONE_TASK)]
+        [(task, due) for due in islice(task.schedule.occurrences(now), _DUE_OF_ONE_TASK)]
         for task in tasks
         if task.enabled
     ]

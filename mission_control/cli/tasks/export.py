@@ -23,7 +23,7 @@ def export(file: Path | None, dry_run: bool) -> None:
     FILE defaults to the installation's own; - is stdout. It is replaced in one step, and only its owner can
     read it.
     """
-    from mission_control.operate.apply import export_task_file
+    from mission_control.files.task_file import write_task_file
 
     with current() as installation:
         if file == Path("-"):
@@ -35,5 +35,5 @@ def export(file: Path | None, dry_run: bool) -> None:
             return
         if path.is_dir():
             raise CommandError(f"{path} is a directory; name a file in it", ExitCode.USAGE)
-        export_task_file(installation.registry, path)
+        write_task_file(path, installation.registry.definitions())
         sys.stdout.write(f"{path}\n")

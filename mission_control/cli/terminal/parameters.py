@@ -9,7 +9,6 @@ import rich_click as click
 
 if TYPE_CHECKING:
     from datetime import datetime
-    from zoneinfo import ZoneInfo
 
 EXAMPLES = {
     "schedule": """'{"type": "daily", "time": "09:00", "timezone": "Europe/Berlin"}'""",
@@ -77,13 +76,6 @@ timeout = click.option(
 )
 task_id = click.argument("task_id")
 execution_id = click.argument("execution_id")
-
-
-def instant(moment: datetime, zone: ZoneInfo) -> datetime:
-    """Return a moment as an instant; a naive one is local time in `zone`."""
-    from mission_control.model.definitions.schedules.clock.wall_clock import earliest
-
-    return moment if moment.tzinfo is not None else earliest(moment, zone)
 
 
 def _quoted(value: str) -> str:

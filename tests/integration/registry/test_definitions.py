@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from mission_control.files.task_file import write_task_file
 from mission_control.model.definitions.task import TaskDefinition
-from mission_control.operate.apply import apply_task_file, export_task_file
+from mission_control.operate.apply import apply_task_file
 from tests.stage.live_installation import YEARLY
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def test_exported_tasks_claim_nothing_unenforced_and_apply_without_a_revision(
     registry.register(a_task("plain"))
     registry.register(a_task("asks", overlap="queue", notify={"to": ["ops"]}))
     file = tmp_path / "tasks.json"
-    export_task_file(registry, file)
+    write_task_file(file, registry.definitions())
     exported = {one["id"]: one for one in json.loads(file.read_text())["tasks"]}
     unenforced = {"overlap", "after", "join", "condition", "pause_after_failures", "notify"}
     for of_task in (exported.get, registry.get):

@@ -19,9 +19,6 @@ class DailySchedule(DatedSchedule):
 
     type: Literal["daily"] = "daily"
 
-    def _is_day(self, day: date) -> bool:  # noqa: ARG002  # every day is one
-        return True
-
     def _first_day_from(self, day: date) -> date:
         return day
 

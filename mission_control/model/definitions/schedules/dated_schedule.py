@@ -16,35 +16,32 @@ from mission_control.model.values.fields import Listed, checked_by
 
 _DAY = dt.timedelta(days=1)
 MOST_TIMES = 1_440
+TimeOfDay = Annotated[str, checked_by(parse_time)]
 
 
 class DatedSchedule(WallClockSchedule):
     """Some dates, and one `time` or several `times` on each: "HH:MM" or "HH:MM:SS"."""
 
-    times: Annotated[Listed[str], Field(max_length=MOST_TIMES)] | None = None
-    time: Annotated[str, checked_by(parse_time)] | None = Field(default=None, validate_default=True)
+    times: Annotated[Listed[TimeOfDay], Field(max_length=MOST_TIMES)] | None = None
+    time: TimeOfDay | None = Field(default=None, validate_default=True)
 
     def _local_after(self, local: dt.datetime) -> dt.datetime | None:
-        day, clock = local.date(), local.time()
-        if self._is_day(day):
-            for one in self._times:
-                if one > clock:
-                    return dt.datetime.combine(day, one)
-        following = self._first_day_from(day + _DAY)
-        return dt.datetime.combine(following, self._times[0]) if following is not None else None
+        day, clock = self._first_day_from(local.date()), local.time()
+        if day == local.date():
+            later = next((one for one in self._times if one > clock), None)
+            if later is not None:
+                return dt.datetime.combine(day, later)
+            day = self._first_day_from(day + _DAY)
+        return dt.datetime.combine(day, self._times[0]) if day is not None else None
 
     def _local_before(self, local: dt.datetime) -> dt.datetime | None:
-        day, clock = local.date(), local.time()
-        if self._is_day(day):
-            for one in reversed(self._times):
-                if one < clock:
-                    return dt.datetime.combine(day, one)
-        previous = self._last_day_until(day - _DAY)
-        return dt.datetime.combine(previous, self._times[-1]) if previous is not None else None
-
-    @abstractmethod
-    def _is_day(self, day: dt.date) -> bool:
-        """Return whether `day` is one of the dates."""
+        day, clock = self._last_day_until(local.date()), local.time()
+        if day == local.date():
+            earlier = next((one for one in reversed(self._times) if one < clock), None)
+            if earlier is not None:
+                return dt.datetime.combine(day, earlier)
+            day = self._last_day_until(day - _DAY)
+        return dt.datetime.combine(day, self._times[-1]) if day is not None else None
 
     @abstractmethod
     def _first_day_from(self, day: dt.date) -> dt.date | None:
@@ -62,13 +59,6 @@ class DatedSchedule(WallClockSchedule):
     def _at_times(self) -> str:
         texts = [one.isoformat("minutes" if not one.second else "seconds") for one in self._times]
         return f"at {in_words(texts)} ({self.timezone})"
-
-    @field_validator("times")
-    @classmethod
-    def _are_times(cls, value: tuple[str, ...] | None) -> tuple[str, ...] | None:
-        for one in value or ():
-            parse_time(one)
-        return value
 
     @field_validator("time")
     @classmethod

@@ -100,10 +100,7 @@ class IntervalSchedule(ScheduleBase):
 
     @cached_property
     def _anchor(self) -> datetime:
-        if self.anchor is None:
-            return _EPOCH
-        moment = parse_moment(self.anchor)
-        return moment if moment.tzinfo is not None else earliest(moment, self.zone)
+        return _EPOCH if self.anchor is None else earliest(parse_moment(self.anchor), self.zone)
 
     @model_validator(mode="after")
     def _has_a_period(self) -> IntervalSchedule:

@@ -70,27 +70,18 @@ class MonthlySchedule(DatedSchedule):
     week: Literal["first", "second", "third", "fourth", "last"] | None = None
     weekday: Annotated[str, checked_by(weekday_number)] | None = Field(default=None, validate_default=True)
 
-    def _is_day(self, day: date) -> bool:
-        return day.month in self._months and day in self._dates_in(day.year, day.month)
-
     def _first_day_from(self, day: date) -> date | None:
-        for year, month in _months_from(day, 1):
-            if month in self._months:
-                found = next((one for one in self._dates_in(year, month) if one >= day), None)
-                if found is not None:
-                    return found
-        return None
+        dates = (one for month in _months_from(day, 1) for one in self._dates_in(*month))
+        return next((one for one in dates if one >= day), None)
 
     def _last_day_until(self, day: date) -> date | None:
-        for year, month in _months_from(day, -1):
-            if month in self._months:
-                found = next((one for one in reversed(self._dates_in(year, month)) if one <= day), None)
-                if found is not None:
-                    return found
-        return None
+        dates = (one for month in _months_from(day, -1) for one in reversed(self._dates_in(*month)))
+        return next((one for one in dates if one <= day), None)
 
     def _dates_in(self, year: int, month: int) -> list[date]:
         """Return the dates of one month, in order."""
+        if month not in self._months:
+            return []
         first_weekday, length = calendar.monthrange(year, month)
         if self._weekday is None:
             days = {length if day == "last" else int(day) for day in self.days or ()}
@@ -113,8 +104,7 @@ class MonthlySchedule(DatedSchedule):
 
     @cached_property
     def _months(self) -> frozenset[int]:
-        given = self.months if self.months is not None else range(1, _LAST_MONTH + 1)
-        return frozenset(month_number(one) if isinstance(one, str) else one for one in given)
+        return _numbers(self.months) if self.months is not None else frozenset(range(1, _LAST_MONTH + 1))
 
     @cached_property
     def _weekday(self) -> int | None:
@@ -128,7 +118,7 @@ class MonthlySchedule(DatedSchedule):
         months = info.data.get("months")
         if value is None or months is None or "last" in value:
             return value
-        numbers = {month_number(one) if isinstance(one, str) else one for one in months}
+        numbers = _numbers(months)
         if min(int(day) for day in value) > max(_LENGTHS[number] for number in numbers):
             names = in_words([MONTHS[number - 1].capitalize() for number in sorted(numbers)], "or")
             days = in_words([str(day) for day in value], "or")
@@ -149,6 +139,10 @@ class MonthlySchedule(DatedSchedule):
                 'or "week" and "weekday", for example "first" and "monday"'
             )
         return value
+
+
+def _numbers(months: tuple[int | str, ...]) -> frozenset[int]:
+    return frozenset(month_number(one) if isinstance(one, str) else one for one in months)
 
 
 def _months_from(day: date, step: int) -> Iterator[tuple[int, int]]:

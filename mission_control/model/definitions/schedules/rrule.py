@@ -102,8 +102,7 @@ class RRuleSchedule(ScheduleBase):
             return None
         if "T" not in text:
             return latest(datetime.combine(date.fromisoformat(text), time.max), self.zone)
-        moment = datetime.fromisoformat(text)
-        return moment.astimezone(UTC) if moment.tzinfo is not None else latest(moment, self.zone)
+        return latest(datetime.fromisoformat(text), self.zone).astimezone(UTC)
 
     @field_validator("rule")
     @classmethod

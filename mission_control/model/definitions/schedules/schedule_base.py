@@ -87,15 +87,15 @@ class ScheduleBase(FrozenModel, ABC):
         except OverflowError:  # the calendar begins with the year 1
             return None
 
-    def occurrences(self, start: datetime, end: datetime) -> Iterator[datetime]:
-        """Yield the occurrences after `start` up to and including `end`, in order, in UTC.
+    def occurrences(self, start: datetime, end: datetime | None = None) -> Iterator[datetime]:
+        """Yield the occurrences after `start` up to and including `end`, if given, in order, in UTC.
 
         Raises:
             ValueError: `start` or `end` has no time zone.
         """
-        last = _in_utc(end)
+        last = None if end is None else _in_utc(end)
         due = self.next_after(start)
-        while due is not None and due <= last:
+        while due is not None and (last is None or due <= last):
             yield due
             due = self.next_after(due)
 

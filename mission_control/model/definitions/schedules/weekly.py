@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from functools import cached_property
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from mission_control.model.definitions.schedules.clock.calendar_words import (
     WEEKDAYS,
@@ -14,7 +14,7 @@ from mission_control.model.definitions.schedules.clock.calendar_words import (
     weekday_number,
 )
 from mission_control.model.definitions.schedules.dated_schedule import DatedSchedule
-from mission_control.model.values.fields import Listed  # noqa: TC001  # pydantic reads it
+from mission_control.model.values.fields import Listed, checked_by
 
 
 class WeeklySchedule(DatedSchedule):
@@ -25,10 +25,7 @@ class WeeklySchedule(DatedSchedule):
     """
 
     type: Literal["weekly"] = "weekly"
-    days: Annotated[Listed[str], Field(max_length=50)]
-
-    def _is_day(self, day: date) -> bool:
-        return day.weekday() in self._weekdays
+    days: Annotated[Listed[Annotated[str, checked_by(weekday_number)]], Field(max_length=50)]
 
     def _first_day_from(self, day: date) -> date:
         today = day.weekday()
@@ -45,10 +42,3 @@ class WeeklySchedule(DatedSchedule):
     @cached_property
     def _weekdays(self) -> frozenset[int]:
         return frozenset(weekday_number(name) for name in self.days)
-
-    @field_validator("days")
-    @classmethod
-    def _are_days(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for name in value:
-            weekday_number(name)
-        return value

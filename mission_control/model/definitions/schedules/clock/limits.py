@@ -25,10 +25,7 @@ def first_instant(text: str, zone: ZoneInfo) -> datetime:
     >>> str(first_instant("2026-01-01", ZoneInfo("Europe/Berlin")))
     '2025-12-31 23:00:00+00:00'
     """
-    if is_date(text):
-        return earliest(datetime.combine(parse_date(text), time.min), zone)
-    moment = parse_moment(text)
-    return moment if moment.tzinfo is not None else earliest(moment, zone)
+    return earliest(_moment(text, time.min), zone)
 
 
 def last_instant(text: str, zone: ZoneInfo) -> datetime:
@@ -38,7 +35,8 @@ def last_instant(text: str, zone: ZoneInfo) -> datetime:
     >>> str(last_instant("2026-12-31T18:00", ZoneInfo("Europe/Berlin")))
     '2026-12-31 17:00:00+00:00'
     """
-    if is_date(text):
-        return latest(datetime.combine(parse_date(text), time.max), zone)
-    moment = parse_moment(text)
-    return moment if moment.tzinfo is not None else latest(moment, zone)
+    return latest(_moment(text, time.max), zone)
+
+
+def _moment(text: str, of_a_date: time) -> datetime:
+    return datetime.combine(parse_date(text), of_a_date) if is_date(text) else parse_moment(text)

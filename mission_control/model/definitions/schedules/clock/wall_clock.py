@@ -83,13 +83,19 @@ def instants_of(local: datetime, zone: ZoneInfo, dst: Dst) -> tuple[datetime, ..
 
 
 def earliest(local: datetime, zone: ZoneInfo) -> datetime:
-    """Return the first instant at which the wall clock shows `local` or has jumped past it."""
-    return instants_of(local, zone, Dst(fold="first"))[0]
+    """Return the first instant at which the wall clock shows `local` or has jumped past it.
+
+    What has a time zone already is returned as it is.
+    """
+    return local if local.tzinfo is not None else instants_of(local, zone, Dst(fold="first"))[0]
 
 
 def latest(local: datetime, zone: ZoneInfo) -> datetime:
-    """Return the last instant at which the wall clock shows `local`, or the one at which it jumps past it."""
-    return instants_of(local, zone, Dst(fold="second"))[0]
+    """Return the last instant at which the wall clock shows `local`, or the one at which it jumps past it.
+
+    What has a time zone already is returned as it is.
+    """
+    return local if local.tzinfo is not None else instants_of(local, zone, Dst(fold="second"))[0]
 
 
 def following(moment: datetime, zone: ZoneInfo, dst: Dst, local_after: LocalSearch) -> Occurrence | None:

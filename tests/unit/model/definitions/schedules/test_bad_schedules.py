@@ -103,7 +103,7 @@ def test_bad_schedule_error_names_place_fault_and_remedy(data: dict[str, Any], s
 def test_schedule_with_several_faults_reports_all_of_them() -> None:
     data = {"type": "weekly", "days": ["moonday"], "timezone": "Nowhere", "exclude": ["2026-02-30"]}
     places = [line.split(":")[0] for line in faults(data).splitlines()]
-    assert places == ["weekly.timezone", "weekly.exclude.0.date", "weekly.time", "weekly.days"]
+    assert places == ["weekly.timezone", "weekly.exclude.0.date", "weekly.time", "weekly.days.0"]
 
 
 @pytest.mark.parametrize(
