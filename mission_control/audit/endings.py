@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _LEASE_RAN_OUT: Final = "its lease ran out, and another worker has begun the attempt"
 _STATUS: Final[dict[RunState, Status]] = {
-    RunState.RUNNING: "worker_lost",  # as the run was when somebody else took it over
+    RunState.RUNNING: "worker_lost",  # as the run was when another worker took it over
     RunState.RETRYING: "retry",
     RunState.SUCCESS: "success",
     RunState.FAILURE: "failure",
@@ -41,7 +41,7 @@ def audit_ending(audit: AuditLog, run: RunRecord, *, at: datetime) -> None:
     """
     try:
         audit.append(ending_record(run, at=at).to_dict())
-    except AuditWriteError as error:  # the ledger owes it
+    except AuditWriteError as error:  # it stays pending in the ledger
         events.audit_write_failed(audit.path, error)
 
 

@@ -13,9 +13,9 @@ SAID_AGAIN_AFTER_SECONDS: Final = 60.0
 
 
 class Outage:
-    """An outage of one thing as one process sees it, told by whoever stumbles over it or gets through.
+    """An outage of one service as one process sees it.
 
-    One of which nobody has heard for a minute is over, even if nobody has said so.
+    An outage without a failure for a minute is over, even if no request has succeeded since.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -25,7 +25,7 @@ class Outage:
         self._heard_at = self._said_at = 0.0
 
     def goes_on(self) -> bool:
-        """Note that the thing is away; return whether that is to be said."""
+        """Note a failure; return whether to log it."""
         with self._lock:
             now = self._clock()
             is_new = self._began_at is None or now - self._heard_at >= SAID_AGAIN_AFTER_SECONDS
@@ -38,7 +38,7 @@ class Outage:
             return False
 
     def is_over(self) -> float | None:
-        """Note that the thing is there; return how many seconds it was away, None if it was not."""
+        """Note a success; return how many seconds the outage lasted, None if there was none."""
         with self._lock:
             began_at, self._began_at = self._began_at, None
             return None if began_at is None else self._clock() - began_at

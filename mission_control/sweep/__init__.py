@@ -1,4 +1,4 @@
-"""The sweep: it finds what no process gives a sign of any more, and sees to it that it goes on or ends.
+"""The sweep: it finds orphaned runs, and restarts or ends them.
 
 `whereabouts` finds out whether a run's message still exists; `sweep` does what the recovery policy says.
 """

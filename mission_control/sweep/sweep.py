@@ -1,4 +1,4 @@
-"""Taking up what nobody gives a sign of: sending it again, or ending it."""
+"""Recovering orphaned runs: sending them again, or ending them."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ _LOOKS_PER_LEASE: Final = 5
 
 
 class Sweep:
-    """Looks over ledger, leases and queues every few seconds, and takes up what is left lying.
+    """Checks ledger, leases and queues every few seconds, and recovers orphaned runs.
 
     Guarantees: a run whose worker is gone, whose message was lost on its way, or whose retry was never
     sent, is sent again or ended within a lease and a few looks, and each is taken up by one sweep, however
-    many there are; an audit record that is still owed is written; a run that cannot be read, or about which
-    nothing can be decided or done, is told in the log, and the others do not wait for it. Sending twice is
+    many there are; pending audit records are written; a run that cannot be read or recovered is logged, and
+    delays no other. Sending twice is
     harmless: the ledger lets an attempt run once. A look costs two round trips if nothing is wrong, and a
     constant number of them if only queues are long.
 
@@ -89,10 +89,10 @@ class Sweep:
         return 0
 
     def look(self) -> int:
-        """Look once; return how many runs were taken up, and owed audit records written.
+        """Look once; return how many runs were recovered and late audit records written.
 
-        A lease that has run out counts from the second look on: after an outage of Redis, in which nobody
-        could renew anything, those who live are to say so first.
+        A lease that has run out counts from the second look on: after an outage of Redis, in which no
+        worker could renew its leases, living workers renew them first.
         """
         now = self._clock()
         found = self._ledger.lapses(entered_before=now - self._grace, pass_over=self._passed_over)

@@ -1,7 +1,7 @@
 """Whether a run's message still exists, found out without reading through long queues.
 
 Queues are first in, first out: if what is taken next from one was entered after a run's message was sent,
-that message is not on it any more. So a look at the messages taken next is enough, however many there are.
+that message is no longer on it. So a look at the messages taken next is enough, however many there are.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Masking secrets, so that a record can be kept for years and shown to others.
 
 Found by the name they go under (`password=…`, `{"api_key": …}`), by where they stand (credentials in a
-URL, an authorization header) or by the known shape of a key. A secret that has none of these cannot be
-told from other text and stays.
+URL, an authorization header) or by the known shape of a key. A secret that has none of these looks
+like other text and stays.
 
 Patterns start at a fixed word and repeat within bounds, so that no text makes them slow.
 """

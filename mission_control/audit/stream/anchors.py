@@ -1,7 +1,7 @@
 """Anchors: how far each chain has come, remembered in Redis, where who can cut a file cannot reach.
 
 A chain alone cannot tell that its end is missing. What was written since a writer's last anchor, at most
-`AFTER_SECONDS` of work (`settlement`), cannot be proven either way.
+`AFTER_SECONDS` of work (`written_records`), cannot be proven either way.
 """
 
 from __future__ import annotations

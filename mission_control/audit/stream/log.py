@@ -36,7 +36,7 @@ class AuditWriteError(MissionControlError, OSError):
     """A record could not be written; it is not in the file, and may be appended again.
 
     `errno` and `filename` are those of the failed call. A fragment of the record may be in the file; the
-    next record, whoever writes it, starts on a line of its own.
+    next record of any process starts on a line of its own.
     """
 
 
@@ -146,9 +146,9 @@ class _Writer:
 
     def append(self, record: Mapping[str, Any]) -> dict[str, Any]:
         with self._lock:
-            chain = self._settled_chain()
+            chain = self._certain_chain()
             # A signal may come anywhere in here, and throw (a soft time limit) or audit something itself.
-            # Whoever then finds the chain in doubt begins a new one instead of forking this one.
+            # A process that finds the chain in doubt begins a new one instead of forking this one.
             chain.in_doubt = True
             entry, line = _encode(record, chain)
             self._write(line, chain)
@@ -163,7 +163,7 @@ class _Writer:
             if descriptor is not None:
                 os.close(descriptor)
 
-    def _settled_chain(self) -> _Chain:
+    def _certain_chain(self) -> _Chain:
         if self._chain.in_doubt:
             self._chain = _Chain()
         return self._chain
@@ -179,13 +179,11 @@ class _Writer:
         except OSError as error:
             chain.in_doubt = False
             reason = error.strerror if error.strerror is not None else str(error)
-            message = (
-                f"audit record not written: {reason}; free space or mend the permissions, then repeat it"
-            )
+            message = f"audit record not written: {reason}; free space or fix the permissions, then repeat it"
             raise AuditWriteError(error.errno, message, self._name) from error
 
     def _end_torn_line(self, descriptor: int, missing: int) -> None:
-        # A short write carries no reason; the attempt to end the line either mends it or names the reason.
+        # A short write carries no reason; the attempt to end the line ends it or names the reason.
         os.write(descriptor, _LINE_FEED)
         raise OSError(errno.EIO, f"the write stopped {missing} bytes short")
 

@@ -30,7 +30,7 @@ _FINAL: Final = re.compile(
 class LedgerEnding:
     """How the ledger says a run ended: its status, when, and the host of its worker, if one had it.
 
-    `writer` is who said to have written its final record, None if nobody did.
+    `writer` is the process that reported its final record as written, None if none did.
     """
 
     status: str
@@ -82,8 +82,8 @@ class EndingsCheck:
         """Compare with the runs that the ledger has ended; return the ids of those without a record here.
 
         `pending` are ids of runs whose record is pending. What ended before `begins` is in files
-        that are gone. What another than this stream's `writers` has written stands elsewhere; where nobody
-        is known to have written it, it is looked for on the host of the run's worker.
+        that are gone. A record by another than this stream's `writers` is elsewhere. If the writer is
+        unknown, it is expected on the host of the run's worker.
         """
         hosts = {host_of(writer) for writer in writers}
         unrecorded = []

@@ -37,7 +37,7 @@ def verify(
     """Verify the stream at `path` over all its rotated files.
 
     Found are lines that were changed, removed, moved, copied or put in by hand; with `anchors` also ends
-    that were cut off and chains that were written anew; with `ledger` (every run that it has ended) runs
+    that were cut off and chains that were rewritten; with `ledger` (every run that it has ended) runs
     without a record or with another outcome. Not found can be: a change of a writer's very last line and
     a cut at its end, as far as they are not anchored; the removal of a stream's oldest lines, which looks
     like a rotation. Torn and unreadable lines are notes: if a record was lost with them, it is missing.
@@ -128,7 +128,7 @@ class _Verifier:
 
 
 def _latest_of_the_first(file: IO[bytes]) -> float | None:
-    """Return when the oldest lines were written: the latest of a few, as one may be of an older debt."""
+    """Return when the oldest lines were written: the latest of a few, as one may be a late record."""
     found = [moment for raw in islice(file, _FIRST_LINES) if (moment := _moment(raw)) is not None]
     return max(found, default=None)
 

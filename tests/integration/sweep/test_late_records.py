@@ -24,6 +24,8 @@ from tests.stage.redis_key_life import faults_in_keys
 from tests.stage.waiting import wait_until
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from redis import Redis
 
     from mission_control.audit.verification.findings import Verification
@@ -32,6 +34,12 @@ if TYPE_CHECKING:
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
 AT_ONCE = timedelta(0)
 WORKER = f"celery@{socket.gethostname()}"
+
+
+@pytest.fixture(autouse=True)
+def reported(installation: Installation) -> Iterator[None]:
+    yield
+    installation.audit.flush()  # or the next test hears of it, a second later
 
 
 def begun(installation: Installation, execution_id: str, attempt: int = 1) -> RunRecord:
