@@ -148,11 +148,9 @@ def test_corrupt_pending_ending_is_quarantined_and_delays_no_other(
 ) -> None:
     client = installation.client
     ended(installation, "tea@1")
-    spoilt = (
-        text
-        if text is not None
-        else str(client.hget(redis_keys.PENDING_RECORDS, "1:1:tea@1")).replace("success", "running")
-    )
+    spoilt = text
+    if spoilt is None:
+        spoilt = str(client.hget(redis_keys.PENDING_RECORDS, "1:1:tea@1")).replace("success", "running")
     client.hset(redis_keys.PENDING_RECORDS, identity, spoilt)
     ended(installation, "tea@2")
     assert pending_final_runs(installation.client) >= {"tea@1", "tea@2"}
