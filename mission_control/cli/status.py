@@ -9,7 +9,8 @@ import rich_click as click
 from mission_control.cli.terminal import parameters
 from mission_control.cli.terminal.installation_in_use import current
 from mission_control.cli.terminal.output import echo, echo_json, table, tell
-from mission_control.cli.terminal.wording import duration, in_how_long, local_time
+from mission_control.cli.terminal.wording import in_how_long, local_time
+from mission_control.model.values.quantities import duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -15,6 +15,7 @@ from mission_control.files.atomic_file import replace_file
 from mission_control.files.json_file import read_json_file
 from mission_control.model.definitions.task import TaskDefinition, parse_task
 from mission_control.model.problems.messages import shown, unknown_key
+from mission_control.model.values.quantities import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -155,4 +156,4 @@ def _subject(source: str, count: int, good: Sequence[TaskDefinition]) -> str:
     ids = [definition.id for definition in good]
     more = f" and {len(ids) - _MOST_NAMED:,} more" if len(ids) > _MOST_NAMED else ""
     named = f"valid: {', '.join(ids[:_MOST_NAMED])}{more}" if ids else "none is valid"
-    return f"{source}: none of {count:,} task{'' if count == 1 else 's'} was applied ({named})"
+    return f"{source}: none of {counted(count, 'task')} was applied ({named})"

@@ -40,10 +40,10 @@ def events_on(calendar: Path, day: date, zone: ZoneInfo) -> list[AgendaEntry]:
         OSError: the file cannot be read.
         ValueError: it is not a usable calendar; the message says why.
     """
-    text = read_calendar(calendar)
-    IcsCalendar(str(calendar), text)  # refuses other files, and rules that take forever to expand
+    read = IcsCalendar(str(calendar), read_calendar(calendar))
+    midnights = [datetime.combine(one, time.min, tzinfo=zone) for one in (day, day + timedelta(days=1))]
     try:
-        entries = [_entry(event, day, zone) for event in _expanded(text, day, zone)]
+        entries = [_entry(event, day, zone) for event in read.events(*midnights)]
     except Exception as error:  # the libraries raise anything at all for a malformed event
         raise ValueError(f"an event in it cannot be understood: {type(error).__name__}: {error}") from error
     return sorted(entries, key=_place_in_day)
@@ -52,15 +52,6 @@ def events_on(calendar: Path, day: date, zone: ZoneInfo) -> list[AgendaEntry]:
 def _place_in_day(entry: AgendaEntry) -> tuple[bool, time, str]:
     is_all_day = entry.start is None and entry.end is None
     return (not is_all_day, entry.start if entry.start is not None else time.min, entry.title)
-
-
-def _expanded(text: str, day: date, zone: ZoneInfo) -> list[Any]:
-    import icalendar
-    import recurring_ical_events
-
-    midnights = [datetime.combine(one, time.min, tzinfo=zone) for one in (day, day + timedelta(days=1))]
-    events = recurring_ical_events.of(icalendar.Calendar.from_ical(text)).between(*midnights)
-    return [one for one in events if str(one.get("STATUS", "")).upper() != "CANCELLED"]
 
 
 def _entry(event: Any, day: date, zone: ZoneInfo) -> AgendaEntry:  # noqa: ANN401  # icalendar is untyped here

@@ -1,43 +1,21 @@
-"""Counts, durations, shares and local times in words."""
+"""Durations, shares and local times in words."""
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
+
+from mission_control.model.values.quantities import duration
 
 if TYPE_CHECKING:
     from collections.abc import Sized
     from datetime import date, datetime
     from zoneinfo import ZoneInfo
 
-_SECOND_MS, _MINUTE_MS, _HOUR_MS = 1_000, 60_000, 3_600_000
 
-
-def counted(count: int, noun: str) -> str:
-    """Return a count with its noun.
-
-    >>> counted(1, "run"), counted(1200, "run")
-    ('1 run', '1,200 runs')
-    """
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
-
-
-def duration(milliseconds: float | None) -> str:
-    """Return a duration in a fitting unit.
-
-    >>> [duration(ms) for ms in (None, 84, 2_340, 250_000, 7_500_000)]
-    ['-', '84 ms', '2.3 s', '4 min 10 s', '2 h 5 min']
-    """
-    if milliseconds is None:
-        return "-"
-    if milliseconds < _SECOND_MS:
-        return f"{milliseconds:.0f} ms"
-    if milliseconds < _MINUTE_MS:
-        return f"{milliseconds / _SECOND_MS:.1f} s"
-    if milliseconds < _HOUR_MS:
-        minutes, rest = divmod(milliseconds, _MINUTE_MS)
-        return f"{minutes:.0f} min {rest // _SECOND_MS:.0f} s"
-    hours, rest = divmod(milliseconds, _HOUR_MS)
-    return f"{hours:,.0f} h {rest // _MINUTE_MS:.0f} min"
+def duration_ms(milliseconds: float | None) -> str:
+    """Return a duration in words, "-" for None."""
+    return "-" if milliseconds is None else duration(timedelta(milliseconds=milliseconds))
 
 
 def share(part: Sized, whole: Sized) -> str:

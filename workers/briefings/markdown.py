@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 from markupsafe import Markup
 
 from mission_control.audit.record.masking import clean_text
-from workers.briefings.figures import clock, counted, day_and_clock, duration, long_day, share, short_day
+from mission_control.model.values.quantities import counted
+from workers.briefings.figures import clock, day_and_clock, duration_ms, long_day, share, short_day
 from workers.briefings.task_runs import reasons
 
 if TYPE_CHECKING:
@@ -75,9 +76,8 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {
-        **{
-            one.__name__: one for one in (code, counted, duration, long_day, plain, reasons, share, short_day)
-        },
+        **{one.__name__: one for one in (code, counted, long_day, plain, reasons, share, short_day)},
+        "duration": duration_ms,
         "clock": pass_context(lambda context, moment: clock(moment, context["zone"])),
         "when": pass_context(lambda context, moment: day_and_clock(moment, context["zone"])),
         "item": _without_blank_lines,

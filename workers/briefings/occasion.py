@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING, Annotated, Any, Final
-
-from pydantic import AfterValidator
+from typing import TYPE_CHECKING, Any, Final
 
 from mission_control.model.runs.run_state import RunState
 from mission_control.model.values.zones import zone
@@ -21,9 +19,6 @@ if TYPE_CHECKING:
 _DAY: Final = timedelta(days=1)
 _MOST_RUNS_SEARCHED: Final = 50
 
-ZoneName = Annotated[str, AfterValidator(lambda name: zone(name).key)]
-"""The name of a time zone, as a param."""
-
 
 @dataclass(frozen=True)
 class Occasion:
@@ -35,10 +30,15 @@ class Occasion:
     zone: ZoneInfo
 
     @classmethod
-    def of(cls, context: Mapping[str, Any], *, timezone: str) -> Occasion:
+    def of(cls, context: Mapping[str, Any], timezone: str | None, default_timezone: str) -> Occasion:
         """Read the occasion from a handler's context."""
         now = context["scheduled_time"].astimezone(UTC)
-        return cls(context["task_id"], context["execution_id"], now, zone(timezone))
+        return cls(
+            context["task_id"],
+            context["execution_id"],
+            now,
+            zone(default_timezone if timezone is None else timezone),
+        )
 
     @property
     def today(self) -> date:

@@ -12,13 +12,14 @@ from mission_control.errors import InvalidTaskError
 from mission_control.handler_catalog.contract import failure, read_params, success
 from mission_control.installation.installation import current_installation
 from mission_control.model.runs.run_state import RunState
+from mission_control.model.values.fields import ZoneName
 from mission_control.model.values.frozen_model import FrozenModel
 from workers.briefings.agenda import events_on
 from workers.briefings.briefing_file import write_briefing
 from workers.briefings.due_tasks import due_between
 from workers.briefings.markdown import render
 from workers.briefings.notes import recent_notes
-from workers.briefings.occasion import Occasion, ZoneName, last_briefing, since_last_briefing
+from workers.briefings.occasion import Occasion, last_briefing, since_last_briefing
 from workers.briefings.sources import Unreadable, enabled_tasks, finished_runs
 from workers.briefings.task_runs import TaskRuns, by_task
 
@@ -47,9 +48,7 @@ def run(context: Mapping[str, Any]) -> dict[str, Any]:
         return failure(error)
     installation = current_installation()
     settings = installation.settings
-    occasion = Occasion.of(
-        context, timezone=params.timezone if params.timezone is not None else settings.timezone
-    )
+    occasion = Occasion.of(context, params.timezone, settings.timezone)
     unreadable = Unreadable()
     tasks = enabled_tasks(installation.registry, unreadable)
     past = _past(installation.ledger, occasion, context)

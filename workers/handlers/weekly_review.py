@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any, Final
 from mission_control.errors import InvalidTaskError
 from mission_control.handler_catalog.contract import failure, read_params, success
 from mission_control.installation.installation import current_installation
+from mission_control.model.values.fields import ZoneName
 from mission_control.model.values.frozen_model import FrozenModel
 from workers.briefings.briefing_file import write_briefing
 from workers.briefings.due_tasks import due_between
 from workers.briefings.markdown import render
-from workers.briefings.occasion import Occasion, ZoneName
+from workers.briefings.occasion import Occasion
 from workers.briefings.sources import Unreadable, enabled_tasks, finished_runs
 from workers.briefings.task_runs import TaskRuns, busiest_day, by_task
 
@@ -43,9 +44,7 @@ def run(context: Mapping[str, Any]) -> dict[str, Any]:
         return failure(error)
     installation = current_installation()
     settings = installation.settings
-    occasion = Occasion.of(
-        context, timezone=params.timezone if params.timezone is not None else settings.timezone
-    )
+    occasion = Occasion.of(context, params.timezone, settings.timezone)
     unreadable = Unreadable()
     tasks = enabled_tasks(installation.registry, unreadable)
     page = render(

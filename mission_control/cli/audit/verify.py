@@ -9,7 +9,7 @@ import rich_click as click
 from mission_control.cli.terminal import parameters
 from mission_control.cli.terminal.exit_codes import ExitCode
 from mission_control.cli.terminal.output import echo, echo_json, near, printable, tell
-from mission_control.cli.terminal.wording import counted
+from mission_control.model.values.quantities import counted
 
 if TYPE_CHECKING:
     from mission_control.audit.verification.findings import Verification

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import rich_click as click
@@ -16,7 +19,6 @@ from mission_control.cli.terminal.output import echo, near, tell, tell_line
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
-    from pathlib import Path
 
     from mission_control.cli.demo.tasks import Progress
     from mission_control.cli.live.supervisor import Supervisor
@@ -38,18 +40,37 @@ def demo(keep: bool) -> None:
     each has run: a daily briefing, a greeting every few seconds, and a report that fails once and is
     retried. Your own tasks are not touched.
     """
-    from mission_control.cli.demo.place import make_place, move_into
     from mission_control.configuration.clock import utc_now
     from mission_control.configuration.settings import read_settings
 
-    place = make_place(read_settings().data_dir, utc_now())
-    move_into(place)
+    place = _make_place(read_settings().data_dir, utc_now())
+    _move_into(place)
     _say(f"A demo in {near(place)}; your own tasks are not touched.")
     try:
         with StopSignals() as signals, current(signals.deferred) as installation:
             _run(installation, signals, keep=keep)
     except StopRequestedError:
         raise CommandError("the demo was interrupted before its end", ExitCode.FAILED) from None
+
+
+def _make_place(data_dir: Path, now: datetime) -> Path:
+    """Create a private directory, below the data directory if that is writable."""
+    parent = data_dir / "demo"
+    try:
+        parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return Path(tempfile.mkdtemp(prefix=now.strftime("%Y%m%d-%H%M%S-"), dir=parent))
+    except OSError:
+        return Path(tempfile.mkdtemp(prefix="mission-control-demo-"))
+
+
+def _move_into(place: Path) -> None:
+    """Make this process and its children use an installation in `place`, and ignore the user's settings."""
+    from mission_control.configuration.settings import PREFIX
+
+    for name in [name for name in os.environ if name.startswith(PREFIX) and name != f"{PREFIX}TIMEZONE"]:
+        del os.environ[name]
+    os.environ[f"{PREFIX}DATA_DIR"] = str(place)
+    os.environ[f"{PREFIX}HANDLERS"] = str(place / "handlers")
 
 
 def _run(installation: Installation, signals: StopSignals, *, keep: bool) -> None:

@@ -14,7 +14,7 @@ import rich_click as click
 from mission_control.cli.terminal import parameters
 from mission_control.cli.terminal.exit_codes import ExitCode
 from mission_control.cli.terminal.output import as_text, echo, echo_json, tell
-from mission_control.cli.terminal.wording import duration
+from mission_control.model.values.quantities import duration
 
 if TYPE_CHECKING:
     from mission_control.model.runs.run_record import RunRecord

@@ -7,13 +7,13 @@ import signal
 import time
 from collections import defaultdict
 from contextlib import suppress
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from mission_control.cli.live.restart_policy import MOST_RESTARTS, GiveUp, decide_restart
 from mission_control.processes.fleet import FleetError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from datetime import datetime
 
     from mission_control.audit.stream.follow import Follower
@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from mission_control.processes.service_process import ServiceProcess
 
 _ROUND_SECONDS: Final = 0.1
+_MOST_RESTARTS: Final = 5
+_WITHIN: Final = timedelta(minutes=1)
+_FIRST_DELAY: Final = timedelta(milliseconds=500)
+_LONGEST_DELAY: Final = timedelta(seconds=10)
 
 
 class Supervisor:
@@ -70,16 +74,31 @@ class Supervisor:
             self._restart(dead)
 
     def _restart(self, dead: ServiceProcess) -> None:
-        now = self._clock()
         ends = self._ends[dead.name]
-        ends.append(now)
-        decision = decide_restart(ends, now)
+        ends.append(self._clock())
+        delay = restart_delay(ends)
         ended = f"{dead.name} ended by itself with {_how(dead.exit_code)}"
-        if isinstance(decision, GiveUp):
-            raise FleetError(f"{ended}, after {MOST_RESTARTS} restarts within a minute; see its log above")
-        self._tell(f"{ended}; restarting it in {decision.delay.total_seconds():g} s")
-        time.sleep(decision.delay.total_seconds())
+        if delay is None:
+            raise FleetError(f"{ended}, after {_MOST_RESTARTS} restarts within a minute; see its log above")
+        self._tell(f"{ended}; restarting it in {delay.total_seconds():g} s")
+        time.sleep(delay.total_seconds())
         self._fleet.restart(dead)
+
+
+def restart_delay(ends: Sequence[datetime]) -> timedelta | None:
+    """Return after which delay a service is restarted that ended at each of `ends`, most recently now.
+
+    Each end within a minute doubles the delay. After more than five of them it stays down: None.
+
+    >>> from datetime import UTC, datetime
+    >>> noon = datetime(2026, 3, 1, 12, tzinfo=UTC)
+    >>> restart_delay([noon]).total_seconds(), restart_delay([noon] * 6)
+    (0.5, None)
+    """
+    recent = [end for end in ends if ends[-1] - end < _WITHIN]
+    if len(recent) > _MOST_RESTARTS:
+        return None
+    return min(_FIRST_DELAY * (1 << (len(recent) - 1)), _LONGEST_DELAY)
 
 
 def kill_services(fleet: Fleet) -> None:

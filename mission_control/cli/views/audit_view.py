@@ -6,8 +6,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from mission_control.cli.terminal.output import printable, table
-from mission_control.cli.terminal.wording import duration, lateness, local_time
+from mission_control.cli.terminal.wording import lateness, local_time
 from mission_control.cli.views.run_view import STYLES, outcome, result_text
+from mission_control.model.values.quantities import duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

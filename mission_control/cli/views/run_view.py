@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from mission_control.cli.terminal.output import as_text
-from mission_control.cli.terminal.wording import duration, lateness, local_time
+from mission_control.cli.terminal.wording import lateness, local_time
+from mission_control.model.values.quantities import duration
 
 if TYPE_CHECKING:
     from datetime import tzinfo

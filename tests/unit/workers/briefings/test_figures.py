@@ -5,16 +5,17 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from workers.briefings.figures import clock, counted, day_and_clock, duration, long_day, share
+from mission_control.model.values.quantities import counted
+from workers.briefings.figures import clock, day_and_clock, duration_ms, long_day, share
 
 
 @pytest.mark.parametrize(
     ("milliseconds", "text"),
-    [(None, "-"), (0, "0 ms"), (999, "999 ms"), (1_000, "1.0 s"), (59_900, "59.9 s"), (60_000, "1 min 0 s"),
-     (3_599_000, "59 min 59 s"), (3_600_000, "1 h 0 min"), (360_000_000, "100 h 0 min")],
+    [(None, "-"), (0, "0 ms"), (999, "999 ms"), (1_000, "1 s"), (9_900, "9.9 s"), (60_000, "1 min"),
+     (3_599_000, "59 min 59 s"), (3_600_000, "1 h"), (360_000_000, "4 d 4 h")],
 )  # fmt: skip
 def test_duration_has_a_fitting_unit(milliseconds: float | None, text: str) -> None:
-    assert duration(milliseconds) == text
+    assert duration_ms(milliseconds) == text
 
 
 @pytest.mark.parametrize(

@@ -73,10 +73,11 @@ class Exclusion(FrozenModel):
             return Span(*found) if found is not None else None
         if self._hours is not None:
             return _hours_span(local, *self._hours)
-        if self._dates is not None:
-            first, last = self._dates
-            return Span(_midnight(first), _end_of(last)) if first <= local.date() <= last else None
-        return _day_span(local.date()) if self._excludes_day(local.date()) else None
+        dates = self._dates_around(local.date())
+        if dates is None:
+            return None
+        first, last = dates
+        return Span(dt.datetime.combine(first, dt.time.min), dt.datetime.combine(last + _DAY, dt.time.min))
 
     def describe(self) -> str:
         """Return the exclusion in plain words.
@@ -96,10 +97,14 @@ class Exclusion(FrozenModel):
             return f"between {self.between[0]} and {self.between[1]}"
         return f"during the events of {self.ics}"
 
-    def _excludes_day(self, day: dt.date) -> bool:
-        if self.holidays is not None:
-            return is_holiday(day, self.holidays)
-        return day.weekday() == self._weekday
+    def _dates_around(self, day: dt.date) -> tuple[dt.date, dt.date] | None:
+        """Return the first and the last of the excluded dates around `day`, or None if it is not excluded."""
+        if self._dates is not None:
+            return self._dates if self._dates[0] <= day <= self._dates[1] else None
+        is_day = (
+            is_holiday(day, self.holidays) if self.holidays is not None else day.weekday() == self._weekday
+        )
+        return (day, day) if is_day else None
 
     @cached_property
     def _weekday(self) -> int | None:
@@ -174,15 +179,3 @@ def _hours_span(local: dt.datetime, start: dt.time, end: dt.time) -> Span | None
     if local.time() < end:
         return Span(dt.datetime.combine(day - _DAY, start), dt.datetime.combine(day, end))
     return None
-
-
-def _day_span(day: dt.date) -> Span:
-    return Span(_midnight(day), _end_of(day))
-
-
-def _midnight(day: dt.date) -> dt.datetime:
-    return dt.datetime.combine(day, dt.time.min)
-
-
-def _end_of(day: dt.date) -> dt.datetime:
-    return _midnight(day + _DAY)

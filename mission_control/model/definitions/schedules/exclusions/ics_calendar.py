@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from zoneinfo import ZoneInfo
 
-    from icalendar import Calendar
+    from icalendar import Calendar, Event
 
 LONGEST_TEXT = 8 * 1024 * 1024
 _DAY = timedelta(days=1)
@@ -71,6 +71,13 @@ class IcsCalendar:
         ]
         return max(around, key=lambda event: event[1], default=None)
 
+    def events(self, start: date, end: date) -> list[Event]:
+        """Return the events from `start` up to `end`, each occurrence of a recurring one."""
+        import recurring_ical_events
+
+        found = recurring_ical_events.of(self._calendar).between(start, end)
+        return [event for event in found if str(event.get("STATUS", "")).upper() != "CANCELLED"]
+
     def __eq__(self, other: object) -> bool:
         return self._text == other._text if isinstance(other, IcsCalendar) else NotImplemented
 
@@ -87,15 +94,9 @@ class IcsCalendar:
 
     def _expanded(self, first: date, zone: ZoneInfo) -> list[tuple[datetime, datetime]]:
         """Return the events that touch the month from `first` on, with a day to spare for other zones."""
-        import recurring_ical_events
-
         following = (first + 31 * _DAY).replace(day=1)
-        events = recurring_ical_events.of(self._calendar).between(first - _DAY, following + _DAY)
-        return [
-            (_local(event.start, zone), _local(event.end, zone))
-            for event in events
-            if str(event.get("STATUS", "")).upper() != "CANCELLED"
-        ]
+        events = self.events(first - _DAY, following + _DAY)
+        return [(_local(event.start, zone), _local(event.end, zone)) for event in events]
 
 
 def _parsed(path: str, text: str) -> Calendar:
