@@ -94,7 +94,7 @@ From Wed 15 Oct 09:00 to Thu 16 Oct 09:00; all times are Europe/Berlin.
 
 | Task | Runs | Succeeded | Retries | Longest |
 | --- | ---: | ---: | ---: | ---: |
-| **Backup** (`backup`) | 2 | 0 | 0 | 2.0 s |
+| **Backup** (`backup`) | 2 | 0 | 0 | 2 s |
 | `ping` | 3 | 2 | 2 | 1 min 10 s |
 
 ## Skipped or cancelled

@@ -80,7 +80,7 @@ From Thu 9 Oct 09:00 to Thu 16 Oct 09:00; all times are Europe/Berlin.
 
 | Task | Runs | Before | Succeeded | Before | Retries | Median | Longest | Late, median | Late, most |
 | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |
-| **Backup** (`backup`) | 7 | 7 | 86% | 71% | 0 | 1 min 3 s | 1 min 6 s | 3.0 s | 6.0 s |
+| **Backup** (`backup`) | 7 | 7 | 86% | 71% | 0 | 1 min 3 s | 1 min 6 s | 3 s | 6 s |
 | `ping` | 3 | 0 | 100% | - | 2 | 250 ms | 250 ms | 100 ms | 100 ms |
 
 ## Busiest
