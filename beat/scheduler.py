@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import math
 import os
-from datetime import timedelta
+from collections.abc import Callable
+from datetime import datetime, timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
+from celery import Celery
 from redbeat.schedulers import RedBeatScheduler
 
 from beat.checks.refusals import REFUSALS, refuse_unsafe
 from beat.firing.assembly import assemble_firing
+from beat.firing.firing import Firing
 from beat.follow_up.follow_up import FollowUp
 from beat.follow_up.missed_records import MissedRecords
 from beat.messages.outbox import needs_outbox
@@ -22,19 +25,11 @@ from beat.upkeep.schedule_upkeep import ScheduleUpkeep
 from mission_control.events import events
 from mission_control.installation.installation import Installation, current_installation
 from mission_control.messaging.redis_failures import REDIS_ERRORS, is_redis_failure, is_wrong_type
+from mission_control.model.runs.run_record import RunRecord
 from mission_control.processes.heartbeats import beat_name
 from mission_control.processes.supervision import is_orphaned
 from mission_control.sweep.late_records import LateRecords
 from mission_control.sweep.sweep import Sweep
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from datetime import datetime
-
-    from celery import Celery
-
-    from beat.firing.firing import Firing
-    from mission_control.model.runs.run_record import RunRecord
 
 WAIT_FOR_REDIS: Final = 1.0
 

@@ -8,18 +8,15 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from benchmarks import suite
+from benchmarks.comparison import Comparison, Report
 from benchmarks.place import MeasurementError
 from benchmarks.run_contender import Pool
 from benchmarks.worker_contenders import compare_workers
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from benchmarks.comparison import Comparison, Report
 
 RESULTS: Final = Path(__file__).parent / "results"
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from benchmarks.place import Place
+from benchmarks.place import Place
 
 
 class Arrivals:

@@ -6,16 +6,13 @@ import tempfile
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from benchmarks.figures import Round
 from benchmarks.place import MeasurementError
 from mission_control.audit.record.records import ExecutionRecord
 from mission_control.audit.stream.log import AuditLog
 from mission_control.audit.stream.reader import tail
 from mission_control.audit.verification.verify import verify
-
-if TYPE_CHECKING:
-    from benchmarks.figures import Round
 
 _NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 _TASKS = 1_000

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Callable
+from typing import Any, Final
 
 from celery import Celery
 
 from benchmarks.marks import mark
-from mission_control.installation.installation import current_installation
+from mission_control.installation.installation import Installation, current_installation
 from mission_control.messaging.celery_config import celery_settings
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from mission_control.installation.installation import Installation
 
 EVENTS_VARIABLE: Final = "BENCHMARK_EVENTS"
 NOOP: Final = "benchmarks.noop"

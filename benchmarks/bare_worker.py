@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
+
+from celery import Celery
 
 from benchmarks import bare_app
 from benchmarks.marks import MARKS_VARIABLE
 from benchmarks.messages_left import messages_left
 from benchmarks.ours import installation_at
-from mission_control.processes.service_process import ServiceCommand
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from celery import Celery
-
-    from benchmarks.place import Place
-    from benchmarks.run_contender import Pool
-    from mission_control.processes.service_process import ServiceProcess
+from benchmarks.place import Place
+from benchmarks.run_contender import Pool
+from mission_control.processes.service_process import ServiceCommand, ServiceProcess
 
 
 @dataclass(frozen=True)

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Any, Final, Self
+from types import TracebackType
+from typing import Any, Final, Self
 
 import redis
 
+from benchmarks.place import Place
 from mission_control.store.connection import connect
-
-if TYPE_CHECKING:
-    from types import TracebackType
-
-    from benchmarks.place import Place
 
 _INSIDE_SCRIPT: Final = "lua"
 _PATIENCE_SECONDS: Final = 60.0

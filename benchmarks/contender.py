@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Sequence
+from typing import Protocol
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from benchmarks.place import Place
-    from mission_control.processes.service_process import ServiceProcess
+from benchmarks.place import Place
+from mission_control.processes.service_process import ServiceProcess
 
 
 class Contender(Protocol):

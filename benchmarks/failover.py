@@ -5,14 +5,12 @@ from __future__ import annotations
 import os
 import signal
 import time
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from benchmarks.contender import Contender
+from benchmarks.figures import Round
 from benchmarks.place import Place
 from benchmarks.stock import Stock
-
-if TYPE_CHECKING:
-    from benchmarks.contender import Contender
-    from benchmarks.figures import Round
 
 SECOND_BEAT_SECONDS: Final = 3.0
 _GIVE_UP_AFTER: Final = 60.0

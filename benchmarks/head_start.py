@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable
+from typing import Final
 
+from benchmarks.figures import Round
 from benchmarks.place import MeasurementError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from benchmarks.figures import Round
 
 _TRIES: Final = 4
 

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import time
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import psutil
 
 from benchmarks.command_count import CommandCount
+from benchmarks.contender import Contender
+from benchmarks.figures import Round
 from benchmarks.head_start import check_in_time, with_head_start
 from benchmarks.place import MeasurementError, Place
-
-if TYPE_CHECKING:
-    from benchmarks.contender import Contender
-    from benchmarks.figures import Round
 
 SEEDED_A_SECOND: Final = 2_500
 LEAD_SECONDS: Final = 12.0

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import psutil
 
+from benchmarks.contender import Contender
+from benchmarks.figures import Round
 from benchmarks.place import Place
-
-if TYPE_CHECKING:
-    from benchmarks.contender import Contender
-    from benchmarks.figures import Round
 
 CALM_SECONDS: Final = 3.0
 _FAR_SECONDS: Final = 6 * 3_600

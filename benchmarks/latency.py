@@ -5,19 +5,15 @@ from __future__ import annotations
 import math
 import time
 from bisect import bisect_right
-from typing import TYPE_CHECKING, Final
+from collections.abc import Sequence
+from typing import Final
 
 from benchmarks.arrivals import Arrivals
-from benchmarks.figures import percentile
+from benchmarks.contender import Contender
+from benchmarks.figures import Round, percentile
 from benchmarks.head_start import check_in_time, with_head_start
 from benchmarks.place import MeasurementError, Place
 from benchmarks.stamps import read_starts
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from benchmarks.contender import Contender
-    from benchmarks.figures import Round
 
 WHOLE: Final = (0.0,)
 FRACTIONS: Final = (0.25, 0.73)

@@ -7,10 +7,8 @@ is measured. Nothing but the standard library is used: peers import this in an e
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Final
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from pathlib import Path
+from typing import Final
 
 MARKS_VARIABLE: Final = "BENCHMARK_MARKS"
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from celery import Celery
+from celery import Celery
 
 
 def messages_left(app: Celery, queue: str) -> int:

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from benchmarks.marks import MARKS_VARIABLE
 from benchmarks.messages_left import messages_left
 from benchmarks.ours import installation_at
-from benchmarks.place import MeasurementError
+from benchmarks.place import MeasurementError, Place
+from benchmarks.run_contender import Pool
 from mission_control.audit.stream.reader import read_all
 from mission_control.dispatch.enqueue import Dispatch
+from mission_control.installation.installation import Installation
 from mission_control.processes.commands import worker_command
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from benchmarks.place import Place
-    from benchmarks.run_contender import Pool
-    from mission_control.installation.installation import Installation
-    from mission_control.processes.service_process import ServiceProcess
+from mission_control.processes.service_process import ServiceProcess
 
 TASK_ID = "nothing"
 

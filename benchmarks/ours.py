@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
-from benchmarks.place import CHECKOUT
+from benchmarks.place import CHECKOUT, Place
 from benchmarks.stamps import STAMPS_VARIABLE
 from mission_control.configuration.settings import read_settings
 from mission_control.installation.installation import Installation
-from mission_control.model.definitions.task import parse_task
+from mission_control.model.definitions.task import TaskDefinition, parse_task
 from mission_control.model.values.instants import format_instant
 from mission_control.processes.commands import beat_command, worker_command
+from mission_control.processes.service_process import ServiceProcess
 from mission_control.registry.task_store import TaskStore
 from mission_control.store import redis_keys
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from benchmarks.place import Place
-    from mission_control.model.definitions.task import TaskDefinition
-    from mission_control.processes.service_process import ServiceProcess
 
 _AT_ONCE = 1_000
 

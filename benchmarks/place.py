@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Self
+from types import TracebackType
+from typing import Final, Self
 
-from mission_control.processes.service_process import ServiceProcess
+from mission_control.processes.service_process import ServiceCommand, ServiceProcess
 from mission_control.processes.supervision import supervised_environment
 from mission_control.store.connection import connect
 from mission_control.store.embedded.embedded_server import join_embedded_server
 from mission_control.store.embedded.patience import patiently
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from types import TracebackType
-
-    from mission_control.processes.service_process import ServiceCommand
 
 CHECKOUT: Final = Path(__file__).resolve().parents[1]
 _STOP_WITHIN: Final = timedelta(seconds=8)

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
 import psutil
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 
 def cpu_seconds(roots: Iterable[int]) -> float:

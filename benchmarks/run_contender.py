@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from benchmarks.place import Place
-    from mission_control.processes.service_process import ServiceProcess
+from benchmarks.place import Place
+from mission_control.processes.service_process import ServiceProcess
 
 
 @dataclass(frozen=True)

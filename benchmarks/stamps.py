@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from typing import TYPE_CHECKING, Final
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from pathlib import Path
+from typing import Final
 
 STAMPS_VARIABLE: Final = "BENCHMARK_STAMPS"
 

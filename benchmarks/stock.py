@@ -4,24 +4,19 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import Any, ClassVar, Final
 
 from celery.schedules import schedule
 from redbeat.decoder import RedBeatJSONEncoder
+from redis.client import Pipeline
 
+from benchmarks.place import Place
 from benchmarks.stamps import STAMPS_VARIABLE
 from benchmarks.stock_app import LOCK_VARIABLE, LOOP_VARIABLE, STAMP_TASK, URL_VARIABLE
-from mission_control.processes.service_process import ServiceCommand
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from redis.client import Pipeline
-
-    from benchmarks.place import Place
-    from mission_control.processes.service_process import ServiceProcess
+from mission_control.processes.service_process import ServiceCommand, ServiceProcess
 
 _DAY: Final = timedelta(days=1)
 _SECOND: Final = timedelta(seconds=1)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from benchmarks.audit import measure_audit
 from benchmarks.comparison import Comparison
+from benchmarks.contender import Contender
 from benchmarks.failover import measure_default_lock, measure_failover
+from benchmarks.figures import Round
 from benchmarks.herd import LEAD_SECONDS, measure_herd
 from benchmarks.idle import measure_idle
 from benchmarks.latency import FRACTIONS, measure_handler_start, measure_message
@@ -15,10 +17,6 @@ from benchmarks.latency import LEAD_SECONDS as LATENCY_LEAD_SECONDS
 from benchmarks.ours import Ours
 from benchmarks.stock import Stock
 from benchmarks.wake_up import measure_wake_up
-
-if TYPE_CHECKING:
-    from benchmarks.contender import Contender
-    from benchmarks.figures import Round
 
 SHORT_LOCK_SECONDS: Final = 15.0
 """As long as our lease is by default, so that the two can be measured side by side."""

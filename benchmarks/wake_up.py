@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from benchmarks.arrivals import Arrivals
+from benchmarks.contender import Contender
+from benchmarks.figures import Round
 from benchmarks.place import Place
-
-if TYPE_CHECKING:
-    from benchmarks.contender import Contender
-    from benchmarks.figures import Round
 
 DUE_IN_SECONDS: Final = 2.0
 FALL_ASLEEP_SECONDS: Final = 2.0

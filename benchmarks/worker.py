@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from benchmarks.figures import Round
 from benchmarks.marks import marks
 from benchmarks.place import MeasurementError, Place
 from benchmarks.process_tree import cpu_seconds
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from benchmarks.figures import Round
-    from benchmarks.run_contender import RunContender
-    from mission_control.processes.service_process import ServiceProcess
+from benchmarks.run_contender import RunContender
+from mission_control.processes.service_process import ServiceProcess
 
 WARM_UP_SHARE: Final = 0.2
 """So many runs more are carried out first: all processes have begun, and have their connections, by then."""

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Collection
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from benchmarks.bare_worker import BareWorker
 from benchmarks.comparison import Comparison
 from benchmarks.our_worker import OurWorker
 from benchmarks.peers.environment import PeersMissingError, peers_environment, peers_versions
 from benchmarks.peers.known import NAMES, known_peers
+from benchmarks.peers.peer import Peer
+from benchmarks.run_contender import Pool, RunContender
 from benchmarks.worker import measure_worker
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
-    from pathlib import Path
-
-    from benchmarks.peers.peer import Peer
-    from benchmarks.run_contender import Pool, RunContender
 
 
 def compare_workers(

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from types import TracebackType
+from typing import Any, Self
 
 from ulid import ULID
 
 from mission_control.errors import RunTimeoutError, UnknownTaskError
 from mission_control.installation.installation import Installation, create_app, current_installation
 from mission_control.model.runs.new_run import manual_run
+from mission_control.model.runs.run_record import RunRecord
+from mission_control.processes.fleet import Fleet
+from mission_control.processes.in_process import InProcess
 from mission_control.store.connection import store_errors
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from types import TracebackType
-
-    from mission_control.model.runs.run_record import RunRecord
-    from mission_control.processes.fleet import Fleet
-    from mission_control.processes.in_process import InProcess
 
 
 class TaskScheduler:

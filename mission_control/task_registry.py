@@ -7,16 +7,13 @@ refuses.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mission_control.installation.installation import current_installation
+from mission_control.registry.registry import Registry
 from mission_control.store.connection import store_errors
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    from mission_control.registry.registry import Registry
 
 __all__ = [
     "disable_task",

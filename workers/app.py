@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import billiard.pool
-from celery import bootsteps, signals
+from celery import Celery, bootsteps, signals
 
 from mission_control.dispatch.run_ending import RunEnding
-from mission_control.installation.installation import create_app, installation_or_end
+from mission_control.installation.installation import Installation, create_app, installation_or_end
 from workers.attempt.attempt import AttemptRunner
 from workers.attempt.attempt_guard import AttemptGuard
 from workers.attempt.claim import Claimer
@@ -22,13 +23,6 @@ from workers.process.heartbeat import HeartbeatStep
 from workers.process.lease_keeper import LeaseKeeperStep
 from workers.signals import SignalHook, connect_signals
 from workers.tasks.handler_tasks import register_handlers
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from celery import Celery
-
-    from mission_control.installation.installation import Installation
 
 # How often, at intervals of 0.1 s, a dying child asks whether its last result was read. Celery's default
 # makes a worker that stops hang for 30 s if its parent dies too, and reads no more.

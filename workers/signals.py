@@ -8,28 +8,23 @@ written to the ledger here.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from billiard.exceptions import SoftTimeLimitExceeded, TimeLimitExceeded, WorkerLostError
-from celery import signals
+from celery import Celery, Task, signals
 from celery.exceptions import Reject
 
+from mission_control.dispatch.run_ending import RunEnding
+from mission_control.model.runs.run_record import RunRecord
 from mission_control.model.runs.run_state import RunState
 from workers.attempt.lost_attempts import end_lost_attempt
 from workers.call.invocation import Failure, timed_out
 from workers.plain_clients.plain_messages import PlainMessage
+from workers.plain_clients.plain_runs import PlainRuns
+from workers.plain_clients.unknown_handlers import UnknownHandlers
 from workers.process.attempt_request import request_in_hand
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from celery import Celery, Task
-
-    from mission_control.dispatch.run_ending import RunEnding
-    from mission_control.model.runs.run_record import RunRecord
-    from workers.plain_clients.plain_runs import PlainRuns
-    from workers.plain_clients.unknown_handlers import UnknownHandlers
 
 _UID: Final = "mission_control"
 

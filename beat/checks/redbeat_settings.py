@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from celery import Celery
 from redis.connection import parse_url
 
 from mission_control.errors import SettingsError
 from mission_control.store.address.sentinel_url import is_sentinel_url, read_sentinel_url
 from mission_control.store.address.url_spelling import VARIABLE, client_url, mask_password
 from mission_control.store.prefix_in_use import PREFIX_VARIABLE
-
-if TYPE_CHECKING:
-    from celery import Celery
 
 
 def check_redbeat_settings(app: Celery, prefix: str, redis_url: str) -> None:

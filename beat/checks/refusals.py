@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
+
+from celery import Celery
+from redis import Redis
 
 from beat.checks.redbeat_settings import check_redbeat_settings
 from mission_control.errors import MissionControlError, SettingsError
 from mission_control.store.prefix_in_use import claim_prefix
-
-if TYPE_CHECKING:
-    from celery import Celery
-    from redis import Redis
-
 
 SAFE_POLICY: Final = "noeviction"
 

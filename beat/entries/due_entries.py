@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import orjson
+from celery import Celery
 from redbeat.schedulers import RedBeatSchedulerEntry
+from redis import Redis
 from redis.exceptions import NoScriptError
 
 from beat.entries.entry_keys import as_bytes
@@ -15,15 +18,7 @@ from mission_control.errors import InvalidTaskError
 from mission_control.files.calendar_file import read_calendar
 from mission_control.model.definitions.task import TaskDefinition, read_stored_task
 from mission_control.store.lua_scripts import lua_script
-from mission_control.store.redis_keys import DEFAULT_REDBEAT_KEYS
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from celery import Celery
-    from redis import Redis
-
-    from mission_control.store.redis_keys import RedBeatKeys
+from mission_control.store.redis_keys import DEFAULT_REDBEAT_KEYS, RedBeatKeys
 
 _VALUES_AN_ENTRY = 6
 _OWN_FIELDS = ("id", "name", "description", "params", "metadata", "tags")

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Iterator
+from typing import Any, Final
 
+from redis import Redis
 from redis.client import NEVER_DECODE
 
-from mission_control.store.redis_keys import DEFAULT_REDBEAT_KEYS
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from redis import Redis
-
-    from mission_control.store.redis_keys import RedBeatKeys
+from mission_control.store.redis_keys import DEFAULT_REDBEAT_KEYS, RedBeatKeys
 
 _AT_ONCE: Final = 500
 

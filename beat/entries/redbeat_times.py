@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from celery.schedules import schedule as interval
 from redbeat.schedules import rrule
 
-if TYPE_CHECKING:
-    from beat.entries.due_entries import DuePlainEntry
+from beat.entries.due_entries import DuePlainEntry
 
 
 def next_due_after(due: DuePlainEntry, now: datetime) -> float | None:

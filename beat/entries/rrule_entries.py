@@ -7,14 +7,12 @@ takes a minute, at each firing, and every other task waits.
 from __future__ import annotations
 
 import time
+from datetime import datetime
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from mission_control.model.definitions.schedules.recurrence.recurrence import Recurrence
 from mission_control.model.definitions.schedules.recurrence.rule import parse_recurrence_rule
-
-if TYPE_CHECKING:
-    from datetime import datetime
 
 LONGEST_SEARCH_SECONDS: Final = 0.5
 

@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, Final, cast
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any, Final, cast
 
+from celery import Celery
 from celery.schedules import crontab
 from redbeat.decoder import RedBeatJSONEncoder
 from redbeat.schedulers import RedBeatSchedulerEntry
+from redis import Redis
 
 from beat.entries.redbeat_times import next_after
 from mission_control.events import events
 from mission_control.messaging.redis_failures import is_redis_failure
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from datetime import datetime
-
-    from celery import Celery
-    from redis import Redis
-
-    from mission_control.store.redis_keys import RedBeatKeys
+from mission_control.store.redis_keys import RedBeatKeys
 
 # As Celery's beat installs it.
 _CLEANUP: Final = "celery.backend_cleanup"

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from typing import Final
+
+from celery import Celery
+from kombu import Producer
+from redis import Redis
 
 from beat.entries.due_entries import DueEntries
 from beat.firing.commit import Commit
@@ -13,15 +18,7 @@ from beat.messages.message_template import MessageTemplates
 from beat.messages.traced_messages import PlainFiring, TracedMessages, is_traced
 from beat.upkeep.quarantine import Quarantine
 from mission_control.model.policies.misfire import ON_TIME_WITHIN
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
-    from celery import Celery
-    from kombu import Producer
-    from redis import Redis
-
-    from mission_control.store.redis_keys import RedBeatKeys
+from mission_control.store.redis_keys import RedBeatKeys
 
 TAKEOVER: Final = timedelta(seconds=15)
 """How long after its leader's lease has run out another beat has taken over and caught up, at the latest."""

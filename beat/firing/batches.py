@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterable, Iterator
+from typing import Final
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from beat.firing.fire_request import FireRequest
+from beat.firing.fire_request import FireRequest
 
 BATCH: Final = 500
 """Entries a step: it blocks Redis for some 20 ms."""

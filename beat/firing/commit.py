@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from redis import Redis
 
 from beat.firing.fire_request import FireRequest, batch_header
 from beat.turn.lead import NotLeadingError
 from mission_control.registry.redbeat_layout import redbeat_meta
 from mission_control.store import redis_keys
 from mission_control.store.lua_scripts import lua_script
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from datetime import datetime, timedelta
-
-    from redis import Redis
-
-    from mission_control.store.redis_keys import RedBeatKeys
+from mission_control.store.redis_keys import RedBeatKeys
 
 _KEYS: Final = (
     redis_keys.BEAT_LEADER,

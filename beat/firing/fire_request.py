@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import msgpack
 import orjson
 
-from beat.messages.message_template import MessageKind
-from mission_control.model.policies.misfire import Fire
+from beat.entries.due_entries import DuePlainEntry, DueTask
+from beat.messages.message_template import MessageKind, MessageTemplates, QueuedMessage
+from beat.messages.traced_messages import TracedMessages
+from mission_control.model.policies.misfire import Decision, Fire, Miss
 from mission_control.model.runs.new_run import expires_at, occurrence_spec
 from mission_control.model.runs.record_identity import record_identity
 from mission_control.model.runs.run_limits import HARD_LIMIT_GRACE
@@ -20,15 +24,6 @@ from mission_control.model.runs.run_state import RunState
 from mission_control.model.values.identifiers import occurrence_execution_id
 from mission_control.model.values.instants import format_instant
 from mission_control.store import redis_keys
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from datetime import datetime, timedelta
-
-    from beat.entries.due_entries import DuePlainEntry, DueTask
-    from beat.messages.message_template import MessageTemplates, QueuedMessage
-    from beat.messages.traced_messages import TracedMessages
-    from mission_control.model.policies.misfire import Decision, Miss
 
 CATCH_UP_PER_SECOND: Final = 100
 """How many runs that come late, after a downtime, are started a second, over all tasks."""

@@ -4,28 +4,23 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime, timedelta
 from itertools import takewhile
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from beat.entries.due_entries import CorruptEntry, DuePlainEntry, DueTask, EndedEntry
+from beat.entries.due_entries import CorruptEntry, DueEntries, DueEntry, DuePlainEntry, DueTask, EndedEntry
 from beat.firing.batches import BATCH, MOST_BYTES, batches
+from beat.firing.commit import Commit
+from beat.firing.fire_request import FireRequest, FireRequests
 from beat.firing.plain_request import plain_request
 from beat.firing.prepared import AHEAD_SECONDS, MOST_PREPARED, SLICE, Prepared
+from beat.messages.traced_messages import PlainFiring
+from beat.upkeep.quarantine import Quarantine
 from mission_control.messaging.redis_failures import is_redis_failure
 from mission_control.model.definitions.schedules import spread_offset
-from mission_control.model.policies.misfire import MOST_AT_ONCE, ON_TIME_WITHIN, decide
+from mission_control.model.policies.misfire import MOST_AT_ONCE, ON_TIME_WITHIN, Decision, decide
 from mission_control.model.values.instants import from_unix
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-    from datetime import datetime, timedelta
-
-    from beat.entries.due_entries import DueEntries, DueEntry
-    from beat.firing.commit import Commit
-    from beat.firing.fire_request import FireRequest, FireRequests
-    from beat.messages.traced_messages import PlainFiring
-    from beat.upkeep.quarantine import Quarantine
-    from mission_control.model.policies.misfire import Decision
 
 _LONGEST_PREPARATION: Final = 0.25
 """How many seconds are spent on preparation in one turn: a quarter of the shortest lease."""

@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
+from celery import Celery
+from kombu import Producer
 from redbeat.decoder import RedBeatJSONEncoder
 
+from beat.entries.due_entries import DuePlainEntry
 from beat.entries.redbeat_times import next_due_after
+from beat.firing.fire_request import FireRequest, FireRequests
 from beat.messages.message_template import QueuedMessage, collect_messages
 from beat.messages.outbox import plain_item
 from mission_control.model.values.identifiers import occurrence_execution_id
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from celery import Celery
-    from kombu import Producer
-
-    from beat.entries.due_entries import DuePlainEntry
-    from beat.firing.fire_request import FireRequest, FireRequests
 
 _CLOCKS_AGREE_WITHIN: Final = timedelta(minutes=1)
 

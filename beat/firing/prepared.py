@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-if TYPE_CHECKING:
-    from beat.firing.fire_request import FireRequest
+from beat.firing.fire_request import FireRequest
 
 AHEAD_SECONDS: Final = 5.0
 """How long before it is due an entry may be prepared."""

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
 
+from celery import Celery
+from kombu import Producer
+from redis import Redis
+
+from beat.follow_up.missed_records import MissedRecords
 from beat.follow_up.parking import release_parked
 from beat.messages.outbox import send_outbox
+from beat.turn.lead import Turn
 from beat.turn.side_work import SideWork
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from datetime import datetime
-
-    from celery import Celery
-    from kombu import Producer
-    from redis import Redis
-
-    from beat.follow_up.missed_records import MissedRecords
-    from beat.turn.lead import Turn
-    from mission_control.ledger.ledger import Ledger
-    from mission_control.sweep.sweep import Sweep
+from mission_control.ledger.ledger import Ledger
+from mission_control.sweep.sweep import Sweep
 
 
 class FollowUp:

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterable
+from typing import Final
 
 from redis.exceptions import ResponseError
 
 from mission_control.audit.endings import ending_record
-from mission_control.audit.stream.log import AuditWriteError
+from mission_control.audit.stream.log import AuditLog, AuditWriteError
 from mission_control.events import events
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from mission_control.audit.stream.log import AuditLog
-    from mission_control.ledger.ledger import Ledger
+from mission_control.ledger.ledger import Ledger
 
 _AT_ONCE: Final = 500
 

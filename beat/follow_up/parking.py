@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from datetime import datetime
+from typing import Final
+
+from redis import Redis
 
 from beat.entries.entry_keys import as_bytes
 from mission_control.events import events
@@ -11,11 +14,6 @@ from mission_control.messaging.transport.unacked import MOST_DEAD_LETTERS
 from mission_control.model.values.instants import format_instant
 from mission_control.store import redis_keys
 from mission_control.store.lua_scripts import lua_script
-
-if TYPE_CHECKING:
-    from datetime import datetime
-
-    from redis import Redis
 
 _AT_ONCE: Final = 500
 

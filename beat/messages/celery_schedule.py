@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 from functools import singledispatch
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
+from celery import Celery
 from celery.schedules import BaseSchedule, crontab, schedule
 
+from mission_control.model.definitions.schedules import Schedule
 from mission_control.model.definitions.schedules.clock.calendar_words import weekday_number
 from mission_control.model.definitions.schedules.clock.times_of_day import parse_time
 from mission_control.model.definitions.schedules.cron import CronSchedule
 from mission_control.model.definitions.schedules.daily import DailySchedule
+from mission_control.model.definitions.schedules.dated_schedule import DatedSchedule
 from mission_control.model.definitions.schedules.interval import IntervalSchedule
 from mission_control.model.definitions.schedules.weekly import WeeklySchedule
-
-if TYPE_CHECKING:
-    from celery import Celery
-
-    from mission_control.model.definitions.schedules import Schedule
-    from mission_control.model.definitions.schedules.dated_schedule import DatedSchedule
 
 _CRON_FIELDS: Final = 5
 

@@ -8,18 +8,16 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from datetime import datetime
+from typing import Any, Final, NamedTuple
 from uuid import uuid4
 
+from celery import Celery
+from kombu import Producer
+
 from mission_control.model.values.instants import format_instant
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from datetime import datetime
-
-    from celery import Celery
-    from kombu import Producer
 
 _EXECUTION_ID: Final = "<mission-control execution id>"
 _TASK_ID: Final = "<mission-control task id>"

@@ -9,24 +9,20 @@ broker, a RedBeat entry that is not for exactly one queue.
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, Final, cast
+from collections.abc import Callable
+from typing import Any, Final, cast
 
+from celery import Celery
 from redbeat.decoder import RedBeatJSONEncoder
 from redbeat.schedulers import RedBeatSchedulerEntry
+from redis import Redis
 
 from mission_control.events import events
+from mission_control.ledger.ledger import Ledger
 from mission_control.messaging.message import send
 from mission_control.messaging.redis_failures import is_redis_failure
 from mission_control.store import redis_keys
 from mission_control.store.address.url_spelling import broker_url
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from celery import Celery
-    from redis import Redis
-
-    from mission_control.ledger.ledger import Ledger
 
 _AT_ONCE: Final = 200
 # No id of a run of ours begins with these.

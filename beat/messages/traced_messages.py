@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from datetime import datetime
+from typing import Any
 
 import kombu
 from celery import Celery
 from celery.beat import ScheduleEntry
 from celery.signals import after_task_publish, before_task_publish
+from kombu import Producer
 from redbeat.schedulers import RedBeatScheduler
 
 from beat.messages.celery_schedule import celery_schedule
-from beat.messages.message_template import QueuedMessage, collect_messages
+from beat.messages.message_template import MessageKind, QueuedMessage, collect_messages
+from mission_control.model.definitions.schedules import Schedule
 from mission_control.model.values.instants import format_instant
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from datetime import datetime
-
-    from kombu import Producer
-
-    from beat.messages.message_template import MessageKind
-    from mission_control.model.definitions.schedules import Schedule
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,8 @@ Everything works without it: delete its line in `MissionControlScheduler._wait_u
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from collections.abc import Callable
+from typing import Final
 
 WARM_UP_SECONDS: Final = 0.003
 """How long before the due time everything is warmed up. A connection, a server, a processor and its caches

@@ -8,19 +8,16 @@ lease as well.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from datetime import timedelta
+from typing import Any, Final
+
+from redis import Redis
 
 from mission_control.events import events
 from mission_control.processes.heartbeats import LIFE_SECONDS
 from mission_control.store import redis_keys
 from mission_control.store.lua_scripts import lua_script
-
-if TYPE_CHECKING:
-    from datetime import timedelta
-
-    from redis import Redis
-
-    from mission_control.store.redis_keys import RedBeatKeys
+from mission_control.store.redis_keys import RedBeatKeys
 
 _KIND: Final = "beat"
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable
+from typing import Final
 
 from mission_control.events import events
 from mission_control.messaging.redis_failures import is_redis_failure, is_wrong_type
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 LEFT_FOR_SECONDS: Final = 10.0
 

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import select
 import time
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Callable
+from typing import Any, Final
 
+from redis import Redis
 from redis.exceptions import NoPermissionError
 
 from mission_control.events import events
 from mission_control.store import redis_keys
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from redis import Redis
 
 _CONFIRMED_WITHIN_SECONDS: Final = 4.0
 

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Final
+from datetime import datetime
+from typing import Final
+
+from redis import Redis
 
 from beat.entries.entry_keys import as_bytes
 from mission_control.events import events
 from mission_control.model.values.instants import format_instant
 from mission_control.store import redis_keys
 from mission_control.store.lua_scripts import lua_script
-
-if TYPE_CHECKING:
-    from datetime import datetime
-
-    from redis import Redis
-
-    from mission_control.store.redis_keys import RedBeatKeys
+from mission_control.store.redis_keys import RedBeatKeys
 
 _LONGEST_PROBLEM: Final = 2_000
 _AT_ONCE: Final = 500

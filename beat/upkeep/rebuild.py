@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any, Final
 
+from celery import Celery
 from redbeat.schedulers import RedBeatSchedulerEntry
+from redis import Redis
 
-from beat.entries.due_entries import DueEntries, DuePlainEntry, DueTask
+from beat.entries.due_entries import DueEntries, DueEntry, DuePlainEntry, DueTask
 from beat.entries.entry_keys import entry_keys
 from beat.entries.redbeat_times import next_after
 from mission_control.events import events
@@ -16,16 +20,7 @@ from mission_control.model.definitions.schedules import spread_offset
 from mission_control.model.values.instants import from_unix, parse_instant
 from mission_control.store import redis_keys
 from mission_control.store.lua_scripts import lua_script
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from datetime import datetime
-
-    from celery import Celery
-    from redis import Redis
-
-    from beat.entries.due_entries import DueEntry
-    from mission_control.store.redis_keys import RedBeatKeys
+from mission_control.store.redis_keys import RedBeatKeys
 
 _RUNS_LOOKED_AT: Final = 20
 

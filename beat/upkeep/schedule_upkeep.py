@@ -4,26 +4,23 @@ from __future__ import annotations
 
 import math
 import time
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable
+from datetime import datetime
+from typing import Final
+
+from celery import Celery
+from redis import Redis
 
 from beat.entries.entry_keys import entry_keys
 from beat.entries.static_entries import install_static_entries
+from beat.turn.lead import Turn
 from beat.turn.side_work import SideWork
 from beat.upkeep.quarantine import forget_deleted
 from beat.upkeep.rebuild import rebuild_schedule
 from mission_control.events import events
 from mission_control.store import redis_keys
 from mission_control.store.key_types import keys_of_wrong_type
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from datetime import datetime
-
-    from celery import Celery
-    from redis import Redis
-
-    from beat.turn.lead import Turn
-    from mission_control.store.redis_keys import RedBeatKeys
+from mission_control.store.redis_keys import RedBeatKeys
 
 LOOK_EVERY_SECONDS: Final = 1.0
 LOOK_AT_TYPES_EVERY_SECONDS: Final = 5.0

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 from benchmarks.stamps import note_start
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 
 def run(_context: Mapping[str, Any]) -> dict[str, Any]:

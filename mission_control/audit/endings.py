@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from datetime import datetime
+from typing import Final
 
 from mission_control.audit.pending.pending_records import write_or_pend
-from mission_control.audit.record.records import ExecutionRecord
-from mission_control.audit.stream.log import AuditWriteError
+from mission_control.audit.record.records import ExecutionRecord, Status
+from mission_control.audit.stream.log import AuditLog, AuditWriteError
 from mission_control.events import events
-from mission_control.model.runs.run_record import Trigger
+from mission_control.model.runs.run_record import RunRecord, Trigger
 from mission_control.model.runs.run_state import RunState
-
-if TYPE_CHECKING:
-    from datetime import datetime
-
-    from mission_control.audit.record.records import Status
-    from mission_control.audit.stream.log import AuditLog
-    from mission_control.model.runs.run_record import RunRecord
 
 _LEASE_RAN_OUT: Final = "its lease ran out, and another worker has begun the attempt"
 _STATUS: Final[dict[RunState, Status]] = {

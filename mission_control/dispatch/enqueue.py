@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
@@ -10,27 +10,24 @@ from typing import TYPE_CHECKING, Any, Final
 from ulid import ULID
 
 from mission_control.audit.endings import audit_ending
+from mission_control.audit.stream.log import AuditLog
 from mission_control.dispatch.run_handle import Run
 from mission_control.errors import InvalidTaskError, Problem, StoreUnavailableError, UnknownTaskError
+from mission_control.installation.installation import Installation
+from mission_control.ledger.ledger import Ledger
 from mission_control.messaging.message import send
 from mission_control.model.problems.json_values import json_copy, structure_problems
 from mission_control.model.problems.messages import shown
 from mission_control.model.runs.new_run import ad_hoc_run, manual_run
+from mission_control.model.runs.run_record import RunRecord
 from mission_control.model.runs.run_state import RunState
 from mission_control.model.values.fields import LONGEST_SECONDS
 from mission_control.model.values.identifiers import TASK_ID_PATTERN
+from mission_control.registry.registry import Registry
 from mission_control.store.connection import store_errors
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from celery import Celery
-
-    from mission_control.audit.stream.log import AuditLog
-    from mission_control.installation.installation import Installation
-    from mission_control.ledger.ledger import Ledger
-    from mission_control.model.runs.run_record import RunRecord
-    from mission_control.registry.registry import Registry
 
 _HANDLER_PREFIX: Final = "handlers."
 _PRIORITIES: Final = range(10)

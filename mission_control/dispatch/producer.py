@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
 
 from mission_control.dispatch.enqueue import Dispatch, RunOptions
+from mission_control.dispatch.run_handle import Run
 from mission_control.installation.installation import current_installation
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from datetime import datetime, timedelta
-
-    from mission_control.dispatch.run_handle import Run
 
 
 def enqueue(

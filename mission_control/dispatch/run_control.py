@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
+from redis import Redis
 from ulid import ULID
 
 from mission_control.audit.endings import audit_ending
+from mission_control.audit.stream.log import AuditLog
 from mission_control.errors import UnknownRunError
+from mission_control.installation.installation import Installation
+from mission_control.ledger.ledger import Ledger
 from mission_control.messaging.message import send
 from mission_control.messaging.transport.parking import unpark
 from mission_control.model.runs.new_run import repeated_run
+from mission_control.model.runs.run_record import RunRecord
 from mission_control.model.runs.run_state import RunState
 from mission_control.store import redis_keys
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from datetime import datetime
-
     from celery import Celery
-    from redis import Redis
-
-    from mission_control.audit.stream.log import AuditLog
-    from mission_control.installation.installation import Installation
-    from mission_control.ledger.ledger import Ledger
-    from mission_control.model.runs.run_record import RunRecord
 
 _TRIES: Final = 10
 

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from datetime import datetime
+from typing import Any
 
 from mission_control.audit.endings import audit_ending, audit_rejection
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from datetime import datetime
-
-    from mission_control.audit.stream.log import AuditLog
-    from mission_control.installation.installation import Installation
-    from mission_control.ledger.ledger import Ledger
-    from mission_control.model.runs.run_record import RunRecord
-    from mission_control.model.runs.run_state import RunState
+from mission_control.audit.stream.log import AuditLog
+from mission_control.installation.installation import Installation
+from mission_control.ledger.ledger import Ledger
+from mission_control.model.runs.run_record import RunRecord
+from mission_control.model.runs.run_state import RunState
 
 
 @dataclass(frozen=True)

@@ -10,15 +10,12 @@ from __future__ import annotations
 
 import functools
 import logging
+from collections.abc import Callable, Mapping, Sequence
 from logging import DEBUG, ERROR, INFO, WARNING
-from typing import TYPE_CHECKING, Final, ParamSpec
+from typing import Final, ParamSpec
 
 from mission_control.events.outages import Outage
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-
-    from mission_control.model.runs.run_record import RunRecord
+from mission_control.model.runs.run_record import RunRecord
 
 _Fields = dict[str, object]
 _P = ParamSpec("_P")

@@ -6,13 +6,11 @@ import json
 import os
 import stat
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from mission_control.errors import TaskFileError
 from mission_control.model.problems.messages import shown
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 LARGEST_FILE_BYTES = 32 * 1024 * 1024
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"

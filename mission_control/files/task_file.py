@@ -6,7 +6,9 @@ under each id. It is written in the first form, sorted by id.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 import orjson
 
@@ -16,10 +18,6 @@ from mission_control.files.json_file import read_json_file
 from mission_control.model.definitions.task import TaskDefinition, parse_task
 from mission_control.model.problems.messages import shown, unknown_key
 from mission_control.model.values.quantities import counted
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
-    from pathlib import Path
 
 MOST_TASKS = 100_000
 _TASKS = "tasks"

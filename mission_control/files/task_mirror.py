@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable
+from pathlib import Path
 
 from filelock import FileLock
 from redis.exceptions import RedisError
@@ -10,12 +11,7 @@ from redis.exceptions import RedisError
 from mission_control.errors import MissionControlError
 from mission_control.events import events
 from mission_control.files.task_file import write_task_file
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-    from pathlib import Path
-
-    from mission_control.model.definitions.task import TaskDefinition
+from mission_control.model.definitions.task import TaskDefinition
 
 
 def mirror_into(path: Path, definitions: Callable[[], Iterable[TaskDefinition]]) -> None:

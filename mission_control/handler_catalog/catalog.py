@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from mission_control.handler_catalog.source import HandlerSource, ModuleSource, read_module
 from mission_control.model.problems.suggestions import did_you_mean
@@ -14,9 +14,6 @@ from mission_control.model.values.handler_paths import (
     is_handler_name,
     split_handler_path,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
 
 __all__ = ["HandlerCatalog", "HandlerSource", "catalog_from"]
 

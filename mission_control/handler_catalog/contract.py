@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Mapping
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from mission_control.errors import InvalidTaskError, Problem
 from mission_control.model.problems.messages import shown
 from mission_control.model.problems.problems import problems_of
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 Params = TypeVar("Params", bound=BaseModel)
 

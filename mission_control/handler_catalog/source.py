@@ -5,12 +5,9 @@ from __future__ import annotations
 import ast
 import warnings
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from mission_control.model.values.handler_paths import is_handler_name
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 LARGEST_SOURCE_BYTES = 1024 * 1024
 # The name in the contract. A `run` that cannot be called is a mistake; any other function is just a function.

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from mission_control.configuration.settings import Settings
 from mission_control.store.address.url_spelling import client_url
-
-if TYPE_CHECKING:
-    from mission_control.configuration.settings import Settings
 
 
 def resolve_redis_url(settings: Settings) -> str:

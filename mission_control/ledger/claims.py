@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final, cast
+from typing import Final, cast
+
+from redis import Redis
 
 from mission_control.ledger.scripted import Scripted
 from mission_control.model.runs.record_identity import record_identity
@@ -21,12 +24,6 @@ from mission_control.model.runs.run_record import RECORDED, RunRecord
 from mission_control.model.runs.run_state import WAITING_STATES, RunState, joined
 from mission_control.model.values.instants import format_instant, parse_instant
 from mission_control.store import redis_keys
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from datetime import datetime
-
-    from redis import Redis
 
 DEFAULT_LEASE: Final = timedelta(seconds=60)
 

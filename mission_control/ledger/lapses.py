@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from datetime import datetime, timedelta
+from typing import Final
 
 from mission_control.ledger.scripted import Scripted
 from mission_control.model.runs.run_record import RunRecord
 from mission_control.model.runs.run_state import WAITING_STATES, RunState, joined
 from mission_control.model.values.instants import format_instant
 from mission_control.store import redis_keys
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from datetime import datetime, timedelta
 
 LOOKED_AT_ONCE: Final = 500
 

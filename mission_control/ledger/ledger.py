@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from datetime import datetime, timedelta
 from itertools import chain
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
+
+from redis import Redis
 
 from mission_control.ledger.claims import DEFAULT_LEASE, Claims
 from mission_control.ledger.lapses import LapsedRuns
@@ -20,14 +24,7 @@ from mission_control.model.runs.run_state import (
 )
 from mission_control.model.values.instants import format_instant
 from mission_control.store import redis_keys
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-    from datetime import datetime, timedelta
-
-    from redis import Redis
-
-    from mission_control.store.redis_keys import RedBeatKeys
+from mission_control.store.redis_keys import RedBeatKeys
 
 _CANCEL: Final = "cancel"
 

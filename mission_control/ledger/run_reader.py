@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from collections.abc import Iterable
+from datetime import datetime
+from typing import cast
 
 from mission_control.ledger.scripted import Scripted
 from mission_control.model.runs.history import History
 from mission_control.model.runs.run_record import RunRecord
 from mission_control.store import redis_keys
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from datetime import datetime
 
 
 class RunReader(Scripted):

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from redis import Redis
+from redis.commands.core import Script
 
 from mission_control.store.lua_scripts import lua_script
-
-if TYPE_CHECKING:
-    from redis import Redis
-    from redis.commands.core import Script
 
 
 class Scripted:

@@ -5,15 +5,12 @@ Each value that differs from Celery's default says why.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
+from mission_control.configuration.settings import Settings
 from mission_control.store.address.sentinel_connection import kombu_options, redbeat_options, tls_options
-from mission_control.store.address.sentinel_url import is_sentinel_url, read_sentinel_url
+from mission_control.store.address.sentinel_url import SentinelAddress, is_sentinel_url, read_sentinel_url
 from mission_control.store.address.url_spelling import broker_url
-
-if TYPE_CHECKING:
-    from mission_control.configuration.settings import Settings
-    from mission_control.store.address.sentinel_url import SentinelAddress
 
 CONNECTIONS: Final = "mission_control.messaging.transport.connection:ReliableAMQP"
 BEAT_SCHEDULER: Final = "beat.scheduler:MissionControlScheduler"

@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from mission_control.model.runs.run_limits import HARD_LIMIT_GRACE
+from mission_control.model.runs.run_record import RunRecord
 from mission_control.model.values.instants import format_instant
 
 if TYPE_CHECKING:
     from celery import Celery
-
-    from mission_control.model.runs.run_record import RunRecord
 
 
 def message_kwargs(run: RunRecord) -> dict[str, str]:

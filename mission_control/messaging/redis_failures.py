@@ -17,16 +17,14 @@ UNEXPECTED   Any other error in an answer. As WRONG_TYPE, but beat waits as for 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError, ResponseError
 
 from mission_control.store.troubles import explain
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 
 class RedisFailure(StrEnum):

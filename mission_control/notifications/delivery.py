@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from urllib.parse import unquote
 
 from mission_control.audit.record.masking import MASK
-from mission_control.configuration.settings import NOTIFY_PREFIX
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
-
-    from mission_control.configuration.settings import Secret
+from mission_control.configuration.settings import NOTIFY_PREFIX, Secret
 
 PATIENCE: Final = timedelta(seconds=30)
 _SEPARATORS = re.compile(r"[:/?#&=@,;\s]+")

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from mission_control.files.task_file import parse_tasks, read_task_file
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from mission_control.model.definitions.task import TaskDefinition
-    from mission_control.registry.registry import Registry
+from mission_control.model.definitions.task import TaskDefinition
+from mission_control.registry.registry import Registry
 
 
 @dataclass(frozen=True)

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import os
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
+from mission_control.audit.verification.findings import Verification
+from mission_control.ledger.ledger import Ledger
 from mission_control.model.runs.record_identity import final_run
+from mission_control.model.runs.run_record import RunRecord
 from mission_control.operate.audit_verification import verify_runs
+from mission_control.sweep.late_records import LateRecords
 from mission_control.sweep.pending_records import late_record
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from mission_control.audit.verification.findings import Verification
-    from mission_control.ledger.ledger import Ledger
-    from mission_control.model.runs.run_record import RunRecord
-    from mission_control.sweep.late_records import LateRecords
 
 
 @dataclass(frozen=True)

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from pathlib import Path
+from typing import Any, Final
+
+from redis import Redis
 
 from mission_control.audit.stream.anchors import read_anchors
 from mission_control.audit.stream.chain import host_name
 from mission_control.audit.verification.endings_check import LedgerEnding
+from mission_control.audit.verification.findings import Verification
 from mission_control.audit.verification.verify import verify
 from mission_control.model.runs.run_state import FINAL_STATES
 from mission_control.store import redis_keys
 from mission_control.sweep.late_records import GRACE
 from mission_control.sweep.pending_records import pending_final_runs
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from redis import Redis
-
-    from mission_control.audit.verification.findings import Verification
 
 _AT_ONCE: Final = 1_000
 

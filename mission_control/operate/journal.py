@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from redis import Redis
 
 from mission_control.store import redis_keys
-
-if TYPE_CHECKING:
-    from redis import Redis
-
-    from mission_control.store.redis_keys import RedBeatKeys
+from mission_control.store.redis_keys import RedBeatKeys
 
 
 def last_notes(client: Redis, limit: int) -> list[dict[str, str]]:

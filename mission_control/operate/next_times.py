@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from datetime import datetime
+from typing import Any
 
 from mission_control.errors import InvalidTaskError
 from mission_control.files.calendar_file import read_calendar
+from mission_control.model.definitions.schedules import Schedule
 from mission_control.model.definitions.task import parse_task
 from mission_control.model.values.instants import format_instant
-
-if TYPE_CHECKING:
-    from datetime import datetime
-
-    from mission_control.model.definitions.schedules import Schedule
 
 
 def bare_schedule(schedule: dict[str, Any], *, default_timezone: str) -> Schedule:

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from dataclasses import fields
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
+from mission_control.ledger.run_reader import RunReader
+from mission_control.model.runs.run_record import RunRecord
 from mission_control.model.values.instants import format_instant
 from mission_control.operate.tasks import existing_task
-
-if TYPE_CHECKING:
-    from mission_control.ledger.run_reader import RunReader
-    from mission_control.model.runs.run_record import RunRecord
-    from mission_control.registry.registry import Registry
+from mission_control.registry.registry import Registry
 
 _HIDDEN: Final = {"params", "is_fixed_delay"}
 

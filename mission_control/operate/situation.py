@@ -3,30 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final
+from datetime import datetime, timedelta
+from typing import Any, Final
 
+from redis import Redis
+
+from mission_control.ledger.run_reader import RunReader
+from mission_control.model.definitions.task import TaskDefinition
+from mission_control.model.runs.run_record import RunRecord
 from mission_control.model.values.instants import format_instant
 from mission_control.operate.journal import quarantined_tasks
 from mission_control.operate.runs import run_json
-from mission_control.processes.heartbeats import live_processes
+from mission_control.processes.heartbeats import ProcessInfo, live_processes
+from mission_control.registry.registry import Registry
 from mission_control.store.address.url_spelling import mask_password
 from mission_control.store.key_types import keys_of_wrong_type
-from mission_control.store.redis_keys import DEFAULT_REDBEAT_KEYS
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from datetime import datetime
-
-    from redis import Redis
-
-    from mission_control.ledger.run_reader import RunReader
-    from mission_control.model.definitions.task import TaskDefinition
-    from mission_control.model.runs.run_record import RunRecord
-    from mission_control.processes.heartbeats import ProcessInfo
-    from mission_control.registry.registry import Registry
-    from mission_control.store.redis_keys import RedBeatKeys
+from mission_control.store.redis_keys import DEFAULT_REDBEAT_KEYS, RedBeatKeys
 
 _DUE_SHOWN: Final = 5
 _RUNS_SHOWN: Final = 100

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Literal
+from pathlib import Path
+from typing import Any, Literal
 
 from mission_control.audit.record.difference import difference
 from mission_control.audit.stream.reader import tail
 from mission_control.errors import UnknownTaskError
+from mission_control.model.definitions.task import TaskDefinition
 from mission_control.model.problems.suggestions import did_you_mean, quoted
 from mission_control.model.values.instants import parse_instant
+from mission_control.registry.registry import Registry
 from mission_control.store.redis_keys import MAX_REVISIONS
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
-    from datetime import datetime
-    from pathlib import Path
-
-    from mission_control.model.definitions.task import TaskDefinition
-    from mission_control.registry.registry import Registry
 
 TaskState = Literal["enabled", "disabled", "completed", "quarantined"]
 

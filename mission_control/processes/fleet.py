@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import socket
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import timedelta
-from typing import IO, TYPE_CHECKING, Final
+from typing import IO, Final
 
+from redis import Redis
+
+from mission_control.configuration.settings import Settings
 from mission_control.errors import MissionControlError
 from mission_control.processes.commands import beat_command, worker_command
 from mission_control.processes.heartbeats import beat_name, end_lead_of_dead_beat, live_processes
-from mission_control.processes.service_process import ServiceProcess
+from mission_control.processes.service_process import ServiceCommand, ServiceProcess
 from mission_control.processes.supervision import supervised_environment
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from redis import Redis
-
-    from mission_control.configuration.settings import Settings
-    from mission_control.processes.service_process import ServiceCommand
 
 START_WITHIN: Final = timedelta(seconds=60)
 STOP_WITHIN: Final = timedelta(seconds=8)

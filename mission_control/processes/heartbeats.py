@@ -6,12 +6,11 @@ import json
 import socket
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import Any, Final, cast
+
+from redis import Redis
 
 from mission_control.store import redis_keys
-
-if TYPE_CHECKING:
-    from redis import Redis
 
 RENEW_EVERY_SECONDS: Final = 1.0
 LIFE_SECONDS: Final = 10

@@ -6,6 +6,8 @@ imports neither.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,20 +15,15 @@ from celery.utils.imports import symbol_by_name
 
 from mission_control.dispatch.run_handle import Run, result_of
 from mission_control.errors import HandlerError, UnknownRunError
+from mission_control.handler_catalog.catalog import HandlerCatalog
+from mission_control.ledger.ledger import Ledger
 from mission_control.messaging.celery_config import BEAT_SCHEDULER
 from mission_control.messaging.message import message_kwargs, send
-from mission_control.model.runs.run_record import INTERRUPTED
+from mission_control.model.runs.run_record import INTERRUPTED, RunRecord
 from mission_control.model.runs.run_state import RunState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from datetime import datetime
-
     from celery import Celery
-
-    from mission_control.handler_catalog.catalog import HandlerCatalog
-    from mission_control.ledger.ledger import Ledger
-    from mission_control.model.runs.run_record import RunRecord
 
 ELSEWHERE_WITHIN_SECONDS: Final = 60.0
 _BUILD_WORKER_APP: Final = "workers.app:build_app"

@@ -6,13 +6,11 @@ import os
 import signal
 import subprocess
 import time
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING, Final
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from datetime import timedelta
+from datetime import timedelta
+from typing import IO, Final
 
 _GONE_WITHIN_SECONDS: Final = 1.0
 _POLL_SECONDS: Final = 0.01

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from datetime import datetime
+from typing import Any
 
 from mission_control.audit.pending.pending_records import write_or_pend
 from mission_control.audit.record.difference import difference
 from mission_control.audit.record.records import ChangeRecord
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-    from datetime import datetime
-
-    from mission_control.audit.stream.log import AuditLog
+from mission_control.audit.stream.log import AuditLog
 
 
 class ChangeLog:

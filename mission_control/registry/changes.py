@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
 
 from pydantic import ValidationError
 
 from mission_control.errors import InvalidTaskError, Problem
 from mission_control.model.definitions.bookkeeping import Metadata
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from datetime import datetime
 
 MERGED: Final = frozenset({"retry_policy", "misfire", "notify"})
 """Fields of which an update may give a part; every other field is replaced as a whole."""

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
 
+from redis import Redis
+
+from mission_control.handler_catalog.catalog import HandlerCatalog
 from mission_control.model.definitions.task import TaskDefinition, parse_task
 from mission_control.store import redis_keys
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from pathlib import Path
-
-    from redis import Redis
-
-    from mission_control.handler_catalog.catalog import HandlerCatalog
 
 
 class DefinitionCheck:

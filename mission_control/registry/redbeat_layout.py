@@ -8,12 +8,10 @@ interval: the time between the task's next two occurrences.
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from datetime import datetime, timedelta
+from typing import Any
 
-if TYPE_CHECKING:
-    from datetime import datetime, timedelta
-
-    from mission_control.model.definitions.task import TaskDefinition
+from mission_control.model.definitions.task import TaskDefinition
 
 _NO_SECOND_OCCURRENCE = 366 * 86_400.0
 

@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
+
+from redis import Redis
 
 from mission_control.errors import InvalidTaskError, StoreUnavailableError
 from mission_control.events import events
+from mission_control.ledger.ledger import Ledger
 from mission_control.model.definitions.due_times import due_after, has_beginning
+from mission_control.model.definitions.task import TaskDefinition
+from mission_control.registry.change_log import ChangeLog
 from mission_control.registry.changes import changes_timing, merge_updates, new_metadata, next_metadata
+from mission_control.registry.definition_check import DefinitionCheck
 from mission_control.registry.task_store import KEEP_DUE, StoredTask, TaskStore, stored_form
 from mission_control.registry.task_views import Overview, overview_of, shown_task
-from mission_control.store.redis_keys import DEFAULT_REDBEAT_KEYS
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from contextlib import AbstractContextManager
-
-    from redis import Redis
-
-    from mission_control.ledger.ledger import Ledger
-    from mission_control.model.definitions.task import TaskDefinition
-    from mission_control.registry.change_log import ChangeLog
-    from mission_control.registry.definition_check import DefinitionCheck
-    from mission_control.store.redis_keys import RedBeatKeys
+from mission_control.store.redis_keys import DEFAULT_REDBEAT_KEYS, RedBeatKeys
 
 _ATTEMPTS_AGAINST_OTHER_WRITERS: Final = 20
 _BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)

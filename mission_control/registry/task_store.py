@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import Any, Final, cast
 
+from redis import Redis
+from redis.commands.core import Script
+
+from mission_control.model.definitions.task import TaskDefinition
 from mission_control.registry.redbeat_layout import redbeat_definition, redbeat_meta
 from mission_control.store import redis_keys
 from mission_control.store.lua_scripts import lua_script
 from mission_control.store.prefix_in_use import check_prefix, claim_prefix
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from datetime import datetime
-
-    from redis import Redis
-    from redis.commands.core import Script
-
-    from mission_control.model.definitions.task import TaskDefinition
-    from mission_control.store.redis_keys import RedBeatKeys
+from mission_control.store.redis_keys import RedBeatKeys
 
 KEEP_DUE: Final = "keep"
 

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from heapq import nsmallest
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mission_control.model.definitions.due_times import nominal_time_of
+from mission_control.model.definitions.task import TaskDefinition
+from mission_control.model.runs.history import History
 from mission_control.model.values.instants import format_instant
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from datetime import datetime
-
-    from mission_control.model.definitions.task import TaskDefinition
-    from mission_control.model.runs.history import History
-    from mission_control.registry.task_store import StoredTask
+from mission_control.registry.task_store import StoredTask
 
 
 def shown_task(stored: StoredTask, history: History) -> dict[str, Any]:

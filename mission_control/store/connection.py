@@ -5,17 +5,15 @@ redis-py takes half a second to import, so it is imported when a connection is m
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import redis
 
 from mission_control.errors import SettingsError, StoreUnavailableError
 from mission_control.store.address.sentinel_url import is_sentinel_url, read_sentinel_url
 from mission_control.store.address.url_spelling import EXPECTED, VARIABLE, client_url, mask_password
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    import redis
 
 CONNECT_SECONDS = 2.0
 READ_SECONDS = 4.0

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
+
+from redis import Redis
 
 from mission_control.store import redis_keys
-
-if TYPE_CHECKING:
-    from redis import Redis
-
-    from mission_control.store.redis_keys import RedBeatKeys
+from mission_control.store.redis_keys import RedBeatKeys
 
 _TYPES: Final = {
     redis_keys.BEAT_JOURNAL: "stream",

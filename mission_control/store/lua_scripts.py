@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from functools import cache
 from importlib import resources
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from redis import Redis
-    from redis.commands.core import Script
+from redis import Redis
+from redis.commands.core import Script
 
 
 @cache

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
+
+from redis import Redis
 
 from mission_control.errors import SettingsError
 from mission_control.store.redis_keys import PREFIX_IN_USE
-
-if TYPE_CHECKING:
-    from redis import Redis
 
 PREFIX_VARIABLE: Final = "MISSION_CONTROL_REDBEAT_KEY_PREFIX"
 

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import re
 from socket import gaierror
-from typing import TYPE_CHECKING
 
-from redis import exceptions
+from redis import RedisError, exceptions
 from redis.sentinel import MasterNotFoundError
-
-if TYPE_CHECKING:
-    from redis import RedisError
 
 CORRECT_URL = "correct MISSION_CONTROL_REDIS_URL"
 NO_CLUSTER = f"is a Redis Cluster, which is not supported: {CORRECT_URL} to name a single server"

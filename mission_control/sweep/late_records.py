@@ -6,19 +6,24 @@ when it has been pending for longer than a healthy process takes.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import islice
-from typing import TYPE_CHECKING, Final
+from pathlib import Path
+from typing import Final
 
+from redis import Redis
 from redis.exceptions import LockError
 
 from mission_control.audit.pending.written_records import mark_written
 from mission_control.audit.record.repetitions import identity_of
 from mission_control.audit.stream.anchors import forget_old_anchors
+from mission_control.audit.stream.log import AuditLog
 from mission_control.audit.stream.written_identities import written_identities
 from mission_control.events import events
+from mission_control.installation.installation import Installation
 from mission_control.store import redis_keys
 from mission_control.sweep.pending_records import (
     ENDINGS,
@@ -28,16 +33,6 @@ from mission_control.sweep.pending_records import (
     quarantine,
     read_pending,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from datetime import datetime
-    from pathlib import Path
-
-    from redis import Redis
-
-    from mission_control.audit.stream.log import AuditLog
-    from mission_control.installation.installation import Installation
 
 GRACE: Final = timedelta(seconds=10)
 """How long a record must be pending: well over the second in which a writer reports what it wrote."""

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, cast
+from datetime import datetime
+from typing import Any, Final, cast
+
+from redis import Redis
 
 from mission_control.audit.endings import ending_record
 from mission_control.events import events
@@ -12,12 +16,6 @@ from mission_control.model.runs.record_identity import final_run
 from mission_control.model.runs.run_record import RunRecord
 from mission_control.model.values.instants import parse_instant
 from mission_control.store import redis_keys
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from datetime import datetime
-
-    from redis import Redis
 
 MOST_QUARANTINED: Final = 1_000
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from mission_control.dispatch.run_ending import RunEnding
 from mission_control.events import events
-from mission_control.ledger.lapses import LOOKED_AT_ONCE
+from mission_control.installation.installation import Installation
+from mission_control.ledger.lapses import LOOKED_AT_ONCE, Lapses
 from mission_control.messaging.message import send
 from mission_control.messaging.redis_failures import REDIS_ERRORS, concerns_everything
 from mission_control.model.policies.recovery import (
@@ -18,18 +20,13 @@ from mission_control.model.policies.recovery import (
     of_lapsed,
     of_waiting,
 )
+from mission_control.model.runs.run_record import RunRecord
 from mission_control.model.runs.run_state import RunState
 from mission_control.sweep.late_records import LateRecords
 from mission_control.sweep.whereabouts import Whereabouts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from celery import Celery
-
-    from mission_control.installation.installation import Installation
-    from mission_control.ledger.lapses import Lapses
-    from mission_control.model.runs.run_record import RunRecord
 
 LONGEST_PAUSE_SECONDS: Final = 5.0
 _LOOKS_PER_LEASE: Final = 5

@@ -6,19 +6,17 @@ that message is no longer on it. So a look at the messages taken next is enough,
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from mission_control.model.policies.recovery import sent_at
+from mission_control.model.runs.run_record import RunRecord
 from mission_control.store.lua_scripts import lua_source
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
-
     from celery import Celery
-
-    from mission_control.model.runs.run_record import RunRecord
 
 LOOKED_AT: Final = 100
 # Producers' clocks may differ by so much without a message being taken for lost.

@@ -3,36 +3,30 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
+from celery import Task
 from celery.exceptions import Ignore, Reject, Retry
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
 from mission_control.audit.record.masking import clean_value
+from mission_control.dispatch.run_ending import RunEnding
 from mission_control.events import events
 from mission_control.messaging.redis_failures import is_lasting
-from workers.attempt.claim import Claim, UnsentRetry
+from mission_control.model.runs.run_record import RunRecord
+from workers.attempt.attempt_guard import AttemptGuard
+from workers.attempt.claim import Claim, Claimer, Delivery, UnsentRetry
 from workers.attempt.endings import Ending, end_attempt, ending_of
 from workers.call.failure_log import HandlerFailedError
 from workers.call.invocation import Failure, Handler, Outcome, Success, context_for, invoke
 from workers.call.once import Once
 from workers.call.pool_signals import LeaseLostError, WorkerStopsError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from celery import Task
-
-    from mission_control.dispatch.run_ending import RunEnding
-    from mission_control.model.runs.run_record import RunRecord
-    from workers.attempt.attempt_guard import AttemptGuard
-    from workers.attempt.claim import Claimer, Delivery
-
 
 SHOWN_OUTPUT: Final = 1_024
 PAUSE_FOR_REDIS_SECONDS: Final = 1.0

@@ -11,26 +11,22 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from celery import Celery
 from celery.exceptions import SoftTimeLimitExceeded
 from redis.exceptions import RedisError
 
+from mission_control.dispatch.run_ending import RunEnding
 from mission_control.events import events
 from mission_control.ledger.claims import LeaseState
 from mission_control.model.runs.run_limits import HARD_LIMIT_GRACE
+from mission_control.model.runs.run_record import RunRecord
 from workers.attempt.lost_attempts import end_lost_attempt
 from workers.call.invocation import Failure, cancelled, timed_out
 from workers.call.pool_signals import Interruptible, LeaseLostError, RunCancelledError, WorkerStopsError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-
-    from celery import Celery
-
-    from mission_control.dispatch.run_ending import RunEnding
-    from mission_control.model.runs.run_record import RunRecord
 
 LONGEST_PAUSE_SECONDS: Final = 1.0
 _LOOKS_PER_LEASE: Final = 5

@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final
+from datetime import datetime, timedelta
+from typing import Any, Final
 
+from celery import Task
 from celery.exceptions import Ignore, Reject
 
+from mission_control.dispatch.run_ending import RunEnding
 from mission_control.events import events
 from mission_control.ledger.claims import BeginReply, BeginVerdict
 from mission_control.messaging.message import send
 from mission_control.model.runs.run_limits import MOST_DELIVERIES
+from mission_control.model.runs.run_record import RunRecord
 from mission_control.model.runs.run_state import RunState
 from workers.plain_clients.plain_messages import PlainMessage
-
-if TYPE_CHECKING:
-    from datetime import datetime
-
-    from celery import Task
-
-    from mission_control.dispatch.run_ending import RunEnding
-    from mission_control.model.runs.run_record import RunRecord
-    from workers.plain_clients.plain_runs import PlainRuns
+from workers.plain_clients.plain_runs import PlainRuns
 
 # Short enough for the message to wait in a worker's memory, where it needs no release.
 LONGEST_WAIT: Final = timedelta(seconds=30)

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from datetime import datetime, timedelta
+from typing import Any
 
+from mission_control.dispatch.run_ending import RunEnding
+from mission_control.ledger.ledger import Ledger
 from mission_control.model.definitions.retry_policy import RetryPolicy
 from mission_control.model.policies.retry import RetryIn, decide_retry
+from mission_control.model.runs.run_record import RunRecord
 from mission_control.model.runs.run_state import RunState
 from workers.call.invocation import Failure, Outcome, Success
-
-if TYPE_CHECKING:
-    from datetime import datetime, timedelta
-
-    from mission_control.dispatch.run_ending import RunEnding
-    from mission_control.ledger.ledger import Ledger
-    from mission_control.model.runs.run_record import RunRecord
 
 
 @dataclass(frozen=True)

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
+from celery import Celery
+
+from mission_control.dispatch.run_ending import RunEnding
 from mission_control.events import events
 from mission_control.messaging.message import send
 from mission_control.model.policies.recovery import is_out_of_time
+from mission_control.model.runs.run_record import RunRecord
 from mission_control.model.runs.run_state import RunState
 from workers.attempt.endings import end_attempt, ending_of
-from workers.call.invocation import timed_out
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from celery import Celery
-
-    from mission_control.dispatch.run_ending import RunEnding
-    from mission_control.model.runs.run_record import RunRecord
-    from workers.call.invocation import Failure
+from workers.call.invocation import Failure, timed_out
 
 
 def end_lost_attempt(

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
 
 from mission_control.files.calendar_file import read_calendar
 from mission_control.model.definitions.schedules.exclusions.ics_calendar import IcsCalendar
-
-if TYPE_CHECKING:
-    from pathlib import Path
-    from zoneinfo import ZoneInfo
 
 
 @dataclass(frozen=True)

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from itertools import count
-from typing import TYPE_CHECKING, Final
+from pathlib import Path
+from typing import Final
 
 from filelock import FileLock
 
 from mission_control.files.atomic_file import replace_file
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 _LOCK_SECONDS: Final = 30
 _TAIL_BYTES: Final = 1_024

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import islice
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from datetime import datetime
-
-    from mission_control.model.definitions.task import TaskDefinition
+from mission_control.model.definitions.task import TaskDefinition
 
 _MOST_LISTED: Final = 6
 _MOST_COUNTED: Final = 2_000

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-from typing import TYPE_CHECKING
+from collections.abc import Sized
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from mission_control.model.values.quantities import duration
-
-if TYPE_CHECKING:
-    from collections.abc import Sized
-    from datetime import date, datetime
-    from zoneinfo import ZoneInfo
 
 
 def duration_ms(milliseconds: float | None) -> str:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
+from zoneinfo import ZoneInfo
 
+from mission_control.ledger.ledger import Ledger
+from mission_control.model.runs.run_record import RunRecord
 from mission_control.model.runs.run_state import RunState
 from mission_control.model.values.zones import zone
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from zoneinfo import ZoneInfo
-
-    from mission_control.ledger.ledger import Ledger
-    from mission_control.model.runs.run_record import RunRecord
 
 _DAY: Final = timedelta(days=1)
 _MOST_RUNS_SEARCHED: Final = 50

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from datetime import datetime
 
 from mission_control.errors import InvalidTaskError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from datetime import datetime
-
-    from mission_control.ledger.ledger import Ledger
-    from mission_control.model.definitions.task import TaskDefinition
-    from mission_control.model.runs.run_record import RunRecord
-    from mission_control.registry.registry import Registry
+from mission_control.ledger.ledger import Ledger
+from mission_control.model.definitions.task import TaskDefinition
+from mission_control.model.runs.run_record import RunRecord
+from mission_control.registry.registry import Registry
 
 
 @dataclass

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from collections.abc import Collection, Iterable
+from datetime import date, timedelta
+from typing import Final
+from zoneinfo import ZoneInfo
 
+from mission_control.model.runs.run_record import RunRecord
 from mission_control.model.runs.run_state import RAN_AND_FAILED, RunState
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
-    from datetime import date
-    from zoneinfo import ZoneInfo
-
-    from mission_control.model.runs.run_record import RunRecord
 
 _RAN: Final = frozenset({RunState.SUCCESS, *RAN_AND_FAILED})
 _MISSED: Final = frozenset({RunState.MISSED, RunState.EXPIRED})

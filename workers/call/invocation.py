@@ -6,16 +6,17 @@ import json
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from datetime import datetime
+from typing import Any, Final
 
 from celery.exceptions import SoftTimeLimitExceeded, WorkerShutdown, WorkerTerminate
 
 from mission_control.audit.record.masking import ERROR_LIMIT, clean_text
 from mission_control.model.problems.messages import shown
-from mission_control.model.runs.run_record import INTERRUPTED
+from mission_control.model.runs.run_record import INTERRUPTED, RunRecord
 from mission_control.model.runs.run_state import RunState
 from workers.call.failure_log import traceback_of
-from workers.call.once import OnceHere
+from workers.call.once import Once, OnceHere
 from workers.call.pool_signals import (
     Interruptible,
     LeaseLostError,
@@ -24,12 +25,6 @@ from workers.call.pool_signals import (
     interruptible,
     is_termination,
 )
-
-if TYPE_CHECKING:
-    from datetime import datetime
-
-    from mission_control.model.runs.run_record import RunRecord
-    from workers.call.once import Once
 
 Handler = Callable[[dict[str, Any]], dict[str, Any]]
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-if TYPE_CHECKING:
-    from mission_control.ledger.ledger import Ledger
-    from mission_control.model.runs.run_record import RunRecord
+from mission_control.ledger.ledger import Ledger
+from mission_control.model.runs.run_record import RunRecord
 
 LONGEST_KEY: Final = 200
 

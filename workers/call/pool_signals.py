@@ -11,15 +11,13 @@ from __future__ import annotations
 import ctypes
 import signal
 import threading
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final
+from types import FrameType
+from typing import Final
 
 from billiard.pool import soft_timeout_sighandler
 from celery.exceptions import SoftTimeLimitExceeded
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from types import FrameType
 
 # What billiard's children exit with on SIGTERM (`billiard.common._shutdown_cleanup`).
 _TERMINATED: Final = -(256 - signal.SIGTERM)

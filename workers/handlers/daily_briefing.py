@@ -2,33 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pydantic import Field
 
 from mission_control.errors import InvalidTaskError
 from mission_control.handler_catalog.contract import failure, read_params, success
 from mission_control.installation.installation import current_installation
+from mission_control.ledger.ledger import Ledger
 from mission_control.model.runs.run_state import RunState
 from mission_control.model.values.fields import ZoneName
 from mission_control.model.values.frozen_model import FrozenModel
-from workers.briefings.agenda import events_on
+from workers.briefings.agenda import AgendaEntry, events_on
 from workers.briefings.briefing_file import write_briefing
 from workers.briefings.due_tasks import due_between
 from workers.briefings.markdown import render
-from workers.briefings.notes import recent_notes
+from workers.briefings.notes import Note, recent_notes
 from workers.briefings.occasion import Occasion, last_briefing, since_last_briefing
 from workers.briefings.sources import Unreadable, enabled_tasks, finished_runs
 from workers.briefings.task_runs import TaskRuns, by_task
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from mission_control.ledger.ledger import Ledger
-    from workers.briefings.agenda import AgendaEntry
-    from workers.briefings.notes import Note
 
 
 class _Params(FrozenModel):

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 from mission_control.errors import InvalidTaskError
 from mission_control.handler_catalog.contract import failure, read_params, success
 from mission_control.model.values.fields import Line
 from mission_control.model.values.frozen_model import FrozenModel
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 
 class _Params(FrozenModel):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
 
 import httpx
 import orjson
@@ -14,9 +15,6 @@ from mission_control.errors import InvalidTaskError
 from mission_control.handler_catalog.contract import failure, read_params, success
 from mission_control.model.values.frozen_model import FrozenModel
 from workers.outbound.http_call import Answer, Call, call
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 _LONGEST_URL = 8_000
 _SHOWN_CHARACTERS = 2_000

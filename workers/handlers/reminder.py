@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 from pydantic import Field
 
@@ -13,9 +14,6 @@ from mission_control.model.definitions.notify import Channel
 from mission_control.model.values.fields import LONGEST_TEXT, Line
 from mission_control.model.values.frozen_model import FrozenModel
 from mission_control.notifications.delivery import notify
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 
 class _Params(FrozenModel):

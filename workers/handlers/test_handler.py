@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -11,9 +12,6 @@ from mission_control.errors import InvalidTaskError
 from mission_control.handler_catalog.contract import failure, read_params, success
 from mission_control.model.values.fields import Text
 from mission_control.model.values.frozen_model import FrozenModel
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 _LONGEST_SLEEP_SECONDS = 86_400
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any, Final
 
 from mission_control.errors import InvalidTaskError
 from mission_control.handler_catalog.contract import failure, read_params, success
 from mission_control.installation.installation import current_installation
+from mission_control.ledger.ledger import Ledger
+from mission_control.model.definitions.task import TaskDefinition
+from mission_control.model.runs.run_record import RunRecord
 from mission_control.model.values.fields import ZoneName
 from mission_control.model.values.frozen_model import FrozenModel
 from workers.briefings.briefing_file import write_briefing
@@ -17,14 +21,6 @@ from workers.briefings.markdown import render
 from workers.briefings.occasion import Occasion
 from workers.briefings.sources import Unreadable, enabled_tasks, finished_runs
 from workers.briefings.task_runs import TaskRuns, busiest_day, by_task
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from datetime import datetime
-
-    from mission_control.ledger.ledger import Ledger
-    from mission_control.model.definitions.task import TaskDefinition
-    from mission_control.model.runs.run_record import RunRecord
 
 _WEEK: Final = timedelta(days=7)
 

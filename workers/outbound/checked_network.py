@@ -8,16 +8,14 @@ addresses. A name that resolves differently a moment later (DNS rebinding) gains
 from __future__ import annotations
 
 import socket
+import ssl
 import time
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from typing import Any
 
 import httpcore
 
 from workers.outbound.addresses import address_problem
-
-if TYPE_CHECKING:
-    import ssl
-    from collections.abc import Iterable
 
 
 class CheckedNetwork(httpcore.NetworkBackend):

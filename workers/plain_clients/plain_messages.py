@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from datetime import datetime
+from typing import Any, Self
+
+from celery import Celery, Task
 
 from mission_control.messaging.transport.task_headers import expiry_instant
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from datetime import datetime
-
-    from celery import Celery, Task
 
 
 @dataclass(frozen=True)

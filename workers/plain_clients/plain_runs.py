@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from celery.exceptions import Reject
 from redis.exceptions import ResponseError
 
+from mission_control.dispatch.run_ending import RunEnding
 from mission_control.messaging.redis_failures import is_lasting
 from mission_control.model.runs.new_run import plain_run
+from mission_control.model.runs.run_record import RunRecord
 from mission_control.model.values.identifiers import split_execution_id, task_id_problem
-
-if TYPE_CHECKING:
-    from mission_control.dispatch.run_ending import RunEnding
-    from mission_control.model.runs.run_record import RunRecord
-    from mission_control.registry.registry import Registry
-    from workers.plain_clients.plain_messages import PlainMessage
+from mission_control.registry.registry import Registry
+from workers.plain_clients.plain_messages import PlainMessage
 
 _KNOWN_ARGUMENTS: Final = frozenset({"params", "task_id", "scheduled_time", "execution_id"})
 

@@ -4,27 +4,23 @@ from __future__ import annotations
 
 import random
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
+from celery import Celery
 from celery.exceptions import Reject
+from redis import Redis
 
+from mission_control.dispatch.run_ending import RunEnding
 from mission_control.events import events
 from mission_control.messaging.message import send
 from mission_control.messaging.transport.parking import PARKED_HEADER
+from mission_control.model.runs.run_record import RunRecord
 from mission_control.model.runs.run_state import WAITING_STATES, RunState
 from mission_control.processes.heartbeats import live_processes
 from workers.plain_clients.plain_messages import PlainMessage
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from celery import Celery
-    from redis import Redis
-
-    from mission_control.dispatch.run_ending import RunEnding
-    from mission_control.model.runs.run_record import RunRecord
-    from workers.plain_clients.plain_runs import PlainRuns
+from workers.plain_clients.plain_runs import PlainRuns
 
 # Not always the same: idle workers wait for messages in turns of a second, and each time the same one would
 # be first in line.

@@ -7,17 +7,15 @@ over. So the request is kept at hand while its signals are sent.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from celery.concurrency.base import BasePool
 from celery.worker.request import Request
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from mission_control.model.runs.run_record import RunRecord
+from mission_control.model.runs.run_record import RunRecord
 
 _current: Final[ContextVar[AttemptRequest | None]] = ContextVar("request in hand", default=None)
 

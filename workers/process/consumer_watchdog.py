@@ -12,20 +12,16 @@ import os
 import threading
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-from celery import bootsteps
+from celery import Celery, bootsteps
 from kombu.exceptions import OperationalError
+from redis import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
 from mission_control.events import events
-
-if TYPE_CHECKING:
-    from celery import Celery
-    from redis import Redis
-
-    from workers.attempt.attempt_guard import AttemptGuard
+from workers.attempt.attempt_guard import AttemptGuard
 
 STUCK_AFTER_SECONDS: Final = 20.0
 """A consumer asks for messages every second; twice the time in which it notices a lost connection."""

@@ -6,16 +6,12 @@ Celery's order: events, acknowledgements and the next question to the broker fir
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Callable
+from typing import Any, Final
 
-from celery import bootsteps
+from celery import Celery, bootsteps
 from celery.concurrency.prefork import TaskPool
 from kombu.asynchronous import get_event_loop
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from celery import Celery
 
 FLUSH_AFTER_SECONDS: Final = 0.05
 MOST_AT_ONCE: Final = 500

@@ -7,24 +7,21 @@ import signal
 import threading
 import time
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from celery import bootsteps
+from redis import Redis
 from redis.exceptions import RedisError
 
 from mission_control.events import events
+from mission_control.handler_catalog.catalog import HandlerCatalog
 from mission_control.model.values.instants import format_instant
 from mission_control.processes.heartbeats import RENEW_EVERY_SECONDS, Heartbeat
 from mission_control.processes.supervision import is_orphaned
 from mission_control.store import redis_keys
+from workers.attempt.attempt_guard import AttemptGuard
 from workers.process.consumer_watchdog import consumer_state
 from workers.tasks.handler_tasks import HandlerTask
-
-if TYPE_CHECKING:
-    from redis import Redis
-
-    from mission_control.handler_catalog.catalog import HandlerCatalog
-    from workers.attempt.attempt_guard import AttemptGuard
 
 HANDLERS_LIFE_SECONDS: Final = 86_400
 

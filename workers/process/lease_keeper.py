@@ -7,7 +7,8 @@ sees that the process runs, and renews the lease of its run; not that of a stopp
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Iterable
+from typing import Any, Final
 
 import psutil
 from celery import bootsteps
@@ -15,11 +16,7 @@ from celery.worker import state
 from redis.exceptions import RedisError
 
 from mission_control.events import events
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from mission_control.ledger.ledger import Ledger
+from mission_control.ledger.ledger import Ledger
 
 _RENEWALS_PER_LEASE: Final = 4
 _SILENT: Final = frozenset({psutil.STATUS_STOPPED, psutil.STATUS_TRACING_STOP, psutil.STATUS_ZOMBIE})

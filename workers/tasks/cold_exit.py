@@ -9,16 +9,14 @@ import os
 import threading
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
 from mission_control.events import events
 from mission_control.messaging.transport.held_messages import give_back_held_messages
-
-if TYPE_CHECKING:
-    from workers.attempt.attempt_guard import AttemptGuard
+from workers.attempt.attempt_guard import AttemptGuard
 
 GRACE_SECONDS: Final = 2.0
 """How long an interrupted handler may clean up before the process ends anyway."""

@@ -5,16 +5,12 @@ from __future__ import annotations
 import importlib
 import inspect
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from types import FunctionType, ModuleType
-from typing import TYPE_CHECKING
 
 from mission_control.errors import HandlerError
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from mission_control.handler_catalog.catalog import HandlerSource
+from mission_control.handler_catalog.catalog import HandlerSource
 
 PACKAGE = "handlers"
 

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from celery import Task
+from celery import Celery, Task
 
 from mission_control.errors import HandlerError
 from mission_control.events import events
+from mission_control.handler_catalog.catalog import HandlerCatalog, HandlerSource
 from mission_control.model.values.handler_paths import handler_path_problem
+from workers.attempt.attempt import AttemptRunner
 from workers.attempt.claim import Delivery
+from workers.call.invocation import Handler
 from workers.tasks.cold_exit import ColdExit
 from workers.tasks.handler_loader import load_handler, open_handler_package
-
-if TYPE_CHECKING:
-    from celery import Celery
-
-    from mission_control.handler_catalog.catalog import HandlerCatalog, HandlerSource
-    from workers.attempt.attempt import AttemptRunner
-    from workers.call.invocation import Handler
 
 
 def register_handlers(app: Celery, catalog: HandlerCatalog, runner: AttemptRunner) -> None:

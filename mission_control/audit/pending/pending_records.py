@@ -8,22 +8,17 @@ from __future__ import annotations
 
 import json
 import time
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
 from uuid import uuid4
 
+from redis import Redis
 from redis.exceptions import RedisError
 
-from mission_control.audit.stream.log import AuditWriteError
+from mission_control.audit.stream.log import AuditLog, AuditWriteError
 from mission_control.events import events
 from mission_control.store import redis_keys
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
-
-    from redis import Redis
-
-    from mission_control.audit.stream.log import AuditLog
 
 MOST_PENDING: Final = 10_000
 _EPOCH: Final = "1970-01-01T00:00:00Z"

@@ -12,21 +12,18 @@ import os
 import threading
 import time
 from collections import deque
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from redis import Redis
 
 from mission_control.audit.record.repetitions import identity_of
 from mission_control.audit.stream.anchors import Anchor
+from mission_control.audit.stream.chain import ChainHead
 from mission_control.model.runs.record_identity import final_run
 from mission_control.store import redis_keys
 from mission_control.store.lua_scripts import lua_script
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
-    from pathlib import Path
-
-    from redis import Redis
-
-    from mission_control.audit.stream.chain import ChainHead
 
 AFTER_SECONDS: Final = 1.0
 _AT_ONCE: Final = 1_000  # as many as a script can hand to one command, and some left

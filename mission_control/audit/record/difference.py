@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from mission_control.audit.record.json_ready import json_ready
 from mission_control.audit.record.masking import MASK, NAME_LIMIT, clean_text, clean_value, mask_named
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
 
 VALUE_LIMIT = 2_048
 MOST_FIELDS = 256

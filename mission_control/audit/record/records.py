@@ -6,8 +6,10 @@ Field order is part of the format: the six fields of the original log first, the
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from datetime import datetime
+from typing import Any, Literal, get_args
 
 from mission_control.audit.record.masking import (
     ERROR_LIMIT,
@@ -18,10 +20,6 @@ from mission_control.audit.record.masking import (
     clean_value,
 )
 from mission_control.model.values.instants import format_instant
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from datetime import datetime
 
 Status = Literal[
     "success",

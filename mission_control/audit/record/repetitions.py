@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from mission_control.model.runs.record_identity import record_identity
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
 
 REPAIRED: Final = b'"repaired":true'
 """This is in the line of a record that was written late."""

@@ -7,12 +7,11 @@ A chain alone cannot tell that its end is missing. What was written since a writ
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Self, cast
+from typing import Final, Self, cast
+
+from redis import Redis
 
 from mission_control.store import redis_keys
-
-if TYPE_CHECKING:
-    from redis import Redis
 
 MOST_ANCHORS: Final = 10_000
 """Of how many writers anchors are kept: one of 200 bytes for each process that ever wrote a record."""

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any
 
 from mission_control.audit.stream.lines import corrupt, parse_line
-from mission_control.audit.stream.segments import Segments, identity
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from mission_control.audit.stream.reader import OnCorrupt
-    from mission_control.audit.stream.segments import Segment
+from mission_control.audit.stream.reader import OnCorrupt
+from mission_control.audit.stream.segments import Segment, Segments, identity
 
 POLL_SECONDS = 0.5
 

@@ -6,14 +6,12 @@ A line that is no record never stops a reader: it is handed on as a `CorruptLine
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING, Any
+from pathlib import Path
+from typing import IO, Any
 
 import orjson
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 BLOCK_BYTES = 1 << 20
 _SHOWN_BYTES = 80

@@ -12,18 +12,16 @@ from __future__ import annotations
 import errno
 import os
 import threading
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import orjson
 
 from mission_control.audit.record.json_ready import json_ready
 from mission_control.audit.stream.chain import GENESIS, ChainHead, line_digest, new_writer
 from mission_control.errors import MissionControlError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
 
 _FLAGS = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
 _FILE_MODE = 0o600

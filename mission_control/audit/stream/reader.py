@@ -7,10 +7,11 @@ a file. A stream that does not exist yet has no records.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import IO, Any, Final
 
 from mission_control.audit.record.repetitions import REPAIRED, Unrepeated, identity_of
 from mission_control.audit.stream.lines import (
@@ -20,15 +21,8 @@ from mission_control.audit.stream.lines import (
     lines_forwards,
     parse_line,
 )
-from mission_control.audit.stream.segments import Segments
+from mission_control.audit.stream.segments import Segment, Segments
 from mission_control.model.values.instants import parse_instant
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-    from datetime import datetime
-    from typing import IO
-
-    from mission_control.audit.stream.segments import Segment
 
 OnCorrupt = Callable[[CorruptLine], object]
 

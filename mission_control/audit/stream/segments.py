@@ -8,11 +8,9 @@ import re
 import tempfile
 import zlib
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING, Self
-
-if TYPE_CHECKING:
-    from pathlib import Path
-    from types import TracebackType
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Self
 
 _ROTATED = re.compile(r"(?:\.(?P<number>\d{1,9})|-(?P<date>\d{8}[\d-]{0,12}))(?P<gz>\.gz)?")
 

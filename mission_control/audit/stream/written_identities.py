@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import orjson
 
@@ -13,10 +14,6 @@ from mission_control.audit.record.repetitions import REPAIRED, identity_of
 from mission_control.audit.stream.lines import lines_backwards, parse_line
 from mission_control.audit.stream.segments import Segments
 from mission_control.model.values.instants import format_instant
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from datetime import datetime
 
 _MARGIN: Final = timedelta(minutes=10)
 """How far clocks may differ, and a record be written after the one that ended later."""

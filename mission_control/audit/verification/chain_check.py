@@ -6,17 +6,14 @@ comes here.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from pathlib import Path
+from typing import Final
 
+from mission_control.audit.stream.anchors import Anchor
 from mission_control.audit.stream.chain import GENESIS, host_of, own_host
 from mission_control.audit.verification.findings import Findings, Kind
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
-
-    from mission_control.audit.stream.anchors import Anchor
 
 _GENESIS: Final = GENESIS.encode()
 

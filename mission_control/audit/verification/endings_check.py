@@ -6,17 +6,15 @@ Final records are found by the fixed order of a record's fields, without reading
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from pathlib import Path
+from typing import Final
 
 import orjson
 
 from mission_control.audit.stream.chain import host_of
 from mission_control.audit.verification.findings import Findings, Kind
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
-    from pathlib import Path
 
 _ID: Final = b'"execution_id":"'
 _STATUS: Final = b'"status":"'

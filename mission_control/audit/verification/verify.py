@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Mapping
 from hashlib import sha256
 from itertools import islice
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Final
+from typing import IO, Final
 
 import orjson
 
+from mission_control.audit.stream.anchors import Anchor
 from mission_control.audit.stream.lines import parse_line
 from mission_control.audit.stream.segments import Segment, Segments
 from mission_control.audit.verification.chain_check import ChainCheck
 from mission_control.audit.verification.endings_check import EndingsCheck, LedgerEnding
 from mission_control.audit.verification.findings import Findings, Kind, Verification
 from mission_control.model.values.instants import parse_instant
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
-
-    from mission_control.audit.stream.anchors import Anchor
 
 _END: Final = re.compile(rb',"writer":"([\w.-]+)","seq":(\d{1,18}),"prev":"([0-9a-f]{64})"\}\n?\Z')
 _LONGEST_END: Final = 256

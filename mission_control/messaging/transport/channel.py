@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from queue import Empty
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from kombu.transport import redis
 from redis.client import Redis
@@ -21,14 +22,9 @@ from mission_control.messaging.transport.consuming_channel import ConsumingChann
 from mission_control.messaging.transport.dead_letters import DeadLetters
 from mission_control.messaging.transport.held_messages import HeldMessages, held_messages
 from mission_control.messaging.transport.message_problem import BadMessageError, read_envelope, read_task
-from mission_control.messaging.transport.parking import park, to_be_parked
+from mission_control.messaging.transport.parking import ParkedMessage, park, to_be_parked
 from mission_control.messaging.transport.redelivery import QueueLists
 from mission_control.messaging.transport.unacked import Unacked, UnackedKeys
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from mission_control.messaging.transport.parking import ParkedMessage
 
 _OPTIONS: Final = ("park_after_seconds", "ledger_client", "audit_path")
 _TROUBLE: Final = (RedisError, OSError, Empty)

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from kombu.transport import redis, virtual
 from kombu.utils.json import dumps
 from redis.exceptions import RedisError
 
+from mission_control.messaging.transport.held_messages import HeldMessages
 from mission_control.messaging.transport.message_problem import BadMessageError
 from mission_control.messaging.transport.redelivery import give_back
-
-if TYPE_CHECKING:
-    from mission_control.messaging.transport.held_messages import HeldMessages
 
 _VISIBLE_AT_ONCE = 100
 

@@ -5,20 +5,16 @@ from __future__ import annotations
 import time
 import uuid
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from queue import Empty
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from kombu.transport import redis
 from kombu.utils.json import dumps
 from redis.exceptions import NoScriptError, RedisError
 
+from mission_control.messaging.transport.held_messages import HeldMessages
 from mission_control.store.lua_scripts import lua_source
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from mission_control.messaging.transport.held_messages import HeldMessages
-
 
 _AT_ONCE_SECONDS: Final = 0.02
 """The longest time of an answer that did not wait for a message, even on a busy machine."""

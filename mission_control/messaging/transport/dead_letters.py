@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, Final
+from datetime import datetime
+from typing import Any, Final
 
 from mission_control.audit.endings import audit_rejection
+from mission_control.audit.stream.log import AuditLog
 from mission_control.configuration.clock import utc_now
 from mission_control.events import events
 from mission_control.messaging.transport.task_headers import LONGEST_NAME
+from mission_control.messaging.transport.unacked import Unacked
 from mission_control.model.values.instants import format_instant
-
-if TYPE_CHECKING:
-    from datetime import datetime
-
-    from mission_control.audit.stream.log import AuditLog
-    from mission_control.messaging.transport.unacked import Unacked
 
 SHOWN_PAYLOAD: Final = 4_096
 """How many bytes of a dead letter's payload are kept."""

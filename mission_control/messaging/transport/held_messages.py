@@ -5,20 +5,16 @@ from __future__ import annotations
 import os
 import threading
 import time
+from collections.abc import Callable, Iterable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from redis.exceptions import RedisError
 
 from mission_control.events import events
 from mission_control.messaging.transport.message_problem import BadMessageError
-from mission_control.messaging.transport.redelivery import give_back
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
-    from mission_control.messaging.transport.redelivery import QueueLists
-    from mission_control.messaging.transport.unacked import Unacked
+from mission_control.messaging.transport.redelivery import QueueLists, give_back
+from mission_control.messaging.transport.unacked import Unacked
 
 # Two renewals may fail before a message becomes visible to others.
 _RENEWALS_PER_VISIBILITY: Final = 3

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from datetime import datetime, timedelta
+from typing import Any, Final, NamedTuple
 
 from kombu.utils.json import dumps
+from redis import Redis
 
 from mission_control.messaging.transport.task_headers import due_instant
 from mission_control.store import redis_keys
 from mission_control.store.lua_scripts import lua_script
-
-if TYPE_CHECKING:
-    from datetime import datetime
-
-    from redis import Redis
-
 
 PARKED_HEADER: Final = "mission_control_parked"
 """A message with this header is parked however soon it is due, so that no worker holds it meanwhile."""

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 from kombu.utils.json import dumps
 
 from mission_control.messaging.transport.message_problem import BadMessageError, read_stored
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from mission_control.messaging.transport.unacked import Unacked
+from mission_control.messaging.transport.unacked import Unacked
 
 
 class QueueLists(NamedTuple):

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from celery.utils.time import maybe_iso8601
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 LONGEST_NAME: Final = 255
 _NAMES: Final = ("task", "id")

@@ -11,17 +11,14 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, Final, NamedTuple
 
+from redis import Redis
 from redis.exceptions import RedisError
 
 from mission_control.store import redis_keys
 from mission_control.store.lua_scripts import lua_script
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from redis import Redis
 
 MOST_DEAD_LETTERS: Final = 1_000
 _RENEWED_AT_ONCE: Final = 1_000

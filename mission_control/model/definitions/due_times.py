@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
 
 from mission_control.model.definitions.schedules import spread_offset
+from mission_control.model.definitions.task import TaskDefinition
 from mission_control.model.values.instants import from_unix
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from datetime import datetime, timedelta
-
-    from mission_control.model.definitions.task import TaskDefinition
 
 
 def spread_of(task: TaskDefinition) -> timedelta:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, ValidationError, ValidationInfo, field_validator
 
@@ -20,10 +21,6 @@ from mission_control.model.problems.suggestions import quoted
 from mission_control.model.values.fields import HandlerPath, Line, PositiveSeconds, QueueName, TaskId, Text
 from mission_control.model.values.frozen_model import FrozenModel
 from mission_control.model.values.handler_paths import handler_path_problem
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
 
 MOST_DEPENDENCIES = 100
 MOST_TAGS = 100

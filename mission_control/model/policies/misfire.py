@@ -7,13 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property, lru_cache
 from itertools import islice
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from mission_control.model.definitions.schedules import ScheduleBase
+from mission_control.model.definitions.task import TaskDefinition
 from mission_control.model.values.instants import from_unix
-
-if TYPE_CHECKING:
-    from mission_control.model.definitions.schedules import ScheduleBase
-    from mission_control.model.definitions.task import TaskDefinition
 
 ON_TIME_WITHIN: Final = timedelta(seconds=30)
 """How late an occurrence may be fired and still count as on time: a change of leader takes 20 s, which must

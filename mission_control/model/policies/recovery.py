@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from datetime import datetime, timedelta
+from typing import Final
 
 from mission_control.model.runs.run_limits import HARD_LIMIT_GRACE, MOST_DELIVERIES
+from mission_control.model.runs.run_record import RunRecord
 from mission_control.model.runs.run_state import RunState
-
-if TYPE_CHECKING:
-    from datetime import datetime
-
-    from mission_control.model.runs.run_record import RunRecord
 
 LONGEST_GRACE: Final = timedelta(seconds=15)
 LONGEST_WAIT: Final = timedelta(minutes=15)

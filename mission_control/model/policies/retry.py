@@ -5,10 +5,8 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from mission_control.model.definitions.retry_policy import RetryPolicy
+from mission_control.model.definitions.retry_policy import RetryPolicy
 
 # 2 ** 64 times any delay is far beyond every cap, and larger exponents would overflow a float.
 _LARGEST_EXPONENT = 64

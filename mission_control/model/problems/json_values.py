@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import orjson
 
 from mission_control.errors import InvalidTaskError, Problem
 from mission_control.model.problems.suggestions import quoted
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
 
 DEEPEST_LEVEL = 64
 MOST_VALUES = 100_000

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from pydantic_core import ErrorDetails
 
 from mission_control.model.problems.suggestions import did_you_mean, quoted
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from pydantic_core import ErrorDetails
 
 _TEMPLATES = {
     "missing": "is missing, but required",

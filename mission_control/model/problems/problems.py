@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from mission_control.errors import InvalidTaskError, Problem
 from mission_control.model.problems.json_values import key_in_path
 from mission_control.model.problems.messages import message_of, unknown_choice, unknown_key
-from mission_control.model.problems.paths import place_of
-
-if TYPE_CHECKING:
-    from pydantic import BaseModel, ValidationError
-    from pydantic_core import ErrorDetails
-
-    from mission_control.model.problems.paths import Place
+from mission_control.model.problems.paths import Place, place_of
 
 # A definition with more faults than this has one cause, and each message takes time.
 MOST_PROBLEMS = 200

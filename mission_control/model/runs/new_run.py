@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
+from mission_control.model.definitions.retry_policy import RetryPolicy
+from mission_control.model.definitions.task import TaskDefinition
 from mission_control.model.runs.run_record import RunRecord, Trigger, json_text
 from mission_control.model.values.identifiers import manual_execution_id, occurrence_execution_id
 from mission_control.model.values.instants import format_instant
-
-if TYPE_CHECKING:
-    from datetime import datetime
-
-    from mission_control.model.definitions.retry_policy import RetryPolicy
-    from mission_control.model.definitions.task import TaskDefinition
 
 _NO_RETRIES: Final = {"max_retries": 0}
 

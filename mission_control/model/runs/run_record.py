@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import Any, Final, Self
 
 import orjson
 
 from mission_control.model.runs.run_state import RunState
 from mission_control.model.values.instants import format_instant, parse_instant
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
 
 INTERRUPTED: Final = "interrupted"
 """The `reason` of a run that Ctrl-C ended in a program that ran it in its own process."""

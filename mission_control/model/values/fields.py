@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import Annotated, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
 
@@ -13,9 +14,6 @@ from mission_control.model.values.handler_paths import handler_path_problem
 from mission_control.model.values.identifiers import TASK_ID_PATTERN, task_id_problem
 from mission_control.model.values.instants import format_instant, parse_instant, parse_moment
 from mission_control.model.values.zones import zone_problem
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 # Ten years: longer than any task waits, and short enough for every date computed with it.
 LONGEST_SECONDS = 315_360_000

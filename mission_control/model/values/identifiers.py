@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from datetime import datetime
 
 from mission_control.model.problems.suggestions import quoted
 from mission_control.model.values.instants import format_instant
-
-if TYPE_CHECKING:
-    from datetime import datetime
 
 TASK_ID_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
 LONGEST_TASK_ID = 128

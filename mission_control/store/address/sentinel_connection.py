@@ -6,15 +6,13 @@ leads to the new one. redis-py is imported when a connection is made, see `conne
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlencode
 
+from redis import Redis
+
+from mission_control.store.address.sentinel_url import SentinelAddress
 from mission_control.store.address.url_spelling import certificate_word
-
-if TYPE_CHECKING:
-    from redis import Redis
-
-    from mission_control.store.address.sentinel_url import SentinelAddress
 
 SENTINEL_SECONDS = 2.0
 """How long a Sentinel may take to accept a connection, and to answer."""

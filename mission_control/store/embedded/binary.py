@@ -5,14 +5,11 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from mission_control.errors import EmbeddedServerError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 # Redis 6.2 starts silently empty on the append-only directory that 7.0 introduced.
 OLDEST_VERSION = (7, 0)

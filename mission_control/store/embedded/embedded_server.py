@@ -5,18 +5,13 @@ from __future__ import annotations
 import atexit
 import os
 import stat
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from mission_control.errors import EmbeddedServerError
 from mission_control.store.embedded.locks import enter_users, has_users, recorded_pid, start_lock
 from mission_control.store.embedded.server_process import end_server
 from mission_control.store.embedded.server_start import running_server
-from mission_control.store.embedded.server_state import read_state, write_state
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from mission_control.store.embedded.server_state import ServerState
+from mission_control.store.embedded.server_state import ServerState, read_state, write_state
 
 FOLDER = "redis"
 PRIVATE = 0o700

@@ -15,14 +15,11 @@ import errno
 import fcntl
 import os
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from filelock import FileLock
 
 from mission_control.store.embedded.patience import POLL_SECONDS, patiently
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 USERS_LOCK = "users.lock"
 SERVER_LOCK = "server.lock"

@@ -6,19 +6,16 @@ import os
 import subprocess
 import tempfile
 from contextlib import suppress
+from pathlib import Path
 from signal import SIGKILL, SIGTERM
-from typing import TYPE_CHECKING, BinaryIO
+from typing import BinaryIO
 
 import psutil
 
 from mission_control.errors import EmbeddedServerError
 from mission_control.store.embedded.locks import close_lock, record_pid, recorded_pid, take_server_lock
 from mission_control.store.embedded.patience import patiently
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from mission_control.store.embedded.server_state import ServerState
+from mission_control.store.embedded.server_state import ServerState
 
 LOG_FILE = "server.log"
 LOG_BYTES = 1_000_000

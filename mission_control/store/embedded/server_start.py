@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from secrets import token_urlsafe
-from typing import TYPE_CHECKING
 
 from mission_control.errors import EmbeddedServerError
 from mission_control.store.embedded.binary import find_server_binary
 from mission_control.store.embedded.locks import close_lock, take_server_lock
 from mission_control.store.embedded.patience import patiently
 from mission_control.store.embedded.ports import free_port, is_free
-from mission_control.store.embedded.server_process import log_tail, spawn_server
+from mission_control.store.embedded.server_process import ServerProcess, log_tail, spawn_server
 from mission_control.store.embedded.server_state import ServerState, write_state
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from mission_control.store.embedded.server_process import ServerProcess
 
 ANSWER_WITHIN_SECONDS = 15.0
 LOAD_WITHIN_SECONDS = 60.0

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from datetime import date
+from typing import Literal
 
 from mission_control.model.definitions.schedules.dated_schedule import DatedSchedule
-
-if TYPE_CHECKING:
-    from datetime import date
 
 
 class DailySchedule(DatedSchedule):

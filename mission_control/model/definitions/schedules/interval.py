@@ -5,18 +5,15 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import cached_property
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
 from mission_control.model.definitions.schedules.clock.calendar_words import in_words
-from mission_control.model.definitions.schedules.clock.wall_clock import earliest
+from mission_control.model.definitions.schedules.clock.wall_clock import Occurrence, earliest
 from mission_control.model.definitions.schedules.schedule_base import ScheduleBase
 from mission_control.model.values.fields import Moment, PlainNumber, plain_number
 from mission_control.model.values.instants import parse_moment
-
-if TYPE_CHECKING:
-    from mission_control.model.definitions.schedules.clock.wall_clock import Occurrence
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECONDS = {

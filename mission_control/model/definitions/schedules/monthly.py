@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import calendar
+from collections.abc import Iterator
 from datetime import date
 from functools import cached_property
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, PlainValidator, ValidationInfo, field_validator
 
@@ -20,9 +21,6 @@ from mission_control.model.definitions.schedules.clock.calendar_words import (
 from mission_control.model.definitions.schedules.dated_schedule import DatedSchedule
 from mission_control.model.problems.suggestions import quoted
 from mission_control.model.values.fields import Listed, checked_by
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 # 29 February can be eight years away: 1896, 1904; 2096, 2104.
 _MONTHS_SEARCHED = 12 * 8 + 1

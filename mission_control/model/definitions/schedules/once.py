@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from pydantic import model_validator
 
@@ -11,9 +12,6 @@ from mission_control.model.definitions.schedules.clock.wall_clock import Occurre
 from mission_control.model.definitions.schedules.schedule_base import ScheduleBase
 from mission_control.model.values.fields import Moment  # pydantic reads it
 from mission_control.model.values.instants import parse_moment
-
-if TYPE_CHECKING:
-    from datetime import datetime
 
 
 class OnceSchedule(ScheduleBase):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, time
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import ValidationInfo, field_validator, model_validator
@@ -13,6 +13,7 @@ from mission_control.model.definitions.schedules.clock.wall_clock import (
     REAL_TIME,
     TICK,
     Dst,
+    Occurrence,
     earliest,
     following,
     latest,
@@ -20,16 +21,16 @@ from mission_control.model.definitions.schedules.clock.wall_clock import (
     to_local,
 )
 from mission_control.model.definitions.schedules.recurrence.recurrence import Recurrence
-from mission_control.model.definitions.schedules.recurrence.rule import SUB_DAILY, parse_recurrence_rule
+from mission_control.model.definitions.schedules.recurrence.rule import (
+    SUB_DAILY,
+    RecurrenceRule,
+    parse_recurrence_rule,
+)
 from mission_control.model.definitions.schedules.recurrence.words import recurrence_in_words
 from mission_control.model.definitions.schedules.schedule_base import ScheduleBase
 from mission_control.model.problems.suggestions import quoted
 from mission_control.model.values.fields import Moment
 from mission_control.model.values.instants import parse_moment
-
-if TYPE_CHECKING:
-    from mission_control.model.definitions.schedules.clock.wall_clock import Occurrence
-    from mission_control.model.definitions.schedules.recurrence.rule import RecurrenceRule
 
 _DEFAULT_BEGIN = "1970-01-01T00:00:00"
 _UTC_ZONE = ZoneInfo("UTC")

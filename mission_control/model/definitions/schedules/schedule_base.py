@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
+from zoneinfo import ZoneInfo
 
-from pydantic import Field, PrivateAttr, ValidationInfo, model_serializer, model_validator
+from pydantic import (
+    Field,
+    PrivateAttr,
+    SerializerFunctionWrapHandler,
+    ValidationInfo,
+    model_serializer,
+    model_validator,
+)
 
 from mission_control.model.definitions.schedules.clock.calendar_words import in_words
 from mission_control.model.definitions.schedules.clock.limits import Limit, first_instant, last_instant
@@ -24,12 +32,6 @@ from mission_control.model.definitions.schedules.exclusions.exclusion import Exc
 from mission_control.model.values.fields import PlainNumber, ZoneName
 from mission_control.model.values.frozen_model import FrozenModel
 from mission_control.model.values.zones import zone
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from zoneinfo import ZoneInfo
-
-    from pydantic import SerializerFunctionWrapHandler
 
 MOST_EXCLUSIONS = 200
 LONGEST_SPREAD_SECONDS = 7 * 86_400

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import math
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import ephem
 from pydantic import Field
 
+from mission_control.model.definitions.schedules.clock.wall_clock import Occurrence
 from mission_control.model.definitions.schedules.schedule_base import ScheduleBase
 from mission_control.model.values.fields import PlainNumber
-
-if TYPE_CHECKING:
-    from mission_control.model.definitions.schedules.clock.wall_clock import Occurrence
 
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 _DAY = timedelta(days=1)

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING
+from datetime import datetime
 
 from mission_control.model.definitions.schedules.clock.wall_clock import Dst, Occurrence, following, preceding
 from mission_control.model.definitions.schedules.schedule_base import ScheduleBase
-
-if TYPE_CHECKING:
-    from datetime import datetime
 
 
 class WallClockSchedule(ScheduleBase):

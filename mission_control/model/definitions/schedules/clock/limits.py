@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime, time
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
+from zoneinfo import ZoneInfo
 
 from mission_control.model.definitions.schedules.clock.times_of_day import is_date, parse_date
 from mission_control.model.definitions.schedules.clock.wall_clock import earliest, latest
 from mission_control.model.values.fields import checked_by
 from mission_control.model.values.instants import parse_moment
-
-if TYPE_CHECKING:
-    from zoneinfo import ZoneInfo
-
 
 Limit = Annotated[str, checked_by(lambda text: parse_date(text) if is_date(text) else parse_moment(text))]
 """A date, a local time or an instant: the text is kept as it was written."""

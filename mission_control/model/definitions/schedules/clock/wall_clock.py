@@ -10,14 +10,12 @@ most a day, and not twice within a day.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
+from zoneinfo import ZoneInfo
 
 from mission_control.model.values.frozen_model import FrozenModel
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from zoneinfo import ZoneInfo
 
 TICK = timedelta(microseconds=1)
 _SECOND = timedelta(seconds=1)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
+from zoneinfo import ZoneInfo
 
 from pydantic import (
     ConfigDict,
     Field,
     PrivateAttr,
+    SerializerFunctionWrapHandler,
     ValidationInfo,
     field_validator,
     model_serializer,
@@ -23,11 +25,6 @@ from mission_control.model.definitions.schedules.exclusions.holiday_calendar imp
 from mission_control.model.definitions.schedules.exclusions.ics_calendar import IcsCalendar, read_ics
 from mission_control.model.values.fields import checked_by
 from mission_control.model.values.frozen_model import FrozenModel
-
-if TYPE_CHECKING:
-    from zoneinfo import ZoneInfo
-
-    from pydantic import SerializerFunctionWrapHandler
 
 DateText = Annotated[str, checked_by(parse_date)]
 _KINDS = ("date", "weekday", "from", "holidays", "ics", "between")

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import date
 from functools import lru_cache
-from typing import TYPE_CHECKING
+
+from holidays import HolidayBase
 
 from mission_control.model.problems.suggestions import did_you_mean, quoted
-
-if TYPE_CHECKING:
-    from datetime import date
-
-    from holidays import HolidayBase
 
 
 def check_holidays(code: str) -> None:

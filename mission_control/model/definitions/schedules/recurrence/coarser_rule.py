@@ -8,12 +8,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from datetime import datetime
 
-if TYPE_CHECKING:
-    from datetime import datetime
-
-    from mission_control.model.definitions.schedules.recurrence.rule import RecurrenceRule
+from mission_control.model.definitions.schedules.recurrence.rule import RecurrenceRule
 
 # By frequency: the coarser one, the part that lists the finer units, and how many there are.
 _COARSER = {

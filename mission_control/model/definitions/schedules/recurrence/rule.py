@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping  # noqa: TC003  # dataclass
+from collections.abc import Mapping  # dataclass
 from dataclasses import dataclass
 from datetime import datetime
 

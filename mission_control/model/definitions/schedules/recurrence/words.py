@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from datetime import datetime
 
 from mission_control.model.definitions.schedules.clock.calendar_words import MONTHS, in_words, ordinal
 from mission_control.model.definitions.schedules.clock.calendar_words import WEEKDAYS as WEEKDAY_NAMES
-from mission_control.model.definitions.schedules.recurrence.rule import SUB_DAILY, WEEKDAYS
-
-if TYPE_CHECKING:
-    from datetime import datetime
-
-    from mission_control.model.definitions.schedules.recurrence.rule import RecurrenceRule
+from mission_control.model.definitions.schedules.recurrence.rule import SUB_DAILY, WEEKDAYS, RecurrenceRule
 
 _UNITS = {
     "YEARLY": "year",
