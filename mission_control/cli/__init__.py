@@ -1,4 +1,4 @@
-"""The command line. Nouns, then verbs: `mission-control task add`; one file per verb.
+"""The command line. Nouns, then verbs: `mission-control task add`; one file per verb, or pair of verbs.
 
 Data goes to stdout, messages to stderr. Commands that read take `--json`, commands that write `--dry-run`.
 A command's module is imported when the command or its help is used; heavy packages (Celery, Redis,

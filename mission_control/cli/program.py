@@ -47,7 +47,7 @@ task = LazyGroup(
 tasks = LazyGroup(
     "tasks",
     help="Apply and export task files.",
-    lazy={"apply": "tasks.apply:apply", "export": "tasks.export:export"},
+    lazy={"apply": "tasks.task_file:apply", "export": "tasks.task_file:export"},
 )
 run = LazyGroup(
     "run",
@@ -55,8 +55,8 @@ run = LazyGroup(
     lazy={
         "list": "run.list:list_runs",
         "show": "run.show:show",
-        "cancel": "run.cancel:cancel",
-        "retry": "run.retry:retry",
+        "cancel": "run.control:cancel",
+        "retry": "run.control:retry",
     },
 )
 handler = LazyGroup(

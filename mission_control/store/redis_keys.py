@@ -91,11 +91,6 @@ class RedBeatKeys:
 DEFAULT_REDBEAT_KEYS: Final = RedBeatKeys()
 
 
-def schedule_entry(name: str) -> str:
-    """Return the key of a task's schedule entry under the default prefix."""
-    return DEFAULT_REDBEAT_KEYS.entry(name)
-
-
 def revisions(task_id: str) -> str:
     """Return the key of a task's former definitions."""
     return f"mc:task:{task_id}:revisions"

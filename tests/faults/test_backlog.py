@@ -40,7 +40,7 @@ def leave_a_backlog(place: Installation, **misfire: Any) -> float:
         name = f"late-{at}"
         task = {"id": name, "schedule": schedule, "handler": HANDLER, "misfire": misfire}
         assert place.registry.register(task)
-        place.client.zadd(redis_keys.REDBEAT_SCHEDULE, {redis_keys.schedule_entry(name): due})
+        place.client.zadd(redis_keys.REDBEAT_SCHEDULE, {redis_keys.DEFAULT_REDBEAT_KEYS.entry(name): due})
     return due
 
 
@@ -88,7 +88,7 @@ def earliest(place: Installation) -> float:
 def test_task_moved_by_another_tool_fires_at_its_own_time(place: Installation) -> None:
     yearly = {"type": "cron", "expression": "0 0 29 2 *"}
     assert place.registry.register({"id": "moved", "schedule": yearly, "handler": HANDLER})
-    key = redis_keys.schedule_entry("moved")
+    key = redis_keys.DEFAULT_REDBEAT_KEYS.entry("moved")
     right = place.client.zscore(redis_keys.REDBEAT_SCHEDULE, key)
     place.client.zadd(redis_keys.REDBEAT_SCHEDULE, {key: utc_now().timestamp() - 0.7})
     with leading_beat(place):

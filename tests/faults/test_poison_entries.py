@@ -83,8 +83,12 @@ def quarantined(place: Installation, name: str = NAME) -> str:
     problem: str | None = wait_until(lambda: all_quarantined(place).get(name), f"{name} is set aside")
     journal: Any = place.client.xrange(redis_keys.BEAT_JOURNAL)
     notes = [fields for _, fields in journal if fields["event"] == "quarantined"]
-    assert {"key": redis_keys.schedule_entry(name), "problem": problem}.items() <= notes[-1].items()
-    assert place.client.zscore(redis_keys.REDBEAT_SCHEDULE, redis_keys.schedule_entry(name)) is None
+    assert {"key": redis_keys.DEFAULT_REDBEAT_KEYS.entry(name), "problem": problem}.items() <= notes[
+        -1
+    ].items()
+    assert (
+        place.client.zscore(redis_keys.REDBEAT_SCHEDULE, redis_keys.DEFAULT_REDBEAT_KEYS.entry(name)) is None
+    )
     assert problem is not None
     return problem
 
@@ -232,14 +236,17 @@ def test_overwritten_schedule_is_kept_and_rebuilt(spoilt: Installation, beat: Be
 
 def test_deleted_schedule_is_rebuilt(spoilt: Installation, beat: BeatProcess) -> None:
     assert spoilt.registry.register({"id": "ours", "schedule": YEARLY, "handler": HANDLER})
-    due = spoilt.client.zscore(redis_keys.REDBEAT_SCHEDULE, redis_keys.schedule_entry("ours"))
+    due = spoilt.client.zscore(redis_keys.REDBEAT_SCHEDULE, redis_keys.DEFAULT_REDBEAT_KEYS.entry("ours"))
     before = turns(spoilt)
     wait_until(lambda: turns(spoilt) >= before + 2, "beat has seen the task")
 
     spoilt.client.delete(redis_keys.REDBEAT_SCHEDULE)
 
     wait_until(lambda: spoilt.client.exists(redis_keys.REDBEAT_SCHEDULE), "it is rebuilt")
-    assert spoilt.client.zscore(redis_keys.REDBEAT_SCHEDULE, redis_keys.schedule_entry("ours")) == due
+    assert (
+        spoilt.client.zscore(redis_keys.REDBEAT_SCHEDULE, redis_keys.DEFAULT_REDBEAT_KEYS.entry("ours"))
+        == due
+    )
     assert beat.exit_code is None
 
 

@@ -87,7 +87,7 @@ def test_beat_without_the_lead_commits_nothing(installation: Installation) -> No
 
 def test_task_is_an_entry_that_redbeat_can_load(installation: Installation) -> None:
     register_task(NINE)
-    key = redis_keys.schedule_entry("nine")
+    key = redis_keys.DEFAULT_REDBEAT_KEYS.entry("nine")
     entry = RedBeatSchedulerEntry.from_key(key, app=create_app("other", lambda: installation))
     assert (entry.name, entry.task, entry.enabled) == ("nine", "handlers.test_handler.run", True)
     ours = installation.client.hget(key, "task")

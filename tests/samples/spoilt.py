@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from mission_control.installation.installation import Installation
 
 NAME = "spoilt"
-KEY = redis_keys.schedule_entry(NAME)
+KEY = redis_keys.DEFAULT_REDBEAT_KEYS.entry(NAME)
 HANDLER = "handlers.test_handler.run"
 
 Fields = dict[Any, Any]

@@ -77,5 +77,5 @@ def _fault(client: Redis, key: str) -> str | None:
 def _orphan_fault(client: Redis, key: str, row: KeyRow) -> str | None:
     prefix, _, suffix = row.key.partition(re.findall("<[^>]+>", row.key)[0])
     task_id = key.removeprefix(prefix).removesuffix(suffix)
-    is_there = client.exists(redis_keys.schedule_entry(task_id))
+    is_there = client.exists(redis_keys.DEFAULT_REDBEAT_KEYS.entry(task_id))
     return None if is_there else f"outlives its task {task_id!r}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from mission_control.cli.tasks.apply import summary
+from mission_control.cli.tasks.task_file import summary
 from mission_control.cli.terminal.output import echo_line, near, printable, table, tell, tell_line
 from mission_control.cli.terminal.wording import local_time
 from mission_control.cli.views.audit_view import LiveLines

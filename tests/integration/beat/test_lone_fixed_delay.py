@@ -18,7 +18,7 @@ from tests.stage.waiting import wait_until
 if TYPE_CHECKING:
     from mission_control.installation.installation import Installation
 
-KEY = redis_keys.schedule_entry("lone")
+KEY = redis_keys.DEFAULT_REDBEAT_KEYS.entry("lone")
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ def test_quarantined_entry_is_shown_by_status_and_task_list(installation: Instal
     args = ("--id", "greet", "--schedule", DAILY, "--handler", "handlers.hello.run")
     assert mc("task", "add", *args).code == 0
     note = json.dumps({"problem": "no longer understood", "since": "2026-01-01T00:00:00Z"})
-    installation.client.hset(redis_keys.BEAT_QUARANTINE, redis_keys.schedule_entry("greet"), note)
+    installation.client.hset(redis_keys.BEAT_QUARANTINE, redis_keys.DEFAULT_REDBEAT_KEYS.entry("greet"), note)
     assert mc("status", "--json").json["tasks"]["quarantined"] == {"greet": "no longer understood"}
     assert "greet is quarantined: no longer understood" in mc("status").out
     assert "quarantined" in mc("task", "list").out

@@ -206,7 +206,7 @@ def test_end_of_a_run_sets_the_next_due_instant_only_if_there_is_none(
     installation: Installation,
 ) -> None:
     ledger, client = installation.ledger, installation.client
-    entry = redis_keys.schedule_entry("a")
+    entry = redis_keys.DEFAULT_REDBEAT_KEYS.entry("a")
     for number, (is_registered, due_before, due_after) in enumerate(
         [(False, None, None), (True, None, 50.5), (True, 70.0, 70.0)]
     ):

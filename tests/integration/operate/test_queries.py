@@ -117,7 +117,7 @@ def test_revision_of_a_task_has_its_changes_and_reason(installation: Installatio
 def test_quarantined_entry_has_its_problem(installation: Installation) -> None:
     client = installation.client
     for name, note in (("tea", json.dumps({"problem": "unreadable"})), ("toast", "no JSON")):
-        client.hset(redis_keys.BEAT_QUARANTINE, redis_keys.schedule_entry(name), note)
+        client.hset(redis_keys.BEAT_QUARANTINE, redis_keys.DEFAULT_REDBEAT_KEYS.entry(name), note)
     found = {"tea": "unreadable", "toast": "no JSON"}
     assert quarantined_tasks(client, installation.redbeat_keys) == found
     assert situation_of(installation).quarantined == found

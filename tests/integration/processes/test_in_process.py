@@ -149,7 +149,7 @@ def test_fixed_delay_task_is_due_again_after_every_ending(
     installation: Installation,
 ) -> None:
     schedule = {"type": "interval", "hours": 1, "measure_from": "finish"}
-    entry = redis_keys.schedule_entry("a")
+    entry = redis_keys.DEFAULT_REDBEAT_KEYS.entry("a")
     with time_machine.travel(BEFORE, tick=False) as clock:
         definition = {"id": "a", "schedule": schedule, "handler": "handlers.test_handler.run"}
         policy = {"max_retries": 1, "retry_delay_seconds": 0}

@@ -41,7 +41,9 @@ def changes(installation: Installation) -> list[dict[str, Any]]:
 
 
 def due(installation: Installation, task_id: str = "a") -> datetime | None:
-    score = installation.client.zscore(redis_keys.REDBEAT_SCHEDULE, redis_keys.schedule_entry(task_id))
+    score = installation.client.zscore(
+        redis_keys.REDBEAT_SCHEDULE, redis_keys.DEFAULT_REDBEAT_KEYS.entry(task_id)
+    )
     return None if score is None else datetime.fromtimestamp(float(score), UTC)
 
 
