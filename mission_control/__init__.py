@@ -1,4 +1,4 @@
-"""Mission Control: scheduled tasks that run on time, once, are retried as told, and leave a record.
+"""Mission Control: scheduled tasks that run on time and once, are retried by policy, and leave a record.
 
 The names below are the public library; each is imported when it is first used, so that importing the
 package costs nothing.

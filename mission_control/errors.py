@@ -2,9 +2,9 @@
 
 ```
 MissionControlError
-├── InvalidTaskError        the definition is wrong: mend the listed problems (also a ValueError)
-├── TaskFileError           a task file cannot be used: mend the file (also a ValueError)
-├── SettingsError           an environment setting is wrong: mend it (also a ValueError)
+├── InvalidTaskError        the definition is wrong: fix the listed problems (also a ValueError)
+├── TaskFileError           a task file cannot be used: fix the file (also a ValueError)
+├── SettingsError           an environment setting is wrong: fix it (also a ValueError)
 ├── UnknownTaskError        no task has that id (also a LookupError)
 ├── UnknownRunError         the ledger has no such run, or no longer (also a LookupError)
 ├── HandlerError            a handler cannot be found or loaded

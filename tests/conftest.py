@@ -34,7 +34,7 @@ def redis_server() -> Iterator[RedisServer]:
 
 @pytest.fixture
 def bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.MonkeyPatch:
-    """Forget the settings of whoever runs the tests; data and handlers are in the test's own folder."""
+    """Forget the settings of the user who runs the tests; data and handlers are in the test's own folder."""
     for name in os.environ:
         if name.startswith("MISSION_CONTROL_"):
             monkeypatch.delenv(name)

@@ -1,1 +1,1 @@
-"""Beat and workers as processes: starting, stopping, signs of life, and both in one process."""
+"""Beat and workers as processes: starting, stopping, heartbeats, and both in one process."""

@@ -18,7 +18,7 @@
 | `mc:idempotency:<key>` | string, execution_id | retention | producers |
 | `mc:audit:pending` | hash: identity → what to write | permanent, until written | ledger, beat, workers |
 | `mc:audit:quarantine` | list of JSON, newest first, at most 1,000 | permanent | sweep |
-| `mc:audit:anchors` | hash: writer → its last line | permanent, at most 10,000 | whoever audits |
+| `mc:audit:anchors` | hash: writer → its last line | permanent, at most 10,000 | audit writers |
 | `mc:audit:writer` | string, the process that writes late records | seconds | sweep |
 | `mc:handlers` | hash: handler path → summary | renewed by workers, one day | workers |
 | `mc:process:<kind>:<name>` | string, JSON | seconds | beat, workers |

@@ -58,7 +58,7 @@ class Sweep:
         self._look_at = 0.0
         self._passed_over = 0
         self._lapsed_before: dict[str, int | None] = {}
-        self._told: set[str] = set()
+        self._reported: set[str] = set()
 
     @classmethod
     def of(cls, app: Celery, installation: Installation) -> Sweep:
@@ -137,8 +137,8 @@ class Sweep:
             return False
 
     def _tell(self, execution_id: str, error: Exception) -> None:
-        if execution_id not in self._told:  # once, and not with every look
-            self._told.add(execution_id)
+        if execution_id not in self._reported:  # once, and not with every look
+            self._reported.add(execution_id)
             events.run_unreadable(execution_id, error)
 
     def _act(self, run: RunRecord, what: SendAgain | EndAttempt) -> bool:

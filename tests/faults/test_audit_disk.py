@@ -96,7 +96,7 @@ def recorded(installation: Installation) -> list[str]:
     return [one["execution_id"] for one in read_all(installation.settings.task_execution_log)]
 
 
-def debts(installation: Installation) -> int:
+def pending(installation: Installation) -> int:
     return installation.client.hlen(redis_keys.PENDING_RECORDS)
 
 
@@ -105,16 +105,16 @@ def test_records_that_a_full_disk_refused_are_written_later(
     installation: Installation, trouble: Callable[[Path], AbstractContextManager[None]]
 ) -> None:
     end_a_run(installation, 0)
-    wait_until(lambda: debts(installation) == 0, "the first record is settled")
+    wait_until(lambda: pending(installation) == 0, "the first record is written")
     with trouble(installation.settings.task_execution_log):
         for number in range(1, RUNS):
             end_a_run(installation, number)
         assert LateRecords.of(installation).write(grace=AT_ONCE) == 0
-        assert debts(installation) == RUNS - 1
+        assert pending(installation) == RUNS - 1
     assert recorded(installation) == ["tea@0"]
 
     assert LateRecords.of(installation).write(grace=AT_ONCE) == RUNS - 1
-    assert debts(installation) == 0
+    assert pending(installation) == 0
     assert sorted(recorded(installation)) == sorted(f"tea@{number}" for number in range(RUNS))
     assert verified_runs(installation).is_sound
 
@@ -157,7 +157,7 @@ def test_worker_killed_before_recording_a_loss_leaves_the_record_pending(
     assert LateRecords.of(installation).write(grace=AT_ONCE) == 1
     (record,) = read_all(installation.settings.task_execution_log)
     assert (record["status"], record["delivery"], record["final"]) == ("worker_lost", 1, False)
-    wait_until(lambda: debts(installation) == 0, "the debt is settled")
+    wait_until(lambda: pending(installation) == 0, "the record is written")
     assert LateRecords.of(installation).write(grace=AT_ONCE) == 0
     assert verified_runs(installation).is_sound
 
@@ -169,11 +169,11 @@ def test_killed_process_loses_no_record_and_writes_none_twice(
     process.start()
     process.join(30)
     assert process.exitcode == 9
-    assert (len(recorded(installation)), debts(installation)) == (RUNS, RUNS + 1)
+    assert (len(recorded(installation)), pending(installation)) == (RUNS, RUNS + 1)
 
     assert LateRecords.of(installation).write(grace=AT_ONCE) == 1
     assert sorted(recorded(installation)) == sorted(f"tea@{number}" for number in range(RUNS + 1))
-    assert (debts(installation), verified_runs(installation).counts) == (0, {})
+    assert (pending(installation), verified_runs(installation).counts) == (0, {})
 
 
 def end_runs_and_die(installation: Installation) -> None:
@@ -190,7 +190,7 @@ def test_worker_without_its_audit_file_keeps_running(installation: Installation,
     stream.symlink_to("/dev/full")
     runs = [enqueue("handlers.hello.run") for _ in range(3)]
     assert [run.wait(30)["status"] for run in runs] == ["success"] * 3
-    wait_until(lambda: debts(installation) == 3, "the records of the runs are owed")
+    wait_until(lambda: pending(installation) == 3, "the records of the runs are pending")
     stream.unlink()
 
     LateRecords.of(installation).write(grace=AT_ONCE)

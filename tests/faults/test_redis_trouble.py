@@ -126,7 +126,7 @@ def test_command_that_may_have_arrived_is_not_sent_again() -> None:
     ("login", "words"),
     [
         (":secret@", "refuses the user name or password"),
-        ("nobody:secret@", "refuses the user name or password"),
+        ("unknown:secret@", "refuses the user name or password"),
         ("", "wants a password"),
     ],
 )

@@ -50,7 +50,7 @@ def impatient_worker(
 
 
 def gives_signs(house: WorkerHouse, worker: WorkerProcess, times: int) -> None:
-    """Wait until a worker has given so many signs of life, one a second."""
+    """Wait until a worker has renewed its heartbeat so many times, once a second."""
     for number in range(times):
         house.installation.client.delete(redis_keys.process("worker", worker.name))
         wait_until(lambda: claims_life(house, worker), f"heartbeat {number} is there")

@@ -51,7 +51,7 @@ def _leaves(value: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...]
         yield path, value
         return
     for key, item in value.items():
-        # A key that is no plain word is quoted, so that `a.b` is told from `b` inside `a`.
+        # A key that is not a plain word is quoted, so that `a.b` differs from `b` inside `a`.
         yield from _leaves(item, (*path, key if _PLAIN_KEY.fullmatch(key) else f'"{key}"'))
 
 

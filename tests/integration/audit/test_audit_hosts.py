@@ -67,17 +67,17 @@ def test_what_another_host_wrote_for_a_debtor_is_found_there(
             begun(installation.ledger, enter(installation, number)), RunState.SUCCESS, at=NOW
         )
     assert ended is not None
-    debts = installation.client.hgetall(redis_keys.PENDING_RECORDS)
+    pending = installation.client.hgetall(redis_keys.PENDING_RECORDS)
     audit_ending(beats_host.audit, ended, at=NOW)
     beats_host.audit.flush()
-    installation.client.hset(redis_keys.PENDING_RECORDS, mapping=debts)  # type: ignore[arg-type]  # redis-py's invariant dict
+    installation.client.hset(redis_keys.PENDING_RECORDS, mapping=pending)  # type: ignore[arg-type]  # redis-py's invariant dict
     assert LateRecords.of(beats_host).write(grace=NOW - NOW) == 1
     beats_host.audit.flush()
     assert verified_runs(installation).counts == {"elsewhere": 2}
     assert verified_runs(beats_host).counts == {}
 
 
-def test_a_run_that_is_dropped_before_its_record_is_told_of_does_not_come_back(
+def test_run_dropped_before_its_record_is_reported_does_not_return(
     installation: Installation,
 ) -> None:
     ended = installation.ledger.end(

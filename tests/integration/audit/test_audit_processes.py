@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from mission_control.audit.stream.lines import CorruptLine
 
-# Forking beside threads is what is tested here.
+# This tests a fork while threads run.
 pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
 
 PROCESSES = 8

@@ -1,4 +1,4 @@
-"""Debts and anchors in Redis: what an attempt's end leaves, and what its record takes away."""
+"""Pending records and anchors in Redis: an attempt's end adds one, and its written record removes it."""
 
 from __future__ import annotations
 
@@ -44,12 +44,12 @@ def pending(installation: Installation) -> set[str]:
     return {str(identity) for identity in installation.client.hkeys(redis_keys.PENDING_RECORDS)}
 
 
-def test_an_attempt_that_ends_owes_its_record_in_the_same_step(installation: Installation) -> None:
+def test_record_of_an_ended_attempt_is_pending_in_the_same_step(installation: Installation) -> None:
     ended(installation)
     assert pending(installation) == {"1:1:tea@1"}
 
 
-def test_the_record_pays_the_debt_and_anchors_the_chain(installation: Installation) -> None:
+def test_written_record_is_no_longer_pending_and_anchors_the_chain(installation: Installation) -> None:
     audit_ending(installation.audit, ended(installation), at=NOW)
 
     head = installation.audit.head
@@ -77,7 +77,9 @@ def commands(client: Redis) -> int:
     return sum(stats.get(f"cmdstat_{name}", {"calls": 0})["calls"] for name in ("hset", "hdel"))
 
 
-def test_what_redis_could_not_be_told_is_told_later(installation: Installation, tmp_path: Path) -> None:
+def test_record_unreported_while_redis_is_away_is_reported_later(
+    installation: Installation, tmp_path: Path
+) -> None:
     away = AuditLog(tmp_path / "a.jsonl")
     reachable: list[Redis] = []
     written = WrittenRecords(away.path, lambda: reachable[0] if reachable else None, after_seconds=3_600)

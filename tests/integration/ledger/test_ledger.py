@@ -132,8 +132,8 @@ def test_run_dropped_at_its_end_is_ended_and_has_a_pending_record(
     assert ended is not None
     assert (ended.state, ended.output) == (RunState.SUCCESS, "done")
     assert ledger.get("a@1") is None
-    (debt,) = installation.client.hvals(redis_keys.PENDING_RECORDS)
-    assert "done" in str(debt)
+    (record,) = installation.client.hvals(redis_keys.PENDING_RECORDS)
+    assert "done" in str(record)
 
 
 @pytest.mark.parametrize(

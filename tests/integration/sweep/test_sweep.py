@@ -151,7 +151,7 @@ def test_a_retry_that_was_never_sent_is_sent(ours: Installation, clock: Later) -
     assert queued(ours) == [(run.execution_id, 2)]
 
 
-def test_a_run_that_nobody_started_in_time_expires_with_its_record(ours: Installation, clock: Later) -> None:
+def test_run_not_started_in_time_expires_with_its_record(ours: Installation, clock: Later) -> None:
     run = entered(ours, "hasty", expires_at=ours.clock() + timedelta(seconds=5))
     clock.ahead = timedelta(seconds=21)
     assert Sweep.of(ours.celery, ours).look() == 1
@@ -220,9 +220,7 @@ def test_several_sweeps_take_a_run_up_once(ours: Installation, clock: Later) -> 
     assert len(queued(ours)) == 2
 
 
-def test_what_somebody_else_wrote_over_a_run_does_not_stop_the_others(
-    ours: Installation, clock: Later
-) -> None:
+def test_overwritten_run_does_not_stop_the_others(ours: Installation, clock: Later) -> None:
     broken, lost = entered(ours, "broken", sends=False), entered(ours, "lost", sends=False)
     ours.client.hset(redis_keys.run(broken.execution_id), "spec", "[]")
     clock.ahead = timedelta(seconds=16)
@@ -267,7 +265,7 @@ def test_a_run_with_a_policy_that_is_none_does_not_stop_the_others(ours: Install
     assert [one["status"] for one in records_of(ours, HANDLER)] == ["timed_out"]
 
 
-def test_trouble_that_nobody_has_thought_of_ends_nothing(
+def test_unexpected_error_ends_nothing(
     ours: Installation, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def fail(*_: object) -> int:
@@ -300,7 +298,7 @@ def test_trouble_with_the_broker_is_waited_out(
     sweep = Sweep.of(ours.celery, ours)
 
     def refuse(*_: object, **__: object) -> None:
-        raise ConnectionRefusedError("nobody there")
+        raise ConnectionRefusedError("refused")
 
     with monkeypatch.context() as patch:
         patch.setattr(ours.celery, "connection_for_write", refuse)

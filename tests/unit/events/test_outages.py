@@ -23,7 +23,7 @@ def test_it_is_said_at_once_then_every_minute_and_once_when_it_is_over() -> None
     assert outage.goes_on()
 
 
-def test_one_of_which_nobody_has_heard_for_a_minute_is_another_one() -> None:
+def test_trouble_after_a_quiet_minute_is_a_new_outage() -> None:
     now = 1_000.0
     outage = Outage(lambda: now)
     assert outage.goes_on()
@@ -33,7 +33,7 @@ def test_one_of_which_nobody_has_heard_for_a_minute_is_another_one() -> None:
     assert outage.is_over() == 0
 
 
-def test_the_ledger_and_the_broker_are_told_apart(caplog: pytest.LogCaptureFixture) -> None:
+def test_outages_of_ledger_and_broker_are_kept_apart(caplog: pytest.LogCaptureFixture) -> None:
     events.redis_is_back()
     events.redis_is_back("broker")
     caplog.clear()

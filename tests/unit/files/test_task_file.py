@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from mission_control.model.definitions.task import TaskDefinition
 
-NOBODY = 65534
+ORDINARY_USER = 65534
 DAILY = {"schedule": {"type": "daily", "time": "09:00"}, "handler": "handlers.hello.run"}
 
 
@@ -160,8 +160,8 @@ def test_path_with_a_null_character_is_refused(tmp_path: Path) -> None:
 def test_forbidden_file_error_names_file_and_remedy(path: Path) -> None:
     path.write_text("[]")
     path.chmod(0)
-    cure = "permission denied; run as the file's owner, or change its mode"
-    with as_ordinary_user(), pytest.raises(TaskFileError, match=cure):
+    remedy = "permission denied; run as the file's owner, or change its mode"
+    with as_ordinary_user(), pytest.raises(TaskFileError, match=remedy):
         read_task_file(path)
 
 
@@ -171,7 +171,7 @@ def as_ordinary_user() -> Iterator[None]:
     if os.geteuid() != 0:
         yield
         return
-    os.seteuid(NOBODY)
+    os.seteuid(ORDINARY_USER)
     try:
         yield
     finally:

@@ -26,7 +26,7 @@ def test_overview_reads_only_the_tasks_due_first() -> None:
     def read(one: StoredTask) -> TaskDefinition | None:
         seen.append(one.task_id)
         task: Any = one.task_id
-        return None if one.task_id == "t102" else task  # which cannot be read any more
+        return None if one.task_id == "t102" else task  # which is corrupt by now
 
     overview = overview_of(tasks, read, due_limit=3)
 

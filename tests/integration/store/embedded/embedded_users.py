@@ -28,13 +28,13 @@ from mission_control.store.embedded.embedded_server import join_embedded_server
 server = join_embedded_server(Path(sys.argv[1]))
 print(json.dumps({"url": server.url, "pid": server.pid}), flush=True)
 """
-UNTIL_TOLD = f"{USER}\nsys.stdin.readline()\n"
+UNTIL_A_LINE_COMES = f"{USER}\nsys.stdin.readline()\n"
 
 
 class UserProcess:
     """A process that joins the server of `data_dir`, prints what it found, and runs until its input ends."""
 
-    def __init__(self, data_dir: Path, name: str = "user", script: str = UNTIL_TOLD) -> None:
+    def __init__(self, data_dir: Path, name: str = "user", script: str = UNTIL_A_LINE_COMES) -> None:
         self._answer = data_dir.parent / f"{name}.answer"
         with self._answer.open("w") as answer:
             self.process = subprocess.Popen(

@@ -1,4 +1,4 @@
-"""Children of a prefork pool that live for one run each: what they write is anchored and paid as any."""
+"""Children of a prefork pool that live for one run each: what they write is anchored and reported as any."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_child_that_ends_first_confirms_its_records_to_redis(house: WorkerHouse)
         for run in runs:
             house.succeeds(run)
         wait_until(lambda: len(read_anchors(client)) == RUNS, "each child's chain is anchored", timeout=10)
-        wait_until(lambda: not client.exists(redis_keys.PENDING_RECORDS), "nothing is owed", timeout=10)
+        wait_until(lambda: not client.exists(redis_keys.PENDING_RECORDS), "nothing is pending", timeout=10)
         assert worker.exit_code is None
     verification = verified_runs(house.installation)
     assert (verification.records, verification.anchored, verification.writers) == (RUNS, RUNS, RUNS)

@@ -22,7 +22,7 @@ from mission_control.audit.record.difference import difference
         ({"a.b": 1}, {"a": {"b": 1}}, {'"a.b"': {"from": 1, "to": None}, "a.b": {"from": None, "to": 1}}),
     ],
 )
-def test_every_field_that_differs_is_told_with_both_values(
+def test_difference_names_each_changed_field_with_both_values(
     before: dict[str, Any] | None, after: dict[str, Any] | None, expected: dict[str, Any]
 ) -> None:
     assert difference(before, after) == expected

@@ -94,7 +94,7 @@ def test_after_a_rename_the_next_record_goes_to_a_new_file_and_the_chain_goes_on
     assert (new["seq"], new["prev"]) == (2, line_digest(old))
 
 
-def test_after_a_rename_a_file_somebody_else_made_is_used(tmp_path: Path) -> None:
+def test_file_made_by_another_process_after_a_rename_is_used(tmp_path: Path) -> None:
     log = AuditLog(tmp_path / "a.jsonl")
     log.append({"n": 1})
     log.path.rename(tmp_path / "a.jsonl.1")

@@ -102,7 +102,7 @@ def test_dated_and_compressed_files_of_logrotate_are_read(log: AuditLog) -> None
     assert numbers(tail(log.path, 4)) == [0, 1, 2, 3]
 
 
-def test_other_files_beside_the_stream_are_none_of_it(log: AuditLog) -> None:
+def test_other_files_in_the_folder_are_not_part_of_the_stream(log: AuditLog) -> None:
     write(log, 1)
     rename(log, ".1")
     for name in ("task_execution.jsonl.bak", "task_execution.jsonl.1~", "task_execution.jsonl-old", "x.1"):

@@ -145,7 +145,7 @@ def test_without_anchors_the_end_of_a_chain_cannot_be_proven(
     assert (verification.is_sound, verification.anchored) == (True, 0)
 
 
-def test_a_chain_that_was_written_anew_is_not_the_anchored_one(log: AuditLog, tmp_path: Path) -> None:
+def test_rewritten_chain_is_not_the_anchored_one(log: AuditLog, tmp_path: Path) -> None:
     forged = AuditLog(tmp_path / "forged.jsonl")
     forged._writer()._chain.writer = log.head.writer
     for number in range(LINES + 2):
