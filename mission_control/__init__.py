@@ -4,8 +4,6 @@ The names below are the public library; each is imported when it is first used, 
 package costs nothing.
 """
 
-from __future__ import annotations
-
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 

@@ -1,7 +1,5 @@
 """`python -m mission_control`: the same as the command `mission-control`."""
 
-from __future__ import annotations
-
 from mission_control.cli import main
 
 if __name__ == "__main__":

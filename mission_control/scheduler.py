@@ -1,7 +1,5 @@
 """`TaskScheduler`: the whole of Mission Control from inside one Python program."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Mapping
 from functools import cached_property

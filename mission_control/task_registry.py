@@ -5,8 +5,6 @@ nothing changed. All functions raise `StoreUnavailableError`, within seconds, if
 refuses.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any

@@ -5,8 +5,6 @@ A command's module is imported when the command or its help is used; heavy packa
 pydantic) are imported in the functions that need them.
 """
 
-from __future__ import annotations
-
 import sys
 from io import TextIOWrapper
 from typing import NoReturn

@@ -1,7 +1,5 @@
 """`mission-control bench`: the repository's benchmarks."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 from pathlib import Path

@@ -1,7 +1,5 @@
 """`mission-control`: the command at the top, and its groups of commands."""
 
-from __future__ import annotations
-
 import sys
 import traceback
 from typing import Any, Final, NoReturn

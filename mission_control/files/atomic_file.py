@@ -1,7 +1,5 @@
 """Replacing a file atomically: at any moment it is either the old one or the new one."""
 
-from __future__ import annotations
-
 import os
 import tempfile
 from pathlib import Path

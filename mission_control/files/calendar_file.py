@@ -1,7 +1,5 @@
 """Reading the ICS calendars named in exclusions."""
 
-from __future__ import annotations
-
 from functools import lru_cache
 from pathlib import Path
 from typing import Final

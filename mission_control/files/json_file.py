@@ -1,7 +1,5 @@
 """Reading a JSON file from any source, with errors that name the place of a fault."""
 
-from __future__ import annotations
-
 import json
 import os
 import stat

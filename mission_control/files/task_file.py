@@ -4,8 +4,6 @@ A file holds `{"tasks": [definition, …]}`, a bare list of definitions, or an o
 under each id. It is written in the first form, sorted by id.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """A task file that mirrors the registry, for example to keep tasks under version control."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The handler contract: params checked, results in the right shape."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any, TypeVar
 

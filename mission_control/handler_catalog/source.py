@@ -1,7 +1,5 @@
 """The handlers in a module, found by reading its source without running it."""
 
-from __future__ import annotations
-
 import ast
 import warnings
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Which Redis to use: the configured one, else the embedded one."""
 
-from __future__ import annotations
-
 from mission_control.configuration.settings import Settings
 from mission_control.store.address.url_spelling import client_url
 

@@ -1,7 +1,5 @@
 """Sending one message to several channels, and reporting which of them it reached."""
 
-from __future__ import annotations
-
 import logging
 import re
 from collections.abc import Iterable, Iterator, Mapping

@@ -1,7 +1,5 @@
 """Applying a task file to the registry."""
 
-from __future__ import annotations
-
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Repairing the stream of runs: missing records are appended; no line is changed."""
 
-from __future__ import annotations
-
 import os
 from dataclasses import asdict, dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Verifying an installation's audit streams: the files, against what Redis knows."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any, Final
 

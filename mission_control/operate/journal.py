@@ -1,7 +1,5 @@
 """What beat did last, and which tasks it has quarantined."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

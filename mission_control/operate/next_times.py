@@ -1,7 +1,5 @@
 """When a task, or a schedule that no task has yet, is due."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import Any
 

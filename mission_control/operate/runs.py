@@ -1,7 +1,5 @@
 """Questions about runs, answered from the ledger; `run_json` makes an answer JSON."""
 
-from __future__ import annotations
-
 from dataclasses import fields
 from datetime import datetime
 from typing import Any, Final

@@ -1,7 +1,5 @@
 """How an installation is doing, gathered from Redis in a few round trips."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Questions about tasks, answered from the registry."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The command lines of the processes. `mission_control` names beat and workers; it never imports them."""
 
-from __future__ import annotations
-
 import signal
 import sys
 from typing import Final

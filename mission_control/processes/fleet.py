@@ -1,7 +1,5 @@
 """Beat and a worker together: started, waited for until both do their work, stopped."""
 
-from __future__ import annotations
-
 import socket
 import time
 from collections.abc import Callable

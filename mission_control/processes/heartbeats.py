@@ -1,7 +1,5 @@
 """Which beats and workers are alive: a short-lived key each, renewed while the process does its work."""
 
-from __future__ import annotations
-
 import json
 import socket
 import time

@@ -1,7 +1,5 @@
 """One child process of ours: its own process group, its output where it is wanted, a bounded end."""
 
-from __future__ import annotations
-
 import os
 import signal
 import subprocess

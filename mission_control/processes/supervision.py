@@ -1,7 +1,5 @@
 """How a process notices that the process which started it has died."""
 
-from __future__ import annotations
-
 import os
 
 from mission_control.configuration.settings import SUPERVISOR_VARIABLE

@@ -1,7 +1,5 @@
 """What a change of a task leaves behind: its record, and the mirror."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime

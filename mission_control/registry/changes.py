@@ -1,7 +1,5 @@
 """Pure edits of a stored definition: merging an update, and the metadata afterwards."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final

@@ -1,7 +1,5 @@
 """Checking definitions with the time zone, calendars and handlers of one installation."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any

@@ -5,8 +5,6 @@ the entry. RedBeat only has intervals, crontabs and rrules, none with a time zon
 interval: the time between the task's next two occurrences.
 """
 
-from __future__ import annotations
-
 import json
 from datetime import datetime, timedelta
 from typing import Any

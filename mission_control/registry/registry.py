@@ -1,7 +1,5 @@
 """The registry of tasks: each change is checked, made in one transaction, and recorded."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime

@@ -1,7 +1,5 @@
 """What callers see of stored tasks: one with its history, or an overview of many."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime

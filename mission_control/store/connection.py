@@ -3,8 +3,6 @@
 redis-py takes half a second to import, so it is imported when a connection is made.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any

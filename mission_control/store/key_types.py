@@ -1,7 +1,5 @@
 """Keys that another program has overwritten with another Redis type."""
 
-from __future__ import annotations
-
 from typing import Final
 
 from redis import Redis

@@ -1,7 +1,5 @@
 """Lua scripts. A package keeps its own in a folder `scripts/`; their heads say what they take and answer."""
 
-from __future__ import annotations
-
 from functools import cache
 from importlib import resources
 

@@ -1,7 +1,5 @@
 """One database has one RedBeat prefix: all our other keys are under `mc:`, whatever the prefix."""
 
-from __future__ import annotations
-
 from typing import Final
 
 from redis import Redis

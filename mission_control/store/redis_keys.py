@@ -35,8 +35,6 @@
 (`default`, …) and `unacked*`, `_kombu.*` belong to kombu.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Final
 

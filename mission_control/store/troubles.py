@@ -1,7 +1,5 @@
 """What a Redis error means to an operator: its cause and its remedy."""
 
-from __future__ import annotations
-
 import re
 from socket import gaierror
 

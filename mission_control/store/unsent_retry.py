@@ -1,7 +1,5 @@
 """Connect again after a refusal, but never send a command twice."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any, TypeVar
 

@@ -1,7 +1,5 @@
 """The events of a day in the user's own calendar."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from pathlib import Path

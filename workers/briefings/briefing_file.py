@@ -1,7 +1,5 @@
 """The files of briefings: one for each run."""
 
-from __future__ import annotations
-
 from itertools import count
 from pathlib import Path
 from typing import Final

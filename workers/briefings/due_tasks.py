@@ -1,7 +1,5 @@
 """The tasks that fall due in a period."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime

@@ -1,7 +1,5 @@
 """Durations, shares and local times in words."""
 
-from __future__ import annotations
-
 from collections.abc import Sized
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo

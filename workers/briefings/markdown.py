@@ -1,7 +1,5 @@
 """Markdown pages from templates in which foreign text is shown literally and cannot act as markup."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 from functools import cache, partial

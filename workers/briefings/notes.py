@@ -1,7 +1,5 @@
 """The user's own notes: recently changed Markdown files."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,11 +1,9 @@
 """The run that writes a briefing, and where the period that it reports begins."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, Self
 from zoneinfo import ZoneInfo
 
 from mission_control.ledger.ledger import Ledger
@@ -27,7 +25,7 @@ class Occasion:
     zone: ZoneInfo
 
     @classmethod
-    def of(cls, context: Mapping[str, Any], timezone: str | None, default_timezone: str) -> Occasion:
+    def of(cls, context: Mapping[str, Any], timezone: str | None, default_timezone: str) -> Self:
         """Read the occasion from a handler's context."""
         now = context["scheduled_time"].astimezone(UTC)
         return cls(

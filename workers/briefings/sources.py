@@ -1,7 +1,5 @@
 """Reading what briefings report: runs from the ledger, tasks from the registry."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """The finished runs of a period, task by task, sorted by how they ended."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable

@@ -1,7 +1,5 @@
 """The daily briefing: what happened since the last one, and what is due today."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path

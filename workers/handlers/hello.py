@@ -1,7 +1,5 @@
 """A first handler: a greeting."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

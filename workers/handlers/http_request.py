@@ -1,7 +1,5 @@
 """HTTP requests: a webhook, a health check, a call to an API."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self

@@ -1,7 +1,5 @@
 """A reminder: a text that is sent to people when it is due."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Annotated, Any
 

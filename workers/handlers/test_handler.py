@@ -1,7 +1,5 @@
 """A handler that succeeds, fails or sleeps on request, to try out schedules, retries and time limits."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Mapping
 from typing import Any, Literal

@@ -1,7 +1,5 @@
 """The weekly review: how each task did, and what is due in the coming week."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime, timedelta

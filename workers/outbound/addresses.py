@@ -1,7 +1,5 @@
 """Telling public Internet addresses from others."""
 
-from __future__ import annotations
-
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 
 Address = IPv4Address | IPv6Address

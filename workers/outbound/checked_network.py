@@ -5,8 +5,6 @@ addresses. A name that resolves differently a moment later (DNS rebinding) gains
 `Host` header still use the host's name.
 """
 
-from __future__ import annotations
-
 import socket
 import ssl
 import time

@@ -1,7 +1,5 @@
 """One HTTP call, bounded in time, bytes, redirects and destinations."""
 
-from __future__ import annotations
-
 import time
 from dataclasses import dataclass, field
 from typing import Final

@@ -4,8 +4,6 @@ Run as `python -m mission_control.cli.handler.probe handlers.x.run …`; prints 
 path to its problem or null, as its last line.
 """
 
-from __future__ import annotations
-
 import json
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """`mission-control run cancel` and `run retry`."""
 
-from __future__ import annotations
-
 import rich_click as click
 
 from mission_control.cli.terminal import parameters

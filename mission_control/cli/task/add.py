@@ -1,7 +1,5 @@
 """`mission-control task add`."""
 
-from __future__ import annotations
-
 import json
 import sys
 from pathlib import Path

@@ -1,7 +1,5 @@
 """`mission-control task history`."""
 
-from __future__ import annotations
-
 import rich_click as click
 
 from mission_control.cli.terminal import parameters

@@ -1,7 +1,5 @@
 """`mission-control task remove`."""
 
-from __future__ import annotations
-
 import sys
 
 import rich_click as click

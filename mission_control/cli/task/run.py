@@ -1,7 +1,5 @@
 """`mission-control task run`."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import rich_click as click

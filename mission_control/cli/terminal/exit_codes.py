@@ -1,7 +1,5 @@
 """The exit codes, which scripts rely on."""
 
-from __future__ import annotations
-
 from enum import IntEnum
 
 

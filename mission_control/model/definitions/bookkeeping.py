@@ -1,7 +1,5 @@
 """What Mission Control itself keeps in a task: who created it, and how its runs ended."""
 
-from __future__ import annotations
-
 from pydantic import Field
 
 from mission_control.model.values.fields import Instant, Line

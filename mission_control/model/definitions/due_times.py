@@ -1,7 +1,5 @@
 """When a task is next due: the nominal occurrence and the instant at which it is fired."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any

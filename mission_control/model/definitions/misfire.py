@@ -1,7 +1,5 @@
 """What happens to occurrences that fell due while no beat ran."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from pydantic import Field

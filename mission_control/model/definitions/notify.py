@@ -1,7 +1,5 @@
 """Which channels are notified of a run's outcome."""
 
-from __future__ import annotations
-
 import re
 from typing import Annotated, Literal
 

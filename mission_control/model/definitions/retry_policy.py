@@ -1,7 +1,5 @@
 """A task's retry policy: how often, and how soon, a failed attempt is repeated."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from pydantic import Field

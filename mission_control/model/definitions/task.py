@@ -1,10 +1,8 @@
 """The definition of a task: what runs, when, and what follows from its outcome."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, ValidationError, ValidationInfo, field_validator
 
@@ -93,7 +91,7 @@ class TaskDefinition(FrozenModel):
         written = self.model_dump(mode="json", by_alias=True, exclude=set(silent))
         return written | {"schedule": _as_given(self.schedule)}
 
-    def with_metadata(self, metadata: Metadata) -> TaskDefinition:
+    def with_metadata(self, metadata: Metadata) -> Self:
         """Return the same definition with other metadata, without checking it again."""
         return self.model_copy(update={"metadata": metadata})
 

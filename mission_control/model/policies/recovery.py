@@ -1,7 +1,5 @@
 """Decides about orphaned runs: send the message again, or end the attempt."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final

@@ -1,7 +1,5 @@
 """When a failed attempt is tried again, and after which delay."""
 
-from __future__ import annotations
-
 import random
 from dataclasses import dataclass
 from datetime import timedelta

@@ -1,7 +1,5 @@
 """Bounds on what a definition may hold, checked before everything else."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator, Mapping
 from typing import Any

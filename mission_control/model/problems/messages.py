@@ -1,7 +1,5 @@
 """Messages for the faults that pydantic finds: the value, what is wrong with it, and the remedy."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Sequence
 from typing import Any

@@ -1,7 +1,5 @@
 """The place of a fault in a definition, as its author wrote it."""
 
-from __future__ import annotations
-
 import types
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """All problems of a definition, each with its path and its remedy."""
 
-from __future__ import annotations
-
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 

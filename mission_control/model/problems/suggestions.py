@@ -1,7 +1,5 @@
 """The nearest valid choice for a wrong name."""
 
-from __future__ import annotations
-
 import difflib
 from collections.abc import Iterable
 

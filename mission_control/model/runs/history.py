@@ -1,11 +1,9 @@
 """A task's history: counters of its runs and last times."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from mission_control.model.values.instants import parse_instant
 
@@ -28,7 +26,7 @@ class History:
     consecutive_failures: int = 0
 
     @classmethod
-    def from_hash(cls, stored: Mapping[str, str]) -> History:
+    def from_hash(cls, stored: Mapping[str, str]) -> Self:
         """Read the history back from its Redis hash."""
         values: dict[str, Any] = {
             name: parse_instant(text) if name in _HISTORY_TIMES else int(text)

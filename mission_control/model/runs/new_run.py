@@ -1,7 +1,5 @@
 """Every way in which a run comes about: an occurrence, a request, a repetition, a plain client's message."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import lru_cache

@@ -1,7 +1,5 @@
 """What makes two audit records the same: the run, the attempt, whether it ended the run, and the delivery."""
 
-from __future__ import annotations
-
 import re
 from typing import Final
 

@@ -1,7 +1,5 @@
 """Limits that every run has, whatever its task says."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 from typing import Final
 

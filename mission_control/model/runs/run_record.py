@@ -1,7 +1,5 @@
 """One run: the execution of an occurrence, or of a manual or ad-hoc trigger."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields

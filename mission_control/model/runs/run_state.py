@@ -4,8 +4,6 @@ Scripts get states and sets of them as arguments. Enter a new state here; tests/
 then names every other place that must know it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from enum import StrEnum
 from typing import Final

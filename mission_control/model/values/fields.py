@@ -1,7 +1,5 @@
 """The kinds of value that the fields of a definition share."""
 
-from __future__ import annotations
-
 import unicodedata
 from collections.abc import Callable
 from datetime import UTC, datetime

@@ -1,7 +1,5 @@
 """The base model of all parts of a definition."""
 
-from __future__ import annotations
-
 from pydantic import BaseModel, ConfigDict
 
 

@@ -4,8 +4,6 @@ Only the syntax is checked here. The catalogue of handlers knows which exist; no
 because a definition names it.
 """
 
-from __future__ import annotations
-
 import re
 from keyword import iskeyword
 

@@ -1,7 +1,5 @@
 """The ids of tasks and of runs."""
 
-from __future__ import annotations
-
 import re
 from datetime import datetime
 

@@ -1,7 +1,5 @@
 """Instants as text: ISO 8601, in UTC, with a trailing Z."""
 
-from __future__ import annotations
-
 import re
 from datetime import UTC, datetime, timedelta
 

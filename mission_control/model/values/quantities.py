@@ -1,7 +1,5 @@
 """Counts and spans of time in words."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 from typing import Final
 

@@ -4,8 +4,6 @@ All three ask the Sentinels for the master whenever they connect, so after a fai
 leads to the new one. redis-py is imported when a connection is made, see `connection`.
 """
 
-from __future__ import annotations
-
 from typing import Any
 from urllib.parse import urlencode
 

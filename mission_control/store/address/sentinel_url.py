@@ -4,8 +4,6 @@ Celery's spelling, with the master's name in the query, where kombu has an optio
 reads such a URL: redis-py and RedBeat take what it says as arguments, see `sentinel_connection`.
 """
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 from urllib.parse import SplitResult, parse_qsl, unquote, urlencode, urlsplit

@@ -6,8 +6,6 @@ RedBeat, `redis+socket:///path?virtual_host=0` to kombu; a user may write either
 `sentinel_url`.
 """
 
-from __future__ import annotations
-
 import re
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 

@@ -4,8 +4,6 @@ A schedule is a pure function of the moment asked about: `next_after`, `previous
 `describe` returns it in plain words.
 """
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from pydantic import Field

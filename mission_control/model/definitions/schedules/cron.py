@@ -1,7 +1,5 @@
 """Cron expressions."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from functools import cached_property
 from typing import Annotated, Literal

@@ -1,7 +1,5 @@
 """Every day, at one or several times."""
 
-from __future__ import annotations
-
 from datetime import date
 from typing import Literal
 

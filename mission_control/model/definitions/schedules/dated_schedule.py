@@ -1,7 +1,5 @@
 """Schedules made of dates, and of times on each of them."""
 
-from __future__ import annotations
-
 import datetime as dt
 from abc import abstractmethod
 from functools import cached_property

@@ -1,11 +1,9 @@
 """At regular intervals of real time."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import cached_property
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -100,7 +98,7 @@ class IntervalSchedule(ScheduleBase):
         return _EPOCH if self.anchor is None else earliest(parse_moment(self.anchor), self.zone)
 
     @model_validator(mode="after")
-    def _has_a_period(self) -> IntervalSchedule:
+    def _has_a_period(self) -> Self:
         if not self._counts():
             raise ValueError(
                 f'an interval needs one or more of {in_words(list(_MICROSECONDS))}, for example "minutes": 30'

@@ -1,7 +1,5 @@
 """On days of the month, or on one of its weekdays, at one or several times."""
 
-from __future__ import annotations
-
 import calendar
 from collections.abc import Iterator
 from datetime import date

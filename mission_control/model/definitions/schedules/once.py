@@ -1,10 +1,8 @@
 """At one moment, and never again."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from functools import cached_property
-from typing import Literal
+from typing import Literal, Self
 
 from pydantic import model_validator
 
@@ -45,7 +43,7 @@ class OnceSchedule(ScheduleBase):
         return tuple(Occurrence(one, moment) for one in instants_of(moment, self.zone, self.dst))
 
     @model_validator(mode="after")
-    def _happens(self) -> OnceSchedule:
+    def _happens(self) -> Self:
         if not self._all:
             raise ValueError(
                 f'{self.at} does not exist in {self.timezone}: clocks go forward over it, and "dst" says to '

@@ -1,10 +1,8 @@
 """Recurrence rules of RFC 5545, as calendars use them."""
 
-from __future__ import annotations
-
 from datetime import UTC, date, datetime, time
 from functools import cached_property
-from typing import Literal
+from typing import Literal, Self
 from zoneinfo import ZoneInfo
 
 from pydantic import ValidationInfo, field_validator, model_validator
@@ -125,7 +123,7 @@ class RRuleSchedule(ScheduleBase):
         return value
 
     @model_validator(mode="after")
-    def _ends_after_it_begins(self) -> RRuleSchedule:
+    def _ends_after_it_begins(self) -> Self:
         if self._until is not None and self._until < earliest(self._begin_local, self.zone):
             raise ValueError(
                 f'UNTIL={self._parts.until} in "rule" is before "dtstart" ({self.dtstart}); use a later one'

@@ -1,7 +1,5 @@
 """The common part of all schedules: zone, limits, exclusions, and the search for occurrences."""
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime

@@ -1,7 +1,5 @@
 """At events of the sun: dawn, sunrise, noon, sunset, dusk."""
 
-from __future__ import annotations
-
 import math
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Literal, NamedTuple

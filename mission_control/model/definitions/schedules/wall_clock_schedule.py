@@ -1,7 +1,5 @@
 """Schedules that are rules about local times."""
 
-from __future__ import annotations
-
 from abc import abstractmethod
 from datetime import datetime
 

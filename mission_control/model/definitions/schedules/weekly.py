@@ -1,7 +1,5 @@
 """On days of the week, at one or several times."""
 
-from __future__ import annotations
-
 from datetime import date, timedelta
 from functools import cached_property
 from typing import Annotated, Literal

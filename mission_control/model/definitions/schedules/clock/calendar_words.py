@@ -1,7 +1,5 @@
 """Names of weekdays and months, and lists and numbers in words."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from mission_control.model.problems.suggestions import did_you_mean, quoted

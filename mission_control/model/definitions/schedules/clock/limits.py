@@ -1,7 +1,5 @@
 """Where a schedule starts and ends: an instant, a local time, or a date."""
 
-from __future__ import annotations
-
 from datetime import datetime, time
 from typing import Annotated
 from zoneinfo import ZoneInfo

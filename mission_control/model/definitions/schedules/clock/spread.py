@@ -1,7 +1,5 @@
 """A constant delay per task, so that a thousand tasks due at 09:00 do not all start at once."""
 
-from __future__ import annotations
-
 import hashlib
 from datetime import timedelta
 

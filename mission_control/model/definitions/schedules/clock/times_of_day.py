@@ -1,7 +1,5 @@
 """Times of day and dates as text."""
 
-from __future__ import annotations
-
 import re
 from datetime import date, time
 

@@ -1,11 +1,9 @@
 """What a schedule excludes: dates, weekdays, holidays, calendar events, quiet hours."""
 
-from __future__ import annotations
-
 import datetime as dt
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, NamedTuple, Self
 from zoneinfo import ZoneInfo
 
 from pydantic import (
@@ -139,7 +137,7 @@ class Exclusion(FrozenModel):
         return value
 
     @model_validator(mode="after")
-    def _of_one_kind(self, info: ValidationInfo) -> Exclusion:
+    def _of_one_kind(self, info: ValidationInfo) -> Self:
         kinds = [kind for kind in _KINDS if getattr(self, "from_" if kind == "from" else kind) is not None]
         if len(kinds) != 1:
             raise ValueError(f"an exclusion has exactly one kind, but this has {len(kinds)}; {_FORMS}")

@@ -1,7 +1,5 @@
 """Public holidays of countries and their parts, as the `holidays` library knows them."""
 
-from __future__ import annotations
-
 from datetime import date
 from functools import lru_cache
 

@@ -4,8 +4,6 @@
 minutes" is the same as "every hour at the minutes 0, 15, 30 and 45", with a quarter of the steps.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import replace
 from datetime import datetime

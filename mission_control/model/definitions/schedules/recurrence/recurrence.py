@@ -6,8 +6,6 @@ rule has the same occurrences from there on. COUNT alone depends on the beginnin
 occurrence replaces it. The bounds of every search are those of `docs/adr/0029`.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property

@@ -1,7 +1,5 @@
 """The text of an RFC 5545 recurrence rule, checked and split into its parts."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping  # dataclass
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """A recurrence rule in plain words."""
 
-from __future__ import annotations
-
 from datetime import datetime
 
 from mission_control.model.definitions.schedules.clock.calendar_words import MONTHS, in_words, ordinal
