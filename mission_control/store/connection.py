@@ -1,17 +1,18 @@
-"""Connections to Redis that never hang, and whose errors say what to do.
-
-redis-py takes half a second to import, so it is imported when a connection is made.
-"""
+"""Connections to Redis that never hang, and whose errors say what to do."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import redis
+from redis.maint_notifications import MaintNotificationsConfig
 
 from mission_control.errors import SettingsError, StoreUnavailableError
+from mission_control.store.address.sentinel_connection import master_client
 from mission_control.store.address.sentinel_url import is_sentinel_url, read_sentinel_url
 from mission_control.store.address.url_spelling import EXPECTED, VARIABLE, client_url, mask_password
+from mission_control.store.troubles import explain
+from mission_control.store.unsent_retry import UnsentRetry
 
 CONNECT_SECONDS = 2.0
 READ_SECONDS = 4.0
@@ -30,11 +31,6 @@ def connect(url: str, *, read_seconds: float = READ_SECONDS) -> redis.Redis:
     Raises:
         SettingsError: the URL cannot be used; names MISSION_CONTROL_REDIS_URL, never the password.
     """
-    import redis
-    from redis.maint_notifications import MaintNotificationsConfig
-
-    from mission_control.store.unsent_retry import UnsentRetry
-
     address = client_url(url)
     limits: dict[str, Any] = {
         "decode_responses": True,
@@ -54,12 +50,8 @@ def connect(url: str, *, read_seconds: float = READ_SECONDS) -> redis.Redis:
 
 
 def _client(address: str, limits: dict[str, Any]) -> redis.Redis:
-    import redis
-
     if not is_sentinel_url(address):
         return redis.Redis.from_url(address, **limits)
-    from mission_control.store.address.sentinel_connection import master_client
-
     return master_client(read_sentinel_url(address), **limits)
 
 
@@ -73,10 +65,6 @@ def store_errors(url: str) -> Iterator[None]:
     Raises:
         StoreUnavailableError: says which server (password masked), what is wrong, and the remedy.
     """
-    import redis
-
-    from mission_control.store.troubles import explain
-
     try:
         yield
     except redis.RedisError as error:

@@ -1,13 +1,15 @@
 """The master that Sentinels name, as redis-py, kombu and RedBeat expect it.
 
 All three ask the Sentinels for the master whenever they connect, so after a failover the next connection
-leads to the new one. redis-py is imported when a connection is made, see `connection`.
+leads to the new one.
 """
 
 from typing import Any
 from urllib.parse import urlencode
 
 from redis import Redis
+from redis.connection import parse_url
+from redis.sentinel import Sentinel
 
 from mission_control.store.address.sentinel_url import SentinelAddress
 from mission_control.store.address.url_spelling import certificate_word
@@ -24,8 +26,6 @@ def master_client(address: SentinelAddress, **limits: Any) -> Redis:  # noqa: AN
     Raises:
         ValueError, TypeError, RedisError: an option in the URL's query cannot be used.
     """
-    from redis.sentinel import Sentinel
-
     options = {**limits, **_login(address), **url_options(address), "ssl": address.uses_tls}
     sentinels = Sentinel(list(address.sentinels), sentinel_kwargs=sentinel_options(address), **options)  # type: ignore[no-untyped-call]  # redis-py's
     client: Redis = sentinels.master_for(address.master_name)  # type: ignore[no-untyped-call]  # redis-py's
@@ -72,8 +72,6 @@ def tls_options(address: SentinelAddress) -> dict[str, Any]:
 
 def url_options(address: SentinelAddress) -> dict[str, Any]:
     """Return the options of the URL's query as redis-py reads them in any URL."""
-    from redis.connection import parse_url
-
     options: dict[str, Any] = dict(parse_url(f"redis://host?{urlencode(address.options)}"))  # type: ignore[no-untyped-call]  # redis-py's
     del options["host"]
     if "ssl_cert_reqs" in options:

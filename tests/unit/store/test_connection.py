@@ -1,9 +1,5 @@
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-
 import pytest
 from redis import exceptions
 
@@ -159,18 +155,3 @@ def test_redis_refusal_is_explained(error: exceptions.RedisError, words: str) ->
 )
 def test_callers_mistake_is_raised_unchanged(error: exceptions.RedisError) -> None:
     assert explain(error) is None
-
-
-def test_importing_the_connection_does_not_import_redis() -> None:
-    script = (
-        "import sys, mission_control.store.connection, mission_control.installation.redis_url\n"
-        "print(sorted({'redis', 'celery', 'psutil', 'filelock'} & set(sys.modules)))"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", script],
-        capture_output=True,
-        text=True,
-        check=True,
-        env={**os.environ, "PYTHONPATH": "."},
-    )
-    assert done.stdout == "[]\n"
