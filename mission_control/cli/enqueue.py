@@ -1,8 +1,7 @@
 """`mission-control enqueue`."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from datetime import datetime
+from typing import Any
 
 import rich_click as click
 
@@ -10,9 +9,6 @@ from mission_control.cli.terminal import parameters
 from mission_control.cli.terminal.exit_codes import ExitCode
 from mission_control.cli.terminal.installation_in_use import current
 from mission_control.cli.views.waiting_for_runs import announce, show_prepared, show_result, show_sent
-
-if TYPE_CHECKING:
-    from datetime import datetime
 
 
 @click.command()

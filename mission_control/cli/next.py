@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -12,9 +14,6 @@ from mission_control.cli.terminal.output import echo, echo_json_array, table, te
 from mission_control.cli.terminal.wording import in_how_long, local_time
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from datetime import datetime
-
     from mission_control.model.definitions.schedules import Schedule
 
 _DEFAULT_COUNT = 5

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from datetime import tzinfo
 from typing import TYPE_CHECKING
 
 import rich_click as click
@@ -13,9 +15,6 @@ from mission_control.cli.terminal.wording import in_how_long, local_time
 from mission_control.model.values.quantities import duration
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from datetime import tzinfo
-
     from redis import Redis
     from rich.text import Text
 

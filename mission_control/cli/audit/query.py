@@ -1,18 +1,13 @@
 """`mission-control audit query`."""
 
-from __future__ import annotations
-
+from datetime import datetime
 from itertools import islice
-from typing import TYPE_CHECKING
 
 import rich_click as click
 
 from mission_control.cli.terminal import parameters
 from mission_control.cli.terminal.output import echo, echo_json_array, tell
 from mission_control.cli.views.audit_view import record_table
-
-if TYPE_CHECKING:
-    from datetime import datetime
 
 
 @click.command()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import rich_click as click
@@ -11,8 +12,6 @@ from mission_control.cli.terminal.output import echo, echo_json, echo_json_line,
 from mission_control.cli.views.audit_view import LiveLines, record_table
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from mission_control.audit.stream.follow import Follower
     from mission_control.configuration.settings import Settings
 

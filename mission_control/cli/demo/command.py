@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Callable
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -17,9 +19,6 @@ from mission_control.cli.terminal.installation_in_use import current
 from mission_control.cli.terminal.output import echo, near, tell, tell_line
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from datetime import datetime
-
     from mission_control.cli.demo.tasks import Progress
     from mission_control.cli.live.supervisor import Supervisor
     from mission_control.configuration.settings import Settings

@@ -1,24 +1,19 @@
 """What a demo shows at its end: the runs, and the next due times."""
 
-from __future__ import annotations
-
+from collections.abc import Iterable
+from datetime import datetime
 from itertools import groupby, islice
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
 
 from mission_control.cli.terminal.output import table
 from mission_control.cli.terminal.wording import in_how_long, lateness, local_time
 from mission_control.cli.views.run_view import outcome, result_text
+from mission_control.model.definitions.task import TaskDefinition
 from mission_control.model.values.instants import parse_instant
 from mission_control.model.values.zones import zone
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from datetime import datetime
-
-    from rich.table import Table
-    from rich.text import Text
-
-    from mission_control.model.definitions.task import TaskDefinition
 
 _DUE_SHOWN = 5
 _DUE_OF_ONE_TASK = 4

@@ -1,14 +1,9 @@
 """The tasks of the demo, and what must happen before it ends."""
 
-from __future__ import annotations
-
 from collections import Counter
 from dataclasses import dataclass, field
-from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final
-
-if TYPE_CHECKING:
-    from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any, Final
 
 GREETING: Final = "greeting"
 FLAKY: Final = "flaky_report"

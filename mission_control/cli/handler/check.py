@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby
 from typing import TYPE_CHECKING
@@ -13,8 +14,6 @@ from mission_control.cli.terminal.exit_codes import ExitCode
 from mission_control.cli.terminal.output import echo, echo_json, tell
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from mission_control.handler_catalog.catalog import HandlerCatalog
 
 _AT_ONCE = 4

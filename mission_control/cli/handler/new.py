@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib import resources
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import rich_click as click
@@ -13,8 +14,6 @@ from mission_control.cli.terminal.failures import CommandError
 from mission_control.cli.terminal.output import echo, tell
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from mission_control.configuration.settings import Settings
 
 

@@ -1,14 +1,10 @@
 """The workers' code for loading and calling handlers, found by name so that the library imports no worker."""
 
-from __future__ import annotations
-
+from collections.abc import Callable
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from mission_control.handler_catalog.catalog import HandlerCatalog, HandlerSource
+from mission_control.handler_catalog.catalog import HandlerCatalog, HandlerSource
 
 _LOADER: Final = "workers.tasks.handler_loader"
 _INVOCATION: Final = "workers.call.invocation"

@@ -1,18 +1,13 @@
 """Restarting the embedded server when it dies."""
 
-from __future__ import annotations
-
 import time
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable
+from typing import Final
 
+from redis import Redis
+
+from mission_control.configuration.settings import Settings
 from mission_control.store.connection import connect
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from redis import Redis
-
-    from mission_control.configuration.settings import Settings
 
 _EVERY_SECONDS: Final = 1.0
 

@@ -1,16 +1,12 @@
 """The output of beat and worker, read line by line, in Celery's log format."""
 
-from __future__ import annotations
-
 import os
 import re
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Thread
-from typing import IO, TYPE_CHECKING, Final
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from typing import IO, Final
 
 _KEPT: Final = 30
 _LOGGED: Final = re.compile(

@@ -1,15 +1,11 @@
 """Ctrl-C and SIGTERM: the first stops gracefully, a later one at once."""
 
-from __future__ import annotations
-
 import signal
 import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final, Self
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from types import FrameType, TracebackType
+from types import FrameType, TracebackType
+from typing import Any, Final, Self
 
 # A terminal and a parent process (such as `timeout`) may both send the signal of one Ctrl-C.
 _SAME_SIGNAL_SECONDS: Final = 0.5

@@ -1,25 +1,18 @@
 """Keeping a server, beat and a worker up, and showing what they do."""
 
-from __future__ import annotations
-
 import os
 import signal
 import time
 from collections import defaultdict
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final
+from datetime import datetime, timedelta
+from typing import Any, Final
 
-from mission_control.processes.fleet import FleetError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from datetime import datetime
-
-    from mission_control.audit.stream.follow import Follower
-    from mission_control.cli.live.embedded_watch import EmbeddedWatch
-    from mission_control.processes.fleet import Fleet
-    from mission_control.processes.service_process import ServiceProcess
+from mission_control.audit.stream.follow import Follower
+from mission_control.cli.live.embedded_watch import EmbeddedWatch
+from mission_control.processes.fleet import Fleet, FleetError
+from mission_control.processes.service_process import ServiceProcess
 
 _ROUND_SECONDS: Final = 0.1
 _MOST_RESTARTS: Final = 5

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING, Final
 
 import rich_click as click
@@ -13,8 +14,6 @@ from mission_control.cli.terminal.wording import in_how_long, local_time
 from mission_control.cli.views.run_view import outcome, result_text
 
 if TYPE_CHECKING:
-    from datetime import datetime, tzinfo
-
     from rich.text import Text
 
     from mission_control.model.runs.run_record import RunRecord

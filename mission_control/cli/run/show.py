@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Iterator
+from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING, Any
 
 import rich_click as click
@@ -14,9 +15,6 @@ from mission_control.cli.terminal.parameters import execution_id as of_run
 from mission_control.cli.terminal.wording import local_time
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from datetime import tzinfo
-
     from mission_control.model.runs.run_record import RunRecord
 
 

@@ -1,17 +1,13 @@
 """The options that describe a task, for `task add` and `task update`."""
 
-from __future__ import annotations
-
 import json
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
 import rich_click as click
 
 from mission_control.cli.terminal import parameters
 from mission_control.model.problems.suggestions import quoted
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
 
 # Each option, with the path of its value in a definition.
 _OPTIONS: Final[dict[str, tuple[str, dict[str, Any]]]] = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import rich_click as click
@@ -12,8 +13,6 @@ from mission_control.cli.terminal.output import echo, echo_json, table, tell
 from mission_control.cli.terminal.wording import in_how_long, local_time
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from rich.text import Text
 
     from mission_control.operate.tasks import TaskSummary

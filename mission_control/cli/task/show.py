@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import rich_click as click
@@ -13,9 +15,6 @@ from mission_control.cli.terminal.output import as_text, echo, echo_json, table
 from mission_control.cli.terminal.wording import in_how_long, local_time
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from datetime import datetime
-
     from mission_control.model.definitions.task import TaskDefinition
 
 _SHOWN_APART = (

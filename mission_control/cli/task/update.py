@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +14,6 @@ from mission_control.cli.terminal.installation_in_use import current
 from mission_control.cli.terminal.output import echo, echo_json, table, tell
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
     from mission_control.registry.definition_check import DefinitionCheck
 
 

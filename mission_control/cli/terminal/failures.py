@@ -1,8 +1,6 @@
 """Turning an error into a message and an exit code."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 import rich_click as click
 
@@ -16,9 +14,6 @@ from mission_control.errors import (
     UnknownRunError,
     UnknownTaskError,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 _CODES: tuple[tuple[type[Exception], ExitCode], ...] = (
     (UnknownTaskError, ExitCode.NOT_FOUND),

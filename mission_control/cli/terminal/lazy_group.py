@@ -3,15 +3,11 @@
 See "Lazily Loading Subcommands" in Click's documentation; this one works with rich-click's help.
 """
 
-from __future__ import annotations
-
+from collections.abc import Mapping
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import rich_click as click
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 _PACKAGE: Final = "mission_control.cli"
 

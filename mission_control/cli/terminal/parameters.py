@@ -1,14 +1,10 @@
 """Options and types of values that several commands share."""
 
-from __future__ import annotations
-
 import json
-from typing import TYPE_CHECKING, Any
+from datetime import datetime
+from typing import Any
 
 import rich_click as click
-
-if TYPE_CHECKING:
-    from datetime import datetime
 
 EXAMPLES = {
     "schedule": """'{"type": "daily", "time": "09:00", "timezone": "Europe/Berlin"}'""",

@@ -1,14 +1,9 @@
 """Instants and spans of time in words."""
 
-from __future__ import annotations
-
-from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from datetime import datetime, timedelta, tzinfo
+from typing import Final
 
 from mission_control.model.values.quantities import duration
-
-if TYPE_CHECKING:
-    from datetime import datetime, tzinfo
 
 _NOW: Final = timedelta(milliseconds=500)
 

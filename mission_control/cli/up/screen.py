@@ -1,24 +1,19 @@
 """What `mission-control up` shows: a short introduction, then one line for each event."""
 
-from __future__ import annotations
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
 
-from typing import TYPE_CHECKING, Any, Final
-
+from mission_control.cli.live.service_output import LogLine
 from mission_control.cli.tasks.task_file import summary
 from mission_control.cli.terminal.output import echo_line, near, printable, table, tell, tell_line
 from mission_control.cli.terminal.wording import local_time
 from mission_control.cli.views.audit_view import LiveLines
+from mission_control.configuration.settings import Settings
 from mission_control.operate.apply import apply_task_file
+from mission_control.registry.registry import Registry
 from mission_control.store.address.url_spelling import mask_password
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from datetime import datetime
-    from pathlib import Path
-
-    from mission_control.cli.live.service_output import LogLine
-    from mission_control.configuration.settings import Settings
-    from mission_control.registry.registry import Registry
 
 _SERVICE_STYLES: Final = {"beat": "magenta", "worker": "blue", "up": "bold"}
 _LEVEL_STYLES: Final = {"WARNING": "yellow", "ERROR": "red", "CRITICAL": "bold red"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -11,8 +12,6 @@ from mission_control.cli.views.run_view import STYLES, outcome, result_text
 from mission_control.model.values.quantities import duration
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from rich.table import Table
     from rich.text import Text
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import tzinfo
 from typing import TYPE_CHECKING, Any, Final
 
 from mission_control.cli.terminal.output import as_text
@@ -9,8 +10,6 @@ from mission_control.cli.terminal.wording import lateness, local_time
 from mission_control.model.values.quantities import duration
 
 if TYPE_CHECKING:
-    from datetime import tzinfo
-
     from rich.text import Text
 
     from mission_control.model.runs.run_record import RunRecord
