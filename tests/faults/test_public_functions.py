@@ -82,7 +82,7 @@ def server_with_a_task(point_at: Callable[[str], None]) -> Iterator[RedisServer]
 
 
 @pytest.mark.parametrize("name", ["Run.wait", "register_task", "enqueue a handler", "unregister_task"])
-def test_every_function_reports_an_absent_server_with_remedies(
+def test_public_function_without_a_server_reports_it_with_remedies(
     name: str, point_at: Callable[[str], None]
 ) -> None:
     point_at(f"redis://:secret@127.0.0.1:{free_port()}/0")
@@ -91,14 +91,16 @@ def test_every_function_reports_an_absent_server_with_remedies(
     assert "MISSION_CONTROL_REDIS_URL" in message
 
 
-def test_every_function_reports_a_wrong_password(point_at: Callable[[str], None]) -> None:
+def test_public_functions_with_a_wrong_password_report_it(point_at: Callable[[str], None]) -> None:
     with RedisServer(password="right") as server:
         point_at(server.url.replace("right", "secret"))
         for act in {**READS, **WRITES, **REMOVALS}.values():
             assert "refuses the user name or password" in trouble(act)
 
 
-def test_every_writing_function_reports_a_read_only_server(point_at: Callable[[str], None]) -> None:
+def test_writing_functions_on_a_read_only_server_report_it_and_write_nothing(
+    point_at: Callable[[str], None],
+) -> None:
     with server_with_a_task(point_at) as primary, ExitStack() as stack:
         with primary.client() as client:
             client.config_set("repl-diskless-sync-delay", "0")
@@ -112,7 +114,7 @@ def test_every_writing_function_reports_a_read_only_server(point_at: Callable[[s
         assert whole(primary) == before
 
 
-def test_every_adding_function_reports_a_full_server_and_writes_nothing_in_part(
+def test_adding_functions_on_a_full_server_report_it_and_write_nothing(
     point_at: Callable[[str], None],
 ) -> None:
     with server_with_a_task(point_at) as server:

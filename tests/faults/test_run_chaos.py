@@ -37,7 +37,7 @@ def house() -> Iterator[WorkerHouse]:
         yield house
 
 
-def test_every_occurrence_ends_once_under_random_kills_and_restarts(house: WorkerHouse) -> None:
+def test_occurrences_under_random_kills_and_restarts_end_exactly_once(house: WorkerHouse) -> None:
     draw = random.Random(SEED)
     work = Workload(house.installation, house.folder, draw)
     with ChaosFleet(house, draw) as fleet:

@@ -35,7 +35,7 @@ surrogates = st.text(st.characters(categories=["Cs", "Cc", "Zl", "L"]), max_size
 @given(
     st.lists(st.dictionaries(st.text(max_size=8) | surrogates, anything | surrogates, max_size=4), max_size=6)
 )
-def test_any_appended_structure_is_one_line_of_a_valid_chain(entries: list[dict[str, Any]]) -> None:
+def test_appended_structure_becomes_one_line_of_a_valid_chain(entries: list[dict[str, Any]]) -> None:
     with tempfile.TemporaryDirectory() as directory:
         log = AuditLog(Path(directory) / "a.jsonl")
         for entry in entries:

@@ -40,7 +40,7 @@ def is_sound_after(tamper: Callable[[bytes], bytes], writers: int = 2) -> bool:
 
 
 @given(st.floats(0, 1, exclude_max=True), st.integers(0, 255))
-def test_any_changed_byte_is_reported(place: float, byte: int) -> None:
+def test_changed_byte_is_reported(place: float, byte: int) -> None:
     def change(content: bytes) -> bytes:
         at = int(place * len(content))
         return content[:at] + bytes([byte]) + content[at + 1 :]
@@ -49,7 +49,7 @@ def test_any_changed_byte_is_reported(place: float, byte: int) -> None:
 
 
 @given(st.floats(0, 1, exclude_max=True))
-def test_any_truncation_is_reported(place: float) -> None:
+def test_truncation_is_reported(place: float) -> None:
     def cut(content: bytes) -> bytes:
         # All but the last line feed is a whole stream.
         return content[: min(int(place * len(content)), len(content) - 2)]
@@ -58,7 +58,7 @@ def test_any_truncation_is_reported(place: float) -> None:
 
 
 @given(st.sets(st.integers(0, LINES - 1), min_size=1))
-def test_any_removed_lines_are_reported(removed: set[int]) -> None:
+def test_removed_lines_are_reported(removed: set[int]) -> None:
     def remove(content: bytes) -> bytes:
         lines = content.splitlines(keepends=True)
         return b"".join(line for number, line in enumerate(lines) if number not in removed)

@@ -143,7 +143,7 @@ def is_steady(instant: datetime, zone: str) -> bool:
 
 @pytest.mark.parametrize("zone", ZONES)
 @pytest.mark.parametrize(("data", "expected"), LOCAL)
-def test_two_years_of_a_schedule_agree_with_the_oracle(
+def test_local_schedule_over_two_years_agrees_with_the_oracle(
     data: dict[str, Any], expected: list[datetime], zone: str
 ) -> None:
     one = schedule({**data, "timezone": zone})
@@ -164,7 +164,9 @@ def test_two_years_of_a_schedule_agree_with_the_oracle(
         ({"seconds": 86_399.25}, 86_399.25),
     ],
 )
-def test_two_years_of_an_interval_are_multiples_of_its_period(data: dict[str, Any], seconds: float) -> None:
+def test_interval_over_two_years_fires_at_multiples_of_its_period(
+    data: dict[str, Any], seconds: float
+) -> None:
     one = schedule({"type": "interval", **data})
     first = int(START.replace(tzinfo=UTC).timestamp() // seconds) + 1
     count = int(END.replace(tzinfo=UTC).timestamp() // seconds) - first + 1
@@ -174,7 +176,7 @@ def test_two_years_of_an_interval_are_multiples_of_its_period(data: dict[str, An
     ]
 
 
-def test_two_years_of_a_once_schedule_are_its_one_moment() -> None:
+def test_once_schedule_over_two_years_fires_at_its_one_moment() -> None:
     one = schedule({"type": "once", "at": "2027-05-01T09:00", "timezone": "Europe/Berlin"})
     found = list(one.occurrences(START.replace(tzinfo=UTC), END.replace(tzinfo=UTC)))
     assert found == [datetime(2027, 5, 1, 7, tzinfo=UTC)]
@@ -182,7 +184,7 @@ def test_two_years_of_a_once_schedule_are_its_one_moment() -> None:
 
 @pytest.mark.parametrize("event", sorted(solar._all_events))
 @pytest.mark.parametrize("place", [(52.52, 13.41), (-33.87, 151.21), (69.65, 18.96), (0, -179.9)])
-def test_two_years_of_a_solar_schedule_agree_with_celery(event: str, place: tuple[float, float]) -> None:
+def test_solar_schedule_over_two_years_agrees_with_celery(event: str, place: tuple[float, float]) -> None:
     one = schedule({"type": "solar", "event": event, "latitude": place[0], "longitude": place[1]})
     moment, end = START.replace(tzinfo=UTC), END.replace(tzinfo=UTC)
     oracle = solar(event, *place)

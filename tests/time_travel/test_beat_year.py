@@ -101,7 +101,7 @@ def mixed_schedule(at: int) -> dict[str, Any]:
     return {**kinds[at % len(kinds)], **zone}
 
 
-def test_two_hundred_tasks_over_a_year_fire_exactly_their_occurrences(travel: Travel) -> None:
+def test_beat_with_200_tasks_over_a_year_fires_exactly_their_occurrences(travel: Travel) -> None:
     for at in range(200):
         travel.register(id=f"task-{at}", schedule=mixed_schedule(at))
 

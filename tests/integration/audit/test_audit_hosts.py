@@ -59,7 +59,7 @@ def test_runs_that_another_host_has_ended_are_neither_missed_here_nor_recorded_a
     assert [len(records_of(one, "a")) for one in (installation, beats_host)] == [1, 2]
 
 
-def test_what_another_host_wrote_for_a_debtor_is_found_there(
+def test_pending_records_written_by_another_host_are_found_there(
     installation: Installation, beats_host: Installation
 ) -> None:
     for number in (1, 2):

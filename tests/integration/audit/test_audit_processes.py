@@ -103,7 +103,7 @@ def append_some(log: AuditLog, name: str) -> None:
         log.append({"name": name, "number": number})
 
 
-def test_a_forked_child_and_its_parent_each_have_their_own_chain(tmp_path: Path) -> None:
+def test_forked_child_and_its_parent_write_separate_chains(tmp_path: Path) -> None:
     log = AuditLog(tmp_path / "a.jsonl")
     append_some(log, "before")
     run([FORK.Process(target=append_some, args=(log, "child")) for _ in range(3)])
@@ -112,7 +112,7 @@ def test_a_forked_child_and_its_parent_each_have_their_own_chain(tmp_path: Path)
     assert sorted(chains(all_lines(log.path)).values()) == [100, 100, 100, 200]
 
 
-def test_a_child_forked_while_a_thread_holds_the_log_does_not_hang(tmp_path: Path) -> None:
+def test_child_forked_while_a_thread_holds_the_log_does_not_hang(tmp_path: Path) -> None:
     log = AuditLog(tmp_path / "a.jsonl")
     log.append({"name": "parent"})
     held, release = threading.Event(), threading.Event()
@@ -160,7 +160,7 @@ def append_until_refused(log: AuditLog) -> None:
     [(0, 5, 0), (1, 5, 0), (2, 4, 1), (80, 4, 1)],
     ids=["between lines", "before a line feed", "before a closing brace", "within a line"],
 )
-def test_a_full_disk_leaves_at_most_a_torn_line_that_nothing_is_glued_to(
+def test_full_disk_leaves_at_most_one_torn_line_and_next_record_starts_a_new_line(
     tmp_path: Path, missing: int, whole_lines: int, torn_lines: int
 ) -> None:
     path = tmp_path / "a.jsonl"
@@ -186,7 +186,7 @@ def tear(path: Path, limit: int) -> None:
     append_until_refused(AuditLog(path))
 
 
-def test_a_line_torn_by_one_process_is_ended_by_another(tmp_path: Path) -> None:
+def test_line_torn_by_one_process_is_ended_by_another(tmp_path: Path) -> None:
     log = AuditLog(tmp_path / "a.jsonl")
     log.append({"number": "first"})
     run([FORK.Process(target=tear, args=(log.path, 1_000))])

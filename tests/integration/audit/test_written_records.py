@@ -93,7 +93,7 @@ def test_record_unreported_while_redis_is_away_is_reported_later(
     assert pending(installation) == set()
 
 
-def test_of_too_many_anchors_the_oldest_are_forgotten(installation: Installation) -> None:
+def test_anchors_beyond_the_limit_are_forgotten_oldest_first(installation: Installation) -> None:
     for number in range(30):
         text = Anchor(1, "d", 0, number, "/x").to_text()
         installation.client.hset(redis_keys.AUDIT_ANCHORS, f"w{number}", text)

@@ -74,7 +74,7 @@ def test_ratio_says_how_many_times_better_ours_was_measured(name: str, reports: 
     assert report["ratio"] == pytest.approx(better / worse, rel=0.01)
 
 
-def test_without_the_other_contender_there_is_no_ratio(reports: dict[str, Any]) -> None:
+def test_report_without_a_stock_contender_has_no_ratio(reports: dict[str, Any]) -> None:
     assert reports["handler start"]["ratio"] is None
 
 

@@ -192,7 +192,7 @@ def test_bad_update_is_reported(settings: list[str], reported: str) -> None:
     assert reported in answer.err
 
 
-def test_every_change_adds_a_revision() -> None:
+def test_task_changes_each_add_a_revision() -> None:
     add("greet")
     mc("task", "disable", "greet", "--reason", "holidays")
     mc("task", "enable", "greet")

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
         (RunState.CANCELLED, 1, False, BeginVerdict.FINISHED),
     ],
 )
-def test_only_the_next_attempt_of_a_run_begins(
+def test_begin_of_an_attempt_succeeds_only_if_it_is_next_and_free(
     installation: Installation, state: RunState, attempt: int, has_lapsed: bool, verdict: BeginVerdict
 ) -> None:
     in_state(installation.ledger, state)
@@ -230,7 +230,7 @@ def test_look_finds_lapsed_leases_and_waiting_runs(installation: Installation) -
     assert ledger.lapses(entered_before=NOW - timedelta(seconds=1)).waiting == []
 
 
-def test_only_one_of_several_sweepers_resends_a_message(installation: Installation) -> None:
+def test_message_resent_by_one_sweeper_is_refused_to_another(installation: Installation) -> None:
     ledger = installation.ledger
     ledger.dispatch(a_run())
     (waiting,) = ledger.lapses(entered_before=NOW).waiting

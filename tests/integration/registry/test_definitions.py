@@ -23,7 +23,7 @@ def a_task(task_id: str = "a", **changes: Any) -> dict[str, Any]:
     return {"id": task_id, "schedule": YEARLY, "handler": "handlers.hello.run", **changes}
 
 
-def test_each_change_parses_its_definition_once(
+def test_definition_is_parsed_once_per_change(
     installation: Installation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     registry, parsed = installation.registry, list[object]()

@@ -47,7 +47,7 @@ def due(installation: Installation, task_id: str = "a") -> datetime | None:
     return None if score is None else datetime.fromtimestamp(float(score), UTC)
 
 
-def test_each_change_leaves_a_revision_and_a_change_record(
+def test_registry_changes_each_leave_a_revision_and_a_change_record(
     installation: Installation, registry: Registry
 ) -> None:
     registry.register(a_task(), reason="needed")

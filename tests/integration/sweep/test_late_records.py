@@ -231,7 +231,7 @@ def test_repair_leaves_the_traces_of_tampering(installation: Installation) -> No
     assert counts(verified_runs(installation)) == {"missing": 1}
 
 
-def test_the_command_line_verifies_and_repairs(installation: Installation) -> None:
+def test_missing_record_is_verified_and_repaired_by_command_line(installation: Installation) -> None:
     audit_ending(installation.audit, ended(installation, "tea@1"), at=NOW)
     sound = mc("audit", "verify", "--json")
     ended(installation, "tea@2")

@@ -67,7 +67,7 @@ def begun(ours: Installation, run: RunRecord, attempt: int = 1) -> RunRecord:
     return reply.run
 
 
-def test_a_run_whose_message_was_lost_is_sent_again_once(ours: Installation, clock: Later) -> None:
+def test_run_whose_message_was_lost_is_sent_again_once(ours: Installation, clock: Later) -> None:
     lost, kept = entered(ours, "lost", sends=False), entered(ours, "kept")
     sweep = Sweep.of(ours.celery, ours)
     assert sweep.look() == 0
@@ -77,7 +77,7 @@ def test_a_run_whose_message_was_lost_is_sent_again_once(ours: Installation, clo
     assert sweep.look() == Sweep.of(ours.celery, ours).look() == 0
 
 
-def test_a_flushed_queue_is_filled_again(ours: Installation, clock: Later) -> None:
+def test_flushed_queue_is_filled_again(ours: Installation, clock: Later) -> None:
     runs = [entered(ours, f"run{number}") for number in range(20)]
     ours.client.delete("default")
     clock.ahead = timedelta(seconds=16)
@@ -85,7 +85,7 @@ def test_a_flushed_queue_is_filled_again(ours: Installation, clock: Later) -> No
     assert sorted(queued(ours)) == sorted((run.execution_id, 1) for run in runs)
 
 
-def test_what_is_lost_again_is_sent_again_ever_more_rarely(ours: Installation, clock: Later) -> None:
+def test_message_lost_repeatedly_is_sent_again_at_growing_intervals(ours: Installation, clock: Later) -> None:
     entered(ours, "cursed", sends=False)
     sweep = Sweep.of(ours.celery, ours)
     sent = []
@@ -97,7 +97,7 @@ def test_what_is_lost_again_is_sent_again_ever_more_rarely(ours: Installation, c
     assert sent == [15, 45, 105, 225]
 
 
-def test_a_message_in_a_workers_hand_or_parked_is_not_missed(ours: Installation, clock: Later) -> None:
+def test_message_held_by_a_worker_or_parked_is_not_missed(ours: Installation, clock: Later) -> None:
     in_hand, parked = entered(ours, "in-hand"), entered(ours, "parked", sends=False)
     payload: Any = ours.client.rpop("default")
     ours.client.hset("unacked", "tag", f'[{payload}, "", "default"]')
@@ -109,7 +109,7 @@ def test_a_message_in_a_workers_hand_or_parked_is_not_missed(ours: Installation,
     assert queued(ours) == [(in_hand.execution_id, 1)]
 
 
-def test_in_a_long_queue_only_what_was_overtaken_is_missed(ours: Installation, clock: Later) -> None:
+def test_message_in_a_long_queue_is_missed_only_once_overtaken(ours: Installation, clock: Later) -> None:
     lost = entered(ours, "lost", sends=False)
     before = [entered(ours, f"before{number}") for number in range(120)]
     clock.ahead = timedelta(seconds=30)
@@ -125,9 +125,7 @@ def test_in_a_long_queue_only_what_was_overtaken_is_missed(ours: Installation, c
     assert len(queued(ours)) == len(after) + 1
 
 
-def test_a_run_that_was_parked_is_not_overtaken_by_what_was_queued_before_its_release(
-    ours: Installation, clock: Later
-) -> None:
+def test_parked_run_released_behind_queued_messages_is_not_missed(ours: Installation, clock: Later) -> None:
     late = entered(ours, "late", sends=False)
     ours.client.zadd(redis_keys.PARKED, {late.execution_id: 1})
     ours.client.hset(redis_keys.PARKED_PAYLOADS, late.execution_id, msgpack.packb(["default", "{}"]))
@@ -140,7 +138,7 @@ def test_a_run_that_was_parked_is_not_overtaken_by_what_was_queued_before_its_re
     assert Sweep.of(ours.celery, ours).look() == 0
 
 
-def test_a_retry_that_was_never_sent_is_sent(ours: Installation, clock: Later) -> None:
+def test_retry_that_was_never_sent_is_sent(ours: Installation, clock: Later) -> None:
     run = entered(ours, "retried", sends=False)
     retry_at = ours.clock() + timedelta(seconds=300)
     ours.ledger.end(begun(ours, run), RunState.RETRYING, at=ours.clock(), retry_at=retry_at)
@@ -159,7 +157,7 @@ def test_run_not_started_in_time_expires_with_its_record(ours: Installation, clo
     assert (record["status"], record["final"], record["execution_id"]) == ("expired", True, run.execution_id)
 
 
-def test_an_attempt_whose_lease_has_run_out_is_delivered_again_after_a_second_look(
+def test_attempt_with_lapsed_lease_is_delivered_again_after_a_second_look(
     ours: Installation,
 ) -> None:
     run = entered(ours, "orphan", sends=False)
@@ -171,7 +169,7 @@ def test_an_attempt_whose_lease_has_run_out_is_delivered_again_after_a_second_lo
     assert begun(ours, run).deliveries == 2
 
 
-def test_a_holder_that_comes_back_before_the_second_look_keeps_its_attempt(ours: Installation) -> None:
+def test_holder_that_renews_before_the_second_look_keeps_its_attempt(ours: Installation) -> None:
     holder = begun(ours, entered(ours, "slow", sends=False))
     lapse(ours, holder.execution_id)
     sweep = Sweep.of(ours.celery, ours)
@@ -181,7 +179,7 @@ def test_a_holder_that_comes_back_before_the_second_look_keeps_its_attempt(ours:
     assert ours.ledger.end(holder, RunState.SUCCESS, at=ours.clock()) is not None
 
 
-def test_a_poison_run_ends_lost_with_one_record(ours: Installation) -> None:
+def test_poison_run_ends_lost_with_one_record(ours: Installation) -> None:
     run = entered(ours, "poison", sends=False)
     for _ in range(MOST_DELIVERIES):
         begun(ours, run)
@@ -193,7 +191,7 @@ def test_a_poison_run_ends_lost_with_one_record(ours: Installation) -> None:
     assert queued(ours) == []
 
 
-def test_what_ran_out_of_time_unseen_has_timed_out_and_is_retried(ours: Installation, clock: Later) -> None:
+def test_orphaned_attempt_past_its_timeout_times_out_and_is_retried(ours: Installation, clock: Later) -> None:
     policy = {"max_retries": 1, "retry_delay_seconds": 0}
     run = entered(ours, "endless", sends=False, timeout_seconds=5.0, retry_policy=policy)
     sweep = Sweep.of(ours.celery, ours)
@@ -229,7 +227,7 @@ def test_overwritten_run_does_not_stop_the_others(ours: Installation, clock: Lat
 
 
 @pytest.mark.parametrize("is_lapsed", [False, True])
-def test_a_run_of_which_nothing_is_as_it_should_be_does_not_stop_the_others(
+def test_spoilt_runs_are_logged_once_and_do_not_stop_other_runs(
     ours: Installation, clock: Later, caplog: pytest.LogCaptureFixture, is_lapsed: bool
 ) -> None:
     spoilt = [entered(ours, f"spoilt{number}", sends=False) for number in range(4)]
@@ -252,7 +250,7 @@ def test_a_run_of_which_nothing_is_as_it_should_be_does_not_stop_the_others(
         assert caplog.text.count(f"execution_id={run.execution_id}") == 1
 
 
-def test_a_run_with_a_policy_that_is_none_does_not_stop_the_others(ours: Installation, clock: Later) -> None:
+def test_run_with_an_invalid_retry_policy_does_not_stop_other_runs(ours: Installation, clock: Later) -> None:
     fields: dict[str, Any] = {"sends": False, "timeout_seconds": 1.0}
     spoilt = entered(ours, "spoilt", retry_policy={"max_retries": "many"}, **fields)
     good = entered(ours, "good", retry_policy={"max_retries": 0}, **fields)
@@ -276,7 +274,7 @@ def test_unexpected_error_ends_nothing(
     assert "event=sweep_failed error=KeyError: 'spec'" in caplog.text
 
 
-def test_a_look_costs_one_command_when_nothing_is_wrong(ours: Installation) -> None:
+def test_look_with_nothing_wrong_costs_one_command(ours: Installation) -> None:
     sweep = Sweep.of(ours.celery, ours)
     for number in range(50):
         entered(ours, f"run{number}")
@@ -306,7 +304,7 @@ def test_trouble_with_the_broker_is_waited_out(
     assert sweep.look() == 1
 
 
-def test_an_enqueued_run_that_is_due_later_is_left_alone_until_then(ours: Installation, clock: Later) -> None:
+def test_enqueued_run_before_its_due_time_is_not_resent(ours: Installation, clock: Later) -> None:
     Dispatch.of(ours).enqueue(HANDLER, options=RunOptions(delay=600))
     clock.ahead = timedelta(seconds=590)
     assert Sweep.of(ours.celery, ours).look() == 0

@@ -15,7 +15,7 @@ def test_free_port_is_below_those_of_outgoing_connections() -> None:
     assert all(20_000 <= free_port() < 32_768 for _ in range(50))
 
 
-def test_any_port_is_used_when_all_usual_ones_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_free_port_is_another_one_when_usual_ports_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ports, "is_free", lambda port: port not in SERVER_PORTS)
     assert free_port() not in SERVER_PORTS
 

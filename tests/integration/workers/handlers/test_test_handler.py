@@ -58,7 +58,7 @@ def test_requested_sleep_is_slept(test_handler: Any, monkeypatch: pytest.MonkeyP
     assert slept == [2.5]
 
 
-def test_all_invalid_params_are_named_at_once(test_handler: Any) -> None:
+def test_invalid_params_are_all_named_at_once(test_handler: Any) -> None:
     error = test_handler(context(fail="rais", fail_times=-1, sleep_second=3))["error"]
     assert "params.fail: 'rais' is not one of" in error
     assert "params.fail_times: -1 is too small; use 0 or more" in error
