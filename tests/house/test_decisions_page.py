@@ -19,10 +19,9 @@ PARTS = ("## Context", "## Decision", "## Consequences", "Held by:")
 TEST = re.compile(r"`(tests/[\w./]+\.py)::(test_\w+)`")
 
 
-def test_decisions_have_numbers_of_their_own_from_one_on() -> None:
+def test_decisions_are_numbered_from_one_without_gaps() -> None:
     numbers = [int(path.name.partition("-")[0]) for path in DECISIONS]
-    assert numbers[0] == 1
-    assert numbers == sorted(set(numbers))
+    assert numbers == list(range(1, len(DECISIONS) + 1))
 
 
 @pytest.mark.parametrize("page", DECISIONS, ids=lambda page: page.stem)
