@@ -28,12 +28,14 @@ import psutil
 print(psutil.Process().memory_info().rss)
 """
 OURS_PROGRAM = f"""
+import celery.bin.celery  # the program that runs a beat
 from beat.app import app
 from beat.scheduler import MissionControlScheduler
 beat = MissionControlScheduler(app)
 {TURNS}"""
 STOCK_PROGRAM = f"""
 import os
+import celery.bin.celery
 from celery import Celery
 from redbeat import RedBeatScheduler
 from redbeat.schedulers import ensure_conf

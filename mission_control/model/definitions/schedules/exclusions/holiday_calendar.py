@@ -1,11 +1,15 @@
 """Public holidays of countries and their parts, as the `holidays` library knows them."""
 
+from __future__ import annotations
+
 from datetime import date
 from functools import lru_cache
-
-from holidays import HolidayBase
+from typing import TYPE_CHECKING
 
 from mission_control.model.problems.suggestions import did_you_mean, quoted
+
+if TYPE_CHECKING:  # several MiB that few schedules need
+    from holidays import HolidayBase
 
 
 def check_holidays(code: str) -> None:

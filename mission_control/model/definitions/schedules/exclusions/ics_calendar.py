@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
-
-from icalendar import Calendar, Event
 
 from mission_control.model.definitions.schedules.clock.wall_clock import to_local
 from mission_control.model.problems.suggestions import quoted
+
+if TYPE_CHECKING:  # several MiB that few schedules need
+    from icalendar import Calendar, Event
 
 LONGEST_TEXT = 8 * 1024 * 1024
 _DAY = timedelta(days=1)
