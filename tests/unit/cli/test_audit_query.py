@@ -53,7 +53,7 @@ def test_audit_query_finds_records_in_all_files(stream: Path, options: tuple[str
     assert mc("audit", "query", "--count", *options).out == f"{len(found.split())}\n"
 
 
-def test_the_text_is_a_line_for_each_record(stream: Path) -> None:
+def test_text_output_has_a_line_for_each_record(stream: Path) -> None:
     assert stream.exists()
     assert len(mc("audit", "query", "--task", "tea").out.splitlines()) == 4
 
@@ -64,7 +64,7 @@ def test_audit_query_without_a_match_says_so(stream: Path) -> None:
     assert mc("audit", "query", "--task", "milk", "--json").json == []
 
 
-def test_an_unknown_status_is_answered_with_the_nearest(stream: Path) -> None:
+def test_unknown_status_is_answered_with_the_nearest(stream: Path) -> None:
     assert stream.exists()
     answer = mc("audit", "query", "--status", "sucess")
     assert (answer.code, 'did you mean "success"?' in answer.err) == (2, True)

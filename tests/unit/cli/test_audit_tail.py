@@ -58,7 +58,7 @@ def test_audit_tail_with_a_filter_prints_matching_records(
     assert len(mc("audit", "tail", "--json", option, value).json) == count
 
 
-def test_the_text_is_a_line_for_each_record(stream: Path) -> None:
+def test_text_output_has_a_line_for_each_record(stream: Path) -> None:
     assert stream.exists()
     lines = mc("audit", "tail").out.splitlines()
     assert len(lines) == 4
@@ -79,7 +79,7 @@ def test_audit_tail_without_a_stream_succeeds(bare_environment: pytest.MonkeyPat
     assert "nothing has run yet" in mc("audit", "tail").err
 
 
-def test_an_unknown_status_is_answered_with_the_nearest(stream: Path) -> None:
+def test_unknown_status_is_answered_with_the_nearest(stream: Path) -> None:
     assert stream.exists()
     answer = mc("audit", "tail", "--status", "sucess")
     assert answer.code == 2

@@ -42,7 +42,7 @@ PROBLEMS = [Problem("schedule.time", "'25:00' is no time"), Problem("id", "is mi
     ],
     ids=lambda one: type(one).__name__ if isinstance(one, Exception) else str(one),
 )
-def test_each_kind_of_error_has_its_exit_code(error: Exception, code: int) -> None:
+def test_error_of_each_kind_has_its_exit_code(error: Exception, code: int) -> None:
     assert exit_code_of(error) == code
 
 

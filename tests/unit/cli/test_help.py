@@ -53,13 +53,13 @@ def options_of(name: str) -> set[str]:
     return {option for parameter in ALL[name].params for option in parameter.opts}
 
 
-def test_every_agreed_command_exists() -> None:
+def test_agreed_commands_all_exist() -> None:
     agreed = {"up", "demo", "tasks export", "handler check", "handler test", *READS, *WRITES}
     assert agreed <= set(ALL)
 
 
 @pytest.mark.parametrize("name", sorted(ALL))
-def test_every_command_explains_itself_and_its_options(name: str) -> None:
+def test_command_explains_itself_and_its_options(name: str) -> None:
     command = ALL[name]
     assert (command.help or "").strip()
     options = [one for one in command.params if isinstance(one, click.Option)]
@@ -68,12 +68,12 @@ def test_every_command_explains_itself_and_its_options(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(READS))
-def test_every_reading_command_takes_json(name: str) -> None:
+def test_reading_command_takes_json(name: str) -> None:
     assert "--json" in options_of(name)
 
 
 @pytest.mark.parametrize("name", sorted(WRITES))
-def test_every_writing_command_takes_dry_run(name: str) -> None:
+def test_writing_command_takes_dry_run(name: str) -> None:
     assert "--dry-run" in options_of(name)
 
 

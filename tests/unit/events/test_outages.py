@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import pytest
 
 
-def test_it_is_said_at_once_then_every_minute_and_once_when_it_is_over() -> None:
+def test_outage_is_reported_at_once_then_every_minute_and_once_when_over() -> None:
     now = 1_000.0
     outage = Outage(lambda: now)
     said = []

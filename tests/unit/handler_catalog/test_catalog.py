@@ -90,7 +90,7 @@ def test_uncallable_run_is_listed_with_its_problem(catalog: HandlerCatalog, own:
 @pytest.mark.parametrize(
     "source", ["from os import system\n", "if True:\n    def system(c): ...\n", "system = print\n"]
 )
-def test_only_functions_defined_at_top_level_are_handlers(
+def test_function_not_defined_at_top_level_is_no_handler(
     catalog: HandlerCatalog, own: Path, source: str
 ) -> None:
     (own / "daily.py").write_text(source + RUN)

@@ -16,7 +16,7 @@ def test_params_are_read_from_the_context() -> None:
     assert read_params(Params, {"params": {"city": "Berlin"}}) == Params(city="Berlin", days=1)
 
 
-def test_every_problem_is_named_with_its_path() -> None:
+def test_params_problems_are_each_named_with_their_path() -> None:
     with pytest.raises(InvalidTaskError) as caught:
         read_params(Params, {"params": {"days": "3", "citty": "Berlin"}})
     assert [problem.path for problem in caught.value.problems] == [

@@ -12,5 +12,5 @@ MODULES = [found.name for found in pkgutil.walk_packages(model.__path__, f"{mode
 
 
 @pytest.mark.parametrize("name", MODULES)
-def test_the_examples_in_the_docstrings_are_true(name: str) -> None:
+def test_docstring_examples_are_true(name: str) -> None:
     assert doctest.testmod(importlib.import_module(name)).failed == 0

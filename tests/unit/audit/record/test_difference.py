@@ -28,19 +28,19 @@ def test_difference_names_each_changed_field_with_both_values(
     assert difference(before, after) == expected
 
 
-def test_a_changed_secret_shows_that_it_changed_and_not_what_to() -> None:
+def test_changed_secret_shows_as_changed_with_both_values_masked() -> None:
     changed = difference({"params": {"api_key": "old"}}, {"params": {"api_key": "new"}})
 
     assert changed == {"params.api_key": {"from": "***", "to": "***"}}
 
 
-def test_what_stands_below_a_secret_is_a_secret_too() -> None:
+def test_values_nested_below_a_secret_are_masked() -> None:
     changed = difference({}, {"params": {"credentials": {"user": "u", "door": "1234"}}})
 
     assert [values["to"] for values in changed.values()] == ["***", "***"]
 
 
-def test_a_very_wide_change_is_bounded() -> None:
+def test_change_of_a_thousand_fields_is_cut_and_counts_the_rest() -> None:
     changed = difference({}, {str(number): number for number in range(1_000)})
 
     assert len(changed) == 257

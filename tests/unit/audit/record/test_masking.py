@@ -82,7 +82,7 @@ class Unprintable:
         (Unprintable(), "(unprintable Unprintable: RuntimeError)"),
     ],
 )
-def test_what_json_cannot_say_is_replaced_by_what_it_can(value: object, clean: object) -> None:
+def test_values_that_json_cannot_hold_are_replaced(value: object, clean: object) -> None:
     assert clean_value(value, 8_192) == clean
 
 
@@ -92,23 +92,23 @@ def test_control_characters_become_visible_while_lines_and_tabs_stay() -> None:
     assert clean_text(text, 100) == "\\x1b[31mred\\x07\tone\ntwo\\x0dthree\\x85\\u202eback\\u2028"
 
 
-def test_a_long_text_keeps_its_beginning_and_its_end_and_tells_what_is_cut() -> None:
+def test_long_text_keeps_its_beginning_and_end_and_counts_the_characters_cut() -> None:
     assert clean_text("A" * 5_000 + "B" * 45_000 + "C" * 5_000, 8_000) == (
         "A" * 4_000 + " … 47,000 characters cut … " + "C" * 4_000
     )
 
 
-def test_a_text_of_just_the_limit_is_whole() -> None:
+def test_text_of_exactly_the_limit_is_kept_whole() -> None:
     assert clean_text("x" * 100, 100) == "x" * 100
 
 
-def test_a_secret_on_the_edge_of_a_cut_is_masked_before_the_cut() -> None:
+def test_secret_on_the_edge_of_a_cut_is_masked_before_the_cut() -> None:
     text = "x" * 45 + " ghp_abcdefghijklmnopqrstuvwxyz0123456789 " + "y" * 100_000
 
     assert "ghp_" not in clean_text(text, 100)
 
 
-def test_a_small_structure_stays_a_structure_and_a_large_one_becomes_bounded_text() -> None:
+def test_small_structure_is_kept_and_large_one_becomes_bounded_text() -> None:
     assert clean_value({"a": [1, 2]}, 100) == {"a": [1, 2]}
     large = clean_value({"a": list(range(1_000))}, 100)
     assert isinstance(large, str)
@@ -116,20 +116,20 @@ def test_a_small_structure_stays_a_structure_and_a_large_one_becomes_bounded_tex
     assert len(large) < 140
 
 
-def test_a_cycle_is_named_and_not_followed() -> None:
+def test_cycle_is_named_and_not_followed() -> None:
     cycle: dict[str, Any] = {"name": "loop"}
     cycle["self"] = cycle
 
     assert clean_value(cycle, 8_192) == {"name": "loop", "self": "(a cycle: it contains itself)"}
 
 
-def test_a_value_used_twice_is_no_cycle() -> None:
+def test_value_used_twice_is_not_a_cycle() -> None:
     shared = [1]
 
     assert clean_value([shared, shared], 100) == [[1], [1]]
 
 
-def test_a_structure_of_great_depth_is_cut() -> None:
+def test_very_deep_structure_is_cut() -> None:
     deep: list[Any] = []
     for _ in range(100_000):
         deep = [deep]
@@ -141,7 +141,7 @@ def test_a_structure_of_great_depth_is_cut() -> None:
         deep = deep[0]
 
 
-def test_a_structure_of_great_width_is_cut() -> None:
+def test_very_wide_structure_is_cut() -> None:
     clean = clean_value(dict.fromkeys(range(1_000_000)), 8_192)
 
     assert isinstance(clean, str)
@@ -163,7 +163,7 @@ def test_a_structure_of_great_width_is_cut() -> None:
         "\x1b",
     ],
 )
-def test_no_text_makes_cleaning_slow(piece: str) -> None:
+def test_cleaning_of_a_repetitive_megabyte_takes_less_than_a_second(piece: str) -> None:
     started = time.process_time()
 
     clean_text(piece * (1_000_000 // len(piece)), 8_192)

@@ -41,11 +41,11 @@ def a_success() -> ExecutionRecord:
     )
 
 
-def test_the_six_fields_of_the_original_log_come_first_then_ours_in_their_order() -> None:
+def test_record_fields_are_the_six_of_the_original_log_then_ours_in_order() -> None:
     assert list(a_success().to_dict()) == STORY_FIELDS + OUR_FIELDS
 
 
-def test_a_record_holds_what_it_was_given_with_instants_as_text() -> None:
+def test_record_holds_its_given_values_with_instants_as_text() -> None:
     assert a_success().to_dict() == {
         "timestamp": "2025-10-16T09:00:00.249Z",
         "task_id": "daily_briefing_9am",
@@ -76,25 +76,25 @@ def test_instants_of_other_zones_are_kept_in_utc() -> None:
     assert record.to_dict()["timestamp"] == "2025-10-16T09:00:00Z"
 
 
-def test_a_run_that_never_started_has_no_lateness() -> None:
+def test_run_that_never_started_has_no_lateness() -> None:
     record = ExecutionRecord(timestamp=DUE, task_id="t", status="skipped", scheduled_time=DUE)
 
     assert record.to_dict()["lateness_ms"] is None
 
 
-def test_an_unknown_status_is_refused_with_the_valid_ones() -> None:
+def test_unknown_status_is_refused_with_the_valid_ones() -> None:
     with pytest.raises(ValueError, match="'sucess' is none of: cancelled, expired, failure"):
         ExecutionRecord(timestamp=DUE, task_id="t", status="sucess")  # type: ignore[arg-type]
 
 
-def test_a_time_without_a_zone_is_refused() -> None:
+def test_time_without_a_zone_is_refused() -> None:
     record = ExecutionRecord(timestamp=datetime(2025, 10, 16), task_id="t", status="success")  # noqa: DTZ001
 
     with pytest.raises(ValueError, match="zone"):
         record.to_dict()
 
 
-def test_a_reason_is_masked() -> None:
+def test_secret_in_a_reason_is_masked() -> None:
     record = ExecutionRecord(
         timestamp=DUE, task_id="t", status="rejected", reason="bad url redis://:pass1@h/0"
     )
@@ -102,7 +102,7 @@ def test_a_reason_is_masked() -> None:
     assert record.to_dict()["reason"] == "bad url redis://:***@h/0"
 
 
-def test_a_change_record_tells_who_did_what_and_why() -> None:
+def test_change_record_holds_actor_change_reason_and_difference() -> None:
     record = ChangeRecord(
         timestamp=DUE,
         task_id="t",

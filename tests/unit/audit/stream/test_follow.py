@@ -30,7 +30,7 @@ def numbers(records: list[dict[str, Any]]) -> list[int]:
     return [record["number"] for record in records]
 
 
-def test_only_what_is_appended_afterwards_is_seen_and_only_once(log: AuditLog) -> None:
+def test_follower_of_an_existing_file_sees_later_records_exactly_once(log: AuditLog) -> None:
     log.append({"number": 1})
     follower = Follower(log.path)
     log.append({"number": 2})
@@ -40,7 +40,7 @@ def test_only_what_is_appended_afterwards_is_seen_and_only_once(log: AuditLog) -
     follower.close()
 
 
-def test_from_the_start_of_the_live_file_on_request(log: AuditLog) -> None:
+def test_follower_asked_to_start_at_the_beginning_sees_existing_records(log: AuditLog) -> None:
     log.append({"number": 1})
     follower = Follower(log.path, from_start=True)
 
@@ -48,7 +48,7 @@ def test_from_the_start_of_the_live_file_on_request(log: AuditLog) -> None:
     follower.close()
 
 
-def test_a_file_that_does_not_exist_yet_is_awaited(log: AuditLog) -> None:
+def test_follower_of_a_missing_file_waits_for_it(log: AuditLog) -> None:
     follower = Follower(log.path)
     assert follower.poll() == []
     log.append({"number": 1})
@@ -70,7 +70,7 @@ def test_rotations_between_two_looks_lose_nothing(log: AuditLog) -> None:
     follower.close()
 
 
-def test_a_record_that_just_misses_the_rename_is_seen(log: AuditLog) -> None:
+def test_record_written_to_a_file_just_after_its_rename_is_seen(log: AuditLog) -> None:
     log.append({"number": 1})
     follower = Follower(log.path)
     late = os.open(log.path, os.O_WRONLY | os.O_APPEND)
@@ -84,7 +84,7 @@ def test_a_record_that_just_misses_the_rename_is_seen(log: AuditLog) -> None:
     follower.close()
 
 
-def test_between_a_rename_and_the_next_record_nothing_is_lost_or_repeated(log: AuditLog) -> None:
+def test_poll_between_a_rename_and_the_next_record_loses_and_repeats_nothing(log: AuditLog) -> None:
     log.append({"number": 1})
     follower = Follower(log.path)
     rotate(log)
@@ -95,7 +95,7 @@ def test_between_a_rename_and_the_next_record_nothing_is_lost_or_repeated(log: A
     follower.close()
 
 
-def test_a_line_in_the_making_is_left_until_it_is_whole(log: AuditLog) -> None:
+def test_unfinished_line_is_left_until_it_is_whole(log: AuditLog) -> None:
     found: list[CorruptLine] = []
     follower = Follower(log.path, on_corrupt=found.append)
     with log.path.open("ab", buffering=0) as file:
@@ -108,7 +108,7 @@ def test_a_line_in_the_making_is_left_until_it_is_whole(log: AuditLog) -> None:
     follower.close()
 
 
-def test_a_torn_line_is_reported_once_it_is_ended(log: AuditLog) -> None:
+def test_torn_line_is_reported_once_it_is_ended(log: AuditLog) -> None:
     found: list[CorruptLine] = []
     follower = Follower(log.path, on_corrupt=found.append)
     log.path.write_bytes(b'{"numb')
@@ -119,7 +119,7 @@ def test_a_torn_line_is_reported_once_it_is_ended(log: AuditLog) -> None:
     follower.close()
 
 
-def test_a_file_truncated_in_place_is_read_from_its_beginning(log: AuditLog) -> None:
+def test_file_truncated_in_place_is_read_from_its_beginning(log: AuditLog) -> None:
     log.append({"number": 1})
     follower = Follower(log.path)
     os.truncate(log.path, 0)

@@ -30,7 +30,7 @@ def test_reading_backwards_gives_the_lines_of_reading_forwards_in_reverse(
 
 
 @pytest.mark.parametrize("block_bytes", [1, 4, 7, 1000])
-def test_only_lines_with_the_needle_are_given_even_where_a_block_cuts_it(block_bytes: int) -> None:
+def test_search_for_a_needle_cut_by_a_block_yields_only_matching_lines(block_bytes: int) -> None:
     file = io.BytesIO(b"a needle\nnothing\nneedle needle\nneed\nle\nneedle")
 
     found = [line for _, line in lines_backwards(file, b"needle", block_bytes)]

@@ -24,7 +24,7 @@ def records(path: Path) -> list[dict[str, Any]]:
     return [orjson.loads(line) for line in lines(path)]
 
 
-def test_a_record_is_one_line_that_ends_with_writer_seq_and_prev(tmp_path: Path) -> None:
+def test_record_is_one_line_that_ends_with_writer_seq_and_prev(tmp_path: Path) -> None:
     log = AuditLog(tmp_path / "a.jsonl")
 
     written = log.append({"task_id": "t", "output": "two\nlines"})
@@ -35,7 +35,7 @@ def test_a_record_is_one_line_that_ends_with_writer_seq_and_prev(tmp_path: Path)
     assert str(os.getpid()) in written["writer"].split("-")
 
 
-def test_each_record_carries_the_digest_of_the_line_before_it(tmp_path: Path) -> None:
+def test_record_carries_the_digest_of_the_line_before_it(tmp_path: Path) -> None:
     log = AuditLog(tmp_path / "a.jsonl")
     for number in range(3):
         log.append({"number": number})
@@ -47,21 +47,21 @@ def test_each_record_carries_the_digest_of_the_line_before_it(tmp_path: Path) ->
     assert (log.head.seq, log.head.digest) == (3, line_digest(third))
 
 
-def test_the_chains_fields_cannot_be_given_from_outside(tmp_path: Path) -> None:
+def test_chain_fields_given_by_a_caller_are_overwritten(tmp_path: Path) -> None:
     written = AuditLog(tmp_path / "a.jsonl").append({"seq": 99, "prev": "x", "writer": "me", "n": 1})
 
     assert list(written) == ["n", "writer", "seq", "prev"]
     assert written["seq"] == 1
 
 
-def test_a_record_too_large_to_be_made_json_is_cut_and_still_chained(tmp_path: Path) -> None:
+def test_record_that_json_cannot_hold_is_cut_and_still_chained(tmp_path: Path) -> None:
     written = AuditLog(tmp_path / "a.jsonl").append({"large": list(range(20_000)), "no_json": {1}})
 
     assert list(written)[-3:] == ["writer", "seq", "prev"]
     assert records(tmp_path / "a.jsonl") == [written]
 
 
-def test_two_logs_on_one_file_are_two_writers(tmp_path: Path) -> None:
+def test_logs_sharing_a_file_are_separate_writers(tmp_path: Path) -> None:
     first, second = AuditLog(tmp_path / "a.jsonl"), AuditLog(tmp_path / "a.jsonl")
 
     assert first.append({})["writer"] != second.append({})["writer"]
@@ -77,13 +77,13 @@ def test_file_and_directories_are_private_to_their_owner(tmp_path: Path) -> None
     assert modes == [0o600, 0o700, 0o700]
 
 
-def test_nothing_is_created_before_the_first_record(tmp_path: Path) -> None:
+def test_log_before_its_first_record_creates_no_file(tmp_path: Path) -> None:
     AuditLog(tmp_path / "logs" / "a.jsonl")
 
     assert list(tmp_path.iterdir()) == []
 
 
-def test_after_a_rename_the_next_record_goes_to_a_new_file_and_the_chain_goes_on(tmp_path: Path) -> None:
+def test_renamed_log_continues_its_chain_in_a_new_file(tmp_path: Path) -> None:
     log = AuditLog(tmp_path / "a.jsonl")
     log.append({"n": 1})
     log.path.rename(tmp_path / "a.jsonl.1")
@@ -104,7 +104,7 @@ def test_file_made_by_another_process_after_a_rename_is_used(tmp_path: Path) -> 
     assert [record["n"] for record in records(log.path)] == [2]
 
 
-def test_a_deleted_directory_is_made_again(tmp_path: Path) -> None:
+def test_deleted_log_directory_is_created_again(tmp_path: Path) -> None:
     log = AuditLog(tmp_path / "logs" / "a.jsonl")
     log.append({"n": 1})
     log.path.unlink()
@@ -114,7 +114,7 @@ def test_a_deleted_directory_is_made_again(tmp_path: Path) -> None:
     assert [record["n"] for record in records(log.path)] == [2]
 
 
-def test_a_closed_log_opens_again_and_goes_on(tmp_path: Path) -> None:
+def test_closed_log_opens_again_and_continues_its_chain(tmp_path: Path) -> None:
     log = AuditLog(tmp_path / "a.jsonl")
     log.append({})
     log.close()
@@ -122,7 +122,7 @@ def test_a_closed_log_opens_again_and_goes_on(tmp_path: Path) -> None:
     assert log.append({})["seq"] == 2
 
 
-def test_a_torn_line_left_by_anybody_is_ended_before_the_next_record(tmp_path: Path) -> None:
+def test_torn_line_is_ended_before_the_next_record(tmp_path: Path) -> None:
     log = AuditLog(tmp_path / "a.jsonl")
     log.append({"n": 1})
     with log.path.open("ab") as file:
@@ -133,7 +133,7 @@ def test_a_torn_line_left_by_anybody_is_ended_before_the_next_record(tmp_path: P
     assert orjson.loads(lines(log.path)[2]) == written
 
 
-def test_a_full_disk_is_reported_and_costs_no_number(tmp_path: Path) -> None:
+def test_full_disk_is_reported_and_uses_up_no_sequence_number(tmp_path: Path) -> None:
     log = AuditLog(tmp_path / "a.jsonl")
     log.path.symlink_to("/dev/full")
     with pytest.raises(AuditWriteError, match="No space left on device") as caught:
@@ -146,7 +146,7 @@ def test_a_full_disk_is_reported_and_costs_no_number(tmp_path: Path) -> None:
     assert (caught.value.errno, caught.value.filename) == (28, str(log.path))
 
 
-def test_a_path_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
+def test_unwritable_path_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
 
     with pytest.raises(AuditWriteError, match="Not a directory"):
@@ -155,7 +155,7 @@ def test_a_path_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
         AuditLog(tmp_path).append({})
 
 
-def test_a_write_interrupted_by_an_exception_begins_a_new_chain(
+def test_write_interrupted_by_an_exception_begins_a_new_chain(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     log = AuditLog(tmp_path / "a.jsonl")
@@ -177,7 +177,7 @@ def test_a_write_interrupted_by_an_exception_begins_a_new_chain(
     assert [record["n"] for record in records(log.path)] == [1, 2, 3]
 
 
-def test_a_signal_handler_that_audits_in_mid_write_has_a_chain_of_its_own(
+def test_signal_handler_that_audits_in_mid_write_begins_a_new_chain(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     log = AuditLog(tmp_path / "a.jsonl")

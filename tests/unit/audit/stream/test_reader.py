@@ -33,13 +33,13 @@ def numbers(records: list[dict[str, Any]]) -> list[int]:
     return [record["number"] for record in records]
 
 
-def test_the_last_records_are_returned_oldest_first(log: AuditLog) -> None:
+def test_tail_returns_the_last_records_oldest_first(log: AuditLog) -> None:
     write(log, *range(10))
 
     assert numbers(tail(log.path, 3)) == [7, 8, 9]
 
 
-def test_a_stream_that_does_not_exist_has_no_records(tmp_path: Path) -> None:
+def test_missing_stream_has_no_records(tmp_path: Path) -> None:
     assert tail(tmp_path / "none" / "a.jsonl", 5) == []
     assert list(read_all(tmp_path / "none" / "a.jsonl")) == []
 
@@ -130,7 +130,7 @@ def test_lines_that_are_no_records_are_reported_with_their_place_and_passed_over
     assert str(found[1]) == f"{log.path}, line 3: not a JSON object: '[1]'"
 
 
-def test_a_torn_last_line_does_not_hide_the_records_before_it(log: AuditLog) -> None:
+def test_torn_last_line_is_reported_and_records_before_it_are_read(log: AuditLog) -> None:
     write(log, 1, 2)
     with log.path.open("ab") as file:
         file.write(b'{"number": 3')
@@ -140,7 +140,7 @@ def test_a_torn_last_line_does_not_hide_the_records_before_it(log: AuditLog) -> 
     assert [line.excerpt for line in found] == ["""'{"number": 3'"""]
 
 
-def test_of_a_damaged_compressed_file_what_can_be_unpacked_is_read_and_the_rest_reported(
+def test_damaged_compressed_file_is_read_as_far_as_possible_and_reported(
     log: AuditLog,
 ) -> None:
     write(log, 1)
@@ -154,7 +154,7 @@ def test_of_a_damaged_compressed_file_what_can_be_unpacked_is_read_and_the_rest_
     assert [line.file.name for line in found] == ["task_execution.jsonl.1.gz"]
 
 
-def test_a_record_that_was_written_twice_counts_once(tmp_path: Path) -> None:
+def test_record_that_was_written_twice_counts_once(tmp_path: Path) -> None:
     log = AuditLog(tmp_path / "a.jsonl")
     ending = {"timestamp": "2026-03-02T09:00:00Z", "execution_id": "a@1", "attempt": 1, "final": True}
     for record in (ending, {**ending, "attempt": 2}, {**ending, "repaired": True}):

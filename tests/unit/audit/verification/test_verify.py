@@ -125,7 +125,7 @@ def first_removed(lines: Lines) -> Lines:
     ],
     ids=lambda value: getattr(value, "__name__", None),
 )
-def test_what_was_done_to_an_anchored_stream_is_found(
+def test_tampering_with_an_anchored_stream_is_found(
     log: AuditLog, tamper: Callable[[Lines], Lines], found: dict[str, int]
 ) -> None:
     lines = tamper(log.path.read_bytes().splitlines())
@@ -136,7 +136,7 @@ def test_what_was_done_to_an_anchored_stream_is_found(
 
 
 @pytest.mark.parametrize("tamper", [last_changed, cut_off, all_gone])
-def test_without_anchors_the_end_of_a_chain_cannot_be_proven(
+def test_stream_cut_at_its_end_without_anchors_passes_verification(
     log: AuditLog, tamper: Callable[[Lines], Lines]
 ) -> None:
     lines = tamper(log.path.read_bytes().splitlines())
@@ -177,7 +177,7 @@ def test_chains_go_on_over_rotated_and_compressed_files(log: AuditLog) -> None:
     assert (kinds(verification), verification.records) == ({}, LINES + 2)
 
 
-def test_what_was_rotated_away_is_no_fault(log: AuditLog) -> None:
+def test_stream_whose_old_files_were_rotated_away_is_sound(log: AuditLog) -> None:
     gone = AuditLog(log.path)
     gone.append(a_record(0))
     long_ago = anchors(gone, last=1_000)
@@ -189,7 +189,7 @@ def test_what_was_rotated_away_is_no_fault(log: AuditLog) -> None:
     assert (verification.is_sound, kinds(verification)) == (True, {"beginning_gone": 1})
 
 
-def test_an_anchor_of_another_stream_is_none_of_this_ones_business(log: AuditLog) -> None:
+def test_anchor_of_another_stream_is_ignored(log: AuditLog) -> None:
     anchor = Anchor(7, "d", 0, 2_000_000_000, "/elsewhere/a.jsonl")
     verification = verify(log.path, anchors={f"{own_host()}-1-abc": anchor})
     assert (verification.is_sound, verification.anchored) == (True, 0)
@@ -199,7 +199,7 @@ def ending(status: str = "success", host: str | None = None, writer: str | None 
     return LedgerEnding(status, 2_000_000_000, host, writer)
 
 
-def test_the_stream_is_compared_with_the_ledger(log: AuditLog) -> None:
+def test_stream_that_differs_from_the_ledger_is_not_sound(log: AuditLog) -> None:
     ledger = {
         'te"a@0': ending(),
         'te"a@1': ending("failure"),
@@ -215,7 +215,7 @@ def test_the_stream_is_compared_with_the_ledger(log: AuditLog) -> None:
     assert not verification.is_sound
 
 
-def test_a_run_is_looked_for_where_its_record_was_written(log: AuditLog, tmp_path: Path) -> None:
+def test_missing_record_is_looked_for_in_the_stream_of_its_writer(log: AuditLog, tmp_path: Path) -> None:
     gone = AuditLog(tmp_path / "gone.jsonl")
     gone.append(a_record(0))
     anchored = {gone.head.writer: next(iter(anchors(log).values())), **anchors(log)}
@@ -230,14 +230,14 @@ def test_a_run_is_looked_for_where_its_record_was_written(log: AuditLog, tmp_pat
     assert kinds(verification) == {"unrecorded": 2, "elsewhere": 2, "cut_off": 1}
 
 
-def test_a_record_that_was_written_twice_counts_once(log: AuditLog) -> None:
+def test_record_that_was_written_twice_counts_once(log: AuditLog) -> None:
     log.append(a_record(3, repaired=True))
     verification = verify(log.path)
     assert (verification.is_sound, kinds(verification)) == (True, {"twice": 1})
 
 
 @pytest.mark.parametrize("second", [{"status": "failure"}, {"attempt": 2}])
-def test_a_run_that_ended_twice_is_a_contradiction(log: AuditLog, second: dict[str, Any]) -> None:
+def test_run_that_ended_twice_is_a_contradiction(log: AuditLog, second: dict[str, Any]) -> None:
     log.append(a_record(3, **second))
     assert kinds(verify(log.path)) == {"contradictory": 1}
 
@@ -249,12 +249,12 @@ def test_attempts_that_another_one_follows_are_no_endings_of_runs(log: AuditLog)
     assert kinds(verify(log.path)) == {}
 
 
-def test_of_many_findings_a_hundred_are_kept_and_all_are_counted(log: AuditLog) -> None:
+def test_findings_beyond_a_hundred_are_counted_but_not_kept(log: AuditLog) -> None:
     log.path.write_bytes(b"{}\n" * 1_000)
     verification = verify(log.path)
     assert (len(verification.findings), verification.counts) == (100, {Kind.UNCHAINED: 1_000})
     assert verification.to_dict()["sound"] is False
 
 
-def test_no_stream_yet_is_sound(tmp_path: Path) -> None:
+def test_missing_stream_is_sound(tmp_path: Path) -> None:
     assert verify(tmp_path / "none.jsonl").is_sound

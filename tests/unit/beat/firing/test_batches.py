@@ -21,7 +21,7 @@ def lengths(requests: list[FireRequest | None]) -> list[int]:
     return [len(batch) for batch in batches(requests)]
 
 
-def test_no_requests_make_no_batch() -> None:
+def test_absent_requests_make_no_batch() -> None:
     assert lengths([]) == []
     assert lengths([None, None]) == []
 

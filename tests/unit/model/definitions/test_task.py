@@ -130,7 +130,7 @@ def test_parsing_leaves_the_given_data_unchanged() -> None:
     assert repr(data) == before
 
 
-def test_all_problems_are_reported_at_once_in_the_order_of_the_fields() -> None:
+def test_task_problems_are_reported_at_once_in_field_order() -> None:
     with pytest.raises(InvalidTaskError) as caught:
         parse_task(
             STORY

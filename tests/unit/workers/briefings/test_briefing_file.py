@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def test_each_run_writes_only_its_own_file(tmp_path: Path) -> None:
+def test_run_writes_only_its_own_briefing_file(tmp_path: Path) -> None:
     paths = [
         write_briefing(tmp_path / "b", "day", f"by {run}\n", run) for run in ("r1", "r2", "r3", "r2", "r1")
     ]

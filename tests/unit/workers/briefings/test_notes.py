@@ -49,7 +49,7 @@ def test_notes_are_bounded_and_latest_first(tmp_path: Path) -> None:
     assert notes[0].path == f"{MOST_NOTES + 4:03}.md"
 
 
-def test_only_changed_markdown_files_are_notes(tmp_path: Path) -> None:
+def test_recent_notes_are_only_changed_markdown_files(tmp_path: Path) -> None:
     write(tmp_path / "old.md", "x", hours=-1)
     write(tmp_path / "text.txt", "x")
     write(tmp_path / ".hidden.md", "x")

@@ -17,7 +17,7 @@ def a_run(state: RunState, task_id: str = "t", **more: Any) -> RunRecord:
     return RunRecord(execution_id="e", task_id=task_id, handler="handlers.h.run", state=state, **given)
 
 
-def test_every_final_state_belongs_to_exactly_one_group() -> None:
+def test_final_state_belongs_to_exactly_one_group() -> None:
     finals = [state for state in RunState if state.is_final]
     (task,) = by_task([a_run(state) for state in finals])
     grouped = [run.state for group in (task.ran, task.missed, task.left_out) for run in group]
