@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import getpass
-from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import cached_property, lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from redis import Redis
-
-from mission_control.audit.stream.log import AuditLog
 from mission_control.configuration.clock import utc_now
 from mission_control.configuration.settings import Settings, read_settings
 from mission_control.errors import SettingsError
-from mission_control.handler_catalog.catalog import HandlerCatalog
-from mission_control.ledger.ledger import Ledger
-from mission_control.registry.registry import Registry
-from mission_control.store.redis_keys import RedBeatKeys
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from datetime import datetime
+    from pathlib import Path
+
     from celery import Celery
+    from redis import Redis
+
+    from mission_control.audit.stream.log import AuditLog
+    from mission_control.handler_catalog.catalog import HandlerCatalog
+    from mission_control.ledger.ledger import Ledger
+    from mission_control.registry.registry import Registry
+    from mission_control.store.redis_keys import RedBeatKeys
 
 
 class Installation:

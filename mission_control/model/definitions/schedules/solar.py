@@ -4,7 +4,6 @@ import math
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Literal, NamedTuple
 
-import ephem
 from pydantic import Field
 
 from mission_control.model.definitions.schedules.clock.wall_clock import Occurrence
@@ -102,6 +101,8 @@ class SolarSchedule(ScheduleBase):
         (A search that began at the moment asked about would find the same event some microseconds apart.)
         """
         event, begin = _EVENTS[self.event], self._begin_of(day)
+        import ephem  # half a MiB, for the few schedules that follow the sun
+
         observer = ephem.Observer()
         observer.lat, observer.lon = math.radians(self.latitude), math.radians(self.longitude)
         observer.elevation, observer.pressure, observer.horizon = 0, 0, event.horizon
