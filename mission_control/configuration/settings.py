@@ -13,7 +13,7 @@ from msgspec.structs import fields
 
 from mission_control.errors import SettingsError
 from mission_control.model.problems.suggestions import did_you_mean
-from mission_control.model.values.zones import zone_problem
+from mission_control.model.values.zones import zone
 from mission_control.store.redis_keys import REDBEAT_PREFIX
 
 PREFIX: Final = "MISSION_CONTROL_"
@@ -174,8 +174,8 @@ def _value(name: str, kind: Any, given: Any) -> Any:  # noqa: ANN401  # any sett
     if isinstance(given, str):
         given = _taken_apart(name, kind, given)
     value = convert(given, kind, strict=False, dec_hook=_custom)
-    if name == "timezone" and (problem := zone_problem(value)) is not None:
-        raise ValueError(problem)
+    if name == "timezone":
+        zone(value)
     return value
 
 

@@ -9,11 +9,7 @@ from pathlib import Path
 
 from mission_control.handler_catalog.source import HandlerSource, ModuleSource, read_module
 from mission_control.model.problems.suggestions import did_you_mean
-from mission_control.model.values.handler_paths import (
-    handler_path_problem,
-    is_handler_name,
-    split_handler_path,
-)
+from mission_control.model.values.handler_paths import handler_path_problem, is_handler_name
 
 __all__ = ["HandlerCatalog", "HandlerSource", "catalog_from"]
 
@@ -62,7 +58,7 @@ class HandlerCatalog:
         if problem is not None:
             return problem
         scan = self._scan()
-        module = f"handlers.{split_handler_path(path)[0]}"
+        module = path.rpartition(".")[0]
         found = scan.handlers.get(path) or scan.handlers.get(module) or scan.refused.get(path)
         return found.problem if found is not None else self._unknown(path, scan.handlers)
 

@@ -42,12 +42,9 @@ def _refused(current: Mapping[str, Any], updates: Mapping[str, Any]) -> list[Pro
     problems = []
     if updates.get("id", current["id"]) != current["id"]:
         problems.append(Problem("id", "cannot be changed; register a new task and remove this one"))
-    if "metadata" in updates:
-        problems.append(Problem("metadata", "is kept by the registry and cannot be updated; leave it out"))
-    if "execution_history" in updates:
-        problems.append(
-            Problem("execution_history", "is kept by the ledger and cannot be updated; leave it out")
-        )
+    for name, keeper in (("metadata", "registry"), ("execution_history", "ledger")):
+        if name in updates:
+            problems.append(Problem(name, f"is kept by the {keeper} and cannot be updated; leave it out"))
     return problems
 
 

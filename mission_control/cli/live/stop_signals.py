@@ -23,7 +23,7 @@ class StopSignals:
     """
 
     def __init__(self) -> None:
-        self.kill: Callable[[], None] = _nothing
+        self.kill: Callable[[], None] = lambda: None  # nothing runs yet
         self._first_at: float | None = None
         self._is_deferred = False
         self._before: dict[signal.Signals, Any] = {}
@@ -58,7 +58,3 @@ class StopSignals:
             self.kill()
             if self._is_deferred:
                 raise StopRequestedError
-
-
-def _nothing() -> None:
-    """Nothing runs yet."""

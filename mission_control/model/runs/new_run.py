@@ -14,19 +14,14 @@ from mission_control.model.values.instants import format_instant
 _NO_RETRIES: Final = {"max_retries": 0}
 
 
-def occurrence_run(task: TaskDefinition, scheduled_time: datetime, *, now: datetime) -> RunRecord:
-    """Return the run of one occurrence. Its id depends on the task and the scheduled time alone."""
-    execution_id = occurrence_execution_id(task.id, scheduled_time)
-    return _run_of(task, execution_id, Trigger.SCHEDULE, scheduled_time, now=now)
-
-
 def occurrence_spec(
     task: TaskDefinition, task_id: str, scheduled_time: datetime, *, params: str, revision: int, now: datetime
 ) -> dict[str, str]:
-    """Return the `spec` of `occurrence_run` as `RunRecord.to_hash` encodes it, with `params` as JSON text.
+    """Return the `spec` of the run of one occurrence, as `RunRecord.to_hash` encodes it.
 
-    Beat fires thousands of occurrences at one instant. `task` may stand for all tasks that differ only in
-    `task_id`, `params` and `revision`, so that the fields they share are encoded once.
+    Its id depends on the task and the scheduled time alone; `params` is JSON text. Beat fires thousands of
+    occurrences at one instant: `task` may stand for all tasks that differ only in `task_id`, `params` and
+    `revision`, so that the fields they share are encoded once.
     """
     spec = {
         **_shared_spec(task),
@@ -51,7 +46,21 @@ def expires_at(task: TaskDefinition, scheduled_time: datetime, now: datetime) ->
 
 def manual_run(task: TaskDefinition, *, ulid: str, at: datetime, now: datetime) -> RunRecord:
     """Return a run of `task` outside its schedule, due at `at`."""
-    return _run_of(task, manual_execution_id(task.id, ulid), Trigger.MANUAL, at, now=now)
+    return RunRecord(
+        execution_id=manual_execution_id(task.id, ulid),
+        task_id=task.id,
+        handler=task.handler,
+        scheduled_time=at,
+        dispatched_at=now,
+        trigger=Trigger.MANUAL,
+        params=dict(task.params),
+        retry_policy=task.retry_policy.model_dump(mode="json"),
+        timeout_seconds=task.timeout_seconds,
+        expires_at=expires_at(task, at, now),
+        queue=task.queue,
+        priority=task.priority,
+        revision=task.metadata.revision,
+    )
 
 
 def ad_hoc_run(
@@ -132,27 +141,6 @@ def plain_run(  # noqa: PLR0913  # one parameter for each thing that the message
         timeout_seconds=task.timeout_seconds if timeout_seconds is None else timeout_seconds,
         expires_at=expiry,
         revision=task.metadata.revision,
-    )
-
-
-def _run_of(
-    task: TaskDefinition, execution_id: str, trigger: Trigger, scheduled_time: datetime, *, now: datetime
-) -> RunRecord:
-    return RunRecord(
-        execution_id=execution_id,
-        task_id=task.id,
-        handler=task.handler,
-        scheduled_time=scheduled_time,
-        dispatched_at=now,
-        trigger=trigger,
-        params=dict(task.params),
-        retry_policy=task.retry_policy.model_dump(mode="json"),
-        timeout_seconds=task.timeout_seconds,
-        expires_at=expires_at(task, scheduled_time, now),
-        queue=task.queue,
-        priority=task.priority,
-        revision=task.metadata.revision,
-        is_fixed_delay=trigger is Trigger.SCHEDULE and task.schedule.is_fixed_delay,
     )
 
 

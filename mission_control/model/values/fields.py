@@ -11,7 +11,7 @@ from mission_control.model.problems.suggestions import quoted
 from mission_control.model.values.handler_paths import handler_path_problem
 from mission_control.model.values.identifiers import TASK_ID_PATTERN, task_id_problem
 from mission_control.model.values.instants import format_instant, parse_instant, parse_moment
-from mission_control.model.values.zones import zone_problem
+from mission_control.model.values.zones import zone
 
 # Ten years: longer than any task waits, and short enough for every date computed with it.
 LONGEST_SECONDS = 315_360_000
@@ -106,7 +106,7 @@ Text = Annotated[str, Field(max_length=LONGEST_TEXT)]
 TaskId = Annotated[str, _without(task_id_problem)]
 QueueName = Annotated[str, _without(_queue_name_problem)]
 HandlerPath = Annotated[str, _without(handler_path_problem)]
-ZoneName = Annotated[str, _without(zone_problem)]
+ZoneName = Annotated[str, checked_by(zone)]
 Moment = Annotated[str, checked_by(parse_moment)]
 """An instant, or a local time: the text is kept as it was written."""
 

@@ -34,22 +34,6 @@ def handler_path_problem(value: str) -> str | None:
     return f"{quoted(value)} is not a handler path; write handlers.<module>.<function>; {remedy}"
 
 
-def split_handler_path(value: str) -> tuple[str, str]:
-    """Return the module's and the function's name of a valid path.
-
-    Raises:
-        ValueError: the path is not valid; the message is that of `handler_path_problem`.
-
-    >>> split_handler_path("handlers.daily_briefing.run")
-    ('daily_briefing', 'run')
-    """
-    problem = handler_path_problem(value)
-    if problem is not None:
-        raise ValueError(problem)
-    _, module, function = value.split(".")
-    return module, function
-
-
 def is_handler_name(name: str) -> bool:
     """Return whether a module or function of this name can be part of a handler's path.
 

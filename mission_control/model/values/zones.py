@@ -1,6 +1,7 @@
 """Time zones by their IANA names."""
 
 import re
+from contextlib import suppress
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from mission_control.model.problems.suggestions import nearest, quoted
@@ -15,35 +16,15 @@ def zone(name: str) -> ZoneInfo:
     """Return the zone called `name`, for example "Europe/Berlin".
 
     Raises:
-        ValueError: there is no such zone; the message is that of `zone_problem`.
+        ValueError: there is no such zone; the message names the likely intended one.
 
     >>> zone("Asia/Tokyo").key
     'Asia/Tokyo'
     """
-    found = _find(name)
-    if found is None:
-        raise ValueError(_message(name))
-    return found
-
-
-def zone_problem(name: str) -> str | None:
-    r"""Return what is wrong with a zone's name, with the likely intended one, or None.
-
-    >>> zone_problem("Europe/Berlin") is None
-    True
-    >>> zone_problem("Berlin")
-    '\'Berlin\' is not a time zone; did you mean "Europe/Berlin"?'
-    """
-    return None if _find(name) is not None else _message(name)
-
-
-def _find(name: str) -> ZoneInfo | None:
-    if len(name) > _LONGEST_NAME or name in _NOT_ZONES or not _NAME.fullmatch(name):
-        return None
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        return None
+    if len(name) <= _LONGEST_NAME and name not in _NOT_ZONES and _NAME.fullmatch(name):
+        with suppress(ZoneInfoNotFoundError, ValueError, OSError):
+            return ZoneInfo(name)
+    raise ValueError(_message(name))
 
 
 def _message(name: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,8 @@ from beat.turn.lead import NotLeadingError
 from mission_control import register_task
 from mission_control.installation.installation import create_app
 from mission_control.messaging.message import send
-from mission_control.model.runs.new_run import occurrence_run
+from mission_control.model.runs.new_run import manual_run
+from mission_control.model.runs.run_record import Trigger
 from mission_control.store import redis_keys
 from tests.processes.beats import body_of, messages, sent_ids
 from tests.processes.still_beats import HANDLER, NINE, app_with, beat_of, task
@@ -64,7 +66,9 @@ def test_fired_run_equals_one_that_the_ledger_enters(
         beat_of(installation).tick()
         definition = installation.registry.definition("nine")
         assert definition is not None
-        assert installation.ledger.runs_of("nine") == [occurrence_run(definition, NINE, now=NINE)]
+        entered = manual_run(definition, ulid="", at=NINE, now=NINE)
+        fired = replace(entered, execution_id="nine@20260302T090000Z", trigger=Trigger.SCHEDULE)
+        assert installation.ledger.runs_of("nine") == [fired]
 
 
 def test_occurrence_in_the_ledger_never_fires_again(

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from mission_control.model.values.handler_paths import handler_path_problem, split_handler_path
+from mission_control.model.values.handler_paths import handler_path_problem
 
 
 @pytest.mark.parametrize("path", ["handlers.daily_briefing.run", "handlers.os.system", "handlers.x2.Run"])
@@ -51,12 +51,3 @@ def test_differently_written_handler_path_error_suggests_the_intended_one(writte
     problem = handler_path_problem(written)
     assert problem is not None
     assert problem.endswith('did you mean "handlers.daily_briefing.run"?')
-
-
-def test_handler_path_is_split_into_module_and_function() -> None:
-    assert split_handler_path("handlers.a.run") == ("a", "run")
-
-
-def test_invalid_handler_path_cannot_be_split() -> None:
-    with pytest.raises(ValueError, match="is not a handler path"):
-        split_handler_path("a.run")

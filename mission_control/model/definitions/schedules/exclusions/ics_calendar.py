@@ -15,7 +15,6 @@ from mission_control.model.problems.suggestions import quoted
 if TYPE_CHECKING:  # several MiB that few schedules need
     from icalendar import Calendar, Event
 
-LONGEST_TEXT = 8 * 1024 * 1024
 _DAY = timedelta(days=1)
 _MONTHS_REMEMBERED = 120
 # Events are expanded one by one: one every second would take minutes, and excludes nothing sensible.
@@ -39,8 +38,6 @@ def read_ics(path: str, context: Mapping[str, Any] | None) -> IcsCalendar:
         raise ValueError(f"{quoted(path)} is not a text file in UTF-8; save it as one") from error
     except OSError as error:
         raise ValueError(f"{quoted(path)} cannot be read: {error.strerror or error}") from error
-    if len(text) > LONGEST_TEXT:
-        raise ValueError(f"{quoted(path)} has {len(text):,} characters; at most {LONGEST_TEXT:,} are read")
     return _calendar(path, text)
 
 

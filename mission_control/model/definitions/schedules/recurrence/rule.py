@@ -120,12 +120,11 @@ def _checked(part: str, value: str, pattern: re.Pattern[str], example: str) -> s
 
 
 def _until(value: str) -> str:
+    _checked("UNTIL", value, _UNTIL, "20261231T235959Z")
     try:
-        datetime.fromisoformat(_checked("UNTIL", value, _UNTIL, "20261231T235959Z"))
+        datetime.fromisoformat(value)
     except ValueError as error:
-        if _UNTIL.fullmatch(value):
-            raise ValueError(f"UNTIL={value} is not a moment that exists: {error}") from error
-        raise
+        raise ValueError(f"UNTIL={value} is not a moment that exists: {error}") from error
     return value
 
 
