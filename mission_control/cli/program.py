@@ -39,7 +39,7 @@ task = LazyGroup(
         "run": "task.run:run",
         "remove": "task.remove:remove",
         "history": "task.history:history",
-        "revisions": "task.revisions:revisions",
+        "revisions": "task.history:revisions",
     },
 )
 tasks = LazyGroup(
@@ -71,8 +71,8 @@ audit = LazyGroup(
     "audit",
     help="Read, verify and repair the permanent record of runs.",
     lazy={
-        "tail": "audit.tail:tail",
-        "query": "audit.query:query",
+        "tail": "audit.records:tail",
+        "query": "audit.records:query",
         "verify": "audit.verify:verify",
         "repair": "audit.verify:repair",
     },

@@ -88,7 +88,11 @@ def situation(
     return Situation(
         now=now,
         redis_version=_version(client),
-        beats=[_beat(one) for one in processes if one.kind == "beat"],
+        beats=[
+            {"name": one.name, "leading": one.info.get("leading", False)}
+            for one in processes
+            if one.kind == "beat"
+        ],
         workers=[_worker(one) for one in processes if one.kind == "worker"],
         enabled=tasks.enabled,
         disabled=tasks.disabled,
@@ -105,10 +109,6 @@ def is_served(client: Redis, queue: str) -> bool:
     """Return whether a live worker serves a queue."""
     alive = live_processes(client)
     return any(queue in one.info.get("queues", ()) for one in alive if one.kind == "worker")
-
-
-def _beat(beat: ProcessInfo) -> dict[str, Any]:
-    return {"name": beat.name, "leading": beat.info.get("leading", False)}
 
 
 def _worker(worker: ProcessInfo) -> dict[str, Any]:

@@ -97,7 +97,8 @@ class InProcess:
         current = run
         while not current.state.is_final:
             before, current = current, self._attempt(current)
-            if current.state is RunState.RUNNING or _is_same(before, current):
+            is_same = (before.state, before.attempt) == (current.state, current.attempt)
+            if current.state is RunState.RUNNING or is_same:
                 return self._end_elsewhere(run)
         if current.reason == INTERRUPTED:
             raise KeyboardInterrupt
@@ -124,7 +125,3 @@ class InProcess:
         app = self._worker(symbol_by_name(_BUILD_WORKER_APP))
         app.finalize(auto=True)
         return app
-
-
-def _is_same(before: RunRecord, after: RunRecord) -> bool:
-    return (before.state, before.attempt) == (after.state, after.attempt)

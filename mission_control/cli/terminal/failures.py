@@ -7,6 +7,7 @@ import rich_click as click
 from mission_control.cli.terminal.exit_codes import ExitCode
 from mission_control.errors import (
     InvalidTaskError,
+    MissionControlError,
     RunTimeoutError,
     SettingsError,
     StoreUnavailableError,
@@ -47,15 +48,17 @@ def exit_code_of(error: BaseException) -> int:
     known = next((code for kind, code in _CODES if isinstance(error, kind)), None)
     if known is not None:
         return known
-    return ExitCode.PARTLY_DONE if _is_unrecorded_change(error) else ExitCode.FAILED
+    from mission_control.audit.stream.log import AuditWriteError
+
+    # A change was made, but its audit record could not be written.
+    return ExitCode.PARTLY_DONE if isinstance(error, AuditWriteError) else ExitCode.FAILED
 
 
 def message_of(error: BaseException) -> str:
     """Return the message for an error, with a remedy if there is one."""
-    from mission_control.errors import MissionControlError
-
     if isinstance(error, click.UsageError):
-        return f"{error.format_message()}{_help_hint(error)}"
+        hint = f"\nsee: {error.ctx.command_path} --help" if error.ctx is not None else ""
+        return f"{error.format_message()}{hint}"
     if isinstance(error, click.ClickException):
         return error.format_message()
     if isinstance(error, MissionControlError | OSError):
@@ -81,14 +84,3 @@ def report_failures(action: Callable[[], object]) -> int:
         tell_error(message_of(error))
         return exit_code_of(error)
     return code if isinstance(code, int) else ExitCode.DONE
-
-
-def _is_unrecorded_change(error: BaseException) -> bool:
-    """Whether a change was made but its audit record could not be written."""
-    from mission_control.audit.stream.log import AuditWriteError
-
-    return isinstance(error, AuditWriteError)
-
-
-def _help_hint(error: click.UsageError) -> str:
-    return f"\nsee: {error.ctx.command_path} --help" if error.ctx is not None else ""

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from mission_control.cli.terminal.output import printable, table
+from mission_control.cli.terminal.output import as_text, printable, table
 from mission_control.cli.terminal.wording import lateness, local_time
 from mission_control.cli.views.run_view import STYLES, outcome, result_text
 from mission_control.model.values.quantities import duration
@@ -25,7 +25,7 @@ def record_table(records: Iterable[dict[str, Any]], timezone: str) -> Table:
             _ended(one, timezone),
             printable(str(one.get("task_id"))),
             outcome(str(one.get("status"))),
-            _attempt(one),
+            as_text(one.get("attempt")),
             lateness(one.get("lateness_ms")),
             _took(one),
             result_text(one.get("output"), one.get("error"), one.get("reason")),
@@ -74,10 +74,6 @@ def _facts(record: dict[str, Any]) -> str:
 def _took(record: dict[str, Any]) -> str:
     milliseconds = record.get("duration_ms")
     return "" if milliseconds is None else duration(timedelta(milliseconds=milliseconds))
-
-
-def _attempt(record: dict[str, Any]) -> str:
-    return "" if record.get("attempt") is None else str(record["attempt"])
 
 
 def _ended(record: dict[str, Any], timezone: str) -> str:

@@ -154,7 +154,8 @@ class _Rules:
         if policy.max_catch_up <= MOST_AT_ONCE:
             return _nth_before(schedule, self.horizon + timedelta.resolution, policy.max_catch_up)
         # Occurrences up to the next full minute count as due, so the answer is never too early.
-        return _nth_before_cached(schedule, _full_minute_after(self.horizon), policy.max_catch_up)
+        full_minute_after = self.horizon.replace(second=0, microsecond=0) + _MINUTE
+        return _nth_before_cached(schedule, full_minute_after, policy.max_catch_up)
 
     def _of(self, moment: datetime, *, may_run: bool) -> Fire | Miss:
         policy, late = self.task.misfire, self.horizon - moment
@@ -182,10 +183,6 @@ def _nth_before(schedule: ScheduleBase, moment: datetime, count: int) -> datetim
 
 
 _nth_before_cached = lru_cache(maxsize=256)(_nth_before)
-
-
-def _full_minute_after(moment: datetime) -> datetime:
-    return moment.replace(second=0, microsecond=0) + _MINUTE
 
 
 def _words(late: timedelta) -> str:

@@ -1,14 +1,23 @@
-"""`mission-control audit tail`."""
+"""`mission-control audit tail` and `audit query`: the audit records of runs."""
 
 from __future__ import annotations
 
+from datetime import datetime
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
 from mission_control.cli.terminal import parameters
-from mission_control.cli.terminal.output import echo, echo_json, echo_json_line, echo_line, tell
+from mission_control.cli.terminal.output import (
+    echo,
+    echo_json,
+    echo_json_array,
+    echo_json_line,
+    echo_line,
+    tell,
+)
 from mission_control.cli.views.audit_view import LiveLines, record_table
 
 if TYPE_CHECKING:
@@ -41,12 +50,12 @@ def tail(  # one parameter an option
     from mission_control.audit.stream.reader import tail
     from mission_control.configuration.settings import read_settings
 
-    check_status(status)
+    _check_status(status)
     settings = read_settings()
     wanted = {"task_id": task_id, "execution_id": execution_id, "status": status}
     # The follower takes its position first, so that no record is missed between the two.
-    follower = Follower(settings.task_execution_log, on_corrupt=tell_unreadable) if is_following else None
-    records = tail(settings.task_execution_log, limit, on_corrupt=tell_unreadable, **wanted)
+    follower = Follower(settings.task_execution_log, on_corrupt=_tell_unreadable) if is_following else None
+    records = tail(settings.task_execution_log, limit, on_corrupt=_tell_unreadable, **wanted)
     if follower is not None:
         _follow(follower, records, wanted, settings, as_json=as_json)
     elif as_json:
@@ -83,7 +92,51 @@ def _follow(
         follower.close()
 
 
-def check_status(status: str | None) -> None:
+@click.command()
+@parameters.only_task
+@parameters.only_run
+@parameters.only_status
+@click.option(
+    "--from", "since", type=parameters.MOMENT, metavar="ISO", help="Only records of this time or later."
+)
+@click.option("--to", "until", type=parameters.MOMENT, metavar="ISO", help="Only records before this time.")
+@click.option("--final", "is_final", is_flag=True, help="Only final records, no earlier attempts.")
+@click.option("-n", "limit", type=click.IntRange(min=1), help="At most this many, oldest first.")
+@click.option("--count", "is_counted", is_flag=True, help="Print only how many there are.")
+@parameters.as_json
+def query(  # noqa: PLR0913, PLR0917  # one parameter an option
+    task_id: str | None,
+    execution_id: str | None,
+    status: str | None,
+    since: datetime | None,
+    until: datetime | None,
+    is_final: bool,
+    limit: int | None,
+    is_counted: bool,
+    as_json: bool,
+) -> None:
+    """Search all records, oldest first, in rotated and compressed files too."""
+    from mission_control.audit.stream.reader import RecordFilter, read_all
+    from mission_control.configuration.settings import read_settings
+    from mission_control.model.definitions.schedules.clock.wall_clock import earliest
+    from mission_control.model.values.zones import zone
+
+    _check_status(status)
+    settings = read_settings()
+    local = zone(settings.timezone)
+    first, end = (None if moment is None else earliest(moment, local) for moment in (since, until))
+    wanted = RecordFilter(task_id, execution_id, status, first, end, True if is_final else None)
+    found = islice(read_all(settings.task_execution_log, wanted=wanted, on_corrupt=_tell_unreadable), limit)
+    if is_counted:
+        echo(str(sum(1 for _ in found)))
+    elif as_json:
+        echo_json_array(found)
+    else:
+        records = list(found)
+        echo(record_table(records, settings.timezone)) if records else tell("no such records")
+
+
+def _check_status(status: str | None) -> None:
     """Refuse an unknown status, naming the nearest one.
 
     Raises:
@@ -101,6 +154,6 @@ def _none(path: Path) -> str:
     return f"no such records in {path}" if path.exists() else f"nothing has run yet: there is no {path}"
 
 
-def tell_unreadable(problem: object) -> None:
+def _tell_unreadable(problem: object) -> None:
     """Report a line that is not a record."""
     tell(f"unreadable record: {problem}")
