@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mission_control.handler_catalog.source import HandlerSource, ModuleSource, read_module
+from mission_control.handler_catalog.source import HandlerSource, read_module
 from mission_control.model.problems.suggestions import did_you_mean
 from mission_control.model.values.handler_paths import handler_path_problem, is_handler_name
 
@@ -24,12 +24,6 @@ def catalog_from(directories: Sequence[Path]) -> HandlerCatalog:
     return HandlerCatalog([*built_in, *directories])
 
 
-@dataclass(frozen=True)
-class _Scan:
-    handlers: dict[str, HandlerSource]
-    refused: dict[str, HandlerSource]
-
-
 @dataclass
 class HandlerCatalog:
     """The handlers in some directories; an earlier directory takes precedence over a later one.
@@ -40,7 +34,7 @@ class HandlerCatalog:
     """
 
     directories: Sequence[Path]
-    _read: dict[tuple[Path, str, int, int], ModuleSource] = field(
+    _read: dict[tuple[Path, str, int, int], tuple[HandlerSource, ...]] = field(
         default_factory=dict, init=False, repr=False
     )
 
@@ -50,7 +44,7 @@ class HandlerCatalog:
         A module that cannot be used at all has the key `handlers.<module>`, or its file's path if another
         module has that name.
         """
-        return self._scan().handlers
+        return {path: source for path, source in self._scan().items() if source.is_listed}
 
     def problem(self, path: str) -> str | None:
         """Return why `path` names no usable handler, with the likely intended one, or None."""
@@ -58,30 +52,27 @@ class HandlerCatalog:
         if problem is not None:
             return problem
         scan = self._scan()
-        module = path.rpartition(".")[0]
-        found = scan.handlers.get(path) or scan.handlers.get(module) or scan.refused.get(path)
-        return found.problem if found is not None else self._unknown(path, scan.handlers)
+        found = scan.get(path, scan.get(path.rpartition(".")[0]))
+        return found.problem if found is not None else self._unknown(path, scan)
 
-    def _unknown(self, path: str, handlers: dict[str, HandlerSource]) -> str:
-        sound = sorted(name for name, source in handlers.items() if source.problem is None)
+    def _unknown(self, path: str, scan: dict[str, HandlerSource]) -> str:
+        sound = sorted(name for name, source in scan.items() if source.problem is None)
         looked_in = ", ".join(_described(directory) for directory in self.directories)
         named = ", ".join(sound[:_MOST_NAMED]) + (", …" if len(sound) > _MOST_NAMED else "")
         there_are = f"there are: {named}" if sound else "there are none"
         return f"no handler {path!r}{did_you_mean(path, sound)}; {there_are} (looked in {looked_in})"
 
-    def _scan(self) -> _Scan:
-        handlers: dict[str, HandlerSource] = {}
-        refused: dict[str, HandlerSource] = {}
+    def _scan(self) -> dict[str, HandlerSource]:
+        """Return every handler and every function that cannot be one, by its path."""
+        found: dict[str, HandlerSource] = {}
         owners: dict[str, Path] = {}
         for directory, file in self._files():
             owner = owners.setdefault(file.stem, file)
-            if owner != file:
-                handlers[str(file)] = _shadowed(file, owner)
-                continue
-            source = self._module(directory, file)
-            handlers.update((one.path, one) for one in source.handlers)
-            refused.update((one.path, one) for one in source.refused)
-        return _Scan(handlers, refused)
+            if owner == file:
+                found.update((one.path, one) for one in self._module(directory, file))
+            else:
+                found[str(file)] = _shadowed(file, owner)
+        return found
 
     def _files(self) -> Iterator[tuple[Path, Path]]:
         """Yield each module file with the resolved directory that it must not leave."""
@@ -91,15 +82,13 @@ class HandlerCatalog:
                 modules = (file for file in sorted(directory.glob("*.py")) if not file.name.startswith("_"))
                 yield from ((directory, file) for file in modules)
 
-    def _module(self, directory: Path, file: Path) -> ModuleSource:
+    def _module(self, directory: Path, file: Path) -> tuple[HandlerSource, ...]:
         try:
             resolved = _resolved(directory, file)
             status = resolved.stat()
         except (OSError, RuntimeError, ValueError) as error:
             # Python before 3.13 raises RuntimeError for a circle of links.
-            return ModuleSource(
-                (_whole_module(f"handlers.{file.stem}", file, f"{file} cannot be used: {error}"),)
-            )
+            return (_whole_module(f"handlers.{file.stem}", file, f"{file} cannot be used: {error}"),)
         key = (resolved, file.stem, status.st_mtime_ns, status.st_size)
         if key not in self._read:
             self._read[key] = read_module(resolved, file.stem)

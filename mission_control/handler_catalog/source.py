@@ -8,14 +8,12 @@ from pathlib import Path
 from mission_control.model.values.handler_paths import is_handler_name
 
 LARGEST_SOURCE_BYTES = 1024 * 1024
-# The name in the contract. A `run` that cannot be called is a mistake; any other function is just a function.
-CONTRACT_NAME = "run"
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
 @dataclass(frozen=True)
 class HandlerSource:
-    """A handler as found in its file.
+    """A handler, or a function that cannot be one, as found in its file.
 
     `problem` says why it cannot be used; it is None if it can. A module that cannot be read has one entry
     for the whole module, with an empty `function`.
@@ -28,17 +26,14 @@ class HandlerSource:
     summary: str
     problem: str | None = None
 
-
-@dataclass(frozen=True)
-class ModuleSource:
-    """The handlers of one module, and the functions that cannot be handlers, each with its problem."""
-
-    handlers: tuple[HandlerSource, ...] = ()
-    refused: tuple[HandlerSource, ...] = ()
+    @property
+    def is_listed(self) -> bool:
+        """Whether it is a handler or must be one: a `run` that cannot be called, or a whole module."""
+        return self.problem is None or self.function in {"", "run"}
 
 
-def read_module(file: Path, module: str) -> ModuleSource:
-    """Read the handlers in `file` as those of the module `handlers.<module>`.
+def read_module(file: Path, module: str) -> tuple[HandlerSource, ...]:
+    """Read the functions and classes in `file` as those of the module `handlers.<module>`.
 
     A handler is a public function, defined at the top level of the file itself, that can be called with
     one positional argument. Nothing is imported or run.
@@ -53,11 +48,7 @@ def read_module(file: Path, module: str) -> ModuleSource:
     except (RecursionError, MemoryError):
         return _unreadable(file, module, f"{file} is nested too deeply to be read")
     found = {one.name: _handler(one, file, module) for one in tree.body if isinstance(one, _DEFINITIONS)}
-    public = [source for name, source in found.items() if not name.startswith("_")]
-    return ModuleSource(
-        tuple(one for one in public if one.problem is None or one.function == CONTRACT_NAME),
-        tuple(one for one in found.values() if one.problem is not None),
-    )
+    return tuple(found.values())
 
 
 def _parse(file: Path) -> ast.Module:
@@ -72,8 +63,8 @@ def _parse(file: Path) -> ast.Module:
         return ast.parse(file.read_bytes(), filename=str(file))
 
 
-def _unreadable(file: Path, module: str, problem: str, line: int = 1) -> ModuleSource:
-    return ModuleSource(handlers=(HandlerSource(f"handlers.{module}", file, "", line, "", problem),))
+def _unreadable(file: Path, module: str, problem: str, line: int = 1) -> tuple[HandlerSource]:
+    return (HandlerSource(f"handlers.{module}", file, "", line, "", problem),)
 
 
 def _handler(
