@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import re
-import runpy
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from benchmarks.place import CHECKOUT, MeasurementError
 
@@ -25,8 +24,7 @@ class PeersMissingError(MeasurementError):
 def peers_environment(lock: Path = LOCK, environment: Path = ENVIRONMENT) -> Path:
     """Return the virtual environment with all that is locked, after making it if need be.
 
-    Installs with the uv of our own environment, under the caller's settings of pip, as `./mc` does; every
-    file is checked by its hash.
+    Installs with pip, as `./mc` does; every file is checked by its hash.
 
     Raises:
         PeersMissingError: it cannot be made.
@@ -52,12 +50,9 @@ def peers_versions() -> dict[str, str]:
 
 
 def _make(lock: Path, environment: Path) -> None:
-    uv, python = str(Path(sys.executable).with_name("uv")), str(environment / "bin" / "python")
-    settings: dict[str, Any] = runpy.run_path(str(CHECKOUT / "mc"))
-    variables = settings["uv_environment"]([sys.executable, "-m", "pip"])
-    for arguments in (
-        ["venv", "--clear", "--python", sys.executable, str(environment)],
-        ["pip", "install", "--python", python, "--no-deps", "--require-hashes", "-r", str(lock)],
+    pip = [str(environment / "bin" / "python"), "-m", "pip", "install", "--quiet"]
+    for command in (
+        [sys.executable, "-m", "venv", "--clear", str(environment)],
+        [*pip, "--no-deps", "--require-hashes", "-r", str(lock)],
     ):
-        command = [uv, "--quiet", *arguments]
-        subprocess.run(command, env=variables, check=True, capture_output=True, text=True)
+        subprocess.run(command, check=True, capture_output=True, text=True)

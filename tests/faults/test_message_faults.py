@@ -64,7 +64,7 @@ def test_message_for_the_run_of_another_handler_is_refused_and_recorded(house: W
             lambda: records_of(house.installation, "handlers.flaky.run"), "it is refused"
         )
         assert (rejected["status"], rejected["execution_id"]) == ("rejected", run.execution_id)
-        assert "is handlers.hello.run's" in rejected["reason"]
+        assert "belongs to handlers.hello.run" in rejected["reason"]
         assert run.state == "dispatched"
 
 

@@ -38,7 +38,7 @@ def test_run_without_its_handler_here_runs_on_another_worker(house: WorkerHouse)
         def is_passed_on() -> bool:
             if all(run.state == "success" for run in runs):
                 runs.append(house.gated("work"))
-            return "passing the run on" in old.log
+            return "message_passed_on" in old.log
 
         wait_until(is_passed_on, "the old worker was given one", timeout=30)
 
