@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -14,32 +13,6 @@ from mission_control.audit.stream.reader import OnCorrupt
 from mission_control.audit.stream.segments import Segment, Segments, identity
 
 POLL_SECONDS = 0.5
-
-
-def follow(
-    path: Path | str,
-    *,
-    poll_seconds: float = POLL_SECONDS,
-    from_start: bool = False,
-    on_corrupt: OnCorrupt | None = None,
-    sleep: Callable[[float], object] = time.sleep,
-) -> Iterator[dict[str, Any]]:
-    """Yield records as they are appended, for as long as the caller goes on.
-
-    The position is taken at once, not at the first record asked for; else as `Follower`.
-    """
-    return _followed(Follower(path, from_start=from_start, on_corrupt=on_corrupt), poll_seconds, sleep)
-
-
-def _followed(
-    follower: Follower, poll_seconds: float, sleep: Callable[[float], object]
-) -> Iterator[dict[str, Any]]:
-    try:
-        while True:
-            yield from follower.poll()
-            sleep(poll_seconds)
-    finally:
-        follower.close()
 
 
 class Follower:

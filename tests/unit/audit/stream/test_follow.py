@@ -1,13 +1,12 @@
 from __future__ import annotations
 
 import os
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from mission_control.audit.stream.follow import Follower, follow
+from mission_control.audit.stream.follow import Follower
 from mission_control.audit.stream.log import AuditLog
 
 if TYPE_CHECKING:
@@ -127,16 +126,3 @@ def test_file_truncated_in_place_is_read_from_its_beginning(log: AuditLog) -> No
 
     assert numbers(follower.poll()) == [2]
     follower.close()
-
-
-def test_following_yields_records_and_sleeps_in_between(log: AuditLog) -> None:
-    slept: list[float] = []
-
-    def sleep(seconds: float) -> None:
-        slept.append(seconds)
-        log.append({"number": len(slept)})
-
-    records = follow(log.path, poll_seconds=0.2, sleep=sleep)
-
-    assert numbers(list(islice(records, 3))) == [1, 2, 3]
-    assert slept == [0.2, 0.2, 0.2]
