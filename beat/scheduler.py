@@ -217,7 +217,8 @@ class MissionControlScheduler(RedBeatScheduler):
 
     @cached_property
     def _missed_records(self) -> MissedRecords:
-        return MissedRecords(self._installation.ledger, self._installation.audit)
+        ours = self._installation
+        return MissedRecords(ours.client, ours.ledger, ours.audit)
 
     @cached_property
     def _follow_up(self) -> FollowUp:

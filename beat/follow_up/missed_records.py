@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
+from itertools import islice
 from typing import Final
 
+from redis import Redis
 from redis.exceptions import ResponseError
 
 from mission_control.audit.endings import ending_record
 from mission_control.audit.stream.log import AuditLog, AuditWriteError
 from mission_control.events import events
 from mission_control.ledger.ledger import Ledger
+from mission_control.model.runs.record_identity import record_identity
+from mission_control.store import redis_keys
 
 _AT_ONCE: Final = 500
 
@@ -20,9 +24,11 @@ class MissedRecords:
     """Writes the records of the runs that this process has entered as missed.
 
     Those that it cannot write stay pending in Redis, and so do all of them if it dies: the sweep writes them.
+    It may do so too while this process still has many to write; those are not written again.
     """
 
-    def __init__(self, ledger: Ledger, audit: AuditLog) -> None:
+    def __init__(self, client: Redis, ledger: Ledger, audit: AuditLog) -> None:
+        self._client = client
         self._ledger = ledger
         self._audit = audit
         self._ids: deque[str] = deque()
@@ -37,15 +43,18 @@ class MissedRecords:
         Raises:
             RedisError: the next call goes on.
         """
-        count = len(self._ids) if most is None else min(len(self._ids), most)
+        ids = list(islice(self._ids, most))
+        identities = [record_identity(one, 0, is_final=True) for one in ids]
+        pending = self._client.hmget(redis_keys.PENDING_RECORDS, identities) if ids else []
         try:
-            for _ in range(count):
-                self._write(self._ids[0])
+            for execution_id, text in zip(ids, pending, strict=True):
+                if text is not None:
+                    self._write(execution_id)
                 self._ids.popleft()
         except AuditWriteError as error:  # the rest would fail as well; the sweep writes them
             events.audit_write_failed(self._audit.path, error)
             self._ids.clear()
-        return count
+        return len(ids)
 
     def _write(self, execution_id: str) -> None:
         try:
