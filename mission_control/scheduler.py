@@ -63,8 +63,6 @@ class TaskScheduler:
         Raises:
             FleetError: they did not start; the message has their last lines.
         """
-        from mission_control.processes.fleet import Fleet
-
         if self._fleet is not None:
             return
         with self._store_errors():
@@ -135,8 +133,6 @@ class TaskScheduler:
 
 def in_process(installation: Installation, *, sleep: Callable[[float], None] = time.sleep) -> InProcess:
     """Return what fires and runs the tasks of an installation in this process; retries wait by `sleep`."""
-    from mission_control.processes.in_process import InProcess
-
     return InProcess(
         worker=lambda build: build(lambda: installation),
         beat=lambda scheduler, deliver: scheduler(

@@ -29,10 +29,9 @@ def install_static_entries(
     """Make the stored static entries those of the configuration; say whether there are any.
 
     An entry that is stored as configured keeps its due time: RedBeat would save it again, and move it by up
-    to a second at each start of beat. One that has changed keeps its last run.
-    A corrupt one under its name is replaced. An entry of the configuration that
-    cannot be used, or has the name of a task, is logged and left out. As with RedBeat, a result backend that
-    does not expire keys itself gets `celery.backend_cleanup` at 4 o'clock.
+    to a second at each start of beat. One that has changed keeps its last run; a corrupt one is replaced. One
+    that cannot be used, or has the name of a task, is logged and left out. As with RedBeat, a result backend
+    that does not expire keys itself gets `celery.backend_cleanup` at 4 o'clock.
     """
     wanted: Mapping[str, Any] = {**_default_entries(app), **app.conf.beat_schedule}
     for name in cast("set[str]", client.smembers(keys.statics)) - wanted.keys():

@@ -34,8 +34,7 @@ class Firing:
 
     Every method raises `NotLeadingError` if another beat leads, and `RedisError` if Redis cannot be
     asked; then nothing, or whole batches, have been committed. `on_missed` gets the ids of the runs that were
-    entered as missed. `on_time_within` is how late an occurrence may
-    be fired and still count as on time.
+    entered as missed. `on_time_within` is how late an occurrence may be fired and still count as on time.
     """
 
     def __init__(

@@ -36,7 +36,7 @@ class InProcess:
     need a process that can be killed.
     """
 
-    def __init__(  # each part has its name
+    def __init__(
         self,
         *,
         worker: Callable[[Callable[..., Celery]], Celery],

@@ -41,8 +41,6 @@ from typing import Final
 MAX_REVISIONS: Final = 100
 
 REDBEAT_PREFIX: Final = "redbeat:"
-REDBEAT_SCHEDULE: Final = "redbeat::schedule"
-STATIC_ENTRIES: Final = "redbeat::statics"
 PREFIX_IN_USE: Final = "mc:redbeat_prefix"
 TASKS: Final = "mc:tasks"
 ACTIVE_RUNS: Final = "mc:runs:active"

@@ -38,9 +38,8 @@ class Sweep:
     Guarantees: a run whose worker is gone, whose message was lost on its way, or whose retry was never
     sent, is sent again or ended within a lease and a few looks, and each is taken up by one sweep, however
     many there are; pending audit records are written; a run that cannot be read or recovered is logged, and
-    delays no other. Sending twice is
-    harmless: the ledger lets an attempt run once. A look costs two round trips if nothing is wrong, and a
-    constant number of them if only queues are long.
+    delays no other. Sending twice is harmless: the ledger lets an attempt run once. A look costs two round
+    trips if nothing is wrong, and a constant number of them if only queues are long.
 
     Does not guarantee that a run is found at once: of the runs that wait for their message
     `LOOKED_AT_ONCE` are looked at each time, those that have waited longest first.

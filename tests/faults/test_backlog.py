@@ -40,7 +40,9 @@ def leave_a_backlog(place: Installation, **misfire: Any) -> float:
         name = f"late-{at}"
         task = {"id": name, "schedule": schedule, "handler": HANDLER, "misfire": misfire}
         assert place.registry.register(task)
-        place.client.zadd(redis_keys.REDBEAT_SCHEDULE, {redis_keys.DEFAULT_REDBEAT_KEYS.entry(name): due})
+        place.client.zadd(
+            redis_keys.DEFAULT_REDBEAT_KEYS.schedule, {redis_keys.DEFAULT_REDBEAT_KEYS.entry(name): due}
+        )
     return due
 
 
@@ -81,7 +83,7 @@ def test_caught_up_runs_are_parked_and_released_at_the_pace(place: Installation)
 
 def earliest(place: Installation) -> float:
     """Return when the entry is due that is due longest."""
-    found: Any = place.client.zrange(redis_keys.REDBEAT_SCHEDULE, 0, 0, withscores=True)
+    found: Any = place.client.zrange(redis_keys.DEFAULT_REDBEAT_KEYS.schedule, 0, 0, withscores=True)
     return float(found[0][1])
 
 
@@ -89,8 +91,10 @@ def test_task_moved_by_another_tool_fires_at_its_own_time(place: Installation) -
     yearly = {"type": "cron", "expression": "0 0 29 2 *"}
     assert place.registry.register({"id": "moved", "schedule": yearly, "handler": HANDLER})
     key = redis_keys.DEFAULT_REDBEAT_KEYS.entry("moved")
-    right = place.client.zscore(redis_keys.REDBEAT_SCHEDULE, key)
-    place.client.zadd(redis_keys.REDBEAT_SCHEDULE, {key: utc_now().timestamp() - 0.7})
+    right = place.client.zscore(redis_keys.DEFAULT_REDBEAT_KEYS.schedule, key)
+    place.client.zadd(redis_keys.DEFAULT_REDBEAT_KEYS.schedule, {key: utc_now().timestamp() - 0.7})
     with leading_beat(place):
-        wait_until(lambda: place.client.zscore(redis_keys.REDBEAT_SCHEDULE, key) == right, "it is back")
+        wait_until(
+            lambda: place.client.zscore(redis_keys.DEFAULT_REDBEAT_KEYS.schedule, key) == right, "it is back"
+        )
     assert place.ledger.runs_of("moved") == []

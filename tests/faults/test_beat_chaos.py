@@ -59,7 +59,7 @@ def test_beat_killed_at_random_fires_every_occurrence_exactly_once(place: Instal
             has_fired = run_for(place, nursery, draw.uniform(0.0, longest))
             longest = longest * 0.9 if has_fired else longest * 1.2
         survivor = nursery.start()
-        schedule_key = redis_keys.REDBEAT_SCHEDULE
+        schedule_key = redis_keys.DEFAULT_REDBEAT_KEYS.schedule
         wait_until(lambda: place.client.zcard(schedule_key) == 1, "all herds are through", timeout=60)
         nursery.kill(survivor)
 

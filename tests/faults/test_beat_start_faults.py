@@ -40,7 +40,7 @@ def good_task_fires(place: Installation) -> None:
 
 
 def test_unreadable_note_in_quarantine_does_not_stop_beat(place: Installation) -> None:
-    place.client.hset(redis_keys.BEAT_QUARANTINE, redis_keys.REDBEAT_SCHEDULE, "oops")
+    place.client.hset(redis_keys.BEAT_QUARANTINE, redis_keys.DEFAULT_REDBEAT_KEYS.schedule, "oops")
     place.client.execute_command("HSET", redis_keys.BEAT_QUARANTINE, redis_keys.TASKS, b"\xff")  # type: ignore[no-untyped-call]  # redis-py's
     with leading_beat(place) as beat:
         good_task_fires(place)
@@ -51,15 +51,17 @@ def test_unreadable_note_in_quarantine_does_not_stop_beat(place: Installation) -
 def test_static_entries_key_of_the_wrong_type_does_not_stop_beat(
     place: Installation,
 ) -> None:
-    spoil(place, redis_keys.STATIC_ENTRIES, "string")
+    spoil(place, redis_keys.DEFAULT_REDBEAT_KEYS.statics, "string")
     with leading_beat(place) as beat:
         good_task_fires(place)
         assert beat.exit_code is None
-        assert f"event=key_of_wrong_type key={redis_keys.STATIC_ENTRIES} found=string" in beat.log
+        assert (
+            f"event=key_of_wrong_type key={redis_keys.DEFAULT_REDBEAT_KEYS.statics} found=string" in beat.log
+        )
 
 
 def test_static_entry_name_that_is_not_text_does_not_stop_beat(place: Installation) -> None:
-    place.client.sadd(redis_keys.STATIC_ENTRIES, b"\xff")
+    place.client.sadd(redis_keys.DEFAULT_REDBEAT_KEYS.statics, b"\xff")
     with leading_beat(place) as beat:
         good_task_fires(place)
         assert beat.exit_code is None
@@ -67,7 +69,7 @@ def test_static_entry_name_that_is_not_text_does_not_stop_beat(place: Installati
 
 def test_quarantine_note_of_a_deleted_entry_is_removed(place: Installation) -> None:
     place.client.hset(KEY, mapping=plain(args="abc"))
-    place.client.zadd(redis_keys.REDBEAT_SCHEDULE, {KEY: 1})
+    place.client.zadd(redis_keys.DEFAULT_REDBEAT_KEYS.schedule, {KEY: 1})
     with leading_beat(place) as beat:
         wait_until(lambda: NAME in quarantined_tasks(place.client, place.redbeat_keys), "it is set aside")
         beat.stop()

@@ -85,7 +85,7 @@ def pause(beats: Sequence[BeatProcess], seconds: float) -> None:
 
 def next_due(place: Installation) -> datetime:
     """Return when the first of all tasks is due."""
-    earliest: Any = place.client.zrange(redis_keys.REDBEAT_SCHEDULE, 0, 0, withscores=True)
+    earliest: Any = place.client.zrange(redis_keys.DEFAULT_REDBEAT_KEYS.schedule, 0, 0, withscores=True)
     return datetime.fromtimestamp(earliest[0][1], UTC)
 
 

@@ -87,7 +87,10 @@ def quarantined(place: Installation, name: str = NAME) -> str:
         -1
     ].items()
     assert (
-        place.client.zscore(redis_keys.REDBEAT_SCHEDULE, redis_keys.DEFAULT_REDBEAT_KEYS.entry(name)) is None
+        place.client.zscore(
+            redis_keys.DEFAULT_REDBEAT_KEYS.schedule, redis_keys.DEFAULT_REDBEAT_KEYS.entry(name)
+        )
+        is None
     )
     assert problem is not None
     return problem
@@ -99,7 +102,7 @@ def test_corrupt_hash_is_quarantined_and_registering_the_task_restores_it(
 ) -> None:
     if fields:
         spoilt.client.hset(KEY, mapping=fields)
-    spoilt.client.zadd(redis_keys.REDBEAT_SCHEDULE, {KEY: now() - 1})
+    spoilt.client.zadd(redis_keys.DEFAULT_REDBEAT_KEYS.schedule, {KEY: now() - 1})
 
     good_task_fires(spoilt)
 
@@ -115,7 +118,7 @@ def test_entry_of_the_wrong_redis_type_is_quarantined(
     spoilt: Installation, beat: BeatProcess, kind: str
 ) -> None:
     spoil(spoilt, KEY, kind)
-    spoilt.client.zadd(redis_keys.REDBEAT_SCHEDULE, {KEY: now() - 1})
+    spoilt.client.zadd(redis_keys.DEFAULT_REDBEAT_KEYS.schedule, {KEY: now() - 1})
     good_task_fires(spoilt)
     assert "WRONGTYPE" in quarantined(spoilt)
     assert [task["id"] for task in spoilt.registry.tasks()] == ["good"]
@@ -144,7 +147,7 @@ def test_task_whose_run_cannot_be_sent_is_quarantined(
     assert beat.exit_code is None
     spoilt.client.delete(key)
     assert spoilt.registry.update(NAME, {"description": "repaired"})
-    assert spoilt.client.zscore(redis_keys.REDBEAT_SCHEDULE, KEY) is not None
+    assert spoilt.client.zscore(redis_keys.DEFAULT_REDBEAT_KEYS.schedule, KEY) is not None
     assert NAME not in all_quarantined(spoilt)
 
 
@@ -168,7 +171,7 @@ def test_quarantined_redbeat_entry_is_restored_when_saved_again(
     spoilt: Installation, beat: BeatProcess
 ) -> None:
     spoilt.client.hset(KEY, mapping=plain(args="abc"))
-    spoilt.client.zadd(redis_keys.REDBEAT_SCHEDULE, {KEY: now() - 1})
+    spoilt.client.zadd(redis_keys.DEFAULT_REDBEAT_KEYS.schedule, {KEY: now() - 1})
     quarantined(spoilt)
     app = create_app("other", lambda: spoilt)
     RedBeatSchedulerEntry(NAME, HANDLER, schedule(1), app=app).save()
@@ -178,7 +181,7 @@ def test_quarantined_redbeat_entry_is_restored_when_saved_again(
 
 
 def test_schedule_member_that_is_not_text_is_quarantined(spoilt: Installation, beat: BeatProcess) -> None:
-    spoilt.client.zadd(redis_keys.REDBEAT_SCHEDULE, {b"redbeat:\xff": now() - 1})
+    spoilt.client.zadd(redis_keys.DEFAULT_REDBEAT_KEYS.schedule, {b"redbeat:\xff": now() - 1})
     good_task_fires(spoilt)
     assert wait_until(lambda: all_quarantined(spoilt).get("\\xff"), "it is set aside")
     assert beat.exit_code is None
@@ -189,7 +192,7 @@ def test_impossible_due_time_delays_no_other_task(
     spoilt: Installation, beat: BeatProcess, score: float
 ) -> None:
     spoilt.client.hset(KEY, mapping=own(enabled=True))
-    spoilt.client.zadd(redis_keys.REDBEAT_SCHEDULE, {KEY: score})
+    spoilt.client.zadd(redis_keys.DEFAULT_REDBEAT_KEYS.schedule, {KEY: score})
     good_task_fires(spoilt)
     if score < 0:
         quarantined(spoilt)
@@ -200,7 +203,7 @@ def test_redbeat_entry_that_has_ended_is_neither_fired_nor_quarantined(
     spoilt: Installation, beat: BeatProcess
 ) -> None:
     spoilt.client.hset(KEY, mapping=plain())
-    spoilt.client.zadd(redis_keys.REDBEAT_SCHEDULE, {KEY: -1})
+    spoilt.client.zadd(redis_keys.DEFAULT_REDBEAT_KEYS.schedule, {KEY: -1})
     good_task_fires(spoilt)
     assert sent_ids(spoilt.client) == [run.execution_id for run in spoilt.ledger.runs_of("good")]
     assert all_quarantined(spoilt) == {}
@@ -208,19 +211,21 @@ def test_redbeat_entry_that_has_ended_is_neither_fired_nor_quarantined(
 
 
 def test_thousand_corrupt_entries_do_not_delay_a_good_one(spoilt: Installation, beat: BeatProcess) -> None:
-    spoilt.client.zadd(redis_keys.REDBEAT_SCHEDULE, {f"redbeat:gone-{at}": now() - 1 for at in range(1_000)})
+    spoilt.client.zadd(
+        redis_keys.DEFAULT_REDBEAT_KEYS.schedule, {f"redbeat:gone-{at}": now() - 1 for at in range(1_000)}
+    )
     good_task_fires(spoilt)
     wait_until(lambda: len(all_quarantined(spoilt)) == 1_000, "all of them are set aside")
     assert beat.exit_code is None
 
 
-@pytest.mark.parametrize("key", [redis_keys.REDBEAT_SCHEDULE, redis_keys.TASKS])
+@pytest.mark.parametrize("key", [redis_keys.DEFAULT_REDBEAT_KEYS.schedule, redis_keys.TASKS])
 def test_overwritten_schedule_is_kept_and_rebuilt(spoilt: Installation, beat: BeatProcess, key: str) -> None:
     app = create_app("other", lambda: spoilt)
     RedBeatSchedulerEntry("theirs", HANDLER, schedule(3600), app=app).save()
     assert spoilt.registry.register({"id": "ours", "schedule": YEARLY, "handler": HANDLER})
     assert spoilt.registry.register({"id": "off", "schedule": YEARLY, "handler": HANDLER, "enabled": False})
-    before: Any = spoilt.client.zrange(redis_keys.REDBEAT_SCHEDULE, 0, -1, withscores=True)
+    before: Any = spoilt.client.zrange(redis_keys.DEFAULT_REDBEAT_KEYS.schedule, 0, -1, withscores=True)
 
     spoil(spoilt, key, "string")
 
@@ -228,7 +233,7 @@ def test_overwritten_schedule_is_kept_and_rebuilt(spoilt: Installation, beat: Be
     assert kept in beat.log
     assert spoilt.client.get(kept) == "spoilt"
     good_task_fires(spoilt)
-    after: Any = spoilt.client.zrange(redis_keys.REDBEAT_SCHEDULE, 0, -1, withscores=True)
+    after: Any = spoilt.client.zrange(redis_keys.DEFAULT_REDBEAT_KEYS.schedule, 0, -1, withscores=True)
     assert dict(after) == pytest.approx(dict(before), abs=1.0)
     assert {"ours", "off", "good"} <= spoilt.client.smembers(redis_keys.TASKS)
     assert beat.exit_code is None
@@ -236,15 +241,19 @@ def test_overwritten_schedule_is_kept_and_rebuilt(spoilt: Installation, beat: Be
 
 def test_deleted_schedule_is_rebuilt(spoilt: Installation, beat: BeatProcess) -> None:
     assert spoilt.registry.register({"id": "ours", "schedule": YEARLY, "handler": HANDLER})
-    due = spoilt.client.zscore(redis_keys.REDBEAT_SCHEDULE, redis_keys.DEFAULT_REDBEAT_KEYS.entry("ours"))
+    due = spoilt.client.zscore(
+        redis_keys.DEFAULT_REDBEAT_KEYS.schedule, redis_keys.DEFAULT_REDBEAT_KEYS.entry("ours")
+    )
     before = turns(spoilt)
     wait_until(lambda: turns(spoilt) >= before + 2, "beat has seen the task")
 
-    spoilt.client.delete(redis_keys.REDBEAT_SCHEDULE)
+    spoilt.client.delete(redis_keys.DEFAULT_REDBEAT_KEYS.schedule)
 
-    wait_until(lambda: spoilt.client.exists(redis_keys.REDBEAT_SCHEDULE), "it is rebuilt")
+    wait_until(lambda: spoilt.client.exists(redis_keys.DEFAULT_REDBEAT_KEYS.schedule), "it is rebuilt")
     assert (
-        spoilt.client.zscore(redis_keys.REDBEAT_SCHEDULE, redis_keys.DEFAULT_REDBEAT_KEYS.entry("ours"))
+        spoilt.client.zscore(
+            redis_keys.DEFAULT_REDBEAT_KEYS.schedule, redis_keys.DEFAULT_REDBEAT_KEYS.entry("ours")
+        )
         == due
     )
     assert beat.exit_code is None

@@ -69,7 +69,7 @@ def is_quiet(house: WorkerHouse) -> bool:
     """Whether no run is due, active or waiting, and no record is pending."""
     client = house.installation.client
     with client.pipeline(transaction=False) as pipe:
-        pipe.zcard(redis_keys.REDBEAT_SCHEDULE)
+        pipe.zcard(redis_keys.DEFAULT_REDBEAT_KEYS.schedule)
         pipe.zcard(redis_keys.ACTIVE_RUNS)
         pipe.zcard(redis_keys.LEASES)
         pipe.zcard(redis_keys.PARKED)

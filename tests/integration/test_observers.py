@@ -87,7 +87,7 @@ class Observed:
         """Have a task of every minute be due for the last one."""
         due = datetime.now(UTC).timestamp() // 60 * 60
         key = redis_keys.DEFAULT_REDBEAT_KEYS.entry(task_id)
-        self.installation.client.zadd(redis_keys.REDBEAT_SCHEDULE, {key: due})
+        self.installation.client.zadd(redis_keys.DEFAULT_REDBEAT_KEYS.schedule, {key: due})
         self.installation.client.publish(redis_keys.WAKE_CHANNEL, task_id)
 
 

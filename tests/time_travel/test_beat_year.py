@@ -52,7 +52,7 @@ class Travel:
         """Go from due instant to due instant up to `end`, firing at each."""
         client = self.installation.client
         while True:
-            soonest: Any = client.zrange(redis_keys.REDBEAT_SCHEDULE, 0, 0, withscores=True)
+            soonest: Any = client.zrange(redis_keys.DEFAULT_REDBEAT_KEYS.schedule, 0, 0, withscores=True)
             if not soonest or (due := from_unix(soonest[0][1])) > end:
                 break
             self.now = max(self.now, due)

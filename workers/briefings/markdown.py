@@ -1,20 +1,24 @@
 """Markdown pages from templates in which foreign text is shown literally and cannot act as markup."""
 
+from __future__ import annotations
+
 import re
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 from statistics import median
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
-from jinja2 import Environment
 from markupsafe import Markup
 
 from mission_control.audit.record.masking import clean_text
 from mission_control.model.values.quantities import counted
 from workers.briefings.figures import clock, day_and_clock, duration_ms, long_day, share, short_day
 from workers.briefings.task_runs import reasons
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 LONGEST_LINE: Final = 200
 _SPECIAL = re.compile(r"([\\`*\[\]<>|])")

@@ -39,7 +39,8 @@ def looks_through_all_keys(place: Installation) -> int:
 def fire(place: Installation, beat: MissionControlScheduler) -> None:
     beat.tick()
     wait_until(
-        lambda: beat.tick() or place.client.zscore(redis_keys.REDBEAT_SCHEDULE, KEY) is None, "it fires"
+        lambda: beat.tick() or place.client.zscore(redis_keys.DEFAULT_REDBEAT_KEYS.schedule, KEY) is None,
+        "it fires",
     )
     beat.tick()
     beat.tick()
@@ -51,7 +52,9 @@ def test_lone_fixed_delay_does_not_scan_all_keys_at_each_run(
     fire(installation, beat)
     before = looks_through_all_keys(installation)
     for _ in range(3):
-        installation.client.zadd(redis_keys.REDBEAT_SCHEDULE, {KEY: 1})  # as the end of the run does
+        installation.client.zadd(
+            redis_keys.DEFAULT_REDBEAT_KEYS.schedule, {KEY: 1}
+        )  # as the end of the run does
         fire(installation, beat)
     assert looks_through_all_keys(installation) == before
 
@@ -62,9 +65,9 @@ def test_schedule_deleted_while_nothing_fires_is_rebuilt_at_once(
     assert installation.registry.update("lone", {"schedule": {"type": "interval", "hours": 1}})
     beat.tick()
     beat.tick()
-    installation.client.delete(redis_keys.REDBEAT_SCHEDULE)
+    installation.client.delete(redis_keys.DEFAULT_REDBEAT_KEYS.schedule)
     beat.tick()
-    assert installation.client.zscore(redis_keys.REDBEAT_SCHEDULE, KEY) is not None
+    assert installation.client.zscore(redis_keys.DEFAULT_REDBEAT_KEYS.schedule, KEY) is not None
 
 
 def test_schedule_that_stays_empty_after_firing_is_checked(
@@ -73,12 +76,12 @@ def test_schedule_that_stays_empty_after_firing_is_checked(
     monkeypatch.setattr(schedule_upkeep, "DOUBT_AFTER_SECONDS", 0.1)
     upkeep = ScheduleUpkeep(beat.app, installation.client, installation.redbeat_keys, installation.clock)
     upkeep.look(Turn(leads=True, next_due=0.0), has_fired=False)
-    installation.client.delete(redis_keys.REDBEAT_SCHEDULE)
+    installation.client.delete(redis_keys.DEFAULT_REDBEAT_KEYS.schedule)
     upkeep.look(Turn(leads=True), has_fired=True)
-    assert installation.client.exists(redis_keys.REDBEAT_SCHEDULE) == 0
+    assert installation.client.exists(redis_keys.DEFAULT_REDBEAT_KEYS.schedule) == 0
 
     def is_built() -> bool:
         upkeep.look(Turn(leads=True), has_fired=False)
-        return installation.client.exists(redis_keys.REDBEAT_SCHEDULE) == 1
+        return installation.client.exists(redis_keys.DEFAULT_REDBEAT_KEYS.schedule) == 1
 
     wait_until(is_built, "the schedule is rebuilt")

@@ -214,7 +214,7 @@ def test_end_of_a_run_sets_the_next_due_instant_only_if_there_is_none(
         if is_registered:
             client.hset(entry, "task", "{}")
         if due_before is not None:
-            client.zadd(redis_keys.REDBEAT_SCHEDULE, {entry: due_before})
+            client.zadd(redis_keys.DEFAULT_REDBEAT_KEYS.schedule, {entry: due_before})
         ledger.dispatch(a_run(f"a@{number}"))
         ledger.end(begun(ledger, f"a@{number}"), RunState.SUCCESS, at=NOW, next_due=50.5)
-        assert client.zscore(redis_keys.REDBEAT_SCHEDULE, entry) == due_after
+        assert client.zscore(redis_keys.DEFAULT_REDBEAT_KEYS.schedule, entry) == due_after

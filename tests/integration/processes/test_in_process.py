@@ -158,5 +158,5 @@ def test_fixed_delay_task_is_due_again_after_every_ending(
             clock.shift(timedelta(hours=1))
             (result,) = TaskScheduler().run_once()
             assert result["status"] == "failure"
-            due = installation.client.zscore(redis_keys.REDBEAT_SCHEDULE, entry)
+            due = installation.client.zscore(redis_keys.DEFAULT_REDBEAT_KEYS.schedule, entry)
             assert due == (datetime.now(UTC) + timedelta(hours=1)).timestamp()

@@ -42,7 +42,7 @@ def changes(installation: Installation) -> list[dict[str, Any]]:
 
 def due(installation: Installation, task_id: str = "a") -> datetime | None:
     score = installation.client.zscore(
-        redis_keys.REDBEAT_SCHEDULE, redis_keys.DEFAULT_REDBEAT_KEYS.entry(task_id)
+        redis_keys.DEFAULT_REDBEAT_KEYS.schedule, redis_keys.DEFAULT_REDBEAT_KEYS.entry(task_id)
     )
     return None if score is None else datetime.fromtimestamp(float(score), UTC)
 
