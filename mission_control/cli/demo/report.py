@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mission_control.cli.terminal.output import table
-from mission_control.cli.terminal.wording import in_how_long, lateness, local_time
+from mission_control.cli.terminal.wording import in_how_long, local_time, span_ms
 from mission_control.cli.views.run_view import outcome, result_text
 from mission_control.model.definitions.task import TaskDefinition
 from mission_control.model.values.instants import parse_instant
@@ -60,7 +60,7 @@ def _row(attempts: list[dict[str, Any]], timezone: str) -> tuple[str | Text, ...
     return (
         last["task_id"],
         local_time(parse_instant(last["scheduled_time"]), zone(timezone))[11:],
-        lateness(first["lateness_ms"]),
+        span_ms(first["lateness_ms"]),
         str(last["attempt"]),
         outcome(last["status"]),
         result_text(last["output"], last["error"], last["reason"]),

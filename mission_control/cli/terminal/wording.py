@@ -23,10 +23,10 @@ def in_how_long(moment: datetime, now: datetime) -> str:
     return f"in {words}" if span > timedelta(0) else f"{words} ago"
 
 
-def lateness(milliseconds: int | None) -> str:
-    """Return how late something started, in words; nothing if it did not start.
+def span_ms(milliseconds: int | None) -> str:
+    """Return a span of time in words, with its sign if it is negative; nothing for None.
 
-    >>> lateness(15), lateness(2_400), lateness(None)
+    >>> span_ms(15), span_ms(2_400), span_ms(None)
     ('15 ms', '2.4 s', '')
     """
     if milliseconds is None:

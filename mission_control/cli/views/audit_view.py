@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from mission_control.cli.terminal.output import as_text, printable, table
-from mission_control.cli.terminal.wording import lateness, local_time
+from mission_control.cli.terminal.wording import local_time, span_ms
 from mission_control.cli.views.run_view import STYLES, outcome, result_text
-from mission_control.model.values.quantities import duration
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -26,8 +24,8 @@ def record_table(records: Iterable[dict[str, Any]], timezone: str) -> Table:
             printable(str(one.get("task_id"))),
             outcome(str(one.get("status"))),
             as_text(one.get("attempt")),
-            lateness(one.get("lateness_ms")),
-            _took(one),
+            span_ms(one.get("lateness_ms")),
+            span_ms(one.get("duration_ms")),
             result_text(one.get("output"), one.get("error"), one.get("reason")),
         )
         for one in records
@@ -63,17 +61,12 @@ class LiveLines:
 
 
 def _facts(record: dict[str, Any]) -> str:
-    attempt, late = record.get("attempt"), lateness(record.get("lateness_ms"))
+    attempt, late = record.get("attempt"), span_ms(record.get("lateness_ms"))
     when = f"{late} late" if late else ""
     if isinstance(attempt, int) and attempt > 1:
         when = f"attempt {attempt}"  # a retry is late by its delay
-    took = _took(record)
+    took = span_ms(record.get("duration_ms"))
     return f"{when:<12} {f'took {took}' if took else '':<12} "
-
-
-def _took(record: dict[str, Any]) -> str:
-    milliseconds = record.get("duration_ms")
-    return "" if milliseconds is None else duration(timedelta(milliseconds=milliseconds))
 
 
 def _ended(record: dict[str, Any], timezone: str) -> str:

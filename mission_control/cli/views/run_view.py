@@ -6,8 +6,7 @@ from datetime import tzinfo
 from typing import TYPE_CHECKING, Any, Final
 
 from mission_control.cli.terminal.output import as_text
-from mission_control.cli.terminal.wording import lateness, local_time
-from mission_control.model.values.quantities import duration
+from mission_control.cli.terminal.wording import local_time, span_ms
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -35,17 +34,14 @@ COLUMNS: Final = ("scheduled", "late", "attempts", "outcome", "took", "output")
 
 def run_row(run: RunRecord, zone: tzinfo) -> tuple[str | Text, ...]:
     """Return the cells of a run in a table of `COLUMNS`."""
-    from datetime import timedelta
-
     from mission_control.operate.runs import lateness_ms
 
-    took = "" if run.duration_ms is None else duration(timedelta(milliseconds=run.duration_ms))
     return (
         local_time(run.scheduled_time, zone),
-        lateness(lateness_ms(run)) if run.attempt == 1 else "",  # a retry is late by its delay
+        span_ms(lateness_ms(run)) if run.attempt == 1 else "",  # a retry is late by its delay
         str(run.attempt) if run.attempt else "",
         outcome(run.state),
-        took,
+        span_ms(run.duration_ms),
         result_text(run.output, run.error, run.reason),
     )
 
