@@ -70,6 +70,7 @@ class MissionControlScheduler(RedBeatScheduler):
         self._is_set_up = False
         self._is_refused = False
         self._has_fired = False
+        self._last_turn = Turn(leads=False)
         super().__init__(app, *args, **kwargs)
         # A user's application may have set these otherwise. The lead is our lease, and a beat that waits for
         # longer than the lease would lose it.
@@ -121,8 +122,11 @@ class MissionControlScheduler(RedBeatScheduler):
         """Put right what can be, and return how long to wait before the next try."""
         self._wake_up.close()
         try:
-            if is_wrong_type(error) and self._upkeep.after_wrong_type():
-                return 0.0
+            if is_wrong_type(error):
+                if self._upkeep.after_wrong_type():
+                    return 0.0
+                if self._last_turn.leads:  # firing cannot go on, the rest can
+                    self._follow_up(self._last_turn)
         except Exception as another:  # noqa: BLE001  # as above
             error = another
         if is_redis_failure(error) or is_wrong_type(error):
@@ -137,7 +141,7 @@ class MissionControlScheduler(RedBeatScheduler):
             self._refuse_unsafe()  # before it leads in the place of one that may
             self._is_checked = True
         fired = self._firing.fire_prepared(clock)
-        turn = self._lead.take()
+        turn = self._last_turn = self._lead.take()
         if not turn.leads:
             self._firing.forget_prepared()
             self._wait_until(math.inf)

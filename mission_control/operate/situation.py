@@ -16,6 +16,8 @@ from mission_control.operate.journal import quarantined_tasks
 from mission_control.operate.runs import run_json
 from mission_control.processes.heartbeats import ProcessInfo, live_processes
 from mission_control.registry.registry import Registry
+from mission_control.registry.task_views import Overview
+from mission_control.store import redis_keys
 from mission_control.store.address.url_spelling import mask_password
 from mission_control.store.key_types import keys_of_wrong_type
 from mission_control.store.redis_keys import DEFAULT_REDBEAT_KEYS, RedBeatKeys
@@ -81,10 +83,14 @@ def situation(
     now: datetime,
     redbeat_keys: RedBeatKeys = DEFAULT_REDBEAT_KEYS,
 ) -> Situation:
-    """Return how an installation is doing now: its processes, tasks, runs, and what is due next."""
-    processes = live_processes(client)
-    tasks = registry.overview(due_limit=_DUE_SHOWN)
-    ended = ledger.finished_since(now - _DAY)
+    """Return how an installation is doing now: its processes, tasks, runs, and what is due next.
+
+    Where a key has the wrong type, `wrong_keys` names it, and what it should hold is left out.
+    """
+    processes, wrong = live_processes(client), keys_of_wrong_type(client, redbeat_keys)
+    tasks = registry.overview(due_limit=_DUE_SHOWN) if redis_keys.TASKS not in wrong else Overview(0, 0, [])
+    ended = ledger.finished_since(now - _DAY) if redis_keys.FINISHED_RUNS not in wrong else []
+    has_runs = redis_keys.ACTIVE_RUNS not in wrong
     return Situation(
         now=now,
         redis_version=_version(client),
@@ -96,10 +102,10 @@ def situation(
         workers=[_worker(one) for one in processes if one.kind == "worker"],
         enabled=tasks.enabled,
         disabled=tasks.disabled,
-        quarantined=quarantined_tasks(client, redbeat_keys),
-        wrong_keys=keys_of_wrong_type(client, redbeat_keys),
-        active=ledger.active(limit=_RUNS_SHOWN),
-        active_count=ledger.active_count(),
+        quarantined={} if redis_keys.BEAT_QUARANTINE in wrong else quarantined_tasks(client, redbeat_keys),
+        wrong_keys=wrong,
+        active=ledger.active(limit=_RUNS_SHOWN) if has_runs else [],
+        active_count=ledger.active_count() if has_runs else 0,
         outcomes=dict(Counter(str(run.state) for run in ended).most_common()),
         next_due=tasks.next_due,
     )

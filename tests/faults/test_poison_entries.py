@@ -277,6 +277,23 @@ def test_key_of_wrong_type_is_reported_and_beat_fires_when_it_is_deleted(
     assert beat.exit_code is None
 
 
+def test_parked_message_is_released_while_a_key_of_wrong_type_stops_firing(
+    spoilt: Installation, beat: BeatProcess
+) -> None:
+    spoil(spoilt, redis_keys.CATCH_UP_PACE, "set")
+    at = (utc_now() + timedelta(seconds=0.1)).isoformat()
+    assert spoilt.registry.register(
+        {"id": "held", "schedule": {"type": "once", "at": at}, "handler": HANDLER}
+    )
+    wait_until(lambda: "waiting for Redis" in beat.log, "beat cannot fire")
+    spoilt.client.hset(redis_keys.PARKED_PAYLOADS, "parked", msgpack.packb(["elsewhere", "{}"]))
+    spoilt.client.zadd(redis_keys.PARKED, {"parked": now() + 3})
+    wait_until(lambda: spoilt.client.llen("elsewhere") == 1, "it is released", timeout=15)
+    assert not spoilt.ledger.runs_of("held")
+    spoilt.client.delete(redis_keys.CATCH_UP_PACE)
+    wait_until(lambda: spoilt.ledger.runs_of("held"), "the task fires")
+
+
 def test_unreadable_pending_records_do_not_stop_beat(spoilt: Installation, beat: BeatProcess) -> None:
     spoilt.client.hset(redis_keys.PENDING_RECORDS, "x", '["1","2026-01-01T00:00:00Z","state","success"]')
     spoilt.client.hset(redis_keys.PENDING_RECORDS, "record-1", "no json")

@@ -14,6 +14,7 @@ from mission_control.operate.situation import is_served, redis_place, situation
 from mission_control.operate.tasks import existing_task, task_json, task_revisions, task_summaries
 from mission_control.processes.heartbeats import Heartbeat
 from mission_control.store import redis_keys
+from tests.samples.spoilt import spoil
 from tests.stage.command_line import mc
 from tests.stage.live_installation import YEARLY
 
@@ -53,6 +54,15 @@ def test_situation_counts_tasks_runs_and_processes(installation: Installation) -
     shown = json.loads(json.dumps(found.to_json(redis_place("redis://db", is_configured=True))))
     assert [one["execution_id"] for one in shown["active"]["runs"]] == [run]
     assert shown["redis"]["address"] == "redis://db"
+
+
+@pytest.mark.parametrize(
+    "key",
+    [redis_keys.ACTIVE_RUNS, redis_keys.FINISHED_RUNS, redis_keys.TASKS, redis_keys.BEAT_QUARANTINE],
+)
+def test_situation_names_a_key_of_wrong_type(installation: Installation, key: str) -> None:
+    spoil(installation, key, "string")
+    assert situation_of(installation).wrong_keys[key][0] == "string"
 
 
 def test_queue_with_a_live_worker_is_served(installation: Installation) -> None:
