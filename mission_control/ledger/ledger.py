@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import chain
 from typing import Any, Final
@@ -68,15 +67,6 @@ class Ledger(RunReader, Claims, LapsedRuns):
     def forget_key(self, idempotency_key: str) -> None:
         """Let a key be used again."""
         self._client.delete(redis_keys.idempotency(idempotency_key))
-
-    def record_unfired(
-        self, run: RunRecord, state: RunState, reason: str, *, at: datetime
-    ) -> RunRecord | None:
-        """Enter an occurrence that will not run, with the reason; None if the ledger has it already."""
-        closed = replace(run, state=state, reason=reason, finished_at=at)
-        if not self.dispatch(closed):
-            return None
-        return self._end(closed, {}, allowed={state}, at=at, next_due=None)
 
     def end(
         self,

@@ -99,10 +99,8 @@ class Sweep:
         return taken_up + self._late_records.write()
 
     def _take_up_lapsed(self, found: Lapses) -> int:
-        before, self._lapsed_before = (
-            self._lapsed_before,
-            {run.execution_id: run.fence for run in found.lapsed},
-        )
+        before = self._lapsed_before
+        self._lapsed_before = {run.execution_id: run.fence for run in found.lapsed}
         certain = [run for run in found.lapsed if before.get(run.execution_id, -1) == run.fence]
         now = self._clock()
         return sum(

@@ -40,7 +40,7 @@ def test_appended_structure_becomes_one_line_of_a_valid_chain(entries: list[dict
         log = AuditLog(Path(directory) / "a.jsonl")
         for entry in entries:
             log.append({"entry": entry, **entry})
-        log.close()
+        log._writer().close()
         lines = log.path.read_bytes().split(b"\n")[:-1] if entries else []
         records = list(read_all(log.path))
 
@@ -54,7 +54,7 @@ def test_appended_text_is_read_back_unchanged(texts: list[str]) -> None:
     with tempfile.TemporaryDirectory() as directory:
         log = AuditLog(Path(directory) / "a.jsonl")
         written = [log.append({"output": text}) for text in texts]
-        log.close()
+        log._writer().close()
 
         assert list(read_all(log.path)) == written
         assert tail(log.path, len(texts)) == written

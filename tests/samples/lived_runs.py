@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ from mission_control.model.runs.run_state import RunState
 
 if TYPE_CHECKING:
     from mission_control.installation.installation import Installation
+    from mission_control.ledger.ledger import Ledger
 
 NOW = datetime(2025, 10, 16, 7, 0, tzinfo=UTC)
 """A Thursday, 09:00 in Berlin."""
@@ -44,7 +46,7 @@ def ran(
         dispatched_at=at,
     )
     if state in {RunState.MISSED, RunState.SKIPPED}:
-        ledger.record_unfired(run, state, changes["reason"], at=at)
+        not_fired(ledger, run, state, changes["reason"], at=at)
         return
     assert ledger.dispatch(run)
     started = at + timedelta(seconds=late)
@@ -54,6 +56,12 @@ def ran(
         finished = started + timedelta(seconds=seconds)
         end = state if attempt == attempts else RunState.RETRYING
         assert ledger.end(begun, end, at=finished, duration_ms=round(seconds * 1000), **changes) is not None
+
+
+def not_fired(ledger: Ledger, run: RunRecord, state: RunState, reason: str, *, at: datetime) -> bool:
+    """Enter an occurrence that does not run, as beat's script does; False if the ledger has it already."""
+    closed = replace(run, state=state, reason=reason, finished_at=at)
+    return ledger.dispatch(closed) and bool(ledger._end(closed, {}, allowed={state}, at=at, next_due=None))
 
 
 def context(execution_id: str = "brief@1", now: datetime = NOW, **more: Any) -> dict[str, Any]:

@@ -99,10 +99,6 @@ class AuditLog:
         """Where this process's chain stands."""
         return self._writer().head
 
-    def close(self) -> None:
-        """Let go of the descriptor; a later `append` opens it again and goes on with the chain."""
-        self._writer().close()
-
     def _writer(self) -> _Writer:
         # Keyed by process, because a forked child must neither go on with its parent's chain nor wait
         # for a lock that a thread held which the fork did not copy.

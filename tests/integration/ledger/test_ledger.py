@@ -98,16 +98,6 @@ def test_history_counts_runs_not_attempts(installation: Installation) -> None:
     assert history.last_success == NOW + timedelta(seconds=3)
 
 
-def test_unfired_occurrence_is_entered_once_with_its_reason(installation: Installation) -> None:
-    ledger = installation.ledger
-    missed = ledger.record_unfired(a_run(), RunState.MISSED, "no beat was running", at=NOW)
-    assert missed is not None
-    assert (missed.state, missed.reason, missed.finished_at) == (RunState.MISSED, "no beat was running", NOW)
-    assert ledger.record_unfired(a_run(), RunState.MISSED, "again", at=NOW) is None
-    assert ledger.active_count() == 0
-    assert ledger.history("a").total_runs == 0
-
-
 def test_task_retains_the_configured_number_of_runs_and_all_active_ones(
     installation: Installation,
 ) -> None:

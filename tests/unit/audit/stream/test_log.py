@@ -114,14 +114,6 @@ def test_deleted_log_directory_is_created_again(tmp_path: Path) -> None:
     assert [record["n"] for record in records(log.path)] == [2]
 
 
-def test_closed_log_opens_again_and_continues_its_chain(tmp_path: Path) -> None:
-    log = AuditLog(tmp_path / "a.jsonl")
-    log.append({})
-    log.close()
-
-    assert log.append({})["seq"] == 2
-
-
 def test_torn_line_is_ended_before_the_next_record(tmp_path: Path) -> None:
     log = AuditLog(tmp_path / "a.jsonl")
     log.append({"n": 1})
