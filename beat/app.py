@@ -1,7 +1,5 @@
 """The Celery application of beat: `celery -A beat.app beat`."""
 
-from __future__ import annotations
-
 from functools import partial
 
 from mission_control.installation.installation import create_app, installation_or_end

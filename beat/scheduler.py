@@ -1,7 +1,5 @@
 """The scheduler that Celery Beat runs: `beat.scheduler:MissionControlScheduler`."""
 
-from __future__ import annotations
-
 import math
 import os
 from collections.abc import Callable

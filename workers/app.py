@@ -1,7 +1,5 @@
 """The Celery application of the workers: `celery -A workers.app worker`."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import partial
 from typing import Any, Final

@@ -1,7 +1,5 @@
 """RedBeat's settings in a user's application: those that would leave entries unseen are refused."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

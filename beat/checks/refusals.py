@@ -1,7 +1,5 @@
 """Why beat refuses to run, at its start or later: going on would silently lose tasks."""
 
-from __future__ import annotations
-
 from typing import Any, Final
 
 from celery import Celery

@@ -1,7 +1,5 @@
 """Reading what is due: one round trip for any number of entries, corrupt ones kept apart."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache

@@ -1,7 +1,5 @@
 """The keys of all entries, found without the schedule's sorted set."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any, Final
 

@@ -1,7 +1,5 @@
 """When RedBeat entries are due next, by their schedules."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
 from typing import Any
 

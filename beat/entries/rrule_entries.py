@@ -4,8 +4,6 @@ RedBeat counts every occurrence from `dtstart`: of a rule for each second that b
 takes a minute, at each firing, and every other task waits.
 """
 
-from __future__ import annotations
-
 import time
 from datetime import datetime
 from functools import lru_cache

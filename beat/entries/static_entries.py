@@ -1,7 +1,5 @@
 """The entries that `beat_schedule` in the Celery configuration defines: installed, changed and removed."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Mapping
 from datetime import datetime

@@ -1,7 +1,5 @@
 """The parts of firing, put together."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from datetime import timedelta
 from typing import Final

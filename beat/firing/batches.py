@@ -1,7 +1,5 @@
 """Requests put together for one step each, bounded in every way in which a step can be too much."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterable, Iterator
 from typing import Final

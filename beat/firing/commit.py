@@ -1,7 +1,5 @@
 """Committing requests: the fire script, and what its verdicts mean."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta

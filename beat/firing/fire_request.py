@@ -1,7 +1,5 @@
 """Decisions about due entries, packed as arguments of the fire script."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta

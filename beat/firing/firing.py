@@ -1,7 +1,5 @@
 """Firing: due entries are loaded, decided about, made into requests and committed, in batches."""
 
-from __future__ import annotations
-
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator

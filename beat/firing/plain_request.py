@@ -1,7 +1,5 @@
 """Requests for RedBeat entries: those that another tool wrote, or `beat_schedule` defines."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta

@@ -1,7 +1,5 @@
 """Requests made before they are due, so that nothing but the commit is left to do at the instant itself."""
 
-from __future__ import annotations
-
 from collections import deque
 from typing import Final
 

@@ -1,7 +1,5 @@
 """The work that follows a commit: missed records, parked messages, the outbox, the sweep."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any

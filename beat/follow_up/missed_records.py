@@ -1,7 +1,5 @@
 """Audit records of missed occurrences: pending from the commit on, written right after it."""
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Iterable
 from itertools import islice

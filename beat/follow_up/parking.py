@@ -1,7 +1,5 @@
 """Parked messages: runs that are entered, and whose message waits in Redis for its time."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import Final
 

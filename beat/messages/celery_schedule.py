@@ -1,7 +1,5 @@
 """A task's schedule as Celery has it, for tools that look at what beat sends and know Celery's only."""
 
-from __future__ import annotations
-
 from functools import singledispatch
 from typing import Any, Final
 

@@ -4,8 +4,6 @@ Building a message takes Celery and kombu 200 µs; runs of the same handler, que
 differ in a few ids only. So one message is built by them, with marks in place of the ids, and kept.
 """
 
-from __future__ import annotations
-
 import base64
 import json
 from collections.abc import Callable

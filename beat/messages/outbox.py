@@ -6,8 +6,6 @@ the worker's claim drops a second one. A parked message whose time has come is h
 broker, a RedBeat entry that is not for exactly one queue.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from typing import Any, Final, cast

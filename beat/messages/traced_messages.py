@@ -1,7 +1,5 @@
 """Messages made one by one, for tools that trace or monitor each of them."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime

@@ -4,8 +4,6 @@ Everything works without it: delete its line in `MissionControlScheduler._wait_u
 0.7 ms later (median of 80 waits each way, alternately).
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Final
 

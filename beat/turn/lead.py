@@ -5,8 +5,6 @@ compares the stored due instant; what keeps a former leader from firing at all i
 lease as well.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final

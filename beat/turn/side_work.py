@@ -1,7 +1,5 @@
 """Work other than firing, which must never keep beat from firing."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from typing import Final

@@ -1,7 +1,5 @@
 """Waiting on Redis: until a due time, or until a task changes."""
 
-from __future__ import annotations
-
 import select
 import time
 from collections.abc import Callable

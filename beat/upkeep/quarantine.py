@@ -1,7 +1,5 @@
 """Quarantine of corrupt entries: they neither block nor slow the others, and `status` shows them."""
 
-from __future__ import annotations
-
 import json
 from datetime import datetime
 from typing import Final

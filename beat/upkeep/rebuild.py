@@ -1,7 +1,5 @@
 """Rebuilding the schedule from the entries' hashes, after its sorted set was lost."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator, Sequence
 from datetime import datetime

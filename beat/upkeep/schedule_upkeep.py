@@ -1,7 +1,5 @@
 """Upkeep of the schedule: rebuilds it if it was lost, and installs `beat_schedule`."""
 
-from __future__ import annotations
-
 import math
 import time
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """The audit record of a run as the ledger has it."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import Final
 

@@ -1,7 +1,5 @@
 """The one place that asks what time it is; services take it as `clock`."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 
 

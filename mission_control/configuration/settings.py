@@ -1,7 +1,5 @@
 """The settings: environment variables `MISSION_CONTROL_*`, read once and passed down."""
 
-from __future__ import annotations
-
 import json
 import os
 from datetime import timedelta

@@ -1,7 +1,5 @@
 """`enqueue`, on the installation that the environment describes."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any

@@ -1,7 +1,5 @@
 """A producer's handle on a run that it enqueued."""
 
-from __future__ import annotations
-
 import math
 import time
 from typing import Any, Final

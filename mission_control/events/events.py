@@ -6,8 +6,6 @@ An event is named as its function here: the name, the field `event`, is stable; 
 This file has more than 250 lines because a reader of a log looks for an event in one place.
 """
 
-from __future__ import annotations
-
 import functools
 import logging
 from collections.abc import Callable, Mapping, Sequence

@@ -1,7 +1,5 @@
 """How often a process says that it waits for something: at once, then every minute, and when it is over."""
 
-from __future__ import annotations
-
 import threading
 import time
 from collections.abc import Callable

@@ -5,8 +5,6 @@ grows with each claim of a run. The lease keeps other workers away while its hol
 lets the ledger tell a holder whose lease ran out from its successor.
 """
 
-from __future__ import annotations
-
 import json
 import os
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """Lapses: orphaned runs, found in one look and recovered once."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta

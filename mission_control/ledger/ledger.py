@@ -1,7 +1,5 @@
 """The ledger's transitions: each is one script that refuses what the state machine does not allow."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from itertools import chain

@@ -1,7 +1,5 @@
 """Reads runs and counters from the ledger."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from datetime import datetime
 from typing import cast

@@ -1,7 +1,5 @@
 """The common base of the ledger's parts: a client, and scripts that are loaded on first use."""
 
-from __future__ import annotations
-
 from redis import Redis
 from redis.commands.core import Script
 

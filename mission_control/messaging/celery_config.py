@@ -3,8 +3,6 @@
 Each value that differs from Celery's default says why.
 """
 
-from __future__ import annotations
-
 from typing import Any, Final
 
 from mission_control.configuration.settings import Settings

@@ -15,8 +15,6 @@ UNEXPECTED   Any other error in an answer. As WRONG_TYPE, but beat waits as for 
 `mission_control/store/troubles.py` has the words for people: what is wrong with Redis, and the remedy.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from enum import StrEnum
 from typing import Final

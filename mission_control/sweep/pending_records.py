@@ -1,7 +1,5 @@
 """Pending records, read back from Redis; a corrupt one is quarantined and delays no other."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """One attempt of a run: claim it, run the handler, decide what follows, end it in the ledger."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from contextlib import suppress

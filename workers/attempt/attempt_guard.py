@@ -4,8 +4,6 @@ One thread for each process, next to the handlers. The pool's parent enforces ti
 also does so while the parent waits for a frozen Redis.
 """
 
-from __future__ import annotations
-
 import math
 import os
 import signal

@@ -1,7 +1,5 @@
 """How an attempt ends: decide what its outcome makes of the run, and write that to the ledger."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any

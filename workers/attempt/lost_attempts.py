@@ -1,7 +1,5 @@
 """Attempts whose process could not record their end: killed at the hard limit, or lost."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from celery import Celery

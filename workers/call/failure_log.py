@@ -1,7 +1,5 @@
 """A failing handler's traceback, as the log has it: the handler's own frames, masked and bounded."""
 
-from __future__ import annotations
-
 import logging
 from traceback import TracebackException
 from typing import Final

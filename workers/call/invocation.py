@@ -1,7 +1,5 @@
 """Calling a handler: its context, its contract, and its outcome."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext

@@ -1,7 +1,5 @@
 """`context["once"]`: effects that happen once in a run, however many attempts it takes."""
 
-from __future__ import annotations
-
 from typing import Final
 
 from mission_control.ledger.ledger import Ledger

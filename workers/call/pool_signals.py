@@ -6,8 +6,6 @@ a handler's process (shutdown, revocation) the pool sends SIGTERM, which arrives
 handler.
 """
 
-from __future__ import annotations
-
 import ctypes
 import signal
 import threading

@@ -1,7 +1,5 @@
 """Messages of plain Celery clients: what they ask for, and how they came."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime

@@ -1,7 +1,5 @@
 """Runs of plain Celery clients: the ledger learns of them when their message reaches a worker."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final

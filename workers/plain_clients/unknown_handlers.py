@@ -1,7 +1,5 @@
 """Messages for handlers that this worker does not have; another live worker may have them."""
 
-from __future__ import annotations
-
 import random
 import time
 from collections.abc import Mapping

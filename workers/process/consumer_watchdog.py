@@ -5,8 +5,6 @@ in a call. Neither recovers by itself. A consumer that asks for nothing must rec
 help, or the loop hangs, the process ends, and its supervisor starts it again.
 """
 
-from __future__ import annotations
-
 import math
 import os
 import threading

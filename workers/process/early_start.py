@@ -4,8 +4,6 @@ Nothing else depends on this file. Without its one line in `workers.app` a worke
 Celery's order: events, acknowledgements and the next question to the broker first.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any, Final
 

@@ -1,7 +1,5 @@
 """The worker's heartbeat, sent by its consumer's event loop."""
 
-from __future__ import annotations
-
 import os
 import signal
 import threading

@@ -4,8 +4,6 @@ A handler that holds Python's lock (a long call into C) stops the attempt guard 
 sees that the process runs, and renews the lease of its run; not that of a stopped or dead process.
 """
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Iterable
 from typing import Any, Final

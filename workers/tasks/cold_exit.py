@@ -3,8 +3,6 @@
 Celery's cold shutdown kills running handlers, which such a pool cannot do, or waits for them for hours.
 """
 
-from __future__ import annotations
-
 import os
 import threading
 import time

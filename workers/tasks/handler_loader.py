@@ -1,7 +1,5 @@
 """Importing handlers: only what the catalogue found, under the package name `handlers`."""
 
-from __future__ import annotations
-
 import importlib
 import inspect
 import sys

@@ -1,7 +1,5 @@
 """Handlers as Celery tasks, each named by its path."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from celery import Celery, Task

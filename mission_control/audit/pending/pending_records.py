@@ -4,8 +4,6 @@ The ledger makes the record of an ending pending in the step that ends the attem
 change to a task have no such step: their record becomes pending when it cannot be written.
 """
 
-from __future__ import annotations
-
 import json
 import time
 from collections.abc import Mapping

@@ -5,8 +5,6 @@ appends the record reports it, and anchors its chain, once a second for all reco
 record costs no round trip of its own.
 """
 
-from __future__ import annotations
-
 import atexit
 import os
 import threading

@@ -1,7 +1,5 @@
 """What changed between two versions of a task definition, field by field."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any

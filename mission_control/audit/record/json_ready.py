@@ -4,8 +4,6 @@ Nothing here raises for what it is given. What JSON has no word for is replaced 
 beyond 64 bits, bytes, cycles, structures too deep or too large, objects.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet

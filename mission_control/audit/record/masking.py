@@ -5,8 +5,6 @@ turn the direction of text, and lone surrogates become visible escapes such as `
 record never commands a terminal.
 """
 
-from __future__ import annotations
-
 import re
 from typing import Any
 

@@ -4,8 +4,6 @@ Field order is part of the format: the six fields of the original log first, the
 (`writer`, `seq`, `prev`), which the log adds.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime

@@ -1,7 +1,5 @@
 """Which lines of a stream are the same record."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any, Final
 

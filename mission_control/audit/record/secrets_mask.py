@@ -7,8 +7,6 @@ like other text and stays.
 Patterns start at a fixed word and repeat within bounds, so that no text makes them slow.
 """
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 from itertools import pairwise

@@ -4,8 +4,6 @@ A chain alone cannot tell that its end is missing. What was written since a writ
 `AFTER_SECONDS` of work (`written_records`), cannot be proven either way.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Final, Self, cast
 

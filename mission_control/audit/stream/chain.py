@@ -5,8 +5,6 @@ of the writer's line before it, so that all lines of a writer hang together, whi
 and whichever other writers stand between them.
 """
 
-from __future__ import annotations
-
 import os
 import re
 import secrets

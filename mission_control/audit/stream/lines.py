@@ -3,8 +3,6 @@
 A line that is no record never stops a reader: it is handed on as a `CorruptLine`.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass

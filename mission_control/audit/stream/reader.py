@@ -4,8 +4,6 @@ Lines that are no records are handed to `on_corrupt` and passed over; nothing he
 a file. A stream that does not exist yet has no records.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass

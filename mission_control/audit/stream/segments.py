@@ -1,7 +1,5 @@
 """The files that one audit stream is in: the live one and those it was rotated to."""
 
-from __future__ import annotations
-
 import gzip
 import os
 import re

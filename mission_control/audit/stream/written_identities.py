@@ -1,7 +1,5 @@
 """Which of some records are in a stream already."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta

@@ -3,8 +3,6 @@
 Final records are found by the fixed order of a record's fields, without reading the whole line as JSON.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass

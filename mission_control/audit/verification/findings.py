@@ -1,7 +1,5 @@
 """What a verification of an audit stream finds."""
 
-from __future__ import annotations
-
 from collections import Counter
 from dataclasses import asdict, dataclass
 from enum import StrEnum

@@ -1,7 +1,5 @@
 """Verifying a stream: every line of all its files, against its chain, the anchors and the ledger."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Collection, Mapping
 from hashlib import sha256

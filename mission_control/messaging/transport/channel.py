@@ -1,7 +1,5 @@
 """Our channel: it checks each message, and delivers it, parks it, or moves it to the dead letters."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Kombu's account of the messages that a channel has delivered, kept in Redis."""
 
-from __future__ import annotations
-
 import sys
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Connections that use our transport for every form of a Redis URL."""
 
-from __future__ import annotations
-
 from typing import Any, Final
 
 import kombu

@@ -1,7 +1,5 @@
 """The consuming side of a channel: pops a message and notes it as delivered, in one step where possible."""
 
-from __future__ import annotations
-
 import time
 import uuid
 from abc import ABC, abstractmethod

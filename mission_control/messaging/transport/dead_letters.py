@@ -1,7 +1,5 @@
 """Dead letters: messages that no worker can accept, kept with the reason."""
 
-from __future__ import annotations
-
 import json
 from datetime import datetime
 from typing import Any, Final

@@ -1,7 +1,5 @@
 """The messages that this process holds, and the thread that renews them."""
 
-from __future__ import annotations
-
 import os
 import threading
 import time

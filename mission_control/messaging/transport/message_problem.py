@@ -1,7 +1,5 @@
 """Whether a worker can accept a message: decided from its bytes, before Celery sees them."""
 
-from __future__ import annotations
-
 import base64
 import binascii
 import json

@@ -1,7 +1,5 @@
 """Parked messages: they wait in Redis for their time, not in a worker's memory."""
 
-from __future__ import annotations
-
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 

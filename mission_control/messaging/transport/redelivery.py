@@ -1,7 +1,5 @@
 """How a delivered message goes back to its queue."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 

@@ -1,7 +1,5 @@
 """The headers of a task's message: which of them Celery relies on, and what they must be."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Final

@@ -7,8 +7,6 @@ holder that lost a message cannot acknowledge its next delivery. A message goes 
 if several processes put it back at the same time.
 """
 
-from __future__ import annotations
-
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence

@@ -1,7 +1,5 @@
 """Find the program that serves: the bundled Valkey, else a server on PATH."""
 
-from __future__ import annotations
-
 import re
 import shutil
 import subprocess

@@ -1,7 +1,5 @@
 """Use the managed server: start it and own it, or join the one that runs."""
 
-from __future__ import annotations
-
 import atexit
 import os
 import stat

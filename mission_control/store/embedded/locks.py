@@ -9,8 +9,6 @@ others are plain `flock`. They are dropped by closing, because LOCK_UN would dro
 forked child keeps its parent's users.lock, because it uses the server too.
 """
 
-from __future__ import annotations
-
 import errno
 import fcntl
 import os

@@ -1,7 +1,5 @@
 """Waiting for another process, within bounds."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterator
 

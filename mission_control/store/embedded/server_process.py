@@ -1,7 +1,5 @@
 """The server as an operating system process: start it, end it, read its log."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import tempfile

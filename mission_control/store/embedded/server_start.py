@@ -1,7 +1,5 @@
 """Find the server that runs on the data, or start one; all of it under the start lock."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from secrets import token_urlsafe
 

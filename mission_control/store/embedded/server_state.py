@@ -1,7 +1,5 @@
 """The file that lets every process of this user find and enter the managed server."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 
