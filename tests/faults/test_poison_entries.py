@@ -277,6 +277,17 @@ def test_key_of_wrong_type_is_reported_and_beat_fires_when_it_is_deleted(
     assert beat.exit_code is None
 
 
+def test_overwritten_journal_stops_neither_firing_nor_quarantine(
+    spoilt: Installation, beat: BeatProcess
+) -> None:
+    spoil(spoilt, redis_keys.BEAT_JOURNAL, "set")
+    spoilt.client.zadd(redis_keys.DEFAULT_REDBEAT_KEYS.schedule, {"redbeat:gone": now() - 1})
+    good_task_fires(spoilt)
+    wait_until(lambda: "gone" in all_quarantined(spoilt), "the corrupt entry is quarantined")
+    report = f"key_of_wrong_type key={redis_keys.BEAT_JOURNAL} found=set"
+    wait_until(lambda: report in beat.log, "it is reported", timeout=15)
+
+
 def test_parked_message_is_released_while_a_key_of_wrong_type_stops_firing(
     spoilt: Installation, beat: BeatProcess
 ) -> None:

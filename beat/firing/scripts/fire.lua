@@ -33,8 +33,8 @@ local function is_sound(key, kind)
 end
 
 local fixed_are_sound = is_sound(KEYS[3], 'zset') and is_sound(KEYS[4], 'zset') and is_sound(KEYS[5], 'zset')
-  and is_sound(KEYS[6], 'hash') and is_sound(KEYS[7], 'hash') and is_sound(KEYS[8], 'stream')
-  and is_sound(KEYS[9], 'list') and is_sound(KEYS[10], 'hash') and is_sound(KEYS[11], 'hash')
+  and is_sound(KEYS[6], 'hash') and is_sound(KEYS[7], 'hash') and is_sound(KEYS[9], 'list')
+  and is_sound(KEYS[10], 'hash') and is_sound(KEYS[11], 'hash')
 if not fixed_are_sound then
   return redis.error_reply('WRONGTYPE a key of beat has the wrong type; see mission_control/store/redis_keys.py')
 end
@@ -198,7 +198,7 @@ for _, list in ipairs(order) do
   redis.call(unpack(list))
 end
 if fired + missed > 0 then
-  -- Nothing but this note can fail: another program may have used up the stream's last id.
+  -- Nothing but this note can fail: another program may have overwritten the key, or used up its last id.
   redis.pcall('XADD', KEYS[8], 'MAXLEN', '~', 10000, '*', 'event', 'fired', 'at', now_iso, 'beat', token,
     'fired', fired, 'missed', missed)
 end

@@ -9,8 +9,8 @@ if not stored or tonumber(stored) ~= tonumber(ARGV[2]) then
 end
 if ARGV[4] ~= '' then
   redis.call('HSET', KEYS[2], ARGV[3], ARGV[4])
-  redis.call('XADD', KEYS[3], 'MAXLEN', '~', 10000, '*', 'event', 'quarantined', 'at', ARGV[5], 'key', ARGV[3],
-    'problem', ARGV[6])
+  redis.pcall('XADD', KEYS[3], 'MAXLEN', '~', 10000, '*', 'event', 'quarantined', 'at', ARGV[5], 'key', ARGV[3],
+    'problem', ARGV[6]) -- only a note: the entry is taken off even if another program has overwritten the journal
 end
 redis.call('ZREM', KEYS[1], ARGV[1])
 return 1
