@@ -102,7 +102,8 @@ class MissionControlScheduler(RedBeatScheduler):
         self._missed_records.write(most=None)
         LateRecords.of(ours).write()
         if self._deliver is not None:
-            list(map(self._deliver, runs))
+            for run in runs:
+                self._deliver(run)
         return runs
 
     def close(self) -> None:

@@ -145,7 +145,10 @@ def _unknown_variables() -> list[str]:
     unknown = (
         name.removeprefix(PREFIX)
         for name, text in sorted(os.environ.items())
-        if name.startswith(PREFIX) and text and not name.startswith((NOTIFY_PREFIX, SUPERVISOR_VARIABLE))
+        if name.startswith(PREFIX)
+        and text
+        and not name.startswith(NOTIFY_PREFIX)
+        and name != SUPERVISOR_VARIABLE
     )
     return [
         f"  {PREFIX}{name}: there is no such setting{did_you_mean(name, known)} (correct or unset it)"
