@@ -35,7 +35,7 @@ class Ours:
         alike: dict[float, TaskDefinition] = {}
         for start in range(0, len(instants), _AT_ONCE):
             with place.client.pipeline(transaction=False) as pipe:
-                store = TaskStore(place.client).in_pipeline(pipe)
+                store = TaskStore(pipe)
                 for at in range(start, min(start + _AT_ONCE, len(instants))):
                     instant = instants[at]
                     if instant not in alike:

@@ -1,7 +1,7 @@
 """Files of task definitions, read and written as a whole or not at all.
 
-A file holds `{"tasks": [definition, …]}`, a bare list of definitions, or an object with a definition
-under each id. It is written in the first form, sorted by id.
+A file holds `{"tasks": [definition, …]}` or a bare list of definitions. It is written in the first form,
+sorted by id.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -9,16 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+from filelock import FileLock
+from redis.exceptions import RedisError
 
-from mission_control.errors import InvalidTaskError, Problem, TaskFileError
+from mission_control.errors import InvalidTaskError, MissionControlError, Problem, TaskFileError
+from mission_control.events import events
 from mission_control.files.atomic_file import replace_file
 from mission_control.files.json_file import read_json_file
 from mission_control.model.definitions.task import TaskDefinition, parse_task
-from mission_control.model.problems.messages import shown, unknown_key
+from mission_control.model.problems.messages import shown
 from mission_control.model.values.quantities import counted
 
-MOST_TASKS = 100_000
-_TASKS = "tasks"
 _MOST_NAMED = 50
 # People read the message, and a file with more faults than this has one cause.
 _MOST_PROBLEMS = 500
@@ -27,18 +28,17 @@ _MOST_PROBLEMS = 500
 def read_task_file(path: Path) -> list[dict[str, Any]]:
     """Return the definitions in a task file, unchecked.
 
-    In the form that names each definition by its id, a definition without an `id` gets that name.
-
     Raises:
         TaskFileError: the file does not exist, cannot be read, is too large, is not JSON (with line and
             column) or holds something other than tasks.
     """
-    items = _items(read_json_file(path), path)
-    if len(items) > MOST_TASKS:
+    data = read_json_file(path)
+    tasks = data["tasks"] if isinstance(data, dict) and data.keys() == {"tasks"} else data
+    if not isinstance(tasks, list):
         raise TaskFileError(
-            f"{path}: has {len(items):,} tasks; at most {MOST_TASKS:,} are allowed, so split it"
+            f'{path}: holds {shown(data)}; write {{"tasks": [ … ]}} and no other key, or a list of tasks'
         )
-    return items
+    return tasks
 
 
 def parse_tasks(
@@ -77,7 +77,7 @@ def write_task_file(path: Path, definitions: Iterable[TaskDefinition]) -> None:
         TaskFileError: the file cannot be written; the old one, if any, is unchanged.
     """
     tasks = [definition.to_dict() for definition in sorted(definitions, key=lambda one: one.id)]
-    content = orjson.dumps({_TASKS: tasks}, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+    content = orjson.dumps({"tasks": tasks}, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
     try:
         replace_file(path, content)
     except OSError as error:
@@ -87,38 +87,17 @@ def write_task_file(path: Path, definitions: Iterable[TaskDefinition]) -> None:
         ) from error
 
 
-def _items(data: Any, path: Path) -> list[dict[str, Any]]:  # noqa: ANN401  # whatever the file holds
-    if isinstance(data, list):
-        return data
-    if not isinstance(data, dict):
-        raise TaskFileError(f'{path}: holds {shown(data)}; write {{"tasks": [ … ]}} or a list of tasks')
-    if _TASKS in data:
-        return _listed(data, path)
-    return [_named(key, item, path) for key, item in data.items()]
+def mirror_into(path: Path, definitions: Callable[[], Iterable[TaskDefinition]]) -> None:
+    """Write all registered tasks to `path`. Of several writers, the last one writes the newest state.
 
-
-def _listed(data: dict[str, Any], path: Path) -> list[dict[str, Any]]:
-    others = [key for key in data if key != _TASKS]
-    if others:
-        raise TaskFileError(f"{path}: {shown(others[0])}: {unknown_key(others[0], [_TASKS])}")
-    tasks = data[_TASKS]
-    if not isinstance(tasks, list):
-        raise TaskFileError(f"{path}: tasks: {shown(tasks)} is not a list; write it in [brackets]")
-    return tasks
-
-
-def _named(key: str, item: Any, path: Path) -> dict[str, Any]:  # noqa: ANN401
-    if not isinstance(item, dict):
-        raise TaskFileError(
-            f'{path}: {shown(key)}: {shown(item)} is not a task; write {{"tasks": [ … ]}}, or an object '
-            "with a definition under each id"
-        )
-    if item.get("id", key) != key:
-        raise TaskFileError(
-            f"{path}: {shown(key)}: the task has another id, {shown(item['id'])}; leave its id out, or make "
-            "both the same"
-        )
-    return {"id": key, **item}
+    The registry is the truth: if the mirror cannot be written, the error is logged and the change stands.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(path.with_name(f".{path.name}.lock"), timeout=10):
+            write_task_file(path, definitions())
+    except (MissionControlError, RedisError, OSError) as error:
+        events.mirror_failed(path, error)
 
 
 def _duplicates(items: Sequence[Any]) -> dict[int, Problem]:

@@ -71,7 +71,10 @@ class HandlerCatalog:
             if owner == file:
                 found.update((one.path, one) for one in self._module(directory, file))
             else:
-                found[str(file)] = _shadowed(file, owner)
+                problem = (
+                    f"{file} is not used, because {owner} already is handlers.{file.stem}; rename one of them"
+                )
+                found[str(file)] = HandlerSource(str(file), file, problem)
         return found
 
     def _files(self) -> Iterator[tuple[Path, Path]]:
@@ -88,7 +91,7 @@ class HandlerCatalog:
             status = resolved.stat()
         except (OSError, RuntimeError, ValueError) as error:
             # Python before 3.13 raises RuntimeError for a circle of links.
-            return (_whole_module(f"handlers.{file.stem}", file, f"{file} cannot be used: {error}"),)
+            return (HandlerSource(f"handlers.{file.stem}", file, f"{file} cannot be used: {error}"),)
         key = (resolved, file.stem, status.st_mtime_ns, status.st_size)
         if key not in self._read:
             self._read[key] = read_module(resolved, file.stem)
@@ -106,15 +109,6 @@ def _resolved(directory: Path, file: Path) -> Path:
     if not resolved.is_file():
         raise ValueError("it is not a regular file; put the file itself there")
     return resolved
-
-
-def _shadowed(file: Path, owner: Path) -> HandlerSource:
-    problem = f"{file} is not used, because {owner} already is handlers.{file.stem}; rename one of them"
-    return _whole_module(str(file), file, problem)
-
-
-def _whole_module(path: str, file: Path, problem: str) -> HandlerSource:
-    return HandlerSource(path=path, file=file, function="", line=1, summary="", problem=problem)
 
 
 def _described(directory: Path) -> str:

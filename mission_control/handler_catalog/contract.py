@@ -5,8 +5,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from mission_control.errors import InvalidTaskError, Problem
-from mission_control.model.problems.messages import shown
+from mission_control.errors import InvalidTaskError
 from mission_control.model.problems.problems import problems_of
 
 Params = TypeVar("Params", bound=BaseModel)
@@ -19,13 +18,11 @@ def read_params(model: type[Params], context: Mapping[str, Any]) -> Params:
         InvalidTaskError: lists every problem, as `params.<name>: …`.
     """
     given = context.get("params")
-    given = {} if given is None else given
-    if not isinstance(given, dict):
-        raise _invalid([Problem("params", f"{shown(given)} is not an object of names and values")])
     try:
-        return model.model_validate(given)
+        return model.model_validate({} if given is None else given)
     except ValidationError as error:
-        raise _invalid([one.under("params") for one in problems_of(error, model)]) from error
+        problems = [one.under("params") for one in problems_of(error, model)]
+        raise InvalidTaskError(problems, subject="params") from error
 
 
 def success(output: object) -> dict[str, Any]:
@@ -44,7 +41,3 @@ def failure(error: object, output: object = None) -> dict[str, Any]:
     {'status': 'failure', 'output': None, 'error': 'no answer'}
     """
     return {"status": "failure", "output": output, "error": str(error)}
-
-
-def _invalid(problems: list[Problem]) -> InvalidTaskError:
-    return InvalidTaskError(problems, subject="params")

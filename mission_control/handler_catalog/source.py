@@ -8,7 +8,7 @@ from pathlib import Path
 from mission_control.model.values.handler_paths import is_handler_name
 
 LARGEST_SOURCE_BYTES = 1024 * 1024
-_DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+_Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 
 @dataclass(frozen=True)
@@ -21,10 +21,10 @@ class HandlerSource:
 
     path: str
     file: Path
-    function: str
-    line: int
-    summary: str
     problem: str | None = None
+    function: str = ""
+    line: int = 1
+    summary: str = ""
 
     @property
     def is_listed(self) -> bool:
@@ -42,12 +42,11 @@ def read_module(file: Path, module: str) -> tuple[HandlerSource, ...]:
         tree = _parse(file)
     except SyntaxError as error:
         line = error.lineno if error.lineno is not None else 1
-        return _unreadable(file, module, f"{file} has a syntax error in line {line}: {error.msg}", line)
-    except (OSError, ValueError) as error:
-        return _unreadable(file, module, f"{file} cannot be read: {error}")
-    except (RecursionError, MemoryError):
-        return _unreadable(file, module, f"{file} is nested too deeply to be read")
-    found = {one.name: _handler(one, file, module) for one in tree.body if isinstance(one, _DEFINITIONS)}
+        problem = f"{file} has a syntax error in line {line}: {error.msg}"
+        return (HandlerSource(f"handlers.{module}", file, problem, line=line),)
+    except (OSError, ValueError, RecursionError, MemoryError) as error:
+        return (HandlerSource(f"handlers.{module}", file, f"{file} cannot be read: {error}"),)
+    found = {one.name: _handler(one, file, module) for one in tree.body if isinstance(one, _Definition)}
     return tuple(found.values())
 
 
@@ -63,27 +62,19 @@ def _parse(file: Path) -> ast.Module:
         return ast.parse(file.read_bytes(), filename=str(file))
 
 
-def _unreadable(file: Path, module: str, problem: str, line: int = 1) -> tuple[HandlerSource]:
-    return (HandlerSource(f"handlers.{module}", file, "", line, "", problem),)
-
-
-def _handler(
-    node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef, file: Path, module: str
-) -> HandlerSource:
-    docstring = ast.get_docstring(node) or ""
-    path = f"handlers.{module}.{node.name}"
-    problem = _fault(node)
+def _handler(node: _Definition, file: Path, module: str) -> HandlerSource:
+    path, fault = f"handlers.{module}.{node.name}", _fault(node)
     return HandlerSource(
-        path=path,
-        file=file,
+        path,
+        file,
+        f"{path!r} is not a handler: it {fault} ({file}, line {node.lineno})" if fault else None,
         function=node.name,
         line=node.lineno,
-        summary=docstring.partition("\n")[0].strip(),
-        problem=f"{path!r} is not a handler: it {problem} ({file}, line {node.lineno})" if problem else None,
+        summary=(ast.get_docstring(node) or "").partition("\n")[0].strip(),
     )
 
 
-def _fault(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> str | None:
+def _fault(node: _Definition) -> str | None:
     if isinstance(node, ast.ClassDef):
         return "is a class; write a function `def run(context)`"
     if not is_handler_name(node.name):

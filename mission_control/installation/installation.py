@@ -131,7 +131,7 @@ class Installation:
         )
 
     def _mirror_tasks(self) -> None:
-        from mission_control.files.task_mirror import mirror_into
+        from mission_control.files.task_file import mirror_into
 
         if self.settings.tasks_file is not None:
             mirror_into(self.settings.tasks_file, self.registry.definitions)

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mission_control.files.task_file import parse_tasks, read_task_file
-from mission_control.model.definitions.task import TaskDefinition
 from mission_control.registry.registry import Registry
 
 
@@ -31,18 +30,5 @@ def apply_task_file(registry: Registry, file: Path, *, dry_run: bool = False) ->
     done: dict[str, list[str]] = {"created": [], "updated": [], "unchanged": []}
     with nullcontext() if dry_run else registry.batch():
         for task in tasks:
-            done[_apply(registry, task, reason=f"applied {file.name}", dry_run=dry_run)].append(task.id)
+            done[registry.apply(task, reason=f"applied {file.name}", dry_run=dry_run)].append(task.id)
     return Application(tuple(done["created"]), tuple(done["updated"]), tuple(done["unchanged"]))
-
-
-def _apply(registry: Registry, task: TaskDefinition, *, reason: str, dry_run: bool) -> str:
-    is_changed = registry.is_changed_by(task)
-    if is_changed is None:
-        if not dry_run:
-            registry.add(task, reason=reason)
-        return "created"
-    if not is_changed:
-        return "unchanged"
-    if not dry_run:
-        registry.replace(task, reason=reason)
-    return "updated"

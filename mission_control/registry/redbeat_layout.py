@@ -6,7 +6,7 @@ interval: the time between the task's next two occurrences.
 """
 
 import json
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from mission_control.model.definitions.task import TaskDefinition
@@ -17,7 +17,8 @@ _NO_SECOND_OCCURRENCE = 366 * 86_400.0
 def redbeat_definition(task: TaskDefinition, now: datetime) -> str:
     """Return the `definition` field for a task."""
     options: dict[str, Any] = {"queue": task.queue, "priority": task.priority}
-    gap = _gap(task, now)
+    first = task.schedule.next_after(now)
+    second = None if first is None else task.schedule.next_after(first)
     definition = {
         "name": task.id,
         "task": task.handler,
@@ -26,7 +27,7 @@ def redbeat_definition(task: TaskDefinition, now: datetime) -> str:
         "options": options,
         "schedule": {
             "__type__": "interval",
-            "every": _NO_SECOND_OCCURRENCE if gap is None else gap.total_seconds(),
+            "every": (second - first).total_seconds() if first and second else _NO_SECOND_OCCURRENCE,
             "relative": False,
         },
         "enabled": task.enabled,
@@ -40,9 +41,3 @@ def redbeat_meta(last_run_at: datetime, total_run_count: int = 0) -> str:
     moment = {name: getattr(last_run_at, name) for name in fields}
     moment |= {"__type__": "datetime", "timezone": "UTC"}
     return json.dumps({"last_run_at": moment, "total_run_count": total_run_count})
-
-
-def _gap(task: TaskDefinition, now: datetime) -> timedelta | None:
-    first = task.schedule.next_after(now)
-    second = None if first is None else task.schedule.next_after(first)
-    return None if first is None or second is None else second - first

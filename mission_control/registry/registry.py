@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from redis import Redis
 
@@ -15,10 +15,11 @@ from mission_control.model.definitions.task import TaskDefinition
 from mission_control.registry.change_log import ChangeLog
 from mission_control.registry.changes import changes_timing, merge_updates, new_metadata, next_metadata
 from mission_control.registry.definition_check import DefinitionCheck
-from mission_control.registry.task_store import KEEP_DUE, StoredTask, TaskStore, stored_form
+from mission_control.registry.task_store import StoredTask, TaskStore, stored_form
 from mission_control.registry.task_views import Overview, overview_of, shown_task
 from mission_control.store.redis_keys import DEFAULT_REDBEAT_KEYS, RedBeatKeys
 
+Applied = Literal["created", "updated", "unchanged"]
 _ATTEMPTS_AGAINST_OTHER_WRITERS: Final = 20
 _BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -97,18 +98,29 @@ class Registry:
         With `catch_up` an occurrence that was already due stays due. `changes.merge_updates` says which
         fields are merged and which replaced. An update that changes nothing leaves no revision.
         """
+        return self._change(
+            task_id,
+            lambda stored: self.check.parse_new(merge_updates(stored.definition, updates)),
+            change=change,
+            reason=reason,
+            catch_up=catch_up,
+        )
 
-        def edited(stored: StoredTask) -> TaskDefinition:
-            return self.check.parse_new(merge_updates(stored.definition, updates))
+    def apply(self, task: TaskDefinition, *, reason: str | None = None, dry_run: bool = False) -> Applied:
+        """Register a checked task, or put it in the place of the one with its id; return what that did.
 
-        return self._change(task_id, edited, change=change, reason=reason, catch_up=catch_up)
-
-    def replace(self, task: TaskDefinition, *, reason: str | None = None) -> bool:
-        """Put a checked definition in place of the task with its id; False if there is none.
-
-        The task keeps its metadata, apart from the revision; replacing it by the same leaves no revision.
+        A replaced task keeps its history, and its metadata apart from the revision.
         """
-        return self._change(task.id, lambda _: task, change="updated", reason=reason)
+        stored = self._store.load([task.id])[0]
+        if stored is None:
+            if not dry_run:
+                self.add(task, reason=reason)
+            return "created"
+        if not self._needs_writing(stored, task):
+            return "unchanged"
+        if not dry_run:
+            self._change(task.id, lambda _: task, change="updated", reason=reason)
+        return "updated"
 
     def enable(self, task_id: str, *, reason: str | None = None) -> bool:
         """Let a task fire again, from its next occurrence after now; False if there is no such task."""
@@ -139,11 +151,6 @@ class Registry:
     def overview(self, *, due_limit: int) -> Overview:
         """Return how many tasks there are, and which are due first; cheap even for very many tasks."""
         return overview_of(self._all(), self._readable, due_limit=due_limit)
-
-    def is_changed_by(self, task: TaskDefinition) -> bool | None:
-        """Return whether `task` differs from the registered one; None if its id is free."""
-        stored = self._store.load([task.id])[0]
-        return None if stored is None else _differ(stored.definition, stored_form(task))
 
     def tasks(self, *, enabled_only: bool = True) -> list[dict[str, Any]]:
         """Return all tasks in the story's shape, sorted by id."""
@@ -181,7 +188,7 @@ class Registry:
             if stored is None:
                 return False
             now, task = self._clock(), edited(stored)
-            if not _differ(stored.definition, stored_form(task)) and not self._store.is_quarantined(task_id):
+            if not self._needs_writing(stored, task):
                 return True
             task = task.with_metadata(next_metadata(stored.definition, now=now))
             if self._put_change(stored, task, now, catch_up=catch_up):
@@ -196,9 +203,7 @@ class Registry:
     def _put_change(self, stored: StoredTask, task: TaskDefinition, now: datetime, *, catch_up: bool) -> bool:
         is_due_kept = catch_up and stored.due is not None and stored.due <= now.timestamp()
         moves = changes_timing(stored.definition, stored_form(task)) and not is_due_kept
-        due_from_now = due_after(task, now)
-        due = due_from_now if moves else KEEP_DUE
-        return self._store.put(task, seen=stored, due=due, now=now, due_if_quarantined=due_from_now)
+        return self._store.put(task, seen=stored, due=due_after(task, now), now=now, is_due_kept=not moves)
 
     def _all(self) -> list[StoredTask]:
         return [stored for stored in self._store.load(self._store.ids()) if stored is not None]
@@ -209,13 +214,12 @@ class Registry:
         except InvalidTaskError:
             return None
 
+    def _needs_writing(self, stored: StoredTask, task: TaskDefinition) -> bool:
+        """Whether a task differs in more than metadata, which the registry keeps, or is quarantined."""
+        differs = {**stored.definition, "metadata": None} != {**stored_form(task), "metadata": None}
+        return differs or self._store.is_quarantined(task.id)
+
 
 def _warn_of_unenforced(task: TaskDefinition) -> None:
-    fields = task.unenforced_fields()
-    if fields:
+    if fields := task.unenforced_fields():
         events.fields_not_enforced(task.id, ", ".join(fields))
-
-
-def _differ(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
-    """Return whether two stored forms differ in more than metadata, which the registry itself keeps."""
-    return {**before, "metadata": None} != {**after, "metadata": None}

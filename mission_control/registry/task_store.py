@@ -10,16 +10,15 @@ from functools import cached_property
 from typing import Any, Final, cast
 
 from redis import Redis
-from redis.commands.core import Script
 
 from mission_control.model.definitions.task import TaskDefinition
 from mission_control.registry.redbeat_layout import redbeat_definition, redbeat_meta
 from mission_control.store import redis_keys
 from mission_control.store.lua_scripts import lua_script
-from mission_control.store.prefix_in_use import check_prefix, claim_prefix
+from mission_control.store.prefix_in_use import check_prefix
 from mission_control.store.redis_keys import RedBeatKeys
 
-KEEP_DUE: Final = "keep"
+_OTHER_PREFIX: Final = -1
 
 
 @dataclass(frozen=True)
@@ -45,14 +44,8 @@ class TaskStore:
     def __init__(self, client: Redis, redbeat_keys: RedBeatKeys = redis_keys.DEFAULT_REDBEAT_KEYS) -> None:
         self._client = client
         self._given_keys = redbeat_keys
-        self._has_claimed = False
-
-    def in_pipeline(self, pipe: Redis) -> TaskStore:
-        """Return a store whose writes are queued in a pipeline, for very many tasks."""
-        claim_prefix(self._client, self._given_keys.prefix)
-        store = TaskStore(pipe, self._given_keys)
-        store._has_claimed = True
-        return store
+        self._put = lua_script(client, __package__, "put_task")
+        self._remove = lua_script(client, __package__, "remove_task")
 
     def ids(self) -> list[str]:
         """Return the ids of all tasks, sorted."""
@@ -75,28 +68,30 @@ class TaskStore:
         task: TaskDefinition,
         *,
         seen: StoredTask | None,
-        due: float | str | None,
+        due: float | None,
         now: datetime,
-        due_if_quarantined: float | None = None,
+        is_due_kept: bool = False,
     ) -> bool:
         """Write a task if its id is free (`seen` is None), or if it is still the one that was seen.
 
-        `due` is the next due instant in Unix seconds, or None for never. `KEEP_DUE` leaves it as it is, or
-        sets `due_if_quarantined` if beat has quarantined the task. Writing a task ends its quarantine, and
-        the id of a quarantined entry counts as free.
+        `due` is the next due instant in Unix seconds, or None for never; with `is_due_kept` it counts only if
+        beat has quarantined the task. Writing a task ends its quarantine, and the id of a quarantined entry
+        counts as free.
         """
-        if not self._has_claimed:
-            claim_prefix(self._client, self._given_keys.prefix)
-            self._has_claimed = True
-        entry = self._redbeat_keys.entry(task.id)
+        entry, schedule, prefix = (
+            self._given_keys.entry(task.id),
+            self._given_keys.schedule,
+            self._given_keys.prefix,
+        )
         written = self._put(
             keys=[
                 entry,
-                self._redbeat_keys.schedule,
+                schedule,
                 redis_keys.TASKS,
                 redis_keys.revisions(task.id),
                 redis_keys.BEAT_QUARANTINE,
                 redis_keys.history(task.id),
+                redis_keys.PREFIX_IN_USE,
             ],
             args=[
                 "" if seen is None else seen.text,
@@ -105,13 +100,16 @@ class TaskStore:
                 task.metadata.revision,
                 redbeat_definition(task, now),
                 redbeat_meta(now),
-                "" if due is None else due if isinstance(due, str) else repr(due),
+                "" if due is None else repr(due),
                 redis_keys.MAX_REVISIONS,
                 redis_keys.WAKE_CHANNEL,
-                "" if due_if_quarantined is None else repr(due_if_quarantined),
+                int(is_due_kept),
+                prefix,
             ],
         )
-        return bool(written)
+        if written == _OTHER_PREFIX:
+            check_prefix(self._client, prefix)
+        return bool(written == 1)
 
     def is_quarantined(self, task_id: str) -> bool:
         """Return whether beat has quarantined a task: it is off the schedule, because it is faulty."""
@@ -142,17 +140,8 @@ class TaskStore:
 
     @cached_property
     def _redbeat_keys(self) -> RedBeatKeys:
-        if not self._has_claimed:
-            check_prefix(self._client, self._given_keys.prefix)
+        check_prefix(self._client, self._given_keys.prefix)
         return self._given_keys
-
-    @cached_property
-    def _put(self) -> Script:
-        return lua_script(self._client, __package__, "put_task")
-
-    @cached_property
-    def _remove(self) -> Script:
-        return lua_script(self._client, __package__, "remove_task")
 
 
 def _stored(task_id: str, text: Any, due: Any) -> StoredTask | None:  # noqa: ANN401  # an answer or an error

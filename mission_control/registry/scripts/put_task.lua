@@ -1,11 +1,17 @@
 -- Write a task, if it still is the one that the writer saw.
 -- KEYS: 1 entry (hash)  2 schedule (zset)  3 task ids (set)  4 revisions (list)  5 quarantine (hash)
---       6 history (hash)
+--       6 history (hash)  7 RedBeat prefix in use (string)
 -- ARGV: 1 task JSON the writer saw, "" if the task must be new  2 task_id  3 task JSON  4 new revision
---       5 RedBeat definition  6 RedBeat meta  7 next due, Unix seconds; "" for never, "keep" to leave it
---       8 revisions to keep  9 channel that wakes beat  10 next due if the entry is quarantined, as 7
+--       5 RedBeat definition  6 RedBeat meta  7 next due, Unix seconds; "" for never
+--       8 revisions to keep  9 channel that wakes beat  10 1 to keep the next due, unless the entry is quarantined
+--       11 RedBeat prefix of the writer
 -- Reply: 1 written, 0 the entry exists (for a new task) or is not what the writer saw; nothing changed.
---        A quarantined entry does not count as existing: a new one takes its place
+--        A quarantined entry does not count as existing: a new one takes its place.
+--        -1 other processes use another prefix
+local prefix = redis.call('GET', KEYS[7])
+if prefix and prefix ~= ARGV[11] then
+  return -1
+end
 local is_new = ARGV[1] == ''
 local is_quarantined = redis.call('HEXISTS', KEYS[5], KEYS[1]) == 1
 if is_new then
@@ -25,15 +31,14 @@ if is_new then
   -- Left by ad-hoc runs under this id, or by runs of a removed task.
   redis.call('DEL', KEYS[4], KEYS[6])
 end
+redis.call('SET', KEYS[7], ARGV[11])
 redis.call('HSETNX', KEYS[1], 'meta', ARGV[6])
-local due = ARGV[7]
-if due == 'keep' and is_quarantined then
-  due = ARGV[10]
-end
-if due == '' then
-  redis.call('ZREM', KEYS[2], KEYS[1])
-elseif due ~= 'keep' then
-  redis.call('ZADD', KEYS[2], due, KEYS[1])
+if ARGV[10] == '0' or is_quarantined then
+  if ARGV[7] == '' then
+    redis.call('ZREM', KEYS[2], KEYS[1])
+  else
+    redis.call('ZADD', KEYS[2], ARGV[7], KEYS[1])
+  end
 end
 redis.call('SADD', KEYS[3], ARGV[2])
 redis.call('LPUSH', KEYS[4], ARGV[3])

@@ -64,8 +64,8 @@ def test_file_with_one_bad_task_applies_none(file: Path) -> None:
     [
         (b'{"tasks": [{"id": "a", ', "line 1, column"),
         (b'{"tasks": [{"id": "\xff"}]}', "not UTF-8"),
-        (b"", "is empty"),
-        (b'{"tasks": 5}', "is not a list"),
+        (b"", "line 1, column 1"),
+        (b'{"tasks": 5}', "or a list of tasks"),
         (b" " * (50 * 1024 * 1024), "too large"),
     ],
     ids=["truncated", "not UTF-8", "empty", "no list", "50 MB"],

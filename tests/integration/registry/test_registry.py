@@ -188,7 +188,7 @@ class TestMirror:
         def count(path: Path, *_: object) -> None:
             written.append(path)
 
-        monkeypatch.setattr("mission_control.files.task_mirror.write_task_file", count)
+        monkeypatch.setattr("mission_control.files.task_file.write_task_file", count)
         file = tmp_path / "many.json"
         file.write_text(json.dumps([a_task(f"t{number}") for number in range(20)]), "utf-8")
         assert len(apply_task_file(installation.registry, file).created) == 20

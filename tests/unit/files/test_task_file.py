@@ -43,16 +43,16 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize(
     "data",
-    [{"tasks": [_task("a"), _task("b")]}, [_task("a"), _task("b")], {"a": DAILY, "b": _task("b")}],
-    ids=["under tasks", "a list", "by id"],
+    [{"tasks": [_task("a"), _task("b")]}, [_task("a"), _task("b")]],
+    ids=["under tasks", "a list"],
 )
 @pytest.mark.parametrize("mark", ["", "\ufeff"], ids=["plain", "with a byte order mark"])
-def test_task_file_is_read_in_each_of_three_forms(path: Path, data: object, mark: str) -> None:
+def test_task_file_is_read_in_both_forms(path: Path, data: object, mark: str) -> None:
     path.write_text(mark + json.dumps(data), encoding="utf-8")
     assert [task.id for task in load_task_file(path)] == ["a", "b"]
 
 
-@pytest.mark.parametrize("text", ['{"tasks": []}', "[]", "{}"])
+@pytest.mark.parametrize("text", ['{"tasks": []}', "[]"])
 def test_task_file_without_tasks_is_valid(path: Path, text: str) -> None:
     path.write_text(text)
     assert load_task_file(path) == []
@@ -81,34 +81,41 @@ BAD_FILES: list[tuple[str, bytes, str]] = [
         b'[{"id": "a",}, 1]',
         "is not valid JSON: line 1, column 13: Expecting property name enclosed in double quotes",
     ),
-    ("empty", b" \n", 'is empty; a file without tasks holds {"tasks": []}'),
+    (
+        "empty",
+        b" \n",
+        (
+            "is not valid JSON: line 2, column 1: Expecting value (the file ends too early; check that it "
+            "is complete)"
+        ),
+    ),
     ("Latin-1", b'[\n{"name": "Gr\xfc\xdfe"}]', "is not UTF-8: byte 14 (line 2) is 0xfc; save it as UTF-8"),
     (
         "Latin-1 after a mark",
         b'\xef\xbb\xbf["\xfc"]',
         "is not UTF-8: byte 5 (line 1) is 0xfc; save it as UTF-8",
     ),
-    ("UTF-16", "[]".encode("utf-16"), "is UTF-16, not UTF-8 (byte 0); save it as UTF-8"),
+    ("UTF-16", "[]".encode("utf-16"), "is not UTF-8: byte 0 (line 1) is 0xff; save it as UTF-8"),
     ("binary", b"\x80\x02}q\x00", "is not UTF-8: byte 0 (line 1) is 0x80; save it as UTF-8"),
     ("deep", b"[" * 2_000 + b"]" * 2_000, "is nested too deeply for a task file; use fewer levels"),
     ("bottomless", b'{"a":' * 200_000, "is nested too deeply for a task file; use fewer levels"),
     ("a key twice", b'[{"id": "a", "id": "b"}]', "an object has the key 'id' twice; keep one of them"),
     ("a long integer", b"[" + b"1" * 5_000 + b"]", "an integer has 5,000 digits; write it as text"),
-    ("a number", b"5", 'holds 5; write {"tasks": [ \u2026 ]} or a list of tasks'),
-    ("tasks as text", b'{"tasks": "a"}', "tasks: 'a' is not a list; write it in [brackets]"),
-    ("another key", b'{"tasks": [], "task": 1}', "'task': unknown key; did you mean \"tasks\"?"),
+    ("a number", b"5", 'holds 5; write {"tasks": [ \u2026 ]} and no other key, or a list of tasks'),
     (
-        "two names",
-        b'{"a": {"id": "b"}}',
-        "'a': the task has another id, 'b'; leave its id out, or make both the same",
+        "tasks as text",
+        b'{"tasks": "a"}',
+        """holds an object; write {"tasks": [ \u2026 ]} and no other key, or a list of tasks""",
     ),
     (
-        "no tasks by id",
-        b'{"version": 1}',
-        (
-            "'version': 1 is not a task; "
-            'write {"tasks": [ \u2026 ]}, or an object with a definition under each id'
-        ),
+        "another key",
+        b'{"tasks": [], "task": 1}',
+        """holds an object; write {"tasks": [ \u2026 ]} and no other key, or a list of tasks""",
+    ),
+    (
+        "tasks by id",
+        b'{"a": {"id": "a"}}',
+        """holds an object; write {"tasks": [ \u2026 ]} and no other key, or a list of tasks""",
     ),
 ]
 
@@ -130,12 +137,6 @@ def test_file_of_fifty_megabytes_is_refused_before_it_is_read(path: Path) -> Non
         load_task_file(path)
 
 
-def test_file_with_too_many_tasks_is_refused_at_once(path: Path) -> None:
-    path.write_text(f"[{','.join(['{}'] * 100_001)}]")
-    with pytest.raises(TaskFileError, match="has 100,001 tasks; at most 100,000"):
-        load_task_file(path)
-
-
 def test_missing_file_is_named(path: Path) -> None:
     with pytest.raises(TaskFileError, match=f"{path}: does not exist"):
         read_task_file(path)
@@ -153,7 +154,7 @@ def test_pipe_is_refused_without_waiting(tmp_path: Path) -> None:
 
 
 def test_path_with_a_null_character_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(TaskFileError, match="null character"):
+    with pytest.raises(TaskFileError, match="is not a path"):
         read_task_file(tmp_path / "a\0b")
 
 
