@@ -1,25 +1,13 @@
-"""Checking the endings in a stream: each run ended once, and as the ledger says.
+"""Checking the endings in a stream: each run ended once, and as the ledger says."""
 
-Final records are found by the fixed order of a record's fields, without reading the whole line as JSON.
-"""
-
-import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
-
-import orjson
+from sys import intern
+from typing import Any
 
 from mission_control.audit.stream.chain import host_of
 from mission_control.audit.verification.findings import Findings, Kind
-
-_ID: Final = b'"execution_id":"'
-_STATUS: Final = b'"status":"'
-_FINAL: Final = re.compile(
-    rb'"execution_id":"([^"\\]*(?:\\.[^"\\]*)*)","scheduled_time":(?:null|"[^"]*"),'
-    rb'"attempt":(null|\d+),"final":true'
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,36 +24,27 @@ class LedgerEnding:
 
 
 class EndingsCheck:
-    """Collects the final records of a stream, and what is wrong with them.
-
-    Of each only the hash of its id and a word are kept, some 100 bytes; that two of a million ids have
-    the same 64-bit hash has a chance of one in ten million.
-    """
+    """Collects the final records of a stream, and what is wrong with them."""
 
     def __init__(self, findings: Findings) -> None:
         self._findings = findings
-        self._seen: dict[int, bytes] = {}
-        self._endings: dict[bytes, bytes] = {}
+        self._seen: dict[str, str] = {}
 
-    def line(self, raw: bytes, file: Path, number: int) -> None:
-        """Take in a line; what is no final record is passed over."""
-        # Quotation marks inside text are escaped: the last id and the first status are the record's own.
-        found = _FINAL.match(raw, raw.rfind(_ID))
-        if found is None:
-            return
-        execution_id, attempt = found.groups()
-        begin = raw.find(_STATUS) + len(_STATUS)
-        status = raw[begin : raw.find(b'"', begin)]
-        if status == b"rejected":
-            return  # no run: a message may be refused as often as it comes
-        ending = b"%b %b" % (status, attempt)
-        ending = self._endings.setdefault(ending, ending)
-        key = hash(execution_id)
-        before = self._seen.get(key)
+    def record(self, record: Mapping[str, Any], file: Path, line: int) -> None:
+        """Take in a record; what is no final record of a run is passed over."""
+        execution_id, status = record.get("execution_id"), record.get("status")
+        if record.get("final") is not True or not isinstance(execution_id, str) or status == "rejected":
+            return  # a message may be refused as often as it comes
+        ending = intern(f"{status}, attempt {record.get('attempt')}")
+        before = self._seen.get(execution_id)
         if before is None:
-            self._seen[key] = ending
+            self._seen[execution_id] = ending
+        elif before == ending:
+            message = f"{execution_id} is recorded twice, and counts once"
+            self._findings.add(Kind.TWICE, message, file, line, execution_id)
         else:
-            self._again(_text(execution_id), before, ending, file, number)
+            message = f"{execution_id} ended twice: {before}, and here {ending}"
+            self._findings.add(Kind.CONTRADICTORY, message, file, line, execution_id)
 
     def compare(
         self,
@@ -84,9 +63,12 @@ class EndingsCheck:
         hosts = {host_of(writer) for writer in writers}
         unrecorded = []
         for execution_id, ending in ledger.items():
-            seen = self._seen.get(hash(orjson.dumps(execution_id)[1:-1]))
+            seen = self._seen.get(execution_id)
             if seen is not None:
-                self._compare_one(execution_id, seen.decode().split()[0], ending)
+                status = seen.partition(",")[0]
+                if status != ending.status:
+                    message = f"{execution_id} is {status} here and {ending.status} in the ledger"
+                    self._findings.add(Kind.DISAGREES, message, execution_id=execution_id)
             elif begins is not None and ending.ended_at <= begins + 1:
                 continue
             elif execution_id not in pending and ending.writer is not None and ending.writer not in writers:
@@ -100,20 +82,6 @@ class EndingsCheck:
                 self._unrecorded(execution_id, ending, is_pending=execution_id in pending)
         return unrecorded
 
-    def _again(self, execution_id: str, before: bytes, ending: bytes, file: Path, line: int) -> None:
-        if before == ending:
-            message = f"{execution_id} is recorded twice, and counts once"
-            self._findings.add(Kind.TWICE, message, file, line, execution_id)
-        else:
-            first, second = (words.decode().replace(" ", ", attempt ") for words in (before, ending))
-            message = f"{execution_id} ended twice: {first}, and here {second}"
-            self._findings.add(Kind.CONTRADICTORY, message, file, line, execution_id)
-
-    def _compare_one(self, execution_id: str, status: str, ending: LedgerEnding) -> None:
-        if status != ending.status:
-            message = f"{execution_id} is {status} here and {ending.status} in the ledger"
-            self._findings.add(Kind.DISAGREES, message, execution_id=execution_id)
-
     def _unrecorded(self, execution_id: str, ending: LedgerEnding, *, is_pending: bool) -> None:
         if is_pending:
             message = f"the record of {execution_id} ({ending.status}) is pending, and will be written"
@@ -126,9 +94,3 @@ class EndingsCheck:
 def _is_of_another_host(ending: LedgerEnding, hosts: Collection[str]) -> bool:
     return ending.writer is None and bool(hosts) and ending.host not in {None, *hosts}
 
-
-def _text(raw: bytes) -> str:
-    try:
-        return str(orjson.loads(b'"%b"' % raw))
-    except orjson.JSONDecodeError:
-        return raw.decode(errors="replace")

@@ -15,7 +15,6 @@ class Kind(StrEnum):
 
     CHANGED = "changed"
     MISSING = "missing"
-    MOVED = "moved"
     INSERTED = "inserted"
     UNCHAINED = "unchained"
     CUT_OFF = "cut_off"

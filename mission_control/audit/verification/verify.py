@@ -1,8 +1,6 @@
 """Verifying a stream: every line of all its files, against its chain, the anchors and the ledger."""
 
-import re
 from collections.abc import Collection, Mapping
-from hashlib import sha256
 from itertools import islice
 from pathlib import Path
 from typing import IO, Final
@@ -10,6 +8,7 @@ from typing import IO, Final
 import orjson
 
 from mission_control.audit.stream.anchors import Anchor
+from mission_control.audit.stream.chain import ChainHead, line_digest
 from mission_control.audit.stream.lines import parse_line
 from mission_control.audit.stream.segments import Segment, Segments
 from mission_control.audit.verification.chain_check import ChainCheck
@@ -17,8 +16,6 @@ from mission_control.audit.verification.endings_check import EndingsCheck, Ledge
 from mission_control.audit.verification.findings import Findings, Kind, Verification
 from mission_control.model.values.instants import parse_instant
 
-_END: Final = re.compile(rb',"writer":"([\w.-]+)","seq":(\d{1,18}),"prev":"([0-9a-f]{64})"\}\n?\Z')
-_LONGEST_END: Final = 256
 _FIRST_LINES: Final = 100
 
 
@@ -67,7 +64,7 @@ class _Verifier:
             lines=self._lines,
             records=self._records,
             anchored=anchored,
-            writers=len(self._chains.chains),
+            writers=self._chains.count,
             findings=tuple(self._findings.kept),
             counts=dict(self._findings.counts),
             unrecorded=tuple(unrecorded),
@@ -89,37 +86,24 @@ class _Verifier:
             self._read(file, segment.path)
 
     def _read(self, file: IO[bytes], path: Path) -> None:
-        """Read a file's lines. This loop is nearly all of the work, which is why it is one piece."""
-        chains, note_ending = self._chains.chains, self._endings.line
         number = 0
         for number, raw in enumerate(file, start=1):
-            end = _END.search(raw, max(0, len(raw) - _LONGEST_END))
-            if end is None:
-                self._no_record(raw, path, number)
-                continue
-            self._records += 1
-            writer, seq, prev = end.groups()
-            digest = sha256(raw[:-1] if raw[-1] == 10 else raw).hexdigest().encode()  # noqa: PLR2004  # line feed
-            chain = chains.get(writer)
-            if chain is not None and int(seq) == chain.seq + 1 and prev == chain.digest:
-                chain.seq += 1
-                chain.digest = digest
-                if chain.seq == chain.anchor_seq:
-                    chain.digest_at_anchor = digest
-            else:
-                self._chains.odd_line(writer, int(seq), prev, digest, file=path, line=number)
-            note_ending(raw, path, number)
+            if line := raw.rstrip(b"\n"):
+                self._line(line, path, number)
         self._lines += number
 
-    def _no_record(self, raw: bytes, path: Path, number: int) -> None:
-        line = raw.strip(b"\n")
-        if not line:
+    def _line(self, line: bytes, path: Path, number: int) -> None:
+        record = parse_line(line)
+        if isinstance(record, str):
+            self._findings.add(Kind.UNREADABLE, record, path, number)
             return
-        parsed = parse_line(line)
-        if isinstance(parsed, str):
-            self._findings.add(Kind.UNREADABLE, parsed, path, number)
-        else:
+        writer, seq, prev = (record.get(name) for name in ("writer", "seq", "prev"))
+        if not (isinstance(writer, str) and isinstance(seq, int) and isinstance(prev, str)):
             self._findings.add(Kind.UNCHAINED, "a record without a chain: put in by hand", path, number)
+            return
+        self._records += 1
+        self._chains.line(ChainHead(writer, seq, line_digest(line)), prev, file=path, line=number)
+        self._endings.record(record, path, number)
 
 
 def _latest_of_the_first(file: IO[bytes]) -> float | None:
