@@ -26,8 +26,6 @@ from mission_control.events import events
 from mission_control.installation.installation import Installation
 from mission_control.store import redis_keys
 from mission_control.sweep.pending_records import (
-    ENDINGS,
-    OTHERS,
     CorruptEntry,
     PendingRecord,
     quarantine,
@@ -93,12 +91,7 @@ class LateRecords:
 
     def _overdue(self, grace: timedelta, limit: int | None) -> tuple[list[PendingRecord], list[CorruptEntry]]:
         since = self.client.time()[0] - grace.total_seconds()
-        # Apart, so that a stream that cannot be written does not use up the limit of the other.
-        found = [
-            entry
-            for which in (ENDINGS, OTHERS)
-            for entry in islice(read_pending(self.client, since=since, which=which), limit)
-        ]
+        found = list(islice(read_pending(self.client, since=since), limit))
         pending = [one for one in found if isinstance(one, PendingRecord)]
         pending.sort(key=lambda one: (one.at, one.identity))
         return pending, [one for one in found if isinstance(one, CorruptEntry)]
@@ -125,7 +118,6 @@ def _written_before(path: Path, pending: Sequence[PendingRecord]) -> dict[str, s
     endings = {identity_of(one.record): one for one in pending if one.stream is None}
     if not endings:
         return {}
-    ids = {one.record["execution_id"] for one in endings.values()}
     since = min(one.at for one in endings.values())
-    found = written_identities(path, {identity for identity in endings if identity}, ids, since=since)
+    found = written_identities(path, {identity for identity in endings if identity}, since=since)
     return {endings[identity].identity: writer for identity, writer in found.items()}

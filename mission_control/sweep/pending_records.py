@@ -17,10 +17,6 @@ from mission_control.store import redis_keys
 
 MOST_QUARANTINED: Final = 1_000
 
-ENDINGS: Final = "[^r]*"
-OTHERS: Final = "r*"
-"""Patterns of identities: those of endings, and those of other records (`record-…`)."""
-
 
 @dataclass(frozen=True, slots=True)
 class PendingRecord:
@@ -41,11 +37,9 @@ class CorruptEntry:
     problem: Exception
 
 
-def read_pending(
-    client: Redis, *, since: float, which: str | None = None
-) -> Iterator[PendingRecord | CorruptEntry]:
+def read_pending(client: Redis, *, since: float) -> Iterator[PendingRecord | CorruptEntry]:
     """Yield what has been pending since `since` (Unix seconds), and corrupt entries; in no order."""
-    found: Any = client.hscan_iter(redis_keys.PENDING_RECORDS, match=which, count=1_000)
+    found: Any = client.hscan_iter(redis_keys.PENDING_RECORDS, count=1_000)
     for identity, text in found:
         try:
             pending_since, at, *pairs = json.loads(text)

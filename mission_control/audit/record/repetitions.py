@@ -1,12 +1,9 @@
 """Which lines of a stream are the same record."""
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 from mission_control.model.runs.record_identity import record_identity
-
-REPAIRED: Final = b'"repaired":true'
-"""This is in the line of a record that was written late."""
 
 
 def identity_of(record: Mapping[str, Any]) -> str | None:
@@ -25,20 +22,19 @@ def _number(value: object) -> int | None:
 class Unrepeated:
     """Skips the second line of a record that was written late although it had been written before.
 
-    Such a line says `repaired`. Only identities in `watched` are remembered; if that is None, all.
+    Such a line says `repaired`. Of each record a number is remembered, some 100 bytes.
     """
 
-    def __init__(self, watched: set[str] | None = None) -> None:
-        self._watched = watched
-        self._seen: dict[str, bool] = {}
+    def __init__(self) -> None:
+        self._seen: dict[int, bool] = {}
 
     def accepts(self, record: Mapping[str, Any]) -> bool:
         """Return whether a record counts, because it repeats none that was accepted."""
         identity = identity_of(record)
-        if identity is None or (self._watched is not None and identity not in self._watched):
+        if identity is None:
             return True
-        is_repaired = bool(record.get("repaired"))
-        if identity in self._seen and (is_repaired or self._seen[identity]):
+        key, is_repaired = hash(identity), bool(record.get("repaired"))
+        if key in self._seen and (is_repaired or self._seen[key]):
             return False
-        self._seen[identity] = is_repaired
+        self._seen[key] = is_repaired
         return True

@@ -65,40 +65,22 @@ def lines_forwards(file: IO[bytes]) -> Iterator[tuple[int, bytes]]:
 def lines_backwards(
     file: IO[bytes], needle: bytes = b"", block_bytes: int = BLOCK_BYTES
 ) -> Iterator[tuple[int, bytes]]:
-    """Yield `(offset, line)` from the end of the file, only lines that contain `needle`.
-
-    Whole blocks are searched for the needle at once, so that lines without it cost next to nothing.
-    """
-    end = file.seek(0, os.SEEK_END)
-    later: list[bytes] = []  # the blocks, last first, that hold the rest of the line cut by the block's end
-    while end > 0:
-        start = max(0, end - block_bytes)
+    """Yield `(offset, line)` from the end of the file, only lines that contain `needle`."""
+    start = file.seek(0, os.SEEK_END)
+    rest = b""  # the end of the line that the block's beginning has cut
+    while start > 0:
+        end, start = start, max(0, start - block_bytes)
         file.seek(start)
-        block = file.read(end - start)
-        end = start
-        last = block.rfind(b"\n")
-        if last < 0 and start > 0:
-            later.append(block)
-            continue
-        line = b"".join((block[last + 1 :], *reversed(later)))
-        if line and needle in line:
-            yield start + last + 1, line
-        first = block.find(b"\n") if start > 0 else -1
-        for at, line in _backwards(block, first + 1, max(last, 0), needle):
-            yield start + at, line
-        later = [block[:first]] if first >= 0 else []
-
-
-def _backwards(block: bytes, begin: int, end: int, needle: bytes) -> Iterator[tuple[int, bytes]]:
-    """Yield the lines of `block[begin:end]` that contain `needle`, last first."""
-    # rfind skips as far as the needle is long, which makes it several times as fast as find.
-    while end > begin and (found := block.rfind(needle, begin, end)) >= 0:
-        start = max(block.rfind(b"\n", begin, found) + 1, begin)
-        stop = block.find(b"\n", found, end)
-        line = block[start : stop if stop >= 0 else end]
-        if line:
-            yield start, line
-        end = start - 1
+        first, *lines = (file.read(end - start) + rest).split(b"\n")
+        at = end + len(rest)
+        for line in reversed(lines):
+            at -= len(line)
+            if line and needle in line:
+                yield at, line
+            at -= 1
+        rest = first
+    if rest and needle in rest:
+        yield 0, rest
 
 
 def _reason(line: bytes, error: orjson.JSONDecodeError) -> str:

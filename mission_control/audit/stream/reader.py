@@ -5,13 +5,13 @@ a file. A stream that does not exist yet has no records.
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import IO, Any, Final
 
-from mission_control.audit.record.repetitions import REPAIRED, Unrepeated, identity_of
+from mission_control.audit.record.repetitions import Unrepeated
 from mission_control.audit.stream.lines import (
     CorruptLine,
     corrupt,
@@ -115,7 +115,7 @@ def read_all(
         PermissionError: a file may not be read.
     """
     with Segments(Path(path)) as segments:
-        unrepeated = Unrepeated(_repaired(segments.oldest_first))
+        unrepeated = Unrepeated()
         for segment in segments.oldest_first:
             numbered = enumerate(_lines(segment, on_corrupt, lines_forwards), start=1)
             for number, (offset, line) in numbered:
@@ -124,20 +124,6 @@ def read_all(
                 record = _record(segment.path, offset, line, on_corrupt, number)
                 if record is not None and wanted.accepts(record) and unrepeated.accepts(record):
                     yield record
-
-
-def _repaired(segments: Iterable[Segment]) -> set[str]:
-    """Return the identities of the records that were written late."""
-    found: set[str] = set()
-    for segment in segments:
-        file, _ = segment.plain()
-        for line in file:
-            record = parse_line(line) if REPAIRED in line else None
-            if isinstance(record, dict) and (identity := identity_of(record)) is not None:
-                found.add(identity)
-        if file is not segment.file:
-            file.close()
-    return found
 
 
 def _lines(

@@ -93,4 +93,3 @@ class EndingsCheck:
 
 def _is_of_another_host(ending: LedgerEnding, hosts: Collection[str]) -> bool:
     return ending.writer is None and bool(hosts) and ending.host not in {None, *hosts}
-
