@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any, Final
 from urllib.parse import unquote
 
-from mission_control.audit.record.masking import MASK
+from mission_control.audit.record.secrets_mask import MASK
 from mission_control.configuration.settings import NOTIFY_PREFIX, Secret
 
 PATIENCE: Final = timedelta(seconds=30)

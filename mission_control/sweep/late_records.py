@@ -25,12 +25,7 @@ from mission_control.audit.stream.written_identities import written_identities
 from mission_control.events import events
 from mission_control.installation.installation import Installation
 from mission_control.store import redis_keys
-from mission_control.sweep.pending_records import (
-    CorruptEntry,
-    PendingRecord,
-    quarantine,
-    read_pending,
-)
+from mission_control.sweep.pending_records import CorruptEntry, PendingRecord, quarantine, read_pending
 
 GRACE: Final = timedelta(seconds=10)
 """How long a record must be pending: well over the second in which a writer reports what it wrote."""

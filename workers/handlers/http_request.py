@@ -8,7 +8,7 @@ import httpx
 import orjson
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from mission_control.audit.record.masking import MASK, mask_text
+from mission_control.audit.record.secrets_mask import MASK, mask_text
 from mission_control.errors import InvalidTaskError
 from mission_control.handler_catalog.contract import failure, read_params, success
 from mission_control.model.values.frozen_model import FrozenModel

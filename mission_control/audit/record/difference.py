@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mission_control.audit.record.json_ready import json_ready
-from mission_control.audit.record.masking import MASK, NAME_LIMIT, clean_text, clean_value, mask_named
+from mission_control.audit.record.masking import NAME_LIMIT, clean_text, clean_value
+from mission_control.audit.record.secrets_mask import MASK, is_secret
 
 VALUE_LIMIT = 2_048
 MOST_FIELDS = 256
@@ -59,8 +60,6 @@ def _differs(old: object, new: object) -> bool:
 
 
 def _shown(path: tuple[str, ...], value: Any) -> Any:  # noqa: ANN401  # JSON
-    for name in path:
-        value = mask_named(name, value)
-        if value == MASK:
-            return MASK
+    if any(is_secret(name, value) for name in path):
+        return MASK
     return clean_value(value, VALUE_LIMIT)

@@ -18,6 +18,7 @@ MOST_ITEMS = 10_000
 """How many values of a structure are kept, counted over all its levels."""
 
 _LONGEST_REPRESENTATION = 1_000
+_NOT_FINITE = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
 _INTEGERS = range(-(2**63), 2**64)
 
 
@@ -52,7 +53,7 @@ class _Walk:
         try:
             return self._mapping(value, depth) if isinstance(value, Mapping) else self._list(value, depth)
         except Exception as error:  # noqa: BLE001  # a handler's own class of mapping may do anything
-            return f"(unreadable {_class_of(value)}: {_class_of(error)})"
+            return f"(unreadable {type(value).__name__}: {type(error).__name__})"
         finally:
             self.inside.discard(id(value))
 
@@ -77,10 +78,7 @@ class _Walk:
 
 def key_text(key: object) -> str:
     """Return the text that stands for a mapping's key in JSON."""
-    scalar = _scalar(key)
-    return (
-        scalar if isinstance(scalar, str) else str(scalar).lower() if isinstance(key, bool) else str(scalar)
-    )
+    return str(key).lower() if isinstance(key, bool) else str(_scalar(key))
 
 
 def without_surrogates(text: str) -> str:
@@ -100,7 +98,7 @@ def _scalar(value: object) -> str | int | float | bool | None:
     if isinstance(value, int):
         return int(value) if int(value) in _INTEGERS else _large(int(value))
     if isinstance(value, float):
-        return float(value) if math.isfinite(value) else _not_finite(value)
+        return float(value) if math.isfinite(value) else _NOT_FINITE[str(float(value))]
     return _described(value)
 
 
@@ -109,17 +107,11 @@ def _large(value: int) -> str:
     return str(value) if value.bit_length() < 1_024 else f"(an integer of {value.bit_length()} bits)"  # noqa: PLR2004
 
 
-def _not_finite(value: float) -> str:
-    if math.isnan(value):
-        return "NaN"
-    return "Infinity" if value > 0 else "-Infinity"
-
-
 def _described(value: object) -> str:
     try:
         return without_surrogates(_words(value))[:_LONGEST_REPRESENTATION]
     except Exception as error:  # noqa: BLE001  # any object's __str__ may do anything
-        return f"(unprintable {_class_of(value)}: {_class_of(error)})"
+        return f"(unprintable {type(value).__name__}: {type(error).__name__})"
 
 
 def _words(value: object) -> str:
@@ -128,7 +120,3 @@ def _words(value: object) -> str:
     if isinstance(value, bytes | bytearray):
         return bytes(value[:_LONGEST_REPRESENTATION]).decode(errors="backslashreplace")
     return str(value)
-
-
-def _class_of(value: object) -> str:
-    return type(value).__name__

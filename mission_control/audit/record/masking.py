@@ -11,18 +11,7 @@ from typing import Any
 import orjson
 
 from mission_control.audit.record.json_ready import json_ready
-from mission_control.audit.record.secrets_mask import MASK, mask_named, mask_secrets, mask_text
-
-__all__ = [
-    "ERROR_LIMIT",
-    "MASK",
-    "NAME_LIMIT",
-    "OUTPUT_LIMIT",
-    "clean_text",
-    "clean_value",
-    "mask_named",
-    "mask_text",
-]
+from mission_control.audit.record.secrets_mask import MASK, is_secret, mask_text
 
 OUTPUT_LIMIT = 8_192
 ERROR_LIMIT = 8_192
@@ -64,25 +53,20 @@ def clean_value(value: object, limit: int) -> Any:  # noqa: ANN401  # a JSON val
         return clean_text(value, limit)
     if value is None or isinstance(value, bool):
         return value
-    ready = _escape_all(mask_secrets(_bounded(json_ready(value), limit)))
+    ready = _clean(json_ready(value), limit)
     text = orjson.dumps(ready).decode()
     return ready if len(text) <= limit else _shorten(text, limit, 0)
 
 
-def _bounded(value: Any, limit: int) -> Any:  # noqa: ANN401  # see clean_value
+def _clean(value: Any, limit: int) -> Any:  # noqa: ANN401  # see clean_value
     if isinstance(value, str):
-        return value if len(value) <= limit else clean_text(value, limit)
+        return clean_text(value, limit)
     if isinstance(value, dict):
-        return {key[:NAME_LIMIT]: _bounded(item, limit) for key, item in value.items()}
-    return [_bounded(item, limit) for item in value] if isinstance(value, list) else value
-
-
-def _escape_all(value: Any) -> Any:  # noqa: ANN401  # see clean_value
-    if isinstance(value, str):
-        return _escape(value)
-    if isinstance(value, dict):
-        return {_escape(key): _escape_all(item) for key, item in value.items()}
-    return [_escape_all(item) for item in value] if isinstance(value, list) else value
+        return {
+            clean_text(key, NAME_LIMIT): MASK if is_secret(key, item) else _clean(item, limit)
+            for key, item in value.items()
+        }
+    return [_clean(item, limit) for item in value] if isinstance(value, list) else value
 
 
 def _escape(text: str) -> str:

@@ -8,24 +8,15 @@ Patterns start at a fixed word and repeat within bounds, so that no text makes t
 """
 
 import re
-from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
 
 MASK = "***"
 
-_PASSWORD_WORDS = {
-    "password",
-    "passwd",
-    "pwd",
-    "passphrase",
-    "secret",
-    "secrets",
-    "credential",
-    "credentials",
-}
-_TOKEN_WORDS = {"token", "tokens", "apikey", "authorization", "cookie"}
-_PLAIN_WORDS = frozenset(_PASSWORD_WORDS | _TOKEN_WORDS)
+_PASSWORD_WORDS = frozenset(
+    ("password", "passwd", "pwd", "passphrase", "secret", "secrets", "credential", "credentials")
+)
+_TOKEN_WORDS = frozenset(("token", "tokens", "apikey", "authorization", "cookie"))
+_PLAIN_WORDS = _PASSWORD_WORDS | _TOKEN_WORDS
 _PAIRS = frozenset(("api key", "access key", "private key", "signing key", "encryption key", "auth key"))
 _COUNTED_WORDS = frozenset(("token", "tokens"))
 _CAMEL_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
@@ -54,17 +45,10 @@ _SHAPES = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class _Rule:
-    """A pattern, and what must be in the lower-case text for it to be worth a look (most text has none)."""
-
-    hints: tuple[str, ...]
-    pattern: re.Pattern[str]
-    replacement: str
-
-
+# Of each: what must be in the lower-case text for it to be worth a look (most text has none), the pattern,
+# and what takes its place.
 _RULES = (
-    _Rule(
+    (
         ("private key",),
         re.compile(
             r"-----BEGIN [A-Z ]{0,32}PRIVATE KEY-----.*?(?:-----END [A-Z ]{0,32}PRIVATE KEY-----|\Z)",
@@ -73,18 +57,18 @@ _RULES = (
         f"-----PRIVATE KEY {MASK}-----",
     ),
     # The end of a block whose beginning was cut off with the middle of a long text.
-    _Rule(
+    (
         ("private key",),
         re.compile(r"\A[A-Za-z0-9+/=\s]*-----END [A-Z ]{0,32}PRIVATE KEY-----"),
         f"-----PRIVATE KEY {MASK}-----",
     ),
-    _Rule(("://",), re.compile(r"://([^\s/:@]{0,256}):[^\s/]{1,512}@"), rf"://\1:{MASK}@"),
-    _Rule(
+    (("://",), re.compile(r"://([^\s/:@]{0,256}):[^\s/]{1,512}@"), rf"://\1:{MASK}@"),
+    (
         ("authorization",),
         re.compile(r"(?i)(\bauthorization[\"']?\s{0,3}[:=]\s{0,3}[\"']?)[^\s\"'][^\"'\r\n]{0,4096}"),
         rf"\1{MASK}",
     ),
-    _Rule(
+    (
         ("bearer ", "basic "),
         # Prose says "basic authentication"; what is encoded has digits, signs or mixed case.
         re.compile(
@@ -93,17 +77,17 @@ _RULES = (
         ),
         rf"\1{MASK}",
     ),
-    _Rule(
+    (
         _NAMED_HINTS,
         re.compile(rf"(?i)({_NAMED}[\"']?\s{{0,3}}[:=]\s{{0,3}})(\"|')(?:(?!\2).){{1,4096}}"),
         rf"\1\2{MASK}",
     ),
-    _Rule(
+    (
         _NAMED_HINTS,
         re.compile(rf"(?i)({_NAMED}[\"']?\s{{0,3}}[:=]\s{{0,3}})[^\s\"'&,;)}}\]]{{1,4096}}"),
         rf"\1{MASK}",
     ),
-    *(_Rule((hint,), re.compile(shape), MASK) for hint, shape in _SHAPES),
+    *(((hint,), re.compile(shape), MASK) for hint, shape in _SHAPES),
 )
 
 
@@ -114,37 +98,23 @@ def mask_text(text: str) -> str:
     'redis://:***@cache:6379/0 failed, token=***'
     """
     lowered = text.lower()
-    for rule in _RULES:
-        if any(hint in lowered for hint in rule.hints):
-            text = rule.pattern.sub(rule.replacement, text)
+    for hints, pattern, replacement in _RULES:
+        if any(hint in lowered for hint in hints):
+            text = pattern.sub(replacement, text)
     return text
 
 
-def mask_secrets(value: Any) -> Any:  # noqa: ANN401  # a JSON value has no narrower type
-    """Return a JSON value in which the values of keys named like a secret, and secrets in text, are masked.
+def is_secret(name: str, value: object) -> bool:
+    """Return whether `value` is a secret because of the name of its key.
 
-    `value` must be made of JSON's own types and free of cycles, as `json_ready` leaves it.
-
-    >>> mask_secrets({"apiKey": "k", "total_tokens": 7})
-    {'apiKey': '***', 'total_tokens': 7}
+    >>> is_secret("apiKey", "k"), is_secret("total_tokens", 7)
+    (True, False)
     """
-    if isinstance(value, str):
-        return mask_text(value)
-    if isinstance(value, dict):
-        return {mask_text(key): mask_named(key, item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [mask_secrets(item) for item in value]
-    return value
-
-
-def mask_named(name: str, value: Any) -> Any:  # noqa: ANN401  # see mask_secrets
-    """Return `value` masked as the value of a key called `name`."""
     words = _secret_words(name)
     if not words or value is None or isinstance(value, bool) or value == "":
-        return mask_secrets(value)
-    if words <= _COUNTED_WORDS and isinstance(value, int | float):
-        return value  # `max_tokens: 512` counts; it opens nothing
-    return MASK
+        return False
+    # `max_tokens: 512` counts; it opens nothing.
+    return not (words <= _COUNTED_WORDS and isinstance(value, int | float))
 
 
 def _secret_words(name: str) -> frozenset[str]:

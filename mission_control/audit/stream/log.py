@@ -51,22 +51,22 @@ class AuditLog:
     (`mission_control.audit.record.records`).
 
     Nothing is opened before the first record. `appended` is called with each record that is in the file, and
-    where the chain then stands; `flush` reports at once what `appended` has noted; `keep` makes a record
-    pending that could not be written.
+    where the chain then stands; `flush` reports at once what `appended` has noted, before a process ends;
+    `keep` makes a record pending that could not be written.
     """
 
     def __init__(
         self,
         path: Path | str,
         *,
-        appended: Callable[[Mapping[str, Any], ChainHead], object] | None = None,
-        flush: Callable[[], object] | None = None,
-        keep: Callable[[Mapping[str, Any]], object] | None = None,
+        appended: Callable[[Mapping[str, Any], ChainHead], object] = lambda _entry, _head: None,
+        flush: Callable[[], object] = lambda: None,
+        keep: Callable[[Mapping[str, Any]], object] = lambda _record: None,
     ) -> None:
         self.path = Path(path)
         self._appended = appended
-        self._flush = flush
-        self._keep = keep
+        self.flush = flush
+        self.keep = keep
         self._writers: dict[int, _Writer] = {}
 
     def append(self, record: Mapping[str, Any]) -> dict[str, Any]:
@@ -80,19 +80,8 @@ class AuditLog:
         """
         writer = self._writer()
         entry = writer.append(record)
-        if self._appended is not None:
-            self._appended(entry, writer.head)
+        self._appended(entry, writer.head)
         return entry
-
-    def flush(self) -> None:
-        """Report what was written so far; call it before a process ends."""
-        if self._flush is not None:
-            self._flush()
-
-    def keep(self, record: Mapping[str, Any]) -> None:
-        """Have a record that could not be written kept, if there is somewhere to keep it."""
-        if self._keep is not None:
-            self._keep(record)
 
     @property
     def head(self) -> ChainHead:

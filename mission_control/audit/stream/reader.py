@@ -102,10 +102,7 @@ def tail(
 
 
 def read_all(
-    path: Path | str,
-    *,
-    wanted: RecordFilter = ANY_RECORD,
-    on_corrupt: OnCorrupt | None = None,
+    path: Path | str, *, wanted: RecordFilter = ANY_RECORD, on_corrupt: OnCorrupt | None = None
 ) -> Iterator[dict[str, Any]]:
     """Yield every record of the stream that is wanted, oldest first, over all rotated files.
 
