@@ -76,9 +76,5 @@ def ending_record(run: RunRecord, *, at: datetime) -> ExecutionRecord:
         worker=run.worker,
         reason=_LEASE_RAN_OUT if is_lost else run.reason,
         revision=run.revision,
-        delivery=_delivery(run) if is_lost else None,
+        delivery=(1 if run.deliveries is None else run.deliveries) if is_lost else None,
     )
-
-
-def _delivery(run: RunRecord) -> int:
-    return run.deliveries if run.deliveries is not None else 1

@@ -2,8 +2,7 @@
 
 import logging
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
@@ -62,24 +61,17 @@ def _add(sender: Any, urls: Mapping[str, Secret], channel: str) -> str | None:  
             f"no notification channel {channel!r} is set up: set {_variable(channel)} to an Apprise URL "
             f"where the workers run ({known})"
         )
-    with _silent_apprise():
+    logger = logging.getLogger("apprise")
+    logger.addFilter(_nothing)  # Apprise logs a URL that it does not understand, with the secrets in it.
+    try:
         is_understood = sender.add(urls[channel].reveal(), tag=channel)
+    finally:
+        logger.removeFilter(_nothing)
     return None if is_understood else f"{_variable(channel)} is not a URL that Apprise understands"
 
 
 def _variable(channel: str) -> str:
     return f"{NOTIFY_PREFIX}{channel.upper()}"
-
-
-@contextmanager
-def _silent_apprise() -> Iterator[None]:
-    """Keep Apprise from logging a URL that it does not understand, with the secrets in it."""
-    logger = logging.getLogger("apprise")
-    logger.addFilter(_nothing)
-    try:
-        yield
-    finally:
-        logger.removeFilter(_nothing)
 
 
 def _nothing(_record: logging.LogRecord) -> bool:

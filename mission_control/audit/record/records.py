@@ -43,9 +43,6 @@ class ExecutionRecord:
     due. Without a handler having started there is no `started_at`, no `duration_ms` and no `lateness_ms`.
     `delivery` belongs to `worker_lost` alone: which worker of the attempt it was, the first is 1.
     `output` and `error` may be anything; `to_dict` masks and bounds them.
-
-    Raises:
-        ValueError: `status` is none of `STATUSES`.
     """
 
     timestamp: datetime
@@ -65,10 +62,6 @@ class ExecutionRecord:
     reason: str | None = None
     revision: int | None = None
     delivery: int | None = None
-
-    def __post_init__(self) -> None:
-        if self.status not in STATUSES:
-            raise ValueError(f"status {self.status!r} is none of: {', '.join(sorted(STATUSES))}")
 
     @property
     def lateness_ms(self) -> int | None:
