@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from ulid import ULID
 
-from mission_control.audit.endings import audit_ending
-from mission_control.audit.stream.log import AuditLog
+from mission_control.dispatch.run_ending import RunEnding
 from mission_control.dispatch.run_handle import Run
 from mission_control.errors import InvalidTaskError, Problem, StoreUnavailableError, UnknownTaskError
 from mission_control.installation.installation import Installation
-from mission_control.ledger.ledger import Ledger
 from mission_control.messaging.message import send
 from mission_control.model.problems.json_values import json_copy, structure_problems
 from mission_control.model.problems.messages import shown
@@ -57,11 +55,9 @@ NO_OPTIONS: Final = RunOptions()
 class Dispatch:
     """Enters runs outside any schedule and sends them; bare handlers run on `default_queue`."""
 
-    ledger: Ledger
+    ending: RunEnding
     registry: Registry
     app: Celery
-    audit: AuditLog
-    clock: Callable[[], datetime]
     redis_url: str
     default_queue: str
 
@@ -70,11 +66,9 @@ class Dispatch:
         """Return the one of an installation."""
         with store_errors(installation.redis_url):
             return cls(
-                ledger=installation.ledger,
+                ending=RunEnding.of(installation),
                 registry=installation.registry,
                 app=installation.celery,
-                audit=installation.audit,
-                clock=installation.clock,
                 redis_url=installation.redis_url,
                 default_queue=installation.settings.queues[0],
             )
@@ -89,15 +83,15 @@ class Dispatch:
     ) -> Run:
         """Send a run; see `mission_control.enqueue`."""
         with store_errors(self.redis_url):
-            run = self.prepare(task_id_or_handler, params, options)
+            run, ledger = self.prepare(task_id_or_handler, params, options), self.ending.ledger
             if idempotency_key is None:
-                self.ledger.dispatch(run)
+                ledger.dispatch(run)
             else:
-                first = self.ledger.dispatch_once(run, idempotency_key)
+                first = ledger.dispatch_once(run, idempotency_key)
                 if first != run.execution_id:
-                    return Run(first, self.ledger, self.redis_url)
+                    return Run(first, ledger, self.redis_url)
             self._send(run, idempotency_key)
-        return Run(run.execution_id, self.ledger, self.redis_url)
+        return Run(run.execution_id, ledger, self.redis_url)
 
     def prepare(
         self,
@@ -106,7 +100,7 @@ class Dispatch:
         options: RunOptions = NO_OPTIONS,
     ) -> RunRecord:
         """Return the run that `enqueue` would send, without entering or sending it."""
-        now = self.clock()
+        now = self.ending.clock()
         due = _due(now, options.at, options.delay)
         problems = _route_problems(options.queue, options.priority)
         if problems:
@@ -144,20 +138,13 @@ class Dispatch:
         try:
             send(self.app, run, eta=eta, retry_policy=_SEND_AGAIN)
         except (OperationalError, RedisError) as error:
-            self._withdraw(run, idempotency_key, str(error))
+            # Cancelled, it neither counts as active nor answers for its key.
+            self.ending.close(run, RunState.CANCELLED, f"its message could not be sent: {error}")
+            if idempotency_key is not None:
+                self.ending.ledger.forget_key(idempotency_key)
             raise StoreUnavailableError(
                 f"run {run.execution_id} was not sent and is cancelled: {error}; try again"
             ) from error
-
-    def _withdraw(self, run: RunRecord, idempotency_key: str | None, error: str) -> None:
-        """Cancel a run that was not sent, so that it neither counts as active nor answers for its key."""
-        now = self.clock()
-        reason = f"its message could not be sent: {error}"
-        cancelled = self.ledger.end(run, RunState.CANCELLED, at=now, reason=reason)
-        if cancelled is not None:
-            audit_ending(self.audit, cancelled, at=now)
-        if idempotency_key is not None:
-            self.ledger.forget_key(idempotency_key)
 
 
 def _checked(params: Mapping[str, Any]) -> dict[str, Any]:

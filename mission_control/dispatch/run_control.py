@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from redis import Redis
 from ulid import ULID
 
-from mission_control.audit.endings import audit_ending
-from mission_control.audit.stream.log import AuditLog
+from mission_control.dispatch.run_ending import RunEnding
 from mission_control.errors import UnknownRunError
 from mission_control.installation.installation import Installation
 from mission_control.ledger.ledger import Ledger
@@ -41,22 +38,19 @@ class CancelReply(StrEnum):
 class RunControl:
     """Cancels runs, and starts them now."""
 
-    ledger: Ledger
+    ending: RunEnding
     client: Redis
     app: Celery
-    audit: AuditLog
-    clock: Callable[[], datetime]
 
     @classmethod
     def of(cls, installation: Installation) -> RunControl:
         """Return the one of an installation."""
-        return cls(
-            installation.ledger,
-            installation.client,
-            installation.celery,
-            installation.audit,
-            installation.clock,
-        )
+        return cls(RunEnding.of(installation), installation.client, installation.celery)
+
+    @property
+    def ledger(self) -> Ledger:
+        """The ledger that has the runs."""
+        return self.ending.ledger
 
     def cancel(self, execution_id: str, *, reason: str) -> CancelReply:
         """Cancel a run.
@@ -95,7 +89,7 @@ class RunControl:
         if run.state is RunState.RUNNING:
             return execution_id
         if run.state.is_final:
-            run = repeated_run(run, ulid=str(ULID()), now=self.clock())
+            run = repeated_run(run, ulid=str(ULID()), now=self.ending.clock())
             self.ledger.dispatch(run)
         released_at = self.client.zscore(redis_keys.PARKED, run.execution_id)
         started = {"expires": None} if run.attempt > 0 else {}  # a started run no longer expires
@@ -105,15 +99,12 @@ class RunControl:
         return run.execution_id
 
     def _cancel_waiting(self, run: RunRecord, reason: str) -> bool:
-        now = self.clock()
-        cancelled = self.ledger.cancel_waiting(run, at=now, reason=reason)
-        if cancelled is None:
+        if self.ending.close(run, RunState.CANCELLED, reason) is None:
             return False
         with self.client.pipeline() as pipe:
             pipe.zrem(redis_keys.PARKED, run.execution_id)
             pipe.hdel(redis_keys.PARKED_PAYLOADS, run.execution_id)
             pipe.execute()
-        audit_ending(self.audit, cancelled, at=now)
         return True
 
 

@@ -15,7 +15,7 @@ from typing import Final, cast
 
 from redis import Redis
 
-from mission_control.ledger.scripted import Scripted
+from mission_control.ledger.run_reader import RunReader
 from mission_control.model.runs.record_identity import record_identity
 from mission_control.model.runs.run_limits import MOST_DELIVERIES
 from mission_control.model.runs.run_record import RECORDED, RunRecord
@@ -64,7 +64,7 @@ class LeaseState(StrEnum):
     GONE = "gone"
 
 
-class Claims(Scripted):
+class Claims(RunReader):
     """The ledger, for processes that run attempts."""
 
     def __init__(self, client: Redis, *, lease: timedelta = DEFAULT_LEASE) -> None:

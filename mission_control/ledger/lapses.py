@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from mission_control.ledger.scripted import Scripted
+from mission_control.ledger.run_reader import RunReader
 from mission_control.model.runs.run_record import RunRecord
 from mission_control.model.runs.run_state import WAITING_STATES, RunState, joined
 from mission_control.model.values.instants import format_instant
@@ -30,7 +30,7 @@ class Lapses:
     unreadable: dict[str, Exception]
 
 
-class LapsedRuns(Scripted):
+class LapsedRuns(RunReader):
     """The ledger, for the sweeper."""
 
     def lapses(self, *, entered_before: datetime, pass_over: int = 0) -> Lapses:

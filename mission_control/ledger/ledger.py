@@ -1,6 +1,6 @@
 """The ledger's transitions: each is one script that refuses what the state machine does not allow."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from itertools import chain
 from typing import Any, Final
@@ -9,16 +9,9 @@ from redis import Redis
 
 from mission_control.ledger.claims import DEFAULT_LEASE, Claims
 from mission_control.ledger.lapses import LapsedRuns
-from mission_control.ledger.run_reader import RunReader
 from mission_control.model.runs.record_identity import record_identity
 from mission_control.model.runs.run_record import RECORDED, RunRecord, encoded
-from mission_control.model.runs.run_state import (
-    RAN_AND_FAILED,
-    WAITING_STATES,
-    RunState,
-    joined,
-    states_before,
-)
+from mission_control.model.runs.run_state import RAN_AND_FAILED, RunState, joined, states_before
 from mission_control.model.values.instants import format_instant
 from mission_control.store import redis_keys
 from mission_control.store.redis_keys import RedBeatKeys
@@ -26,7 +19,7 @@ from mission_control.store.redis_keys import RedBeatKeys
 _CANCEL: Final = "cancel"
 
 
-class Ledger(RunReader, Claims, LapsedRuns):
+class Ledger(Claims, LapsedRuns):
     """The record of runs in Redis.
 
     Guarantees: a run is entered once; a transition happens only along `run_state.TRANSITIONS` and moves
@@ -87,26 +80,17 @@ class Ledger(RunReader, Claims, LapsedRuns):
             allowed &= {RunState.RUNNING}
         else:  # a caller that saw the run wait does not end an attempt begun since
             allowed -= {RunState.RUNNING}
-        return self._move(run, allowed, state, at, next_due, changes)
-
-    def cancel_waiting(self, run: RunRecord, *, at: datetime, reason: str) -> RunRecord | None:
-        """Cancel a run that was seen waiting; return it, or None if it no longer waits."""
-        waiting = WAITING_STATES & {run.state}
-        return self._move(run, waiting, RunState.CANCELLED, at, None, {"reason": reason})
-
-    def _move(
-        self,
-        run: RunRecord,
-        allowed: Iterable[RunState],
-        state: RunState,
-        at: datetime,
-        next_due: float | None,
-        changes: dict[str, Any],
-    ) -> RunRecord | None:
         finished = {"finished_at": at} if state.is_final else {}
-        return self._end(
-            run, {"state": state, **finished, **changes}, allowed=allowed, at=at, next_due=next_due
+        written = encoded({"state": state, **finished, **changes})
+        argv = self._argv_of_end(run, state, joined(allowed), at, next_due)
+        pairs = self._script("end_attempt")(
+            keys=_keys_of_end(run, self._redbeat_keys), args=[*argv, *_flat(written)]
         )
+        if pairs and pairs[0] == _CANCEL:
+            changes.pop("retry_at", None)
+            cancelled = {**changes, "reason": pairs[1]}
+            return self.end(run, RunState.CANCELLED, at=at, next_due=next_due, **cancelled)
+        return RunRecord.from_pairs(pairs) if pairs else None
 
     def _enter(self, run: RunRecord, more_keys: list[str]) -> str | None:
         keys = [redis_keys.run(run.execution_id), redis_keys.ACTIVE_RUNS, redis_keys.task_runs(run.task_id)]
@@ -119,19 +103,12 @@ class Ledger(RunReader, Claims, LapsedRuns):
         entered = self._script("dispatch")(keys=[*keys, *more_keys], args=[*argv, *_flat(run.to_hash())])
         return None if entered is None else str(entered)
 
-    def _end(
-        self,
-        run: RunRecord,
-        changes: dict[str, Any],
-        *,
-        allowed: Iterable[RunState],
-        at: datetime,
-        next_due: float | None,
-    ) -> RunRecord | None:
-        state: RunState = changes.get("state", run.state)
+    def _argv_of_end(
+        self, run: RunRecord, state: RunState, allowed: str, at: datetime, next_due: float | None
+    ) -> list[str | float]:
         is_running = run.state is RunState.RUNNING
-        argv: list[str | float] = [
-            joined(allowed),
+        return [
+            allowed,
             run.attempt,
             int(state.is_final),
             run.execution_id,
@@ -151,14 +128,6 @@ class Ledger(RunReader, Claims, LapsedRuns):
             record_identity(run.execution_id, run.attempt, is_final=state.is_final),
             int(is_running),
         ]
-        keys = _keys_of_end(run, self._redbeat_keys)
-        written = encoded({"state": state, **changes})
-        pairs = self._script("end_attempt")(keys=keys, args=[*argv, *_flat(written)])
-        if pairs and pairs[0] == _CANCEL:
-            cancelled = {**changes, "state": RunState.CANCELLED, "finished_at": at, "reason": pairs[1]}
-            cancelled.pop("retry_at", None)
-            return self._end(run, cancelled, allowed=allowed, at=at, next_due=next_due)
-        return RunRecord.from_pairs(pairs) if pairs else None
 
 
 def _keys_of_end(run: RunRecord, redbeat_keys: RedBeatKeys) -> list[str]:

@@ -1,17 +1,29 @@
-"""Reads runs and counters from the ledger."""
+"""Reads runs and counters from the ledger; the common base of the ledger's parts."""
 
 from collections.abc import Iterable
 from datetime import datetime
 from typing import cast
 
-from mission_control.ledger.scripted import Scripted
+from redis import Redis
+from redis.commands.core import Script
+
 from mission_control.model.runs.history import History
 from mission_control.model.runs.run_record import RunRecord
 from mission_control.store import redis_keys
+from mission_control.store.lua_scripts import lua_script
 
 
-class RunReader(Scripted):
+class RunReader:
     """The ledger, for reading."""
+
+    def __init__(self, client: Redis) -> None:
+        self._client = client
+        self._scripts: dict[str, Script] = {}
+
+    def _script(self, name: str) -> Script:
+        if name not in self._scripts:
+            self._scripts[name] = lua_script(self._client, __package__, name)
+        return self._scripts[name]
 
     def get(self, execution_id: str) -> RunRecord | None:
         """Return a run, or None if the ledger has, or retains, none with that id."""

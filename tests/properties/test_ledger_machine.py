@@ -179,7 +179,7 @@ class LedgerMachine(RuleBasedStateMachine):
             model.is_to_be_cancelled = True
         else:
             is_waiting = not model.state.is_final
-            cancelled = self.ledger.cancel_waiting(seen, at=NOW, reason="never mind")
+            cancelled = self.ledger.end(seen, RunState.CANCELLED, at=NOW, reason="never mind")
             assert (cancelled is not None) is is_waiting
             if is_waiting:
                 model.end(RunState.CANCELLED)

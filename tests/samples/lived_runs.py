@@ -7,8 +7,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mission_control.ledger.ledger import _keys_of_end
 from mission_control.model.runs.run_record import RunRecord
-from mission_control.model.runs.run_state import RunState
+from mission_control.model.runs.run_state import RunState, joined
 
 if TYPE_CHECKING:
     from mission_control.installation.installation import Installation
@@ -61,7 +62,11 @@ def ran(
 def not_fired(ledger: Ledger, run: RunRecord, state: RunState, reason: str, *, at: datetime) -> bool:
     """Enter an occurrence that does not run, as beat's script does; False if the ledger has it already."""
     closed = replace(run, state=state, reason=reason, finished_at=at)
-    return ledger.dispatch(closed) and bool(ledger._end(closed, {}, allowed={state}, at=at, next_due=None))
+    argv = ledger._argv_of_end(closed, state, joined({state}), at, None)
+    keys = _keys_of_end(closed, ledger._redbeat_keys)
+    return ledger.dispatch(closed) and bool(
+        ledger._script("end_attempt")(keys=keys, args=[*argv, "state", state])
+    )
 
 
 def context(execution_id: str = "brief@1", now: datetime = NOW, **more: Any) -> dict[str, Any]:

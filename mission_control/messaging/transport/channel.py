@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from functools import cached_property
 from pathlib import Path
 from queue import Empty
 from typing import Any, Final
@@ -17,7 +18,7 @@ from mission_control.configuration.clock import utc_now
 from mission_control.events import events
 from mission_control.messaging.transport.channel_qos import ChannelQoS
 from mission_control.messaging.transport.consuming_channel import ConsumingChannel
-from mission_control.messaging.transport.dead_letters import DeadLetters
+from mission_control.messaging.transport.dead_letters import record_dead_letter
 from mission_control.messaging.transport.held_messages import HeldMessages, held_messages
 from mission_control.messaging.transport.message_problem import BadMessageError, read_envelope, read_task
 from mission_control.messaging.transport.parking import ParkedMessage, park, to_be_parked
@@ -48,7 +49,6 @@ class ReliableChannel(ConsumingChannel):
     """Whether the channel ends because its connection was lost."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401  # kombu's arguments
-        self._dead_letters: DeadLetters | None = None
         self._held: HeldMessages | None = None
         super().__init__(*args, **kwargs)
 
@@ -72,19 +72,22 @@ class ReliableChannel(ConsumingChannel):
     def move_to_dead_letters(
         self, tag: str, payload: bytes, queue: str, reason: str, headers: object = None
     ) -> None:
-        """Move a delivered message to the dead letters."""
-        if self._dead_letters is None:
-            self._dead_letters = DeadLetters(self.held.unacked, self._audit())
-        self.held.discard(tag)
-        self._dead_letters.add(tag, payload, queue=queue, reason=reason, headers=headers)
+        """Move a delivered message to the dead letters, with an audit record, and acknowledge it.
 
+        Raises:
+            RedisError: the message is recorded and still unacknowledged; it will be found again.
+        """
+        self.held.discard(tag)
+        entry = record_dead_letter(self._audit, payload, queue=queue, reason=reason, headers=headers)
+        self.held.unacked.move_to_dead_letters(tag, entry)
+
+    @cached_property
     def _audit(self) -> AuditLog | None:
         if self.audit_path is None:
             return None
         path, ledger = Path(self.audit_path), self.ledger_client
-        if ledger is None:
-            return AuditLog(path)
-        return AuditLog(path, keep=lambda record: add_pending(ledger(), path, record))
+        keep = None if ledger is None else lambda record: add_pending(ledger(), path, record)
+        return AuditLog(path, keep=keep)
 
     def close_after_cut(self) -> None:
         """Close the channel after its connection was lost; never raises."""

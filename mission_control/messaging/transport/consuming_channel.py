@@ -79,7 +79,6 @@ class ConsumingChannel(redis.Channel, ABC):
 
     def _brpop_start(self, timeout: float | None = None) -> None:
         if not self._should_fetch:
-            self.held.unacked.confirm_sent()  # the next chance may be a second away
             self._poll = _Poll(None)
             super()._brpop_start(timeout)
             return
@@ -114,9 +113,6 @@ class ConsumingChannel(redis.Channel, ABC):
                 tag = self._hold(key, queue, payload)
             self.held.add(tag)
             self.deliver(tag, queue, payload)
-            if self._should_fetch:
-                # Redis has answered while Celery worked on the message, so this does not wait.
-                self.held.unacked.confirm_sent()
             return True
         finally:
             self._in_poll = None
@@ -148,7 +144,7 @@ class ConsumingChannel(redis.Channel, ABC):
         tag = str(uuid.uuid4())
         stored = b"".join([b"[", payload, b', "", ', dumps(queue).encode(), b"]"])
         try:
-            self.held.unacked.hold_soon(tag, stored)
+            self.held.unacked.hold(tag, stored)
         except RedisError:
             self.held.push_later(key, payload)
             raise

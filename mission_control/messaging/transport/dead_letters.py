@@ -9,7 +9,6 @@ from mission_control.audit.stream.log import AuditLog
 from mission_control.configuration.clock import utc_now
 from mission_control.events import events
 from mission_control.messaging.transport.task_headers import LONGEST_NAME
-from mission_control.messaging.transport.unacked import Unacked
 from mission_control.model.values.instants import format_instant
 
 SHOWN_PAYLOAD: Final = 4_096
@@ -36,32 +35,23 @@ def dead_letter(payload: bytes, *, queue: str, reason: str, at: datetime) -> str
     return json.dumps(entry)
 
 
-class DeadLetters:
-    """Takes in bad messages. The audit record comes first, so that no message vanishes unrecorded."""
-
-    def __init__(self, unacked: Unacked, audit: AuditLog | None) -> None:
-        self._unacked = unacked
-        self._audit = audit
-
-    def add(self, tag: str, payload: bytes, *, queue: str, reason: str, headers: object = None) -> None:
-        """Move a delivered message to the dead letters, with an audit record, and acknowledge it.
-
-        Raises:
-            RedisError: the message is recorded and still unacknowledged; it will be found again.
-        """
-        now = utc_now()
-        known: dict[str, Any] = headers if isinstance(headers, dict) else {}
-        execution_id = _name(known.get("id"))
-        events.message_dead_lettered(queue, reason, execution_id)
-        if self._audit is not None:
-            audit_rejection(
-                self._audit,
-                handler=_name(known.get("task")) or UNKNOWN,
-                execution_id=execution_id,
-                reason=f"a message on queue {queue} cannot be accepted: {reason}",
-                at=now,
-            )
-        self._unacked.move_to_dead_letters(tag, dead_letter(payload, queue=queue, reason=reason, at=now))
+def record_dead_letter(
+    audit: AuditLog | None, payload: bytes, *, queue: str, reason: str, headers: object
+) -> str:
+    """Record a bad message, and return its entry among the dead letters; before it is moved there."""
+    now = utc_now()
+    known: dict[str, Any] = headers if isinstance(headers, dict) else {}
+    execution_id = _name(known.get("id"))
+    events.message_dead_lettered(queue, reason, execution_id)
+    if audit is not None:
+        audit_rejection(
+            audit,
+            handler=_name(known.get("task")) or UNKNOWN,
+            execution_id=execution_id,
+            reason=f"a message on queue {queue} cannot be accepted: {reason}",
+            at=now,
+        )
+    return dead_letter(payload, queue=queue, reason=reason, at=now)
 
 
 def _name(value: object) -> str | None:

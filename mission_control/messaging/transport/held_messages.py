@@ -3,9 +3,11 @@
 import os
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from typing import Any, Final, NamedTuple
+from functools import partial
+from typing import Final
 
 from redis.exceptions import RedisError
 
@@ -17,17 +19,6 @@ from mission_control.messaging.transport.unacked import Unacked
 # Two renewals may fail before a message becomes visible to others.
 _RENEWALS_PER_VISIBILITY: Final = 3
 _TRY_AGAIN_SECONDS: Final = 0.5
-
-
-class _Pending(NamedTuple):
-    """Commands that Redis has not confirmed, to be sent again."""
-
-    acks: set[str]
-    returns: set[str]
-    pushes: list[tuple[str, bytes]]
-
-    def any(self) -> bool:
-        return bool(self.acks or self.returns or self.pushes)
 
 
 class HeldMessages:
@@ -45,7 +36,8 @@ class HeldMessages:
         self._pause = visibility_seconds / _RENEWALS_PER_VISIBILITY
         self._lock = threading.Lock()
         self._tags: set[str] = set()
-        self._pending = _Pending(set(), set(), [])
+        # What Redis has not confirmed, to be sent again in this order; each may be sent twice.
+        self._pending: deque[Callable[[], object]] = deque()
         self._thread: threading.Thread | None = None
         self._wake = threading.Event()
 
@@ -64,37 +56,36 @@ class HeldMessages:
         self._tags.discard(tag)
 
     def acknowledge(self, tag: str) -> None:
-        """Acknowledge a message, now or when Redis is back, without waiting for its answer."""
+        """Acknowledge a message, now or when Redis is back."""
         self._tags.discard(tag)
-
-        def send_again() -> None:
-            self._add_pending(lambda pending: pending.acks.add(tag))
-
         try:
-            self.unacked.forget_soon(tag, send_again)
+            self.unacked.forget(tag)
         except RedisError:
-            send_again()
+            self._do_later(partial(self.unacked.forget, tag))
 
     def give_back_later(self, tags: Iterable[str]) -> None:
         """Put messages back on their queues when Redis is there; unknown tags are ignored."""
-        returned = set(tags)
-        self._tags -= returned
-        self._add_pending(lambda pending: pending.returns.update(returned))
+        for tag in tags:
+            self._tags.discard(tag)
+            self._do_later(partial(self._give_back, tag))
 
     def give_back_all(self) -> None:
         """Put all held messages back on their queues now, because this process ends."""
         for tag in tuple(self._tags):
             self._tags.discard(tag)
-            with suppress(BadMessageError):
-                give_back(self.unacked, tag, self._lists)
+            self._give_back(tag)
 
     def push_later(self, queue_key: str, payload: bytes) -> None:
         """Put back a message that was popped but not noted as delivered."""
-        self._add_pending(lambda pending: pending.pushes.append((queue_key, payload)))
+        self._do_later(partial(self.unacked.push, queue_key, payload))
 
-    def _add_pending(self, enter: Callable[[_Pending], Any]) -> None:
+    def _give_back(self, tag: str) -> None:
+        with suppress(BadMessageError):  # it becomes visible, and then goes to the dead letters
+            give_back(self.unacked, tag, self._lists)
+
+    def _do_later(self, action: Callable[[], object]) -> None:
         with self._lock:
-            enter(self._pending)
+            self._pending.append(action)
             if self._thread is None:
                 self._start()
         self._wake.set()
@@ -106,11 +97,11 @@ class HeldMessages:
     def _run(self) -> None:
         renew_at = time.monotonic() + self._pause
         while True:
-            pause = _TRY_AGAIN_SECONDS if self._pending.any() else max(0.0, renew_at - time.monotonic())
+            pause = _TRY_AGAIN_SECONDS if self._pending else max(0.0, renew_at - time.monotonic())
             self._wake.wait(pause)
             self._wake.clear()
             try:
-                self._send_pending()
+                self._act_on_pending()
                 if time.monotonic() >= renew_at:
                     self._renew()
                     renew_at = time.monotonic() + self._pause
@@ -124,9 +115,20 @@ class HeldMessages:
             if self._may_rest():
                 return
 
+    def _act_on_pending(self) -> None:
+        while self._pending:
+            action = self._pending.popleft()
+            try:
+                action()
+            except BaseException:
+                self._pending.append(
+                    action
+                )  # last, so that one that fails for good does not delay the others
+                raise
+
     def _may_rest(self) -> bool:
         with self._lock:
-            if self._tags or self._pending.any():
+            if self._tags or self._pending:
                 return False
             self._thread = None
             return True
@@ -138,18 +140,6 @@ class HeldMessages:
         if taken_away:
             self._tags -= taken_away
             events.messages_redelivered(len(taken_away))
-
-    def _send_pending(self) -> None:
-        for tag in tuple(self._pending.acks):
-            self.unacked.forget(tag)
-            self._pending.acks.discard(tag)
-        for tag in tuple(self._pending.returns):
-            with suppress(BadMessageError):  # it becomes visible, and then goes to the dead letters
-                give_back(self.unacked, tag, self._lists)
-            self._pending.returns.discard(tag)
-        while self._pending.pushes:
-            self.unacked.push(*self._pending.pushes[0])
-            del self._pending.pushes[0]
 
 
 _of_processes: Final[dict[tuple[int, str], HeldMessages]] = {}

@@ -207,9 +207,9 @@ def test_waiting_run_is_cancelled_unless_it_has_begun_since(installation: Instal
     ledger = installation.ledger
     ledger.dispatch(a_run())
     begun(ledger)
-    assert ledger.cancel_waiting(a_run(), at=NOW, reason="never mind") is None
+    assert ledger.end(a_run(), RunState.CANCELLED, at=NOW, reason="never mind") is None
     ledger.dispatch(a_run("a@2"))
-    cancelled = ledger.cancel_waiting(a_run("a@2"), at=NOW, reason="never mind")
+    cancelled = ledger.end(a_run("a@2"), RunState.CANCELLED, at=NOW, reason="never mind")
     assert cancelled is not None
     assert (cancelled.state, cancelled.reason) == (RunState.CANCELLED, "never mind")
 

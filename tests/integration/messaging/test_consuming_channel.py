@@ -56,22 +56,6 @@ def test_acknowledgements_and_returns_during_an_outage_are_sent_when_redis_is_ba
         assert client.lpos("default", "popped") is not None
 
 
-def test_unconfirmed_acknowledgement_is_sent_again() -> None:
-    with (
-        RedisServer(appendonly=True, extra=["appendfsync always"]) as server,
-        closing(Redis.from_url(server.url, socket_timeout=2)) as client,
-    ):
-        held = HeldMessages(Unacked(client, UnackedKeys("unacked", "unacked_index")), LISTS, 60)
-        held.unacked.hold("done", STORED)
-        server.pause()
-        held.acknowledge("done")
-        server.kill()
-        server.restart()
-        assert client.hlen("unacked") == 1
-        held.unacked.confirm_sent()
-        wait_until(lambda: not client.exists("unacked", "unacked_index"), "it is acknowledged")
-
-
 def test_message_given_back_by_several_processes_goes_back_once(installation: Installation) -> None:
     unacked = Unacked(installation.client, UnackedKeys("unacked", "unacked_index"))
     unacked.hold("tag", STORED)

@@ -1,14 +1,12 @@
-"""The threads of a worker go on after any error, and wait for each other where they share messages."""
+"""The threads of a worker go on after any error."""
 
 from __future__ import annotations
 
-import threading
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from mission_control.messaging.transport.held_messages import HeldMessages
-from mission_control.messaging.transport.unacked import Unacked, UnackedKeys
 from tests.stage.waiting import wait_until
 from workers.attempt.attempt_guard import AttemptGuard
 from workers.process.lease_keeper import LeaseKeeperStep
@@ -60,32 +58,3 @@ def test_held_messages_after_an_unexpected_error_are_still_renewed() -> None:
     held.add("tag")
     wait_until(lambda: len(calls) > 2, "it renews again")
     held.discard("tag")
-
-
-def test_message_that_one_thread_confirms_blocks_the_other_thread() -> None:
-    is_asked, may_answer = threading.Event(), threading.Event()
-
-    def answer(*_: Any) -> None:
-        is_asked.set()
-        may_answer.wait(10)
-
-    pool = SimpleNamespace(
-        get_connection=lambda: SimpleNamespace(
-            pack_commands=list, send_packed_command=lambda _: None, disconnect=lambda: None
-        ),
-        release=lambda _: None,
-    )
-    client: Any = SimpleNamespace(
-        connection_pool=pool, parse_response=answer, register_script=lambda text: SimpleNamespace(script=text)
-    )
-    unacked = Unacked(client, UnackedKeys("unacked", "unacked_index"))
-    unacked.hold_soon("tag", b"[]")
-    threads = [threading.Thread(target=unacked.confirm_sent) for _ in range(2)]
-    threads[0].start()
-    assert is_asked.wait(10)
-    threads[1].start()
-    threads[1].join(0.3)
-    assert threads[1].is_alive(), "it does not wait for the message to be noted"
-    may_answer.set()
-    for one in threads:
-        one.join(10)
