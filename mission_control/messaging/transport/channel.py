@@ -86,8 +86,9 @@ class ReliableChannel(ConsumingChannel):
         if self.audit_path is None:
             return None
         path, ledger = Path(self.audit_path), self.ledger_client
-        keep = None if ledger is None else lambda record: add_pending(ledger(), path, record)
-        return AuditLog(path, keep=keep)
+        if ledger is None:
+            return AuditLog(path)
+        return AuditLog(path, keep=lambda record: add_pending(ledger(), path, record))
 
     def close_after_cut(self) -> None:
         """Close the channel after its connection was lost; never raises."""
