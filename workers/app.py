@@ -16,7 +16,7 @@ from workers.call.failure_log import leave_out_our_frames
 from workers.plain_clients.plain_runs import PlainRuns
 from workers.plain_clients.unknown_handlers import UnknownHandlers
 from workers.process.consumer_watchdog import WatchdogStep
-from workers.process.early_start import start_handlers_early
+from workers.process.early_start import ChildDispatchStep
 from workers.process.heartbeat import HeartbeatStep
 from workers.process.lease_keeper import LeaseKeeperStep
 from workers.signals import SignalHook, connect_signals
@@ -34,7 +34,7 @@ def build_app(installation: Callable[[], Installation]) -> Celery:
     worker names what it needs of it.
     """
     app = create_app("workers", installation)
-    start_handlers_early(app)
+    app.steps["worker"].add(ChildDispatchStep)
 
     @app.on_after_finalize.connect(weak=False)
     def set_up(**_: Any) -> None:  # noqa: ANN401  # a signal's arguments

@@ -104,7 +104,7 @@ class SignalHook:
 
     def _admitted(self, sender: Task, request: Any) -> RunRecord | None:  # noqa: ANN401
         with suppress(Reject):  # which is recorded
-            self._plain_runs.admit(PlainMessage.of(sender, request))
+            self._plain_runs.admit(PlainMessage.of(self.app, sender.name, request))
         return self._ending.ledger.get(request.id)
 
     def _is_ours(self, sender: Any) -> bool:  # noqa: ANN401

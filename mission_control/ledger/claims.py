@@ -45,14 +45,12 @@ class BeginReply:
     """The verdict, and the run as it stands after it (None if unknown or unreadable).
 
     With `BEGUN`, `last_success` is when a run of the task last succeeded, and `lost` is the run as the
-    previous worker had it if its lease ran out: the caller records that. With `HELD`, `lease_left` is how
-    long the other worker's lease still lasts.
+    previous worker had it if its lease ran out: the caller records that.
     """
 
     verdict: BeginVerdict
     run: RunRecord | None
     last_success: datetime | None = None
-    lease_left: timedelta = timedelta(0)
     lost: RunRecord | None = None
 
 
@@ -79,7 +77,7 @@ class Claims(RunReader):
         A running attempt is taken over once its lease has run out, and is begun at most `MOST_DELIVERIES`
         times. With `handler`, a run of another handler is refused. One round trip.
         """
-        verdict, last_success, left, lost, *pairs = self._script("begin_attempt")(
+        verdict, last_success, lost, *pairs = self._script("begin_attempt")(
             keys=[redis_keys.run(execution_id), redis_keys.LEASES, redis_keys.PENDING_RECORDS],
             args=[
                 attempt,
@@ -100,7 +98,6 @@ class Claims(RunReader):
             BeginVerdict(verdict),
             _run_of(pairs),
             parse_instant(last_success) if last_success else None,
-            timedelta(seconds=float(left)),
             _run_of(json.loads(lost)) if lost else None,
         )
 

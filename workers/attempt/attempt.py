@@ -19,7 +19,7 @@ from mission_control.events import events
 from mission_control.messaging.redis_failures import is_lasting
 from mission_control.model.runs.run_record import RunRecord
 from workers.attempt.attempt_guard import AttemptGuard
-from workers.attempt.claim import Claim, Claimer, Delivery, UnsentRetry
+from workers.attempt.claim import Claim, Claimer, Delivery
 from workers.attempt.endings import Ending, end_attempt, ending_of
 from workers.call.failure_log import HandlerFailedError
 from workers.call.invocation import Failure, Handler, Outcome, Success, context_for, invoke
@@ -50,15 +50,12 @@ class AttemptRunner:
             Retry: another attempt was sent, to run after the policy's delay.
             HandlerFailedError: the run failed for good.
             Ignore: there was nothing to run, or another worker has the run now.
-            Reject: Redis was absent when the run was claimed or its retry sent, or the worker stops; the
-                message goes back.
+            Reject: Redis was absent when the run was claimed, or the worker stops; the message goes back.
         """
         try:
             claimed = self.claimer.claim(delivery)
         except (RedisError, OperationalError) as error:
             raise _give_back(delivery, error) from error
-        if isinstance(claimed, UnsentRetry):
-            raise self._send_unsent(delivery, claimed.run)
         run = delivery.task.request.claimed_run = claimed.run  # by which the signal hook recognizes it
         events.attempt_begun(run)
         with self.guard.over(delivery.task.app, run, has_limit=not delivery.task.request.is_eager) as guarded:
@@ -75,9 +72,9 @@ class AttemptRunner:
         delivery.task.request.ended_run = ended  # the signal hook writes its audit record
         try:
             return _obey(delivery, outcome, ending if ended.state is ending.state else Ending(ended.state))
-        except OperationalError as error:  # not sent; the next receiver of this message sends it
+        except OperationalError as error:  # not sent; the sweep sends it
             self.ending.record(ended, at=finished_at)
-            raise _give_back(delivery, error) from error
+            raise Ignore from error
 
     def _invoke(self, handler: Handler, claimed: Claim, on_start: Callable[..., Any]) -> Outcome:
         run, ledger = claimed.run, self.ending.ledger
@@ -94,15 +91,6 @@ class AttemptRunner:
             with suppress(RedisError):
                 ledger.release(run)
             raise
-
-    def _send_unsent(self, delivery: Delivery, run: RunRecord) -> Retry | Reject:
-        """Send a retry again that may never have been sent; of two messages the ledger runs one."""
-        now = self.ending.clock()
-        wait = max((run.retry_at if run.retry_at is not None else now) - now, timedelta(0))
-        try:
-            return _retry(delivery.task, HandlerFailedError(str(run.error)), wait)
-        except OperationalError as error:
-            return _give_back(delivery, error)
 
 
 def _persist(delivery: Delivery, end: Callable[[], RunRecord | None]) -> RunRecord | None:

@@ -1,10 +1,10 @@
-"""Claiming the attempt that a message asks for; dropping, rejecting or resending a message without one."""
+"""Claiming the attempt that a message asks for; dropping or rejecting a message without one."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any, Final
+from datetime import datetime
+from typing import Final
 
 from celery import Task
 from celery.exceptions import Ignore, Reject
@@ -12,19 +12,13 @@ from celery.exceptions import Ignore, Reject
 from mission_control.dispatch.run_ending import RunEnding
 from mission_control.events import events
 from mission_control.ledger.claims import BeginReply, BeginVerdict
-from mission_control.messaging.message import send
 from mission_control.model.runs.run_limits import MOST_DELIVERIES
 from mission_control.model.runs.run_record import RunRecord
 from mission_control.model.runs.run_state import RunState
 from workers.plain_clients.plain_messages import PlainMessage
 from workers.plain_clients.plain_runs import PlainRuns
 
-# Short enough for the message to wait in a worker's memory, where it needs no release.
-LONGEST_WAIT: Final = timedelta(seconds=30)
 POISONED_ERROR: Final = f"begun {MOST_DELIVERIES} times, and its worker was gone each time"
-_ASKS_AGAIN: Final = "mission_control_asks_again"
-# A lease that has just run out by the server's clock has run out for certain.
-_AFTER_LEASE: Final = timedelta(seconds=0.5)
 
 
 @dataclass(frozen=True)
@@ -35,7 +29,6 @@ class Delivery:
     execution_id: str
     attempt: int
     worker: str
-    is_redelivered: bool
 
     @classmethod
     def of(cls, task: Task) -> Delivery:
@@ -46,7 +39,6 @@ class Delivery:
             execution_id=request.id,
             attempt=request.retries + 1,
             worker=str(request.hostname),
-            is_redelivered=_is_redelivered(request),
         )
 
 
@@ -59,25 +51,17 @@ class Claim:
 
 
 @dataclass(frozen=True)
-class UnsentRetry:
-    """A retry that was decided on, and perhaps never sent, because its worker died."""
-
-    run: RunRecord
-
-
-@dataclass(frozen=True)
 class Claimer:
     """Claims attempts for this process."""
 
     ending: RunEnding
     plain_runs: PlainRuns
 
-    def claim(self, delivery: Delivery) -> Claim | UnsentRetry:
+    def claim(self, delivery: Delivery) -> Claim:
         """Claim the attempt that a delivery asks for.
 
-        A delivery without an attempt to run is dropped: its run is over, or another worker has it. If it was
-        delivered before and another worker holds the lease, it comes back when that lease has run out, and
-        holds no slot of the pool meanwhile.
+        A delivery without an attempt to run is dropped: its run is over, or another worker has it. If that
+        worker dies, the sweep sends the run again.
 
         Raises:
             Ignore: there is nothing to run.
@@ -86,17 +70,14 @@ class Claimer:
         """
         reply = self._begin(delivery)
         if reply.verdict is BeginVerdict.UNKNOWN:
-            self.plain_runs.admit(PlainMessage.of(delivery.task, delivery.task.request))
+            self.plain_runs.admit(
+                PlainMessage.of(delivery.task.app, delivery.task.name, delivery.task.request)
+            )
             reply = self._begin(delivery)
         if reply.verdict is BeginVerdict.BEGUN and reply.run is not None:
             self._record_lost(reply)
             return Claim(reply.run, reply.last_success)
         self._refuse(delivery, reply)
-        if reply.run is not None and delivery.is_redelivered:
-            if reply.verdict is BeginVerdict.HELD:
-                _ask_again(delivery, reply.run, reply.lease_left)
-            elif reply.run.state is RunState.RETRYING and reply.run.attempt == delivery.attempt:
-                return UnsentRetry(reply.run)
         events.delivery_dropped(delivery.execution_id, delivery.attempt, str(reply.verdict))
         raise Ignore
 
@@ -129,15 +110,3 @@ class Claimer:
     def _reject(self, delivery: Delivery, problem: str) -> None:
         self.ending.reject(handler=delivery.task.name, execution_id=delivery.execution_id, reason=problem)
         raise Reject(problem, requeue=False)
-
-
-def _ask_again(delivery: Delivery, run: RunRecord, lease_left: timedelta) -> None:
-    # The worker that runs it lives, but holds no message. If it dies, another one must take over.
-    again = {"retries": delivery.attempt - 1, "headers": {_ASKS_AGAIN: True}, "expires": None}
-    wait = min(lease_left + _AFTER_LEASE, LONGEST_WAIT)
-    send(delivery.task.app, run, countdown=wait.total_seconds(), **again)
-
-
-def _is_redelivered(request: Any) -> bool:  # noqa: ANN401  # Celery's
-    info = request.delivery_info if request.delivery_info is not None else {}
-    return bool(info.get("redelivered")) or getattr(request, _ASKS_AGAIN, False) is True

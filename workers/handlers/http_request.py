@@ -2,21 +2,18 @@
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 
 import httpx
-import orjson
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from mission_control.audit.record.secrets_mask import MASK, mask_text
 from mission_control.errors import InvalidTaskError
 from mission_control.handler_catalog.contract import failure, read_params, success
-from mission_control.model.values.frozen_model import FrozenModel
 from workers.outbound.http_call import Answer, Call, call
 
 _LONGEST_URL = 8_000
 _SHOWN_CHARACTERS = 2_000
-_MOST_BYTES = 64 * 1024 * 1024
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}")
 _HEADER_VALUE = re.compile(r"[\t\x20-\x7e]{0,8000}")
 
@@ -28,20 +25,10 @@ def _listed(value: object) -> object:
 _Status = Annotated[int, Field(ge=100, le=599)]
 
 
-class _Params(FrozenModel):
-    url: str
-    method: Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] = "GET"
-    headers: dict[str, str] = Field(default_factory=dict, max_length=100)
-    body: str | None = None
-    # A field cannot be called `json`, because pydantic's models have a method of that name.
-    json_body: Any = Field(default=None, alias="json")
+class _Params(Call):
     expect_status: Annotated[
         tuple[_Status, ...], BeforeValidator(_listed), Field(strict=False, max_length=100)
     ] = ()
-    timeout_seconds: float = Field(default=30, gt=0, le=3_600)
-    max_bytes: int = Field(default=1_048_576, ge=0, le=_MOST_BYTES)
-    allow_private: bool = False
-    follow_redirects: bool = True
 
     @field_validator("url")
     @classmethod
@@ -66,7 +53,7 @@ class _Params(FrozenModel):
 
     @model_validator(mode="after")
     def _has_one_body(self) -> Self:
-        if self.body is not None and "json_body" in self.model_fields_set:
+        if self.body is not None and self.has_json:
             raise ValueError("body and json are both given; give only one")
         return self
 
@@ -83,29 +70,10 @@ def run(context: Mapping[str, Any]) -> dict[str, Any]:
     except InvalidTaskError as error:
         return failure(error)
     try:
-        answer = call(_call_for(params))
+        answer = call(params)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         return failure(f"{params.method} {_shown_url(params.url)}: {_described(error, params)}")
     return _judged(params, answer)
-
-
-def _call_for(params: _Params) -> Call:
-    headers = dict(params.headers)
-    body = None if params.body is None else params.body.encode()
-    if "json_body" in params.model_fields_set:
-        body = orjson.dumps(params.json_body)
-        if not any(name.lower() == "content-type" for name in headers):
-            headers["Content-Type"] = "application/json"
-    return Call(
-        url=params.url,
-        method=params.method,
-        headers=headers,
-        body=body,
-        timeout_seconds=params.timeout_seconds,
-        max_bytes=params.max_bytes,
-        allow_private=params.allow_private,
-        follow_redirects=params.follow_redirects,
-    )
 
 
 def _judged(params: _Params, answer: Answer) -> dict[str, Any]:

@@ -1,16 +1,21 @@
 """One HTTP call, bounded in time, bytes, redirects and destinations."""
 
 import time
-from dataclasses import dataclass, field
-from typing import Final
+from dataclasses import dataclass
+from typing import Any, Final, Literal
 
 import httpcore
 import httpx
+import orjson
+from pydantic import Field
 
+from mission_control.model.values.frozen_model import FrozenModel
 from workers.outbound.checked_network import CheckedNetwork
 
 MOST_REDIRECTS: Final = 10
+_MOST_BYTES: Final = 64 * 1024 * 1024
 _OUR_HEADERS: Final = {"User-Agent": "mission-control", "Accept-Encoding": "identity"}
+_OF_JSON: Final = {"Content-Type": "application/json"}
 # The headers that a request needs; all others come from the caller and may contain a secret.
 _KEPT_ACROSS_ORIGINS: Final = frozenset(
     {"host", "user-agent", "accept", "accept-encoding", "connection"}
@@ -18,18 +23,24 @@ _KEPT_ACROSS_ORIGINS: Final = frozenset(
 )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Call:
+class Call(FrozenModel):
     """What to call; `timeout_seconds` covers everything, redirects and reading included."""
 
     url: str
-    method: str = "GET"
-    headers: dict[str, str] = field(default_factory=dict, repr=False)
-    body: bytes | None = field(default=None, repr=False)
-    timeout_seconds: float = 30
-    max_bytes: int = 1_048_576
+    method: Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] = "GET"
+    headers: dict[str, str] = Field(default_factory=dict, max_length=100, repr=False)
+    body: str | None = Field(default=None, repr=False)
+    # A field cannot be called `json`, because pydantic's models have a method of that name.
+    json_body: Any = Field(default=None, alias="json", repr=False)
+    timeout_seconds: float = Field(default=30, gt=0, le=3_600)
+    max_bytes: int = Field(default=1_048_576, ge=0, le=_MOST_BYTES)
     allow_private: bool = False
     follow_redirects: bool = True
+
+    @property
+    def has_json(self) -> bool:
+        """Whether `json` is given, be it null."""
+        return "json_body" in self.model_fields_set
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,8 +99,10 @@ class _CheckedTransport(httpx.HTTPTransport):
 
 
 def _final_response(client: httpx.Client, wanted: Call) -> httpx.Response:
-    headers = {**_OUR_HEADERS, **wanted.headers}
-    request = client.build_request(wanted.method, wanted.url, headers=headers, content=wanted.body)
+    headers = httpx.Headers(_OUR_HEADERS | (_OF_JSON if wanted.has_json else {}))
+    headers.update(wanted.headers)
+    content = orjson.dumps(wanted.json_body) if wanted.has_json else wanted.body
+    request = client.build_request(wanted.method, wanted.url, headers=headers, content=content)
     for _ in range(MOST_REDIRECTS + 1):
         response = client.send(request, stream=True, follow_redirects=False)
         following = response.next_request

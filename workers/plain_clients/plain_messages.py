@@ -1,11 +1,11 @@
 """Messages of plain Celery clients: what they ask for, and how they came."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
 
-from celery import Celery, Task
+from celery import Celery
+from celery.app.task import Context
 
 from mission_control.messaging.transport.task_headers import expiry_instant
 
@@ -28,16 +28,17 @@ class PlainMessage:
     expires_at: datetime | None
 
     @classmethod
-    def of(cls, task: Task, request: Any) -> Self:  # noqa: ANN401  # Celery's request of a message
-        """Describe the message that `request` stands for; `task` is what it names."""
+    def of(cls, app: Celery, handler: str, request: Any) -> Self:  # noqa: ANN401  # Celery's request of a message
+        """Describe the message that `request` stands for."""
         route = request.delivery_info if isinstance(request.delivery_info, dict) else {}
+        queue, priority = str(route.get("routing_key")), route.get("priority")
         return cls(
             execution_id=request.id,
-            handler=task.name,
+            handler=handler,
             args=tuple(request.args if request.args is not None else ()),
             kwargs=dict(request.kwargs if request.kwargs is not None else {}),
-            queue=_queue(route, task.app),
-            priority=_priority(route),
+            queue=queue if queue in app.amqp.queues else app.conf.task_default_queue,
+            priority=priority if type(priority) is int else 0,
             timeout_seconds=_limit(request.timelimit),
             expires_at=expiry_instant({"expires": request.expires}),
         )
@@ -46,32 +47,9 @@ class PlainMessage:
     def of_unknown(cls, app: Celery, message: Any) -> Self:  # noqa: ANN401  # kombu's
         """Describe a message that names nothing this worker has."""
         args, kwargs, _ = message.payload
-        route = message.delivery_info if isinstance(message.delivery_info, dict) else {}
-        return cls(
-            execution_id=message.headers["id"],
-            handler=message.headers["task"],
-            args=tuple(args),
-            kwargs=kwargs,
-            queue=_queue(route, app),
-            priority=_priority(message.properties),
-            timeout_seconds=_limit(message.headers.get("timelimit")),
-            expires_at=expiry_instant(message.headers),
-        )
-
-
-def _queue(route: Mapping[str, Any], app: Celery) -> str:
-    """Return the queue that a message came by; its routing key alone, where no exchange is named."""
-    exchange, key = route.get("exchange"), route.get("routing_key")
-    for name, queue in app.amqp.queues.items():
-        by_exchange = queue.exchange is not None and queue.exchange.name == exchange
-        if (by_exchange and queue.routing_key == key) or (not exchange and name == key):
-            return str(name)
-    return str(app.conf.task_default_queue)
-
-
-def _priority(properties: Mapping[str, Any]) -> int:
-    priority = properties.get("priority")
-    return priority if type(priority) is int else 0
+        route = {**message.delivery_info, "priority": message.properties.get("priority")}
+        request = Context(message.headers, args=args, kwargs=kwargs, delivery_info=route)
+        return cls.of(app, message.headers["task"], request)
 
 
 def _limit(limits: object) -> float | None:

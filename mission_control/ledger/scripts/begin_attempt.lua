@@ -6,21 +6,20 @@
 --       10 id of the worker's process that asks  11 state of a running run
 --       12 states in which a run waits, joined by commas with one before and after
 --       13 and 14 identity of the record of a lost delivery, before and after its number
--- Reply: {verdict, last success or "", seconds left of another worker's lease, the run as the lost
--- worker had it (JSON list of field, value, …) or "", field, value, …}; the verdict is one of
+-- Reply: {verdict, last success or "", the run as the lost worker had it (JSON list of field, value, …)
+-- or "", field, value, …}; the verdict is one of
 --   begun       the attempt is this delivery's to run
 --   unknown     there is no such run
 --   finished    the run is over: acknowledge and drop
---   held        another worker holds the attempt's lease: ask again when that has run out
+--   held        another worker holds the attempt's lease: drop
 --   stale       a later attempt was begun, or this one is not due yet: drop
 --   cancel      its cancellation was requested while it ran, and its worker is gone: end it
 --   poisoned    it was begun so often, and never ended, that it is not begun again: end it
 --   foreign     the run is another handler's: refuse
 --   unreadable  what is there is no run: refuse
-local function reply(verdict, last_success, left, lost)
+local function reply(verdict, last_success, lost)
   local answer = redis.call('HGETALL', KEYS[1])
   table.insert(answer, 1, lost or '')
-  table.insert(answer, 1, left or '0')
   table.insert(answer, 1, last_success or '')
   table.insert(answer, 1, verdict)
   return answer
@@ -42,11 +41,11 @@ local found = redis.call('HMGET', KEYS[1], 'state', 'attempt', 'spec', 'lease_un
   'fence')
 local state, last, spec = found[1], tonumber(found[2] or ''), found[3]
 if not state then
-  return {'unknown', '', '0', ''}
+  return {'unknown', '', ''}
 end
 local is_read, facts = pcall(cjson.decode, spec or '')
 if not is_read or type(facts) ~= 'table' or type(facts.task_id) ~= 'string' or not last then
-  return {'unreadable', '', '0', ''}
+  return {'unreadable', '', ''}
 end
 if ARGV[6] ~= '' and facts.handler ~= ARGV[6] then
   return reply('foreign')
@@ -60,11 +59,10 @@ if string.find(ARGV[12], ',' .. state .. ',', 1, true) then
     return reply('stale')
   end
 elseif state == ARGV[11] then
-  local left = tonumber(found[4] or '0') - now
   if attempt ~= last then
     return reply('stale')
-  elseif left > 0 then
-    return reply('held', nil, string.format('%.3f', left))
+  elseif tonumber(found[4] or '0') > now then
+    return reply('held')
   elseif found[6] then
     return reply('cancel')
   end
@@ -95,4 +93,4 @@ redis.call('HSET', KEYS[1], 'state', ARGV[11], 'attempt', attempt, 'started_at',
   'pid', ARGV[10])
 redis.call('HDEL', KEYS[1], 'retry_at', 'output', 'error', 'reason', 'duration_ms', 'resent_at', 'resends')
 redis.call('ZADD', KEYS[2], lease_until, facts.execution_id)
-return reply('begun', last_success, nil, lost)
+return reply('begun', last_success, lost)
