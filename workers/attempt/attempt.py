@@ -19,7 +19,7 @@ from mission_control.events import events
 from mission_control.messaging.redis_failures import is_lasting
 from mission_control.model.runs.run_record import RunRecord
 from workers.attempt.attempt_guard import AttemptGuard
-from workers.attempt.claim import Claim, Claimer, Delivery
+from workers.attempt.claim import Claim, Claimer
 from workers.attempt.endings import Ending, end_attempt, ending_of
 from workers.call.failure_log import HandlerFailedError
 from workers.call.invocation import Failure, Handler, Outcome, Success, context_for, invoke
@@ -38,13 +38,13 @@ class AttemptRunner:
     ending: RunEnding
     guard: AttemptGuard
 
-    def run(self, delivery: Delivery, handler: Handler) -> dict[str, Any]:
-        """Run the attempt of a delivery, and return the handler's result, masked and bounded, to Celery.
+    def run(self, task: Task, handler: Handler) -> dict[str, Any]:
+        """Run the attempt that a task's message asks for, and return the handler's result to Celery.
 
         Guarantees: the handler runs only for a claimed attempt. The ledger has the ending before Celery
         does. An ending is recorded only if no other worker has claimed the attempt since. Does not guarantee
         that the handler runs once: if its worker dies, another one runs it with the same attempt number. Two
-        round trips to Redis, in addition to Celery's.
+        round trips to Redis, in addition to Celery's. The result is masked and bounded.
 
         Raises:
             Retry: another attempt was sent, to run after the policy's delay.
@@ -53,25 +53,25 @@ class AttemptRunner:
             Reject: Redis was absent when the run was claimed, or the worker stops; the message goes back.
         """
         try:
-            claimed = self.claimer.claim(delivery)
+            claimed = self.claimer.claim(task)
         except (RedisError, OperationalError) as error:
-            raise _give_back(delivery, error) from error
-        run = delivery.task.request.claimed_run = claimed.run  # by which the signal hook recognizes it
+            raise _give_back(task, error) from error
+        run = task.request.claimed_run = claimed.run  # by which the signal hook recognizes it
         events.attempt_begun(run)
-        with self.guard.over(delivery.task.app, run, has_limit=not delivery.task.request.is_eager) as guarded:
+        with self.guard.over(task.app, run, has_limit=not task.request.is_eager) as guarded:
             outcome = self._invoke(handler, claimed, guarded.begins)
             if isinstance(outcome, Failure) and outcome.traceback is not None:
                 events.handler_failed(run, outcome.traceback)
             finished_at = self.ending.clock()
             ending = ending_of(outcome, run)
             end = partial(end_attempt, run, outcome, ending, at=finished_at, run_ending=self.ending)
-            ended = _persist(delivery, end)
+            ended = _persist(task, end)
         if ended is None:
             events.ending_refused(run.execution_id, ending.state)
             raise Ignore
-        delivery.task.request.ended_run = ended  # the signal hook writes its audit record
+        task.request.ended_run = ended  # the signal hook writes its audit record
         try:
-            return _obey(delivery, outcome, ending if ended.state is ending.state else Ending(ended.state))
+            return _obey(task, outcome, ending if ended.state is ending.state else Ending(ended.state))
         except OperationalError as error:  # not sent; the sweep sends it
             self.ending.record(ended, at=finished_at)
             raise Ignore from error
@@ -93,44 +93,44 @@ class AttemptRunner:
             raise
 
 
-def _persist(delivery: Delivery, end: Callable[[], RunRecord | None]) -> RunRecord | None:
+def _persist(task: Task, end: Callable[[], RunRecord | None]) -> RunRecord | None:
     """End the attempt, however long Redis is away, because the handler has done its work."""
     while True:
         try:
             ended = end()
         except RedisError as error:
-            _pause(delivery, error)
+            _pause(task, error)
         else:
             events.redis_is_back()
             return ended
 
 
-def _give_back(delivery: Delivery, error: Exception) -> Reject:
+def _give_back(task: Task, error: Exception) -> Reject:
     """Return the exception that makes Celery put the message back on its queue."""
-    _pause(delivery, error)
+    _pause(task, error)
     return Reject(f"given back: {error}", requeue=True)
 
 
-def _pause(delivery: Delivery, error: Exception) -> None:
+def _pause(task: Task, error: Exception) -> None:
     """Wait a moment for Redis; raise the error in a program that runs the handler in its own process.
 
     An error that will last is raised, too: it holds no slot, and the sweep delivers the attempt again, less
     and less often, until the key is repaired.
     """
-    if delivery.task.request.is_eager or is_lasting(error):
+    if task.request.is_eager or is_lasting(error):
         raise error
     events.waiting_for_redis(error)
     time.sleep(PAUSE_FOR_REDIS_SECONDS)
 
 
-def _obey(delivery: Delivery, outcome: Outcome, ending: Ending) -> dict[str, Any]:
+def _obey(task: Task, outcome: Outcome, ending: Ending) -> dict[str, Any]:
     if isinstance(outcome, Success):
         # Celery writes it into its log and its events; the ledger has the whole output.
         return {"status": "success", "output": clean_value(outcome.output, SHOWN_OUTPUT), "error": None}
     error = HandlerFailedError(outcome.error)
     if ending.retry_in is None:
         raise error
-    raise _retry(delivery.task, error, ending.retry_in)
+    raise _retry(task, error, ending.retry_in)
 
 
 def _retry(task: Task, error: HandlerFailedError, delay: timedelta) -> Retry:

@@ -22,27 +22,6 @@ POISONED_ERROR: Final = f"begun {MOST_DELIVERIES} times, and its worker was gone
 
 
 @dataclass(frozen=True)
-class Delivery:
-    """A message as it reached this process."""
-
-    task: Task
-    execution_id: str
-    attempt: int
-    worker: str
-
-    @classmethod
-    def of(cls, task: Task) -> Delivery:
-        """Describe the message that `task` runs for."""
-        request = task.request
-        return cls(
-            task=task,
-            execution_id=request.id,
-            attempt=request.retries + 1,
-            worker=str(request.hostname),
-        )
-
-
-@dataclass(frozen=True)
 class Claim:
     """An attempt that this process runs, and when a run of its task last succeeded."""
 
@@ -57,10 +36,10 @@ class Claimer:
     ending: RunEnding
     plain_runs: PlainRuns
 
-    def claim(self, delivery: Delivery) -> Claim:
-        """Claim the attempt that a delivery asks for.
+    def claim(self, task: Task) -> Claim:
+        """Claim the attempt that a task's current message asks for.
 
-        A delivery without an attempt to run is dropped: its run is over, or another worker has it. If that
+        A message without an attempt to run is dropped: its run is over, or another worker has it. If that
         worker dies, the sweep sends the run again.
 
         Raises:
@@ -68,26 +47,21 @@ class Claimer:
             Reject: the message must not run, which is recorded.
             RedisError: Redis cannot be reached, or refuses.
         """
-        reply = self._begin(delivery)
+        reply = self._begin(task)
         if reply.verdict is BeginVerdict.UNKNOWN:
-            self.plain_runs.admit(
-                PlainMessage.of(delivery.task.app, delivery.task.name, delivery.task.request)
-            )
-            reply = self._begin(delivery)
+            self.plain_runs.admit(PlainMessage.of(task.app, task.name, task.request))
+            reply = self._begin(task)
         if reply.verdict is BeginVerdict.BEGUN and reply.run is not None:
             self._record_lost(reply)
             return Claim(reply.run, reply.last_success)
-        self._refuse(delivery, reply)
-        events.delivery_dropped(delivery.execution_id, delivery.attempt, str(reply.verdict))
+        self._refuse(task, reply)
+        events.delivery_dropped(task.request.id, _attempt(task), str(reply.verdict))
         raise Ignore
 
-    def _begin(self, delivery: Delivery) -> BeginReply:
+    def _begin(self, task: Task) -> BeginReply:
+        worker, now = str(task.request.hostname), self.ending.clock()
         return self.ending.ledger.begin(
-            delivery.execution_id,
-            delivery.attempt,
-            worker=delivery.worker,
-            at=self.ending.clock(),
-            handler=delivery.task.name,
+            task.request.id, _attempt(task), worker=worker, at=now, handler=task.name
         )
 
     def _record_lost(self, reply: BeginReply) -> None:
@@ -95,7 +69,7 @@ class Claimer:
         if reply.lost is not None and reply.run is not None and reply.run.started_at is not None:
             self.ending.record(reply.lost, at=reply.run.started_at)
 
-    def _refuse(self, delivery: Delivery, reply: BeginReply) -> None:
+    def _refuse(self, task: Task, reply: BeginReply) -> None:
         """End a run that must not begin again; reject a message that does not belong to its run."""
         match reply.verdict:
             case BeginVerdict.CANCEL if reply.run is not None:
@@ -103,10 +77,14 @@ class Claimer:
             case BeginVerdict.POISONED if reply.run is not None:
                 self.ending.close(reply.run, RunState.LOST, "poisoned", error=POISONED_ERROR)
             case BeginVerdict.FOREIGN if reply.run is not None:
-                self._reject(delivery, f"run {delivery.execution_id} belongs to {reply.run.handler}")
+                self._reject(task, f"run {task.request.id} belongs to {reply.run.handler}")
             case BeginVerdict.UNREADABLE:
-                self._reject(delivery, f"the ledger's key of {delivery.execution_id} is not a run")
+                self._reject(task, f"the ledger's key of {task.request.id} is not a run")
 
-    def _reject(self, delivery: Delivery, problem: str) -> None:
-        self.ending.reject(handler=delivery.task.name, execution_id=delivery.execution_id, reason=problem)
+    def _reject(self, task: Task, problem: str) -> None:
+        self.ending.reject(handler=task.name, execution_id=task.request.id, reason=problem)
         raise Reject(problem, requeue=False)
+
+
+def _attempt(task: Task) -> int:
+    return int(task.request.retries) + 1

@@ -9,7 +9,6 @@ from mission_control.events import events
 from mission_control.handler_catalog.catalog import HandlerCatalog, HandlerSource
 from mission_control.model.values.handler_paths import handler_path_problem
 from workers.attempt.attempt import AttemptRunner
-from workers.attempt.claim import Delivery
 from workers.call.invocation import Handler
 from workers.tasks.cold_exit import ColdExit
 from workers.tasks.handler_loader import load_handler, open_handler_package
@@ -55,4 +54,4 @@ class HandlerTask(Task):
 
     def run(self, *_: Any, **__: Any) -> dict[str, Any]:  # noqa: ANN401  # the ledger has them
         """Run the attempt that the current message asks for."""
-        return self._runner.run(Delivery.of(self), self._handler)
+        return self._runner.run(self, self._handler)
