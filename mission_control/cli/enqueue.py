@@ -8,7 +8,7 @@ import rich_click as click
 from mission_control.cli.terminal import parameters
 from mission_control.cli.terminal.exit_codes import ExitCode
 from mission_control.cli.terminal.installation_in_use import current
-from mission_control.cli.views.waiting_for_runs import announce, show_prepared, show_result, show_sent
+from mission_control.cli.views.sending import send
 
 
 @click.command()
@@ -23,11 +23,8 @@ from mission_control.cli.views.waiting_for_runs import announce, show_prepared, 
     "--priority", type=click.IntRange(0, 9), metavar="0-9", help="Priority in the queue; 0 is first."
 )
 @click.option("--idempotency-key", help="Repeat calls with the same key return the first run.")
-@parameters.wait
-@parameters.timeout
-@parameters.as_json
-@parameters.dry_run
-def enqueue(  # noqa: PLR0913, PLR0917  # one parameter an option
+@parameters.answer
+def enqueue(  # one parameter an option
     task_id_or_handler: str,
     params: dict[str, Any] | None,
     at: datetime | None,
@@ -35,10 +32,7 @@ def enqueue(  # noqa: PLR0913, PLR0917  # one parameter an option
     queue: str | None,
     priority: int | None,
     idempotency_key: str | None,
-    wait: bool,
-    timeout: float | None,
-    as_json: bool,
-    dry_run: bool,
+    **answer: Any,  # noqa: ANN401  # how to answer, as `send` takes it
 ) -> ExitCode:
     """Run a task, or a bare handler, once outside any schedule.
 
@@ -53,9 +47,6 @@ def enqueue(  # noqa: PLR0913, PLR0917  # one parameter an option
         due = None if at is None else earliest(at, zone(installation.settings.timezone))
         options = RunOptions(at=due, delay=delay, queue=queue, priority=priority)
         dispatch = Dispatch.of(installation)
-        if dry_run:
-            show_prepared(dispatch.prepare(task_id_or_handler, params, options))
-            return ExitCode.DONE
-        run = dispatch.enqueue(task_id_or_handler, params, options, idempotency_key=idempotency_key)
-        announce(installation.client, run)
-        return show_result(run, timeout, as_json=as_json) if wait else show_sent(run, as_json=as_json)
+        return send(
+            dispatch, installation.client, task_id_or_handler, params, options, idempotency_key, **answer
+        )

@@ -30,7 +30,7 @@ task = LazyGroup(
     "task",
     help="Add, show, change and run tasks.",
     lazy={
-        "list": "task.list:list_tasks",
+        "list": "task.show:list_tasks",
         "show": "task.show:show",
         "add": "task.add:add",
         "update": "task.update:update",
@@ -51,7 +51,7 @@ run = LazyGroup(
     "run",
     help="Show, cancel and repeat runs.",
     lazy={
-        "list": "run.list:list_runs",
+        "list": "run.show:list_runs",
         "show": "run.show:show",
         "cancel": "run.control:cancel",
         "retry": "run.control:retry",
@@ -62,7 +62,7 @@ handler = LazyGroup(
     help="List, check, write and try handlers.",
     lazy={
         "list": "handler.list:list_handlers",
-        "check": "handler.check:check",
+        "check": "handler.list:check",
         "new": "handler.new:new",
         "test": "handler.test:test",
     },

@@ -7,16 +7,17 @@ from datetime import tzinfo
 from typing import TYPE_CHECKING
 
 import rich_click as click
+from rich.text import Text
 
 from mission_control.cli.terminal import parameters
 from mission_control.cli.terminal.installation_in_use import current
 from mission_control.cli.terminal.output import echo, echo_json, table, tell
 from mission_control.cli.terminal.wording import in_how_long, local_time
+from mission_control.cli.views.run_view import STYLES
 from mission_control.model.values.quantities import duration
 
 if TYPE_CHECKING:
     from redis import Redis
-    from rich.text import Text
 
     from mission_control.operate.situation import Situation
 
@@ -103,8 +104,6 @@ def _labelled(label: str, lines: Iterator[str | Text]) -> Iterator[tuple[str, st
 
 
 def _beats(found: Situation) -> Iterator[str | Text]:
-    from rich.text import Text
-
     for beat in found.beats:
         yield f"{beat['name']}{', leading' if beat['leading'] else ', standing by'}"
     if not found.beats:
@@ -112,8 +111,6 @@ def _beats(found: Situation) -> Iterator[str | Text]:
 
 
 def _workers(found: Situation) -> Iterator[str | Text]:
-    from rich.text import Text
-
     for worker in found.workers:
         queues = ", ".join(worker["queues"])
         yield f"{worker['name']}, {worker['concurrency']} runs at once, serving {queues}"
@@ -122,8 +119,6 @@ def _workers(found: Situation) -> Iterator[str | Text]:
 
 
 def _tasks(found: Situation) -> Iterator[str | Text]:
-    from rich.text import Text
-
     yield f"{found.enabled} enabled, {found.disabled} disabled"
     for name, problem in found.quarantined.items():
         yield Text(f"{name} is quarantined: {problem}", style="red")
@@ -143,10 +138,6 @@ def _active(found: Situation) -> Iterator[str | Text]:
 
 
 def _outcomes(found: Situation) -> str | Text:
-    from rich.text import Text
-
-    from mission_control.cli.views.run_view import STYLES
-
     parts = [
         Text(f"{count} {state.replace('_', ' ')}", STYLES.get(state, ""))
         for state, count in found.outcomes.items()

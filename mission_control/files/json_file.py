@@ -29,11 +29,15 @@ def read_json_file(path: Path) -> Any:  # noqa: ANN401  # whatever the file hold
     Raises:
         TaskFileError: names the file, the place in it (line and column, or byte) and the remedy.
     """
-    content = _content(path)
+    return parse_json(_content(path), path)
+
+
+def parse_json(content: bytes, source: Path | str) -> Any:  # noqa: ANN401
+    """Return what `content` holds, as `read_json_file` does; errors name `source`."""
     try:
         return json.loads(content.decode("utf-8-sig"), object_pairs_hook=_unique, parse_int=_integer)
     except (ValueError, RecursionError) as error:
-        raise TaskFileError(f"{path}: {_fault(error, content)}") from error
+        raise TaskFileError(f"{source}: {_fault(error, content)}") from error
 
 
 def _content(path: Path) -> bytes:

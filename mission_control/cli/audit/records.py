@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime
 from itertools import islice
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import rich_click as click
@@ -50,7 +49,6 @@ def tail(  # one parameter an option
     from mission_control.audit.stream.reader import tail
     from mission_control.configuration.settings import read_settings
 
-    _check_status(status)
     settings = read_settings()
     wanted = {"task_id": task_id, "execution_id": execution_id, "status": status}
     # The follower takes its position first, so that no record is missed between the two.
@@ -63,7 +61,8 @@ def tail(  # one parameter an option
     elif records:
         echo(record_table(records, settings.timezone))
     else:
-        tell(_none(settings.task_execution_log))
+        path = settings.task_execution_log
+        tell(f"no such records in {path}" if path.exists() else f"nothing has run yet: there is no {path}")
 
 
 def _follow(
@@ -121,7 +120,6 @@ def query(  # noqa: PLR0913, PLR0917  # one parameter an option
     from mission_control.model.definitions.schedules.clock.wall_clock import earliest
     from mission_control.model.values.zones import zone
 
-    _check_status(status)
     settings = read_settings()
     local = zone(settings.timezone)
     first, end = (None if moment is None else earliest(moment, local) for moment in (since, until))
@@ -134,24 +132,6 @@ def query(  # noqa: PLR0913, PLR0917  # one parameter an option
     else:
         records = list(found)
         echo(record_table(records, settings.timezone)) if records else tell("no such records")
-
-
-def _check_status(status: str | None) -> None:
-    """Refuse an unknown status, naming the nearest one.
-
-    Raises:
-        click.UsageError: no record has this status.
-    """
-    from mission_control.audit.record.records import STATUSES
-    from mission_control.model.problems.suggestions import did_you_mean
-
-    if status is not None and status not in STATUSES:
-        known = ", ".join(sorted(STATUSES))
-        raise click.UsageError(f"--status: {status!r} is not one of {known}{did_you_mean(status, STATUSES)}")
-
-
-def _none(path: Path) -> str:
-    return f"no such records in {path}" if path.exists() else f"nothing has run yet: there is no {path}"
 
 
 def _tell_unreadable(problem: object) -> None:

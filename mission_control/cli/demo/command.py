@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import rich_click as click
+from rich.text import Text
 
 from mission_control.cli.live.stop_signals import StopRequestedError, StopSignals
 from mission_control.cli.terminal.exit_codes import ExitCode
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from mission_control.cli.live.supervisor import Supervisor
     from mission_control.configuration.settings import Settings
     from mission_control.installation.installation import Installation
+    from mission_control.ledger.run_reader import RunReader
     from mission_control.registry.registry import Registry
 
 _SHOWN_WITHIN_SECONDS: Final = 45.0
@@ -89,7 +91,7 @@ def _run(installation: Installation, signals: StopSignals, *, keep: bool) -> Non
 
     follower = Follower(installation.settings.task_execution_log)
     supervisor = Supervisor(fleet, follower, installation.clock, tell=_say, show=show)
-    report = partial(_report, installation.registry, installation.settings, installation.clock, progress)
+    report = partial(_report, installation.ledger, installation.registry, installation.settings, progress)
     signals.kill = lambda: kill_services(fleet)
     try:
         _say("starting a Redis server, beat and a worker …")
@@ -124,19 +126,18 @@ def _wait(supervisor: Supervisor, progress: Progress, logs: Path) -> None:
     if not progress.missing and not progress.failures:
         return
     problems = progress.failures or [f"not within {_SHOWN_WITHIN_SECONDS:g} s: {', '.join(progress.missing)}"]
-    raise CommandError("\n".join([*problems, *_last_lines(logs)]), ExitCode.FAILED)
+    raise CommandError("\n".join([*problems, f"see the logs in {near(logs)}"]), ExitCode.FAILED)
 
 
-def _report(
-    registry: Registry, settings: Settings, clock: Callable[[], datetime], progress: Progress
-) -> None:
+def _report(ledger: RunReader, registry: Registry, settings: Settings, progress: Progress) -> None:
     from mission_control.cli.demo.report import due_table, runs_table
+    from mission_control.configuration.clock import utc_now
 
-    echo("", runs_table(progress.records, settings.timezone), "")
+    echo("", runs_table(ledger, settings.timezone), "")
     if progress.briefing is not None:
         echo(f"briefing     {near(progress.briefing)}")
     echo(f"audit file   {near(settings.task_execution_log)}")
-    echo("", "the next five due times", due_table(registry.definitions(), clock()))
+    echo("", "the next five due times", due_table(registry.definitions(), utc_now()))
 
 
 def _keep(supervisor: Supervisor, report: Callable[[], None]) -> None:
@@ -148,15 +149,5 @@ def _keep(supervisor: Supervisor, report: Callable[[], None]) -> None:
         _say("stopping")
 
 
-def _last_lines(logs: Path) -> list[str]:
-    return [f"the end of {path}:\n{_end(path)}" for path in sorted(logs.glob("*.log"))]
-
-
-def _end(path: Path) -> str:
-    return "\n".join(path.read_text("utf-8", "replace").splitlines()[-15:])
-
-
 def _say(text: str) -> None:
-    from rich.text import Text
-
     tell(Text(text, "cyan"))

@@ -1,19 +1,23 @@
-"""`mission-control handler list`."""
+"""`mission-control handler list` and `handler check`."""
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 import rich_click as click
+from rich.text import Text
 
 from mission_control.cli.terminal import parameters
 from mission_control.cli.terminal.exit_codes import ExitCode
-from mission_control.cli.terminal.output import echo, echo_json, near, printable, table
+from mission_control.cli.terminal.output import echo, echo_json, near, printable, table, tell
 
 if TYPE_CHECKING:
-    from rich.text import Text
+    from mission_control.handler_catalog.catalog import HandlerCatalog, HandlerSource
 
-    from mission_control.handler_catalog.catalog import HandlerSource
+_COLUMNS = ("handler", "what it does", "file")
+_AT_ONCE = 4
 
 
 @click.command("list")
@@ -23,40 +27,67 @@ def list_handlers(as_json: bool) -> ExitCode:
 
     Imports nothing; `handler check` does. Exit code 1: a handler cannot be used.
     """
+    handlers = _catalog().handlers().values()
+    if as_json:
+        echo_json([_json(one) for one in handlers])
+    else:
+        echo(table(*_COLUMNS, rows=[_row(one) for one in handlers], flexible=_COLUMNS[1:]))
+    return ExitCode.FAILED if any(one.problem is not None for one in handlers) else ExitCode.DONE
+
+
+@click.command()
+@click.argument("paths", nargs=-1)
+@parameters.as_json
+def check(paths: tuple[str, ...], as_json: bool) -> ExitCode:
+    """Import handlers as a worker does, and report problems; all handlers, or those named.
+
+    Each module is imported in its own process. Exit code 1: a handler cannot be used.
+    """
+    catalog = _catalog()
+    found = {path: one.problem for path, one in catalog.handlers().items()}
+    if paths:
+        found = {path: catalog.problem(path) for path in paths}
+    problems = {**found, **_imported([path for path, problem in found.items() if problem is None])}
+    if as_json:
+        echo_json([{"handler": path, "problem": problem} for path, problem in problems.items()])
+    else:
+        _show(problems)
+    return ExitCode.FAILED if any(problems.values()) else ExitCode.DONE
+
+
+def _catalog() -> HandlerCatalog:
     from mission_control.configuration.settings import read_settings
     from mission_control.handler_catalog.catalog import catalog_from
 
-    handlers = catalog_from(read_settings().handlers).handlers()
-    if as_json:
-        echo_json([source_json(one) for one in handlers.values()])
-    else:
-        echo(
-            table(
-                "handler",
-                "what it does",
-                "file",
-                rows=[_row(one) for one in handlers.values()],
-                flexible=["what it does", "file"],
-            )
-        )
-    return ExitCode.FAILED if any(one.problem is not None for one in handlers.values()) else ExitCode.DONE
+    return catalog_from(read_settings().handlers)
 
 
-def source_json(source: HandlerSource) -> dict[str, object]:
-    """Return a handler as a JSON object, as found in its file."""
-    return {
-        "handler": source.path,
-        "summary": source.summary,
-        "file": str(source.file),
-        "line": source.line,
-        "problem": source.problem,
-    }
+def _json(source: HandlerSource) -> dict[str, object]:
+    about = {name: getattr(source, name) for name in ("summary", "line", "problem")}
+    return {"handler": source.path, "file": str(source.file), **about}
 
 
 def _row(source: HandlerSource) -> tuple[str, str | Text, str]:
-    from rich.text import Text
+    problem = source.problem
+    about = source.summary if problem is None else problem
+    return source.path, Text(printable(about), style="" if problem is None else "red"), near(source.file)
 
-    about = (
-        printable(source.summary) if source.problem is None else Text(printable(source.problem), style="red")
-    )
-    return source.path, about, near(source.file)
+
+def _imported(paths: list[str]) -> dict[str, str | None]:
+    from mission_control.cli.handler.probe import import_problems
+
+    modules = [list(group) for _, group in groupby(sorted(paths), key=lambda path: path.rpartition(".")[0])]
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        return {
+            path: problem for found in pool.map(import_problems, modules) for path, problem in found.items()
+        }
+
+
+def _show(problems: dict[str, str | None]) -> None:
+    for path, problem in problems.items():
+        if problem is None:
+            echo(Text.assemble(("✓ ", "green"), path))
+        else:
+            echo(Text.assemble(("✗ ", "red"), path), Text("    " + problem.replace("\n", "\n    ")))
+    broken = sum(problem is not None for problem in problems.values())
+    tell(f"{len(problems)} checked, {broken or 'none'} with a problem")

@@ -52,16 +52,9 @@ def _file_for(name: str, settings: Settings) -> Path:
         raise CommandError(
             "MISSION_CONTROL_HANDLERS names no directory; set it, for example to ./handlers", ExitCode.USAGE
         )
-    taken = next(
-        (
-            one
-            for one in catalog_from(settings.handlers).handlers().values()
-            if one.path.startswith(f"handlers.{name}.")
-        ),
-        None,
-    )
-    if taken is not None:
-        raise CommandError(
-            f"handlers.{name} already exists: {taken.file}; choose another name", ExitCode.REFUSED
-        )
+    for one in catalog_from(settings.handlers).handlers().values():
+        if one.path.startswith(f"handlers.{name}."):
+            raise CommandError(
+                f"handlers.{name} already exists: {one.file}; choose another name", ExitCode.REFUSED
+            )
     return settings.handlers[0] / f"{name}.py"

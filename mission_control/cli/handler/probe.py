@@ -7,13 +7,14 @@ path to its problem or null, as its last line.
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from datetime import timedelta
-from typing import Final
+from importlib import import_module
+from typing import Any, Final
 
-from mission_control.cli.handler.worker_code import load
 from mission_control.configuration.settings import read_settings
 from mission_control.errors import HandlerError
-from mission_control.handler_catalog.catalog import HandlerCatalog, catalog_from
+from mission_control.handler_catalog.catalog import HandlerCatalog, HandlerSource, catalog_from
 
 IMPORT_WITHIN: Final = timedelta(seconds=30)
 _MOST_SHOWN: Final = 2_000
@@ -40,6 +41,18 @@ def import_problems(paths: list[str]) -> dict[str, str | None]:
         said = f": {done.stderr.strip()[-_MOST_SHOWN:]}" if done.stderr.strip() else ""
         return dict.fromkeys(paths, f"importing it ended the process with exit code {done.returncode}{said}")
     return found
+
+
+def load(catalog: HandlerCatalog, source: HandlerSource) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    """Import a handler as a worker does; its code is found by name, as the library imports no worker.
+
+    Raises:
+        HandlerError: its module does not import, or it is not a handler.
+    """
+    loader = import_module("workers.tasks.handler_loader")
+    loader.open_handler_package(catalog.directories)
+    handler: Callable[[dict[str, Any]], dict[str, Any]] = loader.load_handler(source)
+    return handler
 
 
 def _problem(catalog: HandlerCatalog, path: str) -> str | None:

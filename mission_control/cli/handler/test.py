@@ -7,6 +7,7 @@ import time
 from contextlib import redirect_stdout
 from dataclasses import replace
 from datetime import timedelta
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import rich_click as click
@@ -42,7 +43,7 @@ def test(path: str, params: dict[str, Any] | None, as_json: bool) -> ExitCode:
 
 
 def _run(path: str, params: dict[str, Any]) -> tuple[dict[str, Any], timedelta]:
-    from mission_control.cli.handler.worker_code import invocation, load
+    from mission_control.cli.handler.probe import load
     from mission_control.configuration.settings import read_settings
     from mission_control.errors import HandlerError
     from mission_control.handler_catalog.catalog import catalog_from
@@ -51,7 +52,7 @@ def _run(path: str, params: dict[str, Any]) -> tuple[dict[str, Any], timedelta]:
     problem = catalog.problem(path)
     if problem is not None:
         raise HandlerError(problem)
-    worker = invocation()
+    worker = import_module("workers.call.invocation")
     began = time.monotonic()
     with redirect_stdout(sys.stderr):
         handler = load(catalog, catalog.handlers()[path])

@@ -1,21 +1,61 @@
-"""`mission-control run show`."""
+"""`mission-control run list` and `run show`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime, tzinfo
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import rich_click as click
+from rich.text import Text
 
 from mission_control.cli.terminal import parameters
 from mission_control.cli.terminal.installation_in_use import current
-from mission_control.cli.terminal.output import as_text, echo, echo_json, table
+from mission_control.cli.terminal.output import as_text, echo, echo_json, table, tell
 from mission_control.cli.terminal.parameters import execution_id as of_run
-from mission_control.cli.terminal.wording import local_time
+from mission_control.cli.terminal.wording import in_how_long, local_time
+from mission_control.cli.views.run_view import outcome, result_text
 
 if TYPE_CHECKING:
     from mission_control.model.runs.run_record import RunRecord
+
+_COLUMNS: Final = ("run", "state", "attempt", "since", "output")
+
+
+@click.command("list")
+@click.option("--task", "task_id", metavar="TASK_ID", help="Only runs of this task.")
+@click.option("--all", "with_ended", is_flag=True, help="Show ended runs too, latest first.")
+@click.option("-n", "limit", type=click.IntRange(min=1), default=50, show_default=True, help="How many runs.")
+@parameters.as_json
+def list_runs(task_id: str | None, with_ended: bool, limit: int, as_json: bool) -> None:
+    """List the runs that are waiting, running, or due for a retry."""
+    from mission_control.model.values.zones import zone
+    from mission_control.operate.runs import active_runs, run_json
+
+    with current() as installation:
+        runs = active_runs(
+            installation.ledger, installation.registry, task_id=task_id, limit=limit, with_ended=with_ended
+        )
+        if as_json:
+            echo_json([run_json(run) for run in runs])
+        elif runs:
+            here, now = zone(installation.settings.timezone), installation.clock()
+            echo(table(*_COLUMNS, rows=[_row(run, here, now) for run in runs], right=("attempt",)))
+        else:
+            tell("no runs" if with_ended else "no run is waiting or running")
+
+
+def _row(run: RunRecord, here: tzinfo, now: datetime) -> tuple[str | Text, ...]:
+    if run.retry_at is not None and run.retry_at > now:
+        when = f"next attempt {in_how_long(run.retry_at, now)}"
+    elif run.attempt == 0 and run.scheduled_time > now:
+        when = f"due {in_how_long(run.scheduled_time, now)}"
+    else:
+        times = (run.finished_at, run.started_at, run.dispatched_at)
+        when = local_time(next(one for one in times if one is not None), here)
+    attempt = str(run.attempt) if run.attempt else ""
+    result = result_text(run.output, run.error, run.reason)
+    return run.execution_id, outcome(run.state), attempt, when, result
 
 
 @click.command()

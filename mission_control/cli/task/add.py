@@ -1,6 +1,5 @@
 """`mission-control task add`."""
 
-import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -14,9 +13,6 @@ from mission_control.cli.terminal.failures import CommandError
 from mission_control.cli.terminal.installation_in_use import current
 from mission_control.cli.terminal.output import echo, echo_json, tell
 from mission_control.errors import TaskFileError
-
-_LARGEST_INPUT = 1024 * 1024
-
 
 _EXAMPLE = """\
 Example: mission-control task add --id greet --handler handlers.hello.run
@@ -55,9 +51,12 @@ def add(task_id: str | None, file: str | None, disabled: bool, dry_run: bool, **
 
 
 def _read(file: str) -> dict[str, Any]:
-    from mission_control.files.json_file import read_json_file
+    from mission_control.files.json_file import LARGEST_FILE_BYTES, parse_json, read_json_file
 
-    found = _read_stdin() if file == "-" else read_json_file(Path(file))
+    if file == "-":
+        found = parse_json(sys.stdin.buffer.read(LARGEST_FILE_BYTES), "stdin")
+    else:
+        found = read_json_file(Path(file))
     if not isinstance(found, dict):
         raise TaskFileError(
             f"{file}: is not the definition of one task; for several use `mission-control tasks apply`"
@@ -65,13 +64,3 @@ def _read(file: str) -> dict[str, Any]:
     if "tasks" in found:
         raise TaskFileError(f"{file}: holds several tasks; use `mission-control tasks apply {file}`")
     return found
-
-
-def _read_stdin() -> Any:  # noqa: ANN401  # any JSON value
-    content = sys.stdin.buffer.read(_LARGEST_INPUT + 1)
-    if len(content) > _LARGEST_INPUT:
-        raise TaskFileError(f"stdin: more than {_LARGEST_INPUT:,} bytes, too many for one task")
-    try:
-        return json.loads(content.decode())
-    except (ValueError, RecursionError) as error:
-        raise TaskFileError(f"stdin is not JSON: {error}") from error

@@ -9,67 +9,43 @@ import rich_click as click
 from mission_control.cli.terminal import parameters
 from mission_control.model.problems.suggestions import quoted
 
-# Each option, with the path of its value in a definition.
-_OPTIONS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
-    "--name": ("name", {"help": "A readable name."}),
-    "--description": ("description", {"help": "The task's purpose."}),
-    "--schedule": (
-        "schedule",
-        {
-            "type": parameters.SCHEDULE,
-            "metavar": "JSON",
-            "help": f"When it runs: {parameters.EXAMPLES['schedule']}.",
-        },
-    ),
-    "--handler": ("handler", {"metavar": "PATH", "help": "The handler it runs, such as handlers.hello.run."}),
-    "--params": (
-        "params",
-        {
-            "type": parameters.PARAMS,
-            "metavar": "JSON",
-            "help": f"Input of the handler: {parameters.EXAMPLES['params']}.",
-        },
-    ),
-    "--retries": (
-        "retry_policy.max_retries",
-        {"type": int, "metavar": "N", "help": "How many times a failed run is retried."},
-    ),
-    "--retry-delay": (
-        "retry_policy.retry_delay_seconds",
-        {"type": float, "metavar": "SECONDS", "help": "Delay before a retry."},
-    ),
-    "--backoff": (
-        "retry_policy.backoff",
-        {"metavar": "fixed|exponential", "help": "How the delay grows with each retry."},
-    ),
-    "--time-limit": (
-        "timeout_seconds",
-        {"type": float, "metavar": "SECONDS", "help": "Longest time one attempt may take."},
-    ),
-    "--queue": ("queue", {"help": "The queue for its runs."}),
-    "--priority": ("priority", {"type": int, "metavar": "0-9", "help": "Priority in the queue; 0 is first."}),
-    "--tag": ("tags", {"multiple": True, "help": "A label; repeatable."}),
-}
+_WHEN: Final = f"When it runs: {parameters.EXAMPLES['schedule']}."
+_INPUT: Final = f"Input of the handler: {parameters.EXAMPLES['params']}."
+# The field of the definition, the option, and the option's type, placeholder and help.
+_OPTIONS: Final = (
+    ("name", "--name", str, "TEXT", "A readable name."),
+    ("description", "--description", str, "TEXT", "The task's purpose."),
+    ("schedule", "--schedule", parameters.SCHEDULE, "JSON", _WHEN),
+    ("handler", "--handler", str, "PATH", "The handler it runs, such as handlers.hello.run."),
+    ("params", "--params", parameters.PARAMS, "JSON", _INPUT),
+    ("retry_policy.max_retries", "--retries", int, "N", "How many times a failed run is retried."),
+    ("retry_policy.retry_delay_seconds", "--retry-delay", float, "SECONDS", "Delay before a retry."),
+    ("retry_policy.backoff", "--backoff", str, "fixed|exponential", "How the delay grows with each retry."),
+    ("timeout_seconds", "--time-limit", float, "SECONDS", "Longest time one attempt may take."),
+    ("queue", "--queue", str, "TEXT", "The queue for its runs."),
+    ("priority", "--priority", int, "0-9", "Priority in the queue; 0 is first."),
+)
 
 
 def definition_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options that describe a task to a command."""
-    for flag, (_, how) in reversed(_OPTIONS.items()):
-        command = click.option(flag, **how)(command)
+    command = click.option("--tag", "tags", multiple=True, help="A label; repeatable.")(command)
+    for field, flag, kind, metavar, meaning in reversed(_OPTIONS):
+        name = field.replace(".", "__")
+        command = click.option(flag, name, type=kind, metavar=metavar, help=meaning)(command)
     return command
 
 
 def fields_of(options: Mapping[str, Any]) -> dict[str, Any]:
     """Return the fields of a definition that the options set.
 
-    >>> fields_of({"name": None, "retries": 0, "tag": ()})
+    >>> fields_of({"name": None, "retry_policy__max_retries": 0, "tags": ()})
     {'retry_policy': {'max_retries': 0}}
     """
     found: dict[str, Any] = {}
-    for flag, (path, _) in _OPTIONS.items():
-        value = options.get(flag.removeprefix("--").replace("-", "_"))
+    for name, value in options.items():
         if value is not None and value != ():
-            put(found, tuple(path.split(".")), list(value) if isinstance(value, tuple) else value)
+            put(found, tuple(name.split("__")), list(value) if isinstance(value, tuple) else value)
     return found
 
 

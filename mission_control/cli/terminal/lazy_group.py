@@ -9,24 +9,26 @@ from typing import Any, Final
 
 import rich_click as click
 
+from mission_control.model.problems.suggestions import did_you_mean
+
 _PACKAGE: Final = "mission_control.cli"
 
 
 class LazyGroup(click.RichGroup):
     """A group of commands given as `name: "module:attribute"` below `mission_control.cli`, in that order."""
 
-    def __init__(self, *args: Any, lazy: Mapping[str, str] | None = None, **kwargs: Any) -> None:  # noqa: ANN401
+    def __init__(self, *args: Any, lazy: Mapping[str, str], **kwargs: Any) -> None:  # noqa: ANN401
         super().__init__(*args, **kwargs)
-        self._lazy = dict(lazy) if lazy is not None else {}
+        self._lazy = lazy
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # Click's signature
         """Return the names in their given order."""
-        return [*self._lazy, *super().list_commands(ctx)]
+        return list(self._lazy)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         """Return a command, importing its module."""
         if cmd_name not in self._lazy:
-            return super().get_command(ctx, cmd_name)
+            return None
         module, _, attribute = self._lazy[cmd_name].partition(":")
         command: click.Command = getattr(import_module(f"{_PACKAGE}.{module}"), attribute)
         return command
@@ -38,12 +40,6 @@ class LazyGroup(click.RichGroup):
         name = args[0]
         if not name.startswith("-") and self.get_command(ctx, name) is None:
             raise click.UsageError(
-                f"no such command {name!r}{_did_you_mean(name, self.list_commands(ctx))}", ctx
+                f"no such command {name!r}{did_you_mean(name, self.list_commands(ctx))}", ctx
             )
         return super().resolve_command(ctx, args)
-
-
-def _did_you_mean(name: str, choices: list[str]) -> str:
-    from mission_control.model.problems.suggestions import did_you_mean
-
-    return did_you_mean(name, choices)

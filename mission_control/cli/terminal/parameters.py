@@ -1,10 +1,13 @@
 """Options and types of values that several commands share."""
 
 import json
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
 import rich_click as click
+
+from mission_control.model.problems.suggestions import did_you_mean, quoted
 
 EXAMPLES = {
     "schedule": """'{"type": "daily", "time": "09:00", "timezone": "Europe/Berlin"}'""",
@@ -27,11 +30,9 @@ class JsonObject(click.ParamType[dict[str, Any]]):
         try:
             found = json.loads(value)
         except (ValueError, RecursionError) as error:
-            self.fail(
-                f"{_quoted(value)} is not JSON ({error}); write for example {self._example}", param, ctx
-            )
+            self.fail(f"{quoted(value)} is not JSON ({error}); write for example {self._example}", param, ctx)
         if not isinstance(found, dict):
-            self.fail(f"{_quoted(value)} is not a JSON object; write for example {self._example}", param, ctx)
+            self.fail(f"{quoted(value)} is not a JSON object; write for example {self._example}", param, ctx)
         return found
 
 
@@ -50,6 +51,21 @@ class Moment(click.ParamType["datetime"]):
             self.fail(str(error), param, ctx)
 
 
+class RecordStatus(click.ParamType[str]):
+    """A status that audit records have."""
+
+    name = "text"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the status, or fail with those there are and the nearest."""
+        from mission_control.audit.record.records import STATUSES
+
+        if value not in STATUSES:
+            known = ", ".join(sorted(STATUSES))
+            self.fail(f"{value!r} is not one of {known}{did_you_mean(value, STATUSES)}", param, ctx)
+        return value
+
+
 SCHEDULE = JsonObject(EXAMPLES["schedule"])
 PARAMS = JsonObject(EXAMPLES["params"])
 MOMENT = Moment()
@@ -62,19 +78,20 @@ run_params = click.option(
 )
 only_task = click.option("--task", "task_id", metavar="TASK_ID", help="Only records of this task.")
 only_run = click.option("--run", "execution_id", metavar="EXECUTION_ID", help="Only records of this run.")
-only_status = click.option("--status", help="Only records with this status, such as failure.")
-wait = click.option("--wait", is_flag=True, help="Wait until the run ends, and print its result.")
-timeout = click.option(
-    "--timeout",
-    type=click.FloatRange(min=0),
-    metavar="SECONDS",
-    help="With --wait: stop waiting after this time (exit code 6); the run goes on.",
+only_status = click.option(
+    "--status", type=RecordStatus(), help="Only records with this status, such as failure."
 )
 task_id = click.argument("task_id")
 execution_id = click.argument("execution_id")
 
 
-def _quoted(value: str) -> str:
-    from mission_control.model.problems.suggestions import quoted
-
-    return quoted(value)
+def answer(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that say how a command that sends a run answers."""
+    waiting = click.option("--wait", is_flag=True, help="Wait until the run ends, and print its result.")
+    timeout = click.option(
+        "--timeout",
+        type=click.FloatRange(min=0),
+        metavar="SECONDS",
+        help="With --wait: stop waiting after this time (exit code 6); the run goes on.",
+    )
+    return waiting(timeout(as_json(dry_run(command))))

@@ -5,6 +5,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
+from rich.text import Text
+
 from mission_control.cli.live.service_output import LogLine
 from mission_control.cli.tasks.task_file import summary
 from mission_control.cli.terminal.output import echo_line, near, printable, table, tell, tell_line
@@ -53,8 +55,6 @@ class Screen:
         echo_line(self._lines.line(record))
 
     def _line(self, service: str, time: str, text: str, style: str, *, is_cut: bool = False) -> None:
-        from rich.text import Text
-
         name = (f"{service:<8}", _SERVICE_STYLES.get(service, ""))
         line = Text.assemble((f"{time:<8}", "dim"), " ", name, " ", (text, style))
         tell_line(line) if is_cut else tell(line)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from rich.text import Text
+
 from mission_control.cli.terminal.output import as_text, printable, table
 from mission_control.cli.terminal.wording import local_time, span_ms
 from mission_control.cli.views.run_view import STYLES, outcome, result_text
 
 if TYPE_CHECKING:
     from rich.table import Table
-    from rich.text import Text
-
 _SIGNS = {"success": "✓", "retry": "↻", "skipped": "-", "missed": "-"}
 
 
@@ -43,8 +43,6 @@ class LiveLines:
 
     def line(self, record: dict[str, Any]) -> Text:
         """Return one record as a line."""
-        from rich.text import Text
-
         status, task_id = str(record.get("status")), printable(str(record.get("task_id")), limit=40)
         self._width = max(self._width, len(task_id))
         style = STYLES.get(status, "")

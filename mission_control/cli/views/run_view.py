@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import tzinfo
 from typing import TYPE_CHECKING, Any, Final
 
+from rich.text import Text
+
 from mission_control.cli.terminal.output import as_text
 from mission_control.cli.terminal.wording import local_time, span_ms
 
 if TYPE_CHECKING:
-    from rich.text import Text
-
     from mission_control.model.runs.run_record import RunRecord
 
 STYLES: Final = {
@@ -48,8 +48,6 @@ def run_row(run: RunRecord, zone: tzinfo) -> tuple[str | Text, ...]:
 
 def outcome(status: str) -> Text:
     """Return a status in its colour."""
-    from rich.text import Text
-
     return Text(status.replace("_", " "), style=STYLES.get(status, ""))
 
 

@@ -65,12 +65,13 @@ def test_options_override_a_definition_from_a_file_or_stdin(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("stdin", "reported"),
     [
-        ("{", "is not JSON"),
+        ("{", "is not valid JSON"),
         ("[]", "one task"),
         ('{"tasks": []}', "tasks apply"),
-        (b"\xff\xfe", "is not JSON"),
+        (b"\xff\xfe", "not UTF-8"),
+        ('{"id": "a", "id": "b"}', "twice"),
     ],
-    ids=["truncated", "a list", "several tasks", "not UTF-8"],
+    ids=["truncated", "a list", "several tasks", "not UTF-8", "a key twice"],
 )
 def test_unreadable_definition_on_stdin_is_reported(stdin: str | bytes, reported: str) -> None:
     answer = mc("task", "add", "--file", "-", stdin=stdin)

@@ -1,0 +1,74 @@
+"""Sending a run, and waiting for its result."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from mission_control.cli.terminal.exit_codes import ExitCode
+from mission_control.cli.terminal.output import as_text, echo, echo_json, tell
+
+if TYPE_CHECKING:
+    from redis import Redis
+
+    from mission_control.dispatch.enqueue import Dispatch, RunOptions
+    from mission_control.dispatch.run_handle import Run
+
+
+def send(  # noqa: PLR0913  # one parameter an option
+    dispatch: Dispatch,
+    client: Redis,
+    name: str,
+    params: Mapping[str, Any] | None,
+    options: RunOptions | None = None,
+    idempotency_key: str | None = None,
+    *,
+    wait: bool,
+    timeout: float | None,
+    as_json: bool,
+    dry_run: bool,
+) -> ExitCode:
+    """Send a run, print its id or, after `wait`, its result, and return the exit code for it.
+
+    Raises:
+        RunTimeoutError: the run did not end in time.
+    """
+    from mission_control.dispatch.enqueue import NO_OPTIONS
+    from mission_control.operate.runs import run_json
+
+    options = NO_OPTIONS if options is None else options
+    if dry_run:
+        prepared = dispatch.prepare(name, params, options)
+        echo_json({**run_json(prepared), "params": prepared.params})
+        tell("dry run: nothing was sent")
+        return ExitCode.DONE
+    run = dispatch.enqueue(name, params, options, idempotency_key=idempotency_key)
+    record = run.record
+    _announce(client, run.execution_id, None if record is None else record.queue)
+    if wait:
+        return _result(run, timeout, as_json=as_json)
+    if as_json and record is not None:
+        echo_json(run_json(record))
+    else:
+        echo(run.execution_id)
+    return ExitCode.DONE
+
+
+def _announce(client: Redis, execution_id: str, queue: str | None) -> None:
+    from mission_control.operate.situation import is_served
+
+    tell(f"sent {execution_id}{'' if queue is None else f' to the queue {queue}'}")
+    if queue is not None and not is_served(client, queue):
+        tell(f"no worker serves the queue {queue}; start one with `mission-control up`")
+
+
+def _result(run: Run, timeout: float | None, *, as_json: bool) -> ExitCode:
+    result = run.wait(timeout)
+    is_success = result["status"] == "success"
+    if as_json:
+        echo_json({"execution_id": run.execution_id, **result})
+    elif is_success:
+        echo(as_text(result["output"]))
+    else:
+        tell(f"{run.execution_id} failed: {as_text(result['error'])}")
+    return ExitCode.DONE if is_success else ExitCode.FAILED
