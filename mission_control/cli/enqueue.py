@@ -1,4 +1,4 @@
-"""`mission-control enqueue`."""
+"""`mission-control enqueue` and `task run`: runs outside any schedule."""
 
 from datetime import datetime
 from typing import Any
@@ -9,6 +9,7 @@ from mission_control.cli.terminal import parameters
 from mission_control.cli.terminal.exit_codes import ExitCode
 from mission_control.cli.terminal.installation_in_use import current
 from mission_control.cli.views.sending import send
+from mission_control.model.values.zones import zone
 
 
 @click.command()
@@ -40,7 +41,6 @@ def enqueue(  # one parameter an option
     """
     from mission_control.dispatch.enqueue import Dispatch, RunOptions
     from mission_control.model.definitions.schedules.clock.wall_clock import earliest
-    from mission_control.model.values.zones import zone
     from mission_control.operate.tasks import naming_nearest_task
 
     with current() as installation, naming_nearest_task(installation.registry, task_id_or_handler):
@@ -50,3 +50,20 @@ def enqueue(  # one parameter an option
         return send(
             dispatch, installation.client, task_id_or_handler, params, options, idempotency_key, **answer
         )
+
+
+@click.command("run")
+@parameters.task_id
+@parameters.run_params
+@parameters.answer
+def run_task(task_id: str, params: dict[str, Any] | None, **answer: Any) -> ExitCode:  # noqa: ANN401
+    """Run a task now, outside its schedule, even if it is disabled.
+
+    Prints the run's id, or its result with --wait. Exit code 1: the run failed.
+    """
+    from mission_control.dispatch.enqueue import Dispatch
+    from mission_control.operate.tasks import existing_task
+
+    with current() as installation:
+        existing_task(installation.registry, task_id)
+        return send(Dispatch.of(installation), installation.client, task_id, params, **answer)

@@ -12,6 +12,7 @@ import rich_click as click
 from mission_control.cli.terminal import parameters
 from mission_control.cli.terminal.output import echo, echo_json_array, table, tell
 from mission_control.cli.terminal.wording import in_how_long, local_time
+from mission_control.configuration.clock import utc_now
 
 if TYPE_CHECKING:
     from mission_control.model.definitions.schedules import Schedule
@@ -51,13 +52,17 @@ def next_times(
     A moment is ISO 8601, such as 2026-03-01T09:00:00Z. Without an offset it is local time in the
     schedule's zone. With --json the answer is an array of {"scheduled_time": UTC, "local": …}.
     """
-    from mission_control.operate.next_times import due_json
+    from mission_control.configuration.settings import read_settings
+    from mission_control.operate.next_times import bare_schedule, due_json
 
     if (task_id is None) == (schedule is None):
         raise click.UsageError("give either a task's id or --schedule JSON")
     if start is not None and between is not None:
         raise click.UsageError("give either --from or --between")
-    rule = _parsed(schedule) if schedule is not None else _of_task(str(task_id))
+    if schedule is not None:
+        rule = bare_schedule(schedule, default_timezone=read_settings().timezone)
+    else:
+        rule = _of_task(str(task_id))
     times = _times(rule, start, between, count)
     if as_json:
         echo_json_array(due_json(due, rule) for due in times)
@@ -68,7 +73,6 @@ def next_times(
 def _times(
     rule: Schedule, start: datetime | None, between: tuple[datetime, datetime] | None, count: int | None
 ) -> Iterator[datetime]:
-    from mission_control.configuration.clock import utc_now
     from mission_control.model.definitions.schedules.clock.wall_clock import earliest
 
     if between is not None:
@@ -79,8 +83,6 @@ def _times(
 
 
 def _show(rule: Schedule, times: Iterator[datetime]) -> None:
-    from mission_control.configuration.clock import utc_now
-
     now = utc_now()
     rows = [
         (local_time(due, rule.zone), due.astimezone(rule.zone).strftime("%A"), in_how_long(due, now))
@@ -91,13 +93,6 @@ def _show(rule: Schedule, times: Iterator[datetime]) -> None:
         echo(table(rule.timezone, "", "", rows=rows))
     else:
         tell("no such time")
-
-
-def _parsed(schedule: dict[str, Any]) -> Schedule:
-    from mission_control.configuration.settings import read_settings
-    from mission_control.operate.next_times import bare_schedule
-
-    return bare_schedule(schedule, default_timezone=read_settings().timezone)
 
 
 def _of_task(task_id: str) -> Schedule:

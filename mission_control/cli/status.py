@@ -14,7 +14,9 @@ from mission_control.cli.terminal.installation_in_use import current
 from mission_control.cli.terminal.output import echo, echo_json, table, tell
 from mission_control.cli.terminal.wording import in_how_long, local_time
 from mission_control.cli.views.run_view import STYLES
+from mission_control.model.values.instants import parse_instant
 from mission_control.model.values.quantities import duration
+from mission_control.model.values.zones import zone
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -35,7 +37,6 @@ _RUNS_SHOWN = 10
 @parameters.as_json
 def status(journal: bool, limit: int, as_json: bool) -> None:
     """Show which processes are up, what runs, and what is due next."""
-    from mission_control.model.values.zones import zone
     from mission_control.operate.situation import redis_place, situation
 
     with current() as installation:
@@ -79,8 +80,6 @@ def _what(note: Mapping[str, str]) -> str:
 
 
 def _time(text: str, here: tzinfo) -> str:
-    from mission_control.model.values.instants import parse_instant
-
     try:
         return local_time(parse_instant(text), here)
     except ValueError:

@@ -18,6 +18,7 @@ from mission_control.cli.terminal.output import (
     tell,
 )
 from mission_control.cli.views.audit_view import LiveLines, record_table
+from mission_control.model.values.zones import zone
 
 if TYPE_CHECKING:
     from mission_control.audit.stream.follow import Follower
@@ -118,7 +119,6 @@ def query(  # noqa: PLR0913, PLR0917  # one parameter an option
     from mission_control.audit.stream.reader import RecordFilter, read_all
     from mission_control.configuration.settings import read_settings
     from mission_control.model.definitions.schedules.clock.wall_clock import earliest
-    from mission_control.model.values.zones import zone
 
     settings = read_settings()
     local = zone(settings.timezone)

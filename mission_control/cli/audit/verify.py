@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import rich_click as click
 
+from mission_control.audit.verification.findings import Verification
 from mission_control.cli.terminal import parameters
 from mission_control.cli.terminal.exit_codes import ExitCode
 from mission_control.cli.terminal.output import echo, echo_json, near, printable, tell
 from mission_control.model.values.quantities import counted
-
-if TYPE_CHECKING:
-    from mission_control.audit.verification.findings import Verification
 
 
 @click.command()

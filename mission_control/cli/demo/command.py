@@ -18,6 +18,8 @@ from mission_control.cli.terminal.exit_codes import ExitCode
 from mission_control.cli.terminal.failures import CommandError
 from mission_control.cli.terminal.installation_in_use import current
 from mission_control.cli.terminal.output import echo, near, tell, tell_line
+from mission_control.configuration.clock import utc_now
+from mission_control.model.values.zones import zone
 
 if TYPE_CHECKING:
     from mission_control.cli.demo.tasks import Progress
@@ -41,7 +43,6 @@ def demo(keep: bool) -> None:
     each has run: a daily briefing, a greeting every few seconds, and a report that fails once and is
     retried. Your own tasks are not touched.
     """
-    from mission_control.configuration.clock import utc_now
     from mission_control.configuration.settings import read_settings
 
     place = _make_place(read_settings().data_dir, utc_now())
@@ -79,14 +80,13 @@ def _run(installation: Installation, signals: StopSignals, *, keep: bool) -> Non
     from mission_control.cli.demo.tasks import Progress, demo_tasks
     from mission_control.cli.live.supervisor import Supervisor, kill_services
     from mission_control.cli.views.audit_view import LiveLines
-    from mission_control.model.values.zones import zone
     from mission_control.processes.fleet import Fleet
 
     progress, fleet = Progress(), Fleet(installation.client, installation.settings, concurrency=_AT_ONCE)
     lines = LiveLines(installation.settings.timezone)
 
     def show(record: dict[str, Any]) -> None:
-        progress.note(record)
+        progress.records.append(record)
         tell_line(lines.line(record))
 
     follower = Follower(installation.settings.task_execution_log)
@@ -131,7 +131,6 @@ def _wait(supervisor: Supervisor, progress: Progress, logs: Path) -> None:
 
 def _report(ledger: RunReader, registry: Registry, settings: Settings, progress: Progress) -> None:
     from mission_control.cli.demo.report import due_table, runs_table
-    from mission_control.configuration.clock import utc_now
 
     echo("", runs_table(ledger, settings.timezone), "")
     if progress.briefing is not None:

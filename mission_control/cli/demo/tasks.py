@@ -56,10 +56,6 @@ class Progress:
 
     records: list[dict[str, Any]] = field(default_factory=list)
 
-    def note(self, record: dict[str, Any]) -> None:
-        """Add a record."""
-        self.records.append(record)
-
     @property
     def missing(self) -> list[str]:
         """What has not happened yet, in words; empty when the demo is complete."""

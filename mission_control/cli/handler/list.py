@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby
-from typing import TYPE_CHECKING
 
 import rich_click as click
 from rich.text import Text
@@ -12,9 +11,7 @@ from rich.text import Text
 from mission_control.cli.terminal import parameters
 from mission_control.cli.terminal.exit_codes import ExitCode
 from mission_control.cli.terminal.output import echo, echo_json, near, printable, table, tell
-
-if TYPE_CHECKING:
-    from mission_control.handler_catalog.catalog import HandlerCatalog, HandlerSource
+from mission_control.handler_catalog.catalog import HandlerCatalog, HandlerSource, catalog_from
 
 _COLUMNS = ("handler", "what it does", "file")
 _AT_ONCE = 4
@@ -57,7 +54,6 @@ def check(paths: tuple[str, ...], as_json: bool) -> ExitCode:
 
 def _catalog() -> HandlerCatalog:
     from mission_control.configuration.settings import read_settings
-    from mission_control.handler_catalog.catalog import catalog_from
 
     return catalog_from(read_settings().handlers)
 

@@ -12,6 +12,8 @@ from mission_control.cli.terminal import parameters
 from mission_control.cli.terminal.exit_codes import ExitCode
 from mission_control.cli.terminal.failures import CommandError
 from mission_control.cli.terminal.output import echo, tell
+from mission_control.handler_catalog.catalog import catalog_from
+from mission_control.model.values.handler_paths import handler_path_problem
 
 if TYPE_CHECKING:
     from mission_control.configuration.settings import Settings
@@ -41,9 +43,6 @@ def new(name: str, dry_run: bool) -> None:
 
 
 def _file_for(name: str, settings: Settings) -> Path:
-    from mission_control.handler_catalog.catalog import catalog_from
-    from mission_control.model.values.handler_paths import handler_path_problem
-
     path = f"handlers.{name}.run"
     problem = handler_path_problem(path)
     if problem is not None:

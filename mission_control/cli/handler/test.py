@@ -15,6 +15,8 @@ import rich_click as click
 from mission_control.cli.terminal import parameters
 from mission_control.cli.terminal.exit_codes import ExitCode
 from mission_control.cli.terminal.output import as_text, echo, echo_json, tell
+from mission_control.configuration.clock import utc_now
+from mission_control.handler_catalog.catalog import catalog_from
 from mission_control.model.values.quantities import duration
 
 if TYPE_CHECKING:
@@ -46,7 +48,6 @@ def _run(path: str, params: dict[str, Any]) -> tuple[dict[str, Any], timedelta]:
     from mission_control.cli.handler.probe import load
     from mission_control.configuration.settings import read_settings
     from mission_control.errors import HandlerError
-    from mission_control.handler_catalog.catalog import catalog_from
 
     catalog = catalog_from(read_settings().handlers)
     problem = catalog.problem(path)
@@ -67,7 +68,6 @@ def _trial(path: str, params: dict[str, Any]) -> RunRecord:
     """Return an unrecorded run, which the handler's context needs."""
     from ulid import ULID
 
-    from mission_control.configuration.clock import utc_now
     from mission_control.model.runs.new_run import ad_hoc_run
 
     now = utc_now()

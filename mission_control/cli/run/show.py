@@ -15,6 +15,7 @@ from mission_control.cli.terminal.output import as_text, echo, echo_json, table,
 from mission_control.cli.terminal.parameters import execution_id as of_run
 from mission_control.cli.terminal.wording import in_how_long, local_time
 from mission_control.cli.views.run_view import outcome, result_text
+from mission_control.model.values.zones import zone
 
 if TYPE_CHECKING:
     from mission_control.model.runs.run_record import RunRecord
@@ -29,7 +30,6 @@ _COLUMNS: Final = ("run", "state", "attempt", "since", "output")
 @parameters.as_json
 def list_runs(task_id: str | None, with_ended: bool, limit: int, as_json: bool) -> None:
     """List the runs that are waiting, running, or due for a retry."""
-    from mission_control.model.values.zones import zone
     from mission_control.operate.runs import active_runs, run_json
 
     with current() as installation:
@@ -64,7 +64,6 @@ def _row(run: RunRecord, here: tzinfo, now: datetime) -> tuple[str | Text, ...]:
 def show(execution_id: str, as_json: bool) -> None:
     """Show a run in full, except its params, which may hold secrets."""
     from mission_control.dispatch.run_control import existing_run
-    from mission_control.model.values.zones import zone
     from mission_control.operate.runs import run_json
 
     with current() as installation:

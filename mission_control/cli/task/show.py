@@ -14,6 +14,7 @@ from mission_control.cli.terminal import parameters
 from mission_control.cli.terminal.installation_in_use import current
 from mission_control.cli.terminal.output import as_text, echo, echo_json, table, tell
 from mission_control.cli.terminal.wording import in_how_long, local_time
+from mission_control.model.values.instants import parse_instant
 
 if TYPE_CHECKING:
     from mission_control.model.definitions.task import TaskDefinition
@@ -115,8 +116,6 @@ def _usual(task: TaskDefinition) -> dict[str, Any]:
 
 
 def _moment(text: str | None, task: TaskDefinition, now: datetime) -> str:
-    from mission_control.model.values.instants import parse_instant
-
     if text is None:
         return "never"
     moment, zone = parse_instant(text), task.schedule.zone

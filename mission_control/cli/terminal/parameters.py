@@ -8,6 +8,7 @@ from typing import Any
 import rich_click as click
 
 from mission_control.model.problems.suggestions import did_you_mean, quoted
+from mission_control.model.values.instants import parse_moment
 
 EXAMPLES = {
     "schedule": """'{"type": "daily", "time": "09:00", "timezone": "Europe/Berlin"}'""",
@@ -43,8 +44,6 @@ class Moment(click.ParamType["datetime"]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:  # noqa: ANN401
         """Return the moment, or fail with an example."""
-        from mission_control.model.values.instants import parse_moment
-
         try:
             return parse_moment(value) if isinstance(value, str) else value
         except ValueError as error:

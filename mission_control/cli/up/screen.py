@@ -13,6 +13,7 @@ from mission_control.cli.terminal.output import echo_line, near, printable, tabl
 from mission_control.cli.terminal.wording import local_time
 from mission_control.cli.views.audit_view import LiveLines
 from mission_control.configuration.settings import Settings
+from mission_control.model.values.zones import zone
 from mission_control.operate.apply import apply_task_file
 from mission_control.registry.registry import Registry
 from mission_control.store.address.url_spelling import mask_password
@@ -60,8 +61,6 @@ class Screen:
         tell_line(line) if is_cut else tell(line)
 
     def _now(self) -> str:
-        from mission_control.model.values.zones import zone
-
         return local_time(self._clock().replace(microsecond=0), zone(self._timezone))[11:]
 
 

@@ -10,6 +10,8 @@ from rich.text import Text
 from mission_control.cli.terminal.output import as_text, printable, table
 from mission_control.cli.terminal.wording import local_time, span_ms
 from mission_control.cli.views.run_view import STYLES, outcome, result_text
+from mission_control.model.values.instants import parse_instant
+from mission_control.model.values.zones import zone
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -68,9 +70,6 @@ def _facts(record: dict[str, Any]) -> str:
 
 
 def _ended(record: dict[str, Any], timezone: str) -> str:
-    from mission_control.model.values.instants import parse_instant
-    from mission_control.model.values.zones import zone
-
     try:
         return local_time(parse_instant(str(record.get("timestamp"))).replace(microsecond=0), zone(timezone))
     except ValueError:  # another program wrote the line

@@ -31,9 +31,9 @@ def test_demo_is_complete_after_two_greetings_a_retry_and_a_briefing() -> None:
         record(GREETING, "success"),
         record(FLAKY, "success"),
     ):
-        progress.note(one)
+        progress.records.append(one)
         assert progress.missing
-    progress.note(record(BRIEFING, "success", output={"path": "briefing.md"}))
+    progress.records.append(record(BRIEFING, "success", output={"path": "briefing.md"}))
     assert progress.missing == []
     assert progress.briefing == "briefing.md"
     assert progress.failures == []
