@@ -20,10 +20,14 @@ class SideWork:
         self._on_wrong_type = on_wrong_type
         self._left_until: dict[str, float] = {}
 
-    def __call__(self, name: str, step: Callable[[], int | None]) -> int:
-        """Do the step of that name; return what it returned, 0 for nothing or if it was not done."""
+    def __call__(self, name: str, step: Callable[[], int | None], *, every: float = 0.0) -> int:
+        """Do the step of that name, unless it was done less than `every` seconds ago.
+
+        Returns what the step returned, 0 for nothing or if it was not done.
+        """
         if time.monotonic() < self._left_until.get(name, 0.0):
             return 0
+        self._left_until[name] = time.monotonic() + every
         try:
             return step() or 0
         except Exception as error:

@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from typing import Final
 
 from celery import Celery
@@ -20,10 +21,6 @@ from mission_control.store import redis_keys
 from mission_control.store.key_types import keys_of_wrong_type
 from mission_control.store.redis_keys import RedBeatKeys
 
-LOOK_EVERY_SECONDS: Final = 1.0
-LOOK_AT_TYPES_EVERY_SECONDS: Final = 5.0
-FORGET_EVERY_SECONDS: Final = 60.0
-
 DOUBT_AFTER_SECONDS: Final = 30.0
 """How long a schedule that firing has emptied may stay empty: another program may have deleted it just then.
 A lone task with a fixed delay empties it at each run, and looking through all keys costs far more."""
@@ -39,9 +36,6 @@ class ScheduleUpkeep:
         self._client = client
         self._redbeat_keys = redbeat_keys
         self._clock = clock
-        self._look_at = 0.0
-        self._look_at_types_at = 0.0
-        self._forget_at = 0.0
         self._reported: set[str] = set()
         self._do = SideWork(self.after_wrong_type)
         self._had_entries = False
@@ -53,7 +47,6 @@ class ScheduleUpkeep:
         if self._client.exists(self._redbeat_keys.schedule) == 0:
             self._do("rebuild", self._rebuild)
         self._do("install", self._install)
-        self._do("forget", self._forget)
 
     def look(self, turn: Turn, *, has_fired: bool) -> None:
         """Rebuild a schedule that was lost, and install static entries that were.
@@ -70,14 +63,9 @@ class ScheduleUpkeep:
         if time.monotonic() >= self._rebuild_at:
             self._rebuild_at = math.inf
             self._do("rebuild", self._rebuild)
-        if time.monotonic() >= self._look_at:
-            self._look_at = time.monotonic() + LOOK_EVERY_SECONDS
-            self._do("install", self._install_if_lost)
-        if time.monotonic() >= self._look_at_types_at:
-            self._look_at_types_at = time.monotonic() + LOOK_AT_TYPES_EVERY_SECONDS
-            self.after_wrong_type()
-        if time.monotonic() >= self._forget_at:
-            self._do("forget", self._forget)
+        self._do("install what was lost", self._install_if_lost, every=1.0)
+        self._do("look at types", self.after_wrong_type, every=5.0)
+        self._do("forget the deleted", partial(forget_deleted, self._client), every=60.0)
 
     def after_wrong_type(self) -> bool:
         """Rebuild the schedule if one of its keys was overwritten, and return whether it was.
@@ -99,14 +87,8 @@ class ScheduleUpkeep:
             self._rebuild()
         return bool(lost)
 
-    def _forget(self) -> None:
-        self._forget_at = time.monotonic() + FORGET_EVERY_SECONDS
-        forget_deleted(self._client)
-
     def _install(self) -> None:
-        self._has_static_entries = install_static_entries(
-            self._app, self._client, self._redbeat_keys, self._clock
-        )
+        self._has_static_entries = install_static_entries(self._app, self._client, self._redbeat_keys)
 
     def _install_if_lost(self) -> None:
         if self._has_static_entries and not self._client.exists(self._redbeat_keys.statics):

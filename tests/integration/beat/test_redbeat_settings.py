@@ -1,59 +1,59 @@
+"""RedBeat's settings in a user's application, compared by the servers that they lead to."""
+
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from redbeat.schedulers import ensure_conf
 
-from beat.checks.redbeat_settings import check_redbeat_settings
-from mission_control.configuration.settings import read_settings
+from beat.checks.refusals import check_redbeat_settings
 from mission_control.errors import SettingsError
-from mission_control.installation.installation import Installation, create_app
+from tests.processes.still_beats import app_with
+from tests.stage.servers import RedisServer
 
-OURS = "sentinel://:hunter2@a:26379/1;sentinel://b:26379/1?master_name=tasks"
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mission_control.installation.installation import Installation
 
 
-def check(ours: str, **theirs: Any) -> None:
-    """Check the settings of a user's application; no server is asked."""
-    installation = Installation(read_settings(redis_url=ours))
-    app = create_app("theirs", lambda: installation)
-    app.conf.update(theirs)
+def check(installation: Installation, **theirs: Any) -> None:
+    app = app_with(installation, **theirs)
     ensure_conf(app)
-    check_redbeat_settings(app, installation.redbeat_keys.prefix, installation.redis_url)
+    prefix = installation.redbeat_keys.prefix
+    check_redbeat_settings(app, installation.client, prefix, installation.redis_url)
 
 
-def asking(*sentinels: str, name: str = "tasks", db: int = 1) -> dict[str, Any]:
-    options = {"sentinels": [(host, 26379) for host in sentinels], "service_name": name, "db": db}
-    return {"redbeat_redis_url": "redis-sentinel://", "redbeat_redis_options": options}
+@pytest.fixture(scope="module")
+def elsewhere() -> Iterator[RedisServer]:
+    with RedisServer(password="hunter2") as server:
+        yield server
 
 
-@pytest.mark.parametrize(
-    ("ours", "theirs"),
-    [
-        (OURS, {}),
-        (OURS, asking("b", "c")),
-        ("redis://localhost/0", {"redbeat_redis_url": "redis://:hunter2@127.0.0.1:6379"}),
-        ("rediss://h/2", {"redbeat_redis_url": "redis://h:6379/2"}),
-        ("unix:///run/redis.sock", {"redbeat_redis_url": "unix:///run/redis.sock?db=0"}),
-    ],
-)
-def test_other_spelling_of_the_same_server_is_accepted(ours: str, theirs: dict[str, Any]) -> None:
-    check(ours, **theirs)
+@pytest.mark.parametrize("spelling", ["redis://localhost:{port}", "redis://127.0.0.1:{port}?db=0"])
+def test_other_spelling_of_the_same_server_is_accepted(
+    installation: Installation, redis_server: RedisServer, spelling: str
+) -> None:
+    check(installation)
+    check(installation, redbeat_redis_url=spelling.format(port=redis_server.port))
 
 
 @pytest.mark.parametrize(
-    ("ours", "theirs"),
+    "theirs",
     [
-        (OURS, asking("c")),
-        (OURS, asking("a", name="others")),
-        (OURS, asking("a", db=0)),
-        (OURS, {"redbeat_redis_url": "redis://a:26379/1"}),
-        ("redis://localhost/0", {"redbeat_redis_url": "redis://localhost/1"}),
-        ("redis://localhost/0", {"redbeat_redis_url": "redis://elsewhere/0"}),
-        ("redis://localhost/0", {"redbeat_redis_url": "nonsense"}),
+        "redis://127.0.0.1:{port}/1",
+        "redis://:hunter2@127.0.0.1:{elsewhere}/0",
+        "redis://:hunter2@127.0.0.1:1/0",
+        "nonsense:hunter2@",
     ],
 )
-def test_other_server_is_refused(ours: str, theirs: dict[str, Any]) -> None:
+def test_other_server_or_database_is_refused(
+    installation: Installation, redis_server: RedisServer, elsewhere: RedisServer, theirs: str
+) -> None:
     with pytest.raises(SettingsError, match="redbeat_redis_url") as caught:
-        check(ours, **theirs)
+        check(
+            installation,
+            redbeat_redis_url=theirs.format(port=redis_server.port, elsewhere=elsewhere.port),
+        )
     assert "hunter2" not in str(caught.value)
