@@ -15,6 +15,7 @@ from beat.firing.assembly import assemble_firing
 from beat.firing.firing import Firing
 from beat.follow_up.follow_up import FollowUp
 from beat.follow_up.missed_records import MissedRecords
+from beat.messages.entry_sender import EntrySender
 from beat.messages.outbox import needs_outbox
 from beat.turn.exact_wait import exactly
 from beat.turn.lead import Lead, NotLeadingError, Turn
@@ -203,8 +204,7 @@ class MissionControlScheduler(RedBeatScheduler):
             self.app,
             ours.client,
             ours.redbeat_keys,
-            lambda: self.producer,
-            self.apply_async,
+            self._sender,
             self._missed_records.add,
             retention=ours.settings.retention,
             lease=self._lease,
@@ -212,6 +212,10 @@ class MissionControlScheduler(RedBeatScheduler):
             is_in_process=self._deliver is not None,
             uses_outbox=self._uses_outbox,
         )
+
+    @cached_property
+    def _sender(self) -> EntrySender:
+        return EntrySender(lambda: self.producer, self.apply_async)
 
     @cached_property
     def _upkeep(self) -> ScheduleUpkeep:
@@ -232,8 +236,7 @@ class MissionControlScheduler(RedBeatScheduler):
             ours.ledger,
             self._missed_records,
             Sweep.of(self.app, ours),
-            lambda: self.producer,
-            self.apply_async,
+            self._sender,
             ours.clock,
             uses_outbox=self._uses_outbox,
             on_wrong_type=self._upkeep.after_wrong_type,

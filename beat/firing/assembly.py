@@ -5,15 +5,14 @@ from datetime import timedelta
 from typing import Final
 
 from celery import Celery
-from kombu import Producer
 from redis import Redis
 
 from beat.entries.due_entries import DueEntries
 from beat.firing.commit import Commit
 from beat.firing.fire_request import Delivery, FireRequests
 from beat.firing.firing import Firing
-from beat.messages.message_template import MessageTemplates
-from beat.messages.traced_messages import PlainFiring, TracedMessages, is_traced
+from beat.messages.entry_sender import EntrySender
+from beat.messages.run_messages import RunMessages
 from beat.upkeep.quarantine import Quarantine
 from mission_control.model.policies.misfire import ON_TIME_WITHIN
 from mission_control.store.redis_keys import RedBeatKeys
@@ -26,8 +25,7 @@ def assemble_firing(  # noqa: PLR0913  # all that firing is made of
     app: Celery,
     client: Redis,
     keys: RedBeatKeys,
-    producer: Callable[[], Producer],
-    apply_async: Callable[..., object],
+    sender: EntrySender,
     on_missed: Callable[[Iterable[str]], object],
     *,
     retention: timedelta,
@@ -38,7 +36,7 @@ def assemble_firing(  # noqa: PLR0913  # all that firing is made of
 ) -> Firing:
     """Return a `Firing` for the beat that leads under `token`, "" if none need lead.
 
-    `producer` and `apply_async` send a RedBeat entry. In process nothing is put on a queue.
+    In process nothing is put on a queue.
 
     Raises:
         RedisError: Redis does not take the fire script.
@@ -48,16 +46,14 @@ def assemble_firing(  # noqa: PLR0913  # all that firing is made of
         delivery = Delivery.IN_PROCESS
     elif uses_outbox:
         delivery = Delivery.OUTBOX
-    plain = PlainFiring(producer, apply_async)
-    watched = TracedMessages(app, plain) if is_traced() else None
     commit = Commit(client, token=token, retention=retention, redbeat_keys=keys)
     commit.load()
     return Firing(
         DueEntries(client, app, keys),
-        FireRequests(MessageTemplates(app, producer), delivery, watched),
+        FireRequests(RunMessages(app, sender), delivery),
         commit,
         Quarantine(client, keys),
-        plain,
+        sender,
         on_missed,
         on_time_within=max(ON_TIME_WITHIN, lease + TAKEOVER),
     )

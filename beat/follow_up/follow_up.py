@@ -2,14 +2,13 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any
 
 from celery import Celery
-from kombu import Producer
 from redis import Redis
 
 from beat.follow_up.missed_records import MissedRecords
 from beat.follow_up.parking import release_parked
+from beat.messages.entry_sender import EntrySender
 from beat.messages.outbox import send_outbox
 from beat.turn.lead import Turn
 from beat.turn.side_work import SideWork
@@ -18,10 +17,7 @@ from mission_control.sweep.sweep import Sweep
 
 
 class FollowUp:
-    """Does a part of this work at each call; raises `RedisError` if Redis cannot be reached.
-
-    `producer` and `apply_async` send what is in the outbox.
-    """
+    """Does a part of this work at each call; raises `RedisError` if Redis cannot be reached."""
 
     def __init__(  # noqa: PLR0913  # the parts of four kinds of work
         self,
@@ -30,8 +26,7 @@ class FollowUp:
         ledger: Ledger,
         missed_records: MissedRecords,
         sweep: Sweep,
-        producer: Callable[[], Producer],
-        apply_async: Callable[..., Any],
+        sender: EntrySender,
         clock: Callable[[], datetime],
         *,
         uses_outbox: bool,
@@ -42,8 +37,7 @@ class FollowUp:
         self._ledger = ledger
         self._missed_records = missed_records
         self._sweep = sweep
-        self._producer = producer
-        self._apply_async = apply_async
+        self._sender = sender
         self._clock = clock
         self._uses_outbox = uses_outbox
         self._do = SideWork(on_wrong_type)
@@ -62,4 +56,4 @@ class FollowUp:
         return release_parked(self._client, self._clock(), uses_outbox=self._uses_outbox)
 
     def _send(self) -> int:
-        return send_outbox(self._app, self._client, self._ledger, self._producer, self._apply_async)
+        return send_outbox(self._app, self._client, self._ledger, self._sender)

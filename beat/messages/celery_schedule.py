@@ -1,6 +1,5 @@
 """A task's schedule as Celery has it, for tools that look at what beat sends and know Celery's only."""
 
-from functools import singledispatch
 from typing import Any, Final
 
 from celery import Celery
@@ -11,7 +10,6 @@ from mission_control.model.definitions.schedules.clock.calendar_words import wee
 from mission_control.model.definitions.schedules.clock.times_of_day import parse_time
 from mission_control.model.definitions.schedules.cron import CronSchedule
 from mission_control.model.definitions.schedules.daily import DailySchedule
-from mission_control.model.definitions.schedules.dated_schedule import DatedSchedule
 from mission_control.model.definitions.schedules.interval import IntervalSchedule
 from mission_control.model.definitions.schedules.weekly import WeeklySchedule
 
@@ -32,19 +30,22 @@ def celery_schedule(ours: Schedule, app: Celery) -> BaseSchedule:
     return found
 
 
-@singledispatch
-def _spell(_: object) -> Any:  # noqa: ANN401  # Celery's schedules are untyped
+def _spell(ours: Schedule) -> Any:  # noqa: ANN401  # Celery's schedules are untyped
+    match ours:
+        case IntervalSchedule(is_fixed_delay=False):
+            return schedule(ours.period)
+        case CronSchedule():
+            return _crontab(ours.expression.split())
+        case DailySchedule():
+            return _at_times(ours, "*")
+        case WeeklySchedule():
+            # Celery counts from Sunday, as cron does.
+            days = sorted({(weekday_number(name) + 1) % 7 for name in ours.days})
+            return _at_times(ours, ",".join(map(str, days)))
     return None
 
 
-@_spell.register
-def _(ours: IntervalSchedule) -> Any:  # noqa: ANN401
-    return None if ours.is_fixed_delay else schedule(ours.period)
-
-
-@_spell.register
-def _(ours: CronSchedule) -> Any:  # noqa: ANN401
-    fields = ours.expression.split()
+def _crontab(fields: list[str]) -> Any:  # noqa: ANN401
     if len(fields) != _CRON_FIELDS:
         return None
     minute, hour, day_of_month, month, day_of_week = fields
@@ -56,19 +57,7 @@ def _(ours: CronSchedule) -> Any:  # noqa: ANN401
         return None
 
 
-@_spell.register
-def _(ours: DailySchedule) -> Any:  # noqa: ANN401
-    return _at_times(ours, "*")
-
-
-@_spell.register
-def _(ours: WeeklySchedule) -> Any:  # noqa: ANN401
-    # Celery counts from Sunday, as cron does.
-    days = sorted({(weekday_number(name) + 1) % 7 for name in ours.days})
-    return _at_times(ours, ",".join(map(str, days)))
-
-
-def _at_times(ours: DatedSchedule, day_of_week: str) -> Any:  # noqa: ANN401
+def _at_times(ours: DailySchedule | WeeklySchedule, day_of_week: str) -> Any:  # noqa: ANN401
     times = [parse_time(text) for text in (ours.times if ours.times is not None else (ours.time or "",))]
     minutes, seconds = {one.minute for one in times}, {one.second for one in times}
     if len(minutes) > 1 or seconds != {0}:

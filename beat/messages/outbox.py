@@ -7,7 +7,6 @@ broker, a RedBeat entry that is not for exactly one queue.
 """
 
 import json
-from collections.abc import Callable
 from typing import Any, Final, cast
 
 from celery import Celery
@@ -15,6 +14,7 @@ from redbeat.decoder import RedBeatJSONEncoder
 from redbeat.schedulers import RedBeatSchedulerEntry
 from redis import Redis
 
+from beat.messages.entry_sender import EntrySender
 from mission_control.events import events
 from mission_control.ledger.ledger import Ledger
 from mission_control.messaging.message import send
@@ -35,27 +35,19 @@ def needs_outbox(app: Celery, redis_url: str) -> bool:
     return is_prefixed or bool(app.conf.broker_url != broker_url(redis_url))
 
 
-def send_outbox(
-    app: Celery,
-    client: Redis,
-    ledger: Ledger,
-    producer: Callable[[], Any],
-    apply_async: Callable[..., Any],
-) -> int:
-    """Send what is in the outbox, oldest first, and return how much there was.
-
-    `producer` is asked for when there is something to send. A RedBeat entry goes through the
-    scheduler's `apply_async`.
-    """
+def send_outbox(app: Celery, client: Redis, ledger: Ledger, sender: EntrySender) -> int:
+    """Send what is in the outbox, oldest first, and return how much there was."""
     waiting = cast("list[str]", client.lrange(redis_keys.OUTBOX, 0, _AT_ONCE - 1))
     for item in waiting:
         try:
             if item.startswith(_PLAIN):
-                apply_async(_plain_entry(app, item), producer=producer(), advance=False)
+                sender.send(RedBeatSchedulerEntry(**RedBeatSchedulerEntry.decode_definition(item), app=app))
             elif item.startswith(_PARKED):
-                _push(producer(), *json.loads(item))
+                _push(sender.producer(), *json.loads(item))
             else:
-                _send_run(app, ledger, item, producer())
+                run = ledger.get(item)
+                if run is not None and not run.state.is_final:
+                    send(app, run, producer=sender.producer())
         except Exception as error:
             if is_redis_failure(error):
                 raise
@@ -63,12 +55,6 @@ def send_outbox(
         # By name, not by number: a beat that was stopped in between must not take off what it has not sent.
         client.lrem(redis_keys.OUTBOX, 1, item)
     return len(waiting)
-
-
-def _send_run(app: Celery, ledger: Ledger, execution_id: str, producer: Any) -> None:  # noqa: ANN401
-    run = ledger.get(execution_id)
-    if run is not None and not run.state.is_final:
-        send(app, run, producer=producer)
 
 
 def _push(producer: Any, queue_key: str, payload: str) -> None:  # noqa: ANN401
@@ -80,7 +66,3 @@ def plain_item(entry: RedBeatSchedulerEntry) -> str:
     """Return the outbox item of a RedBeat entry: what its message is made of."""
     fields = ("name", "task", "args", "kwargs", "options")
     return json.dumps({name: getattr(entry, name) for name in fields}, cls=RedBeatJSONEncoder)
-
-
-def _plain_entry(app: Celery, item: str) -> RedBeatSchedulerEntry:
-    return RedBeatSchedulerEntry(**RedBeatSchedulerEntry.decode_definition(item), app=app)

@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -68,14 +69,19 @@ def be_a_beat() -> None:
 def import_everything() -> None:
     """Do what a beat does when it first builds a message, so that its children find all of it imported."""
     import beat.firing.assembly  # noqa: F401
-    from beat.messages.message_template import MessageKind, MessageTemplates
+    from beat.messages.message_template import MessageKind
+    from beat.messages.run_messages import RunMessages
     from beat.scheduler import MissionControlScheduler
     from mission_control.installation.installation import create_app
+    from mission_control.model.definitions.schedules.interval import IntervalSchedule
 
     app = create_app("first")
     scheduler = MissionControlScheduler(app)
     kind = MessageKind("handlers.test_handler.run", "default", 0, None, None, expires=False)
-    MessageTemplates(app, lambda: scheduler.producer).of(kind)
+    messages = RunMessages(app, scheduler._sender)
+    every_hour = IntervalSchedule(type="interval", hours=1)
+    now = datetime.now(UTC)
+    messages.message(kind, every_hour, execution_id="a@b", task_id="a", scheduled_time=now, expires=None)
     scheduler.connection.release()
 
 
