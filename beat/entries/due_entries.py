@@ -41,7 +41,10 @@ class DueTask:
 
 @dataclass(frozen=True, slots=True)
 class DuePlainEntry:
-    """A due entry that RedBeat, or a tool that writes RedBeat's layout, has made."""
+    """A due entry that RedBeat, or a tool that writes RedBeat's layout, has made.
+
+    RedBeat keeps one that has no further occurrence with a negative score.
+    """
 
     key: str
     due: float
@@ -57,15 +60,7 @@ class CorruptEntry:
     problem: str
 
 
-@dataclass(frozen=True, slots=True)
-class EndedEntry:
-    """A RedBeat entry that has no further occurrence; RedBeat keeps it with a negative score."""
-
-    key: str
-    due: float
-
-
-DueEntry = DueTask | DuePlainEntry | EndedEntry | CorruptEntry
+DueEntry = DueTask | DuePlainEntry | CorruptEntry
 
 
 class DueEntries:
@@ -127,8 +122,7 @@ class DueEntries:
             return CorruptEntry(key, due, "the entry's hash is missing or has no definition")
         if definition.startswith(b"!"):
             return CorruptEntry(key, due, definition[1:].decode())
-        entry = self._plain_entry(key, definition.decode(), meta.decode())
-        return EndedEntry(key, due) if due < 0 else DuePlainEntry(key, due, entry)
+        return DuePlainEntry(key, due, self._plain_entry(key, definition.decode(), meta.decode()))
 
     def _plain_entry(self, key: str, definition: str, meta: str) -> RedBeatSchedulerEntry:
         fields = RedBeatSchedulerEntry.decode_definition(definition)

@@ -1,18 +1,17 @@
 """Decisions about due entries, packed as arguments of the fire script."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from functools import partial
 from typing import Any, Final
 
 import msgpack
 import orjson
 
 from beat.entries.due_entries import DuePlainEntry, DueTask
-from beat.messages.message_template import MessageKind, MessageTemplates, QueuedMessage
-from beat.messages.traced_messages import TracedMessages
+from beat.messages.entry_sender import QueuedMessage
+from beat.messages.message_template import MessageKind
+from beat.messages.run_messages import RunMessages
 from mission_control.model.policies.misfire import Decision, Fire, Miss
 from mission_control.model.runs.new_run import expires_at, occurrence_spec
 from mission_control.model.runs.record_identity import record_identity
@@ -57,14 +56,8 @@ class FireRequest:
 class FireRequests:
     """Turns decisions into requests."""
 
-    def __init__(
-        self,
-        templates: MessageTemplates,
-        delivery: Delivery,
-        watched: TracedMessages | None = None,
-    ) -> None:
-        self._templates = templates
-        self._watched = watched
+    def __init__(self, messages: RunMessages, delivery: Delivery) -> None:
+        self._messages = messages
         self._delivery = delivery
 
     @property
@@ -75,7 +68,7 @@ class FireRequests:
     @property
     def is_traced(self) -> bool:
         """Whether a tool looks at each message as it is made."""
-        return self._watched is not None
+        return self._messages.is_traced
 
     def of_task(self, entry: DueTask, decision: Decision, now: datetime) -> FireRequest:
         """Return the request for one of our tasks."""
@@ -96,14 +89,19 @@ class FireRequests:
         entry: DuePlainEntry,
         execution_id: str,
         message: QueuedMessage,
-        next_due: float | None,
+        next_due: datetime | None,
         meta: str,
     ) -> FireRequest:
-        """Return the request for an entry that RedBeat or another tool wrote."""
+        """Return the request that fires an entry that RedBeat or another tool wrote."""
         delivery = Delivery.ENTRY if message.queue_key else Delivery.ENTRY_OUTBOX
         run = ["", "", "", execution_id, 0, "", "", message.queue_key, message.payload, "", delivery, ""]
-        packed = _packed(entry, "", next_due, meta, [run])
+        packed = _packed(entry, "", _unix(next_due), meta, [run])
         return FireRequest(entry.key, entry.due, packed, (execution_id,))
+
+    def of_waiting_entry(self, entry: DuePlainEntry, next_due: datetime | None) -> FireRequest:
+        """Return the request that moves such an entry, which is not due yet, to when it is."""
+        packed = _packed(entry, "", _unix(next_due), "keep", [])
+        return FireRequest(entry.key, entry.due, packed, (), run_count=0)
 
     def _run(self, entry: DueTask, action: Fire | Miss, now: datetime) -> list[Any]:
         task, moment = entry.task, action.scheduled_time
@@ -139,15 +137,14 @@ class FireRequests:
         soft = task.timeout_seconds
         hard = None if soft is None else soft + HARD_LIMIT_GRACE.total_seconds()
         kind = MessageKind(task.handler, task.queue, task.priority, soft, hard, expires is not None)
-        make: Callable[..., QueuedMessage] = (
-            self._templates.of(kind).fill
-            if self._watched is None
-            else partial(self._watched.message, kind, task.schedule)
+        return self._messages.message(
+            kind,
+            task.schedule,
+            execution_id=execution_id,
+            task_id=entry.task_id,
+            scheduled_time=moment,
+            expires=expires,
         )
-        message = make(
-            execution_id=execution_id, task_id=entry.task_id, scheduled_time=moment, expires=expires
-        )
-        return message.queue_key, message.payload
 
     def _stagger(self, entry: DueTask, action: Fire | Miss) -> float | str:
         if self._delivery is Delivery.IN_PROCESS or not isinstance(action, Fire) or not action.is_catch_up:
@@ -160,6 +157,10 @@ def batch_header(*, token: str, now: datetime, retention: timedelta, meta: str) 
     ttl = int(retention.total_seconds())
     header = [token, now.timestamp(), format_instant(now), meta, ttl, CATCH_UP_PER_SECOND]
     return bytes(msgpack.packb(header))
+
+
+def _unix(moment: datetime | None) -> float | None:
+    return None if moment is None else moment.timestamp()
 
 
 def _packed(

@@ -7,13 +7,13 @@ from datetime import datetime, timedelta
 from itertools import takewhile
 from typing import Final
 
-from beat.entries.due_entries import CorruptEntry, DueEntries, DueEntry, DuePlainEntry, DueTask, EndedEntry
+from beat.entries.due_entries import CorruptEntry, DueEntries, DueEntry, DuePlainEntry, DueTask
 from beat.firing.batches import BATCH, MOST_BYTES, batches
 from beat.firing.commit import Commit
 from beat.firing.fire_request import FireRequest, FireRequests
 from beat.firing.plain_request import plain_request
 from beat.firing.prepared import AHEAD_SECONDS, MOST_PREPARED, SLICE, Prepared
-from beat.messages.traced_messages import PlainFiring
+from beat.messages.entry_sender import EntrySender
 from beat.upkeep.quarantine import Quarantine
 from mission_control.messaging.redis_failures import is_redis_failure
 from mission_control.model.definitions.schedules import spread_offset
@@ -41,7 +41,7 @@ class Firing:
         requests: FireRequests,
         commit: Commit,
         quarantine: Quarantine,
-        plain: PlainFiring,
+        sender: EntrySender,
         on_missed: Callable[[Iterable[str]], object],
         *,
         on_time_within: timedelta = ON_TIME_WITHIN,
@@ -50,7 +50,7 @@ class Firing:
         self._requests = requests
         self._commit = commit
         self._quarantine = quarantine
-        self._plain = plain
+        self._sender = sender
         self._on_missed = on_missed
         self._on_time_within = on_time_within
         self._prepared = Prepared()
@@ -170,10 +170,9 @@ class Firing:
             match entry:
                 case DueTask():
                     return self._requests.of_task(entry, self._decide(entry, now), now)
-                case DuePlainEntry() if entry.entry.enabled:
-                    plain = self._plain
-                    return plain_request(entry, self._requests, plain.producer, plain.apply_async, now)
-                case DuePlainEntry() | EndedEntry():
+                case DuePlainEntry() if entry.entry.enabled and entry.due >= 0:
+                    return plain_request(entry, self._requests, self._sender, now)
+                case DuePlainEntry():
                     # RedBeat's save() puts an entry back on the schedule when it is enabled or changed.
                     self._quarantine.take_off(entry.key, entry.due)
                 case CorruptEntry():

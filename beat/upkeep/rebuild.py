@@ -11,7 +11,6 @@ from redis import Redis
 
 from beat.entries.due_entries import DueEntries, DueEntry, DuePlainEntry, DueTask
 from beat.entries.entry_keys import entry_keys
-from beat.entries.redbeat_times import next_after
 from mission_control.events import events
 from mission_control.messaging.redis_failures import is_redis_failure
 from mission_control.model.definitions.schedules import spread_offset
@@ -29,8 +28,8 @@ def rebuild_schedule(app: Celery, client: Redis, redbeat_keys: RedBeatKeys, now:
     A task is due at its first occurrence after the last one that the ledger knows, or after its last
     change, whichever is later: what fell due meanwhile is a misfire like any other; finished occurrences do
     not run again. A task with a fixed delay whose run is not over stays off: the end of the run puts it
-    back. A corrupt entry is due now, so that it is quarantined with its reason. An entry that is removed or
-    changed at the same time is left to that change.
+    back. A RedBeat entry is looked at now, and so is a corrupt one, which is then quarantined. An entry that
+    is removed or changed at the same time is left to that change.
     """
     entries = DueEntries(client, app, redbeat_keys)
     known = set(client.hkeys(redis_keys.BEAT_QUARANTINE))
@@ -58,19 +57,13 @@ def _due_of(client: Redis, entry: DueEntry, now: datetime) -> float | None:
     try:
         match entry:
             case DuePlainEntry():
-                return _due_of_plain_entry(entry, now)
+                return now.timestamp() if entry.entry.enabled else None
             case DueTask():
                 return _due_of_task(client, entry)
     except Exception as error:
         if is_redis_failure(error):
             raise
     return now.timestamp()
-
-
-def _due_of_plain_entry(entry: DuePlainEntry, now: datetime) -> float | None:
-    schedule, last_run_at = entry.entry.schedule, entry.entry.last_run_at
-    due = now if last_run_at is None else next_after(schedule, last_run_at, now)
-    return due.timestamp() if due is not None and entry.entry.enabled else None
 
 
 def _due_of_task(client: Redis, entry: DueTask) -> float | None:

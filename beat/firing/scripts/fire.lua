@@ -5,8 +5,8 @@
 --       8 journal (stream)  9 outbox (list)  10 quarantine (hash)  11 pace of catching up (hash)
 -- ARGV: 1 batch (MessagePack): {token, now, now_iso, meta, ttl, pace}; `token` is the beat that must lead, ""
 --         if none need; `pace` is how many runs a second are caught up, over all tasks
---       2… one entry each (MessagePack): {key, due, revision or "", next due or "", meta or "", runs};
---         none at all warms up the script, which writes nothing
+--       2… one entry each (MessagePack): {key, due, revision or "", next due or "", meta, runs}; `meta` is "" for
+--         the batch's, "keep" for none; no entry at all warms up the script, which writes nothing
 --         a run: {state, run key, task's runs key, execution_id, scheduled, spec, reason, queue key,
 --                 payload, stagger in seconds if it is caught up, else "", delivery,
 --                 identity of the record of a missed occurrence, else ""}
@@ -167,18 +167,22 @@ local function commit(entry, stored)
       else
         gather('RPUSH', KEYS[9], run[9])
       end
-      gather('HDEL', KEYS[10], key) -- RedBeat repairs it by saving it again, and knows of no quarantine
       fired = fired + 1
     else
       enter(run)
     end
+  end
+  if revision == '' then
+    gather('HDEL', KEYS[10], key) -- RedBeat repairs an entry by saving it again, and knows of no quarantine
   end
   if next_due == '' then
     gather('ZREM', KEYS[1], key)
   else
     gather('ZADD', KEYS[1], next_due, key)
   end
-  redis.call('HSET', key, 'meta', meta ~= '' and meta or batch_meta)
+  if meta ~= 'keep' then
+    redis.call('HSET', key, 'meta', meta ~= '' and meta or batch_meta)
+  end
   return '1'
 end
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,8 +19,9 @@ from mission_control.errors import SettingsError
 from mission_control.installation.installation import create_app, current_installation
 from mission_control.operate.journal import quarantined_tasks
 from mission_control.store.redis_keys import BEAT_LEADER
-from tests.processes.beats import body_of, messages, sent_ids
+from tests.processes.beats import body_of, leading_beat, messages, sent_ids
 from tests.processes.still_beats import HANDLER, NINE, app_with, beat_of, task
+from tests.stage.waiting import wait_until
 
 if TYPE_CHECKING:
     from mission_control.installation.installation import Installation
@@ -42,6 +43,19 @@ def test_entry_saved_by_any_program_fires_under_an_id_of_its_time(
             beat_of(installation).tick()
     assert sent_ids(installation.client) == ["theirs@20260302T090100Z", "theirs@20260302T090200Z"]
     assert body_of(messages(installation.client)[0])[1] == {"a": 1}
+
+
+def test_rule_of_one_occurrence_fires_once_at_its_time(installation: Installation) -> None:
+    app = create_app("other", lambda: installation)
+    with leading_beat(installation):
+        at = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=3)
+        for number in range(5):
+            once = rrule("SECONDLY", dtstart=at + timedelta(seconds=number % 2), count=1)
+            RedBeatSchedulerEntry(f"rule-{number}", HANDLER, once, app=app).save()
+        wait_until(lambda: installation.client.zcard("redbeat::schedule") == 0, "all rules have ended")
+    assert sorted(sent_ids(installation.client)) == [
+        f"rule-{number}@{at + timedelta(seconds=number % 2):%Y%m%dT%H%M%SZ}" for number in range(5)
+    ]
 
 
 def test_entry_for_a_broadcast_or_several_queues_is_sent_as_with_redbeat(

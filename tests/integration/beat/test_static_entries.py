@@ -9,6 +9,7 @@ import pytest
 import time_machine
 
 from mission_control.store.redis_keys import BEAT_LEADER
+from tests.processes.beats import sent_ids
 from tests.processes.still_beats import HANDLER, NINE, app_with, beat_of, task
 from tests.stage.waiting import wait_until
 
@@ -24,16 +25,21 @@ def test_static_entries_are_installed_kept_changed_and_removed(
     two = {"kept": entry, "removed": entry}
     with time_machine.travel(NINE + timedelta(seconds=0.7), tick=False):
         beat_of(installation, app_with(installation, beat_schedule=two)).tick()
-    due = client.zscore("redbeat::schedule", "redbeat:kept")
-    with time_machine.travel(NINE + timedelta(seconds=30.9), tick=False):
-        beat_of(installation, app_with(installation, beat_schedule={"kept": entry})).tick()
-    assert client.zscore("redbeat::schedule", "redbeat:kept") == due
+    for seconds in (30.9, 60.6, 60.7):
+        with time_machine.travel(NINE + timedelta(seconds=seconds), tick=False):
+            beat = beat_of(installation, app_with(installation, beat_schedule={"kept": entry}))
+            beat.tick()
+            beat.tick()
+    assert sent_ids(client) == ["kept@20260302T090100.700Z"]
     assert not client.exists("redbeat:removed")
     assert client.smembers("redbeat::statics") == {"kept"}
     changed = {"kept": {**entry, "schedule": 90.0}}
-    with time_machine.travel(NINE + timedelta(seconds=31), tick=False):
-        beat_of(installation, app_with(installation, beat_schedule=changed)).tick()
-    assert client.zscore("redbeat::schedule", "redbeat:kept") == pytest.approx(NINE.timestamp() + 90, abs=1)
+    for seconds in (61, 150.6, 150.7):
+        with time_machine.travel(NINE + timedelta(seconds=seconds), tick=False):
+            beat = beat_of(installation, app_with(installation, beat_schedule=changed))
+            beat.tick()
+            beat.tick()
+    assert sent_ids(client)[1:] == ["kept@20260302T090230.700Z"]
 
 
 def test_corrupt_static_entry_is_replaced_and_an_invalid_one_left_out(
