@@ -224,8 +224,7 @@ class MissionControlScheduler(RedBeatScheduler):
 
     @cached_property
     def _missed_records(self) -> MissedRecords:
-        ours = self._installation
-        return MissedRecords(ours.client, ours.ledger, ours.audit)
+        return MissedRecords(self._installation.client, self._installation.ledger, self._installation.audit)
 
     @cached_property
     def _follow_up(self) -> FollowUp:
@@ -244,8 +243,7 @@ class MissionControlScheduler(RedBeatScheduler):
 
     @cached_property
     def _lead(self) -> Lead:
-        ours = self._installation
-        return Lead(ours.client, self._name, self._lease, ours.redbeat_keys)
+        return Lead(self._installation.client, self._name, self._lease, self._installation.redbeat_keys)
 
     @cached_property
     def _wake_up(self) -> WakeUp:
