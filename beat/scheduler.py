@@ -98,8 +98,7 @@ class MissionControlScheduler(RedBeatScheduler):
     def fire_due(self, now: datetime) -> list[RunRecord]:
         """Fire every occurrence that is due at `now` and return the runs of ours among them."""
         ours = self._installation
-        fired = (ours.ledger.get(one) for one in self._firing.fire_due(lambda: now))
-        runs = [run for run in fired if run is not None]
+        runs = ours.ledger.get_all(self._firing.fire_due(lambda: now))
         self._missed_records.write(most=None)
         LateRecords.of(ours).write()
         if self._deliver is not None:

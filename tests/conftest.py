@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import compileall
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,7 +15,18 @@ from tests.stage.servers import RedisServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Compile the product once: hundreds of processes start, and the environment may forbid them to."""
+    if not hasattr(session.config, "workerinput"):
+        for package in ("mission_control", "beat", "workers"):
+            compileall.compile_dir(Path(__file__).parents[1] / package, quiet=2)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put first what takes longest."""
+    items.sort(key=lambda item: item.get_closest_marker("starts_early") is None)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -64,8 +64,12 @@ class RunReader:
                 pipe.hgetall(redis_keys.history(task_id))
             return [History.from_hash(stored) for stored in pipe.execute()]
 
-    def _load(self, execution_ids: object) -> list[RunRecord]:
+    def get_all(self, execution_ids: Iterable[str]) -> list[RunRecord]:
+        """Return those of the runs that the ledger has, in their order, in one round trip."""
         with self._client.pipeline(transaction=False) as pipe:
-            for execution_id in cast("list[str]", execution_ids):
+            for execution_id in execution_ids:
                 pipe.hgetall(redis_keys.run(execution_id))
             return [RunRecord.from_hash(stored) for stored in pipe.execute() if stored]
+
+    def _load(self, execution_ids: object) -> list[RunRecord]:
+        return self.get_all(cast("list[str]", execution_ids))

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from mission_control.model.runs.run_record import RunRecord
 
+pytestmark = pytest.mark.starts_early
+
 HOURS = 2
 LEAP = '''
     """A handler in whose process the clock is set."""

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from mission_control.dispatch.run_handle import Run
     from tests.processes.real_workers import WorkerHouse
 
+pytestmark = pytest.mark.starts_early
+
 
 @pytest.fixture
 def house() -> Iterator[WorkerHouse]:

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+pytestmark = pytest.mark.starts_early
+
 PAUSES = int(os.environ.get("CHAOS_PAUSES", "8"))
 SEED = int(os.environ.get("CHAOS_SEED", "5"))
 LEADER_SECONDS = 1

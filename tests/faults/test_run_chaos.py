@@ -25,6 +25,8 @@ from tests.stage.waiting import wait_until
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+pytestmark = pytest.mark.starts_early
+
 MOST_KILLS = int(os.environ.get("RUN_CHAOS_KILLS", "20"))
 OCCURRENCES = int(os.environ.get("RUN_CHAOS_OCCURRENCES", "300"))
 SEED = int(os.environ.get("CHAOS_SEED", "3"))

@@ -21,6 +21,8 @@ from tests.stage.waiting import wait_until
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+pytestmark = pytest.mark.starts_early
+
 EVERY_SECOND = {
     "id": "tick",
     "handler": "handlers.hello.run",

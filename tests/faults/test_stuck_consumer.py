@@ -18,6 +18,8 @@ from tests.stage.waiting import wait_until
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+pytestmark = pytest.mark.starts_early
+
 RECONNECTS = "now=reconnecting"
 ENDS = "the supervisor starts it again"
 EXIT_CODE = 70

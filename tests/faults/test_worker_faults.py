@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from tests.processes.real_workers import WorkerProcess
 
+pytestmark = pytest.mark.starts_early
+
 
 @pytest.fixture
 def house() -> Iterator[WorkerHouse]:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from mission_control.dispatch.run_handle import Run
 
+pytestmark = pytest.mark.starts_early
+
 LOST_CONNECTION = "Connection to broker lost"
 
 

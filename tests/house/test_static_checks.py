@@ -11,6 +11,8 @@ import pytest
 
 from tests.house.repository import ROOT
 
+pytestmark = pytest.mark.starts_early
+
 CHECKS = {
     "the code is formatted": ["ruff", "format", "--check", "--quiet", ".", "mc"],
     "the code is linted": ["ruff", "check", "--quiet", ".", "mc"],

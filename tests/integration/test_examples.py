@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from mission_control.installation.installation import Installation
     from mission_control.processes.fleet import Fleet
 
+pytestmark = pytest.mark.starts_early
+
 README_PYTHON = blocks(ROOT / "README.md", "python")
 EXAMPLES = ROOT / "examples"
 

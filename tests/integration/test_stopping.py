@@ -20,6 +20,8 @@ from tests.stage.waiting import wait_until
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+pytestmark = pytest.mark.starts_early
+
 HANDLERS = {
     "gated": '''
         """A handler that ends when it is let go."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
@@ -12,6 +13,8 @@ from tests.samples.schedules import schedule, written
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
+
+pytestmark = pytest.mark.starts_early
 
 ZONES = [
     "UTC",

@@ -22,6 +22,8 @@ from tests.samples.schedules import schedule
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+pytestmark = pytest.mark.starts_early
+
 START = datetime(2027, 1, 1)  # noqa: DTZ001  # local time
 END = datetime(2029, 1, 1)  # noqa: DTZ001
 ZONES = [

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from mission_control.model.runs.run_record import RunRecord
 
+pytestmark = pytest.mark.starts_early
+
 ZONES = ("Europe/Berlin", "America/New_York", "Asia/Kolkata")
 HANDLER = "handlers.test_handler.run"
 NEW_YEAR = datetime(2026, 1, 1, tzinfo=UTC)

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from mission_control.processes.service_process import ServiceProcess
 
+pytestmark = pytest.mark.starts_early
+
 RUNS = 150
 
 

@@ -10,6 +10,8 @@ import pytest
 from tests.stage.command_line import run_program, start_program
 from tests.stage.waiting import wait_until
 
+pytestmark = pytest.mark.starts_early
+
 
 def test_demo_shows_real_runs_and_leaves_no_process(tmp_path: Path) -> None:
     answer = run_program("demo", folder=tmp_path, MISSION_CONTROL_REDIS_URL="redis://127.0.0.1:1/0")

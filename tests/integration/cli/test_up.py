@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import IO
 
+pytestmark = pytest.mark.starts_early
+
 TASKS = {
     "tasks": [
         {

@@ -13,6 +13,8 @@ from tests.stage.waiting import wait_until
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+pytestmark = pytest.mark.starts_early
+
 RECOVERED_WITHIN = VISIBILITY_SECONDS + 15
 
 
