@@ -12,7 +12,6 @@ from types import TracebackType
 from typing import Final, Self
 
 from mission_control.processes.service_process import ServiceCommand, ServiceProcess
-from mission_control.processes.supervision import supervised_environment
 from mission_control.store.connection import connect
 from mission_control.store.embedded.embedded_server import join_embedded_server
 from mission_control.store.embedded.patience import patiently
@@ -58,7 +57,7 @@ class Place:
         """Start a process that ends with this place at the latest."""
         self._services += 1
         path = self.directory / f"{self._services}-{command.name}.log"
-        everything = {"PYTHONPATH": str(CHECKOUT), **supervised_environment(), **environment}
+        everything = {"PYTHONPATH": str(CHECKOUT), **environment}
         with path.open("wb") as log:
             service = ServiceProcess(command, everything, log)
         self._ends.callback(_stop, service)

@@ -295,6 +295,12 @@ def messages_redelivered(count: int) -> _Fields:
     return {"count": count}
 
 
+@_event(WARNING, "the managed server had ended; it runs again")
+def managed_server_revived(folder: object) -> _Fields:
+    """This process could not connect to the managed server, and started it again or found it started."""
+    return {"folder": str(folder)}
+
+
 @_event(ERROR, "cannot load a handler")
 def handler_broken(path: str, problem: str) -> _Fields:
     """A handler's module cannot be imported; its runs will fail with this problem."""

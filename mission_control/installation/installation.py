@@ -3,27 +3,39 @@
 from __future__ import annotations
 
 import getpass
-from datetime import timedelta
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
 from functools import cached_property, lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from redis import Redis
+
+from mission_control.audit.pending.pending_records import add_pending
+from mission_control.audit.pending.written_records import WrittenRecords
+from mission_control.audit.stream.log import AuditLog
 from mission_control.configuration.clock import utc_now
 from mission_control.configuration.settings import Settings, read_settings
-from mission_control.errors import SettingsError
+from mission_control.errors import EmbeddedServerError, SettingsError
+from mission_control.events.events import managed_server_revived
+from mission_control.files.calendar_file import read_calendar
+from mission_control.files.task_file import mirror_into
+from mission_control.handler_catalog.catalog import HandlerCatalog, catalog_from
+from mission_control.ledger.ledger import Ledger
+from mission_control.registry.change_log import ChangeLog
+from mission_control.registry.definition_check import DefinitionCheck
+from mission_control.registry.registry import Registry
+from mission_control.store.address.url_spelling import client_url
+from mission_control.store.connection import connect
+from mission_control.store.embedded.embedded_server import (
+    EmbeddedServer,
+    folder_of_joined,
+    join_embedded_server,
+)
+from mission_control.store.redis_keys import RedBeatKeys
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from datetime import datetime
-    from pathlib import Path
-
     from celery import Celery
-    from redis import Redis
-
-    from mission_control.audit.stream.log import AuditLog
-    from mission_control.handler_catalog.catalog import HandlerCatalog
-    from mission_control.ledger.ledger import Ledger
-    from mission_control.registry.registry import Registry
-    from mission_control.store.redis_keys import RedBeatKeys
 
 
 class Installation:
@@ -39,30 +51,41 @@ class Installation:
 
     @cached_property
     def redis_url(self) -> str:
-        """The URL of Redis, the embedded server's if none is configured."""
-        from mission_control.installation.redis_url import resolve_redis_url
+        """The URL of Redis as redis-py and RedBeat spell it, the managed server's if none is configured.
 
-        return resolve_redis_url(self.settings)
+        Raises:
+            SettingsError: the configured URL cannot be used.
+            EmbeddedServerError: the managed server could not be started or joined.
+        """
+        configured = self.settings.redis_url
+        if configured is not None and configured.strip():
+            return client_url(configured)
+        return self._managed_server().url
+
+    def _managed_server(self) -> EmbeddedServer:
+        return join_embedded_server(self.settings.data_dir)
 
     @cached_property
     def client(self) -> Redis:
-        """A client with bounded waits."""
-        from mission_control.store.connection import connect
+        """A client with bounded waits; it starts a managed server again that was killed."""
+        url = self.redis_url
 
-        return connect(self.redis_url)
+        def revive() -> None:
+            server = self._managed_server()
+            managed_server_revived(server.directory)
+            if server.url != url:
+                raise EmbeddedServerError("another program took its port: start this program again")
+
+        return connect(url, revive=None if folder_of_joined(url) is None else revive)
 
     @cached_property
     def redbeat_keys(self) -> RedBeatKeys:
         """Where RedBeat keeps its entries."""
-        from mission_control.store.redis_keys import RedBeatKeys
-
         return RedBeatKeys(self.settings.redbeat_key_prefix)
 
     @cached_property
     def ledger(self) -> Ledger:
         """The record of runs."""
-        from mission_control.ledger.ledger import Ledger
-
         settings = self.settings
         return Ledger(
             self.client,
@@ -83,10 +106,6 @@ class Installation:
         return self._log(self.settings.task_changes_log)
 
     def _log(self, path: Path) -> AuditLog:
-        from mission_control.audit.pending.pending_records import add_pending
-        from mission_control.audit.pending.written_records import WrittenRecords
-        from mission_control.audit.stream.log import AuditLog
-
         def client() -> Redis | None:
             # Reporting a record is no reason to start a server: where one was needed, it is known.
             return self.client if "redis_url" in self.__dict__ else None
@@ -102,18 +121,11 @@ class Installation:
     @cached_property
     def catalog(self) -> HandlerCatalog:
         """The handlers in the directories that this process sees."""
-        from mission_control.handler_catalog.catalog import catalog_from
-
         return catalog_from(self.settings.handlers)
 
     @cached_property
     def registry(self) -> Registry:
         """The tasks."""
-        from mission_control.files.calendar_file import read_calendar
-        from mission_control.registry.change_log import ChangeLog
-        from mission_control.registry.definition_check import DefinitionCheck
-        from mission_control.registry.registry import Registry
-
         check = DefinitionCheck(
             self.client, self.catalog, default_timezone=self.settings.timezone, read_text=read_calendar
         )
@@ -131,8 +143,6 @@ class Installation:
         )
 
     def _mirror_tasks(self) -> None:
-        from mission_control.files.task_file import mirror_into
-
         if self.settings.tasks_file is not None:
             mirror_into(self.settings.tasks_file, self.registry.definitions)
 

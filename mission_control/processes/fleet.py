@@ -14,7 +14,6 @@ from mission_control.errors import MissionControlError
 from mission_control.processes.commands import beat_command, worker_command
 from mission_control.processes.heartbeats import beat_name, end_lead_of_dead_beat, live_processes
 from mission_control.processes.service_process import ServiceCommand, ServiceProcess
-from mission_control.processes.supervision import supervised_environment
 
 START_WITHIN: Final = timedelta(seconds=60)
 STOP_WITHIN: Final = timedelta(seconds=8)
@@ -91,10 +90,9 @@ class Fleet:
         return beat_command(), worker_command(self.worker_name, concurrency=self._concurrency)
 
     def _start_process(self, command: ServiceCommand) -> ServiceProcess:
-        environment = {**self._settings.environment(), **supervised_environment()}
         output = self._open_output(command.name)
         try:
-            return ServiceProcess(command, environment, output)
+            return ServiceProcess(command, self._settings.environment(), output)
         finally:
             if not isinstance(output, int):
                 output.close()

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import IO, Final
 
+from mission_control.configuration.settings import SUPERVISOR_VARIABLE
+
 _GONE_WITHIN_SECONDS: Final = 1.0
 _POLL_SECONDS: Final = 0.01
 
@@ -33,7 +35,7 @@ class ServiceProcess:
         self._stop_signal = command.stop_signal
         self._process = subprocess.Popen(  # noqa: S603  # our own command line
             command.argv,
-            env={**os.environ, **environment},
+            env={**os.environ, **environment, SUPERVISOR_VARIABLE: str(os.getpid())},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

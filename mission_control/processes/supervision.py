@@ -5,11 +5,6 @@ import os
 from mission_control.configuration.settings import SUPERVISOR_VARIABLE
 
 
-def supervised_environment() -> dict[str, str]:
-    """Return the variables by which a child of this process knows its supervisor."""
-    return {SUPERVISOR_VARIABLE: str(os.getpid())}
-
-
 def is_orphaned() -> bool:
     """Whether this process was started by a supervisor that has died since.
 

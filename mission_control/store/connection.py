@@ -1,6 +1,6 @@
 """Connections to Redis that never hang, and whose errors say what to do."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -11,6 +11,7 @@ from mission_control.errors import SettingsError, StoreUnavailableError
 from mission_control.store.address.sentinel_connection import master_client
 from mission_control.store.address.sentinel_url import is_sentinel_url, read_sentinel_url
 from mission_control.store.address.url_spelling import EXPECTED, VARIABLE, client_url, mask_password
+from mission_control.store.embedded.embedded_server import folder_of_joined
 from mission_control.store.troubles import explain
 from mission_control.store.unsent_retry import UnsentRetry
 
@@ -18,14 +19,16 @@ CONNECT_SECONDS = 2.0
 READ_SECONDS = 4.0
 
 
-def connect(url: str, *, read_seconds: float = READ_SECONDS) -> redis.Redis:
+def connect(
+    url: str, *, read_seconds: float = READ_SECONDS, revive: Callable[[], None] | None = None
+) -> redis.Redis:
     """Return a client for `url`; the first command connects.
 
     Text comes back as `str`. The client's pool may be used by several threads and goes on working in a
     forked child. Connecting is given 2 s for each address of the host, an answer `read_seconds`; a
-    refused connection is tried again for under a second; no command is ever sent twice. A blocking
-    command must block for less than `read_seconds`. Looking up a host name is the system's resolver's
-    affair and has the resolver's time limit. Options in the URL's query (`socket_timeout=30`) win.
+    refused connection is tried again for under a second, after `revive()` if given; no command is ever sent
+    twice. A blocking command must block for less than `read_seconds`. Looking up a host name is the system's
+    resolver's affair and has the resolver's time limit. Options in the URL's query (`socket_timeout=30`) win.
     Where Sentinels name the server, each connection is one to their master of the moment.
 
     Raises:
@@ -36,7 +39,7 @@ def connect(url: str, *, read_seconds: float = READ_SECONDS) -> redis.Redis:
         "decode_responses": True,
         "socket_connect_timeout": CONNECT_SECONDS,
         "socket_timeout": read_seconds,
-        "retry": UnsentRetry(),
+        "retry": UnsentRetry(revive),
         # A feature of Redis Enterprise; elsewhere each connection would ask for it in vain.
         "maint_notifications_config": MaintNotificationsConfig(enabled=False),
     }
@@ -68,7 +71,7 @@ def store_errors(url: str) -> Iterator[None]:
     try:
         yield
     except redis.RedisError as error:
-        explanation = explain(error)
+        explanation = explain(error, managed_folder=folder_of_joined(url))
         if explanation is None:
             raise
         raise StoreUnavailableError(f"Redis at {mask_password(url)} {explanation}") from error

@@ -1,10 +1,13 @@
 """What a Redis error means to an operator: its cause and its remedy."""
 
 import re
+from pathlib import Path
 from socket import gaierror
 
 from redis import RedisError, exceptions
 from redis.sentinel import MasterNotFoundError
+
+from mission_control.errors import EmbeddedServerError
 
 CORRECT_URL = "correct MISSION_CONTROL_REDIS_URL"
 NO_CLUSTER = f"is a Redis Cluster, which is not supported: {CORRECT_URL} to name a single server"
@@ -36,11 +39,11 @@ REFUSALS = {
 SCRIPT_NOT_PERMITTED = "ACL failure in script"
 
 
-def explain(error: RedisError) -> str | None:
+def explain(error: RedisError, *, managed_folder: Path | None = None) -> str | None:
     """Return how "Redis at <address> …" goes on, or None where the error is no trouble of the store.
 
     None means a mistake of the caller (wrong type, bad script, lost race). The answer never quotes the
-    command, whose arguments may be secret.
+    command, whose arguments may be secret. `managed_folder` is the server's, if it is the managed one.
     """
     refusal = REFUSALS.get(_code(error))
     if refusal is None and SCRIPT_NOT_PERMITTED in str(error):
@@ -54,7 +57,7 @@ def explain(error: RedisError) -> str | None:
     if isinstance(error, MasterNotFoundError):
         return NO_MASTER
     if isinstance(error, exceptions.ConnectionError):
-        return _unreachable(error)
+        return _unreachable(error, managed_folder)
     return None
 
 
@@ -68,11 +71,16 @@ def _code(error: RedisError) -> str:
     return match[0] if match is not None else ""
 
 
-def _unreachable(error: exceptions.ConnectionError) -> str:
+def _unreachable(error: exceptions.ConnectionError, managed_folder: Path | None) -> str:
     if "max number of clients" in str(error):
         return "has no connection left: raise its maxclients, or end some clients"
     if isinstance(error.__context__, gaierror):
         return f"cannot be found, its host name is unknown: {CORRECT_URL}"
+    if isinstance(error.__cause__, EmbeddedServerError):
+        return f"is not running and cannot be started again: {error.__cause__}"
+    if managed_folder is not None:
+        cause = str(error).rstrip(".")
+        return f"has ended ({cause}): the next call starts it again; its log is in {managed_folder}"
     return (
         f"cannot be reached ({str(error).rstrip('.')}): start the server, {CORRECT_URL}, "
         "or unset it to use the embedded server"

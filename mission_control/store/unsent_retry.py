@@ -7,6 +7,8 @@ from redis.backoff import ExponentialBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.retry import Retry
 
+from mission_control.errors import EmbeddedServerError
+
 Answer = TypeVar("Answer")
 
 RETRIES = 3
@@ -18,10 +20,12 @@ class UnsentRetry(Retry):
     """redis-py's retry, limited to refused connections.
 
     Such a command was certainly not run. One whose answer was cut off may have been, and sending it again
-    would turn "done" into "already exists", so that is left to the caller. It bridges a quick restart.
+    would turn "done" into "already exists", so that is left to the caller. It bridges a quick restart, and
+    `revive`, a plain function because redis-py copies this, can start the server again.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, revive: Callable[[], None] | None = None) -> None:
+        self._revive = revive
         backoff = ExponentialBackoff(cap=LONGEST_DELAY_SECONDS, base=FIRST_DELAY_SECONDS)
         super().__init__(backoff, RETRIES, (RedisConnectionError,))
 
@@ -38,4 +42,12 @@ class UnsentRetry(Retry):
             allowed = is_retryable is None or is_retryable(error)
             return allowed and isinstance(error.__context__, ConnectionRefusedError)
 
-        return super().call_with_retry(do, fail, was_refused, with_failure_count)
+        def refused(error: Exception, *failures: int) -> None:
+            fail(error, *failures)
+            if self._revive is not None:
+                try:
+                    self._revive()
+                except EmbeddedServerError as cause:
+                    raise RedisConnectionError(str(error)) from cause
+
+        return super().call_with_retry(do, refused, was_refused, with_failure_count)

@@ -10,7 +10,6 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from mission_control.audit.stream.follow import Follower
-from mission_control.cli.live.embedded_watch import EmbeddedWatch
 from mission_control.processes.fleet import Fleet, FleetError
 from mission_control.processes.service_process import ServiceProcess
 
@@ -35,14 +34,12 @@ class Supervisor:
         *,
         tell: Callable[[str], None],
         show: Callable[[dict[str, Any]], None],
-        watch: EmbeddedWatch | None = None,
     ) -> None:
         self._clock = clock
         self._fleet = fleet
         self._follower = follower
         self._tell = tell
         self._show = show
-        self._watch = watch
         self._ends: dict[str, list[datetime]] = defaultdict(list)
 
     def run(self, is_over: Callable[[], bool] = lambda: False) -> None:
@@ -59,9 +56,6 @@ class Supervisor:
         """Show new records, and restart a service that has ended."""
         for record in self._follower.poll():
             self._show(record)
-        if self._watch is not None and self._watch.has_moved():
-            for service in list(self._fleet.services):
-                self._fleet.restart(service)
         dead = self._fleet.dead_service()
         if dead is not None:
             self._restart(dead)

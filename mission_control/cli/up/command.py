@@ -37,7 +37,6 @@ def up(concurrency: int | None) -> None:
 
 def _run(installation: Installation, concurrency: int | None, signals: StopSignals) -> None:
     from mission_control.audit.stream.follow import Follower
-    from mission_control.cli.live.embedded_watch import EmbeddedWatch
     from mission_control.cli.live.service_output import LogPipes
     from mission_control.cli.live.supervisor import Supervisor, kill_services
     from mission_control.cli.up.screen import Screen, apply_own_tasks
@@ -50,18 +49,11 @@ def _run(installation: Installation, concurrency: int | None, signals: StopSigna
     pipes = LogPipes(screen.log)
     fleet = Fleet(installation.client, settings, concurrency=concurrency, open_output=pipes.open)
     follower = Follower(settings.task_execution_log)
-    watch = (
-        None
-        if settings.redis_url
-        else EmbeddedWatch(settings, installation.redis_url, installation.client, screen.say)
-    )
     signals.kill = lambda: kill_services(fleet)
     try:
         fleet.start()
         screen.say("everything is up; Ctrl-C stops it")
-        Supervisor(
-            fleet, follower, installation.clock, tell=screen.say, show=screen.record, watch=watch
-        ).run()
+        Supervisor(fleet, follower, installation.clock, tell=screen.say, show=screen.record).run()
     except FleetError as error:
         raise FleetError(f"{error}{pipes.last_lines_of_named(str(error))}") from error
     except StopRequestedError:

@@ -1,62 +1,78 @@
 """Three locks say who uses the server; the kernel drops each with its last holder, even a killed one.
 
-    start.lock   exclusive, for moments: a process joins, starts, stops or leaves the server
-    users.lock   shared, for as long as a process uses the server
+    start.lock   exclusive, for moments: a process joins the server, or starts it
+    users.lock   shared, for as long as a process uses the server; a forked child keeps its parent's
     server.lock  exclusive, for as long as a server uses the data: the server inherits it; it holds its pid
 
-The first is `filelock`'s. It knows neither shared locks nor locks that another program inherits, so the
-others are plain `flock`. They are dropped by closing, because LOCK_UN would drop them for every holder. A
-forked child keeps its parent's users.lock, because it uses the server too.
+All are dropped by closing, because LOCK_UN would drop them for every holder. None of them is a descriptor
+below 3: a program may have closed those, and whatever it opens or starts next would replace them.
 """
 
 import errno
 import fcntl
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from filelock import FileLock
-
-from mission_control.store.embedded.patience import POLL_SECONDS, patiently
+from mission_control.store.embedded.patience import patiently
 
 USERS_LOCK = "users.lock"
 SERVER_LOCK = "server.lock"
+START_LOCK = "start.lock"
 
-# A process that another thread starts has copies of our locks from its fork until its exec.
-FORKED_WITHIN_SECONDS = 5.0
+# Longer than the parent of a server that lost its users takes to end it, by force if need be.
+ENTER_WITHIN_SECONDS = 15.0
 
 # Exclusive locks held for moments. A child forked by another thread just then must not keep them.
 _exclusive: set[int] = set()
 
 
-def start_lock(directory: Path, *, seconds: float) -> FileLock:
-    """Return the lock, also between threads; `with` raises TimeoutError after `seconds`."""
-    path = directory / "start.lock"
-    return FileLock(path, timeout=seconds, mode=0o600, poll_interval=POLL_SECONDS, fallback_to_soft=False)
+@contextmanager
+def start_lock(directory: Path, *, seconds: float) -> Iterator[None]:
+    """Hold the lock, also against other threads; raises TimeoutError after `seconds`."""
+    for _ in patiently(seconds):
+        descriptor = _lock(directory / START_LOCK)
+        if descriptor is not None:
+            break
+    else:
+        raise TimeoutError
+    try:
+        yield
+    finally:
+        close_lock(descriptor)
 
 
 def enter_users(directory: Path) -> int:
     """Register this process as a user until the returned descriptor is closed; under the start lock only.
 
     Raises:
-        OSError: a process without the start lock keeps users out.
+        OSError: a server that lost its users does not end.
     """
     descriptor = _open(directory / USERS_LOCK)
-    for _ in patiently(FORKED_WITHIN_SECONDS):
-        if _is_locked_by_us(descriptor, fcntl.LOCK_SH):
+    for _ in patiently(ENTER_WITHIN_SECONDS):
+        if _is_locked(descriptor, fcntl.LOCK_SH):
             return descriptor
     os.close(descriptor)
     raise BlockingIOError(errno.EAGAIN, "another process keeps it locked", str(directory / USERS_LOCK))
 
 
-def has_users(directory: Path, *, seconds: float = 0) -> bool:
-    """Return whether any process still uses the server after `seconds`; true while the start lock is held."""
-    for _ in patiently(seconds):
-        descriptor = _lock(directory / USERS_LOCK)
-        if descriptor is not None:
-            close_lock(descriptor)
-            return False
-    return True
+def is_user(directory: Path, descriptor: int | None) -> bool:
+    """Return whether a descriptor from `enter_users` is still that, and not closed or replaced since."""
+    with suppress(OSError):
+        return descriptor is not None and os.path.samestat(
+            os.fstat(descriptor), (directory / USERS_LOCK).stat()
+        )
+    return False
+
+
+def has_users(directory: Path) -> bool:
+    """Return whether a process uses the server; not once the server is being ended."""
+    descriptor = _open(directory / USERS_LOCK)
+    try:
+        return _is_locked(descriptor, fcntl.LOCK_SH) and not _is_locked(descriptor, fcntl.LOCK_EX)
+    finally:
+        os.close(descriptor)
 
 
 def take_server_lock(directory: Path) -> int | None:
@@ -67,16 +83,18 @@ def take_server_lock(directory: Path) -> int | None:
     return _lock(directory / SERVER_LOCK)
 
 
+def has_server(directory: Path) -> bool:
+    """Return whether a server runs on this data, or is ending."""
+    server_lock = take_server_lock(directory)
+    if server_lock is not None:
+        close_lock(server_lock)
+    return server_lock is None
+
+
 def close_lock(descriptor: int) -> None:
     """Let go of an exclusive lock."""
     _exclusive.discard(descriptor)
     os.close(descriptor)
-
-
-def record_pid(server_lock: int, pid: int) -> None:
-    """Write into the server lock which process inherited it."""
-    os.ftruncate(server_lock, 0)
-    os.pwrite(server_lock, str(pid).encode(), 0)
 
 
 def recorded_pid(directory: Path) -> int:
@@ -89,17 +107,21 @@ def recorded_pid(directory: Path) -> int:
 def _lock(path: Path) -> int | None:
     descriptor = _open(path)
     _exclusive.add(descriptor)
-    if _is_locked_by_us(descriptor, fcntl.LOCK_EX):
+    if _is_locked(descriptor, fcntl.LOCK_EX):
         return descriptor
     close_lock(descriptor)
     return None
 
 
 def _open(path: Path) -> int:
-    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    opened = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        return fcntl.fcntl(opened, fcntl.F_DUPFD_CLOEXEC, 3)
+    finally:
+        os.close(opened)
 
 
-def _is_locked_by_us(descriptor: int, how: int) -> bool:
+def _is_locked(descriptor: int, how: int) -> bool:
     try:
         fcntl.flock(descriptor, how | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -1,20 +1,35 @@
 """Find the server that runs on the data, or start one; all of it under the start lock."""
 
+import os
+import subprocess
+import sys
+import tempfile
 from pathlib import Path
 from secrets import token_urlsafe
+from typing import BinaryIO
 
 from mission_control.errors import EmbeddedServerError
+from mission_control.store.embedded import server_parent
 from mission_control.store.embedded.binary import find_server_binary
-from mission_control.store.embedded.locks import close_lock, take_server_lock
+from mission_control.store.embedded.locks import (
+    USERS_LOCK,
+    close_lock,
+    has_server,
+    recorded_pid,
+    take_server_lock,
+)
 from mission_control.store.embedded.patience import patiently
 from mission_control.store.embedded.ports import free_port, is_free
-from mission_control.store.embedded.server_process import ServerProcess, log_tail, spawn_server
 from mission_control.store.embedded.server_state import ServerState, write_state
 
 ANSWER_WITHIN_SECONDS = 15.0
 LOAD_WITHIN_SECONDS = 60.0
 FREED_WITHIN_SECONDS = 0.5
 PORT_ATTEMPTS = 3
+LOG_FILE = "server.log"
+LOG_BYTES = 1_000_000
+TAIL_LINES = 6
+TAIL_BYTES = 2_000
 
 
 def running_server(directory: Path, known: ServerState | None) -> ServerState:
@@ -28,52 +43,48 @@ def running_server(directory: Path, known: ServerState | None) -> ServerState:
     for _ in patiently(ANSWER_WITHIN_SECONDS):
         server_lock = take_server_lock(directory)
         if server_lock is not None:
-            try:
-                return _loaded(directory, _start(directory, known, server_lock))
-            finally:
-                close_lock(server_lock)
+            return _loaded(directory, _start(directory, known, server_lock))
         if known is not None and known.is_ready() is not None:
             return _loaded(directory, known)
     cause = "is lost or damaged" if known is None else "has another port or password"
     raise EmbeddedServerError(
-        f"a server runs on {directory} and cannot be entered (server.json there {cause}, or it hangs): "
-        "end the programs that use it; if they belong to another container or host, set another "
-        f"MISSION_CONTROL_DATA_DIR here. {log_tail(directory)}"
+        f"a server runs on {directory} (process {recorded_pid(directory)}) and cannot be entered "
+        f"(server.json there {cause}, or it hangs): end the programs that use it; if they belong to another "
+        f"container or host, set another MISSION_CONTROL_DATA_DIR here. {log_tail(directory)}"
     )
 
 
-def _start(directory: Path, known: ServerState | None, server_lock: int) -> ServerState:
-    binary = find_server_binary()
+def _start(directory: Path, known: ServerState | None, server_lock: int | None) -> ServerState:
     state = known if known is not None else ServerState(port=free_port(), password=token_urlsafe(32))
     # A dying server lets go of its lock a moment before it lets go of its port.
     if known is not None and not any(is_free(state.port) for _ in patiently(FREED_WITHIN_SECONDS)):
         state = state.model_copy(update={"port": free_port()})
     for _ in range(PORT_ATTEMPTS):
-        write_state(directory, state)
-        if _answers(spawn_server(binary, directory, state, server_lock), state):
+        if server_lock is not None and _serves(directory, state, server_lock):
             return state
         if f"Failed listening on port {state.port} " not in log_tail(directory):
             break
         state = state.model_copy(update={"port": free_port()})
+        server_lock = take_server_lock(directory)
     raise EmbeddedServerError(
-        f"the embedded Redis server ({binary}) did not start; its data in {directory} is untouched. "
+        f"the embedded Redis server did not start; its data in {directory} is untouched. "
         f"{log_tail(directory)}"
     )
 
 
-def _answers(process: ServerProcess, state: ServerState) -> bool:
-    """Wait until the new server answers; a silent one, or one whose start is interrupted, is ended."""
-    is_there = False
+def _serves(directory: Path, state: ServerState, server_lock: int) -> bool:
+    """Start the server, hand the lock over, and return whether it answers before it ends."""
     try:
-        for _ in patiently(ANSWER_WITHIN_SECONDS):
-            is_there = state.is_ready() is not None
-            if is_there or process.poll() is not None:
-                break
+        write_state(directory, state)
+        spawn_server(find_server_binary(), directory, state, server_lock)
     finally:
-        if not is_there:
-            process.kill()
-            process.wait()
-    return is_there
+        close_lock(server_lock)
+    for _ in patiently(ANSWER_WITHIN_SECONDS):
+        if state.is_ready() is not None:
+            return True
+        if not has_server(directory):
+            break
+    return False
 
 
 def _loaded(directory: Path, state: ServerState) -> ServerState:
@@ -84,3 +95,45 @@ def _loaded(directory: Path, state: ServerState) -> ServerState:
         if ready is None:
             raise EmbeddedServerError(f"the server on {directory} has ended. {log_tail(directory)}")
     raise EmbeddedServerError(f"the server on {directory} still loads its data: try again later")
+
+
+def spawn_server(binary: Path, directory: Path, state: ServerState, server_lock: int) -> None:
+    """Start a server on the data in `directory` and hand it the server lock; it is not ready yet.
+
+    It gets a session of its own, so that Ctrl-C reaches only us, and our terminal and pipes are not its.
+    The configuration comes on standard input, so that the password shows in no process list, and from an
+    unnamed file rather than a pipe: were we killed while writing to a pipe, the server would run on half of
+    it, without a password.
+    """
+    parent = [sys.executable, "-I", "-S", server_parent.__file__]
+    with tempfile.TemporaryFile(dir=directory) as configuration, _open_log(directory) as log:
+        configuration.write(state.configuration().encode())
+        configuration.seek(0)
+        subprocess.run(  # noqa: S603  # our own program
+            [*parent, directory / USERS_LOCK, str(server_lock), binary],
+            stdin=configuration,
+            stdout=log,
+            stderr=log,
+            cwd=directory,
+            umask=0o077,
+            pass_fds=(server_lock,),
+            start_new_session=True,
+            check=False,
+        )
+
+
+def _open_log(directory: Path) -> BinaryIO:
+    path = directory / LOG_FILE
+    if path.exists() and path.stat().st_size > LOG_BYTES:
+        path.replace(path.with_suffix(".log.1"))
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab")
+
+
+def log_tail(directory: Path) -> str:
+    """Return the end of the server's log, for messages."""
+    try:
+        text = (directory / LOG_FILE).read_bytes()[-TAIL_BYTES:].decode(errors="replace")
+    except OSError as error:
+        return f"Its log cannot be read: {error.strerror}"
+    lines = [line for line in text.splitlines() if line.strip()]
+    return "\n".join(("The end of its log:", *lines[-TAIL_LINES:])) if lines else "Its log is empty."

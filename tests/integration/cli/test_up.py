@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import time
 from threading import Thread
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
+from mission_control.store.embedded.locks import recorded_pid
 from tests.stage.command_line import run_program, start_program
 from tests.stage.waiting import wait_until
 
@@ -36,6 +36,7 @@ class Up:
     """A running `mission-control up`, with what it has said so far."""
 
     def __init__(self, folder: Path) -> None:
+        self._folder = folder
         self.process = start_program("up", "--concurrency", "2", folder=folder)
         self.out, self.err = (_Said(stream) for stream in (self.process.stdout, self.process.stderr))
 
@@ -48,6 +49,9 @@ class Up:
     def children(self, word: str = "") -> list[psutil.Process]:
         found = psutil.Process(self.process.pid).children(recursive=True)
         return [one for one in found if word in " ".join(one.cmdline())]
+
+    def server(self) -> psutil.Process:
+        return psutil.Process(recorded_pid(self._folder / "data" / "redis"))
 
     def stop(self, number: signal.Signals) -> float:
         began = time.monotonic()
@@ -107,7 +111,7 @@ def test_up_runs_the_task_file_and_leaves_no_process(up: Up, number: signal.Sign
     up.wait_until_up()
     wait_until(lambda: up.out.text.count("Hello, Ada!") >= 2, "two runs are shown", timeout=20)
     assert "1 created" in up.err.text
-    started = up.children()
+    started = [*up.children(), up.server()]
     assert len(started) >= 4  # the server, beat, the worker and its pool
 
     took = up.stop(number)
@@ -130,9 +134,8 @@ def test_service_that_dies_is_reported_and_restarted(up: Up) -> None:
 
 def test_server_that_dies_is_restarted_and_tasks_go_on(up: Up) -> None:
     up.wait_until_up()
-    server = next(one for one in up.children() if "server" in one.name() or "valkey" in one.name())
-    os.kill(server.pid, signal.SIGKILL)
-    wait_until(lambda: "the embedded server does not answer" in up.err.text, "its end is reported")
+    up.server().kill()
+    wait_until(lambda: "the managed server had ended; it runs again" in up.err.text, "its end is reported")
     seen = up.out.text.count("success")
     wait_until(lambda: up.out.text.count("success") > seen + 1, "tasks run again", timeout=60)
 
@@ -140,7 +143,7 @@ def test_server_that_dies_is_restarted_and_tasks_go_on(up: Up) -> None:
 def test_second_ctrl_c_kills_everything_at_once(up: Up) -> None:
     up.wait_until_up()
     worker = next(one for one in up.children("workers.app"))
-    started = up.children()
+    started = [*up.children(), up.server()]
     worker.suspend()  # a worker that would not stop by itself
     up.process.send_signal(signal.SIGINT)
     wait_until(lambda: "stopping" in up.err.text, "it is stopping")

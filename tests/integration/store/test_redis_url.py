@@ -6,7 +6,7 @@ import pytest
 
 from mission_control.configuration.settings import read_settings
 from mission_control.errors import SettingsError
-from mission_control.installation.redis_url import resolve_redis_url
+from mission_control.installation.installation import Installation
 from mission_control.store.embedded.embedded_server import join_embedded_server
 
 if TYPE_CHECKING:
@@ -15,21 +15,20 @@ if TYPE_CHECKING:
 
 def test_configured_url_is_used_and_no_server_starts(tmp_path: Path) -> None:
     settings = read_settings(redis_url="redis+socket:///run/redis.sock", data_dir=tmp_path / "data")
-    assert resolve_redis_url(settings) == "unix:///run/redis.sock"
+    assert Installation(settings).redis_url == "unix:///run/redis.sock"
     assert not (tmp_path / "data").exists()
 
 
 def test_wrong_url_is_refused_and_no_server_starts(tmp_path: Path) -> None:
     settings = read_settings(redis_url="http://localhost", data_dir=tmp_path / "data")
     with pytest.raises(SettingsError, match="MISSION_CONTROL_REDIS_URL"):
-        resolve_redis_url(settings)
+        _ = Installation(settings).redis_url
     assert not (tmp_path / "data").exists()
 
 
 @pytest.mark.parametrize("blank", [None, "", "  "])
 def test_missing_url_joins_the_embedded_server(tmp_path: Path, blank: str | None) -> None:
-    settings = read_settings(redis_url=blank, data_dir=tmp_path)
-    url = resolve_redis_url(settings)
+    url = Installation(read_settings(redis_url=blank, data_dir=tmp_path)).redis_url
     server = join_embedded_server(tmp_path)
     assert url == server.url
     server.leave()

@@ -4,7 +4,7 @@ import os
 import signal
 import socket
 import stat
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import psutil
 import pytest
@@ -14,7 +14,7 @@ from mission_control.errors import EmbeddedServerError
 from mission_control.store.embedded import server_start
 from mission_control.store.embedded.embedded_server import join_embedded_server
 from mission_control.store.embedded.ports import free_port
-from mission_control.store.embedded.server_process import spawn_server
+from mission_control.store.embedded.server_start import log_tail, spawn_server
 from tests.integration.store.embedded.embedded_users import (
     UserProcess,
     client_of,
@@ -28,7 +28,7 @@ from tests.stage.waiting import wait_until
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from mission_control.store.embedded.server_process import ServerProcess
+    from mission_control.store.embedded.server_state import ServerState
 
 
 def test_files_are_readable_by_their_owner_only(data_dir: Path) -> None:
@@ -93,12 +93,11 @@ def test_port_taken_only_during_the_start_is_replaced(
     port = taker.getsockname()[1]
     ports = iter([port])
 
-    def spawned(*given: Any) -> ServerProcess:
-        process = spawn_server(*given)
+    def spawned(binary: Path, directory: Path, state: ServerState, lock: int) -> None:
+        spawn_server(binary, directory, state, lock)
         if taker.fileno() >= 0:
-            process.wait(timeout=30)
+            wait_until(lambda: f"port {port} " in log_tail(directory), "the server meets the taken port")
             taker.close()
-        return process
 
     monkeypatch.setattr(server_start, "free_port", lambda: next(ports, None) or free_port())
     monkeypatch.setattr(server_start, "spawn_server", spawned)
@@ -116,7 +115,7 @@ def test_damaged_state_file_changes_the_password_and_loses_no_data(data_dir: Pat
         assert client.get("kept") == "yes"
 
 
-def test_lost_state_file_and_no_users_replace_the_server_without_losing_data(data_dir: Path) -> None:
+def test_server_without_state_file_and_users_is_replaced_without_losing_data(data_dir: Path) -> None:
     with UserProcess(data_dir) as starter:
         found = starter.joined()
         with client_of(found["url"]) as client:

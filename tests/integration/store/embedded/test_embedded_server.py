@@ -11,8 +11,10 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import psutil
+import pytest
 
 from mission_control.store.embedded.embedded_server import join_embedded_server
+from mission_control.store.embedded.locks import recorded_pid
 from mission_control.store.embedded.ports import is_free
 from tests.integration.store.embedded.embedded_users import (
     ROOT,
@@ -32,11 +34,12 @@ if TYPE_CHECKING:
 def test_data_and_url_outlive_the_server(data_dir: Path) -> None:
     with joined(data_dir) as first, client_of(first.url) as client:
         client.set("kept", "yes")
-    assert not psutil.pid_exists(first.pid)
+    first_pid = first.pid
+    assert not psutil.pid_exists(first_pid)
     with joined(data_dir) as second, client_of(second.url) as client:
         assert client.get("kept") == "yes"
         assert second.url == first.url
-        assert second.pid != first.pid
+        assert second.pid != first_pid
 
 
 def test_joining_again_in_the_same_process_returns_the_same_server(data_dir: Path) -> None:
@@ -99,27 +102,29 @@ def test_server_revived_on_another_port_is_ended_by_its_last_user(
     assert "ready to exit, bye bye" in (server.directory / "server.log").read_text()
 
 
-def test_killed_owners_server_is_owned_by_the_next_user(data_dir: Path) -> None:
-    with UserProcess(data_dir) as starter:
+def test_server_of_killed_users_ends_with_its_data_kept(data_dir: Path) -> None:
+    with UserProcess(data_dir) as starter, UserProcess(data_dir, "other") as other:
         found = starter.joined()
+        assert other.joined()["pid"] == found["pid"]
+        with client_of(found["url"]) as client:
+            client.set("kept", "yes")
         starter.kill()
-    assert is_running(found["pid"])
-    with joined(data_dir) as server:
-        assert server.is_owner
-        assert (server.url, server.pid) == (found["url"], found["pid"])
-    wait_until(lambda: not is_running(found["pid"]), "the server has ended with its new owner")
+        assert is_running(found["pid"])
+        other.kill()
+    wait_until(lambda: not is_running(found["pid"]), "the server has ended")
+    with joined(data_dir) as server, client_of(server.url) as client:
+        assert client.get("kept") == "yes"
 
 
-def test_joiner_leaves_the_owners_server_running(data_dir: Path) -> None:
-    with joined(data_dir) as owner, UserProcess(data_dir) as joiner:
-        assert owner.is_owner
-        assert joiner.joined()["pid"] == owner.pid
+def test_leaving_joiner_leaves_the_server_running(data_dir: Path) -> None:
+    with joined(data_dir) as server, UserProcess(data_dir) as joiner:
+        assert joiner.joined()["pid"] == server.pid
         joiner.end()
-        assert is_running(owner.pid)
-    assert not is_running(owner.pid)
+        assert is_running(server.pid)
+    assert not is_running(server.pid)
 
 
-def test_users_remaining_after_the_owner_end_the_server(data_dir: Path) -> None:
+def test_server_outlives_the_process_that_started_it_until_its_last_user(data_dir: Path) -> None:
     with UserProcess(data_dir) as starter, joined(data_dir) as server:
         assert starter.joined()["pid"] == server.pid
         starter.end()
@@ -128,15 +133,14 @@ def test_users_remaining_after_the_owner_end_the_server(data_dir: Path) -> None:
     assert not is_running(server.pid)
 
 
-def test_last_joiner_ends_the_server_after_its_owner_left(data_dir: Path) -> None:
-    server = join_embedded_server(data_dir)
-    with UserProcess(data_dir) as other:
-        other.joined()
-        server.leave()
-        with client_of(server.url) as client:
-            assert client.ping()
-        other.end()
-    wait_until(lambda: not is_running(server.pid), "the other has ended the server")
+def test_server_whose_parent_is_killed_ends_and_returns_with_its_users(data_dir: Path) -> None:
+    with joined(data_dir) as server, client_of(server.url) as client:
+        client.set("kept", "yes")
+        before = psutil.Process(server.pid)
+        os.kill(before.ppid(), signal.SIGKILL)
+        wait_until(lambda: not is_running(before.pid), "the server has ended")
+        assert join_embedded_server(data_dir).pid != before.pid
+        assert client.get("kept") == "yes"
 
 
 def test_processes_joining_at_once_share_one_server(data_dir: Path) -> None:
@@ -153,6 +157,7 @@ COMING_AND_GOING = """
 import sys, redis
 from pathlib import Path
 from mission_control.store.embedded.embedded_server import join_embedded_server
+from mission_control.store.embedded.locks import recorded_pid
 from mission_control.store.embedded.ports import is_free
 for _ in range(12):
     server = join_embedded_server(Path(sys.argv[1]))
@@ -197,12 +202,12 @@ with redis.Redis.from_url(server.url) as client:
     assert in_a_process(script, data_dir) == [0, True]
 
 
-def test_joining_forked_child_becomes_a_user_of_its_own(data_dir: Path) -> None:
+def test_joining_forked_child_uses_its_parents_server(data_dir: Path) -> None:
     script = """
 import os, redis
 if os.fork() == 0:
-    mine = join_embedded_server(Path(sys.argv[1]))
-    sys.exit(0 if mine is not server and mine.pid == server.pid else 1)
+    before = server.pid
+    sys.exit(0 if join_embedded_server(Path(sys.argv[1])).pid == before else 1)
 status = os.wait()[1]
 with redis.Redis.from_url(server.url) as client:
     print(json.dumps([status, client.ping()]))
@@ -212,5 +217,76 @@ with redis.Redis.from_url(server.url) as client:
 
 def test_server_has_its_own_process_group_out_of_reach_of_ctrl_c(data_dir: Path) -> None:
     with joined(data_dir) as server:
-        assert os.getpgid(server.pid) == server.pid
-        assert os.getsid(server.pid) == server.pid
+        assert os.getpgid(server.pid) not in {os.getpgid(0), os.getpgid(os.getppid())}
+        assert os.getsid(server.pid) != os.getsid(0)
+
+
+def test_program_without_standard_descriptors_starts_one_server(data_dir: Path) -> None:
+    script = """
+import os
+os.makedirs(sys.argv[2])
+for number in range(3):
+    os.close(number)
+server = join_embedded_server(Path(sys.argv[2]))
+first = server.pid
+child = os.fork()
+if child == 0:
+    again = join_embedded_server(Path(sys.argv[2]))
+    open(sys.argv[2] + "/answer", "w").write(json.dumps([first, again.pid]))
+    time.sleep(600)
+os.waitpid(child, 0)
+"""
+    place = data_dir / "closed"
+    with subprocess.Popen(
+        [sys.executable, "-c", f"import time\n{USER}{script}", str(data_dir / "open"), str(place)],
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    ) as program:
+        wait_until(lambda: (place / "answer").exists() and (place / "answer").read_text(), "it has joined")
+        first, again = json.loads((place / "answer").read_text())
+        with joined(place) as server:
+            assert first == again == server.pid
+            assert is_running(first)
+        os.killpg(program.pid, signal.SIGKILL)
+    wait_until(lambda: not is_running(first), "the server has ended with the program")
+
+
+PARENT = """
+import os, signal, time
+from mission_control.configuration.settings import read_settings
+from mission_control.installation.installation import Installation
+signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+ours = Installation(read_settings(redis_url="", data_dir=sys.argv[1]))
+ours.client.set("kept", "yes")
+parent = os.getpid()
+if os.fork() == 0:
+    os.setsid()
+    if sys.argv[2] == "daemon":
+        os.closerange(0, 1000)
+    while os.getppid() == parent:
+        time.sleep(0.01)
+    for _ in range(3):
+        ours.client.incr("used")
+    open(sys.argv[1] + "/done", "w").close()
+    os._exit(0)
+"""
+
+
+@pytest.mark.parametrize("kind", ["preloading", "daemon"])
+def test_server_of_an_ended_parent_serves_its_forked_child_and_ends_with_it(
+    data_dir: Path, kind: str
+) -> None:
+    done = data_dir / "done"
+    subprocess.run(
+        [sys.executable, "-c", f"{USER}{PARENT}", str(data_dir), kind],
+        check=True,
+        timeout=60,
+        stdout=subprocess.DEVNULL,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    wait_until(done.exists, "the child has used the server")
+    pid = recorded_pid(data_dir / "redis")
+    wait_until(lambda: not is_running(pid), "the server has ended with the child")
+    with joined(data_dir) as server, client_of(server.url) as client:
+        assert (client.get("kept"), client.get("used")) == ("yes", "3")
