@@ -7,6 +7,7 @@ import signal
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
+import psutil
 import pytest
 
 from mission_control.configuration.settings import read_settings
@@ -30,7 +31,9 @@ def ours(tmp_path: Path) -> Iterator[Installation]:
 
 
 def kill_server(ours: Installation) -> None:
-    os.kill(join_embedded_server(ours.settings.data_dir).pid, signal.SIGKILL)
+    pid = join_embedded_server(ours.settings.data_dir).pid
+    os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: not psutil.pid_exists(pid), "the server is dead")
 
 
 def test_next_call_starts_the_killed_server_again(ours: Installation) -> None:

@@ -44,8 +44,9 @@ def test_threads_starting_processes_do_not_disturb_joining_and_leaving(tmp_path:
             done.set()
         for starter in starters:
             starter.result()
-    assert len(set(pids)) == len(pids) == 15  # each time the last user ended it
-    assert not any(is_running(pid) for pid in pids)
+    assert len(pids) == 15
+    # A child that was just forked counts as a user of a server until it is another program.
+    wait_until(lambda: not any(is_running(pid) for pid in pids), "every server has ended")
 
 
 def test_lock_copied_into_a_forking_child_is_waited_for(
