@@ -6,7 +6,7 @@ A schedule is a pure function of the moment asked about: `next_after`, `previous
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from mission_control.model.definitions.schedules.any_of import AnySchedule
 from mission_control.model.definitions.schedules.clock.spread import spread_offset
@@ -20,6 +20,21 @@ from mission_control.model.definitions.schedules.schedule_base import ScheduleBa
 from mission_control.model.definitions.schedules.solar import SolarSchedule
 from mission_control.model.definitions.schedules.weekly import WeeklySchedule
 
+
+def _happening(schedule: ScheduleBase) -> ScheduleBase:
+    """Return the schedule if it has occurrences.
+
+    Raises:
+        ValueError: it has none, whatever the reason.
+    """
+    if not schedule.happens():
+        raise ValueError(
+            f"{schedule.describe()}: that never happens, because of its limits, exclusions or clock changes, "
+            "or because there is no such day; change one of them"
+        )
+    return schedule
+
+
 Schedule = Annotated[
     DailySchedule
     | WeeklySchedule
@@ -31,6 +46,7 @@ Schedule = Annotated[
     | SolarSchedule
     | AnySchedule,
     Field(discriminator="type"),
+    AfterValidator(_happening),
 ]
 """Any type of schedule; pydantic picks the model by `type`."""
 

@@ -27,7 +27,7 @@ _RANGES = (
     "0-59",
     "0-59",
     "0-23",
-    '1-31, "L" for the last or "LW" for the last working day',
+    '1-31 as far as its months have that day, "L" for the last or "LW" for the last working day',
     "1-12 or JAN-DEC",
     '0-7 or SUN-SAT (0 and 7 are Sunday), "5L" for the last Friday or "MON#2" for the second Monday',
 )
@@ -74,10 +74,10 @@ class CronSchedule(WallClockSchedule):
 
 
 def check_expression(expression: str) -> None:
-    """Accept a cron expression that has occurrences.
+    """Accept a cron expression.
 
     Raises:
-        ValueError: it is too long, malformed, or fits no day of any year.
+        ValueError: it is too long or malformed, or its months have no such day.
 
     >>> check_expression("*/15 9-17 * * MON-FRI")
     """
@@ -93,11 +93,9 @@ def check_expression(expression: str) -> None:
             'of month, month, day of week), or six with the second in front, for example "0 9 * * 1-5"'
         )
     try:
-        first = _beyond(_plain(expression), _SOME_MOMENT)
+        CronSim(_plain(expression), _SOME_MOMENT)
     except CronSimError as error:
         raise ValueError(_fault(expression, fields, str(error))) from error
-    if first is None:
-        raise ValueError(_never(expression))
 
 
 def _beyond(expression: str, local: datetime, *, backwards: bool = False) -> datetime | None:
@@ -123,24 +121,7 @@ def _fault(expression: str, fields: list[str], fault: str) -> str:
         return f"{quoted(expression)} is not a cron expression: {fault}"
     place = _NAMES_IN_CRONSIM.index(name)
     field = fields[place - (_WITH_SECONDS - len(fields))]
-    if name == "day-of-month" and _parses(["*" if one != field else one for one in fields]):
-        return _never(expression)
     return (
         f"{quoted(expression)} is not a cron expression: the {_FIELDS[place]} is {quoted(field)}, and may "
         f"hold {_RANGES[place]}; also lists (1,2), ranges (1-5), steps (*/2) and *"
-    )
-
-
-def _parses(fields: list[str]) -> bool:
-    try:
-        CronSim(" ".join(fields), _SOME_MOMENT)
-    except CronSimError:
-        return False
-    return True
-
-
-def _never(expression: str) -> str:
-    return (
-        f"{quoted(expression)} never happens: no month that it names has that day; write a day that exists, "
-        'or "L" for the last day of the month'
     )

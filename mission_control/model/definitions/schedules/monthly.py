@@ -26,8 +26,6 @@ _WEEKS = ("first", "second", "third", "fourth", "last")
 _LONGEST_MONTH = 31
 _LAST_MONTH = 12
 _FIRST_YEAR, _LAST_YEAR = 1, 9999
-# The longest that each month, by its number, can be.
-_LENGTHS = (0, 31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
 
 def _day_of_month(value: object) -> int | str:
@@ -105,21 +103,6 @@ class MonthlySchedule(DatedSchedule):
     @cached_property
     def _weekday(self) -> int | None:
         return weekday_number(self.weekday) if self.weekday is not None else None
-
-    @field_validator("days")
-    @classmethod
-    def _days_exist(
-        cls, value: tuple[int | str, ...] | None, info: ValidationInfo
-    ) -> tuple[int | str, ...] | None:
-        months = info.data.get("months")
-        if value is None or months is None or "last" in value:
-            return value
-        numbers = _numbers(months)
-        if min(int(day) for day in value) > max(_LENGTHS[number] for number in numbers):
-            names = in_words([MONTHS[number - 1].capitalize() for number in sorted(numbers)], "or")
-            days = in_words([str(day) for day in value], "or")
-            raise ValueError(f'there is no {days} {names}; write a day that exists, or "last"')
-        return value
 
     @field_validator("weekday")
     @classmethod

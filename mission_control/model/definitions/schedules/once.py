@@ -2,13 +2,11 @@
 
 from datetime import datetime
 from functools import cached_property
-from typing import Literal, Self
-
-from pydantic import model_validator
+from typing import Literal
 
 from mission_control.model.definitions.schedules.clock.wall_clock import Occurrence, instants_of, to_local
 from mission_control.model.definitions.schedules.schedule_base import ScheduleBase
-from mission_control.model.values.fields import Moment  # pydantic reads it
+from mission_control.model.values.fields import Moment
 from mission_control.model.values.instants import parse_moment
 
 
@@ -41,12 +39,3 @@ class OnceSchedule(ScheduleBase):
         if moment.tzinfo is not None:
             return (Occurrence(moment, to_local(moment, self.zone)),)
         return tuple(Occurrence(one, moment) for one in instants_of(moment, self.zone, self.dst))
-
-    @model_validator(mode="after")
-    def _happens(self) -> Self:
-        if not self._all:
-            raise ValueError(
-                f'{self.at} does not exist in {self.timezone}: clocks go forward over it, and "dst" says to '
-                'skip it; write another time, or "gap": "next"'
-            )
-        return self

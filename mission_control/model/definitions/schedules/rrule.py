@@ -2,10 +2,10 @@
 
 from datetime import UTC, date, datetime, time
 from functools import cached_property
-from typing import Literal, Self
+from typing import Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import ValidationInfo, field_validator, model_validator
+from pydantic import ValidationInfo, field_validator
 
 from mission_control.model.definitions.schedules.clock.wall_clock import (
     REAL_TIME,
@@ -30,6 +30,8 @@ from mission_control.model.problems.suggestions import quoted
 from mission_control.model.values.fields import Moment
 from mission_control.model.values.instants import parse_moment
 
+# The last occurrence of a COUNT is not looked for beyond these years.
+_CENTURIES = 400
 _DEFAULT_BEGIN = "1970-01-01T00:00:00"
 _UTC_ZONE = ZoneInfo("UTC")
 
@@ -38,7 +40,8 @@ class RRuleSchedule(ScheduleBase):
     """An RFC 5545 `rule`, with or without "RRULE:", that begins at `dtstart`: a local time, or an instant.
 
     `dtstart` may be left out (1970-01-01T00:00 then) where nothing depends on it but the time of day. It is
-    an occurrence only if it fits the rule. UNTIL is inclusive; a mere date means all of that day.
+    an occurrence only if it fits the rule. UNTIL is inclusive; a mere date means all of that day. COUNT
+    counts instants.
 
     Yearly to daily rules are about the wall clock, and `dst` holds for them. An hourly, minutely or
     secondly rule without any BY part runs in real time, exactly one period after the other; with BY parts
@@ -51,13 +54,13 @@ class RRuleSchedule(ScheduleBase):
 
     def _following(self, moment: datetime) -> Occurrence | None:
         found = following(moment, self._timeline, self._rules, self._recurrence.after)
-        if found is None or (self._until is not None and found.instant > self._until):
+        if found is None or (self._last_instant is not None and found.instant > self._last_instant):
             return None
         return self._local(found.instant) if self._runs_in_real_time else found
 
     def _preceding(self, moment: datetime) -> Occurrence | None:
-        if self._until is not None:
-            moment = min(moment, self._until + TICK)
+        if self._last_instant is not None and moment > self._last_instant:
+            moment = self._last_instant + TICK
         found = preceding(moment, self._timeline, self._rules, self._recurrence.before)
         return self._local(found.instant) if found is not None and self._runs_in_real_time else found
 
@@ -95,40 +98,37 @@ class RRuleSchedule(ScheduleBase):
         return local.replace(microsecond=0)
 
     @cached_property
-    def _until(self) -> datetime | None:
+    def _last_instant(self) -> datetime | None:
+        """The last instant that UNTIL or COUNT allows; None without either, or if COUNT reaches centuries."""
+        if self._parts.count is not None:
+            return self._last_counted(self._parts.count)
         text = self._parts.until
         if text is None:
             return None
-        if "T" not in text:
-            return latest(datetime.combine(date.fromisoformat(text), time.max), self.zone)
-        return latest(datetime.fromisoformat(text), self.zone).astimezone(UTC)
+        is_date = "T" not in text
+        until = (
+            datetime.combine(date.fromisoformat(text), time.max) if is_date else datetime.fromisoformat(text)
+        )
+        return latest(until, self.zone).astimezone(UTC)
+
+    def _last_counted(self, count: int) -> datetime | None:
+        """Return the instant of occurrence number `count`; times that clock changes skip do not count."""
+        moment = earliest(self._recurrence.begin, self._timeline)
+        found = following(moment - TICK, self._timeline, self._rules, self._recurrence.after)
+        for _ in range(count - 1):
+            if found is None or found.local.year - self._begin_local.year > _CENTURIES:
+                return None
+            found = following(found.instant, self._timeline, self._rules, self._recurrence.after)
+        return found.instant if found is not None else None
 
     @field_validator("rule")
     @classmethod
-    def _happens(cls, value: str, info: ValidationInfo) -> str:
-        rule = parse_recurrence_rule(value)
-        if "dtstart" not in info.data:  # it is wrong in itself
-            return value
-        begin = info.data["dtstart"]
-        if begin is None and _depends_on_begin(rule):
+    def _is_complete(cls, value: str, info: ValidationInfo) -> str:
+        if _depends_on_begin(parse_recurrence_rule(value)) and info.data.get("dtstart", "wrong") is None:
             raise ValueError(
                 f'{quoted(value)} counts from its beginning; add "dtstart", for example "2026-01-01T09:00"'
             )
-        try:
-            happens = Recurrence(rule, _begin(begin).replace(tzinfo=None)).has_occurrences()
-        except ValueError as error:
-            raise ValueError(f"{quoted(value)} cannot be used: {error}") from error
-        if not happens:
-            raise ValueError(f"{quoted(value)} never happens: no time fits all its parts; remove some")
         return value
-
-    @model_validator(mode="after")
-    def _ends_after_it_begins(self) -> Self:
-        if self._until is not None and self._until < earliest(self._begin_local, self.zone):
-            raise ValueError(
-                f'UNTIL={self._parts.until} in "rule" is before "dtstart" ({self.dtstart}); use a later one'
-            )
-        return self
 
 
 def _begin(dtstart: str | None) -> datetime:
@@ -136,5 +136,6 @@ def _begin(dtstart: str | None) -> datetime:
 
 
 def _depends_on_begin(rule: RecurrenceRule) -> bool:
-    weekly = rule.frequency == "WEEKLY" and not rule.by.keys() & {"BYDAY", "BYMONTHDAY", "BYYEARDAY"}
-    return rule.count is not None or rule.interval > 1 or weekly
+    names_days = rule.by.keys() & {"BYDAY", "BYMONTHDAY", "BYYEARDAY"}
+    is_by_week = rule.frequency == "WEEKLY" or "BYWEEKNO" in rule.by
+    return rule.count is not None or rule.interval > 1 or (is_by_week and not names_days)

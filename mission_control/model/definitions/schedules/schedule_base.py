@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import Any, Self
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from pydantic import (
@@ -36,6 +36,7 @@ LONGEST_SPREAD_SECONDS = 7 * 86_400
 # A schedule counts as wholly excluded after this many excluded occurrences, or excluded spans, in a row:
 # more than five years of days.
 _MOST_PASSED_OVER = 2_000
+_SOME_MOMENT = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 class ScheduleBase(FrozenModel, ABC):
@@ -86,6 +87,10 @@ class ScheduleBase(FrozenModel, ABC):
             return self._last_allowed(_in_utc(moment))
         except OverflowError:  # the calendar begins with the year 1
             return None
+
+    def happens(self) -> bool:
+        """Return whether there is any occurrence at all, in the past or the future."""
+        return bool(self.next_after(_SOME_MOMENT) or self.previous_before(_SOME_MOMENT))
 
     def occurrences(self, start: datetime, end: datetime | None = None) -> Iterator[datetime]:
         """Yield the occurrences after `start` up to and including `end`, if given, in order, in UTC.
@@ -197,14 +202,6 @@ class ScheduleBase(FrozenModel, ABC):
         if default == "UTC" or not isinstance(data, Mapping) or "timezone" in data:
             return data
         return {**data, "timezone": default}
-
-    @model_validator(mode="after")
-    def _starts_before_it_ends(self) -> Self:
-        if self._first is not None and self._last is not None and self._first > self._last:
-            raise ValueError(
-                f'"end" ({self.end}) is before "start" ({self.start}), so nothing would ever run; swap them'
-            )
-        return self
 
     @model_serializer(mode="wrap")
     def _type_first(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:

@@ -146,7 +146,11 @@ SCHEDULES: list[tuple[dict[str, Any], str, list[str]]] = [
     ({"type": "interval", "minutes": "30"}, "schedule.minutes", ["'30'", "write it without quotes"]),
     ({"type": "interval"}, "schedule", ["minutes"]),
     ({"type": "monthly", "days": [32], "time": "09:00"}, "schedule.days[0]", ["32", "1 to 31"]),
-    ({"type": "cron", "expression": "0 0 31 2 *"}, "schedule.expression", ["'0 0 31 2 *' never happens"]),
+    (
+        {"type": "cron", "expression": "0 0 31 2 *"},
+        "schedule.expression",
+        ["the day of month is '31'", "as far as its months"],
+    ),
     ({"type": "cron", "expression": "61 * * * *"}, "schedule.expression", ["61"]),
     ({"type": "cron", "expression": "* " * 50_000}, "schedule.expression", ["100,000", "at most 256"]),
     (DAILY | {"exclude": [{"form": "x"}]}, "schedule.exclude[0].form", ['did you mean "from"?']),

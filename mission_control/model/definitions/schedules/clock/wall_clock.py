@@ -19,6 +19,7 @@ from mission_control.model.values.frozen_model import FrozenModel
 
 TICK = timedelta(microseconds=1)
 _SECOND = timedelta(seconds=1)
+_FIRST_INSTANT, _LAST_INSTANT = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 # The largest shift known is a whole day: Pacific/Apia left out 30 December 2011.
 _LONGEST_SHIFT = timedelta(hours=25)
 # A schedule may have skipped times only ("the second Sunday of March at 02:30"): the search then ends.
@@ -83,17 +84,27 @@ def instants_of(local: datetime, zone: ZoneInfo, dst: Dst) -> tuple[datetime, ..
 def earliest(local: datetime, zone: ZoneInfo) -> datetime:
     """Return the first instant at which the wall clock shows `local` or has jumped past it.
 
-    What has a time zone already is returned as it is.
+    What has a time zone already is returned as it is; what lies beyond the calendar is its first or last
+    instant.
     """
-    return local if local.tzinfo is not None else instants_of(local, zone, Dst(fold="first"))[0]
+    return _at_most_once(local, zone, Dst(fold="first"))
 
 
 def latest(local: datetime, zone: ZoneInfo) -> datetime:
     """Return the last instant at which the wall clock shows `local`, or the one at which it jumps past it.
 
-    What has a time zone already is returned as it is.
+    What has a time zone already, or lies beyond the calendar: as `earliest`.
     """
-    return local if local.tzinfo is not None else instants_of(local, zone, Dst(fold="second"))[0]
+    return _at_most_once(local, zone, Dst(fold="second"))
+
+
+def _at_most_once(local: datetime, zone: ZoneInfo, dst: Dst) -> datetime:
+    if local.tzinfo is not None:
+        return local
+    try:
+        return instants_of(local, zone, dst)[0]
+    except OverflowError:
+        return _FIRST_INSTANT if local.year == 1 else _LAST_INSTANT
 
 
 def following(moment: datetime, zone: ZoneInfo, dst: Dst, local_after: LocalSearch) -> Occurrence | None:

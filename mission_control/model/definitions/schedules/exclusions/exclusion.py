@@ -34,7 +34,7 @@ _FORMS = (
 
 
 class Span(NamedTuple):
-    """A span of local time: `start` inclusive, `end` exclusive."""
+    """A span of local time: `start` inclusive, `end` exclusive, or the last moment of a day."""
 
     start: dt.datetime
     end: dt.datetime
@@ -72,7 +72,7 @@ class Exclusion(FrozenModel):
         if dates is None:
             return None
         first, last = dates
-        return Span(dt.datetime.combine(first, dt.time.min), dt.datetime.combine(last + _DAY, dt.time.min))
+        return Span(dt.datetime.combine(first, dt.time.min), dt.datetime.combine(last, dt.time.max))
 
     def describe(self) -> str:
         """Return the exclusion in plain words.

@@ -25,22 +25,16 @@ _NUMBERS = {
     "BYSETPOS": (1, 366, True),
 }
 _SCALARS = ("FREQ", "INTERVAL", "COUNT", "UNTIL", "WKST", "BYDAY")
-# Weeks up to here, from either end, lie within their year; of the others, these days (0: the first) may not.
-_SAFE_WEEK = 51
-_MAY_FALL_INTO_JANUARY = {5, 6}
-_MAY_FALL_INTO_DECEMBER = {0, 1, 2}
-_BEYOND_NEW_YEAR = (
-    "BYWEEKNO={} is not supported for days that may fall into {}; write BYWEEKNO={} for the {} week of a "
-    "year, or name other days in BYDAY"
-)
-_DAY = re.compile(r"([+-]?[0-9]{1,2})?(MO|TU|WE|TH|FR|SA|SU)")
+# A plus sign, and zeros in front of a digit.
+_LEADING = re.compile(r"(?<![0-9])[+0]+(?=[0-9])")
+_DAY = re.compile(r"(-?[1-9][0-9]?)?(MO|TU|WE|TH|FR|SA|SU)")
 _UNTIL = re.compile(r"[0-9]{8}(T[0-9]{6}Z?)?")
 _EXAMPLE = 'for example "FREQ=WEEKLY;BYDAY=MO,FR"'
 
 
 @dataclass(frozen=True)
 class RecurrenceRule:
-    """A rule's parts; `by` are those that begin with BY, as they were written."""
+    """A rule's parts; `by` are those that begin with BY, with numbers in their shortest form."""
 
     frequency: str
     interval: int
@@ -84,7 +78,7 @@ def parse_recurrence_rule(text: str) -> RecurrenceRule:
         count=_number("COUNT", parts["COUNT"], LARGEST_COUNT) if "COUNT" in parts else None,
         until=_until(parts["UNTIL"]) if "UNTIL" in parts else None,
         week_start=_week_start(parts.get("WKST", "MO")),
-        by={key: value for key, value in parts.items() if key.startswith("BY")},
+        by={key: _LEADING.sub("", value) for key, value in parts.items() if key.startswith("BY")},
     )
     _check_lists(rule)
     return rule
@@ -137,7 +131,7 @@ def _week_start(value: str) -> str:
 def _check_lists(rule: RecurrenceRule) -> None:
     for part, (least, greatest, from_end) in _NUMBERS.items():
         for value in rule.listed(part):
-            number = int(value) if re.fullmatch(r"[+-]?[0-9]{1,3}", value) else None
+            number = int(value) if re.fullmatch(r"-?[0-9]{1,3}", value) else None
             if number is None or not least <= (abs(number) if from_end else number) <= greatest:
                 also = f", or -{greatest} to -{least} from the end" if from_end else ""
                 raise ValueError(f"{part}={quoted(value)} is not a number from {least} to {greatest}{also}")
@@ -151,19 +145,3 @@ def _check_lists(rule: RecurrenceRule) -> None:
         raise ValueError(
             "BYSETPOS is not supported within a day; name the hours, minutes and seconds instead"
         )
-    _check_weeks(rule)
-
-
-def _check_weeks(rule: RecurrenceRule) -> None:
-    """Refuse the week numbers that dateutil 2.9 gets wrong beyond New Year.
-
-    It counts the last week of the year before as 53 where it is 52, and does not count weeks 52 and 53
-    from the end across New Year.
-    """
-    first = WEEKDAYS.index(rule.week_start)
-    days = {(WEEKDAYS.index(value[-2:]) - first) % 7 for value in rule.listed("BYDAY")} or set(range(7))
-    for value in rule.listed("BYWEEKNO"):
-        if int(value) > _SAFE_WEEK and days & _MAY_FALL_INTO_JANUARY:
-            raise ValueError(_BEYOND_NEW_YEAR.format(value, "January", "-1", "last"))
-        if int(value) < -_SAFE_WEEK and days & _MAY_FALL_INTO_DECEMBER:
-            raise ValueError(_BEYOND_NEW_YEAR.format(value, "December", "1", "first"))

@@ -31,13 +31,19 @@ def rrule(rule: str, dtstart: str | None = "2026-01-05T09:00") -> dict[str, Any]
         ({"type": "daily", "times": []}, "daily.times: is empty"),
         ({**NINE, "timezone": "Europe/Berln"}, 'did you mean "Europe/Berlin"?'),
         ({**NINE, "start": "2026-02-30"}, "daily.start: '2026-02-30' is not a date that exists"),
-        ({**NINE, "start": "2026-02-01", "end": "2026-01-01"}, 'is before "start"'),
+        (
+            {**NINE, "start": "2026-02-01", "end": "2026-01-01"},
+            "from 2026-02-01, until 2026-01-01: that never happens",
+        ),
         ({"type": "weekly", "days": ["moonday"], "time": "09:00"}, 'did you mean "monday"?'),
         ({"type": "weekly", "days": ["monday"]}, "weekly.time: is missing"),
-        ({"type": "monthly", "days": [30], "months": [2], "time": "09:00"}, "there is no 30 February"),
+        (
+            {"type": "monthly", "days": [30], "months": [2], "time": "09:00"},
+            "on the 30th day of February at 09:00 (UTC): that never happens",
+        ),
         (
             {"type": "monthly", "days": [31], "months": ["apr", 6], "time": "09:00"},
-            "there is no 31 April or June",
+            "that never happens",
         ),
         ({"type": "monthly", "days": [32], "time": "09:00"}, "32 is not a day of a month"),
         ({"type": "monthly", "days": [True], "time": "09:00"}, "True is not a day of a month"),
@@ -53,9 +59,12 @@ def rrule(rule: str, dtstart: str | None = "2026-01-05T09:00") -> dict[str, Any]
             {"type": "interval", "minutes": 5, "measure_from": "finish", "anchor": "2026-01-01T00:00"},
             '"anchor" has no meaning',
         ),
-        (cron("0 0 30 2 *"), "'0 0 30 2 *' never happens"),
-        (cron("0 0 31 2 *"), "'0 0 31 2 *' never happens"),
-        (cron("0 0 31 4,6 *"), "never happens"),
+        (
+            cron("0 0 30 2 *"),
+            "the day of month is '30', and may hold 1-31 as far as its months have that day",
+        ),
+        (cron("0 0 31 2 *"), "as far as its months have that day"),
+        (cron("0 0 31 4,6 *"), "as far as its months have that day"),
         (cron("0 0 */31 * 1#5"), "never happens"),
         (cron("60 * * * *"), "the minute is '60', and may hold 0-59"),
         (cron("0 9 ? * MON"), "the day of month is '?'"),
@@ -65,7 +74,7 @@ def rrule(rule: str, dtstart: str | None = "2026-01-05T09:00") -> dict[str, Any]
         ({"type": "once", "at": "tomorrow"}, "once.at: 'tomorrow' is not a moment"),
         (
             {"type": "once", "at": "2026-03-29T02:30", "timezone": "Europe/Berlin", "dst": {"gap": "skip"}},
-            "does not exist in Europe/Berlin",
+            "once at 2026-03-29 02:30 (Europe/Berlin): that never happens",
         ),
         (rrule("FREQ=WEEKLI"), 'did you mean "WEEKLY"?'),
         (rrule("FREQ=DAILY;BYDY=MO"), 'did you mean "BYDAY"?'),
@@ -73,7 +82,7 @@ def rrule(rule: str, dtstart: str | None = "2026-01-05T09:00") -> dict[str, Any]
         (rrule("FREQ=DAILY;INTERVAL=0"), "INTERVAL='0' is not a number"),
         (rrule("FREQ=DAILY;COUNT=5;UNTIL=20270101"), "not by both"),
         (rrule("FREQ=DAILY;UNTIL=20261301"), "not a moment that exists"),
-        (rrule("FREQ=DAILY;UNTIL=20200101"), 'is before "dtstart"'),
+        (rrule("FREQ=DAILY;UNTIL=20200101"), "until 2020-01-01: that never happens"),
         (rrule("FREQ=DAILY;COUNT=5", None), 'add "dtstart"'),
         ({"type": "solar", "event": "sunset", "latitude": 91, "longitude": 0}, "solar.latitude: "),
         ({"type": "any", "schedules": []}, "any.schedules: is empty"),
@@ -124,7 +133,6 @@ def test_huge_text_is_refused_at_once_and_quoted_briefly(data: dict[str, Any]) -
         "FREQ=DAILY;BYMONTH=2;BYMONTHDAY=30",
         "FREQ=SECONDLY;BYMONTH=2;BYMONTHDAY=30",
         "FREQ=SECONDLY;BYSETPOS=2",
-        "FREQ=SECONDLY;INTERVAL=7;BYHOUR=23;BYMONTH=2;BYMONTHDAY=29",
         "FREQ=MINUTELY;INTERVAL=10080;BYDAY=TU",
         "FREQ=MINUTELY;INTERVAL=120;BYHOUR=2",
         "FREQ=MONTHLY;BYDAY=MO;BYSETPOS=6",
@@ -134,7 +142,8 @@ def test_huge_text_is_refused_at_once_and_quoted_briefly(data: dict[str, Any]) -
 )
 def test_rule_that_never_happens_is_refused_soon(rule: str) -> None:
     before = time.monotonic()
-    assert faults(rrule(rule)).startswith("rrule.rule: ")
+    said = faults(rrule(rule))
+    assert "never happens" in said or said.startswith("rrule.rule: ")
     assert time.monotonic() - before < 5
 
 

@@ -55,7 +55,6 @@ END:VCALENDAR
             [{"holidays": "DE-BE"}],
             ["01-02 12:00", "01-03 12:00", "01-04 12:00", "01-05 12:00", "01-06 12:00"],
         ),
-        ([{"between": ["12:00", "12:01"]}], []),
         ([{"between": ["11:00", "12:00"]}], ["01-01 12:00"]),
     ],
 )
@@ -100,13 +99,12 @@ def test_unusable_calendar_is_refused_without_quoting_its_text(read_text: Any, s
     assert "root" not in complaint
 
 
-def test_wholly_excluded_schedule_has_no_next_occurrence() -> None:
+def test_wholly_excluded_schedule_is_refused() -> None:
     every_day = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
     before = time.monotonic()
     for rule in (NOON, HOURLY, {"type": "interval", "seconds": 1}):
-        one = schedule({**rule, "exclude": every_day})
-        assert one.next_after(utc("2026-01-01T00:00")) is None
-        assert one.previous_before(utc("2026-01-01T00:00")) is None
+        assert "that never happens" in faults({**rule, "exclude": every_day})
+    assert "that never happens" in faults({**NOON, "exclude": [{"between": ["12:00", "12:01"]}]})
     assert time.monotonic() - before < 10
 
 

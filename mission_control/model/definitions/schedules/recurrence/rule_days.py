@@ -1,0 +1,126 @@
+"""On which days a recurrence rule happens, period by period."""
+
+from calendar import isleap, monthrange
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+
+from mission_control.model.definitions.schedules.recurrence.rule import SUB_DAILY, WEEKDAYS, RecurrenceRule
+
+# The Gregorian calendar repeats itself, weekdays included, after 400 years: no search needs more periods.
+_CYCLES = {"YEARLY": 400, "MONTHLY": 4_800, "WEEKLY": 20_871}
+_CYCLE_DAYS = 146_097
+_LAST_DAY = date.max.toordinal()
+# The quickest to tell first.
+_PARTS = ("BYMONTH", "BYMONTHDAY", "BYDAY", "BYYEARDAY", "BYWEEKNO")
+
+
+@dataclass(frozen=True)
+class RuleDays:
+    """The days of a rule in its periods: years, months or weeks, or else single days.
+
+    The period of a rule with week numbers is the year that whole weeks belong to, as in ISO 8601.
+    """
+
+    rule: RecurrenceRule
+    begin: date
+
+    def periods(self, day: date, direction: int) -> Iterator[list[date]]:
+        """Yield the days in each period from that of `day` on (1), or back to the beginning (-1)."""
+        interval = 1 if self.rule.frequency in SUB_DAILY else self.rule.interval
+        origin, first = self._period_of(self.begin), self._period_of(day)
+        first -= (first - origin) % interval
+        for number in range(_CYCLES.get(self.rule.frequency, _CYCLE_DAYS)):
+            period = first + direction * interval * number
+            days = self._span(period)
+            if period < origin or days.start > _LAST_DAY:
+                return
+            in_calendar = range(max(days.start, 1), min(days.stop, _LAST_DAY + 1))
+            yield [one for one in map(date.fromordinal, in_calendar) if self._fits(one)]
+
+    def _period_of(self, day: date) -> int:
+        if self.rule.frequency == "YEARLY":
+            return self._week(day)[0] if "BYWEEKNO" in self.rule.by else day.year
+        if self.rule.frequency == "MONTHLY":
+            return day.year * 12 + day.month - 1
+        number = day.toordinal()
+        return (number - 1 - self._week_start) // 7 if self.rule.frequency == "WEEKLY" else number
+
+    def _span(self, period: int) -> range:
+        """Return the days of a period, by their ordinal numbers."""
+        if self.rule.frequency == "YEARLY":
+            begin_of = self._first_week if "BYWEEKNO" in self.rule.by else _new_year
+            return range(begin_of(period), begin_of(period + 1))
+        if self.rule.frequency == "MONTHLY":
+            return range(_new_month(period), _new_month(period + 1))
+        if self.rule.frequency == "WEEKLY":
+            first = period * 7 + 1 + self._week_start
+            return range(first, first + 7)
+        return range(period, period + 1)
+
+    def _fits(self, day: date) -> bool:
+        return all(wanted & self._names(part, day) for part, wanted in self._wanted.items())
+
+    def _names(self, part: str, day: date) -> set[str]:
+        """Return what `part` calls a day: its number from the beginning, and from the end."""
+        if part == "BYMONTH":
+            return {str(day.month)}
+        in_year = part == "BYYEARDAY" or (part == "BYDAY" and self._counts_in_year)
+        place, length = self._week(day)[1:] if part == "BYWEEKNO" else _place(day, in_year=in_year)
+        if part != "BYDAY":
+            return {str(place), str(place - length - 1)}
+        name = WEEKDAYS[day.weekday()]
+        return {name, f"{(place + 6) // 7}{name}", f"{-((length - place) // 7) - 1}{name}"}
+
+    @cached_property
+    def _wanted(self) -> dict[str, set[str]]:
+        """What each part about days names; what the rule does not say comes from its beginning."""
+        frequency, parts = self.rule.frequency, [part for part in _PARTS if part in self.rule.by]
+        wanted = {part: set(self.rule.listed(part)) for part in parts}
+        if wanted.keys() & {"BYYEARDAY", "BYMONTHDAY", "BYDAY"}:
+            return wanted
+        if frequency == "WEEKLY" or (frequency in {"YEARLY", "MONTHLY"} and "BYWEEKNO" in wanted):
+            return wanted | {"BYDAY": {WEEKDAYS[self.begin.weekday()]}}
+        if frequency == "YEARLY":
+            wanted = {"BYMONTH": {str(self.begin.month)}} | wanted
+        return wanted | ({"BYMONTHDAY": {str(self.begin.day)}} if frequency in {"YEARLY", "MONTHLY"} else {})
+
+    @property
+    def _counts_in_year(self) -> bool:
+        """Whether 2MO in BYDAY is the second Monday of a year, not of a month."""
+        return self.rule.frequency != "MONTHLY" and "BYMONTH" not in self.rule.by
+
+    @cached_property
+    def _week_start(self) -> int:
+        return WEEKDAYS.index(self.rule.week_start)
+
+    def _first_week(self, year: int) -> int:
+        """Return the first day of week 1, the first week with four days or more in its year."""
+        fourth = _new_year(year) + 3
+        return fourth - (fourth - 1 - self._week_start) % 7
+
+    def _week(self, day: date) -> tuple[int, int, int]:
+        """Return the year that a day's week belongs to, the week's number, and the weeks of that year."""
+        number, year = day.toordinal(), day.year
+        year += (number >= self._first_week(year + 1)) - (number < self._first_week(year))
+        first, following = self._first_week(year), self._first_week(year + 1)
+        return year, (number - first) // 7 + 1, (following - first) // 7
+
+
+def _new_year(year: int) -> int:
+    """Return the ordinal number of 1 January, also beyond the year 9999."""
+    years = year - 1
+    return years * 365 + years // 4 - years // 100 + years // 400 + 1
+
+
+def _new_month(month: int) -> int:
+    year, index = divmod(month, 12)
+    return date(year, index + 1, 1).toordinal() if year <= date.max.year else _new_year(year)
+
+
+def _place(day: date, *, in_year: bool) -> tuple[int, int]:
+    """Return a day's place in its year or month, and how many days that has."""
+    if in_year:
+        return day.toordinal() - _new_year(day.year) + 1, 365 + isleap(day.year)
+    return day.day, monthrange(day.year, day.month)[1]
