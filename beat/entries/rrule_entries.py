@@ -5,7 +5,7 @@ takes a minute, at each firing, and every other task waits.
 """
 
 import time
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any, Final
 
@@ -22,7 +22,7 @@ def next_of_rrule(schedule: Any, moment: datetime) -> datetime | None:  # noqa: 
 
     Raises:
         ValueError: the rule never happens, or it is one that has to be counted from its beginning
-            (BYEASTER, a COUNT in the tens of thousands) and that takes too long.
+            (BYEASTER, BYWEEKNO, COUNT) and that takes too long.
     """
     begin: datetime = schedule.dtstart
     recurrence = _recurrence(_text(schedule.rrule), begin.replace(microsecond=0, tzinfo=None))
@@ -39,13 +39,15 @@ def next_of_rrule(schedule: Any, moment: datetime) -> datetime | None:  # noqa: 
 
 @lru_cache(maxsize=256)
 def _recurrence(text: str, begin: datetime) -> Recurrence | None:
-    """Return what searches near the moment asked about; None for a rule that RFC 5545 or the search lacks."""
+    """Return what searches near the moment asked about; None for a rule that has to be counted."""
     try:
         rule = parse_recurrence_rule(text)
     except ValueError:
         return None
+    if rule.count is not None or "BYWEEKNO" in rule.by:  # dateutil, and so RedBeat, counts weeks its own way
+        return None
     recurrence = Recurrence(rule, begin)
-    if not recurrence.has_occurrences():
+    if recurrence.after(begin - timedelta(seconds=1)) is None:
         raise ValueError(f"{text} never happens")
     return recurrence
 

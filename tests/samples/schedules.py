@@ -20,7 +20,7 @@ def schedule(data: Mapping[str, Any], **context: Any) -> ScheduleBase:
 
 
 def written(one: ScheduleBase) -> Any:
-    return _ADAPTER.dump_python(one, mode="json", exclude_unset=True)
+    return _ADAPTER.dump_python(one, mode="json")
 
 
 def faults(data: Mapping[str, Any], **context: Any) -> str:

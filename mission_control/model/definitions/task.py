@@ -11,14 +11,13 @@ from mission_control.model.definitions.bookkeeping import ExecutionHistory, Meta
 from mission_control.model.definitions.misfire import Misfire
 from mission_control.model.definitions.notify import Notify
 from mission_control.model.definitions.retry_policy import RetryPolicy
-from mission_control.model.definitions.schedules import AnySchedule, Schedule, ScheduleBase
+from mission_control.model.definitions.schedules import Schedule
 from mission_control.model.problems.json_values import json_copy, structure_problems
 from mission_control.model.problems.messages import shown
 from mission_control.model.problems.problems import problems_of
 from mission_control.model.problems.suggestions import quoted
 from mission_control.model.values.fields import HandlerPath, Line, PositiveSeconds, QueueName, TaskId, Text
 from mission_control.model.values.frozen_model import FrozenModel
-from mission_control.model.values.handler_paths import handler_path_problem
 
 MOST_DEPENDENCIES = 100
 MOST_TAGS = 100
@@ -88,8 +87,7 @@ class TaskDefinition(FrozenModel):
         acts on yet is written only if it was given.
         """
         silent = _UNENFORCED - self.model_fields_set
-        written = self.model_dump(mode="json", by_alias=True, exclude=set(silent))
-        return written | {"schedule": _as_given(self.schedule)}
+        return self.model_dump(mode="json", by_alias=True, exclude=set(silent))
 
     def with_metadata(self, metadata: Metadata) -> Self:
         """Return the same definition with other metadata, without checking it again."""
@@ -119,42 +117,13 @@ def parse_task(
     """
     if not isinstance(data, Mapping):
         raise InvalidTaskError([Problem("", f"{shown(data)} is not an object with the fields of a task")])
-    given = dict(data)
-    problems = structure_problems(given)
+    problems = structure_problems(data)
     if problems:
-        raise InvalidTaskError(problems, subject=_subject(given))
-    try:
-        task = TaskDefinition.model_validate(
-            given, context={"default_timezone": default_timezone, "read_text": read_text}
-        )
-    except ValidationError as error:
-        problems = [*problems_of(error, TaskDefinition), *_handler_problems(given, handler_problem)]
-        raise InvalidTaskError(problems, subject=_subject(given)) from error
-    problems = _handler_problems(given, handler_problem)
-    if problems:
-        raise InvalidTaskError(problems, subject=_subject(given))
-    return task
-
-
-def _handler_problems(
-    data: dict[str, Any], handler_problem: Callable[[str], str | None] | None
-) -> list[Problem]:
-    """Return a problem for each well-formed path that names no handler."""
-    if handler_problem is None:
-        return []
-    named = [(field, data.get(field)) for field in ("handler", "condition")]
-    paths = [
-        (field, path) for field, path in named if isinstance(path, str) and not handler_path_problem(path)
-    ]
-    return [Problem(field, fault) for field, path in paths if (fault := handler_problem(path)) is not None]
-
-
-def _as_given(schedule: ScheduleBase) -> dict[str, Any]:
-    given = schedule.model_dump(mode="json", by_alias=True, exclude_unset=True)
-    members = (
-        {"schedules": list(map(_as_given, schedule.schedules))} if isinstance(schedule, AnySchedule) else {}
+        raise InvalidTaskError(problems, subject=_subject(data))
+    return _validated(
+        data,
+        {"default_timezone": default_timezone, "read_text": read_text, "handler_problem": handler_problem},
     )
-    return given | members | {"timezone": schedule.timezone}
 
 
 def read_stored_task(
@@ -168,13 +137,17 @@ def read_stored_task(
     Raises:
         InvalidTaskError: another program has changed it; lists every problem.
     """
+    return _validated(stored, {"read_text": read_text})
+
+
+def _validated(data: Mapping[str, Any], context: dict[str, Any]) -> TaskDefinition:
     try:
-        return TaskDefinition.model_validate(dict(stored), context={"read_text": read_text})
+        return TaskDefinition.model_validate(dict(data), context=context)
     except ValidationError as error:
-        raise InvalidTaskError(problems_of(error, TaskDefinition), subject=_subject(dict(stored))) from error
+        raise InvalidTaskError(problems_of(error, TaskDefinition), subject=_subject(data)) from error
 
 
-def _subject(data: dict[str, Any]) -> str:
+def _subject(data: Mapping[str, Any]) -> str:
     given = data.get("id")
     return f"task {shown(given)}" if isinstance(given, str) else "task definition"
 

@@ -27,7 +27,7 @@ _TEMPLATES = {
     "less_than_equal": "{value} is too large; use {le:.15g} or less",
     "string_too_short": "{value} is too short; use at least {min_length} characters",
     "string_too_long": "{value} is too long: {count:,} characters; at most {max_length:,} are allowed",
-    "too_short": "has {count} items; at least {min_length} are needed",
+    "too_short": "has {count} items; at least {min_length} is needed",
     "too_long": "has {count:,} items; at most {max_length:,} are allowed",
     "value_error": "{error}",
     "assertion_error": "{error}",

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Annotated, TypeVar
 
-from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, ValidationInfo
 
 from mission_control.model.problems.suggestions import quoted
 from mission_control.model.values.handler_paths import handler_path_problem
@@ -28,22 +28,6 @@ def plain_number(value: float) -> int | float:
     (30, 0.5)
     """
     return int(value) if float(value).is_integer() else value
-
-
-def not_empty(value: tuple[Item, ...]) -> tuple[Item, ...]:
-    """Return the list if it holds anything.
-
-    With pydantic's own `min_length`, wrong items would be reported twice.
-
-    Raises:
-        ValueError: the list is empty.
-
-    >>> not_empty((1, 2))
-    (1, 2)
-    """
-    if not value:
-        raise ValueError("is empty; write at least one item, or leave it out if it is optional")
-    return value
 
 
 def _one_line(value: str) -> str:
@@ -71,6 +55,14 @@ def _without(problem_of: Callable[[str], str | None]) -> AfterValidator:
             raise ValueError(problem)
 
     return checked_by(check)
+
+
+def _known_handler(value: str, info: ValidationInfo) -> str:
+    problem_of = (info.context or {}).get("handler_problem")
+    problem = problem_of(value) if problem_of is not None else None
+    if problem is not None:
+        raise ValueError(problem)
+    return value
 
 
 def _queue_name_problem(value: str) -> str | None:
@@ -105,7 +97,9 @@ Text = Annotated[str, Field(max_length=LONGEST_TEXT)]
 
 TaskId = Annotated[str, _without(task_id_problem)]
 QueueName = Annotated[str, _without(_queue_name_problem)]
-HandlerPath = Annotated[str, _without(handler_path_problem)]
+HandlerPath = Annotated[str, _without(handler_path_problem), AfterValidator(_known_handler)]
+"""A handler's path; the validation context's `handler_problem` may say why it names no handler."""
+
 ZoneName = Annotated[str, checked_by(zone)]
 Moment = Annotated[str, checked_by(parse_moment)]
 """An instant, or a local time: the text is kept as it was written."""
@@ -118,5 +112,5 @@ Instant = Annotated[
 PlainNumber = Annotated[float, PlainSerializer(plain_number, return_type=int | float)]
 """A number, written without a fraction if it has none."""
 
-Listed = Annotated[tuple[Item, ...], Field(strict=False), AfterValidator(not_empty)]
+Listed = Annotated[tuple[Item, ...], Field(strict=False, min_length=1)]
 """A list of at least one item, stored as a tuple."""

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from mission_control.model.definitions.schedules.schedule_base import ScheduleBase
-from mission_control.model.values.fields import not_empty
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -29,7 +28,7 @@ class AnySchedule(ScheduleBase):
     """
 
     type: Literal["any"] = "any"
-    schedules: tuple[Schedule, ...] = Field(strict=False, max_length=MOST_SCHEDULES)
+    schedules: tuple[Schedule, ...] = Field(strict=False, min_length=1, max_length=MOST_SCHEDULES)
 
     def _following(self, moment: datetime) -> Occurrence | None:
         dues = [one.next_after(moment) for one in self.schedules]
@@ -57,7 +56,6 @@ class AnySchedule(ScheduleBase):
     @field_validator("schedules")
     @classmethod
     def _can_be_united(cls, value: tuple[Schedule, ...]) -> tuple[Schedule, ...]:
-        not_empty(value)
         for one in value:
             if one.spread_seconds:
                 raise ValueError('"spread_seconds" belongs to the schedule of type "any"; move it there')

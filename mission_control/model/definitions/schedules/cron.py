@@ -22,16 +22,17 @@ _ALIASES = {
     "@midnight": "0 0 * * *",
     "@hourly": "0 * * * *",
 }
-_FIELDS = ("second", "minute", "hour", "day of month", "month", "day of week")
-_RANGES = (
-    "0-59",
-    "0-59",
-    "0-23",
-    '1-31 as far as its months have that day, "L" for the last or "LW" for the last working day',
-    "1-12 or JAN-DEC",
-    '0-7 or SUN-SAT (0 and 7 are Sunday), "5L" for the last Friday or "MON#2" for the second Monday',
-)
-_NAMES_IN_CRONSIM = ("second", "minute", "hour", "day-of-month", "month", "day-of-week")
+# As cronsim names the fields in its errors, with what each may hold.
+_FIELDS = {
+    "second": "0-59",
+    "minute": "0-59",
+    "hour": "0-23",
+    "day-of-month": '1-31 as far as its months have that day, "L" for the last, "LW" for the last workday',
+    "month": "1-12 or JAN-DEC",
+    "day-of-week": (
+        '0-7 or SUN-SAT (0 and 7 are Sunday), "5L" for the last Friday or "MON#2" for the second Monday'
+    ),
+}
 _WITH_SECONDS = 6
 _SOME_MOMENT = datetime(2000, 1, 1)  # noqa: DTZ001  # local time
 
@@ -117,11 +118,10 @@ def _plain(expression: str) -> str:
 def _fault(expression: str, fields: list[str], fault: str) -> str:
     """Return which field is wrong and what it may hold, for what cronsim says about it."""
     name = fault.removeprefix("Bad ")
-    if name not in _NAMES_IN_CRONSIM:
+    if name not in _FIELDS:
         return f"{quoted(expression)} is not a cron expression: {fault}"
-    place = _NAMES_IN_CRONSIM.index(name)
-    field = fields[place - (_WITH_SECONDS - len(fields))]
+    field = fields[list(_FIELDS).index(name) - len(_FIELDS) + len(fields)]
     return (
-        f"{quoted(expression)} is not a cron expression: the {_FIELDS[place]} is {quoted(field)}, and may "
-        f"hold {_RANGES[place]}; also lists (1,2), ranges (1-5), steps (*/2) and *"
+        f"{quoted(expression)} is not a cron expression: the {name.replace('-', ' ')} is {quoted(field)}, "
+        f"and may hold {_FIELDS[name]}; also lists (1,2), ranges (1-5), steps (*/2) and *"
     )

@@ -15,11 +15,8 @@ class DailySchedule(DatedSchedule):
 
     type: Literal["daily"] = "daily"
 
-    def _first_day_from(self, day: date) -> date:
-        return day
-
-    def _last_day_until(self, day: date) -> date:
-        return day
+    def _is_on(self, day: date) -> bool:
+        return bool(day)
 
     def _words(self) -> str:
         return f"every day {self._at_times()}"

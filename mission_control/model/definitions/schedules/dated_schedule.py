@@ -13,6 +13,8 @@ from mission_control.model.definitions.schedules.wall_clock_schedule import Wall
 from mission_control.model.values.fields import Listed, checked_by
 
 _DAY = dt.timedelta(days=1)
+# 29 February can be eight years away: 1896, 1904; 2096, 2104.
+_DAYS_SEARCHED = 8 * 366
 MOST_TIMES = 1_440
 TimeOfDay = Annotated[str, checked_by(parse_time)]
 
@@ -24,30 +26,27 @@ class DatedSchedule(WallClockSchedule):
     time: TimeOfDay | None = Field(default=None, validate_default=True)
 
     def _local_after(self, local: dt.datetime) -> dt.datetime | None:
-        day, clock = self._first_day_from(local.date()), local.time()
-        if day == local.date():
-            later = next((one for one in self._times if one > clock), None)
-            if later is not None:
-                return dt.datetime.combine(day, later)
-            day = self._first_day_from(day + _DAY)
+        later = next((one for one in self._times if one > local.time()), None)
+        if later is not None and self._is_on(local.date()):
+            return dt.datetime.combine(local.date(), later)
+        day = self._next_date(local.date(), _DAY)
         return dt.datetime.combine(day, self._times[0]) if day is not None else None
 
     def _local_before(self, local: dt.datetime) -> dt.datetime | None:
-        day, clock = self._last_day_until(local.date()), local.time()
-        if day == local.date():
-            earlier = next((one for one in reversed(self._times) if one < clock), None)
-            if earlier is not None:
-                return dt.datetime.combine(day, earlier)
-            day = self._last_day_until(day - _DAY)
+        earlier = next((one for one in reversed(self._times) if one < local.time()), None)
+        if earlier is not None and self._is_on(local.date()):
+            return dt.datetime.combine(local.date(), earlier)
+        day = self._next_date(local.date(), -_DAY)
         return dt.datetime.combine(day, self._times[-1]) if day is not None else None
 
-    @abstractmethod
-    def _first_day_from(self, day: dt.date) -> dt.date | None:
-        """Return the first of the dates that is not before `day`."""
+    def _next_date(self, day: dt.date, step: dt.timedelta) -> dt.date | None:
+        """Return the nearest of the dates after `day`, or before it."""
+        days = (day + number * step for number in range(1, _DAYS_SEARCHED))
+        return next((one for one in days if self._is_on(one)), None)
 
     @abstractmethod
-    def _last_day_until(self, day: dt.date) -> dt.date | None:
-        """Return the last of the dates that is not after `day`."""
+    def _is_on(self, day: dt.date) -> bool:
+        """Return whether `day` is one of the dates."""
 
     @cached_property
     def _times(self) -> tuple[dt.time, ...]:

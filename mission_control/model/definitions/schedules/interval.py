@@ -1,7 +1,6 @@
 """At regular intervals of real time."""
 
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from functools import cached_property
 from typing import Annotated, Literal, Self
 
@@ -14,20 +13,14 @@ from mission_control.model.values.fields import Moment, PlainNumber, plain_numbe
 from mission_control.model.values.instants import parse_moment
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECONDS = {
-    "weeks": 604_800_000_000,
-    "days": 86_400_000_000,
-    "hours": 3_600_000_000,
-    "minutes": 60_000_000,
-    "seconds": 1_000_000,
-}
+_UNITS = ("weeks", "days", "hours", "minutes", "seconds")
 _SHORTEST = timedelta(milliseconds=1)
 _LONGEST = timedelta(days=100 * 366)
 Count = Annotated[PlainNumber, Field(ge=0, le=10_000_000_000)]
 
 
 class IntervalSchedule(ScheduleBase):
-    """Every so many weeks, days, hours, minutes and seconds, added up; fractions are exact.
+    """Every so many weeks, days, hours, minutes and seconds, added up; exact to the microsecond.
 
     The occurrences are a fixed grid through `anchor` (an instant, or a local time in `timezone`; default
     1970-01-01T00:00Z), reaching both ways, so neither restarts nor clock changes shift it. A day is 24
@@ -58,7 +51,10 @@ class IntervalSchedule(ScheduleBase):
         >>> IntervalSchedule(minutes=1, seconds=0.1).period
         datetime.timedelta(seconds=60, microseconds=100000)
         """
-        return timedelta(microseconds=int(self._microseconds))
+        try:
+            return timedelta(**dict(self._counts()))
+        except OverflowError:
+            return timedelta.max
 
     def _following(self, moment: datetime) -> Occurrence | None:
         if self.is_fixed_delay:
@@ -86,12 +82,8 @@ class IntervalSchedule(ScheduleBase):
         return f"{text}, counted from {self.anchor.replace('T', ' ')}" if self.anchor is not None else text
 
     def _counts(self) -> list[tuple[str, float]]:
-        counts = [(unit, getattr(self, unit)) for unit in _MICROSECONDS]
+        counts = [(unit, getattr(self, unit)) for unit in _UNITS]
         return [(unit, count) for unit, count in counts if count is not None]
-
-    @cached_property
-    def _microseconds(self) -> Decimal:
-        return sum((Decimal(repr(count)) * _MICROSECONDS[unit] for unit, count in self._counts()), Decimal(0))
 
     @cached_property
     def _anchor(self) -> datetime:
@@ -101,16 +93,14 @@ class IntervalSchedule(ScheduleBase):
     def _has_a_period(self) -> Self:
         if not self._counts():
             raise ValueError(
-                f'an interval needs one or more of {in_words(list(_MICROSECONDS))}, for example "minutes": 30'
+                f'an interval needs one or more of {in_words(_UNITS)}, for example "minutes": 30'
             )
-        if not self._microseconds:
+        if not any(count for _, count in self._counts()):
             zeros = in_words([f"{unit}: 0" for unit, _ in self._counts()])
             raise ValueError(
                 f'an interval of zero ({zeros}) has no next time; write for example "minutes": 30'
             )
-        if self._microseconds % 1:
-            raise ValueError("an interval is a whole number of microseconds; use fewer decimals")
-        if not _SHORTEST <= timedelta(microseconds=1) * min(int(self._microseconds), 10**16) <= _LONGEST:
+        if not _SHORTEST <= self.period <= _LONGEST:
             raise ValueError(
                 "an interval must be between a millisecond and a hundred years; write a longer or shorter one"
             )

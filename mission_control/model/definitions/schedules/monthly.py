@@ -1,7 +1,6 @@
 """On days of the month, or on one of its weekdays, at one or several times."""
 
-import calendar
-from collections.abc import Iterator
+from calendar import monthrange
 from datetime import date
 from functools import cached_property
 from typing import Annotated, Literal
@@ -20,12 +19,9 @@ from mission_control.model.definitions.schedules.dated_schedule import DatedSche
 from mission_control.model.problems.suggestions import quoted
 from mission_control.model.values.fields import Listed, checked_by
 
-# 29 February can be eight years away: 1896, 1904; 2096, 2104.
-_MONTHS_SEARCHED = 12 * 8 + 1
-_WEEKS = ("first", "second", "third", "fourth", "last")
+_WEEKS = ("first", "second", "third", "fourth", "fifth")
 _LONGEST_MONTH = 31
 _LAST_MONTH = 12
-_FIRST_YEAR, _LAST_YEAR = 1, 9999
 
 
 def _day_of_month(value: object) -> int | str:
@@ -64,26 +60,14 @@ class MonthlySchedule(DatedSchedule):
     week: Literal["first", "second", "third", "fourth", "last"] | None = None
     weekday: Annotated[str, checked_by(weekday_number)] | None = Field(default=None, validate_default=True)
 
-    def _first_day_from(self, day: date) -> date | None:
-        dates = (one for month in _months_from(day, 1) for one in self._dates_in(*month))
-        return next((one for one in dates if one >= day), None)
-
-    def _last_day_until(self, day: date) -> date | None:
-        dates = (one for month in _months_from(day, -1) for one in reversed(self._dates_in(*month)))
-        return next((one for one in dates if one <= day), None)
-
-    def _dates_in(self, year: int, month: int) -> list[date]:
-        """Return the dates of one month, in order."""
-        if month not in self._months:
-            return []
-        first_weekday, length = calendar.monthrange(year, month)
-        if self._weekday is None:
-            days = {length if day == "last" else int(day) for day in self.days or ()}
-            return [date(year, month, day) for day in sorted(days) if day <= length]
-        nth = 1 + (self._weekday - first_weekday) % 7
-        if self.week == "last":
-            return [date(year, month, nth + (length - nth) // 7 * 7)]
-        return [date(year, month, nth + 7 * _WEEKS.index(self.week or "first"))]
+    def _is_on(self, day: date) -> bool:
+        length = monthrange(day.year, day.month)[1]
+        if day.month not in self._months:
+            return False
+        if self.days is not None:
+            return day.day in self.days or (day.day == length and "last" in self.days)
+        is_in_week = day.day + 7 > length if self.week == "last" else _WEEKS[(day.day - 1) // 7] == self.week
+        return is_in_week and day.weekday() == self._weekday
 
     def _words(self) -> str:
         months = "every month"
@@ -98,7 +82,8 @@ class MonthlySchedule(DatedSchedule):
 
     @cached_property
     def _months(self) -> frozenset[int]:
-        return _numbers(self.months) if self.months is not None else frozenset(range(1, _LAST_MONTH + 1))
+        months = self.months if self.months is not None else range(1, _LAST_MONTH + 1)
+        return frozenset(month_number(one) if isinstance(one, str) else one for one in months)
 
     @cached_property
     def _weekday(self) -> int | None:
@@ -118,16 +103,3 @@ class MonthlySchedule(DatedSchedule):
                 'or "week" and "weekday", for example "first" and "monday"'
             )
         return value
-
-
-def _numbers(months: tuple[int | str, ...]) -> frozenset[int]:
-    return frozenset(month_number(one) if isinstance(one, str) else one for one in months)
-
-
-def _months_from(day: date, step: int) -> Iterator[tuple[int, int]]:
-    """Yield years and months from that of `day` on, as far away as the next date can be."""
-    first = day.year * _LAST_MONTH + day.month - 1
-    for index in range(first, first + step * _MONTHS_SEARCHED, step):
-        year, month = divmod(index, _LAST_MONTH)
-        if _FIRST_YEAR <= year <= _LAST_YEAR:
-            yield year, month + 1

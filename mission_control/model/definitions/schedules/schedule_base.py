@@ -19,6 +19,8 @@ from pydantic import (
 from mission_control.model.definitions.schedules.clock.calendar_words import in_words
 from mission_control.model.definitions.schedules.clock.limits import Limit, first_instant, last_instant
 from mission_control.model.definitions.schedules.clock.wall_clock import (
+    FIRST_INSTANT,
+    LAST_INSTANT,
     TICK,
     Dst,
     Occurrence,
@@ -71,7 +73,10 @@ class ScheduleBase(FrozenModel, ABC):
         # Tasks with equal schedules share one object, and beat asks all of them about the same moment.
         asked, answer = self._last_answer
         if asked != moment or moment.tzinfo is None:
-            answer = self._search_after(moment)
+            try:
+                answer = self._first_allowed(_in_utc(moment))
+            except OverflowError:  # the calendar ends with the year 9999
+                answer = None
             self._last_answer = (moment, answer)
         return answer
 
@@ -106,22 +111,15 @@ class ScheduleBase(FrozenModel, ABC):
 
     def describe(self) -> str:
         """Return the schedule in plain words, such as "every day at 09:00 (Europe/Berlin)"."""
-        parts = [self._words()]
-        if self.exclude:
-            parts.append(f"except {in_words([one.describe() for one in self.exclude])}")
-        if self.start is not None:
-            parts.append(f"from {self.start.replace('T', ' ')}")
-        if self.end is not None:
-            parts.append(f"until {self.end.replace('T', ' ')}")
-        if self.spread_seconds:
-            parts.append(f"spread over {self.spread_seconds:g} seconds")
-        return ", ".join(parts)
-
-    def _search_after(self, moment: datetime) -> datetime | None:
-        try:
-            return self._first_allowed(_in_utc(moment))
-        except OverflowError:  # the calendar ends with the year 9999
-            return None
+        excluded = in_words([one.describe() for one in self.exclude])
+        parts = [
+            self._words(),
+            f"except {excluded}" if excluded else "",
+            f"from {self.start.replace('T', ' ')}" if self.start is not None else "",
+            f"until {self.end.replace('T', ' ')}" if self.end is not None else "",
+            f"spread over {self.spread_seconds:g} seconds" if self.spread_seconds else "",
+        ]
+        return ", ".join(part for part in parts if part)
 
     @property
     def is_fixed_delay(self) -> bool:
@@ -150,11 +148,11 @@ class ScheduleBase(FrozenModel, ABC):
         return instant - TICK
 
     def _first_allowed(self, moment: datetime) -> datetime | None:
-        if self._first is not None and moment < self._first:
+        if moment < self._first:
             moment = self._moment_before(self._first)
         for _ in range(_MOST_PASSED_OVER):
             found = self._following(moment)
-            if found is None or (self._last is not None and found.instant > self._last):
+            if found is None or found.instant > self._last:
                 return None
             span = self._excluded(found.local)
             if span is None:
@@ -163,11 +161,11 @@ class ScheduleBase(FrozenModel, ABC):
         return None
 
     def _last_allowed(self, moment: datetime) -> datetime | None:
-        if self._last is not None and moment > self._last:
+        if moment > self._last:
             moment = self._last + TICK
         for _ in range(_MOST_PASSED_OVER):
             found = self._preceding(moment)
-            if found is None or (self._first is not None and found.instant < self._first):
+            if found is None or found.instant < self._first:
                 return None
             span = self._excluded(found.local)
             if span is None:
@@ -177,23 +175,20 @@ class ScheduleBase(FrozenModel, ABC):
 
     def _excluded(self, local: datetime) -> Span | None:
         """Return the first excluded span around `local`, or None."""
-        for one in self.exclude:
-            span = one.span(local, self.zone)
-            if span is not None:
-                return span
-        return None
+        spans = (one.span(local, self.zone) for one in self.exclude)
+        return next((span for span in spans if span is not None), None)
 
     def _local(self, instant: datetime) -> Occurrence:
         """Return the occurrence at an instant, with the local time that the wall clock shows then."""
         return Occurrence(instant, to_local(instant, self.zone))
 
     @cached_property
-    def _first(self) -> datetime | None:
-        return first_instant(self.start, self.zone) if self.start is not None else None
+    def _first(self) -> datetime:
+        return first_instant(self.start, self.zone) if self.start is not None else FIRST_INSTANT
 
     @cached_property
-    def _last(self) -> datetime | None:
-        return last_instant(self.end, self.zone) if self.end is not None else None
+    def _last(self) -> datetime:
+        return last_instant(self.end, self.zone) if self.end is not None else LAST_INSTANT
 
     @model_validator(mode="before")
     @classmethod
@@ -204,14 +199,12 @@ class ScheduleBase(FrozenModel, ABC):
         return {**data, "timezone": default}
 
     @model_serializer(mode="wrap")
-    def _type_first(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Write the type, then the fields of that type, then the common fields."""
+    def _as_given(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Write the type, then the given fields of that type, then the given common ones, and the zone."""
         data: dict[str, Any] = dump(self)
-        common = [key for key in ScheduleBase.model_fields if key in data]
-        special = [key for key in data if key not in ScheduleBase.model_fields]
-        return {"type": type(self).model_fields["type"].default} | {
-            key: data[key] for key in special + common
-        }
+        common = ScheduleBase.model_fields
+        given = [key for key in data if key in self.model_fields_set or key == "timezone"]
+        return {"type": data["type"]} | {key: data[key] for key in sorted(given, key=common.__contains__)}
 
 
 def _in_utc(moment: datetime) -> datetime:

@@ -8,7 +8,8 @@ from pydantic import Field
 
 from mission_control.model.definitions.schedules.clock.wall_clock import Occurrence
 from mission_control.model.definitions.schedules.schedule_base import ScheduleBase
-from mission_control.model.values.fields import PlainNumber
+from mission_control.model.problems.messages import unknown_choice
+from mission_control.model.values.fields import PlainNumber, checked_by
 
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 _DAY = timedelta(days=1)
@@ -57,17 +58,7 @@ class SolarSchedule(ScheduleBase):
     """
 
     type: Literal["solar"] = "solar"
-    event: Literal[
-        "dawn_astronomical",
-        "dawn_nautical",
-        "dawn_civil",
-        "sunrise",
-        "solar_noon",
-        "sunset",
-        "dusk_civil",
-        "dusk_nautical",
-        "dusk_astronomical",
-    ]
+    event: Annotated[str, checked_by(lambda text: _check_event(text))]  # noqa: PLW0108  # defined below
     latitude: Annotated[PlainNumber, Field(ge=-90, le=90)]
     longitude: Annotated[PlainNumber, Field(ge=-180, le=180)]
 
@@ -121,6 +112,11 @@ class SolarSchedule(ScheduleBase):
         north = f"{abs(self.latitude):g}° {'N' if self.latitude >= 0 else 'S'}"
         east = f"{abs(self.longitude):g}° {'E' if self.longitude >= 0 else 'W'}"
         return f"every day at {_named(self.event)} at {north}, {east}"
+
+
+def _check_event(event: str) -> None:
+    if event not in _EVENTS:
+        raise ValueError(unknown_choice(event, list(_EVENTS)))
 
 
 def _named(event: str) -> str:

@@ -1,6 +1,6 @@
 """On days of the week, at one or several times."""
 
-from datetime import date, timedelta
+from datetime import date
 from functools import cached_property
 from typing import Annotated, Literal
 
@@ -25,13 +25,8 @@ class WeeklySchedule(DatedSchedule):
     type: Literal["weekly"] = "weekly"
     days: Annotated[Listed[Annotated[str, checked_by(weekday_number)]], Field(max_length=50)]
 
-    def _first_day_from(self, day: date) -> date:
-        today = day.weekday()
-        return day + timedelta(days=min((wanted - today) % 7 for wanted in self._weekdays))
-
-    def _last_day_until(self, day: date) -> date:
-        today = day.weekday()
-        return day - timedelta(days=min((today - wanted) % 7 for wanted in self._weekdays))
+    def _is_on(self, day: date) -> bool:
+        return day.weekday() in self._weekdays
 
     def _words(self) -> str:
         names = in_words([WEEKDAYS[number].capitalize() for number in sorted(self._weekdays)])

@@ -168,8 +168,8 @@ def test_missing_handler_is_reported_with_all_other_problems() -> None:
             handler_problem=lambda path: f"no handler {path!r}",
         )
     assert [str(problem) for problem in caught.value.problems] == [
-        "enabled: 'no' is not true or false",
         "handler: no handler 'handlers.my_handler.run'",
+        "enabled: 'no' is not true or false",
         "condition: no handler 'handlers.conditions.on_workday'",
     ]
 

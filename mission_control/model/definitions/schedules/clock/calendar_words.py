@@ -5,20 +5,8 @@ from collections.abc import Sequence
 from mission_control.model.problems.suggestions import did_you_mean, quoted
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-MONTHS = (
-    "january",
-    "february",
-    "march",
-    "april",
-    "may",
-    "june",
-    "july",
-    "august",
-    "september",
-    "october",
-    "november",
-    "december",
-)
+_MONTHS = "january february march april may june july august september october november december"
+MONTHS = tuple(_MONTHS.split())
 _SHORT = 3
 _ONE_DAY_IN_ENGLISH = 1
 

@@ -10,6 +10,7 @@ most a day, and not twice within a day.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Literal, NamedTuple, Protocol
@@ -19,7 +20,7 @@ from mission_control.model.values.frozen_model import FrozenModel
 
 TICK = timedelta(microseconds=1)
 _SECOND = timedelta(seconds=1)
-_FIRST_INSTANT, _LAST_INSTANT = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+FIRST_INSTANT, LAST_INSTANT = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 # The largest shift known is a whole day: Pacific/Apia left out 30 December 2011.
 _LONGEST_SHIFT = timedelta(hours=25)
 # A schedule may have skipped times only ("the second Sunday of March at 02:30"): the search then ends.
@@ -104,7 +105,7 @@ def _at_most_once(local: datetime, zone: ZoneInfo, dst: Dst) -> datetime:
     try:
         return instants_of(local, zone, dst)[0]
     except OverflowError:
-        return _FIRST_INSTANT if local.year == 1 else _LAST_INSTANT
+        return FIRST_INSTANT if local.year == 1 else LAST_INSTANT
 
 
 def following(moment: datetime, zone: ZoneInfo, dst: Dst, local_after: LocalSearch) -> Occurrence | None:
@@ -195,29 +196,20 @@ def _first_change(lower: datetime, upper: datetime, zone: ZoneInfo) -> datetime:
     """Return the instant in (lower, upper] from which on `zone` has another offset than at `lower`."""
     lower = lower.replace(microsecond=0)
     before = _offset_at(lower, zone)
-    low, high = 0, -((lower - upper) // _SECOND)
-    while high - low > 1:
-        middle = (low + high) // 2
-        if _offset_at(lower + middle * _SECOND, zone) == before:
-            low = middle
-        else:
-            high = middle
-    return lower + high * _SECOND
+    seconds = range(-((lower - upper) // _SECOND))
+    return lower + _SECOND * bisect_left(
+        seconds, True, key=lambda second: _offset_at(lower + second * _SECOND, zone) != before
+    )
 
 
 def _offset_at(moment: datetime, zone: ZoneInfo) -> timedelta:
-    return _known(moment.astimezone(zone).utcoffset())
+    return moment.astimezone(zone).utcoffset() or timedelta(0)
 
 
 def _offsets(local: datetime, zone: ZoneInfo) -> tuple[timedelta, timedelta]:
     """Return the offsets by which `local` is read before and after a clock change; mostly the same."""
     aware = local.replace(tzinfo=zone, fold=0)
-    return _known(aware.utcoffset()), _known(aware.replace(fold=1).utcoffset())
-
-
-def _known(offset: timedelta | None) -> timedelta:
-    """Return the offset; a zone of the database always has one."""
-    return offset if offset is not None else timedelta(0)
+    return aware.utcoffset() or timedelta(0), aware.replace(fold=1).utcoffset() or timedelta(0)
 
 
 def _at_offset(local: datetime, offset: timedelta) -> datetime:

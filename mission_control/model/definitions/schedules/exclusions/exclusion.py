@@ -2,7 +2,6 @@
 
 import datetime as dt
 from collections.abc import Mapping
-from functools import cached_property
 from typing import Annotated, Any, NamedTuple, Self
 from zoneinfo import ZoneInfo
 
@@ -63,16 +62,18 @@ class Exclusion(FrozenModel):
 
     def span(self, local: dt.datetime, zone: ZoneInfo) -> Span | None:
         """Return the excluded span that contains `local`, or None if it is not excluded."""
+        day = local.date()
         if self.ics is not None:
             found = self._calendar.event_at(local, zone) if self._calendar is not None else None
             return Span(*found) if found is not None else None
-        if self._hours is not None:
-            return _hours_span(local, *self._hours)
-        dates = self._dates_around(local.date())
-        if dates is None:
-            return None
-        first, last = dates
-        return Span(dt.datetime.combine(first, dt.time.min), dt.datetime.combine(last, dt.time.max))
+        if self.between is not None:
+            return _hours_span(local, *map(parse_time, self.between))
+        if self.holidays is not None:
+            return _whole_days(day, day) if is_holiday(day, self.holidays) else None
+        if self.weekday is not None:
+            return _whole_days(day, day) if day.weekday() == weekday_number(self.weekday) else None
+        first, last = parse_date(self.date or self.from_ or ""), parse_date(self.date or self.to or "")
+        return _whole_days(first, last) if first <= day <= last else None
 
     def describe(self) -> str:
         """Return the exclusion in plain words.
@@ -91,31 +92,6 @@ class Exclusion(FrozenModel):
         if self.between is not None:
             return f"between {self.between[0]} and {self.between[1]}"
         return f"during the events of {self.ics}"
-
-    def _dates_around(self, day: dt.date) -> tuple[dt.date, dt.date] | None:
-        """Return the first and the last of the excluded dates around `day`, or None if it is not excluded."""
-        if self._dates is not None:
-            return self._dates if self._dates[0] <= day <= self._dates[1] else None
-        is_day = (
-            is_holiday(day, self.holidays) if self.holidays is not None else day.weekday() == self._weekday
-        )
-        return (day, day) if is_day else None
-
-    @cached_property
-    def _weekday(self) -> int | None:
-        return weekday_number(self.weekday) if self.weekday is not None else None
-
-    @cached_property
-    def _dates(self) -> tuple[dt.date, dt.date] | None:
-        if self.date is not None:
-            return parse_date(self.date), parse_date(self.date)
-        if self.from_ is not None and self.to is not None:
-            return parse_date(self.from_), parse_date(self.to)
-        return None
-
-    @cached_property
-    def _hours(self) -> tuple[dt.time, dt.time] | None:
-        return (parse_time(self.between[0]), parse_time(self.between[1])) if self.between else None
 
     @model_validator(mode="before")
     @classmethod
@@ -143,7 +119,7 @@ class Exclusion(FrozenModel):
             raise ValueError(f"an exclusion has exactly one kind, but this has {len(kinds)}; {_FORMS}")
         if (self.from_ is None) != (self.to is None):
             raise ValueError(f'a range of dates needs "from" and "to"; {_FORMS}')
-        if self._dates is not None and self._dates[0] > self._dates[1]:
+        if self.from_ is not None and self.to is not None and self.from_ > self.to:
             raise ValueError(f'"to" ({self.to}) lies before "from" ({self.from_}); swap them')
         if self.ics is not None:
             self._calendar = read_ics(self.ics, info.context)
@@ -163,14 +139,13 @@ def _checked_weekday(text: str) -> str:
     return text
 
 
+def _whole_days(first: dt.date, last: dt.date) -> Span:
+    return Span(dt.datetime.combine(first, dt.time.min), dt.datetime.combine(last, dt.time.max))
+
+
 def _hours_span(local: dt.datetime, start: dt.time, end: dt.time) -> Span | None:
     """Return the span of quiet hours around `local`, which may have begun the day before."""
-    day = local.date()
-    if start < end:
-        inside = start <= local.time() < end
-        return Span(dt.datetime.combine(day, start), dt.datetime.combine(day, end)) if inside else None
-    if local.time() >= start:
-        return Span(dt.datetime.combine(day, start), dt.datetime.combine(day + _DAY, end))
-    if local.time() < end:
-        return Span(dt.datetime.combine(day - _DAY, start), dt.datetime.combine(day, end))
-    return None
+    over_midnight = start > end
+    first = local.date() - _DAY * (over_midnight and local.time() < end)
+    span = Span(dt.datetime.combine(first, start), dt.datetime.combine(first + _DAY * over_midnight, end))
+    return span if span.start <= local < span.end else None

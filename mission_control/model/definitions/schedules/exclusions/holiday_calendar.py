@@ -29,7 +29,10 @@ def check_holidays(code: str) -> None:
         )
     if "-" in code and part not in places[country]:
         known = [f"{country}-{one}" for one in places[country]]
-        raise ValueError(f"{quoted(code)} is not a part of {country}{_listed(known)}")
+        parts = (
+            f"its parts are {', '.join(known)}" if known else "holidays are known for the whole of it only"
+        )
+        raise ValueError(f"{quoted(code)} is not a part of {country}; {parts}")
 
 
 def is_holiday(day: date, code: str) -> bool:
@@ -40,10 +43,6 @@ def is_holiday(day: date, code: str) -> bool:
     (True, False)
     """
     return day in _calendar(code)
-
-
-def _listed(known: list[str]) -> str:
-    return f"; its parts are {', '.join(known)}" if known else "; holidays are known for the whole of it only"
 
 
 @lru_cache(maxsize=1)

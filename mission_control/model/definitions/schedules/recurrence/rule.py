@@ -27,7 +27,8 @@ _NUMBERS = {
 _SCALARS = ("FREQ", "INTERVAL", "COUNT", "UNTIL", "WKST", "BYDAY")
 # A plus sign, and zeros in front of a digit.
 _LEADING = re.compile(r"(?<![0-9])[+0]+(?=[0-9])")
-_DAY = re.compile(r"(-?[1-9][0-9]?)?(MO|TU|WE|TH|FR|SA|SU)")
+_DAY = re.compile(r"(MO|TU|WE|TH|FR|SA|SU)")
+_NTH_DAY = re.compile(r"(-?[1-9][0-9]?)?" + _DAY.pattern)
 _UNTIL = re.compile(r"[0-9]{8}(T[0-9]{6}Z?)?")
 _EXAMPLE = 'for example "FREQ=WEEKLY;BYDAY=MO,FR"'
 
@@ -65,10 +66,9 @@ def parse_recurrence_rule(text: str) -> RecurrenceRule:
         )
     parts = _parts(text.strip().upper().removeprefix("RRULE:"))
     if parts.get("FREQ") not in FREQUENCIES:
-        given = f"FREQ={parts['FREQ']}" if "FREQ" in parts else text
         raise ValueError(
-            f"{quoted(given)} names no frequency{did_you_mean(parts.get('FREQ', ''), FREQUENCIES)}; FREQ is "
-            f"one of {', '.join(FREQUENCIES)}, {_EXAMPLE}"
+            f"{quoted(text)} names no frequency{did_you_mean(parts.get('FREQ', ''), FREQUENCIES)}; write "
+            f"FREQ={', '.join(FREQUENCIES)}, {_EXAMPLE}"
         )
     if "COUNT" in parts and "UNTIL" in parts:
         raise ValueError("a rule ends by COUNT or by UNTIL, not by both; remove one of them")
@@ -77,7 +77,7 @@ def parse_recurrence_rule(text: str) -> RecurrenceRule:
         interval=_number("INTERVAL", parts["INTERVAL"], LARGEST_INTERVAL) if "INTERVAL" in parts else 1,
         count=_number("COUNT", parts["COUNT"], LARGEST_COUNT) if "COUNT" in parts else None,
         until=_until(parts["UNTIL"]) if "UNTIL" in parts else None,
-        week_start=_week_start(parts.get("WKST", "MO")),
+        week_start=_checked("WKST", parts.get("WKST", "MO"), _DAY, "SU"),
         by={key: _LEADING.sub("", value) for key, value in parts.items() if key.startswith("BY")},
     )
     _check_lists(rule)
@@ -122,12 +122,6 @@ def _until(value: str) -> str:
     return value
 
 
-def _week_start(value: str) -> str:
-    if value not in WEEKDAYS:
-        raise ValueError(f"WKST={quoted(value)} is not a day of the week; use one of {', '.join(WEEKDAYS)}")
-    return value
-
-
 def _check_lists(rule: RecurrenceRule) -> None:
     for part, (least, greatest, from_end) in _NUMBERS.items():
         for value in rule.listed(part):
@@ -136,7 +130,9 @@ def _check_lists(rule: RecurrenceRule) -> None:
                 also = f", or -{greatest} to -{least} from the end" if from_end else ""
                 raise ValueError(f"{part}={quoted(value)} is not a number from {least} to {greatest}{also}")
     for value in rule.listed("BYDAY"):
-        _checked("BYDAY", value, _DAY, "MO,FR or, in FREQ=MONTHLY, 1MO (first Monday) or -1FR (last Friday)")
+        _checked(
+            "BYDAY", value, _NTH_DAY, "MO,FR or, in FREQ=MONTHLY, 1MO (first Monday) or -1FR (last Friday)"
+        )
         if len(value) > 2 and rule.frequency not in {"MONTHLY", "YEARLY"}:  # noqa: PLR2004  # MO
             raise ValueError(
                 f"BYDAY={value} counts within a month or year; use it with FREQ=MONTHLY or YEARLY"

@@ -60,7 +60,7 @@ class RuleDays:
         return range(period, period + 1)
 
     def _fits(self, day: date) -> bool:
-        return all(wanted & self._names(part, day) for part, wanted in self._wanted.items())
+        return all(not self._names(part, day).isdisjoint(wanted) for part, wanted in self.wanted.items())
 
     def _names(self, part: str, day: date) -> set[str]:
         """Return what `part` calls a day: its number from the beginning, and from the end."""
@@ -74,17 +74,17 @@ class RuleDays:
         return {name, f"{(place + 6) // 7}{name}", f"{-((length - place) // 7) - 1}{name}"}
 
     @cached_property
-    def _wanted(self) -> dict[str, set[str]]:
+    def wanted(self) -> dict[str, list[str]]:
         """What each part about days names; what the rule does not say comes from its beginning."""
         frequency, parts = self.rule.frequency, [part for part in _PARTS if part in self.rule.by]
-        wanted = {part: set(self.rule.listed(part)) for part in parts}
+        wanted = {part: self.rule.listed(part) for part in parts}
         if wanted.keys() & {"BYYEARDAY", "BYMONTHDAY", "BYDAY"}:
             return wanted
         if frequency == "WEEKLY" or (frequency in {"YEARLY", "MONTHLY"} and "BYWEEKNO" in wanted):
-            return wanted | {"BYDAY": {WEEKDAYS[self.begin.weekday()]}}
+            return wanted | {"BYDAY": [WEEKDAYS[self.begin.weekday()]]}
         if frequency == "YEARLY":
-            wanted = {"BYMONTH": {str(self.begin.month)}} | wanted
-        return wanted | ({"BYMONTHDAY": {str(self.begin.day)}} if frequency in {"YEARLY", "MONTHLY"} else {})
+            wanted = {"BYMONTH": [str(self.begin.month)]} | wanted
+        return wanted | ({"BYMONTHDAY": [str(self.begin.day)]} if frequency in {"YEARLY", "MONTHLY"} else {})
 
     @property
     def _counts_in_year(self) -> bool:

@@ -5,17 +5,14 @@ from datetime import datetime
 from mission_control.model.definitions.schedules.clock.calendar_words import MONTHS, in_words, ordinal
 from mission_control.model.definitions.schedules.clock.calendar_words import WEEKDAYS as WEEKDAY_NAMES
 from mission_control.model.definitions.schedules.recurrence.rule import SUB_DAILY, WEEKDAYS, RecurrenceRule
+from mission_control.model.definitions.schedules.recurrence.rule_days import RuleDays
+from mission_control.model.definitions.schedules.recurrence.rule_times import RuleTimes
 
-_UNITS = {
-    "YEARLY": "year",
-    "MONTHLY": "month",
-    "WEEKLY": "week",
-    "DAILY": "day",
-    "HOURLY": "hour",
-    "MINUTELY": "minute",
-    "SECONDLY": "second",
-}
-_NAMED = {"BYDAY", "BYMONTHDAY", "BYMONTH", "BYHOUR", "BYMINUTE", "BYSECOND"}
+_UNITS = {"YEARLY": "year", "MONTHLY": "month", "WEEKLY": "week", "DAILY": "day"}
+_UNITS |= {"HOURLY": "hour", "MINUTELY": "minute", "SECONDLY": "second"}
+_DAYS = ("BYDAY", "BYMONTHDAY", "BYMONTH")
+_TIMES = ("BYHOUR", "BYMINUTE", "BYSECOND")
+_MOST_TIMES = 10
 
 
 def recurrence_in_words(rule: RecurrenceRule, begin: datetime) -> str:
@@ -27,13 +24,15 @@ def recurrence_in_words(rule: RecurrenceRule, begin: datetime) -> str:
     'every week on Monday and Friday at 09:00'
     """
     unit = _UNITS[rule.frequency]
+    days, times = RuleDays(rule, begin.date()).wanted, RuleTimes(rule, begin).usual
+    lists_times = rule.frequency not in SUB_DAILY and len(times) <= _MOST_TIMES
+    named = _DAYS + _TIMES if lists_times else _DAYS
     words = [f"every {unit}" if rule.interval == 1 else f"every {rule.interval} {unit}s"]
-    words += _days(rule, begin)
-    words += _times(rule, begin)
-    rare = [f"{part}={value}" for part, value in rule.by.items() if part not in _NAMED]
-    words += [f"with {in_words(rare)}"] if rare else []
-    if rule.interval > 1 or rule.count is not None:
-        words.append(f"from {begin.date().isoformat()} on")
+    words += [_days(part, days[part]) for part in _DAYS if part in days]
+    words += [f"at {in_words([_time(second) for second in times])}"] if lists_times else []
+    words += [f"with {part}={value}" for part, value in rule.by.items() if part not in named]
+    if not lists_times or rule.interval > 1 or rule.count is not None:
+        words.append(f"from {begin.date() if lists_times else begin} on")
     if rule.count is not None:
         words.append(f"{rule.count} times in all" if rule.count > 1 else "once in all")
     if rule.until is not None:
@@ -41,46 +40,18 @@ def recurrence_in_words(rule: RecurrenceRule, begin: datetime) -> str:
     return " ".join(words)
 
 
-def _days(rule: RecurrenceRule, begin: datetime) -> list[str]:
-    words = []
-    if rule.listed("BYDAY"):
-        words.append(f"on {in_words([_weekday(value) for value in rule.listed('BYDAY')])}")
-    if rule.listed("BYMONTHDAY"):
-        words.append(
-            f"on the {in_words([_nth(int(value)) for value in rule.listed('BYMONTHDAY')])} of the month"
-        )
-    if rule.listed("BYMONTH"):
-        words.append(
-            f"in {in_words([MONTHS[int(value) - 1].capitalize() for value in rule.listed('BYMONTH')])}"
-        )
-    if rule.by.keys() & {"BYDAY", "BYMONTHDAY", "BYYEARDAY", "BYWEEKNO"}:
-        return words
-    if rule.frequency == "WEEKLY":
-        return [f"on {WEEKDAY_NAMES[begin.weekday()].capitalize()}", *words]
-    if rule.frequency == "MONTHLY":
-        return [f"on the {ordinal(begin.day)} of the month", *words]
-    if rule.frequency == "YEARLY" and not words:
-        return [f"on {MONTHS[begin.month - 1].capitalize()} {begin.day}"]
-    return [f"on the {ordinal(begin.day)}", *words] if rule.frequency == "YEARLY" else words
+def _days(part: str, values: list[str]) -> str:
+    if part == "BYMONTH":
+        return f"in {in_words([MONTHS[int(value) - 1].capitalize() for value in values])}"
+    if part == "BYMONTHDAY":
+        return f"on the {in_words([_nth(int(value)) for value in values])} of the month"
+    names = [(value[:-2], WEEKDAY_NAMES[WEEKDAYS.index(value[-2:])].capitalize()) for value in values]
+    return f"on {in_words([f'the {_nth(int(nth))} {name}' if nth else name for nth, name in names])}"
 
 
-def _times(rule: RecurrenceRule, begin: datetime) -> list[str]:
-    hours, minutes, seconds = (rule.listed(part) for part in ("BYHOUR", "BYMINUTE", "BYSECOND"))
-    if rule.frequency in SUB_DAILY:
-        named = (("hour", hours), ("minute", minutes), ("second", seconds))
-        return [f"at {unit} {in_words(values)}" for unit, values in named if values]
-    times = [
-        f"{int(hour):02}:{int(minute):02}" + (f":{int(second):02}" if int(second) else "")
-        for hour in hours or [str(begin.hour)]
-        for minute in minutes or [str(begin.minute)]
-        for second in seconds or [str(begin.second)]
-    ]
-    return [f"at {in_words(times)}"]
-
-
-def _weekday(value: str) -> str:
-    name = WEEKDAY_NAMES[WEEKDAYS.index(value[-2:])].capitalize()
-    return f"the {_nth(int(value[:-2]))} {name}" if value[:-2] else name
+def _time(second: int) -> str:
+    text = f"{second // 3_600:02}:{second // 60 % 60:02}"
+    return f"{text}:{second % 60:02}" if second % 60 else text
 
 
 def _nth(number: int) -> str:
