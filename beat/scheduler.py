@@ -204,6 +204,7 @@ class MissionControlScheduler(RedBeatScheduler):
             ours.client,
             ours.redbeat_keys,
             self._sender,
+            self._upkeep.quarantine,
             self._missed_records.add,
             retention=ours.settings.retention,
             lease=self._lease,
@@ -219,7 +220,7 @@ class MissionControlScheduler(RedBeatScheduler):
     @cached_property
     def _upkeep(self) -> ScheduleUpkeep:
         ours = self._installation
-        return ScheduleUpkeep(self.app, ours.client, ours.redbeat_keys, ours.clock)
+        return ScheduleUpkeep(self.app, ours.client, ours.changes, ours.redbeat_keys, ours.clock)
 
     @cached_property
     def _missed_records(self) -> MissedRecords:

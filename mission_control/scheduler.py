@@ -49,10 +49,10 @@ class TaskScheduler:
                 apply_task_file(registry, file)
             return registry.tasks(enabled_only=False)
 
-    def register_task(self, task_def: Mapping[str, Any]) -> bool:
+    def register_task(self, task_def: Mapping[str, Any], *, replace: bool = False) -> bool:
         """Add a task, as `mission_control.register_task` does; running processes notice it at once."""
         with self._store_errors():
-            return self._installation.registry.register(task_def)
+            return self._installation.registry.register(task_def, replace=replace)
 
     def start(self) -> None:
         """Start beat and a worker in the background; return when both do their work.

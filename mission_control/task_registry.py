@@ -24,14 +24,17 @@ __all__ = [
 ]
 
 
-def register_task(task_def: Mapping[str, Any]) -> bool:
+def register_task(task_def: Mapping[str, Any], *, replace: bool = False) -> bool:
     """Add a task. It first fires at its next scheduled time.
+
+    If a task with that id exists, it stays as it is, and a warning names the fields that differ. With
+    `replace` it gets the new definition instead, and keeps its history; the answer is then always True.
 
     Raises:
         InvalidTaskError: the definition is invalid; lists every problem.
     """
     with _registry() as registry:
-        return registry.register(task_def)
+        return registry.register(task_def, replace=replace)
 
 
 def unregister_task(task_id: str) -> bool:

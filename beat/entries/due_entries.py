@@ -1,8 +1,9 @@
 """Reading what is due: one round trip for any number of entries, corrupt ones kept apart."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -13,7 +14,7 @@ from redis.exceptions import NoScriptError
 
 from beat.entries.entry_keys import as_bytes
 from mission_control.errors import InvalidTaskError
-from mission_control.files.calendar_file import read_calendar
+from mission_control.files.calendar_file import read_calendar, read_no_calendar
 from mission_control.model.definitions.task import TaskDefinition, read_stored_task
 from mission_control.store.lua_scripts import lua_script
 from mission_control.store.redis_keys import DEFAULT_REDBEAT_KEYS, RedBeatKeys
@@ -27,7 +28,8 @@ class DueTask:
     """A due entry of ours.
 
     `task` is what it shares with every task that is defined alike, under an id that means nothing; what
-    is its own stands next to it. `size` is the length of its definition in bytes.
+    is its own stands next to it. `size` is the length of its definition in bytes. `trouble` says why its
+    calendars cannot be read, "" if they can; then `task` excludes none of their events.
     """
 
     key: str
@@ -37,6 +39,7 @@ class DueTask:
     revision: int
     size: int
     task: TaskDefinition
+    trouble: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,17 +156,22 @@ def _due_task(key: str, due: float, text: bytes, seen: bytes, *, is_disabled: bo
         raise TypeError("params must be an object and metadata.revision a number")
     if seen.decode() != str(revision):
         raise ValueError(f"its hash has the revision {seen.decode()!r}, its definition {revision}")
-    return DueTask(key, due, task_id, params, revision, len(text), _shared_task(stored))
+    return DueTask(key, due, task_id, params, revision, len(text), *_shared_task(stored))
 
 
-def _shared_task(shared: dict[str, Any]) -> TaskDefinition:
+def _shared_task(shared: dict[str, Any]) -> tuple[TaskDefinition, str]:
     text = orjson.dumps(shared)
+    if b'"ics"' not in text:
+        return _check_once(text), ""
     # A calendar file may change under a task; every other definition is checked once for all alike.
-    return _check(text) if b'"ics"' in text else _check_once(text)
+    try:
+        return _check(text), ""
+    except InvalidTaskError as error:
+        return _check(text, read_no_calendar), "; ".join(map(str, error.problems))
 
 
-def _check(text: bytes) -> TaskDefinition:
-    return read_stored_task({**orjson.loads(text), "id": "shared"}, read_text=read_calendar)
+def _check(text: bytes, read_text: Callable[[Path], str] = read_calendar) -> TaskDefinition:
+    return read_stored_task({**orjson.loads(text), "id": "shared"}, read_text=read_text)
 
 
 _check_once = lru_cache(maxsize=2_048)(_check)

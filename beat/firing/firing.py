@@ -17,7 +17,7 @@ from beat.messages.entry_sender import EntrySender
 from beat.upkeep.quarantine import Quarantine
 from mission_control.messaging.redis_failures import is_redis_failure
 from mission_control.model.definitions.schedules import spread_offset
-from mission_control.model.policies.misfire import MOST_AT_ONCE, ON_TIME_WITHIN, Decision, decide
+from mission_control.model.policies.misfire import MOST_AT_ONCE, ON_TIME_WITHIN, Decision, decide, withheld
 from mission_control.model.values.instants import from_unix
 
 _LONGEST_PREPARATION: Final = 0.25
@@ -161,8 +161,9 @@ class Firing:
         self._prepared.clear()
 
     def _request_ahead(self, entry: DueEntry) -> FireRequest | None:
-        """Return the request of a task of ours; RedBeat's entries are looked at when they are due."""
-        return self._request(entry, from_unix(entry.due)) if isinstance(entry, DueTask) else None
+        """Return the request of a task of ours; what may change until then is looked at when it is due."""
+        is_certain = isinstance(entry, DueTask) and not entry.trouble
+        return self._request(entry, from_unix(entry.due)) if is_certain else None
 
     def _request(self, entry: DueEntry, now: datetime) -> FireRequest | None:
         """Return what an entry needs; quarantine it if it is corrupt."""
@@ -176,7 +177,7 @@ class Firing:
                     # RedBeat's save() puts an entry back on the schedule when it is enabled or changed.
                     self._quarantine.take_off(entry.key, entry.due)
                 case CorruptEntry():
-                    self._quarantine.add(entry.key, entry.due, entry.problem, now)
+                    self._quarantine.add(entry.key, entry.due, entry.problem, now, is_unread=True)
         except Exception as error:
             if is_redis_failure(error):
                 raise
@@ -185,7 +186,7 @@ class Firing:
 
     def _decide(self, entry: DueTask, now: datetime) -> Decision:
         spread = spread_offset(entry.task_id, entry.task.schedule.spread_seconds)
-        return decide(
+        decision = decide(
             entry.task,
             entry.due,
             now,
@@ -193,6 +194,10 @@ class Firing:
             on_time_within=self._on_time_within,
             most=max(1, min(MOST_AT_ONCE, MOST_BYTES // entry.size)),
         )
+        if not entry.trouble:
+            return decision
+        self._quarantine.note(entry.key, entry.due, entry.trouble, now)
+        return withheld(entry.task, decision, now, f"quarantined: {entry.trouble}")
 
     def _committed(self, requests: list[FireRequest], now: datetime) -> list[FireRequest]:
         verdicts = self._commit(requests, now)

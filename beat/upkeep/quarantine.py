@@ -1,20 +1,26 @@
 """Quarantine of corrupt entries: they neither block nor slow the others, and `status` shows them."""
 
 import json
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final, Self, TypeGuard
 
 from redis import Redis
 
+from beat.entries.due_entries import DueEntries, DueEntry, DuePlainEntry, DueTask
 from beat.entries.entry_keys import as_bytes
+from mission_control.audit.stream.log import AuditLog
 from mission_control.events import events
-from mission_control.model.values.instants import format_instant
+from mission_control.model.values.instants import format_instant, parse_instant
+from mission_control.registry.change_log import ChangeLog
 from mission_control.store import redis_keys
 from mission_control.store.lua_scripts import lua_script
 from mission_control.store.redis_keys import RedBeatKeys
 
 _LONGEST_PROBLEM: Final = 2_000
 _AT_ONCE: Final = 500
+_IS_TASK: Final = 2
 
 
 class Quarantine:
@@ -22,37 +28,143 @@ class Quarantine:
 
     Entries are taken off the schedule with the next `flush`, however many in one round trip, and only
     those that are still due when they were seen to be: one that was repaired or moved in the meantime stays.
+    A task's quarantine, and its end, are changes that `changes` records.
     """
 
-    def __init__(self, client: Redis, redbeat_keys: RedBeatKeys = redis_keys.DEFAULT_REDBEAT_KEYS) -> None:
+    def __init__(
+        self,
+        client: Redis,
+        changes: AuditLog,
+        redbeat_keys: RedBeatKeys = redis_keys.DEFAULT_REDBEAT_KEYS,
+    ) -> None:
         self._client = client
-        self._keys = (redbeat_keys.schedule, redis_keys.BEAT_QUARANTINE, redis_keys.BEAT_JOURNAL)
+        self._changes = ChangeLog(changes, actor="beat")
+        self._prefix = redbeat_keys.prefix
+        self._keys = (
+            redbeat_keys.schedule,
+            redis_keys.BEAT_QUARANTINE,
+            redis_keys.BEAT_JOURNAL,
+            redis_keys.TASKS,
+        )
         self._script = lua_script(client, __package__, "quarantine")
-        self._waiting: list[tuple[str | bytes, str, str, str, str, str]] = []
+        self._restore = lua_script(client, __package__, "restore")
+        self._cursor = 0
+        self._waiting: list[_Waiting] = []
 
-    def add(self, key: str | bytes, due: float, problem: str, now: datetime) -> None:
-        """Take an entry off the schedule and note why; registering or saving it again brings it back."""
-        at, words = format_instant(now), _printable(problem[:_LONGEST_PROBLEM])
-        name = key if isinstance(key, str) else key.decode(errors="backslashreplace")
-        note = json.dumps({"problem": words, "since": at})
-        self._waiting.append((key, repr(due), name, note, at, words))
+    def add(
+        self, key: str | bytes, due: float, problem: str, now: datetime, *, is_unread: bool = False
+    ) -> None:
+        """Take an entry off the schedule and note why; registering or saving it again brings it back.
+
+        One that could not be read (`is_unread`) also comes back by itself once it can be.
+        """
+        self._waiting.append(_Waiting.of(key, due, problem, now, is_unread=is_unread))
+
+    def note(self, key: str, due: float, problem: str, now: datetime) -> None:
+        """Note what is wrong with an entry that stays on the schedule, so that its occurrences are missed."""
+        self._waiting.append(_Waiting.of(key, due, problem, now, is_unread=True, stays=True))
 
     def take_off(self, key: str, due: float) -> None:
         """Take an entry off the schedule with which nothing is wrong, but that has no next occurrence."""
-        self._waiting.append((key, repr(due), key, "", "", ""))
+        self._waiting.append(_Waiting(key, due, key))
 
     def flush(self) -> int:
-        """Do it, and return how many entries were taken off."""
+        """Do it, and return how many entries were taken off or noted."""
         if not self._waiting:
             return 0
         waiting, self._waiting = self._waiting, []
         with self._client.pipeline(transaction=False) as pipe:
-            for args in waiting:
-                self._script(keys=self._keys, args=args, client=pipe)
+            for one in waiting:
+                self._script(keys=self._keys, args=[*one.args(), self._task_id(one.name)], client=pipe)
             done = pipe.execute()
-        noted = zip(waiting, done, strict=True)
-        events.entries_quarantined([(args[2], args[5]) for args, is_done in noted if is_done and args[3]])
-        return sum(bool(is_done) for is_done in done)
+        noted = [(one, answer) for one, answer in zip(waiting, done, strict=True) if answer and one.note]
+        events.entries_quarantined([(one.name, one.problem) for one, _ in noted])
+        for one, answer in noted:
+            if answer == _IS_TASK:
+                self._record(one.name, "quarantined", one.problem, parse_instant(one.at))
+        return sum(bool(answer) for answer in done)
+
+    def restore(self, entries: DueEntries, now: datetime, *, is_start: bool = False) -> int:
+        """Put entries back that can be read again, due when they were; return how many.
+
+        At a start of beat all are tried; else some, and only those that could not be read.
+        """
+        restored: list[str] = []
+        for page in self._pages(every=is_start):
+            notes = {key: note for key, note in page.items() if is_start or _fields(note).get("is_unread")}
+            sound = [one.key for one in entries.of_keys([*notes]) if _is_sound(one)]
+            restored += [key for key in sound if self._put_back(key, notes[key.encode()], now)]
+        if restored:
+            events.entries_restored(restored)
+        return len(restored)
+
+    def _pages(self, *, every: bool) -> Iterator[dict[bytes, bytes]]:
+        """Give some notes by their entry's key, at each call the next; or all."""
+        while True:
+            scan = ("HSCAN", redis_keys.BEAT_QUARANTINE, self._cursor, "COUNT", _AT_ONCE)
+            cursor, notes = as_bytes(self._client, *scan)
+            self._cursor = int(cursor)
+            yield notes
+            if not every or self._cursor == 0:
+                return
+
+    def _put_back(self, key: str, note: bytes, now: datetime) -> bool:
+        due = float(_fields(note).get("due", now.timestamp()))
+        args: list[str | bytes] = [key, repr(due), note, format_instant(now), self._task_id(key)]
+        answer = self._restore(keys=self._keys, args=args)
+        if answer == _IS_TASK:
+            self._record(key, "restored", "its trouble is over", now)
+        return bool(answer)
+
+    def _record(self, key: str, change: str, reason: str, now: datetime) -> None:
+        self._changes.record(self._task_id(key), change, {}, {}, reason=reason, at=now)
+
+    def _task_id(self, key: str) -> str:
+        return key.removeprefix(self._prefix)
+
+
+@dataclass(frozen=True)
+class _Waiting:
+    """An entry to take off the schedule or to note; without a note nothing is wrong with it."""
+
+    key: str | bytes
+    due: float
+    name: str
+    note: str = ""
+    at: str = ""
+    problem: str = ""
+    stays: bool = False
+
+    @classmethod
+    def of(
+        cls,
+        key: str | bytes,
+        due: float,
+        problem: str,
+        now: datetime,
+        *,
+        is_unread: bool,
+        stays: bool = False,
+    ) -> Self:
+        at, words = format_instant(now), _printable(problem[:_LONGEST_PROBLEM])
+        name = key if isinstance(key, str) else key.decode(errors="backslashreplace")
+        note = {"problem": words, "since": at, "due": due, "is_unread": is_unread}
+        return cls(key, due, name, json.dumps(note), at, words, stays)
+
+    def args(self) -> list[str | bytes | int]:
+        return [self.key, repr(self.due), self.name, self.note, self.at, self.problem, int(self.stays)]
+
+
+def _fields(note: bytes) -> dict[str, Any]:
+    try:
+        found = json.loads(note)
+    except ValueError:  # another program wrote it
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _is_sound(entry: DueEntry) -> TypeGuard[DueTask | DuePlainEntry]:
+    return isinstance(entry, DuePlainEntry) or (isinstance(entry, DueTask) and not entry.trouble)
 
 
 def _printable(problem: str) -> str:

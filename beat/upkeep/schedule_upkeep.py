@@ -10,12 +10,14 @@ from typing import Final
 from celery import Celery
 from redis import Redis
 
+from beat.entries.due_entries import DueEntries
 from beat.entries.entry_keys import entry_keys
 from beat.entries.static_entries import install_static_entries
 from beat.turn.lead import Turn
 from beat.turn.side_work import SideWork
-from beat.upkeep.quarantine import forget_deleted
+from beat.upkeep.quarantine import Quarantine, forget_deleted
 from beat.upkeep.rebuild import rebuild_schedule
+from mission_control.audit.stream.log import AuditLog
 from mission_control.events import events
 from mission_control.store import redis_keys
 from mission_control.store.key_types import keys_of_wrong_type
@@ -30,10 +32,17 @@ class ScheduleUpkeep:
     """Keeps the schedule complete; every method raises `RedisError` if Redis cannot be reached."""
 
     def __init__(
-        self, app: Celery, client: Redis, redbeat_keys: RedBeatKeys, clock: Callable[[], datetime]
+        self,
+        app: Celery,
+        client: Redis,
+        changes: AuditLog,
+        redbeat_keys: RedBeatKeys,
+        clock: Callable[[], datetime],
     ) -> None:
         self._app = app
         self._client = client
+        self.quarantine = Quarantine(client, changes, redbeat_keys)
+        self._entries = DueEntries(client, app, redbeat_keys)
         self._redbeat_keys = redbeat_keys
         self._clock = clock
         self._reported: set[str] = set()
@@ -47,6 +56,7 @@ class ScheduleUpkeep:
         if self._client.exists(self._redbeat_keys.schedule) == 0:
             self._do("rebuild", self._rebuild)
         self._do("install", self._install)
+        self._do("restore all", partial(self._restore, is_start=True))
 
     def look(self, turn: Turn, *, has_fired: bool) -> None:
         """Rebuild a schedule that was lost, and install static entries that were.
@@ -66,6 +76,7 @@ class ScheduleUpkeep:
         self._do("install what was lost", self._install_if_lost, every=1.0)
         self._do("look at types", self.after_wrong_type, every=5.0)
         self._do("forget the deleted", partial(forget_deleted, self._client), every=60.0)
+        self._do("restore", self._restore, every=2.0)
 
     def after_wrong_type(self) -> bool:
         """Rebuild the schedule if one of its keys was overwritten, and return whether it was.
@@ -86,6 +97,9 @@ class ScheduleUpkeep:
         if lost:
             self._rebuild()
         return bool(lost)
+
+    def _restore(self, *, is_start: bool = False) -> int:
+        return self.quarantine.restore(self._entries, self._clock(), is_start=is_start)
 
     def _install(self) -> None:
         self._has_static_entries = install_static_entries(self._app, self._client, self._redbeat_keys)

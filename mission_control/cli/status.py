@@ -12,7 +12,7 @@ from rich.text import Text
 from mission_control.cli.terminal import parameters
 from mission_control.cli.terminal.installation_in_use import current
 from mission_control.cli.terminal.output import echo, echo_json, table, tell
-from mission_control.cli.terminal.wording import in_how_long, local_time
+from mission_control.cli.terminal.wording import in_how_long, local_time, remedy_of_quarantine
 from mission_control.cli.views.run_view import STYLES
 from mission_control.model.values.instants import parse_instant
 from mission_control.model.values.quantities import duration
@@ -120,7 +120,7 @@ def _workers(found: Situation) -> Iterator[str | Text]:
 def _tasks(found: Situation) -> Iterator[str | Text]:
     yield f"{found.enabled} enabled, {found.disabled} disabled"
     for name, problem in found.quarantined.items():
-        yield Text(f"{name} is quarantined: {problem}", style="red")
+        yield Text(f"{name} is quarantined: {problem}; {remedy_of_quarantine(name)}", style="red")
     for key, (kind, needed) in found.wrong_keys.items():
         remedy = f"look at it, then: redis-cli DEL {key}"
         yield Text(f"key {key} is a {kind} and must be a {needed}; {remedy}", style="red")

@@ -93,6 +93,18 @@ def entry_quarantined(key: str, problem: str) -> _Fields:
     return {"key": key, "problem": problem}
 
 
+@_event(WARNING, "restored entries from quarantine")
+def entries_restored(keys: Sequence[str]) -> _Fields:
+    """Entries whose trouble is over fire again."""
+    return {"count": len(keys), "first": keys[0]}
+
+
+@_event(WARNING, "cannot read a calendar; its last content holds until it can be read")
+def calendar_unreadable(path: object, error: BaseException) -> _Fields:
+    """The file of a calendar is missing, being written or damaged."""
+    return {"path": str(path), "error": str(error)}
+
+
 @_event(ERROR, "quarantined many entries; repair or remove them")
 def many_entries_quarantined(count: int) -> _Fields:
     """Beat quarantined more entries than it names."""
@@ -317,6 +329,12 @@ def audit_write_failed(path: object, error: BaseException) -> _Fields:
 def fields_not_enforced(task_id: str, fields: str) -> _Fields:
     """A definition uses fields that are stored but that this version does not act on."""
     return {"task_id": task_id, "fields": fields}
+
+
+@_event(WARNING, "a task with this id is registered already, and differs; to update it, use replace=True")
+def definition_kept(task_id: str, difference: str) -> _Fields:
+    """A program registers a task that exists, with another definition; the registered one stays."""
+    return {"task_id": task_id, "difference": difference}
 
 
 @_event(ERROR, "task file not mirrored")

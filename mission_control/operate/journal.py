@@ -1,10 +1,10 @@
 """What beat did last, and which tasks it has quarantined."""
 
-import json
 from typing import Any
 
 from redis import Redis
 
+from mission_control.registry.task_store import problem_in
 from mission_control.store import redis_keys
 from mission_control.store.redis_keys import RedBeatKeys
 
@@ -19,11 +19,4 @@ def quarantined_tasks(client: Redis, redbeat_keys: RedBeatKeys) -> dict[str, str
     """Return the problem of each quarantined entry, by the entry's name (a task's id)."""
     noted = client.hgetall(redis_keys.BEAT_QUARANTINE)
     found = {str(key): str(note) for key, note in noted.items()}
-    return {key.removeprefix(redbeat_keys.prefix): _problem(note) for key, note in sorted(found.items())}
-
-
-def _problem(note: str) -> str:
-    try:
-        return str(json.loads(note)["problem"])
-    except (ValueError, KeyError, TypeError):
-        return note
+    return {key.removeprefix(redbeat_keys.prefix): problem_in(note) for key, note in sorted(found.items())}

@@ -1,12 +1,12 @@
 """Questions about tasks, answered from the registry."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from mission_control.audit.record.difference import difference
 from mission_control.audit.stream.reader import tail
@@ -15,17 +15,18 @@ from mission_control.model.definitions.task import TaskDefinition
 from mission_control.model.problems.suggestions import did_you_mean, quoted
 from mission_control.model.values.instants import parse_instant
 from mission_control.registry.registry import Registry
+from mission_control.registry.task_views import TaskState
 from mission_control.store.redis_keys import MAX_REVISIONS
-
-TaskState = Literal["enabled", "disabled", "completed", "quarantined"]
 
 
 @dataclass(frozen=True)
 class TaskSummary:
     """A task in a list: its definition, its state, and its history in numbers."""
 
-    task: TaskDefinition
+    task_id: str
+    task: TaskDefinition | None
     state: TaskState
+    problem: str | None
     next_run: datetime | None
     successes: int
     failures: int
@@ -72,28 +73,19 @@ def naming_nearest_task(registry: Registry, task_id: str) -> Iterator[None]:
         raise unknown_task(registry, task_id) from error
 
 
-def task_summaries(
-    registry: Registry, quarantined: Collection[str], *, enabled_only: bool = True
-) -> list[TaskSummary]:
-    """Return the tasks, sorted by id; a definition that cannot be read is left out."""
+def task_summaries(registry: Registry, *, enabled_only: bool = True) -> list[TaskSummary]:
+    """Return the tasks, sorted by id; one whose definition cannot be read has no `task`."""
     definitions = {one.id: one for one in registry.definitions()}
     return [
-        _summary(shown, definitions[shown["id"]], is_quarantined=shown["id"] in quarantined)
-        for shown in registry.tasks(enabled_only=enabled_only)
-        if shown["id"] in definitions
+        _summary(shown, definitions.get(shown["id"])) for shown in registry.tasks(enabled_only=enabled_only)
     ]
 
 
-def _summary(shown: dict[str, Any], task: TaskDefinition, *, is_quarantined: bool) -> TaskSummary:
+def _summary(shown: dict[str, Any], task: TaskDefinition | None) -> TaskSummary:
     history = shown["execution_history"]
-    next_run = history["next_run"]
-    state: TaskState = "enabled" if next_run is not None else "completed"
-    if is_quarantined:
-        state = "quarantined"
-    elif not task.enabled:
-        state = "disabled"
-    moment = None if next_run is None else parse_instant(next_run)
-    return TaskSummary(task, state, moment, history["success_count"], history["failure_count"])
+    next_run = None if history["next_run"] is None else parse_instant(history["next_run"])
+    counts = history["success_count"], history["failure_count"]
+    return TaskSummary(shown["id"], task, history["state"], history["problem"], next_run, *counts)
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
+from mission_control.audit.record.difference import difference
 from mission_control.errors import InvalidTaskError, Problem
 from mission_control.model.definitions.bookkeeping import Metadata
 
@@ -68,3 +69,15 @@ def next_metadata(stored: Mapping[str, Any], *, now: datetime) -> Metadata:
 def changes_timing(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
     """Return whether an edit moves the next occurrence, which is then computed from now."""
     return any(before[name] != after[name] for name in ("schedule", "enabled"))
+
+
+def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
+    """Return in words how two stored forms differ, other than in metadata, which the registry keeps; or "".
+
+    >>> differences({"handler": "handlers.a.run"}, {"handler": "handlers.b.run", "metadata": {"revision": 2}})
+    "handler: 'handlers.a.run' registered, 'handlers.b.run' given"
+    """
+    found = difference({**before, "metadata": None}, {**after, "metadata": None})
+    return "; ".join(
+        f"{path}: {one['from']!r} registered, {one['to']!r} given" for path, one in found.items()
+    )

@@ -7,6 +7,8 @@ from typing import Any
 
 from redis import Redis
 
+from mission_control.errors import InvalidTaskError
+from mission_control.files.calendar_file import read_no_calendar
 from mission_control.handler_catalog.catalog import HandlerCatalog
 from mission_control.model.definitions.task import TaskDefinition, parse_task
 from mission_control.store import redis_keys
@@ -21,24 +23,43 @@ class DefinitionCheck:
     default_timezone: str
     read_text: Callable[[Path], str]
 
-    def parse(self, definition: Mapping[str, Any], *, is_new: bool = False) -> TaskDefinition:
-        """Return a definition. The handler of a new one must exist, that of a stored one need not.
+    def parse_new(self, definition: Mapping[str, Any]) -> TaskDefinition:
+        """Return a definition to register; its handler exists.
 
         Raises:
             InvalidTaskError: lists every problem.
         """
-        return parse_task(
-            definition,
-            default_timezone=self.default_timezone,
-            read_text=self.read_text,
-            handler_problem=self.handler_problem if is_new else None,
-        )
+        return self._parse(definition, self.read_text, self.handler_problem)
 
-    def parse_new(self, definition: Mapping[str, Any]) -> TaskDefinition:
-        """Return a definition to register, as `parse` does."""
-        return self.parse(definition, is_new=True)
+    def parse(self, definition: Mapping[str, Any], *, needs_calendars: bool = True) -> TaskDefinition:
+        """Return a stored definition; its handler need not exist.
+
+        Unless it `needs_calendars`, those that cannot be read now exclude nothing.
+
+        Raises:
+            InvalidTaskError: lists every problem.
+        """
+        try:
+            return self._parse(definition, self.read_text)
+        except InvalidTaskError:
+            if needs_calendars:
+                raise
+        return self._parse(definition, read_no_calendar)
 
     def handler_problem(self, path: str) -> str | None:
         """Return why `path` names no handler, neither in a directory here nor on any live worker."""
         problem = self.catalog.problem(path)
         return None if problem is None or self.client.hexists(redis_keys.HANDLERS, path) else problem
+
+    def _parse(
+        self,
+        definition: Mapping[str, Any],
+        read_text: Callable[[Path], str],
+        handler_problem: Callable[[str], str | None] | None = None,
+    ) -> TaskDefinition:
+        return parse_task(
+            definition,
+            default_timezone=self.default_timezone,
+            read_text=read_text,
+            handler_problem=handler_problem,
+        )

@@ -13,7 +13,13 @@ from mission_control.ledger.ledger import Ledger
 from mission_control.model.definitions.due_times import due_after, has_beginning
 from mission_control.model.definitions.task import TaskDefinition
 from mission_control.registry.change_log import ChangeLog
-from mission_control.registry.changes import changes_timing, merge_updates, new_metadata, next_metadata
+from mission_control.registry.changes import (
+    changes_timing,
+    differences,
+    merge_updates,
+    new_metadata,
+    next_metadata,
+)
 from mission_control.registry.definition_check import DefinitionCheck
 from mission_control.registry.task_store import StoredTask, TaskStore, stored_form
 from mission_control.registry.task_views import Overview, overview_of, shown_task
@@ -54,16 +60,32 @@ class Registry:
         return self._changes.batch()
 
     def register(
-        self, definition: Mapping[str, Any], *, reason: str | None = None, catch_up: bool = False
+        self,
+        definition: Mapping[str, Any],
+        *,
+        reason: str | None = None,
+        catch_up: bool = False,
+        replace: bool = False,
     ) -> bool:
         """Check a definition and add it as a task; False if the id is taken, and nothing changed.
 
-        With `catch_up` occurrences between the schedule's `start` (or a one-off's `at`) and now are due too.
+        A difference from the task that has the id is logged; with `replace` that task is updated instead.
+        With `catch_up` occurrences from the schedule's `start` (or a one-off's `at`) up to now are due too.
 
         Raises:
             InvalidTaskError: lists every problem.
         """
-        return self.add(self.check.parse_new(definition), reason=reason, catch_up=catch_up)
+        task = self.check.parse_new(definition)
+        if replace:
+            self.apply(task, reason=reason, catch_up=catch_up)
+            return True
+        if self.add(task, reason=reason, catch_up=catch_up):
+            return True
+        stored = self._store.load([task.id])[0]
+        differ = "" if stored is None else differences(stored.definition, stored_form(task))
+        if differ:
+            events.definition_kept(task.id, differ)
+        return False
 
     def add(self, task: TaskDefinition, *, reason: str | None = None, catch_up: bool = False) -> bool:
         """Add a task that is checked already, as `register` does."""
@@ -106,17 +128,22 @@ class Registry:
             catch_up=catch_up,
         )
 
-    def apply(self, task: TaskDefinition, *, reason: str | None = None, dry_run: bool = False) -> Applied:
+    def apply(
+        self,
+        task: TaskDefinition,
+        *,
+        reason: str | None = None,
+        catch_up: bool = False,
+        dry_run: bool = False,
+    ) -> Applied:
         """Register a checked task, or put it in the place of the one with its id; return what that did.
 
         A replaced task keeps its history, and its metadata apart from the revision.
         """
         stored = self._store.load([task.id])[0]
-        if stored is None:
-            if not dry_run:
-                self.add(task, reason=reason)
+        if stored is None and (dry_run or self.add(task, reason=reason, catch_up=catch_up)):
             return "created"
-        if not self._needs_writing(stored, task):
+        if stored is not None and not _needs_writing(stored, task):
             return "unchanged"
         if not dry_run:
             self._change(task.id, lambda _: task, change="updated", reason=reason)
@@ -136,9 +163,9 @@ class Registry:
         return None if stored is None else shown_task(stored, self._ledger.history(task_id))
 
     def definition(self, task_id: str) -> TaskDefinition | None:
-        """Return a task as a model, or None."""
+        """Return a task as a model, or None. Calendars that cannot be read now exclude nothing from it."""
         stored = self._store.load([task_id])[0]
-        return None if stored is None else self.check.parse(stored.definition)
+        return None if stored is None else self.check.parse(stored.definition, needs_calendars=False)
 
     def ids(self) -> list[str]:
         """Return the ids of all tasks, sorted."""
@@ -168,11 +195,11 @@ class Registry:
         None if it has no further occurrence. A task whose definition cannot be read is due at once, so
         that beat finds and reports it.
         """
+        stored = self._store.load([task_id])[0]
         try:
-            task = self.definition(task_id)
+            return None if stored is None else due_after(self.check.parse(stored.definition), ended_at)
         except InvalidTaskError:
             return ended_at.timestamp()
-        return None if task is None else due_after(task, ended_at)
 
     def _change(
         self,
@@ -188,36 +215,34 @@ class Registry:
             if stored is None:
                 return False
             now, task = self._clock(), edited(stored)
-            if not self._needs_writing(stored, task):
+            if not _needs_writing(stored, task):
                 return True
             task = task.with_metadata(next_metadata(stored.definition, now=now))
-            if self._put_change(stored, task, now, catch_up=catch_up):
-                after = stored_form(task)
-                self._changes.record(task_id, change, stored.definition, after, reason=reason, at=now)
+            before, after = stored.definition, stored_form(task)
+            is_overdue = stored.due is not None and stored.due <= now.timestamp()
+            keeps_due = not changes_timing(before, after) or (catch_up and is_overdue)
+            if self._store.put(task, seen=stored, due=due_after(task, now), now=now, is_due_kept=keeps_due):
+                self._changes.record(task_id, change, before, after, reason=reason, at=now)
                 _warn_of_unenforced(task)
                 return True
         raise StoreUnavailableError(
             f"task {task_id!r} was not changed: other programs keep changing it at the same time; try again"
         )
 
-    def _put_change(self, stored: StoredTask, task: TaskDefinition, now: datetime, *, catch_up: bool) -> bool:
-        is_due_kept = catch_up and stored.due is not None and stored.due <= now.timestamp()
-        moves = changes_timing(stored.definition, stored_form(task)) and not is_due_kept
-        return self._store.put(task, seen=stored, due=due_after(task, now), now=now, is_due_kept=not moves)
-
     def _all(self) -> list[StoredTask]:
         return [stored for stored in self._store.load(self._store.ids()) if stored is not None]
 
     def _readable(self, stored: StoredTask) -> TaskDefinition | None:
         try:
-            return self.check.parse(stored.definition)
+            return self.check.parse(stored.definition, needs_calendars=False)
         except InvalidTaskError:
             return None
 
-    def _needs_writing(self, stored: StoredTask, task: TaskDefinition) -> bool:
-        """Whether a task differs in more than metadata, which the registry keeps, or is quarantined."""
-        differs = {**stored.definition, "metadata": None} != {**stored_form(task), "metadata": None}
-        return differs or self._store.is_quarantined(task.id)
+
+def _needs_writing(stored: StoredTask, task: TaskDefinition) -> bool:
+    """Return whether a task differs in more than metadata, which the registry keeps, or is quarantined."""
+    differs = {**stored.definition, "metadata": None} != {**stored_form(task), "metadata": None}
+    return differs or stored.problem is not None
 
 
 def _warn_of_unenforced(task: TaskDefinition) -> None:

@@ -23,11 +23,12 @@ _OTHER_PREFIX: Final = -1
 
 @dataclass(frozen=True)
 class StoredTask:
-    """A task as stored in Redis: its JSON, and its next due instant in Unix seconds."""
+    """A task as stored in Redis: its JSON, its next due instant in Unix seconds, its quarantine's reason."""
 
     task_id: str
     text: str
     due: float | None
+    problem: str | None = None
 
     @cached_property
     def definition(self) -> dict[str, Any]:
@@ -59,9 +60,10 @@ class TaskStore:
                 entry = self._redbeat_keys.entry(task_id)
                 pipe.hget(entry, "task")
                 pipe.zscore(self._redbeat_keys.schedule, entry)
+                pipe.hget(redis_keys.BEAT_QUARANTINE, entry)
             answers = pipe.execute(raise_on_error=False)
-        pairs = zip(wanted, answers[::2], answers[1::2], strict=True)
-        return [_stored(name, text, due) for name, text, due in pairs]
+        found = zip(wanted, *(answers[at::3] for at in range(3)), strict=True)
+        return [_stored(*one) for one in found]
 
     def put(
         self,
@@ -111,10 +113,6 @@ class TaskStore:
             check_prefix(self._client, prefix)
         return bool(written == 1)
 
-    def is_quarantined(self, task_id: str) -> bool:
-        """Return whether beat has quarantined a task: it is off the schedule, because it is faulty."""
-        return bool(self._client.hexists(redis_keys.BEAT_QUARANTINE, self._redbeat_keys.entry(task_id)))
-
     def remove(self, task_id: str) -> dict[str, Any] | None:
         """Remove a task and return its definition ({} if unreadable), or None if there was none."""
         entry = self._redbeat_keys.entry(task_id)
@@ -144,18 +142,27 @@ class TaskStore:
         return self._given_keys
 
 
-def _stored(task_id: str, text: Any, due: Any) -> StoredTask | None:  # noqa: ANN401  # an answer or an error
+def _stored(task_id: str, text: Any, due: Any, note: Any = None) -> StoredTask | None:  # noqa: ANN401  # answers or errors
     """Return a task, or None if it is missing or another program has damaged it.
 
     One damaged task must not make listing all tasks fail; beat quarantines it and reports why.
     """
-    for answer in (text, due):
+    for answer in (text, due, note):
         if isinstance(answer, Exception) and "WRONGTYPE" not in str(answer):
             raise answer
     if not isinstance(text, str):
         return None
-    found = StoredTask(task_id, text, due if isinstance(due, float) else None)
+    problem = problem_in(note) if isinstance(note, str) else None
+    found = StoredTask(task_id, text, due if isinstance(due, float) else None, problem)
     return found if _is_readable(found) else None
+
+
+def problem_in(note: str) -> str:
+    """Return the problem in a note of beat about a quarantined entry."""
+    try:
+        return str(json.loads(note)["problem"])
+    except (ValueError, KeyError, TypeError):
+        return note
 
 
 def _is_readable(stored: StoredTask) -> bool:

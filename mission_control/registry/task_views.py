@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from heapq import nsmallest
-from typing import Any
+from typing import Any, Literal
 
 from mission_control.model.definitions.due_times import nominal_time_of
 from mission_control.model.definitions.task import TaskDefinition
@@ -12,9 +12,11 @@ from mission_control.model.runs.history import History
 from mission_control.model.values.instants import format_instant
 from mission_control.registry.task_store import StoredTask
 
+TaskState = Literal["enabled", "disabled", "completed", "quarantined"]
+
 
 def shown_task(stored: StoredTask, history: History) -> dict[str, Any]:
-    """Return a stored task in the story's shape. The definition is not checked again."""
+    """Return a stored task in the story's shape, with its state. The definition is not checked again."""
     next_run = None if stored.due is None else nominal_time_of(stored.definition, stored.due)
     return {
         **stored.definition,
@@ -24,8 +26,19 @@ def shown_task(stored: StoredTask, history: History) -> dict[str, Any]:
             "total_runs": history.total_runs,
             "success_count": history.success_count,
             "failure_count": history.failure_count,
+            "state": state_of(stored),
+            "problem": stored.problem,
         },
     }
+
+
+def state_of(stored: StoredTask) -> TaskState:
+    """Return a task's state; one that is quarantined fires nothing until its problem is over."""
+    if not stored.definition["enabled"]:
+        return "disabled"
+    if stored.problem is not None:
+        return "quarantined"
+    return "completed" if stored.due is None else "enabled"
 
 
 @dataclass(frozen=True)

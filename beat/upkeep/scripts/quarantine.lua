@@ -1,10 +1,16 @@
--- Take an entry off the schedule, if it is still due when it was, and note what is wrong with it.
--- KEYS: 1 schedule (zset)  2 quarantine (hash)  3 journal (stream)
+-- Note what is wrong with an entry and take it off the schedule, if it is still due when it was; or merely
+-- note it, if that is new.
+-- KEYS: 1 schedule (zset)  2 quarantine (hash)  3 journal (stream)  4 task ids (set)
 -- ARGV: 1 entry's key  2 due instant that was seen, Unix seconds  3 entry's key as text  4 note, JSON, "" if
---         nothing is wrong and it is merely taken off  5 now, ISO  6 what is wrong
--- Reply: 1 taken off, 0 it was moved or repaired meanwhile: nothing changed
+--         nothing is wrong and it is merely taken off  5 now, ISO  6 what is wrong  7 1 if the entry stays on
+--         the schedule  8 task's id
+-- Reply: 0 it was moved or repaired meanwhile, or noted before: nothing changed; 1 done; 2 done, a task's entry
 local stored = redis.call('ZSCORE', KEYS[1], ARGV[1])
-if not stored or tonumber(stored) ~= tonumber(ARGV[2]) then
+if ARGV[7] == '1' then
+  if not stored or redis.call('HEXISTS', KEYS[2], ARGV[3]) == 1 then
+    return 0
+  end
+elseif not stored or tonumber(stored) ~= tonumber(ARGV[2]) then
   return 0
 end
 if ARGV[4] ~= '' then
@@ -12,5 +18,8 @@ if ARGV[4] ~= '' then
   redis.pcall('XADD', KEYS[3], 'MAXLEN', '~', 10000, '*', 'event', 'quarantined', 'at', ARGV[5], 'key', ARGV[3],
     'problem', ARGV[6]) -- only a note: the entry is taken off even if another program has overwritten the journal
 end
-redis.call('ZREM', KEYS[1], ARGV[1])
-return 1
+if ARGV[7] ~= '1' then
+  redis.call('ZREM', KEYS[1], ARGV[1])
+end
+local is_task = redis.pcall('SISMEMBER', KEYS[4], ARGV[8]) -- an error where another program has overwritten it
+return is_task == 1 and 2 or 1

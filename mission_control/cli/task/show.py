@@ -13,7 +13,7 @@ from rich.text import Text
 from mission_control.cli.terminal import parameters
 from mission_control.cli.terminal.installation_in_use import current
 from mission_control.cli.terminal.output import as_text, echo, echo_json, table, tell
-from mission_control.cli.terminal.wording import in_how_long, local_time
+from mission_control.cli.terminal.wording import in_how_long, local_time, remedy_of_quarantine
 from mission_control.model.values.instants import parse_instant
 
 if TYPE_CHECKING:
@@ -39,7 +39,6 @@ _SHOWN_APART = (
 @parameters.as_json
 def list_tasks(is_all: bool, as_json: bool) -> None:
     """List the enabled tasks, or all."""
-    from mission_control.operate.journal import quarantined_tasks
     from mission_control.operate.tasks import task_summaries
 
     with current() as installation:
@@ -47,8 +46,7 @@ def list_tasks(is_all: bool, as_json: bool) -> None:
         if as_json:
             echo_json(registry.tasks(enabled_only=not is_all))
             return
-        quarantined = quarantined_tasks(installation.client, installation.redbeat_keys)
-        shown = task_summaries(registry, quarantined, enabled_only=not is_all)
+        shown = task_summaries(registry, enabled_only=not is_all)
         if shown:
             now = installation.clock()
             echo(table(*_COLUMNS, rows=[_listed(one, now) for one in shown], flexible=["schedule"]))
@@ -59,11 +57,12 @@ def list_tasks(is_all: bool, as_json: bool) -> None:
 
 def _listed(one: TaskSummary, now: datetime) -> tuple[str | Text, ...]:
     failed = Text(str(one.failures), style="red" if one.failures else "")
-    return (one.task.id, one.task.schedule.describe(), *_next_run(one, now), str(one.successes), failed)
+    schedule = "unreadable" if one.task is None else one.task.schedule.describe()
+    return (one.task_id, schedule, *_next_run(one, now), str(one.successes), failed)
 
 
 def _next_run(one: TaskSummary, now: datetime) -> tuple[str | Text, str]:
-    if one.state != "enabled" or one.next_run is None:
+    if one.state != "enabled" or one.next_run is None or one.task is None:
         hint = "see status" if one.state == "quarantined" else ""
         return Text(one.state, style=_STYLES[one.state]), hint
     return local_time(one.next_run, one.task.schedule.zone), in_how_long(one.next_run, now)
@@ -96,6 +95,8 @@ def _rows(shown: dict[str, Any], task: TaskDefinition, now: datetime) -> Iterato
     if task.description:
         yield "description", as_text(task.description)
     yield "runs", f"{task.schedule.describe()}{'' if task.enabled else '  (disabled)'}"
+    if history["problem"] is not None:
+        yield "quarantined", f"{as_text(history['problem'])}; {remedy_of_quarantine(task.id)}"
     yield "handler", task.handler
     yield "next run", _moment(history["next_run"], task, now)
     yield "last run", _moment(history["last_run"], task, now)

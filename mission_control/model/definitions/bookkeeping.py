@@ -21,7 +21,8 @@ class Metadata(FrozenModel):
 class ExecutionHistory(FrozenModel):
     """A summary of the task's runs, as of the moment it was read.
 
-    A definition may have it, because the file format does, but the ledger's values are the true ones.
+    A definition may have it, because the file format does, but the ledger's values are the true ones. The
+    state and the problem of a quarantined task are not written to files.
     """
 
     last_run: Instant | None = None
@@ -29,3 +30,5 @@ class ExecutionHistory(FrozenModel):
     total_runs: int = Field(default=0, ge=0)
     success_count: int = Field(default=0, ge=0)
     failure_count: int = Field(default=0, ge=0)
+    state: Line | None = Field(default=None, exclude=True)
+    problem: str | None = Field(default=None, exclude=True)

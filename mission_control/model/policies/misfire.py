@@ -92,6 +92,15 @@ def decide(
     return Decision(actions, _due(following, spread))
 
 
+def withheld(task: TaskDefinition, decision: Decision, now: datetime, reason: str) -> Decision:
+    """Return the same decision with every occurrence missed; a fixed delay is then counted from `now`."""
+    actions = tuple(Miss(action.scheduled_time, reason) for action in decision.actions)
+    next_due = decision.next_due
+    if task.schedule.is_fixed_delay:  # no end of a run sets it
+        next_due = _due(task.schedule.next_after(now), timedelta(0))
+    return Decision(actions, next_due)
+
+
 def _due(nominal: datetime | None, spread: timedelta) -> float | None:
     return None if nominal is None else (nominal + spread).timestamp()
 

@@ -109,9 +109,15 @@ def test_unknown_task_names_the_nearest(installation: Installation) -> None:
 
 def test_summary_of_a_task_has_its_state(installation: Installation) -> None:
     installation.registry.disable("toast")
-    shown = task_summaries(installation.registry, {"tea"}, enabled_only=False)
-    assert [(one.task.id, one.state) for one in shown] == [("tea", "quarantined"), ("toast", "disabled")]
-    (tea,) = task_summaries(installation.registry, ())
+    entry = redis_keys.DEFAULT_REDBEAT_KEYS.entry("tea")
+    installation.client.hset(redis_keys.BEAT_QUARANTINE, entry, json.dumps({"problem": "unreadable"}))
+    shown = task_summaries(installation.registry, enabled_only=False)
+    assert [(one.task_id, one.state, one.problem) for one in shown] == [
+        ("tea", "quarantined", "unreadable"),
+        ("toast", "disabled", None),
+    ]
+    installation.client.delete(redis_keys.BEAT_QUARANTINE)
+    (tea,) = task_summaries(installation.registry)
     assert (tea.state, tea.successes, tea.failures) == ("enabled", 0, 0)
     assert tea.next_run is not None
 
