@@ -13,6 +13,7 @@ from workers.attempt.attempt import AttemptRunner
 from workers.attempt.attempt_guard import AttemptGuard
 from workers.attempt.claim import Claimer
 from workers.call.failure_log import leave_out_our_frames
+from workers.call.log_sender import LogSender
 from workers.plain_clients.plain_runs import PlainRuns
 from workers.plain_clients.unknown_handlers import UnknownHandlers
 from workers.process.consumer_watchdog import WatchdogStep
@@ -53,8 +54,9 @@ def build_app(installation: Callable[[], Installation]) -> Celery:
 def _assemble(app: Celery, ours: Installation) -> None:
     ending = RunEnding.of(ours)
     guard = AttemptGuard(ending)
+    sender = LogSender(ours.client, most=ours.settings.run_log_lines, keep=ours.settings.retention)
     plain_runs = PlainRuns(ours.registry, ending, ours.settings.allow_plain_producers)
-    register_handlers(app, ours.catalog, AttemptRunner(Claimer(ending, plain_runs), ending, guard))
+    register_handlers(app, ours.catalog, AttemptRunner(Claimer(ending, plain_runs), ending, guard, sender))
     unknown_handlers = UnknownHandlers(app, ours.client, ending, plain_runs)
     connect_signals(SignalHook(app, ending, plain_runs, unknown_handlers))
     app.steps["worker"].add(_given(LeaseKeeperStep, ledger=ours.ledger))

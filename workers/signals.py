@@ -117,7 +117,7 @@ class SignalHook:
         if ended is None:
             return False
         at = ended.finished_at if ended.finished_at is not None else self._ending.clock()
-        self._ending.record(ended, at=at)
+        self._ending.record(ended, at=at, has_log=getattr(sender.request, "has_log", True))
         return True
 
 

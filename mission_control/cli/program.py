@@ -53,6 +53,7 @@ run = LazyGroup(
     lazy={
         "list": "run.show:list_runs",
         "show": "run.show:show",
+        "logs": "run.logs:logs",
         "cancel": "run.control:cancel",
         "retry": "run.control:retry",
     },

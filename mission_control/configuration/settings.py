@@ -63,6 +63,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     leader_seconds: Annotated[int, Meta(ge=1, le=3_600)] = 15
     retention_days: Annotated[int, Meta(ge=1, le=3_650)] = 30
     retention_runs: Annotated[int, Meta(ge=1, le=1_000_000)] = 1_000
+    run_log_lines: Annotated[int, Meta(ge=0, le=100_000)] = 1_000
     allow_plain_producers: bool = True
     allow_eviction: bool = False
     redbeat_key_prefix: Annotated[str, Meta(pattern="^(?!mc:)[A-Za-z0-9_.:-]+$")] = REDBEAT_PREFIX
@@ -82,6 +83,11 @@ class Settings(Struct, frozen=True, kw_only=True):
     def task_changes_log(self) -> Path:
         """The audit stream of changes to tasks."""
         return self.data_dir / "logs" / "task_changes.jsonl"
+
+    @property
+    def run_logs(self) -> Path:
+        """The logs of finished runs."""
+        return self.data_dir / "logs" / "run_logs.jsonl"
 
     @property
     def default_tasks_file(self) -> Path:

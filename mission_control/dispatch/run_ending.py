@@ -9,6 +9,7 @@ from typing import Any
 
 from mission_control.audit.endings import audit_ending, audit_rejection
 from mission_control.audit.stream.log import AuditLog
+from mission_control.dispatch.run_logs import RunLogs
 from mission_control.installation.installation import Installation
 from mission_control.ledger.ledger import Ledger
 from mission_control.model.runs.run_record import RunRecord
@@ -21,6 +22,7 @@ class RunEnding:
 
     ledger: Ledger
     audit: AuditLog
+    logs: RunLogs
     due_after_run: Callable[[str, datetime], float | None]
     clock: Callable[[], datetime]
 
@@ -30,6 +32,7 @@ class RunEnding:
         return cls(
             installation.ledger,
             installation.audit,
+            RunLogs(installation.client, installation.run_logs),
             # Late, because a registry loads what reads tasks, and few runs need it.
             lambda task_id, at: installation.registry.due_after_run(task_id, at),  # noqa: PLW0108
             installation.clock,
@@ -66,9 +69,11 @@ class RunEnding:
             self.record(ended, at=now)
         return ended
 
-    def record(self, run: RunRecord, *, at: datetime) -> None:
-        """Write the audit record of an attempt that ended at `at`."""
+    def record(self, run: RunRecord, *, at: datetime, has_log: bool = True) -> None:
+        """Write the audit record of an attempt that ended at `at`, and the log of a run that is over."""
         audit_ending(self.audit, run, at=at)
+        if has_log and run.state.is_final and run.attempt > 0:
+            self.logs.archive(run.task_id, run.execution_id, at=at)
 
     def reject(self, *, handler: str, execution_id: str | None, reason: str) -> None:
         """Write the audit record of a message that was refused."""

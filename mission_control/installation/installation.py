@@ -105,6 +105,11 @@ class Installation:
         """The audit stream of changes to tasks."""
         return self._log(self.settings.task_changes_log)
 
+    @cached_property
+    def run_logs(self) -> AuditLog:
+        """The file of finished runs' logs."""
+        return self._log(self.settings.run_logs)
+
     def _log(self, path: Path) -> AuditLog:
         def client() -> Redis | None:
             # Reporting a record is no reason to start a server: where one was needed, it is known.

@@ -12,6 +12,7 @@
 | `mc:task:<id>:runs` | sorted set: execution_id → scheduled time | retention after an end | ledger, beat |
 | `mc:run:<execution_id>` | hash: `spec` JSON, and the fields that change | retention after its end | ledger |
 | `mc:once:<execution_id>` | set of effects that were marked | retention after its run's end | ledger |
+| `mc:log:<execution_id>` | list of JSON, what its handler said | retention; an hour after its end | workers |
 | `mc:runs:active` | sorted set: execution_id → dispatched at | permanent | ledger |
 | `mc:runs:leases` | sorted set: execution_id → when its lease runs out | permanent | ledger |
 | `mc:runs:finished` | sorted set: execution_id → finished at | trimmed to retention | ledger |
@@ -110,6 +111,11 @@ def run(execution_id: str) -> str:
 def effects(execution_id: str) -> str:
     """Return the key of the effects that one run has marked, to have each once."""
     return f"mc:once:{execution_id}"
+
+
+def run_log(execution_id: str) -> str:
+    """Return the key of what a run's handler has printed and logged."""
+    return f"mc:log:{execution_id}"
 
 
 def idempotency(key: str) -> str:

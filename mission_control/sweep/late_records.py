@@ -22,8 +22,10 @@ from mission_control.audit.record.repetitions import identity_of
 from mission_control.audit.stream.anchors import forget_old_anchors
 from mission_control.audit.stream.log import AuditLog
 from mission_control.audit.stream.written_identities import written_identities
+from mission_control.dispatch.run_logs import RunLogs
 from mission_control.events import events
 from mission_control.installation.installation import Installation
+from mission_control.model.runs.record_identity import final_run
 from mission_control.store import redis_keys
 from mission_control.sweep.pending_records import CorruptEntry, PendingRecord, quarantine, read_pending
 
@@ -41,12 +43,14 @@ class LateRecords:
     client: Redis
     audit: AuditLog
     changes: AuditLog
+    logs: RunLogs
     clock: Callable[[], datetime]
 
     @classmethod
     def of(cls, installation: Installation) -> LateRecords:
         """Return the one of an installation."""
-        return cls(installation.client, installation.audit, installation.changes, installation.clock)
+        logs = RunLogs(installation.client, installation.run_logs)
+        return cls(installation.client, installation.audit, installation.changes, logs, installation.clock)
 
     def write(self, *, grace: timedelta = GRACE) -> int:
         """Write the records that have been pending for longer than `grace`, and return how many were written.
@@ -102,6 +106,8 @@ class LateRecords:
                     writer = stream.append(one.record)["writer"]
                     written += 1
                 done.append((one.identity, writer))
+                if one.stream is None and (execution_id := final_run(one.identity)) is not None:
+                    self.logs.archive(one.record["task_id"], execution_id, at=one.at)
         except OSError as error:  # the stream can be neither read nor written, or only one of the two
             events.audit_write_failed(stream.path, error)
         mark_written(self.client, done)

@@ -21,8 +21,11 @@ from mission_control.model.runs.run_record import RunRecord
 from workers.attempt.attempt_guard import AttemptGuard
 from workers.attempt.claim import Claim, Claimer
 from workers.attempt.endings import Ending, end_attempt, ending_of
+from workers.call.attempt_log import AttemptLog
+from workers.call.captured_output import captured
 from workers.call.failure_log import HandlerFailedError
 from workers.call.invocation import Failure, Handler, Outcome, Success, context_for, invoke
+from workers.call.log_sender import LogSender
 from workers.call.once import Once
 from workers.call.pool_signals import LeaseLostError, WorkerStopsError
 
@@ -37,6 +40,7 @@ class AttemptRunner:
     claimer: Claimer
     ending: RunEnding
     guard: AttemptGuard
+    sender: LogSender
 
     def run(self, task: Task, handler: Handler) -> dict[str, Any]:
         """Run the attempt that a task's message asks for, and return the handler's result to Celery.
@@ -59,9 +63,7 @@ class AttemptRunner:
         run = task.request.claimed_run = claimed.run  # by which the signal hook recognizes it
         events.attempt_begun(run)
         with self.guard.over(task.app, run, has_limit=not task.request.is_eager) as guarded:
-            outcome = self._invoke(handler, claimed, guarded.begins)
-            if isinstance(outcome, Failure) and outcome.traceback is not None:
-                events.handler_failed(run, outcome.traceback)
+            outcome, task.request.has_log = self._invoke_captured(handler, claimed, guarded.begins)
             finished_at = self.ending.clock()
             ending = ending_of(outcome, run)
             end = partial(end_attempt, run, outcome, ending, at=finished_at, run_ending=self.ending)
@@ -69,12 +71,27 @@ class AttemptRunner:
         if ended is None:
             events.ending_refused(run.execution_id, ending.state)
             raise Ignore
+        if task.request.has_log:
+            self.sender.confirm()
         task.request.ended_run = ended  # the signal hook writes its audit record
         try:
             return _obey(task, outcome, ending if ended.state is ending.state else Ending(ended.state))
         except OperationalError as error:  # not sent; the sweep sends it
             self.ending.record(ended, at=finished_at)
             raise Ignore from error
+
+    def _invoke_captured(
+        self, handler: Handler, claimed: Claim, on_start: Callable[..., Any]
+    ) -> tuple[Outcome, bool]:
+        """Run the handler; return its outcome, and whether its run may have a log."""
+        run = claimed.run
+        log = AttemptLog(run, self.sender, clock=self.ending.clock)
+        with captured(log):
+            outcome = self._invoke(handler, claimed, on_start)
+            if isinstance(outcome, Failure) and outcome.traceback is not None:
+                log.write("traceback", outcome.traceback)
+                events.handler_failed(run, outcome.traceback)
+        return outcome, log.count > 0 or run.fence != 1
 
     def _invoke(self, handler: Handler, claimed: Claim, on_start: Callable[..., Any]) -> Outcome:
         run, ledger = claimed.run, self.ending.ledger
@@ -127,7 +144,7 @@ def _obey(task: Task, outcome: Outcome, ending: Ending) -> dict[str, Any]:
     if isinstance(outcome, Success):
         # Celery writes it into its log and its events; the ledger has the whole output.
         return {"status": "success", "output": clean_value(outcome.output, SHOWN_OUTPUT), "error": None}
-    error = HandlerFailedError(outcome.error)
+    error = HandlerFailedError(outcome.error, outcome.traceback)
     if ending.retry_in is None:
         raise error
     raise _retry(task, error, ending.retry_in)

@@ -1,31 +1,49 @@
 """A failing handler's traceback, as the log has it: the handler's own frames, masked and bounded."""
 
 import logging
+from pathlib import Path
 from traceback import TracebackException
 from typing import Final
+
+from celery.exceptions import Retry
 
 from mission_control.audit.record.masking import clean_text
 
 LONGEST_TRACEBACK: Final = 8_192
+_OURS: Final = str(Path(__file__).parent)
 
 
 class HandlerFailedError(Exception):
-    """Raised to Celery when a run has failed for good; the text is the handler's error."""
+    """Raised to Celery when a run has failed for good; the text is the handler's error.
+
+    `handler_traceback` is the handler's own, for Celery's events, which would have that of our code.
+    """
+
+    def __init__(self, error: str, handler_traceback: str | None = None) -> None:
+        super().__init__(error)
+        self.handler_traceback = handler_traceback
 
 
 def traceback_of(error: BaseException) -> str | None:
     """Return the traceback of an exception caught from a handler; None if it has no frame of the handler.
 
-    It begins with the handler's own frame. Without one it would add nothing to the error itself.
+    It begins with the handler's own frame, and ends with its last one: frames of the code that calls and
+    interrupts it are left out.
     """
-    frames = error.__traceback__.tb_next if error.__traceback__ is not None else None
-    if frames is None:
-        return None
     try:
-        text = "".join(TracebackException(type(error), error, frames).format())
+        shown = TracebackException.from_exception(error)
+        _leave_out_ours(shown)
+        text = "".join(shown.format()) if shown.stack else None
     except Exception:  # noqa: BLE001  # an exception's own methods may do anything
         return None
-    return clean_text(text, LONGEST_TRACEBACK)
+    return None if text is None else clean_text(text, LONGEST_TRACEBACK)
+
+
+def _leave_out_ours(shown: TracebackException) -> None:
+    shown.stack[:] = [frame for frame in shown.stack if not frame.filename.startswith(_OURS)]
+    for other in (shown.__cause__, shown.__context__):
+        if other is not None:
+            _leave_out_ours(other)
 
 
 def leave_out_our_frames() -> None:
@@ -35,6 +53,6 @@ def leave_out_our_frames() -> None:
 
 def _without_frames(record: logging.LogRecord) -> bool:
     kind = record.exc_info[0] if record.exc_info else None
-    if kind is not None and issubclass(kind, HandlerFailedError):
+    if kind is not None and issubclass(kind, HandlerFailedError | Retry):
         record.exc_info = None
     return True

@@ -99,8 +99,8 @@ def invoke(
         with interruptible() as stay, on_start(stay):
             result = handler(context)
         return outcome_of(result)
-    except SoftTimeLimitExceeded:
-        return timed_out("the handler ran longer than timeout_seconds")
+    except SoftTimeLimitExceeded as error:
+        return timed_out("the handler ran longer than timeout_seconds", traceback=traceback_of(error))
     except RunCancelledError:
         return cancelled()
     except (LeaseLostError, WorkerStopsError):
@@ -115,9 +115,10 @@ def invoke(
         return Failure(_describe(error), traceback=traceback_of(error))
 
 
-def timed_out(error: str) -> Failure:
+def timed_out(error: str, *, traceback: str | None = None) -> Failure:
     """Return the failure of an attempt that ran into its time limit."""
-    return Failure(error, state=RunState.TIMED_OUT, reason=str(RunState.TIMED_OUT))
+    reason = str(RunState.TIMED_OUT)
+    return Failure(error, state=RunState.TIMED_OUT, reason=reason, traceback=traceback)
 
 
 def cancelled() -> Failure:

@@ -29,10 +29,17 @@ class AttemptRequest(Request):
         attempt = (asked if asked is not None else 0) + 1
         return (run.worker, run.pid, run.attempt) == (self.hostname, self.worker_pid, attempt)
 
-    def on_failure(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401  # Celery's arguments
-        """Take the pool's report that the attempt failed, or that its process is gone."""
+    def on_failure(self, exc_info: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401  # Celery's arguments
+        """Take the pool's report that the attempt failed, or that its process is gone.
+
+        Celery's events, which Flower shows, get the traceback of the handler instead of that of our code.
+        """
+        failed = getattr(exc_info.exception, "exc", exc_info.exception)
+        traceback = getattr(failed, "handler_traceback", None)
+        if traceback is not None:
+            exc_info.traceback = traceback
         with self._in_hand():
-            return super().on_failure(*args, **kwargs)
+            return super().on_failure(exc_info, *args, **kwargs)
 
     def on_timeout(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
         """Take the pool's report that the attempt has reached a time limit."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import time
 from contextlib import redirect_stdout
@@ -14,7 +15,7 @@ import rich_click as click
 
 from mission_control.cli.terminal import parameters
 from mission_control.cli.terminal.exit_codes import ExitCode
-from mission_control.cli.terminal.output import as_text, echo, echo_json, tell
+from mission_control.cli.terminal.output import as_text, echo, echo_json, printable, tell
 from mission_control.configuration.clock import utc_now
 from mission_control.handler_catalog.catalog import catalog_from
 from mission_control.model.values.quantities import duration
@@ -30,10 +31,12 @@ if TYPE_CHECKING:
 def test(path: str, params: dict[str, Any] | None, as_json: bool) -> ExitCode:
     """Run a handler once in this process, and check its result against the contract.
 
-    Records nothing in the ledger or the audit stream. Output printed by the handler goes to stderr. Exit
-    code 1: it failed.
+    Records nothing in the ledger or the audit stream. What the handler prints and logs goes to stderr, and so
+    does its traceback. Exit code 1: it failed.
     """
-    result, took = _run(path, {} if params is None else params)
+    result, took, traceback = _run(path, {} if params is None else params)
+    if traceback is not None:
+        tell(printable(traceback.rstrip(), limit=None))
     if as_json:
         echo_json({**result, "duration_ms": round(took / timedelta(milliseconds=1))})
     elif result["status"] == "success":
@@ -44,7 +47,7 @@ def test(path: str, params: dict[str, Any] | None, as_json: bool) -> ExitCode:
     return ExitCode.DONE if result["status"] == "success" else ExitCode.FAILED
 
 
-def _run(path: str, params: dict[str, Any]) -> tuple[dict[str, Any], timedelta]:
+def _run(path: str, params: dict[str, Any]) -> tuple[dict[str, Any], timedelta, str | None]:
     from mission_control.cli.handler.probe import load
     from mission_control.configuration.settings import read_settings
     from mission_control.errors import HandlerError
@@ -55,13 +58,15 @@ def _run(path: str, params: dict[str, Any]) -> tuple[dict[str, Any], timedelta]:
         raise HandlerError(problem)
     worker = import_module("workers.call.invocation")
     began = time.monotonic()
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     with redirect_stdout(sys.stderr):
         handler = load(catalog, catalog.handlers()[path])
         outcome = worker.invoke(handler, worker.context_for(_trial(path, params), last_success_time=None))
     took = timedelta(seconds=time.monotonic() - began)
     error = getattr(outcome, "error", None)
     status = "success" if error is None else "failure"
-    return {"status": status, "output": outcome.output, "error": error}, took
+    result = {"status": status, "output": outcome.output, "error": error}
+    return result, took, getattr(outcome, "traceback", None)
 
 
 def _trial(path: str, params: dict[str, Any]) -> RunRecord:

@@ -17,6 +17,7 @@ _LOGGED: Final = re.compile(
 _UNINTERESTING: Final = re.compile(
     r"Task \S+\[\S+\] (received|succeeded in|retry:|accepted)|mingle: |beat: Starting|Connected to redis"
 )
+_BANNER: Final = re.compile(r" -{10,} |celery beat v")
 
 
 @dataclass(frozen=True)
@@ -37,13 +38,13 @@ class LogReader:
     """Reads a service's lines one after the other."""
 
     def __init__(self) -> None:
-        self._level: str | None = None
-        self._is_hidden = False
+        self._level = "INFO"
+        self._is_in_banner = False
 
     def read(self, raw: str) -> LogLine | None:
         """Return a line to show, or None for an uninteresting one.
 
-        Uninteresting are the banner before the first logged line, and events the audit stream shows better.
+        Uninteresting are Celery's banner, and events the audit stream shows better. Printed lines are shown.
 
         >>> reader = LogReader()
         >>> reader.read(" -------------- celery@host v5.7.0")
@@ -54,11 +55,11 @@ class LogReader:
         """
         match = _LOGGED.fullmatch(raw)
         if match is None:
-            is_shown = self._level is not None and not self._is_hidden and raw.strip()
-            return LogLine("", self._level, raw) if is_shown and self._level is not None else None
-        self._level = match["level"]
-        self._is_hidden = _UNINTERESTING.match(match["text"]) is not None or not match["text"].strip()
-        return None if self._is_hidden else LogLine(match["time"], match["level"], match["text"])
+            self._is_in_banner = self._is_in_banner or _BANNER.match(raw) is not None
+            return None if self._is_in_banner or not raw.strip() else LogLine("", self._level, raw)
+        is_hidden = _UNINTERESTING.match(match["text"]) is not None or not match["text"].strip()
+        self._is_in_banner, self._level = False, "INFO" if is_hidden else match["level"]
+        return None if is_hidden else LogLine(match["time"], match["level"], match["text"])
 
 
 class LogPipes:

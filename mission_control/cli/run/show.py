@@ -14,12 +14,14 @@ from mission_control.cli.terminal.installation_in_use import current
 from mission_control.cli.terminal.output import as_text, echo, echo_json, table, tell
 from mission_control.cli.terminal.parameters import execution_id as of_run
 from mission_control.cli.terminal.wording import in_how_long, local_time
+from mission_control.cli.views.log_view import log_lines
 from mission_control.cli.views.run_view import outcome, result_text
 from mission_control.model.values.zones import zone
 
 if TYPE_CHECKING:
     from mission_control.model.runs.run_record import RunRecord
 
+_SHOWN_LINES: Final = 30
 _COLUMNS: Final = ("run", "state", "attempt", "since", "output")
 
 
@@ -62,8 +64,9 @@ def _row(run: RunRecord, here: tzinfo, now: datetime) -> tuple[str | Text, ...]:
 @of_run
 @parameters.as_json
 def show(execution_id: str, as_json: bool) -> None:
-    """Show a run in full, except its params, which may hold secrets."""
+    """Show a run in full, with the last lines of its log, but without its params, which may hold secrets."""
     from mission_control.dispatch.run_control import existing_run
+    from mission_control.dispatch.run_logs import RunLogs
     from mission_control.operate.runs import run_json
 
     with current() as installation:
@@ -73,6 +76,9 @@ def show(execution_id: str, as_json: bool) -> None:
         else:
             here = zone(installation.settings.timezone)
             echo(table("", "", rows=list(_rows(run, here)), header=False))
+            lines = RunLogs(installation.client, installation.run_logs).lines(execution_id)
+            if lines:
+                echo("", *log_lines(lines[-_SHOWN_LINES:], here))
 
 
 def _rows(run: RunRecord, here: tzinfo) -> Iterator[tuple[str, str]]:

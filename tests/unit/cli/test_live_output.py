@@ -24,8 +24,22 @@ def test_banner_before_the_first_log_line_is_hidden() -> None:
 
 
 def test_log_lines_repeated_by_the_audit_stream_are_hidden() -> None:
-    lines = (f"{PREFIX}Task handlers.hello.run[a@1] retry: Retry in 1s", "Traceback (most recent call last):")
+    lines = (f"{PREFIX}Task handlers.hello.run[a@1] retry: Retry in 1s",)
     assert shown(*lines, f"{PREFIX}fired") == ["fired"]
+
+
+def test_printed_lines_are_shown_wherever_they_come() -> None:
+    hidden = f"{PREFIX}Task handlers.hello.run[a@1] received"
+    lines = (
+        "at import",
+        " -------------- celery@host v5",
+        "[tasks]",
+        hidden,
+        "at run",
+        f"{PREFIX}fired",
+        "later",
+    )
+    assert shown(*lines) == ["at import", "at run", "fired", "later"]
 
 
 def test_traceback_line_has_the_level_of_its_log_line() -> None:
@@ -41,8 +55,8 @@ def test_last_lines_of_a_named_service_include_hidden_ones() -> None:
     pipes = LogPipes(lambda name, line: seen.append((name, line.text)))
     with pipes.open("beat") as output:
         output.write(f"no module named beat\n{PREFIX}bye\n".encode())
-    wait_until(lambda: seen, "the logged line is shown")
-    assert seen == [("beat", "bye")]
+    wait_until(lambda: len(seen) == 2, "the logged line is shown")
+    assert seen == [("beat", "no module named beat"), ("beat", "bye")]
     assert "no module named beat" in pipes.last_lines_of_named("beat ended with exit code 1")
     assert pipes.last_lines_of_named("worker ended with exit code 1") == ""
 

@@ -120,6 +120,46 @@ HANDLERS = {
             output = {"password": "hunter2", "text": "token=abcdef123456", "params": context["params"]}
             return {"status": "success", "output": output, "error": None}
     ''',
+    "talkative": '''
+        """A handler with a lot to say."""
+        import logging, os, signal, sys
+
+        logger = logging.getLogger("the.handler")
+
+
+        def run(context):
+            """Fail at the first attempt, be killed at the second, and end at the third."""
+            print("attempt", context["attempt"], "begins")
+            if context["attempt"] == 1:
+                print("to stderr: password=hunter2", file=sys.stderr)
+                logger.warning("logged %d%%", 50)
+                fail()
+            if context["attempt"] == 2:
+                print("last words")
+                print("and half a line", end="", flush=True)
+                os.kill(os.getpid(), signal.SIGKILL)
+            print("x" * 10_000_000)
+            print("\\x1b[31mred \\udc80")
+            sys.stdout.buffer.write(b"caf\\xe9\\n")
+            logger.info("a record %s whose arguments do not fit", "x", "y")
+            return {"status": "success", "output": None, "error": None}
+
+
+        def fail():
+            raise ValueError("the handler's own mistake")
+
+
+        def broken(context):
+            """Fail."""
+            fail()
+
+
+        def flood(context):
+            """Print more lines than are kept."""
+            for number in range(1_500):
+                print("line", number)
+            return {"status": "success", "output": None, "error": None}
+    ''',
     "broken": '''
         """A module that does not import."""
         import a_package_that_is_not_there

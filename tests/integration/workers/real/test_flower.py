@@ -76,6 +76,17 @@ def test_flower_shows_workers_and_runs_by_handler_and_execution_id(live: LiveIns
             ),
             "Flower shows the run",
         )
+        broken = live.ended(live.run("handlers.talkative.broken"))
+        failed = wait_until(
+            lambda: (
+                (one := answer(client, f"/api/task/info/{broken.execution_id}"))
+                and one["state"] == "FAILURE"
+                and one
+            ),
+            "Flower shows the failed run",
+        )
+    assert "talkative.py" in failed["traceback"]
+    assert "HandlerFailedError" not in failed["traceback"]
     assert shown["name"] == "handlers.hello.run"
     assert shown["uuid"] == record.execution_id
     assert "wallflower" not in shown["kwargs"]

@@ -1,0 +1,91 @@
+"""The logs of runs: what their handlers printed and logged, and their tracebacks.
+
+In Redis while a run lives, and for an hour after; then in `run_logs.jsonl` next to the audit stream, one line
+for each run, chained as that is.
+"""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final, Self, cast
+
+from redis import Redis
+from redis.exceptions import RedisError
+
+from mission_control.audit.stream.log import AuditLog, AuditWriteError
+from mission_control.audit.stream.reader import tail
+from mission_control.events import events
+from mission_control.model.values.instants import format_instant, parse_instant
+from mission_control.store import redis_keys
+
+LONGEST_LINE: Final = 2_000
+KEPT_AFTER_END: Final = timedelta(hours=1)
+
+
+@dataclass(frozen=True)
+class LogLine:
+    """A line; `stream` is `out`, `err`, `log` or `traceback`, `number` counts the lines of its attempt."""
+
+    at: datetime
+    attempt: int
+    stream: str
+    number: int
+    text: str
+
+    def to_text(self) -> str:
+        """Return the line as it is kept."""
+        kept = [format_instant(self.at), self.attempt, self.stream, self.number, self.text]
+        return json.dumps(kept, ensure_ascii=False)
+
+    @classmethod
+    def from_list(cls, kept: list[Any]) -> Self:
+        """Read a line back."""
+        return cls(parse_instant(kept[0]), *kept[1:])
+
+
+@dataclass(frozen=True)
+class RunLogs:
+    """Reads the logs of runs, and moves those of finished ones to a file."""
+
+    client: Redis
+    file: AuditLog
+
+    def lines(self, execution_id: str) -> list[LogLine]:
+        """Return the lines of a run, oldest first; of a long log the last ones.
+
+        Raises:
+            RedisError: Redis cannot be reached.
+        """
+        found = self._in_redis(execution_id)
+        if not found:
+            records = tail(self.file.path, 1, execution_id=execution_id)
+            found = records[0]["lines"] if records else []
+        return [LogLine.from_list(one) for one in found]
+
+    def archive(self, task_id: str, execution_id: str, *, at: datetime) -> None:
+        """Write the log of a run that is over to the file, once; trouble is logged, not raised.
+
+        If it cannot be written, it stays in Redis as long as the ledger keeps the run.
+        """
+        key = redis_keys.run_log(execution_id)
+        try:
+            is_archived = self.client.ttl(key) <= KEPT_AFTER_END.total_seconds()  # or there is none
+            found = [] if is_archived else self._in_redis(execution_id)
+            if not found:
+                return
+            record = {
+                "timestamp": format_instant(at),
+                "task_id": task_id,
+                "execution_id": execution_id,
+                "lines": found,
+            }
+            self.file.append(record)
+            self.client.expire(key, KEPT_AFTER_END)
+        except AuditWriteError as error:
+            events.audit_write_failed(self.file.path, error)
+        except RedisError as error:
+            events.waiting_for_redis(error)
+
+    def _in_redis(self, execution_id: str) -> list[list[Any]]:
+        kept = cast("list[str]", self.client.lrange(redis_keys.run_log(execution_id), 0, -1))
+        return [json.loads(one) for one in kept]

@@ -1,0 +1,140 @@
+"""Capturing what a handler prints and logs, while it also goes where it went before.
+
+Standard output, standard error and the root logger are the whole process's. A line belongs to the attempt of
+the context that wrote it; if that has none (a thread of the handler's own), to the only attempt that runs.
+"""
+
+import logging
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
+from typing import Any, Final, Protocol
+
+# What the worker itself logs meanwhile is no part of the handler's story.
+_NOT_THE_HANDLERS: Final = ("mission_control", "celery", "kombu", "redis")
+
+
+class Sink(Protocol):
+    """Takes what was captured."""
+
+    def write(self, stream: str, text: str) -> None:
+        """Take some text, which need not end with its line."""
+
+    def flush(self) -> None:
+        """Take the lines that are not ended as they are."""
+
+
+_current: Final[ContextVar[Sink | None]] = ContextVar("captured output", default=None)
+_active: Final[list[Sink]] = []
+_lock: Final = threading.Lock()
+
+
+@contextmanager
+def captured(sink: Sink) -> Iterator[None]:
+    """Capture into `sink` what is printed and logged while the block runs."""
+    with _lock:
+        if not _active:
+            _install()
+        _active.append(sink)
+    token = _current.set(sink)
+    try:
+        yield
+    finally:
+        _current.reset(token)
+        with _lock:
+            _active.remove(sink)
+            if not _active:
+                _uninstall()
+        sink.flush()
+
+
+def _sink() -> Sink | None:
+    sink = _current.get()
+    return _active[0] if sink is None and len(_active) == 1 else sink
+
+
+class _Tee:
+    """A text stream that also captures; whatever befalls the stream is no failure of the handler."""
+
+    def __init__(self, name: str, stream: Any) -> None:  # noqa: ANN401  # whatever stands at sys.stdout
+        self._name = name
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401
+        return getattr(self._stream, name)
+
+    @property
+    def buffer(self) -> "_BytesTee":
+        return _BytesTee(self._name, self._stream)
+
+    def write(self, text: str) -> int:
+        sink = _sink()
+        if sink is not None:
+            sink.write(self._name, text)
+        encoding = getattr(self._stream, "encoding", None) or "utf-8"
+        self._pass_on(text.encode(encoding, "backslashreplace").decode(encoding))
+        return len(text)
+
+    def writelines(self, lines: Iterator[str]) -> None:
+        for line in lines:
+            self.write(line)
+
+    def flush(self) -> None:
+        sink = _sink()
+        if sink is not None:
+            sink.flush()
+        self._pass_on("")
+
+    def _pass_on(self, text: str) -> None:
+        try:
+            self._stream.write(text)
+            if not text or "\n" in text:
+                self._stream.flush()
+        except (OSError, ValueError, AttributeError):
+            pass  # closed, its reader is gone, its disk is full, or there is none
+
+
+class _BytesTee:
+    """The same for bytes: those that are not text are shown as escapes."""
+
+    def __init__(self, name: str, stream: Any) -> None:  # noqa: ANN401
+        self._name = name
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401
+        return getattr(self._stream.buffer, name)
+
+    def write(self, data: bytes) -> int:
+        sink = _sink()
+        if sink is not None:
+            sink.write(self._name, bytes(data).decode(errors="backslashreplace"))
+        return int(self._stream.buffer.write(data))
+
+
+class _LogHandler(logging.Handler):
+    """Captures log records of the handler and of the libraries that it uses."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        sink = _sink()
+        if sink is None or record.name.partition(".")[0] in _NOT_THE_HANDLERS:
+            return
+        # The worker's log handler reports a record whose arguments do not fit its message, on standard error.
+        with suppress(Exception):
+            sink.write("log", f"{record.levelname} {record.name}: {self.format(record)}\n")
+
+
+_log_handler: Final = _LogHandler()
+
+
+def _install() -> None:
+    sys.stdout, sys.stderr = _Tee("out", sys.stdout), _Tee("err", sys.stderr)
+    logging.getLogger().addHandler(_log_handler)
+
+
+def _uninstall() -> None:
+    logging.getLogger().removeHandler(_log_handler)
+    for name in ("stdout", "stderr"):
+        if isinstance(tee := getattr(sys, name), _Tee):  # a handler may have put another in its place
+            setattr(sys, name, tee._stream)  # noqa: SLF001
