@@ -60,7 +60,7 @@ def test_enqueue_with_bad_arguments_names_them_and_enters_nothing(
     with pytest.raises(InvalidTaskError) as caught:
         enqueue(HELLO, **arguments)
     assert words in str(caught.value)
-    assert installation.client.dbsize() == 0
+    assert installation.client.keys() == []
 
 
 @pytest.mark.usefixtures("installation")
