@@ -207,7 +207,6 @@ class MissionControlScheduler(RedBeatScheduler):
             self._upkeep.quarantine,
             self._missed_records.add,
             retention=ours.settings.retention,
-            lease=self._lease,
             token=self._name if self._deliver is None else "",
             is_in_process=self._deliver is not None,
             uses_outbox=self._uses_outbox,

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable
 from datetime import timedelta
-from typing import Final
 
 from celery import Celery
 from redis import Redis
@@ -14,11 +13,7 @@ from beat.firing.firing import Firing
 from beat.messages.entry_sender import EntrySender
 from beat.messages.run_messages import RunMessages
 from beat.upkeep.quarantine import Quarantine
-from mission_control.model.policies.misfire import ON_TIME_WITHIN
 from mission_control.store.redis_keys import RedBeatKeys
-
-TAKEOVER: Final = timedelta(seconds=15)
-"""How long after its leader's lease has run out another beat has taken over and caught up, at the latest."""
 
 
 def assemble_firing(  # noqa: PLR0913  # all that firing is made of
@@ -30,7 +25,6 @@ def assemble_firing(  # noqa: PLR0913  # all that firing is made of
     on_missed: Callable[[Iterable[str]], object],
     *,
     retention: timedelta,
-    lease: timedelta,
     token: str,
     is_in_process: bool,
     uses_outbox: bool,
@@ -56,5 +50,4 @@ def assemble_firing(  # noqa: PLR0913  # all that firing is made of
         quarantine,
         sender,
         on_missed,
-        on_time_within=max(ON_TIME_WITHIN, lease + TAKEOVER),
     )

@@ -12,7 +12,7 @@ from beat.entries.due_entries import DuePlainEntry, DueTask
 from beat.messages.entry_sender import QueuedMessage
 from beat.messages.message_template import MessageKind
 from beat.messages.run_messages import RunMessages
-from mission_control.model.policies.misfire import Decision, Fire, Miss
+from mission_control.model.policies.misfire import ON_TIME_WITHIN, Decision, Fire, Miss
 from mission_control.model.runs.new_run import expires_at, occurrence_spec
 from mission_control.model.runs.record_identity import record_identity
 from mission_control.model.runs.run_limits import HARD_LIMIT_GRACE
@@ -42,7 +42,7 @@ class FireRequest:
     """One due entry, ready to be committed.
 
     `packed` is the script's argument; `execution_ids` are the runs that it fires, `missed_ids` those that it
-    enters as missed, `run_count` is how many it enters in all.
+    enters as missed, `run_count` is how many it enters in all. The entry's successor is due at `next_due`.
     """
 
     key: str
@@ -51,6 +51,12 @@ class FireRequest:
     execution_ids: tuple[str, ...]
     run_count: int = 1
     missed_ids: tuple[str, ...] = ()
+    next_due: float | None = None
+
+    def is_timely(self, now: float) -> bool:
+        """Whether what was decided ahead, for an occurrence on time, still holds."""
+        is_newest = self.next_due is None or now < self.next_due
+        return is_newest and now - self.due <= ON_TIME_WITHIN.total_seconds()
 
 
 class FireRequests:
@@ -82,6 +88,7 @@ class FireRequests:
             execution_ids=tuple(fired),
             run_count=len(runs),
             missed_ids=tuple(missed),
+            next_due=decision.next_due,
         )
 
     def of_plain_entry(

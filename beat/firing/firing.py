@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import takewhile
 from typing import Final
 
@@ -32,7 +32,7 @@ class Firing:
 
     Every method raises `NotLeadingError` if another beat leads, and `RedisError` if Redis cannot be
     asked; then nothing, or whole batches, have been committed. `on_missed` gets the ids of the runs that were
-    entered as missed. `on_time_within` is how late an occurrence may be fired and still count as on time.
+    entered as missed.
     """
 
     def __init__(
@@ -43,8 +43,6 @@ class Firing:
         quarantine: Quarantine,
         sender: EntrySender,
         on_missed: Callable[[Iterable[str]], object],
-        *,
-        on_time_within: timedelta = ON_TIME_WITHIN,
     ) -> None:
         self._entries = entries
         self._requests = requests
@@ -52,7 +50,6 @@ class Firing:
         self._quarantine = quarantine
         self._sender = sender
         self._on_missed = on_missed
-        self._on_time_within = on_time_within
         self._prepared = Prepared()
 
     @property
@@ -102,7 +99,7 @@ class Firing:
         return self._entries.until(self._on_time_since(now), limit=_BACKLOG_BATCH)
 
     def _on_time_since(self, now: datetime) -> float:
-        return (now - self._on_time_within).timestamp()
+        return (now - ON_TIME_WITHIN).timestamp()
 
     def _fire(
         self, due: list[DueEntry], most: int, clock: Callable[[], datetime], stop_at: float, fired: list[str]
@@ -191,7 +188,6 @@ class Firing:
             entry.due,
             now,
             spread=spread,
-            on_time_within=self._on_time_within,
             most=max(1, min(MOST_AT_ONCE, MOST_BYTES // entry.size)),
         )
         if not entry.trouble:

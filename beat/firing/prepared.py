@@ -50,11 +50,13 @@ class Prepared:
         self.since = due
 
     def take_due(self, now: float, most: int) -> list[FireRequest]:
-        """Take out the requests that are due."""
+        """Take out the requests that are due; those that come too late are dropped, and made again."""
         taken: list[FireRequest] = []
         while self._waiting and len(taken) < most and self._waiting[0].due <= now:
-            taken.append(self._waiting.popleft())
-            self._size -= len(taken[-1].packed)
+            request = self._waiting.popleft()
+            self._size -= len(request.packed)
+            if request.is_timely(now):
+                taken.append(request)
         return taken
 
     @property

@@ -9,6 +9,7 @@ import pytest
 
 from mission_control.configuration.settings import read_settings
 from mission_control.installation.installation import Installation
+from mission_control.store import redis_keys
 from tests.processes.beats import BeatProcess, leading_beat, sent_ids
 from tests.stage.servers import RedisServer
 from tests.stage.waiting import wait_until
@@ -45,6 +46,7 @@ def go_on(place: Installation) -> None:
     """Wait until beat fires again."""
     before = count(place)
     wait_until(lambda: count(place) > before + 2, "beat fires again", timeout=15)
+    wait_until(lambda: not place.client.exists(redis_keys.PARKED), "all that was caught up is sent")
 
 
 def assert_every_occurrence_was_fired_once(place: Installation) -> None:

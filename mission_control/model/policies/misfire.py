@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from itertools import islice
 from typing import Final
 
@@ -14,8 +13,8 @@ from mission_control.model.definitions.task import TaskDefinition
 from mission_control.model.values.instants import from_unix
 
 ON_TIME_WITHIN: Final = timedelta(seconds=30)
-"""How late an occurrence may be fired and still count as on time: a change of leader takes 20 s, which must
-not cause misfires."""
+"""How late the newest occurrence may be fired and still count as on time: a change of leader takes 20 s, and
+then the one pending occurrence of each task must run."""
 
 MOST_AT_ONCE: Final = 500
 """How many occurrences of a backlog one decision is about."""
@@ -30,7 +29,7 @@ _ROUNDING: Final = timedelta(milliseconds=1)
 
 @dataclass(frozen=True, slots=True)
 class Fire:
-    """Run this occurrence; `is_catch_up` says that it comes late, after a time without a beat."""
+    """Run this occurrence; `is_catch_up` says that it is not on time, and runs by the policy."""
 
     scheduled_time: datetime
     is_catch_up: bool = False
@@ -61,13 +60,13 @@ def decide(
     now: datetime,
     *,
     spread: timedelta = timedelta(0),
-    on_time_within: timedelta = ON_TIME_WITHIN,
     most: int = MOST_AT_ONCE,
 ) -> Decision:
     """Decide what a task needs whose stored due instant `due` (Unix seconds) is not after `now`.
 
-    `spread` is how long after their nominal time the task's occurrences are due. At most `most` of them
-    are decided about.
+    An occurrence is on time, and fires, while its successor is not due, at most `ON_TIME_WITHIN`. The task's
+    misfire policy decides about all older ones. `spread` is how long after their nominal time the task's
+    occurrences are due. At most `most` of them are decided about.
 
     Guarantees: every occurrence from `due` up to `now` is fired, or missed with a reason, once; of a
     backlog of many more than `MOST_RECORDED` the oldest are missed together, in one record that says so.
@@ -84,11 +83,10 @@ def decide(
     if first is None:
         return Decision((), _due(task.schedule.next_after(stored), spread))
     found = [first, *islice(task.schedule.occurrences(first, horizon), most)]
-    rules = _Rules(task, horizon, on_time_within)
     if len(found) > most:
-        actions, following = _oldest(rules, found)
+        actions, following = _oldest(task, found, horizon)
     else:
-        actions, following = rules.of_all(found), task.schedule.next_after(found[-1])
+        actions, following = _all(task, found, horizon), task.schedule.next_after(found[-1])
     return Decision(actions, _due(following, spread))
 
 
@@ -112,72 +110,59 @@ def _occurrence_at(schedule: ScheduleBase, moment: datetime) -> datetime | None:
     return last if last is not None and last > moment - _ROUNDING else None
 
 
-def _oldest(rules: _Rules, found: list[datetime]) -> tuple[tuple[Fire | Miss, ...], datetime | None]:
+def _all(task: TaskDefinition, backlog: list[datetime], horizon: datetime) -> tuple[Fire | Miss, ...]:
+    """Decide about all that is due."""
+    newest = backlog[-1]
+    is_on_time = horizon - newest <= ON_TIME_WITHIN
+    late = backlog[:-1] if is_on_time else backlog
+    first_to_run = max(0, len(late) - _most_late(task, is_on_time=is_on_time))
+    actions = [_late(task, moment, horizon, may_run=at >= first_to_run) for at, moment in enumerate(late)]
+    return (*actions, Fire(newest)) if is_on_time else tuple(actions)
+
+
+def _most_late(task: TaskDefinition, *, is_on_time: bool) -> int:
+    """Return how many late occurrences the policy may run, if the newest of all is on time or not."""
+    policy = task.misfire
+    return {"latest": 0 if is_on_time else 1, "all": policy.max_catch_up, "skip": 0}[policy.policy]
+
+
+def _oldest(
+    task: TaskDefinition, found: list[datetime], horizon: datetime
+) -> tuple[tuple[Fire | Miss, ...], datetime | None]:
     """Decide about the oldest of `found`, beyond which there are more; return when the next is due."""
-    first, last = found[0], found[-1]
-    span = (last - first) / (len(found) - 1) * MOST_RECORDED
-    recorded_after = min(rules.horizon - span, rules.first_to_run - timedelta.resolution)
-    recorded_from = rules.task.schedule.next_after(recorded_after)
+    *late, last = found
+    first_to_run = _first_to_run(task, horizon)
+    span = (last - late[0]) / len(late) * MOST_RECORDED
+    recorded_from = task.schedule.next_after(min(horizon - span, first_to_run - timedelta.resolution))
     if recorded_from is not None and recorded_from > last:
         reason = f"this and all before {recorded_from.isoformat()}: no beat fired them"
-        return (Miss(first, reason),), recorded_from
-    # The rest is decided about a moment later, and must still count as late then.
-    late = bisect_right(found, rules.horizon - rules.on_time_within - _MINUTE)
-    count = min(late, len(found) - 1) if late else len(found) - 1
-    return rules.of_some(found[:count]), found[count]
+        return (Miss(late[0], reason),), recorded_from
+    return tuple(_late(task, moment, horizon, may_run=moment >= first_to_run) for moment in late), last
 
 
-class _Rules:
-    """A task's misfire policy, applied to occurrences up to `horizon`."""
+def _first_to_run(task: TaskDefinition, horizon: datetime) -> datetime:
+    """Return the oldest occurrence that may still run, to the minute if very many may."""
+    after = horizon + timedelta.resolution
+    newest = task.schedule.previous_before(after)
+    is_on_time = newest is not None and horizon - newest <= ON_TIME_WITHIN
+    count = _most_late(task, is_on_time=is_on_time) + is_on_time
+    if count <= MOST_AT_ONCE:
+        return _nth_before(task.schedule, after, count)
+    # Occurrences up to the next full minute count as due, so the answer is never too early.
+    return _nth_before_cached(task.schedule, horizon.replace(second=0, microsecond=0) + _MINUTE, count)
 
-    def __init__(self, task: TaskDefinition, horizon: datetime, on_time_within: timedelta) -> None:
-        self.task = task
-        self.horizon = horizon
-        self.on_time_within = on_time_within
-        self._grace = max(timedelta(seconds=task.misfire.grace_seconds), on_time_within)
 
-    def of_all(self, backlog: list[datetime]) -> tuple[Fire | Miss, ...]:
-        """Decide about all that is due; the policy applies only if the oldest is late."""
-        if self.horizon - backlog[0] <= self.on_time_within:
-            return tuple(Fire(moment) for moment in backlog)
-        policy = self.task.misfire
-        allowed = {"latest": 1, "all": policy.max_catch_up, "skip": len(backlog)}[policy.policy]
-        first_to_run = len(backlog) - allowed
-        return tuple(self._of(moment, may_run=at >= first_to_run) for at, moment in enumerate(backlog))
-
-    def of_some(self, oldest: list[datetime]) -> tuple[Fire | Miss, ...]:
-        """Decide about the oldest of a backlog that has more."""
-        first_to_run = self.first_to_run
-        return tuple(self._of(moment, may_run=moment >= first_to_run) for moment in oldest)
-
-    @cached_property
-    def first_to_run(self) -> datetime:
-        """The oldest occurrence that the policy may still run, to the minute if it may run very many."""
-        policy, schedule = self.task.misfire, self.task.schedule
-        if policy.policy == "skip":
-            return self.horizon - self.on_time_within
-        if policy.policy == "latest" or policy.max_catch_up == 0:
-            newest = schedule.previous_before(self.horizon + timedelta.resolution)
-            none = self.horizon + timedelta.resolution
-            return none if newest is None or policy.policy == "all" else newest
-        if policy.max_catch_up <= MOST_AT_ONCE:
-            return _nth_before(schedule, self.horizon + timedelta.resolution, policy.max_catch_up)
-        # Occurrences up to the next full minute count as due, so the answer is never too early.
-        full_minute_after = self.horizon.replace(second=0, microsecond=0) + _MINUTE
-        return _nth_before_cached(schedule, full_minute_after, policy.max_catch_up)
-
-    def _of(self, moment: datetime, *, may_run: bool) -> Fire | Miss:
-        policy, late = self.task.misfire, self.horizon - moment
-        if policy.policy == "skip" and late > self.on_time_within:
-            return Miss(moment, f"misfire policy skip: not fired for {_words(late)}")
-        if late > self._grace:
-            seconds = self._grace.total_seconds()
-            return Miss(moment, f"noticed {_words(late)} late, past grace_seconds={seconds:g}")
-        if may_run:
-            return Fire(moment, is_catch_up=late > self.on_time_within)
-        if policy.policy == "all":
-            return Miss(moment, f"more than max_catch_up={policy.max_catch_up} occurrences were due")
-        return Miss(moment, "misfire policy latest: a later occurrence was due")
+def _late(task: TaskDefinition, moment: datetime, horizon: datetime, *, may_run: bool) -> Fire | Miss:
+    policy, late = task.misfire, horizon - moment
+    if policy.policy == "skip":
+        return Miss(moment, f"misfire policy skip: not fired for {_words(late)}")
+    if late > timedelta(seconds=policy.grace_seconds):
+        return Miss(moment, f"noticed {_words(late)} late, past grace_seconds={policy.grace_seconds:g}")
+    if may_run:
+        return Fire(moment, is_catch_up=True)
+    if policy.policy == "all":
+        return Miss(moment, f"more than max_catch_up={policy.max_catch_up} occurrences were due")
+    return Miss(moment, "misfire policy latest: a later occurrence was due")
 
 
 def _nth_before(schedule: ScheduleBase, moment: datetime, count: int) -> datetime:
@@ -195,4 +180,5 @@ _nth_before_cached = lru_cache(maxsize=256)(_nth_before)
 
 
 def _words(late: timedelta) -> str:
-    return str(timedelta(seconds=int(late.total_seconds())))
+    whole = timedelta(seconds=int(late.total_seconds()))
+    return str(whole) if whole >= _MINUTE else f"{late.total_seconds():.3g} s"

@@ -2,23 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
-
+from beat.firing.fire_request import FireRequest
 from beat.firing.prepared import MOST_BYTES, Prepared
 
-if TYPE_CHECKING:
-    from beat.firing.fire_request import FireRequest
 
-
-@dataclass
-class Request:
-    due: float
-    packed: bytes = b""
-
-
-def request(due: float) -> FireRequest:
-    return cast("FireRequest", Request(due))
+def request(due: float, packed: bytes = b"", next_due: float | None = None) -> FireRequest:
+    return FireRequest("key", due, packed, (), next_due=next_due)
 
 
 def filled(*dues: float) -> Prepared:
@@ -39,6 +28,15 @@ def test_prepared_requests_are_taken_up_to_a_batch() -> None:
     prepared = filled(1.0, 1.0, 1.0)
     assert len(prepared.take_due(5.0, most=2)) == 2
     assert len(prepared.take_due(5.0, most=2)) == 1
+
+
+def test_request_that_comes_after_its_successor_or_very_late_is_dropped() -> None:
+    prepared = Prepared()
+    prepared.add(request(1.0, next_due=4.0), 1.0)
+    prepared.add(request(2.0, next_due=40.0), 2.0)
+    assert [one.due for one in prepared.take_due(5.0, most=2)] == [2.0]
+    prepared.add(request(6.0), 6.0)
+    assert prepared.take_due(36.5, most=2) == []
 
 
 def test_search_continues_after_the_entries_seen_at_one_due_time() -> None:
@@ -65,7 +63,7 @@ def test_search_begins_now_and_never_goes_back() -> None:
 
 def test_preparation_has_room_until_waiting_requests_are_too_large() -> None:
     prepared = Prepared()
-    large = cast("FireRequest", Request(1.0, b"x" * (MOST_BYTES // 2)))
+    large = request(1.0, b"x" * (MOST_BYTES // 2))
     prepared.add(large, 1.0)
     assert prepared.has_room
     prepared.add(large, 1.0)

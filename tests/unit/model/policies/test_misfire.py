@@ -17,8 +17,8 @@ def task(schedule: dict[str, Any] | None = None, **fields: Any) -> TaskDefinitio
     return parse_task({"id": "a", "handler": "handlers.x.run", "schedule": chosen, **fields})
 
 
-def decided(one: TaskDefinition, late: timedelta, **options: Any) -> Decision:
-    return decide(one, T0.timestamp(), T0 + late, **options)
+def decided(one: TaskDefinition, late: timedelta) -> Decision:
+    return decide(one, T0.timestamp(), T0 + late)
 
 
 def shape(decision: Decision) -> str:
@@ -136,7 +136,8 @@ def test_endless_backlog_keeps_all_that_may_run() -> None:
     one = task(**misfire(policy="all", max_catch_up=10_000, grace_seconds=10**9 // 4))
     following = decide(one, T0.timestamp(), T0 + timedelta(hours=50_000)).next_due
     assert following is not None
-    assert (T0 + timedelta(hours=50_000)).timestamp() - following == (10_000 - 1) * 3_600
+    # The newest is on time, and no catch-up.
+    assert (T0 + timedelta(hours=50_000)).timestamp() - following == 10_000 * 3_600
 
 
 @pytest.mark.parametrize("minutes", [1, 20, 59])
@@ -152,16 +153,25 @@ def test_rounded_due_instant_means_its_occurrence() -> None:
     assert decision == Decision((Fire(T0),), (T0 + timedelta(hours=1)).timestamp())
 
 
-def test_on_time_window_grows_with_the_lease() -> None:
-    one, late = task(**misfire(policy="skip")), timedelta(seconds=70)
-    assert shape(decided(one, late)) == "-"
-    assert shape(decided(one, late, on_time_within=timedelta(seconds=75))) == "F"
-
-
-def test_gap_of_a_change_of_leader_is_no_misfire() -> None:
-    every_second = task({"type": "interval", "seconds": 1})
-    assert shape(decided(every_second, timedelta(seconds=30))) == "F" * 31
-    assert shape(decided(every_second, timedelta(seconds=31))) == "-" * 31 + "F"
+@pytest.mark.parametrize(
+    ("policy", "expected"),
+    [
+        ({"policy": "latest"}, "-" * 20 + "F"),
+        ({"policy": "skip"}, "-" * 20 + "F"),
+        ({"policy": "all"}, "C" * 20 + "F"),
+        ({"policy": "all", "max_catch_up": 3}, "-" * 17 + "CCC" + "F"),
+        ({"policy": "all", "max_catch_up": 0}, "-" * 20 + "F"),
+        ({"policy": "all", "grace_seconds": 4}, "-" * 16 + "CCCC" + "F"),
+    ],
+)
+def test_gap_of_seconds_with_many_occurrences_follows_the_policy(
+    policy: dict[str, Any], expected: str
+) -> None:
+    every_second = task({"type": "interval", "seconds": 1}, **misfire(**policy))
+    decision = decided(every_second, timedelta(seconds=20))
+    assert shape(decision) == expected
+    reasons = [action.reason for action in decision.actions if isinstance(action, Miss)]
+    assert all("grace_seconds=4" in reason or "grace_seconds" not in reason for reason in reasons)
 
 
 def test_spread_moves_the_due_instant_not_the_scheduled_time() -> None:
