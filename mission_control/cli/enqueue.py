@@ -43,7 +43,10 @@ def enqueue(  # one parameter an option
     from mission_control.model.definitions.schedules.clock.wall_clock import earliest
     from mission_control.operate.tasks import naming_nearest_task
 
-    with current() as installation, naming_nearest_task(installation.registry, task_id_or_handler):
+    with (
+        current(sets_up=True) as installation,
+        naming_nearest_task(installation.registry, task_id_or_handler),
+    ):
         due = None if at is None else earliest(at, zone(installation.settings.timezone))
         options = RunOptions(at=due, delay=delay, queue=queue, priority=priority)
         dispatch = Dispatch.of(installation)

@@ -23,6 +23,7 @@ _COMMANDS: Final = {
     "run": "program:run",
     "handler": "program:handler",
     "audit": "program:audit",
+    "url": "url:url",
     "bench": "bench:bench",
 }
 
@@ -117,6 +118,6 @@ class Program(LazyGroup):
 def program(debug: bool) -> None:  # `Program.invoke` looks at it
     """Scheduled tasks that run on time and only once, are retried by your policy, and leave a record.
 
-    Settings are environment variables, such as MISSION_CONTROL_DATA_DIR (./data) and
-    MISSION_CONTROL_REDIS_URL. Without a Redis URL, a Redis server starts in the data directory.
+    Settings are environment variables, such as MISSION_CONTROL_REDIS_URL. Without it, a Redis server starts
+    in the data directory (./data); commands that read never start one in a new place.
     """

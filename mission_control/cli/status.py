@@ -10,17 +10,15 @@ import rich_click as click
 from rich.text import Text
 
 from mission_control.cli.terminal import parameters
-from mission_control.cli.terminal.installation_in_use import current
-from mission_control.cli.terminal.output import echo, echo_json, table, tell
-from mission_control.cli.terminal.wording import in_how_long, local_time, remedy_of_quarantine
+from mission_control.cli.terminal.installation_in_use import current, is_configured
+from mission_control.cli.terminal.output import echo, echo_json, printable, table, tell
+from mission_control.cli.terminal.wording import in_how_long, local_time
 from mission_control.cli.views.run_view import STYLES
 from mission_control.model.values.instants import parse_instant
 from mission_control.model.values.quantities import duration
 from mission_control.model.values.zones import zone
 
 if TYPE_CHECKING:
-    from redis import Redis
-
     from mission_control.operate.situation import Situation
 
 _KINDS = {"embedded": "its own server in the data directory", "configured": "MISSION_CONTROL_REDIS_URL"}
@@ -32,24 +30,37 @@ _RUNS_SHOWN = 10
     "--journal", is_flag=True, help="Show beat's last actions instead: what it fired, missed, quarantined."
 )
 @click.option(
-    "-n", "limit", type=click.IntRange(min=1), default=20, show_default=True, help="Lines of the journal."
+    "--quarantine",
+    is_flag=True,
+    help="Show what could not be read instead: tasks, audit records and messages, with the reason.",
+)
+@click.option(
+    "-n", "limit", type=click.IntRange(min=1), default=20, show_default=True, help="Lines of either."
 )
 @parameters.as_json
-def status(journal: bool, limit: int, as_json: bool) -> None:
-    """Show which processes are up, what runs, and what is due next."""
+def status(journal: bool, quarantine: bool, limit: int, as_json: bool) -> None:
+    """Show what is wrong, which processes are up, what runs, and what is due next.
+
+    The first line is "OK", or what keeps work from being done, and the remedy.
+    """
+    from mission_control.operate.journal import last_notes, quarantine_notes
     from mission_control.operate.situation import redis_place, situation
 
     with current() as installation:
+        client, here = installation.client, zone(installation.settings.timezone)
         if journal:
-            here = zone(installation.settings.timezone)
-            _show_journal(installation.client, limit, here, as_json=as_json)
+            _show_notes(last_notes(client, limit), here, "beat has done nothing yet", as_json=as_json)
             return
-        is_configured = bool((installation.settings.redis_url or "").strip())
-        redis = redis_place(installation.redis_url, is_configured=is_configured)
+        if quarantine:
+            notes = quarantine_notes(client, installation.redbeat_keys)[:limit]
+            _show_notes(notes, here, "nothing is in quarantine", as_json=as_json)
+            return
+        redis = redis_place(installation.redis_url, is_configured=is_configured(installation.settings))
         found = situation(
-            installation.client,
+            client,
             installation.registry,
             installation.ledger,
+            installation.celery,
             now=installation.clock(),
             redbeat_keys=installation.redbeat_keys,
         )
@@ -59,22 +70,22 @@ def status(journal: bool, limit: int, as_json: bool) -> None:
             echo(table("", "", rows=_rows(found, redis), header=False))
 
 
-def _show_journal(client: Redis, limit: int, here: tzinfo, *, as_json: bool) -> None:
-    from mission_control.operate.journal import last_notes
-
-    notes = last_notes(client, limit)
+def _show_notes(notes: list[dict[str, str]], here: tzinfo, none: str, *, as_json: bool) -> None:
     if as_json:
         echo_json(notes)
     elif notes:
-        rows = [(_time(note.get("at", ""), here), note.get("event", ""), _what(note)) for note in notes]
+        rows = [
+            (_time(note.get("at", ""), here), note.get("event", note.get("kind", "")), _what(note))
+            for note in notes
+        ]
         echo(table("at", "event", "what", rows=rows))
     else:
-        tell("beat has done nothing yet")
+        tell(none)
 
 
 def _what(note: Mapping[str, str]) -> str:
     if "problem" in note:
-        return f"{note.get('key', '')}: {note['problem']}"
+        return printable(f"{note.get('what', note.get('key', ''))}: {note['problem']}")
     rest = (f"{name} {value}" for name, value in note.items() if name not in {"at", "event"} and value)
     return ", ".join(rest)
 
@@ -87,10 +98,12 @@ def _time(text: str, here: tzinfo) -> str:
 
 
 def _rows(found: Situation, redis: Mapping[str, str]) -> Iterator[tuple[str, str | Text]]:
+    yield from _labelled("verdict", _verdict(found))
     yield "redis", f"{found.redis_version} at {redis['address']}, {_KINDS[redis['kind']]}"
     yield from _labelled("beat", _beats(found))
     yield from _labelled("workers", _workers(found))
-    yield from _labelled("tasks", _tasks(found))
+    yield "tasks", f"{found.enabled} enabled, {found.disabled} disabled"
+    yield from _labelled("queues", _queues(found))
     yield from _labelled("running", _active(found))
     yield "last 24 h", _outcomes(found)
     yield from _labelled("next due", _due(found))
@@ -102,11 +115,17 @@ def _labelled(label: str, lines: Iterator[str | Text]) -> Iterator[tuple[str, st
         label = ""
 
 
+def _verdict(found: Situation) -> Iterator[str | Text]:
+    yield from (Text(printable(str(issue)), style="red") for issue in found.issues)
+    if not found.issues:
+        yield Text("OK", style="green")
+
+
 def _beats(found: Situation) -> Iterator[str | Text]:
     for beat in found.beats:
         yield f"{beat['name']}{', leading' if beat['leading'] else ', standing by'}"
     if not found.beats:
-        yield Text("none, so nothing fires; start one with `mission-control up`", style="yellow")
+        yield Text("none", style="yellow")
 
 
 def _workers(found: Situation) -> Iterator[str | Text]:
@@ -114,16 +133,13 @@ def _workers(found: Situation) -> Iterator[str | Text]:
         queues = ", ".join(worker["queues"])
         yield f"{worker['name']}, {worker['concurrency']} runs at once, serving {queues}"
     if not found.workers:
-        yield Text("none, so nothing runs; start one with `mission-control up`", style="yellow")
+        yield Text("none", style="yellow")
 
 
-def _tasks(found: Situation) -> Iterator[str | Text]:
-    yield f"{found.enabled} enabled, {found.disabled} disabled"
-    for name, problem in found.quarantined.items():
-        yield Text(f"{name} is quarantined: {problem}; {remedy_of_quarantine(name)}", style="red")
-    for key, (kind, needed) in found.wrong_keys.items():
-        remedy = f"look at it, then: redis-cli DEL {key}"
-        yield Text(f"key {key} is a {kind} and must be a {needed}; {remedy}", style="red")
+def _queues(found: Situation) -> Iterator[str]:
+    for queue in found.queues:
+        since = "" if queue.oldest is None else f", the oldest for {duration(found.now - queue.oldest)}"
+        yield f"{queue.name}: {queue.waiting:,} waiting{since}"
 
 
 def _active(found: Situation) -> Iterator[str | Text]:

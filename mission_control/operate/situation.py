@@ -1,10 +1,12 @@
 """How an installation is doing, gathered from Redis in a few round trips."""
 
+from __future__ import annotations
+
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from redis import Redis
 
@@ -12,7 +14,20 @@ from mission_control.ledger.run_reader import RunReader
 from mission_control.model.definitions.task import TaskDefinition
 from mission_control.model.runs.run_record import RunRecord
 from mission_control.model.values.instants import format_instant
-from mission_control.operate.journal import quarantined_tasks
+from mission_control.operate.health import (
+    Issue,
+    beat_issues,
+    key_issues,
+    of_runs,
+    of_tasks,
+    quarantine_issues,
+    queue_issues,
+    stopped_workers,
+    work_issues,
+    worker_issues,
+)
+from mission_control.operate.journal import QUARANTINE_KEYS, quarantine_notes
+from mission_control.operate.queues import QueueState, waiting_queues
 from mission_control.operate.runs import run_json
 from mission_control.processes.heartbeats import ProcessInfo, live_processes
 from mission_control.registry.registry import Registry
@@ -21,6 +36,9 @@ from mission_control.store import redis_keys
 from mission_control.store.address.url_spelling import mask_password
 from mission_control.store.key_types import keys_of_wrong_type
 from mission_control.store.redis_keys import DEFAULT_REDBEAT_KEYS, RedBeatKeys
+
+if TYPE_CHECKING:
+    from celery import Celery
 
 _DUE_SHOWN: Final = 5
 _RUNS_SHOWN: Final = 100
@@ -41,6 +59,8 @@ class Situation:
     wrong_keys: Mapping[str, tuple[str, str]]
     active: list[RunRecord]
     active_count: int
+    queues: list[QueueState]
+    issues: list[Issue]
     outcomes: Mapping[str, int]
     next_due: list[tuple[TaskDefinition, datetime]]
 
@@ -53,6 +73,8 @@ class Situation:
         }
         return {
             "time": format_instant(self.now),
+            "ok": not self.issues,
+            "issues": [asdict(one) for one in self.issues],
             "redis": {**redis, "version": self.redis_version},
             "beats": self.beats,
             "workers": self.workers,
@@ -60,10 +82,15 @@ class Situation:
             "keys_of_wrong_type": {
                 key: {"found": found, "needed": needed} for key, (found, needed) in self.wrong_keys.items()
             },
+            "queues": [self._queue_json(one) for one in self.queues],
             "active": {"count": self.active_count, "runs": [run_json(run) for run in self.active]},
             "last_24_hours": dict(self.outcomes),
             "next_due": [_due_json(task, moment) for task, moment in self.next_due],
         }
+
+    def _queue_json(self, queue: QueueState) -> dict[str, Any]:
+        seconds = None if queue.oldest is None else round((self.now - queue.oldest).total_seconds())
+        return {"name": queue.name, "waiting": queue.waiting, "oldest_seconds": seconds}
 
 
 def redis_place(url: str, *, is_configured: bool) -> dict[str, str]:
@@ -79,42 +106,62 @@ def situation(
     client: Redis,
     registry: Registry,
     ledger: RunReader,
+    app: Celery,
     *,
     now: datetime,
     redbeat_keys: RedBeatKeys = DEFAULT_REDBEAT_KEYS,
 ) -> Situation:
-    """Return how an installation is doing now: its processes, tasks, runs, and what is due next.
+    """Return how an installation is doing now: processes, tasks, runs, what is due next, and what is wrong.
 
-    Where a key has the wrong type, `wrong_keys` names it, and what it should hold is left out.
+    `app` is the Celery application of its broker. Where a key has the wrong type, `wrong_keys` names it, and
+    what it should hold is left out.
+
+    Raises:
+        StoreUnavailableError: the broker cannot be reached.
     """
-    processes, wrong = live_processes(client), keys_of_wrong_type(client, redbeat_keys)
+    alive, wrong = live_processes(client), keys_of_wrong_type(client, redbeat_keys)
     tasks = registry.overview(due_limit=_DUE_SHOWN) if redis_keys.TASKS not in wrong else Overview(0, 0, [])
     ended = ledger.finished_since(now - _DAY) if redis_keys.FINISHED_RUNS not in wrong else []
-    has_runs = redis_keys.ACTIVE_RUNS not in wrong
+    active = ledger.active() if redis_keys.ACTIVE_RUNS not in wrong else []
+    notes = quarantine_notes(client, redbeat_keys) if wrong.keys().isdisjoint(QUARANTINE_KEYS) else []
+    runs = of_runs(active)
+    queues = waiting_queues(app, ledger, {queue for queue, _ in (*tasks.work, *runs)})
+    issues = [
+        *key_issues(wrong),
+        *beat_issues(alive),
+        *work_issues(alive, [tasks.work, runs], queues),
+        *worker_issues(stopped_workers(alive, active)),
+        *queue_issues(queues, now),
+        *quarantine_issues(notes),
+    ]
+    beats = [one for one in alive if one.kind == "beat"]
     return Situation(
         now=now,
         redis_version=_version(client),
-        beats=[
-            {"name": one.name, "leading": one.info.get("leading", False)}
-            for one in processes
-            if one.kind == "beat"
-        ],
-        workers=[_worker(one) for one in processes if one.kind == "worker"],
+        beats=[{"name": one.name, "leading": one.info.get("leading", False)} for one in beats],
+        workers=[_worker(one) for one in alive if one.kind == "worker"],
         enabled=tasks.enabled,
         disabled=tasks.disabled,
-        quarantined={} if redis_keys.BEAT_QUARANTINE in wrong else quarantined_tasks(client, redbeat_keys),
+        quarantined={note["what"]: note["problem"] for note in notes if note["kind"] == "task"},
         wrong_keys=wrong,
-        active=ledger.active(limit=_RUNS_SHOWN) if has_runs else [],
-        active_count=ledger.active_count() if has_runs else 0,
+        active=active[:_RUNS_SHOWN],
+        active_count=ledger.active_count() if active else 0,
+        queues=queues,
+        issues=issues,
         outcomes=dict(Counter(str(run.state) for run in ended).most_common()),
         next_due=tasks.next_due,
     )
 
 
-def is_served(client: Redis, queue: str) -> bool:
-    """Return whether a live worker serves a queue."""
-    alive = live_processes(client)
-    return any(queue in one.info.get("queues", ()) for one in alive if one.kind == "worker")
+def issues_of_tasks(client: Redis, tasks: Iterable[TaskDefinition]) -> list[Issue]:
+    """Return what keeps enabled tasks from firing or running."""
+    alive, enabled = live_processes(client), [task for task in tasks if task.enabled]
+    return [*beat_issues(alive), *work_issues(alive, [of_tasks(enabled)])] if enabled else []
+
+
+def issues_of_run(client: Redis, run: RunRecord) -> list[Issue]:
+    """Return what keeps a waiting run from being done."""
+    return list(work_issues(live_processes(client), [of_runs([run])]))
 
 
 def _worker(worker: ProcessInfo) -> dict[str, Any]:

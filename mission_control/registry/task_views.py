@@ -1,7 +1,8 @@
 """What callers see of stored tasks: one with its history, or an overview of many."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from heapq import nsmallest
 from typing import Any, Literal
@@ -43,11 +44,15 @@ def state_of(stored: StoredTask) -> TaskState:
 
 @dataclass(frozen=True)
 class Overview:
-    """How many tasks there are, and which are due next; those due in the past are overdue."""
+    """How many tasks there are, and which are due next; those due in the past are overdue.
+
+    `work` has the ids of the enabled tasks by their queue and handler.
+    """
 
     enabled: int
     disabled: int
     next_due: list[tuple[TaskDefinition, datetime]]
+    work: Mapping[tuple[str, str], Sequence[str]] = field(default_factory=dict)
 
 
 def overview_of(
@@ -62,4 +67,7 @@ def overview_of(
     )
     tasks = ((read(one), nominal_time_of(one.definition, due)) for due, _, one in soonest)
     next_due = [(task, moment) for task, moment in tasks if task is not None]
-    return Overview(len(enabled), len(stored) - len(enabled), next_due)
+    work: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for one in enabled:
+        work[one.definition["queue"], one.definition["handler"]].append(one.task_id)
+    return Overview(len(enabled), len(stored) - len(enabled), next_due, work)

@@ -20,6 +20,8 @@ _TYPES: Final = {
     redis_keys.LEASES: "zset",
     redis_keys.OUTBOX: "list",
     redis_keys.CATCH_UP_PACE: "hash",
+    redis_keys.AUDIT_QUARANTINE: "list",
+    redis_keys.DEAD_LETTERS: "list",
 }
 
 

@@ -63,7 +63,11 @@ def tail(  # one parameter an option
         echo(record_table(records, settings.timezone))
     else:
         path = settings.task_execution_log
-        tell(f"no such records in {path}" if path.exists() else f"nothing has run yet: there is no {path}")
+        tell(
+            f"no such records in {path}"
+            if path.exists()
+            else f"nothing has run yet: there is no {path}; --data-dir (-C) names another data directory"
+        )
 
 
 def _follow(

@@ -49,7 +49,7 @@ def demo(keep: bool) -> None:
     _move_into(place)
     _say(f"A demo in {near(place)}; your own tasks are not touched.")
     try:
-        with StopSignals() as signals, current(signals.deferred) as installation:
+        with StopSignals() as signals, current(sets_up=True, joining=signals.deferred) as installation:
             _run(installation, signals, keep=keep)
     except StopRequestedError:
         raise CommandError("the demo was interrupted before its end", ExitCode.FAILED) from None

@@ -11,7 +11,7 @@ from mission_control.cli.terminal import parameters
 from mission_control.cli.terminal.exit_codes import ExitCode
 from mission_control.cli.terminal.failures import CommandError
 from mission_control.cli.terminal.installation_in_use import current
-from mission_control.cli.terminal.output import echo, echo_json, tell
+from mission_control.cli.terminal.output import echo, echo_json, tell, tell_issues
 from mission_control.errors import TaskFileError
 
 _EXAMPLE = """\
@@ -29,12 +29,14 @@ Example: mission-control task add --id greet --handler handlers.hello.run
 @parameters.dry_run
 def add(task_id: str | None, file: str | None, disabled: bool, dry_run: bool, **options: Any) -> None:  # noqa: ANN401
     """Add a task. It first fires at its next scheduled time."""
+    from mission_control.operate.situation import issues_of_tasks
+
     definition = {**({} if file is None else _read(file)), **fields_of(options)}
     if task_id is not None:
         definition["id"] = task_id
     if disabled:
         definition["enabled"] = False
-    with current() as installation:
+    with current(sets_up=True) as installation:
         task = installation.registry.check.parse_new(definition)
         is_taken = installation.registry.definition(task.id) is not None
         if is_taken or not (dry_run or installation.registry.add(task)):
@@ -48,6 +50,7 @@ def add(task_id: str | None, file: str | None, disabled: bool, dry_run: bool, **
             return
         echo(task.id)
         tell(f"added: {task.schedule.describe()}{'' if task.enabled else ', disabled'}")
+        tell_issues(issues_of_tasks(installation.client, [task]))
 
 
 def _read(file: str) -> dict[str, Any]:

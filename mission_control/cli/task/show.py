@@ -12,8 +12,8 @@ from rich.text import Text
 
 from mission_control.cli.terminal import parameters
 from mission_control.cli.terminal.installation_in_use import current
-from mission_control.cli.terminal.output import as_text, echo, echo_json, table, tell
-from mission_control.cli.terminal.wording import in_how_long, local_time, remedy_of_quarantine
+from mission_control.cli.terminal.output import as_text, echo, echo_json, table, tell, tell_issues
+from mission_control.cli.terminal.wording import in_how_long, local_time
 from mission_control.model.values.instants import parse_instant
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ _SHOWN_APART = (
 @parameters.as_json
 def list_tasks(is_all: bool, as_json: bool) -> None:
     """List the enabled tasks, or all."""
+    from mission_control.operate.situation import issues_of_tasks
     from mission_control.operate.tasks import task_summaries
 
     with current() as installation:
@@ -53,6 +54,7 @@ def list_tasks(is_all: bool, as_json: bool) -> None:
         hidden = len(registry.ids()) - len(shown)
         if hidden > 0 and not is_all:
             tell(f"{hidden} disabled; show them with --all")
+        tell_issues(issues_of_tasks(installation.client, [one.task for one in shown if one.task is not None]))
 
 
 def _listed(one: TaskSummary, now: datetime) -> tuple[str | Text, ...]:
@@ -96,6 +98,8 @@ def _rows(shown: dict[str, Any], task: TaskDefinition, now: datetime) -> Iterato
         yield "description", as_text(task.description)
     yield "runs", f"{task.schedule.describe()}{'' if task.enabled else '  (disabled)'}"
     if history["problem"] is not None:
+        from mission_control.operate.health import remedy_of_quarantine
+
         yield "quarantined", f"{as_text(history['problem'])}; {remedy_of_quarantine(task.id)}"
     yield "handler", task.handler
     yield "next run", _moment(history["next_run"], task, now)

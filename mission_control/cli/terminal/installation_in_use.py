@@ -6,25 +6,64 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
+from mission_control.cli.terminal.exit_codes import ExitCode
+from mission_control.cli.terminal.failures import CommandError
+
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from mission_control.configuration.settings import Settings
     from mission_control.installation.installation import Installation
 
 
 @contextmanager
-def current(joining: Callable[[], AbstractContextManager[None]] = nullcontext) -> Iterator[Installation]:
+def current(
+    *, sets_up: bool = False, joining: Callable[[], AbstractContextManager[None]] = nullcontext
+) -> Iterator[Installation]:
     """Yield the installation that the environment describes.
 
-    An embedded server is joined or started inside `joining()`.
+    An embedded server is joined or started inside `joining()`. Only a command that `sets_up` may found an
+    installation.
 
     Raises:
         SettingsError: the environment describes none.
         StoreUnavailableError: Redis cannot be reached or refuses.
+        CommandError: there is no installation.
     """
     from mission_control.installation.installation import current_installation
     from mission_control.store.connection import store_errors
 
     installation = current_installation()
+    if not sets_up and not _is_set_up(installation.settings):
+        raise _nothing_in(installation.settings.data_dir)
     with joining():
         url = installation.redis_url
     with store_errors(url):
         yield installation
+
+
+def is_configured(settings: Settings) -> bool:
+    """Return whether the Redis is configured, not managed."""
+    return bool((settings.redis_url or "").strip())
+
+
+def is_kept_up(settings: Settings) -> bool:
+    """Return whether the Redis outlives this command: it is configured, or another process uses it."""
+    from mission_control.store.embedded.embedded_server import FOLDER
+    from mission_control.store.embedded.locks import has_server
+
+    return is_configured(settings) or (_is_set_up(settings) and has_server(settings.data_dir / FOLDER))
+
+
+def _is_set_up(settings: Settings) -> bool:
+    from mission_control.store.embedded.embedded_server import FOLDER
+
+    return is_configured(settings) or (settings.data_dir / FOLDER).is_dir()
+
+
+def _nothing_in(data_dir: Path) -> CommandError:
+    ways = (
+        "start one with `mission-control up`, name another data directory with --data-dir (-C), or name its "
+        "Redis in MISSION_CONTROL_REDIS_URL"
+    )
+    return CommandError(f"there is no installation in {data_dir.absolute()}: {ways}", ExitCode.UNREACHABLE)

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import rich_click as click
 
+from mission_control.cli.terminal.parameters import DATA_DIR
 from mission_control.model.problems.suggestions import did_you_mean
 
 _PACKAGE: Final = "mission_control.cli"
@@ -20,17 +21,20 @@ class LazyGroup(click.RichGroup):
     def __init__(self, *args: Any, lazy: Mapping[str, str], **kwargs: Any) -> None:  # noqa: ANN401
         super().__init__(*args, **kwargs)
         self._lazy = lazy
+        self.params.append(DATA_DIR)
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # Click's signature
         """Return the names in their given order."""
         return list(self._lazy)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        """Return a command, importing its module."""
+        """Return a command, importing its module; each takes the data directory, too."""
         if cmd_name not in self._lazy:
             return None
         module, _, attribute = self._lazy[cmd_name].partition(":")
         command: click.Command = getattr(import_module(f"{_PACKAGE}.{module}"), attribute)
+        if DATA_DIR not in command.params:
+            command.params.append(DATA_DIR)
         return command
 
     def resolve_command(

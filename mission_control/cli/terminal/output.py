@@ -63,6 +63,14 @@ def tell(message: RenderableType) -> None:
     out.print(message, soft_wrap=not out.is_terminal)
 
 
+def tell_issues(issues: Iterable[object]) -> None:
+    """Print what keeps work from being done, and the remedy, on stderr."""
+    from rich.text import Text
+
+    for issue in issues:
+        tell(Text(printable(str(issue), limit=None), style="yellow"))
+
+
 def tell_line(line: RenderableType) -> None:
     """Print a message on stderr, cut to the terminal's width."""
     console(stderr=True).print(line, no_wrap=True, overflow="ellipsis")

@@ -1,6 +1,7 @@
 """Options and types of values that several commands share."""
 
 import json
+import os
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
@@ -64,6 +65,22 @@ class RecordStatus(click.ParamType[str]):
             self.fail(f"{value!r} is not one of {known}{did_you_mean(value, STATUSES)}", param, ctx)
         return value
 
+
+def _work_in(_ctx: click.Context, _param: click.Parameter, value: str | None) -> None:
+    if value is not None:
+        os.environ["MISSION_CONTROL_DATA_DIR"] = value
+
+
+# Every command has it, see `LazyGroup`.
+DATA_DIR = click.Option(
+    ["-C", "--data-dir"],
+    type=click.Path(file_okay=False),
+    metavar="DIR",
+    expose_value=False,
+    is_eager=True,
+    callback=_work_in,
+    help="The data directory, instead of MISSION_CONTROL_DATA_DIR (./data).",
+)
 
 SCHEDULE = JsonObject(EXAMPLES["schedule"])
 PARAMS = JsonObject(EXAMPLES["params"])

@@ -46,8 +46,3 @@ def local_time(moment: datetime, zone: tzinfo) -> str:
     local = moment.astimezone(zone).replace(tzinfo=None)
     timespec = "milliseconds" if local.microsecond else "seconds"
     return local.isoformat(sep=" ", timespec=timespec)
-
-
-def remedy_of_quarantine(name: str) -> str:
-    """Return what to do about a quarantined task."""
-    return f"remove the cause, and it fires again; at once with `mission-control task enable {name}`"

@@ -29,7 +29,7 @@ def up(concurrency: int | None) -> None:
     one line on stdout; logs and messages go to stderr.
     """
     try:
-        with StopSignals() as signals, current(signals.deferred) as installation:
+        with StopSignals() as signals, current(sets_up=True, joining=signals.deferred) as installation:
             _run(installation, concurrency, signals)
     except StopRequestedError:
         tell("stopped before everything was up")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from mission_control.cli.terminal.exit_codes import ExitCode
-from mission_control.cli.terminal.output import as_text, echo, echo_json, tell
+from mission_control.cli.terminal.output import as_text, echo, echo_json, tell, tell_issues
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -35,6 +35,7 @@ def send(  # noqa: PLR0913  # one parameter an option
     """
     from mission_control.dispatch.enqueue import NO_OPTIONS
     from mission_control.operate.runs import run_json
+    from mission_control.operate.situation import issues_of_run
 
     options = NO_OPTIONS if options is None else options
     if dry_run:
@@ -44,7 +45,8 @@ def send(  # noqa: PLR0913  # one parameter an option
         return ExitCode.DONE
     run = dispatch.enqueue(name, params, options, idempotency_key=idempotency_key)
     record = run.record
-    _announce(client, run.execution_id, None if record is None else record.queue)
+    tell(f"sent {run.execution_id}{'' if record is None else f' to the queue {record.queue}'}")
+    tell_issues([] if record is None else issues_of_run(client, record))
     if wait:
         return _result(run, timeout, as_json=as_json)
     if as_json and record is not None:
@@ -52,14 +54,6 @@ def send(  # noqa: PLR0913  # one parameter an option
     else:
         echo(run.execution_id)
     return ExitCode.DONE
-
-
-def _announce(client: Redis, execution_id: str, queue: str | None) -> None:
-    from mission_control.operate.situation import is_served
-
-    tell(f"sent {execution_id}{'' if queue is None else f' to the queue {queue}'}")
-    if queue is not None and not is_served(client, queue):
-        tell(f"no worker serves the queue {queue}; start one with `mission-control up`")
 
 
 def _result(run: Run, timeout: float | None, *, as_json: bool) -> ExitCode:

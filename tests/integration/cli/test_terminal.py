@@ -55,3 +55,9 @@ def test_module_runs_under_the_name_of_the_program(tmp_path: Path) -> None:
 def test_locale_without_a_character_is_no_failure(tmp_path: Path) -> None:
     checked = run_program("handler", "check", "handlers.hello.run", folder=tmp_path, PYTHONIOENCODING="ascii")
     assert (checked.code, checked.out) == (0, "\\u2713 handlers.hello.run\n")
+
+
+def test_benchmark_with_a_wrong_option_is_wrong_usage(tmp_path: Path) -> None:
+    answer = run_program("bench", "herd", "--bogus", folder=tmp_path)
+    assert answer.code == 2
+    assert "--bogus" in answer.err

@@ -10,7 +10,7 @@ import pytest
 from mission_control.errors import UnknownTaskError
 from mission_control.operate.journal import last_notes, quarantined_tasks
 from mission_control.operate.runs import active_runs, run_json, task_history
-from mission_control.operate.situation import is_served, redis_place, situation
+from mission_control.operate.situation import redis_place, situation
 from mission_control.operate.tasks import existing_task, task_json, task_revisions, task_summaries
 from mission_control.processes.heartbeats import Heartbeat
 from mission_control.store import redis_keys
@@ -31,7 +31,7 @@ def _tasks(installation: Installation) -> None:
 
 
 def situation_of(installation: Installation) -> Situation:
-    parts = (installation.client, installation.registry, installation.ledger)
+    parts = (installation.client, installation.registry, installation.ledger, installation.celery)
     return situation(*parts, now=installation.clock(), redbeat_keys=installation.redbeat_keys)
 
 
@@ -63,13 +63,6 @@ def test_situation_counts_tasks_runs_and_processes(installation: Installation) -
 def test_situation_names_a_key_of_wrong_type(installation: Installation, key: str) -> None:
     spoil(installation, key, "string")
     assert situation_of(installation).wrong_keys[key][0] == "string"
-
-
-def test_queue_with_a_live_worker_is_served(installation: Installation) -> None:
-    assert not is_served(installation.client, "default")
-    Heartbeat(installation.client, "worker", "celery@vm").beat(queues=["default"])
-    assert is_served(installation.client, "default")
-    assert not is_served(installation.client, "slow")
 
 
 def test_ended_runs_are_among_active_ones_only_on_request(installation: Installation) -> None:

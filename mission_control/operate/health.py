@@ -1,0 +1,142 @@
+"""What keeps work from being done, and the remedy: decided from values, without asking Redis."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from mission_control.model.definitions.task import TaskDefinition
+from mission_control.model.runs.run_record import RunRecord
+from mission_control.model.runs.run_state import RunState
+from mission_control.model.values.quantities import counted, duration
+from mission_control.operate.queues import QueueState
+from mission_control.processes.heartbeats import ProcessInfo
+from mission_control.store.redis_keys import AUDIT_QUARANTINE
+
+Work = Mapping[tuple[str, str], Sequence[str]]
+"""What needs a worker, by queue and handler: the ids of tasks or runs."""
+
+LONG_WAIT: Final = timedelta(minutes=5)
+"""A queue whose oldest message has waited longer has too few workers."""
+
+_NAMED: Final = 3
+_START: Final = "start one with `mission-control up`"
+
+
+@dataclass(frozen=True)
+class Issue:
+    """Something that keeps work from being done; `kind` is a stable name."""
+
+    kind: str
+    problem: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return f"{self.problem}; {self.remedy}"
+
+
+def of_tasks(tasks: Iterable[TaskDefinition]) -> Work:
+    """Return the work that tasks will send."""
+    return _grouped((task.queue, task.handler, task.id) for task in tasks)
+
+
+def of_runs(runs: Iterable[RunRecord]) -> Work:
+    """Return the work of the runs that wait for a worker."""
+    waiting = (run for run in runs if run.state is not RunState.RUNNING and not run.state.is_final)
+    return _grouped((run.queue, run.handler, run.execution_id) for run in waiting)
+
+
+def beat_issues(alive: Iterable[ProcessInfo]) -> Iterator[Issue]:
+    """Yield that no beat runs."""
+    if not any(one.kind == "beat" for one in alive):
+        yield Issue("no_beat", "no beat runs, so nothing fires", _START)
+
+
+def work_issues(
+    alive: Iterable[ProcessInfo], work: Iterable[Work], queues: Iterable[QueueState] = ()
+) -> Iterator[Issue]:
+    """Yield the queues that no worker serves, and the handlers that no worker of their queue has."""
+    workers = [one.info for one in alive if one.kind == "worker"]
+    unserved: dict[str, list[str]] = defaultdict(list)
+    missing: dict[str, list[str]] = defaultdict(list)
+    for (queue, handler), names in ((key, names) for one in work for key, names in one.items()):
+        serving = [info for info in workers if queue in info.get("queues", ())]
+        if not serving:
+            unserved[queue] += names
+        elif not any(handler in info.get("handlers", (handler,)) for info in serving):
+            missing[handler] += names
+    for state in queues:
+        if not any(state.name in info.get("queues", ()) for info in workers):
+            unserved[state.name].append(counted(state.waiting, "message"))
+    for queue, names in sorted(unserved.items()):
+        remedy = f"start one for it: celery -A workers.app worker -Q {queue}" if workers else _START
+        yield Issue("unserved_queue", f"no worker serves the queue {queue} ({_listed(names)})", remedy)
+    for handler, names in sorted(missing.items()):
+        remedy = "put its file into the workers' handlers directory, and restart them"
+        yield Issue("missing_handler", f"no worker has the handler {handler} ({_listed(names)})", remedy)
+
+
+def queue_issues(queues: Iterable[QueueState], now: datetime) -> Iterator[Issue]:
+    """Yield the queues whose messages wait too long."""
+    for queue in queues:
+        if queue.oldest is not None and now - queue.oldest > LONG_WAIT:
+            since = f"the oldest for {duration(now - queue.oldest)}"
+            problem = f"{counted(queue.waiting, 'message')} in the queue {queue.name} wait, {since}"
+            yield Issue("long_queue", problem, "start more workers, or give them more --concurrency")
+
+
+def stopped_workers(alive: Iterable[ProcessInfo], runs: Iterable[RunRecord]) -> dict[str, list[str]]:
+    """Return the workers that no longer answer, each with the running runs that it had."""
+    workers = {one.name for one in alive if one.kind == "worker"}
+    found: dict[str, list[str]] = defaultdict(list)
+    for run in runs:
+        # A program that runs a task in its own process has no name with "@", and sends no heartbeat.
+        if run.state is RunState.RUNNING and run.worker not in workers and "@" in (run.worker or ""):
+            found[str(run.worker)].append(run.execution_id)
+    return dict(found)
+
+
+def worker_issues(stopped: Mapping[str, Sequence[str]]) -> Iterator[Issue]:
+    """Yield the workers that stopped with runs in hand."""
+    for worker, names in sorted(stopped.items()):
+        remedy = "another worker takes over after MISSION_CONTROL_VISIBILITY_SECONDS"
+        yield Issue("stopped_worker", f"{worker} does not answer, and has {_listed(names)} in hand", remedy)
+
+
+def key_issues(wrong_keys: Mapping[str, tuple[str, str]]) -> Iterator[Issue]:
+    """Yield the keys that another program has overwritten with another type."""
+    for key, (found, needed) in wrong_keys.items():
+        remedy = f"look at it, then: redis-cli DEL {key}"
+        yield Issue("wrong_key", f"key {key} is a {found} and must be a {needed}", remedy)
+
+
+def remedy_of_quarantine(name: str) -> str:
+    """Return what to do about a quarantined task."""
+    return f"remove the cause, and it fires again; at once with `mission-control task enable {name}`"
+
+
+def quarantine_issues(notes: Sequence[Mapping[str, str]]) -> Iterator[Issue]:
+    """Yield the tasks and the audit records in quarantine; dead letters are recorded as rejected runs."""
+    for note in notes:
+        if note["kind"] == "task":
+            name, problem = note["what"], note["problem"]
+            yield Issue("quarantined_task", f"{name} is quarantined: {problem}", remedy_of_quarantine(name))
+    records = sum(note["kind"] == "audit record" for note in notes)
+    if records:
+        remedy = (
+            f"look at them with `mission-control status --quarantine`, then: redis-cli DEL {AUDIT_QUARANTINE}"
+        )
+        yield Issue("quarantined_records", f"{counted(records, 'audit record')} in quarantine", remedy)
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = len(names) - _NAMED
+    return ", ".join(names[:_NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
+def _grouped(needs: Iterable[tuple[str, str, str]]) -> Work:
+    work: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for queue, handler, name in needs:
+        work[queue, handler].append(name)
+    return work

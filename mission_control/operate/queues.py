@@ -1,0 +1,82 @@
+"""How many messages wait in the broker's queues, and since when."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from redis import Redis
+from redis.exceptions import RedisError
+
+from mission_control.errors import StoreUnavailableError
+from mission_control.ledger.run_reader import RunReader
+from mission_control.model.policies.recovery import sent_at
+
+if TYPE_CHECKING:
+    from celery import Celery
+
+# Kombu notes every exchange that a client has sent to; Celery's direct exchanges are called like their queue.
+_BINDINGS: Final = "_kombu.binding."
+_OF_CELERY: Final = ("celeryev", "pidbox")
+
+
+@dataclass(frozen=True)
+class QueueState:
+    """A queue with messages; `oldest` is when the one that is taken next was sent, if the ledger knows."""
+
+    name: str
+    waiting: int
+    oldest: datetime | None
+
+
+def waiting_queues(app: Celery, ledger: RunReader, names: Collection[str]) -> list[QueueState]:
+    """Return the queues with messages: those of `names`, and others that a Celery client has sent to.
+
+    A broker other than Redis cannot be looked into: no queue is returned.
+
+    Raises:
+        StoreUnavailableError: the broker cannot be reached.
+    """
+    from kombu.exceptions import OperationalError
+
+    try:
+        with app.connection_for_read() as connection, connection.channel() as channel:
+            if not hasattr(channel, "conn_or_acquire"):
+                return []
+            with channel.conn_or_acquire() as client:
+                lists_of = {
+                    name: [channel._q_for_pri(name, step) for step in channel.priority_steps]  # noqa: SLF001
+                    for name in sorted({*names, *_sent_to(client)})
+                }
+                found = [_state(client, ledger, name, lists) for name, lists in lists_of.items()]
+    except (OperationalError, RedisError) as error:
+        raise StoreUnavailableError(f"the broker cannot be reached: {error}") from error
+    return [one for one in found if one.waiting]
+
+
+def _sent_to(client: Redis) -> set[str]:
+    keys = (key.decode(errors="replace") for key in client.scan_iter(f"{_BINDINGS}*", count=1_000))
+    names = (key.removeprefix(_BINDINGS) for key in keys)
+    return {name for name in names if not any(word in name for word in _OF_CELERY)}
+
+
+def _state(client: Redis, ledger: RunReader, name: str, lists: Sequence[str]) -> QueueState:
+    with client.pipeline(transaction=False) as pipe:
+        for key in lists:
+            pipe.llen(key)
+            pipe.lindex(key, -1)  # taken next
+        found: list[Any] = pipe.execute(raise_on_error=False)  # a key of another type is no queue
+    waiting = sum(length for length in found[::2] if isinstance(length, int))
+    sent = [_sent(ledger, message) for message in found[1::2] if isinstance(message, bytes)]
+    return QueueState(name, waiting, min((one for one in sent if one is not None), default=None))
+
+
+def _sent(ledger: RunReader, message: bytes) -> datetime | None:
+    try:
+        run = ledger.get(str(json.loads(message)["headers"]["id"]))
+    except (ValueError, LookupError, TypeError):  # not a message of ours
+        return None
+    return None if run is None else sent_at(run)

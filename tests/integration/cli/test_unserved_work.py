@@ -1,0 +1,114 @@
+"""Work that nothing serves is reported where it is given, in lists, and in the verdict of `status`."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+from celery import Celery
+
+from mission_control.store import redis_keys
+from tests.samples.ledger_runs import a_run
+from tests.stage.command_line import Answer, mc
+
+if TYPE_CHECKING:
+    from mission_control.installation.installation import Installation
+    from mission_control.processes.fleet import Fleet
+
+YEARLY = '{"type": "cron", "expression": "0 0 1 1 *"}'
+HELLO = "handlers.hello.run"
+ELSEWHERE = "handlers.elsewhere.run"
+
+
+def add(task_id: str, handler: str = HELLO, *options: str) -> Answer:
+    answer = mc("task", "add", "--id", task_id, "--schedule", YEARLY, "--handler", handler, *options)
+    assert answer.code == 0, answer.err
+    return answer
+
+
+def kinds() -> list[str]:
+    return [one["kind"] for one in mc("status", "--json").json["issues"]]
+
+
+def verdict() -> str:
+    first, *_ = mc("status").out.splitlines()
+    assert first.startswith("verdict")
+    return first.removeprefix("verdict").strip()
+
+
+def test_unserved_work_is_reported_wherever_it_is_met(installation: Installation, fleet: Fleet) -> None:
+    assert "no " not in add("tea").err
+    assert "no " not in mc("task", "list").err
+    assert (verdict(), mc("status", "--json").json["ok"]) == ("OK", True)
+
+    unserved = (
+        "no worker serves the queue reports (slow); start one for it: celery -A workers.app worker -Q reports"
+    )
+    assert unserved in add("slow", HELLO, "--queue", "reports").err
+    assert unserved in mc("task", "list").err
+    assert verdict() == unserved
+    for _ in range(2):
+        assert "no worker serves the queue reports (slow@manual-" in mc("enqueue", "slow").err
+    (queue,) = mc("status", "--json").json["queues"]
+    assert (queue["name"], queue["waiting"], queue["oldest_seconds"] < 60) == ("reports", 2, True)
+    assert "reports: 2 waiting, the oldest for " in mc("status").out
+
+    installation.client.hset(redis_keys.HANDLERS, ELSEWHERE, "on a worker that is gone")
+    missing = f"no worker has the handler {ELSEWHERE} (far)"
+    assert missing in add("far", ELSEWHERE).err
+    assert missing in mc("task", "list").err
+    assert kinds() == ["unserved_queue", "missing_handler"]
+
+    fleet.stop()
+    assert mc("enqueue", HELLO).err.count("no worker serves the queue default") == 1
+    assert "no beat runs, so nothing fires; start one with `mission-control up`" in add("late").err
+    assert kinds()[:2] == ["no_beat", "unserved_queue"]
+
+
+def test_disabled_task_needs_no_beat_and_no_worker(installation: Installation) -> None:
+    assert "no beat" not in add("tea", HELLO, "--disabled").err
+    assert installation.registry.ids() == ["tea"]
+
+
+def test_message_of_a_celery_client_in_a_mistyped_queue_is_in_the_verdict(installation: Installation) -> None:
+    with Celery(broker=installation.redis_url, set_as_current=False) as client:
+        client.send_task(HELLO, kwargs={"params": {}}, queue="defualt", priority=3)
+    assert "no worker serves the queue defualt (1 message)" in mc("status").out
+
+
+def test_run_of_a_stopped_worker_is_in_the_verdict(installation: Installation) -> None:
+    run = a_run("tea@1")
+    installation.ledger.dispatch(run)
+    installation.ledger.begin("tea@1", 1, worker="celery@gone", at=run.dispatched_at)
+    assert "celery@gone does not answer, and has tea@1 in hand" in mc("status").out
+    assert "stopped_worker" in kinds()
+
+
+def test_quarantine_is_shown_with_its_problems(installation: Installation) -> None:
+    assert mc("status", "--quarantine").err == "nothing is in quarantine\n"
+    client, at = installation.client, "2026-01-01T00:00:00Z"
+    entry = redis_keys.DEFAULT_REDBEAT_KEYS.entry("tea")
+    client.hset(redis_keys.BEAT_QUARANTINE, entry, json.dumps({"problem": "no rule", "since": at}))
+    record = {"what": "the pending record 'x'", "text": "{", "problem": "ValueError: no JSON", "at": at}
+    client.lpush(redis_keys.AUDIT_QUARANTINE, json.dumps(record))
+    letter = {"at": at, "queue": "default", "reason": "it is int", "bytes": 2, "payload": "42"}
+    client.lpush(redis_keys.DEAD_LETTERS, json.dumps(letter))
+    assert mc("status", "--quarantine", "--json").json == [
+        {"kind": "task", "what": "tea", "problem": "no rule", "at": at},
+        {
+            "kind": "audit record",
+            "what": "the pending record 'x'",
+            "problem": "ValueError: no JSON",
+            "at": at,
+        },
+        {"kind": "message", "what": "2 bytes of the queue default", "problem": "it is int", "at": at},
+    ]
+    assert "2 bytes of the queue default: it is int" in mc("status", "--quarantine").out
+    assert "1 audit record in quarantine; look at them with" in mc("status").out
+
+
+@pytest.mark.parametrize("key", [redis_keys.AUDIT_QUARANTINE, redis_keys.DEAD_LETTERS, "default"])
+def test_key_of_wrong_type_hides_no_other_issue(installation: Installation, key: str) -> None:
+    installation.client.set(key, "text")
+    assert "no_beat" in kinds()
