@@ -101,7 +101,10 @@ class FireRequests:
     ) -> FireRequest:
         """Return the request that fires an entry that RedBeat or another tool wrote."""
         delivery = Delivery.ENTRY if message.queue_key else Delivery.ENTRY_OUTBOX
-        run = ["", "", "", execution_id, 0, "", "", message.queue_key, message.payload, "", delivery, ""]
+        # By its mark a worker knows the message from one that another program sent under this id.
+        is_ours = entry.entry.task.startswith(HANDLER_PREFIX)
+        mark = redis_keys.fired_entry(execution_id) if is_ours else ""
+        run = ["", mark, "", execution_id, 0, "", "", message.queue_key, message.payload, "", delivery, ""]
         packed = _packed(entry, "", _unix(next_due), meta, [run])
         return FireRequest(entry.key, entry.due, packed, (execution_id,))
 

@@ -12,6 +12,7 @@ from beat.entries.redbeat_times import decide_entry
 from beat.firing.fire_request import FireRequest, FireRequests
 from beat.messages.entry_sender import EntrySender, QueuedMessage
 from beat.messages.outbox import plain_item
+from mission_control.messaging.message import RUN_HEADER
 from mission_control.model.values.identifiers import occurrence_execution_id
 from mission_control.model.values.instants import from_unix
 
@@ -33,6 +34,7 @@ def plain_request(
         return requests.of_waiting_entry(due, decision.ask_again)
     execution_id = occurrence_execution_id(entry.name, decision.occurrence)
     entry.options["task_id"] = execution_id
+    entry.options["headers"] = {**(entry.options.get("headers") or {}), RUN_HEADER: True}
     entry.options.setdefault("declare", [])  # it asks Redis; a list needs no declaring
     found = []
     if not requests.uses_outbox:

@@ -19,6 +19,7 @@ from beat.messages.message_template import (
     MessageKind,
     MessageTemplate,
 )
+from mission_control.messaging.message import RUN_HEADER
 from mission_control.model.definitions.schedules import Schedule
 from mission_control.model.values.instants import format_instant
 
@@ -102,6 +103,7 @@ class RunMessages:
                 "time_limit": kind.hard_limit,
                 "expires": expires,
                 "declare": [],  # asks Redis, and a queue that is there needs no declaring
+                "headers": {RUN_HEADER: True},
             },
             app=self._app,
         )

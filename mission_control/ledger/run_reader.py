@@ -30,6 +30,10 @@ class RunReader:
         stored = cast("dict[str, str]", self._client.hgetall(redis_keys.run(execution_id)))
         return RunRecord.from_hash(stored) if stored else None
 
+    def has_fired(self, execution_id: str) -> bool:
+        """Whether beat has fired the RedBeat entry whose occurrence has that id, and no worker has begun it."""
+        return bool(self._client.exists(redis_keys.fired_entry(execution_id)))
+
     def runs_of(self, task_id: str, *, limit: int = 20) -> list[RunRecord]:
         """Return a task's runs, the latest scheduled first."""
         return self._load(self._client.zrevrange(redis_keys.task_runs(task_id), 0, limit - 1))

@@ -53,6 +53,7 @@ def _broker(settings: Settings, redis_url: str) -> dict[str, Any]:
             "health_check_interval": 10,
             "park_after_seconds": PARK_AFTER_SECONDS,
             "audit_path": str(settings.task_execution_log),
+            "plain_clients_queue": settings.queues[0],
             "socket_connect_timeout": 5,
             # Longer than the second for which a worker's pop blocks; without it a publish waits for ever.
             "socket_timeout": 5,

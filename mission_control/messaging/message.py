@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
 
 from mission_control.model.runs.run_limits import HARD_LIMIT_GRACE
 from mission_control.model.runs.run_record import RunRecord
@@ -10,6 +11,9 @@ from mission_control.model.values.instants import format_instant
 
 if TYPE_CHECKING:
     from celery import Celery
+
+RUN_HEADER: Final = "mission_control_run"
+"""Marks a message of ours, whose id is that of a run; any other message is a plain client's."""
 
 
 def message_kwargs(run: RunRecord) -> dict[str, str]:
@@ -36,6 +40,7 @@ def message_options(run: RunRecord) -> dict[str, Any]:
     return options
 
 
-def send(app: Celery, run: RunRecord, **options: Any) -> None:  # noqa: ANN401  # options of Celery
+def send(app: Celery, run: RunRecord, *, headers: Mapping[str, Any] | None = None, **options: Any) -> None:  # noqa: ANN401
     """Put a run's message on its queue. Sending it twice is harmless: the ledger lets it run once."""
-    app.send_task(run.handler, kwargs=message_kwargs(run), **{**message_options(run), **options})
+    marked = {**(headers or {}), RUN_HEADER: True}
+    app.send_task(run.handler, kwargs=message_kwargs(run), headers=marked, **{**message_options(run), **options})

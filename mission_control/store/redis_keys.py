@@ -16,6 +16,7 @@
 | `mc:runs:active` | sorted set: execution_id → dispatched at | permanent | ledger |
 | `mc:runs:leases` | sorted set: execution_id → when its lease runs out | permanent | ledger |
 | `mc:runs:finished` | sorted set: execution_id → finished at | trimmed to retention | ledger |
+| `mc:fired:<execution_id>` | hash, of a RedBeat entry's occurrence | retention | beat |
 | `mc:idempotency:<key>` | string, execution_id | retention | producers |
 | `mc:audit:pending` | hash: identity → what to write | permanent, until written | ledger, beat, workers |
 | `mc:audit:quarantine` | list of JSON, newest first, at most 1,000 | permanent | sweep |
@@ -116,6 +117,11 @@ def effects(execution_id: str) -> str:
 def run_log(execution_id: str) -> str:
     """Return the key of what a run's handler has printed and logged."""
     return f"mc:log:{execution_id}"
+
+
+def fired_entry(execution_id: str) -> str:
+    """Return the key that says that beat fired this occurrence of a RedBeat entry."""
+    return f"mc:fired:{execution_id}"
 
 
 def idempotency(key: str) -> str:

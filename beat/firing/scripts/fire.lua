@@ -12,7 +12,7 @@
 --                 identity of the record of a missed occurrence, else ""}
 --         delivery: "queue", the payload goes to the queue key; "outbox", the id does; "in_process", neither;
 --         "none", the occurrence is missed; "entry" and "entry_outbox", the payload of a RedBeat entry goes to
---         the queue key or to the outbox, and nothing is entered
+--         the queue key or to the outbox, and nothing is entered; the run key, if any, marks it as fired
 -- Reply: a digit an entry, in order: 1 committed; 0 another program has moved or changed it; 2 cannot be
 --        committed (a key of the wrong type), nothing of it was written. "!" alone: this beat does not lead
 local batch = cmsgpack.unpack(ARGV[1])
@@ -166,6 +166,10 @@ local function commit(entry, stored)
         gather('LPUSH', run[8], run[9])
       else
         gather('RPUSH', KEYS[9], run[9])
+      end
+      if run[2] ~= '' then
+        redis.call('HSET', run[2], 'at', now_iso)
+        redis.call('EXPIRE', run[2], ttl)
       end
       fired = fired + 1
     else

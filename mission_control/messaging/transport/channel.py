@@ -22,10 +22,15 @@ from mission_control.messaging.transport.dead_letters import record_dead_letter
 from mission_control.messaging.transport.held_messages import HeldMessages, held_messages
 from mission_control.messaging.transport.message_problem import BadMessageError, read_envelope, read_task
 from mission_control.messaging.transport.parking import ParkedMessage, park, to_be_parked
+from mission_control.messaging.transport.plain_clients import (
+    DEFAULT_QUEUE,
+    adopt,
+    move_from_default_queue,
+)
 from mission_control.messaging.transport.redelivery import QueueLists
 from mission_control.messaging.transport.unacked import Unacked, UnackedKeys
 
-_OPTIONS: Final = ("park_after_seconds", "ledger_client", "audit_path")
+_OPTIONS: Final = ("park_after_seconds", "ledger_client", "audit_path", "plain_clients_queue")
 _TROUBLE: Final = (RedisError, OSError, Empty)
 """Failures of the connection, which kombu and Celery handle."""
 
@@ -45,6 +50,8 @@ class ReliableChannel(ConsumingChannel):
     """Returns a client of the ledger's Redis, where messages are parked; None parks nothing."""
     audit_path: str | None = None
     """Where dead letters are recorded; None records nothing."""
+    plain_clients_queue: str | None = None
+    """Where messages for handlers go that plain clients send to Celery's default queue; None leaves them there."""
     is_cut = False
     """Whether the channel ends because its connection was lost."""
 
@@ -122,6 +129,13 @@ class ReliableChannel(ConsumingChannel):
         lists = QueueLists(self._list_of, lambda _exchange, queue: [queue])
         return HeldMessages(unacked, lists, self.visibility_timeout)
 
+    def take_in_plain_messages(self) -> None:
+        """Move the messages of plain clients to the queue of theirs that this channel consumes, if it does."""
+        queue, active = self.plain_clients_queue, self.active_queues
+        if queue is not None and queue in active and DEFAULT_QUEUE not in active:
+            pairs = [(self._q_for_pri(DEFAULT_QUEUE, one), self._q_for_pri(queue, one)) for one in self.priority_steps]
+            move_from_default_queue(Redis(connection_pool=self._get_pool()), pairs)
+
     def _list_of(self, queue: str, message: dict[str, Any]) -> str:
         return str(self._q_for_pri(queue, self._get_message_priority(message, reverse=False)))
 
@@ -154,6 +168,7 @@ class ReliableChannel(ConsumingChannel):
         """Deliver a message, park it, or move it to the dead letters; only connection failures are raised."""
         try:
             message = read_task(payload)
+            adopt(message)
         except BadMessageError as bad:
             self.move_to_dead_letters(tag, payload, queue, str(bad), bad.headers)
             return

@@ -17,6 +17,8 @@ from mission_control.store.lua_scripts import lua_source
 _AT_ONCE_SECONDS: Final = 0.02
 """The longest time of an answer that did not wait for a message, even on a busy machine."""
 
+_TAKE_IN_EVERY_SECONDS: Final = 1.0
+
 
 class _Poll(NamedTuple):
     """The last request to Redis: fetch a message now, or, without a tag, wait for one."""
@@ -42,6 +44,7 @@ class ConsumingChannel(redis.Channel, ABC):
         self._should_fetch = True
         self._poll: _Poll | None = None
         self._fetch_sha: str | None = None
+        self._take_in_at = 0.0
         super().__init__(*args, **kwargs)
 
     @property
@@ -52,6 +55,10 @@ class ConsumingChannel(redis.Channel, ABC):
     @abstractmethod
     def deliver(self, tag: str, queue: str, payload: bytes) -> None:
         """Deliver a message of a task."""
+
+    @abstractmethod
+    def take_in_plain_messages(self) -> None:
+        """Move messages of plain clients to a queue of ours."""
 
     @abstractmethod
     def deliver_broadcast(self, queue: str, payload: bytes) -> None:
@@ -78,6 +85,9 @@ class ConsumingChannel(redis.Channel, ABC):
                 self.held.push_later(_text(reply[0]), reply[1])
 
     def _brpop_start(self, timeout: float | None = None) -> None:
+        if time.monotonic() >= self._take_in_at:
+            self.take_in_plain_messages()
+            self._take_in_at = time.monotonic() + _TAKE_IN_EVERY_SECONDS
         if not self._should_fetch:
             self._poll = _Poll(None)
             super()._brpop_start(timeout)

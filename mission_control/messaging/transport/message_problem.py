@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from kombu.utils.json import object_hook
 
+from mission_control.messaging.transport.protocol_1 import as_protocol_2
 from mission_control.messaging.transport.task_headers import headers_problem
 
 LARGEST_MESSAGE_BYTES: Final = 1_048_576
@@ -45,24 +46,26 @@ def read_task(raw: bytes | str) -> dict[str, Any]:
     """
     message = read_envelope(raw)
     try:
-        _check_task(message)
+        _check_content(message)
+        body = _body_of(message)
+        if isinstance(body, dict) and "task" not in (message.get("headers") or {}):
+            message, body = as_protocol_2(message, body)
+        problem = headers_problem(message.get("headers"))
+        _require(problem is None, str(problem))
+        _check_body(body)
     except BadMessageError as bad:
         bad.headers = message.get("headers")
         raise
     return message
 
 
-def _check_task(message: dict[str, Any]) -> None:
+def _check_content(message: dict[str, Any]) -> None:
     _require(message.get("content-type") == _CONTENT_TYPE, f"its content type is not {_CONTENT_TYPE}")
     encoding = message.get("content-encoding")
     _require(
         encoding is None or (isinstance(encoding, str) and encoding.lower() in _CONTENT_ENCODINGS),
         "its content encoding is not utf-8",
     )
-    problem = headers_problem(message.get("headers"))
-    if problem is not None:
-        raise BadMessageError(problem)
-    _check_body(message)
 
 
 def read_envelope(raw: bytes | str) -> dict[str, Any]:
@@ -104,15 +107,19 @@ def read_stored(stored: bytes) -> tuple[dict[str, Any], str, str]:
     return message, str(exchange or ""), str(routing_key or "")
 
 
-def _check_body(message: dict[str, Any]) -> None:
+def _body_of(message: dict[str, Any]) -> Any:  # noqa: ANN401  # whatever JSON holds
     body = message["body"]
     if message["properties"].get("body_encoding") == "base64":
         try:
             body = base64.b64decode(body, validate=True)
         except (binascii.Error, ValueError) as error:
             raise BadMessageError("its body is not base64") from error
-    parts = _parsed(body, "its body")
-    _require(isinstance(parts, list) and len(parts) == 3, "its body is not [args, kwargs, embed]")  # noqa: PLR2004
+    return _parsed(body, "its body")
+
+
+def _check_body(parts: object) -> None:
+    if not isinstance(parts, list) or len(parts) != 3:  # noqa: PLR2004
+        raise BadMessageError("its body is not [args, kwargs, embed]")
     args, kwargs, embed = parts
     _require(isinstance(args, list), "its args are not a list")
     _require(isinstance(kwargs, dict), "its kwargs are not an object")

@@ -30,7 +30,7 @@ def headers_problem(headers: object) -> str | None:
     'its header retries is not a count'
     """
     if not isinstance(headers, dict) or not headers:
-        return "it has no headers: not a task's message in Celery protocol 2"
+        return "it has no headers: not a task's message"
     for name, is_fine, fault in _CHECKS:
         if not is_fine(headers.get(name)):
             return f"its header {name} {fault}"

@@ -1,6 +1,5 @@
 """Every way in which a run comes about: an occurrence, a request, a repetition, a plain client's message."""
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any, Final
@@ -100,47 +99,34 @@ def repeated_run(run: RunRecord, *, ulid: str, now: datetime) -> RunRecord:
 
 def plain_run(  # noqa: PLR0913  # one parameter for each thing that the message may say
     handler: str,
-    params: dict[str, Any] | None,
+    params: dict[str, Any],
     *,
     execution_id: str,
     name: str,
-    task: TaskDefinition | None,
     scheduled_time: datetime,
     now: datetime,
     timeout_seconds: float | None,
-    message_expires_at: datetime | None,
+    expires_at: datetime | None,
     queue: str,
     priority: int,
 ) -> RunRecord:
-    """Return the run that a plain client's message asks for, under the id of the message.
+    """Return the run that a plain client's message, or a RedBeat entry's, asks for; it is not retried.
 
-    `name` stands for the task id. A run of `task` takes params, time limit and expiry from the task where
-    the message has none (None), and is retried by the task's policy; without a task it is not retried.
+    `name` stands for the task id.
     """
-    plain = RunRecord(
+    return RunRecord(
         execution_id=execution_id,
         task_id=name,
         handler=handler,
         scheduled_time=scheduled_time,
         dispatched_at=now,
         trigger=Trigger.PLAIN,
-        params={} if params is None else params,
+        params=params,
         retry_policy=_NO_RETRIES,
         timeout_seconds=timeout_seconds,
-        expires_at=message_expires_at,
+        expires_at=expires_at,
         queue=queue,
         priority=priority,
-    )
-    if task is None:
-        return plain
-    expiry = expires_at(task, scheduled_time, now) if message_expires_at is None else message_expires_at
-    return replace(
-        plain,
-        params=dict(task.params) if params is None else params,
-        retry_policy=task.retry_policy.model_dump(mode="json"),
-        timeout_seconds=task.timeout_seconds if timeout_seconds is None else timeout_seconds,
-        expires_at=expiry,
-        revision=task.metadata.revision,
     )
 
 

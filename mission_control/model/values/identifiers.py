@@ -9,6 +9,7 @@ from mission_control.model.values.instants import format_instant
 TASK_ID_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
 LONGEST_TASK_ID = 128
 _SEPARATOR = "@"
+_PLAIN = "plain:"
 _RULE = 'use letters, digits, "_", "." and "-", and begin with a letter or digit'
 
 
@@ -52,19 +53,18 @@ def manual_execution_id(task_id: str, ulid: str) -> str:
     return f"{task_id}{_SEPARATOR}manual-{ulid}"
 
 
-def split_execution_id(execution_id: str) -> tuple[str, str]:
-    """Return the task's id, and the part that distinguishes the run from the task's other runs.
+def plain_execution_id(celery_id: str) -> str:
+    """Return the id of the run of a plain Celery client's message; it is that of no task's run.
 
-    Raises:
-        ValueError: `execution_id` is not the id of a run.
-
-    >>> split_execution_id("daily_briefing_9am@20251016T090000Z")
-    ('daily_briefing_9am', '20251016T090000Z')
+    >>> plain_execution_id("daily_briefing_9am@20251016T090000Z")
+    'plain:daily_briefing_9am@20251016T090000Z'
     """
-    task_id, separator, rest = execution_id.partition(_SEPARATOR)
-    if not separator or not rest or task_id_problem(task_id) is not None:
-        raise ValueError(f"{quoted(execution_id)} is not an execution id; write <task_id>@<time or key>")
-    return task_id, rest
+    return f"{_PLAIN}{celery_id}"
+
+
+def is_plain(execution_id: str) -> bool:
+    """Whether a run is that of a plain client's message: no id of a task has a colon."""
+    return execution_id.startswith(_PLAIN)
 
 
 def _fault(value: str) -> str:

@@ -1,0 +1,64 @@
+"""Messages of plain Celery clients, which know nothing of Mission Control: they become ours at the door."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from redis import Redis
+
+from mission_control.messaging.message import RUN_HEADER
+from mission_control.messaging.transport.message_problem import BadMessageError, read_task
+from mission_control.messaging.transport.task_headers import LONGEST_NAME
+from mission_control.model.values.identifiers import plain_execution_id
+from mission_control.store.lua_scripts import lua_script
+
+DEFAULT_QUEUE: Final = "celery"
+"""The queue to which Celery clients send by default."""
+
+_LOOKED_AT: Final = 100
+_HANDLER_PREFIX: Final = "handlers."
+
+
+def adopt(message: dict[str, Any]) -> None:
+    """Give a plain client's message an id of its own, whatever run its Celery id may name.
+
+    Raises:
+        BadMessageError: its id is too long.
+    """
+    headers = message["headers"]
+    if headers.get(RUN_HEADER) is True:
+        return
+    own_id = plain_execution_id(headers["id"])
+    if len(own_id) > LONGEST_NAME:
+        raise BadMessageError("its header id is too long")
+    message["headers"] = {**headers, "id": own_id, RUN_HEADER: True}
+
+
+def move_from_default_queue(client: Redis, lists: Sequence[tuple[str, str]]) -> None:
+    """Move messages for handlers from the lists of the queue `celery` to those that workers serve.
+
+    `lists` are pairs, one for each priority. Messages for other tasks stay: another Celery application may
+    share the database, and its workers serve them.
+
+    Raises:
+        RedisError: Redis cannot be reached, or refuses.
+    """
+    move = lua_script(client, __package__, "move_message")
+    with client.pipeline(transaction=False) as pipe:
+        for source, _ in lists:
+            pipe.lrange(source, -_LOOKED_AT, -1)
+        found = pipe.execute(raise_on_error=False)
+    for (source, target), payloads in zip(lists, found, strict=True):
+        if not isinstance(payloads, list):
+            continue  # not a list of messages: not Celery's
+        for payload in reversed(payloads):  # the next to be taken is the last
+            if _names_handler(payload):
+                move(keys=[source, target], args=[payload])
+
+
+def _names_handler(payload: bytes) -> bool:
+    if b"handlers." not in payload and b'"task"' in payload:  # in protocol 1 the body may hide the name
+        return False
+    try:
+        return str(read_task(payload)["headers"]["task"]).startswith(_HANDLER_PREFIX)
+    except BadMessageError:
+        return False
