@@ -7,6 +7,7 @@ from typing import Any, Final
 import billiard.pool
 from celery import Celery, bootsteps, signals
 
+from mission_control.dispatch.run_control import RunControl
 from mission_control.dispatch.run_ending import RunEnding
 from mission_control.installation.installation import Installation, create_app, installation_or_end
 from workers.attempt.attempt import AttemptRunner
@@ -17,6 +18,7 @@ from workers.call.log_sender import LogSender
 from workers.plain_clients.plain_runs import PlainRuns
 from workers.plain_clients.unknown_handlers import UnknownHandlers
 from workers.process.consumer_watchdog import WatchdogStep
+from workers.process.durable_revoke import make_revoke_durable
 from workers.process.early_start import ChildDispatchStep
 from workers.process.heartbeat import HeartbeatStep
 from workers.process.lease_keeper import LeaseKeeperStep
@@ -55,9 +57,10 @@ def _assemble(app: Celery, ours: Installation) -> None:
     ending = RunEnding.of(ours)
     guard = AttemptGuard(ending)
     sender = LogSender(ours.client, most=ours.settings.run_log_lines, keep=ours.settings.retention)
-    plain_runs = PlainRuns(ours.registry, ending, ours.settings.allow_plain_producers)
+    plain_runs = PlainRuns(ending, ours.settings.allow_plain_producers)
     register_handlers(app, ours.catalog, AttemptRunner(Claimer(ending, plain_runs), ending, guard, sender))
     unknown_handlers = UnknownHandlers(app, ours.client, ending, plain_runs)
+    make_revoke_durable(RunControl(ending, ours.client, app))
     connect_signals(SignalHook(app, ending, plain_runs, unknown_handlers))
     app.steps["worker"].add(_given(LeaseKeeperStep, ledger=ours.ledger))
     app.steps["worker"].add(_given(WatchdogStep, client=ours.client, guard=guard))

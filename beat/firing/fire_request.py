@@ -18,6 +18,7 @@ from mission_control.model.runs.record_identity import record_identity
 from mission_control.model.runs.run_limits import HARD_LIMIT_GRACE
 from mission_control.model.runs.run_record import json_text
 from mission_control.model.runs.run_state import RunState
+from mission_control.model.values.handler_paths import handler_path_problem
 from mission_control.model.values.identifiers import occurrence_execution_id
 from mission_control.model.values.instants import format_instant
 from mission_control.store import redis_keys
@@ -102,7 +103,7 @@ class FireRequests:
         """Return the request that fires an entry that RedBeat or another tool wrote."""
         delivery = Delivery.ENTRY if message.queue_key else Delivery.ENTRY_OUTBOX
         # By its mark a worker knows the message from one that another program sent under this id.
-        is_ours = entry.entry.task.startswith(HANDLER_PREFIX)
+        is_ours = handler_path_problem(entry.entry.task) is None
         mark = redis_keys.fired_entry(execution_id) if is_ours else ""
         run = ["", mark, "", execution_id, 0, "", "", message.queue_key, message.payload, "", delivery, ""]
         packed = _packed(entry, "", _unix(next_due), meta, [run])

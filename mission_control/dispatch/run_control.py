@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
@@ -17,7 +18,8 @@ from mission_control.messaging.message import send
 from mission_control.messaging.transport.parking import unpark
 from mission_control.model.runs.new_run import repeated_run
 from mission_control.model.runs.run_record import RunRecord
-from mission_control.model.runs.run_state import RunState
+from mission_control.model.runs.run_state import WAITING_STATES, RunState
+from mission_control.model.values.identifiers import plain_execution_id
 from mission_control.store import redis_keys
 
 if TYPE_CHECKING:
@@ -68,11 +70,23 @@ class RunControl:
             if run.state.is_final:
                 return CancelReply.FINISHED
             if run.state is RunState.RUNNING:
-                if self.ledger.ask_to_cancel(execution_id, reason):
+                if self.ledger.ask_to_cancel(run.execution_id, reason):
                     return CancelReply.ASKED
             elif self._cancel_waiting(run, reason):
                 return CancelReply.CANCELLED
         return CancelReply.ASKED
+
+    def revoke(self, execution_ids: Sequence[str], *, reason: str = "revoked") -> None:
+        """Let runs not begin another attempt, now or later, whether the ledger has them yet or not.
+
+        Guarantees: a waiting run is over at once, with its record; any other ends `cancelled` instead of
+        beginning an attempt. A running attempt goes on.
+        """
+        self.ledger.revoke(execution_ids, reason)
+        for execution_id in execution_ids:
+            run = self.ledger.get(execution_id)
+            if run is not None and run.state in WAITING_STATES:
+                self._cancel_waiting(run, reason)
 
     def run_now(self, execution_id: str) -> str:
         """Start a run now, and return the id of the run that starts.
@@ -87,7 +101,7 @@ class RunControl:
         """
         run = existing_run(self.ledger, execution_id)
         if run.state is RunState.RUNNING:
-            return execution_id
+            return run.execution_id
         if run.state.is_final:
             run = repeated_run(run, ulid=str(ULID()), now=self.ending.clock())
             self.ledger.dispatch(run)
@@ -109,12 +123,12 @@ class RunControl:
 
 
 def existing_run(ledger: Ledger, execution_id: str) -> RunRecord:
-    """Return a run.
+    """Return a run; that of a plain Celery client's message also by its Celery id.
 
     Raises:
         UnknownRunError: the ledger has, or retains, none with that id.
     """
-    run = ledger.get(execution_id)
+    run = ledger.get(execution_id) or ledger.get(plain_execution_id(execution_id))
     if run is None:
         raise UnknownRunError(
             f"the ledger has no run {execution_id[:200]!r}; see `mission-control run list`, or the audit"

@@ -78,7 +78,12 @@ class Claims(RunReader):
         times. With `handler`, a run of another handler is refused. One round trip.
         """
         verdict, last_success, lost, *pairs = self._script("begin_attempt")(
-            keys=[redis_keys.run(execution_id), redis_keys.LEASES, redis_keys.PENDING_RECORDS],
+            keys=[
+                redis_keys.run(execution_id),
+                redis_keys.LEASES,
+                redis_keys.PENDING_RECORDS,
+                redis_keys.revoked(execution_id),
+            ],
             args=[
                 attempt,
                 format_instant(at),

@@ -1,6 +1,6 @@
 """The ledger's transitions: each is one script that refuses what the state machine does not allow."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from itertools import chain
 from typing import Any, Final
@@ -58,6 +58,13 @@ class Ledger(Claims, LapsedRuns):
     def forget_key(self, idempotency_key: str) -> None:
         """Let a key be used again."""
         self._client.delete(redis_keys.idempotency(idempotency_key))
+
+    def revoke(self, execution_ids: Iterable[str], reason: str) -> None:
+        """Let runs not begin another attempt, not even those that are entered later, within `retention`."""
+        with self._client.pipeline(transaction=False) as pipe:
+            for execution_id in execution_ids:
+                pipe.set(redis_keys.revoked(execution_id), reason, ex=self._retention_seconds)
+            pipe.execute()
 
     def end(
         self,

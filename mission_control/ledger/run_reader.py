@@ -31,7 +31,7 @@ class RunReader:
         return RunRecord.from_hash(stored) if stored else None
 
     def has_fired(self, execution_id: str) -> bool:
-        """Whether beat has fired the RedBeat entry whose occurrence has that id, and no worker has begun it."""
+        """Whether beat has fired the RedBeat entry whose occurrence has that id."""
         return bool(self._client.exists(redis_keys.fired_entry(execution_id)))
 
     def runs_of(self, task_id: str, *, limit: int = 20) -> list[RunRecord]:

@@ -43,4 +43,6 @@ def message_options(run: RunRecord) -> dict[str, Any]:
 def send(app: Celery, run: RunRecord, *, headers: Mapping[str, Any] | None = None, **options: Any) -> None:  # noqa: ANN401
     """Put a run's message on its queue. Sending it twice is harmless: the ledger lets it run once."""
     marked = {**(headers or {}), RUN_HEADER: True}
-    app.send_task(run.handler, kwargs=message_kwargs(run), headers=marked, **{**message_options(run), **options})
+    app.send_task(
+        run.handler, kwargs=message_kwargs(run), headers=marked, **{**message_options(run), **options}
+    )

@@ -17,6 +17,7 @@
 | `mc:runs:leases` | sorted set: execution_id → when its lease runs out | permanent | ledger |
 | `mc:runs:finished` | sorted set: execution_id → finished at | trimmed to retention | ledger |
 | `mc:fired:<execution_id>` | hash, of a RedBeat entry's occurrence | retention | beat |
+| `mc:revoked:<execution_id>` | string, why the run must not begin | retention | workers, registry |
 | `mc:idempotency:<key>` | string, execution_id | retention | producers |
 | `mc:audit:pending` | hash: identity → what to write | permanent, until written | ledger, beat, workers |
 | `mc:audit:quarantine` | list of JSON, newest first, at most 1,000 | permanent | sweep |
@@ -122,6 +123,11 @@ def run_log(execution_id: str) -> str:
 def fired_entry(execution_id: str) -> str:
     """Return the key that says that beat fired this occurrence of a RedBeat entry."""
     return f"mc:fired:{execution_id}"
+
+
+def revoked(execution_id: str) -> str:
+    """Return the key that says why a run must not begin another attempt."""
+    return f"mc:revoked:{execution_id}"
 
 
 def idempotency(key: str) -> str:

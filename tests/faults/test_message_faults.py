@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from mission_control.dispatch.run_control import RunControl
+from mission_control.messaging.message import RUN_HEADER
+from mission_control.model.values.identifiers import plain_execution_id
 from tests.processes.rude_workers import Swept, children, is_run, lives, rude_house
 from tests.stage.audit_stream import records_of
 from tests.stage.waiting import wait_until
@@ -52,15 +54,18 @@ def test_run_with_a_corrupt_message_is_sent_a_good_one(house: WorkerHouse) -> No
 
 
 def statuses(house: WorkerHouse, run: Run) -> list[str]:
-    found = records_of(house.installation, "handlers.hello.run")
-    return [one["status"] for one in found if one["execution_id"] == run.execution_id]
+    return [one["status"] for one in records_with(house, run.execution_id)]
 
 
 def test_message_for_the_run_of_another_handler_is_refused_and_recorded(house: WorkerHouse) -> None:
     with house.worker():
         run = house.run("handlers.hello.run", delay=30)
         house.installation.celery.send_task(
-            "handlers.flaky.run", task_id=run.execution_id, kwargs={"task_id": "forged"}, queue="default"
+            "handlers.flaky.run",
+            task_id=run.execution_id,
+            kwargs={"task_id": "forged"},
+            queue="default",
+            headers={RUN_HEADER: True},
         )
         (rejected,) = wait_until(
             lambda: records_of(house.installation, "handlers.flaky.run"), "it is refused"
@@ -75,10 +80,33 @@ def test_forged_arguments_of_a_message_change_nothing(house: WorkerHouse) -> Non
         run = house.run("handlers.hello.run", {"name": "Ada"}, queue="unserved")
         forged = {"task_id": "another", "execution_id": "another@1", "params": {"name": "Mallory"}}
         house.installation.celery.send_task(
-            "handlers.hello.run", task_id=run.execution_id, kwargs=forged, queue="default"
+            "handlers.hello.run",
+            task_id=run.execution_id,
+            kwargs=forged,
+            queue="default",
+            headers={RUN_HEADER: True},
         )
         record = Swept(house).ended(run)
     assert (record.output, record.task_id) == ("Hello, Ada!", "handlers.hello.run")
+
+
+def test_revoke_heard_by_a_killed_worker_still_holds(house: WorkerHouse) -> None:
+    celery, waiting = house.installation.celery, house.run(queue="later")
+    with house.worker() as worker:
+        ids = ["of a plain client", waiting.execution_id]
+        assert celery.control.revoke(ids, reply=True, limit=1, timeout=10)
+        assert waiting.state == "cancelled"
+        worker.kill()
+    celery.send_task("handlers.hello.run", task_id="of a plain client", queue="default")
+    with house.worker("second"):
+        own_id = plain_execution_id("of a plain client")
+        (record,) = wait_until(lambda: records_with(house, own_id), "it is recorded")
+    assert (record["status"], record["reason"], record["attempt"]) == ("cancelled", "revoked", None)
+
+
+def records_with(house: WorkerHouse, execution_id: str) -> list[dict[str, Any]]:
+    found = records_of(house.installation, "handlers.hello.run")
+    return [one for one in found if one["execution_id"] == execution_id]
 
 
 @pytest.mark.parametrize("pool", ["prefork", "threads"])

@@ -1,4 +1,4 @@
-"""Runs of plain Celery clients: the ledger learns of them when their message reaches a worker."""
+"""Runs of plain Celery clients and RedBeat entries: they enter the ledger when a worker has their message."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,8 +11,7 @@ from mission_control.dispatch.run_ending import RunEnding
 from mission_control.messaging.redis_failures import is_lasting
 from mission_control.model.runs.new_run import plain_run
 from mission_control.model.runs.run_record import RunRecord
-from mission_control.model.values.identifiers import split_execution_id, task_id_problem
-from mission_control.registry.registry import Registry
+from mission_control.model.values.identifiers import is_plain, task_id_problem
 from workers.plain_clients.plain_messages import PlainMessage
 
 _KNOWN_ARGUMENTS: Final = frozenset({"params", "task_id", "scheduled_time", "execution_id"})
@@ -22,28 +21,35 @@ _KNOWN_ARGUMENTS: Final = frozenset({"params", "task_id", "scheduled_time", "exe
 class PlainRuns:
     """Enters runs that the ledger does not know, so that they are claimed and recorded like any other."""
 
-    registry: Registry
     ending: RunEnding
     are_allowed: bool
 
     def admit(self, message: PlainMessage) -> None:
         """Enter the run of a message, or refuse it.
 
-        A message that names a task of ours with that task's handler (as one sent by a stock RedBeat beat
-        does) runs with the task's params and retry policy. Any other runs with its own `params`, and is not
-        retried. Time limit and expiry are the message's, or else the task's; its queue and priority are
-        kept for what is sent later.
+        A plain client's run belongs to no task, whatever its arguments say. The run of a RedBeat entry that
+        beat has fired goes under the entry's name, even where plain clients are not allowed. Both have the
+        message's `params`, time limit and expiry, and are not retried; queue and priority are kept for what
+        is sent later.
 
         Raises:
-            Reject: plain producers are not allowed here, the arguments are not a handler's, or the ledger
-                can never take the run; recorded.
+            Reject: plain clients are not allowed here, the message claims to be of a run that is unknown, its
+                arguments are not a handler's, or the ledger can never take the run; recorded.
         """
-        problem = _problem(message.args, message.kwargs, allowed=self.are_allowed)
+        given = _given(message.args, message.kwargs)
+        problem = self._refusal(message.execution_id) or _problem(given)
         if problem is None:
-            problem = self._enter(self._run(message))
+            problem = self._enter(self._run(message, given.get("params", {})))
         if problem is not None:
             self.ending.reject(handler=message.handler, execution_id=message.execution_id, reason=problem)
             raise Reject(problem, requeue=False)
+
+    def _refusal(self, execution_id: str) -> str | None:
+        if not is_plain(execution_id):
+            return None if self.ending.ledger.has_fired(execution_id) else "the ledger has no run of this id"
+        if self.are_allowed:
+            return None
+        return "unknown to the ledger, and MISSION_CONTROL_ALLOW_PLAIN_PRODUCERS is off"
 
     def _enter(self, run: RunRecord) -> str | None:
         """Enter a run, and return why it can never be entered; None if it is."""
@@ -55,59 +61,53 @@ class PlainRuns:
             raise
         return None
 
-    def _run(self, message: PlainMessage) -> RunRecord:
+    def _run(self, message: PlainMessage, params: dict[str, Any]) -> RunRecord:
         now = self.ending.clock()
-        named = _named_task(message.execution_id, message.kwargs)
-        task = None if named is None else self.registry.definition(named)
-        if task is not None and task.handler != message.handler:
-            named, task = None, None  # it may not see another handler's params
+        entry, scheduled_time = _occurrence(message.execution_id, now)
         return plain_run(
             message.handler,
-            message.kwargs.get("params"),
+            params,
             execution_id=message.execution_id,
-            name=message.handler if named is None else named,
-            task=task,
-            scheduled_time=_scheduled_time(message.execution_id, now),
+            name=message.handler if task_id_problem(entry) is not None else entry,
+            scheduled_time=scheduled_time,
             now=now,
             timeout_seconds=message.timeout_seconds,
-            message_expires_at=message.expires_at,
+            expires_at=message.expires_at,
             queue=message.queue,
             priority=message.priority,
         )
 
 
-def _problem(args: tuple[Any, ...], kwargs: dict[str, Any], *, allowed: bool) -> str | None:
-    if not allowed:
-        return "unknown to the ledger, and MISSION_CONTROL_ALLOW_PLAIN_PRODUCERS is off"
-    if args:
-        return "positional arguments, which a handler does not take; send kwargs={'params': …}"
-    unknown = sorted(kwargs.keys() - _KNOWN_ARGUMENTS)
+def _given(args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+    """Return a message's arguments by name; a single object is the params, or a handler's context.
+
+    >>> _given(({"name": "Ada"},), {}) == _given(({"params": {"name": "Ada"}},), {})
+    True
+    """
+    only = args[0] if len(args) == 1 and isinstance(args[0], dict) else None
+    if only is not None and "params" in only and not kwargs and only.keys() <= _KNOWN_ARGUMENTS:
+        return only
+    if only is not None and "params" not in kwargs:
+        return {**kwargs, "params": only}
+    return {**kwargs, "positional arguments": args} if args else kwargs
+
+
+def _problem(given: dict[str, Any]) -> str | None:
+    unknown = sorted(given.keys() - _KNOWN_ARGUMENTS)
     if unknown:
         return f"arguments a handler does not take: {', '.join(unknown)[:80]}; send kwargs={{'params': …}}"
-    if not isinstance(kwargs.get("params", {}), dict):
-        return f"params is {type(kwargs['params']).__name__}; it must be an object"
+    if not isinstance(given.get("params", {}), dict):
+        return f"params is {type(given['params']).__name__}; it must be an object"
     return None
 
 
-def _named_task(execution_id: str, kwargs: dict[str, Any]) -> str | None:
-    """Return the task, or the RedBeat entry, that the run says it is a run of."""
-    named = kwargs.get("task_id")
-    if isinstance(named, str) and task_id_problem(named) is None:
-        return named
-    try:
-        return split_execution_id(execution_id)[0]
-    except ValueError:
-        return None
+def _occurrence(execution_id: str, now: datetime) -> tuple[str, datetime]:
+    """Return name and due time in the id of an entry's occurrence; "" and now for a plain client's.
 
-
-def _scheduled_time(execution_id: str, now: datetime) -> datetime:
-    """Return the due time in the id of an occurrence; for every other run it is now.
-
-    >>> _scheduled_time("hourly@20261016T090000Z", datetime.now(UTC)).isoformat()
+    >>> _occurrence("hourly@20261016T090000Z", datetime.now(UTC))[1].isoformat()
     '2026-10-16T09:00:00+00:00'
     """
-    try:
-        due = datetime.fromisoformat(execution_id.partition("@")[2])
-    except ValueError:
-        return now
-    return now if due.tzinfo is None else due.astimezone(UTC)
+    if is_plain(execution_id):
+        return "", now
+    name, _, due = execution_id.rpartition("@")
+    return name, datetime.fromisoformat(due).astimezone(UTC)

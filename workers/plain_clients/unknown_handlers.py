@@ -73,10 +73,10 @@ class UnknownHandlers:
         reason: str,
     ) -> RunRecord | None:
         """Enter a plain client's run that another worker can run; record the refusal of any other."""
-        queue = str((message.delivery_info or {}).get("routing_key") or "")
-        if self._is_known_elsewhere(handler, queue, worker):
+        described = PlainMessage.of_unknown(self.app, message)
+        if self._is_known_elsewhere(handler, described.queue, worker):
             try:
-                self.plain_runs.admit(PlainMessage.of_unknown(self.app, message))
+                self.plain_runs.admit(described)
             except Reject:
                 return None
             return self.ending.ledger.get(execution_id)

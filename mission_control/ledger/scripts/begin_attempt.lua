@@ -1,5 +1,5 @@
 -- Begin an attempt of a run under a lease, if it is the next attempt and no other worker has it.
--- KEYS: 1 run (hash)  2 leases (zset)  3 pending audit records (hash)
+-- KEYS: 1 run (hash)  2 leases (zset)  3 pending audit records (hash)  4 why it must not begin, if so (string)
 -- ARGV: 1 attempt  2 started at, ISO  3 worker  4 seconds of the lease  5 deliveries of one attempt that
 --       may begin it  6 handler that the delivery would run, "" for any  7 prefix and 8 suffix of the
 --       keys of histories  9 fields that a record is made of, joined by commas with one before and after
@@ -13,7 +13,7 @@
 --   finished    the run is over: acknowledge and drop
 --   held        another worker holds the attempt's lease: drop
 --   stale       a later attempt was begun, or this one is not due yet: drop
---   cancel      its cancellation was requested while it ran, and its worker is gone: end it
+--   cancel      its cancellation was requested before: end it
 --   poisoned    it was begun so often, and never ended, that it is not begun again: end it
 --   foreign     the run is another handler's: refuse
 --   unreadable  what is there is no run: refuse
@@ -51,6 +51,14 @@ if ARGV[6] ~= '' and facts.handler ~= ARGV[6] then
   return reply('foreign')
 end
 
+local function must_not_begin()
+  local reason = found[6] or redis.call('GET', KEYS[4])
+  if reason and not found[6] then
+    redis.call('HSET', KEYS[1], 'cancel_requested', reason)
+  end
+  return reason
+end
+
 local time = redis.call('TIME')
 local now = tonumber(time[1]) + tonumber(time[2]) / 1000000
 local attempt, deliveries, lost, pending = tonumber(ARGV[1]), 1, '', nil
@@ -58,12 +66,15 @@ if string.find(ARGV[12], ',' .. state .. ',', 1, true) then
   if attempt ~= last + 1 then
     return reply('stale')
   end
+  if must_not_begin() then
+    return reply('cancel')
+  end
 elseif state == ARGV[11] then
   if attempt ~= last then
     return reply('stale')
   elseif tonumber(found[4] or '0') > now then
     return reply('held')
-  elseif found[6] then
+  elseif must_not_begin() then
     return reply('cancel')
   end
   deliveries = tonumber(found[5] or '1') + 1

@@ -51,7 +51,7 @@ class ReliableChannel(ConsumingChannel):
     audit_path: str | None = None
     """Where dead letters are recorded; None records nothing."""
     plain_clients_queue: str | None = None
-    """Where messages for handlers go that plain clients send to Celery's default queue; None leaves them there."""
+    """Where messages for handlers on Celery's default queue go; None leaves them there."""
     is_cut = False
     """Whether the channel ends because its connection was lost."""
 
@@ -130,10 +130,13 @@ class ReliableChannel(ConsumingChannel):
         return HeldMessages(unacked, lists, self.visibility_timeout)
 
     def take_in_plain_messages(self) -> None:
-        """Move the messages of plain clients to the queue of theirs that this channel consumes, if it does."""
+        """Move the messages of plain clients to their queue here, if this channel consumes it."""
         queue, active = self.plain_clients_queue, self.active_queues
         if queue is not None and queue in active and DEFAULT_QUEUE not in active:
-            pairs = [(self._q_for_pri(DEFAULT_QUEUE, one), self._q_for_pri(queue, one)) for one in self.priority_steps]
+            pairs = [
+                (self._q_for_pri(DEFAULT_QUEUE, one), self._q_for_pri(queue, one))
+                for one in self.priority_steps
+            ]
             move_from_default_queue(Redis(connection_pool=self._get_pool()), pairs)
 
     def _list_of(self, queue: str, message: dict[str, Any]) -> str:

@@ -14,6 +14,7 @@ from celery import Celery
 from kombu.exceptions import OperationalError
 
 from mission_control.dispatch.run_control import RunControl
+from mission_control.model.values.identifiers import plain_execution_id
 from mission_control.store import redis_keys
 from tests.processes.beats import BeatProcess
 from tests.processes.real_workers import WorkerHouse, worker_house
@@ -83,7 +84,7 @@ def test_message_of_a_plain_client_is_parked_when_it_is_popped(house: WorkerHous
         sent = client.send_task("handlers.hello.run", queue="default", countdown=3_600)
     assert (waiting(house), parked(house)) == (1, {})
     with house.worker(pool="solo"):
-        wait_until(lambda: sent.id in parked(house), "it is parked")
+        wait_until(lambda: plain_execution_id(sent.id) in parked(house), "it is parked")
         house.succeeds(house.run())
         wait_until(house.is_drained, "it is in no worker's hand")
     assert waiting(house) == 0

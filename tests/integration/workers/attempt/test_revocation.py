@@ -8,8 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from ulid import ULID
 
+from mission_control.audit.stream.reader import read_all
+from mission_control.dispatch.run_control import RunControl
 from mission_control.dispatch.run_ending import RunEnding
+from mission_control.ledger.claims import BeginVerdict
 from mission_control.model.runs.new_run import ad_hoc_run
+from mission_control.model.runs.run_state import RunState
 from workers.plain_clients.plain_runs import PlainRuns
 from workers.plain_clients.unknown_handlers import UnknownHandlers
 from workers.signals import SignalHook
@@ -24,7 +28,7 @@ def revoke(installation: Installation, execution_id: str, *, expired: bool) -> N
     app: Any = SimpleNamespace()
     request: Any = SimpleNamespace(id=execution_id)
     ending = RunEnding.of(installation)
-    plain_runs = PlainRuns(installation.registry, ending, are_allowed=True)
+    plain_runs = PlainRuns(ending, are_allowed=True)
     unknown_handlers = UnknownHandlers(app, installation.client, ending, plain_runs)
     hook = SignalHook(app, ending, plain_runs, unknown_handlers)
     hook.on_revoked(SimpleNamespace(app=app), request, expired)
@@ -53,3 +57,27 @@ def test_waiting_run_that_is_revoked_is_cancelled(installation: Installation) ->
     stored = installation.ledger.get(run.execution_id)
     assert stored is not None
     assert (stored.state, stored.reason) == ("cancelled", "revoked")
+
+
+def test_revoked_run_does_not_begin_although_every_worker_is_new(installation: Installation) -> None:
+    """Neither one that waits, nor the next attempt of one that runs, nor one that is entered later."""
+    ledger, control = installation.ledger, RunControl.of(installation)
+    waiting, running, later = (
+        ad_hoc_run("handlers.hello.run", {}, ulid=str(ULID()), at=NOW, now=NOW, queue="default")
+        for _ in range(3)
+    )
+    ledger.dispatch(waiting)
+    ledger.dispatch(running)
+    begun = ledger.begin(running.execution_id, 1, worker="dies later", at=NOW).run
+    assert begun is not None
+    control.revoke([waiting.execution_id, running.execution_id, later.execution_id])
+    cancelled = ledger.get(waiting.execution_id)
+    assert cancelled is not None
+    assert (cancelled.state, cancelled.reason) == ("cancelled", "revoked")
+    (record,) = read_all(installation.settings.task_execution_log)
+    assert (record["execution_id"], record["status"]) == (waiting.execution_id, "cancelled")
+    ledger.end(begun, RunState.RETRYING, at=NOW)
+    ledger.dispatch(later)
+    for execution_id, attempt in ((running.execution_id, 2), (later.execution_id, 1)):
+        reply = ledger.begin(execution_id, attempt, worker="new", at=NOW)
+        assert (reply.verdict, reply.run and reply.run.cancel_requested) == (BeginVerdict.CANCEL, "revoked")

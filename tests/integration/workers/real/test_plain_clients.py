@@ -2,35 +2,36 @@
 
 from __future__ import annotations
 
+import json
 import time
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from celery import Celery
 from redbeat import RedBeatSchedulerEntry
 from redbeat.schedulers import RedBeatConfig
 
-from mission_control.dispatch.run_control import RunControl
+from mission_control.dispatch.run_control import RunControl, existing_run
+from mission_control.model.values.identifiers import occurrence_execution_id, plain_execution_id
 from tests.stage.audit_stream import records_of
 from tests.stage.waiting import wait_until
 
 if TYPE_CHECKING:
-    from celery import Celery
-
     from mission_control.model.runs.run_record import RunRecord
     from tests.stage.live_installation import LiveInstallation
 
 
-def rejections(live: LiveInstallation, handler: str, execution_id: str) -> list[dict[str, Any]]:
-    found = records_of(live.installation, handler)
-    return [one for one in found if (one["execution_id"], one["status"]) == (execution_id, "rejected")]
+def rejections(live: LiveInstallation, handler: str, celery_id: str) -> list[dict[str, Any]]:
+    found, own_id = records_of(live.installation, handler), plain_execution_id(celery_id)
+    return [one for one in found if (one["execution_id"], one["status"]) == (own_id, "rejected")]
 
 
-def over(live: LiveInstallation, execution_id: str) -> RunRecord:
+def over(live: LiveInstallation, celery_id: str) -> RunRecord:
+    own_id = plain_execution_id(celery_id)
     run = wait_until(
-        lambda: (
-            (one := live.installation.ledger.get(execution_id)) is not None and one.state.is_final and one
-        ),
+        lambda: (one := live.installation.ledger.get(own_id)) is not None and one.state.is_final and one,
         "the run is over",
     )
     assert run
@@ -40,15 +41,11 @@ def over(live: LiveInstallation, execution_id: str) -> RunRecord:
 def test_run_of_a_bare_celery_client_is_in_ledger_and_audit(
     live: LiveInstallation, bare_client: Celery
 ) -> None:
-    sent = bare_client.send_task(
-        "handlers.hello.run", kwargs={"params": {"name": "Ada"}}, queue="default", ignore_result=True
-    )
-    record = wait_until(
-        lambda: (one := live.installation.ledger.get(sent.id)) is not None and one.state.is_final and one,
-        "the bare client's run is over",
-    )
-    assert record
+    """With Celery's defaults: its queue is `celery`, which belongs to no worker of ours."""
+    sent = bare_client.send_task("handlers.hello.run", kwargs={"params": {"name": "Ada"}})
+    record = over(live, sent.id)
     assert (record.state, record.output, record.trigger) == ("success", "Hello, Ada!", "plain")
+    assert existing_run(live.installation.ledger, sent.id) == record
     (audited,) = wait_until(lambda: live.records(record), "it is audited")
     assert (audited["task_id"], audited["status"], audited["trigger"]) == (
         "handlers.hello.run",
@@ -57,40 +54,86 @@ def test_run_of_a_bare_celery_client_is_in_ledger_and_audit(
     )
 
 
-def test_bare_client_with_another_handler_does_not_get_the_task_params(
-    live: LiveInstallation, bare_client: Celery
+@pytest.mark.parametrize("settings", [{}, {"task_protocol": 1}], ids=["protocol 2", "protocol 1"])
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"args": [{"name": "Ada"}]},
+        {"args": [{"params": {"name": "Ada"}}], "priority": 6},
+        {"kwargs": {"params": {"name": "Ada"}}, "queue": "mail", "countdown": 0.5},
+    ],
+    ids=["params by position", "context by position, with a priority", "a queue, and a delay"],
+)
+def test_message_of_a_client_with_other_defaults_runs(
+    live: LiveInstallation, settings: dict[str, Any], message: dict[str, Any]
 ) -> None:
-    live.task("guarded", "handlers.hello.run", params={"name": "the secret one"})
-    sent = bare_client.send_task("handlers.test_handler.run", kwargs={"task_id": "guarded"}, queue="default")
-    record = wait_until(lambda: live.installation.ledger.get(sent.id), "the run is entered")
-    assert record is not None
-    assert (record.task_id, record.params) == ("handlers.test_handler.run", {})
-
-
-def test_bare_client_can_run_a_registered_task(live: LiveInstallation, bare_client: Celery) -> None:
-    live.task("ours", "handlers.hello.run", params={"name": "Grace"})
-    sent = bare_client.send_task("handlers.hello.run", kwargs={"task_id": "ours"}, queue="default")
-    record = wait_until(
-        lambda: (one := live.installation.ledger.get(sent.id)) is not None and one.state.is_final and one,
-        "the run is over",
-    )
-    assert record
-    assert (record.task_id, record.output, record.revision) == ("ours", "Hello, Grace!", 1)
-
-
-def test_retry_of_a_plain_run_keeps_its_queue_and_its_task_limits(
-    live: LiveInstallation, bare_client: Celery
-) -> None:
-    policy = {"max_retries": 1, "retry_delay_seconds": 0}
-    live.task("rare", "handlers.rude.kill_once", retry_policy=policy, timeout_seconds=7, expires_seconds=60)
-    sent = bare_client.send_task(
-        "handlers.rude.kill_once", kwargs={"task_id": "rare"}, queue="mail", priority=6
-    )
+    with closing(Celery("bare", broker=live.server.url, set_as_current=False)) as client:
+        client.conf.update(settings)
+        sent = client.send_task("handlers.hello.run", **message)
     run = over(live, sent.id)
-    assert (run.state, run.attempt, run.queue, run.priority) == ("success", 2, "mail", 6)
-    assert (run.timeout_seconds, run.expires_at) == (7, run.dispatched_at + timedelta(seconds=60))
-    again = RunControl.of(live.installation).run_now(run.execution_id)
-    assert over(live, again).queue == "mail"
+    assert (run.output, run.queue) == ("Hello, Ada!", message.get("queue", "default"))
+
+
+def test_message_of_another_celery_application_stays_on_its_queue(
+    live: LiveInstallation, bare_client: Celery
+) -> None:
+    bare_client.send_task("shop.tasks.bill", args=[7])
+    sent = bare_client.send_task("handlers.hello.run", kwargs={"params": {"name": "Ada"}})
+    assert over(live, sent.id).state == "success"
+    with live.server.client() as client:
+        (left,) = client.lrange("celery", 0, -1)
+        client.delete("celery")
+    assert json.loads(left)["headers"]["task"] == "shop.tasks.bill"
+
+
+def test_message_with_the_id_of_an_occurrence_leaves_the_occurrence_alone(
+    live: LiveInstallation, bare_client: Celery
+) -> None:
+    """One that will fire, and one that waits on a queue: neither runs now, or with the sender's params."""
+    due = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=3)
+    once = {"type": "once", "at": due.isoformat()}
+    definition = {
+        "id": "victim",
+        "schedule": once,
+        "handler": "handlers.hello.run",
+        "params": {"name": "Grace"},
+    }
+    assert live.installation.registry.register(definition)
+    occurrence, waiting = occurrence_execution_id("victim", due), live.run("victim", queue="unserved")
+    for target in (occurrence, waiting.execution_id):
+        kwargs = {"params": {"name": "Mallory"}, "task_id": "victim", "execution_id": target}
+        bare_client.send_task("handlers.hello.run", task_id=target, kwargs=kwargs)
+        stranger = over(live, target)
+        assert (stranger.task_id, stranger.output) == ("handlers.hello.run", "Hello, Mallory!")
+    real = wait_until(
+        lambda: (one := live.installation.ledger.get(occurrence)) is not None and one.state.is_final and one,
+        "the occurrence has run",
+    )
+    assert real
+    assert (real.output, real.trigger, real.scheduled_time) == ("Hello, Grace!", "schedule", due)
+    assert waiting.state == "dispatched"
+    assert live.installation.ledger.history("victim").total_runs == 1
+
+
+def test_message_that_names_a_task_belongs_to_none(live: LiveInstallation, bare_client: Celery) -> None:
+    live.task("ours", "handlers.hello.run", params={"name": "Grace"})
+    sent = bare_client.send_task("handlers.hello.run", kwargs={"task_id": "ours"})
+    record = over(live, sent.id)
+    assert (record.task_id, record.params, record.revision) == ("handlers.hello.run", {}, None)
+    assert live.installation.ledger.history("ours").total_runs == 0
+
+
+def test_plain_run_that_is_repeated_keeps_its_queue(live: LiveInstallation, bare_client: Celery) -> None:
+    sent = bare_client.send_task("handlers.hello.run", queue="mail", priority=6)
+    run = over(live, sent.id)
+    assert (run.state, run.attempt, run.queue, run.priority) == ("success", 1, "mail", 6)
+    again = RunControl.of(live.installation).run_now(sent.id)
+    repeated = wait_until(
+        lambda: (one := live.installation.ledger.get(again)) is not None and one.state.is_final and one,
+        "it has run again",
+    )
+    assert repeated
+    assert repeated.queue == "mail"
 
 
 def test_plain_message_with_limits_keeps_them(live: LiveInstallation, bare_client: Celery) -> None:
@@ -130,7 +173,7 @@ def test_expired_message_with_wrong_arguments_is_rejected(
     sent = bare_client.send_task("handlers.hello.run", args=["Ada"], queue="default", expires=expires)
     (record,) = wait_until(lambda: rejections(live, "handlers.hello.run", sent.id), "it is rejected")
     assert "positional arguments" in record["reason"]
-    assert live.installation.ledger.get(sent.id) is None
+    assert live.installation.ledger.get(plain_execution_id(sent.id)) is None
 
 
 @pytest.mark.parametrize(
@@ -138,7 +181,8 @@ def test_expired_message_with_wrong_arguments_is_rejected(
     [
         ({"kwargs": {"name": "Ada"}}, "arguments a handler does not take: name; send kwargs={'params': …}"),
         ({"kwargs": {"params": ["Ada"]}}, "params is list; it must be an object"),
-        ({"args": ["Ada"]}, "positional arguments, which a handler does not take"),
+        ({"args": ["Ada"]}, "arguments a handler does not take: positional arguments"),
+        ({"args": [{}], "kwargs": {"params": {}}}, "arguments a handler does not take: positional arguments"),
     ],
 )
 def test_message_with_wrong_arguments_is_rejected_once(
@@ -147,7 +191,7 @@ def test_message_with_wrong_arguments_is_rejected_once(
     sent = bare_client.send_task("handlers.hello.run", queue="default", **message)
     (record,) = wait_until(lambda: rejections(live, "handlers.hello.run", sent.id), "it is rejected")
     assert words in record["reason"]
-    assert live.installation.ledger.get(sent.id) is None
+    assert live.installation.ledger.get(plain_execution_id(sent.id)) is None
 
 
 def test_message_for_an_unknown_handler_is_rejected(live: LiveInstallation, bare_client: Celery) -> None:

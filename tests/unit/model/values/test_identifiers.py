@@ -6,9 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from mission_control.model.values.identifiers import (
-    manual_execution_id,
     occurrence_execution_id,
-    split_execution_id,
     task_id_problem,
 )
 
@@ -61,14 +59,3 @@ def test_execution_id_has_a_fraction_only_if_the_time_has_one(microsecond: int, 
 def test_occurrence_without_a_zone_has_no_execution_id() -> None:
     with pytest.raises(ValueError, match="no time zone"):
         occurrence_execution_id("a", datetime(2025, 10, 16, 9, 0))  # noqa: DTZ001
-
-
-def test_execution_id_can_be_split() -> None:
-    assert split_execution_id("a.b@20251016T090000Z") == ("a.b", "20251016T090000Z")
-    assert split_execution_id(manual_execution_id("a", "01K7")) == ("a", "manual-01K7")
-
-
-@pytest.mark.parametrize("text", ["", "a", "a@", "@x", "a/b@x"])
-def test_invalid_execution_id_cannot_be_split(text: str) -> None:
-    with pytest.raises(ValueError, match="is not an execution id"):
-        split_execution_id(text)
