@@ -63,7 +63,7 @@ def ending_record(run: RunRecord, *, at: datetime) -> ExecutionRecord:
         timestamp=at,
         task_id=run.task_id,
         status=_STATUS[run.state],
-        duration_ms=run.duration_ms,
+        duration_ms=run.duration_until(at) if is_lost else run.duration_ms,
         output=run.output,
         error=run.error,
         execution_id=run.execution_id,

@@ -23,7 +23,7 @@ from mission_control.model.values.zones import zone
 @click.option(
     "--priority", type=click.IntRange(0, 9), metavar="0-9", help="Priority in the queue; 0 is first."
 )
-@click.option("--idempotency-key", help="Repeat calls with the same key return the first run.")
+@click.option("--idempotency-key", help="Repeat calls with the same key and params return the first run.")
 @parameters.answer
 def enqueue(  # one parameter an option
     task_id_or_handler: str,

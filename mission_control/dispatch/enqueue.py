@@ -4,23 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from ulid import ULID
 
+from mission_control.dispatch.arguments import (
+    bad_argument,
+    check_key,
+    checked_params,
+    due_time,
+    fingerprint,
+    route_problems,
+)
 from mission_control.dispatch.run_ending import RunEnding
 from mission_control.dispatch.run_handle import Run
-from mission_control.errors import InvalidTaskError, Problem, StoreUnavailableError, UnknownTaskError
+from mission_control.errors import InvalidTaskError, StoreUnavailableError, UnknownTaskError
 from mission_control.installation.installation import Installation
 from mission_control.messaging.message import send
-from mission_control.model.problems.json_values import json_copy, structure_problems
 from mission_control.model.problems.messages import shown
+from mission_control.model.problems.suggestions import quoted
 from mission_control.model.runs.new_run import ad_hoc_run, manual_run
 from mission_control.model.runs.run_record import RunRecord
 from mission_control.model.runs.run_state import RunState
-from mission_control.model.values.fields import LONGEST_SECONDS
-from mission_control.model.values.identifiers import TASK_ID_PATTERN
+from mission_control.model.values.identifiers import task_id_problem
 from mission_control.registry.registry import Registry
 from mission_control.store.connection import store_errors
 
@@ -28,8 +35,6 @@ if TYPE_CHECKING:
     from celery import Celery
 
 _HANDLER_PREFIX: Final = "handlers."
-_PRIORITIES: Final = range(10)
-_LONGEST_DELAY: Final = timedelta(seconds=LONGEST_SECONDS)
 # Once more, on a new connection: the pooled one may have been cut since it was last used.
 _SEND_AGAIN: Final = {"max_retries": 1, "interval_start": 0.1}
 
@@ -87,11 +92,29 @@ class Dispatch:
             if idempotency_key is None:
                 ledger.dispatch(run)
             else:
-                first = ledger.dispatch_once(run, idempotency_key)
+                first = self._dispatch_once(run, params, idempotency_key)
                 if first != run.execution_id:
                     return Run(first, ledger, self.redis_url)
             self._send(run, idempotency_key)
         return Run(run.execution_id, ledger, self.redis_url)
+
+    def _dispatch_once(self, run: RunRecord, params: Mapping[str, Any] | None, key: str) -> str:
+        check_key(key)
+        asked = fingerprint(params)
+        first, of_first = self.ending.ledger.dispatch_once(run, key, asked)
+        name = first.rpartition("@")[0]
+        if name != run.task_id:
+            field = "handler" if run.task_id == run.handler else "task_id"
+            raise bad_argument(
+                field,
+                f"idempotency_key {quoted(key)} is that of run {first}; use another key for {run.task_id}",
+            )
+        if of_first != asked:
+            raise bad_argument(
+                "params",
+                f"idempotency_key {quoted(key)} is that of run {first} with others; use another key",
+            )
+        return first
 
     def prepare(
         self,
@@ -101,8 +124,8 @@ class Dispatch:
     ) -> RunRecord:
         """Return the run that `enqueue` would send, without entering or sending it."""
         now = self.ending.clock()
-        due = _due(now, options.at, options.delay)
-        problems = _route_problems(options.queue, options.priority)
+        due = due_time(now, options.at, options.delay)
+        problems = route_problems(options.queue, options.priority)
         if problems:
             raise InvalidTaskError(problems, subject="enqueue")
         run = self._run(task_id_or_handler, params, due, now)
@@ -113,19 +136,23 @@ class Dispatch:
         )
 
     def _run(self, name: str, params: Mapping[str, Any] | None, due: datetime, now: datetime) -> RunRecord:
+        if not isinstance(name, str):
+            raise bad_argument(
+                "task_id_or_handler", f"{shown(name)} is neither the id of a task nor the path of a handler"
+            )
         ulid = str(ULID())
-        task = self.registry.definition(name)
-        given = None if params is None else _checked(params)
+        task = self.registry.definition(name) if task_id_problem(name) is None else None
+        given = None if params is None else checked_params(params)
         if task is not None:
             run = manual_run(task, ulid=ulid, at=due, now=now)
             return run if given is None else replace(run, params={**run.params, **given})
-        if not name.startswith(_HANDLER_PREFIX):
+        if not name.startswith(_HANDLER_PREFIX) or task_id_problem(name) is not None:
             raise UnknownTaskError(
-                f"no task has the id {name!r}; see `mission-control task list`, or name a handler"
+                f"no task has the id {quoted(name)}; see `mission-control task list`, or name a handler"
             )
         problem = self.registry.check.handler_problem(name)
         if problem is not None:
-            raise _bad("handler", problem)
+            raise bad_argument("handler", problem)
         return ad_hoc_run(
             name, {} if given is None else given, ulid=ulid, at=due, now=now, queue=self.default_queue
         )
@@ -145,49 +172,3 @@ class Dispatch:
             raise StoreUnavailableError(
                 f"run {run.execution_id} was not sent and is cancelled: {error}; try again"
             ) from error
-
-
-def _checked(params: Mapping[str, Any]) -> dict[str, Any]:
-    if not isinstance(params, Mapping):
-        raise _bad("params", f"{shown(params)} is not an object of names and values")
-    problems = structure_problems({"params": dict(params)})
-    if problems:
-        raise InvalidTaskError(problems, subject="enqueue")
-    return json_copy(dict(params))
-
-
-def _due(now: datetime, at: datetime | None, delay: timedelta | float | None) -> datetime:
-    if at is not None and delay is not None:
-        raise _bad("at", "give either at or delay, not both")
-    if at is not None:
-        if at.tzinfo is None:
-            raise _bad("at", f"{at} has no time zone; use an aware datetime")
-        if at > now + _LONGEST_DELAY:
-            raise _bad("at", f"{at} is more than {_LONGEST_DELAY.days:,} days ahead")
-        return max(at.astimezone(UTC), now)
-    if delay is None:
-        return now
-    return now + _wait(delay)
-
-
-def _wait(delay: timedelta | float) -> timedelta:
-    try:
-        wait = delay if isinstance(delay, timedelta) else timedelta(seconds=delay)
-    except (TypeError, ValueError, OverflowError) as error:
-        raise _bad("delay", f"{shown(delay)} is no number of seconds: {error}") from error
-    if not timedelta(0) <= wait <= _LONGEST_DELAY:
-        raise _bad("delay", f"{wait} is not between zero and {_LONGEST_DELAY.days:,} days")
-    return wait
-
-
-def _route_problems(queue: str | None, priority: int | None) -> list[Problem]:
-    problems = []
-    if queue is not None and TASK_ID_PATTERN.fullmatch(queue) is None:
-        problems.append(Problem("queue", f"{shown(queue)} is no name of a queue that workers serve"))
-    if priority is not None and not (type(priority) is int and priority in _PRIORITIES):
-        problems.append(Problem("priority", f"{shown(priority)} is none of 0 (first) … 9 (last)"))
-    return problems
-
-
-def _bad(argument: str, problem: str) -> InvalidTaskError:
-    return InvalidTaskError([Problem(argument, problem)], subject="enqueue")

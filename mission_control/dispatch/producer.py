@@ -24,7 +24,8 @@ def enqueue(
     `params` extend and override the task's. The run is due now, `at` an aware datetime, or after `delay`
     (seconds or timedelta). `queue` and `priority` (0 first … 9 last, as Celery has it on Redis) override
     the task's. A task's run is retried by the task's policy; a bare handler's run is not retried. Repeated
-    calls with the same `idempotency_key` return the first run, as long as it is retained.
+    calls with the same `idempotency_key`, task and params return the first run, as long as it is retained;
+    with others they are refused.
 
     Guarantees: when it returns, the run is in the ledger and its message on the queue. A disabled task
     can be enqueued.

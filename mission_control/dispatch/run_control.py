@@ -72,7 +72,7 @@ class RunControl:
             if run.state is RunState.RUNNING:
                 if self.ledger.ask_to_cancel(run.execution_id, reason):
                     return CancelReply.ASKED
-            elif self._cancel_waiting(run, reason):
+            elif self.ending.close(run, RunState.CANCELLED, reason) is not None:
                 return CancelReply.CANCELLED
         return CancelReply.ASKED
 
@@ -86,7 +86,7 @@ class RunControl:
         for execution_id in execution_ids:
             run = self.ledger.get(execution_id)
             if run is not None and run.state in WAITING_STATES:
-                self._cancel_waiting(run, reason)
+                self.ending.close(run, RunState.CANCELLED, reason)
 
     def run_now(self, execution_id: str) -> str:
         """Start a run now, and return the id of the run that starts.
@@ -111,15 +111,6 @@ class RunControl:
         if released_at is not None:  # only now: two messages are harmless, none would wait for the sweep
             unpark(self.client, run.execution_id, released_at=float(released_at))
         return run.execution_id
-
-    def _cancel_waiting(self, run: RunRecord, reason: str) -> bool:
-        if self.ending.close(run, RunState.CANCELLED, reason) is None:
-            return False
-        with self.client.pipeline() as pipe:
-            pipe.zrem(redis_keys.PARKED, run.execution_id)
-            pipe.hdel(redis_keys.PARKED_PAYLOADS, run.execution_id)
-            pipe.execute()
-        return True
 
 
 def existing_run(ledger: Ledger, execution_id: str) -> RunRecord:

@@ -137,6 +137,7 @@ class Installation:
         return Registry(
             self.client,
             ledger=self.ledger,
+            audit=self.audit,
             changes=ChangeLog(
                 self.changes,
                 actor=_actor(),

@@ -47,13 +47,15 @@ class Ledger(Claims, LapsedRuns):
         """Enter a run before its message is sent; False if it exists already."""
         return self._enter(run, []) == run.execution_id
 
-    def dispatch_once(self, run: RunRecord, idempotency_key: str) -> str:
-        """Enter a run under a key and return its id; if the key was used before, return the id of its run.
+    def dispatch_once(self, run: RunRecord, idempotency_key: str, fingerprint: str) -> tuple[str, str]:
+        """Enter a run under a key, and return its id and the fingerprint of the request.
 
-        The key is remembered as long as finished runs are.
+        If the key was used before, return those of its run. It is remembered as long as finished runs are.
         """
-        entered = self._enter(run, [redis_keys.idempotency(idempotency_key)])
-        return run.execution_id if entered is None else entered
+        ours = f"{run.execution_id} {fingerprint}"
+        entered = self._enter(run, [redis_keys.idempotency(idempotency_key)], ours)
+        first, _, theirs = (ours if entered is None else entered).partition(" ")
+        return first, theirs
 
     def forget_key(self, idempotency_key: str) -> None:
         """Let a key be used again."""
@@ -88,6 +90,8 @@ class Ledger(Claims, LapsedRuns):
         else:  # a caller that saw the run wait does not end an attempt begun since
             allowed -= {RunState.RUNNING}
         finished = {"finished_at": at} if state.is_final else {}
+        if run.state is RunState.RUNNING:
+            changes.setdefault("duration_ms", run.duration_until(at))
         written = encoded({"state": state, **finished, **changes})
         argv = self._argv_of_end(run, state, joined(allowed), at, next_due)
         pairs = self._script("end_attempt")(
@@ -99,13 +103,14 @@ class Ledger(Claims, LapsedRuns):
             return self.end(run, RunState.CANCELLED, at=at, next_due=next_due, **cancelled)
         return RunRecord.from_pairs(pairs) if pairs else None
 
-    def _enter(self, run: RunRecord, more_keys: list[str]) -> str | None:
+    def _enter(self, run: RunRecord, more_keys: list[str], entered_as: str | None = None) -> str | None:
         keys = [redis_keys.run(run.execution_id), redis_keys.ACTIVE_RUNS, redis_keys.task_runs(run.task_id)]
         argv: list[str | float] = [
             run.execution_id,
             run.dispatched_at.timestamp(),
             run.scheduled_time.timestamp(),
             self._retention_seconds,
+            run.execution_id if entered_as is None else entered_as,
         ]
         entered = self._script("dispatch")(keys=[*keys, *more_keys], args=[*argv, *_flat(run.to_hash())])
         return None if entered is None else str(entered)
@@ -134,6 +139,7 @@ class Ledger(Claims, LapsedRuns):
             RunState.CANCELLED,
             record_identity(run.execution_id, run.attempt, is_final=state.is_final),
             int(is_running),
+            int(run.revision is not None),
         ]
 
 
@@ -149,6 +155,8 @@ def _keys_of_end(run: RunRecord, redbeat_keys: RedBeatKeys) -> list[str]:
         redis_keys.PENDING_RECORDS,
         redis_keys.LEASES,
         redis_keys.effects(run.execution_id),
+        redis_keys.PARKED,
+        redis_keys.PARKED_PAYLOADS,
     ]
 
 

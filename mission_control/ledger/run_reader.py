@@ -53,6 +53,10 @@ class RunReader:
         """Return the runs that are not over, the longest dispatched first."""
         return self._load(self._client.zrange(redis_keys.ACTIVE_RUNS, 0, limit - 1))
 
+    def active_of(self, task_id: str) -> list[RunRecord]:
+        """Return a task's runs that are not over."""
+        return self._load(self._client.zinter([redis_keys.task_runs(task_id), redis_keys.ACTIVE_RUNS]))
+
     def active_count(self) -> int:
         """Return how many runs are not over."""
         return int(self._client.zcard(redis_keys.ACTIVE_RUNS))

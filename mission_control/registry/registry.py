@@ -7,6 +7,7 @@ from typing import Any, Final, Literal
 
 from redis import Redis
 
+from mission_control.audit.stream.log import AuditLog
 from mission_control.errors import InvalidTaskError, StoreUnavailableError
 from mission_control.events import events
 from mission_control.ledger.ledger import Ledger
@@ -21,6 +22,7 @@ from mission_control.registry.changes import (
     next_metadata,
 )
 from mission_control.registry.definition_check import DefinitionCheck
+from mission_control.registry.removal import cancel_retries
 from mission_control.registry.task_store import StoredTask, TaskStore, stored_form
 from mission_control.registry.task_views import Overview, overview_of, shown_task
 from mission_control.store.redis_keys import DEFAULT_REDBEAT_KEYS, RedBeatKeys
@@ -45,6 +47,7 @@ class Registry:
         *,
         ledger: Ledger,
         changes: ChangeLog,
+        audit: AuditLog,
         check: DefinitionCheck,
         clock: Callable[[], datetime],
         redbeat_keys: RedBeatKeys = DEFAULT_REDBEAT_KEYS,
@@ -53,6 +56,7 @@ class Registry:
         self._store = TaskStore(client, redbeat_keys)
         self._ledger = ledger
         self._changes = changes
+        self._audit = audit
         self._clock = clock
 
     def batch(self) -> AbstractContextManager[None]:
@@ -99,11 +103,17 @@ class Registry:
         return True
 
     def unregister(self, task_id: str, *, reason: str | None = None) -> bool:
-        """Remove a task; False if there is none. Runs already sent still run."""
+        """Remove a task; False if there is none.
+
+        Runs already sent still run, but are not retried: a run that waits for another attempt is cancelled
+        now, with its record, and one that fails later is cancelled then.
+        """
+        active = self._ledger.active_of(task_id)
         removed = self._store.remove(task_id)
         if removed is None:
             return False
         self._changes.record(task_id, "unregistered", removed, {}, reason=reason, at=self._clock())
+        cancel_retries(active, self._ledger, self._audit, self._clock())
         return True
 
     def update(

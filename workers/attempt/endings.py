@@ -40,7 +40,7 @@ def end_attempt(
     None if the ledger refused, because another worker has the run now. Repeated after a lost answer, it
     returns what was written the first time.
     """
-    changes = _changes(run, outcome, ending, at)
+    changes = _changes(outcome, ending, at)
     ended = run_ending.end(run, ending.state, at=at, **changes)
     if ended is None:
         ended = _written_before(run, ending, run_ending.ledger)
@@ -57,10 +57,8 @@ def _written_before(run: RunRecord, ending: Ending, ledger: Ledger) -> RunRecord
     return stored
 
 
-def _changes(run: RunRecord, outcome: Outcome, ending: Ending, at: datetime) -> dict[str, Any]:
+def _changes(outcome: Outcome, ending: Ending, at: datetime) -> dict[str, Any]:
     changes: dict[str, Any] = {"output": outcome.output}
-    if run.started_at is not None:
-        changes["duration_ms"] = round((at - run.started_at).total_seconds() * 1000)
     if isinstance(outcome, Failure):
         changes["error"] = outcome.error
         changes["reason"] = outcome.reason

@@ -65,7 +65,8 @@ def _did(what: str, *, is_so: bool, dry_run: bool) -> str:
 def remove(task_id: str, yes: bool, reason: str | None, dry_run: bool) -> None:
     """Remove a task and its history.
 
-    Runs already sent still run. The audit stream keeps its records.
+    Runs already sent still run, but are not retried; waiting retries are cancelled. The audit stream keeps
+    its records.
     """
     from mission_control.operate.tasks import existing_task, unknown_task
 

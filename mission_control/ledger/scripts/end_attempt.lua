@@ -2,6 +2,7 @@
 -- KEYS: 1 run (hash)  2 active runs (zset)  3 finished runs (zset)  4 history of the task (hash)
 --       5 runs of the task (zset)  6 schedule (zset)  7 schedule entry of the task (hash)
 --       8 pending audit records (hash)  9 leases (zset)  10 effects of the run (set)
+--       11 parked messages (zset)  12 their payloads (hash)
 -- ARGV: 1 states it may come from, joined by commas with one before and after  2 attempt that
 --       the caller has seen
 --       3 "1" if the new state is final  4 execution_id  5 finished at, Unix seconds
@@ -12,10 +13,10 @@
 --       13 fence of the attempt, or "" for any  14 prefix of the keys of effects  15 fields that a record is
 --       made of, joined by commas with one before and after  16 scheduled time, Unix seconds
 --       17 state of a cancelled run  18 identity of the record of this ending
---       19 "1" if the run was running  20… field, value, … to write
+--       19 "1" if the run was running  20 "1" if it is a run of a task  21… field, value, … to write
 -- Reply: {field, value, …} of the run afterwards, or {} if it was refused and nothing changed; {"cancel",
---        why}, and nothing changed, if another attempt would follow but cancellation was requested; an error,
---        and nothing changed, if a key has another type
+--        why}, and nothing changed, if another attempt would follow but cancellation was requested, or the task
+--        is gone; an error, and nothing changed, if a key has another type
 local found = redis.call('HMGET', KEYS[1], 'state', 'attempt', 'fence', 'cancel_requested', 'started_at')
 local state, attempt, cancel_requested, started_at = found[1], found[2], found[4], found[5]
 if not state or not string.find(ARGV[1], ',' .. state .. ',', 1, true) then
@@ -25,13 +26,10 @@ if (attempt or '0') ~= ARGV[2] or ARGV[13] ~= '' and found[3] ~= ARGV[13] then
   return {}
 end
 local fields = {}
-for at = 20, #ARGV, 2 do
+for at = 21, #ARGV, 2 do
   fields[ARGV[at]] = ARGV[at + 1]
 end
-if cancel_requested and ARGV[3] ~= '1' then
-  return {'cancel', cancel_requested}
-end
-local kinds = {'hash', 'zset', 'zset', 'hash', 'zset', 'zset', 'hash', 'hash', 'zset', 'set'}
+local kinds = {'hash', 'zset', 'zset', 'hash', 'zset', 'zset', 'hash', 'hash', 'zset', 'set', 'zset', 'hash'}
 for at, kind in ipairs(kinds) do
   local is = redis.call('TYPE', KEYS[at]).ok
   if is ~= kind and is ~= 'none' then
@@ -39,7 +37,12 @@ for at, kind in ipairs(kinds) do
   end
 end
 
-redis.call('HSET', KEYS[1], unpack(ARGV, 20))
+local is_registered = redis.call('HEXISTS', KEYS[7], 'task') == 1
+if ARGV[3] ~= '1' and (cancel_requested or ARGV[20] == '1' and not is_registered) then
+  return {'cancel', cancel_requested or 'its task was removed'}
+end
+
+redis.call('HSET', KEYS[1], unpack(ARGV, 21))
 if cancel_requested and fields['state'] == ARGV[17] then
   redis.call('HSET', KEYS[1], 'reason', cancel_requested)
 end
@@ -61,6 +64,8 @@ redis.call('HSET', KEYS[8], ARGV[18], cjson.encode(pending))
 
 if ARGV[3] == '1' then
   redis.call('ZREM', KEYS[2], ARGV[4])
+  redis.call('ZREM', KEYS[11], ARGV[4])
+  redis.call('HDEL', KEYS[12], ARGV[4])
   redis.call('ZADD', KEYS[3], ARGV[5], ARGV[4])
   redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', tonumber(ARGV[5]) - tonumber(ARGV[7]))
   redis.call('EXPIRE', KEYS[1], ARGV[7])
@@ -83,7 +88,6 @@ if ARGV[3] == '1' then
     redis.call('HSET', KEYS[4], 'last_run', started_at)
     redis.pcall('HINCRBY', KEYS[4], 'consecutive_failures', 1)
   end
-  local is_registered = redis.call('HEXISTS', KEYS[7], 'task') == 1
   if not is_registered then
     redis.call('EXPIRE', KEYS[4], ARGV[7])
   elseif ARGV[11] ~= '' and redis.call('ZADD', KEYS[6], 'NX', ARGV[11], KEYS[7]) == 1 then

@@ -79,6 +79,12 @@ class RunRecord:
             **encoded({name: getattr(self, name) for name in CHANGING}),
         }
 
+    def duration_until(self, moment: datetime) -> int | None:
+        """Return how many milliseconds the attempt has run at `moment`; None if none was begun."""
+        if self.started_at is None:
+            return None
+        return max(0, round((moment - self.started_at).total_seconds() * 1_000))
+
     @classmethod
     def from_hash(cls, stored: Mapping[str, str]) -> Self:
         """Read a run back from its Redis hash; fields of later versions are ignored."""

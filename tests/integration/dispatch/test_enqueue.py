@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -46,6 +46,18 @@ CYCLE["itself"] = CYCLE
         ({"at": datetime(2030, 1, 1, tzinfo=UTC), "delay": 1}, "give either at or delay, not both"),
         ({"queue": "a b"}, "queue: 'a b' is no name of a queue"),
         ({"queue": ""}, "queue: '' is no name of a queue"),
+        ({"queue": 5}, "queue: 5 is no name of a queue"),
+        ({"at": "2027-01-01"}, "at: '2027-01-01' is no instant; use an aware datetime"),
+        ({"at": date(2027, 1, 1)}, "is no instant; use an aware datetime"),
+        ({"at": 1_800_000_000}, "at: 1800000000 is no instant"),
+        ({"at": timedelta(hours=1)}, "or delay for a time from now"),
+        ({"at": datetime.now}, "is no instant"),
+        ({"at": datetime.min}, "has no time zone"),  # noqa: DTZ901
+        ({"delay": True}, "delay: true is no number of seconds"),
+        ({"idempotency_key": ""}, "idempotency_key: '' is no key"),
+        ({"idempotency_key": 5}, "idempotency_key: 5 is no key"),
+        ({"idempotency_key": " \n"}, "is no key; use text of 1 to 255 characters"),
+        ({"idempotency_key": "\ud800"}, "is no key"),
         ({"priority": 10}, "priority: 10 is none of 0 (first) … 9 (last)"),
         ({"priority": True}, "priority: true is none of 0"),
         ({"params": ["x"]}, "is not an object of names and values"),
@@ -69,6 +81,39 @@ def test_enqueue_distinguishes_unknown_tasks_from_unknown_handlers() -> None:
         enqueue("no_such_task")
     with pytest.raises(InvalidTaskError, match="did you mean"):
         enqueue("handlers.helo.run")
+    for odd in ("", "a b", "\ud800", "handlers.\ud800.run", "x" * 1_000, "a@20260301T090000Z"):
+        with pytest.raises(UnknownTaskError, match="no task has the id"):
+            enqueue(odd)
+    for other in (None, 5, b"hello", ["a"]):
+        with pytest.raises(InvalidTaskError, match="is neither the id of a task nor the path of a handler"):
+            enqueue(other)  # type: ignore[arg-type]
+
+
+def test_idempotency_key_of_another_request_is_refused_with_the_field_that_differs(
+    installation: Installation,
+) -> None:
+    installation.registry.register({"id": "a", "schedule": YEARLY, "handler": HELLO, "params": {"x": 1}})
+    first = enqueue(HELLO, {"name": "Ada", "n": 1}, idempotency_key="order-1")
+    of_task = enqueue("a", idempotency_key="order-2")
+    installation.registry.update("a", {"params": {"x": 2}})
+    assert (
+        enqueue(HELLO, {"n": 1, "name": "Ada"}, idempotency_key="order-1").execution_id == first.execution_id
+    )
+    assert enqueue("a", {}, idempotency_key="order-2").execution_id == of_task.execution_id
+    for words, name, params, key in (
+        ("params: idempotency_key 'order-1' is that of run", HELLO, {"name": "Grace", "n": 1}, "order-1"),
+        ("params: idempotency_key 'order-2' is that of run", "a", {"x": 1}, "order-2"),
+        (
+            "handler: idempotency_key 'order-1' is that",
+            "handlers.test_handler.run",
+            {"name": "Ada", "n": 1},
+            "order-1",
+        ),
+        ("task_id: idempotency_key 'order-1' is that of run", "a", {"name": "Ada", "n": 1}, "order-1"),
+    ):
+        with pytest.raises(InvalidTaskError, match=words):
+            enqueue(name, params, idempotency_key=key)
+    assert installation.ledger.active_count() == 2
 
 
 def test_enqueued_params_override_those_of_a_task_even_if_it_is_disabled(

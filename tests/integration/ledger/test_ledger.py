@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from redis.exceptions import ResponseError
 
+from mission_control.audit.endings import ending_record
 from mission_control.ledger.claims import BeginVerdict
 from mission_control.ledger.ledger import Ledger
 from mission_control.model.runs.run_state import FINAL_STATES, TRANSITIONS, RunState
@@ -43,11 +44,24 @@ def test_run_is_entered_once(installation: Installation) -> None:
 
 def test_repeated_idempotency_key_returns_its_first_run(installation: Installation) -> None:
     ledger = installation.ledger
-    assert ledger.dispatch_once(a_run("a@1"), "key") == "a@1"
-    assert ledger.dispatch_once(a_run("a@2"), "key") == "a@1"
+    assert ledger.dispatch_once(a_run("a@1"), "key", "one") == ("a@1", "one")
+    assert ledger.dispatch_once(a_run("a@2"), "key", "two") == ("a@1", "one")
     assert ledger.get("a@2") is None
     ledger.forget_key("key")
-    assert ledger.dispatch_once(a_run("a@2"), "key") == "a@2"
+    assert ledger.dispatch_once(a_run("a@2"), "key", "two") == ("a@2", "two")
+
+
+@pytest.mark.parametrize("state", [RunState.SUCCESS, RunState.CANCELLED, RunState.LOST, RunState.RETRYING])
+def test_attempt_that_ended_has_its_duration_whoever_ended_it(
+    installation: Installation, state: RunState
+) -> None:
+    ledger, at = installation.ledger, NOW + timedelta(seconds=3)
+    ledger.dispatch(a_run())
+    running = begun(ledger)
+    assert ending_record(running, at=at).duration_ms == 3_000  # its worker is lost
+    ended = ledger.end(running, state, at=at)
+    assert ended is not None
+    assert ended.duration_ms == 3_000
 
 
 def test_run_that_was_never_entered_is_unknown(installation: Installation) -> None:

@@ -18,6 +18,7 @@ from mission_control.model.values.identifiers import plain_execution_id
 from mission_control.store import redis_keys
 from tests.processes.beats import BeatProcess
 from tests.processes.real_workers import WorkerHouse, worker_house
+from tests.stage.audit_stream import records_of
 from tests.stage.live_installation import YEARLY
 from tests.stage.waiting import wait_until
 
@@ -77,6 +78,19 @@ def test_later_retry_is_parked_in_place_of_the_message(house: WorkerHouse) -> No
     due = parked(house)[run.execution_id]
     assert timedelta(seconds=280) < due - datetime.now(UTC) <= timedelta(seconds=300)
     assert payload(house, run.execution_id)[1]["headers"]["retries"] == 1
+
+
+def test_waiting_retry_of_a_removed_task_is_cancelled_and_recorded(house: WorkerHouse) -> None:
+    registry = house.installation.registry
+    registry.register({"id": "t", "schedule": YEARLY, "handler": "handlers.flaky.run"})
+    run = house.run("t")
+    with house.worker(pool="solo"):
+        wait_until(lambda: parked(house), "the retry is parked")
+        wait_until(house.is_drained, "the first attempt is acknowledged")
+    assert registry.unregister("t")
+    assert (run.state, parked(house)) == ("cancelled", {})
+    found = records_of(house.installation, "t")
+    assert [(one["status"], one["reason"]) for one in found][-1] == ("cancelled", "its task was removed")
 
 
 def test_message_of_a_plain_client_is_parked_when_it_is_popped(house: WorkerHouse) -> None:

@@ -1,0 +1,88 @@
+"""The arguments of `enqueue`: each is checked, and an error names it. All raise `InvalidTaskError`."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from mission_control.errors import InvalidTaskError, Problem
+from mission_control.model.problems.json_values import json_copy, structure_problems
+from mission_control.model.problems.messages import shown
+from mission_control.model.values.fields import LONGEST_SECONDS
+from mission_control.model.values.identifiers import TASK_ID_PATTERN
+
+_PRIORITIES: Final = range(10)
+_LONGEST_KEY: Final = 255
+_LONGEST_DELAY: Final = timedelta(seconds=LONGEST_SECONDS)
+
+
+def checked_params(params: object) -> dict[str, Any]:
+    """Return a copy of params as JSON would give them back."""
+    if not isinstance(params, Mapping):
+        raise bad_argument("params", f"{shown(params)} is not an object of names and values")
+    problems = structure_problems({"params": dict(params)})
+    if problems:
+        raise InvalidTaskError(problems, subject="enqueue")
+    return json_copy(dict(params))
+
+
+def check_key(key: object) -> None:
+    """Check an idempotency key."""
+    is_key = isinstance(key, str) and key.isprintable() and key.strip() != "" and len(key) <= _LONGEST_KEY
+    if not is_key:
+        raise bad_argument(
+            "idempotency_key", f"{shown(key)} is no key; use text of 1 to {_LONGEST_KEY} characters"
+        )
+
+
+def fingerprint(params: object) -> str:
+    """Return what equal params have in common; none at all equal empty ones."""
+    text = json.dumps({} if params is None else checked_params(params), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def due_time(now: datetime, at: object, delay: object) -> datetime:
+    """Return when a run is due: now, at an aware datetime, or after a delay."""
+    if at is not None and delay is not None:
+        raise bad_argument("at", "give either at or delay, not both")
+    if at is not None:
+        if not isinstance(at, datetime):
+            raise bad_argument(
+                "at", f"{shown(at)} is no instant; use an aware datetime, or delay for a time from now"
+            )
+        if at.utcoffset() is None:
+            raise bad_argument("at", f"{at} has no time zone; use an aware datetime")
+        if at > now + _LONGEST_DELAY:
+            raise bad_argument("at", f"{at} is more than {_LONGEST_DELAY.days:,} days ahead")
+        return now if at <= now else at.astimezone(UTC)
+    if delay is None:
+        return now
+    return now + _wait(delay)
+
+
+def _wait(delay: Any) -> timedelta:  # noqa: ANN401  # whatever the caller gave
+    if isinstance(delay, bool):
+        raise bad_argument("delay", f"{shown(delay)} is no number of seconds")
+    try:
+        wait = delay if isinstance(delay, timedelta) else timedelta(seconds=delay)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise bad_argument("delay", f"{shown(delay)} is no number of seconds: {error}") from error
+    if not timedelta(0) <= wait <= _LONGEST_DELAY:
+        raise bad_argument("delay", f"{wait} is not between zero and {_LONGEST_DELAY.days:,} days")
+    return wait
+
+
+def route_problems(queue: object, priority: object) -> list[Problem]:
+    """Return what is wrong with queue and priority; None stands for those of the task."""
+    problems = []
+    if queue is not None and not (isinstance(queue, str) and TASK_ID_PATTERN.fullmatch(queue)):
+        problems.append(Problem("queue", f"{shown(queue)} is no name of a queue that workers serve"))
+    if priority is not None and not (type(priority) is int and priority in _PRIORITIES):
+        problems.append(Problem("priority", f"{shown(priority)} is none of 0 (first) … 9 (last)"))
+    return problems
+
+
+def bad_argument(argument: str, problem: str) -> InvalidTaskError:
+    """Return the error that an argument cannot be used."""
+    return InvalidTaskError([Problem(argument, problem)], subject="enqueue")
