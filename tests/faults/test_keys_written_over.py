@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from celery import Celery
 
+from mission_control.model.values.identifiers import plain_execution_id
 from mission_control.store import redis_keys
 from tests.processes.real_workers import WorkerHouse, worker_house
 from tests.processes.rude_workers import Swept, is_run
@@ -62,6 +63,6 @@ def test_plain_message_whose_run_cannot_be_stored_is_rejected(house: WorkerHouse
     with house.worker(), Celery("bare", broker=house.server.url, set_as_current=False) as bare:
         sent = bare.send_task("handlers.hello.run", queue="default")
         (record,) = wait_until(lambda: records_of(house.installation, "handlers.hello.run"), "it is recorded")
-    assert (record["status"], record["execution_id"]) == ("rejected", sent.id)
+    assert (record["status"], record["execution_id"]) == ("rejected", plain_execution_id(sent.id))
     assert "WRONGTYPE" in record["reason"]
-    assert house.installation.ledger.get(sent.id) is None
+    assert house.installation.ledger.get(plain_execution_id(sent.id)) is None

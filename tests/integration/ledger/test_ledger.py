@@ -52,9 +52,7 @@ def test_repeated_idempotency_key_returns_its_first_run(installation: Installati
 
 
 @pytest.mark.parametrize("state", [RunState.SUCCESS, RunState.CANCELLED, RunState.LOST, RunState.RETRYING])
-def test_attempt_that_ended_in_any_way_has_its_duration(
-    installation: Installation, state: RunState
-) -> None:
+def test_attempt_that_ended_in_any_way_has_its_duration(installation: Installation, state: RunState) -> None:
     ledger, at = installation.ledger, NOW + timedelta(seconds=3)
     ledger.dispatch(a_run())
     running = begun(ledger)

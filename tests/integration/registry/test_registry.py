@@ -11,11 +11,8 @@ import pytest
 import time_machine
 
 from mission_control.audit.stream.reader import read_all
-from mission_control.dispatch.enqueue import Dispatch
 from mission_control.errors import InvalidTaskError
 from mission_control.installation.installation import Installation, current_installation
-from mission_control.ledger.claims import BeginVerdict
-from mission_control.model.runs.run_state import RunState
 from mission_control.operate.apply import apply_task_file
 from mission_control.registry.task_store import TaskStore
 from mission_control.store import redis_keys
@@ -24,7 +21,6 @@ from tests.stage.live_installation import YEARLY
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from mission_control.ledger.ledger import Ledger
     from mission_control.registry.registry import Registry
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -72,41 +68,6 @@ def test_registry_changes_each_leave_a_revision_and_a_change_record(
         ("unregistered", 4, "no longer needed"),
     ]
     assert changes(installation)[1]["diff"]["description"] == {"from": "", "to": "greets"}
-
-
-def test_removed_task_has_no_further_attempts_even_if_its_id_is_used_again(
-    installation: Installation, registry: Registry
-) -> None:
-    registry.register(a_task())
-    ledger, enqueued = installation.ledger, [Dispatch.of(installation).enqueue("a") for _ in range(4)]
-    sent, retrying, failing, failing_later = (run.execution_id for run in enqueued)
-    for execution_id in (retrying, failing, failing_later):
-        assert ledger.begin(execution_id, 1, worker="w", at=NOON).run is not None
-    ended_with_retry(ledger, retrying)
-    assert registry.unregister("a")
-    removed = "its task was removed"
-    assert state_and_reason(ledger, retrying) == ("cancelled", removed)
-    ended_with_retry(ledger, failing)
-    assert state_and_reason(ledger, failing) == ("cancelled", removed)
-    registry.register(a_task())
-    ended_with_retry(ledger, failing_later)
-    reply = ledger.begin(failing_later, 2, worker="w", at=NOON)
-    assert (reply.verdict, reply.run and reply.run.cancel_requested) == (BeginVerdict.CANCEL, removed)
-    assert state_and_reason(ledger, sent) == ("dispatched", None)
-    assert [one["execution_id"] for one in read_all(installation.settings.task_execution_log)] == [retrying]
-    assert ledger.history("a").total_runs == 0
-
-
-def ended_with_retry(ledger: Ledger, execution_id: str) -> None:
-    run = ledger.get(execution_id)
-    assert run is not None
-    assert ledger.end(run, RunState.RETRYING, at=NOON) is not None
-
-
-def state_and_reason(ledger: Ledger, execution_id: str) -> tuple[str, str | None]:
-    run = ledger.get(execution_id)
-    assert run is not None
-    return str(run.state), run.reason
 
 
 def test_removed_task_leaves_only_its_runs(installation: Installation, registry: Registry) -> None:
