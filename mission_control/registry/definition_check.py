@@ -8,10 +8,17 @@ from typing import Any
 from redis import Redis
 
 from mission_control.errors import InvalidTaskError
+from mission_control.events import events
 from mission_control.files.calendar_file import read_no_calendar
 from mission_control.handler_catalog.catalog import HandlerCatalog
 from mission_control.model.definitions.task import TaskDefinition, parse_task
 from mission_control.store import redis_keys
+
+
+def warn_of_unenforced(task: TaskDefinition) -> None:
+    """Log which fields of a task have no effect yet."""
+    if fields := task.unenforced_fields():
+        events.fields_not_enforced(task.id, ", ".join(fields))
 
 
 @dataclass(frozen=True)

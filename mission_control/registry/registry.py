@@ -21,7 +21,7 @@ from mission_control.registry.changes import (
     new_metadata,
     next_metadata,
 )
-from mission_control.registry.definition_check import DefinitionCheck
+from mission_control.registry.definition_check import DefinitionCheck, warn_of_unenforced
 from mission_control.registry.removal import cancel_retries
 from mission_control.registry.task_store import StoredTask, TaskStore, stored_form
 from mission_control.registry.task_views import Overview, overview_of, shown_task
@@ -99,14 +99,13 @@ class Registry:
         if not self._store.put(task, seen=None, due=due, now=now):
             return False
         self._changes.record(task.id, "registered", {}, stored_form(task), reason=reason, at=now)
-        _warn_of_unenforced(task)
+        warn_of_unenforced(task)
         return True
 
     def unregister(self, task_id: str, *, reason: str | None = None) -> bool:
         """Remove a task; False if there is none.
 
-        Runs already sent still run, but are not retried: a run that waits for another attempt is cancelled
-        now, with its record, and one that fails later is cancelled then.
+        Runs already sent still run, but are not retried; waiting retries are cancelled, with their records.
         """
         active = self._ledger.active_of(task_id)
         removed = self._store.remove(task_id)
@@ -153,7 +152,7 @@ class Registry:
         stored = self._store.load([task.id])[0]
         if stored is None and (dry_run or self.add(task, reason=reason, catch_up=catch_up)):
             return "created"
-        if stored is not None and not _needs_writing(stored, task):
+        if stored is not None and not stored.differs_from(task):
             return "unchanged"
         if not dry_run:
             self._change(task.id, lambda _: task, change="updated", reason=reason)
@@ -225,7 +224,7 @@ class Registry:
             if stored is None:
                 return False
             now, task = self._clock(), edited(stored)
-            if not _needs_writing(stored, task):
+            if not stored.differs_from(task):
                 return True
             task = task.with_metadata(next_metadata(stored.definition, now=now))
             before, after = stored.definition, stored_form(task)
@@ -233,7 +232,7 @@ class Registry:
             keeps_due = not changes_timing(before, after) or (catch_up and is_overdue)
             if self._store.put(task, seen=stored, due=due_after(task, now), now=now, is_due_kept=keeps_due):
                 self._changes.record(task_id, change, before, after, reason=reason, at=now)
-                _warn_of_unenforced(task)
+                warn_of_unenforced(task)
                 return True
         raise StoreUnavailableError(
             f"task {task_id!r} was not changed: other programs keep changing it at the same time; try again"
@@ -247,14 +246,3 @@ class Registry:
             return self.check.parse(stored.definition, needs_calendars=False)
         except InvalidTaskError:
             return None
-
-
-def _needs_writing(stored: StoredTask, task: TaskDefinition) -> bool:
-    """Return whether a task differs in more than metadata, which the registry keeps, or is quarantined."""
-    differs = {**stored.definition, "metadata": None} != {**stored_form(task), "metadata": None}
-    return differs or stored.problem is not None
-
-
-def _warn_of_unenforced(task: TaskDefinition) -> None:
-    if fields := task.unenforced_fields():
-        events.fields_not_enforced(task.id, ", ".join(fields))

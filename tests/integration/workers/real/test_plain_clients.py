@@ -216,5 +216,5 @@ def test_entry_written_with_plain_redbeat_fires_and_runs(live: LiveInstallation,
     assert records
     for record in records:
         due = datetime.fromisoformat(record["scheduled_time"])
-        assert record["execution_id"] == f"from-redbeat@{due.astimezone(UTC):%Y%m%dT%H%M%S}Z"
+        assert record["execution_id"] == occurrence_execution_id("from-redbeat", due)
         assert (record["status"], record["output"]) == ("success", "Hello, RedBeat!")
