@@ -36,7 +36,7 @@ class StoredTask:
         return dict(json.loads(self.text))
 
     def differs_from(self, task: TaskDefinition) -> bool:
-        """Whether a task differs in more than metadata, which the registry keeps, or this one is quarantined."""
+        """Whether a task differs in more than metadata, or this one is quarantined."""
         differs = {**self.definition, "metadata": None} != {**stored_form(task), "metadata": None}
         return differs or self.problem is not None
 
