@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from mission_control.errors import InvalidTaskError, Problem
-from mission_control.model.problems.json_values import json_copy, structure_problems
+from mission_control.model.problems.json_values import json_copy
 from mission_control.model.problems.messages import shown
 from mission_control.model.values.fields import LONGEST_SECONDS
 from mission_control.model.values.identifiers import TASK_ID_PATTERN
@@ -21,10 +21,7 @@ def checked_params(params: object) -> dict[str, Any]:
     """Return a copy of params as JSON would give them back."""
     if not isinstance(params, Mapping):
         raise bad_argument("params", f"{shown(params)} is not an object of names and values")
-    problems = structure_problems({"params": dict(params)})
-    if problems:
-        raise InvalidTaskError(problems, subject="enqueue")
-    return json_copy(dict(params))
+    return json_copy(params)
 
 
 def check_key(key: object) -> None:

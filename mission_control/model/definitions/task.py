@@ -12,7 +12,7 @@ from mission_control.model.definitions.misfire import Misfire
 from mission_control.model.definitions.notify import Notify
 from mission_control.model.definitions.retry_policy import RetryPolicy
 from mission_control.model.definitions.schedules import Schedule
-from mission_control.model.problems.json_values import json_copy, structure_problems
+from mission_control.model.problems.json_values import json_copy, plain_definition
 from mission_control.model.problems.messages import shown
 from mission_control.model.problems.problems import problems_of
 from mission_control.model.problems.suggestions import quoted
@@ -117,11 +117,12 @@ def parse_task(
     """
     if not isinstance(data, Mapping):
         raise InvalidTaskError([Problem("", f"{shown(data)} is not an object with the fields of a task")])
-    problems = structure_problems(data)
-    if problems:
-        raise InvalidTaskError(problems, subject=_subject(data))
+    try:
+        plain = plain_definition(data)
+    except InvalidTaskError as error:
+        raise InvalidTaskError(error.problems, subject=_subject(data)) from error
     return _validated(
-        data,
+        plain,
         {"default_timezone": default_timezone, "read_text": read_text, "handler_problem": handler_problem},
     )
 

@@ -1,8 +1,11 @@
-"""Bounds on what a definition may hold, checked before everything else."""
+"""Bounds on what a definition may hold, and Python's own types in it, before everything else is checked."""
 
+import datetime as dt
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import orjson
 
@@ -19,46 +22,43 @@ _LONGEST_KEY = 40
 _JSON_TYPES = frozenset({str, int, float, bool, type(None), dict, list})
 
 
-def structure_problems(data: Mapping[str, object]) -> list[Problem]:
-    """Return why `data` cannot be a definition: too deep, too large, or not valid text.
+def plain_definition(data: Mapping[str, object]) -> dict[str, Any]:
+    """Return a copy of a definition in which Python's own types are written as JSON has them.
 
-    The walk is iterative and bounded, so that it ends even with hostile nesting and cycles.
+    Any mapping becomes an object and a tuple a list; outside the params, a date, time or datetime becomes
+    text, a zone its name, and a timedelta in a field of seconds their number.
 
-    >>> structure_problems({"id": "a", "params": {"n": 2**70}})
-    [Problem(path='params.n', message='an integer of more than 64 bits; write it as text')]
+    Raises:
+        InvalidTaskError: the data are too deep or too large, or contain what is no valid text or number.
+
+    >>> plain_definition({"schedule": {"time": dt.time(9), "timezone": ZoneInfo("Asia/Tokyo")}})
+    {'schedule': {'time': '09:00:00', 'timezone': 'Asia/Tokyo'}}
     """
-    problems = []
-    for count, (path, level, value) in enumerate(_walk(data)):
-        if count >= MOST_VALUES:
-            return [Problem("", f"has more than {MOST_VALUES:,} values; make it smaller")]
-        if level > DEEPEST_LEVEL:
-            return [Problem("", f"is nested more than {DEEPEST_LEVEL} levels deep; use fewer levels")]
-        fault = _structural_fault(value)
-        if fault is not None:
-            problems.append(Problem(path, fault))
-    return problems
+    copying = _Copying()
+    copy: dict[str, Any] = copying.copy(data, "", 0)
+    if copying.problems:
+        raise InvalidTaskError(copying.problems)
+    return copy
 
 
 def json_copy(params: Mapping[str, object]) -> dict[str, Any]:
     """Return a copy of a task's params as JSON would give them back.
 
-    The params must have passed `structure_problems`.
-
     Raises:
         InvalidTaskError: lists the values that JSON cannot hold, or says that the params are too large.
             Values are named by place and type only, because params may hold secrets.
 
-    >>> json_copy({"ratio": 0.5, "cities": ["Berlin"]})
+    >>> json_copy({"ratio": 0.5, "cities": ("Berlin",)})
     {'ratio': 0.5, 'cities': ['Berlin']}
     """
-    faults = ((path, _json_fault(value)) for path, _, value in _walk(params))
-    problems = [Problem(path, fault) for path, fault in faults if fault is not None]
-    if problems:
-        raise InvalidTaskError(problems, subject="params")
-    encoded = orjson.dumps(params)
-    if len(encoded) > LARGEST_PARAMS_BYTES:
-        raise InvalidTaskError([Problem("", _too_large(len(encoded)))], subject="params")
-    copy: dict[str, Any] = orjson.loads(encoded)
+    copying = _Copying(is_params=True)
+    copy: dict[str, Any] = copying.copy(params, "", 0)
+    if copying.problems:
+        raise InvalidTaskError(copying.problems, subject="params")
+    size = len(orjson.dumps(copy))
+    if size > LARGEST_PARAMS_BYTES:
+        bound = f"at most {LARGEST_PARAMS_BYTES // 1024} KiB are allowed, so pass the path of a file instead"
+        raise InvalidTaskError([Problem("", f"{size:,} bytes as JSON; {bound}")], subject="params")
     return copy
 
 
@@ -73,32 +73,46 @@ def key_in_path(path: str, key: object) -> str:
     return f"{path}.{name}" if path else f"{name}"
 
 
-def _walk(data: object) -> Iterator[tuple[str, int, object]]:
-    """Yield every value in `data` with its path and level, parents before children."""
-    waiting: list[Iterator[tuple[str, int, object]]] = [iter([("", 0, data)])]
-    while waiting:
-        current = next(waiting[-1], None)
-        if current is None:
-            waiting.pop()
-            continue
-        yield current
-        waiting.append(_children(*current))
+@dataclass
+class _Copying:
+    """A walk through a value that ends even with hostile nesting and cycles."""
+
+    is_params: bool = False
+    values: int = 0
+    problems: list[Problem] = field(default_factory=list)
+
+    def copy(self, value: object, path: str, level: int) -> Any:  # noqa: ANN401
+        self.values += 1
+        if self.values > MOST_VALUES:
+            raise InvalidTaskError([Problem("", f"has more than {MOST_VALUES:,} values; make it smaller")])
+        if level > DEEPEST_LEVEL:
+            problem = Problem("", f"is nested more than {DEEPEST_LEVEL} levels deep; use fewer levels")
+            raise InvalidTaskError([problem])
+        is_params = self.is_params or path.startswith("params.")
+        fault = _fault(value) or (_json_fault(value) if self.is_params else None)
+        if fault is not None:
+            self.problems.append(Problem(path, fault))
+        if isinstance(value, Mapping):
+            return {key: self.copy(one, key_in_path(path, key), level + 1) for key, one in value.items()}
+        if isinstance(value, list | tuple):
+            return [self.copy(one, f"{path}[{at}]", level + 1) for at, one in enumerate(value)]
+        return value if is_params else _as_json(value, path)
 
 
-def _children(path: str, level: int, value: object) -> Iterator[tuple[str, int, object]]:
-    if isinstance(value, dict):
-        return ((key_in_path(path, key), level + 1, one) for key, one in value.items())
-    if isinstance(value, list | tuple):
-        return ((f"{path}[{at}]", level + 1, one) for at, one in enumerate(value))
-    return iter(())
+def _as_json(value: object, path: str) -> object:
+    if isinstance(value, dt.date | dt.time):  # a datetime is a date
+        return value.isoformat()
+    if isinstance(value, dt.timedelta) and path.endswith("seconds"):
+        return value.total_seconds()
+    return value.key if isinstance(value, ZoneInfo) and value.key else value
 
 
-def _structural_fault(value: object) -> str | None:
+def _fault(value: object) -> str | None:
     if isinstance(value, int) and value.bit_length() > _INTEGER_BITS:
         return "an integer of more than 64 bits; write it as text"
     if isinstance(value, str) and not _is_unicode(value):
         return f"{quoted(value)} is not valid Unicode text (half of a surrogate pair); remove that character"
-    if isinstance(value, dict) and not all(isinstance(key, str) and _is_unicode(key) for key in value):
+    if isinstance(value, Mapping) and not all(isinstance(key, str) and _is_unicode(key) for key in value):
         return "has a key that is not valid text; write all keys as text"
     return None
 
@@ -106,14 +120,9 @@ def _structural_fault(value: object) -> str | None:
 def _json_fault(value: object) -> str | None:
     if isinstance(value, float) and not math.isfinite(value):
         return f"{value} is not a number that JSON can hold; use a finite one, or null"
-    if type(value) in _JSON_TYPES:
+    if type(value) in _JSON_TYPES or isinstance(value, Mapping | tuple):
         return None
     return f"a {type(value).__name__} is not JSON; use text, numbers, true, false, null, lists and objects"
-
-
-def _too_large(size: int) -> str:
-    kibibytes = LARGEST_PARAMS_BYTES // 1024
-    return f"{size:,} bytes as JSON; at most {kibibytes} KiB are allowed, so pass the path of a file instead"
 
 
 def _is_unicode(text: str) -> bool:
