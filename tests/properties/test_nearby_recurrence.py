@@ -40,8 +40,4 @@ def test_near_search_and_count_from_beginning_agree(text: str, offset: timedelta
     counted = rrulestr(text, dtstart=BEGIN)
     nearby = Recurrence(parse_recurrence_rule(text), BEGIN)
     moment = BEGIN + offset
-    following = counted.after(moment)
-    assert nearby.after(moment) == following
-    assert nearby.before(moment) == counted.before(moment)
-    if following is not None:
-        assert nearby.before(following + timedelta(seconds=1)) == following
+    assert nearby.after(moment) == counted.after(moment)

@@ -35,11 +35,6 @@ class AnySchedule(ScheduleBase):
         first = min((due for due in dues if due is not None), default=None)
         return self._local(first) if first is not None else None
 
-    def _preceding(self, moment: datetime) -> Occurrence | None:
-        dues = [one.previous_before(moment) for one in self.schedules]
-        last = max((due for due in dues if due is not None), default=None)
-        return self._local(last) if last is not None else None
-
     def _words(self) -> str:
         return "; or ".join(one.describe() for one in self.schedules)
 

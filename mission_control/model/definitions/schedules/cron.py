@@ -55,10 +55,8 @@ class CronSchedule(WallClockSchedule):
     expression: Annotated[str, checked_by(lambda text: check_expression(text))]  # noqa: PLW0108  # defined below
 
     def _local_after(self, local: datetime) -> datetime | None:
-        return _beyond(self._fields, local)
-
-    def _local_before(self, local: datetime) -> datetime | None:
-        return _beyond(self._fields, local, backwards=True)
+        found: datetime | None = next(CronSim(self._fields, local), None)  # cronsim looks fifty years far
+        return found
 
     @cached_property
     def _rules(self) -> Dst:
@@ -97,12 +95,6 @@ def check_expression(expression: str) -> None:
         CronSim(_plain(expression), _SOME_MOMENT)
     except CronSimError as error:
         raise ValueError(_fault(expression, fields, str(error))) from error
-
-
-def _beyond(expression: str, local: datetime, *, backwards: bool = False) -> datetime | None:
-    """Return the next or previous fitting local time; cronsim looks fifty years far."""
-    found: datetime | None = next(CronSim(expression, local, reverse=backwards), None)
-    return found
 
 
 def _plain(expression: str) -> str:

@@ -29,20 +29,9 @@ class DatedSchedule(WallClockSchedule):
         later = next((one for one in self._times if one > local.time()), None)
         if later is not None and self._is_on(local.date()):
             return dt.datetime.combine(local.date(), later)
-        day = self._next_date(local.date(), _DAY)
+        days = (local.date() + number * _DAY for number in range(1, _DAYS_SEARCHED))
+        day = next((one for one in days if self._is_on(one)), None)
         return dt.datetime.combine(day, self._times[0]) if day is not None else None
-
-    def _local_before(self, local: dt.datetime) -> dt.datetime | None:
-        earlier = next((one for one in reversed(self._times) if one < local.time()), None)
-        if earlier is not None and self._is_on(local.date()):
-            return dt.datetime.combine(local.date(), earlier)
-        day = self._next_date(local.date(), -_DAY)
-        return dt.datetime.combine(day, self._times[-1]) if day is not None else None
-
-    def _next_date(self, day: dt.date, step: dt.timedelta) -> dt.date | None:
-        """Return the nearest of the dates after `day`, or before it."""
-        days = (day + number * step for number in range(1, _DAYS_SEARCHED))
-        return next((one for one in days if self._is_on(one)), None)
 
     @abstractmethod
     def _is_on(self, day: dt.date) -> bool:

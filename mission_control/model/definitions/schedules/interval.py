@@ -62,12 +62,6 @@ class IntervalSchedule(ScheduleBase):
         steps = (moment - self._anchor) // self.period + 1
         return self._local(self._anchor + steps * self.period)
 
-    def _preceding(self, moment: datetime) -> Occurrence | None:
-        if self.is_fixed_delay:
-            return self._local(moment - self.period)
-        steps = -((self._anchor - moment) // self.period) - 1
-        return self._local(self._anchor + steps * self.period)
-
     def _moment_before(self, instant: datetime) -> datetime:
         return instant - self.period if self.is_fixed_delay else super()._moment_before(instant)
 

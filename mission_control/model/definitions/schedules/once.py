@@ -25,9 +25,6 @@ class OnceSchedule(ScheduleBase):
     def _following(self, moment: datetime) -> Occurrence | None:
         return next((one for one in self._all if one.instant > moment), None)
 
-    def _preceding(self, moment: datetime) -> Occurrence | None:
-        return next((one for one in reversed(self._all) if one.instant < moment), None)
-
     def _words(self) -> str:
         local = self._all[0].local if len(self._all) else parse_moment(self.at)
         shown = local.isoformat(" ", "minutes" if not (local.second or local.microsecond) else "auto")

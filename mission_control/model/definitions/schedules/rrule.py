@@ -15,7 +15,6 @@ from mission_control.model.definitions.schedules.clock.wall_clock import (
     earliest,
     following,
     latest,
-    preceding,
     to_local,
 )
 from mission_control.model.definitions.schedules.recurrence.recurrence import Recurrence
@@ -57,12 +56,6 @@ class RRuleSchedule(ScheduleBase):
         if found is None or (self._last_instant is not None and found.instant > self._last_instant):
             return None
         return self._local(found.instant) if self._runs_in_real_time else found
-
-    def _preceding(self, moment: datetime) -> Occurrence | None:
-        if self._last_instant is not None and moment > self._last_instant:
-            moment = self._last_instant + TICK
-        found = preceding(moment, self._timeline, self._rules, self._recurrence.before)
-        return self._local(found.instant) if found is not None and self._runs_in_real_time else found
 
     def _words(self) -> str:
         return f"{recurrence_in_words(self._parts, self._begin_local)} ({self.timezone})"

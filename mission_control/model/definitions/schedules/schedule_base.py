@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -25,7 +25,6 @@ from mission_control.model.definitions.schedules.clock.wall_clock import (
     Dst,
     Occurrence,
     earliest,
-    latest,
     to_local,
 )
 from mission_control.model.definitions.schedules.exclusions.exclusion import Exclusion, Span
@@ -38,7 +37,9 @@ LONGEST_SPREAD_SECONDS = 7 * 86_400
 # A schedule counts as wholly excluded after this many excluded occurrences, or excluded spans, in a row:
 # more than five years of days.
 _MOST_PASSED_OVER = 2_000
-_SOME_MOMENT = datetime(2000, 1, 1, tzinfo=UTC)
+# How far back the search for an earlier occurrence looks first.
+_FIRST_STRIDE = timedelta(milliseconds=10)
+_SOME_MOMENT, _EARLY_MOMENT = datetime(2000, 1, 1, tzinfo=UTC), datetime(1, 1, 3, tzinfo=UTC)
 
 
 class ScheduleBase(FrozenModel, ABC):
@@ -60,6 +61,7 @@ class ScheduleBase(FrozenModel, ABC):
     spread_seconds: PlainNumber = Field(default=0, ge=0, le=LONGEST_SPREAD_SECONDS)
     dst: Dst = Dst()
 
+    _last_gap: timedelta = PrivateAttr(default=_FIRST_STRIDE)
     _last_answer: tuple[datetime | None, datetime | None] = PrivateAttr(default=(None, None))
 
     def next_after(self, moment: datetime) -> datetime | None:
@@ -89,13 +91,13 @@ class ScheduleBase(FrozenModel, ABC):
             ValueError: `moment` has no time zone.
         """
         try:
-            return self._last_allowed(_in_utc(moment))
+            return self._search_before(_in_utc(moment))
         except OverflowError:  # the calendar begins with the year 1
             return None
 
     def happens(self) -> bool:
         """Return whether there is any occurrence at all, in the past or the future."""
-        return bool(self.next_after(_SOME_MOMENT) or self.previous_before(_SOME_MOMENT))
+        return any(self.next_after(moment) is not None for moment in (_SOME_MOMENT, _EARLY_MOMENT))
 
     def occurrences(self, start: datetime, end: datetime | None = None) -> Iterator[datetime]:
         """Yield the occurrences after `start` up to and including `end`, if given, in order, in UTC.
@@ -136,10 +138,6 @@ class ScheduleBase(FrozenModel, ABC):
         """Return the first occurrence strictly after `moment`, regardless of limits and exclusions."""
 
     @abstractmethod
-    def _preceding(self, moment: datetime) -> Occurrence | None:
-        """Return the last occurrence strictly before `moment`, regardless of limits and exclusions."""
-
-    @abstractmethod
     def _words(self) -> str:
         """Return the rule in plain words, without limits and exclusions."""
 
@@ -160,18 +158,21 @@ class ScheduleBase(FrozenModel, ABC):
             moment = max(found.instant, self._moment_before(earliest(span.end, self.zone)))
         return None
 
-    def _last_allowed(self, moment: datetime) -> datetime | None:
-        if moment > self._last:
-            moment = self._last + TICK
-        for _ in range(_MOST_PASSED_OVER):
-            found = self._preceding(moment)
-            if found is None or found.instant < self._first:
-                return None
-            span = self._excluded(found.local)
-            if span is None:
-                return found.instant
-            moment = min(found.instant, latest(span.start, self.zone))
-        return None
+    def _search_before(self, moment: datetime) -> datetime | None:
+        """Search back in strides that grow until they meet an occurrence, then halve the time from there."""
+        stride = self._last_gap
+        while (found := self.next_after(moment - stride)) is None or found >= moment:
+            stride *= 4
+        high = moment
+        while (later := self.next_after(found)) is not None and later < moment:
+            middle = later + (high - later) / 2
+            beyond = self.next_after(middle)
+            if beyond is not None and beyond < moment:
+                found = beyond
+            else:
+                found, high = later, middle
+        self._last_gap = max(moment - found + TICK, _FIRST_STRIDE)
+        return found
 
     def _excluded(self, local: datetime) -> Span | None:
         """Return the first excluded span around `local`, or None."""

@@ -70,14 +70,6 @@ class SolarSchedule(ScheduleBase):
                 return self._local(instant)
         return None
 
-    def _preceding(self, moment: datetime) -> Occurrence | None:
-        day = self._day_of(moment)
-        for number in range(day + 1, day - _DAYS_SEARCHED, -1):
-            instant = self._event_on(number)
-            if instant is not None and instant < moment:
-                return self._local(instant)
-        return None
-
     def _day_of(self, moment: datetime) -> int:
         return (moment - self._begin_of(0)) // _DAY
 

@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from datetime import datetime
 
-from mission_control.model.definitions.schedules.clock.wall_clock import Dst, Occurrence, following, preceding
+from mission_control.model.definitions.schedules.clock.wall_clock import Dst, Occurrence, following
 from mission_control.model.definitions.schedules.schedule_base import ScheduleBase
 
 
@@ -16,9 +16,6 @@ class WallClockSchedule(ScheduleBase):
     def _following(self, moment: datetime) -> Occurrence | None:
         return following(moment, self.zone, self._rules, self._local_after)
 
-    def _preceding(self, moment: datetime) -> Occurrence | None:
-        return preceding(moment, self.zone, self._rules, self._local_before)
-
     @property
     def _rules(self) -> Dst:
         return self.dst
@@ -26,7 +23,3 @@ class WallClockSchedule(ScheduleBase):
     @abstractmethod
     def _local_after(self, local: datetime) -> datetime | None:
         """Return the first local time of the rule strictly after `local`."""
-
-    @abstractmethod
-    def _local_before(self, local: datetime) -> datetime | None:
-        """Return the last local time of the rule strictly before `local`."""

@@ -11,7 +11,6 @@ most a day, and not twice within a day.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Literal, NamedTuple, Protocol
 from zoneinfo import ZoneInfo
@@ -50,10 +49,10 @@ class Occurrence(NamedTuple):
 
 
 class LocalSearch(Protocol):
-    """The next (or previous) local time of a schedule."""
+    """The next local time of a schedule."""
 
     def __call__(self, local: datetime, /) -> datetime | None:
-        """Return it, strictly beyond `local`, or None."""
+        """Return it, strictly after `local`, or None."""
 
 
 def to_local(moment: datetime, zone: ZoneInfo) -> datetime:
@@ -110,8 +109,7 @@ def _at_most_once(local: datetime, zone: ZoneInfo, dst: Dst) -> datetime:
 
 def following(moment: datetime, zone: ZoneInfo, dst: Dst, local_after: LocalSearch) -> Occurrence | None:
     """Return the first occurrence strictly after `moment`, or None if there is none."""
-    reach = _Reach(lambda instant: instant > moment, min, lambda shift: shift.end - TICK)
-    found = _nearest(to_local(moment, zone), zone, dst, local_after, reach)
+    found = _first_after(moment, zone, dst, local_after)
     fold = _fold_in(moment, moment + _LONGEST_SHIFT, zone)
     if fold is None or dst.fold == "first":
         return found
@@ -123,45 +121,20 @@ def following(moment: datetime, zone: ZoneInfo, dst: Dst, local_after: LocalSear
     return repeated if found is None else min(found, repeated)
 
 
-def preceding(moment: datetime, zone: ZoneInfo, dst: Dst, local_before: LocalSearch) -> Occurrence | None:
-    """Return the last occurrence strictly before `moment`, or None if there is none."""
-    reach = _Reach(lambda instant: instant < moment, max, lambda shift: shift.start)
-    found = _nearest(to_local(moment, zone), zone, dst, local_before, reach)
-    fold = _fold_in(moment - _LONGEST_SHIFT, moment, zone)
-    if fold is None or dst.fold == "second":
-        return found
-    # After the clock went back: local times that it will reach again have passed once already.
-    earlier = local_before(fold.end)
-    if earlier is None or earlier < fold.start:
-        return found
-    original = Occurrence(earliest(earlier, zone), earlier)
-    return original if found is None else max(found, original)
+def _first_after(moment: datetime, zone: ZoneInfo, dst: Dst, local_after: LocalSearch) -> Occurrence | None:
+    """Return the first occurrence after `moment` whose local time is later, too.
 
-
-class _Reach(NamedTuple):
-    """One direction of search: what lies beyond the moment, and which of two instants is the nearer."""
-
-    is_beyond: Callable[[datetime], bool]
-    nearer: Callable[[list[datetime]], datetime]
-    leave: Callable[[_Shift], datetime]
-
-
-def _nearest(
-    wall: datetime, zone: ZoneInfo, dst: Dst, search: LocalSearch, reach: _Reach
-) -> Occurrence | None:
-    """Return the nearest occurrence of those whose local times `search` finds from `wall` on.
-
-    The instants of successive local times never run backwards, so the first that lies beyond is it.
+    The instants of successive local times never run backwards, so the first that is later is it.
     """
-    local = search(wall)
+    local = local_after(to_local(moment, zone))
     for _ in range(_MOST_SHIFTS):
         if local is None:
             return None
-        instants = [instant for instant in instants_of(local, zone, dst) if reach.is_beyond(instant)]
+        instants = [instant for instant in instants_of(local, zone, dst) if instant > moment]
         if instants:
-            return Occurrence(reach.nearer(instants), local)
-        # Skipped, or on this side of the moment: that happens only within a shift, and to all of its rest.
-        local = search(reach.leave(_shift_around(local, zone)))
+            return Occurrence(instants[0], local)
+        # Skipped, or past: that happens only within a shift, and to all of its rest.
+        local = local_after(_shift_around(local, zone).end - TICK)
     return None
 
 

@@ -8,7 +8,7 @@ from functools import cached_property
 
 from mission_control.model.definitions.schedules.recurrence.rule import RecurrenceRule
 from mission_control.model.definitions.schedules.recurrence.rule_days import RuleDays
-from mission_control.model.definitions.schedules.recurrence.rule_times import RuleTimes
+from mission_control.model.definitions.schedules.recurrence.rule_times import RuleTimes, second_of_day
 
 _SECOND = timedelta(seconds=1)
 
@@ -31,28 +31,18 @@ class Recurrence:
             OverflowError: `local` is in the last second of the calendar.
         """
         bound = max(local.replace(microsecond=0) + _SECOND, self.begin)
-        for day, seconds in self._days(bound.date(), 1):
-            index = bisect_left(seconds, _second_of(bound)) if day == bound.date() else 0
+        for day, seconds in self._days_from(bound.date()):
+            index = bisect_left(seconds, second_of_day(bound)) if day == bound.date() else 0
             if day >= bound.date() and index < len(seconds):
-                return _moment(day, seconds[index])
+                return datetime.combine(day, time.min) + seconds[index] * _SECOND
         return None
 
-    def before(self, local: datetime) -> datetime | None:
-        """Return the last occurrence strictly before `local`, or None."""
-        for day, seconds in self._days(local.date(), -1):
-            index = bisect_left(seconds, _second_of(local)) if day == local.date() else len(seconds)
-            if day <= local.date() and index:
-                found = _moment(day, seconds[index - 1])
-                return found if found >= self.begin else None
-        return None
-
-    def _days(self, start: date, direction: int) -> Iterator[tuple[date, Sequence[int]]]:
+    def _days_from(self, start: date) -> Iterator[tuple[date, Sequence[int]]]:
         """Yield the days of whole periods with their times, in seconds."""
         if not len(self._times.usual):
             return
-        for days in self._rule_days.periods(start, direction):
-            found = self._chosen([(day, self._times.on(day)) for day in days])
-            yield from found if direction > 0 else reversed(found)
+        for days in self._rule_days.periods_from(start):
+            yield from self._chosen([(day, self._times.on(day)) for day in days])
 
     def _chosen(self, days: list[tuple[date, Sequence[int]]]) -> list[tuple[date, Sequence[int]]]:
         """Return a period's occurrences, those that BYSETPOS chooses if it is given."""
@@ -69,11 +59,3 @@ class Recurrence:
     @cached_property
     def _times(self) -> RuleTimes:
         return RuleTimes(self.rule, self.begin)
-
-
-def _second_of(moment: datetime) -> float:
-    return moment.hour * 3_600 + moment.minute * 60 + moment.second + moment.microsecond / 1_000_000
-
-
-def _moment(day: date, second: int) -> datetime:
-    return datetime.combine(day, time.min) + second * _SECOND

@@ -26,15 +26,14 @@ class RuleDays:
     rule: RecurrenceRule
     begin: date
 
-    def periods(self, day: date, direction: int) -> Iterator[list[date]]:
-        """Yield the days in each period from that of `day` on (1), or back to the beginning (-1)."""
+    def periods_from(self, day: date) -> Iterator[list[date]]:
+        """Yield the days in each period from that of `day` on; it is not before the beginning."""
         interval = 1 if self.rule.frequency in SUB_DAILY else self.rule.interval
         origin, first = self._period_of(self.begin), self._period_of(day)
         first -= (first - origin) % interval
         for number in range(_CYCLES.get(self.rule.frequency, _CYCLE_DAYS)):
-            period = first + direction * interval * number
-            days = self._span(period)
-            if period < origin or days.start > _LAST_DAY:
+            days = self._span(first + interval * number)
+            if days.start > _LAST_DAY:
                 return
             in_calendar = range(max(days.start, 1), min(days.stop, _LAST_DAY + 1))
             yield [one for one in map(date.fromordinal, in_calendar) if self._fits(one)]

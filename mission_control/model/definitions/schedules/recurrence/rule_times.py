@@ -26,7 +26,7 @@ class RuleTimes:
         units, interval = _DAY // self._unit, self.rule.interval
         if self._unit == _DAY or units % interval == 0:
             return self.usual
-        since = (self.begin.toordinal() - day.toordinal()) * units + self._begin_second // self._unit
+        since = (self.begin.toordinal() - day.toordinal()) * units + second_of_day(self.begin) // self._unit
         return self._within(range(since % interval, units, interval))
 
     @cached_property
@@ -34,7 +34,7 @@ class RuleTimes:
         """The times that the rule can have on any day; none if its interval never meets what it names."""
         units = _DAY // self._unit
         step = units if self._unit == _DAY else gcd(self.rule.interval, units)
-        return self._within(range(self._begin_second // self._unit % step, units, step))
+        return self._within(range(second_of_day(self.begin) // self._unit % step, units, step))
 
     def _within(self, units: range) -> Sequence[int]:
         """Return the times within those of the `units` of a day that the rule names."""
@@ -50,7 +50,7 @@ class RuleTimes:
     def _offsets(self) -> list[int]:
         """The times within a unit: the smaller units that the rule names, or else those of the beginning."""
         finer = [
-            {size * number for number in self._numbers(part) or {self._begin_second // size % count}}
+            {size * number for number in self._numbers(part) or {second_of_day(self.begin) // size % count}}
             for part, size, count in _PARTS
             if size < self._unit
         ]
@@ -63,6 +63,7 @@ class RuleTimes:
     def _unit(self) -> int:
         return _UNITS.get(self.rule.frequency, _DAY)
 
-    @property
-    def _begin_second(self) -> int:
-        return self.begin.hour * 3_600 + self.begin.minute * 60 + self.begin.second
+
+def second_of_day(moment: datetime) -> int:
+    """Return the seconds since midnight, without a fraction."""
+    return moment.hour * 3_600 + moment.minute * 60 + moment.second
