@@ -219,7 +219,8 @@ class MissionControlScheduler(RedBeatScheduler):
     @cached_property
     def _upkeep(self) -> ScheduleUpkeep:
         ours = self._installation
-        return ScheduleUpkeep(self.app, ours.client, ours.changes, ours.redbeat_keys, ours.clock)
+        registry = lambda: ours.registry  # noqa: E731  # seldom needed
+        return ScheduleUpkeep(self.app, ours.client, ours.changes, ours.redbeat_keys, ours.clock, registry)
 
     @cached_property
     def _missed_records(self) -> MissedRecords:

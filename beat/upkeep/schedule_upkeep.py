@@ -15,10 +15,12 @@ from beat.entries.entry_keys import entry_keys
 from beat.entries.static_entries import install_static_entries
 from beat.turn.lead import Turn
 from beat.turn.side_work import SideWork
+from beat.upkeep.foreign_changes import ForeignChanges
 from beat.upkeep.quarantine import Quarantine, forget_deleted
 from beat.upkeep.rebuild import rebuild_schedule
 from mission_control.audit.stream.log import AuditLog
 from mission_control.events import events
+from mission_control.registry.registry import Registry
 from mission_control.store import redis_keys
 from mission_control.store.key_types import keys_of_wrong_type
 from mission_control.store.redis_keys import RedBeatKeys
@@ -38,6 +40,7 @@ class ScheduleUpkeep:
         changes: AuditLog,
         redbeat_keys: RedBeatKeys,
         clock: Callable[[], datetime],
+        registry: Callable[[], Registry],
     ) -> None:
         self._app = app
         self._client = client
@@ -45,6 +48,7 @@ class ScheduleUpkeep:
         self._entries = DueEntries(client, app, redbeat_keys)
         self._redbeat_keys = redbeat_keys
         self._clock = clock
+        self._foreign_changes = ForeignChanges(client, redbeat_keys, registry)
         self._reported: set[str] = set()
         self._do = SideWork(self.after_wrong_type)
         self._had_entries = False
@@ -77,6 +81,7 @@ class ScheduleUpkeep:
         self._do("look at types", self.after_wrong_type, every=5.0)
         self._do("forget the deleted", partial(forget_deleted, self._client), every=60.0)
         self._do("restore", self._restore, every=2.0)
+        self._do("take over foreign changes", self._foreign_changes.take_over, every=1.0)
 
     def after_wrong_type(self) -> bool:
         """Rebuild the schedule if one of its keys was overwritten, and return whether it was.

@@ -28,7 +28,7 @@ def apply_task_file(registry: Registry, file: Path, *, dry_run: bool = False) ->
     """
     tasks = parse_tasks(read_task_file(file), parse=registry.check.parse_new, source=str(file))
     done: dict[str, list[str]] = {"created": [], "updated": [], "unchanged": []}
-    with nullcontext() if dry_run else registry.batch():
+    with nullcontext() if dry_run else registry.changes.batch():
         for task in tasks:
             done[registry.apply(task, reason=f"applied {file.name}", dry_run=dry_run)].append(task.id)
     return Application(tuple(done["created"]), tuple(done["updated"]), tuple(done["unchanged"]))

@@ -33,6 +33,15 @@ class ChangeLog:
             self._is_batch = False
             self._write_mirror()
 
+    @contextmanager
+    def by(self, actor: str) -> Iterator[None]:
+        """Record changes that `actor` made, a program that left no records itself."""
+        ours, self.actor = self.actor, actor
+        try:
+            yield
+        finally:
+            self.actor = ours
+
     def record(
         self,
         task_id: str,

@@ -1,7 +1,6 @@
 """The registry of tasks: each change is checked, made in one transaction, and recorded."""
 
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
@@ -55,13 +54,9 @@ class Registry:
         self.check = check
         self._store = TaskStore(client, redbeat_keys)
         self._ledger = ledger
-        self._changes = changes
+        self.changes = changes
         self._audit = audit
         self._clock = clock
-
-    def batch(self) -> AbstractContextManager[None]:
-        """Return a context in which the mirror is written once, at the end."""
-        return self._changes.batch()
 
     def register(
         self,
@@ -86,32 +81,31 @@ class Registry:
         if self.add(task, reason=reason, catch_up=catch_up):
             return True
         stored = self._store.load([task.id])[0]
-        differ = "" if stored is None else differences(stored.definition, stored_form(task))
-        if differ:
+        if stored is not None and (differ := differences(stored.definition, stored_form(task))):
             events.definition_kept(task.id, differ)
         return False
 
     def add(self, task: TaskDefinition, *, reason: str | None = None, catch_up: bool = False) -> bool:
         """Add a task that is checked already, as `register` does."""
         now = self._clock()
-        task = task.with_metadata(new_metadata(task.metadata, actor=self._changes.actor, now=now))
+        task = task.with_metadata(new_metadata(task.metadata, actor=self.changes.actor, now=now))
         due = due_after(task, _BEGINNING if catch_up and has_beginning(task) else now)
         if not self._store.put(task, seen=None, due=due, now=now):
             return False
-        self._changes.record(task.id, "registered", {}, stored_form(task), reason=reason, at=now)
+        self.changes.record(task.id, "registered", {}, stored_form(task), reason=reason, at=now)
         warn_of_unenforced(task)
         return True
 
-    def unregister(self, task_id: str, *, reason: str | None = None) -> bool:
+    def unregister(self, task_id: str, *, reason: str | None = None, if_deleted: bool = False) -> bool:
         """Remove a task; False if there is none.
 
         Runs already sent still run, but are not retried; waiting retries are cancelled, with their records.
         """
         active = self._ledger.active_of(task_id)
-        removed = self._store.remove(task_id)
+        removed = self._store.remove(task_id, if_deleted=if_deleted)
         if removed is None:
             return False
-        self._changes.record(task_id, "unregistered", removed, {}, reason=reason, at=self._clock())
+        self.changes.record(task_id, "unregistered", removed, {}, reason=reason, at=self._clock())
         cancel_retries(active, self._ledger, self._audit, self._clock())
         return True
 
@@ -164,7 +158,16 @@ class Registry:
 
     def disable(self, task_id: str, *, reason: str | None = None) -> bool:
         """Stop a task from firing; False if there is no such task. Runs already sent still run."""
-        return self.update(task_id, {"enabled": False}, change="disabled", reason=reason)
+        return self.switch(task_id, enabled=False, reason=reason)
+
+    def switch(self, task_id: str, *, enabled: bool, reason: str | None = None) -> bool:
+        """Enable or disable a task as it is stored, even if its handler or a calendar is missing now."""
+        return self._change(
+            task_id,
+            lambda stored: self.check.parse({**stored.definition, "enabled": enabled}, needs_calendars=False),
+            change="enabled" if enabled else "disabled",
+            reason=reason,
+        )
 
     def get(self, task_id: str) -> dict[str, Any] | None:
         """Return a task in the story's shape with its execution history, or None."""
@@ -231,7 +234,7 @@ class Registry:
             is_overdue = stored.due is not None and stored.due <= now.timestamp()
             keeps_due = not changes_timing(before, after) or (catch_up and is_overdue)
             if self._store.put(task, seen=stored, due=due_after(task, now), now=now, is_due_kept=keeps_due):
-                self._changes.record(task_id, change, before, after, reason=reason, at=now)
+                self.changes.record(task_id, change, before, after, reason=reason, at=now)
                 warn_of_unenforced(task)
                 return True
         raise StoreUnavailableError(

@@ -36,7 +36,11 @@ class StoredTask:
         return dict(json.loads(self.text))
 
     def differs_from(self, task: TaskDefinition) -> bool:
+<<<<<<< HEAD
         """Whether a task differs in more than metadata, or this one is quarantined."""
+=======
+        """Whether the task differs in more than metadata, which the registry keeps, or is quarantined."""
+>>>>>>> 1c9cb0b (Beat: take over on record what RedBeat does to tasks)
         differs = {**self.definition, "metadata": None} != {**stored_form(task), "metadata": None}
         return differs or self.problem is not None
 
@@ -118,8 +122,11 @@ class TaskStore:
             check_prefix(self._client, prefix)
         return bool(written == 1)
 
-    def remove(self, task_id: str) -> dict[str, Any] | None:
-        """Remove a task and return its definition ({} if unreadable), or None if there was none."""
+    def remove(self, task_id: str, *, if_deleted: bool = False) -> dict[str, Any] | None:
+        """Remove a task and return its definition ({} if unreadable), or None if there was none.
+
+        A task whose entry another program has deleted is one still; with `if_deleted` no other is removed.
+        """
         entry = self._redbeat_keys.entry(task_id)
         removed = self._remove(
             keys=[
@@ -130,7 +137,7 @@ class TaskStore:
                 redis_keys.history(task_id),
                 redis_keys.BEAT_QUARANTINE,
             ],
-            args=[task_id],
+            args=[task_id, int(if_deleted)],
         )
         if removed is None:
             return None

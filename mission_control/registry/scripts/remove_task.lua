@@ -1,12 +1,19 @@
 -- Remove a task; its finished runs stay until their retention ends.
 -- KEYS: 1 entry (hash)  2 schedule (zset)  3 task ids (set)  4 revisions (list)  5 history (hash)
 --       6 quarantine (hash)
--- ARGV: 1 task_id
--- Reply: the removed task JSON, "" if the entry is quarantined and has none, or false if there was
+-- ARGV: 1 task_id  2 "1" to remove only what is left of a task whose entry another program has deleted
+-- Reply: the removed task JSON, "" if there is none (the entry is quarantined), or false if there was
 --        no such task
 local task = redis.pcall('HGET', KEYS[1], 'task')
+local is_deleted = redis.call('EXISTS', KEYS[1]) == 0 and redis.call('SISMEMBER', KEYS[3], ARGV[1]) == 1
+if ARGV[2] == '1' and not is_deleted then
+  return false
+end
+if is_deleted then
+  task = redis.call('LINDEX', KEYS[4], 0)
+end
 if type(task) ~= 'string' then
-  if redis.call('HEXISTS', KEYS[6], KEYS[1]) == 0 then
+  if not is_deleted and redis.call('HEXISTS', KEYS[6], KEYS[1]) == 0 then
     return false
   end
   task = ''

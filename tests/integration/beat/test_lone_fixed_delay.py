@@ -75,7 +75,12 @@ def test_schedule_that_stays_empty_after_firing_is_checked(
 ) -> None:
     monkeypatch.setattr(schedule_upkeep, "DOUBT_AFTER_SECONDS", 0.1)
     upkeep = ScheduleUpkeep(
-        beat.app, installation.client, installation.changes, installation.redbeat_keys, installation.clock
+        beat.app,
+        installation.client,
+        installation.changes,
+        installation.redbeat_keys,
+        installation.clock,
+        lambda: installation.registry,
     )
     upkeep.look(Turn(leads=True, next_due=0.0), has_fired=False)
     installation.client.delete(redis_keys.DEFAULT_REDBEAT_KEYS.schedule)
