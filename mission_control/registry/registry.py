@@ -102,8 +102,7 @@ class Registry:
         Runs already sent still run, but are not retried; waiting retries are cancelled, with their records.
         """
         active = self._ledger.active_of(task_id)
-        removed = self._store.remove(task_id, if_deleted=if_deleted)
-        if removed is None:
+        if (removed := self._store.remove(task_id, if_deleted=if_deleted)) is None:
             return False
         self.changes.record(task_id, "unregistered", removed, {}, reason=reason, at=self._clock())
         cancel_retries(active, self._ledger, self._audit, self._clock())

@@ -36,11 +36,7 @@ class StoredTask:
         return dict(json.loads(self.text))
 
     def differs_from(self, task: TaskDefinition) -> bool:
-<<<<<<< HEAD
         """Whether a task differs in more than metadata, or this one is quarantined."""
-=======
-        """Whether the task differs in more than metadata, which the registry keeps, or is quarantined."""
->>>>>>> 1c9cb0b (Beat: take over on record what RedBeat does to tasks)
         differs = {**self.definition, "metadata": None} != {**stored_form(task), "metadata": None}
         return differs or self.problem is not None
 
