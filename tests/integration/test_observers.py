@@ -80,8 +80,8 @@ class Observed:
         self._seen = seen
 
     def seen(self) -> list[dict[str, Any]]:
-        lines = self._seen.read_text("utf-8").splitlines() if self._seen.exists() else []
-        return [json.loads(line) for line in lines]
+        lines = self._seen.read_text("utf-8").splitlines(keepends=True) if self._seen.exists() else []
+        return [json.loads(line) for line in lines if line.endswith("\n")]  # the last may still be written
 
     def fire_now(self, task_id: str) -> None:
         """Have a task of every minute be due for the last one."""
