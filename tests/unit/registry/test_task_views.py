@@ -14,8 +14,10 @@ if TYPE_CHECKING:
 
 
 def stored(number: int, *, due: float | None, enabled: bool = True) -> StoredTask:
-    text = json.dumps({"id": f"t{number}", "enabled": enabled, "schedule": {"type": "daily"}})
-    return StoredTask(f"t{number}", text, due)
+    definition = {"id": f"t{number}", "enabled": enabled, "schedule": {"type": "daily"}}
+    return StoredTask(
+        f"t{number}", json.dumps({**definition, "queue": "default", "handler": "handlers.x.run"}), due
+    )
 
 
 def test_overview_reads_only_the_tasks_due_first() -> None:

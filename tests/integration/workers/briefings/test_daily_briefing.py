@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from mission_control.model.runs.run_state import RunState
+from mission_control.store import redis_keys
 from tests.samples.lived_runs import NOW, context, ran, register, text_of
 
 if TYPE_CHECKING:
@@ -257,16 +258,16 @@ def test_unreadable_sources_are_listed_and_the_briefing_is_written(briefing: Any
 
 
 def test_invalid_task_is_listed_and_the_others_are_reported(
-    installation: Installation, briefing: Any, tmp_path: Path
+    installation: Installation, briefing: Any
 ) -> None:
-    holidays = tmp_path / "holidays.ics"
-    holidays.write_text(CALENDAR)
     register(installation, "noon", {"type": "daily", "time": "12:00"})
-    register(installation, "one", {"type": "daily", "time": "12:00", "exclude": [{"ics": str(holidays)}]})
-    holidays.unlink()
+    register(installation, "one", {"type": "daily", "time": "12:00"})
+    entry = redis_keys.DEFAULT_REDBEAT_KEYS.entry("one")
+    stored = str(installation.client.hget(entry, "task"))
+    installation.client.hset(entry, "task", stored.replace("12:00", "noon"))
     result = briefing(context())
     assert result["output"]["summary"] == "Nothing ran; 1 task due today; not everything could be read"
-    assert "- the task one: schedule.exclude" in text_of(result).partition("## Could not read")[2]
+    assert "- the task one: schedule.time" in text_of(result).partition("## Could not read")[2]
 
 
 def test_malformed_event_omits_the_calendar_and_keeps_the_briefing(briefing: Any, tmp_path: Path) -> None:

@@ -33,4 +33,4 @@ def test_misspelt_param_fails_and_names_the_right_one(hello: Any) -> None:
 
 def test_params_that_are_not_an_object_fail(hello: Any) -> None:
     result = hello({"params": ["Ada"]})
-    assert "is not an object of names and values" in result["error"]
+    assert "a list is not an object" in result["error"]
