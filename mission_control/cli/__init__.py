@@ -12,6 +12,9 @@ from typing import NoReturn
 
 def main() -> NoReturn:
     """Run the command that the process's arguments ask for, and end the process with its exit code."""
+    from mission_control.processes.launch import put_our_packages_first
+
+    put_our_packages_first()
     from mission_control.cli.program import program
 
     for stream in (sys.stdout, sys.stderr):

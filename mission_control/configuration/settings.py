@@ -54,6 +54,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     """
 
     redis_url: str | None = None
+    broker_url: str | None = None
     data_dir: Path = Path("./data")
     timezone: str = "UTC"
     handlers: tuple[Path, ...] = (Path("./handlers"),)

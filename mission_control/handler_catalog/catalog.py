@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,13 +14,13 @@ __all__ = ["HandlerCatalog", "HandlerSource", "catalog_from"]
 
 _MOST_NAMED = 20
 
+# By its place next to us: a program may have a module `workers` of its own.
+_BUILT_IN = Path(__file__).parents[2] / "workers" / "handlers"
+
 
 def catalog_from(directories: Sequence[Path]) -> HandlerCatalog:
     """Return the catalogue of the built-in handlers and of those in `directories`."""
-    spec = importlib.util.find_spec("workers")
-    locations = spec.submodule_search_locations if spec is not None else None
-    built_in = [Path(location) / "handlers" for location in locations or ()]
-    return HandlerCatalog([*built_in, *directories])
+    return HandlerCatalog([_BUILT_IN, *directories])
 
 
 @dataclass

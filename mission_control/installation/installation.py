@@ -186,11 +186,9 @@ def create_app(main: str, installation: Callable[[], Installation] = current_ins
     Importing a module that calls this opens nothing and reads no environment: the installation is asked
     for when Celery first needs its configuration. It is at hand as `app.installation()`.
     """
-    from celery import Celery
+    from mission_control.messaging.celery_app import OwnCelery
 
-    from mission_control.messaging.celery_config import CONNECTIONS
-
-    app = Celery(main, amqp=CONNECTIONS, set_as_current=False)
+    app = OwnCelery(main)
     app.add_defaults(lambda: installation().celery_configuration())
     app.installation = installation
     return app

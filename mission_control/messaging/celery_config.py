@@ -43,7 +43,7 @@ def celery_settings(settings: Settings, redis_url: str) -> dict[str, Any]:
 def _broker(settings: Settings, redis_url: str) -> dict[str, Any]:
     sentinels = _sentinels(redis_url)
     return {
-        "broker_url": broker_url(redis_url),
+        "broker_url": broker_url(redis_url) if settings.broker_url is None else settings.broker_url,
         "broker_transport_options": {
             # A message that its holder does not renew for this long is delivered again.
             "visibility_timeout": settings.visibility_seconds,

@@ -1,9 +1,9 @@
 """The command lines of the processes. `mission_control` names beat and workers; it never imports them."""
 
 import signal
-import sys
 from typing import Final
 
+from mission_control.processes.launch import launched
 from mission_control.processes.service_process import ServiceCommand
 
 BEAT_APP: Final = "beat.app"
@@ -30,4 +30,4 @@ def worker_command(name: str, *, concurrency: int | None = None, log_level: str 
 
 
 def _celery(app: str) -> list[str]:
-    return [sys.executable, "-m", "celery", "--app", app]
+    return [*launched("celery"), "--app", app]

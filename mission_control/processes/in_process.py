@@ -6,9 +6,12 @@ imports neither.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from functools import cached_property
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
 from celery.utils.imports import symbol_by_name
@@ -21,12 +24,45 @@ from mission_control.messaging.celery_config import BEAT_SCHEDULER
 from mission_control.messaging.message import message_kwargs, send
 from mission_control.model.runs.run_record import INTERRUPTED, RunRecord
 from mission_control.model.runs.run_state import RunState
+from mission_control.processes.launch import OURS
 
 if TYPE_CHECKING:
     from celery import Celery
 
 ELSEWHERE_WITHIN_SECONDS: Final = 60.0
+_PACKAGES: Final = frozenset({"beat", "workers"})
 _BUILD_WORKER_APP: Final = "workers.app:build_app"
+
+
+@contextmanager
+def our_packages() -> Iterator[None]:
+    """While entered, `beat` and `workers` are ours, though the program may have such modules of its own."""
+    before = {name: module for name, module in sys.modules.items() if name.partition(".")[0] in _PACKAGES}
+    if any(_is_ours(module) for module in before.values()):
+        yield  # entered already, or this program is one of ours
+        return
+    _replace_packages(_loaded)
+    sys.path.insert(0, OURS)
+    try:
+        yield
+    finally:
+        sys.path.remove(OURS)
+        _loaded.update(_replace_packages(before))
+
+
+# Our modules, while the program's own are in their place.
+_loaded: dict[str, ModuleType] = {}
+
+
+def _is_ours(module: ModuleType) -> bool:
+    return str(module.__file__).startswith(f"{OURS}/")
+
+
+def _replace_packages(modules: Mapping[str, ModuleType]) -> dict[str, ModuleType]:
+    found = [name for name in sys.modules if name.partition(".")[0] in _PACKAGES]
+    replaced = {name: sys.modules.pop(name) for name in found}
+    sys.modules.update(modules)
+    return replaced
 
 
 class InProcess:
@@ -57,6 +93,7 @@ class InProcess:
         self._clock = clock
         self._sleep = sleep
 
+    @our_packages()
     def fire_due(self) -> list[RunRecord]:
         """Enter the runs that are due, as beat would, and return those whose handlers this process has.
 
@@ -73,6 +110,7 @@ class InProcess:
         self._beat(symbol_by_name(BEAT_SCHEDULER), deliver).fire_due(self._clock())
         return fired
 
+    @our_packages()
     def check_handler(self, path: str) -> None:
         """Make sure that this process can run a handler.
 
@@ -82,6 +120,7 @@ class InProcess:
         if path not in self._app.tasks:
             raise HandlerError(f"this process cannot run {path}: {self._catalog.problem(path)}")
 
+    @our_packages()
     def run(self, run: RunRecord) -> dict[str, Any]:
         """Run an entered run to its end, waiting for its retries, and return the handler's result.
 

@@ -1,6 +1,6 @@
 """Importing handlers in a separate process, which a broken module may hang or end.
 
-Run as `python -m mission_control.cli.handler.probe handlers.x.run …`; prints one JSON object, from each
+Run as `mission_control.cli.handler.probe handlers.x.run …`; prints one JSON object, from each
 path to its problem or null, as its last line.
 """
 
@@ -15,6 +15,7 @@ from typing import Any, Final
 from mission_control.configuration.settings import read_settings
 from mission_control.errors import HandlerError
 from mission_control.handler_catalog.catalog import HandlerCatalog, HandlerSource, catalog_from
+from mission_control.processes.launch import launched
 
 IMPORT_WITHIN: Final = timedelta(seconds=30)
 _MOST_SHOWN: Final = 2_000
@@ -22,7 +23,7 @@ _MOST_SHOWN: Final = 2_000
 
 def import_problems(paths: list[str]) -> dict[str, str | None]:
     """Import the handlers of one module in a new process; return each path's problem, or None."""
-    command = [sys.executable, "-m", __name__, *paths]
+    command = [*launched(__name__), *paths]
     try:
         done = subprocess.run(  # noqa: S603  # our own command line
             command,
