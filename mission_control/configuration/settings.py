@@ -2,7 +2,10 @@
 
 import json
 import os
+import re
+from collections.abc import Mapping
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -15,9 +18,16 @@ from mission_control.model.values.zones import zone
 from mission_control.store.redis_keys import REDBEAT_PREFIX
 
 PREFIX: Final = "MISSION_CONTROL_"
-NOTIFY_PREFIX: Final = f"{PREFIX}NOTIFY_"
+_NOTIFY: Final = "NOTIFY_"
+NOTIFY_PREFIX: Final = f"{PREFIX}{_NOTIFY}"
 SUPERVISOR_VARIABLE: Final = f"{PREFIX}SUPERVISOR_PID"
 _SEPARATORS: Final = {"handlers": os.pathsep, "queues": ","}
+_PATHS: Final = ("data_dir", "handlers", "tasks_file")
+# What Kubernetes sets in every pod for a service called `mission-control` or `mission-control-…`.
+_SERVICE_LINK: Final = re.compile(
+    r"(.+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)=.*"
+    r"|(.+_)?PORT=(tcp|udp|sctp)://.*"
+)
 _WORDS: Final = {"yes": True, "on": True, "no": False, "off": False}
 
 
@@ -49,8 +59,8 @@ class Secret:
 class Settings(Struct, frozen=True, kw_only=True):
     """Everything an operator can set; immutable and hashable.
 
-    Build it with `read_settings()`, which checks the values and turns a wrong one into a `SettingsError`
-    that names the environment variable.
+    Build it with `read_settings()`, which checks the values, makes paths absolute, and turns a wrong value
+    into a `SettingsError` that names the environment variable.
     """
 
     redis_url: str | None = None
@@ -124,7 +134,8 @@ SETTINGS_IN_ENVIRONMENT: Final = tuple(name for name in Settings.__struct_fields
 def read_settings(**overrides: Any) -> Settings:  # noqa: ANN401  # values are checked
     """Read the settings from the environment; a variable that is empty counts as not set.
 
-    `overrides` take precedence over the environment; tests and embedding programs use them.
+    `overrides` take precedence over the environment; tests and embedding programs use them. `~` is the
+    user's home. A relative path begins in the folder in which this process first read its settings.
 
     Raises:
         SettingsError: names each variable that is no setting, or whose value cannot be used, and why.
@@ -132,14 +143,16 @@ def read_settings(**overrides: Any) -> Settings:  # noqa: ANN401  # values are c
     """
     if unknown := overrides.keys() - set(Settings.__struct_fields__):
         raise TypeError(f"no such setting: {', '.join(sorted(unknown))}")
-    given = {"notify": _channels(), **_own_variables(), **overrides}
+    variables = _variables()
+    paths = {field.name: field.default for field in fields(Settings) if field.name in _PATHS}
+    given = {**paths, "notify": _channels(variables), **_own(variables), **overrides}
     values: dict[str, Any] = {}
-    problems = _unknown_variables()
+    problems = _unknown(variables)
     for field in fields(Settings):
         if field.name in given:
             try:
                 values[field.name] = _value(field.name, field.type, given[field.name])
-            except (ValueError, TypeError) as error:
+            except (ValueError, TypeError, RuntimeError, FileNotFoundError) as error:
                 shown = "" if field.name == "notify" else f" (it is {given[field.name]!r})"
                 problems.append(f"  {PREFIX}{field.name.upper()}: {error}{shown}")
     if problems:
@@ -147,33 +160,40 @@ def read_settings(**overrides: Any) -> Settings:  # noqa: ANN401  # values are c
     return Settings(**values)
 
 
-def _unknown_variables() -> list[str]:
-    known = [name.upper() for name in SETTINGS_IN_ENVIRONMENT]
-    unknown = (
-        name.removeprefix(PREFIX)
+@cache
+def working_folder() -> Path:
+    """Return the folder in which this process first read its settings; a later `chdir` changes nothing."""
+    return Path.cwd()
+
+
+def _variables() -> dict[str, str]:
+    """Return the variables that are ours and not empty, by their names without the prefix."""
+    ours = {
+        name.removeprefix(PREFIX): text
         for name, text in sorted(os.environ.items())
-        if name.startswith(PREFIX)
-        and text
-        and not name.startswith(NOTIFY_PREFIX)
-        and name != SUPERVISOR_VARIABLE
-    )
+        if name.startswith(PREFIX) and text and name != SUPERVISOR_VARIABLE
+    }
+    return {name: text for name, text in ours.items() if not _SERVICE_LINK.fullmatch(f"{name}={text}")}
+
+
+def _unknown(variables: Mapping[str, str]) -> list[str]:
+    known = [name.upper() for name in SETTINGS_IN_ENVIRONMENT]
     return [
         f"  {PREFIX}{name}: there is no such setting{did_you_mean(name, known)} (correct or unset it)"
-        for name in unknown
-        if name not in known
+        for name in variables
+        if name not in known and not name.startswith(_NOTIFY)
     ]
 
 
-def _own_variables() -> dict[str, str]:
-    texts = {name: os.environ.get(PREFIX + name.upper(), "") for name in SETTINGS_IN_ENVIRONMENT}
-    return {name: text for name, text in texts.items() if text}
+def _own(variables: Mapping[str, str]) -> dict[str, str]:
+    return {name: variables[name.upper()] for name in SETTINGS_IN_ENVIRONMENT if name.upper() in variables}
 
 
-def _channels() -> tuple[tuple[str, Secret], ...]:
+def _channels(variables: Mapping[str, str]) -> tuple[tuple[str, Secret], ...]:
     return tuple(
-        (name.removeprefix(NOTIFY_PREFIX).lower(), Secret(url))
-        for name, url in sorted(os.environ.items())
-        if name.startswith(NOTIFY_PREFIX) and url
+        (name.removeprefix(_NOTIFY).lower(), Secret(url))
+        for name, url in variables.items()
+        if name.startswith(_NOTIFY)
     )
 
 
@@ -184,7 +204,14 @@ def _value(name: str, kind: Any, given: Any) -> Any:  # noqa: ANN401  # any sett
     value = convert(given, kind, strict=False, dec_hook=_custom)
     if name == "timezone":
         zone(value)
-    return value
+    if name not in _PATHS or value is None:
+        return value
+    return tuple(_placed(path) for path in value) if name == "handlers" else _placed(value)
+
+
+def _placed(path: Path) -> Path:
+    path = path.expanduser()
+    return path if path.is_absolute() else working_folder() / path
 
 
 def _taken_apart(name: str, kind: Any, text: str) -> Any:  # noqa: ANN401

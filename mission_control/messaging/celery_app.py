@@ -38,8 +38,5 @@ class OwnCelery(Celery):
 
     def __init__(self, main: str) -> None:
         super().__init__(main, amqp=CONNECTIONS, loader=OwnLoader, set_as_current=False)
-
-    def _load_config(self) -> Any:  # noqa: ANN401
-        configured = super()._load_config()
-        configured.__class__ = OwnConfiguration
-        return configured
+        # Celery fills this object later. Its own way of setting an attribute would set a key.
+        object.__setattr__(self.conf, "__class__", OwnConfiguration)

@@ -11,11 +11,13 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from functools import cached_property
+from importlib.machinery import PathFinder
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
 from celery.utils.imports import symbol_by_name
 
+from mission_control.configuration.settings import working_folder
 from mission_control.dispatch.run_handle import Run, result_of
 from mission_control.errors import HandlerError, UnknownRunError
 from mission_control.handler_catalog.catalog import HandlerCatalog
@@ -36,26 +38,35 @@ _BUILD_WORKER_APP: Final = "workers.app:build_app"
 
 @contextmanager
 def our_packages() -> Iterator[None]:
-    """While entered, `beat` and `workers` are ours, though the program may have such modules of its own."""
+    """While entered, `beat` and `workers` are ours, though the program may have such modules of its own.
+
+    Handlers find modules in the working folder, as they do in a worker.
+    """
     before = {name: module for name, module in sys.modules.items() if name.partition(".")[0] in _PACKAGES}
-    if any(_is_ours(module) for module in before.values()):
-        yield  # entered already, or this program is one of ours
-        return
-    _replace_packages(_loaded)
-    sys.path.insert(0, OURS)
+    is_apart = any(map(_is_other, before.values())) if before else any(map(_finds_other, _PACKAGES))
+    path = list(sys.path)
+    sys.path[:] = [*([OURS] if is_apart else []), *path, str(working_folder())]
+    if is_apart:
+        _replace_packages(_loaded)
     try:
         yield
     finally:
-        sys.path.remove(OURS)
-        _loaded.update(_replace_packages(before))
+        sys.path[:] = path
+        if is_apart:
+            _loaded.update(_replace_packages(before))
 
 
 # Our modules, while the program's own are in their place.
 _loaded: dict[str, ModuleType] = {}
 
 
-def _is_ours(module: ModuleType) -> bool:
-    return str(module.__file__).startswith(f"{OURS}/")
+def _is_other(module: ModuleType) -> bool:
+    return not str(module.__file__).startswith(f"{OURS}/")
+
+
+def _finds_other(name: str) -> bool:
+    found = PathFinder.find_spec(name)
+    return found is not None and not str(found.origin).startswith(f"{OURS}/")
 
 
 def _replace_packages(modules: Mapping[str, ModuleType]) -> dict[str, ModuleType]:

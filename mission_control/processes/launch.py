@@ -1,7 +1,7 @@
-"""Start one of our processes: `python -P launch.py MODULE …` is `python -m MODULE …`, with our packages first.
+"""Start one of our processes: `python -P launch.py MODULE …` is `python -m MODULE …` with our packages first.
 
-The standard library, our packages and the installed ones come before whatever lies in the working folder or on
-PYTHONPATH; handlers still import the user's own packages from there. And only what we set counts: Celery's
+The standard library, our packages and the installed ones come before whatever lies in the working folder or
+on PYTHONPATH; handlers still import the user's own packages from there. And only what we set counts: Celery's
 variables belong to other programs, and so do signals that the starting program has blocked or ignores.
 """
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import IO, Final
 
-from mission_control.configuration.settings import SUPERVISOR_VARIABLE
+from mission_control.configuration.settings import SUPERVISOR_VARIABLE, working_folder
 
 _GONE_WITHIN_SECONDS: Final = 1.0
 _POLL_SECONDS: Final = 0.01
@@ -39,6 +39,7 @@ class ServiceProcess:
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
+            cwd=working_folder() if working_folder().is_dir() else None,
             start_new_session=True,
         )
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import redis
+from msgspec.structs import replace
 
 from mission_control.dispatch.run_control import RunControl
 from mission_control.store import redis_keys
@@ -32,20 +33,25 @@ def house() -> Iterator[WorkerHouse]:
         yield house
 
 
+def use_broker(house: WorkerHouse, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = replace(house.installation.settings, broker_url=url)
+    monkeypatch.setattr(house.installation, "settings", settings)
+
+
 @pytest.fixture
 def database(house: WorkerHouse, monkeypatch: pytest.MonkeyPatch) -> Iterator[redis.Redis]:
     """The broker in another database of the ledger's server."""
     url = f"{house.server.url.removesuffix('/0')}/1"
-    monkeypatch.setenv("CELERY_BROKER_URL", url)
+    use_broker(house, url, monkeypatch)
     with redis.Redis.from_url(url) as client:
         yield client
 
 
 @pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[redis.Redis]:
+def server(house: WorkerHouse, monkeypatch: pytest.MonkeyPatch) -> Iterator[redis.Redis]:
     """The broker on a server of its own."""
     with RedisServer() as broker, broker.client() as client:
-        monkeypatch.setenv("CELERY_BROKER_URL", broker.url)
+        use_broker(house, broker.url, monkeypatch)
         yield client
 
 

@@ -45,7 +45,7 @@ def impatient_worker(
         "HANGING": str(house.folder / "hanging"),
     }
     if proxy is not None:
-        environment["CELERY_BROKER_URL"] = f"redis://127.0.0.1:{proxy.port}/0"
+        environment["MISSION_CONTROL_BROKER_URL"] = f"redis://127.0.0.1:{proxy.port}/0"
     return house.worker(
         app="tests.processes.impatient_worker", environment=environment, pool=pool, concurrency=concurrency
     )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
-from mission_control.configuration.settings import Secret, read_settings
+from mission_control.configuration.settings import Secret, read_settings, working_folder
 from mission_control.errors import SettingsError
 
 
@@ -48,6 +49,51 @@ def test_unknown_variable_is_refused_with_the_nearest_name(
 
     assert f"{name}: there is no such setting" in str(failure.value)
     assert remedy in str(failure.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("MISSION_CONTROL_SERVICE_HOST", "10.0.0.7"),
+        ("MISSION_CONTROL_SERVICE_PORT", "8800"),
+        ("MISSION_CONTROL_SERVICE_PORT_HTTP", "8800"),
+        ("MISSION_CONTROL_PORT", "tcp://10.0.0.7:8800"),
+        ("MISSION_CONTROL_PORT_8800_TCP", "tcp://10.0.0.7:8800"),
+        ("MISSION_CONTROL_PORT_8800_TCP_ADDR", "10.0.0.7"),
+        ("MISSION_CONTROL_REDIS_PORT_6379_TCP_PROTO", "tcp"),
+        ("MISSION_CONTROL_WEB_PORT", "tcp://10.0.0.8:80"),
+        ("MISSION_CONTROL_NOTIFY_SERVICE_HOST", "10.0.0.9"),
+    ],
+)
+def test_service_link_of_kubernetes_is_no_setting(
+    name: str, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = read_settings()
+    monkeypatch.setenv(name, text)
+
+    assert read_settings() == before
+
+
+def test_paths_are_resolved_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("MISSION_CONTROL_DATA_DIR", "~/mc")
+    monkeypatch.setenv("MISSION_CONTROL_HANDLERS", f"~/handlers{os.pathsep}more")
+    monkeypatch.delenv("MISSION_CONTROL_TASKS_FILE", raising=False)
+    first = read_settings()
+
+    monkeypatch.chdir(tmp_path)
+
+    assert read_settings() == first
+    assert first.data_dir == tmp_path / "home" / "mc"
+    assert first.handlers == (tmp_path / "home" / "handlers", working_folder() / "more")
+    assert read_settings(tasks_file="a.json").tasks_file == working_folder() / "a.json"
+
+
+def test_home_of_an_unknown_user_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MISSION_CONTROL_DATA_DIR", "~no-such-user/mc")
+
+    with pytest.raises(SettingsError, match=r"MISSION_CONTROL_DATA_DIR: .*~no-such-user/mc"):
+        read_settings()
 
 
 @pytest.mark.parametrize("prefix", ["mc:", "mc:tasks:", "*", "my prefix:"])
