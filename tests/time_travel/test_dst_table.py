@@ -108,6 +108,25 @@ TABLE: list[tuple[str, dict[str, Any], dict[str, str], str, list[str]]] = [
     (LORD_HOWE, daily("01:45"), {}, "2026-04-04T00:00", ["04-04 14:45", "04-05 15:15"]),
     (LORD_HOWE, daily("01:45"), BOTH, "2026-04-04T00:00", ["04-04 14:45", "04-04 15:15", "04-05 15:15"]),
     (BEIRUT, daily("23:30"), SECOND, "2026-10-24T00:00", ["10-24 21:30", "10-25 21:30"]),
+    # COUNT counts instants: what is skipped does not count, what comes twice does.
+    (
+        NEW_YORK,
+        rrule("FREQ=DAILY;COUNT=3", "2024-03-09T02:30"),
+        SKIP,
+        "2024-03-01T00:00",
+        ["03-09 07:30", "03-11 06:30", "03-12 06:30"],
+    ),
+    (
+        NEW_YORK,
+        rrule("FREQ=DAILY;COUNT=3", "2026-10-31T01:30"),
+        BOTH,
+        "2026-10-01T00:00",
+        ["10-31 05:30", "11-01 05:30", "11-01 06:30"],
+    ),
+    # All hours by name are fixed times, as in Debian's cron.
+    (NEW_YORK, cron("30 0-23 * * *"), {}, "2026-03-08T06:15", ["03-08 06:30", "03-08 07:00", "03-08 07:30"]),
+    (NEW_YORK, cron("30 0-23 * * *"), {}, "2026-11-01T05:00", ["11-01 05:30", "11-01 07:30", "11-01 08:30"]),
+    (NEW_YORK, cron("30 * * * *"), {}, "2026-11-01T05:00", ["11-01 05:30", "11-01 06:30", "11-01 07:30"]),
     # Sub-daily schedules run in real time through both.
     (NEW_YORK, cron("*/30 * * * *"), {}, "2026-03-08T06:00", ["03-08 06:30", "03-08 07:00", "03-08 07:30"]),
     (NEW_YORK, cron("15 * * * *"), {}, "2026-03-08T06:00", ["03-08 06:15", "03-08 07:15", "03-08 08:15"]),
@@ -142,3 +161,10 @@ def test_backward_search_finds_the_same_occurrences(
 ) -> None:
     just_after_the_last = f"{after[:4]}-{expected[-1].replace(' ', 'T')}:00.000001"
     assert elapsed({**rule, "timezone": zone, "dst": dst}, just_after_the_last, len(expected)) == expected
+
+
+def test_count_ends_a_rule_after_its_last_instant() -> None:
+    three = {**rrule("FREQ=DAILY;COUNT=3", "2024-03-09T02:30"), "timezone": NEW_YORK, "dst": SKIP}
+    assert len(upcoming(three, "2024-01-01T00:00", 9)) == 3
+    twice = {**rrule("FREQ=DAILY;COUNT=2", "2026-11-01T01:30"), "timezone": NEW_YORK, "dst": BOTH}
+    assert upcoming(twice, "2026-01-01T00:00", 9) == ["11-01 05:30", "11-01 06:30"]

@@ -1,45 +1,76 @@
 """Time zones by their IANA names."""
 
 import re
-from contextlib import suppress
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
+from functools import lru_cache
+from importlib.resources import files
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from mission_control.model.problems.suggestions import nearest, quoted
 
-_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*")
 _LONGEST_NAME = 64
-# Files of the zone database whose meaning depends on the machine they are read on.
-_NOT_ZONES = frozenset({"localtime", "posixrules", "Factory"})
+# In the database, but no place's time.
+_NO_PLACE = frozenset({"Factory"})
+# A number in a name is an offset. "GMT+2" may mean two hours ahead of UTC, or behind it, as in "Etc/GMT+2".
+_OFFSET = re.compile(r"[+-]?[0-9]")
+_ABBREVIATION = re.compile(r"[A-Z]{2,5}")
+# Abbreviations that only one region uses; "CST" and "IST" are used by several.
+_ABBREVIATED = {
+    "PST": "America/Los_Angeles",
+    "PDT": "America/Los_Angeles",
+    "MDT": "America/Denver",
+    "CDT": "America/Chicago",
+    "EDT": "America/New_York",
+    "JST": "Asia/Tokyo",
+    "AEST": "Australia/Sydney",
+    "AEDT": "Australia/Sydney",
+    "NZST": "Pacific/Auckland",
+    "NZDT": "Pacific/Auckland",
+}
 
 
 def zone(name: str) -> ZoneInfo:
     """Return the zone called `name`, for example "Europe/Berlin".
 
+    Only the names in IANA's list are zones, whatever else the machine has files for.
+
     Raises:
-        ValueError: there is no such zone; the message names the likely intended one.
+        ValueError: there is no such zone; the message names the intended one if that is clear. Or its data
+            cannot be read.
 
     >>> zone("Asia/Tokyo").key
     'Asia/Tokyo'
     """
-    if len(name) <= _LONGEST_NAME and name not in _NOT_ZONES and _NAME.fullmatch(name):
-        with suppress(ZoneInfoNotFoundError, ValueError, OSError):
-            return ZoneInfo(name)
-    raise ValueError(_message(name))
+    if name not in _names():
+        raise ValueError(_message(name))
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ValueError(f"the data of the time zone {quoted(name)} cannot be read: {error}") from error
+
+
+@lru_cache(maxsize=1)
+def _names() -> frozenset[str]:
+    return frozenset(files("tzdata").joinpath("zones").read_text("utf-8").split()) - _NO_PLACE
 
 
 def _message(name: str) -> str:
-    suggestion = _suggestion(name)
+    suggestion = _suggestion(name[:_LONGEST_NAME])
     if suggestion is not None:
         return f'{quoted(name)} is not a time zone; did you mean "{suggestion}"?'
     return f'{quoted(name)} is not a time zone; write an IANA name, for example "Europe/Berlin" or "UTC"'
 
 
 def _suggestion(name: str) -> str | None:
-    """Return the zone whose whole name, or whose city, is nearest to `name`."""
-    zones = sorted(available_timezones() - _NOT_ZONES)
-    cities = {key.rpartition("/")[2]: key for key in zones}
-    city = nearest(name.replace(" ", "_"), cities)
-    whole = nearest(name.replace(" ", "_"), zones)
-    if "/" in name or city is None:
-        return whole
-    return cities[city]
+    """Return the zone that a name of Windows, an abbreviation, a city or a misspelt name stands for."""
+    from icalendar.timezone.windows_to_olson import WINDOWS_TO_OLSON
+
+    windows: dict[str, str] = WINDOWS_TO_OLSON
+    known = windows.get(name.replace("Daylight", "Standard")) or _ABBREVIATED.get(name)
+    if known is not None or _OFFSET.search(name) or name.endswith("Time"):
+        return known
+    written = name.replace(" ", "_")
+    cities = {key.rpartition("/")[2]: key for key in sorted(_names())}
+    city = None if "/" in name else nearest(written, cities)
+    found = cities[city] if city is not None else nearest(written, sorted(_names()))
+    is_abbreviation = _ABBREVIATION.fullmatch(name) and (city or found or "").casefold() != name.casefold()
+    return None if is_abbreviation else found

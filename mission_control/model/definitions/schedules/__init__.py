@@ -28,8 +28,12 @@ def _happening(schedule: ScheduleBase) -> ScheduleBase:
         ValueError: it has none, whatever the reason.
     """
     if not schedule.happens():
+        try:
+            words = schedule.describe()
+        except OverflowError:
+            words = "a time beyond the calendar, which has the years 1 to 9999"
         raise ValueError(
-            f"{schedule.describe()}: that never happens, because of its limits, exclusions or clock changes, "
+            f"{words}: that never happens, because of its limits, exclusions or clock changes, "
             "or because there is no such day; change one of them"
         )
     return schedule

@@ -1,5 +1,6 @@
 """Cron expressions."""
 
+import re
 from datetime import datetime
 from functools import cached_property
 from typing import Annotated, Literal
@@ -34,6 +35,8 @@ _FIELDS = {
     ),
 }
 _WITH_SECONDS = 6
+# A range of one value has one value, whatever its step; cronsim takes 12-12/3 for 12/3.
+_STEP_FROM_ONE = re.compile(r"\b(\w+)-\1/0*[1-9][0-9]*\b", re.IGNORECASE)
 _SOME_MOMENT = datetime(2000, 1, 1)  # noqa: DTZ001  # local time
 
 
@@ -45,7 +48,8 @@ class CronSchedule(WallClockSchedule):
     If both days are restricted, either of them is enough; if one begins with `*`, both must fit.
 
     As in Debian's cron, an expression whose minute or hour begins with `*` runs in real time through clock
-    changes: whenever the clock shows a fitting time. `dst` applies to the others.
+    changes: whenever the clock shows a fitting time. `dst` applies to the others. Beyond Debian's cron,
+    `5/15` is `5-59/15`, for any field.
 
     >>> CronSchedule(expression="0 9 * * 1-5").describe()
     'at 09:00 on Monday through Friday (UTC)'
@@ -99,7 +103,7 @@ def check_expression(expression: str) -> None:
 
 def _plain(expression: str) -> str:
     """Return the fields of an expression; those that it stands for, if it is a nickname."""
-    text = expression.strip()
+    text = _STEP_FROM_ONE.sub(r"\1", expression.strip())
     if not text.startswith("@"):
         return text
     if text.lower() not in _ALIASES:

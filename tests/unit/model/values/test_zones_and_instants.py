@@ -1,11 +1,17 @@
 from __future__ import annotations
 
+import zoneinfo
 from datetime import datetime
+from importlib.resources import files
+from typing import TYPE_CHECKING
 
 import pytest
 
 from mission_control.model.values.instants import format_instant, parse_instant, parse_moment
 from mission_control.model.values.zones import zone
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @pytest.mark.parametrize(
@@ -15,11 +21,40 @@ from mission_control.model.values.zones import zone
         ("europe/berlin", "Europe/Berlin"),
         ("new york", "America/New_York"),
         ("utc", "UTC"),
+        ("PARIS", "Europe/Paris"),
+        ("US Eastern", "US/Eastern"),
+        ("Pacific Standard Time", "America/Los_Angeles"),
+        ("Pacific Daylight Time", "America/Los_Angeles"),
+        ("W. Europe Standard Time", "Europe/Berlin"),
+        ("PST", "America/Los_Angeles"),
+        ("JST", "Asia/Tokyo"),
     ],
 )
 def test_misspelt_zone_error_suggests_the_intended_one(name: str, meant: str) -> None:
     with pytest.raises(ValueError, match=f'is not a time zone; did you mean "{meant}"'):
         zone(name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["GMT+2", "UTC+2", "UTC-05:00", "+02:00", "Etc/GMT+25", "CST", "CEST", "IST", "Roman Time"],
+)
+def test_zone_name_that_could_mean_several_is_refused_without_a_suggestion(name: str) -> None:
+    with pytest.raises(ValueError, match='write an IANA name, for example "Europe/Berlin"'):
+        zone(name)
+
+
+@pytest.mark.parametrize("name", ["right/Europe/Berlin", "posix/Europe/Berlin", "posixrules", "Factory"])
+def test_name_that_only_the_system_has_is_refused(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / name).write_bytes(files("tzdata.zoneinfo").joinpath("UTC").read_bytes())
+    zoneinfo.reset_tzpath([tmp_path])
+    try:
+        assert zoneinfo.ZoneInfo.no_cache(name).key == name
+        with pytest.raises(ValueError, match="is not a time zone"):
+            zone(name)
+    finally:
+        zoneinfo.reset_tzpath()
 
 
 @pytest.mark.parametrize(

@@ -10,15 +10,14 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from mission_control.model.definitions.schedules.clock.wall_clock import to_local
+from mission_control.model.definitions.schedules.exclusions.ics_text import events_between, parsed_calendar
 from mission_control.model.problems.suggestions import quoted
 
 if TYPE_CHECKING:  # several MiB that few schedules need
-    from icalendar import Calendar, Event
+    from icalendar import Event
 
 _DAY = timedelta(days=1)
 _MONTHS_REMEMBERED = 120
-# Events are expanded one by one: one every second would take minutes, and excludes nothing sensible.
-_TOO_FREQUENT = frozenset({"SECONDLY", "MINUTELY"})
 
 
 def read_ics(path: str, context: Mapping[str, Any] | None) -> IcsCalendar:
@@ -55,7 +54,7 @@ class IcsCalendar:
 
     def __init__(self, path: str, text: str) -> None:
         self._text = text
-        self._calendar = _parsed(path, text)
+        self._calendar = parsed_calendar(path, text)
         self._months: dict[tuple[int, int, str], list[tuple[datetime, datetime]]] = {}
 
     def event_at(self, local: datetime, zone: ZoneInfo) -> tuple[datetime, datetime] | None:
@@ -69,9 +68,7 @@ class IcsCalendar:
 
     def events(self, start: date, end: date) -> list[Event]:
         """Return the events from `start` up to `end`, each occurrence of a recurring one."""
-        import recurring_ical_events
-
-        found = recurring_ical_events.of(self._calendar).between(start, end)
+        found = events_between(self._calendar, start, end)
         return [event for event in found if str(event.get("STATUS", "")).upper() != "CANCELLED"]
 
     def __eq__(self, other: object) -> bool:
@@ -93,25 +90,6 @@ class IcsCalendar:
         following = (first + 31 * _DAY).replace(day=1)
         events = self.events(first - _DAY, following + _DAY)
         return [(_local(event.start, zone), _local(event.end, zone)) for event in events]
-
-
-def _parsed(path: str, text: str) -> Calendar:
-    from icalendar import Calendar
-
-    try:
-        calendar = Calendar.from_ical(text)
-    except (ValueError, IndexError, KeyError, TypeError) as error:
-        # The text itself is not quoted: it may be any file that the path happened to name.
-        raise ValueError(f"{quoted(path)} is not an iCalendar file (RFC 5545); export it again") from error
-    for event in calendar.walk("VEVENT"):
-        rules = event.get("RRULE", [])
-        for rule in rules if isinstance(rules, list) else [rules]:
-            if _TOO_FREQUENT & {str(one).upper() for one in rule.get("FREQ", [])}:
-                raise ValueError(
-                    f"{quoted(path)} has an event every minute or second, which is not supported; "
-                    'remove it, or exclude hours with "between"'
-                )
-    return calendar
 
 
 def _local(moment: date, zone: ZoneInfo) -> datetime:

@@ -90,7 +90,10 @@ def missing(path: Path) -> str:
         (missing, "'away.ics' cannot be read: No such file or directory"),
         (lambda _: "root:x:0:0", "'away.ics' is not an iCalendar file"),
         (lambda _: "", "'away.ics' is not an iCalendar file"),
-        (lambda _: CALENDAR.replace("FREQ=WEEKLY", "FREQ=SECONDLY"), "an event every minute or second"),
+        (
+            lambda _: CALENDAR.replace("FREQ=WEEKLY", "FREQ=SECONDLY"),
+            "an event in 'away.ics' happens every minute or second",
+        ),
     ],
 )
 def test_unusable_calendar_is_refused_without_quoting_its_text(read_text: Any, said: str) -> None:

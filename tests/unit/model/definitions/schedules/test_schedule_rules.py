@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from mission_control.model.definitions.schedules import IntervalSchedule, spread_offset
-from tests.samples.schedules import schedule, upcoming, utc, written
+from tests.samples.schedules import faults, schedule, upcoming, utc, written
 
 
 @pytest.mark.parametrize(
@@ -40,6 +40,7 @@ from tests.samples.schedules import schedule, upcoming, utc, written
             "every 1 hour and 0.5 seconds after the end of the previous run",
         ),
         ({"type": "cron", "expression": "0 9 * * 1-5"}, "at 09:00 on Monday through Friday (UTC)"),
+        ({"type": "cron", "expression": "0 12-12/3 * * *"}, "at 12:00 every day (UTC)"),
         ({"type": "cron", "expression": "@hourly"}, "at the start of every hour (UTC)"),
         ({"type": "once", "at": "2026-03-01T09:00:00Z"}, "once at 2026-03-01 09:00 (UTC)"),
         (
@@ -87,6 +88,9 @@ def test_schedule_describes_itself_in_plain_words(data: dict[str, Any], words: s
         ("*/10 0 9 * * *", "2026-01-02T08:59", ["01-02 09:00", "01-02 09:00:10"]),
         ("0 0 13 * FRI", "2026-02-01T00:00", ["02-06 00:00", "02-13 00:00"]),
         ("0 0 */2 * 1", "2026-06-01T00:00", ["06-15 00:00", "06-29 00:00"]),
+        ("0 12-12/3 * * *", "2026-01-01T13:00", ["01-02 12:00", "01-03 12:00"]),
+        ("0 9 * * Mon-MON/2,fri", "2026-01-01T13:00", ["01-02 09:00", "01-05 09:00", "01-09 09:00"]),
+        ("5/15 9 * * *", "2026-01-02T00:00", ["01-02 09:05", "01-02 09:20", "01-02 09:35", "01-02 09:50"]),
         ("0 0 L * *", "2028-02-01T00:00", ["02-29 00:00", "03-31 00:00"]),
         ("0 0 * * 5L", "2026-01-01T00:00", ["01-30 00:00", "02-27 00:00"]),
         ("0 0 * * MON#2", "2026-01-01T00:00", ["01-12 00:00", "02-09 00:00"]),
@@ -189,6 +193,45 @@ def test_spread_is_constant_evenly_distributed_and_below_its_bound() -> None:
     assert offsets == [spread_offset(f"task-{number}", 60) for number in range(1_000)]
     assert all(timedelta(0) <= offset < timedelta(seconds=60) for offset in offsets)
     assert 400 < sum(offset < timedelta(seconds=30) for offset in offsets) < 600
+
+
+@pytest.mark.parametrize("zone", ["America/New_York", "Asia/Tokyo", "Pacific/Kiritimati", "UTC"])
+@pytest.mark.parametrize(
+    "limits",
+    [
+        {"end": "9999-12-31"},
+        {"end": "9999-12-31T23:59:59"},
+        {"end": "9999-12-31T23:59:59Z"},
+        {"start": "0001-01-01"},
+        {"start": "0001-01-01T00:00Z", "end": "9999-12-31"},
+        {"exclude": [{"from": "9999-01-01", "to": "9999-12-31"}, {"from": "0001-01-01", "to": "1999-12-31"}]},
+    ],
+)
+def test_limit_at_an_end_of_the_calendar_leaves_the_schedule_due(zone: str, limits: dict[str, Any]) -> None:
+    plain = {"type": "daily", "time": "12:00", "timezone": zone}
+    assert upcoming({**plain, **limits}, "2026-01-01T00:00", 3) == upcoming(plain, "2026-01-01T00:00", 3)
+
+
+@pytest.mark.parametrize("zone", ["America/New_York", "Asia/Tokyo"])
+@pytest.mark.parametrize("until", ["99991231T235959", "99991231T235959Z", "99991231"])
+def test_rule_until_the_end_of_the_calendar_is_due(zone: str, until: str) -> None:
+    rule = {"type": "rrule", "rule": f"FREQ=DAILY;UNTIL={until}", "dtstart": "2026-01-01T12:00"}
+    assert len(upcoming({**rule, "timezone": zone}, "2026-01-01T20:00", 3)) == 3
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"type": "once", "at": "9999-12-31T23:00", "timezone": "America/New_York"},
+        {"type": "once", "at": "9999-12-31T23:00Z", "timezone": "Asia/Tokyo"},
+        {"type": "once", "at": "0001-01-01T01:00", "timezone": "Asia/Tokyo"},
+        {"type": "daily", "time": "23:00", "timezone": "America/New_York", "start": "9999-12-31"},
+        {"type": "rrule", "rule": "FREQ=DAILY", "dtstart": "9999-12-31T23:00Z", "timezone": "Asia/Tokyo"},
+        {"type": "interval", "days": 1, "start": "9999-12-31T23:00", "timezone": "America/New_York"},
+    ],
+)
+def test_schedule_beyond_the_calendar_is_refused(data: dict[str, Any]) -> None:
+    assert "never happens" in faults(data)
 
 
 def test_search_beyond_the_calendar_ends_without_an_error() -> None:

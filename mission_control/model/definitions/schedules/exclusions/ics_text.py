@@ -1,0 +1,111 @@
+"""What the text of an iCalendar file holds, as real programs write it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from typing import TYPE_CHECKING, Any
+from warnings import catch_warnings
+
+from mission_control.model.definitions.schedules.recurrence.recurrence import Recurrence
+from mission_control.model.definitions.schedules.recurrence.rule import parse_recurrence_rule
+from mission_control.model.problems.suggestions import quoted
+
+if TYPE_CHECKING:  # several MiB that few schedules need
+    from icalendar import Calendar, Event
+
+# Events are expanded one by one: one every second would take minutes, and excludes nothing sensible.
+_TOO_FREQUENT = frozenset({"SECONDLY", "MINUTELY"})
+_EDGE = re.compile(r"^(?:BEGIN|END):VCALENDAR", re.IGNORECASE | re.MULTILINE)
+_SECOND = timedelta(seconds=1)
+# Of a rule with week numbers: a century of one week.
+_MOST_IN_WEEKS = 700
+_SOME_DAY = date(2026, 1, 1)
+
+
+def events_between(calendar: Calendar, start: date, end: date) -> list[Event]:
+    """Return the events from `start` up to `end`, each occurrence of a recurring one."""
+    import recurring_ical_events
+
+    return list(recurring_ical_events.of(calendar).between(start, end))
+
+
+def parsed_calendar(path: str, text: str) -> Calendar:
+    """Return the calendar with the events of all calendars in a file; events without a time are left out.
+
+    Raises:
+        ValueError: names the file and what is wrong with it, but quotes none of its lines: it may be any file
+            that the path happened to name.
+    """
+    from icalendar import Calendar
+
+    text = text.removeprefix("\ufeff")
+    try:
+        with catch_warnings(action="ignore"):  # about zones of programs, recognized by their city
+            calendars = Calendar.from_ical(text, multiple=True)
+    except (ValueError, IndexError, KeyError, TypeError):
+        calendars = []
+    if not calendars or 2 * len(calendars) != len(_EDGE.findall(text)):
+        raise ValueError(
+            f"{quoted(path)} is not an iCalendar file (RFC 5545), or not a whole one; export it again"
+        )
+    whole = calendars[0]
+    parts = [part for one in calendars for part in one.subcomponents]
+    whole.subcomponents = [part for part in parts if part.name != "VEVENT" or "DTSTART" in part]
+    try:
+        for event in whole.walk("VEVENT"):
+            _prepare(event)
+        events_between(whole, _SOME_DAY, _SOME_DAY + timedelta(days=1))
+    except Exception as error:  # the libraries raise anything at all for a malformed event
+        fault = str(error) if type(error) is ValueError else f"cannot be understood ({type(error).__name__})"
+        raise ValueError(f"an event in {quoted(path)} {fault}; correct or remove it") from error
+    return whole
+
+
+def _prepare(event: Any) -> None:  # noqa: ANN401  # icalendar's properties are of any type
+    """Check the zones and rules of an event, and let a date in UNTIL mean all of that day.
+
+    Raises:
+        ValueError: says what is wrong with the event.
+    """
+    for name in ("DTSTART", "DTEND"):
+        moment = event.get(name)
+        zone = moment.params.get("TZID") if moment is not None else None
+        if zone is not None and isinstance(moment.dt, datetime) and moment.dt.tzinfo is None:
+            raise ValueError(
+                f"is in the time zone {quoted(str(zone))}, which is neither known nor in the file"
+            )
+    begin, rules = event["DTSTART"].dt, event.pop("RRULE", [])
+    for rule in rules if isinstance(rules, list) else [rules]:
+        if _TOO_FREQUENT & {str(one).upper() for one in rule.get("FREQ", [])}:
+            raise ValueError('happens every minute or second; use "between" to exclude hours')
+        if "UNTIL" in rule and isinstance(begin, datetime):
+            rule["UNTIL"] = [_end_of_day(until, begin.tzinfo) for until in rule["UNTIL"]]
+        if "BYWEEKNO" in rule:  # dateutil, with which the library expands rules, miscounts weeks
+            event.add("RDATE", list(_in_weeks(rule, begin)))
+        else:
+            event.add("RRULE", rule)
+
+
+def _end_of_day(until: date, zone: tzinfo | None) -> date:
+    if isinstance(until, datetime):
+        return until
+    last = datetime.combine(until, time(23, 59, 59), zone)
+    return last if zone is None else last.astimezone(UTC)
+
+
+def _in_weeks(rule: Any, begin: date) -> Iterator[date]:  # noqa: ANN401
+    """Yield the occurrences of a rule with week numbers, as many as anybody plans ahead."""
+    parsed = parse_recurrence_rule(rule.to_ical().decode())
+    first = begin if isinstance(begin, datetime) else datetime.combine(begin, time.min)
+    recurrence = Recurrence(parsed, first.replace(tzinfo=None))
+    found = recurrence.after(recurrence.begin - _SECOND)
+    for _ in range(parsed.count or _MOST_IN_WEEKS):
+        if found is None:
+            return
+        moment = found.replace(tzinfo=begin.tzinfo) if isinstance(begin, datetime) else found.date()
+        if any(moment > until for until in rule.get("UNTIL", [])):
+            return
+        yield moment
+        found = recurrence.after(found)
