@@ -34,7 +34,7 @@ class OwnLoader(AppLoader):
 
 
 class OwnCelery(Celery):
-    """A Celery application that reads no variable of Celery's."""
+    """A Celery application that reads no Celery variable."""
 
     def __init__(self, main: str) -> None:
         super().__init__(main, amqp=CONNECTIONS, loader=OwnLoader, set_as_current=False)
