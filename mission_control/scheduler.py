@@ -70,11 +70,15 @@ class TaskScheduler:
             fleet.start()
         self._fleet = fleet
 
-    def stop(self) -> None:
-        """Stop beat and the worker in good order; runs they have not finished go back to the queue."""
+    def stop(self, timeout: float | None = None) -> None:
+        """Stop beat and the worker; running handlers have `timeout` seconds to finish.
+
+        None is what `MISSION_CONTROL_STOP_GRACE_SECONDS` says, 0 interrupts them at once. An interrupted run
+        is recorded so, and begins again with the next worker. Ctrl-C while this waits interrupts them too.
+        """
         if self._fleet is not None:
-            self._fleet.stop()
-            self._fleet = None
+            fleet, self._fleet = self._fleet, None
+            fleet.stop(timeout)
 
     def run_once(self) -> list[dict[str, Any]]:
         """Fire and run in this process what is due now, and return the results.

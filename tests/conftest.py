@@ -73,4 +73,4 @@ def fleet(installation: Installation) -> Iterator[Fleet]:
     try:
         yield fleet
     finally:
-        fleet.stop()
+        fleet.stop(0)

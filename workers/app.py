@@ -22,6 +22,7 @@ from workers.process.durable_revoke import make_revoke_durable
 from workers.process.early_start import ChildDispatchStep
 from workers.process.heartbeat import HeartbeatStep
 from workers.process.lease_keeper import LeaseKeeperStep
+from workers.process.stop_grace import StopGrace
 from workers.signals import SignalHook, connect_signals
 from workers.tasks.handler_tasks import register_handlers
 
@@ -62,6 +63,7 @@ def _assemble(app: Celery, ours: Installation) -> None:
     unknown_handlers = UnknownHandlers(app, ours.client, ending, plain_runs)
     make_revoke_durable(RunControl(ending, ours.client, app))
     connect_signals(SignalHook(app, ending, plain_runs, unknown_handlers))
+    signals.worker_shutting_down.connect(StopGrace(ours.settings.stop_grace_seconds).begin, weak=False)
     app.steps["worker"].add(_given(LeaseKeeperStep, ledger=ours.ledger))
     app.steps["worker"].add(_given(WatchdogStep, client=ours.client, guard=guard))
     app.steps["consumer"].add(_given(HeartbeatStep, client=ours.client, catalog=ours.catalog, guard=guard))

@@ -10,9 +10,10 @@ from mission_control.events import events
 from mission_control.model.runs.run_record import RunRecord, Trigger
 from mission_control.model.runs.run_state import RunState
 
-_LEASE_RAN_OUT: Final = "its lease ran out, and another worker has begun the attempt"
+_LEASE_RAN_OUT: Final = "its lease ran out; the attempt begins again"
 _STATUS: Final[dict[RunState, Status]] = {
-    RunState.RUNNING: "worker_lost",  # as the run was when another worker took it over
+    RunState.RUNNING: "worker_lost",  # as the run was when its lease had run out
+    RunState.INTERRUPTED: "interrupted",
     RunState.RETRYING: "retry",
     RunState.SUCCESS: "success",
     RunState.FAILURE: "failure",
@@ -28,7 +29,7 @@ _STATUS: Final[dict[RunState, Status]] = {
 def audit_ending(audit: AuditLog, run: RunRecord, *, at: datetime) -> None:
     """Append the record of how an attempt, and perhaps the run with it, ended at `at`.
 
-    A run that was running is one whose worker was lost, and whose attempt another one began at `at`.
+    A run that was running is one whose worker was lost.
     A record that cannot be written is logged and never breaks the caller: the ledger has the ending.
     """
     try:
@@ -59,11 +60,12 @@ def audit_rejection(
 def ending_record(run: RunRecord, *, at: datetime) -> ExecutionRecord:
     """Return the record of a run that has just left an attempt or its worker, or ended without one."""
     is_lost = run.state is RunState.RUNNING
+    is_cut_off = is_lost or run.state is RunState.INTERRUPTED
     return ExecutionRecord(
         timestamp=at,
         task_id=run.task_id,
         status=_STATUS[run.state],
-        duration_ms=run.duration_until(at) if is_lost else run.duration_ms,
+        duration_ms=run.duration_until(at) if is_cut_off else run.duration_ms,
         output=run.output,
         error=run.error,
         execution_id=run.execution_id,
@@ -76,5 +78,5 @@ def ending_record(run: RunRecord, *, at: datetime) -> ExecutionRecord:
         worker=run.worker,
         reason=_LEASE_RAN_OUT if is_lost else run.reason,
         revision=run.revision,
-        delivery=(1 if run.deliveries is None else run.deliveries) if is_lost else None,
+        delivery=run.fence if is_cut_off else None,
     )

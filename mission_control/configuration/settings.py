@@ -71,6 +71,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     tasks_file: Path | None = None
     queues: tuple[str, ...] = ("default",)
     visibility_seconds: Annotated[int, Meta(ge=5, le=86_400)] = 60
+    stop_grace_seconds: Annotated[int, Meta(ge=0, le=86_400)] = 30
     leader_seconds: Annotated[int, Meta(ge=1, le=3_600)] = 15
     retention_days: Annotated[int, Meta(ge=1, le=3_650)] = 30
     retention_runs: Annotated[int, Meta(ge=1, le=1_000_000)] = 1_000

@@ -69,6 +69,20 @@ class RunEnding:
             self.record(ended, at=now)
         return ended
 
+    def interrupt(self, run: RunRecord, *, counts: bool = False, is_lapsed: bool = False) -> RunRecord | None:
+        """Take a run's attempt from a worker that stops or is lost, with its audit record.
+
+        Returns the run; None if the ledger refused, because the worker no longer has it.
+
+        Raises:
+            RedisError: Redis refused, or cannot be reached.
+        """
+        now = self.clock()
+        cut_off = self.ledger.interrupt(run, at=now, counts=counts, is_lapsed=is_lapsed)
+        if cut_off is not None:
+            self.record(cut_off, at=now)
+        return cut_off
+
     def record(self, run: RunRecord, *, at: datetime, has_log: bool = True) -> None:
         """Write the audit record of an attempt that ended at `at`, and the log of a run that is over."""
         audit_ending(self.audit, run, at=at)

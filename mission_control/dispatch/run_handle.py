@@ -37,7 +37,7 @@ class Run:
 
     @property
     def state(self) -> str | None:
-        """Where the run stands: `dispatched`, `running`, `retrying`, or how it ended."""
+        """Where the run stands: `dispatched`, `running`, `retrying`, `interrupted`, or how it ended."""
         record = self.record
         return None if record is None else str(record.state)
 

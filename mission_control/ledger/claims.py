@@ -96,6 +96,7 @@ class Claims(RunReader):
                 os.getpid(),
                 RunState.RUNNING,
                 joined(WAITING_STATES),
+                RunState.INTERRUPTED,
                 *record_identity(execution_id, attempt, is_final=False, delivery="\0").split("\0", 1),
             ],
         )
@@ -117,15 +118,33 @@ class Claims(RunReader):
         answers = self._script("renew_leases")(keys=[redis_keys.LEASES], args=args)
         return [LeaseState(answer) for answer in cast("list[str]", answers)]
 
-    def release(self, run: RunRecord, *, counts: bool = False) -> bool:
-        """Give up the lease of a run's attempt; False if another worker has it now.
+    def interrupt(
+        self, run: RunRecord, *, at: datetime, counts: bool = False, is_lapsed: bool = False
+    ) -> RunRecord | None:
+        """Take a run's attempt from its worker; the next worker begins the same attempt again.
 
         A worker that stops in good order did not die of the attempt, so this delivery does not count
-        towards `MOST_DELIVERIES`, unless it `counts`.
+        towards `MOST_DELIVERIES`, unless it `counts`. With `is_lapsed` it counts, and its lease must have
+        run out. Returns the run for the record of that, which is pending from now on, as `interrupted` or,
+        if its lease ran out, still as running; None if it was refused, because the worker no longer has it.
         """
-        keys = [redis_keys.run(run.execution_id), redis_keys.LEASES]
-        args: list[str | int] = [run.execution_id, _fence(run), int(counts), RunState.RUNNING]
-        return bool(self._script("release_lease")(keys=keys, args=args))
+        identity = record_identity(run.execution_id, run.attempt, is_final=False, delivery=run.fence)
+        pairs = self._script("interrupt_attempt")(
+            keys=[redis_keys.run(run.execution_id), redis_keys.LEASES, redis_keys.PENDING_RECORDS],
+            args=[
+                run.execution_id,
+                _fence(run),
+                int(counts),
+                int(is_lapsed),
+                RunState.RUNNING,
+                RunState.INTERRUPTED,
+                format_instant(at),
+                RECORDED,
+                identity,
+                run.duration_until(at) or 0,
+            ],
+        )
+        return _run_of(pairs)
 
     def mark_once(self, run: RunRecord, key: str) -> bool:
         """Mark the run's effect `key` before it happens; False if it was marked before.

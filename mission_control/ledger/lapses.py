@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 from mission_control.ledger.run_reader import RunReader
@@ -54,22 +54,10 @@ class LapsedRuns(RunReader):
             _readable(lapsed, unreadable), _readable(waiting, unreadable), int(looked_at), unreadable
         )
 
-    def mark_resent(self, run: RunRecord, *, at: datetime, look_again: timedelta) -> bool:
-        """Note that a run's message is about to be sent again; False if the run has changed since.
-
-        A lapsed run is not found again for `look_again`.
-        """
-        args: list[str | float] = [
-            run.execution_id,
-            run.state,
-            run.attempt,
-            str(run.resends),
-            format_instant(at),
-            look_again.total_seconds(),
-            RunState.RUNNING,
-        ]
-        keys = [redis_keys.run(run.execution_id), redis_keys.LEASES]
-        return bool(self._script("mark_resent")(keys=keys, args=args))
+    def mark_resent(self, run: RunRecord, *, at: datetime) -> bool:
+        """Note that a run's message is about to be sent again; False if the run has changed since."""
+        args: list[str | int] = [run.state, run.attempt, str(run.resends), format_instant(at)]
+        return bool(self._script("mark_resent")(keys=[redis_keys.run(run.execution_id)], args=args))
 
     def entered_at(self, execution_ids: Iterable[str]) -> list[float | None]:
         """Return when each of some runs was entered, in Unix seconds; None for one that is not active."""

@@ -23,9 +23,6 @@ PARK_AFTER_SECONDS: Final = 61
 # How often a worker looks for messages that their holders stopped renewing.
 RESTORE_INTERVAL_SECONDS: Final = 5
 
-# The time that handlers have to finish when their worker must stop at once.
-SOFT_SHUTDOWN_SECONDS: Final = 2.0
-
 
 def celery_settings(settings: Settings, redis_url: str) -> dict[str, Any]:
     """Return the configuration for an installation whose Redis is at `redis_url`."""
@@ -106,8 +103,6 @@ def _worker() -> dict[str, Any]:
         "worker_prefetch_multiplier": 1,
         # Cancelling on a lost connection loses runs when broker and ledger are one Redis.
         "worker_cancel_long_running_tasks_on_connection_loss": False,
-        # On SIGQUIT handlers have this long to finish; what has not goes back to the queue.
-        "worker_soft_shutdown_timeout": SOFT_SHUTDOWN_SECONDS,
         # Redirected prints would be logged as warnings; handlers may print.
         "worker_redirect_stdouts": False,
         # Celery replaces the root logger's handlers; ours are set up by its own signal.

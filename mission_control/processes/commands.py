@@ -12,21 +12,18 @@ WORKER_APP: Final = "workers.app"
 
 def beat_command(log_level: str = "INFO") -> ServiceCommand:
     """Return how to start a beat."""
-    return ServiceCommand(
-        "beat", [*_celery(BEAT_APP), "beat", "--loglevel", log_level, "--pidfile="], signal.SIGTERM
-    )
+    return ServiceCommand("beat", [*_celery(BEAT_APP), "beat", "--loglevel", log_level, "--pidfile="])
 
 
 def worker_command(name: str, *, concurrency: int | None = None, log_level: str = "INFO") -> ServiceCommand:
     """Return how to start a worker whose node is called `name`.
 
-    SIGQUIT makes it give back what it has not finished, after a short grace, instead of waiting for the
-    longest handler.
+    SIGTERM lets handlers finish for as long as the settings say, SIGQUIT gives their runs back at once.
     """
     argv = [*_celery(WORKER_APP), "worker", "--loglevel", log_level, "--hostname", name]
     if concurrency is not None:
         argv += ["--concurrency", str(concurrency)]
-    return ServiceCommand("worker", argv, signal.SIGQUIT)
+    return ServiceCommand("worker", argv, at_once=signal.SIGQUIT)
 
 
 def _celery(app: str) -> list[str]:

@@ -17,6 +17,11 @@ from mission_control.processes.service_process import ServiceCommand, ServicePro
 
 START_WITHIN: Final = timedelta(seconds=60)
 STOP_WITHIN: Final = timedelta(seconds=8)
+"""How long the ends may take, once handlers may no longer finish."""
+
+# A worker that keeps to its settings ends its handlers' time by itself.
+_LATER_THAN_THE_WORKER: Final = 4.0
+
 _POLL_SECONDS: Final = 0.05
 _LAST_LINES_BYTES: Final = 4_000
 
@@ -46,6 +51,7 @@ class Fleet:
         self._open_output = self._open_log if open_output is None else open_output
         self.services: list[ServiceProcess] = []
         self.worker_name = ""
+        self._is_hurried = False
 
     def start(self) -> None:
         """Start both and return when beat ticks and the worker takes messages.
@@ -59,14 +65,42 @@ class Fleet:
             self._wait_until_ready()
             undo.pop_all()
 
-    def stop(self) -> None:
-        """Stop both in good order, within `STOP_WITHIN` each way; unfinished runs go back to the queue."""
+    def stop(self, timeout: float | None = None) -> None:
+        """Stop both; running handlers have `timeout` seconds to finish, None for what the settings say.
+
+        What is not finished then is interrupted, recorded so, and goes back to the queue. The ends
+        themselves are killed after `STOP_WITHIN`. If the wait is interrupted, for example by Ctrl-C, the
+        rest of `timeout` is skipped.
+        """
+        grace = self._settings.stop_grace_seconds
+        seconds = timeout if timeout is not None else grace and grace + _LATER_THAN_THE_WORKER
+        try:
+            if seconds > 0:
+                self._ask_to_stop()
+                self._wait(seconds)
+        finally:
+            self._ask_to_stop(at_once=True)
+            give_up_at = time.monotonic() + STOP_WITHIN.total_seconds()
+            for service in self.services:
+                service.wait_or_kill(timedelta(seconds=max(0.0, give_up_at - time.monotonic())))
+            self.services = []
+
+    def hurry(self) -> None:
+        """Make a `stop` that waits for handlers end at once; a second call kills. For signal handlers."""
         for service in self.services:
-            service.ask_to_stop()
-        give_up_at = time.monotonic() + STOP_WITHIN.total_seconds()
+            service.kill() if self._is_hurried else service.ask_to_stop(at_once=True)
+        self._is_hurried = True
+
+    def _ask_to_stop(self, *, at_once: bool = False) -> None:
         for service in self.services:
-            service.wait_or_kill(timedelta(seconds=max(0.0, give_up_at - time.monotonic())))
-        self.services = []
+            service.ask_to_stop(at_once=at_once)
+
+    def _wait(self, seconds: float) -> None:
+        give_up_at = time.monotonic() + seconds
+        while time.monotonic() < give_up_at and not self._is_hurried:
+            if all(one.exit_code is not None for one in self.services):
+                break
+            time.sleep(_POLL_SECONDS)
 
     def dead_service(self) -> ServiceProcess | None:
         """Return a service that ended on its own, if any."""
@@ -74,7 +108,7 @@ class Fleet:
 
     def restart(self, service: ServiceProcess) -> None:
         """End a service, if it still runs, and start it again; does not wait until it is ready."""
-        service.ask_to_stop()
+        service.ask_to_stop(at_once=True)
         service.wait_or_kill(STOP_WITHIN)
         if service.name == "beat":
             end_lead_of_dead_beat(self._client, service.pid)

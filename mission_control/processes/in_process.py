@@ -159,7 +159,7 @@ class InProcess:
         if run.retry_at is not None:
             self._sleep(max(0.0, (run.retry_at - self._clock()).total_seconds()))
         task = self._app.tasks[run.handler]
-        task.apply(kwargs=message_kwargs(run), task_id=run.execution_id, retries=run.attempt)
+        task.apply(kwargs=message_kwargs(run), task_id=run.execution_id, retries=run.retries)
         after = self._ledger.get(run.execution_id)
         if after is None:
             raise UnknownRunError(f"the ledger has dropped run {run.execution_id} while it was being run")

@@ -18,11 +18,11 @@ _POLL_SECONDS: Final = 0.01
 
 @dataclass(frozen=True)
 class ServiceCommand:
-    """What to start: `stop_signal` asks it to end in good order."""
+    """What to start: SIGTERM asks it to finish and end, `at_once` to end without finishing."""
 
     name: str
     argv: Sequence[str]
-    stop_signal: signal.Signals = signal.SIGTERM
+    at_once: signal.Signals = signal.SIGTERM
 
 
 class ServiceProcess:
@@ -32,7 +32,8 @@ class ServiceProcess:
         self, command: ServiceCommand, environment: Mapping[str, str], output: IO[bytes] | int
     ) -> None:
         self.name = command.name
-        self._stop_signal = command.stop_signal
+        self._at_once = command.at_once
+        self._asked: signal.Signals | None = None
         self._process = subprocess.Popen(  # noqa: S603  # our own command line
             command.argv,
             env={**os.environ, **environment, SUPERVISOR_VARIABLE: str(os.getpid())},
@@ -58,10 +59,12 @@ class ServiceProcess:
         """None while it runs; negative if a signal ended it."""
         return self._process.poll()
 
-    def ask_to_stop(self) -> None:
-        """Ask it to finish what it is doing and end."""
-        if self.exit_code is None:
-            self._process.send_signal(self._stop_signal)
+    def ask_to_stop(self, *, at_once: bool = False) -> None:
+        """Ask it to end, and to finish what it is doing before, unless `at_once`."""
+        wanted = self._at_once if at_once else signal.SIGTERM
+        if self.exit_code is None and wanted is not self._asked:  # a second one might cut its end short
+            self._asked = wanted
+            self._process.send_signal(wanted)
 
     def wait_or_kill(self, grace: timedelta) -> int:
         """Wait for its end; after `grace`, or if the wait is interrupted, kill it with all its children.
@@ -73,12 +76,13 @@ class ServiceProcess:
         except subprocess.TimeoutExpired:
             pass
         finally:
-            self._kill_group()  # also the pool children of a parent that died before them
+            self.kill()  # also the pool children of a parent that died before them
         exit_code = self._process.wait()
         self._wait_for_group()
         return exit_code
 
-    def _kill_group(self) -> None:
+    def kill(self) -> None:
+        """Kill it with all its children."""
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signal.SIGKILL)
 

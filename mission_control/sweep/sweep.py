@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from mission_control.dispatch.run_ending import RunEnding
@@ -103,10 +104,7 @@ class Sweep:
         self._lapsed_before = {run.execution_id: run.fence for run in found.lapsed}
         certain = [run for run in found.lapsed if before.get(run.execution_id, -1) == run.fence]
         now = self._clock()
-        return sum(
-            self._each(run, lambda run: self._act(run, of_lapsed(run, now=now, grace=self._grace)))
-            for run in certain
-        )
+        return sum(self._each(run, lambda run: self._act(run, of_lapsed(run, now=now))) for run in certain)
 
     def _take_up_waiting(self, found: Lapses) -> int:
         now = self._clock()
@@ -120,7 +118,7 @@ class Sweep:
 
         ended = sum(self._each(run, decide) for run in found.waiting)
         missing = Whereabouts(self._app, self._ledger.entered_at).missing(waiting)
-        again = SendAgain(self._grace)
+        again = SendAgain()
         return ended + sum(self._each(run, lambda run: self._act(run, again)) for run in missing)
 
     def _each(self, run: RunRecord, act: Callable[[RunRecord], bool]) -> bool:
@@ -139,20 +137,20 @@ class Sweep:
             events.run_unreadable(execution_id, error)
 
     def _act(self, run: RunRecord, what: SendAgain | EndAttempt) -> bool:
-        done = self._send_again(run, what) if isinstance(what, SendAgain) else self._end(run, what)
+        done = self._send_again(run) if isinstance(what, SendAgain) else self._end(run, what)
         if done:
             events.run_recovered(run, "sent again" if isinstance(what, SendAgain) else str(what.state))
         return done
 
-    def _send_again(self, run: RunRecord, what: SendAgain) -> bool:
-        now = self._clock()
-        if not self._ledger.mark_resent(run, at=now, look_again=what.look_again):
+    def _send_again(self, run: RunRecord) -> bool:
+        if run.state is RunState.RUNNING:
+            if self._ending.interrupt(run, is_lapsed=True) is None:
+                return False
+            run = replace(run, state=RunState.INTERRUPTED)
+        if not self._ledger.mark_resent(run, at=self._clock()):
             return False
-        is_running = run.state is RunState.RUNNING
-        options: dict[str, Any] = {"retries": run.attempt - 1 if is_running else run.attempt}
-        if run.attempt > 0:
-            options["expires"] = None
-        send(self._app, run, **options)
+        started = {"expires": None} if run.attempt > 0 else {}  # a started run no longer expires
+        send(self._app, run, retries=run.retries, **started)
         return True
 
     def _end(self, run: RunRecord, what: EndAttempt) -> bool:

@@ -87,10 +87,9 @@ def _record_faults(run: RunRecord, records: Sequence[Mapping[str, Any]]) -> Iter
     if attempts != list(range(1, run.attempt + 1)):
         yield f"its records are of the attempts {attempts}"
     lost = [(record["attempt"], record["delivery"]) for record in records if "delivery" in record]
-    last = [delivery for attempt, delivery in lost if attempt == run.attempt]
-    begun = run.deliveries if run.deliveries is not None else 1
-    if len(lost) != len(set(lost)) or any(delivery >= begun for delivery in last):
-        yield f"its records of lost workers are of the attempts and deliveries {lost}"
+    claims = [delivery for _, delivery in lost]
+    if len(claims) != len(set(claims)) or any(run.fence is None or claim >= run.fence for claim in claims):
+        yield f"its records of lost workers are of the attempts and claims {lost}"
 
 
 def _run_faults(run: RunRecord, evidence: Evidence) -> Iterator[str]:

@@ -64,12 +64,12 @@ OUT_OF_ORDER: dict[str, Evidence] = {
     ),
     "its final records are ['failure']": replace(ORDERLY, records=(ORDERLY.records[0], record("failure", 2))),
     "its records are of the attempts [2]": replace(ORDERLY, records=ORDERLY.records[1:]),
-    "its records of lost workers are of the attempts and deliveries [(2, 1)]": replace(
+    "its records of lost workers are of the attempts and claims [(2, 1)]": replace(
         ORDERLY, records=(*ORDERLY.records, lost_worker(1))
     ),
-    "its records of lost workers are of the attempts and deliveries [(2, 1), (2, 1)]": replace(
+    "its records of lost workers are of the attempts and claims [(2, 1), (2, 1)]": replace(
         ORDERLY,
-        runs={"tea@1": replace(RUN, deliveries=2)},
+        runs={"tea@1": replace(RUN, fence=2)},
         records=(*ORDERLY.records, lost_worker(1), lost_worker(1)),
     ),
     "it ran concurrently with itself": replace(ORDERLY, notes=(*NOTES, note("overlap", 1.2, attempt=2))),
@@ -92,7 +92,7 @@ def test_run_of_a_killed_process_may_run_again() -> None:
 
 
 def test_abandoned_run_also_has_a_record_of_that() -> None:
-    runs = {"tea@1": replace(RUN, deliveries=2)}
+    runs = {"tea@1": replace(RUN, fence=2)}
     assert faults(replace(ORDERLY, runs=runs, records=(*ORDERLY.records, lost_worker(1)))) == []
 
 

@@ -74,7 +74,7 @@ def test_beat_and_worker_continue_with_the_new_master(
         assert fleet.dead_service() is None
         assert {service.name: service.pid for service in fleet.services} == before
     finally:
-        fleet.stop()
+        fleet.stop(0)
     logs = installation.settings.data_dir / "logs"
     assert [log.name for log in logs.glob("*.log") if "of-the-" in log.read_text("utf-8")] == []
 

@@ -89,37 +89,6 @@ def test_killed_child_costs_an_attempt_and_not_the_worker(house: WorkerHouse) ->
     assert (lost["status"], lost["reason"]) == ("retry", "lost")
 
 
-@pytest.mark.parametrize("pool", ["prefork", "threads", "solo"])
-def test_stopping_worker_returns_its_run_immediately(house: WorkerHouse, pool: str) -> None:
-    with house.worker("first", pool=pool) as first:
-        run = house.gated("work")
-        is_run(house, "work")
-        assert first.stop() == 0
-    house.gate("work").touch()
-    with house.worker("second"):
-        house.succeeds(run)  # the message is back, without a sweep
-    record = run.record
-    assert record is not None
-    assert (record.worker, record.deliveries, house.runs_of("work")) == ("second@test", 1, 2)
-
-
-@pytest.mark.parametrize("pool", ["threads", "solo"])
-def test_worker_that_cannot_kill_returns_the_run_of_a_handler_that_does_not_stop(
-    house: WorkerHouse, pool: str
-) -> None:
-    with house.worker("first", pool=pool) as first:
-        run = house.run("handlers.rude.deaf")
-        wait_until(lambda: run.state == "running", "it runs", timeout=20)
-        assert first.stop() == 0
-        assert "giving back the runs of handlers that do not stop" in first.log
-    with house.worker("second"):
-
-        def is_taken_over() -> bool:
-            return run.record is not None and run.record.worker == "second@test"
-
-        wait_until(is_taken_over, "it runs elsewhere")
-
-
 def test_run_terminated_in_a_pool_that_cannot_kill_is_cancelled(house: WorkerHouse) -> None:
     with house.worker(pool="threads") as worker:
         run = house.gated("work")

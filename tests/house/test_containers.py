@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 import yaml  # type: ignore[import-untyped]  # its stubs are a package of their own
 
+from mission_control.configuration.settings import Settings
+from mission_control.processes.fleet import STOP_WITHIN
 from mission_control.processes.heartbeats import Heartbeat
 from mission_control.store.connection import connect
 from tests.house.repository import ROOT
@@ -36,8 +38,11 @@ def test_service_has_a_health_check_and_time_to_end(services: dict[str, Any]) ->
     assert {service["stop_grace_period"] for service in services.values()} == {"60s"}
 
 
-def test_workers_give_back_what_they_run_when_they_are_stopped(services: dict[str, Any]) -> None:
-    assert services["worker"]["stop_signal"] == "SIGQUIT"
+def test_handlers_have_their_grace_before_docker_kills_workers(services: dict[str, Any]) -> None:
+    worker = services["worker"]
+    assert "stop_signal" not in worker  # that of the image, SIGTERM
+    grace = Settings().stop_grace_seconds + STOP_WITHIN.total_seconds()
+    assert int(worker["stop_grace_period"].removesuffix("s")) > grace
 
 
 def test_store_in_compose_persists_and_never_evicts(services: dict[str, Any]) -> None:

@@ -111,7 +111,7 @@ def observed(
         yield Observed(installation, tmp_path / "seen.jsonl")
         assert fleet.dead_service() is None
     finally:
-        fleet.stop()
+        fleet.stop(0)
 
 
 @pytest.mark.parametrize("observed", [SENTRY], indirect=True)

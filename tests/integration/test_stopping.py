@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import psutil
@@ -51,10 +52,27 @@ def fleet(live: LiveInstallation) -> Iterator[Fleet]:
     try:
         yield fleet
     finally:
-        fleet.stop()
+        fleet.stop(0)
 
 
-def test_busy_worker_stops_in_time_and_its_run_restarts_later(live: LiveInstallation, fleet: Fleet) -> None:
+def test_running_handler_finishes_while_beat_and_worker_stop(live: LiveInstallation, fleet: Fleet) -> None:
+    gate, log = live.folder / "graceful", live.folder / "data" / "logs" / "worker.log"
+    run = live.run("handlers.gated.run", {"gate": str(gate)})
+    wait_until(lambda: run.state == "running", "the run runs")
+    with ThreadPoolExecutor() as pool:
+        stopping = pool.submit(fleet.stop)
+        wait_until(lambda: "Warm shutdown" in log.read_text("utf-8"), "the worker has heard it")
+        gate.touch()
+        stopping.result(timeout=15)
+    record = run.record
+    assert record is not None
+    assert (record.state, record.deliveries) == ("success", 1)
+    assert [one["status"] for one in live.records(record)] == ["success"]
+
+
+def test_worker_stopped_at_once_interrupts_its_run_which_restarts_later(
+    live: LiveInstallation, fleet: Fleet
+) -> None:
     gate = live.folder / "busy"
     busy = live.run("handlers.gated.run", {"gate": str(gate)})
     held = live.run("handlers.hello.run", delay=4)
@@ -62,16 +80,21 @@ def test_busy_worker_stops_in_time_and_its_run_restarts_later(live: LiveInstalla
     wait_until(lambda: busy.state == "running", "the run runs")
 
     began = time.monotonic()
-    fleet.stop()
+    fleet.stop(0)
     assert time.monotonic() - began < STOP_WITHIN.total_seconds() + 1
-    assert busy.state == "running"
+    record = busy.record
+    assert record is not None
+    assert (record.state, record.reason) == ("interrupted", "its worker stopped")
+    (cut_off,) = live.records(record)
+    assert (cut_off["status"], cut_off["final"], cut_off["attempt"]) == ("interrupted", False, 1)
+    assert cut_off["duration_ms"] > 0
 
     gate.touch()
     fleet.start()
     for run in (busy, held, waiting):
         record = live.ended(run)
-        assert record.state == "success"
-        assert len(live.records(record)) == 1
+        assert (record.state, record.attempt) == ("success", 1)
+        assert [one["final"] for one in live.records(record)] == [False] * (run is busy) + [True]
     with live.server.client() as client:
         wait_until(lambda: not client.exists("unacked"), "every message is acknowledged")
 

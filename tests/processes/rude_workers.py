@@ -79,9 +79,9 @@ RUDE = '''
 
 
 @contextmanager
-def rude_house() -> Iterator[WorkerHouse]:
+def rude_house(**settings: Any) -> Iterator[WorkerHouse]:
     """Set up an installation without beat or worker that has the handlers above."""
-    with worker_house() as house:
+    with worker_house(**settings) as house:
         source = "\n".join(line[4:] for line in RUDE.splitlines())
         (house.folder / "handlers" / "rude.py").write_text(source, "utf-8")
         yield house

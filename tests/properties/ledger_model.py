@@ -8,6 +8,9 @@ from mission_control.ledger.claims import BeginVerdict
 from mission_control.model.runs.run_limits import MOST_DELIVERIES
 from mission_control.model.runs.run_state import RunState
 
+BEGUN = {RunState.RUNNING, RunState.INTERRUPTED}
+"""The states in which the same attempt begins again."""
+
 
 @dataclass
 class Model:
@@ -18,14 +21,13 @@ class Model:
     fence: int = 0
     deliveries: int = 0
     is_leased: bool = False
-    is_given_up: bool = False
     resends: int = 0
     is_to_be_cancelled: bool = False
 
     def verdict(self, attempt: int) -> BeginVerdict:
         if self.state.is_final:
             return BeginVerdict.FINISHED
-        if self.state is not RunState.RUNNING:
+        if self.state not in BEGUN:
             return BeginVerdict.BEGUN if attempt == self.attempt + 1 else BeginVerdict.STALE
         if attempt != self.attempt:
             return BeginVerdict.STALE
@@ -36,14 +38,14 @@ class Model:
         return BeginVerdict.POISONED if self.deliveries >= MOST_DELIVERIES else BeginVerdict.BEGUN
 
     def begin(self, attempt: int) -> None:
-        self.deliveries = self.deliveries + 1 if self.state is RunState.RUNNING else 1
-        self.state, self.attempt, self.is_leased, self.is_given_up = RunState.RUNNING, attempt, True, False
+        self.deliveries = self.deliveries + 1 if self.state in BEGUN else 1
+        self.state, self.attempt, self.is_leased = RunState.RUNNING, attempt, True
         self.fence, self.resends = self.fence + 1, 0
 
-    def release(self, *, counts: bool) -> None:
-        if not (counts or self.is_given_up):
+    def interrupt(self, *, counts: bool) -> None:
+        if not counts:
             self.deliveries -= 1
-        self.is_leased, self.is_given_up = False, True
+        self.state, self.is_leased = RunState.INTERRUPTED, False
 
     def end(self, state: RunState) -> RunState:
         if state is RunState.RETRYING and self.is_to_be_cancelled:

@@ -22,7 +22,7 @@ from mission_control.ledger.ledger import Ledger
 from mission_control.model.runs.run_state import RAN_AND_FAILED, TRANSITIONS, RunState
 from mission_control.store import redis_keys
 from mission_control.sweep.pending_records import PendingRecord, read_pending
-from tests.properties.ledger_model import Model
+from tests.properties.ledger_model import BEGUN, Model
 from tests.samples.ledger_runs import NOW, a_run
 
 if TYPE_CHECKING:
@@ -32,9 +32,8 @@ if TYPE_CHECKING:
     from mission_control.model.runs.run_record import RunRecord
 
 IDS = ["a@1", "a@2", "b@1"]
-ENDS = sorted(set(RunState) - {RunState.DISPATCHED, RunState.RUNNING})
-MANY = [f"mail:{number}" for number in range(9_000)]
-MOST_FIELDS = 30
+ENDS = sorted(set(RunState) - {RunState.DISPATCHED, RunState.RUNNING, RunState.INTERRUPTED})
+MANY, MOST_FIELDS = [f"mail:{number}" for number in range(9_000)], 30
 ids = st.sampled_from(IDS)
 WHICH = st.sampled_from([0, 0, 0, 1, 2])
 """Which claim, or look: mostly the latest."""
@@ -70,15 +69,15 @@ class LedgerMachine(RuleBasedStateMachine):
     def begin(self, run: str, off: int) -> None:
         """Begin the attempt that is due, or, some attempts `off`, another one."""
         model = self.model.get(run, Model())
-        attempt = model.attempt + off if model.state is RunState.RUNNING else model.attempt + 1 + off
+        attempt = model.attempt + off if model.state in BEGUN else model.attempt + 1 + off
         reply = self.ledger.begin(run, attempt, worker="w", at=NOW)
         if run not in self.model:
             assert reply.verdict is BeginVerdict.UNKNOWN
             return
         assert reply.verdict is model.verdict(attempt)
         if reply.verdict is BeginVerdict.BEGUN:
-            if model.state is RunState.RUNNING and not model.is_given_up:
-                self.pending.add(f"{attempt}:0.{model.deliveries}:{run}")
+            if model.state is RunState.RUNNING:
+                self.pending.add(f"{attempt}:0.{model.fence}:{run}")
                 assert reply.lost is not None
                 assert reply.lost.fence == model.fence
             model.begin(attempt)
@@ -120,16 +119,18 @@ class LedgerMachine(RuleBasedStateMachine):
         kept = LeaseState.CANCEL if model.is_to_be_cancelled else LeaseState.HELD
         assert self.ledger.renew([(claim.execution_id, claim.fence)]) == [kept if holds else LeaseState.GONE]
         if holds:
-            model.is_leased, model.is_given_up = True, False
+            model.is_leased = True
 
     @precondition(lambda self: any(self.claims.values()))
-    @rule(run=ids, which=WHICH, counts=st.booleans())
-    def release(self, run: str, which: int, counts: bool) -> None:
-        """Give up with any claim there ever was: only the latest is given up."""
+    @rule(run=ids, which=WHICH, counts=st.booleans(), is_lapsed=st.booleans())
+    def interrupt(self, run: str, which: int, counts: bool, is_lapsed: bool) -> None:
+        """Interrupt with any claim there ever was: only the latest is."""
         claim, model, holds = self.claim(run, which)
-        assert self.ledger.release(claim, counts=counts) is holds
-        if holds:
-            model.release(counts=counts)
+        is_due = holds and not (is_lapsed and model.is_leased)
+        assert bool(self.ledger.interrupt(claim, at=NOW, counts=counts, is_lapsed=is_lapsed)) is is_due
+        if is_due:
+            model.interrupt(counts=counts or is_lapsed)
+            self.pending.add(f"{model.attempt}:0.{model.fence}:{claim.execution_id}")
 
     @rule(run=ids)
     def look(self, run: str) -> None:
@@ -144,7 +145,7 @@ class LedgerMachine(RuleBasedStateMachine):
         run = run if self.looks[run] else next(one for one in IDS if self.looks[one])
         seen, model = self.looks[run][-1 - which % len(self.looks[run])], self.model[run]
         is_as_seen = (seen.state, seen.attempt, seen.resends) == (model.state, model.attempt, model.resends)
-        assert self.ledger.mark_resent(seen, at=NOW, look_again=timedelta(seconds=10)) is is_as_seen
+        assert self.ledger.mark_resent(seen, at=NOW) is is_as_seen
         if is_as_seen:
             model.resends += 1
 
@@ -160,7 +161,6 @@ class LedgerMachine(RuleBasedStateMachine):
     @precondition(lambda self: any(self.claims.values()))
     @rule(run=ids, which=WHICH)
     def once_for_thousands(self, run: str, which: int) -> None:
-        """Mark as many effects as no command of a script takes at once."""
         claim, _, holds = self.claim(run, which)
         if holds:
             self.client.sadd(redis_keys.effects(claim.execution_id), *MANY)

@@ -98,7 +98,7 @@ def live_installation(
                 fleet.start()
             yield LiveInstallation(installation, server, fleet, folder)
         finally:
-            fleet.stop()
+            fleet.stop(0)
             installation.celery.close()
             installation.client.close()
             shutil.rmtree(folder, ignore_errors=True)

@@ -102,12 +102,8 @@ class AttemptRunner:
             raise Ignore from error
         except WorkerStopsError as error:
             with suppress(RedisError):
-                ledger.release(run)
+                self.ending.interrupt(run)
             raise Reject("given back: the worker stops", requeue=True) from error
-        except SystemExit:  # the pool ends this process; the run should not wait for its lease
-            with suppress(RedisError):
-                ledger.release(run)
-            raise
 
 
 def _persist(task: Task, end: Callable[[], RunRecord | None]) -> RunRecord | None:

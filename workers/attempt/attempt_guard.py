@@ -41,17 +41,23 @@ class GuardedAttempt:
         self.thread = threading.get_ident()
         self._limit_seconds = limit_seconds
         self._stay: Interruptible | None = None
+        self._asked: type[BaseException] | None = None
         self._stop_at = math.inf
         self.kill_at = math.inf
         self.kill_for: Failure | None = None
 
     @contextmanager
     def begins(self, stay: Interruptible) -> Iterator[None]:
-        """Note that the handler runs while the block does, and how to interrupt it."""
+        """Note that the handler runs while the block does, and how to interrupt it.
+
+        Raises what it was asked to stop with before.
+        """
         if self._limit_seconds is not None:
             self._stop_at = time.monotonic() + self._limit_seconds
         self._stay = stay
         try:
+            if self._asked is not None:
+                raise self._asked
             yield
         finally:
             self._stay, self._stop_at, self.kill_at = None, math.inf, math.inf
@@ -74,7 +80,7 @@ class GuardedAttempt:
 
     def stop(self, reason: type[BaseException], kill_for: Failure | None) -> bool:
         """Interrupt the handler, and plan to kill it if it goes on; False if it was interrupted before."""
-        stay = self._stay
+        self._asked, stay = reason, self._stay
         if stay is None:
             return False
         if stay.uses_signal and self.kill_at == math.inf:
@@ -102,6 +108,7 @@ class AttemptGuard:
         self._guarded: set[GuardedAttempt] = set()
         self._lock = threading.Lock()
         self._ended_at: dict[int, float] = {}
+        self._refused: set[str] = set()
         self.also: Callable[[], object] | None = None
         """Called at every look while handlers run."""
 
@@ -113,6 +120,8 @@ class AttemptGuard:
             if self._process != os.getpid():
                 self._start()
             self._guarded.add(guarded)
+        if run.execution_id in self._refused:  # between its claim and now
+            guarded.stop(WorkerStopsError, None)
         try:
             yield guarded
         finally:
@@ -137,16 +146,20 @@ class AttemptGuard:
         """Ask for a run to be stopped, wherever it runs, and cancelled."""
         self._ledger.ask_to_cancel(execution_id, "revoked")
 
+    def refuse(self, execution_id: str) -> None:
+        """Let no handler of a run begin in this process from now on."""
+        self._refused.add(execution_id)
+
     def give_up(self, execution_id: str) -> None:
         """Interrupt the handler of a run that this process gives back; safe in a signal handler."""
         for one in tuple(self._guarded):
             if one.run.execution_id == execution_id:
                 one.stop(WorkerStopsError, None)
 
-    def release_all(self) -> None:
-        """Release the leases of all attempts: this process is about to end."""
+    def interrupt_all(self) -> None:
+        """Give back all attempts: this process is about to end."""
         for one in tuple(self._guarded):
-            self._ledger.release(one.run)
+            self._ending.interrupt(one.run)
 
     def _start(self) -> None:
         """Start the thread; after a fork this process has none."""
@@ -189,7 +202,7 @@ class AttemptGuard:
         """End this process, whose parent has died: its handler's result could not be reported."""
         events.worker_orphaned(one.run)
         with suppress(RedisError):
-            self._ledger.release(one.run, counts=True)
+            self._ending.interrupt(one.run, counts=True)
         os.kill(os.getpid(), signal.SIGKILL)
 
     def _kill(self, one: GuardedAttempt) -> None:

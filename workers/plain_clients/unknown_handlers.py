@@ -100,11 +100,11 @@ class UnknownHandlers:
 
     def _pass_on(self, run: RunRecord, headers: Mapping[str, Any]) -> None:
         options: dict[str, Any] = {
-            "retries": run.attempt,
+            "retries": run.retries,
             "headers": {_PASSED_ON: _times(headers) + 1, PARKED_HEADER: True},
             "countdown": random.uniform(*_PASSED_ON_AFTER_SECONDS),  # noqa: S311  # no secret
         }
-        if run.state is RunState.RETRYING:  # a started run no longer expires
+        if run.attempt > 0:  # a started run no longer expires
             options["expires"] = None
         events.message_passed_on(run.execution_id, run.handler)
         send(self.app, run, **options)

@@ -57,7 +57,10 @@ class AttemptRequest(Request):
         """Stop the handler because the worker ends at once; another worker takes the run over."""
         if can_kill(pool):
             super().cancel(pool, signal, emit_retry)
+            if self.worker_pid is not None:
+                self.task.cold_exit.cut_off(self.id, self.worker_pid, self.has_begun)
         else:
+            self.task.guard.refuse(self.id)  # first, so that the exit sees every handler that runs
             self.task.cold_exit.begin()
             self.task.guard.give_up(self.id)
 

@@ -50,7 +50,7 @@ class HandlerTask(Task):
         self._handler = handler
         self._runner = runner
         self.guard = runner.guard
-        self.cold_exit = ColdExit(runner.guard)
+        self.cold_exit = ColdExit(runner.ending, runner.guard)
 
     def run(self, *_: Any, **__: Any) -> dict[str, Any]:  # noqa: ANN401  # the ledger has them
         """Run the attempt that the current message asks for."""

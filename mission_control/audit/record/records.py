@@ -25,6 +25,7 @@ Status = Literal[
     "retry",
     "timed_out",
     "worker_lost",
+    "interrupted",
     "lost",
     "cancelled",
     "expired",
@@ -41,7 +42,7 @@ class ExecutionRecord:
 
     Every run has exactly one final record. `timestamp` is when it ended, `scheduled_time` when it was
     due. Without a handler having started there is no `started_at`, no `duration_ms` and no `lateness_ms`.
-    `delivery` belongs to `worker_lost` alone: which worker of the attempt it was, the first is 1.
+    `delivery` belongs to `worker_lost` and `interrupted`: which claim of the run was cut off, the first is 1.
     `output` and `error` may be anything; `to_dict` masks and bounds them.
     """
 

@@ -78,7 +78,7 @@ def _move_into(place: Path) -> None:
 def _run(installation: Installation, signals: StopSignals, *, keep: bool) -> None:
     from mission_control.audit.stream.follow import Follower
     from mission_control.cli.demo.tasks import Progress, demo_tasks
-    from mission_control.cli.live.supervisor import Supervisor, kill_services
+    from mission_control.cli.live.supervisor import Supervisor
     from mission_control.cli.views.audit_view import LiveLines
     from mission_control.processes.fleet import Fleet
 
@@ -92,7 +92,7 @@ def _run(installation: Installation, signals: StopSignals, *, keep: bool) -> Non
     follower = Follower(installation.settings.task_execution_log)
     supervisor = Supervisor(fleet, follower, installation.clock, tell=_say, show=show)
     report = partial(_report, installation.ledger, installation.registry, installation.settings, progress)
-    signals.kill = lambda: kill_services(fleet)
+    signals.kill = fleet.hurry
     try:
         _say("starting a Redis server, beat and a worker …")
         fleet.start()

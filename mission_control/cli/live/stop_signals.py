@@ -17,7 +17,7 @@ class StopRequestedError(KeyboardInterrupt):
 
 
 class StopSignals:
-    """While entered, the first signal raises `StopRequestedError` in the main thread; a later one kills.
+    """While entered, the first signal raises `StopRequestedError` in the main thread.
 
     A later one calls `kill`.
     """

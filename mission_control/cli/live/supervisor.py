@@ -1,11 +1,9 @@
 """Keeping a server, beat and a worker up, and showing what they do."""
 
-import os
 import signal
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -86,13 +84,6 @@ def restart_delay(ends: Sequence[datetime]) -> timedelta | None:
     if len(recent) > _MOST_RESTARTS:
         return None
     return min(_FIRST_DELAY * (1 << (len(recent) - 1)), _LONGEST_DELAY)
-
-
-def kill_services(fleet: Fleet) -> None:
-    """Kill all services of a fleet, and all their children."""
-    for service in fleet.services:
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(service.pid, signal.SIGKILL)
 
 
 def _how(exit_code: int | None) -> str:

@@ -24,9 +24,10 @@ if TYPE_CHECKING:
 def up(concurrency: int | None) -> None:
     """Start a server, beat and a worker, and show what they do.
 
-    Applies the installation's task file first, if there is one. Restarts a process that dies. Ctrl-C or
-    SIGTERM stops everything gracefully within 10 seconds, a second one at once. Each finished attempt is
-    one line on stdout; logs and messages go to stderr.
+    Applies the installation's task file first, if there is one. Restarts a process that dies. After Ctrl-C
+    or SIGTERM running handlers have MISSION_CONTROL_STOP_GRACE_SECONDS (30) to finish; a second Ctrl-C
+    interrupts them, a third kills. Each finished attempt is one line on stdout; logs and messages go to
+    stderr.
     """
     try:
         with StopSignals() as signals, current(sets_up=True, joining=signals.deferred) as installation:
@@ -38,7 +39,7 @@ def up(concurrency: int | None) -> None:
 def _run(installation: Installation, concurrency: int | None, signals: StopSignals) -> None:
     from mission_control.audit.stream.follow import Follower
     from mission_control.cli.live.service_output import LogPipes
-    from mission_control.cli.live.supervisor import Supervisor, kill_services
+    from mission_control.cli.live.supervisor import Supervisor
     from mission_control.cli.up.screen import Screen, apply_own_tasks
     from mission_control.processes.fleet import Fleet, FleetError
 
@@ -49,7 +50,7 @@ def _run(installation: Installation, concurrency: int | None, signals: StopSigna
     pipes = LogPipes(screen.log)
     fleet = Fleet(installation.client, settings, concurrency=concurrency, open_output=pipes.open)
     follower = Follower(settings.task_execution_log)
-    signals.kill = lambda: kill_services(fleet)
+    signals.kill = fleet.hurry
     try:
         fleet.start()
         screen.say("everything is up; Ctrl-C stops it")
@@ -57,7 +58,7 @@ def _run(installation: Installation, concurrency: int | None, signals: StopSigna
     except FleetError as error:
         raise FleetError(f"{error}{pipes.last_lines_of_named(str(error))}") from error
     except StopRequestedError:
-        screen.say("stopping: beat and worker finish what they can; Ctrl-C again kills them")
+        screen.say("stopping: running handlers may finish; Ctrl-C again interrupts them")
     finally:
         fleet.stop()
         for record in follower.poll():

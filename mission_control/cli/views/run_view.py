@@ -21,6 +21,7 @@ STYLES: Final = {
     "worker_lost": "red",
     "rejected": "red",
     "retry": "yellow",
+    "interrupted": "yellow",
     "retrying": "yellow",
     "missed": "magenta",
     "skipped": "magenta",

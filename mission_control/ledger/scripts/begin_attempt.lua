@@ -4,8 +4,8 @@
 --       may begin it  6 handler that the delivery would run, "" for any  7 prefix and 8 suffix of the
 --       keys of histories  9 fields that a record is made of, joined by commas with one before and after
 --       10 id of the worker's process that asks  11 state of a running run
---       12 states in which a run waits, joined by commas with one before and after
---       13 and 14 identity of the record of a lost delivery, before and after its number
+--       12 states in which a run waits, joined by commas with one before and after  13 state of an
+--       interrupted run  14 and 15 identity of the record of a lost claim, before and after its fence
 -- Reply: {verdict, last success or "", the run as the lost worker had it (JSON list of field, value, …)
 -- or "", field, value, …}; the verdict is one of
 --   begun       the attempt is this delivery's to run
@@ -62,17 +62,11 @@ end
 local time = redis.call('TIME')
 local now = tonumber(time[1]) + tonumber(time[2]) / 1000000
 local attempt, deliveries, lost, pending = tonumber(ARGV[1]), 1, '', nil
-if string.find(ARGV[12], ',' .. state .. ',', 1, true) then
-  if attempt ~= last + 1 then
-    return reply('stale')
-  end
-  if must_not_begin() then
-    return reply('cancel')
-  end
-elseif state == ARGV[11] then
+local is_running = state == ARGV[11]
+if is_running or state == ARGV[13] then
   if attempt ~= last then
     return reply('stale')
-  elseif tonumber(found[4] or '0') > now then
+  elseif is_running and tonumber(found[4] or '0') > now then
     return reply('held')
   elseif must_not_begin() then
     return reply('cancel')
@@ -81,22 +75,26 @@ elseif state == ARGV[11] then
   if deliveries > tonumber(ARGV[5]) then
     return reply('poisoned')
   end
-  if tonumber(found[4] or '0') > 0 then -- it ran out; who stops in good order gives it up, and is not lost
+  if is_running then -- its lease ran out
     local before = recorded(redis.call('HGETALL', KEYS[1]))
     lost = cjson.encode(before)
     table.insert(before, 1, ARGV[2])
     table.insert(before, 1, time[1])
     pending = cjson.encode(before)
   end
-else
+elseif not string.find(ARGV[12], ',' .. state .. ',', 1, true) then
   return reply('finished')
+elseif attempt ~= last + 1 then
+  return reply('stale')
+elseif must_not_begin() then
+  return reply('cancel')
 end
 
 -- Read every key that may have another type before the first write.
 local last_success = redis.call('HGET', ARGV[7] .. facts.task_id .. ARGV[8], 'last_success') or ''
 redis.call('ZSCORE', KEYS[2], facts.execution_id)
 if pending then
-  redis.call('HSET', KEYS[3], ARGV[13] .. (deliveries - 1) .. ARGV[14], pending)
+  redis.call('HSET', KEYS[3], ARGV[14] .. (found[7] or '') .. ARGV[15], pending)
 end
 local lease_until = string.format('%.3f', now + tonumber(ARGV[4]))
 redis.call('HSET', KEYS[1], 'state', ARGV[11], 'attempt', attempt, 'started_at', ARGV[2], 'worker', ARGV[3],

@@ -15,9 +15,7 @@ _MOST_DOUBLINGS: Final = 10
 
 @dataclass(frozen=True)
 class SendAgain:
-    """Send the message again; if the run does not start, look again after `look_again`."""
-
-    look_again: timedelta
+    """Send the message again."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +38,7 @@ def grace_of(lease: timedelta) -> timedelta:
     return min(LONGEST_GRACE, lease)
 
 
-def of_lapsed(run: RunRecord, *, now: datetime, grace: timedelta) -> SendAgain | EndAttempt:
+def of_lapsed(run: RunRecord, *, now: datetime) -> SendAgain | EndAttempt:
     """Decide about a running run whose lease has run out.
 
     Its worker has died, hangs, or was cut off. The attempt is delivered again until it has been begun
@@ -53,7 +51,7 @@ def of_lapsed(run: RunRecord, *, now: datetime, grace: timedelta) -> SendAgain |
     if run.deliveries is not None and run.deliveries >= MOST_DELIVERIES:
         error = f"begun {run.deliveries} times, and its worker was lost each time"
         return EndAttempt(RunState.LOST, "poisoned", error)
-    return SendAgain(_wait(run, grace))
+    return SendAgain()
 
 
 def of_waiting(run: RunRecord, *, now: datetime, grace: timedelta) -> LookForMessage | EndAttempt | None:

@@ -11,8 +11,8 @@ def record_identity(
 ) -> str:
     """Return the identity of an ending's record; two records with one identity count once.
 
-    `delivery` tells apart the workers that an attempt has lost. The id of the run stands last, because it
-    may be any text.
+    `delivery` tells apart the claims of an attempt that were cut off. The id of the run stands last, because
+    it may be any text.
 
     >>> record_identity("tea@20260301T090000Z", 2, is_final=True)
     '2:1:tea@20260301T090000Z'

@@ -67,6 +67,15 @@ class RunRecord:
     resends: int = 0
     released_at: datetime | None = None
 
+    @property
+    def retries(self) -> int:
+        """How often the attempt that comes next repeats the run, which is Celery's number for its message.
+
+        A running or interrupted attempt comes next itself.
+        """
+        is_begun = self.state in {RunState.RUNNING, RunState.INTERRUPTED}
+        return self.attempt - 1 if is_begun else self.attempt
+
     def to_hash(self) -> dict[str, str]:
         """Return the fields of the run's Redis hash; what is None is left out.
 

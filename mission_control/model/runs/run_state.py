@@ -15,6 +15,7 @@ class RunState(StrEnum):
     DISPATCHED = "dispatched"
     RUNNING = "running"
     RETRYING = "retrying"
+    INTERRUPTED = "interrupted"
     SUCCESS = "success"
     FAILURE = "failure"
     TIMED_OUT = "timed_out"
@@ -34,8 +35,11 @@ _S = RunState
 
 TRANSITIONS: Final[dict[RunState, frozenset[RunState]]] = {
     _S.DISPATCHED: frozenset({_S.RUNNING, _S.LOST, _S.EXPIRED, _S.CANCELLED}),
-    _S.RUNNING: frozenset({_S.RETRYING, _S.SUCCESS, _S.FAILURE, _S.TIMED_OUT, _S.LOST, _S.CANCELLED}),
+    _S.RUNNING: frozenset(
+        {_S.RETRYING, _S.INTERRUPTED, _S.SUCCESS, _S.FAILURE, _S.TIMED_OUT, _S.LOST, _S.CANCELLED}
+    ),
     _S.RETRYING: frozenset({_S.RUNNING, _S.LOST, _S.CANCELLED}),  # what has started no longer expires
+    _S.INTERRUPTED: frozenset({_S.RUNNING, _S.LOST, _S.CANCELLED}),
     _S.SUCCESS: frozenset(),
     _S.FAILURE: frozenset(),
     _S.TIMED_OUT: frozenset(),
@@ -48,8 +52,8 @@ TRANSITIONS: Final[dict[RunState, frozenset[RunState]]] = {
 
 FINAL_STATES: Final = frozenset(state for state, following in TRANSITIONS.items() if not following)
 
-WAITING_STATES: Final = frozenset({_S.DISPATCHED, _S.RETRYING})
-"""States in which a run waits for a worker to begin its next attempt."""
+WAITING_STATES: Final = frozenset({_S.DISPATCHED, _S.RETRYING, _S.INTERRUPTED})
+"""States in which a run waits for a worker to begin its next attempt, or an interrupted one again."""
 
 RAN_AND_FAILED: Final = frozenset({_S.FAILURE, _S.TIMED_OUT, _S.LOST})
 """Final states that count as a failed run in a task's history."""
@@ -68,6 +72,6 @@ def joined(states: Iterable[RunState]) -> str:
     """Return states as scripts get them: joined by commas, with one before and after.
 
     >>> joined(WAITING_STATES)
-    ',dispatched,retrying,'
+    ',dispatched,interrupted,retrying,'
     """
     return f",{','.join(sorted(states))},"

@@ -4,7 +4,7 @@ import json
 import signal
 import time
 from threading import Thread
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import psutil
 import pytest
@@ -27,6 +27,16 @@ TASKS = {
             "schedule": {"type": "interval", "seconds": 1},
             "handler": "handlers.hello.run",
             "params": {"name": "Ada"},
+        }
+    ]
+}
+
+SLEEPER = {
+    "tasks": [
+        {
+            "id": "sleeper",
+            "schedule": {"type": "interval", "seconds": 1},
+            "handler": "handlers.sleeper.run",
         }
     ]
 }
@@ -94,12 +104,16 @@ def alive(processes: list[psutil.Process]) -> list[psutil.Process]:
     return [one for one in processes if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
 
 
+def with_tasks(folder: Path, tasks: dict[str, Any]) -> Path:
+    file = folder / "data" / "tasks" / "scheduled_tasks.json"
+    file.parent.mkdir(parents=True)
+    file.write_text(json.dumps(tasks))
+    return folder
+
+
 @pytest.fixture
 def up(tmp_path: Path) -> Iterator[Up]:
-    file = tmp_path / "data" / "tasks" / "scheduled_tasks.json"
-    file.parent.mkdir(parents=True)
-    file.write_text(json.dumps(TASKS))
-    running = Up(tmp_path)
+    running = Up(with_tasks(tmp_path, TASKS))
     try:
         yield running
     finally:
@@ -140,16 +154,43 @@ def test_server_that_dies_is_restarted_and_tasks_go_on(up: Up) -> None:
     wait_until(lambda: up.out.text.count("success") > seen + 1, "tasks run again", timeout=60)
 
 
-def test_second_ctrl_c_kills_everything_at_once(up: Up) -> None:
+def interrupt(up: Up) -> None:
+    """Press Ctrl-C, a moment after the last time."""
+    began = time.monotonic()
+    wait_until(lambda: time.monotonic() - began > 0.6, "this one is another one")
+    up.process.send_signal(signal.SIGINT)
+
+
+def test_second_ctrl_c_interrupts_running_handlers(tmp_path: Path) -> None:
+    (tmp_path / "handlers").mkdir()
+    source = (
+        "import pathlib, time\ndef run(context):\n    pathlib.Path('begun').touch()\n    time.sleep(600)\n"
+    )
+    (tmp_path / "handlers" / "sleeper.py").write_text(source)
+    up = Up(with_tasks(tmp_path, SLEEPER))
+    try:
+        up.wait_until_up()
+        wait_until((tmp_path / "begun").exists, "the handler runs", timeout=20)
+        interrupt(up)
+        wait_until(lambda: "stopping" in up.err.text, "it is stopping")
+        interrupt(up)
+        up.process.wait(timeout=15)
+    finally:
+        up.close()
+    assert up.process.returncode == 0
+    assert "interrupted" in up.out.text
+
+
+def test_third_ctrl_c_kills_everything(up: Up) -> None:
     up.wait_until_up()
     worker = next(one for one in up.children("workers.app"))
     started = [*up.children(), up.server()]
     worker.suspend()  # a worker that would not stop by itself
-    up.process.send_signal(signal.SIGINT)
+    interrupt(up)
     wait_until(lambda: "stopping" in up.err.text, "it is stopping")
-    began = time.monotonic()
-    wait_until(lambda: time.monotonic() - began > 0.6, "the second one is another one")
-    assert up.stop(signal.SIGINT) < 5
+    interrupt(up)
+    interrupt(up)
+    up.process.wait(timeout=15)
     assert alive(started) == []  # nor the server
 
 

@@ -57,7 +57,7 @@ def test_worker_that_lost_its_lease_cannot_end_the_attempt_of_its_successor(
         LeaseState.GONE,
         LeaseState.HELD,
     ]
-    assert not ledger.release(paused)
+    assert ledger.interrupt(paused, at=NOW) is None
     ended = ledger.end(successor, RunState.SUCCESS, at=NOW, output="in time")
     assert ended is not None
     assert ended.output == "in time"
@@ -95,9 +95,11 @@ def test_lease_of_a_claim_ends_by_the_servers_clock(installation: Installation) 
     assert 50 < ends - seconds <= 61
 
 
-def test_attempt_with_a_released_lease_begins_at_once(installation: Installation) -> None:
+def test_interrupted_attempt_begins_again_at_once(installation: Installation) -> None:
     ledger = installation.ledger
-    assert ledger.release(in_state(ledger, RunState.RUNNING))
+    cut_off = ledger.interrupt(in_state(ledger, RunState.RUNNING), at=NOW)
+    assert cut_off is not None
+    assert (cut_off.state, cut_off.reason) == ("interrupted", "its worker stopped")
     assert ledger.begin("a@1", 1, worker="v", at=NOW).verdict is BeginVerdict.BEGUN
 
 
@@ -109,9 +111,9 @@ def test_delivery_given_back_in_good_order_does_not_count_towards_poison(
     for _ in range(MOST_DELIVERIES + 2):
         run = begun(ledger)
         assert run.deliveries == 1
-        ledger.release(run)
+        ledger.interrupt(run, at=NOW)
     for _ in range(MOST_DELIVERIES):
-        ledger.release(begun(ledger), counts=True)
+        ledger.interrupt(begun(ledger), at=NOW, counts=True)
     assert ledger.begin("a@1", 1, worker="v", at=NOW).verdict is BeginVerdict.POISONED
 
 
@@ -229,9 +231,8 @@ def test_message_resent_by_one_sweeper_is_refused_to_another(installation: Insta
     ledger = installation.ledger
     ledger.dispatch(a_run())
     (waiting,) = ledger.lapses(entered_before=NOW).waiting
-    again = timedelta(seconds=10)
-    assert ledger.mark_resent(waiting, at=NOW, look_again=again)
-    assert not ledger.mark_resent(waiting, at=NOW, look_again=again)
+    assert ledger.mark_resent(waiting, at=NOW)
+    assert not ledger.mark_resent(waiting, at=NOW)
     (waiting,) = ledger.lapses(entered_before=NOW).waiting
     assert (waiting.resends, waiting.resent_at) == (1, NOW)
     assert begun(ledger).resends == 0

@@ -175,10 +175,10 @@ def test_keys_of_an_unregistered_task_expire_with_the_retention(
         assert 0 < client.ttl(key) <= installation.settings.retention.total_seconds()
 
 
-def test_lease_released_twice_counts_as_one_delivery(installation: Installation) -> None:
+def test_attempt_is_interrupted_once(installation: Installation) -> None:
     ledger = installation.ledger
     run = in_state(ledger, RunState.RUNNING)
-    assert [ledger.release(run), ledger.release(run)] == [True, True]
+    assert [ledger.interrupt(run, at=NOW) is None, ledger.interrupt(run, at=NOW) is None] == [False, True]
     assert begun(ledger).deliveries == 1
 
 

@@ -66,7 +66,7 @@ def test_producer_beat_and_worker_talk_tls(bare_environment: pytest.MonkeyPatch,
         assert answer["output"] == "Hello, Ada!"
         wait_until(lambda: records_of(installation, "theirs"), "RedBeat's entry has run", timeout=20)
     finally:
-        fleet.stop()
+        fleet.stop(0)
         installation.celery.close()
         installation.client.close()
     assert all(front.encrypted > 0 for front in place.fronts)

@@ -166,6 +166,9 @@ def test_attempt_with_lapsed_lease_is_delivered_again_after_a_second_look(
     sweep = Sweep.of(ours.celery, ours)
     assert [sweep.look(), sweep.look(), sweep.look()] == [0, 1, 0]
     assert queued(ours) == [(run.execution_id, 1)]
+    assert ours.ledger.active()[0].state == "interrupted"
+    (record,) = records_of(ours, HANDLER)
+    assert (record["status"], record["final"], record["delivery"]) == ("worker_lost", False, 1)
     assert begun(ours, run).deliveries == 2
 
 
