@@ -28,8 +28,9 @@ class DueTask:
     """A due entry of ours.
 
     `task` is what it shares with every task that is defined alike, under an id that means nothing; what
-    is its own stands next to it. `size` is the length of its definition in bytes. `trouble` says why its
-    calendars cannot be read, "" if they can; then `task` excludes none of their events.
+    is its own stands next to it. `size` is the length of its definition in bytes. `since` is the due instant
+    that was decided: another program may have put the entry off. `trouble` says why its calendars cannot be
+    read, "" if they can; then `task` excludes none of their events.
     """
 
     key: str
@@ -38,6 +39,7 @@ class DueTask:
     params: dict[str, Any]
     revision: int
     size: int
+    since: float
     task: TaskDefinition
     trouble: str = ""
 
@@ -116,7 +118,9 @@ class DueEntries:
         self, key: str, due: float, task: bytes, definition: bytes, meta: bytes, revision: bytes
     ) -> DueEntry:
         if task:
-            found = _due_task(key, due, task, revision, is_disabled=definition == b"disabled")
+            since = min(due, float(meta)) if meta else due
+            is_disabled = definition == b"disabled"
+            found = _due_task(key, due, since, task, revision, is_disabled=is_disabled)
             self._check_name(key, found.task_id, "task's id")
             return found
         if revision:
@@ -142,7 +146,9 @@ class DueEntries:
             raise ValueError(f"the {what} is {name!r}, which is not its key's")
 
 
-def _due_task(key: str, due: float, text: bytes, seen: bytes, *, is_disabled: bool) -> DueTask:
+def _due_task(  # all that is known of it
+    key: str, due: float, since: float, text: bytes, seen: bytes, *, is_disabled: bool
+) -> DueTask:
     if due < 0:
         raise ValueError(f"its due instant is {due}, before 1970")
     stored = orjson.loads(text)
@@ -156,7 +162,7 @@ def _due_task(key: str, due: float, text: bytes, seen: bytes, *, is_disabled: bo
         raise TypeError("params must be an object and metadata.revision a number")
     if seen.decode() != str(revision):
         raise ValueError(f"its hash has the revision {seen.decode()!r}, its definition {revision}")
-    return DueTask(key, due, task_id, params, revision, len(text), *_shared_task(stored))
+    return DueTask(key, due, task_id, params, revision, len(text), since, *_shared_task(stored))
 
 
 def _shared_task(shared: dict[str, Any]) -> tuple[TaskDefinition, str]:

@@ -110,7 +110,7 @@ class FireRequests:
         return FireRequest(entry.key, entry.due, packed, (execution_id,))
 
     def of_waiting_entry(self, entry: DuePlainEntry, next_due: datetime | None) -> FireRequest:
-        """Return the request that moves such an entry, which is not due yet, to when it is."""
+        """Return the request that moves such an entry, which is not due, to when it is, or takes it off."""
         packed = _packed(entry, "", _unix(next_due), "keep", [])
         return FireRequest(entry.key, entry.due, packed, (), run_count=0)
 

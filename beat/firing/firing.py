@@ -168,11 +168,8 @@ class Firing:
             match entry:
                 case DueTask():
                     return self._requests.of_task(entry, self._decide(entry, now), now)
-                case DuePlainEntry() if entry.entry.enabled and entry.due >= 0:
-                    return plain_request(entry, self._requests, self._sender, now)
                 case DuePlainEntry():
-                    # RedBeat's save() puts an entry back on the schedule when it is enabled or changed.
-                    self._quarantine.take_off(entry.key, entry.due)
+                    return plain_request(entry, self._requests, self._sender, now)
                 case CorruptEntry():
                     self._quarantine.add(entry.key, entry.due, entry.problem, now, is_unread=True)
         except Exception as error:
@@ -185,7 +182,7 @@ class Firing:
         spread = spread_offset(entry.task_id, entry.task.schedule.spread_seconds)
         decision = decide(
             entry.task,
-            entry.due,
+            entry.since,
             now,
             spread=spread,
             most=max(1, min(MOST_AT_ONCE, MOST_BYTES // entry.size)),

@@ -20,7 +20,7 @@ from mission_control.model.values.instants import from_unix
 def plain_request(
     due: DuePlainEntry, requests: FireRequests, sender: EntrySender, now: datetime
 ) -> FireRequest:
-    """Return the request that fires a RedBeat entry if its schedule says so, and moves it on.
+    """Return the request that fires a RedBeat entry if its schedule says so, and moves it on or takes it off.
 
     An occurrence has a deterministic id. As in RedBeat, however many were missed, one is fired. A message
     that is not for exactly one queue (a broadcast, an exchange with several queues) goes through the outbox.
@@ -29,6 +29,8 @@ def plain_request(
         ValueError: as `decide_entry`.
     """
     entry = due.entry
+    if not entry.enabled or due.due < 0:  # RedBeat's save() puts it back when it is enabled or changed
+        return requests.of_waiting_entry(due, None)
     decision = decide_entry(entry, from_unix(due.due), now)
     if decision.occurrence is None:
         return requests.of_waiting_entry(due, decision.ask_again)

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from redis import Redis
 
+from mission_control.events import events
 from mission_control.registry.registry import Registry
 from mission_control.store import redis_keys
 from mission_control.store.lua_scripts import lua_script
@@ -33,6 +34,9 @@ class ForeignChanges:
         answer: Any = self._look(keys=self._keys, args=[self._cursor, _AT_ONCE, self._prefix])
         self._cursor, *found = answer
         for task_id, what in zip(found[::2], found[1::2], strict=True):
+            if what == "put off":
+                events.due_time_restored(task_id)
+                continue
             with self._registry().changes.by(ACTOR):
                 self._take_over(task_id, what)
         return len(found) // 2

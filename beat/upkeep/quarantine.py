@@ -64,10 +64,6 @@ class Quarantine:
         """Note what is wrong with an entry that stays on the schedule, so that its occurrences are missed."""
         self._waiting.append(_Waiting.of(key, due, problem, now, is_unread=True, stays=True))
 
-    def take_off(self, key: str, due: float) -> None:
-        """Take an entry off the schedule with which nothing is wrong, but that has no next occurrence."""
-        self._waiting.append(_Waiting(key, due, key))
-
     def flush(self) -> int:
         """Do it, and return how many entries were taken off or noted."""
         if not self._waiting:
@@ -77,7 +73,7 @@ class Quarantine:
             for one in waiting:
                 self._script(keys=self._keys, args=[*one.args(), self._task_id(one.name)], client=pipe)
             done = pipe.execute()
-        noted = [(one, answer) for one, answer in zip(waiting, done, strict=True) if answer and one.note]
+        noted = [(one, answer) for one, answer in zip(waiting, done, strict=True) if answer]
         events.entries_quarantined([(one.name, one.problem) for one, _ in noted])
         for one, answer in noted:
             if answer == _IS_TASK:
@@ -125,15 +121,15 @@ class Quarantine:
 
 @dataclass(frozen=True)
 class _Waiting:
-    """An entry to take off the schedule or to note; without a note nothing is wrong with it."""
+    """An entry to take off the schedule, or merely to note if it `stays`."""
 
     key: str | bytes
     due: float
     name: str
-    note: str = ""
-    at: str = ""
-    problem: str = ""
-    stays: bool = False
+    note: str
+    at: str
+    problem: str
+    stays: bool
 
     @classmethod
     def of(

@@ -99,6 +99,12 @@ def entries_restored(keys: Sequence[str]) -> _Fields:
     return {"count": len(keys), "first": keys[0]}
 
 
+@_event(WARNING, "restored a due time that another program had put off or removed")
+def due_time_restored(task_id: str) -> _Fields:
+    """RedBeat's `reschedule()` or `save()` counts from now, and would leave occurrences out."""
+    return {"task_id": task_id}
+
+
 @_event(WARNING, "cannot read a calendar; its last content holds until it can be read")
 def calendar_unreadable(path: object, error: BaseException) -> _Fields:
     """The file of a calendar is missing, being written or damaged."""

@@ -230,7 +230,7 @@ def test_overwritten_schedule_is_kept_and_rebuilt(spoilt: Installation, beat: Be
     spoil(spoilt, key, "string")
 
     (kept,) = wait_until(lambda: list(spoilt.client.scan_iter(f"{key}:overwritten:*")), "it is kept")
-    assert kept in beat.log
+    wait_until(lambda: kept in beat.log, "it is reported")
     assert spoilt.client.get(kept) == "spoilt"
     good_task_fires(spoilt)
     after: Any = spoilt.client.zrange(redis_keys.DEFAULT_REDBEAT_KEYS.schedule, 0, -1, withscores=True)

@@ -2,7 +2,8 @@
 -- KEYS: 1 schedule (zset)  2… entries (hash) to be read in place of those in the range, as if due at 0
 -- ARGV: 1 from, Unix seconds  2 to, Unix seconds  3 skip so many  4 at most so many
 -- Reply: {key, due, task or "", definition or "", meta or "", revision or "", …}; six values an entry. A
---        hash that cannot be read has its error in place of the definition, after "!"
+--        hash that cannot be read has its error in place of the definition, after "!"; a task has "disabled" or ""
+--        there, and in place of `meta` the due instant that was last decided
 local due = {}
 if #KEYS == 1 then
   due = redis.call('ZRANGE', KEYS[1], ARGV[1], ARGV[2], 'BYSCORE', 'LIMIT', ARGV[3], ARGV[4], 'WITHSCORES')
@@ -17,7 +18,7 @@ for at = 1, #due, 2 do
   if size > most_bytes and #KEYS == 1 then
     break
   end
-  local fields = redis.pcall('HMGET', due[at], 'task', 'definition', 'meta', 'revision')
+  local fields = redis.pcall('HMGET', due[at], 'task', 'definition', 'meta', 'revision', 'due')
   local n = #answer
   answer[n + 1] = due[at]
   answer[n + 2] = due[at + 1]
@@ -27,8 +28,8 @@ for at = 1, #due, 2 do
   elseif fields[1] then
     -- RedBeat's fields matter for a task of ours only where a RedBeat tool has disabled it.
     local disabled = fields[2] and string.find(fields[2], '"enabled"%s*:%s*false')
-    answer[n + 3], answer[n + 4], answer[n + 5], answer[n + 6] = fields[1], disabled and 'disabled' or '', '',
-      fields[4] or ''
+    answer[n + 3], answer[n + 4], answer[n + 5], answer[n + 6] = fields[1], disabled and 'disabled' or '',
+      fields[5] or '', fields[4] or ''
   else
     answer[n + 3], answer[n + 4], answer[n + 5], answer[n + 6] = '', fields[2] or '', fields[3] or '',
       fields[4] or ''

@@ -5,8 +5,8 @@
 --       8 journal (stream)  9 outbox (list)  10 quarantine (hash)  11 pace of catching up (hash)
 -- ARGV: 1 batch (MessagePack): {token, now, now_iso, meta, ttl, pace}; `token` is the beat that must lead, ""
 --         if none need; `pace` is how many runs a second are caught up, over all tasks
---       2… one entry each (MessagePack): {key, due, revision or "", next due or "", meta, runs}; `meta` is "" for
---         the batch's, "keep" for none; no entry at all warms up the script, which writes nothing
+--       2… one entry each (MessagePack): {key, due, revision or "", next due or "", meta, runs}; `meta` is a
+--         RedBeat entry's, "keep" to leave it; no entry at all warms up the script, which writes nothing
 --         a run: {state, run key, task's runs key, execution_id, scheduled, spec, reason, queue key,
 --                 payload, stagger in seconds if it is caught up, else "", delivery,
 --                 identity of the record of a missed occurrence, else ""}
@@ -184,8 +184,10 @@ local function commit(entry, stored)
   else
     gather('ZADD', KEYS[1], next_due, key)
   end
-  if meta ~= 'keep' then
-    redis.call('HSET', key, 'meta', meta ~= '' and meta or batch_meta)
+  if revision ~= '' then
+    redis.call('HSET', key, 'meta', batch_meta, 'due', next_due)
+  elseif meta ~= 'keep' then
+    redis.call('HSET', key, 'meta', meta)
   end
   return '1'
 end

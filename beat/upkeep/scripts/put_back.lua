@@ -13,6 +13,7 @@ for at = 3, #KEYS do
       count = count + redis.call('ZADD', KEYS[1], 'NX', due, KEYS[at])
     end
     if task_id ~= '' then
+      redis.pcall('HSET', KEYS[at], 'due', due)
       redis.call('SADD', KEYS[2], task_id)
     end
   end

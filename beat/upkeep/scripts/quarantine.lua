@@ -1,9 +1,8 @@
 -- Note what is wrong with an entry and take it off the schedule, if it is still due when it was; or merely
 -- note it, if that is new.
 -- KEYS: 1 schedule (zset)  2 quarantine (hash)  3 journal (stream)  4 task ids (set)
--- ARGV: 1 entry's key  2 due instant that was seen, Unix seconds  3 entry's key as text  4 note, JSON, "" if
---         nothing is wrong and it is merely taken off  5 now, ISO  6 what is wrong  7 1 if the entry stays on
---         the schedule  8 task's id
+-- ARGV: 1 entry's key  2 due instant that was seen, Unix seconds  3 entry's key as text  4 note, JSON
+--       5 now, ISO  6 what is wrong  7 1 if the entry stays on the schedule  8 task's id
 -- Reply: 0 it was moved or repaired meanwhile, or noted before: nothing changed; 1 done; 2 done, a task's entry
 local stored = redis.call('ZSCORE', KEYS[1], ARGV[1])
 if ARGV[7] == '1' then
@@ -13,11 +12,9 @@ if ARGV[7] == '1' then
 elseif not stored or tonumber(stored) ~= tonumber(ARGV[2]) then
   return 0
 end
-if ARGV[4] ~= '' then
-  redis.call('HSET', KEYS[2], ARGV[3], ARGV[4])
-  redis.pcall('XADD', KEYS[3], 'MAXLEN', '~', 10000, '*', 'event', 'quarantined', 'at', ARGV[5], 'key', ARGV[3],
-    'problem', ARGV[6]) -- only a note: the entry is taken off even if another program has overwritten the journal
-end
+redis.call('HSET', KEYS[2], ARGV[3], ARGV[4])
+redis.pcall('XADD', KEYS[3], 'MAXLEN', '~', 10000, '*', 'event', 'quarantined', 'at', ARGV[5], 'key', ARGV[3],
+  'problem', ARGV[6]) -- only a note: the entry is taken off even if another program has overwritten the journal
 if ARGV[7] ~= '1' then
   redis.call('ZREM', KEYS[1], ARGV[1])
 end

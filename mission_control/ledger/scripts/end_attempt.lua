@@ -91,6 +91,7 @@ if ARGV[3] == '1' then
   if not is_registered then
     redis.call('EXPIRE', KEYS[4], ARGV[7])
   elseif ARGV[11] ~= '' and redis.call('ZADD', KEYS[6], 'NX', ARGV[11], KEYS[7]) == 1 then
+    redis.call('HSET', KEYS[7], 'due', ARGV[11])
     redis.pcall('PUBLISH', ARGV[12], KEYS[7]) -- beat looks every second in any case
   end
   -- A few at a time: in a long queue the oldest runs are all active, and every end does this.

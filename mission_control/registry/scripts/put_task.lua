@@ -34,6 +34,7 @@ end
 redis.call('SET', KEYS[7], ARGV[11])
 redis.call('HSETNX', KEYS[1], 'meta', ARGV[6])
 if ARGV[10] == '0' or is_quarantined then
+  redis.call('HSET', KEYS[1], 'due', ARGV[7])
   if ARGV[7] == '' then
     redis.call('ZREM', KEYS[2], KEYS[1])
   else

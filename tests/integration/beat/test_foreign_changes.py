@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+import time_machine
 from redbeat import RedBeatSchedulerEntry
 
 from mission_control import get_task, list_tasks, register_task
@@ -11,7 +13,7 @@ from mission_control.audit.stream.reader import read_all
 from mission_control.installation.installation import create_app
 from mission_control.store import redis_keys
 from tests.processes.beats import leading_beat
-from tests.processes.still_beats import task
+from tests.processes.still_beats import NINE, beat_of, task
 from tests.stage.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -76,3 +78,38 @@ def test_task_that_redbeat_disables_enables_or_deletes_is_changed_on_record(
 def due_of_another(installation: Installation) -> float | None:
     """Return when the task that was left alone is due, as any other of its schedule should be."""
     return installation.client.zscore("redbeat::schedule", "redbeat:untouched")
+
+
+IRREGULAR = {"type": "cron", "expression": "0 9,14,15 * * *"}
+
+
+def test_task_that_redbeat_puts_off_fires_at_its_own_times(installation: Installation) -> None:
+    def at(hour: float) -> Any:
+        return time_machine.travel(NINE + timedelta(hours=hour - 9), tick=False)
+
+    with at(8):
+        assert register_task(task("saved", schedule=IRREGULAR))
+        assert register_task(task("taken_off", schedule=IRREGULAR))
+    with at(14.5):
+        beat_of(installation).tick()
+        entry_of(installation, "saved").reschedule()  # for five hours later, by the gap after nine o'clock
+        installation.client.zrem("redbeat::schedule", "redbeat:taken_off")
+        beat_of(installation).tick()
+    with at(15):
+        beat_of(installation).tick()
+    for name in ("saved", "taken_off"):
+        runs = installation.ledger.runs_of(name)[::-1]
+        assert [run.scheduled_time.hour for run in runs] == [9, 14, 15]
+        assert [str(run.state) for run in runs] == ["missed", "dispatched", "dispatched"]
+
+
+def test_due_time_that_another_program_rounded_up_loses_no_occurrence(installation: Installation) -> None:
+    with time_machine.travel(NINE - timedelta(hours=1), tick=False):
+        assert register_task(task("nine"))
+        beat = beat_of(installation)
+        beat.tick()
+    installation.client.zadd("redbeat::schedule", {"redbeat:nine": NINE.timestamp() + 20})
+    with time_machine.travel(NINE + timedelta(seconds=20), tick=False):
+        beat.tick()
+        beat.tick()
+    assert [run.scheduled_time for run in installation.ledger.runs_of("nine")] == [NINE]
