@@ -77,6 +77,7 @@ audit = LazyGroup(
         "query": "audit.records:query",
         "verify": "audit.verify:verify",
         "repair": "audit.verify:repair",
+        "acknowledge": "audit.verify:acknowledge",
     },
 )
 

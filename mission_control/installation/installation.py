@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import getpass
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from redis import Redis
 
-from mission_control.audit.pending.pending_records import add_pending
-from mission_control.audit.pending.written_records import WrittenRecords
+from mission_control.audit.pending.written_records import reported_log
 from mission_control.audit.stream.log import AuditLog
 from mission_control.configuration.clock import utc_now
 from mission_control.configuration.settings import Settings, read_settings
@@ -115,13 +114,7 @@ class Installation:
             # Reporting a record is no reason to start a server: where one was needed, it is known.
             return self.client if "redis_url" in self.__dict__ else None
 
-        def keep(record: Mapping[str, Any]) -> None:
-            known = client()
-            if known is not None:
-                add_pending(known, path, record)
-
-        written = WrittenRecords(path, client)
-        return AuditLog(path, appended=written.add, flush=written.flush, keep=keep)
+        return reported_log(path, client)
 
     @cached_property
     def catalog(self) -> HandlerCatalog:
@@ -140,7 +133,7 @@ class Installation:
             audit=self.audit,
             changes=ChangeLog(
                 self.changes,
-                actor=_actor(),
+                actor=acting_user(),
                 mirror=None if self.settings.tasks_file is None else self._mirror_tasks,
             ),
             check=check,
@@ -199,7 +192,8 @@ def _installation(settings: Settings) -> Installation:
     return Installation(settings)
 
 
-def _actor() -> str:
+def acting_user() -> str:
+    """Return the name of the user of this process, for records of who did something."""
     try:
         return getpass.getuser()
     except (OSError, KeyError):  # a container's user id need not have a name

@@ -157,6 +157,7 @@ def _keys_of_end(run: RunRecord, redbeat_keys: RedBeatKeys) -> list[str]:
         redis_keys.effects(run.execution_id),
         redis_keys.PARKED,
         redis_keys.PARKED_PAYLOADS,
+        redis_keys.KNOWN_SINCE,
     ]
 
 

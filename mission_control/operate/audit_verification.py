@@ -1,14 +1,23 @@
 """Verifying an installation's audit streams: the files, against what Redis knows."""
 
+import time
+from collections.abc import Collection, Mapping
+from datetime import datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 from redis import Redis
 
-from mission_control.audit.stream.anchors import read_anchors
+from mission_control.audit.pending.written_records import AFTER_SECONDS
+from mission_control.audit.stream.anchors import Anchor, read_anchors
 from mission_control.audit.stream.chain import host_name
+from mission_control.audit.stream.known_time import KnownTime
+from mission_control.audit.stream.log import AuditLog
+from mission_control.audit.verification.acknowledgements import acknowledgement, read_acknowledgements
 from mission_control.audit.verification.endings_check import LedgerEnding
 from mission_control.audit.verification.findings import Verification
+from mission_control.audit.verification.memory import Memory
 from mission_control.audit.verification.verify import verify
 from mission_control.model.runs.run_state import FINAL_STATES
 from mission_control.store import redis_keys
@@ -18,19 +27,93 @@ from mission_control.sweep.pending_records import pending_final_runs
 _AT_ONCE: Final = 1_000
 
 
-def verify_runs(path: Path, client: Redis) -> Verification:
+def verify_streams(runs: Path, changes: Path, client: Redis | None) -> dict[str, Verification]:
+    """Verify the streams of runs and of changes; without a client only the files, against themselves.
+
+    Acknowledged faults do not count.
+    """
+    if client is None:
+        acknowledged = read_acknowledgements(changes, None)
+        return {
+            "runs": verify(runs, acknowledged=acknowledged),
+            "changes": verify(changes, acknowledged=acknowledged),
+        }
+    acknowledged = read_acknowledgements(changes, read_anchors(client))
+    return {
+        "runs": verify_runs(runs, client, acknowledged=acknowledged),
+        "changes": verify_changes(changes, client, acknowledged=acknowledged),
+    }
+
+
+def acknowledge_faults(
+    runs: Path,
+    changes: AuditLog,
+    client: Redis,
+    *,
+    actor: str,
+    reason: str,
+    at: datetime,
+    is_dry_run: bool = False,
+) -> int:
+    """Acknowledge every fault of both streams, and return how many there were.
+
+    Raises:
+        AuditWriteError: the acknowledgement cannot be written.
+    """
+    found = verify_streams(runs, changes.path, client).values()
+    faults = {fault for one in found for fault in one.faults}
+    if faults and not is_dry_run:
+        changes.append(acknowledgement(faults, actor=actor, reason=reason, at=at))
+        changes.flush()
+    return len(faults)
+
+
+def verify_runs(
+    path: Path, client: Redis, *, acknowledged: Mapping[str, str] = MappingProxyType({})
+) -> Verification:
     """Verify the stream of runs against its chains, their anchors, and the ledger.
 
     Redis is asked before the files are read, so that a record written meanwhile is no fault. Runs that ended
     in the last seconds are left out, because their records may not be written yet.
     """
-    anchors, ledger, pending = read_anchors(client), _endings(client), pending_final_runs(client)
-    return verify(path, anchors=anchors, ledger=ledger, pending=pending)
+    memory, anchors = _memory(client), read_anchors(client)
+    ledger, pending = _endings(client), pending_final_runs(client)
+    return verify(
+        path, anchors=anchors, ledger=ledger, pending=pending, memory=memory, acknowledged=acknowledged
+    )
 
 
-def verify_changes(path: Path, client: Redis) -> Verification:
+def verify_changes(
+    path: Path, client: Redis, *, acknowledged: Mapping[str, str] = MappingProxyType({})
+) -> Verification:
     """Verify the stream of changes to tasks against its chains and their anchors."""
-    return verify(path, anchors=read_anchors(client))
+    memory = _memory(client)
+    return verify(path, anchors=read_anchors(client), memory=memory, acknowledged=acknowledged)
+
+
+def _memory(client: Redis) -> Memory | None:
+    def anchors_later() -> Mapping[str, Anchor]:
+        time.sleep(AFTER_SECONDS)
+        return read_anchors(client)
+
+    known_time = KnownTime.read(client)
+    if known_time is None:
+        return None
+    return Memory(known_time, time.time(), anchors_later, lambda runs: _known_among(client, runs))
+
+
+def _known_among(client: Redis, runs: Collection[str]) -> set[str]:
+    names, known = list(runs), set()
+    for begin in range(0, len(names), _AT_ONCE):
+        batch = names[begin : begin + _AT_ONCE]
+        with client.pipeline(transaction=False) as pipe:
+            for execution_id in batch:
+                pipe.exists(redis_keys.run(execution_id))
+                pipe.zscore(redis_keys.FINISHED_RUNS, execution_id)
+            answers = pipe.execute()
+        found = zip(batch, answers[::2], answers[1::2], strict=True)
+        known |= {execution_id for execution_id, has_run, score in found if has_run or score is not None}
+    return known
 
 
 def _endings(client: Redis) -> dict[str, LedgerEnding]:

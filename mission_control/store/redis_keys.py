@@ -22,6 +22,7 @@
 | `mc:audit:pending` | hash: identity → what to write | permanent, until written | ledger, beat, workers |
 | `mc:audit:quarantine` | list of JSON, newest first, at most 1,000 | permanent | sweep |
 | `mc:audit:anchors` | hash: writer → its last line | permanent, at most 10,000 | audit writers |
+| `mc:audit:known_since` | hash of high-water marks, see `known_time` | permanent | audit writers, ledger |
 | `mc:audit:writer` | string, the process that writes late records | seconds | sweep |
 | `mc:handlers` | hash: handler path → summary | renewed by workers, one day | workers |
 | `mc:process:<kind>:<name>` | string, JSON | seconds | beat, workers |
@@ -58,6 +59,7 @@ PARKED_PAYLOADS: Final = "mc:parked:payloads"
 PENDING_RECORDS: Final = "mc:audit:pending"
 AUDIT_QUARANTINE: Final = "mc:audit:quarantine"
 AUDIT_ANCHORS: Final = "mc:audit:anchors"
+KNOWN_SINCE: Final = "mc:audit:known_since"
 RECORD_WRITER: Final = "mc:audit:writer"
 DEAD_LETTERS: Final = "mc:dead_letters"
 WAKE_CHANNEL: Final = "mc:beat:wake"

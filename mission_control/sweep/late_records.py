@@ -19,7 +19,8 @@ from redis.exceptions import LockError
 
 from mission_control.audit.pending.written_records import mark_written
 from mission_control.audit.record.repetitions import identity_of
-from mission_control.audit.stream.anchors import forget_old_anchors
+from mission_control.audit.stream.anchors import anchor_found, forget_old_anchors
+from mission_control.audit.stream.chain import ChainHead
 from mission_control.audit.stream.log import AuditLog
 from mission_control.audit.stream.written_identities import written_identities
 from mission_control.dispatch.run_logs import RunLogs
@@ -100,25 +101,27 @@ class LateRecords:
         written = 0
         try:
             before = _written_before(stream.path, pending)
+            at = int(self.clock().timestamp())
+            anchor_found(self.client, before.values(), path=stream.path, at=at)
             for one in pending:
-                writer = before.get(one.identity)
-                if writer is None:
-                    writer = stream.append(one.record)["writer"]
-                    written += 1
+                head = before.get(one.identity)
+                writer = head.writer if head is not None else stream.append(one.record)["writer"]
+                written += head is None
                 done.append((one.identity, writer))
                 if one.stream is None and (execution_id := final_run(one.identity)) is not None:
                     self.logs.archive(one.record["task_id"], execution_id, at=one.at)
         except OSError as error:  # the stream can be neither read nor written, or only one of the two
             events.audit_write_failed(stream.path, error)
+        stream.flush()
         mark_written(self.client, done)
         return written
 
 
-def _written_before(path: Path, pending: Sequence[PendingRecord]) -> dict[str, str]:
-    """Return the identities of the endings that are in the stream already, each with its writer."""
+def _written_before(path: Path, pending: Sequence[PendingRecord]) -> dict[str, ChainHead]:
+    """Return the identities of the endings that are in the stream already, each with its chain then."""
     endings = {identity_of(one.record): one for one in pending if one.stream is None}
     if not endings:
         return {}
     since = min(one.at for one in endings.values())
     found = written_identities(path, {identity for identity in endings if identity}, since=since)
-    return {endings[identity].identity: writer for identity, writer in found.items()}
+    return {endings[identity].identity: head for identity, head in found.items()}

@@ -23,9 +23,13 @@ _EPOCH: Final = "1970-01-01T00:00:00Z"
 
 
 def write_or_pend(audit: AuditLog, record: Mapping[str, Any]) -> None:
-    """Append a record; one that cannot be written is logged and pending, and never breaks the caller."""
+    """Append a record, and anchor it at once: the ledger knows no run by which the sweep could do it.
+
+    One that cannot be written is logged and pending, and never breaks the caller.
+    """
     try:
         audit.append(record)
+        audit.flush()
     except AuditWriteError as error:
         events.audit_write_failed(audit.path, error)
         try:

@@ -16,9 +16,12 @@ from typing import Any, Final
 
 from redis import Redis
 
+from mission_control.audit.pending.pending_records import add_pending
 from mission_control.audit.record.repetitions import identity_of
 from mission_control.audit.stream.anchors import Anchor
 from mission_control.audit.stream.chain import ChainHead
+from mission_control.audit.stream.known_time import begin_known_time
+from mission_control.audit.stream.log import AuditLog
 from mission_control.model.runs.record_identity import final_run
 from mission_control.store import redis_keys
 from mission_control.store.lua_scripts import lua_script
@@ -49,6 +52,21 @@ def mark_written(client: Redis, written: Iterable[tuple[str, str]]) -> None:
 def _run_key(identity: str) -> str:
     execution_id = final_run(identity)
     return "" if execution_id is None else redis_keys.run(execution_id)
+
+
+def reported_log(path: Path, client: Callable[[], Redis | None]) -> AuditLog:
+    """Return a stream whose records are reported and anchored, and pending if they cannot be written.
+
+    `client` returns None as long as this process does not use Redis.
+    """
+
+    def keep(record: Mapping[str, Any]) -> None:
+        known = client()
+        if known is not None:
+            add_pending(known, path, record)
+
+    written = WrittenRecords(path, client)
+    return AuditLog(path, appended=written.add, flush=written.flush, keep=keep)
 
 
 class WrittenRecords:
@@ -95,6 +113,7 @@ class WrittenRecords:
             self._report(client, written, anchors)
         except (RedisError, OSError):
             self._written.extend(written)
+            self._start_timer()
             return
         for writer, anchor in anchors.items():
             if self._anchors.get(writer) is anchor:
@@ -134,5 +153,6 @@ class WrittenRecords:
             if anchors:
                 texts: Any = {writer: anchor.to_text() for writer, anchor in anchors.items()}
                 pipe.hset(redis_keys.AUDIT_ANCHORS, mapping=texts)
+                begin_known_time(pipe, int(time.time()))
             mark_written(pipe, written)
             pipe.execute()

@@ -4,11 +4,15 @@ A chain alone cannot tell that its end is missing. What was written since a writ
 `AFTER_SECONDS` of work (`written_records`), cannot be proven either way.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final, Self, cast
 
 from redis import Redis
 
+from mission_control.audit.stream.chain import ChainHead
+from mission_control.audit.stream.known_time import forget_writers_before
 from mission_control.store import redis_keys
 
 MOST_ANCHORS: Final = 10_000
@@ -56,6 +60,21 @@ def read_anchors(client: Redis) -> dict[str, Anchor]:
     return {writer: anchor for writer, anchor in read.items() if anchor is not None}
 
 
+def anchor_found(client: Redis, heads: Iterable[ChainHead], *, path: Path, at: int) -> None:
+    """Anchor lines that were found in the file at `path` because their writers died before they did it.
+
+    Raises:
+        RedisError: some may be anchored.
+    """
+    known = read_anchors(client)
+    for head in sorted(heads, key=lambda head: head.seq):
+        before = known.get(head.writer)
+        if before is None or before.seq < head.seq:
+            since = at if before is None else before.since
+            found = Anchor(head.seq, head.digest, since, at, str(path.resolve()))
+            client.hset(redis_keys.AUDIT_ANCHORS, head.writer, found.to_text())
+
+
 def forget_old_anchors(client: Redis, *, most: int = MOST_ANCHORS) -> int:
     """Drop the anchors that were renewed longest ago, beyond `most`, and return how many these were.
 
@@ -67,5 +86,8 @@ def forget_old_anchors(client: Redis, *, most: int = MOST_ANCHORS) -> int:
     oldest = sorted(anchors, key=lambda writer: anchors[writer].last)
     surplus = oldest[: len(anchors) - most * 9 // 10]
     if surplus:
-        client.hdel(redis_keys.AUDIT_ANCHORS, *surplus)
+        with client.pipeline() as pipe:
+            forget_writers_before(pipe, max(anchors[writer].last for writer in surplus))
+            pipe.hdel(redis_keys.AUDIT_ANCHORS, *surplus)
+            pipe.execute()
     return len(surplus)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from mission_control.audit.record.repetitions import identity_of
+from mission_control.audit.stream.chain import ChainHead, line_digest
 from mission_control.audit.stream.lines import lines_backwards, parse_line
 from mission_control.audit.stream.segments import Segments
 from mission_control.model.values.instants import format_instant
@@ -16,23 +17,23 @@ _MARGIN: Final = timedelta(minutes=10)
 _SECONDS: Final = len("2026-03-02T09:00:00")
 
 
-def written_identities(path: Path | str, wanted: set[str], *, since: datetime) -> dict[str, str]:
-    """Return those of `wanted` identities that are in the stream, each with the writer of its record.
+def written_identities(path: Path | str, wanted: set[str], *, since: datetime) -> dict[str, ChainHead]:
+    """Return those of `wanted` identities that are in the stream, each with its writer's chain then.
 
     It reads records from the end back to those of ten minutes before `since`, and skips records that were
     written late.
     """
-    found: dict[str, str] = {}
-    for record in _records_since(Path(path), since - _MARGIN):
+    found: dict[str, ChainHead] = {}
+    for line, record in _records_since(Path(path), since - _MARGIN):
         identity = identity_of(record)
-        if identity in wanted:
-            found[identity] = str(record.get("writer"))
+        if identity in wanted and isinstance(record.get("seq"), int):
+            found[identity] = ChainHead(str(record.get("writer")), record["seq"], line_digest(line))
             if len(found) == len(wanted):
                 break
     return found
 
 
-def _records_since(path: Path, moment: datetime) -> Iterator[dict[str, Any]]:
+def _records_since(path: Path, moment: datetime) -> Iterator[tuple[bytes, dict[str, Any]]]:
     earliest = format_instant(moment)[:_SECONDS]
     with Segments(path) as segments:
         for segment in segments.newest_first:
@@ -44,4 +45,4 @@ def _records_since(path: Path, moment: datetime) -> Iterator[dict[str, Any]]:
                         continue
                     if "repaired" not in record and str(record.get("timestamp"))[:_SECONDS] < earliest:
                         return
-                    yield record
+                    yield line, record

@@ -3,10 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from mission_control.audit.stream.anchors import Anchor
 from mission_control.audit.stream.chain import GENESIS, ChainHead, host_of, own_host
 from mission_control.audit.verification.findings import Findings, Kind
+from mission_control.audit.verification.memory import Memory
 
 
 @dataclass(slots=True)
@@ -16,12 +18,14 @@ class _Chain:
     seq: int
     digest: str
     first: int
-    anchor_seq: int
+    anchor: Anchor | None
     digest_at_anchor: str = ""
+    at: str = ""
+    latest: str = ""
 
     def move_on(self, seq: int, digest: str) -> None:
         self.seq, self.digest = seq, digest
-        if seq == self.anchor_seq:
+        if self.anchor is not None and seq == self.anchor.seq:
             self.digest_at_anchor = digest
 
 
@@ -32,23 +36,29 @@ class ChainCheck:
         self._chains: dict[str, _Chain] = {}
         self._anchors = anchors
         self._findings = findings
+        self.latest = ""
+        """The latest time of the lines so far, of writers that are anchored."""
 
-    def line(self, head: ChainHead, prev: str, *, file: Path, line: int) -> None:
-        """Take in a line, by the head of its chain after it and the digest of the line before."""
+    def line(self, head: ChainHead, record: Mapping[str, Any], *, file: Path, line: int) -> None:
+        """Take in a line: the head of its chain after it, and its record."""
+        prev = record["prev"]
         chain = self._chains.get(head.writer)
         if chain is None:
             chain = self._begin(head, prev, file, line)
         elif head.seq <= chain.seq:
             message = f"a second line {head.seq} of writer {head.writer}: moved, copied or put in by hand"
-            self._findings.add(Kind.INSERTED, message, file, line)
+            self._findings.add(Kind.INSERTED, message, file, line, content=head.digest)
             return
         elif head.seq > chain.seq + 1:
             message = f"{_lines(chain.seq + 1, head.seq - 1)} of writer {head.writer} missing before this one"
             self._findings.add(Kind.MISSING, message, file, line)
         elif prev != chain.digest:
             message = f"line {chain.seq} of writer {head.writer} was changed: the one here does not follow it"
-            self._findings.add(Kind.CHANGED, message, file, line)
+            self._findings.add(Kind.CHANGED, message, file, line, content=chain.digest)
         chain.move_on(head.seq, head.digest)
+        chain.at, chain.latest = str(record.get("timestamp")), self.latest
+        if chain.anchor is not None and "repaired" not in record:
+            self.latest = max(self.latest, chain.at)
 
     def finish(self, path: Path, begins: float | None) -> int:
         """Judge beginnings and ends, and return how many lines are anchored.
@@ -62,6 +72,19 @@ class ChainCheck:
         return sum(
             self._judge_end(name, anchor, begins) for name, anchor in self._anchors.items() if name in ours
         )
+
+    def find_unknown(self, memory: Memory) -> None:
+        """Look for lines that Redis has not heard of although it should have."""
+        suspects = {name: chain for name, chain in self._chains.items() if _is_suspect(chain, memory)}
+        anchors = memory.anchors_later() if suspects else {}
+        for name, chain in suspects.items():
+            anchor = anchors.get(name)
+            if anchor is None:
+                message = f"{_lines(chain.first, chain.seq)} of writer {name}, which Redis has never heard of"
+                self._findings.add(Kind.UNKNOWN_WRITER, message, content=chain.digest)
+            elif anchor.seq < chain.seq:
+                message = f"{_lines(anchor.seq + 1, chain.seq)} of writer {name} were never anchored"
+                self._findings.add(Kind.UNANCHORED, message, content=chain.digest)
 
     @property
     def count(self) -> int:
@@ -80,10 +103,8 @@ class ChainCheck:
     def _begin(self, head: ChainHead, prev: str, file: Path, line: int) -> _Chain:
         if head.seq == 1 and prev != GENESIS:
             message = f"line 1 of writer {head.writer} was changed: it names a line before it"
-            self._findings.add(Kind.CHANGED, message, file, line)
-        anchor = self._anchors.get(head.writer)
-        chain = _Chain(0, GENESIS, head.seq, anchor.seq if anchor is not None else 0)
-        self._chains[head.writer] = chain
+            self._findings.add(Kind.CHANGED, message, file, line, content=head.digest)
+        chain = self._chains[head.writer] = _Chain(0, GENESIS, head.seq, self._anchors.get(head.writer))
         return chain
 
     def _judge_beginning(self, name: str, chain: _Chain, begins: float | None) -> None:
@@ -110,8 +131,16 @@ class ChainCheck:
             message = (
                 f"line {anchor.seq} of writer {name} was changed, with all that follow: not what is anchored"
             )
-            self._findings.add(Kind.CHANGED, message)
+            self._findings.add(Kind.CHANGED, message, content=chain.digest_at_anchor)
         return max(0, min(chain.seq, anchor.seq) - chain.first + 1)
+
+
+def _is_suspect(chain: _Chain, memory: Memory) -> bool:
+    if memory.is_recent(chain.at):
+        return False
+    if chain.anchor is None:
+        return not memory.may_forget_writer(chain.at, chain.latest)
+    return chain.anchor.seq < chain.seq
 
 
 def _lines(first: int, last: int) -> str:

@@ -1,6 +1,6 @@
 """Checking the endings in a stream: each run ended once, and as the ledger says."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from sys import intern
@@ -28,10 +28,16 @@ class EndingsCheck:
 
     def __init__(self, findings: Findings) -> None:
         self._findings = findings
+        self._suspects: dict[str, tuple[Path, int, str]] = {}
         self._seen: dict[str, str] = {}
 
-    def record(self, record: Mapping[str, Any], file: Path, line: int) -> None:
-        """Take in a record; what is no final record of a run is passed over."""
+    def record(
+        self, record: Mapping[str, Any], digest: str, file: Path, line: int, *, is_suspect: bool
+    ) -> None:
+        """Take in a record; what is no final record of a run is passed over.
+
+        `is_suspect` is whether the ledger remembers all runs of its time.
+        """
         execution_id, status = record.get("execution_id"), record.get("status")
         if record.get("final") is not True or not isinstance(execution_id, str) or status == "rejected":
             return  # a message may be refused as often as it comes
@@ -39,12 +45,22 @@ class EndingsCheck:
         before = self._seen.get(execution_id)
         if before is None:
             self._seen[execution_id] = ending
+            if is_suspect:
+                self._suspects[execution_id] = (file, line, digest)
         elif before == ending:
             message = f"{execution_id} is recorded twice, and counts once"
             self._findings.add(Kind.TWICE, message, file, line, execution_id)
         else:
             message = f"{execution_id} ended twice: {before}, and here {ending}"
             self._findings.add(Kind.CONTRADICTORY, message, file, line, execution_id)
+
+    def find_unknown(self, known_among: Callable[[Collection[str]], set[str]]) -> None:
+        """Look for records of runs that no ledger had, though it would remember them."""
+        known = known_among(self._suspects) if self._suspects else set()
+        for execution_id, (file, line, digest) in self._suspects.items():
+            if execution_id not in known:
+                message = f"the ledger never had run {execution_id}"
+                self._findings.add(Kind.UNKNOWN_RUN, message, file, line, execution_id, content=digest)
 
     def compare(
         self,

@@ -3,7 +3,8 @@
 from collections.abc import Collection, Mapping
 from itertools import islice
 from pathlib import Path
-from typing import IO, Final
+from types import MappingProxyType
+from typing import IO, Any, Final
 
 import orjson
 
@@ -14,6 +15,7 @@ from mission_control.audit.stream.segments import Segment, Segments
 from mission_control.audit.verification.chain_check import ChainCheck
 from mission_control.audit.verification.endings_check import EndingsCheck, LedgerEnding
 from mission_control.audit.verification.findings import Findings, Kind, Verification
+from mission_control.audit.verification.memory import Memory
 from mission_control.model.values.instants import parse_instant
 
 _FIRST_LINES: Final = 100
@@ -25,38 +27,54 @@ def verify(
     anchors: Mapping[str, Anchor] | None = None,
     ledger: Mapping[str, LedgerEnding] | None = None,
     pending: Collection[str] = (),
+    memory: Memory | None = None,
+    acknowledged: Mapping[str, str] = MappingProxyType({}),
 ) -> Verification:
     """Verify the stream at `path` over all its rotated files.
 
     Found are lines that were changed, removed, moved, copied or put in by hand; with `anchors` also ends
     that were cut off and chains that were rewritten; with `ledger` (every run that it has ended) runs
-    without a record or with another outcome. Not found can be: a change of a writer's very last line and
-    a cut at its end, as far as they are not anchored; the removal of a stream's oldest lines, which looks
-    like a rotation. Torn and unreadable lines are notes: if a record was lost with them, it is missing.
+    without a record or with another outcome; with `memory` also made-up lines: those of unknown writers,
+    those that were never anchored, and final records of unknown runs. Not found can be: a change of a
+    writer's very last line and a cut at its end, as far as they are not anchored; the removal of a stream's
+    oldest lines, which looks like a rotation. Torn and unreadable lines are notes: if a record was lost with
+    them, it is missing. `acknowledged` has the fingerprints of faults that no longer count, with who
+    acknowledged them.
 
     Every file is read once, from its beginning; it may be appended to meanwhile.
 
     Raises:
         PermissionError: a file may not be read.
     """
-    return _Verifier(Path(path), anchors if anchors is not None else {}).run(ledger, pending)
+    findings = Findings(acknowledged)
+    return _Verifier(Path(path), anchors if anchors is not None else {}, findings, memory).run(
+        ledger, pending
+    )
 
 
 class _Verifier:
-    def __init__(self, path: Path, anchors: Mapping[str, Anchor]) -> None:
+    def __init__(
+        self, path: Path, anchors: Mapping[str, Anchor], findings: Findings, memory: Memory | None
+    ) -> None:
         self._path = path
-        self._findings = Findings()
+        self._findings = findings
+        self._memory = memory
+        self._ledger: Collection[str] = ()
         self._chains = ChainCheck(anchors, self._findings)
         self._endings = EndingsCheck(self._findings)
         self._lines = self._records = 0
         self._begins: float | None = None
 
     def run(self, ledger: Mapping[str, LedgerEnding] | None, pending: Collection[str]) -> Verification:
+        self._ledger = ledger if ledger is not None else ()
         with Segments(self._path) as segments:
             files = segments.oldest_first
             for at, segment in enumerate(files):
                 self._segment(segment, is_oldest=at == 0 and len(files) > 1)
         anchored = self._chains.finish(self._path, self._begins)
+        if self._memory is not None:
+            self._chains.find_unknown(self._memory)
+            self._endings.find_unknown(self._memory.known_among)
         unrecorded = self._compare(ledger, pending) if ledger is not None else []
         return Verification(
             path=self._path,
@@ -69,6 +87,7 @@ class _Verifier:
             counts=dict(self._findings.counts),
             unrecorded=tuple(unrecorded),
             pending=tuple(one for one in unrecorded if one in pending),
+            faults=frozenset(self._findings.faults),
         )
 
     def _compare(self, ledger: Mapping[str, LedgerEnding], pending: Collection[str]) -> list[str]:
@@ -78,7 +97,8 @@ class _Verifier:
     def _segment(self, segment: Segment, *, is_oldest: bool) -> None:
         file, problem = segment.plain()
         if problem is not None:
-            self._findings.add(Kind.DAMAGED, problem, segment.path)
+            size = segment.path.stat().st_size
+            self._findings.add(Kind.DAMAGED, problem, segment.path, content=f"{size} bytes")
         with file:
             if is_oldest:
                 self._begins = _latest_of_the_first(file)
@@ -99,11 +119,21 @@ class _Verifier:
             return
         writer, seq, prev = (record.get(name) for name in ("writer", "seq", "prev"))
         if not (isinstance(writer, str) and isinstance(seq, int) and isinstance(prev, str)):
-            self._findings.add(Kind.UNCHAINED, "a record without a chain: put in by hand", path, number)
+            message = "a record without a chain: put in by hand"
+            self._findings.add(Kind.UNCHAINED, message, path, number, content=line_digest(line))
             return
         self._records += 1
-        self._chains.line(ChainHead(writer, seq, line_digest(line)), prev, file=path, line=number)
-        self._endings.record(record, path, number)
+        head = ChainHead(writer, seq, line_digest(line))
+        self._chains.line(head, record, file=path, line=number)
+        is_suspect = self._is_suspect(record)
+        self._endings.record(record, head.digest, path, number, is_suspect=is_suspect)
+
+    def _is_suspect(self, record: Mapping[str, Any]) -> bool:
+        return (
+            self._memory is not None
+            and record.get("execution_id") not in self._ledger
+            and not self._memory.may_forget_run(record, self._chains.latest)
+        )
 
 
 def _latest_of_the_first(file: IO[bytes]) -> float | None:

@@ -9,6 +9,7 @@ import rich_click as click
 from mission_control.audit.verification.findings import Verification
 from mission_control.cli.terminal import parameters
 from mission_control.cli.terminal.exit_codes import ExitCode
+from mission_control.cli.terminal.installation_in_use import current
 from mission_control.cli.terminal.output import echo, echo_json, near, printable, tell
 from mission_control.model.values.quantities import counted
 
@@ -31,6 +32,35 @@ def verify(files_only: bool, as_json: bool) -> ExitCode:
         for one in verifications.values():
             _show(one, is_anchored=not files_only)
     return ExitCode.DONE if is_sound else ExitCode.FAILED
+
+
+@click.command()
+@click.option("--reason", required=True, help="What you found out; kept with your name.")
+@parameters.dry_run
+@parameters.as_json
+def acknowledge(reason: str, dry_run: bool, as_json: bool) -> None:
+    """Acknowledge the faults that `audit verify` finds now.
+
+    They stay visible in every verification, with your name and reason, and no longer make it fail. A later
+    fault does. The acknowledgement is a record in the stream of changes.
+    """
+    from mission_control.installation.installation import acting_user
+    from mission_control.operate.audit_verification import acknowledge_faults
+
+    with current() as installation:
+        faults = acknowledge_faults(
+            installation.audit.path,
+            installation.changes,
+            installation.client,
+            actor=acting_user(),
+            reason=reason,
+            at=installation.clock(),
+            is_dry_run=dry_run,
+        )
+    if as_json:
+        echo_json({"dry_run": dry_run, "acknowledged": faults})
+    else:
+        tell(f"{counted(faults, 'fault')} {'would be ' if dry_run else ''}acknowledged")
 
 
 @click.command()
@@ -57,20 +87,14 @@ def repair(dry_run: bool, as_json: bool) -> None:
 
 
 def _verifications(*, files_only: bool) -> dict[str, Verification]:
-    from mission_control.audit.verification.verify import verify
-    from mission_control.cli.terminal.installation_in_use import current
     from mission_control.configuration.settings import read_settings
-    from mission_control.operate.audit_verification import verify_changes, verify_runs
+    from mission_control.operate.audit_verification import verify_streams
 
     if files_only:
         settings = read_settings()
-        return {"runs": verify(settings.task_execution_log), "changes": verify(settings.task_changes_log)}
+        return verify_streams(settings.task_execution_log, settings.task_changes_log, None)
     with current() as installation:
-        client = installation.client
-        return {
-            "runs": verify_runs(installation.audit.path, client),
-            "changes": verify_changes(installation.changes.path, client),
-        }
+        return verify_streams(installation.audit.path, installation.changes.path, installation.client)
 
 
 def _show(one: Verification, *, is_anchored: bool) -> None:

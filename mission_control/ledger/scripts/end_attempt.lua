@@ -2,7 +2,7 @@
 -- KEYS: 1 run (hash)  2 active runs (zset)  3 finished runs (zset)  4 history of the task (hash)
 --       5 runs of the task (zset)  6 schedule (zset)  7 schedule entry of the task (hash)
 --       8 pending audit records (hash)  9 leases (zset)  10 effects of the run (set)
---       11 parked messages (zset)  12 their payloads (hash)
+--       11 parked messages (zset)  12 their payloads (hash)  13 high-water marks of what is remembered (hash)
 -- ARGV: 1 states it may come from, joined by commas with one before and after  2 attempt that
 --       the caller has seen
 --       3 "1" if the new state is final  4 execution_id  5 finished at, Unix seconds
@@ -17,6 +17,12 @@
 -- Reply: {field, value, …} of the run afterwards, or {} if it was refused and nothing changed; {"cancel",
 --        why}, and nothing changed, if another attempt would follow but cancellation was requested, or the task
 --        is gone; an error, and nothing changed, if a key has another type
+local function raise_mark(name, at)
+  if at > tonumber(redis.call('HGET', KEYS[13], name) or '0') then
+    redis.call('HSET', KEYS[13], name, string.format('%.3f', at))
+  end
+end
+
 local found = redis.call('HMGET', KEYS[1], 'state', 'attempt', 'fence', 'cancel_requested', 'started_at')
 local state, attempt, cancel_requested, started_at = found[1], found[2], found[4], found[5]
 if not state or not string.find(ARGV[1], ',' .. state .. ',', 1, true) then
@@ -29,7 +35,7 @@ local fields = {}
 for at = 21, #ARGV, 2 do
   fields[ARGV[at]] = ARGV[at + 1]
 end
-local kinds = {'hash', 'zset', 'zset', 'hash', 'zset', 'zset', 'hash', 'hash', 'zset', 'set', 'zset', 'hash'}
+local kinds = {'hash', 'zset', 'zset', 'hash', 'zset', 'zset', 'hash', 'hash', 'zset', 'set', 'zset', 'hash', 'hash'}
 for at, kind in ipairs(kinds) do
   local is = redis.call('TYPE', KEYS[at]).ok
   if is ~= kind and is ~= 'none' then
@@ -67,7 +73,11 @@ if ARGV[3] == '1' then
   redis.call('ZREM', KEYS[11], ARGV[4])
   redis.call('HDEL', KEYS[12], ARGV[4])
   redis.call('ZADD', KEYS[3], ARGV[5], ARGV[4])
-  redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', tonumber(ARGV[5]) - tonumber(ARGV[7]))
+  local kept_since = tonumber(ARGV[5]) - tonumber(ARGV[7])
+  redis.call('HSET', KEYS[13], 'retention', ARGV[7])
+  if redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', kept_since) > 0 then
+    raise_mark('runs', kept_since)
+  end
   redis.call('EXPIRE', KEYS[1], ARGV[7])
   redis.call('EXPIRE', KEYS[10], ARGV[7])
   redis.call('ZADD', KEYS[5], 'NX', ARGV[16], ARGV[4]) -- the index may have been deleted, or have expired
@@ -101,6 +111,7 @@ if ARGV[3] == '1' then
     local active_since = redis.call('ZMSCORE', KEYS[2], unpack(oldest))
     for at, old in ipairs(oldest) do
       if not active_since[at] then
+        raise_mark('trimmed:' .. KEYS[5], tonumber(redis.call('ZSCORE', KEYS[3], old) or 0))
         redis.call('ZREM', KEYS[5], old)
         redis.call('ZREM', KEYS[3], old)
         redis.call('DEL', ARGV[10] .. old, ARGV[14] .. old)

@@ -12,7 +12,7 @@ from redis.client import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
-from mission_control.audit.pending.pending_records import add_pending
+from mission_control.audit.pending.written_records import reported_log
 from mission_control.audit.stream.log import AuditLog
 from mission_control.configuration.clock import utc_now
 from mission_control.events import events
@@ -93,9 +93,7 @@ class ReliableChannel(ConsumingChannel):
         if self.audit_path is None:
             return None
         path, ledger = Path(self.audit_path), self.ledger_client
-        if ledger is None:
-            return AuditLog(path)
-        return AuditLog(path, keep=lambda record: add_pending(ledger(), path, record))
+        return AuditLog(path) if ledger is None else reported_log(path, ledger)
 
     def close_after_cut(self) -> None:
         """Close the channel after its connection was lost; never raises."""
