@@ -51,7 +51,7 @@ CYCLE["itself"] = CYCLE
         ({"at": date(2027, 1, 1)}, "is no instant; use an aware datetime"),
         ({"at": 1_800_000_000}, "at: 1800000000 is no instant"),
         ({"at": timedelta(hours=1)}, "or delay for a time from now"),
-        ({"at": datetime.now}, "is no instant"),
+        pytest.param({"at": datetime.now}, "is no instant", id="at a function"),
         ({"at": datetime.min}, "has no time zone"),  # noqa: DTZ901
         ({"delay": True}, "delay: true is no number of seconds"),
         ({"idempotency_key": ""}, "idempotency_key: '' is no key"),
