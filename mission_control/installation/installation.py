@@ -24,6 +24,7 @@ from mission_control.ledger.ledger import Ledger
 from mission_control.registry.change_log import ChangeLog
 from mission_control.registry.definition_check import DefinitionCheck
 from mission_control.registry.registry import Registry
+from mission_control.registry.task_store import TaskStore
 from mission_control.store.address.url_spelling import client_url
 from mission_control.store.connection import connect
 from mission_control.store.embedded.embedded_server import (
@@ -124,11 +125,17 @@ class Installation:
     @cached_property
     def registry(self) -> Registry:
         """The tasks."""
+        store = TaskStore(self.client, self.redbeat_keys)
         check = DefinitionCheck(
-            self.client, self.catalog, default_timezone=self.settings.timezone, read_text=read_calendar
+            self.client,
+            self.catalog,
+            store,
+            default_timezone=self.settings.timezone,
+            read_text=read_calendar,
+            clock=self.clock,
         )
         return Registry(
-            self.client,
+            store,
             ledger=self.ledger,
             audit=self.audit,
             changes=ChangeLog(
@@ -138,7 +145,6 @@ class Installation:
             ),
             check=check,
             clock=self.clock,
-            redbeat_keys=self.redbeat_keys,
         )
 
     def _mirror_tasks(self) -> None:

@@ -50,10 +50,11 @@ def _refused(current: Mapping[str, Any], updates: Mapping[str, Any]) -> list[Pro
 
 
 def new_metadata(given: Metadata, *, actor: str, now: datetime) -> Metadata:
-    """Return the metadata of a task that is registered at `now`; `given` may say who created it."""
+    """Return the metadata of a task that is registered at `now`; `given` may say by whom and when before."""
     second = now.replace(microsecond=0)
+    created = second if given.created is None else min(given.created, second)
     created_by = actor if given.created_by is None else given.created_by
-    return Metadata(created=second, created_by=created_by, last_modified=second)
+    return Metadata(created=created, created_by=created_by, last_modified=second)
 
 
 def next_metadata(stored: Mapping[str, Any], *, now: datetime) -> Metadata:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,9 @@ from mission_control.errors import InvalidTaskError
 from mission_control.events import events
 from mission_control.files.calendar_file import read_no_calendar
 from mission_control.handler_catalog.catalog import HandlerCatalog
+from mission_control.model.definitions.due_times import over_problem
 from mission_control.model.definitions.task import TaskDefinition, parse_task
+from mission_control.registry.task_store import TaskStore
 from mission_control.store import redis_keys
 
 
@@ -27,16 +30,27 @@ class DefinitionCheck:
 
     client: Redis
     catalog: HandlerCatalog
+    store: TaskStore
     default_timezone: str
     read_text: Callable[[Path], str]
+    clock: Callable[[], datetime]
 
-    def parse_new(self, definition: Mapping[str, Any]) -> TaskDefinition:
-        """Return a definition to register; its handler exists.
+    def parse_new(self, definition: Mapping[str, Any], *, may_be_over: bool = False) -> TaskDefinition:
+        """Return a definition to register; its handler exists, and its schedule is not over.
+
+        A schedule may be over if the task has it already, or was created before it was over: files of tasks
+        keep finished one-offs.
 
         Raises:
             InvalidTaskError: lists every problem.
         """
-        return self._parse(definition, self.read_text, self.handler_problem)
+        task = self._parse(definition, self.read_text, self.handler_problem)
+        problem = None if may_be_over else over_problem(task, self.clock())
+        if problem is not None:
+            stored = self.store.load([task.id])[0]
+            if stored is None or stored.definition["schedule"] != task.to_dict()["schedule"]:
+                raise InvalidTaskError([problem], subject=f"task {task.id!r}")
+        return task
 
     def parse(self, definition: Mapping[str, Any], *, needs_calendars: bool = True) -> TaskDefinition:
         """Return a stored definition; its handler need not exist.

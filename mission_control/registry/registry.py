@@ -4,8 +4,6 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
-from redis import Redis
-
 from mission_control.audit.stream.log import AuditLog
 from mission_control.errors import InvalidTaskError, StoreUnavailableError
 from mission_control.events import events
@@ -24,7 +22,6 @@ from mission_control.registry.definition_check import DefinitionCheck, warn_of_u
 from mission_control.registry.removal import cancel_retries
 from mission_control.registry.task_store import StoredTask, TaskStore, stored_form
 from mission_control.registry.task_views import Overview, overview_of, shown_task
-from mission_control.store.redis_keys import DEFAULT_REDBEAT_KEYS, RedBeatKeys
 
 Applied = Literal["created", "updated", "unchanged"]
 _ATTEMPTS_AGAINST_OTHER_WRITERS: Final = 20
@@ -42,17 +39,16 @@ class Registry:
 
     def __init__(
         self,
-        client: Redis,
+        store: TaskStore,
         *,
         ledger: Ledger,
         changes: ChangeLog,
         audit: AuditLog,
         check: DefinitionCheck,
         clock: Callable[[], datetime],
-        redbeat_keys: RedBeatKeys = DEFAULT_REDBEAT_KEYS,
     ) -> None:
         self.check = check
-        self._store = TaskStore(client, redbeat_keys)
+        self._store = store
         self._ledger = ledger
         self.changes = changes
         self._audit = audit
@@ -74,7 +70,7 @@ class Registry:
         Raises:
             InvalidTaskError: lists every problem.
         """
-        task = self.check.parse_new(definition)
+        task = self.check.parse_new(definition, may_be_over=catch_up)
         if replace:
             self.apply(task, reason=reason, catch_up=catch_up)
             return True

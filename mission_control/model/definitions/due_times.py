@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from mission_control.errors import Problem
 from mission_control.model.definitions.schedules import spread_offset
 from mission_control.model.definitions.task import TaskDefinition
 from mission_control.model.values.instants import from_unix
@@ -38,3 +39,19 @@ def nominal_time_of(definition: Mapping[str, Any], due: float) -> datetime:
 def has_beginning(task: TaskDefinition) -> bool:
     """Return whether the schedule says when it begins, so that it can be caught up from there."""
     return task.schedule.start is not None or task.schedule.type == "once"
+
+
+def over_problem(task: TaskDefinition, now: datetime) -> Problem | None:
+    """Return why a task that is new at `now` would never fire, or None.
+
+    A task that was created before its last occurrence, as a file of tasks says, has fired then.
+    """
+    if not task.enabled or due_after(task, now) is not None:
+        return None
+    last, created = task.schedule.previous_before(now), task.metadata.created
+    if last is not None and created is not None and created <= last:
+        return None
+    return Problem(
+        "schedule",
+        f'{task.schedule.describe()}: that is over; write a later time, or "enabled": false to keep the task',
+    )

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+import pytest
+import time_machine
+
+from mission_control.errors import InvalidTaskError
 from mission_control.files.task_file import write_task_file
 from mission_control.model.definitions.task import TaskDefinition
 from mission_control.operate.apply import apply_task_file
@@ -13,8 +18,6 @@ from tests.stage.live_installation import YEARLY
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
-
-    import pytest
 
     from mission_control.installation.installation import Installation
 
@@ -82,3 +85,41 @@ def test_field_left_out_of_an_applied_file_is_removed_once(
     assert "overlap" not in stored
     assert (stored["priority"], stored["metadata"]["revision"]) == (0, 2)
     assert apply_task_file(installation.registry, file).unchanged == ("a",)
+
+
+PAST = {"type": "once", "at": "2020-01-01T09:00:00Z"}
+ENDED = {"type": "daily", "time": "09:00", "end": "2021-12-31"}
+
+
+@pytest.mark.parametrize("over", [PAST, ENDED, {"type": "any", "schedules": [PAST, ENDED]}])
+def test_schedule_that_is_over_is_refused_at_every_entrance(
+    installation: Installation, tmp_path: Path, over: dict[str, Any]
+) -> None:
+    registry, file = installation.registry, tmp_path / "tasks.json"
+    registry.register(a_task("other"))
+    file.write_text(json.dumps([a_task("first"), a_task("late", schedule=over)]))
+    for enter in (
+        lambda: registry.register(a_task(schedule=over)),
+        lambda: registry.update("other", {"schedule": over}),
+        lambda: apply_task_file(registry, file),
+    ):
+        with pytest.raises(InvalidTaskError, match=r"schedule: .*: that is over; write a later time"):
+            enter()
+    assert registry.ids() == ["other"]
+    assert registry.register(a_task(schedule=over, enabled=False))
+
+
+def test_finished_task_is_registered_again_and_restored_from_its_file(
+    installation: Installation, tmp_path: Path
+) -> None:
+    soon = a_task("soon", schedule={"type": "once", "at": "2026-11-01T09:00:00Z"})
+    registry, file = installation.registry, tmp_path / "tasks.json"
+    with time_machine.travel(datetime(2026, 10, 1, tzinfo=UTC), tick=False):
+        assert registry.register(soon)
+    assert not registry.register(soon)
+    write_task_file(file, registry.definitions())
+    for _ in range(2):
+        assert apply_task_file(registry, file).unchanged == ("soon",)
+        registry.unregister("soon")
+        assert apply_task_file(registry, file).created == ("soon",)
+        write_task_file(file, registry.definitions())
