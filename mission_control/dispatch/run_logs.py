@@ -5,6 +5,8 @@ for each run, chained as that is.
 """
 
 import json
+import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, Self, cast
@@ -15,10 +17,12 @@ from redis.exceptions import RedisError
 from mission_control.audit.stream.log import AuditLog, AuditWriteError
 from mission_control.audit.stream.reader import tail
 from mission_control.events import events
+from mission_control.ledger.run_reader import RunReader
 from mission_control.model.values.instants import format_instant, parse_instant
 from mission_control.store import redis_keys
 
 LONGEST_LINE: Final = 2_000
+POLL_SECONDS: Final = 0.3
 KEPT_AFTER_END: Final = timedelta(hours=1)
 
 
@@ -62,6 +66,19 @@ class RunLogs:
             found = records[0]["lines"] if records else []
         return [LogLine.from_list(one) for one in found]
 
+    def follow(self, ledger: RunReader, execution_id: str) -> Iterator[LogLine]:
+        """Yield the lines of a run as they come, until it is over or the ledger has it no longer."""
+        last: LogLine | None = None
+        while True:
+            run = ledger.get(execution_id)  # before the lines, so that the last ones are not left out
+            lines = self.lines(execution_id)
+            new = lines[lines.index(last) + 1 :] if last in lines else lines
+            yield from new
+            last = new[-1] if new else last
+            if run is None or run.state.is_final:
+                return
+            time.sleep(POLL_SECONDS)
+
     def archive(self, task_id: str, execution_id: str, *, at: datetime) -> None:
         """Write the log of a run that is over to the file, once; trouble is logged, not raised.
 
@@ -80,6 +97,7 @@ class RunLogs:
                 "lines": found,
             }
             self.file.append(record)
+            self.file.flush()  # no pending record stands behind it, by which the sweep could anchor it
             self.client.expire(key, KEPT_AFTER_END)
         except AuditWriteError as error:
             events.audit_write_failed(self.file.path, error)

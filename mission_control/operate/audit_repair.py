@@ -1,8 +1,6 @@
 """Repairing the stream of runs: missing records are appended; no line is changed."""
 
-import os
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 from mission_control.audit.verification.findings import Verification
@@ -16,16 +14,15 @@ from mission_control.sweep.pending_records import late_record
 
 @dataclass(frozen=True)
 class Repair:
-    """What was repaired, or would be: a torn last line, pending records, records that were missing."""
+    """What was repaired, or would be: pending records, and records that were missing."""
 
-    ended_torn_line: bool
     written: int
     added: tuple[str, ...]
 
     @property
     def is_nothing(self) -> bool:
         """Whether there was nothing to repair."""
-        return not (self.ended_torn_line or self.written or self.added)
+        return not (self.written or self.added)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the repair as JSON has it."""
@@ -35,18 +32,15 @@ class Repair:
 def repair(late_records: LateRecords, ledger: Ledger, *, is_dry_run: bool = False) -> Repair:
     """Make the stream of runs whole, as far as Redis knows what is missing.
 
-    A torn last line gets its line feed; pending records are written; runs that the ledger has ended and the
-    stream does not know get their final record from the ledger. Each of these is marked `"repaired": true`
-    and dated as the ending was. No line is rewritten or removed, so a verification still finds what was
-    changed, removed or moved. A second repair finds nothing to do.
+    Pending records are written; runs that the ledger has ended and the stream does not know get their final
+    record from the ledger. Each of these is marked `"repaired": true` and dated as the ending was. No line is
+    rewritten or removed, so a verification still finds what was changed, removed or moved. A second repair
+    finds nothing to do.
 
     Raises:
         AuditWriteError: the stream cannot be written; what was written before stays, and is not repeated.
     """
     audit = late_records.audit
-    is_torn = _is_torn(audit.path)
-    if is_torn and not is_dry_run:
-        _end_line(audit.path)
     overdue = late_records.overdue() if is_dry_run else []
     written = len(overdue) if is_dry_run else _write_all(late_records)
     left_out = {final_run(pending.identity) for pending in overdue}
@@ -54,7 +48,7 @@ def repair(late_records: LateRecords, ledger: Ledger, *, is_dry_run: bool = Fals
     for run in missing if not is_dry_run else []:
         assert run.finished_at is not None  # noqa: S101  # `_missing` has seen to it
         audit.append(late_record(run, at=run.finished_at))
-    return Repair(is_torn, written, tuple(run.execution_id for run in missing))
+    return Repair(written, tuple(run.execution_id for run in missing))
 
 
 def _write_all(late_records: LateRecords) -> int:
@@ -69,21 +63,3 @@ def _missing(verification: Verification, ledger: Ledger, left_out: set[str | Non
     ids = set(verification.unrecorded) - set(verification.pending) - left_out
     runs = [ledger.get(execution_id) for execution_id in sorted(ids)]
     return [run for run in runs if run is not None and run.finished_at is not None]
-
-
-def _is_torn(path: Path) -> bool:
-    try:
-        with path.open("rb") as file:
-            if file.seek(0, os.SEEK_END) == 0:
-                return False
-            file.seek(-1, os.SEEK_END)
-            return file.read(1) != b"\n"
-    except FileNotFoundError:
-        return False
-
-
-def _end_line(path: Path) -> None:
-    # Appended, as any record is: a writer that is in the middle of a line at this moment is not in the way,
-    # since a line is one write.
-    with path.open("ab", buffering=0) as file:
-        file.write(b"\n")

@@ -1,7 +1,7 @@
 """Verifying an installation's audit streams: the files, against what Redis knows."""
 
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
@@ -27,45 +27,39 @@ from mission_control.sweep.pending_records import pending_final_runs
 _AT_ONCE: Final = 1_000
 
 
-def verify_streams(runs: Path, changes: Path, client: Redis | None) -> dict[str, Verification]:
-    """Verify the streams of runs and of changes; without a client only the files, against themselves.
+def verify_streams(runs: Path, changes: Path, logs: Path, client: Redis | None) -> dict[str, Verification]:
+    """Verify all streams; without a client only the files, against themselves.
 
     Acknowledged faults do not count.
     """
+    acknowledged = read_acknowledgements(changes, None if client is None else read_anchors(client))
+    chains = {"changes": changes, "logs": logs}
     if client is None:
-        acknowledged = read_acknowledgements(changes, None)
-        return {
-            "runs": verify(runs, acknowledged=acknowledged),
-            "changes": verify(changes, acknowledged=acknowledged),
-        }
-    acknowledged = read_acknowledgements(changes, read_anchors(client))
+        files = {"runs": runs, **chains}
+        return {name: verify(path, acknowledged=acknowledged) for name, path in files.items()}
     return {
         "runs": verify_runs(runs, client, acknowledged=acknowledged),
-        "changes": verify_changes(changes, client, acknowledged=acknowledged),
+        **{name: verify_changes(path, client, acknowledged=acknowledged) for name, path in chains.items()},
     }
 
 
 def acknowledge_faults(
-    runs: Path,
+    verifications: Iterable[Verification],
     changes: AuditLog,
-    client: Redis,
     *,
     actor: str,
     reason: str,
     at: datetime,
-    is_dry_run: bool = False,
-) -> int:
-    """Acknowledge every fault of both streams, and return how many there were.
+) -> None:
+    """Acknowledge every fault that verifications have found, if there are any.
 
     Raises:
         AuditWriteError: the acknowledgement cannot be written.
     """
-    found = verify_streams(runs, changes.path, client).values()
-    faults = {fault for one in found for fault in one.faults}
-    if faults and not is_dry_run:
+    faults = {fault for one in verifications for fault in one.faults}
+    if faults:
         changes.append(acknowledgement(faults, actor=actor, reason=reason, at=at))
         changes.flush()
-    return len(faults)
 
 
 def verify_runs(
@@ -86,7 +80,7 @@ def verify_runs(
 def verify_changes(
     path: Path, client: Redis, *, acknowledged: Mapping[str, str] = MappingProxyType({})
 ) -> Verification:
-    """Verify the stream of changes to tasks against its chains and their anchors."""
+    """Verify a stream that is not of runs against its chains and their anchors."""
     memory = _memory(client)
     return verify(path, anchors=read_anchors(client), memory=memory, acknowledged=acknowledged)
 

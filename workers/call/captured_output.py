@@ -7,52 +7,44 @@ the context that wrote it; if that has none (a thread of the handler's own), to 
 import logging
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
-from typing import Any, Final, Protocol
+from typing import Any, Final
+
+from workers.call.attempt_log import AttemptLog
 
 # What the worker itself logs meanwhile is no part of the handler's story.
 _NOT_THE_HANDLERS: Final = ("mission_control", "celery", "kombu", "redis")
 
 
-class Sink(Protocol):
-    """Takes what was captured."""
-
-    def write(self, stream: str, text: str) -> None:
-        """Take some text, which need not end with its line."""
-
-    def flush(self) -> None:
-        """Take the lines that are not ended as they are."""
-
-
-_current: Final[ContextVar[Sink | None]] = ContextVar("captured output", default=None)
-_active: Final[list[Sink]] = []
+_current: Final[ContextVar[AttemptLog | None]] = ContextVar("captured output", default=None)
+_active: Final[list[AttemptLog]] = []
 _lock: Final = threading.Lock()
 
 
 @contextmanager
-def captured(sink: Sink) -> Iterator[None]:
-    """Capture into `sink` what is printed and logged while the block runs."""
+def captured(log: AttemptLog) -> Iterator[None]:
+    """Capture into `log` what is printed and logged while the block runs."""
     with _lock:
         if not _active:
             _install()
-        _active.append(sink)
-    token = _current.set(sink)
+        _active.append(log)
+    token = _current.set(log)
     try:
         yield
     finally:
         _current.reset(token)
         with _lock:
-            _active.remove(sink)
+            _active.remove(log)
             if not _active:
                 _uninstall()
-        sink.flush()
+        log.flush()
 
 
-def _sink() -> Sink | None:
-    sink = _current.get()
-    return _active[0] if sink is None and len(_active) == 1 else sink
+def _log() -> AttemptLog | None:
+    log = _current.get()
+    return _active[0] if log is None and len(_active) == 1 else log
 
 
 class _Tee:
@@ -70,21 +62,20 @@ class _Tee:
         return _BytesTee(self._name, self._stream)
 
     def write(self, text: str) -> int:
-        sink = _sink()
-        if sink is not None:
-            sink.write(self._name, text)
+        log = _log()
+        if log is not None:
+            log.write(self._name, text)
         encoding = getattr(self._stream, "encoding", None) or "utf-8"
         self._pass_on(text.encode(encoding, "backslashreplace").decode(encoding))
         return len(text)
 
-    def writelines(self, lines: Iterator[str]) -> None:
-        for line in lines:
-            self.write(line)
+    def writelines(self, lines: Iterable[str]) -> None:
+        self.write("".join(lines))
 
     def flush(self) -> None:
-        sink = _sink()
-        if sink is not None:
-            sink.flush()
+        log = _log()
+        if log is not None:
+            log.flush()
         self._pass_on("")
 
     def _pass_on(self, text: str) -> None:
@@ -107,9 +98,9 @@ class _BytesTee:
         return getattr(self._stream.buffer, name)
 
     def write(self, data: bytes) -> int:
-        sink = _sink()
-        if sink is not None:
-            sink.write(self._name, bytes(data).decode(errors="backslashreplace"))
+        log = _log()
+        if log is not None:
+            log.write(self._name, bytes(data).decode(errors="backslashreplace"))
         return int(self._stream.buffer.write(data))
 
 
@@ -117,12 +108,12 @@ class _LogHandler(logging.Handler):
     """Captures log records of the handler and of the libraries that it uses."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        sink = _sink()
-        if sink is None or record.name.partition(".")[0] in _NOT_THE_HANDLERS:
+        log = _log()
+        if log is None or record.name.partition(".")[0] in _NOT_THE_HANDLERS:
             return
         # The worker's log handler reports a record whose arguments do not fit its message, on standard error.
         with suppress(Exception):
-            sink.write("log", f"{record.levelname} {record.name}: {self.format(record)}\n")
+            log.write("log", f"{record.levelname} {record.name}: {self.format(record)}\n")
 
 
 _log_handler: Final = _LogHandler()

@@ -11,6 +11,8 @@ from mission_control.cli.terminal import parameters
 from mission_control.cli.terminal.exit_codes import ExitCode
 from mission_control.cli.terminal.installation_in_use import current
 from mission_control.cli.terminal.output import echo, echo_json, near, printable, tell
+from mission_control.configuration.settings import read_settings
+from mission_control.installation.installation import acting_user
 from mission_control.model.values.quantities import counted
 
 
@@ -44,23 +46,20 @@ def acknowledge(reason: str, dry_run: bool, as_json: bool) -> None:
     They stay visible in every verification, with your name and reason, and no longer make it fail. A later
     fault does. The acknowledgement is a record in the stream of changes.
     """
-    from mission_control.installation.installation import acting_user
     from mission_control.operate.audit_verification import acknowledge_faults
 
-    with current() as installation:
-        faults = acknowledge_faults(
-            installation.audit.path,
-            installation.changes,
-            installation.client,
-            actor=acting_user(),
-            reason=reason,
-            at=installation.clock(),
-            is_dry_run=dry_run,
-        )
+    found = _verifications(files_only=False)
+    count = sum(len(one.faults) for one in found.values())
+    if not dry_run:
+        with current() as installation:
+            at = installation.clock()
+            acknowledge_faults(
+                found.values(), installation.changes, actor=acting_user(), reason=reason, at=at
+            )
     if as_json:
-        echo_json({"dry_run": dry_run, "acknowledged": faults})
+        echo_json({"dry_run": dry_run, "acknowledged": count})
     else:
-        tell(f"{counted(faults, 'fault')} {'would be ' if dry_run else ''}acknowledged")
+        tell(f"{counted(count, 'fault')} {'would be ' if dry_run else ''}acknowledged")
 
 
 @click.command()
@@ -69,10 +68,9 @@ def acknowledge(reason: str, dry_run: bool, as_json: bool) -> None:
 def repair(dry_run: bool, as_json: bool) -> None:
     """Append missing audit records.
 
-    Writes pending records, adds a final record for each run that ended without one, and ends a torn last
-    line. It changes and removes no line, marks what it adds as "repaired", and may be run again.
+    Writes pending records, and adds a final record for each run that ended without one. It changes and
+    removes no line, marks what it adds as "repaired", and may be run again.
     """
-    from mission_control.cli.terminal.installation_in_use import current
     from mission_control.operate.audit_repair import repair as repair_stream
     from mission_control.sweep.late_records import LateRecords
 
@@ -87,14 +85,16 @@ def repair(dry_run: bool, as_json: bool) -> None:
 
 
 def _verifications(*, files_only: bool) -> dict[str, Verification]:
-    from mission_control.configuration.settings import read_settings
     from mission_control.operate.audit_verification import verify_streams
 
     if files_only:
         settings = read_settings()
-        return verify_streams(settings.task_execution_log, settings.task_changes_log, None)
+        return verify_streams(settings.task_execution_log, settings.task_changes_log, settings.run_logs, None)
     with current() as installation:
-        return verify_streams(installation.audit.path, installation.changes.path, installation.client)
+        settings, client = installation.settings, installation.client
+        return verify_streams(
+            settings.task_execution_log, settings.task_changes_log, settings.run_logs, client
+        )
 
 
 def _show(one: Verification, *, is_anchored: bool) -> None:
@@ -111,7 +111,7 @@ def _show(one: Verification, *, is_anchored: bool) -> None:
 
 
 def _repaired(done: dict[str, Any], *, would: str) -> list[str]:
-    lines = ["a torn last line " + would + "ended"] if done["ended_torn_line"] else []
+    lines = []
     if done["written"]:
         lines.append(f"{counted(done['written'], 'pending record')} {would}written")
     if done["added"]:

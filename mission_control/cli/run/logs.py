@@ -28,7 +28,6 @@ def logs(execution_id: str, is_following: bool, as_json: bool) -> None:
     from mission_control.dispatch.run_control import existing_run
     from mission_control.dispatch.run_logs import RunLogs
     from mission_control.model.values.zones import zone
-    from mission_control.operate.follow_log import follow_log
 
     with current() as installation:
         kept, here = RunLogs(installation.client, installation.run_logs), zone(installation.settings.timezone)
@@ -37,7 +36,7 @@ def logs(execution_id: str, is_following: bool, as_json: bool) -> None:
             existing_run(installation.ledger, execution_id)
         if is_following:
             before = None
-            for line in follow_log(kept, installation.ledger, execution_id):
+            for line in kept.follow(installation.ledger, execution_id):
                 echo_json_line(_json(line)) if as_json else echo(*log_lines([line], here, after=before))
                 before = line
         elif as_json:

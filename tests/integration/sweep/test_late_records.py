@@ -212,7 +212,7 @@ def test_repair_adds_missing_records_once(installation: Installation) -> None:
     tried = repaired(installation, is_dry_run=True)
     assert path.read_bytes() == before
     done = repaired(installation)
-    assert tried == done == Repair(ended_torn_line=True, written=0, added=("tea@2",))
+    assert tried == done == Repair(written=0, added=("tea@2",))
     assert path.read_bytes().startswith(before + b"\n")
     assert endings(installation)[-1] == ("tea@2", "failure", 1, True)
     assert repaired(installation).is_nothing
