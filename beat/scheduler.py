@@ -12,6 +12,7 @@ from redbeat.schedulers import RedBeatScheduler
 
 from beat.checks.refusals import REFUSALS, refuse_unsafe
 from beat.firing.assembly import assemble_firing
+from beat.firing.fire_request import Delivery
 from beat.firing.firing import Firing
 from beat.follow_up.follow_up import FollowUp
 from beat.follow_up.missed_records import MissedRecords
@@ -19,6 +20,7 @@ from beat.messages.entry_sender import EntrySender
 from beat.messages.outbox import needs_outbox
 from beat.turn.exact_wait import exactly
 from beat.turn.lead import Lead, NotLeadingError, Turn
+from beat.turn.side_work import SideWork
 from beat.turn.wake_up import WakeUp, countdown
 from beat.upkeep.schedule_upkeep import ScheduleUpkeep
 from mission_control.events import events
@@ -86,7 +88,7 @@ class MissionControlScheduler(RedBeatScheduler):
         try:
             self._turn()
         except NotLeadingError:
-            self._firing.forget_prepared()
+            self._firing.prepared.clear()
         except REFUSALS as error:
             self._is_refused = True
             events.beat_refused(error)
@@ -97,10 +99,9 @@ class MissionControlScheduler(RedBeatScheduler):
 
     def fire_due(self, now: datetime) -> list[RunRecord]:
         """Fire every occurrence that is due at `now` and return the runs of ours among them."""
-        ours = self._installation
-        runs = ours.ledger.get_all(self._firing.fire_due(lambda: now))
+        runs = self._installation.ledger.get_all(self._firing.fire_due(lambda: now))
         self._missed_records.write(most=None)
-        LateRecords.of(ours).write()
+        LateRecords.of(self._installation).write()
         if self._deliver is not None:
             for run in runs:
                 self._deliver(run)
@@ -142,16 +143,16 @@ class MissionControlScheduler(RedBeatScheduler):
         fired = self._firing.fire_prepared(clock)
         turn = self._last_turn = self._lead.take()
         if not turn.leads:
-            self._firing.forget_prepared()
+            self._firing.prepared.clear()
             self._wait_until(math.inf)
             return
-        self._set_up(is_first=turn.is_first)
+        if turn.is_first or not self._is_set_up:
+            self._set_up()
         self._upkeep.look(turn, has_fired=self._has_fired or bool(fired))
-        self._has_fired = False
         if turn.next_due is not None and turn.next_due <= clock().timestamp():
             fired += self._firing.fire_due(clock, oldest=turn.next_due, most_seconds=LONGEST_FIRING)
+        self._has_fired = bool(fired)
         if fired:
-            self._has_fired = True
             events.runs_fired(fired)
         if self._follow_up(turn) or fired:
             return
@@ -160,7 +161,7 @@ class MissionControlScheduler(RedBeatScheduler):
         self._wait_until(self._next_instant(turn, clock().timestamp()))
 
     def _next_instant(self, turn: Turn, now: float) -> float:
-        instants = (turn.next_due, turn.next_release, self._firing.next_prepared)
+        instants = (turn.next_due, turn.next_release, self._firing.prepared.next_due)
         next_instant = min((one for one in instants if one is not None), default=math.inf)
         # A due entry that was not fired has been moved by another program: look again, but do not spin.
         return next_instant if next_instant > now else now + _LOOK_AGAIN
@@ -174,10 +175,8 @@ class MissionControlScheduler(RedBeatScheduler):
         wait = exactly(wait, lambda: self._firing.commit_nothing(clock)) if is_exact else wait
         wait(countdown(instant if is_exact else latest, lambda: clock().timestamp()))
 
-    def _set_up(self, *, is_first: bool) -> None:
+    def _set_up(self) -> None:
         """See to all that may have changed while this beat did not lead, a loss of data included."""
-        if self._is_set_up and not is_first:
-            return
         self._is_set_up = False  # until all of it is done
         self._refuse_unsafe()
         self._upkeep.begin()
@@ -193,8 +192,10 @@ class MissionControlScheduler(RedBeatScheduler):
         return self.connection.ensure_connection(max_retries=1, interval_start=0, timeout=WAIT_FOR_REDIS)
 
     @cached_property
-    def _uses_outbox(self) -> bool:
-        return needs_outbox(self.app, self._installation.redis_url)
+    def _delivery(self) -> Delivery:
+        if self._deliver is not None:
+            return Delivery.IN_PROCESS
+        return Delivery.OUTBOX if needs_outbox(self.app, self._installation.redis_url) else Delivery.QUEUE
 
     @cached_property
     def _firing(self) -> Firing:
@@ -208,8 +209,7 @@ class MissionControlScheduler(RedBeatScheduler):
             self._missed_records.add,
             retention=ours.settings.retention,
             token=self._name if self._deliver is None else "",
-            is_in_process=self._deliver is not None,
-            uses_outbox=self._uses_outbox,
+            delivery=self._delivery,
         )
 
     @cached_property
@@ -237,8 +237,8 @@ class MissionControlScheduler(RedBeatScheduler):
             Sweep.of(self.app, ours),
             self._sender,
             ours.clock,
-            uses_outbox=self._uses_outbox,
-            on_wrong_type=self._upkeep.after_wrong_type,
+            self._delivery is Delivery.OUTBOX,
+            SideWork(self._upkeep.after_wrong_type),
         )
 
     @cached_property

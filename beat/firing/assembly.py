@@ -26,21 +26,13 @@ def assemble_firing(  # noqa: PLR0913  # all that firing is made of
     *,
     retention: timedelta,
     token: str,
-    is_in_process: bool,
-    uses_outbox: bool,
+    delivery: Delivery,
 ) -> Firing:
     """Return a `Firing` for the beat that leads under `token`, "" if none need lead.
-
-    In process nothing is put on a queue.
 
     Raises:
         RedisError: Redis does not take the fire script.
     """
-    delivery = Delivery.QUEUE
-    if is_in_process:
-        delivery = Delivery.IN_PROCESS
-    elif uses_outbox:
-        delivery = Delivery.OUTBOX
     commit = Commit(client, token=token, retention=retention, redbeat_keys=keys)
     commit.load()
     return Firing(

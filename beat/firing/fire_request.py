@@ -60,22 +60,22 @@ class FireRequest:
         return is_newest and now - self.due <= ON_TIME_WITHIN.total_seconds()
 
 
+@dataclass(frozen=True)
 class FireRequests:
     """Turns decisions into requests."""
 
-    def __init__(self, messages: RunMessages, delivery: Delivery) -> None:
-        self._messages = messages
-        self._delivery = delivery
+    messages: RunMessages
+    delivery: Delivery
 
     @property
     def uses_outbox(self) -> bool:
         """Whether the broker is another server, so that messages are not made here."""
-        return self._delivery is Delivery.OUTBOX
+        return self.delivery is Delivery.OUTBOX
 
     @property
     def is_traced(self) -> bool:
         """Whether a tool looks at each message as it is made."""
-        return self._messages.is_traced
+        return self.messages.is_traced
 
     def of_task(self, entry: DueTask, decision: Decision, now: datetime) -> FireRequest:
         """Return the request for one of our tasks."""
@@ -135,20 +135,20 @@ class FireRequests:
             queue_key,
             payload,
             self._stagger(entry, action),
-            self._delivery if is_fired else Delivery.NONE,
+            self.delivery if is_fired else Delivery.NONE,
             "" if is_fired else record_identity(execution_id, 0, is_final=True),
         ]
 
     def _message(
         self, entry: DueTask, execution_id: str, moment: datetime, expires: datetime | None
     ) -> tuple[str, str]:
-        if self._delivery is not Delivery.QUEUE:
+        if self.delivery is not Delivery.QUEUE:
             return "", ""
         task = entry.task
         soft = task.timeout_seconds
         hard = None if soft is None else soft + HARD_LIMIT_GRACE.total_seconds()
         kind = MessageKind(task.handler, task.queue, task.priority, soft, hard, expires is not None)
-        return self._messages.message(
+        return self.messages.message(
             kind,
             task.schedule,
             execution_id=execution_id,
@@ -158,7 +158,7 @@ class FireRequests:
         )
 
     def _stagger(self, entry: DueTask, action: Fire | Miss) -> float | str:
-        if self._delivery is Delivery.IN_PROCESS or not isinstance(action, Fire) or not action.is_catch_up:
+        if self.delivery is Delivery.IN_PROCESS or not isinstance(action, Fire) or not action.is_catch_up:
             return ""
         return entry.task.misfire.stagger_seconds
 

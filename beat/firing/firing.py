@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import takewhile
 from typing import Final
@@ -27,6 +28,7 @@ _BACKLOG_BATCH: Final = 50
 """How many entries of a backlog are loaded at a time: each may have hundreds of occurrences."""
 
 
+@dataclass
 class Firing:
     """Fires due entries, each occurrence once. An error in one entry affects no other.
 
@@ -35,35 +37,21 @@ class Firing:
     entered as missed.
     """
 
-    def __init__(
-        self,
-        entries: DueEntries,
-        requests: FireRequests,
-        commit: Commit,
-        quarantine: Quarantine,
-        sender: EntrySender,
-        on_missed: Callable[[Iterable[str]], object],
-    ) -> None:
-        self._entries = entries
-        self._requests = requests
-        self._commit = commit
-        self._quarantine = quarantine
-        self._sender = sender
-        self._on_missed = on_missed
-        self._prepared = Prepared()
-
-    @property
-    def next_prepared(self) -> float | None:
-        """When the next prepared entry is due, in Unix seconds."""
-        return self._prepared.next_due
+    entries: DueEntries
+    requests: FireRequests
+    commit: Commit
+    quarantine: Quarantine
+    sender: EntrySender
+    on_missed: Callable[[Iterable[str]], object]
+    prepared: Prepared = field(default_factory=Prepared)
 
     def fire_prepared(self, clock: Callable[[], datetime]) -> list[str]:
         """Commit what was prepared and is due now; return the ids of the runs that were fired."""
         fired: list[str] = []
-        while requests := self._prepared.take_due(clock().timestamp(), BATCH):
+        while requests := self.prepared.take_due(clock().timestamp(), BATCH):
             for batch in batches(requests):
                 fired.extend(_runs_of(self._committed(batch, clock())))
-        self._quarantine.flush()
+        self.quarantine.flush()
         return fired
 
     def commit_nothing(self, clock: Callable[[], datetime]) -> None:
@@ -72,7 +60,7 @@ class Firing:
         Raises:
             NotLeadingError: it would commit nothing, either.
         """
-        self._commit((), clock())
+        self.commit((), clock())
 
     def fire_due(
         self, clock: Callable[[], datetime], *, oldest: float = -math.inf, most_seconds: float = math.inf
@@ -93,10 +81,10 @@ class Firing:
         return fired
 
     def _on_time(self, now: datetime) -> list[DueEntry]:
-        return self._entries.between(self._on_time_since(now), now.timestamp(), skip=0, limit=BATCH)
+        return self.entries.between(self._on_time_since(now), now.timestamp(), skip=0, limit=BATCH)
 
     def _backlog(self, now: datetime) -> list[DueEntry]:
-        return self._entries.until(self._on_time_since(now), limit=_BACKLOG_BATCH)
+        return self.entries.until(self._on_time_since(now), limit=_BACKLOG_BATCH)
 
     def _on_time_since(self, now: datetime) -> float:
         return (now - ON_TIME_WITHIN).timestamp()
@@ -116,7 +104,7 @@ class Firing:
             moved += len(committed)
             if time.monotonic() >= stop_at:
                 break
-        moved += self._quarantine.flush()
+        moved += self.quarantine.flush()
         return len(due) >= most and moved > 0 and time.monotonic() < stop_at
 
     def prepare(
@@ -138,24 +126,20 @@ class Firing:
         It stops when `next_due` has come: firing is more urgent. Where tools look at each message, they see
         it when it is sent.
         """
-        if self._requests.is_traced:
+        if self.requests.is_traced:
             return False
         now = clock().timestamp()
         until = now + AHEAD_SECONDS
-        room = min(MOST_PREPARED - len(self._prepared), SLICE) if self._prepared.has_room else 0
+        room = min(MOST_PREPARED - len(self.prepared), SLICE) if self.prepared.has_room else 0
         if next_due > until or room <= 0:
             return False
-        self._prepared.begin_at(now)
-        since, seen = self._prepared.since, self._prepared.seen
-        coming = self._entries.between(since, until, skip=seen, limit=room)
+        self.prepared.begin_at(now)
+        since, seen = self.prepared.since, self.prepared.seen
+        coming = self.entries.between(since, until, skip=seen, limit=room)
         for entry in takewhile(lambda _: clock().timestamp() < next_due, coming):
-            self._prepared.add(self._request_ahead(entry), entry.due)
-        self._quarantine.flush()
+            self.prepared.add(self._request_ahead(entry), entry.due)
+        self.quarantine.flush()
         return len(coming) == room
-
-    def forget_prepared(self) -> None:
-        """Forget what was prepared: another beat leads."""
-        self._prepared.clear()
 
     def _request_ahead(self, entry: DueEntry) -> FireRequest | None:
         """Return the request of a task of ours; what may change until then is looked at when it is due."""
@@ -167,15 +151,15 @@ class Firing:
         try:
             match entry:
                 case DueTask():
-                    return self._requests.of_task(entry, self._decide(entry, now), now)
+                    return self.requests.of_task(entry, self._decide(entry, now), now)
                 case DuePlainEntry():
-                    return plain_request(entry, self._requests, self._sender, now)
+                    return plain_request(entry, self.requests, self.sender, now)
                 case CorruptEntry():
-                    self._quarantine.add(entry.key, entry.due, entry.problem, now, is_unread=True)
+                    self.quarantine.add(entry.key, entry.due, entry.problem, now, is_unread=True)
         except Exception as error:
             if is_redis_failure(error):
                 raise
-            self._quarantine.add(entry.key, entry.due, f"{type(error).__name__}: {error}", now)
+            self.quarantine.add(entry.key, entry.due, f"{type(error).__name__}: {error}", now)
         return None
 
     def _decide(self, entry: DueTask, now: datetime) -> Decision:
@@ -189,15 +173,15 @@ class Firing:
         )
         if not entry.trouble:
             return decision
-        self._quarantine.note(entry.key, entry.due, entry.trouble, now)
+        self.quarantine.note(entry.key, entry.due, entry.trouble, now)
         return withheld(entry.task, decision, now, f"quarantined: {entry.trouble}")
 
     def _committed(self, requests: list[FireRequest], now: datetime) -> list[FireRequest]:
-        verdicts = self._commit(requests, now)
+        verdicts = self.commit(requests, now)
         problem = "a key that its run needs has the wrong type, or may not be used"
         for request in verdicts.unsound:
-            self._quarantine.add(request.key, request.due, problem, now)
-        self._on_missed(one for request in verdicts.committed for one in request.missed_ids)
+            self.quarantine.add(request.key, request.due, problem, now)
+        self.on_missed(one for request in verdicts.committed for one in request.missed_ids)
         return verdicts.committed
 
 

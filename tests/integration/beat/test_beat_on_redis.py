@@ -93,7 +93,7 @@ def test_commit_of_nothing_writes_nothing_and_needs_the_lead(installation: Insta
         beat = beat_of(installation)
         assert register_task(task())
         beat.tick()
-        assert beat._firing.next_prepared == NINE.timestamp()
+        assert beat._firing.prepared.next_due == NINE.timestamp()
         before = everything()
         beat._firing.commit_nothing(installation.clock)
         assert everything() == before

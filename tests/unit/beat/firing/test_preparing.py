@@ -16,10 +16,10 @@ class SlicedFiring(Firing):
 
     def __init__(self, left: int) -> None:
         self.left = left
-        self.prepared = 0
+        self.slices = 0
 
     def _prepare_slice(self, _clock: object, _next_due: float) -> bool:
-        self.prepared += 1
+        self.slices += 1
         self.left -= 1
         return self.left > 0
 
@@ -35,22 +35,22 @@ def not_woken() -> bool:
 def test_preparation_without_due_entries_does_nothing() -> None:
     firing = SlicedFiring(1)
     assert firing.prepare(now, None, not_woken) is False
-    assert firing.prepared == 0
+    assert firing.slices == 0
 
 
 def test_preparation_takes_slices_until_there_are_no_more() -> None:
     firing = SlicedFiring(5)
     assert firing.prepare(now, SOON, not_woken) is False
-    assert firing.prepared == 5
+    assert firing.slices == 5
 
 
 def test_preparation_stops_when_a_change_is_announced() -> None:
     firing = SlicedFiring(5)
     assert firing.prepare(now, SOON, lambda: True) is True
-    assert firing.prepared == 1
+    assert firing.slices == 1
 
 
 def test_preparation_stops_when_an_entry_is_due() -> None:
     firing = SlicedFiring(5)
     assert firing.prepare(now, NOW.timestamp(), not_woken) is True
-    assert firing.prepared == 1
+    assert firing.slices == 1
