@@ -113,6 +113,14 @@ def test_failed_handler_test_reports_the_error(handlers: Path, source: str, repo
     assert reported in answer.err
 
 
+def test_handler_test_shows_the_handlers_own_traceback(handlers: Path) -> None:
+    source = "def run(context):\n    1 / 0\n"
+    (handlers / "mine.py").write_text(source)
+    shown = mc("handler", "test", "handlers.mine.run").err
+    assert 'mine.py", line 2, in run' in shown
+    assert "workers/call" not in shown
+
+
 def test_output_printed_by_a_handler_goes_to_stderr(handlers: Path) -> None:
     returned = "{'status': 'success', 'output': {'n': 1}, 'error': None}"
     source = f"def run(context):\n    print('noise')\n    return {returned}\n"
