@@ -16,15 +16,16 @@ from workers.attempt.claim import Claimer
 from workers.call.failure_log import leave_out_our_frames
 from workers.call.log_sender import LogSender
 from workers.plain_clients.plain_runs import PlainRuns
-from workers.plain_clients.unknown_handlers import UnknownHandlers
+from workers.plain_clients.unknown_handlers import UnknownHandlers, leave_out_celerys_report
 from workers.process.consumer_watchdog import WatchdogStep
 from workers.process.durable_revoke import make_revoke_durable
 from workers.process.early_start import ChildDispatchStep
 from workers.process.heartbeat import HeartbeatStep
 from workers.process.lease_keeper import LeaseKeeperStep
+from workers.process.reload import RELOAD_OPTION, ReloadStep
 from workers.process.stop_grace import StopGrace
 from workers.signals import SignalHook, connect_signals
-from workers.tasks.handler_tasks import register_handlers
+from workers.tasks.handler_tasks import HandlerTasks
 
 # How often, at intervals of 0.1 s, a dying child asks whether its last result was read. Celery's default
 # makes a worker that stops hang for 30 s if its parent dies too, and reads no more.
@@ -39,12 +40,14 @@ def build_app(installation: Callable[[], Installation]) -> Celery:
     """
     app = create_app("workers", installation)
     app.steps["worker"].add(ChildDispatchStep)
+    app.user_options["worker"].add(RELOAD_OPTION)
 
     @app.on_after_finalize.connect(weak=False)
     def set_up(**_: Any) -> None:  # noqa: ANN401  # a signal's arguments
         billiard.pool.GUARANTEE_MESSAGE_CONSUMPTION_RETRY_LIMIT = _LAST_RESULT_TRIES
         _assemble(app, installation())
         leave_out_our_frames()
+        leave_out_celerys_report()
         # A pool's children end without Python's exit handlers.
         signals.worker_process_shutdown.connect(confirm_records, weak=False)
 
@@ -59,14 +62,17 @@ def _assemble(app: Celery, ours: Installation) -> None:
     guard = AttemptGuard(ending)
     sender = LogSender(ours.client, most=ours.settings.run_log_lines, keep=ours.settings.retention)
     plain_runs = PlainRuns(ending, ours.settings.allow_plain_producers)
-    register_handlers(app, ours.catalog, AttemptRunner(Claimer(ending, plain_runs), ending, guard, sender))
+    runner = AttemptRunner(Claimer(ending, plain_runs), ending, guard, sender)
+    handlers = HandlerTasks(app, ours.catalog, runner)
+    handlers.load()
     unknown_handlers = UnknownHandlers(app, ours.client, ending, plain_runs)
     make_revoke_durable(RunControl(ending, ours.client, app))
     connect_signals(SignalHook(app, ending, plain_runs, unknown_handlers))
     signals.worker_shutting_down.connect(StopGrace(ours.settings.stop_grace_seconds).begin, weak=False)
     app.steps["worker"].add(_given(LeaseKeeperStep, ledger=ours.ledger))
     app.steps["worker"].add(_given(WatchdogStep, client=ours.client, guard=guard))
-    app.steps["consumer"].add(_given(HeartbeatStep, client=ours.client, catalog=ours.catalog, guard=guard))
+    app.steps["consumer"].add(_given(HeartbeatStep, client=ours.client, handlers=handlers, guard=guard))
+    app.steps["consumer"].add(_given(ReloadStep, handlers=handlers))
 
 
 def _given(step: type[bootsteps.Step], **parts: object) -> type[bootsteps.Step]:

@@ -19,6 +19,7 @@ _Fields = dict[str, object]
 _P = ParamSpec("_P")
 
 _MOST_NAMED: Final = 20
+_MOST_PROBLEMS_NAMED: Final = 5
 
 _logger: Final = logging.getLogger("mission_control")
 _outages: Final = {"ledger": Outage(), "broker": Outage()}
@@ -289,6 +290,24 @@ def message_passed_on(execution_id: str, handler: str) -> _Fields:
     return {"execution_id": execution_id, "handler": handler}
 
 
+@_event(ERROR, "refused a message")
+def message_refused(execution_id: str, reason: str) -> _Fields:
+    """A plain Celery client sent a message that names no handler of a live worker."""
+    return {"execution_id": execution_id, "reason": reason}
+
+
+@_event(WARNING, "no live worker has the handler; the run waits for one")
+def run_waits_for_handler(execution_id: str, handler: str) -> _Fields:
+    """A run stays on hold until a worker comes that has its handler, or until it expires."""
+    return {"execution_id": execution_id, "handler": handler}
+
+
+@_event(ERROR, "still no live worker has the handler; start one that has, or cancel the run")
+def run_still_waits(execution_id: str, handler: str) -> _Fields:
+    """A run has waited a minute for a worker that has its handler."""
+    return {"execution_id": execution_id, "handler": handler}
+
+
 @_event(ERROR, "moved a message to the dead letters")
 def message_dead_lettered(queue: str, reason: str, execution_id: str | None) -> _Fields:
     """A message that no worker can process was moved to the dead letters."""
@@ -319,10 +338,15 @@ def managed_server_revived(folder: object) -> _Fields:
     return {"folder": str(folder)}
 
 
-@_event(ERROR, "cannot load a handler")
-def handler_broken(path: str, problem: str) -> _Fields:
-    """A handler's module cannot be imported; its runs will fail with this problem."""
-    return {"handler": path, "problem": problem}
+def handlers_found(ready: int, problems: Sequence[str]) -> None:
+    """A worker has loaded its handlers; of those that are broken only the first are named."""
+    named = "; ".join(problems[:_MOST_PROBLEMS_NAMED])
+    more = (
+        f"; and {len(problems) - _MOST_PROBLEMS_NAMED:,} more" if len(problems) > _MOST_PROBLEMS_NAMED else ""
+    )
+    sentence = f"handlers: {ready} ready" + (f", {len(problems):,} broken: {named}{more}" if problems else "")
+    fields = {"event": "handlers_found", "ready": ready, "broken": len(problems)}
+    _log(WARNING if problems else INFO, sentence, fields)
 
 
 @_event(ERROR, "audit record not written; it stays pending")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -45,6 +46,20 @@ class HandlerCatalog:
         """
         return {path: source for path, source in self._scan().items() if source.is_listed}
 
+    def state(self) -> dict[Path, tuple[int, int, int]]:
+        """Return what tells whether a file of the directories has changed: its inode, time and size.
+
+        It covers the modules that handlers import from there, too.
+        """
+        found = {}
+        for directory in self.directories:
+            for pattern in ("*.py", "*/*.py"):
+                with suppress(OSError):  # removed at this moment
+                    for file in directory.glob(pattern):
+                        status = file.stat()
+                        found[file] = (status.st_ino, status.st_mtime_ns, status.st_size)
+        return found
+
     def problem(self, path: str) -> str | None:
         """Return why `path` names no usable handler, with the likely intended one, or None."""
         problem = handler_path_problem(path)
@@ -81,8 +96,9 @@ class HandlerCatalog:
         seen = dict.fromkeys(directory.resolve() for directory in self.directories)
         for directory in seen:
             if directory.is_dir():
-                modules = (file for file in sorted(directory.glob("*.py")) if not file.name.startswith("_"))
-                yield from ((directory, file) for file in modules)
+                with suppress(OSError):  # removed at this moment
+                    modules = sorted(directory.glob("*.py"))
+                    yield from ((directory, file) for file in modules if not file.name.startswith("_"))
 
     def _module(self, directory: Path, file: Path) -> tuple[HandlerSource, ...]:
         try:

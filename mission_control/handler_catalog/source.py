@@ -1,6 +1,7 @@
 """The handlers in a module, found by reading its source without running it."""
 
 import ast
+import hashlib
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,12 +9,13 @@ from pathlib import Path
 from mission_control.model.values.handler_paths import is_handler_name
 
 LARGEST_SOURCE_BYTES = 1024 * 1024
+DIGEST_LETTERS = 12
 _Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 
 @dataclass(frozen=True)
 class HandlerSource:
-    """A handler, or a function that cannot be one, as found in its file.
+    """A handler, or a function that cannot be one, as found in its file, whose content `digest` identifies.
 
     `problem` says why it cannot be used; it is None if it can. A module that cannot be read has one entry
     for the whole module, with an empty `function`.
@@ -25,6 +27,7 @@ class HandlerSource:
     function: str = ""
     line: int = 1
     summary: str = ""
+    digest: str = ""
 
     @property
     def is_listed(self) -> bool:
@@ -38,31 +41,39 @@ def read_module(file: Path, module: str) -> tuple[HandlerSource, ...]:
     A handler is a public function, defined at the top level of the file itself, that can be called with
     one positional argument. Nothing is imported or run.
     """
+    name, digest = f"handlers.{module}", ""
     try:
-        tree = _parse(file)
+        content = _content(file)
+        digest = hashlib.sha256(content).hexdigest()[:DIGEST_LETTERS]
+        tree = _parsed(content, file)
     except SyntaxError as error:
         line = error.lineno if error.lineno is not None else 1
-        problem = f"{file} has a syntax error in line {line}: {error.msg}"
-        return (HandlerSource(f"handlers.{module}", file, problem, line=line),)
+        problem = f"{file} line {line}: {error.msg}"
+        return (HandlerSource(name, file, problem, line=line, digest=digest),)
     except (OSError, ValueError, RecursionError, MemoryError) as error:
-        return (HandlerSource(f"handlers.{module}", file, f"{file} cannot be read: {error}"),)
-    found = {one.name: _handler(one, file, module) for one in tree.body if isinstance(one, _Definition)}
+        return (HandlerSource(name, file, f"{file} cannot be read: {error}", digest=digest),)
+    definitions = [one for one in tree.body if isinstance(one, _Definition)]
+    found = {one.name: _handler(one, file, module, digest) for one in definitions}
     return tuple(found.values())
 
 
-def _parse(file: Path) -> ast.Module:
+def _content(file: Path) -> bytes:
     size = file.stat().st_size
     if size > LARGEST_SOURCE_BYTES:
         raise ValueError(
             f"{size:,} bytes are too many for a handler module; at most {LARGEST_SOURCE_BYTES:,} are allowed"
         )
+    return file.read_bytes()
+
+
+def _parsed(content: bytes, file: Path) -> ast.Module:
     with warnings.catch_warnings():
         # The compiler's warnings (about an invalid escape, say) are for the author of the module.
         warnings.simplefilter("ignore")
-        return ast.parse(file.read_bytes(), filename=str(file))
+        return ast.parse(content, filename=str(file))
 
 
-def _handler(node: _Definition, file: Path, module: str) -> HandlerSource:
+def _handler(node: _Definition, file: Path, module: str, digest: str) -> HandlerSource:
     path, fault = f"handlers.{module}.{node.name}", _fault(node)
     return HandlerSource(
         path,
@@ -70,6 +81,7 @@ def _handler(node: _Definition, file: Path, module: str) -> HandlerSource:
         f"{path!r} is not a handler: it {fault} ({file}, line {node.lineno})" if fault else None,
         function=node.name,
         line=node.lineno,
+        digest=digest,
         summary=(ast.get_docstring(node) or "").partition("\n")[0].strip(),
     )
 

@@ -77,6 +77,24 @@ def work_issues(
         yield Issue("missing_handler", f"no worker has the handler {handler} ({_listed(names)})", remedy)
 
 
+def handler_issues(alive: Iterable[ProcessInfo]) -> Iterator[Issue]:
+    """Yield the broken handlers of workers, and handlers of which workers have several versions."""
+    workers = [one for one in alive if one.kind == "worker"]
+    problems = {problem: one.name for one in workers for problem in dict(one.info.get("broken", {})).values()}
+    for problem, worker in problems.items():
+        remedy = "repair it; a worker without --reload must be restarted then"
+        yield Issue("broken_handler", f"broken handler on {worker}: {problem}", remedy)
+    versions: dict[str, dict[str, str]] = defaultdict(dict)
+    for one in workers:
+        for path, digest in dict(one.info.get("handlers", {})).items():
+            versions[path].setdefault(digest, one.name)
+    for path, workers_of in versions.items():
+        if len(workers_of) > 1:
+            names = " and ".join(workers_of.values())
+            remedy = "restart the workers that have the older one"
+            yield Issue("handler_versions", f"{names} have different versions of {path}", remedy)
+
+
 def queue_issues(queues: Iterable[QueueState], now: datetime) -> Iterator[Issue]:
     """Yield the queues whose messages wait too long."""
     for queue in queues:

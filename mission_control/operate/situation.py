@@ -17,6 +17,7 @@ from mission_control.model.values.instants import format_instant
 from mission_control.operate.health import (
     Issue,
     beat_issues,
+    handler_issues,
     key_issues,
     of_runs,
     of_tasks,
@@ -130,6 +131,7 @@ def situation(
         *key_issues(wrong),
         *beat_issues(alive),
         *work_issues(alive, [tasks.work, runs], queues),
+        *handler_issues(alive),
         *worker_issues(stopped_workers(alive, active)),
         *queue_issues(queues, now),
         *quarantine_issues(notes),

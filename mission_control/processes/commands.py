@@ -15,14 +15,18 @@ def beat_command(log_level: str = "INFO") -> ServiceCommand:
     return ServiceCommand("beat", [*_celery(BEAT_APP), "beat", "--loglevel", log_level, "--pidfile="])
 
 
-def worker_command(name: str, *, concurrency: int | None = None, log_level: str = "INFO") -> ServiceCommand:
-    """Return how to start a worker whose node is called `name`.
+def worker_command(
+    name: str, *, concurrency: int | None = None, log_level: str = "INFO", reloads: bool = False
+) -> ServiceCommand:
+    """Return how to start a worker whose node is called `name`; it `reloads` handlers that change.
 
     SIGTERM lets handlers finish for as long as the settings say, SIGQUIT gives their runs back at once.
     """
     argv = [*_celery(WORKER_APP), "worker", "--loglevel", log_level, "--hostname", name]
     if concurrency is not None:
         argv += ["--concurrency", str(concurrency)]
+    if reloads:
+        argv.append("--reload")
     return ServiceCommand("worker", argv, at_once=signal.SIGQUIT)
 
 

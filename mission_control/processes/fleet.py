@@ -34,7 +34,7 @@ class Fleet:
     """One beat and one worker on this machine, as children of this process.
 
     They read `settings` from their environment and find their Redis there, which `client` talks to as well.
-    If this process is killed they notice and stop.
+    If this process is killed they notice and stop. With `reloads` the worker loads changed handlers again.
     """
 
     def __init__(
@@ -43,11 +43,13 @@ class Fleet:
         settings: Settings,
         *,
         concurrency: int | None = None,
+        reloads: bool = False,
         open_output: Callable[[str], IO[bytes] | int] | None = None,
     ) -> None:
         self._client = client
         self._settings = settings
         self._concurrency = concurrency
+        self._reloads = reloads
         self._open_output = self._open_log if open_output is None else open_output
         self.services: list[ServiceProcess] = []
         self.worker_name = ""
@@ -121,7 +123,9 @@ class Fleet:
             self.services.append(self._start_process(command))
 
     def _commands(self) -> tuple[ServiceCommand, ServiceCommand]:
-        return beat_command(), worker_command(self.worker_name, concurrency=self._concurrency)
+        return beat_command(), worker_command(
+            self.worker_name, concurrency=self._concurrency, reloads=self._reloads
+        )
 
     def _start_process(self, command: ServiceCommand) -> ServiceProcess:
         output = self._open_output(command.name)

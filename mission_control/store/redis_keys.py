@@ -15,6 +15,7 @@
 | `mc:log:<execution_id>` | list of JSON, what its handler said | retention; an hour after its end | workers |
 | `mc:runs:active` | sorted set: execution_id → dispatched at | permanent | ledger |
 | `mc:runs:leases` | sorted set: execution_id → when its lease runs out | permanent | ledger |
+| `mc:runs:waiting` | hash: execution_id → JSON of its missing handler, and since when | 30 days | workers |
 | `mc:runs:finished` | sorted set: execution_id → finished at | trimmed to retention | ledger |
 | `mc:fired:<execution_id>` | hash, of a RedBeat entry's occurrence | retention | beat |
 | `mc:revoked:<execution_id>` | string, why the run must not begin | retention | workers, registry |
@@ -51,6 +52,7 @@ ACTIVE_RUNS: Final = "mc:runs:active"
 LEASES: Final = "mc:runs:leases"
 FINISHED_RUNS: Final = "mc:runs:finished"
 HANDLERS: Final = "mc:handlers"
+WAITING_RUNS: Final = "mc:runs:waiting"
 BEAT_JOURNAL: Final = "mc:beat:journal"
 OUTBOX: Final = "mc:beat:outbox"
 CATCH_UP_PACE: Final = "mc:beat:pace"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,10 +12,14 @@ from mission_control.messaging.message import send
 from tests.processes.real_workers import WorkerHouse, WorkerProcess, worker_house
 from tests.processes.rude_workers import is_run
 from tests.stage.audit_stream import records_of
+from tests.stage.command_line import mc
+from tests.stage.live_installation import YEARLY
 from tests.stage.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from mission_control.dispatch.run_handle import Run
 
 
 @pytest.fixture
@@ -71,9 +76,52 @@ def test_worker_without_the_handler_does_not_disturb_the_others(house: WorkerHou
     assert house.runs_of("work") == 1
 
 
-def test_run_that_no_live_worker_can_run_is_lost(house: WorkerHouse) -> None:
-    with old_worker(house):
-        run = house.gated("work")
-        wait_until(lambda: run.state == "lost", "it is lost", timeout=20)
-        (record,) = wait_until(lambda: records_of(house.installation, "handlers.gated.run"), "it is recorded")
-    assert "no handler 'handlers.gated.run' on this worker" in record["reason"]
+def test_run_that_no_live_worker_can_run_waits_until_one_comes(
+    house: WorkerHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.gate("work").touch()
+    for name, value in house.installation.settings.environment().items():
+        monkeypatch.setenv(name, value)
+    with old_worker(house) as old:
+        run, expiring = house.gated("work"), expiring_run(house)
+        wait_until(lambda: old.log.count("run_waits_for_handler") == 2, "both wait")
+        assert (run.state, expiring.state) == ("dispatched", "dispatched")
+        assert (
+            "waits for a worker that has handlers.gated.run, since" in mc("run", "show", run.execution_id).err
+        )
+        assert "handlers.gated.run: no live worker has it" in mc("handler", "list").err
+        assert "no worker has the handler handlers.gated.run" in mc("status").out
+        wait_until(lambda: released(house) and expiring.state == "expired", "one expires", timeout=30)
+        with house.worker("new"):
+            wait_until(lambda: released(house) and run.state == "success", "the other runs", timeout=30)
+            assert "handlers.gated.run: old@test does not have it" in mc("handler", "list").err
+            with (house.folder / "handlers" / "gated.py").open("a") as file:
+                file.write("# edited\n")
+            assert "handlers.gated.run: new@test has another version of it" in mc("handler", "list").err
+            added = mc(
+                "task",
+                "add",
+                "--id",
+                "gated",
+                "--handler",
+                "handlers.gated.run",
+                "--schedule",
+                json.dumps(YEARLY),
+            )
+            assert "new@test has another version of handlers.gated.run; restart it" in added.err
+    assert house.runs_of("work") == 1
+    (record,) = records_of(house.installation, "expiring")
+    assert (record["status"], record["final"]) == ("expired", True)
+
+
+def expiring_run(house: WorkerHouse) -> Run:
+    """Send a run that expires after three seconds."""
+    task = {"id": "expiring", "handler": "handlers.flaky.run", "schedule": YEARLY, "expires_seconds": 3}
+    assert house.installation.registry.register(task)
+    return house.run("expiring")
+
+
+def released(house: WorkerHouse) -> bool:
+    """Release what is parked and due, as beat does."""
+    release_parked(house.installation.client, house.installation.clock())
+    return True

@@ -1,16 +1,20 @@
 """Messages for handlers that this worker does not have; another live worker may have them."""
 
+import logging
 import random
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Final
 
 from celery import Celery
 from celery.exceptions import Reject
+from celery.worker.consumer.consumer import UNKNOWN_TASK_ERROR
 from redis import Redis
 
 from mission_control.dispatch.run_ending import RunEnding
+from mission_control.dispatch.waiting_runs import note_waiting
 from mission_control.events import events
 from mission_control.messaging.message import send
 from mission_control.messaging.transport.parking import PARKED_HEADER
@@ -23,17 +27,29 @@ from workers.plain_clients.plain_runs import PlainRuns
 # Not always the same: idle workers wait for messages in turns of a second, and each time the same one would
 # be first in line.
 _PASSED_ON_AFTER_SECONDS: Final = (1.0, 4.0)
-MOST_TIMES_PASSED_ON: Final = 100
-_PASSED_ON: Final = "mission_control_passed_on"
+_WAITED: Final = "mission_control_waited"
+_LONGEST_WAIT_SECONDS: Final = 60.0
+_WAITS_IN_A_MINUTE: Final = 5
+_SOON_SECONDS: Final = 0.1
 _ASKED_AGAIN_AFTER_SECONDS: Final = 1.0
+
+
+def leave_out_celerys_report() -> None:
+    """Keep Celery from logging that it has discarded such a message, which is not so."""
+    logging.getLogger("celery.worker.consumer.consumer").addFilter(_is_other_report)
+
+
+def _is_other_report(record: logging.LogRecord) -> bool:
+    return record.msg is not UNKNOWN_TASK_ERROR
 
 
 @dataclass
 class UnknownHandlers:
-    """Passes on what another live worker can run, and ends what none can.
+    """Passes on what another live worker can run; what none can run waits until one can.
 
     A message that is passed on waits in Redis for a moment, so that workers of which only some have a
-    handler do not hand it round in circles. A run that a worker holds is left alone.
+    handler do not hand it round in circles. One that waits is looked at again less and less often, and at
+    once when a worker comes that has its handler. A run that a worker holds is left alone.
     """
 
     app: Celery
@@ -44,7 +60,7 @@ class UnknownHandlers:
     _asked_at: float = field(default=float("-inf"))
 
     def see_to(self, handler: str, execution_id: str, message: Any, worker: str) -> None:  # noqa: ANN401  # kombu's
-        """Pass such a message on, or end its run.
+        """Pass such a message on, or let its run wait, until it expires.
 
         Raises:
             RedisError: Redis cannot be reached; the sweep finds the run.
@@ -57,12 +73,13 @@ class UnknownHandlers:
             return
         if run.state not in WAITING_STATES:  # over, or held by a worker that has the handler
             events.delivery_dropped(execution_id, run.attempt, reason)
-        elif self._is_known_elsewhere(handler, run.queue, worker) and _times(message.headers) < (
-            MOST_TIMES_PASSED_ON
-        ):
-            self._pass_on(run, message.headers)
+        elif self._is_known_elsewhere(handler, run.queue, worker):
+            events.message_passed_on(execution_id, handler)
+            self._park(run, random.uniform(*_PASSED_ON_AFTER_SECONDS), waits=0)  # noqa: S311  # no secret
+        elif _is_expired(run, self.ending.clock()):
+            self.ending.close(run, RunState.EXPIRED, f"not started within expires_seconds: {reason}")
         else:
-            self.ending.close(run, RunState.LOST, reason)
+            self._wait(run, _waits(message.headers))
 
     def _admit(
         self,
@@ -80,6 +97,7 @@ class UnknownHandlers:
             except Reject:
                 return None
             return self.ending.ledger.get(execution_id)
+        events.message_refused(execution_id, reason)
         self.ending.reject(handler=handler, execution_id=execution_id, reason=reason)
         return None
 
@@ -98,19 +116,33 @@ class UnknownHandlers:
             self._asked_at = now
         return (handler, queue) in self._elsewhere
 
-    def _pass_on(self, run: RunRecord, headers: Mapping[str, Any]) -> None:
+    def _wait(self, run: RunRecord, waits: int) -> None:
+        note_waiting(self.client, run, self.ending.clock())
+        if waits == 0:
+            events.run_waits_for_handler(run.execution_id, run.handler)
+        elif waits == _WAITS_IN_A_MINUTE:
+            events.run_still_waits(run.execution_id, run.handler)
+        self._park(run, min(2.0 * 2**waits, _LONGEST_WAIT_SECONDS), waits=waits + 1)
+
+    def _park(self, run: RunRecord, seconds: float, *, waits: int) -> None:
         options: dict[str, Any] = {
             "retries": run.retries,
-            "headers": {_PASSED_ON: _times(headers) + 1, PARKED_HEADER: True},
-            "countdown": random.uniform(*_PASSED_ON_AFTER_SECONDS),  # noqa: S311  # no secret
+            "headers": {_WAITED: waits, PARKED_HEADER: True},
+            "countdown": seconds,
         }
         if run.attempt > 0:  # a started run no longer expires
             options["expires"] = None
-        events.message_passed_on(run.execution_id, run.handler)
+        elif run.expires_at is not None:
+            left = (run.expires_at - self.ending.clock()).total_seconds()
+            options["countdown"] = min(seconds, max(left, _SOON_SECONDS))
         send(self.app, run, **options)
 
 
-def _times(headers: Mapping[str, Any]) -> int:
-    """Return how often a message was passed on before."""
-    times = headers.get(_PASSED_ON)
-    return times if isinstance(times, int) else 0
+def _is_expired(run: RunRecord, now: datetime) -> bool:
+    return run.attempt == 0 and run.expires_at is not None and run.expires_at <= now
+
+
+def _waits(headers: Mapping[str, Any]) -> int:
+    """Return how often a message has waited for its handler."""
+    waits = headers.get(_WAITED)
+    return min(waits, _WAITS_IN_A_MINUTE + 1) if isinstance(waits, int) else 0

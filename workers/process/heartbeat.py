@@ -5,23 +5,26 @@ import signal
 import threading
 import time
 from functools import partial
+from itertools import islice
 from typing import Any, Final
 
 from celery import bootsteps
 from redis import Redis
 from redis.exceptions import RedisError
 
+from mission_control.configuration.clock import utc_now
+from mission_control.dispatch.waiting_runs import wake_waiting
 from mission_control.events import events
-from mission_control.handler_catalog.catalog import HandlerCatalog
 from mission_control.model.values.instants import format_instant
 from mission_control.processes.heartbeats import RENEW_EVERY_SECONDS, Heartbeat
 from mission_control.processes.supervision import is_orphaned
 from mission_control.store import redis_keys
 from workers.attempt.attempt_guard import AttemptGuard
 from workers.process.consumer_watchdog import consumer_state
-from workers.tasks.handler_tasks import HandlerTask
+from workers.tasks.handler_tasks import HandlerTasks
 
 HANDLERS_LIFE_SECONDS: Final = 86_400
+MOST_BROKEN: Final = 20
 
 
 class HeartbeatStep(bootsteps.StartStopStep):
@@ -33,7 +36,7 @@ class HeartbeatStep(bootsteps.StartStopStep):
     """
 
     client: Redis
-    catalog: HandlerCatalog
+    handlers: HandlerTasks
     guard: AttemptGuard
 
     requires = ("celery.worker.consumer:Tasks",)
@@ -45,7 +48,7 @@ class HeartbeatStep(bootsteps.StartStopStep):
         self._publish_handlers_at = 0.0
         self._since = ""
         self._began = 0.0
-        self._handlers: list[str] = []
+        self._published: object = None
         self._info: dict[str, Any] = {}
 
     def start(self, parent: Any) -> None:  # noqa: ANN401
@@ -55,8 +58,6 @@ class HeartbeatStep(bootsteps.StartStopStep):
         self._since = format_instant(parent.controller.startup_time)
         self._publish_handlers_at = 0.0
         self._began = time.monotonic()
-        tasks = parent.app.tasks
-        self._handlers = sorted(name for name, task in tasks.items() if isinstance(task, HandlerTask))
         self._beat(parent)
         self.guard.also = partial(self._vouch, threading.get_ident())
         self._timer = parent.timer.call_repeatedly(RENEW_EVERY_SECONDS, self._beat, (parent,))
@@ -83,7 +84,8 @@ class HeartbeatStep(bootsteps.StartStopStep):
                 "since": self._since,
                 "queues": queues,
                 "concurrency": parent.controller.concurrency,
-                "handlers": self._handlers,
+                "handlers": {path: one.digest for path, one in self.handlers.ready.items()},
+                "broken": dict(islice(self.handlers.broken.items(), MOST_BROKEN)),
             }
             self._quietly(lambda: heartbeat.beat(**self._info))
             self._quietly(self._publish_handlers)
@@ -100,13 +102,18 @@ class HeartbeatStep(bootsteps.StartStopStep):
             heartbeat.beat(**self._info)
 
     def _publish_handlers(self) -> None:
-        if time.monotonic() < self._publish_handlers_at:
+        ready = self.handlers.ready
+        if ready is self._published and time.monotonic() < self._publish_handlers_at:
             return
         with self.client.pipeline() as pipe:
-            for path, source in self.catalog.handlers().items():
+            for path, source in ready.items():
                 pipe.hset(redis_keys.HANDLERS, path, source.summary)
             pipe.expire(redis_keys.HANDLERS, HANDLERS_LIFE_SECONDS)
             pipe.execute()
+        if ready is not self._published:
+            self.handlers.report()
+            wake_waiting(self.client, ready, utc_now())
+        self._published = ready
         self._publish_handlers_at = time.monotonic() + HANDLERS_LIFE_SECONDS / 24
 
     @staticmethod

@@ -14,7 +14,13 @@ PACKAGE = "handlers"
 
 
 def open_handler_package(directories: Sequence[Path]) -> None:
-    """Make `handlers` a package over the handler directories, so that handlers can import each other."""
+    """Make `handlers` a package over the handler directories, so that handlers can import each other.
+
+    Modules of it that were imported before are forgotten.
+    """
+    for name in [name for name in sys.modules if name == PACKAGE or name.startswith(f"{PACKAGE}.")]:
+        del sys.modules[name]
+    importlib.invalidate_caches()
     package = ModuleType(PACKAGE, "The handlers of this installation.")
     package.__path__ = [str(directory) for directory in directories]
     sys.modules[PACKAGE] = package
@@ -28,7 +34,7 @@ def load_handler(source: HandlerSource) -> FunctionType:
             function defined in that very file.
     """
     if source.problem is not None:
-        raise HandlerError(f"{source.path}: {source.problem}")
+        raise HandlerError(source.problem)
     module_name, _, function_name = source.path.rpartition(".")
     try:
         module = importlib.import_module(module_name)

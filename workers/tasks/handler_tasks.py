@@ -1,5 +1,7 @@
 """Handlers as Celery tasks, each named by its path."""
 
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from celery import Celery, Task
@@ -14,30 +16,55 @@ from workers.tasks.cold_exit import ColdExit
 from workers.tasks.handler_loader import load_handler, open_handler_package
 
 
-def register_handlers(app: Celery, catalog: HandlerCatalog, runner: AttemptRunner) -> None:
-    """Register a Celery task for every handler that this process can find.
+@dataclass
+class HandlerTasks:
+    """The handlers of this process, as tasks of its Celery application.
 
-    A handler that cannot be loaded is registered too: its runs fail with the reason, and are recorded,
-    instead of being unknown.
+    `ready` has those that can run, by their path, and `broken` the problems of the others. `state` is that of
+    the files as they were loaded.
     """
-    open_handler_package(catalog.directories)
-    for source in catalog.handlers().values():
-        handler = _load(source)
-        if handler_path_problem(source.path) is None:
-            app.register_task(HandlerTask(source.path, handler, runner))
 
+    app: Celery
+    catalog: HandlerCatalog
+    runner: AttemptRunner
+    ready: dict[str, HandlerSource] = field(default_factory=dict, init=False)
+    broken: dict[str, str] = field(default_factory=dict, init=False)
+    state: dict[Path, tuple[int, int, int]] = field(default_factory=dict, init=False, repr=False)
 
-def _load(source: HandlerSource) -> Handler:
-    try:
-        return load_handler(source)
-    except HandlerError as error:
-        problem = str(error)
-        events.handler_broken(source.path, problem)
+    def load(self) -> None:
+        """Import every handler that this process can find; what was imported before is imported again.
 
-    def broken(_context: dict[str, Any]) -> dict[str, Any]:
-        raise HandlerError(problem)
+        A handler whose module does not import is registered too: its runs fail with the reason, and are
+        recorded. One that is gone, or whose module cannot be read, is not: its runs wait.
+        """
+        self.state = self.catalog.state()
+        open_handler_package(self.catalog.directories)
+        for name in [name for name, task in self.app.tasks.items() if isinstance(task, HandlerTask)]:
+            self.app.tasks.unregister(name)
+        self.ready, self.broken = {}, {}
+        for source in self.catalog.handlers().values():
+            handler = self._load(source)
+            if handler_path_problem(source.path) is None:
+                self.app.register_task(HandlerTask(source.path, handler, self.runner))
 
-    return broken
+    def report(self) -> None:
+        """Log what was found."""
+        events.handlers_found(len(self.ready), list(dict.fromkeys(self.broken.values())))
+
+    def _load(self, source: HandlerSource) -> Handler:
+        try:
+            handler = load_handler(source)
+        except HandlerError as error:
+            problem = str(error)
+            self.broken[source.path] = problem.replace(str(source.file), source.file.name)
+        else:
+            self.ready[source.path] = source
+            return handler
+
+        def broken(_context: dict[str, Any]) -> dict[str, Any]:
+            raise HandlerError(problem)
+
+        return broken
 
 
 class HandlerTask(Task):

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby
+from typing import TYPE_CHECKING
 
 import rich_click as click
 from rich.text import Text
 
 from mission_control.cli.terminal import parameters
 from mission_control.cli.terminal.exit_codes import ExitCode
+from mission_control.cli.terminal.installation_in_use import is_kept_up
 from mission_control.cli.terminal.output import echo, echo_json, near, printable, table, tell
+from mission_control.errors import MissionControlError
 from mission_control.handler_catalog.catalog import HandlerCatalog, HandlerSource, catalog_from
+
+if TYPE_CHECKING:
+    from mission_control.processes.heartbeats import ProcessInfo
 
 _COLUMNS = ("handler", "what it does", "file")
 _AT_ONCE = 4
@@ -22,13 +28,21 @@ _AT_ONCE = 4
 def list_handlers(as_json: bool) -> ExitCode:
     """List the built-in handlers, and those in MISSION_CONTROL_HANDLERS (./handlers).
 
-    Imports nothing; `handler check` does. Exit code 1: a handler cannot be used.
+    Says which of them the live workers do not have, or have in another version. Imports nothing; `handler
+    check` does. Exit code 1: a handler cannot be used.
     """
+    from mission_control.operate.handlers import difference_from_workers
+
     handlers = _catalog().handlers().values()
+    workers = _workers()
+    differences = {one.path: difference_from_workers(one, workers) for one in handlers if one.problem is None}
     if as_json:
-        echo_json([_json(one) for one in handlers])
+        echo_json([{**_json(one), "on_workers": differences.get(one.path)} for one in handlers])
     else:
         echo(table(*_COLUMNS, rows=[_row(one) for one in handlers], flexible=_COLUMNS[1:]))
+        for path, difference in differences.items():
+            if difference is not None:
+                tell(f"{path}: {difference}")
     return ExitCode.FAILED if any(one.problem is not None for one in handlers) else ExitCode.DONE
 
 
@@ -56,6 +70,22 @@ def _catalog() -> HandlerCatalog:
     from mission_control.configuration.settings import read_settings
 
     return catalog_from(read_settings().handlers)
+
+
+def _workers() -> list[ProcessInfo]:
+    """Return the live workers of the installation; none if it is not up."""
+    from mission_control.installation.installation import current_installation
+    from mission_control.operate.handlers import live_workers
+    from mission_control.store.connection import store_errors
+
+    installation = current_installation()
+    if not is_kept_up(installation.settings):
+        return []
+    try:
+        with store_errors(installation.redis_url):
+            return live_workers(installation.client)
+    except MissionControlError:  # the files are shown all the same
+        return []
 
 
 def _json(source: HandlerSource) -> dict[str, object]:

@@ -67,6 +67,7 @@ def show(execution_id: str, as_json: bool) -> None:
     """Show a run in full, with the last lines of its log, but without its params, which may hold secrets."""
     from mission_control.dispatch.run_control import existing_run
     from mission_control.dispatch.run_logs import RunLogs
+    from mission_control.dispatch.waiting_runs import waiting_since
     from mission_control.operate.runs import run_json
 
     with current() as installation:
@@ -76,6 +77,9 @@ def show(execution_id: str, as_json: bool) -> None:
         else:
             here = zone(installation.settings.timezone)
             echo(table("", "", rows=list(_rows(run, here)), header=False))
+            since = waiting_since(installation.client, run)
+            if since is not None:
+                tell(f"waits for a worker that has {run.handler}, since {local_time(since, here)}")
             lines = RunLogs(installation.client, installation.run_logs).lines(execution_id)
             if lines:
                 echo("", *log_lines(lines[-_SHOWN_LINES:], here))

@@ -29,6 +29,7 @@ Example: mission-control task add --id greet --handler handlers.hello.run
 @parameters.dry_run
 def add(task_id: str | None, file: str | None, disabled: bool, dry_run: bool, **options: Any) -> None:  # noqa: ANN401
     """Add a task. It first fires at its next scheduled time."""
+    from mission_control.operate.handlers import live_workers, workers_with_another_version
     from mission_control.operate.situation import issues_of_tasks
 
     definition = {**({} if file is None else _read(file)), **fields_of(options)}
@@ -51,6 +52,10 @@ def add(task_id: str | None, file: str | None, disabled: bool, dry_run: bool, **
         echo(task.id)
         tell(f"added: {task.schedule.describe()}{'' if task.enabled else ', disabled'}")
         tell_issues(issues_of_tasks(installation.client, [task]))
+        source = installation.catalog.handlers().get(task.handler)
+        if source is not None:
+            for worker in workers_with_another_version(source, live_workers(installation.client)):
+                tell(f"{worker} has another version of {task.handler}; restart it")
 
 
 def _read(file: str) -> dict[str, Any]:

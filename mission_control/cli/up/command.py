@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 def up(concurrency: int | None) -> None:
     """Start a server, beat and a worker, and show what they do.
 
-    Applies the installation's task file first, if there is one. Restarts a process that dies. After Ctrl-C
-    or SIGTERM running handlers have MISSION_CONTROL_STOP_GRACE_SECONDS (30) to finish; a second Ctrl-C
-    interrupts them, a third kills. Each finished attempt is one line on stdout; logs and messages go to
-    stderr.
+    Applies the installation's task file first, if there is one. Restarts a process that dies, and loads
+    handlers again when their files change. After Ctrl-C or SIGTERM running handlers have
+    MISSION_CONTROL_STOP_GRACE_SECONDS (30) to finish; a second Ctrl-C interrupts them, a third kills. Each
+    finished attempt is one line on stdout; logs and messages go to stderr.
     """
     try:
         with StopSignals() as signals, current(sets_up=True, joining=signals.deferred) as installation:
@@ -48,7 +48,9 @@ def _run(installation: Installation, concurrency: int | None, signals: StopSigna
     applied = apply_own_tasks(installation.registry, settings.default_tasks_file)
     screen.introduce(installation.redis_url, installation.registry, settings, applied=applied)
     pipes = LogPipes(screen.log)
-    fleet = Fleet(installation.client, settings, concurrency=concurrency, open_output=pipes.open)
+    fleet = Fleet(
+        installation.client, settings, concurrency=concurrency, reloads=True, open_output=pipes.open
+    )
     follower = Follower(settings.task_execution_log)
     signals.kill = fleet.hurry
     try:

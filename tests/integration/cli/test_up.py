@@ -201,3 +201,19 @@ def test_up_with_a_bad_task_file_does_not_start(tmp_path: Path) -> None:
     answer = run_program("up", folder=tmp_path)
     assert answer.code == 2
     assert "tasks[0] (a).schedule" in answer.err
+
+
+def test_handler_that_is_broken_is_reported_and_runs_once_it_is_repaired(up: Up, tmp_path: Path) -> None:
+    (tmp_path / "handlers").mkdir()
+    file = tmp_path / "handlers" / "typo.py"
+    file.write_text("# Words\ndef run(context)\n    return 1\n")
+    wait_until(
+        lambda: ", 1 broken: typo.py line 2: expected ':'" in up.err.text, "it is reported", timeout=60
+    )
+    up.wait_until_up()
+    file.write_text(
+        'def run(context):\n    return {"status": "success", "output": "repaired", "error": None}\n'
+    )
+    wait_until(lambda: "handlers: 7 ready" in up.err.text, "it is loaded")
+    run_program("enqueue", "handlers.typo.run", folder=tmp_path)
+    wait_until(lambda: "repaired" in up.out.text, "it has run", timeout=20)

@@ -37,7 +37,7 @@ def test_handler_list_shows_a_broken_handler_with_its_problem(handlers: Path) ->
     (handlers / "broken.py").write_text("def run(:\n")
     answer = mc("handler", "list")
     assert answer.code == 1
-    assert "syntax error" in answer.out
+    assert "line 1: invalid syntax" in answer.out
 
 
 @pytest.mark.parametrize(

@@ -126,8 +126,8 @@ def test_missing_directory_has_no_handlers_and_is_named(tmp_path: Path) -> None:
 
 def test_module_with_a_syntax_error_is_listed_with_its_line(catalog: HandlerCatalog, own: Path) -> None:
     (own / "broken.py").write_text("x = 1\ndef run(context:\n")
-    assert "has a syntax error in line 2" in str(catalog.handlers()["handlers.broken"].problem)
-    assert "has a syntax error in line 2" in str(catalog.problem("handlers.broken.run"))
+    assert "broken.py line 2: " in str(catalog.handlers()["handlers.broken"].problem)
+    assert "broken.py line 2: " in str(catalog.problem("handlers.broken.run"))
     assert catalog.problem("handlers.hello.run") is None
 
 

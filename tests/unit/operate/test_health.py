@@ -11,6 +11,7 @@ from mission_control.model.runs.run_state import RunState
 from mission_control.operate.health import (
     LONG_WAIT,
     beat_issues,
+    handler_issues,
     of_runs,
     quarantine_issues,
     queue_issues,
@@ -61,6 +62,17 @@ def test_handler_counts_only_where_a_worker_of_the_queue_has_it() -> None:
     alive = [worker("default", handlers=[HELLO]), elsewhere]
     assert problems(alive, handler="handlers.x.run") == ["no worker has the handler handlers.x.run (tea)"]
     assert problems(alive, queue="mail", handler="handlers.x.run") == []
+
+
+def test_broken_handlers_and_several_versions_of_one_are_issues() -> None:
+    old = ProcessInfo(
+        "worker", "old@vm", {"handlers": {HELLO: "1f"}, "broken": {"handlers.typo": "typo.py line 2"}}
+    )
+    new = ProcessInfo("worker", "new@vm", {"handlers": {HELLO: "2e"}})
+    broken, versions = handler_issues([old, new])
+    assert (broken.kind, broken.problem) == ("broken_handler", "broken handler on old@vm: typo.py line 2")
+    assert versions.problem == f"old@vm and new@vm have different versions of {HELLO}"
+    assert list(handler_issues([new, new])) == []
 
 
 def test_messages_in_an_unknown_queue_are_an_issue() -> None:

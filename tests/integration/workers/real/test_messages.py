@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ulid import ULID
 
 from mission_control.dispatch.run_control import RunControl
+from mission_control.dispatch.waiting_runs import waiting_since
 from mission_control.messaging.message import send
 from mission_control.model.runs.new_run import ad_hoc_run
 from tests.stage.waiting import wait_until
@@ -75,14 +76,16 @@ def test_repeated_idempotency_key_starts_one_run(live: LiveInstallation) -> None
         assert client.ttl("mc:idempotency:order-1") > 0
 
 
-def test_run_whose_handler_no_worker_has_ends_lost(live: LiveInstallation) -> None:
+def test_run_whose_handler_no_worker_has_waits_until_it_is_cancelled(live: LiveInstallation) -> None:
     now = live.installation.clock()
     run = ad_hoc_run("handlers.gone.run", {}, ulid=str(ULID()), at=now, now=now, queue="default")
     live.installation.ledger.dispatch(run)
     send(live.installation.celery, run)
+    wait_until(lambda: waiting_since(live.installation.client, run), "it waits")
+    reply = RunControl.of(live.installation).cancel(run.execution_id, reason="never mind")
+    assert reply == "cancelled"
     (final,) = wait_until(lambda: live.final_records(run), "the run is accounted for")
-    assert final["status"] == "lost"
-    assert "no handler 'handlers.gone.run'" in final["reason"]
+    assert final["status"] == "cancelled"
 
 
 def test_run_that_is_not_started_in_time_expires(live: LiveInstallation) -> None:
