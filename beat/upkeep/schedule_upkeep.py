@@ -11,7 +11,6 @@ from celery import Celery
 from redis import Redis
 
 from beat.entries.due_entries import DueEntries
-from beat.entries.entry_keys import entry_keys
 from beat.entries.static_entries import install_static_entries
 from beat.turn.lead import Turn
 from beat.turn.side_work import SideWork
@@ -114,5 +113,4 @@ class ScheduleUpkeep:
             self._install()
 
     def _rebuild(self) -> None:
-        if any(entry_keys(self._client, self._redbeat_keys)):
-            rebuild_schedule(self._app, self._client, self._redbeat_keys, self._clock())
+        rebuild_schedule(self._client, self._redbeat_keys, self._clock())
