@@ -1,5 +1,6 @@
 """The Celery application of the workers: `celery -A workers.app worker`."""
 
+import multiprocessing
 from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
@@ -48,6 +49,7 @@ def build_app(installation: Callable[[], Installation]) -> Celery:
         _assemble(app, installation())
         leave_out_our_frames()
         leave_out_celerys_report()
+        signals.worker_process_init.connect(allow_children, weak=False)
         # A pool's children end without Python's exit handlers.
         signals.worker_process_shutdown.connect(confirm_records, weak=False)
 
@@ -55,6 +57,14 @@ def build_app(installation: Callable[[], Installation]) -> Celery:
         installation().audit.flush()
 
     return app
+
+
+def allow_children(**_: Any) -> None:  # noqa: ANN401  # a signal's arguments
+    """Let handlers use `multiprocessing`, which refuses in Celery's daemonic processes.
+
+    A daemonic process may have no children because they would outlive it; ours end with their handler.
+    """
+    multiprocessing.current_process()._config["daemon"] = False  # type: ignore[attr-defined]  # noqa: SLF001
 
 
 def _assemble(app: Celery, ours: Installation) -> None:

@@ -201,6 +201,18 @@ def handler_failed(run: RunRecord, traceback: str) -> _Fields:
     return {"execution_id": run.execution_id, "attempt": run.attempt, "traceback": f"\n{traceback}"}
 
 
+@_event(WARNING, "ended the processes that a handler had left running")
+def handler_processes_ended(pids: Sequence[int]) -> _Fields:
+    """A handler returned while processes that it had started were still running."""
+    return {"pids": ",".join(map(str, pids))}
+
+
+@_event(WARNING, "could not restore what a handler has changed of its process")
+def leftover_kept(what: str, error: BaseException) -> _Fields:
+    """The next handler in this process finds `what` as the last one left it."""
+    return {"what": what, "error": error}
+
+
 @_event(WARNING, "changes are noticed a second late; give the user the channel")
 def wake_up_denied(channel: str, error: BaseException) -> _Fields:
     """Beat's Redis user may not subscribe to the channel, so beat notices changes within a second only."""

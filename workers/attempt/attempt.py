@@ -25,6 +25,7 @@ from workers.call.attempt_log import AttemptLog
 from workers.call.captured_output import captured
 from workers.call.failure_log import HandlerFailedError
 from workers.call.invocation import Failure, Handler, Outcome, Success, context_for, invoke
+from workers.call.leftovers import alone
 from workers.call.log_sender import LogSender
 from workers.call.once import Once
 from workers.call.pool_signals import LeaseLostError, WorkerStopsError
@@ -97,7 +98,8 @@ class AttemptRunner:
         run, ledger = claimed.run, self.ending.ledger
         context = context_for(run, last_success_time=claimed.last_success, once=Once(ledger, run))
         try:
-            return invoke(handler, context, on_start=on_start)
+            with alone():
+                return invoke(handler, context, on_start=on_start)
         except LeaseLostError as error:
             raise Ignore from error
         except WorkerStopsError as error:

@@ -6,7 +6,6 @@ also does so while the parent waits for a frozen Redis.
 
 import math
 import os
-import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -23,6 +22,7 @@ from mission_control.ledger.claims import LeaseState
 from mission_control.model.runs.run_limits import HARD_LIMIT_GRACE
 from mission_control.model.runs.run_record import RunRecord
 from workers.attempt.lost_attempts import end_lost_attempt
+from workers.call.child_processes import kill_with_children
 from workers.call.invocation import Failure, cancelled, timed_out
 from workers.call.pool_signals import Interruptible, LeaseLostError, RunCancelledError, WorkerStopsError
 
@@ -203,7 +203,7 @@ class AttemptGuard:
         events.worker_orphaned(one.run)
         with suppress(RedisError):
             self._ending.interrupt(one.run, counts=True)
-        os.kill(os.getpid(), signal.SIGKILL)
+        kill_with_children(os.getpid())
 
     def _kill(self, one: GuardedAttempt) -> None:
         """End this process, whose handler does not stop; record why, if Redis allows it."""
@@ -212,4 +212,4 @@ class AttemptGuard:
                 end_lost_attempt(
                     one.app, self._ending, one.run.execution_id, one.kill_for, is_meant=one.is_of
                 )
-        os.kill(os.getpid(), signal.SIGKILL)
+        kill_with_children(os.getpid())

@@ -16,6 +16,7 @@ from celery.concurrency.base import BasePool
 from celery.worker.request import Request
 
 from mission_control.model.runs.run_record import RunRecord
+from workers.call.child_processes import kill_children
 
 _current: Final[ContextVar[AttemptRequest | None]] = ContextVar("request in hand", default=None)
 
@@ -41,10 +42,12 @@ class AttemptRequest(Request):
         with self._in_hand():
             return super().on_failure(exc_info, *args, **kwargs)
 
-    def on_timeout(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
-        """Take the pool's report that the attempt has reached a time limit."""
+    def on_timeout(self, soft: bool, timeout: float) -> Any:  # noqa: ANN401
+        """Take the pool's report that the attempt has reached a time limit; at the hard one it is killed."""
         with self._in_hand():
-            return super().on_timeout(*args, **kwargs)
+            if not soft:
+                kill_children(self.worker_pid)
+            return super().on_timeout(soft, timeout)
 
     def terminate(self, pool: BasePool, signal: Any = None) -> None:  # noqa: ANN401
         """Stop the handler because its run was revoked; a pool that cannot kill interrupts it."""

@@ -21,6 +21,7 @@ from mission_control.events import events
 from mission_control.messaging.transport.held_messages import give_back_held_messages
 from mission_control.model.runs.run_record import RunRecord
 from workers.attempt.attempt_guard import AttemptGuard
+from workers.call.child_processes import kill_with_children
 
 GRACE_SECONDS: Final = 2.0
 """How long an interrupted handler may clean up before it is stopped anyway."""
@@ -61,8 +62,7 @@ class ColdExit:
             run = self._ending.ledger.get(execution_id)
             if run is not None and has_begun(run):
                 self._ending.interrupt(run)
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
+        kill_with_children(pid)
 
     def _run(self) -> None:
         _wait_while(lambda: self._guard.runs_any)

@@ -1,0 +1,165 @@
+"""What a handler may leave behind in its process, put back before the next one runs.
+
+Only what belongs to the whole process, and is cheap to compare. Threads, module globals and open files stay.
+"""
+
+import locale
+import logging
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+import warnings
+
+# That of `signal` makes enums, which takes forty times as long.
+from _signal import getsignal  # type: ignore[import-not-found]
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from mission_control.events import events
+from workers.call.child_processes import end_own_children
+from workers.call.pool_signals import is_in_pool_child
+
+_TIMERS: Final = (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF)
+_LOG_SETTINGS: Final = ("level", "handlers", "filters", "propagate", "disabled")
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Call a handler in the block so that it leaves as little behind in this process as can be.
+
+    A process that handlers share at the same time, in a pool of threads, stays as they leave it. In a prefork
+    pool the processes that the handler has started end with it.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    is_in_child = is_in_pool_child()
+    with put_back():
+        try:
+            yield
+        finally:
+            if is_in_child:
+                end_own_children()
+
+
+@contextmanager
+def put_back() -> Iterator[None]:
+    """Restore, at the end of the block, what the block has changed of this process; in its main thread only.
+
+    Timers, signal handlers and masks, the working directory, the umask, the environment and its time zone,
+    the locale, the default timeout of sockets, the filters of warnings, the settings of existing loggers,
+    `sys.path`, the standard streams and the recursion limit.
+    """
+    before = [(name, read, write, read()) for name, read, write in _SETTINGS]
+    try:
+        yield
+    finally:
+        for name, read, write, value in before:
+            try:
+                if read() != value:
+                    write(value)
+            except Exception as error:  # noqa: BLE001  # a directory that is gone must not keep the others
+                events.leftover_kept(name, error)
+
+
+def _working_directory() -> Path | None:
+    try:
+        return Path.cwd()
+    except FileNotFoundError:  # removed
+        return None
+
+
+def _change_directory(path: Path | None) -> None:
+    if path is not None:
+        os.chdir(path)
+
+
+def _umask() -> int:
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
+
+
+def _set_environment(variables: dict[str, str]) -> None:
+    os.environ.clear()
+    os.environ.update(variables)
+    time.tzset()
+
+
+def _signal_handlers() -> dict[int, Any]:
+    # SIGUSR1 interrupts handlers; None stands for a signal handler that Python did not install.
+    numbers = signal.valid_signals() - {signal.SIGUSR1}
+    return {number: handler for number in numbers if (handler := getsignal(number)) is not None}
+
+
+def _set_signal_handlers(handlers: dict[int, Any]) -> None:
+    for number, handler in handlers.items():
+        if getsignal(number) is not handler:
+            signal.signal(number, handler)
+
+
+def _timers() -> list[bool]:
+    return [signal.getitimer(which) != (0.0, 0.0) for which in _TIMERS]
+
+
+def _stop_timers(were_running: list[bool]) -> None:
+    for which, was_running in zip(_TIMERS, were_running, strict=True):
+        if not was_running:
+            signal.setitimer(which, 0)
+
+
+def _loggers() -> list[logging.Logger]:
+    known = [one for one in logging.root.manager.loggerDict.values() if isinstance(one, logging.Logger)]
+    return [logging.root, *known]
+
+
+def _log_settings() -> dict[logging.Logger, tuple[Any, ...]]:
+    return {
+        one: (one.level, tuple(one.handlers), tuple(one.filters), one.propagate, one.disabled)
+        for one in _loggers()
+    }
+
+
+def _set_log_settings(settings: dict[logging.Logger, tuple[Any, ...]]) -> None:
+    for logger, values in settings.items():
+        for name, value in zip(_LOG_SETTINGS, values, strict=True):
+            setattr(logger, name, list(value) if isinstance(value, tuple) else value)
+        logger.setLevel(logger.level)  # which forgets what loggers have remembered of levels
+
+
+def _set_warnings(before: tuple[list[Any], Any]) -> None:
+    filters, warnings.showwarning = before
+    warnings.filters[:] = filters  # type: ignore[index]
+    with warnings.catch_warnings():
+        pass  # its end makes the new filters count
+
+
+def _set_streams(streams: tuple[Any, ...]) -> None:
+    sys.stdin, sys.stdout, sys.stderr = streams
+
+
+_SETTINGS: Final[list[tuple[str, Callable[[], Any], Callable[[Any], object]]]] = [
+    ("timers", _timers, _stop_timers),
+    ("signal handlers", _signal_handlers, _set_signal_handlers),
+    (
+        "signal mask",
+        lambda: signal.pthread_sigmask(signal.SIG_BLOCK, ()),
+        lambda mask: signal.pthread_sigmask(signal.SIG_SETMASK, mask),
+    ),
+    ("working directory", _working_directory, _change_directory),
+    ("umask", _umask, os.umask),
+    ("environment", lambda: dict(os.environ), _set_environment),
+    ("locale", lambda: locale.setlocale(locale.LC_ALL), lambda text: locale.setlocale(locale.LC_ALL, text)),
+    ("socket timeout", socket.getdefaulttimeout, socket.setdefaulttimeout),
+    ("warnings", lambda: (list(warnings.filters), warnings.showwarning), _set_warnings),
+    ("logging level", lambda: logging.root.manager.disable, logging.disable),
+    ("logging", _log_settings, _set_log_settings),
+    ("sys.path", lambda: list(sys.path), lambda path: sys.path.__setitem__(slice(None), path)),
+    ("standard streams", lambda: (sys.stdin, sys.stdout, sys.stderr), _set_streams),
+    ("recursion limit", sys.getrecursionlimit, sys.setrecursionlimit),
+]
