@@ -1,12 +1,14 @@
 """Recurrence rules of RFC 5545, as calendars use them."""
 
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, time
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
+from mission_control.model.definitions.schedules.clock.calendar_words import in_words
 from mission_control.model.definitions.schedules.clock.wall_clock import (
     REAL_TIME,
     TICK,
@@ -14,9 +16,11 @@ from mission_control.model.definitions.schedules.clock.wall_clock import (
     Occurrence,
     earliest,
     following,
+    instants_of,
     latest,
     to_local,
 )
+from mission_control.model.definitions.schedules.recurrence.pasted_rule import is_pasted, unpacked
 from mission_control.model.definitions.schedules.recurrence.recurrence import Recurrence
 from mission_control.model.definitions.schedules.recurrence.rule import (
     SUB_DAILY,
@@ -24,7 +28,7 @@ from mission_control.model.definitions.schedules.recurrence.rule import (
     parse_recurrence_rule,
 )
 from mission_control.model.definitions.schedules.recurrence.words import recurrence_in_words
-from mission_control.model.definitions.schedules.schedule_base import ScheduleBase
+from mission_control.model.definitions.schedules.schedule_base import MOST_EXCLUSIONS, ScheduleBase
 from mission_control.model.problems.suggestions import quoted
 from mission_control.model.values.fields import Moment
 from mission_control.model.values.instants import parse_moment
@@ -38,6 +42,9 @@ _UTC_ZONE = ZoneInfo("UTC")
 class RRuleSchedule(ScheduleBase):
     """An RFC 5545 `rule`, with or without "RRULE:", that begins at `dtstart`: a local time, or an instant.
 
+    A rule pasted whole, with its lines DTSTART, RRULE and EXDATE, becomes `dtstart`, `timezone`, `rule`,
+    `exdate` (moments at which it does not happen, although COUNT counts them) and dates in `exclude`.
+
     `dtstart` may be left out (1970-01-01T00:00 then) where nothing depends on it but the time of day. It is
     an occurrence only if it fits the rule. UNTIL is inclusive; a mere date means all of that day. COUNT
     counts instants.
@@ -50,15 +57,23 @@ class RRuleSchedule(ScheduleBase):
     type: Literal["rrule"] = "rrule"
     dtstart: Moment | None = None
     rule: str
+    exdate: tuple[Moment, ...] = Field(default=(), strict=False, max_length=MOST_EXCLUSIONS)
 
     def _following(self, moment: datetime) -> Occurrence | None:
         found = following(moment, self._timeline, self._rules, self._recurrence.after)
+        while found is not None and found.instant in self._except:
+            found = following(found.instant, self._timeline, self._rules, self._recurrence.after)
         if found is None or (self._last_instant is not None and found.instant > self._last_instant):
             return None
         return self._local(found.instant) if self._runs_in_real_time else found
 
     def _words(self) -> str:
-        return f"{recurrence_in_words(self._parts, self._begin_local)} ({self.timezone})"
+        words = f"{recurrence_in_words(self._parts, self._begin_local)} ({self.timezone})"
+        return (
+            f"{words}, not at {in_words([one.replace('T', ' ') for one in self.exdate])}"
+            if self.exdate
+            else words
+        )
 
     @property
     def _rules(self) -> Dst:
@@ -91,6 +106,12 @@ class RRuleSchedule(ScheduleBase):
         return local.replace(microsecond=0)
 
     @cached_property
+    def _except(self) -> frozenset[datetime]:
+        moments = map(parse_moment, self.exdate)
+        both = [[one] if one.tzinfo else instants_of(one, self.zone, Dst(fold="both")) for one in moments]
+        return frozenset(instant for instants in both for instant in instants)
+
+    @cached_property
     def _last_instant(self) -> datetime | None:
         """The last instant that UNTIL or COUNT allows; None without either, or if COUNT reaches centuries."""
         if self._parts.count is not None:
@@ -113,6 +134,20 @@ class RRuleSchedule(ScheduleBase):
                 return None
             found = following(found.instant, self._timeline, self._rules, self._recurrence.after)
         return found.instant if found is not None else None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _unpack(cls, data: Any) -> Any:  # noqa: ANN401  # whatever the definition holds
+        if not isinstance(data, Mapping) or not is_pasted(data.get("rule")):
+            return data
+        fields = unpacked(data["rule"])
+        given = {key: value for key, value in data.items() if key != "rule" and value is not None}
+        twice = sorted(key for key in given.keys() & fields.keys() if given[key] != fields[key])
+        if twice:
+            raise ValueError(
+                f"{in_words([quoted(key) for key in twice])}: given in the pasted rule, too; give it once"
+            )
+        return given | fields
 
     @field_validator("rule")
     @classmethod
