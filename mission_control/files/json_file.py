@@ -35,9 +35,19 @@ def read_json_file(path: Path) -> Any:  # noqa: ANN401  # whatever the file hold
 def parse_json(content: bytes, source: Path | str) -> Any:  # noqa: ANN401
     """Return what `content` holds, as `read_json_file` does; errors name `source`."""
     try:
-        return json.loads(content.decode("utf-8-sig"), object_pairs_hook=_unique, parse_int=_integer)
+        return strict_json(content.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
         raise TaskFileError(f"{source}: {_fault(error, content)}") from error
+
+
+def strict_json(text: str) -> Any:  # noqa: ANN401
+    """Return what a JSON text holds; a key that stands twice in one object is an error.
+
+    Raises:
+        ValueError: it is not JSON, or has a key twice or an integer of very many digits.
+        RecursionError: it is nested very deeply.
+    """
+    return json.loads(text, object_pairs_hook=_unique, parse_int=_integer)
 
 
 def _content(path: Path) -> bytes:

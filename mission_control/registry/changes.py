@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from mission_control.audit.record.difference import difference
 from mission_control.errors import InvalidTaskError, Problem
 from mission_control.model.definitions.bookkeeping import Metadata
+from mission_control.model.problems.messages import shown
 
 MERGED: Final = frozenset({"retry_policy", "misfire", "notify"})
 """Fields of which an update may give a part; every other field is replaced as a whole."""
@@ -22,19 +23,22 @@ def merge_updates(current: Mapping[str, Any], updates: Mapping[str, Any]) -> dic
     updated.
 
     Raises:
-        InvalidTaskError: `updates` names a field that cannot be updated.
+        InvalidTaskError: `updates` names a field that cannot be updated, or is no object.
 
     >>> merge_updates({"id": "a", "retry_policy": {"max_retries": 3, "jitter": True}},
     ...               {"retry_policy": {"max_retries": 0}})
     {'id': 'a', 'retry_policy': {'max_retries': 0, 'jitter': True}}
     """
+    if not isinstance(updates, Mapping):
+        problem = Problem("", f"{shown(updates)} is not an object with the fields to change")
+        raise InvalidTaskError([problem], subject=f"update of task {current['id']!r}")
     problems = _refused(current, updates)
     if problems:
         raise InvalidTaskError(problems, subject=f"update of task {current['id']!r}")
     merged = {**current, **updates}
     for name in MERGED & updates.keys():
         before, after = current.get(name), updates[name]
-        if isinstance(before, dict) and isinstance(after, dict):
+        if isinstance(before, Mapping) and isinstance(after, Mapping):
             merged[name] = {**before, **after}
     return merged
 

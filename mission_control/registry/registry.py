@@ -10,6 +10,7 @@ from mission_control.events import events
 from mission_control.ledger.ledger import Ledger
 from mission_control.model.definitions.due_times import due_after, has_beginning
 from mission_control.model.definitions.task import TaskDefinition
+from mission_control.model.values.identifiers import known_form
 from mission_control.registry.change_log import ChangeLog
 from mission_control.registry.changes import (
     changes_timing,
@@ -97,6 +98,7 @@ class Registry:
 
         Runs already sent still run, but are not retried; waiting retries are cancelled, with their records.
         """
+        task_id = known_form(task_id)
         active = self._ledger.active_of(task_id)
         if (removed := self._store.remove(task_id, if_deleted=if_deleted)) is None:
             return False

@@ -12,6 +12,7 @@ from typing import Any, Final, cast
 from redis import Redis
 
 from mission_control.model.definitions.task import TaskDefinition
+from mission_control.model.values.identifiers import known_form
 from mission_control.registry.redbeat_layout import redbeat_definition, redbeat_meta
 from mission_control.store import redis_keys
 from mission_control.store.lua_scripts import lua_script
@@ -59,7 +60,7 @@ class TaskStore:
 
     def load(self, task_ids: Iterable[str]) -> list[StoredTask | None]:
         """Return the tasks in the order of their ids; None for an id that is unknown."""
-        wanted = list(task_ids)
+        wanted = list(map(known_form, task_ids))
         with self._client.pipeline(transaction=False) as pipe:
             for task_id in wanted:
                 entry = self._redbeat_keys.entry(task_id)

@@ -1,6 +1,5 @@
 """The options that describe a task, for `task add` and `task update`."""
 
-import json
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -76,8 +75,10 @@ def parse_setting(text: str) -> tuple[tuple[str, ...], Any]:
     key, separator, value = text.partition("=")
     if not separator or not key.strip():
         raise click.UsageError(f"--set: {quoted(text)} is not key=JSON; write for example --set priority=3")
+    from mission_control.files.json_file import strict_json
+
     try:
-        return tuple(key.strip().split(".")), json.loads(value)
+        return tuple(key.strip().split(".")), strict_json(value)
     except (ValueError, RecursionError) as error:
         hint = f"""quote text: --set '{key}="{value}"'"""
-        raise click.UsageError(f"--set {key}: {quoted(value)} is not JSON; {hint}") from error
+        raise click.UsageError(f"--set {key}: {quoted(value)} is not JSON ({error}); {hint}") from error

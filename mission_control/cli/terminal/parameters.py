@@ -1,6 +1,5 @@
 """Options and types of values that several commands share."""
 
-import json
 import os
 from collections.abc import Callable
 from datetime import datetime
@@ -29,8 +28,10 @@ class JsonObject(click.ParamType[dict[str, Any]]):
         """Return the object, or fail with the problem and an example."""
         if isinstance(value, dict):
             return value
+        from mission_control.files.json_file import strict_json
+
         try:
-            found = json.loads(value)
+            found = strict_json(value)
         except (ValueError, RecursionError) as error:
             self.fail(f"{quoted(value)} is not JSON ({error}); write for example {self._example}", param, ctx)
         if not isinstance(found, dict):

@@ -32,6 +32,15 @@ def task_id_problem(value: str) -> str | None:
     return f"{quoted(value)} is not an id: {_fault(value)}; {_RULE}{_suggestion(value)}"
 
 
+def known_form(value: object) -> str:
+    """Return what may be a task's id as it is, and anything else as the id that no task has.
+
+    >>> known_form("daily_briefing"), known_form(None)
+    ('daily_briefing', '')
+    """
+    return value if isinstance(value, str) and TASK_ID_PATTERN.fullmatch(value) else ""
+
+
 def occurrence_execution_id(task_id: str, scheduled_time: datetime) -> str:
     """Return the id of the run of one occurrence; the same occurrence always has the same id.
 
