@@ -1,5 +1,6 @@
 """`TaskScheduler`: the whole of Mission Control from inside one Python program."""
 
+import os
 import time
 from collections.abc import Callable, Mapping
 from functools import cached_property
@@ -10,11 +11,13 @@ from typing import Any, Self
 from ulid import ULID
 
 from mission_control.errors import RunTimeoutError, UnknownTaskError
+from mission_control.events.events import service_ended
 from mission_control.installation.installation import Installation, create_app, current_installation
 from mission_control.model.runs.new_run import manual_run
 from mission_control.model.runs.run_record import RunRecord
 from mission_control.processes.fleet import Fleet
 from mission_control.processes.in_process import InProcess
+from mission_control.processes.keeper import Keeper
 from mission_control.store.connection import store_errors
 
 
@@ -28,7 +31,8 @@ class TaskScheduler:
 
     def __init__(self) -> None:
         self._installation: Installation = current_installation()
-        self._fleet: Fleet | None = None
+        self._keeper: Keeper | None = None
+        self._started_in = 0
 
     def load_tasks(self, path: Path | str | None = None) -> list[dict[str, Any]]:
         """Apply a task file to the registry and return the tasks registered now.
@@ -58,17 +62,21 @@ class TaskScheduler:
         """Start beat and a worker in the background; return when both do their work.
 
         They are processes of their own, write to `data/logs/`, and stop with `stop()`, at the latest when
-        this process has died. A second call does nothing.
+        this process has died. One that dies is started again, with a growing delay if it dies again and
+        again; a log event reports it. A second call starts at once what is down at the moment.
 
         Raises:
             FleetError: they did not start; the message has their last lines.
         """
-        if self._fleet is not None:
-            return
+        keeper, ours = self._own_keeper(), self._installation
         with self._store_errors():
-            fleet = Fleet(self._installation.client, self._installation.settings)
+            if keeper is not None:
+                keeper.restore()
+                return
+            fleet = Fleet(ours.client, ours.settings)
             fleet.start()
-        self._fleet = fleet
+        self._keeper, self._started_in = Keeper(fleet, ours.clock, service_ended), os.getpid()
+        self._keeper.keep()
 
     def stop(self, timeout: float | None = None) -> None:
         """Stop beat and the worker; running handlers have `timeout` seconds to finish.
@@ -76,9 +84,20 @@ class TaskScheduler:
         None is what `MISSION_CONTROL_STOP_GRACE_SECONDS` says, 0 interrupts them at once. An interrupted run
         is recorded so, and begins again with the next worker. Ctrl-C while this waits interrupts them too.
         """
-        if self._fleet is not None:
-            fleet, self._fleet = self._fleet, None
-            fleet.stop(timeout)
+        keeper = self._own_keeper()
+        if keeper is not None:
+            self._keeper = None
+            keeper.end()
+            keeper.fleet.stop(timeout)
+
+    def status(self) -> dict[str, dict[str, Any]]:
+        """Return how beat and the worker that `start` started are, by their names `beat` and `worker`.
+
+        Each has `running`, `pid`, `restarts` (how often it was started again) and `last_end` (how it ended
+        the last time: a signal, an exit code, or None). Nothing is returned before `start` and after `stop`.
+        """
+        keeper = self._own_keeper()
+        return {} if keeper is None else keeper.status()
 
     def run_once(self) -> list[dict[str, Any]]:
         """Fire and run in this process what is due now, and return the results.
@@ -111,6 +130,9 @@ class TaskScheduler:
             run = manual_run(task, ulid=str(ULID()), at=now, now=now)
             self._installation.ledger.dispatch(run)
             return self._in_process.run(run)
+
+    def _own_keeper(self) -> Keeper | None:
+        return self._keeper if self._started_in == os.getpid() else None  # not in a forked child
 
     def __enter__(self) -> Self:
         self.start()

@@ -361,6 +361,12 @@ def handlers_found(ready: int, problems: Sequence[str]) -> None:
     _log(WARNING if problems else INFO, sentence, fields)
 
 
+@_event(ERROR, "beat or the worker of a TaskScheduler ended by itself")
+def service_ended(what: str) -> _Fields:
+    """A process that `TaskScheduler.start()` started has ended; it is started again."""
+    return {"what": what}
+
+
 @_event(ERROR, "audit record not written; it stays pending")
 def audit_write_failed(path: object, error: BaseException) -> _Fields:
     """A record could not be appended to the audit stream; it stays pending."""

@@ -3,11 +3,11 @@
 import socket
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import timedelta
 from typing import IO, Final
 
-from redis import Redis
+from redis import Redis, RedisError
 
 from mission_control.configuration.settings import Settings
 from mission_control.errors import MissionControlError
@@ -64,7 +64,7 @@ class Fleet:
         with ExitStack() as undo:
             undo.callback(self.stop)
             self._start_processes()
-            self._wait_until_ready()
+            self.wait_until_ready()
             undo.pop_all()
 
     def stop(self, timeout: float | None = None) -> None:
@@ -113,7 +113,8 @@ class Fleet:
         service.ask_to_stop(at_once=True)
         service.wait_or_kill(STOP_WITHIN)
         if service.name == "beat":
-            end_lead_of_dead_beat(self._client, service.pid)
+            with suppress(RedisError):  # an outage is no reason to leave it down
+                end_lead_of_dead_beat(self._client, service.pid)
         command = next(one for one in self._commands() if one.name == service.name)
         self.services[self.services.index(service)] = self._start_process(command)
 
@@ -135,7 +136,8 @@ class Fleet:
             if not isinstance(output, int):
                 output.close()
 
-    def _wait_until_ready(self) -> None:
+    def wait_until_ready(self) -> None:
+        """Return when both do their work; raises as `start`."""
         give_up_at = time.monotonic() + START_WITHIN.total_seconds()
         while not self._is_ready():
             dead = self.dead_service()

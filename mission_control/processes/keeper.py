@@ -49,7 +49,7 @@ class Keeper:
         self._restart(dead, delay)
 
     def keep(self) -> None:
-        """Look again and again, in a thread of its own, until `end`; what ends too often is still restarted."""
+        """Look again and again in a thread, until `end`; what ends too often is restarted all the same."""
         self._thread = Thread(target=self._keep, name="keeper of beat and worker", daemon=True)
         self._thread.start()
 
@@ -72,7 +72,7 @@ class Keeper:
             self._thread.join()
 
     def status(self) -> dict[str, dict[str, Any]]:
-        """Return for each service whether it runs, its process, how often it was restarted, and its last end."""
+        """Return for each service whether it runs, its process, how often and how it has ended."""
         return {
             one.name: {
                 "running": one.exit_code is None,

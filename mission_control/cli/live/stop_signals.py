@@ -1,6 +1,8 @@
-"""Ctrl-C and SIGTERM: the first stops gracefully, a later one at once."""
+"""Ctrl-C, SIGTERM and a closed terminal: the first stops gracefully, a later one at once."""
 
+import os
 import signal
+import stat
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,7 +11,7 @@ from typing import Any, Final, Self
 
 # A terminal and a parent process (such as `timeout`) may both send the signal of one Ctrl-C.
 _SAME_SIGNAL_SECONDS: Final = 0.5
-_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class StopRequestedError(KeyboardInterrupt):
@@ -29,7 +31,9 @@ class StopSignals:
         self._before: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> Self:
-        self._before = {number: signal.signal(number, self._obey) for number in _SIGNALS}
+        # `nohup` ignores SIGHUP, and so do we then.
+        heard = (one for one in _SIGNALS if signal.getsignal(one) is not signal.SIG_IGN)
+        self._before = {number: signal.signal(number, self._obey) for number in heard}
         return self
 
     def __exit__(
@@ -49,12 +53,23 @@ class StopSignals:
         if self._first_at is not None:
             raise StopRequestedError
 
-    def _obey(self, _number: int, _frame: FrameType | None) -> None:
+    def _obey(self, number: int, _frame: FrameType | None) -> None:
+        if number == signal.SIGHUP:
+            _leave_terminal()
         if self._first_at is None:
             self._first_at = time.monotonic()
             if not self._is_deferred:
                 raise StopRequestedError
-        elif time.monotonic() - self._first_at > _SAME_SIGNAL_SECONDS:
+        elif number != signal.SIGHUP and time.monotonic() - self._first_at > _SAME_SIGNAL_SECONDS:
             self.kill()
             if self._is_deferred:
                 raise StopRequestedError
+
+
+def _leave_terminal() -> None:
+    """Write to a terminal no longer: it is closed, and writing to it fails."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for descriptor in (1, 2):
+        if stat.S_ISCHR(os.fstat(descriptor).st_mode):
+            os.dup2(nowhere, descriptor)
+    os.close(nowhere)

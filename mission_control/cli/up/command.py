@@ -25,9 +25,9 @@ def up(concurrency: int | None) -> None:
     """Start a server, beat and a worker, and show what they do.
 
     Applies the installation's task file first, if there is one. Restarts a process that dies, and loads
-    handlers again when their files change. After Ctrl-C or SIGTERM running handlers have
-    MISSION_CONTROL_STOP_GRACE_SECONDS (30) to finish; a second Ctrl-C interrupts them, a third kills. Each
-    finished attempt is one line on stdout; logs and messages go to stderr.
+    handlers again when their files change. After Ctrl-C, SIGTERM or the end of the terminal running handlers
+    have MISSION_CONTROL_STOP_GRACE_SECONDS (30) to finish; a second Ctrl-C interrupts them, a third kills.
+    Each finished attempt is one line on stdout; logs and messages go to stderr.
     """
     try:
         with StopSignals() as signals, current(sets_up=True, joining=signals.deferred) as installation:

@@ -5,7 +5,6 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from mission_control.cli.live.service_output import LogPipes, LogReader
-from mission_control.cli.live.supervisor import restart_delay
 from mission_control.cli.terminal.wording import in_how_long
 from mission_control.model.values.quantities import duration
 from tests.stage.waiting import wait_until
@@ -59,20 +58,6 @@ def test_last_lines_of_a_named_service_include_hidden_ones() -> None:
     assert seen == [("beat", "no module named beat"), ("beat", "bye")]
     assert "no module named beat" in pipes.last_lines_of_named("beat ended with exit code 1")
     assert pipes.last_lines_of_named("worker ended with exit code 1") == ""
-
-
-@pytest.mark.parametrize(("count", "seconds"), [(1, 0.5), (2, 1.0), (3, 2.0), (5, 8.0)])
-def test_service_that_dies_again_within_a_minute_waits_twice_as_long(count: int, seconds: float) -> None:
-    assert restart_delay([NOON] * count) == timedelta(seconds=seconds)
-
-
-def test_service_that_keeps_dying_is_not_restarted() -> None:
-    assert restart_delay([NOON] * 6) is None
-
-
-def test_service_that_died_long_ago_restarts_without_extra_delay() -> None:
-    ends = [NOON - timedelta(minutes=2)] * 20
-    assert restart_delay([*ends, NOON]) == timedelta(seconds=0.5)
 
 
 @pytest.mark.parametrize(
