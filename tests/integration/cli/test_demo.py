@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 from pathlib import Path
 
 import psutil
 import pytest
 
+from tests.house.repository import ROOT
 from tests.stage.command_line import run_program, start_program
 from tests.stage.waiting import wait_until
 
@@ -73,12 +75,13 @@ def test_demo_with_keep_stays_up_until_stopped(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("command", ["demo", "up"])
 def test_beat_that_cannot_start_is_reported_with_its_last_lines(tmp_path: Path, command: str) -> None:
-    (tmp_path / "beat").mkdir()
-    (tmp_path / "beat" / "__init__.py").write_text("raise ImportError('out of order')")
-    answer = run_program(command, folder=tmp_path)
+    (tmp_path / "sitecustomize.py").write_text(
+        "import sys\nif 'beat.app' in sys.orig_argv:\n    raise SystemExit('beat is out of order')\n"
+    )
+    answer = run_program(command, folder=tmp_path, PYTHONPATH=f"{tmp_path}{os.pathsep}{ROOT}")
     assert answer.code == 1
     assert "error: beat ended with exit code" in answer.err
-    assert "ImportError: out of order" in answer.err
+    assert "beat is out of order" in answer.err
     assert processes_in(tmp_path) == []
 
 
