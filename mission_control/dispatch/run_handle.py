@@ -71,7 +71,8 @@ class Run:
             left = give_up_at - time.monotonic()
             if left <= 0:
                 raise RunTimeoutError(
-                    f"run {self.execution_id} is {record.state} after {timeout:g} s; it goes on"
+                    f"run {self.execution_id} is {record.state} after {timeout:g} s; it goes on, and "
+                    "`mission-control status` shows what it waits for"
                 )
             time.sleep(min(pause, left))
             pause = min(pause * 1.5, _LONGEST_POLL_SECONDS)
