@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from redis import Redis
 
+from mission_control.errors import StoreUnavailableError
 from mission_control.ledger.run_reader import RunReader
 from mission_control.model.definitions.task import TaskDefinition
 from mission_control.model.runs.run_record import RunRecord
@@ -115,10 +116,7 @@ def situation(
     """Return how an installation is doing now: processes, tasks, runs, what is due next, and what is wrong.
 
     `app` is the Celery application of its broker. Where a key has the wrong type, `wrong_keys` names it, and
-    what it should hold is left out.
-
-    Raises:
-        StoreUnavailableError: the broker cannot be reached.
+    what it should hold is left out. A broker that cannot be reached is an issue.
     """
     alive, wrong = live_processes(client), keys_of_wrong_type(client, redbeat_keys)
     tasks = registry.overview(due_limit=_DUE_SHOWN) if redis_keys.TASKS not in wrong else Overview(0, 0, [])
@@ -126,9 +124,10 @@ def situation(
     active = ledger.active() if redis_keys.ACTIVE_RUNS not in wrong else []
     notes = quarantine_notes(client, redbeat_keys) if wrong.keys().isdisjoint(QUARANTINE_KEYS) else []
     runs = of_runs(active)
-    queues = waiting_queues(app, ledger, {queue for queue, _ in (*tasks.work, *runs)})
+    queues, broker_issues = _queues(app, ledger, {queue for queue, _ in (*tasks.work, *runs)})
     issues = [
         *key_issues(wrong),
+        *broker_issues,
         *beat_issues(alive),
         *work_issues(alive, [tasks.work, runs], queues),
         *handler_issues(alive),
@@ -153,6 +152,13 @@ def situation(
         outcomes=dict(Counter(str(run.state) for run in ended).most_common()),
         next_due=tasks.next_due,
     )
+
+
+def _queues(app: Celery, ledger: RunReader, names: set[str]) -> tuple[list[QueueState], list[Issue]]:
+    try:
+        return waiting_queues(app, ledger, names), []
+    except StoreUnavailableError as error:
+        return [], [Issue("no_broker", str(error), "correct CELERY_BROKER_URL, or start that server")]
 
 
 def issues_of_tasks(client: Redis, tasks: Iterable[TaskDefinition]) -> list[Issue]:

@@ -8,7 +8,7 @@ from mission_control.cli.terminal import parameters
 from mission_control.cli.terminal.exit_codes import ExitCode
 from mission_control.cli.terminal.failures import CommandError
 from mission_control.cli.terminal.installation_in_use import current
-from mission_control.cli.terminal.output import tell
+from mission_control.cli.terminal.output import tell, tell_issues
 from mission_control.cli.terminal.wording import in_how_long, local_time
 
 
@@ -18,6 +18,7 @@ from mission_control.cli.terminal.wording import in_how_long, local_time
 @parameters.dry_run
 def enable(task_id: str, reason: str | None, dry_run: bool) -> None:
     """Enable a task. It next fires at its next scheduled time."""
+    from mission_control.operate.situation import issues_of_tasks
     from mission_control.operate.tasks import existing_task
 
     with current() as installation:
@@ -31,6 +32,7 @@ def enable(task_id: str, reason: str | None, dry_run: bool) -> None:
         if not dry_run:
             installation.registry.enable(task_id, reason=reason)
         tell(f"{task_id}: {_did('enabled', is_so=task.enabled, dry_run=dry_run)}; {when}")
+        tell_issues(issues_of_tasks(installation.client, [existing_task(installation.registry, task_id)]))
 
 
 @click.command()

@@ -11,7 +11,7 @@ import rich_click as click
 from mission_control.cli.task.definition_options import definition_options, fields_of, parse_setting, put
 from mission_control.cli.terminal import parameters
 from mission_control.cli.terminal.installation_in_use import current
-from mission_control.cli.terminal.output import echo, echo_json, table, tell
+from mission_control.cli.terminal.output import echo, echo_json, table, tell, tell_issues
 
 if TYPE_CHECKING:
     from mission_control.registry.definition_check import DefinitionCheck
@@ -42,7 +42,8 @@ def update(
 
     A changed schedule counts from now, so an edit never fires a past occurrence.
     """
-    from mission_control.operate.tasks import task_json
+    from mission_control.operate.situation import issues_of_tasks
+    from mission_control.operate.tasks import existing_task, task_json
 
     given = fields_of(options)
     parsed = [parse_setting(text) for text in settings]
@@ -59,6 +60,7 @@ def update(
             installation.registry.update(task_id, changes, reason=reason)
             after = installation.registry.get(task_id)
         _show(before, after or {}, as_json=as_json, dry_run=dry_run)
+        tell_issues(issues_of_tasks(installation.client, [existing_task(installation.registry, task_id)]))
 
 
 def merged(

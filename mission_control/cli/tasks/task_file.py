@@ -13,7 +13,7 @@ from mission_control.cli.terminal import parameters
 from mission_control.cli.terminal.exit_codes import ExitCode
 from mission_control.cli.terminal.failures import CommandError
 from mission_control.cli.terminal.installation_in_use import current
-from mission_control.cli.terminal.output import echo, echo_json, tell
+from mission_control.cli.terminal.output import echo, echo_json, tell, tell_issues
 
 if TYPE_CHECKING:
     from mission_control.operate.apply import Application
@@ -30,6 +30,7 @@ def apply(file: Path | None, as_json: bool, dry_run: bool) -> None:
     MISSION_CONTROL_TASKS_FILE. Tasks that are not in FILE stay as they are.
     """
     from mission_control.operate.apply import apply_task_file
+    from mission_control.operate.situation import issues_of_tasks
 
     with current(sets_up=True) as installation:
         path = installation.settings.default_tasks_file if file is None else file
@@ -41,6 +42,9 @@ def apply(file: Path | None, as_json: bool, dry_run: bool) -> None:
             for task_id in ids:
                 echo(f"{sign} {task_id}")
         tell(f"{path}: {summary(done)}{' (dry run: nothing was applied)' if dry_run else ''}")
+        applied = {*done.created, *done.updated}
+        tasks = [task for task in installation.registry.definitions() if task.id in applied]
+        tell_issues(issues_of_tasks(installation.client, tasks))
 
 
 @click.command()

@@ -13,6 +13,8 @@ from tests.samples.ledger_runs import a_run
 from tests.stage.command_line import Answer, mc
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from mission_control.installation.installation import Installation
     from mission_control.processes.fleet import Fleet
 
@@ -37,7 +39,9 @@ def verdict() -> str:
     return first.removeprefix("verdict").strip()
 
 
-def test_unserved_work_is_reported_wherever_it_is_met(installation: Installation, fleet: Fleet) -> None:
+def test_unserved_work_is_reported_wherever_it_is_met(
+    installation: Installation, fleet: Fleet, tmp_path: Path
+) -> None:
     assert "no " not in add("tea").err
     assert "no " not in mc("task", "list").err
     assert (verdict(), mc("status", "--json").json["ok"]) == ("OK", True)
@@ -54,11 +58,21 @@ def test_unserved_work_is_reported_wherever_it_is_met(installation: Installation
     assert (queue["name"], queue["waiting"], queue["oldest_seconds"] < 60) == ("reports", 2, True)
     assert "reports: 2 waiting, the oldest for " in mc("status").out
 
+    unserved = "no worker serves the queue mail (tea)"
+    assert unserved in mc("task", "update", "tea", "--queue", "mail").err
+    assert unserved in mc("task", "enable", "tea").err
+    mc("tasks", "export", str(tmp_path / "tasks.json"))
+    moved = (
+        (tmp_path / "tasks.json").read_text().replace('"mail"', '"default"').replace('"reports"', '"mail"')
+    )
+    (tmp_path / "tasks.json").write_text(moved)
+    assert "no worker serves the queue mail (slow)" in mc("tasks", "apply", str(tmp_path / "tasks.json")).err
+
     installation.client.hset(redis_keys.HANDLERS, ELSEWHERE, "on a worker that is gone")
     missing = f"no worker has the handler {ELSEWHERE} (far)"
     assert missing in add("far", ELSEWHERE).err
     assert missing in mc("task", "list").err
-    assert kinds() == ["unserved_queue", "missing_handler"]
+    assert kinds() == ["unserved_queue", "unserved_queue", "missing_handler"]
 
     fleet.stop()
     assert mc("enqueue", HELLO).err.count("no worker serves the queue default") == 1
@@ -75,6 +89,14 @@ def test_message_of_a_celery_client_in_a_mistyped_queue_is_in_the_verdict(instal
     with Celery(broker=installation.redis_url, set_as_current=False) as client:
         client.send_task(HELLO, kwargs={"params": {}}, queue="defualt", priority=3)
     assert "no worker serves the queue defualt (1 message)" in mc("status").out
+
+
+def test_broker_that_cannot_be_reached_hides_nothing_else(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert installation.ledger.active_count() == 0
+    monkeypatch.setenv("CELERY_BROKER_URL", "redis://127.0.0.1:1/0")
+    assert kinds() == ["no_broker", "no_beat"]
 
 
 def test_run_of_a_stopped_worker_is_in_the_verdict(installation: Installation) -> None:
