@@ -158,7 +158,9 @@ def _queues(app: Celery, ledger: RunReader, names: set[str]) -> tuple[list[Queue
     try:
         return waiting_queues(app, ledger, names), []
     except StoreUnavailableError as error:
-        return [], [Issue("no_broker", str(error), "correct CELERY_BROKER_URL, or start that server")]
+        return [], [
+            Issue("no_broker", str(error), "correct MISSION_CONTROL_BROKER_URL, or start that server")
+        ]
 
 
 def issues_of_tasks(client: Redis, tasks: Iterable[TaskDefinition]) -> list[Issue]:

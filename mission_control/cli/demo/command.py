@@ -136,7 +136,7 @@ def _report(ledger: RunReader, registry: Registry, settings: Settings, progress:
     if progress.briefing is not None:
         echo(f"briefing     {near(progress.briefing)}")
     echo(f"audit file   {near(settings.task_execution_log)}")
-    echo("", "the next five due times", due_table(registry.definitions(), utc_now()))
+    echo("", "the next due times", due_table(registry.definitions(), utc_now()))
 
 
 def _keep(supervisor: Supervisor, report: Callable[[], None]) -> None:

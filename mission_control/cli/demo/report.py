@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from datetime import datetime
-from itertools import islice
 
 from rich.table import Table
 
@@ -14,8 +13,6 @@ from mission_control.model.definitions.task import TaskDefinition
 from mission_control.model.values.zones import zone
 
 _RUNS_SHOWN = 50
-_DUE_SHOWN = 5
-_DUE_OF_ONE_TASK = 4
 
 
 def runs_table(ledger: RunReader, timezone: str) -> Table:
@@ -26,26 +23,16 @@ def runs_table(ledger: RunReader, timezone: str) -> Table:
 
 
 def due_table(tasks: Iterable[TaskDefinition], now: datetime) -> Table:
-    """Return the next due times in words, in order."""
+    """Return when each task is due next, in words."""
+    upcoming = ((task, task.schedule.next_after(now)) for task in tasks)
     rows = [
         (
             in_how_long(due, now),
-            f"{due.astimezone(task.schedule.zone):%A %H:%M:%S}",
+            f"{due.astimezone(task.schedule.zone):%A %T}",
             task.id,
             task.schedule.describe(),
         )
-        for task, due in next_dues(list(tasks), now)
+        for task, due in upcoming
+        if due is not None
     ]
     return table("", "", "", "", rows=rows, header=False)
-
-
-def next_dues(tasks: list[TaskDefinition], now: datetime) -> list[tuple[TaskDefinition, datetime]]:
-    """Return five due times after `now`, in order; each task's next one is among them."""
-    upcoming = [
-        [(task, due) for due in islice(task.schedule.occurrences(now), _DUE_OF_ONE_TASK)]
-        for task in tasks
-        if task.enabled
-    ]
-    first = [times[0] for times in upcoming if times]
-    further = sorted((one for times in upcoming for one in times[1:]), key=lambda one: one[1])
-    return sorted([*first, *further][:_DUE_SHOWN], key=lambda one: one[1])

@@ -62,7 +62,7 @@ def test_demo_with_keep_stays_up_until_stopped(tmp_path: Path) -> None:
     with start_program("demo", "--keep", folder=tmp_path) as process:
         assert process.stdout is not None
         shown = ""
-        while "the next five due times" not in shown:
+        while "the next due times" not in shown:
             line = process.stdout.readline()
             assert line, "the demo ended early"
             shown += line

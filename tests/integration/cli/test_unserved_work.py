@@ -95,7 +95,7 @@ def test_broker_that_cannot_be_reached_hides_nothing_else(
     installation: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert installation.ledger.active_count() == 0
-    monkeypatch.setenv("CELERY_BROKER_URL", "redis://127.0.0.1:1/0")
+    monkeypatch.setenv("MISSION_CONTROL_BROKER_URL", "redis://127.0.0.1:1/0")
     assert kinds() == ["no_broker", "no_beat"]
 
 

@@ -32,7 +32,7 @@ def test_broker_url_has_the_password_only_on_request(bare_environment: pytest.Mo
 def test_broker_of_its_own_has_the_url(bare_environment: pytest.MonkeyPatch) -> None:
     with RedisServer() as server:
         bare_environment.setenv("MISSION_CONTROL_REDIS_URL", server.url)
-        bare_environment.setenv("CELERY_BROKER_URL", f"redis://:pw@127.0.0.1:{server.port}/7")
+        bare_environment.setenv("MISSION_CONTROL_BROKER_URL", f"redis://:pw@127.0.0.1:{server.port}/7")
         assert mc("url", "--password").out == f"redis://:pw@127.0.0.1:{server.port}/7\n"
 
 

@@ -3,7 +3,6 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from mission_control.cli.demo.report import next_dues
 from mission_control.cli.demo.tasks import BRIEFING, FLAKY, GREETING, Progress, demo_tasks
 from mission_control.model.definitions.task import parse_task
 
@@ -53,10 +52,3 @@ def test_demo_tasks_across_midnight_are_valid_and_due_within_seconds() -> None:
     tasks = [parse_task(one) for one in demo_tasks(NOW)]
     dues = [task.schedule.next_after(NOW) for task in tasks]
     assert all(due is not None and (due - NOW).total_seconds() <= 7 for due in dues)
-
-
-def test_next_five_due_times_include_every_task() -> None:
-    dues = next_dues([parse_task(one) for one in demo_tasks(NOW)], NOW)
-    assert len(dues) == 5
-    assert {task.id for task, _ in dues} == {GREETING, FLAKY, BRIEFING}
-    assert [due for _, due in dues] == sorted(due for _, due in dues)
