@@ -73,7 +73,7 @@ class Place:
 
     @contextmanager
     def typing(self, line: str) -> Iterator[subprocess.Popen[str]]:
-        """Type a line, and press Ctrl-C at exit."""
+        """Type a line, and end what it started at exit."""
         process = subprocess.Popen(
             ["bash", "-c", line],
             cwd=self.folder,
@@ -88,8 +88,8 @@ class Place:
                 yield process
             finally:
                 if process.poll() is None:
-                    os.killpg(process.pid, signal.SIGINT)
-                    process.communicate(timeout=60)
+                    os.killpg(process.pid, signal.SIGTERM)
+                    process.communicate()
 
 
 @pytest.fixture
@@ -155,7 +155,7 @@ def test_processes_of_readme_start_as_typed(place: Place) -> None:
             wait_until(partial(is_up, line, client, port), f"{line} is up", timeout=60)
             assert process.poll() is None
         for process in started.values():
-            os.killpg(process.pid, signal.SIGINT)
+            os.killpg(process.pid, signal.SIGTERM)
 
 
 def is_up(line: str, client: Redis, port: int) -> bool:
