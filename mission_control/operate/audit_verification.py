@@ -11,7 +11,6 @@ from redis import Redis
 
 from mission_control.audit.pending.written_records import AFTER_SECONDS
 from mission_control.audit.stream.anchors import Anchor, read_anchors
-from mission_control.audit.stream.chain import host_name
 from mission_control.audit.stream.known_time import KnownTime
 from mission_control.audit.stream.log import AuditLog
 from mission_control.audit.verification.acknowledgements import acknowledgement, read_acknowledgements
@@ -119,17 +118,8 @@ def _endings(client: Redis) -> dict[str, LedgerEnding]:
         batch = finished[begin : begin + _AT_ONCE]
         with client.pipeline(transaction=False) as pipe:
             for execution_id, _ in batch:
-                pipe.hmget(redis_keys.run(execution_id), "state", "worker", "recorded_by")
-            for (execution_id, ended_at), (state, worker, writer) in zip(batch, pipe.execute(), strict=True):
+                pipe.hmget(redis_keys.run(execution_id), "state", "recorded_by")
+            for (execution_id, ended_at), (state, writer) in zip(batch, pipe.execute(), strict=True):
                 if state in FINAL_STATES:
-                    endings[execution_id] = LedgerEnding(state, float(ended_at), _host(worker), writer)
+                    endings[execution_id] = LedgerEnding(state, float(ended_at), writer)
     return endings
-
-
-def _host(worker: str | None) -> str | None:
-    """Return the host in a worker's name, as writers' names have it.
-
-    >>> _host("celery@web-1")
-    'web_1'
-    """
-    return None if worker is None else host_name(worker.rpartition("@")[2])

@@ -50,16 +50,7 @@ def new_writer() -> str:
 
 def own_host() -> str:
     """Return this host as writers' names have it."""
-    return host_name(socket.gethostname())
-
-
-def host_name(text: str) -> str:
-    """Return the name of a host as writers' names have it.
-
-    >>> host_name("web-1")
-    'web_1'
-    """
-    return _UNSAFE.sub("_", text)[:_LONGEST_HOST]
+    return _UNSAFE.sub("_", socket.gethostname())[:_LONGEST_HOST]
 
 
 def host_of(writer: str) -> str:

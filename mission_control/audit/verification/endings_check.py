@@ -6,20 +6,18 @@ from pathlib import Path
 from sys import intern
 from typing import Any
 
-from mission_control.audit.stream.chain import host_of
 from mission_control.audit.verification.findings import Findings, Kind
 
 
 @dataclass(frozen=True, slots=True)
 class LedgerEnding:
-    """How the ledger says a run ended: its status, when, and the host of its worker, if one had it.
+    """How the ledger says a run ended, and when.
 
     `writer` is the process that reported its final record as written, None if none did.
     """
 
     status: str
     ended_at: float
-    host: str | None
     writer: str | None = None
 
 
@@ -73,10 +71,8 @@ class EndingsCheck:
         """Compare with the runs that the ledger has ended; return the ids of those without a record here.
 
         `pending` are ids of runs whose record is pending. What ended before `begins` is in files
-        that are gone. A record by another than this stream's `writers` is elsewhere. If the writer is
-        unknown, it is expected on the host of the run's worker.
+        that are gone. A record by another than this stream's `writers` is elsewhere.
         """
-        hosts = {host_of(writer) for writer in writers}
         unrecorded = []
         for execution_id, ending in ledger.items():
             seen = self._seen.get(execution_id)
@@ -90,9 +86,6 @@ class EndingsCheck:
             elif execution_id not in pending and ending.writer is not None and ending.writer not in writers:
                 message = f"{execution_id} was recorded by {ending.writer}, in another stream than this"
                 self._findings.add(Kind.ELSEWHERE, message, execution_id=execution_id)
-            elif execution_id not in pending and _is_of_another_host(ending, hosts):
-                message = f"{execution_id} ran on {ending.host}, whose records are not in this stream"
-                self._findings.add(Kind.ELSEWHERE, message, execution_id=execution_id)
             else:
                 unrecorded.append(execution_id)
                 self._unrecorded(execution_id, ending, is_pending=execution_id in pending)
@@ -105,7 +98,3 @@ class EndingsCheck:
         else:
             message = f"{execution_id} ended {ending.status} in the ledger and has no record here"
             self._findings.add(Kind.UNRECORDED, message, execution_id=execution_id)
-
-
-def _is_of_another_host(ending: LedgerEnding, hosts: Collection[str]) -> bool:
-    return ending.writer is None and bool(hosts) and ending.host not in {None, *hosts}
