@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import Annotated, Literal
 
 from cronsim import CronSim, CronSimError
+from cronsim.cronsim import SYMBOLIC_DAYS, SYMBOLIC_MONTHS
 
 from mission_control.model.definitions.schedules.clock.wall_clock import REAL_TIME, Dst
 from mission_control.model.definitions.schedules.wall_clock_schedule import WallClockSchedule
@@ -36,7 +37,7 @@ _FIELDS = {
 }
 _WITH_SECONDS = 6
 # A range of one value has one value, whatever its step; cronsim takes 12-12/3 for 12/3.
-_STEP_FROM_ONE = re.compile(r"\b(\w+)-\1/0*[1-9][0-9]*\b", re.IGNORECASE)
+_STEP = re.compile(r"\b(\w+)-(\w+)/0*[1-9][0-9]*\b")
 _SOME_MOMENT = datetime(2000, 1, 1)  # noqa: DTZ001  # local time
 
 
@@ -103,12 +104,21 @@ def check_expression(expression: str) -> None:
 
 def _plain(expression: str) -> str:
     """Return the fields of an expression; those that it stands for, if it is a nickname."""
-    text = _STEP_FROM_ONE.sub(r"\1", expression.strip())
+    text = _STEP.sub(lambda found: found[1] if _value(found[1]) == _value(found[2]) else found[0], expression)
+    text = text.strip()
     if not text.startswith("@"):
         return text
     if text.lower() not in _ALIASES:
         raise ValueError(f"{quoted(text)} is not one of {', '.join(_ALIASES)}{did_you_mean(text, _ALIASES)}")
     return _ALIASES[text.lower()]
+
+
+def _value(text: str) -> str:
+    """Return a number without zeros in front, also for the name of a month or day."""
+    for names, least in ((SYMBOLIC_MONTHS, 1), (SYMBOLIC_DAYS, 0)):
+        if text.upper() in names:
+            return str(names.index(text.upper()) + least)
+    return text.lstrip("0") or "0"
 
 
 def _fault(expression: str, fields: list[str], fault: str) -> str:

@@ -36,7 +36,8 @@ def recurrence_in_words(rule: RecurrenceRule, begin: datetime) -> str:
     if rule.count is not None:
         words.append(f"{rule.count} times in all" if rule.count > 1 else "once in all")
     if rule.until is not None:
-        words.append(f"until {rule.until[:4]}-{rule.until[4:6]}-{rule.until[6:]}")
+        until = datetime.fromisoformat(rule.until)
+        words.append(f"until {until if 'T' in rule.until else until.date()}")
     return " ".join(words)
 
 
