@@ -54,6 +54,7 @@ def parsed_calendar(path: str, text: str) -> Calendar:
     parts = [part for one in calendars for part in one.subcomponents]
     whole.subcomponents = [part for part in parts if part.name != "VEVENT" or "DTSTART" in part]
     try:
+        _tell_apart(whole.walk("VEVENT"))
         for event in whole.walk("VEVENT"):
             _prepare(event)
         events_between(whole, _SOME_DAY, _SOME_DAY + timedelta(days=1))
@@ -61,6 +62,16 @@ def parsed_calendar(path: str, text: str) -> Calendar:
         fault = str(error) if type(error) is ValueError else f"cannot be understood ({type(error).__name__})"
         raise ValueError(f"an event in {quoted(path)} {fault}; correct or remove it") from error
     return whole
+
+
+def _tell_apart(events: list[Any]) -> None:
+    """Give each event an UID of its own; of several with one UID and version the library would keep one."""
+    seen = set()
+    for number, event in enumerate(one for one in events if "RECURRENCE-ID" not in one):
+        version = (str(event.get("UID")), str(event.get("SEQUENCE", 0)))
+        if version in seen:
+            event["UID"] = f"{version[0]}#{number}"
+        seen.add(version)
 
 
 def _prepare(event: Any) -> None:  # noqa: ANN401  # icalendar's properties are of any type

@@ -187,6 +187,16 @@ def test_event_without_a_beginning_is_left_out() -> None:
     assert len(IcsCalendar("a.ics", text).events(date(2026, 3, 1), date(2026, 5, 1))) == 1
 
 
+def test_events_that_share_an_uid_all_count() -> None:
+    first, second = (event(f"DTSTART:202603{day}T083000Z\nDURATION:PT1H") for day in (17, 18))
+    text = calendar(first + second.replace("UID:one@example.org\n", "") + second) + calendar(first)
+    found = IcsCalendar("a.ics", text).events(date(2026, 3, 1), date(2026, 5, 1))
+    assert {one.start.day for one in found} == {17, 18}
+    moved = second.replace("SUMMARY", "SEQUENCE:1\nSUMMARY")
+    found = IcsCalendar("a.ics", calendar(first + moved)).events(date(2026, 3, 1), date(2026, 5, 1))
+    assert [one.start.day for one in found] == [18]
+
+
 WHOLE = calendar(event("DTSTART:20260317T083000Z\nDTEND:20260317T090000Z"))
 
 
