@@ -33,7 +33,6 @@ from mission_control.sweep.late_records import LateRecords
 from mission_control.sweep.sweep import Sweep
 
 WAIT_FOR_REDIS: Final = 1.0
-
 LONGEST_WAIT: Final = 1.0
 """How long a beat waits before it looks again: `save()` of RedBeat does not wake it."""
 
@@ -103,6 +102,7 @@ class MissionControlScheduler(RedBeatScheduler):
         self._missed_records.write(most=None)
         LateRecords.of(self._installation).write()
         if self._deliver is not None:
+            self._upkeep.restore()  # which no turn does here
             for run in runs:
                 self._deliver(run)
         return runs

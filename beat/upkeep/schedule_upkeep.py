@@ -59,7 +59,7 @@ class ScheduleUpkeep:
         if self._client.exists(self._redbeat_keys.schedule) == 0:
             self._do("rebuild", self._rebuild)
         self._do("install", self._install)
-        self._do("restore all", partial(self._restore, is_start=True))
+        self._do("restore all", partial(self.restore, is_start=True))
 
     def look(self, turn: Turn, *, has_fired: bool) -> None:
         """Rebuild a schedule that was lost, and install static entries that were.
@@ -79,7 +79,7 @@ class ScheduleUpkeep:
         self._do("install what was lost", self._install_if_lost, every=1.0)
         self._do("look at types", self.after_wrong_type, every=5.0)
         self._do("forget the deleted", partial(forget_deleted, self._client), every=60.0)
-        self._do("restore", self._restore, every=2.0)
+        self._do("restore", self.restore, every=2.0)
         self._do("take over foreign changes", self._foreign_changes.take_over, every=1.0)
 
     def after_wrong_type(self) -> bool:
@@ -102,7 +102,8 @@ class ScheduleUpkeep:
             self._rebuild()
         return bool(lost)
 
-    def _restore(self, *, is_start: bool = False) -> int:
+    def restore(self, *, is_start: bool = False) -> int:
+        """Take entries out of quarantine that can be read again; at a start of beat try all."""
         return self.quarantine.restore(self._entries, self._clock(), is_start=is_start)
 
     def _install(self) -> None:

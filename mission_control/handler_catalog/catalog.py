@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -46,19 +47,12 @@ class HandlerCatalog:
         """
         return {path: source for path, source in self._scan().items() if source.is_listed}
 
-    def state(self) -> dict[Path, tuple[int, int, int]]:
+    def state(self) -> dict[str, tuple[int, int, int]]:
         """Return what tells whether a file of the directories has changed: its inode, time and size.
 
         It covers the modules that handlers import from there, too.
         """
-        found = {}
-        for directory in self.directories:
-            for pattern in ("*.py", "*/*.py"):
-                with suppress(OSError):  # removed at this moment
-                    for file in directory.glob(pattern):
-                        status = file.stat()
-                        found[file] = (status.st_ino, status.st_mtime_ns, status.st_size)
-        return found
+        return {path: state for directory in self.directories for path, state in _states(directory, depth=1)}
 
     def problem(self, path: str) -> str | None:
         """Return why `path` names no usable handler, with the likely intended one, or None."""
@@ -111,6 +105,16 @@ class HandlerCatalog:
         if key not in self._read:
             self._read[key] = read_module(resolved, file.stem)
         return self._read[key]
+
+
+def _states(directory: str | Path, *, depth: int) -> Iterator[tuple[str, tuple[int, int, int]]]:
+    with suppress(OSError), os.scandir(directory) as entries:  # it may be removed at this moment
+        for entry in entries:
+            if entry.name.endswith(".py"):
+                status = entry.stat()
+                yield entry.path, (status.st_ino, status.st_mtime_ns, status.st_size)
+            elif depth and entry.is_dir():
+                yield from _states(entry.path, depth=depth - 1)
 
 
 def _resolved(directory: Path, file: Path) -> Path:

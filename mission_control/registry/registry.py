@@ -172,7 +172,7 @@ class Registry:
         return None if stored is None else shown_task(stored, self._ledger.history(task_id))
 
     def definition(self, task_id: str) -> TaskDefinition | None:
-        """Return a task as a model, or None. Calendars that cannot be read now exclude nothing from it."""
+        """Return a task as a model, or None; calendars that cannot be read now exclude nothing from it."""
         stored = self._store.load([task_id])[0]
         return None if stored is None else self.check.parse(stored.definition, needs_calendars=False)
 
@@ -194,6 +194,10 @@ class Registry:
         histories = self._ledger.histories(stored.task_id for stored in shown)
         return [shown_task(stored, history) for stored, history in zip(shown, histories, strict=True)]
 
+    def unreadable(self) -> dict[str, str]:
+        """Return the problem of each quarantined task that `tasks` leaves out, by its id."""
+        return self._store.problems(set(self.ids()) - {stored.task_id for stored in self._all()})
+
     def revisions(self, task_id: str) -> list[dict[str, Any]]:
         """Return the definitions a task has had, the newest first."""
         return self._store.revisions(task_id)
@@ -201,8 +205,7 @@ class Registry:
     def due_after_run(self, task_id: str, ended_at: datetime) -> float | None:
         """Return when a fixed-delay task is due again whose run ended at `ended_at`, in Unix seconds.
 
-        None if it has no further occurrence. A task whose definition cannot be read is due at once, so
-        that beat finds and reports it.
+        None if it has no further occurrence; at once if it cannot be read, so that beat reports it.
         """
         stored = self._store.load([task_id])[0]
         try:
@@ -234,9 +237,8 @@ class Registry:
                 self.changes.record(task_id, change, before, after, reason=reason, at=now)
                 warn_of_unenforced(task)
                 return True
-        raise StoreUnavailableError(
-            f"task {task_id!r} was not changed: other programs keep changing it at the same time; try again"
-        )
+        problem = f"task {task_id!r} was not changed: other programs keep changing it; try again"
+        raise StoreUnavailableError(problem)
 
     def _all(self) -> list[StoredTask]:
         return [stored for stored in self._store.load(self._store.ids()) if stored is not None]

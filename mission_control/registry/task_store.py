@@ -119,6 +119,12 @@ class TaskStore:
             check_prefix(self._client, prefix)
         return bool(written == 1)
 
+    def problems(self, task_ids: Iterable[str]) -> dict[str, str]:
+        """Return why beat has quarantined those tasks that are."""
+        notes: Any = self._client.hgetall(redis_keys.BEAT_QUARANTINE)
+        entries = {task_id: self._redbeat_keys.entry(task_id) for task_id in task_ids}
+        return {one: problem_in(notes[entry]) for one, entry in entries.items() if entry in notes}
+
     def remove(self, task_id: str, *, if_deleted: bool = False) -> dict[str, Any] | None:
         """Remove a task and return its definition ({} if unreadable), or None if there was none.
 

@@ -1,7 +1,6 @@
 """Handlers as Celery tasks, each named by its path."""
 
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from celery import Celery, Task
@@ -29,7 +28,7 @@ class HandlerTasks:
     runner: AttemptRunner
     ready: dict[str, HandlerSource] = field(default_factory=dict, init=False)
     broken: dict[str, str] = field(default_factory=dict, init=False)
-    state: dict[Path, tuple[int, int, int]] = field(default_factory=dict, init=False, repr=False)
+    state: dict[str, tuple[int, int, int]] = field(default_factory=dict, init=False, repr=False)
 
     def load(self) -> None:
         """Import every handler that this process can find; what was imported before is imported again.

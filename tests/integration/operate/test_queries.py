@@ -109,7 +109,10 @@ def test_summary_of_a_task_has_its_state(installation: Installation) -> None:
         ("tea", "quarantined", "unreadable"),
         ("toast", "disabled", None),
     ]
-    installation.client.delete(redis_keys.BEAT_QUARANTINE)
+    installation.client.hset(entry, "task", "{oops")
+    assert ("tea", None) in [(one.task_id, one.task) for one in task_summaries(installation.registry)]
+    installation.registry.unregister("tea")
+    installation.registry.register({"id": "tea", "schedule": YEARLY, "handler": "handlers.hello.run"})
     (tea,) = task_summaries(installation.registry)
     assert (tea.state, tea.successes, tea.failures) == ("enabled", 0, 0)
     assert tea.next_run is not None

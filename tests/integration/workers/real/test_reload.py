@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import contextmanager
 from textwrap import dedent
 from typing import TYPE_CHECKING, Any
@@ -106,8 +107,9 @@ def test_handlers_whose_folder_vanishes_are_back_with_it(house: WorkerHouse, wor
 def test_ten_thousand_broken_files_are_reported_in_one_line_and_stop_no_other_handler(
     house: WorkerHouse, worker: WorkerProcess
 ) -> None:
-    for number in range(10_000):
-        (house.folder / "handlers" / f"bad_{number:04}.py").write_text("def run(context)\n", "utf-8")
+    write(house, "bad_0000", "def run(context)\n")
+    for number in range(1, 10_000):  # links are made faster
+        os.link(house.folder / "handlers/bad_0000.py", house.folder / f"handlers/bad_{number:04}.py")
     wait_until(lambda: ", 10,000 broken: bad_0000.py line 1: " in worker.log, "they are reported", timeout=60)
     (line,) = [one for one in worker.log.splitlines() if ", 10,000 broken: " in one]
     assert "bad_0004.py" in line
