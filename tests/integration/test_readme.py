@@ -19,7 +19,7 @@ import pytest
 
 from mission_control.processes.heartbeats import live_processes
 from mission_control.store.embedded.ports import free_port
-from tests.house.documentation import blocks
+from tests.house.documentation import blocks, spans
 from tests.house.repository import ROOT
 from tests.stage.servers import RedisServer
 from tests.stage.waiting import wait_until
@@ -71,6 +71,14 @@ class Place:
         assert process.returncode == 0, (line, err)
         return out
 
+    def send_as_shown(self) -> None:
+        """Send a run with a plain Celery client, by the expression in the README."""
+        (expression,) = (text for text in spans(README) if text.startswith("Celery(broker=URL)"))
+        broker = self.work("./mc url --password").strip()
+        program = f"from celery import Celery\nURL = {broker!r}\n{expression}\n"
+        (self.folder / "client.py").write_text(program, "utf-8")
+        self.work("python client.py")
+
     @contextmanager
     def typing(self, line: str) -> Iterator[subprocess.Popen[str]]:
         """Type a line, and end what it started at exit."""
@@ -119,6 +127,8 @@ def test_commands_and_programs_of_readme_do_what_it_says(place: Place) -> None:
         wait_until(lambda: "everything is up" in said.readline(), "everything is up", timeout=60)
         answers = [place.work(line) for line in commands if line not in of_files]
         printed = place.work("python shown.py")
+        place.send_as_shown()
+        wait_until(lambda: "Hello, Eve!" in place.work("./mc audit tail"), "the client's run ran", timeout=30)
         answers += [place.work(line) for line in of_files]
 
     outs = {
