@@ -153,7 +153,7 @@ def read_settings(**overrides: Any) -> Settings:  # noqa: ANN401  # values are c
         if field.name in given:
             try:
                 values[field.name] = _value(field.name, field.type, given[field.name])
-            except (ValueError, TypeError, RuntimeError, FileNotFoundError) as error:
+            except (ValueError, TypeError, RuntimeError) as error:
                 shown = "" if field.name == "notify" else f" (it is {given[field.name]!r})"
                 problems.append(f"  {PREFIX}{field.name.upper()}: {error}{shown}")
     if problems:
@@ -162,9 +162,15 @@ def read_settings(**overrides: Any) -> Settings:  # noqa: ANN401  # values are c
 
 
 @cache
-def working_folder() -> Path:
-    """Return the folder in which this process first read its settings; a later `chdir` changes nothing."""
-    return Path.cwd()
+def working_folder() -> Path | None:
+    """Return the folder in which this process first read its settings; a later `chdir` changes nothing.
+
+    None if it was removed before.
+    """
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        return None
 
 
 def _variables() -> dict[str, str]:
@@ -211,8 +217,10 @@ def _value(name: str, kind: Any, given: Any) -> Any:  # noqa: ANN401  # any sett
 
 
 def _placed(path: Path) -> Path:
-    path = path.expanduser()
-    return path if path.is_absolute() else working_folder() / path
+    path, folder = path.expanduser(), working_folder()
+    if not path.is_absolute() and folder is None:
+        raise ValueError("the working folder has been removed: write an absolute path, or start in another")
+    return path if folder is None else folder / path
 
 
 def _taken_apart(name: str, kind: Any, text: str) -> Any:  # noqa: ANN401

@@ -44,8 +44,8 @@ def our_packages() -> Iterator[None]:
     """
     before = {name: module for name, module in sys.modules.items() if name.partition(".")[0] in _PACKAGES}
     is_apart = any(map(_is_other, before.values())) if before else any(map(_finds_other, _PACKAGES))
-    path = list(sys.path)
-    sys.path[:] = [*([OURS] if is_apart else []), *path, str(working_folder())]
+    path, folder = list(sys.path), working_folder()
+    sys.path[:] = [*([OURS] if is_apart else []), *path, *([str(folder)] if folder is not None else [])]
     if is_apart:
         _replace_packages(_loaded)
     try:

@@ -34,13 +34,14 @@ class ServiceProcess:
         self.name = command.name
         self._at_once = command.at_once
         self._asked: signal.Signals | None = None
+        folder = working_folder()
         self._process = subprocess.Popen(  # noqa: S603  # our own command line
             command.argv,
             env={**os.environ, **environment, SUPERVISOR_VARIABLE: str(os.getpid())},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
-            cwd=working_folder() if working_folder().is_dir() else None,
+            cwd=folder if folder is not None and folder.is_dir() else "/",
             start_new_session=True,
         )
 

@@ -145,9 +145,11 @@ def as_text(value: Any) -> str:  # noqa: ANN401  # any JSON value
 
 
 def near(path: Path | str) -> str:
-    """Return a path relative to the current directory, if it lies below it."""
-    whole, here = Path(path).absolute(), Path.cwd()
-    return str(whole.relative_to(here)) if whole.is_relative_to(here) else str(whole)
+    """Return a path relative to the working folder, if it lies below it."""
+    from mission_control.configuration.settings import working_folder
+
+    whole, here = Path(path).absolute(), working_folder()
+    return str(whole.relative_to(here)) if here is not None and whole.is_relative_to(here) else str(whole)
 
 
 def abandon_stdout() -> None:

@@ -85,8 +85,10 @@ def test_paths_are_resolved_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 
     assert read_settings() == first
     assert first.data_dir == tmp_path / "home" / "mc"
-    assert first.handlers == (tmp_path / "home" / "handlers", working_folder() / "more")
-    assert read_settings(tasks_file="a.json").tasks_file == working_folder() / "a.json"
+    folder = working_folder()
+    assert folder is not None
+    assert first.handlers == (tmp_path / "home" / "handlers", folder / "more")
+    assert read_settings(tasks_file="a.json").tasks_file == folder / "a.json"
 
 
 def test_home_of_an_unknown_user_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
