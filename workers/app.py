@@ -72,7 +72,7 @@ def _assemble(app: Celery, ours: Installation) -> None:
     guard = AttemptGuard(ending)
     sender = LogSender(ours.client, most=ours.settings.run_log_lines, keep=ours.settings.retention)
     plain_runs = PlainRuns(ending, ours.settings.allow_plain_producers)
-    runner = AttemptRunner(Claimer(ending, plain_runs), ending, guard, sender)
+    runner = AttemptRunner(Claimer(ending, plain_runs), ending, guard, sender, ours.settings.environment())
     handlers = HandlerTasks(app, ours.catalog, runner)
     handlers.load()
     unknown_handlers = UnknownHandlers(app, ours.client, ending, plain_runs)

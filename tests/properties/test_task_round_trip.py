@@ -108,6 +108,7 @@ DEFINITIONS = st.fixed_dictionaries(
         "params": st.dictionaries(TEXTS, JSON, max_size=4),
         "timeout_seconds": st.none() | POSITIVE_SECONDS,
         "expires_seconds": st.none() | POSITIVE_SECONDS,
+        "fresh_process": st.booleans(),
         "misfire": st.fixed_dictionaries(
             {},
             optional={

@@ -1,7 +1,7 @@
 """One attempt of a run: claim it, run the handler, decide what follows, end it in the ledger."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -28,6 +28,7 @@ from workers.call.invocation import Failure, Handler, Outcome, Success, context_
 from workers.call.leftovers import alone
 from workers.call.log_sender import LogSender
 from workers.call.once import Once
+from workers.call.own_process import call_in_own_process
 from workers.call.pool_signals import LeaseLostError, WorkerStopsError
 
 SHOWN_OUTPUT: Final = 1_024
@@ -42,6 +43,7 @@ class AttemptRunner:
     ending: RunEnding
     guard: AttemptGuard
     sender: LogSender
+    environment: Mapping[str, str]
 
     def run(self, task: Task, handler: Handler) -> dict[str, Any]:
         """Run the attempt that a task's message asks for, and return the handler's result to Celery.
@@ -98,6 +100,8 @@ class AttemptRunner:
         run, ledger = claimed.run, self.ending.ledger
         context = context_for(run, last_success_time=claimed.last_success, once=Once(ledger, run))
         try:
+            if run.fresh_process:
+                handler = partial(call_in_own_process, run, claimed.last_success, self.environment)
             with alone():
                 return invoke(handler, context, on_start=on_start)
         except LeaseLostError as error:

@@ -24,7 +24,7 @@ from workers.call.pool_signals import (
     is_termination,
 )
 
-Handler = Callable[[dict[str, Any]], dict[str, Any]]
+Handler = Callable[[dict[str, Any]], Any]
 
 MAX_OUTPUT_BYTES: Final = 256 * 1024
 _RESULT_KEYS: Final = frozenset({"status", "output", "error"})
@@ -98,7 +98,7 @@ def invoke(
     try:
         with interruptible() as stay, on_start(stay):
             result = handler(context)
-        return outcome_of(result)
+        return result if isinstance(result, Success | Failure) else outcome_of(result)
     except SoftTimeLimitExceeded as error:
         return timed_out("the handler ran longer than timeout_seconds", traceback=traceback_of(error))
     except RunCancelledError:

@@ -52,6 +52,7 @@ class TaskDefinition(FrozenModel):
     params: Annotated[dict[str, Any], AfterValidator(json_copy)] = Field(default_factory=dict)
     timeout_seconds: PositiveSeconds | None = None
     expires_seconds: PositiveSeconds | None = None
+    fresh_process: bool = False
     misfire: Misfire = Misfire()
     overlap: Literal["skip", "queue", "allow", "replace"] = "skip"
     after: tuple[Dependency, ...] = Field(default=(), strict=False, max_length=MOST_DEPENDENCIES)

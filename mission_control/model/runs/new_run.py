@@ -55,6 +55,7 @@ def manual_run(task: TaskDefinition, *, ulid: str, at: datetime, now: datetime) 
         params=dict(task.params),
         retry_policy=task.retry_policy.model_dump(mode="json"),
         timeout_seconds=task.timeout_seconds,
+        fresh_process=task.fresh_process or None,
         expires_at=expires_at(task, at, now),
         queue=task.queue,
         priority=task.priority,
@@ -91,6 +92,7 @@ def repeated_run(run: RunRecord, *, ulid: str, now: datetime) -> RunRecord:
         params=run.params,
         retry_policy=run.retry_policy,
         timeout_seconds=run.timeout_seconds,
+        fresh_process=run.fresh_process,
         queue=run.queue,
         priority=run.priority,
         revision=run.revision,
@@ -140,6 +142,8 @@ def _shared_spec(task: TaskDefinition) -> dict[str, str]:
         "priority": str(task.priority),
         "is_fixed_delay": json_text(task.schedule.is_fixed_delay),
     }
+    if task.fresh_process:
+        spec["fresh_process"] = json_text(True)  # JSON
     if task.timeout_seconds is not None:
         spec["timeout_seconds"] = str(task.timeout_seconds)
     return spec

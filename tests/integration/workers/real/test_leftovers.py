@@ -8,6 +8,7 @@ import psutil
 import pytest
 
 from tests.stage.live_installation import LiveInstallation, live_installation
+from tests.stage.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
 HANDLERS = {
     "untidy": '''
         """Handlers that change their process, and one that says what it finds."""
-        import locale, logging, multiprocessing, os, signal, socket, subprocess, sys, time, warnings
+        import locale, logging, multiprocessing, os, signal, socket
+        import subprocess, sys, threading, time, warnings
 
 
         def spoil(context):
@@ -79,6 +81,27 @@ HANDLERS = {
             return {"status": "success", "output": [one.pid for one in started], "error": None}
 
 
+        SEEN = []
+
+
+        def fresh(context):
+            """Leave behind what stays: globals, threads, processes."""
+            context["once"]("asked")
+            SEEN.append(context["attempt"])
+            threading.Thread(target=time.sleep, args=(600,)).start()
+            child = subprocess.Popen(["sleep", "600"])
+            print("said by", os.getpid())
+            if context["params"].get("hangs"):
+                print("pids", child.pid, flush=True)
+                time.sleep(600)
+            if context["params"].get("dies"):
+                os.kill(os.getpid(), signal.SIGKILL)
+            if context["params"].get("raises"):
+                raise LookupError("not there")
+            found = [os.getpid(), child.pid, SEEN, threading.active_count(), context["once"]("asked")]
+            return {"status": "success", "output": found, "error": None}
+
+
         def double(number):
             return 2 * number
 
@@ -89,6 +112,14 @@ HANDLERS = {
                 return {"status": "success", "output": pool.map(double, [1, 2, 3]), "error": None}
     ''',
 }
+
+
+def lives(pid: int) -> bool:
+    """Whether a process is more than an entry that its parent has not read yet."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +143,7 @@ def test_process_is_for_the_next_run_as_the_last_one_found_it(untidy: LiveInstal
 def test_processes_that_a_handler_has_started_end_with_it(untidy: LiveInstallation) -> None:
     pids = output_of(untidy, "handlers.untidy.start")
     assert len(pids) == 4
-    assert not [pid for pid in pids if psutil.pid_exists(pid)]
+    assert not [pid for pid in pids if lives(pid)]
 
 
 def test_processes_of_a_handler_that_runs_out_of_time_end_with_it(untidy: LiveInstallation) -> None:
@@ -122,8 +153,55 @@ def test_processes_of_a_handler_that_runs_out_of_time_end_with_it(untidy: LiveIn
     assert record.state == "timed_out"
     log = (untidy.folder / "data" / "logs" / "worker.log").read_text("utf-8")
     (line,) = [line for line in log.splitlines() if line.startswith("pids ")]
-    assert not [pid for pid in map(int, line.split()[1:]) if psutil.pid_exists(pid)]
+    assert not [pid for pid in map(int, line.split()[1:]) if lives(pid)]
 
 
 def test_handler_can_use_multiprocessing(untidy: LiveInstallation) -> None:
     assert output_of(untidy, "handlers.untidy.count") == [2, 4, 6]
+
+
+@pytest.fixture(scope="module")
+def fresh_task(untidy: LiveInstallation) -> str:
+    policy = {"max_retries": 0}
+    return untidy.task(
+        "fresh", "handlers.untidy.fresh", fresh_process=True, timeout_seconds=15, retry_policy=policy
+    )
+
+
+def test_fresh_process_is_of_one_run_and_ends_with_all_that_it_has_started(
+    untidy: LiveInstallation, fresh_task: str
+) -> None:
+    pool_child, _ = output_of(untidy, "handlers.untidy.look")
+    first, second = (output_of(untidy, fresh_task) for _ in range(2))
+    assert len({pool_child, first[0], second[0]}) == 3
+    for pid, child, seen, threads, is_first in (first, second):
+        assert (seen, is_first) == ([1], False)
+        assert threads == 3  # the main one, the watch of the worker, and that of this run
+        assert not lives(pid)
+        assert not lives(child)
+    assert f"said by {first[0]}" in (untidy.folder / "data/logs/run_logs.jsonl").read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("params", "state", "error"),
+    [
+        ({"raises": True}, "failure", "LookupError: not there"),
+        ({"dies": True}, "lost", "the handler's process died: signal 9"),
+    ],
+)
+def test_fresh_process_that_fails_fails_its_run_as_any_other(
+    untidy: LiveInstallation, fresh_task: str, params: dict[str, bool], state: str, error: str
+) -> None:
+    record = untidy.ended(untidy.run(fresh_task, params))
+    assert (record.state, record.error) == (state, error)
+
+
+def test_fresh_process_of_a_cancelled_run_ends(untidy: LiveInstallation, fresh_task: str) -> None:
+    run = untidy.run(fresh_task, {"hangs": True})
+    log = untidy.folder / "data" / "logs" / "worker.log"
+    began = len(log.read_text("utf-8"))
+    wait_until(lambda: "pids " in log.read_text("utf-8")[began:], "it hangs", timeout=20)
+    child = int(log.read_text("utf-8")[began:].partition("pids ")[2].split()[0])
+    untidy.installation.ledger.ask_to_cancel(run.execution_id, "enough")
+    assert untidy.ended(run).state == "cancelled"
+    assert not lives(child)

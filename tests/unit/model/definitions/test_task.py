@@ -77,6 +77,7 @@ def test_smallest_definition_is_written_with_the_documented_defaults() -> None:
         },
         "timeout_seconds": None,
         "expires_seconds": None,
+        "fresh_process": False,
         "misfire": {"policy": "latest", "grace_seconds": 86400, "max_catch_up": 100, "stagger_seconds": 0},
         "queue": "default",
         "priority": 0,
