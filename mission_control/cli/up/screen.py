@@ -18,6 +18,7 @@ from mission_control.operate.apply import apply_task_file
 from mission_control.registry.registry import Registry
 from mission_control.store.address.url_spelling import mask_password
 
+_LONGEST_LINE: Final = 8_192
 _SERVICE_STYLES: Final = {"beat": "magenta", "worker": "blue", "up": "bold"}
 _LEVEL_STYLES: Final = {"WARNING": "yellow", "ERROR": "red", "CRITICAL": "bold red"}
 
@@ -43,9 +44,10 @@ class Screen:
         self.say("starting beat and worker …")
 
     def log(self, service: str, line: LogLine) -> None:
-        """Show a service's log line."""
+        """Show a service's log line; one that was printed, or needs attention, as a whole."""
         style = _LEVEL_STYLES.get(line.level, "dim")
-        self._line(service, line.time, printable(line.text), style, is_cut=not line.is_trouble)
+        text = printable(line.text[:_LONGEST_LINE], limit=None)
+        self._line(service, line.time, text, style, is_cut=bool(line.time) and not line.is_trouble)
 
     def say(self, text: str) -> None:
         """Show a message of this command."""

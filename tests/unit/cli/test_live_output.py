@@ -4,8 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from mission_control.cli.live.service_output import LogPipes, LogReader
+from mission_control.cli.live.service_output import LogLine, LogPipes, LogReader
 from mission_control.cli.terminal.wording import in_how_long
+from mission_control.cli.up.screen import Screen
 from mission_control.model.values.quantities import duration
 from tests.stage.waiting import wait_until
 
@@ -47,6 +48,11 @@ def test_traceback_line_has_the_level_of_its_log_line() -> None:
     line = reader.read("Traceback (most recent call last):")
     assert line is not None
     assert line.is_trouble
+
+
+def test_printed_line_is_shown_whole_with_its_indentation(capsys: pytest.CaptureFixture[str]) -> None:
+    Screen("UTC", lambda: NOON).log("worker", LogLine("", "INFO", f"    File {'x' * 1_000}\x1b[31m"))
+    assert f"worker       File {'x' * 1_000}\\x1b[31m\n" in capsys.readouterr().err
 
 
 def test_last_lines_of_a_named_service_include_hidden_ones() -> None:
