@@ -19,7 +19,9 @@ _INHERITED = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, sign
 
 def launched(module: str) -> list[str]:
     """Return the command line that starts a module like this; its arguments follow."""
-    return [sys.executable, "-P", __file__, module]
+    from mission_control.store.interpreter import interpreter
+
+    return [interpreter(), "-P", __file__, module]
 
 
 def put_our_packages_first() -> None:

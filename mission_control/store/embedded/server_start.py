@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 from secrets import token_urlsafe
@@ -21,6 +20,7 @@ from mission_control.store.embedded.locks import (
 from mission_control.store.embedded.patience import patiently
 from mission_control.store.embedded.ports import free_port, is_free
 from mission_control.store.embedded.server_state import ServerState, write_state
+from mission_control.store.interpreter import interpreter
 
 ANSWER_WITHIN_SECONDS = 15.0
 LOAD_WITHIN_SECONDS = 60.0
@@ -105,7 +105,7 @@ def spawn_server(binary: Path, directory: Path, state: ServerState, server_lock:
     unnamed file rather than a pipe: were we killed while writing to a pipe, the server would run on half of
     it, without a password.
     """
-    parent = [sys.executable, "-I", "-S", server_parent.__file__]
+    parent = [interpreter(), "-I", "-S", server_parent.__file__]
     with tempfile.TemporaryFile(dir=directory) as configuration, _open_log(directory) as log:
         configuration.write(state.configuration().encode())
         configuration.seek(0)

@@ -137,12 +137,12 @@ def test_ctrl_c_ends_the_run_and_reaches_the_program(installation: Installation,
 def test_plain_producers_can_be_refused(installation: Installation) -> None:
     strict = Installation(replace(installation.settings, allow_plain_producers=False))
     task = in_process(strict)._app.tasks["handlers.hello.run"]
-    answer = task.apply(kwargs={"params": {}}, task_id="from-outside")
+    answer = task.apply(kwargs={"params": {}}, task_id="plain:from-outside")
     assert answer.state == "REJECTED"
     (record,) = records_of(installation, "handlers.hello.run")
-    assert (record["status"], record["execution_id"]) == ("rejected", "from-outside")
+    assert (record["status"], record["execution_id"]) == ("rejected", "plain:from-outside")
     assert "MISSION_CONTROL_ALLOW_PLAIN_PRODUCERS is off" in record["reason"]
-    assert strict.ledger.get("from-outside") is None
+    assert strict.ledger.get("plain:from-outside") is None
 
 
 def test_fixed_delay_task_is_due_again_after_every_ending(

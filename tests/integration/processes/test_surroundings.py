@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PROGRAM = """
-    import os, signal, time
+    import os, signal, sys, time
+    sys.executable = "/usr/sbin/uwsgi"  # as in a program that embeds Python
     signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
     for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)
