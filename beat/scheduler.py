@@ -69,7 +69,6 @@ class MissionControlScheduler(RedBeatScheduler):
         self._is_checked = False
         self._is_set_up = False
         self._is_refused = False
-        self._has_fired = False
         self._last_turn = Turn(leads=False)
         super().__init__(app, *args, **kwargs)
         # A user's application may have set these otherwise. The lead is our lease, and a beat that waits for
@@ -148,10 +147,9 @@ class MissionControlScheduler(RedBeatScheduler):
             return
         if turn.is_first or not self._is_set_up:
             self._set_up()
-        self._upkeep.look(turn, has_fired=self._has_fired or bool(fired))
+        self._upkeep.look(turn)
         if turn.next_due is not None and turn.next_due <= clock().timestamp():
             fired += self._firing.fire_due(clock, oldest=turn.next_due, most_seconds=LONGEST_FIRING)
-        self._has_fired = bool(fired)
         if fired:
             events.runs_fired(fired)
         if self._follow_up(turn) or fired:

@@ -27,9 +27,9 @@ class SideWork:
         """
         if time.monotonic() < self._left_until.get(name, 0.0):
             return 0
-        self._left_until[name] = time.monotonic() + every
+        done, again = 0, every
         try:
-            return step() or 0
+            done = step() or 0
         except Exception as error:
             if is_redis_failure(error):
                 raise
@@ -37,5 +37,6 @@ class SideWork:
                 self._on_wrong_type()
             else:
                 events.turn_failed(error)
-            self._left_until[name] = time.monotonic() + LEFT_FOR_SECONDS
-            return 0
+            again = LEFT_FOR_SECONDS
+        self._left_until[name] = time.monotonic() + again
+        return done

@@ -1,7 +1,5 @@
 """Upkeep of the schedule: rebuilds it if it was lost, and installs `beat_schedule`."""
 
-import math
-import time
 from collections.abc import Callable
 from datetime import datetime
 from functools import partial
@@ -24,9 +22,9 @@ from mission_control.store import redis_keys
 from mission_control.store.key_types import keys_of_wrong_type
 from mission_control.store.redis_keys import RedBeatKeys
 
-DOUBT_AFTER_SECONDS: Final = 30.0
-"""How long a schedule that firing has emptied may stay empty: another program may have deleted it just then.
-A lone task with a fixed delay empties it at each run, and looking through all keys costs far more."""
+REBUILD_EVERY_SECONDS: Final = 30.0
+"""How often an empty schedule is rebuilt at most: a lone task with a fixed delay empties it at each run, and
+looking through all keys costs far more."""
 
 
 class ScheduleUpkeep:
@@ -51,7 +49,6 @@ class ScheduleUpkeep:
         self._reported: set[str] = set()
         self._do = SideWork(self.after_wrong_type)
         self._had_entries = False
-        self._rebuild_at = math.inf
         self._has_static_entries = False
 
     def begin(self) -> None:
@@ -61,21 +58,15 @@ class ScheduleUpkeep:
         self._do("install", self._install)
         self._do("restore all", partial(self.restore, is_start=True))
 
-    def look(self, turn: Turn, *, has_fired: bool) -> None:
+    def look(self, turn: Turn) -> None:
         """Rebuild a schedule that was lost, and install static entries that were.
 
-        An empty schedule was lost, or its last task has had its last occurrence: the entries tell which. If
-        beat has fired since it had some (`has_fired`), that is the likely reason.
+        An empty schedule was lost, or its last task has had its last occurrence: the entries tell which.
         """
-        has_entries = turn.next_due is not None
-        if has_entries:
-            self._rebuild_at = math.inf
+        if turn.next_due is not None:
+            self._had_entries = True
         elif self._had_entries:
-            self._rebuild_at = time.monotonic() + (DOUBT_AFTER_SECONDS if has_fired else 0.0)
-        self._had_entries = has_entries
-        if time.monotonic() >= self._rebuild_at:
-            self._rebuild_at = math.inf
-            self._do("rebuild", self._rebuild)
+            self._do("rebuild an empty schedule", self._rebuild, every=REBUILD_EVERY_SECONDS)
         self._do("install what was lost", self._install_if_lost, every=1.0)
         self._do("look at types", self.after_wrong_type, every=5.0)
         self._do("forget the deleted", partial(forget_deleted, self._client), every=60.0)
@@ -115,3 +106,4 @@ class ScheduleUpkeep:
 
     def _rebuild(self) -> None:
         rebuild_schedule(self._client, self._redbeat_keys, self._clock())
+        self._had_entries = False

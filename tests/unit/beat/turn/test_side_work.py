@@ -47,6 +47,20 @@ def test_redis_failure_is_raised() -> None:
         SideWork(unexpected)("step", Step(RedisConnectionError("gone")))
 
 
+def test_step_with_a_pace_is_done_again_after_it_and_at_once_after_a_redis_failure(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = 100.0
+    monkeypatch.setattr("beat.turn.side_work.time.monotonic", lambda: now)
+    do, step = SideWork(unexpected), Step(RedisConnectionError("gone"))
+    with pytest.raises(RedisConnectionError):
+        do("step", step, every=5.0)
+    step.error = None
+    assert [do("step", step, every=5.0), do("step", step, every=5.0)] == [3, 0]
+    now += 5.0
+    assert do("step", step, every=5.0) == 3
+
+
 def test_key_of_wrong_type_is_reported_and_its_step_left_for_a_while() -> None:
     reports: list[str] = []
     do, broken = SideWork(lambda: reports.append("wrong")), Step(ResponseError("WRONGTYPE Operation"))
