@@ -19,7 +19,7 @@ _AT_ONCE: Final = 500
 class ForeignChanges:
     """Makes task, RedBeat's fields and the change stream agree; `registry` is asked for when they do not.
 
-    RedBeat tells nobody, so a part of the tasks is looked at with each call: all of them in turn.
+    RedBeat sends no signal, so each call looks at a part of the tasks, all of them in turn.
     """
 
     def __init__(self, client: Redis, redbeat_keys: RedBeatKeys, registry: Callable[[], Registry]) -> None:
