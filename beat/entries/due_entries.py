@@ -28,9 +28,9 @@ class DueTask:
     """A due entry of ours.
 
     `task` is what it shares with every task that is defined alike, under an id that means nothing; what
-    is its own stands next to it. `size` is the length of its definition in bytes. `since` is the due instant
-    that was decided: another program may have put the entry off. `trouble` says why its calendars cannot be
-    read, "" if they can; then `task` excludes none of their events.
+    is its own stands next to it. `size` is the length of its definition in bytes. `decided` is the due
+    instant that was decided, infinite for none: another program may have stored another one. `trouble` says
+    why its calendars cannot be read, "" if they can; then `task` excludes none of their events.
     """
 
     key: str
@@ -39,7 +39,7 @@ class DueTask:
     params: dict[str, Any]
     revision: int
     size: int
-    since: float
+    decided: float
     task: TaskDefinition
     trouble: str = ""
 
@@ -118,9 +118,8 @@ class DueEntries:
         self, key: str, due: float, task: bytes, definition: bytes, meta: bytes, revision: bytes
     ) -> DueEntry:
         if task:
-            since = min(due, float(meta)) if meta else due
-            is_disabled = definition == b"disabled"
-            found = _due_task(key, due, since, task, revision, is_disabled=is_disabled)
+            decided, is_disabled = float(meta) if meta else due, definition == b"disabled"
+            found = _due_task(key, due, decided, task, revision, is_disabled=is_disabled)
             self._check_name(key, found.task_id, "task's id")
             return found
         if revision:
@@ -147,7 +146,7 @@ class DueEntries:
 
 
 def _due_task(  # all that is known of it
-    key: str, due: float, since: float, text: bytes, seen: bytes, *, is_disabled: bool
+    key: str, due: float, decided: float, text: bytes, seen: bytes, *, is_disabled: bool
 ) -> DueTask:
     if due < 0:
         raise ValueError(f"its due instant is {due}, before 1970")
@@ -162,7 +161,7 @@ def _due_task(  # all that is known of it
         raise TypeError("params must be an object and metadata.revision a number")
     if seen.decode() != str(revision):
         raise ValueError(f"its hash has the revision {seen.decode()!r}, its definition {revision}")
-    return DueTask(key, due, task_id, params, revision, len(text), since, *_shared_task(stored))
+    return DueTask(key, due, task_id, params, revision, len(text), decided, *_shared_task(stored))
 
 
 def _shared_task(shared: dict[str, Any]) -> tuple[TaskDefinition, str]:

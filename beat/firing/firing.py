@@ -163,10 +163,12 @@ class Firing:
         return None
 
     def _decide(self, entry: DueTask, now: datetime) -> Decision:
+        if entry.task.schedule.is_fixed_delay and entry.decided > now.timestamp():
+            return Decision((), entry.decided if math.isfinite(entry.decided) else None)
         spread = spread_offset(entry.task_id, entry.task.schedule.spread_seconds)
         decision = decide(
             entry.task,
-            entry.since,
+            min(entry.due, entry.decided),
             now,
             spread=spread,
             most=max(1, min(MOST_AT_ONCE, MOST_BYTES // entry.size)),

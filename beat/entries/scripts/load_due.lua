@@ -3,7 +3,7 @@
 -- ARGV: 1 from, Unix seconds  2 to, Unix seconds  3 skip so many  4 at most so many
 -- Reply: {key, due, task or "", definition or "", meta or "", revision or "", …}; six values an entry. A
 --        hash that cannot be read has its error in place of the definition, after "!"; a task has "disabled" or ""
---        there, and in place of `meta` the due instant that was last decided
+--        there, and in place of `meta` the due instant that was decided, "inf" for none, "" if unknown
 local due = {}
 if #KEYS == 1 then
   due = redis.call('ZRANGE', KEYS[1], ARGV[1], ARGV[2], 'BYSCORE', 'LIMIT', ARGV[3], ARGV[4], 'WITHSCORES')
@@ -29,7 +29,7 @@ for at = 1, #due, 2 do
     -- RedBeat's fields matter for a task of ours only where a RedBeat tool has disabled it.
     local disabled = fields[2] and string.find(fields[2], '"enabled"%s*:%s*false')
     answer[n + 3], answer[n + 4], answer[n + 5], answer[n + 6] = fields[1], disabled and 'disabled' or '',
-      fields[5] or '', fields[4] or ''
+      fields[5] == '' and 'inf' or fields[5] or '', fields[4] or ''
   else
     answer[n + 3], answer[n + 4], answer[n + 5], answer[n + 6] = '', fields[2] or '', fields[3] or '',
       fields[4] or ''

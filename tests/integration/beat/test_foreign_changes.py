@@ -113,3 +113,23 @@ def test_due_time_that_another_program_rounded_up_loses_no_occurrence(installati
         beat.tick()
         beat.tick()
     assert [run.scheduled_time for run in installation.ledger.runs_of("nine")] == [NINE]
+
+
+def test_task_with_a_fixed_delay_that_redbeat_saves_waits_for_the_end_of_its_run(
+    installation: Installation,
+) -> None:
+    delay = {"type": "interval", "minutes": 5, "measure_from": "finish"}
+    with time_machine.travel(NINE, tick=False):
+        assert register_task(task("delayed", schedule=delay))
+        beat = beat_of(installation)
+        entry_of(installation, "delayed").save()  # its due time is rounded, and early
+        beat.tick()
+    with time_machine.travel(NINE + timedelta(minutes=5), tick=False):
+        beat.tick()
+        (run,) = installation.ledger.runs_of("delayed")
+        entry_of(installation, "delayed").reschedule(NINE)  # while the run goes on
+        beat.tick()
+        beat.tick()
+    assert run.scheduled_time == NINE + timedelta(minutes=5)
+    assert installation.ledger.runs_of("delayed") == [run]
+    assert installation.client.zscore("redbeat::schedule", "redbeat:delayed") is None

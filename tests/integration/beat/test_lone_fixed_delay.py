@@ -52,9 +52,8 @@ def test_lone_fixed_delay_does_not_scan_all_keys_at_each_run(
     fire(installation, beat)
     before = looks_through_all_keys(installation)
     for _ in range(3):
-        installation.client.zadd(
-            redis_keys.DEFAULT_REDBEAT_KEYS.schedule, {KEY: 1}
-        )  # as the end of the run does
+        installation.client.zadd(redis_keys.DEFAULT_REDBEAT_KEYS.schedule, {KEY: 1})
+        installation.client.hset(KEY, "due", 1)  # as the end of the run does
         fire(installation, beat)
     assert looks_through_all_keys(installation) == before
 
