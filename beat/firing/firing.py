@@ -24,6 +24,8 @@ from mission_control.model.values.instants import from_unix
 _LONGEST_PREPARATION: Final = 0.25
 """How many seconds are spent on preparation in one turn: a quarter of the shortest lease."""
 
+_ROUNDING_SECONDS: Final = 0.001
+
 _BACKLOG_BATCH: Final = 50
 """How many entries of a backlog are loaded at a time: each may have hundreds of occurrences."""
 
@@ -163,12 +165,12 @@ class Firing:
         return None
 
     def _decide(self, entry: DueTask, now: datetime) -> Decision:
-        if entry.task.schedule.is_fixed_delay and entry.decided > now.timestamp():
+        if entry.decided > now.timestamp() + _ROUNDING_SECONDS:
             return Decision((), entry.decided if math.isfinite(entry.decided) else None)
         spread = spread_offset(entry.task_id, entry.task.schedule.spread_seconds)
         decision = decide(
             entry.task,
-            min(entry.due, entry.decided),
+            entry.decided,
             now,
             spread=spread,
             most=max(1, min(MOST_AT_ONCE, MOST_BYTES // entry.size)),

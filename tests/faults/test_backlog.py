@@ -40,9 +40,9 @@ def leave_a_backlog(place: Installation, **misfire: Any) -> float:
         name = f"late-{at}"
         task = {"id": name, "schedule": schedule, "handler": HANDLER, "misfire": misfire}
         assert place.registry.register(task)
-        place.client.zadd(
-            redis_keys.DEFAULT_REDBEAT_KEYS.schedule, {redis_keys.DEFAULT_REDBEAT_KEYS.entry(name): due}
-        )
+        key = redis_keys.DEFAULT_REDBEAT_KEYS.entry(name)
+        place.client.zadd(redis_keys.DEFAULT_REDBEAT_KEYS.schedule, {key: due})
+        place.client.hset(key, "due", due)
     return due
 
 

@@ -88,6 +88,7 @@ class Observed:
         due = datetime.now(UTC).timestamp() // 60 * 60
         key = redis_keys.DEFAULT_REDBEAT_KEYS.entry(task_id)
         self.installation.client.zadd(redis_keys.DEFAULT_REDBEAT_KEYS.schedule, {key: due})
+        self.installation.client.hset(key, "due", due)
         self.installation.client.publish(redis_keys.WAKE_CHANNEL, task_id)
 
 

@@ -78,6 +78,7 @@ def test_occurrence_in_the_ledger_never_fires_again(
         assert register_task(task())
     for _ in range(2):
         installation.client.zadd("redbeat::schedule", {"redbeat:nine": NINE.timestamp()})
+        installation.client.hset("redbeat:nine", "due", NINE.timestamp())
         with time_machine.travel(NINE, tick=False):
             beat_of(installation).tick()
     assert sent_ids(installation.client) == ["nine@20260302T090000Z"]

@@ -133,3 +133,21 @@ def test_task_with_a_fixed_delay_that_redbeat_saves_waits_for_the_end_of_its_run
     assert run.scheduled_time == NINE + timedelta(minutes=5)
     assert installation.ledger.runs_of("delayed") == [run]
     assert installation.client.zscore("redbeat::schedule", "redbeat:delayed") is None
+
+
+def test_task_that_redbeat_dates_back_repeats_no_occurrence(installation: Installation) -> None:
+    every = {"type": "interval", "hours": 1}
+    with time_machine.travel(NINE - timedelta(hours=30), tick=False):
+        assert register_task(
+            task("hourly", schedule=every, misfire={"policy": "all", "grace_seconds": 10**6})
+        )
+    with time_machine.travel(NINE, tick=False):
+        beat_of(installation).tick()
+        runs = installation.ledger.runs_of("hourly", limit=100)
+        for run in runs:
+            installation.client.delete(redis_keys.run(run.execution_id))  # its retention has ended
+        entry_of(installation, "hourly").reschedule(NINE - timedelta(hours=20))
+        beat_of(installation).tick()
+    assert len(runs) == 30
+    assert installation.client.keys(redis_keys.run("hourly@*")) == []
+    assert installation.client.zscore("redbeat::schedule", "redbeat:hourly") == NINE.timestamp() + 3600
