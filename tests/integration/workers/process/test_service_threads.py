@@ -31,7 +31,7 @@ def test_attempt_guard_that_meets_an_unexpected_error_goes_on(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     calls: list[int] = []
-    run: Any = SimpleNamespace(timeout_seconds=None)
+    run: Any = SimpleNamespace(timeout_seconds=None, execution_id="a@1")
     ending: Any = SimpleNamespace(ledger=SimpleNamespace(lease=timedelta(seconds=0.1)))
     guard = AttemptGuard(ending)
     monkeypatch.setattr(guard, "_look", failing_at_first(calls))
