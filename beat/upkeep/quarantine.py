@@ -1,6 +1,7 @@
 """Quarantine of corrupt entries: they neither block nor slow the others, and `status` shows them."""
 
 import json
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,6 +22,8 @@ from mission_control.store.redis_keys import RedBeatKeys
 _LONGEST_PROBLEM: Final = 2_000
 _AT_ONCE: Final = 500
 _IS_TASK: Final = 2
+_FIRST_DELAY: Final = 5.0
+_LONGEST_DELAY: Final = 3_600.0
 
 
 class Quarantine:
@@ -49,6 +52,7 @@ class Quarantine:
         self._script = lua_script(client, __package__, "quarantine")
         self._restore = lua_script(client, __package__, "restore")
         self._cursor = 0
+        self._next_delays: dict[str | bytes, float] = {}
         self._waiting: list[_Waiting] = []
 
     def add(
@@ -56,13 +60,15 @@ class Quarantine:
     ) -> None:
         """Take an entry off the schedule and note why; registering or saving it again brings it back.
 
-        One that could not be read (`is_unread`) also comes back by itself once it can be.
+        One that could not be read (`is_unread`) also comes back by itself once it can be. Any other is tried
+        again after a delay, which doubles each time.
         """
-        self._waiting.append(_Waiting.of(key, due, problem, now, is_unread=is_unread))
+        delay = 0.0 if is_unread else self._next_delays.pop(key, _FIRST_DELAY)
+        self._waiting.append(_Waiting.of(key, due, problem, now, delay=delay))
 
     def note(self, key: str, due: float, problem: str, now: datetime) -> None:
         """Note what is wrong with an entry that stays on the schedule, so that its occurrences are missed."""
-        self._waiting.append(_Waiting.of(key, due, problem, now, is_unread=True, stays=True))
+        self._waiting.append(_Waiting.of(key, due, problem, now, delay=0.0, stays=True))
 
     def flush(self) -> int:
         """Do it, and return how many entries were taken off or noted."""
@@ -81,13 +87,13 @@ class Quarantine:
         return sum(bool(answer) for answer in done)
 
     def restore(self, entries: DueEntries, now: datetime, *, is_start: bool = False) -> int:
-        """Put entries back that can be read again, due when they were; return how many.
+        """Put entries back that can be read, due when they were, and return how many.
 
-        At a start of beat all are tried; else some, and only those that could not be read.
+        At a start of beat all are tried; else some, and only those whose delay is over.
         """
         restored: list[str] = []
         for page in self._pages(every=is_start):
-            notes = {key: note for key, note in page.items() if is_start or _fields(note).get("is_unread")}
+            notes = {key: note for key, note in page.items() if is_start or _is_over(note, now)}
             sound = [one.key for one in entries.of_keys([*notes]) if _is_sound(one)]
             restored += [key for key in sound if self._put_back(key, notes[key.encode()], now)]
         if restored:
@@ -105,7 +111,9 @@ class Quarantine:
                 return
 
     def _put_back(self, key: str, note: bytes, now: datetime) -> bool:
-        due = float(_fields(note).get("due", now.timestamp()))
+        due, delay = _number(note, "due", now.timestamp()), _number(note, "delay", 0.0)
+        if delay > 0:  # if it fails again
+            self._next_delays[key] = min(delay * 2, _LONGEST_DELAY)
         args: list[str | bytes] = [key, repr(due), note, format_instant(now), self._task_id(key)]
         answer = self._restore(keys=self._keys, args=args)
         if answer == _IS_TASK:
@@ -139,12 +147,12 @@ class _Waiting:
         problem: str,
         now: datetime,
         *,
-        is_unread: bool,
+        delay: float,
         stays: bool = False,
     ) -> Self:
         at, words = format_instant(now), _printable(problem[:_LONGEST_PROBLEM])
         name = key if isinstance(key, str) else key.decode(errors="backslashreplace")
-        note = {"problem": words, "since": at, "due": due, "is_unread": is_unread}
+        note = {"problem": words, "since": at, "due": due, "delay": delay}
         return cls(key, due, name, json.dumps(note), at, words, stays)
 
     def args(self) -> list[str | bytes | int]:
@@ -157,6 +165,20 @@ def _fields(note: bytes) -> dict[str, Any]:
     except ValueError:  # another program wrote it
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def _number(note: bytes, name: str, default: float) -> float:
+    found = _fields(note).get(name)
+    return found if isinstance(found, float) else default
+
+
+def _is_over(note: bytes, now: datetime) -> bool:
+    """Return whether the delay of a noted entry is over."""
+    try:
+        since = parse_instant(_fields(note)["since"])
+        return since.timestamp() + _number(note, "delay", math.inf) <= now.timestamp()
+    except (ValueError, TypeError, LookupError):
+        return False
 
 
 def _is_sound(entry: DueEntry) -> TypeGuard[DueTask | DuePlainEntry]:

@@ -167,6 +167,21 @@ def test_enabling_a_quarantined_task_restores_it(spoilt: Installation, beat: Bea
     assert beat.exit_code is None
 
 
+def test_task_whose_queue_was_overwritten_for_a_while_fires_again_by_itself(
+    spoilt: Installation, beat: BeatProcess
+) -> None:
+    spoil(spoilt, "elsewhere", "string")
+    schedule = {"type": "interval", "seconds": 1}
+    assert spoilt.registry.register(
+        {"id": NAME, "schedule": schedule, "handler": HANDLER, "queue": "elsewhere"}
+    )
+    quarantined(spoilt)
+    spoilt.client.delete("elsewhere")
+    wait_until(lambda: sent_ids(spoilt.client, "elsewhere"), "the task fires again", timeout=30)
+    assert NAME not in all_quarantined(spoilt)
+    assert beat.exit_code is None
+
+
 def test_quarantined_redbeat_entry_is_restored_when_saved_again(
     spoilt: Installation, beat: BeatProcess
 ) -> None:
