@@ -44,7 +44,7 @@ class Fleet:
         *,
         concurrency: int | None = None,
         reloads: bool = False,
-        open_output: Callable[[str], IO[bytes] | int] | None = None,
+        open_output: Callable[[str], IO[bytes]] | None = None,
     ) -> None:
         self._client = client
         self._settings = settings
@@ -129,12 +129,8 @@ class Fleet:
         )
 
     def _start_process(self, command: ServiceCommand) -> ServiceProcess:
-        output = self._open_output(command.name)
-        try:
+        with self._open_output(command.name) as output:
             return ServiceProcess(command, self._settings.environment(), output)
-        finally:
-            if not isinstance(output, int):
-                output.close()
 
     def wait_until_ready(self) -> None:
         """Return when both do their work; raises as `start`."""
