@@ -52,9 +52,11 @@ class EmbeddedServer:
 
     def enter(self) -> None:
         """Use the server, and start it if none runs; under the start lock only."""
+        known = read_state(self.directory)
+        if known is None and self._state is None:
+            self._wait_for_users_or_end()  # one that cannot be entered must not be kept alive by us
         if not is_user(self.directory, self._users):  # a program may close descriptors that are not its own
             self._users = enter_users(self.directory)
-        known = read_state(self.directory)
         if known is None and self._state is not None:
             known = self._state
             write_state(self.directory, known)
@@ -71,6 +73,9 @@ class EmbeddedServer:
         if users is None or not is_user(self.directory, users):
             return
         os.close(users)
+        self._wait_for_users_or_end()
+
+    def _wait_for_users_or_end(self) -> None:
         for _ in patiently(END_WITHIN_SECONDS):
             if has_users(self.directory) or not has_server(self.directory):
                 break
