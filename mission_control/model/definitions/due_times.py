@@ -24,7 +24,10 @@ def due_after(task: TaskDefinition, moment: datetime) -> float | None:
         return None
     spread = spread_of(task)
     nominal = task.schedule.next_after(moment - spread)
-    return None if nominal is None else (nominal + spread).timestamp()
+    try:
+        return None if nominal is None else (nominal + spread).timestamp()
+    except OverflowError:  # the spread leads beyond the calendar
+        return None
 
 
 def nominal_time_of(definition: Mapping[str, Any], due: float) -> datetime:

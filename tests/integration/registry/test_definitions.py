@@ -106,6 +106,9 @@ def test_schedule_that_is_over_is_refused_at_every_entrance(
         with pytest.raises(InvalidTaskError, match=r"schedule: .*: that is over; write a later time"):
             enter()
     assert registry.ids() == ["other"]
+    spread = {"type": "once", "at": "9999-12-31T23:59:00Z", "timezone": "UTC", "spread_seconds": 604_800}
+    with pytest.raises(InvalidTaskError, match="that is over"):
+        registry.register(a_task(schedule=spread))
     assert registry.register(a_task(schedule=over, enabled=False))
 
 
