@@ -55,6 +55,36 @@ def message(**changes: Any) -> str:
     return json.dumps({**whole, **changes})
 
 
+def old_message(**changes: Any) -> str:
+    """Return a message of protocol 1, as Celery 3 puts it on its default queue."""
+    body = {
+        "task": "handlers.hello.run",
+        "id": "3f2a",
+        "args": [],
+        "kwargs": {"params": {"name": "Ada"}},
+        "group": None,
+        "group_index": None,
+        "retries": 0,
+        "eta": None,
+        "expires": None,
+        "utc": True,
+        "callbacks": None,
+        "errbacks": None,
+        "timelimit": [None, None],
+        "taskset": None,
+        "chord": None,
+    }
+    properties = {
+        "body_encoding": "base64",
+        "correlation_id": "3f2a",
+        "delivery_info": {"priority": 0, "routing_key": "celery", "exchange": "celery"},
+        "delivery_mode": 2,
+        "delivery_tag": "tag",
+        "reply_to": "2",
+    }
+    return message(body=body_of({**body, **changes}), headers={}, properties=properties)
+
+
 def _without(key: str) -> bytes:
     whole = json.loads(message())
     del whole[key]
@@ -104,6 +134,9 @@ BAD_MESSAGES: dict[str, tuple[bytes, str]] = {
     "a body that is a number": (_with_body(42), "not [args, kwargs, embed]"),
     "a body of two": (_with_body([[], {}]), "not [args, kwargs, embed]"),
     "a body of the old protocol": (_with_body({"task": "a", "id": "b"}), "not [args, kwargs, embed]"),
+    "no id in the old protocol": (old_message(id=None).encode(), "header id"),
+    "callbacks in the old protocol": (old_message(callbacks=FOLLOW_UP).encode(), "callbacks"),
+    "args of the old protocol that are text": (old_message(args="Ada").encode(), "args are not a list"),
     "args that are an object": (_with_body([{}, {}, {}]), "args are not a list"),
     "kwargs that are a list": (_with_body([[], [], {}]), "kwargs are not an object"),
     "an embed that is text": (_with_body([[], {}, "x"]), "embed is not an object"),

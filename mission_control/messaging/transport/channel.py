@@ -1,6 +1,7 @@
 """Our channel: it checks each message, and delivers it, parks it, or moves it to the dead letters."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any, Final
 from kombu.transport import redis
 from redis.client import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 
 from mission_control.audit.pending.written_records import reported_log
 from mission_control.audit.stream.log import AuditLog
@@ -135,7 +136,8 @@ class ReliableChannel(ConsumingChannel):
                 (self._q_for_pri(DEFAULT_QUEUE, one), self._q_for_pri(queue, one))
                 for one in self.priority_steps
             ]
-            move_from_default_queue(Redis(connection_pool=self._get_pool()), pairs)
+            with suppress(ResponseError):  # Redis is full, say: they stay, and other messages are taken
+                move_from_default_queue(Redis(connection_pool=self._get_pool()), pairs)
 
     def _list_of(self, queue: str, message: dict[str, Any]) -> str:
         return str(self._q_for_pri(queue, self._get_message_priority(message, reverse=False)))

@@ -59,6 +59,8 @@ def _names_handler(payload: bytes) -> bool:
     if b"handlers." not in payload and b'"task"' in payload:  # in protocol 1 the body may hide the name
         return False
     try:
-        return str(read_task(payload)["headers"]["task"]).startswith(_HANDLER_PREFIX)
-    except BadMessageError:
-        return False
+        headers: Any = read_task(payload)["headers"]
+    except BadMessageError as bad:  # if it is for a handler, it belongs among the dead letters
+        headers = bad.headers
+    name = headers.get("task") if isinstance(headers, dict) else None
+    return isinstance(name, str) and name.startswith(_HANDLER_PREFIX)

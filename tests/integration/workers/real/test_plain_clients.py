@@ -86,6 +86,22 @@ def test_message_of_another_celery_application_stays_on_its_queue(
     assert json.loads(left)["headers"]["task"] == "shop.tasks.bill"
 
 
+def test_message_on_the_default_queue_that_no_worker_can_accept_is_recorded(
+    live: LiveInstallation, bare_client: Celery
+) -> None:
+    sent = bare_client.send_task("handlers.hello.run", compression="zlib")
+    reason = wait_until(
+        lambda: [
+            one["reason"]
+            for one in records_of(live.installation, "handlers.hello.run")
+            if (one["status"], one["execution_id"]) == ("rejected", sent.id)
+        ],
+        "it is recorded",
+    )
+    assert reason
+    assert "compression" in reason[0]
+
+
 def test_message_with_the_id_of_an_occurrence_leaves_the_occurrence_alone(
     live: LiveInstallation, bare_client: Celery
 ) -> None:

@@ -11,7 +11,7 @@ from mission_control.messaging.transport.message_problem import (
     BadMessageError,
     read_task,
 )
-from tests.samples.bad_messages import BAD_MESSAGES, GOOD_HEADERS, body_of, message
+from tests.samples.bad_messages import BAD_MESSAGES, GOOD_HEADERS, body_of, message, old_message
 
 GOOD_MESSAGES: dict[str, str] = {
     "as Celery sends it": message(),
@@ -23,6 +23,8 @@ GOOD_MESSAGES: dict[str, str] = {
         body="[[], {}, {}]", properties={"delivery_tag": "t", "delivery_info": {}, "body_encoding": "utf-8"}
     ),
     "without follow-ups named": message(body=body_of([[], {}, None])),
+    "of Celery 3": old_message(),
+    "of Celery 3, with an eta": old_message(eta="2025-10-16T09:00:00", timelimit=[15, 5.5]),
     "with 60 kB of params": message(body=body_of([[], {"params": {"text": "x" * 60_000}}, {}])),
     "with many flat values": message(body=body_of([[], {"params": {"rows": [[1], [2]] * 500}}, {}])),
 }
@@ -48,6 +50,13 @@ def test_bad_message_has_its_problem_named(raw: bytes, words: str) -> None:
     assert problem is not None
     assert words in problem
     assert len(problem) < 200
+
+
+def test_message_of_the_old_protocol_is_read_as_one_of_the_new() -> None:
+    read = read_task(old_message(eta="2025-10-16T09:00:00"))
+    assert json.loads(read["body"])[:2] == [[], {"params": {"name": "Ada"}}]
+    wanted = {"task": "handlers.hello.run", "id": "3f2a", "retries": 0, "eta": "2025-10-16T09:00:00"}
+    assert {name: read["headers"][name] for name in wanted} == wanted
 
 
 def test_problem_quotes_nothing_of_the_message() -> None:

@@ -1,0 +1,55 @@
+"""Where plain Celery clients are not allowed, beat's own RedBeat entries still run."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from datetime import UTC, datetime
+from typing import Any
+
+from celery import Celery
+from redbeat import RedBeatSchedulerEntry
+from redbeat.schedulers import RedBeatConfig
+
+from mission_control.messaging.message import RUN_HEADER
+from mission_control.model.values.identifiers import occurrence_execution_id, plain_execution_id
+from tests.processes.beats import BeatProcess
+from tests.processes.real_workers import WorkerHouse, worker_house
+from tests.stage.audit_stream import records_of
+from tests.stage.waiting import wait_until
+
+HELLO = "handlers.hello.run"
+
+
+def record_of(house: WorkerHouse, execution_id: str) -> dict[str, Any]:
+    def found() -> dict[str, Any] | None:
+        records = records_of(house.installation, HELLO)
+        return next((one for one in records if one["execution_id"] == execution_id), None)
+
+    record = wait_until(found, f"{execution_id} is recorded")
+    assert record is not None
+    return record
+
+
+def test_redbeat_entry_runs_where_plain_clients_are_refused() -> None:
+    with (
+        worker_house(allow_plain_producers=False) as house,
+        BeatProcess(house.installation),
+        house.worker(pool="solo"),
+        closing(Celery("bare", broker=house.server.url, set_as_current=False)) as bare,
+    ):
+        bare.conf.redbeat_redis_url = house.server.url
+        bare.redbeat_conf = RedBeatConfig(bare)
+        RedBeatSchedulerEntry("tea", HELLO, 1, kwargs={"params": {"name": "Ada"}}, app=bare).save()
+        bare.redbeat_redis.close()
+        fired = wait_until(lambda: records_of(house.installation, "tea"), "the entry has run", timeout=20)
+        assert (fired[0]["status"], fired[0]["output"]) == ("success", "Hello, Ada!")
+
+        sent = bare.send_task(HELLO, queue="default")
+        refused = record_of(house, plain_execution_id(sent.id))
+        assert refused["status"] == "rejected"
+        assert "MISSION_CONTROL_ALLOW_PLAIN_PRODUCERS is off" in refused["reason"]
+
+        to_come = occurrence_execution_id("tea", datetime(2099, 1, 1, tzinfo=UTC))
+        bare.send_task(HELLO, task_id=to_come, queue="default", headers={RUN_HEADER: True})
+        forged = record_of(house, to_come)
+        assert (forged["status"], forged["reason"]) == ("rejected", "the ledger has no run of this id")
