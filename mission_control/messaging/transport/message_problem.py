@@ -47,12 +47,11 @@ def read_task(raw: bytes | str) -> dict[str, Any]:
     message = read_envelope(raw)
     try:
         _check_content(message)
-        body = _body_of(message)
-        if isinstance(body, dict) and "task" not in (message.get("headers") or {}):
-            message, body = as_protocol_2(message, body)
+        if "task" not in (message.get("headers") or {}) and isinstance(body := _body_of(message), dict):
+            message = as_protocol_2(message, body)
         problem = headers_problem(message.get("headers"))
         _require(problem is None, str(problem))
-        _check_body(body)
+        _check_body(_body_of(message))
     except BadMessageError as bad:
         bad.headers = message.get("headers")
         raise
