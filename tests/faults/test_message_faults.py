@@ -94,7 +94,9 @@ def test_revoke_heard_by_a_killed_worker_still_holds(house: WorkerHouse) -> None
     celery, waiting = house.installation.celery, house.run(queue="later")
     with house.worker() as worker:
         ids = ["of a plain client", waiting.execution_id]
-        assert celery.control.revoke(ids, reply=True, limit=1, timeout=10)
+        wait_until(
+            lambda: celery.control.revoke(ids, reply=True, limit=1, timeout=5), "a worker has heard it"
+        )
         assert waiting.state == "cancelled"
         worker.kill()
     celery.send_task("handlers.hello.run", task_id="of a plain client", queue="default")
