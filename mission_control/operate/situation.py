@@ -31,7 +31,7 @@ from mission_control.operate.health import (
 from mission_control.operate.journal import QUARANTINE_KEYS, quarantine_notes
 from mission_control.operate.queues import QueueState, waiting_queues
 from mission_control.operate.runs import run_json
-from mission_control.processes.heartbeats import ProcessInfo, live_processes
+from mission_control.processes.heartbeats import ANSWER_SECONDS, ProcessInfo, live_processes
 from mission_control.registry.registry import Registry
 from mission_control.registry.task_views import Overview
 from mission_control.store import redis_keys
@@ -118,7 +118,10 @@ def situation(
     `app` is the Celery application of its broker. Where a key has the wrong type, `wrong_keys` names it, and
     what it should hold is left out. A broker that cannot be reached is an issue.
     """
-    alive, wrong = live_processes(client), keys_of_wrong_type(client, redbeat_keys)
+    alive, wrong = (
+        live_processes(client, within_seconds=ANSWER_SECONDS),
+        keys_of_wrong_type(client, redbeat_keys),
+    )
     tasks = registry.overview(due_limit=_DUE_SHOWN) if redis_keys.TASKS not in wrong else Overview(0, 0, [])
     ended = ledger.finished_since(now - _DAY) if redis_keys.FINISHED_RUNS not in wrong else []
     active = ledger.active() if redis_keys.ACTIVE_RUNS not in wrong else []
@@ -165,13 +168,16 @@ def _queues(app: Celery, ledger: RunReader, names: set[str]) -> tuple[list[Queue
 
 def issues_of_tasks(client: Redis, tasks: Iterable[TaskDefinition]) -> list[Issue]:
     """Return what keeps enabled tasks from firing or running."""
-    alive, enabled = live_processes(client), [task for task in tasks if task.enabled]
+    alive, enabled = (
+        live_processes(client, within_seconds=ANSWER_SECONDS),
+        [task for task in tasks if task.enabled],
+    )
     return [*beat_issues(alive), *work_issues(alive, [of_tasks(enabled)])] if enabled else []
 
 
 def issues_of_run(client: Redis, run: RunRecord) -> list[Issue]:
     """Return what keeps a waiting run from being done."""
-    return list(work_issues(live_processes(client), [of_runs([run])]))
+    return list(work_issues(live_processes(client, within_seconds=ANSWER_SECONDS), [of_runs([run])]))
 
 
 def _worker(worker: ProcessInfo) -> dict[str, Any]:

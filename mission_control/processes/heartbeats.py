@@ -4,7 +4,7 @@ import json
 import socket
 import time
 from dataclasses import dataclass
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from redis import Redis
 
@@ -12,6 +12,8 @@ from mission_control.store import redis_keys
 
 RENEW_EVERY_SECONDS: Final = 1.0
 LIFE_SECONDS: Final = 10
+ANSWER_SECONDS: Final = 4.0
+"""A process without a heartbeat for so long is reported as one that does not answer."""
 
 
 @dataclass(frozen=True)
@@ -58,12 +60,17 @@ class Heartbeat:
         self._client.delete(self._key)
 
 
-def live_processes(client: Redis) -> list[ProcessInfo]:
-    """Return the processes with a heartbeat within the last `LIFE_SECONDS`, sorted."""
+def live_processes(client: Redis, *, within_seconds: float = LIFE_SECONDS) -> list[ProcessInfo]:
+    """Return the processes with a heartbeat within the last `within_seconds`, sorted."""
     keys: list[str] = sorted(client.scan_iter(match=f"{redis_keys.PROCESSES}*", count=1_000))
-    texts = cast("list[str | None]", client.mget(keys)) if keys else []
-    found = zip(keys, texts, strict=True)
-    return [_process(key, text) for key, text in found if text is not None]
+    with client.pipeline(transaction=False) as pipe:
+        for key in keys:
+            pipe.get(key)
+            pipe.pttl(key)
+        found = pipe.execute()
+    least_left = (LIFE_SECONDS - within_seconds) * 1_000
+    answers = zip(keys, found[::2], found[1::2], strict=True)
+    return [_process(key, text) for key, text, left in answers if text is not None and left >= least_left]
 
 
 def _process(key: str, text: str) -> ProcessInfo:

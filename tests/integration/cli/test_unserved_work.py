@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,6 +13,7 @@ from celery import Celery
 from mission_control.store import redis_keys
 from tests.samples.ledger_runs import a_run
 from tests.stage.command_line import Answer, mc
+from tests.stage.waiting import wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -74,7 +77,12 @@ def test_unserved_work_is_reported_wherever_it_is_met(
     assert missing in mc("task", "list").err
     assert kinds() == ["unserved_queue", "unserved_queue", "missing_handler"]
 
-    fleet.stop()
+    in_hand = mc("enqueue", "handlers.test_handler.run", "--params", '{"sleep_seconds": 60}').out.strip()
+    wait_until(lambda: mc("run", "show", in_hand, "--json").json["state"] == "running", "a run is in hand")
+    for service in fleet.services:
+        os.killpg(service.pid, signal.SIGKILL)
+    wait_until(lambda: {"no_beat", "stopped_worker"} <= set(kinds()), "both are reported", timeout=8)
+    assert f"does not answer, and has {in_hand} in hand" in mc("status").out
     assert mc("enqueue", HELLO).err.count("no worker serves the queue default") == 1
     assert "no beat runs, so nothing fires; start one with `mission-control up`" in add("late").err
     assert kinds()[:2] == ["no_beat", "unserved_queue"]
