@@ -18,7 +18,7 @@ _LONGEST_DELAY: Final = timedelta(seconds=10)
 
 
 class Keeper:
-    """Restarts what dies of a started fleet; `tell` gets a sentence about each end."""
+    """Restarts each part of a started fleet that ends; `tell` gets a sentence about each end."""
 
     def __init__(self, fleet: Fleet, clock: Callable[[], datetime], tell: Callable[[str], None]) -> None:
         self.fleet = fleet

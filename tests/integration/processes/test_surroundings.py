@@ -36,17 +36,17 @@ PROGRAM = """
         print(by_worker, in_process, "quickly" if took < 8 else took, sep="\\n", file=answer)
 """
 HANDLER = """
-    import beside
+    import nearby
 
     def run(context):
-        return {"status": "success", "output": beside.WORD, "error": None}
+        return {"status": "success", "output": nearby.WORD, "error": None}
 """
 
 
 def test_program_that_blocks_signals_closes_descriptors_and_changes_folder_runs_tasks(tmp_path: Path) -> None:
     (tmp_path / "handlers").mkdir()
     (tmp_path / "handlers" / "here.py").write_text(dedent(HANDLER))
-    (tmp_path / "beside.py").write_text("WORD = 'from the first folder'\n")
+    (tmp_path / "nearby.py").write_text("WORD = 'from the first folder'\n")
     own = {name: text for name, text in os.environ.items() if not name.startswith("MISSION_CONTROL_")}
     home = {"HOME": str(tmp_path / "home"), "MISSION_CONTROL_DATA_DIR": "~/mc"}
 

@@ -1,4 +1,4 @@
-"""Where plain Celery clients are not allowed, beat's own RedBeat entries still run."""
+"""Where plain Celery clients are not allowed, the RedBeat entries that beat fires still run."""
 
 from __future__ import annotations
 
