@@ -91,6 +91,10 @@ def _prepare(event: Any) -> None:  # noqa: ANN401  # icalendar's properties are 
     for rule in rules if isinstance(rules, list) else [rules]:
         if _TOO_FREQUENT & {str(one).upper() for one in rule.get("FREQ", [])}:
             raise ValueError('happens every minute or second; use "between" to exclude hours')
+        if any(
+            int(one) < 1 for one in rule.get("INTERVAL", [])
+        ):  # the library would step on the spot for ever
+            raise ValueError("has a rule with an INTERVAL below 1")
         if "UNTIL" in rule and isinstance(begin, datetime):
             rule["UNTIL"] = [_end_of_day(until, begin.tzinfo) for until in rule["UNTIL"]]
         if "BYWEEKNO" in rule:  # dateutil, with which the library expands rules, miscounts weeks

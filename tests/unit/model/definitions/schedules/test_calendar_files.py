@@ -212,6 +212,10 @@ WHOLE = calendar(event("DTSTART:20260317T083000Z\nDTEND:20260317T090000Z"))
             "in the time zone 'Mars/Olympus', which is neither known nor in the file",
         ),
         (WHOLE.replace("SUMMARY:Standup", "RRULE:FREQ=WEEKLY;BYDAY=XX"), "cannot be understood"),
+        (
+            WHOLE.replace("SUMMARY:Standup", "RRULE:FREQ=DAILY;INTERVAL=0"),
+            "has a rule with an INTERVAL below 1",
+        ),
     ],
 )
 def test_spoilt_calendar_is_refused_with_the_fault(text: str, said: str) -> None:
