@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from filelock import FileLock
 from redis.exceptions import RedisError
 
 from mission_control.errors import InvalidTaskError, MissionControlError, Problem, TaskFileError
@@ -92,6 +91,8 @@ def mirror_into(path: Path, definitions: Callable[[], Iterable[TaskDefinition]])
 
     The registry is the truth: if the mirror cannot be written, the error is logged and the change stands.
     """
+    from filelock import FileLock  # half a MiB that beat never needs
+
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(path.with_name(f".{path.name}.lock"), timeout=10):
