@@ -1,6 +1,5 @@
 """The Celery application of the workers: `celery -A workers.app worker`."""
 
-import multiprocessing
 from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
@@ -14,6 +13,7 @@ from mission_control.installation.installation import Installation, create_app, 
 from workers.attempt.attempt import AttemptRunner
 from workers.attempt.attempt_guard import AttemptGuard
 from workers.attempt.claim import Claimer
+from workers.call.child_processes import allow_own_children
 from workers.call.failure_log import leave_out_our_frames
 from workers.call.log_sender import LogSender
 from workers.plain_clients.plain_runs import PlainRuns
@@ -49,7 +49,7 @@ def build_app(installation: Callable[[], Installation]) -> Celery:
         _assemble(app, installation())
         leave_out_our_frames()
         leave_out_celerys_report()
-        signals.worker_process_init.connect(allow_children, weak=False)
+        signals.worker_process_init.connect(allow_own_children, weak=False)
         # A pool's children end without Python's exit handlers.
         signals.worker_process_shutdown.connect(confirm_records, weak=False)
 
@@ -57,14 +57,6 @@ def build_app(installation: Callable[[], Installation]) -> Celery:
         installation().audit.flush()
 
     return app
-
-
-def allow_children(**_: Any) -> None:  # noqa: ANN401  # a signal's arguments
-    """Let handlers use `multiprocessing`, which refuses in Celery's daemonic processes.
-
-    A daemonic process may have no children because they would outlive it; ours end with their handler.
-    """
-    multiprocessing.current_process()._config["daemon"] = False  # type: ignore[attr-defined]  # noqa: SLF001
 
 
 def _assemble(app: Celery, ours: Installation) -> None:

@@ -1,6 +1,5 @@
 """The log of one attempt: its lines, masked, bounded and numbered, sent one by one."""
 
-import threading
 from collections.abc import Callable
 from datetime import datetime
 from typing import Final
@@ -24,7 +23,6 @@ class AttemptLog:
         self._run = run
         self._sender = sender
         self._clock = clock
-        self._lock = threading.RLock()
         self._unended: dict[str, str] = {}
         self.count = 0
 
@@ -32,7 +30,7 @@ class AttemptLog:
         """Take some text of `stream`."""
         if not self._sender.most:
             return
-        with self._lock:
+        with self._sender.lock:
             whole = self._unended.pop(stream, "") + text
             ended, _, rest = whole.rpartition("\n")
             if rest:
@@ -42,7 +40,7 @@ class AttemptLog:
 
     def flush(self) -> None:
         """Send lines that are not ended as they are."""
-        with self._lock:
+        with self._sender.lock:
             for stream in list(self._unended):
                 self._add(stream, self._unended.pop(stream))
 

@@ -1,7 +1,9 @@
 """The processes that a handler has started: they end with it."""
 
+import multiprocessing
 import os
 import signal
+import threading
 from contextlib import suppress
 from typing import Final
 
@@ -10,6 +12,19 @@ import psutil
 from mission_control.events import events
 
 _GRACE_SECONDS: Final = 1.0
+_ENDS: Final = {signal.SIGTERM}
+_mask: Final = threading.local()
+
+
+def allow_own_children(**_: object) -> None:
+    """In a child of a prefork pool: let handlers use `multiprocessing`, and its processes end at SIGTERM.
+
+    Celery's children are daemonic, and such a process may have no children because they would outlive it;
+    ours end with their handler. A forked process would inherit billiard's signal handler, whose `SystemExit`
+    is lost if it comes while the fork is not over: `multiprocessing` then waits for that process without end.
+    """
+    multiprocessing.current_process()._config["daemon"] = False  # type: ignore[attr-defined]  # noqa: SLF001
+    os.register_at_fork(before=_hold_ends, after_in_parent=_let_ends_come, after_in_child=_end_as_others)
 
 
 def end_own_children() -> None:
@@ -56,3 +71,16 @@ def _kill(processes: list[psutil.Process]) -> None:
     for one in processes:
         with suppress(psutil.Error):
             one.kill()
+
+
+def _hold_ends() -> None:
+    _mask.before = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDS)
+
+
+def _let_ends_come() -> None:
+    signal.pthread_sigmask(signal.SIG_SETMASK, _mask.before)
+
+
+def _end_as_others() -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    _let_ends_come()

@@ -86,7 +86,8 @@ def _umask() -> int:
 
 
 def _set_environment(variables: dict[str, str]) -> None:
-    os.environ.clear()
+    for name in os.environ.keys() - variables.keys():  # not all at once: other threads read them meanwhile
+        del os.environ[name]
     os.environ.update(variables)
     time.tzset()
 

@@ -33,22 +33,27 @@ class LogSender:
         self.most = most
         self._client = client
         self._keep_seconds = int(keep.total_seconds())
-        self._lock = threading.RLock()
+        self.renew_lock()
         self._unsent: deque[tuple[str, str]] = deque(maxlen=max(most, 1))
         self._connection: Any = None
         self._process = os.getpid()
         self._not_before = 0.0
+        os.register_at_fork(after_in_child=self.renew_lock)
+
+    def renew_lock(self) -> None:
+        """Forget who holds the lock, as a forked process must: another thread may, which it does not have."""
+        self.lock = threading.RLock()
 
     def send(self, execution_id: str, lines: Sequence[LogLine]) -> None:
         """Append lines to the log of a run."""
-        with self._lock:
+        with self.lock:
             self._unsent.extend((execution_id, line.to_text()) for line in lines)
             if time.monotonic() >= self._not_before:
                 self._attempt(self._push)
 
     def confirm(self) -> None:
         """Wait until Redis has what was sent."""
-        with self._lock:
+        with self.lock:
             self._not_before = 0.0
             self._attempt(self._push_and_wait)
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 
@@ -34,3 +35,21 @@ def test_process_that_is_gone_is_no_trouble() -> None:
     with subprocess.Popen([sys.executable, "-c", ""]) as gone:
         gone.wait(timeout=10)
     kill_with_children(gone.pid)
+
+
+STOPPED_AT_ONCE = """
+import os, signal
+from billiard.common import reset_signals
+from workers.call.child_processes import allow_own_children
+reset_signals(full=True)  # as in a child of a Celery pool
+os.register_at_fork(after_in_child=lambda: os.kill(os.getpid(), signal.SIGTERM))
+allow_own_children()
+if (child := os.fork()) == 0:
+    os._exit(0)
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+def test_forked_process_that_is_stopped_while_it_begins_ends() -> None:
+    done = subprocess.run([sys.executable, "-c", STOPPED_AT_ONCE], capture_output=True, text=True, check=True)
+    assert int(done.stdout) == -signal.SIGTERM

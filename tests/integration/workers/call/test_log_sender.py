@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+import threading
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -95,3 +97,27 @@ def test_forked_child_sends_on_a_connection_of_its_own(client: Redis) -> None:
     say(log, 3)
     log.confirm()
     wait_until(lambda: length(client) == 3, "the lines of both have arrived")
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_child_that_is_forked_while_another_thread_sends_is_not_held_up(client: Redis) -> None:
+    log, is_held, may_go = sender(client), threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with log.lock:
+            is_held.set()
+            may_go.wait()
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    is_held.wait()
+    if (child := os.fork()) == 0:
+        say(log, 1)
+        os._exit(0)
+    may_go.set()
+    thread.join()
+    try:
+        wait_until(lambda: length(client) == 1, "the child's line has arrived")
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)

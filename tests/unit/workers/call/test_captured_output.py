@@ -31,6 +31,7 @@ class Lines:
     most = 10
 
     def __init__(self) -> None:
+        self.lock = threading.RLock()
         self.sent: dict[str, list[tuple[str, int, str]]] = {}
 
     def send(self, execution_id: str, lines: Sequence[LogLine]) -> None:
