@@ -30,6 +30,10 @@ def records(house: WorkerHouse, run: Run) -> list[tuple[str, bool, int, str]]:
     return [(one["status"], one["final"], one["attempt"], one["worker"]) for one in found]
 
 
+def worker_of(run: Run) -> str | None:
+    return None if run.record is None else run.record.worker
+
+
 @pytest.mark.parametrize("pool", ["prefork", "threads", "solo"])
 def test_handler_that_does_not_finish_in_the_grace_is_interrupted_and_begins_again(
     house: WorkerHouse, pool: str
@@ -58,7 +62,8 @@ def test_handler_that_refuses_to_stop_is_interrupted_too(house: WorkerHouse, poo
         run = house.run("handlers.rude.deaf")
         wait_until(lambda: run.state == "running", "it runs", timeout=20)
         assert first.stop() == 0
+        assert pool == "prefork" or "giving back the runs of handlers that do not stop" in first.log
     assert run.state == "interrupted"
     assert records(house, run) == [("interrupted", False, 1, "first@test")]
-    with house.server.client() as client:
-        assert client.llen("default") == 1  # the message is back for another worker
+    with house.worker("second"):
+        wait_until(lambda: worker_of(run) == "second@test", "the message is back, and runs elsewhere")

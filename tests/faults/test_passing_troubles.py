@@ -53,7 +53,9 @@ def beat_of(place: Installation, environment: Mapping[str, str] | None = None) -
 def register_every_second(place: Installation, task_id: str, calendar: Path) -> None:
     calendar.write_text(CALENDAR, newline="")
     schedule = {"type": "interval", "seconds": 1, "exclude": [{"ics": str(calendar)}]}
-    assert place.registry.register({"id": task_id, "schedule": schedule, "handler": HANDLER})
+    # A machine under load may fire one late; none may be left out for it.
+    task = {"id": task_id, "schedule": schedule, "handler": HANDLER, "misfire": {"policy": "all"}}
+    assert place.registry.register(task)
 
 
 def runs(place: Installation, task_id: str, state: RunState) -> list[RunRecord]:
@@ -104,8 +106,7 @@ def test_calendar_that_fails_in_any_way_holds_with_its_last_content(
             fires_again(place, "lasting")
             assert state(place, "lasting") == "enabled"
         assert beat.log.count("calendar_unreadable") == 1
-    reasons = {run.reason for run in runs(place, "lasting", RunState.MISSED)}
-    assert reasons <= {"misfire policy latest: a later occurrence was due"}  # a machine under load
+    assert runs(place, "lasting", RunState.MISSED) == []
     place.registry.unregister("lasting")
 
 

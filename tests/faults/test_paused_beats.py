@@ -33,7 +33,7 @@ pytestmark = pytest.mark.starts_early
 PAUSES = int(os.environ.get("CHAOS_PAUSES", "8"))
 SEED = int(os.environ.get("CHAOS_SEED", "5"))
 LEADER_SECONDS = 1
-HERD = 12
+HERD = 40
 PERIOD = timedelta(seconds=0.5)
 
 
