@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
@@ -126,6 +126,7 @@ def situation(
     ended = ledger.finished_since(now - _DAY) if redis_keys.FINISHED_RUNS not in wrong else []
     active = ledger.active() if redis_keys.ACTIVE_RUNS not in wrong else []
     notes = quarantine_notes(client, redbeat_keys) if wrong.keys().isdisjoint(QUARANTINE_KEYS) else []
+    notes += _unnoticed(registry, tasks, notes) if redis_keys.TASKS not in wrong else []
     runs = of_runs(active)
     queues, broker_issues = _queues(app, ledger, {queue for queue, _ in (*tasks.work, *runs)})
     issues = [
@@ -155,6 +156,17 @@ def situation(
         outcomes=dict(Counter(str(run.state) for run in ended).most_common()),
         next_due=tasks.next_due,
     )
+
+
+def _unnoticed(
+    registry: Registry, readable: Overview, notes: Sequence[Mapping[str, str]]
+) -> list[dict[str, str]]:
+    """Return notes of the tasks that cannot be read and that no beat has noticed yet."""
+    if readable.enabled + readable.disabled == len(registry.ids()):
+        return []
+    known = {note["what"] for note in notes}
+    unreadable = registry.unreadable()
+    return [{"kind": "task", "what": one, "problem": unreadable[one]} for one in unreadable.keys() - known]
 
 
 def _queues(app: Celery, ledger: RunReader, names: set[str]) -> tuple[list[QueueState], list[Issue]]:

@@ -57,8 +57,12 @@ def task_json(registry: Registry, task_id: str) -> dict[str, Any]:
 
 
 def unknown_task(registry: Registry, task_id: str) -> UnknownTaskError:
-    """Return the error for an id that no task has, with the nearest one there is."""
+    """Return the error for an id that no readable task has: its problem, or the nearest id."""
     ids = registry.ids()
+    if task_id in ids and (problem := registry.unreadable().get(task_id)) is not None:
+        return UnknownTaskError(
+            f"task {quoted(task_id)} cannot be read: {problem}; remove it and register it again"
+        )
     hint = did_you_mean(task_id, ids)
     way_on = hint or ("; see `mission-control task list`" if ids else "; there are no tasks yet")
     return UnknownTaskError(f"no task has the id {quoted(task_id)}{way_on}")

@@ -195,7 +195,7 @@ class Registry:
         return [shown_task(stored, history) for stored, history in zip(shown, histories, strict=True)]
 
     def unreadable(self) -> dict[str, str]:
-        """Return the problem of each quarantined task that `tasks` leaves out, by its id."""
+        """Return the problem of each task that `tasks` leaves out, by its id."""
         return self._store.problems(set(self.ids()) - {stored.task_id for stored in self._all()})
 
     def revisions(self, task_id: str) -> list[dict[str, Any]]:

@@ -20,6 +20,7 @@ from mission_control.store.prefix_in_use import check_prefix
 from mission_control.store.redis_keys import RedBeatKeys
 
 _OTHER_PREFIX: Final = -1
+_DAMAGED: Final = "its entry in Redis is damaged"
 
 
 @dataclass(frozen=True)
@@ -120,10 +121,10 @@ class TaskStore:
         return bool(written == 1)
 
     def problems(self, task_ids: Iterable[str]) -> dict[str, str]:
-        """Return why beat has quarantined those tasks that are."""
+        """Return what is wrong with tasks that cannot be read, in the words of beat if it has noticed."""
         notes: Any = self._client.hgetall(redis_keys.BEAT_QUARANTINE)
         entries = {task_id: self._redbeat_keys.entry(task_id) for task_id in task_ids}
-        return {one: problem_in(notes[entry]) for one, entry in entries.items() if entry in notes}
+        return {one: problem_in(notes.get(entry, _DAMAGED)) for one, entry in entries.items()}
 
     def remove(self, task_id: str, *, if_deleted: bool = False) -> dict[str, Any] | None:
         """Remove a task and return its definition ({} if unreadable), or None if there was none.

@@ -73,12 +73,15 @@ def remove(task_id: str, yes: bool, reason: str | None, dry_run: bool) -> None:
     from mission_control.operate.tasks import existing_task, unknown_task
 
     with current() as installation:
-        task = existing_task(installation.registry, task_id)
+        what = installation.registry.unreadable().get(task_id)
+        if what is None:
+            task = existing_task(installation.registry, task_id)
+            what = f"{task.schedule.describe()}, {task.handler}"
         if dry_run:
-            tell(f"{task_id}: would be removed (dry run): {task.schedule.describe()}, {task.handler}")
+            tell(f"{task_id}: would be removed (dry run): {what}")
             return
         if not yes:
-            _ask(task_id, task.schedule.describe())
+            _ask(task_id, what)
         if not installation.registry.unregister(task_id, reason=reason):
             raise unknown_task(installation.registry, task_id)
         tell(f"{task_id}: removed")

@@ -142,3 +142,20 @@ def test_quarantine_is_shown_with_its_problems(installation: Installation) -> No
 def test_key_of_wrong_type_hides_no_other_issue(installation: Installation, key: str) -> None:
     installation.client.set(key, "text")
     assert "no_beat" in kinds()
+
+
+@pytest.mark.parametrize("spoilt", ["{}", "[1]", "{no JSON"])
+def test_damaged_task_is_shown_before_a_beat_has_noticed(installation: Installation, spoilt: str) -> None:
+    assert add("tea").code == 0
+    entry = redis_keys.DEFAULT_REDBEAT_KEYS.entry("tea")
+    installation.client.hset(entry, "task", spoilt)
+    problem = "its entry in Redis is damaged"
+    assert "tea" in mc("task", "list").out
+    assert problem in mc("task", "show", "tea").err
+    status = mc("status", "--json").json
+    assert status["tasks"]["quarantined"] == {"tea": problem}
+    assert "quarantined_task" in [one["kind"] for one in status["issues"]]
+    assert mc("task", "remove", "tea", "--yes").code == 0
+    add("tea")
+    assert "no_beat" in kinds()
+    assert "quarantined_task" not in kinds()
