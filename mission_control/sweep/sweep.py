@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from celery import Celery
 
 LONGEST_PAUSE_SECONDS: Final = 5.0
-_LOOKS_PER_LEASE: Final = 5
+_LOOKS_PER_LEASE: Final = 4  # fewer than those in which an attempt guard renews its lease
 
 
 class Sweep:
