@@ -21,6 +21,7 @@ from workers.plain_clients.unknown_handlers import UnknownHandlers, leave_out_ce
 from workers.process.consumer_watchdog import WatchdogStep
 from workers.process.durable_revoke import make_revoke_durable
 from workers.process.early_start import ChildDispatchStep
+from workers.process.event_batches import EventBatchStep
 from workers.process.heartbeat import HeartbeatStep
 from workers.process.lease_keeper import LeaseKeeperStep
 from workers.process.reload import RELOAD_OPTION, ReloadStep
@@ -41,6 +42,7 @@ def build_app(installation: Callable[[], Installation]) -> Celery:
     """
     app = create_app("workers", installation)
     app.steps["worker"].add(ChildDispatchStep)
+    app.steps["consumer"].add(EventBatchStep)
     app.user_options["worker"].add(RELOAD_OPTION)
 
     @app.on_after_finalize.connect(weak=False)
