@@ -1,6 +1,7 @@
 """Kombu's account of the messages that a channel has delivered, kept in Redis."""
 
 import sys
+from contextlib import suppress
 from typing import Any
 
 from kombu.transport import redis, virtual
@@ -37,8 +38,11 @@ class ChannelQoS(redis.QoS):
         virtual.QoS.append(self, message, delivery_tag)
 
     def ack(self, delivery_tag: str) -> None:
-        """Acknowledge a message, now or when Redis is back."""
-        self.held.acknowledge(delivery_tag)
+        """Acknowledge a message, now, with the fetch that follows, or when Redis is back."""
+        if self.channel.fetches_next:
+            self.held.acknowledge_soon(delivery_tag)
+        else:
+            self.held.acknowledge(delivery_tag)
         virtual.QoS.ack(self, delivery_tag)
 
     def reject(self, delivery_tag: str, requeue: bool = False) -> None:
@@ -66,6 +70,8 @@ class ChannelQoS(redis.QoS):
     def restore_unacked_once(self, stderr: Any = None) -> None:  # noqa: ANN401
         """Give back the messages when the channel closes."""
         if not self.channel.is_cut:
+            with suppress(RedisError):  # delivered again, they do nothing
+                self.held.acknowledge_done()
             super().restore_unacked_once(stderr)
             return
         self._on_collect.cancel()

@@ -24,6 +24,8 @@ class _Poll(NamedTuple):
     """The last request to Redis: fetch a message now, or, without a tag, wait for one."""
 
     tag: str | None
+    done: Sequence[str] = ()
+    """The messages that it acknowledges on the way."""
 
 
 class ConsumingChannel(redis.Channel, ABC):
@@ -64,6 +66,11 @@ class ConsumingChannel(redis.Channel, ABC):
     def deliver_broadcast(self, queue: str, payload: bytes) -> None:
         """Deliver an event or a reply, which are consumed without acknowledgement."""
 
+    @property
+    def fetches_next(self) -> bool:
+        """Whether the next request to Redis will be a fetch, because there is work."""
+        return self._should_fetch
+
     def basic_consume(self, queue: str, no_ack: bool, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
         """Consume from a queue; queues without acknowledgement carry events and replies, not tasks."""
         (self._unacknowledged.add if no_ack else self._unacknowledged.discard)(queue)
@@ -75,16 +82,23 @@ class ConsumingChannel(redis.Channel, ABC):
         Raises:
             RedisError: the connection of the answer is broken, too.
         """
-        poll, self._poll = self._poll, None
         connection, self._in_poll = self._in_poll, None
-        if poll is not None and poll.tag is not None:
-            self.held.give_back_later([poll.tag])
-        elif connection:
+        if not self._give_up_fetch() and connection:
             reply = self.client.parse_response(connection, "BRPOP")
             if reply:
                 self.held.push_later(_text(reply[0]), reply[1])
 
+    def _give_up_fetch(self) -> bool:
+        """Do later what a fetch without an answer may not have done; return whether there was one."""
+        poll, self._poll = self._poll, None
+        if poll is None or poll.tag is None:
+            return False
+        self.held.acknowledge_later(poll.done)
+        self.held.give_back_later([poll.tag])
+        return True
+
     def _brpop_start(self, timeout: float | None = None) -> None:
+        self._give_up_fetch()  # of a connection that is lost
         if time.monotonic() >= self._take_in_at:
             self.take_in_plain_messages()
             self._take_in_at = time.monotonic() + _TAKE_IN_EVERY_SECONDS
@@ -105,13 +119,14 @@ class ConsumingChannel(redis.Channel, ABC):
             self._fetch_sha = self._create_client().script_load(lua_source(__package__, "fetch"))
         self._in_poll = self.client.connection
         self._brpop_sent_at = time.monotonic()
-        self._poll = _Poll(tag)
-        self._in_poll.send_command("EVALSHA", self._fetch_sha, len(keys), *keys, tag, *names)
+        self._poll = _Poll(tag, self.held.take_done())
+        self._in_poll.send_command(
+            "EVALSHA", self._fetch_sha, len(keys), *keys, tag, *names, *self._poll.done
+        )
 
     def _brpop_read(self, **options: Any) -> bool:  # noqa: ANN401
         try:
-            poll, self._poll = self._poll, None
-            key, payload, tag = self._answer(poll if poll is not None else _Poll(None), options)
+            key, payload, tag = self._answer(self._poll or _Poll(None), options)
             queue = key.rsplit(self.sep, 1)[0]
             self._queue_cycle.rotate(queue)
             # If this message had to be waited for, the queue is probably empty: wait for the next one, too.
@@ -138,13 +153,14 @@ class ConsumingChannel(redis.Channel, ABC):
         try:
             reply = self.client.parse_response(self.client.connection, command, **options)
         except NoScriptError:
+            self._give_up_fetch()
             self._fetch_sha = None
             raise Empty from None
         except self.connection_errors:
-            if poll.tag is not None:
-                self.held.give_back_later([poll.tag])  # the answer may have been lost on its way
+            self._give_up_fetch()  # the answer may have been lost on its way
             self.client.connection.disconnect()
             raise
+        self._poll = None
         if not reply:
             self._should_fetch = False  # the queues are empty: wait for the next message
             raise Empty

@@ -19,6 +19,7 @@ from mission_control.messaging.transport.unacked import Unacked
 # Two renewals may fail before a message becomes visible to others.
 _RENEWALS_PER_VISIBILITY: Final = 3
 _TRY_AGAIN_SECONDS: Final = 0.5
+_ACKNOWLEDGED_WITHIN_SECONDS: Final = 1.0
 
 
 class HeldMessages:
@@ -38,6 +39,7 @@ class HeldMessages:
         self._tags: set[str] = set()
         # What Redis has not confirmed, to be sent again in this order; each may be sent twice.
         self._pending: deque[Callable[[], object]] = deque()
+        self._done: deque[str] = deque()
         self._thread: threading.Thread | None = None
         self._wake = threading.Event()
 
@@ -61,6 +63,23 @@ class HeldMessages:
         try:
             self.unacked.forget(tag)
         except RedisError:
+            self.acknowledge_later([tag])
+
+    def acknowledge_soon(self, tag: str) -> None:
+        """Acknowledge a message with the next fetch, which takes it by `take_done`, or within a second."""
+        with self._lock:
+            self._tags.discard(tag)
+            self._done.append(tag)
+            if self._thread is None:
+                self._start()
+
+    def take_done(self) -> list[str]:
+        """Return the messages to be acknowledged with a fetch; `acknowledge_later` if it fails."""
+        return [self._done.popleft() for _ in range(len(self._done))]
+
+    def acknowledge_later(self, tags: Iterable[str]) -> None:
+        """Acknowledge messages when Redis is there; it may have been done."""
+        for tag in tags:
             self._do_later(partial(self.unacked.forget, tag))
 
     def give_back_later(self, tags: Iterable[str]) -> None:
@@ -74,10 +93,20 @@ class HeldMessages:
         for tag in tuple(self._tags):
             self._tags.discard(tag)
             self._give_back(tag)
+        self.acknowledge_done()
 
     def push_later(self, queue_key: str, payload: bytes) -> None:
         """Put back a message that was popped but not noted as delivered."""
         self._do_later(partial(self.unacked.push, queue_key, payload))
+
+    def acknowledge_done(self) -> None:
+        """Acknowledge now what no fetch has taken along."""
+        if done := self.take_done():
+            try:
+                self.unacked.forget(*done)
+            except RedisError:
+                self._done.extend(done)
+                raise
 
     def _give_back(self, tag: str) -> None:
         with suppress(BadMessageError):  # it becomes visible, and then goes to the dead letters
@@ -98,10 +127,11 @@ class HeldMessages:
         renew_at = time.monotonic() + self._pause
         while True:
             pause = _TRY_AGAIN_SECONDS if self._pending else max(0.0, renew_at - time.monotonic())
-            self._wake.wait(pause)
+            self._wake.wait(min(pause, _ACKNOWLEDGED_WITHIN_SECONDS))
             self._wake.clear()
             try:
                 self._act_on_pending()
+                self.acknowledge_done()
                 if time.monotonic() >= renew_at:
                     self._renew()
                     renew_at = time.monotonic() + self._pause
@@ -128,7 +158,7 @@ class HeldMessages:
 
     def _may_rest(self) -> bool:
         with self._lock:
-            if self._tags or self._pending:
+            if self._tags or self._pending or self._done:
                 return False
             self._thread = None
             return True

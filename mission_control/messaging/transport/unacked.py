@@ -72,13 +72,13 @@ class Unacked:
         reply: Any = self._give_back(keys=[*self._keys, *queue_keys], args=[tag, payload, side, guard])
         return bool(reply)
 
-    def forget(self, tag: str) -> None:
-        """Acknowledge a message."""
+    def forget(self, *tags: str) -> None:
+        """Acknowledge messages."""
         with self._client.pipeline(transaction=False) as pipe:
             # In this order a crash in between leaves an index entry without a message, which is removed
             # later, and never a message without an index entry.
-            pipe.hdel(self._keys.messages, tag)
-            pipe.zrem(self._keys.scores, tag)
+            pipe.hdel(self._keys.messages, *tags)
+            pipe.zrem(self._keys.scores, *tags)
             pipe.execute()
 
     def move_to_dead_letters(self, tag: str, entry: str) -> bool:

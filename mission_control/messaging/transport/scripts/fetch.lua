@@ -1,8 +1,13 @@
 -- Pop one message and note it as delivered, in one step: a worker killed at any moment loses nothing.
+-- Acknowledge other messages on the way.
 -- KEYS: 1 unacked (hash)  2 unacked_index (zset)  3… lists to pop from, in this order
 -- ARGV: 1 delivery tag  2… for each list its queue's name as JSON, or "" if its messages need no
---       acknowledgement
+--       acknowledgement  … then the tags of messages that are done
 -- Reply: {list, payload}, or false if all lists are empty
+for at = #KEYS, #ARGV do
+  redis.call('HDEL', KEYS[1], ARGV[at])
+  redis.call('ZREM', KEYS[2], ARGV[at])
+end
 for at = 3, #KEYS do
   local payload = redis.pcall('RPOP', KEYS[at]) -- a key of another type must not stop the other queues
   if type(payload) == 'string' then
