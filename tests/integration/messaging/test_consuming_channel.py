@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from redis import Redis
 
@@ -35,6 +35,34 @@ def test_fetched_message_is_noted_as_delivered_in_the_same_step(
         connection.collect()
     wait_until(lambda: client.llen("default") == 1, "the message is back")
     assert not client.exists("unacked", "unacked_index")
+
+
+def test_fetch_acknowledges_what_is_done_on_its_way(installation: Installation) -> None:
+    """And what it may not have acknowledged, because its answer is lost, is acknowledged later."""
+    for _ in range(3):
+        Dispatch.of(installation).enqueue("handlers.hello.run")
+    app, client = installation.celery, installation.client
+    taken: list[Any] = []
+    with (
+        app.connection_for_read() as connection,
+        app.amqp.TaskConsumer(connection.default_channel, on_message=taken.append),
+        client.monitor() as monitor,
+    ):
+        for _ in range(2):
+            connection.drain_events(timeout=5)
+        first, second = taken
+        first.ack()
+        connection.transport.cycle.on_poll_start()
+        commands = iter(monitor.next_command, None)
+        acknowledged = next(one for one in commands if one["command"].startswith("HDEL unacked"))
+        assert (acknowledged["client_type"], acknowledged["command"].split()[-1]) == (
+            "lua",
+            first.delivery_tag,
+        )
+        second.ack()
+        connection.collect()
+    wait_until(lambda: client.llen("default") == 1, "the third is back")
+    wait_until(lambda: not client.exists("unacked", "unacked_index"), "the second is acknowledged")
 
 
 def test_acknowledgements_and_returns_during_an_outage_are_sent_when_redis_is_back() -> None:
