@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from redis import Redis
 
@@ -41,7 +41,7 @@ def test_fetch_acknowledges_what_is_done_on_its_way(installation: Installation) 
     """And what it may not have acknowledged, because its answer is lost, is acknowledged later."""
     for _ in range(3):
         Dispatch.of(installation).enqueue("handlers.hello.run")
-    app, client = installation.celery, installation.client
+    app, client = installation.celery, cast("Any", installation.client)
     taken: list[Any] = []
     with (
         app.connection_for_read() as connection,
