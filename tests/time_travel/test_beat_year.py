@@ -89,7 +89,7 @@ def mixed_schedule(at: int) -> dict[str, Any]:
         {"type": "daily", "times": ["02:30", half], "exclude": ["saturday", "sunday"]},
         {"type": "weekly", "days": ["mon", "thu"], "time": half},
         {"type": "monthly", "days": [1, 15, "last"], "time": "00:30"},
-        {"type": "interval", "hours": 6},
+        {"type": "interval", "hours": 31},
         {"type": "cron", "expression": f"30 {hour}/8 * * *"},
         {"type": "cron", "expression": "0 2 * * 0"},
         {
@@ -114,7 +114,7 @@ def test_beat_with_200_tasks_over_a_year_fires_exactly_their_occurrences(travel:
     for task in tasks:
         expected = list(task.schedule.occurrences(NEW_YEAR, NEW_YEAR + YEAR))
         assert travel.fired[task.id] == expected, task.schedule.describe()
-    assert sum(len(times) for times in travel.fired.values()) > 40_000
+    assert sum(len(times) for times in travel.fired.values()) > 15_000
 
 
 @pytest.mark.parametrize("zone", ZONES[:2])

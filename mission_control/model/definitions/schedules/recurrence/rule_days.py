@@ -1,7 +1,7 @@
 """On which days a recurrence rule happens, period by period."""
 
 from calendar import isleap, monthrange
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -35,7 +35,7 @@ class RuleDays:
             days = self._span(first + interval * number)
             if days.start > _LAST_DAY:
                 return
-            in_calendar = range(max(days.start, 1), min(days.stop, _LAST_DAY + 1))
+            in_calendar = [one for one in self._in_weeks(days) if 1 <= one <= _LAST_DAY]
             yield [one for one in map(date.fromordinal, in_calendar) if self._fits(one)]
 
     def _period_of(self, day: date) -> int:
@@ -57,6 +57,21 @@ class RuleDays:
             first = period * 7 + 1 + self._week_start
             return range(first, first + 7)
         return range(period, period + 1)
+
+    def _in_weeks(self, year: range) -> Iterable[int]:
+        """Return the days of a year in the weeks that the rule names; most rules name none."""
+        if self.rule.frequency != "YEARLY" or "BYWEEKNO" not in self.rule.by:
+            return year
+        weeks = len(year) // 7
+        places = {
+            number - 1 if number > 0 else weeks + number for number in map(int, self.rule.listed("BYWEEKNO"))
+        }
+        return [
+            day
+            for place in sorted(places)
+            for day in year[place * 7 : place * 7 + 7]
+            if place in range(weeks)
+        ]
 
     def _fits(self, day: date) -> bool:
         return all(not self._names(part, day).isdisjoint(wanted) for part, wanted in self.wanted.items())
