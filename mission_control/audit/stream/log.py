@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -210,9 +212,22 @@ def _chained(entry: dict[str, Any], chain: _Chain) -> dict[str, Any]:
 
 
 def _is_torn(descriptor: int, size: int) -> bool:
-    # Any writer may have been cut short here, so that only the file itself can tell. A size read in the
-    # middle of another's write is a false alarm, and costs an empty line, which readers pass over.
-    return size > 0 and os.pread(descriptor, 1, size - 1) != _LINE_FEED
+    # Any writer may have been cut short here, so that only the file itself can tell. The kernel grows a file
+    # page by page, so a size may also have been read in the middle of another's write.
+    while size > 0 and os.pread(descriptor, 1, size - 1) != _LINE_FEED:
+        settled = _size_between_writes(descriptor)
+        if settled == size:
+            return True
+        size = settled
+    return False
+
+
+def _size_between_writes(descriptor: int) -> int:
+    """Return the size of a file once the write that is going on now, if any, has ended."""
+    with suppress(OSError):  # denied to all but the owner; it has waited even then
+        # Waits for the inode's lock, which a write holds to its end, and changes nothing.
+        os.fchmod(descriptor, stat.S_IMODE(os.fstat(descriptor).st_mode))
+    return os.fstat(descriptor).st_size
 
 
 def _make_directory(directory: Path) -> None:

@@ -87,6 +87,7 @@ def test_eight_processes_and_rotations_meanwhile_lose_and_interleave_nothing(tmp
     assert list(chains(lines).values()) == [RECORDS] * PROCESSES
     verification = verify(path)
     assert (verification.counts, verification.records) == ({}, PROCESSES * RECORDS)
+    assert b"\n\n" not in b"".join(file.read_bytes() for file in tmp_path.iterdir())
 
 
 def rotate_often(path: Path, started: Any, done: threading.Event) -> None:

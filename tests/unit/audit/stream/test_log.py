@@ -125,6 +125,25 @@ def test_torn_line_is_ended_before_the_next_record(tmp_path: Path) -> None:
     assert orjson.loads(lines(log.path)[2]) == written
 
 
+def test_size_read_in_mid_write_of_another_process_adds_no_empty_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log, real = AuditLog(tmp_path / "a.jsonl"), os.stat
+    log.append({"n": 1})
+
+    def in_mid_write(path: str) -> os.stat_result:
+        found = list(real(path))
+        found[stat.ST_SIZE] -= 10
+        return os.stat_result(found)
+
+    monkeypatch.setattr(os, "stat", in_mid_write)
+    log.append({"n": 2})
+    monkeypatch.undo()
+
+    assert log.path.read_bytes().count(b"\n") == 2
+    assert [record["n"] for record in records(log.path)] == [1, 2]
+
+
 def test_full_disk_is_reported_and_uses_up_no_sequence_number(tmp_path: Path) -> None:
     log = AuditLog(tmp_path / "a.jsonl")
     log.path.symlink_to("/dev/full")
