@@ -130,7 +130,7 @@ def test_idle_fleet_stops_quickly_and_leaves_no_process(live: LiveInstallation, 
     assert len(processes) >= 3
     began = time.monotonic()
     fleet.stop()
-    assert time.monotonic() - began < 6
+    assert time.monotonic() - began < 25  # the grace of 30 s is for handlers only
     assert [one for one in processes if one.is_running()] == []
     assert live_processes(live.installation.client) == []
 

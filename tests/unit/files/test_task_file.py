@@ -214,10 +214,10 @@ def test_nan_in_a_file_is_reported_with_its_path(path: Path) -> None:
 
 
 def test_error_about_thousands_of_bad_tasks_is_short_and_immediate() -> None:
-    started = time.monotonic()
+    started = time.process_time()
     with pytest.raises(InvalidTaskError) as caught:
         parse_tasks([{}] * 10_000 + [_task(f"t{number}") for number in range(1_000)])
-    assert time.monotonic() - started < 10
+    assert time.process_time() - started < 10
     assert str(caught.value).endswith("\u2026 and 29,500 more")
     assert "t49 and 950 more)" in str(caught.value)
 

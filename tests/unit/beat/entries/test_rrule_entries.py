@@ -67,9 +67,9 @@ def test_rule_moves_on_in_the_hour_that_comes_twice() -> None:
     ids=repr,
 )
 def test_rule_that_began_long_ago_is_found_at_once(their_rule: Any) -> None:
-    began = time.monotonic()
+    began = time.process_time()
     assert next_of_rrule(their_rule, NOW) is not None
-    assert time.monotonic() - began < 1
+    assert time.process_time() - began < 1
 
 
 @pytest.mark.parametrize(

@@ -214,10 +214,10 @@ def test_nesting_of_two_thousand_levels_is_refused_in_any_field(field: str) -> N
     ids=["a long key", "many unknown keys", "long values", "a long type", "many bad values"],
 )
 def test_error_about_huge_input_is_short_and_immediate(data: dict[str, Any]) -> None:
-    started = time.monotonic()
+    started = time.process_time()
     with pytest.raises(InvalidTaskError) as caught:
         parse_task(data)
-    assert time.monotonic() - started < 5
+    assert time.process_time() - started < 5
     assert all(len(str(problem)) < 1_000 for problem in caught.value.problems)
     assert len(caught.value.problems) <= 201
 

@@ -128,11 +128,11 @@ def test_schedule_with_several_faults_reports_all_of_them() -> None:
     [cron("* " * 50_000), cron("1," * 50_000), rrule("FREQ=DAILY;" * 9_000), {**NINE, "time": "9" * 100_000}],
 )
 def test_huge_text_is_refused_at_once_and_quoted_briefly(data: dict[str, Any]) -> None:
-    before = time.monotonic()
+    before = time.process_time()
     said = faults(data)
     assert said
     assert len(said) < 400
-    assert time.monotonic() - before < 1
+    assert time.process_time() - before < 1
 
 
 @pytest.mark.parametrize(
@@ -149,10 +149,10 @@ def test_huge_text_is_refused_at_once_and_quoted_briefly(data: dict[str, Any]) -
     ],
 )
 def test_rule_that_never_happens_is_refused_soon(rule: str) -> None:
-    before = time.monotonic()
+    before = time.process_time()
     said = faults(rrule(rule))
     assert "never happens" in said or said.startswith("rrule.rule: ")
-    assert time.monotonic() - before < 5
+    assert time.process_time() - before < 5
 
 
 @pytest.mark.parametrize("depth", [5, 100])

@@ -104,11 +104,11 @@ def test_unusable_calendar_is_refused_without_quoting_its_text(read_text: Any, s
 
 def test_wholly_excluded_schedule_is_refused() -> None:
     every_day = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
-    before = time.monotonic()
+    before = time.process_time()
     for rule in (NOON, HOURLY, {"type": "interval", "seconds": 1}):
         assert "that never happens" in faults({**rule, "exclude": every_day})
     assert "that never happens" in faults({**NOON, "exclude": [{"between": ["12:00", "12:01"]}]})
-    assert time.monotonic() - before < 10
+    assert time.process_time() - before < 10
 
 
 def test_long_excluded_stretch_is_skipped_at_once() -> None:

@@ -70,10 +70,10 @@ def test_spoilt_pasted_rule_is_refused_with_the_fault(data: dict[str, Any], said
 
 def test_rule_that_began_long_ago_is_searched_fast() -> None:
     one = schedule({"type": "rrule", "rule": "FREQ=SECONDLY;BYMONTH=1", "dtstart": "1970-01-01T00:00"})
-    before = time.monotonic()
+    before = time.process_time()
     assert one.next_after(utc("2026-07-01T00:00")) == utc("2027-01-01T00:00")
     assert one.previous_before(utc("2026-07-01T00:00")) == utc("2026-01-31T23:59:59")
-    assert time.monotonic() - before < 5
+    assert time.process_time() - before < 5
 
 
 @pytest.mark.parametrize("zone", ["America/New_York", "Asia/Tokyo"])
