@@ -215,10 +215,10 @@ def _is_torn(descriptor: int, size: int) -> bool:
     # Any writer may have been cut short here, so that only the file itself can tell. The kernel grows a file
     # page by page, so a size may also have been read in the middle of another's write.
     while size > 0 and os.pread(descriptor, 1, size - 1) != _LINE_FEED:
-        settled = _size_between_writes(descriptor)
-        if settled == size:
+        later_size = _size_between_writes(descriptor)
+        if later_size == size:
             return True
-        size = settled
+        size = later_size
     return False
 
 
