@@ -16,6 +16,7 @@ from beat.entries.entry_keys import as_bytes
 from mission_control.errors import InvalidTaskError
 from mission_control.files.calendar_file import read_calendar, read_no_calendar
 from mission_control.model.definitions.task import TaskDefinition, read_stored_task
+from mission_control.model.values.identifiers import LONGEST_ENTRY_NAME, name_problem
 from mission_control.store.lua_scripts import lua_script
 from mission_control.store.redis_keys import DEFAULT_REDBEAT_KEYS, RedBeatKeys
 
@@ -143,6 +144,8 @@ class DueEntries:
     def _check_name(self, key: str, name: str, what: str) -> None:
         if self._keys.entry(str(name)) != key:
             raise ValueError(f"the {what} is {name!r}, which is not its key's")
+        if (problem := name_problem(name, LONGEST_ENTRY_NAME)) is not None:
+            raise ValueError(f"the {what} {problem}")
 
 
 def _due_task(  # all that is known of it
@@ -185,7 +188,7 @@ _check_once = lru_cache(maxsize=2_048)(_check)
 def _check_plain_entry(entry: RedBeatSchedulerEntry) -> None:
     if not isinstance(entry.enabled, bool):
         raise TypeError(f"enabled is {entry.enabled!r}; it must be true or false")
-    if not isinstance(entry.task, str) or not entry.task:
+    if name_problem(entry.task) is not None:
         raise TypeError(f"task is {entry.task!r}; it must be the name of a Celery task")
     if not isinstance(entry.args, list | tuple | None):
         raise TypeError(f"args is {entry.args!r}; it must be a list")  # Celery takes a text apart instead

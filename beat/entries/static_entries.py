@@ -10,6 +10,7 @@ from redis import Redis
 
 from mission_control.events import events
 from mission_control.messaging.redis_failures import is_redis_failure
+from mission_control.model.values.identifiers import LONGEST_ENTRY_NAME, name_problem
 from mission_control.store.redis_keys import RedBeatKeys
 
 # As Celery's beat installs it.
@@ -52,6 +53,8 @@ def _is_task(client: Any, key: str) -> bool:  # noqa: ANN401  # either Redis
 
 
 def _install(app: Celery, client: Redis, keys: RedBeatKeys, entry: RedBeatSchedulerEntry) -> None:
+    if (problem := name_problem(entry.name, LONGEST_ENTRY_NAME)) is not None:
+        raise ValueError(f"its name {problem}")
     key = keys.entry(entry.name)
     if _is_task(client, key):
         raise ValueError("a task has this id; give the entry another name")

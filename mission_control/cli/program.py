@@ -9,7 +9,7 @@ import rich_click as click
 from mission_control.cli.terminal.exit_codes import ExitCode
 from mission_control.cli.terminal.failures import report_failures
 from mission_control.cli.terminal.lazy_group import LazyGroup
-from mission_control.cli.terminal.output import abandon_stdout
+from mission_control.cli.terminal.output import abandon_stdout, tell
 
 # Nouns, then verbs, each with the place of its command in this package.
 _COMMANDS: Final = {
@@ -103,7 +103,7 @@ class Program(LazyGroup):
             return ExitCode.DONE
         except Exception:
             if ctx.params["debug"]:
-                traceback.print_exc()
+                tell(traceback.format_exc())
             raise
         return result
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 from msgspec import Meta, Struct, convert
 from msgspec.structs import fields
@@ -75,6 +75,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     leader_seconds: Annotated[int, Meta(ge=1, le=3_600)] = 15
     retention_days: Annotated[int, Meta(ge=1, le=3_650)] = 30
     retention_runs: Annotated[int, Meta(ge=1, le=1_000_000)] = 1_000
+    log_format: Literal["text", "json"] = "text"
     run_log_lines: Annotated[int, Meta(ge=0, le=100_000)] = 1_000
     allow_plain_producers: bool = True
     allow_eviction: bool = False

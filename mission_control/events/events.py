@@ -14,12 +14,14 @@ from typing import Final, ParamSpec
 
 from mission_control.events.outages import Outage
 from mission_control.model.runs.run_record import RunRecord
+from mission_control.model.values.printable_text import escaped
 
 _Fields = dict[str, object]
 _P = ParamSpec("_P")
 
 _MOST_NAMED: Final = 20
 _MOST_PROBLEMS_NAMED: Final = 5
+_LINES_OF: Final = {"traceback": "\n\t"}
 
 _logger: Final = logging.getLogger("mission_control")
 _outages: Final = {"ledger": Outage(), "broker": Outage()}
@@ -45,8 +47,11 @@ def _log(level: int, sentence: str, fields: Mapping[str, object], with_trace: bo
     # Each field is also an attribute of the log record, for handlers that write JSON.
     trace = next((value for value in fields.values() if isinstance(value, BaseException)), None)
     known = {name: _shown(value) for name, value in fields.items() if value is not None}
-    shown = " ".join(f"{name}={value}" for name, value in known.items())
-    _logger.log(level, "%s  %s", sentence, shown, extra=known, exc_info=trace if with_trace else None)
+    shown = " ".join(
+        f"{name}={escaped(str(value), but=_LINES_OF.get(name, ''))}" for name, value in known.items()
+    )
+    extra = {"sentence": sentence, **known}
+    _logger.log(level, "%s  %s", sentence, shown, extra=extra, exc_info=trace if with_trace else None)
 
 
 def _shown(value: object) -> object:

@@ -6,7 +6,7 @@ from celery import Celery
 from celery.app.utils import Settings
 from celery.loaders.app import AppLoader
 
-from mission_control.messaging.celery_config import CONNECTIONS
+from mission_control.messaging.celery_config import CONNECTIONS, LOGGING
 
 
 class OwnConfiguration(Settings):
@@ -37,6 +37,6 @@ class OwnCelery(Celery):
     """A Celery application that reads no Celery variable."""
 
     def __init__(self, main: str) -> None:
-        super().__init__(main, amqp=CONNECTIONS, loader=OwnLoader, set_as_current=False)
+        super().__init__(main, amqp=CONNECTIONS, loader=OwnLoader, log=LOGGING, set_as_current=False)
         # Celery fills this object later. Its own way of setting an attribute would set a key.
         object.__setattr__(self.conf, "__class__", OwnConfiguration)

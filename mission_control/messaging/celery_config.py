@@ -11,6 +11,7 @@ from mission_control.store.address.sentinel_url import SentinelAddress, is_senti
 from mission_control.store.address.url_spelling import broker_url
 
 CONNECTIONS: Final = "mission_control.messaging.transport.connection:ReliableAMQP"
+LOGGING: Final = "mission_control.messaging.celery_logging:OwnLogging"
 BEAT_SCHEDULER: Final = "beat.scheduler:MissionControlScheduler"
 
 # What makes RedBeat ask the Sentinels of its options.
@@ -30,6 +31,7 @@ def celery_settings(settings: Settings, redis_url: str) -> dict[str, Any]:
         **_broker(settings, redis_url),
         **_tasks(settings),
         **_worker(),
+        "mission_control_log_format": settings.log_format,
         **_beat(settings, redis_url),
         # Every instant in a message is UTC; only schedules know zones.
         "timezone": "UTC",

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from celery import Celery
 
 from mission_control.audit.stream.reader import read_all
 from mission_control.messaging.transport.dead_letters import SHOWN_PAYLOAD
@@ -13,6 +15,7 @@ from mission_control.messaging.transport.unacked import MOST_DEAD_LETTERS
 from mission_control.store import redis_keys
 from tests.processes.real_workers import VISIBILITY_SECONDS, WorkerHouse, worker_house
 from tests.samples.bad_messages import BAD_MESSAGES
+from tests.stage.audit_stream import repaired, verified_runs
 from tests.stage.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -54,6 +57,21 @@ def test_bad_message_becomes_a_dead_letter_with_a_record_and_the_next_one_runs(
         (entry,) = [one for one in entries if one["payload"] == shown and words in one["reason"]]
         assert (entry["queue"], entry["bytes"]) == ("default", len(raw))
         assert any(entry["reason"] in one["reason"] for one in records)
+
+
+def test_id_that_cannot_be_shown_reaches_no_ledger_and_the_audit_stays_sound(house: WorkerHouse) -> None:
+    with (
+        closing(Celery("bare", broker=house.server.url, set_as_current=False)) as bare,
+        house.worker(pool="solo"),
+    ):
+        bare.send_task("handlers.hello.run", task_id="evil\x1b[2J\nforged", queue="default")
+        (record,) = wait_until(lambda: rejections(house), "the message is recorded")
+        house.succeeds(house.run())
+    assert record["execution_id"].startswith("evil\\x1b[2J")
+    assert "its header id has a character that cannot be shown" in record["reason"]
+    assert not [run for run in house.installation.ledger.last_finished(limit=9) if "evil" in run.execution_id]
+    assert verified_runs(house.installation).findings == ()
+    assert repaired(house.installation).is_nothing
 
 
 def test_record_of_a_bad_message_names_its_handler_and_run(house: WorkerHouse) -> None:

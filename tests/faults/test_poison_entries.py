@@ -113,6 +113,19 @@ def test_corrupt_hash_is_quarantined_and_registering_the_task_restores_it(
     assert NAME not in all_quarantined(spoilt)
 
 
+@pytest.mark.parametrize("name", ["x\x1b[2J\nforged", "x" * 250], ids=["hostile", "too long"])
+def test_entry_whose_name_can_be_no_runs_id_is_quarantined(
+    spoilt: Installation, beat: BeatProcess, name: str
+) -> None:
+    key = redis_keys.DEFAULT_REDBEAT_KEYS.entry(name)
+    spoilt.client.hset(key, mapping=plain(name=name))
+    spoilt.client.zadd(redis_keys.DEFAULT_REDBEAT_KEYS.schedule, {key: now() - 1})
+    good_task_fires(spoilt)
+    assert "name has" in quarantined(spoilt, name)
+    assert not [one for one in sent_ids(spoilt.client) if one.startswith("x")]
+    assert beat.exit_code is None
+
+
 @pytest.mark.parametrize("kind", ["string", "list", "set", "stream"])
 def test_entry_of_the_wrong_redis_type_is_quarantined(
     spoilt: Installation, beat: BeatProcess, kind: str

@@ -90,6 +90,7 @@ HASHES: dict[str, Fields] = {
     "an impossible date": timed(__type__="datetime", year=2026, month=2, day=30),
     "enabled in words": plain(enabled="false"),
     "no task": plain(task=None),
+    "a task with a line break": plain(task=f"{HANDLER}\nforged"),
     "unknown fields": plain(colour="red"),
     "another name than its key's": plain(name="another_task"),
     "args that are no list": plain(args="abc"),

@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from typing import Any, Final
 
+from mission_control.events.log_format import unlike_a_record
 from workers.call.attempt_log import AttemptLog
 
 # What the worker itself logs meanwhile is no part of the handler's story.
@@ -66,7 +67,7 @@ class _Tee:
         if log is not None:
             log.write(self._name, text)
         encoding = getattr(self._stream, "encoding", None) or "utf-8"
-        self._pass_on(text.encode(encoding, "backslashreplace").decode(encoding))
+        self._pass_on(unlike_a_record(text).encode(encoding, "backslashreplace").decode(encoding))
         return len(text)
 
     def writelines(self, lines: Iterable[str]) -> None:
@@ -101,7 +102,9 @@ class _BytesTee:
         log = _log()
         if log is not None:
             log.write(self._name, bytes(data).decode(errors="backslashreplace"))
-        return int(self._stream.buffer.write(data))
+        # An encoding that knows every byte.
+        self._stream.buffer.write(unlike_a_record(bytes(data).decode("latin-1")).encode("latin-1"))
+        return len(data)
 
 
 class _LogHandler(logging.Handler):

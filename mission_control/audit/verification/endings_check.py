@@ -6,6 +6,7 @@ from pathlib import Path
 from sys import intern
 from typing import Any
 
+from mission_control.audit.record.masking import clean_name
 from mission_control.audit.verification.findings import Findings, Kind
 
 
@@ -75,7 +76,7 @@ class EndingsCheck:
         """
         unrecorded = []
         for execution_id, ending in ledger.items():
-            seen = self._seen.get(execution_id)
+            seen = self._seen.get(clean_name(execution_id))
             if seen is not None:
                 status = seen.partition(",")[0]
                 if status != ending.status:

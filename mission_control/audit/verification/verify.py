@@ -8,6 +8,7 @@ from typing import IO, Any, Final
 
 import orjson
 
+from mission_control.audit.record.masking import clean_name
 from mission_control.audit.stream.anchors import Anchor
 from mission_control.audit.stream.chain import ChainHead, line_digest
 from mission_control.audit.stream.lines import parse_line
@@ -66,7 +67,7 @@ class _Verifier:
         self._begins: float | None = None
 
     def run(self, ledger: Mapping[str, LedgerEnding] | None, pending: Collection[str]) -> Verification:
-        self._ledger = ledger if ledger is not None else ()
+        self._ledger = frozenset(map(clean_name, ledger if ledger is not None else ()))
         with Segments(self._path) as segments:
             files = segments.oldest_first
             for at, segment in enumerate(files):

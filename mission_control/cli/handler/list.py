@@ -15,6 +15,7 @@ from mission_control.cli.terminal.installation_in_use import is_kept_up
 from mission_control.cli.terminal.output import echo, echo_json, near, printable, table, tell
 from mission_control.errors import MissionControlError
 from mission_control.handler_catalog.catalog import HandlerCatalog, HandlerSource, catalog_from
+from mission_control.model.values.printable_text import escaped
 
 if TYPE_CHECKING:
     from mission_control.processes.heartbeats import ProcessInfo
@@ -112,8 +113,8 @@ def _imported(paths: list[str]) -> dict[str, str | None]:
 def _show(problems: dict[str, str | None]) -> None:
     for path, problem in problems.items():
         if problem is None:
-            echo(Text.assemble(("✓ ", "green"), path))
+            echo(Text.assemble(("✓ ", "green"), escaped(path)))
         else:
-            echo(Text.assemble(("✗ ", "red"), path), Text("    " + problem.replace("\n", "\n    ")))
+            echo(Text.assemble(("✗ ", "red"), escaped(path)), Text("    " + problem.replace("\n", "\n    ")))
     broken = sum(problem is not None for problem in problems.values())
     tell(f"{len(problems)} checked, {broken or 'none'} with a problem")

@@ -17,6 +17,7 @@ from mission_control.cli.terminal import parameters
 from mission_control.cli.terminal.exit_codes import ExitCode
 from mission_control.cli.terminal.output import as_text, echo, echo_json, printable, tell
 from mission_control.configuration.clock import utc_now
+from mission_control.events.log_format import TextFormatter
 from mission_control.handler_catalog.catalog import catalog_from
 from mission_control.model.values.quantities import duration
 
@@ -58,7 +59,9 @@ def _run(path: str, params: dict[str, Any]) -> tuple[dict[str, Any], timedelta, 
         raise HandlerError(problem)
     worker = import_module("workers.call.invocation")
     began = time.monotonic()
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    shown = logging.StreamHandler()
+    shown.setFormatter(TextFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s")))
+    logging.basicConfig(level=logging.INFO, handlers=[shown])
     with redirect_stdout(sys.stderr):
         handler = load(catalog, catalog.handlers()[path])
         outcome = worker.invoke(handler, worker.context_for(_trial(path, params), last_success_time=None))

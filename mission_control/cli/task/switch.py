@@ -8,7 +8,7 @@ from mission_control.cli.terminal import parameters
 from mission_control.cli.terminal.exit_codes import ExitCode
 from mission_control.cli.terminal.failures import CommandError
 from mission_control.cli.terminal.installation_in_use import current
-from mission_control.cli.terminal.output import tell, tell_issues
+from mission_control.cli.terminal.output import asks, tell, tell_issues
 from mission_control.cli.terminal.wording import in_how_long, local_time
 
 
@@ -93,5 +93,5 @@ def _ask(task_id: str, description: str) -> None:
             f"removing {task_id} needs a confirmation, and there is no terminal to ask on; add --yes",
             ExitCode.REFUSED,
         )
-    if not click.confirm(f"Remove {task_id} ({description}) and its history?", err=True):
+    if not asks(f"Remove {task_id} ({description}) and its history?"):
         raise CommandError(f"{task_id} was not removed", ExitCode.REFUSED)

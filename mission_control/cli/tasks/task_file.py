@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -69,7 +68,7 @@ def export(file: Path | None, dry_run: bool) -> None:
         if path.is_dir():
             raise CommandError(f"{path} is a directory; name a file in it", ExitCode.USAGE)
         write_task_file(path, installation.registry.definitions())
-        sys.stdout.write(f"{path}\n")
+        echo(str(path))
 
 
 def summary(done: Application) -> str:

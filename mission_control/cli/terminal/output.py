@@ -1,17 +1,21 @@
 """Writing to the terminal: data on stdout, messages on stderr.
 
 Rich respects NO_COLOR and the terminal's width, and prints plain text without a terminal. Text from tasks
-and handlers is never parsed as markup, and cannot control the terminal.
+and handlers is never parsed as markup, and cannot control the terminal: every way out of here escapes it, and
+no other module of the command line writes.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+
+from mission_control.model.values.printable_text import escaped
 
 if TYPE_CHECKING:
     from rich.console import Console, JustifyMethod, RenderableType
@@ -25,29 +29,40 @@ _CELL_LIMIT: Final = 300
 
 def echo_json(value: Any) -> None:  # noqa: ANN401  # any JSON value
     """Print a JSON value, indented."""
-    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
+    sys.stdout.write(_json_text(value, indent=2) + "\n")
 
 
 def echo_json_array(items: Iterable[Any]) -> None:
     """Print a JSON array, item by item."""
     separator = "[\n  "
     for item in items:
-        sys.stdout.write(separator + json.dumps(item, ensure_ascii=False))
+        sys.stdout.write(separator + _json_text(item))
         separator = ",\n  "
     sys.stdout.write("[]\n" if separator.startswith("[") else "\n]\n")
 
 
 def echo_json_line(value: Any) -> None:  # noqa: ANN401
     """Print a JSON value on one line, at once."""
-    sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
+    sys.stdout.write(_json_text(value) + "\n")
     sys.stdout.flush()
 
 
+def _json_text(value: Any, indent: int | None = None) -> str:  # noqa: ANN401
+    text = json.dumps(value, ensure_ascii=False, indent=indent)
+    if text.isascii() and "\x7f" not in text:
+        return text
+    return "".join(one if one.isprintable() or one == "\n" else _json_escape(one) for one in text)
+
+
+def _json_escape(character: str) -> str:
+    return f"\\u{ord(character):04x}" if character <= "\uffff" else json.dumps(character)[1:-1]
+
+
 def echo(*parts: RenderableType) -> None:
-    """Print text or tables for people on stdout."""
+    """Print text or tables for people on stdout; a str is one line."""
     out = console()
     for part in parts:
-        out.print(part, soft_wrap=isinstance(part, str))
+        out.print(escaped(part) if isinstance(part, str) else part, soft_wrap=isinstance(part, str))
     sys.stdout.flush()
 
 
@@ -58,9 +73,9 @@ def echo_line(line: RenderableType) -> None:
 
 
 def tell(message: RenderableType) -> None:
-    """Print a message for people on stderr."""
+    """Print a message for people on stderr; further lines of a str are indented."""
     out = console(stderr=True)
-    out.print(message, soft_wrap=not out.is_terminal)
+    out.print(_indented(message) if isinstance(message, str) else message, soft_wrap=not out.is_terminal)
 
 
 def tell_issues(issues: Iterable[object]) -> None:
@@ -68,7 +83,7 @@ def tell_issues(issues: Iterable[object]) -> None:
     from rich.text import Text
 
     for issue in issues:
-        tell(Text(printable(str(issue), limit=None), style="yellow"))
+        tell(Text(_indented(str(issue)), style="yellow"))
 
 
 def tell_line(line: RenderableType) -> None:
@@ -80,14 +95,26 @@ def tell_error(message: str) -> None:
     """Print an error on stderr."""
     from rich.text import Text
 
-    tell(Text.assemble(("error:", "bold red"), " ", printable(message, limit=None)))
+    tell(Text.assemble(("error:", "bold red"), " ", _indented(message)))
+
+
+def _indented(message: str) -> str:
+    # A line break in what a message quotes must not begin a message.
+    return re.sub(r"\n(?! )", "\n  ", escaped(message, but="\n"))
+
+
+def asks(question: str) -> bool:
+    """Ask a question on the terminal, and return whether the answer is yes."""
+    import rich_click as click
+
+    return click.confirm(printable(question, limit=None), err=True)
 
 
 def console(*, stderr: bool = False) -> Console:
     """Return a console on the current stdout or stderr."""
-    from rich.console import Console
+    from mission_control.cli.terminal.safe_console import SafeConsole
 
-    made = Console(stderr=stderr, highlight=False, markup=False, emoji=False)
+    made = SafeConsole(stderr=stderr, highlight=False, markup=False, emoji=False)
     if not made.is_terminal and "COLUMNS" not in os.environ:
         made.width = _UNLIMITED_WIDTH
     return made
@@ -117,10 +144,12 @@ def table(
 
 
 def _uncut(cell: str | Text) -> Text:
-    """Return a cell that is cut, not wrapped; Rich narrows only columns that it may wrap."""
+    """Return a cell that is one line and cut, not wrapped; Rich narrows only columns that it may wrap."""
     from rich.text import Text
 
-    text = Text(cell) if isinstance(cell, str) else cell
+    text = Text(escaped(cell)) if isinstance(cell, str) else cell
+    if not text.plain.isprintable():
+        text = Text(escaped(text.plain), style=text.style)
     text.no_wrap, text.overflow = True, "ellipsis"
     return text
 
@@ -134,7 +163,7 @@ def printable(text: str, *, limit: int | None = _CELL_LIMIT) -> str:
     if limit is not None:
         text = " ".join(text[: 2 * limit].split())
         text = text if len(text) <= limit else text[: limit - 1] + "…"
-    return "".join(one if one.isprintable() or one == "\n" else ascii(one)[1:-1] for one in text)
+    return escaped(text, but="\n")
 
 
 def as_text(value: Any) -> str:  # noqa: ANN401  # any JSON value

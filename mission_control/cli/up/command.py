@@ -37,13 +37,15 @@ def up(concurrency: int | None) -> None:
 
 
 def _run(installation: Installation, concurrency: int | None, signals: StopSignals) -> None:
+    from msgspec.structs import replace
+
     from mission_control.audit.stream.follow import Follower
     from mission_control.cli.live.service_output import LogPipes
     from mission_control.cli.live.supervisor import Supervisor
     from mission_control.cli.up.screen import Screen, apply_own_tasks
     from mission_control.processes.fleet import Fleet, FleetError
 
-    settings = installation.settings
+    settings = replace(installation.settings, log_format="text")  # for the reader of this screen
     screen = Screen(settings.timezone, installation.clock)
     applied = apply_own_tasks(installation.registry, settings.default_tasks_file)
     screen.introduce(installation.redis_url, installation.registry, settings, applied=applied)

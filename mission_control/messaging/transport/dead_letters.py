@@ -8,7 +8,7 @@ from mission_control.audit.endings import audit_rejection
 from mission_control.audit.stream.log import AuditLog
 from mission_control.configuration.clock import utc_now
 from mission_control.events import events
-from mission_control.messaging.transport.task_headers import LONGEST_NAME
+from mission_control.model.values.identifiers import LONGEST_NAME
 from mission_control.model.values.instants import format_instant
 
 SHOWN_PAYLOAD: Final = 4_096

@@ -7,8 +7,7 @@ from redis import Redis
 
 from mission_control.messaging.message import RUN_HEADER
 from mission_control.messaging.transport.message_problem import BadMessageError, read_task
-from mission_control.messaging.transport.task_headers import LONGEST_NAME
-from mission_control.model.values.identifiers import plain_execution_id
+from mission_control.model.values.identifiers import name_problem, plain_execution_id
 from mission_control.store.lua_scripts import lua_script
 
 DEFAULT_QUEUE: Final = "celery"
@@ -28,8 +27,8 @@ def adopt(message: dict[str, Any]) -> None:
     if headers.get(RUN_HEADER) is True:
         return
     own_id = plain_execution_id(headers["id"])
-    if len(own_id) > LONGEST_NAME:
-        raise BadMessageError("its header id is too long")
+    if (problem := name_problem(own_id)) is not None:
+        raise BadMessageError(f"its header id {problem}")
     message["headers"] = {**headers, "id": own_id, RUN_HEADER: True}
 
 

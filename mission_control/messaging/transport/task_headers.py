@@ -6,7 +6,8 @@ from typing import Final
 
 from celery.utils.time import maybe_iso8601
 
-LONGEST_NAME: Final = 255
+from mission_control.model.values.identifiers import name_problem
+
 _NAMES: Final = ("task", "id")
 _TEXTS: Final = ("root_id", "parent_id", "group", "shadow", "origin", "lang", "argsrepr", "kwargsrepr")
 _INSTANTS: Final = ("eta", "expires")
@@ -31,6 +32,9 @@ def headers_problem(headers: object) -> str | None:
     """
     if not isinstance(headers, dict) or not headers:
         return "it has no headers: not a task's message"
+    for name in _NAMES:
+        if (problem := name_problem(headers.get(name))) is not None:
+            return f"its header {name} {problem}"
     for name, is_fine, fault in _CHECKS:
         if not is_fine(headers.get(name)):
             return f"its header {name} {fault}"
@@ -49,10 +53,6 @@ def due_instant(headers: dict[str, object]) -> datetime | None:
 def expiry_instant(headers: dict[str, object]) -> datetime | None:
     """Return the instant after which a message must no longer run, if it names one."""
     return _instant(headers.get("expires"))
-
-
-def _is_name(value: object) -> bool:
-    return isinstance(value, str) and 0 < len(value) <= LONGEST_NAME
 
 
 def _is_text(value: object) -> bool:
@@ -98,7 +98,6 @@ def _is_limit(value: object) -> bool:
 
 
 _CHECKS: Final[tuple[tuple[str, Callable[[object], bool], str], ...]] = (
-    *((name, _is_name, "is missing, or is no name") for name in _NAMES),
     *((name, _is_text, "is not text") for name in _TEXTS),
     *((name, _is_instant, "is not an instant up to the year 9998") for name in _INSTANTS),
     *((name, _is_count, "is not a count") for name in _COUNTS),

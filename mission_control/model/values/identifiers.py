@@ -2,12 +2,19 @@
 
 import re
 from datetime import datetime
+from typing import Final
 
 from mission_control.model.problems.suggestions import quoted
 from mission_control.model.values.instants import format_instant
 
 TASK_ID_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
 LONGEST_TASK_ID = 128
+LONGEST_NAME: Final = 255
+"""For ids of runs, and the names of what is no task."""
+
+LONGEST_ENTRY_NAME: Final = LONGEST_NAME - len("@20251016T090000.000000Z")
+"""For names of RedBeat entries: with the time of an occurrence it is the id of a run."""
+
 _SEPARATOR = "@"
 _PLAIN = "plain:"
 _RULE = 'use letters, digits, "_", "." and "-", and begin with a letter or digit'
@@ -39,6 +46,23 @@ def known_form(value: object) -> str:
     ('daily_briefing', '')
     """
     return value if isinstance(value, str) and TASK_ID_PATTERN.fullmatch(value) else ""
+
+
+def name_problem(value: object, longest: int = LONGEST_NAME) -> str | None:
+    r"""Return what is wrong with a run's id, or the name of what is no task, or None.
+
+    Such a name is spelled alike in the ledger, the audit stream, a log and on a terminal.
+
+    >>> name_problem("send weekly report@20251016T090000Z") is None
+    True
+    >>> name_problem("a\x1b[2J")
+    'has a character that cannot be shown'
+    """
+    if not isinstance(value, str) or not value:
+        return "is missing, or is not text"
+    if len(value) > longest:
+        return f"has {len(value):,} characters; at most {longest} are allowed"
+    return None if value.isprintable() else "has a character that cannot be shown"
 
 
 def occurrence_execution_id(task_id: str, scheduled_time: datetime) -> str:

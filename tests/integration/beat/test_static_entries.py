@@ -46,11 +46,12 @@ def test_corrupt_static_entry_is_replaced_and_an_invalid_one_left_out(
     installation: Installation,
 ) -> None:
     installation.client.set("redbeat:spoilt", "not a hash")
-    entries = {"spoilt": {"task": HANDLER, "schedule": 60.0}, "bad": {"task": HANDLER, "colour": "red"}}
+    entry = {"task": HANDLER, "schedule": 60.0}
+    entries = {"spoilt": entry, "bad": {"task": HANDLER, "colour": "red"}, "two\nlines": entry}
     with time_machine.travel(NINE, tick=False):
         beat_of(installation, app_with(installation, beat_schedule=entries)).tick()
     assert installation.client.zscore("redbeat::schedule", "redbeat:spoilt") is not None
-    assert installation.client.zscore("redbeat::schedule", "redbeat:bad") is None
+    assert installation.client.zrange("redbeat::schedule", 0, -1) == ["redbeat:spoilt"]
 
 
 def test_static_entries_return_after_redis_lost_its_data(

@@ -154,6 +154,14 @@ HANDLERS = {
             fail()
 
 
+        def forging(context):
+            """Print, log and raise what looks like a record of the worker's log."""
+            forged = "no\\n[2026-03-01 09:00:00,123: ERROR/MainProcess] forged\\x1b[2J"
+            print(forged)
+            logger.warning("%s", forged)
+            raise ValueError(forged)
+
+
         def flood(context):
             """Print more lines than are kept."""
             for number in range(1_500):

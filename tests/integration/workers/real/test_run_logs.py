@@ -97,6 +97,18 @@ def test_log_is_shown_by_the_commands(
     assert mc("run", "logs", "unknown@1").code == ExitCode.NOT_FOUND
 
 
+def test_text_of_a_handler_begins_no_record_of_the_workers_log(live: LiveInstallation) -> None:
+    path = live.installation.settings.data_dir / "logs" / "worker.log"
+    live.ended(live.run("handlers.talkative.forging"))
+    wait_until(
+        lambda: path.read_text("utf-8").count("forged") >= 4, "print, log record, event and Celery's line"
+    )
+    forged = [line for line in path.read_text("utf-8").splitlines() if "forged" in line]
+    assert [
+        line for line in forged if not re.match(r"  \| |\[\d{4}-[^]]+\] (?!.*ERROR/MainProcess)", line)
+    ] == []
+
+
 def test_long_log_keeps_its_last_lines_and_their_numbers(live: LiveInstallation) -> None:
     live.task("flood", "handlers.talkative.flood")
     kept = lines(live, live.ended(live.run("flood")), 1)

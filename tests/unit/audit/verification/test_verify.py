@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from mission_control.audit.record.masking import clean_name
 from mission_control.audit.stream.anchors import Anchor
 from mission_control.audit.stream.chain import own_host
 from mission_control.audit.stream.log import AuditLog
@@ -213,6 +214,13 @@ def test_stream_that_differs_from_the_ledger_is_not_sound(log: AuditLog) -> None
     assert verification.unrecorded == ("forgotten", "unpaid", "by no writer")
     assert verification.pending == ("unpaid",)
     assert not verification.is_sound
+
+
+def test_run_whose_id_the_stream_spells_with_escapes_is_recorded(log: AuditLog) -> None:
+    hostile = "tea\x1b[2J\nforged@1"
+    log.append(a_record(1, execution_id=clean_name(hostile)))
+    verification = verify(log.path, ledger={hostile: ending()})
+    assert (verification.counts, verification.unrecorded) == ({}, ())
 
 
 def test_missing_record_is_looked_for_in_the_stream_of_its_writer(log: AuditLog, tmp_path: Path) -> None:

@@ -79,6 +79,19 @@ def test_streams_and_loggers_are_as_before_afterwards(capsys: pytest.CaptureFixt
     assert capsys.readouterr().out == "shown\n"
 
 
+def test_line_that_begins_like_a_record_is_marked_on_the_stream_alone(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    forged, lines = "[2026-03-01 09:00:00,123: ERROR/MainProcess] forged", Lines()
+    with captured(log(lines)):
+        print(f"said\n{forged}\r{forged}")
+        sys.stdout.buffer.write(b'{"timestamp": "\xc3\xbc"}\n')
+    assert lines.sent["a@1"][1] == ("out", 2, f"{forged}\\x0d{forged}")
+    shown = capsys.readouterr().out
+    assert shown.startswith(f"said\n  | {forged}\r  | {forged}\n")
+    assert '\n  | {"timestamp": "ü"}' in shown
+
+
 def test_stream_that_cannot_be_written_fails_no_handler(monkeypatch: pytest.MonkeyPatch) -> None:
     closed = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
     closed.close()

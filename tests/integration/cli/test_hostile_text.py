@@ -1,0 +1,134 @@
+"""What others have written into Redis and the files is shown by every command, and does nothing there."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from mission_control.cli.program import program
+from mission_control.dispatch.run_logs import LogLine
+from mission_control.model.runs.run_state import RunState
+from mission_control.store import redis_keys
+from tests.samples.ledger_runs import NOW, a_run, begun
+from tests.samples.spoilt import own, plain
+from tests.stage.command_line import mc
+from tests.stage.live_installation import YEARLY
+from tests.unit.cli.test_help import commands
+
+if TYPE_CHECKING:
+    from mission_control.installation.installation import Installation
+
+HOSTILE = "x\x1b[2J\x9b1m\u202e\u2028\r\nFORGED"
+ENDED, ACTIVE = f"{HOSTILE}@1", f"{HOSTILE}@2"
+
+COMMANDS: dict[str, list[list[str]]] = {
+    "status": [[], ["--json"], ["--journal"], ["--quarantine"], ["--quarantine", "--json"]],
+    "next": [["good"], [HOSTILE]],
+    "enqueue": [[HOSTILE], ["handlers.hello.run", "--params", json.dumps({"name": HOSTILE})]],
+    "url": [[]],
+    "task list": [["--all"], ["--all", "--json"]],
+    "task show": [["good"], ["good", "--json"], [HOSTILE]],
+    "task add": [["--id", HOSTILE, "--schedule", json.dumps(YEARLY), "--handler", HOSTILE]],
+    "task update": [["good", "--set", f"description={json.dumps(HOSTILE)}"], ["good", "--set", HOSTILE]],
+    "task enable": [["good", "--reason", HOSTILE], [HOSTILE]],
+    "task disable": [["good", "--reason", HOSTILE], [HOSTILE]],
+    "task run": [["good", "--params", json.dumps({"name": HOSTILE})], [HOSTILE]],
+    "task history": [["good"], [HOSTILE]],
+    "task revisions": [["good"], ["good", "--json"], [HOSTILE]],
+    "task remove": [["good", "--dry-run"], [HOSTILE], [HOSTILE, "--dry-run"], [HOSTILE, "--yes"]],
+    "tasks apply": [[HOSTILE], [f"{HOSTILE}.json"]],
+    "tasks export": [["-"], [f"{HOSTILE}/x.json"]],
+    "run list": [[], ["--all"], ["--all", "--json"], ["--task", HOSTILE]],
+    "run show": [[ENDED], [ENDED, "--json"], [HOSTILE]],
+    "run logs": [[ENDED], [ENDED, "--json"], [HOSTILE]],
+    "run retry": [[ACTIVE, "--dry-run"], [ENDED, "--dry-run"], [HOSTILE]],
+    "run cancel": [[ENDED], [ACTIVE, "--reason", HOSTILE], [HOSTILE]],
+    "handler list": [[], ["--json"]],
+    "handler check": [["handlers.unruly.run"], [HOSTILE]],
+    "handler new": [[HOSTILE]],
+    "handler test": [[HOSTILE], ["handlers.unruly.run"], ["handlers.unruly.run", "--json"]],
+    "audit tail": [[], ["--json"], ["--task", HOSTILE]],
+    "audit query": [[], ["--json"], ["--status", HOSTILE]],
+    "audit verify": [[], ["--json"], ["--files-only"]],
+    "audit repair": [["--dry-run"], [], ["--json"]],
+    "audit acknowledge": [["--reason", HOSTILE]],
+}
+# They start processes; what they show goes through the same functions.
+LIVE = {"up", "demo", "bench"}
+
+
+@pytest.fixture
+def hostile(installation: Installation, bare_environment: pytest.MonkeyPatch) -> Installation:
+    """An installation in which everything that others can write is hostile."""
+    folder = installation.settings.data_dir
+    (folder / "handlers").mkdir(parents=True)
+    for name, doc in (("unruly", HOSTILE), ("x\x1b[2J", "A module")):
+        raises = f"    raise ValueError({HOSTILE!r})"
+        (folder / "handlers" / f"{name}.py").write_text(
+            f"def run(context):\n    {doc!r}\n{raises}\n", "utf-8"
+        )
+    bare_environment.setenv("MISSION_CONTROL_HANDLERS", str(folder / "handlers"))
+    installation.registry.register(
+        {"id": "good", "description": HOSTILE, "schedule": YEARLY, "handler": "handlers.hello.run",
+         "params": {HOSTILE: HOSTILE}}
+    )  # fmt: skip
+    _write_into_ledger(installation)
+    _write_into_redis(installation)
+    with (folder / "logs" / "task_execution.jsonl").open("a", encoding="utf-8") as stream:
+        names = ("timestamp", "task_id", "status", "execution_id", "output", "error", "reason", "worker")
+        stream.write(json.dumps(dict.fromkeys(names, HOSTILE), ensure_ascii=False) + f"\n{HOSTILE}\n")
+    return installation
+
+
+def _write_into_ledger(installation: Installation) -> None:
+    ledger = installation.ledger
+    for execution_id in (ENDED, ACTIVE):
+        run = a_run(execution_id, task_id=HOSTILE, handler=HOSTILE, queue=HOSTILE, params={HOSTILE: HOSTILE})
+        ledger.dispatch(run)
+    ended = ledger.end(
+        begun(ledger, ENDED), RunState.FAILURE, at=NOW, output=HOSTILE, error=HOSTILE, reason=HOSTILE
+    )
+    assert ended is not None
+
+
+def _write_into_redis(installation: Installation) -> None:
+    client, keys = installation.client, redis_keys.DEFAULT_REDBEAT_KEYS
+    client.sadd(redis_keys.TASKS, HOSTILE)
+    client.hset(keys.entry(HOSTILE), mapping=own(id=HOSTILE))
+    client.hset(keys.entry(f"{HOSTILE}2"), mapping=plain(name=f"{HOSTILE}2"))
+    note = json.dumps(
+        {"since": HOSTILE, "what": HOSTILE, "problem": HOSTILE, "reason": HOSTILE, "queue": HOSTILE}
+    )
+    client.hset(redis_keys.BEAT_QUARANTINE, keys.entry(HOSTILE), note)
+    client.lpush(redis_keys.AUDIT_QUARANTINE, note, HOSTILE)
+    client.lpush(redis_keys.DEAD_LETTERS, note, HOSTILE)
+    client.xadd(redis_keys.BEAT_JOURNAL, {"at": HOSTILE, "event": HOSTILE, "key": HOSTILE})
+    line = LogLine(NOW, 1, HOSTILE, 1, HOSTILE.replace("\n", " "))
+    client.rpush(redis_keys.run_log(ENDED), line.to_text())
+    info = {"queues": [HOSTILE], "handlers": {HOSTILE: HOSTILE}, "concurrency": HOSTILE, "leading": True}
+    for kind in ("beat", "worker"):
+        client.set(redis_keys.process(kind, HOSTILE), json.dumps(info), ex=60)
+
+
+def test_hostile_text_commands_no_terminal_and_begins_no_line(hostile: Installation) -> None:
+    assert hostile.ledger.get(ENDED) is not None
+    wrong: list[tuple[str, Any]] = []
+    for name, all_arguments in COMMANDS.items():
+        for arguments in all_arguments:
+            answer = mc(*name.split(), *arguments)
+            shown = answer.out + answer.err
+            wrong += [(f"{name} {arguments}", one) for one in _faults(shown)]
+            assert "error: unexpected" not in shown, shown
+    assert not wrong, "\n".join(f"{where}: {what}" for where, what in wrong)
+
+
+def _faults(shown: str) -> list[str]:
+    unprintable = {ascii(one) for one in shown if not one.isprintable() and one != "\n"}
+    return [*sorted(unprintable), *re.findall(r"^FORGED.*", shown, re.MULTILINE)]
+
+
+def test_every_command_is_tested_here() -> None:
+    assert {name for name, _ in commands(program)} == COMMANDS.keys() | LIVE
