@@ -19,6 +19,8 @@ from tests.stage.live_installation import YEARLY
 from tests.unit.cli.test_help import commands
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from mission_control.installation.installation import Installation
 
 HOSTILE = "x\x1b[2J\x9b1m\u202e\u2028\r\nFORGED"
@@ -61,8 +63,9 @@ LIVE = {"up", "demo", "bench"}
 
 
 @pytest.fixture
-def hostile(installation: Installation, bare_environment: pytest.MonkeyPatch) -> Installation:
+def hostile(installation: Installation, bare_environment: pytest.MonkeyPatch, tmp_path: Path) -> Installation:
     """An installation in which everything that others can write is hostile."""
+    bare_environment.chdir(tmp_path)  # `tasks export` writes a file there
     folder = installation.settings.data_dir
     (folder / "handlers").mkdir(parents=True)
     for name, doc in (("unruly", HOSTILE), ("x\x1b[2J", "A module")):
