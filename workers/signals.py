@@ -89,7 +89,7 @@ class SignalHook:
             self._ending.ledger.ask_to_cancel(run.execution_id, reason)
 
     def on_unknown(self, sender: Any, message: Any, name: str, id: str, **_: Any) -> None:  # noqa: A002, ANN401
-        """Pass on a message for a handler that this worker does not have, or end its run."""
+        """Pass on a message for a handler that this worker does not have, or let its run wait."""
         self._unknown_handlers.see_to(name, id, message, str(sender.hostname))
 
     def on_rejected(self, message: Any, exc: BaseException | None = None, **_: Any) -> None:  # noqa: ANN401

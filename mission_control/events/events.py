@@ -309,7 +309,7 @@ def message_passed_on(execution_id: str, handler: str) -> _Fields:
 
 @_event(ERROR, "refused a message")
 def message_refused(execution_id: str, reason: str) -> _Fields:
-    """A plain Celery client sent a message that names no handler of a live worker."""
+    """A plain Celery client sent a message for a task that is not a handler."""
     return {"execution_id": execution_id, "reason": reason}
 
 

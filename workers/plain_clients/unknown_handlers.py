@@ -20,6 +20,7 @@ from mission_control.messaging.message import send
 from mission_control.messaging.transport.parking import PARKED_HEADER
 from mission_control.model.runs.run_record import RunRecord
 from mission_control.model.runs.run_state import WAITING_STATES, RunState
+from mission_control.model.values.handler_paths import handler_path_problem
 from mission_control.processes.heartbeats import live_processes
 from workers.plain_clients.plain_messages import PlainMessage
 from workers.plain_clients.plain_runs import PlainRuns
@@ -66,11 +67,11 @@ class UnknownHandlers:
             RedisError: Redis cannot be reached; the sweep finds the run.
         """
         run = self.ending.ledger.get(execution_id)
-        reason = f"no handler {handler!r} on this worker; see `mission-control handler list`"
         if run is None:
-            run = self._admit(handler, execution_id, message, worker, reason)
+            run = self._admitted(handler, execution_id, message)
         if run is None:
             return
+        reason = f"no handler {handler!r} on this worker; see `mission-control handler list`"
         if run.state not in WAITING_STATES:  # over, or held by a worker that has the handler
             events.delivery_dropped(execution_id, run.attempt, reason)
         elif self._is_known_elsewhere(handler, run.queue, worker):
@@ -81,25 +82,18 @@ class UnknownHandlers:
         else:
             self._wait(run, _waits(message.headers))
 
-    def _admit(
-        self,
-        handler: str,
-        execution_id: str,
-        message: Any,  # noqa: ANN401
-        worker: str,
-        reason: str,
-    ) -> RunRecord | None:
-        """Enter a plain client's run that another worker can run; record the refusal of any other."""
-        described = PlainMessage.of_unknown(self.app, message)
-        if self._is_known_elsewhere(handler, described.queue, worker):
-            try:
-                self.plain_runs.admit(described)
-            except Reject:
-                return None
-            return self.ending.ledger.get(execution_id)
-        events.message_refused(execution_id, reason)
-        self.ending.reject(handler=handler, execution_id=execution_id, reason=reason)
-        return None
+    def _admitted(self, handler: str, execution_id: str, message: Any) -> RunRecord | None:  # noqa: ANN401
+        """Enter a plain client's run and return it; None if that was refused, which is recorded."""
+        problem = handler_path_problem(handler)
+        if problem is not None:  # no worker will ever have it
+            events.message_refused(execution_id, problem)
+            self.ending.reject(handler=handler, execution_id=execution_id, reason=problem)
+            return None
+        try:
+            self.plain_runs.admit(PlainMessage.of_unknown(self.app, message))
+        except Reject:
+            return None
+        return self.ending.ledger.get(execution_id)
 
     def _is_known_elsewhere(self, handler: str, queue: str, worker: str) -> bool:
         """Whether another live worker has the handler, and takes messages of the queue."""
