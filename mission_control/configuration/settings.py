@@ -12,6 +12,7 @@ from typing import Annotated, Any, Final, Literal
 from msgspec import Meta, Struct, convert
 from msgspec.structs import fields
 
+from mission_control.configuration.broker_address import broker_problem
 from mission_control.errors import SettingsError
 from mission_control.model.problems.suggestions import did_you_mean
 from mission_control.model.values.zones import zone
@@ -23,6 +24,8 @@ NOTIFY_PREFIX: Final = f"{PREFIX}{_NOTIFY}"
 SUPERVISOR_VARIABLE: Final = f"{PREFIX}SUPERVISOR_PID"
 _SEPARATORS: Final = {"handlers": os.pathsep, "queues": ","}
 _PATHS: Final = ("data_dir", "handlers", "tasks_file")
+# May hold a password, so that an error must not quote them.
+_SECRETS: Final = ("redis_url", "broker_url", "notify")
 # What Kubernetes sets in every pod for a service called `mission-control` or `mission-control-…`.
 _SERVICE_LINK: Final = re.compile(
     r"(.+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)=.*"
@@ -155,7 +158,7 @@ def read_settings(**overrides: Any) -> Settings:  # noqa: ANN401  # values are c
             try:
                 values[field.name] = _value(field.name, field.type, given[field.name])
             except (ValueError, TypeError, RuntimeError) as error:
-                shown = "" if field.name == "notify" else f" (it is {given[field.name]!r})"
+                shown = "" if field.name in _SECRETS else f" (it is {given[field.name]!r})"
                 problems.append(f"  {PREFIX}{field.name.upper()}: {error}{shown}")
     if problems:
         raise SettingsError("\n".join(["settings that cannot be used:", *problems]))
@@ -179,7 +182,7 @@ def _variables() -> dict[str, str]:
     ours = {
         name.removeprefix(PREFIX): text
         for name, text in sorted(os.environ.items())
-        if name.startswith(PREFIX) and text and name != SUPERVISOR_VARIABLE
+        if name.startswith(PREFIX) and text.strip() and name != SUPERVISOR_VARIABLE
     }
     return {name: text for name, text in ours.items() if not _SERVICE_LINK.fullmatch(f"{name}={text}")}
 
@@ -212,6 +215,8 @@ def _value(name: str, kind: Any, given: Any) -> Any:  # noqa: ANN401  # any sett
     value = convert(given, kind, strict=False, dec_hook=_custom)
     if name == "timezone":
         zone(value)
+    if name == "broker_url" and value is not None and (problem := broker_problem(value)) is not None:
+        raise ValueError(problem)
     if name not in _PATHS or value is None:
         return value
     return tuple(_placed(path) for path in value) if name == "handlers" else _placed(value)

@@ -5,10 +5,10 @@ Each value that differs from Celery's default says why.
 
 from typing import Any, Final
 
+from mission_control.configuration.broker_address import kombu_url
 from mission_control.configuration.settings import Settings
 from mission_control.store.address.sentinel_connection import kombu_options, redbeat_options, tls_options
 from mission_control.store.address.sentinel_url import SentinelAddress, is_sentinel_url, read_sentinel_url
-from mission_control.store.address.url_spelling import broker_url
 
 CONNECTIONS: Final = "mission_control.messaging.transport.connection:ReliableAMQP"
 LOGGING: Final = "mission_control.messaging.celery_logging:OwnLogging"
@@ -40,9 +40,10 @@ def celery_settings(settings: Settings, redis_url: str) -> dict[str, Any]:
 
 
 def _broker(settings: Settings, redis_url: str) -> dict[str, Any]:
-    sentinels = _sentinels(redis_url)
+    url = redis_url if settings.broker_url is None else settings.broker_url
+    sentinels = _sentinels(url)
     return {
-        "broker_url": broker_url(redis_url) if settings.broker_url is None else settings.broker_url,
+        "broker_url": kombu_url(url),
         "broker_transport_options": {
             # A message that its holder does not renew for this long is delivered again.
             "visibility_timeout": settings.visibility_seconds,

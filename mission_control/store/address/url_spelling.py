@@ -35,9 +35,9 @@ def client_url(url: str) -> str:
     >>> client_url("rediss://:secret@example.org/1?ssl_cert_reqs=CERT_NONE")
     'rediss://:secret@example.org/1?ssl_cert_reqs=none'
     """
-    problem = _problem(url)
+    problem = url_problem(url)
     if problem is not None:
-        raise SettingsError(f"{VARIABLE}: {mask_password(url)!r}: {problem}; {EXPECTED}")
+        raise SettingsError(f"{VARIABLE}: {problem}")
     if is_sentinel_url(url):
         return one_spelling(url)
     parts = urlsplit(url.strip())
@@ -103,6 +103,16 @@ def mask_password(url: str) -> str:
     if "@" in rest:
         return f"{scheme}{separator}***@{rest.rpartition('@')[2]}"
     return f"{scheme}{separator}***" if rest.startswith(":") else text
+
+
+def url_problem(url: str) -> str | None:
+    """Return what is wrong with `url`, and the remedy, but never the password; None if it can be used.
+
+    >>> print(str(url_problem("redis://:secret@localhost:six")).partition(";")[0])
+    'redis://***@localhost:six': the port is not a number from 1 to 65535
+    """
+    problem = _problem(url)
+    return None if problem is None else f"{mask_password(url)!r}: {problem}; {EXPECTED}"
 
 
 def _problem(url: str) -> str | None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from celery import Celery
 
+from mission_control.cli.terminal.exit_codes import ExitCode
 from tests.stage.command_line import mc, run_program
 from tests.stage.servers import RedisServer
 
@@ -41,3 +42,12 @@ def test_url_of_a_managed_server_that_ends_with_the_command_is_marked(tmp_path: 
     answer = run_program("url", folder=tmp_path)
     assert answer.out.startswith("redis://***@127.0.0.1:")
     assert "no process keeps this server up" in answer.err
+
+
+def test_program_with_a_broker_url_that_cannot_be_used_names_variable_and_remedy(tmp_path: Path) -> None:
+    url = "reddis://:hunter2@127.0.0.1"
+    answer = run_program("up", folder=tmp_path, MISSION_CONTROL_BROKER_URL=url)
+    assert answer.code == ExitCode.USAGE
+    assert "MISSION_CONTROL_BROKER_URL: 'reddis://***@127.0.0.1': Celery has no broker" in answer.err
+    assert 'did you mean "redis"?; write redis://' in answer.err
+    assert not (tmp_path / "data").exists()

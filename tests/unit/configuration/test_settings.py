@@ -9,6 +9,7 @@ import pytest
 
 from mission_control.configuration.settings import Secret, read_settings, working_folder
 from mission_control.errors import SettingsError
+from mission_control.messaging.celery_config import celery_settings
 
 
 @pytest.fixture(autouse=True)
@@ -173,3 +174,53 @@ def test_wrong_value_is_reported_with_its_reason(name: str, text: str, why: str)
         read_settings(**{name: text})
     assert f"MISSION_CONTROL_{name.upper()}" in str(failure.value)
     assert text in str(failure.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("redis://:hunter2#x@localhost", "percent-encoded ('@' as %40"),
+        ("redis://:hunter2@localhost:six/0", "the port is not a number from 1 to 65535"),
+        (":hunter2@localhost:6379", "the scheme is missing; write redis://"),
+        ("reddis://:hunter2@localhost", "Celery has no broker 'reddis'; did you mean \"redis\"?"),
+        ("sentinel://:hunter2@localhost", "end it with '?master_name=mymaster'"),
+        ("rediss://:hunter2@localhost?ssl_cert_reqs=maybe", "an option after '?' cannot be used ('maybe')"),
+        ("amqp://guest:hunter2@localhost:six//", "its host or port cannot be read"),
+        ("amqp://localhost;redis://:hunter2@localhost/queues", "the database after the host is not a number"),
+        ("os.path://:hunter2@localhost", "Celery has no broker 'os.path'"),
+        ("sqs://:hunter2@localhost", "the client of this broker is not installed"),
+    ],
+)
+def test_broker_url_that_cannot_be_used_is_refused_before_use_without_its_password(
+    url: str, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MISSION_CONTROL_BROKER_URL", url)
+
+    with pytest.raises(SettingsError) as failure:
+        read_settings()
+
+    assert "MISSION_CONTROL_BROKER_URL: " in str(failure.value)
+    assert words in str(failure.value)
+    assert "hunter2" not in str(failure.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "for_kombu", "master"),
+    [
+        (" valkey://localhost/1 ", "redis://localhost/1", None),
+        ("unix:///run/redis.sock?db=2", "redis+socket:///run/redis.sock?virtual_host=2", None),
+        ("amqp://guest@localhost//", "amqp://guest@localhost//", None),
+        ("sentinel://a;b?master_name=queues", "sentinel://a:26379/0;sentinel://b:26379/0", "queues"),
+    ],
+)
+def test_broker_url_may_be_spelled_as_that_of_redis(url: str, for_kombu: str, master: str | None) -> None:
+    configured = celery_settings(read_settings(broker_url=url), "redis://localhost/0")
+
+    assert configured["broker_url"] == for_kombu
+    assert configured["broker_transport_options"].get("master_name") == master
+
+
+def test_variable_of_blanks_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MISSION_CONTROL_BROKER_URL", "  ")
+
+    assert read_settings().broker_url is None
