@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from mission_control.model.definitions.schedules.clock.wall_clock import to_local
+from mission_control.model.definitions.schedules.exclusions.ics_range import ENDLESS, LAST_YEAR
 from mission_control.model.definitions.schedules.exclusions.ics_text import events_between, parsed_calendar
 from mission_control.model.problems.suggestions import quoted
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:  # several MiB that few schedules need
     from icalendar import Event
 
 _DAY = timedelta(days=1)
+_FOREVER = datetime.max  # noqa: DTZ901  # local
 _MONTHS_REMEMBERED = 120
 
 
@@ -46,7 +48,7 @@ def _calendar(path: str, text: str) -> IcsCalendar:
 
 
 class IcsCalendar:
-    """The events of one calendar, without cancelled ones.
+    """The events of one calendar, without cancelled ones, up to the year 9998.
 
     `recurring-ical-events` expands a month when it is first asked about; the result is cached. Calendars
     with the same text are equal.
@@ -87,9 +89,15 @@ class IcsCalendar:
 
     def _expanded(self, first: date, zone: ZoneInfo) -> list[tuple[datetime, datetime]]:
         """Return the events that touch the month from `first` on, with a day to spare for other zones."""
+        if not 1 < first.year <= LAST_YEAR:
+            return []
         following = (first + 31 * _DAY).replace(day=1)
         events = self.events(first - _DAY, following + _DAY)
-        return [(_local(event.start, zone), _local(event.end, zone)) for event in events]
+        return [(_local(event.start, zone), _end(event, zone)) for event in events]
+
+
+def _end(event: Event, zone: ZoneInfo) -> datetime:
+    return _FOREVER if ENDLESS in event else _local(event.end, zone)
 
 
 def _local(moment: date, zone: ZoneInfo) -> datetime:

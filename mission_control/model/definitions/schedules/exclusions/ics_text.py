@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import TYPE_CHECKING, Any
 from warnings import catch_warnings
 
+from mission_control.model.definitions.schedules.exclusions.ics_range import LAST_YEAR, begins_in_range, bound
 from mission_control.model.definitions.schedules.recurrence.recurrence import Recurrence
 from mission_control.model.definitions.schedules.recurrence.rule import parse_recurrence_rule
 from mission_control.model.problems.suggestions import quoted
@@ -18,7 +19,7 @@ if TYPE_CHECKING:  # several MiB that few schedules need
 # Events are expanded one by one: one every second would take minutes, and excludes nothing sensible.
 _TOO_FREQUENT = frozenset({"SECONDLY", "MINUTELY"})
 _EDGE = re.compile(r"^(?:BEGIN|END):VCALENDAR", re.IGNORECASE | re.MULTILINE)
-_SECOND = timedelta(seconds=1)
+_EARLIEST = datetime(1, 1, 1)  # noqa: DTZ001  # local
 # Of a rule with week numbers: a century of one week.
 _MOST_IN_WEEKS = 700
 _SOME_DAY = date(2026, 1, 1)
@@ -32,7 +33,9 @@ def events_between(calendar: Calendar, start: date, end: date) -> list[Event]:
 
 
 def parsed_calendar(path: str, text: str) -> Calendar:
-    """Return the calendar with the events of all calendars in a file; events without a time are left out.
+    """Return the calendar with the events of all calendars in a file.
+
+    Events that have no time, or begin after `LAST_YEAR`, are left out.
 
     Raises:
         ValueError: names the file and what is wrong with it, but quotes none of its lines: it may be any file
@@ -44,7 +47,7 @@ def parsed_calendar(path: str, text: str) -> Calendar:
     try:
         with catch_warnings(action="ignore"):  # about zones of programs, recognized by their city
             calendars = Calendar.from_ical(text, multiple=True)
-    except (ValueError, IndexError, KeyError, TypeError):
+    except (ValueError, IndexError, KeyError, TypeError, OverflowError):
         calendars = []
     if not calendars or 2 * len(calendars) != len(_EDGE.findall(text)):
         raise ValueError(
@@ -52,8 +55,9 @@ def parsed_calendar(path: str, text: str) -> Calendar:
         )
     whole = calendars[0]
     parts = [part for one in calendars for part in one.subcomponents]
-    whole.subcomponents = [part for part in parts if part.name != "VEVENT" or "DTSTART" in part]
+    parts = [part for part in parts if part.name != "VEVENT" or "DTSTART" in part]
     try:
+        whole.subcomponents = [part for part in parts if part.name != "VEVENT" or begins_in_range(part)]
         _tell_apart(whole.walk("VEVENT"))
         for event in whole.walk("VEVENT"):
             _prepare(event)
@@ -87,6 +91,7 @@ def _prepare(event: Any) -> None:  # noqa: ANN401  # icalendar's properties are 
             raise ValueError(
                 f"is in the time zone {quoted(str(zone))}, which is neither known nor in the file"
             )
+    bound(event)
     begin, rules = event["DTSTART"].dt, event.pop("RRULE", [])
     for rule in rules if isinstance(rules, list) else [rules]:
         if _TOO_FREQUENT & {str(one).upper() for one in rule.get("FREQ", [])}:
@@ -95,11 +100,13 @@ def _prepare(event: Any) -> None:  # noqa: ANN401  # icalendar's properties are 
             int(one) < 1 for one in rule.get("INTERVAL", [])
         ):  # the library would step on the spot for ever
             raise ValueError("has a rule with an INTERVAL below 1")
+        if any(until.year > LAST_YEAR for until in rule.get("UNTIL", [])):
+            del rule["UNTIL"]
         if "UNTIL" in rule and isinstance(begin, datetime):
             rule["UNTIL"] = [_end_of_day(until, begin.tzinfo) for until in rule["UNTIL"]]
         if "BYWEEKNO" in rule:  # dateutil, with which the library expands rules, miscounts weeks
             event.add("RDATE", list(_in_weeks(rule, begin)))
-        else:
+        elif _happens(rule, begin):
             event.add("RRULE", rule)
 
 
@@ -110,12 +117,20 @@ def _end_of_day(until: date, zone: tzinfo | None) -> date:
     return last if zone is None else last.astimezone(UTC)
 
 
+def _happens(rule: Any, begin: date) -> bool:  # noqa: ANN401
+    """Whether a rule has any occurrence; the library would look for one, day by day, up to the year 9999."""
+    try:
+        parsed = parse_recurrence_rule(rule.to_ical().decode())
+    except ValueError:  # what only the library understands
+        return True
+    return Recurrence(parsed, _local_begin(begin)).after(_EARLIEST) is not None
+
+
 def _in_weeks(rule: Any, begin: date) -> Iterator[date]:  # noqa: ANN401
     """Yield the occurrences of a rule with week numbers, as many as anybody plans ahead."""
     parsed = parse_recurrence_rule(rule.to_ical().decode())
-    first = begin if isinstance(begin, datetime) else datetime.combine(begin, time.min)
-    recurrence = Recurrence(parsed, first.replace(tzinfo=None))
-    found = recurrence.after(recurrence.begin - _SECOND)
+    recurrence = Recurrence(parsed, _local_begin(begin))
+    found = recurrence.after(_EARLIEST)
     for _ in range(parsed.count or _MOST_IN_WEEKS):
         if found is None:
             return
@@ -124,3 +139,7 @@ def _in_weeks(rule: Any, begin: date) -> Iterator[date]:  # noqa: ANN401
             return
         yield moment
         found = recurrence.after(found)
+
+
+def _local_begin(begin: date) -> datetime:
+    return begin.replace(tzinfo=None) if isinstance(begin, datetime) else datetime.combine(begin, time.min)
