@@ -44,7 +44,11 @@ def unregister_task(task_id: str) -> bool:
 
 
 def get_task(task_id: str) -> dict[str, Any] | None:
-    """Return a task's definition with its execution history, or None if no task has that id."""
+    """Return a task's definition with its execution history, or None if no task has that id.
+
+    If another program has damaged the task's entry, the answer is the definition that it had last, as far as
+    that can be read; its `state` is "quarantined", and `problem` says why.
+    """
     with _registry() as registry:
         return registry.get(task_id)
 

@@ -187,6 +187,22 @@ def issues_of_tasks(client: Redis, tasks: Iterable[TaskDefinition]) -> list[Issu
     return [*beat_issues(alive), *work_issues(alive, [of_tasks(enabled)])] if enabled else []
 
 
+def tasks_with_issues(client: Redis, tasks: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return tasks in the story's shape; each history has `issues`, which keep the task from being done."""
+    alive = live_processes(client, within_seconds=ANSWER_SECONDS)
+    return [_with_issues(task, alive) for task in tasks]
+
+
+def _with_issues(task: Mapping[str, Any], alive: Sequence[ProcessInfo]) -> dict[str, Any]:
+    history, issues = task["execution_history"], list[Issue]()
+    if task.get("enabled", True):
+        notes = [{"kind": "task", "what": task["id"], "problem": history["problem"]}]
+        work = {(task["queue"], task["handler"]): [task["id"]]} if "handler" in task else {}
+        issues += quarantine_issues(notes) if history["problem"] is not None else []
+        issues += [*beat_issues(alive), *work_issues(alive, [work])]
+    return {**task, "execution_history": {**history, "issues": [asdict(one) for one in issues]}}
+
+
 def issues_of_run(client: Redis, run: RunRecord) -> list[Issue]:
     """Return what keeps a waiting run from being done."""
     return list(work_issues(live_processes(client, within_seconds=ANSWER_SECONDS), [of_runs([run])]))

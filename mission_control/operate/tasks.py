@@ -80,12 +80,8 @@ def naming_nearest_task(registry: Registry, task_id: str) -> Iterator[None]:
 def task_summaries(registry: Registry, *, enabled_only: bool = True) -> list[TaskSummary]:
     """Return the tasks, sorted by id; one whose definition cannot be read has no `task`."""
     definitions = {one.id: one for one in registry.definitions()}
-    found = [
-        _summary(shown, definitions.get(shown["id"])) for shown in registry.tasks(enabled_only=enabled_only)
-    ]
-    for task_id, problem in registry.unreadable().items():
-        found.append(TaskSummary(task_id, None, "quarantined", problem, None, 0, 0))
-    return sorted(found, key=lambda one: one.task_id)
+    found = registry.tasks(enabled_only=enabled_only)
+    return [_summary(shown, definitions.get(shown["id"])) for shown in found]
 
 
 def _summary(shown: dict[str, Any], task: TaskDefinition | None) -> TaskSummary:

@@ -1,7 +1,8 @@
 """The registry of tasks: each change is checked, made in one transaction, and recorded."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from operator import itemgetter
 from typing import Any, Final, Literal
 
 from mission_control.audit.stream.log import AuditLog
@@ -22,7 +23,7 @@ from mission_control.registry.changes import (
 from mission_control.registry.definition_check import DefinitionCheck, warn_of_unenforced
 from mission_control.registry.removal import cancel_retries
 from mission_control.registry.task_store import StoredTask, TaskStore, stored_form
-from mission_control.registry.task_views import Overview, overview_of, shown_task
+from mission_control.registry.task_views import Overview, overview_of, shown_damaged, shown_task
 
 Applied = Literal["created", "updated", "unchanged"]
 _ATTEMPTS_AGAINST_OTHER_WRITERS: Final = 20
@@ -167,9 +168,14 @@ class Registry:
         )
 
     def get(self, task_id: str) -> dict[str, Any] | None:
-        """Return a task in the story's shape with its execution history, or None."""
+        """Return a task in the story's shape with its execution history, or None.
+
+        A task whose entry is damaged is shown as it was last, quarantined, with the problem.
+        """
         stored = self._store.load([task_id])[0]
-        return None if stored is None else shown_task(stored, self._ledger.history(task_id))
+        if stored is None:
+            return next(iter(self._damaged([known_form(task_id)])), None)
+        return shown_task(stored, self._ledger.history(task_id))
 
     def definition(self, task_id: str) -> TaskDefinition | None:
         """Return a task as a model, or None; calendars that cannot be read now exclude nothing from it."""
@@ -189,14 +195,21 @@ class Registry:
         return overview_of(self._all(), self._readable, due_limit=due_limit)
 
     def tasks(self, *, enabled_only: bool = True) -> list[dict[str, Any]]:
-        """Return all tasks in the story's shape, sorted by id."""
-        shown = [stored for stored in self._all() if stored.definition["enabled"] or not enabled_only]
-        histories = self._ledger.histories(stored.task_id for stored in shown)
-        return [shown_task(stored, history) for stored, history in zip(shown, histories, strict=True)]
+        """Return all tasks in the story's shape, sorted by id; damaged ones as `get` does."""
+        ids = self._store.ids()
+        found = self._store.load(ids)
+        readable = [
+            one for one in found if one is not None and (one.definition["enabled"] or not enabled_only)
+        ]
+        histories = self._ledger.histories(one.task_id for one in readable)
+        shown = [shown_task(one, history) for one, history in zip(readable, histories, strict=True)]
+        damaged = self._damaged([one for one, stored in zip(ids, found, strict=True) if stored is None])
+        shown += [one for one in damaged if one.get("enabled", True) or not enabled_only]
+        return sorted(shown, key=itemgetter("id"))
 
     def unreadable(self) -> dict[str, str]:
-        """Return the problem of each task that `tasks` leaves out, by its id."""
-        return self._store.problems(set(self.ids()) - {stored.task_id for stored in self._all()})
+        """Return the problem of each task that cannot be read, by its id."""
+        return self._store.damaged(self._store.ids())
 
     def revisions(self, task_id: str) -> list[dict[str, Any]]:
         """Return the definitions a task has had, the newest first."""
@@ -239,6 +252,14 @@ class Registry:
                 return True
         problem = f"task {task_id!r} was not changed: other programs keep changing it; try again"
         raise StoreUnavailableError(problem)
+
+    def _damaged(self, task_ids: Sequence[str]) -> list[dict[str, Any]]:
+        found = self._store.damaged(task_ids)
+        histories = self._ledger.histories(found)
+        return [
+            shown_damaged(self._store.last_known(task_id), problem, history)
+            for (task_id, problem), history in zip(found.items(), histories, strict=True)
+        ]
 
     def _all(self) -> list[StoredTask]:
         return [stored for stored in self._store.load(self._store.ids()) if stored is not None]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -120,11 +120,21 @@ class TaskStore:
             check_prefix(self._client, prefix)
         return bool(written == 1)
 
-    def problems(self, task_ids: Iterable[str]) -> dict[str, str]:
-        """Return what is wrong with tasks that cannot be read, in the words of beat if it has noticed."""
-        notes: Any = self._client.hgetall(redis_keys.BEAT_QUARANTINE)
-        entries = {task_id: self._redbeat_keys.entry(task_id) for task_id in task_ids}
-        return {one: problem_in(notes.get(entry, _DAMAGED)) for one, entry in entries.items()}
+    def damaged(self, task_ids: Sequence[str]) -> dict[str, str]:
+        """Return the problem of each of the tasks that cannot be read, in beat's words if it has noticed."""
+        known = self._client.smismember(redis_keys.TASKS, task_ids) if task_ids else []
+        registered = [one for one, is_known in zip(task_ids, known, strict=True) if is_known]
+        found = [one for one, stored in zip(registered, self.load(registered), strict=True) if stored is None]
+        notes: Any = self._client.hgetall(redis_keys.BEAT_QUARANTINE) if found else {}
+        return {one: problem_in(notes.get(self._redbeat_keys.entry(one), _DAMAGED)) for one in found}
+
+    def last_known(self, task_id: str) -> dict[str, Any]:
+        """Return the definition that a damaged task had last; its id alone if that is damaged, too."""
+        with self._client.pipeline(transaction=False) as pipe:
+            pipe.lindex(redis_keys.revisions(task_id), 0)
+            (text,) = pipe.execute(raise_on_error=False)
+        found = _stored(task_id, text, None)
+        return {"id": task_id} if found is None else found.definition
 
     def remove(self, task_id: str, *, if_deleted: bool = False) -> dict[str, Any] | None:
         """Remove a task and return its definition ({} if unreadable), or None if there was none.

@@ -19,16 +19,31 @@ TaskState = Literal["enabled", "disabled", "completed", "quarantined"]
 def shown_task(stored: StoredTask, history: History) -> dict[str, Any]:
     """Return a stored task in the story's shape, with its state. The definition is not checked again."""
     next_run = None if stored.due is None else nominal_time_of(stored.definition, stored.due)
+    return _shown(stored.definition, history, next_run, state_of(stored), stored.problem)
+
+
+def shown_damaged(last_known: Mapping[str, Any], problem: str, history: History) -> dict[str, Any]:
+    """Return a task whose entry cannot be read, as far as it is known, in the same shape."""
+    return _shown(last_known, history, None, "quarantined", problem)
+
+
+def _shown(
+    definition: Mapping[str, Any],
+    history: History,
+    next_run: datetime | None,
+    state: TaskState,
+    problem: str | None,
+) -> dict[str, Any]:
     return {
-        **stored.definition,
+        **definition,
         "execution_history": {
             "last_run": None if history.last_run is None else format_instant(history.last_run),
             "next_run": None if next_run is None else format_instant(next_run),
             "total_runs": history.total_runs,
             "success_count": history.success_count,
             "failure_count": history.failure_count,
-            "state": state_of(stored),
-            "problem": stored.problem,
+            "state": state,
+            "problem": problem,
         },
     }
 

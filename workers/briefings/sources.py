@@ -1,9 +1,10 @@
 """Reading what briefings report: runs from the ledger, tasks from the registry."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from mission_control.errors import InvalidTaskError
 from mission_control.ledger.ledger import Ledger
@@ -43,10 +44,17 @@ def finished_runs(ledger: Ledger, since: datetime) -> list[RunRecord]:
 
 
 def enabled_tasks(registry: Registry, unreadable: Unreadable) -> list[TaskDefinition]:
-    """Return the enabled tasks; one whose definition is no longer valid is noted as unreadable."""
+    """Return the enabled tasks; one that is quarantined or no longer valid is noted as unreadable."""
     tasks: list[TaskDefinition] = []
     with unreadable.noted("the tasks"):
         for stored in registry.tasks(enabled_only=True):
             with unreadable.noted(f"the task {stored['id']}"):
+                _check_is_fired(stored)
                 tasks.append(registry.check.parse(stored))
     return tasks
+
+
+def _check_is_fired(stored: Mapping[str, Any]) -> None:
+    problem = stored["execution_history"]["problem"]
+    if problem is not None:
+        raise ValueError(f"quarantined: {problem}")

@@ -39,13 +39,13 @@ _SHOWN_APART = (
 @parameters.as_json
 def list_tasks(is_all: bool, as_json: bool) -> None:
     """List the enabled tasks, or all."""
-    from mission_control.operate.situation import issues_of_tasks
+    from mission_control.operate.situation import issues_of_tasks, tasks_with_issues
     from mission_control.operate.tasks import task_summaries
 
     with current() as installation:
         registry = installation.registry
         if as_json:
-            echo_json(registry.tasks(enabled_only=not is_all))
+            echo_json(tasks_with_issues(installation.client, registry.tasks(enabled_only=not is_all)))
             return
         shown = task_summaries(registry, enabled_only=not is_all)
         if shown:

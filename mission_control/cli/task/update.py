@@ -52,6 +52,7 @@ def update(
             "nothing to change; give --schedule, --params, --set KEY=JSON or another option"
         )
     with current() as installation:
+        existing_task(installation.registry, task_id)
         before = task_json(installation.registry, task_id)
         changes = merged(before, given, parsed)
         if dry_run:

@@ -22,7 +22,7 @@ class ExecutionHistory(FrozenModel):
     """A summary of the task's runs, as of the moment it was read.
 
     A definition may have it, because the file format does, but the ledger's values are the true ones. The
-    state and the problem of a quarantined task are not written to files.
+    state, the problem of a quarantined task, and the issues that `task list` shows are not written to files.
     """
 
     last_run: Instant | None = None
@@ -32,3 +32,4 @@ class ExecutionHistory(FrozenModel):
     failure_count: int = Field(default=0, ge=0)
     state: Line | None = Field(default=None, exclude=True)
     problem: str | None = Field(default=None, exclude=True)
+    issues: list[dict[str, str]] | None = Field(default=None, exclude=True)

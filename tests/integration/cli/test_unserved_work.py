@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from celery import Celery
 
+from mission_control import get_task, list_tasks
 from mission_control.store import redis_keys
 from tests.samples.ledger_runs import a_run
 from tests.stage.command_line import Answer, mc
@@ -34,6 +35,11 @@ def add(task_id: str, handler: str = HELLO, *options: str) -> Answer:
 
 def kinds() -> list[str]:
     return [one["kind"] for one in mc("status", "--json").json["issues"]]
+
+
+def issues_of_listed() -> dict[str, list[str]]:
+    listed = mc("task", "list", "--json").json
+    return {one["id"]: [issue["kind"] for issue in one["execution_history"]["issues"]] for one in listed}
 
 
 def verdict() -> str:
@@ -75,6 +81,7 @@ def test_unserved_work_is_reported_wherever_it_is_met(
     missing = f"no worker has the handler {ELSEWHERE} (far)"
     assert missing in add("far", ELSEWHERE).err
     assert missing in mc("task", "list").err
+    assert issues_of_listed() == {"far": ["missing_handler"], "slow": ["unserved_queue"], "tea": []}
     assert kinds() == ["unserved_queue", "unserved_queue", "missing_handler"]
 
     in_hand = mc("enqueue", "handlers.test_handler.run", "--params", '{"sleep_seconds": 60}').out.strip()
@@ -152,6 +159,18 @@ def test_damaged_task_is_shown_before_a_beat_has_noticed(installation: Installat
     problem = "its entry in Redis is damaged"
     assert "tea" in mc("task", "list").out
     assert problem in mc("task", "show", "tea").err
+    for shown in (get_task("tea"), mc("task", "list", "--json").json[0], *list_tasks()):
+        assert shown is not None
+        history = shown["execution_history"]
+        assert (shown["handler"], history["state"], history["problem"]) == (HELLO, "quarantined", problem)
+    assert issues_of_listed() == {"tea": ["quarantined_task", "no_beat", "unserved_queue"]}
+    installation.client.lset(redis_keys.revisions("tea"), 0, spoilt)
+    least = get_task("tea")
+    assert least is not None
+    assert least.keys() == {"id", "execution_history"}
+    assert least["execution_history"]["problem"] == problem
+    assert issues_of_listed() == {"tea": ["quarantined_task", "no_beat"]}
+    assert (get_task("coffee"), get_task("")) == (None, None)
     status = mc("status", "--json").json
     assert status["tasks"]["quarantined"] == {"tea": problem}
     assert "quarantined_task" in [one["kind"] for one in status["issues"]]
