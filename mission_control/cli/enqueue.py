@@ -44,7 +44,7 @@ def enqueue(  # one parameter an option
     from mission_control.operate.tasks import naming_nearest_task
 
     with (
-        current(sets_up=True) as installation,
+        current(sets_up=True, dry_run=answer["dry_run"]) as installation,
         naming_nearest_task(installation.registry, task_id_or_handler),
     ):
         due = None if at is None else earliest(at, zone(installation.settings.timezone))

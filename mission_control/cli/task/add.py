@@ -37,7 +37,7 @@ def add(task_id: str | None, file: str | None, disabled: bool, dry_run: bool, **
         definition["id"] = task_id
     if disabled:
         definition["enabled"] = False
-    with current(sets_up=True) as installation:
+    with current(sets_up=True, dry_run=dry_run) as installation:
         task = installation.registry.check.parse_new(definition)
         is_taken = installation.registry.definition(task.id) is not None
         if is_taken or not (dry_run or installation.registry.add(task)):

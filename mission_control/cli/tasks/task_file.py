@@ -31,7 +31,7 @@ def apply(file: Path | None, as_json: bool, dry_run: bool) -> None:
     from mission_control.operate.apply import apply_task_file
     from mission_control.operate.situation import issues_of_tasks
 
-    with current(sets_up=True) as installation:
+    with current(sets_up=True, dry_run=dry_run) as installation:
         path = installation.settings.default_tasks_file if file is None else file
         done = apply_task_file(installation.registry, path, dry_run=dry_run)
         if as_json:

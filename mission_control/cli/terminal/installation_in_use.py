@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from mission_control.cli.terminal.exit_codes import ExitCode
 from mission_control.cli.terminal.failures import CommandError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from mission_control.configuration.settings import Settings
     from mission_control.installation.installation import Installation
 
 
 @contextmanager
 def current(
-    *, sets_up: bool = False, joining: Callable[[], AbstractContextManager[None]] = nullcontext
+    *,
+    sets_up: bool = False,
+    dry_run: bool = False,
+    joining: Callable[[], AbstractContextManager[None]] = nullcontext,
 ) -> Iterator[Installation]:
     """Yield the installation that the environment describes.
 
     An embedded server is joined or started inside `joining()`. Only a command that `sets_up` may found an
-    installation.
+    installation; a dry run of it works on an empty one that leaves nothing behind.
 
     Raises:
         SettingsError: the environment describes none.
@@ -34,12 +37,32 @@ def current(
     from mission_control.store.connection import store_errors
 
     installation = current_installation()
-    if not sets_up and not _is_set_up(installation.settings):
-        raise _nothing_in(installation.settings.data_dir)
-    with joining():
-        url = installation.redis_url
-    with store_errors(url):
-        yield installation
+    with ExitStack() as stack:
+        if not _is_set_up(installation.settings):
+            if not sets_up:
+                raise _nothing_in(installation.settings.data_dir)
+            if dry_run:
+                installation = stack.enter_context(_empty_installation(installation.settings))
+        with joining():
+            url = installation.redis_url
+        with store_errors(url):
+            yield installation
+
+
+@contextmanager
+def _empty_installation(settings: Settings) -> Iterator[Installation]:
+    """Yield an installation with these settings on a server of its own, which is removed with its data."""
+    from msgspec.structs import replace
+
+    from mission_control.installation.installation import Installation
+    from mission_control.store.embedded.embedded_server import join_embedded_server
+
+    with TemporaryDirectory(prefix="mission-control-") as folder:
+        server = join_embedded_server(Path(folder))
+        try:
+            yield Installation(replace(settings, redis_url=server.url))
+        finally:
+            server.leave()
 
 
 def is_configured(settings: Settings) -> bool:

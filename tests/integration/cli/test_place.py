@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,6 +12,9 @@ from tests.stage.command_line import mc, run_program
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tests.stage.servers import RedisServer
+
+HELLO = "handlers.hello.run"
 DAILY = '{"type": "daily", "time": "09:00"}'
 OF_AN_INSTALLATION = (
     "status",
@@ -47,6 +51,43 @@ def test_command_outside_an_installation_names_the_ways_and_sets_nothing_up(
     assert (answer.code, answer.out) == (5, "")
     for way in ("mission-control up", "--data-dir", "MISSION_CONTROL_REDIS_URL", str(tmp_path / "elsewhere")):
         assert way in answer.err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("command", "shown"),
+    [
+        (("task", "add", "--id", "tea", "--schedule", DAILY, "--handler", HELLO), '"id": "tea"'),
+        (("tasks", "apply", "tasks.json"), "+ tea"),
+        (("enqueue", HELLO), '"handler": "handlers.hello.run"'),
+    ],
+    ids=["task add", "tasks apply", "enqueue"],
+)
+def test_dry_run_outside_an_installation_shows_what_would_be_done_and_leaves_nothing(
+    tmp_path: Path, command: tuple[str, ...], shown: str
+) -> None:
+    (tmp_path / "tmp").mkdir()
+    tea = {"id": "tea", "schedule": json.loads(DAILY), "handler": HELLO}
+    (tmp_path / "tasks.json").write_text(json.dumps({"tasks": [tea]}))
+    answer = run_program(*command, "--dry-run", folder=tmp_path, TMPDIR=str(tmp_path / "tmp"))
+    assert answer.code == 0, answer.err
+    assert shown in answer.out
+    assert "dry run" in answer.err
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["tasks.json", "tmp"]
+    assert list((tmp_path / "tmp").iterdir()) == []
+
+
+def test_dry_run_on_a_new_redis_writes_nothing(
+    bare_environment: pytest.MonkeyPatch, tmp_path: Path, redis_server: RedisServer
+) -> None:
+    bare_environment.setenv("MISSION_CONTROL_REDIS_URL", redis_server.url)
+    with redis_server.client() as client:
+        client.flushall()
+        assert (
+            mc("task", "add", "--id", "tea", "--schedule", DAILY, "--handler", HELLO, "--dry-run").code == 0
+        )
+        assert mc("enqueue", HELLO, "--dry-run").code == 0
+        assert client.keys() == []
     assert list(tmp_path.iterdir()) == []
 
 
