@@ -30,6 +30,7 @@ from mission_control.store.connection import connect
 from mission_control.store.embedded.embedded_server import (
     EmbeddedServer,
     folder_of_joined,
+    is_held,
     join_embedded_server,
 )
 from mission_control.store.redis_keys import RedBeatKeys
@@ -69,6 +70,9 @@ class Installation:
     def client(self) -> Redis:
         """A client with bounded waits; it starts a managed server again that was killed."""
         url = self.redis_url
+        folder = folder_of_joined(url)
+        if folder is None:
+            return connect(url)
 
         def revive() -> None:
             server = self._managed_server()
@@ -76,7 +80,11 @@ class Installation:
             if server.url != url:
                 raise EmbeddedServerError("another program took its port: start this program again")
 
-        return connect(url, revive=None if folder_of_joined(url) is None else revive)
+        def enter() -> None:
+            if not is_held(folder):  # in a daemon, which closes what it inherits
+                self._managed_server()
+
+        return connect(url, revive=revive, enter=enter)
 
     @cached_property
     def redbeat_keys(self) -> RedBeatKeys:

@@ -20,16 +20,21 @@ READ_SECONDS = 4.0
 
 
 def connect(
-    url: str, *, read_seconds: float = READ_SECONDS, revive: Callable[[], None] | None = None
+    url: str,
+    *,
+    read_seconds: float = READ_SECONDS,
+    revive: Callable[[], None] | None = None,
+    enter: Callable[[], None] | None = None,
 ) -> redis.Redis:
     """Return a client for `url`; the first command connects.
 
-    Text comes back as `str`. The client's pool may be used by several threads and goes on working in a
-    forked child. Connecting is given 2 s for each address of the host, an answer `read_seconds`; a
-    refused connection is tried again for under a second, after `revive()` if given; no command is ever sent
-    twice. A blocking command must block for less than `read_seconds`. Looking up a host name is the system's
-    resolver's affair and has the resolver's time limit. Options in the URL's query (`socket_timeout=30`) win.
-    Where Sentinels name the server, each connection is one to their master of the moment.
+    Text comes back as `str`. The client's pool may be used by several threads and goes on working in a forked
+    child. Connecting is given 2 s for each address of the host, an answer `read_seconds`; a refused
+    connection is tried again for under a second, after `revive()` if given; no command is ever sent twice.
+    `enter()`, if given, is called before each connection and command. A blocking command must block for less
+    than `read_seconds`. Looking up a host name is the system's resolver's affair and has the resolver's time
+    limit. Options in the URL's query (`socket_timeout=30`) win. Where Sentinels name the server, each
+    connection is one to their master of the moment.
 
     Raises:
         SettingsError: the URL cannot be used; names MISSION_CONTROL_REDIS_URL, never the password.
@@ -39,7 +44,7 @@ def connect(
         "decode_responses": True,
         "socket_connect_timeout": CONNECT_SECONDS,
         "socket_timeout": read_seconds,
-        "retry": UnsentRetry(revive),
+        "retry": UnsentRetry(revive, enter=enter),
         # A feature of Redis Enterprise; elsewhere each connection would ask for it in vain.
         "maint_notifications_config": MaintNotificationsConfig(enabled=False),
     }

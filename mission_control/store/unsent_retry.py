@@ -1,6 +1,7 @@
 """Connect again after a refusal, but never send a command twice."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeVar
 
 from redis.backoff import ExponentialBackoff
@@ -20,12 +21,16 @@ class UnsentRetry(Retry):
     """redis-py's retry, limited to refused connections.
 
     Such a command was certainly not run. One whose answer was cut off may have been, and sending it again
-    would turn "done" into "already exists", so that is left to the caller. It bridges a quick restart, and
-    `revive`, a plain function because redis-py copies this, can start the server again.
+    would turn "done" into "already exists", so that is left to the caller. It bridges a quick restart.
+    `enter` is called before each try, and `revive` after a refused one, to start the server again; both are
+    plain functions because redis-py copies this.
     """
 
-    def __init__(self, revive: Callable[[], None] | None = None) -> None:
+    def __init__(
+        self, revive: Callable[[], None] | None = None, *, enter: Callable[[], None] | None = None
+    ) -> None:
         self._revive = revive
+        self._enter = enter
         backoff = ExponentialBackoff(cap=LONGEST_DELAY_SECONDS, base=FIRST_DELAY_SECONDS)
         super().__init__(backoff, RETRIES, (RedisConnectionError,))
 
@@ -50,4 +55,13 @@ class UnsentRetry(Retry):
                 except EmbeddedServerError as cause:
                     raise RedisConnectionError(str(error)) from cause
 
-        return super().call_with_retry(do, refused, was_refused, with_failure_count)
+        attempt = do if self._enter is None else partial(_after, self._enter, do)
+        return super().call_with_retry(attempt, refused, was_refused, with_failure_count)
+
+
+def _after(enter: Callable[[], None], do: Callable[[], Answer]) -> Answer:
+    try:
+        enter()
+    except EmbeddedServerError as cause:
+        raise RedisConnectionError(str(cause)) from cause
+    return do()

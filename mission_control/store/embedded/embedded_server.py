@@ -35,6 +35,7 @@ class EmbeddedServer:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self._users: int | None = None
+        self._users_file: os.stat_result | None = None
         self._state: ServerState | None = None
 
     @property
@@ -50,6 +51,16 @@ class EmbeddedServer:
         """The server's process."""
         return recorded_pid(self.directory)
 
+    @property
+    def is_held(self) -> bool:
+        """Whether this process has not closed, as daemons do, the descriptor by which it uses the server."""
+        if self._users is None or self._users_file is None:
+            return False
+        try:
+            return os.path.samestat(os.fstat(self._users), self._users_file)
+        except OSError:
+            return False
+
     def enter(self) -> None:
         """Use the server, and start it if none runs; under the start lock only."""
         known = read_state(self.directory)
@@ -57,6 +68,7 @@ class EmbeddedServer:
             self._wait_for_users_or_end()  # one that cannot be entered must not be kept alive by us
         if not is_user(self.directory, self._users):  # a program may close descriptors that are not its own
             self._users = enter_users(self.directory)
+            self._users_file = os.fstat(self._users)
         if known is None and self._state is not None:
             known = self._state
             write_state(self.directory, known)
@@ -119,6 +131,12 @@ def join_embedded_server(data_dir: Path) -> EmbeddedServer:
 def folder_of_joined(url: str) -> Path | None:
     """Return the folder of the managed server with that URL, if this process has joined it."""
     return next((server.directory for server in _joined.values() if server.url == url), None)
+
+
+def is_held(directory: Path) -> bool:
+    """Return whether this process has joined the server of a folder, and still uses it; quick."""
+    server = _joined.get(directory)
+    return server is not None and server.is_held
 
 
 def _join(directory: Path) -> EmbeddedServer:

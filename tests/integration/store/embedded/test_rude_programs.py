@@ -51,7 +51,7 @@ os.waitpid(child, 0)
 
 
 PARENT = """
-import os, signal, time, redis
+import os, signal, time
 from mission_control.configuration.settings import read_settings
 from mission_control.installation.installation import Installation
 signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
@@ -64,12 +64,7 @@ if os.fork() == 0:
         os.closerange(0, 1000)
     while os.getppid() == parent:
         time.sleep(0.01)
-    while True:
-        try:
-            ours.client.set("used", "yes")
-            break
-        except redis.RedisError:  # a daemon's parent was the last user, and this call met the ending server
-            time.sleep(0.01)
+    ours.client.set("used", "yes")  # as its parent, the last other user, has just ended
     open(sys.argv[1] + "/done", "w").close()
     os._exit(0)
 """
