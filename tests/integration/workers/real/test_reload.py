@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from textwrap import dedent
 from typing import TYPE_CHECKING, Any
 
@@ -75,6 +75,23 @@ def test_handlers_written_and_edited_after_the_start_run_as_they_are_and_running
     house.succeeds(gated)
     assert house.runs_of("old") == 1
     assert "handlers: 9 ready" in worker.log
+
+
+def test_worker_without_child_processes_reloads_handlers_too(house: WorkerHouse) -> None:
+    pools = ("threads", "solo")
+    with ExitStack() as stack:
+        for pool in pools:
+            stack.enter_context(house.worker(pool, pool=pool, options=("--reload", "-Q", pool)))
+        for number in (1, 2):
+            write(house, "_pool", f"WORD = {number}")
+            write(house, "pool", SOURCE.format(number=number).replace("_words", "_pool"))
+            for pool in pools:
+                wait_until(
+                    lambda pool=pool, number=number: (
+                        output(house, house.run("handlers.pool.run", queue=pool)) == f"{number} {number}"
+                    ),
+                    f"the pool {pool} runs version {number}",
+                )
 
 
 def test_run_of_a_half_written_handler_waits_until_the_file_is_complete(
