@@ -1,6 +1,6 @@
 """The registry of tasks: each change is checked, made in one transaction, and recorded."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from operator import itemgetter
 from typing import Any, Final, Literal
@@ -253,7 +253,7 @@ class Registry:
         problem = f"task {task_id!r} was not changed: other programs keep changing it; try again"
         raise StoreUnavailableError(problem)
 
-    def _damaged(self, task_ids: Sequence[str]) -> list[dict[str, Any]]:
+    def _damaged(self, task_ids: list[str]) -> list[dict[str, Any]]:
         found = self._store.damaged(task_ids)
         histories = self._ledger.histories(found)
         return [

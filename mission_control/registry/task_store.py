@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -120,7 +120,7 @@ class TaskStore:
             check_prefix(self._client, prefix)
         return bool(written == 1)
 
-    def damaged(self, task_ids: Sequence[str]) -> dict[str, str]:
+    def damaged(self, task_ids: list[str]) -> dict[str, str]:
         """Return the problem of each of the tasks that cannot be read, in beat's words if it has noticed."""
         known = self._client.smismember(redis_keys.TASKS, task_ids) if task_ids else []
         registered = [one for one, is_known in zip(task_ids, known, strict=True) if is_known]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from textwrap import dedent
 from typing import TYPE_CHECKING, Any
 
@@ -87,11 +88,12 @@ def test_worker_without_child_processes_reloads_handlers_too(house: WorkerHouse)
             write(house, "pool", SOURCE.format(number=number).replace("_words", "_pool"))
             for pool in pools:
                 wait_until(
-                    lambda pool=pool, number=number: (
-                        output(house, house.run("handlers.pool.run", queue=pool)) == f"{number} {number}"
-                    ),
-                    f"the pool {pool} runs version {number}",
+                    partial(is_word, house, pool, f"{number} {number}"), f"{pool} runs version {number}"
                 )
+
+
+def is_word(house: WorkerHouse, pool: str, word: str) -> bool:
+    return bool(output(house, house.run("handlers.pool.run", queue=pool)) == word)
 
 
 def test_run_of_a_half_written_handler_waits_until_the_file_is_complete(

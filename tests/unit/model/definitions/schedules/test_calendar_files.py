@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import dateutil.rrule
@@ -12,6 +12,9 @@ import pytest
 from mission_control.model.definitions.schedules.clock.wall_clock import to_local
 from mission_control.model.definitions.schedules.exclusions.ics_calendar import IcsCalendar
 from tests.samples.schedules import faults, schedule, utc
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 BERLIN = ZoneInfo("Europe/Berlin")
 BERLIN_RULES = """BEGIN:DAYLIGHT
@@ -280,8 +283,13 @@ def test_event_whose_rule_never_happens_is_there_once_and_is_not_searched_for(
     rule: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     searched: list[object] = []
-    monkeypatch.setattr(dateutil.rrule.rrule, "_iter", lambda rule: iter(searched.append(rule) or ()))
+
+    def noted(searched_rule: object) -> Iterator[datetime]:
+        searched.append(searched_rule)
+        yield from ()
+
+    monkeypatch.setattr(dateutil.rrule.rrule, "_iter", noted)
     text = calendar(event("DTSTART:20260317T083000Z\nDURATION:PT1H", f"RRULE:{rule}\n"))
     found = IcsCalendar("a.ics", text).events(date(2026, 1, 1), date(2028, 12, 31))
-    assert [one.start.date() for one in found] == [date(2026, 3, 17)]
+    assert [f"{one.start:%Y-%m-%d}" for one in found] == ["2026-03-17"]
     assert searched == []
