@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from operator import itemgetter
 from typing import Any, Final, Literal
 
 from mission_control.audit.stream.log import AuditLog
@@ -23,7 +22,7 @@ from mission_control.registry.changes import (
 from mission_control.registry.definition_check import DefinitionCheck, warn_of_unenforced
 from mission_control.registry.removal import cancel_retries
 from mission_control.registry.task_store import StoredTask, TaskStore, stored_form
-from mission_control.registry.task_views import Overview, overview_of, shown_damaged, shown_task
+from mission_control.registry.task_views import Overview, overview_of, shown_by_id, shown_tasks
 
 Applied = Literal["created", "updated", "unchanged"]
 _ATTEMPTS_AGAINST_OTHER_WRITERS: Final = 20
@@ -172,10 +171,7 @@ class Registry:
 
         A task whose entry is damaged is shown as it was last, quarantined, with the problem.
         """
-        stored = self._store.load([task_id])[0]
-        if stored is None:
-            return next(iter(self._damaged([known_form(task_id)])), None)
-        return shown_task(stored, self._ledger.history(task_id))
+        return shown_by_id(self._store, self._ledger, task_id)
 
     def definition(self, task_id: str) -> TaskDefinition | None:
         """Return a task as a model, or None; calendars that cannot be read now exclude nothing from it."""
@@ -196,16 +192,7 @@ class Registry:
 
     def tasks(self, *, enabled_only: bool = True) -> list[dict[str, Any]]:
         """Return all tasks in the story's shape, sorted by id; damaged ones as `get` does."""
-        ids = self._store.ids()
-        found = self._store.load(ids)
-        readable = [
-            one for one in found if one is not None and (one.definition["enabled"] or not enabled_only)
-        ]
-        histories = self._ledger.histories(one.task_id for one in readable)
-        shown = [shown_task(one, history) for one, history in zip(readable, histories, strict=True)]
-        damaged = self._damaged([one for one, stored in zip(ids, found, strict=True) if stored is None])
-        shown += [one for one in damaged if one.get("enabled", True) or not enabled_only]
-        return sorted(shown, key=itemgetter("id"))
+        return shown_tasks(self._store, self._ledger, enabled_only=enabled_only)
 
     def unreadable(self) -> dict[str, str]:
         """Return the problem of each task that cannot be read, by its id."""
@@ -252,14 +239,6 @@ class Registry:
                 return True
         problem = f"task {task_id!r} was not changed: other programs keep changing it; try again"
         raise StoreUnavailableError(problem)
-
-    def _damaged(self, task_ids: list[str]) -> list[dict[str, Any]]:
-        found = self._store.damaged(task_ids)
-        histories = self._ledger.histories(found)
-        return [
-            shown_damaged(self._store.last_known(task_id), problem, history)
-            for (task_id, problem), history in zip(found.items(), histories, strict=True)
-        ]
 
     def _all(self) -> list[StoredTask]:
         return [stored for stored in self._store.load(self._store.ids()) if stored is not None]

@@ -5,26 +5,54 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from heapq import nsmallest
+from operator import itemgetter
 from typing import Any, Literal
 
+from mission_control.ledger.run_reader import RunReader
 from mission_control.model.definitions.due_times import nominal_time_of
 from mission_control.model.definitions.task import TaskDefinition
 from mission_control.model.runs.history import History
+from mission_control.model.values.identifiers import known_form
 from mission_control.model.values.instants import format_instant
-from mission_control.registry.task_store import StoredTask
+from mission_control.registry.task_store import StoredTask, TaskStore
 
 TaskState = Literal["enabled", "disabled", "completed", "quarantined"]
 
 
-def shown_task(stored: StoredTask, history: History) -> dict[str, Any]:
-    """Return a stored task in the story's shape, with its state. The definition is not checked again."""
+def shown_by_id(store: TaskStore, ledger: RunReader, task_id: str) -> dict[str, Any] | None:
+    """Return a task in the story's shape with its history and state, or None.
+
+    A task whose entry is damaged is shown as it was last, quarantined, with the problem.
+    """
+    stored = store.load([task_id])[0]
+    if stored is None:
+        return next(iter(_damaged(store, ledger, [known_form(task_id)])), None)
+    return _stored(stored, ledger.history(task_id))
+
+
+def shown_tasks(store: TaskStore, ledger: RunReader, *, enabled_only: bool) -> list[dict[str, Any]]:
+    """Return all tasks as `shown_by_id` does, sorted by id. Definitions are not checked again."""
+    ids = store.ids()
+    found = store.load(ids)
+    readable = [one for one in found if one is not None and (one.definition["enabled"] or not enabled_only)]
+    histories = ledger.histories(one.task_id for one in readable)
+    shown = [_stored(one, history) for one, history in zip(readable, histories, strict=True)]
+    damaged = _damaged(store, ledger, [one for one, task in zip(ids, found, strict=True) if task is None])
+    shown += [one for one in damaged if one.get("enabled", True) or not enabled_only]
+    return sorted(shown, key=itemgetter("id"))
+
+
+def _stored(stored: StoredTask, history: History) -> dict[str, Any]:
     next_run = None if stored.due is None else nominal_time_of(stored.definition, stored.due)
     return _shown(stored.definition, history, next_run, state_of(stored), stored.problem)
 
 
-def shown_damaged(last_known: Mapping[str, Any], problem: str, history: History) -> dict[str, Any]:
-    """Return a task whose entry cannot be read, as far as it is known, in the same shape."""
-    return _shown(last_known, history, None, "quarantined", problem)
+def _damaged(store: TaskStore, ledger: RunReader, task_ids: list[str]) -> list[dict[str, Any]]:
+    problems = store.damaged(task_ids)
+    return [
+        _shown(store.last_known(task_id), history, None, "quarantined", problem)
+        for (task_id, problem), history in zip(problems.items(), ledger.histories(problems), strict=True)
+    ]
 
 
 def _shown(

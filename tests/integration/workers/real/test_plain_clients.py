@@ -16,26 +16,11 @@ from redbeat.schedulers import RedBeatConfig
 from mission_control.dispatch.run_control import RunControl, existing_run
 from mission_control.model.values.identifiers import occurrence_execution_id, plain_execution_id
 from tests.stage.audit_stream import records_of
+from tests.stage.plain_runs import over, rejections
 from tests.stage.waiting import wait_until
 
 if TYPE_CHECKING:
-    from mission_control.model.runs.run_record import RunRecord
     from tests.stage.live_installation import LiveInstallation
-
-
-def rejections(live: LiveInstallation, handler: str, celery_id: str) -> list[dict[str, Any]]:
-    found, own_id = records_of(live.installation, handler), plain_execution_id(celery_id)
-    return [one for one in found if (one["execution_id"], one["status"]) == (own_id, "rejected")]
-
-
-def over(live: LiveInstallation, celery_id: str) -> RunRecord:
-    own_id = plain_execution_id(celery_id)
-    run = wait_until(
-        lambda: (one := live.installation.ledger.get(own_id)) is not None and one.state.is_final and one,
-        "the run is over",
-    )
-    assert run
-    return run
 
 
 def test_run_of_a_bare_celery_client_is_in_ledger_and_audit(
@@ -211,39 +196,6 @@ def test_message_with_wrong_arguments_is_rejected_once(
     (record,) = wait_until(lambda: rejections(live, "handlers.hello.run", sent.id), "it is rejected")
     assert words in record["reason"]
     assert live.installation.ledger.get(plain_execution_id(sent.id)) is None
-
-
-def test_message_for_a_handler_that_no_worker_has_waits_until_it_expires(
-    live: LiveInstallation, bare_client: Celery
-) -> None:
-    expires = datetime.now(UTC) + timedelta(seconds=2)
-    sent = bare_client.send_task("handlers.gone.run", queue="default", expires=expires)
-    own_id = plain_execution_id(sent.id)
-    waiting = wait_until(lambda: live.installation.ledger.get(own_id), "it is entered")
-    assert waiting
-    assert waiting.state == "dispatched"
-    run = over(live, sent.id)
-    assert (run.state, run.trigger, run.attempt) == ("expired", "plain", 0)
-    (record,) = wait_until(lambda: live.records(run), "it is audited")
-    assert (record["status"], record["final"]) == ("expired", True)
-    assert "no handler 'handlers.gone.run' on this worker" in record["reason"]
-
-
-def test_message_for_a_missing_handler_with_wrong_arguments_is_rejected_at_once(
-    live: LiveInstallation, bare_client: Celery
-) -> None:
-    sent = bare_client.send_task("handlers.gone.run", args=["Ada"], queue="default")
-    (record,) = wait_until(lambda: rejections(live, "handlers.gone.run", sent.id), "it is rejected")
-    assert "positional arguments" in record["reason"]
-
-
-@pytest.mark.parametrize("name", ["shop.tasks.bill", "handlers.hello"])
-def test_message_for_a_task_that_is_not_a_handler_is_rejected(
-    live: LiveInstallation, bare_client: Celery, name: str
-) -> None:
-    sent = bare_client.send_task(name, queue="default")
-    (record,) = wait_until(lambda: rejections(live, name, sent.id), "it is rejected")
-    assert "is not a handler path; write handlers.<module>.<function>" in record["reason"]
 
 
 def test_entry_written_with_plain_redbeat_fires_and_runs(live: LiveInstallation, bare_client: Celery) -> None:
