@@ -22,7 +22,7 @@ PREFIX: Final = "MISSION_CONTROL_"
 _NOTIFY: Final = "NOTIFY_"
 NOTIFY_PREFIX: Final = f"{PREFIX}{_NOTIFY}"
 SUPERVISOR_VARIABLE: Final = f"{PREFIX}SUPERVISOR_PID"
-_SEPARATORS: Final = {"handlers": os.pathsep, "queues": ","}
+_SEPARATORS: Final = {"handlers": os.pathsep, "queues": ",", "outbound_allow": ","}
 _PATHS: Final = ("data_dir", "handlers", "tasks_file")
 # May hold a password, so that an error must not quote them.
 _SECRETS: Final = ("redis_url", "broker_url", "notify")
@@ -80,6 +80,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     retention_runs: Annotated[int, Meta(ge=1, le=1_000_000)] = 1_000
     log_format: Literal["text", "json"] = "text"
     run_log_lines: Annotated[int, Meta(ge=0, le=100_000)] = 1_000
+    outbound_allow: tuple[str, ...] = ()
     allow_plain_producers: bool = True
     allow_eviction: bool = False
     redbeat_key_prefix: Annotated[str, Meta(pattern="^(?!mc:)[A-Za-z0-9_.:-]+$")] = REDBEAT_PREFIX
@@ -128,9 +129,9 @@ class Settings(Struct, frozen=True, kw_only=True):
         value = getattr(self, name)
         if value is None:
             return ""
-        if name == "handlers":
-            return os.pathsep.join(str(path) for path in value)
-        return ",".join(value) if name == "queues" else str(value)
+        if name in _SEPARATORS:
+            return _SEPARATORS[name].join(str(part) for part in value)
+        return str(value)
 
 
 SETTINGS_IN_ENVIRONMENT: Final = tuple(name for name in Settings.__struct_fields__ if name != "notify")
@@ -217,6 +218,10 @@ def _value(name: str, kind: Any, given: Any) -> Any:  # noqa: ANN401  # any sett
         zone(value)
     if name == "broker_url" and value is not None and (problem := broker_problem(value)) is not None:
         raise ValueError(problem)
+    if name == "outbound_allow" and value:
+        from mission_control.model.values.addresses import parse_networks  # few installations need it
+
+        parse_networks(value)
     if name not in _PATHS or value is None:
         return value
     return tuple(_placed(path) for path in value) if name == "handlers" else _placed(value)

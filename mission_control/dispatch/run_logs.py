@@ -14,6 +14,7 @@ from typing import Any, Final, Self, cast
 from redis import Redis
 from redis.exceptions import RedisError
 
+from mission_control.audit.stream.lines import LONGEST_LINE_BYTES
 from mission_control.audit.stream.log import AuditLog, AuditWriteError
 from mission_control.audit.stream.reader import tail
 from mission_control.events import events
@@ -22,6 +23,7 @@ from mission_control.model.values.instants import format_instant, parse_instant
 from mission_control.store import redis_keys
 
 LONGEST_LINE: Final = 2_000
+_AROUND_A_LINE: Final = 100
 POLL_SECONDS: Final = 0.3
 KEPT_AFTER_END: Final = timedelta(hours=1)
 
@@ -94,7 +96,7 @@ class RunLogs:
                 "timestamp": format_instant(at),
                 "task_id": task_id,
                 "execution_id": execution_id,
-                "lines": found,
+                "lines": _last_that_fit(found),
             }
             self.file.append(record)
             self.file.flush()  # no pending record stands behind it, by which the sweep could anchor it
@@ -107,3 +109,13 @@ class RunLogs:
     def _in_redis(self, execution_id: str) -> list[list[Any]]:
         kept = cast("list[str]", self.client.lrange(redis_keys.run_log(execution_id), 0, -1))
         return [json.loads(one) for one in kept]
+
+
+def _last_that_fit(lines: list[list[Any]]) -> list[list[Any]]:
+    """Return the last lines that together stay well below the longest line that readers of the file take."""
+    left = LONGEST_LINE_BYTES // 2
+    for at in range(len(lines) - 1, -1, -1):
+        left -= len(lines[at][-1].encode()) + _AROUND_A_LINE
+        if left < 0:
+            return lines[at + 1 :]
+    return lines

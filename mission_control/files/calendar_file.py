@@ -1,12 +1,11 @@
 """Reading the ICS calendars named in exclusions."""
 
-import os
-import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from mission_control.events import events
+from mission_control.files.outside_file import FileState, read_if_changed
 from mission_control.model.definitions.schedules.exclusions.ics_calendar import IcsCalendar
 
 MAX_CALENDAR_BYTES: Final = 8 * 1024 * 1024
@@ -15,9 +14,9 @@ _NO_EVENTS: Final = "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//none//EN\r\nEND
 
 @dataclass
 class _Known:
-    """What was last read from a path: its state then (inode, time, size) and its text."""
+    """What was last read from a path: its state then, and its text."""
 
-    state: tuple[int, int, int]
+    state: FileState
     text: str
     is_stale: bool = False
 
@@ -32,8 +31,8 @@ def read_calendar(path: Path) -> str:
     holds until it can; this is logged once.
 
     Raises:
-        OSError: the file cannot be read, and never was.
-        ValueError: it is larger than `MAX_CALENDAR_BYTES`, not UTF-8 or no calendar, and never was one.
+        OSError: the file cannot be read, or is larger than `MAX_CALENDAR_BYTES`, and never was read.
+        ValueError: it is not UTF-8 or no calendar, and never was one.
     """
     known = _known.get(path)
     try:
@@ -55,19 +54,12 @@ def read_no_calendar(_path: Path) -> str:
 
 
 def _read(path: Path, known: _Known | None) -> _Known:
-    # Without O_NONBLOCK, opening a pipe that has no writer would wait for ever.
-    with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
-        status = os.fstat(file.fileno())
-        state = (status.st_ino, status.st_mtime_ns, status.st_size)
-        if known is not None and known.state == state:
-            known.is_stale = False
-            return known
-        if not stat.S_ISREG(status.st_mode):
-            raise ValueError(f"{path} is not a regular file; export the calendar to one")
-        if status.st_size > MAX_CALENDAR_BYTES:
-            mebibytes = MAX_CALENDAR_BYTES // 1024**2
-            raise ValueError(f"{path} is larger than {mebibytes} MiB; split it, or export fewer years")
-        text = file.read(MAX_CALENDAR_BYTES).decode()
+    file = read_if_changed(path, MAX_CALENDAR_BYTES, None if known is None else known.state)
+    if file is None:
+        assert known is not None  # noqa: S101  # for the type checker
+        known.is_stale = False
+        return known
+    text = file.content.decode()
     if known is not None:  # what takes the place of a good calendar must be one
         IcsCalendar(str(path), text)
-    return _Known(state, text)
+    return _Known(file.state, text)

@@ -2,13 +2,12 @@
 
 import errno
 import json
-import os
-import stat
 from collections import Counter
 from pathlib import Path
 from typing import Any, Final
 
 from mission_control.errors import TaskFileError
+from mission_control.files.outside_file import read_outside_file
 from mission_control.model.problems.messages import shown
 
 LARGEST_FILE_BYTES: Final = 32 * 1024 * 1024
@@ -54,24 +53,10 @@ def _content(path: Path) -> bytes:
     if "\0" in str(path):
         raise TaskFileError(f"{shown(str(path))}: is not a path: it has a null character; leave that out")
     try:
-        # Without O_NONBLOCK, opening a pipe that has no writer would wait for ever.
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with os.fdopen(descriptor, "rb") as file:
-            _require_readable(os.fstat(file.fileno()), path)
-            return file.read(LARGEST_FILE_BYTES)
+        return read_outside_file(path, LARGEST_FILE_BYTES)
     except OSError as error:
-        remedy = _REMEDIES.get(error.errno or 0, f"cannot be read: {error}")
+        remedy = _REMEDIES.get(error.errno or 0, f"cannot be read: {error.strerror or error}")
         raise TaskFileError(f"{path}: {remedy}") from error
-
-
-def _require_readable(status: os.stat_result, path: Path) -> None:
-    if not stat.S_ISREG(status.st_mode):
-        raise TaskFileError(f"{path}: is not a regular file; save its content to one")
-    if status.st_size > LARGEST_FILE_BYTES:
-        mebibytes = LARGEST_FILE_BYTES // 1024**2
-        raise TaskFileError(
-            f"{path}: is too large: {status.st_size:,} bytes, at most {mebibytes} MiB; split it up"
-        )
 
 
 def _fault(error: ValueError | RecursionError, content: bytes) -> str:

@@ -6,6 +6,7 @@ import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
+from mission_control.files.outside_file import read_outside_file
 from mission_control.model.values.handler_paths import is_handler_name
 
 LARGEST_SOURCE_BYTES = 1024 * 1024
@@ -43,7 +44,7 @@ def read_module(file: Path, module: str) -> tuple[HandlerSource, ...]:
     """
     name, digest = f"handlers.{module}", ""
     try:
-        content = _content(file)
+        content = read_outside_file(file, LARGEST_SOURCE_BYTES)
         digest = hashlib.sha256(content).hexdigest()[:DIGEST_LETTERS]
         tree = _parsed(content, file)
     except SyntaxError as error:
@@ -51,19 +52,11 @@ def read_module(file: Path, module: str) -> tuple[HandlerSource, ...]:
         problem = f"{file} line {line}: {error.msg}"
         return (HandlerSource(name, file, problem, line=line, digest=digest),)
     except (OSError, ValueError, RecursionError, MemoryError) as error:
-        return (HandlerSource(name, file, f"{file} cannot be read: {error}", digest=digest),)
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+        return (HandlerSource(name, file, f"{file} cannot be read: {reason}", digest=digest),)
     definitions = [one for one in tree.body if isinstance(one, _Definition)]
     found = {one.name: _handler(one, file, module, digest) for one in definitions}
     return tuple(found.values())
-
-
-def _content(file: Path) -> bytes:
-    size = file.stat().st_size
-    if size > LARGEST_SOURCE_BYTES:
-        raise ValueError(
-            f"{size:,} bytes are too many for a handler module; at most {LARGEST_SOURCE_BYTES:,} are allowed"
-        )
-    return file.read_bytes()
 
 
 def _parsed(content: bytes, file: Path) -> ast.Module:

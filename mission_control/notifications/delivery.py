@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
@@ -10,6 +10,8 @@ from urllib.parse import unquote
 
 from mission_control.audit.record.secrets_mask import MASK
 from mission_control.configuration.settings import NOTIFY_PREFIX, Secret
+from mission_control.model.values.addresses import Network
+from mission_control.outbound.connection_guard import guarded_connections
 
 PATIENCE: Final = timedelta(seconds=30)
 _SEPARATORS = re.compile(r"[:/?#&=@,;\s]+")
@@ -34,13 +36,15 @@ def notify(
     title: str,
     body: str,
     *,
+    allowed: Sequence[Network] = (),
     patience: timedelta = PATIENCE,
 ) -> list[Delivery]:
     """Send a message to each of `channels` at the same time; `urls` has the channels that are set up.
 
-    Guarantees: returns shortly after `patience` at the latest; a failing channel does not keep the message
-    from the others. Does not guarantee that an undelivered message has not arrived: a service may have
-    taken it and answered too late.
+    Guarantees: connects only to public addresses and to those `allowed`, also after a redirect; returns
+    shortly after `patience` at the latest; a failing channel does not keep the message from the others. Does
+    not guarantee that an undelivered message has not arrived: a service may have taken it and answered too
+    late.
     """
     import apprise
 
@@ -49,7 +53,9 @@ def notify(
     problems = {name: _add(sender, urls, name) for name in names}
     usable = [name for name in names if problems[name] is None]
     if usable:
-        answer = sender.notify(body=body, title=title, timeout=patience.total_seconds())
+        # Apprise hands on what a service's own thread logs as the reason of its failure.
+        with guarded_connections(allowed, logging.getLogger("apprise").warning):
+            answer = sender.notify(body=body, title=title, timeout=patience.total_seconds())
         problems |= {name: _problem_of(answer, name, urls[name].reveal()) for name in usable}
     return [Delivery(name, problems[name]) for name in names]
 

@@ -54,7 +54,7 @@ def test_setting_is_described_with_its_default() -> None:
 
 def default_in_words(name: str) -> str:
     default = getattr(Settings(), name)
-    if default is None or name == "notify":
+    if default in (None, ()):
         return "not set"
     if isinstance(default, tuple):
         return ",".join(relative(one) for one in default)

@@ -36,17 +36,18 @@ class LocalHttpServer:
     `/hang` never answers; any other path answers 200 with "hello".
     """
 
-    def __init__(self) -> None:
+    def __init__(self, host: str = "127.0.0.1") -> None:
         self.requests: list[Request] = []
         self.closing = threading.Event()
-        self._server = _Server(self)
+        self._host = host
+        self._server = _Server(self, host)
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
         self._thread.start()
 
     @property
     def address(self) -> str:
         """Host and port."""
-        return f"127.0.0.1:{self._server.server_port}"
+        return f"{self._host}:{self._server.server_port}"
 
     @property
     def url(self) -> str:
@@ -70,9 +71,9 @@ class LocalHttpServer:
 
 
 class _Server(ThreadingHTTPServer):
-    def __init__(self, owner: LocalHttpServer) -> None:
+    def __init__(self, owner: LocalHttpServer, host: str) -> None:
         self.owner = owner
-        super().__init__(("127.0.0.1", 0), _Answers)
+        super().__init__((host, 0), _Answers)
 
 
 class _Answers(BaseHTTPRequestHandler):

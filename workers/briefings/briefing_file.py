@@ -7,6 +7,7 @@ from typing import Final
 from filelock import FileLock
 
 from mission_control.files.atomic_file import replace_file
+from mission_control.files.outside_file import open_outside_file
 
 _LOCK_SECONDS: Final = 30
 _TAIL_BYTES: Final = 1_024
@@ -32,6 +33,11 @@ def write_briefing(directory: Path, stem: str, text: str, execution_id: str) -> 
 
 
 def _ends_with(signature: str, path: Path) -> bool:
-    with path.open("rb") as file:
-        file.seek(-min(_TAIL_BYTES, path.stat().st_size), 2)
-        return file.read().decode("utf-8", errors="replace").rstrip().endswith(signature.rstrip())
+    try:
+        with open_outside_file(path) as file:
+            file.seek(-min(_TAIL_BYTES, path.stat().st_size), 2)
+            return (
+                file.read(_TAIL_BYTES).decode("utf-8", errors="replace").rstrip().endswith(signature.rstrip())
+            )
+    except OSError:  # something else has the name
+        return False

@@ -8,6 +8,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
+from mission_control.files.outside_file import read_beginning
+
 MOST_NOTES: Final = 20
 _MOST_FILES_SEARCHED: Final = 10_000
 _MOST_BYTES_READ: Final = 4_096
@@ -62,8 +64,7 @@ def _read(folder: Path, path: Path, changed_at: datetime) -> Note:
 def _beginning(path: Path) -> tuple[str | None, str]:
     """Return the first heading and the first other line."""
     try:
-        with path.open("rb") as file:
-            text = file.read(_MOST_BYTES_READ).decode("utf-8", errors="replace")
+        text = read_beginning(path, _MOST_BYTES_READ).decode("utf-8", errors="replace")
     except OSError as error:
         return None, f"(cannot be read: {error.strerror})"
     lines = [line.strip() for line in _without_front_matter(text).splitlines() if line.strip()]

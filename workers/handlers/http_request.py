@@ -10,11 +10,17 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 from mission_control.audit.record.secrets_mask import MASK, mask_text
 from mission_control.errors import InvalidTaskError
 from mission_control.handler_catalog.contract import failure, read_params, success
-from workers.outbound.http_call import Answer, Call, call
+from mission_control.installation.installation import current_installation
+from mission_control.model.values.addresses import parse_networks
+from mission_control.outbound.http_call import Answer, Call, call
 
 _LONGEST_URL = 8_000
 _SHOWN_CHARACTERS = 2_000
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}")
+# What these say must be true of the request, or the connection is out of step with its server.
+_OF_THE_CONNECTION = frozenset(
+    {"connection", "content-length", "expect", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"}
+)
 _HEADER_VALUE = re.compile(r"[\t\x20-\x7e]{0,8000}")
 
 
@@ -45,6 +51,8 @@ class _Params(Call):
         for name, value in headers.items():
             if _HEADER_NAME.fullmatch(name) is None:
                 raise ValueError(f"{name[:80]!r} is not a header name; use letters, digits and hyphens")
+            if name.lower() in _OF_THE_CONNECTION:
+                raise ValueError(f"{name} follows from the body and the connection; leave it out")
             if _HEADER_VALUE.fullmatch(value) is None:
                 raise ValueError(
                     f"the value of {name} has line breaks, non-ASCII characters, or over 8,000 characters"
@@ -62,15 +70,16 @@ def run(context: Mapping[str, Any]) -> dict[str, Any]:
     """Call `params.url` and judge the answer by its status (`expect_status`, else any 2xx).
 
     Further params: method, headers, body or json, timeout_seconds (30, for the whole call), max_bytes (of
-    the answer to read), follow_redirects (true), allow_private (false: addresses that are not on the public
-    Internet are refused, also after a redirect).
+    the answer to read), follow_redirects (true). Addresses that are not on the public Internet are refused,
+    also after a redirect, unless `MISSION_CONTROL_OUTBOUND_ALLOW` has them.
     """
     try:
         params = read_params(_Params, context)
     except InvalidTaskError as error:
         return failure(error)
     try:
-        answer = call(params)
+        allowed = parse_networks(current_installation().settings.outbound_allow)
+        answer = call(params, allowed=allowed)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         return failure(f"{params.method} {_shown_url(params.url)}: {_described(error, params)}")
     return _judged(params, answer)

@@ -9,6 +9,7 @@ from mission_control.errors import InvalidTaskError
 from mission_control.handler_catalog.contract import failure, read_params, success
 from mission_control.installation.installation import current_installation
 from mission_control.model.definitions.notify import Channel
+from mission_control.model.values.addresses import parse_networks
 from mission_control.model.values.fields import LONGEST_TEXT, Line
 from mission_control.model.values.frozen_model import FrozenModel
 from mission_control.notifications.delivery import notify
@@ -33,10 +34,10 @@ def run(context: Mapping[str, Any]) -> dict[str, Any]:
     channels = list(dict.fromkeys(channel.lower() for channel in params.to))
     once = context["once"]
     remaining = [channel for channel in channels if once(f"sent to {channel}")]
-    urls = dict(current_installation().settings.notify)
-    problems = {
-        one.channel: one.problem for one in notify(urls, remaining, params.title, params.text) if one.problem
-    }
+    settings = current_installation().settings
+    allowed = parse_networks(settings.outbound_allow)
+    deliveries = notify(dict(settings.notify), remaining, params.title, params.text, allowed=allowed)
+    problems = {one.channel: one.problem for one in deliveries if one.problem}
     for channel in problems:
         once.forget(f"sent to {channel}")
     output = {"sent_to": [channel for channel in channels if channel not in problems]}

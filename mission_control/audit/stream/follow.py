@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from mission_control.audit.stream.lines import corrupt, parse_line
+from mission_control.audit.stream.lines import LONGEST_LINE_BYTES, corrupt, parse_line
 from mission_control.audit.stream.reader import OnCorrupt
 from mission_control.audit.stream.segments import Segments, identity
 
@@ -67,14 +67,16 @@ class Follower:
     def _drain(self, file: IO[bytes]) -> Iterator[dict[str, Any]]:
         if os.fstat(file.fileno()).st_size < file.tell():
             file.seek(0)  # truncated in place: what is there now is new
-        while (raw := file.readline()).endswith(b"\n"):
+        while raw := file.readline(LONGEST_LINE_BYTES):
+            if not raw.endswith(b"\n") and len(raw) < LONGEST_LINE_BYTES:
+                file.seek(-len(raw), os.SEEK_CUR)  # in the making
+                break
             line = raw.rstrip(b"\n")
             parsed = parse_line(line) if line else None
             if isinstance(parsed, dict):
                 yield parsed
             elif parsed is not None and self._on_corrupt is not None:
                 self._on_corrupt(corrupt(self._path, file.tell() - len(raw), parsed, line))
-        file.seek(-len(raw), os.SEEK_CUR)
 
 
 def _identity_at(path: Path) -> tuple[int, int] | None:

@@ -7,11 +7,15 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Final
 
 import orjson
 
 BLOCK_BYTES = 1 << 20
+LONGEST_LINE_BYTES: Final = 16 * BLOCK_BYTES
+"""No record is as long: a line that is longer is none, and is not held in memory."""
+
+_MOST_READ: Final = LONGEST_LINE_BYTES + 1
 _SHOWN_BYTES = 80
 
 
@@ -36,6 +40,8 @@ class CorruptLine:
 
 def parse_line(line: bytes) -> dict[str, Any] | str:
     """Return the record in `line`, or what is wrong with it."""
+    if len(line) > LONGEST_LINE_BYTES:
+        return f"longer than {LONGEST_LINE_BYTES // BLOCK_BYTES} MiB, as no record is"
     try:
         record = orjson.loads(line)
     except orjson.JSONDecodeError as error:
@@ -50,22 +56,27 @@ def corrupt(file: Path, offset: int, reason: str, line: bytes, number: int | Non
 
 
 def lines_forwards(file: IO[bytes]) -> Iterator[tuple[int, bytes]]:
-    """Yield `(offset, line)` from the file's position on, without line feeds and empty lines.
+    """Yield `(offset, line)` from the file's position on, without line feeds; empty lines, too.
 
-    What follows the last line feed is yielded too: a record whose line feed is missing, or a torn one.
+    What follows the last line feed is yielded too: a record whose line feed is missing, or a torn one. Of a
+    line that is too long only the beginning is held in memory.
     """
     offset = file.tell()
-    for raw in file:
-        line = raw.rstrip(b"\n")
-        if line:
-            yield offset, line
+    while raw := file.readline(_MOST_READ):
+        yield offset, raw.rstrip(b"\n")
         offset += len(raw)
+        while len(raw) == _MOST_READ and not raw.endswith(b"\n"):  # the rest of a line that is too long
+            raw = file.readline(_MOST_READ)
+            offset += len(raw)
 
 
 def lines_backwards(
     file: IO[bytes], needle: bytes = b"", block_bytes: int = BLOCK_BYTES
 ) -> Iterator[tuple[int, bytes]]:
-    """Yield `(offset, line)` from the end of the file, only lines that contain `needle`."""
+    """Yield `(offset, line)` from the end of the file, only lines that contain `needle`.
+
+    Of a line that is too long only a part is held in memory.
+    """
     start = file.seek(0, os.SEEK_END)
     rest = b""  # the end of the line that the block's beginning has cut
     while start > 0:
@@ -78,7 +89,7 @@ def lines_backwards(
             if line and needle in line:
                 yield at, line
             at -= 1
-        rest = first
+        rest = first[:_MOST_READ]
     if rest and needle in rest:
         yield 0, rest
 

@@ -5,18 +5,19 @@ a file. A stream that does not exist yet has no records.
 """
 
 import json
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import Any, Final
 
 from mission_control.audit.record.repetitions import Unrepeated
 from mission_control.audit.stream.lines import (
     CorruptLine,
     corrupt,
     lines_backwards,
-    lines_forwards,
     parse_line,
 )
 from mission_control.audit.stream.segments import Segment, Segments
@@ -77,8 +78,8 @@ def tail(
 ) -> list[dict[str, Any]]:
     """Return the last `limit` records that have the given values, oldest first.
 
-    Files are read from their ends, only as far as needed. Of a record that was written twice the later
-    line is returned. With a filter only those corrupt lines are
+    Files are read from their ends, only as far as needed, compressed ones from their beginnings. Of a
+    record that was written twice the later line is returned. With a filter only those corrupt lines are
     reported that could have matched it.
 
     Raises:
@@ -89,16 +90,30 @@ def tail(
     unrepeated = Unrepeated()
     with Segments(Path(path)) as segments:
         for segment in segments.newest_first if limit > 0 else []:
-            for offset, line in _lines(
-                segment, on_corrupt, lambda file: lines_backwards(file, wanted.needle)
-            ):
-                record = _record(segment.path, offset, line, on_corrupt)
-                if record is None or not wanted.accepts(record) or not unrepeated.accepts(record):
-                    continue
-                found.append(record)
-                if len(found) == limit:
-                    return found[::-1]
+            records = _newest_first(segment, wanted, limit, on_corrupt)
+            new = (record for record in records if unrepeated.accepts(record))
+            found.extend(islice(new, limit - len(found)))
+            _report(segment, on_corrupt)
+            if len(found) == limit:
+                break
     return found[::-1]
+
+
+def _newest_first(
+    segment: Segment, wanted: RecordFilter, limit: int, on_corrupt: OnCorrupt | None
+) -> Iterator[dict[str, Any]]:
+    """Return the records of a file that are wanted, the newest first; of a compressed one the last."""
+    lines = segment.lines() if segment.is_packed else lines_backwards(segment.file, wanted.needle)
+    records = (
+        record
+        for offset, line in lines
+        if line
+        and wanted.needle in line
+        and (record := _record(segment.path, offset, line, on_corrupt)) is not None
+        and wanted.accepts(record)
+    )
+    # Compressed files are read only forwards. A record is there twice at the most.
+    return reversed(deque(records, maxlen=2 * limit)) if segment.is_packed else records
 
 
 def read_all(
@@ -114,23 +129,19 @@ def read_all(
     with Segments(Path(path)) as segments:
         unrepeated = Unrepeated()
         for segment in segments.oldest_first:
-            numbered = enumerate(_lines(segment, on_corrupt, lines_forwards), start=1)
-            for number, (offset, line) in numbered:
+            lines = ((offset, line) for offset, line in segment.lines() if line)
+            for number, (offset, line) in enumerate(lines, start=1):
                 if wanted.needle not in line:
                     continue
                 record = _record(segment.path, offset, line, on_corrupt, number)
                 if record is not None and wanted.accepts(record) and unrepeated.accepts(record):
                     yield record
+            _report(segment, on_corrupt)
 
 
-def _lines(
-    segment: Segment, on_corrupt: OnCorrupt | None, read: Callable[[IO[bytes]], Iterator[tuple[int, bytes]]]
-) -> Iterator[tuple[int, bytes]]:
-    file, problem = segment.plain()
-    if problem is not None and on_corrupt is not None:
-        on_corrupt(CorruptLine(segment.path, 0, problem))
-    with file:
-        yield from read(file)
+def _report(segment: Segment, on_corrupt: OnCorrupt | None) -> None:
+    if segment.problem is not None and on_corrupt is not None:
+        on_corrupt(CorruptLine(segment.path, 0, segment.problem))
 
 
 def _record(

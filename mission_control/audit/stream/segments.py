@@ -3,43 +3,51 @@
 import gzip
 import os
 import re
-import tempfile
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Self
+from typing import IO, Final, Self, cast
+
+from mission_control.audit.stream.lines import lines_forwards
+from mission_control.files.outside_file import open_outside_file
 
 _ROTATED = re.compile(r"(?:\.(?P<number>\d{1,9})|-(?P<date>\d{8}[\d-]{0,12}))(?P<gz>\.gz)?")
+_NOTHING: Final = Path(os.devnull)
 
 
 @dataclass(slots=True)
 class Segment:
-    """One open file of a stream; `identity` tells which, whatever it is called by now."""
+    """One open file of a stream; `identity` tells which, whatever it is called by now.
+
+    `problem` is what is wrong with the file itself; the lines that can be read are read all the same.
+    """
 
     path: Path
     file: IO[bytes]
     identity: tuple[int, int]
+    problem: str | None = None
 
-    def plain(self) -> tuple[IO[bytes], str | None]:
-        """Return the file at its beginning, or of a compressed one a copy, and what is wrong with it.
+    @property
+    def is_packed(self) -> bool:
+        """Whether the file is compressed, and can be read only forwards."""
+        return self.path.suffix == ".gz"
 
-        Of a damaged file the copy holds what could be unpacked.
+    def lines(self) -> Iterator[tuple[int, bytes]]:
+        """Yield `(offset, line)` from the beginning, empty lines included; then `problem` is known.
+
+        A compressed file is unpacked piece by piece, because a small one may unpack to any size.
         """
         self.file.seek(0)
-        if self.path.suffix != ".gz":
-            return self.file, None
-        copy = tempfile.TemporaryFile()  # noqa: SIM115  # the caller reads and closes it
-        problem = None
+        if not self.is_packed:
+            yield from lines_forwards(self.file)
+            return
         try:
-            with gzip.open(self.file) as packed:
-                # read1, because read would throw away what comes before the damage.
-                while block := packed.read1():
-                    copy.write(block)
+            with cast("IO[bytes]", gzip.open(self.file)) as unpacked:
+                yield from lines_forwards(unpacked)
         except (OSError, EOFError, zlib.error) as error:
-            problem = f"the compressed file is damaged ({error})"
-        copy.seek(0)
-        return copy, problem
+            self.problem = f"the compressed file is damaged ({error})"
 
 
 class Segments:
@@ -76,8 +84,14 @@ class Segments:
 
     def _open(self, path: Path) -> None:
         try:
-            file = path.open("rb")
+            file = open_outside_file(path)
         except FileNotFoundError:
+            return
+        except PermissionError:
+            raise
+        except OSError as error:
+            problem = f"the file cannot be read: {error.strerror}"
+            self._opened.append(Segment(path, _NOTHING.open("rb"), (0, len(self._opened)), problem))
             return
         segment = Segment(path, file, identity(os.fstat(file.fileno())))
         if any(segment.identity == other.identity for other in self._opened):

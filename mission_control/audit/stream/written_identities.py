@@ -8,7 +8,7 @@ from typing import Any, Final
 from mission_control.audit.record.repetitions import identity_of
 from mission_control.audit.stream.chain import ChainHead, line_digest
 from mission_control.audit.stream.lines import lines_backwards, parse_line
-from mission_control.audit.stream.segments import Segments
+from mission_control.audit.stream.segments import Segment, Segments
 from mission_control.model.values.instants import format_instant
 
 _MARGIN: Final = timedelta(minutes=10)
@@ -37,12 +37,20 @@ def _records_since(path: Path, moment: datetime) -> Iterator[tuple[bytes, dict[s
     earliest = format_instant(moment)[:_SECONDS]
     with Segments(path) as segments:
         for segment in segments.newest_first:
-            file, _ = segment.plain()
-            with file:
-                for _, line in lines_backwards(file):
-                    record = parse_line(line)
-                    if isinstance(record, str):
-                        continue
-                    if "repaired" not in record and str(record.get("timestamp"))[:_SECONDS] < earliest:
-                        return
+            is_older = False
+            for line, record in _records(segment):
+                if "repaired" in record or str(record.get("timestamp"))[:_SECONDS] >= earliest:
                     yield line, record
+                else:
+                    is_older = True
+                    if not segment.is_packed:
+                        break
+            if is_older:
+                return
+
+
+def _records(segment: Segment) -> Iterator[tuple[bytes, dict[str, Any]]]:
+    """Yield the records of a file from its end, or of a compressed one from its beginning."""
+    for _, line in segment.lines() if segment.is_packed else lines_backwards(segment.file):
+        if isinstance(record := parse_line(line), dict):
+            yield line, record

@@ -1,10 +1,11 @@
 """Verifying a stream: every line of all its files, against its chain, the anchors and the ledger."""
 
+import os
 from collections.abc import Collection, Mapping
 from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
-from typing import IO, Any, Final
+from typing import Any, Final
 
 import orjson
 
@@ -42,7 +43,8 @@ def verify(
     them, it is missing. `acknowledged` has the fingerprints of faults that no longer count, with who
     acknowledged them.
 
-    Every file is read once, from its beginning; it may be appended to meanwhile.
+    Every file is read from its beginning; it may be appended to meanwhile. Memory does not grow with the
+    size of a file or of a line.
 
     Raises:
         PermissionError: a file may not be read.
@@ -96,22 +98,16 @@ class _Verifier:
         return self._endings.compare(ledger, pending=pending, writers=writers, begins=self._begins)
 
     def _segment(self, segment: Segment, *, is_oldest: bool) -> None:
-        file, problem = segment.plain()
-        if problem is not None:
-            size = segment.path.stat().st_size
-            self._findings.add(Kind.DAMAGED, problem, segment.path, content=f"{size} bytes")
-        with file:
-            if is_oldest:
-                self._begins = _latest_of_the_first(file)
-            file.seek(0)
-            self._read(file, segment.path)
-
-    def _read(self, file: IO[bytes], path: Path) -> None:
+        if is_oldest:
+            self._begins = _latest_of_the_first(segment)
         number = 0
-        for number, raw in enumerate(file, start=1):
-            if line := raw.rstrip(b"\n"):
-                self._line(line, path, number)
+        for number, (_, line) in enumerate(segment.lines(), start=1):
+            if line:
+                self._line(line, segment.path, number)
         self._lines += number
+        if segment.problem is not None:
+            size = os.fstat(segment.file.fileno()).st_size
+            self._findings.add(Kind.DAMAGED, segment.problem, segment.path, content=f"{size} bytes")
 
     def _line(self, line: bytes, path: Path, number: int) -> None:
         record = parse_line(line)
@@ -137,10 +133,10 @@ class _Verifier:
         )
 
 
-def _latest_of_the_first(file: IO[bytes]) -> float | None:
+def _latest_of_the_first(segment: Segment) -> float | None:
     """Return when the oldest lines were written: the latest of a few, as one may be a late record."""
-    found = [moment for raw in islice(file, _FIRST_LINES) if (moment := _moment(raw)) is not None]
-    return max(found, default=None)
+    moments = (_moment(line) for _, line in islice(segment.lines(), _FIRST_LINES))
+    return max((moment for moment in moments if moment is not None), default=None)
 
 
 def _moment(raw: bytes) -> float | None:

@@ -1,13 +1,17 @@
 from __future__ import annotations
 
 import logging
+import threading
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
+import httpx
 import pytest
 
 from mission_control.configuration.settings import Secret
-from mission_control.notifications.delivery import notify
+from mission_control.model.values.addresses import parse_network
+from mission_control.notifications import delivery
 from mission_control.store.embedded.ports import free_port
 from tests.stage.local_http import LocalHttpServer
 
@@ -22,6 +26,9 @@ pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:Deprecati
 def server() -> Iterator[LocalHttpServer]:
     with LocalHttpServer() as server:
         yield server
+
+
+notify = partial(delivery.notify, allowed=(parse_network("127.0.0.1"),))
 
 
 def urls(**channels: str) -> dict[str, Secret]:
@@ -93,3 +100,39 @@ def test_secret_in_a_url_appears_neither_in_problems_nor_in_logs(
 def test_empty_message_is_a_problem(server: LocalHttpServer) -> None:
     (delivery,) = notify(urls(phone=f"json://{server.address}"), ["phone"], "", "")
     assert "No message content" in str(delivery.problem)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "json://{}",
+        "mailto://user:pass@{}?from=a@b.example&to=c@d.example",
+        "json://localhost:{port}",
+    ],
+)
+def test_private_address_is_refused_unless_allowed_and_the_reason_is_given(
+    url: str, server: LocalHttpServer
+) -> None:
+    port = server.address.rpartition(":")[2]
+    (refused,) = delivery.notify(urls(nas=url.format(server.address, port=port)), ["nas"], "t", "b")
+    assert str(refused.problem).startswith("MISSION_CONTROL_NOTIFY_NAS: ")
+    remedy = "is a loopback address and is not called; to allow it, the operator adds it to MISSION_CONTROL_"
+    assert remedy in str(refused.problem)
+    assert server.requests == []
+
+
+def test_redirect_to_a_private_address_is_not_followed(server: LocalHttpServer) -> None:
+    with LocalHttpServer("127.0.0.2") as other:
+        (refused,) = notify(
+            urls(nas=f"json://{server.address}/redirect?-to={other.url}/x"), ["nas"], "t", "b"
+        )
+        assert "*** is a loopback address and is not called" in str(refused.problem)
+        assert (len(server.requests), other.requests) == (1, [])
+
+
+def test_guard_leaves_other_connections_of_the_process_alone(server: LocalHttpServer) -> None:
+    slow = urls(slow=f"json://{server.address}/hang")
+    notifying = threading.Thread(target=delivery.notify, args=(slow, ["slow"], "t", "b"))
+    notifying.start()
+    assert httpx.get(server.url, trust_env=False).text == "hello"
+    notifying.join(timeout=30)

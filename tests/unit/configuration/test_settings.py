@@ -122,6 +122,7 @@ def test_child_process_gets_the_settings_of_its_parent(
         queues=("default", "reports"),
         handlers=(Path("a"), Path("b")),
         retention_days=7,
+        outbound_allow=("10.0.0.0/8", "fd00::1"),
         notify=(("ops", Secret("json://localhost/x")),),
     )
     monkeypatch.setenv("MISSION_CONTROL_NOTIFY_OTHER", "json://localhost/other")
@@ -167,6 +168,8 @@ def test_switch_accepts_the_usual_words(text: str, value: object, monkeypatch: p
         ("retention_days", "3651", "Expected `int` <= 3650"),
         ("queues", "[1", "Expecting"),
         ("allow_eviction", "perhaps", "Expected `bool`"),
+        ("outbound_allow", "10.0.0.0/8, nas", "'nas' is neither an address nor a block of them"),
+        ("outbound_allow", "10.0.0.1/8", "host bits set.*write for example 10.1.2.3 or"),
     ],
 )
 def test_wrong_value_is_reported_with_its_reason(name: str, text: str, why: str) -> None:

@@ -10,6 +10,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 
+@pytest.fixture(autouse=True)
+def _may_call_this_machine(bare_environment: pytest.MonkeyPatch) -> None:
+    bare_environment.setenv("MISSION_CONTROL_OUTBOUND_ALLOW", "127.0.0.1")
+
+
 @pytest.fixture
 def handler() -> Iterator[Callable[[str], Any]]:
     with built_in_handlers() as handlers:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from celery import Celery
 
+from mission_control.configuration.settings import Secret
 from tests.stage.live_installation import LiveInstallation, live_installation
 
 if TYPE_CHECKING:
@@ -191,7 +192,10 @@ HANDLERS = {
 @pytest.fixture(scope="session")
 def live() -> Iterator[LiveInstallation]:
     """One beat and one worker for all tests of this folder, with the handlers above."""
-    with live_installation(HANDLERS, queues=("default", "mail")) as live:
+    notify = (("nas", Secret("json://127.0.0.2:9")),)
+    with live_installation(
+        HANDLERS, queues=("default", "mail"), outbound_allow=("127.0.0.3",), notify=notify
+    ) as live:
         yield live
 
 

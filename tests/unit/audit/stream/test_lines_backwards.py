@@ -24,7 +24,7 @@ CONTENTS = [
 def test_reading_backwards_gives_the_lines_of_reading_forwards_in_reverse(
     content: bytes, block_bytes: int
 ) -> None:
-    forwards = list(lines_forwards(io.BytesIO(content)))
+    forwards = [one for one in lines_forwards(io.BytesIO(content)) if one[1]]
 
     assert list(lines_backwards(io.BytesIO(content), block_bytes=block_bytes)) == forwards[::-1]
 

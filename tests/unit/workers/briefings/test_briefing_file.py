@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -23,6 +24,11 @@ def test_file_written_by_hand_is_left_unchanged(tmp_path: Path) -> None:
     (tmp_path / "day-2.md").write_bytes(b"\xff")
     assert write_briefing(tmp_path, "day", "mine", "r1").name == "day-3.md"
     assert (tmp_path / "day.md").read_text() == ""
+
+
+def test_name_that_stands_for_a_pipe_is_left_alone(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "day.md")
+    assert write_briefing(tmp_path, "day", "mine", "r1").name == "day-2.md"
 
 
 def test_briefing_is_readable_only_by_its_owner(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """One HTTP call, bounded in time, bytes, redirects and destinations."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -9,8 +10,9 @@ import httpx
 import orjson
 from pydantic import Field
 
+from mission_control.model.values.addresses import Network
 from mission_control.model.values.frozen_model import FrozenModel
-from workers.outbound.checked_network import CheckedNetwork
+from mission_control.outbound.checked_network import CheckedNetwork
 
 MOST_REDIRECTS: Final = 10
 _MOST_BYTES: Final = 64 * 1024 * 1024
@@ -34,7 +36,6 @@ class Call(FrozenModel):
     json_body: Any = Field(default=None, alias="json", repr=False)
     timeout_seconds: float = Field(default=30, gt=0, le=3_600)
     max_bytes: int = Field(default=1_048_576, ge=0, le=_MOST_BYTES)
-    allow_private: bool = False
     follow_redirects: bool = True
 
     @property
@@ -57,10 +58,10 @@ class Answer:
     location: str | None
 
 
-def call(wanted: Call) -> Answer:
+def call(wanted: Call, *, allowed: Sequence[Network] = ()) -> Answer:
     """Make the call and return the answer, whatever its status.
 
-    Guarantees: without `allow_private`, connects only to public addresses, also after a redirect; ignores
+    Guarantees: connects only to public addresses and to those `allowed`, also after a redirect; ignores
     proxies in the environment, which would connect elsewhere; sends the caller's own headers only to the
     origin of `wanted.url`.
 
@@ -69,7 +70,7 @@ def call(wanted: Call) -> Answer:
         httpx.HTTPError: refused, unreachable, timed out, or not HTTP; the message says which.
     """
     began = time.monotonic()
-    network = CheckedNetwork(allow_private=wanted.allow_private, seconds=wanted.timeout_seconds)
+    network = CheckedNetwork(allowed=allowed, seconds=wanted.timeout_seconds)
     timeout = httpx.Timeout(wanted.timeout_seconds)
     with httpx.Client(transport=_CheckedTransport(network), timeout=timeout, trust_env=False) as client:
         response = _final_response(client, wanted)

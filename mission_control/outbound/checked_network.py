@@ -8,23 +8,24 @@ addresses. A name that resolves differently a moment later (DNS rebinding) gains
 import socket
 import ssl
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import httpcore
 
-from workers.outbound.addresses import address_problem
+from mission_control.model.values.addresses import Network
+from mission_control.outbound.refusal import refusal
 
 
 class CheckedNetwork(httpcore.NetworkBackend):
-    """Opens connections to public addresses only, unless `allow_private`, until `seconds` have passed.
+    """Opens connections to public and `allowed` addresses only, until `seconds` have passed.
 
     Reads and writes end at that moment too, even if the other side keeps sending a little. Only the
     system's resolver bounds the lookup of a name.
     """
 
-    def __init__(self, *, allow_private: bool, seconds: float) -> None:
-        self._allow_private = allow_private
+    def __init__(self, *, allowed: Sequence[Network], seconds: float) -> None:
+        self._allowed = allowed
         self._deadline = time.monotonic() + seconds
         self._network = httpcore.SyncBackend()
 
@@ -39,7 +40,7 @@ class CheckedNetwork(httpcore.NetworkBackend):
         """Connect to the first of the host's addresses that answers.
 
         Raises:
-            httpcore.ConnectError: the name is unknown, an address is not public, or none answers.
+            httpcore.ConnectError: the name is unknown, an address is not called, or none answers.
         """
         failed: Exception = httpcore.ConnectError(f"{host} has no address")
         for address in self._checked_addresses(host, port):
@@ -53,17 +54,12 @@ class CheckedNetwork(httpcore.NetworkBackend):
         raise failed
 
     def _checked_addresses(self, host: str, port: int) -> list[str]:
-        """Return the host's addresses; if one is not public, the host is refused."""
+        """Return the host's addresses; if one is neither public nor allowed, the host is refused."""
         addresses = _resolve(host, port)
-        if self._allow_private:
-            return addresses
         for address in addresses:
-            kind = address_problem(address)
-            if kind is not None:
-                at = "" if host == address else f" ({address})"
-                raise httpcore.ConnectError(
-                    f"{host}{at} is a {kind} address and is not called; set allow_private: true to allow it"
-                )
+            problem = refusal(host, address, self._allowed)
+            if problem is not None:
+                raise httpcore.ConnectError(problem)
         return addresses
 
     def _left(self, timeout: float | None) -> float:

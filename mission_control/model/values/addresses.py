@@ -1,0 +1,85 @@
+"""Telling public Internet addresses from others, and which of those an operator allows."""
+
+from collections.abc import Sequence
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from typing import Final
+
+from mission_control.model.problems.suggestions import quoted
+from mission_control.model.values.special_addresses import METADATA, PUBLIC, special_blocks
+
+Address = IPv4Address | IPv6Address
+Network = IPv4Network | IPv6Network
+
+_IPV4_BITS: Final = 0xFFFF_FFFF
+# The last four bytes are an IPv4 address: NAT64 (RFC 6052, RFC 8215), IPv4-compatible (RFC 4291) and
+# IPv4-translated (RFC 2765) addresses.
+_IPV4_AT_THE_END: Final = tuple(
+    IPv6Network(text) for text in ("64:ff9b::/96", "64:ff9b:1::/48", "::/96", "::ffff:0:0:0/96")
+)
+# What stands before the IPv4 address in an ISATAP address (RFC 5214).
+_ISATAP: Final = frozenset({0x0000_5EFE, 0x0200_5EFE})
+
+
+def parse_network(text: str) -> Network:
+    """Return the network that `text` names: a block, or one address.
+
+    Raises:
+        ValueError: it names none; the message says what to write.
+
+    >>> parse_network("10.0.0.7")
+    IPv4Network('10.0.0.7/32')
+    """
+    try:
+        return ip_network(text)
+    except ValueError as error:
+        raise ValueError(
+            f"{quoted(text)} is neither an address nor a block of them ({error}); write for example "
+            "10.1.2.3 or 10.1.0.0/16"
+        ) from error
+
+
+def parse_networks(texts: Sequence[str]) -> list[Network]:
+    """Return the networks that the texts name, as `parse_network` does."""
+    return [parse_network(text) for text in texts]
+
+
+def address_problem(text: str, allowed: Sequence[Network] = ()) -> str | None:
+    """Return the kind of address that `text` is, or None if it is public or one of the `allowed`.
+
+    An IPv6 address that contains an IPv4 address (mapped, 6to4, Teredo, NAT64, ISATAP) is as public as that
+    one. The address of a cloud's metadata service is allowed only by its own, not by a block around it.
+
+    Raises:
+        ValueError: `text` is not an IP address.
+
+    >>> address_problem("10.0.0.1")
+    'private'
+    >>> address_problem("10.0.0.1", [parse_network("10.0.0.0/8")]) is None
+    True
+    >>> address_problem("::ffff:127.0.0.1")
+    'loopback'
+    >>> address_problem("93.184.215.14") is None
+    True
+    """
+    address = ip_address(text)
+    kinds = ((one, _kind(one)) for one in (*_addresses_inside(address), address))
+    refused = (kind for one, kind in kinds if kind != PUBLIC and not _is_allowed(one, kind, allowed))
+    return next(refused, None)
+
+
+def _kind(address: Address) -> str:
+    return next(kind for block, kind in special_blocks() if address in block)
+
+
+def _is_allowed(address: Address, kind: str, allowed: Sequence[Network]) -> bool:
+    return any(address in network and (kind != METADATA or network.num_addresses == 1) for network in allowed)
+
+
+def _addresses_inside(address: Address) -> list[IPv4Address]:
+    if isinstance(address, IPv4Address) or address.is_loopback or address.is_unspecified:
+        return []
+    number = int(address)
+    inside = [address.ipv4_mapped, address.sixtofour, *(address.teredo or ())]
+    if (number >> 32) & _IPV4_BITS in _ISATAP or any(address in network for network in _IPV4_AT_THE_END):
+        inside.append(IPv4Address(number & _IPV4_BITS))
+    return [one for one in inside if one is not None]
