@@ -1,5 +1,6 @@
 """The Celery application of the workers: `celery -A workers.app worker`."""
 
+import os
 from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
@@ -16,8 +17,10 @@ from workers.attempt.claim import Claimer
 from workers.call.child_processes import allow_own_children
 from workers.call.failure_log import leave_out_our_frames
 from workers.call.log_sender import LogSender
+from workers.call.secret_sources import SecretSources
+from workers.plain_clients.celery_reports import leave_out_bodies
 from workers.plain_clients.plain_runs import PlainRuns
-from workers.plain_clients.unknown_handlers import UnknownHandlers, leave_out_celerys_report
+from workers.plain_clients.unknown_handlers import UnknownHandlers
 from workers.process.consumer_watchdog import WatchdogStep
 from workers.process.durable_revoke import make_revoke_durable
 from workers.process.early_start import ChildDispatchStep
@@ -50,7 +53,7 @@ def build_app(installation: Callable[[], Installation]) -> Celery:
         billiard.pool.GUARANTEE_MESSAGE_CONSUMPTION_RETRY_LIMIT = _LAST_RESULT_TRIES
         _assemble(app, installation())
         leave_out_our_frames()
-        leave_out_celerys_report()
+        leave_out_bodies()
         signals.worker_process_init.connect(allow_own_children, weak=False)
         # A pool's children end without Python's exit handlers.
         signals.worker_process_shutdown.connect(confirm_records, weak=False)
@@ -66,7 +69,9 @@ def _assemble(app: Celery, ours: Installation) -> None:
     guard = AttemptGuard(ending)
     sender = LogSender(ours.client, most=ours.settings.run_log_lines, keep=ours.settings.retention)
     plain_runs = PlainRuns(ending, ours.settings.allow_plain_producers)
-    runner = AttemptRunner(Claimer(ending, plain_runs), ending, guard, sender, ours.settings.environment())
+    sources = SecretSources(ours.settings.secrets_allow, ours.settings.data_dir, os.environ)
+    claimer, environment = Claimer(ending, plain_runs), ours.settings.environment()
+    runner = AttemptRunner(claimer, ending, guard, sender, environment, sources)
     handlers = HandlerTasks(app, ours.catalog, runner)
     handlers.load()
     unknown_handlers = UnknownHandlers(app, ours.client, ending, plain_runs)

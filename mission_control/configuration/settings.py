@@ -22,7 +22,7 @@ PREFIX: Final = "MISSION_CONTROL_"
 _NOTIFY: Final = "NOTIFY_"
 NOTIFY_PREFIX: Final = f"{PREFIX}{_NOTIFY}"
 SUPERVISOR_VARIABLE: Final = f"{PREFIX}SUPERVISOR_PID"
-_SEPARATORS: Final = {"handlers": os.pathsep, "queues": ",", "outbound_allow": ","}
+_SEPARATORS: Final = {"handlers": os.pathsep, "queues": ",", "outbound_allow": ",", "secrets_allow": ","}
 _PATHS: Final = ("data_dir", "handlers", "tasks_file")
 # May hold a password, so that an error must not quote them.
 _SECRETS: Final = ("redis_url", "broker_url", "notify")
@@ -83,6 +83,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     outbound_allow: tuple[str, ...] = ()
     allow_plain_producers: bool = True
     allow_eviction: bool = False
+    secrets_allow: tuple[Annotated[str, Meta(pattern="^(env:.|file:/)")], ...] = ()
     redbeat_key_prefix: Annotated[str, Meta(pattern="^(?!mc:)[A-Za-z0-9_.:-]+$")] = REDBEAT_PREFIX
     notify: tuple[tuple[str, Secret], ...] = ()
 

@@ -8,8 +8,8 @@ from datetime import timedelta
 from typing import Any, Final
 from urllib.parse import unquote
 
-from mission_control.audit.record.secrets_mask import MASK
 from mission_control.configuration.settings import NOTIFY_PREFIX, Secret
+from mission_control.model.problems.secret_references import MASK
 from mission_control.model.values.addresses import Network
 from mission_control.outbound.connection_guard import guarded_connections
 

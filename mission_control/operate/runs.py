@@ -4,13 +4,14 @@ from dataclasses import fields
 from datetime import datetime
 from typing import Any, Final
 
+from mission_control.audit.record.masked_values import masked_value
 from mission_control.ledger.run_reader import RunReader
 from mission_control.model.runs.run_record import RunRecord
 from mission_control.model.values.instants import format_instant
 from mission_control.operate.tasks import existing_task
 from mission_control.registry.registry import Registry
 
-_HIDDEN: Final = {"params", "is_fixed_delay"}
+_HIDDEN: Final = {"params", "secret_params", "is_fixed_delay"}
 
 
 def active_runs(
@@ -39,8 +40,9 @@ def task_history(ledger: RunReader, registry: Registry, task_id: str, *, limit: 
 
 
 def run_json(run: RunRecord) -> dict[str, Any]:
-    """Return a run as a JSON object. Instants are UTC; params are left out because they may hold secrets."""
+    """Return a run as a JSON object. Instants are UTC; params are left out, secrets in the output masked."""
     values = {one.name: getattr(run, one.name) for one in fields(run) if one.name not in _HIDDEN}
+    values["output"] = masked_value(run.output)
     shown = {name: format_instant(one) if isinstance(one, datetime) else one for name, one in values.items()}
     return {**shown, "lateness_ms": lateness_ms(run)}
 

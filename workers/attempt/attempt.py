@@ -24,12 +24,14 @@ from workers.attempt.endings import Ending, end_attempt, ending_of
 from workers.call.attempt_log import AttemptLog
 from workers.call.captured_output import captured
 from workers.call.failure_log import HandlerFailedError
+from workers.call.handler_params import handler_params, secret_unavailable
 from workers.call.invocation import Failure, Handler, Outcome, Success, context_for, invoke
 from workers.call.leftovers import alone
 from workers.call.log_sender import LogSender
 from workers.call.once import Once
 from workers.call.own_process import call_in_own_process
 from workers.call.pool_signals import LeaseLostError, WorkerStopsError
+from workers.call.secret_sources import SecretSources, SecretUnavailableError
 
 SHOWN_OUTPUT: Final = 1_024
 PAUSE_FOR_REDIS_SECONDS: Final = 1.0
@@ -44,6 +46,7 @@ class AttemptRunner:
     guard: AttemptGuard
     sender: LogSender
     environment: Mapping[str, str]
+    secrets: SecretSources
 
     def run(self, task: Task, handler: Handler) -> dict[str, Any]:
         """Run the attempt that a task's message asks for, and return the handler's result to Celery.
@@ -88,17 +91,23 @@ class AttemptRunner:
     ) -> tuple[Outcome, bool]:
         """Run the handler; return its outcome, and whether its run may have a log."""
         run = claimed.run
-        log = AttemptLog(run, self.sender, clock=self.ending.clock)
+        try:
+            given = handler_params(run, self.secrets)
+        except SecretUnavailableError as error:
+            return secret_unavailable(error), False
+        log = AttemptLog(run, self.sender, clock=self.ending.clock, secrets=given.named)
         with captured(log):
-            outcome = self._invoke(handler, claimed, on_start)
+            outcome = given.masked(self._invoke(handler, claimed, given.params, on_start))
             if isinstance(outcome, Failure) and outcome.traceback is not None:
                 log.write("traceback", outcome.traceback)
                 events.handler_failed(run, outcome.traceback)
         return outcome, log.count > 0 or run.fence != 1
 
-    def _invoke(self, handler: Handler, claimed: Claim, on_start: Callable[..., Any]) -> Outcome:
+    def _invoke(
+        self, handler: Handler, claimed: Claim, params: dict[str, Any], on_start: Callable[..., Any]
+    ) -> Outcome:
         run, ledger = claimed.run, self.ending.ledger
-        context = context_for(run, last_success_time=claimed.last_success, once=Once(ledger, run))
+        context = context_for(run, params, last_success_time=claimed.last_success, once=Once(ledger, run))
         try:
             if run.fresh_process:
                 handler = partial(call_in_own_process, run, claimed.last_success, self.environment)

@@ -8,6 +8,7 @@ from mission_control.audit.record.masking import clean_text
 from mission_control.audit.record.secrets_mask import mask_text
 from mission_control.dispatch.run_logs import LONGEST_LINE, LogLine
 from mission_control.model.runs.run_record import RunRecord
+from workers.call.known_secrets import NO_SECRETS, KnownSecrets
 from workers.call.log_sender import LogSender
 
 _LONGEST_KEPT: Final = 65_536
@@ -19,7 +20,15 @@ class AttemptLog:
     Of a line that does not end, its beginning and its end are remembered. Safe between threads.
     """
 
-    def __init__(self, run: RunRecord, sender: LogSender, *, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        run: RunRecord,
+        sender: LogSender,
+        *,
+        clock: Callable[[], datetime],
+        secrets: KnownSecrets = NO_SECRETS,
+    ) -> None:
+        self.secrets = secrets
         self._run = run
         self._sender = sender
         self._clock = clock
@@ -46,6 +55,7 @@ class AttemptLog:
 
     def _add(self, stream: str, text: str) -> None:
         # Masked as a whole first, because a secret may stand on several lines.
+        text = self.secrets.in_text(text)
         masked = mask_text(text) if len(text) <= _LONGEST_KEPT else text
         lines = masked.split("\n")
         first = self.count + 1

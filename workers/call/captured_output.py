@@ -2,6 +2,7 @@
 
 Standard output, standard error and the root logger are the whole process's. A line belongs to the attempt of
 the context that wrote it; if that has none (a thread of the handler's own), to the only attempt that runs.
+Secrets of the attempts that run are masked, wherever a line goes.
 """
 
 import logging
@@ -18,7 +19,7 @@ from workers.call.attempt_log import AttemptLog
 # What the worker itself logs meanwhile is no part of the handler's story.
 _NOT_THE_HANDLERS: Final = ("mission_control", "celery", "kombu", "redis")
 
-
+_formatter: Final = logging.Formatter()
 _current: Final[ContextVar[AttemptLog | None]] = ContextVar("captured output", default=None)
 _active: Final[list[AttemptLog]] = []
 _lock: Final = threading.Lock()
@@ -48,6 +49,12 @@ def _log() -> AttemptLog | None:
     return _active[0] if log is None and len(_active) == 1 else log
 
 
+def _masked(text: str) -> str:
+    for log in _active:
+        text = log.secrets.in_text(text)
+    return text
+
+
 class _Tee:
     """A text stream that also captures; whatever befalls the stream is no failure of the handler."""
 
@@ -67,7 +74,7 @@ class _Tee:
         if log is not None:
             log.write(self._name, text)
         encoding = getattr(self._stream, "encoding", None) or "utf-8"
-        self._pass_on(unlike_a_record(text).encode(encoding, "backslashreplace").decode(encoding))
+        self._pass_on(unlike_a_record(_masked(text)).encode(encoding, "backslashreplace").decode(encoding))
         return len(text)
 
     def writelines(self, lines: Iterable[str]) -> None:
@@ -99,11 +106,13 @@ class _BytesTee:
         return getattr(self._stream.buffer, name)
 
     def write(self, data: bytes) -> int:
-        log = _log()
+        log, text = _log(), bytes(data).decode(errors="backslashreplace")
         if log is not None:
-            log.write(self._name, bytes(data).decode(errors="backslashreplace"))
+            log.write(self._name, text)
+        masked = _masked(text)
+        shown = bytes(data) if masked == text else masked.encode()
         # An encoding that knows every byte.
-        self._stream.buffer.write(unlike_a_record(bytes(data).decode("latin-1")).encode("latin-1"))
+        self._stream.buffer.write(unlike_a_record(shown.decode("latin-1")).encode("latin-1"))
         return len(data)
 
 
@@ -120,15 +129,31 @@ class _LogHandler(logging.Handler):
 
 
 _log_handler: Final = _LogHandler()
+_plain_record: Final = logging.getLogRecordFactory()
+
+
+def _record(*args: Any, **kwargs: Any) -> logging.LogRecord:  # noqa: ANN401  # of any kind
+    """Make a log record without the secrets of the attempts that run, whatever handlers will show it."""
+    record = _plain_record(*args, **kwargs)
+    if any(log.secrets for log in _active):
+        # One whose arguments do not fit is reported by its handler.
+        with suppress(Exception):
+            record.msg, record.args = _masked(record.getMessage()), None
+        if record.exc_info:
+            record.exc_text = _masked(_formatter.formatException(record.exc_info))
+    return record
 
 
 def _install() -> None:
     sys.stdout, sys.stderr = _Tee("out", sys.stdout), _Tee("err", sys.stderr)
     logging.getLogger().addHandler(_log_handler)
+    logging.setLogRecordFactory(_record)
 
 
 def _uninstall() -> None:
     logging.getLogger().removeHandler(_log_handler)
+    if logging.getLogRecordFactory() is _record:
+        logging.setLogRecordFactory(_plain_record)
     for name in ("stdout", "stderr"):
         if isinstance(tee := getattr(sys, name), _Tee):  # a handler may have put another in its place
             setattr(sys, name, tee._stream)  # noqa: SLF001

@@ -54,5 +54,5 @@ def leave_out_our_frames() -> None:
 def _without_frames(record: logging.LogRecord) -> bool:
     kind = record.exc_info[0] if record.exc_info else None
     if kind is not None and issubclass(kind, HandlerFailedError | Retry):
-        record.exc_info = None
+        record.exc_info = record.exc_text = None
     return True

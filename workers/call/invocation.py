@@ -60,9 +60,9 @@ Outcome = Success | Failure
 
 
 def context_for(
-    run: RunRecord, *, last_success_time: datetime | None, once: Once | None = None
+    run: RunRecord, params: dict[str, Any], *, last_success_time: datetime | None, once: Once | None = None
 ) -> dict[str, Any]:
-    """Return what a handler is called with. A fresh dict each time: a handler may change it.
+    """Return what a handler is called with: `params` are the run's, with references to secrets resolved.
 
     Without `once` the run is one that is recorded nowhere.
     """
@@ -71,7 +71,7 @@ def context_for(
         "scheduled_time": run.scheduled_time,
         "execution_id": run.execution_id,
         "attempt": run.attempt,
-        "params": run.params,
+        "params": params,
         "trigger": str(run.trigger),
         "upstream": {},
         "last_success_time": last_success_time,

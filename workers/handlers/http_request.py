@@ -7,10 +7,11 @@ from typing import Annotated, Any, Self
 import httpx
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from mission_control.audit.record.secrets_mask import MASK, mask_text
+from mission_control.audit.record.secrets_mask import mask_text
 from mission_control.errors import InvalidTaskError
 from mission_control.handler_catalog.contract import failure, read_params, success
 from mission_control.installation.installation import current_installation
+from mission_control.model.problems.secret_references import MASK
 from mission_control.model.values.addresses import parse_networks
 from mission_control.outbound.http_call import Answer, Call, call
 

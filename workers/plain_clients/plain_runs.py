@@ -9,6 +9,7 @@ from redis.exceptions import ResponseError
 
 from mission_control.dispatch.run_ending import RunEnding
 from mission_control.messaging.redis_failures import is_lasting
+from mission_control.model.problems.secret_references import refers_to_secret
 from mission_control.model.runs.new_run import plain_run
 from mission_control.model.runs.run_record import RunRecord
 from mission_control.model.values.identifiers import is_plain, task_id_problem
@@ -96,8 +97,12 @@ def _problem(given: dict[str, Any]) -> str | None:
     unknown = sorted(given.keys() - _KNOWN_ARGUMENTS)
     if unknown:
         return f"arguments a handler does not take: {', '.join(unknown)[:80]}; send kwargs={{'params': …}}"
-    if not isinstance(given.get("params", {}), dict):
-        return f"params is {type(given['params']).__name__}; it must be an object"
+    params = given.get("params", {})
+    if not isinstance(params, dict):
+        return f"params is {type(params).__name__}; it must be an object"
+    # Who may send a message may not have the worker read a secret and hand it to any handler.
+    if any(map(refers_to_secret, params.values())):
+        return "params refer to a secret, which a message must not; register a task, or use `enqueue`"
     return None
 
 

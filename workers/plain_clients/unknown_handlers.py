@@ -1,6 +1,5 @@
 """Messages for handlers that this worker does not have; another live worker may have them."""
 
-import logging
 import random
 import time
 from collections.abc import Mapping
@@ -10,7 +9,6 @@ from typing import Any, Final
 
 from celery import Celery
 from celery.exceptions import Reject
-from celery.worker.consumer.consumer import UNKNOWN_TASK_ERROR
 from redis import Redis
 
 from mission_control.dispatch.run_ending import RunEnding
@@ -33,15 +31,6 @@ _LONGEST_WAIT_SECONDS: Final = 60.0
 _WAITS_IN_A_MINUTE: Final = 5
 _SOON_SECONDS: Final = 0.1
 _ASKED_AGAIN_AFTER_SECONDS: Final = 1.0
-
-
-def leave_out_celerys_report() -> None:
-    """Keep Celery from logging that it has discarded such a message, which is not so."""
-    logging.getLogger("celery.worker.consumer.consumer").addFilter(_is_other_report)
-
-
-def _is_other_report(record: logging.LogRecord) -> bool:
-    return record.msg is not UNKNOWN_TASK_ERROR
 
 
 @dataclass

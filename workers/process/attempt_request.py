@@ -30,6 +30,10 @@ class AttemptRequest(Request):
         attempt = (asked if asked is not None else 0) + 1
         return (run.worker, run.pid, run.attempt) == (self.hostname, self.worker_pid, attempt)
 
+    def info(self, safe: bool = False) -> Any:  # noqa: ANN401, ARG002
+        """Return what `inspect` and Flower show of the request: never the arguments of a plain message."""
+        return super().info(safe=True)
+
     def on_failure(self, exc_info: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401  # Celery's arguments
         """Take the pool's report that the attempt failed, or that its process is gone.
 

@@ -9,16 +9,20 @@ import signal
 import sys
 import threading
 import time
+from datetime import datetime
 from pathlib import Path
 
 from mission_control.errors import HandlerError
 from mission_control.handler_catalog.catalog import HandlerCatalog
 from mission_control.installation.installation import current_installation
+from mission_control.model.runs.run_record import RunRecord
 from mission_control.model.values.instants import parse_instant
 from mission_control.processes.supervision import is_orphaned
+from workers.call.handler_params import handler_params, secret_unavailable
 from workers.call.invocation import Failure, Handler, Outcome, context_for, invoke
 from workers.call.once import Once
 from workers.call.own_process import outcome_text
+from workers.call.secret_sources import SecretSources, SecretUnavailableError
 from workers.tasks.handler_loader import load_handler, open_handler_package
 
 
@@ -32,15 +36,25 @@ def main(execution_id: str, fence: str, since: str, answer: str) -> None:
     if run is None or str(run.fence) != fence:
         return
     last_success = parse_instant(since) if since else None
-    context = context_for(run, last_success_time=last_success, once=Once(ours.ledger, run))
-    try:
-        outcome: Outcome = invoke(_loaded(ours.catalog, run.handler), context)
-    except HandlerError as error:
-        outcome = Failure(f"HandlerError: {error}")
+    sources = SecretSources(ours.settings.secrets_allow, ours.settings.data_dir, os.environ)
+    outcome = _outcome(run, last_success, Once(ours.ledger, run), ours.catalog, sources)
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
     Path(answer).write_text(outcome_text(outcome), "utf-8")
     os._exit(0)  # whatever threads go on
+
+
+def _outcome(
+    run: RunRecord, last_success: datetime | None, once: Once, catalog: HandlerCatalog, sources: SecretSources
+) -> Outcome:
+    try:
+        given = handler_params(run, sources)
+        context = context_for(run, given.params, last_success_time=last_success, once=once)
+        return given.masked(invoke(_loaded(catalog, run.handler), context))
+    except SecretUnavailableError as error:
+        return secret_unavailable(error)
+    except HandlerError as error:
+        return Failure(f"HandlerError: {error}")
 
 
 def _loaded(catalog: HandlerCatalog, path: str) -> Handler:

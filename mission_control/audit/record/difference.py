@@ -5,11 +5,15 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mission_control.audit.record.json_ready import json_ready
+from mission_control.audit.record.masked_values import is_hidden, marks_of, masked_value
 from mission_control.audit.record.masking import NAME_LIMIT, clean_text, clean_value
-from mission_control.audit.record.secrets_mask import MASK, is_secret
+from mission_control.model.problems.secret_references import MASK
 
 VALUE_LIMIT = 2_048
 MOST_FIELDS = 256
+
+_MARKS = ("secret",)
+"""The field that names the secret params: it has none of them."""
 
 _PLAIN_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
@@ -27,11 +31,12 @@ def difference(
     {'schedule.time': {'from': '09:00', 'to': '10:00'}}
     """
     old, new = _fields(before), _fields(after)
+    marked = marks_of(before) | marks_of(after)
     changed = [path for path in old | new if _differs(old.get(path), new.get(path))]
     shown = {
         clean_text(".".join(path), NAME_LIMIT): {
-            "from": _shown(path, old.get(path)),
-            "to": _shown(path, new.get(path)),
+            "from": _shown(path, old.get(path), marked),
+            "to": _shown(path, new.get(path), marked),
         }
         for path in changed[:MOST_FIELDS]
     }
@@ -59,7 +64,8 @@ def _differs(old: object, new: object) -> bool:
     return type(old) is not type(new) or old != new
 
 
-def _shown(path: tuple[str, ...], value: Any) -> Any:  # noqa: ANN401  # JSON
-    if any(is_secret(name, value) for name in path):
+def _shown(path: tuple[str, ...], value: Any, marked: frozenset[str]) -> Any:  # noqa: ANN401  # JSON
+    marks = marked if path[:1] == ("params",) else frozenset()
+    if path != _MARKS and any(is_hidden(name.strip('"'), value, marks) for name in path):
         return MASK
-    return clean_value(value, VALUE_LIMIT)
+    return clean_value(masked_value(value, marked=marks), VALUE_LIMIT)

@@ -11,7 +11,8 @@ from typing import Any
 import orjson
 
 from mission_control.audit.record.json_ready import json_ready
-from mission_control.audit.record.secrets_mask import MASK, is_secret, mask_text
+from mission_control.audit.record.masked_values import masked_value
+from mission_control.audit.record.secrets_mask import mask_text
 
 OUTPUT_LIMIT = 8_192
 ERROR_LIMIT = 8_192
@@ -53,20 +54,13 @@ def clean_value(value: object, limit: int) -> Any:  # noqa: ANN401  # a JSON val
         return clean_text(value, limit)
     if value is None or isinstance(value, bool):
         return value
-    ready = _clean(json_ready(value), limit)
+    ready = masked_value(
+        json_ready(value),
+        lambda one: clean_text(one, limit),
+        key=lambda one: clean_text(one, NAME_LIMIT),
+    )
     text = orjson.dumps(ready).decode()
     return ready if len(text) <= limit else _shorten(text, limit, 0)
-
-
-def _clean(value: Any, limit: int) -> Any:  # noqa: ANN401  # see clean_value
-    if isinstance(value, str):
-        return clean_text(value, limit)
-    if isinstance(value, dict):
-        return {
-            clean_text(key, NAME_LIMIT): MASK if is_secret(key, item) else _clean(item, limit)
-            for key, item in value.items()
-        }
-    return [_clean(item, limit) for item in value] if isinstance(value, list) else value
 
 
 def _escape(text: str) -> str:

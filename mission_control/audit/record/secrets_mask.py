@@ -1,33 +1,45 @@
 """Masking secrets, so that a record can be kept for years and shown to others.
 
 Found by the name they go under (`password=…`, `{"api_key": …}`), by where they stand (credentials in a
-URL, an authorization header) or by the known shape of a key. A secret that has none of these looks
-like other text and stays.
+URL, an authorization header, the path of a webhook) or by the known shape of a key. A secret that has none
+of these looks like other text and stays, unless its param is marked as secret.
 
 Patterns start at a fixed word and repeat within bounds, so that no text makes them slow.
 """
 
 import re
+from functools import lru_cache
 from itertools import pairwise
 
-MASK = "***"
+from mission_control.model.problems.secret_references import MASK
 
 _PASSWORD_WORDS = frozenset(
     ("password", "passwd", "pwd", "passphrase", "secret", "secrets", "credential", "credentials")
 )
-_TOKEN_WORDS = frozenset(("token", "tokens", "apikey", "authorization", "cookie"))
-_PLAIN_WORDS = _PASSWORD_WORDS | _TOKEN_WORDS
-_PAIRS = frozenset(("api key", "access key", "private key", "signing key", "encryption key", "auth key"))
-_COUNTED_WORDS = frozenset(("token", "tokens"))
+_TOKEN_WORDS = frozenset(("token", "tokens", "apikey", "authorization", "cookie", "jwt", "bearer", "dsn"))
+_CODE_WORDS = frozenset(("pin", "pins", "otp", "totp", "passcode"))
+_WEBHOOK_WORDS = frozenset(("webhook", "webhooks"))
+_PLAIN_WORDS = _PASSWORD_WORDS | _TOKEN_WORDS | _CODE_WORDS | _WEBHOOK_WORDS | {"pass"}
+_PAIRS = frozenset(
+    (
+        *("api key", "access key", "private key", "signing key", "encryption key", "auth key", "account key"),
+        *("shared key", "master key", "license key", "access code", "session id", "hook url"),
+    )
+)
+_COUNTED_WORDS = frozenset(("token", "tokens", "pass"))
+_SHORTEST_CODE = 1_000
+"""Smaller numbers are those of a pin on a board, not of a card."""
+
 _CAMEL_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _WORD = re.compile(r"[A-Za-z0-9]+")
 _LONGEST_NAME = 200
 
 _NAMED = (
-    r"(?:passw(?:or)?d|pwd|passphrase|secret|token|(?:api|access|private|signing|encryption)[_-]?key)"
+    r"(?:passw(?:or)?d|pwd|passphrase|secret|token|(?:api|access|private|signing|encryption|account)[_-]?key"
+    r"|(?<![a-z])(?:pin|t?otp|passcode|dsn)(?=[\"']?\s{0,3}[:=]\s{0,3}[\"']?[0-9a-z]{4}))"
     r"(?:[_-](?:key|value))?"
 )
-_NAMED_HINTS = ("passw", "pwd", "passphrase", "secret", "token", "key")
+_NAMED_HINTS = ("passw", "pwd", "passphrase", "secret", "token", "key", "pin", "otp", "passcode", "dsn")
 _SHAPES = (
     ("sk-", r"\bsk-[\w-]{16,256}"),
     ("k_", r"\b[sr]k_(?:live|test)_\w{16,256}"),
@@ -63,6 +75,21 @@ _RULES = (
         f"-----PRIVATE KEY {MASK}-----",
     ),
     (("://",), re.compile(r"://([^\s/:@]{0,256}):[^\s/]{1,512}@"), rf"://\1:{MASK}@"),
+    # The path of a webhook is all that a caller needs.
+    (
+        ("hook", "hc-ping.com", "ifttt.com"),
+        re.compile(
+            r"(?i)(://[^\s\"'<>]{0,256}?(?:hook[\w.-]{0,60}|hc-ping\.com|maker\.ifttt\.com)(?::\d{1,5})?/)"
+            r"[^\s\"'<>]{1,2048}"
+        ),
+        rf"\1{MASK}",
+    ),
+    (("/bot",), re.compile(r"/bot\d{6,12}:[\w-]{20,64}"), f"/bot{MASK}"),
+    (
+        ("key=", "sig=", "signature=", "auth="),
+        re.compile(r"(?i)([?&](?:key|sig|signature|auth|x-(?:amz|goog)-signature)=)[^&\s\"'<>#]{1,2048}"),
+        rf"\1{MASK}",
+    ),
     (
         ("authorization",),
         re.compile(r"(?i)(\bauthorization[\"']?\s{0,3}[:=]\s{0,3}[\"']?)[^\s\"'][^\"'\r\n]{0,4096}"),
@@ -110,14 +137,17 @@ def is_secret(name: str, value: object) -> bool:
     >>> is_secret("apiKey", "k"), is_secret("total_tokens", 7)
     (True, False)
     """
-    words = _secret_words(name)
+    words = _secret_words(name[:_LONGEST_NAME])
     if not words or value is None or isinstance(value, bool) or value == "":
         return False
     # `max_tokens: 512` counts; it opens nothing.
-    return not (words <= _COUNTED_WORDS and isinstance(value, int | float))
+    if not isinstance(value, int | float):
+        return True
+    return value >= _SHORTEST_CODE if words <= _CODE_WORDS else not words <= _COUNTED_WORDS
 
 
+@lru_cache(maxsize=1_024)
 def _secret_words(name: str) -> frozenset[str]:
-    words = [word.lower() for word in _WORD.findall(_CAMEL_HUMP.sub(" ", name[:_LONGEST_NAME]))]
+    words = [word.lower() for word in _WORD.findall(_CAMEL_HUMP.sub(" ", name))]
     pairs = (" ".join(pair) for pair in pairwise(words))
     return (_PLAIN_WORDS & set(words)) | (_PAIRS & set(pairs))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import time
 from contextlib import redirect_stdout
@@ -53,18 +54,24 @@ def _run(path: str, params: dict[str, Any]) -> tuple[dict[str, Any], timedelta, 
     from mission_control.configuration.settings import read_settings
     from mission_control.errors import HandlerError
 
-    catalog = catalog_from(read_settings().handlers)
+    settings = read_settings()
+    catalog = catalog_from(settings.handlers)
     problem = catalog.problem(path)
     if problem is not None:
         raise HandlerError(problem)
-    worker = import_module("workers.call.invocation")
+    worker, inputs = import_module("workers.call.invocation"), import_module("workers.call.handler_params")
     began = time.monotonic()
     shown = logging.StreamHandler()
     shown.setFormatter(TextFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s")))
     logging.basicConfig(level=logging.INFO, handlers=[shown])
     with redirect_stdout(sys.stderr):
         handler = load(catalog, catalog.handlers()[path])
-        outcome = worker.invoke(handler, worker.context_for(_trial(path, params), last_success_time=None))
+        run = _trial(path, params)
+        given = inputs.handler_params(
+            run, inputs.SecretSources(settings.secrets_allow, settings.data_dir, os.environ)
+        )
+        context = worker.context_for(run, given.params, last_success_time=None)
+        outcome = given.masked(worker.invoke(handler, context))
     took = timedelta(seconds=time.monotonic() - began)
     error = getattr(outcome, "error", None)
     status = "success" if error is None else "failure"

@@ -29,6 +29,7 @@ Example: mission-control task add --id greet --handler handlers.hello.run
 @parameters.dry_run
 def add(task_id: str | None, file: str | None, disabled: bool, dry_run: bool, **options: Any) -> None:  # noqa: ANN401
     """Add a task. It first fires at its next scheduled time."""
+    from mission_control.audit.record.masked_values import masked_definition
     from mission_control.operate.handlers import live_workers, workers_with_another_version
     from mission_control.operate.situation import issues_of_tasks
 
@@ -46,7 +47,7 @@ def add(task_id: str | None, file: str | None, disabled: bool, dry_run: bool, **
                 ExitCode.REFUSED,
             )
         if dry_run:
-            echo_json(task.to_dict())
+            echo_json(masked_definition(task.to_dict()))
             tell("dry run: nothing was added")
             return
         echo(task.id)

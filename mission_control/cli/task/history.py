@@ -9,6 +9,7 @@ import rich_click as click
 from mission_control.cli.terminal import parameters
 from mission_control.cli.terminal.installation_in_use import current
 from mission_control.cli.terminal.output import as_text, echo, echo_json, table, tell
+from mission_control.cli.terminal.revealing import shown_definitions
 from mission_control.cli.views.run_view import COLUMNS, run_row
 
 if TYPE_CHECKING:
@@ -42,10 +43,11 @@ def history(task_id: str, limit: int, as_json: bool) -> None:
 @click.command()
 @parameters.task_id
 @parameters.as_json
-def revisions(task_id: str, as_json: bool) -> None:
-    """Show the changes of a task, latest first.
+@parameters.reveal
+def revisions(task_id: str, as_json: bool, reveal: bool) -> None:
+    """Show the changes of a task, latest first, with its secrets masked.
 
-    With --json the definitions are given in full.
+    --json prints whole definitions; --reveal needs it.
     """
     from mission_control.operate.tasks import existing_task, task_revisions
 
@@ -53,10 +55,11 @@ def revisions(task_id: str, as_json: bool) -> None:
         registry = installation.registry
         if as_json:
             existing_task(registry, task_id)
-            echo_json(registry.revisions(task_id))
+            found = registry.revisions(task_id)
+            echo_json(shown_definitions(found, installation.settings.data_dir, reveal=reveal))
             return
-        found = task_revisions(registry, installation.settings.task_changes_log, task_id)
-        rows = [_row(one) for one in found]
+        changes = task_revisions(registry, installation.settings.task_changes_log, task_id)
+        rows = [_row(one) for one in changes]
         echo(table("revision", "modified", "by", "what changed", rows=rows, right=("revision",)))
 
 

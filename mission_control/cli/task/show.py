@@ -13,6 +13,7 @@ from rich.text import Text
 from mission_control.cli.terminal import parameters
 from mission_control.cli.terminal.installation_in_use import current
 from mission_control.cli.terminal.output import as_text, echo, echo_json, table, tell, tell_issues
+from mission_control.cli.terminal.revealing import shown_definitions
 from mission_control.cli.terminal.wording import in_how_long, local_time
 from mission_control.model.values.instants import parse_instant
 
@@ -37,15 +38,17 @@ _SHOWN_APART = (
 @click.command("list")
 @click.option("--all", "is_all", is_flag=True, help="Show disabled tasks too.")
 @parameters.as_json
-def list_tasks(is_all: bool, as_json: bool) -> None:
-    """List the enabled tasks, or all."""
+@parameters.reveal
+def list_tasks(is_all: bool, as_json: bool, reveal: bool) -> None:
+    """List the enabled tasks, or all. --json prints their definitions."""
     from mission_control.operate.situation import issues_of_tasks, tasks_with_issues
     from mission_control.operate.tasks import task_summaries
 
     with current() as installation:
         registry = installation.registry
         if as_json:
-            echo_json(tasks_with_issues(installation.client, registry.tasks(enabled_only=not is_all)))
+            tasks = tasks_with_issues(installation.client, registry.tasks(enabled_only=not is_all))
+            echo_json(shown_definitions(tasks, installation.settings.data_dir, reveal=reveal))
             return
         shown = task_summaries(registry, enabled_only=not is_all)
         if shown:
@@ -73,15 +76,17 @@ def _next_run(one: TaskSummary, now: datetime) -> tuple[str | Text, str]:
 @click.command()
 @parameters.task_id
 @parameters.as_json
-def show(task_id: str, as_json: bool) -> None:
-    """Show a task in full.
+@parameters.reveal
+def show(task_id: str, as_json: bool, reveal: bool) -> None:
+    """Show a task in full, with its secrets masked.
 
     Leaves out fields with their default value. --json prints the definition in the format of task files.
     """
     from mission_control.operate.tasks import existing_task, task_json
 
     with current() as installation:
-        shown = task_json(installation.registry, task_id)
+        found = task_json(installation.registry, task_id)
+        (shown,) = shown_definitions([found], installation.settings.data_dir, reveal=reveal)
         if as_json:
             echo_json(shown)
             return

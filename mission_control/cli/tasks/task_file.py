@@ -13,6 +13,7 @@ from mission_control.cli.terminal.exit_codes import ExitCode
 from mission_control.cli.terminal.failures import CommandError
 from mission_control.cli.terminal.installation_in_use import current
 from mission_control.cli.terminal.output import echo, echo_json, tell, tell_issues
+from mission_control.cli.terminal.revealing import require_owner, shown_definitions
 
 if TYPE_CHECKING:
     from mission_control.operate.apply import Application
@@ -49,22 +50,28 @@ def apply(file: Path | None, as_json: bool, dry_run: bool) -> None:
 @click.command()
 @click.argument("file", required=False, type=click.Path(path_type=Path, allow_dash=True))
 @parameters.dry_run
-def export(file: Path | None, dry_run: bool) -> None:
+@parameters.reveal
+def export(file: Path | None, dry_run: bool, reveal: bool) -> None:
     """Write every task to FILE, in the format of `tasks apply`.
 
     FILE defaults to the installation's own; - is stdout. It is replaced in one step, and only its owner can
-    read it.
+    read it. Secrets are written in full, which only the data directory's owner may do; on stdout they are
+    masked.
     """
     from mission_control.files.task_file import write_task_file
 
     with current() as installation:
+        data_dir = installation.settings.data_dir
+        found = [task.to_dict() for task in installation.registry.definitions()]
         if file == Path("-"):
-            echo_json({"tasks": [task.to_dict() for task in installation.registry.definitions()]})
+            echo_json({"tasks": shown_definitions(found, data_dir, reveal=reveal)})
             return
         path = installation.settings.default_tasks_file if file is None else file
         if dry_run:
-            tell(f"{len(installation.registry.definitions())} tasks would be written to {path} (dry run)")
+            tell(f"{len(found)} tasks would be written to {path} (dry run)")
             return
+        if shown_definitions(found, data_dir, reveal=False) != found:
+            require_owner(data_dir)
         if path.is_dir():
             raise CommandError(f"{path} is a directory; name a file in it", ExitCode.USAGE)
         write_task_file(path, installation.registry.definitions())

@@ -7,7 +7,7 @@ from typing import Any
 
 import rich_click as click
 
-from mission_control.model.problems.suggestions import did_you_mean, quoted
+from mission_control.model.problems.suggestions import did_you_mean
 from mission_control.model.values.instants import parse_moment
 
 EXAMPLES = {
@@ -25,7 +25,7 @@ class JsonObject(click.ParamType[dict[str, Any]]):
         self._example = example
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> dict[str, Any]:  # noqa: ANN401
-        """Return the object, or fail with the problem and an example."""
+        """Return the object, or fail with the problem and an example. It is not quoted, for its secrets."""
         if isinstance(value, dict):
             return value
         from mission_control.files.json_file import strict_json
@@ -33,9 +33,9 @@ class JsonObject(click.ParamType[dict[str, Any]]):
         try:
             found = strict_json(value)
         except (ValueError, RecursionError) as error:
-            self.fail(f"{quoted(value)} is not JSON ({error}); write for example {self._example}", param, ctx)
+            self.fail(f"this is not JSON ({error}); write for example {self._example}", param, ctx)
         if not isinstance(found, dict):
-            self.fail(f"{quoted(value)} is not a JSON object; write for example {self._example}", param, ctx)
+            self.fail(f"this is not a JSON object; write for example {self._example}", param, ctx)
         return found
 
 
@@ -89,6 +89,7 @@ MOMENT = Moment()
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 dry_run = click.option("--dry-run", is_flag=True, help="Show what would be done, and do nothing.")
+reveal = click.option("--reveal", is_flag=True, help="Show secrets; only for the data directory's owner.")
 reason = click.option("--reason", help="Why; kept in the record of changes.")
 run_params = click.option(
     "--params", type=PARAMS, metavar="JSON", help="Params for this run; they override the task's own."

@@ -55,7 +55,10 @@ def outcome(status: str) -> Text:
 def result_text(output: Any, error: Any, reason: str | None) -> str:  # noqa: ANN401  # JSON values
     """Return what to show of a run's result: its error, else its reason, else its output.
 
-    An output that has a `summary` is shown by that alone.
+    An output that has a `summary` is shown by that alone. Secrets in it are masked.
     """
+    from mission_control.audit.record.masked_values import masked_value
+
     shown = output["summary"] if isinstance(output, dict) and "summary" in output else output
-    return next((as_text(value) for value in (error, reason, shown) if value is not None), "")
+    found = next((value for value in (error, reason, shown) if value is not None), None)
+    return as_text(masked_value(found))

@@ -33,6 +33,7 @@ def send(  # noqa: PLR0913  # one parameter an option
     Raises:
         RunTimeoutError: the run did not end in time.
     """
+    from mission_control.audit.record.masked_values import masked_value
     from mission_control.dispatch.enqueue import NO_OPTIONS
     from mission_control.operate.runs import run_json
     from mission_control.operate.situation import issues_of_run
@@ -40,7 +41,8 @@ def send(  # noqa: PLR0913  # one parameter an option
     options = NO_OPTIONS if options is None else options
     if dry_run:
         prepared = dispatch.prepare(name, params, options)
-        echo_json({**run_json(prepared), "params": prepared.params})
+        marked = frozenset(prepared.secret_params if prepared.secret_params is not None else ())
+        echo_json({**run_json(prepared), "params": masked_value(prepared.params, marked=marked)})
         tell("dry run: nothing was sent")
         return ExitCode.DONE
     run = dispatch.enqueue(name, params, options, idempotency_key=idempotency_key)

@@ -7,12 +7,14 @@ from redis import Redis
 
 from mission_control.messaging.message import RUN_HEADER
 from mission_control.messaging.transport.message_problem import BadMessageError, read_task
+from mission_control.model.problems.secret_references import MASK
 from mission_control.model.values.identifiers import name_problem, plain_execution_id
 from mission_control.store.lua_scripts import lua_script
 
 DEFAULT_QUEUE: Final = "celery"
 """The queue to which Celery clients send by default."""
 
+_SHOWN_ARGUMENTS: Final = ("argsrepr", "kwargsrepr")
 _LOOKED_AT: Final = 100
 _HANDLER_PREFIX: Final = "handlers."
 
@@ -20,10 +22,15 @@ _HANDLER_PREFIX: Final = "handlers."
 def adopt(message: dict[str, Any]) -> None:
     """Give a plain client's message an id of its own, whatever run its Celery id may name.
 
+    What Celery's events would show of its params, or of those of a RedBeat entry, is masked.
+
     Raises:
         BadMessageError: its id is too long.
     """
     headers = message["headers"]
+    for name in _SHOWN_ARGUMENTS:
+        if "params" in str(headers.get(name)) or headers.get(RUN_HEADER) is not True:
+            headers[name] = MASK
     if headers.get(RUN_HEADER) is True:
         return
     own_id = plain_execution_id(headers["id"])

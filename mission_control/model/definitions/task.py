@@ -1,6 +1,6 @@
 """The definition of a task: what runs, when, and what follows from its outcome."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -15,12 +15,13 @@ from mission_control.model.definitions.schedules import Schedule
 from mission_control.model.problems.json_values import json_copy, plain_definition
 from mission_control.model.problems.messages import shown
 from mission_control.model.problems.problems import problems_of
-from mission_control.model.problems.suggestions import quoted
+from mission_control.model.problems.suggestions import did_you_mean, quoted
 from mission_control.model.values.fields import HandlerPath, Line, PositiveSeconds, QueueName, TaskId, Text
 from mission_control.model.values.frozen_model import FrozenModel
 
 MOST_DEPENDENCIES = 100
 MOST_TAGS = 100
+MOST_SECRETS = 100
 # Redis queues of four priorities are built from Celery's ten levels.
 HIGHEST_PRIORITY = 9
 # Fields that are checked and stored, and that nothing acts on yet.
@@ -50,6 +51,7 @@ class TaskDefinition(FrozenModel):
     execution_history: ExecutionHistory = ExecutionHistory()
     retry_policy: RetryPolicy = RetryPolicy()
     params: Annotated[dict[str, Any], AfterValidator(json_copy)] = Field(default_factory=dict)
+    secret: tuple[Line, ...] = Field(default=(), strict=False, max_length=MOST_SECRETS)
     timeout_seconds: PositiveSeconds | None = None
     expires_seconds: PositiveSeconds | None = None
     fresh_process: bool = False
@@ -64,6 +66,20 @@ class TaskDefinition(FrozenModel):
     priority: int = Field(default=0, ge=0, le=HIGHEST_PRIORITY)
     owner: Line = "api"
     tags: tuple[Line, ...] = Field(default=(), strict=False, max_length=MOST_TAGS)
+
+    @field_validator("secret")
+    @classmethod
+    def _names_params(cls, secret: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        # Beat reads definitions without their params; the params of a run may come with the run.
+        names = set(_names_in(info.data.get("params")))
+        problems = [
+            Problem(f"[{at}]", f"{quoted(name)} is no name in the params{did_you_mean(name, names)}")
+            for at, name in enumerate(secret)
+            if names and name not in names
+        ]
+        if problems:
+            raise InvalidTaskError(problems)
+        return secret
 
     @field_validator("after")
     @classmethod
@@ -152,6 +168,15 @@ def _validated(data: Mapping[str, Any], context: dict[str, Any]) -> TaskDefiniti
 def _subject(data: Mapping[str, Any]) -> str:
     given = data.get("id")
     return f"task {shown(given)}" if isinstance(given, str) else "task definition"
+
+
+def _names_in(value: object) -> Iterator[str]:
+    """Return the names of all values in params, at every level."""
+    if isinstance(value, dict):
+        yield from value
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    for one in inner:
+        yield from _names_in(one)
 
 
 def _dependency_fault(task: str, own_id: str | None, earlier: list[str]) -> str | None:

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import orjson
 
 from mission_control.errors import InvalidTaskError, Problem
+from mission_control.model.problems.secret_references import MASK, has_mask, reference_in, reference_problem
 from mission_control.model.problems.suggestions import quoted
 
 DEEPEST_LEVEL = 64
@@ -90,7 +91,7 @@ class _Copying:
             raise InvalidTaskError([problem])
         is_params = self.is_params or path.startswith("params.")
         fault = _fault(value) or (_json_fault(value) if self.is_params else None)
-        if fault is not None:
+        if fault is not None or (is_params and path and (fault := _secret_fault(value)) is not None):
             self.problems.append(Problem(path, fault))
         if isinstance(value, Mapping):
             return {key: self.copy(one, key_in_path(path, key), level + 1) for key, one in value.items()}
@@ -123,6 +124,13 @@ def _json_fault(value: object) -> str | None:
     if type(value) in _JSON_TYPES or isinstance(value, Mapping | tuple):
         return None
     return f"a {type(value).__name__} is not JSON; use text, numbers, true, false, null, lists and objects"
+
+
+def _secret_fault(value: object) -> str | None:
+    if isinstance(value, str) and has_mask(value):
+        return f"has {MASK}, which stands for a secret that was masked; write the value, or a reference to it"
+    text = reference_in(value)
+    return None if text is None else reference_problem(text)
 
 
 def _is_unicode(text: str) -> bool:

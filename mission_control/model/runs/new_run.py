@@ -53,6 +53,7 @@ def manual_run(task: TaskDefinition, *, ulid: str, at: datetime, now: datetime) 
         dispatched_at=now,
         trigger=Trigger.MANUAL,
         params=dict(task.params),
+        secret_params=list(task.secret) or None,
         retry_policy=task.retry_policy.model_dump(mode="json"),
         timeout_seconds=task.timeout_seconds,
         fresh_process=task.fresh_process or None,
@@ -90,6 +91,7 @@ def repeated_run(run: RunRecord, *, ulid: str, now: datetime) -> RunRecord:
         dispatched_at=now,
         trigger=Trigger.MANUAL,
         params=run.params,
+        secret_params=run.secret_params,
         retry_policy=run.retry_policy,
         timeout_seconds=run.timeout_seconds,
         fresh_process=run.fresh_process,
@@ -142,6 +144,8 @@ def _shared_spec(task: TaskDefinition) -> dict[str, str]:
         "priority": str(task.priority),
         "is_fixed_delay": json_text(task.schedule.is_fixed_delay),
     }
+    if task.secret:
+        spec["secret_params"] = json_text(task.secret)
     if task.fresh_process:
         spec["fresh_process"] = json_text(True)  # JSON
     if task.timeout_seconds is not None:

@@ -28,12 +28,12 @@ class Trigger(StrEnum):
 class RunRecord:
     """A run as the ledger knows it; a value, changed only by the ledger's transitions.
 
-    All times are aware and in UTC. `fresh_process` is true or None. `attempt` is the last attempt begun,
-    1-based, 0 before the first. `output` is what the handler returned as `output`, any JSON value. `fence` is
-    the number of the last claim, over all attempts; `deliveries` how often the attempt was begun; `pid` is
-    the process of `worker` that made it. `resends` is how often the message that is waited for was sent
-    again, last at `resent_at`; claims reset it. `released_at` is when a message that was parked was put on
-    its queue.
+    All times are aware and in UTC. `fresh_process` is true or None. `secret_params` names the params that the
+    task marks as secret, None for none. `attempt` is the last attempt begun, 1-based, 0 before the first.
+    `output` is what the handler returned as `output`, any JSON value. `fence` is the number of the last
+    claim, over all attempts; `deliveries` how often the attempt was begun; `pid` is the process of `worker`
+    that made it. `resends` is how often the message that is waited for was sent again, last at `resent_at`;
+    claims reset it. `released_at` is when a message that was parked was put on its queue.
     """
 
     execution_id: str
@@ -44,6 +44,7 @@ class RunRecord:
     trigger: Trigger = Trigger.SCHEDULE
     state: RunState = RunState.DISPATCHED
     params: dict[str, Any] = field(default_factory=dict)
+    secret_params: list[str] | None = None
     retry_policy: dict[str, Any] = field(default_factory=dict)
     timeout_seconds: float | None = None
     expires_at: datetime | None = None
@@ -162,7 +163,7 @@ _WHOLE_NUMBERS: Final = (
     *("priority", "revision", "attempt", "duration_ms"),
     *("fence", "pid", "deliveries", "resends"),
 )
-_JSON: Final = ("params", "retry_policy", "output", "is_fixed_delay", "fresh_process")
+_JSON: Final = ("params", "secret_params", "retry_policy", "output", "is_fixed_delay", "fresh_process")
 
 _ENCODERS: Final[dict[str, Callable[[Any], str]]] = {
     **dict.fromkeys(_TIMES, format_instant),

@@ -34,6 +34,18 @@ def test_changed_secret_shows_as_changed_with_both_values_masked() -> None:
     assert changed == {"params.api_key": {"from": "***", "to": "***"}}
 
 
+def test_marked_param_and_reference_are_masked_wherever_they_stand() -> None:
+    before = {"params": {"doors": [{"code": "1"}], "name": "a"}, "secret": ["code"]}
+    after = {"params": {"doors": [{"code": "2"}], "name": "b", "key": {"secret": "env:K"}}, "secret": []}
+
+    assert difference(before, after) == {
+        "params.doors": {"from": [{"code": "***"}], "to": [{"code": "***"}]},
+        "params.name": {"from": "a", "to": "b"},
+        "params.key.secret": {"from": None, "to": "***"},
+        "secret": {"from": ["code"], "to": []},
+    }
+
+
 def test_values_nested_below_a_secret_are_masked() -> None:
     changed = difference({}, {"params": {"credentials": {"user": "u", "door": "1234"}}})
 

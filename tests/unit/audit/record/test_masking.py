@@ -34,6 +34,18 @@ JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.c2lnbmF0dXJl"
         ("AKIAIOSFODNN7EXAMPLE", "***"),
         (f"jwt {JWT} end", "jwt *** end"),
         (f"key:\n{PEM}\nend", "key:\n-----PRIVATE KEY ***-----\nend"),
+        ("https://hooks.slack.com/services/T0/B0/xyz", "https://hooks.slack.com/***"),
+        (
+            "POST https://chat.example.org/api/webhooks/7/abc failed",
+            "POST https://chat.example.org/api/webhooks/*** failed",
+        ),
+        (
+            "https://api.telegram.org/bot123456789:AAEabcdefghijklmnopqr/getMe",
+            "https://api.telegram.org/bot***/getMe",
+        ),
+        ("https://example.org/?page=2&sig=abc%2F&x=1", "https://example.org/?page=2&sig=***&x=1"),
+        ("https://example.org/webhook", "https://example.org/webhook"),
+        ("pin: 0042, spin: 3", "pin: ***, spin: 3"),
         ("used 512 tokens: fine", "used 512 tokens: fine"),
         ("the task is late", "the task is late"),
     ],
@@ -52,6 +64,13 @@ def test_secrets_in_text_are_masked_and_other_text_stays(text: str, masked: str)
         ({"max_tokens": 512, "token": "x"}, {"max_tokens": 512, "token": "***"}),
         ({"password": None, "secret": False}, {"password": None, "secret": False}),
         ({"pin": 1, "password": 1234}, {"pin": 1, "password": "***"}),
+        ({"pin": 1234, "cardPin": "0042"}, {"pin": "***", "cardPin": "***"}),
+        ({"webhook": "https://example.org/x"}, {"webhook": "***"}),
+        ({"args": ["--token", "abc", "-v", "x"]}, {"args": ["--token", "***", "-v", "x"]}),
+        ([["Authorization", "abc"], ["Accept", "text"]], [["Authorization", "***"], ["Accept", "text"]]),
+        ([{"name": "DB_PASSWORD", "value": "x"}], [{"name": "DB_PASSWORD", "value": "***"}]),
+        ({"columns": ["user", "password", "email"]}, {"columns": ["user", "password", "email"]}),
+        ({"door": {"secret": "env:DOOR"}}, {"door": "***"}),
     ],
 )
 def test_values_of_keys_named_like_secrets_are_masked(value: object, clean: object) -> None:
@@ -160,6 +179,9 @@ def test_very_wide_structure_is_cut() -> None:
         "authorization:",
         "-----BEGIN PRIVATE KEY-----",
         "Basic ",
+        "://hook",
+        "/bot123456:",
+        "?sig=",
         "\x1b",
     ],
 )

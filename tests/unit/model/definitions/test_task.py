@@ -75,6 +75,7 @@ def test_smallest_definition_is_written_with_the_documented_defaults() -> None:
             "max_delay_seconds": 3600,
             "jitter": False,
         },
+        "secret": [],
         "timeout_seconds": None,
         "expires_seconds": None,
         "fresh_process": False,
