@@ -208,6 +208,7 @@ class MissionControlScheduler(RedBeatScheduler):
             retention=ours.settings.retention,
             token=self._name if self._deliver is None else "",
             delivery=self._delivery,
+            keyring=ours.settings.signing_key,
         )
 
     @cached_property
@@ -218,7 +219,8 @@ class MissionControlScheduler(RedBeatScheduler):
     def _upkeep(self) -> ScheduleUpkeep:
         ours = self._installation
         registry = lambda: ours.registry  # noqa: E731  # seldom needed
-        return ScheduleUpkeep(self.app, ours.client, ours.changes, ours.redbeat_keys, ours.clock, registry)
+        parts = (self.app, ours.client, ours.changes, ours.redbeat_keys, ours.clock, registry)
+        return ScheduleUpkeep(*parts, ours.settings.signing_key)
 
     @cached_property
     def _missed_records(self) -> MissedRecords:

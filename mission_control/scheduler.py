@@ -120,9 +120,10 @@ class TaskScheduler:
         Raises:
             UnknownTaskError: there is no such task.
             HandlerError: this process cannot find the handler.
+            InvalidTaskError: the task is not signed, where tasks are.
         """
         with self._store_errors():
-            task = self._installation.registry.definition(task_id)
+            task = self._installation.registry.definition(task_id, to_run=True)
             if task is None:
                 raise UnknownTaskError(f"no task has the id {task_id!r}")
             self._in_process.check_handler(task.handler)

@@ -17,10 +17,12 @@ from mission_control.errors import InvalidTaskError
 from mission_control.files.calendar_file import read_calendar, read_no_calendar
 from mission_control.model.definitions.task import TaskDefinition, read_stored_task
 from mission_control.model.values.identifiers import LONGEST_ENTRY_NAME, name_problem
+from mission_control.registry.task_store import SIGN_IT
+from mission_control.signing.keyring import NO_KEYS, Keyring
 from mission_control.store.lua_scripts import lua_script
 from mission_control.store.redis_keys import DEFAULT_REDBEAT_KEYS, RedBeatKeys
 
-_VALUES_AN_ENTRY = 6
+_VALUES_AN_ENTRY = 7
 _OWN_FIELDS = ("id", "name", "description", "params", "metadata", "tags")
 
 
@@ -72,8 +74,15 @@ DueEntry = DueTask | DuePlainEntry | CorruptEntry
 class DueEntries:
     """Looks into the schedule."""
 
-    def __init__(self, client: Redis, app: Celery, redbeat_keys: RedBeatKeys = DEFAULT_REDBEAT_KEYS) -> None:
+    def __init__(
+        self,
+        client: Redis,
+        app: Celery,
+        redbeat_keys: RedBeatKeys = DEFAULT_REDBEAT_KEYS,
+        keyring: Keyring = NO_KEYS,
+    ) -> None:
         self._client = client
+        self._keyring = keyring
         self._keys = redbeat_keys
         self._app = app
         self._script = lua_script(client, __package__, "load_due")
@@ -116,8 +125,18 @@ class DueEntries:
             return CorruptEntry(key, due, f"{type(error).__name__}: {error}")
 
     def _entry(
-        self, key: str, due: float, task: bytes, definition: bytes, meta: bytes, revision: bytes
+        self,
+        key: str,
+        due: float,
+        task: bytes,
+        definition: bytes,
+        meta: bytes,
+        revision: bytes,
+        signature: bytes,
     ) -> DueEntry:
+        problem = self._keyring.problem(signature.decode(errors="replace") or None, "task", task)
+        if problem is not None:
+            return CorruptEntry(key, due, f"{problem}; {SIGN_IT}")
         if task:
             decided, is_disabled = float(meta) if meta else due, definition == b"disabled"
             found = _due_task(key, due, decided, task, revision, is_disabled=is_disabled)

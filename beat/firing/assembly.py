@@ -13,6 +13,7 @@ from beat.firing.firing import Firing
 from beat.messages.entry_sender import EntrySender
 from beat.messages.run_messages import RunMessages
 from beat.upkeep.quarantine import Quarantine
+from mission_control.signing.keyring import Keyring
 from mission_control.store.redis_keys import RedBeatKeys
 
 
@@ -27,6 +28,7 @@ def assemble_firing(  # noqa: PLR0913  # all that firing is made of
     retention: timedelta,
     token: str,
     delivery: Delivery,
+    keyring: Keyring,
 ) -> Firing:
     """Return a `Firing` for the beat that leads under `token`, "" if none need lead.
 
@@ -35,9 +37,10 @@ def assemble_firing(  # noqa: PLR0913  # all that firing is made of
     """
     commit = Commit(client, token=token, retention=retention, redbeat_keys=keys)
     commit.load()
+    messages = RunMessages(app, sender, keyring=keyring, signed_for=retention)
     return Firing(
-        DueEntries(client, app, keys),
-        FireRequests(RunMessages(app, sender), delivery),
+        DueEntries(client, app, keys, keyring),
+        FireRequests(messages, delivery, keyring),
         commit,
         quarantine,
         sender,

@@ -6,7 +6,6 @@ from enum import StrEnum
 from typing import Any, Final
 
 import msgpack
-import orjson
 
 from beat.entries.due_entries import DuePlainEntry, DueTask
 from beat.messages.entry_sender import QueuedMessage
@@ -21,6 +20,8 @@ from mission_control.model.runs.run_state import RunState
 from mission_control.model.values.handler_paths import handler_path_problem
 from mission_control.model.values.identifiers import occurrence_execution_id
 from mission_control.model.values.instants import format_instant
+from mission_control.signing.keyring import Keyring
+from mission_control.signing.run_specs import signed_spec
 from mission_control.store import redis_keys
 
 CATCH_UP_PER_SECOND: Final = 100
@@ -66,6 +67,7 @@ class FireRequests:
 
     messages: RunMessages
     delivery: Delivery
+    keyring: Keyring
 
     @property
     def uses_outbox(self) -> bool:
@@ -123,14 +125,16 @@ class FireRequests:
             task, entry.task_id, moment, params=json_text(entry.params), revision=entry.revision, now=now
         )
         expires = expires_at(task, moment, now)
-        queue_key, payload = self._message(entry, execution_id, moment, expires) if is_fired else ("", "")
+        queue_key, payload = (
+            self._message(entry, execution_id, moment, expires, now) if is_fired else ("", "")
+        )
         return [
             state,
             redis_keys.run(execution_id),
             redis_keys.task_runs(entry.task_id),
             execution_id,
             moment.timestamp(),
-            orjson.dumps(spec).decode(),
+            signed_spec(spec, self.keyring),
             "" if isinstance(action, Fire) else action.reason,
             queue_key,
             payload,
@@ -140,7 +144,7 @@ class FireRequests:
         ]
 
     def _message(
-        self, entry: DueTask, execution_id: str, moment: datetime, expires: datetime | None
+        self, entry: DueTask, execution_id: str, moment: datetime, expires: datetime | None, now: datetime
     ) -> tuple[str, str]:
         if self.delivery is not Delivery.QUEUE:
             return "", ""
@@ -155,6 +159,7 @@ class FireRequests:
             task_id=entry.task_id,
             scheduled_time=moment,
             expires=expires,
+            now=now,
         )
 
     def _stagger(self, entry: DueTask, action: Fire | Miss) -> float | str:

@@ -1,6 +1,6 @@
 """The messages of runs: filled into a template, or each made on its own for tools that look at each."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import kombu
 from celery import Celery
@@ -20,8 +20,10 @@ from beat.messages.message_template import (
     MessageTemplate,
 )
 from mission_control.messaging.message import RUN_HEADER
+from mission_control.messaging.transport.message_signature import Window
 from mission_control.model.definitions.schedules import Schedule
 from mission_control.model.values.instants import format_instant
+from mission_control.signing.keyring import NO_KEYS, Keyring
 
 
 def is_traced() -> bool:
@@ -53,8 +55,17 @@ class RunMessages:
     (`is_traced`), each is built, from an entry with the task's id and its schedule in Celery's words.
     """
 
-    def __init__(self, app: Celery, sender: EntrySender) -> None:
+    def __init__(
+        self,
+        app: Celery,
+        sender: EntrySender,
+        *,
+        keyring: Keyring = NO_KEYS,
+        signed_for: timedelta = timedelta(0),
+    ) -> None:
         self._app = app
+        self._keyring = keyring
+        self._signed_for = signed_for.total_seconds()
         self._sender = sender
         self._templates: dict[MessageKind, MessageTemplate] = {}
         self.is_traced = is_traced()
@@ -68,6 +79,7 @@ class RunMessages:
         task_id: str,
         scheduled_time: datetime,
         expires: datetime | None,
+        now: datetime,
     ) -> QueuedMessage:
         """Return the message of one run. Ids are of characters that JSON writes as they are."""
         moment, text = format_instant(scheduled_time), None if expires is None else expires.isoformat()
@@ -78,8 +90,9 @@ class RunMessages:
         if template is None:
             expires_mark = EXPIRES if kind.expires else None
             built = self._built(kind, BaseSchedule(), EXECUTION_ID, TASK_ID, SCHEDULED_TIME, expires_mark)
-            template = self._templates[kind] = MessageTemplate(built)
-        return template.fill(execution_id, task_id, moment, text)
+            template = self._templates[kind] = MessageTemplate(built, kind.queue, self._keyring)
+        window = Window.of({}, now, self._signed_for)
+        return template.fill(execution_id, task_id, moment, text, window)
 
     def _built(  # as above
         self,

@@ -18,6 +18,7 @@ from beat.upkeep.rebuild import rebuild_schedule
 from mission_control.audit.stream.log import AuditLog
 from mission_control.events import events
 from mission_control.registry.registry import Registry
+from mission_control.signing.keyring import NO_KEYS, Keyring
 from mission_control.store import redis_keys
 from mission_control.store.key_types import keys_of_wrong_type
 from mission_control.store.redis_keys import RedBeatKeys
@@ -38,14 +39,15 @@ class ScheduleUpkeep:
         redbeat_keys: RedBeatKeys,
         clock: Callable[[], datetime],
         registry: Callable[[], Registry],
+        keyring: Keyring = NO_KEYS,
     ) -> None:
         self._app = app
         self._client = client
         self.quarantine = Quarantine(client, changes, redbeat_keys)
-        self._entries = DueEntries(client, app, redbeat_keys)
+        self._entries = DueEntries(client, app, redbeat_keys, keyring)
         self._redbeat_keys = redbeat_keys
         self._clock = clock
-        self._foreign_changes = ForeignChanges(client, redbeat_keys, registry)
+        self._foreign_changes = ForeignChanges(client, redbeat_keys, registry, keyring)
         self._reported: set[str] = set()
         self._do = SideWork(self.after_wrong_type)
         self._had_entries = False

@@ -37,6 +37,7 @@ task = LazyGroup(
         "update": "task.update:update",
         "enable": "task.switch:enable",
         "disable": "task.switch:disable",
+        "sign": "task.switch:sign",
         "run": "enqueue:run_task",
         "remove": "task.switch:remove",
         "history": "task.history:history",

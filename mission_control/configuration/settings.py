@@ -16,6 +16,8 @@ from mission_control.configuration.broker_address import broker_problem
 from mission_control.errors import SettingsError
 from mission_control.model.problems.suggestions import did_you_mean
 from mission_control.model.values.zones import zone
+from mission_control.signing.key_source import read_keyring
+from mission_control.signing.keyring import NO_KEYS, Keyring
 from mission_control.store.redis_keys import REDBEAT_PREFIX
 
 PREFIX: Final = "MISSION_CONTROL_"
@@ -25,7 +27,7 @@ SUPERVISOR_VARIABLE: Final = f"{PREFIX}SUPERVISOR_PID"
 _SEPARATORS: Final = {"handlers": os.pathsep, "queues": ",", "outbound_allow": ",", "secrets_allow": ","}
 _PATHS: Final = ("data_dir", "handlers", "tasks_file")
 # May hold a password, so that an error must not quote them.
-_SECRETS: Final = ("redis_url", "broker_url", "notify")
+_SECRETS: Final = ("redis_url", "broker_url", "notify", "signing_key")
 # What Kubernetes sets in every pod for a service called `mission-control` or `mission-control-…`.
 _SERVICE_LINK: Final = re.compile(
     r"(.+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)=.*"
@@ -82,6 +84,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     run_log_lines: Annotated[int, Meta(ge=0, le=100_000)] = 1_000
     outbound_allow: tuple[str, ...] = ()
     allow_plain_producers: bool = True
+    signing_key: Keyring = NO_KEYS
     allow_eviction: bool = False
     secrets_allow: tuple[Annotated[str, Meta(pattern="^(env:.|file:/)")], ...] = ()
     redbeat_key_prefix: Annotated[str, Meta(pattern="^(?!mc:)[A-Za-z0-9_.:-]+$")] = REDBEAT_PREFIX
@@ -130,6 +133,8 @@ class Settings(Struct, frozen=True, kw_only=True):
         value = getattr(self, name)
         if value is None:
             return ""
+        if isinstance(value, Keyring):
+            return value.source
         if name in _SEPARATORS:
             return _SEPARATORS[name].join(str(part) for part in value)
         return str(value)
@@ -212,6 +217,8 @@ def _channels(variables: Mapping[str, str]) -> tuple[tuple[str, Secret], ...]:
 
 def _value(name: str, kind: Any, given: Any) -> Any:  # noqa: ANN401  # any setting's
     """Return what a setting is, out of a variable's text or of what a program hands in."""
+    if name == "signing_key":
+        return given if isinstance(given, Keyring) else read_keyring(given)
     if isinstance(given, str):
         given = _taken_apart(name, kind, given)
     value = convert(given, kind, strict=False, dec_hook=_custom)

@@ -141,7 +141,7 @@ class Dispatch:
                 "task_id_or_handler", f"{shown(name)} is neither the id of a task nor the path of a handler"
             )
         ulid = str(ULID())
-        task = self.registry.definition(name) if task_id_problem(name) is None else None
+        task = self.registry.definition(name, to_run=True) if task_id_problem(name) is None else None
         given = None if params is None else checked_params(params)
         if task is not None:
             run = manual_run(task, ulid=ulid, at=due, now=now)

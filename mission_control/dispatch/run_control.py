@@ -11,7 +11,7 @@ from redis import Redis
 from ulid import ULID
 
 from mission_control.dispatch.run_ending import RunEnding
-from mission_control.errors import UnknownRunError
+from mission_control.errors import InvalidTaskError, Problem, UnknownRunError
 from mission_control.installation.installation import Installation
 from mission_control.ledger.ledger import Ledger
 from mission_control.messaging.message import send
@@ -97,12 +97,14 @@ class RunControl:
 
         Raises:
             UnknownRunError: the ledger has no such run.
+            InvalidTaskError: the finished run is not signed, where runs are.
             OperationalError: the broker cannot be reached.
         """
         run = existing_run(self.ledger, execution_id)
         if run.state is RunState.RUNNING:
             return run.execution_id
         if run.state.is_final:
+            self._check_signed(run.execution_id)
             run = repeated_run(run, ulid=str(ULID()), now=self.ending.clock())
             self.ledger.dispatch(run)
         released_at = self.client.zscore(redis_keys.PARKED, run.execution_id)
@@ -111,6 +113,12 @@ class RunControl:
         if released_at is not None:  # only now: two messages are harmless, none would wait for the sweep
             unpark(self.client, run.execution_id, released_at=float(released_at))
         return run.execution_id
+
+    def _check_signed(self, execution_id: str) -> None:
+        problem = self.ledger.signature_problem(execution_id)
+        if problem is not None:
+            what = f"{problem}; look at it, and enqueue its task or handler again instead"
+            raise InvalidTaskError([Problem("", what)], subject=f"run {execution_id[:200]}")
 
 
 def existing_run(ledger: Ledger, execution_id: str) -> RunRecord:

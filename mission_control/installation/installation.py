@@ -101,6 +101,7 @@ class Installation:
             max_runs=settings.retention_runs,
             lease=timedelta(seconds=settings.visibility_seconds),
             redbeat_keys=self.redbeat_keys,
+            keyring=settings.signing_key,
         )
 
     @cached_property
@@ -133,7 +134,7 @@ class Installation:
     @cached_property
     def registry(self) -> Registry:
         """The tasks."""
-        store = TaskStore(self.client, self.redbeat_keys)
+        store = TaskStore(self.client, self.redbeat_keys, self.settings.signing_key)
         check = DefinitionCheck(
             self.client,
             self.catalog,
@@ -170,7 +171,9 @@ class Installation:
 
         configured = celery_settings(self.settings, self.redis_url)
         # Messages are parked there, wherever the broker is; without it they wait in a worker's memory.
-        configured["broker_transport_options"]["ledger_client"] = lambda: self.client
+        options = configured["broker_transport_options"]
+        options["ledger_client"] = lambda: self.client
+        options["keyring"] = lambda: self.settings.signing_key  # not the keys: Celery shows its configuration
         return configured
 
 

@@ -21,6 +21,8 @@ from mission_control.model.runs.run_limits import MOST_DELIVERIES
 from mission_control.model.runs.run_record import RECORDED, RunRecord
 from mission_control.model.runs.run_state import WAITING_STATES, RunState, joined
 from mission_control.model.values.instants import format_instant, parse_instant
+from mission_control.signing.keyring import NO_KEYS, Keyring
+from mission_control.signing.run_specs import spec_problem
 from mission_control.store import redis_keys
 
 DEFAULT_LEASE: Final = timedelta(seconds=60)
@@ -38,6 +40,7 @@ class BeginVerdict(StrEnum):
     POISONED = "poisoned"
     FOREIGN = "foreign"
     UNREADABLE = "unreadable"
+    UNSIGNED = "unsigned"  # begun, and its handler must not run: see `BeginReply.problem`
 
 
 @dataclass(frozen=True)
@@ -45,13 +48,15 @@ class BeginReply:
     """The verdict, and the run as it stands after it (None if unknown or unreadable).
 
     With `BEGUN`, `last_success` is when a run of the task last succeeded, and `lost` is the run as the
-    previous worker had it if its lease ran out: the caller records that.
+    previous worker had it if its lease ran out: the caller records that. With `UNSIGNED`, `problem` says
+    what is wrong with its signature.
     """
 
     verdict: BeginVerdict
     run: RunRecord | None
     last_success: datetime | None = None
     lost: RunRecord | None = None
+    problem: str | None = None
 
 
 class LeaseState(StrEnum):
@@ -65,9 +70,12 @@ class LeaseState(StrEnum):
 class Claims(RunReader):
     """The ledger, for processes that run attempts."""
 
-    def __init__(self, client: Redis, *, lease: timedelta = DEFAULT_LEASE) -> None:
+    def __init__(
+        self, client: Redis, *, lease: timedelta = DEFAULT_LEASE, keyring: Keyring = NO_KEYS
+    ) -> None:
         super().__init__(client)
         self.lease = lease
+        self.keyring = keyring
 
     def begin(
         self, execution_id: str, attempt: int, *, worker: str, at: datetime, handler: str | None = None
@@ -75,7 +83,8 @@ class Claims(RunReader):
         """Claim an attempt for this process of a worker; the handler may run only if the verdict is `BEGUN`.
 
         A running attempt is taken over once its lease has run out, and is begun at most `MOST_DELIVERIES`
-        times. With `handler`, a run of another handler is refused. One round trip.
+        times. With `handler`, a run of another handler is refused. With keys, a run that is not signed is
+        refused after it was begun. One round trip.
         """
         verdict, last_success, lost, *pairs = self._script("begin_attempt")(
             keys=[
@@ -100,11 +109,14 @@ class Claims(RunReader):
                 *record_identity(execution_id, attempt, is_final=False, delivery="\0").split("\0", 1),
             ],
         )
+        is_begun = verdict == BeginVerdict.BEGUN
+        problem = spec_problem(_stored_spec(pairs), self.keyring) if is_begun else None
         return BeginReply(
-            BeginVerdict(verdict),
+            BeginVerdict(verdict) if problem is None else BeginVerdict.UNSIGNED,
             _run_of(pairs),
             parse_instant(last_success) if last_success else None,
             _run_of(json.loads(lost)) if lost else None,
+            problem,
         )
 
     def renew(self, attempts: Sequence[tuple[str, int | None]], *, worker: str = "") -> list[LeaseState]:
@@ -157,6 +169,11 @@ class Claims(RunReader):
         """Take back a mark of `mark_once`, because the effect certainly did not happen."""
         return self._note_once(run, key, "0")
 
+    def signature_problem(self, execution_id: str) -> str | None:
+        """Return what is wrong with the signature of a run; None if nothing is, or without keys."""
+        stored = cast("str | None", self._client.hget(redis_keys.run(execution_id), "spec"))
+        return spec_problem(stored, self.keyring)
+
     def ask_to_cancel(self, execution_id: str, reason: str) -> bool:
         """Ask the worker that runs a run to stop it; False if the run is not running."""
         return bool(
@@ -168,6 +185,10 @@ class Claims(RunReader):
     def _note_once(self, run: RunRecord, key: str, action: str) -> bool:
         keys = [redis_keys.run(run.execution_id), redis_keys.effects(run.execution_id)]
         return bool(self._script("mark_once")(keys=keys, args=[_fence(run), key, action, RunState.RUNNING]))
+
+
+def _stored_spec(pairs: Sequence[str]) -> str | None:
+    return next((text for name, text in zip(pairs[::2], pairs[1::2], strict=True) if name == "spec"), None)
 
 
 def _run_of(pairs: Sequence[str]) -> RunRecord | None:

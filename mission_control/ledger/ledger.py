@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from itertools import chain
 from typing import Any, Final
 
+import orjson
 from redis import Redis
 
 from mission_control.ledger.claims import DEFAULT_LEASE, Claims
@@ -13,6 +14,8 @@ from mission_control.model.runs.record_identity import record_identity
 from mission_control.model.runs.run_record import RECORDED, RunRecord, encoded
 from mission_control.model.runs.run_state import RAN_AND_FAILED, RunState, joined, states_before
 from mission_control.model.values.instants import format_instant
+from mission_control.signing.keyring import NO_KEYS, Keyring
+from mission_control.signing.run_specs import signed_spec
 from mission_control.store import redis_keys
 from mission_control.store.redis_keys import RedBeatKeys
 
@@ -27,6 +30,7 @@ class Ledger(Claims, LapsedRuns):
     a race is an answer, never an exception.
     Does not guarantee that a run outlives `retention`: finished runs are dropped after that time, or
     when the task has more than `max_runs` of them. The audit stream is the permanent record.
+    With a `keyring` a run is signed when it is entered.
     """
 
     def __init__(
@@ -37,8 +41,9 @@ class Ledger(Claims, LapsedRuns):
         max_runs: int,
         lease: timedelta = DEFAULT_LEASE,
         redbeat_keys: RedBeatKeys = redis_keys.DEFAULT_REDBEAT_KEYS,
+        keyring: Keyring = NO_KEYS,
     ) -> None:
-        super().__init__(client, lease=lease)
+        super().__init__(client, lease=lease, keyring=keyring)
         self._redbeat_keys = redbeat_keys
         self._retention_seconds = int(retention.total_seconds())
         self._max_runs = max_runs
@@ -112,7 +117,9 @@ class Ledger(Claims, LapsedRuns):
             self._retention_seconds,
             run.execution_id if entered_as is None else entered_as,
         ]
-        entered = self._script("dispatch")(keys=[*keys, *more_keys], args=[*argv, *_flat(run.to_hash())])
+        written = run.to_hash()
+        written["spec"] = signed_spec(orjson.loads(written["spec"]), self.keyring)
+        entered = self._script("dispatch")(keys=[*keys, *more_keys], args=[*argv, *_flat(written)])
         return None if entered is None else str(entered)
 
     def _argv_of_end(

@@ -54,6 +54,8 @@ def _broker(settings: Settings, redis_url: str) -> dict[str, Any]:
             "park_after_seconds": PARK_AFTER_SECONDS,
             "audit_path": str(settings.task_execution_log),
             "plain_clients_queue": settings.queues[0],
+            # The ledger remembers a run for this long after its end, and refuses a second message for it.
+            "signed_for_seconds": settings.retention.total_seconds(),
             "socket_connect_timeout": 5,
             # Longer than the second for which a worker's pop blocks; without it a publish waits for ever.
             "socket_timeout": 5,

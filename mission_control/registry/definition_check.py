@@ -52,20 +52,24 @@ class DefinitionCheck:
                 raise InvalidTaskError([problem], subject=f"task {task.id!r}")
         return task
 
-    def parse(self, definition: Mapping[str, Any], *, needs_calendars: bool = True) -> TaskDefinition:
+    def parse(self, definition: Mapping[str, Any]) -> TaskDefinition:
         """Return a stored definition; its handler need not exist.
 
-        Unless it `needs_calendars`, those that cannot be read now exclude nothing.
+        Raises:
+            InvalidTaskError: lists every problem.
+        """
+        return self._parse(definition, self.read_text)
+
+    def parse_stored(self, definition: Mapping[str, Any]) -> TaskDefinition:
+        """Return a stored definition; calendars that cannot be read now exclude nothing from it.
 
         Raises:
             InvalidTaskError: lists every problem.
         """
         try:
-            return self._parse(definition, self.read_text)
+            return self.parse(definition)
         except InvalidTaskError:
-            if needs_calendars:
-                raise
-        return self._parse(definition, read_no_calendar)
+            return self._parse(definition, read_no_calendar)
 
     def handler_problem(self, path: str) -> str | None:
         """Return why `path` names no handler, neither in a directory here nor on any live worker."""

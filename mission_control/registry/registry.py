@@ -122,7 +122,7 @@ class Registry:
         """
         return self._change(
             task_id,
-            lambda stored: self.check.parse_new(merge_updates(stored.definition, updates)),
+            lambda stored: self.check.parse_new(merge_updates(stored.signed.definition, updates)),
             change=change,
             reason=reason,
             catch_up=catch_up,
@@ -161,7 +161,7 @@ class Registry:
         """Enable or disable a task as it is stored, even if its handler or a calendar is missing now."""
         return self._change(
             task_id,
-            lambda stored: self.check.parse({**stored.definition, "enabled": enabled}, needs_calendars=False),
+            lambda stored: self.check.parse_stored({**stored.signed.definition, "enabled": enabled}),
             change="enabled" if enabled else "disabled",
             reason=reason,
         )
@@ -173,17 +173,18 @@ class Registry:
         """
         return shown_by_id(self._store, self._ledger, task_id)
 
-    def definition(self, task_id: str) -> TaskDefinition | None:
-        """Return a task as a model, or None; calendars that cannot be read now exclude nothing from it."""
+    def definition(self, task_id: str, *, to_run: bool = False) -> TaskDefinition | None:
+        """Return a task as a model, or None, without unreadable calendars; one `to_run` must be signed."""
         stored = self._store.load([task_id])[0]
-        return None if stored is None else self.check.parse(stored.definition, needs_calendars=False)
+        found = stored.signed if stored is not None and to_run else stored
+        return None if found is None else self.check.parse_stored(found.definition)
 
     def ids(self) -> list[str]:
         """Return the ids of all tasks, sorted."""
         return self._store.ids()
 
     def definitions(self) -> list[TaskDefinition]:
-        """Return all tasks as models, sorted by id; unreadable ones are left out."""
+        """Return all tasks as models, sorted by id; unreadable and unsigned ones are left out."""
         return [task for stored in self._all() if (task := self._readable(stored)) is not None]
 
     def overview(self, *, due_limit: int) -> Overview:
@@ -237,14 +238,13 @@ class Registry:
                 self.changes.record(task_id, change, before, after, reason=reason, at=now)
                 warn_of_unenforced(task)
                 return True
-        problem = f"task {task_id!r} was not changed: other programs keep changing it; try again"
-        raise StoreUnavailableError(problem)
+        raise StoreUnavailableError(f"task {task_id!r} was not changed: others keep changing it; try again")
 
     def _all(self) -> list[StoredTask]:
         return [stored for stored in self._store.load(self._store.ids()) if stored is not None]
 
     def _readable(self, stored: StoredTask) -> TaskDefinition | None:
         try:
-            return self.check.parse(stored.definition, needs_calendars=False)
+            return self.check.parse_stored(stored.signed.definition)
         except InvalidTaskError:
             return None

@@ -7,13 +7,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from typing import Any, Final, cast
+from typing import Any, Final, Self, cast
 
 from redis import Redis
 
+from mission_control.errors import InvalidTaskError, Problem
 from mission_control.model.definitions.task import TaskDefinition
+from mission_control.model.problems.suggestions import quoted
 from mission_control.model.values.identifiers import known_form
 from mission_control.registry.redbeat_layout import redbeat_definition, redbeat_meta
+from mission_control.signing.keyring import NO_KEYS, Keyring
 from mission_control.store import redis_keys
 from mission_control.store.lua_scripts import lua_script
 from mission_control.store.prefix_in_use import check_prefix
@@ -21,16 +24,23 @@ from mission_control.store.redis_keys import RedBeatKeys
 
 _OTHER_PREFIX: Final = -1
 _DAMAGED: Final = "its entry in Redis is damaged"
+SIGN_IT: Final = "look at it, and then sign it: mission-control task sign TASK_ID"
 
 
 @dataclass(frozen=True)
 class StoredTask:
-    """A task as stored in Redis: its JSON, its next due instant in Unix seconds, its quarantine's reason."""
+    """A task as stored in Redis: its JSON, its next due instant in Unix seconds, its quarantine's reason.
+
+    Where tasks are signed, `unsigned` says what is wrong with its signature, and `is_fresh` whether that is
+    by the first key.
+    """
 
     task_id: str
     text: str
     due: float | None
     problem: str | None = None
+    unsigned: str | None = None
+    is_fresh: bool = True
 
     @cached_property
     def definition(self) -> dict[str, Any]:
@@ -40,17 +50,36 @@ class StoredTask:
     def differs_from(self, task: TaskDefinition) -> bool:
         """Whether a task differs in more than metadata, or this one is quarantined."""
         differs = {**self.definition, "metadata": None} != {**stored_form(task), "metadata": None}
-        return differs or self.problem is not None
+        return differs or self.problem is not None or not self.is_fresh
+
+    @property
+    def signed(self) -> Self:
+        """The same task, if it is signed where tasks are: it may be run, edited and signed again.
+
+        Raises:
+            InvalidTaskError: it is not.
+        """
+        if self.unsigned is not None:
+            raise InvalidTaskError([Problem("", self.unsigned)], subject=f"task {quoted(self.task_id)}")
+        return self
 
 
 class TaskStore:
     """The task entries in Redis.
 
+    With keys, tasks are signed as they are written.
+
     Its first use raises `SettingsError` if other processes use another RedBeat prefix in this database.
     """
 
-    def __init__(self, client: Redis, redbeat_keys: RedBeatKeys = redis_keys.DEFAULT_REDBEAT_KEYS) -> None:
+    def __init__(
+        self,
+        client: Redis,
+        redbeat_keys: RedBeatKeys = redis_keys.DEFAULT_REDBEAT_KEYS,
+        keyring: Keyring = NO_KEYS,
+    ) -> None:
         self._client = client
+        self.keyring = keyring
         self._given_keys = redbeat_keys
         self._put = lua_script(client, __package__, "put_task")
         self._remove = lua_script(client, __package__, "remove_task")
@@ -65,12 +94,12 @@ class TaskStore:
         with self._client.pipeline(transaction=False) as pipe:
             for task_id in wanted:
                 entry = self._redbeat_keys.entry(task_id)
-                pipe.hget(entry, "task")
+                pipe.hmget(entry, "task", "signature")
                 pipe.zscore(self._redbeat_keys.schedule, entry)
                 pipe.hget(redis_keys.BEAT_QUARANTINE, entry)
             answers = pipe.execute(raise_on_error=False)
         found = zip(wanted, *(answers[at::3] for at in range(3)), strict=True)
-        return [_stored(*one) for one in found]
+        return [_stored(task_id, *one, keyring=self.keyring) for task_id, *one in found]
 
     def put(
         self,
@@ -92,6 +121,7 @@ class TaskStore:
             self._given_keys.schedule,
             self._given_keys.prefix,
         )
+        text = json.dumps(stored_form(task), ensure_ascii=False)
         written = self._put(
             keys=[
                 entry,
@@ -105,7 +135,7 @@ class TaskStore:
             args=[
                 "" if seen is None else seen.text,
                 task.id,
-                json.dumps(stored_form(task), ensure_ascii=False),
+                text,
                 task.metadata.revision,
                 redbeat_definition(task, now),
                 redbeat_meta(now),
@@ -114,6 +144,7 @@ class TaskStore:
                 redis_keys.WAKE_CHANNEL,
                 int(is_due_kept),
                 prefix,
+                self.keyring.sign("task", text) if self.keyring else "",
             ],
         )
         if written == _OTHER_PREFIX:
@@ -155,7 +186,7 @@ class TaskStore:
         )
         if removed is None:
             return None
-        was = _stored(task_id, removed, None)
+        was = _stored(task_id, [removed, None], None)
         return {} if was is None else was.definition
 
     def revisions(self, task_id: str) -> list[dict[str, Any]]:
@@ -168,18 +199,34 @@ class TaskStore:
         return self._given_keys
 
 
-def _stored(task_id: str, text: Any, due: Any, note: Any = None) -> StoredTask | None:  # noqa: ANN401  # answers or errors
+def _stored(  # answers or errors
+    task_id: str,
+    fields: Any,  # noqa: ANN401
+    due: Any,  # noqa: ANN401
+    note: Any = None,  # noqa: ANN401
+    *,
+    keyring: Keyring = NO_KEYS,
+) -> StoredTask | None:
     """Return a task, or None if it is missing or another program has damaged it.
 
     One damaged task must not make listing all tasks fail; beat quarantines it and reports why.
     """
-    for answer in (text, due, note):
+    for answer in (fields, due, note):
         if isinstance(answer, Exception) and "WRONGTYPE" not in str(answer):
             raise answer
+    text, signature = fields if isinstance(fields, list) else (None, None)
     if not isinstance(text, str):
         return None
-    problem = problem_in(note) if isinstance(note, str) else None
-    found = StoredTask(task_id, text, due if isinstance(due, float) else None, problem)
+    fault = keyring.problem(signature, "task", text)
+    unsigned = None if fault is None else f"{fault}; {SIGN_IT}"
+    found = StoredTask(
+        task_id,
+        text,
+        due if isinstance(due, float) else None,
+        problem_in(note) if isinstance(note, str) else unsigned,
+        unsigned,
+        not keyring or keyring.is_first(signature),
+    )
     return found if _is_readable(found) else None
 
 

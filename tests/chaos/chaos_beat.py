@@ -81,7 +81,9 @@ def import_everything() -> None:
     messages = RunMessages(app, scheduler._sender)
     every_hour = IntervalSchedule(type="interval", hours=1)
     now = datetime.now(UTC)
-    messages.message(kind, every_hour, execution_id="a@b", task_id="a", scheduled_time=now, expires=None)
+    messages.message(
+        kind, every_hour, execution_id="a@b", task_id="a", scheduled_time=now, expires=None, now=now
+    )
     scheduler.connection.release()
 
 

@@ -171,6 +171,7 @@ BAD_MESSAGES: dict[str, tuple[bytes, str]] = {
     "retries that are text": (_with_headers(retries="abc"), "header retries"),
     "retries below nothing": (_with_headers(retries=-1), "header retries"),
     "an eta that is none": (_with_headers(eta="soon"), "header eta"),
+    "an eta that is empty": (_with_headers(eta=""), "header eta"),
     "an eta that is a number": (_with_headers(eta=1_760_000_000), "header eta"),
     "an eta in the year 9999": (_with_headers(eta="9999-12-31T23:59:59+00:00"), "header eta"),
     "an expiry that is none": (_with_headers(expires="never"), "header expires"),

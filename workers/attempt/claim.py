@@ -18,6 +18,7 @@ from mission_control.model.runs.run_state import RunState
 from workers.plain_clients.plain_messages import PlainMessage
 from workers.plain_clients.plain_runs import PlainRuns
 
+_REPLAYED: Final = frozenset({BeginVerdict.FINISHED, BeginVerdict.HELD, BeginVerdict.STALE})
 POISONED_ERROR: Final = f"begun {MOST_DELIVERIES} times, and its worker was gone each time"
 
 
@@ -55,6 +56,7 @@ class Claimer:
             self._record_lost(reply)
             return Claim(reply.run, reply.last_success)
         self._refuse(task, reply)
+        self._refuse_replay(task, reply)
         events.delivery_dropped(task.request.id, _attempt(task), str(reply.verdict))
         raise Ignore
 
@@ -80,8 +82,19 @@ class Claimer:
                 self._reject(task, f"run {task.request.id} belongs to {reply.run.handler}")
             case BeginVerdict.UNREADABLE:
                 self._reject(task, f"the ledger's key of {task.request.id} is not a run")
+            case BeginVerdict.UNSIGNED if reply.run is not None:
+                problem = f"run {task.request.id} in the ledger: {reply.problem}"
+                self.ending.close(reply.run, RunState.CANCELLED, problem)
+                self._reject(task, problem)
+
+    def _refuse_replay(self, task: Task, reply: BeginReply) -> None:
+        """Where runs are signed, record a message whose attempt was begun and that is not delivered again."""
+        is_again = task.request.is_eager or (task.request.delivery_info or {}).get("redelivered")
+        if self.ending.ledger.keyring and reply.verdict in _REPLAYED and not is_again:
+            self._reject(task, f"replayed, or sent twice: attempt {_attempt(task)} was begun before")
 
     def _reject(self, task: Task, problem: str) -> None:
+        events.message_refused(task.request.id, problem)
         self.ending.reject(handler=task.name, execution_id=task.request.id, reason=problem)
         raise Reject(problem, requeue=False)
 

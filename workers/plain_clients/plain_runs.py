@@ -46,6 +46,8 @@ class PlainRuns:
             raise Reject(problem, requeue=False)
 
     def _refusal(self, execution_id: str) -> str | None:
+        if self.ending.ledger.keyring:
+            return "the ledger has no run of this id, or no longer, and only signed runs may run here"
         if not is_plain(execution_id):
             return None if self.ending.ledger.has_fired(execution_id) else "the ledger has no run of this id"
         if self.are_allowed:

@@ -1,9 +1,10 @@
 -- Read the entries whose due instant lies in a range, the longest due first; fewer if they are large.
 -- KEYS: 1 schedule (zset)  2… entries (hash) to be read in place of those in the range, as if due at 0
 -- ARGV: 1 from, Unix seconds  2 to, Unix seconds  3 skip so many  4 at most so many
--- Reply: {key, due, task or "", definition or "", meta or "", revision or "", …}; six values an entry. A
---        hash that cannot be read has its error in place of the definition, after "!"; a task has "disabled" or ""
---        there, and in place of `meta` the due instant that was decided, "inf" for none, "" if unknown
+-- Reply: {key, due, task or "", definition or "", meta or "", revision or "", signature or "", …}; seven values
+--        an entry. A hash that cannot be read has its error in place of the definition, after "!"; a task has
+--        "disabled" or "" there, and in place of `meta` the due instant that was decided, "inf" for none, "" if
+--        unknown
 local due = {}
 if #KEYS == 1 then
   due = redis.call('ZRANGE', KEYS[1], ARGV[1], ARGV[2], 'BYSCORE', 'LIMIT', ARGV[3], ARGV[4], 'WITHSCORES')
@@ -18,7 +19,7 @@ for at = 1, #due, 2 do
   if size > most_bytes and #KEYS == 1 then
     break
   end
-  local fields = redis.pcall('HMGET', due[at], 'task', 'definition', 'meta', 'revision', 'due')
+  local fields = redis.pcall('HMGET', due[at], 'task', 'definition', 'meta', 'revision', 'due', 'signature')
   local n = #answer
   answer[n + 1] = due[at]
   answer[n + 2] = due[at + 1]
@@ -34,5 +35,6 @@ for at = 1, #due, 2 do
     answer[n + 3], answer[n + 4], answer[n + 5], answer[n + 6] = '', fields[2] or '', fields[3] or '',
       fields[4] or ''
   end
+  answer[n + 7] = not fields.err and fields[6] or ''
 end
 return answer

@@ -1,7 +1,8 @@
 -- Look at some tasks, and return those whose entry a program has disabled, enabled or deleted in RedBeat's way,
 -- which does not write the task. One that was put off, or taken off the schedule, is put back on it.
 -- KEYS: 1 task ids (set)  2 schedule (zset)  3 quarantine (hash)
--- ARGV: 1 cursor  2 about how many  3 what the keys of entries begin with
+-- ARGV: 1 cursor  2 about how many  3 what the keys of entries begin with  4 "1" if RedBeat may enable a task;
+--       if not, the entry of one that it has enabled is put right
 -- Reply: {next cursor, task id, "disabled", "enabled", "deleted" or "put off", …}
 local function found(task, definition)
   if not string.find(definition .. task, '"enabled"%s*:%s*false') then
@@ -27,6 +28,10 @@ for _, task_id in ipairs(page[2]) do
     what = nil -- its task or its definition cannot be read
   elseif fields[1] and fields[2] then
     what = found(fields[1], fields[2])
+    if what == 'enabled' and ARGV[4] ~= '1' then
+      redis.call('HSET', key, 'definition', (string.gsub(fields[2], '("enabled"%s*:%s*)true', '%1false')))
+      what = nil
+    end
     if not what and due and (not stored or tonumber(stored) > due) then
       redis.call('ZADD', KEYS[2], fields[3], key)
       what = 'put off'

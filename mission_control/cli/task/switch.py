@@ -1,4 +1,4 @@
-"""`mission-control task enable`, `task disable` and `task remove`."""
+"""`mission-control task enable`, `task disable`, `task sign` and `task remove`."""
 
 import sys
 
@@ -57,6 +57,32 @@ def _did(what: str, *, is_so: bool, dry_run: bool) -> str:
     if is_so:
         return f"is already {what}"
     return f"would be {what} (dry run)" if dry_run else what
+
+
+@click.command()
+@click.argument("task_ids", nargs=-1, metavar="[TASK_ID]...")
+@click.option("--all", "every", is_flag=True, help="All tasks.")
+@parameters.reason
+@parameters.dry_run
+def sign(task_ids: tuple[str, ...], every: bool, reason: str | None, dry_run: bool) -> None:
+    """Sign tasks, as they are stored, with the first key of MISSION_CONTROL_SIGNING_KEY.
+
+    A task that is not signed does not fire. Look at it first: any program that reaches Redis may have
+    written it.
+    """
+    from mission_control.operate.tasks import existing_task
+
+    with current() as installation:
+        registry = installation.registry
+        if not installation.settings.signing_key:
+            raise CommandError("MISSION_CONTROL_SIGNING_KEY is not set; nothing was signed", ExitCode.REFUSED)
+        if every is bool(task_ids):
+            raise click.UsageError("Name the tasks to sign, or give --all.")
+        names = sorted({*registry.ids()} - {*registry.unreadable()}) if every else task_ids
+        for task in [existing_task(registry, task_id) for task_id in names]:
+            why = reason if reason is not None else "signed as it is stored"
+            is_so = registry.apply(task, reason=why, dry_run=dry_run) == "unchanged"
+            tell(f"{task.id}: {_did('signed', is_so=is_so, dry_run=dry_run)}")
 
 
 @click.command()

@@ -22,16 +22,22 @@ from mission_control.messaging.transport.consuming_channel import ConsumingChann
 from mission_control.messaging.transport.dead_letters import record_dead_letter
 from mission_control.messaging.transport.held_messages import HeldMessages, held_messages
 from mission_control.messaging.transport.message_problem import BadMessageError, read_envelope, read_task
+from mission_control.messaging.transport.message_signature import check_signature, sign_message
 from mission_control.messaging.transport.parking import ParkedMessage, park, to_be_parked
 from mission_control.messaging.transport.plain_clients import (
     DEFAULT_QUEUE,
     adopt,
+    is_of_run,
     move_from_default_queue,
 )
 from mission_control.messaging.transport.redelivery import QueueLists
 from mission_control.messaging.transport.unacked import Unacked, UnackedKeys
+from mission_control.signing.keyring import NO_KEYS, Keyring
 
-_OPTIONS: Final = ("park_after_seconds", "ledger_client", "audit_path", "plain_clients_queue")
+_OPTIONS: Final = (
+    *("park_after_seconds", "ledger_client", "audit_path", "plain_clients_queue"),
+    *("keyring", "signed_for_seconds"),
+)
 _TROUBLE: Final = (RedisError, OSError, Empty)
 """Failures of the connection, which kombu and Celery handle."""
 
@@ -53,6 +59,10 @@ class ReliableChannel(ConsumingChannel):
     """Where dead letters are recorded; None records nothing."""
     plain_clients_queue: str | None = None
     """Where messages for handlers on Celery's default queue go; None leaves them there."""
+    keyring: Callable[[], Keyring] = staticmethod(lambda: NO_KEYS)
+    """Returns the keys: with any, messages of runs are signed, and only those are delivered."""
+    signed_for_seconds: float = 0.0
+    """How long a message may be taken from when it is due, if it is signed."""
     is_cut = False
     """Whether the channel ends because its connection was lost."""
 
@@ -143,6 +153,8 @@ class ReliableChannel(ConsumingChannel):
         return str(self._q_for_pri(queue, self._get_message_priority(message, reverse=False)))
 
     def _put(self, queue: str, message: dict[str, Any], **kwargs: Any) -> None:  # noqa: ANN401  # kombu's
+        if (keyring := self.keyring()) and is_of_run(message):
+            sign_message(message, queue, keyring, now=utc_now(), lasts=self.signed_for_seconds)
         parked = self._to_be_parked(message)
         if parked is None:
             super()._put(queue, message, **kwargs)
@@ -171,6 +183,8 @@ class ReliableChannel(ConsumingChannel):
         """Deliver a message, park it, or move it to the dead letters; only connection failures are raised."""
         try:
             message = read_task(payload)
+            if keyring := self.keyring():
+                check_signature(message, queue, keyring, utc_now().timestamp(), self._redis_now)
             adopt(message)
         except BadMessageError as bad:
             self.move_to_dead_letters(tag, payload, queue, str(bad), bad.headers)
@@ -188,6 +202,10 @@ class ReliableChannel(ConsumingChannel):
             reason = f"the worker failed on it: {type(error).__name__}"
             self.qos._quick_ack(tag)  # noqa: SLF001
             self.move_to_dead_letters(tag, payload, queue, reason, message["headers"])
+
+    def _redis_now(self) -> float:
+        seconds, microseconds = Redis(connection_pool=self._get_pool()).time()
+        return seconds + microseconds / 1_000_000
 
     def deliver_broadcast(self, queue: str, payload: bytes) -> None:
         """Deliver an event or a reply; a bad one is dropped."""

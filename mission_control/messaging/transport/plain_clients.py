@@ -39,6 +39,12 @@ def adopt(message: dict[str, Any]) -> None:
     message["headers"] = {**headers, "id": own_id, RUN_HEADER: True}
 
 
+def is_of_run(message: dict[str, Any]) -> bool:
+    """Whether a message says that it is of a run of ours."""
+    headers = message.get("headers")
+    return isinstance(headers, dict) and headers.get(RUN_HEADER) is True
+
+
 def move_from_default_queue(client: Redis, lists: Sequence[tuple[str, str]]) -> None:
     """Move messages for handlers from the lists of the queue `celery` to those that workers serve.
 

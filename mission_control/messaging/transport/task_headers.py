@@ -72,7 +72,7 @@ def _is_instant(value: object) -> bool:
 
 
 def _instant(value: object) -> datetime | None:
-    if not isinstance(value, str):
+    if not isinstance(value, str) or not value:
         return None
     try:
         instant: datetime = maybe_iso8601(value)

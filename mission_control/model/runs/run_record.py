@@ -99,8 +99,11 @@ class RunRecord:
 
     @classmethod
     def from_hash(cls, stored: Mapping[str, str]) -> Self:
-        """Read a run back from its Redis hash; fields of later versions are ignored."""
-        texts = {**orjson.loads(stored["spec"]), **stored}
+        """Read a run back from its Redis hash; fields of later versions are ignored.
+
+        Another field of the hash never stands for one of the spec, which alone is signed.
+        """
+        texts = {**stored, **orjson.loads(stored["spec"])}
         return cls(**{name: _decode(name, text) for name, text in texts.items() if name in _NAMES})
 
     @classmethod

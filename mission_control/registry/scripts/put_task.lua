@@ -4,7 +4,7 @@
 -- ARGV: 1 task JSON the writer saw, "" if the task must be new  2 task_id  3 task JSON  4 new revision
 --       5 RedBeat definition  6 RedBeat meta  7 next due, Unix seconds; "" for never
 --       8 revisions to keep  9 channel that wakes beat  10 1 to keep the next due, unless the entry is quarantined
---       11 RedBeat prefix of the writer
+--       11 RedBeat prefix of the writer  12 signature of the task JSON, "" if tasks are not signed
 -- Reply: 1 written, 0 the entry exists (for a new task) or is not what the writer saw; nothing changed.
 --        A quarantined entry does not count as existing: a new one takes its place.
 --        -1 other processes use another prefix
@@ -27,6 +27,11 @@ elseif redis.call('HGET', KEYS[1], 'task') ~= ARGV[1] then
 end
 -- The first write takes memory: a full server refuses this one, and no later one.
 redis.call('HSET', KEYS[1], 'task', ARGV[3], 'revision', ARGV[4], 'definition', ARGV[5])
+if ARGV[12] ~= '' then
+  redis.call('HSET', KEYS[1], 'signature', ARGV[12])
+else
+  redis.call('HDEL', KEYS[1], 'signature')
+end
 if is_new then
   -- Left by ad-hoc runs under this id, or by runs of a removed task.
   redis.call('DEL', KEYS[4], KEYS[6])
