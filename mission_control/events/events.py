@@ -309,7 +309,7 @@ def message_passed_on(execution_id: str, handler: str) -> _Fields:
 
 @_event(ERROR, "refused a message")
 def message_refused(execution_id: str, reason: str) -> _Fields:
-    """A plain Celery client sent a message for a task that is not a handler."""
+    """A message for a task that is not a handler, or that must not run, was refused."""
     return {"execution_id": execution_id, "reason": reason}
 
 

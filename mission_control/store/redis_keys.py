@@ -2,7 +2,7 @@
 
 | key | type | life | written by |
 |---|---|---|---|
-| `redbeat:<name>` | hash: `definition meta`, our `task revision due` | as the task | registry, beat |
+| `redbeat:<name>` | hash: `definition meta`, `task revision due signature` | as the task | registry, beat |
 | `redbeat::schedule` | sorted set: key → next due instant, Unix seconds | permanent | registry, beat |
 | `redbeat::statics` | set of names from `beat_schedule` | permanent | RedBeat |
 | `mc:redbeat_prefix` | string, the prefix that stands for `redbeat:` here | permanent | registry, beat |

@@ -20,6 +20,7 @@ from mission_control.model.definitions.retry_policy import RetryPolicy
 from mission_control.model.definitions.schedules import Schedule, ScheduleBase
 from mission_control.model.definitions.schedules.exclusions.exclusion import Exclusion
 from mission_control.model.definitions.task import TaskDefinition, parse_task
+from mission_control.signing.keyring import NO_KEYS
 from tests.house.documentation import PAGES, blocks, commands, name_of, spans
 from tests.house.repository import ROOT
 
@@ -54,7 +55,7 @@ def test_setting_is_described_with_its_default() -> None:
 
 def default_in_words(name: str) -> str:
     default = getattr(Settings(), name)
-    if default in (None, ()):
+    if default in (None, (), NO_KEYS):
         return "not set"
     if isinstance(default, tuple):
         return ",".join(relative(one) for one in default)

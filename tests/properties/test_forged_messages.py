@@ -154,7 +154,8 @@ def test_retry_that_is_released_from_parking_is_taken_at_its_time_and_not_before
 
 def test_message_that_waits_for_a_handler_is_taken_as_soon_as_one_is_there() -> None:
     due = NOW + timedelta(minutes=10)
-    waits = signed(1, eta=due.isoformat(), **{PARKED_HEADER: True})
+    waits = signed(1, eta=due.isoformat(), mission_control_parked=True)
+    assert PARKED_HEADER in waits["headers"]
     parked = to_be_parked(waits, now=NOW, after=timedelta(minutes=1))
     assert parked is not None
 

@@ -35,7 +35,7 @@ def test_wrong_settings_are_all_named_with_their_values(monkeypatch: pytest.Monk
     ("name", "remedy"),
     [
         ("MISSION_CONTROL_TIMEZON", 'did you mean "TIMEZONE"?'),
-        ("MISSION_CONTROL_SIGNING_KEY", "no such setting (correct or unset it)"),
+        ("MISSION_CONTROL_SIGNING_KEYS", 'did you mean "SIGNING_KEY"?'),
         ("MISSION_CONTROL_WEB_PORT", "no such setting (correct or unset it)"),
         ("MISSION_CONTROL_SUPERVISOR_PIDX", "no such setting (correct or unset it)"),
     ],
