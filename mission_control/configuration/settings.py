@@ -113,11 +113,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     @property
     def default_tasks_file(self) -> Path:
         """The task file that is loaded when none is named."""
-        return (
-            self.tasks_file
-            if self.tasks_file is not None
-            else self.data_dir / "tasks" / "scheduled_tasks.json"
-        )
+        given = self.tasks_file
+        return given if given is not None else self.data_dir / "tasks" / "scheduled_tasks.json"
 
     def environment(self) -> dict[str, str]:
         """Return the variables that make `read_settings` return these settings in a child process.
@@ -127,17 +124,13 @@ class Settings(Struct, frozen=True, kw_only=True):
         inherited = dict.fromkeys((name for name in os.environ if name.startswith(NOTIFY_PREFIX)), "")
         notify = {f"{NOTIFY_PREFIX}{name.upper()}": url.reveal() for name, url in self.notify}
         own = {f"{PREFIX}{name.upper()}": self._text(name) for name in SETTINGS_IN_ENVIRONMENT}
-        return {**inherited, **notify, **own}
+        return {**inherited, **notify, **own, f"{PREFIX}SIGNING_KEY": self.signing_key.source}
 
     def _text(self, name: str) -> str:
         value = getattr(self, name)
         if value is None:
             return ""
-        if isinstance(value, Keyring):
-            return value.source
-        if name in _SEPARATORS:
-            return _SEPARATORS[name].join(str(part) for part in value)
-        return str(value)
+        return _SEPARATORS[name].join(map(str, value)) if name in _SEPARATORS else str(value)
 
 
 SETTINGS_IN_ENVIRONMENT: Final = tuple(name for name in Settings.__struct_fields__ if name != "notify")
