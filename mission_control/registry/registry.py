@@ -21,7 +21,8 @@ from mission_control.registry.changes import (
 )
 from mission_control.registry.definition_check import DefinitionCheck, warn_of_unenforced
 from mission_control.registry.removal import cancel_retries
-from mission_control.registry.task_store import StoredTask, TaskStore, stored_form
+from mission_control.registry.stored_task import StoredTask, stored_form
+from mission_control.registry.task_store import TaskStore
 from mission_control.registry.task_views import Overview, overview_of, shown_by_id, shown_tasks
 
 Applied = Literal["created", "updated", "unchanged"]
@@ -98,8 +99,7 @@ class Registry:
 
         Runs already sent still run, but are not retried; waiting retries are cancelled, with their records.
         """
-        task_id = known_form(task_id)
-        active = self._ledger.active_of(task_id)
+        active = self._ledger.active_of(task_id := known_form(task_id))
         if (removed := self._store.remove(task_id, if_deleted=if_deleted)) is None:
             return False
         self.changes.record(task_id, "unregistered", removed, {}, reason=reason, at=self._clock())

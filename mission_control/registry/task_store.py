@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from typing import Any, Final, Self, cast
+from typing import Any, Final, cast
 
 from redis import Redis
 
-from mission_control.errors import InvalidTaskError, Problem
 from mission_control.model.definitions.task import TaskDefinition
-from mission_control.model.problems.suggestions import quoted
 from mission_control.model.values.identifiers import known_form
 from mission_control.registry.redbeat_layout import redbeat_definition, redbeat_meta
+from mission_control.registry.stored_task import SIGN_IT, StoredTask, stored_form
 from mission_control.signing.keyring import NO_KEYS, Keyring
 from mission_control.store import redis_keys
 from mission_control.store.lua_scripts import lua_script
@@ -24,44 +22,6 @@ from mission_control.store.redis_keys import RedBeatKeys
 
 _OTHER_PREFIX: Final = -1
 _DAMAGED: Final = "its entry in Redis is damaged"
-SIGN_IT: Final = "look at it, and then sign it: mission-control task sign TASK_ID"
-
-
-@dataclass(frozen=True)
-class StoredTask:
-    """A task as stored in Redis: its JSON, its next due instant in Unix seconds, its quarantine's reason.
-
-    Where tasks are signed, `unsigned` says what is wrong with its signature, and `is_fresh` whether that is
-    by the first key.
-    """
-
-    task_id: str
-    text: str
-    due: float | None
-    problem: str | None = None
-    unsigned: str | None = None
-    is_fresh: bool = True
-
-    @cached_property
-    def definition(self) -> dict[str, Any]:
-        """The definition in the story's shape, without its history."""
-        return dict(json.loads(self.text))
-
-    def differs_from(self, task: TaskDefinition) -> bool:
-        """Whether a task differs in more than metadata, or this one is quarantined."""
-        differs = {**self.definition, "metadata": None} != {**stored_form(task), "metadata": None}
-        return differs or self.problem is not None or not self.is_fresh
-
-    @property
-    def signed(self) -> Self:
-        """The same task, if it is signed where tasks are: it may be run, edited and signed again.
-
-        Raises:
-            InvalidTaskError: it is not.
-        """
-        if self.unsigned is not None:
-            raise InvalidTaskError([Problem("", self.unsigned)], subject=f"task {quoted(self.task_id)}")
-        return self
 
 
 class TaskStore:
@@ -249,8 +209,3 @@ def _is_readable(stored: StoredTask) -> bool:
         )
     except (ValueError, TypeError, LookupError):
         return False
-
-
-def stored_form(task: TaskDefinition) -> dict[str, Any]:
-    """Return the stored part of a task: everything except its history, which the ledger keeps."""
-    return {name: value for name, value in task.to_dict().items() if name != "execution_history"}

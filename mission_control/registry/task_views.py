@@ -14,7 +14,8 @@ from mission_control.model.definitions.task import TaskDefinition
 from mission_control.model.runs.history import History
 from mission_control.model.values.identifiers import known_form
 from mission_control.model.values.instants import format_instant
-from mission_control.registry.task_store import StoredTask, TaskStore
+from mission_control.registry.stored_task import StoredTask
+from mission_control.registry.task_store import TaskStore
 
 TaskState = Literal["enabled", "disabled", "completed", "quarantined"]
 

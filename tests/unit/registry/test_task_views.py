@@ -6,7 +6,7 @@ import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from mission_control.registry.task_store import StoredTask
+from mission_control.registry.stored_task import StoredTask
 from mission_control.registry.task_views import overview_of
 
 if TYPE_CHECKING:
