@@ -210,7 +210,8 @@ def _check_plain_entry(entry: RedBeatSchedulerEntry) -> None:
     if name_problem(entry.task) is not None:
         raise TypeError(f"task is {entry.task!r}; it must be the name of a Celery task")
     if not isinstance(entry.args, list | tuple | None):
-        raise TypeError(f"args is {entry.args!r}; it must be a list")  # Celery takes a text apart instead
+        # Celery takes a text apart instead; it may hold a secret.
+        raise TypeError(f"args is {type(entry.args).__name__}; it must be a list")
     if not isinstance(entry.kwargs, dict) or not isinstance(entry.options, dict):
         raise TypeError("kwargs and options must be objects")
     if not hasattr(entry.schedule, "is_due"):

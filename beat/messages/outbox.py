@@ -35,6 +35,18 @@ def needs_outbox(app: Celery, redis_url: str) -> bool:
     return is_prefixed or bool(app.conf.broker_url != broker_url(redis_url))
 
 
+def shown_item(item: str) -> str:
+    """Return how a log names an item: by its run's id, or without the params that it may hold.
+
+    >>> shown_item("tea@20261016T090000Z"), shown_item('{"kwargs": {"params": {"pin": "0042"}}}')
+    ('tea@20261016T090000Z', 'a RedBeat entry of 39 characters')
+    """
+    if not item.startswith((_PLAIN, _PARKED)):
+        return item
+    kind = "a RedBeat entry" if item.startswith(_PLAIN) else "a parked message"
+    return f"{kind} of {len(item):,} characters"
+
+
 def send_outbox(app: Celery, client: Redis, ledger: Ledger, sender: EntrySender) -> int:
     """Send what is in the outbox, oldest first, and return how much there was."""
     waiting = cast("list[str]", client.lrange(redis_keys.OUTBOX, 0, _AT_ONCE - 1))
@@ -51,7 +63,7 @@ def send_outbox(app: Celery, client: Redis, ledger: Ledger, sender: EntrySender)
         except Exception as error:
             if is_redis_failure(error):
                 raise
-            events.outbox_item_dropped(item, error)
+            events.outbox_item_dropped(shown_item(item), error)
         # By name, not by number: a beat that was stopped in between must not take off what it has not sent.
         client.lrem(redis_keys.OUTBOX, 1, item)
     return len(waiting)

@@ -8,7 +8,7 @@ Secrets of the attempts that run are masked, wherever a line goes.
 import logging
 import sys
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from typing import Any, Final
@@ -129,31 +129,36 @@ class _LogHandler(logging.Handler):
 
 
 _log_handler: Final = _LogHandler()
-_plain_record: Final = logging.getLogRecordFactory()
 
 
-def _record(*args: Any, **kwargs: Any) -> logging.LogRecord:  # noqa: ANN401  # of any kind
-    """Make a log record without the secrets of the attempts that run, whatever handlers will show it."""
-    record = _plain_record(*args, **kwargs)
-    if any(log.secrets for log in _active):
-        # One whose arguments do not fit is reported by its handler.
-        with suppress(Exception):
-            record.msg, record.args = _masked(record.getMessage()), None
-        if record.exc_info:
-            record.exc_text = _masked(_formatter.formatException(record.exc_info))
-    return record
+class _MaskedRecords:
+    """Makes log records without the secrets of the attempts that run, whatever handlers will show them."""
+
+    def __init__(self, plain: Callable[..., logging.LogRecord]) -> None:
+        self.plain = plain
+
+    def __call__(self, *args: Any, **kwargs: Any) -> logging.LogRecord:  # noqa: ANN401  # of any kind
+        record = self.plain(*args, **kwargs)
+        if any(log.secrets for log in _active):
+            # One whose arguments do not fit is reported by its handler.
+            with suppress(Exception):
+                record.msg, record.args = _masked(record.getMessage()), None
+            if record.exc_info:
+                record.exc_text = _masked(_formatter.formatException(record.exc_info))
+        return record
 
 
 def _install() -> None:
     sys.stdout, sys.stderr = _Tee("out", sys.stdout), _Tee("err", sys.stderr)
     logging.getLogger().addHandler(_log_handler)
-    logging.setLogRecordFactory(_record)
+    # A tracing tool may have put its own there, and a handler one around ours.
+    logging.setLogRecordFactory(_MaskedRecords(logging.getLogRecordFactory()))
 
 
 def _uninstall() -> None:
     logging.getLogger().removeHandler(_log_handler)
-    if logging.getLogRecordFactory() is _record:
-        logging.setLogRecordFactory(_plain_record)
+    if isinstance(records := logging.getLogRecordFactory(), _MaskedRecords):
+        logging.setLogRecordFactory(records.plain)
     for name in ("stdout", "stderr"):
         if isinstance(tee := getattr(sys, name), _Tee):  # a handler may have put another in its place
             setattr(sys, name, tee._stream)  # noqa: SLF001

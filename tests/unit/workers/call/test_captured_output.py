@@ -9,6 +9,7 @@ import logging
 import sys
 import threading
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,6 +17,7 @@ import pytest
 from tests.samples.ledger_runs import a_run
 from workers.call.attempt_log import AttemptLog
 from workers.call.captured_output import captured
+from workers.call.known_secrets import KnownSecrets
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -125,3 +127,30 @@ def test_of_many_lines_at_once_the_last_are_kept_with_their_numbers() -> None:
     with captured(log(lines)):
         print("\n".join(str(number) for number in range(1, 101)))
     assert lines.sent["a@1"][-10:] == [("out", number, str(number)) for number in range(91, 101)]
+
+
+def test_record_factory_of_another_tool_stays_in_use() -> None:
+    class Traced(logging.LogRecord):
+        pass
+
+    before = logging.getLogRecordFactory()
+    logging.setLogRecordFactory(Traced)
+    made: list[logging.LogRecord] = []
+    logger = logging.getLogger("traced")
+    note = made.append
+    logger.addFilter(note)  # type: ignore[arg-type]  # it notes the record, and lets none pass
+    attempt = AttemptLog(a_run(), Lines(), clock=lambda: NOW, secrets=KnownSecrets(["hunter2"]))  # type: ignore[arg-type]
+    try:
+        with captured(attempt):
+            logger.warning("door %s", "hunter2")
+        assert logging.getLogRecordFactory() is Traced
+        with captured(attempt):
+            ours = logging.getLogRecordFactory()
+            logging.setLogRecordFactory(partial(ours))
+        with captured(attempt):
+            logger.warning("window %s", "hunter2")
+    finally:
+        logging.setLogRecordFactory(before)
+        logger.removeFilter(note)  # type: ignore[arg-type]
+    assert [type(one) for one in made] == [Traced, Traced]
+    assert [one.getMessage() for one in made] == ["door ***", "window ***"]
