@@ -124,7 +124,7 @@ class TaskStore:
         with self._client.pipeline(transaction=False) as pipe:
             pipe.lindex(redis_keys.revisions(task_id), 0)
             (text,) = pipe.execute(raise_on_error=False)
-        found = _stored(task_id, text, None)
+        found = _stored(task_id, text if isinstance(text, Exception) else [text, None], None)
         return {"id": task_id} if found is None else found.definition
 
     def remove(self, task_id: str, *, if_deleted: bool = False) -> dict[str, Any] | None:
