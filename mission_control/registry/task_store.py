@@ -146,7 +146,7 @@ class TaskStore:
         )
         if removed is None:
             return None
-        was = _stored(task_id, [removed, None], None)
+        was = _stored(task_id, removed, None)
         return {} if was is None else was.definition
 
     def revisions(self, task_id: str) -> list[dict[str, Any]]:
@@ -159,7 +159,7 @@ class TaskStore:
         return self._given_keys
 
 
-def _stored(  # answers or errors
+def _stored(  # answers or errors; `fields` are a task's text and signature, or its text alone
     task_id: str,
     fields: Any,  # noqa: ANN401
     due: Any,  # noqa: ANN401
@@ -174,7 +174,7 @@ def _stored(  # answers or errors
     for answer in (fields, due, note):
         if isinstance(answer, Exception) and "WRONGTYPE" not in str(answer):
             raise answer
-    text, signature = fields if isinstance(fields, list) else (None, None)
+    text, signature = fields if isinstance(fields, list) else (fields, None)
     if not isinstance(text, str):
         return None
     fault = keyring.problem(signature, "task", text)

@@ -37,6 +37,7 @@ COMMANDS: dict[str, list[list[str]]] = {
     "task update": [["good", "--set", f"description={json.dumps(HOSTILE)}"], ["good", "--set", HOSTILE]],
     "task enable": [["good", "--reason", HOSTILE], [HOSTILE]],
     "task disable": [["good", "--reason", HOSTILE], [HOSTILE]],
+    "task sign": [[HOSTILE], ["--all", "--reason", HOSTILE]],
     "task run": [["good", "--params", json.dumps({"name": HOSTILE})], [HOSTILE]],
     "task history": [["good"], [HOSTILE]],
     "task revisions": [["good"], ["good", "--json"], [HOSTILE]],
