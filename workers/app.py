@@ -28,6 +28,7 @@ from workers.process.event_batches import EventBatchStep
 from workers.process.heartbeat import HeartbeatStep
 from workers.process.lease_keeper import LeaseKeeperStep
 from workers.process.reload import RELOAD_OPTION, ReloadStep
+from workers.process.remote_control import RemoteControl
 from workers.process.stop_grace import StopGrace
 from workers.signals import SignalHook, connect_signals
 from workers.tasks.handler_tasks import HandlerTasks
@@ -76,11 +77,15 @@ def _assemble(app: Celery, ours: Installation) -> None:
     handlers.load()
     unknown_handlers = UnknownHandlers(app, ours.client, ending, plain_runs)
     make_revoke_durable(RunControl(ending, ours.client, app))
+    control = RemoteControl(ours.changes, ours.clock, allows_changes=ours.settings.allow_remote_control)
+    app.control.mailbox.node_cls = control.node
     connect_signals(SignalHook(app, ending, plain_runs, unknown_handlers))
     signals.worker_shutting_down.connect(StopGrace(ours.settings.stop_grace_seconds).begin, weak=False)
     app.steps["worker"].add(_given(LeaseKeeperStep, ledger=ours.ledger))
     app.steps["worker"].add(_given(WatchdogStep, client=ours.client, guard=guard))
-    app.steps["consumer"].add(_given(HeartbeatStep, client=ours.client, handlers=handlers, guard=guard))
+    app.steps["consumer"].add(
+        _given(HeartbeatStep, client=ours.client, handlers=handlers, guard=guard, control=control)
+    )
     app.steps["consumer"].add(_given(ReloadStep, handlers=handlers))
 
 

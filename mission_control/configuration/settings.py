@@ -85,6 +85,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     outbound_allow: tuple[str, ...] = ()
     allow_plain_producers: bool = True
     signing_key: Keyring = NO_KEYS
+    allow_remote_control: bool = False
     allow_eviction: bool = False
     secrets_allow: tuple[Annotated[str, Meta(pattern="^(env:.|file:/)")], ...] = ()
     redbeat_key_prefix: Annotated[str, Meta(pattern="^(?!mc:)[A-Za-z0-9_.:-]+$")] = REDBEAT_PREFIX
@@ -113,8 +114,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     @property
     def default_tasks_file(self) -> Path:
         """The task file that is loaded when none is named."""
-        given = self.tasks_file
-        return given if given is not None else self.data_dir / "tasks" / "scheduled_tasks.json"
+        return self.tasks_file or self.data_dir / "tasks" / "scheduled_tasks.json"
 
     def environment(self) -> dict[str, str]:
         """Return the variables that make `read_settings` return these settings in a child process.

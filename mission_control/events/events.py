@@ -394,3 +394,15 @@ def definition_kept(task_id: str, difference: str) -> _Fields:
 def mirror_failed(path: object, error: BaseException) -> _Fields:
     """A change is registered, but the task file that mirrors the registry was not written."""
     return {"path": str(path), "error": str(error)}
+
+
+@_event(WARNING, "refused a remote command; MISSION_CONTROL_ALLOW_REMOTE_CONTROL allows it")
+def control_command_refused(command: str) -> _Fields:
+    """A client of the broker wanted to change a worker."""
+    return {"command": command}
+
+
+@_event(WARNING, "changed by a remote command, until this worker is restarted")
+def worker_changed(worker: str, command: str) -> _Fields:
+    """A client of the broker changed a worker, as the settings allow."""
+    return {"worker": worker, "command": command}

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from mission_control.configuration.broker_address import kombu_url
 from mission_control.configuration.settings import Settings
+from mission_control.store.address.hidden_login import hide_login
 from mission_control.store.address.sentinel_connection import kombu_options, redbeat_options, tls_options
 from mission_control.store.address.sentinel_url import SentinelAddress, is_sentinel_url, read_sentinel_url
 
@@ -117,14 +118,17 @@ def _worker() -> dict[str, Any]:
 
 def _beat(settings: Settings, redis_url: str) -> dict[str, Any]:
     sentinels = _sentinels(redis_url)
+    # Celery shows the configuration to every client of the broker, and does not mask this URL.
+    place, login = hide_login(redis_url) if sentinels is None else (REDBEAT_SENTINEL_URL, {})
     return {
         "beat_scheduler": BEAT_SCHEDULER,
         # How long a beat that nothing wakes waits before it looks again; changes to tasks wake it.
         "beat_max_loop_interval": 1.0,
-        "redbeat_redis_url": redis_url if sentinels is None else REDBEAT_SENTINEL_URL,
+        "redbeat_redis_url": place,
         "redbeat_redis_options": {
             "socket_connect_timeout": 5,
             "socket_timeout": 10,
+            **login,
             **(redbeat_options(sentinels) if sentinels is not None else {}),
         },
         "redbeat_key_prefix": settings.redbeat_key_prefix,

@@ -122,6 +122,14 @@ def worker_issues(stopped: Mapping[str, Sequence[str]]) -> Iterator[Issue]:
         yield Issue("stopped_worker", f"{worker} does not answer, and has {_listed(names)} in hand", remedy)
 
 
+def control_issues(alive: Iterable[ProcessInfo]) -> Iterator[Issue]:
+    """Yield the workers that remote control has changed, each with the commands."""
+    for one in alive:
+        if changes := [str(change) for change in one.info.get("changed", ())]:
+            problem = f"{one.name} was changed by remote control: {_listed(changes)}"
+            yield Issue("changed_worker", problem, "restart that worker to undo it")
+
+
 def key_issues(wrong_keys: Mapping[str, tuple[str, str]]) -> Iterator[Issue]:
     """Yield the keys that another program has overwritten with another type."""
     for key, (found, needed) in wrong_keys.items():

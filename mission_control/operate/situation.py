@@ -18,6 +18,7 @@ from mission_control.model.values.instants import format_instant
 from mission_control.operate.health import (
     Issue,
     beat_issues,
+    control_issues,
     handler_issues,
     key_issues,
     of_runs,
@@ -135,6 +136,7 @@ def situation(
         *beat_issues(alive),
         *work_issues(alive, [tasks.work, runs], queues),
         *handler_issues(alive),
+        *control_issues(alive),
         *worker_issues(stopped_workers(alive, active)),
         *queue_issues(queues, now),
         *quarantine_issues(notes),

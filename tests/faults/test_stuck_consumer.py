@@ -27,7 +27,7 @@ EXIT_CODE = 70
 
 @pytest.fixture
 def house() -> Iterator[WorkerHouse]:
-    with worker_house() as house:
+    with worker_house(allow_remote_control=True) as house:
         yield house
 
 

@@ -185,14 +185,14 @@ class WorkerHouse:
 
 
 @contextmanager
-def worker_house(**settings: Any) -> Iterator[WorkerHouse]:
+def worker_house(*, password: str | None = None, **settings: Any) -> Iterator[WorkerHouse]:
     """Set up an installation on a server of its own, and end both at exit."""
     folder = Path(tempfile.mkdtemp(prefix="mc-test-"))
     (folder / "handlers").mkdir()
     for name, source in HANDLERS.items():
         (folder / "handlers" / f"{name}.py").write_text(dedent(source), "utf-8")
     extra = ["appendfsync always", "enable-debug-command local"]
-    with RedisServer(appendonly=True, extra=extra) as server:
+    with RedisServer(password=password, appendonly=True, extra=extra) as server:
         ours = read_settings(
             **{
                 "redis_url": server.url,

@@ -1,9 +1,13 @@
-"""Celery's remote command `revoke`, made durable: it holds although the workers that heard it are gone."""
+"""Celery's remote command `revoke`, made durable: it holds although the workers that heard it are gone.
+
+So workers need not tell each other what was revoked, and what another node says of it counts for nothing.
+"""
 
 from typing import Any
 
 from celery.utils.functional import maybe_list
 from celery.worker import control
+from celery.worker import state as worker_state
 from celery.worker.control import Panel
 
 from mission_control.dispatch.run_control import RunControl
@@ -24,3 +28,8 @@ def make_revoke_durable(runs: RunControl) -> None:
         return reply
 
     Panel.data["revoke"] = revoke
+    worker_state.merge_revoked = _ignored
+
+
+def _ignored(task_ids: object) -> None:
+    """Take no ids from a greeting or its answer, which leave no record."""

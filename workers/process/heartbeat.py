@@ -21,6 +21,7 @@ from mission_control.processes.supervision import is_orphaned
 from mission_control.store import redis_keys
 from workers.attempt.attempt_guard import AttemptGuard
 from workers.process.consumer_watchdog import consumer_state
+from workers.process.remote_control import RemoteControl
 from workers.tasks.handler_tasks import HandlerTasks
 
 HANDLERS_LIFE_SECONDS: Final = 86_400
@@ -38,6 +39,7 @@ class HeartbeatStep(bootsteps.StartStopStep):
     client: Redis
     handlers: HandlerTasks
     guard: AttemptGuard
+    control: RemoteControl
 
     requires = ("celery.worker.consumer:Tasks",)
 
@@ -86,6 +88,7 @@ class HeartbeatStep(bootsteps.StartStopStep):
                 "concurrency": parent.controller.concurrency,
                 "handlers": {path: one.digest for path, one in self.handlers.ready.items()},
                 "broken": dict(islice(self.handlers.broken.items(), MOST_BROKEN)),
+                "changed": [*self.control.changes],
             }
             self._quietly(lambda: heartbeat.beat(**self._info))
             self._quietly(self._publish_handlers)

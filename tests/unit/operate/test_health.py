@@ -11,6 +11,7 @@ from mission_control.model.runs.run_state import RunState
 from mission_control.operate.health import (
     LONG_WAIT,
     beat_issues,
+    control_issues,
     handler_issues,
     of_runs,
     quarantine_issues,
@@ -103,4 +104,14 @@ def test_quarantine_of_tasks_and_records_is_an_issue_and_dead_letters_are_not() 
     assert str(task).startswith("tea is quarantined: no; remove the cause, and it fires again")
     assert "1 audit record in quarantine; look at them with `mission-control status --quarantine`" in str(
         records
+    )
+
+
+def test_worker_that_remote_control_changed_is_an_issue_until_it_restarts() -> None:
+    changed = worker("default", changed=["pool_grow n=9 at 2026-03-01T12:00:00Z"])
+    (issue,) = control_issues([changed, worker("default", changed=[]), worker("default"), BEAT])
+    assert issue.kind == "changed_worker"
+    assert str(issue) == (
+        "celery@vm was changed by remote control: pool_grow n=9 at 2026-03-01T12:00:00Z; "
+        "restart that worker to undo it"
     )
