@@ -79,7 +79,7 @@ def enable_task(task_id: str) -> bool:
 
 
 def disable_task(task_id: str) -> bool:
-    """Disable a task. It stops firing until it is enabled. Runs already sent still run."""
+    """Disable a task. It stops firing until it is enabled; its waiting runs are cancelled."""
     with _registry() as registry:
         return registry.disable(task_id)
 

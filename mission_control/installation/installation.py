@@ -25,6 +25,7 @@ from mission_control.registry.change_log import ChangeLog
 from mission_control.registry.definition_check import DefinitionCheck
 from mission_control.registry.registry import Registry
 from mission_control.registry.task_store import TaskStore
+from mission_control.registry.waiting_runs import WaitingRuns
 from mission_control.store.address.url_spelling import client_url
 from mission_control.store.connection import connect
 from mission_control.store.embedded.embedded_server import (
@@ -146,7 +147,7 @@ class Installation:
         return Registry(
             store,
             ledger=self.ledger,
-            audit=self.audit,
+            runs=WaitingRuns(self.ledger, self.audit, self.clock),
             changes=ChangeLog(
                 self.changes,
                 actor=acting_user(),

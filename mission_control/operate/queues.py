@@ -13,6 +13,7 @@ from redis.exceptions import RedisError
 
 from mission_control.errors import StoreUnavailableError
 from mission_control.ledger.run_reader import RunReader
+from mission_control.messaging.transport.turns import lanes_of
 from mission_control.model.policies.recovery import sent_at
 
 if TYPE_CHECKING:
@@ -21,11 +22,15 @@ if TYPE_CHECKING:
 # Kombu notes every exchange that a client has sent to; Celery's direct exchanges are called like their queue.
 _BINDINGS: Final = "_kombu.binding."
 _OF_CELERY: Final = ("celeryev", "pidbox")
+_MOST_ASKED: Final = 100
 
 
 @dataclass(frozen=True)
 class QueueState:
-    """A queue with messages; `oldest` is when the one that is taken next was sent, if the ledger knows."""
+    """A queue with messages; `oldest` is when the one that waits longest was sent, if the ledger knows.
+
+    With very many tasks waiting, it is that of those whose turns are next.
+    """
 
     name: str
     waiting: int
@@ -65,12 +70,13 @@ def _sent_to(client: Redis) -> set[str]:
 
 def _state(client: Redis, ledger: RunReader, name: str, lists: Sequence[str]) -> QueueState:
     with client.pipeline(transaction=False) as pipe:
-        for key in lists:
+        for key in [*lists, *lanes_of(client, lists)]:
             pipe.llen(key)
             pipe.lindex(key, -1)  # taken next
         found: list[Any] = pipe.execute(raise_on_error=False)  # a key of another type is no queue
     waiting = sum(length for length in found[::2] if isinstance(length, int))
-    sent = [_sent(ledger, message) for message in found[1::2] if isinstance(message, bytes)]
+    messages = [message for message in found[1::2] if isinstance(message, bytes)]
+    sent = [_sent(ledger, message) for message in messages[:_MOST_ASKED]]
     return QueueState(name, waiting, min((one for one in sent if one is not None), default=None))
 
 

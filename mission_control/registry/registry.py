@@ -1,10 +1,12 @@
-"""The registry of tasks: each change is checked, made in one transaction, and recorded."""
+"""The registry of tasks: each change is checked, made in one transaction, and recorded.
+
+This file has more than 250 lines because all that changes or reads a task goes through one class.
+"""
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
-from mission_control.audit.stream.log import AuditLog
 from mission_control.errors import InvalidTaskError, StoreUnavailableError
 from mission_control.events import events
 from mission_control.ledger.ledger import Ledger
@@ -20,10 +22,10 @@ from mission_control.registry.changes import (
     next_metadata,
 )
 from mission_control.registry.definition_check import DefinitionCheck, warn_of_unenforced
-from mission_control.registry.removal import cancel_retries
 from mission_control.registry.stored_task import StoredTask, stored_form
 from mission_control.registry.task_store import TaskStore
 from mission_control.registry.task_views import Overview, overview_of, shown_by_id, shown_tasks
+from mission_control.registry.waiting_runs import WaitingRuns
 
 Applied = Literal["created", "updated", "unchanged"]
 _ATTEMPTS_AGAINST_OTHER_WRITERS: Final = 20
@@ -45,7 +47,7 @@ class Registry:
         *,
         ledger: Ledger,
         changes: ChangeLog,
-        audit: AuditLog,
+        runs: WaitingRuns,
         check: DefinitionCheck,
         clock: Callable[[], datetime],
     ) -> None:
@@ -53,7 +55,7 @@ class Registry:
         self._store = store
         self._ledger = ledger
         self.changes = changes
-        self._audit = audit
+        self._runs = runs
         self._clock = clock
 
     def register(
@@ -99,11 +101,11 @@ class Registry:
 
         Runs already sent still run, but are not retried; waiting retries are cancelled, with their records.
         """
-        active = self._ledger.active_of(task_id := known_form(task_id))
+        active = self._runs.active_of(task_id := known_form(task_id))
         if (removed := self._store.remove(task_id, if_deleted=if_deleted)) is None:
             return False
         self.changes.record(task_id, "unregistered", removed, {}, reason=reason, at=self._clock())
-        cancel_retries(active, self._ledger, self._audit, self._clock())
+        self._runs.of_removed(active)
         return True
 
     def update(
@@ -154,7 +156,10 @@ class Registry:
         return self.update(task_id, {"enabled": True}, change="enabled", reason=reason)
 
     def disable(self, task_id: str, *, reason: str | None = None) -> bool:
-        """Stop a task from firing; False if there is no such task. Runs already sent still run."""
+        """Stop a task from firing; False if there is no such task.
+
+        Its waiting runs are cancelled, with their records; one that runs now goes on, and is not retried.
+        """
         return self.switch(task_id, enabled=False, reason=reason)
 
     def switch(self, task_id: str, *, enabled: bool, reason: str | None = None) -> bool:
@@ -227,18 +232,28 @@ class Registry:
             stored = self._store.load([task_id])[0]
             if stored is None:
                 return False
-            now, task = self._clock(), edited(stored)
-            if not stored.differs_from(task):
-                return True
-            task = task.with_metadata(next_metadata(stored.definition, now=now))
-            before, after = stored.definition, stored_form(task)
-            is_overdue = stored.due is not None and stored.due <= now.timestamp()
-            keeps_due = not changes_timing(before, after) or (catch_up and is_overdue)
-            if self._store.put(task, seen=stored, due=due_after(task, now), now=now, is_due_kept=keeps_due):
-                self.changes.record(task_id, change, before, after, reason=reason, at=now)
-                warn_of_unenforced(task)
-                return True
+            task = edited(stored)
+            if stored.differs_from(task) and not self._put(task, stored, change, reason, catch_up=catch_up):
+                continue
+            if not task.enabled and (stored.definition["enabled"] or change == "disabled"):
+                self._runs.of_disabled(task_id)
+            return True
         raise StoreUnavailableError(f"task {task_id!r} was not changed: others keep changing it; try again")
+
+    def _put(
+        self, task: TaskDefinition, seen: StoredTask, change: str, reason: str | None, *, catch_up: bool
+    ) -> bool:
+        """Put an edited task in the place of what was seen; False if that has changed since."""
+        now, before = self._clock(), seen.definition
+        task = task.with_metadata(next_metadata(before, now=now))
+        after = stored_form(task)
+        is_overdue = seen.due is not None and seen.due <= now.timestamp()
+        keeps_due = not changes_timing(before, after) or (catch_up and is_overdue)
+        if not self._store.put(task, seen=seen, due=due_after(task, now), now=now, is_due_kept=keeps_due):
+            return False
+        self.changes.record(task.id, change, before, after, reason=reason, at=now)
+        warn_of_unenforced(task)
+        return True
 
     def _all(self) -> list[StoredTask]:
         return [stored for stored in self._store.load(self._store.ids()) if stored is not None]

@@ -29,6 +29,8 @@
 | `mc:process:<kind>:<name>` | string, JSON | seconds | beat, workers |
 | `mc:beat:leader` | string, the leading beat | `LEADER_SECONDS` | beat |
 | `mc:dead_letters` | list of JSON, newest first, at most 1,000 | permanent | beat, workers |
+| `mc:turns:<list>` | sorted set: task → its next turn | permanent, emptied by fetching | workers |
+| `mc:lane:<list>:<task>` | list of messages in their order | permanent, emptied by fetching | workers |
 | `mc:beat:quarantine` | hash: entry key → JSON of what is wrong | permanent, emptied by repairs | beat |
 | `mc:beat:journal` | stream: what beat did | permanent, the last 10,000 or so | beat |
 | `mc:beat:pace` | hash: second → how many runs are caught up in it | until a minute after | beat |
@@ -64,6 +66,8 @@ AUDIT_ANCHORS: Final = "mc:audit:anchors"
 KNOWN_SINCE: Final = "mc:audit:known_since"
 RECORD_WRITER: Final = "mc:audit:writer"
 DEAD_LETTERS: Final = "mc:dead_letters"
+TURNS: Final = "mc:turns:"
+LANES: Final = "mc:lane:"
 WAKE_CHANNEL: Final = "mc:beat:wake"
 PROCESSES: Final = "mc:process:"
 BEAT_LEADER: Final = "mc:beat:leader"

@@ -1,16 +1,18 @@
 """Whether a run's message still exists, found out without reading through long queues.
 
-Queues are first in, first out: if what is taken next from one was entered after a run's message was sent,
-that message is no longer on it. So a look at the messages taken next is enough, however many there are.
+A queue's list and each task's lane are first in, first out: if what is taken next from one was entered
+after a run's message was sent, that message is no longer on it. So a look at the messages taken next is
+enough, however many there are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
+from mission_control.messaging.transport.turns import lane_of, lanes_of
 from mission_control.model.policies.recovery import sent_at
 from mission_control.model.runs.run_record import RunRecord
 from mission_control.store.lua_scripts import lua_source
@@ -56,7 +58,7 @@ class Whereabouts:
     def missing(self, runs: Sequence[RunRecord]) -> list[RunRecord]:
         """Return those runs whose message is neither on its queue nor in a worker's hand.
 
-        Three round trips, however long the queues are. A message that is parked or in the outbox is not
+        Four round trips, however long the queues are. A message that is parked or in the outbox is not
         looked for. Of a broker that cannot be looked into every message counts as missing.
 
         Raises:
@@ -68,15 +70,21 @@ class Whereabouts:
             channel = connection.default_channel
             if not hasattr(channel, "conn_or_acquire"):
                 return list(runs)
-            names = {run.execution_id: channel._q_for_pri(run.queue, run.priority) for run in runs}  # noqa: SLF001
-            lists = sorted(set(names.values()))
+            on = {run.execution_id: channel._q_for_pri(run.queue, run.priority) for run in runs}  # noqa: SLF001
             with channel.conn_or_acquire() as client:
+                places = _places(on, runs, set(lanes_of(client, set(on.values()))))
+                keys = sorted({key for keys in places.values() for key in keys})
                 delivered, *found = client.eval(
-                    self._script, 1 + len(lists), channel.unacked_key, *lists, LOOKED_AT, *names
+                    self._script, 1 + len(keys), channel.unacked_key, *keys, LOOKED_AT, *places
                 )
         held = {_text(one) for one in delivered}
-        queues = dict(zip(lists, self._queue_lists(found), strict=True))
-        return [run for run in runs if run.execution_id not in held and not _may_be_on(queues, names, run)]
+        lists = dict(zip(keys, self._queue_lists(found), strict=True))
+        return [
+            run
+            for run in runs
+            if run.execution_id not in held
+            and not any(lists[key].may_hold(run) for key in places[run.execution_id])
+        ]
 
     def _queue_lists(self, found: Sequence[Sequence[Any]]) -> list[QueueList]:
         next_ids = [tuple(_text(one) for one in ids) for _, *ids in found]
@@ -88,8 +96,16 @@ class Whereabouts:
         ]
 
 
-def _may_be_on(queues: Mapping[str, QueueList], names: Mapping[str, str], run: RunRecord) -> bool:
-    return queues[names[run.execution_id]].may_hold(run)
+def _places(
+    on: Mapping[str, str], runs: Iterable[RunRecord], lanes: Container[str]
+) -> dict[str, tuple[str, ...]]:
+    """Return where each run's message may be: on its list, or in its lane, if it has one that has turns."""
+    return {
+        run.execution_id: (on[run.execution_id], lane)
+        if (lane := lane_of(on[run.execution_id], run.execution_id, run.handler)) in lanes
+        else (on[run.execution_id],)
+        for run in runs
+    }
 
 
 def _text(value: str | bytes) -> str:

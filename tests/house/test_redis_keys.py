@@ -11,7 +11,10 @@ from tests.stage.redis_key_life import faults_in_keys, key_table
 if TYPE_CHECKING:
     from mission_control.installation.installation import Installation
 
-NO_KEYS = {"MAX_REVISIONS", "REDBEAT_PREFIX", "DEFAULT_REDBEAT_KEYS", "PROCESSES", "WAKE_CHANNEL"}
+NO_KEYS = {
+    *("MAX_REVISIONS", "REDBEAT_PREFIX", "DEFAULT_REDBEAT_KEYS", "PROCESSES", "WAKE_CHANNEL"),
+    *("TURNS", "LANES"),
+}
 
 
 def test_key_of_a_real_server_is_in_the_table() -> None:

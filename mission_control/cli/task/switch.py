@@ -42,7 +42,7 @@ def enable(task_id: str, reason: str | None, dry_run: bool) -> None:
 def disable(task_id: str, reason: str | None, dry_run: bool) -> None:
     """Disable a task. It stops firing until it is enabled.
 
-    Runs already sent still run.
+    Its waiting runs are cancelled, each with its record. One that runs now goes on, and is not retried.
     """
     from mission_control.operate.tasks import existing_task
 

@@ -12,7 +12,7 @@ from kombu.utils.json import dumps
 from redis.exceptions import NoScriptError, RedisError
 
 from mission_control.messaging.transport.held_messages import HeldMessages
-from mission_control.store.lua_scripts import lua_source
+from mission_control.messaging.transport.turns import TURN_PREFIXES, turns_source
 
 _AT_ONCE_SECONDS: Final = 0.02
 """The longest time of an answer that did not wait for a message, even on a busy machine."""
@@ -116,13 +116,12 @@ class ConsumingChannel(redis.Channel, ABC):
         tag = str(uuid.uuid4())
         names = ["" if queue in self._unacknowledged else dumps(queue) for _, queue in lists]
         if self._fetch_sha is None:
-            self._fetch_sha = self._create_client().script_load(lua_source(__package__, "fetch"))
+            self._fetch_sha = self._create_client().script_load(turns_source("fetch"))
         self._in_poll = self.client.connection
         self._brpop_sent_at = time.monotonic()
         self._poll = _Poll(tag, self.held.take_done())
-        self._in_poll.send_command(
-            "EVALSHA", self._fetch_sha, len(keys), *keys, tag, *names, *self._poll.done
-        )
+        args = [tag, *TURN_PREFIXES, *names, *self._poll.done]
+        self._in_poll.send_command("EVALSHA", self._fetch_sha, len(keys), *keys, *args)
 
     def _brpop_read(self, **options: Any) -> bool:  # noqa: ANN401
         try:
@@ -162,7 +161,9 @@ class ConsumingChannel(redis.Channel, ABC):
             raise
         self._poll = None
         if not reply:
-            self._should_fetch = False  # the queues are empty: wait for the next message
+            # The queues are empty: wait for the next message. If none comes, look into the lanes: another
+            # process may have died before it put the next in turn on the list.
+            self._should_fetch = poll.tag is None
             raise Empty
         return _text(reply[0]), reply[1], poll.tag
 
@@ -170,7 +171,7 @@ class ConsumingChannel(redis.Channel, ABC):
         tag = str(uuid.uuid4())
         stored = b"".join([b"[", payload, b', "", ', dumps(queue).encode(), b"]"])
         try:
-            self.held.unacked.hold(tag, stored)
+            self.held.unacked.hold(tag, stored, popped_from=key)
         except RedisError:
             self.held.push_later(key, payload)
             raise

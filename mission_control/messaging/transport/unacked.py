@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 
 from redis import Redis
 
+from mission_control.messaging.transport.turns import TURN_PREFIXES, turns_source
 from mission_control.store import redis_keys
 from mission_control.store.lua_scripts import lua_script
 
@@ -32,15 +33,16 @@ class Unacked:
     def __init__(self, client: Redis, keys: UnackedKeys) -> None:
         self._client = client
         self._keys = keys
-        self._hold = lua_script(client, __package__, "hold")
+        self._hold = client.register_script(turns_source("hold"))
         self._renew = lua_script(client, __package__, "renew")
         self._visible = lua_script(client, __package__, "visible")
         self._give_back = lua_script(client, __package__, "give_back")
         self._dead_letter = lua_script(client, __package__, "dead_letter")
 
-    def hold(self, tag: str, stored: str | bytes) -> None:
-        """Note a message as delivered now."""
-        self._hold(keys=[*self._keys], args=[tag, stored])
+    def hold(self, tag: str, stored: str | bytes, *, popped_from: str | None = None) -> None:
+        """Note a message as delivered now; the next in turn takes its place on the list."""
+        lists = [] if popped_from is None else [popped_from]
+        self._hold(keys=[*self._keys, *lists], args=[tag, stored, *TURN_PREFIXES])
 
     def renew(self, tags: Sequence[str]) -> list[str]:
         """Renew held messages; return those that were given to others meanwhile."""
