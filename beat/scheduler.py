@@ -206,6 +206,7 @@ class MissionControlScheduler(RedBeatScheduler):
             self._upkeep.quarantine,
             self._missed_records.add,
             retention=ours.settings.retention,
+            most_unfinished=ours.settings.max_waiting_runs,
             token=self._name if self._deliver is None else "",
             delivery=self._delivery,
             keyring=ours.settings.signing_key,

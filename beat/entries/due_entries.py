@@ -19,6 +19,8 @@ from mission_control.model.definitions.task import TaskDefinition, read_stored_t
 from mission_control.model.values.identifiers import LONGEST_ENTRY_NAME, name_problem
 from mission_control.registry.stored_task import SIGN_IT
 from mission_control.signing.keyring import NO_KEYS, Keyring
+from mission_control.model.runs.run_state import RunState
+from mission_control.store import redis_keys
 from mission_control.store.lua_scripts import lua_script
 from mission_control.store.redis_keys import DEFAULT_REDBEAT_KEYS, RedBeatKeys
 
@@ -33,7 +35,8 @@ class DueTask:
     `task` is what it shares with every task that is defined alike, under an id that means nothing; what
     is its own stands next to it. `size` is the length of its definition in bytes. `decided` is the due
     instant that was decided, infinite for none: another program may have stored another one. `trouble` says
-    why its calendars cannot be read, "" if they can; then `task` excludes none of their events.
+    why its calendars cannot be read, "" if they can; then `task` excludes none of their events. `is_full`:
+    as many of its runs as may be are unfinished.
     """
 
     key: str
@@ -45,6 +48,7 @@ class DueTask:
     decided: float
     task: TaskDefinition
     trouble: str = ""
+    is_full: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +84,12 @@ class DueEntries:
         app: Celery,
         redbeat_keys: RedBeatKeys = DEFAULT_REDBEAT_KEYS,
         keyring: Keyring = NO_KEYS,
+        *,
+        most_unfinished: int | None = None,
     ) -> None:
         self._client = client
         self._keyring = keyring
+        self._bound = [] if most_unfinished is None else _bound(most_unfinished, redbeat_keys)
         self._keys = redbeat_keys
         self._app = app
         self._script = lua_script(client, __package__, "load_due")
@@ -100,7 +107,7 @@ class DueEntries:
         return self._entries([self._keys.schedule, *keys], []) if keys else []
 
     def _read(self, low: str, high: str, limit: int, skip: int = 0) -> list[DueEntry]:
-        return self._entries([self._keys.schedule], [low, high, skip, limit])
+        return self._entries([self._keys.schedule], [low, high, skip, limit, *self._bound])
 
     def _entries(self, keys: Sequence[str | bytes], args: Sequence[str | int]) -> list[DueEntry]:
         answer = self._load(len(keys), *keys, *args)
@@ -138,8 +145,8 @@ class DueEntries:
         if problem is not None:
             return CorruptEntry(key, due, f"{problem}; {SIGN_IT}")
         if task:
-            decided, is_disabled = float(meta) if meta else due, definition == b"disabled"
-            found = _due_task(key, due, decided, task, revision, is_disabled=is_disabled)
+            decided = float(meta) if meta else due
+            found = _due_task(key, due, decided, task, revision, definition.decode())
             self._check_name(key, found.task_id, "task's id")
             return found
         if revision:
@@ -167,15 +174,21 @@ class DueEntries:
             raise ValueError(f"the {what} {problem}")
 
 
+def _bound(most_unfinished: int, redbeat_keys: RedBeatKeys) -> list[str | int]:
+    before, after = redis_keys.task_runs("\n").split("\n")
+    keys = [redis_keys.ACTIVE_RUNS, redbeat_keys.prefix, before, after, redis_keys.run("")]
+    return [most_unfinished, *keys, RunState.MISSED]
+
+
 def _due_task(  # all that is known of it
-    key: str, due: float, decided: float, text: bytes, seen: bytes, *, is_disabled: bool
+    key: str, due: float, decided: float, text: bytes, seen: bytes, state: str
 ) -> DueTask:
     if due < 0:
         raise ValueError(f"its due instant is {due}, before 1970")
     stored = orjson.loads(text)
     if not isinstance(stored, dict):
         raise TypeError(f"the task is {type(stored).__name__}, not an object")
-    if is_disabled:
+    if state == "disabled":
         stored["enabled"] = False
     own = {name: stored.pop(name, None) for name in _OWN_FIELDS}
     task_id, params, revision = own["id"], own["params"], (own["metadata"] or {}).get("revision")
@@ -183,7 +196,9 @@ def _due_task(  # all that is known of it
         raise TypeError("params must be an object and metadata.revision a number")
     if seen.decode() != str(revision):
         raise ValueError(f"its hash has the revision {seen.decode()!r}, its definition {revision}")
-    return DueTask(key, due, task_id, params, revision, len(text), decided, *_shared_task(stored))
+    task, trouble = _shared_task(stored)
+    is_full = state == "full"
+    return DueTask(key, due, task_id, params, revision, len(text), decided, task, trouble, is_full=is_full)
 
 
 def _shared_task(shared: dict[str, Any]) -> tuple[TaskDefinition, str]:

@@ -26,6 +26,7 @@ def assemble_firing(  # noqa: PLR0913  # all that firing is made of
     on_missed: Callable[[Iterable[str]], object],
     *,
     retention: timedelta,
+    most_unfinished: int,
     token: str,
     delivery: Delivery,
     keyring: Keyring,
@@ -39,10 +40,11 @@ def assemble_firing(  # noqa: PLR0913  # all that firing is made of
     commit.load()
     messages = RunMessages(app, sender, keyring=keyring, signed_for=retention)
     return Firing(
-        DueEntries(client, app, keys, keyring),
+        DueEntries(client, app, keys, keyring, most_unfinished=most_unfinished),
         FireRequests(messages, delivery, keyring),
         commit,
         quarantine,
         sender,
         on_missed,
+        most_unfinished=most_unfinished,
     )

@@ -45,6 +45,7 @@ class Firing:
     quarantine: Quarantine
     sender: EntrySender
     on_missed: Callable[[Iterable[str]], object]
+    most_unfinished: int
     prepared: Prepared = field(default_factory=Prepared)
 
     def fire_prepared(self, clock: Callable[[], datetime]) -> list[str]:
@@ -145,7 +146,7 @@ class Firing:
 
     def _request_ahead(self, entry: DueEntry) -> FireRequest | None:
         """Return the request of a task of ours; what may change until then is looked at when it is due."""
-        is_certain = isinstance(entry, DueTask) and not entry.trouble
+        is_certain = isinstance(entry, DueTask) and not entry.trouble and not entry.is_full
         return self._request(entry, from_unix(entry.due)) if is_certain else None
 
     def _request(self, entry: DueEntry, now: datetime) -> FireRequest | None:
@@ -175,10 +176,15 @@ class Firing:
             spread=spread,
             most=max(1, min(MOST_AT_ONCE, MOST_BYTES // entry.size)),
         )
-        if not entry.trouble:
-            return decision
-        self.quarantine.note(entry.key, entry.due, entry.trouble, now)
-        return withheld(entry.task, decision, now, f"quarantined: {entry.trouble}")
+        if entry.trouble:
+            self.quarantine.note(entry.key, entry.due, entry.trouble, now)
+            return withheld(entry.task, decision, now, f"quarantined: {entry.trouble}")
+        if entry.is_full:
+            reason = (
+                f"{self.most_unfinished} runs of the task had not ended (MISSION_CONTROL_MAX_WAITING_RUNS)"
+            )
+            return withheld(entry.task, decision, now, reason)
+        return decision
 
     def _committed(self, requests: list[FireRequest], now: datetime) -> list[FireRequest]:
         verdicts = self.commit(requests, now)

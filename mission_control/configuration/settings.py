@@ -33,6 +33,8 @@ _SERVICE_LINK: Final = re.compile(
     r"(.+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)=.*"
     r"|(.+_)?PORT=(tcp|udp|sctp)://.*"
 )
+_DURATION: Final = re.compile(r"([0-9.]+) ?(ms|s|m|h)")
+_UNIT_SECONDS: Final = {"ms": 0.001, "s": 1, "m": 60, "h": 3_600}
 _WORDS: Final = {"yes": True, "on": True, "no": False, "off": False}
 
 
@@ -81,6 +83,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     retention_days: Annotated[int, Meta(ge=1, le=3_650)] = 30
     retention_runs: Annotated[int, Meta(ge=1, le=1_000_000)] = 1_000
     log_format: Literal["text", "json"] = "text"
+    least_interval: Annotated[float, Meta(ge=0.001, le=86_400)] = 0.1
+    max_waiting_runs: Annotated[int, Meta(ge=1, le=1_000_000)] = 1_000
     run_log_lines: Annotated[int, Meta(ge=0, le=100_000)] = 1_000
     outbound_allow: tuple[str, ...] = ()
     allow_plain_producers: bool = True
@@ -95,6 +99,11 @@ class Settings(Struct, frozen=True, kw_only=True):
     def retention(self) -> timedelta:
         """How long finished runs stay in the ledger."""
         return timedelta(days=self.retention_days)
+
+    @property
+    def shortest_interval(self) -> timedelta:
+        """How close to each other the occurrences of a new or changed task may be."""
+        return timedelta(seconds=self.least_interval)
 
     @property
     def task_execution_log(self) -> Path:
@@ -239,6 +248,8 @@ def _taken_apart(name: str, kind: Any, text: str) -> Any:  # noqa: ANN401
     if name in _SEPARATORS:
         parts = (piece.strip() for piece in text.split(_SEPARATORS[name]))
         return json.loads(text) if text.startswith("[") else tuple(part for part in parts if part)
+    if name == "least_interval" and (found := _DURATION.fullmatch(text)):
+        return float(found[1]) * _UNIT_SECONDS[found[2]]
     return _WORDS.get(text.lower(), text) if kind is bool else text
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from mission_control.errors import InvalidTaskError
 from mission_control.events import events
 from mission_control.files.calendar_file import read_no_calendar
 from mission_control.handler_catalog.catalog import HandlerCatalog
-from mission_control.model.definitions.due_times import over_problem
+from mission_control.model.definitions.due_times import interval_problem, over_problem
 from mission_control.model.definitions.task import TaskDefinition, parse_task
 from mission_control.registry.task_store import TaskStore
 from mission_control.store import redis_keys
@@ -32,11 +32,12 @@ class DefinitionCheck:
     catalog: HandlerCatalog
     store: TaskStore
     default_timezone: str
+    shortest_interval: timedelta
     read_text: Callable[[Path], str]
     clock: Callable[[], datetime]
 
     def parse_new(self, definition: Mapping[str, Any], *, may_be_over: bool = False) -> TaskDefinition:
-        """Return a definition to register; its handler exists, and its schedule is not over.
+        """Return a definition to register; its handler exists, and its schedule is neither over nor too fast.
 
         A schedule may be over if the task has it already, or was created before it was over: files of tasks
         keep finished one-offs.
@@ -45,7 +46,10 @@ class DefinitionCheck:
             InvalidTaskError: lists every problem.
         """
         task = self._parse(definition, self.read_text, self.handler_problem)
-        problem = None if may_be_over else over_problem(task, self.clock())
+        now = self.clock()
+        if task.enabled and (problem := interval_problem(task, self.shortest_interval, now)) is not None:
+            raise InvalidTaskError([problem], subject=f"task {task.id!r}")
+        problem = None if may_be_over else over_problem(task, now)
         if problem is not None:
             stored = self.store.load([task.id])[0]
             if stored is None or stored.definition["schedule"] != task.to_dict()["schedule"]:

@@ -2,12 +2,21 @@
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from itertools import islice, pairwise
+from typing import Any, Final
 
 from mission_control.errors import Problem
-from mission_control.model.definitions.schedules import spread_offset
+from mission_control.model.definitions.schedules import (
+    AnySchedule,
+    IntervalSchedule,
+    ScheduleBase,
+    spread_offset,
+)
 from mission_control.model.definitions.task import TaskDefinition
 from mission_control.model.values.instants import from_unix
+
+_SECOND: Final = timedelta(seconds=1)
+_LOOKED_AT: Final = 100
 
 
 def spread_of(task: TaskDefinition) -> timedelta:
@@ -58,3 +67,40 @@ def over_problem(task: TaskDefinition, now: datetime) -> Problem | None:
         "schedule",
         f'{task.schedule.describe()}: that is over; write a later time, or "enabled": false to keep the task',
     )
+
+
+def shortest_gap(schedule: ScheduleBase, after: datetime) -> timedelta | None:
+    """Return how close to each other occurrences of a schedule are, so far as the next hundred of them show.
+
+    None if there are fewer than two. Each part of a union is looked at, wherever it begins.
+
+    >>> shortest_gap(IntervalSchedule(minutes=5), datetime.fromisoformat("2026-03-01T00:00Z"))
+    datetime.timedelta(seconds=300)
+    """
+    if isinstance(schedule, IntervalSchedule):
+        return schedule.period
+    members = schedule.schedules if isinstance(schedule, AnySchedule) else ()
+    times = islice(schedule.occurrences(after), _LOOKED_AT)
+    gaps = [shortest_gap(one, after) for one in members] + [later - one for one, later in pairwise(times)]
+    return min((gap for gap in gaps if gap is not None), default=None)
+
+
+def interval_problem(task: TaskDefinition, least: timedelta, now: datetime) -> Problem | None:
+    """Return why a task is due more often than an installation allows, or None."""
+    if least <= _SECOND and _has_whole_seconds(task.schedule):
+        return None
+    shortest = shortest_gap(task.schedule, now)
+    if shortest is None or shortest >= least:
+        return None
+    return Problem(
+        "schedule",
+        f"{task.schedule.describe()}: it has occurrences {shortest.total_seconds():g} s apart, and"
+        f" {least.total_seconds():g} s is the least here; write a longer interval, or set"
+        " MISSION_CONTROL_LEAST_INTERVAL",
+    )
+
+
+def _has_whole_seconds(schedule: ScheduleBase) -> bool:
+    if isinstance(schedule, AnySchedule):
+        return all(map(_has_whole_seconds, schedule.schedules))
+    return not isinstance(schedule, IntervalSchedule)

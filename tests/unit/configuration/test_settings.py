@@ -32,6 +32,25 @@ def test_wrong_settings_are_all_named_with_their_values(monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize(
+    ("text", "seconds"), [("0.5", 0.5), ("2", 2), ("20ms", 0.02), ("1.5 s", 1.5), ("5m", 300), ("1h", 3_600)]
+)
+def test_least_interval_is_in_seconds_or_names_its_unit(
+    text: str, seconds: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MISSION_CONTROL_LEAST_INTERVAL", text)
+    settings = read_settings()
+    assert settings.shortest_interval.total_seconds() == seconds
+    assert settings.environment()["MISSION_CONTROL_LEAST_INTERVAL"] == str(float(seconds))
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "nan", "soon", "2d", "1.2.3s", "0.1ms"])
+def test_least_interval_that_is_none_is_refused(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MISSION_CONTROL_LEAST_INTERVAL", text)
+    with pytest.raises(SettingsError, match=r"MISSION_CONTROL_LEAST_INTERVAL: .*"):
+        read_settings()
+
+
+@pytest.mark.parametrize(
     ("name", "remedy"),
     [
         ("MISSION_CONTROL_TIMEZON", 'did you mean "TIMEZONE"?'),
