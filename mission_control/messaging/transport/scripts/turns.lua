@@ -10,22 +10,27 @@ local function task_of(message)
   return string.match(message, '"id": ?"([%w_.-]+)@') or string.match(message, '"task": ?"([%w_.-]+)"') or ''
 end
 
+-- Gives a task the last turn.
 local function join(turns, task)
   local last = redis.call('ZRANGE', turns, -1, -1, 'WITHSCORES')[2]
-  redis.call('ZADD', turns, 'NX', tonumber(last or '0') + 1, task)
+  redis.call('ZADD', turns, tonumber(last or '0') + 1, task)
 end
 
 local function take_in_turn(turns, lanes)
   while true do
-    local task = redis.call('ZPOPMIN', turns)[1]
+    local next_two = redis.call('ZRANGE', turns, 0, 1)
+    local task = next_two[1]
     if not task then
       return nil
     end
     local message = redis.pcall('RPOP', lanes .. task)
+    local is_over = redis.call('EXISTS', lanes .. task) == 0
+    if is_over or type(message) ~= 'string' then
+      redis.call('ZREM', turns, task)
+    elseif next_two[2] then
+      join(turns, task)
+    end
     if type(message) == 'string' then
-      if redis.call('EXISTS', lanes .. task) == 1 then
-        join(turns, task)
-      end
       return message
     end
   end
@@ -43,7 +48,9 @@ local function put_into_lane(list, turns, lanes, task, messages)
     pushed = redis.pcall('RPUSH', lanes .. task, first[at])
   end
   if type(pushed) == 'number' then
-    join(turns, task)
+    if not redis.call('ZSCORE', turns, task) then
+      join(turns, task)
+    end
     return
   end
   -- Another program has overwritten the lane: its messages stay on the list.
