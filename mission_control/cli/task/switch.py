@@ -44,13 +44,19 @@ def disable(task_id: str, reason: str | None, dry_run: bool) -> None:
 
     Its waiting runs are cancelled, each with its record. One that runs now goes on, and is not retried.
     """
+    from mission_control.model.runs.run_state import WAITING_STATES
+    from mission_control.model.values.quantities import counted
     from mission_control.operate.tasks import existing_task
 
     with current() as installation:
         task = existing_task(installation.registry, task_id)
+        waiting = sum(run.state in WAITING_STATES for run in installation.ledger.active_of(task_id))
         if not dry_run:
             installation.registry.disable(task_id, reason=reason)
-        tell(f"{task_id}: {_did('disabled', is_so=not task.enabled, dry_run=dry_run)}")
+        answer = _did("disabled", is_so=not task.enabled, dry_run=dry_run)
+        cancels = "would cancel" if dry_run else "cancelled"
+        cancelled = f"; {cancels} {counted(waiting, 'waiting run')}" if waiting else ""
+        tell(f"{task_id}: {answer}{cancelled}")
 
 
 def _did(what: str, *, is_so: bool, dry_run: bool) -> str:

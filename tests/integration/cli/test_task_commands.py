@@ -207,6 +207,18 @@ def test_task_changes_each_add_a_revision() -> None:
     assert "enabled: true → false" in shown
 
 
+def test_disabling_a_task_tells_how_many_waiting_runs_it_cancels() -> None:
+    add("greet")
+    for _ in range(2):
+        mc("enqueue", "greet")
+    assert (
+        "would be disabled (dry run); would cancel 2 waiting runs"
+        in mc("task", "disable", "greet", "--dry-run").err
+    )
+    assert "greet: disabled; cancelled 2 waiting runs" in mc("task", "disable", "greet").err
+    assert mc("task", "disable", "greet").err.strip() == "greet: is already disabled"
+
+
 def test_disabled_task_is_listed_only_with_all() -> None:
     add("greet", "--disabled")
     assert mc("task", "list", "--json").json == []
