@@ -101,11 +101,6 @@ class Settings(Struct, frozen=True, kw_only=True):
         return timedelta(days=self.retention_days)
 
     @property
-    def shortest_interval(self) -> timedelta:
-        """How close to each other the occurrences of a new or changed task may be."""
-        return timedelta(seconds=self.least_interval)
-
-    @property
     def task_execution_log(self) -> Path:
         """The audit stream of runs."""
         return self.data_dir / "logs" / "task_execution.jsonl"

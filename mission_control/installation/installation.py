@@ -141,7 +141,7 @@ class Installation:
             self.catalog,
             store,
             default_timezone=self.settings.timezone,
-            shortest_interval=self.settings.shortest_interval,
+            shortest_interval=timedelta(seconds=self.settings.least_interval),
             read_text=read_calendar,
             clock=self.clock,
         )
