@@ -84,7 +84,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     retention_runs: Annotated[int, Meta(ge=1, le=1_000_000)] = 1_000
     log_format: Literal["text", "json"] = "text"
     least_interval: Annotated[float, Meta(ge=0.001, le=86_400)] = 0.1
-    max_waiting_runs: Annotated[int, Meta(ge=1, le=1_000_000)] = 1_000
+    max_waiting_runs: Annotated[int, Meta(ge=1, le=1_000_000)] = 10_000
     run_log_lines: Annotated[int, Meta(ge=0, le=100_000)] = 1_000
     outbound_allow: tuple[str, ...] = ()
     allow_plain_producers: bool = True

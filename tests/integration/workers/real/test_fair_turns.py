@@ -24,7 +24,7 @@ def test_backlog_of_a_task_delays_no_neighbour_and_is_taken_back_when_it_is_disa
     live: LiveInstallation,
 ) -> None:
     """Neither a run behind the backlog, nor one that comes while the worker works at it."""
-    live.task("flooding", params={"sleep_seconds": 0.1})
+    live.task("flooding", params={"sleep_seconds": 0.5})
     live.task("tea")
     flood = [live.run("flooding") for _ in range(60)]
     for tea in (live.run("tea"), live.run("tea")):
