@@ -219,8 +219,7 @@ class MissionControlScheduler(RedBeatScheduler):
     @cached_property
     def _upkeep(self) -> ScheduleUpkeep:
         ours = self._installation
-        registry = lambda: ours.registry  # noqa: E731  # seldom needed
-        parts = (self.app, ours.client, ours.changes, ours.redbeat_keys, ours.clock, registry)
+        parts = (self.app, ours.client, ours.changes, ours.redbeat_keys, ours.clock, lambda: ours.registry)
         return ScheduleUpkeep(*parts, ours.settings.signing_key)
 
     @cached_property

@@ -16,10 +16,10 @@ from beat.entries.entry_keys import as_bytes
 from mission_control.errors import InvalidTaskError
 from mission_control.files.calendar_file import read_calendar, read_no_calendar
 from mission_control.model.definitions.task import TaskDefinition, read_stored_task
+from mission_control.model.runs.run_state import RunState
 from mission_control.model.values.identifiers import LONGEST_ENTRY_NAME, name_problem
 from mission_control.registry.stored_task import SIGN_IT
 from mission_control.signing.keyring import NO_KEYS, Keyring
-from mission_control.model.runs.run_state import RunState
 from mission_control.store import redis_keys
 from mission_control.store.lua_scripts import lua_script
 from mission_control.store.redis_keys import DEFAULT_REDBEAT_KEYS, RedBeatKeys

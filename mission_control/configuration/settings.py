@@ -1,4 +1,7 @@
-"""The settings: environment variables `MISSION_CONTROL_*`, read once and passed down."""
+"""The settings: environment variables `MISSION_CONTROL_*`, read once and passed down.
+
+This file has more than 250 lines because all settings, and how each is read, stand in one place.
+"""
 
 import json
 import os

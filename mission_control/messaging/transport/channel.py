@@ -31,7 +31,6 @@ from mission_control.messaging.transport.plain_clients import (
     move_from_default_queue,
 )
 from mission_control.messaging.transport.redelivery import QueueLists
-from mission_control.messaging.transport.turns import drop_lanes, waiting_in_lanes
 from mission_control.messaging.transport.unacked import Unacked, UnackedKeys
 from mission_control.signing.keyring import NO_KEYS, Keyring
 
@@ -149,26 +148,6 @@ class ReliableChannel(ConsumingChannel):
             ]
             with suppress(ResponseError):  # Redis is full, say: they stay, and other messages are taken
                 move_from_default_queue(Redis(connection_pool=self._get_pool()), pairs)
-
-    def _size(self, queue: str) -> int:
-        with self.conn_or_acquire() as client:
-            in_lanes = waiting_in_lanes(client, self._lists(queue))
-        return int(super()._size(queue)) + in_lanes
-
-    def _purge(self, queue: str) -> int:
-        with self.conn_or_acquire() as client:
-            in_lanes = waiting_in_lanes(client, self._lists(queue))
-            drop_lanes(client, self._lists(queue))
-        return int(super()._purge(queue)) + in_lanes
-
-    def _delete(self, queue: str, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401  # kombu's
-        client = kwargs.get("client")
-        with self.conn_or_acquire(client) as connected:
-            drop_lanes(connected, self._lists(queue))
-        super()._delete(queue, *args, **kwargs)
-
-    def _lists(self, queue: str) -> list[str]:
-        return [self._q_for_pri(queue, step) for step in self.priority_steps]
 
     def _list_of(self, queue: str, message: dict[str, Any]) -> str:
         return str(self._q_for_pri(queue, self._get_message_priority(message, reverse=False)))

@@ -12,7 +12,12 @@ from kombu.utils.json import dumps
 from redis.exceptions import NoScriptError, RedisError
 
 from mission_control.messaging.transport.held_messages import HeldMessages
-from mission_control.messaging.transport.turns import TURN_PREFIXES, turns_source
+from mission_control.messaging.transport.turns import (
+    TURN_PREFIXES,
+    drop_lanes,
+    turns_source,
+    waiting_in_lanes,
+)
 
 _AT_ONCE_SECONDS: Final = 0.02
 """The longest time of an answer that did not wait for a message, even on a busy machine."""
@@ -96,6 +101,26 @@ class ConsumingChannel(redis.Channel, ABC):
         self.held.acknowledge_later(poll.done)
         self.held.give_back_later([poll.tag])
         return True
+
+    def _size(self, queue: str) -> int:
+        with self.conn_or_acquire() as client:
+            in_lanes = waiting_in_lanes(client, self._lists(queue))
+        return int(super()._size(queue)) + in_lanes
+
+    def _purge(self, queue: str) -> int:
+        with self.conn_or_acquire() as client:
+            in_lanes = waiting_in_lanes(client, self._lists(queue))
+            drop_lanes(client, self._lists(queue))
+        return int(super()._purge(queue)) + in_lanes
+
+    def _delete(self, queue: str, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401  # kombu's
+        client = kwargs.get("client")
+        with self.conn_or_acquire(client) as connected:
+            drop_lanes(connected, self._lists(queue))
+        super()._delete(queue, *args, **kwargs)
+
+    def _lists(self, queue: str) -> list[str]:
+        return [self._q_for_pri(queue, step) for step in self.priority_steps]
 
     def _brpop_start(self, timeout: float | None = None) -> None:
         self._give_up_fetch()  # of a connection that is lost
