@@ -10,6 +10,7 @@ MissionControlError
 ├── HandlerError            a handler cannot be found or loaded
 ├── StoreUnavailableError   Redis cannot be reached or refuses: try again (also a ConnectionError)
 │   └── EmbeddedServerError the managed server could not be started
+├── UnsafePathError         another user could change a file or folder of ours (also a PermissionError)
 ├── RunTimeoutError         a run did not finish within the time waited (also a TimeoutError)
 ├── AuditWriteError         a record is not in the audit stream (also an OSError; see `audit.log`)
 └── FleetError              beat or a worker did not start or stay up (see `processes.fleet`)
@@ -18,6 +19,8 @@ MissionControlError
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -85,6 +88,19 @@ class StoreUnavailableError(MissionControlError, ConnectionError):
 
 class EmbeddedServerError(StoreUnavailableError):
     """The managed Redis server could not be started or adopted."""
+
+
+class UnsafePathError(MissionControlError, PermissionError):
+    """Another user could change a file or folder that must be ours alone; it was not used.
+
+    The message names the place and the remedy; `filename` is the path that was asked for.
+    """
+
+    def __init__(self, problem: str, path: str | os.PathLike[str]) -> None:
+        super().__init__(errno.EACCES, problem, os.fspath(path))
+
+    def __str__(self) -> str:
+        return str(self.strerror)
 
 
 class RunTimeoutError(MissionControlError, TimeoutError):

@@ -4,19 +4,25 @@ import os
 import tempfile
 from pathlib import Path
 
+from mission_control.safe_paths.own_files import make_folder
+from mission_control.safe_paths.paths import require_safe
+
 
 def replace_file(path: Path, content: bytes) -> None:
     """Write `content` to `path`, readable and writable by its owner alone (mode 0600).
 
     Readers see the old file or the new one, never a part, even after a crash: the content is on the disk
-    before the name points to it. Missing directories are created. A symbolic link stays a link, and its
-    target is replaced.
+    before the name points to it. Missing directories are created, private ones. A symbolic link stays a
+    link, and its target is replaced, unless another user could change where it leads.
 
     Raises:
         OSError: nothing was changed.
     """
-    target = Path(os.path.realpath(path))
-    target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    target = path
+    if path.is_symlink():
+        require_safe(path)
+        target = path.resolve()
+    make_folder(target.parent)
     # Same directory, hence same file system: only there a rename is atomic. mkstemp makes it 0600.
     descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent)
     temporary = Path(name)

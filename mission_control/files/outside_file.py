@@ -14,6 +14,8 @@ from pathlib import Path
 from threading import Thread
 from typing import IO, Any, Final, TypeVar
 
+from mission_control.safe_paths.beneath import open_beneath
+
 SECONDS: Final = 5.0
 _MEBIBYTE: Final = 1024 * 1024
 _FLAGS: Final = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
@@ -69,11 +71,14 @@ def read_if_changed(path: Path, most_bytes: int, known: FileState | None) -> Out
     return _in_time(path, read)
 
 
-def read_beginning(path: Path, most_bytes: int) -> bytes:
-    """Return the first `most_bytes` of a file, however large it is; otherwise as `read_outside_file`."""
+def read_beginning(path: Path, most_bytes: int, *, folder: Path) -> bytes:
+    """Return the first `most_bytes` of a file, however large it is; otherwise as `read_outside_file`.
+
+    It is in `folder` or below, and no link below that is followed.
+    """
 
     def read() -> bytes:
-        with _open_regular(path) as file:
+        with os.fdopen(open_beneath(folder, path.relative_to(folder)), "rb") as file:
             return file.read(most_bytes)
 
     return _in_time(path, read)

@@ -18,6 +18,8 @@ from mission_control.files.json_file import read_json_file
 from mission_control.model.definitions.task import TaskDefinition, parse_task
 from mission_control.model.problems.messages import shown
 from mission_control.model.values.quantities import counted
+from mission_control.safe_paths.own_files import own_folder
+from mission_control.safe_paths.paths import require_safe
 
 _MOST_NAMED = 50
 # People read the message, and a file with more faults than this has one cause.
@@ -30,8 +32,10 @@ def read_task_file(path: Path) -> list[dict[str, Any]]:
     Raises:
         TaskFileError: the file does not exist, cannot be read, is too large, is not JSON (with line and
             column) or holds something other than tasks.
+        UnsafePathError: another user could change it.
     """
     data = read_json_file(path)
+    require_safe(path)
     tasks = data["tasks"] if isinstance(data, dict) and data.keys() == {"tasks"} else data
     if not isinstance(tasks, list):
         raise TaskFileError(
@@ -94,8 +98,8 @@ def mirror_into(path: Path, definitions: Callable[[], Iterable[TaskDefinition]])
     from filelock import FileLock  # half a MiB that beat never needs
 
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(path.with_name(f".{path.name}.lock"), timeout=10):
+        own_folder(path.parent)
+        with FileLock(path.with_name(f".{path.name}.lock"), timeout=10, mode=0o600):
             write_task_file(path, definitions())
     except (MissionControlError, RedisError, OSError) as error:
         events.mirror_failed(path, error)

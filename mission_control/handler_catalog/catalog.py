@@ -11,13 +11,14 @@ from pathlib import Path
 from mission_control.handler_catalog.source import HandlerSource, read_module
 from mission_control.model.problems.suggestions import did_you_mean
 from mission_control.model.values.handler_paths import handler_path_problem, is_handler_name
+from mission_control.safe_paths.paths import entry_problem, path_problem
 
 __all__ = ["HandlerCatalog", "HandlerSource", "catalog_from"]
 
 _MOST_NAMED = 20
 
 # By its place next to us: a program may have a module `workers` of its own.
-_BUILT_IN = Path(__file__).parents[2] / "workers" / "handlers"
+_BUILT_IN = Path(__file__).resolve().parents[2] / "workers" / "handlers"
 
 
 def catalog_from(directories: Sequence[Path]) -> HandlerCatalog:
@@ -31,7 +32,7 @@ class HandlerCatalog:
 
     Each call looks into the directories again, but reads a file again only if it has changed. A directory
     that does not exist has no handlers. Symbolic links are resolved, and must not lead out of their
-    directory.
+    directory. Directories and modules that another user could change are not used; ours are not judged.
     """
 
     directories: Sequence[Path]
@@ -48,11 +49,12 @@ class HandlerCatalog:
         return {path: source for path, source in self._scan().items() if source.is_listed}
 
     def state(self) -> dict[str, tuple[int, int, int]]:
-        """Return what tells whether a file of the directories has changed: its inode, time and size.
+        """Return what tells whether a file of the usable directories has changed: its inode, time and size.
 
-        It covers the modules that handlers import from there, too.
+        It covers the modules that handlers import from there, too. A change of mode or owner is one.
         """
-        return {path: state for directory in self.directories for path, state in _states(directory, depth=1)}
+        usable = self.usable_directories()
+        return {path: state for directory in usable for path, state in _states(directory, depth=1)}
 
     def problem(self, path: str) -> str | None:
         """Return why `path` names no usable handler, with the likely intended one, or None."""
@@ -63,6 +65,10 @@ class HandlerCatalog:
         found = scan.get(path, scan.get(path.rpartition(".")[0]))
         return found.problem if found is not None else self._unknown(path, scan)
 
+    def usable_directories(self) -> list[Path]:
+        """Return the directories that no other user could change, in their order."""
+        return [one for one in self.directories if _directory_problem(one) is None]
+
     def _unknown(self, path: str, scan: dict[str, HandlerSource]) -> str:
         sound = sorted(name for name, source in scan.items() if source.problem is None)
         looked_in = ", ".join(_described(directory) for directory in self.directories)
@@ -72,9 +78,14 @@ class HandlerCatalog:
 
     def _scan(self) -> dict[str, HandlerSource]:
         """Return every handler and every function that cannot be one, by its path."""
-        found: dict[str, HandlerSource] = {}
+        problems = {one: _directory_problem(one) for one in self.directories}
+        found = {
+            str(one): HandlerSource(str(one), one, problem)
+            for one, problem in problems.items()
+            if problem is not None and one.is_dir()
+        }
         owners: dict[str, Path] = {}
-        for directory, file in self._files():
+        for directory, file in _files([one for one, problem in problems.items() if problem is None]):
             owner = owners.setdefault(file.stem, file)
             if owner == file:
                 found.update((one.path, one) for one in self._module(directory, file))
@@ -84,15 +95,6 @@ class HandlerCatalog:
                 )
                 found[str(file)] = HandlerSource(str(file), file, problem)
         return found
-
-    def _files(self) -> Iterator[tuple[Path, Path]]:
-        """Yield each module file with the resolved directory that it must not leave."""
-        seen = dict.fromkeys(directory.resolve() for directory in self.directories)
-        for directory in seen:
-            if directory.is_dir():
-                with suppress(OSError):  # removed at this moment
-                    modules = sorted(directory.glob("*.py"))
-                    yield from ((directory, file) for file in modules if not file.name.startswith("_"))
 
     def _module(self, directory: Path, file: Path) -> tuple[HandlerSource, ...]:
         try:
@@ -107,12 +109,21 @@ class HandlerCatalog:
         return self._read[key]
 
 
+def _files(directories: Sequence[Path]) -> Iterator[tuple[Path, Path]]:
+    """Yield each module file with the resolved directory that it must not leave."""
+    for directory in dict.fromkeys(directory.resolve() for directory in directories):
+        if directory.is_dir():
+            with suppress(OSError):  # removed at this moment
+                modules = sorted(directory.glob("*.py"))
+                yield from ((directory, file) for file in modules if not file.name.startswith("_"))
+
+
 def _states(directory: str | Path, *, depth: int) -> Iterator[tuple[str, tuple[int, int, int]]]:
     with suppress(OSError), os.scandir(directory) as entries:  # it may be removed at this moment
         for entry in entries:
             if entry.name.endswith(".py"):
                 status = entry.stat()
-                yield entry.path, (status.st_ino, status.st_mtime_ns, status.st_size)
+                yield entry.path, (status.st_ino, status.st_ctime_ns, status.st_size)
             elif depth and entry.is_dir():
                 yield from _states(entry.path, depth=depth - 1)
 
@@ -127,8 +138,25 @@ def _resolved(directory: Path, file: Path) -> Path:
         raise ValueError(f"it leads out of its directory, to {resolved}; put the file itself there")
     if not resolved.is_file():
         raise ValueError("it is not a regular file; put the file itself there")
+    problem = None if directory == _BUILT_IN else entry_problem(resolved, resolved.stat())
+    if problem is not None:
+        raise ValueError(problem)
     return resolved
 
 
+def _directory_problem(directory: Path) -> str | None:
+    """Return why no handler of a directory may be used, or None."""
+    if directory == _BUILT_IN:
+        return None
+    try:
+        problem = path_problem(directory)
+    except OSError as error:
+        problem = str(error)
+    return None if problem is None else f"the handlers in {directory} are not used: {problem}"
+
+
 def _described(directory: Path) -> str:
-    return str(directory) if directory.is_dir() else f"{directory}, which does not exist"
+    if not directory.is_dir():
+        return f"{directory}, which does not exist"
+    problem = _directory_problem(directory)
+    return str(directory) if problem is None else f"{directory}; {problem}"

@@ -15,7 +15,7 @@ from mission_control.audit.pending.written_records import reported_log
 from mission_control.audit.stream.log import AuditLog
 from mission_control.configuration.clock import utc_now
 from mission_control.configuration.settings import Settings, read_settings
-from mission_control.errors import EmbeddedServerError, SettingsError
+from mission_control.errors import EmbeddedServerError, SettingsError, UnsafePathError
 from mission_control.events.events import managed_server_revived
 from mission_control.files.calendar_file import read_calendar
 from mission_control.files.task_file import mirror_into
@@ -26,6 +26,7 @@ from mission_control.registry.definition_check import DefinitionCheck
 from mission_control.registry.registry import Registry
 from mission_control.registry.task_store import TaskStore
 from mission_control.registry.waiting_runs import WaitingRuns
+from mission_control.safe_paths.paths import require_safe
 from mission_control.store.address.url_spelling import client_url
 from mission_control.store.connection import connect
 from mission_control.store.embedded.embedded_server import (
@@ -185,11 +186,16 @@ def current_installation() -> Installation:
 
 
 def installation_or_end(who: str) -> Installation:
-    """Return the same; where a setting cannot be used, end the process, which is `who`, in one sentence."""
+    """Return the same for a process that writes records, or end that process, `who`, in one sentence.
+
+    It ends if a setting cannot be used, or if another user could change the data directory.
+    """
     try:
-        return current_installation()
-    except SettingsError as error:
+        installation = current_installation()
+        require_safe(installation.settings.data_dir)
+    except (SettingsError, UnsafePathError) as error:
         raise SystemExit(f"{who} ends: {error}") from error
+    return installation
 
 
 def create_app(main: str, installation: Callable[[], Installation] = current_installation) -> Celery:

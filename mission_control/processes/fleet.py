@@ -14,6 +14,7 @@ from mission_control.errors import MissionControlError
 from mission_control.processes.commands import beat_command, worker_command
 from mission_control.processes.heartbeats import beat_name, end_lead_of_dead_beat, live_processes
 from mission_control.processes.service_process import ServiceCommand, ServiceProcess
+from mission_control.safe_paths.own_files import open_own, own_folder
 
 START_WITHIN: Final = timedelta(seconds=60)
 STOP_WITHIN: Final = timedelta(seconds=8)
@@ -156,8 +157,8 @@ class Fleet:
 
     def _open_log(self, name: str) -> IO[bytes]:
         path = self._settings.data_dir / "logs" / f"{name}.log"
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        return path.open("ab")
+        own_folder(path.parent)
+        return open(path, "ab", opener=open_own)
 
     def _last_lines(self, name: str) -> str:
         if self._open_output != self._open_log:

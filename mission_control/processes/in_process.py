@@ -27,6 +27,7 @@ from mission_control.messaging.message import message_kwargs, send
 from mission_control.model.runs.run_record import INTERRUPTED, RunRecord
 from mission_control.model.runs.run_state import RunState
 from mission_control.processes.launch import OURS
+from mission_control.safe_paths.paths import path_problem
 
 if TYPE_CHECKING:
     from celery import Celery
@@ -40,12 +41,13 @@ _BUILD_WORKER_APP: Final = "workers.app:build_app"
 def our_packages() -> Iterator[None]:
     """While entered, `beat` and `workers` are ours, though the program may have such modules of its own.
 
-    Handlers find modules in the working folder, as they do in a worker.
+    Handlers find modules in the working folder, as they do in a worker, if no other user can change it.
     """
     before = {name: module for name, module in sys.modules.items() if name.partition(".")[0] in _PACKAGES}
     is_apart = any(map(_is_other, before.values())) if before else any(map(_finds_other, _PACKAGES))
     path, folder = list(sys.path), working_folder()
-    sys.path[:] = [*([OURS] if is_apart else []), *path, *([str(folder)] if folder is not None else [])]
+    is_safe = folder is not None and path_problem(folder) is None
+    sys.path[:] = [*([OURS] if is_apart else []), *path, *([str(folder)] if is_safe else [])]
     if is_apart:
         _replace_packages(_loaded)
     try:

@@ -1,18 +1,22 @@
 """Start one of our processes: `python -P launch.py MODULE …` is `python -m MODULE …` with our packages first.
 
 The standard library, our packages and the installed ones come before whatever lies in the working folder or
-on PYTHONPATH; handlers still import the user's own packages from there. And only what we set counts: Celery's
-variables belong to other programs, and so do signals that the starting program has blocked or ignores.
+on PYTHONPATH; handlers still import the user's own packages from there. A working folder that another user
+could change is left out. And only what we set counts: Celery's variables belong to other programs, and so do
+signals that the starting program has blocked or ignores.
 """
 
+import importlib
 import os
 import signal
 import site
 import sys
-from contextlib import suppress
+from contextlib import nullcontext
 from pathlib import Path
 
 OURS = str(Path(__file__).resolve().parents[2])
+_PACKAGES = ("mission_control", "beat", "workers")
+_OTHER = 2
 _STANDARD = str(Path(os.__file__).parent)
 _INHERITED = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGCHLD)
 
@@ -24,21 +28,39 @@ def launched(module: str) -> list[str]:
     return [interpreter(), "-P", __file__, module]
 
 
-def put_our_packages_first() -> None:
-    """Rearrange `sys.path` of this process; the working folder becomes the last, if it is not on it."""
-    places = [str(Path(place).absolute()) for place in sys.path if place]
-    with suppress(FileNotFoundError):  # a working folder that was removed
-        places.append(str(Path.cwd()))
-    sys.path[:] = sorted(dict.fromkeys([*places, OURS]), key=_rank)
+def put_our_packages_first() -> str | None:
+    """Rearrange `sys.path` of this process, and return why the working folder is not on it, or None.
+
+    The working folder becomes the last place, if no other user can change it.
+    """
+    folder = _working_folder()
+    places = sorted(dict.fromkeys(str(Path(place).absolute()) for place in sys.path if place), key=_rank)
+    sys.path[:] = [*(place for place in places if _rank(place) == 0), OURS]
+    for package in _PACKAGES:  # what else lies next to them is not preferred to what is installed
+        importlib.import_module(package)
+    sys.path[:] = [place for place in places if place != folder or _rank(place) < _OTHER]
+    if folder is None:
+        return None
+    from mission_control.safe_paths.paths import path_problem
+
+    problem = path_problem(Path(folder))
+    if problem is None:
+        sys.path.append(folder)
+    return problem
+
+
+def _working_folder() -> str | None:
+    try:
+        return str(Path.cwd())
+    except FileNotFoundError:  # it was removed
+        return None
 
 
 def _rank(place: str) -> int:
-    """Return 0 for the standard library, 1 for us, 2 for installed packages, 3 for anything else."""
+    """Return 0 for the standard library, 1 for installed packages, `_OTHER` for anything else."""
     if place in {_STANDARD, f"{_STANDARD}/lib-dynload"}:
         return 0
-    if place == OURS:
-        return 1
-    return 2 if place in {*site.getsitepackages(), site.getusersitepackages()} else 3
+    return 1 if place in {*site.getsitepackages(), site.getusersitepackages()} else _OTHER
 
 
 def _forget_inherited_signals() -> None:
@@ -50,10 +72,14 @@ def _forget_inherited_signals() -> None:
 
 def _main(module: str, arguments: list[str]) -> None:
     _forget_inherited_signals()
-    put_our_packages_first()
+    problem = put_our_packages_first()
     if module == "celery":
         from celery.bin.celery import celery
+        from celery.utils import imports
 
+        imports.cwd_in_path = nullcontext  # it would put the working folder first
+        if problem is not None and "worker" in arguments:
+            sys.stderr.write(f"modules in the working folder are not used: {problem}\n")
         for option in celery.params:
             option.envvar = None  # APP, BROKER_URL, LOADER, WORKDIR …
         celery.main(arguments, prog_name="celery", auto_envvar_prefix=None)

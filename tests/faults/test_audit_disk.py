@@ -21,6 +21,7 @@ from mission_control.store import redis_keys
 from mission_control.sweep.late_records import LateRecords
 from tests.samples.ledger_runs import a_run, begun, lapse
 from tests.stage.audit_stream import verified_changes, verified_runs
+from tests.stage.full_device import no_space_for
 from tests.stage.live_installation import YEARLY
 from tests.stage.waiting import wait_until
 
@@ -52,13 +53,8 @@ def no_room_for_another_line(path: Path) -> Iterator[None]:
 
 @contextmanager
 def no_space_on_the_device(path: Path) -> Iterator[None]:
-    kept = path.rename(f"{path}.1")
-    path.symlink_to("/dev/full")
-    try:
+    with no_space_for(path):
         yield
-    finally:
-        path.unlink()
-        kept.rename(path)
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from typing import Final
 from filelock import FileLock
 
 from mission_control.files.atomic_file import replace_file
-from mission_control.files.outside_file import open_outside_file
+from mission_control.safe_paths.own_files import open_own, own_folder
 
 _LOCK_SECONDS: Final = 30
 _TAIL_BYTES: Final = 1_024
@@ -23,9 +23,9 @@ def write_briefing(directory: Path, stem: str, text: str, execution_id: str) -> 
         OSError: nothing was written.
     """
     signature = f"---\n\nWritten by the run `{execution_id}`.\n"
-    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    own_folder(directory)
     directory = directory.resolve()
-    with FileLock(directory / ".lock", timeout=_LOCK_SECONDS):
+    with FileLock(directory / ".lock", timeout=_LOCK_SECONDS, mode=0o600):
         candidates = (directory / f"{stem}{'' if n == 1 else f'-{n}'}.md" for n in count(1))
         path = next(one for one in candidates if not one.exists() or _ends_with(signature, one))
         replace_file(path, f"{text}\n{signature}".encode())
@@ -34,10 +34,9 @@ def write_briefing(directory: Path, stem: str, text: str, execution_id: str) -> 
 
 def _ends_with(signature: str, path: Path) -> bool:
     try:
-        with open_outside_file(path) as file:
+        with open(path, "rb", opener=open_own) as file:
             file.seek(-min(_TAIL_BYTES, path.stat().st_size), 2)
-            return (
-                file.read(_TAIL_BYTES).decode("utf-8", errors="replace").rstrip().endswith(signature.rstrip())
-            )
+            tail = file.read(_TAIL_BYTES).decode("utf-8", errors="replace")
     except OSError:  # something else has the name
         return False
+    return tail.rstrip().endswith(signature.rstrip())

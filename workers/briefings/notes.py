@@ -1,6 +1,7 @@
 """The user's own notes: recently changed Markdown files."""
 
 import os
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -30,7 +31,8 @@ def recent_notes(folder: Path, since: datetime) -> list[Note]:
     """Return the notes in `folder` and below that changed after `since`, the latest first.
 
     The number of files searched, the number of notes and the bytes read of each are bounded. Hidden files
-    and folders are skipped; symbolic links to folders are not followed.
+    and folders are skipped. Links are not followed: they could lead to files that the user who put them there
+    may not read.
 
     Raises:
         OSError: the folder cannot be read.
@@ -50,21 +52,22 @@ def _files(folder: Path) -> Iterator[Path]:
 
 def _changed_at(path: Path) -> datetime | None:
     try:
-        return datetime.fromtimestamp(path.stat().st_mtime, UTC) if path.is_file() else None
-    except OSError:  # deleted meanwhile, or a broken link
+        status = path.lstat()
+    except OSError:  # deleted meanwhile
         return None
+    return datetime.fromtimestamp(status.st_mtime, UTC) if stat.S_ISREG(status.st_mode) else None
 
 
 def _read(folder: Path, path: Path, changed_at: datetime) -> Note:
-    title, first_line = _beginning(path)
-    relative = path.relative_to(folder).as_posix()
-    return Note(relative, changed_at, title if title is not None else path.stem, first_line)
+    relative = path.relative_to(folder)
+    title, first_line = _beginning(folder, relative)
+    return Note(relative.as_posix(), changed_at, title if title is not None else path.stem, first_line)
 
 
-def _beginning(path: Path) -> tuple[str | None, str]:
+def _beginning(folder: Path, note: Path) -> tuple[str | None, str]:
     """Return the first heading and the first other line."""
     try:
-        text = read_beginning(path, _MOST_BYTES_READ).decode("utf-8", errors="replace")
+        text = read_beginning(folder / note, _MOST_BYTES_READ, folder=folder).decode("utf-8", errors="replace")
     except OSError as error:
         return None, f"(cannot be read: {error.strerror})"
     lines = [line.strip() for line in _without_front_matter(text).splitlines() if line.strip()]

@@ -58,7 +58,7 @@ def _outcome(
 
 
 def _loaded(catalog: HandlerCatalog, path: str) -> Handler:
-    open_handler_package(catalog.directories)
+    open_handler_package(catalog.usable_directories())
     return load_handler(catalog.handlers()[path])
 
 

@@ -37,7 +37,7 @@ class HandlerTasks:
         recorded. One that is gone, or whose module cannot be read, is not: its runs wait.
         """
         self.state = self.catalog.state()
-        open_handler_package(self.catalog.directories)
+        open_handler_package(self.catalog.usable_directories())
         for name in [name for name, task in self.app.tasks.items() if isinstance(task, HandlerTask)]:
             self.app.tasks.unregister(name)
         self.ready, self.broken = {}, {}

@@ -24,10 +24,9 @@ import orjson
 from mission_control.audit.record.json_ready import json_ready
 from mission_control.audit.stream.chain import GENESIS, ChainHead, line_digest, new_writer
 from mission_control.errors import MissionControlError
+from mission_control.safe_paths.own_files import open_own, own_folder
 
-_FLAGS = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
-_FILE_MODE = 0o600
-_DIRECTORY_MODE = 0o700
+_FLAGS = os.O_RDWR | os.O_APPEND | os.O_CREAT
 _CHAIN_FIELDS = frozenset({"writer", "seq", "prev"})
 _LINE_FEED = b"\n"
 
@@ -78,7 +77,8 @@ class AuditLog:
         refused.
 
         Raises:
-            AuditWriteError: the record is not in the file (disk full, no permission, read-only).
+            AuditWriteError: the record is not in the file (disk full, no permission, read-only, or another
+            user could change the file).
         """
         writer = self._writer()
         entry = writer.append(record)
@@ -185,8 +185,8 @@ class _Writer:
 
     def _open(self) -> os.stat_result:
         self.close()
-        _make_directory(self._path.parent)
-        descriptor = os.open(self._name, _FLAGS, _FILE_MODE)
+        own_folder(self._path.parent)
+        descriptor = open_own(self._name, _FLAGS)
         found = os.fstat(descriptor)
         self._descriptor, self._file = descriptor, (found.st_dev, found.st_ino)
         return found
@@ -228,10 +228,3 @@ def _size_between_writes(descriptor: int) -> int:
         # Waits for the inode's lock, which a write holds to its end, and changes nothing.
         os.fchmod(descriptor, stat.S_IMODE(os.fstat(descriptor).st_mode))
     return os.fstat(descriptor).st_size
-
-
-def _make_directory(directory: Path) -> None:
-    if directory.is_dir():
-        return
-    _make_directory(directory.parent)
-    directory.mkdir(mode=_DIRECTORY_MODE, exist_ok=True)

@@ -20,6 +20,7 @@ from mission_control.cli.terminal.installation_in_use import current
 from mission_control.cli.terminal.output import echo, near, tell, tell_line
 from mission_control.configuration.clock import utc_now
 from mission_control.model.values.zones import zone
+from mission_control.safe_paths.own_files import own_folder
 
 if TYPE_CHECKING:
     from mission_control.cli.demo.tasks import Progress
@@ -59,7 +60,7 @@ def _make_place(data_dir: Path, now: datetime) -> Path:
     """Create a private directory, below the data directory if that is writable."""
     parent = data_dir / "demo"
     try:
-        parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        own_folder(parent)
         return Path(tempfile.mkdtemp(prefix=now.strftime("%Y%m%d-%H%M%S-"), dir=parent))
     except OSError:
         return Path(tempfile.mkdtemp(prefix="mission-control-demo-"))

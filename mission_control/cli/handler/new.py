@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from functools import partial
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +16,7 @@ from mission_control.cli.terminal.failures import CommandError
 from mission_control.cli.terminal.output import echo, tell
 from mission_control.handler_catalog.catalog import catalog_from
 from mission_control.model.values.handler_paths import handler_path_problem
+from mission_control.safe_paths.own_files import make_folder
 
 if TYPE_CHECKING:
     from mission_control.configuration.settings import Settings
@@ -30,9 +33,9 @@ def new(name: str, dry_run: bool) -> None:
     if dry_run:
         tell(f"{file} would be written (dry run)")
         return
-    file.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(file.parent, 0o755)
     try:
-        with file.open("x", encoding="utf-8") as opened:
+        with open(file, "x", opener=partial(os.open, mode=0o644), encoding="utf-8") as opened:
             opened.write(resources.files(__package__).joinpath("template.txt").read_text("utf-8"))
     except FileExistsError as error:
         raise CommandError(

@@ -51,7 +51,7 @@ def load(catalog: HandlerCatalog, source: HandlerSource) -> Callable[[dict[str, 
         HandlerError: its module does not import, or it is not a handler.
     """
     loader = import_module("workers.tasks.handler_loader")
-    loader.open_handler_package(catalog.directories)
+    loader.open_handler_package(catalog.usable_directories())
     handler: Callable[[dict[str, Any]], dict[str, Any]] = loader.load_handler(source)
     return handler
 

@@ -14,6 +14,7 @@ from mission_control.errors import (
     TaskFileError,
     UnknownRunError,
     UnknownTaskError,
+    UnsafePathError,
 )
 
 _CODES: tuple[tuple[type[Exception], ExitCode], ...] = (
@@ -22,6 +23,7 @@ _CODES: tuple[tuple[type[Exception], ExitCode], ...] = (
     (InvalidTaskError, ExitCode.USAGE),
     (TaskFileError, ExitCode.USAGE),
     (SettingsError, ExitCode.USAGE),
+    (UnsafePathError, ExitCode.REFUSED),
     (RunTimeoutError, ExitCode.TIMED_OUT),
     (StoreUnavailableError, ExitCode.UNREACHABLE),
 )

@@ -32,11 +32,14 @@ def current(
         SettingsError: the environment describes none.
         StoreUnavailableError: Redis cannot be reached or refuses.
         CommandError: there is no installation.
+        UnsafePathError: another user could change the data directory.
     """
     from mission_control.installation.installation import current_installation
+    from mission_control.safe_paths.paths import require_safe
     from mission_control.store.connection import store_errors
 
     installation = current_installation()
+    require_safe(installation.settings.data_dir)
     with ExitStack() as stack:
         if not _is_set_up(installation.settings):
             if not sets_up:

@@ -2,10 +2,11 @@
 
 import atexit
 import os
-import stat
 from pathlib import Path
 
-from mission_control.errors import EmbeddedServerError
+from mission_control.errors import EmbeddedServerError, UnsafePathError
+from mission_control.safe_paths.own_files import own_folder
+from mission_control.safe_paths.paths import require_safe
 from mission_control.store.embedded.locks import (
     enter_users,
     has_server,
@@ -19,7 +20,6 @@ from mission_control.store.embedded.server_start import running_server
 from mission_control.store.embedded.server_state import ServerState, read_state, write_state
 
 FOLDER = "redis"
-PRIVATE = 0o700
 # Longer than any process holds the lock while it starts the server.
 JOIN_WITHIN_SECONDS = 120.0
 END_WITHIN_SECONDS = 15.0
@@ -106,12 +106,12 @@ def join_embedded_server(data_dir: Path) -> EmbeddedServer:
 
     Raises:
         EmbeddedServerError: it could not be started or entered; within about two minutes at worst.
+        UnsafePathError: another user could change the data directory, or a file of the server in it.
     """
+    require_safe(data_dir)  # with the links on the way to it
     directory = data_dir.resolve() / FOLDER
     try:
-        directory.mkdir(mode=PRIVATE, parents=True, exist_ok=True)
-        if stat.S_IMODE(directory.stat().st_mode) != PRIVATE:
-            directory.chmod(PRIVATE)
+        own_folder(directory, is_private=True)
         with start_lock(directory, seconds=JOIN_WITHIN_SECONDS):
             return _join(directory)
     except TimeoutError as error:
@@ -119,7 +119,7 @@ def join_embedded_server(data_dir: Path) -> EmbeddedServer:
             f"another process has been starting the server on {directory} for {JOIN_WITHIN_SECONDS:.0f} s: "
             "see what it waits for, or end it"
         ) from error
-    except EmbeddedServerError:
+    except (EmbeddedServerError, UnsafePathError):
         raise
     except OSError as error:
         raise EmbeddedServerError(

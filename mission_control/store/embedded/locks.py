@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from mission_control.safe_paths.own_files import open_own
 from mission_control.store.embedded.patience import patiently
 
 USERS_LOCK = "users.lock"
@@ -114,7 +115,7 @@ def _lock(path: Path) -> int | None:
 
 
 def _open(path: Path) -> int:
-    opened = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    opened = open_own(path, os.O_RDWR | os.O_CREAT)
     try:
         return fcntl.fcntl(opened, fcntl.F_DUPFD_CLOEXEC, 3)
     finally:

@@ -1,6 +1,5 @@
 """Find the server that runs on the data, or start one; all of it under the start lock."""
 
-import os
 import subprocess
 import tempfile
 from pathlib import Path
@@ -8,6 +7,7 @@ from secrets import token_urlsafe
 from typing import BinaryIO
 
 from mission_control.errors import EmbeddedServerError
+from mission_control.safe_paths.own_files import open_own
 from mission_control.store.embedded import server_parent
 from mission_control.store.embedded.binary import find_server_binary
 from mission_control.store.embedded.locks import (
@@ -126,7 +126,7 @@ def _open_log(directory: Path) -> BinaryIO:
     path = directory / LOG_FILE
     if path.exists() and path.stat().st_size > LOG_BYTES:
         path.replace(path.with_suffix(".log.1"))
-    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab")
+    return open(path, "ab", opener=open_own)
 
 
 def log_tail(directory: Path) -> str:

@@ -8,6 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from mission_control.safe_paths.own_files import open_own
+
 STATE_FILE = "server.json"
 ANSWER_SECONDS = 1.0
 
@@ -62,7 +64,8 @@ maxmemory-policy noeviction
 def read_state(directory: Path) -> ServerState | None:
     """Return the recorded state, or None where there is none or it is damaged."""
     try:
-        return ServerState.model_validate_json((directory / STATE_FILE).read_bytes())
+        with open(directory / STATE_FILE, "rb", opener=open_own) as file:
+            return ServerState.model_validate_json(file.read())
     except (FileNotFoundError, ValidationError):
         return None
 

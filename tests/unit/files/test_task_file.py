@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from mission_control.errors import InvalidTaskError, TaskFileError
+from mission_control.errors import InvalidTaskError, TaskFileError, UnsafePathError
 from mission_control.files.task_file import parse_tasks, read_task_file, write_task_file
 from mission_control.model.definitions.task import parse_task
+from tests.stage.other_user import TROUBLE, give_away
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -250,6 +251,24 @@ def test_symbolic_link_still_leads_to_the_new_content(path: Path, tmp_path: Path
     write_task_file(path, [])
     assert path.is_symlink()
     assert load_task_file(tmp_path / "real.json") == []
+
+
+def test_link_that_another_user_could_change_is_not_followed(path: Path, tmp_path: Path) -> None:
+    (tmp_path / "shared").mkdir()
+    (tmp_path / "shared" / "hop").symlink_to(tmp_path / "real.json")
+    path.symlink_to(tmp_path / "shared" / "hop")
+    give_away(tmp_path / "shared")
+    with pytest.raises(TaskFileError, match=TROUBLE):
+        write_task_file(path, [])
+    assert not (tmp_path / "real.json").exists()
+
+
+def test_file_that_another_user_could_change_is_not_applied(path: Path) -> None:
+    path.write_text("[]")
+    assert load_task_file(path) == []
+    give_away(path)
+    with pytest.raises(UnsafePathError, match=TROUBLE):
+        load_task_file(path)
 
 
 def test_failed_write_leaves_the_old_file_and_no_temporary_one(

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from mission_control.safe_paths.beneath import open_beneath
+from tests.stage.other_user import IS_ROOT, give_away
 from workers.briefings.notes import MOST_NOTES, recent_notes
 
 if TYPE_CHECKING:
@@ -58,6 +60,44 @@ def test_recent_notes_are_only_changed_markdown_files(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.md")
     write(tmp_path / "new.MD", "x")
     assert [note.path for note in recent_notes(tmp_path, SINCE)] == ["new.MD"]
+
+
+def test_link_in_the_notes_is_not_followed(tmp_path: Path) -> None:
+    secret, notes = tmp_path / "secret", tmp_path / "notes"
+    (secret / "folder").mkdir(parents=True)
+    write(secret / "folder" / "note.md", "# hunter2")
+    notes.mkdir()
+    (notes / "linked.md").symlink_to(secret / "folder" / "note.md")
+    (notes / "folder").symlink_to(secret / "folder")
+    assert recent_notes(notes, SINCE) == []
+
+
+def test_folder_that_becomes_a_link_while_notes_are_read_is_not_followed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "secret").mkdir()
+    write(tmp_path / "secret" / "note.md", "# hunter2")
+    (tmp_path / "notes" / "folder").mkdir(parents=True)
+    write(tmp_path / "notes" / "folder" / "note.md", "# mine")
+
+    def read(folder: Path, note: Path) -> int:
+        (folder / "folder").rename(folder / "aside")
+        (folder / "folder").symlink_to(tmp_path / "secret")
+        return open_beneath(folder, note)
+
+    monkeypatch.setattr("mission_control.files.outside_file.open_beneath", read)
+    (note,) = recent_notes(tmp_path / "notes", SINCE)
+    assert (note.title, note.first_line[:15]) == ("note", "(cannot be read")
+
+
+def test_hard_link_to_a_note_of_another_user_is_not_read(tmp_path: Path) -> None:
+    write(tmp_path / "secret.md", "# hunter2")
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "note.md").hardlink_to(tmp_path / "secret.md")
+    if IS_ROOT:
+        give_away(tmp_path / "notes")
+    (note,) = recent_notes(tmp_path / "notes", SINCE)
+    assert note.title == ("note" if IS_ROOT else "hunter2")
 
 
 def test_huge_note_is_read_only_at_its_beginning(tmp_path: Path) -> None:

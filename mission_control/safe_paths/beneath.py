@@ -1,0 +1,35 @@
+"""Opening a file in a folder of another user, who must not make it lead elsewhere."""
+
+import errno
+import os
+import stat
+from pathlib import Path
+
+_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+
+def open_beneath(folder: Path, relative: Path) -> int:
+    """Open a regular file below `folder` for reading and return the descriptor.
+
+    No link below the folder is followed, even if one takes the place of a folder meanwhile. A hard link to a
+    file of a third user is refused.
+
+    Raises:
+        OSError: it cannot be opened, or is a link or no regular file.
+    """
+    place = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        owner = os.fstat(place).st_uid
+        for name in relative.parts:
+            above, place = place, os.open(name, _FLAGS, dir_fd=place)
+            os.close(above)
+        _require_file_of(owner, os.fstat(place), relative)
+    except BaseException:
+        os.close(place)
+        raise
+    return place
+
+
+def _require_file_of(owner: int, status: os.stat_result, path: Path) -> None:
+    if not stat.S_ISREG(status.st_mode) or (status.st_nlink > 1 and status.st_uid != owner):
+        raise PermissionError(errno.EACCES, "it is a link or no regular file", str(path))

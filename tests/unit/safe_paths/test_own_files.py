@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import os
+import stat
+from typing import TYPE_CHECKING
+
+import pytest
+
+from mission_control.errors import UnsafePathError
+from mission_control.safe_paths.own_files import open_own, own_folder
+from tests.stage.other_user import TROUBLE, give_away
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture(params=[0o000, 0o022, 0o277], ids=oct)
+def umask(request: pytest.FixtureRequest) -> Iterator[int]:
+    before = os.umask(request.param)
+    yield request.param
+    os.umask(before)
+
+
+@pytest.mark.usefixtures("umask")
+def test_folder_is_made_private_with_its_parents_whatever_the_umask(tmp_path: Path) -> None:
+    own_folder(tmp_path / "a" / "b")
+    assert [stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "a", tmp_path / "a" / "b")] == [
+        0o700
+    ] * 2
+
+
+def test_folder_that_others_may_read_is_kept_or_made_private(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    own_folder(tmp_path)
+    assert stat.S_IMODE(tmp_path.stat().st_mode) == 0o755
+    own_folder(tmp_path, is_private=True)
+    assert stat.S_IMODE(tmp_path.stat().st_mode) == 0o700
+
+
+def test_nothing_is_made_where_another_user_may_write(tmp_path: Path) -> None:
+    give_away(tmp_path)
+    with pytest.raises(UnsafePathError, match=TROUBLE):
+        own_folder(tmp_path / "a")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_file_system_that_shows_a_private_folder_to_all_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tmp_path.chmod(0o755)
+    monkeypatch.setattr("pathlib.Path.chmod", lambda _path, _mode: None)
+    with pytest.raises(UnsafePathError, match="keeps no modes: use a folder on another one"):
+        own_folder(tmp_path, is_private=True)
+
+
+@pytest.mark.usefixtures("umask")
+def test_new_file_is_for_its_owner_alone(tmp_path: Path) -> None:
+    os.close(open_own(tmp_path / "file", os.O_WRONLY | os.O_CREAT))
+    assert stat.S_IMODE((tmp_path / "file").stat().st_mode) & 0o077 == 0
+
+
+@pytest.mark.parametrize("flags", [os.O_RDONLY, os.O_WRONLY | os.O_CREAT | os.O_APPEND])
+def test_link_is_not_followed(tmp_path: Path, flags: int) -> None:
+    (tmp_path / "target").write_text("kept")
+    for name, target in {"link": "target", "dangling": "missing"}.items():
+        (tmp_path / name).symlink_to(target)
+        with pytest.raises(UnsafePathError, match=f"{name} is a link, which is not followed"):
+            open_own(tmp_path / name, flags)
+    assert not (tmp_path / "missing").exists()
+
+
+def test_pipe_is_refused_without_waiting_for_its_other_end(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(UnsafePathError, match="no regular file"):
+        open_own(tmp_path / "pipe", os.O_RDONLY)
+
+
+def test_file_of_another_user_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    give_away(tmp_path / "file")
+    with pytest.raises(UnsafePathError, match=TROUBLE):
+        open_own(tmp_path / "file", os.O_RDONLY)
