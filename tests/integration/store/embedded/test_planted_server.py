@@ -57,16 +57,17 @@ def test_planted_server_is_not_joined_and_planted_link_not_followed(
 ) -> None:
     refused = run_program(*ADD, LEAP_DAYS, "--params", '{"token": "hunter2"}', folder=place)
     assert refused.code == 4
-    assert refused.err.startswith(f"{place}/data {TROUBLE}")
+    assert f"{place}/data {TROUBLE}" in refused.err
     with pytest.raises(BlockingIOError):
         planted.accept()
     assert (place / "target").read_text() == ""
 
 
-def test_planted_folder_in_a_sticky_data_directory_is_refused(place: Path, planted: socket.socket) -> None:
-    (place / "data" / "redis").rename(place / "redis")
-    with pytest.raises(UnsafePathError, match=f"{place}/redis {TROUBLE}"):
-        join_embedded_server(place)
+def test_planted_folder_in_a_data_directory_of_ours_is_refused(place: Path, planted: socket.socket) -> None:
+    (place / "ours").mkdir(mode=0o700)
+    (place / "data" / "redis").rename(place / "ours" / "redis")
+    with pytest.raises(UnsafePathError, match=f"{place}/ours/redis {TROUBLE}"):
+        join_embedded_server(place / "ours")
     with pytest.raises(BlockingIOError):
         planted.accept()
 
