@@ -71,14 +71,18 @@ def read_if_changed(path: Path, most_bytes: int, known: FileState | None) -> Out
     return _in_time(path, read)
 
 
-def read_beginning(path: Path, most_bytes: int, *, folder: Path) -> bytes:
+def read_beginning(path: Path, most_bytes: int, *, folder: Path | None = None) -> bytes:
     """Return the first `most_bytes` of a file, however large it is; otherwise as `read_outside_file`.
 
-    It is in `folder` or below, and no link below that is followed.
+    With a `folder` that it is in, or below, no link below that is followed.
     """
 
     def read() -> bytes:
-        with os.fdopen(open_beneath(folder, path.relative_to(folder)), "rb") as file:
+        if folder is None:
+            file = _open_regular(path)
+        else:
+            file = os.fdopen(open_beneath(folder, path.relative_to(folder)), "rb")
+        with file:
             return file.read(most_bytes)
 
     return _in_time(path, read)

@@ -67,7 +67,9 @@ def _read(folder: Path, path: Path, changed_at: datetime) -> Note:
 def _beginning(folder: Path, note: Path) -> tuple[str | None, str]:
     """Return the first heading and the first other line."""
     try:
-        text = read_beginning(folder / note, _MOST_BYTES_READ, folder=folder).decode("utf-8", errors="replace")
+        text = read_beginning(folder / note, _MOST_BYTES_READ, folder=folder).decode(
+            "utf-8", errors="replace"
+        )
     except OSError as error:
         return None, f"(cannot be read: {error.strerror})"
     lines = [line.strip() for line in _without_front_matter(text).splitlines() if line.strip()]
