@@ -20,9 +20,11 @@ def open_beneath(folder: Path, relative: Path) -> int:
     place = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         owner = os.fstat(place).st_uid
-        for name in relative.parts:
-            above, place = place, os.open(name, _FLAGS, dir_fd=place)
-            os.close(above)
+        for name in relative.parts[:-1]:
+            place = _opened(name, place)
+        # Looked at first, because opening some devices does something.
+        _require_file_of(owner, os.stat(relative.name, dir_fd=place, follow_symlinks=False), relative)
+        place = _opened(relative.name, place)
         _require_file_of(owner, os.fstat(place), relative)
     except BaseException:
         os.close(place)
@@ -30,6 +32,12 @@ def open_beneath(folder: Path, relative: Path) -> int:
     return place
 
 
+def _opened(name: str, place: int) -> int:
+    found = os.open(name, _FLAGS, dir_fd=place)
+    os.close(place)
+    return found
+
+
 def _require_file_of(owner: int, status: os.stat_result, path: Path) -> None:
     if not stat.S_ISREG(status.st_mode) or (status.st_nlink > 1 and status.st_uid != owner):
-        raise PermissionError(errno.EACCES, "it is a link or no regular file", str(path))
+        raise PermissionError(errno.EACCES, "it is not a regular file, or is a link", str(path))

@@ -171,7 +171,7 @@ def audit_stream(path: Path) -> None:
 
 
 def note(path: Path) -> None:
-    _, line = notes._beginning(path)
+    _, line = notes._beginning(path.parent, Path(path.name))
     raise OSError(line)
 
 
