@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from mission_control.handler_catalog.catalog import HandlerCatalog, catalog_from
-from tests.stage.other_user import TROUBLE, give_away
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -172,37 +171,6 @@ def test_link_within_the_directory_is_followed(catalog: HandlerCatalog, own: Pat
 def test_directory_that_is_a_link_is_accepted(built_in: Path, tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(built_in)
     assert HandlerCatalog([tmp_path / "link"]).problem("handlers.hello.run") is None
-
-
-@pytest.mark.parametrize("given_away", [".", ".."])
-def test_directory_that_another_user_could_change_has_no_handlers(own: Path, given_away: str) -> None:
-    (own / "planted.py").write_text(RUN)
-    catalog = HandlerCatalog([own])
-    assert catalog.problem("handlers.planted.run") is None
-    before = catalog.state()
-
-    give_away((own / given_away).resolve())
-    (listed,) = catalog.handlers().values()
-    assert f"the handlers in {own} are not used" in str(listed.problem)
-    assert TROUBLE in str(listed.problem)
-    assert str(listed.problem) in str(catalog.problem("handlers.planted.run"))
-    assert catalog.usable_directories() == []
-    assert catalog.state() != before
-
-
-def test_module_that_another_user_could_change_is_refused(catalog: HandlerCatalog, own: Path) -> None:
-    for name in ("mine", "planted"):
-        (own / f"{name}.py").write_text(RUN)
-    before = catalog.state()
-    give_away(own / "planted.py")
-    assert f"planted.py {TROUBLE}" in str(catalog.problem("handlers.planted.run"))
-    assert catalog.problem("handlers.mine.run") is None
-    assert catalog.state() != before
-
-
-def test_missing_directory_is_no_problem_wherever_it_would_be(tmp_path: Path) -> None:
-    give_away(tmp_path)
-    assert HandlerCatalog([tmp_path / "handlers"]).handlers() == {}
 
 
 def test_dangling_and_circular_links_are_listed_with_their_problem(
