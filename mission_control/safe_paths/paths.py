@@ -31,6 +31,7 @@ def path_problem(path: Path) -> str | None:
     safe: another user can write it no more than this one.
 
     Raises:
+        UnsafePathError: a folder on the way may not be looked into.
         OSError: the path cannot be looked up.
     """
     for place, status, is_parent in _way_to(path):
@@ -68,6 +69,9 @@ def _way_to(path: Path) -> Iterator[tuple[str, os.stat_result, bool]]:
             status = os.lstat(found)
         except FileNotFoundError:
             return
+        except PermissionError:
+            problem = f"{place or '/'} is closed to this user: run as its owner, or use a place of your own"
+            raise UnsafePathError(problem, path) from None
         is_link = stat.S_ISLNK(status.st_mode)
         yield found, status, bool(rest) or is_link
         if is_link:

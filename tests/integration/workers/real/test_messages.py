@@ -94,7 +94,8 @@ def test_run_that_is_not_started_in_time_expires(live: LiveInstallation) -> None
     expires_at = run.record.expires_at if run.record is not None else None
     assert expires_at is not None
     wait_until(lambda: live.installation.clock() > expires_at, "the run has expired")
-    live.installation.celery.control.add_consumer("served_late")
+    with live.server.client() as client:
+        assert client.lmove("served_late", "default", "RIGHT", "LEFT")
     record = live.ended(run)
     assert (record.state, record.reason, record.attempt) == (
         "expired",
