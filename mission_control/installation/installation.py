@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import cached_property, lru_cache
@@ -219,6 +218,8 @@ def _installation(settings: Settings) -> Installation:
 
 def acting_user() -> str:
     """Return the name of the user of this process, for records of who did something."""
+    import getpass  # an idle beat records nothing
+
     try:
         return getpass.getuser()
     except (OSError, KeyError):  # a container's user id need not have a name

@@ -58,47 +58,44 @@ _SHAPES = (
 
 
 # Of each: what must be in the lower-case text for it to be worth a look (most text has none), the pattern,
-# and what takes its place.
+# and what takes its place. They are compiled when first needed, because an idle beat needs none.
 _RULES = (
     (
         ("private key",),
-        re.compile(
-            r"-----BEGIN [A-Z ]{0,32}PRIVATE KEY-----.*?(?:-----END [A-Z ]{0,32}PRIVATE KEY-----|\Z)",
-            re.DOTALL,
-        ),
+        r"(?s)-----BEGIN [A-Z ]{0,32}PRIVATE KEY-----.*?(?:-----END [A-Z ]{0,32}PRIVATE KEY-----|\Z)",
         f"-----PRIVATE KEY {MASK}-----",
     ),
     # The end of a block whose beginning was cut off with the middle of a long text.
     (
         ("private key",),
-        re.compile(r"\A[A-Za-z0-9+/=\s]*-----END [A-Z ]{0,32}PRIVATE KEY-----"),
+        r"\A[A-Za-z0-9+/=\s]*-----END [A-Z ]{0,32}PRIVATE KEY-----",
         f"-----PRIVATE KEY {MASK}-----",
     ),
-    (("://",), re.compile(r"://([^\s/:@]{0,256}):[^\s/]{1,512}@"), rf"://\1:{MASK}@"),
+    (("://",), r"://([^\s/:@]{0,256}):[^\s/]{1,512}@", rf"://\1:{MASK}@"),
     # The path of a webhook is all that a caller needs.
     (
         ("hook", "hc-ping.com", "ifttt.com"),
-        re.compile(
+        (
             r"(?i)(://[^\s\"'<>]{0,256}?(?:hook[\w.-]{0,60}|hc-ping\.com|maker\.ifttt\.com)(?::\d{1,5})?/)"
             r"[^\s\"'<>]{1,2048}"
         ),
         rf"\1{MASK}",
     ),
-    (("/bot",), re.compile(r"/bot\d{6,12}:[\w-]{20,64}"), f"/bot{MASK}"),
+    (("/bot",), r"/bot\d{6,12}:[\w-]{20,64}", f"/bot{MASK}"),
     (
         ("key=", "sig=", "signature=", "auth="),
-        re.compile(r"(?i)([?&](?:key|sig|signature|auth|x-(?:amz|goog)-signature)=)[^&\s\"'<>#]{1,2048}"),
+        r"(?i)([?&](?:key|sig|signature|auth|x-(?:amz|goog)-signature)=)[^&\s\"'<>#]{1,2048}",
         rf"\1{MASK}",
     ),
     (
         ("authorization",),
-        re.compile(r"(?i)(\bauthorization[\"']?\s{0,3}[:=]\s{0,3}[\"']?)[^\s\"'][^\"'\r\n]{0,4096}"),
+        r"(?i)(\bauthorization[\"']?\s{0,3}[:=]\s{0,3}[\"']?)[^\s\"'][^\"'\r\n]{0,4096}",
         rf"\1{MASK}",
     ),
     (
         ("bearer ", "basic "),
         # Prose says "basic authentication"; what is encoded has digits, signs or mixed case.
-        re.compile(
+        (
             r"(\b(?:[Bb]earer|BEARER|[Bb]asic|BASIC) )"
             r"(?=\S{0,64}(?:[0-9=+/_]|[a-z][A-Z]))[\w.~+/=-]{8,4096}"
         ),
@@ -106,15 +103,15 @@ _RULES = (
     ),
     (
         _NAMED_HINTS,
-        re.compile(rf"(?i)({_NAMED}[\"']?\s{{0,3}}[:=]\s{{0,3}})(\"|')(?:(?!\2).){{1,4096}}"),
+        rf"(?i)({_NAMED}[\"']?\s{{0,3}}[:=]\s{{0,3}})(\"|')(?:(?!\2).){{1,4096}}",
         rf"\1\2{MASK}",
     ),
     (
         _NAMED_HINTS,
-        re.compile(rf"(?i)({_NAMED}[\"']?\s{{0,3}}[:=]\s{{0,3}})[^\s\"'&,;)}}\]]{{1,4096}}"),
+        rf"(?i)({_NAMED}[\"']?\s{{0,3}}[:=]\s{{0,3}})[^\s\"'&,;)}}\]]{{1,4096}}",
         rf"\1{MASK}",
     ),
-    *(((hint,), re.compile(shape), MASK) for hint, shape in _SHAPES),
+    *(((hint,), shape, MASK) for hint, shape in _SHAPES),
 )
 
 
@@ -127,7 +124,7 @@ def mask_text(text: str) -> str:
     lowered = text.lower()
     for hints, pattern, replacement in _RULES:
         if any(hint in lowered for hint in hints):
-            text = pattern.sub(replacement, text)
+            text = re.sub(pattern, replacement, text)
     return text
 
 
