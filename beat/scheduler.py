@@ -66,9 +66,8 @@ class MissionControlScheduler(RedBeatScheduler):
         self._lease = timedelta(seconds=self._installation.settings.leader_seconds)
         self._deliver = deliver
         self._name = beat_name(os.getpid())
-        self._is_checked = False
-        self._is_set_up = False
-        self._is_refused = False
+        self._is_checked = self._is_set_up = False
+        self._is_refused = self._is_closed = False
         self._last_turn = Turn(leads=False)
         super().__init__(app, *args, **kwargs)
         # A user's application may have set these otherwise. The lead is our lease, and a beat that waits for
@@ -81,7 +80,7 @@ class MissionControlScheduler(RedBeatScheduler):
 
     def tick(self, **_: Any) -> float:  # noqa: ANN401  # Celery passes what its own tick takes
         """Fire what is due, then wait for the next due instant or a change; return what is left to wait."""
-        if is_orphaned():
+        if self._is_closed or is_orphaned():
             raise SystemExit(0)
         try:
             self._turn()
@@ -107,7 +106,8 @@ class MissionControlScheduler(RedBeatScheduler):
         return runs
 
     def close(self) -> None:
-        """Hand over to another beat at once."""
+        """Hand over to another beat at once; the next turn, if there is one, ends the process."""
+        self._is_closed = True  # in a `__del__`, Python ignores what Celery raises at SIGTERM
         try:
             self._lead.give_up()
             self._wake_up.close()

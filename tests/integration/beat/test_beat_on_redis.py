@@ -178,3 +178,13 @@ def test_tasks_joining_prepared_ones_double_no_run(
         beat.tick()
         beat.tick()
     assert sorted(sent_ids(installation.client)) == sorted(f"{name}@20260302T090000Z" for name in names)
+
+
+def test_closed_beat_ends_with_its_next_turn_if_the_signal_did_not_end_it(installation: Installation) -> None:
+    beat = beat_of(installation)
+    beat.tick()
+    assert installation.client.exists(redis_keys.BEAT_LEADER)
+    beat.close()
+    with pytest.raises(SystemExit):
+        beat.tick()
+    assert not installation.client.exists(redis_keys.BEAT_LEADER)
