@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(params=[0o000, 0o022, 0o277], ids=oct)
-def umask(request: pytest.FixtureRequest) -> Iterator[int]:
+def umask(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[int]:  # noqa: ARG001  # made before
     before = os.umask(request.param)
     yield request.param
     os.umask(before)
