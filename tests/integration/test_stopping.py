@@ -156,7 +156,7 @@ def test_busy_fleet_with_a_killed_supervisor_stops_by_itself(live: LiveInstallat
     ) as supervisor:
         assert supervisor.stdout is not None
         pids = [int(text) for text in supervisor.stdout.readline().split()]
-        processes = [psutil.Process(pid) for pid in pids]
+        processes = [psutil.Process(pid) for pid in pids if psutil.pid_exists(pid)]
         gate = live.folder / "orphan"
         run = live.run("handlers.gated.run", {"gate": str(gate)})
         wait_until(lambda: run.state == "running", "the run runs")
