@@ -15,6 +15,7 @@ import pytest
 
 from mission_control.processes.fleet import STOP_WITHIN, Fleet
 from mission_control.processes.heartbeats import live_processes
+from tests.processes.rude_workers import lives
 from tests.stage.live_installation import LiveInstallation, live_installation
 from tests.stage.waiting import wait_until
 
@@ -156,13 +157,13 @@ def test_busy_fleet_with_a_killed_supervisor_stops_by_itself(live: LiveInstallat
     ) as supervisor:
         assert supervisor.stdout is not None
         pids = [int(text) for text in supervisor.stdout.readline().split()]
-        processes = [psutil.Process(pid) for pid in pids if psutil.pid_exists(pid)]
+        processes = [psutil.Process(pid) for pid in pids]
         gate = live.folder / "orphan"
         run = live.run("handlers.gated.run", {"gate": str(gate)})
         wait_until(lambda: run.state == "running", "the run runs")
         supervisor.send_signal(signal.SIGKILL)
     wait_until(
-        lambda: not [one for one in processes if one.is_running() and one.status() != psutil.STATUS_ZOMBIE],
+        lambda: not any(map(lives, processes)),
         "both have noticed and stopped",
         timeout=15,
     )

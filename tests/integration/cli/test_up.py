@@ -10,6 +10,7 @@ import psutil
 import pytest
 
 from mission_control.store.embedded.locks import recorded_pid
+from tests.processes.rude_workers import lives
 from tests.stage.command_line import run_program, start_program
 from tests.stage.waiting import wait_until
 
@@ -101,7 +102,7 @@ class _Said:
 
 
 def alive(processes: list[psutil.Process]) -> list[psutil.Process]:
-    return [one for one in processes if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
+    return [one for one in processes if lives(one)]
 
 
 def with_tasks(folder: Path, tasks: dict[str, Any]) -> Path:

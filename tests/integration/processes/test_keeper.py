@@ -15,6 +15,7 @@ import pytest
 from mission_control import TaskScheduler, enqueue
 from mission_control.store.embedded.locks import recorded_pid
 from tests.house.repository import ROOT
+from tests.processes.rude_workers import lives
 from tests.stage.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -106,4 +107,4 @@ def test_closed_terminal_stops_up_in_good_order(tmp_path: Path) -> None:
     os.close(terminal)
 
     assert os.waitpid(pid, 0)[1] == 0
-    assert [one for one in processes if one.is_running() and one.status() != psutil.STATUS_ZOMBIE] == []
+    assert [one for one in processes if lives(one)] == []
