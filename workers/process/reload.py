@@ -56,8 +56,6 @@ class ReloadStep(bootsteps.StartStopStep):
 
     def _reload(self, parent: Any) -> None:  # noqa: ANN401
         self.handlers.load()
-        for name in [name for name in parent.strategies if name not in parent.app.tasks]:
-            del parent.strategies[name]
         parent.update_strategies()
         if isinstance(parent.pool, TaskPool):
             inner: Any = parent.pool._pool  # noqa: SLF001  # no public attribute has its children
