@@ -5,6 +5,7 @@ hand, and gets no other. Modules outside the handler directories are not reloade
 """
 
 import sys
+from contextlib import suppress
 from typing import Any, Final
 
 from billiard.compat import setblocking
@@ -68,12 +69,15 @@ class ReloadStep(bootsteps.StartStopStep):
 
 def _end_after_its_run(pool: Any, child: Any) -> bool:  # noqa: ANN401  # Celery's pool and its process
     """Make a child end after the run that it has in hand; False if that must be tried again."""
+    if child.inq._writer.closed:  # noqa: SLF001  # it has ended by itself; its descriptor may be another's now
+        return True
     inner: Any = pool._pool  # noqa: SLF001  # no public attribute has it
     descriptor = child.inqW_fd
     inner._all_inqueues.discard(descriptor)  # noqa: SLF001  # so it gets no other run
     if descriptor in inner._active_writes:  # noqa: SLF001
         return False
     inner._busy_workers.discard(descriptor)  # noqa: SLF001  # compared with those that get runs
-    setblocking(child.inq._writer, True)  # noqa: SLF001
-    child.inq.put(None)  # what the pool sends when it stops
+    with suppress(BrokenPipeError):  # it is ending by itself
+        setblocking(child.inq._writer, True)  # noqa: SLF001
+        child.inq.put(None)  # what the pool sends when it stops
     return True

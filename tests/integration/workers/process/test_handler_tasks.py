@@ -47,7 +47,11 @@ def test_task_is_found_at_any_moment_while_handlers_are_loaded_again(
     handlers.load()
     tasks = handlers.app.tasks
     found: list[Any] = []
-    look = lambda: found.append([tasks[f"handlers.{name}.run"].run()["output"] for name in ("one", "two")])  # noqa: E731
+
+    def look() -> None:
+        ran = [tasks[f"handlers.{name}.run"].run() for name in ("one", "two")]
+        found.append([one["output"] for one in ran])
+
     monkeypatch.setattr("tests.integration.workers.process.test_handler_tasks.seen", look)
     write(tmp_path, "one", 22)
     write(tmp_path, "two", 22)
