@@ -27,6 +27,7 @@ from workers.call.pool_signals import is_in_pool_child
 _SIGNALS: Final = tuple(map(int, signal.valid_signals() - {signal.SIGUSR1}))
 _TIMERS: Final = (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF)
 _LOG_SETTINGS: Final = ("level", "handlers", "filters", "propagate", "disabled")
+_AS_MADE: Final = (logging.NOTSET, (), (), True, False)
 
 
 @contextmanager
@@ -118,21 +119,21 @@ def _stop_timers(were_running: list[bool]) -> None:
             signal.setitimer(which, 0)
 
 
-def _loggers() -> list[logging.Logger]:
-    known = [one for one in logging.root.manager.loggerDict.values() if isinstance(one, logging.Logger)]
-    return [logging.root, *known]
-
-
-def _log_settings() -> dict[logging.Logger, tuple[Any, ...]]:
-    return {
+def _log_settings() -> tuple[list[Any], dict[logging.Logger, tuple[Any, ...]]]:
+    # All loggers that exist, and what was set of those that are not as they were made.
+    known = [logging.root, *logging.root.manager.loggerDict.values()]
+    return known, {
         one: (one.level, tuple(one.handlers), tuple(one.filters), one.propagate, one.disabled)
-        for one in _loggers()
+        for one in known
+        if not isinstance(one, logging.PlaceHolder)
+        and (one.level or one.handlers or one.filters or one.disabled or not one.propagate)
     }
 
 
-def _set_log_settings(settings: dict[logging.Logger, tuple[Any, ...]]) -> None:
-    for logger, values in settings.items():
-        for name, value in zip(_LOG_SETTINGS, values, strict=True):
+def _set_log_settings(before: tuple[list[Any], dict[logging.Logger, tuple[Any, ...]]]) -> None:
+    known, settings = before
+    for logger in (_log_settings()[1].keys() | settings.keys()) & set(known):
+        for name, value in zip(_LOG_SETTINGS, settings.get(logger, _AS_MADE), strict=True):
             setattr(logger, name, list(value) if isinstance(value, tuple) else value)
         logger.setLevel(logger.level)  # which forgets what loggers have remembered of levels
 

@@ -9,6 +9,9 @@ handler.
 import ctypes
 import signal
 import threading
+
+# That of `signal` makes an enum of the number at each call.
+from _signal import getsignal  # type: ignore[import-not-found]
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -98,7 +101,7 @@ def interruptible() -> Iterator[Interruptible]:
 
 def is_in_pool_child() -> bool:
     """Whether this process is a child of a prefork pool, which can be killed without harm to other runs."""
-    return signal.getsignal(signal.SIGUSR1) in (soft_timeout_sighandler, _ignore)
+    return getsignal(signal.SIGUSR1) in (soft_timeout_sighandler, _ignore)
 
 
 def is_termination(error: SystemExit) -> bool:
