@@ -15,8 +15,9 @@ import warnings
 
 # That of `signal` makes enums, which takes forty times as long.
 from _signal import getsignal  # type: ignore[import-not-found]
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from typing import Any, Final
 
 from mission_control.events import events
@@ -27,6 +28,7 @@ from workers.call.pool_signals import is_in_pool_child
 _SIGNALS: Final = tuple(map(int, signal.valid_signals() - {signal.SIGUSR1}))
 _TIMERS: Final = (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF)
 _LOG_SETTINGS: Final = ("level", "handlers", "filters", "propagate", "disabled")
+_Setting = tuple[str, Callable[[], Any], Callable[[Any], object]]
 _AS_MADE: Final = (logging.NOTSET, (), (), True, False)
 
 
@@ -41,7 +43,7 @@ def alone() -> Iterator[None]:
         yield
         return
     is_in_child = is_in_pool_child()
-    with put_back():
+    with put_back(_before_the_first_run() if is_in_child else None):
         try:
             yield
         finally:
@@ -50,23 +52,34 @@ def alone() -> Iterator[None]:
 
 
 @contextmanager
-def put_back() -> Iterator[None]:
+def put_back(before: Sequence[Any] | None = None) -> Iterator[None]:
     """Restore, at the end of the block, what the block has changed of this process; in its main thread only.
 
     Timers, signal handlers and masks, the working directory, the umask, the environment and its time zone,
     the locale, the default timeout of sockets, the filters of warnings, the settings of existing loggers,
-    `sys.path`, the standard streams and the recursion limit.
+    `sys.path`, the standard streams and the recursion limit. `before` has all but the root logger and the
+    streams, where it was read earlier.
     """
-    before = [(name, read, write, read()) for name, read, write in _SETTINGS]
+    before = [*(before or _read(_OF_THE_PROCESS)), *_read(_OF_THE_RUN)]
     try:
         yield
     finally:
-        for name, read, write, value in before:
+        for (name, read, write), value in zip((*_OF_THE_PROCESS, *_OF_THE_RUN), before, strict=True):
             try:
                 if read() != value:
                     write(value)
             except Exception as error:  # noqa: BLE001  # a directory that is gone must not keep the others
                 events.leftover_kept(name, error)
+
+
+def _read(settings: Sequence[_Setting]) -> list[Any]:
+    return [read() for _, read, _ in settings]
+
+
+@cache
+def _before_the_first_run() -> list[Any]:
+    # A pool's child does nothing else between two runs, so each finds the process as the first did.
+    return _read(_OF_THE_PROCESS)
 
 
 def _working_directory() -> str | None:
@@ -121,21 +134,29 @@ def _stop_timers(were_running: list[bool]) -> None:
 
 def _log_settings() -> tuple[list[Any], dict[logging.Logger, tuple[Any, ...]]]:
     # All loggers that exist, and what was set of those that are not as they were made.
-    known = [logging.root, *logging.root.manager.loggerDict.values()]
+    known = list(logging.root.manager.loggerDict.values())
     return known, {
-        one: (one.level, tuple(one.handlers), tuple(one.filters), one.propagate, one.disabled)
+        one: _log_setting(one)
         for one in known
         if not isinstance(one, logging.PlaceHolder)
         and (one.level or one.handlers or one.filters or one.disabled or not one.propagate)
     }
 
 
+def _log_setting(logger: logging.Logger) -> tuple[Any, ...]:
+    return logger.level, tuple(logger.handlers), tuple(logger.filters), logger.propagate, logger.disabled
+
+
 def _set_log_settings(before: tuple[list[Any], dict[logging.Logger, tuple[Any, ...]]]) -> None:
     known, settings = before
     for logger in (_log_settings()[1].keys() | settings.keys()) & set(known):
-        for name, value in zip(_LOG_SETTINGS, settings.get(logger, _AS_MADE), strict=True):
-            setattr(logger, name, list(value) if isinstance(value, tuple) else value)
-        logger.setLevel(logger.level)  # which forgets what loggers have remembered of levels
+        _set_log_setting(logger, settings.get(logger, _AS_MADE))
+
+
+def _set_log_setting(logger: logging.Logger, values: tuple[Any, ...]) -> None:
+    for name, value in zip(_LOG_SETTINGS, values, strict=True):
+        setattr(logger, name, list(value) if isinstance(value, tuple) else value)
+    logger.setLevel(logger.level)  # which forgets what loggers have remembered of levels
 
 
 def _set_warnings(before: tuple[list[Any], Any]) -> None:
@@ -149,7 +170,7 @@ def _set_streams(streams: tuple[Any, ...]) -> None:
     sys.stdin, sys.stdout, sys.stderr = streams
 
 
-_SETTINGS: Final[list[tuple[str, Callable[[], Any], Callable[[Any], object]]]] = [
+_OF_THE_PROCESS: Final[Sequence[_Setting]] = (
     ("timers", _timers, _stop_timers),
     ("signal handlers", _signal_handlers, _set_signal_handlers),
     (
@@ -164,8 +185,16 @@ _SETTINGS: Final[list[tuple[str, Callable[[], Any], Callable[[Any], object]]]] =
     ("socket timeout", socket.getdefaulttimeout, socket.setdefaulttimeout),
     ("warnings", lambda: (list(warnings.filters), warnings.showwarning), _set_warnings),
     ("logging level", lambda: logging.root.manager.disable, logging.disable),
-    ("logging", _log_settings, _set_log_settings),
+    ("loggers", _log_settings, _set_log_settings),
     ("sys.path", lambda: list(sys.path), lambda path: sys.path.__setitem__(slice(None), path)),
-    ("standard streams", lambda: (sys.stdin, sys.stdout, sys.stderr), _set_streams),
     ("recursion limit", sys.getrecursionlimit, sys.setrecursionlimit),
-]
+)
+# These are others for each run, as what it prints and logs is captured.
+_OF_THE_RUN: Final[Sequence[_Setting]] = (
+    (
+        "root logger",
+        lambda: _log_setting(logging.root),
+        lambda values: _set_log_setting(logging.root, values),
+    ),
+    ("standard streams", lambda: (sys.stdin, sys.stdout, sys.stderr), _set_streams),
+)
