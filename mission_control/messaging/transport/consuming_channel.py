@@ -162,6 +162,7 @@ class ConsumingChannel(redis.Channel, ABC):
                 tag = self._hold(key, queue, payload)
             self.held.add(tag)
             self.deliver(tag, queue, payload)
+            self.held.unacked.confirm()
             return True
         finally:
             self._in_poll = None
@@ -196,7 +197,7 @@ class ConsumingChannel(redis.Channel, ABC):
         tag = str(uuid.uuid4())
         stored = b"".join([b"[", payload, b', "", ', dumps(queue).encode(), b"]"])
         try:
-            self.held.unacked.hold(tag, stored, popped_from=key)
+            self.held.unacked.hold_soon(tag, stored, popped_from=key)
         except RedisError:
             self.held.push_later(key, payload)
             raise

@@ -7,6 +7,7 @@ holder that lost a message cannot acknowledge its next delivery. A message goes 
 if several processes put it back at the same time.
 """
 
+import threading
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
@@ -31,7 +32,9 @@ class Unacked:
     """The delivered messages of one broker, over one client. Every method may raise `RedisError`."""
 
     def __init__(self, client: Redis, keys: UnackedKeys) -> None:
-        self._client = client
+        self._connected = client
+        self._unread: Any = None
+        self._lock = threading.RLock()  # a signal's handler may acknowledge on top of it
         self._keys = keys
         self._hold = client.register_script(turns_source("hold"))
         self._renew = lua_script(client, __package__, "renew")
@@ -39,22 +42,63 @@ class Unacked:
         self._give_back = lua_script(client, __package__, "give_back")
         self._dead_letter = lua_script(client, __package__, "dead_letter")
 
+    @property
+    def _client(self) -> Redis:
+        """The client, when what was only sent is confirmed."""
+        self.confirm()
+        return self._connected
+
     def hold(self, tag: str, stored: str | bytes, *, popped_from: str | None = None) -> None:
         """Note a message as delivered now; the next in turn takes its place on the list."""
         lists = [] if popped_from is None else [popped_from]
-        self._hold(keys=[*self._keys, *lists], args=[tag, stored, *TURN_PREFIXES])
+        self._hold(keys=[*self._keys, *lists], args=[tag, stored, *TURN_PREFIXES], client=self._client)
+
+    def hold_soon(self, tag: str, stored: bytes, *, popped_from: str) -> None:
+        """Send the note of `hold`; its answer is read by `confirm`, or before anything else here is done."""
+        with self._lock:
+            pool: Any = self._client.connection_pool
+            connection = pool.get_connection()
+            try:
+                # The text and not its digest, since nothing would send it again if Redis had forgotten it.
+                keys = [*self._keys, popped_from]
+                connection.send_command(
+                    "EVAL", self._hold.script, len(keys), *keys, tag, stored, *TURN_PREFIXES
+                )
+            except BaseException:
+                pool.release(connection)
+                raise
+            self._unread = connection
+
+    def confirm(self) -> None:
+        """Read the answer to what was only sent, if there is one to read."""
+        if self._unread is None:
+            return
+        with self._lock:
+            connection, self._unread = self._unread, None
+            if connection is None:
+                return
+            client: Any = self._connected
+            try:
+                client.parse_response(connection, "EVAL")
+            except BaseException:
+                connection.disconnect()  # its answer must not be taken for that of another command
+                raise
+            finally:
+                client.connection_pool.release(connection)
 
     def renew(self, tags: Sequence[str]) -> list[str]:
         """Renew held messages; return those that were given to others meanwhile."""
         gone: list[str] = []
         for at in range(0, len(tags), _RENEWED_AT_ONCE):
-            reply: Any = self._renew(keys=[self._keys.scores], args=tags[at : at + _RENEWED_AT_ONCE])
+            reply: Any = self._renew(
+                keys=[self._keys.scores], args=tags[at : at + _RENEWED_AT_ONCE], client=self._client
+            )
             gone += _texts(reply)
         return gone
 
     def visible(self, after_seconds: float, limit: int) -> list[str]:
         """Return the tags of messages that were not renewed for that many seconds."""
-        tags: Any = self._visible(keys=[self._keys.scores], args=[after_seconds, limit])
+        tags: Any = self._visible(keys=[self._keys.scores], args=[after_seconds, limit], client=self._client)
         return _texts(tags)
 
     def stored(self, tag: str) -> bytes | None:
@@ -71,7 +115,9 @@ class Unacked:
         """
         side = "LPUSH" if last else "RPUSH"
         guard: float | str = "" if visible_after is None else visible_after
-        reply: Any = self._give_back(keys=[*self._keys, *queue_keys], args=[tag, payload, side, guard])
+        reply: Any = self._give_back(
+            keys=[*self._keys, *queue_keys], args=[tag, payload, side, guard], client=self._client
+        )
         return bool(reply)
 
     def forget(self, *tags: str) -> None:
@@ -86,7 +132,7 @@ class Unacked:
     def move_to_dead_letters(self, tag: str, entry: str) -> bool:
         """Move a message to the dead letters; False if another process has handled it since."""
         keys = [redis_keys.DEAD_LETTERS, *self._keys]
-        return bool(self._dead_letter(keys=keys, args=[entry, MOST_DEAD_LETTERS, tag]))
+        return bool(self._dead_letter(keys=keys, args=[entry, MOST_DEAD_LETTERS, tag], client=self._client))
 
     def push(self, queue_key: str, payload: bytes | str) -> None:
         """Put a message on a queue, to be taken next."""

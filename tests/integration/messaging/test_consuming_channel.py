@@ -5,7 +5,9 @@ from __future__ import annotations
 from contextlib import closing
 from typing import TYPE_CHECKING, Any, cast
 
+import pytest
 from redis import Redis
+from redis.exceptions import ResponseError
 
 from mission_control.dispatch.enqueue import Dispatch
 from mission_control.messaging.transport.held_messages import HeldMessages
@@ -91,3 +93,27 @@ def test_message_given_back_by_several_processes_goes_back_once(installation: In
     assert unacked.give_back("tag", "payload", ["default"], last=False, visible_after=None)
     assert not unacked.give_back("tag", "payload", ["default"], last=False, visible_after=None)
     assert installation.client.lrange("default", 0, -1) == ["payload"]
+
+
+def test_note_that_was_only_sent_counts_for_whatever_is_asked_next(installation: Installation) -> None:
+    unacked = Unacked(installation.client, UnackedKeys("unacked", "unacked_index"))
+    unacked.hold_soon("tag", STORED.encode(), popped_from="default")
+    assert unacked.renew(["tag"]) == []
+    unacked.hold_soon("another", STORED.encode(), popped_from="default")
+    unacked.hold_soon("third", STORED.encode(), popped_from="default")
+    unacked.forget("tag", "another", "third")
+    assert not installation.client.exists("unacked", "unacked_index")
+
+
+def test_note_that_redis_refused_is_raised_once_and_the_connection_serves_again(
+    installation: Installation,
+) -> None:
+    installation.client.set("unacked", "of another type")
+    unacked = Unacked(installation.client, UnackedKeys("unacked", "unacked_index"))
+    unacked.hold_soon("tag", STORED.encode(), popped_from="default")
+    with pytest.raises(ResponseError, match="WRONGTYPE"):
+        unacked.confirm()
+    unacked.confirm()
+    installation.client.delete("unacked")
+    unacked.hold("tag", STORED)
+    assert unacked.stored("tag") == STORED.encode()

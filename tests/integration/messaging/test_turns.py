@@ -133,6 +133,7 @@ def test_idle_worker_that_took_the_next_message_puts_another_in_its_place(instal
         payload = client.rpop(LIST)
         assert isinstance(payload, str)
         channel._hold(LIST, LIST, payload.encode())  # what it does with what BRPOP answers
+        channel.held.unacked.confirm()
         assert client.llen(LIST) == 1
 
 
