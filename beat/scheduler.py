@@ -15,7 +15,7 @@ from beat.firing.assembly import assemble_firing
 from beat.firing.fire_request import Delivery
 from beat.firing.firing import Firing
 from beat.follow_up.follow_up import FollowUp
-from beat.follow_up.missed_records import MissedRecords
+from beat.follow_up.unfired_records import UnfiredRecords
 from beat.messages.entry_sender import EntrySender
 from beat.messages.outbox import needs_outbox
 from beat.turn.exact_wait import exactly
@@ -97,7 +97,7 @@ class MissionControlScheduler(RedBeatScheduler):
     def fire_due(self, now: datetime) -> list[RunRecord]:
         """Fire every occurrence that is due at `now` and return the runs of ours among them."""
         runs = self._installation.ledger.get_all(self._firing.fire_due(lambda: now))
-        self._missed_records.write(most=None)
+        self._unfired_records.write(most=None)
         LateRecords.of(self._installation).write()
         if self._deliver is not None:
             self._upkeep.restore()  # which no turn does here
@@ -204,7 +204,7 @@ class MissionControlScheduler(RedBeatScheduler):
             ours.redbeat_keys,
             self._sender,
             self._upkeep.quarantine,
-            self._missed_records.add,
+            self._unfired_records.add,
             retention=ours.settings.retention,
             most_unfinished=ours.settings.max_waiting_runs,
             token=self._name if self._deliver is None else "",
@@ -223,8 +223,8 @@ class MissionControlScheduler(RedBeatScheduler):
         return ScheduleUpkeep(*parts, ours.settings.signing_key)
 
     @cached_property
-    def _missed_records(self) -> MissedRecords:
-        return MissedRecords(self._installation.client, self._installation.ledger, self._installation.audit)
+    def _unfired_records(self) -> UnfiredRecords:
+        return UnfiredRecords(self._installation.client, self._installation.ledger, self._installation.audit)
 
     @cached_property
     def _follow_up(self) -> FollowUp:
@@ -233,7 +233,7 @@ class MissionControlScheduler(RedBeatScheduler):
             self.app,
             ours.client,
             ours.ledger,
-            self._missed_records,
+            self._unfired_records,
             Sweep.of(self.app, ours),
             self._sender,
             ours.clock,

@@ -23,7 +23,7 @@ def assemble_firing(  # noqa: PLR0913  # all that firing is made of
     keys: RedBeatKeys,
     sender: EntrySender,
     quarantine: Quarantine,
-    on_missed: Callable[[Iterable[str]], object],
+    on_unfired: Callable[[Iterable[str]], object],
     *,
     retention: timedelta,
     most_unfinished: int,
@@ -45,6 +45,6 @@ def assemble_firing(  # noqa: PLR0913  # all that firing is made of
         commit,
         quarantine,
         sender,
-        on_missed,
+        on_unfired,
         most_unfinished=most_unfinished,
     )

@@ -11,7 +11,7 @@ from beat.entries.due_entries import DuePlainEntry, DueTask
 from beat.messages.entry_sender import QueuedMessage
 from beat.messages.message_template import MessageKind
 from beat.messages.run_messages import RunMessages
-from mission_control.model.policies.misfire import ON_TIME_WITHIN, Decision, Fire, Miss
+from mission_control.model.policies.misfire import ON_TIME_WITHIN, Action, Decision, Fire, Skip
 from mission_control.model.runs.new_run import expires_at, occurrence_spec
 from mission_control.model.runs.record_identity import record_identity
 from mission_control.model.runs.run_limits import HARD_LIMIT_GRACE
@@ -34,7 +34,7 @@ class Delivery(StrEnum):
     QUEUE = "queue"
     OUTBOX = "outbox"  # the broker is another server
     IN_PROCESS = "in_process"  # this program runs it itself
-    NONE = "none"  # the occurrence is missed
+    NONE = "none"  # the occurrence is missed or skipped
     ENTRY = "entry"  # a RedBeat entry's, to its queue
     ENTRY_OUTBOX = "entry_outbox"  # a RedBeat entry's, to no one queue of this server
 
@@ -43,8 +43,9 @@ class Delivery(StrEnum):
 class FireRequest:
     """One due entry, ready to be committed.
 
-    `packed` is the script's argument; `execution_ids` are the runs that it fires, `missed_ids` those that it
-    enters as missed, `run_count` is how many it enters in all. The entry's successor is due at `next_due`.
+    `packed` is the script's argument; `execution_ids` are the runs that it fires, `unfired_ids` those that
+    it enters as missed or skipped, `run_count` is how many it enters in all. The entry's successor is due at
+    `next_due`.
     """
 
     key: str
@@ -52,7 +53,7 @@ class FireRequest:
     packed: bytes
     execution_ids: tuple[str, ...]
     run_count: int = 1
-    missed_ids: tuple[str, ...] = ()
+    unfired_ids: tuple[str, ...] = ()
     next_due: float | None = None
 
     def is_timely(self, now: float) -> bool:
@@ -83,14 +84,14 @@ class FireRequests:
         """Return the request for one of our tasks."""
         runs = [self._run(entry, action, now) for action in decision.actions]
         fired = [run[3] for run in runs if run[10] is not Delivery.NONE]
-        missed = [run[3] for run in runs if run[10] is Delivery.NONE]
+        unfired = [run[3] for run in runs if run[10] is Delivery.NONE]
         return FireRequest(
             key=entry.key,
             due=entry.due,
             packed=_packed(entry, str(entry.revision), decision.next_due, "", runs),
             execution_ids=tuple(fired),
             run_count=len(runs),
-            missed_ids=tuple(missed),
+            unfired_ids=tuple(unfired),
             next_due=decision.next_due,
         )
 
@@ -107,7 +108,22 @@ class FireRequests:
         # By its mark a worker knows the message from one that another program sent under this id.
         is_ours = handler_path_problem(entry.entry.task) is None
         mark = redis_keys.fired_entry(execution_id) if is_ours else ""
-        run = ["", mark, "", execution_id, 0, "", "", message.queue_key, message.payload, "", delivery, ""]
+        run = [
+            "",
+            mark,
+            "",
+            execution_id,
+            0,
+            "",
+            "",
+            message.queue_key,
+            message.payload,
+            "",
+            delivery,
+            "",
+            "",
+            "",
+        ]
         packed = _packed(entry, "", _unix(next_due), meta, [run])
         return FireRequest(entry.key, entry.due, packed, (execution_id,))
 
@@ -116,11 +132,11 @@ class FireRequests:
         packed = _packed(entry, "", _unix(next_due), "keep", [])
         return FireRequest(entry.key, entry.due, packed, (), run_count=0)
 
-    def _run(self, entry: DueTask, action: Fire | Miss, now: datetime) -> list[Any]:
+    def _run(self, entry: DueTask, action: Action, now: datetime) -> list[Any]:
         task, moment = entry.task, action.scheduled_time
         execution_id = occurrence_execution_id(entry.task_id, moment)
         is_fired = isinstance(action, Fire)
-        state = RunState.DISPATCHED if is_fired else RunState.MISSED
+        unfired = RunState.SKIPPED if isinstance(action, Skip) else RunState.MISSED
         spec = occurrence_spec(
             task, entry.task_id, moment, params=json_text(entry.params), revision=entry.revision, now=now
         )
@@ -129,7 +145,7 @@ class FireRequests:
             self._message(entry, execution_id, moment, expires, now) if is_fired else ("", "")
         )
         return [
-            state,
+            RunState.DISPATCHED if is_fired else unfired,
             redis_keys.run(execution_id),
             redis_keys.task_runs(entry.task_id),
             execution_id,
@@ -140,7 +156,9 @@ class FireRequests:
             payload,
             self._stagger(entry, action),
             self.delivery if is_fired else Delivery.NONE,
-            "" if is_fired else record_identity(execution_id, 0, is_final=True),
+            record_identity(execution_id, 0, is_final=True),
+            redis_keys.history(entry.task_id),
+            "" if isinstance(action, Fire) else json_text(action.cause.to_dict()),
         ]
 
     def _message(
@@ -162,7 +180,7 @@ class FireRequests:
             now=now,
         )
 
-    def _stagger(self, entry: DueTask, action: Fire | Miss) -> float | str:
+    def _stagger(self, entry: DueTask, action: Action) -> float | str:
         if self.delivery is Delivery.IN_PROCESS or not isinstance(action, Fire) or not action.is_catch_up:
             return ""
         return entry.task.misfire.stagger_seconds
@@ -171,7 +189,7 @@ class FireRequests:
 def batch_header(*, token: str, now: datetime, retention: timedelta, meta: str) -> bytes:
     """Return the script's first argument."""
     ttl = int(retention.total_seconds())
-    header = [token, now.timestamp(), format_instant(now), meta, ttl, CATCH_UP_PER_SECOND]
+    header = [token, now.timestamp(), format_instant(now), meta, ttl, CATCH_UP_PER_SECOND, RunState.SKIPPED]
     return bytes(msgpack.packb(header))
 
 

@@ -19,6 +19,7 @@ from beat.upkeep.quarantine import Quarantine
 from mission_control.messaging.redis_failures import is_redis_failure
 from mission_control.model.definitions.schedules import spread_offset
 from mission_control.model.policies.misfire import MOST_AT_ONCE, ON_TIME_WITHIN, Decision, decide, withheld
+from mission_control.model.runs.cause import Cause
 from mission_control.model.values.instants import from_unix
 
 _LONGEST_PREPARATION: Final = 0.25
@@ -35,8 +36,8 @@ class Firing:
     """Fires due entries, each occurrence once. An error in one entry affects no other.
 
     Every method raises `NotLeadingError` if another beat leads, and `RedisError` if Redis cannot be
-    asked; then nothing, or whole batches, have been committed. `on_missed` gets the ids of the runs that were
-    entered as missed.
+    asked; then nothing, or whole batches, have been committed. `on_unfired` gets the ids of the runs that
+    were entered as missed or skipped.
     """
 
     entries: DueEntries
@@ -44,7 +45,7 @@ class Firing:
     commit: Commit
     quarantine: Quarantine
     sender: EntrySender
-    on_missed: Callable[[Iterable[str]], object]
+    on_unfired: Callable[[Iterable[str]], object]
     most_unfinished: int
     prepared: Prepared = field(default_factory=Prepared)
 
@@ -178,7 +179,8 @@ class Firing:
         )
         if entry.trouble:
             self.quarantine.note(entry.key, entry.due, entry.trouble, now)
-            return withheld(entry.task, decision, now, f"quarantined: {entry.trouble}")
+            quarantined = Cause("quarantined")
+            return withheld(entry.task, decision, now, f"quarantined: {entry.trouble}", quarantined)
         if entry.is_full:
             reason = (
                 f"{self.most_unfinished} runs of the task had not ended (MISSION_CONTROL_MAX_WAITING_RUNS)"
@@ -191,7 +193,7 @@ class Firing:
         problem = "a key that its run needs has the wrong type, or may not be used"
         for request in verdicts.unsound:
             self.quarantine.add(request.key, request.due, problem, now)
-        self.on_missed(one for request in verdicts.committed for one in request.missed_ids)
+        self.on_unfired(one for request in verdicts.committed for one in request.unfired_ids)
         return verdicts.committed
 
 

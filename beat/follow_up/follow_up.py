@@ -7,8 +7,8 @@ from datetime import datetime
 from celery import Celery
 from redis import Redis
 
-from beat.follow_up.missed_records import MissedRecords
 from beat.follow_up.parking import release_parked
+from beat.follow_up.unfired_records import UnfiredRecords
 from beat.messages.entry_sender import EntrySender
 from beat.messages.outbox import send_outbox
 from beat.turn.lead import Turn
@@ -24,7 +24,7 @@ class FollowUp:
     app: Celery
     client: Redis
     ledger: Ledger
-    missed_records: MissedRecords
+    unfired_records: UnfiredRecords
     sweep: Sweep
     sender: EntrySender
     clock: Callable[[], datetime]
@@ -33,7 +33,7 @@ class FollowUp:
 
     def __call__(self, turn: Turn) -> bool:
         """Do the work that the turn has found; return whether there was any."""
-        done = self.do("write missed records", self.missed_records.write)
+        done = self.do("write unfired records", self.unfired_records.write)
         if turn.next_release is not None and turn.next_release <= self.clock().timestamp():
             done += self.do("release parked messages", self._release)
         if self.uses_outbox or turn.has_outgoing:

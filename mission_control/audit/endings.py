@@ -77,6 +77,7 @@ def ending_record(run: RunRecord, *, at: datetime) -> ExecutionRecord:
         started_at=run.started_at,
         worker=run.worker,
         reason=_LEASE_RAN_OUT if is_lost else run.reason,
+        cause=run.cause,
         revision=run.revision,
         delivery=run.fence if is_cut_off else None,
     )

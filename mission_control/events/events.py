@@ -85,6 +85,12 @@ def occurrence_missed(run: RunRecord) -> _Fields:
     return {"execution_id": run.execution_id, "reason": run.reason}
 
 
+@_event(INFO, "skipped")
+def occurrence_skipped(run: RunRecord) -> _Fields:
+    """Beat recorded an occurrence as skipped: its task does not want it to run now."""
+    return {"execution_id": run.execution_id, "reason": run.reason, "cause": run.cause}
+
+
 def entries_quarantined(entries: Sequence[tuple[str, str]]) -> None:
     """Beat quarantined entries; if there are many, only the first are named."""
     for key, problem in entries[:_MOST_NAMED]:

@@ -71,6 +71,8 @@ def _shown(
             "total_runs": history.total_runs,
             "success_count": history.success_count,
             "failure_count": history.failure_count,
+            "skipped_count": history.skipped_count,
+            "missed_count": history.missed_count,
             "state": state,
             "problem": problem,
         },

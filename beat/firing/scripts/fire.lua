@@ -3,20 +3,21 @@
 -- KEYS: 1 schedule (zset)  2 lead (string)  3 active runs (zset)  4 finished runs (zset)
 --       5 parked messages (zset)  6 payloads of parked messages (hash)  7 pending audit records (hash)
 --       8 journal (stream)  9 outbox (list)  10 quarantine (hash)  11 pace of catching up (hash)
--- ARGV: 1 batch (MessagePack): {token, now, now_iso, meta, ttl, pace}; `token` is the beat that must lead, ""
---         if none need; `pace` is how many runs a second are caught up, over all tasks
+-- ARGV: 1 batch (MessagePack): {token, now, now_iso, meta, ttl, pace, state of a skipped occurrence}; `token` is
+--         the beat that must lead, "" if none need; `pace` is how many runs a second are caught up, over all tasks
 --       2… one entry each (MessagePack): {key, due, revision or "", next due or "", meta, runs}; `meta` is a
 --         RedBeat entry's, "keep" to leave it; no entry at all warms up the script, which writes nothing
 --         a run: {state, run key, task's runs key, execution_id, scheduled, spec, reason, queue key,
 --                 payload, stagger in seconds if it is caught up, else "", delivery,
---                 identity of the record of a missed occurrence, else ""}
+--                 identity of the record if it is not fired, history of the task,
+--                 JSON of the cause if it is not fired, else ""}
 --         delivery: "queue", the payload goes to the queue key; "outbox", the id does; "in_process", neither;
---         "none", the occurrence is missed; "entry" and "entry_outbox", the payload of a RedBeat entry goes to
+--         "none", it is not fired; "entry" and "entry_outbox", the payload of a RedBeat entry goes to
 --         the queue key or to the outbox, and nothing is entered; the run key, if any, marks it as fired
 -- Reply: a digit an entry, in order: 1 committed; 0 another program has moved or changed it; 2 cannot be
 --        committed (a key of the wrong type), nothing of it was written. "!" alone: this beat does not lead
 local batch = cmsgpack.unpack(ARGV[1])
-local token, now, now_iso, batch_meta, ttl, pace = unpack(batch)
+local token, now, now_iso, batch_meta, ttl, pace, skipped = unpack(batch)
 
 if token ~= '' and redis.call('GET', KEYS[2]) ~= token then
   return '!'
@@ -122,7 +123,21 @@ local function deliver(run)
 end
 
 local time = redis.call('TIME')[1]
-local fired, missed = 0, 0
+local fired, unfired, count_of = 0, 0, {}
+local function enter_unfired(run, state, reason, cause)
+  local fields = {'spec', run[6], 'state', state, 'attempt', '0', 'dispatched_at', now_iso, 'finished_at', now_iso,
+    'reason', reason, 'cause', cause}
+  redis.call('HSET', run[2], unpack(fields))
+  redis.call('EXPIRE', run[2], ttl)
+  gather('ZADD', KEYS[4], now, run[4])
+  gather('HSET', KEYS[7], run[12], cjson.encode({time, now_iso, unpack(fields)}))
+  redis.pcall('HINCRBY', run[13], state .. '_count', 1) -- an overwritten counter must not stop the script half-way
+  if state == skipped then
+    redis.pcall('HINCRBY', run[13], 'consecutive_skips', 1)
+  end
+  unfired, count_of[state] = unfired + 1, (count_of[state] or 0) + 1
+end
+
 local function enter(run)
   if kinds[run[2]] ~= 'none' then
     return -- the ledger has this occurrence already: a clock was stepped back, or another beat fired it
@@ -135,13 +150,7 @@ local function enter(run)
     deliver(run)
     fired = fired + 1
   else
-    local fields = {'spec', run[6], 'state', run[1], 'attempt', '0', 'dispatched_at', now_iso,
-      'finished_at', now_iso, 'reason', run[7]}
-    redis.call('HSET', run[2], unpack(fields))
-    redis.call('EXPIRE', run[2], ttl)
-    gather('ZADD', KEYS[4], now, run[4])
-    gather('HSET', KEYS[7], run[12], cjson.encode({time, now_iso, unpack(fields)}))
-    missed = missed + 1
+    enter_unfired(run, run[1], run[7], run[14])
   end
 end
 
@@ -207,9 +216,9 @@ end
 for _, list in ipairs(order) do
   redis.call(unpack(list))
 end
-if fired + missed > 0 then
+if fired + unfired > 0 then
   -- Nothing but this note can fail: another program may have overwritten the key, or used up its last id.
   redis.pcall('XADD', KEYS[8], 'MAXLEN', '~', 10000, '*', 'event', 'fired', 'at', now_iso, 'beat', token,
-    'fired', fired, 'missed', missed)
+    'fired', fired, 'missed', count_of.missed or 0, 'skipped', count_of.skipped or 0)
 end
 return table.concat(verdicts)

@@ -42,6 +42,7 @@ class ExecutionRecord:
 
     Every run has exactly one final record. `timestamp` is when it ended, `scheduled_time` when it was
     due. Without a handler having started there is no `started_at`, no `duration_ms` and no `lateness_ms`.
+    `cause` belongs to `skipped` and `missed`: its class, and the run or layer at the root.
     `delivery` belongs to `worker_lost` and `interrupted`: which claim of the run was cut off, the first is 1.
     `output` and `error` may be anything; `to_dict` masks and bounds them.
     """
@@ -61,6 +62,7 @@ class ExecutionRecord:
     started_at: datetime | None = None
     worker: str | None = None
     reason: str | None = None
+    cause: Mapping[str, str] | None = None
     revision: int | None = None
     delivery: int | None = None
 
@@ -94,6 +96,7 @@ class ExecutionRecord:
             "lateness_ms": self.lateness_ms,
             "worker": _name(self.worker),
             "reason": None if self.reason is None else clean_text(self.reason, NAME_LIMIT),
+            **({} if self.cause is None else {"cause": _cause(self.cause)}),
             "revision": self.revision,
             **({} if self.delivery is None else {"delivery": self.delivery}),
         }
@@ -134,6 +137,10 @@ class ChangeRecord:
 
 def _milliseconds(moment: datetime) -> str:
     return format_instant(moment.replace(microsecond=moment.microsecond // 1000 * 1000))
+
+
+def _cause(cause: Mapping[str, str]) -> dict[str, str]:
+    return {name: clean_name(value) for name, value in cause.items()}
 
 
 def _name(text: str | None) -> str | None:

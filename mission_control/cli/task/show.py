@@ -109,7 +109,12 @@ def _rows(shown: dict[str, Any], task: TaskDefinition, now: datetime) -> Iterato
     yield "handler", task.handler
     yield "next run", _moment(history["next_run"], task, now)
     yield "last run", _moment(history["last_run"], task, now)
-    yield "so far", f"{history['success_count']} succeeded, {history['failure_count']} failed"
+    counts = {"succeeded": "success", "failed": "failure", "skipped": "skipped", "missed": "missed"}
+    found = {words: history[f"{name}_count"] for words, name in counts.items()}
+    yield (
+        "so far",
+        ", ".join(f"{n} {words}" for words, n in found.items() if n or words in ("succeeded", "failed")),
+    )
     yield "created", f"{metadata['created']} by {metadata['created_by']}"
     yield "revision", f"{metadata['revision']} of {metadata['last_modified']}"
     usual = _usual(task)

@@ -93,9 +93,10 @@ if ARGV[3] == '1' then
     started_at = fields['started_at'] or started_at or ARGV[6]
   end
   if ARGV[9] == 'success_count' then
-    redis.call('HSET', KEYS[4], 'last_run', started_at, 'last_success', ARGV[6], 'consecutive_failures', 0)
+    redis.call('HSET', KEYS[4], 'last_run', started_at, 'last_success', ARGV[6], 'consecutive_failures', 0,
+      'consecutive_skips', 0)
   elseif ARGV[9] == 'failure_count' then
-    redis.call('HSET', KEYS[4], 'last_run', started_at)
+    redis.call('HSET', KEYS[4], 'last_run', started_at, 'consecutive_skips', 0)
     redis.pcall('HINCRBY', KEYS[4], 'consecutive_failures', 1)
   end
   if not is_registered then

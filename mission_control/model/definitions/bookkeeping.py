@@ -21,8 +21,9 @@ class Metadata(FrozenModel):
 class ExecutionHistory(FrozenModel):
     """A summary of the task's runs, as of the moment it was read.
 
-    A definition may have it, because the file format does, but the ledger's values are the true ones. The
-    state, the problem of a quarantined task, and the issues that `task list` shows are not written to files.
+    A definition may have it, because the file format does, but the ledger's values are the true ones. What
+    was not fired, the state, the problem of a quarantined task, and the issues that `task list` shows are not
+    written to files.
     """
 
     last_run: Instant | None = None
@@ -30,6 +31,8 @@ class ExecutionHistory(FrozenModel):
     total_runs: int = Field(default=0, ge=0)
     success_count: int = Field(default=0, ge=0)
     failure_count: int = Field(default=0, ge=0)
+    skipped_count: int = Field(default=0, ge=0, exclude=True)
+    missed_count: int = Field(default=0, ge=0, exclude=True)
     state: Line | None = Field(default=None, exclude=True)
     problem: str | None = Field(default=None, exclude=True)
     issues: list[dict[str, str]] | None = Field(default=None, exclude=True)

@@ -10,6 +10,7 @@ from typing import Final
 
 from mission_control.model.definitions.schedules import ScheduleBase
 from mission_control.model.definitions.task import TaskDefinition
+from mission_control.model.runs.cause import Cause
 from mission_control.model.values.instants import from_unix
 
 ON_TIME_WITHIN: Final = timedelta(seconds=30)
@@ -21,6 +22,8 @@ MOST_AT_ONCE: Final = 500
 
 MOST_RECORDED: Final = 10_000
 """About how many occurrences of a backlog are missed one by one; those before are missed as one."""
+
+MISFIRE: Final = Cause("misfire")
 
 _MINUTE: Final = timedelta(minutes=1)
 _ROUNDING: Final = timedelta(milliseconds=1)
@@ -41,6 +44,19 @@ class Miss:
 
     scheduled_time: datetime
     reason: str
+    cause: Cause = MISFIRE
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """Record this occurrence as skipped on purpose, and why."""
+
+    scheduled_time: datetime
+    reason: str
+    cause: Cause
+
+
+Action = Fire | Miss | Skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +66,7 @@ class Decision:
     `next_due` is in Unix seconds; None if the task has no further occurrence that is known now.
     """
 
-    actions: tuple[Fire | Miss, ...]
+    actions: tuple[Action, ...]
     next_due: float | None
 
 
@@ -90,9 +106,19 @@ def decide(
     return Decision(actions, _due(following, spread))
 
 
-def withheld(task: TaskDefinition, decision: Decision, now: datetime, reason: str) -> Decision:
-    """Return the same decision with every occurrence missed; a fixed delay is then counted from `now`."""
-    actions = tuple(Miss(action.scheduled_time, reason) for action in decision.actions)
+def withheld(
+    task: TaskDefinition,
+    decision: Decision,
+    now: datetime,
+    reason: str,
+    cause: Cause = MISFIRE,
+    unfired: type[Miss | Skip] = Miss,
+) -> Decision:
+    """Return the same decision with every occurrence missed, or skipped.
+
+    A fixed delay is then counted from `now`.
+    """
+    actions = tuple(unfired(action.scheduled_time, reason, cause) for action in decision.actions)
     next_due = decision.next_due
     if task.schedule.is_fixed_delay:  # no end of a run sets it
         next_due = _due(task.schedule.next_after(now), timedelta(0))

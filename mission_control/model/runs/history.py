@@ -15,7 +15,8 @@ class History:
     """Counters of a task's runs since it was registered.
 
     Counts runs that ended `success`, `failure`, `timed_out` or `lost`; a run counts once, however many
-    attempts it took. `last_run` is when the last counted run's last attempt started.
+    attempts it took. Occurrences that were not fired are counted apart; `consecutive_skips` are those since a
+    run ended. `last_run` is when the last counted run's last attempt started.
     """
 
     last_run: datetime | None = None
@@ -24,6 +25,9 @@ class History:
     success_count: int = 0
     failure_count: int = 0
     consecutive_failures: int = 0
+    missed_count: int = 0
+    skipped_count: int = 0
+    consecutive_skips: int = 0
 
     @classmethod
     def from_hash(cls, stored: Mapping[str, str]) -> Self:

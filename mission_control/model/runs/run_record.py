@@ -33,7 +33,8 @@ class RunRecord:
     `output` is what the handler returned as `output`, any JSON value. `fence` is the number of the last
     claim, over all attempts; `deliveries` how often the attempt was begun; `pid` is the process of `worker`
     that made it. `resends` is how often the message that is waited for was sent again, last at `resent_at`;
-    claims reset it. `released_at` is when a message that was parked was put on its queue.
+    claims reset it. `released_at` is when a message that was parked was put on its queue. `cause` is why an
+    occurrence was not fired, see `Cause`.
     """
 
     execution_id: str
@@ -63,6 +64,7 @@ class RunRecord:
     output: Any = None
     error: str | None = None
     reason: str | None = None
+    cause: dict[str, str] | None = None
     fence: int | None = None
     deliveries: int | None = None
     cancel_requested: str | None = None
@@ -121,7 +123,7 @@ def encoded(changes: Mapping[str, Any]) -> dict[str, str]:
 CHANGING: Final = frozenset(
     {
         *("dispatched_at", "state", "attempt", "started_at", "finished_at", "retry_at"),
-        *("duration_ms", "worker", "output", "error", "reason"),
+        *("duration_ms", "worker", "output", "error", "reason", "cause"),
     }
 )
 """Fields that transitions write; the others are fixed when a run is entered."""
@@ -166,7 +168,15 @@ _WHOLE_NUMBERS: Final = (
     *("priority", "revision", "attempt", "duration_ms"),
     *("fence", "pid", "deliveries", "resends"),
 )
-_JSON: Final = ("params", "secret_params", "retry_policy", "output", "is_fixed_delay", "fresh_process")
+_JSON: Final = (
+    "params",
+    "secret_params",
+    "retry_policy",
+    "output",
+    "cause",
+    "is_fixed_delay",
+    "fresh_process",
+)
 
 _ENCODERS: Final[dict[str, Callable[[Any], str]]] = {
     **dict.fromkeys(_TIMES, format_instant),

@@ -35,7 +35,7 @@ def fire(installation: Installation, first: datetime, seconds: int) -> datetime:
         for moment in moments:
             traveller.move_to(moment)
             beat.fire_due(moment)
-        beat._missed_records.write()
+        beat._unfired_records.write()
         beat.close()
     return moments[-1] + SECOND
 

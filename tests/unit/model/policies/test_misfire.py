@@ -24,7 +24,8 @@ def decided(one: TaskDefinition, late: timedelta) -> Decision:
 def shape(decision: Decision) -> str:
     """Return F for what fires, C for what is caught up, - for what is missed, oldest first."""
     return "".join(
-        "-" if isinstance(action, Miss) else "C" if action.is_catch_up else "F" for action in decision.actions
+        ("C" if action.is_catch_up else "F") if isinstance(action, Fire) else "-"
+        for action in decision.actions
     )
 
 

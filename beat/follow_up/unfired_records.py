@@ -1,4 +1,4 @@
-"""Audit records of missed occurrences: pending from the commit on, written right after it."""
+"""Audit records of occurrences that were not fired: pending from the commit on, written right after it."""
 
 from collections import deque
 from collections.abc import Iterable
@@ -13,13 +13,14 @@ from mission_control.audit.stream.log import AuditLog, AuditWriteError
 from mission_control.events import events
 from mission_control.ledger.ledger import Ledger
 from mission_control.model.runs.record_identity import record_identity
+from mission_control.model.runs.run_state import RunState
 from mission_control.store import redis_keys
 
 _AT_ONCE: Final = 500
 
 
-class MissedRecords:
-    """Writes the records of the runs that this process has entered as missed.
+class UnfiredRecords:
+    """Writes the records of the runs that this process has entered as missed or skipped.
 
     Those that it cannot write stay pending in Redis, and so do all of them if it dies: the sweep writes them.
     It may do so too while this process still has many to write; those are not written again.
@@ -63,5 +64,6 @@ class MissedRecords:
         except (ResponseError, ValueError, LookupError, TypeError) as error:
             events.run_unreadable(execution_id, error)
             return
-        events.occurrence_missed(run)
+        tell = events.occurrence_skipped if run.state is RunState.SKIPPED else events.occurrence_missed
+        tell(run)
         self._audit.append(record)
