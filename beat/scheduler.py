@@ -182,6 +182,7 @@ class MissionControlScheduler(RedBeatScheduler):
 
     def _refuse_unsafe(self) -> None:
         ours = self._installation
+        _ = self._follow_up  # a key that cannot be used is refused before the first run
         prefix, allowed = ours.redbeat_keys.prefix, ours.settings.allow_eviction
         refuse_unsafe(self.app, ours.client, ours.redis_url, prefix, allow_eviction=allowed)
 
@@ -229,17 +230,10 @@ class MissionControlScheduler(RedBeatScheduler):
     @cached_property
     def _follow_up(self) -> FollowUp:
         ours = self._installation
-        return FollowUp(
-            self.app,
-            ours.client,
-            ours.ledger,
-            self._unfired_records,
-            Sweep.of(self.app, ours),
-            self._sender,
-            ours.clock,
-            self._delivery is Delivery.OUTBOX,
-            SideWork(self._upkeep.after_wrong_type),
-        )
+        parts = (self.app, ours.client, ours.ledger, self._unfired_records, Sweep.of(self.app, ours))
+        uses_outbox = self._delivery is Delivery.OUTBOX
+        do = SideWork(self._upkeep.after_wrong_type)
+        return FollowUp(*parts, self._sender, ours.clock, uses_outbox, do, ours.checkpoints)
 
     @cached_property
     def _lead(self) -> Lead:

@@ -13,6 +13,7 @@ from beat.messages.entry_sender import EntrySender
 from beat.messages.outbox import send_outbox
 from beat.turn.lead import Turn
 from beat.turn.side_work import SideWork
+from mission_control.audit.stream.checkpoints import CHECKPOINT_SECONDS, Checkpoints
 from mission_control.ledger.ledger import Ledger
 from mission_control.sweep.sweep import Sweep
 
@@ -30,6 +31,7 @@ class FollowUp:
     clock: Callable[[], datetime]
     uses_outbox: bool
     do: SideWork
+    checkpoints: Checkpoints | None
 
     def __call__(self, turn: Turn) -> bool:
         """Do the work that the turn has found; return whether there was any."""
@@ -39,6 +41,8 @@ class FollowUp:
         if self.uses_outbox or turn.has_outgoing:
             done += self.do("send the outbox", self._send)
         done += self.do("sweep", self.sweep.turn)
+        if self.checkpoints is not None:
+            self.do("write a checkpoint", self.checkpoints.write, every=CHECKPOINT_SECONDS)
         return done > 0
 
     def _release(self) -> int:

@@ -77,6 +77,7 @@ audit = LazyGroup(
         "tail": "audit.records:tail",
         "query": "audit.records:query",
         "verify": "audit.verify:verify",
+        "keygen": "audit.keygen:keygen",
         "repair": "audit.verify:repair",
         "acknowledge": "audit.verify:acknowledge",
     },

@@ -28,7 +28,7 @@ _NOTIFY: Final = "NOTIFY_"
 NOTIFY_PREFIX: Final = f"{PREFIX}{_NOTIFY}"
 SUPERVISOR_VARIABLE: Final = f"{PREFIX}SUPERVISOR_PID"
 _SEPARATORS: Final = {"handlers": os.pathsep, "queues": ",", "outbound_allow": ",", "secrets_allow": ","}
-_PATHS: Final = ("data_dir", "handlers", "tasks_file")
+_PATHS: Final = ("data_dir", "handlers", "tasks_file", "audit_key")
 # May hold a password, so that an error must not quote them.
 _SECRETS: Final = ("redis_url", "broker_url", "notify", "signing_key")
 # What Kubernetes sets in every pod for a service called `mission-control` or `mission-control-…`.
@@ -92,6 +92,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     outbound_allow: tuple[str, ...] = ()
     allow_plain_producers: bool = True
     signing_key: Keyring = NO_KEYS
+    audit_key: Path | None = None
     allow_remote_control: bool = False
     allow_eviction: bool = False
     secrets_allow: tuple[Annotated[str, Meta(pattern="^(env:.|file:/)")], ...] = ()
@@ -117,6 +118,11 @@ class Settings(Struct, frozen=True, kw_only=True):
     def run_logs(self) -> Path:
         """The logs of finished runs."""
         return self.data_dir / "logs" / "run_logs.jsonl"
+
+    @property
+    def checkpoints(self) -> Path:
+        """The signed checkpoints of the audit streams."""
+        return self.data_dir / "logs" / "audit_checkpoints.jsonl"
 
     @property
     def default_tasks_file(self) -> Path:

@@ -39,6 +39,8 @@ from mission_control.store.redis_keys import RedBeatKeys
 if TYPE_CHECKING:
     from celery import Celery
 
+    from mission_control.audit.stream.checkpoints import Checkpoints
+
 
 class Installation:
     """Where tasks are kept and recorded, according to `settings`.
@@ -119,6 +121,13 @@ class Installation:
     def run_logs(self) -> AuditLog:
         """The file of finished runs' logs."""
         return self._log(self.settings.run_logs)
+
+    @cached_property
+    def checkpoints(self) -> Checkpoints | None:
+        """The signed checkpoints of the audit streams; None without a key for them."""
+        from mission_control.audit.stream.checkpoints import checkpoints_in
+
+        return checkpoints_in(self.settings.checkpoints, self.settings.audit_key, self.client, self.clock)
 
     def _log(self, path: Path) -> AuditLog:
         def client() -> Redis | None:

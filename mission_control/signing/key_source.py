@@ -21,7 +21,7 @@ def read_keyring(source: str) -> Keyring:
         ValueError: the file or a key cannot be used; says why and names the remedy, and quotes no key.
     """
     is_file = source.startswith(FILE)
-    text = _text_of(source.removeprefix(FILE)) if is_file else source
+    text = read_key_file(source.removeprefix(FILE)) if is_file else source
     keys = [key.strip() for key in text.replace("\n", ",").split(",") if key.strip()]
     if not keys:
         raise ValueError(f"there is no key in it; {_REMEDY}")
@@ -39,7 +39,12 @@ def read_keyring(source: str) -> Keyring:
     return Keyring(tuple(key.encode() for key in keys), source)
 
 
-def _text_of(path: str) -> str:
+def read_key_file(path: str) -> str:
+    """Return the text of a key file that only its owner, or root, can read.
+
+    Raises:
+        ValueError: it cannot be used; says why and names the remedy.
+    """
     if not Path(path).is_absolute():
         raise ValueError(f"{path!r} is not an absolute path; write for example file:/run/secrets/signing_key")
     try:

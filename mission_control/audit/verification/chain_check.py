@@ -32,7 +32,11 @@ class _Chain:
 class ChainCheck:
     """Collects what is wrong with the chains of one stream."""
 
-    def __init__(self, anchors: Mapping[str, Anchor], findings: Findings) -> None:
+    def __init__(
+        self, anchors: Mapping[str, Anchor], findings: Findings, memory: Memory | None = None
+    ) -> None:
+        self._signed = {} if memory is None else memory.signed
+        self._hosts = frozenset((own_host(),) if memory is None else memory.hosts or (own_host(),))
         self._chains: dict[str, _Chain] = {}
         self._anchors = anchors
         self._findings = findings
@@ -55,6 +59,9 @@ class ChainCheck:
         elif prev != chain.digest:
             message = f"line {chain.seq} of writer {head.writer} was changed: the one here does not follow it"
             self._findings.add(Kind.CHANGED, message, file, line, content=chain.digest)
+        if self._signed.get((head.writer, head.seq), head.digest) != head.digest:
+            message = f"line {head.seq} of writer {head.writer} was changed: not what was signed"
+            self._findings.add(Kind.CHANGED, message, file, line, content=head.digest)
         chain.move_on(head.seq, head.digest)
         chain.at, chain.latest = str(record.get("timestamp")), self.latest
         if chain.anchor is not None and "repaired" not in record:
@@ -80,7 +87,7 @@ class ChainCheck:
         for name, chain in suspects.items():
             anchor = anchors.get(name)
             if anchor is None:
-                message = f"{_lines(chain.first, chain.seq)} of writer {name}, which Redis has never heard of"
+                message = f"{_lines(chain.first, chain.seq)} of writer {name}, which was never anchored"
                 self._findings.add(Kind.UNKNOWN_WRITER, message, content=chain.digest)
             elif anchor.seq < chain.seq:
                 message = f"{_lines(anchor.seq + 1, chain.seq)} of writer {name} were never anchored"
@@ -94,7 +101,7 @@ class ChainCheck:
     def writers(self, path: Path) -> set[str]:
         """Return who wrote to the stream at `path`, also those of whom no line is left."""
         seen = set(self._chains)
-        place, hosts = str(path.resolve()), {own_host(), *(host_of(writer) for writer in seen)}
+        place, hosts = str(path.resolve()), {*self._hosts, *(host_of(writer) for writer in seen)}
         gone = {
             name for name, anchor in self._anchors.items() if anchor.path == place and host_of(name) in hosts
         }
@@ -127,6 +134,8 @@ class ChainCheck:
         if chain.seq < anchor.seq:
             message = f"{_lines(chain.seq + 1, anchor.seq)} of writer {name} cut off at the end"
             self._findings.add(Kind.CUT_OFF, message)
+        elif (name, anchor.seq) in self._signed:
+            pass  # compared when the line was read
         elif chain.digest_at_anchor and chain.digest_at_anchor != anchor.digest:
             message = (
                 f"line {anchor.seq} of writer {name} was changed, with all that follow: not what is anchored"

@@ -1,7 +1,7 @@
-"""What Redis remembers: a line that it should know and does not is made up."""
+"""What Redis, or signed checkpoints, remember: a line that they should know and do not is made up."""
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -17,16 +17,19 @@ _SKEW_SECONDS: Final = 600
 
 @dataclass(frozen=True)
 class Memory:
-    """What Redis remembers of writers and runs.
+    """What Redis, or signed checkpoints, remember of writers and runs.
 
     `read_at` is when the anchors were read, in Unix seconds; `anchors_later` reads them again when every
     writer that lives has anchored its lines; `known_among` returns which of some runs the ledger has.
+    Checkpoints have the digests of `signed` lines, by writer and `seq`, and the `hosts` that signed.
     """
 
     known_time: KnownTime
     read_at: float
     anchors_later: Callable[[], Mapping[str, Anchor]]
     known_among: Callable[[Collection[str]], set[str]]
+    signed: Mapping[tuple[str, int], str] = field(default_factory=dict)
+    hosts: frozenset[str] = frozenset()
 
     def is_recent(self, at: str) -> bool:
         """Whether a line of that time may not be anchored yet."""

@@ -63,7 +63,7 @@ class _Verifier:
         self._findings = findings
         self._memory = memory
         self._ledger: Collection[str] = ()
-        self._chains = ChainCheck(anchors, self._findings)
+        self._chains = ChainCheck(anchors, self._findings, memory)
         self._endings = EndingsCheck(self._findings)
         self._lines = self._records = 0
         self._begins: float | None = None

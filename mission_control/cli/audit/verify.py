@@ -2,30 +2,52 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
 
 import rich_click as click
 
 from mission_control.audit.verification.findings import Verification
 from mission_control.cli.terminal import parameters
 from mission_control.cli.terminal.exit_codes import ExitCode
+from mission_control.cli.terminal.failures import CommandError
 from mission_control.cli.terminal.installation_in_use import current
 from mission_control.cli.terminal.output import echo, echo_json, near, printable, tell
 from mission_control.configuration.settings import read_settings
 from mission_control.installation.installation import acting_user
 from mission_control.model.values.quantities import counted
 
+_FILE: Final = click.Path(exists=True, dir_okay=False, path_type=Path)
+_MOST_OF_A_KEY: Final = 4_096
+
 
 @click.command()
 @click.option("--files-only", is_flag=True, help="Do not use Redis: skip its anchors and the ledger.")
+@click.option("--public-key", "public_keys", type=_FILE, multiple=True, help="Verify signed checkpoints.")
+@click.option("--checkpoints", "copies", type=_FILE, multiple=True, help="Checkpoints that you kept, too.")
+@click.option("--at", type=parameters.MOMENT, metavar="ISO", help="When the files were copied (now).")
 @parameters.as_json
-def verify(files_only: bool, as_json: bool) -> ExitCode:
+def verify(
+    files_only: bool,
+    public_keys: tuple[Path, ...],
+    copies: tuple[Path, ...],
+    at: datetime | None,
+    as_json: bool,
+) -> ExitCode:
     """Verify that no audit record was changed, removed, added or is missing.
 
     Follows every chain of records through all rotated files, and compares it with the anchors in Redis and
-    with the ledger. Exit code 0: sound; 1: not sound.
+    with the ledger. With --public-key it uses the signed checkpoints instead, and no Redis: for auditors who
+    have a copy of the files (-C). Exit code 0: sound; 1: not sound.
     """
-    verifications = _verifications(files_only=files_only)
+    if (copies or at) and not public_keys:
+        raise click.UsageError("--checkpoints and --at need --public-key.")
+    if public_keys:
+        verifications = _verified_by_checkpoints(public_keys, copies, at)
+    else:
+        verifications = _verifications(files_only=files_only)
     is_sound = all(one.is_sound for one in verifications.values())
     if as_json:
         streams = {name: one.to_dict() for name, one in verifications.items()}
@@ -95,6 +117,37 @@ def _verifications(*, files_only: bool) -> dict[str, Verification]:
         return verify_streams(
             settings.task_execution_log, settings.task_changes_log, settings.run_logs, client
         )
+
+
+def _verified_by_checkpoints(
+    public_keys: tuple[Path, ...], copies: tuple[Path, ...], at: datetime | None
+) -> dict[str, Verification]:
+    from mission_control.audit.verification.checkpoint_check import verify_signed
+    from mission_control.configuration.clock import utc_now
+    from mission_control.model.definitions.schedules.clock.wall_clock import earliest
+    from mission_control.model.values.zones import zone
+
+    settings = read_settings()
+    moment = utc_now() if at is None else earliest(at, zone(settings.timezone))
+    streams = {
+        "runs": settings.task_execution_log,
+        "changes": settings.task_changes_log,
+        "logs": settings.run_logs,
+    }
+    return verify_signed(settings.checkpoints, streams, copies, _is_signed_by(public_keys), moment)
+
+
+def _is_signed_by(public_keys: tuple[Path, ...]) -> Callable[[bytes, bytes], bool]:
+    from mission_control.files.outside_file import read_outside_file
+    from mission_control.signing.ed25519 import is_signed, read_public_key
+
+    keys = []
+    for path in public_keys:
+        try:
+            keys.append(read_public_key(read_outside_file(path, _MOST_OF_A_KEY)))
+        except ValueError as error:
+            raise CommandError(f"{path}: {error}", ExitCode.USAGE) from error
+    return lambda signature, text: any(is_signed(key, signature, text) for key in keys)
 
 
 def _show(one: Verification, *, is_anchored: bool) -> None:
