@@ -20,6 +20,7 @@ def replace_file(path: Path, content: bytes) -> None:
     """
     target = path
     if path.is_symlink():
+        require_safe(path.parent)  # else another user could put a link of their own in its place
         require_safe(path)
         target = path.resolve()
     make_folder(target.parent)

@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any, Final
 
-from mission_control.errors import TaskFileError
+from mission_control.errors import TaskFileError, UnsafePathError
 from mission_control.files.outside_file import read_outside_file
 from mission_control.model.problems.messages import shown
 
@@ -27,6 +27,7 @@ def read_json_file(path: Path) -> Any:  # noqa: ANN401  # whatever the file hold
 
     Raises:
         TaskFileError: names the file, the place in it (line and column, or byte) and the remedy.
+        UnsafePathError: another user could change it.
     """
     return parse_json(_content(path), path)
 
@@ -53,7 +54,9 @@ def _content(path: Path) -> bytes:
     if "\0" in str(path):
         raise TaskFileError(f"{shown(str(path))}: is not a path: it has a null character; leave that out")
     try:
-        return read_outside_file(path, LARGEST_FILE_BYTES)
+        return read_outside_file(path, LARGEST_FILE_BYTES, must_be_safe=True)
+    except UnsafePathError:
+        raise
     except OSError as error:
         remedy = _REMEDIES.get(error.errno or 0, f"cannot be read: {error.strerror or error}")
         raise TaskFileError(f"{path}: {remedy}") from error

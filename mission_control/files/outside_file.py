@@ -14,7 +14,9 @@ from pathlib import Path
 from threading import Thread
 from typing import IO, Any, Final, TypeVar
 
+from mission_control.errors import UnsafePathError
 from mission_control.safe_paths.beneath import open_beneath
+from mission_control.safe_paths.paths import entry_problem, require_safe
 
 SECONDS: Final = 5.0
 _MEBIBYTE: Final = 1024 * 1024
@@ -42,8 +44,13 @@ class OutsideFile:
     content: bytes
 
 
-def read_outside_file(path: Path, most_bytes: int) -> bytes:
+def read_outside_file(
+    path: Path, most_bytes: int, *, must_be_safe: bool = False, folder: Path | None = None
+) -> bytes:
     """Return the content of a file of at most `most_bytes`.
+
+    With a `folder` that it is in, or below, no link below that is followed. If it `must_be_safe`, a file that
+    another user could change is refused, and the one that was judged is the one that is read.
 
     Guarantees: nothing but a regular file is opened; at most `most_bytes` are held in memory; returns or
     raises within `SECONDS`. While an earlier read of the same file has not returned, it raises at once.
@@ -51,10 +58,18 @@ def read_outside_file(path: Path, most_bytes: int) -> bytes:
     Raises:
         OSError: the file cannot be read; is not a regular file (`strerror` says so), is too large (EFBIG),
             or did not answer in time (TimeoutError). `strerror` names the remedy.
+        UnsafePathError: another user could change it.
     """
 
     def read() -> bytes:
-        with _open_regular(path) as file:
+        if must_be_safe:
+            _require_regular(path.stat(), path)
+            require_safe(path)
+        with _opened(path, folder) as file:
+            # It may be newer than the judgement of its path.
+            problem = entry_problem(path, os.fstat(file.fileno())) if must_be_safe else None
+            if problem is not None:
+                raise UnsafePathError(problem, path)
             return _whole(file, path, most_bytes)
 
     return _in_time(path, read)
@@ -78,11 +93,7 @@ def read_beginning(path: Path, most_bytes: int, *, folder: Path | None = None) -
     """
 
     def read() -> bytes:
-        if folder is None:
-            file = _open_regular(path)
-        else:
-            file = os.fdopen(open_beneath(folder, path.relative_to(folder)), "rb")
-        with file:
+        with _opened(path, folder) as file:
             return file.read(most_bytes)
 
     return _in_time(path, read)
@@ -123,6 +134,12 @@ def _run(read: Callable[[], _Result], answer: Future[_Result]) -> None:
 def _no_answer(path: Path) -> OSError:
     fault = f"it did not answer within {SECONDS:g} seconds; check the file system that it is on"
     return OSError(errno.ETIMEDOUT, fault, str(path))
+
+
+def _opened(path: Path, folder: Path | None) -> IO[bytes]:
+    if folder is None:
+        return _open_regular(path)
+    return os.fdopen(open_beneath(folder, path.relative_to(folder)), "rb")
 
 
 def _open_regular(path: Path) -> IO[bytes]:

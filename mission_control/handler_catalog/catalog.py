@@ -16,6 +16,7 @@ from mission_control.safe_paths.paths import entry_problem, path_problem
 __all__ = ["HandlerCatalog", "HandlerSource", "catalog_from"]
 
 _MOST_NAMED = 20
+_IMPORTED = (".py", ".pyc", ".so")
 
 # By its place next to us: a program may have a module `workers` of its own.
 _BUILT_IN = Path(__file__).resolve().parents[2] / "workers" / "handlers"
@@ -54,7 +55,8 @@ class HandlerCatalog:
         It covers the modules that handlers import from there, too. A change of mode or owner is one.
         """
         usable = self.usable_directories()
-        return {path: state for directory in usable for path, state in _states(directory, depth=1)}
+        found = (one for directory in usable for one in _code(directory, depth=1) if one.name.endswith(".py"))
+        return {one.path: (it.st_ino, it.st_ctime_ns, it.st_size) for one in found for it in (one.stat(),)}
 
     def problem(self, path: str) -> str | None:
         """Return why `path` names no usable handler, with the likely intended one, or None."""
@@ -118,14 +120,15 @@ def _files(directories: Sequence[Path]) -> Iterator[tuple[Path, Path]]:
                 yield from ((directory, file) for file in modules if not file.name.startswith("_"))
 
 
-def _states(directory: str | Path, *, depth: int) -> Iterator[tuple[str, tuple[int, int, int]]]:
+def _code(directory: str | Path, *, depth: int) -> Iterator[os.DirEntry[str]]:
+    """Yield the files that can be imported from a directory, and the folders that have some."""
     with suppress(OSError), os.scandir(directory) as entries:  # it may be removed at this moment
         for entry in entries:
-            if entry.name.endswith(".py"):
-                status = entry.stat()
-                yield entry.path, (status.st_ino, status.st_ctime_ns, status.st_size)
-            elif depth and entry.is_dir():
-                yield from _states(entry.path, depth=depth - 1)
+            if entry.name.endswith(_IMPORTED):
+                entry.stat()  # which is kept, and fails if it is gone
+                yield entry
+            elif depth and entry.is_dir() and (inside := list(_code(entry.path, depth=depth - 1))):
+                yield from (entry, *inside)
 
 
 def _resolved(directory: Path, file: Path) -> Path:
@@ -150,9 +153,25 @@ def _directory_problem(directory: Path) -> str | None:
         return None
     try:
         problem = path_problem(directory)
+        if problem is None:
+            problems = (
+                _code_problem(one) for one in _code(directory, depth=1) if not _is_module(directory, one)
+            )
+            problem = next(filter(None, problems), None)
     except OSError as error:
         problem = str(error)
     return None if problem is None else f"the handlers in {directory} are not used: {problem}"
+
+
+def _is_module(directory: Path, entry: os.DirEntry[str]) -> bool:
+    """Whether it is a module of handlers, which is judged by itself."""
+    return Path(entry.path).parent == directory and entry.name.endswith(".py") and entry.name[0] != "_"
+
+
+def _code_problem(entry: os.DirEntry[str]) -> str | None:
+    if entry.is_symlink():
+        return path_problem(Path(entry.path))
+    return entry_problem(entry.path, entry.stat())
 
 
 def _described(directory: Path) -> str:

@@ -5,7 +5,9 @@ import os
 import stat
 from pathlib import Path
 
-_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+# Where the system can, a folder is passed through that this user may not list.
+_FOLDER = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC
 
 
 def open_beneath(folder: Path, relative: Path) -> int:
@@ -17,14 +19,14 @@ def open_beneath(folder: Path, relative: Path) -> int:
     Raises:
         OSError: it cannot be opened, or is a link or no regular file.
     """
-    place = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    place = os.open(folder, _FOLDER)
     try:
         owner = os.fstat(place).st_uid
         for name in relative.parts[:-1]:
-            place = _opened(name, place)
+            place = _opened(name, place, _FOLDER | os.O_NOFOLLOW)
         # Looked at first, because opening some devices does something.
         _require_file_of(owner, os.stat(relative.name, dir_fd=place, follow_symlinks=False), relative)
-        place = _opened(relative.name, place)
+        place = _opened(relative.name, place, _FILE)
         _require_file_of(owner, os.fstat(place), relative)
     except BaseException:
         os.close(place)
@@ -32,8 +34,8 @@ def open_beneath(folder: Path, relative: Path) -> int:
     return place
 
 
-def _opened(name: str, place: int) -> int:
-    found = os.open(name, _FLAGS, dir_fd=place)
+def _opened(name: str, place: int, flags: int) -> int:
+    found = os.open(name, flags, dir_fd=place)
     os.close(place)
     return found
 

@@ -12,6 +12,8 @@ from mission_control.safe_paths.paths import entry_problem, require_safe
 _PRIVATE = 0o700
 # Linux and macOS report a link as ELOOP, FreeBSD as EMLINK.
 _IS_LINK = {errno.ELOOP, errno.EMLINK}
+# Of a folder, and of a pipe or a socket that no program reads.
+_IS_NO_FILE = {errno.EISDIR, errno.ENXIO}
 
 
 def own_folder(folder: Path, *, is_private: bool = False) -> None:
@@ -25,8 +27,8 @@ def own_folder(folder: Path, *, is_private: bool = False) -> None:
         OSError: it cannot be created.
     """
     require_safe(folder)
-    if make_folder(folder):
-        require_safe(folder)  # a file system may ignore the mode
+    make_folder(folder)
+    require_safe(folder)  # another user may have made it first, or the file system may ignore the mode
     if is_private and stat.S_IMODE(folder.stat().st_mode) != _PRIVATE:
         folder.chmod(_PRIVATE)
         if stat.S_IMODE(folder.stat().st_mode) != _PRIVATE:
@@ -35,15 +37,14 @@ def own_folder(folder: Path, *, is_private: bool = False) -> None:
             )
 
 
-def make_folder(folder: Path, mode: int = _PRIVATE) -> bool:
-    """Create a folder with exactly this mode, its missing parents too; return whether it was missing."""
+def make_folder(folder: Path, mode: int = _PRIVATE) -> None:
+    """Create a folder with exactly this mode, if it is missing; its missing parents, too."""
     if folder.is_dir():
-        return False
+        return
     make_folder(folder.parent, mode)
     with suppress(FileExistsError):  # another process was faster
         folder.mkdir(mode)
         folder.chmod(mode)  # the umask may have taken rights from the owner
-    return True
 
 
 def open_own(path: str | Path, flags: int, mode: int = 0o600) -> int:
@@ -52,21 +53,35 @@ def open_own(path: str | Path, flags: int, mode: int = 0o600) -> int:
     It does not follow a link and does not wait for the other end of a pipe.
 
     Raises:
-        UnsafePathError: it is a link or no regular file, or another user owns it or could write it.
+        UnsafePathError: it is a link, also a hard one, or no regular file, or another user owns it or could
+            write it.
         OSError: it cannot be opened.
     """
     try:
         descriptor = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, mode)
     except OSError as error:
-        if error.errno not in _IS_LINK:
+        problem: str | None
+        if error.errno in _IS_LINK:
+            problem = f"{path} is a link, which is not followed: put the file itself there"
+        elif error.errno in _IS_NO_FILE:
+            problem = _no_file(path)
+        else:
             raise
-        raise UnsafePathError(
-            f"{path} is a link, which is not followed: put the file itself there", path
-        ) from error
-    status = os.fstat(descriptor)
-    is_regular = stat.S_ISREG(status.st_mode)
-    problem = entry_problem(path, status) if is_regular else f"{path} is no regular file: move it away"
+        raise UnsafePathError(problem, path) from error
+    problem = _file_problem(path, os.fstat(descriptor))
     if problem is not None:
         os.close(descriptor)
         raise UnsafePathError(problem, path)
     return descriptor
+
+
+def _file_problem(path: str | Path, status: os.stat_result) -> str | None:
+    if not stat.S_ISREG(status.st_mode):
+        return _no_file(path)
+    if status.st_nlink > 1:
+        return f"{path} is a hard link, so it may be another file as well: replace it with a copy of it"
+    return entry_problem(path, status)
+
+
+def _no_file(path: str | Path) -> str:
+    return f"{path} is no regular file: move it away"

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Final
 
 from mission_control.errors import UnsafePathError
-from mission_control.safe_paths.judgement import Fault, fault_of
+from mission_control.safe_paths.group_rights import may_others_write, user_name, writers_named
+from mission_control.safe_paths.judgement import ROOT, Fault, fault_of
 
 _MOST_LINKS: Final = 40
 
@@ -48,7 +49,7 @@ def entry_problem(place: str | Path, status: os.stat_result, *, is_parent: bool 
         status.st_uid,
         user=os.geteuid(),
         is_parent=is_parent,
-        has_other_members=lambda: _has_other_members(status.st_gid, status.st_uid),
+        has_other_members=lambda: may_others_write(place, status),
     )
     if fault is None or (not stat.S_ISLNK(status.st_mode) and os.statvfs(place).f_flag & os.ST_RDONLY):
         return None
@@ -88,21 +89,6 @@ def _parts(path: str) -> list[str]:
     return [part for part in path.split("/") if part not in {"", "."}]
 
 
-def _has_other_members(group: int, owner: int) -> bool:
-    """Return whether a group has members other than `owner` and root; one without a name has none here.
-
-    Many systems give each user a group of their own name, and let it write.
-    """
-    import grp
-
-    try:
-        found = grp.getgrgid(group)
-    except KeyError:
-        return False
-    names = {_user_name(owner), "root"}
-    return found.gr_name not in names or not names.issuperset(found.gr_mem)
-
-
 def _keeps_modes(folder: str | Path) -> bool:
     """Return whether a new private file in a folder is private; True if it cannot be tried."""
     import tempfile
@@ -116,23 +102,9 @@ def _keeps_modes(folder: str | Path) -> bool:
 
 
 def _worded(fault: Fault, place: str | Path, status: os.stat_result) -> str:
+    owner = user_name(status.st_uid)
     if fault == "owner":
-        owner = _user_name(status.st_uid)
         return f"{place} belongs to {owner}, who could change it: run as {owner}, or use a place of your own"
-    import grp
-
-    try:
-        group = grp.getgrgid(status.st_gid).gr_name
-    except KeyError:
-        group = str(status.st_gid)
-    who, right = ("every user", "o-w") if fault == "everyone" else (f"the group {group}", "g-w")
-    return f"{place} may be written by {who}: run `chmod {right} {place}`, or use a place of your own"
-
-
-def _user_name(user: int) -> str:
-    import pwd
-
-    try:
-        return pwd.getpwuid(user).pw_name
-    except KeyError:
-        return f"user {user}"
+    who, right = ("every user", "o-w") if fault == "everyone" else (writers_named(place, status), "g-w")
+    run = "run" if os.geteuid() in {ROOT, status.st_uid} else f"have {owner} run"
+    return f"{place} may be written by {who}: {run} `chmod {right} {place}`, or use a place of your own"

@@ -88,7 +88,8 @@ def file_problem(path: Path, real: Path, data_dir: Path, *, is_named: bool) -> s
 
 def _text(path: Path) -> str:
     try:
-        content = read_outside_file(path, LARGEST_SECRET_BYTES).decode()
+        # No link below the root: it may not lead elsewhere by now.
+        content = read_outside_file(path, LARGEST_SECRET_BYTES, folder=Path(path.anchor)).decode()
     except UnicodeDecodeError:
         raise SecretUnavailableError(f"{path} is not UTF-8 text") from None
     text = content.removesuffix("\n").removesuffix("\r")

@@ -2,6 +2,7 @@
 
 import importlib
 import inspect
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -36,12 +37,17 @@ def load_handler(source: HandlerSource) -> FunctionType:
     if source.problem is not None:
         raise HandlerError(source.problem)
     module_name, _, function_name = source.path.rpartition(".")
+    # Compiled modules are code as well: with a umask of zero every user could write their folder.
+    umask = os.umask(0o077)
+    os.umask(umask | 0o022)
     try:
         module = importlib.import_module(module_name)
     except BaseException as error:  # a module may raise SystemExit as it is imported
         if isinstance(error, KeyboardInterrupt):
             raise
         raise HandlerError(f"{source.file} does not import: {type(error).__name__}: {error}") from error
+    finally:
+        os.umask(umask)
     return _checked(source, getattr(module, function_name, None))
 
 

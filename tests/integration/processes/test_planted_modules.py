@@ -67,7 +67,7 @@ def run(folder: Path, *command: str) -> tuple[set[str], str]:
 @pytest.mark.usefixtures("installation")
 def test_worker_and_command_line_import_from_a_working_folder_of_ours_alone(shared: Path) -> None:
     worker = (*launched("celery"), "--app", "workers.app", "worker", "--version")
-    check = (sys.executable, "-P", "-m", "mission_control", "handler", "check", "handlers.greet.run")
+    check = (sys.executable, "-m", "mission_control", "handler", "check", "handlers.greet.run")
     names, _ = run(shared, *check)
     assert names >= {"my_team"}
     give_away(shared)

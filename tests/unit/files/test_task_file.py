@@ -271,6 +271,28 @@ def test_file_that_another_user_could_change_is_not_applied(path: Path) -> None:
         load_task_file(path)
 
 
+def test_file_that_is_gone_before_it_is_judged_or_planted_afterwards_is_not_applied(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def plant(_path: Path) -> None:
+        path.write_text("[]")
+        give_away(path)
+
+    monkeypatch.setattr("mission_control.files.outside_file.require_safe", plant)
+    path.touch()
+    with pytest.raises(UnsafePathError, match=TROUBLE):
+        load_task_file(path)
+
+
+def test_link_that_another_user_could_put_in_its_place_is_not_followed(path: Path, tmp_path: Path) -> None:
+    (tmp_path / "precious").write_text("kept")
+    path.symlink_to(tmp_path / "precious")
+    path.parent.chmod(0o1777)
+    with pytest.raises(TaskFileError, match="may be written by every user"):
+        write_task_file(path, [])
+    assert (tmp_path / "precious").read_text() == "kept"
+
+
 def test_failed_write_leaves_the_old_file_and_no_temporary_one(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -52,3 +52,25 @@ def test_module_that_another_user_could_change_is_refused(own: Path) -> None:
 def test_missing_directory_is_no_problem_wherever_it_would_be(tmp_path: Path) -> None:
     give_away(tmp_path)
     assert HandlerCatalog([tmp_path / "handlers"]).handlers() == {}
+
+
+@pytest.mark.parametrize(
+    "code", ["_team.py", "__pycache__/mine.cpython-311.pyc", "lib/tool.py", "lib/__init__.py", "_fast.so"]
+)
+@pytest.mark.parametrize("place", ["file", "folder"])
+def test_directory_with_code_that_another_user_could_change_is_not_used(
+    own: Path, code: str, place: str
+) -> None:
+    (own / "mine.py").write_text(RUN)
+    (own / "data").mkdir()
+    give_away(own / "data")  # has no code
+    (own / code).parent.mkdir(exist_ok=True)
+    (own / code).write_text("")
+    catalog = HandlerCatalog([own])
+    assert catalog.problem("handlers.mine.run") is None
+    changed = own / code if place == "file" else (own / code).parent
+    give_away(changed)
+    assert f"the handlers in {own} are not used: {changed} {TROUBLE}" in str(
+        catalog.problem("handlers.mine.run")
+    )
+    assert catalog.usable_directories() == []

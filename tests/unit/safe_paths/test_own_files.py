@@ -11,7 +11,7 @@ from mission_control.safe_paths.own_files import open_own, own_folder
 from tests.stage.other_user import TROUBLE, give_away
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 
@@ -70,10 +70,36 @@ def test_link_is_not_followed(tmp_path: Path, flags: int) -> None:
     assert not (tmp_path / "missing").exists()
 
 
-def test_pipe_is_refused_without_waiting_for_its_other_end(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(UnsafePathError, match="no regular file"):
-        open_own(tmp_path / "pipe", os.O_RDONLY)
+@pytest.mark.parametrize("flags", [os.O_RDONLY, os.O_WRONLY | os.O_CREAT, os.O_RDWR | os.O_CREAT])
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+def test_what_is_no_file_is_refused_without_waiting_for_its_other_end(
+    tmp_path: Path, make: Callable[[Path], None], flags: int
+) -> None:
+    make(tmp_path / "planted")
+    with pytest.raises(UnsafePathError, match="planted is no regular file: move it away"):
+        open_own(tmp_path / "planted", flags)
+
+
+def test_hard_link_is_refused_and_its_file_kept(tmp_path: Path) -> None:
+    (tmp_path / "precious").write_text("kept")
+    (tmp_path / "link").hardlink_to(tmp_path / "precious")
+    with pytest.raises(UnsafePathError, match="link is a hard link"):
+        open_own(tmp_path / "link", os.O_WRONLY | os.O_APPEND)
+    assert (tmp_path / "precious").read_text() == "kept"
+
+
+def test_folder_that_another_user_makes_in_the_meantime_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tmp_path.chmod(0o1777)  # where other users may make folders
+
+    def faster(folder: Path) -> None:
+        folder.mkdir()
+        give_away(folder)
+
+    monkeypatch.setattr("mission_control.safe_paths.own_files.make_folder", faster)
+    with pytest.raises(UnsafePathError, match=TROUBLE):
+        own_folder(tmp_path / "data")
 
 
 def test_file_of_another_user_is_refused(tmp_path: Path) -> None:

@@ -2,15 +2,20 @@ from __future__ import annotations
 
 import grp
 import os
+import struct
+import sys
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from mission_control.errors import UnsafePathError
-from mission_control.safe_paths.paths import path_problem, require_safe
+from mission_control.safe_paths.paths import entry_problem, path_problem, require_safe
 from tests.stage.other_user import TROUBLE, give_away
+
+OWNER, USER, OWNING_GROUP, GROUP, MASK, NO_ID = 1, 2, 4, 8, 16, 0xFFFF_FFFF
+STRANGER = 65_534
 
 
 def test_own_path_is_safe_whether_it_exists_or_not(tmp_path: Path) -> None:
@@ -80,6 +85,31 @@ def test_group_without_a_name_has_no_other_members(tmp_path: Path, monkeypatch: 
     tmp_path.chmod(0o775)
     monkeypatch.setattr("grp.getgrgid", unknown)
     assert path_problem(tmp_path) is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "rights", "who", "is_safe"),
+    [(USER, 7, STRANGER, False), (USER, 5, STRANGER, True), (USER, 7, 0, True), (GROUP, 3, STRANGER, False)],
+)
+def test_users_on_an_access_control_list_are_other_users(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: int, rights: int, who: int, is_safe: bool
+) -> None:
+    tmp_path.chmod(0o770)  # with a list, the group's rights are its mask
+    monkeypatch.setattr("grp.getgrgid", lambda _: SimpleNamespace(gr_name="staff", gr_mem=["ada"]))
+    entries = [(OWNER, 7, NO_ID), (kind, rights, who), (OWNING_GROUP, 5, NO_ID), (MASK, 7, NO_ID)]
+    found = b"\x02\0\0\0" + b"".join(struct.pack("<HHI", *entry) for entry in entries)
+    monkeypatch.setattr(sys, "platform", "linux")  # other systems keep other lists
+    monkeypatch.setattr(os, "getxattr", lambda _path, _name: found, raising=False)
+    problem = (
+        None if is_safe else f"{tmp_path} may be written by users on its access control list: run `chmod g-w"
+    )
+    assert str(path_problem(tmp_path)).startswith(str(problem))
+
+
+def test_remedy_of_a_file_of_root_is_for_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: STRANGER)
+    status = SimpleNamespace(st_mode=0o100666, st_uid=0, st_gid=0)
+    assert f"have root run `chmod o-w {tmp_path}`" in str(entry_problem(tmp_path, cast("Any", status)))
 
 
 def test_path_of_another_user_on_a_read_only_file_system_is_safe(

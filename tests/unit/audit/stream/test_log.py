@@ -166,7 +166,7 @@ def test_unwritable_path_is_reported(tmp_path: Path) -> None:
 
     with pytest.raises(AuditWriteError, match="Not a directory"):
         AuditLog(tmp_path / "file" / "a.jsonl").append({})
-    with pytest.raises(AuditWriteError, match="Is a directory"):
+    with pytest.raises(AuditWriteError, match="is no regular file: move it away"):
         AuditLog(tmp_path).append({})
 
 

@@ -85,6 +85,25 @@ def test_link_is_followed_within_its_directory_and_not_out_of_it(tmp_path: Path)
     assert "leads out of its directory" in refusal(sources(tmp_path), f"file:{mounted}/trap")
 
 
+@pytest.mark.parametrize("swapped", ["token", "."])
+def test_link_that_takes_the_place_of_a_judged_file_is_not_followed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, swapped: str
+) -> None:
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    (shared / "token").write_text("theirs")
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "token").write_text("not theirs")
+
+    def swap(*_args: object, **_options: object) -> None:
+        place = shared / swapped
+        place.rename(tmp_path / "old")
+        place.symlink_to(tmp_path / "other" / swapped)
+
+    monkeypatch.setattr("workers.call.secret_sources.file_problem", swap)
+    assert "cannot read" in refusal(sources(tmp_path), f"file:{shared}/token")
+
+
 def test_only_what_the_operator_allows_is_read(tmp_path: Path) -> None:
     (tmp_path / "key").write_text("k")
     found = sources(tmp_path, "env:APP_*", f"file:{tmp_path}/*")
