@@ -1,8 +1,9 @@
 """The URL of a broker that is not the ledger's Redis: Redis in any spelling, or what else Celery can use."""
 
-from typing import Final
+from typing import Any, Final
 
 from mission_control.model.problems.suggestions import did_you_mean
+from mission_control.store.address import url_spelling
 from mission_control.store.address.sentinel_url import SCHEMES, is_sentinel_url
 from mission_control.store.address.url_spelling import (
     ESCAPING,
@@ -35,6 +36,12 @@ def kombu_url(url: str) -> str:
     'redis://localhost/1;amqp://guest@localhost//'
     """
     return ";".join(broker_url(one) if _is_redis(one) else one for one in _urls(url))
+
+
+def transport_options(url: str) -> dict[str, Any]:
+    """Return what a broker's URL says that kombu takes as transport options."""
+    found = (url_spelling.transport_options(one) for one in _urls(url) if _is_redis(one))
+    return {name: value for options in found for name, value in options.items()}
 
 
 def _urls(url: str) -> list[str]:

@@ -5,7 +5,7 @@ Each value that differs from Celery's default says why.
 
 from typing import Any, Final
 
-from mission_control.configuration.broker_address import kombu_url
+from mission_control.configuration.broker_address import kombu_url, transport_options
 from mission_control.configuration.settings import Settings
 from mission_control.store.address.hidden_login import hide_login
 from mission_control.store.address.sentinel_connection import kombu_options, redbeat_options, tls_options
@@ -61,6 +61,7 @@ def _broker(settings: Settings, redis_url: str) -> dict[str, Any]:
             # Longer than the second for which a worker's pop blocks; without it a publish waits for ever.
             "socket_timeout": 5,
             "socket_keepalive": True,
+            **transport_options(url),
             **(kombu_options(sentinels) if sentinels is not None else {}),
         },
         **_tls(sentinels),

@@ -14,7 +14,7 @@ from mission_control.errors import MissionControlError
 from mission_control.processes.commands import beat_command, worker_command
 from mission_control.processes.heartbeats import beat_name, end_lead_of_dead_beat, live_processes
 from mission_control.processes.service_process import ServiceCommand, ServiceProcess
-from mission_control.safe_paths.own_files import open_own, own_folder
+from mission_control.safe_paths.own_files import end_of, open_own, own_folder
 
 START_WITHIN: Final = timedelta(seconds=60)
 STOP_WITHIN: Final = timedelta(seconds=8)
@@ -164,5 +164,7 @@ class Fleet:
         if self._open_output != self._open_log:
             return ""
         path = self._settings.data_dir / "logs" / f"{name}.log"
-        text = path.read_bytes()[-_LAST_LINES_BYTES:].decode("utf-8", "replace")
-        return f"; the end of {path}:\n{text}"
+        try:
+            return f"; the end of {path}:\n{end_of(path, _LAST_LINES_BYTES)}"
+        except OSError as error:
+            return f"; {path} cannot be read: {error.strerror}"

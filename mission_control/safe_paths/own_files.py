@@ -85,3 +85,14 @@ def _file_problem(path: str | Path, status: os.stat_result) -> str | None:
 
 def _no_file(path: str | Path) -> str:
     return f"{path} is no regular file: move it away"
+
+
+def end_of(path: Path, size: int) -> str:
+    """Return the text in the last `size` bytes of a file of ours, however large it is.
+
+    Raises:
+        UnsafePathError, OSError: as `open_own`.
+    """
+    with open(path, "rb", opener=open_own) as file:
+        file.seek(-min(size, os.fstat(file.fileno()).st_size), os.SEEK_END)
+        return file.read(size).decode(errors="replace")

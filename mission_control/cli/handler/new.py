@@ -42,7 +42,10 @@ def new(name: str, dry_run: bool) -> None:
             f"{file} already exists and is not overwritten; choose another name", ExitCode.REFUSED
         ) from error
     echo(str(file))
-    tell(f"try it with `mission-control handler test handlers.{name}.run`; workers find it after a restart")
+    tell(
+        f"try it with `mission-control handler test handlers.{name}.run`; "
+        "`up` finds it at once, other workers after a restart"
+    )
 
 
 def _file_for(name: str, settings: Settings) -> Path:

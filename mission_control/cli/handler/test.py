@@ -6,7 +6,7 @@ import logging
 import os
 import sys
 import time
-from contextlib import redirect_stdout
+from contextlib import AbstractContextManager, redirect_stdout
 from dataclasses import replace
 from datetime import timedelta
 from importlib import import_module
@@ -34,7 +34,7 @@ def test(path: str, params: dict[str, Any] | None, as_json: bool) -> ExitCode:
     """Run a handler once in this process, and check its result against the contract.
 
     Records nothing in the ledger or the audit stream. What the handler prints and logs goes to stderr, and so
-    does its traceback. Exit code 1: it failed.
+    does its traceback. Secrets in its params are masked in all of it. Exit code 1: it failed.
     """
     result, took, traceback = _run(path, {} if params is None else params)
     if traceback is not None:
@@ -71,12 +71,23 @@ def _run(path: str, params: dict[str, Any]) -> tuple[dict[str, Any], timedelta, 
             run, inputs.SecretSources(settings.secrets_allow, settings.data_dir, os.environ)
         )
         context = worker.context_for(run, given.params, last_success_time=None)
-        outcome = given.masked(worker.invoke(handler, context))
+        with _masked_output(run, given.named):
+            outcome = given.masked(worker.invoke(handler, context))
     took = timedelta(seconds=time.monotonic() - began)
     error = getattr(outcome, "error", None)
     status = "success" if error is None else "failure"
-    result = {"status": status, "output": outcome.output, "error": error}
+    result = {"status": status, "output": given.named.in_value(outcome.output), "error": error}
     return result, took, getattr(outcome, "traceback", None)
+
+
+def _masked_output(run: RunRecord, secrets: Any) -> AbstractContextManager[None]:  # noqa: ANN401  # the workers'
+    """Mask what is printed and logged as a worker does, which also keeps it: here no line is kept."""
+    logs, senders = import_module("workers.call.attempt_log"), import_module("workers.call.log_sender")
+    kept = logs.AttemptLog(
+        run, senders.LogSender(None, most=0, keep=timedelta()), clock=utc_now, secrets=secrets
+    )
+    masked: AbstractContextManager[None] = import_module("workers.call.captured_output").captured(kept)
+    return masked
 
 
 def _trial(path: str, params: dict[str, Any]) -> RunRecord:

@@ -7,7 +7,6 @@ from redis.connection import parse_url
 from redis.credentials import UsernamePasswordCredentialProvider
 
 _OF_KEY: Final = "ssl_password"
-_LOGIN: Final = ("username", "password", _OF_KEY)
 
 
 def hide_login(url: str) -> tuple[str, dict[str, Any]]:
@@ -37,7 +36,7 @@ def _without_login(url: str) -> str:
     place, _, query = url.partition("?")
     scheme, _, rest = place.partition("://")
     host, slash, path = rest.partition("/")
-    options = [(key, value) for key, value in parse_qsl(query, keep_blank_values=True) if key not in _LOGIN]
+    options = [(key, value) for key, value in parse_qsl(query, keep_blank_values=True) if key != _OF_KEY]
     return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}" + (
         f"?{urlencode(options)}" if options else ""
     )

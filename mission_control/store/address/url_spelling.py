@@ -7,10 +7,17 @@ RedBeat, `redis+socket:///path?virtual_host=0` to kombu; a user may write either
 """
 
 import re
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from typing import Any
+from urllib.parse import SplitResult, parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 from mission_control.errors import SettingsError
-from mission_control.store.address.sentinel_url import is_sentinel_url, kombu_spelling, one_spelling
+from mission_control.store.address.sentinel_url import (
+    is_sentinel_url,
+    kombu_spelling,
+    one_spelling,
+    read_sentinel_url,
+)
+from mission_control.store.address.url_options import LOGIN, for_the_transport, for_the_url, option_problem
 
 VARIABLE = "MISSION_CONTROL_REDIS_URL"
 TCP_SCHEMES = {"redis": "redis", "valkey": "redis", "rediss": "rediss", "valkeys": "rediss"}
@@ -32,6 +39,8 @@ def client_url(url: str) -> str:
 
     >>> client_url("redis+socket:///run/redis.sock?virtual_host=2")
     'unix:///run/redis.sock?db=2'
+    >>> client_url("redis://localhost?db=2&password=secret&socket_timeout=9")
+    'redis://:secret@localhost/2?socket_timeout=9'
     >>> client_url("rediss://:secret@example.org/1?ssl_cert_reqs=CERT_NONE")
     'rediss://:secret@example.org/1?ssl_cert_reqs=none'
     """
@@ -41,14 +50,36 @@ def client_url(url: str) -> str:
     if is_sentinel_url(url):
         return one_spelling(url)
     parts = urlsplit(url.strip())
+    options = dict(_options(parts.query))
+    login = _login(parts, options)
     if parts.scheme in TCP_SCHEMES:
-        query = [
-            (key, certificate_word(value) if key == "ssl_cert_reqs" else value)
-            for key, value in _options(parts.query)
-        ]
-        return urlunsplit(parts._replace(scheme=TCP_SCHEMES[parts.scheme], query=urlencode(query)))
-    query = [("db" if key == "virtual_host" else key, value) for key, value in _options(parts.query)]
-    return _socket_url("unix", parts.netloc, parts.path, query)
+        path = f"/{options.pop('db')}" if options.get("db") else parts.path
+        if "ssl_cert_reqs" in options:
+            options["ssl_cert_reqs"] = certificate_word(options["ssl_cert_reqs"])
+        place = f"{login}{parts.netloc.rpartition('@')[2]}"
+        return urlunsplit((TCP_SCHEMES[parts.scheme], place, path, urlencode(options), ""))
+    query = [("db" if key == "virtual_host" else key, value) for key, value in options.items()]
+    return _socket_url("unix", login, parts.path, query)
+
+
+def _login(parts: SplitResult, options: dict[str, str]) -> str:
+    """Return the login with its '@', "" for none; what `options` say of it wins, and is taken out of them."""
+    written, at, _ = parts.netloc.rpartition("@")
+    user, _, password = written.partition(":")
+    said = [options.pop(name, None) for name in LOGIN]
+    if said == [None, None]:
+        return written + at
+    user, password = (
+        old if new is None else quote(new, "") for old, new in zip((user, password), said, strict=True)
+    )
+    return f"{user}:{password}@"
+
+
+def transport_options(url: str) -> dict[str, Any]:
+    """Return what `url` says that kombu takes as transport options, not in the URL."""
+    if is_sentinel_url(url):
+        return for_the_transport(read_sentinel_url(url).options)
+    return for_the_transport(_options(urlsplit(url.strip()).query))
 
 
 def broker_url(url: str) -> str:
@@ -67,12 +98,12 @@ def broker_url(url: str) -> str:
     if is_sentinel_url(client_url(url)):
         return kombu_spelling(url)
     parts = urlsplit(client_url(url))
-    options = _options(parts.query)
+    options = for_the_url(_options(parts.query))
     if parts.scheme == "rediss" and "ssl_cert_reqs" not in dict(options):
         # Celery's result backend refuses a TLS URL that does not say so.
-        return urlunsplit(parts._replace(query=urlencode([*options, ("ssl_cert_reqs", "required")])))
+        options.append(("ssl_cert_reqs", "required"))
     if parts.scheme != "unix":
-        return urlunsplit(parts)
+        return urlunsplit(parts._replace(query=urlencode(options)))
     query = [("virtual_host" if key == "db" else key, value) for key, value in options]
     return _socket_url("redis+socket", parts.netloc, parts.path, query)
 
@@ -133,10 +164,10 @@ def _problem(url: str) -> str | None:
 
 def _sentinel_problem(url: str) -> str | None:
     try:
-        one_spelling(url)
+        options = read_sentinel_url(url).options
     except ValueError as error:
         return f"{error}; {ESCAPING}" if "@" in url else str(error)
-    return None
+    return option_problem(options, ("master_name", "sentinel_username", "sentinel_password"))
 
 
 def _tcp_problem(url: str) -> str | None:
@@ -152,7 +183,7 @@ def _tcp_problem(url: str) -> str | None:
         return "the port is not a number from 1 to 65535"
     if re.fullmatch(r"/?\d*", parts.path) is None:
         return "the database after the host is not a number"
-    return None
+    return _option_problem(parts, "db")
 
 
 def _socket_problem(url: str) -> str | None:
@@ -161,7 +192,14 @@ def _socket_problem(url: str) -> str | None:
         return "the path of a socket begins after three slashes"
     if not parts.path.strip("/"):
         return "the path of the socket is missing"
-    return None
+    return _option_problem(parts, "db", "virtual_host")
+
+
+def _option_problem(parts: SplitResult, *databases: str) -> str | None:
+    options = _options(parts.query)
+    if not all(value.isdecimal() for name, value in options if name in databases):
+        return f"the option {databases[0]} after '?' is not a number"
+    return option_problem(options, (*databases, *LOGIN))
 
 
 def _options(query: str) -> list[tuple[str, str]]:

@@ -7,7 +7,7 @@ from secrets import token_urlsafe
 from typing import BinaryIO
 
 from mission_control.errors import EmbeddedServerError
-from mission_control.safe_paths.own_files import open_own
+from mission_control.safe_paths.own_files import end_of, open_own
 from mission_control.store.embedded import server_parent
 from mission_control.store.embedded.binary import find_server_binary
 from mission_control.store.embedded.locks import (
@@ -132,7 +132,7 @@ def _open_log(directory: Path) -> BinaryIO:
 def log_tail(directory: Path) -> str:
     """Return the end of the server's log, for messages."""
     try:
-        text = (directory / LOG_FILE).read_bytes()[-TAIL_BYTES:].decode(errors="replace")
+        text = end_of(directory / LOG_FILE, TAIL_BYTES)
     except OSError as error:
         return f"Its log cannot be read: {error.strerror}"
     lines = [line for line in text.splitlines() if line.strip()]

@@ -130,6 +130,24 @@ def test_output_printed_by_a_handler_goes_to_stderr(handlers: Path) -> None:
     assert "noise" in answer.err
 
 
+@pytest.mark.parametrize(
+    "end", ["return {'status': 'success', 'output': [said], 'error': None}", "1 / 0 or said"]
+)
+def test_secrets_in_params_are_masked_in_all_that_handler_test_shows(handlers: Path, end: str) -> None:
+    (handlers / "mine.py").write_text(
+        "import logging, sys\n"
+        "def run(context):\n"
+        "    said = f\"with {context['params']['password']}\"\n"
+        "    print(said)\n"
+        "    sys.stderr.buffer.write(said.encode())\n"
+        "    logging.getLogger('mine').warning('%s', context['params'])\n"
+        f"    {end}\n"
+    )
+    answer = mc("handler", "test", "handlers.mine.run", "--params", '{"password": "hunter2"}')
+    assert "hunter2" not in answer.out + answer.err
+    assert "with ***" in answer.err
+
+
 def test_handler_test_records_nothing(handlers: Path) -> None:
     mc("handler", "test", "handlers.hello.run")
     assert not (handlers.parent / "data").exists()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from mission_control.errors import UnsafePathError
-from mission_control.safe_paths.own_files import open_own, own_folder
+from mission_control.safe_paths.own_files import end_of, open_own, own_folder
 from tests.stage.other_user import TROUBLE, give_away
 
 if TYPE_CHECKING:
@@ -107,3 +107,17 @@ def test_file_of_another_user_is_refused(tmp_path: Path) -> None:
     give_away(tmp_path / "file")
     with pytest.raises(UnsafePathError, match=TROUBLE):
         open_own(tmp_path / "file", os.O_RDONLY)
+
+
+@pytest.mark.parametrize(("size", "shown"), [(5, "nd: é"[-4:]), (100, "the end: é"), (1, "\ufffd")])
+def test_end_of_a_file_is_read_as_text(tmp_path: Path, size: int, shown: str) -> None:
+    (tmp_path / "short.log").write_text("the end: é", "utf-8")
+    assert end_of(tmp_path / "short.log", size) == shown
+
+
+def test_end_of_a_file_larger_than_memory_is_read(tmp_path: Path) -> None:
+    with (tmp_path / "large.log").open("wb") as file:
+        file.truncate(2**40)  # of which the disk holds nothing
+        file.seek(0, os.SEEK_END)
+        file.write(b"beat is out of order")
+    assert end_of(tmp_path / "large.log", 12) == "out of order"

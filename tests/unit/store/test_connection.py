@@ -26,6 +26,13 @@ SOCKET = "/run/redis/redis.sock"
             "rediss://h/0?ssl_cert_reqs=none",
             "rediss://h/0?ssl_cert_reqs=none",
         ),
+        ("redis://h/1?socket_timeout=9", "redis://h/1?socket_timeout=9", "redis://h/1"),
+        ("redis://u:x@h?password=p%40s&db=3", "redis://u:p%40s@h/3", "redis://u:p%40s@h/3"),
+        (
+            f"unix://{SOCKET}?password=pw&db=3",
+            f"unix://:pw@{SOCKET}?db=3",
+            f"redis+socket://:pw@{SOCKET}?virtual_host=3",
+        ),
         (f"unix://{SOCKET}", f"unix://{SOCKET}", f"redis+socket://{SOCKET}"),
         (f"unix://{SOCKET}?db=3", f"unix://{SOCKET}?db=3", f"redis+socket://{SOCKET}?virtual_host=3"),
         (
@@ -89,6 +96,12 @@ def test_url_spellings_are_all_understood(written: str, for_redis_py: str, for_k
         ("redis://:hunter2@localhost/0?no_such_option=1", "an option after '?'"),
         ("rediss://:hunter2@localhost/0?ssl_cert_reqs=maybe", "an option after '?'"),
         ("unix:///run/redis.sock?password=hunter2&no_such_option=1", "an option after '?'"),
+        ("redis://localhost?db=tasks", "the option db after '?' is not a number"),
+        ("redis://localhost?socket_timeout=0.5", "socket_timeout must be a number of seconds, at least 2"),
+        ("redis://localhost?health_check_interval=nan", "health_check_interval must be a number"),
+        ("redis://:hunter2@localhost?decode_responses=no", "'decode_responses' is none of socket_timeout"),
+        ("redis://localhost?cache_config=1", "'cache_config' is none of"),
+        ("sentinel://a?master_name=m&max_connections=1", "'max_connections' is none of"),
     ],
 )
 def test_unusable_url_is_refused_without_its_password(written: str, words: str) -> None:
