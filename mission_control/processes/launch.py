@@ -70,21 +70,28 @@ def _forget_inherited_signals() -> None:
             signal.signal(number, signal.SIG_DFL)
 
 
+def prefer_ours(arguments: list[str]) -> None:
+    """Put our packages first, and keep Celery, whose `arguments` these are, from changing that."""
+    problem = put_our_packages_first()
+    from celery.utils import imports
+
+    imports.cwd_in_path = nullcontext
+    if problem is not None and "worker" in arguments:
+        sys.stderr.write(f"modules in the working folder are not used: {problem}\n")
+
+
 def _main(module: str, arguments: list[str]) -> None:
     _forget_inherited_signals()
-    problem = put_our_packages_first()
     if module == "celery":
+        prefer_ours(arguments)
         from celery.bin.celery import celery
-        from celery.utils import imports
 
-        imports.cwd_in_path = nullcontext  # it would put the working folder first
-        if problem is not None and "worker" in arguments:
-            sys.stderr.write(f"modules in the working folder are not used: {problem}\n")
         for option in celery.params:
             option.envvar = None  # APP, BROKER_URL, LOADER, WORKDIR …
         celery.main(arguments, prog_name="celery", auto_envvar_prefix=None)
     import runpy
 
+    put_our_packages_first()
     sys.argv = [module, *arguments]
     runpy.run_module(module, run_name="__main__", alter_sys=True)
 

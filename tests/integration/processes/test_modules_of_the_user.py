@@ -103,6 +103,8 @@ def run(project: Path, site: Path, *command: str) -> str:
 # The console script: unlike `python -m`, it does not look into the working folder.
 PROGRAM = ("-P", "-c", "from mission_control.cli import main; main()")
 
+CELERY = ("-P", "-c", "from celery.__main__ import main; main()")
+
 
 def test_handlers_are_checked_and_tried_as_ever(project: Path, site: Path) -> None:
     assert "none with a problem" in run(project, site, *PROGRAM, "handler", "check")
@@ -117,6 +119,11 @@ def test_up_runs_a_task(project: Path, site: Path) -> None:
             up.send_signal(signal.SIGTERM)
             out, err = up.communicate(timeout=30)
     assert up.returncode == 0, out + err
+
+
+@pytest.mark.parametrize("app", ["-Aworkers.app", "--app=beat.app:app"])
+def test_celery_finds_our_application_in_their_folder(project: Path, site: Path, app: str) -> None:
+    assert "redbeat_key_prefix" in run(project, site, *CELERY, app, "report")
 
 
 def test_program_with_its_own_workers_and_beat_runs_tasks(project: Path, site: Path) -> None:
