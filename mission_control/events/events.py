@@ -29,14 +29,21 @@ _outages: Final = {"ledger": Outage(), "broker": Outage()}
 
 def _event(
     level: int, sentence: str, *, with_trace: bool = False
-) -> Callable[[Callable[_P, _Fields]], Callable[_P, None]]:
-    """Make a function log the event that bears its name; the function returns the event's fields."""
+) -> Callable[[Callable[_P, _Fields | None]], Callable[_P, None]]:
+    """Make a function log the event that bears its name.
 
-    def logs(fields_of: Callable[_P, _Fields]) -> Callable[_P, None]:
+    The function returns the event's fields; without an answer they are its arguments.
+    """
+
+    def logs(fields_of: Callable[_P, _Fields | None]) -> Callable[_P, None]:
+        names = fields_of.__code__.co_varnames
+
         @functools.wraps(fields_of)
         def log(*args: _P.args, **kwargs: _P.kwargs) -> None:
             if _logger.isEnabledFor(level):
-                _log(level, sentence, {"event": fields_of.__name__, **fields_of(*args, **kwargs)}, with_trace)
+                found = fields_of(*args, **kwargs)
+                fields = {**dict(zip(names, args, strict=False)), **kwargs} if found is None else found
+                _log(level, sentence, {"event": fields_of.__name__, **fields}, with_trace)
 
         return log
 
@@ -68,15 +75,13 @@ def runs_fired(execution_ids: Sequence[str]) -> None:
 
 
 @_event(INFO, "fired")
-def run_fired(execution_id: str) -> _Fields:
+def run_fired(execution_id: str) -> None:
     """Beat fired a run."""
-    return {"execution_id": execution_id}
 
 
 @_event(INFO, "fired many runs")
-def many_runs_fired(count: int, first: str) -> _Fields:
+def many_runs_fired(count: int, first: str) -> None:
     """Beat fired many runs at once."""
-    return {"count": count, "first": first}
 
 
 @_event(WARNING, "missed")
@@ -100,9 +105,8 @@ def entries_quarantined(entries: Sequence[tuple[str, str]]) -> None:
 
 
 @_event(ERROR, "quarantined an entry; repair or remove it")
-def entry_quarantined(key: str, problem: str) -> _Fields:
+def entry_quarantined(key: str, problem: str) -> None:
     """Beat quarantined an entry that it cannot read or decide about."""
-    return {"key": key, "problem": problem}
 
 
 @_event(WARNING, "restored entries from quarantine")
@@ -112,9 +116,8 @@ def entries_restored(keys: Sequence[str]) -> _Fields:
 
 
 @_event(WARNING, "restored a due time that another program had put off or removed")
-def due_time_restored(task_id: str) -> _Fields:
+def due_time_restored(task_id: str) -> None:
     """RedBeat's `reschedule()` or `save()` counts from now, and would leave occurrences out."""
-    return {"task_id": task_id}
 
 
 @_event(WARNING, "cannot read a calendar; its last content holds until it can be read")
@@ -124,15 +127,13 @@ def calendar_unreadable(path: object, error: BaseException) -> _Fields:
 
 
 @_event(ERROR, "quarantined many entries; repair or remove them")
-def many_entries_quarantined(count: int) -> _Fields:
+def many_entries_quarantined(count: int) -> None:
     """Beat quarantined more entries than it names."""
-    return {"count": count}
 
 
 @_event(ERROR, "a key has the wrong type")
-def key_of_wrong_type(key: str, found: str, needed: str, remedy: str) -> _Fields:
+def key_of_wrong_type(key: str, found: str, needed: str, remedy: str) -> None:
     """Another program has overwritten a key that beat needs; beat goes on where it can."""
-    return {"key": key, "found": found, "needed": needed, "remedy": remedy}
 
 
 @_event(WARNING, "rebuilt the schedule")
@@ -148,15 +149,13 @@ def static_entry_refused(name: str, error: BaseException) -> _Fields:
 
 
 @_event(ERROR, "cannot read a run")
-def run_unreadable(execution_id: str, error: BaseException) -> _Fields:
+def run_unreadable(execution_id: str, error: BaseException) -> None:
     """The ledger's entry of a run is corrupt: another program has written to it."""
-    return {"execution_id": execution_id, "error": error}
 
 
 @_event(ERROR, "dropped an item of the outbox that cannot be sent")
-def outbox_item_dropped(item: str, error: BaseException) -> _Fields:
+def outbox_item_dropped(item: str, error: BaseException) -> None:
     """An item of the outbox cannot be made into a message, and is dropped."""
-    return {"item": item, "error": error}
 
 
 @_event(INFO, "leading")
@@ -219,9 +218,8 @@ def handler_processes_ended(pids: Sequence[int]) -> _Fields:
 
 
 @_event(WARNING, "could not restore what a handler has changed of its process")
-def leftover_kept(what: str, error: BaseException) -> _Fields:
+def leftover_kept(what: str, error: BaseException) -> None:
     """The next handler in this process finds `what` as the last one left it."""
-    return {"what": what, "error": error}
 
 
 @_event(WARNING, "changes are noticed a second late; give the user the channel")
@@ -231,9 +229,8 @@ def wake_up_denied(channel: str, error: BaseException) -> _Fields:
 
 
 @_event(ERROR, "beat's turn failed; it tries again", with_trace=True)
-def turn_failed(error: BaseException) -> _Fields:
+def turn_failed(error: BaseException) -> None:
     """A turn of beat met an unforeseen error; nothing is lost, the next turn tries again."""
-    return {"error": error}
 
 
 def beat_refused(error: BaseException) -> None:
@@ -242,15 +239,13 @@ def beat_refused(error: BaseException) -> None:
 
 
 @_event(ERROR, "quarantined a corrupt audit record; it is kept in mc:audit:quarantine")
-def pending_record_quarantined(what: str, problem: str) -> _Fields:
+def pending_record_quarantined(what: str, problem: str) -> None:
     """A pending audit record is corrupt, and was quarantined."""
-    return {"what": what, "problem": problem}
 
 
 @_event(ERROR, "the sweep failed; it tries again")
-def sweep_failed(error: BaseException) -> _Fields:
+def sweep_failed(error: BaseException) -> None:
     """A sweep failed; the next one starts a few seconds later."""
-    return {"error": error}
 
 
 @_event(DEBUG, "began")
@@ -260,15 +255,13 @@ def attempt_begun(run: RunRecord) -> _Fields:
 
 
 @_event(WARNING, "dropped a delivery")
-def delivery_dropped(execution_id: str, attempt: int, why: str) -> _Fields:
+def delivery_dropped(execution_id: str, attempt: int, why: str) -> None:
     """A worker acknowledged a message without running its handler: the run does not need this attempt."""
-    return {"execution_id": execution_id, "attempt": attempt, "why": why}
 
 
 @_event(WARNING, "the run has moved on; its ending here is not recorded")
-def ending_refused(execution_id: str, state: str) -> _Fields:
+def ending_refused(execution_id: str, state: str) -> None:
     """The ledger refused an ending because the run has moved on."""
-    return {"execution_id": execution_id, "state": state}
 
 
 @_event(ERROR, "lease lost: another worker may have the run, and its result here is not recorded")
@@ -284,9 +277,8 @@ def loss_ignored(run: RunRecord) -> _Fields:
 
 
 @_event(WARNING, "ending now; giving back the runs of handlers that do not stop")
-def handlers_abandoned() -> _Fields:
+def handlers_abandoned() -> None:
     """The worker ends now; handlers still running are cut off, and their runs restart elsewhere."""
-    return {}
 
 
 @_event(ERROR, "the worker's parent has died; giving up its run")
@@ -308,39 +300,33 @@ def consumer_stuck(seconds: float, what: str) -> _Fields:
 
 
 @_event(INFO, "no such handler on this worker; returned the message to its queue")
-def message_passed_on(execution_id: str, handler: str) -> _Fields:
+def message_passed_on(execution_id: str, handler: str) -> None:
     """A worker returned a message to its queue for a worker that has its handler."""
-    return {"execution_id": execution_id, "handler": handler}
 
 
 @_event(ERROR, "refused a message")
-def message_refused(execution_id: str, reason: str) -> _Fields:
+def message_refused(execution_id: str, reason: str) -> None:
     """A message for a task that is not a handler, or that must not run, was refused."""
-    return {"execution_id": execution_id, "reason": reason}
 
 
 @_event(WARNING, "no live worker has the handler; the run waits for one")
-def run_waits_for_handler(execution_id: str, handler: str) -> _Fields:
+def run_waits_for_handler(execution_id: str, handler: str) -> None:
     """A run stays on hold until a worker comes that has its handler, or until it expires."""
-    return {"execution_id": execution_id, "handler": handler}
 
 
 @_event(ERROR, "still no live worker has the handler; start one that has, or cancel the run")
-def run_still_waits(execution_id: str, handler: str) -> _Fields:
+def run_still_waits(execution_id: str, handler: str) -> None:
     """A run has waited a minute for a worker that has its handler."""
-    return {"execution_id": execution_id, "handler": handler}
 
 
 @_event(ERROR, "moved a message to the dead letters")
-def message_dead_lettered(queue: str, reason: str, execution_id: str | None) -> _Fields:
+def message_dead_lettered(queue: str, reason: str, execution_id: str | None) -> None:
     """A message that no worker can process was moved to the dead letters."""
-    return {"queue": queue, "reason": reason, "execution_id": execution_id}
 
 
 @_event(ERROR, "cannot release a parked message now")
-def release_postponed(execution_id: str, why: str) -> _Fields:
+def release_postponed(execution_id: str, why: str) -> None:
     """A parked message cannot be put on its queue; beat tries again in a minute."""
-    return {"execution_id": execution_id, "why": why}
 
 
 @_event(WARNING, "dropped a malformed message that belongs to no task")
@@ -350,9 +336,8 @@ def broadcast_dropped(source: str, error: BaseException) -> _Fields:
 
 
 @_event(WARNING, "other workers have received messages of this worker")
-def messages_redelivered(count: int) -> _Fields:
+def messages_redelivered(count: int) -> None:
     """This worker did not renew its messages within the visibility timeout; other workers have them now."""
-    return {"count": count}
 
 
 @_event(WARNING, "the managed server had ended; it runs again")
@@ -373,9 +358,8 @@ def handlers_found(ready: int, problems: Sequence[str]) -> None:
 
 
 @_event(ERROR, "beat or the worker of a TaskScheduler ended by itself")
-def service_ended(what: str) -> _Fields:
+def service_ended(what: str) -> None:
     """A process that `TaskScheduler.start()` started has ended; it is started again."""
-    return {"what": what}
 
 
 @_event(ERROR, "audit record not written; it stays pending")
@@ -385,15 +369,13 @@ def audit_write_failed(path: object, error: BaseException) -> _Fields:
 
 
 @_event(WARNING, "stored, but not enforced by this version")
-def fields_not_enforced(task_id: str, fields: str) -> _Fields:
+def fields_not_enforced(task_id: str, fields: str) -> None:
     """A definition uses fields that are stored but that this version does not act on."""
-    return {"task_id": task_id, "fields": fields}
 
 
 @_event(WARNING, "a task with this id is registered already, and differs; to update it, use replace=True")
-def definition_kept(task_id: str, difference: str) -> _Fields:
+def definition_kept(task_id: str, difference: str) -> None:
     """A program registers a task that exists, with another definition; the registered one stays."""
-    return {"task_id": task_id, "difference": difference}
 
 
 @_event(ERROR, "task file not mirrored")
@@ -403,12 +385,10 @@ def mirror_failed(path: object, error: BaseException) -> _Fields:
 
 
 @_event(WARNING, "refused a remote command; MISSION_CONTROL_ALLOW_REMOTE_CONTROL allows it")
-def control_command_refused(command: str) -> _Fields:
+def control_command_refused(command: str) -> None:
     """A client of the broker wanted to change a worker."""
-    return {"command": command}
 
 
 @_event(WARNING, "changed by a remote command, until this worker is restarted")
-def worker_changed(worker: str, command: str) -> _Fields:
+def worker_changed(worker: str, command: str) -> None:
     """A client of the broker changed a worker, as the settings allow."""
-    return {"worker": worker, "command": command}

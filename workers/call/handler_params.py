@@ -1,14 +1,14 @@
 """The params that a handler gets: references resolved, and the secrets among them known."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from mission_control.audit.record.masked_values import is_hidden
 from mission_control.model.problems.secret_references import reference_in
 from mission_control.model.runs.run_record import RunRecord
 from workers.call.invocation import Failure, Outcome, Success
-from workers.call.known_secrets import NO_SECRETS, KnownSecrets
+from workers.call.known_secrets import KnownSecrets
 from workers.call.secret_sources import SecretSources, SecretUnavailableError
 
 _SHORTEST_INSIDE: Final = 8
@@ -23,8 +23,8 @@ class HandlerParams:
     """
 
     params: dict[str, Any]
-    hidden: KnownSecrets = NO_SECRETS
-    named: KnownSecrets = NO_SECRETS
+    hidden: KnownSecrets
+    named: KnownSecrets
 
     def masked(self, outcome: Outcome) -> Outcome:
         """Return what the handler made of the attempt, without its secrets."""
@@ -43,16 +43,12 @@ def handler_params(run: RunRecord, sources: SecretSources) -> HandlerParams:
     Raises:
         SecretUnavailableError: a reference cannot be resolved; names the param and the remedy.
     """
-    resolving = _Resolving(sources)
-    params = {name: resolving.value(one, f"params.{name}") for name, one in run.params.items()}
+    found: list[str] = []
+    params = {name: _resolved(one, f"params.{name}", sources, found) for name, one in run.params.items()}
     marked = frozenset(run.secret_params if run.secret_params is not None else ())
-    hidden = [*resolving.found, *(_secret_texts(params, lambda name, _: name in marked) if marked else ())]
+    hidden = [*found, *(_secret_texts(params, lambda name, _: name in marked) if marked else ())]
     named = [*hidden, *_secret_texts(params, is_hidden)]
-    return HandlerParams(params, _known(hidden), _known(named))
-
-
-def _known(values: list[str]) -> KnownSecrets:
-    return KnownSecrets(values) if values else NO_SECRETS
+    return HandlerParams(params, KnownSecrets(hidden), KnownSecrets(named))
 
 
 def secret_unavailable(error: SecretUnavailableError) -> Failure:
@@ -60,24 +56,19 @@ def secret_unavailable(error: SecretUnavailableError) -> Failure:
     return Failure(str(error), reason="secret_unavailable")
 
 
-@dataclass
-class _Resolving:
-    sources: SecretSources
-    found: list[str] = field(default_factory=list)
-
-    def value(self, value: Any, path: str) -> Any:  # noqa: ANN401  # JSON
-        reference = reference_in(value)
-        if reference is not None:
-            try:
-                self.found.append(self.sources.value_of(reference))
-            except SecretUnavailableError as error:
-                raise SecretUnavailableError(f"{path}: {error}") from error
-            return self.found[-1]
-        if isinstance(value, dict):
-            return {name: self.value(one, f"{path}.{name}") for name, one in value.items()}
-        if isinstance(value, list):
-            return [self.value(one, f"{path}[{at}]") for at, one in enumerate(value)]
-        return value
+def _resolved(value: Any, path: str, sources: SecretSources, found: list[str]) -> Any:  # noqa: ANN401  # JSON
+    reference = reference_in(value)
+    if reference is not None:
+        try:
+            found.append(sources.value_of(reference))
+        except SecretUnavailableError as error:
+            raise SecretUnavailableError(f"{path}: {error}") from error
+        return found[-1]
+    if isinstance(value, dict):
+        return {name: _resolved(one, f"{path}.{name}", sources, found) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_resolved(one, f"{path}[{at}]", sources, found) for at, one in enumerate(value)]
+    return value
 
 
 def _secret_texts(value: object, is_secret: Callable[[str, object], bool]) -> Iterator[str]:

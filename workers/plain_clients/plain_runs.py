@@ -10,8 +10,8 @@ from redis.exceptions import ResponseError
 from mission_control.dispatch.run_ending import RunEnding
 from mission_control.messaging.redis_failures import is_lasting
 from mission_control.model.problems.secret_references import refers_to_secret
-from mission_control.model.runs.new_run import plain_run
-from mission_control.model.runs.run_record import RunRecord
+from mission_control.model.runs.new_run import NO_RETRIES
+from mission_control.model.runs.run_record import RunRecord, Trigger
 from mission_control.model.values.identifiers import is_plain, task_id_problem
 from workers.plain_clients.plain_messages import PlainMessage
 
@@ -67,13 +67,15 @@ class PlainRuns:
     def _run(self, message: PlainMessage, params: dict[str, Any]) -> RunRecord:
         now = self.ending.clock()
         entry, scheduled_time = _occurrence(message.execution_id, now)
-        return plain_run(
-            message.handler,
-            params,
+        return RunRecord(
             execution_id=message.execution_id,
-            name=message.handler if task_id_problem(entry) is not None else entry,
+            task_id=message.handler if task_id_problem(entry) is not None else entry,
+            handler=message.handler,
             scheduled_time=scheduled_time,
-            now=now,
+            dispatched_at=now,
+            trigger=Trigger.PLAIN,
+            params=params,
+            retry_policy=NO_RETRIES,
             timeout_seconds=message.timeout_seconds,
             expires_at=message.expires_at,
             queue=message.queue,

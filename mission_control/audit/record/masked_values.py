@@ -15,11 +15,9 @@ _PAIR: Final = 2
 
 def masked_definition(definition: Mapping[str, Any]) -> dict[str, Any]:
     """Return a task's definition with the secrets in its params masked."""
-    marked = marks_of(definition)
-    masked = {
-        name: masked_value(definition[name], marked=marked) for name in ("params",) if name in definition
-    }
-    return {**definition, **masked}
+    if "params" not in definition:
+        return dict(definition)
+    return {**definition, "params": masked_value(definition["params"], marked=marks_of(definition))}
 
 
 def marks_of(definition: Mapping[str, Any] | None) -> frozenset[str]:
@@ -29,11 +27,8 @@ def marks_of(definition: Mapping[str, Any] | None) -> frozenset[str]:
     (frozenset({'pin'}), frozenset())
     """
     marks = (definition if definition is not None else {}).get("secret")
-    return (
-        frozenset(one for one in marks if isinstance(one, str))
-        if isinstance(marks, list | tuple)
-        else frozenset()
-    )
+    named = marks if isinstance(marks, list | tuple) else ()
+    return frozenset(one for one in named if isinstance(one, str))
 
 
 def masked_value(

@@ -1,4 +1,4 @@
-"""Every way in which a run comes about: an occurrence, a request, a repetition, a plain client's message."""
+"""The ways in which a run of ours comes about: an occurrence, a request, a repetition."""
 
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -10,7 +10,13 @@ from mission_control.model.runs.run_record import RunRecord, Trigger, json_text
 from mission_control.model.values.identifiers import manual_execution_id, occurrence_execution_id
 from mission_control.model.values.instants import format_instant
 
-_NO_RETRIES: Final = {"max_retries": 0}
+NO_RETRIES: Final = {"max_retries": 0}
+"""The retry policy of a run without a task."""
+
+_REPEATED: Final = (
+    *("task_id", "handler", "params", "secret_params", "retry_policy", "timeout_seconds", "fresh_process"),
+    *("queue", "priority", "revision"),
+)
 
 
 def occurrence_spec(
@@ -76,7 +82,7 @@ def ad_hoc_run(
         dispatched_at=now,
         trigger=Trigger.MANUAL,
         params=params,
-        retry_policy=_NO_RETRIES,
+        retry_policy=NO_RETRIES,
         queue=queue,
     )
 
@@ -85,52 +91,10 @@ def repeated_run(run: RunRecord, *, ulid: str, now: datetime) -> RunRecord:
     """Return a new manual run, due now, that does what a finished run did; it never expires."""
     return RunRecord(
         execution_id=manual_execution_id(run.task_id, ulid),
-        task_id=run.task_id,
-        handler=run.handler,
         scheduled_time=now,
         dispatched_at=now,
         trigger=Trigger.MANUAL,
-        params=run.params,
-        secret_params=run.secret_params,
-        retry_policy=run.retry_policy,
-        timeout_seconds=run.timeout_seconds,
-        fresh_process=run.fresh_process,
-        queue=run.queue,
-        priority=run.priority,
-        revision=run.revision,
-    )
-
-
-def plain_run(  # noqa: PLR0913  # one parameter for each thing that the message may say
-    handler: str,
-    params: dict[str, Any],
-    *,
-    execution_id: str,
-    name: str,
-    scheduled_time: datetime,
-    now: datetime,
-    timeout_seconds: float | None,
-    expires_at: datetime | None,
-    queue: str,
-    priority: int,
-) -> RunRecord:
-    """Return the run that a plain client's message, or a RedBeat entry's, asks for; it is not retried.
-
-    `name` stands for the task id.
-    """
-    return RunRecord(
-        execution_id=execution_id,
-        task_id=name,
-        handler=handler,
-        scheduled_time=scheduled_time,
-        dispatched_at=now,
-        trigger=Trigger.PLAIN,
-        params=params,
-        retry_policy=_NO_RETRIES,
-        timeout_seconds=timeout_seconds,
-        expires_at=expires_at,
-        queue=queue,
-        priority=priority,
+        **{name: getattr(run, name) for name in _REPEATED},
     )
 
 
