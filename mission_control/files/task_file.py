@@ -13,11 +13,11 @@ from redis.exceptions import RedisError
 
 from mission_control.errors import InvalidTaskError, MissionControlError, Problem, TaskFileError
 from mission_control.events import events
-from mission_control.files.atomic_file import replace_file
 from mission_control.files.json_file import read_json_file
 from mission_control.model.definitions.task import TaskDefinition, parse_task
 from mission_control.model.problems.messages import shown
 from mission_control.model.values.quantities import counted
+from mission_control.safe_paths.atomic_file import replace_file
 from mission_control.safe_paths.own_files import own_folder
 
 _MOST_NAMED = 50

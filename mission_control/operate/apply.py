@@ -1,24 +1,14 @@
 """Applying a task file to the registry."""
 
 from contextlib import nullcontext
-from dataclasses import dataclass
 from pathlib import Path
 
 from mission_control.files.task_file import parse_tasks, read_task_file
-from mission_control.registry.registry import Registry
+from mission_control.registry.registry import Applied, Registry
 
 
-@dataclass(frozen=True)
-class Application:
-    """What applying a file did, or would do: the id of each task, in one of three lists."""
-
-    created: tuple[str, ...]
-    updated: tuple[str, ...]
-    unchanged: tuple[str, ...]
-
-
-def apply_task_file(registry: Registry, file: Path, *, dry_run: bool = False) -> Application:
-    """Register the tasks of a file, and change the registered ones to match it.
+def apply_task_file(registry: Registry, file: Path, *, dry_run: bool = False) -> dict[Applied, list[str]]:
+    """Register the tasks of a file, and change the registered ones to match it; return what became of each.
 
     A field that the file leaves out gets its default. Tasks that are not in the file stay as they are.
 
@@ -27,8 +17,8 @@ def apply_task_file(registry: Registry, file: Path, *, dry_run: bool = False) ->
         InvalidTaskError: a definition is wrong; lists every problem, and nothing was applied.
     """
     tasks = parse_tasks(read_task_file(file), parse=registry.check.parse_new, source=str(file))
-    done: dict[str, list[str]] = {"created": [], "updated": [], "unchanged": []}
+    done: dict[Applied, list[str]] = {"created": [], "updated": [], "unchanged": []}
     with nullcontext() if dry_run else registry.changes.batch():
         for task in tasks:
             done[registry.apply(task, reason=f"applied {file.name}", dry_run=dry_run)].append(task.id)
-    return Application(tuple(done["created"]), tuple(done["updated"]), tuple(done["unchanged"]))
+    return done

@@ -19,12 +19,6 @@ def last_notes(client: Redis, limit: int) -> list[dict[str, str]]:
     return [dict(fields) for _, fields in reversed(found)]
 
 
-def quarantined_tasks(client: Redis, redbeat_keys: RedBeatKeys) -> dict[str, str]:
-    """Return the problem of each quarantined entry, by the entry's name (a task's id)."""
-    notes = quarantine_notes(client, redbeat_keys)
-    return {note["what"]: note["problem"] for note in notes if note["kind"] == "task"}
-
-
 def quarantine_notes(client: Redis, redbeat_keys: RedBeatKeys) -> list[dict[str, str]]:
     """Return what is in quarantine, each with `kind`, `what`, `problem` and `at`; of a kind the latest first.
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from mission_control.messaging.transport.turns import lane_of, lanes_of
+from mission_control.messaging.transport.turns import lane_of, lanes_of, text_of
 from mission_control.model.policies.recovery import sent_at
 from mission_control.model.runs.run_record import RunRecord
 from mission_control.store.lua_scripts import lua_source
@@ -77,7 +77,7 @@ class Whereabouts:
                 delivered, *found = client.eval(
                     self._script, 1 + len(keys), channel.unacked_key, *keys, LOOKED_AT, *places
                 )
-        held = {_text(one) for one in delivered}
+        held = {text_of(one) for one in delivered}
         lists = dict(zip(keys, self._queue_lists(found), strict=True))
         return [
             run
@@ -87,7 +87,7 @@ class Whereabouts:
         ]
 
     def _queue_lists(self, found: Sequence[Sequence[Any]]) -> list[QueueList]:
-        next_ids = [tuple(_text(one) for one in ids) for _, *ids in found]
+        next_ids = [tuple(text_of(one) for one in ids) for _, *ids in found]
         every = [one for ids in next_ids for one in ids]
         entered = dict(zip(every, self._entered_at(every), strict=True))
         return [
@@ -106,7 +106,3 @@ def _places(
         else (on[run.execution_id],)
         for run in runs
     }
-
-
-def _text(value: str | bytes) -> str:
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else value

@@ -10,12 +10,12 @@ import pytest
 from mission_control.configuration.clock import utc_now
 from mission_control.configuration.settings import read_settings
 from mission_control.installation.installation import Installation
-from mission_control.operate.journal import quarantined_tasks
 from mission_control.store import redis_keys
 from tests.processes.beats import BeatProcess, leading_beat
 from tests.processes.still_beats import beat_of
 from tests.samples.spoilt import HANDLER, KEY, NAME, plain, spoil
 from tests.stage.live_installation import YEARLY
+from tests.stage.quarantine import quarantined_tasks
 from tests.stage.servers import RedisServer
 from tests.stage.waiting import wait_until
 

@@ -19,11 +19,11 @@ from mission_control.configuration.settings import read_settings
 from mission_control.installation.installation import Installation, create_app
 from mission_control.model.values.identifiers import occurrence_execution_id
 from mission_control.model.values.instants import format_instant
-from mission_control.operate.journal import quarantined_tasks
 from mission_control.store import redis_keys
 from tests.processes.beats import leading_beat, sent_ids
 from tests.samples.spoilt import HANDLER, HASHES, KEY, NAME, Fields, own, plain, spoil
 from tests.stage.live_installation import YEARLY
+from tests.stage.quarantine import quarantined_tasks
 from tests.stage.servers import RedisServer
 from tests.stage.waiting import wait_until
 

@@ -87,8 +87,10 @@ def test_example_task_file_is_applied_and_its_handler_runs(
     assert fleet.dead_service() is None
     assert list(example_handlers.glob("*.py")) != []
     done = apply_task_file(installation.registry, EXAMPLES / "tasks.json")
-    assert sorted(done.created) == [task["id"] for task in list_tasks()] == ["disk_space", "morning_briefing"]
-    results = {name: enqueue(name).wait(timeout=60) for name in done.created}
+    assert (
+        sorted(done["created"]) == [task["id"] for task in list_tasks()] == ["disk_space", "morning_briefing"]
+    )
+    results = {name: enqueue(name).wait(timeout=60) for name in done["created"]}
     assert {result["status"] for result in results.values()} == {"success"}
     assert "are free" in results["disk_space"]["output"]
 

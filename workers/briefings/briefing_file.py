@@ -6,7 +6,7 @@ from typing import Final
 
 from filelock import FileLock
 
-from mission_control.files.atomic_file import replace_file
+from mission_control.safe_paths.atomic_file import replace_file
 from mission_control.safe_paths.own_files import open_own, own_folder
 
 _LOCK_SECONDS: Final = 30

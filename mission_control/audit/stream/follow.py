@@ -15,19 +15,17 @@ POLL_SECONDS = 0.5
 class Follower:
     """Reads what was appended since it last looked; `poll` never waits.
 
-    It starts at the end of the live file, or with `from_start` at its beginning; a file that does not
-    exist yet is awaited. Rotations by rename between two polls lose nothing as long as the rotated files
-    are still there, uncompressed. A line without a line feed is left for later: it may be in the making.
+    It starts at the end of the live file; a file that does not exist yet is awaited. Rotations by rename
+    between two polls lose nothing as long as the rotated files are still there, uncompressed. A line without
+    a line feed is left for later: it may be in the making.
     """
 
-    def __init__(
-        self, path: Path | str, *, from_start: bool = False, on_corrupt: OnCorrupt | None = None
-    ) -> None:
+    def __init__(self, path: Path | str, *, on_corrupt: OnCorrupt | None = None) -> None:
         self._path = Path(path)
         self._on_corrupt = on_corrupt
         self._files: list[IO[bytes]] = []
         self._open_newer()
-        if not from_start and self._files:
+        if self._files:
             self._files[0].seek(0, os.SEEK_END)
 
     def poll(self) -> list[dict[str, Any]]:

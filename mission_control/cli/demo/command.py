@@ -24,7 +24,6 @@ from mission_control.safe_paths.own_files import own_folder
 
 if TYPE_CHECKING:
     from mission_control.cli.demo.tasks import Progress
-    from mission_control.cli.live.supervisor import Supervisor
     from mission_control.configuration.settings import Settings
     from mission_control.installation.installation import Installation
     from mission_control.ledger.run_reader import RunReader
@@ -79,9 +78,10 @@ def _move_into(place: Path) -> None:
 def _run(installation: Installation, signals: StopSignals, *, keep: bool) -> None:
     from mission_control.audit.stream.follow import Follower
     from mission_control.cli.demo.tasks import Progress, demo_tasks
-    from mission_control.cli.live.supervisor import Supervisor
+    from mission_control.cli.live.supervisor import supervise
     from mission_control.cli.views.audit_view import LiveLines
     from mission_control.processes.fleet import Fleet
+    from mission_control.processes.keeper import Keeper
 
     progress, fleet = Progress(), Fleet(installation.client, installation.settings, concurrency=_AT_ONCE)
     lines = LiveLines(installation.settings.timezone)
@@ -91,7 +91,7 @@ def _run(installation: Installation, signals: StopSignals, *, keep: bool) -> Non
         tell_line(lines.line(record))
 
     follower = Follower(installation.settings.task_execution_log)
-    supervisor = Supervisor(fleet, follower, installation.clock, tell=_say, show=show)
+    keep_up = partial(supervise, Keeper(fleet, installation.clock, _say), follower, show)
     report = partial(_report, installation.ledger, installation.registry, installation.settings, progress)
     signals.kill = fleet.hurry
     try:
@@ -99,9 +99,9 @@ def _run(installation: Installation, signals: StopSignals, *, keep: bool) -> Non
         fleet.start()
         now = installation.clock().astimezone(zone(installation.settings.timezone))
         _register(installation.registry, demo_tasks(now))
-        _wait(supervisor, progress, installation.settings.data_dir / "logs")
+        _wait(keep_up, progress, installation.settings.data_dir / "logs")
         if keep:
-            _keep(supervisor, report)
+            _keep(keep_up, report)
     finally:
         fleet.stop()
         follower.close()
@@ -119,11 +119,11 @@ def _register(registry: Registry, definitions: list[dict[str, Any]]) -> None:
     _say("waiting for their runs …")
 
 
-def _wait(supervisor: Supervisor, progress: Progress, logs: Path) -> None:
+def _wait(keep_up: Callable[..., None], progress: Progress, logs: Path) -> None:
     import time
 
     give_up_at = time.monotonic() + _SHOWN_WITHIN_SECONDS
-    supervisor.run(lambda: not progress.missing or bool(progress.failures) or time.monotonic() > give_up_at)
+    keep_up(lambda: not progress.missing or bool(progress.failures) or time.monotonic() > give_up_at)
     if not progress.missing and not progress.failures:
         return
     problems = progress.failures or [f"not within {_SHOWN_WITHIN_SECONDS:g} s: {', '.join(progress.missing)}"]
@@ -140,11 +140,11 @@ def _report(ledger: RunReader, registry: Registry, settings: Settings, progress:
     echo("", "the next due times", due_table(registry.definitions(), utc_now()))
 
 
-def _keep(supervisor: Supervisor, report: Callable[[], None]) -> None:
+def _keep(keep_up: Callable[[], None], report: Callable[[], None]) -> None:
     try:
         report()
         _say("staying up; Ctrl-C stops it")
-        supervisor.run()
+        keep_up()
     except StopRequestedError:
         _say("stopping")
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import rich_click as click
 
@@ -16,7 +16,9 @@ from mission_control.cli.terminal.output import echo, echo_json, tell, tell_issu
 from mission_control.cli.terminal.revealing import require_owner, shown_definitions
 
 if TYPE_CHECKING:
-    from mission_control.operate.apply import Application
+    from mission_control.registry.registry import Applied
+
+_SIGNS: Final = {"created": "+", "updated": "~", "unchanged": "="}
 
 
 @click.command()
@@ -36,13 +38,13 @@ def apply(file: Path | None, as_json: bool, dry_run: bool) -> None:
         path = installation.settings.default_tasks_file if file is None else file
         done = apply_task_file(installation.registry, path, dry_run=dry_run)
         if as_json:
-            echo_json(asdict(done))
+            echo_json(done)
             return
-        for ids, sign in ((done.created, "+"), (done.updated, "~"), (done.unchanged, "=")):
+        for what, ids in done.items():
             for task_id in ids:
-                echo(f"{sign} {task_id}")
+                echo(f"{_SIGNS[what]} {task_id}")
         tell(f"{path}: {summary(done)}{' (dry run: nothing was applied)' if dry_run else ''}")
-        applied = {*done.created, *done.updated}
+        applied = {*done["created"], *done["updated"]}
         tasks = [task for task in installation.registry.definitions() if task.id in applied]
         tell_issues(issues_of_tasks(installation.client, tasks))
 
@@ -78,12 +80,10 @@ def export(file: Path | None, dry_run: bool, reveal: bool) -> None:
         echo(str(path))
 
 
-def summary(done: Application) -> str:
+def summary(done: Mapping[Applied, Collection[str]]) -> str:
     """Return in words what applying a file did.
 
-    >>> from mission_control.operate.apply import Application
-    >>> summary(Application(("a", "b"), (), ("c",)))
+    >>> summary({"created": ["a", "b"], "updated": [], "unchanged": ["c"]})
     '2 created, 1 unchanged'
     """
-    counts = {name: len(ids) for name, ids in asdict(done).items()}
-    return ", ".join(f"{count} {name}" for name, count in counts.items() if count) or "no tasks"
+    return ", ".join(f"{len(ids)} {what}" for what, ids in done.items() if ids) or "no tasks"

@@ -41,9 +41,10 @@ def _run(installation: Installation, concurrency: int | None, signals: StopSigna
 
     from mission_control.audit.stream.follow import Follower
     from mission_control.cli.live.service_output import LogPipes
-    from mission_control.cli.live.supervisor import Supervisor
+    from mission_control.cli.live.supervisor import supervise
     from mission_control.cli.up.screen import Screen, apply_own_tasks
     from mission_control.processes.fleet import Fleet, FleetError
+    from mission_control.processes.keeper import Keeper
 
     settings = replace(installation.settings, log_format="text")  # for the reader of this screen
     screen = Screen(settings.timezone, installation.clock)
@@ -58,7 +59,7 @@ def _run(installation: Installation, concurrency: int | None, signals: StopSigna
     try:
         fleet.start()
         screen.say("everything is up; Ctrl-C stops it")
-        Supervisor(fleet, follower, installation.clock, tell=screen.say, show=screen.record).run()
+        supervise(Keeper(fleet, installation.clock, screen.say), follower, screen.record)
     except FleetError as error:
         raise FleetError(f"{error}{pipes.last_lines_of_named(str(error))}") from error
     except StopRequestedError:

@@ -15,6 +15,7 @@ from mission_control.messaging.transport.held_messages import HeldMessages
 from mission_control.messaging.transport.turns import (
     TURN_PREFIXES,
     drop_lanes,
+    text_of,
     turns_source,
     waiting_in_lanes,
 )
@@ -91,7 +92,7 @@ class ConsumingChannel(redis.Channel, ABC):
         if not self._give_up_fetch() and connection:
             reply = self.client.parse_response(connection, "BRPOP")
             if reply:
-                self.held.push_later(_text(reply[0]), reply[1])
+                self.held.push_later(text_of(reply[0]), reply[1])
 
     def _give_up_fetch(self) -> bool:
         """Do later what a fetch without an answer may not have done; return whether there was one."""
@@ -191,7 +192,7 @@ class ConsumingChannel(redis.Channel, ABC):
             # process may have died before it put the next in turn on the list.
             self._should_fetch = poll.tag is None
             raise Empty
-        return _text(reply[0]), reply[1], poll.tag
+        return text_of(reply[0]), reply[1], poll.tag
 
     def _hold(self, key: str, queue: str, payload: bytes) -> str:
         tag = str(uuid.uuid4())
@@ -202,7 +203,3 @@ class ConsumingChannel(redis.Channel, ABC):
             self.held.push_later(key, payload)
             raise
         return tag
-
-
-def _text(value: str | bytes) -> str:
-    return value.decode() if isinstance(value, bytes) else value

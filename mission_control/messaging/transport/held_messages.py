@@ -50,8 +50,7 @@ class HeldMessages:
         """Begin to renew a message that is, or is about to be, delivered."""
         with self._lock:
             self._tags.add(tag)
-            if self._thread is None:
-                self._start()
+            self._start()
 
     def discard(self, tag: str) -> None:
         """Stop renewing a message."""
@@ -70,8 +69,7 @@ class HeldMessages:
         with self._lock:
             self._tags.discard(tag)
             self._done.append(tag)
-            if self._thread is None:
-                self._start()
+            self._start()
 
     def take_done(self) -> list[str]:
         """Return the messages to be acknowledged with a fetch; `acknowledge_later` if it fails."""
@@ -115,13 +113,13 @@ class HeldMessages:
     def _do_later(self, action: Callable[[], object]) -> None:
         with self._lock:
             self._pending.append(action)
-            if self._thread is None:
-                self._start()
+            self._start()
         self._wake.set()
 
     def _start(self) -> None:
-        self._thread = threading.Thread(target=self._run, name="held messages", daemon=True)
-        self._thread.start()
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="held messages", daemon=True)
+            self._thread.start()
 
     def _run(self) -> None:
         renew_at = time.monotonic() + self._pause
@@ -151,9 +149,8 @@ class HeldMessages:
             try:
                 action()
             except BaseException:
-                self._pending.append(
-                    action
-                )  # last, so that one that fails for good does not delay the others
+                # Last, so that one that fails for good does not delay the others.
+                self._pending.append(action)
                 raise
 
     def _may_rest(self) -> bool:

@@ -51,7 +51,7 @@ def lanes_of(client: Redis, queue_lists: Iterable[str]) -> list[str]:
             pipe.zrange(f"{redis_keys.TURNS}{queue_list}", 0, -1)
         found: list[Any] = pipe.execute(raise_on_error=False)  # a key of another type has no lanes
     return [
-        f"{redis_keys.LANES}{queue_list}:{_text(task)}"
+        f"{redis_keys.LANES}{queue_list}:{text_of(task)}"
         for queue_list, tasks in zip(lists, found, strict=True)
         if isinstance(tasks, list)
         for task in tasks
@@ -80,5 +80,6 @@ def drop_lanes(client: Redis, queue_lists: Sequence[str]) -> None:
     client.delete(*turns, *lanes_of(client, queue_lists))
 
 
-def _text(name: str | bytes) -> str:
-    return name.decode(errors="replace") if isinstance(name, bytes) else name
+def text_of(answer: str | bytes) -> str:
+    """Return what a broker's client answered as text, whether or not the client decodes answers."""
+    return answer.decode(errors="replace") if isinstance(answer, bytes) else answer

@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 
 from redis import Redis
 
-from mission_control.messaging.transport.turns import TURN_PREFIXES, turns_source
+from mission_control.messaging.transport.turns import TURN_PREFIXES, text_of, turns_source
 from mission_control.store import redis_keys
 from mission_control.store.lua_scripts import lua_script
 
@@ -93,13 +93,13 @@ class Unacked:
             reply: Any = self._renew(
                 keys=[self._keys.scores], args=tags[at : at + _RENEWED_AT_ONCE], client=self._client
             )
-            gone += _texts(reply)
+            gone += map(text_of, reply)
         return gone
 
     def visible(self, after_seconds: float, limit: int) -> list[str]:
         """Return the tags of messages that were not renewed for that many seconds."""
         tags: Any = self._visible(keys=[self._keys.scores], args=[after_seconds, limit], client=self._client)
-        return _texts(tags)
+        return [text_of(tag) for tag in tags]
 
     def stored(self, tag: str) -> bytes | None:
         """Return a delivered message as it is kept, or None if it is no longer there."""
@@ -137,7 +137,3 @@ class Unacked:
     def push(self, queue_key: str, payload: bytes | str) -> None:
         """Put a message on a queue, to be taken next."""
         self._client.rpush(queue_key, payload)
-
-
-def _texts(values: Sequence[bytes | str]) -> list[str]:
-    return [value.decode() if isinstance(value, bytes) else value for value in values]

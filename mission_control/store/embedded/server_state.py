@@ -1,6 +1,5 @@
 """The file that lets every process of this user find and enter the managed server."""
 
-import os
 from pathlib import Path
 
 import redis
@@ -8,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from mission_control.safe_paths.atomic_file import replace_file
 from mission_control.safe_paths.own_files import open_own
 
 STATE_FILE = "server.json"
@@ -72,11 +72,4 @@ def read_state(directory: Path) -> ServerState | None:
 
 def write_state(directory: Path, state: ServerState) -> None:
     """Replace the recorded state; a reader sees the old one or the new one, only its owner can read it."""
-    draft = directory / f"{STATE_FILE}.new"
-    draft.unlink(missing_ok=True)
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(state.model_dump_json())
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(directory / STATE_FILE)
+    replace_file(directory / STATE_FILE, state.model_dump_json().encode())

@@ -18,12 +18,12 @@ from redbeat.schedules import rrule
 from beat.scheduler import MissionControlScheduler
 from mission_control.errors import SettingsError
 from mission_control.installation.installation import Installation, create_app, current_installation
-from mission_control.operate.journal import quarantined_tasks
 from mission_control.processes.fleet import Fleet
 from mission_control.store.redis_keys import BEAT_LEADER
 from tests.processes.beats import body_of, leading_beat, messages, sent_ids
 from tests.processes.still_beats import HANDLER, NINE, app_with, beat_of, task
 from tests.stage.audit_stream import records_of
+from tests.stage.quarantine import quarantined_tasks
 from tests.stage.waiting import wait_until
 
 

@@ -15,11 +15,11 @@ from mission_control import enable_task, enqueue, get_task, list_tasks, register
 from mission_control.errors import InvalidTaskError
 from mission_control.installation.installation import create_app, current_installation
 from mission_control.messaging.transport.message_signature import check_signature
-from mission_control.operate.journal import quarantined_tasks
 from mission_control.signing.keyring import Keyring
 from tests.processes.beats import messages, sent_ids
 from tests.processes.still_beats import HANDLER, NINE, beat_of, task
 from tests.stage.command_line import mc
+from tests.stage.quarantine import quarantined_tasks
 
 if TYPE_CHECKING:
     from mission_control.installation.installation import Installation

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from mission_control.errors import UnknownTaskError
-from mission_control.operate.journal import last_notes, quarantined_tasks
+from mission_control.operate.journal import last_notes
 from mission_control.operate.runs import active_runs, run_json, task_history
 from mission_control.operate.situation import redis_place, situation
 from mission_control.operate.tasks import existing_task, task_json, task_revisions, task_summaries
@@ -17,6 +17,7 @@ from mission_control.store import redis_keys
 from tests.samples.spoilt import spoil
 from tests.stage.command_line import mc
 from tests.stage.live_installation import YEARLY
+from tests.stage.quarantine import quarantined_tasks
 
 if TYPE_CHECKING:
     from mission_control.installation.installation import Installation

@@ -70,7 +70,7 @@ def test_exported_tasks_claim_nothing_unenforced_and_apply_without_a_revision(
         assert not (of_task("plain") or {}).keys() & unenforced
         assert (of_task("asks") or {}).keys() & unenforced == {"overlap", "notify"}
     applied = apply_task_file(installation.registry, file)
-    assert (applied.unchanged, applied.updated) == (("asks", "plain"), ())
+    assert (applied["unchanged"], applied["updated"]) == (["asks", "plain"], [])
 
 
 def test_field_left_out_of_an_applied_file_is_removed_once(
@@ -80,11 +80,11 @@ def test_field_left_out_of_an_applied_file_is_removed_once(
     registry.register(a_task(overlap="queue", priority=3))
     file = tmp_path / "tasks.json"
     file.write_text(json.dumps({"tasks": [a_task()]}))
-    assert apply_task_file(installation.registry, file).updated == ("a",)
+    assert apply_task_file(installation.registry, file)["updated"] == ["a"]
     stored = registry.get("a") or {}
     assert "overlap" not in stored
     assert (stored["priority"], stored["metadata"]["revision"]) == (0, 2)
-    assert apply_task_file(installation.registry, file).unchanged == ("a",)
+    assert apply_task_file(installation.registry, file)["unchanged"] == ["a"]
 
 
 PAST = {"type": "once", "at": "2020-01-01T09:00:00Z"}
@@ -122,7 +122,7 @@ def test_finished_task_is_registered_again_and_restored_from_its_file(
     assert not registry.register(soon)
     write_task_file(file, registry.definitions())
     for _ in range(2):
-        assert apply_task_file(registry, file).unchanged == ("soon",)
+        assert apply_task_file(registry, file)["unchanged"] == ["soon"]
         registry.unregister("soon")
-        assert apply_task_file(registry, file).created == ("soon",)
+        assert apply_task_file(registry, file)["created"] == ["soon"]
         write_task_file(file, registry.definitions())

@@ -39,14 +39,6 @@ def test_follower_of_an_existing_file_sees_later_records_exactly_once(log: Audit
     follower.close()
 
 
-def test_follower_asked_to_start_at_the_beginning_sees_existing_records(log: AuditLog) -> None:
-    log.append({"number": 1})
-    follower = Follower(log.path, from_start=True)
-
-    assert numbers(follower.poll()) == [1]
-    follower.close()
-
-
 def test_follower_of_a_missing_file_waits_for_it(log: AuditLog) -> None:
     follower = Follower(log.path)
     assert follower.poll() == []
