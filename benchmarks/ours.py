@@ -68,10 +68,7 @@ class Ours:
         return bool(place.client.exists(redis_keys.BEAT_LEADER))
 
     def _environment(self, place: Place) -> dict[str, str]:
-        return {
-            **self._installation(place).settings.environment(),
-            STAMPS_VARIABLE: str(place.stamps),
-        }
+        return {**self._installation(place).settings.environment(), STAMPS_VARIABLE: str(place.stamps)}
 
     def _installation(self, place: Place) -> Installation:
         lease = {} if self.leader_seconds is None else {"leader_seconds": self.leader_seconds}

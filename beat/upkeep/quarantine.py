@@ -35,10 +35,7 @@ class Quarantine:
     """
 
     def __init__(
-        self,
-        client: Redis,
-        changes: AuditLog,
-        redbeat_keys: RedBeatKeys = redis_keys.DEFAULT_REDBEAT_KEYS,
+        self, client: Redis, changes: AuditLog, redbeat_keys: RedBeatKeys = redis_keys.DEFAULT_REDBEAT_KEYS
     ) -> None:
         self._client = client
         self._changes = ChangeLog(changes, actor="beat")
@@ -141,14 +138,7 @@ class _Waiting:
 
     @classmethod
     def of(
-        cls,
-        key: str | bytes,
-        due: float,
-        problem: str,
-        now: datetime,
-        *,
-        delay: float,
-        stays: bool = False,
+        cls, key: str | bytes, due: float, problem: str, now: datetime, *, delay: float, stays: bool = False
     ) -> Self:
         at, words = format_instant(now), _printable(problem[:_LONGEST_PROBLEM])
         name = key if isinstance(key, str) else key.decode(errors="backslashreplace")

@@ -111,8 +111,7 @@ class Dispatch:
             )
         if of_first != asked:
             raise bad_argument(
-                "params",
-                f"idempotency_key {quoted(key)} is that of run {first} with others; use another key",
+                "params", f"idempotency_key {quoted(key)} is that of run {first} with others; use another key"
             )
         return first
 

@@ -27,11 +27,7 @@ def message_kwargs(run: RunRecord) -> dict[str, str]:
 
 def message_options(run: RunRecord) -> dict[str, Any]:
     """Return Celery's options for a run's message: its id, route, priority, limits and expiry."""
-    options: dict[str, Any] = {
-        "task_id": run.execution_id,
-        "queue": run.queue,
-        "priority": run.priority,
-    }
+    options: dict[str, Any] = {"task_id": run.execution_id, "queue": run.queue, "priority": run.priority}
     if run.timeout_seconds is not None:
         options["soft_time_limit"] = run.timeout_seconds
         options["time_limit"] = run.timeout_seconds + HARD_LIMIT_GRACE.total_seconds()

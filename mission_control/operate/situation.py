@@ -69,11 +69,7 @@ class Situation:
 
     def to_json(self, redis: Mapping[str, str]) -> dict[str, Any]:
         """Return it as a JSON object; `redis` says where Redis is, as `redis_place` does."""
-        tasks = {
-            "enabled": self.enabled,
-            "disabled": self.disabled,
-            "quarantined": dict(self.quarantined),
-        }
+        tasks = {"enabled": self.enabled, "disabled": self.disabled, "quarantined": dict(self.quarantined)}
         return {
             "time": format_instant(self.now),
             "ok": not self.issues,

@@ -115,9 +115,7 @@ def test_records_that_a_full_disk_refused_are_written_later(
     assert verified_runs(installation).is_sound
 
 
-def test_refusals_and_changes_that_a_full_disk_refused_are_written_later(
-    installation: Installation,
-) -> None:
+def test_refusals_and_changes_that_a_full_disk_refused_are_written_later(installation: Installation) -> None:
     runs, changes = installation.settings.task_execution_log, installation.settings.task_changes_log
     assert installation.registry.register(TASK)
     refuse(installation, "before")
@@ -143,9 +141,7 @@ def late_records(path: Path, field: str) -> list[tuple[str, bool | None]]:
     return [(one[field], one.get("repaired")) for one in read_all(path)]
 
 
-def test_worker_killed_before_recording_a_loss_leaves_the_record_pending(
-    installation: Installation,
-) -> None:
+def test_worker_killed_before_recording_a_loss_leaves_the_record_pending(installation: Installation) -> None:
     installation.ledger.dispatch(a_run())
     begun(installation.ledger)
     lapse(installation)
@@ -158,9 +154,7 @@ def test_worker_killed_before_recording_a_loss_leaves_the_record_pending(
     assert verified_runs(installation).is_sound
 
 
-def test_killed_process_loses_no_record_and_writes_none_twice(
-    installation: Installation,
-) -> None:
+def test_killed_process_loses_no_record_and_writes_none_twice(installation: Installation) -> None:
     process = multiprocessing.get_context("fork").Process(target=end_runs_and_die, args=(installation,))
     process.start()
     process.join(30)

@@ -48,9 +48,7 @@ def test_unreadable_note_in_quarantine_does_not_stop_beat(place: Installation) -
         assert "Traceback" not in beat.log
 
 
-def test_static_entries_key_of_the_wrong_type_does_not_stop_beat(
-    place: Installation,
-) -> None:
+def test_static_entries_key_of_the_wrong_type_does_not_stop_beat(place: Installation) -> None:
     spoil(place, redis_keys.DEFAULT_REDBEAT_KEYS.statics, "string")
     with leading_beat(place) as beat:
         good_task_fires(place)
@@ -76,8 +74,7 @@ def test_quarantine_note_of_a_deleted_entry_is_removed(place: Installation) -> N
     place.client.delete(KEY)
     with leading_beat(place):
         wait_until(
-            lambda: NAME not in quarantined_tasks(place.client, place.redbeat_keys),
-            "its note is removed",
+            lambda: NAME not in quarantined_tasks(place.client, place.redbeat_keys), "its note is removed"
         )
 
 

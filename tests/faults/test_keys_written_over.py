@@ -26,9 +26,7 @@ def house() -> Iterator[WorkerHouse]:
         yield house
 
 
-def test_run_that_cannot_begin_holds_no_slot_and_begins_after_the_key_is_repaired(
-    house: WorkerHouse,
-) -> None:
+def test_run_that_cannot_begin_holds_no_slot_and_begins_after_the_key_is_repaired(house: WorkerHouse) -> None:
     key = redis_keys.history(GATED)
     house.installation.client.set(key, "written over")
     house.gate("one").touch()

@@ -48,9 +48,7 @@ WRITES: dict[str, Callable[[], Any]] = {
     "TaskScheduler.register_task": lambda: TaskScheduler().register_task(TASK),
     "TaskScheduler.execute_task": lambda: TaskScheduler().execute_task("kept"),
 }
-REMOVALS: dict[str, Callable[[], Any]] = {
-    "unregister_task": lambda: mission_control.unregister_task("kept"),
-}
+REMOVALS: dict[str, Callable[[], Any]] = {"unregister_task": lambda: mission_control.unregister_task("kept")}
 
 
 @pytest.fixture

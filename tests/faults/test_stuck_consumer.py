@@ -62,9 +62,7 @@ def claims_life(house: WorkerHouse, worker: WorkerProcess) -> bool:
     return worker.name in {one.name for one in live_processes(house.installation.client)}
 
 
-def test_worker_stuck_after_a_redis_restart_reconnects_and_takes_messages(
-    house: WorkerHouse,
-) -> None:
+def test_worker_stuck_after_a_redis_restart_reconnects_and_takes_messages(house: WorkerHouse) -> None:
     with impatient_worker(house, STUCK_AFTER_SECONDS=2.5) as worker:
         house.succeeds(house.run())
         (house.folder / "stuck").touch()
@@ -138,9 +136,7 @@ def test_paused_consumer_is_not_stuck_and_resumes_on_request(house: WorkerHouse)
         assert RECONNECTS not in worker.log
 
 
-def test_worker_with_dropped_packets_takes_messages_again(
-    house: WorkerHouse,
-) -> None:
+def test_worker_with_dropped_packets_takes_messages_again(house: WorkerHouse) -> None:
     with (
         TcpProxy(house.server.port) as proxy,
         impatient_worker(house, proxy=proxy, STUCK_AFTER_SECONDS=2.5) as worker,

@@ -180,9 +180,7 @@ def test_handler_that_exits_its_process_neither_stops_the_worker_nor_delays_othe
         assert worker.exit_code is None
 
 
-def test_handler_out_of_memory_fails_without_stopping_the_worker(
-    house: WorkerHouse,
-) -> None:
+def test_handler_out_of_memory_fails_without_stopping_the_worker(house: WorkerHouse) -> None:
     with house.worker(pool="prefork") as worker:
         (child,) = children(worker)
         limit = child.memory_info().vms + 300_000_000

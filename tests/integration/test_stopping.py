@@ -36,7 +36,7 @@ HANDLERS = {
             while not Path(context["params"]["gate"]).exists():
                 time.sleep(0.02)
             return {"status": "success", "output": "let go", "error": None}
-    ''',
+    '''
 }
 
 
@@ -162,11 +162,7 @@ def test_busy_fleet_with_a_killed_supervisor_stops_by_itself(live: LiveInstallat
         run = live.run("handlers.gated.run", {"gate": str(gate)})
         wait_until(lambda: run.state == "running", "the run runs")
         supervisor.send_signal(signal.SIGKILL)
-    wait_until(
-        lambda: not any(map(lives, processes)),
-        "both have noticed and stopped",
-        timeout=15,
-    )
+    wait_until(lambda: not any(map(lives, processes)), "both have noticed and stopped", timeout=15)
     gate.touch()
 
 

@@ -242,9 +242,6 @@ def test_ledger_under_random_operations_behaves_as_the_model(installation: Insta
     run_state_machine_as_test(
         LedgerMachine,
         settings=settings(
-            max_examples=60,
-            stateful_step_count=40,
-            deadline=None,
-            suppress_health_check=list(HealthCheck),
+            max_examples=60, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
         ),
     )

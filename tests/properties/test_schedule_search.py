@@ -56,8 +56,7 @@ RULES = st.sampled_from(
     ]
 )
 EXCLUSIONS = st.lists(
-    st.sampled_from(["sunday", "2026-03-29", {"from": "2025-12-20", "to": "2026-01-06"}]),
-    max_size=2,
+    st.sampled_from(["sunday", "2026-03-29", {"from": "2025-12-20", "to": "2026-01-06"}]), max_size=2
 ).flatmap(lambda some: st.sampled_from([some, [*some, {"between": ["22:30", "06:15"]}]]))
 
 

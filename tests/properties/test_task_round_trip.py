@@ -35,10 +35,7 @@ JSON = st.recursive(
 )
 
 PLAIN_SCHEDULES = st.one_of(
-    st.fixed_dictionaries(
-        {"type": st.just("daily"), "time": TIMES},
-        optional={"timezone": ZONES},
-    ),
+    st.fixed_dictionaries({"type": st.just("daily"), "time": TIMES}, optional={"timezone": ZONES}),
     st.fixed_dictionaries(
         {
             "type": st.just("weekly"),

@@ -83,9 +83,7 @@ HASHES: dict[str, Fields] = {
     "an interval of zero": timed(__type__="interval", every=0, relative=False),
     "a negative interval": timed(__type__="interval", every=-5, relative=False),
     "an interval in words": timed(__type__="interval", every="often", relative=False),
-    "an endless interval": {
-        "definition": json.dumps(PLAIN).replace("60.0", "Infinity"),
-    },
+    "an endless interval": {"definition": json.dumps(PLAIN).replace("60.0", "Infinity")},
     "an rrule of nonsense": timed(__type__="rrule", freq="SOMETIMES"),
     "an impossible date": timed(__type__="datetime", year=2026, month=2, day=30),
     "enabled in words": plain(enabled="false"),

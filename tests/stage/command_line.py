@@ -40,10 +40,7 @@ def mc(*args: str, stdin: str | bytes | None = None) -> Answer:
 
 
 def start_program(
-    *args: str,
-    folder: Path,
-    environment: Mapping[str, str] | None = None,
-    stdin: int = subprocess.DEVNULL,
+    *args: str, folder: Path, environment: Mapping[str, str] | None = None, stdin: int = subprocess.DEVNULL
 ) -> subprocess.Popen[str]:
     """Start the real program in `folder`, on an installation of its own there; the caller ends it."""
     inherited = {name: text for name, text in os.environ.items() if not name.startswith("MISSION_CONTROL_")}

@@ -36,8 +36,7 @@ def due_between(tasks: Iterable[TaskDefinition], start: datetime, end: datetime)
     """Return the enabled tasks with an occurrence after `start` up to and including `end`, soonest first."""
     candidates = (_due(task, start, end) for task in tasks if task.enabled)
     return sorted(
-        (due for due in candidates if due.count),
-        key=lambda due: (due.is_frequent, due.times[0], due.task.id),
+        (due for due in candidates if due.count), key=lambda due: (due.is_frequent, due.times[0], due.task.id)
     )
 
 

@@ -55,9 +55,7 @@ def clean_value(value: object, limit: int) -> Any:  # noqa: ANN401  # a JSON val
     if value is None or isinstance(value, bool):
         return value
     ready = masked_value(
-        json_ready(value),
-        lambda one: clean_text(one, limit),
-        key=lambda one: clean_text(one, NAME_LIMIT),
+        json_ready(value), lambda one: clean_text(one, limit), key=lambda one: clean_text(one, NAME_LIMIT)
     )
     text = orjson.dumps(ready).decode()
     return ready if len(text) <= limit else _shorten(text, limit, 0)

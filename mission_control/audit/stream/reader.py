@@ -14,12 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from mission_control.audit.record.repetitions import Unrepeated
-from mission_control.audit.stream.lines import (
-    CorruptLine,
-    corrupt,
-    lines_backwards,
-    parse_line,
-)
+from mission_control.audit.stream.lines import CorruptLine, corrupt, lines_backwards, parse_line
 from mission_control.audit.stream.segments import Segment, Segments
 from mission_control.model.values.instants import parse_instant
 

@@ -229,10 +229,7 @@ class ReliableChannel(ConsumingChannel):
 class ReliableSentinelChannel(ReliableChannel, redis.SentinelChannel):
     """The same where Redis Sentinel names the server."""
 
-    from_transport_options = (
-        *redis.SentinelChannel.from_transport_options,
-        *_OPTIONS,
-    )
+    from_transport_options = (*redis.SentinelChannel.from_transport_options, *_OPTIONS)
 
     @property
     def broker(self) -> str:

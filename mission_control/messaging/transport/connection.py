@@ -30,10 +30,7 @@ class ReliableSentinelTransport(ReliableTransport, redis.SentinelTransport):
     Channel = ReliableSentinelChannel
 
 
-_OURS: Final = {
-    redis.Transport: ReliableTransport,
-    redis.SentinelTransport: ReliableSentinelTransport,
-}
+_OURS: Final = {redis.Transport: ReliableTransport, redis.SentinelTransport: ReliableSentinelTransport}
 
 
 class _Reliable(kombu.Connection):

@@ -19,12 +19,7 @@ class QueueLists(NamedTuple):
 
 
 def give_back(
-    unacked: Unacked,
-    tag: str,
-    lists: QueueLists,
-    *,
-    last: bool = False,
-    visible_after: float | None = None,
+    unacked: Unacked, tag: str, lists: QueueLists, *, last: bool = False, visible_after: float | None = None
 ) -> bool:
     """Put a delivered message back, marked as delivered before; False if there is nothing to put back.
 

@@ -88,10 +88,7 @@ class RunRecord:
         """
         spec = {name: _encode(name, getattr(self, name)) for name in _FIXED}
         written = {name: text for name, text in spec.items() if text is not None}
-        return {
-            "spec": json_text(written),
-            **encoded({name: getattr(self, name) for name in CHANGING}),
-        }
+        return {"spec": json_text(written), **encoded({name: getattr(self, name) for name in CHANGING})}
 
     def duration_until(self, moment: datetime) -> int | None:
         """Return how many milliseconds the attempt has run at `moment`; None if none was begun."""

@@ -77,9 +77,7 @@ def test_pending_records_written_by_another_host_are_found_there(
     assert verified_runs(beats_host).counts == {}
 
 
-def test_run_dropped_before_its_record_is_reported_does_not_return(
-    installation: Installation,
-) -> None:
+def test_run_dropped_before_its_record_is_reported_does_not_return(installation: Installation) -> None:
     ended = installation.ledger.end(
         begun(installation.ledger, enter(installation, 1)), RunState.SUCCESS, at=NOW
     )

@@ -71,9 +71,7 @@ def test_fired_run_equals_one_that_the_ledger_enters(
         assert installation.ledger.runs_of("nine") == [fired]
 
 
-def test_occurrence_in_the_ledger_never_fires_again(
-    installation: Installation,
-) -> None:
+def test_occurrence_in_the_ledger_never_fires_again(installation: Installation) -> None:
     with time_machine.travel(NINE - timedelta(hours=1), tick=False):
         assert register_task(task())
     for _ in range(2):
@@ -165,9 +163,7 @@ def test_killed_beat_sends_every_message_to_a_broker_elsewhere(
         assert not installation.client.exists("mc:beat:outbox")
 
 
-def test_tasks_joining_prepared_ones_double_no_run(
-    installation: Installation,
-) -> None:
+def test_tasks_joining_prepared_ones_double_no_run(installation: Installation) -> None:
     names = ["nine", "eight", "five", "four"]  # each stands before the others in the schedule
     with time_machine.travel(NINE - timedelta(seconds=3), tick=False):
         beat = beat_of(installation)

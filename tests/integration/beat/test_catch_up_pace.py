@@ -65,9 +65,7 @@ def test_late_runs_of_many_tasks_start_one_a_slot(installation: Installation) ->
     assert_no_second_has_more_than_its_share(found)
 
 
-def test_staggered_task_keeps_its_distance_and_leaves_others_their_slots(
-    installation: Installation,
-) -> None:
+def test_staggered_task_keeps_its_distance_and_leaves_others_their_slots(installation: Installation) -> None:
     register("staggered", stagger_seconds=0.5)
     for at in range(3):
         register(f"late-{at}")

@@ -74,9 +74,7 @@ def test_entry_runs_where_plain_producers_are_refused(installation: Installation
     assert "MISSION_CONTROL_ALLOW_PLAIN_PRODUCERS is off" in refused["reason"]
 
 
-def test_entry_for_a_broadcast_or_several_queues_is_sent_as_with_redbeat(
-    installation: Installation,
-) -> None:
+def test_entry_for_a_broadcast_or_several_queues_is_sent_as_with_redbeat(installation: Installation) -> None:
     media = Exchange("media", type="topic")
     queues = (Queue("one", media, routing_key="media.#"), Queue("two", media, routing_key="media.a"))
     app = app_with(installation, task_queues=(Broadcast("everybody"), Queue("default"), *queues))
@@ -104,9 +102,7 @@ def test_entry_for_a_broadcast_or_several_queues_is_sent_as_with_redbeat(
     everybody.close()
 
 
-def test_disabled_redbeat_entry_is_off_the_schedule_until_saved_enabled(
-    installation: Installation,
-) -> None:
+def test_disabled_redbeat_entry_is_off_the_schedule_until_saved_enabled(installation: Installation) -> None:
     app = create_app("other", lambda: installation)
     with time_machine.travel(NINE, tick=False):
         entry = RedBeatSchedulerEntry("theirs", HANDLER, schedule(60), enabled=False, app=app).save()

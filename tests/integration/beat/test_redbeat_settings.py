@@ -52,8 +52,5 @@ def test_other_server_or_database_is_refused(
     installation: Installation, redis_server: RedisServer, elsewhere: RedisServer, theirs: str
 ) -> None:
     with pytest.raises(SettingsError, match="redbeat_redis_url") as caught:
-        check(
-            installation,
-            redbeat_redis_url=theirs.format(port=redis_server.port, elsewhere=elsewhere.port),
-        )
+        check(installation, redbeat_redis_url=theirs.format(port=redis_server.port, elsewhere=elsewhere.port))
     assert "hunter2" not in str(caught.value)

@@ -17,9 +17,7 @@ if TYPE_CHECKING:
     from mission_control.installation.installation import Installation
 
 
-def test_static_entries_are_installed_kept_changed_and_removed(
-    installation: Installation,
-) -> None:
+def test_static_entries_are_installed_kept_changed_and_removed(installation: Installation) -> None:
     client = installation.client
     entry = {"task": HANDLER, "schedule": 60.0}
     two = {"kept": entry, "removed": entry}
@@ -42,9 +40,7 @@ def test_static_entries_are_installed_kept_changed_and_removed(
     assert sent_ids(client)[1:] == ["kept@20260302T090230.700Z"]
 
 
-def test_corrupt_static_entry_is_replaced_and_an_invalid_one_left_out(
-    installation: Installation,
-) -> None:
+def test_corrupt_static_entry_is_replaced_and_an_invalid_one_left_out(installation: Installation) -> None:
     installation.client.set("redbeat:spoilt", "not a hash")
     entry = {"task": HANDLER, "schedule": 60.0}
     entries = {"spoilt": entry, "bad": {"task": HANDLER, "colour": "red"}, "two\nlines": entry}
@@ -54,9 +50,7 @@ def test_corrupt_static_entry_is_replaced_and_an_invalid_one_left_out(
     assert installation.client.zrange("redbeat::schedule", 0, -1) == ["redbeat:spoilt"]
 
 
-def test_static_entries_return_after_redis_lost_its_data(
-    installation: Installation,
-) -> None:
+def test_static_entries_return_after_redis_lost_its_data(installation: Installation) -> None:
     app = app_with(installation, beat_schedule={"fixed": {"task": HANDLER, "schedule": 60.0}})
     with time_machine.travel(NINE, tick=False):
         beat = beat_of(installation, app)
@@ -99,9 +93,7 @@ def test_static_entry_with_the_name_of_a_task_leaves_the_task_alone(
     assert installation.client.smembers("redbeat::statics") == set()
 
 
-def test_task_with_the_name_of_a_removed_static_entry_stays(
-    installation: Installation,
-) -> None:
+def test_task_with_the_name_of_a_removed_static_entry_stays(installation: Installation) -> None:
     with time_machine.travel(NINE, tick=False):
         installation.registry.register(task())
         installation.client.sadd("redbeat::statics", "nine")

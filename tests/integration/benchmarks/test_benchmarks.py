@@ -85,8 +85,6 @@ def test_herd_benchmark_counts_from_beat_to_queue(reports: dict[str, Any]) -> No
         assert figures["commands_per_fire"]["median"] > 0
 
 
-def test_task_unnoticed_by_stock_redbeat_exceeds_the_patience(
-    reports: dict[str, Any],
-) -> None:
+def test_task_unnoticed_by_stock_redbeat_exceeds_the_patience(reports: dict[str, Any]) -> None:
     assert reports["wake-up"]["stock"]["gave_up"]["median"] == 1
     assert reports["wake-up"]["ratio_is_at_least"] is True

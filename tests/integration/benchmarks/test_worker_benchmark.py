@@ -44,9 +44,7 @@ def median(report: dict[str, Any], contender: str, figure: str) -> float:
     return float(report[contender][figure]["median"])
 
 
-def test_ours_is_compared_with_a_bare_worker_with_and_without_events(
-    report: dict[str, Any],
-) -> None:
+def test_ours_is_compared_with_a_bare_worker_with_and_without_events(report: dict[str, Any]) -> None:
     ours, bare, silent = (
         median(report, contender, "runs_per_second") for contender in ("ours", "bare", "bare_without_events")
     )

@@ -100,9 +100,7 @@ def test_run_with_a_worker_returns_its_result_and_is_in_every_view(installation:
     assert installation.settings.task_execution_log.exists()
 
 
-def test_missing_redis_is_exit_code_5_within_seconds(
-    bare_environment: pytest.MonkeyPatch,
-) -> None:
+def test_missing_redis_is_exit_code_5_within_seconds(bare_environment: pytest.MonkeyPatch) -> None:
     bare_environment.setenv("MISSION_CONTROL_REDIS_URL", "redis://:secret@127.0.0.1:1/0")
     for command in (["status"], ["task", "list"], ["enqueue", HELLO], ["tasks", "export", "-"], ["up"]):
         answer = mc(*command)
@@ -124,9 +122,7 @@ def test_redis_that_refuses_the_password_is_reported_with_the_remedy(
     assert "correct MISSION_CONTROL_REDIS_URL" in answer.err
 
 
-def test_full_redis_is_reported_and_nothing_is_half_written(
-    bare_environment: pytest.MonkeyPatch,
-) -> None:
+def test_full_redis_is_reported_and_nothing_is_half_written(bare_environment: pytest.MonkeyPatch) -> None:
     from tests.stage.servers import RedisServer
 
     with RedisServer() as server, server.client() as client:

@@ -34,11 +34,7 @@ TASKS = {
 
 SLEEPER = {
     "tasks": [
-        {
-            "id": "sleeper",
-            "schedule": {"type": "interval", "seconds": 1},
-            "handler": "handlers.sleeper.run",
-        }
+        {"id": "sleeper", "schedule": {"type": "interval", "seconds": 1}, "handler": "handlers.sleeper.run"}
     ]
 }
 

@@ -116,9 +116,7 @@ def test_idempotency_key_of_another_request_is_refused_with_the_field_that_diffe
     assert installation.ledger.active_count() == 2
 
 
-def test_enqueued_params_override_those_of_a_task_even_if_it_is_disabled(
-    installation: Installation,
-) -> None:
+def test_enqueued_params_override_those_of_a_task_even_if_it_is_disabled(installation: Installation) -> None:
     task = {"id": "a", "schedule": YEARLY, "handler": HELLO, "params": {"x": 1, "y": 1}, "enabled": False}
     installation.registry.register(task)
     record = enqueue("a", {"y": 2}, queue="other", priority=3).record

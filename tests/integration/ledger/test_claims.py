@@ -64,9 +64,7 @@ def test_worker_that_lost_its_lease_cannot_end_the_attempt_of_its_successor(
     assert ledger.renew([("a@1", successor.fence)]) == [LeaseState.GONE]
 
 
-def test_caller_that_saw_a_run_wait_cannot_end_an_attempt_begun_since(
-    installation: Installation,
-) -> None:
+def test_caller_that_saw_a_run_wait_cannot_end_an_attempt_begun_since(installation: Installation) -> None:
     ledger = installation.ledger
     waiting = a_run()
     ledger.dispatch(waiting)
@@ -75,9 +73,7 @@ def test_caller_that_saw_a_run_wait_cannot_end_an_attempt_begun_since(
     assert ledger.end(waiting, RunState.CANCELLED, at=NOW) is None
 
 
-def test_fence_grows_over_all_attempts_and_deliveries_count_per_attempt(
-    installation: Installation,
-) -> None:
+def test_fence_grows_over_all_attempts_and_deliveries_count_per_attempt(installation: Installation) -> None:
     ledger = installation.ledger
     ledger.dispatch(a_run())
     begun(ledger)
@@ -103,9 +99,7 @@ def test_interrupted_attempt_begins_again_at_once(installation: Installation) ->
     assert ledger.begin("a@1", 1, worker="v", at=NOW).verdict is BeginVerdict.BEGUN
 
 
-def test_delivery_given_back_in_good_order_does_not_count_towards_poison(
-    installation: Installation,
-) -> None:
+def test_delivery_given_back_in_good_order_does_not_count_towards_poison(installation: Installation) -> None:
     ledger = installation.ledger
     ledger.dispatch(a_run())
     for _ in range(MOST_DELIVERIES + 2):
@@ -117,9 +111,7 @@ def test_delivery_given_back_in_good_order_does_not_count_towards_poison(
     assert ledger.begin("a@1", 1, worker="v", at=NOW).verdict is BeginVerdict.POISONED
 
 
-def test_lease_is_renewed_only_for_the_worker_that_holds_it(
-    installation: Installation,
-) -> None:
+def test_lease_is_renewed_only_for_the_worker_that_holds_it(installation: Installation) -> None:
     ledger = installation.ledger
     in_state(ledger, RunState.RUNNING)
     lapse(installation)
@@ -128,9 +120,7 @@ def test_lease_is_renewed_only_for_the_worker_that_holds_it(
     assert ledger.begin("a@1", 1, worker="v", at=NOW).verdict is BeginVerdict.HELD
 
 
-def test_attempt_that_never_ends_is_poisoned_after_the_most_deliveries(
-    installation: Installation,
-) -> None:
+def test_attempt_that_never_ends_is_poisoned_after_the_most_deliveries(installation: Installation) -> None:
     ledger = installation.ledger
     ledger.dispatch(a_run())
     for _ in range(MOST_DELIVERIES):

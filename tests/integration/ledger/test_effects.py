@@ -43,9 +43,7 @@ def test_run_with_ten_thousand_effects_is_taken_over_and_ended_like_any_other(
     assert max(map(len, pending.values())) < 1_000
 
 
-def test_pending_record_has_only_the_fields_of_a_record(
-    installation: Installation,
-) -> None:
+def test_pending_record_has_only_the_fields_of_a_record(installation: Installation) -> None:
     in_state(installation.ledger, RunState.RUNNING)
     others = {f"field{number}": "x" for number in range(10_000)}
     installation.client.hset(redis_keys.run("a@1"), mapping=others)  # type: ignore[arg-type]

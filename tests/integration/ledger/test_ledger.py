@@ -110,9 +110,7 @@ def test_history_counts_runs_not_attempts(installation: Installation) -> None:
     assert history.last_success == NOW + timedelta(seconds=3)
 
 
-def test_task_retains_the_configured_number_of_runs_and_all_active_ones(
-    installation: Installation,
-) -> None:
+def test_task_retains_the_configured_number_of_runs_and_all_active_ones(installation: Installation) -> None:
     ledger = Ledger(installation.client, retention=timedelta(days=1), max_runs=3)
     for number in range(6):
         at = NOW + timedelta(minutes=number)
@@ -124,9 +122,7 @@ def test_task_retains_the_configured_number_of_runs_and_all_active_ones(
     assert [run.execution_id for run in ledger.active()] == ["a@0"]
 
 
-def test_run_dropped_at_its_end_is_ended_and_has_a_pending_record(
-    installation: Installation,
-) -> None:
+def test_run_dropped_at_its_end_is_ended_and_has_a_pending_record(installation: Installation) -> None:
     ledger = Ledger(installation.client, retention=timedelta(days=1), max_runs=1)
     ledger.dispatch(a_run("a@1"))
     ledger.dispatch(a_run("a@2", scheduled_time=NOW + timedelta(minutes=1)))
@@ -165,9 +161,7 @@ def test_begin_that_finds_a_key_of_a_wrong_type_changes_nothing(installation: In
     assert begun(ledger).fence == 1
 
 
-def test_keys_of_an_unregistered_task_expire_with_the_retention(
-    installation: Installation,
-) -> None:
+def test_keys_of_an_unregistered_task_expire_with_the_retention(installation: Installation) -> None:
     ledger, client = installation.ledger, installation.client
     ledger.dispatch(a_run())
     ledger.end(begun(ledger), RunState.SUCCESS, at=NOW)
@@ -204,9 +198,7 @@ def test_index_of_a_tasks_runs_lasts_while_one_of_them_is_active(installation: I
     assert client.ttl(key) > 0
 
 
-def test_end_of_a_run_sets_the_next_due_instant_only_if_there_is_none(
-    installation: Installation,
-) -> None:
+def test_end_of_a_run_sets_the_next_due_instant_only_if_there_is_none(installation: Installation) -> None:
     ledger, client = installation.ledger, installation.client
     entry = redis_keys.DEFAULT_REDBEAT_KEYS.entry("a")
     for number, (is_registered, due_before, due_after) in enumerate(

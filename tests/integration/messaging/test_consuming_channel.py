@@ -24,9 +24,7 @@ LISTS = QueueLists(lambda queue, _: queue, lambda _, queue: [queue])
 STORED = f'[{message()}, "", "default"]'
 
 
-def test_fetched_message_is_noted_as_delivered_in_the_same_step(
-    installation: Installation,
-) -> None:
+def test_fetched_message_is_noted_as_delivered_in_the_same_step(installation: Installation) -> None:
     """And comes back at once if the answer that brings it is lost with the connection."""
     Dispatch.of(installation).enqueue("handlers.hello.run")
     app, client = installation.celery, installation.client

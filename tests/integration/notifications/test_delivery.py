@@ -53,9 +53,7 @@ def test_unknown_channel_names_the_variable_to_set() -> None:
     )
 
 
-def test_failing_channel_does_not_affect_the_others(
-    server: LocalHttpServer,
-) -> None:
+def test_failing_channel_does_not_affect_the_others(server: LocalHttpServer) -> None:
     channels = urls(
         bad=f"json://{server.address}/status/500", good=f"json://{server.address}", worse="nonsense://x"
     )
@@ -103,12 +101,7 @@ def test_empty_message_is_a_problem(server: LocalHttpServer) -> None:
 
 
 @pytest.mark.parametrize(
-    "url",
-    [
-        "json://{}",
-        "mailto://user:pass@{}?from=a@b.example&to=c@d.example",
-        "json://localhost:{port}",
-    ],
+    "url", ["json://{}", "mailto://user:pass@{}?from=a@b.example&to=c@d.example", "json://localhost:{port}"]
 )
 def test_private_address_is_refused_unless_allowed_and_the_reason_is_given(
     url: str, server: LocalHttpServer

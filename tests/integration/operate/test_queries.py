@@ -58,8 +58,7 @@ def test_situation_counts_tasks_runs_and_processes(installation: Installation) -
 
 
 @pytest.mark.parametrize(
-    "key",
-    [redis_keys.ACTIVE_RUNS, redis_keys.FINISHED_RUNS, redis_keys.TASKS, redis_keys.BEAT_QUARANTINE],
+    "key", [redis_keys.ACTIVE_RUNS, redis_keys.FINISHED_RUNS, redis_keys.TASKS, redis_keys.BEAT_QUARANTINE]
 )
 def test_situation_names_a_key_of_wrong_type(installation: Installation, key: str) -> None:
     spoil(installation, key, "string")

@@ -77,9 +77,7 @@ def test_name_is_resolved_once_and_its_checked_address_is_used(
     assert server.requests[0].headers["Host"] == f"rebind.example:{port}"
 
 
-def test_tls_uses_the_host_name_and_not_the_address(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_tls_uses_the_host_name_and_not_the_address(monkeypatch: pytest.MonkeyPatch) -> None:
     resolving(monkeypatch, ["127.0.0.1"])
     heard: list[bytes] = []
     with socket.create_server(("127.0.0.1", 0)) as listener:

@@ -95,9 +95,7 @@ def test_run_once_sends_runs_of_unknown_handlers_to_the_workers(installation: In
     assert [run.state for run in installation.ledger.runs_of("a")] == [RunState.DISPATCHED]
 
 
-def test_execute_task_without_the_handler_enters_no_run(
-    installation: Installation,
-) -> None:
+def test_execute_task_without_the_handler_enters_no_run(installation: Installation) -> None:
     installation.client.hset(redis_keys.HANDLERS, "handlers.elsewhere.run", "on another machine")
     task = {"id": "a", "handler": "handlers.elsewhere.run", "schedule": YEARLY}
     installation.registry.register(task)
@@ -145,9 +143,7 @@ def test_plain_producers_can_be_refused(installation: Installation) -> None:
     assert strict.ledger.get("plain:from-outside") is None
 
 
-def test_fixed_delay_task_is_due_again_after_every_ending(
-    installation: Installation,
-) -> None:
+def test_fixed_delay_task_is_due_again_after_every_ending(installation: Installation) -> None:
     schedule = {"type": "interval", "hours": 1, "measure_from": "finish"}
     entry = redis_keys.DEFAULT_REDBEAT_KEYS.entry("a")
     with time_machine.travel(BEFORE, tick=False) as clock:

@@ -111,9 +111,7 @@ def test_attempt_stays_pending_after_the_next_has_begun(installation: Installati
     assert (first["error"], first["timestamp"]) == ("the kettle was cold", "2026-03-02T09:00:00Z")
 
 
-def test_written_but_unreported_record_is_not_written_again(
-    installation: Installation,
-) -> None:
+def test_written_but_unreported_record_is_not_written_again(installation: Installation) -> None:
     run = ended(installation)
     pending: Any = installation.client.hgetall(redis_keys.PENDING_RECORDS)
     installation.audit.append(ending_record(run, at=NOW).to_dict())

@@ -157,9 +157,7 @@ def test_run_not_started_in_time_expires_with_its_record(ours: Installation, clo
     assert (record["status"], record["final"], record["execution_id"]) == ("expired", True, run.execution_id)
 
 
-def test_attempt_with_lapsed_lease_is_delivered_again_after_a_second_look(
-    ours: Installation,
-) -> None:
+def test_attempt_with_lapsed_lease_is_delivered_again_after_a_second_look(ours: Installation) -> None:
     run = entered(ours, "orphan", sends=False)
     begun(ours, run)
     lapse(ours, run.execution_id)

@@ -134,9 +134,7 @@ def test_empty_variable_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) -> No
     assert settings.tasks_file is None
 
 
-def test_child_process_gets_the_settings_of_its_parent(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_child_process_gets_the_settings_of_its_parent(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = read_settings(
         queues=("default", "reports"),
         handlers=(Path("a"), Path("b")),

@@ -27,9 +27,7 @@ def written(log_format: str, *args: Any, error: Exception | None = None, **extra
 def test_text_record_has_one_first_line_and_marked_ones() -> None:
     first, *others = written("text", "it failed: %s", FORGED).split("\n")
     assert first.endswith("ERROR/MainProcess] it failed: no")
-    assert others == [
-        "  | [2026-03-01 09:00:00,123: ERROR/MainProcess] forged\\r\\x1b[2J\\x9b1m\\u2028",
-    ]
+    assert others == ["  | [2026-03-01 09:00:00,123: ERROR/MainProcess] forged\\r\\x1b[2J\\x9b1m\\u2028"]
 
 
 def test_text_of_an_exception_is_marked_too() -> None:

@@ -43,9 +43,7 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    "data",
-    [{"tasks": [_task("a"), _task("b")]}, [_task("a"), _task("b")]],
-    ids=["under tasks", "a list"],
+    "data", [{"tasks": [_task("a"), _task("b")]}, [_task("a"), _task("b")]], ids=["under tasks", "a list"]
 )
 @pytest.mark.parametrize("mark", ["", "\ufeff"], ids=["plain", "with a byte order mark"])
 def test_task_file_is_read_in_both_forms(path: Path, data: object, mark: str) -> None:
@@ -77,11 +75,7 @@ BAD_FILES: list[tuple[str, bytes, str]] = [
             "(the file ends too early; check that it is complete)"
         ),
     ),
-    (
-        "a colon too few",
-        b'[{"id" "a"}, 1]',
-        "is not valid JSON: line 1, column 8: Expecting ':' delimiter",
-    ),
+    ("a colon too few", b'[{"id" "a"}, 1]', "is not valid JSON: line 1, column 8: Expecting ':' delimiter"),
     (
         "empty",
         b" \n",

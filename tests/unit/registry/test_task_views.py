@@ -35,7 +35,4 @@ def test_overview_reads_only_the_tasks_due_first() -> None:
     assert (overview.enabled, overview.disabled) == (102, 1)
     assert seen == ["t102", "t99", "t98"]
     named: list[Any] = overview.next_due
-    assert named == [
-        ("t99", datetime.fromtimestamp(901, UTC)),
-        ("t98", datetime.fromtimestamp(902, UTC)),
-    ]
+    assert named == [("t99", datetime.fromtimestamp(901, UTC)), ("t98", datetime.fromtimestamp(902, UTC))]

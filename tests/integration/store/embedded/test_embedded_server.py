@@ -84,9 +84,7 @@ def test_killed_server_is_started_again_by_the_next_to_join(data_dir: Path) -> N
         assert join_embedded_server(data_dir).pid == server.pid
 
 
-def test_server_revived_on_another_port_is_ended_by_its_last_user(
-    data_dir: Path,
-) -> None:
+def test_server_revived_on_another_port_is_ended_by_its_last_user(data_dir: Path) -> None:
     server = join_embedded_server(data_dir)
     os.kill(server.pid, signal.SIGKILL)
     wait_until(lambda: is_free(port_of(server.url)), "the dead server's port is free")

@@ -34,9 +34,7 @@ def revoke(installation: Installation, execution_id: str, *, expired: bool) -> N
     hook.on_revoked(SimpleNamespace(app=app), request, expired)
 
 
-def test_run_revoked_at_one_worker_is_stopped_by_the_worker_that_runs_it(
-    installation: Installation,
-) -> None:
+def test_run_revoked_at_one_worker_is_stopped_by_the_worker_that_runs_it(installation: Installation) -> None:
     run = ad_hoc_run("handlers.hello.run", {}, ulid=str(ULID()), at=NOW, now=NOW, queue="default")
     installation.ledger.dispatch(run)
     installation.ledger.begin(run.execution_id, 1, worker="elsewhere", at=NOW)

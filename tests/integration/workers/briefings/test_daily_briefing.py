@@ -45,13 +45,7 @@ def a_day(installation: Installation) -> None:
     ran(installation, "ping", NOW - timedelta(hours=5), attempts=3, seconds=70)
     ran(installation, "ping", NOW - timedelta(hours=4), RunState.TIMED_OUT, error="ran too long")
     ran(installation, "ping", NOW - timedelta(hours=3))
-    ran(
-        installation,
-        "report",
-        NOW - timedelta(hours=2),
-        RunState.MISSED,
-        reason="no beat was running",
-    )
+    ran(installation, "report", NOW - timedelta(hours=2), RunState.MISSED, reason="no beat was running")
     ran(installation, "ping", NOW - timedelta(hours=1), RunState.SKIPPED, reason="overlap")
     ran(installation, "mail", NOW - timedelta(minutes=30), RunState.RETRYING, error="no route",
         retry_at=NOW + timedelta(minutes=5))  # fmt: skip

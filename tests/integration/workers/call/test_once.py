@@ -16,9 +16,7 @@ if TYPE_CHECKING:
     from mission_control.installation.installation import Installation
 
 
-def test_once_is_true_for_the_first_attempt_and_false_for_later_ones(
-    installation: Installation,
-) -> None:
+def test_once_is_true_for_the_first_attempt_and_false_for_later_ones(installation: Installation) -> None:
     ledger = installation.ledger
     ledger.dispatch(a_run())
     first = Once(ledger, begun(ledger))

@@ -40,7 +40,5 @@ def test_awaited_message_reaches_a_child_before_the_worker_asks_for_another(hous
     assert steps_after_messages(house, at_once=0) == [["written", "waits"]] * 3
 
 
-def test_message_that_came_at_once_makes_the_worker_fetch_before_it_waits(
-    house: WorkerHouse,
-) -> None:
+def test_message_that_came_at_once_makes_the_worker_fetch_before_it_waits(house: WorkerHouse) -> None:
     assert steps_after_messages(house, at_once=60) == [["written", "fetches"]] * 3

@@ -110,7 +110,7 @@ HANDLERS = {
             """Use processes of its own."""
             with multiprocessing.get_context("fork").Pool(2) as pool:
                 return {"status": "success", "output": pool.map(double, [1, 2, 3]), "error": None}
-    ''',
+    '''
 }
 
 

@@ -148,10 +148,7 @@ def test_size_read_in_mid_write_of_another_process_adds_no_empty_line(
 def test_full_disk_is_reported_and_uses_up_no_sequence_number(tmp_path: Path) -> None:
     log = AuditLog(tmp_path / "a.jsonl")
     log.path.touch()
-    with (
-        no_space_for(log.path),
-        pytest.raises(AuditWriteError, match="No space left on device") as caught,
-    ):
+    with no_space_for(log.path), pytest.raises(AuditWriteError, match="No space left on device") as caught:
         log.append({"n": 1})
     log.path.unlink()
 

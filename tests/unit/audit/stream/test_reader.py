@@ -140,9 +140,7 @@ def test_torn_last_line_is_reported_and_records_before_it_are_read(log: AuditLog
     assert [line.excerpt for line in found] == ["""'{"number": 3'"""]
 
 
-def test_damaged_compressed_file_is_read_as_far_as_possible_and_reported(
-    log: AuditLog,
-) -> None:
+def test_damaged_compressed_file_is_read_as_far_as_possible_and_reported(log: AuditLog) -> None:
     write(log, 1)
     packed = gzip.compress(log.path.read_bytes())
     Path(f"{log.path}.1.gz").write_bytes(packed[:-4])

@@ -49,10 +49,7 @@ def decisions(one: TaskDefinition, now: datetime) -> list[Decision]:
 
 def table() -> str:
     """Return the rows as they stand in the docs."""
-    rows = [
-        "| every | policy | down " + " | ".join(DOWNTIMES) + " |",
-        "|---|---|" + "---|" * len(DOWNTIMES),
-    ]
+    rows = ["| every | policy | down " + " | ".join(DOWNTIMES) + " |", "|---|---|" + "---|" * len(DOWNTIMES)]
     for period, seconds in PERIODS.items():
         for policy, fields in POLICIES.items():
             cells = [

@@ -73,10 +73,7 @@ def test_other_lapsed_attempt_is_sent_again(fields: dict[str, Any]) -> None:
         ({"resent_at": NOW - 2 * GRACE, "resends": 1}, LookForMessage()),
         ({"released_at": NOW - GRACE / 2}, None),
         ({"expires_at": NOW}, LookForMessage()),
-        (
-            {"expires_at": NOW - GRACE},
-            EndAttempt(RunState.EXPIRED, "not started within expires_seconds"),
-        ),
+        ({"expires_at": NOW - GRACE}, EndAttempt(RunState.EXPIRED, "not started within expires_seconds")),
         (
             {"state": RunState.RETRYING, "attempt": 1, "expires_at": LONG_AGO, "retry_at": NOW - GRACE},
             LookForMessage(),

@@ -10,11 +10,7 @@ from mission_control.dispatch.arguments import checked_params
 from mission_control.errors import InvalidTaskError
 from mission_control.model.definitions.task import parse_task
 
-TASK = {
-    "id": "door",
-    "schedule": {"type": "daily", "time": "09:00"},
-    "handler": "handlers.hello.run",
-}
+TASK = {"id": "door", "schedule": {"type": "daily", "time": "09:00"}, "handler": "handlers.hello.run"}
 NO_REFERENCE = 'is not a reference to a secret; write {"secret": "env:NAME"} or'
 
 

@@ -5,10 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from mission_control.model.values.identifiers import (
-    occurrence_execution_id,
-    task_id_problem,
-)
+from mission_control.model.values.identifiers import occurrence_execution_id, task_id_problem
 
 
 @pytest.mark.parametrize("task_id", ["a", "9", "daily_briefing_9am", "A.b-c_d", "x" * 128])

@@ -67,11 +67,7 @@ def test_command_that_changes_a_worker_is_refused_and_not_carried_out(tmp_path: 
 @pytest.mark.parametrize("allows_changes", [True, False])
 def test_answer_is_masked(tmp_path: Path, allows_changes: bool) -> None:
     _, node = worker(tmp_path, allows_changes=allows_changes)
-    assert node.handle("conf", None) == {
-        "ok": "changed []",
-        "url": "redis://:***@db/0",
-        "hook": "function",
-    }
+    assert node.handle("conf", None) == {"ok": "changed []", "url": "redis://:***@db/0", "hook": "function"}
 
 
 def test_allowed_change_is_recorded_with_its_arguments_masked(tmp_path: Path) -> None:

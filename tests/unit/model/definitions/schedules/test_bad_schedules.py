@@ -43,10 +43,7 @@ def rrule(rule: str, dtstart: str | None = "2026-01-05T09:00") -> dict[str, Any]
             {"type": "monthly", "days": [30], "months": [2], "time": "09:00"},
             "on the 30th day of February at 09:00 (UTC): that never happens",
         ),
-        (
-            {"type": "monthly", "days": [31], "months": ["apr", 6], "time": "09:00"},
-            "that never happens",
-        ),
+        ({"type": "monthly", "days": [31], "months": ["apr", 6], "time": "09:00"}, "that never happens"),
         ({"type": "monthly", "days": [32], "time": "09:00"}, "32 is not a day of a month"),
         ({"type": "monthly", "days": [True], "time": "09:00"}, "True is not a day of a month"),
         ({"type": "monthly", "time": "09:00"}, 'a monthly schedule has either "days"'),
