@@ -1,7 +1,6 @@
 """Repairing the stream of runs: missing records are appended; no line is changed."""
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 from mission_control.audit.verification.findings import Verification
 from mission_control.ledger.ledger import Ledger
@@ -23,10 +22,6 @@ class Repair:
     def is_nothing(self) -> bool:
         """Whether there was nothing to repair."""
         return not (self.written or self.added)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the repair as JSON has it."""
-        return asdict(self)
 
 
 def repair(late_records: LateRecords, ledger: Ledger, *, is_dry_run: bool = False) -> Repair:

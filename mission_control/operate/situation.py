@@ -115,10 +115,8 @@ def situation(
     `app` is the Celery application of its broker. Where a key has the wrong type, `wrong_keys` names it, and
     what it should hold is left out. A broker that cannot be reached is an issue.
     """
-    alive, wrong = (
-        live_processes(client, within_seconds=ANSWER_SECONDS),
-        keys_of_wrong_type(client, redbeat_keys),
-    )
+    alive = live_processes(client, within_seconds=ANSWER_SECONDS)
+    wrong = keys_of_wrong_type(client, redbeat_keys)
     tasks = registry.overview(due_limit=_DUE_SHOWN) if redis_keys.TASKS not in wrong else Overview(0, 0, [])
     ended = ledger.finished_since(now - _DAY) if redis_keys.FINISHED_RUNS not in wrong else []
     active = ledger.active() if redis_keys.ACTIVE_RUNS not in wrong else []
@@ -178,10 +176,8 @@ def _queues(app: Celery, ledger: RunReader, names: set[str]) -> tuple[list[Queue
 
 def issues_of_tasks(client: Redis, tasks: Iterable[TaskDefinition]) -> list[Issue]:
     """Return what keeps enabled tasks from firing or running."""
-    alive, enabled = (
-        live_processes(client, within_seconds=ANSWER_SECONDS),
-        [task for task in tasks if task.enabled],
-    )
+    enabled = [task for task in tasks if task.enabled]
+    alive = live_processes(client, within_seconds=ANSWER_SECONDS)
     return [*beat_issues(alive), *work_issues(alive, [of_tasks(enabled)])] if enabled else []
 
 

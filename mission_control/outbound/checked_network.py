@@ -45,9 +45,8 @@ class CheckedNetwork(httpcore.NetworkBackend):
         failed: Exception = httpcore.ConnectError(f"{host} has no address")
         for address in self._checked_addresses(host, port):
             try:
-                stream = self._network.connect_tcp(
-                    address, port, self._left(timeout), local_address, socket_options
-                )
+                left = _seconds_left(self._deadline, timeout, httpcore.ConnectTimeout)
+                stream = self._network.connect_tcp(address, port, left, local_address, socket_options)
                 return _BoundedStream(stream, self._deadline)
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
                 failed = error
@@ -61,9 +60,6 @@ class CheckedNetwork(httpcore.NetworkBackend):
             if problem is not None:
                 raise httpcore.ConnectError(problem)
         return addresses
-
-    def _left(self, timeout: float | None) -> float:
-        return _seconds_left(self._deadline, timeout, httpcore.ConnectTimeout)
 
 
 class _BoundedStream(httpcore.NetworkStream):

@@ -76,16 +76,12 @@ class TaskStore:
         beat has quarantined the task. Writing a task ends its quarantine, and the id of a quarantined entry
         counts as free.
         """
-        entry, schedule, prefix = (
-            self._given_keys.entry(task.id),
-            self._given_keys.schedule,
-            self._given_keys.prefix,
-        )
+        given = self._given_keys
         text = json.dumps(stored_form(task), ensure_ascii=False)
         written = self._put(
             keys=[
-                entry,
-                schedule,
+                given.entry(task.id),
+                given.schedule,
                 redis_keys.TASKS,
                 redis_keys.revisions(task.id),
                 redis_keys.BEAT_QUARANTINE,
@@ -103,12 +99,12 @@ class TaskStore:
                 redis_keys.MAX_REVISIONS,
                 redis_keys.WAKE_CHANNEL,
                 int(is_due_kept),
-                prefix,
+                given.prefix,
                 self.keyring.sign("task", text) if self.keyring else "",
             ],
         )
         if written == _OTHER_PREFIX:
-            check_prefix(self._client, prefix)
+            check_prefix(self._client, given.prefix)
         return bool(written == 1)
 
     def damaged(self, task_ids: list[str]) -> dict[str, str]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
 
 import rich_click as click
 
@@ -18,6 +18,9 @@ from mission_control.cli.terminal.output import echo, echo_json, near, printable
 from mission_control.configuration.settings import read_settings
 from mission_control.installation.installation import acting_user
 from mission_control.model.values.quantities import counted
+
+if TYPE_CHECKING:
+    from mission_control.operate.audit_repair import Repair
 
 _FILE: Final = click.Path(exists=True, dir_okay=False, path_type=Path)
 _MOST_OF_A_KEY: Final = 4_096
@@ -99,24 +102,22 @@ def repair(dry_run: bool, as_json: bool) -> None:
     with current() as installation:
         done = repair_stream(LateRecords.of(installation), installation.ledger, is_dry_run=dry_run)
     if as_json:
-        echo_json({"dry_run": dry_run, **done.to_dict()})
+        echo_json({"dry_run": dry_run, "written": done.written, "added": done.added})
     elif done.is_nothing:
         tell("nothing to repair")
     else:
-        echo(*_repaired(done.to_dict(), would="would be " if dry_run else ""))
+        echo(*_repaired(done, would="would be " if dry_run else ""))
 
 
 def _verifications(*, files_only: bool) -> dict[str, Verification]:
     from mission_control.operate.audit_verification import verify_streams
 
+    settings = read_settings()
+    files = settings.task_execution_log, settings.task_changes_log, settings.run_logs
     if files_only:
-        settings = read_settings()
-        return verify_streams(settings.task_execution_log, settings.task_changes_log, settings.run_logs, None)
+        return verify_streams(*files, None)
     with current() as installation:
-        settings, client = installation.settings, installation.client
-        return verify_streams(
-            settings.task_execution_log, settings.task_changes_log, settings.run_logs, client
-        )
+        return verify_streams(*files, installation.client)
 
 
 def _verified_by_checkpoints(
@@ -163,11 +164,9 @@ def _show(one: Verification, *, is_anchored: bool) -> None:
         echo(f"  … and {hidden} more")
 
 
-def _repaired(done: dict[str, Any], *, would: str) -> list[str]:
-    lines = []
-    if done["written"]:
-        lines.append(f"{counted(done['written'], 'pending record')} {would}written")
-    if done["added"]:
-        lines.append(f"{counted(len(done['added']), 'missing record')} {would}written from the ledger:")
-        lines += [f"  {printable(execution_id)}" for execution_id in done["added"]]
-    return lines
+def _repaired(done: Repair, *, would: str) -> Iterator[str]:
+    if done.written:
+        yield f"{counted(done.written, 'pending record')} {would}written"
+    if done.added:
+        yield f"{counted(len(done.added), 'missing record')} {would}written from the ledger:"
+    yield from (f"  {printable(execution_id)}" for execution_id in done.added)

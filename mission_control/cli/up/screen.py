@@ -51,7 +51,8 @@ class Screen:
 
     def say(self, text: str) -> None:
         """Show a message of this command."""
-        self._line("up", self._now(), text, "")
+        now = local_time(self._clock().replace(microsecond=0), zone(self._timezone))[11:]
+        self._line("up", now, text, "")
 
     def record(self, record: dict[str, Any]) -> None:
         """Show an audit record."""
@@ -61,9 +62,6 @@ class Screen:
         name = (f"{service:<8}", _SERVICE_STYLES.get(service, ""))
         line = Text.assemble((f"{time:<8}", "dim"), " ", name, " ", (text, style))
         tell_line(line) if is_cut else tell(line)
-
-    def _now(self) -> str:
-        return local_time(self._clock().replace(microsecond=0), zone(self._timezone))[11:]
 
 
 def apply_own_tasks(registry: Registry, file: Path) -> str:
