@@ -9,12 +9,10 @@ written to the ledger here.
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any, Final
 
 from billiard.exceptions import SoftTimeLimitExceeded, TimeLimitExceeded, WorkerLostError
 from celery import Celery, Task, signals
-from celery.exceptions import Reject
 
 from mission_control.dispatch.run_ending import RunEnding
 from mission_control.model.runs.run_record import RunRecord
@@ -80,7 +78,7 @@ class SignalHook:
         reason = "not started within expires_seconds" if expired else "revoked"
         run = self._ending.ledger.get(request.id)
         if run is None:
-            run = self._admitted(sender, request)
+            run = self._plain_runs.admitted(PlainMessage.of(self.app, sender.name, request))
         if run is None:
             return
         if run.state is not RunState.RUNNING or _is_of(None)(run):
@@ -101,11 +99,6 @@ class SignalHook:
             execution_id=None if execution_id is None else str(execution_id),
             reason=f"not a task message: {exc}",
         )
-
-    def _admitted(self, sender: Task, request: Any) -> RunRecord | None:  # noqa: ANN401
-        with suppress(Reject):  # which is recorded
-            self._plain_runs.admit(PlainMessage.of(self.app, sender.name, request))
-        return self._ending.ledger.get(request.id)
 
     def _is_ours(self, sender: Any) -> bool:  # noqa: ANN401
         return getattr(sender, "app", None) is self.app

@@ -1,5 +1,6 @@
 """Runs of plain Celery clients and RedBeat entries: they enter the ledger when a worker has their message."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -44,6 +45,12 @@ class PlainRuns:
         if problem is not None:
             self.ending.reject(handler=message.handler, execution_id=message.execution_id, reason=problem)
             raise Reject(problem, requeue=False)
+
+    def admitted(self, message: PlainMessage) -> RunRecord | None:
+        """Enter the run of a message, and return it; None if it was refused, which is recorded."""
+        with suppress(Reject):
+            self.admit(message)
+        return self.ending.ledger.get(message.execution_id)
 
     def _refusal(self, execution_id: str) -> str | None:
         if self.ending.ledger.keyring:

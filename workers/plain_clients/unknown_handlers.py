@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import Any, Final
 
 from celery import Celery
-from celery.exceptions import Reject
 from redis import Redis
 
 from mission_control.dispatch.run_ending import RunEnding
@@ -78,11 +77,7 @@ class UnknownHandlers:
             events.message_refused(execution_id, problem)
             self.ending.reject(handler=handler, execution_id=execution_id, reason=problem)
             return None
-        try:
-            self.plain_runs.admit(PlainMessage.of_unknown(self.app, message))
-        except Reject:
-            return None
-        return self.ending.ledger.get(execution_id)
+        return self.plain_runs.admitted(PlainMessage.of_unknown(self.app, message))
 
     def _is_known_elsewhere(self, handler: str, queue: str, worker: str) -> bool:
         """Whether another live worker has the handler, and takes messages of the queue."""
