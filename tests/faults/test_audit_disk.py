@@ -15,7 +15,6 @@ import pytest
 from mission_control import enqueue
 from mission_control.audit.endings import audit_ending, audit_rejection
 from mission_control.audit.stream.reader import read_all
-from mission_control.model.runs.run_record import RunRecord
 from mission_control.model.runs.run_state import RunState
 from mission_control.store import redis_keys
 from mission_control.sweep.late_records import LateRecords
@@ -73,14 +72,7 @@ def a_read_only_directory(path: Path) -> Iterator[None]:
 
 def end_a_run(installation: Installation, number: int) -> None:
     execution_id = f"tea@{number}"
-    run = RunRecord(
-        execution_id=execution_id,
-        task_id="tea",
-        handler="handlers.hello.run",
-        scheduled_time=NOW,
-        dispatched_at=NOW,
-    )
-    installation.ledger.dispatch(run)
+    installation.ledger.dispatch(a_run(execution_id))
     begun = installation.ledger.begin(execution_id, 1, worker=f"celery@{socket.gethostname()}", at=NOW).run
     assert begun is not None
     ended = installation.ledger.end(begun, RunState.SUCCESS, at=NOW, output="x" * 200)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from mission_control.ledger.ledger import _keys_of_end
 from mission_control.model.runs.run_record import RunRecord
 from mission_control.model.runs.run_state import RunState, joined
+from tests.samples.ledger_runs import a_run
 
 if TYPE_CHECKING:
     from mission_control.installation.installation import Installation
@@ -38,14 +39,7 @@ def ran(
 ) -> None:
     """Record a run in the ledger as a worker would, begun `late` seconds after its time."""
     ledger = installation.ledger
-    stamp = f"{at:%Y%m%dT%H%M%SZ}"
-    run = RunRecord(
-        execution_id=f"{task_id}@{stamp}",
-        task_id=task_id,
-        handler="handlers.hello.run",
-        scheduled_time=at,
-        dispatched_at=at,
-    )
+    run = a_run(f"{task_id}@{at:%Y%m%dT%H%M%SZ}", scheduled_time=at, dispatched_at=at)
     if state in {RunState.MISSED, RunState.SKIPPED}:
         not_fired(ledger, run, state, changes["reason"], at=at)
         return

@@ -12,6 +12,7 @@ from mission_control.audit.stream.log import AuditLog
 from mission_control.model.runs.run_record import RunRecord
 from mission_control.model.runs.run_state import RunState
 from mission_control.store import redis_keys
+from tests.samples.ledger_runs import a_run
 from tests.stage.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -25,14 +26,7 @@ NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
 
 
 def ended(installation: Installation, execution_id: str = "tea@1") -> RunRecord:
-    run = RunRecord(
-        execution_id=execution_id,
-        task_id="tea",
-        handler="handlers.hello.run",
-        scheduled_time=NOW,
-        dispatched_at=NOW,
-    )
-    installation.ledger.dispatch(run)
+    installation.ledger.dispatch(a_run(execution_id))
     begun = installation.ledger.begin(execution_id, 1, worker="celery@here", at=NOW).run
     assert begun is not None
     after = installation.ledger.end(begun, RunState.SUCCESS, at=NOW, output="tea is ready")

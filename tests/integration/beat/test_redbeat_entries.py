@@ -11,18 +11,15 @@ import time_machine
 from celery.schedules import crontab, schedule
 from kombu import Exchange, Queue
 from kombu.common import Broadcast
-from msgspec.structs import replace
 from redbeat import RedBeatSchedulerEntry
 from redbeat.schedules import rrule
 
 from beat.scheduler import MissionControlScheduler
 from mission_control.errors import SettingsError
 from mission_control.installation.installation import Installation, create_app, current_installation
-from mission_control.processes.fleet import Fleet
 from mission_control.store.redis_keys import BEAT_LEADER
 from tests.processes.beats import body_of, leading_beat, messages, sent_ids
 from tests.processes.still_beats import HANDLER, NINE, app_with, beat_of, task
-from tests.stage.audit_stream import records_of
 from tests.stage.quarantine import quarantined_tasks
 from tests.stage.waiting import wait_until
 
@@ -56,22 +53,6 @@ def test_rule_of_one_occurrence_fires_once_at_its_time(installation: Installatio
     assert sorted(sent_ids(installation.client)) == [
         f"rule-{number}@{at + timedelta(seconds=number % 2):%Y%m%dT%H%M%SZ}" for number in range(5)
     ]
-
-
-def test_entry_runs_where_plain_producers_are_refused(installation: Installation) -> None:
-    strict = Installation(replace(installation.settings, allow_plain_producers=False))
-    fleet = Fleet(strict.client, strict.settings, concurrency=1)
-    fleet.start()
-    try:
-        RedBeatSchedulerEntry("theirs", "handlers.hello.run", schedule(1), app=strict.celery).save()
-        strict.celery.send_task("handlers.hello.run", task_id="from-outside")
-        (first, *_) = wait_until(lambda: records_of(strict, "theirs"), "the entry has run", timeout=20)
-        (refused,) = wait_until(lambda: records_of(strict, "handlers.hello.run"), "it is refused")
-    finally:
-        fleet.stop()
-    assert (first["status"], first["final"]) == ("success", True)
-    assert refused["status"] == "rejected"
-    assert "MISSION_CONTROL_ALLOW_PLAIN_PRODUCERS is off" in refused["reason"]
 
 
 def test_entry_for_a_broadcast_or_several_queues_is_sent_as_with_redbeat(installation: Installation) -> None:

@@ -18,6 +18,7 @@ from mission_control.operate.audit_repair import Repair
 from mission_control.store import redis_keys
 from mission_control.sweep.late_records import LateRecords
 from mission_control.sweep.pending_records import pending_final_runs
+from tests.samples.ledger_runs import a_run
 from tests.stage.audit_stream import repaired, verified_runs
 from tests.stage.command_line import mc
 from tests.stage.redis_key_life import faults_in_keys
@@ -43,14 +44,7 @@ def reported(installation: Installation) -> Iterator[None]:
 
 
 def begun(installation: Installation, execution_id: str, attempt: int = 1) -> RunRecord:
-    run = RunRecord(
-        execution_id=execution_id,
-        task_id="tea",
-        handler="handlers.hello.run",
-        scheduled_time=NOW,
-        dispatched_at=NOW,
-    )
-    installation.ledger.dispatch(run)
+    installation.ledger.dispatch(a_run(execution_id))
     started = installation.ledger.begin(execution_id, attempt, worker=WORKER, at=NOW).run
     assert started is not None
     return started
