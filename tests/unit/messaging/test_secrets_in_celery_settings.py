@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,8 +9,6 @@ from redbeat.schedulers import RedBeatConfig, get_redis
 
 from mission_control.configuration.settings import read_settings
 from mission_control.installation.installation import Installation
-from mission_control.store.address import hidden_login
-from workers.process import remote_control
 from workers.process.remote_control import masked
 
 if TYPE_CHECKING:
@@ -61,8 +58,3 @@ def test_redbeat_logs_in_where_the_url_says(tmp_path: Path, url: str) -> None:
 def test_redbeat_logs_in_at_the_master_that_sentinels_name(tmp_path: Path) -> None:
     conf = RedBeatConfig(installation(tmp_path, ADDRESSES["Sentinels"]).celery)
     assert (conf.redis_url, conf.redbeat_redis_options["password"]) == ("redis-sentinel://", SECRET)
-
-
-@pytest.mark.parametrize("module", [hidden_login, remote_control])
-def test_docstring_examples_are_true(module: object) -> None:
-    assert doctest.testmod(module).failed == 0  # type: ignore[arg-type]
