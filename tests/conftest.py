@@ -17,6 +17,8 @@ from tests.stage.servers import RedisServer
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tests.processes.real_workers import WorkerHouse
+
 
 def pytest_configure() -> None:
     """Let signals do what they do: in the background, or under `nohup`, all processes would ignore some."""
@@ -81,3 +83,12 @@ def fleet(installation: Installation) -> Iterator[Fleet]:
         yield fleet
     finally:
         fleet.stop(0)
+
+
+@pytest.fixture
+def house() -> Iterator[WorkerHouse]:
+    """Real workers on a server of their own, started by the test."""
+    from tests.processes.real_workers import worker_house
+
+    with worker_house() as house:
+        yield house

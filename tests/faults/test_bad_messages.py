@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import closing
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from celery import Celery
@@ -13,19 +13,10 @@ from mission_control.audit.stream.reader import read_all
 from mission_control.messaging.transport.dead_letters import SHOWN_PAYLOAD
 from mission_control.messaging.transport.unacked import MOST_DEAD_LETTERS
 from mission_control.store import redis_keys
-from tests.processes.real_workers import VISIBILITY_SECONDS, WorkerHouse, worker_house
+from tests.processes.real_workers import VISIBILITY_SECONDS, WorkerHouse
 from tests.samples.bad_messages import BAD_MESSAGES
 from tests.stage.audit_stream import repaired, verified_runs
 from tests.stage.waiting import wait_until
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-
-@pytest.fixture
-def house() -> Iterator[WorkerHouse]:
-    with worker_house() as house:
-        yield house
 
 
 def dead_letters(house: WorkerHouse) -> list[dict[str, Any]]:

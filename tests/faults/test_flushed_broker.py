@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from mission_control.dispatch.run_control import RunControl
 from mission_control.store import redis_keys
 from tests.processes.beats import leading_beat
-from tests.processes.real_workers import WorkerHouse, worker_house
+from tests.processes.real_workers import WorkerHouse
 from tests.processes.rude_workers import Swept, is_run
 from tests.stage.live_installation import YEARLY
 from tests.stage.servers import RedisServer
@@ -25,12 +25,6 @@ if TYPE_CHECKING:
 
 LONG_ENOUGH = timedelta(seconds=20)
 """For the sweep to ask where a message is."""
-
-
-@pytest.fixture
-def house() -> Iterator[WorkerHouse]:
-    with worker_house() as house:
-        yield house
 
 
 def use_broker(house: WorkerHouse, url: str, monkeypatch: pytest.MonkeyPatch) -> None:

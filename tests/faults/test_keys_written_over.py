@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-import pytest
 from celery import Celery
 
 from mission_control.model.values.identifiers import plain_execution_id
 from mission_control.store import redis_keys
-from tests.processes.real_workers import WorkerHouse, worker_house
+from tests.processes.real_workers import WorkerHouse
 from tests.processes.rude_workers import Swept, is_run
 from tests.stage.audit_stream import records_of
 from tests.stage.waiting import wait_until
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 GATED = "handlers.gated.run"
-
-
-@pytest.fixture
-def house() -> Iterator[WorkerHouse]:
-    with worker_house() as house:
-        yield house
 
 
 def test_run_that_cannot_begin_holds_no_slot_and_begins_after_the_key_is_repaired(house: WorkerHouse) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from contextlib import closing
-from typing import TYPE_CHECKING
 
 import pytest
 from celery import Celery
@@ -13,21 +12,12 @@ from beat.follow_up.parking import release_parked
 from mission_control.dispatch.run_handle import Run
 from mission_control.messaging.message import send
 from mission_control.model.values.identifiers import plain_execution_id
-from tests.processes.real_workers import WorkerHouse, WorkerProcess, worker_house
+from tests.processes.real_workers import WorkerHouse, WorkerProcess
 from tests.processes.rude_workers import is_run
 from tests.stage.audit_stream import records_of
 from tests.stage.command_line import mc
 from tests.stage.live_installation import YEARLY
 from tests.stage.waiting import wait_until
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-
-@pytest.fixture
-def house() -> Iterator[WorkerHouse]:
-    with worker_house() as house:
-        yield house
 
 
 def old_worker(house: WorkerHouse) -> WorkerProcess:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 import redis
 
-from tests.processes.real_workers import VISIBILITY_SECONDS, WorkerHouse, WorkerProcess, worker_house
+from tests.processes.real_workers import VISIBILITY_SECONDS, WorkerHouse, WorkerProcess
 from tests.processes.rude_workers import Swept, is_run
 from tests.stage.tcp_proxy import TcpProxy
 from tests.stage.waiting import wait_until
@@ -21,12 +21,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.starts_early
 
 LOST_CONNECTION = "Connection to broker lost"
-
-
-@pytest.fixture
-def house() -> Iterator[WorkerHouse]:
-    with worker_house() as house:
-        yield house
 
 
 def restart_redis(house: WorkerHouse, _proxy: TcpProxy) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgpack
 import pytest
@@ -17,21 +17,12 @@ from mission_control.dispatch.run_control import RunControl
 from mission_control.model.values.identifiers import plain_execution_id
 from mission_control.store import redis_keys
 from tests.processes.beats import BeatProcess
-from tests.processes.real_workers import WorkerHouse, worker_house
+from tests.processes.real_workers import WorkerHouse
 from tests.stage.audit_stream import records_of
 from tests.stage.live_installation import YEARLY
 from tests.stage.waiting import wait_until
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 DAY = timedelta(days=1)
-
-
-@pytest.fixture
-def house() -> Iterator[WorkerHouse]:
-    with worker_house() as house:
-        yield house
 
 
 def parked(house: WorkerHouse) -> dict[str, datetime]:

@@ -3,25 +3,15 @@
 from __future__ import annotations
 
 import signal
-from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.processes.real_workers import VISIBILITY_SECONDS, WorkerHouse, worker_house
+from tests.processes.real_workers import VISIBILITY_SECONDS, WorkerHouse
 from tests.stage.waiting import wait_until
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 pytestmark = pytest.mark.starts_early
 
 RECOVERED_WITHIN = VISIBILITY_SECONDS + 15
-
-
-@pytest.fixture
-def house() -> Iterator[WorkerHouse]:
-    with worker_house() as house:
-        yield house
 
 
 def server_time(house: WorkerHouse) -> float:

@@ -3,21 +3,9 @@
 from __future__ import annotations
 
 from itertools import groupby
-from typing import TYPE_CHECKING
 
-import pytest
-
-from tests.processes.real_workers import WorkerHouse, worker_house
+from tests.processes.real_workers import WorkerHouse
 from tests.stage.waiting import wait_until
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-
-@pytest.fixture
-def house() -> Iterator[WorkerHouse]:
-    with worker_house() as house:
-        yield house
 
 
 def steps_after_messages(house: WorkerHouse, *, at_once: float) -> list[list[str]]:

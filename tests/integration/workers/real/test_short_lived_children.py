@@ -2,26 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-import pytest
-
 from mission_control.audit.stream.anchors import read_anchors
 from mission_control.store import redis_keys
-from tests.processes.real_workers import WorkerHouse, worker_house
+from tests.processes.real_workers import WorkerHouse
 from tests.stage.audit_stream import verified_runs
 from tests.stage.waiting import wait_until
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 RUNS = 4
-
-
-@pytest.fixture
-def house() -> Iterator[WorkerHouse]:
-    with worker_house() as house:
-        yield house
 
 
 def test_child_that_ends_first_confirms_its_records_to_redis(house: WorkerHouse) -> None:
