@@ -7,6 +7,7 @@ MissionControlError
 ├── SettingsError           an environment setting is wrong: fix it (also a ValueError)
 ├── UnknownTaskError        no task has that id (also a LookupError)
 ├── UnknownRunError         the ledger has no such run, or no longer (also a LookupError)
+├── UnknownPauseError       no such pause is in force (also a LookupError)
 ├── HandlerError            a handler cannot be found or loaded
 ├── StoreUnavailableError   Redis cannot be reached or refuses: try again (also a ConnectionError)
 │   └── EmbeddedServerError the managed server could not be started
@@ -73,6 +74,10 @@ class UnknownTaskError(MissionControlError, LookupError):
 
 class UnknownRunError(MissionControlError, LookupError):
     """The ledger has no run of the given id; finished runs are dropped after their retention."""
+
+
+class UnknownPauseError(MissionControlError, LookupError):
+    """No such pause is in force."""
 
 
 class HandlerError(MissionControlError):

@@ -49,6 +49,7 @@ class DueTask:
     task: TaskDefinition
     trouble: str = ""
     is_full: bool = False
+    tags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,8 +198,10 @@ def _due_task(  # all that is known of it
     if seen.decode() != str(revision):
         raise ValueError(f"its hash has the revision {seen.decode()!r}, its definition {revision}")
     task, trouble = _shared_task(stored)
-    is_full = state == "full"
-    return DueTask(key, due, task_id, params, revision, len(text), decided, task, trouble, is_full=is_full)
+    is_full, tags = state == "full", tuple(own["tags"] or ())
+    return DueTask(
+        key, due, task_id, params, revision, len(text), decided, task, trouble, is_full=is_full, tags=tags
+    )
 
 
 def _shared_task(shared: dict[str, Any]) -> tuple[TaskDefinition, str]:

@@ -10,6 +10,7 @@ from beat.entries.due_entries import DueEntries
 from beat.firing.commit import Commit
 from beat.firing.fire_request import Delivery, FireRequests
 from beat.firing.firing import Firing
+from beat.firing.pauses_in_force import PausesInForce
 from beat.messages.entry_sender import EntrySender
 from beat.messages.run_messages import RunMessages
 from beat.upkeep.quarantine import Quarantine
@@ -43,6 +44,7 @@ def assemble_firing(  # noqa: PLR0913  # all that firing is made of
         DueEntries(client, app, keys, keyring, most_unfinished=most_unfinished),
         FireRequests(messages, delivery, keyring),
         commit,
+        PausesInForce(client),
         quarantine,
         sender,
         on_unfired,

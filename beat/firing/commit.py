@@ -25,6 +25,7 @@ _KEYS: Final = (
     redis_keys.OUTBOX,
     redis_keys.BEAT_QUARANTINE,
     redis_keys.CATCH_UP_PACE,
+    redis_keys.PAUSES_VERSION,
 )
 
 
@@ -33,11 +34,13 @@ class Verdicts:
     """What became of the requests of a batch.
 
     `unsound` cannot be committed, because a key has the wrong type. The rest was moved or changed meanwhile,
-    a normal answer: beat looks at it again if it is still due.
+    a normal answer: beat looks at it again if it is still due. `is_stale`: the pauses have changed, and
+    nothing was committed.
     """
 
     committed: list[FireRequest]
     unsound: list[FireRequest]
+    is_stale: bool = False
 
 
 class Commit:
@@ -61,17 +64,21 @@ class Commit:
         """Give Redis the script beforehand, which the first firing would else have to wait for."""
         self._client.script_load(self._fire.script)
 
-    def __call__(self, requests: Sequence[FireRequest], now: datetime) -> Verdicts:
+    def __call__(self, requests: Sequence[FireRequest], now: datetime, *, pauses: str = "") -> Verdicts:
         """Commit requests in one step; `beat.firing.batches` says how many are not too many.
+
+        `pauses` is the version of the pauses by which they were decided.
 
         Raises:
             NotLeadingError: nothing was committed.
         """
         meta = redbeat_meta(now)
-        header = batch_header(token=self._token, now=now, retention=self._retention, meta=meta)
+        header = batch_header(token=self._token, now=now, retention=self._retention, meta=meta, pauses=pauses)
         answer: Any = self._fire(keys=self._keys, args=[header, *(request.packed for request in requests)])
         if answer == "!":
             raise NotLeadingError
+        if answer == "?":
+            return Verdicts([], [], is_stale=True)
         judged = list(zip(answer, requests, strict=True))
         return Verdicts(
             committed=[request for verdict, request in judged if verdict == "1"],

@@ -186,10 +186,11 @@ class FireRequests:
         return entry.task.misfire.stagger_seconds
 
 
-def batch_header(*, token: str, now: datetime, retention: timedelta, meta: str) -> bytes:
+def batch_header(*, token: str, now: datetime, retention: timedelta, meta: str, pauses: str) -> bytes:
     """Return the script's first argument."""
     ttl = int(retention.total_seconds())
-    header = [token, now.timestamp(), format_instant(now), meta, ttl, CATCH_UP_PER_SECOND, RunState.SKIPPED]
+    header = [token, now.timestamp(), format_instant(now), meta, ttl, CATCH_UP_PER_SECOND]
+    header += [RunState.SKIPPED, pauses]
     return bytes(msgpack.packb(header))
 
 

@@ -12,6 +12,7 @@ from beat.entries.due_entries import CorruptEntry, DueEntries, DueEntry, DuePlai
 from beat.firing.batches import BATCH, MOST_BYTES, batches
 from beat.firing.commit import Commit
 from beat.firing.fire_request import FireRequest, FireRequests
+from beat.firing.pauses_in_force import PausesInForce
 from beat.firing.plain_request import plain_request
 from beat.firing.prepared import AHEAD_SECONDS, MOST_PREPARED, SLICE, Prepared
 from beat.messages.entry_sender import EntrySender
@@ -43,6 +44,7 @@ class Firing:
     entries: DueEntries
     requests: FireRequests
     commit: Commit
+    pauses: PausesInForce
     quarantine: Quarantine
     sender: EntrySender
     on_unfired: Callable[[Iterable[str]], object]
@@ -64,7 +66,7 @@ class Firing:
         Raises:
             NotLeadingError: it would commit nothing, either.
         """
-        self.commit((), clock())
+        self._committed([], clock())
 
     def fire_due(
         self, clock: Callable[[], datetime], *, oldest: float = -math.inf, most_seconds: float = math.inf
@@ -98,10 +100,10 @@ class Firing:
     ) -> bool:
         """Commit some entries, add their runs to `fired`, and say whether to go on.
 
-        That is if there were `most` of them, so that there may be more; if any was dealt with; and if there
-        is time left.
+        That is if there were `most` of them, so that there may be more, and any was dealt with, or if the
+        pauses have changed; and if there is time left.
         """
-        now, moved = clock(), 0
+        now, moved, pauses = clock(), 0, self.pauses.version
         for batch in batches(self._request(entry, now) for entry in due):
             committed = self._committed(batch, clock())
             fired.extend(_runs_of(committed))
@@ -109,7 +111,8 @@ class Firing:
             if time.monotonic() >= stop_at:
                 break
         moved += self.quarantine.flush()
-        return len(due) >= most and moved > 0 and time.monotonic() < stop_at
+        may_be_more = (len(due) >= most and moved > 0) or pauses != self.pauses.version
+        return may_be_more and time.monotonic() < stop_at
 
     def prepare(
         self, clock: Callable[[], datetime], next_due: float | None, is_woken: Callable[[], bool]
@@ -186,10 +189,13 @@ class Firing:
                 f"{self.most_unfinished} runs of the task had not ended (MISSION_CONTROL_MAX_WAITING_RUNS)"
             )
             return withheld(entry.task, decision, now, reason)
-        return decision
+        return self.pauses.applied(entry, decision, now, spread)
 
     def _committed(self, requests: list[FireRequest], now: datetime) -> list[FireRequest]:
-        verdicts = self.commit(requests, now)
+        verdicts = self.commit(requests, now, pauses=self.pauses.version)
+        if verdicts.is_stale:  # all that was decided is decided again
+            self.pauses.refresh()
+            self.prepared.clear()
         problem = "a key that its run needs has the wrong type, or may not be used"
         for request in verdicts.unsound:
             self.quarantine.add(request.key, request.due, problem, now)

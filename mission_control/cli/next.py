@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 import rich_click as click
 
 from mission_control.cli.terminal import parameters
-from mission_control.cli.terminal.output import echo, echo_json_array, table, tell
+from mission_control.cli.terminal.output import echo, echo_json_array, printable, table, tell
 from mission_control.cli.terminal.wording import in_how_long, local_time
 from mission_control.configuration.clock import utc_now
 
 if TYPE_CHECKING:
     from mission_control.model.definitions.schedules import Schedule
+    from mission_control.model.policies.pause import PauseLayer
 
 _DEFAULT_COUNT = 5
 
@@ -50,7 +51,8 @@ def next_times(
     """Show when a task, or a schedule, is due next.
 
     A moment is ISO 8601, such as 2026-03-01T09:00:00Z. Without an offset it is local time in the
-    schedule's zone. With --json the answer is an array of {"scheduled_time": UTC, "local": …}.
+    schedule's zone. With --json the answer is an array of {"scheduled_time": UTC, "local": …}; what a pause
+    will skip has its name as "paused".
     """
     from mission_control.configuration.settings import read_settings
     from mission_control.operate.next_times import bare_schedule, due_json
@@ -59,15 +61,16 @@ def next_times(
         raise click.UsageError("give either a task's id or --schedule JSON")
     if start is not None and between is not None:
         raise click.UsageError("give either --from or --between")
+    pauses: list[PauseLayer] = []
     if schedule is not None:
         rule = bare_schedule(schedule, default_timezone=read_settings().timezone)
     else:
-        rule = _of_task(str(task_id))
+        rule, pauses = _of_task(str(task_id))
     times = _times(rule, start, between, count)
     if as_json:
-        echo_json_array(due_json(due, rule) for due in times)
+        echo_json_array(due_json(due, rule, pauses) for due in times)
     else:
-        _show(rule, times)
+        _show(rule, times, pauses)
 
 
 def _times(
@@ -82,27 +85,34 @@ def _times(
     return islice(rule.occurrences(first), _DEFAULT_COUNT if count is None else count)
 
 
-def _show(rule: Schedule, times: Iterator[datetime]) -> None:
+def _show(rule: Schedule, times: Iterator[datetime], pauses: list[PauseLayer]) -> None:
     now = utc_now()
     rows = [
-        (local_time(due, rule.zone), due.astimezone(rule.zone).strftime("%A"), in_how_long(due, now))
+        (
+            local_time(due, rule.zone),
+            due.astimezone(rule.zone).strftime("%A"),
+            in_how_long(due, now),
+            next((printable(f"paused ({one.name})") for one in pauses if one.holds(due)), ""),
+        )
         for due in times
     ]
     tell(rule.describe())
     if rows:
-        echo(table(rule.timezone, "", "", rows=rows))
+        echo(table(rule.timezone, "", "", "", rows=rows))
     else:
         tell("no such time")
 
 
-def _of_task(task_id: str) -> Schedule:
+def _of_task(task_id: str) -> tuple[Schedule, list[PauseLayer]]:
     from mission_control.cli.terminal.installation_in_use import current
+    from mission_control.operate.pausing import pausing_layers
     from mission_control.operate.tasks import existing_task
 
     with current() as installation:
         task = existing_task(installation.registry, task_id)
+        pauses = pausing_layers(installation.pauses.read().in_force(installation.clock()), task)
     if not task.enabled:
         tell(f"{task.id} is disabled; if enabled, it would be due:")
     if task.schedule.spread_seconds:
         tell(f"each fires up to {task.schedule.spread_seconds:g} s later, always by the same offset")
-    return task.schedule
+    return task.schedule, pauses

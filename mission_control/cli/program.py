@@ -18,6 +18,8 @@ _COMMANDS: Final = {
     "status": "status:status",
     "next": "next:next_times",
     "enqueue": "enqueue:enqueue",
+    "pause": "pause:pause",
+    "resume": "pause:resume",
     "task": "program:task",
     "tasks": "program:tasks",
     "run": "program:run",

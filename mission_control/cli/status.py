@@ -103,6 +103,7 @@ def _rows(found: Situation, redis: Mapping[str, str]) -> Iterator[tuple[str, str
     yield from _labelled("beat", _beats(found))
     yield from _labelled("workers", _workers(found))
     yield "tasks", f"{found.enabled} enabled, {found.disabled} disabled"
+    yield from _labelled("paused", (Text(printable(one.words()), style="yellow") for one in found.pauses))
     yield from _labelled("queues", _queues(found))
     yield from _labelled("running", _active(found))
     yield "last 24 h", _outcomes(found)

@@ -98,6 +98,21 @@ class Dispatch:
             self._send(run, idempotency_key)
         return Run(run.execution_id, ledger, self.redis_url)
 
+    def catch_up(self, task_id: str, scheduled_time: datetime, *, key: str) -> bool:
+        """Send a run in the place of an occurrence that did not run; False if `key` was used before.
+
+        It is a manual run with that `scheduled_time`.
+
+        Raises:
+            UnknownTaskError: no task has that id.
+        """
+        with store_errors(self.redis_url):
+            run = replace(self.prepare(task_id), scheduled_time=scheduled_time)
+            is_first = self._dispatch_once(run, None, key) == run.execution_id
+            if is_first:
+                self._send(run, key)
+        return is_first
+
     def _dispatch_once(self, run: RunRecord, params: Mapping[str, Any] | None, key: str) -> str:
         check_key(key)
         asked = fingerprint(params)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -56,7 +56,13 @@ class RunEnding:
         return self.ledger.end(run, state, at=at, next_due=next_due, **changes)
 
     def close(
-        self, run: RunRecord, state: RunState, reason: str | None, *, error: str | None = None
+        self,
+        run: RunRecord,
+        state: RunState,
+        reason: str | None,
+        *,
+        error: str | None = None,
+        cause: Mapping[str, str] | None = None,
     ) -> RunRecord | None:
         """End a run that no worker runs, with its audit record; None if the ledger refused.
 
@@ -64,7 +70,7 @@ class RunEnding:
             RedisError: Redis refused, or cannot be reached.
         """
         now = self.clock()
-        ended = self.end(run, state, at=now, reason=reason, error=error)
+        ended = self.end(run, state, at=now, reason=reason, error=error, cause=cause)
         if ended is not None:
             self.record(ended, at=now)
         return ended

@@ -22,6 +22,7 @@ from mission_control.handler_catalog.catalog import HandlerCatalog, catalog_from
 from mission_control.ledger.ledger import Ledger
 from mission_control.registry.change_log import ChangeLog
 from mission_control.registry.definition_check import DefinitionCheck
+from mission_control.registry.pauses import Pauses
 from mission_control.registry.registry import Registry
 from mission_control.registry.task_store import TaskStore
 from mission_control.registry.waiting_runs import WaitingRuns
@@ -166,6 +167,11 @@ class Installation:
             check=check,
             clock=self.clock,
         )
+
+    @cached_property
+    def pauses(self) -> Pauses:
+        """The pauses."""
+        return Pauses(self.client, ChangeLog(self.changes, actor=acting_user()), self.clock)
 
     def _mirror_tasks(self) -> None:
         if self.settings.tasks_file is not None:

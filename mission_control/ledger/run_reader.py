@@ -1,8 +1,8 @@
 """Reads runs and counters from the ledger; the common base of the ledger's parts."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
-from typing import cast
+from typing import Final, cast
 
 from redis import Redis
 from redis.commands.core import Script
@@ -11,6 +11,8 @@ from mission_control.model.runs.history import History
 from mission_control.model.runs.run_record import RunRecord
 from mission_control.store import redis_keys
 from mission_control.store.lua_scripts import lua_script
+
+_AT_ONCE: Final = 1_000
 
 
 class RunReader:
@@ -52,6 +54,12 @@ class RunReader:
     def active(self, *, limit: int = 1_000) -> list[RunRecord]:
         """Return the runs that are not over, the longest dispatched first."""
         return self._load(self._client.zrange(redis_keys.ACTIVE_RUNS, 0, limit - 1))
+
+    def all_active(self) -> Iterator[RunRecord]:
+        """Yield the runs that are not over, the longest dispatched first, in several round trips."""
+        ids = cast("list[str]", self._client.zrange(redis_keys.ACTIVE_RUNS, 0, -1))
+        for at in range(0, len(ids), _AT_ONCE):
+            yield from self.get_all(ids[at : at + _AT_ONCE])
 
     def active_of(self, task_id: str) -> list[RunRecord]:
         """Return a task's runs that are not over."""

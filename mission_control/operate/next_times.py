@@ -1,5 +1,6 @@
 """When a task, or a schedule that no task has yet, is due."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -7,6 +8,7 @@ from mission_control.errors import InvalidTaskError
 from mission_control.files.calendar_file import read_calendar
 from mission_control.model.definitions.schedules import Schedule
 from mission_control.model.definitions.task import parse_task
+from mission_control.model.policies.pause import PauseLayer
 from mission_control.model.values.instants import format_instant
 
 
@@ -23,6 +25,8 @@ def bare_schedule(schedule: dict[str, Any], *, default_timezone: str) -> Schedul
         raise InvalidTaskError(error.problems, subject="--schedule") from error
 
 
-def due_json(due: datetime, schedule: Schedule) -> dict[str, str]:
-    """Return a due time as a JSON object: in UTC, and as local time in the schedule's zone."""
-    return {"scheduled_time": format_instant(due), "local": due.astimezone(schedule.zone).isoformat()}
+def due_json(due: datetime, schedule: Schedule, pauses: Iterable[PauseLayer] = ()) -> dict[str, str]:
+    """Return a due time as a JSON object: in UTC, as local time in the schedule's zone, and its pause."""
+    paused = next(({"paused": one.name} for one in pauses if one.holds(due)), {})
+    local = due.astimezone(schedule.zone).isoformat()
+    return {"scheduled_time": format_instant(due), "local": local, **paused}

@@ -13,6 +13,7 @@ from redis import Redis
 from mission_control.errors import StoreUnavailableError
 from mission_control.ledger.run_reader import RunReader
 from mission_control.model.definitions.task import TaskDefinition
+from mission_control.model.policies.pause import PauseLayer
 from mission_control.model.runs.run_record import RunRecord
 from mission_control.model.values.instants import format_instant
 from mission_control.operate.health import (
@@ -30,9 +31,11 @@ from mission_control.operate.health import (
     worker_issues,
 )
 from mission_control.operate.journal import QUARANTINE_KEYS, quarantine_notes
+from mission_control.operate.pausing import layer_json
 from mission_control.operate.queues import QueueState, waiting_queues
 from mission_control.operate.runs import run_json
 from mission_control.processes.heartbeats import ANSWER_SECONDS, ProcessInfo, live_processes
+from mission_control.registry.pauses import PAUSE_KEYS, read_pauses
 from mission_control.registry.registry import Registry
 from mission_control.registry.task_views import Overview
 from mission_control.store import redis_keys
@@ -66,6 +69,7 @@ class Situation:
     issues: list[Issue]
     outcomes: Mapping[str, int]
     next_due: list[tuple[TaskDefinition, datetime]]
+    pauses: list[PauseLayer]
 
     def to_json(self, redis: Mapping[str, str]) -> dict[str, Any]:
         """Return it as a JSON object; `redis` says where Redis is, as `redis_place` does."""
@@ -78,6 +82,7 @@ class Situation:
             "beats": self.beats,
             "workers": self.workers,
             "tasks": tasks,
+            "pauses": [layer_json(one) for one in self.pauses],
             "keys_of_wrong_type": {
                 key: {"found": found, "needed": needed} for key, (found, needed) in self.wrong_keys.items()
             },
@@ -151,6 +156,7 @@ def situation(
         issues=issues,
         outcomes=dict(Counter(str(run.state) for run in ended).most_common()),
         next_due=tasks.next_due,
+        pauses=read_pauses(client).in_force(now) if wrong.keys().isdisjoint(PAUSE_KEYS) else [],
     )
 
 

@@ -22,6 +22,8 @@ _TYPES: Final = {
     redis_keys.CATCH_UP_PACE: "hash",
     redis_keys.AUDIT_QUARANTINE: "list",
     redis_keys.DEAD_LETTERS: "list",
+    redis_keys.PAUSES: "hash",
+    redis_keys.PAUSES_VERSION: "string",
 }
 
 

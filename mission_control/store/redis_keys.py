@@ -19,6 +19,8 @@
 | `mc:runs:finished` | sorted set: execution_id → finished at | trimmed to retention | ledger |
 | `mc:fired:<execution_id>` | hash, of a RedBeat entry's occurrence | retention | beat |
 | `mc:revoked:<execution_id>` | string, why the run must not begin | retention | workers, registry |
+| `mc:pauses` | hash: layer → JSON, see `model.policies.pause` | permanent, a day after its end | registry |
+| `mc:pauses:version` | string, how often they were changed | permanent | registry |
 | `mc:idempotency:<key>` | string, execution_id and fingerprint of the params | retention | producers |
 | `mc:audit:pending` | hash: identity → what to write | permanent, until written | ledger, beat, workers |
 | `mc:audit:quarantine` | list of JSON, newest first, at most 1,000 | permanent | sweep |
@@ -54,6 +56,8 @@ ACTIVE_RUNS: Final = "mc:runs:active"
 LEASES: Final = "mc:runs:leases"
 FINISHED_RUNS: Final = "mc:runs:finished"
 HANDLERS: Final = "mc:handlers"
+PAUSES: Final = "mc:pauses"
+PAUSES_VERSION: Final = "mc:pauses:version"
 WAITING_RUNS: Final = "mc:runs:waiting"
 BEAT_JOURNAL: Final = "mc:beat:journal"
 OUTBOX: Final = "mc:beat:outbox"

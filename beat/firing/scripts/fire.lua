@@ -3,8 +3,10 @@
 -- KEYS: 1 schedule (zset)  2 lead (string)  3 active runs (zset)  4 finished runs (zset)
 --       5 parked messages (zset)  6 payloads of parked messages (hash)  7 pending audit records (hash)
 --       8 journal (stream)  9 outbox (list)  10 quarantine (hash)  11 pace of catching up (hash)
--- ARGV: 1 batch (MessagePack): {token, now, now_iso, meta, ttl, pace, state of a skipped occurrence}; `token` is
---         the beat that must lead, "" if none need; `pace` is how many runs a second are caught up, over all tasks
+--       12 version of the pauses (string)
+-- ARGV: 1 batch (MessagePack): {token, now, now_iso, meta, ttl, pace, state of a skipped occurrence, pauses}; `token`
+--         is the beat that must lead, "" if none need; `pace` is how many runs a second are caught up, over all
+--         tasks; `pauses` is the version of the pauses by which it was decided, "" for none
 --       2… one entry each (MessagePack): {key, due, revision or "", next due or "", meta, runs}; `meta` is a
 --         RedBeat entry's, "keep" to leave it; no entry at all warms up the script, which writes nothing
 --         a run: {state, run key, task's runs key, execution_id, scheduled, spec, reason, queue key,
@@ -15,12 +17,16 @@
 --         "none", it is not fired; "entry" and "entry_outbox", the payload of a RedBeat entry goes to
 --         the queue key or to the outbox, and nothing is entered; the run key, if any, marks it as fired
 -- Reply: a digit an entry, in order: 1 committed; 0 another program has moved or changed it; 2 cannot be
---        committed (a key of the wrong type), nothing of it was written. "!" alone: this beat does not lead
+--        committed (a key of the wrong type), nothing of it was written. "!" alone: this beat does not lead;
+--        "?" alone: the pauses have changed, decide again
 local batch = cmsgpack.unpack(ARGV[1])
-local token, now, now_iso, batch_meta, ttl, pace, skipped = unpack(batch)
+local token, now, now_iso, batch_meta, ttl, pace, skipped, pauses = unpack(batch)
 
 if token ~= '' and redis.call('GET', KEYS[2]) ~= token then
   return '!'
+end
+if (redis.call('GET', KEYS[12]) or '') ~= pauses then
+  return '?'
 end
 
 -- A script is not rolled back, so whatever could fail is looked at before the first write.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ from mission_control.model.values.instants import parse_instant
 
 if TYPE_CHECKING:
     from mission_control.model.definitions.task import TaskDefinition
+    from mission_control.model.policies.pause import PauseLayer
     from mission_control.operate.tasks import TaskSummary
 
 _COLUMNS = ("task", "schedule", "next run", "", "ok", "failed")
@@ -82,6 +83,7 @@ def show(task_id: str, as_json: bool, reveal: bool) -> None:
 
     Leaves out fields with their default value. --json prints the definition in the format of task files.
     """
+    from mission_control.operate.pausing import pausing_layers
     from mission_control.operate.tasks import existing_task, task_json
 
     with current() as installation:
@@ -91,10 +93,14 @@ def show(task_id: str, as_json: bool, reveal: bool) -> None:
             echo_json(shown)
             return
         task = existing_task(installation.registry, task_id)
-        echo(table("", "", rows=_rows(shown, task, installation.clock()), header=False))
+        now = installation.clock()
+        pauses = pausing_layers(installation.pauses.read().in_force(now), task)
+        echo(table("", "", rows=_rows(shown, task, pauses, now), header=False))
 
 
-def _rows(shown: dict[str, Any], task: TaskDefinition, now: datetime) -> Iterator[tuple[str, str]]:
+def _rows(
+    shown: dict[str, Any], task: TaskDefinition, pauses: Iterable[PauseLayer], now: datetime
+) -> Iterator[tuple[str, str]]:
     history, metadata = shown["execution_history"], shown["metadata"]
     yield "task", task.id
     if task.name != task.id:
@@ -106,6 +112,8 @@ def _rows(shown: dict[str, Any], task: TaskDefinition, now: datetime) -> Iterato
         from mission_control.operate.health import remedy_of_quarantine
 
         yield "quarantined", f"{as_text(history['problem'])}; {remedy_of_quarantine(task.id)}"
+    for layer in pauses:
+        yield "paused", as_text(layer.words().removeprefix("paused "))
     yield "handler", task.handler
     yield "next run", _moment(history["next_run"], task, now)
     yield "last run", _moment(history["last_run"], task, now)

@@ -12,6 +12,7 @@ from mission_control.errors import (
     SettingsError,
     StoreUnavailableError,
     TaskFileError,
+    UnknownPauseError,
     UnknownRunError,
     UnknownTaskError,
     UnsafePathError,
@@ -20,6 +21,7 @@ from mission_control.errors import (
 _CODES: tuple[tuple[type[Exception], ExitCode], ...] = (
     (UnknownTaskError, ExitCode.NOT_FOUND),
     (UnknownRunError, ExitCode.NOT_FOUND),
+    (UnknownPauseError, ExitCode.NOT_FOUND),
     (InvalidTaskError, ExitCode.USAGE),
     (TaskFileError, ExitCode.USAGE),
     (SettingsError, ExitCode.USAGE),

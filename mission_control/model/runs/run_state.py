@@ -34,7 +34,7 @@ class RunState(StrEnum):
 _S = RunState
 
 TRANSITIONS: Final[dict[RunState, frozenset[RunState]]] = {
-    _S.DISPATCHED: frozenset({_S.RUNNING, _S.LOST, _S.EXPIRED, _S.CANCELLED}),
+    _S.DISPATCHED: frozenset({_S.RUNNING, _S.LOST, _S.EXPIRED, _S.CANCELLED, _S.SKIPPED}),
     _S.RUNNING: frozenset(
         {_S.RETRYING, _S.INTERRUPTED, _S.SUCCESS, _S.FAILURE, _S.TIMED_OUT, _S.LOST, _S.CANCELLED}
     ),

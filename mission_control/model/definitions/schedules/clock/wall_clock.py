@@ -98,6 +98,22 @@ def latest(local: datetime, zone: ZoneInfo) -> datetime:
     return _at_most_once(local, zone, Dst(fold="second"))
 
 
+def only_instant(moment: datetime, zone: ZoneInfo) -> datetime:
+    """Return the instant of a local time; what has a time zone already is returned as it is.
+
+    Raises:
+        ValueError: the local time does not exist, or exists twice; names the choices.
+    """
+    if moment.tzinfo is not None:
+        return moment
+    found = instants_of(moment, zone, REAL_TIME)
+    if len(found) == 1:
+        return found[0]
+    choices = " or ".join(one.astimezone(zone).isoformat() for one in found)
+    fault = f"exists twice; write {choices}" if found else "does not exist: clocks go forward over it"
+    raise ValueError(f"{moment.isoformat()} {fault} ({zone.key})")
+
+
 def _at_most_once(local: datetime, zone: ZoneInfo, dst: Dst) -> datetime:
     if local.tzinfo is not None:
         return local

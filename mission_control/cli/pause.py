@@ -1,0 +1,193 @@
+"""`mission-control pause` and `mission-control resume`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final
+
+import rich_click as click
+
+from mission_control.cli.terminal import parameters
+from mission_control.cli.terminal.installation_in_use import current
+from mission_control.cli.terminal.output import echo, echo_json, printable, table, tell
+from mission_control.cli.terminal.wording import in_how_long, local_time
+from mission_control.model.values.instants import parse_instant
+from mission_control.model.values.quantities import counted
+from mission_control.model.values.zones import zone
+
+if TYPE_CHECKING:
+    from collections import Counter
+
+    from mission_control.installation.installation import Installation
+    from mission_control.model.policies.pause import PauseLayer
+    from mission_control.operate.pausing import Selector
+    from mission_control.operate.resuming import ResumedTask
+
+_SHOWN: Final = 20
+_ENDINGS: Final = {
+    "skipped": "waiting occurrence skipped",
+    "cancelled": "waiting run cancelled",
+    "stopped": "running one asked to stop",
+    "running": "running one goes on; --stop-running ends it",
+}
+
+
+def _selecting(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the ways to select tasks; each that is given is a pause of its own."""
+    for kind in ("handler", "queue", "tag", "owner"):
+        what = f"Tasks with this {kind}; may be repeated."
+        command = click.option(f"--{kind}", multiple=True, metavar=kind.upper(), help=what)(command)
+    command = click.option("--all", "every", is_flag=True, help="All tasks.")(command)
+    return click.argument("task_ids", nargs=-1, metavar="[TASK_ID]...")(command)
+
+
+@click.command()
+@_selecting
+@click.option("--until", type=parameters.MOMENT, metavar="ISO", help="Resume at this moment.")
+@click.option("--reason", help="Why; kept with the pause and each occurrence that it skips.")
+@click.option("--stop-running", is_flag=True, help="End running runs too, and those that were requested.")
+@click.option("--list", "is_list", is_flag=True, help="Show the pauses instead.")
+@parameters.as_json
+@parameters.dry_run
+def pause(  # the options of the command
+    until: datetime | None,
+    reason: str | None,
+    stop_running: bool,
+    is_list: bool,
+    as_json: bool,
+    dry_run: bool,
+    **selection: Any,  # noqa: ANN401  # the options of `_selecting`
+) -> None:
+    """Pause tasks: each occurrence that falls due is skipped, until they are resumed.
+
+    Waiting occurrences are skipped too, and nothing is retried. What runs goes on. Tasks can still be run
+    by hand.
+    """
+    from mission_control.dispatch.run_control import RunControl
+    from mission_control.operate.pausing import Pausing
+
+    selectors = _selectors(**selection)
+    if bool(selectors) is is_list:
+        raise click.UsageError(
+            "Name tasks, or give --all, --owner, --tag, --queue or --handler; or --list alone."
+        )
+    with current() as installation:
+        if is_list:
+            _list(installation, as_json=as_json)
+            return
+        parts = (installation.registry, installation.pauses, RunControl.of(installation), installation.clock)
+        done = Pausing(*parts).pause(
+            selectors,
+            until=_instant(until, installation),
+            reason=reason,
+            stop_running=stop_running,
+            dry_run=dry_run,
+        )
+    if as_json:
+        echo_json(done.to_json())
+        return
+    for layer in done.layers:
+        tell(printable(f"{'would be ' if dry_run else ''}{layer.words()}"))
+    tell(f"{counted(len(done.tasks), 'task')}{_endings(done.runs)}")
+
+
+@click.command()
+@_selecting
+@click.option(
+    "--catch-up", is_flag=True, help="Run what was skipped, as far as each task's misfire policy says."
+)
+@parameters.reason
+@parameters.as_json
+@parameters.dry_run
+def resume(
+    reason: str | None,
+    catch_up: bool,
+    as_json: bool,
+    dry_run: bool,
+    **selection: Any,  # noqa: ANN401  # the options of `_selecting`
+) -> None:
+    """End pauses, selected as they were set. Prints which tasks run again, and when.
+
+    What was skipped meanwhile does not run. Exit code 3: there is no such pause.
+    """
+    from mission_control.dispatch.enqueue import Dispatch
+    from mission_control.operate.resuming import Resuming
+
+    selectors = _selectors(**selection)
+    if not selectors:
+        raise click.UsageError("Name tasks, or give --all, --owner, --tag, --queue or --handler.")
+    with current() as installation:
+        resuming = Resuming(
+            installation.registry,
+            installation.pauses,
+            installation.ledger,
+            lambda: Dispatch.of(installation),
+            installation.clock,
+        )
+        done = resuming.resume(selectors, reason=reason, catch_up=catch_up, dry_run=dry_run)
+        now = installation.clock()
+    if as_json:
+        echo_json(done.to_json())
+        return
+    for layer in done.layers:
+        tell(printable(f"{'would resume' if dry_run else 'resumed'} what was {layer.words()}"))
+    rows = [_resumed(one, now) for one in done.tasks[:_SHOWN]]
+    if rows:
+        echo(table("task", "next run", "", "skipped", "caught up", rows=rows, right=("skipped", "caught up")))
+    if len(done.tasks) > _SHOWN:
+        tell(f"… {len(done.tasks)} tasks in all; --json shows them")
+
+
+def _selectors(task_ids: tuple[str, ...], every: bool, **values: tuple[str, ...]) -> list[Selector]:
+    from mission_control.model.policies.pause import PauseKind
+
+    found = [(PauseKind.ALL, "")] if every else []
+    found += [(PauseKind.TASK, one) for one in task_ids]
+    return found + [(PauseKind(kind), one) for kind, given in values.items() for one in given]
+
+
+def _instant(moment: datetime | None, installation: Installation) -> datetime | None:
+    from mission_control.model.definitions.schedules.clock.wall_clock import only_instant
+
+    try:
+        return None if moment is None else only_instant(moment, zone(installation.settings.timezone))
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--until") from error
+
+
+def _list(installation: Installation, *, as_json: bool) -> None:
+    from mission_control.operate.pausing import layer_json
+
+    layers = installation.pauses.read().in_force(installation.clock())
+    if as_json:
+        echo_json([layer_json(one) for one in layers])
+    elif layers:
+        here = zone(installation.settings.timezone)
+        rows = [(one.name, local_time(one.since, here), *_end(one, installation), one.who) for one in layers]
+        reasons = [printable(one.reason or "") for one in layers]
+        shown = [(*row, reason) for row, reason in zip(rows, reasons, strict=True)]
+        echo(table("paused", "since", "until", "by", "why", rows=shown))
+    else:
+        tell("nothing is paused")
+
+
+def _end(layer: PauseLayer, installation: Installation) -> Iterator[str]:
+    here = zone(installation.settings.timezone)
+    yield "resumed" if layer.until is None else local_time(layer.until, here)
+
+
+def _endings(runs: Counter[Any]) -> str:
+    return "".join(f"; {runs[name]} {words}" for name, words in _ENDINGS.items() if runs[name])
+
+
+def _resumed(one: ResumedTask, now: datetime) -> tuple[str, str, str, str, str]:
+    counts = str(len(one.skipped)), str(len(one.caught_up))
+    if one.paused_by:
+        return (one.task.id, "paused", ", ".join(printable(layer.name) for layer in one.paused_by), *counts)
+    if not one.task.enabled:
+        return (one.task.id, "disabled", "", *counts)
+    if one.next_run is None:
+        return (one.task.id, "never", "", *counts)
+    moment = parse_instant(one.next_run)
+    return (one.task.id, local_time(moment, one.task.schedule.zone), in_how_long(moment, now), *counts)

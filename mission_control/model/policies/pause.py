@@ -1,0 +1,168 @@
+"""What a pause keeps from running: layers, each with who set it, why, and until when."""
+
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final, Self
+
+from mission_control.model.definitions.task import TaskDefinition
+from mission_control.model.policies.misfire import Action, Decision, Fire, Skip
+from mission_control.model.runs.cause import Cause
+from mission_control.model.values.instants import format_instant, parse_instant
+
+
+class PauseKind(StrEnum):
+    """By what a layer selects tasks."""
+
+    ALL = "all"
+    TASK = "task"
+    OWNER = "owner"
+    TAG = "tag"
+    QUEUE = "queue"
+    HANDLER = "handler"
+
+
+@dataclass(frozen=True, slots=True)
+class TaskFacts:
+    """What a layer may select a task by."""
+
+    task_id: str
+    owner: str
+    tags: tuple[str, ...]
+    queue: str
+    handler: str
+
+    @classmethod
+    def of(cls, task: TaskDefinition) -> Self:
+        """Return those of a task."""
+        return cls(task.id, task.owner, task.tags, task.queue, task.handler)
+
+    def values_of(self, kind: PauseKind) -> tuple[str, ...]:
+        """Return the values by which a layer of that kind selects this task."""
+        match kind:
+            case PauseKind.ALL:
+                return ("",)
+            case PauseKind.TAG:
+                return self.tags
+            case PauseKind.TASK:
+                return (self.task_id,)
+        return (str(getattr(self, kind)),)
+
+
+@dataclass(frozen=True, slots=True)
+class PauseLayer:
+    """One pause: of all tasks, or of those that share `value`. It holds from `since` until `until`, if given.
+
+    `is_over` marks a layer that was resumed. It still says why what fell due before that did not run.
+    """
+
+    kind: PauseKind
+    value: str
+    since: datetime
+    who: str
+    reason: str | None = None
+    until: datetime | None = None
+    is_over: bool = False
+
+    @property
+    def name(self) -> str:
+        """The layer in one word, such as `tag:nightly`; `all` for all tasks."""
+        return layer_name(self.kind, self.value)
+
+    def selects(self, task: TaskFacts) -> bool:
+        """Return whether the layer is about a task."""
+        return self.value in task.values_of(self.kind)
+
+    def holds(self, moment: datetime) -> bool:
+        """Return whether the layer is in force at `moment`; `until` itself is no longer."""
+        return self.since <= moment and (self.until is None or moment < self.until)
+
+    def words(self) -> str:
+        """Return the layer as the reason of what it keeps from running."""
+        until = "" if self.until is None else f" until {format_instant(self.until)}"
+        why = "" if self.reason is None else f": {self.reason}"
+        return f"paused ({self.name}) by {self.who} at {format_instant(self.since)}{until}{why}"
+
+    def to_json(self) -> str:
+        """Return the layer as Redis keeps it."""
+        until = None if self.until is None else format_instant(self.until)
+        return json.dumps({**asdict(self), "since": format_instant(self.since), "until": until})
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Read what `to_json` returned.
+
+        Raises:
+            ValueError, TypeError, KeyError: it is something else.
+        """
+        stored = json.loads(text)
+        until = None if stored["until"] is None else parse_instant(stored["until"])
+        kind, since = PauseKind(stored["kind"]), parse_instant(stored["since"])
+        return cls(**{**stored, "kind": kind, "since": since, "until": until})
+
+
+def layer_name(kind: PauseKind, value: str) -> str:
+    """Return a layer in one word.
+
+    >>> layer_name(PauseKind.TAG, "nightly"), layer_name(PauseKind.ALL, "")
+    ('tag:nightly', 'all')
+    """
+    return f"{kind}:{value}" if value else str(kind)
+
+
+_BROADEST_FIRST: Final = tuple(PauseKind)
+
+
+def cause_of(
+    layers: Iterable[PauseLayer], task: TaskFacts, due: datetime, now: datetime
+) -> PauseLayer | None:
+    """Return the layer that keeps an occurrence due at `due` from running at `now`; None if none does.
+
+    A layer keeps back what falls due while it holds, even if that is noticed later, and what is overdue while
+    it holds. Of several, the one that holds longest is named; of those the broadest.
+    """
+    found = [
+        one for one in layers if one.selects(task) and (one.holds(due) or (one.holds(now) and due <= now))
+    ]
+    return min(found, key=_rank, default=None)
+
+
+def _rank(layer: PauseLayer) -> tuple[bool, float, int, str]:
+    ends = 0.0 if layer.until is None else -layer.until.timestamp()
+    return layer.until is not None, ends, _BROADEST_FIRST.index(layer.kind), layer.value
+
+
+def kept_back(
+    task: TaskDefinition,
+    decision: Decision,
+    layer_at: Callable[[datetime], PauseLayer | None],
+    now: datetime,
+) -> Decision:
+    """Return the same decision with each occurrence skipped for which `layer_at` names a layer.
+
+    What is missed in any case stays missed. A fixed delay is then counted from `now`.
+    """
+    actions = tuple(_action(action, layer_at) for action in decision.actions)
+    next_due = decision.next_due
+    if task.schedule.is_fixed_delay and actions != decision.actions:  # no end of a run sets it
+        following = task.schedule.next_after(now)
+        next_due = None if following is None else following.timestamp()
+    return Decision(actions, next_due)
+
+
+def _action(action: Action, layer_at: Callable[[datetime], PauseLayer | None]) -> Action:
+    layer = layer_at(action.scheduled_time) if isinstance(action, Fire) else None
+    if layer is None:
+        return action
+    return Skip(action.scheduled_time, layer.words(), Cause("paused", layer=layer.name))
+
+
+def to_catch_up(task: TaskDefinition, skipped: Iterable[datetime], now: datetime) -> list[datetime]:
+    """Return which of the occurrences that a pause kept back run after all, by the task's misfire policy."""
+    policy = task.misfire
+    most = {"latest": 1, "all": policy.max_catch_up, "skip": 0}[policy.policy]
+    grace = timedelta(seconds=policy.grace_seconds)
+    in_time = sorted(moment for moment in skipped if now - moment <= grace)
+    return in_time[-most:] if most else []

@@ -1,0 +1,151 @@
+"""Pausing and resuming tasks, and what that does to their runs."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from mission_control.dispatch.paused_runs import Ending, concerns, take_back
+from mission_control.dispatch.run_control import RunControl
+from mission_control.errors import InvalidTaskError, Problem, UnknownPauseError, UnknownTaskError
+from mission_control.model.definitions.task import TaskDefinition
+from mission_control.model.policies.pause import PauseKind, PauseLayer, TaskFacts, layer_name
+from mission_control.model.problems.suggestions import did_you_mean, quoted
+from mission_control.model.runs.run_record import RunRecord
+from mission_control.model.values.instants import format_instant
+from mission_control.operate.tasks import unknown_task
+from mission_control.registry.pauses import Pauses
+from mission_control.registry.registry import Registry
+
+Selector = tuple[PauseKind, str]
+
+
+@dataclass(frozen=True)
+class Paused:
+    """What a pause did, or would do: its layers, the tasks they select, and their runs by how they ended."""
+
+    layers: list[PauseLayer]
+    tasks: list[TaskDefinition]
+    runs: Counter[Ending]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as a JSON object."""
+        return {
+            "layers": [layer_json(one) for one in self.layers],
+            "tasks": [task.id for task in self.tasks],
+            "runs": dict(self.runs),
+        }
+
+
+@dataclass(frozen=True)
+class Pausing:
+    """Sets pauses."""
+
+    registry: Registry
+    pauses: Pauses
+    control: RunControl
+    clock: Callable[[], datetime]
+
+    def pause(
+        self,
+        selectors: Sequence[Selector],
+        *,
+        until: datetime | None = None,
+        reason: str | None = None,
+        stop_running: bool = False,
+        dry_run: bool = False,
+    ) -> Paused:
+        """Pause the tasks that any of the selectors selects, each selector as a layer of its own.
+
+        Guarantees: from the answer on no occurrence of theirs is fired, and no waiting one starts.
+
+        Raises:
+            UnknownTaskError: a selector selects no task; nothing was paused.
+            InvalidTaskError: `until` is not in the future; nothing was paused.
+        """
+        now, tasks = self.clock(), self.registry.definitions()
+        _check_until(until, now)
+        self._check_selectors(selectors, tasks)
+        layers = [
+            PauseLayer(*one, since=now, who=self.pauses.who, reason=reason, until=until)
+            for one in dict.fromkeys(selectors)
+        ]
+        if not dry_run:
+            self.pauses.set(layers)
+        found = [
+            (run, layer)
+            for run, layer in self._runs(layers, tasks)
+            if concerns(run, stop_running=stop_running)
+        ]
+        runs = Counter[Ending]() if dry_run else take_back(self.control, found, stop_running=stop_running)
+        return Paused(layers, [task for task in tasks if _layers_of(layers, TaskFacts.of(task))], runs)
+
+    def _check_selectors(self, selectors: Iterable[Selector], tasks: Sequence[TaskDefinition]) -> None:
+        facts = [TaskFacts.of(task) for task in tasks]
+        problems = []
+        for kind, value in selectors:
+            known = {one for fact in facts for one in fact.values_of(kind)}
+            if kind is PauseKind.TASK and value not in known:
+                problems.append(str(unknown_task(self.registry, value)))
+            elif kind is not PauseKind.ALL and value not in known:
+                problems.append(f"no task has the {kind} {quoted(value)}{did_you_mean(value, known)}")
+        if problems:
+            raise UnknownTaskError("\n".join(problems))
+
+    def _runs(
+        self, layers: Sequence[PauseLayer], tasks: Iterable[TaskDefinition]
+    ) -> Iterable[tuple[RunRecord, PauseLayer]]:
+        known = {task.id: TaskFacts.of(task) for task in tasks}
+        for run in self.control.ledger.all_active():
+            unknown = TaskFacts(run.task_id, "", (), run.queue, run.handler)
+            facts = replace(known.get(run.task_id, unknown), queue=run.queue, handler=run.handler)
+            if selecting := _layers_of(layers, facts):
+                yield run, selecting[0]
+
+
+def in_force(pauses: Pauses, names: Iterable[str], now: datetime) -> dict[str, PauseLayer]:
+    """Return the layers of these names.
+
+    Raises:
+        UnknownPauseError: one of them is not in force; names those that are.
+    """
+    found = {one.name: one for one in pauses.read().in_force(now)}
+    missing = [name for name in names if name not in found]
+    if missing:
+        others = f"in force: {', '.join(found)}" if found else "nothing is paused"
+        raise UnknownPauseError(f"no pause {', '.join(map(quoted, missing))} is in force; {others}")
+    return {name: found[name] for name in names}
+
+
+def name_of(selector: Selector) -> str:
+    """Return the name of the layer of a selector."""
+    return layer_name(*selector)
+
+
+def layer_json(layer: PauseLayer) -> dict[str, Any]:
+    """Return a layer as a JSON object."""
+    return {
+        "layer": layer.name,
+        "who": layer.who,
+        "since": format_instant(layer.since),
+        "until": None if layer.until is None else format_instant(layer.until),
+        "reason": layer.reason,
+    }
+
+
+def pausing_layers(pauses: Iterable[PauseLayer], task: TaskDefinition) -> list[PauseLayer]:
+    """Return those of the layers that select a task."""
+    return _layers_of(pauses, TaskFacts.of(task))
+
+
+def _layers_of(layers: Iterable[PauseLayer], task: TaskFacts) -> list[PauseLayer]:
+    return [layer for layer in layers if layer.selects(task)]
+
+
+def _check_until(until: datetime | None, now: datetime) -> None:
+    if until is not None and until <= now:
+        problem = Problem(
+            "--until", f"{format_instant(until)} is not in the future; it is {format_instant(now)}"
+        )
+        raise InvalidTaskError([problem], subject="pause")

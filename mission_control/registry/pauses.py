@@ -1,0 +1,141 @@
+"""Where pauses are kept: layers next to the tasks, never in them."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from redis import Redis
+
+from mission_control.errors import StoreUnavailableError
+from mission_control.model.policies.pause import PauseLayer
+from mission_control.model.values.instants import format_instant
+from mission_control.registry.change_log import ChangeLog
+from mission_control.store import redis_keys
+from mission_control.store.lua_scripts import lua_script
+
+PAUSE_KEYS: Final = (redis_keys.PAUSES, redis_keys.PAUSES_VERSION)
+
+_REMEMBERED: Final = timedelta(days=1)
+"""How long a layer that is over says why what fell due in it did not run: a beat may have been down."""
+
+_ATTEMPTS_AGAINST_OTHER_WRITERS: Final = 20
+
+
+@dataclass(frozen=True)
+class PausesSeen:
+    """All layers that are known, those that are over included; `version` changes with every change."""
+
+    version: str
+    layers: tuple[PauseLayer, ...]
+
+    def in_force(self, now: datetime) -> list[PauseLayer]:
+        """Return the layers in force at `now`, by name."""
+        return sorted((one for one in self.layers if one.holds(now)), key=lambda one: one.name)
+
+
+def read_pauses(client: Redis) -> PausesSeen:
+    """Return the pauses; one that another program has damaged is left out."""
+    with client.pipeline() as pipe:
+        pipe.get(redis_keys.PAUSES_VERSION)
+        pipe.hvals(redis_keys.PAUSES)
+        version, texts = pipe.execute()
+    return PausesSeen(version or "", tuple(_readable(texts)))
+
+
+def _readable(texts: Iterable[str]) -> Iterable[PauseLayer]:
+    for text in texts:
+        try:
+            yield PauseLayer.from_json(text)
+        except (ValueError, TypeError, KeyError):
+            continue
+
+
+class Pauses:
+    """Sets and ends pauses. Each change is one transaction, wakes beat, and leaves records of changes."""
+
+    def __init__(self, client: Redis, changes: ChangeLog, clock: Callable[[], datetime]) -> None:
+        self._client = client
+        self._changes = changes
+        self._clock = clock
+        self._change = lua_script(client, __package__, "change_pauses")
+
+    @property
+    def who(self) -> str:
+        """Who sets pauses here."""
+        return self._changes.actor
+
+    def read(self) -> PausesSeen:
+        """Return the pauses as they are now."""
+        return read_pauses(self._client)
+
+    def set(self, layers: Iterable[PauseLayer]) -> None:
+        """Set layers, each in the place of one of its name that is in force."""
+        new = list(layers)
+        replaced = self._write(lambda _: new)
+        for layer in new:
+            self._record(layer, "paused", replaced.get(layer.name), layer, reason=layer.reason)
+
+    def end(self, names: Iterable[str], *, reason: str | None, forget: bool) -> list[PauseLayer]:
+        """End the layers of these names that are in force, and return them.
+
+        What fell due until now stays paused, even if beat has not seen it yet, unless `forget` is set.
+        """
+        wanted, now = set(names), self._clock()
+        found: dict[str, PauseLayer] = {}
+
+        def over(in_force: dict[str, PauseLayer]) -> list[PauseLayer]:
+            found.update({name: one for name, one in in_force.items() if name in wanted})
+            return [] if forget else [replace(one, until=now, is_over=True) for one in found.values()]
+
+        self._write(over, ends=wanted)
+        for layer in found.values():
+            self._record(layer, "resumed", layer, None, reason=reason)
+        return list(found.values())
+
+    def _write(
+        self,
+        changed: Callable[[dict[str, PauseLayer]], list[PauseLayer]],
+        *,
+        ends: Iterable[str] = (),
+    ) -> dict[str, PauseLayer]:
+        """Write layers, given those in force, and return those; layers that are over for long are removed."""
+        for _ in range(_ATTEMPTS_AGAINST_OTHER_WRITERS):
+            now, seen = self._clock(), self.read()
+            in_force = {one.name: one for one in seen.in_force(now)}
+            written = changed(in_force)
+            pairs = [part for one in written for part in (_field(one), one.to_json())]
+            gone = [_field(one) for one in seen.layers if _is_forgotten(one, now)]
+            gone += [name for name in ends if name in in_force]
+            args: list[str | int] = [seen.version, redis_keys.WAKE_CHANNEL, len(written), *pairs, *gone]
+            if self._change(keys=PAUSE_KEYS, args=args):
+                return in_force
+        raise StoreUnavailableError("no pause was changed: others keep changing them; try again")
+
+    def _record(
+        self,
+        layer: PauseLayer,
+        change: str,
+        before: PauseLayer | None,
+        after: PauseLayer | None,
+        *,
+        reason: str | None,
+    ) -> None:
+        forms: list[dict[str, Any]] = [
+            {} if one is None else {"pause": {"layer": one.name, "who": one.who, "until": _text(one.until)}}
+            for one in (before, after)
+        ]
+        name = layer.value if layer.kind == "task" else layer.name
+        self._changes.record(name, change, *forms, reason=reason, at=self._clock())
+
+
+def _field(layer: PauseLayer) -> str:
+    return f"{layer.name}@{format_instant(layer.since)}" if layer.is_over else layer.name
+
+
+def _is_forgotten(layer: PauseLayer, now: datetime) -> bool:
+    return layer.until is not None and layer.until + _REMEMBERED < now
+
+
+def _text(moment: datetime | None) -> str | None:
+    return None if moment is None else format_instant(moment)

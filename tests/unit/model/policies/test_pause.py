@@ -1,0 +1,87 @@
+"""What a pause keeps from running."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from mission_control.model.definitions.task import parse_task
+from mission_control.model.policies.misfire import Decision, Fire, Miss, Skip
+from mission_control.model.policies.pause import PauseKind, PauseLayer, TaskFacts, cause_of, kept_back
+from mission_control.model.runs.cause import Cause
+
+T0 = datetime(2026, 3, 2, 9, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+TASK = TaskFacts("a", "ada", ("nightly", "slow"), "reports", "handlers.x.run")
+
+
+def layer(kind: PauseKind = PauseKind.TASK, value: str = "a", **fields: Any) -> PauseLayer:
+    return PauseLayer(kind, value, **{"since": T0, "who": "ada", **fields})
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "other"),
+    [
+        (PauseKind.ALL, "", None),
+        (PauseKind.TASK, "a", "b"),
+        (PauseKind.OWNER, "ada", "bob"),
+        (PauseKind.TAG, "slow", "daily"),
+        (PauseKind.QUEUE, "reports", "default"),
+        (PauseKind.HANDLER, "handlers.x.run", "handlers.y.run"),
+    ],
+)
+def test_layer_selects_tasks_by_its_kind(kind: PauseKind, value: str, other: str | None) -> None:
+    assert layer(kind, value).selects(TASK)
+    assert other is None or not layer(kind, other).selects(TASK)
+
+
+@pytest.mark.parametrize(
+    ("due", "now", "is_kept_back"),
+    [
+        (-MINUTE, -MINUTE, False),  # before it
+        (0 * MINUTE, 0 * MINUTE, True),  # at its beginning
+        (-MINUTE, MINUTE, True),  # overdue when it began
+        (9 * MINUTE, 9 * MINUTE, True),
+        (10 * MINUTE, 10 * MINUTE, False),  # at its end
+        (9 * MINUTE, 11 * MINUTE, True),  # fell due in it, noticed later
+        (-MINUTE, 11 * MINUTE, False),  # no beat was there throughout
+    ],
+)
+def test_pause_keeps_back_what_falls_due_or_is_overdue_in_it(
+    due: timedelta, now: timedelta, is_kept_back: bool
+) -> None:
+    pause = layer(until=T0 + 10 * MINUTE)
+    assert (cause_of([pause], TASK, T0 + due, T0 + now) is pause) is is_kept_back
+
+
+def test_of_several_layers_the_one_that_holds_longest_is_the_cause() -> None:
+    short, long = layer(until=T0 + MINUTE), layer(PauseKind.TAG, "slow", until=T0 + 2 * MINUTE)
+    forever, everything = layer(PauseKind.OWNER, "ada"), layer(PauseKind.ALL, "")
+    assert cause_of([short, long], TASK, T0, T0) is long
+    assert cause_of([long, forever], TASK, T0, T0) is forever
+    assert cause_of([forever, everything], TASK, T0, T0) is everything
+
+
+@pytest.mark.parametrize("fields", [{}, {"until": T0 + MINUTE, "reason": "näh", "is_over": True}])
+def test_layer_is_read_as_it_was_written(fields: dict[str, Any]) -> None:
+    assert PauseLayer.from_json(layer(**fields).to_json()) == layer(**fields)
+
+
+def test_kept_back_occurrence_is_skipped_with_layer_who_why_and_until() -> None:
+    task = parse_task({"id": "a", "handler": "handlers.x.run", "schedule": {"type": "interval", "hours": 1}})
+    pause = layer(PauseKind.TAG, "slow", until=T0 + MINUTE, reason="the API is down")
+    missed = Miss(T0 - MINUTE, "no beat")
+    decision = kept_back(task, Decision((missed, Fire(T0)), 1.0), lambda _: pause, T0)
+    words = "paused (tag:slow) by ada at 2026-03-02T09:00:00Z until 2026-03-02T09:01:00Z: the API is down"
+    cause = Cause("paused", layer="tag:slow")
+    assert decision == Decision((missed, Skip(T0, words, cause)), 1.0)
+    assert kept_back(task, Decision((Fire(T0),), 1.0), lambda _: None, T0).actions == (Fire(T0),)
+
+
+def test_paused_fixed_delay_is_due_again_a_delay_from_now() -> None:
+    schedule = {"type": "interval", "minutes": 5, "measure_from": "finish"}
+    task = parse_task({"id": "a", "handler": "handlers.x.run", "schedule": schedule})
+    decision = kept_back(task, Decision((Fire(T0),), None), lambda _: layer(), T0 + MINUTE)
+    assert decision.next_due == (T0 + 6 * MINUTE).timestamp()
