@@ -11,7 +11,8 @@ class FrozenModel(BaseModel):
     `Field(strict=False)` for the list itself, and its items stay strict.
 
     Make a changed copy by validating changed data, not by `model_copy(update=…)`, which checks nothing
-    and keeps what was computed from the old values.
+    and keeps what was computed from the old values. A model's checks are built when it is first used, because
+    an idle beat needs few of them.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, defer_build=True)
