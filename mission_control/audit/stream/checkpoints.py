@@ -32,7 +32,7 @@ def signed_text(checkpoint: Mapping[str, Any]) -> bytes:
     r"""Return what is signed of a checkpoint: all but its signature and its place in the file.
 
     >>> signed_text({"previous": "", "host": "a", "signature": "cd"})
-    b'mission-control audit checkpoint\\n{"host":"a","previous":""}'
+    b'mission-control audit checkpoint\n{"host":"a","previous":""}'
     """
     signed = {name: value for name, value in checkpoint.items() if name not in _UNSIGNED}
     return b"mission-control audit checkpoint\n" + orjson.dumps(signed, option=orjson.OPT_SORT_KEYS)
