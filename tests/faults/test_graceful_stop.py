@@ -60,7 +60,7 @@ def test_handler_that_does_not_finish_in_the_grace_is_interrupted_and_begins_aga
 def test_handler_that_refuses_to_stop_is_interrupted_too(house: WorkerHouse, pool: str) -> None:
     with house.worker("first", pool=pool) as first:
         run = house.run("handlers.rude.deaf")
-        wait_until(lambda: run.state == "running", "it runs", timeout=20)
+        wait_until((house.folder / "deaf.begun").exists, "its handler has begun", timeout=20)
         assert first.stop() == 0
         assert pool == "prefork" or "giving back the runs of handlers that do not stop" in first.log
     assert run.state == "interrupted"
