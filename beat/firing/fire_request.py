@@ -99,13 +99,14 @@ class FireRequests:
         self,
         entry: DuePlainEntry,
         execution_id: str,
+        token: str,
         message: QueuedMessage,
         next_due: datetime | None,
         meta: str,
     ) -> FireRequest:
         """Return the request that fires an entry that RedBeat or another tool wrote."""
         delivery = Delivery.ENTRY if message.queue_key else Delivery.ENTRY_OUTBOX
-        # By its mark a worker knows the message from one that another program sent under this id.
+        # By its mark and the token a worker knows the message from one that another program sent.
         is_ours = handler_path_problem(entry.entry.task) is None
         mark = redis_keys.fired_entry(execution_id) if is_ours else ""
         run = [
@@ -114,7 +115,7 @@ class FireRequests:
             "",
             execution_id,
             0,
-            "",
+            token,
             "",
             message.queue_key,
             message.payload,

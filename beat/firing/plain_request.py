@@ -1,6 +1,7 @@
 """Requests for RedBeat entries: those that another tool wrote, or `beat_schedule` defines."""
 
 import json
+import secrets
 from datetime import datetime
 
 from celery import Celery
@@ -12,7 +13,7 @@ from beat.entries.redbeat_times import decide_entry
 from beat.firing.fire_request import FireRequest, FireRequests
 from beat.messages.entry_sender import EntrySender, QueuedMessage
 from beat.messages.outbox import plain_item
-from mission_control.messaging.message import RUN_HEADER
+from mission_control.messaging.message import FIRED_HEADER, RUN_HEADER
 from mission_control.model.values.identifiers import occurrence_execution_id
 from mission_control.model.values.instants import from_unix
 
@@ -36,7 +37,9 @@ def plain_request(
         return requests.of_waiting_entry(due, decision.ask_again)
     execution_id = occurrence_execution_id(entry.name, decision.occurrence)
     entry.options["task_id"] = execution_id
-    entry.options["headers"] = {**(entry.options.get("headers") or {}), RUN_HEADER: True}
+    token = secrets.token_hex(16)
+    marks = {RUN_HEADER: True, FIRED_HEADER: token}
+    entry.options["headers"] = {**(entry.options.get("headers") or {}), **marks}
     entry.options.setdefault("declare", [])  # it asks Redis; a list needs no declaring
     found = []
     if not requests.uses_outbox:
@@ -45,7 +48,7 @@ def plain_request(
     message = found[0] if len(found) == 1 else QueuedMessage("", plain_item(entry))
     meta = {"last_run_at": decision.last_run_at, "total_run_count": entry.total_run_count + 1}
     meta_text = json.dumps(meta, cls=RedBeatJSONEncoder)
-    return requests.of_plain_entry(due, execution_id, message, decision.ask_again, meta_text)
+    return requests.of_plain_entry(due, execution_id, token, message, decision.ask_again, meta_text)
 
 
 def _declare_exchanges(app: Celery, producer: Producer) -> None:

@@ -32,9 +32,10 @@ class RunReader:
         stored = cast("dict[str, str]", self._client.hgetall(redis_keys.run(execution_id)))
         return RunRecord.from_hash(stored) if stored else None
 
-    def has_fired(self, execution_id: str) -> bool:
-        """Whether beat has fired the RedBeat entry whose occurrence has that id."""
-        return bool(self._client.exists(redis_keys.fired_entry(execution_id)))
+    def has_fired(self, execution_id: str, token: str | None) -> bool:
+        """Whether beat has fired this occurrence of a RedBeat entry, with a message of that token."""
+        stored = cast("str | None", self._client.hget(redis_keys.fired_entry(execution_id), "token"))
+        return token is not None and stored == token
 
     def runs_of(self, task_id: str, *, limit: int = 20) -> list[RunRecord]:
         """Return a task's runs, the latest scheduled first."""

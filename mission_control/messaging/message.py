@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 RUN_HEADER: Final = "mission_control_run"
 """Marks a message of ours, whose id is that of a run; any other message is a plain client's."""
 
+FIRED_HEADER: Final = "mission_control_fired"
+"""Marks the message of a RedBeat entry as the one that beat sent: a token that no other program knows."""
+
 
 def message_kwargs(run: RunRecord) -> dict[str, str]:
     """Return the keyword arguments of a run's message."""

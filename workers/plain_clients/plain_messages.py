@@ -7,6 +7,7 @@ from typing import Any, Self
 from celery import Celery
 from celery.app.task import Context
 
+from mission_control.messaging.message import FIRED_HEADER
 from mission_control.messaging.transport.task_headers import expiry_instant
 
 
@@ -15,10 +16,12 @@ class PlainMessage:
     """A message for a run that the ledger does not know.
 
     `queue` and `priority` are those that it was taken from, so that whatever is sent for its run later
-    goes the same way. `timeout_seconds` and `expires_at` are what its headers say, None if they do not.
+    goes the same way. `token` is that of a RedBeat entry's message. `timeout_seconds` and `expires_at` are
+    what its headers say, None if they do not.
     """
 
     execution_id: str
+    token: str | None
     handler: str
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
@@ -34,6 +37,7 @@ class PlainMessage:
         queue, priority = str(route.get("routing_key")), route.get("priority")
         return cls(
             execution_id=request.id,
+            token=request.get(FIRED_HEADER),
             handler=handler,
             args=tuple(request.args if request.args is not None else ()),
             kwargs=dict(request.kwargs if request.kwargs is not None else {}),

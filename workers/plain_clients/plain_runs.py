@@ -39,7 +39,7 @@ class PlainRuns:
                 arguments are not a handler's, or the ledger can never take the run; recorded.
         """
         given = _given(message.args, message.kwargs)
-        problem = self._refusal(message.execution_id) or _problem(given)
+        problem = self._refusal(message) or _problem(given)
         if problem is None:
             problem = self._enter(self._run(message, given.get("params", {})))
         if problem is not None:
@@ -52,11 +52,12 @@ class PlainRuns:
             self.admit(message)
         return self.ending.ledger.get(message.execution_id)
 
-    def _refusal(self, execution_id: str) -> str | None:
+    def _refusal(self, message: PlainMessage) -> str | None:
         if self.ending.ledger.keyring:
             return "the ledger has no run of this id, or no longer, and only signed runs may run here"
-        if not is_plain(execution_id):
-            return None if self.ending.ledger.has_fired(execution_id) else "the ledger has no run of this id"
+        if not is_plain(message.execution_id):
+            is_sent = self.ending.ledger.has_fired(message.execution_id, message.token)
+            return None if is_sent else "the ledger has no run of this id, and beat has not sent this message"
         if self.are_allowed:
             return None
         return "unknown to the ledger, and MISSION_CONTROL_ALLOW_PLAIN_PRODUCERS is off"

@@ -15,7 +15,8 @@
 --                 JSON of the cause if it is not fired, else ""}
 --         delivery: "queue", the payload goes to the queue key; "outbox", the id does; "in_process", neither;
 --         "none", it is not fired; "entry" and "entry_outbox", the payload of a RedBeat entry goes to
---         the queue key or to the outbox, and nothing is entered; the run key, if any, marks it as fired
+--         the queue key or to the outbox, and nothing is entered; the run key, if any, marks it as fired,
+--         with the message's token in the place of the spec
 -- Reply: a digit an entry, in order: 1 committed; 0 another program has moved or changed it; 2 cannot be
 --        committed (a key of the wrong type), nothing of it was written. "!" alone: this beat does not lead;
 --        "?" alone: the pauses have changed, decide again
@@ -183,7 +184,7 @@ local function commit(entry, stored)
         gather('RPUSH', KEYS[9], run[9])
       end
       if run[2] ~= '' then
-        redis.call('HSET', run[2], 'at', now_iso)
+        redis.call('HSET', run[2], 'at', now_iso, 'token', run[6])
         redis.call('EXPIRE', run[2], ttl)
       end
       fired = fired + 1
