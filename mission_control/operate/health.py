@@ -48,9 +48,13 @@ def of_runs(runs: Iterable[RunRecord]) -> Work:
 
 
 def beat_issues(alive: Iterable[ProcessInfo]) -> Iterator[Issue]:
-    """Yield that no beat runs."""
-    if not any(one.kind == "beat" for one in alive):
+    """Yield that no beat runs, or that none leads."""
+    beats = [one for one in alive if one.kind == "beat"]
+    if not beats:
         yield Issue("no_beat", "no beat runs, so nothing fires", _START)
+    elif not any(one.info.get("leading") for one in beats):
+        remedy = "a beat that stands by takes over within MISSION_CONTROL_LEADER_SECONDS"
+        yield Issue("no_leader", "no beat leads, so nothing fires", remedy)
 
 
 def work_issues(

@@ -44,6 +44,12 @@ def test_served_queue_and_known_handler_are_no_issue() -> None:
     assert list(beat_issues([BEAT])) == []
 
 
+def test_beats_of_which_none_leads_are_an_issue_until_one_does() -> None:
+    standby = ProcessInfo("beat", "vm:2", {"leading": False})
+    assert [one.kind for one in beat_issues([standby])] == ["no_leader"]
+    assert list(beat_issues([standby, BEAT])) == []
+
+
 @pytest.mark.parametrize(
     ("alive", "remedy"),
     [
