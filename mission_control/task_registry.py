@@ -38,7 +38,7 @@ def register_task(task_def: Mapping[str, Any], *, replace: bool = False) -> bool
 
 
 def unregister_task(task_id: str) -> bool:
-    """Remove a task. Runs already sent still run, but are not retried; waiting retries are cancelled."""
+    """Remove a task. Its waiting runs are cancelled; one that runs now goes on, and is not retried."""
     with _registry() as registry:
         return registry.unregister(task_id)
 

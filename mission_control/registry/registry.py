@@ -99,7 +99,7 @@ class Registry:
     def unregister(self, task_id: str, *, reason: str | None = None, if_deleted: bool = False) -> bool:
         """Remove a task; False if there is none.
 
-        Runs already sent still run, but are not retried; waiting retries are cancelled, with their records.
+        Its waiting runs are cancelled, with their records; one that runs now goes on, and is not retried.
         """
         active = self._runs.active_of(task_id := known_form(task_id))
         if (removed := self._store.remove(task_id, if_deleted=if_deleted)) is None:

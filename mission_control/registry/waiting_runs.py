@@ -29,18 +29,18 @@ class WaitingRuns:
         return self.ledger.active_of(known_form(task_id))
 
     def of_removed(self, active: Iterable[RunRecord]) -> None:
-        """Cancel the runs of a removed task that wait for another attempt; those already sent still run."""
-        self._cancel(active, "its task was removed", frozenset({RunState.RETRYING}))
+        """Cancel the waiting runs among those that a removed task had."""
+        self._cancel(active, "its task was removed")
 
     def of_disabled(self, task_id: str) -> None:
         """Cancel all waiting runs of a disabled task."""
-        self._cancel(self.active_of(task_id), "its task was disabled", WAITING_STATES)
+        self._cancel(self.active_of(task_id), "its task was disabled")
 
-    def _cancel(self, active: Iterable[RunRecord], reason: str, states: frozenset[RunState]) -> None:
+    def _cancel(self, active: Iterable[RunRecord], reason: str) -> None:
         runs, at = list(active), self.clock()
         self.ledger.revoke((run.execution_id for run in runs if run.state is RunState.RUNNING), reason)
         for run in runs:
-            if run.state in states:
+            if run.state in WAITING_STATES:
                 cancelled = self.ledger.end(run, RunState.CANCELLED, at=at, reason=reason)
                 if cancelled is not None:
                     audit_ending(self.audit, cancelled, at=at)

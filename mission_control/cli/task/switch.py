@@ -99,7 +99,7 @@ def sign(task_ids: tuple[str, ...], every: bool, reason: str | None, dry_run: bo
 def remove(task_id: str, yes: bool, reason: str | None, dry_run: bool) -> None:
     """Remove a task and its history.
 
-    Runs already sent still run, but are not retried; waiting retries are cancelled. The audit stream keeps
+    Its waiting runs are cancelled; one that runs now goes on, and is not retried. The audit stream keeps
     its records.
     """
     from mission_control.operate.tasks import existing_task, unknown_task

@@ -7,8 +7,10 @@ LONGEST_QUOTE = 80
 _LONGEST_COMPARED = 100
 
 
-def nearest(value: str, choices: Iterable[str]) -> str | None:
+def nearest(value: str, choices: Iterable[str], *, likeness: float = 0.6) -> str | None:
     """Return the choice that `value` was probably meant to be, regardless of case, or None.
+
+    `likeness` is the least that `difflib` must see, from 0 to 1.
 
     >>> nearest("Wekly", ["daily", "weekly"])
     'weekly'
@@ -17,7 +19,7 @@ def nearest(value: str, choices: Iterable[str]) -> str | None:
     """
     by_folded = {choice.casefold(): choice for choice in choices}
     folded = value[:_LONGEST_COMPARED].casefold()
-    found = difflib.get_close_matches(folded, by_folded, n=1, cutoff=0.6)
+    found = difflib.get_close_matches(folded, by_folded, n=1, cutoff=likeness)
     return by_folded[found[0]] if found else None
 
 

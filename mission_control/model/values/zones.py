@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from mission_control.model.problems.suggestions import nearest, quoted
 
 _LONGEST_NAME = 64
+_LIKE = 0.75  # there are so many short names that one is like any word
 # In the database, but no place's time.
 _NO_PLACE = frozenset({"Factory"})
 # A number in a name is an offset. "GMT+2" may mean two hours ahead of UTC, or behind it, as in "Etc/GMT+2".
@@ -15,6 +16,7 @@ _OFFSET = re.compile(r"[+-]?[0-9]")
 _ABBREVIATION = re.compile(r"[A-Z]{2,5}")
 # Abbreviations that only one region uses; "CST" and "IST" are used by several.
 _ABBREVIATED = {
+    "Z": "UTC",
     "PST": "America/Los_Angeles",
     "PDT": "America/Los_Angeles",
     "MDT": "America/Denver",
@@ -70,7 +72,7 @@ def _suggestion(name: str) -> str | None:
         return known
     written = name.replace(" ", "_")
     cities = {key.rpartition("/")[2]: key for key in sorted(_names())}
-    city = None if "/" in name else nearest(written, cities)
-    found = cities[city] if city is not None else nearest(written, sorted(_names()))
+    city = None if "/" in name else nearest(written, cities, likeness=_LIKE)
+    found = cities[city] if city is not None else nearest(written, sorted(_names()), likeness=_LIKE)
     is_abbreviation = _ABBREVIATION.fullmatch(name) and (city or found or "").casefold() != name.casefold()
     return None if is_abbreviation else found

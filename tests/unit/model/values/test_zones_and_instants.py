@@ -28,6 +28,8 @@ if TYPE_CHECKING:
         ("W. Europe Standard Time", "Europe/Berlin"),
         ("PST", "America/Los_Angeles"),
         ("JST", "Asia/Tokyo"),
+        ("Z", "UTC"),
+        ("Kyev", "Europe/Kyiv"),
     ],
 )
 def test_misspelt_zone_error_suggests_the_intended_one(name: str, meant: str) -> None:
@@ -36,7 +38,22 @@ def test_misspelt_zone_error_suggests_the_intended_one(name: str, meant: str) ->
 
 
 @pytest.mark.parametrize(
-    "name", ["GMT+2", "UTC+2", "UTC-05:00", "+02:00", "Etc/GMT+25", "CST", "CEST", "IST", "Roman Time"]
+    "name",
+    [
+        "GMT+2",
+        "UTC+2",
+        "UTC-05:00",
+        "+02:00",
+        "Etc/GMT+25",
+        "CST",
+        "CEST",
+        "IST",
+        "Roman Time",
+        "localtime",
+        "Factory",
+        "A",
+        "local",
+    ],
 )
 def test_zone_name_that_could_mean_several_is_refused_without_a_suggestion(name: str) -> None:
     with pytest.raises(ValueError, match='write an IANA name, for example "Europe/Berlin"'):
