@@ -132,7 +132,8 @@ def _beats(found: Situation) -> Iterator[str | Text]:
 def _workers(found: Situation) -> Iterator[str | Text]:
     for worker in found.workers:
         queues = ", ".join(worker["queues"])
-        yield f"{worker['name']}, {worker['concurrency']} runs at once, serving {queues}"
+        runs = "1 run" if worker["concurrency"] == 1 else f"{worker['concurrency']} runs"
+        yield f"{worker['name']}, {runs} at once, serving {queues}"
     if not found.workers:
         yield Text("none", style="yellow")
 

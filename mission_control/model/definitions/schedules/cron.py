@@ -12,6 +12,7 @@ from mission_control.model.definitions.schedules.clock.wall_clock import REAL_TI
 from mission_control.model.definitions.schedules.wall_clock_schedule import WallClockSchedule
 from mission_control.model.problems.suggestions import did_you_mean, quoted
 from mission_control.model.values.fields import checked_by
+from mission_control.model.values.quantities import counted
 
 # The longest sensible expression lists every minute; longer ones never reach the parser.
 LONGEST_EXPRESSION = 256
@@ -92,8 +93,9 @@ def check_expression(expression: str) -> None:
         )
     fields = _plain(expression).split()
     if len(fields) not in {_WITH_SECONDS - 1, _WITH_SECONDS}:
+        found = counted(len(fields), "field")
         raise ValueError(
-            f"{quoted(expression)} has {len(fields)} fields; a cron expression has five (minute, hour, day "
+            f"{quoted(expression)} has {found}; a cron expression has five (minute, hour, day "
             'of month, month, day of week), or six with the second in front, for example "0 9 * * 1-5"'
         )
     try:

@@ -68,6 +68,7 @@ def rrule(rule: str, dtstart: str | None = "2026-01-05T09:00") -> dict[str, Any]
         (cron("60 * * * *"), "the minute is '60', and may hold 0-59"),
         (cron("0 9 ? * MON"), "the day of month is '?'"),
         (cron("* * * *"), "has 4 fields; a cron expression has five"),
+        (cron("?"), "has 1 field; a cron expression has five"),
         (cron("@dialy"), 'did you mean "@daily"?'),
         ({"type": "once", "at": "2026-02-30T09:00"}, "not a moment that exists"),
         ({"type": "once", "at": "tomorrow"}, "once.at: 'tomorrow' is not a moment"),
