@@ -186,7 +186,7 @@ def test_read_only_checkout_is_set_up_in_the_users_cache(
     mc = load(checkout)
     monkeypatch.setattr(mc.os, "access", lambda path, mode: path != mc.ROOT and os.access(path, mode))
     monkeypatch.setattr(mc, "fill", lambda _venv: None)
-    assert mc.set_up() == mc.cached_venv()
+    assert mc.set_up() == mc.CACHED_VENV
     assert not (checkout / ".venv").exists()
 
 
@@ -194,6 +194,6 @@ def test_cache_folder_is_the_users_and_the_checkouts(
     checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    here, there = (Path(load(folder).cached_venv()) for folder in (checkout, ROOT))
+    here, there = (Path(load(folder).CACHED_VENV) for folder in (checkout, ROOT))
     assert here.parent == there.parent == tmp_path / "cache" / "mission-control"
     assert here != there
