@@ -206,6 +206,7 @@ class MissionControlScheduler(RedBeatScheduler):
             self._sender,
             self._upkeep.quarantine,
             self._unfired_records.add,
+            ours.breakers,
             retention=ours.settings.retention,
             most_unfinished=ours.settings.max_waiting_runs,
             token=self._name if self._deliver is None else "",

@@ -14,6 +14,7 @@ from beat.firing.pauses_in_force import PausesInForce
 from beat.messages.entry_sender import EntrySender
 from beat.messages.run_messages import RunMessages
 from beat.upkeep.quarantine import Quarantine
+from mission_control.registry.breakers import Breakers
 from mission_control.signing.keyring import Keyring
 from mission_control.store.redis_keys import RedBeatKeys
 
@@ -25,6 +26,7 @@ def assemble_firing(  # noqa: PLR0913  # all that firing is made of
     sender: EntrySender,
     quarantine: Quarantine,
     on_unfired: Callable[[Iterable[str]], object],
+    breakers: Breakers,
     *,
     retention: timedelta,
     most_unfinished: int,
@@ -44,7 +46,7 @@ def assemble_firing(  # noqa: PLR0913  # all that firing is made of
         DueEntries(client, app, keys, keyring, most_unfinished=most_unfinished),
         FireRequests(messages, delivery, keyring),
         commit,
-        PausesInForce(client),
+        PausesInForce(breakers),
         quarantine,
         sender,
         on_unfired,

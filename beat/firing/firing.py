@@ -199,6 +199,7 @@ class Firing:
         problem = "a key that its run needs has the wrong type, or may not be used"
         for request in verdicts.unsound:
             self.quarantine.add(request.key, request.due, problem, now)
+        self.pauses.note_probes(request.key for request in verdicts.committed if request.execution_ids)
         self.on_unfired(one for request in verdicts.committed for one in request.unfired_ids)
         return verdicts.committed
 

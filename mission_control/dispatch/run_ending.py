@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from redis.exceptions import RedisError
+
 from mission_control.audit.endings import audit_ending, audit_rejection
 from mission_control.audit.stream.log import AuditLog
 from mission_control.dispatch.run_logs import RunLogs
+from mission_control.errors import StoreUnavailableError
 from mission_control.installation.installation import Installation
 from mission_control.ledger.ledger import Ledger
 from mission_control.model.runs.run_record import RunRecord
 from mission_control.model.runs.run_state import RunState
+from mission_control.registry.breakers import Breakers
 
 
 @dataclass(frozen=True)
@@ -24,6 +29,7 @@ class RunEnding:
     audit: AuditLog
     logs: RunLogs
     due_after_run: Callable[[str, datetime], float | None]
+    breakers: Callable[[], Breakers]
     clock: Callable[[], datetime]
 
     @classmethod
@@ -35,6 +41,7 @@ class RunEnding:
             RunLogs(installation.client, installation.run_logs),
             # Late, because a registry loads what reads tasks, and few runs need it.
             lambda task_id, at: installation.registry.due_after_run(task_id, at),  # noqa: PLW0108
+            lambda: installation.breakers,
             installation.clock,
         )
 
@@ -53,7 +60,11 @@ class RunEnding:
         next_due = None
         if state.is_final and run.is_fixed_delay:
             next_due = self.due_after_run(run.task_id, at)
-        return self.ledger.end(run, state, at=at, next_due=next_due, **changes)
+        ended = self.ledger.end(run, state, at=at, next_due=next_due, **changes)
+        if ended is not None and ended.breaker is not None and ended.state.is_final:
+            with suppress(RedisError, StoreUnavailableError):  # the run has ended; the next failure is noted
+                self.breakers().after_run(ended)
+        return ended
 
     def close(
         self,

@@ -96,6 +96,24 @@ def occurrence_skipped(run: RunRecord) -> _Fields:
     return {"execution_id": run.execution_id, "reason": run.reason, "cause": run.cause}
 
 
+@_event(ERROR, "opened a circuit breaker")
+def breaker_opened(task_id: str, reason: str | None) -> _Fields:
+    """Runs of a task have failed in a row; what falls due of it is skipped, apart from probes."""
+    return {"task_id": task_id, "reason": reason}
+
+
+@_event(WARNING, "sent a probe")
+def breaker_probed(task_id: str) -> _Fields:
+    """The circuit breaker of a task has let one occurrence through."""
+    return {"task_id": task_id}
+
+
+@_event(INFO, "closed a circuit breaker")
+def breaker_closed(task_id: str) -> _Fields:
+    """A run of a task has succeeded after its circuit breaker was opened."""
+    return {"task_id": task_id}
+
+
 def entries_quarantined(entries: Sequence[tuple[str, str]]) -> None:
     """Beat quarantined entries; if there are many, only the first are named."""
     for key, problem in entries[:_MOST_NAMED]:

@@ -20,6 +20,7 @@ from mission_control.files.calendar_file import read_calendar
 from mission_control.files.task_file import mirror_into
 from mission_control.handler_catalog.catalog import HandlerCatalog, catalog_from
 from mission_control.ledger.ledger import Ledger
+from mission_control.registry.breakers import Breakers
 from mission_control.registry.change_log import ChangeLog
 from mission_control.registry.definition_check import DefinitionCheck
 from mission_control.registry.pauses import Pauses
@@ -172,6 +173,11 @@ class Installation:
     def pauses(self) -> Pauses:
         """The pauses."""
         return Pauses(self.client, ChangeLog(self.changes, actor=acting_user()), self.clock)
+
+    @cached_property
+    def breakers(self) -> Breakers:
+        """The circuit breakers."""
+        return Breakers(self.pauses, self.ledger, self.clock)
 
     def _mirror_tasks(self) -> None:
         if self.settings.tasks_file is not None:

@@ -10,7 +10,7 @@ from mission_control.dispatch.paused_runs import Ending, concerns, take_back
 from mission_control.dispatch.run_control import RunControl
 from mission_control.errors import InvalidTaskError, Problem, UnknownPauseError, UnknownTaskError
 from mission_control.model.definitions.task import TaskDefinition
-from mission_control.model.policies.pause import PauseKind, PauseLayer, TaskFacts, layer_name
+from mission_control.model.policies.pause import PauseKind, PauseLayer, TaskFacts
 from mission_control.model.problems.suggestions import did_you_mean, quoted
 from mission_control.model.runs.run_record import RunRecord
 from mission_control.model.values.instants import format_instant
@@ -116,11 +116,6 @@ def in_force(pauses: Pauses, names: Iterable[str], now: datetime) -> dict[str, P
         others = f"in force: {', '.join(found)}" if found else "nothing is paused"
         raise UnknownPauseError(f"no pause {', '.join(map(quoted, missing))} is in force; {others}")
     return {name: found[name] for name in names}
-
-
-def name_of(selector: Selector) -> str:
-    """Return the name of the layer of a selector."""
-    return layer_name(*selector)
 
 
 def layer_json(layer: PauseLayer) -> dict[str, Any]:

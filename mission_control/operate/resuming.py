@@ -8,10 +8,11 @@ from typing import Any
 from mission_control.dispatch.enqueue import Dispatch
 from mission_control.ledger.run_reader import RunReader
 from mission_control.model.definitions.task import TaskDefinition
-from mission_control.model.policies.pause import PauseLayer, to_catch_up
+from mission_control.model.policies.breaker import breaker_name
+from mission_control.model.policies.pause import PauseKind, PauseLayer, layer_name, to_catch_up
 from mission_control.model.runs.run_record import RunRecord
 from mission_control.model.runs.run_state import RunState
-from mission_control.operate.pausing import Selector, in_force, layer_json, name_of, pausing_layers
+from mission_control.operate.pausing import Selector, in_force, layer_json, pausing_layers
 from mission_control.registry.pauses import Pauses
 from mission_control.registry.registry import Registry
 
@@ -84,7 +85,7 @@ class Resuming:
             UnknownPauseError: one of them is not in force; nothing changed.
         """
         now = self.clock()
-        layers = in_force(self.pauses, [name_of(one) for one in selectors], now)
+        layers = in_force(self.pauses, self._names(selectors, now), now)
         if not dry_run:
             self.pauses.end(layers, reason=reason, forget=catch_up)
         rest = [one for one in self.pauses.read().in_force(now) if one.name not in layers]
@@ -97,6 +98,15 @@ class Resuming:
         if not dry_run:
             self._catch_up(tasks)
         return Resumed(list(layers.values()), tasks)
+
+    def _names(self, selectors: Sequence[Selector], now: datetime) -> list[str]:
+        """Return the names of the layers that are meant: of a task its pause, its breaker, or both."""
+        current = {one.name for one in self.pauses.read().in_force(now)}
+        names = dict[str, None]()
+        for kind, value in selectors:
+            meant = [layer_name(kind, value), *([breaker_name(value)] if kind is PauseKind.TASK else [])]
+            names |= dict.fromkeys([one for one in meant if one in current] or meant[:1])
+        return list(names)
 
     def _task(  # all that is known of it
         self,

@@ -11,7 +11,7 @@ from mission_control.model.values.instants import format_instant
 from mission_control.operate.tasks import existing_task
 from mission_control.registry.registry import Registry
 
-_HIDDEN: Final = {"params", "secret_params", "is_fixed_delay"}
+_HIDDEN: Final = {"params", "secret_params", "is_fixed_delay", "breaker"}
 
 
 def active_runs(

@@ -8,7 +8,7 @@ from typing import Any, Final
 from redis import Redis
 
 from mission_control.errors import StoreUnavailableError
-from mission_control.model.policies.pause import PauseLayer
+from mission_control.model.policies.pause import PauseKind, PauseLayer
 from mission_control.model.values.instants import format_instant
 from mission_control.registry.change_log import ChangeLog
 from mission_control.store import redis_keys
@@ -31,7 +31,7 @@ class PausesSeen:
 
     def in_force(self, now: datetime) -> list[PauseLayer]:
         """Return the layers in force at `now`, by name."""
-        return sorted((one for one in self.layers if one.holds(now)), key=lambda one: one.name)
+        return sorted((one for one in self.layers if one.is_current(now)), key=lambda one: one.name)
 
 
 def read_pauses(client: Redis) -> PausesSeen:
@@ -69,12 +69,12 @@ class Pauses:
         """Return the pauses as they are now."""
         return read_pauses(self._client)
 
-    def set(self, layers: Iterable[PauseLayer]) -> None:
-        """Set layers, each in the place of one of its name that is in force."""
+    def set(self, layers: Iterable[PauseLayer], *, change: str = "paused") -> None:
+        """Set layers, each in the place of one of its name that is in force; `change` names it on record."""
         new = list(layers)
         replaced = self._write(lambda _: new)
         for layer in new:
-            self._record(layer, "paused", replaced.get(layer.name), layer, reason=layer.reason)
+            self._record(layer, change, replaced.get(layer.name), layer, reason=layer.reason)
 
     def end(self, names: Iterable[str], *, reason: str | None, forget: bool) -> list[PauseLayer]:
         """End the layers of these names that are in force, and return them.
@@ -88,10 +88,20 @@ class Pauses:
             found.update({name: one for name, one in in_force.items() if name in wanted})
             return [] if forget else [replace(one, until=now, is_over=True) for one in found.values()]
 
+        if not any(self._client.hmget(redis_keys.PAUSES, sorted(wanted))):
+            return []
         self._write(over, ends=wanted)
         for layer in found.values():
-            self._record(layer, "resumed", layer, None, reason=reason)
+            is_breaker = layer.kind is PauseKind.BREAKER
+            if is_breaker:
+                self._forget_failures(layer.value)
+            self._record(layer, "breaker_closed" if is_breaker else "resumed", layer, None, reason=reason)
         return list(found.values())
+
+    def _forget_failures(self, task_id: str) -> None:
+        history = redis_keys.history(task_id)
+        if self._client.exists(history):
+            self._client.hset(history, "consecutive_failures", 0)
 
     def _write(
         self,
@@ -125,7 +135,7 @@ class Pauses:
             {} if one is None else {"pause": {"layer": one.name, "who": one.who, "until": _text(one.until)}}
             for one in (before, after)
         ]
-        name = layer.value if layer.kind == "task" else layer.name
+        name = layer.value if layer.kind in {PauseKind.TASK, PauseKind.BREAKER} else layer.name
         self._changes.record(name, change, *forms, reason=reason, at=self._clock())
 
 
@@ -134,7 +144,7 @@ def _field(layer: PauseLayer) -> str:
 
 
 def _is_forgotten(layer: PauseLayer, now: datetime) -> bool:
-    return layer.until is not None and layer.until + _REMEMBERED < now
+    return not layer.is_current(now) and layer.until is not None and layer.until + _REMEMBERED < now
 
 
 def _text(moment: datetime | None) -> str | None:

@@ -11,6 +11,7 @@ from typing import Any, Final, cast
 from redis import Redis
 
 from mission_control.model.definitions.task import TaskDefinition
+from mission_control.model.policies.breaker import breaker_name
 from mission_control.model.values.identifiers import known_form
 from mission_control.registry.redbeat_layout import redbeat_definition, redbeat_meta
 from mission_control.registry.stored_task import SIGN_IT, StoredTask, stored_form
@@ -137,8 +138,10 @@ class TaskStore:
                 redis_keys.revisions(task_id),
                 redis_keys.history(task_id),
                 redis_keys.BEAT_QUARANTINE,
+                redis_keys.PAUSES,
+                redis_keys.PAUSES_VERSION,
             ],
-            args=[task_id, int(if_deleted)],
+            args=[task_id, int(if_deleted), breaker_name(task_id)],
         )
         if removed is None:
             return None

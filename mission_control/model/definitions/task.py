@@ -16,16 +16,28 @@ from mission_control.model.problems.json_values import json_copy, plain_definiti
 from mission_control.model.problems.messages import shown
 from mission_control.model.problems.problems import problems_of
 from mission_control.model.problems.suggestions import did_you_mean, quoted
-from mission_control.model.values.fields import HandlerPath, Line, PositiveSeconds, QueueName, TaskId, Text
+from mission_control.model.values.fields import (
+    HandlerPath,
+    Line,
+    PositiveSeconds,
+    QueueName,
+    Span,
+    TaskId,
+    Text,
+)
 from mission_control.model.values.frozen_model import FrozenModel
 
 MOST_DEPENDENCIES = 100
 MOST_TAGS = 100
 MOST_SECRETS = 100
+MOST_PROBES = 100
+PROBES = (3_600.0, 14_400.0, 86_400.0)
 # Redis queues of four priorities are built from Celery's ten levels.
 HIGHEST_PRIORITY = 9
 # Fields that are checked and stored, and that nothing acts on yet.
-_UNENFORCED = frozenset({"overlap", "after", "join", "condition", "pause_after_failures", "notify"})
+_UNENFORCED = frozenset({"overlap", "after", "join", "condition", "notify"})
+# Written only where they were given, like those.
+_UNUSUAL = _UNENFORCED | {"pause_after_failures", "probe_after"}
 
 
 class Dependency(FrozenModel):
@@ -61,6 +73,7 @@ class TaskDefinition(FrozenModel):
     join: Literal["all", "any"] = "all"
     condition: HandlerPath | None = None
     pause_after_failures: int | None = Field(default=None, ge=1, le=1_000_000)
+    probe_after: tuple[Span, ...] = Field(default=PROBES, strict=False, min_length=1, max_length=MOST_PROBES)
     notify: Notify = Notify()
     queue: QueueName = "default"
     priority: int = Field(default=0, ge=0, le=HIGHEST_PRIORITY)
@@ -101,10 +114,17 @@ class TaskDefinition(FrozenModel):
 
         Everything is written out, with two exceptions. Of the schedule, only the given fields are written,
         and its time zone, which must not change with the default of another reader. A field that nothing
-        acts on yet is written only if it was given.
+        acts on yet, or that few tasks have, is written only if it was given.
         """
-        silent = _UNENFORCED - self.model_fields_set
+        silent = _UNUSUAL - self.model_fields_set
         return self.model_dump(mode="json", by_alias=True, exclude=set(silent))
+
+    @property
+    def breaker(self) -> dict[str, Any] | None:
+        """The circuit breaker as a run of the task carries it; None if the task has none."""
+        if self.pause_after_failures is None:
+            return None
+        return {"after": self.pause_after_failures, "probe_after": list(self.probe_after)}
 
     def with_metadata(self, metadata: Metadata) -> Self:
         """Return the same definition with other metadata, without checking it again."""

@@ -22,6 +22,7 @@ class PauseKind(StrEnum):
     TAG = "tag"
     QUEUE = "queue"
     HANDLER = "handler"
+    BREAKER = "breaker"  # of one task, set by its failures
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ class TaskFacts:
                 return ("",)
             case PauseKind.TAG:
                 return self.tags
-            case PauseKind.TASK:
+            case PauseKind.TASK | PauseKind.BREAKER:
                 return (self.task_id,)
         return (str(getattr(self, kind)),)
 
@@ -55,7 +56,8 @@ class TaskFacts:
 class PauseLayer:
     """One pause: of all tasks, or of those that share `value`. It holds from `since` until `until`, if given.
 
-    `is_over` marks a layer that was resumed. It still says why what fell due before that did not run.
+    `is_over` marks a layer that was resumed. It still says why what fell due before that did not run. A
+    circuit breaker lasts beyond `until`: from then on it lets a probe through; `probes` is how many failed.
     """
 
     kind: PauseKind
@@ -65,6 +67,7 @@ class PauseLayer:
     reason: str | None = None
     until: datetime | None = None
     is_over: bool = False
+    probes: int = 0
 
     @property
     def name(self) -> str:
@@ -79,11 +82,22 @@ class PauseLayer:
         """Return whether the layer is in force at `moment`; `until` itself is no longer."""
         return self.since <= moment and (self.until is None or moment < self.until)
 
+    def is_current(self, now: datetime) -> bool:
+        """Return whether the layer is in force, or is a circuit breaker that lets a probe through."""
+        return self.holds(now) or (self.kind is PauseKind.BREAKER and not self.is_over)
+
     def words(self) -> str:
         """Return the layer as the reason of what it keeps from running."""
         until = "" if self.until is None else f" until {format_instant(self.until)}"
         why = "" if self.reason is None else f": {self.reason}"
+        if self.kind is PauseKind.BREAKER:
+            since = format_instant(self.since)
+            return f"circuit breaker ({self.name}) open since {since}, no run{until}{why}"
         return f"paused ({self.name}) by {self.who} at {format_instant(self.since)}{until}{why}"
+
+    def cause(self) -> Cause:
+        """Return the layer as the cause of what it keeps from running."""
+        return Cause("breaker" if self.kind is PauseKind.BREAKER else "paused", layer=self.name)
 
     def to_json(self) -> str:
         """Return the layer as Redis keeps it."""
@@ -115,17 +129,13 @@ def layer_name(kind: PauseKind, value: str) -> str:
 _BROADEST_FIRST: Final = tuple(PauseKind)
 
 
-def cause_of(
-    layers: Iterable[PauseLayer], task: TaskFacts, due: datetime, now: datetime
-) -> PauseLayer | None:
-    """Return the layer that keeps an occurrence due at `due` from running at `now`; None if none does.
+def cause_of(layers: Iterable[PauseLayer], due: datetime, now: datetime) -> PauseLayer | None:
+    """Return which of a task's layers keeps what is due at `due` from running at `now`; None if none does.
 
     A layer keeps back what falls due while it holds, even if that is noticed later, and what is overdue while
     it holds. Of several, the one that holds longest is named; of those the broadest.
     """
-    found = [
-        one for one in layers if one.selects(task) and (one.holds(due) or (one.holds(now) and due <= now))
-    ]
+    found = [one for one in layers if one.holds(due) or (one.holds(now) and due <= now)]
     return min(found, key=_rank, default=None)
 
 
@@ -156,7 +166,7 @@ def _action(action: Action, layer_at: Callable[[datetime], PauseLayer | None]) -
     layer = layer_at(action.scheduled_time) if isinstance(action, Fire) else None
     if layer is None:
         return action
-    return Skip(action.scheduled_time, layer.words(), Cause("paused", layer=layer.name))
+    return Skip(action.scheduled_time, layer.words(), layer.cause())
 
 
 def to_catch_up(task: TaskDefinition, skipped: Iterable[datetime], now: datetime) -> list[datetime]:

@@ -15,6 +15,7 @@ NO_RETRIES: Final = {"max_retries": 0}
 
 _REPEATED: Final = (
     *("task_id", "handler", "params", "secret_params", "retry_policy", "timeout_seconds", "fresh_process"),
+    "breaker",
     *("queue", "priority", "revision"),
 )
 
@@ -63,6 +64,7 @@ def manual_run(task: TaskDefinition, *, ulid: str, at: datetime, now: datetime) 
         retry_policy=task.retry_policy.model_dump(mode="json"),
         timeout_seconds=task.timeout_seconds,
         fresh_process=task.fresh_process or None,
+        breaker=task.breaker,
         expires_at=expires_at(task, at, now),
         queue=task.queue,
         priority=task.priority,
@@ -110,6 +112,8 @@ def _shared_spec(task: TaskDefinition) -> dict[str, str]:
     }
     if task.secret:
         spec["secret_params"] = json_text(task.secret)
+    if task.breaker is not None:
+        spec["breaker"] = json_text(task.breaker)
     if task.fresh_process:
         spec["fresh_process"] = json_text(True)  # JSON
     if task.timeout_seconds is not None:

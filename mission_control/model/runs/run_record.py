@@ -33,8 +33,8 @@ class RunRecord:
     `output` is what the handler returned as `output`, any JSON value. `fence` is the number of the last
     claim, over all attempts; `deliveries` how often the attempt was begun; `pid` is the process of `worker`
     that made it. `resends` is how often the message that is waited for was sent again, last at `resent_at`;
-    claims reset it. `released_at` is when a message that was parked was put on its queue. `cause` is why an
-    occurrence was not fired, see `Cause`.
+    claims reset it. `breaker` is the task's circuit breaker, None for none. `released_at` is when a message
+    that was parked was put on its queue. `cause` is why an occurrence was not fired, see `Cause`.
     """
 
     execution_id: str
@@ -54,6 +54,7 @@ class RunRecord:
     revision: int | None = None
     is_fixed_delay: bool = False
     fresh_process: bool | None = None
+    breaker: dict[str, Any] | None = None
     attempt: int = 0
     started_at: datetime | None = None
     finished_at: datetime | None = None
@@ -173,6 +174,7 @@ _JSON: Final = (
     "cause",
     "is_fixed_delay",
     "fresh_process",
+    "breaker",
 )
 
 _ENCODERS: Final[dict[str, Callable[[Any], str]]] = {

@@ -1,5 +1,6 @@
 """The kinds of value that the fields of a definition share."""
 
+import re
 import unicodedata
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -79,6 +80,15 @@ def _instant(value: object) -> object:
     return value.astimezone(UTC) if isinstance(value, datetime) else value
 
 
+def _span(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    found = re.fullmatch(r"(\d{1,9}(?:\.\d{1,6})?)([smhd])", value)
+    if found is None:
+        raise ValueError(f'{quoted(value)} is no duration; write seconds, or such as "90s", "5m", "1h", "7d"')
+    return float(found[1]) * {"s": 1, "m": 60, "h": 3_600, "d": 86_400}[found[2]]
+
+
 Seconds = Annotated[
     float, Field(ge=0, le=LONGEST_SECONDS), PlainSerializer(plain_number, return_type=int | float)
 ]
@@ -88,6 +98,9 @@ PositiveSeconds = Annotated[
     float, Field(gt=0, le=LONGEST_SECONDS), PlainSerializer(plain_number, return_type=int | float)
 ]
 """A duration above zero, up to ten years."""
+
+Span = Annotated[PositiveSeconds, BeforeValidator(_span)]
+"""A duration as a number of seconds, or as text such as "90s", "5m", "1h" or "7d"; stored in seconds."""
 
 Line = Annotated[str, Field(max_length=LONGEST_LINE), AfterValidator(_one_line)]
 """One line of text for people."""

@@ -2,83 +2,23 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import pytest
 
-from beat.scheduler import MissionControlScheduler
 from mission_control.audit.stream.reader import read_all
-from mission_control.configuration.settings import read_settings
 from mission_control.dispatch.enqueue import Dispatch
-from mission_control.dispatch.run_control import RunControl
-from mission_control.installation.installation import Installation, create_app
 from mission_control.model.policies.pause import PauseKind
 from mission_control.model.runs.run_state import RunState
-from mission_control.operate.pausing import Pausing
-from mission_control.operate.resuming import Resumed, Resuming
 from mission_control.store import redis_keys
+from tests.processes.minutely import ALL, MINUTE, NINE, A, Day
 from tests.stage.audit_stream import final_records_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from mission_control.operate.pausing import Paused
     from tests.stage.servers import RedisServer
-
-NINE = datetime(2026, 3, 2, 9, tzinfo=UTC)
-MINUTE = timedelta(minutes=1)
-A: tuple[PauseKind, str] = (PauseKind.TASK, "a")
-ALL: tuple[PauseKind, str] = (PauseKind.ALL, "")
-
-
-class Day:
-    """An installation whose time is `now`, with a task `a` that is due every minute."""
-
-    def __init__(self, url: str, folder: Path) -> None:
-        self.now = NINE
-        settings = read_settings(redis_url=url, data_dir=folder, notify=())
-        self.ours = Installation(settings, clock=lambda: self.now)
-        self.beat = self.new_beat()
-        self.register("a")
-
-    def new_beat(self) -> MissionControlScheduler:
-        app = create_app("beat", lambda: self.ours)
-        beat = MissionControlScheduler(app, installation=self.ours, lazy=True)
-        self.ours.client.delete(redis_keys.BEAT_LEADER)
-        beat._lead.take()
-        return beat
-
-    def register(self, task_id: str, **fields: Any) -> None:
-        schedule = {"type": "interval", "minutes": 1}
-        task = {"id": task_id, "handler": "handlers.hello.run", "schedule": schedule, **fields}
-        assert self.ours.registry.register(task)
-
-    def to(self, minutes: float) -> None:
-        """Go to so many minutes after nine, with beat at each half minute."""
-        while self.now < NINE + minutes * MINUTE:
-            self.now += MINUTE / 2
-            self.beat.fire_due(self.now)
-
-    def leave(self, minutes: float) -> None:
-        """Go there without a beat, and have a new one fire then."""
-        self.now = NINE + minutes * MINUTE
-        self.beat = self.new_beat()
-        self.beat.fire_due(self.now)
-
-    def pause(self, *selectors: tuple[PauseKind, str], **options: Any) -> Paused:
-        parts = self.ours.registry, self.ours.pauses, RunControl.of(self.ours), self.ours.clock
-        return Pausing(*parts).pause(selectors, **options)
-
-    def resume(self, *selectors: tuple[PauseKind, str], **options: Any) -> Resumed:
-        parts = self.ours.registry, self.ours.pauses, self.ours.ledger
-        resuming = Resuming(*parts, lambda: Dispatch.of(self.ours), self.ours.clock)
-        return resuming.resume(selectors, **options)
-
-    def states(self, task_id: str = "a") -> str:
-        """Return a task's runs, oldest first: D dispatched, S skipped, M missed, C cancelled, R running."""
-        runs = self.ours.ledger.runs_of(task_id, limit=100)
-        return "".join(str(run.state)[0].upper() for run in sorted(runs, key=lambda run: run.scheduled_time))
 
 
 @pytest.fixture

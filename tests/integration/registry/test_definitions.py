@@ -65,7 +65,7 @@ def test_exported_tasks_claim_nothing_unenforced_and_apply_without_a_revision(
     file = tmp_path / "tasks.json"
     write_task_file(file, registry.definitions())
     exported = {one["id"]: one for one in json.loads(file.read_text())["tasks"]}
-    unenforced = {"overlap", "after", "join", "condition", "pause_after_failures", "notify"}
+    unenforced = {"overlap", "after", "join", "condition", "notify", "pause_after_failures", "probe_after"}
     for of_task in (exported.get, registry.get):
         assert not (of_task("plain") or {}).keys() & unenforced
         assert (of_task("asks") or {}).keys() & unenforced == {"overlap", "notify"}

@@ -31,7 +31,6 @@ def test_empty_value_asks_for_nothing() -> None:
         ("overlap", "skip"),
         ("after", [{"task": "b"}]),
         ("condition", "handlers.conditions.on_workday"),
-        ("pause_after_failures", 3),
         ("notify", {"on": ["missed"], "to": ["ops"]}),
     ],
 )

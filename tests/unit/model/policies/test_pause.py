@@ -53,15 +53,15 @@ def test_pause_keeps_back_what_falls_due_or_is_overdue_in_it(
     due: timedelta, now: timedelta, is_kept_back: bool
 ) -> None:
     pause = layer(until=T0 + 10 * MINUTE)
-    assert (cause_of([pause], TASK, T0 + due, T0 + now) is pause) is is_kept_back
+    assert (cause_of([pause], T0 + due, T0 + now) is pause) is is_kept_back
 
 
 def test_of_several_layers_the_one_that_holds_longest_is_the_cause() -> None:
     short, long = layer(until=T0 + MINUTE), layer(PauseKind.TAG, "slow", until=T0 + 2 * MINUTE)
     forever, everything = layer(PauseKind.OWNER, "ada"), layer(PauseKind.ALL, "")
-    assert cause_of([short, long], TASK, T0, T0) is long
-    assert cause_of([long, forever], TASK, T0, T0) is forever
-    assert cause_of([forever, everything], TASK, T0, T0) is everything
+    assert cause_of([short, long], T0, T0) is long
+    assert cause_of([long, forever], T0, T0) is forever
+    assert cause_of([forever, everything], T0, T0) is everything
 
 
 @pytest.mark.parametrize("fields", [{}, {"until": T0 + MINUTE, "reason": "näh", "is_over": True}])
