@@ -3,7 +3,7 @@
 BIN := .venv/bin
 PYTEST := $(BIN)/pytest --quiet
 
-.PHONY: check format lint types contracts unit time-travel processes test bench lock chaos
+.PHONY: check format lint types contracts unit time-travel processes test bench lock chaos audit
 
 check: lint types contracts unit time-travel processes
 
@@ -36,6 +36,10 @@ time-travel:
 processes:
 	$(PYTEST) tests/story tests/integration tests/faults
 
+# Look the locked requirements up among the known vulnerabilities. Fails if not all could be looked up.
+audit:
+	python3 .ci/audit_requirements.py
+
 # Everything in one run, after setting up: what .ci/run does.
 test:
 	./mc test
@@ -52,11 +56,13 @@ bench:
 	$(BIN)/python -m benchmarks all
 
 # The second file is what the image installs: the same versions without the developers' tools, except for
-# the build backend. The third is for the benchmarks alone: the task queues that ours is compared with.
+# the build backend. The third is for `make audit`, and the fourth for the benchmarks alone: the task queues that ours
+# is compared with.
 COMPILE := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-annotate --no-header
 
 lock:
 	$(COMPILE) --extra dev pyproject.toml -o requirements.lock
 	echo hatchling | $(COMPILE) pyproject.toml - --constraint requirements.lock -o deploy/requirements.lock
+	$(COMPILE) .ci/pip-audit.in -o .ci/pip-audit.lock
 	$(COMPILE) --override benchmarks/peers.override benchmarks/peers.in -o benchmarks/peers.lock
