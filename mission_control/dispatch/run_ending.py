@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,6 +13,7 @@ from mission_control.audit.endings import audit_ending, audit_rejection
 from mission_control.audit.stream.log import AuditLog
 from mission_control.dispatch.run_logs import RunLogs
 from mission_control.errors import StoreUnavailableError
+from mission_control.events import events
 from mission_control.installation.installation import Installation
 from mission_control.ledger.ledger import Ledger
 from mission_control.model.runs.run_record import RunRecord
@@ -62,9 +62,14 @@ class RunEnding:
             next_due = self.due_after_run(run.task_id, at)
         ended = self.ledger.end(run, state, at=at, next_due=next_due, **changes)
         if ended is not None and ended.breaker is not None and ended.state.is_final:
-            with suppress(RedisError, StoreUnavailableError):  # the run has ended; the next failure is noted
-                self.breakers().after_run(ended)
+            self._tell_breaker(ended)
         return ended
+
+    def _tell_breaker(self, run: RunRecord) -> None:
+        try:
+            self.breakers().after_run(run)
+        except (RedisError, StoreUnavailableError) as error:  # the run has ended all the same
+            events.breaker_failed(run.task_id, error)
 
     def close(
         self,

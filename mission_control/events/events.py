@@ -102,6 +102,12 @@ def breaker_opened(task_id: str, reason: str | None) -> _Fields:
     return {"task_id": task_id, "reason": reason}
 
 
+@_event(ERROR, "could not open or close a circuit breaker; the next run that ends does")
+def breaker_failed(task_id: str, error: Exception) -> _Fields:
+    """Redis refused to note how a run ended, or could not be reached."""
+    return {"task_id": task_id, "error": error}
+
+
 @_event(WARNING, "sent a probe")
 def breaker_probed(task_id: str) -> _Fields:
     """The circuit breaker of a task has let one occurrence through."""

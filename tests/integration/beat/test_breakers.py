@@ -11,6 +11,7 @@ from mission_control.dispatch.enqueue import Dispatch
 from mission_control.dispatch.run_ending import RunEnding
 from mission_control.model.policies.pause import PauseKind
 from mission_control.model.runs.run_state import RunState
+from mission_control.store import redis_keys
 from tests.processes.minutely import Day
 from tests.stage.audit_stream import final_records_of
 
@@ -125,3 +126,19 @@ def test_task_whose_breaker_is_taken_off_runs_again(day: Day) -> None:
     day.ours.registry.update("f", {"pause_after_failures": None})
     day.to(4)
     assert day.states("f") == "FFDD"
+
+
+def test_breaker_that_redis_refuses_ends_the_run_and_is_logged(
+    day: Day, caplog: pytest.LogCaptureFixture
+) -> None:
+    day.to(1)
+    end(day, RunState.FAILURE)
+    day.to(2)
+    day.ours.client.set(redis_keys.PAUSES, "of another program")
+    end(day, RunState.FAILURE)
+    assert "event=breaker_failed" in caplog.text
+    assert day.states("f") == "FF"
+    day.ours.client.delete(redis_keys.PAUSES)
+    day.to(3)
+    end(day, RunState.FAILURE)
+    assert [one.name for one in day.ours.pauses.read().layers] == ["breaker:f"]
