@@ -11,6 +11,7 @@ from celery import Celery, bootsteps, signals
 from mission_control.dispatch.run_control import RunControl
 from mission_control.dispatch.run_ending import RunEnding
 from mission_control.installation.installation import Installation, create_app, installation_or_end
+from mission_control.messaging.celery_logging import leave_standard_error_to_records
 from workers.attempt.attempt import AttemptRunner
 from workers.attempt.attempt_guard import AttemptGuard
 from workers.attempt.claim import Claimer
@@ -55,9 +56,14 @@ def build_app(installation: Callable[[], Installation]) -> Celery:
         _assemble(app, installation())
         leave_out_our_frames()
         leave_out_bodies()
+        # Before Celery warns of something.
+        signals.celeryd_init.connect(records_alone, weak=False)
         signals.worker_process_init.connect(allow_own_children, weak=False)
         # A pool's children end without Python's exit handlers.
         signals.worker_process_shutdown.connect(confirm_records, weak=False)
+
+    def records_alone(**_: Any) -> None:  # noqa: ANN401
+        leave_standard_error_to_records(installation().settings.log_format)
 
     def confirm_records(**_: Any) -> None:  # noqa: ANN401
         installation().audit.flush()

@@ -19,7 +19,9 @@ CONTINUED: Final = "  | "
 _STANDARD: Final = frozenset({*vars(logging.makeLogRecord({})), "message", "asctime", "data", "sentence"})
 _PLAIN: Final = (str, int, bool)
 # How the first line of a record begins in either format.
-_LIKE_A_RECORD: Final = re.compile(r'(?:^|(?<=\r))(?=\[\d{4}-|\{"timestamp")', re.MULTILINE)
+_LIKE_A_RECORD: Final = re.compile(
+    r'(?:^|(?<=[\r\v\f\x1c-\x1e\x85\u2028\u2029]))(?=\[\d{4}-|\{"timestamp")', re.MULTILINE
+)
 
 
 class TextFormatter(logging.Formatter):
@@ -65,10 +67,12 @@ def record_formatter(log_format: str, text_formatter: logging.Formatter) -> logg
 
 
 def unlike_a_record(text: str) -> str:
-    r"""Return printed text, with each line marked that begins like a record of a log.
+    r"""Return printed text, with each line marked that begins like a record of a log, after any line break.
 
     >>> unlike_a_record("fine\n[2026-03-01 09:00:00,123: ERROR/MainProcess] forged")
     'fine\n  | [2026-03-01 09:00:00,123: ERROR/MainProcess] forged'
+    >>> unlike_a_record("fine\x85[2026-03-01 09:00:00,123: ERROR/MainProcess] forged")
+    'fine\x85  | [2026-03-01 09:00:00,123: ERROR/MainProcess] forged'
     """
     return _LIKE_A_RECORD.sub(CONTINUED, text)
 

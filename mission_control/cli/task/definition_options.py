@@ -67,7 +67,7 @@ def parse_setting(text: str) -> tuple[tuple[str, ...], Any]:
     """Return the path and value of a `key=JSON`; the key may have dots.
 
     Raises:
-        click.UsageError: it is not `key=JSON`.
+        click.UsageError: it is not `key=JSON`; the value of a key that is named like a secret is not quoted.
 
     >>> parse_setting("retry_policy.max_retries=5")
     (('retry_policy', 'max_retries'), 5)
@@ -81,4 +81,7 @@ def parse_setting(text: str) -> tuple[tuple[str, ...], Any]:
         return tuple(key.strip().split(".")), strict_json(value)
     except (ValueError, RecursionError) as error:
         hint = f"""quote text: --set '{key}="{value}"'"""
-        raise click.UsageError(f"--set {key}: {quoted(value)} is not JSON ({error}); {hint}") from error
+        from mission_control.audit.record.secrets_mask import mask_text
+
+        fault = mask_text(f"--set {key}: {quoted(value)} is not JSON ({error}); {hint}")
+        raise click.UsageError(fault) from error

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from mission_control.model.values.printable_text import escaped
+from mission_control.model.values.printable_text import escaped, is_visible
 
 if TYPE_CHECKING:
     from rich.console import Console, JustifyMethod, RenderableType
@@ -51,7 +51,7 @@ def _json_text(value: Any, indent: int | None = None) -> str:  # noqa: ANN401
     text = json.dumps(value, ensure_ascii=False, indent=indent)
     if text.isascii() and "\x7f" not in text:
         return text
-    return "".join(one if one.isprintable() or one == "\n" else _json_escape(one) for one in text)
+    return "".join(one if is_visible(one) or one == "\n" else _json_escape(one) for one in text)
 
 
 def _json_escape(character: str) -> str:
@@ -148,7 +148,7 @@ def _uncut(cell: str | Text) -> Text:
     from rich.text import Text
 
     text = Text(escaped(cell)) if isinstance(cell, str) else cell
-    if not text.plain.isprintable():
+    if not is_visible(text.plain):
         text = Text(escaped(text.plain), style=text.style)
     text.no_wrap, text.overflow = True, "ellipsis"
     return text

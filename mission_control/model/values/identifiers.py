@@ -6,6 +6,7 @@ from typing import Final
 
 from mission_control.model.problems.suggestions import quoted
 from mission_control.model.values.instants import format_instant
+from mission_control.model.values.printable_text import is_visible
 
 TASK_ID_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
 LONGEST_TASK_ID = 128
@@ -62,7 +63,7 @@ def name_problem(value: object, longest: int = LONGEST_NAME) -> str | None:
         return "is missing, or is not text"
     if len(value) > longest:
         return f"has {len(value):,} characters; at most {longest} are allowed"
-    return None if value.isprintable() else "has a character that cannot be shown"
+    return None if is_visible(value) else "has a character that cannot be shown"
 
 
 def occurrence_execution_id(task_id: str, scheduled_time: datetime) -> str:

@@ -11,6 +11,7 @@ import pytest
 from mission_control.cli.program import program
 from mission_control.dispatch.run_logs import LogLine
 from mission_control.model.runs.run_state import RunState
+from mission_control.model.values.printable_text import is_visible
 from mission_control.store import redis_keys
 from tests.samples.ledger_runs import NOW, a_run, begun
 from tests.samples.spoilt import own, plain
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from mission_control.installation.installation import Installation
 
-HOSTILE = "x\x1b[2J\x9b1m\u202e\u2028\r\nFORGED"
+HOSTILE = "x\x1b[2J\x9b1m\u202e\u2028\u3164\r\nFORGED"
 ENDED, ACTIVE = f"{HOSTILE}@1", f"{HOSTILE}@2"
 
 COMMANDS: dict[str, list[list[str]]] = {
@@ -58,6 +59,9 @@ COMMANDS: dict[str, list[list[str]]] = {
     "audit verify": [[], ["--json"], ["--files-only"]],
     "audit repair": [["--dry-run"], [], ["--json"]],
     "audit acknowledge": [["--reason", HOSTILE]],
+    "audit keygen": [[HOSTILE]],
+    "pause": [[HOSTILE], ["--owner", HOSTILE, "--reason", HOSTILE], ["--list"], ["--list", "--json"]],
+    "resume": [[HOSTILE], ["--owner", HOSTILE]],
 }
 # They start processes; what they show goes through the same functions.
 LIVE = {"up", "demo", "bench"}
@@ -130,7 +134,7 @@ def test_hostile_text_commands_no_terminal_and_begins_no_line(hostile: Installat
 
 
 def _faults(shown: str) -> list[str]:
-    unprintable = {ascii(one) for one in shown if not one.isprintable() and one != "\n"}
+    unprintable = {ascii(one) for one in shown if not is_visible(one) and one != "\n"}
     return [*sorted(unprintable), *re.findall(r"^FORGED.*", shown, re.MULTILINE)]
 
 
