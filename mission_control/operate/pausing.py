@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
 from mission_control.dispatch.paused_runs import Ending, concerns, take_back
@@ -97,7 +98,10 @@ class Pausing:
         self, layers: Sequence[PauseLayer], tasks: Iterable[TaskDefinition]
     ) -> Iterable[tuple[RunRecord, PauseLayer]]:
         known = {task.id: TaskFacts.of(task) for task in tasks}
-        for run in self.control.ledger.all_active():
+        ledger, ids = self.control.ledger, {one.value for one in layers if one.kind is PauseKind.TASK}
+        is_by_id = len(ids) == len(layers)  # a few tasks of an installation with very many runs
+        runs = chain.from_iterable(map(ledger.active_of, ids)) if is_by_id else ledger.all_active()
+        for run in runs:
             unknown = TaskFacts(run.task_id, "", (), run.queue, run.handler)
             facts = replace(known.get(run.task_id, unknown), queue=run.queue, handler=run.handler)
             if selecting := _layers_of(layers, facts):
