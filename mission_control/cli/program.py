@@ -26,6 +26,7 @@ _COMMANDS: Final = {
     "handler": "program:handler",
     "audit": "program:audit",
     "url": "url:url",
+    "redis-acl": "redis_acl:redis_acl",
     "bench": "bench:bench",
 }
 

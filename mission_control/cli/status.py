@@ -43,6 +43,7 @@ def status(journal: bool, quarantine: bool, limit: int, as_json: bool) -> None:
 
     The first line is "OK", or what keeps work from being done, and the remedy.
     """
+    from mission_control.operate.exposure import exposure_warning
     from mission_control.operate.journal import last_notes, quarantine_notes
     from mission_control.operate.situation import redis_place, situation
 
@@ -56,6 +57,8 @@ def status(journal: bool, quarantine: bool, limit: int, as_json: bool) -> None:
             _show_notes(notes, here, "nothing is in quarantine", as_json=as_json)
             return
         redis = redis_place(installation.redis_url, is_configured=is_configured(installation.settings))
+        if warning := exposure_warning(client, installation.redis_url):
+            redis["warning"] = warning
         found = situation(
             client,
             installation.registry,
@@ -100,6 +103,8 @@ def _time(text: str, here: tzinfo) -> str:
 def _rows(found: Situation, redis: Mapping[str, str]) -> Iterator[tuple[str, str | Text]]:
     yield from _labelled("verdict", _verdict(found))
     yield "redis", f"{found.redis_version} at {redis['address']}, {_KINDS[redis['kind']]}"
+    if "warning" in redis:
+        yield "", Text(redis["warning"], style="yellow")
     yield from _labelled("beat", _beats(found))
     yield from _labelled("workers", _workers(found))
     yield "tasks", f"{found.enabled} enabled, {found.disabled} disabled"

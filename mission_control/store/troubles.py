@@ -21,7 +21,8 @@ REFUSALS = {
     "WRONGPASS": f"refuses the user name or password: {CORRECT_URL} (redis://user:password@host:port/0, "
     "special characters percent-encoded)",
     "NOAUTH": f"wants a password: {CORRECT_URL} (redis://:password@host:port/0)",
-    "NOPERM": "does not permit this user the operation: grant it with ACL SETUSER, or use another user",
+    "NOPERM": "does not permit this user the operation: grant it with ACL SETUSER (what each role needs, "
+    "`mission-control redis-acl` prints), or use another user",
     "READONLY": f"is a read-only replica: {CORRECT_URL} to name the primary, or wait for the failover to end",
     "OOM": "is full: raise its maxmemory, or free memory (shorter MISSION_CONTROL_RETENTION_DAYS)",
     "MISCONF": "refuses to write because it cannot save to its disk: free the disk, see the server's log",
@@ -49,7 +50,7 @@ def explain(error: RedisError, *, managed_folder: Path | None = None) -> str | N
     if refusal is None and SCRIPT_NOT_PERMITTED in str(error):
         refusal = REFUSALS["NOPERM"]
     if refusal is not None:
-        return refusal
+        return refusal.replace("the operation", _denied_command(error), 1)
     if isinstance(error, exceptions.AuthenticationError):
         return REFUSALS["WRONGPASS"]
     if isinstance(error, exceptions.TimeoutError):
@@ -69,6 +70,12 @@ def _code(error: RedisError) -> str:
     answer = str(error).rpartition(" caused error: ")[2]
     match = re.match(r"[A-Z]+\b", answer)
     return match[0] if match is not None else ""
+
+
+def _denied_command(error: RedisError) -> str:
+    """Return what a user without the right was denied; the command is named, a key may be a secret."""
+    match = re.search(r"run the '([\w|]+)' command", str(error))
+    return "the operation" if match is None else f"the command {match[1]}"
 
 
 def _unreachable(error: exceptions.ConnectionError, managed_folder: Path | None) -> str:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from mission_control.operate import exposure
 from mission_control.store import redis_keys
 from tests.stage.command_line import mc
 
 if TYPE_CHECKING:
+    import pytest
+
     from mission_control.installation.installation import Installation
 
 DAILY = '{"type": "daily", "time": "09:00", "timezone": "Europe/Berlin"}'
@@ -36,3 +39,13 @@ def test_journal_shows_the_last_actions_of_beat(installation: Installation) -> N
     shown = mc("status", "--journal").out
     assert "beat vm:1, fired 3, missed 1" in shown
     assert "redbeat:x: no task" in shown
+
+
+def test_redis_without_a_password_that_others_can_reach_is_warned_of(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "warning" not in mc("status", "--json").json["redis"]
+    monkeypatch.setattr(exposure, "_is_loopback", lambda _: False)
+    assert mc("status", "--json").json["redis"]["warning"].startswith("no password, and others can reach it")
+    assert "`mission-control redis-acl` prints" in mc("status").out
+    assert installation.redis_url.startswith("redis://127.0.0.1")

@@ -1,0 +1,41 @@
+"""`mission-control redis-acl`."""
+
+import rich_click as click
+
+from mission_control.cli.terminal import parameters
+from mission_control.cli.terminal.output import echo, echo_json, tell
+
+_ROLES = ("producer", "beat", "worker", "web", "flower")
+
+
+def _one_word(_: click.Context, __: click.Parameter, user: str | None) -> str | None:
+    """Return the name, or fail where it would become several words of the rule."""
+    if user is not None and (not user.isprintable() or user.split() != [user]):
+        raise click.BadParameter("a user's name is one word, without spaces")
+    return user
+
+
+@click.command("redis-acl")
+@click.option("--role", type=click.Choice(_ROLES), required=True, help="What the process does.")
+@click.option("--user", callback=_one_word, help="The user's name in Redis.  [default: mission-control-ROLE]")
+@parameters.as_json
+def redis_acl(role: str, user: str | None, as_json: bool) -> None:
+    """Print the rule of a Redis user that may do what a role needs, and nothing else.
+
+    The rule is a line of Redis' ACL file. It has no password, so no program can log in yet.
+    """
+    from mission_control.configuration.settings import read_settings
+    from mission_control.store.access_rules import Role, acl_rule
+    from mission_control.store.redis_keys import RedBeatKeys
+
+    settings, name = read_settings(), user if user is not None else f"mission-control-{role}"
+    keys = RedBeatKeys(settings.redbeat_key_prefix)
+    rule = acl_rule(Role(role), name, queues=settings.queues, redbeat_keys=keys)
+    if as_json:
+        echo_json({"role": role, "user": name, "rule": rule})
+        return
+    echo(rule)
+    tell(
+        f"add a password (>PASSWORD) and put the line into Redis' ACL file; {name} then logs in with it in "
+        "MISSION_CONTROL_REDIS_URL"
+    )
