@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,7 @@ import pytest
 import trustme
 from celery import Celery
 from celery.schedules import schedule
+from msgspec.structs import replace
 from redbeat import RedBeatSchedulerEntry
 
 from mission_control.dispatch.enqueue import Dispatch, RunOptions
