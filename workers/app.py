@@ -22,6 +22,7 @@ from workers.call.secret_sources import SecretSources
 from workers.plain_clients.celery_reports import leave_out_bodies
 from workers.plain_clients.plain_runs import PlainRuns
 from workers.plain_clients.unknown_handlers import UnknownHandlers
+from workers.process.connection_log import name_lost_connections
 from workers.process.consumer_watchdog import WatchdogStep
 from workers.process.durable_revoke import make_revoke_durable
 from workers.process.early_start import ChildDispatchStep
@@ -55,6 +56,7 @@ def build_app(installation: Callable[[], Installation]) -> Celery:
         billiard.pool.GUARANTEE_MESSAGE_CONSUMPTION_RETRY_LIMIT = _LAST_RESULT_TRIES
         _assemble(app, installation())
         leave_out_our_frames()
+        name_lost_connections()
         leave_out_bodies()
         # Before Celery warns of something.
         signals.celeryd_init.connect(records_alone, weak=False)

@@ -1,9 +1,14 @@
 """`mission-control redis-acl`."""
 
+from typing import TYPE_CHECKING
+
 import rich_click as click
 
 from mission_control.cli.terminal import parameters
 from mission_control.cli.terminal.output import echo, echo_json, tell
+
+if TYPE_CHECKING:
+    from mission_control.configuration.settings import Settings
 
 _ROLES = ("producer", "beat", "worker", "web", "flower")
 
@@ -29,8 +34,13 @@ def redis_acl(role: str, user: str | None, as_json: bool) -> None:
     from mission_control.store.redis_keys import RedBeatKeys
 
     settings, name = read_settings(), user if user is not None else f"mission-control-{role}"
-    keys = RedBeatKeys(settings.redbeat_key_prefix)
-    rule = acl_rule(Role(role), name, queues=settings.queues, redbeat_keys=keys)
+    rule = acl_rule(
+        Role(role),
+        name,
+        queues=settings.queues,
+        redbeat_keys=RedBeatKeys(settings.redbeat_key_prefix),
+        database=_broker_database(settings),
+    )
     if as_json:
         echo_json({"role": role, "user": name, "rule": rule})
         return
@@ -39,3 +49,13 @@ def redis_acl(role: str, user: str | None, as_json: bool) -> None:
         f"add a password (>PASSWORD) and put the line into Redis' ACL file; {name} then logs in with it in "
         "MISSION_CONTROL_REDIS_URL"
     )
+
+
+def _broker_database(settings: "Settings") -> int:
+    """Return the number of the database, which the names of kombu's channels begin with."""
+    from mission_control.configuration.broker_address import redis_servers
+    from mission_control.store.connection import connect
+
+    brokers = [] if settings.broker_url is None else redis_servers(settings.broker_url)
+    url = next((one for one in (*brokers, settings.redis_url) if one is not None), None)
+    return 0 if url is None else int(connect(url).get_connection_kwargs().get("db") or 0)

@@ -57,7 +57,7 @@ def status(journal: bool, quarantine: bool, limit: int, as_json: bool) -> None:
             _show_notes(notes, here, "nothing is in quarantine", as_json=as_json)
             return
         redis = redis_place(installation.redis_url, is_configured=is_configured(installation.settings))
-        if warning := exposure_warning(client, installation.redis_url):
+        if warning := exposure_warning(client, installation.redis_url, installation.settings.broker_url):
             redis["warning"] = warning
         found = situation(
             client,

@@ -40,8 +40,17 @@ def kombu_url(url: str) -> str:
 
 def transport_options(url: str) -> dict[str, Any]:
     """Return what a broker's URL says that kombu takes as transport options."""
-    found = (url_spelling.transport_options(one) for one in _urls(url) if _is_redis(one))
+    found = map(url_spelling.transport_options, redis_servers(url))
     return {name: value for options in found for name, value in options.items()}
+
+
+def redis_servers(url: str) -> list[str]:
+    """Return those of a broker's URLs that name a Redis server.
+
+    >>> redis_servers("valkey://localhost/1;amqp://guest@localhost//")
+    ['valkey://localhost/1']
+    """
+    return [one for one in _urls(url) if _is_redis(one)]
 
 
 def _urls(url: str) -> list[str]:

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from redis import Redis
 from redis.exceptions import RedisError
 
+from mission_control.configuration.broker_address import redis_servers
 from mission_control.store.address.sentinel_url import is_sentinel_url, read_sentinel_url
 
 WARNING: Final = (
@@ -17,10 +18,11 @@ WARNING: Final = (
 )
 
 
-def exposure_warning(client: Redis, url: str) -> str | None:
+def exposure_warning(client: Redis, url: str, broker_url: str | None) -> str | None:
     """Return what is wrong if Redis asks for no password and does not listen on loopback alone, else None.
 
-    A server at a loopback address is asked where it listens; one that does not say is not reported.
+    A server at a loopback address is asked where it listens; one that does not say is not reported. Of a
+    broker that is another server, only the URL is looked at.
     """
 
     def listening() -> Mapping[str, str]:
@@ -28,7 +30,10 @@ def exposure_warning(client: Redis, url: str) -> str | None:
             return dict(client.config_get("bind", "protected-mode"))  # type: ignore[arg-type]  # redis-py's
         return {}
 
-    return WARNING if is_exposed(url, listening) else None
+    if is_exposed(url, listening):
+        return WARNING
+    brokers = [] if broker_url is None else redis_servers(broker_url)
+    return f"the broker: {WARNING}" if any(is_exposed(one, dict) for one in brokers) else None
 
 
 def is_exposed(url: str, listening: Callable[[], Mapping[str, str]]) -> bool:

@@ -1,7 +1,6 @@
 """What each role may do in Redis: the keys, channels and commands that it needs, as an ACL rule.
 
-The commands are those that the tests saw a role send, inside scripts and kombu's among them. SCAN shows the
-names of all keys, whatever the patterns say.
+The commands are those that the tests saw a role send, inside scripts and kombu's among them.
 """
 
 import re
@@ -23,63 +22,81 @@ class Role(StrEnum):
     FLOWER = "flower"
 
 
-_CONNECTION: Final = "hello select ping info client|setinfo client|setname"
+# Before Redis 7.2 no rule may name CLIENT SETINFO, so a connection may do all that is harmless.
+_CONNECTION: Final = "+@connection -@dangerous +info"
 _READS: Final = (
     "exists get hexists hget hgetall hkeys hlen hmget hscan hvals lindex llen lpos lrange pttl scan "
-    "sismember smembers sscan time ttl type xrevrange zcard zinter zmscore zrange zrevrange zscore"
+    "sismember smembers sscan time ttl type xrevrange zcard zinter zintercard zmscore zrange "
+    "zrangebyscore zrevrange zscore"
 )
 _WRITES: Final = (
-    "del expire hdel hincrby hset hsetnx lpush lrem ltrim persist pexpire rename rpush sadd set srem xadd "
-    "zadd zrem zremrangebyscore publish"
+    "del expire hdel hincrby hset hsetnx lpush lrem ltrim persist pexpire publish rename rpush sadd set "
+    "srem xadd zadd zrem zremrangebyscore"
 )
 _SCRIPTS: Final = "eval evalsha script|exists script|load multi exec watch unwatch discard"
-_LISTENS: Final = "brpop subscribe psubscribe unsubscribe punsubscribe"
-_ASKS: Final = f"{_CONNECTION} {_READS} {_WRITES} {_SCRIPTS}"
+_RECEIVES: Final = "brpop rpop subscribe psubscribe unsubscribe punsubscribe"
+_ASKS: Final = f"{_READS} {_WRITES} {_SCRIPTS}"
 
 _COMMANDS: Final = {
     Role.PRODUCER: _ASKS,
-    Role.BEAT: f"{_ASKS} {_LISTENS}",
-    Role.WORKER: f"{_ASKS} {_LISTENS}",
+    Role.BEAT: f"{_ASKS} {_RECEIVES}",
+    Role.WORKER: f"{_ASKS} {_RECEIVES}",
     Role.WEB: _ASKS,
     Role.FLOWER: (
-        f"{_CONNECTION} {_LISTENS} multi exec del exists expire llen lpush publish sadd smembers srem"
+        f"{_SCRIPTS} {_RECEIVES} del exists expire get llen lpush publish sadd set smembers srem time zadd "
+        "zrange zrangebyscore zrem"
     ),
 }
 
-_RUNS: Final = (
-    "~mc:task:* ~mc:run:* ~mc:runs:* ~mc:revoked:* ~mc:audit:* ~mc:parked ~mc:parked:* ~mc:redbeat_prefix"
-)
+# Those of the queues, and RedBeat's, come with the settings.
+_RUNS: Final = "~mc:task:* ~mc:run:* ~mc:runs:* ~mc:revoked:* ~mc:audit:* ~mc:parked* ~mc:once:* ~mc:log:*"
 _TASKS: Final = (
-    f"{_RUNS} ~mc:tasks ~mc:idempotency:* %R~mc:once:* %R~mc:log:* %R~mc:process:* %R~mc:beat:* "
-    f"%R~mc:handlers %R~mc:dead_letters ~_kombu.* &/*.celeryev/* &{redis_keys.WAKE_CHANNEL}"
+    f"{_RUNS} ~mc:tasks ~mc:redbeat_prefix ~mc:idempotency:* ~mc:beat:quarantine ~_kombu.* %R~mc:beat:* "
+    "%R~mc:process:* %R~mc:handlers %R~mc:dead_letters %R~mc:turns:* %R~mc:lane:*"
 )
-_MESSAGES: Final = "~_kombu.* ~*.reply.celery.pidbox &/*.celeryev/*"
-_UNACKED: Final = "~unacked ~unacked_index ~unacked_mutex"
-
+_MESSAGES: Final = "~_kombu.* ~*.celery.pidbox* ~celeryev.*"
+_HELD: Final = "~unacked ~unacked_index ~unacked_mutex"
 _KEYS: Final = {
     Role.PRODUCER: _TASKS,
-    Role.BEAT: f"~mc:* {_MESSAGES} {_UNACKED} &{redis_keys.WAKE_CHANNEL}",
+    Role.BEAT: f"~mc:* {_MESSAGES} {_HELD}",
     Role.WORKER: (
-        f"{_RUNS} %R~mc:tasks ~mc:once:* ~mc:log:* ~mc:fired:* ~mc:handlers ~mc:dead_letters "
-        f"~mc:process:worker:* {_MESSAGES} {_UNACKED} &/*.celery.pidbox &{redis_keys.WAKE_CHANNEL}"
+        f"{_RUNS} ~mc:redbeat_prefix %R~mc:tasks %R~mc:beat:quarantine ~mc:fired:* ~mc:handlers "
+        f"~mc:dead_letters ~mc:turns:* ~mc:lane:* ~mc:process:worker:* {_MESSAGES} {_HELD}"
     ),
     Role.WEB: _TASKS,
-    Role.FLOWER: f"{_MESSAGES} &/*.celery.pidbox",
+    Role.FLOWER: f"{_MESSAGES} %R~unacked_index ~unacked_mutex",
+}
+
+# Kombu begins a channel's name with the number of the database. Who listens needs the very same pattern.
+_SENDS: Final = f"&{redis_keys.WAKE_CHANNEL} &/{{database}}.celeryev/*"
+_REMOTE_CONTROL: Final = "&/{database}.celery.pidbox"
+_CHANNELS: Final = {
+    Role.PRODUCER: _SENDS,
+    Role.BEAT: _SENDS,
+    Role.WORKER: f"{_SENDS} &/{{database}}.celeryev/worker.* {_REMOTE_CONTROL}",
+    Role.WEB: _SENDS,
+    Role.FLOWER: f"&/{{database}}.celeryev/* {_REMOTE_CONTROL}",
 }
 
 
-def acl_rule(role: Role, user: str, *, queues: Sequence[str], redbeat_keys: RedBeatKeys) -> str:
+def acl_rule(
+    role: Role, user: str, *, queues: Sequence[str], redbeat_keys: RedBeatKeys, database: int
+) -> str:
     """Return the rule of a user as a line of Redis' ACL file; it has no password yet.
 
-    `queues` are those that workers serve.
+    `queues` are those that workers serve, `database` the number of the broker's.
 
-    >>> acl_rule(Role.FLOWER, "flower", queues=["default"], redbeat_keys=RedBeatKeys())[:60]
-    'user flower on resetkeys ~_kombu.* ~*.reply.celery.pidbox &/'
+    >>> acl_rule(Role.FLOWER, "flower", queues=["default"], redbeat_keys=RedBeatKeys(), database=0)[:58]
+    'user flower on resetkeys ~_kombu.* ~*.celery.pidbox* ~cele'
     """
     of_queues = " ".join(_queue_keys(queues, reads_only=role is Role.FLOWER))
     entries = "" if role is Role.FLOWER else f" ~{_literal(redbeat_keys.prefix)}*"
     commands = " ".join(f"+{command}" for command in _COMMANDS[role].split())
-    return f"user {user} on resetkeys resetchannels {_KEYS[role]}{entries} {of_queues} -@all {commands}"
+    channels = _CHANNELS[role].format(database=database)
+    return (
+        f"user {user} on resetkeys {_KEYS[role]}{entries} {of_queues} resetchannels {channels} "
+        f"-@all {_CONNECTION} {commands}"
+    )
 
 
 def _queue_keys(queues: Sequence[str], *, reads_only: bool) -> Iterator[str]:

@@ -18,7 +18,9 @@ from mission_control.dispatch.enqueue import Dispatch, RunOptions
 from mission_control.installation.installation import Installation
 from mission_control.processes.commands import WORKER_APP, worker_command
 from mission_control.processes.heartbeats import live_processes
+from mission_control.store.access_rules import Role
 from tests.stage.audit_stream import records_of
+from tests.stage.redis_users import denied, role_users, url_as
 from tests.stage.servers import RedisServer
 from tests.stage.waiting import wait_until
 
@@ -141,8 +143,16 @@ class WorkerHouse:
     server: RedisServer
     folder: Path
 
-    def worker(self, name: str = "worker", **options: Any) -> WorkerProcess:
-        return WorkerProcess(self.installation, name, **options)
+    def environment(self, role: Role) -> dict[str, str]:
+        """Return the settings of a process that logs in as the user of a role."""
+        return {"MISSION_CONTROL_REDIS_URL": url_as(role, self.server)}
+
+    def worker(
+        self, name: str = "worker", *, environment: Mapping[str, str] | None = None, **options: Any
+    ) -> WorkerProcess:
+        """Start a worker that logs in as the user of its role, unless its environment says otherwise."""
+        ours = {**self.environment(Role.WORKER), **(environment if environment is not None else {})}
+        return WorkerProcess(self.installation, name, environment=ours, **options)
 
     def run(
         self, name: str = "handlers.hello.run", params: dict[str, Any] | None = None, **options: Any
@@ -186,12 +196,16 @@ class WorkerHouse:
 
 @contextmanager
 def worker_house(*, password: str | None = None, **settings: Any) -> Iterator[WorkerHouse]:
-    """Set up an installation on a server of its own, and end both at exit."""
+    """Set up an installation on a server of its own, with a user for each role, and end both at exit.
+
+    No user of a role may have been denied a command or a key then.
+    """
     folder = Path(tempfile.mkdtemp(prefix="mc-test-"))
     (folder / "handlers").mkdir()
     for name, source in HANDLERS.items():
         (folder / "handlers" / f"{name}.py").write_text(dedent(source), "utf-8")
-    extra = ["appendfsync always", "enable-debug-command local"]
+    users = role_users(settings.get("queues", ("default",)))
+    extra = ["appendfsync always", "enable-debug-command local", *users]
     with RedisServer(password=password, appendonly=True, extra=extra) as server:
         ours = read_settings(
             **{
@@ -206,6 +220,8 @@ def worker_house(*, password: str | None = None, **settings: Any) -> Iterator[Wo
         installation = Installation(ours)
         try:
             yield WorkerHouse(installation, server, folder)
+            refused = denied(server)
+            assert not refused, refused
         finally:
             installation.celery.close()
             installation.client.close()

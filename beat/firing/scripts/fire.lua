@@ -33,7 +33,9 @@ end
 -- A script is not rolled back, so whatever could fail is looked at before the first write.
 local kinds = {}
 local function is_sound(key, kind)
-  if not kinds[key] then
+  if key == '' then
+    return true -- there is none
+  elseif not kinds[key] then
     local answer = redis.pcall('TYPE', key) -- an error where this client may not use the key
     kinds[key] = answer.ok or 'error'
   end
@@ -49,10 +51,7 @@ end
 
 local function can_run(runs)
   for _, run in ipairs(runs) do
-    if run[2] ~= '' and not (is_sound(run[2], 'hash') and is_sound(run[3], 'zset')) then
-      return false
-    end
-    if run[8] ~= '' and not is_sound(run[8], 'list') then
+    if not (is_sound(run[2], 'hash') and is_sound(run[3], 'zset') and is_sound(run[8], 'list')) then
       return false
     end
   end

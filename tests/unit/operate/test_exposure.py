@@ -5,9 +5,10 @@ from __future__ import annotations
 import doctest
 
 import pytest
+from redis import Redis
 
 from mission_control.operate import exposure
-from mission_control.operate.exposure import is_exposed
+from mission_control.operate.exposure import exposure_warning, is_exposed
 
 NO_PASSWORD = [
     "redis://db.example.org:6379/0",
@@ -53,6 +54,14 @@ def test_server_on_this_host_is_exposed_where_it_listens_to_others(
     bind: str, protected: str, expected: bool
 ) -> None:
     assert is_exposed("redis://127.0.0.1/0", lambda: {"bind": bind, "protected-mode": protected}) is expected
+
+
+def test_broker_without_a_password_elsewhere_is_exposed() -> None:
+    client, safe = Redis(), "redis://:secret@db.example.org/0"
+    elsewhere = "amqp://guest@mq.example.org//;redis://broker.example.org/0"
+    assert str(exposure_warning(client, safe, elsewhere)).startswith("the broker: no password")
+    for broker in (None, safe, "amqp://guest@mq.example.org//"):
+        assert exposure_warning(client, safe, broker) is None
 
 
 def test_docstring_examples_are_true() -> None:

@@ -1,0 +1,49 @@
+"""The rules of Redis users: what the scripts send is in them."""
+
+from __future__ import annotations
+
+import doctest
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+from mission_control.store import access_rules
+from mission_control.store.access_rules import Role, acl_rule
+from mission_control.store.redis_keys import RedBeatKeys
+from tests.house.repository import ROOT
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SCRIPTS = sorted(
+    script for package in ("beat", "mission_control", "workers") for script in (ROOT / package).rglob("*.lua")
+)
+TAKES_MESSAGES = {"fetch", "hold", "turns"}
+"""Scripts that no producer runs."""
+
+
+def rule(role: Role, *queues: str, prefix: str = "redbeat:") -> set[str]:
+    keys = RedBeatKeys(prefix)
+    return {*acl_rule(role, "user", queues=queues, redbeat_keys=keys, database=3).split()}
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
+def test_rule_has_every_command_of_a_script(script: Path) -> None:
+    sent = {
+        f"+{one.lower()}"
+        for one in re.findall(r"""(?:call|gather)\(['"](\w+)['"]""", script.read_text("utf-8"))
+    }
+    takes = {Role.BEAT, Role.WORKER}
+    roles = takes if script.stem in TAKES_MESSAGES else {*takes, Role.PRODUCER, Role.WEB}
+    assert {role: missing for role in roles if (missing := sent - rule(role))} == {}
+
+
+def test_rule_names_queues_prefix_and_database_of_the_installation() -> None:
+    producer = rule(Role.PRODUCER, "re*ports", "two words", prefix="theirs[1]:")
+    assert {r"~re\*ports", r"~re\*ports??[0-9]", "~two?words", "~celery", r"~theirs\[1\]:*"} < producer
+    assert {"%R~default", "&/3.celery.pidbox"} < rule(Role.FLOWER, "default")
+
+
+def test_docstring_examples_are_true() -> None:
+    assert doctest.testmod(access_rules).failed == 0
