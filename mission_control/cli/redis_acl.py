@@ -52,7 +52,7 @@ def redis_acl(role: str, user: str | None, as_json: bool) -> None:
 
 
 def _broker_database(settings: "Settings") -> int:
-    """Return the number of the database, which the names of kombu's channels begin with."""
+    """Return the number of the database, with which kombu begins the names of channels."""
     from mission_control.configuration.broker_address import redis_servers
     from mission_control.store.connection import connect
 

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-import httpx
 import pytest
 import trustme
 from celery import Celery
@@ -23,8 +19,8 @@ from mission_control.dispatch.run_control import CancelReply, RunControl
 from mission_control.installation.installation import Installation
 from mission_control.store import redis_keys
 from mission_control.store.access_rules import Role
-from mission_control.store.embedded.ports import free_port
 from tests.processes.beats import BeatProcess
+from tests.processes.flower import answer, flower
 from tests.processes.real_workers import WorkerHouse, WorkerProcess, worker_house
 from tests.stage.audit_stream import records_of
 from tests.stage.command_line import mc
@@ -35,6 +31,7 @@ from tests.stage.waiting import wait_until
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    import httpx
     import redis
 
 HELLO = "handlers.hello.run"
@@ -49,7 +46,7 @@ class Guarded:
     admin: redis.Redis
     beat: BeatProcess
     worker: WorkerProcess
-    flower: httpx.Client
+    monitor: httpx.Client
     producer: Installation
 
 
@@ -71,40 +68,16 @@ def guarded() -> Iterator[Guarded]:
             return {"MISSION_CONTROL_REDIS_URL": url(role)}
 
         settings = replace(house.installation.settings, redis_url=url(Role.PRODUCER))
-        flower = ends.enter_context(stock_flower(url(Role.FLOWER), house))
         beat = ends.enter_context(BeatProcess(house.installation, environment(Role.BEAT)))
         worker = ends.enter_context(house.worker(environment=environment(Role.WORKER)))
+        # Celery's application without ours: it knows the broker's URL only.
+        stock = f"--broker={url(Role.FLOWER)}"
+        monitor = ends.enter_context(flower(stock, folder=house.folder, environment={}))
         beat.wait_until_it_leads()
         environ = ends.enter_context(pytest.MonkeyPatch.context())
         for name, value in settings.environment().items():
             environ.setenv(name, value)
-        yield Guarded(house, admin, beat, worker, flower, Installation(settings))
-
-
-@contextmanager
-def stock_flower(url: str, house: WorkerHouse) -> Iterator[httpx.Client]:
-    """Start Flower with Celery's own application: it knows the broker and nothing of ours."""
-    port, log = free_port(), house.folder / "flower.log"
-    command = [sys.executable, "-m", "celery", f"--broker={url}", "flower", f"--port={port}"]
-    with (
-        log.open("wb") as output,
-        subprocess.Popen(
-            [*command, "--address=127.0.0.1"],
-            env={**os.environ, "FLOWER_UNAUTHENTICATED_API": "true"},
-            cwd=house.folder,
-            stdout=output,
-            stderr=output,
-        ) as process,
-        httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=20) as client,
-    ):
-        try:
-            yield client
-        except BaseException as error:
-            error.add_note(log.read_text("utf-8")[-4_000:])
-            raise
-        finally:
-            process.terminate()
-            process.wait(timeout=15)
+        yield Guarded(house, admin, beat, worker, monitor, Installation(settings))
 
 
 def test_every_role_does_its_work_under_its_rule(guarded: Guarded) -> None:
@@ -164,18 +137,12 @@ def send_plainly() -> str:
 
 def flower_shows(guarded: Guarded, worker: str) -> None:
     def seen(path: str) -> Any:
-        try:
-            answer = guarded.flower.get(path)
-        except httpx.TransportError:
-            return None
-        return answer.json() if answer.status_code == 200 else None
+        return answer(guarded.monitor, path) or {}
 
-    wait_until(
-        lambda: "stats" in (seen("/api/workers?refresh=1") or {}).get(worker, {}), "it sees the worker"
-    )
+    wait_until(lambda: "stats" in seen("/api/workers?refresh=1").get(worker, {}), "it sees the worker")
     run = Dispatch.of(guarded.producer).enqueue(HELLO, {})
     path = f"/api/task/info/{run.execution_id}"
-    wait_until(lambda: (seen(path) or {}).get("state") == "SUCCESS", "it sees the run")
+    wait_until(lambda: seen(path).get("state") == "SUCCESS", "it sees the run")
 
 
 def use_the_command_line() -> None:

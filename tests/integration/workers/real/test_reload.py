@@ -80,9 +80,11 @@ def test_handlers_written_and_edited_after_the_start_run_as_they_are_and_running
 
 def test_worker_without_child_processes_reloads_handlers_too(house: WorkerHouse) -> None:
     pools = ("threads", "solo")
+    all_queues = {"MISSION_CONTROL_REDIS_URL": house.server.url}  # the role's user has those of the settings
     with ExitStack() as stack:
         for pool in pools:
-            stack.enter_context(house.worker(pool, pool=pool, options=("--reload", "-Q", pool)))
+            options = ("--reload", "-Q", pool)
+            stack.enter_context(house.worker(pool, pool=pool, options=options, environment=all_queues))
         for number in (1, 2):
             write(house, "_pool", f"WORD = {number}")
             write(house, "pool", SOURCE.format(number=number).replace("_words", "_pool"))
