@@ -163,8 +163,8 @@ def use_the_command_line() -> None:
     [
         (
             Role.WORKER,
-            "evalsha",
-            "connection... (Redis does not permit this user the command evalsha: grant it",
+            "brpop",
+            "connection... (Redis does not permit this user the command brpop: grant it",
         ),
         (Role.BEAT, "zmscore", "run the 'zmscore' command"),
     ],
