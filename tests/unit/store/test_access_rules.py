@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import doctest
 import re
 from typing import TYPE_CHECKING
 
 import pytest
 
-from mission_control.store import access_rules
 from mission_control.store.access_rules import Role, acl_rule
 from mission_control.store.redis_keys import RedBeatKeys
 from tests.house.repository import ROOT
@@ -43,7 +41,3 @@ def test_rule_names_queues_prefix_and_database_of_the_installation() -> None:
     producer = rule(Role.PRODUCER, "re*ports", "two words", prefix="theirs[1]:")
     assert {r"~re\*ports", r"~re\*ports??[0-9]", "~two?words", "~celery", r"~theirs\[1\]:*"} < producer
     assert {"%R~default", "&/3.celery.pidbox"} < rule(Role.FLOWER, "default")
-
-
-def test_docstring_examples_are_true() -> None:
-    assert doctest.testmod(access_rules).failed == 0
