@@ -30,7 +30,7 @@ _READS: Final = (
     "zrangebyscore zrevrange zscore"
 )
 _WRITES: Final = (
-    "del expire hdel hincrby hset hsetnx lpush lrem ltrim persist pexpire publish rename rpush sadd set "
+    "del expire hdel hincrby hset hsetnx incr lpush lrem ltrim persist pexpire publish rename rpush sadd set "
     "srem xadd zadd zrem zremrangebyscore"
 )
 _SCRIPTS: Final = "eval evalsha script|exists script|load multi exec watch unwatch discard"

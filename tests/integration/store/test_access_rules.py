@@ -152,7 +152,7 @@ def use_the_command_line() -> None:
         *("status", "status --journal", "status --quarantine", "handler list", "next tick", "tasks export -"),
         *("task list", "task show tick", "task history tick", "task revisions tick", "run list"),
         *(f"run show {run_id}", f"run logs {run_id}", f"run retry {run_id}"),
-        *("pause tick slow", "pause --list", "status", "resume tick slow", "resume tick --catch-up"),
+        *("pause tick slow", "pause --list", "status", "resume slow", "resume tick --catch-up"),
         *("audit tail", "audit query --task tick", "audit verify", "audit repair"),
     )
     answers = {line: mc(*line.split()) for line in lines}
