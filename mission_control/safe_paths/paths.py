@@ -106,5 +106,10 @@ def _worded(fault: Fault, place: str | Path, status: os.stat_result) -> str:
     if fault == "owner":
         return f"{place} belongs to {owner}, who could change it: run as {owner}, or use a place of your own"
     who, right = ("every user", "o-w") if fault == "everyone" else (writers_named(place, status), "g-w")
-    run = "run" if os.geteuid() in {ROOT, status.st_uid} else f"have {owner} run"
-    return f"{place} may be written by {who}: {run} `chmod {right} {place}`, or use a place of your own"
+    if os.geteuid() in {ROOT, status.st_uid}:
+        remedy = f"run `chmod {right} {place}`"
+    elif stat.S_ISDIR(status.st_mode):  # which this user may write only as all others do
+        remedy = f"have {owner} run `chmod +t {place}` and use a folder in it"
+    else:
+        remedy = f"have {owner} run `chmod {right} {place}`"
+    return f"{place} may be written by {who}: {remedy}, or use a place of your own"

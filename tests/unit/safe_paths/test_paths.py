@@ -106,10 +106,17 @@ def test_users_on_an_access_control_list_are_other_users(
     assert str(path_problem(tmp_path)).startswith(str(problem))
 
 
-def test_remedy_of_a_file_of_root_is_for_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("mode", "remedy"),
+    [(0o100666, "`chmod o-w {}`,"), (0o040777, "`chmod +t {}` and use a folder in it, or")],
+)
+def test_remedy_of_what_root_owns_is_for_root(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: int, remedy: str
+) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: STRANGER)
-    status = SimpleNamespace(st_mode=0o100666, st_uid=0, st_gid=0)
-    assert f"have root run `chmod o-w {tmp_path}`" in str(entry_problem(tmp_path, cast("Any", status)))
+    monkeypatch.setattr("mission_control.safe_paths.paths._keeps_modes", lambda _: True)
+    status = SimpleNamespace(st_mode=mode, st_uid=0, st_gid=0)
+    assert f"have root run {remedy.format(tmp_path)}" in str(entry_problem(tmp_path, cast("Any", status)))
 
 
 def test_path_of_another_user_on_a_read_only_file_system_is_safe(
