@@ -15,4 +15,5 @@ def test_keys_after_many_runs_expire_unless_the_table_keeps_them(live: LiveInsta
     for run in live.installation.ledger.active():
         live.installation.ledger.end(run, RunState.CANCELLED, at=live.installation.clock())
     with live.server.client() as client:
+        client.delete("unserved")  # the sweep sends again what a test took out of that queue
         assert faults_in_keys(client) == {}
