@@ -34,6 +34,7 @@ from workers.process.remote_control import RemoteControl
 from workers.process.stop_grace import StopGrace
 from workers.signals import SignalHook, connect_signals
 from workers.tasks.handler_tasks import HandlerTasks
+from workers.tasks.spawned_process import begin_spawned_processes_here
 
 # How often, at intervals of 0.1 s, a dying child asks whether its last result was read. Celery's default
 # makes a worker that stops hang for 30 s if its parent dies too, and reads no more.
@@ -61,6 +62,7 @@ def build_app(installation: Callable[[], Installation]) -> Celery:
         # Before Celery warns of something.
         signals.celeryd_init.connect(records_alone, weak=False)
         signals.worker_process_init.connect(allow_own_children, weak=False)
+        signals.worker_init.connect(begin_spawned_processes_here, weak=False)
         # A pool's children end without Python's exit handlers.
         signals.worker_process_shutdown.connect(confirm_records, weak=False)
 

@@ -5,6 +5,7 @@ import os
 import signal
 import threading
 from contextlib import suppress
+from multiprocessing.process import AuthenticationString  # type: ignore[attr-defined]  # not in typeshed
 from typing import Final
 
 import psutil
@@ -20,10 +21,13 @@ def allow_own_children(**_: object) -> None:
     """In a child of a prefork pool: let handlers use `multiprocessing`, and its processes end at SIGTERM.
 
     Celery's children are daemonic, and such a process may have no children because they would outlive it;
-    ours end with their handler. A forked process would inherit billiard's signal handler, whose `SystemExit`
-    is lost if it comes while the fork is not over: `multiprocessing` then waits for that process without end.
+    ours end with their handler. A spawned process is sent its parent's key, which billiard's type refuses. A
+    forked one would inherit billiard's signal handler, whose `SystemExit` is lost if it comes while the fork
+    is not over: `multiprocessing` then waits for that process without end.
     """
-    multiprocessing.current_process()._config["daemon"] = False  # type: ignore[attr-defined]  # noqa: SLF001
+    configured = multiprocessing.current_process()._config  # type: ignore[attr-defined]  # noqa: SLF001
+    configured["daemon"] = False
+    configured["authkey"] = AuthenticationString(configured["authkey"])
     os.register_at_fork(before=_hold_ends, after_in_parent=_let_ends_come, after_in_child=_end_as_others)
 
 

@@ -24,12 +24,14 @@ from workers.call.once import Once
 from workers.call.own_process import outcome_text
 from workers.call.secret_sources import SecretSources, SecretUnavailableError
 from workers.tasks.handler_loader import load_handler, open_handler_package
+from workers.tasks.spawned_process import begin_spawned_processes_here
 
 
 def main(execution_id: str, fence: str, since: str, answer: str) -> None:
     """Call the handler of a run, unless another worker has the run now."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))
     threading.Thread(target=_end_with_the_worker, daemon=True).start()
+    begin_spawned_processes_here()
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     ours = current_installation()
     run = ours.ledger.get(execution_id)

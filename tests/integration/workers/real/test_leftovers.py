@@ -108,7 +108,7 @@ HANDLERS = {
 
         def count(context):
             """Use processes of its own."""
-            with multiprocessing.get_context("fork").Pool(2) as pool:
+            with multiprocessing.get_context(context["params"]["method"]).Pool(2) as pool:
                 return {"status": "success", "output": pool.map(double, [1, 2, 3]), "error": None}
     '''
 }
@@ -156,8 +156,15 @@ def test_processes_of_a_handler_that_runs_out_of_time_end_with_it(untidy: LiveIn
     assert not [pid for pid in map(int, line.split()[1:]) if lives(pid)]
 
 
-def test_handler_can_use_multiprocessing(untidy: LiveInstallation) -> None:
-    assert output_of(untidy, "handlers.untidy.count") == [2, 4, 6]
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])  # Python's default depends on its version
+def test_handler_can_use_multiprocessing(untidy: LiveInstallation, method: str) -> None:
+    assert output_of(untidy, "handlers.untidy.count", method=method) == [2, 4, 6]
+
+
+def test_handler_in_a_process_of_its_own_can_use_multiprocessing(untidy: LiveInstallation) -> None:
+    assert output_of(
+        untidy, untidy.task("counts", "handlers.untidy.count", fresh_process=True), method="spawn"
+    )
 
 
 @pytest.fixture(scope="module")
