@@ -16,6 +16,8 @@ _IPV4_BITS: Final = 0xFFFF_FFFF
 _IPV4_AT_THE_END: Final = tuple(
     IPv6Network(text) for text in ("64:ff9b::/96", "64:ff9b:1::/48", "::/96", "::ffff:0:0:0/96")
 )
+# In "::/96" all the same. `is_loopback` is no help: since Python 3.13 it is true of a mapped 127.0.0.1, too.
+_NO_IPV4: Final = frozenset({IPv6Address("::"), IPv6Address("::1")})
 # What stands before the IPv4 address in an ISATAP address (RFC 5214).
 _ISATAP: Final = frozenset({0x0000_5EFE, 0x0200_5EFE})
 
@@ -76,7 +78,7 @@ def _is_allowed(address: Address, kind: str, allowed: Sequence[Network]) -> bool
 
 
 def _addresses_inside(address: Address) -> list[IPv4Address]:
-    if isinstance(address, IPv4Address) or address.is_loopback or address.is_unspecified:
+    if isinstance(address, IPv4Address) or address in _NO_IPV4:
         return []
     number = int(address)
     inside = [address.ipv4_mapped, address.sixtofour, *(address.teredo or ())]
