@@ -98,7 +98,8 @@ def _show(rule: Schedule, times: Iterator[datetime], pauses: list[PauseLayer]) -
     ]
     tell(rule.describe())
     if rows:
-        echo(table(rule.timezone, "", "", "", rows=rows))
+        columns = 4 if any(row[-1] for row in rows) else 3
+        echo(table(rule.timezone, *[""] * (columns - 1), rows=[row[:columns] for row in rows]))
     else:
         tell("no such time")
 
