@@ -167,6 +167,7 @@ def use_the_command_line() -> None:
             "brpop",
             "connection... (Redis does not permit this user the command brpop: grant it",
         ),
+        (Role.WORKER, "rpop", "(Redis does not permit this user the command rpop: grant it"),
         (Role.BEAT, "zmscore", "run the 'zmscore' command"),
     ],
 )
