@@ -56,9 +56,9 @@ def test_beat_killed_around_its_commit_neither_loses_nor_doubles_the_run(
 ) -> None:
     commit = Commit.__call__
 
-    def commit_and_die(*args: Any) -> None:
+    def commit_and_die(*args: Any, **options: Any) -> None:
         if is_committed:
-            commit(*args)
+            commit(*args, **options)
         raise BeatKilledError
 
     with time_machine.travel("2026-03-02T08:00:00Z"):

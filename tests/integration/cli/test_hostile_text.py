@@ -32,6 +32,7 @@ COMMANDS: dict[str, list[list[str]]] = {
     "next": [["good"], [HOSTILE]],
     "enqueue": [[HOSTILE], ["handlers.hello.run", "--params", json.dumps({"name": HOSTILE})]],
     "url": [[]],
+    "redis-acl": [["--role", "beat"], ["--role", HOSTILE]],
     "task list": [["--all"], ["--all", "--json"]],
     "task show": [["good"], ["good", "--json"], [HOSTILE]],
     "task add": [["--id", HOSTILE, "--schedule", json.dumps(YEARLY), "--handler", HOSTILE]],

@@ -80,6 +80,7 @@ def test_signed_run_is_run_and_retried(house: WorkerHouse) -> None:
 
     house.succeeds(house.run("twice"))
 
+    wait_until(lambda: len(records_of(house.installation, "twice")) > 1, "the success is recorded")
     assert [one["status"] for one in records_of(house.installation, "twice")] == ["retry", "success"]
 
 
