@@ -23,15 +23,16 @@ TASK_ID = "nothing"
 
 @dataclass(frozen=True)
 class OurWorker:
-    """The worker with default settings but for its pool, and runs as a producer sends them."""
+    """The worker with default settings but for its pool and key, and runs as a producer sends them."""
 
     pool: Pool
+    signing_key: str = ""
 
     queue: ClassVar[str] = "default"
 
     def fill(self, place: Place, runs: int) -> None:
         """Register a task, and enqueue runs of it one by one."""
-        installation = installation_at(place)
+        installation = self._installation(place)
         schedule = {"type": "daily", "time": "09:00"}  # no beat is there to fire it
         installation.registry.register(
             {"id": TASK_ID, "handler": "handlers.nothing.run", "schedule": schedule}
@@ -45,17 +46,17 @@ class OurWorker:
         """Start a worker."""
         command = worker_command("benchmark@%h", log_level="WARNING")
         command = replace(command, argv=[*command.argv, *self.pool.options])
-        settings = installation_at(place).settings
+        settings = self._installation(place).settings
         return [place.start(command, {**settings.environment(), MARKS_VARIABLE: str(place.marks)})]
 
     def left(self, place: Place) -> int:
         """Return how many messages our transport has."""
-        with closing(installation_at(place).celery) as app:
+        with closing(self._installation(place).celery) as app:
             return messages_left(app, self.queue)
 
     def check(self, place: Place, runs: int) -> None:
         """Check that ledger, history and audit stream have every run as a success."""
-        installation = installation_at(place)
+        installation = self._installation(place)
         found = {
             "runs that are not over": installation.ledger.active_count(),
             "runs short in the history": runs - installation.ledger.history(TASK_ID).success_count,
@@ -64,6 +65,10 @@ class OurWorker:
         wrong = [f"{count} {what}" for what, count in found.items() if count]
         if wrong:
             raise MeasurementError(", ".join(wrong))
+
+    def _installation(self, place: Place) -> Installation:
+        key = {"signing_key": self.signing_key} if self.signing_key else {}
+        return installation_at(place, **key)
 
 
 def _recorded(installation: Installation) -> int:

@@ -58,6 +58,13 @@ def test_run_costs_at_most_three_round_trips_more_than_on_a_bare_worker(report: 
     assert ours <= bare + 3
 
 
+def test_signed_runs_are_measured_next_to_unsigned_ones_and_their_cost_is_reported(
+    report: dict[str, Any],
+) -> None:
+    plain, signed = (median(report, one, "runs_per_second") for one in ("ours", "ours_signed"))
+    assert report["ratios"]["ours_signed"] == pytest.approx(plain / signed, rel=0.01)
+
+
 def test_worker_cpu_counts_all_its_processes(report: dict[str, Any]) -> None:
     for contender in ("ours", "bare"):
         assert median(report, contender, "cpu_ms_per_run") > 0
@@ -75,7 +82,9 @@ def test_other_pools_are_compared_with_a_bare_worker_of_the_same_kind(kind: str)
 
 def test_unknown_contender_is_refused_with_the_names_of_the_known_ones() -> None:
     comparison = compare_workers(20, Pool("solo", 1))
-    with pytest.raises(MeasurementError, match="no contender is called rq; there are ours, bare,"):
+    with pytest.raises(
+        MeasurementError, match="no contender is called rq; there are ours, ours_signed, bare,"
+    ):
         comparison.run(1, {}, ["rq"])
 
 
