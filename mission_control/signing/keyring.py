@@ -49,7 +49,10 @@ class Keyring:
         key = self._by_id.get(key_id)
         if key is None:
             known = " and ".join(self._by_id)
-            return f"it is signed with another key than those of MISSION_CONTROL_SIGNING_KEY ({known})"
+            return (
+                f"it is signed with another key than those of MISSION_CONTROL_SIGNING_KEY ({known}): add its"
+                " key as the second, or sign or send it again"
+            )
         if not hmac.compare_digest(code, _code(key, kind, parts)):
             return "its signature is that of something else: it was changed, or never signed as it is"
         return None

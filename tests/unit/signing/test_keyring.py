@@ -24,7 +24,8 @@ def test_signature_of_a_key_that_was_rotated_away_names_the_keys_there_are() -> 
     problem = Keyring((NEW,)).problem(Keyring((OLD,)).sign("task", "{}"), "task", "{}")
 
     assert problem == (
-        f"it is signed with another key than those of MISSION_CONTROL_SIGNING_KEY ({key_id(NEW)})"
+        f"it is signed with another key than those of MISSION_CONTROL_SIGNING_KEY ({key_id(NEW)}): add its"
+        " key as the second, or sign or send it again"
     )
 
 
