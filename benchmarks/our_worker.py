@@ -35,7 +35,7 @@ class OurWorker:
         installation = self._installation(place)
         schedule = {"type": "daily", "time": "09:00"}  # no beat is there to fire it
         installation.registry.register(
-            {"id": TASK_ID, "handler": "handlers.nothing.run", "schedule": schedule}
+            {"id": TASK_ID, "handler": "handlers.nothing.run", "schedule": schedule, "overlap": "allow"}
         )
         dispatch = Dispatch.of(installation)
         with closing(installation.celery):

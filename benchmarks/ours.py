@@ -47,7 +47,12 @@ class Ours:
     def seed_every_second(self, place: Place) -> None:
         """Enter one task that is due at every second."""
         self._installation(place).registry.register(
-            {"id": "every_second", "handler": _HANDLER, "schedule": {"type": "interval", "seconds": 1}}
+            {
+                "id": "every_second",
+                "handler": _HANDLER,
+                "schedule": {"type": "interval", "seconds": 1},
+                "overlap": "allow",
+            }
         )
 
     def add(self, place: Place, instant: float) -> None:

@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -115,7 +116,8 @@ class TaskScheduler:
         """Run a task now, in this process, enabled or not, and return the handler's result.
 
         The result has the shape of the handler contract, and the run's `execution_id`. The run is in the
-        ledger and the audit stream like any other; retries are waited for.
+        ledger and the audit stream like any other; retries are waited for. While another run of the task is
+        active it waits for that one, up to a minute.
 
         Raises:
             UnknownTaskError: there is no such task.
@@ -129,8 +131,8 @@ class TaskScheduler:
             self._in_process.check_handler(task.handler)
             now = self._installation.clock()
             run = manual_run(task, ulid=str(ULID()), at=now, now=now)
-            self._installation.ledger.dispatch(run)
-            return self._in_process.run(run)
+            entered = self._installation.ledger.dispatch(run)
+            return self._in_process.run(run if entered is None else replace(run, waits_for=entered.waits_for))
 
     def _own_keeper(self) -> Keeper | None:
         return self._keeper if self._started_in == os.getpid() else None  # not in a forked child

@@ -9,6 +9,8 @@ from redis import Redis
 
 from beat.firing.fire_request import FireRequest, batch_header
 from beat.turn.lead import NotLeadingError
+from mission_control.ledger.run_reader import overlap_functions
+from mission_control.model.runs.run_state import RunState
 from mission_control.registry.redbeat_layout import redbeat_meta
 from mission_control.store import redis_keys
 from mission_control.store.lua_scripts import lua_script
@@ -34,12 +36,15 @@ class Verdicts:
     """What became of the requests of a batch.
 
     `unsound` cannot be committed, because a key has the wrong type. The rest was moved or changed meanwhile,
-    a normal answer: beat looks at it again if it is still due. `is_stale`: the pauses have changed, and
-    nothing was committed.
+    a normal answer: beat looks at it again if it is still due. `fired` are the runs that were started,
+    `recorded` those that were entered as missed or skipped. `is_stale`: the pauses have changed, and nothing
+    was committed.
     """
 
     committed: list[FireRequest]
     unsound: list[FireRequest]
+    fired: list[str]
+    recorded: list[str]
     is_stale: bool = False
 
 
@@ -56,7 +61,7 @@ class Commit:
     ) -> None:
         self._keys = (redbeat_keys.schedule, *_KEYS)
         self._client = client
-        self._fire = lua_script(client, __package__, "fire")
+        self._fire = lua_script(client, __package__, "fire", needs=overlap_functions())
         self._token = token
         self._retention = retention
 
@@ -75,12 +80,18 @@ class Commit:
         meta = redbeat_meta(now)
         header = batch_header(token=self._token, now=now, retention=self._retention, meta=meta, pauses=pauses)
         answer: Any = self._fire(keys=self._keys, args=[header, *(request.packed for request in requests)])
-        if answer == "!":
+        verdicts, *notes = answer
+        if verdicts == "!":
             raise NotLeadingError
-        if answer == "?":
-            return Verdicts([], [], is_stale=True)
-        judged = list(zip(answer, requests, strict=True))
+        if verdicts == "?":
+            return Verdicts([], [], [], [], is_stale=True)
+        judged = list(zip(verdicts, requests, strict=True))
+        committed = [request for verdict, request in judged if verdict == "1"]
+        not_started = dict(zip(notes[1::2], notes[::2], strict=True))
+        skipped = [one for one, what in not_started.items() if what == RunState.SKIPPED]
         return Verdicts(
-            committed=[request for verdict, request in judged if verdict == "1"],
+            committed=committed,
             unsound=[request for verdict, request in judged if verdict == "2"],
+            fired=[one for each in committed for one in each.execution_ids if one not in not_started],
+            recorded=[*(one for each in committed for one in each.unfired_ids), *skipped],
         )

@@ -12,11 +12,12 @@ from beat.messages.entry_sender import QueuedMessage
 from beat.messages.message_template import MessageKind
 from beat.messages.run_messages import RunMessages
 from mission_control.model.policies.misfire import ON_TIME_WITHIN, Action, Decision, Fire, Skip
+from mission_control.model.policies.overlap import Verdict, plan_of
 from mission_control.model.runs.new_run import expires_at, occurrence_spec
 from mission_control.model.runs.record_identity import record_identity
 from mission_control.model.runs.run_limits import HARD_LIMIT_GRACE
 from mission_control.model.runs.run_record import json_text
-from mission_control.model.runs.run_state import RunState
+from mission_control.model.runs.run_state import ACTIVE_STATES, RunState, joined
 from mission_control.model.values.handler_paths import handler_path_problem
 from mission_control.model.values.identifiers import occurrence_execution_id
 from mission_control.model.values.instants import format_instant
@@ -26,6 +27,14 @@ from mission_control.store import redis_keys
 
 CATCH_UP_PER_SECOND: Final = 100
 """How many runs that come late, after a downtime, are started a second, over all tasks."""
+
+
+_KEYS_OF_TASK: Final = (
+    redis_keys.task_runs,
+    redis_keys.active_of_task,
+    redis_keys.waiting_of_task,
+    redis_keys.history,
+)
 
 
 class Delivery(StrEnum):
@@ -88,7 +97,9 @@ class FireRequests:
         return FireRequest(
             key=entry.key,
             due=entry.due,
-            packed=_packed(entry, str(entry.revision), decision.next_due, "", runs),
+            packed=_packed(
+                entry, str(entry.revision), decision.next_due, "", runs, _due_if_skipped(entry, now)
+            ),
             execution_ids=tuple(fired),
             run_count=len(runs),
             unfired_ids=tuple(unfired),
@@ -121,8 +132,6 @@ class FireRequests:
             message.payload,
             "",
             delivery,
-            "",
-            "",
             "",
         ]
         packed = _packed(entry, "", _unix(next_due), meta, [run])
@@ -157,9 +166,7 @@ class FireRequests:
             payload,
             self._stagger(entry, action),
             self.delivery if is_fired else Delivery.NONE,
-            record_identity(execution_id, 0, is_final=True),
-            redis_keys.history(entry.task_id),
-            "" if isinstance(action, Fire) else json_text(action.cause.to_dict()),
+            self._overlap(entry, action) if isinstance(action, Fire) else json_text(action.cause.to_dict()),
         ]
 
     def _message(
@@ -181,6 +188,17 @@ class FireRequests:
             now=now,
         )
 
+    def _overlap(self, entry: DueTask, action: Fire) -> list[Any] | str:
+        """Return what the script needs to decide about an earlier run, "" if none matters."""
+        task = entry.task
+        if action.is_catch_up and task.misfire.policy == "all":
+            return ""
+        plan = plan_of(task.overlap, task.queue_limit)
+        if plan.blocked in {Verdict.SKIP, Verdict.START}:
+            return plan.blocked
+        until = format_instant(action.scheduled_time + timedelta(seconds=task.misfire.grace_seconds))
+        return [plan.blocked, plan.full, plan.limit, until, task.overlap]
+
     def _stagger(self, entry: DueTask, action: Action) -> float | str:
         if self.delivery is Delivery.IN_PROCESS or not isinstance(action, Fire) or not action.is_catch_up:
             return ""
@@ -190,8 +208,11 @@ class FireRequests:
 def batch_header(*, token: str, now: datetime, retention: timedelta, meta: str, pauses: str) -> bytes:
     """Return the script's first argument."""
     ttl = int(retention.total_seconds())
-    header = [token, now.timestamp(), format_instant(now), meta, ttl, CATCH_UP_PER_SECOND]
-    header += [RunState.SKIPPED, pauses]
+    header = [
+        *(token, now.timestamp(), format_instant(now), meta, ttl, CATCH_UP_PER_SECOND, RunState.SKIPPED),
+        *(pauses, redis_keys.run(""), joined(ACTIVE_STATES), record_identity("", 0, is_final=True)),
+        *(key("\0").split("\0")[1] for key in _KEYS_OF_TASK),
+    ]
     return bytes(msgpack.packb(header))
 
 
@@ -200,7 +221,18 @@ def _unix(moment: datetime | None) -> float | None:
 
 
 def _packed(
-    entry: DueTask | DuePlainEntry, revision: str, next_due: float | None, meta: str, runs: list[list[Any]]
+    entry: DueTask | DuePlainEntry,
+    revision: str,
+    next_due: float | None,
+    meta: str,
+    runs: list[list[Any]],
+    due_if_skipped: float | None = None,
 ) -> bytes:
-    next_instant = "" if next_due is None else repr(next_due)
-    return bytes(msgpack.packb([entry.key, repr(entry.due), revision, next_instant, meta, runs]))
+    instants = ["" if one is None else repr(one) for one in (next_due, due_if_skipped)]
+    return bytes(msgpack.packb([entry.key, repr(entry.due), revision, instants[0], meta, runs, instants[1]]))
+
+
+def _due_if_skipped(entry: DueTask, now: datetime) -> float | None:
+    """Return when a task with a fixed delay is due again if no run of this occurrence ends."""
+    schedule = entry.task.schedule
+    return _unix(schedule.next_after(now)) if schedule.is_fixed_delay else None

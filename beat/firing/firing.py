@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import takewhile
@@ -10,7 +10,7 @@ from typing import Final
 
 from beat.entries.due_entries import CorruptEntry, DueEntries, DueEntry, DuePlainEntry, DueTask
 from beat.firing.batches import BATCH, MOST_BYTES, batches
-from beat.firing.commit import Commit
+from beat.firing.commit import Commit, Verdicts
 from beat.firing.fire_request import FireRequest, FireRequests
 from beat.firing.pauses_in_force import PausesInForce
 from beat.firing.plain_request import plain_request
@@ -56,7 +56,7 @@ class Firing:
         fired: list[str] = []
         while requests := self.prepared.take_due(clock().timestamp(), BATCH):
             for batch in batches(requests):
-                fired.extend(_runs_of(self._committed(batch, clock())))
+                fired.extend(self._committed(batch, clock()).fired)
         self.quarantine.flush()
         return fired
 
@@ -105,9 +105,9 @@ class Firing:
         """
         now, moved, pauses = clock(), 0, self.pauses.version
         for batch in batches(self._request(entry, now) for entry in due):
-            committed = self._committed(batch, clock())
-            fired.extend(_runs_of(committed))
-            moved += len(committed)
+            verdicts = self._committed(batch, clock())
+            fired.extend(verdicts.fired)
+            moved += len(verdicts.committed)
             if time.monotonic() >= stop_at:
                 break
         moved += self.quarantine.flush()
@@ -191,7 +191,7 @@ class Firing:
             return withheld(entry.task, decision, now, reason)
         return self.pauses.applied(entry, decision, now, spread)
 
-    def _committed(self, requests: list[FireRequest], now: datetime) -> list[FireRequest]:
+    def _committed(self, requests: list[FireRequest], now: datetime) -> Verdicts:
         verdicts = self.commit(requests, now, pauses=self.pauses.version)
         if verdicts.is_stale:  # all that was decided is decided again
             self.pauses.refresh()
@@ -199,10 +199,7 @@ class Firing:
         problem = "a key that its run needs has the wrong type, or may not be used"
         for request in verdicts.unsound:
             self.quarantine.add(request.key, request.due, problem, now)
-        self.pauses.note_probes(request.key for request in verdicts.committed if request.execution_ids)
-        self.on_unfired(one for request in verdicts.committed for one in request.unfired_ids)
-        return verdicts.committed
-
-
-def _runs_of(requests: Iterable[FireRequest]) -> Iterator[str]:
-    return (execution_id for request in requests for execution_id in request.execution_ids)
+        fired = set(verdicts.fired)
+        self.pauses.note_probes(one.key for one in verdicts.committed if fired & set(one.execution_ids))
+        self.on_unfired(verdicts.recorded)
+        return verdicts

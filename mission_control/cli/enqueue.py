@@ -1,7 +1,7 @@
 """`mission-control enqueue` and `task run`: runs outside any schedule."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 import rich_click as click
 
@@ -10,6 +10,12 @@ from mission_control.cli.terminal.exit_codes import ExitCode
 from mission_control.cli.terminal.installation_in_use import current
 from mission_control.cli.views.sending import send
 from mission_control.model.values.zones import zone
+
+overlap = click.option(
+    "--overlap",
+    type=click.Choice(["queue", "allow"]),
+    help="While another run of the task is active: wait for its end (the default), or start at once.",
+)
 
 
 @click.command()
@@ -23,6 +29,7 @@ from mission_control.model.values.zones import zone
 @click.option(
     "--priority", type=click.IntRange(0, 9), metavar="0-9", help="Priority in the queue; 0 is first."
 )
+@overlap
 @click.option("--idempotency-key", help="Repeat calls with the same key and params return the first run.")
 @parameters.answer
 def enqueue(  # one parameter an option
@@ -32,6 +39,7 @@ def enqueue(  # one parameter an option
     delay: float | None,
     queue: str | None,
     priority: int | None,
+    overlap: Literal["queue", "allow"] | None,
     idempotency_key: str | None,
     **answer: Any,  # noqa: ANN401  # how to answer, as `send` takes it
 ) -> ExitCode:
@@ -48,7 +56,7 @@ def enqueue(  # one parameter an option
         naming_nearest_task(installation.registry, task_id_or_handler),
     ):
         due = None if at is None else earliest(at, zone(installation.settings.timezone))
-        options = RunOptions(at=due, delay=delay, queue=queue, priority=priority)
+        options = RunOptions(at=due, delay=delay, queue=queue, priority=priority, overlap=overlap)
         dispatch = Dispatch.of(installation)
         return send(
             dispatch, installation.client, task_id_or_handler, params, options, idempotency_key, **answer
@@ -58,15 +66,22 @@ def enqueue(  # one parameter an option
 @click.command("run")
 @parameters.task_id
 @parameters.run_params
+@overlap
 @parameters.answer
-def run_task(task_id: str, params: dict[str, Any] | None, **answer: Any) -> ExitCode:  # noqa: ANN401
+def run_task(
+    task_id: str,
+    params: dict[str, Any] | None,
+    overlap: Literal["queue", "allow"] | None,
+    **answer: Any,  # noqa: ANN401  # as above
+) -> ExitCode:
     """Run a task now, outside its schedule, even if it is disabled.
 
     Prints the run's id, or its result with --wait. Exit code 1: the run failed.
     """
-    from mission_control.dispatch.enqueue import Dispatch
+    from mission_control.dispatch.enqueue import Dispatch, RunOptions
     from mission_control.operate.tasks import existing_task
 
     with current() as installation:
         existing_task(installation.registry, task_id)
-        return send(Dispatch.of(installation), installation.client, task_id, params, **answer)
+        options = RunOptions(overlap=overlap)
+        return send(Dispatch.of(installation), installation.client, task_id, params, options, **answer)

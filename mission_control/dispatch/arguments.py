@@ -70,13 +70,15 @@ def _wait(delay: Any) -> timedelta:  # noqa: ANN401  # whatever the caller gave
     return wait
 
 
-def route_problems(queue: object, priority: object) -> list[Problem]:
-    """Return what is wrong with queue and priority; None stands for those of the task."""
+def route_problems(queue: object, priority: object, overlap: object = None) -> list[Problem]:
+    """Return what is wrong with queue, priority and overlap; None stands for those of the task."""
     problems = []
     if queue is not None and not (isinstance(queue, str) and TASK_ID_PATTERN.fullmatch(queue)):
         problems.append(Problem("queue", f"{shown(queue)} is no name of a queue that workers serve"))
     if priority is not None and not (type(priority) is int and priority in _PRIORITIES):
         problems.append(Problem("priority", f"{shown(priority)} is none of 0 (first) … 9 (last)"))
+    if overlap not in (None, "queue", "allow"):
+        problems.append(Problem("overlap", f'{shown(overlap)} is neither "queue" nor "allow"'))
     return problems
 
 

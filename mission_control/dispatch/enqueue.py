@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from ulid import ULID
 
@@ -21,6 +21,7 @@ from mission_control.dispatch.run_ending import RunEnding
 from mission_control.dispatch.run_handle import Run
 from mission_control.errors import InvalidTaskError, StoreUnavailableError, UnknownTaskError
 from mission_control.installation.installation import Installation
+from mission_control.ledger.ledger import Entered
 from mission_control.messaging.message import send
 from mission_control.model.problems.messages import shown
 from mission_control.model.problems.suggestions import quoted
@@ -44,13 +45,15 @@ class RunOptions:
     """When a run is due and how it travels; what is None is the task's, or now.
 
     `at` is an aware datetime, `delay` seconds or a timedelta; at most one of them is given. `priority` is
-    0 (first) to 9 (last), as Celery has it on Redis.
+    0 (first) to 9 (last), as Celery has it on Redis. `overlap` says what a task's run does while another run
+    of the task is active: "queue" waits for its end, "allow" starts at once.
     """
 
     at: datetime | None = None
     delay: timedelta | float | None = None
     queue: str | None = None
     priority: int | None = None
+    overlap: Literal["queue", "allow"] | None = None
 
 
 NO_OPTIONS: Final = RunOptions()
@@ -90,12 +93,13 @@ class Dispatch:
         with store_errors(self.redis_url):
             run, ledger = self.prepare(task_id_or_handler, params, options), self.ending.ledger
             if idempotency_key is None:
-                ledger.dispatch(run)
+                entered = ledger.dispatch(run)
             else:
-                first = self._dispatch_once(run, params, idempotency_key)
-                if first != run.execution_id:
-                    return Run(first, ledger, self.redis_url)
-            self._send(run, idempotency_key)
+                entered = self._dispatch_once(run, params, idempotency_key)
+                if entered.execution_id != run.execution_id:
+                    return Run(entered.execution_id, ledger, self.redis_url)
+            if entered is None or entered.waits_for is None:  # else the end of that run sends it
+                self._send(run, idempotency_key)
         return Run(run.execution_id, ledger, self.redis_url)
 
     def catch_up(self, task_id: str, scheduled_time: datetime, *, key: str) -> bool:
@@ -108,15 +112,17 @@ class Dispatch:
         """
         with store_errors(self.redis_url):
             run = replace(self.prepare(task_id), scheduled_time=scheduled_time)
-            is_first = self._dispatch_once(run, None, key) == run.execution_id
-            if is_first:
+            entered = self._dispatch_once(run, None, key)
+            is_first = entered.execution_id == run.execution_id
+            if is_first and entered.waits_for is None:
                 self._send(run, key)
         return is_first
 
-    def _dispatch_once(self, run: RunRecord, params: Mapping[str, Any] | None, key: str) -> str:
+    def _dispatch_once(self, run: RunRecord, params: Mapping[str, Any] | None, key: str) -> Entered:
         check_key(key)
         asked = fingerprint(params)
-        first, of_first = self.ending.ledger.dispatch_once(run, key, asked)
+        entered = self.ending.ledger.dispatch_once(run, key, asked)
+        first = entered.execution_id
         name = first.rpartition("@")[0]
         if name != run.task_id:
             field = "handler" if run.task_id == run.handler else "task_id"
@@ -124,11 +130,11 @@ class Dispatch:
                 field,
                 f"idempotency_key {quoted(key)} is that of run {first}; use another key for {run.task_id}",
             )
-        if of_first != asked:
+        if entered.fingerprint != asked:
             raise bad_argument(
                 "params", f"idempotency_key {quoted(key)} is that of run {first} with others; use another key"
             )
-        return first
+        return entered
 
     def prepare(
         self,
@@ -139,14 +145,16 @@ class Dispatch:
         """Return the run that `enqueue` would send, without entering or sending it."""
         now = self.ending.clock()
         due = due_time(now, options.at, options.delay)
-        problems = route_problems(options.queue, options.priority)
+        problems = route_problems(options.queue, options.priority, options.overlap)
         if problems:
             raise InvalidTaskError(problems, subject="enqueue")
         run = self._run(task_id_or_handler, params, due, now)
+        overlaps = run.overlaps or None if options.overlap is None else options.overlap == "allow" or None
         return replace(
             run,
             queue=run.queue if options.queue is None else options.queue,
             priority=run.priority if options.priority is None else options.priority,
+            overlaps=overlaps,
         )
 
     def _run(self, name: str, params: Mapping[str, Any] | None, due: datetime, now: datetime) -> RunRecord:

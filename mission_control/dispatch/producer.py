@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 from mission_control.dispatch.enqueue import Dispatch, RunOptions
 from mission_control.dispatch.run_handle import Run
@@ -17,6 +17,7 @@ def enqueue(
     delay: timedelta | float | None = None,
     queue: str | None = None,
     priority: int | None = None,
+    overlap: Literal["queue", "allow"] | None = None,
     idempotency_key: str | None = None,
 ) -> Run:
     """Run a task, or a bare handler, once outside any schedule, and return a handle on the run.
@@ -25,10 +26,11 @@ def enqueue(
     (seconds or timedelta). `queue` and `priority` (0 first … 9 last, as Celery has it on Redis) override
     the task's. A task's run is retried by the task's policy; a bare handler's run is not retried. Repeated
     calls with the same `idempotency_key`, task and params return the first run, as long as it is retained;
-    with others they are refused.
+    with others they are refused. While another run of the task is active, a task's run waits for its end,
+    unless `overlap` or the task's policy is "allow".
 
-    Guarantees: when it returns, the run is in the ledger and its message on the queue. A disabled task
-    can be enqueued.
+    Guarantees: when it returns, the run is in the ledger, and its message on the queue unless it waits for
+    another run. A disabled task can be enqueued.
 
     Raises:
         UnknownTaskError: no task has that id.
@@ -36,6 +38,6 @@ def enqueue(
         StoreUnavailableError: Redis cannot be reached or refuses. A run that was entered but could not be
             sent is cancelled, and its `idempotency_key` may be used again.
     """
-    options = RunOptions(at=at, delay=delay, queue=queue, priority=priority)
+    options = RunOptions(at=at, delay=delay, queue=queue, priority=priority, overlap=overlap)
     dispatch = Dispatch.of(current_installation())
     return dispatch.enqueue(task_id_or_handler, params, options, idempotency_key=idempotency_key)

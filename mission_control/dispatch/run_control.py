@@ -93,7 +93,8 @@ class RunControl:
 
         A run that waits for its time or for its next attempt is sent at once. A finished run is repeated as
         a new run with the same handler and params, outside any schedule. A running one is left alone. If
-        the message cannot be sent, the run waits on as before.
+        the message cannot be sent, the run waits on as before. The new run waits while another run of its
+        task is active; a run that waits for that starts all the same.
 
         Raises:
             UnknownRunError: the ledger has no such run.
@@ -106,7 +107,11 @@ class RunControl:
         if run.state.is_final:
             self._check_signed(run.execution_id)
             run = repeated_run(run, ulid=str(ULID()), now=self.ending.clock())
-            self.ledger.dispatch(run)
+            entered = self.ledger.dispatch(run)
+            if entered is not None and entered.waits_for is not None:
+                return run.execution_id
+        elif run.waits_for is not None:
+            self.ledger.start_overlapping(run, at=self.ending.clock())
         released_at = self.client.zscore(redis_keys.PARKED, run.execution_id)
         started = {"expires": None} if run.attempt > 0 else {}  # a started run no longer expires
         send(self.app, run, retries=run.retries, **started)

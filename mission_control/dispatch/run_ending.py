@@ -16,6 +16,7 @@ from mission_control.errors import StoreUnavailableError
 from mission_control.events import events
 from mission_control.installation.installation import Installation
 from mission_control.ledger.ledger import Ledger
+from mission_control.messaging.message import send
 from mission_control.model.runs.run_record import RunRecord
 from mission_control.model.runs.run_state import RunState
 from mission_control.registry.breakers import Breakers
@@ -23,13 +24,17 @@ from mission_control.registry.breakers import Breakers
 
 @dataclass(frozen=True)
 class RunEnding:
-    """Ends runs and attempts; `due_after_run` says when a task with a fixed delay is due again."""
+    """Ends runs and attempts; `due_after_run` says when a task with a fixed delay is due again.
+
+    A run that waited for the end is sent.
+    """
 
     ledger: Ledger
     audit: AuditLog
     logs: RunLogs
     due_after_run: Callable[[str, datetime], float | None]
     breakers: Callable[[], Breakers]
+    send_run: Callable[[RunRecord], None]
     clock: Callable[[], datetime]
 
     @classmethod
@@ -42,6 +47,7 @@ class RunEnding:
             # Late, because a registry loads what reads tasks, and few runs need it.
             lambda task_id, at: installation.registry.due_after_run(task_id, at),  # noqa: PLW0108
             lambda: installation.breakers,
+            lambda run: send(installation.celery, run),
             installation.clock,
         )
 
@@ -61,6 +67,8 @@ class RunEnding:
         if state.is_final and run.is_fixed_delay:
             next_due = self.due_after_run(run.task_id, at)
         ended = self.ledger.end(run, state, at=at, next_due=next_due, **changes)
+        if ended is not None and state.is_final and ended.released_run is not None:
+            self.send_released(ended.released_run)
         if ended is not None and ended.breaker is not None and ended.state.is_final:
             self._tell_breaker(ended)
         return ended
@@ -70,6 +78,17 @@ class RunEnding:
             self.breakers().after_run(run)
         except (RedisError, StoreUnavailableError) as error:  # the run has ended all the same
             events.breaker_failed(run.task_id, error)
+
+    def send_released(self, execution_id: str) -> None:
+        """Send the run that waited for another to end; if that fails, the sweep sends it."""
+        from kombu.exceptions import OperationalError
+
+        try:
+            released = self.ledger.get(execution_id)
+            if released is not None:
+                self.send_run(released)
+        except (OperationalError, RedisError) as error:
+            events.waiting_for_redis(error)
 
     def close(
         self,

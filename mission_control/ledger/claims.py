@@ -19,7 +19,7 @@ from mission_control.ledger.run_reader import RunReader
 from mission_control.model.runs.record_identity import record_identity
 from mission_control.model.runs.run_limits import MOST_DELIVERIES
 from mission_control.model.runs.run_record import RECORDED, RunRecord
-from mission_control.model.runs.run_state import WAITING_STATES, RunState, joined
+from mission_control.model.runs.run_state import ACTIVE_STATES, WAITING_STATES, RunState, joined
 from mission_control.model.values.instants import format_instant, parse_instant
 from mission_control.signing.keyring import NO_KEYS, Keyring
 from mission_control.signing.run_specs import spec_problem
@@ -34,6 +34,7 @@ class BeginVerdict(StrEnum):
     BEGUN = "begun"
     UNKNOWN = "unknown"
     FINISHED = "finished"
+    WAITS = "waits"
     HELD = "held"
     STALE = "stale"
     CANCEL = "cancel"
@@ -107,6 +108,10 @@ class Claims(RunReader):
                 joined(WAITING_STATES),
                 RunState.INTERRUPTED,
                 *record_identity(execution_id, attempt, is_final=False, delivery="\0").split("\0", 1),
+                redis_keys.run(""),
+                redis_keys.active_of_task("\0").split("\0")[1],
+                redis_keys.requested_of_task("\0").split("\0")[1],
+                joined(ACTIVE_STATES),
             ],
         )
         is_begun = verdict == BeginVerdict.BEGUN

@@ -1,6 +1,7 @@
 """The ledger's transitions: each is one script that refuses what the state machine does not allow."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import chain
 from typing import Any, Final
@@ -12,12 +13,28 @@ from mission_control.ledger.claims import DEFAULT_LEASE, Claims
 from mission_control.ledger.lapses import LapsedRuns
 from mission_control.model.runs.record_identity import record_identity
 from mission_control.model.runs.run_record import RECORDED, RunRecord, encoded
-from mission_control.model.runs.run_state import RAN_AND_FAILED, RunState, joined, states_before
+from mission_control.model.runs.run_state import (
+    ACTIVE_STATES,
+    RAN_AND_FAILED,
+    RunState,
+    joined,
+    states_before,
+)
 from mission_control.model.values.instants import format_instant
 from mission_control.signing.keyring import NO_KEYS, Keyring
 from mission_control.signing.run_specs import signed_spec
 from mission_control.store import redis_keys
 from mission_control.store.redis_keys import RedBeatKeys
+
+
+@dataclass(frozen=True)
+class Entered:
+    """The run that a request leads to, the fingerprint of the request, and which run it waits for."""
+
+    execution_id: str
+    fingerprint: str = ""
+    waits_for: str | None = None
+
 
 _CANCEL: Final = "cancel"
 
@@ -48,19 +65,38 @@ class Ledger(Claims, LapsedRuns):
         self._retention_seconds = int(retention.total_seconds())
         self._max_runs = max_runs
 
-    def dispatch(self, run: RunRecord) -> bool:
-        """Enter a run before its message is sent; False if it exists already."""
-        return self._enter(run, []) == run.execution_id
+    def dispatch(self, run: RunRecord) -> Entered | None:
+        """Enter a run before its message is sent; None if it exists already."""
+        return self._enter(run, [])
 
-    def dispatch_once(self, run: RunRecord, idempotency_key: str, fingerprint: str) -> tuple[str, str]:
-        """Enter a run under a key, and return its id and the fingerprint of the request.
+    def dispatch_once(self, run: RunRecord, idempotency_key: str, fingerprint: str) -> Entered:
+        """Enter a run under a key.
 
-        If the key was used before, return those of its run. It is remembered as long as finished runs are.
+        If the key was used before, return its run. It is remembered as long as finished runs are.
         """
         ours = f"{run.execution_id} {fingerprint}"
         entered = self._enter(run, [redis_keys.idempotency(idempotency_key)], ours)
-        first, _, theirs = (ours if entered is None else entered).partition(" ")
-        return first, theirs
+        return Entered(run.execution_id, fingerprint) if entered is None else entered
+
+    def release_waiting(self, task_id: str, *, at: datetime) -> str | None:
+        """Let the run of a task that has waited longest for another to end count as active.
+
+        Returns its id, for its message to be sent; None if none waits, or another is in the way.
+        """
+        moment: list[str | float] = [at.timestamp(), format_instant(at)]
+        args = [*moment, redis_keys.run(""), joined(ACTIVE_STATES)]
+        released = self._script("release_waiting")(keys=turn_keys(task_id), args=args)
+        return None if released is None else str(released)
+
+    def start_overlapping(self, run: RunRecord, *, at: datetime) -> None:
+        """Let a run that waits for another to end count as active now."""
+        active, *waiting = turn_keys(run.task_id)
+        with self._client.pipeline() as pipe:
+            for key in waiting:
+                pipe.zrem(key, run.execution_id)
+            pipe.zadd(active, {run.execution_id: at.timestamp()})
+            pipe.hdel(redis_keys.run(run.execution_id), "waits_for", "waits_until", "awaits_due")
+            pipe.execute()
 
     def forget_key(self, idempotency_key: str) -> None:
         """Let a key be used again."""
@@ -108,19 +144,29 @@ class Ledger(Claims, LapsedRuns):
             return self.end(run, RunState.CANCELLED, at=at, next_due=next_due, **cancelled)
         return RunRecord.from_pairs(pairs) if pairs else None
 
-    def _enter(self, run: RunRecord, more_keys: list[str], entered_as: str | None = None) -> str | None:
+    def _enter(self, run: RunRecord, more_keys: list[str], entered_as: str | None = None) -> Entered | None:
+        active, _, requested = turn_keys(run.task_id)
         keys = [redis_keys.run(run.execution_id), redis_keys.ACTIVE_RUNS, redis_keys.task_runs(run.task_id)]
+        keys += [active, requested]
+        overlap = "" if run.revision is None else "overlaps" if run.overlaps else "waits"
         argv: list[str | float] = [
             run.execution_id,
             run.dispatched_at.timestamp(),
             run.scheduled_time.timestamp(),
             self._retention_seconds,
             run.execution_id if entered_as is None else entered_as,
+            overlap,
+            redis_keys.run(""),
+            joined(ACTIVE_STATES),
         ]
         written = run.to_hash()
         written["spec"] = signed_spec(orjson.loads(written["spec"]), self.keyring)
         entered = self._script("dispatch")(keys=[*keys, *more_keys], args=[*argv, *_flat(written)])
-        return None if entered is None else str(entered)
+        if entered is None:
+            return None
+        said, waits_for = entered
+        first, _, fingerprint = said.partition(" ") if more_keys else (said, "", "")
+        return Entered(first, fingerprint, waits_for or None)
 
     def _argv_of_end(
         self, run: RunRecord, state: RunState, allowed: str, at: datetime, next_due: float | None
@@ -147,7 +193,17 @@ class Ledger(Claims, LapsedRuns):
             record_identity(run.execution_id, run.attempt, is_final=state.is_final),
             int(is_running),
             int(run.revision is not None),
+            joined(ACTIVE_STATES),
         ]
+
+
+def turn_keys(task_id: str) -> list[str]:
+    """Return the keys of a task's active runs, of occurrences that wait for them, and of requests that do."""
+    return [
+        redis_keys.active_of_task(task_id),
+        redis_keys.waiting_of_task(task_id),
+        redis_keys.requested_of_task(task_id),
+    ]
 
 
 def _keys_of_end(run: RunRecord, redbeat_keys: RedBeatKeys) -> list[str]:
@@ -165,6 +221,7 @@ def _keys_of_end(run: RunRecord, redbeat_keys: RedBeatKeys) -> list[str]:
         redis_keys.PARKED,
         redis_keys.PARKED_PAYLOADS,
         redis_keys.KNOWN_SINCE,
+        *turn_keys(run.task_id),
     ]
 
 

@@ -10,7 +10,15 @@ from redis.commands.core import Script
 from mission_control.model.runs.history import History
 from mission_control.model.runs.run_record import RunRecord
 from mission_control.store import redis_keys
-from mission_control.store.lua_scripts import lua_script
+from mission_control.store.lua_scripts import lua_script, lua_source
+
+_NEED_OVERLAP: Final = frozenset({"begin_attempt", "dispatch", "end_attempt", "release_waiting"})
+
+
+def overlap_functions() -> str:
+    """Return the functions of scripts that look at the active and waiting runs of a task."""
+    return lua_source(__package__, "overlap")
+
 
 _AT_ONCE: Final = 1_000
 
@@ -24,7 +32,8 @@ class RunReader:
 
     def _script(self, name: str) -> Script:
         if name not in self._scripts:
-            self._scripts[name] = lua_script(self._client, __package__, name)
+            needs = overlap_functions() if name in _NEED_OVERLAP else ""
+            self._scripts[name] = lua_script(self._client, __package__, name, needs=needs)
         return self._scripts[name]
 
     def get(self, execution_id: str) -> RunRecord | None:

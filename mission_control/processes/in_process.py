@@ -7,6 +7,7 @@ imports neither.
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from celery import Celery
 
 ELSEWHERE_WITHIN_SECONDS: Final = 60.0
+_LOOK_AGAIN_SECONDS: Final = 0.1
 _PACKAGES: Final = frozenset({"beat", "workers"})
 _BUILD_WORKER_APP: Final = "workers.app:build_app"
 
@@ -149,7 +151,9 @@ class InProcess:
         current = run
         while not current.state.is_final:
             before, current = current, self._attempt(current)
-            is_same = (before.state, before.attempt) == (current.state, current.attempt)
+            is_same = (before.state, before.attempt, before.waits_for) == (
+                *(current.state, current.attempt, current.waits_for),
+            )
             if current.state is RunState.RUNNING or is_same:
                 return self._end_elsewhere(run)
         if current.reason == INTERRUPTED:
@@ -158,14 +162,27 @@ class InProcess:
 
     def _attempt(self, run: RunRecord) -> RunRecord:
         """Run the next attempt, when it is due, and return the run as it stands afterwards."""
+        if run.waits_for is not None:
+            return self._after_another(run)
         if run.retry_at is not None:
             self._sleep(max(0.0, (run.retry_at - self._clock()).total_seconds()))
         task = self._app.tasks[run.handler]
         task.apply(kwargs=message_kwargs(run), task_id=run.execution_id, retries=run.retries)
+        return self._existing(run)
+
+    def _existing(self, run: RunRecord) -> RunRecord:
         after = self._ledger.get(run.execution_id)
         if after is None:
             raise UnknownRunError(f"the ledger has dropped run {run.execution_id} while it was being run")
         return after
+
+    def _after_another(self, run: RunRecord) -> RunRecord:
+        """Wait for the run that must end first, up to `ELSEWHERE_WITHIN_SECONDS`."""
+        stop_at = time.monotonic() + ELSEWHERE_WITHIN_SECONDS
+        while run.waits_for is not None and time.monotonic() < stop_at:
+            self._sleep(_LOOK_AGAIN_SECONDS)
+            run = self._existing(run)
+        return run
 
     def _end_elsewhere(self, run: RunRecord) -> dict[str, Any]:
         handle = Run(run.execution_id, self._ledger, self._redis_url)

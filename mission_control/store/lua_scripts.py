@@ -13,6 +13,9 @@ def lua_source(package: str, name: str) -> str:
     return resources.files(package).joinpath("scripts", f"{name}.lua").read_text("utf-8")
 
 
-def lua_script(client: Redis, package: str, name: str) -> Script:
-    """Return a package's script, to be run on `client`, which may be a pipeline."""
-    return client.register_script(lua_source(package, name))
+def lua_script(client: Redis, package: str, name: str, *, needs: str = "") -> Script:
+    """Return a package's script, to be run on `client`, which may be a pipeline.
+
+    `needs` is the text of functions that it calls.
+    """
+    return client.register_script(needs + lua_source(package, name))

@@ -10,6 +10,9 @@
 | `mc:task:<id>:revisions` | list of JSON, newest first, at most `MAX_REVISIONS` | as the task | registry |
 | `mc:task:<id>:history` | hash of counters and last times | as the task; without one, retention | ledger |
 | `mc:task:<id>:runs` | sorted set: execution_id → scheduled time | retention after an end | ledger, beat |
+| `mc:task:<id>:active` | sorted set: execution_id → since when it is due | emptied by ends | ledger, beat |
+| `mc:task:<id>:waiting` | sorted set, occurrences that wait for one of these | emptied by ends | beat |
+| `mc:task:<id>:requested` | sorted set, requests that wait for one | emptied by ends | ledger |
 | `mc:run:<execution_id>` | hash: `spec` JSON, and the fields that change | retention after its end | ledger |
 | `mc:once:<execution_id>` | set of effects that were marked | retention after its run's end | ledger |
 | `mc:log:<execution_id>` | list of JSON, what its handler said | retention; an hour after its end | workers |
@@ -115,6 +118,21 @@ def history(task_id: str) -> str:
 def task_runs(task_id: str) -> str:
     """Return the key of the index of a task's runs."""
     return f"mc:task:{task_id}:runs"
+
+
+def active_of_task(task_id: str) -> str:
+    """Return the key of a task's runs that are in the way of others."""
+    return f"mc:task:{task_id}:active"
+
+
+def waiting_of_task(task_id: str) -> str:
+    """Return the key of a task's occurrences that wait for an active run to end."""
+    return f"mc:task:{task_id}:waiting"
+
+
+def requested_of_task(task_id: str) -> str:
+    """Return the key of a task's requested runs that wait for an active run to end."""
+    return f"mc:task:{task_id}:requested"
 
 
 def run(execution_id: str) -> str:

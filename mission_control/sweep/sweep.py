@@ -16,6 +16,7 @@ from mission_control.messaging.redis_failures import REDIS_ERRORS, concerns_ever
 from mission_control.model.policies.recovery import (
     EndAttempt,
     LookForMessage,
+    LookForTurn,
     SendAgain,
     grace_of,
     of_lapsed,
@@ -114,6 +115,8 @@ class Sweep:
             what = of_waiting(run, now=now, grace=self._grace)
             if isinstance(what, LookForMessage):
                 waiting.append(run)
+            if isinstance(what, LookForTurn):
+                return self._release_next(run)
             return isinstance(what, EndAttempt) and self._act(run, what)
 
         ended = sum(self._each(run, decide) for run in found.waiting)
@@ -141,6 +144,12 @@ class Sweep:
         if done:
             events.run_recovered(run, "sent again" if isinstance(what, SendAgain) else str(what.state))
         return done
+
+    def _release_next(self, run: RunRecord) -> bool:
+        released = self._ledger.release_waiting(run.task_id, at=self._clock())
+        if released is not None:
+            self._ending.send_released(released)
+        return released is not None
 
     def _send_again(self, run: RunRecord) -> bool:
         if run.state is RunState.RUNNING:

@@ -139,6 +139,7 @@ class Workload:
             {
                 "id": f"chaos-{self._tasks}",
                 "handler": HANDLER,
+                "overlap": "allow",
                 "schedule": schedule,
                 "params": {
                     "folder": str(self._folder),

@@ -31,6 +31,7 @@ TICKER = {
     "id": "ticker",
     "handler": HANDLER,
     "schedule": {"type": "interval", "seconds": 0.25},
+    "overlap": "allow",
     "misfire": {"policy": "all"},
 }
 

@@ -22,6 +22,7 @@ TICKER = {
     "id": "ticker",
     "handler": "handlers.test_handler.run",
     "schedule": {"type": "interval", "seconds": 0.25},
+    "overlap": "allow",
     "misfire": {"policy": "all"},
 }
 LEADER_SECONDS = 1

@@ -54,7 +54,13 @@ def register_every_second(place: Installation, task_id: str, calendar: Path) -> 
     calendar.write_text(CALENDAR, newline="")
     schedule = {"type": "interval", "seconds": 1, "exclude": [{"ics": str(calendar)}]}
     # A machine under load may fire one late; none may be left out for it.
-    task = {"id": task_id, "schedule": schedule, "handler": HANDLER, "misfire": {"policy": "all"}}
+    task = {
+        "id": task_id,
+        "schedule": schedule,
+        "handler": HANDLER,
+        "misfire": {"policy": "all"},
+        "overlap": "allow",
+    }
     assert place.registry.register(task)
 
 
@@ -138,7 +144,9 @@ def test_task_whose_zone_data_was_missing_fires_again_without_a_restart(
 ) -> None:
     zones = tmp_path / "zoneinfo"
     schedule = {"type": "interval", "seconds": 1, "timezone": "Europe/Berlin"}
-    assert place.registry.register({"id": "zoned", "schedule": schedule, "handler": HANDLER})
+    assert place.registry.register(
+        {"id": "zoned", "schedule": schedule, "handler": HANDLER, "overlap": "allow"}
+    )
     # The tzdata package has the zone as well, so a damaged file stands for zone data that is not there.
     (zones / "Europe").mkdir(parents=True)
     (zones / "Europe/Berlin").write_bytes(b"no zone")

@@ -151,7 +151,13 @@ def test_task_whose_run_cannot_be_sent_is_quarantined(
     }[what]
     spoil(spoilt, key, "string")
     yearly = {"type": "interval", "days": 365, "anchor": format_instant(due)}
-    definition = {"id": NAME, "schedule": yearly, "handler": HANDLER, "queue": "elsewhere"}
+    definition = {
+        "id": NAME,
+        "schedule": yearly,
+        "handler": HANDLER,
+        "queue": "elsewhere",
+        "overlap": "allow",
+    }
     assert spoilt.registry.register(definition)
 
     good_task_fires(spoilt)
@@ -169,6 +175,7 @@ def test_enabling_a_quarantined_task_restores_it(spoilt: Installation, beat: Bea
     task = {
         "id": NAME,
         "schedule": {"type": "interval", "seconds": 1},
+        "overlap": "allow",
         "handler": HANDLER,
         "queue": "elsewhere",
     }
@@ -186,7 +193,7 @@ def test_task_whose_queue_was_overwritten_for_a_while_fires_again_by_itself(
     spoil(spoilt, "elsewhere", "string")
     schedule = {"type": "interval", "seconds": 1}
     assert spoilt.registry.register(
-        {"id": NAME, "schedule": schedule, "handler": HANDLER, "queue": "elsewhere"}
+        {"id": NAME, "schedule": schedule, "handler": HANDLER, "queue": "elsewhere", "overlap": "allow"}
     )
     quarantined(spoilt)
     spoilt.client.delete("elsewhere")

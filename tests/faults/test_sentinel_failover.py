@@ -27,6 +27,7 @@ EVERY_SECOND = {
     "id": "tick",
     "handler": "handlers.hello.run",
     "schedule": {"type": "interval", "seconds": 1},
+    "overlap": "allow",
     "misfire": {"policy": "all"},
 }
 

@@ -62,7 +62,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @rule(run=ids)
     def dispatch(self, run: str) -> None:
-        assert self.ledger.dispatch(a_run(run)) is (run not in self.model)
+        assert (self.ledger.dispatch(a_run(run)) is not None) is (run not in self.model)
         self.model.setdefault(run, Model())
 
     @rule(run=ids, off=st.sampled_from([0, 0, 0, 1, -1]))

@@ -115,7 +115,7 @@ DEFINITIONS = st.fixed_dictionaries(
                 "stagger_seconds": SECONDS,
             },
         ),
-        "overlap": st.sampled_from(["skip", "queue", "allow", "replace"]),
+        "overlap": st.sampled_from(["skip", "queue", "queue_latest", "allow", "replace"]),
         # Longer than any id above, so that no task comes after itself.
         "after": st.lists(
             st.fixed_dictionaries(

@@ -4,30 +4,38 @@
 --       5 parked messages (zset)  6 payloads of parked messages (hash)  7 pending audit records (hash)
 --       8 journal (stream)  9 outbox (list)  10 quarantine (hash)  11 pace of catching up (hash)
 --       12 version of the pauses (string)
--- ARGV: 1 batch (MessagePack): {token, now, now_iso, meta, ttl, pace, state of a skipped occurrence, pauses}; `token`
---         is the beat that must lead, "" if none need; `pace` is how many runs a second are caught up, over all
---         tasks; `pauses` is the version of the pauses by which it was decided, "" for none
---       2… one entry each (MessagePack): {key, due, revision or "", next due or "", meta, runs}; `meta` is a
---         RedBeat entry's, "keep" to leave it; no entry at all warms up the script, which writes nothing
+-- ARGV: 1 batch (MessagePack): {token, now, now_iso, meta, ttl, pace, state of a skipped occurrence, pauses, prefix
+--         of run keys, states of active runs, what the identity of an unfired one's record begins with, suffixes of
+--         the keys of a task's runs, active runs (zset), waiting occurrences (zset) and history (hash)}; `token` is
+--         the beat that must lead, "" if none need; `pace` is how many runs a second are caught up, over all tasks;
+--         `pauses` is the version of the pauses by which it was decided, "" for none
+--       2… one entry each (MessagePack): {key, due, revision or "", next due or "", meta, runs, next due if a run
+--         is skipped, "" for no other}; `meta` is a RedBeat entry's, "keep" to leave it; no entry at all warms up
+--         the script, which writes nothing
 --         a run: {state, run key, task's runs key, execution_id, scheduled, spec, reason, queue key,
---                 payload, stagger in seconds if it is caught up, else "", delivery,
---                 identity of the record if it is not fired, history of the task,
---                 JSON of the cause if it is not fired, else ""}
+--                 payload, stagger in seconds if it is caught up, else "", delivery, overlap or cause}
+--         overlap of a run that is fired: "" if no other run of its task matters, else the verdict if one is active, or
+--         {that verdict, verdict if `limit` occurrences wait too, limit, until when it may wait, policy}, as in
+--         `OverlapPlan`; of one that is not fired: JSON of its cause
 --         delivery: "queue", the payload goes to the queue key; "outbox", the id does; "in_process", neither;
 --         "none", it is not fired; "entry" and "entry_outbox", the payload of a RedBeat entry goes to
 --         the queue key or to the outbox, and nothing is entered; the run key, if any, marks it as fired,
 --         with the message's token in the place of the spec
--- Reply: a digit an entry, in order: 1 committed; 0 another program has moved or changed it; 2 cannot be
---        committed (a key of the wrong type), nothing of it was written. "!" alone: this beat does not lead;
---        "?" alone: the pauses have changed, decide again
+-- Reply: {a digit an entry, state of a skipped run or "waits", execution_id, …}; the digits in order: 1 committed;
+--        0 another program has moved or changed it; 2 cannot be committed (a key of the wrong type), nothing of it
+--        was written; then what became of runs that were not started. {"!"}: this beat does not lead; {"?"}: the
+--        pauses have changed, decide again
+-- Needs overlap.lua
 local batch = cmsgpack.unpack(ARGV[1])
 local token, now, now_iso, batch_meta, ttl, pace, skipped, pauses = unpack(batch)
+local run_prefix, active_states, identity, runs_suffix, active_suffix, waiting_suffix, history_suffix = unpack(batch, 9)
+local reply = {''}
 
 if token ~= '' and redis.call('GET', KEYS[2]) ~= token then
-  return '!'
+  return {'!'}
 end
 if (redis.call('GET', KEYS[12]) or '') ~= pauses then
-  return '?'
+  return {'?'}
 end
 
 -- A script is not rolled back, so whatever could fail is looked at before the first write.
@@ -49,10 +57,21 @@ if not fixed_are_sound then
   return redis.error_reply('WRONGTYPE a key of beat has the wrong type; see mission_control/store/redis_keys.py')
 end
 
+local function key_of_task(run, suffix)
+  return string.sub(run[3], 1, -1 - #runs_suffix) .. suffix
+end
+
 local function can_run(runs)
   for _, run in ipairs(runs) do
     if not (is_sound(run[2], 'hash') and is_sound(run[3], 'zset') and is_sound(run[8], 'list')) then
       return false
+    end
+    if run[12] ~= '' and run[11] ~= 'none' then
+      run.active = key_of_task(run, active_suffix)
+      run.waiting = type(run[12]) == 'table' and key_of_task(run, waiting_suffix)
+      if not (is_sound(run.active, 'zset') and (not run.waiting or is_sound(run.waiting, 'zset'))) then
+        return false
+      end
     end
   end
   return true
@@ -136,32 +155,115 @@ local function enter_unfired(run, state, reason, cause)
   redis.call('HSET', run[2], unpack(fields))
   redis.call('EXPIRE', run[2], ttl)
   gather('ZADD', KEYS[4], now, run[4])
-  gather('HSET', KEYS[7], run[12], cjson.encode({time, now_iso, unpack(fields)}))
-  redis.pcall('HINCRBY', run[13], state .. '_count', 1) -- an overwritten counter must not stop the script half-way
+  gather('HSET', KEYS[7], identity .. run[4], cjson.encode({time, now_iso, unpack(fields)}))
+  local history = key_of_task(run, history_suffix)
+  redis.pcall('HINCRBY', history, state .. '_count', 1) -- an overwritten counter must not stop the script half-way
   if state == skipped then
-    redis.pcall('HINCRBY', run[13], 'consecutive_skips', 1)
+    redis.pcall('HINCRBY', history, 'consecutive_skips', 1)
   end
   unfired, count_of[state] = unfired + 1, (count_of[state] or 0) + 1
 end
 
+local function note(what, execution_id)
+  reply[#reply + 1] = what
+  reply[#reply + 1] = execution_id
+end
+
+local function decided(run)
+  if not run.active or run[12] == 'start' or kinds[run.active] == 'none' then
+    return 'start'
+  end
+  local blocker = blocker_of(run.active, now, run_prefix, active_states)
+  if not blocker then
+    return 'start'
+  elseif not run.waiting then
+    return run[12], blocker
+  end
+  local blocked, full, limit = unpack(run[12])
+  return redis.call('ZCARD', run.waiting) >= limit and full or blocked, blocker
+end
+
+local function in_the_way(policy, blocker)
+  return 'overlap policy ' .. policy .. ': run ' .. blocker[1] .. ' has not ended (' .. blocker[3] .. ')'
+end
+
+local function cause_of(blocker)
+  return cjson.encode({class = 'overlap', run = blocker[1]})
+end
+
+-- A newer occurrence takes the place of one that waits.
+local function displace(run, old, blocker)
+  local key = run_prefix .. old
+  local reason = in_the_way(run[12][5], blocker) .. ', and run ' .. run[4] .. ' took the place of this one'
+  redis.call('HSET', key, 'state', skipped, 'finished_at', now_iso, 'reason', reason, 'cause', cause_of(blocker))
+  redis.call('HDEL', key, 'waits_for', 'waits_until')
+  redis.call('EXPIRE', key, ttl)
+  redis.call('ZREM', run.waiting, old)
+  redis.call('ZREM', KEYS[3], old)
+  gather('ZADD', KEYS[4], now, old)
+  gather('HSET', KEYS[7], identity .. old, cjson.encode({time, now_iso, unpack(redis.call('HGETALL', key))}))
+  redis.pcall('HINCRBY', key_of_task(run, history_suffix), skipped .. '_count', 1)
+  unfired, count_of[skipped] = unfired + 1, (count_of[skipped] or 0) + 1
+  note(skipped, old)
+end
+
+-- Ask the active runs to end: a running one is stopped, and of one that waits no attempt begins.
+local function ask_to_end(run)
+  for _, id in ipairs(redis.call('ZRANGE', run.active, '-inf', now, 'BYSCORE', 'LIMIT', 0, 100)) do
+    redis.call('HSETNX', run_prefix .. id, 'cancel_requested', 'overlap policy replace: run ' .. run[4] .. ' replaces it')
+    redis.call('ZREM', KEYS[5], id)
+    redis.call('HDEL', KEYS[6], id)
+  end
+end
+
+local function wait(run, verdict, blocker)
+  if verdict ~= 'wait' then
+    for _, old in ipairs(redis.call('ZRANGE', run.waiting, 0, -1)) do
+      displace(run, old, blocker)
+    end
+  end
+  if verdict == 'replace' then
+    ask_to_end(run)
+  end
+  redis.call('HSET', run[2], 'waits_for', blocker[1], 'waits_until', run[12][4])
+  redis.call('ZADD', run.waiting, run[5], run[4])
+  note('waits', run[4])
+end
+
+-- Enter a run, and return whether it was skipped.
 local function enter(run)
   if kinds[run[2]] ~= 'none' then
     return -- the ledger has this occurrence already: a clock was stepped back, or another beat fired it
   end
   redis.call('ZADD', run[3], run[5], run[4])
-  if run[11] ~= 'none' then
-    redis.call('HSET', run[2], 'spec', run[6], 'state', run[1], 'attempt', '0', 'dispatched_at', now_iso)
+  if run[11] == 'none' then
+    return enter_unfired(run, run[1], run[7], run[12])
+  end
+  local verdict, blocker = decided(run)
+  if verdict == 'skip' then
+    enter_unfired(run, skipped, in_the_way(type(run[12]) == 'table' and run[12][5] or run[12], blocker), cause_of(blocker))
+    note(skipped, run[4])
+    return true
+  end
+  redis.call('HSET', run[2], 'spec', run[6], 'state', run[1], 'attempt', '0', 'dispatched_at', now_iso)
+  if kinds[run[3]] ~= 'none' then
     redis.call('PERSIST', run[3]) -- it outlives the last of the task's active runs
-    gather('ZADD', KEYS[3], now, run[4])
+  end
+  gather('ZADD', KEYS[3], now, run[4])
+  if verdict == 'start' then
+    if run.active then
+      redis.call('ZADD', run.active, now, run[4])
+      kinds[run.active] = 'zset'
+    end
     deliver(run)
     fired = fired + 1
   else
-    enter_unfired(run, run[1], run[7], run[14])
+    wait(run, verdict, blocker)
   end
 end
 
 local function commit(entry, stored)
-  local key, due, revision, next_due, meta, runs = unpack(entry)
+  local key, due, revision, next_due, meta, runs, due_if_skipped = unpack(entry)
   if not stored or tonumber(stored) ~= tonumber(due) then
     return '0'
   end
@@ -175,6 +277,7 @@ local function commit(entry, stored)
   if not can_run(runs) then
     return '2'
   end
+  local is_skipped = false
   for _, run in ipairs(runs) do
     if run[11] == 'entry' or run[11] == 'entry_outbox' then
       if run[11] == 'entry' then
@@ -188,11 +291,14 @@ local function commit(entry, stored)
       end
       fired = fired + 1
     else
-      enter(run)
+      is_skipped = enter(run) or is_skipped
     end
   end
   if revision == '' then
     gather('HDEL', KEYS[10], key) -- RedBeat repairs an entry by saving it again, and knows of no quarantine
+  end
+  if is_skipped and next_due == '' then
+    next_due = due_if_skipped -- no end of a run sets that of a fixed delay
   end
   if next_due == '' then
     gather('ZREM', KEYS[1], key)
@@ -227,4 +333,5 @@ if fired + unfired > 0 then
   redis.pcall('XADD', KEYS[8], 'MAXLEN', '~', 10000, '*', 'event', 'fired', 'at', now_iso, 'beat', token,
     'fired', fired, 'missed', count_of.missed or 0, 'skipped', count_of.skipped or 0)
 end
-return table.concat(verdicts)
+reply[1] = table.concat(verdicts)
+return reply

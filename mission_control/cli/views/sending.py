@@ -47,7 +47,12 @@ def send(  # noqa: PLR0913  # one parameter an option
         return ExitCode.DONE
     run = dispatch.enqueue(name, params, options, idempotency_key=idempotency_key)
     record = run.record
-    tell(f"sent {run.execution_id}{'' if record is None else f' to the queue {record.queue}'}")
+    if record is not None and record.waits_for is not None:
+        tell(
+            f"{run.execution_id} waits until {record.waits_for} has ended; --overlap allow starts it at once"
+        )
+    else:
+        tell(f"sent {run.execution_id}{'' if record is None else f' to the queue {record.queue}'}")
     tell_issues([] if record is None else issues_of_run(client, record))
     if wait:
         return _result(run, timeout, as_json=as_json)

@@ -6,11 +6,15 @@
 --       10 id of the worker's process that asks  11 state of a running run
 --       12 states in which a run waits, joined by commas with one before and after  13 state of an
 --       interrupted run  14 and 15 identity of the record of a lost claim, before and after its fence
+--       16 prefix of run keys  17 and 18 suffixes of the keys of a task's active runs, and of requests that wait
+--       19 states of active runs, joined by commas with one before and after
+-- Needs overlap.lua
 -- Reply: {verdict, last success or "", the run as the lost worker had it (JSON list of field, value, …)
 -- or "", field, value, …}; the verdict is one of
 --   begun       the attempt is this delivery's to run
 --   unknown     there is no such run
 --   finished    the run is over: acknowledge and drop
+--   waits       a run of its task is active, and it must not overlap: drop, that run's end releases it
 --   held        another worker holds the attempt's lease: drop
 --   stale       a later attempt was begun, or this one is not due yet: drop
 --   cancel      its cancellation was requested before: end it
@@ -38,7 +42,7 @@ local function recorded(run)
 end
 
 local found = redis.call('HMGET', KEYS[1], 'state', 'attempt', 'spec', 'lease_until', 'deliveries', 'cancel_requested',
-  'fence')
+  'fence', 'waits_for', 'awaits_due')
 local state, last, spec = found[1], tonumber(found[2] or ''), found[3]
 if not state then
   return {'unknown', '', ''}
@@ -86,8 +90,22 @@ elseif not string.find(ARGV[12], ',' .. state .. ',', 1, true) then
   return reply('finished')
 elseif attempt ~= last + 1 then
   return reply('stale')
+elseif found[8] then
+  return reply('waits')
 elseif must_not_begin() then
   return reply('cancel')
+end
+
+if found[9] and not is_running then -- it was entered before it was due
+  local active_key, waiting_key = ARGV[7] .. facts.task_id .. ARGV[17], ARGV[7] .. facts.task_id .. ARGV[18]
+  local blocker = blocker_of(active_key, now, ARGV[16], ARGV[19], facts.execution_id)
+  if blocker then
+    redis.call('ZADD', waiting_key, now, facts.execution_id)
+    redis.call('ZREM', active_key, facts.execution_id)
+    redis.call('HDEL', KEYS[1], 'awaits_due')
+    redis.call('HSET', KEYS[1], 'waits_for', blocker[1])
+    return reply('waits')
+  end
 end
 
 -- Read every key that may have another type before the first write.
@@ -100,6 +118,6 @@ local lease_until = string.format('%.3f', now + tonumber(ARGV[4]))
 redis.call('HSET', KEYS[1], 'state', ARGV[11], 'attempt', attempt, 'started_at', ARGV[2], 'worker', ARGV[3],
   'deliveries', deliveries, 'lease_until', lease_until, 'fence', (tonumber(found[7] or '') or 0) + 1,
   'pid', ARGV[10])
-redis.call('HDEL', KEYS[1], 'retry_at', 'output', 'error', 'reason', 'duration_ms', 'resent_at', 'resends')
+redis.call('HDEL', KEYS[1], 'retry_at', 'output', 'error', 'reason', 'duration_ms', 'resent_at', 'resends', 'awaits_due')
 redis.call('ZADD', KEYS[2], lease_until, facts.execution_id)
 return reply('begun', last_success, lost)

@@ -35,7 +35,7 @@ PROBES = (3_600.0, 14_400.0, 86_400.0)
 # Redis queues of four priorities are built from Celery's ten levels.
 HIGHEST_PRIORITY = 9
 # Fields that are checked and stored, and that nothing acts on yet.
-_UNENFORCED = frozenset({"overlap", "after", "join", "condition", "notify"})
+_UNENFORCED = frozenset({"after", "join", "condition", "notify"})
 # Written only where they were given, like those.
 _UNUSUAL = _UNENFORCED | {"pause_after_failures", "probe_after"}
 
@@ -68,7 +68,8 @@ class TaskDefinition(FrozenModel):
     expires_seconds: PositiveSeconds | None = None
     fresh_process: bool = False
     misfire: Misfire = Misfire()
-    overlap: Literal["skip", "queue", "allow", "replace"] = "skip"
+    overlap: Literal["skip", "queue", "queue_latest", "allow", "replace"] = "skip"
+    queue_limit: int = Field(default=1, ge=1, le=10_000)
     after: tuple[Dependency, ...] = Field(default=(), strict=False, max_length=MOST_DEPENDENCIES)
     join: Literal["all", "any"] = "all"
     condition: HandlerPath | None = None

@@ -29,6 +29,11 @@ class EndAttempt:
 
 
 @dataclass(frozen=True)
+class LookForTurn:
+    """The run waits for another of its task to end: if that is over, send it."""
+
+
+@dataclass(frozen=True)
 class LookForMessage:
     """The run has waited long: if its message exists nowhere, send it again."""
 
@@ -54,12 +59,25 @@ def of_lapsed(run: RunRecord, *, now: datetime) -> SendAgain | EndAttempt:
     return SendAgain()
 
 
-def of_waiting(run: RunRecord, *, now: datetime, grace: timedelta) -> LookForMessage | EndAttempt | None:
+def of_waiting(
+    run: RunRecord, *, now: datetime, grace: timedelta
+) -> LookForMessage | LookForTurn | EndAttempt | None:
     """Decide about a waiting run; None if it may go on waiting."""
+    if run.cancel_requested is not None:
+        return EndAttempt(RunState.CANCELLED, run.cancel_requested)
     has_begun = run.attempt > 0  # a started run no longer expires
     if not has_begun and run.expires_at is not None and run.expires_at + grace <= now:
         return EndAttempt(RunState.EXPIRED, "not started within expires_seconds")
+    if run.waits_for is not None:
+        return _of_turn(run, now)
     return LookForMessage() if sent_at(run) + _wait(run, grace) <= now else None
+
+
+def _of_turn(run: RunRecord, now: datetime) -> LookForTurn | EndAttempt:
+    if run.waits_until is not None and run.waits_until < now:
+        reason = f"waited for run {run.waits_for} to end, past the grace_seconds of its misfire policy"
+        return EndAttempt(RunState.EXPIRED, reason)
+    return LookForTurn()
 
 
 def sent_at(run: RunRecord) -> datetime:

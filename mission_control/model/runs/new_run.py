@@ -15,8 +15,7 @@ NO_RETRIES: Final = {"max_retries": 0}
 
 _REPEATED: Final = (
     *("task_id", "handler", "params", "secret_params", "retry_policy", "timeout_seconds", "fresh_process"),
-    "breaker",
-    *("queue", "priority", "revision"),
+    *("breaker", "overlaps", "queue", "priority", "revision"),
 )
 
 
@@ -50,8 +49,13 @@ def expires_at(task: TaskDefinition, scheduled_time: datetime, now: datetime) ->
     return max(now, scheduled_time) + timedelta(seconds=task.expires_seconds)
 
 
-def manual_run(task: TaskDefinition, *, ulid: str, at: datetime, now: datetime) -> RunRecord:
-    """Return a run of `task` outside its schedule, due at `at`."""
+def manual_run(
+    task: TaskDefinition, *, ulid: str, at: datetime, now: datetime, overlaps: bool = False
+) -> RunRecord:
+    """Return a run of `task` outside its schedule, due at `at`.
+
+    Unless it `overlaps`, or the task allows it, it waits while another run of the task is active.
+    """
     return RunRecord(
         execution_id=manual_execution_id(task.id, ulid),
         task_id=task.id,
@@ -65,6 +69,7 @@ def manual_run(task: TaskDefinition, *, ulid: str, at: datetime, now: datetime) 
         timeout_seconds=task.timeout_seconds,
         fresh_process=task.fresh_process or None,
         breaker=task.breaker,
+        overlaps=overlaps or task.overlap == "allow" or None,
         expires_at=expires_at(task, at, now),
         queue=task.queue,
         priority=task.priority,

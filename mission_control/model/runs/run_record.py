@@ -28,13 +28,16 @@ class Trigger(StrEnum):
 class RunRecord:
     """A run as the ledger knows it; a value, changed only by the ledger's transitions.
 
-    All times are aware and in UTC. `fresh_process` is true or None. `secret_params` names the params that the
+    All times are aware and in UTC. `fresh_process` and `overlaps` (it may run
+    while another run of its task is active) are true or None. `secret_params` names the params that the
     task marks as secret, None for none. `attempt` is the last attempt begun, 1-based, 0 before the first.
     `output` is what the handler returned as `output`, any JSON value. `fence` is the number of the last
     claim, over all attempts; `deliveries` how often the attempt was begun; `pid` is the process of `worker`
     that made it. `resends` is how often the message that is waited for was sent again, last at `resent_at`;
     claims reset it. `breaker` is the task's circuit breaker, None for none. `released_at` is when a message
-    that was parked was put on its queue. `cause` is why an occurrence was not fired, see `Cause`.
+    that was parked was put on its queue. `cause` is why an occurrence was not fired, see `Cause`. `waits_for`
+    is the run of its task that must end first, until `waits_until` at the latest; `released_run` is the run
+    that waited for the end of this one.
     """
 
     execution_id: str
@@ -55,6 +58,7 @@ class RunRecord:
     is_fixed_delay: bool = False
     fresh_process: bool | None = None
     breaker: dict[str, Any] | None = None
+    overlaps: bool | None = None
     attempt: int = 0
     started_at: datetime | None = None
     finished_at: datetime | None = None
@@ -72,6 +76,9 @@ class RunRecord:
     resent_at: datetime | None = None
     resends: int = 0
     released_at: datetime | None = None
+    waits_for: str | None = None
+    waits_until: datetime | None = None
+    released_run: str | None = None
 
     @property
     def retries(self) -> int:
@@ -127,7 +134,10 @@ CHANGING: Final = frozenset(
 """Fields that transitions write; the others are fixed when a run is entered."""
 
 _SCRIPTS_OWN: Final = frozenset(
-    {"fence", "pid", "deliveries", "cancel_requested", "resent_at", "resends", "released_at"}
+    {
+        *("fence", "pid", "deliveries", "cancel_requested", "resent_at", "resends", "released_at"),
+        *("waits_for", "waits_until", "released_run"),
+    }
 )
 """Fields that only scripts write."""
 
@@ -160,21 +170,15 @@ def _instant(text: str) -> datetime:
 
 _TIMES: Final = (
     *("scheduled_time", "dispatched_at", "expires_at"),
-    *("started_at", "finished_at", "retry_at", "resent_at", "released_at"),
+    *("started_at", "finished_at", "retry_at", "resent_at", "released_at", "waits_until"),
 )
 _WHOLE_NUMBERS: Final = (
     *("priority", "revision", "attempt", "duration_ms"),
     *("fence", "pid", "deliveries", "resends"),
 )
 _JSON: Final = (
-    "params",
-    "secret_params",
-    "retry_policy",
-    "output",
-    "cause",
-    "is_fixed_delay",
-    "fresh_process",
-    "breaker",
+    *("params", "secret_params", "retry_policy", "output", "cause"),
+    *("is_fixed_delay", "fresh_process", "overlaps", "breaker"),
 )
 
 _ENCODERS: Final[dict[str, Callable[[Any], str]]] = {

@@ -55,6 +55,9 @@ FINAL_STATES: Final = frozenset(state for state, following in TRANSITIONS.items(
 WAITING_STATES: Final = frozenset({_S.DISPATCHED, _S.RETRYING, _S.INTERRUPTED})
 """States in which a run waits for a worker to begin its next attempt, or an interrupted one again."""
 
+ACTIVE_STATES: Final = frozenset({_S.RUNNING, *WAITING_STATES})
+"""States of a run that is not over, so that another run of its task may have to wait."""
+
 RAN_AND_FAILED: Final = frozenset({_S.FAILURE, _S.TIMED_OUT, _S.LOST})
 """Final states that count as a failed run in a task's history."""
 

@@ -50,7 +50,9 @@ def test_pasted_rule_exported_calendar_and_last_day_are_followed(tmp_path: Path)
         place = Installation(read_settings(redis_url=server.url, data_dir=tmp_path, notify=()))
         with leading_beat(place):
             for task_id, schedule in schedules.items():
-                assert place.registry.register({"id": task_id, "schedule": schedule, "handler": HANDLER})
+                assert place.registry.register(
+                    {"id": task_id, "schedule": schedule, "handler": HANDLER, "overlap": "allow"}
+                )
             wait_until(lambda: len(place.ledger.runs_of("pasted")) == 3, "the rule has its three runs")
             shown = place.registry.get("pasted")
         assert shown is not None

@@ -88,8 +88,8 @@ def test_task_that_redbeat_puts_off_fires_at_its_own_times(installation: Install
         return time_machine.travel(NINE + timedelta(hours=hour - 9), tick=False)
 
     with at(8):
-        assert register_task(task("saved", schedule=IRREGULAR))
-        assert register_task(task("taken_off", schedule=IRREGULAR))
+        assert register_task(task("saved", schedule=IRREGULAR, overlap="allow"))
+        assert register_task(task("taken_off", schedule=IRREGULAR, overlap="allow"))
     with at(14.5):
         beat_of(installation).tick()
         entry_of(installation, "saved").reschedule()  # for five hours later, by the gap after nine o'clock

@@ -24,7 +24,8 @@ KEY = redis_keys.DEFAULT_REDBEAT_KEYS.entry("lone")
 @pytest.fixture
 def beat(installation: Installation) -> MissionControlScheduler:
     schedule = {"type": "interval", "seconds": 0.2, "measure_from": "finish"}
-    assert installation.registry.register({"id": "lone", "handler": HANDLER, "schedule": schedule})
+    task = {"id": "lone", "handler": HANDLER, "schedule": schedule, "overlap": "allow"}
+    assert installation.registry.register(task)
     app = create_app("beat", lambda: installation)
     beat = MissionControlScheduler(app, installation=installation, lazy=True)
     beat.max_interval = 0.05

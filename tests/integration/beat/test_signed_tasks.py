@@ -123,8 +123,8 @@ def test_task_is_back_once_it_is_applied_or_signed_again(signed: Installation) -
 
 @pytest.mark.usefixtures("signed")
 def test_key_is_rotated_without_a_gap(monkeypatch: pytest.MonkeyPatch) -> None:
-    register()
-    register("forgotten")
+    register(overlap="allow")
+    register("forgotten", overlap="allow")
     both = rotated(monkeypatch, f"{NEW},{OLD}")
     assert sorted(fire(both)) == ["forgotten@20260302T090000Z", FIRED]
 

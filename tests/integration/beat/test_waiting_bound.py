@@ -53,7 +53,8 @@ def test_task_with_too_many_waiting_runs_misses_occurrences_until_some_end(
     with time_machine.travel(NINE, tick=False):
         for name in ("flood", "tea"):
             every = {"type": "interval", "seconds": 1 if name == "flood" else 4}
-            assert register_task({"id": name, "schedule": every, "handler": "handlers.hello.run"})
+            task = {"id": name, "schedule": every, "handler": "handlers.hello.run", "overlap": "allow"}
+            assert register_task(task)
         Dispatch.of(ours).enqueue("flood")
     then = fire(ours, NINE + SECOND, 12)
     assert states(ours, "flood") == [*["dispatched"] * 5, *["missed"] * 8]

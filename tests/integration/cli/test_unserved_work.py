@@ -62,7 +62,10 @@ def test_unserved_work_is_reported_wherever_it_is_met(
     assert unserved in mc("task", "list").err
     assert verdict() == unserved
     for _ in range(2):
-        assert "no worker serves the queue reports (slow@manual-" in mc("enqueue", "slow").err
+        assert (
+            "no worker serves the queue reports (slow@manual-"
+            in mc("enqueue", "slow", "--overlap", "allow").err
+        )
     (queue,) = mc("status", "--json").json["queues"]
     assert (queue["name"], queue["waiting"], queue["oldest_seconds"] < 60) == ("reports", 2, True)
     assert "reports: 2 waiting, the oldest for " in mc("status").out

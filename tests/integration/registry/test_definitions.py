@@ -61,14 +61,14 @@ def test_exported_tasks_claim_nothing_unenforced_and_apply_without_a_revision(
 ) -> None:
     registry = installation.registry
     registry.register(a_task("plain"))
-    registry.register(a_task("asks", overlap="queue", notify={"to": ["ops"]}))
+    registry.register(a_task("asks", pause_after_failures=3, notify={"to": ["ops"]}))
     file = tmp_path / "tasks.json"
     write_task_file(file, registry.definitions())
     exported = {one["id"]: one for one in json.loads(file.read_text())["tasks"]}
-    unenforced = {"overlap", "after", "join", "condition", "notify", "pause_after_failures", "probe_after"}
+    unenforced = {"after", "join", "condition", "notify", "pause_after_failures", "probe_after"}
     for of_task in (exported.get, registry.get):
         assert not (of_task("plain") or {}).keys() & unenforced
-        assert (of_task("asks") or {}).keys() & unenforced == {"overlap", "notify"}
+        assert (of_task("asks") or {}).keys() & unenforced == {"pause_after_failures", "notify"}
     applied = apply_task_file(installation.registry, file)
     assert (applied["unchanged"], applied["updated"]) == (["asks", "plain"], [])
 
@@ -82,7 +82,7 @@ def test_field_left_out_of_an_applied_file_is_removed_once(
     file.write_text(json.dumps({"tasks": [a_task()]}))
     assert apply_task_file(installation.registry, file)["updated"] == ["a"]
     stored = registry.get("a") or {}
-    assert "overlap" not in stored
+    assert stored["overlap"] == "skip"
     assert (stored["priority"], stored["metadata"]["revision"]) == (0, 2)
     assert apply_task_file(installation.registry, file)["unchanged"] == ["a"]
 

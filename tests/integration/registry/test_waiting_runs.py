@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from mission_control.ledger.ledger import Ledger
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
-A_TASK = {"id": "a", "schedule": YEARLY, "handler": "handlers.hello.run"}
+A_TASK = {"id": "a", "schedule": YEARLY, "handler": "handlers.hello.run", "overlap": "allow"}
 
 
 def test_removed_task_has_no_further_attempts_even_if_its_id_is_used_again(

@@ -98,6 +98,7 @@ def test_message_with_the_id_of_an_occurrence_leaves_the_occurrence_alone(
         "schedule": once,
         "handler": "handlers.hello.run",
         "params": {"name": "Grace"},
+        "overlap": "allow",
     }
     assert live.installation.registry.register(definition)
     occurrence, waiting = occurrence_execution_id("victim", due), live.run("victim", queue="unserved")

@@ -62,7 +62,7 @@ WHOLE_MESSAGES: list[tuple[dict[str, Any], str]] = [
     # choices
     (
         {"overlap": "alow"},
-        """overlap: 'alow' is not one of skip, queue, allow, replace; did you mean "allow"?""",
+        """overlap: 'alow' is not one of skip, queue, queue_latest, allow, replace; did you mean "allow"?""",
     ),
     (
         {"misfire": {"policy": "last"}},

@@ -80,6 +80,8 @@ def test_smallest_definition_is_written_with_the_documented_defaults() -> None:
         "expires_seconds": None,
         "fresh_process": False,
         "misfire": {"policy": "latest", "grace_seconds": 86400, "max_catch_up": 100, "stagger_seconds": 0},
+        "overlap": "skip",
+        "queue_limit": 1,
         "queue": "default",
         "priority": 0,
         "owner": "api",

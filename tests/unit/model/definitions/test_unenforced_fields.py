@@ -27,8 +27,6 @@ def test_empty_value_asks_for_nothing() -> None:
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        ("overlap", "queue"),
-        ("overlap", "skip"),
         ("after", [{"task": "b"}]),
         ("condition", "handlers.conditions.on_workday"),
         ("notify", {"on": ["missed"], "to": ["ops"]}),
@@ -43,4 +41,4 @@ def test_given_field_that_nothing_acts_on_is_named_and_written(field: str, value
 
 def test_written_definition_claims_nothing_that_was_not_given() -> None:
     written = parse_task(PLAIN).to_dict()
-    assert not written.keys() & {"overlap", "after", "join", "condition", "pause_after_failures", "notify"}
+    assert not written.keys() & {"after", "join", "condition", "pause_after_failures", "notify"}
