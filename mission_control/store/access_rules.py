@@ -60,7 +60,7 @@ _KEYS: Final = {
     Role.PRODUCER: _TASKS,
     Role.BEAT: f"~mc:* {_MESSAGES} {_HELD}",
     Role.WORKER: (
-        f"{_RUNS} ~mc:redbeat_prefix %R~mc:tasks %R~mc:beat:quarantine ~mc:fired:* ~mc:handlers "
+        f"{_RUNS} ~mc:pauses* ~mc:redbeat_prefix %R~mc:tasks %R~mc:beat:quarantine ~mc:fired:* ~mc:handlers "
         f"~mc:dead_letters ~mc:turns:* ~mc:lane:* ~mc:process:worker:* {_MESSAGES} {_HELD}"
     ),
     Role.WEB: _TASKS,

@@ -86,6 +86,7 @@ def test_every_role_does_its_work_under_its_rule(guarded: Guarded) -> None:
     plain = send_plainly()
     for name in ("tick", "theirs", "slow", "flaky", plain):
         has_run(guarded, name)
+    wait_until(lambda: guarded.producer.pauses.read().layers, "a worker has opened a breaker")
     flower_shows(guarded, guarded.worker.name)
     use_the_command_line()
     assert (guarded.worker.exit_code, guarded.beat.exit_code) == (None, None)
@@ -97,14 +98,14 @@ def has_run(guarded: Guarded, name: str) -> None:
 
 
 def use_tasks(producer: Installation) -> None:
-    every_second = {"type": "interval", "seconds": 1}
+    registry, every_second = producer.registry, {"type": "interval", "seconds": 1}
     after_the_last = {**every_second, "measure_from": "finish"}
     tasks = {"tick": (HELLO, every_second), "slow": (HELLO, after_the_last), "gone": (HELLO, every_second)}
-    for name, (handler, times) in {**tasks, "flaky": ("handlers.flaky.run", every_second)}.items():
-        retries = {"max_retries": 1, "retry_delay_seconds": 0}
+    flaky = ("handlers.flaky.run", every_second)
+    for name, (handler, times) in {**tasks, "flaky": flaky, "frail": flaky}.items():
+        retries = {"max_retries": int(name != "frail"), "retry_delay_seconds": 0}
         definition = {"id": name, "handler": handler, "schedule": times, "retry_policy": retries}
-        assert producer.registry.register(definition)
-    registry = producer.registry
+        assert registry.register({**definition, "pause_after_failures": 1})
     assert registry.update("tick", {"params": {"name": "Ada"}})
     assert registry.disable("gone")
     assert registry.enable("gone")
