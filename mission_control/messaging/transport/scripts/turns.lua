@@ -100,7 +100,7 @@ local function take(list, turns, lanes)
   local has_turns = kind == 'zset'
   local message = redis.pcall('RPOP', list) -- a key of another type must not stop the other queues
   if type(message) == 'table' then
-    return not string.find(message.err, 'WRONGTYPE', 1, true) and redis.call('RPOP', list) or nil -- raises any other error
+    return not string.find(message.err, 'WRONGTYPE', 1, true) and redis.call('RPOP', list) or nil -- raises others
   elseif not has_turns and kind ~= 'none' then
     return message or nil -- another program has overwritten the turns: first in, first out
   end
