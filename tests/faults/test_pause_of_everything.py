@@ -30,8 +30,8 @@ def test_nothing_that_falls_due_in_a_pause_runs_even_if_beat_is_killed_in_it(
         wait_until(lambda: len(runs(state)) >= most, f"more runs are {state}", timeout=20)
 
     for name in NAMES:
-        schedule = {"type": "interval", "seconds": 1}
-        assert installation.registry.register({"id": name, "handler": HANDLER, "schedule": schedule})
+        task = {"id": name, "handler": HANDLER, "schedule": {"type": "interval", "seconds": 1}}
+        assert installation.registry.register({**task, "overlap": "allow"})  # no worker ends a run
     with leading_beat(installation) as beat:
         wait_for_more(RunState.DISPATCHED)
         assert mc("pause", "--all", "--reason", "the building is on fire").code == 0
