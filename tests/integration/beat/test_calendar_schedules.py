@@ -31,13 +31,8 @@ def a_calendar(start: datetime, end: datetime) -> str:
     )
 
 
-def test_pasted_rule_exported_calendar_and_last_day_are_followed(tmp_path: Path) -> None:
-    now = utc_now().replace(microsecond=0)
-    begin = now + timedelta(seconds=4)
-    busy = tmp_path / "busy.ics"
-    hour = timedelta(hours=1)
-    busy.write_text(a_calendar(now - 24 * hour, now - 23 * hour) + a_calendar(now - hour, now + hour))
-    schedules: dict[str, dict[str, Any]] = {
+def schedules(begin: datetime, busy: Path) -> dict[str, dict[str, Any]]:
+    return {
         "pasted": {
             "type": "rrule",
             "rule": f"DTSTART:{basic(begin)}\nRRULE:FREQ=SECONDLY;COUNT=4\n"
@@ -46,10 +41,17 @@ def test_pasted_rule_exported_calendar_and_last_day_are_followed(tmp_path: Path)
         "busy": {"type": "interval", "seconds": 1, "exclude": [{"ics": str(busy)}]},
         "endless": {"type": "interval", "seconds": 1, "end": "9999-12-31", "timezone": "America/New_York"},
     }
+
+
+def test_pasted_rule_exported_calendar_and_last_day_are_followed(tmp_path: Path) -> None:
+    now, hour = utc_now().replace(microsecond=0), timedelta(hours=1)
+    busy = tmp_path / "busy.ics"
+    busy.write_text(a_calendar(now - 24 * hour, now - 23 * hour) + a_calendar(now - hour, now + hour))
     with RedisServer() as server:
         place = Installation(read_settings(redis_url=server.url, data_dir=tmp_path, notify=()))
         with leading_beat(place):
-            for task_id, schedule in schedules.items():
+            begin = utc_now().replace(microsecond=0) + timedelta(seconds=6)
+            for task_id, schedule in schedules(begin, busy).items():
                 assert place.registry.register(
                     {"id": task_id, "schedule": schedule, "handler": HANDLER, "overlap": "allow"}
                 )

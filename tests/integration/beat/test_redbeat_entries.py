@@ -45,7 +45,7 @@ def test_entry_saved_by_any_program_fires_under_an_id_of_its_time(
 def test_rule_of_one_occurrence_fires_once_at_its_time(installation: Installation) -> None:
     app = create_app("other", lambda: installation)
     with leading_beat(installation):
-        at = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=3)
+        at = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=6)
         for number in range(5):
             once = rrule("SECONDLY", dtstart=at + timedelta(seconds=number % 2), count=1)
             RedBeatSchedulerEntry(f"rule-{number}", HANDLER, once, app=app).save()
