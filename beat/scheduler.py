@@ -208,6 +208,7 @@ class MissionControlScheduler(RedBeatScheduler):
             self._unfired_records.add,
             ours.breakers,
             retention=ours.settings.retention,
+            max_runs=ours.settings.retention_runs,
             most_unfinished=ours.settings.max_waiting_runs,
             token=self._name if self._deliver is None else "",
             delivery=self._delivery,

@@ -29,6 +29,7 @@ def assemble_firing(  # noqa: PLR0913  # all that firing is made of
     breakers: Breakers,
     *,
     retention: timedelta,
+    max_runs: int,
     most_unfinished: int,
     token: str,
     delivery: Delivery,
@@ -39,7 +40,7 @@ def assemble_firing(  # noqa: PLR0913  # all that firing is made of
     Raises:
         RedisError: Redis does not take the fire script.
     """
-    commit = Commit(client, token=token, retention=retention, redbeat_keys=keys)
+    commit = Commit(client, token=token, retention=retention, max_runs=max_runs, redbeat_keys=keys)
     commit.load()
     messages = RunMessages(app, sender, keyring=keyring, signed_for=retention)
     return Firing(

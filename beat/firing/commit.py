@@ -9,7 +9,7 @@ from redis import Redis
 
 from beat.firing.fire_request import FireRequest, batch_header
 from beat.turn.lead import NotLeadingError
-from mission_control.ledger.run_reader import overlap_functions
+from mission_control.ledger.run_reader import functions_of_runs
 from mission_control.model.runs.run_state import RunState
 from mission_control.registry.redbeat_layout import redbeat_meta
 from mission_control.store import redis_keys
@@ -28,6 +28,7 @@ _KEYS: Final = (
     redis_keys.BEAT_QUARANTINE,
     redis_keys.CATCH_UP_PACE,
     redis_keys.PAUSES_VERSION,
+    redis_keys.KNOWN_SINCE,
 )
 
 
@@ -57,13 +58,15 @@ class Commit:
         *,
         token: str,
         retention: timedelta,
+        max_runs: int,
         redbeat_keys: RedBeatKeys = redis_keys.DEFAULT_REDBEAT_KEYS,
     ) -> None:
         self._keys = (redbeat_keys.schedule, *_KEYS)
         self._client = client
-        self._fire = lua_script(client, __package__, "fire", needs=overlap_functions())
+        self._fire = lua_script(client, __package__, "fire", needs=functions_of_runs("overlap", "trimming"))
         self._token = token
         self._retention = retention
+        self._max_runs = max_runs
 
     def load(self) -> None:
         """Give Redis the script beforehand, which the first firing would else have to wait for."""
@@ -78,7 +81,14 @@ class Commit:
             NotLeadingError: nothing was committed.
         """
         meta = redbeat_meta(now)
-        header = batch_header(token=self._token, now=now, retention=self._retention, meta=meta, pauses=pauses)
+        header = batch_header(
+            token=self._token,
+            now=now,
+            retention=self._retention,
+            max_runs=self._max_runs,
+            meta=meta,
+            pauses=pauses,
+        )
         answer: Any = self._fire(keys=self._keys, args=[header, *(request.packed for request in requests)])
         verdicts, *notes = answer
         if verdicts == "!":

@@ -205,13 +205,16 @@ class FireRequests:
         return entry.task.misfire.stagger_seconds
 
 
-def batch_header(*, token: str, now: datetime, retention: timedelta, meta: str, pauses: str) -> bytes:
+def batch_header(
+    *, token: str, now: datetime, retention: timedelta, max_runs: int, meta: str, pauses: str
+) -> bytes:
     """Return the script's first argument."""
     ttl = int(retention.total_seconds())
     header = [
         *(token, now.timestamp(), format_instant(now), meta, ttl, CATCH_UP_PER_SECOND, RunState.SKIPPED),
         *(pauses, redis_keys.run(""), joined(ACTIVE_STATES), record_identity("", 0, is_final=True)),
         *(key("\0").split("\0")[1] for key in _KEYS_OF_TASK),
+        *(max_runs, redis_keys.effects("")),
     ]
     return bytes(msgpack.packb(header))
 

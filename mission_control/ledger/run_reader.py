@@ -12,12 +12,17 @@ from mission_control.model.runs.run_record import RunRecord
 from mission_control.store import redis_keys
 from mission_control.store.lua_scripts import lua_script, lua_source
 
-_NEED_OVERLAP: Final = frozenset({"begin_attempt", "dispatch", "end_attempt", "release_waiting"})
+_NEEDS: Final = {
+    "begin_attempt": ("overlap",),
+    "dispatch": ("overlap",),
+    "end_attempt": ("overlap", "trimming"),
+    "release_waiting": ("overlap",),
+}
 
 
-def overlap_functions() -> str:
-    """Return the functions of scripts that look at the active and waiting runs of a task."""
-    return lua_source(__package__, "overlap")
+def functions_of_runs(*parts: str) -> str:
+    """Return functions that scripts need to enter and end runs: the parts `overlap`, `trimming`."""
+    return "".join(lua_source(__package__, part) for part in parts)
 
 
 _AT_ONCE: Final = 1_000
@@ -32,7 +37,7 @@ class RunReader:
 
     def _script(self, name: str) -> Script:
         if name not in self._scripts:
-            needs = overlap_functions() if name in _NEED_OVERLAP else ""
+            needs = functions_of_runs(*_NEEDS.get(name, ()))
             self._scripts[name] = lua_script(self._client, __package__, name, needs=needs)
         return self._scripts[name]
 

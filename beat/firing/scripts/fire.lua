@@ -3,10 +3,11 @@
 -- KEYS: 1 schedule (zset)  2 lead (string)  3 active runs (zset)  4 finished runs (zset)
 --       5 parked messages (zset)  6 payloads of parked messages (hash)  7 pending audit records (hash)
 --       8 journal (stream)  9 outbox (list)  10 quarantine (hash)  11 pace of catching up (hash)
---       12 version of the pauses (string)
+--       12 version of the pauses (string)  13 high-water marks of what is remembered (hash)
 -- ARGV: 1 batch (MessagePack): {token, now, now_iso, meta, ttl, pace, state of a skipped occurrence, pauses, prefix
 --         of run keys, states of active runs, what the identity of an unfired one's record begins with, suffixes of
---         the keys of a task's runs, active runs (zset), waiting occurrences (zset) and history (hash)}; `token` is
+--         the keys of a task's runs, active runs (zset), waiting occurrences (zset) and history (hash), runs to keep for
+--         a task, prefix of the keys of effects}; `token` is
 --         the beat that must lead, "" if none need; `pace` is how many runs a second are caught up, over all tasks;
 --         `pauses` is the version of the pauses by which it was decided, "" for none
 --       2… one entry each (MessagePack): {key, due, revision or "", next due or "", meta, runs, next due if a run
@@ -25,10 +26,11 @@
 --        0 another program has moved or changed it; 2 cannot be committed (a key of the wrong type), nothing of it
 --        was written; then what became of runs that were not started. {"!"}: this beat does not lead; {"?"}: the
 --        pauses have changed, decide again
--- Needs overlap.lua
+-- Needs overlap.lua and trimming.lua
 local batch = cmsgpack.unpack(ARGV[1])
 local token, now, now_iso, batch_meta, ttl, pace, skipped, pauses = unpack(batch)
 local run_prefix, active_states, identity, runs_suffix, active_suffix, waiting_suffix, history_suffix = unpack(batch, 9)
+local keep, effects_prefix = unpack(batch, 16)
 local reply = {''}
 
 if token ~= '' and redis.call('GET', KEYS[2]) ~= token then
@@ -52,7 +54,7 @@ end
 
 local fixed_are_sound = is_sound(KEYS[3], 'zset') and is_sound(KEYS[4], 'zset') and is_sound(KEYS[5], 'zset')
   and is_sound(KEYS[6], 'hash') and is_sound(KEYS[7], 'hash') and is_sound(KEYS[9], 'list')
-  and is_sound(KEYS[10], 'hash') and is_sound(KEYS[11], 'hash')
+  and is_sound(KEYS[10], 'hash') and is_sound(KEYS[11], 'hash') and is_sound(KEYS[13], 'hash')
 if not fixed_are_sound then
   return redis.error_reply('WRONGTYPE a key of beat has the wrong type; see mission_control/store/redis_keys.py')
 end
@@ -148,7 +150,7 @@ local function deliver(run)
 end
 
 local time = redis.call('TIME')[1]
-local fired, unfired, count_of = 0, 0, {}
+local fired, unfired, count_of, unfired_of = 0, 0, {}, {}
 local function enter_unfired(run, state, reason, cause)
   local fields = {'spec', run[6], 'state', state, 'attempt', '0', 'dispatched_at', now_iso, 'finished_at', now_iso,
     'reason', reason, 'cause', cause}
@@ -162,6 +164,7 @@ local function enter_unfired(run, state, reason, cause)
     redis.pcall('HINCRBY', history, 'consecutive_skips', 1)
   end
   unfired, count_of[state] = unfired + 1, (count_of[state] or 0) + 1
+  unfired_of[run[3]] = (unfired_of[run[3]] or 0) + 1
 end
 
 local function note(what, execution_id)
@@ -327,6 +330,9 @@ for at, entry in ipairs(entries) do
 end
 for _, list in ipairs(order) do
   redis.call(unpack(list))
+end
+for runs, count in pairs(unfired_of) do
+  trim_runs(runs, KEYS[3], KEYS[4], KEYS[13], keep, math.min(count, 1000) + 20, run_prefix, effects_prefix)
 end
 if fired + unfired > 0 then
   -- Nothing but this note can fail: another program may have overwritten the key, or used up its last id.

@@ -16,16 +16,10 @@
 --       17 state of a cancelled run  18 identity of the record of this ending
 --       19 "1" if the run was running  20 "1" if it is a run of a task  21 states of active runs, joined by
 --       commas with one before and after  22… field, value, … to write
--- Needs overlap.lua
+-- Needs overlap.lua and trimming.lua
 -- Reply: {field, value, …} of the run afterwards, or {} if it was refused and nothing changed; {"cancel",
 --        why}, and nothing changed, if another attempt would follow but cancellation was requested, or the task
 --        is gone; an error, and nothing changed, if a key has another type
-local function raise_mark(name, at)
-  if at > tonumber(redis.call('HGET', KEYS[13], name) or '0') then
-    redis.call('HSET', KEYS[13], name, string.format('%.3f', at))
-  end
-end
-
 local found = redis.call('HMGET', KEYS[1], 'state', 'attempt', 'fence', 'cancel_requested', 'started_at')
 local state, attempt, cancel_requested, started_at = found[1], found[2], found[4], found[5]
 if not state or not string.find(ARGV[1], ',' .. state .. ',', 1, true) then
@@ -93,7 +87,7 @@ if ARGV[3] == '1' then
   local kept_since = tonumber(ARGV[5]) - tonumber(ARGV[7])
   redis.call('HSET', KEYS[13], 'retention', ARGV[7])
   if redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', kept_since) > 0 then
-    raise_mark('runs', kept_since)
+    raise_mark(KEYS[13], 'runs', kept_since)
   end
   redis.call('EXPIRE', KEYS[1], ARGV[7])
   redis.call('EXPIRE', KEYS[10], ARGV[7])
@@ -122,19 +116,6 @@ if ARGV[3] == '1' then
     redis.call('HSET', KEYS[7], 'due', ARGV[11])
     redis.pcall('PUBLISH', ARGV[12], KEYS[7]) -- beat looks every second in any case
   end
-  -- A few at a time: in a long queue the oldest runs are all active, and every end does this.
-  local surplus = math.min(redis.call('ZCARD', KEYS[5]) - tonumber(ARGV[8]), 20)
-  if surplus > 0 then
-    local oldest = redis.call('ZRANGE', KEYS[5], 0, surplus - 1)
-    local active_since = redis.call('ZMSCORE', KEYS[2], unpack(oldest))
-    for at, old in ipairs(oldest) do
-      if not active_since[at] then
-        raise_mark('trimmed:' .. KEYS[5], tonumber(redis.call('ZSCORE', KEYS[3], old) or 0))
-        redis.call('ZREM', KEYS[5], old)
-        redis.call('ZREM', KEYS[3], old)
-        redis.call('DEL', ARGV[10] .. old, ARGV[14] .. old)
-      end
-    end
-  end
+  trim_runs(KEYS[5], KEYS[2], KEYS[3], KEYS[13], tonumber(ARGV[8]), 20, ARGV[10], ARGV[14])
 end
 return after

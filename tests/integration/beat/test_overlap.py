@@ -11,6 +11,7 @@ from itertools import product
 from typing import TYPE_CHECKING, Any, get_args
 
 import pytest
+from msgspec.structs import replace
 
 from beat.scheduler import MissionControlScheduler
 from mission_control.dispatch.enqueue import Dispatch, RunOptions
@@ -333,3 +334,17 @@ def test_policy_changed_while_several_runs_are_active_counts_them_all(world: Wor
     world.ended(world.begun(world.run(11).execution_id))
     world.fire(12)
     assert world.run(12).cause == {"class": "overlap", "run": world.run(10).execution_id}
+
+
+def test_task_that_skips_for_long_retains_its_active_run_and_the_latest_skips(
+    installation: Installation,
+) -> None:
+    world = World(Installation(replace(installation.settings, retention_runs=2)))
+    world.register()
+    for hour in range(10, 16):
+        world.fire(hour)
+    kept = [run.execution_id for run in world.ledger.runs_of("tea")]
+    assert kept == [f"tea@20260302T{hour}0000Z" for hour in (15, 14, 10)]
+    assert world.ledger.get("tea@20260302T120000Z") is None
+    assert len(final_records_of(world.ours, "tea")) == 5
+    world.beat.close()
