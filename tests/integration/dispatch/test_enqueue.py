@@ -20,6 +20,7 @@ from mission_control.errors import (
     UnknownTaskError,
 )
 from mission_control.model.runs.run_state import RunState
+from mission_control.store import redis_keys
 from tests.stage.audit_stream import records_of
 from tests.stage.live_installation import YEARLY
 
@@ -72,7 +73,8 @@ def test_enqueue_with_bad_arguments_names_them_and_enters_nothing(
     with pytest.raises(InvalidTaskError) as caught:
         enqueue(HELLO, **arguments)
     assert words in str(caught.value)
-    assert installation.client.keys() == []
+    keys = set(installation.client.keys())
+    assert not keys - {redis_keys.AUDIT_ANCHORS, redis_keys.KNOWN_SINCE}  # an earlier test's audit may be late
 
 
 @pytest.mark.usefixtures("installation")
