@@ -68,15 +68,39 @@ local function can_run(runs)
     if not (is_sound(run[2], 'hash') and is_sound(run[3], 'zset') and is_sound(run[8], 'list')) then
       return false
     end
-    if run[12] ~= '' and run[11] ~= 'none' then
-      run.active = key_of_task(run, active_suffix)
-      run.waiting = type(run[12]) == 'table' and key_of_task(run, waiting_suffix)
-      if not (is_sound(run.active, 'zset') and (not run.waiting or is_sound(run.waiting, 'zset'))) then
-        return false
-      end
+    if run.active and not (is_sound(run.active, 'zset') and (not run.waiting or is_sound(run.waiting, 'zset'))) then
+      return false
     end
   end
   return true
+end
+
+-- Most occurrences are new and meet no active run: that is asked about many keys at once.
+local function look_at_new(keys)
+  for first = 1, #keys, 4000 do
+    local last = math.min(first + 3999, #keys)
+    if redis.pcall('EXISTS', unpack(keys, first, last)) == 0 then
+      for at = first, last do
+        kinds[keys[at]] = 'none'
+      end
+    end
+  end
+end
+
+local function look_at(entries)
+  local run_keys, active_keys = {}, {}
+  for _, entry in ipairs(entries) do
+    for _, run in ipairs(entry[6]) do
+      run_keys[#run_keys + 1] = run[2] ~= '' and run[2] or nil
+      if run[12] ~= '' and run[11] ~= 'none' then
+        run.active = key_of_task(run, active_suffix)
+        run.waiting = type(run[12]) == 'table' and key_of_task(run, waiting_suffix)
+        active_keys[#active_keys + 1] = run.active
+      end
+    end
+  end
+  look_at_new(run_keys)
+  look_at_new(active_keys)
 end
 
 -- What goes into one key for many entries is gathered and written with one call.
@@ -321,6 +345,7 @@ for at = 2, #ARGV do
   entries[at - 1] = cmsgpack.unpack(ARGV[at])
   members[at - 1] = entries[at - 1][1]
 end
+look_at(entries)
 local verdicts, committed = {}, {}
 local scores = #members > 0 and redis.call('ZMSCORE', KEYS[1], unpack(members))
 for at, entry in ipairs(entries) do
