@@ -129,7 +129,6 @@ def round_trips(installation: Installation) -> int:
         "evalsha",
         "eval",
         "script|load",
-        "exists",
         "lrange",
         "llen",
         "smembers",
