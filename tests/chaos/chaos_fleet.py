@@ -146,7 +146,8 @@ class ChaosFleet:
         for worker in self._workers.values():
             worker.ask_to_stop()
         assert [worker.wait() for worker in self._workers.values()] == [0] * len(self._workers)
-        assert [beat.stop() for beat in self._beats] == [0] * len(self._beats)
+        wrong = [(code, beat.log[-4_000:]) for beat in self._beats if (code := beat.stop()) != 0]
+        assert not wrong, "\n".join(f"a beat ended with {code}:\n{log}" for code, log in wrong)
         left = "those whose parents were killed have ended"
         wait_until(lambda: not any(lives(one) for one in self._orphans), left)
 

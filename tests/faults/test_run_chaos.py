@@ -52,9 +52,11 @@ def test_occurrences_under_random_kills_and_restarts_end_exactly_once(house: Wor
 
         def is_over() -> bool:
             fleet.look_after()
-            return is_quiet(house)
+            return not what_is_left(house)
 
-        wait_until(is_over, "every run is over and recorded", timeout=120)
+        wait_until(
+            is_over, lambda: f"every run is over and recorded; left: {what_is_left(house)}", timeout=120
+        )
         fleet.finish()
 
     found = evidence(house, work, fleet)
@@ -67,17 +69,21 @@ def test_occurrences_under_random_kills_and_restarts_end_exactly_once(house: Wor
     assert [verify(house.installation).counts for verify in (verified_runs, verified_changes)] == [{}, {}]
 
 
-def is_quiet(house: WorkerHouse) -> bool:
-    """Whether no run is due, active or waiting, and no record is pending."""
+def what_is_left(house: WorkerHouse) -> dict[str, list[Any]]:
+    """Return what is due, active, waiting or pending, by the key that holds it."""
     client = house.installation.client
+    schedule = redis_keys.DEFAULT_REDBEAT_KEYS.schedule
+    keys = (schedule, redis_keys.ACTIVE_RUNS, redis_keys.LEASES, redis_keys.PARKED)
     with client.pipeline(transaction=False) as pipe:
-        pipe.zcard(redis_keys.DEFAULT_REDBEAT_KEYS.schedule)
-        pipe.zcard(redis_keys.ACTIVE_RUNS)
-        pipe.zcard(redis_keys.LEASES)
-        pipe.zcard(redis_keys.PARKED)
-        pipe.hlen(redis_keys.PENDING_RECORDS)
-        pipe.exists("default", "unacked")
-        return not any(pipe.execute())
+        for key in keys:
+            pipe.zrange(key, 0, 9, withscores=True)
+        pipe.hkeys(redis_keys.PENDING_RECORDS)
+        pipe.hkeys("unacked")
+        pipe.lrange("default", 0, 9)
+        held = pipe.execute()
+    return {
+        name: what for name, what in zip((*keys, "pending", "unacked", "queued"), held, strict=True) if what
+    }
 
 
 def evidence(house: WorkerHouse, work: Workload, fleet: ChaosFleet) -> Evidence:

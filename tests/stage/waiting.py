@@ -13,10 +13,12 @@ Answer = TypeVar("Answer")
 PAUSE_SECONDS = 0.01
 
 
-def wait_until(predicate: Callable[[], Answer], what: str, *, timeout: float = 10.0) -> Answer:
+def wait_until(
+    predicate: Callable[[], Answer], what: str | Callable[[], str], *, timeout: float = 10.0
+) -> Answer:
     """Poll until the predicate's answer is true and return that answer.
 
-    Fails the test with `what` and the last answer after `timeout` seconds.
+    Fails the test with `what`, asked then if it is a function, and the last answer after `timeout` seconds.
     """
     deadline = time.monotonic() + timeout
     while True:
@@ -24,6 +26,7 @@ def wait_until(predicate: Callable[[], Answer], what: str, *, timeout: float = 1
         if answer:
             return answer
         if time.monotonic() > deadline:
-            message = f"waited {timeout} s in vain until {what}; the last answer was {answer!r}"
+            wanted = what if isinstance(what, str) else what()
+            message = f"waited {timeout} s in vain until {wanted}; the last answer was {answer!r}"
             raise AssertionError(message)
         time.sleep(PAUSE_SECONDS)

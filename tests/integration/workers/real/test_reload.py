@@ -31,15 +31,18 @@ SOURCE = '''
 '''
 
 
+POOLS = ("threads", "solo")
+
+
 @pytest.fixture(scope="module")
 def house() -> Iterator[WorkerHouse]:
-    with worker_house() as house:
+    with worker_house(queues=("default", *POOLS)) as house:
         yield house
 
 
 @pytest.fixture(scope="module")
 def worker(house: WorkerHouse) -> Iterator[WorkerProcess]:
-    with house.worker("reloading", options=("--reload",), concurrency=2) as worker:
+    with house.worker("reloading", options=("--reload", "-Q", "default"), concurrency=2) as worker:
         yield worker
 
 
@@ -79,16 +82,13 @@ def test_handlers_written_and_edited_after_the_start_run_as_they_are_and_running
 
 
 def test_worker_without_child_processes_reloads_handlers_too(house: WorkerHouse) -> None:
-    pools = ("threads", "solo")
-    all_queues = {"MISSION_CONTROL_REDIS_URL": house.server.url}  # the role's user has those of the settings
     with ExitStack() as stack:
-        for pool in pools:
-            options = ("--reload", "-Q", pool)
-            stack.enter_context(house.worker(pool, pool=pool, options=options, environment=all_queues))
+        for pool in POOLS:
+            stack.enter_context(house.worker(pool, pool=pool, options=("--reload", "-Q", pool)))
         for number in (1, 2):
             write(house, "_pool", f"WORD = {number}")
             write(house, "pool", SOURCE.format(number=number).replace("_words", "_pool"))
-            for pool in pools:
+            for pool in POOLS:
                 wait_until(
                     partial(is_word, house, pool, f"{number} {number}"), f"{pool} runs version {number}"
                 )
