@@ -29,6 +29,7 @@ _KEYS: Final = (
     redis_keys.CATCH_UP_PACE,
     redis_keys.PAUSES_VERSION,
     redis_keys.KNOWN_SINCE,
+    redis_keys.FIRST_ACTIVE_RUNS,
 )
 
 

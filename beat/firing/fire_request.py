@@ -31,7 +31,7 @@ CATCH_UP_PER_SECOND: Final = 100
 
 _KEYS_OF_TASK: Final = (
     redis_keys.task_runs,
-    redis_keys.active_of_task,
+    redis_keys.other_active_of_task,
     redis_keys.waiting_of_task,
     redis_keys.history,
 )
@@ -214,7 +214,7 @@ def batch_header(
         *(token, now.timestamp(), format_instant(now), meta, ttl, CATCH_UP_PER_SECOND, RunState.SKIPPED),
         *(pauses, redis_keys.run(""), joined(ACTIVE_STATES), record_identity("", 0, is_final=True)),
         *(key("\0").split("\0")[1] for key in _KEYS_OF_TASK),
-        *(max_runs, redis_keys.effects("")),
+        *(max_runs, redis_keys.effects(""), redis_keys.task_runs("\0").split("\0")[0]),
     ]
     return bytes(msgpack.packb(header))
 

@@ -84,19 +84,16 @@ class Ledger(Claims, LapsedRuns):
         Returns its id, for its message to be sent; None if none waits, or another is in the way.
         """
         moment: list[str | float] = [at.timestamp(), format_instant(at)]
-        args = [*moment, redis_keys.run(""), joined(ACTIVE_STATES)]
+        args = [task_id, *moment, redis_keys.run(""), joined(ACTIVE_STATES)]
         released = self._script("release_waiting")(keys=turn_keys(task_id), args=args)
         return None if released is None else str(released)
 
     def start_overlapping(self, run: RunRecord, *, at: datetime) -> None:
         """Let a run that waits for another to end count as active now."""
-        active, *waiting = turn_keys(run.task_id)
-        with self._client.pipeline() as pipe:
-            for key in waiting:
-                pipe.zrem(key, run.execution_id)
-            pipe.zadd(active, {run.execution_id: at.timestamp()})
-            pipe.hdel(redis_keys.run(run.execution_id), "waits_for", "waits_until", "awaits_due")
-            pipe.execute()
+        self._script("start_overlapping")(
+            keys=[*turn_keys(run.task_id), redis_keys.run(run.execution_id)],
+            args=[run.task_id, run.execution_id, at.timestamp()],
+        )
 
     def forget_key(self, idempotency_key: str) -> None:
         """Let a key be used again."""
@@ -145,9 +142,8 @@ class Ledger(Claims, LapsedRuns):
         return RunRecord.from_pairs(pairs) if pairs else None
 
     def _enter(self, run: RunRecord, more_keys: list[str], entered_as: str | None = None) -> Entered | None:
-        active, _, requested = turn_keys(run.task_id)
         keys = [redis_keys.run(run.execution_id), redis_keys.ACTIVE_RUNS, redis_keys.task_runs(run.task_id)]
-        keys += [active, requested]
+        keys += turn_keys(run.task_id)
         overlap = "" if run.revision is None else "overlaps" if run.overlaps else "waits"
         argv: list[str | float] = [
             run.execution_id,
@@ -158,6 +154,7 @@ class Ledger(Claims, LapsedRuns):
             overlap,
             redis_keys.run(""),
             joined(ACTIVE_STATES),
+            run.task_id,
         ]
         written = run.to_hash()
         written["spec"] = signed_spec(orjson.loads(written["spec"]), self.keyring)
@@ -194,13 +191,15 @@ class Ledger(Claims, LapsedRuns):
             int(is_running),
             int(run.revision is not None),
             joined(ACTIVE_STATES),
+            run.task_id,
         ]
 
 
 def turn_keys(task_id: str) -> list[str]:
-    """Return the keys of a task's active runs, of occurrences that wait for them, and of requests that do."""
+    """Return the keys by which a task's runs take turns: first active runs, the others, and two that wait."""
     return [
-        redis_keys.active_of_task(task_id),
+        redis_keys.FIRST_ACTIVE_RUNS,
+        redis_keys.other_active_of_task(task_id),
         redis_keys.waiting_of_task(task_id),
         redis_keys.requested_of_task(task_id),
     ]

@@ -17,6 +17,7 @@ _NEEDS: Final = {
     "dispatch": ("overlap",),
     "end_attempt": ("overlap", "trimming"),
     "release_waiting": ("overlap",),
+    "start_overlapping": ("overlap",),
 }
 
 

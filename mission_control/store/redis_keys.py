@@ -17,6 +17,7 @@
 | `mc:once:<execution_id>` | set of effects that were marked | retention after its run's end | ledger |
 | `mc:log:<execution_id>` | list of JSON, what its handler said | retention; an hour after its end | workers |
 | `mc:runs:active` | sorted set: execution_id → dispatched at | permanent | ledger |
+| `mc:runs:first` | hash: task → its first active run, see `overlap.lua` | emptied by ends | ledger, beat |
 | `mc:runs:leases` | sorted set: execution_id → when its lease runs out | permanent | ledger |
 | `mc:runs:waiting` | hash: execution_id → JSON of its missing handler, and since when | 30 days | workers |
 | `mc:runs:finished` | sorted set: execution_id → finished at | trimmed to retention | ledger |
@@ -56,6 +57,7 @@ REDBEAT_PREFIX: Final = "redbeat:"
 PREFIX_IN_USE: Final = "mc:redbeat_prefix"
 TASKS: Final = "mc:tasks"
 ACTIVE_RUNS: Final = "mc:runs:active"
+FIRST_ACTIVE_RUNS: Final = "mc:runs:first"
 LEASES: Final = "mc:runs:leases"
 FINISHED_RUNS: Final = "mc:runs:finished"
 HANDLERS: Final = "mc:handlers"
@@ -120,8 +122,8 @@ def task_runs(task_id: str) -> str:
     return f"mc:task:{task_id}:runs"
 
 
-def active_of_task(task_id: str) -> str:
-    """Return the key of a task's runs that are in the way of others."""
+def other_active_of_task(task_id: str) -> str:
+    """Return the key of a task's active runs but for the first, and of those that are not due yet."""
     return f"mc:task:{task_id}:active"
 
 

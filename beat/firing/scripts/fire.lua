@@ -4,10 +4,11 @@
 --       5 parked messages (zset)  6 payloads of parked messages (hash)  7 pending audit records (hash)
 --       8 journal (stream)  9 outbox (list)  10 quarantine (hash)  11 pace of catching up (hash)
 --       12 version of the pauses (string)  13 high-water marks of what is remembered (hash)
+--       14 first active runs of tasks (hash)
 -- ARGV: 1 batch (MessagePack): {token, now, now_iso, meta, ttl, pace, state of a skipped occurrence, pauses, prefix
 --         of run keys, states of active runs, what the identity of an unfired one's record begins with, suffixes of
---         the keys of a task's runs, active runs (zset), waiting occurrences (zset) and history (hash), runs to keep for
---         a task, prefix of the keys of effects}; `token` is
+--         the keys of a task's runs, other active runs (zset), waiting occurrences (zset) and history (hash), runs to
+--         keep for a task, prefix of the keys of effects, and of a task's keys}; `token` is
 --         the beat that must lead, "" if none need; `pace` is how many runs a second are caught up, over all tasks;
 --         `pauses` is the version of the pauses by which it was decided, "" for none
 --       2… one entry each (MessagePack): {key, due, revision or "", next due or "", meta, runs, next due if a run
@@ -30,7 +31,7 @@
 local batch = cmsgpack.unpack(ARGV[1])
 local token, now, now_iso, batch_meta, ttl, pace, skipped, pauses = unpack(batch)
 local run_prefix, active_states, identity, runs_suffix, active_suffix, waiting_suffix, history_suffix = unpack(batch, 9)
-local keep, effects_prefix = unpack(batch, 16)
+local keep, effects_prefix, task_prefix = unpack(batch, 16)
 local reply = {''}
 
 if token ~= '' and redis.call('GET', KEYS[2]) ~= token then
@@ -55,6 +56,7 @@ end
 local fixed_are_sound = is_sound(KEYS[3], 'zset') and is_sound(KEYS[4], 'zset') and is_sound(KEYS[5], 'zset')
   and is_sound(KEYS[6], 'hash') and is_sound(KEYS[7], 'hash') and is_sound(KEYS[9], 'list')
   and is_sound(KEYS[10], 'hash') and is_sound(KEYS[11], 'hash') and is_sound(KEYS[13], 'hash')
+  and is_sound(KEYS[14], 'hash')
 if not fixed_are_sound then
   return redis.error_reply('WRONGTYPE a key of beat has the wrong type; see mission_control/store/redis_keys.py')
 end
@@ -68,39 +70,49 @@ local function can_run(runs)
     if not (is_sound(run[2], 'hash') and is_sound(run[3], 'zset') and is_sound(run[8], 'list')) then
       return false
     end
-    if run.active and not (is_sound(run.active, 'zset') and (not run.waiting or is_sound(run.waiting, 'zset'))) then
+    local turn = (run.turn and (run.turn.first or #runs > 1)) and run.turn
+    if turn and not (is_sound(turn.others, 'zset') and is_sound(turn.waiting, 'zset')) then
       return false
     end
   end
   return true
 end
 
--- Most occurrences are new and meet no active run: that is asked about many keys at once.
-local function look_at_new(keys)
-  for first = 1, #keys, 4000 do
-    local last = math.min(first + 3999, #keys)
-    if redis.pcall('EXISTS', unpack(keys, first, last)) == 0 then
-      for at = first, last do
-        kinds[keys[at]] = 'none'
-      end
-    end
+-- Most occurrences are new, and most of their tasks have no active run: that is asked about many at once.
+local function in_portions(list, act)
+  for first = 1, #list, 4000 do
+    act(first, math.min(first + 3999, #list))
   end
 end
 
 local function look_at(entries)
-  local run_keys, active_keys = {}, {}
+  local new, tasks, turns = {}, {}, {}
   for _, entry in ipairs(entries) do
     for _, run in ipairs(entry[6]) do
-      run_keys[#run_keys + 1] = run[2] ~= '' and run[2] or nil
+      new[#new + 1] = run[2] ~= '' and run[2] or nil
       if run[12] ~= '' and run[11] ~= 'none' then
-        run.active = key_of_task(run, active_suffix)
-        run.waiting = type(run[12]) == 'table' and key_of_task(run, waiting_suffix)
-        active_keys[#active_keys + 1] = run.active
+        local task = string.sub(run[3], #task_prefix + 1, -1 - #runs_suffix)
+        if not turns[task] then
+          tasks[#tasks + 1] = task
+          turns[task] = {task = task, firsts = KEYS[14], others = key_of_task(run, active_suffix),
+            waiting = key_of_task(run, waiting_suffix)}
+        end
+        run.turn = turns[task]
       end
     end
   end
-  look_at_new(run_keys)
-  look_at_new(active_keys)
+  in_portions(new, function(first, last)
+    if redis.pcall('EXISTS', unpack(new, first, last)) == 0 then
+      for at = first, last do
+        kinds[new[at]] = 'none'
+      end
+    end
+  end)
+  in_portions(tasks, function(first, last)
+    for at, id in ipairs(redis.call('HMGET', KEYS[14], unpack(tasks, first, last))) do
+      turns[tasks[first + at - 1]].first = id
+    end
+  end)
 end
 
 -- What goes into one key for many entries is gathered and written with one call.
@@ -197,17 +209,17 @@ local function note(what, execution_id)
 end
 
 local function decided(run)
-  if not run.active or run[12] == 'start' or kinds[run.active] == 'none' then
+  if not run.turn or run[12] == 'start' then
     return 'start'
   end
-  local blocker = blocker_of(run.active, now, run_prefix, active_states)
+  local blocker = blocker_of(run.turn, now, run_prefix, active_states)
   if not blocker then
     return 'start'
-  elseif not run.waiting then
+  elseif type(run[12]) ~= 'table' then
     return run[12], blocker
   end
   local blocked, full, limit = unpack(run[12])
-  return redis.call('ZCARD', run.waiting) >= limit and full or blocked, blocker
+  return redis.call('ZCARD', run.turn.waiting) >= limit and full or blocked, blocker
 end
 
 local function in_the_way(policy, blocker)
@@ -225,7 +237,7 @@ local function displace(run, old, blocker)
   redis.call('HSET', key, 'state', skipped, 'finished_at', now_iso, 'reason', reason, 'cause', cause_of(blocker))
   redis.call('HDEL', key, 'waits_for', 'waits_until')
   redis.call('EXPIRE', key, ttl)
-  redis.call('ZREM', run.waiting, old)
+  redis.call('ZREM', run.turn.waiting, old)
   redis.call('ZREM', KEYS[3], old)
   gather('ZADD', KEYS[4], now, old)
   gather('HSET', KEYS[7], identity .. old, cjson.encode({time, now_iso, unpack(redis.call('HGETALL', key))}))
@@ -236,7 +248,9 @@ end
 
 -- Ask the active runs to end: a running one is stopped, and of one that waits no attempt begins.
 local function ask_to_end(run)
-  for _, id in ipairs(redis.call('ZRANGE', run.active, '-inf', now, 'BYSCORE', 'LIMIT', 0, 100)) do
+  local active = redis.call('ZRANGE', run.turn.others, '-inf', now, 'BYSCORE', 'LIMIT', 0, 100)
+  active[#active + 1] = run.turn.first ~= '' and run.turn.first or nil
+  for _, id in ipairs(active) do
     redis.call('HSETNX', run_prefix .. id, 'cancel_requested', 'overlap policy replace: run ' .. run[4] .. ' replaces it')
     redis.call('ZREM', KEYS[5], id)
     redis.call('HDEL', KEYS[6], id)
@@ -245,7 +259,7 @@ end
 
 local function wait(run, verdict, blocker)
   if verdict ~= 'wait' then
-    for _, old in ipairs(redis.call('ZRANGE', run.waiting, 0, -1)) do
+    for _, old in ipairs(redis.call('ZRANGE', run.turn.waiting, 0, -1)) do
       displace(run, old, blocker)
     end
   end
@@ -253,8 +267,18 @@ local function wait(run, verdict, blocker)
     ask_to_end(run)
   end
   redis.call('HSET', run[2], 'waits_for', blocker[1], 'waits_until', run[12][4])
-  redis.call('ZADD', run.waiting, run[5], run[4])
+  redis.call('ZADD', run.turn.waiting, run[5], run[4])
   note('waits', run[4])
+end
+
+local function count_as_active(run)
+  local turn = run.turn
+  if turn and (not turn.first or turn.first == '') then
+    turn.first = run[4]
+    gather('HSET', turn.firsts, turn.task, run[4])
+  elseif turn then
+    add_active(turn, run[4], now, true)
+  end
 end
 
 -- Enter a run, and return whether it was skipped.
@@ -278,10 +302,7 @@ local function enter(run)
   end
   gather('ZADD', KEYS[3], now, run[4])
   if verdict == 'start' then
-    if run.active then
-      redis.call('ZADD', run.active, now, run[4])
-      kinds[run.active] = 'zset'
-    end
+    count_as_active(run)
     deliver(run)
     fired = fired + 1
   else

@@ -6,8 +6,8 @@
 --       10 id of the worker's process that asks  11 state of a running run
 --       12 states in which a run waits, joined by commas with one before and after  13 state of an
 --       interrupted run  14 and 15 identity of the record of a lost claim, before and after its fence
---       16 prefix of run keys  17 and 18 suffixes of the keys of a task's active runs, and of requests that wait
---       19 states of active runs, joined by commas with one before and after
+--       16 prefix of run keys  17 first active runs of tasks (hash)  18 and 19 suffixes of the keys of a task's
+--       other active runs, and of requests that wait  20 states of active runs, joined by commas with one before and after
 -- Needs overlap.lua
 -- Reply: {verdict, last success or "", the run as the lost worker had it (JSON list of field, value, …)
 -- or "", field, value, …}; the verdict is one of
@@ -97,11 +97,12 @@ elseif must_not_begin() then
 end
 
 if found[9] and not is_running then -- it was entered before it was due
-  local active_key, waiting_key = ARGV[7] .. facts.task_id .. ARGV[17], ARGV[7] .. facts.task_id .. ARGV[18]
-  local blocker = blocker_of(active_key, now, ARGV[16], ARGV[19], facts.execution_id)
+  local prefix = ARGV[7] .. facts.task_id
+  local turn = turn_of(facts.task_id, {ARGV[17], prefix .. ARGV[18], nil, prefix .. ARGV[19]})
+  local blocker = blocker_of(turn, now, ARGV[16], ARGV[20], facts.execution_id)
   if blocker then
-    redis.call('ZADD', waiting_key, now, facts.execution_id)
-    redis.call('ZREM', active_key, facts.execution_id)
+    redis.call('ZADD', turn.requested, now, facts.execution_id)
+    redis.call('ZREM', turn.others, facts.execution_id)
     redis.call('HDEL', KEYS[1], 'awaits_due')
     redis.call('HSET', KEYS[1], 'waits_for', blocker[1])
     return reply('waits')

@@ -3,7 +3,8 @@
 --       5 runs of the task (zset)  6 schedule (zset)  7 schedule entry of the task (hash)
 --       8 pending audit records (hash)  9 leases (zset)  10 effects of the run (set)
 --       11 parked messages (zset)  12 their payloads (hash)  13 high-water marks of what is remembered (hash)
---       14 active runs of the task, 15 occurrences of it that wait for them, 16 requests that do (zsets)
+--       14 first active runs of tasks (hash), 15 other active runs of the task, 16 occurrences of it that wait for
+--       them, 17 requests that do (zsets)
 -- ARGV: 1 states it may come from, joined by commas with one before and after  2 attempt that
 --       the caller has seen
 --       3 "1" if the new state is final  4 execution_id  5 finished at, Unix seconds
@@ -15,7 +16,7 @@
 --       made of, joined by commas with one before and after  16 scheduled time, Unix seconds
 --       17 state of a cancelled run  18 identity of the record of this ending
 --       19 "1" if the run was running  20 "1" if it is a run of a task  21 states of active runs, joined by
---       commas with one before and after  22… field, value, … to write
+--       commas with one before and after  22 task  23… field, value, … to write
 -- Needs overlap.lua and trimming.lua
 -- Reply: {field, value, …} of the run afterwards, or {} if it was refused and nothing changed; {"cancel",
 --        why}, and nothing changed, if another attempt would follow but cancellation was requested, or the task
@@ -29,12 +30,14 @@ if (attempt or '0') ~= ARGV[2] or ARGV[13] ~= '' and found[3] ~= ARGV[13] then
   return {}
 end
 local fields = {}
-for at = 22, #ARGV, 2 do
+for at = 23, #ARGV, 2 do
   fields[ARGV[at]] = ARGV[at + 1]
 end
+local has_turns = redis.call('EXISTS', KEYS[15], KEYS[16], KEYS[17]) > 0 -- most tasks have one active run at most
 local kinds = {'hash', 'zset', 'zset', 'hash', 'zset', 'zset', 'hash', 'hash', 'zset', 'set', 'zset', 'hash', 'hash',
-  'zset', 'zset', 'zset'}
-for at, kind in ipairs(kinds) do
+  'hash', 'zset', 'zset', 'zset'}
+for at = 1, has_turns and 17 or 14 do
+  local kind = kinds[at]
   local is = redis.call('TYPE', KEYS[at]).ok
   if is ~= kind and is ~= 'none' then
     return redis.error_reply('WRONGTYPE ' .. KEYS[at] .. ' is a ' .. is .. ' and must be a ' .. kind)
@@ -42,11 +45,12 @@ for at, kind in ipairs(kinds) do
 end
 
 local is_registered = redis.call('HEXISTS', KEYS[7], 'task') == 1
+local turn = turn_of(ARGV[22], {unpack(KEYS, 14, 17)})
 if ARGV[3] ~= '1' and (cancel_requested or ARGV[20] == '1' and not is_registered) then
   return {'cancel', cancel_requested or 'its task was removed'}
 end
 
-redis.call('HSET', KEYS[1], unpack(ARGV, 22))
+redis.call('HSET', KEYS[1], unpack(ARGV, 23))
 if cancel_requested and fields['state'] == ARGV[17] then
   redis.call('HSET', KEYS[1], 'reason', cancel_requested)
 end
@@ -55,13 +59,12 @@ if ARGV[19] == '1' then
   redis.call('ZREM', KEYS[9], ARGV[4])
 end
 if ARGV[3] == '1' then
-  local turns = {KEYS[14], KEYS[15], KEYS[16]}
-  for _, key in ipairs(turns) do
-    redis.call('ZREM', key, ARGV[4])
-  end
+  remove_active(turn, ARGV[4], has_turns)
   redis.call('HDEL', KEYS[1], 'waits_for', 'waits_until', 'awaits_due')
-  if redis.call('EXISTS', KEYS[15], KEYS[16]) > 0 then
-    local released = release_next(turns, ARGV[5], ARGV[6], ARGV[10], ARGV[21])
+  if has_turns then
+    redis.call('ZREM', turn.waiting, ARGV[4])
+    redis.call('ZREM', turn.requested, ARGV[4])
+    local released = release_next(turn, ARGV[5], ARGV[6], ARGV[10], ARGV[21])
     if released then
       redis.call('HSET', KEYS[1], 'released_run', released)
     end
