@@ -98,7 +98,12 @@ class FireRequests:
             key=entry.key,
             due=entry.due,
             packed=_packed(
-                entry, str(entry.revision), decision.next_due, "", runs, _due_if_skipped(entry, now)
+                entry,
+                str(entry.revision),
+                decision.next_due,
+                runs=runs,
+                due_if_skipped=_due_if_skipped(entry, now),
+                task_id=entry.task_id if fired else "",
             ),
             execution_ids=tuple(fired),
             run_count=len(runs),
@@ -134,12 +139,12 @@ class FireRequests:
             delivery,
             "",
         ]
-        packed = _packed(entry, "", _unix(next_due), meta, [run])
+        packed = _packed(entry, "", _unix(next_due), meta=meta, runs=[run])
         return FireRequest(entry.key, entry.due, packed, (execution_id,))
 
     def of_waiting_entry(self, entry: DuePlainEntry, next_due: datetime | None) -> FireRequest:
         """Return the request that moves such an entry, which is not due, to when it is, or takes it off."""
-        packed = _packed(entry, "", _unix(next_due), "keep", [])
+        packed = _packed(entry, "", _unix(next_due), meta="keep", runs=[])
         return FireRequest(entry.key, entry.due, packed, (), run_count=0)
 
     def _run(self, entry: DueTask, action: Action, now: datetime) -> list[Any]:
@@ -214,7 +219,7 @@ def batch_header(
         *(token, now.timestamp(), format_instant(now), meta, ttl, CATCH_UP_PER_SECOND, RunState.SKIPPED),
         *(pauses, redis_keys.run(""), joined(ACTIVE_STATES), record_identity("", 0, is_final=True)),
         *(key("\0").split("\0")[1] for key in _KEYS_OF_TASK),
-        *(max_runs, redis_keys.effects(""), redis_keys.task_runs("\0").split("\0")[0]),
+        *(max_runs, redis_keys.effects("")),
     ]
     return bytes(msgpack.packb(header))
 
@@ -227,12 +232,15 @@ def _packed(
     entry: DueTask | DuePlainEntry,
     revision: str,
     next_due: float | None,
-    meta: str,
+    *,
     runs: list[list[Any]],
+    meta: str = "",
     due_if_skipped: float | None = None,
+    task_id: str = "",
 ) -> bytes:
     instants = ["" if one is None else repr(one) for one in (next_due, due_if_skipped)]
-    return bytes(msgpack.packb([entry.key, repr(entry.due), revision, instants[0], meta, runs, instants[1]]))
+    whole = [entry.key, entry.due, revision, instants[0], meta, runs, instants[1], task_id]
+    return bytes(msgpack.packb(whole))
 
 
 def _due_if_skipped(entry: DueTask, now: datetime) -> float | None:

@@ -8,11 +8,11 @@
 -- ARGV: 1 batch (MessagePack): {token, now, now_iso, meta, ttl, pace, state of a skipped occurrence, pauses, prefix
 --         of run keys, states of active runs, what the identity of an unfired one's record begins with, suffixes of
 --         the keys of a task's runs, other active runs (zset), waiting occurrences (zset) and history (hash), runs to
---         keep for a task, prefix of the keys of effects, and of a task's keys}; `token` is
+--         keep for a task, prefix of the keys of effects}; `token` is
 --         the beat that must lead, "" if none need; `pace` is how many runs a second are caught up, over all tasks;
 --         `pauses` is the version of the pauses by which it was decided, "" for none
 --       2… one entry each (MessagePack): {key, due, revision or "", next due or "", meta, runs, next due if a run
---         is skipped, "" for no other}; `meta` is a RedBeat entry's, "keep" to leave it; no entry at all warms up
+--         is skipped, "" for no other, its task if it fires runs, else ""}; `meta` is a RedBeat entry's, "keep" to leave it; no entry at all warms up
 --         the script, which writes nothing
 --         a run: {state, run key, task's runs key, execution_id, scheduled, spec, reason, queue key,
 --                 payload, stagger in seconds if it is caught up, else "", delivery, overlap or cause}
@@ -31,7 +31,7 @@
 local batch = cmsgpack.unpack(ARGV[1])
 local token, now, now_iso, batch_meta, ttl, pace, skipped, pauses = unpack(batch)
 local run_prefix, active_states, identity, runs_suffix, active_suffix, waiting_suffix, history_suffix = unpack(batch, 9)
-local keep, effects_prefix, task_prefix = unpack(batch, 16)
+local keep, effects_prefix = unpack(batch, 16)
 local reply = {''}
 
 if token ~= '' and redis.call('GET', KEYS[2]) ~= token then
@@ -65,13 +65,12 @@ local function key_of_task(run, suffix)
   return string.sub(run[3], 1, -1 - #runs_suffix) .. suffix
 end
 
-local function can_run(runs)
+local function can_run(runs, turn)
+  if turn and not (is_sound(turn.others, 'zset') and is_sound(turn.waiting, 'zset')) then
+    return false
+  end
   for _, run in ipairs(runs) do
     if not (is_sound(run[2], 'hash') and is_sound(run[3], 'zset') and is_sound(run[8], 'list')) then
-      return false
-    end
-    local turn = (run.turn and (run.turn.first or #runs > 1)) and run.turn
-    if turn and not (is_sound(turn.others, 'zset') and is_sound(turn.waiting, 'zset')) then
       return false
     end
   end
@@ -85,21 +84,14 @@ local function in_portions(list, act)
   end
 end
 
+local first_of = {} -- task -> its first active run, "" if only others are, false if none is
 local function look_at(entries)
-  local new, tasks, turns = {}, {}, {}
+  local new, tasks = {}, {}
   for _, entry in ipairs(entries) do
     for _, run in ipairs(entry[6]) do
       new[#new + 1] = run[2] ~= '' and run[2] or nil
-      if run[12] ~= '' and run[11] ~= 'none' then
-        local task = string.sub(run[3], #task_prefix + 1, -1 - #runs_suffix)
-        if not turns[task] then
-          tasks[#tasks + 1] = task
-          turns[task] = {task = task, firsts = KEYS[14], others = key_of_task(run, active_suffix),
-            waiting = key_of_task(run, waiting_suffix)}
-        end
-        run.turn = turns[task]
-      end
     end
+    tasks[#tasks + 1] = entry[8] ~= '' and entry[8] or nil
   end
   in_portions(new, function(first, last)
     if redis.pcall('EXISTS', unpack(new, first, last)) == 0 then
@@ -110,35 +102,45 @@ local function look_at(entries)
   end)
   in_portions(tasks, function(first, last)
     for at, id in ipairs(redis.call('HMGET', KEYS[14], unpack(tasks, first, last))) do
-      turns[tasks[first + at - 1]].first = id
+      first_of[tasks[first + at - 1]] = id
     end
   end)
 end
 
--- What goes into one key for many entries is gathered and written with one call.
-local gathered = {}
-local order = {}
-local function gather(command, key, ...)
-  local name = command .. ' ' .. key
-  local list = gathered[name]
-  if not list then
-    list = {command, key}
-    gathered[name] = list
-    order[#order + 1] = list
-  end
-  for _, value in ipairs({...}) do
-    list[#list + 1] = value
-  end
-  if #list > 4000 then
+-- What goes into one key for many entries is listed, and written with one call.
+local lists = {}
+local function listed(command, key)
+  local list = {command, key}
+  lists[#lists + 1] = list
+  return list
+end
+
+local function write(list)
+  if #list > 2 then
     redis.call(unpack(list))
-    gathered[name] = nil
-    for at, other in ipairs(order) do
-      if other == list then
-        table.remove(order, at)
-        break
-      end
+  end
+end
+
+local function add(list, value, other)
+  local length = #list
+  list[length + 1] = value
+  list[length + 2] = other -- nil where the command takes single values
+  if length > 4000 then
+    write(list)
+    for at = length + 2, 3, -1 do
+      list[at] = nil
     end
   end
+end
+
+local active, first_active = listed('ZADD', KEYS[3]), listed('HSET', KEYS[14])
+local finished, records = listed('ZADD', KEYS[4]), listed('HSET', KEYS[7])
+local parked, outbox = listed('ZADD', KEYS[5]), listed('RPUSH', KEYS[9])
+local sound, taken_off, moved_on = listed('HDEL', KEYS[10]), listed('ZREM', KEYS[1]), listed('ZADD', KEYS[1])
+local queues = {}
+local function put(queue, payload)
+  queues[queue] = queues[queue] or listed('LPUSH', queue)
+  add(queues[queue], payload)
 end
 
 -- A second has as many slots as runs may be caught up in it. The pace's hash says how many of each second
@@ -176,12 +178,12 @@ local function deliver(run)
   local queue, payload, stagger, delivery = run[8], run[9], run[10], run[11]
   local release_at = stagger ~= '' and slot(run[3], stagger) or now
   if release_at > now then
-    gather('ZADD', KEYS[5], string.format('%.6f', release_at), run[4])
+    add(parked, string.format('%.6f', release_at), run[4])
     redis.call('HSET', KEYS[6], run[4], cmsgpack.pack({queue, payload}))
   elseif delivery == 'outbox' then
-    gather('RPUSH', KEYS[9], run[4])
+    add(outbox, run[4])
   elseif delivery == 'queue' then
-    gather('LPUSH', queue, payload)
+    put(queue, payload)
   end
 end
 
@@ -192,8 +194,8 @@ local function enter_unfired(run, state, reason, cause)
     'reason', reason, 'cause', cause}
   redis.call('HSET', run[2], unpack(fields))
   redis.call('EXPIRE', run[2], ttl)
-  gather('ZADD', KEYS[4], now, run[4])
-  gather('HSET', KEYS[7], identity .. run[4], cjson.encode({time, now_iso, unpack(fields)}))
+  add(finished, now, run[4])
+  add(records, identity .. run[4], cjson.encode({time, now_iso, unpack(fields)}))
   local history = key_of_task(run, history_suffix)
   redis.pcall('HINCRBY', history, state .. '_count', 1) -- an overwritten counter must not stop the script half-way
   if state == skipped then
@@ -239,8 +241,8 @@ local function displace(run, old, blocker)
   redis.call('EXPIRE', key, ttl)
   redis.call('ZREM', run.turn.waiting, old)
   redis.call('ZREM', KEYS[3], old)
-  gather('ZADD', KEYS[4], now, old)
-  gather('HSET', KEYS[7], identity .. old, cjson.encode({time, now_iso, unpack(redis.call('HGETALL', key))}))
+  add(finished, now, old)
+  add(records, identity .. old, cjson.encode({time, now_iso, unpack(redis.call('HGETALL', key))}))
   redis.pcall('HINCRBY', key_of_task(run, history_suffix), skipped .. '_count', 1)
   unfired, count_of[skipped] = unfired + 1, (count_of[skipped] or 0) + 1
   note(skipped, old)
@@ -271,18 +273,19 @@ local function wait(run, verdict, blocker)
   note('waits', run[4])
 end
 
-local function count_as_active(run)
+local function count_as_active(run, task)
   local turn = run.turn
-  if turn and (not turn.first or turn.first == '') then
-    turn.first = run[4]
-    gather('HSET', turn.firsts, turn.task, run[4])
-  elseif turn then
+  if turn and turn.first and turn.first ~= '' then
     add_active(turn, run[4], now, true)
+    return
+  elseif turn then
+    turn.first = run[4]
   end
+  add(first_active, task, run[4])
 end
 
 -- Enter a run, and return whether it was skipped.
-local function enter(run)
+local function enter(run, task)
   if kinds[run[2]] ~= 'none' then
     return -- the ledger has this occurrence already: a clock was stepped back, or another beat fired it
   end
@@ -300,9 +303,11 @@ local function enter(run)
   if kinds[run[3]] ~= 'none' then
     redis.call('PERSIST', run[3]) -- it outlives the last of the task's active runs
   end
-  gather('ZADD', KEYS[3], now, run[4])
+  add(active, now, run[4])
   if verdict == 'start' then
-    count_as_active(run)
+    if run[12] ~= '' then
+      count_as_active(run, task)
+    end
     deliver(run)
     fired = fired + 1
   else
@@ -310,9 +315,18 @@ local function enter(run)
   end
 end
 
+-- The turn of a task, where a run of it may meet another.
+local function turn_in_batch(runs, task)
+  local first = first_of[task]
+  return (first or #runs > 1 and task ~= '') and {
+    task = task, firsts = KEYS[14], first = first, others = key_of_task(runs[1], active_suffix),
+    waiting = key_of_task(runs[1], waiting_suffix)
+  }
+end
+
 local function commit(entry, stored)
-  local key, due, revision, next_due, meta, runs, due_if_skipped = unpack(entry)
-  if not stored or tonumber(stored) ~= tonumber(due) then
+  local key, due, revision, next_due, meta, runs, due_if_skipped, task = unpack(entry)
+  if not stored or tonumber(stored) ~= due then
     return '0'
   end
   local seen = redis.pcall('HGET', key, 'revision')
@@ -322,16 +336,17 @@ local function commit(entry, stored)
   if (seen or '') ~= revision then
     return '0'
   end
-  if not can_run(runs) then
+  local turn = turn_in_batch(runs, task)
+  if not can_run(runs, turn) then
     return '2'
   end
   local is_skipped = false
   for _, run in ipairs(runs) do
     if run[11] == 'entry' or run[11] == 'entry_outbox' then
       if run[11] == 'entry' then
-        gather('LPUSH', run[8], run[9])
+        put(run[8], run[9])
       else
-        gather('RPUSH', KEYS[9], run[9])
+        add(outbox, run[9])
       end
       if run[2] ~= '' then
         redis.call('HSET', run[2], 'at', now_iso, 'token', run[6])
@@ -339,19 +354,20 @@ local function commit(entry, stored)
       end
       fired = fired + 1
     else
-      is_skipped = enter(run) or is_skipped
+      run.turn = run[12] ~= '' and turn
+      is_skipped = enter(run, task) or is_skipped
     end
   end
   if revision == '' then
-    gather('HDEL', KEYS[10], key) -- RedBeat repairs an entry by saving it again, and knows of no quarantine
+    add(sound, key) -- RedBeat repairs an entry by saving it again, and knows of no quarantine
   end
   if is_skipped and next_due == '' then
     next_due = due_if_skipped -- no end of a run sets that of a fixed delay
   end
   if next_due == '' then
-    gather('ZREM', KEYS[1], key)
+    add(taken_off, key)
   else
-    gather('ZADD', KEYS[1], next_due, key)
+    add(moved_on, next_due, key)
   end
   if revision ~= '' then
     redis.call('HSET', key, 'meta', batch_meta, 'due', next_due)
@@ -374,8 +390,8 @@ for at, entry in ipairs(entries) do
   verdicts[at] = committed[entry[1]] and '0' or commit(entry, scores[at])
   committed[entry[1]] = committed[entry[1]] or verdicts[at] == '1'
 end
-for _, list in ipairs(order) do
-  redis.call(unpack(list))
+for _, list in ipairs(lists) do
+  write(list)
 end
 for runs, count in pairs(unfired_of) do
   trim_runs(runs, KEYS[3], KEYS[4], KEYS[13], keep, math.min(count, 1000) + 20, run_prefix, effects_prefix)

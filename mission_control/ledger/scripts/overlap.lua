@@ -16,7 +16,7 @@ local function set_first(turn, id)
   turn.first = id
 end
 
--- Count a run as active; while it is not due it is in nobody's way.
+-- Count a run as active; while it is not due it is in no other's way.
 local function add_active(turn, id, since, is_due)
   if is_due and (not turn.first or turn.first == '') then
     set_first(turn, id)
