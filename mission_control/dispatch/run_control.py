@@ -112,6 +112,7 @@ class RunControl:
                 return run.execution_id
         elif run.waits_for is not None:
             self.ledger.start_overlapping(run, at=self.ending.clock())
+        self.ledger.make_due(run.execution_id)
         released_at = self.client.zscore(redis_keys.PARKED, run.execution_id)
         started = {"expires": None} if run.attempt > 0 else {}  # a started run no longer expires
         send(self.app, run, retries=run.retries, **started)

@@ -26,6 +26,8 @@ from mission_control.signing.run_specs import spec_problem
 from mission_control.store import redis_keys
 
 DEFAULT_LEASE: Final = timedelta(seconds=60)
+EARLY_BY: Final = timedelta(seconds=30)
+"""How much sooner than it is due, by Redis' clock, a message may begin an attempt: hosts' clocks differ."""
 
 
 class BeginVerdict(StrEnum):
@@ -37,6 +39,7 @@ class BeginVerdict(StrEnum):
     WAITS = "waits"
     HELD = "held"
     STALE = "stale"
+    EARLY = "early"
     CANCEL = "cancel"
     POISONED = "poisoned"
     FOREIGN = "foreign"
@@ -79,13 +82,21 @@ class Claims(RunReader):
         self.keyring = keyring
 
     def begin(
-        self, execution_id: str, attempt: int, *, worker: str, at: datetime, handler: str | None = None
+        self,
+        execution_id: str,
+        attempt: int,
+        *,
+        worker: str,
+        at: datetime,
+        handler: str | None = None,
+        early_by: timedelta | None = EARLY_BY,
     ) -> BeginReply:
         """Claim an attempt for this process of a worker; the handler may run only if the verdict is `BEGUN`.
 
         A running attempt is taken over once its lease has run out, and is begun at most `MOST_DELIVERIES`
-        times. With `handler`, a run of another handler is refused. With keys, a run that is not signed is
-        refused after it was begun. One round trip.
+        times. With `handler`, a run of another handler is refused. An attempt that is due more than
+        `early_by` later is refused; None refuses none. With keys, a run that is not signed is refused after
+        it was begun. One round trip.
         """
         verdict, last_success, lost, *pairs = self._script("begin_attempt")(
             keys=[
@@ -113,6 +124,7 @@ class Claims(RunReader):
                 redis_keys.other_active_of_task("\0").split("\0")[1],
                 redis_keys.requested_of_task("\0").split("\0")[1],
                 joined(ACTIVE_STATES),
+                "" if early_by is None else early_by.total_seconds(),
             ],
         )
         is_begun = verdict == BeginVerdict.BEGUN

@@ -12,7 +12,7 @@ from redis import Redis
 from mission_control.ledger.claims import DEFAULT_LEASE, Claims
 from mission_control.ledger.lapses import LapsedRuns
 from mission_control.model.runs.record_identity import record_identity
-from mission_control.model.runs.run_record import RECORDED, RunRecord, encoded
+from mission_control.model.runs.run_record import RECORDED, RunRecord, Trigger, encoded
 from mission_control.model.runs.run_state import (
     ACTIVE_STATES,
     RAN_AND_FAILED,
@@ -95,6 +95,10 @@ class Ledger(Claims, LapsedRuns):
             args=[run.task_id, run.execution_id, at.timestamp()],
         )
 
+    def make_due(self, execution_id: str) -> None:
+        """Let a message begin the next attempt of a run now, before it is due."""
+        self._client.hdel(redis_keys.run(execution_id), "not_before")
+
     def forget_key(self, idempotency_key: str) -> None:
         """Let a key be used again."""
         self._client.delete(redis_keys.idempotency(idempotency_key))
@@ -132,6 +136,8 @@ class Ledger(Claims, LapsedRuns):
             changes.setdefault("duration_ms", run.duration_until(at))
         written = encoded({"state": state, **finished, **changes})
         argv = self._argv_of_end(run, state, joined(allowed), at, next_due)
+        retry_at = changes.get("retry_at")
+        argv.append("" if retry_at is None else (retry_at - at).total_seconds())
         pairs = self._script("end_attempt")(
             keys=_keys_of_end(run, self._redbeat_keys), args=[*argv, *_flat(written)]
         )
@@ -155,6 +161,7 @@ class Ledger(Claims, LapsedRuns):
             redis_keys.run(""),
             joined(ACTIVE_STATES),
             run.task_id,
+            int(run.trigger is not Trigger.PLAIN),
         ]
         written = run.to_hash()
         written["spec"] = signed_spec(orjson.loads(written["spec"]), self.keyring)

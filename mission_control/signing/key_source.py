@@ -56,9 +56,14 @@ def read_key_file(path: str) -> str:
         if (problem := file_problem(os.fstat(descriptor), os.geteuid())) is not None:
             raise ValueError(f"{path} {problem.format(path=path)}")
         try:
-            return file.read(_LARGEST_FILE).decode()
+            text = file.read(_LARGEST_FILE + 1).decode()
         except UnicodeDecodeError as error:
             raise ValueError(f"{path} is not text; {_REMEDY}") from error
+    if len(text) > _LARGEST_FILE:
+        raise ValueError(
+            f"{path} has more than {_LARGEST_FILE:,} characters; name a file with the keys alone"
+        )
+    return text
 
 
 def file_problem(found: os.stat_result, user: int) -> str | None:

@@ -11,7 +11,7 @@ from celery.exceptions import Ignore, Reject
 
 from mission_control.dispatch.run_ending import RunEnding
 from mission_control.events import events
-from mission_control.ledger.claims import BeginReply, BeginVerdict
+from mission_control.ledger.claims import EARLY_BY, BeginReply, BeginVerdict
 from mission_control.model.runs.run_limits import MOST_DELIVERIES
 from mission_control.model.runs.run_record import RunRecord
 from mission_control.model.runs.run_state import RunState
@@ -19,6 +19,9 @@ from workers.plain_clients.plain_messages import PlainMessage
 from workers.plain_clients.plain_runs import PlainRuns
 
 _REPLAYED: Final = frozenset({BeginVerdict.FINISHED, BeginVerdict.HELD, BeginVerdict.STALE})
+_EARLY: Final = (
+    "the message is forged, or the clocks of its sender, beat, this host and Redis differ: set them by NTP"
+)
 POISONED_ERROR: Final = f"begun {MOST_DELIVERIES} times, and its worker was gone each time"
 
 
@@ -62,8 +65,9 @@ class Claimer:
 
     def _begin(self, task: Task) -> BeginReply:
         worker, now = str(task.request.hostname), self.ending.clock()
+        early_by = None if task.request.is_eager else EARLY_BY  # no message: this program has waited
         return self.ending.ledger.begin(
-            task.request.id, _attempt(task), worker=worker, at=now, handler=task.name
+            task.request.id, _attempt(task), worker=worker, at=now, handler=task.name, early_by=early_by
         )
 
     def _record_lost(self, reply: BeginReply) -> None:
@@ -80,6 +84,8 @@ class Claimer:
                 self.ending.close(reply.run, RunState.LOST, "poisoned", error=POISONED_ERROR)
             case BeginVerdict.FOREIGN if reply.run is not None:
                 self._reject(task, f"run {task.request.id} belongs to {reply.run.handler}")
+            case BeginVerdict.EARLY:
+                self._reject(task, f"run {task.request.id} is not due yet: {_EARLY}")
             case BeginVerdict.UNREADABLE:
                 self._reject(task, f"the ledger's key of {task.request.id} is not a run")
             case BeginVerdict.UNSIGNED if reply.run is not None:

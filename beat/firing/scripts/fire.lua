@@ -61,6 +61,7 @@ if not fixed_are_sound then
   return redis.error_reply('WRONGTYPE a key of beat has the wrong type; see mission_control/store/redis_keys.py')
 end
 
+require_rights(KEYS[1])
 local function key_of_task(run, suffix)
   return string.sub(run[3], 1, -1 - #runs_suffix) .. suffix
 end
@@ -180,6 +181,7 @@ local function deliver(run)
   if release_at > now then
     add(parked, string.format('%.6f', release_at), run[4])
     redis.call('HSET', KEYS[6], run[4], cmsgpack.pack({queue, payload}))
+    redis.call('HSET', run[2], 'not_before', math.min(now, redis.call('TIME')[1]) + release_at - now)
   elseif delivery == 'outbox' then
     add(outbox, run[4])
   elseif delivery == 'queue' then

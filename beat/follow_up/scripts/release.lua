@@ -33,6 +33,7 @@ local function release(execution_id, queue, payload)
   end
 end
 
+require_rights(KEYS[1])
 local due = redis.call('ZRANGE', KEYS[1], '-inf', ARGV[1], 'BYSCORE', 'LIMIT', 0, ARGV[2])
 local reply = {#due}
 for _, execution_id in ipairs(due) do

@@ -12,6 +12,7 @@ if ARGV[7] == '1' then
 elseif not stored or tonumber(stored) ~= tonumber(ARGV[2]) then
   return 0
 end
+require_rights(KEYS[1])
 redis.call('HSET', KEYS[2], ARGV[3], ARGV[4])
 redis.pcall('XADD', KEYS[3], 'MAXLEN', '~', 10000, '*', 'event', 'quarantined', 'at', ARGV[5], 'key', ARGV[3],
   'problem', ARGV[6]) -- only a note: the entry is taken off even if another program has overwritten the journal

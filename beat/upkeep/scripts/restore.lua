@@ -5,6 +5,7 @@
 if redis.call('HGET', KEYS[2], ARGV[1]) ~= ARGV[3] then
   return 0
 end
+require_rights(KEYS[1])
 redis.call('ZADD', KEYS[1], 'NX', ARGV[2], ARGV[1])
 redis.call('HDEL', KEYS[2], ARGV[1])
 redis.pcall('XADD', KEYS[3], 'MAXLEN', '~', 10000, '*', 'event', 'restored', 'at', ARGV[4], 'key', ARGV[1])

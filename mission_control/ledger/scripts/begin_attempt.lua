@@ -8,6 +8,7 @@
 --       interrupted run  14 and 15 identity of the record of a lost claim, before and after its fence
 --       16 prefix of run keys  17 first active runs of tasks (hash)  18 and 19 suffixes of the keys of a task's
 --       other active runs, and of requests that wait  20 states of active runs, joined by commas with one before and after
+--       21 seconds by which clocks may differ, "" to begin it before it is due
 -- Needs overlap.lua
 -- Reply: {verdict, last success or "", the run as the lost worker had it (JSON list of field, value, …)
 -- or "", field, value, …}; the verdict is one of
@@ -16,7 +17,8 @@
 --   finished    the run is over: acknowledge and drop
 --   waits       a run of its task is active, and it must not overlap: drop, that run's end releases it
 --   held        another worker holds the attempt's lease: drop
---   stale       a later attempt was begun, or this one is not due yet: drop
+--   stale       a later attempt was begun, or the one before it has not ended: drop
+--   early       the attempt is not due yet: refuse
 --   cancel      its cancellation was requested before: end it
 --   poisoned    it was begun so often, and never ended, that it is not begun again: end it
 --   foreign     the run is another handler's: refuse
@@ -42,7 +44,7 @@ local function recorded(run)
 end
 
 local found = redis.call('HMGET', KEYS[1], 'state', 'attempt', 'spec', 'lease_until', 'deliveries', 'cancel_requested',
-  'fence', 'waits_for', 'awaits_due')
+  'fence', 'waits_for', 'awaits_due', 'not_before')
 local state, last, spec = found[1], tonumber(found[2] or ''), found[3]
 if not state then
   return {'unknown', '', ''}
@@ -94,8 +96,11 @@ elseif found[8] then
   return reply('waits')
 elseif must_not_begin() then
   return reply('cancel')
+elseif found[10] and ARGV[21] ~= '' and (tonumber(found[10]) or 0) > now + tonumber(ARGV[21]) then
+  return reply('early')
 end
 
+require_rights(KEYS[1])
 if found[9] and not is_running then -- it was entered before it was due
   local prefix = ARGV[7] .. facts.task_id
   local turn = turn_of(facts.task_id, {ARGV[17], prefix .. ARGV[18], nil, prefix .. ARGV[19]})
@@ -119,6 +124,7 @@ local lease_until = string.format('%.3f', now + tonumber(ARGV[4]))
 redis.call('HSET', KEYS[1], 'state', ARGV[11], 'attempt', attempt, 'started_at', ARGV[2], 'worker', ARGV[3],
   'deliveries', deliveries, 'lease_until', lease_until, 'fence', (tonumber(found[7] or '') or 0) + 1,
   'pid', ARGV[10])
-redis.call('HDEL', KEYS[1], 'retry_at', 'output', 'error', 'reason', 'duration_ms', 'resent_at', 'resends', 'awaits_due')
+redis.call('HDEL', KEYS[1], 'retry_at', 'output', 'error', 'reason', 'duration_ms', 'resent_at', 'resends', 'awaits_due',
+  'not_before')
 redis.call('ZADD', KEYS[2], lease_until, facts.execution_id)
 return reply('begun', last_success, lost)

@@ -7,7 +7,8 @@
 --       4 seconds to remember the idempotency key  5 what the key is to say, or the execution_id
 --       6 "overlaps" if it may overlap, "waits" if not, "" if it is no task's  7 prefix of run keys
 --       8 states of active runs, joined by commas with one before and after  9 task
---       10… field, value, …
+--       10 "1" if no message may begin it before it is due
+--       11… field, value, …
 -- Reply: {ARGV[5], the run that it waits for or ""} if the run was entered, {what the key says already, ""}, or
 --        false if the run exists; an error if a key has another type. Nothing is written in the last three cases
 -- Needs overlap.lua
@@ -26,7 +27,8 @@ end
 local now, due = tonumber(ARGV[2]), tonumber(ARGV[3])
 local turn = turn_of(ARGV[9], {unpack(KEYS, 4, 7)})
 local blocker = ARGV[6] == 'waits' and due <= now and blocker_of(turn, ARGV[2], ARGV[7], ARGV[8])
-redis.call('HSET', KEYS[1], unpack(ARGV, 10))
+require_rights(KEYS[1])
+redis.call('HSET', KEYS[1], unpack(ARGV, 11))
 redis.call('ZADD', KEYS[2], ARGV[2], ARGV[1])
 redis.call('ZADD', KEYS[3], ARGV[3], ARGV[1])
 redis.call('PERSIST', KEYS[3]) -- it must outlive the task's active runs
@@ -38,6 +40,9 @@ elseif ARGV[6] ~= '' then
   if ARGV[6] == 'waits' and due > now then
     redis.call('HSET', KEYS[1], 'awaits_due', '1') -- whether another is in the way shows when it is due
   end
+end
+if ARGV[10] == '1' and due > now then -- by the slower one of two clocks, so that none makes it wait for long
+  redis.call('HSET', KEYS[1], 'not_before', math.min(now, redis.call('TIME')[1]) + due - now)
 end
 if KEYS[8] then
   redis.call('SET', KEYS[8], ARGV[5], 'EX', ARGV[4])

@@ -16,7 +16,8 @@
 --       made of, joined by commas with one before and after  16 scheduled time, Unix seconds
 --       17 state of a cancelled run  18 identity of the record of this ending
 --       19 "1" if the run was running  20 "1" if it is a run of a task  21 states of active runs, joined by
---       commas with one before and after  22 task  23… field, value, … to write
+--       commas with one before and after  22 task  23 seconds until the next attempt is due, or ""
+--       24… field, value, … to write
 -- Needs overlap.lua and trimming.lua
 -- Reply: {field, value, …} of the run afterwards, or {} if it was refused and nothing changed; {"cancel",
 --        why}, and nothing changed, if another attempt would follow but cancellation was requested, or the task
@@ -30,7 +31,7 @@ if (attempt or '0') ~= ARGV[2] or ARGV[13] ~= '' and found[3] ~= ARGV[13] then
   return {}
 end
 local fields = {}
-for at = 23, #ARGV, 2 do
+for at = 24, #ARGV, 2 do
   fields[ARGV[at]] = ARGV[at + 1]
 end
 local has_turns = redis.call('EXISTS', KEYS[15], KEYS[16], KEYS[17]) > 0 -- most tasks have one active run at most
@@ -50,7 +51,11 @@ if ARGV[3] ~= '1' and (cancel_requested or ARGV[20] == '1' and not is_registered
   return {'cancel', cancel_requested or 'its task was removed'}
 end
 
-redis.call('HSET', KEYS[1], unpack(ARGV, 23))
+require_rights(KEYS[1])
+redis.call('HSET', KEYS[1], unpack(ARGV, 24))
+if ARGV[23] ~= '' then -- by the slower one of two clocks, so that none makes a run wait for long
+  redis.call('HSET', KEYS[1], 'not_before', math.min(ARGV[5], redis.call('TIME')[1]) + ARGV[23])
+end
 if cancel_requested and fields['state'] == ARGV[17] then
   redis.call('HSET', KEYS[1], 'reason', cancel_requested)
 end

@@ -17,6 +17,7 @@ end
 redis.call('ZSCORE', KEYS[2], ARGV[1]) -- keys of another type fail before the first write
 redis.call('HEXISTS', KEYS[3], ARGV[9])
 
+require_rights(KEYS[1])
 redis.call('HSET', KEYS[1], 'duration_ms', ARGV[10])
 if not is_lapsed then -- its message is on its way back to the queue
   redis.call('HSET', KEYS[1], 'state', ARGV[6], 'reason', 'its worker stopped', 'resent_at', ARGV[7])

@@ -6,6 +6,7 @@ local found = redis.call('HMGET', KEYS[1], 'state', 'attempt', 'resends')
 if found[1] ~= ARGV[1] or found[2] ~= ARGV[2] or (found[3] or '0') ~= ARGV[3] then
   return 0
 end
+require_rights(KEYS[1])
 redis.call('HSET', KEYS[1], 'resent_at', ARGV[4])
 redis.call('HINCRBY', KEYS[1], 'resends', 1)
 return 1

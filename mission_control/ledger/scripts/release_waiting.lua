@@ -5,4 +5,5 @@
 --       one before and after
 -- Reply: its execution_id, or false
 -- Needs overlap.lua
+require_rights(KEYS[1])
 return release_next(turn_of(ARGV[1], KEYS), ARGV[2], ARGV[3], ARGV[4], ARGV[5]) or false

@@ -3,6 +3,7 @@
 --       4 requests that do (zsets)  5 run (hash)
 -- ARGV: 1 task  2 execution_id  3 now, Unix seconds
 -- Needs overlap.lua
+require_rights(KEYS[1])
 redis.call('ZREM', KEYS[3], ARGV[2])
 redis.call('ZREM', KEYS[4], ARGV[2])
 redis.call('HDEL', KEYS[5], 'waits_for', 'waits_until', 'awaits_due')

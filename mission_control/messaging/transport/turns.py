@@ -13,7 +13,7 @@ from typing import Any, Final
 from redis import Redis
 
 from mission_control.store import redis_keys
-from mission_control.store.lua_scripts import lua_source
+from mission_control.store.lua_scripts import lua_source, with_rights
 
 TURN_PREFIXES: Final = (redis_keys.TURNS, redis_keys.LANES)
 """What the scripts `fetch` and `hold` need to name the keys."""
@@ -24,7 +24,7 @@ _OF_RUN: Final = re.compile(r"([A-Za-z0-9_.-]+)@")
 @cache
 def turns_source(name: str) -> str:
     """Return the text of a script of this package that begins with the part `turns`."""
-    return lua_source(__package__, "turns") + lua_source(__package__, name)
+    return with_rights(lua_source(__package__, "turns") + lua_source(__package__, name))
 
 
 def lane_of(queue_list: str, execution_id: str, handler: str) -> str:

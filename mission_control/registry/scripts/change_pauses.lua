@@ -6,6 +6,7 @@
 if (redis.call('GET', KEYS[2]) or '') ~= ARGV[1] then
   return 0
 end
+require_rights(KEYS[1])
 local last = 3 + 2 * tonumber(ARGV[3])
 for at = 4, last, 2 do
   redis.call('HSET', KEYS[1], ARGV[at], ARGV[at + 1])

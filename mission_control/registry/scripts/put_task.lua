@@ -12,6 +12,7 @@ local prefix = redis.call('GET', KEYS[7])
 if prefix and prefix ~= ARGV[11] then
   return -1
 end
+require_rights(KEYS[1])
 local is_new = ARGV[1] == ''
 local is_quarantined = redis.call('HEXISTS', KEYS[5], KEYS[1]) == 1
 if is_new then

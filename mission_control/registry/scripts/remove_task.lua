@@ -19,6 +19,7 @@ if type(task) ~= 'string' then
   end
   task = ''
 end
+require_rights(KEYS[1])
 redis.call('DEL', KEYS[1], KEYS[4], KEYS[5])
 redis.call('ZREM', KEYS[2], KEYS[1])
 redis.call('SREM', KEYS[3], ARGV[1])

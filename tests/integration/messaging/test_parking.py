@@ -125,6 +125,7 @@ def test_parked_run_survives_a_crash_of_redis_and_runs_at_its_time(house: Worker
         wait_until(lambda: beat.leads, "beat leads", timeout=20)
         now = datetime.now(UTC).timestamp()
         client.zadd(redis_keys.PARKED, {run.execution_id: now})  # its time has come
+        house.installation.ledger.make_due(run.execution_id)
         house.succeeds(run)
         assert set(parked(house)) == {far.execution_id}
         assert not client.hexists(redis_keys.PARKED_PAYLOADS, run.execution_id)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from mission_control.store import access_rules
 from mission_control.store.access_rules import Role, acl_rule
 from mission_control.store.redis_keys import RedBeatKeys
 from tests.house.repository import ROOT
@@ -41,3 +42,17 @@ def test_rule_names_queues_prefix_and_database_of_the_installation() -> None:
     producer = rule(Role.PRODUCER, "re*ports", "two words", prefix="theirs[1]:")
     assert {r"~re\*ports", r"~re\*ports??[0-9]", "~two?words", "~celery", r"~theirs\[1\]:*"} < producer
     assert {"%R~default", "&/3.celery.pidbox"} < rule(Role.FLOWER, "default")
+
+
+WRITES = {*access_rules._WRITES.upper().split()} - {"PUBLISH", "EXPIRE"}
+CAN_BE_REPEATED = {"lead", "put_back", "contradictions", "renew_leases", "mark_written", "find_lapsed"}
+"""Scripts of which each write can be repeated, and is; parts are checked where they are used."""
+PARTS = {"overlap", "trimming", "turns", "hold"}  # `hold` notes what was taken already
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
+def test_script_with_several_writes_asks_for_its_rights_first(script: Path) -> None:
+    text = script.read_text("utf-8")
+    writes = WRITES & {*re.findall(r"(?:call|gather)\('([A-Z]+)'", text)}
+    if len(writes) > 1 and script.stem not in CAN_BE_REPEATED | PARTS:
+        assert "\nrequire_rights(" in text or "\n  require_rights(" in text

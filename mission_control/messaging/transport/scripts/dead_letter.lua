@@ -2,6 +2,7 @@
 -- KEYS: 1 dead letters (list)  2 unacked (hash)  3 unacked_index (zset)
 -- ARGV: 1 entry, JSON  2 most entries to keep  3 delivery tag, or "" if it was never noted as delivered
 -- Reply: 1 if it was moved, 0 if another process did
+require_rights(KEYS[1])
 if ARGV[3] ~= '' then
   redis.call('ZREM', KEYS[3], ARGV[3])
   if redis.call('HDEL', KEYS[2], ARGV[3]) == 0 then

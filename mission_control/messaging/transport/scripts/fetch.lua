@@ -4,6 +4,7 @@
 -- ARGV: 1 delivery tag  2 prefix of turns  3 prefix of lanes  4… for each list its queue's name as JSON, or "" if
 --       its messages need no acknowledgement, and have no turns  … then the tags of messages that are done
 -- Reply: {list, payload}, or false if nothing waits
+require_rights(KEYS[1])
 for at = #KEYS + 2, #ARGV do
   redis.call('HDEL', KEYS[1], ARGV[at])
   redis.call('ZREM', KEYS[2], ARGV[at])

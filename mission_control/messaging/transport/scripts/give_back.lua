@@ -10,6 +10,7 @@ if ARGV[4] ~= '' then
     return 0
   end
 end
+require_rights(KEYS[1], ARGV[3])
 redis.call('ZREM', KEYS[2], ARGV[1])
 if redis.call('HDEL', KEYS[1], ARGV[1]) == 0 then
   return 0

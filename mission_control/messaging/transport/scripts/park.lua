@@ -6,6 +6,7 @@ local release_at = redis.call('ZSCORE', KEYS[1], ARGV[1])
 if release_at and tonumber(release_at) <= tonumber(ARGV[2]) and redis.call('HEXISTS', KEYS[2], ARGV[1]) == 1 then
   return 0
 end
+require_rights(KEYS[1])
 redis.call('HSET', KEYS[2], ARGV[1], cmsgpack.pack({ARGV[3], ARGV[4]}))
 redis.call('ZADD', KEYS[1], ARGV[2], ARGV[1])
 if redis.call('ZRANGE', KEYS[1], 0, 0)[1] == ARGV[1] then

@@ -6,6 +6,7 @@ local release_at = redis.call('ZSCORE', KEYS[1], ARGV[1])
 if not release_at or tonumber(release_at) ~= tonumber(ARGV[2]) then
   return 0
 end
+require_rights(KEYS[1])
 redis.call('ZREM', KEYS[1], ARGV[1])
 redis.call('HDEL', KEYS[2], ARGV[1])
 return 1
