@@ -8,6 +8,7 @@ MissionControlError
 ├── UnknownTaskError        no task has that id (also a LookupError)
 ├── UnknownRunError         the ledger has no such run, or no longer (also a LookupError)
 ├── UnknownPauseError       no such pause is in force (also a LookupError)
+├── UnknownOccurrenceError  the task has no such occurrence to come (also a LookupError)
 ├── HandlerError            a handler cannot be found or loaded
 ├── StoreUnavailableError   Redis cannot be reached or refuses: try again (also a ConnectionError)
 │   └── EmbeddedServerError the managed server could not be started
@@ -78,6 +79,10 @@ class UnknownRunError(MissionControlError, LookupError):
 
 class UnknownPauseError(MissionControlError, LookupError):
     """No such pause is in force."""
+
+
+class UnknownOccurrenceError(MissionControlError, LookupError):
+    """The schedule has no such occurrence, or it was fired already; the message names the nearest ones."""
 
 
 class HandlerError(MissionControlError):

@@ -30,6 +30,7 @@ _KEYS: Final = (
     redis_keys.PAUSES_VERSION,
     redis_keys.KNOWN_SINCE,
     redis_keys.FIRST_ACTIVE_RUNS,
+    redis_keys.PAUSES,
 )
 
 

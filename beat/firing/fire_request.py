@@ -1,5 +1,6 @@
 """Decisions about due entries, packed as arguments of the fire script."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -12,6 +13,7 @@ from beat.messages.entry_sender import QueuedMessage
 from beat.messages.message_template import MessageKind
 from beat.messages.run_messages import RunMessages
 from mission_control.model.policies.misfire import ON_TIME_WITHIN, Action, Decision, Fire, Skip
+from mission_control.model.policies.occurrence_changes import written_back
 from mission_control.model.policies.overlap import Verdict, plan_of
 from mission_control.model.runs.new_run import expires_at, occurrence_spec
 from mission_control.model.runs.record_identity import record_identity
@@ -94,6 +96,7 @@ class FireRequests:
         runs = [self._run(entry, action, now) for action in decision.actions]
         fired = [run[3] for run in runs if run[10] is not Delivery.NONE]
         unfired = [run[3] for run in runs if run[10] is Delivery.NONE]
+        changes = [text for one in decision.applied for text in written_back(one, now)]
         return FireRequest(
             key=entry.key,
             due=entry.due,
@@ -104,6 +107,7 @@ class FireRequests:
                 runs=runs,
                 due_if_skipped=_due_if_skipped(entry, now),
                 task_id=entry.task_id if fired else "",
+                changes=changes,
             ),
             execution_ids=tuple(fired),
             run_count=len(runs),
@@ -125,20 +129,8 @@ class FireRequests:
         # By its mark and the token a worker knows the message from one that another program sent.
         is_ours = handler_path_problem(entry.entry.task) is None
         mark = redis_keys.fired_entry(execution_id) if is_ours else ""
-        run = [
-            "",
-            mark,
-            "",
-            execution_id,
-            0,
-            token,
-            "",
-            message.queue_key,
-            message.payload,
-            "",
-            delivery,
-            "",
-        ]
+        queue, payload = message.queue_key, message.payload
+        run = ["", mark, "", execution_id, 0, token, "", queue, payload, "", delivery, ""]
         packed = _packed(entry, "", _unix(next_due), meta=meta, runs=[run])
         return FireRequest(entry.key, entry.due, packed, (execution_id,))
 
@@ -152,10 +144,17 @@ class FireRequests:
         execution_id = occurrence_execution_id(entry.task_id, moment)
         is_fired = isinstance(action, Fire)
         unfired = RunState.SKIPPED if isinstance(action, Skip) else RunState.MISSED
+        moved_to = action.moved_to if isinstance(action, Fire) else None
         spec = occurrence_spec(
-            task, entry.task_id, moment, params=json_text(entry.params), revision=entry.revision, now=now
+            task,
+            entry.task_id,
+            moment,
+            params=json_text(entry.params),
+            revision=entry.revision,
+            now=now,
+            moved_to=moved_to,
         )
-        expires = expires_at(task, moment, now)
+        expires = expires_at(task, moment if moved_to is None else moved_to, now)
         queue_key, payload = (
             self._message(entry, execution_id, moment, expires, now) if is_fired else ("", "")
         )
@@ -201,7 +200,7 @@ class FireRequests:
         plan = plan_of(task.overlap, task.queue_limit)
         if plan.blocked in {Verdict.SKIP, Verdict.START}:
             return plan.blocked
-        until = format_instant(action.scheduled_time + timedelta(seconds=task.misfire.grace_seconds))
+        until = format_instant(action.due + timedelta(seconds=task.misfire.grace_seconds))
         return [plan.blocked, plan.full, plan.limit, until, task.overlap]
 
     def _stagger(self, entry: DueTask, action: Action) -> float | str:
@@ -237,10 +236,11 @@ def _packed(
     meta: str = "",
     due_if_skipped: float | None = None,
     task_id: str = "",
+    changes: Sequence[str] = (),
 ) -> bytes:
     instants = ["" if one is None else repr(one) for one in (next_due, due_if_skipped)]
     whole = [entry.key, entry.due, revision, instants[0], meta, runs, instants[1], task_id]
-    return bytes(msgpack.packb(whole))
+    return bytes(msgpack.packb([*whole, changes] if changes else whole))
 
 
 def _due_if_skipped(entry: DueTask, now: datetime) -> float | None:

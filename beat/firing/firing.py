@@ -180,6 +180,7 @@ class Firing:
             spread=spread,
             most=max(1, min(MOST_AT_ONCE, MOST_BYTES // entry.size)),
         )
+        decision = self.pauses.with_changes(entry, decision, now, spread)
         if entry.trouble:
             self.quarantine.note(entry.key, entry.due, entry.trouble, now)
             quarantined = Cause("quarantined")

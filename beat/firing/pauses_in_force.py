@@ -7,7 +7,9 @@ from datetime import datetime, timedelta
 from beat.entries.due_entries import DueTask
 from mission_control.model.policies.breaker import only_probe
 from mission_control.model.policies.misfire import Decision, Fire
+from mission_control.model.policies.occurrence_changes import with_changes
 from mission_control.model.policies.pause import PauseKind, PauseLayer, TaskFacts, cause_of, kept_back
+from mission_control.model.runs.changed_occurrence import ChangedOccurrence
 from mission_control.registry.breakers import Breakers
 
 
@@ -18,6 +20,7 @@ class PausesInForce:
         self._breakers = breakers
         self._layers: dict[tuple[PauseKind, str], list[PauseLayer]] = {}
         self._probes: dict[str, tuple[PauseLayer, Sequence[float]]] = {}
+        self._changed: dict[str, list[ChangedOccurrence]] = {}
         self.version = ""
 
     def refresh(self) -> None:
@@ -25,8 +28,16 @@ class PausesInForce:
         seen, layers = self._breakers.pauses.read(), defaultdict(list)
         for layer in seen.layers:
             layers[layer.kind, layer.value].append(layer)
-        self.version, self._layers = seen.version, layers
+        changed = defaultdict(list)
+        for one in seen.changed:
+            changed[one.task_id].append(one)
+        self.version, self._layers, self._changed = seen.version, layers, changed
         self._probes.clear()
+
+    def with_changes(self, entry: DueTask, decision: Decision, now: datetime, spread: timedelta) -> Decision:
+        """Return a decision with single occurrences skipped, or run at the time that they were moved to."""
+        changed = self._changed.get(entry.task_id)
+        return with_changes(entry.task, decision, changed, now, spread) if changed else decision
 
     def applied(self, entry: DueTask, decision: Decision, now: datetime, spread: timedelta) -> Decision:
         """Return a decision with what a pause keeps from running skipped; an open breaker may let one run."""

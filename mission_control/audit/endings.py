@@ -70,6 +70,7 @@ def ending_record(run: RunRecord, *, at: datetime) -> ExecutionRecord:
         error=run.error,
         execution_id=run.execution_id,
         scheduled_time=run.scheduled_time,
+        moved_to=run.moved_to,
         attempt=run.attempt if run.attempt > 0 else None,
         final=run.state.is_final,
         trigger=run.trigger,

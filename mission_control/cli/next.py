@@ -17,6 +17,8 @@ from mission_control.configuration.clock import utc_now
 if TYPE_CHECKING:
     from mission_control.model.definitions.schedules import Schedule
     from mission_control.model.policies.pause import PauseLayer
+    from mission_control.model.runs.changed_occurrence import ChangedOccurrence
+    from mission_control.operate.next_times import DueTime
 
 _DEFAULT_COUNT = 5
 
@@ -52,7 +54,7 @@ def next_times(
 
     A moment is ISO 8601, such as 2026-03-01T09:00:00Z. Without an offset it is local time in the
     schedule's zone. With --json the answer is an array of {"scheduled_time": UTC, "local": …}; what a pause
-    will skip has its name as "paused".
+    will skip has its name as "paused", and an occurrence that was changed by hand "skipped" or "moved_to".
     """
     from mission_control.configuration.settings import read_settings
     from mission_control.operate.next_times import bare_schedule, due_json
@@ -62,11 +64,12 @@ def next_times(
     if start is not None and between is not None:
         raise click.UsageError("give either --from or --between")
     pauses: list[PauseLayer] = []
+    changed: list[ChangedOccurrence] = []
     if schedule is not None:
         rule = bare_schedule(schedule, default_timezone=read_settings().timezone)
     else:
-        rule, pauses = _of_task(str(task_id))
-    times = _times(rule, start, between, count)
+        rule, pauses, changed = _of_task(str(task_id))
+    times = _times(rule, changed, start, between, count)
     if as_json:
         echo_json_array(due_json(due, rule, pauses) for due in times)
     else:
@@ -74,27 +77,32 @@ def next_times(
 
 
 def _times(
-    rule: Schedule, start: datetime | None, between: tuple[datetime, datetime] | None, count: int | None
-) -> Iterator[datetime]:
+    rule: Schedule,
+    changed: list[ChangedOccurrence],
+    start: datetime | None,
+    between: tuple[datetime, datetime] | None,
+    count: int | None,
+) -> Iterator[DueTime]:
     from mission_control.model.definitions.schedules.clock.wall_clock import earliest
+    from mission_control.operate.next_times import upcoming
 
     if between is not None:
         first, last = (earliest(moment, rule.zone) for moment in between)
-        return islice(rule.occurrences(first, last), count)
+        return islice(upcoming(rule, first, last, changed), count)
     first = utc_now() if start is None else earliest(start, rule.zone)
-    return islice(rule.occurrences(first), _DEFAULT_COUNT if count is None else count)
+    return islice(upcoming(rule, first, changed=changed), _DEFAULT_COUNT if count is None else count)
 
 
-def _show(rule: Schedule, times: Iterator[datetime], pauses: list[PauseLayer]) -> None:
+def _show(rule: Schedule, times: Iterator[DueTime], pauses: list[PauseLayer]) -> None:
     now = utc_now()
     rows = [
         (
-            local_time(due, rule.zone),
-            due.astimezone(rule.zone).strftime("%A"),
-            in_how_long(due, now),
-            next((printable(f"paused ({one.name})") for one in pauses if one.holds(due)), ""),
+            local_time(one.due, rule.zone),
+            one.due.astimezone(rule.zone).strftime("%A"),
+            in_how_long(one.due, now),
+            "; ".join(_notes(one, rule, pauses)),
         )
-        for due in times
+        for one in times
     ]
     tell(rule.describe())
     if rows:
@@ -104,16 +112,24 @@ def _show(rule: Schedule, times: Iterator[datetime], pauses: list[PauseLayer]) -
         tell("no such time")
 
 
-def _of_task(task_id: str) -> tuple[Schedule, list[PauseLayer]]:
+def _notes(one: DueTime, rule: Schedule, pauses: list[PauseLayer]) -> Iterator[str]:
+    if one.change is not None:
+        own = "" if one.change.to is None else f"{local_time(one.scheduled_time, rule.zone)} "
+        yield printable(f"{own}{one.change.words()}")
+    yield from (printable(f"paused ({layer.name})") for layer in pauses if layer.holds(one.due))
+
+
+def _of_task(task_id: str) -> tuple[Schedule, list[PauseLayer], list[ChangedOccurrence]]:
     from mission_control.cli.terminal.installation_in_use import current
     from mission_control.operate.pausing import pausing_layers
     from mission_control.operate.tasks import existing_task
 
     with current() as installation:
         task = existing_task(installation.registry, task_id)
-        pauses = pausing_layers(installation.pauses.read().in_force(installation.clock()), task)
+        seen = installation.pauses.read()
+        pauses = pausing_layers(seen.in_force(installation.clock()), task)
     if not task.enabled:
         tell(f"{task.id} is disabled; if enabled, it would be due:")
     if task.schedule.spread_seconds:
         tell(f"each fires up to {task.schedule.spread_seconds:g} s later, always by the same offset")
-    return task.schedule, pauses
+    return task.schedule, pauses, seen.changed_of(task.id)

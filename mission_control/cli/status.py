@@ -13,7 +13,7 @@ from mission_control.cli.terminal import parameters
 from mission_control.cli.terminal.installation_in_use import current, is_configured
 from mission_control.cli.terminal.output import echo, echo_json, printable, table, tell
 from mission_control.cli.terminal.wording import in_how_long, local_time
-from mission_control.cli.views.run_view import STYLES
+from mission_control.cli.views.run_view import STYLES, VOID
 from mission_control.model.values.instants import parse_instant
 from mission_control.model.values.quantities import duration
 from mission_control.model.values.zones import zone
@@ -109,10 +109,16 @@ def _rows(found: Situation, redis: Mapping[str, str]) -> Iterator[tuple[str, str
     yield from _labelled("workers", _workers(found))
     yield "tasks", f"{found.enabled} enabled, {found.disabled} disabled"
     yield from _labelled("paused", (Text(printable(one.words()), style="yellow") for one in found.pauses))
+    yield from _labelled("changed", _changed(found))
     yield from _labelled("queues", _queues(found))
     yield from _labelled("running", _active(found))
     yield "last 24 h", _outcomes(found)
     yield from _labelled("next due", _due(found))
+
+
+def _changed(found: Situation) -> Iterator[str]:
+    for one, is_void in found.changed[:_RUNS_SHOWN]:
+        yield printable(f"{one.execution_id}  {one.words()}{VOID if is_void else ''}")
 
 
 def _labelled(label: str, lines: Iterator[str | Text]) -> Iterator[tuple[str, str | Text]]:

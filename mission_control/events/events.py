@@ -402,6 +402,14 @@ def definition_kept(task_id: str, difference: str) -> None:
     """A program registers a task that exists, with another definition; the registered one stays."""
 
 
+@_event(
+    WARNING,
+    "an occurrence was skipped or moved that the schedule no longer has; unskip it, or change the schedule",
+)
+def occurrence_change_void(task_id: str, execution_id: str, change: str) -> None:
+    """An edit of a schedule removed an occurrence that was skipped or moved by hand; it does not run."""
+
+
 @_event(ERROR, "task file not mirrored")
 def mirror_failed(path: object, error: BaseException) -> _Fields:
     """A change is registered, but the task file that mirrors the registry was not written."""

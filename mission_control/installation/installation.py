@@ -1,4 +1,7 @@
-"""One installation of Mission Control: its settings and what is built from them, each part when needed."""
+"""One installation of Mission Control: its settings and what is built from them, each part when needed.
+
+This file has more than 250 lines because all parts are put together in it.
+"""
 
 from __future__ import annotations
 
@@ -23,6 +26,7 @@ from mission_control.ledger.ledger import Ledger
 from mission_control.registry.breakers import Breakers
 from mission_control.registry.change_log import ChangeLog
 from mission_control.registry.definition_check import DefinitionCheck
+from mission_control.registry.occurrence_store import OccurrenceStore
 from mission_control.registry.pauses import Pauses
 from mission_control.registry.registry import Registry
 from mission_control.registry.task_store import TaskStore
@@ -173,6 +177,11 @@ class Installation:
     def pauses(self) -> Pauses:
         """The pauses."""
         return Pauses(self.client, ChangeLog(self.changes, actor=acting_user()), self.clock)
+
+    @cached_property
+    def occurrences(self) -> OccurrenceStore:
+        """The changes of single occurrences."""
+        return OccurrenceStore(self.client, self.registry.changes, self.redbeat_keys, self.clock)
 
     @cached_property
     def breakers(self) -> Breakers:

@@ -1,7 +1,9 @@
 """When a task, or a schedule that no task has yet, is due."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from heapq import merge
 from typing import Any
 
 from mission_control.errors import InvalidTaskError
@@ -9,7 +11,44 @@ from mission_control.files.calendar_file import read_calendar
 from mission_control.model.definitions.schedules import Schedule
 from mission_control.model.definitions.task import parse_task
 from mission_control.model.policies.pause import PauseLayer
+from mission_control.model.runs.changed_occurrence import ChangedOccurrence
 from mission_control.model.values.instants import format_instant
+
+
+@dataclass(frozen=True)
+class DueTime:
+    """An occurrence to come, with its change by hand if there is one."""
+
+    scheduled_time: datetime
+    change: ChangedOccurrence | None = None
+
+    @property
+    def due(self) -> datetime:
+        """When it runs, or would run if nothing kept it from that."""
+        return self.scheduled_time if self.change is None else self.change.due
+
+    @property
+    def is_skipped(self) -> bool:
+        """Whether it was skipped by hand."""
+        return self.change is not None and self.change.is_skipped
+
+
+def upcoming(
+    schedule: Schedule,
+    start: datetime,
+    end: datetime | None = None,
+    changed: Sequence[ChangedOccurrence] = (),
+) -> Iterator[DueTime]:
+    """Yield the occurrences due after `start` up to and including `end`, in order.
+
+    Those that were moved come at their new time.
+    """
+    own = {one.at: one for one in changed}
+    moved = sorted((one.to, one) for one in changed if one.to is not None and one.to > start)
+    there = (DueTime(one.at, one) for to, one in moved if end is None or to <= end)
+    regular = (DueTime(moment, own.get(moment)) for moment in schedule.occurrences(start, end))
+    here = (one for one in regular if one.due == one.scheduled_time)
+    return merge(here, there, key=lambda one: one.due)
 
 
 def bare_schedule(schedule: dict[str, Any], *, default_timezone: str) -> Schedule:
@@ -25,8 +64,15 @@ def bare_schedule(schedule: dict[str, Any], *, default_timezone: str) -> Schedul
         raise InvalidTaskError(error.problems, subject="--schedule") from error
 
 
-def due_json(due: datetime, schedule: Schedule, pauses: Iterable[PauseLayer] = ()) -> dict[str, str]:
-    """Return a due time as a JSON object: in UTC, as local time in the schedule's zone, and its pause."""
-    paused = next(({"paused": one.name} for one in pauses if one.holds(due)), {})
-    local = due.astimezone(schedule.zone).isoformat()
-    return {"scheduled_time": format_instant(due), "local": local, **paused}
+def due_json(one: DueTime, schedule: Schedule, pauses: Iterable[PauseLayer] = ()) -> dict[str, str]:
+    """Return a due time as a JSON object: in UTC, as local time in the schedule's zone, with pauses."""
+    found = {
+        "scheduled_time": format_instant(one.scheduled_time),
+        "local": one.scheduled_time.astimezone(schedule.zone).isoformat(),
+    }
+    if one.change is not None and one.change.to is not None:
+        found["moved_to"] = format_instant(one.change.to)
+    if one.change is not None and one.is_skipped:
+        found["skipped"] = one.change.words()
+    paused = next((layer.name for layer in pauses if layer.holds(one.due)), None)
+    return found if paused is None else {**found, "paused": paused}

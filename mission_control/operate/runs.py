@@ -51,4 +51,4 @@ def lateness_ms(run: RunRecord) -> int | None:
     """Return how long after its time a run's last attempt started; None before the first start."""
     if run.started_at is None:
         return None
-    return round((run.started_at - run.scheduled_time).total_seconds() * 1_000)
+    return round((run.started_at - run.due_at).total_seconds() * 1_000)

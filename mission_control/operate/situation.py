@@ -14,6 +14,7 @@ from mission_control.errors import StoreUnavailableError
 from mission_control.ledger.run_reader import RunReader
 from mission_control.model.definitions.task import TaskDefinition
 from mission_control.model.policies.pause import PauseLayer
+from mission_control.model.runs.changed_occurrence import ChangedOccurrence
 from mission_control.model.runs.run_record import RunRecord
 from mission_control.model.values.instants import format_instant
 from mission_control.operate.health import (
@@ -35,7 +36,7 @@ from mission_control.operate.pausing import layer_json
 from mission_control.operate.queues import QueueState, waiting_queues
 from mission_control.operate.runs import run_json
 from mission_control.processes.heartbeats import ANSWER_SECONDS, ProcessInfo, live_processes
-from mission_control.registry.pauses import PAUSE_KEYS, read_pauses
+from mission_control.registry.pauses import NO_PAUSES, PAUSE_KEYS, PausesSeen, read_pauses
 from mission_control.registry.registry import Registry
 from mission_control.registry.task_views import Overview
 from mission_control.store import redis_keys
@@ -70,6 +71,7 @@ class Situation:
     outcomes: Mapping[str, int]
     next_due: list[tuple[TaskDefinition, datetime]]
     pauses: list[PauseLayer]
+    changed: list[tuple[ChangedOccurrence, bool]]
 
     def to_json(self, redis: Mapping[str, str]) -> dict[str, Any]:
         """Return it as a JSON object; `redis` says where Redis is, as `redis_place` does."""
@@ -83,6 +85,7 @@ class Situation:
             "workers": self.workers,
             "tasks": tasks,
             "pauses": [layer_json(one) for one in self.pauses],
+            "changed_occurrences": [_changed_json(one, is_void=is_void) for one, is_void in self.changed],
             "keys_of_wrong_type": {
                 key: {"found": found, "needed": needed} for key, (found, needed) in self.wrong_keys.items()
             },
@@ -127,6 +130,7 @@ def situation(
     active = ledger.active() if redis_keys.ACTIVE_RUNS not in wrong else []
     notes = quarantine_notes(client, redbeat_keys) if wrong.keys().isdisjoint(QUARANTINE_KEYS) else []
     notes += _unnoticed(registry, tasks, notes) if redis_keys.TASKS not in wrong else []
+    pauses = read_pauses(client) if wrong.keys().isdisjoint(PAUSE_KEYS) else NO_PAUSES
     runs = of_runs(active)
     queues, broker_issues = _queues(app, ledger, {queue for queue, _ in (*tasks.work, *runs)})
     issues = [
@@ -156,8 +160,27 @@ def situation(
         issues=issues,
         outcomes=dict(Counter(str(run.state) for run in ended).most_common()),
         next_due=tasks.next_due,
-        pauses=read_pauses(client).in_force(now) if wrong.keys().isdisjoint(PAUSE_KEYS) else [],
+        pauses=pauses.in_force(now),
+        changed=_changed(registry, pauses),
     )
+
+
+def _changed(registry: Registry, pauses: PausesSeen) -> list[tuple[ChangedOccurrence, bool]]:
+    """Return the changed occurrences to come, the soonest first, and whether the schedule lacks each."""
+    found = sorted((one for one in pauses.changed if not one.is_over), key=lambda one: one.due)
+    tasks = {task_id: registry.definition(task_id) for task_id in {one.task_id for one in found}}
+    return [(one, (task := tasks[one.task_id]) is None or one.is_void(task.schedule)) for one in found]
+
+
+def _changed_json(change: ChangedOccurrence, *, is_void: bool) -> dict[str, Any]:
+    return {
+        "execution_id": change.execution_id,
+        "skipped": change.is_skipped,
+        "moved_to": None if change.to is None else format_instant(change.to),
+        "void": is_void,
+        "who": change.who,
+        "reason": change.reason,
+    }
 
 
 def _unnoticed(

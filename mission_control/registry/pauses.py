@@ -3,18 +3,21 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from redis import Redis
 
 from mission_control.errors import StoreUnavailableError
 from mission_control.model.policies.pause import PauseKind, PauseLayer
+from mission_control.model.runs.changed_occurrence import ChangedOccurrence
 from mission_control.model.values.instants import format_instant
 from mission_control.registry.change_log import ChangeLog
 from mission_control.store import redis_keys
 from mission_control.store.lua_scripts import lua_script
 
 PAUSE_KEYS: Final = (redis_keys.PAUSES, redis_keys.PAUSES_VERSION)
+
+_Kept = TypeVar("_Kept")
 
 _REMEMBERED: Final = timedelta(days=1)
 """How long a layer that is over says why what fell due in it did not run: a beat may have been down."""
@@ -24,14 +27,26 @@ _ATTEMPTS_AGAINST_OTHER_WRITERS: Final = 20
 
 @dataclass(frozen=True)
 class PausesSeen:
-    """All layers that are known, those that are over included; `version` changes with every change."""
+    """All layers that are known, those that are over included; `version` changes with every change.
+
+    `changed` are single occurrences that were skipped or moved by hand.
+    """
 
     version: str
     layers: tuple[PauseLayer, ...]
+    changed: tuple[ChangedOccurrence, ...] = ()
 
     def in_force(self, now: datetime) -> list[PauseLayer]:
         """Return the layers in force at `now`, by name."""
         return sorted((one for one in self.layers if one.is_current(now)), key=lambda one: one.name)
+
+    def changed_of(self, task_id: str) -> list[ChangedOccurrence]:
+        """Return the changed occurrences of a task that have yet to come, the soonest first."""
+        found = (one for one in self.changed if one.task_id == task_id and not one.is_over)
+        return sorted(found, key=lambda one: one.due)
+
+
+NO_PAUSES: Final = PausesSeen("", ())
 
 
 def read_pauses(client: Redis) -> PausesSeen:
@@ -40,13 +55,14 @@ def read_pauses(client: Redis) -> PausesSeen:
         pipe.get(redis_keys.PAUSES_VERSION)
         pipe.hvals(redis_keys.PAUSES)
         version, texts = pipe.execute()
-    return PausesSeen(version or "", tuple(_readable(texts)))
+    layers = _readable(texts, PauseLayer.from_json)
+    return PausesSeen(version or "", tuple(layers), tuple(_readable(texts, ChangedOccurrence.from_json)))
 
 
-def _readable(texts: Iterable[str]) -> Iterable[PauseLayer]:
+def _readable(texts: Iterable[str], read: Callable[[str], _Kept]) -> Iterable[_Kept]:
     for text in texts:
         try:
-            yield PauseLayer.from_json(text)
+            yield read(text)
         except (ValueError, TypeError, KeyError):
             continue
 

@@ -10,8 +10,9 @@ from typing import Any, Final, Literal
 from mission_control.errors import InvalidTaskError, StoreUnavailableError
 from mission_control.events import events
 from mission_control.ledger.ledger import Ledger
-from mission_control.model.definitions.due_times import due_after, has_beginning
+from mission_control.model.definitions.due_times import due_after, has_beginning, spread_of
 from mission_control.model.definitions.task import TaskDefinition
+from mission_control.model.policies.occurrence_changes import due_with
 from mission_control.model.values.identifiers import known_form
 from mission_control.registry.change_log import ChangeLog
 from mission_control.registry.changes import (
@@ -249,9 +250,19 @@ class Registry:
         after = stored_form(task)
         is_overdue = seen.due is not None and seen.due <= now.timestamp()
         keeps_due = not changes_timing(before, after) or (catch_up and is_overdue)
-        if not self._store.put(task, seen=seen, due=due_after(task, now), now=now, is_due_kept=keeps_due):
+        pauses, spread = self._store.pauses(), spread_of(task)
+        changed = pauses.changed_of(task.id)
+        over = [one for one in changed if not keeps_due and one.due + spread <= now]
+        due = due_with(due_after(task, now), [one for one in changed if one not in over], spread)
+        due, forget = due if task.enabled else None, [one.name for one in over]
+        if not self._store.put(
+            task, seen=seen, due=due, now=now, is_due_kept=keeps_due, pauses=pauses, forget=forget
+        ):
             return False
         self.changes.record(task.id, change, before, after, reason=reason, at=now)
+        for one in changed:
+            if one not in over and one.is_void(task.schedule):
+                events.occurrence_change_void(task.id, one.execution_id, one.words())
         warn_of_unenforced(task)
         return True
 

@@ -13,6 +13,7 @@ from redis import Redis
 from mission_control.model.definitions.task import TaskDefinition
 from mission_control.model.policies.breaker import breaker_name
 from mission_control.model.values.identifiers import known_form
+from mission_control.registry.pauses import NO_PAUSES, PAUSE_KEYS, PausesSeen, read_pauses
 from mission_control.registry.redbeat_layout import redbeat_definition, redbeat_meta
 from mission_control.registry.stored_task import SIGN_IT, StoredTask, stored_form
 from mission_control.signing.keyring import NO_KEYS, Keyring
@@ -70,12 +71,15 @@ class TaskStore:
         due: float | None,
         now: datetime,
         is_due_kept: bool = False,
+        pauses: PausesSeen = NO_PAUSES,
+        forget: Iterable[str] = (),
     ) -> bool:
         """Write a task if its id is free (`seen` is None), or if it is still the one that was seen.
 
         `due` is the next due instant in Unix seconds, or None for never; with `is_due_kept` it counts only if
-        beat has quarantined the task. Writing a task ends its quarantine, and the id of a quarantined entry
-        counts as free.
+        beat has quarantined the task. `forget` are changed occurrences to be forgotten, among the pauses that
+        were seen; the others must be counted in `due`. Writing a task ends its quarantine, and the id of a
+        quarantined entry counts as free.
         """
         given = self._given_keys
         text = json.dumps(stored_form(task), ensure_ascii=False)
@@ -88,6 +92,7 @@ class TaskStore:
                 redis_keys.BEAT_QUARANTINE,
                 redis_keys.history(task.id),
                 redis_keys.PREFIX_IN_USE,
+                *PAUSE_KEYS,
             ],
             args=[
                 "" if seen is None else seen.text,
@@ -102,6 +107,8 @@ class TaskStore:
                 int(is_due_kept),
                 given.prefix,
                 self.keyring.sign("task", text) if self.keyring else "",
+                "" if seen is None else pauses.version,
+                *forget,
             ],
         )
         if written == _OTHER_PREFIX:
@@ -138,15 +145,21 @@ class TaskStore:
                 redis_keys.revisions(task_id),
                 redis_keys.history(task_id),
                 redis_keys.BEAT_QUARANTINE,
-                redis_keys.PAUSES,
-                redis_keys.PAUSES_VERSION,
+                *PAUSE_KEYS,
             ],
-            args=[task_id, int(if_deleted), breaker_name(task_id)],
+            args=[task_id, int(if_deleted), breaker_name(task_id), *self._changed_names(task_id)],
         )
         if removed is None:
             return None
         was = _stored(task_id, removed, None)
         return {} if was is None else was.definition
+
+    def pauses(self) -> PausesSeen:
+        """Return the pauses, with the occurrences that were changed by hand."""
+        return read_pauses(self._client)
+
+    def _changed_names(self, task_id: str) -> list[str]:
+        return [one.name for one in self.pauses().changed if one.task_id == task_id]
 
     def revisions(self, task_id: str) -> list[dict[str, Any]]:
         """Return the definitions a task has had, the newest first."""

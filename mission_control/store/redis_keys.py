@@ -23,8 +23,8 @@
 | `mc:runs:finished` | sorted set: execution_id → finished at | trimmed to retention | ledger |
 | `mc:fired:<execution_id>` | hash, of a RedBeat entry's occurrence | retention | beat |
 | `mc:revoked:<execution_id>` | string, why the run must not begin | retention | workers, registry |
-| `mc:pauses` | hash: layer → JSON, see `model.policies.pause` | permanent, a day after its end | registry |
-| `mc:pauses:version` | string, how often they were changed | permanent | registry |
+| `mc:pauses` | hash: layer or changed occurrence → JSON | permanent, a day after its end | registry, beat |
+| `mc:pauses:version` | string, how often they were changed | permanent | registry, beat |
 | `mc:idempotency:<key>` | string, execution_id and fingerprint of the params | retention | producers |
 | `mc:audit:pending` | hash: identity → what to write | permanent, until written | ledger, beat, workers |
 | `mc:audit:quarantine` | list of JSON, newest first, at most 1,000 | permanent | sweep |

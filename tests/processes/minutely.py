@@ -11,6 +11,7 @@ from mission_control.dispatch.enqueue import Dispatch
 from mission_control.dispatch.run_control import RunControl
 from mission_control.installation.installation import Installation, create_app
 from mission_control.model.policies.pause import PauseKind
+from mission_control.operate.occurrences import Occurrences
 from mission_control.operate.pausing import Pausing
 from mission_control.operate.resuming import Resumed, Resuming
 from mission_control.store import redis_keys
@@ -70,6 +71,12 @@ class Day:
         parts = self.ours.registry, self.ours.pauses, self.ours.ledger
         resuming = Resuming(*parts, lambda: Dispatch.of(self.ours), self.ours.clock)
         return resuming.resume(selectors, **options)
+
+    @property
+    def occurrences(self) -> Occurrences:
+        """What changes single occurrences."""
+        ours = self.ours
+        return Occurrences(ours.registry, ours.occurrences, ours.ledger, ours.clock)
 
     def states(self, task_id: str = "a") -> str:
         """Return a task's runs, oldest first: D dispatched, S skipped, M missed, C cancelled, R running."""

@@ -34,7 +34,7 @@ class TaskRuns:
         self.durations_ms = [run.duration_ms for run in self.ran if run.duration_ms is not None]
         self.work_ms = sum(self.durations_ms)
         self.latenesses_ms = [
-            max(run.started_at - run.scheduled_time, timedelta()) / timedelta(milliseconds=1)
+            max(run.started_at - run.due_at, timedelta()) / timedelta(milliseconds=1)
             for run in self.ran
             if run.attempt == 1 and run.started_at is not None
         ]

@@ -4,7 +4,7 @@
 --       5 parked messages (zset)  6 payloads of parked messages (hash)  7 pending audit records (hash)
 --       8 journal (stream)  9 outbox (list)  10 quarantine (hash)  11 pace of catching up (hash)
 --       12 version of the pauses (string)  13 high-water marks of what is remembered (hash)
---       14 first active runs of tasks (hash)
+--       14 first active runs of tasks (hash)  15 pauses (hash)
 -- ARGV: 1 batch (MessagePack): {token, now, now_iso, meta, ttl, pace, state of a skipped occurrence, pauses, prefix
 --         of run keys, states of active runs, what the identity of an unfired one's record begins with, suffixes of
 --         the keys of a task's runs, other active runs (zset), waiting occurrences (zset) and history (hash), runs to
@@ -12,7 +12,8 @@
 --         the beat that must lead, "" if none need; `pace` is how many runs a second are caught up, over all tasks;
 --         `pauses` is the version of the pauses by which it was decided, "" for none
 --       2… one entry each (MessagePack): {key, due, revision or "", next due or "", meta, runs, next due if a run
---         is skipped, "" for no other, its task if it fires runs, else ""}; `meta` is a RedBeat entry's, "keep" to leave it; no entry at all warms up
+--         is skipped, "" for no other, its task if it fires runs, else "", changed occurrences or nothing}; of these
+--         {name, JSON or "", …}: to be written among the pauses, or removed; `meta` is a RedBeat entry's, "keep" to leave it; no entry at all warms up
 --         the script, which writes nothing
 --         a run: {state, run key, task's runs key, execution_id, scheduled, spec, reason, queue key,
 --                 payload, stagger in seconds if it is caught up, else "", delivery, overlap or cause}
@@ -326,8 +327,20 @@ local function turn_in_batch(runs, task)
   }
 end
 
+local are_changes_written = false
+local function write_changes(changes)
+  for at = 1, #changes, 2 do
+    if changes[at + 1] == '' then
+      redis.call('HDEL', KEYS[15], changes[at])
+    else
+      redis.call('HSET', KEYS[15], changes[at], changes[at + 1])
+    end
+  end
+  are_changes_written = true
+end
+
 local function commit(entry, stored)
-  local key, due, revision, next_due, meta, runs, due_if_skipped, task = unpack(entry)
+  local key, due, revision, next_due, meta, runs, due_if_skipped, task, changes = unpack(entry)
   if not stored or tonumber(stored) ~= due then
     return '0'
   end
@@ -339,7 +352,7 @@ local function commit(entry, stored)
     return '0'
   end
   local turn = turn_in_batch(runs, task)
-  if not can_run(runs, turn) then
+  if not can_run(runs, turn) or changes and not is_sound(KEYS[15], 'hash') then
     return '2'
   end
   local is_skipped = false
@@ -359,6 +372,9 @@ local function commit(entry, stored)
       run.turn = run[12] ~= '' and turn
       is_skipped = enter(run, task) or is_skipped
     end
+  end
+  if changes then
+    write_changes(changes)
   end
   if revision == '' then
     add(sound, key) -- RedBeat repairs an entry by saving it again, and knows of no quarantine
@@ -397,6 +413,9 @@ for _, list in ipairs(lists) do
 end
 for runs, count in pairs(unfired_of) do
   trim_runs(runs, KEYS[3], KEYS[4], KEYS[13], keep, math.min(count, 1000) + 20, run_prefix, effects_prefix)
+end
+if are_changes_written then
+  redis.call('INCR', KEYS[12]) -- each beat reads them again before it decides
 end
 if fired + unfired > 0 then
   -- Nothing but this note can fail: another program may have overwritten the key, or used up its last id.

@@ -43,6 +43,7 @@ class ExecutionRecord:
     Every run has exactly one final record. `timestamp` is when it ended, `scheduled_time` when it was
     due. Without a handler having started there is no `started_at`, no `duration_ms` and no `lateness_ms`.
     `cause` belongs to `skipped` and `missed`: its class, and the run or layer at the root.
+    `moved_to` is when an occurrence was due that was moved from its `scheduled_time`.
     `delivery` belongs to `worker_lost` and `interrupted`: which claim of the run was cut off, the first is 1.
     `output` and `error` may be anything; `to_dict` masks and bounds them.
     """
@@ -65,13 +66,15 @@ class ExecutionRecord:
     cause: Mapping[str, str] | None = None
     revision: int | None = None
     delivery: int | None = None
+    moved_to: datetime | None = None
 
     @property
     def lateness_ms(self) -> int | None:
         """How long after its due time the handler started; negative if a clock was stepped back."""
         if self.started_at is None or self.scheduled_time is None:
             return None
-        return round((self.started_at - self.scheduled_time).total_seconds() * 1000)
+        due = self.scheduled_time if self.moved_to is None else self.moved_to
+        return round((self.started_at - due).total_seconds() * 1000)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the record ready to append: masked, bounded, instants as text.
@@ -99,6 +102,7 @@ class ExecutionRecord:
             **({} if self.cause is None else {"cause": _cause(self.cause)}),
             "revision": self.revision,
             **({} if self.delivery is None else {"delivery": self.delivery}),
+            **({} if self.moved_to is None else {"moved_to": format_instant(self.moved_to)}),
         }
 
 

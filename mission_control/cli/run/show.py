@@ -50,8 +50,8 @@ def list_runs(task_id: str | None, with_ended: bool, limit: int, as_json: bool) 
 def _row(run: RunRecord, here: tzinfo, now: datetime) -> tuple[str | Text, ...]:
     if run.retry_at is not None and run.retry_at > now:
         when = f"next attempt {in_how_long(run.retry_at, now)}"
-    elif run.attempt == 0 and run.scheduled_time > now:
-        when = f"due {in_how_long(run.scheduled_time, now)}"
+    elif run.attempt == 0 and run.due_at > now:
+        when = f"due {in_how_long(run.due_at, now)}"
     else:
         times = (run.finished_at, run.started_at, run.dispatched_at)
         when = local_time(next(one for one in times if one is not None), here)

@@ -15,11 +15,12 @@ from mission_control.cli.terminal.installation_in_use import current
 from mission_control.cli.terminal.output import as_text, echo, echo_json, table, tell, tell_issues
 from mission_control.cli.terminal.revealing import shown_definitions
 from mission_control.cli.terminal.wording import in_how_long, local_time
+from mission_control.cli.views.run_view import VOID
 from mission_control.model.values.instants import parse_instant
 
 if TYPE_CHECKING:
     from mission_control.model.definitions.task import TaskDefinition
-    from mission_control.model.policies.pause import PauseLayer
+    from mission_control.model.runs.changed_occurrence import ChangedOccurrence
     from mission_control.operate.tasks import TaskSummary
 
 _COLUMNS = ("task", "schedule", "next run", "", "ok", "failed")
@@ -94,12 +95,14 @@ def show(task_id: str, as_json: bool, reveal: bool) -> None:
             return
         task = existing_task(installation.registry, task_id)
         now = installation.clock()
-        pauses = pausing_layers(installation.pauses.read().in_force(now), task)
-        echo(table("", "", rows=_rows(shown, task, pauses, now), header=False))
+        seen = installation.pauses.read()
+        pauses = [one.words().removeprefix("paused ") for one in pausing_layers(seen.in_force(now), task)]
+        notes = [("paused", as_text(one)) for one in pauses] + list(_changed(seen.changed_of(task.id), task))
+        echo(table("", "", rows=_rows(shown, task, notes, now), header=False))
 
 
 def _rows(
-    shown: dict[str, Any], task: TaskDefinition, pauses: Iterable[PauseLayer], now: datetime
+    shown: dict[str, Any], task: TaskDefinition, notes: Iterable[tuple[str, str]], now: datetime
 ) -> Iterator[tuple[str, str]]:
     history, metadata = shown["execution_history"], shown["metadata"]
     yield "task", task.id
@@ -112,8 +115,7 @@ def _rows(
         from mission_control.operate.health import remedy_of_quarantine
 
         yield "quarantined", f"{as_text(history['problem'])}; {remedy_of_quarantine(task.id)}"
-    for layer in pauses:
-        yield "paused", as_text(layer.words().removeprefix("paused "))
+    yield from notes
     yield "handler", task.handler
     yield "next run", _moment(history["next_run"], task, now)
     yield "last run", _moment(history["last_run"], task, now)
@@ -129,6 +131,13 @@ def _rows(
     for name, value in shown.items():
         if name not in _SHOWN_APART and value != usual.get(name):
             yield name, as_text(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+
+
+def _changed(changed: Iterable[ChangedOccurrence], task: TaskDefinition) -> Iterator[tuple[str, str]]:
+    for one in changed:
+        void = VOID if one.is_void(task.schedule) else ""
+        label = "skipped" if one.is_skipped else "moved"
+        yield label, as_text(f"{local_time(one.at, task.schedule.zone)}  {one.words()}{void}")
 
 
 def _usual(task: TaskDefinition) -> dict[str, Any]:

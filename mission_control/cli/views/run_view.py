@@ -30,6 +30,7 @@ STYLES: Final = {
     "running": "cyan",
     "dispatched": "cyan",
 }
+VOID: Final = "; its schedule no longer has this occurrence"
 COLUMNS: Final = ("scheduled", "late", "attempts", "outcome", "took", "output")
 
 

@@ -56,7 +56,7 @@ def only_probe(decision: Decision, layer: PauseLayer) -> Decision:
         else one
         for one in decision.actions
     )
-    return Decision(actions, decision.next_due)
+    return replace(decision, actions=actions)
 
 
 def _wait(probe_after: Sequence[float], probes: int) -> timedelta:

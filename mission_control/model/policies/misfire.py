@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
 from itertools import islice
@@ -11,6 +11,7 @@ from typing import Final
 from mission_control.model.definitions.schedules import ScheduleBase
 from mission_control.model.definitions.task import TaskDefinition
 from mission_control.model.runs.cause import Cause
+from mission_control.model.runs.changed_occurrence import ChangedOccurrence
 from mission_control.model.values.instants import from_unix
 
 ON_TIME_WITHIN: Final = timedelta(seconds=30)
@@ -32,19 +33,29 @@ _ROUNDING: Final = timedelta(milliseconds=1)
 
 @dataclass(frozen=True, slots=True)
 class Fire:
-    """Run this occurrence; `is_catch_up` says that it is not on time, and runs by the policy."""
+    """Run this occurrence; `is_catch_up` says that it is not on time, and runs by the policy.
+
+    `moved_to` is when it runs instead of at its own time, None for an occurrence that was not moved.
+    """
 
     scheduled_time: datetime
     is_catch_up: bool = False
+    moved_to: datetime | None = None
+
+    @property
+    def due(self) -> datetime:
+        """When it should run."""
+        return self.scheduled_time if self.moved_to is None else self.moved_to
 
 
 @dataclass(frozen=True, slots=True)
 class Miss:
-    """Record this occurrence as not run, and why."""
+    """Record this occurrence as not run, and why; `stands_for_others` that are not recorded one by one."""
 
     scheduled_time: datetime
     reason: str
     cause: Cause = MISFIRE
+    stands_for_others: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +74,13 @@ Action = Fire | Miss | Skip
 class Decision:
     """What a due task needs, oldest occurrence first, and when it is due again.
 
-    `next_due` is in Unix seconds; None if the task has no further occurrence that is known now.
+    `next_due` is in Unix seconds; None if the task has no further occurrence that is known now. `applied` are
+    changes of single occurrences that the decision has taken into account for good.
     """
 
     actions: tuple[Action, ...]
     next_due: float | None
+    applied: tuple[ChangedOccurrence, ...] = ()
 
 
 def decide(
@@ -122,7 +135,22 @@ def withheld(
     next_due = decision.next_due
     if task.schedule.is_fixed_delay:  # no end of a run sets it
         next_due = _due(task.schedule.next_after(now), timedelta(0))
-    return Decision(actions, next_due)
+    return replace(decision, actions=actions, next_due=next_due)
+
+
+def decide_moved(
+    task: TaskDefinition, scheduled_time: datetime, to: datetime, horizon: datetime
+) -> Fire | Miss:
+    """Decide about an occurrence that was moved to `to`, which is not after `horizon` (now, without spread).
+
+    It is on time within `ON_TIME_WITHIN`; the misfire policy decides about one that is later.
+    """
+    late, following = horizon - to, task.schedule.next_after(to)
+    if late <= ON_TIME_WITHIN:
+        return Fire(scheduled_time, moved_to=to)
+    may_run = task.misfire.policy == "all" or following is None or following > horizon
+    action = _late(task, scheduled_time, late, may_run=may_run)
+    return replace(action, moved_to=to) if isinstance(action, Fire) else action
 
 
 def _due(nominal: datetime | None, spread: timedelta) -> float | None:
@@ -142,7 +170,9 @@ def _all(task: TaskDefinition, backlog: list[datetime], horizon: datetime) -> tu
     is_on_time = horizon - newest <= ON_TIME_WITHIN
     late = backlog[:-1] if is_on_time else backlog
     first_to_run = max(0, len(late) - _most_late(task, is_on_time=is_on_time))
-    actions = [_late(task, moment, horizon, may_run=at >= first_to_run) for at, moment in enumerate(late)]
+    actions = [
+        _late(task, moment, horizon - moment, may_run=at >= first_to_run) for at, moment in enumerate(late)
+    ]
     return (*actions, Fire(newest)) if is_on_time else tuple(actions)
 
 
@@ -162,8 +192,10 @@ def _oldest(
     recorded_from = task.schedule.next_after(min(horizon - span, first_to_run - timedelta.resolution))
     if recorded_from is not None and recorded_from > last:
         reason = f"this and all before {recorded_from.isoformat()}: no beat fired them"
-        return (Miss(late[0], reason),), recorded_from
-    return tuple(_late(task, moment, horizon, may_run=moment >= first_to_run) for moment in late), last
+        return (Miss(late[0], reason, stands_for_others=True),), recorded_from
+    return tuple(
+        _late(task, moment, horizon - moment, may_run=moment >= first_to_run) for moment in late
+    ), last
 
 
 def _first_to_run(task: TaskDefinition, horizon: datetime) -> datetime:
@@ -178,8 +210,8 @@ def _first_to_run(task: TaskDefinition, horizon: datetime) -> datetime:
     return _nth_before_cached(task.schedule, horizon.replace(second=0, microsecond=0) + _MINUTE, count)
 
 
-def _late(task: TaskDefinition, moment: datetime, horizon: datetime, *, may_run: bool) -> Fire | Miss:
-    policy, late = task.misfire, horizon - moment
+def _late(task: TaskDefinition, moment: datetime, late: timedelta, *, may_run: bool) -> Fire | Miss:
+    policy = task.misfire
     if policy.policy == "skip":
         return Miss(moment, f"misfire policy skip: not fired for {_words(late)}")
     if late > timedelta(seconds=policy.grace_seconds):

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final, Self
@@ -159,11 +159,11 @@ def kept_back(
     if task.schedule.is_fixed_delay and actions != decision.actions:  # no end of a run sets it
         following = task.schedule.next_after(now)
         next_due = None if following is None else following.timestamp()
-    return Decision(actions, next_due)
+    return replace(decision, actions=actions, next_due=next_due)
 
 
 def _action(action: Action, layer_at: Callable[[datetime], PauseLayer | None]) -> Action:
-    layer = layer_at(action.scheduled_time) if isinstance(action, Fire) else None
+    layer = layer_at(action.due) if isinstance(action, Fire) else None
     if layer is None:
         return action
     return Skip(action.scheduled_time, layer.words(), layer.cause())

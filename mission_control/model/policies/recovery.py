@@ -82,7 +82,7 @@ def _of_turn(run: RunRecord, now: datetime) -> LookForTurn | EndAttempt:
 
 def sent_at(run: RunRecord) -> datetime:
     """Return the latest time at which a waiting run's message should have reached its queue."""
-    times = (run.dispatched_at, run.scheduled_time, run.retry_at, run.resent_at, run.released_at)
+    times = (run.dispatched_at, run.due_at, run.retry_at, run.resent_at, run.released_at)
     return max(one for one in times if one is not None)
 
 

@@ -20,13 +20,20 @@ _REPEATED: Final = (
 
 
 def occurrence_spec(
-    task: TaskDefinition, task_id: str, scheduled_time: datetime, *, params: str, revision: int, now: datetime
+    task: TaskDefinition,
+    task_id: str,
+    scheduled_time: datetime,
+    *,
+    params: str,
+    revision: int,
+    now: datetime,
+    moved_to: datetime | None = None,
 ) -> dict[str, str]:
     """Return the `spec` of the run of one occurrence, as `RunRecord.to_hash` encodes it.
 
-    Its id depends on the task and the scheduled time alone; `params` is JSON text. Beat fires thousands of
-    occurrences at one instant: `task` may stand for all tasks that differ only in `task_id`, `params` and
-    `revision`, so that the fields they share are encoded once.
+    Its id depends on the task and the scheduled time alone, also of one that was moved; `params` is JSON
+    text. Beat fires thousands of occurrences at one instant: `task` may stand for all tasks that differ only
+    in `task_id`, `params` and `revision`, so that the fields they share are encoded once.
     """
     spec = {
         **_shared_spec(task),
@@ -36,7 +43,9 @@ def occurrence_spec(
         "params": params,
         "revision": str(revision),
     }
-    expires = expires_at(task, scheduled_time, now)
+    if moved_to is not None:
+        spec["moved_to"] = format_instant(moved_to)
+    expires = expires_at(task, scheduled_time if moved_to is None else moved_to, now)
     if expires is not None:
         spec["expires_at"] = format_instant(expires)
     return spec

@@ -28,7 +28,8 @@ class Trigger(StrEnum):
 class RunRecord:
     """A run as the ledger knows it; a value, changed only by the ledger's transitions.
 
-    All times are aware and in UTC. `fresh_process` and `overlaps` (it may run
+    All times are aware and in UTC. `moved_to` is when an occurrence is due that was moved from its
+    `scheduled_time`. `fresh_process` and `overlaps` (it may run
     while another run of its task is active) are true or None. `secret_params` names the params that the
     task marks as secret, None for none. `attempt` is the last attempt begun, 1-based, 0 before the first.
     `output` is what the handler returned as `output`, any JSON value. `fence` is the number of the last
@@ -59,6 +60,7 @@ class RunRecord:
     fresh_process: bool | None = None
     breaker: dict[str, Any] | None = None
     overlaps: bool | None = None
+    moved_to: datetime | None = None
     attempt: int = 0
     started_at: datetime | None = None
     finished_at: datetime | None = None
@@ -79,6 +81,11 @@ class RunRecord:
     waits_for: str | None = None
     waits_until: datetime | None = None
     released_run: str | None = None
+
+    @property
+    def due_at(self) -> datetime:
+        """When the run should start."""
+        return self.scheduled_time if self.moved_to is None else self.moved_to
 
     @property
     def retries(self) -> int:
@@ -169,7 +176,7 @@ def _instant(text: str) -> datetime:
 
 
 _TIMES: Final = (
-    *("scheduled_time", "dispatched_at", "expires_at"),
+    *("scheduled_time", "dispatched_at", "expires_at", "moved_to"),
     *("started_at", "finished_at", "retry_at", "resent_at", "released_at", "waits_until"),
 )
 _WHOLE_NUMBERS: Final = (

@@ -1,11 +1,13 @@
 -- Write a task, if it still is the one that the writer saw.
 -- KEYS: 1 entry (hash)  2 schedule (zset)  3 task ids (set)  4 revisions (list)  5 quarantine (hash)
---       6 history (hash)  7 RedBeat prefix in use (string)
+--       6 history (hash)  7 RedBeat prefix in use (string)  8 pauses (hash)  9 version of the pauses (string)
 -- ARGV: 1 task JSON the writer saw, "" if the task must be new  2 task_id  3 task JSON  4 new revision
 --       5 RedBeat definition  6 RedBeat meta  7 next due, Unix seconds; "" for never
 --       8 revisions to keep  9 channel that wakes beat  10 1 to keep the next due, unless the entry is quarantined
 --       11 RedBeat prefix of the writer  12 signature of the task JSON, "" if tasks are not signed
--- Reply: 1 written, 0 the entry exists (for a new task) or is not what the writer saw; nothing changed.
+--       13 version of the pauses that the writer saw, unless the task must be new  14… changed occurrences among the
+--       pauses, to be forgotten
+-- Reply: 1 written, 0 the entry exists (for a new task) or it, or the pauses, are not what the writer saw; nothing changed.
 --        A quarantined entry does not count as existing: a new one takes its place.
 --        -1 other processes use another prefix
 local prefix = redis.call('GET', KEYS[7])
@@ -23,7 +25,7 @@ if is_new then
     redis.call('SADD', KEYS[3], ARGV[2]) -- writes that take memory come first, see below
     redis.call('DEL', KEYS[1])
   end
-elseif redis.call('HGET', KEYS[1], 'task') ~= ARGV[1] then
+elseif redis.call('HGET', KEYS[1], 'task') ~= ARGV[1] or (redis.call('GET', KEYS[9]) or '') ~= ARGV[13] then
   return 0
 end
 -- The first write takes memory: a full server refuses this one, and no later one.
@@ -46,6 +48,10 @@ if ARGV[10] == '0' or is_quarantined then
   else
     redis.call('ZADD', KEYS[2], ARGV[7], KEYS[1])
   end
+end
+if #ARGV > 13 then
+  redis.call('HDEL', KEYS[8], unpack(ARGV, 14))
+  redis.call('INCR', KEYS[9])
 end
 redis.call('SADD', KEYS[3], ARGV[2])
 redis.call('LPUSH', KEYS[4], ARGV[3])

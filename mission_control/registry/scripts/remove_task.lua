@@ -2,7 +2,7 @@
 -- KEYS: 1 entry (hash)  2 schedule (zset)  3 task ids (set)  4 revisions (list)  5 history (hash)
 --       6 quarantine (hash)  7 pauses (hash)  8 version of the pauses (string)
 -- ARGV: 1 task_id  2 "1" to remove only what is left of a task whose entry another program has deleted
---       3 its circuit breaker among the pauses
+--       3… its circuit breaker and its changed occurrences among the pauses
 -- Reply: the removed task JSON, "" if there is none (the entry is quarantined), or false if there was
 --        no such task
 local task = redis.pcall('HGET', KEYS[1], 'task')
@@ -24,7 +24,8 @@ redis.call('DEL', KEYS[1], KEYS[4], KEYS[5])
 redis.call('ZREM', KEYS[2], KEYS[1])
 redis.call('SREM', KEYS[3], ARGV[1])
 redis.call('HDEL', KEYS[6], KEYS[1])
-if redis.pcall('HDEL', KEYS[7], ARGV[3]) == 1 then
+local forgotten = redis.pcall('HDEL', KEYS[7], unpack(ARGV, 3))
+if type(forgotten) == 'number' and forgotten > 0 then
   redis.call('INCR', KEYS[8])
 end
 return task

@@ -6,7 +6,7 @@ from itertools import islice
 import pytest
 
 from mission_control.errors import InvalidTaskError
-from mission_control.operate.next_times import bare_schedule, due_json
+from mission_control.operate.next_times import bare_schedule, due_json, upcoming
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -24,7 +24,7 @@ def test_occurrences_with_an_end_include_it() -> None:
 
 def test_due_time_as_json_is_in_utc_and_local_time() -> None:
     daily = bare_schedule({"type": "daily", "time": "09:00"}, default_timezone="Europe/Berlin")
-    due = next(daily.occurrences(NOON))
+    due = next(upcoming(daily, NOON))
     assert due_json(due, daily) == {
         "scheduled_time": "2026-03-02T08:00:00Z",
         "local": "2026-03-02T09:00:00+01:00",
