@@ -17,7 +17,7 @@ from mission_control.processes.service_process import ServiceProcess
 WARM_UP_SHARE: Final = 0.2
 """So many runs more are carried out first: all processes have begun, and have their connections, by then."""
 _POLL_SECONDS: Final = 0.002
-_STANDSTILL_SECONDS: Final = 30.0
+_STANDSTILL_SECONDS: Final = 120.0
 _DRAIN_SECONDS: Final = 20.0
 _OWN_ROUND_TRIPS: Final = 3
 

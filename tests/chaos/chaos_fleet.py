@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import random
     from types import TracebackType
 
+    from tests.chaos.chaos_work import Workload
     from tests.processes.real_workers import WorkerHouse
 
 LEADER_SECONDS = 1
@@ -80,7 +81,7 @@ class ChaosWorker(WorkerProcess):
     def kill_parent(self) -> None:
         """Kill the parent process of the pool, and none of its children."""
         self._process.kill()
-        self._process.wait(timeout=10)
+        self._process.wait(timeout=30)
 
     def ask_to_stop(self) -> None:
         """Let the worker end what it is doing, and itself then."""
@@ -88,7 +89,7 @@ class ChaosWorker(WorkerProcess):
 
     def wait(self) -> int:
         """Return the exit code of a worker that was asked to stop."""
-        return self._process.wait(timeout=30)
+        return self._process.wait(timeout=60)
 
 
 class ChaosFleet:
@@ -97,10 +98,11 @@ class ChaosFleet:
     `struck` counts the blows, `killed` are the processes that they ended.
     """
 
-    def __init__(self, house: WorkerHouse, draw: random.Random) -> None:
+    def __init__(self, house: WorkerHouse, work: Workload, draw: random.Random) -> None:
         self.struck: Counter[str] = Counter()
         self.killed: set[int] = set()
         self._house = house
+        self._work = work
         self._draw = draw
         self._orphans: list[psutil.Process] = []
         self._workers = {name: ChaosWorker(house, name) for name in POOLS}
@@ -142,12 +144,14 @@ class ChaosFleet:
         assert [one.log for one in self._beats if one.exit_code is not None] == [], "a beat ended by itself"
 
     def finish(self) -> None:
-        """End everything in good order."""
+        """End everything in good order, once all of it is up: a process that is starting just ends."""
+        self.wait_until_ready()
         for worker in self._workers.values():
             worker.ask_to_stop()
-        assert [worker.wait() for worker in self._workers.values()] == [0] * len(self._workers)
-        wrong = [(code, beat.log[-4_000:]) for beat in self._beats if (code := beat.stop()) != 0]
-        assert not wrong, "\n".join(f"a beat ended with {code}:\n{log}" for code, log in wrong)
+        ended = [(one.name, one.wait(), one.log) for one in self._workers.values()]
+        ended += [(one.name, one.stop(), one.log) for one in self._beats]
+        wrong = [f"{name} ended with {code}:\n{log[-4_000:]}" for name, code, log in ended if code != 0]
+        assert not wrong, "\n".join(wrong)
         left = "those whose parents were killed have ended"
         wait_until(lambda: not any(lives(one) for one in self._orphans), left)
 
@@ -183,10 +187,16 @@ class ChaosFleet:
         self._workers[worker.nickname] = ChaosWorker(self._house, worker.nickname)
 
     def _kill_child(self, worker: ChaosWorker) -> None:
-        family = wait_until(lambda: children(worker), "the pool has a child")
-        victim = self._draw.choice(family)
+        def family() -> list[psutil.Process]:
+            return [one for one in children(worker) if lives(one)]
+
+        # Every other one is killed at any instant.
+        victim = self._work.caught(family) if self.struck["child"] % 2 == 1 else None
+        if victim is None:
+            victim = self._draw.choice(wait_until(family, "the pool has a child"))
         self.killed.add(victim.pid)
-        victim.kill()
+        with suppress(psutil.NoSuchProcess):  # it has ended by itself since
+            victim.kill()
 
     def _kill_beat(self, beat: BeatProcess) -> None:
         beat.kill()

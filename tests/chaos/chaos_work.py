@@ -7,24 +7,32 @@ a run is under way twice is the kernel's word: a handler holds a lock that its p
 from __future__ import annotations
 
 import json
+import time
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from textwrap import dedent
+from threading import Event
 from typing import TYPE_CHECKING, Any, Literal
+
+import psutil
 
 from mission_control.configuration.clock import utc_now
 from mission_control.model.definitions.task import parse_task
 from mission_control.model.values.identifiers import occurrence_execution_id
 from mission_control.model.values.instants import format_instant
+from tests.stage.waiting import PAUSE_SECONDS
 
 if TYPE_CHECKING:
     import random
+    from collections.abc import Callable, Iterable
     from datetime import datetime
     from pathlib import Path
 
     from mission_control.installation.installation import Installation
 
 HANDLER = "handlers.chaos.work"
+LONGEST_HUNT_SECONDS = 5.0
 SOURCE = '''
     """A handler that writes down what becomes of it, outside of ledger and audit stream."""
     import fcntl, json, os, time
@@ -117,6 +125,7 @@ class Workload:
         self._draw = draw
         self._tasks = 0
         (folder / "locks").mkdir()
+        (folder / "notes").touch()
         (folder / "handlers" / "chaos.py").write_text(dedent(SOURCE), "utf-8")
 
     def add(self, occurrences: int, *, within: timedelta) -> None:
@@ -131,6 +140,24 @@ class Workload:
         """Return what the handlers wrote down, in that order."""
         lines = (self._folder / "notes").read_text("utf-8").splitlines()
         return [Note(*json.loads(line)) for line in lines]
+
+    def caught(self, processes: Callable[[], Iterable[psutil.Process]]) -> psutil.Process | None:
+        """Stop one of some processes amid its handler, and return it; None if none runs one soon."""
+        until = time.monotonic() + LONGEST_HUNT_SECONDS
+        while time.monotonic() < until:
+            for process in processes():
+                with suppress(psutil.NoSuchProcess):
+                    process.suspend()
+                    if process.pid in self._busy():
+                        return process
+                    process.resume()
+            Event().wait(PAUSE_SECONDS)
+        return None
+
+    def _busy(self) -> set[int]:
+        """Return the processes that have begun an attempt and not ended it, as far as they have noted."""
+        last = {note.pid: note.what for note in self.notes()}
+        return {pid for pid, what in last.items() if what not in {"failure", "success"}}
 
     def _add_task(self, schedule: dict[str, Any]) -> None:
         kind = self._draw.choice(KINDS)

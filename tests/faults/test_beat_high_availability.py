@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from mission_control.model.runs.run_record import RunRecord
 
 LEADER_SECONDS = 1
+LONG_LEASE_SECONDS = 600
 HANDLER = "handlers.test_handler.run"
 TICKER = {
     "id": "ticker",
@@ -48,9 +49,12 @@ def place(tmp_path: Path) -> Iterator[Installation]:
 
 
 @contextmanager
-def two_beats(place: Installation) -> Iterator[tuple[BeatProcess, BeatProcess]]:
+def two_beats(
+    place: Installation, *, leader_seconds: int = LEADER_SECONDS
+) -> Iterator[tuple[BeatProcess, BeatProcess]]:
     """A beat that leads and one that stands by."""
-    with leading_beat(place) as leader, BeatProcess(place) as standby:
+    lease = {"MISSION_CONTROL_LEADER_SECONDS": str(leader_seconds)}
+    with leading_beat(place, lease) as leader, BeatProcess(place, lease) as standby:
         standby.wait_until_it_stands_by()
         yield leader, standby
 
@@ -59,7 +63,7 @@ def runs(place: Installation) -> list[RunRecord]:
     return place.ledger.runs_of("ticker", limit=1_000)[::-1]
 
 
-def wait_for_a_run_after(place: Installation, count: int, timeout: float = 15.0) -> None:
+def wait_for_a_run_after(place: Installation, count: int, timeout: float = 60.0) -> None:
     wait_until(lambda: len(runs(place)) > count, "another run is fired", timeout=timeout)
 
 
@@ -78,16 +82,15 @@ def test_standby_takes_over_from_a_killed_leader(place: Installation) -> None:
     with two_beats(place) as (leader, standby):
         leader.kill()
         count = len(runs(place))
-        standby.wait_until_it_leads(timeout=LEADER_SECONDS + 5)
+        standby.wait_until_it_leads()
         wait_for_a_run_after(place, count)
         assert_every_occurrence_was_fired_once(place)
 
 
 def test_leader_that_stops_cleanly_passes_the_lead_on_immediately(place: Installation) -> None:
-    with two_beats(place) as (leader, standby):
-        place.client.pexpire(redis_keys.BEAT_LEADER, 60_000)
+    with two_beats(place, leader_seconds=LONG_LEASE_SECONDS) as (leader, standby):
         assert leader.stop() == 0
-        standby.wait_until_it_leads(timeout=1.0)
+        standby.wait_until_it_leads()  # long before the lease would have run out
         wait_for_a_run_after(place, len(runs(place)))
         assert_every_occurrence_was_fired_once(place)
 
@@ -113,7 +116,7 @@ def test_lead_overwritten_by_another_program_is_regained(place: Installation) ->
             count = len(runs(place))
             meddle()
             wait_until(lambda: client.type(key) in {"string", "none"}, "the key is repaired")
-            wait_until(lambda: any(beat.leads for beat in beats), "one leads", timeout=LEADER_SECONDS + 5)
+            wait_until(lambda: any(beat.leads for beat in beats), "one leads")
             wait_for_a_run_after(place, count)
         assert [beat.exit_code for beat in beats] == [None, None]
         assert_every_occurrence_was_fired_once(place)

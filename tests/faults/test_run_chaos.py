@@ -42,7 +42,7 @@ def house() -> Iterator[WorkerHouse]:
 def test_occurrences_under_random_kills_and_restarts_end_exactly_once(house: WorkerHouse) -> None:
     draw = random.Random(SEED)
     work = Workload(house.installation, house.folder, draw)
-    with ChaosFleet(house, draw) as fleet:
+    with ChaosFleet(house, work, draw) as fleet:
         fleet.wait_until_ready()
         rounds = blows(MOST_KILLS, draw)
         for number, what in enumerate(rounds):

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
     from mission_control.installation.installation import Installation
 
+READY_SECONDS = 120.0
+"""How long a beat may take to start where many processes share few processors."""
+
 
 class BeatProcess:
     """A beat from its construction to the end of the `with` statement; `environment` adds to the settings."""
@@ -63,10 +66,10 @@ class BeatProcess:
         sign = self._client.get(redis_keys.process("beat", self.name))
         return sign is not None and json.loads(str(sign))["leading"] is False
 
-    def wait_until_it_leads(self, timeout: float = 15.0) -> None:
+    def wait_until_it_leads(self, timeout: float = READY_SECONDS) -> None:
         self._wait(lambda: self.leads, "this beat leads", timeout)
 
-    def wait_until_it_stands_by(self, timeout: float = 15.0) -> None:
+    def wait_until_it_stands_by(self, timeout: float = READY_SECONDS) -> None:
         self._wait(lambda: self.stands_by, "this beat stands by", timeout)
 
     def signal(self, number: signal.Signals) -> None:
@@ -75,11 +78,11 @@ class BeatProcess:
     def stop(self) -> int:
         """End it in good order and return its exit code."""
         self.signal(signal.SIGTERM)
-        return self._process.wait(timeout=10)
+        return self._process.wait(timeout=30)
 
     def kill(self) -> None:
         self.signal(signal.SIGKILL)
-        self._process.wait(timeout=10)
+        self._process.wait(timeout=30)
 
     def __enter__(self) -> Self:
         return self

@@ -58,6 +58,8 @@ HANDLERS = {
     ''',
 }
 VISIBILITY_SECONDS = 5
+READY_SECONDS = 120.0
+"""How long a worker may take to start where many processes share few processors."""
 
 
 class WorkerProcess:
@@ -113,16 +115,16 @@ class WorkerProcess:
     def kill(self) -> None:
         """End the worker and its pool as a loss of power does."""
         self.send(signal.SIGKILL)
-        self._process.wait(timeout=10)
+        self._process.wait(timeout=30)
 
     def stop(self) -> int:
         """End the worker in good order and return its exit code."""
         self._process.send_signal(signal.SIGQUIT)
-        return self._process.wait(timeout=20)
+        return self._process.wait(timeout=60)
 
     def __enter__(self) -> Self:
         try:
-            wait_until(lambda: self.is_ready, f"{self.name} is ready", timeout=30)
+            wait_until(lambda: self.is_ready, f"{self.name} is ready", timeout=READY_SECONDS)
         except BaseException:
             self.kill()
             raise

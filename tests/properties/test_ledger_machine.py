@@ -51,7 +51,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.model: dict[str, Model] = {}
         self.claims: dict[str, list[RunRecord]] = {one: [] for one in IDS}
         self.counted: dict[str, list[bool]] = {"a": [], "b": []}
-        self.effects: set[tuple[str, str]] = set()
+        self.effects: dict[str, set[str]] = {one: set() for one in IDS}
         self.looks: dict[str, list[RunRecord]] = {one: [] for one in IDS}
         self.pending: set[str] = set()
 
@@ -153,18 +153,18 @@ class LedgerMachine(RuleBasedStateMachine):
     @rule(run=ids, which=WHICH, key=st.sampled_from(["mail", "post"]))
     def once(self, run: str, which: int, key: str) -> None:
         claim, _, holds = self.claim(run, which)
-        is_first = holds and (claim.execution_id, key) not in self.effects
+        is_first = holds and key not in self.effects[claim.execution_id]
         assert self.ledger.mark_once(claim, key) is is_first
         if is_first:
-            self.effects.add((claim.execution_id, key))
+            self.effects[claim.execution_id].add(key)
 
     @precondition(lambda self: any(self.claims.values()))
     @rule(run=ids, which=WHICH)
     def once_for_thousands(self, run: str, which: int) -> None:
         claim, _, holds = self.claim(run, which)
-        if holds:
+        if holds and MANY[0] not in self.effects[claim.execution_id]:
             self.client.sadd(redis_keys.effects(claim.execution_id), *MANY)
-            self.effects |= {(claim.execution_id, key) for key in MANY}
+            self.effects[claim.execution_id].update(MANY)
         assert not self.ledger.mark_once(claim, MANY[-1])
 
     @rule(run=ids)
@@ -199,7 +199,7 @@ class LedgerMachine(RuleBasedStateMachine):
     def effects_are_stored_with_their_runs(self) -> None:
         for run, model in self.model.items():
             key = redis_keys.effects(run)
-            marked = {one for of, one in self.effects if of == run}
+            marked = self.effects[run]
             assert self.client.scard(key) == len(marked)
             assert (self.client.ttl(key) > 0) is (model.state.is_final and bool(marked))
             assert self.client.hlen(redis_keys.run(run)) < MOST_FIELDS

@@ -11,22 +11,26 @@ if TYPE_CHECKING:
 Answer = TypeVar("Answer")
 
 PAUSE_SECONDS = 0.01
+LONGEST_PAUSE_SECONDS = 0.1
+_PAUSE_OF_THE_WAIT = 0.02
+"""Which part of a wait may be lost in a pause: asking costs as much as what is waited for."""
 
 
 def wait_until(
-    predicate: Callable[[], Answer], what: str | Callable[[], str], *, timeout: float = 10.0
+    predicate: Callable[[], Answer], what: str | Callable[[], str], *, timeout: float = 30.0
 ) -> Answer:
     """Poll until the predicate's answer is true and return that answer.
 
     Fails the test with `what`, asked then if it is a function, and the last answer after `timeout` seconds.
     """
-    deadline = time.monotonic() + timeout
+    begin = time.monotonic()
     while True:
         answer = predicate()
         if answer:
             return answer
-        if time.monotonic() > deadline:
+        waited = time.monotonic() - begin
+        if waited > timeout:
             wanted = what if isinstance(what, str) else what()
             message = f"waited {timeout} s in vain until {wanted}; the last answer was {answer!r}"
             raise AssertionError(message)
-        time.sleep(PAUSE_SECONDS)
+        time.sleep(min(max(PAUSE_SECONDS, waited * _PAUSE_OF_THE_WAIT), LONGEST_PAUSE_SECONDS))
