@@ -65,15 +65,18 @@ def next_times(
         raise click.UsageError("give either --from or --between")
     pauses: list[PauseLayer] = []
     changed: list[ChangedOccurrence] = []
+    meets: str | None = None
     if schedule is not None:
         rule = bare_schedule(schedule, default_timezone=read_settings().timezone)
     else:
-        rule, pauses, changed = _of_task(str(task_id))
+        rule, pauses, changed, meets = _of_task(str(task_id))
     times = _times(rule, changed, start, between, count)
     if as_json:
         echo_json_array(due_json(due, rule, pauses) for due in times)
     else:
         _show(rule, times, pauses)
+        if meets is not None:
+            tell(f"the next one {meets}")
 
 
 def _times(
@@ -119,17 +122,21 @@ def _notes(one: DueTime, rule: Schedule, pauses: list[PauseLayer]) -> Iterator[s
     yield from (printable(f"paused ({layer.name})") for layer in pauses if layer.holds(one.due))
 
 
-def _of_task(task_id: str) -> tuple[Schedule, list[PauseLayer], list[ChangedOccurrence]]:
+def _of_task(task_id: str) -> tuple[Schedule, list[PauseLayer], list[ChangedOccurrence], str | None]:
     from mission_control.cli.terminal.installation_in_use import current
+    from mission_control.cli.views.run_view import meeting_words
     from mission_control.operate.pausing import pausing_layers
+    from mission_control.operate.runs import next_meeting
     from mission_control.operate.tasks import existing_task
 
     with current() as installation:
         task = existing_task(installation.registry, task_id)
-        seen = installation.pauses.read()
-        pauses = pausing_layers(seen.in_force(installation.clock()), task)
+        seen, now = installation.pauses.read(), installation.clock()
+        pauses = pausing_layers(seen.in_force(now), task)
+        meeting = next_meeting(installation.ledger, task, now)
+        meets = None if meeting is None else meeting_words(meeting, task.overlap, task.schedule.zone)
     if not task.enabled:
         tell(f"{task.id} is disabled; if enabled, it would be due:")
     if task.schedule.spread_seconds:
         tell(f"each fires up to {task.schedule.spread_seconds:g} s later, always by the same offset")
-    return task.schedule, pauses, seen.changed_of(task.id)
+    return task.schedule, pauses, seen.changed_of(task.id), meets

@@ -13,9 +13,9 @@ from mission_control.cli.terminal import parameters
 from mission_control.cli.terminal.installation_in_use import current, is_configured
 from mission_control.cli.terminal.output import echo, echo_json, printable, table, tell
 from mission_control.cli.terminal.wording import in_how_long, local_time
-from mission_control.cli.views.run_view import STYLES, VOID
+from mission_control.cli.views.run_view import STYLES, VOID, waiting_words
 from mission_control.model.values.instants import parse_instant
-from mission_control.model.values.quantities import duration
+from mission_control.model.values.quantities import counted, duration
 from mission_control.model.values.zones import zone
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def status(journal: bool, quarantine: bool, limit: int, as_json: bool) -> None:
         if as_json:
             echo_json(found.to_json(redis))
         else:
-            echo(table("", "", rows=_rows(found, redis), header=False))
+            echo(table("", "", rows=_rows(found, redis, here), header=False))
 
 
 def _show_notes(notes: list[dict[str, str]], here: tzinfo, none: str, *, as_json: bool) -> None:
@@ -100,7 +100,7 @@ def _time(text: str, here: tzinfo) -> str:
         return text
 
 
-def _rows(found: Situation, redis: Mapping[str, str]) -> Iterator[tuple[str, str | Text]]:
+def _rows(found: Situation, redis: Mapping[str, str], here: tzinfo) -> Iterator[tuple[str, str | Text]]:
     yield from _labelled("verdict", _verdict(found))
     yield "redis", f"{found.redis_version} at {redis['address']}, {_KINDS[redis['kind']]}"
     if "warning" in redis:
@@ -111,7 +111,7 @@ def _rows(found: Situation, redis: Mapping[str, str]) -> Iterator[tuple[str, str
     yield from _labelled("paused", (Text(printable(one.words()), style="yellow") for one in found.pauses))
     yield from _labelled("changed", _changed(found))
     yield from _labelled("queues", _queues(found))
-    yield from _labelled("running", _active(found))
+    yield from _labelled("running", _active(found, here))
     yield "last 24 h", _outcomes(found)
     yield from _labelled("next due", _due(found))
 
@@ -155,10 +155,16 @@ def _queues(found: Situation) -> Iterator[str]:
         yield f"{queue.name}: {queue.waiting:,} waiting{since}"
 
 
-def _active(found: Situation) -> Iterator[str | Text]:
+def _active(found: Situation, here: tzinfo) -> Iterator[str | Text]:
+    known = {run.execution_id: run for run in found.active}
     for run in found.active[:_RUNS_SHOWN]:
         since = found.now - (run.started_at if run.started_at is not None else run.dispatched_at)
-        yield f"{run.execution_id}  {run.state}, {duration(since)}"
+        state = f"{run.state}, {duration(since)}"
+        if run.waits_for is not None:
+            state = waiting_words(run, known.get(run.waits_for), here)
+        elif skips := found.skips.get(run.task_id, 0):
+            state += f"; {counted(skips, 'occurrence')} of {run.task_id} skipped in a row"
+        yield f"{run.execution_id}  {state}"
     if not found.active:
         yield "nothing"
     elif found.active_count > _RUNS_SHOWN:

@@ -36,6 +36,7 @@ class Entered:
     waits_for: str | None = None
 
 
+SKIPPED_COUNT: Final = "skipped_count"
 _CANCEL: Final = "cancel"
 
 
@@ -235,6 +236,8 @@ def counter_of(state: RunState) -> str:
     """Return the counter of a task's history that a run in `state` raises, "" if none."""
     if state is RunState.SUCCESS:
         return "success_count"
+    if state is RunState.SKIPPED:
+        return SKIPPED_COUNT
     return "failure_count" if state in RAN_AND_FAILED else ""
 
 

@@ -81,6 +81,16 @@ class RunReader:
         """Return a task's runs that are not over."""
         return self._load(self._client.zinter([redis_keys.task_runs(task_id), redis_keys.ACTIVE_RUNS]))
 
+    def in_the_way(self, task_id: str, now: datetime) -> RunRecord | None:
+        """Return the active run of a task that its next run may have to wait for; None if there is none."""
+        first = cast("str | None", self._client.hget(redis_keys.FIRST_ACTIVE_RUNS, task_id))
+        others = redis_keys.other_active_of_task(task_id)
+        ids = [first] if first else []
+        ids += cast(
+            "list[str]", self._client.zrange(others, "-inf", now.timestamp(), byscore=True, offset=0, num=9)
+        )
+        return next((run for run in self.get_all(ids) if not run.state.is_final), None)
+
     def active_count(self) -> int:
         """Return how many runs are not over."""
         return int(self._client.zcard(redis_keys.ACTIVE_RUNS))

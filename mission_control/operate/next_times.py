@@ -13,6 +13,8 @@ from mission_control.model.definitions.task import parse_task
 from mission_control.model.policies.pause import PauseLayer
 from mission_control.model.runs.changed_occurrence import ChangedOccurrence
 from mission_control.model.values.instants import format_instant
+from mission_control.registry.pauses import PausesSeen
+from mission_control.registry.registry import Registry
 
 
 @dataclass(frozen=True)
@@ -76,3 +78,22 @@ def due_json(one: DueTime, schedule: Schedule, pauses: Iterable[PauseLayer] = ()
         found["skipped"] = one.change.words()
     paused = next((layer.name for layer in pauses if layer.holds(one.due)), None)
     return found if paused is None else {**found, "paused": paused}
+
+
+def changed_to_come(registry: Registry, pauses: PausesSeen) -> list[tuple[ChangedOccurrence, bool]]:
+    """Return the changed occurrences to come, the soonest first, and whether the schedule lacks each."""
+    found = sorted((one for one in pauses.changed if not one.is_over), key=lambda one: one.due)
+    tasks = {task_id: registry.definition(task_id) for task_id in {one.task_id for one in found}}
+    return [(one, (task := tasks[one.task_id]) is None or one.is_void(task.schedule)) for one in found]
+
+
+def changed_json(change: ChangedOccurrence, *, is_void: bool) -> dict[str, Any]:
+    """Return a changed occurrence as a JSON object."""
+    return {
+        "execution_id": change.execution_id,
+        "skipped": change.is_skipped,
+        "moved_to": None if change.to is None else format_instant(change.to),
+        "void": is_void,
+        "who": change.who,
+        "reason": change.reason,
+    }

@@ -1,12 +1,15 @@
 """Questions about runs, answered from the ledger; `run_json` makes an answer JSON."""
 
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, Final
 
 from mission_control.audit.record.masked_values import masked_value
 from mission_control.ledger.run_reader import RunReader
-from mission_control.model.runs.run_record import RunRecord
+from mission_control.model.definitions.task import TaskDefinition
+from mission_control.model.policies.overlap import Predecessor, Source, Verdict, decide_overlap
+from mission_control.model.runs.run_record import RunRecord, Trigger
+from mission_control.model.runs.run_state import RunState
 from mission_control.model.values.instants import format_instant
 from mission_control.operate.tasks import existing_task
 from mission_control.registry.registry import Registry
@@ -37,6 +40,27 @@ def task_history(ledger: RunReader, registry: Registry, task_id: str, *, limit: 
     """
     existing_task(registry, task_id)
     return ledger.runs_of(task_id, limit=limit)
+
+
+@dataclass(frozen=True)
+class Meeting:
+    """What the next occurrence of a task meets if `run` is still active then, and what it does."""
+
+    run: RunRecord
+    then: Verdict
+
+
+def next_meeting(ledger: RunReader, task: TaskDefinition, now: datetime) -> Meeting | None:
+    """Return what the next occurrence of a task meets; None if no run of the task is active."""
+    run = ledger.in_the_way(task.id, now)
+    if run is None:
+        return None
+    waiting = [one for one in ledger.active_of(task.id) if one.waits_for and one.trigger is Trigger.SCHEDULE]
+    predecessor = Predecessor.RETRY_WAIT if run.state is RunState.RETRYING else Predecessor.RUNNING
+    verdict = decide_overlap(
+        task.overlap, predecessor, Source.TIMETABLE, waiting=len(waiting), queue_limit=task.queue_limit
+    )
+    return Meeting(run, verdict)
 
 
 def run_json(run: RunRecord) -> dict[str, Any]:

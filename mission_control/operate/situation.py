@@ -32,11 +32,12 @@ from mission_control.operate.health import (
     worker_issues,
 )
 from mission_control.operate.journal import QUARANTINE_KEYS, quarantine_notes
+from mission_control.operate.next_times import changed_json, changed_to_come
 from mission_control.operate.pausing import layer_json
 from mission_control.operate.queues import QueueState, waiting_queues
 from mission_control.operate.runs import run_json
 from mission_control.processes.heartbeats import ANSWER_SECONDS, ProcessInfo, live_processes
-from mission_control.registry.pauses import NO_PAUSES, PAUSE_KEYS, PausesSeen, read_pauses
+from mission_control.registry.pauses import NO_PAUSES, PAUSE_KEYS, read_pauses
 from mission_control.registry.registry import Registry
 from mission_control.registry.task_views import Overview
 from mission_control.store import redis_keys
@@ -71,6 +72,7 @@ class Situation:
     outcomes: Mapping[str, int]
     next_due: list[tuple[TaskDefinition, datetime]]
     pauses: list[PauseLayer]
+    skips: Mapping[str, int]
     changed: list[tuple[ChangedOccurrence, bool]]
 
     def to_json(self, redis: Mapping[str, str]) -> dict[str, Any]:
@@ -85,12 +87,13 @@ class Situation:
             "workers": self.workers,
             "tasks": tasks,
             "pauses": [layer_json(one) for one in self.pauses],
-            "changed_occurrences": [_changed_json(one, is_void=is_void) for one, is_void in self.changed],
+            "changed_occurrences": [changed_json(one, is_void=is_void) for one, is_void in self.changed],
             "keys_of_wrong_type": {
                 key: {"found": found, "needed": needed} for key, (found, needed) in self.wrong_keys.items()
             },
             "queues": [self._queue_json(one) for one in self.queues],
             "active": {"count": self.active_count, "runs": [run_json(run) for run in self.active]},
+            "skipped_in_a_row": dict(self.skips),
             "last_24_hours": dict(self.outcomes),
             "next_due": [_due_json(task, moment) for task, moment in self.next_due],
         }
@@ -161,26 +164,16 @@ def situation(
         outcomes=dict(Counter(str(run.state) for run in ended).most_common()),
         next_due=tasks.next_due,
         pauses=pauses.in_force(now),
-        changed=_changed(registry, pauses),
+        skips=_skips(ledger, active[:_RUNS_SHOWN]),
+        changed=changed_to_come(registry, pauses),
     )
 
 
-def _changed(registry: Registry, pauses: PausesSeen) -> list[tuple[ChangedOccurrence, bool]]:
-    """Return the changed occurrences to come, the soonest first, and whether the schedule lacks each."""
-    found = sorted((one for one in pauses.changed if not one.is_over), key=lambda one: one.due)
-    tasks = {task_id: registry.definition(task_id) for task_id in {one.task_id for one in found}}
-    return [(one, (task := tasks[one.task_id]) is None or one.is_void(task.schedule)) for one in found]
-
-
-def _changed_json(change: ChangedOccurrence, *, is_void: bool) -> dict[str, Any]:
-    return {
-        "execution_id": change.execution_id,
-        "skipped": change.is_skipped,
-        "moved_to": None if change.to is None else format_instant(change.to),
-        "void": is_void,
-        "who": change.who,
-        "reason": change.reason,
-    }
+def _skips(ledger: RunReader, active: Iterable[RunRecord]) -> dict[str, int]:
+    """Return how many occurrences in a row were skipped of the tasks that have active runs."""
+    names = sorted({run.task_id for run in active})
+    histories = zip(names, ledger.histories(names), strict=True)
+    return {name: one.consecutive_skips for name, one in histories if one.consecutive_skips}
 
 
 def _unnoticed(

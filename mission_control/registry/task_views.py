@@ -73,6 +73,7 @@ def _shown(
             "failure_count": history.failure_count,
             "skipped_count": history.skipped_count,
             "missed_count": history.missed_count,
+            "consecutive_skips": history.consecutive_skips,
             "state": state,
             "problem": problem,
         },

@@ -50,10 +50,10 @@ class TestState:
         assert status in STATUSES
         assert f"`{status}`" in (ROOT / "docs/audit.md").read_text("utf-8")
 
-    def test_counts_as_a_success_a_failure_or_not_at_all(self, state: RunState) -> None:
+    def test_counts_as_a_success_a_failure_a_skip_or_not_at_all(self, state: RunState) -> None:
         counter = counter_of(state)
-        counts_as_run = state is RunState.SUCCESS or state in RAN_AND_FAILED
-        assert hasattr(History(), counter) if counts_as_run else not counter
+        counts = state in {RunState.SUCCESS, RunState.SKIPPED, *RAN_AND_FAILED}
+        assert hasattr(History(), counter) if counts else not counter
 
     def test_can_be_notified_of_if_it_is_final(self, state: RunState) -> None:
         assert state not in FINAL_STATES or state in get_args(Event)

@@ -246,7 +246,9 @@ local function displace(run, old, blocker)
   redis.call('ZREM', KEYS[3], old)
   add(finished, now, old)
   add(records, identity .. old, cjson.encode({time, now_iso, unpack(redis.call('HGETALL', key))}))
-  redis.pcall('HINCRBY', key_of_task(run, history_suffix), skipped .. '_count', 1)
+  for _, counter in ipairs({skipped .. '_count', 'consecutive_skips'}) do
+    redis.pcall('HINCRBY', key_of_task(run, history_suffix), counter, 1)
+  end
   unfired, count_of[skipped] = unfired + 1, (count_of[skipped] or 0) + 1
   note(skipped, old)
 end

@@ -15,7 +15,7 @@ from mission_control.cli.terminal.output import as_text, echo, echo_json, table,
 from mission_control.cli.terminal.parameters import execution_id as of_run
 from mission_control.cli.terminal.wording import in_how_long, local_time
 from mission_control.cli.views.log_view import log_lines
-from mission_control.cli.views.run_view import outcome, result_text
+from mission_control.cli.views.run_view import outcome, result_text, waiting_words
 from mission_control.model.values.zones import zone
 
 if TYPE_CHECKING:
@@ -80,6 +80,8 @@ def show(execution_id: str, as_json: bool) -> None:
             since = waiting_since(installation.client, run)
             if since is not None:
                 tell(f"waits for a worker that has {run.handler}, since {local_time(since, here)}")
+            if run.waits_for is not None:
+                tell(waiting_words(run, installation.ledger.get(run.waits_for), here))
             lines = RunLogs(installation.client, installation.run_logs).lines(execution_id)
             if lines:
                 echo("", *log_lines(lines[-_SHOWN_LINES:], here))

@@ -15,15 +15,17 @@ from mission_control.cli.terminal.installation_in_use import current
 from mission_control.cli.terminal.output import as_text, echo, echo_json, table, tell, tell_issues
 from mission_control.cli.terminal.revealing import shown_definitions
 from mission_control.cli.terminal.wording import in_how_long, local_time
-from mission_control.cli.views.run_view import VOID
+from mission_control.cli.views.run_view import VOID, meeting_words, standing, waiting_words
 from mission_control.model.values.instants import parse_instant
 
 if TYPE_CHECKING:
+    from mission_control.ledger.run_reader import RunReader
     from mission_control.model.definitions.task import TaskDefinition
     from mission_control.model.runs.changed_occurrence import ChangedOccurrence
     from mission_control.operate.tasks import TaskSummary
 
 _COLUMNS = ("task", "schedule", "next run", "", "ok", "failed")
+_SHOWN = 10
 _STYLES = {"quarantined": "red", "disabled": "dim", "completed": "dim"}
 _SHOWN_APART = (
     "id",
@@ -98,6 +100,7 @@ def show(task_id: str, as_json: bool, reveal: bool) -> None:
         seen = installation.pauses.read()
         pauses = [one.words().removeprefix("paused ") for one in pausing_layers(seen.in_force(now), task)]
         notes = [("paused", as_text(one)) for one in pauses] + list(_changed(seen.changed_of(task.id), task))
+        notes += _active(installation.ledger, task, now)
         echo(table("", "", rows=_rows(shown, task, notes, now), header=False))
 
 
@@ -121,6 +124,7 @@ def _rows(
     yield "last run", _moment(history["last_run"], task, now)
     counts = {"succeeded": "success", "failed": "failure", "skipped": "skipped", "missed": "missed"}
     found = {words: history[f"{name}_count"] for words, name in counts.items()}
+    found["skipped in a row"] = history["consecutive_skips"]
     yield (
         "so far",
         ", ".join(f"{n} {words}" for words, n in found.items() if n or words in ("succeeded", "failed")),
@@ -133,11 +137,26 @@ def _rows(
             yield name, as_text(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
 
 
+def _active(ledger: RunReader, task: TaskDefinition, now: datetime) -> Iterator[tuple[str, str]]:
+    from mission_control.operate.runs import next_meeting
+
+    here = task.schedule.zone
+    runs = {run.execution_id: run for run in ledger.active_of(task.id)}
+    for run in sorted(runs.values(), key=lambda one: one.due_at)[:_SHOWN]:
+        waits = run.waits_for is not None
+        words = waiting_words(run, runs.get(str(run.waits_for)), here) if waits else standing(run, here)
+        yield "waiting" if waits else "active", as_text(f"{run.execution_id}: {words}")
+    if len(runs) > _SHOWN:
+        yield "", f"… {len(runs)} active runs in all"
+    if (meeting := next_meeting(ledger, task, now)) is not None:
+        yield "next", as_text(meeting_words(meeting, task.overlap, here))
+
+
 def _changed(changed: Iterable[ChangedOccurrence], task: TaskDefinition) -> Iterator[tuple[str, str]]:
     for one in changed:
         void = VOID if one.is_void(task.schedule) else ""
         label = "skipped" if one.is_skipped else "moved"
-        yield label, as_text(f"{local_time(one.at, task.schedule.zone)}  {one.words()}{void}")
+        yield label, as_text(f"{local_time(one.at, task.schedule.zone)}: {one.words()}{void}")
 
 
 def _usual(task: TaskDefinition) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from mission_control.cli.terminal.wording import local_time, span_ms
 
 if TYPE_CHECKING:
     from mission_control.model.runs.run_record import RunRecord
+    from mission_control.operate.runs import Meeting
 
 STYLES: Final = {
     "success": "green",
@@ -30,6 +31,13 @@ STYLES: Final = {
     "running": "cyan",
     "dispatched": "cyan",
 }
+_AFTERWARDS: Final = {
+    "start": "starts even",
+    "skip": "is skipped",
+    "wait": "waits",
+    "take_place": "takes the place of the one that waits",
+    "replace": "replaces it",
+}
 VOID: Final = "; its schedule no longer has this occurrence"
 COLUMNS: Final = ("scheduled", "late", "attempts", "outcome", "took", "output")
 
@@ -46,6 +54,29 @@ def run_row(run: RunRecord, zone: tzinfo) -> tuple[str | Text, ...]:
         span_ms(run.duration_ms),
         result_text(run.output, run.error, run.reason),
     )
+
+
+def standing(run: RunRecord, zone: tzinfo) -> str:
+    """Return since when a run has its state, or what it waits for."""
+    if run.waits_for is not None:
+        return f"waits for {run.waits_for} to end"
+    if run.retry_at is not None:
+        return f"waits for its retry at {local_time(run.retry_at, zone)}"
+    since = run.started_at if run.started_at is not None else run.dispatched_at
+    return f"{run.state} since {local_time(since, zone)}"
+
+
+def waiting_words(run: RunRecord, blocker: RunRecord | None, zone: tzinfo) -> str:
+    """Return for which run another waits, and since when that one is active."""
+    state = "" if blocker is None else f" ({standing(blocker, zone)})"
+    return f"waits for {run.waits_for}{state} to end"
+
+
+def meeting_words(meeting: Meeting, policy: str, zone: tzinfo) -> str:
+    """Return what the next occurrence of a task does if the active run has not ended until then."""
+    run = meeting.run
+    what = _AFTERWARDS[meeting.then]
+    return f"{what} if {run.execution_id} ({standing(run, zone)}) has not ended (overlap policy {policy})"
 
 
 def outcome(status: str) -> Text:

@@ -107,7 +107,7 @@ if ARGV[3] == '1' then
     redis.call('PERSIST', KEYS[5])
   end
   if ARGV[9] ~= '' then -- an overwritten counter must not stop the script half-way
-    redis.pcall('HINCRBY', KEYS[4], 'total_runs', 1)
+    redis.pcall('HINCRBY', KEYS[4], ARGV[9] == 'skipped_count' and 'consecutive_skips' or 'total_runs', 1)
     redis.pcall('HINCRBY', KEYS[4], ARGV[9], 1)
     started_at = fields['started_at'] or started_at or ARGV[6]
   end

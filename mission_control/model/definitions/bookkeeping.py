@@ -33,6 +33,7 @@ class ExecutionHistory(FrozenModel):
     failure_count: int = Field(default=0, ge=0)
     skipped_count: int = Field(default=0, ge=0, exclude=True)
     missed_count: int = Field(default=0, ge=0, exclude=True)
+    consecutive_skips: int = Field(default=0, ge=0, exclude=True)
     state: Line | None = Field(default=None, exclude=True)
     problem: str | None = Field(default=None, exclude=True)
     issues: list[dict[str, str]] | None = Field(default=None, exclude=True)

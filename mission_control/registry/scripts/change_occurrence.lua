@@ -9,6 +9,7 @@ local is_same_due = due and tonumber(due) == tonumber(ARGV[2]) or not due and AR
 if (redis.call('GET', KEYS[2]) or '') ~= ARGV[1] or not is_same_due then
   return 0
 end
+require_rights(KEYS[1])
 if ARGV[4] == '' then
   redis.call('HDEL', KEYS[1], ARGV[3])
 else

@@ -135,6 +135,28 @@ def test_waiting_runs_are_taken_back_and_running_ones_go_on_without_a_retry(day:
     assert not day.ours.client.exists(redis_keys.revoked(by_hand.execution_id))
 
 
+def test_pause_takes_back_and_counts_an_occurrence_that_waits_for_another(day: Day) -> None:
+    day.register("q", overlap="queue")
+    day.to(1)
+    began = day.ours.ledger.begin("q@20260302T090100Z", 1, worker="w", at=day.now).run
+    assert began is not None
+    day.to(3)  # the second waits, the third finds the queue full
+    before = day.ours.ledger.history("q")
+    assert (before.skipped_count, before.consecutive_skips) == (1, 1)
+    assert day.pause((PauseKind.TASK, "q")).runs == {"skipped": 1, "running": 1}
+    assert day.states("q") == "RSS"
+    history = day.ours.ledger.history("q")
+    assert (history.skipped_count, history.consecutive_skips, history.total_runs) == (2, 2, 0)
+    day.ours.ledger.end(began, RunState.SUCCESS, at=day.now)
+    assert day.states("q") == "SSS"  # success, skipped, skipped: the end released nothing
+    assert day.ours.ledger.history("q").consecutive_skips == 0
+    day.resume((PauseKind.TASK, "q"))
+    day.to(4)
+    run = day.ours.ledger.get("q@20260302T090400Z")
+    assert run is not None
+    assert (run.state, run.waits_for) == (RunState.DISPATCHED, None)
+
+
 def test_stopping_ends_requested_and_running_runs_too(day: Day) -> None:
     by_hand, bare = (Dispatch.of(day.ours).enqueue(name) for name in ("a", "handlers.hello.run"))
     began = day.ours.ledger.begin(by_hand.execution_id, 1, worker="w", at=day.now).run
