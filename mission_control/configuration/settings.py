@@ -18,10 +18,11 @@ from msgspec.structs import fields
 from mission_control.configuration.broker_address import broker_problem
 from mission_control.errors import SettingsError
 from mission_control.model.problems.suggestions import did_you_mean
+from mission_control.model.values.identifiers import is_key_of_kombu
 from mission_control.model.values.zones import zone
 from mission_control.signing.key_source import read_keyring
 from mission_control.signing.keyring import NO_KEYS, Keyring
-from mission_control.store.redis_keys import REDBEAT_PREFIX
+from mission_control.store.redis_keys import OURS, REDBEAT_PREFIX
 
 PREFIX: Final = "MISSION_CONTROL_"
 _NOTIFY: Final = "NOTIFY_"
@@ -96,7 +97,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     allow_remote_control: bool = False
     allow_eviction: bool = False
     secrets_allow: tuple[Annotated[str, Meta(pattern="^(env:.|file:/)")], ...] = ()
-    redbeat_key_prefix: Annotated[str, Meta(pattern="^(?!mc:)[A-Za-z0-9_.:-]+$")] = REDBEAT_PREFIX
+    redbeat_key_prefix: Annotated[str, Meta(pattern="^(?!mc:|mc?$)[A-Za-z0-9_.:-]+$")] = REDBEAT_PREFIX
     notify: tuple[tuple[str, Secret], ...] = ()
 
     @property
@@ -232,6 +233,11 @@ def _value(name: str, kind: Any, given: Any) -> Any:  # noqa: ANN401  # any sett
         zone(value)
     if name == "broker_url" and value is not None and (problem := broker_problem(value)) is not None:
         raise ValueError(problem)
+    others = (
+        [one for one in value if is_key_of_kombu(one) or one.startswith(OURS)] if name == "queues" else []
+    )
+    if others:
+        raise ValueError(f"{others[0]!r} is a key of Celery or Mission Control; give the queue another name")
     if name == "outbound_allow" and value:
         from mission_control.model.values.addresses import parse_networks  # few installations need it
 

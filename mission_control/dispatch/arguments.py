@@ -10,7 +10,7 @@ from mission_control.errors import InvalidTaskError, Problem
 from mission_control.model.problems.json_values import json_copy
 from mission_control.model.problems.messages import shown
 from mission_control.model.values.fields import LONGEST_SECONDS
-from mission_control.model.values.identifiers import TASK_ID_PATTERN
+from mission_control.model.values.identifiers import queue_name_problem
 
 _PRIORITIES: Final = range(10)
 _LONGEST_KEY: Final = 255
@@ -73,7 +73,7 @@ def _wait(delay: Any) -> timedelta:  # noqa: ANN401  # whatever the caller gave
 def route_problems(queue: object, priority: object, overlap: object = None) -> list[Problem]:
     """Return what is wrong with queue, priority and overlap; None stands for those of the task."""
     problems = []
-    if queue is not None and not (isinstance(queue, str) and TASK_ID_PATTERN.fullmatch(queue)):
+    if queue is not None and not (isinstance(queue, str) and queue_name_problem(queue) is None):
         problems.append(Problem("queue", f"{shown(queue)} is no name of a queue that workers serve"))
     if priority is not None and not (type(priority) is int and priority in _PRIORITIES):
         problems.append(Problem("priority", f"{shown(priority)} is none of 0 (first) … 9 (last)"))

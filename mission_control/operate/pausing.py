@@ -7,6 +7,7 @@ from datetime import datetime
 from itertools import chain
 from typing import Any
 
+from mission_control.audit.record.masking import NAME_LIMIT, clean_text
 from mission_control.dispatch.paused_runs import Ending, concerns, take_back
 from mission_control.dispatch.run_control import RunControl
 from mission_control.errors import InvalidTaskError, Problem, UnknownPauseError, UnknownTaskError
@@ -59,6 +60,8 @@ class Pausing:
     ) -> Paused:
         """Pause the tasks that any of the selectors selects, each selector as a layer of its own.
 
+        The reason is kept as a record has it: bounded, and without secrets.
+
         Guarantees: from the answer on no occurrence of theirs is fired, and no waiting one starts.
 
         Raises:
@@ -66,6 +69,7 @@ class Pausing:
             InvalidTaskError: `until` is not in the future; nothing was paused.
         """
         now, tasks = self.clock(), self.registry.definitions()
+        reason = None if reason is None else clean_text(reason, NAME_LIMIT)
         _check_until(until, now)
         self._check_selectors(selectors, tasks)
         layers = [

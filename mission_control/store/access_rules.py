@@ -87,14 +87,14 @@ def acl_rule(
     `queues` are those that workers serve, `database` the number of the broker's.
 
     >>> acl_rule(Role.FLOWER, "flower", queues=["default"], redbeat_keys=RedBeatKeys(), database=0)[:58]
-    'user flower on resetkeys ~_kombu.* ~*.celery.pidbox* ~cele'
+    'user flower on resetpass resetkeys ~_kombu.* ~*.celery.pid'
     """
     of_queues = " ".join(_queue_keys(queues, reads_only=role is Role.FLOWER))
     entries = "" if role is Role.FLOWER else f" ~{_literal(redbeat_keys.prefix)}*"
     commands = " ".join(f"+{command}" for command in _COMMANDS[role].split())
     channels = _CHANNELS[role].format(database=database)
     return (
-        f"user {user} on resetkeys {_KEYS[role]}{entries} {of_queues} resetchannels {channels} "
+        f"user {user} on resetpass resetkeys {_KEYS[role]}{entries} {of_queues} resetchannels {channels} "
         f"-@all {_CONNECTION} {commands}"
     )
 
@@ -108,4 +108,5 @@ def _queue_keys(queues: Sequence[str], *, reads_only: bool) -> Iterator[str]:
 
 
 def _literal(name: str) -> str:
-    return re.sub(r"\s", "?", re.sub(r"([*?\[\]\\])", r"\\\1", name))
+    # A quote would begin a quoted word in `redis.conf`, and a control character could end the line.
+    return re.sub(r"[\s\"'\x00-\x1f\x7f]", "?", re.sub(r"([*?\[\]\\])", r"\\\1", name))

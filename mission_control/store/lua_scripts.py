@@ -7,7 +7,7 @@ from importlib import resources
 from redis import Redis
 from redis.commands.core import Script
 
-_COMMAND = re.compile(r"""(?:call|gather)\('([A-Z]+)'""")
+_COMMAND = re.compile(r"\('([A-Z]+)'")  # redis.call('HSET', …), or a function that does that later
 _OPTIONAL = {"PUBLISH"}  # beat looks every second in any case
 _REQUIRE_RIGHTS = """\
 local function require_rights(key, ...)

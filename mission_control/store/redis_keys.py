@@ -53,6 +53,7 @@ from typing import Final
 
 MAX_REVISIONS: Final = 100
 
+OURS: Final = "mc:"
 REDBEAT_PREFIX: Final = "redbeat:"
 PREFIX_IN_USE: Final = "mc:redbeat_prefix"
 TASKS: Final = "mc:tasks"

@@ -32,6 +32,8 @@ def parse_network(text: str) -> Network:
     IPv4Network('10.0.0.7/32')
     """
     try:
+        if "%" in text:
+            raise ValueError("an address of one interface")  # noqa: TRY301  # the same remedy
         return ip_network(text)
     except ValueError as error:
         raise ValueError(

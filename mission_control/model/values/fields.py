@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, Va
 
 from mission_control.model.problems.suggestions import quoted
 from mission_control.model.values.handler_paths import handler_path_problem
-from mission_control.model.values.identifiers import TASK_ID_PATTERN, task_id_problem
+from mission_control.model.values.identifiers import queue_name_problem, task_id_problem
 from mission_control.model.values.instants import format_instant, parse_instant, parse_moment
 from mission_control.model.values.zones import zone
 
@@ -66,12 +66,6 @@ def _known_handler(value: str, info: ValidationInfo) -> str:
     return value
 
 
-def _queue_name_problem(value: str) -> str | None:
-    if TASK_ID_PATTERN.fullmatch(value):
-        return None
-    return f'{quoted(value)} is not a queue\'s name; use up to 128 letters, digits, "_", "." and "-"'
-
-
 def _instant(value: object) -> object:
     if isinstance(value, str):
         return parse_instant(value)
@@ -109,7 +103,7 @@ Text = Annotated[str, Field(max_length=LONGEST_TEXT)]
 """Text for people, of any number of lines."""
 
 TaskId = Annotated[str, _without(task_id_problem)]
-QueueName = Annotated[str, _without(_queue_name_problem)]
+QueueName = Annotated[str, _without(queue_name_problem)]
 HandlerPath = Annotated[str, _without(handler_path_problem), AfterValidator(_known_handler)]
 """A handler's path; the validation context's `handler_problem` may say why it names no handler."""
 

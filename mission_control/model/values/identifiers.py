@@ -17,6 +17,7 @@ LONGEST_ENTRY_NAME: Final = LONGEST_NAME - len("@20251016T090000.000000Z")
 """For names of RedBeat entries: with the time of an occurrence it is the id of a run."""
 
 _SEPARATOR = "@"
+_KEYS_OF_KOMBU: Final = frozenset({"unacked", "unacked_index", "unacked_mutex"})
 _PLAIN = "plain:"
 _RULE = 'use letters, digits, "_", "." and "-", and begin with a letter or digit'
 
@@ -38,6 +39,26 @@ def task_id_problem(value: str) -> str | None:
     if TASK_ID_PATTERN.fullmatch(value):
         return None
     return f"{quoted(value)} is not an id: {_fault(value)}; {_RULE}{_suggestion(value)}"
+
+
+def queue_name_problem(value: str) -> str | None:
+    """Return what is wrong with a queue's name, or None.
+
+    Kombu keeps the messages of a queue in a key of its name, next to other keys.
+
+    >>> queue_name_problem("unacked")
+    "'unacked' is a key of Celery; give the queue another name"
+    """
+    if is_key_of_kombu(value):
+        return f"{quoted(value)} is a key of Celery; give the queue another name"
+    if TASK_ID_PATTERN.fullmatch(value):
+        return None
+    return f'{quoted(value)} is not a queue\'s name; use up to 128 letters, digits, "_", "." and "-"'
+
+
+def is_key_of_kombu(queue: str) -> bool:
+    """Whether the name of a queue is that of a key in which kombu keeps something else."""
+    return queue in _KEYS_OF_KOMBU or queue.startswith("_kombu.")
 
 
 def known_form(value: object) -> str:

@@ -43,6 +43,14 @@ def test_pause_is_shown_wherever_its_task_is() -> None:
     assert mc("pause", "--list", "--json").json == []
 
 
+def test_reason_of_a_pause_is_kept_short_and_without_secrets() -> None:
+    add("tea")
+    assert mc("pause", "tea", "--reason", "token=abcdef1234567890 " + "x" * 10_000).code == 0
+    (layer,) = mc("pause", "--list", "--json").json
+    assert layer["reason"].startswith("token=*** xxx")
+    assert len(layer["reason"]) < 1_000
+
+
 @pytest.mark.parametrize(
     ("args", "code", "reported"),
     [

@@ -47,6 +47,7 @@ CYCLE["itself"] = CYCLE
         ({"at": datetime(2030, 1, 1, tzinfo=UTC), "delay": 1}, "give either at or delay, not both"),
         ({"queue": "a b"}, "queue: 'a b' is no name of a queue"),
         ({"queue": ""}, "queue: '' is no name of a queue"),
+        ({"queue": "unacked"}, "queue: 'unacked' is no name of a queue"),
         ({"queue": 5}, "queue: 5 is no name of a queue"),
         ({"at": "2027-01-01"}, "at: '2027-01-01' is no instant; use an aware datetime"),
         ({"at": date(2027, 1, 1)}, "is no instant; use an aware datetime"),

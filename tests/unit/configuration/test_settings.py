@@ -118,7 +118,7 @@ def test_home_of_an_unknown_user_is_reported(monkeypatch: pytest.MonkeyPatch) ->
         read_settings()
 
 
-@pytest.mark.parametrize("prefix", ["mc:", "mc:tasks:", "*", "my prefix:"])
+@pytest.mark.parametrize("prefix", ["mc:", "mc:tasks:", "m", "mc", "*", "my prefix:"])
 def test_key_prefix_of_other_keys_is_refused(prefix: str) -> None:
     with pytest.raises(SettingsError, match="MISSION_CONTROL_REDBEAT_KEY_PREFIX"):
         read_settings(redbeat_key_prefix=prefix)
@@ -184,6 +184,9 @@ def test_switch_accepts_the_usual_words(text: str, value: object, monkeypatch: p
         ("visibility_seconds", "4", "Expected `int` >= 5"),
         ("retention_days", "3651", "Expected `int` <= 3650"),
         ("queues", "[1", "Expecting"),
+        ("queues", "mail,unacked_index", "'unacked_index' is a key of Celery or Mission Control"),
+        ("queues", "mc:beat:outbox", "'mc:beat:outbox' is a key of Celery or Mission Control"),
+        ("outbound_allow", "fe80::1%eth0", "an address of one interface"),
         ("allow_eviction", "perhaps", "Expected `bool`"),
         ("outbound_allow", "10.0.0.0/8, nas", "'nas' is neither an address nor a block of them"),
         ("outbound_allow", "10.0.0.1/8", "host bits set.*write for example 10.1.2.3 or"),

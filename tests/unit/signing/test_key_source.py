@@ -52,6 +52,13 @@ def test_keys_that_cannot_be_used_are_refused_with_a_remedy(text: str, reason: s
     assert KEY not in str(refused.value)
 
 
+def test_file_that_is_longer_than_keys_are_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(
+        SettingsError, match="has more than 4,096 characters; name a file with the keys alone"
+    ):
+        read_settings(signing_key=key_file(tmp_path, "k" * 5_000))
+
+
 def test_pipe_in_the_place_of_a_key_file_is_refused_without_waiting(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe", 0o600)
 

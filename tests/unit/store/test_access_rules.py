@@ -29,18 +29,21 @@ def rule(role: Role, *queues: str, prefix: str = "redbeat:") -> set[str]:
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
 def test_rule_has_every_command_of_a_script(script: Path) -> None:
-    sent = {
-        f"+{one.lower()}"
-        for one in re.findall(r"""(?:call|gather)\(['"](\w+)['"]""", script.read_text("utf-8"))
-    }
+    sent = {f"+{one.lower()}" for one in re.findall(r"\('([A-Z]+)'", script.read_text("utf-8"))}
     takes = {Role.BEAT, Role.WORKER}
     roles = takes if script.stem in TAKES_MESSAGES else {*takes, Role.PRODUCER, Role.WEB}
     assert {role: missing for role in roles if (missing := sent - rule(role))} == {}
 
 
+def test_user_of_a_rule_cannot_log_in_before_it_has_a_password() -> None:
+    """As `redis.conf` has it, the user `default` needs none."""
+    assert {"resetpass"} < rule(Role.WORKER)
+
+
 def test_rule_names_queues_prefix_and_database_of_the_installation() -> None:
     producer = rule(Role.PRODUCER, "re*ports", "two words", prefix="theirs[1]:")
     assert {r"~re\*ports", r"~re\*ports??[0-9]", "~two?words", "~celery", r"~theirs\[1\]:*"} < producer
+    assert {"~say?hi?", "~line?break"} < rule(Role.PRODUCER, "say\"hi'", "line\x00break")
     assert {"%R~default", "&/3.celery.pidbox"} < rule(Role.FLOWER, "default")
 
 
@@ -53,6 +56,6 @@ PARTS = {"overlap", "trimming", "turns", "hold"}  # `hold` notes what was taken 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
 def test_script_with_several_writes_asks_for_its_rights_first(script: Path) -> None:
     text = script.read_text("utf-8")
-    writes = WRITES & {*re.findall(r"(?:call|gather)\('([A-Z]+)'", text)}
+    writes = WRITES & {*re.findall(r"\('([A-Z]+)'", text)}
     if len(writes) > 1 and script.stem not in CAN_BE_REPEATED | PARTS:
         assert "\nrequire_rights(" in text or "\n  require_rights(" in text

@@ -107,6 +107,7 @@ WHOLE_MESSAGES: list[tuple[dict[str, Any], str]] = [
         {"queue": "a b"},
         """queue: 'a b' is not a queue's name; use up to 128 letters, digits, "_", "." and "-\"""",
     ),
+    ({"queue": "unacked"}, "queue: 'unacked' is a key of Celery; give the queue another name"),
     ({"name": "a\nb"}, "name: 'a\\nb' has a line break or control character; write a single line"),
     (
         {"after": [{"task": "briefing"}]},
