@@ -235,7 +235,8 @@ class MissionControlScheduler(RedBeatScheduler):
         parts = (self.app, ours.client, ours.ledger, self._unfired_records, Sweep.of(self.app, ours))
         uses_outbox = self._delivery is Delivery.OUTBOX
         do = SideWork(self._upkeep.after_wrong_type)
-        return FollowUp(*parts, self._sender, ours.clock, uses_outbox, do, ours.checkpoints)
+        late = (lambda: ours.backfills, lambda: ours.registry)
+        return FollowUp(*parts, self._sender, ours.clock, uses_outbox, do, ours.checkpoints, *late)
 
     @cached_property
     def _lead(self) -> Lead:

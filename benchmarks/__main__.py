@@ -62,6 +62,7 @@ _BENCHMARKS: Final[dict[str, Callable[[dict[str, Any], Sequence[str] | None], Co
     "idle": lambda given, _: suite.idle(given.get("tasks", 100_000), given.get("seconds", 30.0)),
     "failover": lambda *_: suite.failover(),
     "worker": _worker,
+    "backfill": lambda given, _: suite.backfill(given.get("tasks", 1_000), given.get("seconds", 60.0)),
     "audit": lambda given, _: suite.audit(given.get("records", 1_000_000)),
 }
 
@@ -74,10 +75,15 @@ def _parser() -> argparse.ArgumentParser:
         "--only", action="append", metavar="NAME", help="measure this contender (ours, stock, …); repeatable"
     )
     parser.add_argument(
-        "--tasks", type=_at_least_one, help="herd: due at once (10000); idle: far ahead (100000)"
+        "--tasks",
+        type=_at_least_one,
+        help="herd: due at once (10000); idle: far ahead (100000); backfill: occurrences (1000)",
     )
     parser.add_argument(
-        "--seconds", type=float, help="latency: occurrences (30); idle: how long (30); wake-up: patience (10)"
+        "--seconds",
+        type=float,
+        help="latency: occurrences (30); idle: how long (30); wake-up: patience (10); "
+        "backfill: at least (60)",
     )
     parser.add_argument("--runs", type=_at_least_one, help="worker: how many are measured (5000)")
     parser.add_argument("--pool", choices=["prefork", "threads", "solo"], help="worker: which (prefork)")

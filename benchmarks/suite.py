@@ -6,6 +6,7 @@ from functools import partial
 from typing import Final
 
 from benchmarks.audit import measure_audit
+from benchmarks.backfill import measure_backfill
 from benchmarks.comparison import Comparison
 from benchmarks.contender import Contender
 from benchmarks.failover import measure_default_lock, measure_failover
@@ -88,6 +89,17 @@ def audit(records: int) -> Comparison:
     """Measure the audit stream in a large file; no peer has one."""
     return Comparison(
         "audit", "verify_records_per_second", {"ours": partial(measure_audit, records)}, less_is_better=False
+    )
+
+
+def backfill(occurrences: int, seconds: float) -> Comparison:
+    """Compare how late live runs start while a backfill goes on, and without one."""
+    measure = partial(measure_backfill, occurrences, seconds=seconds)
+    return Comparison(
+        "backfill",
+        "live_start_p99_ms",
+        {"ours": measure, "without": partial(measure, has_backfill=False)},
+        reference="without",
     )
 
 

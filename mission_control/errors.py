@@ -9,6 +9,7 @@ MissionControlError
 ├── UnknownRunError         the ledger has no such run, or no longer (also a LookupError)
 ├── UnknownPauseError       no such pause is in force (also a LookupError)
 ├── UnknownOccurrenceError  the task has no such occurrence to come (also a LookupError)
+├── UnknownBackfillError    no backfill has that id, or no longer (also a LookupError)
 ├── HandlerError            a handler cannot be found or loaded
 ├── StoreUnavailableError   Redis cannot be reached or refuses: try again (also a ConnectionError)
 │   └── EmbeddedServerError the managed server could not be started
@@ -83,6 +84,10 @@ class UnknownPauseError(MissionControlError, LookupError):
 
 class UnknownOccurrenceError(MissionControlError, LookupError):
     """The schedule has no such occurrence, or it was fired already; the message names the nearest ones."""
+
+
+class UnknownBackfillError(MissionControlError, LookupError):
+    """No backfill has the given id; those that are over are dropped after the retention of runs."""
 
 
 class HandlerError(MissionControlError):

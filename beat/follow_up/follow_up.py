@@ -1,8 +1,12 @@
-"""The work that follows a commit: missed records, parked messages, the outbox, the sweep."""
+"""The work that follows a commit: missed records, parked messages, the outbox, the sweep, backfills."""
+
+from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from celery import Celery
 from redis import Redis
@@ -16,6 +20,11 @@ from beat.turn.side_work import SideWork
 from mission_control.audit.stream.checkpoints import CHECKPOINT_SECONDS, Checkpoints
 from mission_control.ledger.ledger import Ledger
 from mission_control.sweep.sweep import Sweep
+
+if TYPE_CHECKING:
+    from beat.follow_up.backfill_release import BackfillRelease
+    from mission_control.ledger.backfills import Backfills
+    from mission_control.registry.registry import Registry
 
 
 @dataclass(frozen=True)
@@ -32,6 +41,8 @@ class FollowUp:
     uses_outbox: bool
     do: SideWork
     checkpoints: Checkpoints | None
+    backfills: Callable[[], Backfills]
+    registry: Callable[[], Registry]
 
     def __call__(self, turn: Turn) -> bool:
         """Do the work that the turn has found; return whether there was any."""
@@ -41,9 +52,20 @@ class FollowUp:
         if self.uses_outbox or turn.has_outgoing:
             done += self.do("send the outbox", self._send)
         done += self.do("sweep", self.sweep.turn)
+        if turn.has_backfills:
+            done += self.do("send runs of backfills", lambda: self._backfill.step(turn.next_due))
         if self.checkpoints is not None:
             self.do("write a checkpoint", self.checkpoints.write, every=CHECKPOINT_SECONDS)
         return done > 0
+
+    @cached_property
+    def _backfill(self) -> BackfillRelease:
+        from beat.follow_up.backfill_release import BackfillRelease  # few beats have a backfill to do
+        from mission_control.dispatch.run_control import RunControl
+
+        control = RunControl(self.sweep.ending, self.client, self.app)
+        parts = (self.client, self.backfills(), self.registry, control, self.sender, self.clock)
+        return BackfillRelease(*parts)
 
     def _release(self) -> int:
         return release_parked(self.client, self.clock(), uses_outbox=self.uses_outbox)

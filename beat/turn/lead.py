@@ -36,6 +36,7 @@ class Turn:
     next_release: float | None = None
     is_first: bool = False
     has_outgoing: bool = False
+    has_backfills: bool = False
 
 
 class Lead:
@@ -63,9 +64,10 @@ class Lead:
             self._schedule_key,
             redis_keys.PARKED,
             redis_keys.OUTBOX,
+            redis_keys.BACKFILLS,
         ]
         answer: Any = self._take(keys=keys, args=[self._name, self._lease_ms, LIFE_SECONDS])
-        leads, due, release, is_first, has_outgoing = answer
+        leads, due, release, is_first, has_outgoing, has_backfills = answer
         self._report(is_leading=bool(leads))
         return Turn(
             leads=bool(leads),
@@ -73,6 +75,7 @@ class Lead:
             next_release=_instant(release),
             is_first=bool(is_first),
             has_outgoing=bool(has_outgoing),
+            has_backfills=bool(has_backfills),
         )
 
     def give_up(self) -> None:

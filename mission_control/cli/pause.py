@@ -46,7 +46,7 @@ def _selecting(command: Callable[..., Any]) -> Callable[..., Any]:
 @_selecting
 @click.option("--until", type=parameters.MOMENT, metavar="ISO", help="Resume at this moment.")
 @click.option("--reason", help="Why; kept with the pause and each occurrence that it skips.")
-@click.option("--stop-running", is_flag=True, help="End running runs too, and those that were requested.")
+@click.option("--stop-running", is_flag=True, help="End what runs too, what was requested, and backfills.")
 @click.option("--list", "is_list", is_flag=True, help="Show the pauses instead.")
 @parameters.as_json
 @parameters.dry_run
@@ -76,8 +76,8 @@ def pause(  # the options of the command
         if is_list:
             _list(installation, as_json=as_json)
             return
-        parts = (installation.registry, installation.pauses, RunControl.of(installation), installation.clock)
-        done = Pausing(*parts).pause(
+        parts = (installation.registry, installation.pauses, RunControl.of(installation))
+        done = Pausing(*parts, installation.backfills, installation.clock).pause(
             selectors,
             until=_instant(until, installation),
             reason=reason,

@@ -21,6 +21,7 @@ _COMMANDS: Final = {
     "pause": "pause:pause",
     "resume": "pause:resume",
     "task": "program:task",
+    "backfill": "program:backfill",
     "tasks": "program:tasks",
     "run": "program:run",
     "handler": "program:handler",
@@ -45,9 +46,19 @@ task = LazyGroup(
         "unskip": "task.occurrence:unskip",
         "move": "task.occurrence:move",
         "run": "enqueue:run_task",
+        "backfill": "backfill.start:backfill",
         "remove": "task.switch:remove",
         "history": "task.history:history",
         "revisions": "task.history:revisions",
+    },
+)
+backfill = LazyGroup(
+    "backfill",
+    help="Show and cancel backfills; `task backfill` starts one.",
+    lazy={
+        "list": "backfill.manage:list_backfills",
+        "show": "backfill.manage:show",
+        "cancel": "backfill.manage:cancel",
     },
 )
 tasks = LazyGroup(

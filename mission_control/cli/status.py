@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import rich_click as click
 from rich.text import Text
 
+from mission_control.cli.backfill.progress import words_of
 from mission_control.cli.terminal import parameters
 from mission_control.cli.terminal.installation_in_use import current, is_configured
 from mission_control.cli.terminal.output import echo, echo_json, printable, table, tell
@@ -110,6 +111,9 @@ def _rows(found: Situation, redis: Mapping[str, str], here: tzinfo) -> Iterator[
     yield "tasks", f"{found.enabled} enabled, {found.disabled} disabled"
     yield from _labelled("paused", (Text(printable(one.words()), style="yellow") for one in found.pauses))
     yield from _labelled("changed", _changed(found))
+    yield from _labelled(
+        "backfills", (printable(f"{one.task_id}, {words_of(one)}") for one in found.backfills)
+    )
     yield from _labelled("queues", _queues(found))
     yield from _labelled("running", _active(found, here))
     yield "last 24 h", _outcomes(found)

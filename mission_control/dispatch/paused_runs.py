@@ -11,7 +11,7 @@ from mission_control.model.runs.run_record import RunRecord, Trigger
 from mission_control.model.runs.run_state import RunState
 
 Ending = Literal["skipped", "cancelled", "stopped", "running"]
-_BY_HAND: Final = Trigger.MANUAL, Trigger.PLAIN
+_BY_HAND: Final = Trigger.MANUAL, Trigger.PLAIN, Trigger.BACKFILL
 
 
 def concerns(run: RunRecord, *, stop_running: bool) -> bool:

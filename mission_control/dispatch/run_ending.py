@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from redis.exceptions import RedisError
 
@@ -21,6 +21,9 @@ from mission_control.model.runs.run_record import RunRecord
 from mission_control.model.runs.run_state import RunState
 from mission_control.registry.breakers import Breakers
 
+if TYPE_CHECKING:
+    from mission_control.ledger.backfills import Backfills
+
 
 @dataclass(frozen=True)
 class RunEnding:
@@ -34,6 +37,7 @@ class RunEnding:
     logs: RunLogs
     due_after_run: Callable[[str, datetime], float | None]
     breakers: Callable[[], Breakers]
+    backfills: Callable[[], Backfills]
     send_run: Callable[[RunRecord], None]
     clock: Callable[[], datetime]
 
@@ -47,6 +51,7 @@ class RunEnding:
             # Late, because a registry loads what reads tasks, and few runs need it.
             lambda task_id, at: installation.registry.due_after_run(task_id, at),  # noqa: PLW0108
             lambda: installation.breakers,
+            lambda: installation.backfills,
             lambda run: send(installation.celery, run),
             installation.clock,
         )
@@ -71,6 +76,8 @@ class RunEnding:
             self.send_released(ended.released_run)
         if ended is not None and ended.breaker is not None and ended.state.is_final:
             self._tell_breaker(ended)
+        if ended is not None and ended.backfill is not None and ended.state.is_final:
+            self._tell_backfill(ended, ended.backfill)
         return ended
 
     def _tell_breaker(self, run: RunRecord) -> None:
@@ -78,6 +85,16 @@ class RunEnding:
             self.breakers().after_run(run)
         except (RedisError, StoreUnavailableError) as error:  # the run has ended all the same
             events.breaker_failed(run.task_id, error)
+
+    def _tell_backfill(self, run: RunRecord, backfill_id: str) -> None:
+        try:
+            ended = {"execution_id": run.execution_id, "state": run.state}
+            closed = self.backfills().end_run(backfill_id, self.clock(), **ended)
+        except (RedisError, StoreUnavailableError) as error:  # beat notes it with its next step
+            events.waiting_for_redis(error)
+        else:
+            if closed is not None:
+                events.backfill_over(backfill_id, run.task_id, closed)
 
     def send_released(self, execution_id: str) -> None:
         """Send the run that waited for another to end; if that fails, the sweep sends it."""

@@ -120,6 +120,16 @@ def breaker_closed(task_id: str) -> _Fields:
     return {"task_id": task_id}
 
 
+@_event(INFO, "a backfill is over")
+def backfill_over(backfill_id: str, task_id: str, state: str) -> None:
+    """The last run of a backfill has ended: it is done, or was cancelled."""
+
+
+@_event(WARNING, "cancelled a backfill")
+def backfill_cancelled(backfill_id: str, task_id: str, reason: str) -> None:
+    """Beat cancelled a backfill whose task can no longer run."""
+
+
 def entries_quarantined(entries: Sequence[tuple[str, str]]) -> None:
     """Beat quarantined entries; if there are many, only the first are named."""
     for key, problem in entries[:_MOST_NAMED]:

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from celery import Celery
 
     from mission_control.audit.stream.checkpoints import Checkpoints
+    from mission_control.ledger.backfills import Backfills
 
 
 class Installation:
@@ -112,6 +113,14 @@ class Installation:
             redbeat_keys=self.redbeat_keys,
             keyring=settings.signing_key,
         )
+
+    @cached_property
+    def backfills(self) -> Backfills:
+        """The backfills."""
+        from mission_control.ledger.backfills import Backfills
+
+        settings = self.settings
+        return Backfills(self.client, retention=settings.retention, keyring=settings.signing_key)
 
     @cached_property
     def audit(self) -> AuditLog:

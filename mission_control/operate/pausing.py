@@ -11,6 +11,7 @@ from mission_control.audit.record.masking import NAME_LIMIT, clean_text
 from mission_control.dispatch.paused_runs import Ending, concerns, take_back
 from mission_control.dispatch.run_control import RunControl
 from mission_control.errors import InvalidTaskError, Problem, UnknownPauseError, UnknownTaskError
+from mission_control.ledger.backfills import Backfills
 from mission_control.model.definitions.task import TaskDefinition
 from mission_control.model.policies.pause import PauseKind, PauseLayer, TaskFacts
 from mission_control.model.problems.suggestions import did_you_mean, quoted
@@ -47,6 +48,7 @@ class Pausing:
     registry: Registry
     pauses: Pauses
     control: RunControl
+    backfills: Backfills
     clock: Callable[[], datetime]
 
     def pause(
@@ -62,7 +64,8 @@ class Pausing:
 
         The reason is kept as a record has it: bounded, and without secrets.
 
-        Guarantees: from the answer on no occurrence of theirs is fired, and no waiting one starts.
+        Guarantees: from the answer on no occurrence of theirs is fired, and no waiting one starts. With
+        `stop_running` their backfills are cancelled.
 
         Raises:
             UnknownTaskError: a selector selects no task; nothing was paused.
@@ -78,6 +81,8 @@ class Pausing:
         ]
         if not dry_run:
             self.pauses.set(layers)
+        if stop_running and not dry_run:
+            self._stop_backfills(layers, tasks)
         found = [
             (run, layer)
             for run, layer in self._runs(layers, tasks)
@@ -85,6 +90,12 @@ class Pausing:
         ]
         runs = Counter[Ending]() if dry_run else take_back(self.control, found, stop_running=stop_running)
         return Paused(layers, [task for task in tasks if _layers_of(layers, TaskFacts.of(task))], runs)
+
+    def _stop_backfills(self, layers: Sequence[PauseLayer], tasks: Iterable[TaskDefinition]) -> None:
+        selecting = {task.id: _layers_of(layers, TaskFacts.of(task)) for task in tasks}
+        for one in self.backfills.open():
+            for layer in selecting.get(one.plan.task_id, [])[:1]:
+                self.backfills.cancel(one.plan.backfill_id, layer.words())
 
     def _check_selectors(self, selectors: Iterable[Selector], tasks: Sequence[TaskDefinition]) -> None:
         facts = [TaskFacts.of(task) for task in tasks]

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any, Final
 from redis import Redis
 
 from mission_control.errors import StoreUnavailableError
+from mission_control.ledger.backfills import open_backfills
 from mission_control.ledger.run_reader import RunReader
 from mission_control.model.definitions.task import TaskDefinition
 from mission_control.model.policies.pause import PauseLayer
+from mission_control.model.runs.backfill_plan import BackfillPlan
 from mission_control.model.runs.changed_occurrence import ChangedOccurrence
 from mission_control.model.runs.run_record import RunRecord
 from mission_control.model.values.instants import format_instant
@@ -74,6 +76,7 @@ class Situation:
     pauses: list[PauseLayer]
     skips: Mapping[str, int]
     changed: list[tuple[ChangedOccurrence, bool]]
+    backfills: list[BackfillPlan]
 
     def to_json(self, redis: Mapping[str, str]) -> dict[str, Any]:
         """Return it as a JSON object; `redis` says where Redis is, as `redis_place` does."""
@@ -88,6 +91,7 @@ class Situation:
             "tasks": tasks,
             "pauses": [layer_json(one) for one in self.pauses],
             "changed_occurrences": [changed_json(one, is_void=is_void) for one, is_void in self.changed],
+            "backfills": [one.to_json() for one in self.backfills],
             "keys_of_wrong_type": {
                 key: {"found": found, "needed": needed} for key, (found, needed) in self.wrong_keys.items()
             },
@@ -166,6 +170,7 @@ def situation(
         pauses=pauses.in_force(now),
         skips=_skips(ledger, active[:_RUNS_SHOWN]),
         changed=changed_to_come(registry, pauses),
+        backfills=[] if redis_keys.BACKFILLS in wrong else [one.plan for one in open_backfills(client)],
     )
 
 

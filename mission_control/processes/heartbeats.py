@@ -73,6 +73,12 @@ def live_processes(client: Redis, *, within_seconds: float = LIFE_SECONDS) -> li
     return [_process(key, text) for key, text, left in answers if text is not None and left >= least_left]
 
 
+def slots_for(client: Redis, queue: str) -> int:
+    """Return how many runs of a queue the live workers can run at once."""
+    workers = [one.info for one in live_processes(client) if one.kind == "worker"]
+    return sum(int(info.get("concurrency") or 0) for info in workers if queue in info.get("queues", []))
+
+
 def _process(key: str, text: str) -> ProcessInfo:
     kind, _, name = key.removeprefix(redis_keys.PROCESSES).partition(":")
     return ProcessInfo(kind, name, json.loads(text))

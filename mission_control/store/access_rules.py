@@ -49,7 +49,9 @@ _COMMANDS: Final = {
 }
 
 # Those of the queues, and RedBeat's, come with the settings.
-_RUNS: Final = "~mc:task:* ~mc:run:* ~mc:runs:* ~mc:revoked:* ~mc:audit:* ~mc:parked* ~mc:once:* ~mc:log:*"
+_RUNS: Final = (
+    "~mc:task:* ~mc:run:* ~mc:runs:* ~mc:revoked:* ~mc:audit:* ~mc:parked* ~mc:once:* ~mc:log:* ~mc:backfill*"
+)
 _TASKS: Final = (
     f"{_RUNS} ~mc:tasks ~mc:pauses* ~mc:redbeat_prefix ~mc:idempotency:* ~mc:beat:quarantine ~_kombu.* "
     "%R~mc:beat:* %R~mc:process:* %R~mc:handlers %R~mc:dead_letters %R~mc:turns:* %R~mc:lane:*"

@@ -8,6 +8,7 @@ from mission_control.store import redis_keys
 from mission_control.store.redis_keys import RedBeatKeys
 
 _TYPES: Final = {
+    redis_keys.BACKFILLS: "hash",
     redis_keys.BEAT_JOURNAL: "stream",
     redis_keys.BEAT_QUARANTINE: "hash",
     redis_keys.PREFIX_IN_USE: "string",

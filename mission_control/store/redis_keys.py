@@ -26,6 +26,10 @@
 | `mc:pauses` | hash: layer or changed occurrence → JSON | permanent, a day after its end | registry, beat |
 | `mc:pauses:version` | string, how often they were changed | permanent | registry, beat |
 | `mc:idempotency:<key>` | string, execution_id and fingerprint of the params | retention | producers |
+| `mc:backfills` | hash: open backfill → JSON of its task and range | permanent, emptied by ends | ledger |
+| `mc:backfill:<id>` | hash: `spec` JSON, and what changes | permanent, retention after its end | ledger |
+| `mc:backfill:<id>:left` | list of what it has to send | permanent, emptied by sending | ledger |
+| `mc:backfill:<id>:runs` | set of its unfinished runs | permanent, emptied by ends | ledger |
 | `mc:audit:pending` | hash: identity → what to write | permanent, until written | ledger, beat, workers |
 | `mc:audit:quarantine` | list of JSON, newest first, at most 1,000 | permanent | sweep |
 | `mc:audit:anchors` | hash: writer → its last line | permanent, at most 10,000 | audit writers |
@@ -65,6 +69,7 @@ HANDLERS: Final = "mc:handlers"
 PAUSES: Final = "mc:pauses"
 PAUSES_VERSION: Final = "mc:pauses:version"
 WAITING_RUNS: Final = "mc:runs:waiting"
+BACKFILLS: Final = "mc:backfills"
 BEAT_JOURNAL: Final = "mc:beat:journal"
 OUTBOX: Final = "mc:beat:outbox"
 CATCH_UP_PACE: Final = "mc:beat:pace"
@@ -166,6 +171,21 @@ def revoked(execution_id: str) -> str:
 def idempotency(key: str) -> str:
     """Return the key that remembers which run an idempotency key started."""
     return f"mc:idempotency:{key}"
+
+
+def backfill(backfill_id: str) -> str:
+    """Return the key of one backfill."""
+    return f"mc:backfill:{backfill_id}"
+
+
+def backfill_left(backfill_id: str) -> str:
+    """Return the key of what a backfill has to send."""
+    return f"mc:backfill:{backfill_id}:left"
+
+
+def backfill_runs(backfill_id: str) -> str:
+    """Return the key of a backfill's unfinished runs."""
+    return f"mc:backfill:{backfill_id}:runs"
 
 
 def process(kind: str, name: str) -> str:

@@ -49,7 +49,7 @@ class Sweep:
 
     def __init__(self, app: Celery, ending: RunEnding, late_records: LateRecords) -> None:
         self._app = app
-        self._ending = ending
+        self.ending = ending
         self._ledger = ending.ledger
         self._clock = ending.clock
         self._late_records = late_records
@@ -148,12 +148,12 @@ class Sweep:
     def _release_next(self, run: RunRecord) -> bool:
         released = self._ledger.release_waiting(run.task_id, at=self._clock())
         if released is not None:
-            self._ending.send_released(released)
+            self.ending.send_released(released)
         return released is not None
 
     def _send_again(self, run: RunRecord) -> bool:
         if run.state is RunState.RUNNING:
-            if self._ending.interrupt(run, is_lapsed=True) is None:
+            if self.ending.interrupt(run, is_lapsed=True) is None:
                 return False
             run = replace(run, state=RunState.INTERRUPTED)
         if not self._ledger.mark_resent(run, at=self._clock()):
@@ -167,10 +167,10 @@ class Sweep:
         changes: dict[str, Any] = {"reason": what.reason, "error": what.error}
         if what.retry_in is not None:
             changes["retry_at"] = now + what.retry_in
-        ended = self._ending.end(run, what.state, at=now, **changes)
+        ended = self.ending.end(run, what.state, at=now, **changes)
         if ended is None:
             return False
-        self._ending.record(ended, at=now)
+        self.ending.record(ended, at=now)
         if ended.state is RunState.RETRYING and what.retry_in is not None:
             countdown = what.retry_in.total_seconds()
             send(self._app, ended, retries=ended.attempt, countdown=countdown, expires=None)

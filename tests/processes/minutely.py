@@ -64,8 +64,9 @@ class Day:
         self.beat.fire_due(self.now)
 
     def pause(self, *selectors: tuple[PauseKind, str], **options: Any) -> Paused:
-        parts = self.ours.registry, self.ours.pauses, RunControl.of(self.ours), self.ours.clock
-        return Pausing(*parts).pause(selectors, **options)
+        parts = self.ours.registry, self.ours.pauses, RunControl.of(self.ours)
+        pausing = Pausing(*parts, self.ours.backfills, self.ours.clock)
+        return pausing.pause(selectors, **options)
 
     def resume(self, *selectors: tuple[PauseKind, str], **options: Any) -> Resumed:
         parts = self.ours.registry, self.ours.pauses, self.ours.ledger

@@ -1,5 +1,6 @@
 """The ways in which a run of ours comes about: an occurrence, a request, a repetition."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any, Final
@@ -83,6 +84,22 @@ def manual_run(
         queue=task.queue,
         priority=task.priority,
         revision=task.metadata.revision,
+    )
+
+
+def backfill_run(
+    task: TaskDefinition, backfill_id: str, execution_id: str, *, at: datetime, now: datetime, priority: int
+) -> RunRecord:
+    """Return a run of an occurrence in the past, at `at`. It never expires; no circuit breaker counts it."""
+    run = manual_run(task, ulid="", at=at, now=now)
+    return replace(
+        run,
+        execution_id=execution_id,
+        trigger=Trigger.BACKFILL,
+        backfill=backfill_id,
+        priority=priority,
+        breaker=None,
+        expires_at=None,
     )
 
 

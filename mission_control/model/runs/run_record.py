@@ -21,6 +21,7 @@ class Trigger(StrEnum):
 
     SCHEDULE = "schedule"
     MANUAL = "manual"
+    BACKFILL = "backfill"
     PLAIN = "plain"  # a message of a plain Celery client, unknown to the ledger until it is claimed
 
 
@@ -38,7 +39,7 @@ class RunRecord:
     claims reset it. `breaker` is the task's circuit breaker, None for none. `released_at` is when a message
     that was parked was put on its queue. `cause` is why an occurrence was not fired, see `Cause`. `waits_for`
     is the run of its task that must end first, until `waits_until` at the latest; `released_run` is the run
-    that waited for the end of this one.
+    that waited for the end of this one. `backfill` is the backfill that it belongs to.
     """
 
     execution_id: str
@@ -61,6 +62,7 @@ class RunRecord:
     breaker: dict[str, Any] | None = None
     overlaps: bool | None = None
     moved_to: datetime | None = None
+    backfill: str | None = None
     attempt: int = 0
     started_at: datetime | None = None
     finished_at: datetime | None = None

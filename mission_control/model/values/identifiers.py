@@ -1,7 +1,9 @@
 """The ids of tasks and of runs."""
 
 import re
+from collections.abc import Iterator
 from datetime import datetime
+from itertools import count
 from typing import Final
 
 from mission_control.model.problems.suggestions import quoted
@@ -106,6 +108,22 @@ def manual_execution_id(task_id: str, ulid: str) -> str:
     'daily_briefing_9am@manual-01K7PHQ5T0ZJ3G5K1M9QX2R4S6'
     """
     return f"{task_id}{_SEPARATOR}manual-{ulid}"
+
+
+def backfill_execution_ids(task_id: str, scheduled_time: datetime) -> Iterator[str]:
+    """Yield the ids for runs of one occurrence by backfills: that of the live run, then more without end.
+
+    >>> from datetime import UTC, datetime
+    >>> from itertools import islice
+    >>> list(islice(backfill_execution_ids("tea", datetime(2026, 3, 1, 9, tzinfo=UTC)), 3))
+    ['tea@20260301T090000Z', 'tea@backfill-20260301T090000Z', 'tea@backfill-20260301T090000Z-2']
+    """
+    live = occurrence_execution_id(task_id, scheduled_time)
+    again = live.replace(_SEPARATOR, f"{_SEPARATOR}backfill-")
+    yield live
+    yield again
+    for number in count(2):
+        yield f"{again}-{number}"
 
 
 def plain_execution_id(celery_id: str) -> str:

@@ -1,0 +1,1 @@
+"""`mission-control task backfill`, and `mission-control backfill …`."""

@@ -1,0 +1,168 @@
+"""`mission-control task backfill`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Final
+
+import rich_click as click
+
+from mission_control.cli.backfill.progress import follow
+from mission_control.cli.terminal import parameters
+from mission_control.cli.terminal.installation_in_use import current
+from mission_control.cli.terminal.output import console, echo, echo_json, printable, table, tell, tell_issues
+from mission_control.cli.terminal.wording import local_time
+from mission_control.model.values.quantities import counted, duration
+
+if TYPE_CHECKING:
+    from mission_control.cli.terminal.exit_codes import ExitCode
+    from mission_control.installation.installation import Installation
+    from mission_control.model.definitions.schedules import Schedule
+    from mission_control.operate.backfilling import Backfilling, BackfillPreview
+
+_EXAMPLE: Final = """\
+Example: mission-control task backfill report --from 2026-03-01T00:00 --to 2026-04-01T00:00 --start"""
+
+
+class Rate(click.ParamType[float]):
+    """A rate such as 30/m, as a number a second."""
+
+    name = "rate"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return the rate, or fail with an example."""
+        from mission_control.model.values.rates import per_second
+
+        try:
+            return per_second(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+@click.command("backfill", epilog=_EXAMPLE)
+@parameters.task_id
+@click.option("--from", "start", type=parameters.MOMENT, metavar="ISO", required=True, help="First moment.")
+@click.option(
+    "--to", "end", type=parameters.MOMENT, metavar="ISO", help="End, not included; now if left out."
+)
+@click.option(
+    "--rerun",
+    type=click.Choice(["none", "failed", "all"]),
+    default="none",
+    show_default=True,
+    help="Which occurrences that have run already are run again.",
+)
+@click.option("--newest-first", is_flag=True, help="Run the latest occurrence first.")
+@click.option(
+    "--share",
+    type=click.FloatRange(0, 1, min_open=True),
+    default=0.25,
+    show_default=True,
+    help="Share of the worker slots that backfills may use; one slot at least.",
+)
+@click.option("--rate", type=Rate(), metavar="N/UNIT", help="At most so many runs, such as 30/m.")
+@click.option("--start", "is_started", is_flag=True, help="Start it. Without this, nothing is run.")
+@click.option("--wait", is_flag=True, help="Wait until it is over, even without a terminal.")
+@parameters.reason
+@parameters.as_json
+@parameters.dry_run
+def backfill(  # noqa: PLR0913, PLR0917  # one parameter an option
+    task_id: str,
+    start: datetime,
+    end: datetime | None,
+    rerun: str,
+    newest_first: bool,
+    share: float,
+    rate: float | None,
+    is_started: bool,
+    wait: bool,
+    reason: str | None,
+    as_json: bool,
+    dry_run: bool,
+) -> ExitCode | None:
+    """Run past occurrences of a task, from one moment up to another.
+
+    Shows what would run; --start runs it, even while the task is paused. Beat sends the runs, a few at a
+    time. This command shows the progress, and Ctrl-C leaves it without ending the backfill. Exit code 7: some
+    runs did not succeed.
+    """
+    from mission_control.model.definitions.schedules.clock.wall_clock import earliest
+    from mission_control.model.runs.backfill_plan import Rerun
+    from mission_control.operate.backfilling import BackfillRequest
+    from mission_control.operate.situation import issues_of_tasks
+    from mission_control.operate.tasks import existing_task
+
+    with current() as installation:
+        task = existing_task(installation.registry, task_id)
+        zone = task.schedule.zone
+        request = BackfillRequest(
+            task_id=task_id,
+            start=earliest(start, zone),
+            end=installation.clock() if end is None else earliest(end, zone),
+            rerun=Rerun(rerun),
+            newest_first=newest_first,
+            share=share,
+            per_second=rate,
+        )
+        backfilling = backfilling_of(installation)
+        preview = backfilling.preview(request)
+        does_start = is_started and not dry_run
+        if does_start:
+            backfilling.start(preview, reason=reason)
+        if as_json:
+            echo_json({**preview.to_json(), "started": does_start})
+        else:
+            _show(preview, task.schedule)
+        if not does_start:
+            tell("nothing was started; add --start")
+            return None
+        backfill_id = preview.plan.backfill_id
+        tell(f"started backfill {backfill_id}; mission-control backfill cancel {backfill_id} ends it")
+        tell_issues(issues_of_tasks(installation.client, [task]))
+        if wait or console(stderr=True).is_terminal:
+            return follow(installation.backfills, backfill_id)
+    return None
+
+
+def backfilling_of(installation: Installation) -> Backfilling:
+    """Return what plans, starts and cancels the backfills of an installation."""
+    from mission_control.dispatch.run_control import RunControl
+    from mission_control.operate.backfilling import Backfilling
+    from mission_control.operate.past_runs import PastRuns
+    from mission_control.processes.heartbeats import slots_for
+
+    return Backfilling(
+        installation.registry,
+        installation.backfills,
+        RunControl.of(installation),
+        PastRuns(installation.client, installation.settings.task_execution_log),
+        installation.pauses,
+        lambda queue: slots_for(installation.client, queue),
+        installation.clock,
+    )
+
+
+def _show(preview: BackfillPreview, schedule: Schedule) -> None:
+    plan, times = preview.plan, sorted(one.scheduled_time for one in preview.items)
+    rows = [("range", f"{_local(plan.start, schedule)} up to, without, {_local(plan.end, schedule)}")]
+    rows += [("found", ", ".join(f"{count:,} {state}" for state, count in sorted(preview.found.items())))]
+    rows += [("to run", counted(len(times), "occurrence"))]
+    if times:
+        rows += [("first", _local(times[0], schedule)), ("last", _local(times[-1], schedule))]
+        rows += [("order", "newest first" if plan.newest_first else "oldest first")]
+        rows += [("takes about", _forecast(preview))]
+    echo(table(printable(plan.task_id), schedule.timezone, rows=rows))
+    if preview.unknown_before is not None:
+        moment = _local(preview.unknown_before, schedule)
+        tell(f"neither ledger nor audit stream says what ran before {moment}; it counts as not run")
+
+
+def _forecast(preview: BackfillPreview) -> str:
+    if preview.forecast is None:
+        return "not known: no run of the task has succeeded yet"
+    mean = "" if preview.mean is None else f", a run takes {duration(preview.mean)}"
+    return f"{duration(preview.forecast)}{mean}"
+
+
+def _local(moment: datetime, schedule: Schedule) -> str:
+    return local_time(moment, schedule.zone)
