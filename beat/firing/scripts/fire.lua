@@ -371,7 +371,9 @@ local function commit(entry, stored)
       end
       fired = fired + 1
     else
-      run.turn = run[12] ~= '' and turn
+      if turn and run[12] ~= '' then
+        run.turn = turn
+      end
       is_skipped = enter(run, task) or is_skipped
     end
   end

@@ -107,7 +107,7 @@ def test_commit_of_nothing_writes_nothing_and_needs_the_lead(installation: Insta
 def test_herd_costs_less_than_a_fiftieth_of_a_round_trip_each(
     installation: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    herd, trips = 2_000, 0
+    herd, trips = 5_000, 0
     for module, longest in ((batches, "LONGEST_SECONDS"), (scheduler, "LONGEST_FIRING")):
         monkeypatch.setattr(module, longest, 60.0)  # a slow machine makes no smaller batches then
     send_packed: Any = AbstractConnection.send_packed_command
