@@ -12,7 +12,6 @@ from mission_control.model.runs.run_state import RAN_AND_FAILED, RunState
 
 _RAN: Final = frozenset({RunState.SUCCESS, *RAN_AND_FAILED})
 _MISSED: Final = frozenset({RunState.MISSED, RunState.EXPIRED})
-_LEFT_OUT: Final = frozenset({RunState.SKIPPED, RunState.CANCELLED})
 # "params: 2 problems", "1 validation error for Order": the lines that follow say which.
 _COUNT_OF_PROBLEMS = re.compile(r"\b\d+ (validation )?(problem|error|failure|exception)s?\b|:$")
 
@@ -29,7 +28,8 @@ class TaskRuns:
         self.succeeded = [run for run in self.ran if run.state is RunState.SUCCESS]
         self.failed = [run for run in self.ran if run.state is not RunState.SUCCESS]
         self.missed = [run for run in runs if run.state in _MISSED]
-        self.left_out = [run for run in runs if run.state in _LEFT_OUT]
+        self.skipped = [run for run in runs if run.state is RunState.SKIPPED]
+        self.cancelled = [run for run in runs if run.state is RunState.CANCELLED]
         self.retries = sum(max(run.attempt - 1, 0) for run in self.ran)
         self.durations_ms = [run.duration_ms for run in self.ran if run.duration_ms is not None]
         self.work_ms = sum(self.durations_ms)

@@ -54,7 +54,7 @@ def a_day(installation: Installation) -> None:
 def test_briefing_reports_the_day_with_bad_news_first(installation: Installation, briefing: Any) -> None:
     a_day(installation)
     result = briefing(context())
-    assert result["output"]["summary"] == "3 runs failed, 1 missed; 2 tasks due today"
+    assert result["output"]["summary"] == "3 runs failed, 1 missed, 1 skipped; 2 tasks due today"
     assert result["output"]["path"] == str(
         installation.settings.data_dir.resolve() / "briefings" / "2025-10-16-brief.md"
     )
@@ -64,7 +64,7 @@ def test_briefing_reports_the_day_with_bad_news_first(installation: Installation
 EXPECTED_BRIEFING = """\
 # Daily briefing: Thursday, 16 October 2025
 
-**3 runs failed, 1 missed; 2 tasks due today**
+**3 runs failed, 1 missed, 1 skipped; 2 tasks due today**
 
 From Wed 15 Oct 09:00 to Thu 16 Oct 09:00; all times are Europe/Berlin.
 
@@ -81,6 +81,10 @@ From Wed 15 Oct 09:00 to Thu 16 Oct 09:00; all times are Europe/Berlin.
 
 - `report`: 1 missed, Thu 16 Oct 07:00: `no beat was running`
 
+## Skipped
+
+- `ping`: 1 skipped, Thu 16 Oct 08:00: `overlap`
+
 ## Waiting for a retry
 
 - `mail`: attempt 1 failed, next attempt Thu 16 Oct 09:05: `no route`
@@ -91,10 +95,6 @@ From Wed 15 Oct 09:00 to Thu 16 Oct 09:00; all times are Europe/Berlin.
 | --- | ---: | ---: | ---: | ---: |
 | **Backup** (`backup`) | 2 | 0 | 0 | 2 s |
 | `ping` | 3 | 2 | 2 | 1 min 10 s |
-
-## Skipped or cancelled
-
-- `ping`: 1 skipped: `overlap`
 
 ## Due today
 

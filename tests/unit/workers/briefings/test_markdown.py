@@ -80,11 +80,12 @@ def test_many_reasons_end_with_the_number_of_hidden_ones() -> None:
     assert "  - … and 2 other reasons\n  - has not succeeded since\n" in daily(failed).text
 
 
-def test_skipped_and_cancelled_runs_share_one_line_with_their_counts() -> None:
-    states = (RunState.SKIPPED, RunState.CANCELLED, RunState.SKIPPED)
-    assert (
-        "- `t`: 1 cancelled, 2 skipped: `x`\n" in daily([a_run("t", one, reason="x") for one in states]).text
-    )
+def test_skipped_and_cancelled_runs_are_counted_apart_with_their_reasons() -> None:
+    states = (RunState.SKIPPED, RunState.CANCELLED, RunState.SKIPPED, RunState.MISSED)
+    page = daily([a_run("t", one, reason="x") for one in states])
+    assert page.summary.startswith("1 run missed, 2 skipped; ")
+    assert "- `t`: 2 skipped, Thu 16 Oct 09:00, Thu 16 Oct 09:00: `x`\n" in page.text
+    assert "- `t`: 1 cancelled: `x`\n" in page.text
 
 
 def test_fact_missing_for_the_template_fails() -> None:

@@ -20,7 +20,7 @@ def a_run(state: RunState, task_id: str = "t", **more: Any) -> RunRecord:
 def test_final_state_belongs_to_exactly_one_group() -> None:
     finals = [state for state in RunState if state.is_final]
     (task,) = by_task([a_run(state) for state in finals])
-    grouped = [run.state for group in (task.ran, task.missed, task.left_out) for run in group]
+    grouped = [run.state for group in (task.ran, task.missed, task.skipped, task.cancelled) for run in group]
     assert sorted(grouped) == sorted(finals)
     assert sorted(run.state for run in [*task.succeeded, *task.failed]) == sorted(
         run.state for run in task.ran
