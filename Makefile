@@ -45,12 +45,14 @@ test:
 	./mc test
 
 # Beat killed a thousand times while a herd falls due; two beats paused a hundred times beyond their lease; workers
-# and beats killed a hundred times while two thousand occurrences run; ten thousand replays of signed messages.
+# and beats killed a hundred times while two thousand occurrences run; two hundred tasks over a year; ten thousand
+# replays of signed messages.
 # Some minutes each. CHAOS_SEED makes them others.
 chaos:
 	CHAOS_KILLS=1000 $(PYTEST) tests/faults/test_beat_chaos.py
 	CHAOS_PAUSES=100 $(PYTEST) tests/faults/test_paused_beats.py
 	RUN_CHAOS_KILLS=100 RUN_CHAOS_OCCURRENCES=2000 $(PYTEST) tests/faults/test_run_chaos.py
+	YEAR_TASKS=200 SIDE_BY_SIDE_ENTRIES=200 $(PYTEST) tests/time_travel
 	REPLAYS=10000 $(PYTEST) tests/integration/ledger/test_replayed_messages.py
 
 # Compare with stock RedBeat, a bare worker and other queues: about half an hour on an otherwise idle machine.

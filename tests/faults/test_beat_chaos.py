@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.starts_early
 
-KILLS = int(os.environ.get("CHAOS_KILLS", "50"))
+KILLS = int(os.environ.get("CHAOS_KILLS", "25"))
 SEED = int(os.environ.get("CHAOS_SEED", "3"))
 HERD = 25
 HANDLER = "handlers.test_handler.run"

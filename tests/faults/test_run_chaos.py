@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.starts_early
 
-MOST_KILLS = int(os.environ.get("RUN_CHAOS_KILLS", "20"))
-OCCURRENCES = int(os.environ.get("RUN_CHAOS_OCCURRENCES", "300"))
+MOST_KILLS = int(os.environ.get("RUN_CHAOS_KILLS", "12"))
+OCCURRENCES = int(os.environ.get("RUN_CHAOS_OCCURRENCES", "180"))
 SEED = int(os.environ.get("CHAOS_SEED", "3"))
 LONGEST_PAUSE_SECONDS = 1.0
 
