@@ -1,9 +1,7 @@
 """Reading what is due: one round trip for any number of entries, corrupt ones kept apart."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import orjson
@@ -13,9 +11,9 @@ from redis import Redis
 from redis.exceptions import NoScriptError
 
 from beat.entries.entry_keys import as_bytes
+from beat.entries.shared_definition import shared_definition
 from mission_control.errors import InvalidTaskError
-from mission_control.files.calendar_file import read_calendar, read_no_calendar
-from mission_control.model.definitions.task import TaskDefinition, read_stored_task
+from mission_control.model.definitions.task import TaskDefinition
 from mission_control.model.runs.run_state import RunState
 from mission_control.model.values.identifiers import LONGEST_ENTRY_NAME, name_problem
 from mission_control.registry.stored_task import SIGN_IT
@@ -35,8 +33,8 @@ class DueTask:
     `task` is what it shares with every task that is defined alike, under an id that means nothing; what
     is its own stands next to it. `size` is the length of its definition in bytes. `decided` is the due
     instant that was decided, infinite for none: another program may have stored another one. `trouble` says
-    why its calendars cannot be read, "" if they can; then `task` excludes none of their events. `is_full`:
-    as many of its runs as may be are unfinished.
+    what of its definition or calendars cannot be read, "" for nothing; then `task` has what can be.
+    `is_full`: as many of its runs as may be are unfinished.
     """
 
     key: str
@@ -193,33 +191,17 @@ def _due_task(  # all that is known of it
         stored["enabled"] = False
     own = {name: stored.pop(name, None) for name in _OWN_FIELDS}
     task_id, params, revision = own["id"], own["params"], (own["metadata"] or {}).get("revision")
-    if not isinstance(params, dict) or not isinstance(revision, int):
-        raise TypeError("params must be an object and metadata.revision a number")
+    if not isinstance(revision, int):
+        raise TypeError("metadata.revision must be a number")
     if seen.decode() != str(revision):
         raise ValueError(f"its hash has the revision {seen.decode()!r}, its definition {revision}")
-    task, trouble = _shared_task(stored)
+    task, trouble = shared_definition(stored)
+    if not isinstance(params, dict):
+        params, trouble = {}, trouble or "params must be an object"
     is_full, tags = state == "full", tuple(own["tags"] or ())
     return DueTask(
         key, due, task_id, params, revision, len(text), decided, task, trouble, is_full=is_full, tags=tags
     )
-
-
-def _shared_task(shared: dict[str, Any]) -> tuple[TaskDefinition, str]:
-    text = orjson.dumps(shared)
-    if b'"ics"' not in text:
-        return _check_once(text), ""
-    # A calendar file may change under a task; every other definition is checked once for all alike.
-    try:
-        return _check(text), ""
-    except InvalidTaskError as error:
-        return _check(text, read_no_calendar), "; ".join(map(str, error.problems))
-
-
-def _check(text: bytes, read_text: Callable[[Path], str] = read_calendar) -> TaskDefinition:
-    return read_stored_task({**orjson.loads(text), "id": "shared"}, read_text=read_text)
-
-
-_check_once = lru_cache(maxsize=2_048)(_check)
 
 
 def _check_plain_entry(entry: RedBeatSchedulerEntry) -> None:

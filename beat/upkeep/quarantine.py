@@ -142,7 +142,7 @@ class _Waiting:
     ) -> Self:
         at, words = format_instant(now), _printable(problem[:_LONGEST_PROBLEM])
         name = key if isinstance(key, str) else key.decode(errors="backslashreplace")
-        note = {"problem": words, "since": at, "due": due, "delay": delay}
+        note = {"problem": words, "since": at, "due": due, "delay": delay, "stays": stays}
         return cls(key, due, name, json.dumps(note), at, words, stays)
 
     def args(self) -> list[str | bytes | int]:

@@ -174,7 +174,7 @@ def _list(installation: Installation, *, as_json: bool) -> None:
 
 def _end(layer: PauseLayer, installation: Installation) -> Iterator[str]:
     here = zone(installation.settings.timezone)
-    yield "resumed" if layer.until is None else local_time(layer.until, here)
+    yield "it is resumed" if layer.until is None else local_time(layer.until, here)
 
 
 def _endings(runs: Counter[Any]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import tzinfo
+from datetime import UTC, tzinfo
 from typing import TYPE_CHECKING
 
 import rich_click as click
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _KINDS = {"embedded": "its own server in the data directory", "configured": "MISSION_CONTROL_REDIS_URL"}
 _RUNS_SHOWN = 10
+_ENTRIES_SHOWN = 5
 
 
 @click.command()
@@ -118,6 +119,7 @@ def _rows(found: Situation, redis: Mapping[str, str], here: tzinfo) -> Iterator[
     yield from _labelled("running", _active(found, here))
     yield "last 24 h", _outcomes(found)
     yield from _labelled("next due", _due(found))
+    yield from _labelled("redbeat", _entries(found))
 
 
 def _changed(found: Situation) -> Iterator[str]:
@@ -189,3 +191,11 @@ def _due(found: Situation) -> Iterator[str | Text]:
         yield f"{when} {task.schedule.timezone}  {in_how_long(moment, found.now):<14}  {task.id}"
     if not found.next_due:
         yield "nothing"
+
+
+def _entries(found: Situation) -> Iterator[str | Text]:
+    for one in found.redbeat_entries[:_ENTRIES_SHOWN]:
+        when = in_how_long(one.due, found.now) if one.enabled else "disabled"
+        yield f"{local_time(one.due, UTC)} UTC  {when:<14}  {one.name}, {one.schedule}"
+    if len(found.redbeat_entries) > _ENTRIES_SHOWN:
+        yield f"… {len(found.redbeat_entries)} in all; see `mission-control task list`"

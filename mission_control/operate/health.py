@@ -141,17 +141,30 @@ def key_issues(wrong_keys: Mapping[str, tuple[str, str]]) -> Iterator[Issue]:
         yield Issue("wrong_key", f"key {key} is a {found} and must be a {needed}", remedy)
 
 
-def remedy_of_quarantine(name: str) -> str:
-    """Return what to do about a quarantined task."""
-    return f"remove the cause, and it fires again; at once with `mission-control task enable {name}`"
+def remedy_of_quarantine(name: str, *, stays: bool) -> str:
+    """Return what to do about a quarantined task, and what becomes of its occurrences meanwhile.
+
+    `stays`: it is still on the schedule.
+    """
+    meanwhile = (
+        "each occurrence is missed until then"
+        if stays
+        else "what falls due until then is recorded afterwards, by its misfire policy"
+    )
+    remedy = f"remove the cause, and it fires again; at once with `mission-control task enable {name}`"
+    return f"{remedy}; {meanwhile}"
 
 
 def quarantine_issues(notes: Sequence[Mapping[str, str]]) -> Iterator[Issue]:
-    """Yield the tasks and the audit records in quarantine; dead letters are recorded as rejected runs."""
+    """Yield the entries and the audit records in quarantine; dead letters are recorded as rejected runs."""
     for note in notes:
+        name, problem = note["what"], note["problem"]
         if note["kind"] == "task":
-            name, problem = note["what"], note["problem"]
-            yield Issue("quarantined_task", f"{name} is quarantined: {problem}", remedy_of_quarantine(name))
+            remedy = remedy_of_quarantine(name, stays="stays" in note)
+            yield Issue("quarantined_task", f"{name} is quarantined: {problem}", remedy)
+        elif note["kind"] == "RedBeat entry":
+            remedy = "remove the cause or save it again, and it fires once for all that fell due until then"
+            yield Issue("quarantined_entry", f"RedBeat entry {name} is quarantined: {problem}", remedy)
     records = sum(note["kind"] == "audit record" for note in notes)
     if records:
         remedy = (

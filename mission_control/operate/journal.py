@@ -9,8 +9,10 @@ from mission_control.store import redis_keys
 from mission_control.store.redis_keys import RedBeatKeys
 
 QUARANTINE_KEYS: Final = frozenset(
-    {redis_keys.BEAT_QUARANTINE, redis_keys.AUDIT_QUARANTINE, redis_keys.DEAD_LETTERS}
+    {redis_keys.BEAT_QUARANTINE, redis_keys.AUDIT_QUARANTINE, redis_keys.DEAD_LETTERS, redis_keys.TASKS}
 )
+
+ENTRY_KINDS: Final = frozenset({"task", "RedBeat entry"})
 
 
 def last_notes(client: Redis, limit: int) -> list[dict[str, str]]:
@@ -22,14 +24,20 @@ def last_notes(client: Redis, limit: int) -> list[dict[str, str]]:
 def quarantine_notes(client: Redis, redbeat_keys: RedBeatKeys) -> list[dict[str, str]]:
     """Return what is in quarantine, each with `kind`, `what`, `problem` and `at`; of a kind the latest first.
 
-    The kinds are `task` (a RedBeat entry too), `audit record`, and `message` (a dead letter).
+    The kinds are `task`, `RedBeat entry`, `audit record`, and `message` (a dead letter). A task that is still
+    on the schedule, so that each of its occurrences is missed, has `stays`.
     """
     noted: Any = client.hgetall(redis_keys.BEAT_QUARANTINE)
-    tasks = {key.removeprefix(redbeat_keys.prefix): _note(text) for key, text in sorted(noted.items())}
+    entries = {key.removeprefix(redbeat_keys.prefix): _note(text) for key, text in sorted(noted.items())}
+    ids: Any = client.smismember(redis_keys.TASKS, [*entries]) if entries else []
+    kinds = ("task" if is_task else "RedBeat entry" for is_task in ids)
     records: Any = client.lrange(redis_keys.AUDIT_QUARANTINE, 0, -1)
     letters: Any = client.lrange(redis_keys.DEAD_LETTERS, 0, -1)
     return [
-        *(_shown("task", {"what": name, "at": note.get("since"), **note}) for name, note in tasks.items()),
+        *(
+            _shown(kind, {"what": name, "at": note.get("since"), **note})
+            for kind, (name, note) in zip(kinds, entries.items(), strict=True)
+        ),
         *(_shown("audit record", _note(text)) for text in records),
         *(_shown("message", _letter(_note(text))) for text in letters),
     ]
@@ -41,7 +49,8 @@ def _letter(note: dict[str, Any]) -> dict[str, Any]:
 
 
 def _shown(kind: str, note: dict[str, Any]) -> dict[str, str]:
-    return {"kind": kind, **{name: str(note.get(name) or "") for name in ("what", "problem", "at")}}
+    shown = {"kind": kind, **{name: str(note.get(name) or "") for name in ("what", "problem", "at")}}
+    return {**shown, "stays": "yes"} if note.get("stays") else shown
 
 
 def _note(text: str) -> dict[str, Any]:

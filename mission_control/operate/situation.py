@@ -26,17 +26,17 @@ from mission_control.operate.health import (
     handler_issues,
     key_issues,
     of_runs,
-    of_tasks,
     quarantine_issues,
     queue_issues,
     stopped_workers,
     work_issues,
     worker_issues,
 )
-from mission_control.operate.journal import QUARANTINE_KEYS, quarantine_notes
+from mission_control.operate.journal import ENTRY_KINDS, QUARANTINE_KEYS, quarantine_notes
 from mission_control.operate.next_times import changed_json, changed_to_come
 from mission_control.operate.pausing import layer_json
 from mission_control.operate.queues import QueueState, waiting_queues
+from mission_control.operate.redbeat_entries import RedBeatEntry, redbeat_entries
 from mission_control.operate.runs import run_json
 from mission_control.processes.heartbeats import ANSWER_SECONDS, ProcessInfo, live_processes
 from mission_control.registry.pauses import NO_PAUSES, PAUSE_KEYS, read_pauses
@@ -67,6 +67,7 @@ class Situation:
     disabled: int
     quarantined: Mapping[str, str]
     wrong_keys: Mapping[str, tuple[str, str]]
+    redbeat_entries: list[RedBeatEntry]
     active: list[RunRecord]
     active_count: int
     queues: list[QueueState]
@@ -95,6 +96,7 @@ class Situation:
             "keys_of_wrong_type": {
                 key: {"found": found, "needed": needed} for key, (found, needed) in self.wrong_keys.items()
             },
+            "redbeat_entries": [one.to_json() for one in self.redbeat_entries],
             "queues": [self._queue_json(one) for one in self.queues],
             "active": {"count": self.active_count, "runs": [run_json(run) for run in self.active]},
             "skipped_in_a_row": dict(self.skips),
@@ -130,7 +132,10 @@ def situation(
     `app` is the Celery application of its broker. Where a key has the wrong type, `wrong_keys` names it, and
     what it should hold is left out. A broker that cannot be reached is an issue.
     """
-    alive = live_processes(client, within_seconds=ANSWER_SECONDS)
+    alive, needed = (
+        live_processes(client, within_seconds=ANSWER_SECONDS),
+        {redbeat_keys.schedule, redis_keys.TASKS},
+    )
     wrong = keys_of_wrong_type(client, redbeat_keys)
     tasks = registry.overview(due_limit=_DUE_SHOWN) if redis_keys.TASKS not in wrong else Overview(0, 0, [])
     ended = ledger.finished_since(now - _DAY) if redis_keys.FINISHED_RUNS not in wrong else []
@@ -159,8 +164,9 @@ def situation(
         workers=[_worker(one) for one in alive if one.kind == "worker"],
         enabled=tasks.enabled,
         disabled=tasks.disabled,
-        quarantined={note["what"]: note["problem"] for note in notes if note["kind"] == "task"},
+        quarantined={note["what"]: note["problem"] for note in notes if note["kind"] in ENTRY_KINDS},
         wrong_keys=wrong,
+        redbeat_entries=redbeat_entries(client, redbeat_keys) if wrong.keys().isdisjoint(needed) else [],
         active=active[:_RUNS_SHOWN],
         active_count=ledger.active_count() if active else 0,
         queues=queues,
@@ -199,34 +205,6 @@ def _queues(app: Celery, ledger: RunReader, names: set[str]) -> tuple[list[Queue
         return [], [
             Issue("no_broker", str(error), "correct MISSION_CONTROL_BROKER_URL, or start that server")
         ]
-
-
-def issues_of_tasks(client: Redis, tasks: Iterable[TaskDefinition]) -> list[Issue]:
-    """Return what keeps enabled tasks from firing or running."""
-    enabled = [task for task in tasks if task.enabled]
-    alive = live_processes(client, within_seconds=ANSWER_SECONDS)
-    return [*beat_issues(alive), *work_issues(alive, [of_tasks(enabled)])] if enabled else []
-
-
-def tasks_with_issues(client: Redis, tasks: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return tasks in the story's shape; each history has `issues`, which keep the task from being done."""
-    alive = live_processes(client, within_seconds=ANSWER_SECONDS)
-    return [_with_issues(task, alive) for task in tasks]
-
-
-def _with_issues(task: Mapping[str, Any], alive: Sequence[ProcessInfo]) -> dict[str, Any]:
-    history, issues = task["execution_history"], list[Issue]()
-    if task.get("enabled", True):
-        notes = [{"kind": "task", "what": task["id"], "problem": history["problem"]}]
-        work = {(task["queue"], task["handler"]): [task["id"]]} if "handler" in task else {}
-        issues += quarantine_issues(notes) if history["problem"] is not None else []
-        issues += [*beat_issues(alive), *work_issues(alive, [work])]
-    return {**task, "execution_history": {**history, "issues": [asdict(one) for one in issues]}}
-
-
-def issues_of_run(client: Redis, run: RunRecord) -> list[Issue]:
-    """Return what keeps a waiting run from being done."""
-    return list(work_issues(live_processes(client, within_seconds=ANSWER_SECONDS), [of_runs([run])]))
 
 
 def _worker(worker: ProcessInfo) -> dict[str, Any]:

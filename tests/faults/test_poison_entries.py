@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import msgpack
@@ -17,11 +18,14 @@ from redbeat import RedBeatSchedulerEntry
 from mission_control.configuration.clock import utc_now
 from mission_control.configuration.settings import read_settings
 from mission_control.installation.installation import Installation, create_app
+from mission_control.model.runs.run_state import RunState
 from mission_control.model.values.identifiers import occurrence_execution_id
 from mission_control.model.values.instants import format_instant
+from mission_control.operate.health import quarantine_issues
+from mission_control.operate.journal import quarantine_notes
 from mission_control.store import redis_keys
 from tests.processes.beats import leading_beat, sent_ids
-from tests.samples.spoilt import HANDLER, HASHES, KEY, NAME, Fields, own, plain, spoil
+from tests.samples.spoilt import HANDLER, HASHES, KEY, NAME, OWN, STILL_DUE, own, plain, spoil
 from tests.stage.live_installation import YEARLY
 from tests.stage.quarantine import quarantined_tasks
 from tests.stage.servers import RedisServer
@@ -30,6 +34,7 @@ from tests.stage.waiting import wait_until
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from mission_control.model.runs.run_record import RunRecord
     from tests.processes.beats import BeatProcess
 
 
@@ -68,7 +73,8 @@ def good_task_fires(place: Installation, name: str = "good") -> None:
     """Register a task that is due in a moment, and wait for its run."""
     due = utc_now() + timedelta(seconds=0.1)
     at = due.isoformat().replace("+00:00", "Z")
-    assert place.registry.register({"id": name, "schedule": {"type": "once", "at": at}, "handler": HANDLER})
+    task = {"id": name, "schedule": {"type": "once", "at": at}, "handler": HANDLER}
+    assert place.registry.register(task, catch_up=True)  # the moment may have passed on a busy machine
     runs = wait_until(lambda: place.ledger.runs_of(name), f"{name} fires")
     assert runs[0].scheduled_time == due
     assert runs[0].dispatched_at >= due
@@ -96,11 +102,11 @@ def quarantined(place: Installation, name: str = NAME) -> str:
     return problem
 
 
-@pytest.mark.parametrize("fields", HASHES.values(), ids=HASHES.keys())
+@pytest.mark.parametrize("what", [name for name in HASHES if name not in STILL_DUE])
 def test_corrupt_hash_is_quarantined_and_registering_the_task_restores_it(
-    spoilt: Installation, beat: BeatProcess, fields: Fields
+    spoilt: Installation, beat: BeatProcess, what: str
 ) -> None:
-    if fields:
+    if fields := HASHES[what]:
         spoilt.client.hset(KEY, mapping=fields)
     spoilt.client.zadd(redis_keys.DEFAULT_REDBEAT_KEYS.schedule, {KEY: now() - 1})
 
@@ -111,6 +117,72 @@ def test_corrupt_hash_is_quarantined_and_registering_the_task_restores_it(
     assert not [one for one in sent_ids(spoilt.client) if one.startswith(NAME)]
     good_task_fires(spoilt, NAME)
     assert NAME not in all_quarantined(spoilt)
+
+
+def every_second(place: Installation, **fields: Any) -> None:
+    task = {"id": NAME, "schedule": {"type": "interval", "seconds": 1}, "handler": HANDLER}
+    assert place.registry.register({**task, "overlap": "allow", **fields})
+
+
+def runs_in(place: Installation, state: RunState) -> list[RunRecord]:
+    return [run for run in place.ledger.runs_of(NAME, limit=1_000) if run.state is state]
+
+
+def every_occurrence_is_recorded(place: Installation) -> bool:
+    times = sorted(run.scheduled_time for run in place.ledger.runs_of(NAME, limit=1_000))
+    return {later - earlier for earlier, later in pairwise(times)} == {timedelta(seconds=1)}
+
+
+def remedy(place: Installation) -> str:
+    (issue,) = quarantine_issues(quarantine_notes(place.client, place.redbeat_keys))
+    return issue.remedy
+
+
+def fires_after_now(place: Installation) -> None:
+    since = utc_now()
+    wait_until(
+        lambda: any(run.scheduled_time > since for run in runs_in(place, RunState.DISPATCHED)),
+        "the task fires again",
+    )
+
+
+@pytest.mark.parametrize("what", STILL_DUE)
+def test_corrupt_task_that_still_tells_when_it_is_due_is_missed_until_it_is_repaired(
+    spoilt: Installation, beat: BeatProcess, what: str
+) -> None:
+    every_second(spoilt)
+    sound = spoilt.client.hget(KEY, "task")
+    wrong = {
+        name: value for name, value in json.loads(HASHES[what]["task"]).items() if OWN.get(name) != value
+    }
+    spoilt.client.hset(KEY, "task", json.dumps({**json.loads(str(sound)), **wrong}))
+    missed = wait_until(lambda: runs_in(spoilt, RunState.MISSED), "an occurrence is missed")
+    problem = all_quarantined(spoilt)[NAME]
+    assert next(iter(wrong)) in problem
+    assert {(run.reason, str(run.cause)) for run in missed} == {
+        (f"quarantined: {problem}", str({"class": "quarantined"}))
+    }
+    assert remedy(spoilt).endswith("each occurrence is missed until then")
+    spoilt.client.hset(KEY, "task", str(sound))
+    fires_after_now(spoilt)
+    wait_until(lambda: NAME not in all_quarantined(spoilt), "its quarantine ends")
+    assert every_occurrence_is_recorded(spoilt)
+    assert beat.exit_code is None
+
+
+def test_task_that_nothing_can_be_read_of_accounts_for_its_occurrences_afterwards(
+    spoilt: Installation, beat: BeatProcess
+) -> None:
+    every_second(spoilt)
+    sound = spoilt.client.hget(KEY, "task")
+    spoilt.client.hset(KEY, "task", "{oops")
+    quarantined(spoilt)
+    assert remedy(spoilt).endswith("recorded afterwards, by its misfire policy")
+    good_task_fires(spoilt)
+    spoilt.client.hset(KEY, "task", str(sound))
+    fires_after_now(spoilt)
+    assert every_occurrence_is_recorded(spoilt)
+    assert beat.exit_code is None
 
 
 @pytest.mark.parametrize("name", ["x\x1b[2J\nforged", "x" * 250], ids=["hostile", "too long"])
@@ -172,18 +244,12 @@ def test_task_whose_run_cannot_be_sent_is_quarantined(
 
 def test_enabling_a_quarantined_task_restores_it(spoilt: Installation, beat: BeatProcess) -> None:
     spoil(spoilt, "elsewhere", "string")
-    task = {
-        "id": NAME,
-        "schedule": {"type": "interval", "seconds": 1},
-        "overlap": "allow",
-        "handler": HANDLER,
-        "queue": "elsewhere",
-    }
-    assert spoilt.registry.register(task)
+    every_second(spoilt, queue="elsewhere")
     quarantined(spoilt)
     spoilt.client.delete("elsewhere")
     assert spoilt.registry.enable(NAME)
-    wait_until(lambda: sent_ids(spoilt.client, "elsewhere"), "the task fires again")
+    fires_after_now(spoilt)
+    assert every_occurrence_is_recorded(spoilt)
     assert beat.exit_code is None
 
 
@@ -191,10 +257,7 @@ def test_task_whose_queue_was_overwritten_for_a_while_fires_again_by_itself(
     spoilt: Installation, beat: BeatProcess
 ) -> None:
     spoil(spoilt, "elsewhere", "string")
-    schedule = {"type": "interval", "seconds": 1}
-    assert spoilt.registry.register(
-        {"id": NAME, "schedule": schedule, "handler": HANDLER, "queue": "elsewhere", "overlap": "allow"}
-    )
+    every_second(spoilt, queue="elsewhere")
     quarantined(spoilt)
     spoilt.client.delete("elsewhere")
     wait_until(lambda: sent_ids(spoilt.client, "elsewhere"), "the task fires again", timeout=30)

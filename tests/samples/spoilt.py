@@ -120,6 +120,9 @@ HASHES: dict[str, Fields] = {
     "params that are no object": own(params=[1]),
 }
 
+STILL_DUE = ("a task with unknown fields", "a task enabled in words", "params that are no object")
+"""The hashes that still tell when the task is due, and which handler runs."""
+
 
 def spoil(place: Installation, key: str, kind: str) -> None:
     """Put something of a type at a key, whatever was there, in one step: beat may write it at any time."""

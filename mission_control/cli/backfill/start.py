@@ -89,7 +89,7 @@ def backfill(  # noqa: PLR0913, PLR0917  # one parameter an option
     from mission_control.model.definitions.schedules.clock.wall_clock import earliest
     from mission_control.model.runs.backfill_plan import Rerun
     from mission_control.operate.backfilling import BackfillRequest
-    from mission_control.operate.situation import issues_of_tasks
+    from mission_control.operate.task_issues import issues_of_tasks
     from mission_control.operate.tasks import existing_task
 
     with current() as installation:

@@ -6,7 +6,7 @@ from typing import Any
 
 import rich_click as click
 
-from mission_control.cli.task.definition_options import definition_options, fields_of
+from mission_control.cli.task.definition_options import definition_options, fields_of, merged, parse_setting
 from mission_control.cli.terminal import parameters
 from mission_control.cli.terminal.exit_codes import ExitCode
 from mission_control.cli.terminal.failures import CommandError
@@ -27,13 +27,21 @@ Example: mission-control task add --id greet --handler handlers.hello.run
 )
 @click.option("--disabled", is_flag=True, help="Add it disabled, so that it does not fire yet.")
 @parameters.dry_run
-def add(task_id: str | None, file: str | None, disabled: bool, dry_run: bool, **options: Any) -> None:  # noqa: ANN401
+def add(  # the options of the command
+    task_id: str | None,
+    settings: tuple[str, ...],
+    file: str | None,
+    disabled: bool,
+    dry_run: bool,
+    **options: Any,  # noqa: ANN401
+) -> None:
     """Add a task. It first fires at its next scheduled time."""
     from mission_control.audit.record.masked_values import masked_definition
     from mission_control.operate.handlers import live_workers, workers_with_another_version
-    from mission_control.operate.situation import issues_of_tasks
+    from mission_control.operate.task_issues import issues_of_tasks
 
-    definition = {**({} if file is None else _read(file)), **fields_of(options)}
+    definition = {} if file is None else _read(file)
+    definition |= merged(definition, fields_of(options), map(parse_setting, settings))
     if task_id is not None:
         definition["id"] = task_id
     if disabled:

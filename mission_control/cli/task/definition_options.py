@@ -1,6 +1,7 @@
 """The options that describe a task, for `task add` and `task update`."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from copy import deepcopy
 from typing import Any, Final
 
 import rich_click as click
@@ -10,6 +11,7 @@ from mission_control.model.problems.suggestions import quoted
 
 _WHEN: Final = f"When it runs: {parameters.EXAMPLES['schedule']}."
 _INPUT: Final = f"Input of the handler: {parameters.EXAMPLES['params']}."
+_ANY_FIELD: Final = """Set any field: --set 'overlap="queue"' --set retry_policy.max_retries=5."""
 # The field of the definition, the option, and the option's type, placeholder and help.
 _OPTIONS: Final = (
     ("name", "--name", str, "TEXT", "A readable name."),
@@ -28,6 +30,7 @@ _OPTIONS: Final = (
 
 def definition_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options that describe a task to a command."""
+    command = click.option("--set", "settings", multiple=True, metavar="KEY=JSON", help=_ANY_FIELD)(command)
     command = click.option("--tag", "tags", multiple=True, help="A label; repeatable.")(command)
     for field, flag, kind, metavar, meaning in reversed(_OPTIONS):
         name = field.replace(".", "__")
@@ -46,6 +49,22 @@ def fields_of(options: Mapping[str, Any]) -> dict[str, Any]:
         if value is not None and value != ():
             put(found, tuple(name.split("__")), list(value) if isinstance(value, tuple) else value)
     return found
+
+
+def merged(
+    before: Mapping[str, Any], given: Mapping[str, Any], parsed: Iterable[tuple[tuple[str, ...], Any]]
+) -> dict[str, Any]:
+    """Return the whole fields to replace; a dotted path changes a copy of the current field.
+
+    >>> merged({"schedule": {"type": "daily", "time": "09:00"}}, {}, [(("schedule", "time"), "10:00")])
+    {'schedule': {'type': 'daily', 'time': '10:00'}}
+    """
+    changes = dict(given)
+    for path, value in parsed:
+        if len(path) > 1 and path[0] not in changes:
+            changes[path[0]] = deepcopy(before.get(path[0]))
+        put(changes, path, value)
+    return changes
 
 
 def put(target: dict[str, Any], path: tuple[str, ...], value: Any) -> None:  # noqa: ANN401  # a JSON value

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import rich_click as click
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from mission_control.ledger.run_reader import RunReader
     from mission_control.model.definitions.task import TaskDefinition
     from mission_control.model.runs.changed_occurrence import ChangedOccurrence
+    from mission_control.operate.redbeat_entries import RedBeatEntry
     from mission_control.operate.tasks import TaskSummary
 
 _COLUMNS = ("task", "schedule", "next run", "", "ok", "failed")
@@ -44,8 +45,9 @@ _SHOWN_APART = (
 @parameters.as_json
 @parameters.reveal
 def list_tasks(is_all: bool, as_json: bool, reveal: bool) -> None:
-    """List the enabled tasks, or all. --json prints their definitions."""
-    from mission_control.operate.situation import issues_of_tasks, tasks_with_issues
+    """List the enabled tasks, or all, and RedBeat entries. --json prints the definitions of tasks."""
+    from mission_control.operate.redbeat_entries import redbeat_entries
+    from mission_control.operate.task_issues import issues_of_tasks, tasks_with_issues
     from mission_control.operate.tasks import task_summaries
 
     with current() as installation:
@@ -54,10 +56,12 @@ def list_tasks(is_all: bool, as_json: bool, reveal: bool) -> None:
             tasks = tasks_with_issues(installation.client, registry.tasks(enabled_only=not is_all))
             echo_json(shown_definitions(tasks, installation.settings.data_dir, reveal=reveal))
             return
-        shown = task_summaries(registry, enabled_only=not is_all)
-        if shown:
-            now = installation.clock()
-            echo(table(*_COLUMNS, rows=[_listed(one, now) for one in shown], flexible=["schedule"]))
+        shown, now = task_summaries(registry, enabled_only=not is_all), installation.clock()
+        entries = redbeat_entries(installation.client, installation.redbeat_keys)
+        rows = [_listed(one, now) for one in shown]
+        rows += [_listed_entry(one, now) for one in entries if one.enabled or is_all]
+        if rows:
+            echo(table(*_COLUMNS, rows=rows, flexible=["schedule"]))
         hidden = len(registry.ids()) - len(shown)
         if hidden > 0 and not is_all:
             tell(f"{hidden} disabled; show them with --all")
@@ -68,6 +72,16 @@ def _listed(one: TaskSummary, now: datetime) -> tuple[str | Text, ...]:
     failed = Text(str(one.failures), style="red" if one.failures else "")
     schedule = "unreadable" if one.task is None else one.task.schedule.describe()
     return (one.task_id, schedule, *_next_run(one, now), str(one.successes), failed)
+
+
+def _listed_entry(one: RedBeatEntry, now: datetime) -> tuple[str | Text, ...]:
+    schedule = f"RedBeat entry, {one.schedule}: sends {one.sends}"
+    when = (
+        (local_time(one.due, UTC), in_how_long(one.due, now))
+        if one.enabled
+        else (Text("disabled", "dim"), "")
+    )
+    return (one.name, schedule, *when, "", "")
 
 
 def _next_run(one: TaskSummary, now: datetime) -> tuple[str | Text, str]:
@@ -117,7 +131,8 @@ def _rows(
     if history["problem"] is not None:
         from mission_control.operate.health import remedy_of_quarantine
 
-        yield "quarantined", f"{as_text(history['problem'])}; {remedy_of_quarantine(task.id)}"
+        remedy = remedy_of_quarantine(task.id, stays=history["next_run"] is not None)
+        yield "quarantined", f"{as_text(history['problem'])}; {remedy}"
     yield from notes
     yield "handler", task.handler
     yield "next run", _moment(history["next_run"], task, now)

@@ -18,7 +18,7 @@ from mission_control.cli.terminal.wording import in_how_long, local_time
 @parameters.dry_run
 def enable(task_id: str, reason: str | None, dry_run: bool) -> None:
     """Enable a task. It next fires at its next scheduled time."""
-    from mission_control.operate.situation import issues_of_tasks
+    from mission_control.operate.task_issues import issues_of_tasks
     from mission_control.operate.tasks import existing_task
 
     with current() as installation:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from copy import deepcopy
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
-from mission_control.cli.task.definition_options import definition_options, fields_of, parse_setting, put
+from mission_control.cli.task.definition_options import definition_options, fields_of, merged, parse_setting
 from mission_control.cli.terminal import parameters
 from mission_control.cli.terminal.installation_in_use import current
 from mission_control.cli.terminal.output import echo, echo_json, table, tell, tell_issues
@@ -20,13 +19,6 @@ if TYPE_CHECKING:
 @click.command()
 @parameters.task_id
 @definition_options
-@click.option(
-    "--set",
-    "settings",
-    multiple=True,
-    metavar="KEY=JSON",
-    help="""Set any field: --set 'overlap="queue"' --set retry_policy.max_retries=5.""",
-)
 @parameters.reason
 @parameters.as_json
 @parameters.dry_run
@@ -42,11 +34,10 @@ def update(
 
     A changed schedule counts from now, so an edit never fires a past occurrence.
     """
-    from mission_control.operate.situation import issues_of_tasks
+    from mission_control.operate.task_issues import issues_of_tasks
     from mission_control.operate.tasks import existing_task, task_json
 
-    given = fields_of(options)
-    parsed = [parse_setting(text) for text in settings]
+    given, parsed = fields_of(options), [*map(parse_setting, settings)]
     if not given and not parsed:
         raise click.UsageError(
             "nothing to change; give --schedule, --params, --set KEY=JSON or another option"
@@ -62,22 +53,6 @@ def update(
             after = installation.registry.get(task_id)
         _show(before, after or {}, as_json=as_json, dry_run=dry_run)
         tell_issues(issues_of_tasks(installation.client, [existing_task(installation.registry, task_id)]))
-
-
-def merged(
-    before: Mapping[str, Any], given: Mapping[str, Any], parsed: Iterable[tuple[tuple[str, ...], Any]]
-) -> dict[str, Any]:
-    """Return the whole fields to replace; a dotted path changes a copy of the current field.
-
-    >>> merged({"schedule": {"type": "daily", "time": "09:00"}}, {}, [(("schedule", "time"), "10:00")])
-    {'schedule': {'type': 'daily', 'time': '10:00'}}
-    """
-    changes = dict(given)
-    for path, value in parsed:
-        if len(path) > 1 and path[0] not in changes:
-            changes[path[0]] = deepcopy(before.get(path[0]))
-        put(changes, path, value)
-    return changes
 
 
 def _preview(check: DefinitionCheck, before: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

@@ -32,7 +32,7 @@ def apply(file: Path | None, as_json: bool, dry_run: bool) -> None:
     MISSION_CONTROL_TASKS_FILE. Tasks that are not in FILE stay as they are.
     """
     from mission_control.operate.apply import apply_task_file
-    from mission_control.operate.situation import issues_of_tasks
+    from mission_control.operate.task_issues import issues_of_tasks
 
     with current(sets_up=True, dry_run=dry_run) as installation:
         path = installation.settings.default_tasks_file if file is None else file

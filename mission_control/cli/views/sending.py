@@ -36,7 +36,7 @@ def send(  # noqa: PLR0913  # one parameter an option
     from mission_control.audit.record.masked_values import masked_value
     from mission_control.dispatch.enqueue import NO_OPTIONS
     from mission_control.operate.runs import run_json
-    from mission_control.operate.situation import issues_of_run
+    from mission_control.operate.task_issues import issues_of_run
 
     options = NO_OPTIONS if options is None else options
     if dry_run:

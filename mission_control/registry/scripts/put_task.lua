@@ -3,7 +3,8 @@
 --       6 history (hash)  7 RedBeat prefix in use (string)  8 pauses (hash)  9 version of the pauses (string)
 -- ARGV: 1 task JSON the writer saw, "" if the task must be new  2 task_id  3 task JSON  4 new revision
 --       5 RedBeat definition  6 RedBeat meta  7 next due, Unix seconds; "" for never
---       8 revisions to keep  9 channel that wakes beat  10 1 to keep the next due, unless the entry is quarantined
+--       8 revisions to keep  9 channel that wakes beat  10 1 to keep the next due; of an entry in quarantine only if
+--       it has passed
 --       11 RedBeat prefix of the writer  12 signature of the task JSON, "" if tasks are not signed
 --       13 version of the pauses that the writer saw, unless the task must be new  14… changed occurrences among the
 --       pauses, to be forgotten
@@ -42,11 +43,16 @@ end
 redis.call('SET', KEYS[7], ARGV[11])
 redis.call('HSETNX', KEYS[1], 'meta', ARGV[6])
 if ARGV[10] == '0' or is_quarantined then
-  redis.call('HSET', KEYS[1], 'due', ARGV[7])
-  if ARGV[7] == '' then
+  local due = ARGV[7]
+  local stored = ARGV[10] == '1' and tonumber(redis.call('HGET', KEYS[1], 'due') or '') or 0
+  if stored > 0 and (due == '' or stored < tonumber(due)) then
+    due = redis.call('HGET', KEYS[1], 'due') -- what fell due in quarantine is fired or missed
+  end
+  redis.call('HSET', KEYS[1], 'due', due)
+  if due == '' then
     redis.call('ZREM', KEYS[2], KEYS[1])
   else
-    redis.call('ZADD', KEYS[2], ARGV[7], KEYS[1])
+    redis.call('ZADD', KEYS[2], due, KEYS[1])
   end
 end
 if #ARGV > 13 then

@@ -38,6 +38,12 @@ def test_added_task_is_registered_as_given() -> None:
     assert shown["tags"] == ["x"]
 
 
+def test_add_sets_any_field_as_update_does() -> None:
+    assert add("tea", "--retries", "5", "--set", "retry_policy.jitter=true").code == 0
+    policy = mc("task", "show", "tea", "--json").json["retry_policy"]
+    assert {"jitter": True, "max_retries": 5}.items() <= policy.items()
+
+
 def test_add_in_a_dry_run_shows_the_definition_and_adds_nothing() -> None:
     answer = add("greet", "--dry-run")
     assert (answer.code, answer.json["id"]) == (0, "greet")

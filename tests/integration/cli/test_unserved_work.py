@@ -130,6 +130,7 @@ def test_quarantine_is_shown_with_its_problems(installation: Installation) -> No
     client, at = installation.client, "2026-01-01T00:00:00Z"
     entry = redis_keys.DEFAULT_REDBEAT_KEYS.entry("tea")
     client.hset(redis_keys.BEAT_QUARANTINE, entry, json.dumps({"problem": "no rule", "since": at}))
+    client.sadd(redis_keys.TASKS, "tea")
     record = {"what": "the pending record 'x'", "text": "{", "problem": "ValueError: no JSON", "at": at}
     client.lpush(redis_keys.AUDIT_QUARANTINE, json.dumps(record))
     letter = {"at": at, "queue": "default", "reason": "it is int", "bytes": 2, "payload": "42"}

@@ -105,9 +105,15 @@ def test_running_run_of_a_silent_worker_is_named() -> None:
 
 
 def test_quarantine_of_tasks_and_records_is_an_issue_and_dead_letters_are_not() -> None:
-    notes = [{"kind": kind, "what": "tea", "problem": "no"} for kind in ("task", "audit record", "message")]
-    task, records = quarantine_issues(notes)
+    kinds = ("task", "RedBeat entry", "audit record", "message")
+    notes = [{"kind": kind, "what": "tea", "problem": "no"} for kind in kinds]
+    task, entry, records = quarantine_issues(notes)
     assert str(task).startswith("tea is quarantined: no; remove the cause, and it fires again")
+    assert task.remedy.endswith("what falls due until then is recorded afterwards, by its misfire policy")
+    (missed,) = quarantine_issues([{**notes[0], "stays": "yes"}])
+    assert missed.remedy.endswith("each occurrence is missed until then")
+    assert (entry.kind, entry.problem) == ("quarantined_entry", "RedBeat entry tea is quarantined: no")
+    assert "task enable" not in entry.remedy
     assert "1 audit record in quarantine; look at them with `mission-control status --quarantine`" in str(
         records
     )
