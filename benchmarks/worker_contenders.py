@@ -28,14 +28,16 @@ def compare_workers(
     """Compare how many runs a second are carried out, and what one costs; runs do nothing.
 
     The peers have as many processes as a prefork pool has; other pools are compared with the bare worker's
-    alone. Ours is measured with a signing key, too. Peers that cannot be installed are left out, and the
-    report says so.
+    alone. Ours is measured with a signing key, and with named limits, too. Peers that cannot be installed are
+    left out, and the report says so.
     """
     wanted = _wanted(pool, only)
     peers, facts = _peers(pool, environment) if wanted else ({}, {})
     contenders: dict[str, RunContender] = {
         "ours": OurWorker(pool),
         "ours_signed": OurWorker(pool, signing_key="k" * 64),
+        "ours_with_one_limit": OurWorker(pool, limits=1),
+        "ours_with_three_limits": OurWorker(pool, limits=3),
         "bare": BareWorker(pool),
         "bare_without_events": BareWorker(pool, events=False),
         **{name: peer for name, peer in peers.items() if name in wanted},

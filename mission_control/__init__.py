@@ -11,11 +11,15 @@ if TYPE_CHECKING:
     from mission_control.dispatch.producer import enqueue
     from mission_control.dispatch.run_handle import Run
     from mission_control.errors import (
+        InvalidLimitError,
         InvalidTaskError,
+        LimitInUseError,
         MissionControlError,
         StoreUnavailableError,
+        UnknownLimitError,
         UnknownTaskError,
     )
+    from mission_control.limit_registry import get_limit, list_limits, remove_limit, set_limit
     from mission_control.scheduler import TaskScheduler
     from mission_control.task_registry import (
         disable_task,
@@ -28,18 +32,25 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "InvalidLimitError",
     "InvalidTaskError",
+    "LimitInUseError",
     "MissionControlError",
     "Run",
     "StoreUnavailableError",
     "TaskScheduler",
+    "UnknownLimitError",
     "UnknownTaskError",
     "disable_task",
     "enable_task",
     "enqueue",
+    "get_limit",
     "get_task",
+    "list_limits",
     "list_tasks",
     "register_task",
+    "remove_limit",
+    "set_limit",
     "unregister_task",
     "update_task",
 ]
@@ -48,6 +59,7 @@ _HOME = {
     "TaskScheduler": "scheduler",
     "Run": "dispatch.run_handle",
     "enqueue": "dispatch.producer",
+    **dict.fromkeys(("get_limit", "list_limits", "remove_limit", "set_limit"), "limit_registry"),
     **dict.fromkeys(
         (name for name in __all__ if name.endswith("_task") or name == "list_tasks"), "task_registry"
     ),

@@ -3,6 +3,7 @@
 ```
 MissionControlError
 ├── InvalidTaskError        the definition is wrong: fix the listed problems (also a ValueError)
+├── InvalidLimitError       the named limit is wrong: fix the listed problems (also a ValueError)
 ├── TaskFileError           a task file cannot be used: fix the file (also a ValueError)
 ├── SettingsError           an environment setting is wrong: fix it (also a ValueError)
 ├── UnknownTaskError        no task has that id (also a LookupError)
@@ -10,6 +11,8 @@ MissionControlError
 ├── UnknownPauseError       no such pause is in force (also a LookupError)
 ├── UnknownOccurrenceError  the task has no such occurrence to come (also a LookupError)
 ├── UnknownBackfillError    no backfill has that id, or no longer (also a LookupError)
+├── UnknownLimitError       no limit has that name (also a LookupError)
+├── LimitInUseError         tasks refer to the limit: change them first
 ├── HandlerError            a handler cannot be found or loaded
 ├── StoreUnavailableError   Redis cannot be reached or refuses: try again (also a ConnectionError)
 │   └── EmbeddedServerError the managed server could not be started
@@ -52,14 +55,23 @@ class Problem:
         return Problem(f"{parent}{separator}{self.path}", self.message)
 
 
-class InvalidTaskError(MissionControlError, ValueError):
-    """A task definition is not valid; `problems` lists everything that is wrong with it."""
-
-    def __init__(self, problems: Sequence[Problem], *, subject: str = "task definition") -> None:
+class _InvalidError(MissionControlError, ValueError):
+    def __init__(self, problems: Sequence[Problem], *, subject: str = "definition") -> None:
         self.problems = tuple(problems)
         count = len(self.problems)
         head = f"{subject}: {count} problem{'' if count == 1 else 's'}"
         super().__init__("\n".join([head, *(f"  {problem}" for problem in self.problems)]))
+
+
+class InvalidTaskError(_InvalidError):
+    """A task definition is not valid; `problems` lists everything that is wrong with it."""
+
+    def __init__(self, problems: Sequence[Problem], *, subject: str = "task definition") -> None:
+        super().__init__(problems, subject=subject)
+
+
+class InvalidLimitError(_InvalidError):
+    """A named limit is not valid; `problems` lists everything that is wrong with it."""
 
 
 class TaskFileError(MissionControlError, ValueError):
@@ -88,6 +100,14 @@ class UnknownOccurrenceError(MissionControlError, LookupError):
 
 class UnknownBackfillError(MissionControlError, LookupError):
     """No backfill has the given id; those that are over are dropped after the retention of runs."""
+
+
+class UnknownLimitError(MissionControlError, LookupError):
+    """No limit has the given name."""
+
+
+class LimitInUseError(MissionControlError):
+    """Tasks refer to the limit in a way that does not allow the change; nothing was changed."""
 
 
 class HandlerError(MissionControlError):

@@ -30,6 +30,7 @@ overlap = click.option(
     "--priority", type=click.IntRange(0, 9), metavar="0-9", help="Priority in the queue; 0 is first."
 )
 @overlap
+@click.option("--limit", "limits", multiple=True, metavar="NAME", help="A named limit; may be repeated.")
 @click.option("--idempotency-key", help="Repeat calls with the same key and params return the first run.")
 @parameters.answer
 def enqueue(  # one parameter an option
@@ -56,7 +57,14 @@ def enqueue(  # one parameter an option
         naming_nearest_task(installation.registry, task_id_or_handler),
     ):
         due = None if at is None else earliest(at, zone(installation.settings.timezone))
-        options = RunOptions(at=due, delay=delay, queue=queue, priority=priority, overlap=overlap)
+        options = RunOptions(
+            at=due,
+            delay=delay,
+            queue=queue,
+            priority=priority,
+            overlap=overlap,
+            limits=list(answer.pop("limits")) or None,
+        )
         dispatch = Dispatch.of(installation)
         return send(
             dispatch, installation.client, task_id_or_handler, params, options, idempotency_key, **answer

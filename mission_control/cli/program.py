@@ -24,6 +24,7 @@ _COMMANDS: Final = {
     "backfill": "program:backfill",
     "tasks": "program:tasks",
     "run": "program:run",
+    "limit": "program:limit",
     "handler": "program:handler",
     "audit": "program:audit",
     "url": "url:url",
@@ -75,6 +76,16 @@ run = LazyGroup(
         "logs": "run.logs:logs",
         "cancel": "run.control:cancel",
         "retry": "run.control:retry",
+    },
+)
+limit = LazyGroup(
+    "limit",
+    help="Limit how many runs of tasks go on at a time, or in a time.",
+    lazy={
+        "set": "limit.change:set_limit",
+        "list": "limit.show:list_limits",
+        "show": "limit.show:show",
+        "remove": "limit.change:remove",
     },
 )
 handler = LazyGroup(

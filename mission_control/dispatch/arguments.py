@@ -6,9 +6,13 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+from pydantic import ValidationError
+
 from mission_control.errors import InvalidTaskError, Problem
+from mission_control.model.definitions.named_limit import LimitUses
 from mission_control.model.problems.json_values import json_copy
 from mission_control.model.problems.messages import shown
+from mission_control.model.problems.problems import problems_of
 from mission_control.model.values.fields import LONGEST_SECONDS
 from mission_control.model.values.identifiers import queue_name_problem
 
@@ -80,6 +84,15 @@ def route_problems(queue: object, priority: object, overlap: object = None) -> l
     if overlap not in (None, "queue", "allow"):
         problems.append(Problem("overlap", f'{shown(overlap)} is neither "queue" nor "allow"'))
     return problems
+
+
+def limit_uses(limits: object) -> list[list[Any]] | None:
+    """Return the limits that a caller gives a run, as a run has them."""
+    try:
+        uses = LimitUses.model_validate({"limits": limits}).limits
+    except ValidationError as error:
+        raise InvalidTaskError(problems_of(error, LimitUses), subject="enqueue") from error
+    return [[one.name, one.weight] for one in uses] or None
 
 
 def bad_argument(argument: str, problem: str) -> InvalidTaskError:

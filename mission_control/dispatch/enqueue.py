@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -15,6 +15,7 @@ from mission_control.dispatch.arguments import (
     checked_params,
     due_time,
     fingerprint,
+    limit_uses,
     route_problems,
 )
 from mission_control.dispatch.run_ending import RunEnding
@@ -46,7 +47,7 @@ class RunOptions:
 
     `at` is an aware datetime, `delay` seconds or a timedelta; at most one of them is given. `priority` is
     0 (first) to 9 (last), as Celery has it on Redis. `overlap` says what a task's run does while another run
-    of the task is active: "queue" waits for its end, "allow" starts at once.
+    of the task is active: "queue" waits for its end, "allow" starts at once. `limits` are those of the run.
     """
 
     at: datetime | None = None
@@ -54,6 +55,7 @@ class RunOptions:
     queue: str | None = None
     priority: int | None = None
     overlap: Literal["queue", "allow"] | None = None
+    limits: Sequence[str | Mapping[str, Any]] | None = None
 
 
 NO_OPTIONS: Final = RunOptions()
@@ -149,12 +151,16 @@ class Dispatch:
         if problems:
             raise InvalidTaskError(problems, subject="enqueue")
         run = self._run(task_id_or_handler, params, due, now)
+        limits = run.limits if options.limits is None else limit_uses(options.limits)
+        if problems := self.registry.check.limit_problems(limits or [], run.params):
+            raise InvalidTaskError(problems, subject="enqueue")
         overlaps = run.overlaps or None if options.overlap is None else options.overlap == "allow" or None
         return replace(
             run,
             queue=run.queue if options.queue is None else options.queue,
             priority=run.priority if options.priority is None else options.priority,
             overlaps=overlaps,
+            limits=limits,
         )
 
     def _run(self, name: str, params: Mapping[str, Any] | None, due: datetime, now: datetime) -> RunRecord:

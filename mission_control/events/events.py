@@ -293,6 +293,17 @@ def delivery_dropped(execution_id: str, attempt: int, why: str) -> None:
     """A worker acknowledged a message without running its handler: the run does not need this attempt."""
 
 
+@_event(INFO, "over a limit; the run waits, and holds no worker")
+def run_limited(run: RunRecord) -> _Fields:
+    """A worker acknowledged a message whose run is over a limit; it is sent again when it may start."""
+    return {"execution_id": run.execution_id, "limit": run.limited_by, "until": run.limited_until}
+
+
+@_event(WARNING, "a handler asked for a pause of its limit")
+def limit_cooled_down(limit: str, seconds: float, execution_id: str) -> None:
+    """No run begins by the limit for so many seconds."""
+
+
 @_event(WARNING, "the run has moved on; its ending here is not recorded")
 def ending_refused(execution_id: str, state: str) -> None:
     """The ledger refused an ending because the run has moved on."""

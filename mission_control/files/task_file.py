@@ -1,19 +1,26 @@
 """Files of task definitions, read and written as a whole or not at all.
 
-A file holds `{"tasks": [definition, …]}` or a bare list of definitions. It is written in the first form,
-sorted by id.
+A file holds `{"limits": [limit, …], "tasks": [definition, …]}`, of which either may be left out, or a bare
+list of definitions. It is written in the first form, sorted by name and id; without limits if there are none.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from redis.exceptions import RedisError
 
-from mission_control.errors import InvalidTaskError, MissionControlError, Problem, TaskFileError
+from mission_control.errors import (
+    InvalidLimitError,
+    InvalidTaskError,
+    MissionControlError,
+    Problem,
+    TaskFileError,
+)
 from mission_control.events import events
 from mission_control.files.json_file import read_json_file
+from mission_control.model.definitions.named_limit import NamedLimit, parse_limit
 from mission_control.model.definitions.task import TaskDefinition, parse_task
 from mission_control.model.problems.messages import shown
 from mission_control.model.values.quantities import counted
@@ -25,8 +32,15 @@ _MOST_NAMED = 50
 _MOST_PROBLEMS = 500
 
 
-def read_task_file(path: Path) -> list[dict[str, Any]]:
-    """Return the definitions in a task file, unchecked.
+class TaskFile(NamedTuple):
+    """What a task file holds, unchecked."""
+
+    tasks: list[dict[str, Any]]
+    limits: list[dict[str, Any]]
+
+
+def read_task_file(path: Path) -> TaskFile:
+    """Return the tasks and limits in a task file, unchecked.
 
     Raises:
         TaskFileError: the file does not exist, cannot be read, is too large, is not JSON (with line and
@@ -34,12 +48,38 @@ def read_task_file(path: Path) -> list[dict[str, Any]]:
         UnsafePathError: another user could change it.
     """
     data = read_json_file(path)
-    tasks = data["tasks"] if isinstance(data, dict) and data.keys() == {"tasks"} else data
-    if not isinstance(tasks, list):
+    sections = data if isinstance(data, dict) and len(data) > 0 else {"tasks": data}
+    is_known = sections.keys() <= {"tasks", "limits"}
+    if not is_known or not all(isinstance(section, list) for section in sections.values()):
         raise TaskFileError(
-            f'{path}: holds {shown(data)}; write {{"tasks": [ … ]}} and no other key, or a list of tasks'
+            f'{path}: holds {shown(data)}; write {{"tasks": [ … ]}} and no other key but "limits", '
+            "or a list of tasks"
         )
-    return tasks
+    return TaskFile(sections.get("tasks", []), sections.get("limits", []))
+
+
+def parse_limits(items: Sequence[Any], *, source: str) -> dict[str, NamedLimit]:
+    """Check limits that belong together, and return them by their names, all or none.
+
+    Raises:
+        InvalidLimitError: lists every problem under `limits[i]`.
+    """
+    good: dict[str, NamedLimit] = {}
+    problems: list[Problem] = []
+    for at, item in enumerate(items):
+        try:
+            limit = parse_limit(item)
+        except InvalidLimitError as error:
+            problems += [problem.under(f"limits[{at}]") for problem in error.problems]
+            continue
+        if limit.name in good:
+            problems.append(
+                Problem(f"limits[{at}].name", f"{shown(limit.name)} is another limit's name, too")
+            )
+        good[limit.name] = limit
+    if problems:
+        raise InvalidLimitError(problems[:_MOST_PROBLEMS], subject=f"{source}: nothing was applied")
+    return good
 
 
 def parse_tasks(
@@ -71,14 +111,17 @@ def parse_tasks(
     return good
 
 
-def write_task_file(path: Path, definitions: Iterable[TaskDefinition]) -> None:
+def write_task_file(
+    path: Path, definitions: Iterable[TaskDefinition], limits: Iterable[NamedLimit] = ()
+) -> None:
     """Write definitions to a file that only its owner can read. Readers never see it half written.
 
     Raises:
         TaskFileError: the file cannot be written; the old one, if any, is unchanged.
     """
     tasks = [definition.to_dict() for definition in sorted(definitions, key=lambda one: one.id)]
-    content = orjson.dumps({"tasks": tasks}, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+    shared = {"limits": [limit.to_dict() for limit in limits]} if limits else {}
+    content = orjson.dumps({**shared, "tasks": tasks}, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
     try:
         replace_file(path, content)
     except OSError as error:
@@ -88,7 +131,11 @@ def write_task_file(path: Path, definitions: Iterable[TaskDefinition]) -> None:
         ) from error
 
 
-def mirror_into(path: Path, definitions: Callable[[], Iterable[TaskDefinition]]) -> None:
+def mirror_into(
+    path: Path,
+    definitions: Callable[[], Iterable[TaskDefinition]],
+    limits: Callable[[], Mapping[str, NamedLimit]],
+) -> None:
     """Write all registered tasks to `path`. Of several writers, the last one writes the newest state.
 
     The registry is the truth: if the mirror cannot be written, the error is logged and the change stands.
@@ -98,7 +145,7 @@ def mirror_into(path: Path, definitions: Callable[[], Iterable[TaskDefinition]])
     try:
         own_folder(path.parent)
         with FileLock(path.with_name(f".{path.name}.lock"), timeout=10, mode=0o600):
-            write_task_file(path, definitions())
+            write_task_file(path, definitions(), limits().values())
     except (MissionControlError, RedisError, OSError) as error:
         events.mirror_failed(path, error)
 

@@ -26,6 +26,7 @@ from mission_control.ledger.ledger import Ledger
 from mission_control.registry.breakers import Breakers
 from mission_control.registry.change_log import ChangeLog
 from mission_control.registry.definition_check import DefinitionCheck
+from mission_control.registry.limits import Limits
 from mission_control.registry.occurrence_store import OccurrenceStore
 from mission_control.registry.pauses import Pauses
 from mission_control.registry.registry import Registry
@@ -188,6 +189,11 @@ class Installation:
         return Pauses(self.client, ChangeLog(self.changes, actor=acting_user()), self.clock)
 
     @cached_property
+    def limits(self) -> Limits:
+        """The named limits."""
+        return Limits(self.client, self.registry.changes, self.registry.definitions, self.clock)
+
+    @cached_property
     def occurrences(self) -> OccurrenceStore:
         """The changes of single occurrences."""
         return OccurrenceStore(self.client, self.registry.changes, self.redbeat_keys, self.clock)
@@ -199,7 +205,7 @@ class Installation:
 
     def _mirror_tasks(self) -> None:
         if self.settings.tasks_file is not None:
-            mirror_into(self.settings.tasks_file, self.registry.definitions)
+            mirror_into(self.settings.tasks_file, self.registry.definitions, self.limits.all)
 
     @cached_property
     def celery(self) -> Celery:

@@ -37,6 +37,7 @@ class BeginVerdict(StrEnum):
     UNKNOWN = "unknown"
     FINISHED = "finished"
     WAITS = "waits"
+    LIMITED = "limited"
     HELD = "held"
     STALE = "stale"
     EARLY = "early"
@@ -104,6 +105,9 @@ class Claims(RunReader):
                 redis_keys.LEASES,
                 redis_keys.PENDING_RECORDS,
                 redis_keys.revoked(execution_id),
+                redis_keys.LIMITS,
+                redis_keys.PARKED,
+                redis_keys.PARKED_PAYLOADS,
             ],
             args=[
                 attempt,
@@ -125,6 +129,7 @@ class Claims(RunReader):
                 redis_keys.requested_of_task("\0").split("\0")[1],
                 joined(ACTIVE_STATES),
                 "" if early_by is None else early_by.total_seconds(),
+                redis_keys.WAKE_CHANNEL,
             ],
         )
         is_begun = verdict == BeginVerdict.BEGUN
@@ -160,7 +165,13 @@ class Claims(RunReader):
         """
         identity = record_identity(run.execution_id, run.attempt, is_final=False, delivery=run.fence)
         pairs = self._script("interrupt_attempt")(
-            keys=[redis_keys.run(run.execution_id), redis_keys.LEASES, redis_keys.PENDING_RECORDS],
+            keys=[
+                redis_keys.run(run.execution_id),
+                redis_keys.LEASES,
+                redis_keys.PENDING_RECORDS,
+                redis_keys.LIMITS,
+                redis_keys.PARKED,
+            ],
             args=[
                 run.execution_id,
                 _fence(run),
@@ -172,6 +183,7 @@ class Claims(RunReader):
                 RECORDED,
                 identity,
                 run.duration_until(at) or 0,
+                redis_keys.WAKE_CHANNEL,
             ],
         )
         return _run_of(pairs)
@@ -186,6 +198,22 @@ class Claims(RunReader):
     def forget_once(self, run: RunRecord, key: str) -> bool:
         """Take back a mark of `mark_once`, because the effect certainly did not happen."""
         return self._note_once(run, key, "0")
+
+    def cool_down(self, run: RunRecord, limit: str, seconds: float) -> bool:
+        """Let no run begin by a limit of a running run for a while, nor by its value of the limit's `per`.
+
+        False if this attempt no longer has the run, or the limit was removed.
+        """
+        keys = [redis_keys.run(run.execution_id), redis_keys.LIMITS]
+        args: list[str | float] = [limit, seconds, _fence(run), RunState.RUNNING]
+        return bool(self._script("cool_down")(keys=keys, args=args))
+
+    def expire_parked(self, run: RunRecord) -> None:
+        """Let a run that waits for a limit be sent no later than it expires, so that it ends then."""
+        if run.expires_at is not None and run.attempt == 0:
+            self._client.zadd(
+                redis_keys.PARKED, {run.execution_id: run.expires_at.timestamp()}, xx=True, lt=True
+            )
 
     def signature_problem(self, execution_id: str) -> str | None:
         """Return what is wrong with the signature of a run; None if nothing is, or without keys."""

@@ -229,6 +229,7 @@ def _keys_of_end(run: RunRecord, redbeat_keys: RedBeatKeys) -> list[str]:
         redis_keys.PARKED_PAYLOADS,
         redis_keys.KNOWN_SINCE,
         *turn_keys(run.task_id),
+        redis_keys.LIMITS,
     ]
 
 

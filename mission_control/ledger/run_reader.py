@@ -13,16 +13,18 @@ from mission_control.store import redis_keys
 from mission_control.store.lua_scripts import lua_script, lua_source
 
 _NEEDS: Final = {
-    "begin_attempt": ("overlap",),
+    "begin_attempt": ("overlap", "limits"),
+    "cool_down": ("limits",),
     "dispatch": ("overlap",),
-    "end_attempt": ("overlap", "trimming"),
+    "end_attempt": ("overlap", "limits", "trimming"),
+    "interrupt_attempt": ("limits",),
     "release_waiting": ("overlap",),
     "start_overlapping": ("overlap",),
 }
 
 
 def functions_of_runs(*parts: str) -> str:
-    """Return functions that scripts need to enter and end runs: the parts `overlap`, `trimming`."""
+    """Return functions that scripts need to enter and end runs: the parts `overlap`, `limits`, `trimming`."""
     return "".join(lua_source(__package__, part) for part in parts)
 
 

@@ -15,6 +15,8 @@ from mission_control.operate.tasks import existing_task
 from mission_control.registry.registry import Registry
 
 _HIDDEN: Final = {"params", "secret_params", "is_fixed_delay", "breaker"}
+# Few runs have them.
+_UNUSUAL: Final = {"limits", "limited_by", "limited_until"}
 
 
 def active_runs(
@@ -66,6 +68,7 @@ def next_meeting(ledger: RunReader, task: TaskDefinition, now: datetime) -> Meet
 def run_json(run: RunRecord) -> dict[str, Any]:
     """Return a run as a JSON object. Instants are UTC; params are left out, secrets in the output masked."""
     values = {one.name: getattr(run, one.name) for one in fields(run) if one.name not in _HIDDEN}
+    values = {name: one for name, one in values.items() if name not in _UNUSUAL or one is not None}
     values["output"] = masked_value(run.output)
     shown = {name: format_instant(one) if isinstance(one, datetime) else one for name, one in values.items()}
     return {**shown, "lateness_ms": lateness_ms(run)}

@@ -33,6 +33,7 @@ from mission_control.operate.health import (
     worker_issues,
 )
 from mission_control.operate.journal import ENTRY_KINDS, QUARANTINE_KEYS, quarantine_notes
+from mission_control.operate.limits import waiting_by_limit
 from mission_control.operate.next_times import changed_json, changed_to_come
 from mission_control.operate.pausing import layer_json
 from mission_control.operate.queues import QueueState, waiting_queues
@@ -78,6 +79,7 @@ class Situation:
     skips: Mapping[str, int]
     changed: list[tuple[ChangedOccurrence, bool]]
     backfills: list[BackfillPlan]
+    limited: list[str]
 
     def to_json(self, redis: Mapping[str, str]) -> dict[str, Any]:
         """Return it as a JSON object; `redis` says where Redis is, as `redis_place` does."""
@@ -90,6 +92,7 @@ class Situation:
             "beats": self.beats,
             "workers": self.workers,
             "tasks": tasks,
+            "limits": self.limited,
             "pauses": [layer_json(one) for one in self.pauses],
             "changed_occurrences": [changed_json(one, is_void=is_void) for one, is_void in self.changed],
             "backfills": [one.to_json() for one in self.backfills],
@@ -177,6 +180,7 @@ def situation(
         skips=_skips(ledger, active[:_RUNS_SHOWN]),
         changed=changed_to_come(registry, pauses),
         backfills=[] if redis_keys.BACKFILLS in wrong else [one.plan for one in open_backfills(client)],
+        limited=waiting_by_limit(active),
     )
 
 

@@ -154,7 +154,7 @@ class InProcess:
             is_same = (before.state, before.attempt, before.waits_for) == (
                 *(current.state, current.attempt, current.waits_for),
             )
-            if current.state is RunState.RUNNING or is_same:
+            if current.state is RunState.RUNNING or (is_same and current.limited_by is None):
                 return self._end_elsewhere(run)
         if current.reason == INTERRUPTED:
             raise KeyboardInterrupt
@@ -164,7 +164,9 @@ class InProcess:
         """Run the next attempt, when it is due, and return the run as it stands afterwards."""
         if run.waits_for is not None:
             return self._after_another(run)
-        if run.retry_at is not None:
+        if run.limited_by is not None:
+            self._sleep(_LOOK_AGAIN_SECONDS)
+        elif run.retry_at is not None:
             self._sleep(max(0.0, (run.retry_at - self._clock()).total_seconds()))
         task = self._app.tasks[run.handler]
         task.apply(kwargs=message_kwargs(run), task_id=run.execution_id, retries=run.retries)

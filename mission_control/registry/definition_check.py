@@ -1,6 +1,6 @@
 """Checking definitions with the time zone, calendars and handlers of one installation."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -8,12 +8,14 @@ from typing import Any
 
 from redis import Redis
 
-from mission_control.errors import InvalidTaskError
+from mission_control.errors import InvalidTaskError, Problem
 from mission_control.events import events
 from mission_control.files.calendar_file import read_no_calendar
 from mission_control.handler_catalog.catalog import HandlerCatalog
 from mission_control.model.definitions.due_times import interval_problem, over_problem
+from mission_control.model.definitions.named_limit import NamedLimit, use_problems
 from mission_control.model.definitions.task import TaskDefinition, parse_task
+from mission_control.registry.limits import read_limits
 from mission_control.registry.task_store import TaskStore
 from mission_control.store import redis_keys
 
@@ -36,8 +38,16 @@ class DefinitionCheck:
     read_text: Callable[[Path], str]
     clock: Callable[[], datetime]
 
-    def parse_new(self, definition: Mapping[str, Any], *, may_be_over: bool = False) -> TaskDefinition:
+    def parse_new(
+        self,
+        definition: Mapping[str, Any],
+        *,
+        may_be_over: bool = False,
+        limits: Mapping[str, NamedLimit] | None = None,
+    ) -> TaskDefinition:
         """Return a definition to register; its handler exists, and its schedule is neither over nor too fast.
+
+        Its limits exist, or are among `limits`, which are about to be set.
 
         A schedule may be over if the task has it already, or was created before it was over: files of tasks
         keep finished one-offs.
@@ -46,6 +56,9 @@ class DefinitionCheck:
             InvalidTaskError: lists every problem.
         """
         task = self._parse(definition, self.read_text, self.handler_problem)
+        uses = [(one.name, one.weight) for one in task.limits]
+        if problems := self.limit_problems(uses, task.params, limits):
+            raise InvalidTaskError(problems, subject=f"task {task.id!r}")
         now = self.clock()
         if task.enabled and (problem := interval_problem(task, self.shortest_interval, now)) is not None:
             raise InvalidTaskError([problem], subject=f"task {task.id!r}")
@@ -79,6 +92,21 @@ class DefinitionCheck:
         """Return why `path` names no handler, neither in a directory here nor on any live worker."""
         problem = self.catalog.problem(path)
         return None if problem is None or self.client.hexists(redis_keys.HANDLERS, path) else problem
+
+    def limit_problems(
+        self,
+        uses: Sequence[Sequence[Any]],
+        params: Mapping[str, Any],
+        also: Mapping[str, NamedLimit] | None = None,
+    ) -> list[Problem]:
+        """Return what is wrong with the limits of a task or run, each a name and a weight.
+
+        `also` are limits that are about to be set.
+        """
+        if not uses:
+            return []
+        known = {**read_limits(self.client), **({} if also is None else also)}
+        return list(use_problems(uses, known, params))
 
     def _parse(
         self,

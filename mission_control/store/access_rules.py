@@ -27,7 +27,7 @@ _CONNECTION: Final = "+@connection -@dangerous +info"
 _READS: Final = (
     "exists get hexists hget hgetall hkeys hlen hmget hscan hvals lindex llen lpos lrange pttl scan "
     "sismember smembers sscan time ttl type xrevrange zcard zinter zintercard zmscore zrange "
-    "zrangebyscore zrevrange zscore"
+    "zrangebyscore zrank zrevrange zscore"
 )
 _WRITES: Final = (
     "del expire hdel hincrby hset hsetnx incr lpush lrem ltrim persist pexpire publish rename rpush sadd set "
@@ -50,7 +50,8 @@ _COMMANDS: Final = {
 
 # Those of the queues, and RedBeat's, come with the settings.
 _RUNS: Final = (
-    "~mc:task:* ~mc:run:* ~mc:runs:* ~mc:revoked:* ~mc:audit:* ~mc:parked* ~mc:once:* ~mc:log:* ~mc:backfill*"
+    "~mc:task:* ~mc:run:* ~mc:runs:* ~mc:revoked:* ~mc:audit:* ~mc:parked* ~mc:once:* ~mc:log:* "
+    "~mc:backfill* ~mc:limits*"
 )
 _TASKS: Final = (
     f"{_RUNS} ~mc:tasks ~mc:pauses* ~mc:redbeat_prefix ~mc:idempotency:* ~mc:beat:quarantine ~_kombu.* "

@@ -24,6 +24,7 @@ _TYPES: Final = {
     redis_keys.AUDIT_QUARANTINE: "list",
     redis_keys.DEAD_LETTERS: "list",
     redis_keys.PAUSES: "hash",
+    redis_keys.LIMITS: "hash",
     redis_keys.PAUSES_VERSION: "string",
 }
 

@@ -25,6 +25,13 @@
 | `mc:revoked:<execution_id>` | string, why the run must not begin | retention | workers, registry |
 | `mc:pauses` | hash: layer or changed occurrence → JSON | permanent, a day after its end | registry, beat |
 | `mc:pauses:version` | string, how often they were changed | permanent | registry, beat |
+| `mc:limits` | hash: limit → JSON of its definition | permanent | registry |
+| `mc:limits:<name>:slots:<value>` | hash: run → weight, and their sum | permanent, until ends | ledger |
+| `mc:limits:<name>:waiting:<value>` | sorted set: run that waits → turn | permanent, until called | ledger |
+| `mc:limits:<name>:turns:<value>` | sorted set: group → last turn | permanent, until none waits | ledger |
+| `mc:limits:<name>:called:<value>` | sorted set: called run → held until | permanent, until begun | ledger |
+| `mc:limits:<name>:rate:<value>` | string, theoretical arrival time | until it has passed | ledger |
+| `mc:limits:<name>:booked:<value>` | sorted set: run → arrival time then | permanent, until begun | ledger |
 | `mc:idempotency:<key>` | string, execution_id and fingerprint of the params | retention | producers |
 | `mc:backfills` | hash: open backfill → JSON of its task and range | permanent, emptied by ends | ledger |
 | `mc:backfill:<id>` | hash: `spec` JSON, and what changes | permanent, retention after its end | ledger |
@@ -66,6 +73,7 @@ FIRST_ACTIVE_RUNS: Final = "mc:runs:first"
 LEASES: Final = "mc:runs:leases"
 FINISHED_RUNS: Final = "mc:runs:finished"
 HANDLERS: Final = "mc:handlers"
+LIMITS: Final = "mc:limits"
 PAUSES: Final = "mc:pauses"
 PAUSES_VERSION: Final = "mc:pauses:version"
 WAITING_RUNS: Final = "mc:runs:waiting"
@@ -111,6 +119,18 @@ class RedBeatKeys:
 
 
 DEFAULT_REDBEAT_KEYS: Final = RedBeatKeys()
+
+
+@dataclass(frozen=True)
+class LimitKeys:
+    """The keys of one limit, for one value of its `per` ("=" and the value), or "-"; see `limits.lua`."""
+
+    name: str
+    value: str = "-"
+
+    def of(self, what: str) -> str:
+        """Return the key of a part: `slots`, `waiting`, `turns`, `called`, `rate` or `booked`."""
+        return f"{LIMITS}:{self.name}:{what}:{self.value}"
 
 
 def revisions(task_id: str) -> str:

@@ -28,7 +28,6 @@ from workers.call.handler_params import handler_params, secret_unavailable
 from workers.call.invocation import Failure, Handler, Outcome, Success, context_for, invoke
 from workers.call.leftovers import alone
 from workers.call.log_sender import LogSender
-from workers.call.once import Once
 from workers.call.own_process import call_in_own_process
 from workers.call.pool_signals import LeaseLostError, WorkerStopsError
 from workers.call.secret_sources import SecretSources, SecretUnavailableError
@@ -107,7 +106,7 @@ class AttemptRunner:
         self, handler: Handler, claimed: Claim, params: dict[str, Any], on_start: Callable[..., Any]
     ) -> Outcome:
         run, ledger = claimed.run, self.ending.ledger
-        context = context_for(run, params, last_success_time=claimed.last_success, once=Once(ledger, run))
+        context = context_for(run, params, last_success_time=claimed.last_success, ledger=ledger)
         try:
             if run.fresh_process:
                 handler = partial(call_in_own_process, run, claimed.last_success, self.environment)

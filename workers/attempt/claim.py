@@ -44,7 +44,7 @@ class Claimer:
         """Claim the attempt that a task's current message asks for.
 
         A message without an attempt to run is dropped: its run is over, or another worker has it. If that
-        worker dies, the sweep sends the run again.
+        worker dies, the sweep sends the run again. Over a limit, the run is parked until it may start.
 
         Raises:
             Ignore: there is nothing to run.
@@ -58,6 +58,10 @@ class Claimer:
         if reply.verdict is BeginVerdict.BEGUN and reply.run is not None:
             self._record_lost(reply)
             return Claim(reply.run, reply.last_success)
+        if reply.verdict is BeginVerdict.LIMITED and reply.run is not None:
+            self.ending.ledger.expire_parked(reply.run)
+            events.run_limited(reply.run)
+            raise Ignore
         self._refuse(task, reply)
         self._refuse_replay(task, reply)
         events.delivery_dropped(task.request.id, _attempt(task), str(reply.verdict))

@@ -10,9 +10,11 @@ from typing import Any, Final
 from celery.exceptions import SoftTimeLimitExceeded, WorkerShutdown, WorkerTerminate
 
 from mission_control.audit.record.masking import ERROR_LIMIT, clean_text
+from mission_control.ledger.ledger import Ledger
 from mission_control.model.problems.messages import shown
 from mission_control.model.runs.run_record import INTERRUPTED, RunRecord
 from mission_control.model.runs.run_state import RunState
+from workers.call.cooldown import cooldown_for
 from workers.call.failure_log import traceback_of
 from workers.call.once import Once, OnceHere
 from workers.call.pool_signals import (
@@ -60,11 +62,15 @@ Outcome = Success | Failure
 
 
 def context_for(
-    run: RunRecord, params: dict[str, Any], *, last_success_time: datetime | None, once: Once | None = None
+    run: RunRecord,
+    params: dict[str, Any],
+    *,
+    last_success_time: datetime | None,
+    ledger: Ledger | None = None,
 ) -> dict[str, Any]:
     """Return what a handler is called with: `params` are the run's, with references to secrets resolved.
 
-    Without `once` the run is one that is recorded nowhere.
+    Without `ledger` the run is one that is recorded nowhere.
     """
     return {
         "task_id": run.task_id,
@@ -75,7 +81,8 @@ def context_for(
         "trigger": str(run.trigger),
         "upstream": {},
         "last_success_time": last_success_time,
-        "once": OnceHere() if once is None else once,
+        "once": OnceHere() if ledger is None else Once(ledger, run),
+        "cooldown": cooldown_for(run, ledger),
     }
 
 

@@ -15,12 +15,12 @@ from pathlib import Path
 from mission_control.errors import HandlerError
 from mission_control.handler_catalog.catalog import HandlerCatalog
 from mission_control.installation.installation import current_installation
+from mission_control.ledger.ledger import Ledger
 from mission_control.model.runs.run_record import RunRecord
 from mission_control.model.values.instants import parse_instant
 from mission_control.processes.supervision import is_orphaned
 from workers.call.handler_params import handler_params, secret_unavailable
 from workers.call.invocation import Failure, Handler, Outcome, context_for, invoke
-from workers.call.once import Once
 from workers.call.own_process import outcome_text
 from workers.call.secret_sources import SecretSources, SecretUnavailableError
 from workers.tasks.handler_loader import load_handler, open_handler_package
@@ -39,7 +39,7 @@ def main(execution_id: str, fence: str, since: str, answer: str) -> None:
         return
     last_success = parse_instant(since) if since else None
     sources = SecretSources(ours.settings.secrets_allow, ours.settings.data_dir, os.environ)
-    outcome = _outcome(run, last_success, Once(ours.ledger, run), ours.catalog, sources)
+    outcome = _outcome(run, last_success, ours.ledger, ours.catalog, sources)
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
     Path(answer).write_text(outcome_text(outcome), "utf-8")
@@ -47,11 +47,15 @@ def main(execution_id: str, fence: str, since: str, answer: str) -> None:
 
 
 def _outcome(
-    run: RunRecord, last_success: datetime | None, once: Once, catalog: HandlerCatalog, sources: SecretSources
+    run: RunRecord,
+    last_success: datetime | None,
+    ledger: Ledger,
+    catalog: HandlerCatalog,
+    sources: SecretSources,
 ) -> Outcome:
     try:
         given = handler_params(run, sources)
-        context = context_for(run, given.params, last_success_time=last_success, once=once)
+        context = context_for(run, given.params, last_success_time=last_success, ledger=ledger)
         return given.masked(invoke(_loaded(catalog, run.handler), context))
     except SecretUnavailableError as error:
         return secret_unavailable(error)

@@ -48,7 +48,10 @@ def list_runs(task_id: str | None, with_ended: bool, limit: int, as_json: bool) 
 
 
 def _row(run: RunRecord, here: tzinfo, now: datetime) -> tuple[str | Text, ...]:
-    if run.retry_at is not None and run.retry_at > now:
+    if run.limited_by is not None:
+        until = "" if run.limited_until is None else f" {in_how_long(run.limited_until, now)}"
+        when = f"limit {run.limited_by}{until}"
+    elif run.retry_at is not None and run.retry_at > now:
         when = f"next attempt {in_how_long(run.retry_at, now)}"
     elif run.attempt == 0 and run.due_at > now:
         when = f"due {in_how_long(run.due_at, now)}"
@@ -68,6 +71,7 @@ def show(execution_id: str, as_json: bool) -> None:
     from mission_control.dispatch.run_control import existing_run
     from mission_control.dispatch.run_logs import RunLogs
     from mission_control.dispatch.waiting_runs import waiting_since
+    from mission_control.operate.limits import waits_in_words
     from mission_control.operate.runs import run_json
 
     with current() as installation:
@@ -82,6 +86,9 @@ def show(execution_id: str, as_json: bool) -> None:
                 tell(f"waits for a worker that has {run.handler}, since {local_time(since, here)}")
             if run.waits_for is not None:
                 tell(waiting_words(run, installation.ledger.get(run.waits_for), here))
+            if run.limited_by is not None:
+                limit = installation.limits.all().get(run.limited_by)
+                tell(waits_in_words(installation.client, run, limit, installation.clock()))
             lines = RunLogs(installation.client, installation.run_logs).lines(execution_id)
             if lines:
                 echo("", *log_lines(lines[-_SHOWN_LINES:], here))

@@ -100,6 +100,7 @@ def show(task_id: str, as_json: bool, reveal: bool) -> None:
 
     Leaves out fields with their default value. --json prints the definition in the format of task files.
     """
+    from mission_control.operate.limits import waiting_by_limit
     from mission_control.operate.pausing import pausing_layers
     from mission_control.operate.tasks import existing_task, task_json
 
@@ -115,6 +116,8 @@ def show(task_id: str, as_json: bool, reveal: bool) -> None:
         pauses = [one.words().removeprefix("paused ") for one in pausing_layers(seen.in_force(now), task)]
         notes = [("paused", as_text(one)) for one in pauses] + list(_changed(seen.changed_of(task.id), task))
         notes += _active(installation.ledger, task, now)
+        waiting = waiting_by_limit(installation.ledger.active_of(task_id)) if task.limits else []
+        notes += [("limited", as_text(one)) for one in waiting]
         echo(table("", "", rows=_rows(shown, task, notes, now), header=False))
 
 

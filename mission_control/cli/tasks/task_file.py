@@ -36,7 +36,7 @@ def apply(file: Path | None, as_json: bool, dry_run: bool) -> None:
 
     with current(sets_up=True, dry_run=dry_run) as installation:
         path = installation.settings.default_tasks_file if file is None else file
-        done = apply_task_file(installation.registry, path, dry_run=dry_run)
+        done = apply_task_file(installation.registry, path, installation.limits, dry_run=dry_run)
         if as_json:
             echo_json(done)
             return
@@ -66,7 +66,9 @@ def export(file: Path | None, dry_run: bool, reveal: bool) -> None:
         data_dir = installation.settings.data_dir
         found = [task.to_dict() for task in installation.registry.definitions()]
         if file == Path("-"):
-            echo_json({"tasks": shown_definitions(found, data_dir, reveal=reveal)})
+            limits = installation.limits.all().values()
+            shared = {"limits": [one.to_dict() for one in limits]} if limits else {}
+            echo_json({**shared, "tasks": shown_definitions(found, data_dir, reveal=reveal)})
             return
         path = installation.settings.default_tasks_file if file is None else file
         if dry_run:
@@ -76,7 +78,8 @@ def export(file: Path | None, dry_run: bool, reveal: bool) -> None:
             require_owner(data_dir)
         if path.is_dir():
             raise CommandError(f"{path} is a directory; name a file in it", ExitCode.USAGE)
-        write_task_file(path, installation.registry.definitions())
+        limits = installation.limits.all().values()
+        write_task_file(path, installation.registry.definitions(), limits)
         echo(str(path))
 
 

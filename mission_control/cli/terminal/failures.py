@@ -6,13 +6,16 @@ import rich_click as click
 
 from mission_control.cli.terminal.exit_codes import ExitCode
 from mission_control.errors import (
+    InvalidLimitError,
     InvalidTaskError,
+    LimitInUseError,
     MissionControlError,
     RunTimeoutError,
     SettingsError,
     StoreUnavailableError,
     TaskFileError,
     UnknownBackfillError,
+    UnknownLimitError,
     UnknownOccurrenceError,
     UnknownPauseError,
     UnknownRunError,
@@ -26,6 +29,9 @@ _CODES: tuple[tuple[type[Exception], ExitCode], ...] = (
     (UnknownPauseError, ExitCode.NOT_FOUND),
     (UnknownOccurrenceError, ExitCode.NOT_FOUND),
     (UnknownBackfillError, ExitCode.NOT_FOUND),
+    (UnknownLimitError, ExitCode.NOT_FOUND),
+    (LimitInUseError, ExitCode.REFUSED),
+    (InvalidLimitError, ExitCode.USAGE),
     (InvalidTaskError, ExitCode.USAGE),
     (TaskFileError, ExitCode.USAGE),
     (SettingsError, ExitCode.USAGE),

@@ -1,5 +1,6 @@
 -- Begin an attempt of a run under a lease, if it is the next attempt and no other worker has it.
 -- KEYS: 1 run (hash)  2 leases (zset)  3 pending audit records (hash)  4 why it must not begin, if so (string)
+--       5 named limits (hash)  6 parked messages (zset)  7 their payloads (hash); for a run with limits
 -- ARGV: 1 attempt  2 started at, ISO  3 worker  4 seconds of the lease  5 deliveries of one attempt that
 --       may begin it  6 handler that the delivery would run, "" for any  7 prefix and 8 suffix of the
 --       keys of histories  9 fields that a record is made of, joined by commas with one before and after
@@ -9,13 +10,15 @@
 --       16 prefix of run keys  17 first active runs of tasks (hash)  18 and 19 suffixes of the keys of a task's
 --       other active runs, and of requests that wait  20 states of active runs, joined by commas with one before and after
 --       21 seconds by which clocks may differ, "" to begin it before it is due
--- Needs overlap.lua
+--       22 channel that wakes beat
+-- Needs overlap.lua and limits.lua
 -- Reply: {verdict, last success or "", the run as the lost worker had it (JSON list of field, value, …)
 -- or "", field, value, …}; the verdict is one of
 --   begun       the attempt is this delivery's to run
 --   unknown     there is no such run
 --   finished    the run is over: acknowledge and drop
 --   waits       a run of its task is active, and it must not overlap: drop, that run's end releases it
+--   limited     it is over a limit, and its message is parked: drop
 --   held        another worker holds the attempt's lease: drop
 --   stale       a later attempt was begun, or the one before it has not ended: drop
 --   early       the attempt is not due yet: refuse
@@ -44,7 +47,7 @@ local function recorded(run)
 end
 
 local found = redis.call('HMGET', KEYS[1], 'state', 'attempt', 'spec', 'lease_until', 'deliveries', 'cancel_requested',
-  'fence', 'waits_for', 'awaits_due', 'not_before')
+  'fence', 'waits_for', 'awaits_due', 'not_before', 'limits_held', 'limit_place')
 local state, last, spec = found[1], tonumber(found[2] or ''), found[3]
 if not state then
   return {'unknown', '', ''}
@@ -117,6 +120,25 @@ end
 -- Read every key that may have another type before the first write.
 local last_success = redis.call('HGET', ARGV[7] .. facts.task_id .. ARGV[8], 'last_success') or ''
 redis.call('ZSCORE', KEYS[2], facts.execution_id)
+local held
+if facts.limits then
+  local has_slots, place, id = is_running, found[12], facts.execution_id
+  local buckets, group = buckets_of(KEYS[5], facts)
+  local bucket, what, start, arrival =
+    limit_in_the_way(buckets, now, has_slots, place, ARGV[16], ARGV[11])
+  if bucket and is_running then
+    return reply('held') -- the sweep takes it from its worker, and sends it again
+  elseif bucket then
+    wait_in(KEYS[5], bucket, what, start, arrival, group, KEYS[1], id, place, {parked = KEYS[6], payloads = KEYS[7]},
+      ARGV[22], now, ARGV[16])
+    return reply('limited')
+  end
+  held = take_limits(buckets, id, now, has_slots) or has_slots and found[11]
+  if place then
+    leave(KEYS[5], place, KEYS[6], ARGV[22], now, ARGV[16])
+    redis.call('HDEL', KEYS[1], 'limit_place', 'limited_by', 'limited_until')
+  end
+end
 if pending then
   redis.call('HSET', KEYS[3], ARGV[14] .. (found[7] or '') .. ARGV[15], pending)
 end
@@ -126,5 +148,8 @@ redis.call('HSET', KEYS[1], 'state', ARGV[11], 'attempt', attempt, 'started_at',
   'pid', ARGV[10])
 redis.call('HDEL', KEYS[1], 'retry_at', 'output', 'error', 'reason', 'duration_ms', 'resent_at', 'resends', 'awaits_due',
   'not_before')
+if held then
+  redis.call('HSET', KEYS[1], 'limits_held', held)
+end
 redis.call('ZADD', KEYS[2], lease_until, facts.execution_id)
 return reply('begun', last_success, lost)

@@ -5,6 +5,7 @@
 --       11 parked messages (zset)  12 their payloads (hash)  13 high-water marks of what is remembered (hash)
 --       14 first active runs of tasks (hash), 15 other active runs of the task, 16 occurrences of it that wait for
 --       them, 17 requests that do (zsets)
+--       18 named limits (hash), for a run that has or waits for some
 -- ARGV: 1 states it may come from, joined by commas with one before and after  2 attempt that
 --       the caller has seen
 --       3 "1" if the new state is final  4 execution_id  5 finished at, Unix seconds
@@ -18,11 +19,12 @@
 --       19 "1" if the run was running  20 "1" if it is a run of a task  21 states of active runs, joined by
 --       commas with one before and after  22 task  23 seconds until the next attempt is due, or ""
 --       24… field, value, … to write
--- Needs overlap.lua and trimming.lua
+-- Needs overlap.lua, limits.lua and trimming.lua
 -- Reply: {field, value, …} of the run afterwards, or {} if it was refused and nothing changed; {"cancel",
 --        why}, and nothing changed, if another attempt would follow but cancellation was requested, or the task
 --        is gone; an error, and nothing changed, if a key has another type
-local found = redis.call('HMGET', KEYS[1], 'state', 'attempt', 'fence', 'cancel_requested', 'started_at')
+local found = redis.call('HMGET', KEYS[1], 'state', 'attempt', 'fence', 'cancel_requested', 'started_at',
+  'limits_held', 'limit_place')
 local state, attempt, cancel_requested, started_at = found[1], found[2], found[4], found[5]
 if not state or not string.find(ARGV[1], ',' .. state .. ',', 1, true) then
   return {}
@@ -62,6 +64,9 @@ end
 if ARGV[19] == '1' then
   redis.call('HDEL', KEYS[1], 'lease_until', 'resent_at', 'resends')
   redis.call('ZREM', KEYS[9], ARGV[4])
+end
+if found[6] or found[7] then
+  free_limits(KEYS[18], KEYS[1], ARGV[4], found[6], found[7], KEYS[11], ARGV[12], ARGV[10])
 end
 if ARGV[3] == '1' then
   remove_active(turn, ARGV[4], has_turns)

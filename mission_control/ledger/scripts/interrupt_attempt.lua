@@ -1,11 +1,14 @@
 -- Take an attempt from its worker, which stops or is lost: the same attempt begins again elsewhere.
 -- KEYS: 1 run (hash)  2 leases (zset)  3 pending audit records (hash)
+--       4 named limits (hash)  5 parked messages (zset), for a run that has limits
 -- ARGV: 1 execution_id  2 fence  3 "1" if the delivery counts: its worker did not stop in good order, perhaps
 --       because of the attempt  4 "1" if its lease must have run out  5 state of a running run
 --       6 state of an interrupted run  7 now, ISO  8 fields that a record is made of, joined by commas with
 --       one before and after  9 identity of the record  10 milliseconds that the attempt has run
+--       11 channel that wakes beat
+-- Needs limits.lua
 -- Reply: {field, value, …} of the run as its record has it, or {} if the worker no longer has it
-local found = redis.call('HMGET', KEYS[1], 'state', 'fence', 'lease_until')
+local found = redis.call('HMGET', KEYS[1], 'state', 'fence', 'lease_until', 'limits_held')
 if found[1] ~= ARGV[5] or found[2] ~= ARGV[2] then
   return {}
 end
@@ -37,5 +40,8 @@ elseif ARGV[3] ~= '1' then
   redis.call('HINCRBY', KEYS[1], 'deliveries', -1)
 end
 redis.call('HDEL', KEYS[1], 'lease_until')
+if found[4] then
+  free_limits(KEYS[4], KEYS[1], ARGV[1], found[4], nil, KEYS[5], ARGV[11])
+end
 redis.call('ZREM', KEYS[2], ARGV[1])
 return recorded

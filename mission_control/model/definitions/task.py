@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field, ValidationError, ValidationInfo, fie
 from mission_control.errors import InvalidTaskError, Problem
 from mission_control.model.definitions.bookkeeping import ExecutionHistory, Metadata
 from mission_control.model.definitions.misfire import Misfire
+from mission_control.model.definitions.named_limit import MOST_USES, LimitUse
 from mission_control.model.definitions.notify import Notify
 from mission_control.model.definitions.retry_policy import RetryPolicy
 from mission_control.model.definitions.schedules import Schedule
@@ -37,7 +38,7 @@ HIGHEST_PRIORITY = 9
 # Fields that are checked and stored, and that nothing acts on yet.
 _UNENFORCED = frozenset({"after", "join", "condition", "notify"})
 # Written only where they were given, like those.
-_UNUSUAL = _UNENFORCED | {"pause_after_failures", "probe_after"}
+_UNUSUAL = _UNENFORCED | {"limits", "pause_after_failures", "probe_after"}
 
 
 class Dependency(FrozenModel):
@@ -73,6 +74,7 @@ class TaskDefinition(FrozenModel):
     after: tuple[Dependency, ...] = Field(default=(), strict=False, max_length=MOST_DEPENDENCIES)
     join: Literal["all", "any"] = "all"
     condition: HandlerPath | None = None
+    limits: tuple[LimitUse, ...] = Field(default=(), strict=False, max_length=MOST_USES)
     pause_after_failures: int | None = Field(default=None, ge=1, le=1_000_000)
     probe_after: tuple[Span, ...] = Field(default=PROBES, strict=False, min_length=1, max_length=MOST_PROBES)
     notify: Notify = Notify()

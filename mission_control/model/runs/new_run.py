@@ -16,7 +16,7 @@ NO_RETRIES: Final = {"max_retries": 0}
 
 _REPEATED: Final = (
     *("task_id", "handler", "params", "secret_params", "retry_policy", "timeout_seconds", "fresh_process"),
-    *("breaker", "overlaps", "queue", "priority", "revision"),
+    *("breaker", "overlaps", "limits", "queue", "priority", "revision"),
 )
 
 
@@ -80,6 +80,7 @@ def manual_run(
         fresh_process=task.fresh_process or None,
         breaker=task.breaker,
         overlaps=overlaps or task.overlap == "allow" or None,
+        limits=[[one.name, one.weight] for one in task.limits] or None,
         expires_at=expires_at(task, at, now),
         queue=task.queue,
         priority=task.priority,
@@ -145,6 +146,8 @@ def _shared_spec(task: TaskDefinition) -> dict[str, str]:
         spec["secret_params"] = json_text(task.secret)
     if task.breaker is not None:
         spec["breaker"] = json_text(task.breaker)
+    if task.limits:
+        spec["limits"] = json_text([[one.name, one.weight] for one in task.limits])
     if task.fresh_process:
         spec["fresh_process"] = json_text(True)  # JSON
     if task.timeout_seconds is not None:

@@ -40,6 +40,8 @@ class RunRecord:
     that was parked was put on its queue. `cause` is why an occurrence was not fired, see `Cause`. `waits_for`
     is the run of its task that must end first, until `waits_until` at the latest; `released_run` is the run
     that waited for the end of this one. `backfill` is the backfill that it belongs to.
+    that waited for the end of this one. `limits` are its named limits, each a name and a weight, None for
+    none; `limited_by` is the limit that the run waits for, until `limited_until` if that is known.
     """
 
     execution_id: str
@@ -61,6 +63,7 @@ class RunRecord:
     fresh_process: bool | None = None
     breaker: dict[str, Any] | None = None
     overlaps: bool | None = None
+    limits: list[Any] | None = None
     moved_to: datetime | None = None
     backfill: str | None = None
     attempt: int = 0
@@ -83,6 +86,8 @@ class RunRecord:
     waits_for: str | None = None
     waits_until: datetime | None = None
     released_run: str | None = None
+    limited_by: str | None = None
+    limited_until: datetime | None = None
 
     @property
     def due_at(self) -> datetime:
@@ -145,7 +150,7 @@ CHANGING: Final = frozenset(
 _SCRIPTS_OWN: Final = frozenset(
     {
         *("fence", "pid", "deliveries", "cancel_requested", "resent_at", "resends", "released_at"),
-        *("waits_for", "waits_until", "released_run"),
+        *("waits_for", "waits_until", "released_run", "limited_by", "limited_until"),
     }
 )
 """Fields that only scripts write."""
@@ -187,7 +192,7 @@ _WHOLE_NUMBERS: Final = (
 )
 _JSON: Final = (
     *("params", "secret_params", "retry_policy", "output", "cause"),
-    *("is_fixed_delay", "fresh_process", "overlaps", "breaker"),
+    *("is_fixed_delay", "fresh_process", "overlaps", "breaker", "limits"),
 )
 
 _ENCODERS: Final[dict[str, Callable[[Any], str]]] = {
@@ -200,6 +205,7 @@ _DECODERS: Final[dict[str, Callable[[str], Any]]] = {
     "is_fixed_delay": "true".__eq__,
     **dict.fromkeys(_WHOLE_NUMBERS, int),
     "timeout_seconds": float,
+    "limited_until": lambda text: datetime.fromtimestamp(float(text), UTC),
     "state": RunState,
     "trigger": Trigger,
 }

@@ -83,7 +83,8 @@ def test_other_pools_are_compared_with_a_bare_worker_of_the_same_kind(kind: str)
 def test_unknown_contender_is_refused_with_the_names_of_the_known_ones() -> None:
     comparison = compare_workers(20, Pool("solo", 1))
     with pytest.raises(
-        MeasurementError, match="no contender is called rq; there are ours, ours_signed, bare,"
+        MeasurementError,
+        match="no contender is called rq; there are ours, ours_signed, ours_with_one_limit, ",
     ):
         comparison.run(1, {}, ["rq"])
 

@@ -30,7 +30,7 @@ DAILY = {"schedule": {"type": "daily", "time": "09:00"}, "handler": "handlers.he
 
 
 def load_task_file(path: Path) -> list[TaskDefinition]:
-    return parse_tasks(read_task_file(path), source=str(path))
+    return parse_tasks(read_task_file(path).tasks, source=str(path))
 
 
 def _task(task_id: str, **fields: Any) -> dict[str, Any]:
@@ -96,21 +96,25 @@ BAD_FILES: list[tuple[str, bytes, str]] = [
     ("bottomless", b'{"a":' * 200_000, "is nested too deeply for a task file; use fewer levels"),
     ("a key twice", b'[{"id": "a", "id": "b"}]', "an object has the key 'id' twice; keep one of them"),
     ("a long integer", b"[" + b"1" * 5_000 + b"]", "an integer has 5,000 digits; write it as text"),
-    ("a number", b"5", 'holds 5; write {"tasks": [ \u2026 ]} and no other key, or a list of tasks'),
+    (
+        "a number",
+        b"5",
+        'holds 5; write {"tasks": [ \u2026 ]} and no other key but "limits", or a list of tasks',
+    ),
     (
         "tasks as text",
         b'{"tasks": "a"}',
-        """holds an object; write {"tasks": [ \u2026 ]} and no other key, or a list of tasks""",
+        """holds an object; write {"tasks": [ \u2026 ]} and no other key but "limits", or a list of tasks""",
     ),
     (
         "another key",
         b'{"tasks": [], "task": 1}',
-        """holds an object; write {"tasks": [ \u2026 ]} and no other key, or a list of tasks""",
+        """holds an object; write {"tasks": [ \u2026 ]} and no other key but "limits", or a list of tasks""",
     ),
     (
         "tasks by id",
         b'{"a": {"id": "a"}}',
-        """holds an object; write {"tasks": [ \u2026 ]} and no other key, or a list of tasks""",
+        """holds an object; write {"tasks": [ \u2026 ]} and no other key but "limits", or a list of tasks""",
     ),
 ]
 

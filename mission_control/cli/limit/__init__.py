@@ -1,0 +1,1 @@
+"""`mission-control limit …`: named limits, which tasks refer to."""
