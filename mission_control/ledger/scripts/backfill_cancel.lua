@@ -5,6 +5,7 @@
 if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 0 or redis.call('HGET', KEYS[2], 'state') ~= 'open' then
   return 0
 end
+require_rights(KEYS[1])
 redis.call('HSET', KEYS[2], 'state', 'cancelled', 'reason', ARGV[2])
 redis.call('DEL', KEYS[3])
 return 1

@@ -3,6 +3,7 @@
 -- ARGV: 1 id of the backfill  2 execution_id, "" for none  3 counter to raise  4 now, ISO
 --       5 seconds to keep a closed backfill  6 channel that wakes beat
 -- Reply: the state in which it was closed, false if it was not
+require_rights(KEYS[1])
 if redis.call('SREM', KEYS[4], ARGV[2]) == 1 then
   redis.call('HINCRBY', KEYS[2], ARGV[3], 1)
   redis.pcall('PUBLISH', ARGV[6], ARGV[1]) -- beat looks every second in any case

@@ -13,6 +13,7 @@ if not exists then
   redis.call('ZSCORE', KEYS[5], ARGV[2]) -- an error if a key has another type, before the first write
   redis.call('ZSCORE', KEYS[6], ARGV[2])
 end
+require_rights(KEYS[1])
 redis.call('LTRIM', KEYS[2], 1, -1)
 if exists then
   redis.call('HINCRBY', KEYS[1], 'existing', 1)

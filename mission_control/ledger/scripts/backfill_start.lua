@@ -10,6 +10,7 @@ for at = 1, #open, 2 do
     return open[at]
   end
 end
+require_rights(KEYS[1])
 for first = 4, #ARGV, 1000 do
   redis.call('RPUSH', KEYS[3], unpack(ARGV, first, math.min(first + 999, #ARGV)))
 end
