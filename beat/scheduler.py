@@ -235,7 +235,7 @@ class MissionControlScheduler(RedBeatScheduler):
         parts = (self.app, ours.client, ours.ledger, self._unfired_records, Sweep.of(self.app, ours))
         uses_outbox = self._delivery is Delivery.OUTBOX
         do = SideWork(self._upkeep.after_wrong_type)
-        late = (lambda: ours.backfills, lambda: ours.registry)
+        late = (lambda: ours.backfills, lambda: ours.registry, ours.settings.queues[0], self._name)
         return FollowUp(*parts, self._sender, ours.clock, uses_outbox, do, ours.checkpoints, *late)
 
     @cached_property

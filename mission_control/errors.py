@@ -13,6 +13,7 @@ MissionControlError
 ├── UnknownBackfillError    no backfill has that id, or no longer (also a LookupError)
 ├── UnknownLimitError       no limit has that name (also a LookupError)
 ├── LimitInUseError         tasks refer to the limit: change them first
+├── UnknownChannelError     no worker has such a notification channel (also a LookupError)
 ├── HandlerError            a handler cannot be found or loaded
 ├── StoreUnavailableError   Redis cannot be reached or refuses: try again (also a ConnectionError)
 │   └── EmbeddedServerError the managed server could not be started
@@ -108,6 +109,10 @@ class UnknownLimitError(MissionControlError, LookupError):
 
 class LimitInUseError(MissionControlError):
     """Tasks refer to the limit in a way that does not allow the change; nothing was changed."""
+
+
+class UnknownChannelError(MissionControlError, LookupError):
+    """No live worker has the notification channel."""
 
 
 class HandlerError(MissionControlError):

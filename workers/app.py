@@ -94,7 +94,14 @@ def _assemble(app: Celery, ours: Installation) -> None:
     app.steps["worker"].add(_given(LeaseKeeperStep, ledger=ours.ledger))
     app.steps["worker"].add(_given(WatchdogStep, client=ours.client, guard=guard))
     app.steps["consumer"].add(
-        _given(HeartbeatStep, client=ours.client, handlers=handlers, guard=guard, control=control)
+        _given(
+            HeartbeatStep,
+            client=ours.client,
+            handlers=handlers,
+            guard=guard,
+            control=control,
+            channels=[name for name, _ in ours.settings.notify],
+        )
     )
     app.steps["consumer"].add(_given(ReloadStep, handlers=handlers))
 

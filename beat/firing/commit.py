@@ -31,6 +31,8 @@ _KEYS: Final = (
     redis_keys.KNOWN_SINCE,
     redis_keys.FIRST_ACTIVE_RUNS,
     redis_keys.PAUSES,
+    redis_keys.NOTICES,
+    redis_keys.INCIDENTS,
 )
 
 

@@ -13,6 +13,7 @@ from beat.messages.entry_sender import QueuedMessage
 from beat.messages.message_template import MessageKind
 from beat.messages.run_messages import RunMessages
 from mission_control.model.policies.misfire import ON_TIME_WITHIN, Action, Decision, Fire, Skip
+from mission_control.model.policies.notices import unfired_notices
 from mission_control.model.policies.occurrence_changes import written_back
 from mission_control.model.policies.overlap import Verdict, plan_of
 from mission_control.model.runs.new_run import expires_at, occurrence_spec
@@ -29,7 +30,6 @@ from mission_control.store import redis_keys
 
 CATCH_UP_PER_SECOND: Final = 100
 """How many runs that come late, after a downtime, are started a second, over all tasks."""
-
 
 _KEYS_OF_TASK: Final = (
     redis_keys.task_runs,
@@ -171,6 +171,7 @@ class FireRequests:
             self._stagger(entry, action),
             self.delivery if is_fired else Delivery.NONE,
             self._overlap(entry, action) if isinstance(action, Fire) else json_text(action.cause.to_dict()),
+            *unfired_notices(entry.task, entry.task_id, None if isinstance(action, Fire) else action.cause),
         ]
 
     def _message(

@@ -1,4 +1,4 @@
-"""The work that follows a commit: missed records, parked messages, the outbox, the sweep, backfills."""
+"""The work that follows a commit: missed records, parked messages, outbox, sweep, backfills, notices."""
 
 from __future__ import annotations
 
@@ -19,12 +19,13 @@ from beat.turn.lead import Turn
 from beat.turn.side_work import SideWork
 from mission_control.audit.stream.checkpoints import CHECKPOINT_SECONDS, Checkpoints
 from mission_control.ledger.ledger import Ledger
+from mission_control.registry.registry import Registry
 from mission_control.sweep.sweep import Sweep
 
 if TYPE_CHECKING:
     from beat.follow_up.backfill_release import BackfillRelease
     from mission_control.ledger.backfills import Backfills
-    from mission_control.registry.registry import Registry
+    from mission_control.notifications.notifier import Notifier
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,8 @@ class FollowUp:
     checkpoints: Checkpoints | None
     backfills: Callable[[], Backfills]
     registry: Callable[[], Registry]
+    queue: str
+    leader: str
 
     def __call__(self, turn: Turn) -> bool:
         """Do the work that the turn has found; return whether there was any."""
@@ -54,6 +57,8 @@ class FollowUp:
         done += self.do("sweep", self.sweep.turn)
         if turn.has_backfills:
             done += self.do("send runs of backfills", lambda: self._backfill.step(turn.next_due))
+        if turn.has_notices:
+            done += self.do("report notices", self._notifier.turn)
         if self.checkpoints is not None:
             self.do("write a checkpoint", self.checkpoints.write, every=CHECKPOINT_SECONDS)
         return done > 0
@@ -66,6 +71,13 @@ class FollowUp:
         control = RunControl(self.sweep.ending, self.client, self.app)
         parts = (self.client, self.backfills(), self.registry, control, self.sender, self.clock)
         return BackfillRelease(*parts)
+
+    @cached_property
+    def _notifier(self) -> Notifier:
+        from mission_control.notifications.notifier import Notifier
+
+        parts = (self.client, self.ledger, self.app, self.registry, self.clock)
+        return Notifier(*parts, self.queue, self.leader)
 
     def _release(self) -> int:
         return release_parked(self.client, self.clock(), uses_outbox=self.uses_outbox)

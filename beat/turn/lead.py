@@ -37,6 +37,7 @@ class Turn:
     is_first: bool = False
     has_outgoing: bool = False
     has_backfills: bool = False
+    has_notices: bool = False
 
 
 class Lead:
@@ -65,9 +66,12 @@ class Lead:
             redis_keys.PARKED,
             redis_keys.OUTBOX,
             redis_keys.BACKFILLS,
+            redis_keys.NOTICES,
+            redis_keys.INCIDENTS,
+            redis_keys.NOTIFICATIONS,
         ]
         answer: Any = self._take(keys=keys, args=[self._name, self._lease_ms, LIFE_SECONDS])
-        leads, due, release, is_first, has_outgoing, has_backfills = answer
+        leads, due, release, is_first, has_outgoing, has_backfills, has_notices = answer
         self._report(is_leading=bool(leads))
         return Turn(
             leads=bool(leads),
@@ -76,6 +80,7 @@ class Lead:
             is_first=bool(is_first),
             has_outgoing=bool(has_outgoing),
             has_backfills=bool(has_backfills),
+            has_notices=bool(has_notices),
         )
 
     def give_up(self) -> None:

@@ -27,6 +27,7 @@ _COMMANDS: Final = {
     "limit": "program:limit",
     "handler": "program:handler",
     "audit": "program:audit",
+    "notify": "program:notify",
     "url": "url:url",
     "redis-acl": "redis_acl:redis_acl",
     "bench": "bench:bench",
@@ -109,6 +110,13 @@ audit = LazyGroup(
         "repair": "audit.verify:repair",
         "acknowledge": "audit.verify:acknowledge",
     },
+)
+
+
+notify = LazyGroup(
+    "notify",
+    help="Try notification channels, and show who is reported of what.",
+    lazy={"test": "notify:test_channel", "who": "notify:who"},
 )
 
 

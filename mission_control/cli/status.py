@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, tzinfo
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 from rich.text import Text
@@ -47,7 +47,9 @@ def status(journal: bool, quarantine: bool, limit: int, as_json: bool) -> None:
     """
     from mission_control.operate.exposure import exposure_warning
     from mission_control.operate.journal import last_notes, quarantine_notes
+    from mission_control.operate.notified import notifications_json
     from mission_control.operate.situation import redis_place, situation
+    from mission_control.processes.heartbeats import live_processes
 
     with current() as installation:
         client, here = installation.client, zone(installation.settings.timezone)
@@ -69,10 +71,15 @@ def status(journal: bool, quarantine: bool, limit: int, as_json: bool) -> None:
             now=installation.clock(),
             redbeat_keys=installation.redbeat_keys,
         )
+        notifications = notifications_json(live_processes(client))
         if as_json:
-            echo_json(found.to_json(redis))
+            echo_json({**found.to_json(redis), "notifications": notifications})
         else:
-            echo(table("", "", rows=_rows(found, redis, here), header=False))
+            rows = [
+                *_rows(found, redis, here),
+                *_notifications(notifications, has_workers=bool(found.workers)),
+            ]
+            echo(table("", "", rows=rows, header=False))
 
 
 def _show_notes(notes: list[dict[str, str]], here: tzinfo, none: str, *, as_json: bool) -> None:
@@ -126,6 +133,13 @@ def _rows(found: Situation, redis: Mapping[str, str], here: tzinfo) -> Iterator[
 def _changed(found: Situation) -> Iterator[str]:
     for one, is_void in found.changed[:_RUNS_SHOWN]:
         yield printable(f"{one.execution_id}  {one.words()}{VOID if is_void else ''}")
+
+
+def _notifications(found: Mapping[str, Any], *, has_workers: bool) -> Iterator[tuple[str, str | Text]]:
+    if channels := found["channels"]:
+        yield "channels", ", ".join(channels)
+    if found["warning"] is not None and has_workers:
+        yield "notify", Text(found["warning"], style="yellow")
 
 
 def _labelled(label: str, lines: Iterator[str | Text]) -> Iterator[tuple[str, str | Text]]:

@@ -17,6 +17,7 @@ from mission_control.events import events
 from mission_control.installation.installation import Installation
 from mission_control.ledger.ledger import Ledger
 from mission_control.messaging.message import send
+from mission_control.model.policies.notices import DEFAULT_CHANNEL, EndNotice, end_notice
 from mission_control.model.runs.run_record import RunRecord
 from mission_control.model.runs.run_state import RunState
 from mission_control.registry.breakers import Breakers
@@ -40,6 +41,7 @@ class RunEnding:
     backfills: Callable[[], Backfills]
     send_run: Callable[[RunRecord], None]
     clock: Callable[[], datetime]
+    has_default_channel: bool = False
 
     @classmethod
     def of(cls, installation: Installation) -> RunEnding:
@@ -54,6 +56,7 @@ class RunEnding:
             lambda: installation.backfills,
             lambda run: send(installation.celery, run),
             installation.clock,
+            any(channel == DEFAULT_CHANNEL for channel, _ in installation.settings.notify),
         )
 
     def end(
@@ -71,7 +74,8 @@ class RunEnding:
         next_due = None
         if state.is_final and run.is_fixed_delay:
             next_due = self.due_after_run(run.task_id, at)
-        ended = self.ledger.end(run, state, at=at, next_due=next_due, **changes)
+        notice = self._notice(run, state, at, changes) if state.is_final else None
+        ended = self.ledger.end(run, state, at=at, next_due=next_due, notice=notice, **changes)
         if ended is not None and state.is_final and ended.released_run is not None:
             self.send_released(ended.released_run)
         if ended is not None and ended.breaker is not None and ended.state.is_final:
@@ -79,6 +83,12 @@ class RunEnding:
         if ended is not None and ended.backfill is not None and ended.state.is_final:
             self._tell_backfill(ended, ended.backfill)
         return ended
+
+    def _notice(
+        self, run: RunRecord, state: RunState, at: datetime, changes: Mapping[str, Any]
+    ) -> EndNotice | None:
+        text = changes.get("error") or changes.get("reason")
+        return end_notice(run, state, text=text, at=at, has_default=self.has_default_channel)
 
     def _tell_breaker(self, run: RunRecord) -> None:
         try:

@@ -11,6 +11,7 @@ from redis import Redis
 
 from mission_control.ledger.claims import DEFAULT_LEASE, Claims
 from mission_control.ledger.lapses import LapsedRuns
+from mission_control.model.policies.notices import EndNotice, script_args
 from mission_control.model.runs.record_identity import record_identity
 from mission_control.model.runs.run_record import RECORDED, RunRecord, Trigger, encoded
 from mission_control.model.runs.run_state import (
@@ -118,6 +119,7 @@ class Ledger(Claims, LapsedRuns):
         *,
         at: datetime,
         next_due: float | None = None,
+        notice: EndNotice | None = None,
         **changes: Any,  # noqa: ANN401  # fields of the run
     ) -> RunRecord | None:
         """Move a run to `state` and write `changes` (fields of `RunRecord`).
@@ -138,7 +140,7 @@ class Ledger(Claims, LapsedRuns):
         written = encoded({"state": state, **finished, **changes})
         argv = self._argv_of_end(run, state, joined(allowed), at, next_due)
         retry_at = changes.get("retry_at")
-        argv.append("" if retry_at is None else (retry_at - at).total_seconds())
+        argv += ["" if retry_at is None else (retry_at - at).total_seconds(), *script_args(notice)]
         pairs = self._script("end_attempt")(
             keys=_keys_of_end(run, self._redbeat_keys), args=[*argv, *_flat(written)]
         )
@@ -230,6 +232,8 @@ def _keys_of_end(run: RunRecord, redbeat_keys: RedBeatKeys) -> list[str]:
         redis_keys.KNOWN_SINCE,
         *turn_keys(run.task_id),
         redis_keys.LIMITS,
+        redis_keys.NOTICES,
+        redis_keys.INCIDENTS,
     ]
 
 

@@ -60,6 +60,28 @@ def notify(
     return [Delivery(name, problems[name]) for name in names]
 
 
+def notify_once(
+    urls: Mapping[str, Secret],
+    channels: Iterable[str],
+    title: str,
+    body: str,
+    *,
+    once: Any,  # noqa: ANN401  # the `once` of a handler's context
+    allowed: Sequence[Network],
+) -> dict[str, str]:
+    """Send a message on behalf of a run, and return the problems of the channels that did not take it.
+
+    Skips the channels that an earlier attempt of the run has reached or may have reached: if a worker dies
+    while sending, the message is not sent a second time.
+    """
+    remaining = [one for one in channels if once(f"sent to {one}")]
+    deliveries = notify(urls, remaining, title, body, allowed=allowed) if remaining else []
+    problems = {one.channel: one.problem for one in deliveries if one.problem}
+    for channel in problems:
+        once.forget(f"sent to {channel}")
+    return problems
+
+
 def _add(sender: Any, urls: Mapping[str, Secret], channel: str) -> str | None:  # noqa: ANN401  # Apprise is untyped
     if channel not in urls:
         known = f"set up are: {', '.join(sorted(urls))}" if urls else "none is set up"

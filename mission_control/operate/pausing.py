@@ -13,6 +13,7 @@ from mission_control.dispatch.run_control import RunControl
 from mission_control.errors import InvalidTaskError, Problem, UnknownPauseError, UnknownTaskError
 from mission_control.ledger.backfills import Backfills
 from mission_control.model.definitions.task import TaskDefinition
+from mission_control.model.policies.notices import Notice, pause_notices
 from mission_control.model.policies.pause import PauseKind, PauseLayer, TaskFacts
 from mission_control.model.problems.suggestions import did_you_mean, quoted
 from mission_control.model.runs.run_record import RunRecord
@@ -80,7 +81,7 @@ class Pausing:
             for one in dict.fromkeys(selectors)
         ]
         if not dry_run:
-            self.pauses.set(layers)
+            self.pauses.set(layers, notices=pause_notices_of(layers, tasks, now))
         if stop_running and not dry_run:
             self._stop_backfills(layers, tasks)
         found = [
@@ -121,6 +122,20 @@ class Pausing:
             facts = replace(known.get(run.task_id, unknown), queue=run.queue, handler=run.handler)
             if selecting := _layers_of(layers, facts):
                 yield run, selecting[0]
+
+
+def pause_notices_of(
+    layers: Iterable[PauseLayer], tasks: Iterable[TaskDefinition], now: datetime, *, is_over: bool = False
+) -> list[Notice]:
+    """Return the notices of layers that begin, or are over."""
+    known, found = list(tasks), list[Notice]()
+    for layer in layers:
+        concerned = ((one.id, one.notify_given) for one in known if layer.selects(TaskFacts.of(one)))
+        name, text = (
+            (f"end of {layer.name}", f"no longer {layer.words()}") if is_over else (layer.name, layer.words())
+        )
+        found += pause_notices(concerned, cause=name, text=text, at=now)
+    return found
 
 
 def in_force(pauses: Pauses, names: Iterable[str], now: datetime) -> dict[str, PauseLayer]:

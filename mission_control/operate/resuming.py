@@ -12,7 +12,7 @@ from mission_control.model.policies.breaker import breaker_name
 from mission_control.model.policies.pause import PauseKind, PauseLayer, layer_name, to_catch_up
 from mission_control.model.runs.run_record import RunRecord
 from mission_control.model.runs.run_state import RunState
-from mission_control.operate.pausing import Selector, in_force, layer_json, pausing_layers
+from mission_control.operate.pausing import Selector, in_force, layer_json, pause_notices_of, pausing_layers
 from mission_control.registry.pauses import Pauses
 from mission_control.registry.registry import Registry
 
@@ -86,13 +86,15 @@ class Resuming:
         """
         now = self.clock()
         layers = in_force(self.pauses, self._names(selectors, now), now)
+        definitions = self.registry.definitions()
         if not dry_run:
-            self.pauses.end(layers, reason=reason, forget=catch_up)
+            notices = pause_notices_of(layers.values(), definitions, now, is_over=True)
+            self.pauses.end(layers, reason=reason, forget=catch_up, notices=notices)
         rest = [one for one in self.pauses.read().in_force(now) if one.name not in layers]
         shown = {one["id"]: one["execution_history"]["next_run"] for one in self.registry.tasks()}
         tasks = [
             self._task(task, list(layers.values()), rest, shown.get(task.id), now, catch_up=catch_up)
-            for task in self.registry.definitions()
+            for task in definitions
             if pausing_layers(layers.values(), task)
         ]
         if not dry_run:

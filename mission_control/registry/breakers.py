@@ -7,6 +7,7 @@ from datetime import datetime
 from mission_control.events import events
 from mission_control.ledger.run_reader import RunReader
 from mission_control.model.policies.breaker import breaker_name, opened, probing
+from mission_control.model.policies.notices import Notice, pause_notices
 from mission_control.model.policies.pause import PauseLayer
 from mission_control.model.runs.run_record import RunRecord
 from mission_control.model.runs.run_state import RAN_AND_FAILED, RunState
@@ -30,7 +31,9 @@ class Breakers:
         if run.breaker is None:
             return
         if run.state is RunState.SUCCESS:
-            for layer in self.pauses.end([breaker_name(run.task_id)], reason="a run succeeded", forget=True):
+            name, why = breaker_name(run.task_id), "a run succeeded"
+            notices = self._notices(run, f"closed {name}", f"circuit breaker closed: {why}")
+            for layer in self.pauses.end([name], reason=why, forget=True, notices=notices):
                 events.breaker_closed(layer.value)
         elif run.state in RAN_AND_FAILED:
             self._after_failure(run, run.breaker["after"], run.breaker["probe_after"])
@@ -40,11 +43,15 @@ class Breakers:
         self.pauses.set([probing(layer, probe_after, self.clock())], change="breaker_probed")
         events.breaker_probed(layer.value)
 
+    def _notices(self, run: RunRecord, cause: str, text: str) -> list[Notice]:
+        return pause_notices([(run.task_id, run.notify)], cause=cause, text=text, at=self.clock())
+
     def _after_failure(self, run: RunRecord, after: int, probe_after: Sequence[float]) -> None:
         failures, last = self.ledger.history(run.task_id).consecutive_failures, run.execution_id
         layer = opened(
             run.task_id, failures, after=after, probe_after=probe_after, last_failed=last, now=self.clock()
         )
         if layer is not None:
-            self.pauses.set([layer], change="breaker_opened")
+            notices = self._notices(run, layer.name, layer.words())
+            self.pauses.set([layer], change="breaker_opened", notices=notices)
             events.breaker_opened(layer.value, layer.reason)

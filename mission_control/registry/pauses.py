@@ -1,13 +1,16 @@
 """Where pauses are kept: layers next to the tasks, never in them."""
 
+import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final, TypeVar
 
+import msgspec
 from redis import Redis
 
 from mission_control.errors import StoreUnavailableError
+from mission_control.model.policies.notices import Notice
 from mission_control.model.policies.pause import PauseKind, PauseLayer
 from mission_control.model.runs.changed_occurrence import ChangedOccurrence
 from mission_control.model.values.instants import format_instant
@@ -16,6 +19,7 @@ from mission_control.store import redis_keys
 from mission_control.store.lua_scripts import lua_script
 
 PAUSE_KEYS: Final = (redis_keys.PAUSES, redis_keys.PAUSES_VERSION)
+_CHANGED_KEYS: Final = (*PAUSE_KEYS, redis_keys.NOTICES)
 
 _Kept = TypeVar("_Kept")
 
@@ -85,14 +89,18 @@ class Pauses:
         """Return the pauses as they are now."""
         return read_pauses(self._client)
 
-    def set(self, layers: Iterable[PauseLayer], *, change: str = "paused") -> None:
+    def set(
+        self, layers: Iterable[PauseLayer], *, change: str = "paused", notices: Iterable[Notice] = ()
+    ) -> None:
         """Set layers, each in the place of one of its name that is in force; `change` names it on record."""
         new = list(layers)
-        replaced = self._write(lambda _: new)
+        replaced = self._write(lambda _: new, notices=notices)
         for layer in new:
             self._record(layer, change, replaced.get(layer.name), layer, reason=layer.reason)
 
-    def end(self, names: Iterable[str], *, reason: str | None, forget: bool) -> list[PauseLayer]:
+    def end(
+        self, names: Iterable[str], *, reason: str | None, forget: bool, notices: Iterable[Notice] = ()
+    ) -> list[PauseLayer]:
         """End the layers of these names that are in force, and return them.
 
         What fell due until now stays paused, even if beat has not seen it yet, unless `forget` is set.
@@ -106,7 +114,7 @@ class Pauses:
 
         if not any(self._client.hmget(redis_keys.PAUSES, sorted(wanted))):
             return []
-        self._write(over, ends=wanted)
+        self._write(over, ends=wanted, notices=notices)
         for layer in found.values():
             is_breaker = layer.kind is PauseKind.BREAKER
             if is_breaker:
@@ -124,8 +132,10 @@ class Pauses:
         changed: Callable[[dict[str, PauseLayer]], list[PauseLayer]],
         *,
         ends: Iterable[str] = (),
+        notices: Iterable[Notice] = (),
     ) -> dict[str, PauseLayer]:
         """Write layers, given those in force, and return those; layers that are over for long are removed."""
+        reported = [msgspec.json.encode(one).decode() for one in notices]
         for _ in range(_ATTEMPTS_AGAINST_OTHER_WRITERS):
             now, seen = self._clock(), self.read()
             in_force = {one.name: one for one in seen.in_force(now)}
@@ -133,8 +143,13 @@ class Pauses:
             pairs = [part for one in written for part in (_field(one), one.to_json())]
             gone = [_field(one) for one in seen.layers if _is_forgotten(one, now)]
             gone += [name for name in ends if name in in_force]
-            args: list[str | int] = [seen.version, redis_keys.WAKE_CHANNEL, len(written), *pairs, *gone]
-            if self._change(keys=PAUSE_KEYS, args=args):
+            head: list[str | int] = [
+                seen.version,
+                redis_keys.WAKE_CHANNEL,
+                len(written),
+                json.dumps(reported) if reported else "",
+            ]
+            if self._change(keys=_CHANGED_KEYS, args=[*head, *pairs, *gone]):
                 return in_force
         raise StoreUnavailableError("no pause was changed: others keep changing them; try again")
 

@@ -32,6 +32,9 @@
 | `mc:limits:<name>:called:<value>` | sorted set: called run → held until | permanent, until begun | ledger |
 | `mc:limits:<name>:rate:<value>` | string, theoretical arrival time | until it has passed | ledger |
 | `mc:limits:<name>:booked:<value>` | sorted set: run → arrival time then | permanent, until begun | ledger |
+| `mc:notify:outbox` | list of JSON, notices | permanent, emptied by beat | ledger, beat, registry |
+| `mc:notify:open` | hash: task id → JSON of its incidents | permanent, emptied by their ends | ledger, beat |
+| `mc:notify:messages` | list of JSON, messages to send | permanent, emptied by sending | beat |
 | `mc:idempotency:<key>` | string, execution_id and fingerprint of the params | retention | producers |
 | `mc:backfills` | hash: open backfill → JSON of its task and range | permanent, emptied by ends | ledger |
 | `mc:backfill:<id>` | hash: `spec` JSON, and what changes | permanent, retention after its end | ledger |
@@ -76,6 +79,9 @@ HANDLERS: Final = "mc:handlers"
 LIMITS: Final = "mc:limits"
 PAUSES: Final = "mc:pauses"
 PAUSES_VERSION: Final = "mc:pauses:version"
+NOTICES: Final = "mc:notify:outbox"
+INCIDENTS: Final = "mc:notify:open"
+NOTIFICATIONS: Final = "mc:notify:messages"
 WAITING_RUNS: Final = "mc:runs:waiting"
 BACKFILLS: Final = "mc:backfills"
 BEAT_JOURNAL: Final = "mc:beat:journal"

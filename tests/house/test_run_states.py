@@ -10,6 +10,7 @@ from mission_control.audit.record.records import STATUSES
 from mission_control.cli.views.run_view import STYLES
 from mission_control.ledger.ledger import counter_of
 from mission_control.model.definitions.notify import Event
+from mission_control.model.policies.notices import end_notice
 from mission_control.model.runs.history import History
 from mission_control.model.runs.run_state import (
     FINAL_STATES,
@@ -55,8 +56,11 @@ class TestState:
         counts = state in {RunState.SUCCESS, RunState.SKIPPED, *RAN_AND_FAILED}
         assert hasattr(History(), counter) if counts else not counter
 
-    def test_can_be_notified_of_if_it_is_final(self, state: RunState) -> None:
-        assert state not in FINAL_STATES or state in get_args(Event)
+    def test_is_reported_if_a_run_ends_in_it_unasked(self, state: RunState) -> None:
+        run = a_run(revision=1, notify={"on": ["failure", "missed", "success"], "to": ["default"]})
+        reported = end_notice(run, state, text="why", at=NOW, has_default=False)
+        assert (reported is not None) == (state in FINAL_STATES - UNFIRED - {RunState.CANCELLED})
+        assert set(get_args(Event)) >= UNFIRED
 
 
 def test_scripts_get_states_as_arguments_and_spell_none() -> None:

@@ -132,8 +132,9 @@ DEFINITIONS = st.fixed_dictionaries(
         "notify": st.fixed_dictionaries(
             {},
             optional={
-                "on": st.lists(st.sampled_from(["success", "lost"]), max_size=32),
+                "on": st.lists(st.sampled_from(["success", "late"]), max_size=32),
                 "to": st.lists(NAMES, max_size=3),
+                "remind_every": st.none() | st.sampled_from([60, 86_400]),
             },
         ),
         "queue": IDS,

@@ -12,7 +12,7 @@ from mission_control.model.definitions.notify import Channel
 from mission_control.model.values.addresses import parse_networks
 from mission_control.model.values.fields import LONGEST_TEXT, Line
 from mission_control.model.values.frozen_model import FrozenModel
-from mission_control.notifications.delivery import notify
+from mission_control.notifications.delivery import notify_once
 
 
 class _Params(FrozenModel):
@@ -32,13 +32,14 @@ def run(context: Mapping[str, Any]) -> dict[str, Any]:
     except InvalidTaskError as error:
         return failure(error)
     channels = list(dict.fromkeys(channel.lower() for channel in params.to))
-    once = context["once"]
-    remaining = [channel for channel in channels if once(f"sent to {channel}")]
     settings = current_installation().settings
-    allowed = parse_networks(settings.outbound_allow)
-    deliveries = notify(dict(settings.notify), remaining, params.title, params.text, allowed=allowed)
-    problems = {one.channel: one.problem for one in deliveries if one.problem}
-    for channel in problems:
-        once.forget(f"sent to {channel}")
+    problems = notify_once(
+        dict(settings.notify),
+        channels,
+        params.title,
+        params.text,
+        once=context["once"],
+        allowed=parse_networks(settings.outbound_allow),
+    )
     output = {"sent_to": [channel for channel in channels if channel not in problems]}
     return failure("; ".join(problems.values()), output) if problems else success(output)

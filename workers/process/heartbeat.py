@@ -40,6 +40,7 @@ class HeartbeatStep(bootsteps.StartStopStep):
     handlers: HandlerTasks
     guard: AttemptGuard
     control: RemoteControl
+    channels: list[str]
 
     requires = ("celery.worker.consumer:Tasks",)
 
@@ -90,6 +91,8 @@ class HeartbeatStep(bootsteps.StartStopStep):
                 "broken": dict(islice(self.handlers.broken.items(), MOST_BROKEN)),
                 "changed": [*self.control.changes],
             }
+            if self.channels:
+                self._info["channels"] = self.channels
             self._quietly(lambda: heartbeat.beat(**self._info))
             self._quietly(self._publish_handlers)
 

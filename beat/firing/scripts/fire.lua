@@ -4,7 +4,7 @@
 --       5 parked messages (zset)  6 payloads of parked messages (hash)  7 pending audit records (hash)
 --       8 journal (stream)  9 outbox (list)  10 quarantine (hash)  11 pace of catching up (hash)
 --       12 version of the pauses (string)  13 high-water marks of what is remembered (hash)
---       14 first active runs of tasks (hash)  15 pauses (hash)
+--       14 first active runs of tasks (hash)  15 pauses (hash)  16 outbox of notices (list)  17 open incidents (hash)
 -- ARGV: 1 batch (MessagePack): {token, now, now_iso, meta, ttl, pace, state of a skipped occurrence, pauses, prefix
 --         of run keys, states of active runs, what the identity of an unfired one's record begins with, suffixes of
 --         the keys of a task's runs, other active runs (zset), waiting occurrences (zset) and history (hash), runs to
@@ -16,7 +16,9 @@
 --         {name, JSON or "", …}: to be written among the pauses, or removed; `meta` is a RedBeat entry's, "keep" to leave it; no entry at all warms up
 --         the script, which writes nothing
 --         a run: {state, run key, task's runs key, execution_id, scheduled, spec, reason, queue key,
---                 payload, stagger in seconds if it is caught up, else "", delivery, overlap or cause}
+--                 payload, stagger in seconds if it is caught up, else "", delivery, overlap or cause, notices}
+--         notices: {task id, its `notify` as JSON, states that are reported, joined by commas with one before and after, from
+--         how many skips in a row on}; absent if the task asks for none
 --         overlap of a run that is fired: "" if no other run of its task matters, else the verdict if one is active, or
 --         {that verdict, verdict if `limit` occurrences wait too, limit, until when it may wait, policy}, as in
 --         `OverlapPlan`; of one that is not fired: JSON of its cause
@@ -190,6 +192,19 @@ local function deliver(run)
   end
 end
 
+-- One notice an entry and state, however many occurrences it is about.
+local notices = {}
+local function tell(run, state, reason, skips)
+  local task, notify, states, least = unpack(run[13])
+  if not string.find(states, ',' .. state .. ',', 1, true) or skips and skips < least then
+    return
+  end
+  local name = state .. ' ' .. task
+  local count = (notices[name] or {count = 0}).count + (skips == least and least or 1)
+  notices[name] = {event = state, task = task, at = now_iso, run = run[4], text = reason, cause = state, count = count,
+    notify = notify}
+end
+
 local time = redis.call('TIME')[1]
 local fired, unfired, count_of, unfired_of = 0, 0, {}, {}
 local function enter_unfired(run, state, reason, cause)
@@ -201,8 +216,9 @@ local function enter_unfired(run, state, reason, cause)
   add(records, identity .. run[4], cjson.encode({time, now_iso, unpack(fields)}))
   local history = key_of_task(run, history_suffix)
   redis.pcall('HINCRBY', history, state .. '_count', 1) -- an overwritten counter must not stop the script half-way
-  if state == skipped then
-    redis.pcall('HINCRBY', history, 'consecutive_skips', 1)
+  local skips = state == skipped and redis.pcall('HINCRBY', history, 'consecutive_skips', 1)
+  if run[13] then
+    tell(run, state, reason, type(skips) == 'number' and skips)
   end
   unfired, count_of[state] = unfired + 1, (count_of[state] or 0) + 1
   unfired_of[run[3]] = (unfired_of[run[3]] or 0) + 1
@@ -414,6 +430,10 @@ for at, entry in ipairs(entries) do
 end
 for _, list in ipairs(lists) do
   write(list)
+end
+for _, notice in pairs(notices) do -- an overwritten key of notices must not keep beat from firing
+  redis.pcall('RPUSH', KEYS[16], cjson.encode(notice))
+  redis.pcall('HSETNX', KEYS[17], notice.task, '')
 end
 for runs, count in pairs(unfired_of) do
   trim_runs(runs, KEYS[3], KEYS[4], KEYS[13], keep, math.min(count, 1000) + 20, run_prefix, effects_prefix)

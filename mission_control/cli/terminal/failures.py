@@ -15,6 +15,7 @@ from mission_control.errors import (
     StoreUnavailableError,
     TaskFileError,
     UnknownBackfillError,
+    UnknownChannelError,
     UnknownLimitError,
     UnknownOccurrenceError,
     UnknownPauseError,
@@ -26,6 +27,7 @@ from mission_control.errors import (
 _CODES: tuple[tuple[type[Exception], ExitCode], ...] = (
     (UnknownTaskError, ExitCode.NOT_FOUND),
     (UnknownRunError, ExitCode.NOT_FOUND),
+    (UnknownChannelError, ExitCode.NOT_FOUND),
     (UnknownPauseError, ExitCode.NOT_FOUND),
     (UnknownOccurrenceError, ExitCode.NOT_FOUND),
     (UnknownBackfillError, ExitCode.NOT_FOUND),

@@ -6,6 +6,7 @@
 --       14 first active runs of tasks (hash), 15 other active runs of the task, 16 occurrences of it that wait for
 --       them, 17 requests that do (zsets)
 --       18 named limits (hash), for a run that has or waits for some
+--       19 outbox of notices (list)  20 open incidents (hash)
 -- ARGV: 1 states it may come from, joined by commas with one before and after  2 attempt that
 --       the caller has seen
 --       3 "1" if the new state is final  4 execution_id  5 finished at, Unix seconds
@@ -18,7 +19,8 @@
 --       17 state of a cancelled run  18 identity of the record of this ending
 --       19 "1" if the run was running  20 "1" if it is a run of a task  21 states of active runs, joined by
 --       commas with one before and after  22 task  23 seconds until the next attempt is due, or ""
---       24… field, value, … to write
+--       24 notice of this ending, or ""  25 "opens": the next success of the task has a notice too; "closes": only if
+--       one was opened before; "tells"  26… field, value, … to write
 -- Needs overlap.lua, limits.lua and trimming.lua
 -- Reply: {field, value, …} of the run afterwards, or {} if it was refused and nothing changed; {"cancel",
 --        why}, and nothing changed, if another attempt would follow but cancellation was requested, or the task
@@ -33,7 +35,7 @@ if (attempt or '0') ~= ARGV[2] or ARGV[13] ~= '' and found[3] ~= ARGV[13] then
   return {}
 end
 local fields = {}
-for at = 24, #ARGV, 2 do
+for at = 26, #ARGV, 2 do
   fields[ARGV[at]] = ARGV[at + 1]
 end
 local has_turns = redis.call('EXISTS', KEYS[15], KEYS[16], KEYS[17]) > 0 -- most tasks have one active run at most
@@ -54,7 +56,7 @@ if ARGV[3] ~= '1' and (cancel_requested or ARGV[20] == '1' and not is_registered
 end
 
 require_rights(KEYS[1])
-redis.call('HSET', KEYS[1], unpack(ARGV, 24))
+redis.call('HSET', KEYS[1], unpack(ARGV, 26))
 if ARGV[23] ~= '' then -- by the slower one of two clocks, so that none makes a run wait for long
   redis.call('HSET', KEYS[1], 'not_before', math.min(ARGV[5], redis.call('TIME')[1]) + ARGV[23])
 end
@@ -91,6 +93,14 @@ for at = 1, #after, 2 do
   end
 end
 redis.call('HSET', KEYS[8], ARGV[18], cjson.encode(pending))
+
+-- An overwritten key of notices must not keep a run from ending.
+if ARGV[24] ~= '' and (ARGV[25] ~= 'closes' or redis.pcall('HEXISTS', KEYS[20], ARGV[22]) == 1) then
+  redis.pcall('RPUSH', KEYS[19], ARGV[24])
+  if ARGV[25] == 'opens' then
+    redis.pcall('HSETNX', KEYS[20], ARGV[22], '')
+  end
+end
 
 if ARGV[3] == '1' then
   redis.call('ZREM', KEYS[2], ARGV[4])

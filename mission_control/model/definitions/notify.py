@@ -1,19 +1,21 @@
-"""Which channels are notified of a run's outcome."""
+"""Which channels are notified of what happens to a task."""
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, Field
 
 from mission_control.model.problems.suggestions import quoted
+from mission_control.model.values.fields import Span
 from mission_control.model.values.frozen_model import FrozenModel
 
 _CHANNEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_]{0,63}")
 _MOST_CHANNELS = 32
 
-Event = Literal[
-    "success", "failure", "retry", "timed_out", "lost", "cancelled", "expired", "skipped", "missed"
-]
+Event = Literal["failure", "recovery", "missed", "skipped", "late", "idle", "budget", "paused", "success"]
+
+SOURCELESS: Final = frozenset({"late", "idle", "budget"})
+"""Events that nothing reports yet."""
 
 
 def _channel(value: str) -> str:
@@ -29,7 +31,18 @@ Channel = Annotated[str, AfterValidator(_channel)]
 
 
 class Notify(FrozenModel):
-    """Which outcomes are sent to which channels; an empty list sends nothing."""
+    """Which events are sent to which channels; an empty list sends nothing.
+
+    What still fails is sent again every `remind_every` seconds, None for never. With `digest` everything that
+    happens within so many seconds is one message.
+    """
 
     on: tuple[Event, ...] = Field(default=("failure",), strict=False, max_length=_MOST_CHANNELS)
     to: tuple[Channel, ...] = Field(default=("default",), strict=False, max_length=_MOST_CHANNELS)
+    remind_every: Annotated[Span, Field(ge=60)] | None = None
+    digest: Annotated[Span, Field(ge=60)] | None = None
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """The channels as settings name them, each once."""
+        return tuple(dict.fromkeys(one.lower() for one in self.to))

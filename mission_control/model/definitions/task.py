@@ -10,7 +10,7 @@ from mission_control.errors import InvalidTaskError, Problem
 from mission_control.model.definitions.bookkeeping import ExecutionHistory, Metadata
 from mission_control.model.definitions.misfire import Misfire
 from mission_control.model.definitions.named_limit import MOST_USES, LimitUse
-from mission_control.model.definitions.notify import Notify
+from mission_control.model.definitions.notify import SOURCELESS, Notify
 from mission_control.model.definitions.retry_policy import RetryPolicy
 from mission_control.model.definitions.schedules import Schedule
 from mission_control.model.problems.json_values import json_copy, plain_definition
@@ -36,9 +36,9 @@ PROBES = (3_600.0, 14_400.0, 86_400.0)
 # Redis queues of four priorities are built from Celery's ten levels.
 HIGHEST_PRIORITY = 9
 # Fields that are checked and stored, and that nothing acts on yet.
-_UNENFORCED = frozenset({"after", "join", "condition", "notify"})
+_UNENFORCED = frozenset({"after", "join", "condition"})
 # Written only where they were given, like those.
-_UNUSUAL = _UNENFORCED | {"limits", "pause_after_failures", "probe_after"}
+_UNUSUAL = _UNENFORCED | {"limits", "pause_after_failures", "probe_after", "notify"}
 
 
 class Dependency(FrozenModel):
@@ -129,6 +129,11 @@ class TaskDefinition(FrozenModel):
             return None
         return {"after": self.pause_after_failures, "probe_after": list(self.probe_after)}
 
+    @property
+    def notify_given(self) -> dict[str, Any] | None:
+        """What the definition says about notifications, as a run of the task carries it; None for nothing."""
+        return self.notify.model_dump(mode="json") if "notify" in self.model_fields_set else None
+
     def with_metadata(self, metadata: Metadata) -> Self:
         """Return the same definition with other metadata, without checking it again."""
         return self.model_copy(update={"metadata": metadata})
@@ -136,7 +141,8 @@ class TaskDefinition(FrozenModel):
     def unenforced_fields(self) -> list[str]:
         """Return the given fields that ask for something this version does not do yet."""
         given = _UNENFORCED & self.model_fields_set
-        return sorted(name for name in given if getattr(self, name) not in (None, ()))
+        fields = [name for name in given if getattr(self, name) not in (None, ())]
+        return sorted([*fields, *(f"notify.on: {event}" for event in self.notify.on if event in SOURCELESS)])
 
 
 def parse_task(

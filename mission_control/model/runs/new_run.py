@@ -16,7 +16,7 @@ NO_RETRIES: Final = {"max_retries": 0}
 
 _REPEATED: Final = (
     *("task_id", "handler", "params", "secret_params", "retry_policy", "timeout_seconds", "fresh_process"),
-    *("breaker", "overlaps", "limits", "queue", "priority", "revision"),
+    *("breaker", "notify", "overlaps", "limits", "queue", "priority", "revision"),
 )
 
 
@@ -79,6 +79,7 @@ def manual_run(
         timeout_seconds=task.timeout_seconds,
         fresh_process=task.fresh_process or None,
         breaker=task.breaker,
+        notify=task.notify_given,
         overlaps=overlaps or task.overlap == "allow" or None,
         limits=[[one.name, one.weight] for one in task.limits] or None,
         expires_at=expires_at(task, at, now),
@@ -148,6 +149,8 @@ def _shared_spec(task: TaskDefinition) -> dict[str, str]:
         spec["breaker"] = json_text(task.breaker)
     if task.limits:
         spec["limits"] = json_text([[one.name, one.weight] for one in task.limits])
+    if task.notify_given is not None:
+        spec["notify"] = json_text(task.notify_given)
     if task.fresh_process:
         spec["fresh_process"] = json_text(True)  # JSON
     if task.timeout_seconds is not None:

@@ -36,7 +36,8 @@ class RunRecord:
     `output` is what the handler returned as `output`, any JSON value. `fence` is the number of the last
     claim, over all attempts; `deliveries` how often the attempt was begun; `pid` is the process of `worker`
     that made it. `resends` is how often the message that is waited for was sent again, last at `resent_at`;
-    claims reset it. `breaker` is the task's circuit breaker, None for none. `released_at` is when a message
+    claims reset it. `breaker` is the task's circuit breaker, None for none; `notify` what the task says about
+    notifications, None for the default. `released_at` is when a message
     that was parked was put on its queue. `cause` is why an occurrence was not fired, see `Cause`. `waits_for`
     is the run of its task that must end first, until `waits_until` at the latest; `released_run` is the run
     that waited for the end of this one. `backfill` is the backfill that it belongs to.
@@ -62,6 +63,7 @@ class RunRecord:
     is_fixed_delay: bool = False
     fresh_process: bool | None = None
     breaker: dict[str, Any] | None = None
+    notify: dict[str, Any] | None = None
     overlaps: bool | None = None
     limits: list[Any] | None = None
     moved_to: datetime | None = None
@@ -192,7 +194,7 @@ _WHOLE_NUMBERS: Final = (
 )
 _JSON: Final = (
     *("params", "secret_params", "retry_policy", "output", "cause"),
-    *("is_fixed_delay", "fresh_process", "overlaps", "breaker", "limits"),
+    *("is_fixed_delay", "fresh_process", "overlaps", "breaker", "limits", "notify"),
 )
 
 _ENCODERS: Final[dict[str, Callable[[Any], str]]] = {

@@ -29,7 +29,6 @@ def test_empty_value_asks_for_nothing() -> None:
     [
         ("after", [{"task": "b"}]),
         ("condition", "handlers.conditions.on_workday"),
-        ("notify", {"on": ["missed"], "to": ["ops"]}),
     ],
 )
 def test_given_field_that_nothing_acts_on_is_named_and_written(field: str, value: object) -> None:
@@ -37,6 +36,11 @@ def test_given_field_that_nothing_acts_on_is_named_and_written(field: str, value
     assert task.unenforced_fields() == [field]
     assert field in task.to_dict()
     assert parse_task(task.to_dict()).to_dict() == task.to_dict()
+
+
+def test_event_that_nothing_reports_is_named() -> None:
+    task = parse_task({**PLAIN, "notify": {"on": ["failure", "late", "budget"]}})
+    assert task.unenforced_fields() == ["notify.on: budget", "notify.on: late"]
 
 
 def test_written_definition_claims_nothing_that_was_not_given() -> None:

@@ -1,0 +1,72 @@
+"""`mission-control notify test` and `notify who`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import rich_click as click
+
+from mission_control.cli.terminal import parameters
+from mission_control.cli.terminal.exit_codes import ExitCode
+from mission_control.cli.terminal.installation_in_use import current
+from mission_control.cli.terminal.output import echo, echo_json, printable, table, tell
+
+
+@click.command("test")
+@click.argument("channel")
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0),
+    default=120.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long.",
+)
+@parameters.as_json
+@parameters.dry_run
+def test_channel(channel: str, timeout: float, as_json: bool, dry_run: bool) -> ExitCode:
+    """Send a test message to a channel, as a run on a worker, and wait for what becomes of it.
+
+    Exit code 1: the channel did not take it; 3: no live worker has the channel.
+    """
+    from mission_control.cli.views.sending import send
+    from mission_control.dispatch.enqueue import Dispatch
+    from mission_control.notifications.message_runs import HANDLER
+    from mission_control.operate.notified import known_channel
+    from mission_control.processes.heartbeats import live_processes
+
+    with current() as installation:
+        name = known_channel(channel, live_processes(installation.client))
+        params = {
+            "to": [name],
+            "title": "Test",
+            "text": f"Mission Control reaches you on the channel {name}.",
+        }
+        answer: dict[str, Any] = {"wait": True, "timeout": timeout, "as_json": as_json, "dry_run": dry_run}
+        return send(Dispatch.of(installation), installation.client, HANDLER, params, **answer)
+
+
+@click.command()
+@parameters.task_id
+@parameters.as_json
+def who(task_id: str, as_json: bool) -> None:
+    """Show which events of a task are reported to which channels, and what is going on with it."""
+    from mission_control.operate.notified import who_is_reported
+    from mission_control.operate.tasks import existing_task
+    from mission_control.processes.heartbeats import live_processes
+
+    with current() as installation:
+        task = existing_task(installation.registry, task_id)
+        found = who_is_reported(installation.client, task, live_processes(installation.client))
+    if as_json:
+        echo_json({"task_id": task.id, **found.to_json()})
+        return
+    events, channels = ", ".join(found.on), ", ".join(found.to)
+    rows = [("events", events or "none"), ("channels", channels or "none")]
+    rows += [
+        (one.event, printable(f"since {one.since:%Y-%m-%d %H:%M} UTC: {one.text}"))
+        for one in found.incidents.values()
+    ]
+    echo(table("", "", rows=rows, header=False))
+    for problem in found.problems:
+        tell(problem)

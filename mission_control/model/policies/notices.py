@@ -1,0 +1,128 @@
+"""What a notice says: the end of a run, or a pause, that the people of a task want to hear of."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from mission_control.model.definitions.notify import Notify
+from mission_control.model.definitions.task import TaskDefinition
+from mission_control.model.policies.failure_cause import failure_cause
+from mission_control.model.runs.cause import Cause
+from mission_control.model.runs.run_record import RunRecord, json_text
+from mission_control.model.runs.run_state import RAN_AND_FAILED, RunState, joined
+
+SKIPS_IN_A_ROW: Final = 3
+"""How many occurrences in a row must be skipped for the event `skipped`."""
+
+
+MOST_TEXT: Final = 500
+DEFAULT_CHANNEL: Final = "default"
+DEFAULT_NOTIFY: Final = Notify()
+_UNFIRED: Final = frozenset({RunState.MISSED, RunState.SKIPPED})
+# Who pauses a task or skips an occurrence knows.
+_KNOWN_SKIPS: Final = frozenset({"paused", "breaker", "skipped_by_hand"})
+_TROUBLES: Final = frozenset({"failure", "missed", "skipped"})
+
+
+class Notice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One event of a task, as it waits to be reported.
+
+    `notify` is the task's field as JSON, "" for the default. `cause` is what many tasks may have in common.
+    `count` is how many occurrences it is about.
+    """
+
+    event: str
+    task: str
+    at: datetime
+    run: str = ""
+    text: str = ""
+    cause: str = ""
+    count: int = 1
+    notify: str = ""
+
+
+class Noted(StrEnum):
+    """What the script that ends a run does with its notice."""
+
+    OPENS = "opens"  # from now on the task's next success is noted too
+    CLOSES = "closes"  # only if trouble of the task was noted before
+    TELLS = "tells"
+
+
+class EndNotice(NamedTuple):
+    """The notice of a run's end, for the script."""
+
+    noted: Noted
+    notice: Notice
+
+
+def end_notice(
+    run: RunRecord, state: RunState, *, text: str | None, at: datetime, has_default: bool
+) -> EndNotice | None:
+    """Return what to report of the end of a run, None for nothing.
+
+    A retry is nothing, nor is a cancelled run. An expired run counts as missed. `has_default` says whether
+    the channel `default` is set up: without it nothing is reported of tasks that do not say what they want.
+    """
+    if run.revision is None or (run.notify is None and not has_default):
+        return None
+    notify = DEFAULT_NOTIFY if run.notify is None else Notify.model_validate(run.notify)
+    event, noted = _event(state), Noted.OPENS
+    if event == "success" and "success" not in notify.on:
+        noted = Noted.CLOSES
+        is_reported = not _TROUBLES.isdisjoint(notify.on)
+    else:
+        noted = Noted.TELLS if event == "success" else Noted.OPENS
+        is_reported = event in notify.on
+    if event is None or not is_reported or not notify.to:
+        return None
+    said = (text or "")[:MOST_TEXT]
+    cause = failure_cause(said, run.task_id) if event == "failure" else event
+    written = "" if run.notify is None else json_text(run.notify)
+    notice = Notice(
+        event=event, task=run.task_id, at=at, run=run.execution_id, text=said, cause=cause, notify=written
+    )
+    return EndNotice(noted, notice)
+
+
+def script_args(notice: EndNotice | None) -> list[str]:
+    """Return a notice as the script that ends a run takes it."""
+    return ["", ""] if notice is None else [msgspec.json.encode(notice.notice).decode(), notice.noted]
+
+
+def unfired_notices(task: TaskDefinition, task_id: str, cause: Cause | None) -> list[list[Any]]:
+    """Return what the fire script needs to note that an occurrence does not run; nothing for most tasks.
+
+    `cause` is why it is not fired, None if it is: the script may skip it for an active run.
+    """
+    states = _UNFIRED.intersection(task.notify.on)
+    if cause is not None and cause.kind in _KNOWN_SKIPS:
+        states -= {RunState.SKIPPED}
+    if not states or not task.notify.to:
+        return []
+    return [[task_id, json_text(task.notify_given), joined(states), SKIPS_IN_A_ROW]]
+
+
+def pause_notices(
+    tasks: Iterable[tuple[str, Mapping[str, Any] | None]], *, cause: str, text: str, at: datetime
+) -> list[Notice]:
+    """Return what to report of a pause, or of its end, to those of `tasks` that ask for it.
+
+    They come with their `notify`; the default does not ask for it.
+    """
+    return [
+        Notice(event="paused", task=task, at=at, text=text[:MOST_TEXT], cause=cause, notify=json_text(notify))
+        for task, notify in tasks
+        if notify is not None and "paused" in notify["on"] and notify["to"]
+    ]
+
+
+def _event(state: RunState) -> str | None:
+    if state is RunState.SUCCESS:
+        return "success"
+    if state in RAN_AND_FAILED:
+        return "failure"
+    return "missed" if state is RunState.EXPIRED else None
