@@ -55,7 +55,7 @@ def test_occurrences_under_random_kills_and_restarts_end_exactly_once(house: Wor
             return not what_is_left(house)
 
         wait_until(
-            is_over, lambda: f"every run is over and recorded; left: {what_is_left(house)}", timeout=120
+            is_over, lambda: f"every run is over and recorded; left: {left_and_why(house)}", timeout=120
         )
         fleet.finish()
 
@@ -84,6 +84,14 @@ def what_is_left(house: WorkerHouse) -> dict[str, list[Any]]:
     return {
         name: what for name, what in zip((*keys, "pending", "unacked", "queued"), held, strict=True) if what
     }
+
+
+def left_and_why(house: WorkerHouse) -> str:
+    """Return what is left, and what each worker says that it has in hand, and in which process."""
+    ask = house.installation.celery.control.inspect(timeout=5)
+    said = {"active": ask.active(), "reserved": ask.reserved(), "scheduled": ask.scheduled()}
+    pools = {name: stats["pool"] for name, stats in (ask.stats() or {}).items()}
+    return f"{what_is_left(house)}; the workers say {said}; their pools {pools}"
 
 
 def evidence(house: WorkerHouse, work: Workload, fleet: ChaosFleet) -> Evidence:
