@@ -50,8 +50,8 @@ def blows(kills: int, draw: random.Random) -> list[str]:
     return found
 
 
-def told_by_parent(log: str) -> str:
-    """Return what the parent process of a pool says of connections, children and lost attempts."""
+def log_of_parent(log: str) -> str:
+    """Return what the parent process of a pool logged about connections, children and lost attempts."""
     lines = [one for one in log.splitlines() if "/MainProcess]" in one and "] Task handlers" not in one]
     return "\n".join([*lines, log[-2_000:]])[-8_000:]
 
@@ -177,7 +177,7 @@ class ChaosFleet:
                     orphan.kill()
             if error is not None:
                 for worker in self._workers.values():
-                    error.add_note(f"the log of {worker.name}:\n{told_by_parent(worker.log)}")
+                    error.add_note(f"the log of {worker.name}:\n{log_of_parent(worker.log)}")
 
     def _kill_worker(self, worker: ChaosWorker, *, only_parent: bool) -> None:
         family = worker.pause_parent()  # it starts no further children now

@@ -87,7 +87,7 @@ def what_is_left(house: WorkerHouse) -> dict[str, list[Any]]:
 
 
 def left_and_why(house: WorkerHouse) -> str:
-    """Return what is left, and what each worker says that it has in hand, and in which process."""
+    """Return what is left, and what each worker has in hand, and in which process."""
     ask = house.installation.celery.control.inspect(timeout=5)
     said = {"active": ask.active(), "reserved": ask.reserved(), "scheduled": ask.scheduled()}
     pools = {name: stats["pool"] for name, stats in (ask.stats() or {}).items()}
