@@ -163,12 +163,9 @@ def use_the_command_line() -> None:
 @pytest.mark.parametrize(
     ("role", "command", "text"),
     [
-        (
-            Role.WORKER,
-            "brpop",
-            "connection... (Redis does not permit this user the command brpop: grant it",
-        ),
+        (Role.WORKER, "brpop", "connection... (Redis does not permit this user the command brpop: grant"),
         (Role.WORKER, "rpop", "(Redis does not permit this user the command rpop: grant it"),
+        (Role.WORKER, "hdel", "does not permit this user the command hdel: grant it"),
         (Role.BEAT, "zmscore", "run the 'zmscore' command"),
     ],
 )
