@@ -119,6 +119,7 @@ def test_line_of_readme_is_typed_here_or_held_elsewhere() -> None:
 def test_commands_and_programs_of_readme_do_what_it_says(place: Place) -> None:
     up, *commands = OURS
     assert up == "./mc up"
+    commands.sort(key=lambda line: line.startswith("./mc tasks "))  # the files hold what the programs made
     of_files = [line for line in commands if line.startswith("./mc tasks ")]
     (place.folder / "shown.py").write_text(PYTHON[1], "utf-8")
     with place.typing(up) as process:
@@ -142,6 +143,8 @@ def test_commands_and_programs_of_readme_do_what_it_says(place: Place) -> None:
     assert "16:00" in outs["task list"]
     assert outs["status"].splitlines()[0].split() == ["verdict", "OK"]
     assert "Hello, tea!" in outs["audit tail"]
+    assert "16:00:00" in outs["resume tea"]
+    assert "pause_after_failures" in outs["task update tea"]
     registered, next_run, result = printed.splitlines()
     assert (registered, next_run[-7:]) == ("True", ":00:00Z")
     assert result == "{'status': 'success', 'output': 'Hello, Ada!', 'error': None}"
