@@ -1,4 +1,7 @@
-"""The scheduler that Celery Beat runs: `beat.scheduler:MissionControlScheduler`."""
+"""The scheduler that Celery Beat runs: `beat.scheduler:MissionControlScheduler`.
+
+This file has more than 250 lines because all parts of beat are put together in it.
+"""
 
 import math
 import os
@@ -12,6 +15,7 @@ from redbeat.schedulers import RedBeatScheduler
 
 from beat.checks.refusals import REFUSALS, refuse_unsafe
 from beat.firing.assembly import assemble_firing
+from beat.firing.downstream import Downstream
 from beat.firing.fire_request import Delivery
 from beat.firing.firing import Firing
 from beat.follow_up.follow_up import FollowUp
@@ -96,7 +100,10 @@ class MissionControlScheduler(RedBeatScheduler):
 
     def fire_due(self, now: datetime) -> list[RunRecord]:
         """Fire every occurrence that is due at `now` and return the runs of ours among them."""
-        runs = self._installation.ledger.get_all(self._firing.fire_due(lambda: now))
+        fired = self._firing.fire_due(lambda: now)
+        if self._deliver is not None:  # else a turn does it
+            fired += self._downstream.fire(lambda: now, most_seconds=math.inf)
+        runs = self._installation.ledger.get_all(fired)
         self._unfired_records.write(most=None)
         LateRecords.of(self._installation).write()
         if self._deliver is not None:
@@ -150,6 +157,8 @@ class MissionControlScheduler(RedBeatScheduler):
         self._upkeep.look(turn)
         if turn.next_due is not None and turn.next_due <= clock().timestamp():
             fired += self._firing.fire_due(clock, oldest=turn.next_due, most_seconds=LONGEST_FIRING)
+        if turn.next_downstream is not None and turn.next_downstream <= clock().timestamp():
+            fired += self._downstream.fire(clock, most_seconds=LONGEST_FIRING)
         if fired:
             events.runs_fired(fired)
         if self._follow_up(turn) or fired:
@@ -159,7 +168,8 @@ class MissionControlScheduler(RedBeatScheduler):
         self._wait_until(self._next_instant(turn, clock().timestamp()))
 
     def _next_instant(self, turn: Turn, now: float) -> float:
-        instants = (turn.next_due, turn.next_release, self._firing.prepared.next_due)
+        prepared = self._firing.prepared
+        instants = (turn.next_due, turn.next_release, turn.next_downstream, prepared.next_due)
         next_instant = min((one for one in instants if one is not None), default=math.inf)
         # A due entry that was not fired has been moved by another program: look again, but do not spin.
         return next_instant if next_instant > now else now + _LOOK_AGAIN
@@ -214,6 +224,11 @@ class MissionControlScheduler(RedBeatScheduler):
             delivery=self._delivery,
             keyring=ours.settings.signing_key,
         )
+
+    @cached_property
+    def _downstream(self) -> Downstream:
+        ours = self._installation
+        return Downstream.of(self._firing, ours.client, ours.redbeat_keys)
 
     @cached_property
     def _sender(self) -> EntrySender:

@@ -108,8 +108,9 @@ class TaskScheduler:
         not over then has no result here, nor has one whose handler only workers have: it is sent to them.
         """
         with self._store_errors():
-            fired = self._in_process.fire_due()
-            results = [self._result(run) for run in fired]
+            now, results = self._installation.clock(), []
+            while fired := self._in_process.fire_due(now):  # again for what comes after these
+                results += [self._result(run) for run in fired]
         return [result for result in results if result is not None]
 
     def execute_task(self, task_id: str) -> dict[str, Any]:

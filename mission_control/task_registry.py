@@ -37,10 +37,14 @@ def register_task(task_def: Mapping[str, Any], *, replace: bool = False) -> bool
         return registry.register(task_def, replace=replace)
 
 
-def unregister_task(task_id: str) -> bool:
-    """Remove a task. Its waiting runs are cancelled; one that runs now goes on, and is not retried."""
+def unregister_task(task_id: str, *, force: bool = False) -> bool:
+    """Remove a task. Its waiting runs are cancelled; one that runs now goes on, and is not retried.
+
+    Raises:
+        InvalidTaskError: other tasks come after it, and `force` is not given; names them.
+    """
     with _registry() as registry:
-        return registry.unregister(task_id)
+        return registry.unregister(task_id, force=force)
 
 
 def get_task(task_id: str) -> dict[str, Any] | None:

@@ -1,6 +1,6 @@
 """Reading what is due: one round trip for any number of entries, corrupt ones kept apart."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from redis.exceptions import NoScriptError
 from beat.entries.entry_keys import as_bytes
 from beat.entries.shared_definition import shared_definition
 from mission_control.errors import InvalidTaskError
+from mission_control.model.composition.joining import Join
 from mission_control.model.definitions.task import TaskDefinition
 from mission_control.model.runs.run_state import RunState
 from mission_control.model.values.identifiers import LONGEST_ENTRY_NAME, name_problem
@@ -23,7 +24,7 @@ from mission_control.store.lua_scripts import lua_script
 from mission_control.store.redis_keys import DEFAULT_REDBEAT_KEYS, RedBeatKeys
 
 _VALUES_AN_ENTRY = 7
-_OWN_FIELDS = ("id", "name", "description", "params", "metadata", "tags")
+_OWN_FIELDS = ("id", "name", "description", "params", "metadata", "tags", "after", "join")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,7 @@ class DueTask:
     instant that was decided, infinite for none: another program may have stored another one. `trouble` says
     what of its definition or calendars cannot be read, "" for nothing; then `task` has what can be.
     `is_full`: as many of its runs as may be are unfinished.
+    `after` has its dependencies as they are stored.
     """
 
     key: str
@@ -48,6 +50,8 @@ class DueTask:
     trouble: str = ""
     is_full: bool = False
     tags: tuple[str, ...] = ()
+    after: Sequence[Mapping[str, Any]] = ()
+    join: Join = "all"
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,9 +203,10 @@ def _due_task(  # all that is known of it
     if not isinstance(params, dict):
         params, trouble = {}, trouble or "params must be an object"
     is_full, tags = state == "full", tuple(own["tags"] or ())
-    return DueTask(
-        key, due, task_id, params, revision, len(text), decided, task, trouble, is_full=is_full, tags=tags
-    )
+    after: list[dict[str, Any]] = own["after"] or []
+    join: Join = "any" if own["join"] == "any" else "all"
+    shared = (key, due, task_id, params, revision, len(text), decided, task, trouble)
+    return DueTask(*shared, is_full=is_full, tags=tags, after=after, join=join)
 
 
 def _check_plain_entry(entry: RedBeatSchedulerEntry) -> None:

@@ -5,12 +5,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+import msgpack
 from redis import Redis
 
-from beat.firing.fire_request import FireRequest, batch_header
+from beat.firing.fire_request import CATCH_UP_PER_SECOND, FireRequest
 from beat.turn.lead import NotLeadingError
 from mission_control.ledger.run_reader import functions_of_runs
-from mission_control.model.runs.run_state import RunState
+from mission_control.model.runs.record_identity import record_identity
+from mission_control.model.runs.run_state import ACTIVE_STATES, RunState, joined
+from mission_control.model.values.instants import format_instant
 from mission_control.registry.redbeat_layout import redbeat_meta
 from mission_control.store import redis_keys
 from mission_control.store.lua_scripts import lua_script
@@ -33,6 +36,15 @@ _KEYS: Final = (
     redis_keys.PAUSES,
     redis_keys.NOTICES,
     redis_keys.INCIDENTS,
+    redis_keys.UPSTREAM_RUNS,
+)
+
+
+_KEYS_OF_TASK: Final = (
+    redis_keys.task_runs,
+    redis_keys.other_active_of_task,
+    redis_keys.waiting_of_task,
+    redis_keys.history,
 )
 
 
@@ -85,7 +97,7 @@ class Commit:
             NotLeadingError: nothing was committed.
         """
         meta = redbeat_meta(now)
-        header = batch_header(
+        header = _batch_header(
             token=self._token,
             now=now,
             retention=self._retention,
@@ -109,3 +121,17 @@ class Commit:
             fired=[one for each in committed for one in each.execution_ids if one not in not_started],
             recorded=[*(one for each in committed for one in each.unfired_ids), *skipped],
         )
+
+
+def _batch_header(
+    *, token: str, now: datetime, retention: timedelta, max_runs: int, meta: str, pauses: str
+) -> bytes:
+    """Return the script's first argument."""
+    ttl = int(retention.total_seconds())
+    header = [
+        *(token, now.timestamp(), format_instant(now), meta, ttl, CATCH_UP_PER_SECOND, RunState.SKIPPED),
+        *(pauses, redis_keys.run(""), joined(ACTIVE_STATES), record_identity("", 0, is_final=True)),
+        *(key("\0").split("\0")[1] for key in _KEYS_OF_TASK),
+        *(max_runs, redis_keys.effects("")),
+    ]
+    return bytes(msgpack.packb(header))

@@ -16,13 +16,11 @@ from mission_control.model.policies.misfire import ON_TIME_WITHIN, Action, Decis
 from mission_control.model.policies.notices import unfired_notices
 from mission_control.model.policies.occurrence_changes import written_back
 from mission_control.model.policies.overlap import Verdict, plan_of
-from mission_control.model.runs.new_run import expires_at, occurrence_spec
-from mission_control.model.runs.record_identity import record_identity
+from mission_control.model.runs.new_run import Origin, expires_at, occurrence_spec
 from mission_control.model.runs.run_limits import HARD_LIMIT_GRACE
 from mission_control.model.runs.run_record import json_text
-from mission_control.model.runs.run_state import ACTIVE_STATES, RunState, joined
+from mission_control.model.runs.run_state import RunState
 from mission_control.model.values.handler_paths import handler_path_problem
-from mission_control.model.values.identifiers import occurrence_execution_id
 from mission_control.model.values.instants import format_instant
 from mission_control.signing.keyring import Keyring
 from mission_control.signing.run_specs import signed_spec
@@ -30,13 +28,6 @@ from mission_control.store import redis_keys
 
 CATCH_UP_PER_SECOND: Final = 100
 """How many runs that come late, after a downtime, are started a second, over all tasks."""
-
-_KEYS_OF_TASK: Final = (
-    redis_keys.task_runs,
-    redis_keys.other_active_of_task,
-    redis_keys.waiting_of_task,
-    redis_keys.history,
-)
 
 
 class Delivery(StrEnum):
@@ -94,26 +85,24 @@ class FireRequests:
     def of_task(self, entry: DueTask, decision: Decision, now: datetime) -> FireRequest:
         """Return the request for one of our tasks."""
         runs = [self._run(entry, action, now) for action in decision.actions]
-        fired = [run[3] for run in runs if run[10] is not Delivery.NONE]
-        unfired = [run[3] for run in runs if run[10] is Delivery.NONE]
         changes = [text for one in decision.applied for text in written_back(one, now)]
-        return FireRequest(
-            key=entry.key,
-            due=entry.due,
-            packed=_packed(
-                entry,
-                str(entry.revision),
-                decision.next_due,
-                runs=runs,
-                due_if_skipped=_due_if_skipped(entry, now),
-                task_id=entry.task_id if fired else "",
-                changes=changes,
-            ),
-            execution_ids=tuple(fired),
-            run_count=len(runs),
-            unfired_ids=tuple(unfired),
-            next_due=decision.next_due,
+        packed = _packed(
+            entry,
+            str(entry.revision),
+            decision.next_due,
+            runs=runs,
+            due_if_skipped=_due_if_skipped(entry, now),
+            task_id=_task_id_if_fired(entry, runs),
+            changes=changes,
         )
+        return _request(entry, packed, runs, decision.next_due)
+
+    def of_downstream(self, entry: DueTask, action: Action, origin: Origin, now: datetime) -> FireRequest:
+        """Return the request for a run of a task that comes after others; it leaves the schedule alone."""
+        runs = [self._run(entry, action, now, origin)]
+        task_id = _task_id_if_fired(entry, runs)
+        packed = msgpack.packb([entry.key, "", str(entry.revision), "", "", runs, "", task_id])
+        return _request(entry, bytes(packed), runs)
 
     def of_plain_entry(
         self,
@@ -139,9 +128,8 @@ class FireRequests:
         packed = _packed(entry, "", _unix(next_due), meta="keep", runs=[])
         return FireRequest(entry.key, entry.due, packed, (), run_count=0)
 
-    def _run(self, entry: DueTask, action: Action, now: datetime) -> list[Any]:
+    def _run(self, entry: DueTask, action: Action, now: datetime, origin: Origin | None = None) -> list[Any]:
         task, moment = entry.task, action.scheduled_time
-        execution_id = occurrence_execution_id(entry.task_id, moment)
         is_fired = isinstance(action, Fire)
         unfired = RunState.SKIPPED if isinstance(action, Skip) else RunState.MISSED
         moved_to = action.moved_to if isinstance(action, Fire) else None
@@ -154,6 +142,9 @@ class FireRequests:
             now=now,
             moved_to=moved_to,
         )
+        if origin is not None:
+            spec = origin.applied(spec)
+        execution_id = spec["execution_id"]
         expires = expires_at(task, moment if moved_to is None else moved_to, now)
         queue_key, payload = (
             self._message(entry, execution_id, moment, expires, now) if is_fired else ("", "")
@@ -210,18 +201,16 @@ class FireRequests:
         return entry.task.misfire.stagger_seconds
 
 
-def batch_header(
-    *, token: str, now: datetime, retention: timedelta, max_runs: int, meta: str, pauses: str
-) -> bytes:
-    """Return the script's first argument."""
-    ttl = int(retention.total_seconds())
-    header = [
-        *(token, now.timestamp(), format_instant(now), meta, ttl, CATCH_UP_PER_SECOND, RunState.SKIPPED),
-        *(pauses, redis_keys.run(""), joined(ACTIVE_STATES), record_identity("", 0, is_final=True)),
-        *(key("\0").split("\0")[1] for key in _KEYS_OF_TASK),
-        *(max_runs, redis_keys.effects("")),
-    ]
-    return bytes(msgpack.packb(header))
+def _task_id_if_fired(entry: DueTask, runs: list[list[Any]]) -> str:
+    return entry.task_id if any(run[10] is not Delivery.NONE for run in runs) else ""
+
+
+def _request(
+    entry: DueTask, packed: bytes, runs: list[list[Any]], next_due: float | None = None
+) -> FireRequest:
+    fired = tuple(run[3] for run in runs if run[10] is not Delivery.NONE)
+    unfired = tuple(run[3] for run in runs if run[10] is Delivery.NONE)
+    return FireRequest(entry.key, entry.due, packed, fired, len(runs), unfired, next_due)
 
 
 def _unix(moment: datetime | None) -> float | None:

@@ -56,7 +56,7 @@ class Firing:
         fired: list[str] = []
         while requests := self.prepared.take_due(clock().timestamp(), BATCH):
             for batch in batches(requests):
-                fired.extend(self._committed(batch, clock()).fired)
+                fired.extend(self.committed(batch, clock()).fired)
         self.quarantine.flush()
         return fired
 
@@ -66,7 +66,7 @@ class Firing:
         Raises:
             NotLeadingError: it would commit nothing, either.
         """
-        self._committed([], clock())
+        self.committed([], clock())
 
     def fire_due(
         self, clock: Callable[[], datetime], *, oldest: float = -math.inf, most_seconds: float = math.inf
@@ -105,7 +105,7 @@ class Firing:
         """
         now, moved, pauses = clock(), 0, self.pauses.version
         for batch in batches(self._request(entry, now) for entry in due):
-            verdicts = self._committed(batch, clock())
+            verdicts = self.committed(batch, clock())
             fired.extend(verdicts.fired)
             moved += len(verdicts.committed)
             if time.monotonic() >= stop_at:
@@ -192,7 +192,8 @@ class Firing:
             return withheld(entry.task, decision, now, reason)
         return self.pauses.applied(entry, decision, now, spread)
 
-    def _committed(self, requests: list[FireRequest], now: datetime) -> Verdicts:
+    def committed(self, requests: list[FireRequest], now: datetime) -> Verdicts:
+        """Commit requests, and do what their verdicts ask for."""
         verdicts = self.commit(requests, now, pauses=self.pauses.version)
         if verdicts.is_stale:  # all that was decided is decided again
             self.pauses.refresh()

@@ -38,6 +38,7 @@ class Turn:
     has_outgoing: bool = False
     has_backfills: bool = False
     has_notices: bool = False
+    next_downstream: float | None = None
 
 
 class Lead:
@@ -69,9 +70,10 @@ class Lead:
             redis_keys.NOTICES,
             redis_keys.INCIDENTS,
             redis_keys.NOTIFICATIONS,
+            redis_keys.UPSTREAM_RUNS,
         ]
         answer: Any = self._take(keys=keys, args=[self._name, self._lease_ms, LIFE_SECONDS])
-        leads, due, release, is_first, has_outgoing, has_backfills, has_notices = answer
+        leads, due, release, is_first, has_outgoing, has_backfills, has_notices, upstream = answer
         self._report(is_leading=bool(leads))
         return Turn(
             leads=bool(leads),
@@ -81,6 +83,7 @@ class Lead:
             has_outgoing=bool(has_outgoing),
             has_backfills=bool(has_backfills),
             has_notices=bool(has_notices),
+            next_downstream=_instant(upstream),
         )
 
     def give_up(self) -> None:

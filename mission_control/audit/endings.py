@@ -81,4 +81,5 @@ def ending_record(run: RunRecord, *, at: datetime) -> ExecutionRecord:
         cause=run.cause,
         revision=run.revision,
         delivery=run.fence if is_cut_off else None,
+        upstream=run.upstream,
     )

@@ -35,7 +35,7 @@ def take_back(
 
 
 def _end(control: RunControl, run: RunRecord, layer: PauseLayer, *, stop_running: bool) -> Ending:
-    if run.state is RunState.DISPATCHED and run.trigger is Trigger.SCHEDULE:
+    if run.state is RunState.DISPATCHED and run.trigger not in _BY_HAND:
         cause = Cause("paused", layer=layer.name).to_dict()
         if control.ending.close(run, RunState.SKIPPED, layer.words(), cause=cause) is not None:
             return "skipped"

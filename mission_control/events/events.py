@@ -108,6 +108,12 @@ def breaker_failed(task_id: str, error: Exception) -> _Fields:
     return {"task_id": task_id, "error": error}
 
 
+@_event(ERROR, "a task that comes after another cannot be read; what follows from the run waits")
+def downstream_delayed(execution_id: str, key: str, problem: str) -> _Fields:
+    """Beat looks at it again every minute."""
+    return {"execution_id": execution_id, "key": key, "problem": problem}
+
+
 @_event(WARNING, "sent a probe")
 def breaker_probed(task_id: str) -> _Fields:
     """The circuit breaker of a task has let one occurrence through."""

@@ -86,9 +86,12 @@ def parse_tasks(
     items: Sequence[Any],
     *,
     parse: Callable[[Mapping[str, Any]], TaskDefinition] = parse_task,
+    check: Callable[[Sequence[TaskDefinition]], Mapping[str, Sequence[Problem]]] = lambda _: {},
     source: str = "tasks",
 ) -> list[TaskDefinition]:
-    """Check definitions that belong together, and return them all or none; `parse` checks each.
+    """Check definitions that belong together, and return them all or none.
+
+    `parse` checks each, `check` all together, and returns problems by id.
 
     Raises:
         InvalidTaskError: lists every problem under `tasks[i] (id)`, and names the valid definitions.
@@ -106,6 +109,11 @@ def parse_tasks(
         else:
             good.extend([] if found else [task])
         problems.extend(problem.under(_place(at, item)) for problem in found)
+    if not problems:
+        together = check(good)
+        for at, task in enumerate(good):
+            problems.extend(one.under(_place(at, items[at])) for one in together.get(task.id, ()))
+        good = [task for task in good if not together.get(task.id)]
     if problems:
         raise InvalidTaskError(_bounded(problems), subject=_subject(source, len(items), good))
     return good

@@ -26,6 +26,7 @@ from mission_control.ledger.ledger import Ledger
 from mission_control.registry.breakers import Breakers
 from mission_control.registry.change_log import ChangeLog
 from mission_control.registry.definition_check import DefinitionCheck
+from mission_control.registry.dependency_check import DependencyCheck
 from mission_control.registry.limits import Limits
 from mission_control.registry.occurrence_store import OccurrenceStore
 from mission_control.registry.pauses import Pauses
@@ -165,6 +166,7 @@ class Installation:
             self.client,
             self.catalog,
             store,
+            DependencyCheck(store),
             default_timezone=self.settings.timezone,
             shortest_interval=timedelta(seconds=self.settings.least_interval),
             read_text=read_calendar,

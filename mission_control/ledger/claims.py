@@ -11,11 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Final, cast
+from typing import Any, Final, cast
 
 from redis import Redis
 
 from mission_control.ledger.run_reader import RunReader
+from mission_control.ledger.upstream_runs import UpstreamRuns
 from mission_control.model.runs.record_identity import record_identity
 from mission_control.model.runs.run_limits import MOST_DELIVERIES
 from mission_control.model.runs.run_record import RECORDED, RunRecord
@@ -187,6 +188,10 @@ class Claims(RunReader):
             ],
         )
         return _run_of(pairs)
+
+    def upstream_outputs(self, run: RunRecord) -> dict[str, dict[str, Any]]:
+        """Return by task how the runs ended that a run came after, and what they returned."""
+        return UpstreamRuns(self._client).outputs(run.upstream) if run.upstream else {}
 
     def mark_once(self, run: RunRecord, key: str) -> bool:
         """Mark the run's effect `key` before it happens; False if it was marked before.

@@ -234,6 +234,7 @@ def _keys_of_end(run: RunRecord, redbeat_keys: RedBeatKeys) -> list[str]:
         redis_keys.LIMITS,
         redis_keys.NOTICES,
         redis_keys.INCIDENTS,
+        redis_keys.UPSTREAM_RUNS,
     ]
 
 

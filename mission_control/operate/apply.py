@@ -24,8 +24,10 @@ def apply_task_file(
     """
     found = read_task_file(file)
     given = parse_limits(found.limits, source=str(file))
-    parse = partial(registry.check.parse_new, limits=given)
-    tasks = parse_tasks(found.tasks, parse=parse, source=str(file))
+    parse = partial(registry.check.parse_new, limits=given, is_alone=False)
+    tasks = parse_tasks(
+        found.tasks, parse=parse, check=registry.check.dependencies.problems, source=str(file)
+    )
     for limit in given.values():
         limits.set(limit.to_dict(), reason=f"applied {file.name}", dry_run=dry_run)
     done: dict[Applied, list[str]] = {"created": [], "updated": [], "unchanged": []}

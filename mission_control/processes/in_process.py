@@ -109,10 +109,10 @@ class InProcess:
         self._sleep = sleep
 
     @our_packages()
-    def fire_due(self) -> list[RunRecord]:
-        """Enter the runs that are due, as beat would, and return those whose handlers this process has.
+    def fire_due(self, now: datetime) -> list[RunRecord]:
+        """Enter the runs that are due at `now`, as beat would.
 
-        The others are sent to the workers.
+        Returns those whose handlers this process has. The others are sent to the workers.
         """
         fired: list[RunRecord] = []
 
@@ -122,7 +122,7 @@ class InProcess:
             else:
                 send(self._producer, run)
 
-        self._beat(symbol_by_name(BEAT_SCHEDULER), deliver).fire_due(self._clock())
+        self._beat(symbol_by_name(BEAT_SCHEDULER), deliver).fire_due(now)
         return fired
 
     @our_packages()

@@ -15,6 +15,7 @@ from mission_control.handler_catalog.catalog import HandlerCatalog
 from mission_control.model.definitions.due_times import interval_problem, over_problem
 from mission_control.model.definitions.named_limit import NamedLimit, use_problems
 from mission_control.model.definitions.task import TaskDefinition, parse_task
+from mission_control.registry.dependency_check import DependencyCheck
 from mission_control.registry.limits import read_limits
 from mission_control.registry.task_store import TaskStore
 from mission_control.store import redis_keys
@@ -33,6 +34,7 @@ class DefinitionCheck:
     client: Redis
     catalog: HandlerCatalog
     store: TaskStore
+    dependencies: DependencyCheck
     default_timezone: str
     shortest_interval: timedelta
     read_text: Callable[[Path], str]
@@ -44,10 +46,12 @@ class DefinitionCheck:
         *,
         may_be_over: bool = False,
         limits: Mapping[str, NamedLimit] | None = None,
+        is_alone: bool = True,
     ) -> TaskDefinition:
         """Return a definition to register; its handler exists, and its schedule is neither over nor too fast.
 
         Its limits exist, or are among `limits`, which are about to be set.
+        Unless it is one of several, and not alone, the tasks that it comes after exist.
 
         A schedule may be over if the task has it already, or was created before it was over: files of tasks
         keep finished one-offs.
@@ -67,6 +71,8 @@ class DefinitionCheck:
             stored = self.store.load([task.id])[0]
             if stored is None or stored.definition["schedule"] != task.to_dict()["schedule"]:
                 raise InvalidTaskError([problem], subject=f"task {task.id!r}")
+        if is_alone and (broken := self.dependencies.problems([task])):
+            raise InvalidTaskError(broken[task.id], subject=f"task {task.id!r}")
         return task
 
     def parse(self, definition: Mapping[str, Any]) -> TaskDefinition:

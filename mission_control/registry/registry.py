@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
-from mission_control.errors import InvalidTaskError, StoreUnavailableError
+from mission_control.errors import InvalidTaskError, Problem, StoreUnavailableError
 from mission_control.events import events
 from mission_control.ledger.ledger import Ledger
 from mission_control.model.definitions.due_times import due_after, has_beginning, spread_of
@@ -97,12 +97,20 @@ class Registry:
         warn_of_unenforced(task)
         return True
 
-    def unregister(self, task_id: str, *, reason: str | None = None, if_deleted: bool = False) -> bool:
+    def unregister(
+        self, task_id: str, *, reason: str | None = None, if_deleted: bool = False, force: bool = False
+    ) -> bool:
         """Remove a task; False if there is none.
 
         Its waiting runs are cancelled, with their records; one that runs now goes on, and is not retried.
+
+        Raises:
+            InvalidTaskError: other tasks come after it, which its removal would break, and it is not forced.
         """
         active = self._runs.active_of(task_id := known_form(task_id))
+        if not (force or if_deleted) and (broken := self.downstream(task_id)):
+            what = f"others come after it: {', '.join(broken)}; change or remove them first, or force it"
+            raise InvalidTaskError([Problem("", what)], subject=f"task {task_id!r}")
         if (removed := self._store.remove(task_id, if_deleted=if_deleted)) is None:
             return False
         self.changes.record(task_id, "unregistered", removed, {}, reason=reason, at=self._clock())
@@ -188,6 +196,10 @@ class Registry:
     def ids(self) -> list[str]:
         """Return the ids of all tasks, sorted."""
         return self._store.ids()
+
+    def downstream(self, task_id: str) -> list[str]:
+        """Return the ids of the tasks that come right after a task, sorted."""
+        return self._store.downstream(known_form(task_id))
 
     def definitions(self) -> list[TaskDefinition]:
         """Return all tasks as models, sorted by id; unreadable and unsigned ones are left out."""

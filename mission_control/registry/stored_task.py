@@ -34,6 +34,11 @@ class StoredTask:
         """The definition in the story's shape, without its history."""
         return dict(json.loads(self.text))
 
+    @property
+    def upstream(self) -> list[str]:
+        """The tasks that it comes after."""
+        return [one["task"] for one in self.definition.get("after", ())]
+
     def differs_from(self, task: TaskDefinition) -> bool:
         """Whether a task differs in more than metadata, or this one is quarantined."""
         differs = {**self.definition, "metadata": None} != {**stored_form(task), "metadata": None}

@@ -23,6 +23,7 @@ from mission_control.store.prefix_in_use import check_prefix
 from mission_control.store.redis_keys import RedBeatKeys
 
 _OTHER_PREFIX: Final = -1
+_AFTER_TASK: Final = redis_keys.downstream("\n").split("\n")
 _DAMAGED: Final = "its entry in Redis is damaged"
 
 
@@ -83,6 +84,8 @@ class TaskStore:
         """
         given = self._given_keys
         text = json.dumps(stored_form(task), ensure_ascii=False)
+        upstream = [one.task for one in task.after]
+        former = [one for one in (seen.upstream if seen is not None else ()) if one not in upstream]
         written = self._put(
             keys=[
                 given.entry(task.id),
@@ -93,6 +96,7 @@ class TaskStore:
                 redis_keys.history(task.id),
                 redis_keys.PREFIX_IN_USE,
                 *PAUSE_KEYS,
+                redis_keys.downstream(task.id),
             ],
             args=[
                 "" if seen is None else seen.text,
@@ -108,6 +112,11 @@ class TaskStore:
                 given.prefix,
                 self.keyring.sign("task", text) if self.keyring else "",
                 "" if seen is None else pauses.version,
+                *_AFTER_TASK,
+                len(task.after),
+                len(upstream) + len(former),
+                *upstream,
+                *former,
                 *forget,
             ],
         )
@@ -147,7 +156,14 @@ class TaskStore:
                 redis_keys.BEAT_QUARANTINE,
                 *PAUSE_KEYS,
             ],
-            args=[task_id, int(if_deleted), breaker_name(task_id), *self._changed_names(task_id)],
+            args=[
+                task_id,
+                int(if_deleted),
+                self._redbeat_keys.prefix,
+                *_AFTER_TASK,
+                breaker_name(task_id),
+                *self._changed_names(task_id),
+            ],
         )
         if removed is None:
             return None
@@ -160,6 +176,11 @@ class TaskStore:
 
     def _changed_names(self, task_id: str) -> list[str]:
         return [one.name for one in self.pauses().changed if one.task_id == task_id]
+
+    def downstream(self, task_id: str) -> list[str]:
+        """Return the registered tasks that come right after a task, sorted."""
+        found: Any = self._client.sinter([redis_keys.downstream(task_id), redis_keys.TASKS])
+        return sorted(found)
 
     def revisions(self, task_id: str) -> list[dict[str, Any]]:
         """Return the definitions a task has had, the newest first."""
@@ -215,7 +236,7 @@ def _is_readable(stored: StoredTask) -> bool:
         definition = stored.definition
         return (
             isinstance(definition["enabled"], bool)
-            and isinstance(definition["schedule"], dict)
+            and isinstance(definition["schedule"], dict | None)
             and isinstance(definition["metadata"]["revision"], int)
             and definition["id"] == stored.task_id
         )

@@ -86,7 +86,8 @@ def state_of(stored: StoredTask) -> TaskState:
         return "disabled"
     if stored.problem is not None:
         return "quarantined"
-    return "completed" if stored.due is None else "enabled"
+    is_over = stored.due is None and stored.definition["schedule"] is not None
+    return "completed" if is_over else "enabled"
 
 
 @dataclass(frozen=True)

@@ -26,8 +26,8 @@ class Role(StrEnum):
 _CONNECTION: Final = "+@connection -@dangerous +info"
 _READS: Final = (
     "exists get hexists hget hgetall hkeys hlen hmget hscan hvals lindex llen lpos lrange pttl scan "
-    "sismember smembers sscan time ttl type xrevrange zcard zinter zintercard zmscore zrange "
-    "zrangebyscore zrank zrevrange zscore"
+    "sinter sismember smembers sscan time ttl type xrevrange zcard zinter zintercard zmscore "
+    "zrange zrangebyscore zrank zrevrange zscore"
 )
 _WRITES: Final = (
     "del expire hdel hincrby hset hsetnx incr lpush lrem ltrim persist pexpire publish rename rpush sadd set "

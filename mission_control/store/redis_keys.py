@@ -2,7 +2,7 @@
 
 | key | type | life | written by |
 |---|---|---|---|
-| `redbeat:<name>` | hash: `definition meta`, `task revision due signature` | as the task | registry, beat |
+| `redbeat:<name>` | hash: `definition meta task revision due signature downstream` | as the task | registry |
 | `redbeat::schedule` | sorted set: key → next due instant, Unix seconds | permanent | registry, beat |
 | `redbeat::statics` | set of names from `beat_schedule` | permanent | RedBeat |
 | `mc:redbeat_prefix` | string, the prefix that stands for `redbeat:` here | permanent | registry, beat |
@@ -13,6 +13,7 @@
 | `mc:task:<id>:active` | sorted set: execution_id → since when it is due | emptied by ends | ledger, beat |
 | `mc:task:<id>:waiting` | sorted set, occurrences that wait for one of these | emptied by ends | beat |
 | `mc:task:<id>:requested` | sorted set, requests that wait for one | emptied by ends | ledger |
+| `mc:task:<id>:downstream` | set of the tasks that come after it | as these tasks | registry |
 | `mc:run:<execution_id>` | hash: `spec` JSON, and the fields that change | retention after its end | ledger |
 | `mc:once:<execution_id>` | set of effects that were marked | retention after its run's end | ledger |
 | `mc:log:<execution_id>` | list of JSON, what its handler said | retention; an hour after its end | workers |
@@ -20,6 +21,7 @@
 | `mc:runs:first` | hash: task → its first active run, see `overlap.lua` | emptied by ends | ledger, beat |
 | `mc:runs:leases` | sorted set: execution_id → when its lease runs out | permanent | ledger |
 | `mc:runs:waiting` | hash: execution_id → JSON of its missing handler, and since when | 30 days | workers |
+| `mc:runs:upstream` | sorted set: ended run → when to look what comes after it | emptied by beat | ledger |
 | `mc:runs:finished` | sorted set: execution_id → finished at | trimmed to retention | ledger |
 | `mc:fired:<execution_id>` | hash, of a RedBeat entry's occurrence | retention | beat |
 | `mc:revoked:<execution_id>` | string, why the run must not begin | retention | workers, registry |
@@ -75,6 +77,7 @@ ACTIVE_RUNS: Final = "mc:runs:active"
 FIRST_ACTIVE_RUNS: Final = "mc:runs:first"
 LEASES: Final = "mc:runs:leases"
 FINISHED_RUNS: Final = "mc:runs:finished"
+UPSTREAM_RUNS: Final = "mc:runs:upstream"
 HANDLERS: Final = "mc:handlers"
 LIMITS: Final = "mc:limits"
 PAUSES: Final = "mc:pauses"
@@ -167,6 +170,11 @@ def waiting_of_task(task_id: str) -> str:
 def requested_of_task(task_id: str) -> str:
     """Return the key of a task's requested runs that wait for an active run to end."""
     return f"mc:task:{task_id}:requested"
+
+
+def downstream(task_id: str) -> str:
+    """Return the key of the tasks that come after a task."""
+    return f"mc:task:{task_id}:downstream"
 
 
 def run(execution_id: str) -> str:

@@ -111,7 +111,7 @@ HASHES: dict[str, Fields] = {
     "a task of another id": own(id="another_task"),
     "a task with unknown fields": own(colour="red"),
     "a task enabled in words": own(enabled="false"),
-    "a task without a schedule": own(schedule=None),
+    "a task without a schedule": own(schedule={}),
     "a task with an unknown type of schedule": own_timed(type="lunar"),
     "a task with an interval of zero": own_timed(type="interval", seconds=0),
     "a task with an impossible cron": own_timed(type="cron", expression="61 * * * *"),

@@ -3,10 +3,10 @@
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from celery import Task
 from celery.exceptions import Ignore, Reject, Retry
@@ -17,7 +17,6 @@ from mission_control.audit.record.masking import clean_value
 from mission_control.dispatch.run_ending import RunEnding
 from mission_control.events import events
 from mission_control.messaging.redis_failures import is_lasting
-from mission_control.model.runs.run_record import RunRecord
 from workers.attempt.attempt_guard import AttemptGuard
 from workers.attempt.claim import Claim, Claimer
 from workers.attempt.endings import Ending, end_attempt, ending_of
@@ -31,6 +30,8 @@ from workers.call.log_sender import LogSender
 from workers.call.own_process import call_in_own_process
 from workers.call.pool_signals import LeaseLostError, WorkerStopsError
 from workers.call.secret_sources import SecretSources, SecretUnavailableError
+
+_Answer = TypeVar("_Answer")
 
 SHOWN_OUTPUT: Final = 1_024
 PAUSE_FOR_REDIS_SECONDS: Final = 1.0
@@ -65,6 +66,9 @@ class AttemptRunner:
             claimed = self.claimer.claim(task)
         except (RedisError, OperationalError) as error:
             raise _give_back(task, error) from error
+        if claimed.run.upstream:
+            outputs = partial(self.ending.ledger.upstream_outputs, claimed.run)
+            claimed = replace(claimed, upstream=_persist(task, outputs))
         run = task.request.claimed_run = claimed.run  # by which the signal hook recognizes it
         events.attempt_begun(run)
         with self.guard.over(task.app, run, has_limit=not task.request.is_eager) as guarded:
@@ -106,7 +110,13 @@ class AttemptRunner:
         self, handler: Handler, claimed: Claim, params: dict[str, Any], on_start: Callable[..., Any]
     ) -> Outcome:
         run, ledger = claimed.run, self.ending.ledger
-        context = context_for(run, params, last_success_time=claimed.last_success, ledger=ledger)
+        context = context_for(
+            run,
+            params,
+            last_success_time=claimed.last_success,
+            ledger=ledger,
+            upstream=claimed.upstream,
+        )
         try:
             if run.fresh_process:
                 handler = partial(call_in_own_process, run, claimed.last_success, self.environment)
@@ -120,16 +130,16 @@ class AttemptRunner:
             raise Reject("given back: the worker stops", requeue=True) from error
 
 
-def _persist(task: Task, end: Callable[[], RunRecord | None]) -> RunRecord | None:
-    """End the attempt, however long Redis is away, because the handler has done its work."""
+def _persist(task: Task, ask: Callable[[], _Answer]) -> _Answer:
+    """Ask Redis, however long it is away: the attempt is begun, or its handler has done its work."""
     while True:
         try:
-            ended = end()
+            answer = ask()
         except RedisError as error:
             _pause(task, error)
         else:
             events.redis_is_back()
-            return ended
+            return answer
 
 
 def _give_back(task: Task, error: Exception) -> Reject:

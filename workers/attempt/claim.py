@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from celery import Task
 from celery.exceptions import Ignore, Reject
@@ -27,10 +27,11 @@ POISONED_ERROR: Final = f"begun {MOST_DELIVERIES} times, and its worker was gone
 
 @dataclass(frozen=True)
 class Claim:
-    """An attempt that this process runs, and when a run of its task last succeeded."""
+    """An attempt that this process runs, when a run of its task last succeeded, and what it came after."""
 
     run: RunRecord
     last_success: datetime | None
+    upstream: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

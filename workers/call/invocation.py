@@ -67,6 +67,7 @@ def context_for(
     *,
     last_success_time: datetime | None,
     ledger: Ledger | None = None,
+    upstream: dict[str, dict[str, Any]] | None = None,
 ) -> dict[str, Any]:
     """Return what a handler is called with: `params` are the run's, with references to secrets resolved.
 
@@ -79,7 +80,7 @@ def context_for(
         "attempt": run.attempt,
         "params": params,
         "trigger": str(run.trigger),
-        "upstream": {},
+        "upstream": {} if upstream is None else upstream,
         "last_success_time": last_success_time,
         "once": OnceHere() if ledger is None else Once(ledger, run),
         "cooldown": cooldown_for(run, ledger),

@@ -55,7 +55,10 @@ def _outcome(
 ) -> Outcome:
     try:
         given = handler_params(run, sources)
-        context = context_for(run, given.params, last_success_time=last_success, ledger=ledger)
+        upstream = ledger.upstream_outputs(run)
+        context = context_for(
+            run, given.params, last_success_time=last_success, ledger=ledger, upstream=upstream
+        )
         return given.masked(invoke(_loaded(catalog, run.handler), context))
     except SecretUnavailableError as error:
         return secret_unavailable(error)

@@ -5,6 +5,7 @@
 --       8 journal (stream)  9 outbox (list)  10 quarantine (hash)  11 pace of catching up (hash)
 --       12 version of the pauses (string)  13 high-water marks of what is remembered (hash)
 --       14 first active runs of tasks (hash)  15 pauses (hash)  16 outbox of notices (list)  17 open incidents (hash)
+--       18 ended runs that other tasks come after (zset)
 -- ARGV: 1 batch (MessagePack): {token, now, now_iso, meta, ttl, pace, state of a skipped occurrence, pauses, prefix
 --         of run keys, states of active runs, what the identity of an unfired one's record begins with, suffixes of
 --         the keys of a task's runs, other active runs (zset), waiting occurrences (zset) and history (hash), runs to
@@ -13,7 +14,8 @@
 --         `pauses` is the version of the pauses by which it was decided, "" for none
 --       2… one entry each (MessagePack): {key, due, revision or "", next due or "", meta, runs, next due if a run
 --         is skipped, "" for no other, its task if it fires runs, else "", changed occurrences or nothing}; of these
---         {name, JSON or "", …}: to be written among the pauses, or removed; `meta` is a RedBeat entry's, "keep" to leave it; no entry at all warms up
+--         {name, JSON or "", …}: to be written among the pauses, or removed; `due` is "" for a run that comes after
+--         others, which leaves the schedule as it is; `meta` is a RedBeat entry's, "keep" to leave it; no entry at all warms up
 --         the script, which writes nothing
 --         a run: {state, run key, task's runs key, execution_id, scheduled, spec, reason, queue key,
 --                 payload, stagger in seconds if it is caught up, else "", delivery, overlap or cause, notices}
@@ -139,7 +141,7 @@ end
 
 local active, first_active = listed('ZADD', KEYS[3]), listed('HSET', KEYS[14])
 local finished, records = listed('ZADD', KEYS[4]), listed('HSET', KEYS[7])
-local parked, outbox = listed('ZADD', KEYS[5]), listed('RPUSH', KEYS[9])
+local parked, outbox, followed = listed('ZADD', KEYS[5]), listed('RPUSH', KEYS[9]), listed('ZADD', KEYS[18])
 local sound, taken_off, moved_on = listed('HDEL', KEYS[10]), listed('ZREM', KEYS[1]), listed('ZADD', KEYS[1])
 local queues = {}
 local function put(queue, payload)
@@ -222,6 +224,9 @@ local function enter_unfired(run, state, reason, cause)
   end
   unfired, count_of[state] = unfired + 1, (count_of[state] or 0) + 1
   unfired_of[run[3]] = (unfired_of[run[3]] or 0) + 1
+  if run.has_downstream then
+    add(followed, now, run[4])
+  end
 end
 
 local function note(what, execution_id)
@@ -266,6 +271,9 @@ local function displace(run, old, blocker)
     redis.pcall('HINCRBY', key_of_task(run, history_suffix), counter, 1)
   end
   unfired, count_of[skipped] = unfired + 1, (count_of[skipped] or 0) + 1
+  if run.has_downstream then
+    add(followed, now, old)
+  end
   note(skipped, old)
 end
 
@@ -359,22 +367,24 @@ end
 
 local function commit(entry, stored)
   local key, due, revision, next_due, meta, runs, due_if_skipped, task, changes = unpack(entry)
-  if not stored or tonumber(stored) ~= due then
+  if due ~= '' and (not stored or tonumber(stored) ~= due) then
     return '0'
   end
-  local seen = redis.pcall('HGET', key, 'revision')
-  if type(seen) == 'table' then
+  local seen = redis.pcall('HMGET', key, 'revision', 'downstream')
+  if seen.err then
     return '2'
   end
-  if (seen or '') ~= revision then
+  if (seen[1] or '') ~= revision then
     return '0'
   end
   local turn = turn_in_batch(runs, task)
-  if not can_run(runs, turn) or changes and not is_sound(KEYS[15], 'hash') then
+  local are_sound = (not changes or is_sound(KEYS[15], 'hash')) and (not seen[2] or is_sound(KEYS[18], 'zset'))
+  if not can_run(runs, turn) or not are_sound then
     return '2'
   end
   local is_skipped = false
   for _, run in ipairs(runs) do
+    run.has_downstream = seen[2]
     if run[11] == 'entry' or run[11] == 'entry_outbox' then
       if run[11] == 'entry' then
         put(run[8], run[9])
@@ -395,6 +405,9 @@ local function commit(entry, stored)
   end
   if changes then
     write_changes(changes)
+  end
+  if due == '' then
+    return '1'
   end
   if revision == '' then
     add(sound, key) -- RedBeat repairs an entry by saving it again, and knows of no quarantine

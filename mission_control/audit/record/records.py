@@ -4,7 +4,7 @@ Field order is part of the format: the six fields of the original log first, the
 (`writer`, `seq`, `prev`), which the log adds.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, get_args
@@ -44,6 +44,7 @@ class ExecutionRecord:
     due. Without a handler having started there is no `started_at`, no `duration_ms` and no `lateness_ms`.
     `cause` belongs to `skipped` and `missed`: its class, and the run or layer at the root.
     `moved_to` is when an occurrence was due that was moved from its `scheduled_time`.
+    `upstream` are the runs of other tasks that it came after.
     `delivery` belongs to `worker_lost` and `interrupted`: which claim of the run was cut off, the first is 1.
     `output` and `error` may be anything; `to_dict` masks and bounds them.
     """
@@ -67,6 +68,7 @@ class ExecutionRecord:
     revision: int | None = None
     delivery: int | None = None
     moved_to: datetime | None = None
+    upstream: Sequence[str] | None = None
 
     @property
     def lateness_ms(self) -> int | None:
@@ -103,6 +105,7 @@ class ExecutionRecord:
             "revision": self.revision,
             **({} if self.delivery is None else {"delivery": self.delivery}),
             **({} if self.moved_to is None else {"moved_to": format_instant(self.moved_to)}),
+            **({} if self.upstream is None else {"upstream": [clean_name(one) for one in self.upstream]}),
         }
 
 

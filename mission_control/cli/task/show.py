@@ -19,6 +19,7 @@ from mission_control.cli.views.run_view import VOID, meeting_words, standing, wa
 from mission_control.model.values.instants import parse_instant
 
 if TYPE_CHECKING:
+    from mission_control.installation.installation import Installation
     from mission_control.ledger.run_reader import RunReader
     from mission_control.model.definitions.task import TaskDefinition
     from mission_control.model.runs.changed_occurrence import ChangedOccurrence
@@ -118,7 +119,8 @@ def show(task_id: str, as_json: bool, reveal: bool) -> None:
         notes += _active(installation.ledger, task, now)
         waiting = waiting_by_limit(installation.ledger.active_of(task_id)) if task.limits else []
         notes += [("limited", as_text(one)) for one in waiting]
-        echo(table("", "", rows=_rows(shown, task, notes, now), header=False))
+        rows = [*_rows(shown, task, notes, now), *_dependency_rows(installation, task)]
+        echo(table("", "", rows=rows, header=False))
 
 
 def _rows(
@@ -175,6 +177,20 @@ def _changed(changed: Iterable[ChangedOccurrence], task: TaskDefinition) -> Iter
         void = VOID if one.is_void(task.schedule) else ""
         label = "skipped" if one.is_skipped else "moved"
         yield label, as_text(f"{local_time(one.at, task.schedule.zone)}: {one.words()}{void}")
+
+
+def _dependency_rows(installation: Installation, task: TaskDefinition) -> Iterator[tuple[str, str]]:
+    from mission_control.ledger.upstream_runs import UpstreamRuns
+    from mission_control.operate.dependencies import open_joins
+
+    if downstream := installation.registry.downstream(task.id):
+        yield "starts", ", ".join(downstream)
+    known = set(installation.registry.ids()) if task.after else set()
+    if missing := [one.task for one in task.after if one.task not in known]:
+        yield "missing", f"{', '.join(missing)}: no such task, so this one does not run after it"
+    for one in open_joins(installation.ledger, UpstreamRuns(installation.client), task):
+        waits = ", ".join(f"{name} ({state})" for name, state in one.waits_for.items())
+        yield "waits for", f"{waits}, root {one.root}"
 
 
 def _usual(task: TaskDefinition) -> dict[str, Any]:

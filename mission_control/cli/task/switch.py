@@ -1,6 +1,7 @@
 """`mission-control task enable`, `task disable`, `task sign` and `task remove`."""
 
 import sys
+from collections.abc import Sequence
 
 import rich_click as click
 
@@ -53,10 +54,17 @@ def disable(task_id: str, reason: str | None, dry_run: bool) -> None:
         waiting = sum(run.state in WAITING_STATES for run in installation.ledger.active_of(task_id))
         if not dry_run:
             installation.registry.disable(task_id, reason=reason)
+        tell_downstream(installation.registry.downstream(task_id), "will not run while it is disabled")
         answer = _did("disabled", is_so=not task.enabled, dry_run=dry_run)
         cancels = "would cancel" if dry_run else "cancelled"
         cancelled = f"; {cancels} {counted(waiting, 'waiting run')}" if waiting else ""
         tell(f"{task_id}: {answer}{cancelled}")
+
+
+def tell_downstream(task_ids: Sequence[str], what: str) -> None:
+    """Say what a change of a task does to those that come after it."""
+    if task_ids:
+        tell(f"{', '.join(task_ids)} {what}")
 
 
 def _did(what: str, *, is_so: bool, dry_run: bool) -> str:
@@ -94,13 +102,14 @@ def sign(task_ids: tuple[str, ...], every: bool, reason: str | None, dry_run: bo
 @click.command()
 @parameters.task_id
 @click.option("--yes", "-y", is_flag=True, help="Do not ask for confirmation.")
+@click.option("--force", is_flag=True, help="Remove it even if other tasks come after it.")
 @parameters.reason
 @parameters.dry_run
-def remove(task_id: str, yes: bool, reason: str | None, dry_run: bool) -> None:
+def remove(task_id: str, yes: bool, force: bool, reason: str | None, dry_run: bool) -> None:
     """Remove a task and its history.
 
-    Its waiting runs are cancelled; one that runs now goes on, and is not retried. The audit stream keeps
-    its records.
+    A task that others come after is removed only with --force. Its waiting runs are cancelled; one that runs
+    now goes on, and is not retried. The audit stream keeps its records.
     """
     from mission_control.operate.tasks import existing_task, unknown_task
 
@@ -109,12 +118,19 @@ def remove(task_id: str, yes: bool, reason: str | None, dry_run: bool) -> None:
         if what is None:
             task = existing_task(installation.registry, task_id)
             what = f"{task.schedule.describe()}, {task.handler}"
+        downstream = installation.registry.downstream(task_id)
+        tell_downstream(downstream, "would no longer run after it")
+        if downstream and not force:
+            raise CommandError(
+                f"{task_id} was not removed: change what comes after it first, or add --force",
+                ExitCode.REFUSED,
+            )
         if dry_run:
             tell(f"{task_id}: would be removed (dry run): {what}")
             return
         if not yes:
             _ask(task_id, what)
-        if not installation.registry.unregister(task_id, reason=reason):
+        if not installation.registry.unregister(task_id, reason=reason, force=force):
             raise unknown_task(installation.registry, task_id)
         tell(f"{task_id}: removed")
 

@@ -7,6 +7,7 @@
 --       them, 17 requests that do (zsets)
 --       18 named limits (hash), for a run that has or waits for some
 --       19 outbox of notices (list)  20 open incidents (hash)
+--       21 ended runs that other tasks come after (zset)
 -- ARGV: 1 states it may come from, joined by commas with one before and after  2 attempt that
 --       the caller has seen
 --       3 "1" if the new state is final  4 execution_id  5 finished at, Unix seconds
@@ -49,7 +50,11 @@ for at = 1, has_turns and 17 or 14 do
   end
 end
 
-local is_registered = redis.call('HEXISTS', KEYS[7], 'task') == 1
+local entry = redis.call('HMGET', KEYS[7], 'revision', 'downstream')
+local is_registered, has_downstream = entry[1], ARGV[3] == '1' and entry[2]
+if has_downstream then
+  redis.call('ZSCORE', KEYS[21], ARGV[4]) -- an error if it has another type
+end
 local turn = turn_of(ARGV[22], {unpack(KEYS, 14, 17)})
 if ARGV[3] ~= '1' and (cancel_requested or ARGV[20] == '1' and not is_registered) then
   return {'cancel', cancel_requested or 'its task was removed'}
@@ -138,6 +143,10 @@ if ARGV[3] == '1' then
   elseif ARGV[11] ~= '' and redis.call('ZADD', KEYS[6], 'NX', ARGV[11], KEYS[7]) == 1 then
     redis.call('HSET', KEYS[7], 'due', ARGV[11])
     redis.pcall('PUBLISH', ARGV[12], KEYS[7]) -- beat looks every second in any case
+  end
+  if has_downstream then
+    redis.call('ZADD', KEYS[21], 0, ARGV[4]) -- at once, whatever the clocks say
+    redis.pcall('PUBLISH', ARGV[12], KEYS[7])
   end
   trim_runs(KEYS[5], KEYS[2], KEYS[3], KEYS[13], tonumber(ARGV[8]), 20, ARGV[10], ARGV[14])
 end

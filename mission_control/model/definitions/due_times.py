@@ -44,7 +44,7 @@ def nominal_time_of(definition: Mapping[str, Any], due: float) -> datetime:
 
     `definition` is a stored one, which need not be parsed for it.
     """
-    spread_seconds = definition["schedule"].get("spread_seconds", 0)
+    spread_seconds = (definition["schedule"] or {}).get("spread_seconds", 0)
     return from_unix(due) - spread_offset(definition["id"], spread_seconds)
 
 
@@ -58,7 +58,7 @@ def over_problem(task: TaskDefinition, now: datetime) -> Problem | None:
 
     A task that was created before its last occurrence, as a file of tasks says, has fired then.
     """
-    if not task.enabled or due_after(task, now) is not None:
+    if not task.enabled or not task.schedule.has_occurrences or due_after(task, now) is not None:
         return None
     last, created = task.schedule.previous_before(now), task.metadata.created
     if last is not None and created is not None and created <= last:

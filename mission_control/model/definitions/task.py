@@ -4,7 +4,18 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, ValidationError, ValidationInfo, field_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    field_serializer,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 from mission_control.errors import InvalidTaskError, Problem
 from mission_control.model.definitions.bookkeeping import ExecutionHistory, Metadata
@@ -12,7 +23,7 @@ from mission_control.model.definitions.misfire import Misfire
 from mission_control.model.definitions.named_limit import MOST_USES, LimitUse
 from mission_control.model.definitions.notify import SOURCELESS, Notify
 from mission_control.model.definitions.retry_policy import RetryPolicy
-from mission_control.model.definitions.schedules import Schedule
+from mission_control.model.definitions.schedules import NO_SCHEDULE, Schedule
 from mission_control.model.problems.json_values import json_copy, plain_definition
 from mission_control.model.problems.messages import shown
 from mission_control.model.problems.problems import problems_of
@@ -28,7 +39,7 @@ from mission_control.model.values.fields import (
 )
 from mission_control.model.values.frozen_model import FrozenModel
 
-MOST_DEPENDENCIES = 100
+MOST_DEPENDENCIES = 500
 MOST_TAGS = 100
 MOST_SECRETS = 100
 MOST_PROBES = 100
@@ -36,16 +47,25 @@ PROBES = (3_600.0, 14_400.0, 86_400.0)
 # Redis queues of four priorities are built from Celery's ten levels.
 HIGHEST_PRIORITY = 9
 # Fields that are checked and stored, and that nothing acts on yet.
-_UNENFORCED = frozenset({"after", "join", "condition"})
+_UNENFORCED = frozenset({"condition"})
 # Written only where they were given, like those.
-_UNUSUAL = _UNENFORCED | {"limits", "pause_after_failures", "probe_after", "notify"}
+_UNUSUAL = _UNENFORCED | {"after", "join", "limits", "pause_after_failures", "probe_after", "notify"}
 
 
 class Dependency(FrozenModel):
-    """Another task whose runs start this one: when they succeed, when they fail, or in either case."""
+    """Another task whose runs start this one: when they succeed, fail, do either, or end in any way at all.
+
+    With `within` its latest matching end counts, up to so many seconds from that of the others.
+    """
 
     task: TaskId
-    on: Literal["success", "failure", "finished"] = "success"
+    on: Literal["success", "failure", "finished", "any"] = "success"
+    within: Span | None = None
+
+    @model_serializer(mode="wrap")
+    def _as_given(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        data: dict[str, Any] = dump(self)
+        return data if self.within is not None else {"task": self.task, "on": self.on}
 
 
 class TaskDefinition(FrozenModel):
@@ -82,6 +102,21 @@ class TaskDefinition(FrozenModel):
     priority: int = Field(default=0, ge=0, le=HIGHEST_PRIORITY)
     owner: Line = "api"
     tags: tuple[Line, ...] = Field(default=(), strict=False, max_length=MOST_TAGS)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _may_leave_out_its_schedule(cls, data: Any) -> Any:  # noqa: ANN401  # any input
+        is_downstream = isinstance(data, Mapping) and "schedule" not in data and data.get("after")
+        return {**data, "schedule": None} if is_downstream else data
+
+    @field_validator("schedule", mode="wrap")
+    @classmethod
+    def _may_be_null(cls, schedule: object, check: ValidatorFunctionWrapHandler) -> object:
+        return NO_SCHEDULE if schedule in (None, NO_SCHEDULE) else check(schedule)
+
+    @field_serializer("schedule", mode="wrap")
+    def _or_null(self, schedule: object, dump: SerializerFunctionWrapHandler) -> object:
+        return None if schedule is NO_SCHEDULE else dump(schedule)
 
     @field_validator("secret")
     @classmethod

@@ -20,12 +20,15 @@ CauseClass = Literal[
 class Cause:
     """The root of what kept an occurrence from running, passed on unchanged to its dependents.
 
-    `run` is the run in the way, `layer` what else is at the root: the pause, the budget.
+    `run` is the run in the way, `layer` what else is at the root: the pause, the budget. Of class `upstream`,
+    `run` is the first run that did not end as it should have, and `outcome` its state, or the class of what
+    kept it from running.
     """
 
     kind: CauseClass
     run: str | None = None
     layer: str | None = None
+    outcome: str | None = None
 
     def to_dict(self) -> dict[str, str]:
         """Return the cause as ledger, audit and JSON have it.
@@ -33,5 +36,5 @@ class Cause:
         >>> Cause("overlap", run="tea@20260301T090000Z").to_dict()
         {'class': 'overlap', 'run': 'tea@20260301T090000Z'}
         """
-        found = {"class": self.kind, "run": self.run, "layer": self.layer}
+        found = {"class": self.kind, "run": self.run, "layer": self.layer, "outcome": self.outcome}
         return {name: value for name, value in found.items() if value is not None}

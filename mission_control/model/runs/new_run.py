@@ -1,6 +1,7 @@
 """The ways in which a run of ours comes about: an occurrence, a request, a repetition."""
 
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any, Final
@@ -8,7 +9,11 @@ from typing import Any, Final
 from mission_control.model.definitions.retry_policy import RetryPolicy
 from mission_control.model.definitions.task import TaskDefinition
 from mission_control.model.runs.run_record import RunRecord, Trigger, json_text
-from mission_control.model.values.identifiers import manual_execution_id, occurrence_execution_id
+from mission_control.model.values.identifiers import (
+    downstream_execution_id,
+    manual_execution_id,
+    occurrence_execution_id,
+)
 from mission_control.model.values.instants import format_instant
 
 NO_RETRIES: Final = {"max_retries": 0}
@@ -16,8 +21,26 @@ NO_RETRIES: Final = {"max_retries": 0}
 
 _REPEATED: Final = (
     *("task_id", "handler", "params", "secret_params", "retry_policy", "timeout_seconds", "fresh_process"),
-    *("breaker", "notify", "overlaps", "limits", "queue", "priority", "revision"),
+    *("breaker", "notify", "overlaps", "limits", "upstream", "queue", "priority", "revision"),
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """The runs that a run comes after: `root` is the first of all, `upstream` those right before it."""
+
+    root: str
+    upstream: Sequence[str]
+
+    def applied(self, spec: Mapping[str, str]) -> dict[str, str]:
+        """Return the spec of an occurrence as that of a run that comes after these."""
+        return {
+            **spec,
+            "execution_id": downstream_execution_id(spec["task_id"], self.root),
+            "trigger": str(Trigger.AFTER),
+            "root": self.root,
+            "upstream": json_text(list(self.upstream)),
+        }
 
 
 def occurrence_spec(

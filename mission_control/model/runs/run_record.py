@@ -22,6 +22,7 @@ class Trigger(StrEnum):
     SCHEDULE = "schedule"
     MANUAL = "manual"
     BACKFILL = "backfill"
+    AFTER = "after"  # the end of another task's run
     PLAIN = "plain"  # a message of a plain Celery client, unknown to the ledger until it is claimed
 
 
@@ -41,8 +42,10 @@ class RunRecord:
     that was parked was put on its queue. `cause` is why an occurrence was not fired, see `Cause`. `waits_for`
     is the run of its task that must end first, until `waits_until` at the latest; `released_run` is the run
     that waited for the end of this one. `backfill` is the backfill that it belongs to.
-    that waited for the end of this one. `limits` are its named limits, each a name and a weight, None for
+    `limits` are its named limits, each a name and a weight, None for
     none; `limited_by` is the limit that the run waits for, until `limited_until` if that is known.
+    `upstream` are the runs of other tasks that this one came after,
+    `root` the first of them all; None for a run that came after none.
     """
 
     execution_id: str
@@ -68,6 +71,8 @@ class RunRecord:
     limits: list[Any] | None = None
     moved_to: datetime | None = None
     backfill: str | None = None
+    root: str | None = None
+    upstream: list[str] | None = None
     attempt: int = 0
     started_at: datetime | None = None
     finished_at: datetime | None = None
@@ -194,7 +199,7 @@ _WHOLE_NUMBERS: Final = (
 )
 _JSON: Final = (
     *("params", "secret_params", "retry_policy", "output", "cause"),
-    *("is_fixed_delay", "fresh_process", "overlaps", "breaker", "limits", "notify"),
+    *("is_fixed_delay", "fresh_process", "overlaps", "breaker", "limits", "notify", "upstream"),
 )
 
 _ENCODERS: Final[dict[str, Callable[[Any], str]]] = {

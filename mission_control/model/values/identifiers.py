@@ -126,6 +126,24 @@ def backfill_execution_ids(task_id: str, scheduled_time: datetime) -> Iterator[s
         yield f"{again}-{number}"
 
 
+def downstream_execution_id(task_id: str, root: str) -> str:
+    """Return the id of the run of a task that comes after others; `root` is the run that all began with.
+
+    >>> downstream_execution_id("report", "extract@20251016T090000Z")
+    'report@after-20251016T090000Z'
+    """
+    return f"{task_id}{_SEPARATOR}after-{root.rpartition(_SEPARATOR)[2]}"
+
+
+def task_of_run(execution_id: str) -> str:
+    """Return the id of the task that a run is of.
+
+    >>> task_of_run("report@after-20251016T090000Z")
+    'report'
+    """
+    return execution_id.rpartition(_SEPARATOR)[0]
+
+
 def plain_execution_id(celery_id: str) -> str:
     """Return the id of the run of a plain Celery client's message; it is that of no task's run.
 

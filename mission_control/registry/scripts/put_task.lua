@@ -1,13 +1,15 @@
 -- Write a task, if it still is the one that the writer saw.
 -- KEYS: 1 entry (hash)  2 schedule (zset)  3 task ids (set)  4 revisions (list)  5 quarantine (hash)
 --       6 history (hash)  7 RedBeat prefix in use (string)  8 pauses (hash)  9 version of the pauses (string)
+--       10 tasks that come after it (set)
 -- ARGV: 1 task JSON the writer saw, "" if the task must be new  2 task_id  3 task JSON  4 new revision
 --       5 RedBeat definition  6 RedBeat meta  7 next due, Unix seconds; "" for never
 --       8 revisions to keep  9 channel that wakes beat  10 1 to keep the next due; of an entry in quarantine only if
 --       it has passed
 --       11 RedBeat prefix of the writer  12 signature of the task JSON, "" if tasks are not signed
---       13 version of the pauses that the writer saw, unless the task must be new  14… changed occurrences among the
---       pauses, to be forgotten
+--       13 version of the pauses that the writer saw, unless the task must be new  14 prefix and 15 suffix of the keys
+--       of what comes after a task  16 how many tasks it comes after  17 how many names follow of these tasks, and of
+--       those that it no longer comes after  18… these, then changed occurrences among the pauses, to be forgotten
 -- Reply: 1 written, 0 the entry exists (for a new task) or it, or the pauses, are not what the writer saw; nothing changed.
 --        A quarantined entry does not count as existing: a new one takes its place.
 --        -1 other processes use another prefix
@@ -55,11 +57,27 @@ if ARGV[10] == '0' or is_quarantined then
     redis.call('ZADD', KEYS[2], due, KEYS[1])
   end
 end
-if #ARGV > 13 then
-  redis.call('HDEL', KEYS[8], unpack(ARGV, 14))
+local last = 17 + tonumber(ARGV[17])
+if #ARGV > last then
+  redis.call('HDEL', KEYS[8], unpack(ARGV, last + 1))
   redis.call('INCR', KEYS[9])
 end
 redis.call('SADD', KEYS[3], ARGV[2])
+-- The entry of a task that others come after says so: the scripts that end runs read it in any case.
+for at = 18, last do
+  local others, entry = ARGV[14] .. ARGV[at] .. ARGV[15], ARGV[11] .. ARGV[at]
+  if at < 18 + tonumber(ARGV[16]) then
+    redis.call('SADD', others, ARGV[2])
+    if redis.call('HEXISTS', entry, 'task') == 1 then
+      redis.call('HSET', entry, 'downstream', '1')
+    end
+  elseif redis.call('SREM', others, ARGV[2]) == 1 and redis.call('EXISTS', others) == 0 then
+    redis.call('HDEL', entry, 'downstream')
+  end
+end
+if redis.call('EXISTS', KEYS[10]) == 1 then
+  redis.call('HSET', KEYS[1], 'downstream', '1')
+end
 redis.call('LPUSH', KEYS[4], ARGV[3])
 redis.call('LTRIM', KEYS[4], 0, tonumber(ARGV[8]) - 1)
 redis.call('HDEL', KEYS[5], KEYS[1])

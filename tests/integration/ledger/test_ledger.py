@@ -206,7 +206,7 @@ def test_end_of_a_run_sets_the_next_due_instant_only_if_there_is_none(installati
     ):
         client.flushall()
         if is_registered:
-            client.hset(entry, "task", "{}")
+            client.hset(entry, mapping={"task": "{}", "revision": 1})
         if due_before is not None:
             client.zadd(redis_keys.DEFAULT_REDBEAT_KEYS.schedule, {entry: due_before})
         ledger.dispatch(a_run(f"a@{number}"))

@@ -14,6 +14,7 @@ from mission_control.model.definitions.schedules.cron import CronSchedule
 from mission_control.model.definitions.schedules.daily import DailySchedule
 from mission_control.model.definitions.schedules.interval import IntervalSchedule
 from mission_control.model.definitions.schedules.monthly import MonthlySchedule
+from mission_control.model.definitions.schedules.no_schedule import NO_SCHEDULE
 from mission_control.model.definitions.schedules.once import OnceSchedule
 from mission_control.model.definitions.schedules.rrule import RRuleSchedule
 from mission_control.model.definitions.schedules.schedule_base import ScheduleBase
@@ -57,6 +58,7 @@ Schedule = Annotated[
 AnySchedule.model_rebuild(_types_namespace={"Schedule": Schedule})
 
 __all__ = [
+    "NO_SCHEDULE",
     "AnySchedule",
     "CronSchedule",
     "DailySchedule",

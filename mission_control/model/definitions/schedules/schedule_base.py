@@ -128,6 +128,11 @@ class ScheduleBase(FrozenModel, ABC):
         """Whether the next occurrence is measured from the end of the previous run."""
         return False
 
+    @property
+    def has_occurrences(self) -> bool:
+        """Whether the task is ever due by itself."""
+        return True
+
     @cached_property
     def zone(self) -> ZoneInfo:
         """The time zone in which local times are meant."""

@@ -27,7 +27,6 @@ def test_empty_value_asks_for_nothing() -> None:
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        ("after", [{"task": "b"}]),
         ("condition", "handlers.conditions.on_workday"),
     ],
 )
