@@ -232,9 +232,7 @@ def _keys_of_end(run: RunRecord, redbeat_keys: RedBeatKeys) -> list[str]:
         redis_keys.KNOWN_SINCE,
         *turn_keys(run.task_id),
         redis_keys.LIMITS,
-        redis_keys.NOTICES,
-        redis_keys.INCIDENTS,
-        redis_keys.UPSTREAM_RUNS,
+        *(redis_keys.NOTICES, redis_keys.INCIDENTS, redis_keys.UPSTREAM_RUNS),
     ]
 
 
