@@ -59,7 +59,7 @@ def not_fired(ledger: Ledger, run: RunRecord, state: RunState, reason: str, *, a
     argv = ledger._argv_of_end(closed, state, joined({state}), at, None)
     keys = _keys_of_end(closed, ledger._redbeat_keys)
     return ledger.dispatch(closed) is not None and bool(
-        ledger._script("end_attempt")(keys=keys, args=[*argv, "", "state", state])
+        ledger._script("end_attempt")(keys=keys, args=[*argv, "", "", "", "state", state])
     )
 
 
