@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 _COLUMNS = ("task", "schedule", "next run", "", "ok", "failed")
 _SHOWN = 10
-_STYLES = {"quarantined": "red", "disabled": "dim", "completed": "dim"}
+_STYLES = {"enabled": "", "quarantined": "red", "disabled": "dim", "completed": "dim"}
 _SHOWN_APART = (
     "id",
     "name",
@@ -72,6 +72,9 @@ def list_tasks(is_all: bool, as_json: bool, reveal: bool) -> None:
 def _listed(one: TaskSummary, now: datetime) -> tuple[str | Text, ...]:
     failed = Text(str(one.failures), style="red" if one.failures else "")
     schedule = "unreadable" if one.task is None else one.task.schedule.describe()
+    if one.task is not None and one.task.after:
+        upstream = f"after {', '.join(each.task for each in one.task.after)}"
+        schedule = f"{schedule}, {upstream}" if one.task.schedule.has_occurrences else upstream
     return (one.task_id, schedule, *_next_run(one, now), str(one.successes), failed)
 
 

@@ -92,6 +92,9 @@ def test_task_file_may_name_tasks_in_any_order_and_is_applied_whole_or_not(
 def test_command_line_shows_what_starts_what_and_what_a_removal_breaks(installation: Installation) -> None:
     register(task("s"), task("a", "s"), task("b", "s"), task("d", "a", "b"))
     assert "a, b" in mc("task", "show", "s").out
+    listed = mc("task", "list")
+    assert listed.code == 0, listed.err
+    assert "after a, b" in listed.out
     answer = mc("task", "show", "d")
     assert answer.code == 0, answer.err
     shown = answer.out
