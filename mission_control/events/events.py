@@ -350,6 +350,12 @@ def consumer_stuck(seconds: float, what: str) -> _Fields:
     return {"seconds": round(seconds), "now": what}
 
 
+@_event(WARNING, "a process of the pool does not take its run; ending the process")
+def delivery_lost(execution_id: str, pid: int) -> _Fields:
+    """A message was given to a process of the pool that does not begin it; another one will."""
+    return {"execution_id": execution_id, "pid": pid}
+
+
 @_event(INFO, "no such handler on this worker; returned the message to its queue")
 def message_passed_on(execution_id: str, handler: str) -> None:
     """A worker returned a message to its queue for a worker that has its handler."""

@@ -13,7 +13,7 @@ from typing import Any, Final, cast
 import orjson
 from redis import Redis
 
-from mission_control.model.runs.backfill_plan import ENDED, BackfillPlan
+from mission_control.model.runs.backfill_plan import ENDED, BackfillPlan, BackfillState
 from mission_control.model.runs.run_record import RunRecord
 from mission_control.model.values.instants import format_instant, parse_instant
 from mission_control.signing.keyring import NO_KEYS, Keyring
@@ -106,7 +106,9 @@ class Backfills:
 
     def cancel(self, backfill_id: str, reason: str) -> bool:
         """Let nothing more be sent; False if it is over. Its unfinished runs are the caller's, or beat's."""
-        return bool(self._run("cancel", _keys(backfill_id)[:3], [backfill_id, reason]))
+        return bool(
+            self._run("cancel", _keys(backfill_id)[:3], [backfill_id, reason, BackfillState.CANCELLED])
+        )
 
     def unfinished(self, backfill_id: str) -> set[str]:
         """Return the ids of its unfinished runs."""

@@ -11,12 +11,14 @@ import pytest
 from mission_control.processes.heartbeats import live_processes
 from mission_control.store import redis_keys
 from tests.processes.real_workers import WorkerHouse, WorkerProcess, worker_house
-from tests.processes.rude_workers import Swept, is_run
+from tests.processes.rude_workers import Swept, children, is_run
 from tests.stage.tcp_proxy import TcpProxy
 from tests.stage.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    import psutil
 
 pytestmark = pytest.mark.starts_early
 
@@ -148,3 +150,26 @@ def test_worker_with_dropped_packets_takes_messages_again(house: WorkerHouse) ->
         assert swept.ended(house.run(), timeout=40).state == "success"
         wait_until(lambda: claims_life(house, worker), "its heartbeat is there", timeout=20)
         assert (RECONNECTS in worker.log, worker.exit_code) == (True, None)
+
+
+def test_run_that_a_free_process_does_not_take_is_given_to_another(house: WorkerHouse) -> None:
+    with impatient_worker(house, concurrency=2, TAKEN_WITHIN_SECONDS=1.5) as worker:
+        first = house.gated("first")
+        is_run(house, "first")
+        deaf = wait_until(lambda: idle_child(house, worker), "its other process waits for work")
+        assert deaf is not None
+        deaf.suspend()
+        second = house.run()
+        house.succeeds(second)
+        assert f"execution_id={second.execution_id} pid={deaf.pid}" in worker.log
+        assert (first.state, house.runs_of("first"), worker.exit_code) == ("running", 1, None)
+        house.gate("first").touch()
+        house.succeeds(first)
+        wait_until(house.is_drained, "nothing is held")
+
+
+def idle_child(house: WorkerHouse, worker: WorkerProcess) -> psutil.Process | None:
+    """Return the process of the pool that runs no handler, once there are two."""
+    family = children(worker)
+    busy = {run.pid for run in house.installation.ledger.active()}
+    return next((one for one in family if one.pid not in busy), None) if len(family) == 2 else None

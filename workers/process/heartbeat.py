@@ -20,7 +20,9 @@ from mission_control.processes.heartbeats import RENEW_EVERY_SECONDS, Heartbeat
 from mission_control.processes.supervision import is_orphaned
 from mission_control.store import redis_keys
 from workers.attempt.attempt_guard import AttemptGuard
-from workers.process.consumer_watchdog import consumer_state
+from workers.process.attempt_request import can_kill
+from workers.process.consumer_watchdog import StuckConsumerError, consumer_state
+from workers.process.lost_deliveries import LostDeliveries
 from workers.process.remote_control import RemoteControl
 from workers.tasks.handler_tasks import HandlerTasks
 
@@ -61,6 +63,7 @@ class HeartbeatStep(bootsteps.StartStopStep):
         self._since = format_instant(parent.controller.startup_time)
         self._publish_handlers_at = 0.0
         self._began = time.monotonic()
+        self._deliveries = LostDeliveries()
         self._beat(parent)
         self.guard.also = partial(self._vouch, threading.get_ident())
         self._timer = parent.timer.call_repeatedly(RENEW_EVERY_SECONDS, self._beat, (parent,))
@@ -99,6 +102,8 @@ class HeartbeatStep(bootsteps.StartStopStep):
     def _takes_messages(self, parent: Any) -> bool:  # noqa: ANN401
         # A handler of the solo pool runs in this thread, which cannot ask for messages meanwhile.
         since = max(self._began, self.guard.last_ended(threading.get_ident()))
+        if can_kill(parent.pool) and self._deliveries.end_their_processes(parent.pool.num_processes):
+            raise StuckConsumerError("the pool has lost a message")  # to reconnect gives it back
         return consumer_state(parent.controller).check(parent.task_consumer.channel, since=since)
 
     def _vouch(self, loop: int) -> None:
