@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from mission_control.installation.installation import Installation
     from mission_control.ledger.run_reader import RunReader
     from mission_control.model.definitions.task import TaskDefinition
+    from mission_control.model.policies.pause import PauseLayer
     from mission_control.model.runs.changed_occurrence import ChangedOccurrence
     from mission_control.operate.redbeat_entries import RedBeatEntry
     from mission_control.operate.tasks import TaskSummary
@@ -59,7 +60,8 @@ def list_tasks(is_all: bool, as_json: bool, reveal: bool) -> None:
             return
         shown, now = task_summaries(registry, enabled_only=not is_all), installation.clock()
         entries = redbeat_entries(installation.client, installation.redbeat_keys)
-        rows = [_listed(one, now) for one in shown]
+        pauses = installation.pauses.read().in_force(now)
+        rows = [_listed(one, now, pauses) for one in shown]
         rows += [_listed_entry(one, now) for one in entries if one.enabled or is_all]
         if rows:
             echo(table(*_COLUMNS, rows=rows, flexible=["schedule"]))
@@ -69,13 +71,13 @@ def list_tasks(is_all: bool, as_json: bool, reveal: bool) -> None:
         tell_issues(issues_of_tasks(installation.client, [one.task for one in shown if one.task is not None]))
 
 
-def _listed(one: TaskSummary, now: datetime) -> tuple[str | Text, ...]:
+def _listed(one: TaskSummary, now: datetime, pauses: Sequence[PauseLayer]) -> tuple[str | Text, ...]:
     failed = Text(str(one.failures), style="red" if one.failures else "")
     schedule = "unreadable" if one.task is None else one.task.schedule.describe()
     if one.task is not None and one.task.after:
         upstream = f"after {', '.join(each.task for each in one.task.after)}"
         schedule = f"{schedule}, {upstream}" if one.task.schedule.has_occurrences else upstream
-    return (one.task_id, schedule, *_next_run(one, now), str(one.successes), failed)
+    return (one.task_id, schedule, *_next_run(one, now, pauses), str(one.successes), failed)
 
 
 def _listed_entry(one: RedBeatEntry, now: datetime) -> tuple[str | Text, ...]:
@@ -88,10 +90,17 @@ def _listed_entry(one: RedBeatEntry, now: datetime) -> tuple[str | Text, ...]:
     return (one.name, schedule, *when, "", "")
 
 
-def _next_run(one: TaskSummary, now: datetime) -> tuple[str | Text, str]:
+def _next_run(one: TaskSummary, now: datetime, pauses: Sequence[PauseLayer]) -> tuple[str | Text, str]:
     if one.state != "enabled" or one.next_run is None or one.task is None:
         hint = "see status" if one.state == "quarantined" else ""
         return Text(one.state, style=_STYLES[one.state]), hint
+    from mission_control.operate.pausing import pausing_layers
+
+    ends = [layer.until for layer in pausing_layers(pauses, one.task) if layer.holds(one.next_run)]
+    if ends:
+        resumed_at = None if None in ends else max(filter(None, ends))
+        hint = "until it is resumed" if resumed_at is None else f"resumes {in_how_long(resumed_at, now)}"
+        return Text("paused", style="yellow"), hint
     return local_time(one.next_run, one.task.schedule.zone), in_how_long(one.next_run, now)
 
 

@@ -30,6 +30,11 @@ def test_pause_is_shown_wherever_its_task_is() -> None:
         assert "water" in shown
         assert "\x1b" not in shown
     assert "paused (task:tea)" in mc("next", "tea").out
+    listed = mc("task", "list").out.splitlines()
+    assert [("paused" in line, "resumes in" in line) for line in listed if "every hour" in line] == [
+        (False, False),
+        (True, True),
+    ]
     assert mc("next", "tea", "--json").json[0]["paused"] == "task:tea"
     assert "paused" not in mc("next", "tea", "--from", "2099-01-01T00:00:00Z").out
     assert "paused" not in mc("task", "show", "cake").out
