@@ -87,6 +87,7 @@ def test_long_waiting_retries_of_a_flushed_broker_are_still_released(
         assert not house.installation.client.zscore(redis_keys.PARKED, sooner.execution_id)
 
         house.installation.client.zadd(redis_keys.PARKED, {later.execution_id: 1})  # its time has come
+        house.installation.ledger.make_due(later.execution_id)
         with leading_beat(house.installation):
             assert Swept(house).ended(later).attempt == 2
         assert house.installation.client.exists(redis_keys.PARKED, redis_keys.OUTBOX) == 0

@@ -78,7 +78,7 @@ def test_handlers_written_and_edited_after_the_start_run_as_they_are_and_running
     house.gate("old").touch()
     house.succeeds(gated)
     assert house.runs_of("old") == 1
-    assert "handlers: 9 ready" in worker.log
+    assert "handlers: 10 ready" in worker.log
 
 
 def test_worker_without_child_processes_reloads_handlers_too(house: WorkerHouse) -> None:
@@ -118,7 +118,7 @@ def test_handlers_whose_folder_vanishes_are_back_with_it(house: WorkerHouse, wor
     folder = house.folder / "handlers"
     with sent_before_a_reload(house, "handlers.half.run") as send:
         folder.rename(house.folder / "away")
-        wait_until(lambda: worker.log.rstrip().count("handlers: 6 ready") == 1, "its handlers are gone")
+        wait_until(lambda: worker.log.rstrip().count("handlers: 7 ready") == 1, "its handlers are gone")
         run = send()
         wait_until(lambda: f"execution_id={run.execution_id}" in worker.log, "the run waits")
         (house.folder / "away").rename(folder)
