@@ -7,7 +7,7 @@ connection to its audit hooks (PEP 578) before it is made, and a hook may refuse
 import errno
 import socket
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
@@ -50,10 +50,16 @@ def _install() -> None:
     sys.addaudithook(_hook)
 
 
-def _hook(event: str, arguments: tuple[Any, ...]) -> None:
-    if event not in _EVENTS:
+def _hook(
+    event: str,
+    arguments: tuple[Any, ...],
+    guarded: Collection[str] = _EVENTS,
+    judge: ContextVar[Callable[[Any], str | None] | None] = _problem,
+) -> None:
+    # Python clears this module's globals before it ends, and still calls the hook then.
+    if event not in guarded:
         return
-    problem = _problem.get()
+    problem = judge.get()
     found = None if problem is None else problem(arguments[1])
     if found is not None:
         raise PermissionError(errno.EACCES, found)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import contextvars
 import socket
+import subprocess
+import sys
 import threading
+from textwrap import dedent
 from typing import TYPE_CHECKING
 
 import pytest
@@ -82,3 +85,20 @@ def test_guard_holds_in_copies_of_its_context_and_nowhere_else(
     with guarded_connections([parse_network("127.0.0.0/8")], lambda _: None):
         send()
     assert outcomes == ["sent", "refused", "refused", "sent", "sent"]
+
+
+def test_guard_says_nothing_while_python_ends() -> None:
+    ends = """
+        import sys
+        from mission_control.outbound import connection_guard
+
+        with connection_guard.guarded_connections((), print):
+            pass
+        for name in [*vars(connection_guard)]:  # as Python clears a module
+            setattr(connection_guard, name, None)
+        sys.audit("socket.connect", None, ("127.0.0.1", 1))
+    """
+    ended = subprocess.run(
+        [sys.executable, "-c", dedent(ends)], check=False, capture_output=True, text=True, timeout=60
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")
