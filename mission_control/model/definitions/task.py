@@ -80,15 +80,15 @@ class TaskDefinition(FrozenModel):
     schedule: Schedule
     handler: HandlerPath
     enabled: bool = True
-    metadata: Metadata = Metadata()
-    execution_history: ExecutionHistory = ExecutionHistory()
-    retry_policy: RetryPolicy = RetryPolicy()
+    metadata: Metadata = Metadata.model_construct()
+    execution_history: ExecutionHistory = ExecutionHistory.model_construct()
+    retry_policy: RetryPolicy = RetryPolicy.model_construct()
     params: Annotated[dict[str, Any], AfterValidator(json_copy)] = Field(default_factory=dict)
     secret: tuple[Line, ...] = Field(default=(), strict=False, max_length=MOST_SECRETS)
     timeout_seconds: PositiveSeconds | None = None
     expires_seconds: PositiveSeconds | None = None
     fresh_process: bool = False
-    misfire: Misfire = Misfire()
+    misfire: Misfire = Misfire.model_construct()
     overlap: Literal["skip", "queue", "queue_latest", "allow", "replace"] = "skip"
     queue_limit: int = Field(default=1, ge=1, le=10_000)
     after: tuple[Dependency, ...] = Field(default=(), strict=False, max_length=MOST_DEPENDENCIES)
@@ -97,7 +97,7 @@ class TaskDefinition(FrozenModel):
     limits: tuple[LimitUse, ...] = Field(default=(), strict=False, max_length=MOST_USES)
     pause_after_failures: int | None = Field(default=None, ge=1, le=1_000_000)
     probe_after: tuple[Span, ...] = Field(default=PROBES, strict=False, min_length=1, max_length=MOST_PROBES)
-    notify: Notify = Notify()
+    notify: Notify = Notify.model_construct()
     queue: QueueName = "default"
     priority: int = Field(default=0, ge=0, le=HIGHEST_PRIORITY)
     owner: Line = "api"

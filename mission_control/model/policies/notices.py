@@ -20,7 +20,7 @@ SKIPS_IN_A_ROW: Final = 3
 
 MOST_TEXT: Final = 500
 DEFAULT_CHANNEL: Final = "default"
-DEFAULT_NOTIFY: Final = Notify()
+DEFAULT_NOTIFY: Final = Notify.model_construct()  # its checks are built when first used
 _UNFIRED: Final = frozenset({RunState.MISSED, RunState.SKIPPED})
 # Who pauses a task or skips an occurrence knows.
 _KNOWN_SKIPS: Final = frozenset({"paused", "breaker", "skipped_by_hand"})

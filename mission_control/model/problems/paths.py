@@ -71,11 +71,12 @@ def _models_in(annotation: Any) -> list[type[BaseModel]]:  # noqa: ANN401  # ann
 
 def _fields(model: type[BaseModel]) -> dict[str, FieldInfo]:
     """Return a model's fields by the keys that definitions have."""
+    model.model_rebuild()  # a model that is built at its first use does not know all its fields before
     return {field.alias or name: field for name, field in model.model_fields.items()}
 
 
 def _tags(model: type[BaseModel]) -> list[str]:
     """Return the tag of a model in a union: the value of its first field that has only one possible value."""
-    annotations = [field.annotation for field in model.model_fields.values()]
+    annotations = [field.annotation for field in _fields(model).values()]
     choices = [get_args(one) for one in annotations if get_origin(one) is Literal]
     return next((list(names) for names in choices if len(names) == 1), [])

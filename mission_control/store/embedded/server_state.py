@@ -17,7 +17,7 @@ ANSWER_SECONDS = 1.0
 class ServerState(BaseModel):
     """Where the server listens and how to enter it; both outlive the server."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
 
     port: int = Field(ge=1, le=65_535)
     password: str = Field(min_length=32, repr=False)

@@ -8,6 +8,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
+from mission_control.model.definitions.schedules import any_of
 from mission_control.model.definitions.schedules.any_of import AnySchedule
 from mission_control.model.definitions.schedules.clock.spread import spread_offset
 from mission_control.model.definitions.schedules.cron import CronSchedule
@@ -55,7 +56,8 @@ Schedule = Annotated[
 ]
 """Any type of schedule; pydantic picks the model by `type`."""
 
-AnySchedule.model_rebuild(_types_namespace={"Schedule": Schedule})
+# The union's module cannot import it; pydantic looks there when it builds the checks, at their first use.
+any_of.Schedule = Schedule  # type: ignore[attr-defined]
 
 __all__ = [
     "NO_SCHEDULE",

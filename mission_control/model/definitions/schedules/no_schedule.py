@@ -24,4 +24,4 @@ class NoSchedule(ScheduleBase):
         return "without a schedule"
 
 
-NO_SCHEDULE: Final = NoSchedule()
+NO_SCHEDULE: Final = NoSchedule.model_construct()  # its checks are built when first used

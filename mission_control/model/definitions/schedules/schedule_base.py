@@ -59,7 +59,7 @@ class ScheduleBase(FrozenModel, ABC):
     end: Limit | None = None
     exclude: tuple[Exclusion, ...] = Field(default=(), strict=False, max_length=MOST_EXCLUSIONS)
     spread_seconds: PlainNumber = Field(default=0, ge=0, le=LONGEST_SPREAD_SECONDS)
-    dst: Dst = Dst()
+    dst: Dst = Dst.model_construct()
 
     _last_gap: timedelta = PrivateAttr(default=_FIRST_STRIDE)
     _last_answer: tuple[datetime | None, datetime | None] = PrivateAttr(default=(None, None))

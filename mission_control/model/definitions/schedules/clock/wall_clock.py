@@ -37,7 +37,7 @@ class Dst(FrozenModel):
     fold: Literal["first", "second", "both"] = "first"
 
 
-REAL_TIME = Dst(gap="skip", fold="both")
+REAL_TIME = Dst.model_construct(gap="skip", fold="both")
 """Every instant at which the wall clock shows a local time: how sub-daily schedules run."""
 
 
