@@ -15,7 +15,7 @@ import pytest
 
 from mission_control.model.runs.run_limits import MOST_DELIVERIES
 from mission_control.store import redis_keys
-from tests.processes.real_workers import VISIBILITY_SECONDS, WorkerHouse
+from tests.processes.real_workers import READY_SECONDS, VISIBILITY_SECONDS, WorkerHouse
 from tests.processes.rude_workers import RECOVERED_WITHIN, Swept, children, is_run, lives, rude_house
 from tests.stage.audit_stream import records_of, verified_runs
 from tests.stage.waiting import wait_until
@@ -197,13 +197,16 @@ def test_run_that_kills_every_worker_ends_lost(house: WorkerHouse) -> None:
     poison = house.run("handlers.rude.kill_worker", {"log": str(log)})
     swept = Swept(house)
     for number in range(MOST_DELIVERIES):
-        with house.worker(f"victim{number}") as victim:
+        victim = house.worker(f"victim{number}")  # it may end before it counts as ready
 
-            def is_dead(victim: WorkerProcess = victim) -> bool:
-                swept.sweep.turn()
-                return victim.exit_code is not None
+        def is_dead(victim: WorkerProcess = victim) -> bool:
+            swept.sweep.turn()
+            return victim.exit_code is not None
 
-            wait_until(is_dead, "it has taken a worker with it", timeout=RECOVERED_WITHIN)
+        try:
+            wait_until(is_dead, "it has taken a worker with it", timeout=READY_SECONDS + RECOVERED_WITHIN)
+        finally:
+            victim.kill()
         house.installation.client.hset(redis_keys.run(poison.execution_id), "lease_until", 0)
         house.installation.client.zadd(redis_keys.LEASES, {poison.execution_id: 0})
     record = swept.ended(poison)
