@@ -18,6 +18,7 @@ from msgspec.structs import fields
 from mission_control.configuration.broker_address import broker_problem
 from mission_control.errors import SettingsError
 from mission_control.model.problems.suggestions import did_you_mean
+from mission_control.model.values.durations import parse_duration
 from mission_control.model.values.identifiers import is_key_of_kombu
 from mission_control.model.values.zones import zone
 from mission_control.signing.key_source import read_keyring
@@ -29,6 +30,7 @@ _NOTIFY: Final = "NOTIFY_"
 NOTIFY_PREFIX: Final = f"{PREFIX}{_NOTIFY}"
 SUPERVISOR_VARIABLE: Final = f"{PREFIX}SUPERVISOR_PID"
 _SEPARATORS: Final = {"handlers": os.pathsep, "queues": ",", "outbound_allow": ",", "secrets_allow": ","}
+_DURATIONS: Final = ("least_interval", "visibility_seconds", "stop_grace_seconds", "leader_seconds")
 _PATHS: Final = ("data_dir", "handlers", "tasks_file", "audit_key")
 # May hold a password, so that an error must not quote them.
 _SECRETS: Final = ("redis_url", "broker_url", "notify", "signing_key")
@@ -37,8 +39,7 @@ _SERVICE_LINK: Final = re.compile(
     r"(.+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)=.*"
     r"|(.+_)?PORT=(tcp|udp|sctp)://.*"
 )
-_DURATION: Final = re.compile(r"([0-9.]+) ?(ms|s|m|h)")
-_UNIT_SECONDS: Final = {"ms": 0.001, "s": 1, "m": 60, "h": 3_600}
+_NUMBER: Final = re.compile(r"-?[0-9.]+(e-?[0-9]+)?")
 _WORDS: Final = {"yes": True, "on": True, "no": False, "off": False}
 
 
@@ -258,8 +259,8 @@ def _taken_apart(name: str, kind: Any, text: str) -> Any:  # noqa: ANN401
     if name in _SEPARATORS:
         parts = (piece.strip() for piece in text.split(_SEPARATORS[name]))
         return json.loads(text) if text.startswith("[") else tuple(part for part in parts if part)
-    if name == "least_interval" and (found := _DURATION.fullmatch(text)):
-        return float(found[1]) * _UNIT_SECONDS[found[2]]
+    if name in _DURATIONS and not _NUMBER.fullmatch(text):
+        return parse_duration(text)
     return _WORDS.get(text.lower(), text) if kind is bool else text
 
 

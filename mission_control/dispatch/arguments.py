@@ -13,8 +13,9 @@ from mission_control.model.definitions.named_limit import LimitUses
 from mission_control.model.problems.json_values import json_copy
 from mission_control.model.problems.messages import shown
 from mission_control.model.problems.problems import problems_of
-from mission_control.model.values.fields import LONGEST_SECONDS
+from mission_control.model.values.durations import LONGEST_SECONDS, parse_duration
 from mission_control.model.values.identifiers import queue_name_problem
+from mission_control.model.values.zones import zone
 
 _PRIORITIES: Final = range(10)
 _LONGEST_KEY: Final = 255
@@ -43,10 +44,15 @@ def fingerprint(params: object) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def due_time(now: datetime, at: object, delay: object) -> datetime:
-    """Return when a run is due: now, at an aware datetime, or after a delay."""
+def due_time(now: datetime, at: object, delay: object, timezone: str = "UTC") -> datetime:
+    """Return when a run is due: now, at an aware datetime, or after a delay.
+
+    Both may be words; a moment in words is in `timezone`.
+    """
     if at is not None and delay is not None:
         raise bad_argument("at", "give either at or delay, not both")
+    if isinstance(at, str):
+        at = _instant(at, now, timezone)
     if at is not None:
         if not isinstance(at, datetime):
             raise bad_argument(
@@ -62,13 +68,26 @@ def due_time(now: datetime, at: object, delay: object) -> datetime:
     return now + _wait(delay)
 
 
+def _instant(text: str, now: datetime, timezone: str) -> datetime:
+    from mission_control.model.definitions.schedules.clock.wall_clock import only_instant
+    from mission_control.model.definitions.schedules.shorthand.moments import spoken_moment
+
+    here = zone(timezone)
+    try:
+        return only_instant(spoken_moment(text, now, here), here)
+    except ValueError as error:
+        raise bad_argument("at", str(error)) from error
+
+
 def _wait(delay: Any) -> timedelta:  # noqa: ANN401  # whatever the caller gave
     if isinstance(delay, bool):
         raise bad_argument("delay", f"{shown(delay)} is no number of seconds")
     try:
-        wait = delay if isinstance(delay, timedelta) else timedelta(seconds=delay)
+        seconds = parse_duration(delay) if isinstance(delay, str) else delay
+        wait = seconds if isinstance(seconds, timedelta) else timedelta(seconds=seconds)
     except (TypeError, ValueError, OverflowError) as error:
-        raise bad_argument("delay", f"{shown(delay)} is no number of seconds: {error}") from error
+        fault = str(error) if isinstance(delay, str) else f"{shown(delay)} is no number of seconds: {error}"
+        raise bad_argument("delay", fault) from error
     if not timedelta(0) <= wait <= _LONGEST_DELAY:
         raise bad_argument("delay", f"{wait} is not between zero and {_LONGEST_DELAY.days:,} days")
     return wait

@@ -45,13 +45,14 @@ _SEND_AGAIN: Final = {"max_retries": 1, "interval_start": 0.1}
 class RunOptions:
     """When a run is due and how it travels; what is None is the task's, or now.
 
-    `at` is an aware datetime, `delay` seconds or a timedelta; at most one of them is given. `priority` is
+    `at` is an aware datetime, or words in the installation's time zone: "tomorrow 09:00". `delay` is seconds,
+    a timedelta, or words: "5m". At most one of them is given. `priority` is
     0 (first) to 9 (last), as Celery has it on Redis. `overlap` says what a task's run does while another run
     of the task is active: "queue" waits for its end, "allow" starts at once. `limits` are those of the run.
     """
 
-    at: datetime | None = None
-    delay: timedelta | float | None = None
+    at: datetime | str | None = None
+    delay: timedelta | float | str | None = None
     queue: str | None = None
     priority: int | None = None
     overlap: Literal["queue", "allow"] | None = None
@@ -146,7 +147,7 @@ class Dispatch:
     ) -> RunRecord:
         """Return the run that `enqueue` would send, without entering or sending it."""
         now = self.ending.clock()
-        due = due_time(now, options.at, options.delay)
+        due = due_time(now, options.at, options.delay, self.registry.check.default_timezone)
         problems = route_problems(options.queue, options.priority, options.overlap)
         if problems:
             raise InvalidTaskError(problems, subject="enqueue")

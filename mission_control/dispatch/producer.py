@@ -13,8 +13,8 @@ def enqueue(  # noqa: PLR0913  # one parameter an option
     task_id_or_handler: str,
     params: Mapping[str, Any] | None = None,
     *,
-    at: datetime | None = None,
-    delay: timedelta | float | None = None,
+    at: datetime | str | None = None,
+    delay: timedelta | float | str | None = None,
     queue: str | None = None,
     priority: int | None = None,
     overlap: Literal["queue", "allow"] | None = None,
@@ -23,8 +23,9 @@ def enqueue(  # noqa: PLR0913  # one parameter an option
 ) -> Run:
     """Run a task, or a bare handler, once outside any schedule, and return a handle on the run.
 
-    `params` extend and override the task's. The run is due now, `at` an aware datetime, or after `delay`
-    (seconds or timedelta). `queue` and `priority` (0 first … 9 last, as Celery has it on Redis) override
+    `params` extend and override the task's. The run is due now, `at` an aware datetime (or words such as
+    "tomorrow 09:00", in the setting's time zone), or after `delay` (seconds, timedelta, or "5m").
+    `queue` and `priority` (0 first … 9 last, as Celery has it on Redis) override
     the task's. A task's run is retried by the task's policy; a bare handler's run is not retried. Repeated
     calls with the same `idempotency_key`, task and params return the first run, as long as it is retained;
     with others they are refused. While another run of the task is active, a task's run waits for its end,

@@ -59,11 +59,12 @@ class DefinitionCheck:
         Raises:
             InvalidTaskError: lists every problem.
         """
-        task = self._parse(definition, self.read_text, self.handler_problem)
+        # A file is applied again and again: in it, "tomorrow" would mean another day each time.
+        now = self.clock()
+        task = self._parse(definition, self.read_text, self.handler_problem, now if is_alone else None)
         uses = [(one.name, one.weight) for one in task.limits]
         if problems := self.limit_problems(uses, task.params, limits):
             raise InvalidTaskError(problems, subject=f"task {task.id!r}")
-        now = self.clock()
         if task.enabled and (problem := interval_problem(task, self.shortest_interval, now)) is not None:
             raise InvalidTaskError([problem], subject=f"task {task.id!r}")
         problem = None if may_be_over else over_problem(task, now)
@@ -119,10 +120,12 @@ class DefinitionCheck:
         definition: Mapping[str, Any],
         read_text: Callable[[Path], str],
         handler_problem: Callable[[str], str | None] | None = None,
+        now: datetime | None = None,
     ) -> TaskDefinition:
         return parse_task(
             definition,
             default_timezone=self.default_timezone,
+            now=now,
             read_text=read_text,
             handler_problem=handler_problem,
         )

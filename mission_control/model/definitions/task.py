@@ -1,6 +1,7 @@
 """The definition of a task: what runs, when, and what follows from its outcome."""
 
 from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -184,14 +185,16 @@ def parse_task(
     data: Mapping[str, Any],
     *,
     default_timezone: str = "UTC",
+    now: datetime | None = None,
     read_text: Callable[[Path], str] | None = None,
     handler_problem: Callable[[str], str | None] | None = None,
 ) -> TaskDefinition:
     """Check a definition and return it.
 
-    A schedule without a `timezone` gets `default_timezone`. `read_text` reads the calendars that exclusions
-    name; without it such an exclusion is a problem. `handler_problem` says why a path names no handler;
-    without it only the syntax of paths is checked.
+    A schedule without a `timezone` gets `default_timezone`. A schedule may be words, such as "every 5m";
+    those that count from today, such as "once tomorrow 09:00", need `now`. `read_text` reads the
+    calendars that exclusions name; without it such an exclusion is a problem. `handler_problem` says why a
+    path names no handler; without it only the syntax of paths is checked.
 
     Raises:
         InvalidTaskError: lists every problem with its path, the value and the remedy.
@@ -202,10 +205,8 @@ def parse_task(
         plain = plain_definition(data)
     except InvalidTaskError as error:
         raise InvalidTaskError(error.problems, subject=_subject(data)) from error
-    return _validated(
-        plain,
-        {"default_timezone": default_timezone, "read_text": read_text, "handler_problem": handler_problem},
-    )
+    context = {"read_text": read_text, "handler_problem": handler_problem}
+    return _validated(plain, {"default_timezone": default_timezone, "now": now, **context})
 
 
 def read_stored_task(

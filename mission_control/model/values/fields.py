@@ -1,6 +1,5 @@
 """The kinds of value that the fields of a definition share."""
 
-import re
 import unicodedata
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -9,13 +8,12 @@ from typing import Annotated, TypeVar
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, ValidationInfo
 
 from mission_control.model.problems.suggestions import quoted
+from mission_control.model.values.durations import LONGEST_SECONDS, parse_duration
 from mission_control.model.values.handler_paths import handler_path_problem
 from mission_control.model.values.identifiers import queue_name_problem, task_id_problem
 from mission_control.model.values.instants import format_instant, parse_instant, parse_moment
 from mission_control.model.values.zones import zone
 
-# Ten years: longer than any task waits, and short enough for every date computed with it.
-LONGEST_SECONDS = 315_360_000
 LONGEST_LINE = 200
 LONGEST_TEXT = 10_000
 
@@ -75,26 +73,26 @@ def _instant(value: object) -> object:
 
 
 def _span(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    found = re.fullmatch(r"(\d{1,9}(?:\.\d{1,6})?)([smhd])", value)
-    if found is None:
-        raise ValueError(f'{quoted(value)} is no duration; write seconds, or such as "90s", "5m", "1h", "7d"')
-    return float(found[1]) * {"s": 1, "m": 60, "h": 3_600, "d": 86_400}[found[2]]
+    return parse_duration(value) if isinstance(value, str) else value
 
 
 Seconds = Annotated[
-    float, Field(ge=0, le=LONGEST_SECONDS), PlainSerializer(plain_number, return_type=int | float)
+    float,
+    BeforeValidator(_span),
+    Field(ge=0, le=LONGEST_SECONDS),
+    PlainSerializer(plain_number, return_type=int | float),
 ]
-"""A duration from zero to ten years."""
+"""A duration from zero to ten years: seconds, or text such as "90s" or "1h30m"; stored in seconds."""
 
 PositiveSeconds = Annotated[
-    float, Field(gt=0, le=LONGEST_SECONDS), PlainSerializer(plain_number, return_type=int | float)
+    float,
+    BeforeValidator(_span),
+    Field(gt=0, le=LONGEST_SECONDS),
+    PlainSerializer(plain_number, return_type=int | float),
 ]
-"""A duration above zero, up to ten years."""
+"""A duration above zero, up to ten years, as `Seconds` are given."""
 
-Span = Annotated[PositiveSeconds, BeforeValidator(_span)]
-"""A duration as a number of seconds, or as text such as "90s", "5m", "1h" or "7d"; stored in seconds."""
+Span = PositiveSeconds
 
 Line = Annotated[str, Field(max_length=LONGEST_LINE), AfterValidator(_one_line)]
 """One line of text for people."""

@@ -40,7 +40,7 @@ CYCLE["itself"] = CYCLE
         ({"delay": -1}, "delay: -1 day, 23:59:59 is not between zero and"),
         ({"delay": float("nan")}, "delay: nan is no number of seconds"),
         ({"delay": 1e300}, "is no number of seconds"),
-        ({"delay": "soon"}, "delay: 'soon' is no number of seconds"),
+        ({"delay": "soon"}, "delay: 'soon' is no duration"),
         ({"delay": timedelta(days=9_999)}, "is not between zero and 3,650 days"),
         ({"at": datetime(2030, 1, 1)}, "has no time zone; use an aware datetime"),  # noqa: DTZ001
         ({"at": datetime(9999, 1, 1, tzinfo=UTC)}, "is more than 3,650 days ahead"),

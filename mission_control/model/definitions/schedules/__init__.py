@@ -6,7 +6,7 @@ A schedule is a pure function of the moment asked about: `next_after`, `previous
 
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from mission_control.model.definitions.schedules import any_of
 from mission_control.model.definitions.schedules.any_of import AnySchedule
@@ -19,6 +19,7 @@ from mission_control.model.definitions.schedules.no_schedule import NO_SCHEDULE
 from mission_control.model.definitions.schedules.once import OnceSchedule
 from mission_control.model.definitions.schedules.rrule import RRuleSchedule
 from mission_control.model.definitions.schedules.schedule_base import ScheduleBase
+from mission_control.model.definitions.schedules.shorthand.full_form import full_form
 from mission_control.model.definitions.schedules.solar import SolarSchedule
 from mission_control.model.definitions.schedules.weekly import WeeklySchedule
 
@@ -53,8 +54,9 @@ Schedule = Annotated[
     | AnySchedule,
     Field(discriminator="type"),
     AfterValidator(_happening),
+    BeforeValidator(lambda schedule, info: full_form(schedule, info.context)),
 ]
-"""Any type of schedule; pydantic picks the model by `type`."""
+"""Any type of schedule; pydantic picks the model by `type`. A caller may give it in words: "every 5m"."""
 
 # The union's module cannot import it; pydantic looks there when it builds the checks, at their first use.
 any_of.Schedule = Schedule  # type: ignore[attr-defined]

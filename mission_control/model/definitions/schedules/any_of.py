@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from mission_control.model.definitions.schedules.schedule_base import ScheduleBase
+from mission_control.model.definitions.schedules.shorthand.full_form import full_form
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -40,13 +41,13 @@ class AnySchedule(ScheduleBase):
 
     @model_validator(mode="before")
     @classmethod
-    def _pass_zone_on(cls, data: Any) -> Any:  # noqa: ANN401  # whatever the definition holds
+    def _pass_zone_on(cls, data: Any, info: ValidationInfo) -> Any:  # noqa: ANN401  # whatever the definition holds
         if not isinstance(data, Mapping) or "timezone" not in data:
             return data
         members = data.get("schedules")
         if not isinstance(members, list | tuple):
             return data
-        return {**data, "schedules": [_in_zone(one, data["timezone"]) for one in members]}
+        return {**data, "schedules": [_in_zone(one, data["timezone"], info) for one in members]}
 
     @field_validator("schedules")
     @classmethod
@@ -63,7 +64,11 @@ class AnySchedule(ScheduleBase):
         return value
 
 
-def _in_zone(member: object, timezone: object) -> object:
+def _in_zone(member: object, timezone: object, info: ValidationInfo) -> object:
+    try:
+        member = full_form(member, info.context, timezone)
+    except ValueError:  # the check of the member reports it
+        return member
     if not isinstance(member, Mapping) or "timezone" in member:
         return member
     return {**member, "timezone": timezone}

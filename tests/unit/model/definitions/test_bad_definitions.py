@@ -35,13 +35,16 @@ WHOLE_MESSAGES: list[tuple[dict[str, Any], str]] = [
     ({"tags": "a,b"}, "tags: 'a,b' is not a list; write it in [brackets]"),
     ({"tags": ["a", 5]}, 'tags[1]: 5 is not text; write text in "quotes"'),
     ({"params": [1]}, "params: a list is not an object; write its keys and values in {braces}"),
-    ({"schedule": "daily"}, "schedule: 'daily' is not an object; write its keys and values in {braces}"),
+    ({"schedule": 5}, "schedule: 5 is not an object; write its keys and values in {braces}"),
     ({"retry_policy": 3}, "retry_policy: 3 is not an object; write its keys and values in {braces}"),
     (
         {"retry_policy": {"max_retries": "3"}},
         "retry_policy.max_retries: '3' is not a whole number; write it without quotes",
     ),
-    ({"timeout_seconds": "soon"}, "timeout_seconds: 'soon' is not a number"),
+    (
+        {"timeout_seconds": "soon"},
+        'timeout_seconds: \'soon\' is no duration; write "90s", "5m", "1h30m" or "2d"',
+    ),
     # numbers out of bounds
     (
         {"retry_policy": {"retry_delay_seconds": -5}},

@@ -25,6 +25,15 @@ def parse_time(text: str) -> time:
     return time.fromisoformat(text)
 
 
+def clock_text(text: str) -> str:
+    """Return a time of day with both digits of its hour.
+
+    >>> clock_text("9:00")
+    '09:00'
+    """
+    return f"0{text}" if text[1:2] == ":" else text
+
+
 def parse_date(text: str) -> date:
     """Return the date that `text` names.
 

@@ -1,0 +1,81 @@
+"""Moments as people write them: "tomorrow 09:00", "mon 16:00", "in 5m", "2h ago", or ISO 8601."""
+
+import re
+from datetime import datetime, time, timedelta, tzinfo
+from typing import Final
+
+from mission_control.model.definitions.schedules.clock.calendar_words import WEEKDAYS, weekday_number
+from mission_control.model.definitions.schedules.clock.times_of_day import (
+    clock_text,
+    is_date,
+    parse_date,
+    parse_time,
+)
+from mission_control.model.definitions.schedules.shorthand.nearest_forms import nearest_moments
+from mission_control.model.problems.suggestions import quoted
+from mission_control.model.values.durations import parse_duration
+from mission_control.model.values.instants import parse_moment
+
+_ISO: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[t ][0-9]{2}:[0-9]{2}")
+_DAYS: Final = {"yesterday": -1, "today": 0, "tomorrow": 1}
+_DAY_NAMES: Final = {*_DAYS, *WEEKDAYS, *(name[:3] for name in WEEKDAYS)}
+_DAY_AND_TIME: Final = re.compile(
+    r"(?:(?P<day>[a-z]+|[0-9]{4}-[0-9]{2}-[0-9]{2})(?: at)? )?(?P<time>[0-9]{1,2}:[0-9:]{2,5})"
+)
+_SPAN: Final = re.compile(r"(?P<ahead>in )?(?P<span>[0-9][^:]*?)(?P<back> ago)?")
+
+
+def spoken_moment(text: str, now: datetime, zone: tzinfo, *, past: bool = False) -> datetime:
+    """Return the moment that a text names: an instant in UTC, or a naive local time in `zone`.
+
+    A duration is counted from `now`, back if `past`. A time or weekday without a date is the next one, or
+    the last one if `past`. Only then a day alone is a moment, its beginning.
+
+    Raises:
+        ValueError: it names no moment, or leaves the time of day open; the message has the nearest forms.
+
+    >>> from datetime import UTC
+    >>> noon = datetime(2026, 3, 1, 12, tzinfo=UTC)
+    >>> str(spoken_moment("tomorrow 09:00", noon, UTC)), str(spoken_moment("2h", noon, UTC, past=True))
+    ('2026-03-02 09:00:00', '2026-03-01 10:00:00+00:00')
+    """
+    words = " ".join(text.casefold().split())
+    if words == "now":
+        return now
+    if _ISO.match(words):
+        return parse_moment(text)
+    try:
+        counted = _counted(words, now, past=past)
+        return counted if counted is not None else _on_a_day(words, now.astimezone(zone), past=past)
+    except (ValueError, OverflowError) as error:
+        why = str(error).partition("; ")[0]
+        raise ValueError(
+            f"{quoted(text)} is not a moment{why and f': {why}'}; write {nearest_moments(text)}"
+        ) from error
+
+
+def _counted(words: str, now: datetime, *, past: bool) -> datetime | None:
+    found = None if is_date(words) else _SPAN.fullmatch(words)
+    if found is None:
+        return None
+    span = timedelta(seconds=parse_duration(found["span"]))
+    is_back = past if found["ahead"] is found["back"] is None else found["back"] is not None
+    return now - span if is_back else now + span
+
+
+def _on_a_day(words: str, here: datetime, *, past: bool) -> datetime:
+    found = _DAY_AND_TIME.fullmatch(words)
+    if found is None and not past:
+        raise ValueError("it has no time of day" if words in _DAY_NAMES or is_date(words) else "")
+    day, at = (words, time.min) if found is None else (found["day"], parse_time(clock_text(found["time"])))
+    local = here.replace(tzinfo=None)
+    if day is not None and is_date(day):
+        return datetime.combine(parse_date(day), at)
+    if day in _DAYS:
+        return datetime.combine(local.date() + timedelta(days=_DAYS[day]), at)
+    period = timedelta(days=1 if day is None else len(WEEKDAYS))
+    ahead = 0 if day is None else (weekday_number(day) - local.weekday()) % len(WEEKDAYS)
+    moment = datetime.combine(local.date() + timedelta(days=ahead), at)
+    if past:
+        return moment if moment <= local else moment - period
+    return moment if moment > local else moment + period
