@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import random
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import pytest
+from kombu.utils.json import dumps
 
 from mission_control.messaging.message import RUN_HEADER
 from mission_control.messaging.transport.message_problem import BadMessageError, read_task
@@ -36,7 +39,10 @@ TRANSPORTS_OWN = {
     ("headers", PARKED_HEADER),
     ("properties", "delivery_info", "redelivered"),
 }
-VALUES = [None, True, 0, 1, -1, 2.5, "", "x", [], [1], {}, {"a": "b"}, "handlers.http_request.run", "0" * 64]
+VALUES = [
+    *(None, True, 0, 1, -1, 2.5, float("nan"), 2**70, 2**70 + 1, "", "x", "\ud800", [], [1], {}, {"a": "b"}),
+    *({"__type__": "datetime", "__value__": NOW.isoformat()}, "handlers.http_request.run", "0" * 64),
+]
 
 
 def signed(number: int, *, now: datetime = NOW, keyring: Keyring = KEYRING, **headers: Any) -> dict[str, Any]:
@@ -177,3 +183,18 @@ def test_eta_that_was_changed_is_refused() -> None:
     forged["headers"]["eta"] = (NOW + timedelta(minutes=2)).isoformat()
 
     assert refusal(forged) == "its header eta was changed"
+
+
+@pytest.mark.parametrize(
+    "header",
+    [{1: "a key that is no text"}, NOW, [Decimal("1.5"), uuid4()], 2**70, "\ud800", ("a", "tuple"), 2.5],
+    ids=repr,
+)
+def test_header_of_any_type_that_the_wire_carries_is_signed_as_it_arrives(header: object) -> None:
+    whole = signed(1)
+    whole["headers"].pop(SIGNATURE_HEADER)
+    whole["headers"]["custom"] = header
+    sign_message(whole, "default", KEYRING, now=NOW, lasts=MONTH)
+    found = read_task(dumps(whole).encode())
+
+    check_signature(found, "default", KEYRING, NOW.timestamp(), NOW.timestamp)

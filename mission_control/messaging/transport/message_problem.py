@@ -22,6 +22,13 @@ _PRIORITIES: Final = range(256)
 _DECODER: Final = json.JSONDecoder(object_hook=object_hook)
 
 
+class NotFinite(float):
+    """NaN or Infinity, which Python writes into JSON: a type of its own, as orjson takes floats for null."""
+
+
+ENVELOPE_DECODER: Final = json.JSONDecoder(object_hook=object_hook, parse_constant=NotFinite)
+
+
 class BadMessageError(ValueError):
     """A message that no worker can accept; the text says why and quotes nothing of it.
 
@@ -76,7 +83,7 @@ def read_envelope(raw: bytes | str) -> dict[str, Any]:
     _require(
         len(raw) <= LARGEST_MESSAGE_BYTES, f"it is of {len(raw):,} bytes; {LARGEST_MESSAGE_BYTES:,} are taken"
     )
-    message: dict[str, Any] = _parsed(raw, "it")
+    message: dict[str, Any] = _parsed(raw, "it", ENVELOPE_DECODER)
     _require(isinstance(message, dict), f"it is {type(message).__name__}, not an object")
     properties: Any = message.get("properties")
     _require(isinstance(properties, dict), "it has no properties")
@@ -128,9 +135,9 @@ def _check_body(parts: object) -> None:
     _require(follow_up is None, "it carries callbacks, a chain or a chord, which are not supported")
 
 
-def _parsed(text: bytes | str, what: str) -> Any:  # noqa: ANN401  # whatever JSON holds
+def _parsed(text: bytes | str, what: str, decoder: json.JSONDecoder = _DECODER) -> Any:  # noqa: ANN401  # whatever JSON holds
     try:
-        value = _DECODER.decode(text if isinstance(text, str) else text.decode())
+        value = decoder.decode(text if isinstance(text, str) else text.decode())
     except UnicodeDecodeError as error:
         raise BadMessageError(f"{what} is not UTF-8") from error
     except RecursionError as error:

@@ -11,9 +11,10 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
+import orjson
 from kombu.utils.json import dumps
 
-from mission_control.messaging.transport.message_problem import BadMessageError
+from mission_control.messaging.transport.message_problem import ENVELOPE_DECODER, BadMessageError
 from mission_control.messaging.transport.parking import PARKED_HEADER
 from mission_control.messaging.transport.task_headers import due_instant
 from mission_control.model.values.instants import format_instant
@@ -63,8 +64,23 @@ def signed_text(message: dict[str, Any], queue: str) -> str:
         properties["delivery_info"] = {name: value for name, value in route.items() if name != "redelivered"}
     headers = {name: one for name, one in message["headers"].items() if name not in _CHANGED_ON_THE_WAY}
     rest = {name: one for name, one in message.items() if name != "body"}
-    text: str = dumps([queue, {**rest, "headers": headers, "properties": properties}], sort_keys=True)
-    return text
+    return _canonical([queue, {**rest, "headers": headers, "properties": properties}])
+
+
+def _canonical(value: object) -> str:
+    """Return the same text for a value that was sent and for what JSON makes of it on the way."""
+    try:
+        return _fast_json(value)
+    except TypeError:  # a key that is no text, a date, a number of more than 64 bits, NaN
+        text: str = dumps(value, sort_keys=True)
+    try:
+        return _fast_json(ENVELOPE_DECODER.decode(text))
+    except TypeError:
+        return text
+
+
+def _fast_json(value: object) -> str:
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS | orjson.OPT_PASSTHROUGH_DATETIME).decode()
 
 
 def message_signature(window: Window, text: str, body: str, keyring: Keyring) -> str:
