@@ -8,14 +8,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mission_control.budget_registry import get_budget, list_budgets, remove_budget, set_budget
     from mission_control.dispatch.producer import enqueue
     from mission_control.dispatch.run_handle import Run
     from mission_control.errors import (
+        BudgetInUseError,
+        InvalidBudgetError,
         InvalidLimitError,
+        InvalidSpendError,
         InvalidTaskError,
         LimitInUseError,
         MissionControlError,
         StoreUnavailableError,
+        UnknownBudgetError,
         UnknownLimitError,
         UnknownTaskError,
     )
@@ -32,24 +37,32 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "BudgetInUseError",
+    "InvalidBudgetError",
     "InvalidLimitError",
+    "InvalidSpendError",
     "InvalidTaskError",
     "LimitInUseError",
     "MissionControlError",
     "Run",
     "StoreUnavailableError",
     "TaskScheduler",
+    "UnknownBudgetError",
     "UnknownLimitError",
     "UnknownTaskError",
     "disable_task",
     "enable_task",
     "enqueue",
+    "get_budget",
     "get_limit",
     "get_task",
+    "list_budgets",
     "list_limits",
     "list_tasks",
     "register_task",
+    "remove_budget",
     "remove_limit",
+    "set_budget",
     "set_limit",
     "unregister_task",
     "update_task",
@@ -60,6 +73,7 @@ _HOME = {
     "Run": "dispatch.run_handle",
     "enqueue": "dispatch.producer",
     **dict.fromkeys(("get_limit", "list_limits", "remove_limit", "set_limit"), "limit_registry"),
+    **dict.fromkeys(("get_budget", "list_budgets", "remove_budget", "set_budget"), "budget_registry"),
     **dict.fromkeys(
         (name for name in __all__ if name.endswith("_task") or name == "list_tasks"), "task_registry"
     ),

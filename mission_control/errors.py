@@ -3,7 +3,9 @@
 ```
 MissionControlError
 ├── InvalidTaskError        the definition is wrong: fix the listed problems (also a ValueError)
-├── InvalidLimitError       the named limit is wrong: fix the listed problems (also a ValueError)
+├── InvalidResourceError    the limit or budget is wrong: fix the listed problems (also a ValueError)
+│   ├── InvalidLimitError
+│   └── InvalidBudgetError
 ├── TaskFileError           a task file cannot be used: fix the file (also a ValueError)
 ├── SettingsError           an environment setting is wrong: fix it (also a ValueError)
 ├── UnknownTaskError        no task has that id (also a LookupError)
@@ -11,8 +13,13 @@ MissionControlError
 ├── UnknownPauseError       no such pause is in force (also a LookupError)
 ├── UnknownOccurrenceError  the task has no such occurrence to come (also a LookupError)
 ├── UnknownBackfillError    no backfill has that id, or no longer (also a LookupError)
-├── UnknownLimitError       no limit has that name (also a LookupError)
-├── LimitInUseError         tasks refer to the limit: change them first
+├── UnknownResourceError    no limit or budget has that name (also a LookupError)
+│   ├── UnknownLimitError
+│   └── UnknownBudgetError
+├── ResourceInUseError      tasks refer to the limit or budget: change them first
+│   ├── LimitInUseError
+│   └── BudgetInUseError
+├── InvalidSpendError       a handler reports an amount that cannot be: fix the handler (also a ValueError)
 ├── UnknownChannelError     no worker has such a notification channel (also a LookupError)
 ├── HandlerError            a handler cannot be found or loaded
 ├── StoreUnavailableError   Redis cannot be reached or refuses: try again (also a ConnectionError)
@@ -71,8 +78,20 @@ class InvalidTaskError(_InvalidError):
         super().__init__(problems, subject=subject)
 
 
-class InvalidLimitError(_InvalidError):
-    """A named limit is not valid; `problems` lists everything that is wrong with it."""
+class InvalidResourceError(_InvalidError):
+    """A named limit or a budget is not valid; `problems` lists everything that is wrong with it."""
+
+
+class InvalidLimitError(InvalidResourceError):
+    """A named limit is not valid."""
+
+
+class InvalidBudgetError(InvalidResourceError):
+    """A budget is not valid."""
+
+
+class InvalidSpendError(MissionControlError, ValueError):
+    """What a handler says that it has spent is no amount; nothing was counted."""
 
 
 class TaskFileError(MissionControlError, ValueError):
@@ -103,12 +122,28 @@ class UnknownBackfillError(MissionControlError, LookupError):
     """No backfill has the given id; those that are over are dropped after the retention of runs."""
 
 
-class UnknownLimitError(MissionControlError, LookupError):
+class UnknownResourceError(MissionControlError, LookupError):
+    """No limit, or no budget, has the given name."""
+
+
+class UnknownLimitError(UnknownResourceError):
     """No limit has the given name."""
 
 
-class LimitInUseError(MissionControlError):
-    """Tasks refer to the limit in a way that does not allow the change; nothing was changed."""
+class UnknownBudgetError(UnknownResourceError):
+    """No budget has the given name."""
+
+
+class ResourceInUseError(MissionControlError):
+    """Tasks refer to a limit or budget in a way that does not allow the change; nothing was changed."""
+
+
+class LimitInUseError(ResourceInUseError):
+    """Tasks refer to the limit."""
+
+
+class BudgetInUseError(ResourceInUseError):
+    """Tasks refer to the budget."""
 
 
 class UnknownChannelError(MissionControlError, LookupError):

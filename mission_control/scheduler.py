@@ -51,7 +51,7 @@ class TaskScheduler:
         registry = self._installation.registry
         with self._store_errors():
             if path is not None or file.exists():
-                apply_task_file(registry, file, self._installation.limits)
+                apply_task_file(registry, file, self._installation.resources)
             return registry.tasks(enabled_only=False)
 
     def register_task(self, task_def: Mapping[str, Any], *, replace: bool = False) -> bool:

@@ -37,6 +37,7 @@ _KEYS: Final = (
     redis_keys.NOTICES,
     redis_keys.INCIDENTS,
     redis_keys.UPSTREAM_RUNS,
+    redis_keys.BUDGETS,
 )
 
 
@@ -79,7 +80,9 @@ class Commit:
     ) -> None:
         self._keys = (redbeat_keys.schedule, *_KEYS)
         self._client = client
-        self._fire = lua_script(client, __package__, "fire", needs=functions_of_runs("overlap", "trimming"))
+        self._fire = lua_script(
+            client, __package__, "fire", needs=functions_of_runs("overlap", "trimming", "budgets")
+        )
         self._token = token
         self._retention = retention
         self._max_runs = max_runs
@@ -132,6 +135,6 @@ def _batch_header(
         *(token, now.timestamp(), format_instant(now), meta, ttl, CATCH_UP_PER_SECOND, RunState.SKIPPED),
         *(pauses, redis_keys.run(""), joined(ACTIVE_STATES), record_identity("", 0, is_final=True)),
         *(key("\0").split("\0")[1] for key in _KEYS_OF_TASK),
-        *(max_runs, redis_keys.effects("")),
+        *(max_runs, redis_keys.effects(""), redis_keys.cost("\0").split("\0")[1]),
     ]
     return bytes(msgpack.packb(header))

@@ -162,7 +162,7 @@ class FireRequests:
             self._stagger(entry, action),
             self.delivery if is_fired else Delivery.NONE,
             self._overlap(entry, action) if isinstance(action, Fire) else json_text(action.cause.to_dict()),
-            *unfired_notices(entry.task, entry.task_id, None if isinstance(action, Fire) else action.cause),
+            *self._rarely_given(entry, action),
         ]
 
     def _message(
@@ -194,6 +194,15 @@ class FireRequests:
             return plan.blocked
         until = format_instant(action.due + timedelta(seconds=task.misfire.grace_seconds))
         return [plan.blocked, plan.full, plan.limit, until, task.overlap]
+
+    @staticmethod
+    def _rarely_given(entry: DueTask, action: Action) -> list[Any]:
+        """Return what the script needs of a task that asks for notices or has budgets; nothing for most."""
+        cause = None if isinstance(action, Fire) else action.cause
+        notices: list[Any] = [*unfired_notices(entry.task, entry.task_id, cause)]
+        if cause is not None or not entry.task.budgets:
+            return notices
+        return [*(notices or [None]), [one.of_run() for one in entry.task.budgets]]
 
     def _stagger(self, entry: DueTask, action: Action) -> float | str:
         if self.delivery is Delivery.IN_PROCESS or not isinstance(action, Fire) or not action.is_catch_up:

@@ -82,4 +82,5 @@ def ending_record(run: RunRecord, *, at: datetime) -> ExecutionRecord:
         revision=run.revision,
         delivery=run.fence if is_cut_off else None,
         upstream=run.upstream,
+        spent=run.spent,
     )

@@ -25,6 +25,7 @@ _COMMANDS: Final = {
     "tasks": "program:tasks",
     "run": "program:run",
     "limit": "program:limit",
+    "budget": "program:budget",
     "handler": "program:handler",
     "audit": "program:audit",
     "notify": "program:notify",
@@ -87,6 +88,16 @@ limit = LazyGroup(
         "list": "limit.show:list_limits",
         "show": "limit.show:show",
         "remove": "limit.change:remove",
+    },
+)
+budget = LazyGroup(
+    "budget",
+    help="Limit what runs of tasks spend in a time.",
+    lazy={
+        "set": "budget.change:set_budget",
+        "list": "budget.show:list_budgets",
+        "show": "budget.show:show",
+        "remove": "budget.change:remove",
     },
 )
 handler = LazyGroup(

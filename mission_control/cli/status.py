@@ -123,6 +123,7 @@ def _rows(found: Situation, redis: Mapping[str, str], here: tzinfo) -> Iterator[
         "backfills", (printable(f"{one.task_id}, {words_of(one)}") for one in found.backfills)
     )
     yield from _labelled("limits", (Text(printable(one), style="yellow") for one in found.limited))
+    yield from _labelled("budgets", (Text(printable(one), style="yellow") for one in found.budgets))
     yield from _labelled("queues", _queues(found))
     yield from _labelled("running", _active(found, here))
     yield "last 24 h", _outcomes(found)

@@ -1,18 +1,20 @@
 """Files of task definitions, read and written as a whole or not at all.
 
-A file holds `{"limits": [limit, …], "tasks": [definition, …]}`, of which either may be left out, or a bare
-list of definitions. It is written in the first form, sorted by name and id; without limits if there are none.
+A file holds `{"limits": [limit, …], "budgets": [budget, …], "tasks": [definition, …]}`, of which any may be
+left out, or a bare list of definitions. It is written in the first form, sorted by name and id, without empty
+sections but for the tasks.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple
 
 import orjson
 from redis.exceptions import RedisError
 
 from mission_control.errors import (
-    InvalidLimitError,
+    InvalidResourceError,
     InvalidTaskError,
     MissionControlError,
     Problem,
@@ -20,7 +22,9 @@ from mission_control.errors import (
 )
 from mission_control.events import events
 from mission_control.files.json_file import read_json_file
-from mission_control.model.definitions.named_limit import NamedLimit, parse_limit
+from mission_control.model.definitions.named_budget import Budget
+from mission_control.model.definitions.named_limit import NamedLimit
+from mission_control.model.definitions.named_resource import NamedResource, parse_resource
 from mission_control.model.definitions.task import TaskDefinition, parse_task
 from mission_control.model.problems.messages import shown
 from mission_control.model.values.quantities import counted
@@ -32,15 +36,22 @@ _MOST_NAMED = 50
 _MOST_PROBLEMS = 500
 
 
+KINDS: Final[Mapping[str, type[NamedResource]]] = {"limits": NamedLimit, "budgets": Budget}
+"""What the sections of a task file hold, but for its tasks."""
+
+Resources = Mapping[str, Mapping[str, NamedResource]]
+"""Limits and budgets, by section and name."""
+
+
 class TaskFile(NamedTuple):
-    """What a task file holds, unchecked."""
+    """What a task file holds, unchecked; `resources` by section."""
 
     tasks: list[dict[str, Any]]
-    limits: list[dict[str, Any]]
+    resources: dict[str, list[dict[str, Any]]]
 
 
 def read_task_file(path: Path) -> TaskFile:
-    """Return the tasks and limits in a task file, unchecked.
+    """Return the tasks, limits and budgets in a task file, unchecked.
 
     Raises:
         TaskFileError: the file does not exist, cannot be read, is too large, is not JSON (with line and
@@ -49,37 +60,42 @@ def read_task_file(path: Path) -> TaskFile:
     """
     data = read_json_file(path)
     sections = data if isinstance(data, dict) and len(data) > 0 else {"tasks": data}
-    is_known = sections.keys() <= {"tasks", "limits"}
+    is_known = sections.keys() <= {"tasks", *KINDS}
     if not is_known or not all(isinstance(section, list) for section in sections.values()):
         raise TaskFileError(
-            f'{path}: holds {shown(data)}; write {{"tasks": [ … ]}} and no other key but "limits", '
-            "or a list of tasks"
+            f'{path}: holds {shown(data)}; write {{"tasks": [ … ]}} and no other key but "limits" '
+            'and "budgets", or a list of tasks'
         )
-    return TaskFile(sections.get("tasks", []), sections.get("limits", []))
+    return TaskFile(sections.get("tasks", []), {name: sections.get(name, []) for name in KINDS})
 
 
-def parse_limits(items: Sequence[Any], *, source: str) -> dict[str, NamedLimit]:
-    """Check limits that belong together, and return them by their names, all or none.
+def parse_section(section: str, items: Sequence[Any], *, source: str) -> dict[str, NamedResource]:
+    """Check limits or budgets that belong together, and return them by their names, all or none.
 
     Raises:
-        InvalidLimitError: lists every problem under `limits[i]`.
+        InvalidResourceError: lists every problem under `limits[i]`.
     """
-    good: dict[str, NamedLimit] = {}
+    kind = KINDS[section]
+    good: dict[str, NamedResource] = {}
     problems: list[Problem] = []
     for at, item in enumerate(items):
         try:
-            limit = parse_limit(item)
-        except InvalidLimitError as error:
-            problems += [problem.under(f"limits[{at}]") for problem in error.problems]
+            one = parse_resource(kind, item)
+        except InvalidResourceError as error:
+            problems += [problem.under(f"{section}[{at}]") for problem in error.problems]
             continue
-        if limit.name in good:
-            problems.append(
-                Problem(f"limits[{at}].name", f"{shown(limit.name)} is another limit's name, too")
-            )
-        good[limit.name] = limit
+        if one.name in good:
+            fault = f"{shown(one.name)} is another {kind.noun}'s name, too"
+            problems.append(Problem(f"{section}[{at}].name", fault))
+        good[one.name] = one
     if problems:
-        raise InvalidLimitError(problems[:_MOST_PROBLEMS], subject=f"{source}: nothing was applied")
+        raise kind.invalid(problems[:_MOST_PROBLEMS], subject=f"{source}: nothing was applied")
     return good
+
+
+def sections_of(resources: Resources) -> dict[str, list[dict[str, Any]]]:
+    """Return limits and budgets as a task file has them, without empty sections."""
+    return {name: [one.to_dict() for one in found.values()] for name, found in resources.items() if found}
 
 
 def parse_tasks(
@@ -120,7 +136,7 @@ def parse_tasks(
 
 
 def write_task_file(
-    path: Path, definitions: Iterable[TaskDefinition], limits: Iterable[NamedLimit] = ()
+    path: Path, definitions: Iterable[TaskDefinition], resources: Resources = MappingProxyType({})
 ) -> None:
     """Write definitions to a file that only its owner can read. Readers never see it half written.
 
@@ -128,8 +144,9 @@ def write_task_file(
         TaskFileError: the file cannot be written; the old one, if any, is unchanged.
     """
     tasks = [definition.to_dict() for definition in sorted(definitions, key=lambda one: one.id)]
-    shared = {"limits": [limit.to_dict() for limit in limits]} if limits else {}
-    content = orjson.dumps({**shared, "tasks": tasks}, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+    content = orjson.dumps(
+        {**sections_of(resources), "tasks": tasks}, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
+    )
     try:
         replace_file(path, content)
     except OSError as error:
@@ -142,7 +159,7 @@ def write_task_file(
 def mirror_into(
     path: Path,
     definitions: Callable[[], Iterable[TaskDefinition]],
-    limits: Callable[[], Mapping[str, NamedLimit]],
+    resources: Callable[[], Resources],
 ) -> None:
     """Write all registered tasks to `path`. Of several writers, the last one writes the newest state.
 
@@ -153,7 +170,7 @@ def mirror_into(
     try:
         own_folder(path.parent)
         with FileLock(path.with_name(f".{path.name}.lock"), timeout=10, mode=0o600):
-            write_task_file(path, definitions(), limits().values())
+            write_task_file(path, definitions(), resources())
     except (MissionControlError, RedisError, OSError) as error:
         events.mirror_failed(path, error)
 

@@ -24,10 +24,12 @@ from mission_control.files.task_file import mirror_into
 from mission_control.handler_catalog.catalog import HandlerCatalog, catalog_from
 from mission_control.ledger.ledger import Ledger
 from mission_control.registry.breakers import Breakers
+from mission_control.registry.budgets import Budgets
 from mission_control.registry.change_log import ChangeLog
 from mission_control.registry.definition_check import DefinitionCheck
 from mission_control.registry.dependency_check import DependencyCheck
 from mission_control.registry.limits import Limits
+from mission_control.registry.named_resources import NamedResources
 from mission_control.registry.occurrence_store import OccurrenceStore
 from mission_control.registry.pauses import Pauses
 from mission_control.registry.registry import Registry
@@ -196,6 +198,20 @@ class Installation:
         return Limits(self.client, self.registry.changes, self.registry.definitions, self.clock)
 
     @cached_property
+    def budgets(self) -> Budgets:
+        """The budgets."""
+        return Budgets(self.client, self.registry.changes, self.registry.definitions, self.clock)
+
+    @property
+    def resources(self) -> dict[str, NamedResources[Any]]:
+        """Limits and budgets by their sections in a task file."""
+        return {"limits": self.limits, "budgets": self.budgets}
+
+    def all_resources(self) -> dict[str, dict[str, Any]]:
+        """Return each of them, by section and name."""
+        return {section: ours.all() for section, ours in self.resources.items()}
+
+    @cached_property
     def occurrences(self) -> OccurrenceStore:
         """The changes of single occurrences."""
         return OccurrenceStore(self.client, self.registry.changes, self.redbeat_keys, self.clock)
@@ -207,7 +223,7 @@ class Installation:
 
     def _mirror_tasks(self) -> None:
         if self.settings.tasks_file is not None:
-            mirror_into(self.settings.tasks_file, self.registry.definitions, self.limits.all)
+            mirror_into(self.settings.tasks_file, self.registry.definitions, self.all_resources)
 
     @cached_property
     def celery(self) -> Celery:

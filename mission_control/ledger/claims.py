@@ -15,7 +15,7 @@ from typing import Any, Final, cast
 
 from redis import Redis
 
-from mission_control.ledger.run_reader import RunReader
+from mission_control.ledger.run_effects import RunEffects, fence_of
 from mission_control.ledger.upstream_runs import UpstreamRuns
 from mission_control.model.runs.record_identity import record_identity
 from mission_control.model.runs.run_limits import MOST_DELIVERIES
@@ -39,6 +39,7 @@ class BeginVerdict(StrEnum):
     FINISHED = "finished"
     WAITS = "waits"
     LIMITED = "limited"
+    OVER_BUDGET = "over_budget"
     HELD = "held"
     STALE = "stale"
     EARLY = "early"
@@ -55,7 +56,7 @@ class BeginReply:
 
     With `BEGUN`, `last_success` is when a run of the task last succeeded, and `lost` is the run as the
     previous worker had it if its lease ran out: the caller records that. With `UNSIGNED`, `problem` says
-    what is wrong with its signature.
+    what is wrong with its signature; with `OVER_BUDGET`, it and `cause` say why the run is skipped.
     """
 
     verdict: BeginVerdict
@@ -63,6 +64,7 @@ class BeginReply:
     last_success: datetime | None = None
     lost: RunRecord | None = None
     problem: str | None = None
+    cause: dict[str, str] | None = None
 
 
 class LeaseState(StrEnum):
@@ -73,7 +75,7 @@ class LeaseState(StrEnum):
     GONE = "gone"
 
 
-class Claims(RunReader):
+class Claims(RunEffects):
     """The ledger, for processes that run attempts."""
 
     def __init__(
@@ -130,9 +132,13 @@ class Claims(RunReader):
                 redis_keys.requested_of_task("\0").split("\0")[1],
                 joined(ACTIVE_STATES),
                 "" if early_by is None else early_by.total_seconds(),
-                redis_keys.WAKE_CHANNEL,
+                *(redis_keys.WAKE_CHANNEL, redis_keys.BUDGETS),
+                *(redis_keys.cost("\0").split("\0")[1], redis_keys.NOTICES),
             ],
         )
+        if verdict == BeginVerdict.OVER_BUDGET:
+            cause = json.loads(lost)
+            return BeginReply(BeginVerdict(verdict), _run_of(pairs), problem=last_success, cause=cause)
         is_begun = verdict == BeginVerdict.BEGUN
         problem = spec_problem(_stored_spec(pairs), self.keyring) if is_begun else None
         return BeginReply(
@@ -175,7 +181,7 @@ class Claims(RunReader):
             ],
             args=[
                 run.execution_id,
-                _fence(run),
+                fence_of(run),
                 int(counts),
                 int(is_lapsed),
                 RunState.RUNNING,
@@ -192,26 +198,6 @@ class Claims(RunReader):
     def upstream_outputs(self, run: RunRecord) -> dict[str, dict[str, Any]]:
         """Return by task how the runs ended that a run came after, and what they returned."""
         return UpstreamRuns(self._client).outputs(run.upstream) if run.upstream else {}
-
-    def mark_once(self, run: RunRecord, key: str) -> bool:
-        """Mark the run's effect `key` before it happens; False if it was marked before.
-
-        False, too, if this attempt no longer has the run.
-        """
-        return self._note_once(run, key, "1")
-
-    def forget_once(self, run: RunRecord, key: str) -> bool:
-        """Take back a mark of `mark_once`, because the effect certainly did not happen."""
-        return self._note_once(run, key, "0")
-
-    def cool_down(self, run: RunRecord, limit: str, seconds: float) -> bool:
-        """Let no run begin by a limit of a running run for a while, nor by its value of the limit's `per`.
-
-        False if this attempt no longer has the run, or the limit was removed.
-        """
-        keys = [redis_keys.run(run.execution_id), redis_keys.LIMITS]
-        args: list[str | float] = [limit, seconds, _fence(run), RunState.RUNNING]
-        return bool(self._script("cool_down")(keys=keys, args=args))
 
     def expire_parked(self, run: RunRecord) -> None:
         """Let a run that waits for a limit be sent no later than it expires, so that it ends then."""
@@ -233,10 +219,6 @@ class Claims(RunReader):
             )
         )
 
-    def _note_once(self, run: RunRecord, key: str, action: str) -> bool:
-        keys = [redis_keys.run(run.execution_id), redis_keys.effects(run.execution_id)]
-        return bool(self._script("mark_once")(keys=keys, args=[_fence(run), key, action, RunState.RUNNING]))
-
 
 def _stored_spec(pairs: Sequence[str]) -> str | None:
     return next((text for name, text in zip(pairs[::2], pairs[1::2], strict=True) if name == "spec"), None)
@@ -244,7 +226,3 @@ def _stored_spec(pairs: Sequence[str]) -> str | None:
 
 def _run_of(pairs: Sequence[str]) -> RunRecord | None:
     return RunRecord.from_pairs(pairs) if pairs else None
-
-
-def _fence(run: RunRecord) -> str:
-    return "" if run.fence is None else str(run.fence)

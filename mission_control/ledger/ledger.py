@@ -233,6 +233,7 @@ def _keys_of_end(run: RunRecord, redbeat_keys: RedBeatKeys) -> list[str]:
         *turn_keys(run.task_id),
         redis_keys.LIMITS,
         *(redis_keys.NOTICES, redis_keys.INCIDENTS, redis_keys.UPSTREAM_RUNS),
+        *(redis_keys.BUDGETS, redis_keys.cost(run.task_id)),
     ]
 
 

@@ -13,18 +13,19 @@ from mission_control.store import redis_keys
 from mission_control.store.lua_scripts import lua_script, lua_source
 
 _NEEDS: Final = {
-    "begin_attempt": ("overlap", "limits"),
+    "begin_attempt": ("overlap", "limits", "budgets"),
     "cool_down": ("limits",),
     "dispatch": ("overlap",),
-    "end_attempt": ("overlap", "limits", "trimming"),
+    "end_attempt": ("overlap", "limits", "budgets", "trimming"),
     "interrupt_attempt": ("limits",),
     "release_waiting": ("overlap",),
+    "spend": ("budgets",),
     "start_overlapping": ("overlap",),
 }
 
 
 def functions_of_runs(*parts: str) -> str:
-    """Return functions that scripts need to enter and end runs: the parts `overlap`, `limits`, `trimming`."""
+    """Return functions that scripts need to enter and end runs: parts such as `overlap`."""
     return "".join(lua_source(__package__, part) for part in parts)
 
 

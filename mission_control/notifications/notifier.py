@@ -1,7 +1,7 @@
 """From notices to messages: collected for some seconds, judged for what is news, and sent as runs."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -18,7 +18,7 @@ from mission_control.ledger.ledger import Ledger
 from mission_control.messaging.message import send
 from mission_control.model.policies.incidents import Incident, News, after_notice, key_of, news_of, reported
 from mission_control.model.policies.news_groups import NewsGroup, due_groups
-from mission_control.model.policies.notices import Notice
+from mission_control.model.policies.notices import Notice, budget_notices
 from mission_control.notifications.message_runs import message_run
 from mission_control.notifications.wording import message_of
 from mission_control.registry.registry import Registry
@@ -87,7 +87,7 @@ class Notifier:
             items: Any = pipe.lrange(redis_keys.NOTICES, 0, most - 1) if most else []
             stored: Any = pipe.hgetall(redis_keys.INCIDENTS)
             incidents = {task: _incidents(text) for task, text in stored.items() if text}
-            for notice in filter(None, map(_notice, items)):
+            for notice in self._notices(items):
                 incidents[notice.task] = after_notice(incidents.get(notice.task, {}), notice)
             groups = self._reported(incidents)
             self._forget_removed(incidents)
@@ -98,6 +98,13 @@ class Notifier:
                 message = [str(ULID()), *message_of(group)]
                 pipe.rpush(redis_keys.NOTIFICATIONS, msgspec.json.encode(message).decode())
             pipe.execute()
+
+    def _notices(self, items: Iterable[str]) -> Iterator[Notice]:
+        for notice in filter(None, map(_notice, items)):
+            if notice.event == "budget":
+                yield from budget_notices(notice, self.registry().definitions())
+            else:
+                yield notice
 
     def _reported(self, incidents: Incidents) -> list[NewsGroup]:
         """Return what to report now, and note in `incidents` that it was."""

@@ -27,6 +27,7 @@ _VERBS: Final = {
     "missed": ("missed its time", "missed their time"),
     "success": ("succeeded", "succeeded"),
     "paused": ("is paused or resumed", "are paused or resumed"),
+    "budget": ("uses a budget", "use a budget"),
 }
 _RECOVERED: Final = ("works again", "work again")
 

@@ -19,6 +19,7 @@ from mission_control.model.runs.backfill_plan import BackfillPlan
 from mission_control.model.runs.changed_occurrence import ChangedOccurrence
 from mission_control.model.runs.run_record import RunRecord
 from mission_control.model.values.instants import format_instant
+from mission_control.operate.budgets import budgets_in_words
 from mission_control.operate.health import (
     Issue,
     beat_issues,
@@ -80,6 +81,7 @@ class Situation:
     changed: list[tuple[ChangedOccurrence, bool]]
     backfills: list[BackfillPlan]
     limited: list[str]
+    budgets: list[str]
 
     def to_json(self, redis: Mapping[str, str]) -> dict[str, Any]:
         """Return it as a JSON object; `redis` says where Redis is, as `redis_place` does."""
@@ -93,6 +95,7 @@ class Situation:
             "workers": self.workers,
             "tasks": tasks,
             "limits": self.limited,
+            "budgets": self.budgets,
             "pauses": [layer_json(one) for one in self.pauses],
             "changed_occurrences": [changed_json(one, is_void=is_void) for one, is_void in self.changed],
             "backfills": [one.to_json() for one in self.backfills],
@@ -181,6 +184,7 @@ def situation(
         changed=changed_to_come(registry, pauses),
         backfills=[] if redis_keys.BACKFILLS in wrong else [one.plan for one in open_backfills(client)],
         limited=waiting_by_limit(active),
+        budgets=[] if redis_keys.BUDGETS in wrong else budgets_in_words(client, now),
     )
 
 

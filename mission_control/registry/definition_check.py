@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from redis import Redis
@@ -13,10 +14,11 @@ from mission_control.events import events
 from mission_control.files.calendar_file import read_no_calendar
 from mission_control.handler_catalog.catalog import HandlerCatalog
 from mission_control.model.definitions.due_times import interval_problem, over_problem
+from mission_control.model.definitions.named_budget import Budget, budget_problems
 from mission_control.model.definitions.named_limit import NamedLimit, use_problems
 from mission_control.model.definitions.task import TaskDefinition, parse_task
 from mission_control.registry.dependency_check import DependencyCheck
-from mission_control.registry.limits import read_limits
+from mission_control.registry.named_resources import read_resources
 from mission_control.registry.task_store import TaskStore
 from mission_control.store import redis_keys
 
@@ -45,12 +47,12 @@ class DefinitionCheck:
         definition: Mapping[str, Any],
         *,
         may_be_over: bool = False,
-        limits: Mapping[str, NamedLimit] | None = None,
+        resources: Mapping[str, Mapping[str, Any]] | None = None,
         is_alone: bool = True,
     ) -> TaskDefinition:
         """Return a definition to register; its handler exists, and its schedule is neither over nor too fast.
 
-        Its limits exist, or are among `limits`, which are about to be set.
+        Its limits and budgets exist, or are among `resources` (section, name), which are about to be set.
         Unless it is one of several, and not alone, the tasks that it comes after exist.
 
         A schedule may be over if the task has it already, or was created before it was over: files of tasks
@@ -63,7 +65,10 @@ class DefinitionCheck:
         now = self.clock()
         task = self._parse(definition, self.read_text, self.handler_problem, now if is_alone else None)
         uses = [(one.name, one.weight) for one in task.limits]
-        if problems := self.limit_problems(uses, task.params, limits):
+        given = {} if resources is None else resources
+        problems = self.limit_problems(uses, task.params, given.get("limits", {}))
+        problems += self._budget_problems(task, given.get("budgets", {}))
+        if problems:
             raise InvalidTaskError(problems, subject=f"task {task.id!r}")
         if task.enabled and (problem := interval_problem(task, self.shortest_interval, now)) is not None:
             raise InvalidTaskError([problem], subject=f"task {task.id!r}")
@@ -104,7 +109,7 @@ class DefinitionCheck:
         self,
         uses: Sequence[Sequence[Any]],
         params: Mapping[str, Any],
-        also: Mapping[str, NamedLimit] | None = None,
+        also: Mapping[str, NamedLimit] = MappingProxyType({}),
     ) -> list[Problem]:
         """Return what is wrong with the limits of a task or run, each a name and a weight.
 
@@ -112,8 +117,14 @@ class DefinitionCheck:
         """
         if not uses:
             return []
-        known = {**read_limits(self.client), **({} if also is None else also)}
+        known = {**read_resources(self.client, redis_keys.LIMITS, NamedLimit), **also}
         return list(use_problems(uses, known, params))
+
+    def _budget_problems(self, task: TaskDefinition, also: Mapping[str, Budget]) -> list[Problem]:
+        if not task.budgets:
+            return []
+        known = {**read_resources(self.client, redis_keys.BUDGETS, Budget), **also}
+        return list(budget_problems(task.budgets, known))
 
     def _parse(
         self,

@@ -51,7 +51,7 @@ _COMMANDS: Final = {
 # Those of the queues, and RedBeat's, come with the settings.
 _RUNS: Final = (
     "~mc:task:* ~mc:run:* ~mc:runs:* ~mc:revoked:* ~mc:audit:* ~mc:parked* ~mc:once:* ~mc:log:* "
-    "~mc:backfill* ~mc:limits* ~mc:notify:*"
+    "~mc:backfill* ~mc:limits* ~mc:budgets* ~mc:notify:*"
 )
 _TASKS: Final = (
     f"{_RUNS} ~mc:tasks ~mc:pauses* ~mc:redbeat_prefix ~mc:idempotency:* ~mc:beat:quarantine ~_kombu.* "

@@ -28,6 +28,7 @@ _TYPES: Final = {
     redis_keys.NOTIFICATIONS: "list",
     redis_keys.PAUSES: "hash",
     redis_keys.LIMITS: "hash",
+    redis_keys.BUDGETS: "hash",
     redis_keys.PAUSES_VERSION: "string",
 }
 

@@ -13,6 +13,7 @@
 | `mc:task:<id>:active` | sorted set: execution_id → since when it is due | emptied by ends | ledger, beat |
 | `mc:task:<id>:waiting` | sorted set, occurrences that wait for one of these | emptied by ends | beat |
 | `mc:task:<id>:requested` | sorted set, requests that wait for one | emptied by ends | ledger |
+| `mc:task:<id>:cost` | hash: what its runs spend on average | retention after an end | ledger |
 | `mc:task:<id>:downstream` | set of the tasks that come after it | as these tasks | registry |
 | `mc:run:<execution_id>` | hash: `spec` JSON, and the fields that change | retention after its end | ledger |
 | `mc:once:<execution_id>` | set of effects that were marked | retention after its run's end | ledger |
@@ -34,6 +35,9 @@
 | `mc:limits:<name>:called:<value>` | sorted set: called run → held until | permanent, until begun | ledger |
 | `mc:limits:<name>:rate:<value>` | string, theoretical arrival time | until it has passed | ledger |
 | `mc:limits:<name>:booked:<value>` | sorted set: run → arrival time then | permanent, until begun | ledger |
+| `mc:budgets` | hash: budget → JSON of its definition | permanent | registry |
+| `mc:budgets:spent:<name>` | hash: unit and end of a span → amount | longest window | ledger, beat |
+| `mc:budgets:reserved:<name>` | hash: run → JSON of the amounts | permanent, until ends | ledger, beat |
 | `mc:notify:outbox` | list of JSON, notices | permanent, emptied by beat | ledger, beat, registry |
 | `mc:notify:open` | hash: task id → JSON of its incidents | permanent, emptied by their ends | ledger, beat |
 | `mc:notify:messages` | list of JSON, messages to send | permanent, emptied by sending | beat |
@@ -80,6 +84,7 @@ FINISHED_RUNS: Final = "mc:runs:finished"
 UPSTREAM_RUNS: Final = "mc:runs:upstream"
 HANDLERS: Final = "mc:handlers"
 LIMITS: Final = "mc:limits"
+BUDGETS: Final = "mc:budgets"
 PAUSES: Final = "mc:pauses"
 PAUSES_VERSION: Final = "mc:pauses:version"
 NOTICES: Final = "mc:notify:outbox"
@@ -170,6 +175,21 @@ def waiting_of_task(task_id: str) -> str:
 def requested_of_task(task_id: str) -> str:
     """Return the key of a task's requested runs that wait for an active run to end."""
     return f"mc:task:{task_id}:requested"
+
+
+def cost(task_id: str) -> str:
+    """Return the key of what the runs of a task spend on average."""
+    return f"mc:task:{task_id}:cost"
+
+
+def budget_spent(name: str) -> str:
+    """Return the key of what was spent of a budget."""
+    return f"{BUDGETS}:spent:{name}"
+
+
+def budget_reserved(name: str) -> str:
+    """Return the key of what runs have reserved of a budget."""
+    return f"{BUDGETS}:reserved:{name}"
 
 
 def downstream(task_id: str) -> str:

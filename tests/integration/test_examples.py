@@ -86,7 +86,7 @@ def test_example_task_file_is_applied_and_its_handler_runs(
 ) -> None:
     assert fleet.dead_service() is None
     assert list(example_handlers.glob("*.py")) != []
-    done = apply_task_file(installation.registry, EXAMPLES / "tasks.json", installation.limits)
+    done = apply_task_file(installation.registry, EXAMPLES / "tasks.json", installation.resources)
     assert (
         sorted(done["created"]) == [task["id"] for task in list_tasks()] == ["disk_space", "morning_briefing"]
     )

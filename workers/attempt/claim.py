@@ -85,6 +85,8 @@ class Claimer:
         match reply.verdict:
             case BeginVerdict.CANCEL if reply.run is not None:
                 self.ending.close(reply.run, RunState.CANCELLED, reply.run.cancel_requested)
+            case BeginVerdict.OVER_BUDGET if reply.run is not None:
+                self.ending.close(reply.run, RunState.SKIPPED, reply.problem, cause=reply.cause)
             case BeginVerdict.POISONED if reply.run is not None:
                 self.ending.close(reply.run, RunState.LOST, "poisoned", error=POISONED_ERROR)
             case BeginVerdict.FOREIGN if reply.run is not None:

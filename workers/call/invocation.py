@@ -25,6 +25,7 @@ from workers.call.pool_signals import (
     interruptible,
     is_termination,
 )
+from workers.call.spending import spend_for
 
 Handler = Callable[[dict[str, Any]], Any]
 
@@ -84,6 +85,7 @@ def context_for(
         "last_success_time": last_success_time,
         "once": OnceHere() if ledger is None else Once(ledger, run),
         "cooldown": cooldown_for(run, ledger),
+        "spend": spend_for(run, ledger),
     }
 
 

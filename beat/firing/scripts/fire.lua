@@ -5,11 +5,11 @@
 --       8 journal (stream)  9 outbox (list)  10 quarantine (hash)  11 pace of catching up (hash)
 --       12 version of the pauses (string)  13 high-water marks of what is remembered (hash)
 --       14 first active runs of tasks (hash)  15 pauses (hash)  16 outbox of notices (list)  17 open incidents (hash)
---       18 ended runs that other tasks come after (zset)
+--       18 ended runs that other tasks come after (zset)  19 budgets (hash)
 -- ARGV: 1 batch (MessagePack): {token, now, now_iso, meta, ttl, pace, state of a skipped occurrence, pauses, prefix
 --         of run keys, states of active runs, what the identity of an unfired one's record begins with, suffixes of
 --         the keys of a task's runs, other active runs (zset), waiting occurrences (zset) and history (hash), runs to
---         keep for a task, prefix of the keys of effects}; `token` is
+--         keep for a task, prefix of the keys of effects, suffix of the keys of what a task's runs spend}; `token` is
 --         the beat that must lead, "" if none need; `pace` is how many runs a second are caught up, over all tasks;
 --         `pauses` is the version of the pauses by which it was decided, "" for none
 --       2… one entry each (MessagePack): {key, due, revision or "", next due or "", meta, runs, next due if a run
@@ -18,9 +18,10 @@
 --         others, which leaves the schedule as it is; `meta` is a RedBeat entry's, "keep" to leave it; no entry at all warms up
 --         the script, which writes nothing
 --         a run: {state, run key, task's runs key, execution_id, scheduled, spec, reason, queue key,
---                 payload, stagger in seconds if it is caught up, else "", delivery, overlap or cause, notices}
+--                 payload, stagger in seconds if it is caught up, else "", delivery, overlap or cause, notices, budgets}
 --         notices: {task id, its `notify` as JSON, states that are reported, joined by commas with one before and after, from
 --         how many skips in a row on}; absent if the task asks for none
+--         budgets: {name, billionths of a dollar, tokens} each, -1 for what is not known; absent if the task has none
 --         overlap of a run that is fired: "" if no other run of its task matters, else the verdict if one is active, or
 --         {that verdict, verdict if `limit` occurrences wait too, limit, until when it may wait, policy}, as in
 --         `OverlapPlan`; of one that is not fired: JSON of its cause
@@ -32,11 +33,11 @@
 --        0 another program has moved or changed it; 2 cannot be committed (a key of the wrong type), nothing of it
 --        was written; then what became of runs that were not started. {"!"}: this beat does not lead; {"?"}: the
 --        pauses have changed, decide again
--- Needs overlap.lua and trimming.lua
+-- Needs overlap.lua, trimming.lua and budgets.lua
 local batch = cmsgpack.unpack(ARGV[1])
 local token, now, now_iso, batch_meta, ttl, pace, skipped, pauses = unpack(batch)
 local run_prefix, active_states, identity, runs_suffix, active_suffix, waiting_suffix, history_suffix = unpack(batch, 9)
-local keep, effects_prefix = unpack(batch, 16)
+local keep, effects_prefix, cost_suffix = unpack(batch, 16)
 local reply = {''}
 
 if token ~= '' and redis.call('GET', KEYS[2]) ~= token then
@@ -71,12 +72,26 @@ local function key_of_task(run, suffix)
   return string.sub(run[3], 1, -1 - #runs_suffix) .. suffix
 end
 
+-- Whether the budgets of a run can be judged; then `standings` has how they stand.
+local time, standings = redis.call('TIME')[1], {}
+local function can_be_judged(run)
+  return is_sound(key_of_task(run, cost_suffix), 'hash') and pcall(function()
+    read_standings(standings, KEYS[19], run[14], tonumber(time))
+    for _, use in ipairs(run[14]) do
+      read_reserved(standings[use[1]] or {held = {}})
+    end
+  end)
+end
+
 local function can_run(runs, turn)
   if turn and not (is_sound(turn.others, 'zset') and is_sound(turn.waiting, 'zset')) then
     return false
   end
   for _, run in ipairs(runs) do
     if not (is_sound(run[2], 'hash') and is_sound(run[3], 'zset') and is_sound(run[8], 'list')) then
+      return false
+    end
+    if run[14] and not can_be_judged(run) then
       return false
     end
   end
@@ -207,7 +222,6 @@ local function tell(run, state, reason, skips)
     notify = notify}
 end
 
-local time = redis.call('TIME')[1]
 local fired, unfired, count_of, unfired_of = 0, 0, {}, {}
 local function enter_unfired(run, state, reason, cause)
   local fields = {'spec', run[6], 'state', state, 'attempt', '0', 'dispatched_at', now_iso, 'finished_at', now_iso,
@@ -266,7 +280,13 @@ local function displace(run, old, blocker)
   redis.call('ZREM', run.turn.waiting, old)
   redis.call('ZREM', KEYS[3], old)
   add(finished, now, old)
-  add(records, identity .. old, cjson.encode({time, now_iso, unpack(redis.call('HGETALL', key))}))
+  local fields = redis.call('HGETALL', key)
+  add(records, identity .. old, cjson.encode({time, now_iso, unpack(fields)}))
+  for at = 1, #fields, 2 do
+    if fields[at] == 'budgets_held' then
+      pcall(give_back_reserved, KEYS[19], fields[at + 1], old, false)
+    end
+  end
   for _, counter in ipairs({skipped .. '_count', 'consecutive_skips'}) do
     redis.pcall('HINCRBY', key_of_task(run, history_suffix), counter, 1)
   end
@@ -328,7 +348,21 @@ local function enter(run, task)
     note(skipped, run[4])
     return true
   end
+  local reservations
+  if run[14] then
+    local one, unit, frees
+    reservations, one, unit, frees =
+      reservations_of(standings, run[14], key_of_task(run, cost_suffix), run_prefix, active_states)
+    if not reservations then
+      enter_unfired(run, skipped, why_over(one, unit, frees, tonumber(time), KEYS[16]))
+      note(skipped, run[4])
+      return true
+    end
+  end
   redis.call('HSET', run[2], 'spec', run[6], 'state', run[1], 'attempt', '0', 'dispatched_at', now_iso)
+  if reservations then
+    reserve(reservations, run[2], run[4], tonumber(time), KEYS[16])
+  end
   if kinds[run[3]] ~= 'none' then
     redis.call('PERSIST', run[3]) -- it outlives the last of the task's active runs
   end

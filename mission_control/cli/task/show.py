@@ -113,6 +113,7 @@ def show(task_id: str, as_json: bool, reveal: bool) -> None:
 
     Leaves out fields with their default value. --json prints the definition in the format of task files.
     """
+    from mission_control.operate.budgets import budgets_in_words
     from mission_control.operate.limits import waiting_by_limit
     from mission_control.operate.pausing import pausing_layers
     from mission_control.operate.tasks import existing_task, task_json
@@ -131,6 +132,10 @@ def show(task_id: str, as_json: bool, reveal: bool) -> None:
         notes += _active(installation.ledger, task, now)
         waiting = waiting_by_limit(installation.ledger.active_of(task_id)) if task.limits else []
         notes += [("limited", as_text(one)) for one in waiting]
+        if task.budgets:
+            names = [one.name for one in task.budgets]
+            stands = budgets_in_words(installation.client, now, names=names, least=0)
+            notes += [("budget", as_text(one)) for one in stands]
         rows = [*_rows(shown, task, notes, now), *_dependency_rows(installation, task)]
         echo(table("", "", rows=rows, header=False))
 

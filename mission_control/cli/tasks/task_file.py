@@ -36,7 +36,7 @@ def apply(file: Path | None, as_json: bool, dry_run: bool) -> None:
 
     with current(sets_up=True, dry_run=dry_run) as installation:
         path = installation.settings.default_tasks_file if file is None else file
-        done = apply_task_file(installation.registry, path, installation.limits, dry_run=dry_run)
+        done = apply_task_file(installation.registry, path, installation.resources, dry_run=dry_run)
         if as_json:
             echo_json(done)
             return
@@ -60,14 +60,13 @@ def export(file: Path | None, dry_run: bool, reveal: bool) -> None:
     read it. Secrets are written in full, which only the data directory's owner may do; on stdout they are
     masked.
     """
-    from mission_control.files.task_file import write_task_file
+    from mission_control.files.task_file import sections_of, write_task_file
 
     with current() as installation:
         data_dir = installation.settings.data_dir
         found = [task.to_dict() for task in installation.registry.definitions()]
         if file == Path("-"):
-            limits = installation.limits.all().values()
-            shared = {"limits": [one.to_dict() for one in limits]} if limits else {}
+            shared = sections_of(installation.all_resources())
             echo_json({**shared, "tasks": shown_definitions(found, data_dir, reveal=reveal)})
             return
         path = installation.settings.default_tasks_file if file is None else file
@@ -78,8 +77,7 @@ def export(file: Path | None, dry_run: bool, reveal: bool) -> None:
             require_owner(data_dir)
         if path.is_dir():
             raise CommandError(f"{path} is a directory; name a file in it", ExitCode.USAGE)
-        limits = installation.limits.all().values()
-        write_task_file(path, installation.registry.definitions(), limits)
+        write_task_file(path, installation.registry.definitions(), installation.all_resources())
         echo(str(path))
 
 

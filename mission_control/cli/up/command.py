@@ -48,7 +48,7 @@ def _run(installation: Installation, concurrency: int | None, signals: StopSigna
 
     settings = replace(installation.settings, log_format="text")  # for the reader of this screen
     screen = Screen(settings.timezone, installation.clock)
-    applied = apply_own_tasks(installation.registry, settings.default_tasks_file, installation.limits)
+    applied = apply_own_tasks(installation.registry, settings.default_tasks_file, installation.resources)
     screen.introduce(installation.redis_url, installation.registry, settings, applied=applied)
     pipes = LogPipes(screen.log)
     fleet = Fleet(

@@ -1,6 +1,6 @@
 """What `mission-control up` shows: a short introduction, then one line for each event."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -15,7 +15,7 @@ from mission_control.cli.views.audit_view import LiveLines
 from mission_control.configuration.settings import Settings
 from mission_control.model.values.zones import zone
 from mission_control.operate.apply import apply_task_file
-from mission_control.registry.limits import Limits
+from mission_control.registry.named_resources import NamedResources
 from mission_control.registry.registry import Registry
 from mission_control.store.address.url_spelling import mask_password
 
@@ -65,11 +65,11 @@ class Screen:
         tell_line(line) if is_cut else tell(line)
 
 
-def apply_own_tasks(registry: Registry, file: Path, limits: Limits) -> str:
+def apply_own_tasks(registry: Registry, file: Path, resources: Mapping[str, NamedResources[Any]]) -> str:
     """Apply the installation's task file, if there is one, and return in words what that did.
 
     Raises:
         TaskFileError: the task file cannot be read.
         InvalidTaskError: a task in it is wrong; nothing was applied.
     """
-    return f" ({near(file)}: {summary(apply_task_file(registry, file, limits))})" if file.exists() else ""
+    return f" ({near(file)}: {summary(apply_task_file(registry, file, resources))})" if file.exists() else ""

@@ -10,15 +10,17 @@
 --       16 prefix of run keys  17 first active runs of tasks (hash)  18 and 19 suffixes of the keys of a task's
 --       other active runs, and of requests that wait  20 states of active runs, joined by commas with one before and after
 --       21 seconds by which clocks may differ, "" to begin it before it is due
---       22 channel that wakes beat
--- Needs overlap.lua and limits.lua
--- Reply: {verdict, last success or "", the run as the lost worker had it (JSON list of field, value, …)
--- or "", field, value, …}; the verdict is one of
+--       22 channel that wakes beat  23 budgets (hash)  24 suffix of the keys of what the runs of a task spend
+--       25 outbox of notices (list)
+-- Needs overlap.lua, limits.lua and budgets.lua
+-- Reply: {verdict, last success, or why it is over a budget, or "", the run as the lost worker had it (JSON list of
+-- field, value, …), or the cause why it is over a budget, or "", field, value, …}; the verdict is one of
 --   begun       the attempt is this delivery's to run
 --   unknown     there is no such run
 --   finished    the run is over: acknowledge and drop
 --   waits       a run of its task is active, and it must not overlap: drop, that run's end releases it
 --   limited     it is over a limit, and its message is parked: drop
+--   over_budget a budget does not allow the run, which was not fired: skip it
 --   held        another worker holds the attempt's lease: drop
 --   stale       a later attempt was begun, or the one before it has not ended: drop
 --   early       the attempt is not due yet: refuse
@@ -47,7 +49,7 @@ local function recorded(run)
 end
 
 local found = redis.call('HMGET', KEYS[1], 'state', 'attempt', 'spec', 'lease_until', 'deliveries', 'cancel_requested',
-  'fence', 'waits_for', 'awaits_due', 'not_before', 'limits_held', 'limit_place')
+  'fence', 'waits_for', 'awaits_due', 'not_before', 'limits_held', 'limit_place', 'budgets_held')
 local state, last, spec = found[1], tonumber(found[2] or ''), found[3]
 if not state then
   return {'unknown', '', ''}
@@ -120,6 +122,16 @@ end
 -- Read every key that may have another type before the first write.
 local last_success = redis.call('HGET', ARGV[7] .. facts.task_id .. ARGV[8], 'last_success') or ''
 redis.call('ZSCORE', KEYS[2], facts.execution_id)
+local reservations
+if facts.budgets and last == 0 and not found[13] then -- beat has reserved for what it fired
+  local standings, uses, cost_key = {}, cjson.decode(facts.budgets), ARGV[7] .. facts.task_id .. ARGV[24]
+  read_standings(standings, ARGV[23], uses, now)
+  local one, unit, frees
+  reservations, one, unit, frees = reservations_of(standings, uses, cost_key, ARGV[16], ARGV[20])
+  if not reservations then
+    return reply('over_budget', why_over(one, unit, frees, now, ARGV[25]))
+  end
+end
 local held
 if facts.limits then
   local has_slots, place, id = is_running, found[12], facts.execution_id
@@ -150,6 +162,9 @@ redis.call('HDEL', KEYS[1], 'retry_at', 'output', 'error', 'reason', 'duration_m
   'not_before')
 if held then
   redis.call('HSET', KEYS[1], 'limits_held', held)
+end
+if reservations then
+  reserve(reservations, KEYS[1], facts.execution_id, now, ARGV[25])
 end
 redis.call('ZADD', KEYS[2], lease_until, facts.execution_id)
 return reply('begun', last_success, lost)

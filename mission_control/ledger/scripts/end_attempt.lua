@@ -8,6 +8,7 @@
 --       18 named limits (hash), for a run that has or waits for some
 --       19 outbox of notices (list)  20 open incidents (hash)
 --       21 ended runs that other tasks come after (zset)
+--       22 budgets (hash)  23 what the runs of the task spend (hash), for a run that has reserved of some
 -- ARGV: 1 states it may come from, joined by commas with one before and after  2 attempt that
 --       the caller has seen
 --       3 "1" if the new state is final  4 execution_id  5 finished at, Unix seconds
@@ -22,12 +23,12 @@
 --       commas with one before and after  22 task  23 seconds until the next attempt is due, or ""
 --       24 notice of this ending, or ""  25 "opens": the next success of the task has a notice too; "closes": only if
 --       one was opened before; "tells"  26… field, value, … to write
--- Needs overlap.lua, limits.lua and trimming.lua
+-- Needs overlap.lua, limits.lua, budgets.lua and trimming.lua
 -- Reply: {field, value, …} of the run afterwards, or {} if it was refused and nothing changed; {"cancel",
 --        why}, and nothing changed, if another attempt would follow but cancellation was requested, or the task
 --        is gone; an error, and nothing changed, if a key has another type
 local found = redis.call('HMGET', KEYS[1], 'state', 'attempt', 'fence', 'cancel_requested', 'started_at',
-  'limits_held', 'limit_place')
+  'limits_held', 'limit_place', 'budgets_held', 'spent_usd', 'spent_tokens')
 local state, attempt, cancel_requested, started_at = found[1], found[2], found[4], found[5]
 if not state or not string.find(ARGV[1], ',' .. state .. ',', 1, true) then
   return {}
@@ -74,6 +75,11 @@ if ARGV[19] == '1' then
 end
 if found[6] or found[7] then
   free_limits(KEYS[18], KEYS[1], ARGV[4], found[6], found[7], KEYS[11], ARGV[12], ARGV[10])
+end
+if ARGV[3] == '1' and found[8] then -- an overwritten key of a budget must not keep a run from ending
+  pcall(give_back_reserved, KEYS[22], found[8], ARGV[4], tonumber(attempt or 0) > 0)
+  pcall(learn_cost, KEYS[23], found[9], found[10], ARGV[9] == 'success_count', ARGV[7])
+  redis.call('HDEL', KEYS[1], 'budgets_held')
 end
 if ARGV[3] == '1' then
   remove_active(turn, ARGV[4], has_turns)

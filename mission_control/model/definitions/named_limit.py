@@ -2,13 +2,13 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, ClassVar, Final
 
-from pydantic import AfterValidator, Field, ValidationError, model_serializer, model_validator
+from pydantic import AfterValidator, Field, model_serializer, model_validator
 
 from mission_control.errors import InvalidLimitError, Problem
+from mission_control.model.definitions.named_resource import NamedResource
 from mission_control.model.problems.messages import shown
-from mission_control.model.problems.problems import problems_of
 from mission_control.model.problems.suggestions import did_you_mean, quoted
 from mission_control.model.values.fields import TaskId
 from mission_control.model.values.frozen_model import FrozenModel
@@ -60,11 +60,14 @@ class LimitUses(FrozenModel):
     limits: tuple[LimitUse, ...] = Field(default=(), strict=False, max_length=MOST_USES)
 
 
-class NamedLimit(FrozenModel):
+class NamedLimit(NamedResource):
     """At most `concurrency` runs at a time, at most `rate` in a time; of these, `burst` may begin at once.
 
     With `per`, each value of that param has slots and a rate of its own.
     """
+
+    noun: ClassVar[str] = "limit"
+    invalid: ClassVar = InvalidLimitError
 
     name: TaskId
     concurrency: Count | None = None
@@ -78,9 +81,9 @@ class NamedLimit(FrozenModel):
         found = None if self.rate is None else _RATE.fullmatch(self.rate)
         return 0.0 if found is None else int(found[2] or 1) * _SECONDS[found[3]] / int(found[1])
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the limit as JSON has it, with the given fields alone."""
-        return self.model_dump(mode="json", exclude_none=True)
+    def computed(self) -> dict[str, Any]:
+        """Return the interval, which `limits.lua` needs as a number."""
+        return {"interval": self.interval}
 
     def words(self) -> str:
         """Say what the limit allows.
@@ -93,25 +96,13 @@ class NamedLimit(FrozenModel):
             parts.append(self.rate + ("" if self.burst is None else f" (up to {self.burst:,} at once)"))
         return ", ".join(parts + ([] if self.per is None else [f"for each {self.per}"]))
 
-
-def parse_limit(data: object) -> NamedLimit:
-    """Check a limit and return it.
-
-    Raises:
-        InvalidLimitError: lists every problem.
-    """
-    if not isinstance(data, Mapping):
-        raise InvalidLimitError([Problem("", f"{shown(data)} is not an object with the fields of a limit")])
-    subject = f"limit {shown(data.get('name'))}"
-    try:
-        limit = NamedLimit.model_validate(dict(data))
-    except ValidationError as error:
-        raise InvalidLimitError(problems_of(error, NamedLimit), subject=subject) from error
-    if limit.concurrency is None and limit.rate is None:
-        raise InvalidLimitError([Problem("", "give it a concurrency, a rate, or both")], subject=subject)
-    if limit.burst is not None and limit.rate is None:
-        raise InvalidLimitError([Problem("burst", "means nothing without a rate; give one")], subject=subject)
-    return limit
+    def problem(self) -> Problem | None:
+        """Return what is wrong with the fields together."""
+        if self.concurrency is None and self.rate is None:
+            return Problem("", "give it a concurrency, a rate, or both")
+        if self.burst is not None and self.rate is None:
+            return Problem("burst", "means nothing without a rate; give one")
+        return None
 
 
 def use_problems(

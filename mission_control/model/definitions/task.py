@@ -1,4 +1,7 @@
-"""The definition of a task: what runs, when, and what follows from its outcome."""
+"""The definition of a task: what runs, when, and what follows from its outcome.
+
+This file has more than 250 lines because all fields of a task are checked together.
+"""
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
@@ -21,6 +24,7 @@ from pydantic import (
 from mission_control.errors import InvalidTaskError, Problem
 from mission_control.model.definitions.bookkeeping import ExecutionHistory, Metadata
 from mission_control.model.definitions.misfire import Misfire
+from mission_control.model.definitions.named_budget import BudgetUse
 from mission_control.model.definitions.named_limit import MOST_USES, LimitUse
 from mission_control.model.definitions.notify import SOURCELESS, Notify
 from mission_control.model.definitions.retry_policy import RetryPolicy
@@ -50,7 +54,10 @@ HIGHEST_PRIORITY = 9
 # Fields that are checked and stored, and that nothing acts on yet.
 _UNENFORCED = frozenset({"condition"})
 # Written only where they were given, like those.
-_UNUSUAL = _UNENFORCED | {"after", "join", "limits", "pause_after_failures", "probe_after", "notify"}
+_UNUSUAL = _UNENFORCED | {
+    *("after", "join", "limits", "budgets"),
+    *("pause_after_failures", "probe_after", "notify"),
+}
 
 
 class Dependency(FrozenModel):
@@ -96,6 +103,7 @@ class TaskDefinition(FrozenModel):
     join: Literal["all", "any"] = "all"
     condition: HandlerPath | None = None
     limits: tuple[LimitUse, ...] = Field(default=(), strict=False, max_length=MOST_USES)
+    budgets: tuple[BudgetUse, ...] = Field(default=(), strict=False, max_length=MOST_USES)
     pause_after_failures: int | None = Field(default=None, ge=1, le=1_000_000)
     probe_after: tuple[Span, ...] = Field(default=PROBES, strict=False, min_length=1, max_length=MOST_PROBES)
     notify: Notify = Notify.model_construct()

@@ -21,7 +21,7 @@ class News(StrEnum):
     CHANGED = "changed"
     REMINDED = "reminded"
     RECOVERED = "recovered"
-    NOTED = "noted"  # an event that is over as soon as it is reported: a success, a pause
+    NOTED = "noted"  # an event that is over as soon as it is reported: a success, a pause, a budget
 
 
 class Incident(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -55,7 +55,7 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 def opened(notice: Notice, notify: Notify) -> Incident:
     """Return the incident that begins with a notice."""
-    is_lasting = notice.event not in {"success", "paused"}
+    is_lasting = notice.event not in {"success", "paused", "budget"}
     return Incident(
         event=notice.event,
         task=notice.task,
@@ -126,7 +126,7 @@ def after_notice(known: Mapping[str, Incident], notice: Notice) -> dict[str, Inc
     """Return the incidents of a task after a notice of it.
 
     A success ends all trouble of the task, and is an incident of its own if the task asks for it. Each pause
-    is one.
+    is one, and each mark of a budget.
     """
     notify = DEFAULT_NOTIFY if not notice.notify else Notify.model_validate_json(notice.notify)
     found = dict(known)
@@ -143,4 +143,4 @@ def after_notice(known: Mapping[str, Incident], notice: Notice) -> dict[str, Inc
 
 def key_of(event: str, cause: str) -> str:
     """Return what sets an incident apart from others of its task."""
-    return f"{event} {cause}" if event == "paused" else event
+    return f"{event} {cause}" if event in {"paused", "budget"} else event

@@ -120,6 +120,15 @@ def pause_notices(
     ]
 
 
+def budget_notices(notice: Notice, tasks: Iterable[TaskDefinition]) -> list[Notice]:
+    """Return the notice of a budget, which it has for a task, as that of each task that asks for it."""
+    return [
+        msgspec.structs.replace(notice, task=task.id, notify=json_text(task.notify_given))
+        for task in tasks
+        if "budget" in task.notify.on and task.notify.to and notice.task in {one.name for one in task.budgets}
+    ]
+
+
 def _event(state: RunState) -> str | None:
     if state is RunState.SUCCESS:
         return "success"

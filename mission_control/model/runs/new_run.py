@@ -21,7 +21,7 @@ NO_RETRIES: Final = {"max_retries": 0}
 
 _REPEATED: Final = (
     *("task_id", "handler", "params", "secret_params", "retry_policy", "timeout_seconds", "fresh_process"),
-    *("breaker", "notify", "overlaps", "limits", "upstream", "queue", "priority", "revision"),
+    *("breaker", "notify", "overlaps", "limits", "budgets", "upstream", "queue", "priority", "revision"),
 )
 
 
@@ -105,6 +105,7 @@ def manual_run(
         notify=task.notify_given,
         overlaps=overlaps or task.overlap == "allow" or None,
         limits=[[one.name, one.weight] for one in task.limits] or None,
+        budgets=[one.of_run() for one in task.budgets] or None,
         expires_at=expires_at(task, at, now),
         queue=task.queue,
         priority=task.priority,
@@ -172,6 +173,8 @@ def _shared_spec(task: TaskDefinition) -> dict[str, str]:
         spec["breaker"] = json_text(task.breaker)
     if task.limits:
         spec["limits"] = json_text([[one.name, one.weight] for one in task.limits])
+    if task.budgets:
+        spec["budgets"] = json_text([one.of_run() for one in task.budgets])
     if task.notify_given is not None:
         spec["notify"] = json_text(task.notify_given)
     if task.fresh_process:

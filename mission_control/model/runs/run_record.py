@@ -10,6 +10,7 @@ from typing import Any, Final, Self
 import orjson
 
 from mission_control.model.runs.run_state import RunState
+from mission_control.model.values.dollars import BILLIONTHS
 from mission_control.model.values.instants import format_instant, parse_instant
 
 INTERRUPTED: Final = "interrupted"
@@ -44,6 +45,8 @@ class RunRecord:
     that waited for the end of this one. `backfill` is the backfill that it belongs to.
     `limits` are its named limits, each a name and a weight, None for
     none; `limited_by` is the limit that the run waits for, until `limited_until` if that is known.
+    `budgets` are its budgets as `BudgetUse.of_run` has them, None for none; `spent_usd` (dollars) and
+    `spent_tokens` what its attempts have reported, None for nothing.
     `upstream` are the runs of other tasks that this one came after,
     `root` the first of them all; None for a run that came after none.
     """
@@ -69,6 +72,7 @@ class RunRecord:
     notify: dict[str, Any] | None = None
     overlaps: bool | None = None
     limits: list[Any] | None = None
+    budgets: list[Any] | None = None
     moved_to: datetime | None = None
     backfill: str | None = None
     root: str | None = None
@@ -95,11 +99,19 @@ class RunRecord:
     released_run: str | None = None
     limited_by: str | None = None
     limited_until: datetime | None = None
+    spent_usd: float | None = None
+    spent_tokens: int | None = None
 
     @property
     def due_at(self) -> datetime:
         """When the run should start."""
         return self.scheduled_time if self.moved_to is None else self.moved_to
+
+    @property
+    def spent(self) -> dict[str, float]:
+        """What the run has spent so far by unit, as far as it has reported any."""
+        amounts = {"usd": self.spent_usd, "tokens": self.spent_tokens}
+        return {unit: amount for unit, amount in amounts.items() if amount is not None}
 
     @property
     def retries(self) -> int:
@@ -158,6 +170,7 @@ _SCRIPTS_OWN: Final = frozenset(
     {
         *("fence", "pid", "deliveries", "cancel_requested", "resent_at", "resends", "released_at"),
         *("waits_for", "waits_until", "released_run", "limited_by", "limited_until"),
+        *("spent_usd", "spent_tokens"),
     }
 )
 """Fields that only scripts write."""
@@ -195,11 +208,11 @@ _TIMES: Final = (
 )
 _WHOLE_NUMBERS: Final = (
     *("priority", "revision", "attempt", "duration_ms"),
-    *("fence", "pid", "deliveries", "resends"),
+    *("fence", "pid", "deliveries", "resends", "spent_tokens"),
 )
 _JSON: Final = (
     *("params", "secret_params", "retry_policy", "output", "cause"),
-    *("is_fixed_delay", "fresh_process", "overlaps", "breaker", "limits", "notify", "upstream"),
+    *("is_fixed_delay", "fresh_process", "overlaps", "breaker", "limits", "budgets", "notify", "upstream"),
 )
 
 _ENCODERS: Final[dict[str, Callable[[Any], str]]] = {
@@ -212,6 +225,7 @@ _DECODERS: Final[dict[str, Callable[[str], Any]]] = {
     "is_fixed_delay": "true".__eq__,
     **dict.fromkeys(_WHOLE_NUMBERS, int),
     "timeout_seconds": float,
+    "spent_usd": lambda text: int(text) / BILLIONTHS,
     "limited_until": lambda text: datetime.fromtimestamp(float(text), UTC),
     "state": RunState,
     "trigger": Trigger,

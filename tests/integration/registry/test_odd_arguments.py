@@ -132,7 +132,7 @@ def test_every_entrance_is_equally_strict(
     (problem,) = refused.value.problems
     file.write_text(json.dumps([task]))
     with pytest.raises(InvalidTaskError) as refused:
-        apply_task_file(installation.registry, file, installation.limits)
+        apply_task_file(installation.registry, file, installation.resources)
     assert refused.value.problems == (problem.under("tasks[0] (a)"),)
     answer = mc("task", "add", "--file", "-", stdin=json.dumps(task))
     assert (answer.code, str(problem) in answer.err) == (2, True)

@@ -57,6 +57,7 @@ def test_task_file_without_tasks_is_valid(path: Path, text: str) -> None:
     assert load_task_file(path) == []
 
 
+WRITE = 'write {"tasks": [ … ]} and no other key but "limits" and "budgets", or a list of tasks'
 # What the file holds, and what is said after its name.
 BAD_FILES: list[tuple[str, bytes, str]] = [
     (
@@ -99,22 +100,22 @@ BAD_FILES: list[tuple[str, bytes, str]] = [
     (
         "a number",
         b"5",
-        'holds 5; write {"tasks": [ \u2026 ]} and no other key but "limits", or a list of tasks',
+        f"holds 5; {WRITE}",
     ),
     (
         "tasks as text",
         b'{"tasks": "a"}',
-        """holds an object; write {"tasks": [ \u2026 ]} and no other key but "limits", or a list of tasks""",
+        f"holds an object; {WRITE}",
     ),
     (
         "another key",
         b'{"tasks": [], "task": 1}',
-        """holds an object; write {"tasks": [ \u2026 ]} and no other key but "limits", or a list of tasks""",
+        f"holds an object; {WRITE}",
     ),
     (
         "tasks by id",
         b'{"a": {"id": "a"}}',
-        """holds an object; write {"tasks": [ \u2026 ]} and no other key but "limits", or a list of tasks""",
+        f"holds an object; {WRITE}",
     ),
 ]
 

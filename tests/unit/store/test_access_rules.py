@@ -50,7 +50,7 @@ def test_rule_names_queues_prefix_and_database_of_the_installation() -> None:
 WRITES = {*access_rules._WRITES.upper().split()} - {"PUBLISH", "EXPIRE"}
 CAN_BE_REPEATED = {"lead", "put_back", "contradictions", "renew_leases", "mark_written", "find_lapsed"}
 """Scripts of which each write can be repeated, and is; parts are checked where they are used."""
-PARTS = {"overlap", "limits", "trimming", "turns", "hold"}  # `hold` notes what was taken already
+PARTS = {"overlap", "limits", "budgets", "trimming", "turns", "hold"}  # `hold` notes what was taken already
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from mission_control.errors import InvalidLimitError
-from mission_control.files.task_file import parse_limits
-from mission_control.model.definitions.named_limit import NamedLimit, parse_limit, use_problems
+from mission_control.files.task_file import parse_section
+from mission_control.model.definitions.named_limit import NamedLimit, use_problems
+from mission_control.model.definitions.named_resource import parse_resource
 
 API = {"api": NamedLimit(name="api", concurrency=2, per="params.who.id")}
 
@@ -37,19 +38,19 @@ def test_limit_that_means_nothing_is_refused_with_its_field_and_value(
     fields: dict[str, Any], problem: str
 ) -> None:
     with pytest.raises(InvalidLimitError) as refused:
-        parse_limit({"name": "api", **fields})
+        parse_resource(NamedLimit, {"name": "api", **fields})
     assert problem in str(refused.value)
 
 
 @pytest.mark.parametrize(("rate", "seconds"), [("30/m", 2.0), ("5/10s", 2.0), ("1/2d", 172_800.0)])
 def test_rate_is_a_number_of_runs_in_a_time(rate: str, seconds: float) -> None:
-    assert parse_limit({"name": "api", "rate": rate}).interval == seconds
+    assert parse_resource(NamedLimit, {"name": "api", "rate": rate}).interval == seconds
 
 
 def test_limits_of_a_file_are_all_checked_and_named_by_their_place() -> None:
     good = {"name": "a", "concurrency": 1}
     with pytest.raises(InvalidLimitError) as refused:
-        parse_limits([good, {"name": "b"}, good, 3], source="tasks.json")
+        parse_section("limits", [good, {"name": "b"}, good, 3], source="tasks.json")
     assert [problem.path for problem in refused.value.problems] == [
         "limits[1]",
         "limits[2].name",

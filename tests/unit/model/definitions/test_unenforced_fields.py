@@ -38,8 +38,8 @@ def test_given_field_that_nothing_acts_on_is_named_and_written(field: str, value
 
 
 def test_event_that_nothing_reports_is_named() -> None:
-    task = parse_task({**PLAIN, "notify": {"on": ["failure", "late", "budget"]}})
-    assert task.unenforced_fields() == ["notify.on: budget", "notify.on: late"]
+    task = parse_task({**PLAIN, "notify": {"on": ["failure", "late", "idle", "budget"]}})
+    assert task.unenforced_fields() == ["notify.on: idle", "notify.on: late"]
 
 
 def test_written_definition_claims_nothing_that_was_not_given() -> None:

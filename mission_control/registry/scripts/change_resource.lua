@@ -1,5 +1,5 @@
--- Set or remove a named limit, and have beat send what waits for it, in turn, to be judged by the new one.
--- KEYS: 1 named limits (hash)  2 parked messages (zset)  3… what waits for the limit (zsets)
+-- Set or remove a named limit or budget, and have beat send what waits for a limit, in turn, to be judged by the new one.
+-- KEYS: 1 named limits, or budgets (hash)  2 parked messages (zset)  3… what waits for the limit (zsets)
 -- ARGV: 1 name  2 its definition as the writer saw it, "" for none  3 its new one, "" to remove it
 --       4 channel that wakes beat  5 how many of KEYS are runs that are booked, by a rate that holds no more
 -- Reply: 1 changed; 0 another program has changed it since, and nothing was done

@@ -1,0 +1,1 @@
+"""`mission-control budget …`: budgets, which tasks refer to."""

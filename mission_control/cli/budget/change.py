@@ -1,0 +1,47 @@
+"""`mission-control budget set` and `budget remove`."""
+
+from __future__ import annotations
+
+import rich_click as click
+
+from mission_control.cli.terminal import parameters
+from mission_control.cli.terminal.installation_in_use import current
+from mission_control.cli.terminal.output import tell
+
+
+@click.command("set")
+@click.argument("name")
+@click.option("--usd", metavar="N/TIME", help="How many dollars may be spent in a time, such as 5/d.")
+@click.option("--tokens", metavar="N/TIME", help="How many tokens may be spent in a time, such as 1M/12h.")
+@click.option("--runs", metavar="N/TIME", help="How many runs may start in a time, such as 200/h.")
+@parameters.reason
+@parameters.dry_run
+def set_budget(
+    name: str, usd: str | None, tokens: str | None, runs: str | None, reason: str | None, dry_run: bool
+) -> None:
+    """Set a budget, in the place of the one of that name. Tasks refer to it in their field `budgets`.
+
+    What was spent so far still counts. Runs that have started go on.
+    """
+    given = {"name": name, "usd": usd, "tokens": tokens, "runs": runs}
+    with current(sets_up=True, dry_run=dry_run) as installation:
+        fields = {field: value for field, value in given.items() if value is not None}
+        is_changed = installation.budgets.set(fields, reason=reason, dry_run=dry_run)
+        words = installation.budgets.get(name).words() if not dry_run else "would be set (dry run)"
+        tell(f"{name}: {words}" if is_changed else f"{name}: is so already")
+
+
+@click.command()
+@click.argument("name")
+@click.option("--force", is_flag=True, help="Even if tasks refer to it: they run without it.")
+@parameters.reason
+@parameters.dry_run
+def remove(name: str, force: bool, reason: str | None, dry_run: bool) -> None:
+    """Remove a budget. What was spent of it is remembered for a window, in case it is set again.
+
+    Exit code 4: tasks refer to it. Names them.
+    """
+    with current() as installation:
+        users = installation.budgets.remove(name, force=force, reason=reason, dry_run=dry_run)
+        without = f"; without it run {', '.join(users)}" if users else ""
+        tell(f"{name}: {'would be removed (dry run)' if dry_run else 'removed'}{without}")

@@ -1,0 +1,70 @@
+"""`mission-control budget list` and `budget show`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import rich_click as click
+
+from mission_control.cli.terminal import parameters
+from mission_control.cli.terminal.installation_in_use import current
+from mission_control.cli.terminal.output import echo, echo_json, table, tell
+from mission_control.cli.terminal.wording import local_time
+from mission_control.model.values.zones import zone
+
+if TYPE_CHECKING:
+    from datetime import tzinfo
+
+    from mission_control.operate.budgets import Standing
+
+_COLUMNS: Final = ("budget", "cap", "spent", "reserved", "", "frees at", "tasks")
+
+
+@click.command("list")
+@parameters.as_json
+def list_budgets(as_json: bool) -> None:
+    """List the budgets: what is spent and reserved, when a used-up one frees, and which tasks refer to it."""
+    _show(None, as_json=as_json)
+
+
+@click.command()
+@click.argument("name")
+@parameters.as_json
+def show(name: str, as_json: bool) -> None:
+    """Show a budget: what is spent, which runs have reserved what, and which tasks refer to it."""
+    _show(name, as_json=as_json)
+
+
+def _show(name: str | None, *, as_json: bool) -> None:
+    from mission_control.operate.budgets import budget_json, standings
+
+    with current() as installation:
+        ours, client, now = installation.budgets, installation.client, installation.clock()
+        shown = list(ours.all().values()) if name is None else [ours.get(name)]
+        found = [
+            (one, standings(client, one, now), [task_id for task_id, _ in ours.users(one.name)])
+            for one in shown
+        ]
+        here = zone(installation.settings.timezone)
+    if as_json:
+        parts = [budget_json(*one) for one in found]
+        echo_json(parts if name is None else parts[0])
+    elif found:
+        rows = [
+            _row(one, users if at == 0 else [], here, is_first=at == 0)
+            for _, of_units, users in found
+            for at, one in enumerate(of_units)
+        ]
+        echo(table(*_COLUMNS, rows=rows, flexible=["tasks"]))
+        if name is not None:
+            for run_id, left in found[0][1][0].holders.items():
+                tell(f"{run_id} may still spend {left}")
+    else:
+        tell("no budgets")
+
+
+def _row(one: Standing, users: list[str], here: tzinfo, *, is_first: bool) -> tuple[str, ...]:
+    frees = "" if one.frees_at is None else local_time(one.frees_at, here)
+    spent, reserved, share = one.shown(one.spent), one.shown(one.reserved), f"{one.percent} %"
+    cap = f"{one.given} {one.unit}"
+    return (one.budget if is_first else "", cap, spent, reserved, share, frees, ", ".join(users))

@@ -1,0 +1,177 @@
+"""Budgets: the script decides as the pure functions do; no order of events leaks or passes a cap."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+
+from mission_control.ledger.claims import BeginVerdict
+from mission_control.ledger.run_reader import functions_of_runs
+from mission_control.model.definitions.named_budget import UNKNOWN, Budget, Cap
+from mission_control.model.policies.budgets import decide_budget, mean_after, span_end
+from mission_control.model.runs.run_state import ACTIVE_STATES, WAITING_STATES, RunState
+from mission_control.model.values.instants import format_instant
+from mission_control.operate.budgets import standings
+from mission_control.store import redis_keys
+from tests.samples.ledger_runs import NOW, a_run, lapse
+
+if TYPE_CHECKING:
+    from mission_control.installation.installation import Installation
+    from mission_control.model.runs.run_record import RunRecord
+
+amounts = st.integers(0, 10**15)
+windows = st.integers(1, 366 * 86_400)
+instants = st.integers(0, 4_000_000_000)
+spans = st.lists(st.tuples(instants, st.integers(0, 10**13)), max_size=5).map(sorted)
+
+DECIDE = """
+local needed, frees = decide_budget(cap, window, spent, reserved, expected)
+return cjson.encode({needed and whole(needed) or '', frees or '', span_end(now, window),
+  mean_after(mean, runs, reserved), iso(now)})
+"""
+
+
+@given(st.integers(1, 10**15), windows, spans, amounts, st.one_of(amounts, st.just(UNKNOWN)), instants)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+def test_script_decides_about_budgets_as_the_pure_functions_do(
+    installation: Installation,
+    cap: int,
+    window: int,
+    spent: list[tuple[int, int]],
+    reserved: int,
+    expected: int,
+    now: int,
+) -> None:
+    numbers = {"cap": cap, "window": window, "reserved": reserved, "expected": expected, "now": now}
+    given = "".join(
+        f"local {name} = {value}\n" for name, value in {**numbers, "mean": 7.5, "runs": 3}.items()
+    )
+    listed = ", ".join(f"{{{end}, {amount}}}" for end, amount in spent)
+    source = f"{functions_of_runs('budgets')}\n{given}local spent = {{{listed}}}\n{DECIDE}"
+    needed, frees, last, mean, iso = json.loads(str(installation.client.eval(source, 0)))
+    verdict = decide_budget(Cap(cap, window), spent, reserved, expected)
+    assert (needed, frees or None) == (
+        "" if verdict.reserves is None else str(verdict.reserves),
+        verdict.frees_at,
+    )
+    assert last == span_end(now, window)
+    assert mean == pytest.approx(mean_after(7.5, 3, reserved))
+    assert iso == format_instant(datetime.fromtimestamp(now, UTC))
+
+
+IDS = [f"{task}@{at}" for task in "ab" for at in range(5)]
+ids = st.sampled_from(IDS)
+CAP = 100
+
+
+class BudgetMachine(RuleBasedStateMachine):
+    """Runs that share a budget begin, spend, lose their workers, are cancelled, and end."""
+
+    ours: Installation
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.client = self.ours.client
+        self.client.flushall()
+        self.ledger = self.ours.ledger
+        self.budget = Budget(name="team:x", tokens=f"{CAP}/d", runs="7/d")
+        self.ours.budgets.set(self.budget.to_dict())
+        self.left: dict[str, int] = {}
+        self.spent = 0
+        self.largest = 0
+
+    def run(self, which: str) -> RunRecord | None:
+        return self.ledger.get(which)
+
+    @rule(which=ids, expected=st.one_of(st.just(UNKNOWN), st.integers(0, 120)))
+    def enter(self, which: str, expected: int) -> None:
+        if which not in self.left:
+            self.ledger.dispatch(a_run(which, budgets=[["team:x", UNKNOWN, expected]]))
+            self.left[which] = 0
+
+    @rule(which=ids)
+    def begin(self, which: str) -> None:
+        run = self.run(which)
+        if run is None or run.state not in WAITING_STATES:
+            return
+        before = self.reserved()
+        reply = self.ledger.begin(which, run.retries + 1, worker="w", at=NOW)
+        if reply.verdict is BeginVerdict.OVER_BUDGET:
+            assert reply.cause == {"class": "budget", "layer": "team:x"}
+            ended = self.ledger.end(run, RunState.SKIPPED, at=NOW, reason=reply.problem, cause=reply.cause)
+            assert ended is not None
+        else:
+            assert reply.verdict is BeginVerdict.BEGUN
+            if run.attempt == 0:
+                self.left[which] = self.reserved() - before
+
+    @rule(which=ids, share=st.floats(0, 1))
+    def spend(self, which: str, share: float) -> None:
+        run = self.run(which)
+        if run is not None and run.state is RunState.RUNNING:
+            tokens = int(share * self.left[which])
+            self.ledger.spend(run, usd=0, tokens=tokens)
+            self.left[which] -= tokens
+            self.spent += tokens
+
+    @rule(which=ids, extra=st.integers(1, 30))
+    def spend_more_than_expected(self, which: str, extra: int) -> None:
+        run = self.run(which)
+        if run is not None and run.state is RunState.RUNNING and self.largest == 0:
+            self.ledger.spend(run, usd=0, tokens=self.left[which] + extra)
+            self.spent += self.left[which] + extra
+            self.left[which], self.largest = 0, extra
+
+    @rule(which=ids, state=st.sampled_from([RunState.SUCCESS, RunState.RETRYING, RunState.FAILURE]))
+    def end(self, which: str, state: RunState) -> None:
+        run = self.run(which)
+        if run is not None and run.state is RunState.RUNNING:
+            assert self.ledger.end(run, state, at=NOW) is not None
+
+    @rule(which=ids)
+    def lose_worker(self, which: str) -> None:
+        run = self.run(which)
+        if run is not None and run.state is RunState.RUNNING:
+            lapse(self.ours, which)
+            assert self.ledger.interrupt(run, at=NOW, is_lapsed=True) is not None
+
+    @rule(which=ids)
+    def cancel(self, which: str) -> None:
+        run = self.run(which)
+        if run is not None and run.state in WAITING_STATES:
+            assert self.ledger.end(run, RunState.CANCELLED, at=NOW) is not None
+
+    @invariant()
+    def what_is_spent_is_counted_and_passes_the_cap_by_one_runs_own_spend_at_most(self) -> None:
+        tokens, runs = standings(self.client, self.budget, datetime.now(UTC))
+        assert tokens.spent == self.spent
+        assert tokens.spent + tokens.reserved <= CAP + self.largest
+        assert runs.spent <= 7
+
+    @invariant()
+    def reservations_are_those_of_active_runs(self) -> None:
+        held: Any = self.client.hkeys(redis_keys.budget_reserved("team:x"))
+        active = [run.execution_id for run in self.ledger.get_all(held) if run.state in ACTIVE_STATES]
+        assert sorted(active) == sorted(held)
+
+    def reserved(self) -> int:
+        return standings(self.client, self.budget, datetime.now(UTC))[0].reserved
+
+    def teardown(self) -> None:
+        for run in self.ledger.get_all(self.left):
+            if not run.state.is_final:
+                state = RunState.SUCCESS if run.state is RunState.RUNNING else RunState.CANCELLED
+                assert self.ledger.end(run, state, at=NOW) is not None
+        assert self.client.exists(redis_keys.budget_reserved("team:x")) == 0
+
+
+def test_no_order_of_events_leaks_a_reservation_or_passes_a_cap(installation: Installation) -> None:
+    BudgetMachine.ours = installation
+    few = settings(max_examples=25, stateful_step_count=30, deadline=None)
+    run_state_machine_as_test(BudgetMachine, settings=few)
