@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -96,6 +97,8 @@ def test_occurrence_over_budget_is_skipped_with_budget_amounts_and_time_and_the_
     assert record["reason"] == (
         "over budget team:x: 0 of 1/h usd spent, 1 reserved; frees when the runs end that have reserved it"
     )
+    day.beat._downstream.fire(lambda: day.now, most_seconds=math.inf)
+    day.beat.fire_due(day.now)
     downstream = final_records_of(day.ours, "c")
     caused = [one for one in downstream if one["status"] == "skipped"]
     assert caused[0]["cause"] == {"class": "upstream", "run": skipped.execution_id, "outcome": "budget"}
