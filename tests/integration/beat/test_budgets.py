@@ -101,7 +101,12 @@ def test_occurrence_over_budget_is_skipped_with_budget_amounts_and_time_and_the_
     day.beat.fire_due(day.now)
     downstream = final_records_of(day.ours, "c")
     caused = [one for one in downstream if one["status"] == "skipped"]
-    assert caused[0]["cause"] == {"class": "upstream", "run": skipped.execution_id, "outcome": "budget"}
+    assert caused[0]["cause"] == {
+        "class": "upstream",
+        "run": skipped.execution_id,
+        "layer": "team:x",
+        "outcome": "budget",
+    }
 
 
 def test_occurrences_of_one_batch_share_a_budget_and_count_as_runs(day: Day) -> None:
