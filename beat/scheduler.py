@@ -21,7 +21,6 @@ from beat.firing.firing import Firing
 from beat.follow_up.follow_up import FollowUp
 from beat.follow_up.unfired_records import UnfiredRecords
 from beat.messages.entry_sender import EntrySender
-from beat.messages.outbox import needs_outbox
 from beat.turn.exact_wait import exactly
 from beat.turn.lead import Lead, NotLeadingError, Turn
 from beat.turn.side_work import SideWork
@@ -29,6 +28,7 @@ from beat.turn.wake_up import WakeUp, countdown
 from beat.upkeep.schedule_upkeep import ScheduleUpkeep
 from mission_control.events import events
 from mission_control.installation.installation import Installation, current_installation
+from mission_control.messaging.message import is_broker_elsewhere
 from mission_control.messaging.redis_failures import REDIS_ERRORS, is_redis_failure, is_wrong_type
 from mission_control.model.runs.run_record import RunRecord
 from mission_control.processes.heartbeats import beat_name
@@ -204,7 +204,8 @@ class MissionControlScheduler(RedBeatScheduler):
     def _delivery(self) -> Delivery:
         if self._deliver is not None:
             return Delivery.IN_PROCESS
-        return Delivery.OUTBOX if needs_outbox(self.app, self._installation.redis_url) else Delivery.QUEUE
+        is_elsewhere = is_broker_elsewhere(self.app, self._installation.redis_url)
+        return Delivery.OUTBOX if is_elsewhere else Delivery.QUEUE
 
     @cached_property
     def _firing(self) -> Firing:

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from benchmarks import suite
 from benchmarks.comparison import Comparison, Report
+from benchmarks.enqueue import compare_enqueue
 from benchmarks.place import MeasurementError
 from benchmarks.run_contender import Pool
 from benchmarks.worker_contenders import compare_workers
@@ -62,6 +63,7 @@ _BENCHMARKS: Final[dict[str, Callable[[dict[str, Any], Sequence[str] | None], Co
     "idle": lambda given, _: suite.idle(given.get("tasks", 100_000), given.get("seconds", 30.0)),
     "failover": lambda *_: suite.failover(),
     "worker": _worker,
+    "enqueue": lambda given, _: compare_enqueue(given.get("runs", 5_000)),
     "backfill": lambda given, _: suite.backfill(given.get("tasks", 1_000), given.get("seconds", 60.0)),
     "audit": lambda given, _: suite.audit(given.get("records", 1_000_000)),
 }
@@ -85,7 +87,7 @@ def _parser() -> argparse.ArgumentParser:
         help="latency: occurrences (30); idle: how long (30); wake-up: patience (10); "
         "backfill: at least (60)",
     )
-    parser.add_argument("--runs", type=_at_least_one, help="worker: how many are measured (5000)")
+    parser.add_argument("--runs", type=_at_least_one, help="worker, enqueue: how many are measured (5000)")
     parser.add_argument("--pool", choices=["prefork", "threads", "solo"], help="worker: which (prefork)")
     parser.add_argument("--concurrency", type=_at_least_one, help="worker: how many runs at once (2)")
     parser.add_argument("--records", type=_at_least_one, help="audit: how many are in the file (1000000)")

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mission_control.budget_registry import get_budget, list_budgets, remove_budget, set_budget
-    from mission_control.dispatch.producer import enqueue
+    from mission_control.dispatch.producer import enqueue, enqueue_many
     from mission_control.dispatch.run_handle import Run
+    from mission_control.dispatch.run_options import DebounceOptions, EnqueueRequest, EnqueueResult
     from mission_control.errors import (
         BudgetInUseError,
         InvalidBudgetError,
@@ -38,6 +39,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BudgetInUseError",
+    "DebounceOptions",
+    "EnqueueRequest",
+    "EnqueueResult",
     "InvalidBudgetError",
     "InvalidLimitError",
     "InvalidSpendError",
@@ -53,6 +57,7 @@ __all__ = [
     "disable_task",
     "enable_task",
     "enqueue",
+    "enqueue_many",
     "get_budget",
     "get_limit",
     "get_task",
@@ -72,6 +77,8 @@ _HOME = {
     "TaskScheduler": "scheduler",
     "Run": "dispatch.run_handle",
     "enqueue": "dispatch.producer",
+    "enqueue_many": "dispatch.producer",
+    **dict.fromkeys(("DebounceOptions", "EnqueueRequest", "EnqueueResult"), "dispatch.run_options"),
     **dict.fromkeys(("get_limit", "list_limits", "remove_limit", "set_limit"), "limit_registry"),
     **dict.fromkeys(("get_budget", "list_budgets", "remove_budget", "set_budget"), "budget_registry"),
     **dict.fromkeys(

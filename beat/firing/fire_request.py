@@ -9,9 +9,9 @@ from typing import Any, Final
 import msgpack
 
 from beat.entries.due_entries import DuePlainEntry, DueTask
-from beat.messages.entry_sender import QueuedMessage
-from beat.messages.message_template import MessageKind
 from beat.messages.run_messages import RunMessages
+from mission_control.messaging.collected_messages import QueuedMessage
+from mission_control.messaging.message_template import MessageKind
 from mission_control.model.policies.misfire import ON_TIME_WITHIN, Action, Decision, Fire, Skip
 from mission_control.model.policies.notices import unfired_notices
 from mission_control.model.policies.occurrence_changes import written_back

@@ -11,8 +11,9 @@ from redbeat.decoder import RedBeatJSONEncoder
 from beat.entries.due_entries import DuePlainEntry
 from beat.entries.redbeat_times import decide_entry
 from beat.firing.fire_request import FireRequest, FireRequests
-from beat.messages.entry_sender import EntrySender, QueuedMessage
+from beat.messages.entry_sender import EntrySender
 from beat.messages.outbox import plain_item
+from mission_control.messaging.collected_messages import QueuedMessage
 from mission_control.messaging.message import FIRED_HEADER, RUN_HEADER
 from mission_control.model.values.identifiers import occurrence_execution_id
 from mission_control.model.values.instants import from_unix

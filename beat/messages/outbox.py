@@ -20,19 +20,11 @@ from mission_control.ledger.ledger import Ledger
 from mission_control.messaging.message import send
 from mission_control.messaging.redis_failures import is_redis_failure
 from mission_control.store import redis_keys
-from mission_control.store.address.url_spelling import broker_url
 
 _AT_ONCE: Final = 200
 # No id of a run of ours begins with these.
 _PLAIN: Final = "{"
 _PARKED: Final = "["
-
-
-def needs_outbox(app: Celery, redis_url: str) -> bool:
-    """Whether the broker is another server, database or part of it (`global_keyprefix`) than the store."""
-    options = app.conf.broker_transport_options
-    is_prefixed = bool(options.get("global_keyprefix"))
-    return is_prefixed or bool(app.conf.broker_url != broker_url(redis_url))
 
 
 def shown_item(item: str) -> str:

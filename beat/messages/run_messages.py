@@ -2,16 +2,16 @@
 
 from datetime import datetime, timedelta
 
-import kombu
 from celery import Celery
 from celery.beat import ScheduleEntry
 from celery.schedules import BaseSchedule
-from celery.signals import after_task_publish, before_task_publish
 from redbeat.schedulers import RedBeatScheduler
 
 from beat.messages.celery_schedule import celery_schedule
-from beat.messages.entry_sender import EntrySender, QueuedMessage
-from beat.messages.message_template import (
+from beat.messages.entry_sender import EntrySender
+from mission_control.messaging.collected_messages import QueuedMessage
+from mission_control.messaging.message import RUN_HEADER
+from mission_control.messaging.message_template import (
     EXECUTION_ID,
     EXPIRES,
     SCHEDULED_TIME,
@@ -19,32 +19,11 @@ from beat.messages.message_template import (
     MessageKind,
     MessageTemplate,
 )
-from mission_control.messaging.message import RUN_HEADER
+from mission_control.messaging.tracing import is_replaced, is_traced
 from mission_control.messaging.transport.message_signature import Window
 from mission_control.model.definitions.schedules import Schedule
 from mission_control.model.values.instants import format_instant
 from mission_control.signing.keyring import NO_KEYS, Keyring
-
-
-def is_traced() -> bool:
-    """Whether a tool wants to see each message as it is made.
-
-    It says so by listening to Celery's signals (as OpenTelemetry does), or by putting a function of its own
-    in place of one that Celery, kombu or RedBeat defines (as Sentry and others do).
-    """
-    if before_task_publish.receivers or after_task_publish.receivers:
-        return True
-    made_elsewhere = (
-        _is_replaced(RedBeatScheduler.apply_async, "celery.beat"),
-        _is_replaced(Celery.send_task, "celery.app.base"),
-        _is_replaced(kombu.Producer.publish, "kombu.messaging"),
-    )
-    return any(made_elsewhere)
-
-
-def _is_replaced(function: object, module: str) -> bool:
-    # A wrapper that takes over the module's name says what it wraps.
-    return hasattr(function, "__wrapped__") or getattr(function, "__module__", None) != module
 
 
 class RunMessages:
@@ -68,7 +47,7 @@ class RunMessages:
         self._signed_for = signed_for.total_seconds()
         self._sender = sender
         self._templates: dict[MessageKind, MessageTemplate] = {}
-        self.is_traced = is_traced()
+        self.is_traced = is_traced() or is_replaced(RedBeatScheduler.apply_async, "celery.beat")
 
     def message(  # all that a message is made of
         self,

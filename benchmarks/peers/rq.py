@@ -19,3 +19,9 @@ def send(runs: int) -> None:
     queue = Queue("default", connection=Redis.from_url(redis_url()))
     for _ in range(runs):
         queue.enqueue(noop, result_ttl=0)
+
+
+def send_many(runs: int) -> None:
+    """Send so many jobs in one call."""
+    queue = Queue("default", connection=Redis.from_url(redis_url()))
+    queue.enqueue_many([Queue.prepare_data(noop, result_ttl=0) for _ in range(runs)])

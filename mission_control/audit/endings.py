@@ -83,4 +83,5 @@ def ending_record(run: RunRecord, *, at: datetime) -> ExecutionRecord:
         delivery=run.fence if is_cut_off else None,
         upstream=run.upstream,
         spent=run.spent,
+        calls=run.calls,
     )

@@ -17,9 +17,9 @@ _CHECKOUT = Path(__file__).resolve().parents[2]
 def bench(name: str, options: tuple[str, ...]) -> int:
     """Compare Mission Control with stock RedBeat, Celery and others on this machine.
 
-    NAME is herd (many tasks due at one instant), latency (how late handlers start), worker (runs a second)
-    or audit (appending to, verifying and searching a large file). OPTIONS are those that
-    `python -m benchmarks --help` lists, such as --rounds and --only.
+    NAME is herd (many tasks due at one instant), latency (how late handlers start), worker (runs a second),
+    enqueue (runs handed over a second) or audit (appending to, verifying and searching a large file). OPTIONS
+    are those that `python -m benchmarks --help` lists, such as --rounds and --only.
 
     Runs the code in `benchmarks/`, which only a checkout of the repository has. Each measurement has its own
     Redis server and touches none of your tasks. Prints JSON with `ours`, the others and `ratio`.

@@ -1,7 +1,7 @@
 """`mission-control enqueue` and `task run`: runs outside any schedule."""
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
 import rich_click as click
 
@@ -10,6 +10,12 @@ from mission_control.cli.terminal.exit_codes import ExitCode
 from mission_control.cli.terminal.installation_in_use import current
 from mission_control.cli.views.sending import send
 from mission_control.model.values.zones import zone
+
+if TYPE_CHECKING:
+    from mission_control.dispatch.run_options import DebounceOptions
+
+_DEBOUNCE: Final = ("key", "delay", "max_delay", "edge")
+_SECONDS: Final = click.FloatRange(min=0)
 
 overlap = click.option(
     "--overlap",
@@ -24,7 +30,8 @@ overlap = click.option(
 @click.option(
     "--at", type=parameters.MOMENT, metavar="ISO", help="When it is due; local time if without an offset."
 )
-@click.option("--delay", type=click.FloatRange(min=0), metavar="SECONDS", help="How long from now it is due.")
+@click.option("--delay", type=_SECONDS, metavar="SECONDS", help="How long from now it is due.")
+@click.option("--expires", type=_SECONDS, metavar="SECONDS", help="Do not start it later than that.")
 @click.option("--queue", help="A queue other than the task's own.")
 @click.option(
     "--priority", type=click.IntRange(0, 9), metavar="0-9", help="Priority in the queue; 0 is first."
@@ -32,6 +39,18 @@ overlap = click.option(
 @overlap
 @click.option("--limit", "limits", multiple=True, metavar="NAME", help="A named limit; may be repeated.")
 @click.option("--idempotency-key", help="Repeat calls with the same key and params return the first run.")
+@click.option("--debounce-key", help="Calls with the same key become one run: see --debounce-delay.")
+@click.option(
+    "--debounce-delay", type=_SECONDS, metavar="SECONDS", help="It starts so long after the last call."
+)
+@click.option(
+    "--debounce-max-delay", type=_SECONDS, metavar="SECONDS", help="… and after the first, at the latest."
+)
+@click.option(
+    "--debounce-edge",
+    type=click.Choice(["trailing", "leading"]),
+    help="Start once the calls have stopped (the default), or with the first of them.",
+)
 @parameters.answer
 def enqueue(  # one parameter an option
     task_id_or_handler: str,
@@ -56,14 +75,18 @@ def enqueue(  # one parameter an option
         current(sets_up=True, dry_run=answer["dry_run"]) as installation,
         naming_nearest_task(installation.registry, task_id_or_handler),
     ):
+        debounce = {name: answer.pop(f"debounce_{name}") for name in _DEBOUNCE}
+        debounce = {name: one for name, one in debounce.items() if one is not None}
         due = None if at is None else earliest(at, zone(installation.settings.timezone))
         options = RunOptions(
             at=due,
             delay=delay,
+            expires=answer.pop("expires"),
             queue=queue,
             priority=priority,
             overlap=overlap,
             limits=list(answer.pop("limits")) or None,
+            debounce=cast("DebounceOptions", debounce) if debounce else None,
         )
         dispatch = Dispatch.of(installation)
         return send(

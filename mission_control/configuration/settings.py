@@ -21,7 +21,7 @@ from mission_control.model.problems.suggestions import did_you_mean
 from mission_control.model.values.durations import parse_duration
 from mission_control.model.values.identifiers import is_key_of_kombu
 from mission_control.model.values.zones import zone
-from mission_control.signing.key_source import read_keyring
+from mission_control.signing.key_source import read_keyring, state_of_source
 from mission_control.signing.keyring import NO_KEYS, Keyring
 from mission_control.store.redis_keys import OURS, REDBEAT_PREFIX
 
@@ -178,6 +178,13 @@ def read_settings(**overrides: Any) -> Settings:  # noqa: ANN401  # values are c
     if problems:
         raise SettingsError("\n".join(["settings that cannot be used:", *problems]))
     return Settings(**values)
+
+
+def seen_by_settings() -> tuple[object, ...]:
+    """Return all that `read_settings` looks at; while it is the same, so are the settings."""
+    names = [name for name in os.environ if name.startswith((PREFIX, "HOME"))]
+    keys = os.environ.get(f"{PREFIX}SIGNING_KEY", "")
+    return (*((name, os.environ.get(name)) for name in names), working_folder(), state_of_source(keys))
 
 
 @cache

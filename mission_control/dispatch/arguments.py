@@ -10,16 +10,20 @@ from pydantic import ValidationError
 
 from mission_control.errors import InvalidTaskError, Problem
 from mission_control.model.definitions.named_limit import LimitUses
+from mission_control.model.policies.debounce import Debounce
 from mission_control.model.problems.json_values import json_copy
 from mission_control.model.problems.messages import shown
 from mission_control.model.problems.problems import problems_of
+from mission_control.model.problems.suggestions import did_you_mean
 from mission_control.model.values.durations import LONGEST_SECONDS, parse_duration
 from mission_control.model.values.identifiers import queue_name_problem
 from mission_control.model.values.zones import zone
 
+_SORTED: Final = json.JSONEncoder(sort_keys=True)
 _PRIORITIES: Final = range(10)
 _LONGEST_KEY: Final = 255
 _LONGEST_DELAY: Final = timedelta(seconds=LONGEST_SECONDS)
+_OF_DEBOUNCE: Final = ("key", "delay", "max_delay", "edge")
 
 
 def checked_params(params: object) -> dict[str, Any]:
@@ -29,18 +33,16 @@ def checked_params(params: object) -> dict[str, Any]:
     return json_copy(params)
 
 
-def check_key(key: object) -> None:
-    """Check an idempotency key."""
+def check_key(key: object, argument: str = "idempotency_key") -> None:
+    """Check the key of requests that belong together."""
     is_key = isinstance(key, str) and key.isprintable() and key.strip() != "" and len(key) <= _LONGEST_KEY
     if not is_key:
-        raise bad_argument(
-            "idempotency_key", f"{shown(key)} is no key; use text of 1 to {_LONGEST_KEY} characters"
-        )
+        raise bad_argument(argument, f"{shown(key)} is no key; use text of 1 to {_LONGEST_KEY} characters")
 
 
-def fingerprint(params: object) -> str:
-    """Return what equal params have in common; none at all equal empty ones."""
-    text = json.dumps({} if params is None else checked_params(params), sort_keys=True)
+def fingerprint(params: Mapping[str, Any] | None) -> str:
+    """Return what equal params have in common, which are checked already; none at all equal empty ones."""
+    text = _SORTED.encode({} if params is None else params)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -63,9 +65,7 @@ def due_time(now: datetime, at: object, delay: object, timezone: str = "UTC") ->
         if at > now + _LONGEST_DELAY:
             raise bad_argument("at", f"{at} is more than {_LONGEST_DELAY.days:,} days ahead")
         return now if at <= now else at.astimezone(UTC)
-    if delay is None:
-        return now
-    return now + _wait(delay)
+    return now if delay is None else now + span("delay", delay)
 
 
 def _instant(text: str, now: datetime, timezone: str) -> datetime:
@@ -79,18 +79,43 @@ def _instant(text: str, now: datetime, timezone: str) -> datetime:
         raise bad_argument("at", str(error)) from error
 
 
-def _wait(delay: Any) -> timedelta:  # noqa: ANN401  # whatever the caller gave
-    if isinstance(delay, bool):
-        raise bad_argument("delay", f"{shown(delay)} is no number of seconds")
+def span(argument: str, given: Any, *, may_be_zero: bool = True) -> timedelta:  # noqa: ANN401  # the caller's
+    """Return a duration that was given in seconds, as a timedelta, or in words."""
+    if isinstance(given, bool):
+        raise bad_argument(argument, f"{shown(given)} is no number of seconds")
     try:
-        seconds = parse_duration(delay) if isinstance(delay, str) else delay
+        seconds = parse_duration(given) if isinstance(given, str) else given
         wait = seconds if isinstance(seconds, timedelta) else timedelta(seconds=seconds)
     except (TypeError, ValueError, OverflowError) as error:
-        fault = str(error) if isinstance(delay, str) else f"{shown(delay)} is no number of seconds: {error}"
-        raise bad_argument("delay", fault) from error
+        fault = str(error) if isinstance(given, str) else f"{shown(given)} is no number of seconds: {error}"
+        raise bad_argument(argument, fault) from error
     if not timedelta(0) <= wait <= _LONGEST_DELAY:
-        raise bad_argument("delay", f"{wait} is not between zero and {_LONGEST_DELAY.days:,} days")
+        raise bad_argument(argument, f"{wait} is not between zero and {_LONGEST_DELAY.days:,} days")
+    if not (wait or may_be_zero):
+        raise bad_argument(argument, "it is zero; give it a length, or leave it out")
     return wait
+
+
+def debounce_of(given: object) -> Debounce:
+    """Return how a request is debounced."""
+    if not isinstance(given, Mapping) or not all(isinstance(name, str) for name in given):
+        raise bad_argument(
+            "debounce", f'{shown(given)} is not an object such as {{"key": "tea", "delay": 5}}'
+        )
+    if unknown := [name for name in given if name not in _OF_DEBOUNCE]:
+        raise bad_argument("debounce", f"it has no {unknown[0]!r}{did_you_mean(unknown[0], _OF_DEBOUNCE)}")
+    if missing := [name for name in ("key", "delay") if given.get(name) is None]:
+        raise bad_argument(f"debounce.{missing[0]}", "it is missing")
+    check_key(given["key"], "debounce.key")
+    delay = span("debounce.delay", given["delay"], may_be_zero=False)
+    longest = given.get("max_delay")
+    max_delay = _LONGEST_DELAY if longest is None else span("debounce.max_delay", longest)
+    if max_delay < delay:
+        raise bad_argument("debounce.max_delay", f"{max_delay} is shorter than delay, which is {delay}")
+    edge = given.get("edge", "trailing")
+    if edge not in ("trailing", "leading"):
+        raise bad_argument("debounce.edge", f'{shown(edge)} is neither "trailing" nor "leading"')
+    return Debounce(given["key"], delay, max_delay, edge)
 
 
 def route_problems(queue: object, priority: object, overlap: object = None) -> list[Problem]:

@@ -2,75 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final, Literal
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final
 
-from ulid import ULID
+from redis.exceptions import RedisError, ResponseError
 
-from mission_control.dispatch.arguments import (
-    bad_argument,
-    check_key,
-    checked_params,
-    due_time,
-    fingerprint,
-    limit_uses,
-    route_problems,
-)
+from mission_control.dispatch.repeated_requests import is_of_other, run_of_key, window_problem
 from mission_control.dispatch.run_ending import RunEnding
 from mission_control.dispatch.run_handle import Run
-from mission_control.errors import InvalidTaskError, StoreUnavailableError, UnknownTaskError
+from mission_control.dispatch.run_options import NO_OPTIONS, EnqueueResult, RunOptions, taken_apart
+from mission_control.dispatch.run_preparation import CheckedRequest, PreparedRun, RunPreparation
+from mission_control.errors import (
+    InvalidTaskError,
+    MissionControlError,
+    StoreUnavailableError,
+    UnknownTaskError,
+)
 from mission_control.installation.installation import Installation
-from mission_control.ledger.ledger import Entered
-from mission_control.messaging.message import send
-from mission_control.model.problems.messages import shown
-from mission_control.model.problems.suggestions import quoted
-from mission_control.model.runs.new_run import ad_hoc_run, manual_run
+from mission_control.ledger.run_requests import Answer, Delivery, Reply
+from mission_control.messaging.message import is_broker_elsewhere, send
 from mission_control.model.runs.run_record import RunRecord
 from mission_control.model.runs.run_state import RunState
-from mission_control.model.values.identifiers import task_id_problem
-from mission_control.registry.registry import Registry
+from mission_control.store.address.url_spelling import mask_password
 from mission_control.store.connection import store_errors
+from mission_control.store.troubles import explain
 
 if TYPE_CHECKING:
     from celery import Celery
 
-_HANDLER_PREFIX: Final = "handlers."
+    from mission_control.messaging.produced_messages import ProducedMessages
+
+__all__ = ["NO_OPTIONS", "Dispatch", "RunOptions"]
+
 # Once more, on a new connection: the pooled one may have been cut since it was last used.
 _SEND_AGAIN: Final = {"max_retries": 1, "interval_start": 0.1}
+_AT_ONCE: Final = 250
+_TRIES: Final = 20
 
-
-@dataclass(frozen=True, kw_only=True)
-class RunOptions:
-    """When a run is due and how it travels; what is None is the task's, or now.
-
-    `at` is an aware datetime, or words in the installation's time zone: "tomorrow 09:00". `delay` is seconds,
-    a timedelta, or words: "5m". At most one of them is given. `priority` is
-    0 (first) to 9 (last), as Celery has it on Redis. `overlap` says what a task's run does while another run
-    of the task is active: "queue" waits for its end, "allow" starts at once. `limits` are those of the run.
-    """
-
-    at: datetime | str | None = None
-    delay: timedelta | float | str | None = None
-    queue: str | None = None
-    priority: int | None = None
-    overlap: Literal["queue", "allow"] | None = None
-    limits: Sequence[str | Mapping[str, Any]] | None = None
-
-
-NO_OPTIONS: Final = RunOptions()
+Outcome = Run | MissionControlError
 
 
 @dataclass(frozen=True)
 class Dispatch:
-    """Enters runs outside any schedule and sends them; bare handlers run on `default_queue`."""
+    """Enters runs outside any schedule and sends them."""
 
     ending: RunEnding
-    registry: Registry
+    preparation: RunPreparation
     app: Celery
     redis_url: str
-    default_queue: str
 
     @classmethod
     def of(cls, installation: Installation) -> Dispatch:
@@ -78,10 +61,16 @@ class Dispatch:
         with store_errors(installation.redis_url):
             return cls(
                 ending=RunEnding.of(installation),
-                registry=installation.registry,
+                preparation=RunPreparation(
+                    installation.registry,
+                    installation.settings.queues[0],
+                    installation.clock,
+                    partial(
+                        _delivery, installation.celery, installation.redis_url, lambda: installation.messages
+                    ),
+                ),
                 app=installation.celery,
                 redis_url=installation.redis_url,
-                default_queue=installation.settings.queues[0],
             )
 
     def enqueue(
@@ -94,16 +83,31 @@ class Dispatch:
     ) -> Run:
         """Send a run; see `mission_control.enqueue`."""
         with store_errors(self.redis_url):
-            run, ledger = self.prepare(task_id_or_handler, params, options), self.ending.ledger
-            if idempotency_key is None:
-                entered = ledger.dispatch(run)
-            else:
-                entered = self._dispatch_once(run, params, idempotency_key)
-                if entered.execution_id != run.execution_id:
-                    return Run(entered.execution_id, ledger, self.redis_url)
-            if entered is None or entered.waits_for is None:  # else the end of that run sends it
-                self._send(run, idempotency_key)
-        return Run(run.execution_id, ledger, self.redis_url)
+            prepared = self.preparation.prepared(task_id_or_handler, options, looks_up=False)
+            (outcome,) = self._enter([self.preparation.checked(prepared, params, idempotency_key)])
+        if isinstance(outcome, MissionControlError):
+            raise outcome
+        return outcome
+
+    def enqueue_many(self, requests: Iterable[object]) -> list[EnqueueResult]:
+        """Send many runs; see `mission_control.enqueue_many`."""
+        results: list[EnqueueResult] = []
+        left, down = iter(requests), None
+        # Where messages are sent one by one, the first that fails should be the last that is tried.
+        at_once = 1 if is_broker_elsewhere(self.app, self.redis_url) else _AT_ONCE
+        while portion := list(islice(left, at_once)):
+            if down is not None:
+                results += [_result(down)] * len(portion)
+                continue
+            try:
+                with store_errors(self.redis_url):
+                    results += self._enqueue_portion(portion)
+            except StoreUnavailableError as error:
+                if not results:
+                    raise
+                down = error
+                results += [_result(down)] * len(portion)
+        return results
 
     def catch_up(self, task_id: str, scheduled_time: datetime, *, key: str) -> bool:
         """Send a run in the place of an occurrence that did not run; False if `key` was used before.
@@ -114,30 +118,11 @@ class Dispatch:
             UnknownTaskError: no task has that id.
         """
         with store_errors(self.redis_url):
-            run = replace(self.prepare(task_id), scheduled_time=scheduled_time)
-            entered = self._dispatch_once(run, None, key)
-            is_first = entered.execution_id == run.execution_id
-            if is_first and entered.waits_for is None:
-                self._send(run, key)
-        return is_first
-
-    def _dispatch_once(self, run: RunRecord, params: Mapping[str, Any] | None, key: str) -> Entered:
-        check_key(key)
-        asked = fingerprint(params)
-        entered = self.ending.ledger.dispatch_once(run, key, asked)
-        first = entered.execution_id
-        name = first.rpartition("@")[0]
-        if name != run.task_id:
-            field = "handler" if run.task_id == run.handler else "task_id"
-            raise bad_argument(
-                field,
-                f"idempotency_key {quoted(key)} is that of run {first}; use another key for {run.task_id}",
-            )
-        if entered.fingerprint != asked:
-            raise bad_argument(
-                "params", f"idempotency_key {quoted(key)} is that of run {first} with others; use another key"
-            )
-        return entered
+            prepared = self.preparation.of_occurrence(task_id, scheduled_time)
+            (outcome,) = self._enter([self.preparation.checked(prepared, None, key)])
+        if isinstance(outcome, MissionControlError):
+            raise outcome
+        return outcome.created
 
     def prepare(
         self,
@@ -146,49 +131,89 @@ class Dispatch:
         options: RunOptions = NO_OPTIONS,
     ) -> RunRecord:
         """Return the run that `enqueue` would send, without entering or sending it."""
-        now = self.ending.clock()
-        due = due_time(now, options.at, options.delay, self.registry.check.default_timezone)
-        problems = route_problems(options.queue, options.priority, options.overlap)
-        if problems:
-            raise InvalidTaskError(problems, subject="enqueue")
-        run = self._run(task_id_or_handler, params, due, now)
-        limits = run.limits if options.limits is None else limit_uses(options.limits)
-        if problems := self.registry.check.limit_problems(limits or [], run.params):
-            raise InvalidTaskError(problems, subject="enqueue")
-        overlaps = run.overlaps or None if options.overlap is None else options.overlap == "allow" or None
-        return replace(
-            run,
-            queue=run.queue if options.queue is None else options.queue,
-            priority=run.priority if options.priority is None else options.priority,
-            overlaps=overlaps,
-            limits=limits,
-        )
+        prepared = self.preparation.prepared(task_id_or_handler, options)
+        return self.preparation.checked(prepared, params).run
 
-    def _run(self, name: str, params: Mapping[str, Any] | None, due: datetime, now: datetime) -> RunRecord:
-        if not isinstance(name, str):
-            raise bad_argument(
-                "task_id_or_handler", f"{shown(name)} is neither the id of a task nor the path of a handler"
-            )
-        ulid = str(ULID())
-        task = self.registry.definition(name, to_run=True) if task_id_problem(name) is None else None
-        given = None if params is None else checked_params(params)
-        if task is not None:
-            run = manual_run(task, ulid=ulid, at=due, now=now)
-            return run if given is None else replace(run, params={**run.params, **given})
-        if not name.startswith(_HANDLER_PREFIX) or task_id_problem(name) is not None:
-            raise UnknownTaskError(
-                f"no task has the id {quoted(name)}; see `mission-control task list`, or name a handler"
-            )
-        problem = self.registry.check.handler_problem(name)
-        if problem is not None:
-            raise bad_argument("handler", problem)
-        return ad_hoc_run(
-            name, {} if given is None else given, ulid=ulid, at=due, now=now, queue=self.default_queue
-        )
+    def _enqueue_portion(self, portion: Sequence[object]) -> list[EnqueueResult]:
+        known: dict[Any, PreparedRun] = {}
+        checked = [self._checked(request, known) for request in portion]
+        entered = iter(self._enter([one for one in checked if isinstance(one, CheckedRequest)]))
+        return [_result(next(entered) if isinstance(one, CheckedRequest) else one) for one in checked]
 
-    def _send(self, run: RunRecord, idempotency_key: str | None) -> None:
+    def _checked(
+        self, request: object, known: dict[Any, PreparedRun]
+    ) -> CheckedRequest | InvalidTaskError | UnknownTaskError:
+        try:
+            name, params, key, options = taken_apart(request)
+            prepared = known.get(name) if options is NO_OPTIONS and isinstance(name, str) else None
+            if prepared is None:
+                prepared = self.preparation.prepared(name, options, looks_up=False)
+                if options is NO_OPTIONS:
+                    known[name] = prepared
+            return self.preparation.checked(prepared, params, key)
+        except (InvalidTaskError, UnknownTaskError) as error:
+            return error
+
+    def _enter(self, requests: Sequence[CheckedRequest]) -> list[Outcome]:
+        if not requests:
+            return []
+        replies = self.ending.ledger.enter([one.request for one in requests])
+        return [self._outcome(one, reply) for one, reply in zip(requests, replies, strict=True)]
+
+    def _outcome(self, one: CheckedRequest, reply: Reply) -> Outcome:
+        try:
+            for _ in range(_TRIES):  # other requests may open, move and end the window meanwhile
+                again = self._again(one, reply)
+                if again is None:
+                    break
+                one = again
+                (reply,) = self.ending.ledger.enter([one.request])
+            return self._answered(one, reply)
+        except (InvalidTaskError, UnknownTaskError) as error:
+            return error
+
+    def _answered(self, one: CheckedRequest, reply: Reply) -> Outcome:
+        execution_id, is_new = one.request.execution_id, False
+        match reply.answer:
+            case Answer.ENTERED:
+                is_new = True
+                if one.request.delivery is None and not reply.text:  # else the end of that run sends it
+                    self._send(one.run, one.request.idempotency_key)
+            case Answer.KEY:
+                execution_id = run_of_key(one, reply.text)
+            case Answer.JOINED:
+                execution_id = reply.text
+            case Answer.WINDOW | Answer.EXISTS:
+                raise window_problem(one, reply.text)
+            case Answer.ERROR:
+                return self._refusal(reply.text)
+        return Run(execution_id, self.ending.ledger, self.redis_url, created=is_new)
+
+    def _refusal(self, answer: str) -> StoreUnavailableError:
+        explanation = explain(ResponseError(answer))
+        what = f"refuses it: {answer}" if explanation is None else explanation
+        return StoreUnavailableError(f"Redis at {mask_password(self.redis_url)} {what}")
+
+    def _again(self, one: CheckedRequest, reply: Reply) -> CheckedRequest | None:
+        """Return the request for the run or the task that a reply names, or a new one; None if it is over."""
+        debounce = one.prepared.debounce
+        name, options = one.prepared.run.task_id, one.prepared.options
+        if reply.answer is Answer.TASK:
+            key = one.request.idempotency_key or None
+            return self.preparation.checked(self.preparation.prepared(name, options), one.params, key)
+        if debounce is None or is_of_other(one, reply.text or one.request.execution_id):
+            return None
+        if reply.answer is Answer.WINDOW:
+            first = datetime.fromtimestamp(float(reply.more), UTC)
+            ends = debounce.ends_at(self.preparation.clock(), first)
+            prepared = self.preparation.prepared(name, options, window_ends=ends)
+            return self.preparation.checked(prepared, one.params, takes_over=reply.text)
+        if reply.answer is Answer.EXISTS:
+            return self.preparation.checked(self.preparation.prepared(name, options), one.params)
+        return None
+
+    def _send(self, run: RunRecord, idempotency_key: str) -> None:
         from kombu.exceptions import OperationalError
-        from redis.exceptions import RedisError
 
         eta = run.scheduled_time if run.scheduled_time > run.dispatched_at else None
         try:
@@ -196,8 +221,23 @@ class Dispatch:
         except (OperationalError, RedisError) as error:
             # Cancelled, it neither counts as active nor answers for its key.
             self.ending.close(run, RunState.CANCELLED, f"its message could not be sent: {error}")
-            if idempotency_key is not None:
+            if idempotency_key:
                 self.ending.ledger.forget_key(idempotency_key)
             raise StoreUnavailableError(
                 f"run {run.execution_id} was not sent and is cancelled: {error}; try again"
             ) from error
+
+
+def _delivery(
+    app: Celery, redis_url: str, messages: Callable[[], ProducedMessages], run: RunRecord
+) -> Callable[[str], Delivery] | None:
+    if is_broker_elsewhere(app, redis_url):
+        return None
+    message = messages().maker(run, run.dispatched_at)
+    return lambda execution_id: Delivery(*message(execution_id))
+
+
+def _result(outcome: Outcome) -> EnqueueResult:
+    if isinstance(outcome, MissionControlError):
+        return EnqueueResult("refused", None, outcome)
+    return EnqueueResult("created" if outcome.created else "existing", outcome, None)

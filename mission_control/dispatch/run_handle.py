@@ -15,10 +15,15 @@ _LONGEST_POLL_SECONDS: Final = 1.0
 
 
 class Run:
-    """A handle on one run; every look asks the ledger."""
+    """A handle on one run; every look asks the ledger.
 
-    def __init__(self, execution_id: str, ledger: Ledger, redis_url: str) -> None:
+    `created` is False if an earlier request has entered the run, with the same `idempotency_key` or
+    `debounce`.
+    """
+
+    def __init__(self, execution_id: str, ledger: Ledger, redis_url: str, *, created: bool = True) -> None:
         self.execution_id = execution_id
+        self.created = created
         self._ledger = ledger
         self._redis_url = redis_url
 

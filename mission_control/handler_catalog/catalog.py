@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from mission_control.handler_catalog.source import HandlerSource, read_module
 from mission_control.model.problems.suggestions import did_you_mean
@@ -31,7 +32,8 @@ def catalog_from(directories: Sequence[Path]) -> HandlerCatalog:
 class HandlerCatalog:
     """The handlers in some directories; an earlier directory takes precedence over a later one.
 
-    Each call looks into the directories again, but reads a file again only if it has changed. A directory
+    Each call looks into the directories again, but reads a file again only if it has changed, and `problem`
+    looks at the other modules only if a list of files, or the handler's own file, has changed. A directory
     that does not exist has no handlers. Symbolic links are resolved, and must not lead out of their
     directory. Directories and modules that another user could change are not used; ours are not judged.
     """
@@ -40,6 +42,7 @@ class HandlerCatalog:
     _read: dict[tuple[Path, str, int, int], tuple[HandlerSource, ...]] = field(
         default_factory=dict, init=False, repr=False
     )
+    _sound: dict[str, _Sound] = field(default_factory=dict, init=False, repr=False)
 
     def handlers(self) -> dict[str, HandlerSource]:
         """Return every handler by its path, those with a problem included.
@@ -63,13 +66,28 @@ class HandlerCatalog:
         problem = handler_path_problem(path)
         if problem is not None:
             return problem
-        scan = self._scan()
-        found = scan.get(path, scan.get(path.rpartition(".")[0]))
-        return found.problem if found is not None else self._unknown(path, scan)
+        known = self._sound.get(path)
+        if known is not None and self._seen(known.file) == known.seen:
+            return None
+        return self._problem_found(path)
 
     def usable_directories(self) -> list[Path]:
         """Return the directories that no other user could change, in their order."""
         return [one for one in self.directories if _directory_problem(one) is None]
+
+    def _problem_found(self, path: str) -> str | None:
+        directories = self._seen()
+        scan = self._scan()
+        found = scan.get(path, scan.get(path.rpartition(".")[0]))
+        if found is None:
+            return self._unknown(path, scan)
+        if found.problem is None:
+            self._sound[path] = _Sound(found.file, (*directories, _state(found.file)))
+        return found.problem
+
+    def _seen(self, *files: Path) -> tuple[object, ...]:
+        problems = map(_directory_problem, self.directories)
+        return (*problems, *map(_state, (*self.directories, *files)))
 
     def _unknown(self, path: str, scan: dict[str, HandlerSource]) -> str:
         sound = sorted(name for name, source in scan.items() if source.problem is None)
@@ -111,6 +129,21 @@ class HandlerCatalog:
         return self._read[key]
 
 
+class _Sound(NamedTuple):
+    """A sound handler's file, and the directories and the file as they were seen."""
+
+    file: Path
+    seen: tuple[object, ...]
+
+
+def _state(path: Path) -> tuple[int, ...] | None:
+    try:
+        found = os.stat(path)  # noqa: PTH116  # each `enqueue` asks
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino, found.st_mode, found.st_ctime_ns, found.st_mtime_ns, found.st_size
+
+
 def _files(directories: Sequence[Path]) -> Iterator[tuple[Path, Path]]:
     """Yield each module file with the resolved directory that it must not leave."""
     for directory in dict.fromkeys(directory.resolve() for directory in directories):
@@ -120,10 +153,15 @@ def _files(directories: Sequence[Path]) -> Iterator[tuple[Path, Path]]:
                 yield from ((directory, file) for file in modules if not file.name.startswith("_"))
 
 
-def _code(directory: str | Path, *, depth: int) -> Iterator[os.DirEntry[str]]:
-    """Yield the files that can be imported from a directory, and the folders that have some."""
+def _code(directory: str | Path, *, depth: int, modules: bool = True) -> Iterator[os.DirEntry[str]]:
+    """Yield the files that can be imported from a directory, and the folders that have some.
+
+    Without `modules` those in it that may be modules of handlers are left out.
+    """
     with suppress(OSError), os.scandir(directory) as entries:  # it may be removed at this moment
         for entry in entries:
+            if not modules and entry.name.endswith(".py") and entry.name[0] != "_":
+                continue
             if entry.name.endswith(_IMPORTED):
                 entry.stat()  # which is kept, and fails if it is gone
                 yield entry
@@ -154,18 +192,11 @@ def _directory_problem(directory: Path) -> str | None:
     try:
         problem = path_problem(directory)
         if problem is None:
-            problems = (
-                _code_problem(one) for one in _code(directory, depth=1) if not _is_module(directory, one)
-            )
-            problem = next(filter(None, problems), None)
+            others = _code(directory, depth=1, modules=False)  # a module is judged by itself
+            problem = next(filter(None, map(_code_problem, others)), None)
     except OSError as error:
         problem = str(error)
     return None if problem is None else f"the handlers in {directory} are not used: {problem}"
-
-
-def _is_module(directory: Path, entry: os.DirEntry[str]) -> bool:
-    """Whether it is a module of handlers, which is judged by itself."""
-    return Path(entry.path).parent == directory and entry.name.endswith(".py") and entry.name[0] != "_"
 
 
 def _code_problem(entry: os.DirEntry[str]) -> str | None:

@@ -16,7 +16,7 @@ from redis import Redis
 from mission_control.audit.pending.written_records import reported_log
 from mission_control.audit.stream.log import AuditLog
 from mission_control.configuration.clock import utc_now
-from mission_control.configuration.settings import Settings, read_settings
+from mission_control.configuration.settings import Settings, read_settings, seen_by_settings
 from mission_control.errors import EmbeddedServerError, SettingsError, UnsafePathError
 from mission_control.events.events import managed_server_revived
 from mission_control.files.calendar_file import read_calendar
@@ -51,6 +51,7 @@ if TYPE_CHECKING:
 
     from mission_control.audit.stream.checkpoints import Checkpoints
     from mission_control.ledger.backfills import Backfills
+    from mission_control.messaging.produced_messages import ProducedMessages
 
 
 class Installation:
@@ -230,6 +231,15 @@ class Installation:
         """A Celery application for sending; it has no tasks of its own."""
         return create_app("mission_control", lambda: self)
 
+    @cached_property
+    def messages(self) -> ProducedMessages:
+        """What makes the messages of runs that are entered here."""
+        from mission_control.messaging.produced_messages import ProducedMessages
+
+        settings = self.settings
+        lasts = settings.retention.total_seconds()
+        return ProducedMessages(self.celery, keyring=settings.signing_key, signed_for=lasts)
+
     def celery_configuration(self) -> dict[str, Any]:
         """Return the settings of every Celery application of this installation."""
         from mission_control.messaging.celery_config import celery_settings
@@ -244,7 +254,7 @@ class Installation:
 
 def current_installation() -> Installation:
     """Return the installation that the environment describes now; the same one for the same settings."""
-    return _installation(read_settings())
+    return _described_by(seen_by_settings())
 
 
 def installation_or_end(who: str) -> Installation:
@@ -272,6 +282,11 @@ def create_app(main: str, installation: Callable[[], Installation] = current_ins
     app.add_defaults(lambda: installation().celery_configuration())
     app.installation = installation
     return app
+
+
+@lru_cache(maxsize=16)
+def _described_by(_seen: object) -> Installation:
+    return _installation(read_settings())
 
 
 @lru_cache(maxsize=16)

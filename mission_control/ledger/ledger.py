@@ -1,19 +1,18 @@
 """The ledger's transitions: each is one script that refuses what the state machine does not allow."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import chain
 from typing import Any, Final
 
-import orjson
 from redis import Redis
 
 from mission_control.ledger.claims import DEFAULT_LEASE, Claims
 from mission_control.ledger.lapses import LapsedRuns
+from mission_control.ledger.run_requests import RunRequests
 from mission_control.model.policies.notices import EndNotice, script_args
 from mission_control.model.runs.record_identity import record_identity
-from mission_control.model.runs.run_record import RECORDED, RunRecord, Trigger, encoded
+from mission_control.model.runs.run_record import RECORDED, RunRecord, encoded
 from mission_control.model.runs.run_state import (
     ACTIVE_STATES,
     RAN_AND_FAILED,
@@ -23,25 +22,14 @@ from mission_control.model.runs.run_state import (
 )
 from mission_control.model.values.instants import format_instant
 from mission_control.signing.keyring import NO_KEYS, Keyring
-from mission_control.signing.run_specs import signed_spec
 from mission_control.store import redis_keys
 from mission_control.store.redis_keys import RedBeatKeys
-
-
-@dataclass(frozen=True)
-class Entered:
-    """The run that a request leads to, the fingerprint of the request, and which run it waits for."""
-
-    execution_id: str
-    fingerprint: str = ""
-    waits_for: str | None = None
-
 
 SKIPPED_COUNT: Final = "skipped_count"
 _CANCEL: Final = "cancel"
 
 
-class Ledger(Claims, LapsedRuns):
+class Ledger(Claims, LapsedRuns, RunRequests):
     """The record of runs in Redis.
 
     Guarantees: a run is entered once; a transition happens only along `run_state.TRANSITIONS` and moves
@@ -67,19 +55,6 @@ class Ledger(Claims, LapsedRuns):
         self._retention_seconds = int(retention.total_seconds())
         self._max_runs = max_runs
 
-    def dispatch(self, run: RunRecord) -> Entered | None:
-        """Enter a run before its message is sent; None if it exists already."""
-        return self._enter(run, [])
-
-    def dispatch_once(self, run: RunRecord, idempotency_key: str, fingerprint: str) -> Entered:
-        """Enter a run under a key.
-
-        If the key was used before, return its run. It is remembered as long as finished runs are.
-        """
-        ours = f"{run.execution_id} {fingerprint}"
-        entered = self._enter(run, [redis_keys.idempotency(idempotency_key)], ours)
-        return Entered(run.execution_id, fingerprint) if entered is None else entered
-
     def release_waiting(self, task_id: str, *, at: datetime) -> str | None:
         """Let the run of a task that has waited longest for another to end count as active.
 
@@ -100,10 +75,6 @@ class Ledger(Claims, LapsedRuns):
     def make_due(self, execution_id: str) -> None:
         """Let a message begin the next attempt of a run now, before it is due."""
         self._client.hdel(redis_keys.run(execution_id), "not_before")
-
-    def forget_key(self, idempotency_key: str) -> None:
-        """Let a key be used again."""
-        self._client.delete(redis_keys.idempotency(idempotency_key))
 
     def revoke(self, execution_ids: Iterable[str], reason: str) -> None:
         """Let runs not begin another attempt, not even those that are entered later, within `retention`."""
@@ -149,31 +120,6 @@ class Ledger(Claims, LapsedRuns):
             cancelled = {**changes, "reason": pairs[1]}
             return self.end(run, RunState.CANCELLED, at=at, next_due=next_due, **cancelled)
         return RunRecord.from_pairs(pairs) if pairs else None
-
-    def _enter(self, run: RunRecord, more_keys: list[str], entered_as: str | None = None) -> Entered | None:
-        keys = [redis_keys.run(run.execution_id), redis_keys.ACTIVE_RUNS, redis_keys.task_runs(run.task_id)]
-        keys += turn_keys(run.task_id)
-        overlap = "" if run.revision is None else "overlaps" if run.overlaps else "waits"
-        argv: list[str | float] = [
-            run.execution_id,
-            run.dispatched_at.timestamp(),
-            run.scheduled_time.timestamp(),
-            self._retention_seconds,
-            run.execution_id if entered_as is None else entered_as,
-            overlap,
-            redis_keys.run(""),
-            joined(ACTIVE_STATES),
-            run.task_id,
-            int(run.trigger is not Trigger.PLAIN),
-        ]
-        written = run.to_hash()
-        written["spec"] = signed_spec(orjson.loads(written["spec"]), self.keyring)
-        entered = self._script("dispatch")(keys=[*keys, *more_keys], args=[*argv, *_flat(written)])
-        if entered is None:
-            return None
-        said, waits_for = entered
-        first, _, fingerprint = said.partition(" ") if more_keys else (said, "", "")
-        return Entered(first, fingerprint, waits_for or None)
 
     def _argv_of_end(
         self, run: RunRecord, state: RunState, allowed: str, at: datetime, next_due: float | None

@@ -15,8 +15,8 @@ from mission_control.store.lua_scripts import lua_script, lua_source
 _NEEDS: Final = {
     "begin_attempt": ("overlap", "limits", "budgets"),
     "cool_down": ("limits",),
-    "dispatch": ("overlap",),
     "end_attempt": ("overlap", "limits", "budgets", "trimming"),
+    "enter_runs": ("overlap",),
     "interrupt_attempt": ("limits",),
     "release_waiting": ("overlap",),
     "spend": ("budgets",),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from mission_control.model.runs.run_limits import HARD_LIMIT_GRACE
 from mission_control.model.runs.run_record import RunRecord
 from mission_control.model.values.instants import format_instant
+from mission_control.store.address.url_spelling import broker_url
 
 if TYPE_CHECKING:
     from celery import Celery
@@ -37,6 +38,12 @@ def message_options(run: RunRecord) -> dict[str, Any]:
     if run.expires_at is not None:
         options["expires"] = run.expires_at
     return options
+
+
+def is_broker_elsewhere(app: Celery, redis_url: str) -> bool:
+    """Whether the broker is another server, database or part of it (`global_keyprefix`) than the ledger's."""
+    options = app.conf.broker_transport_options
+    return bool(options.get("global_keyprefix")) or bool(app.conf.broker_url != broker_url(redis_url))
 
 
 def send(app: Celery, run: RunRecord, *, headers: Mapping[str, Any] | None = None, **options: Any) -> None:  # noqa: ANN401

@@ -16,7 +16,7 @@ from mission_control.registry.registry import Registry
 
 _HIDDEN: Final = {"params", "secret_params", "is_fixed_delay", "breaker", "budgets"}
 # Few runs have them.
-_UNUSUAL: Final = {"limits", "limited_by", "limited_until", "spent_usd", "spent_tokens"}
+_UNUSUAL: Final = {"limits", "limited_by", "limited_until", "spent_usd", "spent_tokens", "calls"}
 
 
 def active_runs(

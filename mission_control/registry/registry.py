@@ -23,6 +23,7 @@ from mission_control.registry.changes import (
     next_metadata,
 )
 from mission_control.registry.definition_check import DefinitionCheck, warn_of_unenforced
+from mission_control.registry.runnable_tasks import RunnableTasks
 from mission_control.registry.stored_task import StoredTask, stored_form
 from mission_control.registry.task_store import TaskStore
 from mission_control.registry.task_views import Overview, overview_of, shown_by_id, shown_tasks
@@ -53,6 +54,7 @@ class Registry:
         clock: Callable[[], datetime],
     ) -> None:
         self.check = check
+        self.runnable = RunnableTasks(store, check)
         self._store = store
         self._ledger = ledger
         self.changes = changes

@@ -51,6 +51,10 @@ class TaskStore:
         """Return the ids of all tasks, sorted."""
         return sorted(cast("set[str]", self._client.smembers(redis_keys.TASKS)))
 
+    def entry_key(self, task_id: str) -> str:
+        """Return the key of the entry of a task."""
+        return self._redbeat_keys.entry(task_id)
+
     def load(self, task_ids: Iterable[str]) -> list[StoredTask | None]:
         """Return the tasks in the order of their ids; None for an id that is unknown."""
         wanted = list(map(known_form, task_ids))

@@ -39,6 +39,17 @@ def read_keyring(source: str) -> Keyring:
     return Keyring(tuple(key.encode() for key in keys), source)
 
 
+def state_of_source(source: str) -> tuple[int, ...] | None:
+    """Return what tells whether the file of a setting has changed; None if there is none."""
+    if not source.startswith(FILE):
+        return None
+    try:
+        found = os.stat(source.removeprefix(FILE))  # noqa: PTH116  # each `enqueue` asks
+    except (OSError, ValueError):
+        return None
+    return found.st_ino, found.st_dev, found.st_ctime_ns, found.st_mtime_ns, found.st_size
+
+
 def read_key_file(path: str) -> str:
     """Return the text of a key file that only its owner, or root, can read.
 

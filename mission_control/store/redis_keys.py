@@ -42,6 +42,7 @@
 | `mc:notify:open` | hash: task id → JSON of its incidents | permanent, emptied by their ends | ledger, beat |
 | `mc:notify:messages` | list of JSON, messages to send | permanent, emptied by sending | beat |
 | `mc:idempotency:<key>` | string, execution_id and fingerprint of the params | retention | producers |
+| `mc:debounce:<key>` | hash: a window's run, first call and end | an hour after its end | producers |
 | `mc:backfills` | hash: open backfill → JSON of its task and range | permanent, emptied by ends | ledger |
 | `mc:backfill:<id>` | hash: `spec` JSON, and what changes | permanent, retention after its end | ledger |
 | `mc:backfill:<id>:left` | list of what it has to send | permanent, emptied by sending | ledger |
@@ -225,6 +226,11 @@ def revoked(execution_id: str) -> str:
 def idempotency(key: str) -> str:
     """Return the key that remembers which run an idempotency key started."""
     return f"mc:idempotency:{key}"
+
+
+def debounce(key: str) -> str:
+    """Return the key of the window of debounced requests."""
+    return f"mc:debounce:{key}"
 
 
 def backfill(backfill_id: str) -> str:

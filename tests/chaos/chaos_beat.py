@@ -69,10 +69,10 @@ def be_a_beat() -> None:
 def import_everything() -> None:
     """Do what a beat does when it first builds a message, so that its children find all of it imported."""
     import beat.firing.assembly  # noqa: F401
-    from beat.messages.message_template import MessageKind
     from beat.messages.run_messages import RunMessages
     from beat.scheduler import MissionControlScheduler
     from mission_control.installation.installation import create_app
+    from mission_control.messaging.message_template import MessageKind
     from mission_control.model.definitions.schedules.interval import IntervalSchedule
 
     app = create_app("first")

@@ -45,9 +45,9 @@ class ExecutionRecord:
     `cause` belongs to `skipped` and `missed`: its class, and the run or layer at the root.
     `moved_to` is when an occurrence was due that was moved from its `scheduled_time`.
     `upstream` are the runs of other tasks that it came after.
-    `spent` is what the run has spent so far by unit: dollars as `usd`, `tokens`.
-    `delivery` belongs to `worker_lost` and `interrupted`: which claim of the run was cut off, the first is 1.
-    `output` and `error` may be anything; `to_dict` masks and bounds them.
+    `calls` is how many debounced requests it stands for. `spent` is what the run has spent so far by unit:
+    dollars as `usd`, `tokens`. `delivery` belongs to `worker_lost` and `interrupted`: which claim of the
+    run was cut off, the first is 1. `output` and `error` may be anything; `to_dict` masks and bounds them.
     """
 
     timestamp: datetime
@@ -71,6 +71,7 @@ class ExecutionRecord:
     moved_to: datetime | None = None
     upstream: Sequence[str] | None = None
     spent: Mapping[str, float] | None = None
+    calls: int | None = None
 
     @property
     def lateness_ms(self) -> int | None:
@@ -109,6 +110,7 @@ class ExecutionRecord:
             **({} if self.moved_to is None else {"moved_to": format_instant(self.moved_to)}),
             **({} if self.upstream is None else {"upstream": [clean_name(one) for one in self.upstream]}),
             **({} if not self.spent else {"spent": dict(self.spent)}),
+            **({} if self.calls is None else {"calls": self.calls}),
         }
 
 

@@ -16,6 +16,7 @@ from mission_control.cli.terminal.parameters import execution_id as of_run
 from mission_control.cli.terminal.wording import in_how_long, local_time
 from mission_control.cli.views.log_view import log_lines
 from mission_control.cli.views.run_view import outcome, result_text, waiting_words
+from mission_control.model.values.quantities import counted
 from mission_control.model.values.zones import zone
 
 if TYPE_CHECKING:
@@ -54,7 +55,8 @@ def _row(run: RunRecord, here: tzinfo, now: datetime) -> tuple[str | Text, ...]:
     elif run.retry_at is not None and run.retry_at > now:
         when = f"next attempt {in_how_long(run.retry_at, now)}"
     elif run.attempt == 0 and run.due_at > now:
-        when = f"due {in_how_long(run.due_at, now)}"
+        calls = "" if run.calls is None else f", {counted(run.calls, 'call')}"
+        when = f"due {in_how_long(run.due_at, now)}{calls}"
     else:
         times = (run.finished_at, run.started_at, run.dispatched_at)
         when = local_time(next(one for one in times if one is not None), here)

@@ -51,6 +51,9 @@ def send(  # noqa: PLR0913  # one parameter an option
         tell(
             f"{run.execution_id} waits until {record.waits_for} has ended; --overlap allow starts it at once"
         )
+    elif not run.created:
+        calls = "" if record is None or record.calls is None else f", for {record.calls} calls now"
+        tell(f"{run.execution_id} was there already{calls}; nothing else was sent")
     else:
         tell(f"sent {run.execution_id}{'' if record is None else f' to the queue {record.queue}'}")
     tell_issues([] if record is None else issues_of_run(client, record))

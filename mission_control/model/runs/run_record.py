@@ -47,6 +47,7 @@ class RunRecord:
     none; `limited_by` is the limit that the run waits for, until `limited_until` if that is known.
     `budgets` are its budgets as `BudgetUse.of_run` has them, None for none; `spent_usd` (dollars) and
     `spent_tokens` what its attempts have reported, None for nothing.
+    `calls` is how many debounced requests it stands for, None if it was not debounced.
     `upstream` are the runs of other tasks that this one came after,
     `root` the first of them all; None for a run that came after none.
     """
@@ -101,6 +102,7 @@ class RunRecord:
     limited_until: datetime | None = None
     spent_usd: float | None = None
     spent_tokens: int | None = None
+    calls: int | None = None
 
     @property
     def due_at(self) -> datetime:
@@ -127,9 +129,16 @@ class RunRecord:
 
         All that never changes is one field, `spec`, so that a run costs Redis little.
         """
-        spec = {name: _encode(name, getattr(self, name)) for name in _FIXED}
-        written = {name: text for name, text in spec.items() if text is not None}
-        return {"spec": json_text(written), **encoded({name: getattr(self, name) for name in CHANGING})}
+        return {"spec": json_text(self.spec()), **self.changing()}
+
+    def spec(self) -> dict[str, str]:
+        """Return the fields that are fixed when the run is entered, as its `spec` has them."""
+        texts = {name: _encode(name, getattr(self, name)) for name in _FIXED}
+        return {name: text for name, text in texts.items() if text is not None}
+
+    def changing(self) -> dict[str, str]:
+        """Return the fields that transitions write, as the run's Redis hash has them."""
+        return encoded({name: getattr(self, name) for name in CHANGING})
 
     def duration_until(self, moment: datetime) -> int | None:
         """Return how many milliseconds the attempt has run at `moment`; None if none was begun."""
@@ -170,7 +179,7 @@ _SCRIPTS_OWN: Final = frozenset(
     {
         *("fence", "pid", "deliveries", "cancel_requested", "resent_at", "resends", "released_at"),
         *("waits_for", "waits_until", "released_run", "limited_by", "limited_until"),
-        *("spent_usd", "spent_tokens"),
+        *("spent_usd", "spent_tokens", "calls"),
     }
 )
 """Fields that only scripts write."""
@@ -191,9 +200,12 @@ def _decode(name: str, text: str) -> Any:  # noqa: ANN401  # a field's own type
     return text if decoder is None else decoder(text)
 
 
+_JSON_TEXT: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
+
 def json_text(value: object) -> str:
     """Return a value as the JSON that a run's hash holds."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return _JSON_TEXT.encode(value)
 
 
 def _instant(text: str) -> datetime:
@@ -208,7 +220,7 @@ _TIMES: Final = (
 )
 _WHOLE_NUMBERS: Final = (
     *("priority", "revision", "attempt", "duration_ms"),
-    *("fence", "pid", "deliveries", "resends", "spent_tokens"),
+    *("fence", "pid", "deliveries", "resends", "spent_tokens", "calls"),
 )
 _JSON: Final = (
     *("params", "secret_params", "retry_policy", "output", "cause"),

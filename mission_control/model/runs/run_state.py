@@ -58,6 +58,11 @@ WAITING_STATES: Final = frozenset({_S.DISPATCHED, _S.RETRYING, _S.INTERRUPTED})
 ACTIVE_STATES: Final = frozenset({_S.RUNNING, *WAITING_STATES})
 """States of a run that is not over, so that another run of its task may have to wait."""
 
+KEEPS_ITS_KEY: Final = frozenset({*ACTIVE_STATES, _S.SUCCESS, _S.CANCELLED})
+"""States in which a run answers for its idempotency key: its work is under way or done, or a person decided
+against it. In any other its work was not done, and the key is free for another try.
+"""
+
 RAN_AND_FAILED: Final = frozenset({_S.FAILURE, _S.TIMED_OUT, _S.LOST})
 """Final states that count as a failed run in a task's history."""
 

@@ -7,6 +7,7 @@ RedBeat, `redis+socket:///path?virtual_host=0` to kombu; a user may write either
 """
 
 import re
+from functools import lru_cache
 from typing import Any
 from urllib.parse import SplitResult, parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
@@ -82,6 +83,7 @@ def transport_options(url: str) -> dict[str, Any]:
     return for_the_transport(_options(urlsplit(url.strip()).query))
 
 
+@lru_cache(maxsize=16)
 def broker_url(url: str) -> str:
     """Return `url` as kombu and Celery's result backend spell it.
 

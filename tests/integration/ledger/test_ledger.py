@@ -10,7 +10,8 @@ from redis.exceptions import ResponseError
 
 from mission_control.audit.endings import ending_record
 from mission_control.ledger.claims import BeginVerdict
-from mission_control.ledger.ledger import Entered, Ledger
+from mission_control.ledger.ledger import Ledger
+from mission_control.ledger.run_requests import Answer, RunRequest
 from mission_control.model.runs.run_state import FINAL_STATES, TRANSITIONS, RunState
 from mission_control.store import redis_keys
 from tests.samples.ledger_runs import NOW, a_run, begun, in_state
@@ -44,11 +45,18 @@ def test_run_is_entered_once(installation: Installation) -> None:
 
 def test_repeated_idempotency_key_returns_its_first_run(installation: Installation) -> None:
     ledger = installation.ledger
-    assert ledger.dispatch_once(a_run("a@1"), "key", "one") == Entered("a@1", "one")
-    assert ledger.dispatch_once(a_run("a@2"), "key", "two") == Entered("a@1", "one")
+
+    def keyed(execution_id: str, asked: str) -> RunRequest:
+        return RunRequest.of(a_run(execution_id))._replace(idempotency_key="key", fingerprint=asked)
+
+    assert ledger.enter([keyed("a@1", "one")]) == [(Answer.ENTERED, "", "")]
+    assert ledger.enter([keyed("a@2", "two")]) == [(Answer.KEY, "a@1 one", "")]
     assert ledger.get("a@2") is None
     ledger.forget_key("key")
-    assert ledger.dispatch_once(a_run("a@2"), "key", "two") == Entered("a@2", "two")
+    assert ledger.enter([keyed("a@2", "two"), keyed("a@3", "two")]) == [
+        (Answer.ENTERED, "", ""),
+        (Answer.KEY, "a@2 two", ""),
+    ]
 
 
 @pytest.mark.parametrize("state", [RunState.SUCCESS, RunState.CANCELLED, RunState.LOST, RunState.RETRYING])

@@ -6,7 +6,7 @@ import re
 from typing import Final, NamedTuple
 from uuid import uuid4
 
-from beat.messages.entry_sender import QueuedMessage
+from mission_control.messaging.collected_messages import QueuedMessage
 from mission_control.messaging.transport.message_signature import (
     SIGNATURE_HEADER,
     Window,
