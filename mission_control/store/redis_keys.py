@@ -1,5 +1,7 @@
 """Every Redis key, with its type, its life and who writes it.
 
+This file has more than 250 lines because all keys stand in one place.
+
 | key | type | life | written by |
 |---|---|---|---|
 | `redbeat:<name>` | hash: `definition meta task revision due signature downstream` | as the task | registry |
