@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from mission_control.model.runs.run_state import RunState
+from mission_control.model.runs.run_state import ACTIVE_STATES, RunState
 from mission_control.operate.budgets import Standing, standings
 from mission_control.store import redis_keys
 from tests.processes.beats import leading_beat
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.starts_early
 
 DOLLAR = 1_000_000_000
-ADMITTED = 10
 SPENDS = '''
     """A handler that spends two dimes, and waits between them until it is let go."""
     import time
@@ -79,17 +78,16 @@ def test_cap_holds_under_eight_processes_and_a_kill_and_no_reservation_is_left()
             wait_until(lambda: in_state(house, RunState.RUNNING) == 4, "four runs have begun", timeout=60)
             wait_until(lambda: stands(house).spent >= 4 * DOLLAR // 10, "each has spent a dime", timeout=60)
             first.kill()
-        with house.worker("second", concurrency=4), house.worker("third", concurrency=4):
+        with house.worker("second", concurrency=8):
             wait_until(lambda: in_state(house, RunState.SKIPPED) > 0, "the budget stops one", timeout=60)
             house.gate("spends").touch()
             wait_until(lambda: in_state(house, RunState.SKIPPED) > 3, "the budget stops more", timeout=60)
-            wait_until(
-                lambda: in_state(house, RunState.RUNNING, RunState.DISPATCHED, RunState.INTERRUPTED) == 0,
-                "all others end",
-                timeout=90,
-            )
             assert ours.registry.disable("agent")
+            wait_until(lambda: in_state(house, *ACTIVE_STATES) == 0, "all others end", timeout=90)
             now = stands(house)
+            ours.budgets.set({"name": "team:x", "usd": "0.5/d"})
+            requested = house.run("agent")
+            wait_until(lambda: requested.state == "skipped", "a request is skipped as well", timeout=60)
         spent = len(spent_file.read_text("utf-8"))
         assert now.spent == spent * DOLLAR // 10
         assert now.spent <= 3 * DOLLAR
@@ -98,5 +96,6 @@ def test_cap_holds_under_eight_processes_and_a_kill_and_no_reservation_is_left()
         records = final_records_of(ours, "agent")
         assert sum(one["spent"]["usd"] for one in records if "spent" in one) == pytest.approx(spent / 10)
         skipped = [one for one in records if one["status"] == "skipped"]
+        assert skipped[-1]["execution_id"] == requested.execution_id
         assert all(one["cause"] == {"class": "budget", "layer": "team:x"} for one in skipped)
         assert all(one["reason"].startswith("over budget team:x: ") for one in skipped)

@@ -70,6 +70,8 @@ def reasons(runs: Iterable[RunRecord]) -> list[tuple[str, int]]:
 
 
 def _reason(run: RunRecord) -> str:
+    if run.cause is not None and run.cause["class"] == "budget":
+        return f"over budget {run.cause['layer']}"  # the amounts differ from run to run
     error = run.error if run.error is not None else run.reason
     first, *others = (error if error is not None else "").strip().splitlines() or [
         run.state.replace("_", " ")

@@ -38,6 +38,12 @@ def test_reasons_grouped_by_first_line_most_frequent_first() -> None:
     assert reasons(runs) == [("often", 2), ("once", 1), ("timed out", 1), ("too_late", 1)]
 
 
+def test_runs_that_one_budget_stopped_have_one_reason_though_the_amounts_differ() -> None:
+    cause = {"class": "budget", "layer": "team:x"}
+    runs = [a_run(RunState.SKIPPED, cause=cause, reason=f"over budget team:x: {at} of 5") for at in (4, 5)]
+    assert reasons(runs) == [("over budget team:x", 2)]
+
+
 @pytest.mark.parametrize(
     ("error", "reason"),
     [
