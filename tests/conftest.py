@@ -60,6 +60,7 @@ def bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.
     for name in os.environ:
         if name.startswith("MISSION_CONTROL_"):
             monkeypatch.delenv(name)
+    monkeypatch.delenv("TZ", raising=False)
     monkeypatch.setenv("MISSION_CONTROL_DATA_DIR", str(tmp_path / "data"))
     monkeypatch.setenv("MISSION_CONTROL_HANDLERS", str(tmp_path / "handlers"))
     return monkeypatch

@@ -11,7 +11,7 @@ from mission_control.errors import MissionControlError
 _CHECKOUT = Path(__file__).resolve().parents[2]
 
 
-@click.command("bench", context_settings={"ignore_unknown_options": True})
+@click.command("bench", hidden=True, context_settings={"ignore_unknown_options": True})
 @click.argument("name")
 @click.argument("options", nargs=-1, type=click.UNPROCESSED)
 def bench(name: str, options: tuple[str, ...]) -> int:

@@ -9,7 +9,6 @@ from mission_control.cli.terminal import parameters
 from mission_control.cli.terminal.exit_codes import ExitCode
 from mission_control.cli.terminal.installation_in_use import current
 from mission_control.cli.views.sending import send
-from mission_control.model.values.zones import zone
 
 if TYPE_CHECKING:
     from mission_control.dispatch.run_options import DebounceOptions
@@ -23,15 +22,19 @@ overlap = click.option(
     help="While another run of the task is active: wait for its end (the default), or start at once.",
 )
 
+_EXAMPLE = "Example: mission-control enqueue handlers.hello.run -p name=Ada --delay 5m"
 
-@click.command()
+
+@click.command(epilog=_EXAMPLE)
 @click.argument("task_id_or_handler")
 @parameters.run_params
 @click.option(
-    "--at", type=parameters.MOMENT, metavar="ISO", help="When it is due; local time if without an offset."
+    "--at", type=parameters.MOMENT, metavar="MOMENT", help="When it is due: 'tomorrow 09:00', 'mon 16:00'."
 )
-@click.option("--delay", type=_SECONDS, metavar="SECONDS", help="How long from now it is due.")
-@click.option("--expires", type=_SECONDS, metavar="SECONDS", help="Do not start it later than that.")
+@click.option("--delay", type=parameters.DURATION, metavar="DURATION", help="How long from now: 90s, 5m.")
+@click.option(
+    "--expires", type=parameters.DURATION, metavar="DURATION", help="Do not start it later than that."
+)
 @click.option("--queue", help="A queue other than the task's own.")
 @click.option(
     "--priority", type=click.IntRange(0, 9), metavar="0-9", help="Priority in the queue; 0 is first."
@@ -68,7 +71,6 @@ def enqueue(  # one parameter an option
     Prints the run's id, or its result with --wait. Exit code 1: the run failed.
     """
     from mission_control.dispatch.enqueue import Dispatch, RunOptions
-    from mission_control.model.definitions.schedules.clock.wall_clock import earliest
     from mission_control.operate.tasks import naming_nearest_task
 
     with (
@@ -77,9 +79,8 @@ def enqueue(  # one parameter an option
     ):
         debounce = {name: answer.pop(f"debounce_{name}") for name in _DEBOUNCE}
         debounce = {name: one for name, one in debounce.items() if one is not None}
-        due = None if at is None else earliest(at, zone(installation.settings.timezone))
         options = RunOptions(
-            at=due,
+            at=at,
             delay=delay,
             expires=answer.pop("expires"),
             queue=queue,
@@ -94,7 +95,7 @@ def enqueue(  # one parameter an option
         )
 
 
-@click.command("run")
+@click.command("run", epilog="Example: mission-control task run tea -p name=Ada --wait --timeout 1m")
 @parameters.task_id
 @parameters.run_params
 @overlap

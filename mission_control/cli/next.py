@@ -11,10 +11,13 @@ import rich_click as click
 
 from mission_control.cli.terminal import parameters
 from mission_control.cli.terminal.output import echo, echo_json_array, printable, table, tell
-from mission_control.cli.terminal.wording import in_how_long, local_time
+from mission_control.cli.terminal.own_zone import own_zone
+from mission_control.cli.terminal.wording import in_how_long, in_own_time, local_time
 from mission_control.configuration.clock import utc_now
 
 if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
     from mission_control.model.definitions.schedules import Schedule
     from mission_control.model.policies.pause import PauseLayer
     from mission_control.model.runs.changed_occurrence import ChangedOccurrence
@@ -23,28 +26,34 @@ if TYPE_CHECKING:
 _DEFAULT_COUNT = 5
 
 
-@click.command("next")
+@click.command("next", epilog="Example: mission-control next --schedule 'weekly mon,fri 16:00' -n 3")
 @click.argument("task_id", required=False)
 @click.option(
     "--schedule",
     type=parameters.SCHEDULE,
-    metavar="JSON",
+    metavar="WORDS|JSON",
     help=f"A schedule instead of a task: {parameters.EXAMPLES['schedule']}.",
 )
+@click.option("--tz", metavar="ZONE", help="The time zone of the schedule; your own by default.")
 @click.option(
-    "--from", "start", type=parameters.MOMENT, metavar="ISO", help="Times after this moment instead of now."
+    "--from",
+    "start",
+    type=parameters.MOMENT,
+    metavar="MOMENT",
+    help="Times after this moment instead of now: 'mon 09:00', 2026-03-01T09:00.",
 )
 @click.option(
     "--between",
     type=(parameters.MOMENT, parameters.MOMENT),
-    metavar="ISO ISO",
+    metavar="MOMENT MOMENT",
     help="All times after the first moment, up to and including the second.",
 )
 @click.option("-n", "count", type=click.IntRange(min=1), help="How many: 5, or all with --between.")
 @parameters.as_json
 def next_times(
     task_id: str | None,
-    schedule: dict[str, Any] | None,
+    schedule: str | dict[str, Any] | None,
+    tz: str | None,
     start: datetime | None,
     between: tuple[datetime, datetime] | None,
     count: int | None,
@@ -52,22 +61,25 @@ def next_times(
 ) -> None:
     """Show when a task, or a schedule, is due next.
 
-    A moment is ISO 8601, such as 2026-03-01T09:00:00Z. Without an offset it is local time in the
-    schedule's zone. With --json the answer is an array of {"scheduled_time": UTC, "local": …}; what a pause
-    will skip has its name as "paused", and an occurrence that was changed by hand "skipped" or "moved_to".
+    Times are shown in your own time zone, and in the schedule's if clocks differ there. A moment without an
+    offset is in your own. With --json the answer is an array of {"scheduled_time": UTC, "local": …}; what a
+    pause will skip has its name as "paused", and an occurrence that was changed by hand "skipped" or
+    "moved_to".
     """
-    from mission_control.configuration.settings import read_settings
+    from mission_control.cli.task.schedule_options import in_full
     from mission_control.operate.next_times import bare_schedule, due_json
 
     if (task_id is None) == (schedule is None):
-        raise click.UsageError("give either a task's id or --schedule JSON")
+        raise click.UsageError("give either a task's id or --schedule")
+    if tz is not None and schedule is None:
+        raise click.UsageError("--tz is that of --schedule; a task has its own")
     if start is not None and between is not None:
         raise click.UsageError("give either --from or --between")
     pauses: list[PauseLayer] = []
     changed: list[ChangedOccurrence] = []
     meets: str | None = None
     if schedule is not None:
-        rule = bare_schedule(schedule, default_timezone=read_settings().timezone)
+        rule = bare_schedule(in_full("schedule", schedule, tz))
     else:
         rule, pauses, changed, meets = _of_task(str(task_id))
     times = _times(rule, changed, start, between, count)
@@ -86,39 +98,42 @@ def _times(
     between: tuple[datetime, datetime] | None,
     count: int | None,
 ) -> Iterator[DueTime]:
-    from mission_control.model.definitions.schedules.clock.wall_clock import earliest
     from mission_control.operate.next_times import upcoming
 
     if between is not None:
-        first, last = (earliest(moment, rule.zone) for moment in between)
-        return islice(upcoming(rule, first, last, changed), count)
-    first = utc_now() if start is None else earliest(start, rule.zone)
+        return islice(upcoming(rule, *between, changed), count)
+    first = utc_now() if start is None else start
     return islice(upcoming(rule, first, changed=changed), _DEFAULT_COUNT if count is None else count)
 
 
 def _show(rule: Schedule, times: Iterator[DueTime], pauses: list[PauseLayer]) -> None:
-    now = utc_now()
+    now, here, found = utc_now(), own_zone(), list(times)
+    is_elsewhere = any(
+        one.due.astimezone(here).utcoffset() != one.due.astimezone(rule.zone).utcoffset() for one in found
+    )
+    zones = [here, rule.zone] if is_elsewhere else [here]
     rows = [
         (
-            local_time(one.due, rule.zone),
-            one.due.astimezone(rule.zone).strftime("%A"),
+            *(local_time(one.due, zone) for zone in zones),
+            one.due.astimezone(here).strftime("%A"),
             in_how_long(one.due, now),
-            "; ".join(_notes(one, rule, pauses)),
+            "; ".join(_notes(one, here, pauses)),
         )
-        for one in times
+        for one in found
     ]
     tell(rule.describe())
     if rows:
-        columns = 4 if any(row[-1] for row in rows) else 3
-        echo(table(rule.timezone, *[""] * (columns - 1), rows=[row[:columns] for row in rows]))
+        columns = len(zones) + (3 if any(row[-1] for row in rows) else 2)
+        headings = [*(zone.key for zone in zones), "", "", ""][:columns]
+        echo(table(*headings, rows=[row[:columns] for row in rows]))
     else:
         tell("no such time")
 
 
-def _notes(one: DueTime, rule: Schedule, pauses: list[PauseLayer]) -> Iterator[str]:
+def _notes(one: DueTime, here: ZoneInfo, pauses: list[PauseLayer]) -> Iterator[str]:
     if one.change is not None:
-        own = "" if one.change.to is None else f"{local_time(one.scheduled_time, rule.zone)} "
-        yield printable(f"{own}{one.change.words()}")
+        own = "" if one.change.to is None else f"{local_time(one.scheduled_time, here)} "
+        yield printable(f"{own}{in_own_time(one.change.words(), here)}")
     yield from (printable(f"paused ({layer.name})") for layer in pauses if layer.holds(one.due))
 
 
@@ -134,7 +149,7 @@ def _of_task(task_id: str) -> tuple[Schedule, list[PauseLayer], list[ChangedOccu
         seen, now = installation.pauses.read(), installation.clock()
         pauses = pausing_layers(seen.in_force(now), task)
         meeting = next_meeting(installation.ledger, task, now)
-        meets = None if meeting is None else meeting_words(meeting, task.overlap, task.schedule.zone)
+        meets = None if meeting is None else meeting_words(meeting, task.overlap, own_zone())
     if not task.enabled:
         tell(f"{task.id} is disabled; if enabled, it would be due:")
     if task.schedule.spread_seconds:

@@ -10,16 +10,18 @@ from mission_control.cli.terminal import parameters
 from mission_control.cli.terminal.exit_codes import ExitCode
 from mission_control.cli.terminal.installation_in_use import current
 from mission_control.cli.terminal.output import echo, echo_json, printable, table, tell
+from mission_control.cli.terminal.own_zone import own_zone
+from mission_control.cli.terminal.wording import labelled_time
 
 
 @click.command("test")
 @click.argument("channel")
 @click.option(
     "--timeout",
-    type=click.FloatRange(min=0),
+    type=parameters.DURATION,
     default=120.0,
     show_default=True,
-    metavar="SECONDS",
+    metavar="DURATION",
     help="How long.",
 )
 @parameters.as_json
@@ -64,7 +66,7 @@ def who(task_id: str, as_json: bool) -> None:
     events, channels = ", ".join(found.on), ", ".join(found.to)
     rows = [("events", events or "none"), ("channels", channels or "none")]
     rows += [
-        (one.event, printable(f"since {one.since:%Y-%m-%d %H:%M} UTC: {one.text}"))
+        (one.event, printable(f"since {labelled_time(one.since, own_zone())}: {one.text}"))
         for one in found.incidents.values()
     ]
     echo(table("", "", rows=rows, header=False))

@@ -11,13 +11,14 @@ import rich_click as click
 from mission_control.cli.terminal import parameters
 from mission_control.cli.terminal.installation_in_use import current
 from mission_control.cli.terminal.output import echo, echo_json, printable, table, tell
-from mission_control.cli.terminal.wording import in_how_long, local_time
+from mission_control.cli.terminal.own_zone import own_zone
+from mission_control.cli.terminal.wording import in_how_long, in_own_time, local_time
 from mission_control.model.values.instants import parse_instant
 from mission_control.model.values.quantities import counted
-from mission_control.model.values.zones import zone
 
 if TYPE_CHECKING:
     from collections import Counter
+    from zoneinfo import ZoneInfo
 
     from mission_control.installation.installation import Installation
     from mission_control.model.policies.pause import PauseLayer
@@ -44,7 +45,7 @@ def _selecting(command: Callable[..., Any]) -> Callable[..., Any]:
 
 @click.command()
 @_selecting
-@click.option("--until", type=parameters.MOMENT, metavar="ISO", help="Resume at this moment.")
+@click.option("--until", type=parameters.MOMENT, metavar="MOMENT", help="Resume then: 5m, 'tomorrow 09:00'.")
 @click.option("--reason", help="Why; kept with the pause and each occurrence that it skips.")
 @click.option("--stop-running", is_flag=True, help="End what runs too, what was requested, and backfills.")
 @click.option("--list", "is_list", is_flag=True, help="Show the pauses instead.")
@@ -79,7 +80,7 @@ def pause(  # the options of the command
         parts = (installation.registry, installation.pauses, RunControl.of(installation))
         done = Pausing(*parts, installation.backfills, installation.clock).pause(
             selectors,
-            until=_instant(until, installation),
+            until=until,
             reason=reason,
             stop_running=stop_running,
             dry_run=dry_run,
@@ -88,7 +89,7 @@ def pause(  # the options of the command
         echo_json(done.to_json())
         return
     for layer in done.layers:
-        tell(printable(f"{'would be ' if dry_run else ''}{layer.words()}"))
+        tell(printable(f"{'would be ' if dry_run else ''}{in_own_time(layer.words(), own_zone())}"))
     tell(f"{counted(len(done.tasks), 'task')}{_endings(done.runs)}")
 
 
@@ -131,10 +132,21 @@ def resume(
         echo_json(done.to_json())
         return
     for layer in done.layers:
-        tell(printable(f"{'would resume' if dry_run else 'resumed'} what was {layer.words()}"))
+        words = in_own_time(layer.words(), own_zone())
+        tell(printable(f"{'would resume' if dry_run else 'resumed'} what was {words}"))
     rows = [_resumed(one, now) for one in done.tasks[:_SHOWN]]
     if rows:
-        echo(table("task", "next run", "", "skipped", "caught up", rows=rows, right=("skipped", "caught up")))
+        echo(
+            table(
+                "task",
+                f"next run ({own_zone().key})",
+                "",
+                "skipped",
+                "caught up",
+                rows=rows,
+                right=("skipped", "caught up"),
+            )
+        )
     if len(done.tasks) > _SHOWN:
         tell(f"… {len(done.tasks)} tasks in all; --json shows them")
 
@@ -147,15 +159,6 @@ def _selectors(task_ids: tuple[str, ...], every: bool, **values: tuple[str, ...]
     return found + [(PauseKind(kind), one) for kind, given in values.items() for one in given]
 
 
-def _instant(moment: datetime | None, installation: Installation) -> datetime | None:
-    from mission_control.model.definitions.schedules.clock.wall_clock import only_instant
-
-    try:
-        return None if moment is None else only_instant(moment, zone(installation.settings.timezone))
-    except ValueError as error:
-        raise click.BadParameter(str(error), param_hint="--until") from error
-
-
 def _list(installation: Installation, *, as_json: bool) -> None:
     from mission_control.operate.pausing import layer_json
 
@@ -163,17 +166,16 @@ def _list(installation: Installation, *, as_json: bool) -> None:
     if as_json:
         echo_json([layer_json(one) for one in layers])
     elif layers:
-        here = zone(installation.settings.timezone)
-        rows = [(one.name, local_time(one.since, here), *_end(one, installation), one.who) for one in layers]
+        here = own_zone()
+        rows = [(one.name, local_time(one.since, here), *_end(one, here), one.who) for one in layers]
         reasons = [printable(one.reason or "") for one in layers]
         shown = [(*row, reason) for row, reason in zip(rows, reasons, strict=True)]
-        echo(table("paused", "since", "until", "by", "why", rows=shown))
+        echo(table("paused", f"since ({here.key})", "until", "by", "why", rows=shown))
     else:
         tell("nothing is paused")
 
 
-def _end(layer: PauseLayer, installation: Installation) -> Iterator[str]:
-    here = zone(installation.settings.timezone)
+def _end(layer: PauseLayer, here: ZoneInfo) -> Iterator[str]:
     yield "it is resumed" if layer.until is None else local_time(layer.until, here)
 
 
@@ -190,4 +192,4 @@ def _resumed(one: ResumedTask, now: datetime) -> tuple[str, str, str, str, str]:
     if one.next_run is None:
         return (one.task.id, "never", "", *counts)
     moment = parse_instant(one.next_run)
-    return (one.task.id, local_time(moment, one.task.schedule.zone), in_how_long(moment, now), *counts)
+    return (one.task.id, local_time(moment, own_zone()), in_how_long(moment, now), *counts)

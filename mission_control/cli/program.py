@@ -22,7 +22,6 @@ _COMMANDS: Final = {
     "resume": "pause:resume",
     "task": "program:task",
     "backfill": "program:backfill",
-    "tasks": "program:tasks",
     "run": "program:run",
     "limit": "program:limit",
     "budget": "program:budget",
@@ -31,12 +30,13 @@ _COMMANDS: Final = {
     "notify": "program:notify",
     "url": "url:url",
     "redis-acl": "redis_acl:redis_acl",
+    "completion": "completion:completion",
     "bench": "bench:bench",
 }
 
 task = LazyGroup(
     "task",
-    help="Add, show, change and run tasks.",
+    help="Add, show, change and run tasks; apply and export files of them. `tasks` is the same group.",
     lazy={
         "list": "task.show:list_tasks",
         "show": "task.show:show",
@@ -53,6 +53,8 @@ task = LazyGroup(
         "remove": "task.switch:remove",
         "history": "task.history:history",
         "revisions": "task.history:revisions",
+        "apply": "tasks.task_file:apply",
+        "export": "tasks.task_file:export",
     },
 )
 backfill = LazyGroup(
@@ -63,11 +65,6 @@ backfill = LazyGroup(
         "show": "backfill.manage:show",
         "cancel": "backfill.manage:cancel",
     },
-)
-tasks = LazyGroup(
-    "tasks",
-    help="Apply and export task files.",
-    lazy={"apply": "tasks.task_file:apply", "export": "tasks.task_file:export"},
 )
 run = LazyGroup(
     "run",
@@ -160,6 +157,7 @@ class Program(LazyGroup):
 @click.group(
     cls=Program,
     lazy=_COMMANDS,
+    aliases={"tasks": "task"},
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="New here? `mission-control demo` shows it at work in 20 seconds, without touching your tasks.",
 )

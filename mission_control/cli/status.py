@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import UTC, tzinfo
 from typing import TYPE_CHECKING, Any
 
 import rich_click as click
@@ -13,13 +12,15 @@ from mission_control.cli.backfill.progress import words_of
 from mission_control.cli.terminal import parameters
 from mission_control.cli.terminal.installation_in_use import current, is_configured
 from mission_control.cli.terminal.output import echo, echo_json, printable, table, tell
-from mission_control.cli.terminal.wording import in_how_long, local_time
+from mission_control.cli.terminal.own_zone import own_zone
+from mission_control.cli.terminal.wording import in_how_long, in_own_time, labelled_time, local_time
 from mission_control.cli.views.run_view import STYLES, VOID, waiting_words
 from mission_control.model.values.instants import parse_instant
 from mission_control.model.values.quantities import counted, duration
-from mission_control.model.values.zones import zone
 
 if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
     from mission_control.operate.situation import Situation
 
 _KINDS = {"embedded": "its own server in the data directory", "configured": "MISSION_CONTROL_REDIS_URL"}
@@ -52,7 +53,7 @@ def status(journal: bool, quarantine: bool, limit: int, as_json: bool) -> None:
     from mission_control.processes.heartbeats import live_processes
 
     with current() as installation:
-        client, here = installation.client, zone(installation.settings.timezone)
+        client, here = installation.client, own_zone()
         if journal:
             _show_notes(last_notes(client, limit), here, "beat has done nothing yet", as_json=as_json)
             return
@@ -82,7 +83,7 @@ def status(journal: bool, quarantine: bool, limit: int, as_json: bool) -> None:
             echo(table("", "", rows=rows, header=False))
 
 
-def _show_notes(notes: list[dict[str, str]], here: tzinfo, none: str, *, as_json: bool) -> None:
+def _show_notes(notes: list[dict[str, str]], here: ZoneInfo, none: str, *, as_json: bool) -> None:
     if as_json:
         echo_json(notes)
     elif notes:
@@ -90,7 +91,7 @@ def _show_notes(notes: list[dict[str, str]], here: tzinfo, none: str, *, as_json
             (_time(note.get("at", ""), here), note.get("event", note.get("kind", "")), _what(note))
             for note in notes
         ]
-        echo(table("at", "event", "what", rows=rows))
+        echo(table(f"at ({here.key})", "event", "what", rows=rows))
     else:
         tell(none)
 
@@ -102,14 +103,14 @@ def _what(note: Mapping[str, str]) -> str:
     return ", ".join(rest)
 
 
-def _time(text: str, here: tzinfo) -> str:
+def _time(text: str, here: ZoneInfo) -> str:
     try:
         return local_time(parse_instant(text), here)
     except ValueError:
         return text
 
 
-def _rows(found: Situation, redis: Mapping[str, str], here: tzinfo) -> Iterator[tuple[str, str | Text]]:
+def _rows(found: Situation, redis: Mapping[str, str], here: ZoneInfo) -> Iterator[tuple[str, str | Text]]:
     yield from _labelled("verdict", _verdict(found))
     yield "redis", f"{found.redis_version} at {redis['address']}, {_KINDS[redis['kind']]}"
     if "warning" in redis:
@@ -117,8 +118,10 @@ def _rows(found: Situation, redis: Mapping[str, str], here: tzinfo) -> Iterator[
     yield from _labelled("beat", _beats(found))
     yield from _labelled("workers", _workers(found))
     yield "tasks", f"{found.enabled} enabled, {found.disabled} disabled"
-    yield from _labelled("paused", (Text(printable(one.words()), style="yellow") for one in found.pauses))
-    yield from _labelled("changed", _changed(found))
+    yield from _labelled(
+        "paused", (Text(printable(in_own_time(one.words(), here)), style="yellow") for one in found.pauses)
+    )
+    yield from _labelled("changed", _changed(found, here))
     yield from _labelled(
         "backfills", (printable(f"{one.task_id}, {words_of(one)}") for one in found.backfills)
     )
@@ -127,13 +130,13 @@ def _rows(found: Situation, redis: Mapping[str, str], here: tzinfo) -> Iterator[
     yield from _labelled("queues", _queues(found))
     yield from _labelled("running", _active(found, here))
     yield "last 24 h", _outcomes(found)
-    yield from _labelled("next due", _due(found))
-    yield from _labelled("redbeat", _entries(found))
+    yield from _labelled("next due", _due(found, here))
+    yield from _labelled("redbeat", _entries(found, here))
 
 
-def _changed(found: Situation) -> Iterator[str]:
+def _changed(found: Situation, here: ZoneInfo) -> Iterator[str]:
     for one, is_void in found.changed[:_RUNS_SHOWN]:
-        yield printable(f"{one.execution_id}  {one.words()}{VOID if is_void else ''}")
+        yield printable(f"{one.execution_id}  {in_own_time(one.words(), here)}{VOID if is_void else ''}")
 
 
 def _notifications(found: Mapping[str, Any], *, has_workers: bool) -> Iterator[tuple[str, str | Text]]:
@@ -177,7 +180,7 @@ def _queues(found: Situation) -> Iterator[str]:
         yield f"{queue.name}: {queue.waiting:,} waiting{since}"
 
 
-def _active(found: Situation, here: tzinfo) -> Iterator[str | Text]:
+def _active(found: Situation, here: ZoneInfo) -> Iterator[str | Text]:
     known = {run.execution_id: run for run in found.active}
     for run in found.active[:_RUNS_SHOWN]:
         since = found.now - (run.started_at if run.started_at is not None else run.dispatched_at)
@@ -201,17 +204,16 @@ def _outcomes(found: Situation) -> str | Text:
     return Text(", ").join(parts) if parts else "no runs"
 
 
-def _due(found: Situation) -> Iterator[str | Text]:
+def _due(found: Situation, here: ZoneInfo) -> Iterator[str | Text]:
     for task, moment in found.next_due:
-        when = local_time(moment, task.schedule.zone)
-        yield f"{when} {task.schedule.timezone}  {in_how_long(moment, found.now):<14}  {task.id}"
+        yield f"{labelled_time(moment, here)}  {in_how_long(moment, found.now):<14}  {task.id}"
     if not found.next_due:
         yield "nothing"
 
 
-def _entries(found: Situation) -> Iterator[str | Text]:
+def _entries(found: Situation, here: ZoneInfo) -> Iterator[str | Text]:
     for one in found.redbeat_entries[:_ENTRIES_SHOWN]:
         when = in_how_long(one.due, found.now) if one.enabled else "disabled"
-        yield f"{local_time(one.due, UTC)} UTC  {when:<14}  {one.name}, {one.schedule}"
+        yield f"{labelled_time(one.due, here)}  {when:<14}  {one.name}, {one.schedule}"
     if len(found.redbeat_entries) > _ENTRIES_SHOWN:
         yield f"… {len(found.redbeat_entries)} in all; see `mission-control task list`"

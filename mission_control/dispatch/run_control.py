@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from celery import Celery
 
 _TRIES: Final = 10
+_LOOKED_AT: Final = 1_000
+_NAMED: Final = 5
 
 
 class CancelReply(StrEnum):
@@ -128,15 +130,28 @@ class RunControl:
 
 
 def existing_run(ledger: Ledger, execution_id: str) -> RunRecord:
-    """Return a run; that of a plain Celery client's message also by its Celery id.
+    """Return a run by its id, by what only its id begins with, or a task's last run by the task's id.
+
+    That of a plain Celery client's message is found by its Celery id, too.
 
     Raises:
-        UnknownRunError: the ledger has, or retains, none with that id.
+        UnknownRunError: the ledger has, or retains, none with that id; or several begin with it.
     """
     run = ledger.get(execution_id) or ledger.get(plain_execution_id(execution_id))
+    run = _begun_with(ledger, execution_id) if run is None else run
     if run is None:
         raise UnknownRunError(
             f"the ledger has no run {execution_id[:200]!r}; see `mission-control run list`, or the audit"
             " stream for older runs"
         )
     return run
+
+
+def _begun_with(ledger: Ledger, text: str) -> RunRecord | None:
+    task_id, separator, _ = text.partition("@")
+    runs = ledger.runs_of(task_id, limit=_LOOKED_AT if separator else 1)
+    found = [run for run in runs if run.execution_id.startswith(text)]
+    if len(found) > 1:
+        ids = ", ".join(run.execution_id for run in found[:_NAMED])
+        raise UnknownRunError(f"{len(found)} runs begin with {text[:200]!r}: {ids}; write more of the id")
+    return found[0] if found else None

@@ -29,7 +29,7 @@ def read_json_file(path: Path) -> Any:  # noqa: ANN401  # whatever the file hold
         TaskFileError: names the file, the place in it (line and column, or byte) and the remedy.
         UnsafePathError: another user could change it.
     """
-    return parse_json(_content(path), path)
+    return parse_json(read_content(path), path)
 
 
 def parse_json(content: bytes, source: Path | str) -> Any:  # noqa: ANN401
@@ -50,7 +50,13 @@ def strict_json(text: str) -> Any:  # noqa: ANN401
     return json.loads(text, object_pairs_hook=_unique, parse_int=_integer)
 
 
-def _content(path: Path) -> bytes:
+def read_content(path: Path) -> bytes:
+    """Return the bytes of a file.
+
+    Raises:
+        TaskFileError: it cannot be read, or is too large.
+        UnsafePathError: another user could change it.
+    """
     if "\0" in str(path):
         raise TaskFileError(f"{shown(str(path))}: is not a path: it has a null character; leave that out")
     try:

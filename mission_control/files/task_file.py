@@ -1,8 +1,9 @@
 """Files of task definitions, read and written as a whole or not at all.
 
-A file holds `{"limits": [limit, …], "budgets": [budget, …], "tasks": [definition, …]}`, of which any may be
-left out, or a bare list of definitions. It is written in the first form, sorted by name and id, without empty
-sections but for the tasks.
+A file is JSON, YAML or TOML, by the ending of its name. It holds
+`{"limits": [limit, …], "budgets": [budget, …], "tasks": [definition, …]}`, of which any may be left out, or a bare
+list of definitions. It is written in the first form, sorted by name and id, without empty sections but for the
+tasks.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -21,7 +22,7 @@ from mission_control.errors import (
     TaskFileError,
 )
 from mission_control.events import events
-from mission_control.files.json_file import read_json_file
+from mission_control.files.data_file import TOML_ENDING, YAML_ENDINGS, read_data_file
 from mission_control.model.definitions.named_budget import Budget
 from mission_control.model.definitions.named_limit import NamedLimit
 from mission_control.model.definitions.named_resource import NamedResource, parse_resource
@@ -54,11 +55,11 @@ def read_task_file(path: Path) -> TaskFile:
     """Return the tasks, limits and budgets in a task file, unchecked.
 
     Raises:
-        TaskFileError: the file does not exist, cannot be read, is too large, is not JSON (with line and
-            column) or holds something other than tasks.
+        TaskFileError: the file does not exist, cannot be read, is too large, is not JSON, YAML or TOML (with
+            line and column) or holds something other than tasks.
         UnsafePathError: another user could change it.
     """
-    data = read_json_file(path)
+    data = read_data_file(path)
     sections = data if isinstance(data, dict) and len(data) > 0 else {"tasks": data}
     is_known = sections.keys() <= {"tasks", *KINDS}
     if not is_known or not all(isinstance(section, list) for section in sections.values()):
@@ -140,12 +141,16 @@ def write_task_file(
 ) -> None:
     """Write definitions to a file that only its owner can read. Readers never see it half written.
 
+    It is JSON, or YAML if the name ends in `.yaml` or `.yml`.
+
     Raises:
-        TaskFileError: the file cannot be written; the old one, if any, is unchanged.
+        TaskFileError: the file cannot be written, or should be TOML; the old one, if any, is unchanged.
     """
+    if path.suffix.lower() == TOML_ENDING:
+        raise TaskFileError(f"{path}: definitions have null values, which TOML has not; write JSON or YAML")
     tasks = [definition.to_dict() for definition in sorted(definitions, key=lambda one: one.id)]
-    content = orjson.dumps(
-        {**sections_of(resources), "tasks": tasks}, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
+    content = _content(
+        {**sections_of(resources), "tasks": tasks}, is_yaml=path.suffix.lower() in YAML_ENDINGS
     )
     try:
         replace_file(path, content)
@@ -154,6 +159,14 @@ def write_task_file(
             f"{path}: cannot be written ({error.strerror or error}) and is unchanged; check "
             "the free disk space and the permissions of the directory"
         ) from error
+
+
+def _content(data: dict[str, Any], *, is_yaml: bool) -> bytes:
+    if not is_yaml:
+        return orjson.dumps(data, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+    from mission_control.files.yaml_text import dump_yaml
+
+    return dump_yaml(data).encode()
 
 
 def mirror_into(

@@ -53,7 +53,7 @@ def upcoming(
     return merge(here, there, key=lambda one: one.due)
 
 
-def bare_schedule(schedule: dict[str, Any], *, default_timezone: str) -> Schedule:
+def bare_schedule(schedule: dict[str, Any], *, default_timezone: str = "UTC") -> Schedule:
     """Return a schedule given as JSON.
 
     Raises:

@@ -11,7 +11,7 @@ import sys
 from typing import Any
 
 import pytest
-import yaml  # type: ignore[import-untyped]  # its stubs are a package of their own
+import yaml
 
 from mission_control.configuration.settings import Settings
 from mission_control.processes.fleet import STOP_WITHIN

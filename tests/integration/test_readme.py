@@ -133,7 +133,7 @@ def test_commands_and_programs_of_readme_do_what_it_says(place: Place) -> None:
         answers += [place.work(line) for line in of_files]
 
     outs = {
-        line.removeprefix("./mc ").split(" --")[0]: out for line, out in zip(commands, answers, strict=True)
+        line.removeprefix("./mc ").split(" -")[0]: out for line, out in zip(commands, answers, strict=True)
     }
     assert outs["handler new greet"].endswith("handlers/greet.py\n")
     assert outs["handler test handlers.greet.run"] == "Hello, Ada!\n"

@@ -17,12 +17,11 @@ from mission_control.cli.terminal.output import (
     echo_line,
     tell,
 )
+from mission_control.cli.terminal.own_zone import own_zone
 from mission_control.cli.views.audit_view import LiveLines, record_table
-from mission_control.model.values.zones import zone
 
 if TYPE_CHECKING:
     from mission_control.audit.stream.follow import Follower
-    from mission_control.configuration.settings import Settings
 
 
 @click.command()
@@ -56,11 +55,11 @@ def tail(  # one parameter an option
     follower = Follower(settings.task_execution_log, on_corrupt=_tell_unreadable) if is_following else None
     records = tail(settings.task_execution_log, limit, on_corrupt=_tell_unreadable, **wanted)
     if follower is not None:
-        _follow(follower, records, wanted, settings, as_json=as_json)
+        _follow(follower, records, wanted, as_json=as_json)
     elif as_json:
         echo_json(records)
     elif records:
-        echo(record_table(records, settings.timezone))
+        echo(record_table(records, own_zone().key))
     else:
         path = settings.task_execution_log
         tell(
@@ -74,7 +73,6 @@ def _follow(
     follower: Follower,
     records: list[dict[str, Any]],
     wanted: dict[str, str | None],
-    settings: Settings,
     *,
     as_json: bool,
 ) -> None:
@@ -82,7 +80,7 @@ def _follow(
 
     from mission_control.audit.stream.follow import POLL_SECONDS
 
-    lines = LiveLines(settings.timezone)
+    lines = LiveLines(own_zone().key)
     try:
         while True:
             for record in records:
@@ -101,9 +99,14 @@ def _follow(
 @parameters.only_run
 @parameters.only_status
 @click.option(
-    "--from", "since", type=parameters.MOMENT, metavar="ISO", help="Only records of this time or later."
+    "--since",
+    "--from",
+    "since",
+    type=parameters.PAST_MOMENT,
+    metavar="MOMENT",
+    help="Only records of this time or later: 1h, yesterday, 'mon 09:00'.",
 )
-@click.option("--to", "until", type=parameters.MOMENT, metavar="ISO", help="Only records before this time.")
+@click.option("--to", "until", type=parameters.PAST_MOMENT, metavar="MOMENT", help="Only records before.")
 @click.option("--final", "is_final", is_flag=True, help="Only final records, no earlier attempts.")
 @click.option("-n", "limit", type=click.IntRange(min=1), help="At most this many, oldest first.")
 @click.option("--count", "is_counted", is_flag=True, help="Print only how many there are.")
@@ -122,12 +125,9 @@ def query(  # noqa: PLR0913, PLR0917  # one parameter an option
     """Search all records, oldest first, in rotated and compressed files too."""
     from mission_control.audit.stream.reader import RecordFilter, read_all
     from mission_control.configuration.settings import read_settings
-    from mission_control.model.definitions.schedules.clock.wall_clock import earliest
 
     settings = read_settings()
-    local = zone(settings.timezone)
-    first, end = (None if moment is None else earliest(moment, local) for moment in (since, until))
-    wanted = RecordFilter(task_id, execution_id, status, first, end, True if is_final else None)
+    wanted = RecordFilter(task_id, execution_id, status, since, until, True if is_final else None)
     found = islice(read_all(settings.task_execution_log, wanted=wanted, on_corrupt=_tell_unreadable), limit)
     if is_counted:
         echo(str(sum(1 for _ in found)))
@@ -135,7 +135,7 @@ def query(  # noqa: PLR0913, PLR0917  # one parameter an option
         echo_json_array(found)
     else:
         records = list(found)
-        echo(record_table(records, settings.timezone)) if records else tell("no such records")
+        echo(record_table(records, own_zone().key)) if records else tell("no such records")
 
 
 def _tell_unreadable(problem: object) -> None:

@@ -30,7 +30,7 @@ _MOST_OF_A_KEY: Final = 4_096
 @click.option("--files-only", is_flag=True, help="Do not use Redis: skip its anchors and the ledger.")
 @click.option("--public-key", "public_keys", type=_FILE, multiple=True, help="Verify signed checkpoints.")
 @click.option("--checkpoints", "copies", type=_FILE, multiple=True, help="Checkpoints that you kept, too.")
-@click.option("--at", type=parameters.MOMENT, metavar="ISO", help="When the files were copied (now).")
+@click.option("--at", type=parameters.PAST_MOMENT, metavar="MOMENT", help="When the files were copied (now).")
 @parameters.as_json
 def verify(
     files_only: bool,
@@ -125,11 +125,9 @@ def _verified_by_checkpoints(
 ) -> dict[str, Verification]:
     from mission_control.audit.verification.checkpoint_check import verify_signed
     from mission_control.configuration.clock import utc_now
-    from mission_control.model.definitions.schedules.clock.wall_clock import earliest
-    from mission_control.model.values.zones import zone
 
     settings = read_settings()
-    moment = utc_now() if at is None else earliest(at, zone(settings.timezone))
+    moment = utc_now() if at is None else at
     streams = {
         "runs": settings.task_execution_log,
         "changes": settings.task_changes_log,

@@ -11,10 +11,13 @@ from mission_control.cli.terminal import parameters
 from mission_control.cli.terminal.exit_codes import ExitCode
 from mission_control.cli.terminal.installation_in_use import current
 from mission_control.cli.terminal.output import echo, echo_json, printable, table, tell
-from mission_control.cli.terminal.wording import local_time
-from mission_control.model.values.zones import zone
+from mission_control.cli.terminal.own_zone import own_zone
+from mission_control.cli.terminal.wording import labelled_time, local_time
+from mission_control.model.values.instants import parse_instant
 
 if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
     from mission_control.model.runs.backfill_plan import BackfillPlan
 
 _backfill_id = click.argument("backfill_id")
@@ -30,9 +33,9 @@ def list_backfills(is_all: bool, as_json: bool) -> None:
         if as_json:
             echo_json([one.to_json() for one in plans])
         elif plans:
-            here = installation.settings.timezone
+            here = own_zone()
             rows = [_row(one, here) for one in plans]
-            echo(table("backfill", "task", "from", "to", "progress", rows=rows))
+            echo(table("backfill", "task", f"from ({here.key})", "to", "progress", rows=rows))
         else:
             tell("no backfill is open; --all shows those that are over")
 
@@ -52,6 +55,8 @@ def show(backfill_id: str, wait: bool, as_json: bool) -> ExitCode | None:
             echo_json(existing_backfill(installation.backfills, backfill_id).to_json())
         elif not wait:
             facts = {**plan.to_json(), "progress": words_of(plan)}
+            for name in ("start", "end", "created_at"):
+                facts[name] = labelled_time(parse_instant(facts[name]), own_zone())
             shown = ("task_id", "start", "end", "rerun", "newest_first", "share", "per_second", "who")
             rows = [(name, printable(str(facts[name]))) for name in (*shown, "created_at", "progress")]
             echo(table("backfill", plan.backfill_id, rows=rows))
@@ -82,7 +87,6 @@ def cancel(backfill_id: str, reason: str, dry_run: bool) -> ExitCode | None:
     return None
 
 
-def _row(plan: BackfillPlan, timezone: str) -> tuple[str, ...]:
-    here = zone(timezone)
+def _row(plan: BackfillPlan, here: ZoneInfo) -> tuple[str, ...]:
     times = (local_time(plan.start, here), local_time(plan.end, here))
     return (plan.backfill_id, plan.task_id, *times, words_of(plan))

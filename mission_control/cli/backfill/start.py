@@ -11,17 +11,17 @@ from mission_control.cli.backfill.progress import follow
 from mission_control.cli.terminal import parameters
 from mission_control.cli.terminal.installation_in_use import current
 from mission_control.cli.terminal.output import console, echo, echo_json, printable, table, tell, tell_issues
+from mission_control.cli.terminal.own_zone import own_zone
 from mission_control.cli.terminal.wording import local_time
 from mission_control.model.values.quantities import counted, duration
 
 if TYPE_CHECKING:
     from mission_control.cli.terminal.exit_codes import ExitCode
     from mission_control.installation.installation import Installation
-    from mission_control.model.definitions.schedules import Schedule
     from mission_control.operate.backfilling import Backfilling, BackfillPreview
 
 _EXAMPLE: Final = """\
-Example: mission-control task backfill report --from 2026-03-01T00:00 --to 2026-04-01T00:00 --start"""
+Example: mission-control task backfill report --from 2026-03-01 --to 2026-04-01 --start"""
 
 
 class Rate(click.ParamType[float]):
@@ -41,9 +41,16 @@ class Rate(click.ParamType[float]):
 
 @click.command("backfill", epilog=_EXAMPLE)
 @parameters.task_id
-@click.option("--from", "start", type=parameters.MOMENT, metavar="ISO", required=True, help="First moment.")
 @click.option(
-    "--to", "end", type=parameters.MOMENT, metavar="ISO", help="End, not included; now if left out."
+    "--from",
+    "start",
+    type=parameters.PAST_MOMENT,
+    metavar="MOMENT",
+    required=True,
+    help="Begin: 7d, yesterday.",
+)
+@click.option(
+    "--to", "end", type=parameters.PAST_MOMENT, metavar="MOMENT", help="End, not included; now if left out."
 )
 @click.option(
     "--rerun",
@@ -86,7 +93,6 @@ def backfill(  # noqa: PLR0913, PLR0917  # one parameter an option
     time. This command shows the progress, and Ctrl-C leaves it without ending the backfill. Exit code 7: some
     runs did not succeed.
     """
-    from mission_control.model.definitions.schedules.clock.wall_clock import earliest
     from mission_control.model.runs.backfill_plan import Rerun
     from mission_control.operate.backfilling import BackfillRequest
     from mission_control.operate.task_issues import issues_of_tasks
@@ -94,11 +100,10 @@ def backfill(  # noqa: PLR0913, PLR0917  # one parameter an option
 
     with current() as installation:
         task = existing_task(installation.registry, task_id)
-        zone = task.schedule.zone
         request = BackfillRequest(
             task_id=task_id,
-            start=earliest(start, zone),
-            end=installation.clock() if end is None else earliest(end, zone),
+            start=start,
+            end=installation.clock() if end is None else end,
             rerun=Rerun(rerun),
             newest_first=newest_first,
             share=share,
@@ -112,7 +117,7 @@ def backfill(  # noqa: PLR0913, PLR0917  # one parameter an option
         if as_json:
             echo_json({**preview.to_json(), "started": does_start})
         else:
-            _show(preview, task.schedule)
+            _show(preview)
         if not does_start:
             tell("nothing was started; add --start")
             return None
@@ -142,18 +147,18 @@ def backfilling_of(installation: Installation) -> Backfilling:
     )
 
 
-def _show(preview: BackfillPreview, schedule: Schedule) -> None:
+def _show(preview: BackfillPreview) -> None:
     plan, times = preview.plan, sorted(one.scheduled_time for one in preview.items)
-    rows = [("range", f"{_local(plan.start, schedule)} up to, without, {_local(plan.end, schedule)}")]
+    rows = [("range", f"{_local(plan.start)} up to, without, {_local(plan.end)}")]
     rows += [("found", ", ".join(f"{count:,} {state}" for state, count in sorted(preview.found.items())))]
     rows += [("to run", counted(len(times), "occurrence"))]
     if times:
-        rows += [("first", _local(times[0], schedule)), ("last", _local(times[-1], schedule))]
+        rows += [("first", _local(times[0])), ("last", _local(times[-1]))]
         rows += [("order", "newest first" if plan.newest_first else "oldest first")]
         rows += [("takes about", _forecast(preview))]
-    echo(table(printable(plan.task_id), schedule.timezone, rows=rows))
+    echo(table(printable(plan.task_id), own_zone().key, rows=rows))
     if preview.unknown_before is not None:
-        moment = _local(preview.unknown_before, schedule)
+        moment = _local(preview.unknown_before)
         tell(f"neither ledger nor audit stream says what ran before {moment}; it counts as not run")
 
 
@@ -164,5 +169,5 @@ def _forecast(preview: BackfillPreview) -> str:
     return f"{duration(preview.forecast)}{mean}"
 
 
-def _local(moment: datetime, schedule: Schedule) -> str:
-    return local_time(moment, schedule.zone)
+def _local(moment: datetime) -> str:
+    return local_time(moment, own_zone())

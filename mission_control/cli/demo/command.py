@@ -18,8 +18,8 @@ from mission_control.cli.terminal.exit_codes import ExitCode
 from mission_control.cli.terminal.failures import CommandError
 from mission_control.cli.terminal.installation_in_use import current
 from mission_control.cli.terminal.output import echo, near, tell, tell_line
+from mission_control.cli.terminal.own_zone import own_zone
 from mission_control.configuration.clock import utc_now
-from mission_control.model.values.zones import zone
 from mission_control.safe_paths.own_files import own_folder
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def _run(installation: Installation, signals: StopSignals, *, keep: bool) -> Non
     from mission_control.processes.keeper import Keeper
 
     progress, fleet = Progress(), Fleet(installation.client, installation.settings, concurrency=_AT_ONCE)
-    lines = LiveLines(installation.settings.timezone)
+    lines = LiveLines(own_zone().key)
 
     def show(record: dict[str, Any]) -> None:
         progress.records.append(record)
@@ -97,7 +97,7 @@ def _run(installation: Installation, signals: StopSignals, *, keep: bool) -> Non
     try:
         _say("starting a Redis server, beat and a worker …")
         fleet.start()
-        now = installation.clock().astimezone(zone(installation.settings.timezone))
+        now = installation.clock().astimezone(own_zone())
         _register(installation.registry, demo_tasks(now))
         _wait(keep_up, progress, installation.settings.data_dir / "logs")
         if keep:
@@ -133,7 +133,7 @@ def _wait(keep_up: Callable[..., None], progress: Progress, logs: Path) -> None:
 def _report(ledger: RunReader, registry: Registry, settings: Settings, progress: Progress) -> None:
     from mission_control.cli.demo.report import due_table, runs_table
 
-    echo("", runs_table(ledger, settings.timezone), "")
+    echo("", runs_table(ledger, own_zone().key), "")
     if progress.briefing is not None:
         echo(f"briefing     {near(progress.briefing)}")
     echo(f"audit file   {near(settings.task_execution_log)}")

@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from mission_control.model.runs.run_record import RunRecord
 
 
-@click.command()
+@click.command(epilog="Example: mission-control handler test handlers.hello.run -p name=Ada")
 @click.argument("path")
-@click.option("--params", type=parameters.PARAMS, metavar="JSON", help="The handler's context['params'].")
+@parameters.run_params
 @parameters.as_json
 def test(path: str, params: dict[str, Any] | None, as_json: bool) -> ExitCode:
     """Run a handler once in this process, and check its result against the contract.

@@ -9,11 +9,11 @@ import rich_click as click
 from mission_control.cli.terminal import parameters
 from mission_control.cli.terminal.installation_in_use import current
 from mission_control.cli.terminal.output import echo, echo_json, printable, table, tell
+from mission_control.cli.terminal.own_zone import own_zone
 from mission_control.cli.terminal.wording import local_time
-from mission_control.model.values.zones import zone
 
 if TYPE_CHECKING:
-    from datetime import tzinfo
+    from zoneinfo import ZoneInfo
 
     from mission_control.operate.limits import Bucket
 
@@ -49,7 +49,7 @@ def show(name: str, as_json: bool) -> None:
         limit = installation.limits.get(name)
         users = installation.limits.users(name)
         found = buckets(installation.client, limit, installation.clock())
-        here = zone(installation.settings.timezone)
+        here = own_zone()
     if as_json:
         echo_json({**limit.to_dict(), "tasks": dict(users), "in_use": [one.to_json() for one in found]})
         return
@@ -60,12 +60,21 @@ def show(name: str, as_json: bool) -> None:
     echo(table("", "", rows=rows, header=False))
     if found:
         shown = [_row(one, here) for one in found[:_SHOWN]]
-        echo(table("value", "held by", "waiting", "next", rows=shown, flexible=["held by", "waiting"]))
+        echo(
+            table(
+                "value",
+                "held by",
+                "waiting",
+                f"next ({here.key})",
+                rows=shown,
+                flexible=["held by", "waiting"],
+            )
+        )
     if len(found) > _SHOWN:
         tell(f"… {len(found):,} values in all; --json shows them")
 
 
-def _row(bucket: Bucket, here: tzinfo) -> tuple[str, str, str, str]:
+def _row(bucket: Bucket, here: ZoneInfo) -> tuple[str, str, str, str]:
     next_at = "" if bucket.next_at is None else local_time(bucket.next_at, here)
     waiting = f"{len(bucket.waiting):,}: {', '.join(bucket.waiting[:3])}" if bucket.waiting else ""
     return printable(bucket.value or ""), ", ".join(list(bucket.holders)[:_SHOWN]), waiting, next_at

@@ -25,6 +25,7 @@ def cancel(execution_id: str, reason: str, dry_run: bool) -> ExitCode | None:
     with current() as installation:
         control = RunControl.of(installation)
         run = existing_run(control.ledger, execution_id)
+        execution_id = run.execution_id
         if dry_run:
             tell(f"{execution_id} is {run.state}; it would be cancelled (dry run)")
             return None
@@ -50,6 +51,7 @@ def retry(execution_id: str, dry_run: bool) -> ExitCode | None:
     with current() as installation:
         control = RunControl.of(installation)
         run = existing_run(control.ledger, execution_id)
+        execution_id = run.execution_id
         if run.state is RunState.RUNNING:
             tell(f"{execution_id} is running; cancel it first")
             return ExitCode.REFUSED

@@ -9,6 +9,7 @@ import rich_click as click
 from mission_control.cli.terminal import parameters
 from mission_control.cli.terminal.installation_in_use import current
 from mission_control.cli.terminal.output import echo, echo_json, echo_json_line, tell
+from mission_control.cli.terminal.own_zone import own_zone
 from mission_control.cli.terminal.parameters import execution_id as of_run
 from mission_control.cli.views.log_view import log_lines
 
@@ -27,13 +28,13 @@ def logs(execution_id: str, is_following: bool, as_json: bool) -> None:
     """
     from mission_control.dispatch.run_control import existing_run
     from mission_control.dispatch.run_logs import RunLogs
-    from mission_control.model.values.zones import zone
 
     with current() as installation:
-        kept, here = RunLogs(installation.client, installation.run_logs), zone(installation.settings.timezone)
+        kept, here = RunLogs(installation.client, installation.run_logs), own_zone()
         found = kept.lines(execution_id)
         if not found:
-            existing_run(installation.ledger, execution_id)
+            execution_id = existing_run(installation.ledger, execution_id).execution_id
+            found = kept.lines(execution_id)
         if is_following:
             before = None
             for line in kept.follow(installation.ledger, execution_id):

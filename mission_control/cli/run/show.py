@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, tzinfo
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import rich_click as click
@@ -12,14 +12,16 @@ from rich.text import Text
 from mission_control.cli.terminal import parameters
 from mission_control.cli.terminal.installation_in_use import current
 from mission_control.cli.terminal.output import as_text, echo, echo_json, table, tell
+from mission_control.cli.terminal.own_zone import own_zone
 from mission_control.cli.terminal.parameters import execution_id as of_run
-from mission_control.cli.terminal.wording import in_how_long, local_time
+from mission_control.cli.terminal.wording import in_how_long, labelled_time
 from mission_control.cli.views.log_view import log_lines
 from mission_control.cli.views.run_view import outcome, result_text, waiting_words
 from mission_control.model.values.quantities import counted
-from mission_control.model.values.zones import zone
 
 if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
     from mission_control.model.runs.run_record import RunRecord
 
 _SHOWN_LINES: Final = 30
@@ -42,13 +44,13 @@ def list_runs(task_id: str | None, with_ended: bool, limit: int, as_json: bool) 
         if as_json:
             echo_json([run_json(run) for run in runs])
         elif runs:
-            here, now = zone(installation.settings.timezone), installation.clock()
-            echo(table(*_COLUMNS, rows=[_row(run, here, now) for run in runs], right=("attempt",)))
+            now = installation.clock()
+            echo(table(*_COLUMNS, rows=[_row(run, now) for run in runs], right=("attempt",)))
         else:
             tell("no runs" if with_ended else "no run is waiting or running")
 
 
-def _row(run: RunRecord, here: tzinfo, now: datetime) -> tuple[str | Text, ...]:
+def _row(run: RunRecord, now: datetime) -> tuple[str | Text, ...]:
     if run.limited_by is not None:
         until = "" if run.limited_until is None else f" {in_how_long(run.limited_until, now)}"
         when = f"limit {run.limited_by}{until}"
@@ -59,7 +61,7 @@ def _row(run: RunRecord, here: tzinfo, now: datetime) -> tuple[str | Text, ...]:
         when = f"due {in_how_long(run.due_at, now)}{calls}"
     else:
         times = (run.finished_at, run.started_at, run.dispatched_at)
-        when = local_time(next(one for one in times if one is not None), here)
+        when = in_how_long(next(one for one in times if one is not None), now)
     attempt = str(run.attempt) if run.attempt else ""
     result = result_text(run.output, run.error, run.reason)
     return run.execution_id, outcome(run.state), attempt, when, result
@@ -81,27 +83,27 @@ def show(execution_id: str, as_json: bool) -> None:
         if as_json:
             echo_json(run_json(run))
         else:
-            here = zone(installation.settings.timezone)
+            here = own_zone()
             echo(table("", "", rows=list(_rows(run, here)), header=False))
             since = waiting_since(installation.client, run)
             if since is not None:
-                tell(f"waits for a worker that has {run.handler}, since {local_time(since, here)}")
+                tell(f"waits for a worker that has {run.handler}, since {labelled_time(since, here)}")
             if run.waits_for is not None:
                 tell(waiting_words(run, installation.ledger.get(run.waits_for), here))
             if run.limited_by is not None:
                 limit = installation.limits.all().get(run.limited_by)
                 tell(waits_in_words(installation.client, run, limit, installation.clock()))
-            lines = RunLogs(installation.client, installation.run_logs).lines(execution_id)
+            lines = RunLogs(installation.client, installation.run_logs).lines(run.execution_id)
             if lines:
                 echo("", *log_lines(lines[-_SHOWN_LINES:], here))
 
 
-def _rows(run: RunRecord, here: tzinfo) -> Iterator[tuple[str, str]]:
+def _rows(run: RunRecord, here: ZoneInfo) -> Iterator[tuple[str, str]]:
     from mission_control.operate.runs import run_json
 
     for name in run_json(run):
         value: Any = getattr(run, name, None)
         if value is None or value == {}:
             continue
-        shown = local_time(value, here) if isinstance(value, datetime) else as_text(value)
+        shown = labelled_time(value, here) if isinstance(value, datetime) else as_text(value)
         yield name.replace("_", " "), shown

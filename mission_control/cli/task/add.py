@@ -6,34 +6,36 @@ from typing import Any
 
 import rich_click as click
 
-from mission_control.cli.task.definition_options import definition_options, fields_of, merged, parse_setting
+from mission_control.cli.task.definition_options import Description, definition_options
 from mission_control.cli.terminal import parameters
 from mission_control.cli.terminal.exit_codes import ExitCode
 from mission_control.cli.terminal.failures import CommandError
 from mission_control.cli.terminal.installation_in_use import current
 from mission_control.cli.terminal.output import echo, echo_json, tell, tell_issues
+from mission_control.cli.views.task_view import when_it_runs
 from mission_control.errors import TaskFileError
 
 _EXAMPLE = """\
-Example: mission-control task add --id greet --handler handlers.hello.run
---schedule '{"type": "interval", "minutes": 5}'"""
+Example: mission-control task add --id tea --handler handlers.hello.run -p name=tea
+--weekly 'mon,fri 16:00' --tz Europe/Berlin"""
 
 
 @click.command(epilog=_EXAMPLE)
 @click.option("--id", "task_id", help="The new task's id.")
 @definition_options
 @click.option(
-    "--file", metavar="FILE|-", help="Read the definition (JSON) from a file or stdin; options override it."
+    "--file",
+    metavar="FILE|-",
+    help="Read the definition from a file (JSON, YAML or TOML) or stdin (JSON); options override it.",
 )
 @click.option("--disabled", is_flag=True, help="Add it disabled, so that it does not fire yet.")
 @parameters.dry_run
 def add(  # the options of the command
     task_id: str | None,
-    settings: tuple[str, ...],
+    description: Description,
     file: str | None,
     disabled: bool,
     dry_run: bool,
-    **options: Any,  # noqa: ANN401
 ) -> None:
     """Add a task. It first fires at its next scheduled time."""
     from mission_control.audit.record.masked_values import masked_definition
@@ -41,7 +43,7 @@ def add(  # the options of the command
     from mission_control.operate.task_issues import issues_of_tasks
 
     definition = {} if file is None else _read(file)
-    definition |= merged(definition, fields_of(options), map(parse_setting, settings))
+    definition |= description.changes(definition)
     if task_id is not None:
         definition["id"] = task_id
     if disabled:
@@ -56,10 +58,10 @@ def add(  # the options of the command
             )
         if dry_run:
             echo_json(masked_definition(task.to_dict()))
-            tell("dry run: nothing was added")
+            tell(f"dry run: nothing was added; it would run {when_it_runs(task, installation.clock())}")
             return
         echo(task.id)
-        tell(f"added: {task.schedule.describe()}{'' if task.enabled else ', disabled'}")
+        tell(f"added: {when_it_runs(task, installation.clock())}")
         tell_issues(issues_of_tasks(installation.client, [task]))
         source = installation.catalog.handlers().get(task.handler)
         if source is not None:
@@ -68,12 +70,13 @@ def add(  # the options of the command
 
 
 def _read(file: str) -> dict[str, Any]:
-    from mission_control.files.json_file import LARGEST_FILE_BYTES, parse_json, read_json_file
+    from mission_control.files.data_file import read_data_file
+    from mission_control.files.json_file import LARGEST_FILE_BYTES, parse_json
 
     if file == "-":
         found = parse_json(sys.stdin.buffer.read(LARGEST_FILE_BYTES), "stdin")
     else:
-        found = read_json_file(Path(file))
+        found = read_data_file(Path(file))
     if not isinstance(found, dict):
         raise TaskFileError(
             f"{file}: is not the definition of one task; for several use `mission-control tasks apply`"

@@ -2,40 +2,84 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from copy import deepcopy
-from typing import Any, Final
+from functools import wraps
+from typing import Any, Final, NamedTuple
 
 import rich_click as click
 
+from mission_control.cli.task.schedule_options import schedule_given, schedule_options
 from mission_control.cli.terminal import parameters
+from mission_control.cli.terminal.param_pairs import param_pairs, put, with_pairs
 from mission_control.model.problems.suggestions import quoted
 
-_WHEN: Final = f"When it runs: {parameters.EXAMPLES['schedule']}."
 _INPUT: Final = f"Input of the handler: {parameters.EXAMPLES['params']}."
 _ANY_FIELD: Final = """Set any field: --set 'overlap="queue"' --set retry_policy.max_retries=5."""
 # The field of the definition, the option, and the option's type, placeholder and help.
 _OPTIONS: Final = (
     ("name", "--name", str, "TEXT", "A readable name."),
     ("description", "--description", str, "TEXT", "The task's purpose."),
-    ("schedule", "--schedule", parameters.SCHEDULE, "JSON", _WHEN),
     ("handler", "--handler", str, "PATH", "The handler it runs, such as handlers.hello.run."),
     ("params", "--params", parameters.PARAMS, "JSON", _INPUT),
     ("retry_policy.max_retries", "--retries", int, "N", "How many times a failed run is retried."),
-    ("retry_policy.retry_delay_seconds", "--retry-delay", float, "SECONDS", "Delay before a retry."),
+    (
+        "retry_policy.retry_delay_seconds",
+        "--retry-delay",
+        parameters.DURATION,
+        "DURATION",
+        "Delay before a retry, such as 5m.",
+    ),
     ("retry_policy.backoff", "--backoff", str, "fixed|exponential", "How the delay grows with each retry."),
-    ("timeout_seconds", "--time-limit", float, "SECONDS", "Longest time one attempt may take."),
+    (
+        "timeout_seconds",
+        "--time-limit",
+        parameters.DURATION,
+        "DURATION",
+        "Longest time one attempt may take.",
+    ),
     ("queue", "--queue", str, "TEXT", "The queue for its runs."),
     ("priority", "--priority", int, "0-9", "Priority in the queue; 0 is first."),
 )
 
+_NAMES: Final = ("tags", *(field.replace(".", "__") for field, *_ in _OPTIONS))
+
+
+class Description(NamedTuple):
+    """What the options say about a task: whole fields, and values at paths inside them."""
+
+    fields: dict[str, Any]
+    values: list[tuple[tuple[str, ...], Any]]
+
+    def changes(self, before: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the fields of `before` that change."""
+        return merged(before, self.fields, self.values)
+
 
 def definition_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options that describe a task to a command."""
-    command = click.option("--set", "settings", multiple=True, metavar="KEY=JSON", help=_ANY_FIELD)(command)
-    command = click.option("--tag", "tags", multiple=True, help="A label; repeatable.")(command)
+    """Add the options that describe a task to a command, which gets them as `description`."""
+
+    @wraps(command)
+    def described(
+        *args: Any,  # noqa: ANN401
+        settings: tuple[str, ...],
+        pairs: tuple[tuple[tuple[str, ...], Any], ...],
+        **options: Any,  # noqa: ANN401
+    ) -> Any:  # noqa: ANN401
+        schedule = schedule_given(options)
+        given = fields_of({name: options.pop(name) for name in _NAMES})
+        params = [(("params", *path), value) for path, value in pairs]
+        with_pairs(None, params)  # none of them twice
+        description = Description(given, [*schedule, *map(parse_setting, settings), *params])
+        return command(*args, description=description, **options)
+
+    made: Callable[..., Any] = click.option(
+        "--set", "settings", multiple=True, metavar="KEY=JSON", help=_ANY_FIELD
+    )(described)
+    made = click.option("--tag", "tags", multiple=True, help="A label; repeatable.")(made)
     for field, flag, kind, metavar, meaning in reversed(_OPTIONS):
         name = field.replace(".", "__")
-        command = click.option(flag, name, type=kind, metavar=metavar, help=meaning)(command)
-    return command
+        made = click.option(flag, name, type=kind, metavar=metavar, help=meaning)(made)
+        made = param_pairs(made) if flag == "--params" else made
+    return schedule_options(made)
 
 
 def fields_of(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -63,23 +107,10 @@ def merged(
     for path, value in parsed:
         if len(path) > 1 and path[0] not in changes:
             changes[path[0]] = deepcopy(before.get(path[0]))
+        if len(path) > 1 and isinstance(changes[path[0]], str):
+            raise click.UsageError(f"{path[0]} is in words, which have no {path[1]}; give it as a whole")
         put(changes, path, value)
     return changes
-
-
-def put(target: dict[str, Any], path: tuple[str, ...], value: Any) -> None:  # noqa: ANN401  # a JSON value
-    """Set the value at `path`, creating objects on the way.
-
-    >>> task = {"retry_policy": {"jitter": True}}
-    >>> put(task, ("retry_policy", "max_retries"), 5)
-    >>> task
-    {'retry_policy': {'jitter': True, 'max_retries': 5}}
-    """
-    for name in path[:-1]:
-        inner = target.get(name)
-        target[name] = inner = inner if isinstance(inner, dict) else {}
-        target = inner
-    target[path[-1]] = value
 
 
 def parse_setting(text: str) -> tuple[tuple[str, ...], Any]:

@@ -9,10 +9,15 @@ import rich_click as click
 from mission_control.cli.terminal import parameters
 from mission_control.cli.terminal.installation_in_use import current
 from mission_control.cli.terminal.output import as_text, echo, echo_json, table, tell
+from mission_control.cli.terminal.own_zone import own_zone
 from mission_control.cli.terminal.revealing import shown_definitions
+from mission_control.cli.terminal.wording import local_time
 from mission_control.cli.views.run_view import COLUMNS, run_row
+from mission_control.model.values.instants import parse_instant
 
 if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
     from mission_control.operate.tasks import Revision
 
 
@@ -26,16 +31,17 @@ def history(task_id: str, limit: int, as_json: bool) -> None:
     The ledger forgets old runs; `audit tail --task ID` shows them all.
     """
     from mission_control.operate.runs import run_json, task_history
-    from mission_control.operate.tasks import existing_task
 
     with current() as installation:
         runs = task_history(installation.ledger, installation.registry, task_id, limit=limit)
         if as_json:
             echo_json([run_json(run) for run in runs])
         elif runs:
-            here = existing_task(installation.registry, task_id).schedule.zone
+            here = own_zone()
             rows = [run_row(run, here) for run in runs]
-            echo(table(*COLUMNS, rows=rows, right=("late", "attempts", "took")))
+            echo(
+                table(f"scheduled ({here.key})", *COLUMNS[1:], rows=rows, right=("late", "attempts", "took"))
+            )
         else:
             tell(f"{task_id} has not run yet")
 
@@ -59,13 +65,16 @@ def revisions(task_id: str, as_json: bool, reveal: bool) -> None:
             echo_json(shown_definitions(found, installation.settings.data_dir, reveal=reveal))
             return
         changes = task_revisions(registry, installation.settings.task_changes_log, task_id)
-        rows = [_row(one) for one in changes]
-        echo(table("revision", "modified", "by", "what changed", rows=rows, right=("revision",)))
+        here = own_zone()
+        rows = [_row(one, here) for one in changes]
+        echo(
+            table("revision", f"modified ({here.key})", "by", "what changed", rows=rows, right=("revision",))
+        )
 
 
-def _row(one: Revision) -> tuple[str, str, str, str]:
+def _row(one: Revision, here: ZoneInfo) -> tuple[str, str, str, str]:
     by = as_text(one.by) + (f" ({as_text(one.reason)})" if one.reason else "")
-    return str(one.number), one.modified, by, _changes(one)
+    return str(one.number), local_time(parse_instant(one.modified), here), by, _changes(one)
 
 
 def _changes(one: Revision) -> str:

@@ -11,6 +11,8 @@ import rich_click as click
 from mission_control.cli.terminal import parameters
 from mission_control.cli.terminal.installation_in_use import current
 from mission_control.cli.terminal.output import printable, tell
+from mission_control.cli.terminal.own_zone import own_zone
+from mission_control.cli.terminal.wording import in_own_time
 
 if TYPE_CHECKING:
     from mission_control.model.runs.changed_occurrence import ChangedOccurrence
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 def _of_one(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the ways to name an occurrence."""
     command = click.option("--next", "is_next", is_flag=True, help="The next occurrence.")(command)
-    at = click.option("--at", type=parameters.MOMENT, metavar="ISO", help="The occurrence of this time.")
+    at = click.option("--at", type=parameters.MOMENT, metavar="MOMENT", help="The occurrence of this time.")
     return parameters.task_id(at(command))
 
 
@@ -47,9 +49,9 @@ def unskip(task_id: str, at: datetime | None, is_next: bool, reason: str | None,
     _change(lambda ours: ours.unskip(task_id, at, reason=reason, dry_run=dry_run), dry_run=dry_run)
 
 
-@click.command()
+@click.command(epilog="Example: mission-control task move tea --next --to 'tomorrow 18:00'")
 @_of_one
-@click.option("--to", type=parameters.MOMENT, metavar="ISO", required=True, help="When it runs instead.")
+@click.option("--to", type=parameters.MOMENT, metavar="MOMENT", required=True, help="When it runs instead.")
 @parameters.reason
 @parameters.dry_run
 def move(
@@ -72,5 +74,5 @@ def _change(change: Callable[[Occurrences], ChangedOccurrence], *, dry_run: bool
         parts = (installation.registry, installation.occurrences, installation.ledger, installation.clock)
         done = change(Occurrences(*parts))
     is_changed = done.is_skipped or done.to is not None
-    what = done.words() if is_changed else "runs at its own time"
+    what = in_own_time(done.words(), own_zone()) if is_changed else "runs at its own time"
     tell(printable(f"{done.execution_id}: {what}{' (dry run)' if dry_run else ''}"))

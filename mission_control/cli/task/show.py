@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import rich_click as click
@@ -13,9 +13,17 @@ from rich.text import Text
 from mission_control.cli.terminal import parameters
 from mission_control.cli.terminal.installation_in_use import current
 from mission_control.cli.terminal.output import as_text, echo, echo_json, table, tell, tell_issues
+from mission_control.cli.terminal.own_zone import own_zone
 from mission_control.cli.terminal.revealing import shown_definitions
-from mission_control.cli.terminal.wording import in_how_long, local_time
+from mission_control.cli.terminal.wording import (
+    both_times,
+    in_how_long,
+    in_own_time,
+    labelled_time,
+    local_time,
+)
 from mission_control.cli.views.run_view import VOID, meeting_words, standing, waiting_words
+from mission_control.cli.views.task_view import rule_of
 from mission_control.model.values.instants import parse_instant
 
 if TYPE_CHECKING:
@@ -27,7 +35,7 @@ if TYPE_CHECKING:
     from mission_control.operate.redbeat_entries import RedBeatEntry
     from mission_control.operate.tasks import TaskSummary
 
-_COLUMNS = ("task", "schedule", "next run", "", "ok", "failed")
+_COLUMNS = ("task", "schedule", "next run ({zone})", "", "ok", "failed")
 _SHOWN = 10
 _STYLES = {"enabled": "", "quarantined": "red", "disabled": "dim", "completed": "dim"}
 _SHOWN_APART = (
@@ -64,7 +72,8 @@ def list_tasks(is_all: bool, as_json: bool, reveal: bool) -> None:
         rows = [_listed(one, now, pauses) for one in shown]
         rows += [_listed_entry(one, now) for one in entries if one.enabled or is_all]
         if rows:
-            echo(table(*_COLUMNS, rows=rows, flexible=["schedule"]))
+            columns = [name.format(zone=own_zone().key) for name in _COLUMNS]
+            echo(table(*columns, rows=rows, flexible=["schedule"]))
         hidden = len(registry.ids()) - len(shown)
         if hidden > 0 and not is_all:
             tell(f"{hidden} disabled; show them with --all")
@@ -73,17 +82,14 @@ def list_tasks(is_all: bool, as_json: bool, reveal: bool) -> None:
 
 def _listed(one: TaskSummary, now: datetime, pauses: Sequence[PauseLayer]) -> tuple[str | Text, ...]:
     failed = Text(str(one.failures), style="red" if one.failures else "")
-    schedule = "unreadable" if one.task is None else one.task.schedule.describe()
-    if one.task is not None and one.task.after:
-        upstream = f"after {', '.join(each.task for each in one.task.after)}"
-        schedule = f"{schedule}, {upstream}" if one.task.schedule.has_occurrences else upstream
+    schedule = "unreadable" if one.task is None else rule_of(one.task)
     return (one.task_id, schedule, *_next_run(one, now, pauses), str(one.successes), failed)
 
 
 def _listed_entry(one: RedBeatEntry, now: datetime) -> tuple[str | Text, ...]:
     schedule = f"RedBeat entry, {one.schedule}: sends {one.sends}"
     when = (
-        (local_time(one.due, UTC), in_how_long(one.due, now))
+        (local_time(one.due, own_zone()), in_how_long(one.due, now))
         if one.enabled
         else (Text("disabled", "dim"), "")
     )
@@ -101,7 +107,7 @@ def _next_run(one: TaskSummary, now: datetime, pauses: Sequence[PauseLayer]) -> 
         resumed_at = None if None in ends else max(filter(None, ends))
         hint = "until it is resumed" if resumed_at is None else f"resumes {in_how_long(resumed_at, now)}"
         return Text("paused", style="yellow"), hint
-    return local_time(one.next_run, one.task.schedule.zone), in_how_long(one.next_run, now)
+    return local_time(one.next_run, own_zone()), in_how_long(one.next_run, now)
 
 
 @click.command()
@@ -127,7 +133,10 @@ def show(task_id: str, as_json: bool, reveal: bool) -> None:
         task = existing_task(installation.registry, task_id)
         now = installation.clock()
         seen = installation.pauses.read()
-        pauses = [one.words().removeprefix("paused ") for one in pausing_layers(seen.in_force(now), task)]
+        pauses = [
+            in_own_time(one.words(), own_zone()).removeprefix("paused ")
+            for one in pausing_layers(seen.in_force(now), task)
+        ]
         notes = [("paused", as_text(one)) for one in pauses] + list(_changed(seen.changed_of(task.id), task))
         notes += _active(installation.ledger, task, now)
         waiting = waiting_by_limit(installation.ledger.active_of(task_id)) if task.limits else []
@@ -166,8 +175,8 @@ def _rows(
         "so far",
         ", ".join(f"{n} {words}" for words, n in found.items() if n or words in ("succeeded", "failed")),
     )
-    yield "created", f"{metadata['created']} by {metadata['created_by']}"
-    yield "revision", f"{metadata['revision']} of {metadata['last_modified']}"
+    yield "created", f"{_stamp(metadata['created'])} by {metadata['created_by']}"
+    yield "revision", f"{metadata['revision']} of {_stamp(metadata['last_modified'])}"
     usual = _usual(task)
     for name, value in shown.items():
         if name not in _SHOWN_APART and value != usual.get(name):
@@ -177,7 +186,7 @@ def _rows(
 def _active(ledger: RunReader, task: TaskDefinition, now: datetime) -> Iterator[tuple[str, str]]:
     from mission_control.operate.runs import next_meeting
 
-    here = task.schedule.zone
+    here = own_zone()
     runs = {run.execution_id: run for run in ledger.active_of(task.id)}
     for run in sorted(runs.values(), key=lambda one: one.due_at)[:_SHOWN]:
         waits = run.waits_for is not None
@@ -193,7 +202,10 @@ def _changed(changed: Iterable[ChangedOccurrence], task: TaskDefinition) -> Iter
     for one in changed:
         void = VOID if one.is_void(task.schedule) else ""
         label = "skipped" if one.is_skipped else "moved"
-        yield label, as_text(f"{local_time(one.at, task.schedule.zone)}: {one.words()}{void}")
+        yield (
+            label,
+            as_text(f"{labelled_time(one.at, own_zone())}: {in_own_time(one.words(), own_zone())}{void}"),
+        )
 
 
 def _dependency_rows(installation: Installation, task: TaskDefinition) -> Iterator[tuple[str, str]]:
@@ -217,8 +229,11 @@ def _usual(task: TaskDefinition) -> dict[str, Any]:
     return TaskDefinition(id=task.id, schedule=task.schedule, handler=task.handler).to_dict()
 
 
+def _stamp(text: str) -> str:
+    return labelled_time(parse_instant(text), own_zone())
+
+
 def _moment(text: str | None, task: TaskDefinition, now: datetime) -> str:
     if text is None:
         return "never"
-    moment, zone = parse_instant(text), task.schedule.zone
-    return f"{local_time(moment, zone)} {task.schedule.timezone} ({in_how_long(moment, now)})"
+    return both_times(parse_instant(text), own_zone(), task.schedule.zone, now)

@@ -1,7 +1,10 @@
 """`mission-control task enable`, `task disable`, `task sign` and `task remove`."""
 
+from __future__ import annotations
+
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import rich_click as click
 
@@ -10,55 +13,59 @@ from mission_control.cli.terminal.exit_codes import ExitCode
 from mission_control.cli.terminal.failures import CommandError
 from mission_control.cli.terminal.installation_in_use import current
 from mission_control.cli.terminal.output import asks, tell, tell_issues
-from mission_control.cli.terminal.wording import in_how_long, local_time
+from mission_control.cli.terminal.own_zone import own_zone
+from mission_control.cli.terminal.wording import both_times
+
+if TYPE_CHECKING:
+    from mission_control.registry.registry import Registry
 
 
-@click.command()
-@parameters.task_id
+@click.command(epilog="Example: mission-control task enable tea coffee")
+@parameters.task_ids
 @parameters.reason
 @parameters.dry_run
-def enable(task_id: str, reason: str | None, dry_run: bool) -> None:
-    """Enable a task. It next fires at its next scheduled time."""
+def enable(task_ids: tuple[str, ...], reason: str | None, dry_run: bool) -> None:
+    """Enable tasks. Each next fires at its next scheduled time. If one does not exist, none is enabled."""
     from mission_control.operate.task_issues import issues_of_tasks
     from mission_control.operate.tasks import existing_task
 
     with current() as installation:
-        task = existing_task(installation.registry, task_id)
         now = installation.clock()
-        due = task.schedule.next_after(now)
-        when = "it has no further scheduled time"
-        if due is not None:
-            local = f"{local_time(due, task.schedule.zone)} {task.schedule.timezone}"
-            when = f"it next fires at {local} ({in_how_long(due, now)})"
-        if not dry_run:
-            installation.registry.enable(task_id, reason=reason)
-        tell(f"{task_id}: {_did('enabled', is_so=task.enabled, dry_run=dry_run)}; {when}")
-        tell_issues(issues_of_tasks(installation.client, [existing_task(installation.registry, task_id)]))
+        for task in [existing_task(installation.registry, task_id) for task_id in task_ids]:
+            due = task.schedule.next_after(now)
+            when = "it has no further scheduled time"
+            if due is not None:
+                when = f"it next fires at {both_times(due, own_zone(), task.schedule.zone, now)}"
+            if not dry_run:
+                installation.registry.enable(task.id, reason=reason)
+            tell(f"{task.id}: {_did('enabled', is_so=task.enabled, dry_run=dry_run)}; {when}")
+        tasks = [existing_task(installation.registry, task_id) for task_id in task_ids]
+        tell_issues(issues_of_tasks(installation.client, tasks))
 
 
-@click.command()
-@parameters.task_id
+@click.command(epilog="Example: mission-control task disable tea coffee --reason holidays")
+@parameters.task_ids
 @parameters.reason
 @parameters.dry_run
-def disable(task_id: str, reason: str | None, dry_run: bool) -> None:
-    """Disable a task. It stops firing until it is enabled.
+def disable(task_ids: tuple[str, ...], reason: str | None, dry_run: bool) -> None:
+    """Disable tasks. They stop firing until they are enabled. If one does not exist, none is disabled.
 
-    Its waiting runs are cancelled, each with its record. One that runs now goes on, and is not retried.
+    Their waiting runs are cancelled, each with its record. One that runs now goes on, and is not retried.
     """
     from mission_control.model.runs.run_state import WAITING_STATES
     from mission_control.model.values.quantities import counted
     from mission_control.operate.tasks import existing_task
 
     with current() as installation:
-        task = existing_task(installation.registry, task_id)
-        waiting = sum(run.state in WAITING_STATES for run in installation.ledger.active_of(task_id))
-        if not dry_run:
-            installation.registry.disable(task_id, reason=reason)
-        tell_downstream(installation.registry.downstream(task_id), "will not run while it is disabled")
-        answer = _did("disabled", is_so=not task.enabled, dry_run=dry_run)
-        cancels = "would cancel" if dry_run else "cancelled"
-        cancelled = f"; {cancels} {counted(waiting, 'waiting run')}" if waiting else ""
-        tell(f"{task_id}: {answer}{cancelled}")
+        for task in [existing_task(installation.registry, task_id) for task_id in task_ids]:
+            waiting = sum(run.state in WAITING_STATES for run in installation.ledger.active_of(task.id))
+            if not dry_run:
+                installation.registry.disable(task.id, reason=reason)
+            tell_downstream(installation.registry.downstream(task.id), "will not run while it is disabled")
+            answer = _did("disabled", is_so=not task.enabled, dry_run=dry_run)
+            cancels = "would cancel" if dry_run else "cancelled"
+            cancelled = f"; {cancels} {counted(waiting, 'waiting run')}" if waiting else ""
+            tell(f"{task.id}: {answer}{cancelled}")
 
 
 def tell_downstream(task_ids: Sequence[str], what: str) -> None:
@@ -99,40 +106,47 @@ def sign(task_ids: tuple[str, ...], every: bool, reason: str | None, dry_run: bo
             tell(f"{task.id}: {_did('signed', is_so=is_so, dry_run=dry_run)}")
 
 
-@click.command()
-@parameters.task_id
+@click.command(epilog="Example: mission-control task remove tea coffee --yes")
+@parameters.task_ids
 @click.option("--yes", "-y", is_flag=True, help="Do not ask for confirmation.")
-@click.option("--force", is_flag=True, help="Remove it even if other tasks come after it.")
+@click.option("--force", is_flag=True, help="Remove them even if other tasks come after them.")
 @parameters.reason
 @parameters.dry_run
-def remove(task_id: str, yes: bool, force: bool, reason: str | None, dry_run: bool) -> None:
-    """Remove a task and its history.
+def remove(task_ids: tuple[str, ...], yes: bool, force: bool, reason: str | None, dry_run: bool) -> None:
+    """Remove tasks and their history. If one does not exist, none is removed.
 
-    A task that others come after is removed only with --force. Its waiting runs are cancelled; one that runs
+    A task that others come after is removed only with --force. Waiting runs are cancelled; one that runs
     now goes on, and is not retried. The audit stream keeps its records.
     """
-    from mission_control.operate.tasks import existing_task, unknown_task
+    from mission_control.operate.tasks import unknown_task
 
     with current() as installation:
-        what = installation.registry.unreadable().get(task_id)
-        if what is None:
-            task = existing_task(installation.registry, task_id)
-            what = f"{task.schedule.describe()}, {task.handler}"
-        downstream = installation.registry.downstream(task_id)
-        tell_downstream(downstream, "would no longer run after it")
-        if downstream and not force:
-            raise CommandError(
-                f"{task_id} was not removed: change what comes after it first, or add --force",
-                ExitCode.REFUSED,
-            )
-        if dry_run:
-            tell(f"{task_id}: would be removed (dry run): {what}")
-            return
-        if not yes:
-            _ask(task_id, what)
-        if not installation.registry.unregister(task_id, reason=reason, force=force):
-            raise unknown_task(installation.registry, task_id)
-        tell(f"{task_id}: removed")
+        registry = installation.registry
+        for task_id, what in {one: _described(registry, one) for one in task_ids}.items():
+            downstream = registry.downstream(task_id)
+            tell_downstream(downstream, "would no longer run after it")
+            if downstream and not force:
+                raise CommandError(
+                    f"{task_id} was not removed: change what comes after it first, or add --force",
+                    ExitCode.REFUSED,
+                )
+            if dry_run:
+                tell(f"{task_id}: would be removed (dry run): {what}")
+                continue
+            if not yes:
+                _ask(task_id, what)
+            if not registry.unregister(task_id, reason=reason, force=force):
+                raise unknown_task(registry, task_id)
+            tell(f"{task_id}: removed")
+
+
+def _described(registry: Registry, task_id: str) -> str:
+    from mission_control.operate.tasks import existing_task
+
+    if (problem := registry.unreadable().get(task_id)) is not None:
+        return problem
+    task = existing_task(registry, task_id)
+    return f"{task.schedule.describe()}, {task.handler}"
 
 
 def _ask(task_id: str, description: str) -> None:

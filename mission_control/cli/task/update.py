@@ -7,16 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
-from mission_control.cli.task.definition_options import definition_options, fields_of, merged, parse_setting
+from mission_control.cli.task.definition_options import Description, definition_options
 from mission_control.cli.terminal import parameters
 from mission_control.cli.terminal.installation_in_use import current
 from mission_control.cli.terminal.output import echo, echo_json, table, tell, tell_issues
+from mission_control.cli.views.task_view import when_it_runs
 
 if TYPE_CHECKING:
     from mission_control.registry.definition_check import DefinitionCheck
 
 
-@click.command()
+@click.command(epilog="Example: mission-control task update tea --daily 09:00 -p name=Ada")
 @parameters.task_id
 @definition_options
 @parameters.reason
@@ -24,11 +25,10 @@ if TYPE_CHECKING:
 @parameters.dry_run
 def update(
     task_id: str,
-    settings: tuple[str, ...],
+    description: Description,
     reason: str | None,
     as_json: bool,
     dry_run: bool,
-    **options: Any,  # noqa: ANN401
 ) -> None:
     """Change a task.
 
@@ -37,22 +37,24 @@ def update(
     from mission_control.operate.task_issues import issues_of_tasks
     from mission_control.operate.tasks import existing_task, task_json
 
-    given, parsed = fields_of(options), [*map(parse_setting, settings)]
-    if not given and not parsed:
+    if not any(description):
         raise click.UsageError(
-            "nothing to change; give --schedule, --params, --set KEY=JSON or another option"
+            "nothing to change; give --daily 09:00, -p name=Ada, --set KEY=JSON or another option"
         )
     with current() as installation:
         existing_task(installation.registry, task_id)
         before = task_json(installation.registry, task_id)
-        changes = merged(before, given, parsed)
+        changes = description.changes(before)
         if dry_run:
             after: dict[str, Any] | None = _preview(installation.registry.check, before, changes)
         else:
             installation.registry.update(task_id, changes, reason=reason)
             after = installation.registry.get(task_id)
         _show(before, after or {}, as_json=as_json, dry_run=dry_run)
-        tell_issues(issues_of_tasks(installation.client, [existing_task(installation.registry, task_id)]))
+        task = existing_task(installation.registry, task_id)
+        if not dry_run:
+            tell(f"{task_id}: {when_it_runs(task, installation.clock())}")
+        tell_issues(issues_of_tasks(installation.client, [task]))
 
 
 def _preview(check: DefinitionCheck, before: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

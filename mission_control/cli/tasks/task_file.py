@@ -14,10 +14,12 @@ from mission_control.cli.terminal.failures import CommandError
 from mission_control.cli.terminal.installation_in_use import current
 from mission_control.cli.terminal.output import echo, echo_json, tell, tell_issues
 from mission_control.cli.terminal.revealing import require_owner, shown_definitions
+from mission_control.cli.views.task_view import when_it_runs
 
 if TYPE_CHECKING:
     from mission_control.registry.registry import Applied
 
+_SHOWN: Final = 20
 _SIGNS: Final = {"created": "+", "updated": "~", "unchanged": "="}
 
 
@@ -26,7 +28,7 @@ _SIGNS: Final = {"created": "+", "updated": "~", "unchanged": "="}
 @parameters.as_json
 @parameters.dry_run
 def apply(file: Path | None, as_json: bool, dry_run: bool) -> None:
-    """Apply the tasks in FILE. All or nothing.
+    """Apply the tasks in FILE: JSON, YAML (.yaml, .yml) or TOML (.toml). All or nothing.
 
     FILE defaults to the installation's own: data/tasks/scheduled_tasks.json, or
     MISSION_CONTROL_TASKS_FILE. Tasks that are not in FILE stay as they are.
@@ -40,13 +42,20 @@ def apply(file: Path | None, as_json: bool, dry_run: bool) -> None:
         if as_json:
             echo_json(done)
             return
+        applied = {*done["created"], *done["updated"]}
+        tasks = (
+            {}
+            if dry_run
+            else {one.id: one for one in installation.registry.definitions() if one.id in applied}
+        )
+        now = installation.clock()
         for what, ids in done.items():
             for task_id in ids:
                 echo(f"{_SIGNS[what]} {task_id}")
+        for task in list(tasks.values())[:_SHOWN]:
+            tell(f"{task.id}: {when_it_runs(task, now)}")
         tell(f"{path}: {summary(done)}{' (dry run: nothing was applied)' if dry_run else ''}")
-        applied = {*done["created"], *done["updated"]}
-        tasks = [task for task in installation.registry.definitions() if task.id in applied]
-        tell_issues(issues_of_tasks(installation.client, tasks))
+        tell_issues(issues_of_tasks(installation.client, list(tasks.values())))
 
 
 @click.command()

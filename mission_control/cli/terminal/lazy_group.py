@@ -14,13 +14,26 @@ from mission_control.model.problems.suggestions import did_you_mean
 
 _PACKAGE: Final = "mission_control.cli"
 
+# What other command lines call these verbs.
+_VERBS: Final = {"ls": "list", "rm": "remove", "delete": "remove", "create": "add", "trigger": "run"}
+
 
 class LazyGroup(click.RichGroup):
-    """A group of commands given as `name: "module:attribute"` below `mission_control.cli`, in that order."""
+    """A group of commands given as `name: "module:attribute"` below `mission_control.cli`, in that order.
 
-    def __init__(self, *args: Any, lazy: Mapping[str, str], **kwargs: Any) -> None:  # noqa: ANN401
+    `aliases` are further names of commands, which the help does not list.
+    """
+
+    def __init__(
+        self,
+        *args: Any,  # noqa: ANN401
+        lazy: Mapping[str, str],
+        aliases: Mapping[str, str] = _VERBS,
+        **kwargs: Any,  # noqa: ANN401
+    ) -> None:
         super().__init__(*args, **kwargs)
         self._lazy = lazy
+        self._aliases = aliases
         self.params.append(DATA_DIR)
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # Click's signature
@@ -29,9 +42,10 @@ class LazyGroup(click.RichGroup):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         """Return a command, importing its module; each takes the data directory, too."""
-        if cmd_name not in self._lazy:
+        name = cmd_name if cmd_name in self._lazy else self._aliases.get(cmd_name, cmd_name)
+        if name not in self._lazy:
             return None
-        module, _, attribute = self._lazy[cmd_name].partition(":")
+        module, _, attribute = self._lazy[name].partition(":")
         command: click.Command = getattr(import_module(f"{_PACKAGE}.{module}"), attribute)
         if DATA_DIR not in command.params:
             command.params.append(DATA_DIR)

@@ -1,19 +1,25 @@
 """Options and types of values that several commands share."""
 
 import os
+import re
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any
+from functools import wraps
+from typing import Any, Final
 
 import rich_click as click
 
+from mission_control.cli.terminal.param_pairs import param_pairs, with_pairs
+from mission_control.configuration.clock import utc_now
 from mission_control.model.problems.suggestions import did_you_mean
-from mission_control.model.values.instants import parse_moment
+from mission_control.model.values.durations import LONGEST_SECONDS, parse_duration
 
 EXAMPLES = {
-    "schedule": """'{"type": "daily", "time": "09:00", "timezone": "Europe/Berlin"}'""",
+    "schedule": """"every 5m", 'weekly mon,fri 16:00', '{"type": "daily", "time": "09:00"}'""",
     "params": """'{"name": "Ada"}'""",
 }
+
+_SECONDS: Final = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 
 
 class JsonObject(click.ParamType[dict[str, Any]]):
@@ -39,17 +45,60 @@ class JsonObject(click.ParamType[dict[str, Any]]):
         return found
 
 
+class Schedule(JsonObject):
+    """A schedule: words, such as "every 5m", or a JSON object."""
+
+    name = "schedule"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ANN401
+        """Return the words as they are, or the object."""
+        is_words = isinstance(value, str) and not value.lstrip().startswith(("{", "["))
+        return value if is_words else super().convert(value, param, ctx)
+
+
 class Moment(click.ParamType["datetime"]):
-    """A moment as ISO 8601: an aware datetime, or a naive one for local time."""
+    """A moment in ISO 8601 or in words; what has no offset is in the user's own time zone.
+
+    With `past` a duration such as "1h" lies before now, and a local time that clocks show twice is the first.
+    """
 
     name = "moment"
 
+    def __init__(self, *, past: bool = False) -> None:
+        self._past = past
+
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:  # noqa: ANN401
-        """Return the moment, or fail with an example."""
+        """Return the instant, or fail with the nearest forms."""
+        if isinstance(value, datetime):
+            return value
+        from mission_control.cli.terminal.own_zone import own_zone
+        from mission_control.model.definitions.schedules.clock.wall_clock import earliest, only_instant
+        from mission_control.model.definitions.schedules.shorthand.moments import spoken_moment
+
+        here = own_zone()
         try:
-            return parse_moment(value) if isinstance(value, str) else value
+            moment = spoken_moment(value, utc_now(), here, past=self._past)
+            return earliest(moment, here) if self._past else only_instant(moment, here)
         except ValueError as error:
             self.fail(str(error), param, ctx)
+
+
+class Duration(click.ParamType[float]):
+    """A duration in words, such as "5m" or "1h30m", or a number of seconds."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:  # noqa: ANN401
+        """Return the seconds, or fail with the nearest forms."""
+        if not isinstance(value, str):
+            return float(value)
+        try:
+            found = float(value) if _SECONDS.fullmatch(value) else parse_duration(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+        if not 0 <= found <= LONGEST_SECONDS:
+            self.fail(f"{value} is not between zero and ten years", param, ctx)
+        return found
 
 
 class RecordStatus(click.ParamType[str]):
@@ -83,24 +132,40 @@ DATA_DIR = click.Option(
     help="The data directory, instead of MISSION_CONTROL_DATA_DIR (./data).",
 )
 
-SCHEDULE = JsonObject(EXAMPLES["schedule"])
+SCHEDULE = Schedule(EXAMPLES["schedule"])
 PARAMS = JsonObject(EXAMPLES["params"])
-MOMENT = Moment()
+MOMENT, PAST_MOMENT = Moment(), Moment(past=True)
+DURATION = Duration()
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 dry_run = click.option("--dry-run", is_flag=True, help="Show what would be done, and do nothing.")
 reveal = click.option("--reveal", is_flag=True, help="Show secrets; only for the data directory's owner.")
 reason = click.option("--reason", help="Why; kept in the record of changes.")
-run_params = click.option(
-    "--params", type=PARAMS, metavar="JSON", help="Params for this run; they override the task's own."
-)
 only_task = click.option("--task", "task_id", metavar="TASK_ID", help="Only records of this task.")
 only_run = click.option("--run", "execution_id", metavar="EXECUTION_ID", help="Only records of this run.")
 only_status = click.option(
     "--status", type=RecordStatus(), help="Only records with this status, such as failure."
 )
 task_id = click.argument("task_id")
+task_ids = click.argument("task_ids", nargs=-1, required=True, metavar="TASK_ID...")
 execution_id = click.argument("execution_id")
+
+
+def run_params(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the ways to give a run its params; the command gets them as `params`, None if there are none."""
+
+    @wraps(command)
+    def with_params(
+        *args: Any,  # noqa: ANN401
+        params: dict[str, Any] | None,
+        pairs: tuple[tuple[tuple[str, ...], Any], ...],
+        **options: Any,  # noqa: ANN401
+    ) -> Any:  # noqa: ANN401
+        return command(*args, params=with_pairs(params, pairs), **options)
+
+    meaning = "Params for this run; they override the task's own."
+    whole = click.option("--params", type=PARAMS, metavar="JSON", help=meaning)
+    return whole(param_pairs(with_params))
 
 
 def answer(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -108,8 +173,8 @@ def answer(command: Callable[..., Any]) -> Callable[..., Any]:
     waiting = click.option("--wait", is_flag=True, help="Wait until the run ends, and print its result.")
     timeout = click.option(
         "--timeout",
-        type=click.FloatRange(min=0),
-        metavar="SECONDS",
+        type=DURATION,
+        metavar="DURATION",
         help="With --wait: stop waiting after this time (exit code 6); the run goes on.",
     )
     return waiting(timeout(as_json(dry_run(command))))

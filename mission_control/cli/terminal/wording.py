@@ -1,10 +1,14 @@
 """Instants and spans of time in words."""
 
+import re
 from datetime import datetime, timedelta, tzinfo
 from typing import Final
+from zoneinfo import ZoneInfo
 
+from mission_control.model.values.instants import parse_instant
 from mission_control.model.values.quantities import duration
 
+_INSTANT: Final = re.compile(r"\b[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}(\.[0-9]{3,6})?Z")
 _NOW: Final = timedelta(milliseconds=500)
 
 
@@ -46,3 +50,45 @@ def local_time(moment: datetime, zone: tzinfo) -> str:
     local = moment.astimezone(zone).replace(tzinfo=None)
     timespec = "milliseconds" if local.microsecond else "seconds"
     return local.isoformat(sep=" ", timespec=timespec)
+
+
+def labelled_time(moment: datetime, zone: ZoneInfo) -> str:
+    """Return `moment` as clocks in `zone` show it, with the zone's name.
+
+    >>> from datetime import UTC, datetime
+    >>> from zoneinfo import ZoneInfo
+    >>> labelled_time(datetime(2026, 3, 1, 8, tzinfo=UTC), ZoneInfo("Europe/Berlin"))
+    '2026-03-01 09:00:00 Europe/Berlin'
+    """
+    return f"{local_time(moment, zone)} {zone.key}"
+
+
+def in_own_time(text: str, zone: ZoneInfo) -> str:
+    """Return a text of ours with its instants in UTC as clocks in `zone` show them.
+
+    >>> from zoneinfo import ZoneInfo
+    >>> in_own_time("paused until 2026-03-01T08:00:00Z", ZoneInfo("Europe/Berlin"))
+    'paused until 2026-03-01 09:00:00 Europe/Berlin'
+    """
+
+    def shown(found: re.Match[str]) -> str:
+        try:
+            return labelled_time(parse_instant(found[0]), zone)
+        except ValueError:  # someone's reason may look like an instant
+            return found[0]
+
+    return _INSTANT.sub(shown, text)
+
+
+def both_times(moment: datetime, here: ZoneInfo, there: ZoneInfo, now: datetime) -> str:
+    """Return `moment` in the user's own zone, also in another if clocks differ there, and how far off it is.
+
+    >>> from datetime import UTC, datetime
+    >>> from zoneinfo import ZoneInfo
+    >>> now = datetime(2026, 3, 1, 7, tzinfo=UTC)
+    >>> both_times(now.replace(hour=8), ZoneInfo("UTC"), ZoneInfo("Europe/Berlin"), now)
+    '2026-03-01 08:00:00 UTC, 2026-03-01 09:00:00 Europe/Berlin (in 1 h)'
+    """
+    is_same = moment.astimezone(here).utcoffset() == moment.astimezone(there).utcoffset()
+    zones = (here,) if is_same else (here, there)
+    return f"{', '.join(labelled_time(moment, one) for one in zones)} ({in_how_long(moment, now)})"

@@ -9,6 +9,7 @@ import rich_click as click
 from mission_control.cli.live.stop_signals import StopRequestedError, StopSignals
 from mission_control.cli.terminal.installation_in_use import current
 from mission_control.cli.terminal.output import tell
+from mission_control.cli.terminal.own_zone import own_zone
 
 if TYPE_CHECKING:
     from mission_control.installation.installation import Installation
@@ -47,7 +48,7 @@ def _run(installation: Installation, concurrency: int | None, signals: StopSigna
     from mission_control.processes.keeper import Keeper
 
     settings = replace(installation.settings, log_format="text")  # for the reader of this screen
-    screen = Screen(settings.timezone, installation.clock)
+    screen = Screen(own_zone().key, installation.clock)
     applied = apply_own_tasks(installation.registry, settings.default_tasks_file, installation.resources)
     screen.introduce(installation.redis_url, installation.registry, settings, applied=applied)
     pipes = LogPipes(screen.log)

@@ -40,6 +40,7 @@ class Screen:
             ("redis", f"{mask_password(redis_url)}{embedded}"),
             ("tasks", f"{enabled} enabled{applied}"),
             ("audit", near(settings.task_execution_log)),
+            ("times", self._timezone),
         ]
         tell(table("", "", rows=rows, header=False))
         self.say("starting beat and worker …")

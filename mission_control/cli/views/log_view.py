@@ -24,7 +24,7 @@ def log_lines(lines: Sequence[LogLine], zone: tzinfo, *, after: LogLine | None =
     for line in lines:
         is_new = after is None or after.attempt != line.attempt
         if is_new:
-            yield Text(f"attempt {line.attempt}", style="bold")
+            yield Text(f"attempt {line.attempt} ({zone})", style="bold")
         dropped = line.number - (1 if is_new or after is None else after.number + 1)
         if dropped > 0:
             yield Text(f"… {dropped} lines before are not kept", style="dim")

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import tzinfo
 from typing import TYPE_CHECKING, Any, Final
 
 from rich.text import Text
 
 from mission_control.cli.terminal.output import as_text
-from mission_control.cli.terminal.wording import local_time, span_ms
+from mission_control.cli.terminal.wording import labelled_time, local_time, span_ms
 
 if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
     from mission_control.model.runs.run_record import RunRecord
     from mission_control.operate.runs import Meeting
 
@@ -42,7 +43,7 @@ VOID: Final = "; its schedule no longer has this occurrence"
 COLUMNS: Final = ("scheduled", "late", "attempts", "outcome", "took", "output")
 
 
-def run_row(run: RunRecord, zone: tzinfo) -> tuple[str | Text, ...]:
+def run_row(run: RunRecord, zone: ZoneInfo) -> tuple[str | Text, ...]:
     """Return the cells of a run in a table of `COLUMNS`."""
     from mission_control.operate.runs import lateness_ms
 
@@ -56,23 +57,23 @@ def run_row(run: RunRecord, zone: tzinfo) -> tuple[str | Text, ...]:
     )
 
 
-def standing(run: RunRecord, zone: tzinfo) -> str:
+def standing(run: RunRecord, zone: ZoneInfo) -> str:
     """Return since when a run has its state, or what it waits for."""
     if run.waits_for is not None:
         return f"waits for {run.waits_for} to end"
     if run.retry_at is not None:
-        return f"waits for its retry at {local_time(run.retry_at, zone)}"
+        return f"waits for its retry at {labelled_time(run.retry_at, zone)}"
     since = run.started_at if run.started_at is not None else run.dispatched_at
-    return f"{run.state} since {local_time(since, zone)}"
+    return f"{run.state} since {labelled_time(since, zone)}"
 
 
-def waiting_words(run: RunRecord, blocker: RunRecord | None, zone: tzinfo) -> str:
+def waiting_words(run: RunRecord, blocker: RunRecord | None, zone: ZoneInfo) -> str:
     """Return for which run another waits, and since when that one is active."""
     state = "" if blocker is None else f" ({standing(blocker, zone)})"
     return f"waits for {run.waits_for}{state} to end"
 
 
-def meeting_words(meeting: Meeting, policy: str, zone: tzinfo) -> str:
+def meeting_words(meeting: Meeting, policy: str, zone: ZoneInfo) -> str:
     """Return what the next occurrence of a task does if the active run has not ended until then."""
     run = meeting.run
     what = _AFTERWARDS[meeting.then]

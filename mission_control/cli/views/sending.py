@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 from mission_control.cli.terminal.exit_codes import ExitCode
 from mission_control.cli.terminal.output import as_text, echo, echo_json, tell, tell_issues
+from mission_control.cli.terminal.own_zone import own_zone
+from mission_control.cli.terminal.wording import both_times
 
 if TYPE_CHECKING:
     from redis import Redis
 
     from mission_control.dispatch.enqueue import Dispatch, RunOptions
     from mission_control.dispatch.run_handle import Run
+    from mission_control.model.runs.run_record import RunRecord
 
 
 def send(  # noqa: PLR0913  # one parameter an option
@@ -55,7 +58,7 @@ def send(  # noqa: PLR0913  # one parameter an option
         calls = "" if record is None or record.calls is None else f", for {record.calls} calls now"
         tell(f"{run.execution_id} was there already{calls}; nothing else was sent")
     else:
-        tell(f"sent {run.execution_id}{'' if record is None else f' to the queue {record.queue}'}")
+        tell(f"sent {run.execution_id}{'' if record is None else _whither(record)}")
     tell_issues([] if record is None else issues_of_run(client, record))
     if wait:
         return _result(run, timeout, as_json=as_json)
@@ -66,8 +69,19 @@ def send(  # noqa: PLR0913  # one parameter an option
     return ExitCode.DONE
 
 
+def _whither(record: RunRecord) -> str:
+    if record.due_at <= record.dispatched_at:
+        return f" to the queue {record.queue}"
+    due = both_times(record.due_at, own_zone(), own_zone(), record.dispatched_at)
+    return f" to the queue {record.queue}, due {due}"
+
+
 def _result(run: Run, timeout: float | None, *, as_json: bool) -> ExitCode:
-    result = run.wait(timeout)
+    try:
+        result = run.wait(timeout)
+    except KeyboardInterrupt:
+        tell(f"the run goes on; mission-control run show {run.execution_id}")
+        return ExitCode.TIMED_OUT
     is_success = result["status"] == "success"
     if as_json:
         echo_json({"execution_id": run.execution_id, **result})

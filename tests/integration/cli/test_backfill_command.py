@@ -76,7 +76,7 @@ def test_backfill_is_shown_started_listed_and_cancelled(installation: Installati
         (["tea", *RANGE, "--rate", "often"], 2, 'write a number a second, minute, hour or day: "30/m"'),
         (["tea", *RANGE, "--share", "0"], 2, "not in the range"),
         (["tea", *RANGE, "--rerun", "some"], 2, "some"),
-        (["tea", "--from", "yesterday"], 2, "is not a moment"),
+        (["tea", "--from", "once upon a time"], 2, "is not a moment"),
         (["tea", "--from", "2026-03-01T00:30:00Z", "--to", "2026-03-01T00:40:00Z"], 2, "no occurrence"),
         (["ticks", *RANGE], 2, "more than 10,000 occurrences are in the range; split it"),
         (["ticks", "--from", "2000-01-01T00:00:00Z"], 2, "the first part ends at 2000-01-01T02:46:40Z"),

@@ -29,14 +29,34 @@ ENDED, ACTIVE = f"{HOSTILE}@1", f"{HOSTILE}@2"
 
 COMMANDS: dict[str, list[list[str]]] = {
     "status": [[], ["--json"], ["--journal"], ["--quarantine"], ["--quarantine", "--json"]],
-    "next": [["good"], [HOSTILE]],
-    "enqueue": [[HOSTILE], ["handlers.hello.run", "--params", json.dumps({"name": HOSTILE})]],
+    "next": [["good"], [HOSTILE], ["--schedule", HOSTILE], ["--schedule", "every 5m", "--tz", HOSTILE]],
+    "enqueue": [
+        [HOSTILE],
+        ["handlers.hello.run", "--params", json.dumps({"name": HOSTILE})],
+        ["handlers.hello.run", "--at", HOSTILE],
+        ["handlers.hello.run", "--delay", HOSTILE],
+        ["handlers.hello.run", "-p", HOSTILE],
+        ["handlers.hello.run", "-p", f"{HOSTILE}=[{HOSTILE}"],
+    ],
     "url": [[]],
+    "completion": [["bash"], [HOSTILE]],
     "redis-acl": [["--role", "beat"], ["--role", HOSTILE]],
     "task list": [["--all"], ["--all", "--json"]],
     "task show": [["good"], ["good", "--json"], [HOSTILE]],
-    "task add": [["--id", HOSTILE, "--schedule", json.dumps(YEARLY), "--handler", HOSTILE]],
-    "task update": [["good", "--set", f"description={json.dumps(HOSTILE)}"], ["good", "--set", HOSTILE]],
+    "task add": [
+        ["--id", HOSTILE, "--schedule", json.dumps(YEARLY), "--handler", HOSTILE],
+        *(
+            ["--id", "new", "--handler", "handlers.hello.run", f"--{way}", HOSTILE]
+            for way in ("schedule", "every", "daily", "weekly", "cron", "once", "tz")
+        ),
+    ],
+    "task update": [
+        ["good", "--set", f"description={json.dumps(HOSTILE)}"],
+        ["good", "--set", HOSTILE],
+        ["good", "--daily", HOSTILE],
+        ["good", "-p", f"{HOSTILE}={HOSTILE}"],
+        ["good", "--retry-delay", HOSTILE],
+    ],
     "task enable": [["good", "--reason", HOSTILE], [HOSTILE]],
     "task disable": [["good", "--reason", HOSTILE], [HOSTILE]],
     "task sign": [[HOSTILE], ["--all", "--reason", HOSTILE]],
@@ -60,8 +80,8 @@ COMMANDS: dict[str, list[list[str]]] = {
     "notify who": [["good"], [HOSTILE]],
     "notify test": [[HOSTILE]],
     "task remove": [["good", "--dry-run"], [HOSTILE], [HOSTILE, "--dry-run"], [HOSTILE, "--yes"]],
-    "tasks apply": [[HOSTILE], [f"{HOSTILE}.json"]],
-    "tasks export": [["-"], [f"{HOSTILE}/x.json"]],
+    "task apply": [[HOSTILE], [f"{HOSTILE}.json"]],
+    "task export": [["-"], [f"{HOSTILE}/x.json"]],
     "run list": [[], ["--all"], ["--all", "--json"], ["--task", HOSTILE]],
     "run show": [[ENDED], [ENDED, "--json"], [HOSTILE]],
     "run logs": [[ENDED], [ENDED, "--json"], [HOSTILE]],
@@ -72,12 +92,18 @@ COMMANDS: dict[str, list[list[str]]] = {
     "handler new": [[HOSTILE]],
     "handler test": [[HOSTILE], ["handlers.unruly.run"], ["handlers.unruly.run", "--json"]],
     "audit tail": [[], ["--json"], ["--task", HOSTILE]],
-    "audit query": [[], ["--json"], ["--status", HOSTILE]],
+    "audit query": [[], ["--json"], ["--status", HOSTILE], ["--since", HOSTILE]],
     "audit verify": [[], ["--json"], ["--files-only"]],
     "audit repair": [["--dry-run"], [], ["--json"]],
     "audit acknowledge": [["--reason", HOSTILE]],
     "audit keygen": [[HOSTILE]],
-    "pause": [[HOSTILE], ["--owner", HOSTILE, "--reason", HOSTILE], ["--list"], ["--list", "--json"]],
+    "pause": [
+        [HOSTILE],
+        ["--all", "--until", HOSTILE],
+        ["--owner", HOSTILE, "--reason", HOSTILE],
+        ["--list"],
+        ["--list", "--json"],
+    ],
     "resume": [[HOSTILE], ["--owner", HOSTILE]],
 }
 # They start processes; what they show goes through the same functions.

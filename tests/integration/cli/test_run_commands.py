@@ -61,7 +61,7 @@ def test_enqueue_in_a_dry_run_sends_nothing() -> None:
         (["nothing"], 3, "no task has the id 'nothing'"),
         (["handlers.helo.run"], 2, 'did you mean "handlers.hello.run"'),
         ([HELLO, "--params", "Ada"], 2, "is not JSON"),
-        ([HELLO, "--at", "tomorrow"], 2, "is not a moment"),
+        ([HELLO, "--at", "tomorrow"], 2, "it has no time of day"),
         ([HELLO, "--delay", "-1"], 2, "--delay"),
         ([HELLO, "--priority", "11"], 2, "--priority"),
         ([HELLO, "--at", "2026-01-01T00:00:00Z", "--delay", "1"], 2, "either at or delay"),

@@ -29,8 +29,8 @@ WRITES = {
     "task disable",
     "task run",
     "task remove",
-    "tasks apply",
-    "tasks export",
+    "task apply",
+    "task export",
     "handler new",
 }
 
@@ -54,7 +54,7 @@ def options_of(name: str) -> set[str]:
 
 
 def test_agreed_commands_all_exist() -> None:
-    agreed = {"up", "demo", "tasks export", "handler check", "handler test", *READS, *WRITES}
+    agreed = {"up", "demo", "task export", "handler check", "handler test", *READS, *WRITES}
     assert agreed <= set(ALL)
 
 

@@ -30,13 +30,16 @@ def test_due_times_across_a_clock_change_keep_local_time_in_json() -> None:
     ]
 
 
-def test_moment_without_offset_is_local_time_of_the_schedule() -> None:
-    (first,) = next_times(BERLIN, "--from", "2025-07-01T08:59", "-n", "1")
+def test_moment_without_offset_is_in_the_users_own_zone(bare_environment: pytest.MonkeyPatch) -> None:
+    (first,) = next_times(BERLIN, "--from", "2025-07-01T06:59", "-n", "1")
+    assert first["scheduled_time"] == "2025-07-01T07:00:00Z"
+    bare_environment.setenv("MISSION_CONTROL_TIMEZONE", "Asia/Tokyo")
+    (first,) = next_times(BERLIN, "--from", "2025-07-01T15:59", "-n", "1")
     assert first["scheduled_time"] == "2025-07-01T07:00:00Z"
 
 
 def test_due_time_equal_to_from_is_left_out() -> None:
-    (first,) = next_times(BERLIN, "--from", "2025-07-01T09:00", "-n", "1")
+    (first,) = next_times(BERLIN, "--from", "2025-07-01T07:00", "-n", "1")
     assert first["local"] == "2025-07-02T09:00:00+02:00"
 
 
@@ -55,7 +58,8 @@ def test_ended_schedule_has_no_due_times() -> None:
     assert "no such time" in answer.err
 
 
-def test_next_as_text_shows_rule_local_time_weekday_and_distance() -> None:
+def test_next_as_text_shows_rule_own_time_weekday_and_distance(bare_environment: pytest.MonkeyPatch) -> None:
+    bare_environment.setenv("MISSION_CONTROL_TIMEZONE", "Europe/Berlin")
     with time_machine.travel(datetime(2026, 3, 1, 6, 30, tzinfo=UTC), tick=False):
         answer = mc("next", "--schedule", json.dumps(BERLIN), "-n", "1")
     assert answer.err == "every day at 09:00 (Europe/Berlin)\n"
@@ -66,9 +70,10 @@ def test_next_as_text_shows_rule_local_time_weekday_and_distance() -> None:
 @pytest.mark.parametrize(
     ("args", "reported"),
     [
-        ([], "give either a task's id or --schedule JSON"),
-        (["x", "--schedule", "{}"], "give either a task's id or --schedule JSON"),
-        (["--schedule", "every day"], """write for example '{"type": "daily", "time": "09:00\""""),
+        ([], "give either a task's id or --schedule"),
+        (["x", "--schedule", "{}"], "give either a task's id or --schedule"),
+        (["x", "--tz", "UTC"], "--tz is that of --schedule"),
+        (["--schedule", "every day"], 'write "daily 09:00", "every 5m"'),
         (["--schedule", "[1]"], "is not a JSON object"),
         (["--schedule", '{"type": "daily", "time": "25:00"}'], "schedule.time: '25:00'"),
         (["--schedule", '{"type": "wekly"}'], 'did you mean "weekly"?'),

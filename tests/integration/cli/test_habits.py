@@ -1,0 +1,82 @@
+"""What users of other command lines type: other names, beginnings of ids, completion."""
+
+from __future__ import annotations
+
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+from mission_control.dispatch.run_handle import Run
+from tests.samples.ledger_runs import a_run
+from tests.stage.command_line import mc, run_program
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from mission_control.installation.installation import Installation
+
+HELLO = "handlers.hello.run"
+
+
+@pytest.mark.usefixtures("installation")
+def test_other_names_of_groups_and_verbs_work() -> None:
+    assert mc("tasks", "create", "--id", "tea", "--handler", HELLO, "--daily", "09:00").out == "tea\n"
+    assert mc("tasks", "ls", "--json").json[0]["id"] == "tea"
+    assert mc("task", "trigger", "tea", "--dry-run").json["task_id"] == "tea"
+    assert "tea: removed" in mc("task", "rm", "tea", "--yes").err
+    assert 'did you mean "list"?' in mc("task", "lits").err
+
+
+def test_run_is_named_by_its_task_or_by_the_beginning_of_its_id(installation: Installation) -> None:
+    for hour in ("09", "10"):
+        installation.ledger.dispatch(a_run(f"tea@20260301T{hour}0000Z", task_id="tea"))
+    assert mc("run", "show", "tea@20260301T09", "--json").json["execution_id"] == "tea@20260301T090000Z"
+    assert mc("run", "show", "tea", "--json").json["task_id"] == "tea"
+    both = mc("run", "show", "tea@2026")
+    assert (both.code, both.out) == (3, "")
+    assert "2 runs begin with 'tea@2026': tea@20260301T" in both.err
+    assert "tea@20260301T100000Z: cancelled" in mc("run", "cancel", "tea@20260301T1").err
+    for unknown in ("te", "tea@2027", "coffee"):
+        assert mc("run", "show", unknown).code == 3
+
+
+def test_bash_completes_verbs_after_the_printed_script() -> None:
+    script = mc("completion", "bash").out
+    assert "_MISSION_CONTROL_COMPLETE=bash_complete" in script
+    assert subprocess.run(["bash", "-n"], input=script, text=True, check=False).returncode == 0
+
+
+@pytest.mark.usefixtures("installation")
+def test_several_tasks_are_switched_at_once_or_none() -> None:
+    for task_id in ("tea", "coffee"):
+        mc("task", "add", "--id", task_id, "--handler", HELLO, "--daily", "09:00")
+    assert mc("task", "disable", "tea", "cofee").code == 3
+    assert len(mc("task", "list", "--json").json) == 2
+    assert mc("task", "disable", "tea", "coffee").code == 0
+    assert mc("task", "list", "--json").json == []
+    assert mc("task", "enable", "coffee", "tea").code == 0
+    assert mc("task", "remove", "tea", "cofee", "--yes").code == 3
+    assert mc("task", "remove", "tea", "coffee", "--yes").code == 0
+    assert mc("task", "list", "--all", "--json").json == []
+
+
+@pytest.mark.usefixtures("installation")
+def test_interrupted_wait_says_that_the_run_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Run, "wait", interrupted)
+    answer = mc("enqueue", HELLO, "--wait")
+    assert (answer.code, answer.out) == (6, "")
+    assert f"the run goes on; mission-control run show {HELLO}@manual-" in answer.err
+
+
+def test_verbs_are_completed_in_bash(tmp_path: Path) -> None:
+    answer = run_program(
+        folder=tmp_path,
+        _MISSION_CONTROL_COMPLETE="bash_complete",
+        COMP_WORDS="mission-control task en",
+        COMP_CWORD="2",
+    )
+    assert answer.out.split() == ["plain,enable"]
