@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import rich_click as click
 
+from mission_control.cli.terminal.examples import example_of
 from mission_control.cli.terminal.parameters import DATA_DIR
 from mission_control.model.problems.suggestions import did_you_mean
 
@@ -49,6 +50,7 @@ class LazyGroup(click.RichGroup):
         command: click.Command = getattr(import_module(f"{_PACKAGE}.{module}"), attribute)
         if DATA_DIR not in command.params:
             command.params.append(DATA_DIR)
+            command.epilog = command.epilog or example_of(self.name, name)
         return command
 
     def resolve_command(

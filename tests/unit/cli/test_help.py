@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+import shlex
 from typing import TYPE_CHECKING
 
 import pytest
@@ -65,6 +67,17 @@ def test_command_explains_itself_and_its_options(name: str) -> None:
     options = [one for one in command.params if isinstance(one, click.Option)]
     assert [one.name for one in options if not one.help] == []
     assert mc(*name.split(), "--help").code == 0
+
+
+@pytest.mark.parametrize("name", sorted(ALL))
+def test_help_has_an_example_that_the_command_understands(name: str) -> None:
+    example = re.sub(r"\s+", " ", ALL[name].epilog or "")
+    if name == "completion":
+        assert 'eval "$(mission-control completion bash)"' in example
+        return
+    assert example.startswith(f"Example: mission-control {name}"), name
+    words = shlex.split(example.removeprefix(f"Example: mission-control {name}"))
+    ALL[name].make_context(name, words)  # reads every option and argument, and runs nothing
 
 
 @pytest.mark.parametrize("name", sorted(READS))

@@ -1,0 +1,52 @@
+"""An example for the help of each command that has none of its own."""
+
+from typing import Final
+
+_EXAMPLES: Final = {
+    "up": "up",
+    "demo": "demo --keep",
+    "status": "status --journal -n 50",
+    "pause": "pause --queue reports --until 'tomorrow 09:00' --reason maintenance",
+    "resume": "resume --queue reports --catch-up",
+    "url": "url --password",
+    "redis-acl": "redis-acl --role worker",
+    "bench": "bench herd",
+    "task list": "task list --all",
+    "task show": "task show tea --json",
+    "task sign": "task sign tea",
+    "task skip": "task skip tea --next --reason holidays",
+    "task unskip": "task unskip tea --next",
+    "task history": "task history tea -n 5",
+    "task revisions": "task revisions tea",
+    "task apply": "task apply tasks.yaml --dry-run",
+    "task export": "task export tasks.yaml",
+    "backfill list": "backfill list --all",
+    "backfill show": "backfill show 01JAB --wait",
+    "backfill cancel": "backfill cancel 01JAB --reason 'wrong month'",
+    "run list": "run list --task tea --all",
+    "run show": "run show tea",
+    "run logs": "run logs tea --follow",
+    "run cancel": "run cancel tea@20260301T090000Z",
+    "run retry": "run retry tea",
+    "limit set": "limit set llm-api --concurrency 2 --rate 30/m",
+    "limit list": "limit list",
+    "limit show": "limit show llm-api",
+    "limit remove": "limit remove llm-api",
+    "handler list": "handler list",
+    "handler check": "handler check handlers.hello.run",
+    "handler new": "handler new greet",
+    "audit tail": "audit tail --status failure --follow",
+    "audit query": "audit query --since yesterday --status failure",
+    "audit verify": "audit verify --files-only",
+    "audit keygen": "audit keygen audit.key",
+    "audit repair": "audit repair --dry-run",
+    "audit acknowledge": "audit acknowledge --reason 'the disk was full'",
+    "notify test": "notify test default",
+    "notify who": "notify who tea",
+}
+
+
+def example_of(group: str | None, command: str) -> str | None:
+    """Return the example for a command of a group, or of the top."""
+    found = _EXAMPLES.get(f"{group} {command}", _EXAMPLES.get(command))
+    return None if found is None else f"Example: mission-control {found}"
