@@ -12,23 +12,20 @@ from mission_control.model.problems.messages import shown
 from mission_control.model.problems.suggestions import did_you_mean, quoted
 from mission_control.model.values.fields import TaskId
 from mission_control.model.values.frozen_model import FrozenModel
+from mission_control.model.values.rates import parse_rate
 
 MOST: Final = 1_000_000
 MOST_USES: Final = 20
 LONGEST_VALUE: Final = 200
-_SECONDS: Final = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
-_RATE: Final = re.compile(r"(\d{1,7})/(\d{0,5})([smhd])")
 _PER: Final = re.compile(r"params(\.[A-Za-z0-9_-]{1,64}){1,8}")
 
 Count = Annotated[int, Field(ge=1, le=MOST)]
 
 
 def _rate(value: str) -> str:
-    found = _RATE.fullmatch(value)
-    if found is None or not 0 < int(found[1]) <= MOST or (found[2] and int(found[2]) == 0):
-        raise ValueError(
-            f'{quoted(value)} is no rate; write up to {MOST:,} runs in a time, such as "30/m" or "5/10s"'
-        )
+    count, _ = parse_rate(value)
+    if count > MOST:
+        raise ValueError(f"{quoted(value)} is no rate; write up to {MOST:,} runs in a time")
     return value
 
 
@@ -78,8 +75,8 @@ class NamedLimit(NamedResource):
     @property
     def interval(self) -> float:
         """The seconds in which one run may begin, 0 without a rate."""
-        found = None if self.rate is None else _RATE.fullmatch(self.rate)
-        return 0.0 if found is None else int(found[2] or 1) * _SECONDS[found[3]] / int(found[1])
+        count, seconds = (1, 0.0) if self.rate is None else parse_rate(self.rate)
+        return seconds / count
 
     def computed(self) -> dict[str, Any]:
         """Return the interval, which `limits.lua` needs as a number."""

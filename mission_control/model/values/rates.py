@@ -1,26 +1,43 @@
-"""Rates as text: how many in a second, minute, hour or day."""
+"""Rates as text: how many in a time."""
 
 import re
 from typing import Final
 
 from mission_control.model.problems.suggestions import quoted
+from mission_control.model.values.durations import parse_duration
 
-_SECONDS: Final = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
-_RATE: Final = re.compile(r"(\d{1,6})/([smhd])")
+_RATE: Final = re.compile(r"([0-9]{1,7})/([0-9]{0,5})([a-z]{1,7})")
+
+
+def parse_rate(text: str) -> tuple[int, float]:
+    """Return how many a rate allows in how many seconds; both are above zero.
+
+    Raises:
+        ValueError: it is no rate, or zero.
+
+    >>> parse_rate("30/m"), parse_rate("5/10s")
+    ((30, 60.0), (5, 10.0))
+    """
+    found = _RATE.fullmatch(text)
+    try:
+        count, seconds = (
+            (0, 0.0) if found is None else (int(found[1]), parse_duration(f"{found[2] or 1}{found[3]}"))
+        )
+    except ValueError:
+        count, seconds = 0, 0.0
+    if not count or not seconds:
+        raise ValueError(f'{quoted(text)} is no rate; write how many in a time, such as "30/m" or "5/10s"')
+    return count, seconds
 
 
 def per_second(text: str) -> float:
     """Return a rate as a number a second.
 
     Raises:
-        ValueError: it is no rate, or zero.
+        ValueError: as `parse_rate`.
 
     >>> per_second("30/m"), per_second("10/s")
     (0.5, 10.0)
     """
-    match = _RATE.fullmatch(text)
-    if match is None or int(match[1]) == 0:
-        raise ValueError(
-            f'{quoted(text)} is not a rate; write a number a second, minute, hour or day: "30/m"'
-        )
-    return int(match[1]) / _SECONDS[match[2]]
+    count, seconds = parse_rate(text)
+    return count / seconds

@@ -22,7 +22,7 @@ API = {"api": NamedLimit(name="api", concurrency=2, per="params.who.id")}
         ({"concurrency": float("nan")}, "concurrency: nan is not a whole number"),
         ({"concurrency": 10**9}, "concurrency: 1000000000 is too large; use 1000000 or less"),
         ({"concurrency": True}, "concurrency: true is not a whole number"),
-        ({"rate": "0/m"}, "rate: '0/m' is no rate; write up to 1,000,000 runs in a time"),
+        ({"rate": "0/m"}, "rate: '0/m' is no rate; write how many in a time"),
         ({"rate": "1000000000/s"}, "rate: '1000000000/s' is no rate"),
         ({"rate": "1/0h"}, "rate: '1/0h' is no rate"),
         ({"rate": 30}, "rate: 30 is not text"),
