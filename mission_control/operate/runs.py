@@ -20,18 +20,35 @@ _UNUSUAL: Final = {"limits", "limited_by", "limited_until", "spent_usd", "spent_
 
 
 def active_runs(
-    ledger: RunReader, registry: Registry, *, task_id: str | None = None, limit: int, with_ended: bool = False
+    ledger: RunReader,
+    registry: Registry,
+    *,
+    task_id: str | None = None,
+    limit: int,
+    with_ended: bool = False,
+    since: datetime | None = None,
 ) -> list[RunRecord]:
     """Return the runs that have not ended, of all tasks or one; `with_ended` adds ended ones, latest first.
+
+    `since` adds those that ended at that time or later.
 
     Raises:
         UnknownTaskError: no task has that id; names the nearest one.
     """
     if task_id is not None:
         found = task_history(ledger, registry, task_id, limit=limit)
-        return [run for run in found if with_ended or not run.state.is_final]
-    ended = ledger.last_finished(limit=limit) if with_ended else []
-    return [*ledger.active(limit=limit), *ended][:limit]
+        return [
+            run for run in found if not run.state.is_final or _is_shown(run, since, with_ended=with_ended)
+        ]
+    ended = ledger.last_finished(limit=limit) if with_ended or since is not None else []
+    shown = [run for run in ended if _is_shown(run, since, with_ended=with_ended)]
+    return [*ledger.active(limit=limit), *shown][:limit]
+
+
+def _is_shown(run: RunRecord, since: datetime | None, *, with_ended: bool) -> bool:
+    if since is None:
+        return with_ended
+    return run.finished_at is not None and run.finished_at >= since
 
 
 def task_history(ledger: RunReader, registry: Registry, task_id: str, *, limit: int) -> list[RunRecord]:

@@ -30,16 +30,29 @@ _COLUMNS: Final = ("run", "state", "attempt", "since", "output")
 
 @click.command("list")
 @click.option("--task", "task_id", metavar="TASK_ID", help="Only runs of this task.")
+@click.option(
+    "--since",
+    type=parameters.PAST_MOMENT,
+    metavar="MOMENT",
+    help="Show runs too that ended at this time or later: 1h, yesterday.",
+)
 @click.option("--all", "with_ended", is_flag=True, help="Show ended runs too, latest first.")
 @click.option("-n", "limit", type=click.IntRange(min=1), default=50, show_default=True, help="How many runs.")
 @parameters.as_json
-def list_runs(task_id: str | None, with_ended: bool, limit: int, as_json: bool) -> None:
+def list_runs(
+    task_id: str | None, since: datetime | None, with_ended: bool, limit: int, as_json: bool
+) -> None:
     """List the runs that are waiting, running, or due for a retry."""
     from mission_control.operate.runs import active_runs, run_json
 
     with current() as installation:
         runs = active_runs(
-            installation.ledger, installation.registry, task_id=task_id, limit=limit, with_ended=with_ended
+            installation.ledger,
+            installation.registry,
+            task_id=task_id,
+            limit=limit,
+            with_ended=with_ended,
+            since=since,
         )
         if as_json:
             echo_json([run_json(run) for run in runs])
@@ -47,7 +60,7 @@ def list_runs(task_id: str | None, with_ended: bool, limit: int, as_json: bool) 
             now = installation.clock()
             echo(table(*_COLUMNS, rows=[_row(run, now) for run in runs], right=("attempt",)))
         else:
-            tell("no runs" if with_ended else "no run is waiting or running")
+            tell("no runs" if with_ended or since is not None else "no run is waiting or running")
 
 
 def _row(run: RunRecord, now: datetime) -> tuple[str | Text, ...]:

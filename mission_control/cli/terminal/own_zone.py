@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
+from functools import cache
 from typing import TYPE_CHECKING
 
 from mission_control.model.values.zones import zone
@@ -20,10 +21,15 @@ def own_zone() -> ZoneInfo:
     Raises:
         SettingsError: the environment describes no installation.
     """
-    from mission_control.configuration.settings import PREFIX, read_settings
+    return _zone_by(os.environ.get("MISSION_CONTROL_TIMEZONE", "").strip(), os.environ.get("TZ", ""))
 
-    timezone, named = read_settings().timezone, os.environ.get("TZ", "").removeprefix(":")
-    if named and not os.environ.get(f"{PREFIX}TIMEZONE", "").strip():
+
+@cache
+def _zone_by(setting: str, tz: str) -> ZoneInfo:
+    from mission_control.configuration.settings import read_settings
+
+    named = tz.removeprefix(":")
+    if named and not setting:
         with suppress(ValueError):  # a rule such as "CET-1CEST" names no zone
             return zone(named)
-    return zone(timezone)
+    return zone(read_settings().timezone)

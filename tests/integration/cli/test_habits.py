@@ -37,6 +37,8 @@ def test_run_is_named_by_its_task_or_by_the_beginning_of_its_id(installation: In
     assert (both.code, both.out) == (3, "")
     assert "2 runs begin with 'tea@2026': tea@20260301T" in both.err
     assert "tea@20260301T100000Z: cancelled" in mc("run", "cancel", "tea@20260301T1").err
+    assert len(mc("run", "list", "--since", "1h", "--json").json) == 2
+    assert len(mc("run", "list", "--since", "now", "--json").json) == 1
     for unknown in ("te", "tea@2027", "coffee"):
         assert mc("run", "show", unknown).code == 3
 

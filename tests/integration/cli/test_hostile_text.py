@@ -82,7 +82,7 @@ COMMANDS: dict[str, list[list[str]]] = {
     "task remove": [["good", "--dry-run"], [HOSTILE], [HOSTILE, "--dry-run"], [HOSTILE, "--yes"]],
     "task apply": [[HOSTILE], [f"{HOSTILE}.json"]],
     "task export": [["-"], [f"{HOSTILE}/x.json"]],
-    "run list": [[], ["--all"], ["--all", "--json"], ["--task", HOSTILE]],
+    "run list": [[], ["--all"], ["--all", "--json"], ["--task", HOSTILE], ["--since", HOSTILE]],
     "run show": [[ENDED], [ENDED, "--json"], [HOSTILE]],
     "run logs": [[ENDED], [ENDED, "--json"], [HOSTILE]],
     "run retry": [[ACTIVE, "--dry-run"], [ENDED, "--dry-run"], [HOSTILE]],
