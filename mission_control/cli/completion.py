@@ -16,4 +16,4 @@ def completion(context: click.Context, shell: str) -> None:
     kind = get_completion_class(shell)
     root = context.find_root().command
     if kind is not None:
-        echo(kind(root, {}, "mission-control", "_MISSION_CONTROL_COMPLETE").source())
+        echo(*kind(root, {}, "mission-control", "_MISSION_CONTROL_COMPLETE").source().splitlines())

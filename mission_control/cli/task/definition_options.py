@@ -67,7 +67,7 @@ def definition_options(command: Callable[..., Any]) -> Callable[..., Any]:
         schedule = schedule_given(options)
         given = fields_of({name: options.pop(name) for name in _NAMES})
         params = [(("params", *path), value) for path, value in pairs]
-        with_pairs(None, params)  # none of them twice
+        with_pairs(None, pairs)  # none of them twice
         description = Description(given, [*schedule, *map(parse_setting, settings), *params])
         return command(*args, description=description, **options)
 

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from mission_control.operate.redbeat_entries import RedBeatEntry
     from mission_control.operate.tasks import TaskSummary
 
-_COLUMNS = ("task", "schedule", "next run ({zone})", "", "ok", "failed")
+_COLUMNS = ("task", "schedule", "next run", "({zone})", "ok", "failed")
 _SHOWN = 10
 _STYLES = {"enabled": "", "quarantined": "red", "disabled": "dim", "completed": "dim"}
 _SHOWN_APART = (

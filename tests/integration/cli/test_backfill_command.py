@@ -73,7 +73,7 @@ def test_backfill_is_shown_started_listed_and_cancelled(installation: Installati
         (["tea", "--from", "2099-01-01T00:00:00Z", "--to", "2099-01-02T00:00:00Z"], 2, "is in the future"),
         (["tea", "--from", RANGE[1], "--to", "2099-01-02T00:00:00Z"], 2, "leave --to out for all up to now"),
         (["tea", "--from", RANGE[1], "--to", RANGE[3], "--rate", "0/m"], 2, "is no rate"),
-        (["tea", *RANGE, "--rate", "often"], 2, 'write a number a second, minute, hour or day: "30/m"'),
+        (["tea", *RANGE, "--rate", "often"], 2, 'write how many in a time, such as "30/m"'),
         (["tea", *RANGE, "--share", "0"], 2, "not in the range"),
         (["tea", *RANGE, "--rerun", "some"], 2, "some"),
         (["tea", "--from", "once upon a time"], 2, "is not a moment"),

@@ -54,7 +54,7 @@ def test_who_shows_channels_what_is_missing_and_open_incidents(installation: Ins
     ]
     assert [(one["event"], one["count"]) for one in found["incidents"]] == [("failure", 1)]
     shown = mc("notify", "who", "cake")
-    assert "since 2026-03-02 09:00 UTC: no " in shown.out
+    assert "since 2026-03-02 09:00:00 UTC: no " in shown.out
     assert "\x1b" not in shown.out
     assert "set MISSION_CONTROL_NOTIFY_DEFAULT" in mc("notify", "who", "tea").err
     assert mc("notify", "who", "te").code == 3

@@ -18,7 +18,8 @@ FIRST, SECOND = "2097-01-01T08:00:00Z", "2098-01-01T08:00:00Z"
 
 
 @pytest.fixture
-def tea(installation: Installation) -> None:
+def tea(installation: Installation, bare_environment: pytest.MonkeyPatch) -> None:
+    bare_environment.setenv("MISSION_CONTROL_TIMEZONE", "Europe/Berlin")
     assert not installation.registry.ids()
     answer = mc("task", "add", "--id", "tea", "--schedule", YEARLY, "--handler", "handlers.hello.run")
     assert answer.code == 0, answer.err
@@ -28,7 +29,7 @@ def test_changed_occurrences_are_shown_wherever_their_task_is() -> None:
     assert mc("task", "skip", "tea", "--at", "2097-01-01T09:00", "--reason", "no\x1b[2J water").code == 0
     moved = mc("task", "move", "tea", "--at", SECOND, "--to", "2098-01-02T10:30", "--reason", "cake")
     assert moved.code == 0, moved.err
-    assert moved.err.startswith("tea@20980101T080000Z: moved to 2098-01-02T09:30:00Z by ")
+    assert moved.err.startswith("tea@20980101T080000Z: moved to 2098-01-02 10:30:00 Europe/Berlin by ")
     shown = mc("next", "tea", "--from", "2096-12-01T00:00").out
     for text in (shown, mc("task", "show", "tea").out, mc("status").out):
         assert "skipped by hand by" in text

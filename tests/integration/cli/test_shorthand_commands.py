@@ -24,9 +24,9 @@ NOW = datetime(2026, 3, 4, 11, 30, tzinfo=UTC)  # a Wednesday, 12:30 in Berlin
 
 @pytest.fixture(autouse=True)
 def _in_berlin(bare_environment: pytest.MonkeyPatch) -> Iterator[None]:
-    bare_environment.setenv("TZ", "Europe/Berlin")
     bare_environment.setenv("COLUMNS", "160")
-    with time_machine.travel(NOW, tick=True):
+    with time_machine.travel(NOW, tick=True):  # it sets TZ, too
+        bare_environment.setenv("TZ", "Europe/Berlin")
         yield
 
 
