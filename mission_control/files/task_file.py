@@ -1,9 +1,9 @@
 """Files of task definitions, read and written as a whole or not at all.
 
 A file is JSON, YAML or TOML, by the ending of its name. It holds
-`{"limits": [limit, …], "budgets": [budget, …], "tasks": [definition, …]}`, of which any may be left out, or a bare
-list of definitions. It is written in the first form, sorted by name and id, without empty sections but for the
-tasks.
+`{"limits": [limit, …], "budgets": [budget, …], "tasks": [definition, …]}`, of which any may be left out, or a
+bare list of definitions. It is written in the first form, sorted by name and id, without empty sections but
+for the tasks.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -9,8 +9,8 @@ import rich_click as click
 from mission_control.cli.terminal import parameters
 from mission_control.cli.terminal.installation_in_use import current
 from mission_control.cli.terminal.output import echo, echo_json, table, tell
+from mission_control.cli.terminal.own_zone import own_zone
 from mission_control.cli.terminal.wording import local_time
-from mission_control.model.values.zones import zone
 
 if TYPE_CHECKING:
     from datetime import tzinfo
@@ -45,7 +45,7 @@ def _show(name: str | None, *, as_json: bool) -> None:
             (one, standings(client, one, now), [task_id for task_id, _ in ours.users(one.name)])
             for one in shown
         ]
-        here = zone(installation.settings.timezone)
+        here = own_zone()
     if as_json:
         parts = [budget_json(*one) for one in found]
         echo_json(parts if name is None else parts[0])

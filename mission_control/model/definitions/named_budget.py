@@ -14,6 +14,7 @@ from mission_control.model.problems.suggestions import did_you_mean, quoted
 from mission_control.model.values.dollars import BILLIONTHS, billionths
 from mission_control.model.values.fields import checked_by
 from mission_control.model.values.frozen_model import FrozenModel
+from mission_control.model.values.rates import window_of
 
 MOST: Final = {"usd": 1_000_000, "tokens": 1_000_000_000_000, "runs": 1_000_000}
 """The units of budgets, and the most that a budget may have of each."""
@@ -22,9 +23,8 @@ UNKNOWN: Final = -1
 """What a run is expected to spend if nothing tells."""
 
 _LONGEST_WINDOW: Final = 366 * 86_400
-_CAP: Final = re.compile(r"(\d{1,15}(?:\.\d{1,9})?)([kMG]?)/(\d{0,5})([smhd])")
+_CAP: Final = re.compile(r"(\d{1,15}(?:\.\d{1,9})?)([kMG]?)/(\d{0,5}[a-z]{1,7})")
 _SCALES: Final = {"": 1, "k": 1_000, "M": 1_000_000, "G": 1_000_000_000}
-_SECONDS: Final = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}")
 
 
@@ -45,18 +45,21 @@ def cap_of(unit: str, text: str) -> Cap:
         ValueError: it says none.
     """
     found = _CAP.fullmatch(text)
+    try:
+        window = 0.0 if found is None else window_of(found[3])
+    except ValueError:
+        found = None
     if found is None:
         raise ValueError(f'{quoted(text)} is no budget; write an amount in a time, such as "5/d" or "1M/12h"')
     amount = Decimal(found[1]) * _SCALES[found[2]]
-    window = int(found[3] or 1) * _SECONDS[found[4]]
     if not 0 < amount <= MOST[unit]:
         raise ValueError(f"{quoted(text)} is not more than 0 and up to {MOST[unit]:,} {unit}")
-    if not 0 < window <= _LONGEST_WINDOW:
+    if not 0 < window <= _LONGEST_WINDOW or window % 1:
         raise ValueError(f"{quoted(text)} has a window that is not between 1 s and 366 d")
     counted = amount * BILLIONTHS if unit == "usd" else amount
     if counted != int(counted):
         raise ValueError(f"{quoted(text)} is no whole number of {unit}")
-    return Cap(int(counted), window)
+    return Cap(int(counted), int(window))
 
 
 def _name(value: str) -> None:

@@ -6,7 +6,7 @@ from typing import Final
 from mission_control.model.problems.suggestions import quoted
 from mission_control.model.values.durations import parse_duration
 
-_RATE: Final = re.compile(r"([0-9]{1,7})/([0-9]{0,5})([a-z]{1,7})")
+_RATE: Final = re.compile(r"([0-9]{1,7})/([0-9]{0,5}[a-z]{1,7})")
 
 
 def parse_rate(text: str) -> tuple[int, float]:
@@ -20,14 +20,24 @@ def parse_rate(text: str) -> tuple[int, float]:
     """
     found = _RATE.fullmatch(text)
     try:
-        count, seconds = (
-            (0, 0.0) if found is None else (int(found[1]), parse_duration(f"{found[2] or 1}{found[3]}"))
-        )
+        count, seconds = (0, 0.0) if found is None else (int(found[1]), window_of(found[2]))
     except ValueError:
         count, seconds = 0, 0.0
     if not count or not seconds:
         raise ValueError(f'{quoted(text)} is no rate; write how many in a time, such as "30/m" or "5/10s"')
     return count, seconds
+
+
+def window_of(text: str) -> float:
+    """Return the seconds of a rate's time: a duration, or a unit alone.
+
+    Raises:
+        ValueError: it is neither.
+
+    >>> window_of("m"), window_of("12h")
+    (60.0, 43200.0)
+    """
+    return parse_duration(text if text[:1].isdecimal() else f"1{text}")
 
 
 def per_second(text: str) -> float:
