@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from mission_control.dispatch.run_options import DebounceOptions
 
 _DEBOUNCE: Final = ("key", "delay", "max_delay", "edge")
-_SECONDS: Final = click.FloatRange(min=0)
 
 overlap = click.option(
     "--overlap",
@@ -44,10 +43,16 @@ _EXAMPLE = "Example: mission-control enqueue handlers.hello.run -p name=Ada --de
 @click.option("--idempotency-key", help="Repeat calls with the same key and params return the first run.")
 @click.option("--debounce-key", help="Calls with the same key become one run: see --debounce-delay.")
 @click.option(
-    "--debounce-delay", type=_SECONDS, metavar="SECONDS", help="It starts so long after the last call."
+    "--debounce-delay",
+    type=parameters.DURATION,
+    metavar="DURATION",
+    help="It starts so long after the last call.",
 )
 @click.option(
-    "--debounce-max-delay", type=_SECONDS, metavar="SECONDS", help="… and after the first, at the latest."
+    "--debounce-max-delay",
+    type=parameters.DURATION,
+    metavar="DURATION",
+    help="… and after the first, at the latest.",
 )
 @click.option(
     "--debounce-edge",
