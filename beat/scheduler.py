@@ -3,12 +3,14 @@
 This file has more than 250 lines because all parts of beat are put together in it.
 """
 
+from __future__ import annotations
+
 import math
 import os
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from celery import Celery
 from redbeat.schedulers import RedBeatScheduler
@@ -35,6 +37,9 @@ from mission_control.processes.heartbeats import beat_name
 from mission_control.processes.supervision import is_orphaned
 from mission_control.sweep.late_records import LateRecords
 from mission_control.sweep.sweep import Sweep
+
+if TYPE_CHECKING:
+    from beat.follow_up.heartbeat_ping import HeartbeatPing
 
 WAIT_FOR_REDIS: Final = 1.0
 LONGEST_WAIT: Final = 1.0
@@ -251,8 +256,23 @@ class MissionControlScheduler(RedBeatScheduler):
         parts = (self.app, ours.client, ours.ledger, self._unfired_records, Sweep.of(self.app, ours))
         uses_outbox = self._delivery is Delivery.OUTBOX
         do = SideWork(self._upkeep.after_wrong_type)
+        more = (self._sender, ours.clock, uses_outbox, do, ours.checkpoints)
         late = (lambda: ours.backfills, lambda: ours.registry, ours.settings.queues[0], self._name)
-        return FollowUp(*parts, self._sender, ours.clock, uses_outbox, do, ours.checkpoints, *late)
+        return FollowUp(*parts, *more, *late, self._heartbeat)
+
+    @cached_property
+    def _heartbeat(self) -> HeartbeatPing | None:
+        ours = self._installation
+        if ours.settings.heartbeat_url is None:
+            return None
+        from beat.follow_up.heartbeat_ping import HeartbeatPing  # its libraries take much memory
+        from beat.follow_up.heartbeat_report import HeartbeatReport
+        from mission_control.model.values.addresses import parse_networks
+
+        report = HeartbeatReport(ours.client, lambda: ours.registry, ours.redbeat_keys, ours.clock)
+        return HeartbeatPing(
+            ours.settings.heartbeat_url, parse_networks(ours.settings.outbound_allow), report
+        )
 
     @cached_property
     def _lead(self) -> Lead:

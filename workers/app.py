@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from datetime import timedelta
 from functools import partial
 from typing import Any, Final
 
@@ -22,6 +23,7 @@ from workers.call.secret_sources import SecretSources
 from workers.plain_clients.celery_reports import leave_out_bodies
 from workers.plain_clients.plain_runs import PlainRuns
 from workers.plain_clients.unknown_handlers import UnknownHandlers
+from workers.process.beat_watch import LEAST_SILENCE, BeatWatch, BeatWatchStep
 from workers.process.connection_log import name_lost_connections
 from workers.process.consumer_watchdog import WatchdogStep
 from workers.process.durable_revoke import make_revoke_durable
@@ -93,6 +95,15 @@ def _assemble(app: Celery, ours: Installation) -> None:
     signals.worker_shutting_down.connect(StopGrace(ours.settings.stop_grace_seconds).begin, weak=False)
     app.steps["worker"].add(_given(LeaseKeeperStep, ledger=ours.ledger))
     app.steps["worker"].add(_given(WatchdogStep, client=ours.client, guard=guard))
+    watch = BeatWatch(
+        ours.client,
+        lambda: ours.registry,
+        ours.redbeat_keys,
+        ending,
+        silence=max(LEAST_SILENCE, timedelta(seconds=2 * ours.settings.leader_seconds)),
+        queue=ours.settings.queues[0],
+    )
+    app.steps["worker"].add(_given(BeatWatchStep, watch=watch))
     app.steps["consumer"].add(
         _given(
             HeartbeatStep,

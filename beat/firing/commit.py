@@ -38,6 +38,7 @@ _KEYS: Final = (
     redis_keys.INCIDENTS,
     redis_keys.UPSTREAM_RUNS,
     redis_keys.BUDGETS,
+    redis_keys.DEADLINES,
 )
 
 

@@ -12,6 +12,7 @@ from beat.entries.due_entries import DuePlainEntry, DueTask
 from beat.messages.run_messages import RunMessages
 from mission_control.messaging.collected_messages import QueuedMessage
 from mission_control.messaging.message_template import MessageKind
+from mission_control.model.policies.deadlines import first_deadline
 from mission_control.model.policies.misfire import ON_TIME_WITHIN, Action, Decision, Fire, Skip
 from mission_control.model.policies.notices import unfired_notices
 from mission_control.model.policies.occurrence_changes import written_back
@@ -118,8 +119,7 @@ class FireRequests:
         # By its mark and the token a worker knows the message from one that another program sent.
         is_ours = handler_path_problem(entry.entry.task) is None
         mark = redis_keys.fired_entry(execution_id) if is_ours else ""
-        queue, payload = message.queue_key, message.payload
-        run = ["", mark, "", execution_id, 0, token, "", queue, payload, "", delivery, ""]
+        run = ["", mark, "", execution_id, 0, token, "", message.queue_key, message.payload, "", delivery, ""]
         packed = _packed(entry, "", _unix(next_due), meta=meta, runs=[run])
         return FireRequest(entry.key, entry.due, packed, (execution_id,))
 
@@ -197,12 +197,14 @@ class FireRequests:
 
     @staticmethod
     def _rarely_given(entry: DueTask, action: Action) -> list[Any]:
-        """Return what the script needs of a task that asks for notices or has budgets; nothing for most."""
-        cause = None if isinstance(action, Fire) else action.cause
-        notices: list[Any] = [*unfired_notices(entry.task, entry.task_id, cause)]
-        if cause is not None or not entry.task.budgets:
+        """Return what the script needs of a task with notices, budgets or deadlines; nothing for most."""
+        task, cause = entry.task, None if isinstance(action, Fire) else action.cause
+        notices: list[Any] = [*unfired_notices(task, entry.task_id, cause)]
+        if not isinstance(action, Fire) or not (task.budgets or task.deadline):
             return notices
-        return [*(notices or [None]), [one.of_run() for one in entry.task.budgets]]
+        deadline = None if task.deadline is None else task.deadline.of_run(task.schedule.timezone)
+        first, budgets = first_deadline(deadline, action.due), [one.of_run() for one in task.budgets]
+        return [*(notices or [False]), budgets or False, first]
 
     def _stagger(self, entry: DueTask, action: Action) -> float | str:
         if self.delivery is Delivery.IN_PROCESS or not isinstance(action, Fire) or not action.is_catch_up:

@@ -1,4 +1,4 @@
-"""The work that follows a commit: missed records, parked messages, outbox, sweep, backfills, notices."""
+"""What follows a commit: missed records, parked messages, outbox, deadlines, sweep, backfills, notices."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from celery import Celery
 from redis import Redis
@@ -24,8 +24,13 @@ from mission_control.sweep.sweep import Sweep
 
 if TYPE_CHECKING:
     from beat.follow_up.backfill_release import BackfillRelease
+    from beat.follow_up.deadline_watch import DeadlineWatch
+    from beat.follow_up.heartbeat_ping import HeartbeatPing
+    from beat.follow_up.worker_watch import WorkerWatch
     from mission_control.ledger.backfills import Backfills
     from mission_control.notifications.notifier import Notifier
+
+_LOOK_FOR_WORKERS_EVERY: Final = 10.0
 
 
 @dataclass(frozen=True)
@@ -46,6 +51,7 @@ class FollowUp:
     registry: Callable[[], Registry]
     queue: str
     leader: str
+    heartbeat: HeartbeatPing | None
 
     def __call__(self, turn: Turn) -> bool:
         """Do the work that the turn has found; return whether there was any."""
@@ -54,7 +60,13 @@ class FollowUp:
             done += self.do("release parked messages", self._release)
         if self.uses_outbox or turn.has_outgoing:
             done += self.do("send the outbox", self._send)
+        if turn.next_deadline is not None and turn.next_deadline <= self.clock().timestamp():
+            done += self.do("look at deadlines", self._look_at_deadlines)
         done += self.do("sweep", self.sweep.turn)
+        if turn.has_alarms or self.sweep.unanswered:
+            self.do("look for workers", self._look_for_workers, every=_LOOK_FOR_WORKERS_EVERY)
+        if self.heartbeat is not None:
+            self.do("ping the monitor", self.heartbeat.turn)
         if turn.has_backfills:
             done += self.do("send runs of backfills", lambda: self._backfill.step(turn.next_due))
         if turn.has_notices:
@@ -71,6 +83,28 @@ class FollowUp:
         control = RunControl(self.sweep.ending, self.client, self.app)
         parts = (self.client, self.backfills(), self.registry, control, self.sender, self.clock)
         return BackfillRelease(*parts)
+
+    def _look_at_deadlines(self) -> int:
+        return self._deadlines.look()
+
+    def _look_for_workers(self) -> None:
+        changed = self._workers.look(self.sweep.unanswered)
+        if changed and self.heartbeat is not None:
+            self.heartbeat.soon()
+
+    @cached_property
+    def _workers(self) -> WorkerWatch:
+        from beat.follow_up.worker_watch import WorkerWatch  # few beats miss a worker
+        from mission_control.notifications.alarms import Alarms
+
+        has_default = self.sweep.ending.has_default_channel
+        return WorkerWatch(self.client, Alarms(self.client, self.clock, has_default))
+
+    @cached_property
+    def _deadlines(self) -> DeadlineWatch:
+        from beat.follow_up.deadline_watch import DeadlineWatch  # few beats have a run with a deadline
+
+        return DeadlineWatch(self.client, self.clock)
 
     @cached_property
     def _notifier(self) -> Notifier:

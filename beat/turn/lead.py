@@ -39,6 +39,8 @@ class Turn:
     has_backfills: bool = False
     has_notices: bool = False
     next_downstream: float | None = None
+    next_deadline: float | None = None
+    has_alarms: bool = False
 
 
 class Lead:
@@ -71,9 +73,12 @@ class Lead:
             redis_keys.INCIDENTS,
             redis_keys.NOTIFICATIONS,
             redis_keys.UPSTREAM_RUNS,
+            redis_keys.DEADLINES,
+            redis_keys.ALARMS,
         ]
         answer: Any = self._take(keys=keys, args=[self._name, self._lease_ms, LIFE_SECONDS])
-        leads, due, release, is_first, has_outgoing, has_backfills, has_notices, upstream = answer
+        leads, due, release, is_first, has_outgoing, has_backfills, has_notices, *rest = answer
+        upstream, deadline, has_alarms = rest
         self._report(is_leading=bool(leads))
         return Turn(
             leads=bool(leads),
@@ -84,6 +89,8 @@ class Lead:
             has_backfills=bool(has_backfills),
             has_notices=bool(has_notices),
             next_downstream=_instant(upstream),
+            next_deadline=_instant(deadline),
+            has_alarms=bool(has_alarms),
         )
 
     def give_up(self) -> None:

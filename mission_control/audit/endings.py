@@ -7,6 +7,7 @@ from mission_control.audit.pending.pending_records import write_or_pend
 from mission_control.audit.record.records import ExecutionRecord, Status
 from mission_control.audit.stream.log import AuditLog, AuditWriteError
 from mission_control.events import events
+from mission_control.model.policies.deadlines import late
 from mission_control.model.runs.run_record import RunRecord, Trigger
 from mission_control.model.runs.run_state import RunState
 
@@ -84,4 +85,5 @@ def ending_record(run: RunRecord, *, at: datetime) -> ExecutionRecord:
         upstream=run.upstream,
         spent=run.spent,
         calls=run.calls,
+        late=late(run) if run.state.is_final else [],
     )

@@ -14,7 +14,7 @@ from mission_control.cli.terminal.installation_in_use import current, is_configu
 from mission_control.cli.terminal.output import echo, echo_json, printable, table, tell
 from mission_control.cli.terminal.own_zone import own_zone
 from mission_control.cli.terminal.wording import in_how_long, in_own_time, labelled_time, local_time
-from mission_control.cli.views.run_view import STYLES, VOID, waiting_words
+from mission_control.cli.views.run_view import STYLES, VOID, passed_deadlines, waiting_words
 from mission_control.model.values.instants import parse_instant
 from mission_control.model.values.quantities import counted, duration
 
@@ -189,6 +189,8 @@ def _active(found: Situation, here: ZoneInfo) -> Iterator[str | Text]:
             state = waiting_words(run, known.get(run.waits_for), here)
         elif skips := found.skips.get(run.task_id, 0):
             state += f"; {counted(skips, 'occurrence')} of {run.task_id} skipped in a row"
+        if late := passed_deadlines(run):
+            state += f"; late: {', '.join(late)}"
         yield f"{run.execution_id}  {state}"
     if not found.active:
         yield "nothing"

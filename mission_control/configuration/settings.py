@@ -11,6 +11,7 @@ from datetime import timedelta
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
+from urllib.parse import urlsplit
 
 from msgspec import Meta, Struct, convert
 from msgspec.structs import fields
@@ -33,7 +34,7 @@ _SEPARATORS: Final = {"handlers": os.pathsep, "queues": ",", "outbound_allow": "
 _DURATIONS: Final = ("least_interval", "visibility_seconds", "stop_grace_seconds", "leader_seconds")
 _PATHS: Final = ("data_dir", "handlers", "tasks_file", "audit_key")
 # May hold a password, so that an error must not quote them.
-_SECRETS: Final = ("redis_url", "broker_url", "notify", "signing_key")
+_SECRETS: Final = ("redis_url", "broker_url", "notify", "signing_key", "heartbeat_url")
 # What Kubernetes sets in every pod for a service called `mission-control` or `mission-control-…`.
 _SERVICE_LINK: Final = re.compile(
     r"(.+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)=.*"
@@ -92,6 +93,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     max_waiting_runs: Annotated[int, Meta(ge=1, le=1_000_000)] = 10_000
     run_log_lines: Annotated[int, Meta(ge=0, le=100_000)] = 1_000
     outbound_allow: tuple[str, ...] = ()
+    heartbeat_url: Secret | None = None
     allow_plain_producers: bool = True
     signing_key: Keyring = NO_KEYS
     audit_key: Path | None = None
@@ -145,6 +147,8 @@ class Settings(Struct, frozen=True, kw_only=True):
         value = getattr(self, name)
         if value is None:
             return ""
+        if isinstance(value, Secret):
+            return value.reveal()
         return _SEPARATORS[name].join(map(str, value)) if name in _SEPARATORS else str(value)
 
 
@@ -241,6 +245,8 @@ def _value(name: str, kind: Any, given: Any) -> Any:  # noqa: ANN401  # any sett
         zone(value)
     if name == "broker_url" and value is not None and (problem := broker_problem(value)) is not None:
         raise ValueError(problem)
+    if name == "heartbeat_url" and value is not None and not is_web_address(value.reveal()):
+        raise ValueError('it is no web address; write "https://…", as the monitor names it')
     others = (
         [one for one in value if is_key_of_kombu(one) or one.startswith(OURS)] if name == "queues" else []
     )
@@ -253,6 +259,21 @@ def _value(name: str, kind: Any, given: Any) -> Any:  # noqa: ANN401  # any sett
     if name not in _PATHS or value is None:
         return value
     return tuple(_placed(path) for path in value) if name == "handlers" else _placed(value)
+
+
+def is_web_address(text: str) -> bool:
+    """Return whether a text is the URL of a web server, spelled so that it can be called.
+
+    >>> is_web_address("https://monitor.example/uuid"), is_web_address("monitor.example/uuid")
+    (True, False)
+    """
+    try:
+        parts = urlsplit(text)
+        has_port = parts.port != 0  # an error if it is no number
+    except ValueError:
+        return False
+    is_plain = text.isascii() and text.isprintable() and " " not in text and not parts.fragment
+    return is_plain and has_port and parts.scheme in {"http", "https"} and bool(parts.hostname)
 
 
 def _placed(path: Path) -> Path:

@@ -74,6 +74,32 @@ def runs_fired(execution_ids: Sequence[str]) -> None:
         many_runs_fired(len(execution_ids), execution_ids[0])
 
 
+@_event(ERROR, "the installation does not work")
+def alarm_began(alarm: str, problem: str) -> None:
+    """No beat fires, or no worker serves a queue on which runs wait."""
+
+
+@_event(INFO, "the installation works again")
+def alarm_ended(alarm: str, lasted: str) -> None:
+    """What an alarm was about is over."""
+
+
+@_event(WARNING, "the heartbeat does not reach its monitor; this is logged once")
+def heartbeat_failed(problem: str) -> None:
+    """The monitor of MISSION_CONTROL_HEARTBEAT_URL did not take a ping, or not with a success."""
+
+
+@_event(INFO, "the heartbeat reaches its monitor")
+def heartbeat_arrives() -> None:
+    """The monitor took a ping, the first one or the first after a failure."""
+
+
+@_event(WARNING, "a run is late, and goes on")
+def run_late(run: RunRecord, why: str) -> _Fields:
+    """A run has passed one of its task's deadlines."""
+    return {"execution_id": run.execution_id, "state": str(run.state), "why": why}
+
+
 @_event(INFO, "fired")
 def run_fired(execution_id: str) -> None:
     """Beat fired a run."""

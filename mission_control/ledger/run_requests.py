@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import chain
 from typing import Any, Final, Literal, NamedTuple
 
+import orjson
+
 from mission_control.ledger.run_reader import RunReader
+from mission_control.model.policies.deadlines import first_deadline
 from mission_control.model.policies.debounce import Edge
 from mission_control.model.runs.run_record import RunRecord, Trigger
 from mission_control.model.runs.run_state import ACTIVE_STATES, KEEPS_ITS_KEY, RunState, joined
+from mission_control.model.values.instants import from_unix
 from mission_control.signing.keyring import Keyring
 from mission_control.signing.run_specs import signed_spec
 from mission_control.store import redis_keys
@@ -133,6 +137,9 @@ class RunRequests(RunReader):
         """
         import msgpack  # few commands of the command line enter runs
 
+        # Before the runs, so that no kill leaves one without; beat drops a note of no run.
+        if first := dict(_first_deadlines(requests)):
+            self._client.zadd(redis_keys.DEADLINES, first, nx=True)
         packed = [
             msgpack.packb(one) for one in ([self._retention_seconds, *_COMMON], *map(self._written, requests))
         ]
@@ -157,3 +164,11 @@ class RunRequests(RunReader):
             "" if window is None else [redis_keys.debounce(window.key), *window[1:]],
             *one.entry,
         ]
+
+
+def _first_deadlines(requests: Sequence[RunRequest]) -> Iterator[tuple[str, float]]:
+    for one in requests:
+        if "deadline" in one.spec:
+            first = first_deadline(orjson.loads(one.spec["deadline"]), from_unix(one.due_at))
+            if first is not None:
+                yield one.execution_id, first

@@ -113,13 +113,13 @@ def _problem_of(answer: Any, channel: str, url: str) -> str | None:  # noqa: ANN
     entries = [entry for service in services if not service for entry in service.logs()]
     messages = [entry.message.rstrip(".") for entry in entries or answer.call_logs()]
     reason = "; ".join(dict.fromkeys(messages)) if messages else "the service did not take the message"
-    return f"{_variable(channel)}: {_without_secrets(reason, url)}"
+    return f"{_variable(channel)}: {without_secrets(reason, url)}"
 
 
-def _without_secrets(text: str, url: str) -> str:
-    """Mask every piece of a channel's URL in `text`, because any of them may be a token.
+def without_secrets(text: str, url: str) -> str:
+    """Mask every piece of a URL in `text`, because any of them may be a token.
 
-    >>> _without_secrets("Refused by example.org", "json://user:hunter2@example.org/token")
+    >>> without_secrets("Refused by example.org", "json://user:hunter2@example.org/token")
     'Refused by ***'
     """
     pieces = {piece for one in (url, unquote(url)) for piece in _SEPARATORS.split(one.partition("://")[2])}

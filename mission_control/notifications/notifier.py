@@ -67,7 +67,7 @@ class Notifier:
         if takes or now >= self._look_at:
             self._look_at = now + _LOOK_EVERY.total_seconds()
             self._decide(most=_MOST_AT_ONCE if takes else 0)
-        return self._send()
+        return send_messages(self.client, self.ledger, self.app, self.clock, self.queue)
 
     def _is_collected(self, now: float) -> bool:
         before, self._size = self._size, self.client.llen(redis_keys.NOTICES)
@@ -132,17 +132,21 @@ class Notifier:
         for task in (task for task, is_known in zip(tasks, known, strict=True) if not is_known):
             incidents[task] = {key: one for key, one in incidents[task].items() if one.unreported is not None}
 
-    def _send(self) -> int:
-        sent = 0
-        while (stored := self.client.lindex(redis_keys.NOTIFICATIONS, 0)) is not None:
-            with suppress(msgspec.DecodeError, ValueError):  # another program wrote it
-                ulid, to, title, text = msgspec.json.decode(stored, type=tuple[str, list[str], str, str])
-                run = message_run(to, title, text, ulid=ulid, now=self.clock(), queue=self.queue)
-                self.ledger.dispatch(run)
-                send(self.app, run)
-                sent += 1
-            self.client.lrem(redis_keys.NOTIFICATIONS, 1, str(stored))
-        return sent
+
+def send_messages(
+    client: Redis, ledger: Ledger, app: Celery, clock: Callable[[], datetime], queue: str
+) -> int:
+    """Send the messages that wait, each as one run, however many processes do so; return how many."""
+    sent = 0
+    while (stored := client.lindex(redis_keys.NOTIFICATIONS, 0)) is not None:
+        with suppress(msgspec.DecodeError, ValueError):  # another program wrote it
+            ulid, to, title, text = msgspec.json.decode(stored, type=tuple[str, list[str], str, str])
+            run = message_run(to, title, text, ulid=ulid, now=clock(), queue=queue)
+            ledger.dispatch(run)
+            send(app, run)
+            sent += 1
+        client.lrem(redis_keys.NOTIFICATIONS, 1, str(stored))
+    return sent
 
 
 def _write(pipe: Pipeline, stored: Mapping[str, str], incidents: Incidents) -> None:

@@ -23,6 +23,13 @@ _VERBS: Final = {
         "has not run since it missed its time",
         "have not run since they missed their time",
     ),
+    ("late", News.NEW): ("is late", "are late"),
+    ("late", News.CHANGED): ("is late in another way", "are late in another way"),
+    ("late", News.RECOVERED): ("has succeeded since it was late", "have succeeded since they were late"),
+    ("late", News.REMINDED): (
+        "has not succeeded since it was late",
+        "have not succeeded since they were late",
+    ),
     "skipped": ("is skipped again and again", "are skipped again and again"),
     "missed": ("missed its time", "missed their time"),
     "success": ("succeeded", "succeeded"),

@@ -57,6 +57,13 @@ def beat_issues(alive: Iterable[ProcessInfo]) -> Iterator[Issue]:
         yield Issue("no_leader", "no beat leads, so nothing fires", remedy)
 
 
+def overdue_issues(overdue: Sequence[str]) -> Iterator[Issue]:
+    """Yield that occurrences are overdue, of which these are some."""
+    if overdue:
+        problem = f"{_listed(overdue)} should have fired over a minute ago"
+        yield Issue("overdue", problem, "look into the log of beat; occurrences that it misses are recorded")
+
+
 def work_issues(
     alive: Iterable[ProcessInfo], work: Iterable[Work], queues: Iterable[QueueState] = ()
 ) -> Iterator[Issue]:

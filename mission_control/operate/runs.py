@@ -7,6 +7,7 @@ from typing import Any, Final
 from mission_control.audit.record.masked_values import masked_value
 from mission_control.ledger.run_reader import RunReader
 from mission_control.model.definitions.task import TaskDefinition
+from mission_control.model.policies.deadlines import late
 from mission_control.model.policies.overlap import Predecessor, Source, Verdict, decide_overlap
 from mission_control.model.runs.run_record import RunRecord, Trigger
 from mission_control.model.runs.run_state import RunState
@@ -16,7 +17,10 @@ from mission_control.registry.registry import Registry
 
 _HIDDEN: Final = {"params", "secret_params", "is_fixed_delay", "breaker", "budgets"}
 # Few runs have them.
-_UNUSUAL: Final = {"limits", "limited_by", "limited_until", "spent_usd", "spent_tokens", "calls"}
+_UNUSUAL: Final = {
+    *("limits", "limited_by", "limited_until", "spent_usd", "spent_tokens", "calls"),
+    *("deadline", "first_started_at", "late"),
+}
 
 
 def active_runs(
@@ -87,6 +91,8 @@ def run_json(run: RunRecord) -> dict[str, Any]:
     values = {one.name: getattr(run, one.name) for one in fields(run) if one.name not in _HIDDEN}
     values = {name: one for name, one in values.items() if name not in _UNUSUAL or one is not None}
     values["output"] = masked_value(run.output)
+    if run.deadline is not None:
+        values["late"] = late(run)
     shown = {name: format_instant(one) if isinstance(one, datetime) else one for name, one in values.items()}
     return {**shown, "lateness_ms": lateness_ms(run)}
 

@@ -27,6 +27,7 @@ from mission_control.operate.health import (
     handler_issues,
     key_issues,
     of_runs,
+    overdue_issues,
     quarantine_issues,
     queue_issues,
     stopped_workers,
@@ -36,6 +37,7 @@ from mission_control.operate.health import (
 from mission_control.operate.journal import ENTRY_KINDS, QUARANTINE_KEYS, quarantine_notes
 from mission_control.operate.limits import waiting_by_limit
 from mission_control.operate.next_times import changed_json, changed_to_come
+from mission_control.operate.overdue import overdue
 from mission_control.operate.pausing import layer_json
 from mission_control.operate.queues import QueueState, waiting_queues
 from mission_control.operate.redbeat_entries import RedBeatEntry, redbeat_entries
@@ -149,12 +151,14 @@ def situation(
     notes = quarantine_notes(client, redbeat_keys) if wrong.keys().isdisjoint(QUARANTINE_KEYS) else []
     notes += _unnoticed(registry, tasks, notes) if redis_keys.TASKS not in wrong else []
     pauses = read_pauses(client) if wrong.keys().isdisjoint(PAUSE_KEYS) else NO_PAUSES
+    late = overdue(client, registry, redbeat_keys, now) if wrong.keys().isdisjoint(needed) else []
     runs = of_runs(active)
     queues, broker_issues = _queues(app, ledger, {queue for queue, _ in (*tasks.work, *runs)})
     issues = [
         *key_issues(wrong),
         *broker_issues,
         *beat_issues(alive),
+        *overdue_issues(late),
         *work_issues(alive, [tasks.work, runs], queues),
         *handler_issues(alive),
         *control_issues(alive),

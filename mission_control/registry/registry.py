@@ -3,7 +3,7 @@
 This file has more than 250 lines because all that changes or reads a task goes through one class.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
@@ -206,6 +206,11 @@ class Registry:
     def definitions(self) -> list[TaskDefinition]:
         """Return all tasks as models, sorted by id; unreadable and unsigned ones are left out."""
         return [task for stored in self._all() if (task := self._readable(stored)) is not None]
+
+    def some(self, task_ids: Iterable[str]) -> list[TaskDefinition]:
+        """Return those of the tasks that can be read, and are not quarantined, as models."""
+        found = [one for one in self._store.load(task_ids) if one is not None and one.problem is None]
+        return [task for stored in found if (task := self._readable(stored)) is not None]
 
     def overview(self, *, due_limit: int) -> Overview:
         """Return how many tasks there are, and which are due first; cheap even for very many tasks."""

@@ -63,8 +63,9 @@ _KEYS: Final = {
     Role.PRODUCER: _TASKS,
     Role.BEAT: f"~mc:* {_MESSAGES} {_HELD}",
     Role.WORKER: (
-        f"{_RUNS} ~mc:pauses* ~mc:redbeat_prefix %R~mc:tasks %R~mc:beat:quarantine ~mc:fired:* ~mc:handlers "
-        f"~mc:dead_letters ~mc:turns:* ~mc:lane:* ~mc:process:worker:* {_MESSAGES} {_HELD}"
+        f"{_RUNS} ~mc:pauses* ~mc:redbeat_prefix %R~mc:tasks %R~mc:beat:quarantine %R~mc:beat:leader "
+        "~mc:fired:* ~mc:handlers ~mc:dead_letters ~mc:turns:* ~mc:lane:* ~mc:process:worker:* "
+        f"{_MESSAGES} {_HELD}"
     ),
     Role.WEB: _TASKS,
     Role.FLOWER: f"{_MESSAGES} %R~unacked_index ~unacked_mutex",

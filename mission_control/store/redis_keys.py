@@ -25,6 +25,7 @@ This file has more than 250 lines because all keys stand in one place.
 | `mc:runs:leases` | sorted set: execution_id → when its lease runs out | permanent | ledger |
 | `mc:runs:waiting` | hash: execution_id → JSON of its missing handler, and since when | 30 days | workers |
 | `mc:runs:upstream` | sorted set: ended run → when to look what comes after it | emptied by beat | ledger |
+| `mc:runs:deadlines` | sorted set: run → its next deadline | permanent, emptied by beat | ledger, beat |
 | `mc:runs:finished` | sorted set: execution_id → finished at | trimmed to retention | ledger |
 | `mc:fired:<execution_id>` | hash, of a RedBeat entry's occurrence | retention | beat |
 | `mc:revoked:<execution_id>` | string, why the run must not begin | retention | workers, registry |
@@ -43,6 +44,8 @@ This file has more than 250 lines because all keys stand in one place.
 | `mc:notify:outbox` | list of JSON, notices | permanent, emptied by beat | ledger, beat, registry |
 | `mc:notify:open` | hash: task id → JSON of its incidents | permanent, emptied by their ends | ledger, beat |
 | `mc:notify:messages` | list of JSON, messages to send | permanent, emptied by sending | beat |
+| `mc:notify:alarms` | hash: what does not work → JSON | permanent, emptied by ends | beat, workers |
+| `mc:notify:watcher` | string, a worker looks for a silent beat | seconds | workers |
 | `mc:idempotency:<key>` | string, execution_id and fingerprint of the params | retention | producers |
 | `mc:debounce:<key>` | hash: a window's run, first call and end | an hour after its end | producers |
 | `mc:backfills` | hash: open backfill → JSON of its task and range | permanent, emptied by ends | ledger |
@@ -85,6 +88,7 @@ FIRST_ACTIVE_RUNS: Final = "mc:runs:first"
 LEASES: Final = "mc:runs:leases"
 FINISHED_RUNS: Final = "mc:runs:finished"
 UPSTREAM_RUNS: Final = "mc:runs:upstream"
+DEADLINES: Final = "mc:runs:deadlines"
 HANDLERS: Final = "mc:handlers"
 LIMITS: Final = "mc:limits"
 BUDGETS: Final = "mc:budgets"
@@ -93,6 +97,8 @@ PAUSES_VERSION: Final = "mc:pauses:version"
 NOTICES: Final = "mc:notify:outbox"
 INCIDENTS: Final = "mc:notify:open"
 NOTIFICATIONS: Final = "mc:notify:messages"
+ALARMS: Final = "mc:notify:alarms"
+BEAT_WATCHER: Final = "mc:notify:watcher"
 WAITING_RUNS: Final = "mc:runs:waiting"
 BACKFILLS: Final = "mc:backfills"
 BEAT_JOURNAL: Final = "mc:beat:journal"

@@ -43,6 +43,8 @@ class Sweep:
     delays no other. Sending twice is harmless: the ledger lets an attempt run once. A look costs two round
     trips if nothing is wrong, and a constant number of them if only queues are long.
 
+    `unanswered` has by queue the runs whose message has waited for long, as the last looks at all have found.
+
     Does not guarantee that a run is found at once: of the runs that wait for their message
     `LOOKED_AT_ONCE` are looked at each time, those that have waited longest first.
     """
@@ -60,6 +62,8 @@ class Sweep:
         self._passed_over = 0
         self._lapsed_before: dict[str, int | None] = {}
         self._reported: set[str] = set()
+        self.unanswered: dict[str, list[str]] = {}
+        self._waiting: dict[str, list[str]] = {}
 
     @classmethod
     def of(cls, app: Celery, installation: Installation) -> Sweep:
@@ -98,6 +102,8 @@ class Sweep:
             self._tell(execution_id, error)
         self._passed_over = self._passed_over + LOOKED_AT_ONCE if found.looked_at == LOOKED_AT_ONCE else 0
         taken_up = self._take_up_lapsed(found) + self._take_up_waiting(found)
+        if self._passed_over == 0:  # all of them were looked at
+            self.unanswered, self._waiting = self._waiting, {}
         return taken_up + self._late_records.write()
 
     def _take_up_lapsed(self, found: Lapses) -> int:
@@ -120,6 +126,8 @@ class Sweep:
             return isinstance(what, EndAttempt) and self._act(run, what)
 
         ended = sum(self._each(run, decide) for run in found.waiting)
+        for run in waiting:
+            self._waiting.setdefault(run.queue, []).append(run.execution_id)
         missing = Whereabouts(self._app, self._ledger.entered_at).missing(waiting)
         again = SendAgain()
         return ended + sum(self._each(run, lambda run: self._act(run, again)) for run in missing)

@@ -127,6 +127,11 @@ DEFINITIONS = st.fixed_dictionaries(
         ),
         "join": st.sampled_from(["all", "any"]),
         "condition": st.none() | PATHS,
+        "deadline": st.none()
+        | st.fixed_dictionaries(
+            {"start_within": POSITIVE_SECONDS},
+            optional={"finish_within": POSITIVE_SECONDS, "finish_by": st.sampled_from(["08:00", "23:59:59"])},
+        ),
         "pause_after_failures": st.none() | st.integers(1, 1_000),
         "probe_after": st.lists(st.sampled_from([0.5, 60, 86_400]), min_size=1, max_size=3),
         "notify": st.fixed_dictionaries(

@@ -6,6 +6,7 @@
 --       12 version of the pauses (string)  13 high-water marks of what is remembered (hash)
 --       14 first active runs of tasks (hash)  15 pauses (hash)  16 outbox of notices (list)  17 open incidents (hash)
 --       18 ended runs that other tasks come after (zset)  19 budgets (hash)
+--       20 runs with deadlines (zset)
 -- ARGV: 1 batch (MessagePack): {token, now, now_iso, meta, ttl, pace, state of a skipped occurrence, pauses, prefix
 --         of run keys, states of active runs, what the identity of an unfired one's record begins with, suffixes of
 --         the keys of a task's runs, other active runs (zset), waiting occurrences (zset) and history (hash), runs to
@@ -18,10 +19,12 @@
 --         others, which leaves the schedule as it is; `meta` is a RedBeat entry's, "keep" to leave it; no entry at all warms up
 --         the script, which writes nothing
 --         a run: {state, run key, task's runs key, execution_id, scheduled, spec, reason, queue key,
---                 payload, stagger in seconds if it is caught up, else "", delivery, overlap or cause, notices, budgets}
+--                 payload, stagger in seconds if it is caught up, else "", delivery, overlap or cause, notices, budgets,
+--                 first deadline}
 --         notices: {task id, its `notify` as JSON, states that are reported, joined by commas with one before and after, from
---         how many skips in a row on}; absent if the task asks for none
---         budgets: {name, billionths of a dollar, tokens} each, -1 for what is not known; absent if the task has none
+--         how many skips in a row on}; absent or false if the task asks for none
+--         budgets: {name, billionths of a dollar, tokens} each, -1 for what is not known; absent or false if the task has none
+--         first deadline: Unix seconds, absent if the run has none
 --         overlap of a run that is fired: "" if no other run of its task matters, else the verdict if one is active, or
 --         {that verdict, verdict if `limit` occurrences wait too, limit, until when it may wait, policy}, as in
 --         `OverlapPlan`; of one that is not fired: JSON of its cause
@@ -91,7 +94,7 @@ local function can_run(runs, turn)
     if not (is_sound(run[2], 'hash') and is_sound(run[3], 'zset') and is_sound(run[8], 'list')) then
       return false
     end
-    if run[14] and not can_be_judged(run) then
+    if run[14] and not can_be_judged(run) or run[15] and not is_sound(KEYS[20], 'zset') then
       return false
     end
   end
@@ -157,6 +160,7 @@ end
 local active, first_active = listed('ZADD', KEYS[3]), listed('HSET', KEYS[14])
 local finished, records = listed('ZADD', KEYS[4]), listed('HSET', KEYS[7])
 local parked, outbox, followed = listed('ZADD', KEYS[5]), listed('RPUSH', KEYS[9]), listed('ZADD', KEYS[18])
+local deadlines = listed('ZADD', KEYS[20])
 local sound, taken_off, moved_on = listed('HDEL', KEYS[10]), listed('ZREM', KEYS[1]), listed('ZADD', KEYS[1])
 local queues = {}
 local function put(queue, payload)
@@ -367,6 +371,9 @@ local function enter(run, task)
     redis.call('PERSIST', run[3]) -- it outlives the last of the task's active runs
   end
   add(active, now, run[4])
+  if run[15] then
+    add(deadlines, run[15], run[4])
+  end
   if verdict == 'start' then
     if run[12] ~= '' then
       count_as_active(run, task)

@@ -44,7 +44,7 @@ class ExecutionRecord:
     due. Without a handler having started there is no `started_at`, no `duration_ms` and no `lateness_ms`.
     `cause` belongs to `skipped` and `missed`: its class, and the run or layer at the root.
     `moved_to` is when an occurrence was due that was moved from its `scheduled_time`.
-    `upstream` are the runs of other tasks that it came after.
+    `upstream` are the runs of other tasks that it came after, `late` the deadlines that it passed.
     `calls` is how many debounced requests it stands for. `spent` is what the run has spent so far by unit:
     dollars as `usd`, `tokens`. `delivery` belongs to `worker_lost` and `interrupted`: which claim of the
     run was cut off, the first is 1. `output` and `error` may be anything; `to_dict` masks and bounds them.
@@ -72,6 +72,7 @@ class ExecutionRecord:
     upstream: Sequence[str] | None = None
     spent: Mapping[str, float] | None = None
     calls: int | None = None
+    late: Sequence[str] = ()
 
     @property
     def lateness_ms(self) -> int | None:
@@ -111,6 +112,7 @@ class ExecutionRecord:
             **({} if self.upstream is None else {"upstream": [clean_name(one) for one in self.upstream]}),
             **({} if not self.spent else {"spent": dict(self.spent)}),
             **({} if self.calls is None else {"calls": self.calls}),
+            **({"late": [*self.late]} if self.late else {}),
         }
 
 

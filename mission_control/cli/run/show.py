@@ -16,7 +16,7 @@ from mission_control.cli.terminal.own_zone import own_zone
 from mission_control.cli.terminal.parameters import execution_id as of_run
 from mission_control.cli.terminal.wording import in_how_long, labelled_time
 from mission_control.cli.views.log_view import log_lines
-from mission_control.cli.views.run_view import outcome, result_text, waiting_words
+from mission_control.cli.views.run_view import outcome, passed_deadlines, result_text, waiting_words
 from mission_control.model.values.quantities import counted
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def _row(run: RunRecord, now: datetime) -> tuple[str | Text, ...]:
         when = in_how_long(next(one for one in times if one is not None), now)
     attempt = str(run.attempt) if run.attempt else ""
     result = result_text(run.output, run.error, run.reason)
-    return run.execution_id, outcome(run.state), attempt, when, result
+    return run.execution_id, outcome(run.state, is_late=bool(passed_deadlines(run))), attempt, when, result
 
 
 @click.command()
@@ -115,7 +115,7 @@ def _rows(run: RunRecord, here: ZoneInfo) -> Iterator[tuple[str, str]]:
     from mission_control.operate.runs import run_json
 
     for name in run_json(run):
-        value: Any = getattr(run, name, None)
+        value: Any = ", ".join(passed_deadlines(run)) or None if name == "late" else getattr(run, name, None)
         if value is None or value == {}:
             continue
         shown = labelled_time(value, here) if isinstance(value, datetime) else as_text(value)

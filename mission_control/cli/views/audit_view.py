@@ -24,7 +24,7 @@ def record_table(records: Iterable[dict[str, Any]], timezone: str) -> Table:
         (
             _ended(one, timezone),
             printable(str(one.get("task_id"))),
-            outcome(str(one.get("status"))),
+            outcome(str(one.get("status")), is_late=bool(one.get("late"))),
             as_text(one.get("attempt")),
             span_ms(one.get("lateness_ms")),
             span_ms(one.get("duration_ms")),

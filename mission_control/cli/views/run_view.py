@@ -51,7 +51,7 @@ def run_row(run: RunRecord, zone: ZoneInfo) -> tuple[str | Text, ...]:
         local_time(run.scheduled_time, zone),
         span_ms(lateness_ms(run)) if run.attempt == 1 else "",  # a retry is late by its delay
         str(run.attempt) if run.attempt else "",
-        outcome(run.state),
+        outcome(run.state, is_late=bool(passed_deadlines(run))),
         span_ms(run.duration_ms),
         result_text(run.output, run.error, run.reason),
     )
@@ -80,9 +80,19 @@ def meeting_words(meeting: Meeting, policy: str, zone: ZoneInfo) -> str:
     return f"{what} if {run.execution_id} ({standing(run, zone)}) has not ended (overlap policy {policy})"
 
 
-def outcome(status: str) -> Text:
-    """Return a status in its colour."""
-    return Text(status.replace("_", " "), style=STYLES.get(status, ""))
+def outcome(status: str, *, is_late: bool = False) -> Text:
+    """Return a status in its colour, with a mark if the run has passed a deadline."""
+    words = Text(status.replace("_", " "), style=STYLES.get(status, ""))
+    return words.append(", late", "red") if is_late else words
+
+
+def passed_deadlines(run: RunRecord) -> list[str]:
+    """Return what a run has missed by its deadlines, in words."""
+    if run.deadline is None:
+        return []
+    from mission_control.model.policies.deadlines import late, words
+
+    return [words(name, run.deadline) for name in late(run)]
 
 
 def result_text(output: Any, error: Any, reason: str | None) -> str:  # noqa: ANN401  # JSON values

@@ -166,5 +166,8 @@ end
 if reservations then
   reserve(reservations, KEYS[1], facts.execution_id, now, ARGV[25])
 end
+if facts.deadline and not found[7] then
+  redis.call('HSET', KEYS[1], 'first_started_at', ARGV[2])
+end
 redis.call('ZADD', KEYS[2], lease_until, facts.execution_id)
 return reply('begun', last_success, lost)

@@ -14,7 +14,7 @@ _MOST_CHANNELS = 32
 
 Event = Literal["failure", "recovery", "missed", "skipped", "late", "idle", "budget", "paused", "success"]
 
-SOURCELESS: Final = frozenset({"late", "idle"})
+SOURCELESS: Final = frozenset({"idle"})
 """Events that nothing reports yet."""
 
 

@@ -23,6 +23,7 @@ from pydantic import (
 
 from mission_control.errors import InvalidTaskError, Problem
 from mission_control.model.definitions.bookkeeping import ExecutionHistory, Metadata
+from mission_control.model.definitions.deadline import Deadline
 from mission_control.model.definitions.misfire import Misfire
 from mission_control.model.definitions.named_budget import BudgetUse
 from mission_control.model.definitions.named_limit import MOST_USES, LimitUse
@@ -53,9 +54,8 @@ PROBES = (3_600.0, 14_400.0, 86_400.0)
 HIGHEST_PRIORITY = 9
 # Fields that are checked and stored, and that nothing acts on yet.
 _UNENFORCED = frozenset({"condition"})
-# Written only where they were given, like those.
 _UNUSUAL = _UNENFORCED | {
-    *("after", "join", "limits", "budgets"),
+    *("after", "join", "limits", "budgets", "deadline"),
     *("pause_after_failures", "probe_after", "notify"),
 }
 
@@ -104,6 +104,7 @@ class TaskDefinition(FrozenModel):
     condition: HandlerPath | None = None
     limits: tuple[LimitUse, ...] = Field(default=(), strict=False, max_length=MOST_USES)
     budgets: tuple[BudgetUse, ...] = Field(default=(), strict=False, max_length=MOST_USES)
+    deadline: Deadline | None = None
     pause_after_failures: int | None = Field(default=None, ge=1, le=1_000_000)
     probe_after: tuple[Span, ...] = Field(default=PROBES, strict=False, min_length=1, max_length=MOST_PROBES)
     notify: Notify = Notify.model_construct()
@@ -163,8 +164,7 @@ class TaskDefinition(FrozenModel):
         and its time zone, which must not change with the default of another reader. A field that nothing
         acts on yet, or that few tasks have, is written only if it was given.
         """
-        silent = _UNUSUAL - self.model_fields_set
-        return self.model_dump(mode="json", by_alias=True, exclude=set(silent))
+        return self.model_dump(mode="json", by_alias=True, exclude={*(_UNUSUAL - self.model_fields_set)})
 
     @property
     def breaker(self) -> dict[str, Any] | None:
@@ -184,9 +184,8 @@ class TaskDefinition(FrozenModel):
 
     def unenforced_fields(self) -> list[str]:
         """Return the given fields that ask for something this version does not do yet."""
-        given = _UNENFORCED & self.model_fields_set
-        fields = [name for name in given if getattr(self, name) not in (None, ())]
-        return sorted([*fields, *(f"notify.on: {event}" for event in self.notify.on if event in SOURCELESS)])
+        given = [name for name in _UNENFORCED & self.model_fields_set if getattr(self, name) is not None]
+        return sorted([*given, *(f"notify.on: {event}" for event in self.notify.on if event in SOURCELESS)])
 
 
 def parse_task(

@@ -9,6 +9,7 @@ import msgspec
 
 from mission_control.model.definitions.notify import Notify
 from mission_control.model.definitions.task import TaskDefinition
+from mission_control.model.policies.deadlines import words
 from mission_control.model.policies.failure_cause import failure_cause
 from mission_control.model.runs.cause import Cause
 from mission_control.model.runs.run_record import RunRecord, json_text
@@ -24,7 +25,7 @@ DEFAULT_NOTIFY: Final = Notify.model_construct()  # its checks are built when fi
 _UNFIRED: Final = frozenset({RunState.MISSED, RunState.SKIPPED})
 # Who pauses a task or skips an occurrence knows.
 _KNOWN_SKIPS: Final = frozenset({"paused", "breaker", "skipped_by_hand"})
-_TROUBLES: Final = frozenset({"failure", "missed", "skipped"})
+_TROUBLES: Final = frozenset({"failure", "missed", "skipped", "late"})
 
 
 class Notice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -104,6 +105,21 @@ def unfired_notices(task: TaskDefinition, task_id: str, cause: Cause | None) -> 
     if not states or not task.notify.to:
         return []
     return [[task_id, json_text(task.notify_given), joined(states), SKIPS_IN_A_ROW]]
+
+
+def late_notices(run: RunRecord, deadlines: Iterable[str], *, at: datetime) -> list[Notice]:
+    """Return what to report of a run that has passed deadlines, each a cause of its own.
+
+    The default does not ask for it.
+    """
+    if run.notify is None or run.deadline is None or "late" not in run.notify["on"] or not run.notify["to"]:
+        return []
+    task, run_id, notify = run.task_id, run.execution_id, json_text(run.notify)
+    passed = [(name, words(name, run.deadline)) for name in deadlines]
+    return [
+        Notice(event="late", task=task, at=at, run=run_id, text=text, cause=name, notify=notify)
+        for name, text in passed
+    ]
 
 
 def pause_notices(

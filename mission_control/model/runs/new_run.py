@@ -21,7 +21,8 @@ NO_RETRIES: Final = {"max_retries": 0}
 
 _REPEATED: Final = (
     *("task_id", "handler", "params", "secret_params", "retry_policy", "timeout_seconds", "fresh_process"),
-    *("breaker", "notify", "overlaps", "limits", "budgets", "upstream", "queue", "priority", "revision"),
+    *("breaker", "notify", "overlaps", "limits", "budgets", "deadline", "upstream", "queue", "priority"),
+    "revision",
 )
 
 
@@ -106,6 +107,7 @@ def manual_run(
         overlaps=overlaps or task.overlap == "allow" or None,
         limits=[[one.name, one.weight] for one in task.limits] or None,
         budgets=[one.of_run() for one in task.budgets] or None,
+        deadline=None if task.deadline is None else task.deadline.of_run(task.schedule.timezone),
         expires_at=expires_at(task, at, now),
         queue=task.queue,
         priority=task.priority,
@@ -116,7 +118,7 @@ def manual_run(
 def backfill_run(
     task: TaskDefinition, backfill_id: str, execution_id: str, *, at: datetime, now: datetime, priority: int
 ) -> RunRecord:
-    """Return a run of an occurrence in the past, at `at`. It never expires; no circuit breaker counts it."""
+    """Return a run of an occurrence in the past, at `at`. It has no deadline and no circuit breaker."""
     run = manual_run(task, ulid="", at=at, now=now)
     return replace(
         run,
@@ -125,6 +127,7 @@ def backfill_run(
         backfill=backfill_id,
         priority=priority,
         breaker=None,
+        deadline=None,
         expires_at=None,
     )
 
@@ -175,6 +178,8 @@ def _shared_spec(task: TaskDefinition) -> dict[str, str]:
         spec["limits"] = json_text([[one.name, one.weight] for one in task.limits])
     if task.budgets:
         spec["budgets"] = json_text([one.of_run() for one in task.budgets])
+    if task.deadline is not None:
+        spec["deadline"] = json_text(task.deadline.of_run(task.schedule.timezone))
     if task.notify_given is not None:
         spec["notify"] = json_text(task.notify_given)
     if task.fresh_process:

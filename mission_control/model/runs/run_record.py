@@ -42,9 +42,10 @@ class RunRecord:
     notifications, None for the default. `released_at` is when a message
     that was parked was put on its queue. `cause` is why an occurrence was not fired, see `Cause`. `waits_for`
     is the run of its task that must end first, until `waits_until` at the latest; `released_run` is the run
-    that waited for the end of this one. `backfill` is the backfill that it belongs to.
-    `limits` are its named limits, each a name and a weight, None for
-    none; `limited_by` is the limit that the run waits for, until `limited_until` if that is known.
+    that waited for the end of this one. `deadline` are the task's deadlines, None for none; only then is
+    `first_started_at` known, when its first attempt began. `late` are those that beat has seen it pass.
+    `backfill` is the backfill that it belongs to. `limits` are its named limits, each a name and a weight,
+    None for none; `limited_by` is the limit that the run waits for, until `limited_until` if that is known.
     `budgets` are its budgets as `BudgetUse.of_run` has them, None for none; `spent_usd` (dollars) and
     `spent_tokens` what its attempts have reported, None for nothing.
     `calls` is how many debounced requests it stands for, None if it was not debounced.
@@ -74,6 +75,7 @@ class RunRecord:
     overlaps: bool | None = None
     limits: list[Any] | None = None
     budgets: list[Any] | None = None
+    deadline: dict[str, Any] | None = None
     moved_to: datetime | None = None
     backfill: str | None = None
     root: str | None = None
@@ -103,6 +105,8 @@ class RunRecord:
     spent_usd: float | None = None
     spent_tokens: int | None = None
     calls: int | None = None
+    first_started_at: datetime | None = None
+    late: list[str] | None = None
 
     @property
     def due_at(self) -> datetime:
@@ -179,7 +183,7 @@ _SCRIPTS_OWN: Final = frozenset(
     {
         *("fence", "pid", "deliveries", "cancel_requested", "resent_at", "resends", "released_at"),
         *("waits_for", "waits_until", "released_run", "limited_by", "limited_until"),
-        *("spent_usd", "spent_tokens", "calls"),
+        *("spent_usd", "spent_tokens", "calls", "first_started_at", "late"),
     }
 )
 """Fields that only scripts write."""
@@ -217,6 +221,7 @@ def _instant(text: str) -> datetime:
 _TIMES: Final = (
     *("scheduled_time", "dispatched_at", "expires_at", "moved_to"),
     *("started_at", "finished_at", "retry_at", "resent_at", "released_at", "waits_until"),
+    "first_started_at",
 )
 _WHOLE_NUMBERS: Final = (
     *("priority", "revision", "attempt", "duration_ms"),
@@ -225,6 +230,7 @@ _WHOLE_NUMBERS: Final = (
 _JSON: Final = (
     *("params", "secret_params", "retry_policy", "output", "cause"),
     *("is_fixed_delay", "fresh_process", "overlaps", "breaker", "limits", "budgets", "notify", "upstream"),
+    *("deadline", "late"),
 )
 
 _ENCODERS: Final[dict[str, Callable[[Any], str]]] = {

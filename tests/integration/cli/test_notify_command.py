@@ -38,7 +38,7 @@ def test_test_message_that_no_worker_takes_times_out(installation: Installation)
 
 def test_who_shows_channels_what_is_missing_and_open_incidents(installation: Installation) -> None:
     daily = {"schedule": {"type": "daily", "time": "09:00"}, "handler": "handlers.hello.run"}
-    given = {"on": ["failure", "late"], "to": ["ops", "default"]}
+    given = {"on": ["failure", "late", "budget"], "to": ["ops", "default"]}
     assert installation.registry.register({"id": "tea", **daily})
     assert installation.registry.register({"id": "cake", **daily, "notify": given})
     incident = (
@@ -47,9 +47,9 @@ def test_who_shows_channels_what_is_missing_and_open_incidents(installation: Ins
     )
     installation.client.hset(redis_keys.INCIDENTS, "cake", incident)
     found = mc("notify", "who", "cake", "--json").json
-    assert (found["on"], found["to"]) == (["failure"], ["ops", "default"])
+    assert (found["on"], found["to"]) == (["failure", "late"], ["ops", "default"])
     assert found["problems"] == [
-        "nothing reports late yet",
+        "nothing reports budget yet",
         f"no live worker has the channel default: {SET_UP.format('DEFAULT')}",
     ]
     assert [(one["event"], one["count"]) for one in found["incidents"]] == [("failure", 1)]

@@ -141,6 +141,7 @@ def test_child_process_gets_the_settings_of_its_parent(monkeypatch: pytest.Monke
         retention_days=7,
         outbound_allow=("10.0.0.0/8", "fd00::1"),
         notify=(("ops", Secret("json://localhost/x")),),
+        heartbeat_url=Secret("https://monitor.example/uuid"),
     )
     monkeypatch.setenv("MISSION_CONTROL_NOTIFY_OTHER", "json://localhost/other")
     monkeypatch.setenv("MISSION_CONTROL_TASKS_FILE", "somewhere.json")
