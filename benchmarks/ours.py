@@ -15,7 +15,7 @@ from mission_control.model.definitions.task import TaskDefinition, parse_task
 from mission_control.model.values.instants import format_instant
 from mission_control.processes.commands import beat_command, worker_command
 from mission_control.processes.service_process import ServiceProcess
-from mission_control.registry.task_store import TaskStore
+from mission_control.registry.task_store import TaskStore, TaskWrite
 from mission_control.store import redis_keys
 
 _AT_ONCE = 1_000
@@ -34,15 +34,14 @@ class Ours:
         """Enter the tasks through the registry's own store, many in one round trip."""
         alike: dict[float, TaskDefinition] = {}
         for start in range(0, len(instants), _AT_ONCE):
-            with place.client.pipeline(transaction=False) as pipe:
-                store = TaskStore(pipe)
-                for at in range(start, min(start + _AT_ONCE, len(instants))):
-                    instant = instants[at]
-                    if instant not in alike:
-                        alike[instant] = parse_task(_definition("shared", instant))
-                    task = alike[instant].model_copy(update={"id": f"task_{at:06d}"})
-                    store.put(task, seen=None, due=instant, now=datetime.now(UTC))
-                pipe.execute()
+            writes = []
+            for at in range(start, min(start + _AT_ONCE, len(instants))):
+                instant = instants[at]
+                if instant not in alike:
+                    alike[instant] = parse_task(_definition("shared", instant))
+                task = alike[instant].model_copy(update={"id": f"task_{at:06d}"})
+                writes.append(TaskWrite(task, None, instant))
+            TaskStore(place.client).put_all(writes, now=datetime.now(UTC))
 
     def seed_every_second(self, place: Place) -> None:
         """Enter one task that is due at every second."""

@@ -35,6 +35,7 @@ def apply_task_file(
             resources[section].set(one.to_dict(), reason=f"applied {file.name}", dry_run=dry_run)
     done: dict[Applied, list[str]] = {"created": [], "updated": [], "unchanged": []}
     with nullcontext() if dry_run else registry.changes.batch():
-        for task in tasks:
-            done[registry.apply(task, reason=f"applied {file.name}", dry_run=dry_run)].append(task.id)
+        what = registry.apply_all(tasks, reason=f"applied {file.name}", dry_run=dry_run)
+    for task_id, applied in what.items():
+        done[applied].append(task_id)
     return done

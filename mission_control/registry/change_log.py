@@ -25,12 +25,13 @@ class ChangeLog:
 
     @contextmanager
     def batch(self) -> Iterator[None]:
-        """Write the mirror once, after several changes."""
+        """Anchor the records of several changes, and write the mirror, once after them."""
         self._is_batch = True
         try:
             yield
         finally:
             self._is_batch = False
+            self._records.flush()
             self._write_mirror()
 
     @contextmanager
@@ -62,7 +63,7 @@ class ChangeLog:
             revision=(after or before).get("metadata", {}).get("revision"),
             diff=difference(before, after),
         )
-        write_or_pend(self._records, record.to_dict())
+        write_or_pend(self._records, record.to_dict(), at_once=not self._is_batch)
         self._write_mirror()
 
     def _write_mirror(self) -> None:

@@ -3,8 +3,9 @@
 This file has more than 250 lines because all that changes or reads a task goes through one class.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import compress
 from typing import Any, Final, Literal
 
 from mission_control.errors import InvalidTaskError, Problem, StoreUnavailableError
@@ -23,14 +24,16 @@ from mission_control.registry.changes import (
     next_metadata,
 )
 from mission_control.registry.definition_check import DefinitionCheck, warn_of_unenforced
+from mission_control.registry.pauses import PausesSeen
 from mission_control.registry.runnable_tasks import RunnableTasks
 from mission_control.registry.stored_task import StoredTask, stored_form
-from mission_control.registry.task_store import TaskStore
+from mission_control.registry.task_store import TaskStore, TaskWrite
 from mission_control.registry.task_views import Overview, overview_of, shown_by_id, shown_tasks
 from mission_control.registry.waiting_runs import WaitingRuns
 
 Applied = Literal["created", "updated", "unchanged"]
 _ATTEMPTS_AGAINST_OTHER_WRITERS: Final = 20
+_AT_ONCE: Final = 500
 _BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -90,14 +93,7 @@ class Registry:
 
     def add(self, task: TaskDefinition, *, reason: str | None = None, catch_up: bool = False) -> bool:
         """Add a task that is checked already, as `register` does."""
-        now = self._clock()
-        task = task.with_metadata(new_metadata(task.metadata, actor=self.changes.actor, now=now))
-        due = due_after(task, _BEGINNING if catch_up and has_beginning(task) else now)
-        if not self._store.put(task, seen=None, due=due, now=now):
-            return False
-        self.changes.record(task.id, "registered", {}, stored_form(task), reason=reason, at=now)
-        warn_of_unenforced(task)
-        return True
+        return self._add_all([task], reason=reason, catch_up=catch_up)[0]
 
     def unregister(
         self, task_id: str, *, reason: str | None = None, if_deleted: bool = False, force: bool = False
@@ -153,14 +149,65 @@ class Registry:
 
         A replaced task keeps its history, and its metadata apart from the revision.
         """
-        stored = self._store.load([task.id])[0]
-        if stored is None and (dry_run or self.add(task, reason=reason, catch_up=catch_up)):
-            return "created"
-        if stored is not None and not stored.differs_from(task):
-            return "unchanged"
-        if not dry_run:
-            self._change(task.id, lambda _: task, change="updated", reason=reason)
-        return "updated"
+        return self.apply_all([task], reason=reason, catch_up=catch_up, dry_run=dry_run)[task.id]
+
+    def apply_all(
+        self,
+        tasks: Sequence[TaskDefinition],
+        *,
+        reason: str | None = None,
+        catch_up: bool = False,
+        dry_run: bool = False,
+    ) -> dict[str, Applied]:
+        """Apply checked tasks, each as `apply` does, many in one round trip; return what that did, by id."""
+        done: dict[str, Applied] = {}
+        for begin in range(0, len(tasks), _AT_ONCE):
+            some = tasks[begin : begin + _AT_ONCE]
+            found = list(zip(some, self._store.load([task.id for task in some]), strict=True))
+            done.update({task.id: _what(task, stored) for task, stored in found})
+            if not dry_run:
+                self._apply(found, reason, catch_up=catch_up)
+        return done
+
+    def _apply(
+        self,
+        found: Sequence[tuple[TaskDefinition, StoredTask | None]],
+        reason: str | None,
+        *,
+        catch_up: bool,
+    ) -> None:
+        new = [task for task, seen in found if seen is None]
+        edits = [(task, seen) for task, seen in found if seen is not None and seen.differs_from(task)]
+        done = [
+            *zip(new, self._add_all(new, reason=reason, catch_up=catch_up), strict=True),
+            *zip((task for task, _ in edits), self._put_all(edits, "updated", reason), strict=True),
+        ]
+        for overtaken in (task for task, is_done in done if not is_done):
+            self._replace(overtaken, reason)
+
+    def _replace(self, task: TaskDefinition, reason: str | None) -> None:
+        self._change(task.id, lambda _: task, change="updated", reason=reason)
+
+    def _add_all(self, tasks: Sequence[TaskDefinition], *, reason: str | None, catch_up: bool) -> list[bool]:
+        now = self._clock()
+        named = [
+            task.with_metadata(new_metadata(task.metadata, actor=self.changes.actor, now=now))
+            for task in tasks
+        ]
+        added = self._store.put_all(
+            (
+                TaskWrite(
+                    task, None, due_after(task, _BEGINNING if catch_up and has_beginning(task) else now)
+                )
+                for task in named
+            ),
+            now=now,
+        )
+        for task, is_added in zip(named, added, strict=True):
+            if is_added:
+                self.changes.record(task.id, "registered", {}, stored_form(task), reason=reason, at=now)
+                warn_of_unenforced(task)
+        return added
 
     def enable(self, task_id: str, *, reason: str | None = None) -> bool:
         """Let a task fire again, from its next occurrence after now; False if there is no such task."""
@@ -253,37 +300,54 @@ class Registry:
             if stored is None:
                 return False
             task = edited(stored)
-            if stored.differs_from(task) and not self._put(task, stored, change, reason, catch_up=catch_up):
-                continue
-            if not task.enabled and (stored.definition["enabled"] or change == "disabled"):
-                self._runs.of_disabled(task_id)
-            return True
+            if not stored.differs_from(task):
+                if not task.enabled and change == "disabled":
+                    self._runs.of_disabled(task_id)
+                return True
+            if self._put_all([(task, stored)], change, reason, catch_up=catch_up)[0]:
+                return True
         raise StoreUnavailableError(f"task {task_id!r} was not changed: others keep changing it; try again")
 
-    def _put(
-        self, task: TaskDefinition, seen: StoredTask, change: str, reason: str | None, *, catch_up: bool
-    ) -> bool:
-        """Put an edited task in the place of what was seen; False if that has changed since."""
-        now, before = self._clock(), seen.definition
+    def _put_all(
+        self,
+        edits: Sequence[tuple[TaskDefinition, StoredTask]],
+        change: str,
+        reason: str | None,
+        *,
+        catch_up: bool = False,
+    ) -> list[bool]:
+        """Put edited tasks in the place of what was seen; False for one that has changed since."""
+        if not edits:
+            return []
+        now, pauses = self._clock(), self._store.pauses()
+        writes = [self._edit(task, seen, pauses, now, catch_up=catch_up) for task, seen in edits]
+        written = self._store.put_all(writes, now=now)
+        for write in compress(writes, written):
+            self._edited(write, change, reason, now)
+        return written
+
+    def _edit(
+        self, task: TaskDefinition, seen: StoredTask, pauses: PausesSeen, now: datetime, *, catch_up: bool
+    ) -> TaskWrite:
+        before = seen.definition
         task = task.with_metadata(next_metadata(before, now=now))
-        after = stored_form(task)
         is_overdue = seen.due is not None and seen.due <= now.timestamp()
-        keeps_due = not changes_timing(before, after) or (catch_up and is_overdue)
-        pauses, spread = self._store.pauses(), spread_of(task)
-        changed = pauses.changed_of(task.id)
+        keeps_due = not changes_timing(before, stored_form(task)) or (catch_up and is_overdue)
+        changed, spread = pauses.changed_of(task.id), spread_of(task)
         over = [one for one in changed if not keeps_due and one.due + spread <= now]
         due = due_with(due_after(task, now), [one for one in changed if one not in over], spread)
-        due, forget = due if task.enabled else None, [one.name for one in over]
-        if not self._store.put(
-            task, seen=seen, due=due, now=now, is_due_kept=keeps_due, pauses=pauses, forget=forget
-        ):
-            return False
-        self.changes.record(task.id, change, before, after, reason=reason, at=now)
-        for one in changed:
-            if one not in over and one.is_void(task.schedule):
+        return TaskWrite(task, seen, due if task.enabled else None, keeps_due, pauses, over)
+
+    def _edited(self, write: TaskWrite, change: str, reason: str | None, now: datetime) -> None:
+        """Do what follows when an edited task is written."""
+        task, before = write.task, {} if write.seen is None else write.seen.definition
+        self.changes.record(task.id, change, before, stored_form(task), reason=reason, at=now)
+        for one in write.pauses.changed_of(task.id):
+            if one not in write.forget and one.is_void(task.schedule):
                 events.occurrence_change_void(task.id, one.execution_id, one.words())
         warn_of_unenforced(task)
-        return True
+        if not task.enabled and (before["enabled"] or change == "disabled"):
+            self._runs.of_disabled(task.id)
 
     def _all(self) -> list[StoredTask]:
         return [stored for stored in self._store.load(self._store.ids()) if stored is not None]
@@ -293,3 +357,9 @@ class Registry:
             return self.check.parse_stored(stored.signed.definition)
         except InvalidTaskError:
             return None
+
+
+def _what(task: TaskDefinition, stored: StoredTask | None) -> Applied:
+    if stored is None:
+        return "created"
+    return "updated" if stored.differs_from(task) else "unchanged"

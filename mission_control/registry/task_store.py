@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import cached_property
-from typing import Any, Final, cast
+from typing import Any, Final, NamedTuple, cast
 
 from redis import Redis
+from redis.client import Pipeline
 
 from mission_control.model.definitions.task import TaskDefinition
 from mission_control.model.policies.breaker import breaker_name
+from mission_control.model.runs.changed_occurrence import ChangedOccurrence
 from mission_control.model.values.identifiers import known_form
 from mission_control.registry.pauses import NO_PAUSES, PAUSE_KEYS, PausesSeen, read_pauses
 from mission_control.registry.redbeat_layout import redbeat_definition, redbeat_meta
@@ -25,6 +27,22 @@ from mission_control.store.redis_keys import RedBeatKeys
 _OTHER_PREFIX: Final = -1
 _AFTER_TASK: Final = redis_keys.downstream("\n").split("\n")
 _DAMAGED: Final = "its entry in Redis is damaged"
+
+
+class TaskWrite(NamedTuple):
+    """A task to be written, if its id is free (`seen` is None), or if it is still the one that was seen.
+
+    `due` is the next due instant in Unix seconds, or None for never; with `is_due_kept` it counts only if
+    beat has quarantined the task. `forget` are changed occurrences to be forgotten, among the pauses that
+    were seen; the others must be counted in `due`.
+    """
+
+    task: TaskDefinition
+    seen: StoredTask | None
+    due: float | None
+    is_due_kept: bool = False
+    pauses: PausesSeen = NO_PAUSES
+    forget: Sequence[ChangedOccurrence] = ()
 
 
 class TaskStore:
@@ -68,29 +86,30 @@ class TaskStore:
         found = zip(wanted, *(answers[at::3] for at in range(3)), strict=True)
         return [_stored(task_id, *one, keyring=self.keyring) for task_id, *one in found]
 
-    def put(
-        self,
-        task: TaskDefinition,
-        *,
-        seen: StoredTask | None,
-        due: float | None,
-        now: datetime,
-        is_due_kept: bool = False,
-        pauses: PausesSeen = NO_PAUSES,
-        forget: Iterable[str] = (),
-    ) -> bool:
-        """Write a task if its id is free (`seen` is None), or if it is still the one that was seen.
+    def put(self, write: TaskWrite, *, now: datetime) -> bool:
+        """Write a task if its id is free, or if it is still the one that was seen."""
+        return self.put_all([write], now=now)[0]
 
-        `due` is the next due instant in Unix seconds, or None for never; with `is_due_kept` it counts only if
-        beat has quarantined the task. `forget` are changed occurrences to be forgotten, among the pauses that
-        were seen; the others must be counted in `due`. Writing a task ends its quarantine, and the id of a
-        quarantined entry counts as free.
+    def put_all(self, writes: Iterable[TaskWrite], *, now: datetime) -> list[bool]:
+        """Write tasks in one round trip, each as `put` does; return which were written.
+
+        Writing a task ends its quarantine, and the id of a quarantined entry counts as free.
         """
-        given = self._given_keys
+        with self._client.pipeline(transaction=False) as pipe:
+            for write in writes:
+                self._send(write, now, pipe)
+            written = pipe.execute()
+        if _OTHER_PREFIX in written:
+            check_prefix(self._client, self._given_keys.prefix)
+        return [one == 1 for one in written]
+
+    def _send(self, write: TaskWrite, now: datetime, pipe: Pipeline) -> None:
+        task, seen, given = write.task, write.seen, self._given_keys
         text = json.dumps(stored_form(task), ensure_ascii=False)
         upstream = [one.task for one in task.after]
         former = [one for one in (seen.upstream if seen is not None else ()) if one not in upstream]
-        written = self._put(
+        self._put(
+            client=pipe,
             keys=[
                 given.entry(task.id),
                 given.schedule,
@@ -109,24 +128,21 @@ class TaskStore:
                 task.metadata.revision,
                 redbeat_definition(task, now),
                 redbeat_meta(now),
-                "" if due is None else repr(due),
+                "" if write.due is None else repr(write.due),
                 redis_keys.MAX_REVISIONS,
                 redis_keys.WAKE_CHANNEL,
-                int(is_due_kept),
+                int(write.is_due_kept),
                 given.prefix,
                 self.keyring.sign("task", text) if self.keyring else "",
-                "" if seen is None else pauses.version,
+                "" if seen is None else write.pauses.version,
                 *_AFTER_TASK,
                 len(task.after),
                 len(upstream) + len(former),
                 *upstream,
                 *former,
-                *forget,
+                *(one.name for one in write.forget),
             ],
         )
-        if written == _OTHER_PREFIX:
-            check_prefix(self._client, given.prefix)
-        return bool(written == 1)
 
     def damaged(self, task_ids: list[str]) -> dict[str, str]:
         """Return the problem of each of the tasks that cannot be read, in beat's words if it has noticed."""

@@ -22,14 +22,17 @@ MOST_PENDING: Final = 10_000
 _EPOCH: Final = "1970-01-01T00:00:00Z"
 
 
-def write_or_pend(audit: AuditLog, record: Mapping[str, Any]) -> None:
+def write_or_pend(audit: AuditLog, record: Mapping[str, Any], *, at_once: bool = True) -> None:
     """Append a record, and anchor it at once: the ledger knows no run by which the sweep could do it.
+
+    Of several in a row, the last one can do that for all.
 
     One that cannot be written is logged and pending, and never breaks the caller.
     """
     try:
         audit.append(record)
-        audit.flush()
+        if at_once:
+            audit.flush()
     except AuditWriteError as error:
         events.audit_write_failed(audit.path, error)
         try:

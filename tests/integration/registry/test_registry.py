@@ -14,7 +14,7 @@ from mission_control.audit.stream.reader import read_all
 from mission_control.errors import InvalidTaskError
 from mission_control.installation.installation import Installation, current_installation
 from mission_control.operate.apply import apply_task_file
-from mission_control.registry.task_store import TaskStore
+from mission_control.registry.task_store import TaskStore, TaskWrite
 from mission_control.store import redis_keys
 from tests.stage.live_installation import YEARLY
 
@@ -132,7 +132,7 @@ def test_edit_of_a_concurrently_replaced_task_does_not_overwrite_it(
     registry.unregister("a")
     registry.register(a_task(description="second"))
     edited = registry.check.parse({**registry.revisions("a")[0], "description": "edit of the first"})
-    assert not store.put(edited, seen=seen, due=None, now=NOON)
+    assert not store.put(TaskWrite(edited, seen, None), now=NOON)
     shown = registry.get("a")
     assert shown is not None
     assert shown["description"] == "second"
