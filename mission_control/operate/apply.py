@@ -4,11 +4,20 @@ from collections.abc import Mapping
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from mission_control.files.task_file import parse_section, parse_tasks, read_task_file
+from mission_control.model.definitions.task import TaskDefinition
 from mission_control.registry.named_resources import NamedResources
 from mission_control.registry.registry import Applied, Registry
+
+
+class CheckedFile(NamedTuple):
+    """The tasks of a task file that may be applied, and its limits and budgets by their sections."""
+
+    tasks: list[TaskDefinition]
+    resources: Mapping[str, Mapping[str, Any]]
+    reason: str
 
 
 def apply_task_file(
@@ -24,18 +33,34 @@ def apply_task_file(
         InvalidTaskError: a definition is wrong; lists every problem, and nothing was applied.
         InvalidResourceError: a limit or budget is; the same.
     """
+    return apply_checked(registry, check_task_file(registry, file), resources, dry_run=dry_run)
+
+
+def check_task_file(registry: Registry, file: Path) -> CheckedFile:
+    """Return what `apply_task_file` would apply, or raise as that does."""
     found = read_task_file(file)
     given = {one: parse_section(one, items, source=str(file)) for one, items in found.resources.items()}
     parse = partial(registry.check.parse_new, resources=given, is_alone=False)
     tasks = parse_tasks(
         found.tasks, parse=parse, check=registry.check.dependencies.problems, source=str(file)
     )
-    for section, ours in given.items():
-        for one in ours.values():
-            resources[section].set(one.to_dict(), reason=f"applied {file.name}", dry_run=dry_run)
+    return CheckedFile(tasks, given, f"applied {file.name}")
+
+
+def apply_checked(
+    registry: Registry,
+    checked: CheckedFile,
+    resources: Mapping[str, NamedResources[Any]],
+    *,
+    dry_run: bool = False,
+) -> dict[Applied, list[str]]:
+    """Apply what was checked, as `apply_task_file` does."""
+    for section, given in checked.resources.items():
+        for one in given.values():
+            resources[section].set(one.to_dict(), reason=checked.reason, dry_run=dry_run)
     done: dict[Applied, list[str]] = {"created": [], "updated": [], "unchanged": []}
     with nullcontext() if dry_run else registry.changes.batch():
-        what = registry.apply_all(tasks, reason=f"applied {file.name}", dry_run=dry_run)
+        what = registry.apply_all(checked.tasks, reason=checked.reason, dry_run=dry_run)
     for task_id, applied in what.items():
         done[applied].append(task_id)
     return done

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 from mission_control.audit.record.json_ready import json_ready
@@ -34,7 +35,7 @@ def difference(
     marked = marks_of(before) | marks_of(after)
     changed = [path for path in old | new if _differs(old.get(path), new.get(path))]
     shown = {
-        clean_text(".".join(path), NAME_LIMIT): {
+        _name(path): {
             "from": _shown(path, old.get(path), marked),
             "to": _shown(path, new.get(path), marked),
         }
@@ -43,6 +44,11 @@ def difference(
     if len(changed) > MOST_FIELDS:
         shown["…"] = {"from": None, "to": f"{len(changed) - MOST_FIELDS} more fields"}
     return shown
+
+
+@lru_cache(maxsize=1_024)
+def _name(path: tuple[str, ...]) -> str:
+    return clean_text(".".join(path), NAME_LIMIT)
 
 
 def _fields(definition: Mapping[str, Any] | None) -> dict[tuple[str, ...], Any]:
@@ -65,6 +71,8 @@ def _differs(old: object, new: object) -> bool:
 
 
 def _shown(path: tuple[str, ...], value: Any, marked: frozenset[str]) -> Any:  # noqa: ANN401  # JSON
+    if value is None and path[:1] != ("params",):
+        return None
     marks = marked if path[:1] == ("params",) else frozenset()
     if path != _MARKS and any(is_hidden(name.strip('"'), value, marks) for name in path):
         return MASK

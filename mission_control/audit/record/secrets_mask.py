@@ -107,6 +107,9 @@ _RULES = (
 )
 
 
+_HINTS = tuple({hint for hints, _, _ in _RULES for hint in hints})
+
+
 def mask_text(text: str) -> str:
     """Return `text` with what looks like a secret replaced by `***`.
 
@@ -114,6 +117,8 @@ def mask_text(text: str) -> str:
     'redis://:***@cache:6379/0 failed, token=***'
     """
     lowered = text.lower()
+    if not any(map(lowered.__contains__, _HINTS)):
+        return text
     for hints, pattern, replacement in _RULES:
         if any(hint in lowered for hint in hints):
             text = re.sub(pattern, replacement, text)

@@ -33,29 +33,26 @@ def apply(file: Path | None, as_json: bool, dry_run: bool) -> None:
     FILE defaults to the installation's own: data/tasks/scheduled_tasks.json, or
     MISSION_CONTROL_TASKS_FILE. Tasks that are not in FILE stay as they are.
     """
-    from mission_control.operate.apply import apply_task_file
+    from mission_control.operate.apply import apply_checked, check_task_file
     from mission_control.operate.task_issues import issues_of_tasks
 
     with current(sets_up=True, dry_run=dry_run) as installation:
         path = installation.settings.default_tasks_file if file is None else file
-        done = apply_task_file(installation.registry, path, installation.resources, dry_run=dry_run)
+        checked = check_task_file(installation.registry, path)
+        done = apply_checked(installation.registry, checked, installation.resources, dry_run=dry_run)
         if as_json:
             echo_json(done)
             return
         applied = {*done["created"], *done["updated"]}
-        tasks = (
-            {}
-            if dry_run
-            else {one.id: one for one in installation.registry.definitions() if one.id in applied}
-        )
+        tasks = [task for task in checked.tasks if task.id in applied and not dry_run]
         now = installation.clock()
         for what, ids in done.items():
             for task_id in ids:
                 echo(f"{_SIGNS[what]} {task_id}")
-        for task in list(tasks.values())[:_SHOWN]:
+        for task in tasks[:_SHOWN]:
             tell(f"{task.id}: {when_it_runs(task, now)}")
         tell(f"{path}: {summary(done)}{' (dry run: nothing was applied)' if dry_run else ''}")
-        tell_issues(issues_of_tasks(installation.client, list(tasks.values())))
+        tell_issues(issues_of_tasks(installation.client, tasks))
 
 
 @click.command()
