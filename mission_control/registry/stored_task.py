@@ -10,6 +10,7 @@ from typing import Any, Final, Self
 from mission_control.errors import InvalidTaskError, Problem
 from mission_control.model.definitions.task import TaskDefinition
 from mission_control.model.problems.suggestions import quoted
+from mission_control.signing.keyring import NO_KEYS, Keyring
 
 SIGN_IT: Final = "look at it, and then sign it: mission-control task sign TASK_ID"
 
@@ -59,3 +60,55 @@ class StoredTask:
 def stored_form(task: TaskDefinition) -> dict[str, Any]:
     """Return the stored part of a task: everything except its history, which the ledger keeps."""
     return {name: value for name, value in task.to_dict().items() if name != "execution_history"}
+
+
+def task_in(  # answers or errors; `fields` are a task's text and signature, or its text alone
+    task_id: str,
+    fields: Any,  # noqa: ANN401
+    due: Any,  # noqa: ANN401
+    note: Any = None,  # noqa: ANN401
+    *,
+    keyring: Keyring = NO_KEYS,
+) -> StoredTask | None:
+    """Return a task, or None if it is missing or another program has damaged it.
+
+    One damaged task must not make listing all tasks fail; beat quarantines it and reports why.
+    """
+    for answer in (fields, due, note):
+        if isinstance(answer, Exception) and "WRONGTYPE" not in str(answer):
+            raise answer
+    text, signature = fields if isinstance(fields, list) else (fields, None)
+    if not isinstance(text, str):
+        return None
+    fault = keyring.problem(signature, "task", text)
+    unsigned = None if fault is None else f"{fault}; {SIGN_IT}"
+    found = StoredTask(
+        task_id,
+        text,
+        due if isinstance(due, float) else None,
+        problem_in(note) if isinstance(note, str) else unsigned,
+        unsigned,
+        not keyring or keyring.is_first(signature),
+    )
+    return found if _is_readable(found) else None
+
+
+def problem_in(note: str) -> str:
+    """Return the problem in a note of beat about a quarantined entry."""
+    try:
+        return str(json.loads(note)["problem"])
+    except (ValueError, KeyError, TypeError):
+        return note
+
+
+def _is_readable(stored: StoredTask) -> bool:
+    try:
+        definition = stored.definition
+        return (
+            isinstance(definition["enabled"], bool)
+            and isinstance(definition["schedule"], dict | None)
+            and isinstance(definition["metadata"]["revision"], int)
+            and definition["id"] == stored.task_id
+        )
+    except (ValueError, TypeError, LookupError):
+        return False

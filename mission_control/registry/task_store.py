@@ -17,7 +17,7 @@ from mission_control.model.runs.changed_occurrence import ChangedOccurrence
 from mission_control.model.values.identifiers import known_form
 from mission_control.registry.pauses import NO_PAUSES, PAUSE_KEYS, PausesSeen, read_pauses
 from mission_control.registry.redbeat_layout import redbeat_definition, redbeat_meta
-from mission_control.registry.stored_task import SIGN_IT, StoredTask, stored_form
+from mission_control.registry.stored_task import StoredTask, problem_in, stored_form, task_in
 from mission_control.signing.keyring import NO_KEYS, Keyring
 from mission_control.store import redis_keys
 from mission_control.store.lua_scripts import lua_script
@@ -84,7 +84,7 @@ class TaskStore:
                 pipe.hget(redis_keys.BEAT_QUARANTINE, entry)
             answers = pipe.execute(raise_on_error=False)
         found = zip(wanted, *(answers[at::3] for at in range(3)), strict=True)
-        return [_stored(task_id, *one, keyring=self.keyring) for task_id, *one in found]
+        return [task_in(task_id, *one, keyring=self.keyring) for task_id, *one in found]
 
     def put(self, write: TaskWrite, *, now: datetime) -> bool:
         """Write a task if its id is free, or if it is still the one that was seen."""
@@ -157,7 +157,7 @@ class TaskStore:
         with self._client.pipeline(transaction=False) as pipe:
             pipe.lindex(redis_keys.revisions(task_id), 0)
             (text,) = pipe.execute(raise_on_error=False)
-        found = _stored(task_id, text if isinstance(text, Exception) else [text, None], None)
+        found = task_in(task_id, text if isinstance(text, Exception) else [text, None], None)
         return {"id": task_id} if found is None else found.definition
 
     def remove(self, task_id: str, *, if_deleted: bool = False) -> dict[str, Any] | None:
@@ -187,7 +187,7 @@ class TaskStore:
         )
         if removed is None:
             return None
-        was = _stored(task_id, removed, None)
+        was = task_in(task_id, removed, None)
         return {} if was is None else was.definition
 
     def pauses(self) -> PausesSeen:
@@ -210,55 +210,3 @@ class TaskStore:
     def _redbeat_keys(self) -> RedBeatKeys:
         check_prefix(self._client, self._given_keys.prefix)
         return self._given_keys
-
-
-def _stored(  # answers or errors; `fields` are a task's text and signature, or its text alone
-    task_id: str,
-    fields: Any,  # noqa: ANN401
-    due: Any,  # noqa: ANN401
-    note: Any = None,  # noqa: ANN401
-    *,
-    keyring: Keyring = NO_KEYS,
-) -> StoredTask | None:
-    """Return a task, or None if it is missing or another program has damaged it.
-
-    One damaged task must not make listing all tasks fail; beat quarantines it and reports why.
-    """
-    for answer in (fields, due, note):
-        if isinstance(answer, Exception) and "WRONGTYPE" not in str(answer):
-            raise answer
-    text, signature = fields if isinstance(fields, list) else (fields, None)
-    if not isinstance(text, str):
-        return None
-    fault = keyring.problem(signature, "task", text)
-    unsigned = None if fault is None else f"{fault}; {SIGN_IT}"
-    found = StoredTask(
-        task_id,
-        text,
-        due if isinstance(due, float) else None,
-        problem_in(note) if isinstance(note, str) else unsigned,
-        unsigned,
-        not keyring or keyring.is_first(signature),
-    )
-    return found if _is_readable(found) else None
-
-
-def problem_in(note: str) -> str:
-    """Return the problem in a note of beat about a quarantined entry."""
-    try:
-        return str(json.loads(note)["problem"])
-    except (ValueError, KeyError, TypeError):
-        return note
-
-
-def _is_readable(stored: StoredTask) -> bool:
-    try:
-        definition = stored.definition
-        return (
-            isinstance(definition["enabled"], bool)
-            and isinstance(definition["schedule"], dict | None)
-            and isinstance(definition["metadata"]["revision"], int)
-            and definition["id"] == stored.task_id
-        )
-    except (ValueError, TypeError, LookupError):
-        return False
