@@ -20,7 +20,7 @@
 --   finished    the run is over: acknowledge and drop
 --   waits       a run of its task is active, and it must not overlap: drop, that run's end releases it
 --   limited     it is over a limit, and its message is parked: drop
---   over_budget a budget does not allow the run, which was not fired: skip it
+--   over_budget a budget does not allow the run: skip it
 --   held        another worker holds the attempt's lease: drop
 --   stale       a later attempt was begun, or the one before it has not ended: drop
 --   early       the attempt is not due yet: refuse
@@ -123,14 +123,15 @@ end
 local last_success = redis.call('HGET', ARGV[7] .. facts.task_id .. ARGV[8], 'last_success') or ''
 redis.call('ZSCORE', KEYS[2], facts.execution_id)
 local reservations
-if facts.budgets and last == 0 and not found[13] then -- beat has reserved for what it fired
+if facts.budgets and last == 0 then
   local standings, uses, cost_key = {}, cjson.decode(facts.budgets), ARGV[7] .. facts.task_id .. ARGV[24]
   read_standings(standings, ARGV[23], uses, now)
   local one, unit, frees
-  reservations, one, unit, frees = reservations_of(standings, uses, cost_key, ARGV[16], ARGV[20])
+  reservations, one, unit, frees = reservations_of(standings, uses, cost_key, ARGV[16], ARGV[20], found[13])
   if not reservations then
     return reply('over_budget', why_over(one, unit, frees, now, ARGV[25]))
   end
+  reservations = not found[13] and reservations -- else they were made when it was fired
 end
 local held
 if facts.limits then

@@ -188,8 +188,9 @@ local function count_spent(one, unit, amount, now, notices)
 end
 
 -- What a run reserves of each of its budgets, a list of {standing, unit = amount}; or nil, and of which budget and unit
--- there is too little, and when there is more again. `cost_key` has what the runs of its task spend.
-local function reservations_of(standings, uses, cost_key, run_prefix, active_states)
+-- there is too little, and when there is more again. `cost_key` has what the runs of its task spend. A run that
+-- `has_reserved` when it was fired is over a budget only by what is spent, and has been counted.
+local function reservations_of(standings, uses, cost_key, run_prefix, active_states, has_reserved)
   local found, mean = {}, redis.call('HMGET', cost_key, 'usd', 'tokens')
   for _, use in ipairs(uses) do
     local one = standings[use[1]]
@@ -200,7 +201,10 @@ local function reservations_of(standings, uses, cost_key, run_prefix, active_sta
       end
     end
     local reserves = {one}
-    for _, unit in ipairs(one and {'usd', 'tokens', 'runs'} or {}) do
+    if one and has_reserved then
+      one.held, one.reserved = {}, {}
+    end
+    for _, unit in ipairs(one and {'usd', 'tokens', not has_reserved and 'runs' or nil} or {}) do
       if one.caps[unit] then
         local needed, frees = decide_about(one, unit, expected[unit], run_prefix, active_states)
         if not needed then

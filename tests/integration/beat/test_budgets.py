@@ -139,6 +139,23 @@ def test_request_over_budget_is_skipped_as_it_begins_with_the_same_record(day: D
     assert "1 of 1/d runs spent; frees at" in str(reply.problem)
 
 
+def test_fired_run_does_not_begin_once_others_have_spent_more_than_they_had_reserved(day: Day) -> None:
+    day.ours.budgets.set({"name": "team:x", "usd": "1/h", "runs": "9/h"})
+    day.register("b", budgets=[HALF])
+    day.to(2)
+    assert (day.states("b"), stands(day).reserved, stands(day, "runs").spent) == ("DD", DOLLAR, 2)
+    spender, ending = begun(day, run_of(day, 1)), RunEnding.of(day.ours)
+    day.ours.ledger.spend(spender, usd=DOLLAR // 2, tokens=0)
+    waiting = run_of(day, 2)
+    day.ours.ledger.spend(spender, usd=1, tokens=0)
+    reply = day.ours.ledger.begin(waiting.execution_id, 1, worker="w", at=day.now)
+    assert (reply.verdict, reply.cause) == ("over_budget", {"class": "budget", "layer": "team:x"})
+    assert "0.500000001 of 1/h usd spent; frees at" in str(reply.problem)
+    ending.close(waiting, RunState.SKIPPED, reply.problem, cause=reply.cause)
+    assert (stands(day).reserved, stands(day, "runs").spent) == (0, 1)
+    ending.end(spender, RunState.SUCCESS, at=day.now)
+
+
 def test_mean_of_the_last_runs_is_reserved_for_the_next_occurrence(day: Day) -> None:
     day.ours.budgets.set({"name": "team:x", "usd": "5/d"})
     day.register("b", budgets=["team:x"])
