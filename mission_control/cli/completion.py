@@ -12,7 +12,7 @@ _EXAMPLE = 'Example, for ~/.bashrc: eval "$(mission-control completion bash)"'
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_context
 def completion(context: click.Context, shell: str) -> None:
-    """Print the script that completes commands and options; evaluate it in the shell's start file."""
+    """Print the script that completes commands, options and ids; evaluate it in the shell's start file."""
     kind = get_completion_class(shell)
     root = context.find_root().command
     if kind is not None:

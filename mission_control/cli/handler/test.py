@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import rich_click as click
 
 from mission_control.cli.terminal import parameters
+from mission_control.cli.terminal.completions import HANDLER_PATHS
 from mission_control.cli.terminal.exit_codes import ExitCode
 from mission_control.cli.terminal.output import as_text, echo, echo_json, printable, tell
 from mission_control.configuration.clock import utc_now
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 
 @click.command(epilog="Example: mission-control handler test handlers.hello.run -p name=Ada")
-@click.argument("path")
+@click.argument("path", shell_complete=HANDLER_PATHS)
 @parameters.run_params
 @parameters.as_json
 def test(path: str, params: dict[str, Any] | None, as_json: bool) -> ExitCode:

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import rich_click as click
 
+from mission_control.cli.terminal.completions import RUN_IDS, TASK_IDS
 from mission_control.cli.terminal.param_pairs import param_pairs, with_pairs
 from mission_control.configuration.clock import utc_now
 from mission_control.model.problems.suggestions import did_you_mean
@@ -146,9 +147,9 @@ only_run = click.option("--run", "execution_id", metavar="EXECUTION_ID", help="O
 only_status = click.option(
     "--status", type=RecordStatus(), help="Only records with this status, such as failure."
 )
-task_id = click.argument("task_id")
-task_ids = click.argument("task_ids", nargs=-1, required=True, metavar="TASK_ID...")
-execution_id = click.argument("execution_id")
+task_id = click.argument("task_id", shell_complete=TASK_IDS)
+task_ids = click.argument("task_ids", nargs=-1, required=True, metavar="TASK_ID...", shell_complete=TASK_IDS)
+execution_id = click.argument("execution_id", shell_complete=RUN_IDS)
 
 
 def run_params(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -6,7 +6,9 @@ import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
+from click.shell_completion import ShellComplete
 
+from mission_control.cli.program import program
 from mission_control.dispatch.run_handle import Run
 from tests.samples.ledger_runs import a_run
 from tests.stage.command_line import mc, run_program
@@ -72,6 +74,31 @@ def test_interrupted_wait_says_that_the_run_goes_on(monkeypatch: pytest.MonkeyPa
     answer = mc("enqueue", HELLO, "--wait")
     assert (answer.code, answer.out) == (6, "")
     assert f"the run goes on; mission-control run show {HELLO}@manual-" in answer.err
+
+
+def completed(*words: str) -> list[str]:
+    *given, begun = words
+    shell = ShellComplete(program, {}, "mission-control", "_MISSION_CONTROL_COMPLETE")
+    return [one.value for one in shell.get_completions(given, begun)]
+
+
+def test_ids_of_tasks_runs_and_handlers_are_completed(installation: Installation) -> None:
+    for task_id in ("tea", "teapot"):
+        mc("task", "add", "--id", task_id, "--handler", HELLO, "--daily", "09:00")
+    installation.ledger.dispatch(a_run("tea@20260301T090000Z", task_id="tea"))
+    assert completed("task", "show", "te") == ["tea", "teapot"]
+    assert completed("task", "disable", "tea", "teap") == ["teapot"]
+    assert completed("run", "show", "te") == ["tea@20260301T090000Z"]
+    assert completed("handler", "test", "handlers.hel") == [HELLO]
+
+
+def test_nothing_is_completed_or_started_where_no_server_is_up(
+    bare_environment: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    assert completed("task", "show", "") == []
+    bare_environment.setenv("MISSION_CONTROL_REDIS_URL", "redis://127.0.0.1:1/0")
+    assert completed("run", "show", "") == []
+    assert not (tmp_path / "data").exists()
 
 
 def test_verbs_are_completed_in_bash(tmp_path: Path) -> None:

@@ -1,0 +1,61 @@
+"""What the shell completes: ids of tasks and runs, paths of handlers.
+
+An installation is looked at only while its Redis is up: completing starts no server.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
+
+import rich_click as click
+
+if TYPE_CHECKING:
+    from mission_control.installation.installation import Installation
+
+_MOST_RUNS: Final = 50
+
+Complete = Callable[[click.Context, click.Parameter, str], list[str]]
+
+
+def completed_by(names: Callable[[], Iterable[str]]) -> Complete:
+    """Return the completion from what `names` returns; nothing if that is not to be had."""
+
+    def complete(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
+        with suppress(Exception):  # a shell that completes has no place for an error
+            return [name for name in names() if name.startswith(incomplete)]
+        return []
+
+    return complete
+
+
+def _of_installation(names: Callable[[Installation], Iterable[str]]) -> Complete:
+    def found() -> Iterable[str]:
+        from mission_control.cli.terminal.installation_in_use import current, is_kept_up
+        from mission_control.configuration.settings import read_settings
+
+        if not is_kept_up(read_settings()):
+            return []
+        with current() as installation:
+            return [*names(installation)]
+
+    return completed_by(found)
+
+
+def _run_ids(installation: Installation) -> list[str]:
+    ledger = installation.ledger
+    runs = [*ledger.active(limit=_MOST_RUNS), *ledger.last_finished(limit=_MOST_RUNS)]
+    return [run.execution_id for run in runs]
+
+
+def _handler_paths() -> list[str]:
+    from mission_control.configuration.settings import read_settings
+    from mission_control.handler_catalog.catalog import catalog_from
+
+    return sorted(catalog_from(read_settings().handlers).handlers())
+
+
+TASK_IDS: Final = _of_installation(lambda installation: installation.registry.ids())
+RUN_IDS: Final = _of_installation(_run_ids)
+HANDLER_PATHS: Final = completed_by(_handler_paths)
