@@ -63,7 +63,7 @@ _BENCHMARKS: Final[dict[str, Callable[[dict[str, Any], Sequence[str] | None], Co
     "idle": lambda given, _: suite.idle(given.get("tasks", 100_000), given.get("seconds", 30.0)),
     "failover": lambda *_: suite.failover(),
     "worker": _worker,
-    "enqueue": lambda given, _: compare_enqueue(given.get("runs", 5_000)),
+    "enqueue": lambda given, only: compare_enqueue(given.get("runs", 5_000), only),
     "backfill": lambda given, _: suite.backfill(given.get("tasks", 1_000), given.get("seconds", 60.0)),
     "audit": lambda given, _: suite.audit(given.get("records", 1_000_000)),
 }

@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -28,7 +28,12 @@ _PEERS: Final = {
 }
 
 
-def compare_enqueue(calls: int, *, environment: Callable[[], Path] = peers_environment) -> Comparison:
+def compare_enqueue(
+    calls: int,
+    only: Collection[str] | None = None,
+    *,
+    environment: Callable[[], Path] = peers_environment,
+) -> Comparison:
     """Compare how many runs a second a program can hand over, and what one costs it and the server.
 
     `ours_many` is one call of `enqueue_many` with idempotency keys, `rq_many` RQ's of that name. Peers that
@@ -38,6 +43,8 @@ def compare_enqueue(calls: int, *, environment: Callable[[], Path] = peers_envir
         name: partial(_measure, [sys.executable, "-m", "benchmarks.senders", name], calls) for name in _OURS
     }
     facts: dict[str, Any] = {"load": {"calls": calls}}
+    if only is not None and not set(only) & _PEERS.keys():
+        return _comparison(contenders, facts)
     try:
         python = str(environment() / "bin" / "python")
     except PeersMissingError as error:
@@ -48,6 +55,10 @@ def compare_enqueue(calls: int, *, environment: Callable[[], Path] = peers_envir
         for name, (peer, function) in _PEERS.items():
             command = [python, "-m", "benchmarks.peers.send", peer, function]
             contenders[name] = partial(_measure, command, calls)
+    return _comparison(contenders, facts)
+
+
+def _comparison(contenders: dict[str, Callable[[], Round]], facts: dict[str, Any]) -> Comparison:
     return Comparison(
         "enqueue",
         "calls_per_second",

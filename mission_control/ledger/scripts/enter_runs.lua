@@ -35,6 +35,19 @@ local function require_right_to_send(queue)
   granted[queue] = true
 end
 
+-- An error if a key has another type, before the first write.
+local known_types = {}
+local function require_type(kind, ...)
+  for _, key in ipairs({...}) do
+    local found = known_types[key] or redis.call('TYPE', key).ok
+    if found ~= kind and found ~= 'none' then
+      error({err = 'WRONGTYPE Operation against a key holding the wrong kind of value'})
+    end
+    known_types[key] = found
+  end
+end
+
+local lasting = {}
 local function answers_for_its_key(said)
   local state = redis.pcall('HGET', run_prefix .. string.match(said, '^%S*'), 'state')
   return type(state) ~= 'string' or string.find(keeping_states, ',' .. state .. ',', 1, true)
@@ -120,18 +133,15 @@ local function enter(packed)
   end
   local turn = overlap ~= ''
     and turn_of(task, {KEYS[2], prefix .. others_suffix, prefix .. waiting_suffix, prefix .. requested_suffix})
-  -- An error if a key has another type, before the first write.
-  redis.call('ZSCORE', KEYS[1], id)
-  redis.call('ZSCORE', runs_key, id)
+  require_type('zset', KEYS[1], runs_key)
   if turn then
-    redis.call('ZSCORE', turn.others, id)
-    redis.call('ZSCORE', turn.requested, id)
+    require_type('zset', turn.others, turn.requested)
   end
   if release_at ~= '' then
-    redis.call('ZSCORE', KEYS[3], id)
-    redis.call('HEXISTS', KEYS[4], id)
+    require_type('zset', KEYS[3])
+    require_type('hash', KEYS[4])
   elseif queue ~= '' then
-    redis.call('LLEN', queue)
+    require_type('list', queue)
     require_right_to_send(queue)
   end
   local joined = window ~= '' and join(request, window, runs_key, turn)
@@ -144,7 +154,10 @@ local function enter(packed)
   redis.call('HSET', run_key, 'spec', spec, unpack(fields))
   redis.call('ZADD', KEYS[1], now, id)
   redis.call('ZADD', runs_key, due, id)
-  redis.call('PERSIST', runs_key) -- it must outlive the task's active runs
+  if not lasting[runs_key] then
+    redis.call('PERSIST', runs_key) -- it must outlive the task's active runs
+    lasting[runs_key] = true
+  end
   if blocker then
     redis.call('HSET', run_key, 'waits_for', blocker[1])
     redis.call('ZADD', turn.requested, due, id)
