@@ -8,6 +8,7 @@ from redis import Redis
 
 from beat.entries.due_entries import DueEntries
 from beat.firing.commit import Commit
+from beat.firing.conditions import Conditions
 from beat.firing.fire_request import Delivery, FireRequests
 from beat.firing.firing import Firing
 from beat.firing.pauses_in_force import PausesInForce
@@ -48,6 +49,7 @@ def assemble_firing(  # noqa: PLR0913  # all that firing is made of
         FireRequests(messages, delivery, keyring),
         commit,
         PausesInForce(breakers),
+        Conditions(client),
         quarantine,
         sender,
         on_unfired,

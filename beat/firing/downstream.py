@@ -11,6 +11,7 @@ from redis import Redis
 from beat.entries.due_entries import CorruptEntry
 from beat.firing.batches import batches
 from beat.firing.commit import Verdicts
+from beat.firing.conditions import Conditions
 from beat.firing.downstream_tasks import Case, DownstreamTasks
 from beat.firing.fire_request import FireRequest, FireRequests
 from beat.firing.firing import Firing
@@ -49,6 +50,7 @@ class Downstream:
     runs: UpstreamRuns
     requests: FireRequests
     pauses: PausesInForce
+    conditions: Conditions
     commit: Callable[[list[FireRequest], datetime], Verdicts]
 
     @classmethod
@@ -56,7 +58,7 @@ class Downstream:
         """Return the one that commits as `firing` does."""
         runs = UpstreamRuns(client)
         tasks = DownstreamTasks(runs, firing.entries, keys)
-        return cls(tasks, runs, firing.requests, firing.pauses, firing.committed)
+        return cls(tasks, runs, firing.requests, firing.pauses, firing.conditions, firing.committed)
 
     def fire(self, clock: Callable[[], datetime], *, most_seconds: float) -> list[str]:
         """Commit what follows from the ends that were noted; return the ids of the runs that were fired.
@@ -129,5 +131,6 @@ class Downstream:
             action = Skip(at, released.reason or "", released.cause)
         else:
             fire = Decision((Fire(at),), None)
-            (action,) = self.pauses.applied(case.entry, fire, now, timedelta(0)).actions
+            allowed = self.pauses.applied(case.entry, fire, now, timedelta(0))
+            (action,) = self.conditions.applied(case.entry, allowed, now).actions
         return self.requests.of_downstream(case.entry, action, origin, now)

@@ -142,13 +142,13 @@ class FireRequests:
             now=now,
             moved_to=moved_to,
         )
+        if isinstance(action, Fire) and action.seen is not None:
+            spec["condition_seen"] = action.seen
         if origin is not None:
             spec = origin.applied(spec)
         execution_id = spec["execution_id"]
         expires = expires_at(task, moment if moved_to is None else moved_to, now)
-        queue_key, payload = (
-            self._message(entry, execution_id, moment, expires, now) if is_fired else ("", "")
-        )
+        message = self._message(entry, execution_id, moment, expires, now) if is_fired else ("", "")
         return [
             RunState.DISPATCHED if is_fired else unfired,
             redis_keys.run(execution_id),
@@ -157,8 +157,7 @@ class FireRequests:
             moment.timestamp(),
             signed_spec(spec, self.keyring),
             "" if isinstance(action, Fire) else action.reason,
-            queue_key,
-            payload,
+            *message,
             self._stagger(entry, action),
             self.delivery if is_fired else Delivery.NONE,
             self._overlap(entry, action) if isinstance(action, Fire) else json_text(action.cause.to_dict()),
@@ -198,8 +197,8 @@ class FireRequests:
     @staticmethod
     def _rarely_given(entry: DueTask, action: Action) -> list[Any]:
         """Return what the script needs of a task with notices, budgets or deadlines; nothing for most."""
-        task, cause = entry.task, None if isinstance(action, Fire) else action.cause
-        notices: list[Any] = [*unfired_notices(task, entry.task_id, cause)]
+        task = entry.task
+        notices: list[Any] = [*unfired_notices(task, entry.task_id, action)]
         if not isinstance(action, Fire) or not (task.budgets or task.deadline):
             return notices
         deadline = None if task.deadline is None else task.deadline.of_run(task.schedule.timezone)

@@ -11,6 +11,7 @@ from typing import Final
 from beat.entries.due_entries import CorruptEntry, DueEntries, DueEntry, DuePlainEntry, DueTask
 from beat.firing.batches import BATCH, MOST_BYTES, batches
 from beat.firing.commit import Commit, Verdicts
+from beat.firing.conditions import Conditions, is_decided_ahead
 from beat.firing.fire_request import FireRequest, FireRequests
 from beat.firing.pauses_in_force import PausesInForce
 from beat.firing.plain_request import plain_request
@@ -45,6 +46,7 @@ class Firing:
     requests: FireRequests
     commit: Commit
     pauses: PausesInForce
+    conditions: Conditions
     quarantine: Quarantine
     sender: EntrySender
     on_unfired: Callable[[Iterable[str]], object]
@@ -150,8 +152,9 @@ class Firing:
 
     def _request_ahead(self, entry: DueEntry) -> FireRequest | None:
         """Return the request of a task of ours; what may change until then is looked at when it is due."""
-        is_certain = isinstance(entry, DueTask) and not entry.trouble and not entry.is_full
-        return self._request(entry, from_unix(entry.due)) if is_certain else None
+        if not isinstance(entry, DueTask) or entry.trouble or entry.is_full or not is_decided_ahead(entry):
+            return None
+        return self._request(entry, from_unix(entry.due))
 
     def _request(self, entry: DueEntry, now: datetime) -> FireRequest | None:
         """Return what an entry needs; quarantine it if it is corrupt."""
@@ -190,7 +193,7 @@ class Firing:
                 f"{self.most_unfinished} runs of the task had not ended (MISSION_CONTROL_MAX_WAITING_RUNS)"
             )
             return withheld(entry.task, decision, now, reason)
-        return self.pauses.applied(entry, decision, now, spread)
+        return self.conditions.applied(entry, self.pauses.applied(entry, decision, now, spread), now)
 
     def committed(self, requests: list[FireRequest], now: datetime) -> Verdicts:
         """Commit requests, and do what their verdicts ask for."""

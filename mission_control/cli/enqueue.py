@@ -8,6 +8,7 @@ import rich_click as click
 from mission_control.cli.terminal import parameters
 from mission_control.cli.terminal.exit_codes import ExitCode
 from mission_control.cli.terminal.installation_in_use import current
+from mission_control.cli.terminal.output import tell
 from mission_control.cli.views.sending import send
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ def run_task(
     overlap: Literal["queue", "allow"] | None,
     **answer: Any,  # noqa: ANN401  # as above
 ) -> ExitCode:
-    """Run a task now, outside its schedule, even if it is disabled.
+    """Run a task now, outside its schedule, even if it is disabled, without asking its condition.
 
     Prints the run's id, or its result with --wait. Exit code 1: the run failed.
     """
@@ -119,6 +120,8 @@ def run_task(
     from mission_control.operate.tasks import existing_task
 
     with current() as installation:
-        existing_task(installation.registry, task_id)
+        task = existing_task(installation.registry, task_id)
+        if task.condition is not None:
+            tell(f"its condition is not asked: {task.condition.describe()}")
         options = RunOptions(overlap=overlap)
         return send(Dispatch.of(installation), installation.client, task_id, params, options, **answer)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import rich_click as click
 
 from mission_control.cli.terminal import parameters
-from mission_control.cli.terminal.output import echo, echo_json_array, printable, table, tell
+from mission_control.cli.terminal.output import echo, echo_file, echo_json_array, printable, table, tell
 from mission_control.cli.terminal.own_zone import own_zone
 from mission_control.cli.terminal.wording import in_how_long, in_own_time, local_time
 from mission_control.configuration.clock import utc_now
@@ -18,12 +19,24 @@ from mission_control.configuration.clock import utc_now
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
+    from mission_control.model.definitions.condition import Condition
     from mission_control.model.definitions.schedules import Schedule
     from mission_control.model.policies.pause import PauseLayer
     from mission_control.model.runs.changed_occurrence import ChangedOccurrence
     from mission_control.operate.next_times import DueTime
 
 _DEFAULT_COUNT = 5
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """A schedule, and what is known of its task, if it has one."""
+
+    rule: Schedule
+    pauses: Sequence[PauseLayer] = ()
+    changed: Sequence[ChangedOccurrence] = ()
+    condition: Condition | None = None
+    meets: str | None = None
 
 
 @click.command("next", epilog="Example: mission-control next --schedule 'weekly mon,fri 16:00' -n 3")
@@ -49,6 +62,7 @@ _DEFAULT_COUNT = 5
     help="All times after the first moment, up to and including the second.",
 )
 @click.option("-n", "count", type=click.IntRange(min=1), help="How many: 5, or all with --between.")
+@click.option("--ics", is_flag=True, help="Print an iCalendar file: of the task, or of all enabled tasks.")
 @parameters.as_json
 def next_times(
     task_id: str | None,
@@ -57,43 +71,72 @@ def next_times(
     start: datetime | None,
     between: tuple[datetime, datetime] | None,
     count: int | None,
+    ics: bool,
     as_json: bool,
 ) -> None:
     """Show when a task, or a schedule, is due next.
 
     Times are shown in your own time zone, and in the schedule's if clocks differ there. A moment without an
     offset is in your own. With --json the answer is an array of {"scheduled_time": UTC, "local": …}; what a
-    pause will skip has its name as "paused", and an occurrence that was changed by hand "skipped" or
-    "moved_to".
+    pause will skip has its name as "paused", what a condition will skip the reason as "condition", and an
+    occurrence that was changed by hand "skipped" or "moved_to".
     """
+    from mission_control.operate.next_times import due_json
+
+    if start is not None and between is not None:
+        raise click.UsageError("give either --from or --between")
+    if ics:
+        if schedule is not None or tz is not None or as_json:
+            raise click.UsageError("--ics is for tasks; leave out --schedule, --tz and --json")
+        _echo_calendar(task_id, start, between, count)
+        return
+    asked = _asked(task_id, schedule, tz)
+    times = _times(asked.rule, asked.changed, start, between, count)
+    if as_json:
+        echo_json_array(due_json(due, asked.rule, asked.pauses, asked.condition) for due in times)
+    else:
+        _show(asked, times)
+        if asked.meets is not None:
+            tell(f"the next one {asked.meets}")
+
+
+def _asked(task_id: str | None, schedule: str | dict[str, Any] | None, tz: str | None) -> _Asked:
     from mission_control.cli.task.schedule_options import in_full
-    from mission_control.operate.next_times import bare_schedule, due_json
+    from mission_control.operate.next_times import bare_schedule
 
     if (task_id is None) == (schedule is None):
         raise click.UsageError("give either a task's id or --schedule")
-    if tz is not None and schedule is None:
-        raise click.UsageError("--tz is that of --schedule; a task has its own")
-    if start is not None and between is not None:
-        raise click.UsageError("give either --from or --between")
-    pauses: list[PauseLayer] = []
-    changed: list[ChangedOccurrence] = []
-    meets: str | None = None
     if schedule is not None:
-        rule = bare_schedule(in_full("schedule", schedule, tz))
-    else:
-        rule, pauses, changed, meets = _of_task(str(task_id))
-    times = _times(rule, changed, start, between, count)
-    if as_json:
-        echo_json_array(due_json(due, rule, pauses) for due in times)
-    else:
-        _show(rule, times, pauses)
-        if meets is not None:
-            tell(f"the next one {meets}")
+        return _Asked(bare_schedule(in_full("schedule", schedule, tz)))
+    if tz is not None:
+        raise click.UsageError("--tz is that of --schedule; a task has its own")
+    return _of_task(str(task_id))
+
+
+def _echo_calendar(
+    task_id: str | None,
+    start: datetime | None,
+    between: tuple[datetime, datetime] | None,
+    count: int | None,
+) -> None:
+    from mission_control.cli.terminal.installation_in_use import current
+    from mission_control.operate.occurrence_calendar import occurrence_calendar
+    from mission_control.operate.tasks import existing_task
+
+    with current() as installation:
+        registry = installation.registry
+        tasks = registry.definitions() if task_id is None else [existing_task(registry, task_id)]
+        seen, now = installation.pauses.read(), installation.clock()
+    shown = [task for task in tasks if task.enabled or task_id is not None]
+    calendar = occurrence_calendar(
+        shown, seen, lambda task, changed: _times(task.schedule, changed, start, between, count), now
+    )
+    echo_file(calendar)
 
 
 def _times(
     rule: Schedule,
-    changed: list[ChangedOccurrence],
+    changed: Sequence[ChangedOccurrence],
     start: datetime | None,
     between: tuple[datetime, datetime] | None,
     count: int | None,
@@ -106,7 +149,8 @@ def _times(
     return islice(upcoming(rule, first, changed=changed), _DEFAULT_COUNT if count is None else count)
 
 
-def _show(rule: Schedule, times: Iterator[DueTime], pauses: list[PauseLayer]) -> None:
+def _show(asked: _Asked, times: Iterator[DueTime]) -> None:
+    rule = asked.rule
     now, here, found = utc_now(), own_zone(), list(times)
     is_elsewhere = any(
         one.due.astimezone(here).utcoffset() != one.due.astimezone(rule.zone).utcoffset() for one in found
@@ -117,7 +161,7 @@ def _show(rule: Schedule, times: Iterator[DueTime], pauses: list[PauseLayer]) ->
             *(local_time(one.due, zone) for zone in zones),
             one.due.astimezone(here).strftime("%A"),
             in_how_long(one.due, now),
-            "; ".join(_notes(one, here, pauses)),
+            "; ".join(_notes(one, here, asked)),
         )
         for one in found
     ]
@@ -130,14 +174,19 @@ def _show(rule: Schedule, times: Iterator[DueTime], pauses: list[PauseLayer]) ->
         tell("no such time")
 
 
-def _notes(one: DueTime, here: ZoneInfo, pauses: list[PauseLayer]) -> Iterator[str]:
+def _notes(one: DueTime, here: ZoneInfo, asked: _Asked) -> Iterator[str]:
+    from mission_control.operate.next_times import unmet_words
+
     if one.change is not None:
         own = "" if one.change.to is None else f"{local_time(one.scheduled_time, here)} "
         yield printable(f"{own}{in_own_time(one.change.words(), here)}")
-    yield from (printable(f"paused ({layer.name})") for layer in pauses if layer.holds(one.due))
+    unmet = unmet_words(one, asked.rule, asked.condition)
+    if unmet is not None:
+        yield printable(unmet)
+    yield from (printable(f"paused ({layer.name})") for layer in asked.pauses if layer.holds(one.due))
 
 
-def _of_task(task_id: str) -> tuple[Schedule, list[PauseLayer], list[ChangedOccurrence], str | None]:
+def _of_task(task_id: str) -> _Asked:
     from mission_control.cli.terminal.installation_in_use import current
     from mission_control.cli.views.run_view import meeting_words
     from mission_control.operate.pausing import pausing_layers
@@ -154,4 +203,4 @@ def _of_task(task_id: str) -> tuple[Schedule, list[PauseLayer], list[ChangedOccu
         tell(f"{task.id} is disabled; if enabled, it would be due:")
     if task.schedule.spread_seconds:
         tell(f"each fires up to {task.schedule.spread_seconds:g} s later, always by the same offset")
-    return task.schedule, pauses, seen.changed_of(task.id), meets
+    return _Asked(task.schedule, pauses, seen.changed_of(task.id), task.condition, meets)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _KINDS = {"embedded": "its own server in the data directory", "configured": "MISSION_CONTROL_REDIS_URL"}
 _RUNS_SHOWN = 10
 _ENTRIES_SHOWN = 5
+_SKIPS_SHOWN_FROM = 3
 
 
 @click.command()
@@ -129,6 +130,7 @@ def _rows(found: Situation, redis: Mapping[str, str], here: ZoneInfo) -> Iterato
     yield from _labelled("budgets", (Text(printable(one), style="yellow") for one in found.budgets))
     yield from _labelled("queues", _queues(found))
     yield from _labelled("running", _active(found, here))
+    yield from _labelled("skipped", _skipped(found))
     yield "last 24 h", _outcomes(found)
     yield from _labelled("next due", _due(found, here))
     yield from _labelled("redbeat", _entries(found, here))
@@ -196,6 +198,14 @@ def _active(found: Situation, here: ZoneInfo) -> Iterator[str | Text]:
         yield "nothing"
     elif found.active_count > _RUNS_SHOWN:
         yield f"… {found.active_count} in all"
+
+
+def _skipped(found: Situation) -> Iterator[str]:
+    """Return the tasks without an active run that were skipped several times in a row."""
+    active = {run.task_id for run in found.active}
+    for task_id, skips in found.skips.items():
+        if skips >= _SKIPS_SHOWN_FROM and task_id not in active:
+            yield f"{task_id}: {counted(skips, 'occurrence')} in a row"
 
 
 def _outcomes(found: Situation) -> str | Text:

@@ -17,6 +17,7 @@ from mission_control.events import events
 from mission_control.installation.installation import Installation
 from mission_control.ledger.ledger import Ledger
 from mission_control.messaging.message import send
+from mission_control.model.policies.condition import idle_from
 from mission_control.model.policies.notices import DEFAULT_CHANNEL, EndNotice, end_notice
 from mission_control.model.runs.run_record import RunRecord
 from mission_control.model.runs.run_state import RunState
@@ -82,13 +83,25 @@ class RunEnding:
             self._tell_breaker(ended)
         if ended is not None and ended.backfill is not None and ended.state.is_final:
             self._tell_backfill(ended, ended.backfill)
+        if ended is not None and ended.condition_seen is not None and ended.state is RunState.SUCCESS:
+            self._note_seen(ended.task_id, ended.condition_seen)
         return ended
 
     def _notice(
         self, run: RunRecord, state: RunState, at: datetime, changes: Mapping[str, Any]
     ) -> EndNotice | None:
         text = changes.get("error") or changes.get("reason")
-        return end_notice(run, state, text=text, at=at, has_default=self.has_default_channel)
+        cause: Mapping[str, str] = changes.get("cause") or {}
+        is_idle = cause.get("class") == "condition" and self._is_idle(run, at)
+        return end_notice(run, state, text=text, at=at, has_default=self.has_default_channel, is_idle=is_idle)
+
+    def _is_idle(self, run: RunRecord, at: datetime) -> bool:
+        """Whether the condition that skips a run has said no for so long that it is worth a notice."""
+        if run.condition is None or run.notify is None or "idle" not in run.notify["on"]:
+            return False
+        history, asked = self.ledger.history(run.task_id), run.condition
+        least = idle_from(asked["idle_times"], asked["idle_after"], history.last_run, at)
+        return history.consecutive_skips + 1 >= least
 
     def _tell_breaker(self, run: RunRecord) -> None:
         try:
@@ -105,6 +118,12 @@ class RunEnding:
         else:
             if closed is not None:
                 events.backfill_over(backfill_id, run.task_id, closed)
+
+    def _note_seen(self, task_id: str, seen: str) -> None:
+        try:
+            self.ledger.note_condition_seen(task_id, seen)
+        except RedisError as error:  # the task runs once more
+            events.waiting_for_redis(error)
 
     def send_released(self, execution_id: str) -> None:
         """Send the run that waited for another to end; if that fails, the sweep sends it."""

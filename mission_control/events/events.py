@@ -451,11 +451,6 @@ def audit_write_failed(path: object, error: BaseException) -> _Fields:
     return {"path": str(path), "error": str(error)}
 
 
-@_event(WARNING, "stored, but not enforced by this version")
-def fields_not_enforced(task_id: str, fields: str) -> None:
-    """A definition uses fields that are stored but that this version does not act on."""
-
-
 @_event(WARNING, "a task with this id is registered already, and differs; to update it, use replace=True")
 def definition_kept(task_id: str, difference: str) -> None:
     """A program registers a task that exists, with another definition; the registered one stays."""

@@ -19,6 +19,9 @@ from mission_control.safe_paths.beneath import open_beneath
 from mission_control.safe_paths.paths import entry_problem, require_safe
 
 SECONDS: Final = 5.0
+STATE_SECONDS: Final = 1.0
+"""How long the state of a file is waited for: beat fires nothing meanwhile."""
+
 _MEBIBYTE: Final = 1024 * 1024
 _FLAGS: Final = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
 _Result = TypeVar("_Result")
@@ -80,10 +83,21 @@ def read_if_changed(path: Path, most_bytes: int, known: FileState | None) -> Out
 
     def read() -> OutsideFile | None:
         with _open_regular(path) as file:
-            state = _state(file)
+            state = _state(os.fstat(file.fileno()))
             return None if state == known else OutsideFile(state, _whole(file, path, most_bytes))
 
     return _in_time(path, read)
+
+
+def file_state(path: Path) -> FileState:
+    """Return the state of a file without opening it, within `STATE_SECONDS`; else as `read_outside_file`."""
+
+    def look() -> FileState:
+        status = path.stat()
+        _require_regular(status, path)
+        return _state(status)
+
+    return _in_time(path, look, STATE_SECONDS)
 
 
 def read_beginning(path: Path, most_bytes: int, *, folder: Path | None = None) -> bytes:
@@ -108,20 +122,20 @@ def open_outside_file(path: Path) -> IO[bytes]:
     return _in_time(path, lambda: _open_regular(path))
 
 
-def _in_time(path: Path, read: Callable[[], _Result]) -> _Result:
+def _in_time(path: Path, read: Callable[[], _Result], seconds: float = SECONDS) -> _Result:
     """Return what `read` returns, in a thread that is left behind if it does not answer."""
     key = (os.getpid(), path)
     if key in _unanswered and not _unanswered[key].done():
-        raise _no_answer(path)
+        raise _no_answer(path, seconds)
     answer: Future[_Result] = Future()
     Thread(target=_run, args=(read, answer), name=f"reading {path.name}", daemon=True).start()
     try:
-        return answer.result(SECONDS)
+        return answer.result(seconds)
     except TimeoutError:
         if answer.done():
             raise
         _unanswered[key] = answer
-        raise _no_answer(path) from None
+        raise _no_answer(path, seconds) from None
 
 
 def _run(read: Callable[[], _Result], answer: Future[_Result]) -> None:
@@ -131,8 +145,8 @@ def _run(read: Callable[[], _Result], answer: Future[_Result]) -> None:
         answer.set_exception(error)
 
 
-def _no_answer(path: Path) -> OSError:
-    fault = f"it did not answer within {SECONDS:g} seconds; check the file system that it is on"
+def _no_answer(path: Path, seconds: float) -> OSError:
+    fault = f"it did not answer within {seconds:g} seconds; check the file system that it is on"
     return OSError(errno.ETIMEDOUT, fault, str(path))
 
 
@@ -160,8 +174,7 @@ def _require_regular(status: os.stat_result, path: Path) -> None:
         raise OSError(errno.EINVAL, "it is not a regular file; save its content to one", str(path))
 
 
-def _state(file: IO[bytes]) -> FileState:
-    status = os.fstat(file.fileno())
+def _state(status: os.stat_result) -> FileState:
     return FileState(status.st_dev, status.st_ino, status.st_mtime_ns, status.st_size)
 
 

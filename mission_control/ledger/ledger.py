@@ -185,11 +185,8 @@ def _keys_of_end(run: RunRecord, redbeat_keys: RedBeatKeys) -> list[str]:
 
 def counter_of(state: RunState) -> str:
     """Return the counter of a task's history that a run in `state` raises, "" if none."""
-    if state is RunState.SUCCESS:
-        return "success_count"
-    if state is RunState.SKIPPED:
-        return SKIPPED_COUNT
-    return "failure_count" if state in RAN_AND_FAILED else ""
+    counters = {RunState.SUCCESS: "success_count", RunState.SKIPPED: SKIPPED_COUNT}
+    return counters.get(state, "failure_count" if state in RAN_AND_FAILED else "")
 
 
 def _flat(mapping: Mapping[str, str]) -> list[str]:

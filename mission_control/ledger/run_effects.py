@@ -22,6 +22,10 @@ class RunEffects(RunReader):
         """Take back a mark of `mark_once`, because the effect certainly did not happen."""
         return self._note_once(run, key, "0")
 
+    def is_marked(self, run: RunRecord, key: str) -> bool:
+        """Return whether the run's effect `key` was marked."""
+        return bool(self._client.sismember(redis_keys.effects(run.execution_id), key))
+
     def cool_down(self, run: RunRecord, limit: str, seconds: float) -> bool:
         """Let no run begin by a limit of a running run for a while, nor by its value of the limit's `per`.
 
@@ -39,6 +43,10 @@ class RunEffects(RunReader):
         keys = [redis_keys.run(run.execution_id), redis_keys.BUDGETS, redis_keys.NOTICES]
         args: list[str | int] = [run.execution_id, usd, tokens, json.dumps(run.budgets or [])]
         return bool(self._script("spend")(keys=keys, args=args))
+
+    def note_condition_seen(self, task_id: str, seen: str) -> None:
+        """Note what the condition of a run that succeeded saw; the next occurrences are compared with it."""
+        self._client.hset(redis_keys.history(task_id), "condition_seen", seen)
 
     def _note_once(self, run: RunRecord, key: str, action: str) -> bool:
         keys = [redis_keys.run(run.execution_id), redis_keys.effects(run.execution_id)]

@@ -2,7 +2,8 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
+from hashlib import sha256
 from typing import Any, Final
 
 import orjson
@@ -10,13 +11,15 @@ from redis import Redis
 
 from mission_control.model.composition.joining import matches
 from mission_control.model.composition.release import UpstreamRun
-from mission_control.model.definitions.task import Dependency
+from mission_control.model.definitions.dependency import Dependency
 from mission_control.model.runs.run_state import RunState
 from mission_control.model.values.identifiers import task_of_run
 from mission_control.model.values.instants import parse_instant
 from mission_control.store import redis_keys
 
 _FIELDS: Final = ("state", "finished_at", "cause", "spec")
+_DIGEST_LETTERS: Final = 16
+_EVER: Final = timedelta.max.total_seconds()
 MOST_BYTES: Final = 1024 * 1024
 """How many bytes of outputs, as JSON, a run gets of the runs that it came after."""
 
@@ -87,10 +90,19 @@ class UpstreamRuns:
             found[task_of_run(execution_id)] = result if room >= 0 else {**result, "left_out": True}
         return found
 
-    def latest(self, dependency: Dependency, at: datetime) -> UpstreamRun | None:
-        """Return the latest end that a dependency with `within` asks for, that far from `at` at most."""
+    def state_of_outputs(self, after: Iterable[Dependency], at: datetime) -> str | None:
+        """Return what tells whether the outputs of the latest matching ends have changed; None if none is."""
+        found = [run for one in after if (run := self.latest(one, at, within=_EVER)) is not None]
+        outputs = [self._client.hget(redis_keys.run(run.execution_id), "output") for run in found]
+        ends = [[run.task_id, run.state, output] for run, output in zip(found, outputs, strict=True)]
+        return sha256(orjson.dumps(ends)).hexdigest()[:_DIGEST_LETTERS] if ends else None
+
+    def latest(
+        self, dependency: Dependency, at: datetime, *, within: float | None = None
+    ) -> UpstreamRun | None:
+        """Return the latest end that a dependency asks for, at most `within` (else its own) from `at`."""
         ids: Any = self._client.zrevrange(redis_keys.task_runs(dependency.task), 0, _LATEST - 1)
-        span = dependency.within or 0.0
+        span = dependency.within or 0.0 if within is None else within
         near = [
             run
             for run in self.get(ids).values()

@@ -32,6 +32,12 @@ _VERBS: Final = {
     ),
     "skipped": ("is skipped again and again", "are skipped again and again"),
     "missed": ("missed its time", "missed their time"),
+    ("idle", News.REMINDED): (
+        "is still kept idle by its condition",
+        "are still kept idle by their conditions",
+    ),
+    ("idle", News.RECOVERED): ("is no longer kept idle", "are no longer kept idle"),
+    "idle": ("is kept idle by its condition", "are kept idle by their conditions"),
     "success": ("succeeded", "succeeded"),
     "paused": ("is paused or resumed", "are paused or resumed"),
     "budget": ("uses a budget", "use a budget"),

@@ -19,6 +19,7 @@ from mission_control.model.policies.backfill import MOST_OCCURRENCES, forecast, 
 from mission_control.model.runs.backfill_plan import BackfillPlan, Rerun
 from mission_control.model.runs.run_state import RunState
 from mission_control.model.values.instants import format_instant
+from mission_control.operate.next_times import DueTime, unmet_words
 from mission_control.operate.past_runs import PastRuns
 from mission_control.operate.tasks import existing_task
 from mission_control.registry.pauses import Pauses
@@ -97,7 +98,8 @@ class Backfilling:
         if problems:
             raise InvalidTaskError(problems, subject=f"backfill of {request.task_id}")
         moved = {one.at for one in self.pauses.read().changed_of(task.id) if one.due > now}
-        times = [one for one in _occurrences(task, request, now) if one not in moved]
+        found = [one for one in _occurrences(task, request, now) if one not in moved]
+        times = [one for one in found if not unmet_words(DueTime(one), task.schedule, task.condition)]
         past = self.past_runs.of(task.id, times, since=request.start, now=now)
         items = [
             BackfillItem(past.free_ids[moment], moment)

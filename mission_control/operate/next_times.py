@@ -8,8 +8,10 @@ from typing import Any
 
 from mission_control.errors import InvalidTaskError
 from mission_control.files.calendar_file import read_calendar
+from mission_control.model.definitions.condition import Condition
 from mission_control.model.definitions.schedules import Schedule
 from mission_control.model.definitions.task import parse_task
+from mission_control.model.policies.condition import decide_condition, reason_of
 from mission_control.model.policies.pause import PauseLayer
 from mission_control.model.runs.changed_occurrence import ChangedOccurrence
 from mission_control.model.values.instants import format_instant
@@ -66,8 +68,18 @@ def bare_schedule(schedule: dict[str, Any], *, default_timezone: str = "UTC") ->
         raise InvalidTaskError(error.problems, subject="--schedule") from error
 
 
-def due_json(one: DueTime, schedule: Schedule, pauses: Iterable[PauseLayer] = ()) -> dict[str, str]:
-    """Return a due time as a JSON object: in UTC, as local time in the schedule's zone, with pauses."""
+def unmet_words(one: DueTime, schedule: Schedule, condition: Condition | None) -> str | None:
+    """Return why the condition will skip an occurrence, as far as its time alone decides that."""
+    if condition is None or not condition.is_foreseeable:
+        return None
+    answer = decide_condition(condition, one.due, one.due, schedule.zone)
+    return None if answer.holds else reason_of(condition, answer)
+
+
+def due_json(
+    one: DueTime, schedule: Schedule, pauses: Iterable[PauseLayer] = (), condition: Condition | None = None
+) -> dict[str, str]:
+    """Return a due time as a JSON object: in UTC, as local time in the schedule's zone, and what skips it."""
     found = {
         "scheduled_time": format_instant(one.scheduled_time),
         "local": one.scheduled_time.astimezone(schedule.zone).isoformat(),
@@ -76,6 +88,9 @@ def due_json(one: DueTime, schedule: Schedule, pauses: Iterable[PauseLayer] = ()
         found["moved_to"] = format_instant(one.change.to)
     if one.change is not None and one.is_skipped:
         found["skipped"] = one.change.words()
+    unmet = unmet_words(one, schedule, condition)
+    if unmet is not None:
+        found["condition"] = unmet
     paused = next((layer.name for layer in pauses if layer.holds(one.due)), None)
     return found if paused is None else {**found, "paused": paused}
 

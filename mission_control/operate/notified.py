@@ -8,7 +8,6 @@ import msgspec
 from redis import Redis
 
 from mission_control.errors import UnknownChannelError
-from mission_control.model.definitions.notify import SOURCELESS
 from mission_control.model.definitions.task import TaskDefinition
 from mission_control.model.policies.incidents import Incident
 from mission_control.model.policies.notices import DEFAULT_CHANNEL
@@ -44,17 +43,14 @@ class Reporting:
 def who_is_reported(client: Redis, task: TaskDefinition, alive: Iterable[ProcessInfo]) -> Reporting:
     """Return who is reported of a task's events, as its definition and the live workers have it."""
     known, notify = channels_of(alive), task.notify
-    on = tuple(event for event in notify.on if event not in SOURCELESS)
-    problems = [f"nothing reports {event} yet" for event in notify.on if event in SOURCELESS]
-    if not on or not notify.to:
-        problems.append("the task asks for no notifications")
+    problems = [] if notify.on and notify.to else ["the task asks for no notifications"]
     problems += [
         f"no live worker has the channel {one}: {SET_UP.format(one.upper())}"
         for one in notify.channels
         if one not in known
     ]
     stored: Any = client.hget(redis_keys.INCIDENTS, task.id)
-    return Reporting(on, notify.channels, problems, _incidents(stored))
+    return Reporting(notify.on, notify.channels, problems, _incidents(stored))
 
 
 def channels_of(alive: Iterable[ProcessInfo]) -> list[str]:

@@ -15,10 +15,10 @@ from mission_control.model.values.instants import format_instant
 from mission_control.operate.tasks import existing_task
 from mission_control.registry.registry import Registry
 
-_HIDDEN: Final = {"params", "secret_params", "is_fixed_delay", "breaker", "budgets"}
+_HIDDEN: Final = {"params", "secret_params", "is_fixed_delay", "breaker", "budgets", "condition_seen"}
 # Few runs have them.
 _UNUSUAL: Final = {
-    *("limits", "limited_by", "limited_until", "spent_usd", "spent_tokens", "calls"),
+    *("limits", "limited_by", "limited_until", "spent_usd", "spent_tokens", "calls", "condition"),
     *("deadline", "first_started_at", "late"),
 }
 

@@ -184,7 +184,7 @@ def situation(
         outcomes=dict(Counter(str(run.state) for run in ended).most_common()),
         next_due=tasks.next_due,
         pauses=pauses.in_force(now),
-        skips=_skips(ledger, active[:_RUNS_SHOWN]),
+        skips=_skips(ledger, {*(run.task_id for run in active[:_RUNS_SHOWN]), *tasks.conditional}),
         changed=changed_to_come(registry, pauses),
         backfills=[] if redis_keys.BACKFILLS in wrong else [one.plan for one in open_backfills(client)],
         limited=waiting_by_limit(active),
@@ -192,9 +192,9 @@ def situation(
     )
 
 
-def _skips(ledger: RunReader, active: Iterable[RunRecord]) -> dict[str, int]:
-    """Return how many occurrences in a row were skipped of the tasks that have active runs."""
-    names = sorted({run.task_id for run in active})
+def _skips(ledger: RunReader, task_ids: Iterable[str]) -> dict[str, int]:
+    """Return how many occurrences in a row were skipped of those tasks of which any was."""
+    names = sorted(task_ids)
     histories = zip(names, ledger.histories(names), strict=True)
     return {name: one.consecutive_skips for name, one in histories if one.consecutive_skips}
 

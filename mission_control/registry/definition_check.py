@@ -10,7 +10,6 @@ from typing import Any
 from redis import Redis
 
 from mission_control.errors import InvalidTaskError, Problem
-from mission_control.events import events
 from mission_control.files.calendar_file import read_no_calendar
 from mission_control.handler_catalog.catalog import HandlerCatalog
 from mission_control.model.definitions.due_times import interval_problem, over_problem
@@ -21,12 +20,6 @@ from mission_control.registry.dependency_check import DependencyCheck
 from mission_control.registry.named_resources import read_resources
 from mission_control.registry.task_store import TaskStore
 from mission_control.store import redis_keys
-
-
-def warn_of_unenforced(task: TaskDefinition) -> None:
-    """Log which fields of a task have no effect yet."""
-    if fields := task.unenforced_fields():
-        events.fields_not_enforced(task.id, ", ".join(fields))
 
 
 @dataclass(frozen=True)
@@ -67,7 +60,7 @@ class DefinitionCheck:
         uses = [(one.name, one.weight) for one in task.limits]
         given = {} if resources is None else resources
         problems = self.limit_problems(uses, task.params, given.get("limits", {}))
-        problems += self._budget_problems(task, given.get("budgets", {}))
+        problems += [*self._budget_problems(task, given.get("budgets", {})), *_condition_problems(task)]
         if problems:
             raise InvalidTaskError(problems, subject=f"task {task.id!r}")
         if task.enabled and (problem := interval_problem(task, self.shortest_interval, now)) is not None:
@@ -140,3 +133,10 @@ class DefinitionCheck:
             read_text=read_text,
             handler_problem=handler_problem,
         )
+
+
+def _condition_problems(task: TaskDefinition) -> list[Problem]:
+    if task.condition is None or not task.condition.upstream_changed or task.after:
+        return []
+    what = '"upstream_changed" needs tasks before this one; name them in the field after'
+    return [Problem("condition", what)]

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from mission_control.errors import Problem
 from mission_control.model.composition.graph import Graph, Node, graph_problems
-from mission_control.model.definitions.task import Dependency, TaskDefinition
+from mission_control.model.definitions.dependency import Dependency
+from mission_control.model.definitions.task import TaskDefinition
 from mission_control.model.problems.suggestions import quoted
 from mission_control.registry.stored_task import StoredTask
 from mission_control.registry.task_store import TaskStore

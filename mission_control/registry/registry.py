@@ -23,7 +23,7 @@ from mission_control.registry.changes import (
     new_metadata,
     next_metadata,
 )
-from mission_control.registry.definition_check import DefinitionCheck, warn_of_unenforced
+from mission_control.registry.definition_check import DefinitionCheck
 from mission_control.registry.pauses import PausesSeen
 from mission_control.registry.runnable_tasks import RunnableTasks
 from mission_control.registry.stored_task import StoredTask, stored_form
@@ -206,7 +206,6 @@ class Registry:
         for task, is_added in zip(named, added, strict=True):
             if is_added:
                 self.changes.record(task.id, "registered", {}, stored_form(task), reason=reason, at=now)
-                warn_of_unenforced(task)
         return added
 
     def enable(self, task_id: str, *, reason: str | None = None) -> bool:
@@ -345,7 +344,6 @@ class Registry:
         for one in write.pauses.changed_of(task.id):
             if one not in write.forget and one.is_void(task.schedule):
                 events.occurrence_change_void(task.id, one.execution_id, one.words())
-        warn_of_unenforced(task)
         if not task.enabled and (before["enabled"] or change == "disabled"):
             self._runs.of_disabled(task.id)
 

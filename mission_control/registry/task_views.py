@@ -94,13 +94,14 @@ def state_of(stored: StoredTask) -> TaskState:
 class Overview:
     """How many tasks there are, and which are due next; those due in the past are overdue.
 
-    `work` has the ids of the enabled tasks by their queue and handler.
+    `work` has the ids of the enabled tasks by their queue and handler, `conditional` those with a condition.
     """
 
     enabled: int
     disabled: int
     next_due: list[tuple[TaskDefinition, datetime]]
     work: Mapping[tuple[str, str], Sequence[str]] = field(default_factory=dict)
+    conditional: Sequence[str] = ()
 
 
 def overview_of(
@@ -118,4 +119,5 @@ def overview_of(
     work: dict[tuple[str, str], list[str]] = defaultdict(list)
     for one in enabled:
         work[one.definition["queue"], one.definition["handler"]].append(one.task_id)
-    return Overview(len(enabled), len(stored) - len(enabled), next_due, work)
+    conditional = [one.task_id for one in enabled if one.definition.get("condition") is not None]
+    return Overview(len(enabled), len(stored) - len(enabled), next_due, work, conditional)

@@ -30,6 +30,7 @@ _ELSEWHERE = {"mission_control/cli/terminal/output.py", "mission_control/cli/han
 WAYS_OUT: dict[str, Callable[[Any], object]] = {
     "echo": output.echo,
     "echo_line": output.echo_line,
+    "echo_file": output.echo_file,
     "echo_json": output.echo_json,
     "echo_json_array": lambda text: output.echo_json_array([text]),
     "echo_json_line": output.echo_json_line,

@@ -67,6 +67,14 @@ SCHEDULES = st.one_of(
     ),
 )
 
+CONDITIONS = (
+    "workday",
+    "previous_failed",
+    {"workday": [{"holidays": "DE-BY"}, "2026-12-24"], "idle_times": 3},
+    {"file_changed": "/srv/orders.csv", "idle_after": "2d"},
+    {"window": "22:00-06:00"},
+    {"handler": "handlers.conditions.on_call", "idle_after": 60},
+)
 DEFINITIONS = st.fixed_dictionaries(
     {"id": IDS, "schedule": SCHEDULES, "handler": PATHS},
     optional={
@@ -126,7 +134,7 @@ DEFINITIONS = st.fixed_dictionaries(
             unique_by=lambda dependency: dependency["task"],
         ),
         "join": st.sampled_from(["all", "any"]),
-        "condition": st.none() | PATHS,
+        "condition": st.none() | PATHS | st.sampled_from(CONDITIONS),
         "deadline": st.none()
         | st.fixed_dictionaries(
             {"start_within": POSITIVE_SECONDS},

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
@@ -17,14 +18,16 @@ from mission_control.audit.record.masking import clean_value
 from mission_control.dispatch.run_ending import RunEnding
 from mission_control.events import events
 from mission_control.messaging.redis_failures import is_lasting
-from workers.attempt.attempt_guard import AttemptGuard
+from mission_control.model.runs.run_record import RunRecord
+from workers.attempt.attempt_guard import AttemptGuard, GuardedAttempt
 from workers.attempt.claim import Claim, Claimer
 from workers.attempt.endings import Ending, end_attempt, ending_of
+from workers.call import condition
 from workers.call.attempt_log import AttemptLog
 from workers.call.captured_output import captured
 from workers.call.failure_log import HandlerFailedError
 from workers.call.handler_params import handler_params, secret_unavailable
-from workers.call.invocation import Failure, Handler, Outcome, Success, context_for, invoke
+from workers.call.invocation import Failure, Handler, Outcome, Skipped, Success, context_for, invoke
 from workers.call.leftovers import alone
 from workers.call.log_sender import LogSender
 from workers.call.own_process import call_in_own_process
@@ -72,7 +75,7 @@ class AttemptRunner:
         run = task.request.claimed_run = claimed.run  # by which the signal hook recognizes it
         events.attempt_begun(run)
         with self.guard.over(task.app, run, has_limit=not task.request.is_eager) as guarded:
-            outcome, task.request.has_log = self._invoke_captured(handler, claimed, guarded.begins)
+            outcome, task.request.has_log = self._invoke_captured(task, handler, claimed, guarded)
             finished_at = self.ending.clock()
             ending = ending_of(outcome, run)
             end = partial(end_attempt, run, outcome, ending, at=finished_at, run_ending=self.ending)
@@ -90,7 +93,7 @@ class AttemptRunner:
             raise Ignore from error
 
     def _invoke_captured(
-        self, handler: Handler, claimed: Claim, on_start: Callable[..., Any]
+        self, task: Task, handler: Handler, claimed: Claim, guarded: GuardedAttempt
     ) -> tuple[Outcome, bool]:
         """Run the handler; return its outcome, and whether its run may have a log."""
         run = claimed.run
@@ -100,14 +103,19 @@ class AttemptRunner:
             return secret_unavailable(error), False
         log = AttemptLog(run, self.sender, clock=self.ending.clock, secrets=given.named)
         with captured(log):
-            outcome = given.masked(self._invoke(handler, claimed, given.params, on_start))
+            outcome = given.masked(self._invoke(task, handler, claimed, given.params, guarded))
             if isinstance(outcome, Failure) and outcome.traceback is not None:
                 log.write("traceback", outcome.traceback)
                 events.handler_failed(run, outcome.traceback)
         return outcome, log.count > 0 or run.fence != 1
 
     def _invoke(
-        self, handler: Handler, claimed: Claim, params: dict[str, Any], on_start: Callable[..., Any]
+        self,
+        task: Task,
+        handler: Handler,
+        claimed: Claim,
+        params: dict[str, Any],
+        guarded: GuardedAttempt,
     ) -> Outcome:
         run, ledger = claimed.run, self.ending.ledger
         context = context_for(
@@ -121,13 +129,33 @@ class AttemptRunner:
             if run.fresh_process:
                 handler = partial(call_in_own_process, run, claimed.last_success, self.environment)
             with alone():
-                return invoke(handler, context, on_start=on_start)
+                unmet = None if run.condition is None else self._unmet(task, run, context, guarded)
+                return invoke(handler, context, on_start=guarded.begins) if unmet is None else unmet
         except LeaseLostError as error:
             raise Ignore from error
         except WorkerStopsError as error:
             with suppress(RedisError):
                 self.ending.interrupt(run)
             raise Reject("given back: the worker stops", requeue=True) from error
+
+    def _unmet(
+        self, task: Task, run: RunRecord, context: dict[str, Any], guarded: GuardedAttempt
+    ) -> Outcome | None:
+        """Ask a run's condition, unless it was met before; return how the run ends if it is not met."""
+        ledger, path = self.ending.ledger, str((run.condition or {}).get("handler"))
+        if run.fence != 1 and _persist(task, partial(ledger.is_marked, run, condition.MET)):
+            return None
+        found = task.app.tasks.get(path)
+        if getattr(found, "is_gone", True):
+            return condition.missing(path)
+        within = min(condition.LIMIT_SECONDS, run.timeout_seconds or condition.LIMIT_SECONDS)
+        begins = partial(guarded.begins, within=within, overtime=condition.not_in_time(path, within))
+        given = {**context, **deepcopy({name: context[name] for name in ("params", "upstream")})}
+        outcome = condition.ask(path, found.handler, given, within=within, on_start=begins)
+        if isinstance(outcome, Success):
+            _persist(task, partial(ledger.mark_once, run, condition.MET))
+            return None
+        return outcome
 
 
 def _persist(task: Task, ask: Callable[[], _Answer]) -> _Answer:
@@ -164,6 +192,8 @@ def _obey(task: Task, outcome: Outcome, ending: Ending) -> dict[str, Any]:
     if isinstance(outcome, Success):
         # Celery writes it into its log and its events; the ledger has the whole output.
         return {"status": "success", "output": clean_value(outcome.output, SHOWN_OUTPUT), "error": None}
+    if isinstance(outcome, Skipped):
+        return {"status": "skipped", "output": None, "error": None}
     error = HandlerFailedError(outcome.error, outcome.traceback)
     if ending.retry_in is None:
         raise error

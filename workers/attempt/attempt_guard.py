@@ -30,6 +30,7 @@ LONGEST_PAUSE_SECONDS: Final = 1.0
 _LOOKS_PER_LEASE: Final = 5
 # A healthy parent of the pool kills at the limit itself, and records the reason sooner.
 _AFTER_THE_PARENT: Final = 1.0
+_OVERTIME: Final = timed_out("the handler did not stop at timeout_seconds and was killed")
 
 
 class GuardedAttempt:
@@ -43,18 +44,22 @@ class GuardedAttempt:
         self._stay: Interruptible | None = None
         self._asked: type[BaseException] | None = None
         self._stop_at = math.inf
+        self._overtime = _OVERTIME
         self.kill_at = math.inf
         self.kill_for: Failure | None = None
 
     @contextmanager
-    def begins(self, stay: Interruptible) -> Iterator[None]:
+    def begins(
+        self, stay: Interruptible, *, within: float = math.inf, overtime: Failure = _OVERTIME
+    ) -> Iterator[None]:
         """Note that the handler runs while the block does, and how to interrupt it.
 
-        Raises what it was asked to stop with before.
+        It may take the run's time limit, or `within` seconds if that is less. `overtime` is how the attempt
+        ends if it goes on and is killed. Raises what it was asked to stop with before.
         """
         if self._limit_seconds is not None:
-            self._stop_at = time.monotonic() + self._limit_seconds
-        self._stay = stay
+            self._stop_at = time.monotonic() + min(self._limit_seconds, within)
+        self._stay, self._overtime = stay, overtime
         try:
             if self._asked is not None:
                 raise self._asked
@@ -75,8 +80,7 @@ class GuardedAttempt:
         """Interrupt the handler if it has run for as long as it may."""
         if self._stop_at <= now:
             self._stop_at = math.inf
-            error = "the handler did not stop at timeout_seconds and was killed"
-            self.stop(SoftTimeLimitExceeded, timed_out(error))
+            self.stop(SoftTimeLimitExceeded, self._overtime)
 
     def stop(self, reason: type[BaseException], kill_for: Failure | None) -> bool:
         """Interrupt the handler, and plan to kill it if it goes on; False if it was interrupted before."""
@@ -114,8 +118,9 @@ class AttemptGuard:
 
     @contextmanager
     def over(self, app: Celery, run: RunRecord, *, has_limit: bool) -> Iterator[GuardedAttempt]:
-        """Guard an attempt while the block runs; with its time limit if `has_limit`."""
-        guarded = GuardedAttempt(app, run, run.timeout_seconds if has_limit else None)
+        """Guard an attempt while the block runs; with its time limits if `has_limit`."""
+        limit = math.inf if run.timeout_seconds is None else run.timeout_seconds
+        guarded = GuardedAttempt(app, run, limit if has_limit else None)
         with self._lock:
             if self._process != os.getpid():
                 self._start()

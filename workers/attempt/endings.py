@@ -7,10 +7,11 @@ from typing import Any
 from mission_control.dispatch.run_ending import RunEnding
 from mission_control.ledger.ledger import Ledger
 from mission_control.model.definitions.retry_policy import RetryPolicy
+from mission_control.model.policies.condition import cause_of_condition
 from mission_control.model.policies.retry import RetryIn, decide_retry
 from mission_control.model.runs.run_record import RunRecord
 from mission_control.model.runs.run_state import RunState
-from workers.call.invocation import Failure, Outcome, Success
+from workers.call.invocation import Failure, Outcome, Skipped, Success
 
 
 @dataclass(frozen=True)
@@ -23,8 +24,8 @@ class Ending:
 
 def ending_of(outcome: Outcome, run: RunRecord) -> Ending:
     """Decide what the outcome of the run's current attempt makes of the run."""
-    if isinstance(outcome, Success):
-        return Ending(RunState.SUCCESS)
+    if isinstance(outcome, Success | Skipped):
+        return Ending(RunState.SUCCESS if isinstance(outcome, Success) else RunState.SKIPPED)
     policy = RetryPolicy.model_validate(run.retry_policy)
     decision = decide_retry(policy, attempt=run.attempt, retryable=outcome.is_retryable)
     if isinstance(decision, RetryIn):
@@ -58,6 +59,9 @@ def _written_before(run: RunRecord, ending: Ending, ledger: Ledger) -> RunRecord
 
 
 def _changes(outcome: Outcome, ending: Ending, at: datetime) -> dict[str, Any]:
+    if isinstance(outcome, Skipped):
+        cause = cause_of_condition(outcome.name).to_dict()
+        return {"reason": f"condition {outcome.name}: {outcome.seen}", "cause": cause}
     changes: dict[str, Any] = {"output": outcome.output}
     if isinstance(outcome, Failure):
         changes["error"] = outcome.error

@@ -7,7 +7,7 @@ from typing import Any, Final
 from mission_control.audit.record.masked_values import is_hidden
 from mission_control.model.problems.secret_references import reference_in
 from mission_control.model.runs.run_record import RunRecord
-from workers.call.invocation import Failure, Outcome, Success
+from workers.call.invocation import Failure, Outcome, Skipped, Success
 from workers.call.known_secrets import KnownSecrets
 from workers.call.secret_sources import SecretSources, SecretUnavailableError
 
@@ -30,6 +30,8 @@ class HandlerParams:
         """Return what the handler made of the attempt, without its secrets."""
         if not self.named:
             return outcome
+        if isinstance(outcome, Skipped):
+            return replace(outcome, seen=self.named.in_text(outcome.seen))
         output = self.hidden.in_value(outcome.output)
         if isinstance(outcome, Success):
             return Success(output)

@@ -59,7 +59,15 @@ class Failure:
         object.__setattr__(self, "error", clean_text(self.error, ERROR_LIMIT))
 
 
-Outcome = Success | Failure
+@dataclass(frozen=True)
+class Skipped:
+    """The condition `name` has said no before the handler was called; `seen` is why, masked and bounded."""
+
+    name: str
+    seen: str
+
+
+Outcome = Success | Failure | Skipped
 
 
 def context_for(
@@ -108,7 +116,7 @@ def invoke(
     try:
         with interruptible() as stay, on_start(stay):
             result = handler(context)
-        return result if isinstance(result, Success | Failure) else outcome_of(result)
+        return result if isinstance(result, Outcome) else outcome_of(result)
     except SoftTimeLimitExceeded as error:
         return timed_out("the handler ran longer than timeout_seconds", traceback=traceback_of(error))
     except RunCancelledError:

@@ -22,7 +22,7 @@
 --                 payload, stagger in seconds if it is caught up, else "", delivery, overlap or cause, notices, budgets,
 --                 first deadline}
 --         notices: {task id, its `notify` as JSON, states that are reported, joined by commas with one before and after, from
---         how many skips in a row on}; absent or false if the task asks for none
+--         how many skips in a row on, event, "" for the state's}; absent or false if the task asks for none
 --         budgets: {name, billionths of a dollar, tokens} each, -1 for what is not known; absent or false if the task has none
 --         first deadline: Unix seconds, absent if the run has none
 --         overlap of a run that is fired: "" if no other run of its task matters, else the verdict if one is active, or
@@ -216,13 +216,14 @@ end
 -- One notice an entry and state, however many occurrences it is about.
 local notices = {}
 local function tell(run, state, reason, skips)
-  local task, notify, states, least = unpack(run[13])
+  local task, notify, states, least, event = unpack(run[13])
   if not string.find(states, ',' .. state .. ',', 1, true) or skips and skips < least then
     return
   end
-  local name = state .. ' ' .. task
+  event = event ~= '' and event or state
+  local name = event .. ' ' .. task
   local count = (notices[name] or {count = 0}).count + (skips == least and least or 1)
-  notices[name] = {event = state, task = task, at = now_iso, run = run[4], text = reason, cause = state, count = count,
+  notices[name] = {event = event, task = task, at = now_iso, run = run[4], text = reason, cause = event, count = count,
     notify = notify}
 end
 

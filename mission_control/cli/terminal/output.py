@@ -41,6 +41,11 @@ def echo_json_array(items: Iterable[Any]) -> None:
     sys.stdout.write("[]\n" if separator.startswith("[") else "\n]\n")
 
 
+def echo_file(text: str) -> None:
+    """Print the content of a text file on stdout, with its line ends."""
+    sys.stdout.write(escaped(text, but="\r\n"))
+
+
 def echo_json_line(value: Any) -> None:  # noqa: ANN401
     """Print a JSON value on one line, at once."""
     sys.stdout.write(_json_text(value) + "\n")

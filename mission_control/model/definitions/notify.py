@@ -1,7 +1,7 @@
 """Which channels are notified of what happens to a task."""
 
 import re
-from typing import Annotated, Final, Literal
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
@@ -13,9 +13,6 @@ _CHANNEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_]{0,63}")
 _MOST_CHANNELS = 32
 
 Event = Literal["failure", "recovery", "missed", "skipped", "late", "idle", "budget", "paused", "success"]
-
-SOURCELESS: Final = frozenset({"idle"})
-"""Events that nothing reports yet."""
 
 
 def _channel(value: str) -> str:

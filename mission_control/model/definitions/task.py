@@ -17,17 +17,18 @@ from pydantic import (
     ValidatorFunctionWrapHandler,
     field_serializer,
     field_validator,
-    model_serializer,
     model_validator,
 )
 
 from mission_control.errors import InvalidTaskError, Problem
 from mission_control.model.definitions.bookkeeping import ExecutionHistory, Metadata
+from mission_control.model.definitions.condition import Condition
 from mission_control.model.definitions.deadline import Deadline
+from mission_control.model.definitions.dependency import Dependency
 from mission_control.model.definitions.misfire import Misfire
 from mission_control.model.definitions.named_budget import BudgetUse
 from mission_control.model.definitions.named_limit import MOST_USES, LimitUse
-from mission_control.model.definitions.notify import SOURCELESS, Notify
+from mission_control.model.definitions.notify import Notify
 from mission_control.model.definitions.retry_policy import RetryPolicy
 from mission_control.model.definitions.schedules import NO_SCHEDULE, Schedule
 from mission_control.model.problems.json_values import json_copy, plain_definition
@@ -52,28 +53,13 @@ MOST_PROBES = 100
 PROBES = (3_600.0, 14_400.0, 86_400.0)
 # Redis queues of four priorities are built from Celery's ten levels.
 HIGHEST_PRIORITY = 9
-# Fields that are checked and stored, and that nothing acts on yet.
-_UNENFORCED = frozenset({"condition"})
-_UNUSUAL = _UNENFORCED | {
-    *("after", "join", "limits", "budgets", "deadline"),
-    *("pause_after_failures", "probe_after", "notify"),
-}
-
-
-class Dependency(FrozenModel):
-    """Another task whose runs start this one: when they succeed, fail, do either, or end in any way at all.
-
-    With `within` its latest matching end counts, up to so many seconds from that of the others.
-    """
-
-    task: TaskId
-    on: Literal["success", "failure", "finished", "any"] = "success"
-    within: Span | None = None
-
-    @model_serializer(mode="wrap")
-    def _as_given(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        data: dict[str, Any] = dump(self)
-        return data if self.within is not None else {"task": self.task, "on": self.on}
+# Written only where they were given.
+_UNUSUAL = frozenset(
+    {
+        *("after", "join", "condition", "limits", "budgets", "deadline"),
+        *("pause_after_failures", "probe_after", "notify"),
+    }
+)
 
 
 class TaskDefinition(FrozenModel):
@@ -101,7 +87,7 @@ class TaskDefinition(FrozenModel):
     queue_limit: int = Field(default=1, ge=1, le=10_000)
     after: tuple[Dependency, ...] = Field(default=(), strict=False, max_length=MOST_DEPENDENCIES)
     join: Literal["all", "any"] = "all"
-    condition: HandlerPath | None = None
+    condition: Condition | None = None
     limits: tuple[LimitUse, ...] = Field(default=(), strict=False, max_length=MOST_USES)
     budgets: tuple[BudgetUse, ...] = Field(default=(), strict=False, max_length=MOST_USES)
     deadline: Deadline | None = None
@@ -161,8 +147,8 @@ class TaskDefinition(FrozenModel):
         """Return the definition as JSON has it; `parse_task` of it gives an equal definition.
 
         Everything is written out, with two exceptions. Of the schedule, only the given fields are written,
-        and its time zone, which must not change with the default of another reader. A field that nothing
-        acts on yet, or that few tasks have, is written only if it was given.
+        and its time zone, which must not change with the default of another reader. A field that few tasks
+        have is written only if it was given.
         """
         return self.model_dump(mode="json", by_alias=True, exclude={*(_UNUSUAL - self.model_fields_set)})
 
@@ -181,11 +167,6 @@ class TaskDefinition(FrozenModel):
     def with_metadata(self, metadata: Metadata) -> Self:
         """Return the same definition with other metadata, without checking it again."""
         return self.model_copy(update={"metadata": metadata})
-
-    def unenforced_fields(self) -> list[str]:
-        """Return the given fields that ask for something this version does not do yet."""
-        given = [name for name in _UNENFORCED & self.model_fields_set if getattr(self, name) is not None]
-        return sorted([*given, *(f"notify.on: {event}" for event in self.notify.on if event in SOURCELESS)])
 
 
 def parse_task(

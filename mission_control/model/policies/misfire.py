@@ -35,12 +35,14 @@ _ROUNDING: Final = timedelta(milliseconds=1)
 class Fire:
     """Run this occurrence; `is_catch_up` says that it is not on time, and runs by the policy.
 
-    `moved_to` is when it runs instead of at its own time, None for an occurrence that was not moved.
+    `moved_to` is when it runs instead of at its own time, None for an occurrence that was not moved. `seen`
+    is what its condition compares with the last run that succeeded.
     """
 
     scheduled_time: datetime
     is_catch_up: bool = False
     moved_to: datetime | None = None
+    seen: str | None = None
 
     @property
     def due(self) -> datetime:
@@ -60,11 +62,15 @@ class Miss:
 
 @dataclass(frozen=True, slots=True)
 class Skip:
-    """Record this occurrence as skipped on purpose, and why."""
+    """Record this occurrence as skipped on purpose, and why.
+
+    `idle_from`: it is worth the notice `idle` from so many skips in a row on, None for never.
+    """
 
     scheduled_time: datetime
     reason: str
     cause: Cause
+    idle_from: int | None = None
 
 
 Action = Fire | Miss | Skip

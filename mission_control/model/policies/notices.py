@@ -11,7 +11,7 @@ from mission_control.model.definitions.notify import Notify
 from mission_control.model.definitions.task import TaskDefinition
 from mission_control.model.policies.deadlines import words
 from mission_control.model.policies.failure_cause import failure_cause
-from mission_control.model.runs.cause import Cause
+from mission_control.model.policies.misfire import Action, Fire, Skip
 from mission_control.model.runs.run_record import RunRecord, json_text
 from mission_control.model.runs.run_state import RAN_AND_FAILED, RunState, joined
 
@@ -23,9 +23,9 @@ MOST_TEXT: Final = 500
 DEFAULT_CHANNEL: Final = "default"
 DEFAULT_NOTIFY: Final = Notify.model_construct()  # its checks are built when first used
 _UNFIRED: Final = frozenset({RunState.MISSED, RunState.SKIPPED})
-# Who pauses a task or skips an occurrence knows.
-_KNOWN_SKIPS: Final = frozenset({"paused", "breaker", "skipped_by_hand"})
-_TROUBLES: Final = frozenset({"failure", "missed", "skipped", "late"})
+# Who pauses a task or skips an occurrence knows; a condition that says no is the event `idle`.
+_KNOWN_SKIPS: Final = frozenset({"paused", "breaker", "skipped_by_hand", "condition"})
+_TROUBLES: Final = frozenset({"failure", "missed", "skipped", "late", "idle"})
 
 
 class Notice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -61,17 +61,24 @@ class EndNotice(NamedTuple):
 
 
 def end_notice(
-    run: RunRecord, state: RunState, *, text: str | None, at: datetime, has_default: bool
+    run: RunRecord,
+    state: RunState,
+    *,
+    text: str | None,
+    at: datetime,
+    has_default: bool,
+    is_idle: bool = False,
 ) -> EndNotice | None:
     """Return what to report of the end of a run, None for nothing.
 
-    A retry is nothing, nor is a cancelled run. An expired run counts as missed. `has_default` says whether
-    the channel `default` is set up: without it nothing is reported of tasks that do not say what they want.
+    A retry is nothing, nor is a cancelled run. An expired run counts as missed, a skipped one only if the
+    condition of its task `is_idle`. `has_default` says whether the channel `default` is set up: without it
+    nothing is reported of tasks that do not say what they want.
     """
     if run.revision is None or (run.notify is None and not has_default):
         return None
     notify = DEFAULT_NOTIFY if run.notify is None else Notify.model_validate(run.notify)
-    event, noted = _event(state), Noted.OPENS
+    event, noted = "idle" if is_idle else _event(state), Noted.OPENS
     if event == "success" and "success" not in notify.on:
         noted = Noted.CLOSES
         is_reported = not _TROUBLES.isdisjoint(notify.on)
@@ -94,17 +101,20 @@ def script_args(notice: EndNotice | None) -> list[str]:
     return ["", ""] if notice is None else [msgspec.json.encode(notice.notice).decode(), notice.noted]
 
 
-def unfired_notices(task: TaskDefinition, task_id: str, cause: Cause | None) -> list[list[Any]]:
+def unfired_notices(task: TaskDefinition, task_id: str, action: Action) -> list[list[Any]]:
     """Return what the fire script needs to note that an occurrence does not run; nothing for most tasks.
 
-    `cause` is why it is not fired, None if it is: the script may skip it for an active run.
+    The script may also skip an occurrence that is fired, for an active run.
     """
-    states = _UNFIRED.intersection(task.notify.on)
-    if cause is not None and cause.kind in _KNOWN_SKIPS:
+    asked = task.notify
+    states, event, least = _UNFIRED.intersection(asked.on), "", SKIPS_IN_A_ROW
+    if not isinstance(action, Fire) and action.cause.kind in _KNOWN_SKIPS:
         states -= {RunState.SKIPPED}
-    if not states or not task.notify.to:
+    if isinstance(action, Skip) and action.idle_from is not None and "idle" in asked.on:
+        states, event, least = frozenset({RunState.SKIPPED}), "idle", action.idle_from
+    if not states or not asked.to:
         return []
-    return [[task_id, json_text(task.notify_given), joined(states), SKIPS_IN_A_ROW]]
+    return [[task_id, json_text(task.notify_given), joined(states), least, event]]
 
 
 def late_notices(run: RunRecord, deadlines: Iterable[str], *, at: datetime) -> list[Notice]:

@@ -154,9 +154,16 @@ def kept_back(
 
     What is missed in any case stays missed. A fixed delay is then counted from `now`.
     """
-    actions = tuple(_action(action, layer_at) for action in decision.actions)
+    return rescheduled(task, decision, tuple(_action(action, layer_at) for action in decision.actions), now)
+
+
+def rescheduled(
+    task: TaskDefinition, decision: Decision, actions: tuple[Action, ...], now: datetime
+) -> Decision:
+    """Return a decision with other actions; of a fixed delay, no end of a run sets when it is due next."""
     next_due = decision.next_due
-    if task.schedule.is_fixed_delay and actions != decision.actions:  # no end of a run sets it
+    fired, before = (sum(isinstance(one, Fire) for one in some) for some in (actions, decision.actions))
+    if task.schedule.is_fixed_delay and fired < before:
         following = task.schedule.next_after(now)
         next_due = None if following is None else following.timestamp()
     return replace(decision, actions=actions, next_due=next_due)

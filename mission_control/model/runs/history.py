@@ -8,6 +8,7 @@ from typing import Any, Final, Self
 from mission_control.model.values.instants import parse_instant
 
 _HISTORY_TIMES: Final = frozenset({"last_run", "last_success"})
+_TEXTS: Final = frozenset({"condition_seen"})
 
 
 @dataclass(frozen=True)
@@ -16,7 +17,8 @@ class History:
 
     Counts runs that ended `success`, `failure`, `timed_out` or `lost`; a run counts once, however many
     attempts it took. Occurrences that were not fired are counted apart; `consecutive_skips` are those since a
-    run ended. `last_run` is when the last counted run's last attempt started.
+    run ended. `last_run` is when the last counted run's last attempt started. `condition_seen` is what the
+    condition of the last successful run saw.
     """
 
     last_run: datetime | None = None
@@ -28,12 +30,13 @@ class History:
     missed_count: int = 0
     skipped_count: int = 0
     consecutive_skips: int = 0
+    condition_seen: str | None = None
 
     @classmethod
     def from_hash(cls, stored: Mapping[str, str]) -> Self:
         """Read the history back from its Redis hash."""
         values: dict[str, Any] = {
-            name: parse_instant(text) if name in _HISTORY_TIMES else int(text)
+            name: parse_instant(text) if name in _HISTORY_TIMES else text if name in _TEXTS else int(text)
             for name, text in stored.items()
         }
         return cls(**values)

@@ -128,6 +128,7 @@ def backfill_run(
         priority=priority,
         breaker=None,
         deadline=None,
+        condition=None if task.condition is None else task.condition.for_worker,
         expires_at=None,
     )
 
@@ -182,6 +183,8 @@ def _shared_spec(task: TaskDefinition) -> dict[str, str]:
         spec["deadline"] = json_text(task.deadline.of_run(task.schedule.timezone))
     if task.notify_given is not None:
         spec["notify"] = json_text(task.notify_given)
+    if task.condition is not None and task.condition.handler is not None:
+        spec["condition"] = json_text(task.condition.for_worker)
     if task.fresh_process:
         spec["fresh_process"] = json_text(True)  # JSON
     if task.timeout_seconds is not None:

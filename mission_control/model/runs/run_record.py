@@ -49,6 +49,8 @@ class RunRecord:
     `budgets` are its budgets as `BudgetUse.of_run` has them, None for none; `spent_usd` (dollars) and
     `spent_tokens` what its attempts have reported, None for nothing.
     `calls` is how many debounced requests it stands for, None if it was not debounced.
+    `condition` has the function that a worker asks first, and when its answers are worth a notice;
+    `condition_seen` is what a built-in condition saw.
     `upstream` are the runs of other tasks that this one came after,
     `root` the first of them all; None for a run that came after none.
     """
@@ -76,6 +78,8 @@ class RunRecord:
     limits: list[Any] | None = None
     budgets: list[Any] | None = None
     deadline: dict[str, Any] | None = None
+    condition: dict[str, Any] | None = None
+    condition_seen: str | None = None
     moved_to: datetime | None = None
     backfill: str | None = None
     root: str | None = None
@@ -230,7 +234,7 @@ _WHOLE_NUMBERS: Final = (
 _JSON: Final = (
     *("params", "secret_params", "retry_policy", "output", "cause"),
     *("is_fixed_delay", "fresh_process", "overlaps", "breaker", "limits", "budgets", "notify", "upstream"),
-    *("deadline", "late"),
+    *("deadline", "late", "condition"),
 )
 
 _ENCODERS: Final[dict[str, Callable[[Any], str]]] = {

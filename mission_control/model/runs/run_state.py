@@ -36,7 +36,10 @@ _S = RunState
 TRANSITIONS: Final[dict[RunState, frozenset[RunState]]] = {
     _S.DISPATCHED: frozenset({_S.RUNNING, _S.LOST, _S.EXPIRED, _S.CANCELLED, _S.SKIPPED}),
     _S.RUNNING: frozenset(
-        {_S.RETRYING, _S.INTERRUPTED, _S.SUCCESS, _S.FAILURE, _S.TIMED_OUT, _S.LOST, _S.CANCELLED}
+        {
+            *(_S.RETRYING, _S.INTERRUPTED, _S.SUCCESS, _S.FAILURE, _S.TIMED_OUT, _S.LOST, _S.CANCELLED),
+            _S.SKIPPED,  # by its condition
+        }
     ),
     _S.RETRYING: frozenset({_S.RUNNING, _S.LOST, _S.CANCELLED}),  # what has started no longer expires
     _S.INTERRUPTED: frozenset({_S.RUNNING, _S.LOST, _S.CANCELLED}),

@@ -47,9 +47,8 @@ def test_who_shows_channels_what_is_missing_and_open_incidents(installation: Ins
     )
     installation.client.hset(redis_keys.INCIDENTS, "cake", incident)
     found = mc("notify", "who", "cake", "--json").json
-    assert (found["on"], found["to"]) == (["failure", "late"], ["ops", "default"])
+    assert (found["on"], found["to"]) == (["failure", "late", "budget"], ["ops", "default"])
     assert found["problems"] == [
-        "nothing reports budget yet",
         f"no live worker has the channel default: {SET_UP.format('DEFAULT')}",
     ]
     assert [(one["event"], one["count"]) for one in found["incidents"]] == [("failure", 1)]

@@ -9,6 +9,7 @@ import pytest
 from celery import Celery
 
 from mission_control.configuration.settings import Secret
+from tests.samples.conditions import CONDITIONS
 from tests.stage.live_installation import LiveInstallation, live_installation
 
 if TYPE_CHECKING:
@@ -177,6 +178,7 @@ HANDLERS = {
         def run(context):
             """Never run."""
     ''',
+    "conditions": CONDITIONS,
     "long": '''
         """A handler that takes its time."""
         import time

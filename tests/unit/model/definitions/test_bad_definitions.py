@@ -100,13 +100,6 @@ WHOLE_MESSAGES: list[tuple[dict[str, Any], str]] = [
         ),
     ),
     (
-        {"condition": "on_workday"},
-        (
-            "condition: 'on_workday' is not a handler path; write handlers.<module>.<function>; "
-            'did you mean "handlers.on_workday.run"?'
-        ),
-    ),
-    (
         {"queue": "a b"},
         """queue: 'a b' is not a queue's name; use up to 128 letters, digits, "_", "." and "-\"""",
     ),

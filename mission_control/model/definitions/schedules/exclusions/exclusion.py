@@ -67,7 +67,7 @@ class Exclusion(FrozenModel):
             found = self._calendar.event_at(local, zone) if self._calendar is not None else None
             return Span(*found) if found is not None else None
         if self.between is not None:
-            return _hours_span(local, *map(parse_time, self.between))
+            return hours_span(local, *map(parse_time, self.between))
         if self.holidays is not None:
             return _whole_days(day, day) if is_holiday(day, self.holidays) else None
         if self.weekday is not None:
@@ -143,7 +143,7 @@ def _whole_days(first: dt.date, last: dt.date) -> Span:
     return Span(dt.datetime.combine(first, dt.time.min), dt.datetime.combine(last, dt.time.max))
 
 
-def _hours_span(local: dt.datetime, start: dt.time, end: dt.time) -> Span | None:
+def hours_span(local: dt.datetime, start: dt.time, end: dt.time) -> Span | None:
     """Return the span of quiet hours around `local`, which may have begun the day before."""
     over_midnight = start > end
     first = local.date() - _DAY * (over_midnight and local.time() < end)
