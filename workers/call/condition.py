@@ -62,6 +62,16 @@ def answer_of(path: str, answer: object) -> Outcome:
     return Success(reason) if holds else Skipped(path, clean_text(reason or "no", _MOST_SHOWN))
 
 
+def tried(path: str, function: Handler) -> Handler:
+    """Return a function that judges what another one returned: a condition's answer, or a handler's result."""
+
+    def call(context: dict[str, Any]) -> object:
+        result = function(context)
+        return answer_of(path, result) if isinstance(result, bool | tuple) else result
+
+    return call
+
+
 def not_in_time(path: str, within: float) -> Failure:
     """Return the failure of a condition that has not answered in time."""
     return Failure(f"condition {path} did not answer within {within:g} s", reason=FAILED)

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 @parameters.run_params
 @parameters.as_json
 def test(path: str, params: dict[str, Any] | None, as_json: bool) -> ExitCode:
-    """Run a handler once in this process, and check its result against the contract.
+    """Run a handler, or a condition, once in this process, and check its result against the contract.
 
     Records nothing in the ledger or the audit stream. What the handler prints and logs goes to stderr, and so
     does its traceback. Secrets in its params are masked in all of it. Exit code 1: it failed.
@@ -42,12 +42,12 @@ def test(path: str, params: dict[str, Any] | None, as_json: bool) -> ExitCode:
         tell(printable(traceback.rstrip(), limit=None))
     if as_json:
         echo_json({**result, "duration_ms": round(took / timedelta(milliseconds=1))})
-    elif result["status"] == "success":
+    elif result["error"] is None:
         echo(as_text(result["output"]))
     else:
         tell(f"{path}: {result['error']}")
     tell(f"{result['status']} after {duration(took)}")
-    return ExitCode.DONE if result["status"] == "success" else ExitCode.FAILED
+    return ExitCode.DONE if result["error"] is None else ExitCode.FAILED
 
 
 def _run(path: str, params: dict[str, Any]) -> tuple[dict[str, Any], timedelta, str | None]:
@@ -73,9 +73,12 @@ def _run(path: str, params: dict[str, Any]) -> tuple[dict[str, Any], timedelta, 
         )
         context = worker.context_for(run, given.params, last_success_time=None)
         with _masked_output(run, given.named):
-            outcome = given.masked(worker.invoke(handler, context))
+            tried = import_module("workers.call.condition").tried(path, handler)
+            outcome = given.masked(worker.invoke(tried, context))
     took = timedelta(seconds=time.monotonic() - began)
     error = getattr(outcome, "error", None)
+    if hasattr(outcome, "seen"):
+        return {"status": "skipped", "output": outcome.seen, "error": None}, took, None
     status = "success" if error is None else "failure"
     result = {"status": status, "output": given.named.in_value(outcome.output), "error": error}
     return result, took, getattr(outcome, "traceback", None)

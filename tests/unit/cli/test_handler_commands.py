@@ -151,3 +151,14 @@ def test_secrets_in_params_are_masked_in_all_that_handler_test_shows(handlers: P
 def test_handler_test_records_nothing(handlers: Path) -> None:
     mc("handler", "test", "handlers.hello.run")
     assert not (handlers.parent / "data").exists()
+
+
+def test_condition_is_tried_too(handlers: Path) -> None:
+    (handlers / "mine.py").write_text(
+        "def no(context):\n    return False, 'not today'\n\ndef odd(context):\n    return True, 3\n"
+    )
+    answer = mc("handler", "test", "handlers.mine.no", "--json")
+    assert (answer.code, answer.json["status"], answer.json["output"]) == (0, "skipped", "not today")
+    odd = mc("handler", "test", "handlers.mine.odd")
+    assert odd.code == 1
+    assert "condition handlers.mine.odd returned tuple; it must return True, False" in odd.err
