@@ -63,7 +63,7 @@ def answer_of(path: str, answer: object) -> Outcome:
 
 
 def tried(path: str, function: Handler) -> Handler:
-    """Return a function that judges what another one returned: a condition's answer, or a handler's result."""
+    """Return a function that judges the answer of a condition, and passes on the result of a handler."""
 
     def call(context: dict[str, Any]) -> object:
         result = function(context)
