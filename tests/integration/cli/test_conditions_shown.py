@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from mission_control.installation.installation import Installation
 
 NINE = '{"type": "daily", "time": "09:00", "timezone": "Europe/Berlin", "start": "2097-01-01"}'
-FRIDAY = "2097-01-04T00:00"
+FRIDAY = "2097-01-04T00:00Z"
 
 
 def add(task_id: str, *options: str) -> None:
@@ -55,11 +55,11 @@ def events_of(*args: str) -> dict[str, Any]:
 def test_calendar_has_occurrences_by_their_ids_as_they_will_run(installation: Installation) -> None:
     add("tea", "--set", 'condition="workday"', "--name", "Tea; and, cake")
     add("quiet")
-    mc("task", "skip", "quiet", "--at", "2097-01-02T09:00", "--reason", "no water")
-    mc("task", "move", "quiet", "--at", "2097-01-03T09:00", "--to", "2097-01-03T10:30")
+    mc("task", "skip", "quiet", "--at", "2097-01-02T08:00Z", "--reason", "no water")
+    mc("task", "move", "quiet", "--at", "2097-01-03T08:00Z", "--to", "2097-01-03T09:30Z")
     mc("pause", "quiet", "--until", "2097-01-02T00:00Z")
     mc("task", "disable", "quiet")
-    assert {one.partition("@")[0] for one in events_of("--from", "2096-12-31T00:00")} == {"tea"}
+    assert {one.partition("@")[0] for one in events_of("--from", "2096-12-31T00:00Z")} == {"tea"}
     tea = events_of("tea", "--from", FRIDAY, "-n", "2")
     assert [(name, str(one["status"])) for name, one in tea.items()] == [
         ("tea@20970104T080000Z", "CONFIRMED"),
@@ -67,7 +67,7 @@ def test_calendar_has_occurrences_by_their_ids_as_they_will_run(installation: In
     ]
     assert str(tea["tea@20970104T080000Z"]["summary"]) == "Tea; and, cake"
     assert "condition workday: Saturday" in str(tea["tea@20970105T080000Z"]["description"])
-    quiet = events_of("quiet", "--from", "2096-12-31T00:00", "-n", "4")
+    quiet = events_of("quiet", "--from", "2096-12-31T00:00Z", "-n", "4")
     found = {name: (one["dtstart"].dt, str(one["status"])) for name, one in quiet.items()}
     assert found == {
         "quiet@20970101T080000Z": (datetime(2097, 1, 1, 8, tzinfo=UTC), "TENTATIVE"),
