@@ -121,6 +121,7 @@ def show(task_id: str, as_json: bool, reveal: bool) -> None:
     Leaves out fields with their default value. --json prints the definition in the format of task files.
     """
     from mission_control.operate.budgets import budgets_in_words
+    from mission_control.operate.conditions import condition_words
     from mission_control.operate.limits import waiting_by_limit
     from mission_control.operate.pausing import pausing_layers
     from mission_control.operate.tasks import existing_task, task_json
@@ -139,7 +140,8 @@ def show(task_id: str, as_json: bool, reveal: bool) -> None:
             for one in pausing_layers(seen.in_force(now), task)
         ]
         notes = [("paused", as_text(one)) for one in pauses] + list(_changed(seen.changed_of(task.id), task))
-        notes += _condition(installation, task, now)
+        words = condition_words(installation.client, task, now)
+        notes += [] if words is None else [("condition", as_text(words))]
         notes += _active(installation.ledger, task, now)
         waiting = waiting_by_limit(installation.ledger.active_of(task_id)) if task.limits else []
         notes += [("limited", as_text(one)) for one in waiting]
@@ -198,20 +200,6 @@ def _active(ledger: RunReader, task: TaskDefinition, now: datetime) -> Iterator[
         yield "", f"… {len(runs)} active runs in all"
     if (meeting := next_meeting(ledger, task, now)) is not None:
         yield "next", as_text(meeting_words(meeting, task.overlap, here))
-
-
-def _condition(installation: Installation, task: TaskDefinition, now: datetime) -> Iterator[tuple[str, str]]:
-    if task.condition is None:
-        return
-    words = task.condition.describe()
-    if task.condition.handler is None:
-        from mission_control.model.policies.condition import decide_condition
-        from mission_control.registry.condition_facts import condition_facts
-
-        facts = condition_facts(installation.client, task.id, task.condition, task.after, now)
-        answer = decide_condition(task.condition, now, now, task.schedule.zone, facts)
-        words = f"{words}; now: {'yes' if answer.holds else 'no'} ({answer.seen})"
-    yield "condition", as_text(words)
 
 
 def _changed(changed: Iterable[ChangedOccurrence], task: TaskDefinition) -> Iterator[tuple[str, str]]:

@@ -32,27 +32,24 @@ class RunRecord:
     """A run as the ledger knows it; a value, changed only by the ledger's transitions.
 
     All times are aware and in UTC. `moved_to` is when an occurrence is due that was moved from its
-    `scheduled_time`. `fresh_process` and `overlaps` (it may run
-    while another run of its task is active) are true or None. `secret_params` names the params that the
-    task marks as secret, None for none. `attempt` is the last attempt begun, 1-based, 0 before the first.
-    `output` is what the handler returned as `output`, any JSON value. `fence` is the number of the last
-    claim, over all attempts; `deliveries` how often the attempt was begun; `pid` is the process of `worker`
-    that made it. `resends` is how often the message that is waited for was sent again, last at `resent_at`;
-    claims reset it. `breaker` is the task's circuit breaker, None for none; `notify` what the task says about
-    notifications, None for the default. `released_at` is when a message
-    that was parked was put on its queue. `cause` is why an occurrence was not fired, see `Cause`. `waits_for`
-    is the run of its task that must end first, until `waits_until` at the latest; `released_run` is the run
-    that waited for the end of this one. `deadline` are the task's deadlines, None for none; only then is
-    `first_started_at` known, when its first attempt began. `late` are those that beat has seen it pass.
-    `backfill` is the backfill that it belongs to. `limits` are its named limits, each a name and a weight,
-    None for none; `limited_by` is the limit that the run waits for, until `limited_until` if that is known.
-    `budgets` are its budgets as `BudgetUse.of_run` has them, None for none; `spent_usd` (dollars) and
-    `spent_tokens` what its attempts have reported, None for nothing.
-    `calls` is how many debounced requests it stands for, None if it was not debounced.
-    `condition` has the function that a worker asks first, and when its answers are worth a notice;
-    `condition_seen` is what a built-in condition saw.
-    `upstream` are the runs of other tasks that this one came after,
-    `root` the first of them all; None for a run that came after none.
+    `scheduled_time`. `fresh_process` and `overlaps` (it may run while another run of its task is active) are
+    true or None. `secret_params` names the params that the task marks as secret, None for none. `attempt` is
+    the last attempt begun, 1-based, 0 before the first. `output` is what the handler returned as `output`,
+    any JSON value. `fence` is the number of the last claim, over all attempts; `deliveries` how often the
+    attempt was begun; `pid` is the process of `worker` that made it. `resends` is how often the message that
+    is waited for was sent again, last at `resent_at`; claims reset it. `breaker` is the task's circuit
+    breaker, None for none; `notify` what the task says about notifications, None for the default.
+    `released_at` is when a message that was parked was put on its queue. `cause` is why an occurrence was not
+    fired, see `Cause`. `waits_for` is the run of its task that must end first, until `waits_until` at the
+    latest; `released_run` is the run that waited for the end of this one. `deadline` are the task's
+    deadlines, None for none; only then is `first_started_at` known, when its first attempt began. `late` are
+    those that beat has seen it pass. `backfill` is the backfill that it belongs to. `limits` are its named
+    limits, each a name and a weight, None for none; `limited_by` is the limit that the run waits for, until
+    `limited_until` if that is known. `budgets` are its budgets as `BudgetUse.of_run` has them, None for none;
+    `spent_usd` (dollars) and `spent_tokens` what its attempts have reported, None for nothing. `calls` is how
+    many debounced requests it stands for, None if it was not debounced. `condition` has the function that a
+    worker asks first; `condition_seen` is what a built-in condition saw. `upstream` are the runs of other
+    tasks that this one came after, `root` the first of them all; None for a run that came after none.
     """
 
     execution_id: str
