@@ -42,14 +42,14 @@ class RunRecord:
     `released_at` is when a message that was parked was put on its queue. `cause` is why an occurrence was not
     fired, see `Cause`. `waits_for` is the run of its task that must end first, until `waits_until` at the
     latest; `released_run` is the run that waited for the end of this one. `deadline` are the task's
-    deadlines, None for none; only then is `first_started_at` known, when its first attempt began. `late` are
-    those that beat has seen it pass. `backfill` is the backfill that it belongs to. `limits` are its named
-    limits, each a name and a weight, None for none; `limited_by` is the limit that the run waits for, until
-    `limited_until` if that is known. `budgets` are its budgets as `BudgetUse.of_run` has them, None for none;
-    `spent_usd` (dollars) and `spent_tokens` what its attempts have reported, None for nothing. `calls` is how
-    many debounced requests it stands for, None if it was not debounced. `condition` has the function that a
-    worker asks first; `condition_seen` is what a built-in condition saw. `upstream` are the runs of other
-    tasks that this one came after, `root` the first of them all; None for a run that came after none.
+    deadlines; only then is `first_started_at` known, when its first attempt began. `late` are those that beat
+    has seen it pass. `backfill` is the backfill that it belongs to. `limits` are its named limits, each a
+    name and a weight, None for none; `limited_by` is the limit that the run waits for, until `limited_until`
+    if that is known. `budgets` are its budgets as `BudgetUse.of_run` has them; `spent_usd` (dollars) and
+    `spent_tokens` what its attempts have reported, None for nothing. `calls` is how many debounced requests
+    it stands for, None if it was not debounced. `condition` has the function that a worker asks first;
+    `condition_seen` is what a built-in condition saw. `upstream` are the runs of other tasks that this one
+    came after, `root` the first of them all; None for a run that came after none.
     """
 
     execution_id: str
