@@ -234,10 +234,8 @@ _JSON: Final = (
     *("deadline", "late", "condition"),
 )
 
-_ENCODERS: Final[dict[str, Callable[[Any], str]]] = {
-    **dict.fromkeys(_TIMES, format_instant),
-    **dict.fromkeys(_JSON, json_text),
-}
+_ENCODERS: Final[dict[str, Callable[[Any], str]]] = dict.fromkeys(_TIMES, format_instant)
+_ENCODERS.update(dict.fromkeys(_JSON, json_text))
 _DECODERS: Final[dict[str, Callable[[str], Any]]] = {
     **dict.fromkeys(_TIMES, _instant),
     **dict.fromkeys(_JSON, json.loads),  # which knows integers of any length
