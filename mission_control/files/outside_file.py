@@ -122,20 +122,20 @@ def open_outside_file(path: Path) -> IO[bytes]:
     return _in_time(path, lambda: _open_regular(path))
 
 
-def _in_time(path: Path, read: Callable[[], _Result], seconds: float = SECONDS) -> _Result:
+def _in_time(path: Path, read: Callable[[], _Result], seconds: float | None = None) -> _Result:
     """Return what `read` returns, in a thread that is left behind if it does not answer."""
-    key = (os.getpid(), path)
+    key, limit = (os.getpid(), path), SECONDS if seconds is None else seconds
     if key in _unanswered and not _unanswered[key].done():
-        raise _no_answer(path, seconds)
+        raise _no_answer(path, limit)
     answer: Future[_Result] = Future()
     Thread(target=_run, args=(read, answer), name=f"reading {path.name}", daemon=True).start()
     try:
-        return answer.result(seconds)
+        return answer.result(limit)
     except TimeoutError:
         if answer.done():
             raise
         _unanswered[key] = answer
-        raise _no_answer(path, seconds) from None
+        raise _no_answer(path, limit) from None
 
 
 def _run(read: Callable[[], _Result], answer: Future[_Result]) -> None:

@@ -144,6 +144,22 @@ def test_file_that_does_not_answer_is_given_up_in_time_and_not_asked_again_meanw
     assert read_outside_file(path, 10) == b"there"
 
 
+def test_state_of_a_file_that_does_not_answer_is_given_up_in_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers, genuine = threading.Event(), Path.stat
+
+    def waiting(path: Path) -> os.stat_result:
+        answers.wait()
+        return genuine(path)
+
+    monkeypatch.setattr(Path, "stat", waiting)
+    monkeypatch.setattr(outside_file, "STATE_SECONDS", 0.02)
+    with pytest.raises(TimeoutError, match=r"it did not answer within 0\.02 seconds"):
+        outside_file.file_state(tmp_path / "stalled")
+    answers.set()
+
+
 def test_unchanged_file_is_not_read_again(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_text("one")
