@@ -20,7 +20,7 @@ from mission_control.store.redis_keys import RedBeatKeys
 TASKS_AT_ONCE: Final = 500
 """Of how many tasks a report has the account; of more tasks the next ones have theirs in the next report."""
 
-_FIRST_SPAN: Final = timedelta(minutes=1)
+_FIRST_SPAN: Final = timedelta(minutes=10)  # another beat may have stopped in the midst of a minute
 _LONGEST_SPAN: Final = timedelta(days=1)
 _NAMED: Final = 5
 _MOST_REMEMBERED: Final = 1_000
@@ -63,7 +63,7 @@ class HeartbeatReport:
         slices = max(1, -(-len(ids) // TASKS_AT_ONCE))
         at = self._slice = (self._slice + 1) % slices
         some = ids[at * TASKS_AT_ONCE : (at + 1) * TASKS_AT_ONCE]
-        until = now - OVERDUE_AFTER
+        until = now.replace(microsecond=0) - OVERDUE_AFTER
         since = max(self._accounted_until.get(at, until - _FIRST_SPAN), until - _LONGEST_SPAN)
         moved = [one.execution_id for one in read_pauses(self.client).changed]
         account = account_of(self.client, registry.some(some), since, until, put_off=moved)

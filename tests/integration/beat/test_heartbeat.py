@@ -193,7 +193,7 @@ def test_silent_workers_open_alarms_and_overdue_occurrences_are_failures(day: Da
         "queue:default: 3 runs of it wait",
         "no worker is alive",
         "overdue: a@20260302T090200Z",
-        "unexplained: a@20260302T090300Z",
+        "unexplained: a@20260302T090200Z, a@20260302T090300Z",
     ]
 
 
