@@ -91,7 +91,7 @@ def test_types_of_python_mean_what_their_json_means(installation: Installation) 
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"timeout_seconds": "5"}, "timeout_seconds: '5' is not a number"),
+        ({"timeout_seconds": "5"}, "timeout_seconds: '5' is no duration, because it has no unit"),
         ({"schedule": {"type": "interval", "minutes": timedelta(hours=1)}}, "schedule.minutes: "),
         ({"schedule": {"type": "daily", "time": time(9, tzinfo=UTC)}}, "is not a time of day"),
         ({"schedule": {"type": "daily", "time": datetime(2026, 1, 1, tzinfo=UTC)}}, "is not a time of day"),
