@@ -16,6 +16,7 @@ from benchmarks import suite
 from benchmarks.comparison import Comparison, Report
 from benchmarks.enqueue import compare_enqueue
 from benchmarks.place import MeasurementError
+from benchmarks.register import compare_register
 from benchmarks.run_contender import Pool
 from benchmarks.worker_contenders import compare_workers
 
@@ -64,6 +65,7 @@ _BENCHMARKS: Final[dict[str, Callable[[dict[str, Any], Sequence[str] | None], Co
     "failover": lambda *_: suite.failover(),
     "worker": _worker,
     "enqueue": lambda given, only: compare_enqueue(given.get("runs", 5_000), only),
+    "register": lambda given, _: compare_register(given.get("tasks", 10_000)),
     "backfill": lambda given, _: suite.backfill(given.get("tasks", 1_000), given.get("seconds", 60.0)),
     "audit": lambda given, _: suite.audit(given.get("records", 1_000_000)),
 }
