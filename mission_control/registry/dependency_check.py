@@ -25,7 +25,8 @@ class DependencyCheck:
         that comes after others as before has no problems.
         """
         given = {task.id: task for task in tasks}
-        touched = [task.id for task in tasks if task.after or self.store.downstream(task.id)]
+        downstream = self.store.downstream_of_each([task.id for task in tasks])
+        touched = [task.id for task, others in zip(tasks, downstream, strict=True) if task.after or others]
         if not touched:
             return {}
         before = self._stored(touched)

@@ -199,8 +199,14 @@ class TaskStore:
 
     def downstream(self, task_id: str) -> list[str]:
         """Return the registered tasks that come right after a task, sorted."""
-        found: Any = self._client.sinter([redis_keys.downstream(task_id), redis_keys.TASKS])
-        return sorted(found)
+        return self.downstream_of_each([task_id])[0]
+
+    def downstream_of_each(self, task_ids: Iterable[str]) -> list[list[str]]:
+        """Return the same for several tasks, in one round trip."""
+        with self._client.pipeline(transaction=False) as pipe:
+            for task_id in task_ids:
+                pipe.sinter([redis_keys.downstream(task_id), redis_keys.TASKS])
+            return [sorted(one) for one in pipe.execute()]
 
     def revisions(self, task_id: str) -> list[dict[str, Any]]:
         """Return the definitions a task has had, the newest first."""

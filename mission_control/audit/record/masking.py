@@ -52,8 +52,8 @@ def clean_value(value: object, limit: int) -> Any:  # noqa: ANN401  # a JSON val
     """
     if isinstance(value, str):
         return clean_text(value, limit)
-    if value is None or isinstance(value, bool):
-        return value
+    if value is None or isinstance(value, int):
+        return json_ready(value)
     ready = masked_value(
         json_ready(value), lambda one: clean_text(one, limit), key=lambda one: clean_text(one, NAME_LIMIT)
     )
