@@ -47,7 +47,9 @@ def test_dependencies_that_cannot_work_are_refused_with_the_path(installation: I
     assert "after: a cycle: a after b after a" in refused(after_b, installation, "a")
     assert "after: a cycle: s after b after a after s" in refused(after_b, installation, "s")
     assert "b, t have no common root" in refused(task("x", "b", "t"), installation)
-    assert "after[0].within: '0s' is too small" in refused(task("x", after=[{"task": "s", "within": "0s"}]), installation)
+    assert "after[0].within: '0s' is too small" in refused(
+        task("x", after=[{"task": "s", "within": "0s"}]), installation
+    )
     assert installation.registry.ids() == ["a", "b", "s", "t"]
     register(task("x", after=[{"task": "b"}, {"task": "t", "within": "1h"}]))
 
