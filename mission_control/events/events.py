@@ -331,6 +331,11 @@ def run_limited(run: RunRecord) -> _Fields:
     return {"execution_id": run.execution_id, "limit": run.limited_by, "until": run.limited_until}
 
 
+@_event(INFO, "over a budget; the run is skipped")
+def run_over_budget(execution_id: str, reason: str | None) -> None:
+    """A worker ended a run that a budget does not allow."""
+
+
 @_event(WARNING, "a handler asked for a pause of its limit")
 def limit_cooled_down(limit: str, seconds: float, execution_id: str) -> None:
     """No run begins by the limit for so many seconds."""

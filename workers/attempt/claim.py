@@ -45,7 +45,7 @@ class Claimer:
         """Claim the attempt that a task's current message asks for.
 
         A message without an attempt to run is dropped: its run is over, or another worker has it. If that
-        worker dies, the sweep sends the run again. Over a limit, the run is parked until it may start.
+        worker dies, the sweep sends the run again. Over a limit it is parked, over a budget skipped.
 
         Raises:
             Ignore: there is nothing to run.
@@ -62,6 +62,10 @@ class Claimer:
         if reply.verdict is BeginVerdict.LIMITED and reply.run is not None:
             self.ending.ledger.expire_parked(reply.run)
             events.run_limited(reply.run)
+            raise Ignore
+        if reply.verdict is BeginVerdict.OVER_BUDGET and reply.run is not None:
+            self.ending.close(reply.run, RunState.SKIPPED, reply.problem, cause=reply.cause)
+            events.run_over_budget(task.request.id, reply.problem)
             raise Ignore
         self._refuse(task, reply)
         self._refuse_replay(task, reply)
@@ -85,8 +89,6 @@ class Claimer:
         match reply.verdict:
             case BeginVerdict.CANCEL if reply.run is not None:
                 self.ending.close(reply.run, RunState.CANCELLED, reply.run.cancel_requested)
-            case BeginVerdict.OVER_BUDGET if reply.run is not None:
-                self.ending.close(reply.run, RunState.SKIPPED, reply.problem, cause=reply.cause)
             case BeginVerdict.POISONED if reply.run is not None:
                 self.ending.close(reply.run, RunState.LOST, "poisoned", error=POISONED_ERROR)
             case BeginVerdict.FOREIGN if reply.run is not None:

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from mission_control import get_budget, list_budgets, remove_budget, set_budget
+from mission_control import TaskScheduler, get_budget, list_budgets, remove_budget, set_budget
 from mission_control.dispatch.enqueue import Dispatch
 from mission_control.errors import BudgetInUseError, InvalidTaskError
 from mission_control.model.runs.run_state import RunState
 from tests.samples.ledger_runs import begun
+from tests.stage.audit_stream import final_records_of
 from tests.stage.command_line import mc
 
 if TYPE_CHECKING:
@@ -34,6 +35,20 @@ FILE = {
         }
     ],
 }
+
+AGENT = '''"""A handler that spends."""
+
+
+def run(context):
+    """Spend a dollar, and try to get some back."""
+    spend = context["spend"]
+    left = [spend(usd=0.25), spend(usd=0.75)]
+    try:
+        spend(usd=-1)
+    except ValueError as error:
+        left.append(str(error).partition(" between")[0])
+    return {"status": "success", "output": left, "error": None}
+'''
 
 
 @pytest.fixture
@@ -89,6 +104,23 @@ def test_change_of_a_budget_is_on_record_with_its_reason_and_what_changed(applie
     last = [one for one in records if one["task_id"] == "budget:agent:research"][-1]
     assert (last["change"], last["reason"]) == ("budget_set", "more work")
     assert "8/d" in json.dumps(last["diff"])
+
+
+def test_handler_spends_in_this_process_and_the_next_run_is_over_budget(
+    installation: Installation, tmp_path: Path
+) -> None:
+    (tmp_path / "handlers").mkdir()
+    (tmp_path / "handlers" / "agent.py").write_text(AGENT)
+    set_budget("team:x", usd="1/d")
+    task = {"id": "tea", "schedule": None, "handler": "handlers.agent.run", "budgets": ["team:x"]}
+    scheduler = TaskScheduler()
+    assert installation.registry.register(task)
+    first, second = scheduler.execute_task("tea"), scheduler.execute_task("tea")
+    assert (first["status"], first["output"]) == ("success", [True, False, "spend(): usd=-1 is no number"])
+    assert str(second["error"]).startswith("skipped: over budget team:x: 1 of 1/d usd spent; frees at 20")
+    spent, skipped = final_records_of(installation, "tea")
+    assert (spent["spent"], spent["status"]) == ({"usd": 1.0}, "success")
+    assert (skipped["cause"], skipped["status"]) == ({"class": "budget", "layer": "team:x"}, "skipped")
 
 
 def test_spending_is_shown_with_its_share_and_who_has_reserved_what(applied: Installation) -> None:
