@@ -23,10 +23,18 @@ _NEEDS: Final = {
     "start_overlapping": ("overlap",),
 }
 
+_MODULES: Final = frozenset({"budgets"})
+"""Parts that are one function, which returns theirs: else each is made again whenever a script is called."""
+
 
 def functions_of_runs(*parts: str) -> str:
     """Return functions that scripts need to enter and end runs: parts such as `overlap`."""
-    return "".join(lua_source(__package__, part) for part in parts)
+    return "".join(_functions(part) for part in parts)
+
+
+def _functions(part: str) -> str:
+    source = lua_source(__package__, part)
+    return f"local function {part}()\n{source}end\n" if part in _MODULES else source
 
 
 _AT_ONCE: Final = 1_000

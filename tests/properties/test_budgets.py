@@ -31,9 +31,10 @@ instants = st.integers(0, 4_000_000_000)
 spans = st.lists(st.tuples(instants, st.integers(0, 10**13)), max_size=5).map(sorted)
 
 DECIDE = """
-local needed, frees = decide_budget(cap, window, spent, reserved, expected)
-return cjson.encode({needed and whole(needed) or '', frees or '', span_end(now, window),
-  mean_after(mean, runs, reserved), iso(now)})
+local budget = budgets()
+local needed, frees = budget.decide(cap, window, spent, reserved, expected)
+return cjson.encode({needed and budget.whole(needed) or '', frees or '', budget.span_end(now, window),
+  budget.mean_after(mean, runs, reserved), budget.iso(now)})
 """
 
 

@@ -76,12 +76,13 @@ local function key_of_task(run, suffix)
 end
 
 -- Whether the budgets of a run can be judged; then `standings` has how they stand.
-local time, standings = redis.call('TIME')[1], {}
+local time, standings, budget = redis.call('TIME')[1], {}, nil
 local function can_be_judged(run)
+  budget = budget or budgets()
   return is_sound(key_of_task(run, cost_suffix), 'hash') and pcall(function()
-    read_standings(standings, KEYS[19], run[14], tonumber(time))
+    budget.read_standings(standings, KEYS[19], run[14], tonumber(time))
     for _, use in ipairs(run[14]) do
-      read_reserved(standings[use[1]] or {held = {}})
+      budget.read_reserved(standings[use[1]] or {held = {}})
     end
   end)
 end
@@ -289,7 +290,7 @@ local function displace(run, old, blocker)
   add(records, identity .. old, cjson.encode({time, now_iso, unpack(fields)}))
   for at = 1, #fields, 2 do
     if fields[at] == 'budgets_held' then
-      pcall(give_back_reserved, KEYS[19], fields[at + 1], old, false)
+      pcall(budgets().give_back_reserved, KEYS[19], fields[at + 1], old, false)
     end
   end
   for _, counter in ipairs({skipped .. '_count', 'consecutive_skips'}) do
@@ -357,16 +358,16 @@ local function enter(run, task)
   if run[14] then
     local one, unit, frees
     reservations, one, unit, frees =
-      reservations_of(standings, run[14], key_of_task(run, cost_suffix), run_prefix, active_states)
+      budget.reservations_of(standings, run[14], key_of_task(run, cost_suffix), run_prefix, active_states)
     if not reservations then
-      enter_unfired(run, skipped, why_over(one, unit, frees, tonumber(time), KEYS[16]))
+      enter_unfired(run, skipped, budget.why_over(one, unit, frees, tonumber(time), KEYS[16]))
       note(skipped, run[4])
       return true
     end
   end
   redis.call('HSET', run[2], 'spec', run[6], 'state', run[1], 'attempt', '0', 'dispatched_at', now_iso)
   if reservations then
-    reserve(reservations, run[2], run[4], tonumber(time), KEYS[16])
+    budget.reserve(reservations, run[2], run[4], tonumber(time), KEYS[16])
   end
   if kinds[run[3]] ~= 'none' then
     redis.call('PERSIST', run[3]) -- it outlives the last of the task's active runs

@@ -122,14 +122,15 @@ end
 -- Read every key that may have another type before the first write.
 local last_success = redis.call('HGET', ARGV[7] .. facts.task_id .. ARGV[8], 'last_success') or ''
 redis.call('ZSCORE', KEYS[2], facts.execution_id)
-local reservations
+local budget, reservations
 if facts.budgets and last == 0 then
+  budget = budgets()
   local standings, uses, cost_key = {}, cjson.decode(facts.budgets), ARGV[7] .. facts.task_id .. ARGV[24]
-  read_standings(standings, ARGV[23], uses, now)
+  budget.read_standings(standings, ARGV[23], uses, now)
   local one, unit, frees
-  reservations, one, unit, frees = reservations_of(standings, uses, cost_key, ARGV[16], ARGV[20], found[13])
+  reservations, one, unit, frees = budget.reservations_of(standings, uses, cost_key, ARGV[16], ARGV[20], found[13])
   if not reservations then
-    return reply('over_budget', why_over(one, unit, frees, now, ARGV[25]))
+    return reply('over_budget', budget.why_over(one, unit, frees, now, ARGV[25]))
   end
   reservations = not found[13] and reservations -- else they were made when it was fired
 end
@@ -165,7 +166,7 @@ if held then
   redis.call('HSET', KEYS[1], 'limits_held', held)
 end
 if reservations then
-  reserve(reservations, KEYS[1], facts.execution_id, now, ARGV[25])
+  budget.reserve(reservations, KEYS[1], facts.execution_id, now, ARGV[25])
 end
 if facts.deadline and not found[7] then
   redis.call('HSET', KEYS[1], 'first_started_at', ARGV[2])

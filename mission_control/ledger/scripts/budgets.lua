@@ -1,5 +1,5 @@
--- Budgets: what runs spend in rolling windows. Put in front of the scripts that fire, begin and end runs, and of the one
--- that counts what they spend. Amounts are whole numbers: billionths of a dollar, tokens, runs. Times are Unix seconds
+-- Budgets: what runs spend in rolling windows. The body of the function `budgets`, which stands in front of the scripts
+-- that fire, begin and end runs, and of the one that counts what they spend: most runs never call it. Amounts are whole numbers: billionths of a dollar, tokens, runs. Times are Unix seconds
 -- of the Redis server. The hash of budgets has them as JSON, in which `caps` is {unit: {cap, window}}.
 --   BUDGETS:spent:<name> (hash): "<unit>:<end of a span>" -> what was spent in it, "noted:<unit>:<percent>" -> since when
 --   BUDGETS:reserved:<name> (hash): execution_id -> JSON {unit: what the run may still spend}
@@ -276,3 +276,10 @@ local function learn_cost(cost_key, usd, tokens, has_succeeded, life)
     end
   end
 end
+
+return {
+  decide = decide_budget, span_end = span_end, mean_after = mean_after, iso = iso, whole = whole, sum_of = sum_of,
+  read_standings = read_standings, read_reserved = read_reserved, reservations_of = reservations_of,
+  why_over = why_over, reserve = reserve, count_spent = count_spent, give_back_reserved = give_back_reserved,
+  learn_cost = learn_cost,
+}

@@ -77,8 +77,9 @@ if found[6] or found[7] then
   free_limits(KEYS[18], KEYS[1], ARGV[4], found[6], found[7], KEYS[11], ARGV[12], ARGV[10])
 end
 if ARGV[3] == '1' and found[8] then -- an overwritten key of a budget must not keep a run from ending
-  pcall(give_back_reserved, KEYS[22], found[8], ARGV[4], tonumber(attempt or 0) > 0)
-  pcall(learn_cost, KEYS[23], found[9], found[10], ARGV[9] == 'success_count', ARGV[7])
+  local budget = budgets()
+  pcall(budget.give_back_reserved, KEYS[22], found[8], ARGV[4], tonumber(attempt or 0) > 0)
+  pcall(budget.learn_cost, KEYS[23], found[9], found[10], ARGV[9] == 'success_count', ARGV[7])
   redis.call('HDEL', KEYS[1], 'budgets_held')
 end
 if ARGV[3] == '1' then

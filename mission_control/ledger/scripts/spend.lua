@@ -3,9 +3,10 @@
 -- ARGV: 1 execution_id  2 billionths of a dollar  3 tokens  4 the run's budgets (JSON)
 -- Needs budgets.lua
 -- Reply: 1 if something is left of each budget, else 0; an error, and nothing is counted, if a key has another type
+local budget = budgets()
 local now, uses, standings = tonumber(redis.call('TIME')[1]), cjson.decode(ARGV[4]), {}
 local amounts = {usd = tonumber(ARGV[2]), tokens = tonumber(ARGV[3])}
-read_standings(standings, KEYS[2], uses, now)
+budget.read_standings(standings, KEYS[2], uses, now)
 local held = {}
 for _, one in pairs(standings) do
   if one then
@@ -18,14 +19,14 @@ require_rights(KEYS[1])
 local is_left = true
 for unit, amount in pairs(amounts) do
   if is_known and amount > 0 then
-    redis.call('HINCRBY', KEYS[1], 'spent_' .. unit, whole(amount))
+    redis.call('HINCRBY', KEYS[1], 'spent_' .. unit, budget.whole(amount))
   end
   for _, one in pairs(standings) do
     if one and one.caps[unit] then
       if amount > 0 then
-        count_spent(one, unit, amount, now, KEYS[3])
+        budget.count_spent(one, unit, amount, now, KEYS[3])
       end
-      is_left = is_left and sum_of(one.spent[unit]) < one.caps[unit][1]
+      is_left = is_left and budget.sum_of(one.spent[unit]) < one.caps[unit][1]
     end
   end
 end
