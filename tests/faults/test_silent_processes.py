@@ -71,8 +71,9 @@ def test_silent_workers_and_then_a_silent_beat_are_reported_once_and_so_is_their
                 assert register({"id": "cake", **by_hand, "schedule": once}, catch_up=True)
                 alarm(house, "beat")
                 reports(monitor, [queue, f"over: {queue}", "beat is silent"])
-                with leading_beat(house.installation):
+                with leading_beat(house.installation) as successor:
                     alarm(house, "beat", is_open=False)
                     reports(monitor, [queue, f"over: {queue}", "beat is silent", "over: beat is silent"])
                     wait_until(lambda: monitor.pings()[-1] == "ok", "the monitor hears that all is well")
+                    assert "run_late" not in successor.log
         assert "/fail" in monitor.pings()

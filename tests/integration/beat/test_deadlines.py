@@ -10,7 +10,7 @@ import pytest
 
 from beat.follow_up import deadline_watch
 from beat.follow_up.deadline_watch import DeadlineWatch
-from mission_control.dispatch.enqueue import Dispatch
+from mission_control.dispatch.enqueue import Dispatch, RunOptions
 from mission_control.dispatch.run_control import RunControl
 from mission_control.dispatch.run_ending import RunEnding
 from mission_control.model.runs.run_record import RunRecord
@@ -155,6 +155,25 @@ def test_deadline_of_a_request_counts_from_its_time_and_a_backfill_has_none(day:
     again = RunControl.of(day.ours).run_now(by_hand)
     assert shown_late(day, again) == []
     assert day.ours.client.zscore(redis_keys.DEADLINES, again) == (day.now + MINUTE).timestamp()
+
+
+def test_requests_entered_in_one_step_have_their_deadlines_and_a_debounced_one_that_of_its_last_call(
+    day: Day,
+) -> None:
+    day.register("tea", schedule=DAILY, deadline=DEADLINE)
+    dispatch = Dispatch.of(day.ours)
+    results = dispatch.enqueue_many([{"task_id_or_handler": "tea"}, {"task_id_or_handler": "a"}])
+    many = [one.run.execution_id for one in results if one.run is not None]
+    window: Any = {"key": "k", "delay": 30}
+    debounced = dispatch.enqueue("tea", options=RunOptions(debounce=window)).execution_id
+    day.now = NINE + 0.4 * MINUTE
+    assert dispatch.enqueue("tea", options=RunOptions(debounce=window)).execution_id == debounced
+    day.now = NINE + 1.6 * MINUTE
+    watch(day).look()
+    assert [shown_late(day, one) for one in (*many, debounced)] == [["start_within"], None, []]
+    day.now = NINE + 2 * MINUTE
+    watch(day).look()
+    assert shown_late(day, debounced) == ["start_within"]
 
 
 def test_occurrence_that_is_skipped_or_missed_is_not_late(day: Day) -> None:
