@@ -84,3 +84,12 @@ def test_calendar_of_a_bare_schedule_is_refused(installation: Installation) -> N
     assert answer.code == 2
     assert "--ics is for tasks" in answer.err
     assert installation.registry.ids() == []
+
+
+def test_backfill_leaves_out_what_the_condition_would_have_skipped(installation: Installation) -> None:
+    add("tea", "--set", 'condition="workday"', "--set", 'schedule.start="2024-01-01"')
+    week = ("--from", "2024-03-04T00:00Z", "--to", "2024-03-11T00:00Z", "--json")
+    shown = mc("task", "backfill", "tea", *week)
+    assert shown.code == 0, shown.err
+    assert (shown.json["count"], shown.json["last"]) == (5, "2024-03-08T08:00:00Z")
+    assert installation.ledger.active_count() == 0
