@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from redis import Redis
 from ulid import ULID
 
+from mission_control.audit.record.masking import NAME_LIMIT, clean_text
 from mission_control.dispatch.run_ending import RunEnding
 from mission_control.errors import InvalidTaskError, Problem, UnknownRunError
 from mission_control.installation.installation import Installation
@@ -62,11 +63,12 @@ class RunControl:
         Guarantees: a waiting run is over at once, with its record, and its message has no effect, whatever
         restarts meanwhile. A running handler is interrupted within seconds, killed if it goes on (in a
         prefork pool), and no attempt follows. Does not guarantee that a running run ends `cancelled`: if
-        its handler finishes first, that outcome is recorded.
+        its handler finishes first, that outcome is recorded. The reason is kept without secrets, and bounded.
 
         Raises:
             UnknownRunError: the ledger has no such run.
         """
+        reason = clean_text(reason, NAME_LIMIT)
         for _ in range(_TRIES):  # it may begin, or end, between the look and the move
             run = existing_run(self.ledger, execution_id)
             if run.state.is_final:

@@ -64,6 +64,18 @@ def test_cancelled_parked_run_loses_its_message_and_is_recorded_once(installatio
     assert len(records_of(installation, HELLO)) == 1
 
 
+def test_reason_of_a_cancelled_run_is_kept_without_secrets_and_bounded(installation: Installation) -> None:
+    waits, runs = enqueued("--delay", "86400"), enqueued()
+    begun(installation.ledger, runs)
+    for run in (waits, runs):
+        mc("run", "cancel", run, "--reason", f"token=abc123 is leaked {'x' * 5_000}")
+
+    kept = [mc("run", "show", waits, "--json").json["reason"]]
+    kept.append(mc("run", "show", runs, "--json").json["cancel_requested"])
+    assert all(reason.startswith("token=*** is leaked") and len(reason) < 1_000 for reason in kept)
+    assert "abc123" not in str(installation.client.hgetall(redis_keys.run(waits)))
+
+
 def test_cancelled_running_run_is_asked_to_stop(installation: Installation) -> None:
     run = enqueued()
     begun(installation.ledger, run)
