@@ -88,7 +88,11 @@ def test_log_is_shown_by_the_commands(
     for name, text in live.installation.settings.environment().items():
         monkeypatch.setenv(name, text)
     followed = mc("run", "logs", "--follow", ended.execution_id).out
-    assert re.findall(r"^(attempt \d) \(UTC\)$", followed, re.MULTILINE) == ["attempt 1", "attempt 2", "attempt 3"]
+    assert re.findall(r"^(attempt \d) \(UTC\)$", followed, re.MULTILINE) == [
+        "attempt 1",
+        "attempt 2",
+        "attempt 3",
+    ]
     assert "last words" in followed
     assert "last words" in str(mc("run", "logs", "--json", ended.execution_id).json)
     assert "Message: 'a record %s whose" in mc("run", "show", ended.execution_id).out
