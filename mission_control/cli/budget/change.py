@@ -6,7 +6,7 @@ import rich_click as click
 
 from mission_control.cli.terminal import parameters
 from mission_control.cli.terminal.installation_in_use import current
-from mission_control.cli.terminal.output import tell
+from mission_control.cli.terminal.resource_changes import remove_resource, set_resource
 
 
 @click.command("set")
@@ -25,10 +25,7 @@ def set_budget(
     """
     given = {"name": name, "usd": usd, "tokens": tokens, "runs": runs}
     with current(sets_up=True, dry_run=dry_run) as installation:
-        fields = {field: value for field, value in given.items() if value is not None}
-        is_changed = installation.budgets.set(fields, reason=reason, dry_run=dry_run)
-        words = installation.budgets.get(name).words() if not dry_run else "would be set (dry run)"
-        tell(f"{name}: {words}" if is_changed else f"{name}: is so already")
+        set_resource(installation.budgets, given, reason=reason, dry_run=dry_run)
 
 
 @click.command()
@@ -42,6 +39,4 @@ def remove(name: str, force: bool, reason: str | None, dry_run: bool) -> None:
     Exit code 4: tasks refer to it. Names them.
     """
     with current() as installation:
-        users = installation.budgets.remove(name, force=force, reason=reason, dry_run=dry_run)
-        without = f"; without it run {', '.join(users)}" if users else ""
-        tell(f"{name}: {'would be removed (dry run)' if dry_run else 'removed'}{without}")
+        remove_resource(installation.budgets, name, force=force, reason=reason, dry_run=dry_run)
