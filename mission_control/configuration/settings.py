@@ -27,6 +27,7 @@ from mission_control.signing.keyring import NO_KEYS, Keyring
 from mission_control.store.redis_keys import OURS, REDBEAT_PREFIX
 
 PREFIX: Final = "MISSION_CONTROL_"
+_SEEN: Final = (PREFIX.encode(), b"HOME")
 _NOTIFY: Final = "NOTIFY_"
 NOTIFY_PREFIX: Final = f"{PREFIX}{_NOTIFY}"
 SUPERVISOR_VARIABLE: Final = f"{PREFIX}SUPERVISOR_PID"
@@ -186,9 +187,10 @@ def read_settings(**overrides: Any) -> Settings:  # noqa: ANN401  # values are c
 
 def seen_by_settings() -> tuple[object, ...]:
     """Return all that `read_settings` looks at; while it is the same, so are the settings."""
-    names = [name for name in os.environ if name.startswith((PREFIX, "HOME"))]
+    # As bytes, which need no decoding: each `enqueue` asks.
+    names = [name for name in os.environb if name.startswith(_SEEN)]
     keys = os.environ.get(f"{PREFIX}SIGNING_KEY", "")
-    return (*((name, os.environ.get(name)) for name in names), working_folder(), state_of_source(keys))
+    return (*((name, os.environb.get(name)) for name in names), working_folder(), state_of_source(keys))
 
 
 @cache

@@ -12,6 +12,7 @@ from mission_control.safe_paths.group_rights import may_others_write, user_name,
 from mission_control.safe_paths.judgement import ROOT, Fault, fault_of
 
 _MOST_LINKS: Final = 40
+_OTHERS_MAY_WRITE: Final = stat.S_IWGRP | stat.S_IWOTH
 
 
 def require_safe(path: Path) -> None:
@@ -44,6 +45,8 @@ def path_problem(path: Path) -> str | None:
 
 def entry_problem(place: str | Path, status: os.stat_result, *, is_parent: bool = False) -> str | None:
     """Return the same of a single file or folder, whose parents are known to be safe."""
+    if status.st_uid in {ROOT, os.geteuid()} and not status.st_mode & _OTHERS_MAY_WRITE:
+        return None  # as most: this is asked at each `enqueue`
     fault = fault_of(
         status.st_mode,
         status.st_uid,

@@ -47,6 +47,15 @@ local function require_type(kind, ...)
   end
 end
 
+local digests = {}
+local function digest_of(entry)
+  if not digests[entry] then
+    local text = redis.pcall('HGET', entry, 'task')
+    digests[entry] = type(text) == 'string' and redis.sha1hex(text) or ''
+  end
+  return digests[entry]
+end
+
 local lasting = {}
 local function answers_for_its_key(said)
   local state = redis.pcall('HGET', run_prefix .. string.match(said, '^%S*'), 'state')
@@ -119,11 +128,8 @@ local function enter(packed)
   local queue, payload, release_at, window, entry, digest = unpack(request, 11)
   local run_key, prefix = run_prefix .. id, task_prefix .. task
   local runs_key = prefix .. runs_suffix
-  if entry ~= '' then
-    local text = redis.pcall('HGET', entry, 'task')
-    if (type(text) == 'string' and redis.sha1hex(text) or '') ~= digest then
-      return {'task', '', ''}
-    end
+  if entry ~= '' and digest_of(entry) ~= digest then
+    return {'task', '', ''}
   end
   if once ~= '' then
     local first = redis.call('GET', once)

@@ -138,12 +138,12 @@ class RunRecord:
 
     def spec(self) -> dict[str, str]:
         """Return the fields that are fixed when the run is entered, as its `spec` has them."""
-        texts = {name: _encode(name, getattr(self, name)) for name in _FIXED}
-        return {name: text for name, text in texts.items() if text is not None}
+        values = vars(self)
+        return {name: _ENCODERS.get(name, str)(one) for name in _FIXED if (one := values[name]) is not None}
 
     def changing(self) -> dict[str, str]:
         """Return the fields that transitions write, as the run's Redis hash has them."""
-        return encoded({name: getattr(self, name) for name in CHANGING})
+        return encoded(vars(self))
 
     def duration_until(self, moment: datetime) -> int | None:
         """Return how many milliseconds the attempt has run at `moment`; None if none was begun."""
@@ -168,8 +168,8 @@ class RunRecord:
 
 def encoded(changes: Mapping[str, Any]) -> dict[str, str]:
     """Return changes to a run as its Redis hash has them: only fields that transitions write, and no None."""
-    texts = {name: _encode(name, value) for name, value in changes.items() if name in CHANGING}
-    return {name: text for name, text in texts.items() if text is not None}
+    given = {name: value for name, value in changes.items() if name in CHANGING and value is not None}
+    return {name: _ENCODERS.get(name, str)(value) for name, value in given.items()}
 
 
 CHANGING: Final = frozenset(
@@ -194,10 +194,6 @@ RECORDED: Final = f",{','.join(sorted({'spec', *CHANGING, *_SCRIPTS_OWN}))},"
 
 _NAMES: Final = frozenset(one.name for one in fields(RunRecord))
 _FIXED: Final = tuple(one.name for one in fields(RunRecord) if one.name not in CHANGING | _SCRIPTS_OWN)
-
-
-def _encode(name: str, value: Any) -> str | None:  # noqa: ANN401  # a field's own type
-    return None if value is None else _ENCODERS.get(name, str)(value)
 
 
 def _decode(name: str, text: str) -> Any:  # noqa: ANN401  # a field's own type
