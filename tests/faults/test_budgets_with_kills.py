@@ -74,7 +74,7 @@ def skipped_runs(house: WorkerHouse) -> set[str]:
 
 def dimes_on_record(house: WorkerHouse) -> int:
     records = final_records_of(house.installation, "agent")
-    return round(sum(10 * one["spent"]["usd"] for one in records if "spent" in one))
+    return sum(round(10 * one["spent"]["usd"]) for one in records if "spent" in one)
 
 
 def test_cap_holds_under_eight_processes_and_a_kill_and_no_reservation_is_left() -> None:
