@@ -45,14 +45,17 @@ test:
 	./mc test
 
 # Beat killed a thousand times while a herd falls due; two beats paused a hundred times beyond their lease; workers
-# and beats killed a hundred times while two thousand occurrences run; two hundred tasks over a year; ten thousand
-# replays of signed messages.
+# and beats killed a hundred times while two thousand occurrences run, in pipelines and under a limit; hundreds of
+# histories of all policies; every mutant of every policy; two hundred tasks over a year; ten thousand replays of signed
+# messages; a thousand occurrences that are run after all, while beats and workers are killed.
 # Some minutes each. CHAOS_SEED makes them others.
 chaos:
 	CHAOS_KILLS=1000 $(PYTEST) tests/faults/test_beat_chaos.py
 	CHAOS_PAUSES=100 $(PYTEST) tests/faults/test_paused_beats.py
 	RUN_CHAOS_KILLS=100 RUN_CHAOS_OCCURRENCES=2000 $(PYTEST) tests/faults/test_run_chaos.py
 	YEAR_TASKS=200 SIDE_BY_SIDE_ENTRIES=200 $(PYTEST) tests/time_travel
+	BACKFILL_OCCURRENCES=1000 $(PYTEST) tests/faults/test_backfill_with_kills.py
+	POLICY_EXAMPLES=300 MUTANTS=0 $(PYTEST) tests/properties/test_policy_machine.py tests/properties/test_policy_mutations.py
 	REPLAYS=10000 $(PYTEST) tests/integration/ledger/test_replayed_messages.py
 
 # Compare with stock RedBeat, a bare worker and other queues: about half an hour on an otherwise idle machine.

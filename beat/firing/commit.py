@@ -54,6 +54,7 @@ _KEYS_OF_TASK: Final = (
 class Verdicts:
     """What became of the requests of a batch.
 
+    Runs that the ledger has already are neither `fired` nor `recorded`.
     `unsound` cannot be committed, because a key has the wrong type. The rest was moved or changed meanwhile,
     a normal answer: beat looks at it again if it is still due. `fired` are the runs that were started,
     `recorded` those that were entered as missed or skipped. `is_stale`: the pauses have changed, and nothing
@@ -123,7 +124,10 @@ class Commit:
             committed=committed,
             unsound=[request for verdict, request in judged if verdict == "2"],
             fired=[one for each in committed for one in each.execution_ids if one not in not_started],
-            recorded=[*(one for each in committed for one in each.unfired_ids), *skipped],
+            recorded=[
+                *(one for each in committed for one in each.unfired_ids if one not in not_started),
+                *skipped,
+            ],
         )
 
 
@@ -136,6 +140,6 @@ def _batch_header(
         *(token, now.timestamp(), format_instant(now), meta, ttl, CATCH_UP_PER_SECOND, RunState.SKIPPED),
         *(pauses, redis_keys.run(""), joined(ACTIVE_STATES), record_identity("", 0, is_final=True)),
         *(key("\0").split("\0")[1] for key in _KEYS_OF_TASK),
-        *(max_runs, redis_keys.effects(""), redis_keys.cost("\0").split("\0")[1]),
+        *(max_runs, redis_keys.effects(""), redis_keys.cost("\0").split("\0")[1], RunState.SUCCESS),
     ]
     return bytes(msgpack.packb(header))

@@ -23,6 +23,7 @@ from mission_control.model.composition.release import (
     WAITS,
     Released,
     decide_loosely,
+    decide_missing,
     decide_release,
     upstream_ids,
 )
@@ -120,10 +121,15 @@ class Downstream:
         ids = upstream_ids(case.after, case.entry.join, case.run.root)
         found = self.runs.get(ids)
         runs = [found.get(one) for one in ids]
-        return decide_release(case.after, case.entry.join, runs, self.runs.latest, now)
+        released = decide_release(case.after, case.entry.join, runs, self.runs.latest, now)
+        if released is not WAITS or None not in runs:
+            return released
+        pairs = zip(case.joined, runs, strict=True)
+        nevers = [None if run else self.tasks.why_never(one.task, case.run.root) for one, run in pairs]
+        return decide_missing(case.joined, case.entry.join, runs, nevers, now)
 
     def _request(self, case: Case, released: Released, now: datetime) -> FireRequest:
-        origin, at = Origin(case.run.root, released.upstream), released.at or now
+        origin, at = Origin(case.run.root, released.upstream, case.run.backfill), released.at or now
         action: Action
         if case.entry.trouble:
             action = Miss(at, f"quarantined: {case.entry.trouble}", Cause("quarantined"))

@@ -7,9 +7,9 @@ from functools import cached_property
 from beat.entries.due_entries import CorruptEntry, DueEntries, DueTask
 from mission_control.ledger.upstream_runs import UpstreamRuns
 from mission_control.model.composition.graph import Node, common_roots, joined_of
-from mission_control.model.composition.release import UpstreamRun
+from mission_control.model.composition.release import Never, UpstreamRun, upstream_ids
 from mission_control.model.definitions.dependency import Dependency
-from mission_control.model.values.identifiers import task_of_run
+from mission_control.model.values.identifiers import downstream_execution_id, task_of_run
 from mission_control.store.redis_keys import RedBeatKeys
 
 _MOST_WAITING = 1_000
@@ -49,18 +49,21 @@ class DownstreamTasks:
     def cases(
         self, ended: Iterable[UpstreamRun], now: float
     ) -> Iterator[tuple[UpstreamRun, Case | CorruptEntry]]:
-        """Return what comes after runs that have ended, each task with one of its roots only once."""
+        """Return what comes after runs that have ended, each join of a task and a root only once."""
         runs = {run.execution_id: run for run in ended}
         names = self._runs.downstream(run.task_id for run in runs.values())
         entries = self._load({one for some in names.values() for one in some})
         waiting = self._waiting(entries, names, now)
         names |= self._runs.downstream({run.task_id for run in waiting} - names.keys())
         entries |= self._load({one for some in names.values() for one in some} - entries.keys())
+        joins = {one: _joined_tasks(entry) for one, entry in entries.items()}
         seen: set[tuple[str, str]] = set()
         for run in {**runs, **{one.execution_id: one for one in waiting}}.values():
             for task_id in names[run.task_id]:
-                if (task_id, run.root) not in seen and (entry := entries.get(task_id)) is not None:
-                    seen.add((task_id, run.root))
+                # An end that is not joined with others decides nothing for them, or all by itself.
+                look = (task_id, run.root if run.task_id in joins.get(task_id, ()) else run.execution_id)
+                if look not in seen and (entry := entries.get(task_id)) is not None:
+                    seen.add(look)
                     yield run, entry if isinstance(entry, CorruptEntry) else Case(entry, run)
 
     def leads_to_all(self, case: Case) -> bool:
@@ -72,6 +75,26 @@ class DownstreamTasks:
         if not isinstance(found, DueTask) or not found.after:
             return True
         return root in common_roots(case.entry.task_id, self._graph(case.entry))
+
+    def why_never(self, task_id: str, root: str) -> Never | None:
+        """Return why a run of a task that does not exist will never come; None if it may."""
+        run_id = downstream_execution_id(task_id, root)
+        if not self._runs.is_registered(task_id):
+            return Never(run_id, "removed")
+        entry = self._load([task_id]).get(task_id)
+        if not isinstance(entry, DueTask):
+            return None
+        if not entry.task.enabled:
+            return Never(run_id, "disabled")
+        after = dependencies_of(entry)
+        ids = upstream_ids(after, entry.join, root)
+        if ids and self._runs.are_looked_at(ids):
+            return Never(run_id, "passed over")
+        found = self._runs.get(ids)
+        missing = [task_of_run(one) for one in ids if one not in found]
+        nevers = [self.why_never(one, root) for one in missing]
+        is_hopeless = any(nevers) if entry.join == "all" else len(missing) == len(ids) and all(nevers)
+        return next(filter(None, nevers)) if is_hopeless and nevers else None
 
     def _waiting(
         self, entries: Mapping[str, DueTask | CorruptEntry], names: Mapping[str, list[str]], now: float
@@ -101,6 +124,12 @@ class DownstreamTasks:
         found = self._entries.of_keys([self._keys.entry(one).encode() for one in names])
         pairs = zip(names, found, strict=True)
         return {name: _usable(one) for name, one in pairs if isinstance(one, DueTask | CorruptEntry)}
+
+
+def _joined_tasks(entry: DueTask | CorruptEntry) -> frozenset[str]:
+    if isinstance(entry, CorruptEntry):
+        return frozenset()
+    return frozenset(one.task for one in joined_of(dependencies_of(entry), entry.join))
 
 
 def _usable(entry: DueTask | CorruptEntry) -> DueTask | CorruptEntry:

@@ -203,4 +203,5 @@ def _of_task(task_id: str) -> _Asked:
         tell(f"{task.id} is disabled; if enabled, it would be due:")
     if task.schedule.spread_seconds:
         tell(f"each fires up to {task.schedule.spread_seconds:g} s later, always by the same offset")
-    return _Asked(task.schedule, pauses, seen.changed_of(task.id), task.condition, meets)
+    changed = seen.changed_of(task.id, also_over=True)
+    return _Asked(task.schedule, pauses, changed, task.condition, meets)

@@ -142,7 +142,9 @@ class RunPreparation:
         if takes_over and request.window is not None:
             request = request._replace(window=request.window._replace(takes_over=takes_over))
         one = CheckedRequest(prepared, request, given)
-        if run.limits and (problems := self.registry.check.limit_problems(run.limits, one.run.params)):
+        is_own = prepared.options.limits is None
+        check = self.registry.check.limit_problems
+        if run.limits and (problems := check(run.limits, one.run.params, may_be_gone=is_own)):
             raise InvalidTaskError(problems, subject="enqueue")
         return one
 

@@ -55,6 +55,16 @@ class UpstreamRuns:
                     pipe.zadd(redis_keys.UPSTREAM_RUNS, {execution_id: at}, xx=True)
             pipe.execute()
 
+    def is_registered(self, task_id: str) -> bool:
+        """Whether a task exists."""
+        return bool(self._client.sismember(redis_keys.TASKS, task_id))
+
+    def are_looked_at(self, execution_ids: Sequence[str]) -> bool:
+        """Whether runs have ended, and all that follows from it is committed."""
+        ended = self.get(execution_ids)
+        noted: Any = self._client.zmscore(redis_keys.UPSTREAM_RUNS, list(execution_ids))
+        return noted.count(None) == len(ended) == len(noted) and all(run.ended_as for run in ended.values())
+
     def downstream(self, task_ids: Iterable[str]) -> dict[str, list[str]]:
         """Return the ids of the registered tasks that come right after each of some tasks."""
         ids = list(dict.fromkeys(task_ids))
@@ -117,11 +127,12 @@ class UpstreamRuns:
 def _read(
     execution_id: str, state: str, finished_at: str | None, cause: str | None, spec: str | None
 ) -> UpstreamRun:
-    root = orjson.loads(spec).get("root") if spec else None
+    facts = orjson.loads(spec) if spec else {}
     return UpstreamRun(
         execution_id,
         RunState(state),
         None if finished_at is None else parse_instant(finished_at),
         None if cause is None else orjson.loads(cause),
-        root or execution_id,
+        facts.get("root") or execution_id,
+        facts.get("backfill"),
     )

@@ -32,6 +32,7 @@ def apply_task_file(
         TaskFileError: the file cannot be read; nothing was applied.
         InvalidTaskError: a definition is wrong; lists every problem, and nothing was applied.
         InvalidResourceError: a limit or budget is; the same.
+        ResourceInUseError: a task that is not in the file does not go with a limit of it; the same.
     """
     return apply_checked(registry, check_task_file(registry, file), resources, dry_run=dry_run)
 
@@ -55,12 +56,13 @@ def apply_checked(
     dry_run: bool = False,
 ) -> dict[Applied, list[str]]:
     """Apply what was checked, as `apply_task_file` does."""
+    tasks, reason = checked.tasks, checked.reason
     for section, given in checked.resources.items():
-        for one in given.values():
-            resources[section].set(one.to_dict(), reason=checked.reason, dry_run=dry_run)
+        resources[section].set_all(given.values(), edited=tasks, reason=reason, dry_run=dry_run)
+    tasks = registry.check.dependencies.upstream_first(tasks)
     done: dict[Applied, list[str]] = {"created": [], "updated": [], "unchanged": []}
     with nullcontext() if dry_run else registry.changes.batch():
-        what = registry.apply_all(checked.tasks, reason=checked.reason, dry_run=dry_run)
+        what = registry.apply_all(tasks, reason=reason, dry_run=dry_run)
     for task_id, applied in what.items():
         done[applied].append(task_id)
     return done

@@ -88,6 +88,13 @@ def work_issues(
         yield Issue("missing_handler", f"no worker has the handler {handler} ({_listed(names)})", remedy)
 
 
+def upstream_issues(missing: Mapping[str, Sequence[str]]) -> Iterator[Issue]:
+    """Yield the tasks that come after tasks that do not exist."""
+    for task_id, names in missing.items():
+        remedy = "register it again, or change what the task comes after"
+        yield Issue("missing_upstream", f"task {task_id} comes after {_listed(names)}: no such task", remedy)
+
+
 def handler_issues(alive: Iterable[ProcessInfo]) -> Iterator[Issue]:
     """Yield the broken handlers of workers, and handlers of which workers have several versions."""
     workers = [one for one in alive if one.kind == "worker"]

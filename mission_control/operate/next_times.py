@@ -45,10 +45,12 @@ def upcoming(
 ) -> Iterator[DueTime]:
     """Yield the occurrences due after `start` up to and including `end`, in order.
 
-    Those that were moved come at their new time.
+    Those that were moved come at their new time. Those of `changed` that are over do not come.
     """
     own = {one.at: one for one in changed}
-    moved = sorted((one.to, one) for one in changed if one.to is not None and one.to > start)
+    moved = sorted(
+        (one.to, one) for one in changed if one.to is not None and one.to > start and not one.is_over
+    )
     there = (DueTime(one.at, one) for to, one in moved if end is None or to <= end)
     regular = (DueTime(moment, own.get(moment)) for moment in schedule.occurrences(start, end))
     here = (one for one in regular if one.due == one.scheduled_time)

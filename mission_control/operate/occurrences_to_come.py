@@ -44,6 +44,10 @@ class OccurrencesToCome:
 
     def is_open(self, moment: datetime) -> bool:
         """Whether what is due at `moment` by the schedule has not been fired yet."""
+        if any(
+            one.is_over and one.at == moment for one in self.pauses.changed_of(self.task.id, also_over=True)
+        ):
+            return False  # it ran before
         if self.due is None:
             return moment > self.now
         return moment + spread_of(self.task) >= from_unix(self.due)
@@ -54,7 +58,8 @@ class OccurrencesToCome:
         if self.task.schedule.is_fixed_delay:
             own = {one.at: one for one in self.changed}
             return iter([] if self.due is None else [DueTime(first, own.get(first))])
-        return upcoming(self.task.schedule, first - datetime.resolution, changed=self.changed)
+        changed = self.pauses.changed_of(self.task.id, also_over=True)
+        return upcoming(self.task.schedule, first - datetime.resolution, changed=changed)
 
 
 def change_at(view: OccurrencesToCome, at: datetime | None) -> ChangedOccurrence:
@@ -91,8 +96,9 @@ def problem_of_target(  # noqa: PLR0911  # one answer for each thing that can be
         return f"is after the end of the schedule; the last time is {format_instant(last)}"
     taken = has_occurrence(schedule, to) or any(to == one.to and one.at != own for one in view.changed)
     if taken:
-        free = format_instant(_free_after(view, to))
-        return f"is that of another occurrence of {view.task.id!r}; the nearest free second is {free}"
+        free = _free_after(view, to)
+        nearest_free = "" if free is None else f"; the nearest free second is {format_instant(free)}"
+        return f"is that of another occurrence of {view.task.id!r}{nearest_free}"
     due = to + spread_of(view.task)
     for layer in pausing_layers(view.pauses.in_force(view.now), view.task):
         if layer.holds(due):
@@ -105,12 +111,12 @@ def problem_of_target(  # noqa: PLR0911  # one answer for each thing that can be
     return None
 
 
-def _free_after(view: OccurrencesToCome, moment: datetime) -> datetime:
+def _free_after(view: OccurrencesToCome, moment: datetime) -> datetime | None:
     taken = {one.to for one in view.changed}
-    free = moment
-    while free in taken or has_occurrence(view.task.schedule, free):
-        free += _SECOND
-    return free
+    seconds = (moment + number * _SECOND for number in range(_LOOKED_AT))
+    return next(
+        (one for one in seconds if one not in taken and not has_occurrence(view.task.schedule, one)), None
+    )
 
 
 def nearest(view: OccurrencesToCome, moment: datetime) -> str:

@@ -1,4 +1,4 @@
-"""Pausing and resuming tasks, and what that does to their runs."""
+"""Pausing tasks, and what that does to their runs."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -75,7 +75,7 @@ class Pausing:
         now, tasks = self.clock(), self.registry.definitions()
         reason = None if reason is None else clean_text(reason, NAME_LIMIT)
         _check_until(until, now)
-        self._check_selectors(selectors, tasks)
+        check_selectors(self.registry, selectors, tasks)
         layers = [
             PauseLayer(*one, since=now, who=self.pauses.who, reason=reason, until=until)
             for one in dict.fromkeys(selectors)
@@ -98,18 +98,6 @@ class Pausing:
             for layer in selecting.get(one.plan.task_id, [])[:1]:
                 self.backfills.cancel(one.plan.backfill_id, layer.words())
 
-    def _check_selectors(self, selectors: Iterable[Selector], tasks: Sequence[TaskDefinition]) -> None:
-        facts = [TaskFacts.of(task) for task in tasks]
-        problems = []
-        for kind, value in selectors:
-            known = {one for fact in facts for one in fact.values_of(kind)}
-            if kind is PauseKind.TASK and value not in known:
-                problems.append(str(unknown_task(self.registry, value)))
-            elif kind is not PauseKind.ALL and value not in known:
-                problems.append(f"no task has the {kind} {quoted(value)}{did_you_mean(value, known)}")
-        if problems:
-            raise UnknownTaskError("\n".join(problems))
-
     def _runs(
         self, layers: Sequence[PauseLayer], tasks: Iterable[TaskDefinition]
     ) -> Iterable[tuple[RunRecord, PauseLayer]]:
@@ -122,6 +110,26 @@ class Pausing:
             facts = replace(known.get(run.task_id, unknown), queue=run.queue, handler=run.handler)
             if selecting := _layers_of(layers, facts):
                 yield run, selecting[0]
+
+
+def check_selectors(
+    registry: Registry, selectors: Iterable[Selector], tasks: Sequence[TaskDefinition]
+) -> None:
+    """Check that each selector selects a task.
+
+    Raises:
+        UnknownTaskError: names those that select none, with the nearest that do.
+    """
+    facts = [TaskFacts.of(task) for task in tasks]
+    problems = []
+    for kind, value in selectors:
+        known = {one for fact in facts for one in fact.values_of(kind)}
+        if kind is PauseKind.TASK and value not in known:
+            problems.append(str(unknown_task(registry, value)))
+        elif kind is not PauseKind.ALL and value not in known:
+            problems.append(f"no task has the {kind} {quoted(value)}{did_you_mean(value, known)}")
+    if problems:
+        raise UnknownTaskError("\n".join(problems))
 
 
 def pause_notices_of(

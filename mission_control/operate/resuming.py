@@ -12,7 +12,14 @@ from mission_control.model.policies.breaker import breaker_name
 from mission_control.model.policies.pause import PauseKind, PauseLayer, layer_name, to_catch_up
 from mission_control.model.runs.run_record import RunRecord
 from mission_control.model.runs.run_state import RunState
-from mission_control.operate.pausing import Selector, in_force, layer_json, pause_notices_of, pausing_layers
+from mission_control.operate.pausing import (
+    Selector,
+    check_selectors,
+    in_force,
+    layer_json,
+    pause_notices_of,
+    pausing_layers,
+)
 from mission_control.registry.pauses import Pauses
 from mission_control.registry.registry import Registry
 
@@ -83,10 +90,11 @@ class Resuming:
 
         Raises:
             UnknownPauseError: one of them is not in force; nothing changed.
+            UnknownTaskError: one of them is not, and selects no task.
         """
         now = self.clock()
-        layers = in_force(self.pauses, self._names(selectors, now), now)
         definitions = self.registry.definitions()
+        layers = self._layers(selectors, definitions, now)
         if not dry_run:
             notices = pause_notices_of(layers.values(), definitions, now, is_over=True)
             self.pauses.end(layers, reason=reason, forget=catch_up, notices=notices)
@@ -101,14 +109,19 @@ class Resuming:
             self._catch_up(tasks)
         return Resumed(list(layers.values()), tasks)
 
-    def _names(self, selectors: Sequence[Selector], now: datetime) -> list[str]:
-        """Return the names of the layers that are meant: of a task its pause, its breaker, or both."""
+    def _layers(
+        self, selectors: Sequence[Selector], tasks: Sequence[TaskDefinition], now: datetime
+    ) -> dict[str, PauseLayer]:
+        """Return the layers that are meant, by name: of a task its pause, its breaker, or both."""
         current = {one.name for one in self.pauses.read().in_force(now)}
-        names = dict[str, None]()
+        names, others = dict[str, None](), list[Selector]()
         for kind, value in selectors:
             meant = [layer_name(kind, value), *([breaker_name(value)] if kind is PauseKind.TASK else [])]
-            names |= dict.fromkeys([one for one in meant if one in current] or meant[:1])
-        return list(names)
+            found = [one for one in meant if one in current]
+            names |= dict.fromkeys(found or meant[:1])
+            others += [] if found else [(kind, value)]
+        check_selectors(self.registry, others, tasks)
+        return in_force(self.pauses, names, now)
 
     def _task(  # all that is known of it
         self,

@@ -31,6 +31,7 @@ from mission_control.operate.health import (
     quarantine_issues,
     queue_issues,
     stopped_workers,
+    upstream_issues,
     work_issues,
     worker_issues,
 )
@@ -160,6 +161,7 @@ def situation(
         *beat_issues(alive),
         *overdue_issues(late),
         *work_issues(alive, [tasks.work, runs], queues),
+        *upstream_issues(tasks.missing_upstream),
         *handler_issues(alive),
         *control_issues(alive),
         *worker_issues(stopped_workers(alive, active)),

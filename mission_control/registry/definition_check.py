@@ -103,15 +103,18 @@ class DefinitionCheck:
         uses: Sequence[Sequence[Any]],
         params: Mapping[str, Any],
         also: Mapping[str, NamedLimit] = MappingProxyType({}),
+        *,
+        may_be_gone: bool = False,
     ) -> list[Problem]:
         """Return what is wrong with the limits of a task or run, each a name and a weight.
 
-        `also` are limits that are about to be set.
+        `also` are limits that are about to be set. A task runs without a limit that was removed.
         """
         if not uses:
             return []
         known = {**read_resources(self.client, redis_keys.LIMITS, NamedLimit), **also}
-        return list(use_problems(uses, known, params))
+        used = [one for one in uses if one[0] in known] if may_be_gone else uses
+        return list(use_problems(used, known, params))
 
     def _budget_problems(self, task: TaskDefinition, also: Mapping[str, Budget]) -> list[Problem]:
         if not task.budgets:

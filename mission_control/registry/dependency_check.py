@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from graphlib import TopologicalSorter
 
 from mission_control.errors import Problem
 from mission_control.model.composition.graph import Graph, Node, graph_problems
@@ -35,6 +36,18 @@ class DependencyCheck:
         for task_id in changed:
             found[task_id] += self._broken(task_id, given, set(given))
         return {task_id: problems for task_id, problems in found.items() if problems}
+
+    def upstream_first(self, tasks: Sequence[TaskDefinition]) -> list[TaskDefinition]:
+        """Return tasks in an order in which they can be written one by one, whatever they came after before.
+
+        Each then comes after tasks that are written already, so no step closes a cycle.
+        """
+        given = {task.id: task for task in tasks}
+        if not any(task.after for task in tasks):
+            return list(tasks)
+        graph = self._graph(given, given)
+        order = TopologicalSorter({name: node.upstream for name, node in graph.items()}).static_order()
+        return [given[name] for name in order if name in given]
 
     def _own(self, task: TaskDefinition, graph: Graph) -> list[Problem]:
         known = self.store.ids() if any(one.task not in graph for one in task.after) else ()
@@ -83,6 +96,9 @@ class DependencyCheck:
 
 def _node(stored: StoredTask) -> Node:
     definition = stored.definition
-    after = [Dependency.model_validate(one) for one in definition.get("after", ())]
+    try:
+        after = [Dependency.model_validate(one) for one in definition.get("after", ())]
+    except (ValueError, TypeError):  # another program has damaged it, which beat reports
+        after = []
     join = definition.get("join", "all")
     return Node.of_parts(after, join, has_schedule=definition["schedule"] is not None)

@@ -65,10 +65,26 @@ class NamedResources(ABC, Generic[Resource]):
             InvalidResourceError: lists every problem.
             ResourceInUseError: tasks refer to it in a way that the new one does not allow.
         """
-        resource = parse_resource(self.kind, data)
-        if (problem := self._use_problem(resource)) is not None:
-            raise self.in_use(problem)
-        return self._write(resource.name, resource, reason, dry_run=dry_run)
+        return bool(self.set_all([parse_resource(self.kind, data)], reason=reason, dry_run=dry_run))
+
+    def set_all(
+        self,
+        resources: Iterable[Resource],
+        *,
+        edited: Iterable[TaskDefinition] = (),
+        reason: str | None = None,
+        dry_run: bool = False,
+    ) -> list[str]:
+        """Set some as `set` does, all or, if one cannot be, none; return the names of those that changed.
+
+        `edited` are tasks that are about to be changed, as they will be.
+        """
+        new = list(resources)
+        tasks = {task.id: task for task in (*self._tasks(), *edited)} if new else {}
+        for one in new:
+            if (problem := self._use_problem(one, tasks.values())) is not None:
+                raise self.in_use(problem)
+        return [one.name for one in new if self._write(one.name, one, reason, dry_run=dry_run)]
 
     def remove(
         self, name: str, *, force: bool = False, reason: str | None = None, dry_run: bool = False
@@ -98,8 +114,8 @@ class NamedResources(ABC, Generic[Resource]):
     def _uses(self, task: TaskDefinition) -> Iterable[tuple[str, int]]:
         """Return what a task refers to, each with its weight."""
 
-    def _use_problem(self, _resource: Resource) -> str | None:
-        """Return why tasks that refer to a resource do not allow it to be set."""
+    def _use_problem(self, _resource: Resource, _tasks: Iterable[TaskDefinition]) -> str | None:
+        """Return why those of the tasks that refer to a resource do not allow it to be set."""
         return None
 
     def _waiting(self, _name: str) -> tuple[list[str], int]:
@@ -114,7 +130,7 @@ class NamedResources(ABC, Generic[Resource]):
                 return seen != written
             waiting, booked = self._waiting(name)
             keys = [self.key, redis_keys.PARKED, *waiting]
-            args: list[str | int] = [name, seen, written, redis_keys.WAKE_CHANNEL, booked]
+            args: list[str | int] = [name, seen, written, redis_keys.WAKE_CHANNEL, booked, redis_keys.run("")]
             if self._change(keys=keys, args=args):
                 self._record(name, self.kind.read(seen), resource, reason)
                 return True

@@ -44,10 +44,13 @@ class PausesSeen:
         """Return the layers in force at `now`, by name."""
         return sorted((one for one in self.layers if one.is_current(now)), key=lambda one: one.name)
 
-    def changed_of(self, task_id: str) -> list[ChangedOccurrence]:
-        """Return the changed occurrences of a task that have yet to come, the soonest first."""
-        found = (one for one in self.changed if one.task_id == task_id and not one.is_over)
-        return sorted(found, key=lambda one: one.due)
+    def changed_of(self, task_id: str, *, also_over: bool = False) -> list[ChangedOccurrence]:
+        """Return the changed occurrences of a task that have yet to come, the soonest first.
+
+        With `also_over` those are among them that ran before their own time, which is to come.
+        """
+        of_task = (one for one in self.changed if one.task_id == task_id)
+        return sorted((one for one in of_task if also_over or not one.is_over), key=lambda one: one.due)
 
 
 NO_PAUSES: Final = PausesSeen("", ())

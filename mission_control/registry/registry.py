@@ -87,7 +87,11 @@ class Registry:
         if self.add(task, reason=reason, catch_up=catch_up):
             return True
         stored = self._store.load([task.id])[0]
-        if stored is not None and (differ := differences(stored.definition, stored_form(task))):
+        if stored is None:
+            self.check.parse_new(
+                definition, may_be_over=catch_up
+            )  # another writer has closed a cycle with it
+        elif differ := differences(stored.definition, stored_form(task)):
             events.definition_kept(task.id, differ)
         return False
 
@@ -186,7 +190,8 @@ class Registry:
             self._replace(overtaken, reason)
 
     def _replace(self, task: TaskDefinition, reason: str | None) -> None:
-        self._change(task.id, lambda _: task, change="updated", reason=reason)
+        if not self._change(task.id, lambda _: task, change="updated", reason=reason):
+            self.add(task, reason=reason)
 
     def _add_all(self, tasks: Sequence[TaskDefinition], *, reason: str | None, catch_up: bool) -> list[bool]:
         now = self._clock()

@@ -38,7 +38,9 @@ class StoredTask:
     @property
     def upstream(self) -> list[str]:
         """The tasks that it comes after."""
-        return [one["task"] for one in self.definition.get("after", ())]
+        after = self.definition.get("after") if '"after"' in self.text else None
+        found = after if isinstance(after, list) else []  # another program may have damaged it
+        return [str(one["task"]) for one in found if isinstance(one, dict) and "task" in one]
 
     def differs_from(self, task: TaskDefinition) -> bool:
         """Whether a task differs in more than metadata, or this one is quarantined."""

@@ -94,7 +94,8 @@ def state_of(stored: StoredTask) -> TaskState:
 class Overview:
     """How many tasks there are, and which are due next; those due in the past are overdue.
 
-    `work` has the ids of the enabled tasks by their queue and handler, `conditional` those with a condition.
+    `work` has the ids of the enabled tasks by their queue and handler, `conditional` those with a condition,
+    `missing_upstream` the tasks that they come after and that do not exist, by id.
     """
 
     enabled: int
@@ -102,6 +103,7 @@ class Overview:
     next_due: list[tuple[TaskDefinition, datetime]]
     work: Mapping[tuple[str, str], Sequence[str]] = field(default_factory=dict)
     conditional: Sequence[str] = ()
+    missing_upstream: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 def overview_of(
@@ -120,4 +122,7 @@ def overview_of(
     for one in enabled:
         work[one.definition["queue"], one.definition["handler"]].append(one.task_id)
     conditional = [one.task_id for one in enabled if one.definition.get("condition") is not None]
-    return Overview(len(enabled), len(stored) - len(enabled), next_due, work, conditional)
+    known = {one.task_id for one in stored}
+    missing = {one.task_id: [name for name in one.upstream if name not in known] for one in enabled}
+    missing = {task_id: names for task_id, names in missing.items() if names}
+    return Overview(len(enabled), len(stored) - len(enabled), next_due, work, conditional, missing)

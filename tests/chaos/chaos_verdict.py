@@ -79,11 +79,23 @@ def _faults_of(evidence: Evidence, execution_id: str) -> Iterator[str]:
         yield from _outcome_faults(run, work, evidence)
 
 
+def most_at_a_time(evidence: Evidence) -> int:
+    """Return how many attempts that need a slot of the limit went on at the same time.
+
+    Those that were cut off came to no end that anyone noted, and do not count.
+    """
+    limited = [note for note in evidence.notes if evidence.expected[note.execution_id].is_limited]
+    begun = {_where(note): note.at for note in limited if note.what == "begin"}
+    spans = [(begun[_where(note)], note.at) for note in limited if note.what in {"failure", "success"}]
+    return max((sum(start <= began < end for start, end in spans) for began, _ in spans), default=0)
+
+
 def _record_faults(run: RunRecord, records: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     final = [record["status"] for record in records if record["final"]]
     if final != [run.state]:
         yield f"its final records are {final}"
-    attempts = sorted(record["attempt"] for record in records if "delivery" not in record)
+    of_attempts = [one["attempt"] for one in records if "delivery" not in one]
+    attempts = sorted(one for one in of_attempts if one is not None)  # a skipped run has none
     if attempts != list(range(1, run.attempt + 1)):
         yield f"its records are of the attempts {attempts}"
     lost = [(record["attempt"], record["delivery"]) for record in records if "delivery" in record]
@@ -107,6 +119,11 @@ def _run_faults(run: RunRecord, evidence: Evidence) -> Iterator[str]:
 
 
 def _outcome_faults(run: RunRecord, work: Work, evidence: Evidence) -> Iterator[str]:
+    if work.skipped_for is not None:
+        cause = {name: (run.cause or {}).get(name) for name in ("class", "run")}
+        if run.state != RunState.SKIPPED or cause != {"class": "upstream", "run": work.skipped_for}:
+            yield f"it ended {run.state} ({run.cause}) and must be skipped because of {work.skipped_for}"
+        return
     last = [note for note in evidence.notes_of[run.execution_id] if note.attempt == run.attempt]
     is_by_a_kill = run.reason == RunState.LOST and {note.pid for note in last} <= evidence.killed
     if work.is_hopeless and run.state == RunState.LOST and is_by_a_kill:

@@ -18,8 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import psutil
 
 from mission_control.configuration.clock import utc_now
-from mission_control.model.definitions.task import parse_task
-from mission_control.model.values.identifiers import occurrence_execution_id
+from mission_control.model.values.identifiers import downstream_execution_id, occurrence_execution_id
 from mission_control.model.values.instants import format_instant
 from tests.stage.waiting import PAUSE_SECONDS
 
@@ -80,12 +79,17 @@ What = Literal["begin", "overlap", "effect", "failure", "success"]
 
 @dataclass(frozen=True)
 class Work:
-    """A kind of work: the longest it takes, how many of its attempts fail, how many may follow the first."""
+    """A kind of work: the longest it takes, how many of its attempts fail, how many may follow the first.
+
+    `is_limited`: it takes a slot of the limit. `skipped_for`: it must not run, because that run ended so.
+    """
 
     longest_seconds: float = 0.0
     failures: int = 0
     has_effect: bool = False
     max_retries: int = 10  # more than chaos will take
+    is_limited: bool = False
+    skipped_for: str | None = None
 
     @property
     def is_hopeless(self) -> bool:
@@ -101,7 +105,14 @@ KINDS = (
     Work(failures=2),
     Work(failures=3, max_retries=2),
     Work(longest_seconds=0.3, failures=1, has_effect=True),
+    Work(longest_seconds=0.5, is_limited=True),
+    Work(longest_seconds=0.2, failures=1, is_limited=True),
 )
+LIMIT, CONCURRENCY = "chaos", 2
+PIPELINE = 4
+"""How many occurrences a pipeline has: the root, what follows its success, a join of both, and its alarm."""
+_LATEST_WRITE = timedelta(seconds=1)
+_NEVER = {"type": "once", "at": "2199-01-01T00:00:00Z"}
 
 
 @dataclass(frozen=True)
@@ -127,13 +138,18 @@ class Workload:
         (folder / "locks").mkdir()
         (folder / "notes").touch()
         (folder / "handlers" / "chaos.py").write_text(dedent(SOURCE), "utf-8")
+        installation.limits.set({"name": LIMIT, "concurrency": CONCURRENCY})
 
     def add(self, occurrences: int, *, within: timedelta) -> None:
         """Register tasks that have so many occurrences, the first of them within that time from now."""
         several = occurrences // 3
         if several:
             self._add_task(_interval(self._moment(within), several))
-        for _ in range(occurrences - several):
+        single = occurrences - several
+        pipelines = single // (PIPELINE + 1)
+        for _ in range(pipelines):
+            self._add_pipeline(within)
+        for _ in range(single - pipelines * PIPELINE):
             self._add_task({"type": "once", "at": format_instant(self._moment(within))})
 
     def notes(self) -> list[Note]:
@@ -159,35 +175,63 @@ class Workload:
         last = {note.pid: note.what for note in self.notes()}
         return {pid for pid, what in last.items() if what not in {"failure", "success"}}
 
+    def _add_pipeline(self, within: timedelta) -> None:
+        """Register a root and what comes after it; the root is due once all of it is registered."""
+        kind, ran = self._draw.choice(KINDS), Work(longest_seconds=0.2, is_limited=True)
+        root = self._register(kind, schedule=_NEVER)
+        near = self._register(ran, {"task": root})
+        joined = self._register(ran, {"task": near}, {"task": root, "on": "finished"})
+        alarm = self._register(Work(), {"task": root, "on": "failure"})
+        at = self._moment(within) + _LATEST_WRITE
+        assert self._installation.registry.update(
+            root, {"schedule": {"type": "once", "at": format_instant(at)}}
+        )
+        began_with = occurrence_execution_id(root, at)
+        skipped = Work(skipped_for=began_with)
+        self.expected[began_with] = kind
+        for task_id, work, is_run in (
+            (near, ran, not kind.is_hopeless),
+            (joined, ran, not kind.is_hopeless),
+            (alarm, Work(), kind.is_hopeless),
+        ):
+            self.expected[downstream_execution_id(task_id, began_with)] = work if is_run else skipped
+
     def _add_task(self, schedule: dict[str, Any]) -> None:
         kind = self._draw.choice(KINDS)
-        self._tasks += 1
-        task = parse_task(
-            {
-                "id": f"chaos-{self._tasks}",
-                "handler": HANDLER,
-                "overlap": "allow",
-                "schedule": schedule,
-                "params": {
-                    "folder": str(self._folder),
-                    "seconds": self._draw.uniform(0.0, kind.longest_seconds),
-                    "failures": kind.failures,
-                    "has_effect": kind.has_effect,
-                },
-                "retry_policy": {
-                    "max_retries": kind.max_retries,
-                    "retry_delay_seconds": 0.2,
-                    "max_delay_seconds": 1,
-                    "backoff": "exponential",
-                    "jitter": True,
-                },
-                "misfire": {"policy": "all"},
-            }
-        )
-        assert self._installation.registry.register(task.to_dict(), catch_up=True)
+        task_id = self._register(kind, schedule=schedule)
+        task = self._installation.registry.definition(task_id)
+        assert task is not None
         beginning, end = utc_now() - timedelta(days=1), utc_now() + timedelta(days=1)
         for moment in task.schedule.occurrences(beginning, end):
             self.expected[occurrence_execution_id(task.id, moment)] = kind
+
+    def _register(self, kind: Work, *after: dict[str, str], schedule: dict[str, Any] | None = None) -> str:
+        self._tasks += 1
+        task_id = f"chaos-{self._tasks}"
+        task = {
+            "id": task_id,
+            "handler": HANDLER,
+            "overlap": "allow",
+            "schedule": schedule,
+            "after": list(after),
+            "limits": [LIMIT] if kind.is_limited else [],
+            "params": {
+                "folder": str(self._folder),
+                "seconds": self._draw.uniform(0.0, kind.longest_seconds),
+                "failures": kind.failures,
+                "has_effect": kind.has_effect,
+            },
+            "retry_policy": {
+                "max_retries": kind.max_retries,
+                "retry_delay_seconds": 0.2,
+                "max_delay_seconds": 1,
+                "backoff": "exponential",
+                "jitter": True,
+            },
+            "misfire": {"policy": "all"},
+        }
+        assert self._installation.registry.register(task, catch_up=True)
+        return task_id
 
     def _moment(self, within: timedelta) -> datetime:
         return utc_now() + self._draw.random() * within

@@ -1,4 +1,7 @@
-"""A backfill with a real beat and real workers, whose command, beat and worker are killed meanwhile."""
+"""A backfill with a real beat and real workers, whose command, beats and workers are killed meanwhile.
+
+`make chaos` runs the long one: BACKFILL_OCCURRENCES says how many.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,9 @@ import os
 import signal
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -19,12 +23,10 @@ from tests.processes.real_workers import WorkerHouse, worker_house
 from tests.stage.audit_stream import final_records_of, records_of, verified_runs
 from tests.stage.waiting import wait_until
 
-if TYPE_CHECKING:
-    from datetime import datetime
-
 pytestmark = pytest.mark.starts_early
 
-COUNT = 60
+COUNT = int(os.environ.get("BACKFILL_OCCURRENCES", "90"))
+MIDNIGHT = datetime(2026, 3, 1, tzinfo=UTC)
 
 
 def test_backfill_goes_on_after_kills_and_delays_no_live_run() -> None:
@@ -40,13 +42,20 @@ def test_backfill_goes_on_after_kills_and_delays_no_live_run() -> None:
         with first, second:
             with leading_beat(house.installation) as beat:
                 backfill_id = started_by_a_killed_command(house)
-                wait_until(lambda: plan_of(house, backfill_id).finished >= 10, "runs have ended", timeout=60)
+                wait_for(house, backfill_id, COUNT // 6)
                 beat.kill()
-            with leading_beat(house.installation):
-                wait_until(lambda: plan_of(house, backfill_id).finished >= 25, "it goes on", timeout=60)
+            with leading_beat(house.installation) as beat:
+                wait_for(house, backfill_id, COUNT // 3)
                 first.kill()
+                wait_for(house, backfill_id, COUNT // 2)
+                beat.kill()
+            with leading_beat(house.installation), house.worker("third", concurrency=2):
+                wait_for(house, backfill_id, COUNT * 2 // 3)
+                second.kill()
                 wait_until(
-                    lambda: plan_of(house, backfill_id).finished_at is not None, "it is done", timeout=90
+                    lambda: plan_of(house, backfill_id).finished_at is not None,
+                    "it is done",
+                    timeout=90 + COUNT,
                 )
                 wait_until(
                     lambda: len(final_records_of(house.installation, "old")) >= COUNT, "all are recorded"
@@ -61,14 +70,22 @@ def test_backfill_goes_on_after_kills_and_delays_no_live_run() -> None:
 
 
 def started_by_a_killed_command(house: WorkerHouse) -> str:
-    """Start a backfill of an hour with a command that waits for its end, and kill that."""
-    span = ("--from", "2026-03-01T00:00:00Z", "--to", "2026-03-01T01:00:00Z")
+    """Start a backfill with a command that waits for its end, and kill that."""
+    span = ("--from", MIDNIGHT.isoformat(), "--to", (MIDNIGHT + COUNT * timedelta(minutes=1)).isoformat())
     command = [sys.executable, "-m", "mission_control", "task", "backfill", "old", *span, "--start", "--wait"]
     settings = house.installation.settings.environment()
     with subprocess.Popen(command, env={**os.environ, **settings}, start_new_session=True) as process:
         (found,) = wait_until(house.installation.backfills.all, "it is started", timeout=30)
         process.send_signal(signal.SIGKILL)
     return found.backfill_id
+
+
+def wait_for(house: WorkerHouse, backfill_id: str, finished: int) -> None:
+    wait_until(
+        lambda: plan_of(house, backfill_id).finished >= finished,
+        f"{finished} runs are over",
+        timeout=60 + COUNT,
+    )
 
 
 def plan_of(house: WorkerHouse, backfill_id: str) -> BackfillPlan:

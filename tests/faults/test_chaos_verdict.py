@@ -10,7 +10,7 @@ import pytest
 
 from mission_control.model.runs.run_record import RunRecord
 from mission_control.model.runs.run_state import RunState
-from tests.chaos.chaos_verdict import Evidence, faults
+from tests.chaos.chaos_verdict import Evidence, faults, most_at_a_time
 from tests.chaos.chaos_work import HANDLER, Note, Work
 
 if TYPE_CHECKING:
@@ -79,6 +79,9 @@ OUT_OF_ORDER: dict[str, Evidence] = {
         ORDERLY, notes=(*NOTES, note("effect", 0.1, attempt=1), note("effect", 1.1, attempt=2))
     ),
     "it ended success (None: None)": replace(ORDERLY, expected={"tea@1": Work(failures=3, max_retries=2)}),
+    "it ended success (None) and must be skipped because of a@1": replace(
+        ORDERLY, expected={"tea@1": Work(skipped_for="a@1")}
+    ),
     "which its handler knows nothing of": replace(ORDERLY, notes=NOTES[:3]),
 }
 
@@ -94,6 +97,14 @@ def test_run_of_a_killed_process_may_run_again() -> None:
 def test_abandoned_run_also_has_a_record_of_that() -> None:
     runs = {"tea@1": replace(RUN, fence=2)}
     assert faults(replace(ORDERLY, runs=runs, records=(*ORDERLY.records, lost_worker(1)))) == []
+
+
+def test_attempts_that_need_a_slot_are_counted_while_they_go_on() -> None:
+    others = [replace(one, execution_id="milk@1") for one in (NOTES[1], note("begin", 0.2, attempt=1))]
+    found = replace(ORDERLY, expected=dict.fromkeys(("tea@1", "milk@1"), Work(is_limited=True)))
+    assert most_at_a_time(found) == 1
+    assert most_at_a_time(replace(found, notes=(*NOTES, *others))) == 2
+    assert most_at_a_time(replace(found, expected=dict.fromkeys(("tea@1", "milk@1"), Work()))) == 0
 
 
 @pytest.mark.parametrize("fault", OUT_OF_ORDER)

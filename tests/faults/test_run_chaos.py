@@ -1,5 +1,6 @@
 """Workers and beats killed at random instants, and Redis restarted, while occurrences of all kinds run.
 
+Some come after others, and some share a limit.
 `make chaos` runs the long one: RUN_CHAOS_KILLS says how often something is killed, RUN_CHAOS_OCCURRENCES how
 many occurrences fall due meanwhile, CHAOS_SEED what and when.
 """
@@ -16,8 +17,8 @@ import pytest
 from mission_control.audit.stream.reader import read_all
 from mission_control.store import redis_keys
 from tests.chaos.chaos_fleet import KILLS, LEADER_SECONDS, ChaosFleet, blows
-from tests.chaos.chaos_verdict import Evidence, faults
-from tests.chaos.chaos_work import Workload
+from tests.chaos.chaos_verdict import Evidence, faults, most_at_a_time
+from tests.chaos.chaos_work import CONCURRENCY, LIMIT, Workload
 from tests.processes.real_workers import WorkerHouse, worker_house
 from tests.stage.audit_stream import verified_changes, verified_runs
 from tests.stage.waiting import wait_until
@@ -64,8 +65,13 @@ def test_occurrences_under_random_kills_and_restarts_end_exactly_once(house: Wor
     assert len(work.expected) == OCCURRENCES
     assert found.cut_off, "no kill hit a handler"
     assert not (wrong := faults(found)), "\n".join(wrong)
+    assert most_at_a_time(found) <= CONCURRENCY
+    assert house.installation.client.keys(redis_keys.LimitKeys(LIMIT, "*").of("*")) == []
+    run = sum(work.skipped_for is None for work in found.expected.values())
+    assert 0 < OCCURRENCES - run < OCCURRENCES / 2, "pipelines have runs that must not start"
     histories = house.installation.ledger.histories({run.task_id for run in found.runs.values()})
-    assert sum(history.total_runs for history in histories) == OCCURRENCES
+    assert sum(history.total_runs for history in histories) == run
+    assert sum(history.skipped_count for history in histories) == OCCURRENCES - run
     assert [verify(house.installation).counts for verify in (verified_runs, verified_changes)] == [{}, {}]
 
 
@@ -73,7 +79,8 @@ def what_is_left(house: WorkerHouse) -> dict[str, list[Any]]:
     """Return what is due, active, waiting or pending, by the key that holds it."""
     client = house.installation.client
     schedule = redis_keys.DEFAULT_REDBEAT_KEYS.schedule
-    keys = (schedule, redis_keys.ACTIVE_RUNS, redis_keys.LEASES, redis_keys.PARKED)
+    runs = (redis_keys.ACTIVE_RUNS, redis_keys.LEASES, redis_keys.UPSTREAM_RUNS)
+    keys = (schedule, *runs, redis_keys.PARKED)
     with client.pipeline(transaction=False) as pipe:
         for key in keys:
             pipe.zrange(key, 0, 9, withscores=True)

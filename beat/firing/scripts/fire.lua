@@ -10,7 +10,8 @@
 -- ARGV: 1 batch (MessagePack): {token, now, now_iso, meta, ttl, pace, state of a skipped occurrence, pauses, prefix
 --         of run keys, states of active runs, what the identity of an unfired one's record begins with, suffixes of
 --         the keys of a task's runs, other active runs (zset), waiting occurrences (zset) and history (hash), runs to
---         keep for a task, prefix of the keys of effects, suffix of the keys of what a task's runs spend}; `token` is
+--         keep for a task, prefix of the keys of effects, suffix of the keys of what a task's runs spend, state of a
+--         success}; `token` is
 --         the beat that must lead, "" if none need; `pace` is how many runs a second are caught up, over all tasks;
 --         `pauses` is the version of the pauses by which it was decided, "" for none
 --       2… one entry each (MessagePack): {key, due, revision or "", next due or "", meta, runs, next due if a run
@@ -32,7 +33,7 @@
 --         "none", it is not fired; "entry" and "entry_outbox", the payload of a RedBeat entry goes to
 --         the queue key or to the outbox, and nothing is entered; the run key, if any, marks it as fired,
 --         with the message's token in the place of the spec
--- Reply: {a digit an entry, state of a skipped run or "waits", execution_id, …}; the digits in order: 1 committed;
+-- Reply: {a digit an entry, state of a skipped run, "waits" or "exists", execution_id, …}; the digits in order: 1 committed;
 --        0 another program has moved or changed it; 2 cannot be committed (a key of the wrong type), nothing of it
 --        was written; then what became of runs that were not started. {"!"}: this beat does not lead; {"?"}: the
 --        pauses have changed, decide again
@@ -40,7 +41,7 @@
 local batch = cmsgpack.unpack(ARGV[1])
 local token, now, now_iso, batch_meta, ttl, pace, skipped, pauses = unpack(batch)
 local run_prefix, active_states, identity, runs_suffix, active_suffix, waiting_suffix, history_suffix = unpack(batch, 9)
-local keep, effects_prefix, cost_suffix = unpack(batch, 16)
+local keep, effects_prefix, cost_suffix, success = unpack(batch, 16)
 local reply = {''}
 
 if token ~= '' and redis.call('GET', KEYS[2]) ~= token then
@@ -238,7 +239,8 @@ local function enter_unfired(run, state, reason, cause)
   add(records, identity .. run[4], cjson.encode({time, now_iso, unpack(fields)}))
   local history = key_of_task(run, history_suffix)
   redis.pcall('HINCRBY', history, state .. '_count', 1) -- an overwritten counter must not stop the script half-way
-  local skips = state == skipped and redis.pcall('HINCRBY', history, 'consecutive_skips', 1)
+  local is_counted = state == skipped and not (run.comes_after and cjson.decode(cause).outcome == success)
+  local skips = is_counted and redis.pcall('HINCRBY', history, 'consecutive_skips', 1)
   if run[13] then
     tell(run, state, reason, type(skips) == 'number' and skips)
   end
@@ -293,8 +295,11 @@ local function displace(run, old, blocker)
       pcall(budgets().give_back_reserved, KEYS[19], fields[at + 1], old, false)
     end
   end
-  for _, counter in ipairs({skipped .. '_count', 'consecutive_skips'}) do
-    redis.pcall('HINCRBY', key_of_task(run, history_suffix), counter, 1)
+  local history = key_of_task(run, history_suffix)
+  redis.pcall('HINCRBY', history, skipped .. '_count', 1)
+  local skips = redis.pcall('HINCRBY', history, 'consecutive_skips', 1)
+  if run[13] then
+    tell({[4] = old, [13] = run[13]}, skipped, reason, type(skips) == 'number' and skips)
   end
   unfired, count_of[skipped] = unfired + 1, (count_of[skipped] or 0) + 1
   if run.has_downstream then
@@ -342,6 +347,7 @@ end
 -- Enter a run, and return whether it was skipped.
 local function enter(run, task)
   if kinds[run[2]] ~= 'none' then
+    note('exists', run[4])
     return -- the ledger has this occurrence already: a clock was stepped back, or another beat fired it
   end
   redis.call('ZADD', run[3], run[5], run[4])
@@ -427,7 +433,7 @@ local function commit(entry, stored)
   end
   local is_skipped = false
   for _, run in ipairs(runs) do
-    run.has_downstream = seen[2]
+    run.has_downstream, run.comes_after = seen[2], due == ''
     if run[11] == 'entry' or run[11] == 'entry_outbox' then
       if run[11] == 'entry' then
         put(run[8], run[9])

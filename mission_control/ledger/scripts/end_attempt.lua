@@ -53,6 +53,9 @@ end
 
 local entry = redis.call('HMGET', KEYS[7], 'revision', 'downstream')
 local is_registered, has_downstream = entry[1], ARGV[3] == '1' and entry[2]
+if ARGV[3] == '1' and not is_registered and ARGV[20] == '1' then -- others may come after a task that was removed
+  has_downstream = redis.call('EXISTS', (string.gsub(KEYS[4], 'history$', 'downstream'))) == 1
+end
 if has_downstream then
   redis.call('ZSCORE', KEYS[21], ARGV[4]) -- an error if it has another type
 end

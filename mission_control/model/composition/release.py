@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Final, Literal
 
 from mission_control.model.composition.graph import joined_of
 from mission_control.model.composition.joining import (
@@ -22,13 +23,17 @@ from mission_control.model.values.identifiers import downstream_execution_id, ta
 
 @dataclass(frozen=True, slots=True)
 class UpstreamRun:
-    """A run that others come after; `ended_as` is None while it is not over. `root` is where it began."""
+    """A run that others come after; `ended_as` is None while it is not over. `root` is where it began.
+
+    `backfill` is the backfill that it belongs to, or that its root does.
+    """
 
     execution_id: str
     state: RunState
     finished_at: datetime | None
     cause: Mapping[str, str] | None
     root: str
+    backfill: str | None = None
 
     @property
     def task_id(self) -> str:
@@ -39,6 +44,24 @@ class UpstreamRun:
     def ended_as(self) -> EndClass | None:
         """The class of its end."""
         return end_class(self.state)
+
+
+@dataclass(frozen=True, slots=True)
+class Never:
+    """Why an upstream run never comes: its id, and the `outcome` of its task, such as `disabled`."""
+
+    run: str
+    outcome: Literal["disabled", "removed", "passed over"]
+
+    @property
+    def words(self) -> str:
+        """The same in words."""
+        was = (
+            "was passed over as it was defined then"
+            if self.outcome == "passed over"
+            else f"is {self.outcome}"
+        )
+        return f"task {task_of_run(self.run)} {was}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +81,8 @@ class Released:
 
 
 WAITS = Released(Release.WAIT)
+_LOOK_AGAIN: Final = timedelta(minutes=1)
+"""When to look again whether an upstream run that does not exist may still come."""
 
 
 def upstream_ids(after: Sequence[Dependency], join: Join, root: str) -> list[str]:
@@ -90,6 +115,30 @@ def decide_release(
     met = [run for one, run in ended if run.ended_as is not None and matches(one.on, run.ended_as)]
     at = _latest_end(met)
     return _with_others([one for one in after if one not in joined], met, latest, at, now)
+
+
+def decide_missing(
+    joined: Sequence[Dependency],
+    join: Join,
+    runs: Sequence[UpstreamRun | None],
+    nevers: Sequence[Never | None],
+    now: datetime,
+) -> Released:
+    """Decide about a run that waits although some of its upstream runs do not exist.
+
+    `nevers` says of which of these none will come: with `all` one is enough to skip the run, with `any` all
+    that it still waits for must be such.
+    """
+    open_ends = [
+        never for run, never in zip(runs, nevers, strict=True) if run is None or run.ended_as is None
+    ]
+    found = [(one, never) for one, never in zip(joined, nevers, strict=True) if never is not None]
+    if not found or (join == "any" and None in open_ends):
+        return Released(Release.WAIT, look_again=now + _LOOK_AGAIN)
+    one, never = found[0]
+    reason = f"runs after {one.task} on {one.on}, and no run of it comes: {never.words}"
+    ended = tuple(run.execution_id for run in runs if run is not None and run.ended_as is not None)
+    return Released(Release.SKIP, now, ended, Cause("upstream", run=never.run, outcome=never.outcome), reason)
 
 
 def decide_loosely(after: Sequence[Dependency], run: UpstreamRun) -> Released:

@@ -116,13 +116,18 @@ def use_problems(
                 f"{weight} is more than the {limit.concurrency} of limit {name}; lower one or raise the other"
             )
             yield Problem(f"{where}.weight", most)
-        elif limit.per is not None and (fault := _value_fault(limit.per, params)) is not None:
+        elif limit.per is not None and (fault := value_fault(limit.per, params)) is not None:
             yield Problem(limit.per, f"{fault}; limit {name} counts the runs of each value apart")
         if name in [other for other, _ in uses[:at]]:
             yield Problem(where, f"{quoted(name)} is listed twice; write it once, with a weight")
 
 
-def _value_fault(per: str, params: Mapping[str, Any]) -> str | None:
+def value_fault(per: str, params: Mapping[str, Any]) -> str | None:
+    """Return what is wrong with the value that `per` names in some params; None for nothing.
+
+    >>> value_fault("params.customer", {"customer": 7}), value_fault("params.customer", {})
+    (None, 'is missing')
+    """
     value: Any = params
     for name in per.split(".")[1:]:
         value = value.get(name) if isinstance(value, Mapping) else None

@@ -108,7 +108,8 @@ def unfired_notices(task: TaskDefinition, task_id: str, action: Action) -> list[
     """
     asked = task.notify
     states, event, least = _UNFIRED.intersection(asked.on), "", SKIPS_IN_A_ROW
-    if not isinstance(action, Fire) and action.cause.kind in _KNOWN_SKIPS:
+    cause = None if isinstance(action, Fire) else action.cause
+    if cause is not None and (cause.kind in _KNOWN_SKIPS or cause.is_edge_not_taken):
         states -= {RunState.SKIPPED}
     if isinstance(action, Skip) and action.idle_from is not None and "idle" in asked.on:
         states, event, least = frozenset({RunState.SKIPPED}), "idle", action.idle_from

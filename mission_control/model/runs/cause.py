@@ -30,6 +30,11 @@ class Cause:
     layer: str | None = None
     outcome: str | None = None
 
+    @property
+    def is_edge_not_taken(self) -> bool:
+        """Whether all is well: the run that it would have come after, such as on failure, was a success."""
+        return self.outcome == "success"
+
     def to_dict(self) -> dict[str, str]:
         """Return the cause as ledger, audit and JSON have it.
 

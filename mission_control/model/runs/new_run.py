@@ -28,10 +28,14 @@ _REPEATED: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """The runs that a run comes after: `root` is the first of all, `upstream` those right before it."""
+    """The runs that a run comes after: `root` is the first of all, `upstream` those right before it.
+
+    `backfill` is that of the root, which the run then counts as, too.
+    """
 
     root: str
     upstream: Sequence[str]
+    backfill: str | None = None
 
     def applied(self, spec: Mapping[str, str]) -> dict[str, str]:
         """Return the spec of an occurrence as that of a run that comes after these."""
@@ -41,6 +45,7 @@ class Origin:
             "trigger": str(Trigger.AFTER),
             "root": self.root,
             "upstream": json_text(list(self.upstream)),
+            **({} if self.backfill is None else {"backfill": self.backfill}),
         }
 
 

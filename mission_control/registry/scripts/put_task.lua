@@ -10,7 +10,8 @@
 --       13 version of the pauses that the writer saw, unless the task must be new  14 prefix and 15 suffix of the keys
 --       of what comes after a task  16 how many tasks it comes after  17 how many names follow of these tasks, and of
 --       those that it no longer comes after  18… these, then changed occurrences among the pauses, to be forgotten
--- Reply: 1 written, 0 the entry exists (for a new task) or it, or the pauses, are not what the writer saw; nothing changed.
+-- Reply: 1 written, 0 the entry exists (for a new task) or it, the pauses, or what comes after it, are not what the
+--        writer saw: it would close a cycle; nothing changed.
 --        A quarantined entry does not count as existing: a new one takes its place.
 --        -1 other processes use another prefix
 local prefix = redis.call('GET', KEYS[7])
@@ -18,6 +19,22 @@ if prefix and prefix ~= ARGV[11] then
   return -1
 end
 require_rights(KEYS[1])
+-- Of two writers at the same time each may have seen no cycle: the second must look again.
+local added = {}
+for at = 18, 17 + tonumber(ARGV[16]) do
+  added[ARGV[at]] = redis.call('SISMEMBER', ARGV[14] .. ARGV[at] .. ARGV[15], ARGV[2]) == 0 or nil
+end
+local seen, open = {}, next(added) and {ARGV[2]} or {}
+while #open > 0 do
+  for _, id in ipairs(redis.call('SMEMBERS', ARGV[14] .. table.remove(open) .. ARGV[15])) do
+    if added[id] then
+      return 0
+    elseif not seen[id] then
+      seen[id] = true
+      open[#open + 1] = id
+    end
+  end
+end
 local is_new = ARGV[1] == ''
 local is_quarantined = redis.call('HEXISTS', KEYS[5], KEYS[1]) == 1
 if is_new then

@@ -14,6 +14,7 @@ from mission_control.audit.stream.reader import read_all
 from mission_control.errors import InvalidTaskError, UnknownOccurrenceError, UnknownTaskError
 from mission_control.model.policies.pause import PauseKind
 from mission_control.model.runs.run_state import RunState
+from mission_control.operate.next_times import upcoming
 from mission_control.operate.runs import run_json
 from mission_control.store import redis_keys
 from tests.processes.minutely import ALL, MINUTE, NINE, Day
@@ -164,6 +165,30 @@ def test_misfire_policy_decides_about_a_moved_occurrence_from_its_new_time(
     assert day.states("h") == states
 
 
+def test_moved_occurrence_that_was_missed_before_its_own_time_is_recorded_once(day: Day) -> None:
+    day.register("h", schedule=HOURLY, misfire={"policy": "skip"})
+    day.occurrences.move("h", at(60), at(50))
+    day.leave(70)
+    assert day.states("h") == "M"
+    assert [one["status"] for one in final_records_of(day.ours, "h")] == ["missed"]
+
+
+def test_occurrence_that_ran_before_its_own_time_is_no_longer_to_come(day: Day) -> None:
+    day.register("h", schedule=HOURLY)
+    day.occurrences.move("h", at(60), at(5))
+    day.to(6)
+    assert day.states("h") == "D"
+    with pytest.raises(UnknownOccurrenceError, match="was due already, and its run is dispatched"):
+        day.occurrences.skip("h", at(60))
+    with pytest.raises(UnknownOccurrenceError, match="was due already, and its run is dispatched"):
+        day.occurrences.move("h", at(60), at(7))
+    assert day.occurrences.skip("h", dry_run=True).at == at(120)
+    changed = day.ours.pauses.read().changed_of("h", also_over=True)
+    task = day.ours.registry.definition("h")
+    assert task is not None
+    assert next(upcoming(task.schedule, day.now, changed=changed)).scheduled_time == at(120)
+
+
 def test_skipped_occurrence_that_no_beat_saw_in_time_is_skipped_all_the_same(day: Day) -> None:
     day.occurrences.skip("a", at(3))
     day.occurrences.skip("a", at(1))
@@ -286,6 +311,17 @@ def test_unskipped_move_runs_at_its_own_time_unless_that_has_passed(day: Day) ->
     day.to(6)
     assert day.states() == "DDDDDD"
     assert run_at(day, 1).dispatched_at == at(5.5)
+
+
+@pytest.mark.parametrize("schedule", [{"seconds": 1}, {"seconds": 0.25}])
+def test_occurrence_is_not_moved_onto_another_of_a_task_that_is_due_every_second(
+    day: Day, schedule: dict[str, float]
+) -> None:
+    day.register("fast", schedule={"type": "interval", **schedule})
+    with pytest.raises(InvalidTaskError, match="is that of another occurrence of 'fast'"):
+        day.occurrences.move("fast", None, at(5))
+    free = at(5) + timedelta(milliseconds=100)
+    assert day.occurrences.move("fast", None, free).to == free
 
 
 @pytest.mark.parametrize(

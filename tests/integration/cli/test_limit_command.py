@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from mission_control.installation.installation import Installation
 
-FILE = {
+FILE: dict[str, list[dict[str, Any]]] = {
     "limits": [{"name": "api", "concurrency": 1}, {"name": "slow", "rate": "1/h"}],
     "tasks": [
         {
@@ -71,6 +71,8 @@ def test_limit_that_tasks_refer_to_is_removed_only_by_force_and_names_them(appli
     assert get_limit("api") is None
     with pytest.raises(InvalidTaskError, match="is no limit"):
         applied.registry.update("tea", {"tags": ["x"]})
+    assert mc("task", "run", "tea").code == 0  # as its occurrences run
+    assert mc("enqueue", "tea", "--limit", "api").code == 2
 
 
 def test_change_of_a_limit_is_on_record_and_may_not_go_below_a_tasks_weight(applied: Installation) -> None:
@@ -105,3 +107,27 @@ def test_run_that_waits_for_a_limit_is_shown_with_its_time_or_who_has_the_slots(
     assert {one["limited_by"] for one in mc("run", "list", "--json").json if "limited_by" in one} == {
         *("api", "slow")
     }
+
+
+def test_file_may_change_limits_and_their_tasks_at_once_and_is_applied_whole_or_not(
+    applied: Installation, tmp_path: Path
+) -> None:
+    def apply(concurrency: int, weight: int, **slow: object) -> int:
+        tasks = [{**FILE["tasks"][0], "limits": [{"name": "api", "weight": weight}]}]
+        limits = [{"name": "api", "concurrency": concurrency}, {"name": "slow", "rate": "1/h", **slow}]
+        file = tmp_path / "other.json"
+        file.write_text(json.dumps({"limits": limits, "tasks": tasks}))
+        return mc("tasks", "apply", str(file)).code
+
+    for concurrency, weight in ((3, 3), (2, 2)):
+        assert apply(concurrency, weight) == 0
+        assert applied.limits.users("api") == [("tea", weight)]
+    assert apply(1, 1, per="params.customer") == 4  # the task `cake` has none
+    assert (applied.limits.get("api").concurrency, applied.limits.users("api")) == (2, [("tea", 2)])
+
+
+def test_limit_is_not_set_per_a_param_that_a_task_lacks(applied: Installation) -> None:
+    answer = mc("limit", "set", "api", "--concurrency", "1", "--per", "params.customer")
+    assert (answer.code, "cannot be per params.customer: task tea have no such" in answer.err) == (4, True)
+    applied.registry.update("tea", {"params": {"customer": "Ada"}})
+    assert mc("limit", "set", "api", "--concurrency", "1", "--per", "params.customer").code == 0

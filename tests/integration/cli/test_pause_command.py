@@ -69,6 +69,8 @@ def test_reason_of_a_pause_is_kept_short_and_without_secrets() -> None:
         (["pause", "tea", "--until", "2036-10-26T02:30"], 2, "exists twice; write 2036-10-26T02:30:00+02:00"),
         (["pause", "tea", "--until", "2036-03-30T02:30"], 2, "does not exist: clocks go forward over it"),
         (["resume"], 2, "Name tasks, or give --all"),
+        (["resume", "nosuch"], 3, "no task has the id 'nosuch'"),
+        (["resume", "tea", "--tag", "nightli"], 3, "no task has the tag 'nightli'; did you mean"),
         (["resume", "tea"], 3, "no pause 'task:tea' is in force; nothing is paused"),
     ],
 )

@@ -194,6 +194,15 @@ def test_missed_and_skipped_occurrences_are_reported_unless_a_pause_skipped_them
     assert ", 54 times, last late@20260302T095900Z" in stage.sent[-1].params["text"]
 
 
+def test_occurrences_that_newer_ones_displace_count_as_skipped_in_a_row(stage: Stage) -> None:
+    stage.day.register("latest", notify={"on": ["skipped"]}, overlap="queue_latest")
+    stage.day.to(4)
+    assert stage.reported() == []
+    stage.day.to(5)
+    (title,) = stage.reported()
+    assert title.startswith("latest is skipped again and again: overlap policy queue_latest")
+
+
 def stage_reason(stage: Stage) -> str:
     (first, *_) = [
         run for run in stage.day.ours.ledger.runs_of("busy", limit=10) if run.state is RunState.SKIPPED

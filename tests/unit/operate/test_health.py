@@ -17,6 +17,7 @@ from mission_control.operate.health import (
     quarantine_issues,
     queue_issues,
     stopped_workers,
+    upstream_issues,
     work_issues,
     worker_issues,
 )
@@ -127,3 +128,8 @@ def test_worker_that_remote_control_changed_is_an_issue_until_it_restarts() -> N
         "celery@vm was changed by remote control: pool_grow n=9 at 2026-03-01T12:00:00Z; "
         "restart that worker to undo it"
     )
+
+
+def test_task_that_comes_after_one_that_does_not_exist_is_an_issue() -> None:
+    (issue,) = upstream_issues({"tea": ["water", "leaves"]})
+    assert issue.problem == "task tea comes after water, leaves: no such task"

@@ -9,7 +9,14 @@ import pytest
 
 from mission_control.model.definitions.task import parse_task
 from mission_control.model.policies.misfire import Decision, Fire, Miss, Skip
-from mission_control.model.policies.pause import PauseKind, PauseLayer, TaskFacts, cause_of, kept_back
+from mission_control.model.policies.pause import (
+    PauseKind,
+    PauseLayer,
+    TaskFacts,
+    cause_of,
+    kept_back,
+    to_catch_up,
+)
 from mission_control.model.runs.cause import Cause
 
 T0 = datetime(2026, 3, 2, 9, tzinfo=UTC)
@@ -85,3 +92,19 @@ def test_paused_fixed_delay_is_due_again_a_delay_from_now() -> None:
     task = parse_task({"id": "a", "handler": "handlers.x.run", "schedule": schedule})
     decision = kept_back(task, Decision((Fire(T0),), None), lambda _: layer(), T0 + MINUTE)
     assert decision.next_due == (T0 + 6 * MINUTE).timestamp()
+
+
+@pytest.mark.parametrize(
+    ("misfire", "caught_up"),
+    [({"policy": "latest"}, 1), ({"policy": "all", "max_catch_up": 3}, 3), ({"policy": "skip"}, 0)],
+)
+def test_misfire_policy_says_what_a_pause_kept_back_runs_after_all(
+    misfire: dict[str, Any], caught_up: int
+) -> None:
+    schedule = {"type": "interval", "hours": 1}
+    fields = {"handler": "handlers.x.run", "schedule": schedule, "misfire": {**misfire, "grace_seconds": 300}}
+    skipped = [T0 - minutes * MINUTE for minutes in (0, 1, 2, 5, 6)]
+    found = to_catch_up(parse_task({"id": "a", **fields}), skipped, T0)
+    assert found == sorted(skipped[:caught_up])
+    in_time = to_catch_up(parse_task({"id": "a", **fields}), skipped[3:], T0)
+    assert in_time == skipped[3 : 3 + min(caught_up, 1)]

@@ -11,6 +11,7 @@ from mission_control.model.policies.recovery import (
     LONGEST_WAIT,
     EndAttempt,
     LookForMessage,
+    LookForTurn,
     SendAgain,
     grace_of,
     of_lapsed,
@@ -114,3 +115,13 @@ def test_grace_is_no_longer_than_a_lease() -> None:
 )
 def test_message_is_missing_only_where_its_queue_cannot_hold_it(queue: QueueList, may_hold: bool) -> None:
     assert queue.may_hold(a_run()) is may_hold
+
+
+@pytest.mark.parametrize(("until", "is_over"), [(None, False), (NOW, False), (LONG_AGO, True)])
+def test_run_that_waits_for_another_expires_at_its_time(until: Any, is_over: bool) -> None:
+    decided = of_waiting(a_run(waits_for="a@0", waits_until=until), now=NOW, grace=GRACE)
+    if not is_over:
+        assert decided == LookForTurn()
+        return
+    assert isinstance(decided, EndAttempt)
+    assert decided.state is RunState.EXPIRED
