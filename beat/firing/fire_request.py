@@ -160,9 +160,7 @@ class FireRequests:
             *message,
             self._stagger(entry, action),
             self.delivery if is_fired else Delivery.NONE,
-            self._overlap(entry, action, origin)
-            if isinstance(action, Fire)
-            else json_text(action.cause.to_dict()),
+            self._overlap(entry, action, origin),
             *self._rarely_given(entry, action),
         ]
 
@@ -185,11 +183,12 @@ class FireRequests:
             now=now,
         )
 
-    def _overlap(self, entry: DueTask, action: Fire, origin: Origin | None) -> list[Any] | str:
-        """Return what the script needs to decide about an earlier run, "" if none matters."""
+    def _overlap(self, entry: DueTask, action: Action, origin: Origin | None) -> list[Any] | str:
+        """Return what the script needs to decide about an earlier run, "" if none matters; or the cause."""
+        if not isinstance(action, Fire):
+            return json_text(action.cause.to_dict())
         task = entry.task
-        is_of_backfill = origin is not None and origin.backfill is not None
-        if is_of_backfill or (action.is_catch_up and task.misfire.policy == "all"):
+        if (origin and origin.backfill) or (action.is_catch_up and task.misfire.policy == "all"):
             return ""
         plan = plan_of(task.overlap, task.queue_limit)
         if plan.blocked in {Verdict.SKIP, Verdict.START}:
