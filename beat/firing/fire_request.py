@@ -101,9 +101,8 @@ class FireRequests:
     def of_downstream(self, entry: DueTask, action: Action, origin: Origin, now: datetime) -> FireRequest:
         """Return the request for a run of a task that comes after others; it leaves the schedule alone."""
         runs = [self._run(entry, action, now, origin)]
-        task_id = _task_id_if_fired(entry, runs)
-        packed = msgpack.packb([entry.key, "", str(entry.revision), "", "", runs, "", task_id])
-        return _request(entry, bytes(packed), runs)
+        whole = [entry.key, "", str(entry.revision), "", "", runs, "", _task_id_if_fired(entry, runs)]
+        return _request(entry, bytes(msgpack.packb(whole)), runs)
 
     def of_plain_entry(
         self,
