@@ -150,7 +150,7 @@ def test_tasks_that_join_a_reported_outage_wait_for_more_and_a_changed_cause_joi
     assert grouped(long_ago, known, late, now=NINE + QUIET - SECOND) == []
 
 
-def test_end_of_an_outage_is_told_once_all_have_recovered_or_after_a_while() -> None:
+def test_end_of_an_outage_is_reported_once_all_have_recovered_or_after_a_while() -> None:
     over: dict[str, Any] = {
         "unreported": News.RECOVERED,
         "unreported_since": NINE,
