@@ -4,37 +4,28 @@ This file has more than 250 lines because all that changes or reads a task goes 
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime
-from itertools import compress
+from datetime import datetime
 from typing import Any, Final, Literal
 
 from mission_control.errors import InvalidTaskError, Problem, StoreUnavailableError
 from mission_control.events import events
 from mission_control.ledger.ledger import Ledger
-from mission_control.model.definitions.due_times import due_after, has_beginning, spread_of
+from mission_control.model.definitions.due_times import due_after
 from mission_control.model.definitions.task import TaskDefinition
-from mission_control.model.policies.occurrence_changes import due_with
 from mission_control.model.values.identifiers import known_form
 from mission_control.registry.change_log import ChangeLog
-from mission_control.registry.changes import (
-    changes_timing,
-    differences,
-    merge_updates,
-    new_metadata,
-    next_metadata,
-)
+from mission_control.registry.changes import differences, merge_updates
 from mission_control.registry.definition_check import DefinitionCheck
-from mission_control.registry.pauses import PausesSeen
 from mission_control.registry.runnable_tasks import RunnableTasks
 from mission_control.registry.stored_task import StoredTask, stored_form
-from mission_control.registry.task_store import TaskStore, TaskWrite
+from mission_control.registry.task_store import TaskStore
 from mission_control.registry.task_views import Overview, overview_of, shown_by_id, shown_tasks
+from mission_control.registry.task_writes import TaskWrites
 from mission_control.registry.waiting_runs import WaitingRuns
 
 Applied = Literal["created", "updated", "unchanged"]
 _ATTEMPTS_AGAINST_OTHER_WRITERS: Final = 20
 _AT_ONCE: Final = 500
-_BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Registry:
@@ -63,6 +54,7 @@ class Registry:
         self.changes = changes
         self._runs = runs
         self._clock = clock
+        self._writes = TaskWrites(store, changes, runs, clock)
 
     def register(
         self,
@@ -97,7 +89,7 @@ class Registry:
 
     def add(self, task: TaskDefinition, *, reason: str | None = None, catch_up: bool = False) -> bool:
         """Add a task that is checked already, as `register` does."""
-        return self._add_all([task], reason=reason, catch_up=catch_up)[0]
+        return self._writes.add([task], reason, catch_up=catch_up)[0]
 
     def unregister(
         self, task_id: str, *, reason: str | None = None, if_deleted: bool = False, force: bool = False
@@ -183,8 +175,8 @@ class Registry:
         new = [task for task, seen in found if seen is None]
         edits = [(task, seen) for task, seen in found if seen is not None and seen.differs_from(task)]
         done = [
-            *zip(new, self._add_all(new, reason=reason, catch_up=catch_up), strict=True),
-            *zip((task for task, _ in edits), self._put_all(edits, "updated", reason), strict=True),
+            *zip(new, self._writes.add(new, reason, catch_up=catch_up), strict=True),
+            *zip((task for task, _ in edits), self._writes.replace(edits, "updated", reason), strict=True),
         ]
         for overtaken in (task for task, is_done in done if not is_done):
             self._replace(overtaken, reason)
@@ -192,26 +184,6 @@ class Registry:
     def _replace(self, task: TaskDefinition, reason: str | None) -> None:
         if not self._change(task.id, lambda _: task, change="updated", reason=reason):
             self.add(task, reason=reason)
-
-    def _add_all(self, tasks: Sequence[TaskDefinition], *, reason: str | None, catch_up: bool) -> list[bool]:
-        now = self._clock()
-        named = [
-            task.with_metadata(new_metadata(task.metadata, actor=self.changes.actor, now=now))
-            for task in tasks
-        ]
-        added = self._store.put_all(
-            (
-                TaskWrite(
-                    task, None, due_after(task, _BEGINNING if catch_up and has_beginning(task) else now)
-                )
-                for task in named
-            ),
-            now=now,
-        )
-        for task, is_added in zip(named, added, strict=True):
-            if is_added:
-                self.changes.record(task.id, "registered", {}, stored_form(task), reason=reason, at=now)
-        return added
 
     def enable(self, task_id: str, *, reason: str | None = None) -> bool:
         """Let a task fire again, from its next occurrence after now; False if there is no such task."""
@@ -308,49 +280,9 @@ class Registry:
                 if not task.enabled and change == "disabled":
                     self._runs.of_disabled(task_id)
                 return True
-            if self._put_all([(task, stored)], change, reason, catch_up=catch_up)[0]:
+            if self._writes.replace([(task, stored)], change, reason, catch_up=catch_up)[0]:
                 return True
         raise StoreUnavailableError(f"task {task_id!r} was not changed: others keep changing it; try again")
-
-    def _put_all(
-        self,
-        edits: Sequence[tuple[TaskDefinition, StoredTask]],
-        change: str,
-        reason: str | None,
-        *,
-        catch_up: bool = False,
-    ) -> list[bool]:
-        """Put edited tasks in the place of what was seen; False for one that has changed since."""
-        if not edits:
-            return []
-        now, pauses = self._clock(), self._store.pauses()
-        writes = [self._edit(task, seen, pauses, now, catch_up=catch_up) for task, seen in edits]
-        written = self._store.put_all(writes, now=now)
-        for write in compress(writes, written):
-            self._edited(write, change, reason, now)
-        return written
-
-    def _edit(
-        self, task: TaskDefinition, seen: StoredTask, pauses: PausesSeen, now: datetime, *, catch_up: bool
-    ) -> TaskWrite:
-        before = seen.definition
-        task = task.with_metadata(next_metadata(before, now=now))
-        is_overdue = seen.due is not None and seen.due <= now.timestamp()
-        keeps_due = not changes_timing(before, stored_form(task)) or (catch_up and is_overdue)
-        changed, spread = pauses.changed_of(task.id), spread_of(task)
-        over = [one for one in changed if not keeps_due and one.due + spread <= now]
-        due = due_with(due_after(task, now), [one for one in changed if one not in over], spread)
-        return TaskWrite(task, seen, due if task.enabled else None, keeps_due, pauses, over)
-
-    def _edited(self, write: TaskWrite, change: str, reason: str | None, now: datetime) -> None:
-        """Do what follows when an edited task is written."""
-        task, before = write.task, {} if write.seen is None else write.seen.definition
-        self.changes.record(task.id, change, before, stored_form(task), reason=reason, at=now)
-        for one in write.pauses.changed_of(task.id):
-            if one not in write.forget and one.is_void(task.schedule):
-                events.occurrence_change_void(task.id, one.execution_id, one.words())
-        if not task.enabled and (before["enabled"] or change == "disabled"):
-            self._runs.of_disabled(task.id)
 
     def _all(self) -> list[StoredTask]:
         return [stored for stored in self._store.load(self._store.ids()) if stored is not None]

@@ -1,0 +1,91 @@
+"""Writing new and edited tasks, many in one round trip, with the record of each."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import compress
+from typing import Final
+
+from mission_control.events import events
+from mission_control.model.definitions.due_times import due_after, has_beginning, spread_of
+from mission_control.model.definitions.task import TaskDefinition
+from mission_control.model.policies.occurrence_changes import due_with
+from mission_control.registry.change_log import ChangeLog
+from mission_control.registry.changes import changes_timing, new_metadata, next_metadata
+from mission_control.registry.pauses import PausesSeen
+from mission_control.registry.stored_task import StoredTask, stored_form
+from mission_control.registry.task_store import TaskStore, TaskWrite
+from mission_control.registry.waiting_runs import WaitingRuns
+
+_BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class TaskWrites:
+    """Writes checked tasks: their metadata and next due instant, then their record."""
+
+    store: TaskStore
+    changes: ChangeLog
+    runs: WaitingRuns
+    clock: Callable[[], datetime]
+
+    def add(self, tasks: Sequence[TaskDefinition], reason: str | None, *, catch_up: bool) -> list[bool]:
+        """Add new tasks; False for one whose id is taken."""
+        now = self.clock()
+        named = [
+            task.with_metadata(new_metadata(task.metadata, actor=self.changes.actor, now=now))
+            for task in tasks
+        ]
+        added = self.store.put_all(
+            (
+                TaskWrite(
+                    task, None, due_after(task, _BEGINNING if catch_up and has_beginning(task) else now)
+                )
+                for task in named
+            ),
+            now=now,
+        )
+        for task, is_added in zip(named, added, strict=True):
+            if is_added:
+                self.changes.record(task.id, "registered", {}, stored_form(task), reason=reason, at=now)
+        return added
+
+    def replace(
+        self,
+        edits: Sequence[tuple[TaskDefinition, StoredTask]],
+        change: str,
+        reason: str | None,
+        *,
+        catch_up: bool = False,
+    ) -> list[bool]:
+        """Put edited tasks in the place of what was seen; False for one that has changed since."""
+        if not edits:
+            return []
+        now, pauses = self.clock(), self.store.pauses()
+        writes = [self._edit(task, seen, pauses, now, catch_up=catch_up) for task, seen in edits]
+        written = self.store.put_all(writes, now=now)
+        for write in compress(writes, written):
+            self._follow_up(write, change, reason, now)
+        return written
+
+    def _edit(
+        self, task: TaskDefinition, seen: StoredTask, pauses: PausesSeen, now: datetime, *, catch_up: bool
+    ) -> TaskWrite:
+        before = seen.definition
+        task = task.with_metadata(next_metadata(before, now=now))
+        is_overdue = seen.due is not None and seen.due <= now.timestamp()
+        keeps_due = not changes_timing(before, stored_form(task)) or (catch_up and is_overdue)
+        changed, spread = pauses.changed_of(task.id), spread_of(task)
+        over = [one for one in changed if not keeps_due and one.due + spread <= now]
+        due = due_with(due_after(task, now), [one for one in changed if one not in over], spread)
+        return TaskWrite(task, seen, due if task.enabled else None, keeps_due, pauses, over)
+
+    def _follow_up(self, write: TaskWrite, change: str, reason: str | None, now: datetime) -> None:
+        """Do what follows when an edited task is written."""
+        task, before = write.task, {} if write.seen is None else write.seen.definition
+        self.changes.record(task.id, change, before, stored_form(task), reason=reason, at=now)
+        for one in write.pauses.changed_of(task.id):
+            if one not in write.forget and one.is_void(task.schedule):
+                events.occurrence_change_void(task.id, one.execution_id, one.words())
+        if not task.enabled and (before["enabled"] or change == "disabled"):
+            self.runs.of_disabled(task.id)
