@@ -17,7 +17,9 @@ from mission_control.model.policies.notices import (
     EndNotice,
     Noted,
     Notice,
+    budget_notices,
     end_notice,
+    late_notices,
     pause_notices,
     script_args,
     unfired_notices,
@@ -89,8 +91,9 @@ def test_run_of_no_task_is_not_noted() -> None:
     assert end_notice(run, RunState.FAILURE, text="no", at=NINE, has_default=True) is None
 
 
-def task(notify: dict[str, Any]) -> TaskDefinition:
-    return parse_task({"id": "a", "handler": "handlers.x.run", "schedule": None, "notify": notify})
+def task(notify: dict[str, Any], **fields: Any) -> TaskDefinition:
+    base = {"id": "a", "handler": "handlers.x.run", "schedule": None}
+    return parse_task({**base, "notify": notify, **fields})
 
 
 @pytest.mark.parametrize(
@@ -117,6 +120,28 @@ def test_pause_is_noted_for_the_tasks_that_ask() -> None:
     tasks = [("a", wants("paused")), ("b", wants("failure")), ("c", None), ("d", wants("paused", to=()))]
     found = pause_notices(tasks, cause="all", text="x" * 900, at=NINE)
     assert [(one.task, len(one.text)) for one in found] == [("a", 500)]
+
+
+@pytest.mark.parametrize(
+    ("notify", "reported"), [(wants("late"), 1), (wants("failure"), 0), (wants("late", to=()), 0), (None, 0)]
+)
+def test_passed_deadline_is_noted_for_those_who_ask(notify: dict[str, Any] | None, reported: int) -> None:
+    run = a_run(revision=1, notify=notify, deadline={"start_within": 300.0})
+    found = late_notices(run, ["start_within"], at=NINE)
+    assert [one.cause for one in found] == ["start_within"] * reported
+    assert late_notices(a_run(revision=1, notify=notify), ["start_within"], at=NINE) == []
+
+
+def test_notice_of_a_budget_is_that_of_its_tasks_that_ask() -> None:
+    notice = Notice(event="budget", task="llm", at=NINE, text="80 %", cause="llm")
+    wanted = {"on": ["budget"]}
+    tasks = [
+        task(wanted, id="a", budgets=["llm"]),
+        task(wanted, id="b", budgets=["other"]),
+        task({"on": ["failure"]}, id="c", budgets=["llm"]),
+        task({**wanted, "to": []}, id="d", budgets=["llm"]),
+    ]
+    assert [one.task for one in budget_notices(notice, tasks)] == ["a"]
 
 
 def incident(name: str, cause: str = "down", at: datetime = NINE, **changes: Any) -> Incident:
