@@ -177,12 +177,12 @@ def test_lost_right_is_named_in_the_log_and_work_goes_on_once_it_is_granted(
     admin.acl_setuser(role, enabled=True, commands=[f"-{command}"])
     run = Dispatch.of(guarded.producer).enqueue(HELLO, {})
     try:
-        wait_until(lambda: text in process.log, "the log names the command", timeout=20)
+        wait_until(lambda: text in process.log, "the log names the command", timeout=60)
     finally:
         admin.acl_setuser(role, enabled=True, commands=[f"+{command}"])
-    assert run.wait(timeout=20)["status"] == "success"
+    assert run.wait(timeout=60)["status"] == "success"
     before = len(records_of(guarded.producer, "tick"))
-    wait_until(lambda: len(records_of(guarded.producer, "tick")) > before, "the task fires again", timeout=20)
+    wait_until(lambda: len(records_of(guarded.producer, "tick")) > before, "the task fires again", timeout=60)
     assert process.exit_code is None
     admin.acl_log_reset()
 
