@@ -114,6 +114,7 @@ class PolicyMachine(RuleBasedStateMachine):
         self.sweeper = Sweep.of(self.ours.celery, self.ours)
         self.plan = Plan()
         self.concurrency = 1
+        self.moves = 0
         self.fired_until = NINE
         self.seen: dict[str, RunRecord] = {}
         self.was_active: dict[str, set[str]] = {}
@@ -229,7 +230,8 @@ class PolicyMachine(RuleBasedStateMachine):
         occurrences = Occurrences(ours.registry, ours.occurrences, ours.ledger, ours.clock)
         if is_moved and any(one.until is None for one in self.plan.pauses):
             return  # nothing is moved into a pause
-        to = self.fired_until + timedelta(minutes=minutes, seconds=7 + len(self.plan.moved))
+        self.moves += 1  # no two are moved to one second
+        to = self.fired_until + timedelta(minutes=minutes, seconds=7, microseconds=self.moves)
         change = occurrences.move("t0", None, to) if is_moved else occurrences.skip("t0")
         self.plan.skipped.discard(change.execution_id)
         if change.is_skipped:
