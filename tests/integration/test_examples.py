@@ -7,6 +7,7 @@ import runpy
 import shutil
 import subprocess
 import sys
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
@@ -61,9 +62,14 @@ def test_documented_handlers_keep_the_contract(tmp_path: Path) -> None:
     source = tmp_path / "source"
     source.mkdir()
     params = {"name": "Ada", "source": str(source), "target": str(tmp_path / "target")}
-    for text in shown:
-        result = runpy.run_path(str(script_of(text, tmp_path)))["run"]({"params": params})
-        assert (set(result), result["status"]) == ({"status", "output", "error"}, "success")
+    modules = [runpy.run_path(str(script_of(text, tmp_path))) for text in shown]
+    results = [module["run"]({"params": params}) for module in modules if "run" in module]
+    keys = {"status", "output", "error"}
+    assert [(set(one), one["status"]) for one in results] == [(keys, "success")] * (len(shown) - 1)
+    (condition,) = (module["on_call"] for module in modules if "on_call" in module)
+    noon = datetime(2026, 3, 2, 12, tzinfo=UTC)
+    said = [condition({"params": {"hours": hours}, "scheduled_time": noon}) for hours in ([9, 17], [13, 17])]
+    assert said == [(True, "it is 12 o'clock"), (False, "it is 12 o'clock")]
 
 
 def test_producer_without_a_worker_reports_it_and_fails(installation: Installation) -> None:

@@ -71,7 +71,7 @@ CONDITIONS = (
     "workday",
     "previous_failed",
     {"workday": [{"holidays": "DE-BY"}, "2026-12-24"], "idle_times": 3},
-    {"file_changed": "/srv/orders.csv", "idle_after": "2d"},
+    {"file_changed": "/srv/orders.csv", "idle_after": 172_800},
     {"window": "22:00-06:00"},
     {"handler": "handlers.conditions.on_call", "idle_after": 60},
 )
