@@ -15,6 +15,7 @@ from typing import Final, ParamSpec
 from mission_control.events.outages import Outage
 from mission_control.model.runs.run_record import RunRecord
 from mission_control.model.values.printable_text import escaped
+from mission_control.store.troubles import in_words
 
 _Fields = dict[str, object]
 _P = ParamSpec("_P")
@@ -249,7 +250,7 @@ def waiting_for_redis(error: BaseException, of: str = "ledger") -> None:
 def redis_unavailable(error: BaseException, of: str) -> _Fields:
     """Redis fails requests."""
     # Where no Sentinel names a master, redis-py appends each of its clients and all their arguments.
-    return {"of": of, "error": str(error).partition(" : <redis.")[0]}
+    return {"of": of, "error": in_words(error).partition(" : <redis.")[0]}
 
 
 def redis_is_back(of: str = "ledger") -> None:

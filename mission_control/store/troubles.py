@@ -62,6 +62,12 @@ def explain(error: RedisError, *, managed_folder: Path | None = None) -> str | N
     return None
 
 
+def in_words(error: BaseException) -> str:
+    """Return an error as a log has it: what Redis refuses is explained, anything else is quoted."""
+    refusal = explain(error) if isinstance(error, exceptions.ResponseError) else None
+    return str(error) if refusal is None else f"Redis {refusal}"
+
+
 def _code(error: RedisError) -> str:
     """The code of the answer; redis-py keeps it apart only for those that have a class."""
     if error.status_code is not None:

@@ -3,9 +3,9 @@
 import logging
 from typing import Any
 
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import RedisError
 
-from mission_control.store.troubles import explain
+from mission_control.store.troubles import in_words
 
 
 class _Words(str):
@@ -25,7 +25,4 @@ def _in_words(record: logging.LogRecord) -> bool:
 
 
 def _words(value: Any) -> Any:  # noqa: ANN401  # a record may have any arguments
-    if not isinstance(value, RedisError):
-        return value
-    refusal = explain(value) if isinstance(value, ResponseError) else None
-    return _Words(value if refusal is None else f"Redis {refusal}")
+    return _Words(in_words(value)) if isinstance(value, RedisError) else value

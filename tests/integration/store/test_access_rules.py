@@ -166,7 +166,7 @@ def use_the_command_line() -> None:
         (Role.WORKER, "brpop", "connection... (Redis does not permit this user the command brpop: grant"),
         (Role.WORKER, "rpop", "(Redis does not permit this user the command rpop: grant it"),
         (Role.WORKER, "hdel", "does not permit this user the command hdel: grant it"),
-        (Role.BEAT, "zmscore", "run the 'zmscore' command"),
+        (Role.BEAT, "zmscore", "does not permit this user the command zmscore: grant it"),
     ],
 )
 def test_lost_right_is_named_in_the_log_and_work_goes_on_once_it_is_granted(
