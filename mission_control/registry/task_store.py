@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from functools import cached_property
 from typing import Any, Final, NamedTuple, cast
@@ -90,18 +90,30 @@ class TaskStore:
         """Write a task if its id is free, or if it is still the one that was seen."""
         return self.put_all([write], now=now)[0]
 
-    def put_all(self, writes: Iterable[TaskWrite], *, now: datetime) -> list[bool]:
+    def put_all(
+        self,
+        writes: Sequence[TaskWrite],
+        *,
+        now: datetime,
+        follow_up: Callable[[TaskWrite], object] = lambda _: None,
+    ) -> list[bool]:
         """Write tasks in one round trip, each as `put` does; return which were written.
 
-        Writing a task ends its quarantine, and the id of a quarantined entry counts as free.
+        Writing a task ends its quarantine, and the id of a quarantined entry counts as free. `follow_up` is
+        called with each that was written, even if Redis refused another, which is raised then.
         """
         with self._client.pipeline(transaction=False) as pipe:
             for write in writes:
                 self._send(write, now, pipe)
-            written = pipe.execute()
-        if _OTHER_PREFIX in written:
+            answers = pipe.execute(raise_on_error=False)
+        for write, answer in zip(writes, answers, strict=True):
+            if answer == 1:
+                follow_up(write)
+        for refusal in (one for one in answers if isinstance(one, Exception)):
+            raise refusal
+        if _OTHER_PREFIX in answers:
             check_prefix(self._client, self._given_keys.prefix)
-        return [one == 1 for one in written]
+        return [one == 1 for one in answers]
 
     def _send(self, write: TaskWrite, now: datetime, pipe: Pipeline) -> None:
         task, seen, given = write.task, write.seen, self._given_keys

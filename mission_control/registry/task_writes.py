@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import compress
+from functools import partial
 from typing import Final
 
 from mission_control.events import events
@@ -36,19 +36,13 @@ class TaskWrites:
             task.with_metadata(new_metadata(task.metadata, actor=self.changes.actor, now=now))
             for task in tasks
         ]
-        added = self.store.put_all(
-            (
-                TaskWrite(
-                    task, None, due_after(task, _BEGINNING if catch_up and has_beginning(task) else now)
-                )
-                for task in named
-            ),
-            now=now,
+        writes = [
+            TaskWrite(task, None, due_after(task, _BEGINNING if catch_up and has_beginning(task) else now))
+            for task in named
+        ]
+        return self.store.put_all(
+            writes, now=now, follow_up=partial(self._follow_up, change="registered", reason=reason, now=now)
         )
-        for task, is_added in zip(named, added, strict=True):
-            if is_added:
-                self.changes.record(task.id, "registered", {}, stored_form(task), reason=reason, at=now)
-        return added
 
     def replace(
         self,
@@ -63,10 +57,8 @@ class TaskWrites:
             return []
         now, pauses = self.clock(), self.store.pauses()
         writes = [self._edit(task, seen, pauses, now, catch_up=catch_up) for task, seen in edits]
-        written = self.store.put_all(writes, now=now)
-        for write in compress(writes, written):
-            self._follow_up(write, change, reason, now)
-        return written
+        follow_up = partial(self._follow_up, change=change, reason=reason, now=now)
+        return self.store.put_all(writes, now=now, follow_up=follow_up)
 
     def _edit(
         self, task: TaskDefinition, seen: StoredTask, pauses: PausesSeen, now: datetime, *, catch_up: bool
@@ -80,12 +72,12 @@ class TaskWrites:
         due = due_with(due_after(task, now), [one for one in changed if one not in over], spread)
         return TaskWrite(task, seen, due if task.enabled else None, keeps_due, pauses, over)
 
-    def _follow_up(self, write: TaskWrite, change: str, reason: str | None, now: datetime) -> None:
-        """Do what follows when an edited task is written."""
+    def _follow_up(self, write: TaskWrite, *, change: str, reason: str | None, now: datetime) -> None:
+        """Do what follows when a task is written."""
         task, before = write.task, {} if write.seen is None else write.seen.definition
         self.changes.record(task.id, change, before, stored_form(task), reason=reason, at=now)
         for one in write.pauses.changed_of(task.id):
             if one not in write.forget and one.is_void(task.schedule):
                 events.occurrence_change_void(task.id, one.execution_id, one.words())
-        if not task.enabled and (before["enabled"] or change == "disabled"):
+        if not task.enabled and (before.get("enabled") or change == "disabled"):
             self.runs.of_disabled(task.id)

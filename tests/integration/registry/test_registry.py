@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import time_machine
+from redis.exceptions import NoPermissionError
 
 from mission_control.audit.stream.reader import read_all
+from mission_control.configuration.settings import read_settings
 from mission_control.errors import InvalidTaskError
 from mission_control.installation.installation import Installation, current_installation
 from mission_control.operate.apply import apply_task_file
@@ -68,6 +70,27 @@ def test_registry_changes_each_leave_a_revision_and_a_change_record(
         ("unregistered", 4, "no longer needed"),
     ]
     assert changes(installation)[1]["diff"]["description"] == {"from": "", "to": "greets"}
+
+
+def test_tasks_that_redis_took_have_their_records_although_it_refused_another(
+    installation: Installation,
+) -> None:
+    admin: Any = installation.client
+    keys = ["mc:*", "redbeat::*", "redbeat:taken*"]
+    admin.acl_setuser("some", enabled=True, passwords="+pw", commands=["+@all"], keys=keys, channels=["*"])
+    address = str(installation.settings.redis_url).rpartition("@")[2].removeprefix("redis://")
+    limited = Installation(
+        read_settings(redis_url=f"redis://some:pw@{address}", data_dir=installation.settings.data_dir)
+    ).registry
+    tasks = [limited.check.parse_new(a_task(name)) for name in ("taken1", "taken2")]
+    refused = tasks[0].model_copy(update={"id": "refused"})
+    try:
+        with pytest.raises(NoPermissionError):
+            limited._writes.add([tasks[0], refused, tasks[1]], None, catch_up=False)
+    finally:
+        admin.acl_deluser("some")
+    assert [one["task_id"] for one in changes(installation)] == ["taken1", "taken2"]
+    assert installation.registry.ids() == ["taken1", "taken2"]
 
 
 def test_removed_task_leaves_only_its_runs(installation: Installation, registry: Registry) -> None:
