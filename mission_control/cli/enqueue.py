@@ -1,5 +1,7 @@
 """`mission-control enqueue` and `task run`: runs outside any schedule."""
 
+from __future__ import annotations
+
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
@@ -7,12 +9,16 @@ import rich_click as click
 
 from mission_control.cli.terminal import parameters
 from mission_control.cli.terminal.exit_codes import ExitCode
+from mission_control.cli.terminal.filters import named_tasks, task_filters
 from mission_control.cli.terminal.installation_in_use import current
 from mission_control.cli.terminal.output import tell
+from mission_control.cli.terminal.several import each
 from mission_control.cli.views.sending import send
 
 if TYPE_CHECKING:
+    from mission_control.dispatch.run_handle import Run
     from mission_control.dispatch.run_options import DebounceOptions
+    from mission_control.operate.filters import Filter
 
 _DEBOUNCE: Final = ("key", "delay", "max_delay", "edge")
 
@@ -71,13 +77,13 @@ def enqueue(  # one parameter an option
     overlap: Literal["queue", "allow"] | None,
     idempotency_key: str | None,
     **answer: Any,  # noqa: ANN401  # how to answer, as `send` takes it
-) -> ExitCode:
+) -> int:
     """Run a task, or a bare handler, once outside any schedule.
 
     Prints the run's id, or its result with --wait. Exit code 1: the run failed.
     """
     from mission_control.dispatch.enqueue import Dispatch, RunOptions
-    from mission_control.operate.tasks import naming_nearest_task
+    from mission_control.operate.tasks import naming_nearest_task, task_id_of
 
     with (
         current(sets_up=True, dry_run=answer["dry_run"]) as installation,
@@ -95,33 +101,47 @@ def enqueue(  # one parameter an option
             limits=list(answer.pop("limits")) or None,
             debounce=cast("DebounceOptions", debounce) if debounce else None,
         )
+        name = task_id_of(installation.registry, task_id_or_handler, changes=True)
         dispatch = Dispatch.of(installation)
-        return send(
-            dispatch, installation.client, task_id_or_handler, params, options, idempotency_key, **answer
-        )
+        return send(dispatch, installation.client, name, params, options, idempotency_key, **answer)
 
 
 @click.command("run", epilog="Example: mission-control task run tea -p name=Ada --wait --timeout 1m")
-@parameters.task_id
+@parameters.maybe_task_ids
+@task_filters
 @parameters.run_params
 @overlap
 @parameters.answer
 def run_task(
-    task_id: str,
+    task_ids: tuple[str, ...],
+    wanted: Filter,
     params: dict[str, Any] | None,
     overlap: Literal["queue", "allow"] | None,
+    dry_run: bool,
     **answer: Any,  # noqa: ANN401  # as above
-) -> ExitCode:
-    """Run a task now, outside its schedule, even if it is disabled, without asking its condition.
+) -> int:
+    """Run tasks now: those named, or those that filters take; outside their schedules, even disabled ones.
 
-    Prints the run's id, or its result with --wait. Exit code 1: the run failed.
+    Conditions are not asked. Prints the ids of the runs, or with --wait their results. Exit code 1: the run
+    failed; 7: one of several did, or was not sent.
     """
+    from mission_control.cli.views.sending import answer as answer_for
+    from mission_control.cli.views.sending import start
     from mission_control.dispatch.enqueue import Dispatch, RunOptions
-    from mission_control.operate.tasks import existing_task
+    from mission_control.operate.tasks import existing_task, task_id_of
 
     with current() as installation:
-        task = existing_task(installation.registry, task_id)
-        if task.condition is not None:
-            tell(f"its condition is not asked: {task.condition.describe()}")
-        options = RunOptions(overlap=overlap)
-        return send(Dispatch.of(installation), installation.client, task_id, params, options, **answer)
+        registry, options = installation.registry, RunOptions(overlap=overlap)
+        runs: list[Run] = []
+        dispatch = Dispatch.of(installation)
+
+        def start_one(name: str) -> None:
+            task = existing_task(registry, task_id_of(registry, name, changes=True))
+            if task.condition is not None:
+                tell(f"its condition is not asked: {task.condition.describe()}")
+            run = start(dispatch, installation.client, task.id, params, options, dry_run=dry_run)
+            runs.extend([] if run is None else [run])
+
+        code = each(named_tasks(installation, task_ids, wanted), start_one)
+        answered = answer_for(runs, **answer) if runs else code
+    return ExitCode.PARTLY_DONE if runs and code != ExitCode.DONE else answered

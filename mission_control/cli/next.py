@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
 from mission_control.cli.terminal import parameters
+from mission_control.cli.terminal.layout import Column, Worth
 from mission_control.cli.terminal.output import echo, echo_file, echo_json_array, printable, table, tell
 from mission_control.cli.terminal.own_zone import own_zone
 from mission_control.cli.terminal.wording import in_how_long, in_own_time, local_time
@@ -29,7 +30,7 @@ _DEFAULT_COUNT = 5
 
 
 @dataclass(frozen=True)
-class _Asked:
+class Asked:
     """A schedule, and what is known of its task, if it has one."""
 
     rule: Schedule
@@ -37,6 +38,7 @@ class _Asked:
     changed: Sequence[ChangedOccurrence] = ()
     condition: Condition | None = None
     meets: str | None = None
+    task_id: str = ""
 
 
 @click.command("next", epilog="Example: mission-control next --schedule 'weekly mon,fri 16:00' -n 3")
@@ -61,20 +63,24 @@ class _Asked:
     metavar="MOMENT MOMENT",
     help="All times after the first moment, up to and including the second.",
 )
-@click.option("-n", "count", type=click.IntRange(min=1), help="How many: 5, or all with --between.")
+@click.option(
+    "--within", type=parameters.DURATION, metavar="DURATION", help="All times from then on within this time."
+)
+@click.option("-n", "count", type=click.IntRange(min=1), help="How many: 5, or all of a given time.")
 @click.option("--ics", is_flag=True, help="Print an iCalendar file: of the task, or of all enabled tasks.")
 @parameters.as_json
-def next_times(
+def next_times(  # noqa: PLR0913, PLR0917  # one parameter an option
     task_id: str | None,
     schedule: str | dict[str, Any] | None,
     tz: str | None,
     start: datetime | None,
     between: tuple[datetime, datetime] | None,
+    within: float | None,
     count: int | None,
     ics: bool,
     as_json: bool,
 ) -> None:
-    """Show when a task, or a schedule, is due next.
+    """Show when a task, or a schedule, is due next; without either, which tasks are due next.
 
     Times are shown in your own time zone, and in the schedule's if clocks differ there. A moment without an
     offset is in your own. With --json the answer is an array of {"scheduled_time": UTC, "local": …}; what a
@@ -83,12 +89,22 @@ def next_times(
     """
     from mission_control.operate.next_times import due_json
 
-    if start is not None and between is not None:
-        raise click.UsageError("give either --from or --between")
+    if between is not None and (start is not None or within is not None):
+        raise click.UsageError("give either --between, or --from and --within")
+    if within is not None:
+        first = utc_now() if start is None else start
+        start, between = None, (first, first + timedelta(seconds=within))
     if ics:
         if schedule is not None or tz is not None or as_json:
             raise click.UsageError("--ics is for tasks; leave out --schedule, --tz and --json")
         _echo_calendar(task_id, start, between, count)
+        return
+    if schedule is None and tz is not None:
+        raise click.UsageError("--tz is that of --schedule; a task has its own")
+    if task_id is schedule is None:
+        from mission_control.cli.next_of_all import show_all
+
+        show_all(utc_now() if start is None else start, between, count, as_json=as_json)
         return
     asked = _asked(task_id, schedule, tz)
     times = _times(asked.rule, asked.changed, start, between, count)
@@ -100,16 +116,14 @@ def next_times(
             tell(f"the next one {asked.meets}")
 
 
-def _asked(task_id: str | None, schedule: str | dict[str, Any] | None, tz: str | None) -> _Asked:
+def _asked(task_id: str | None, schedule: str | dict[str, Any] | None, tz: str | None) -> Asked:
     from mission_control.cli.task.schedule_options import in_full
     from mission_control.operate.next_times import bare_schedule
 
-    if (task_id is None) == (schedule is None):
+    if task_id is not None and schedule is not None:
         raise click.UsageError("give either a task's id or --schedule")
     if schedule is not None:
-        return _Asked(bare_schedule(in_full("schedule", schedule, tz)))
-    if tz is not None:
-        raise click.UsageError("--tz is that of --schedule; a task has its own")
+        return Asked(bare_schedule(in_full("schedule", schedule, tz)))
     return _of_task(str(task_id))
 
 
@@ -149,7 +163,7 @@ def _times(
     return islice(upcoming(rule, first, changed=changed), _DEFAULT_COUNT if count is None else count)
 
 
-def _show(asked: _Asked, times: Iterator[DueTime]) -> None:
+def _show(asked: Asked, times: Iterator[DueTime]) -> None:
     rule = asked.rule
     now, here, found = utc_now(), own_zone(), list(times)
     is_elsewhere = any(
@@ -161,20 +175,20 @@ def _show(asked: _Asked, times: Iterator[DueTime]) -> None:
             *(local_time(one.due, zone) for zone in zones),
             one.due.astimezone(here).strftime("%A"),
             in_how_long(one.due, now),
-            "; ".join(_notes(one, here, asked)),
+            "; ".join(notes(one, here, asked)),
         )
         for one in found
     ]
     tell(rule.describe())
     if rows:
-        columns = len(zones) + (3 if any(row[-1] for row in rows) else 2)
-        headings = [*(zone.key for zone in zones), "", "", ""][:columns]
-        echo(table(*headings, rows=[row[:columns] for row in rows]))
+        own = [Column(zone.key, Worth.KEY if zone == here else Worth.HIGH) for zone in zones]
+        echo(table(*own, Column(""), Column("", Worth.HIGH), Column("", Worth.KEY, least=20), rows=rows))
     else:
         tell("no such time")
 
 
-def _notes(one: DueTime, here: ZoneInfo, asked: _Asked) -> Iterator[str]:
+def notes(one: DueTime, here: ZoneInfo, asked: Asked) -> Iterator[str]:
+    """Yield what keeps an occurrence from running at its time, in words."""
     from mission_control.operate.next_times import unmet_words
 
     if one.change is not None:
@@ -186,15 +200,15 @@ def _notes(one: DueTime, here: ZoneInfo, asked: _Asked) -> Iterator[str]:
     yield from (printable(f"paused ({layer.name})") for layer in asked.pauses if layer.holds(one.due))
 
 
-def _of_task(task_id: str) -> _Asked:
+def _of_task(task_id: str) -> Asked:
     from mission_control.cli.terminal.installation_in_use import current
     from mission_control.cli.views.run_view import meeting_words
     from mission_control.operate.pausing import pausing_layers
     from mission_control.operate.runs import next_meeting
-    from mission_control.operate.tasks import existing_task
+    from mission_control.operate.tasks import existing_task, task_id_of
 
     with current() as installation:
-        task = existing_task(installation.registry, task_id)
+        task = existing_task(installation.registry, task_id_of(installation.registry, task_id))
         seen, now = installation.pauses.read(), installation.clock()
         pauses = pausing_layers(seen.in_force(now), task)
         meeting = next_meeting(installation.ledger, task, now)
@@ -204,4 +218,4 @@ def _of_task(task_id: str) -> _Asked:
     if task.schedule.spread_seconds:
         tell(f"each fires up to {task.schedule.spread_seconds:g} s later, always by the same offset")
     changed = seen.changed_of(task.id, also_over=True)
-    return _Asked(task.schedule, pauses, changed, task.condition, meets)
+    return Asked(task.schedule, pauses, changed, task.condition, meets)

@@ -7,9 +7,8 @@ from typing import Any
 import rich_click as click
 
 from mission_control.cli.terminal import parameters
-from mission_control.cli.terminal.exit_codes import ExitCode
 from mission_control.cli.terminal.installation_in_use import current
-from mission_control.cli.terminal.output import echo, echo_json, printable, table, tell
+from mission_control.cli.terminal.output import echo, echo_json, facts, printable, tell
 from mission_control.cli.terminal.own_zone import own_zone
 from mission_control.cli.terminal.wording import labelled_time
 
@@ -26,7 +25,7 @@ from mission_control.cli.terminal.wording import labelled_time
 )
 @parameters.as_json
 @parameters.dry_run
-def test_channel(channel: str, timeout: float, as_json: bool, dry_run: bool) -> ExitCode:
+def test_channel(channel: str, timeout: float, as_json: bool, dry_run: bool) -> int:
     """Send a test message to a channel, as a run on a worker, and wait for what becomes of it.
 
     Exit code 1: the channel did not take it; 3: no live worker has the channel.
@@ -54,11 +53,11 @@ def test_channel(channel: str, timeout: float, as_json: bool, dry_run: bool) -> 
 def who(task_id: str, as_json: bool) -> None:
     """Show which events of a task are reported to which channels, and what is going on with it."""
     from mission_control.operate.notified import who_is_reported
-    from mission_control.operate.tasks import existing_task
+    from mission_control.operate.tasks import existing_task, task_id_of
     from mission_control.processes.heartbeats import live_processes
 
     with current() as installation:
-        task = existing_task(installation.registry, task_id)
+        task = existing_task(installation.registry, task_id_of(installation.registry, task_id))
         found = who_is_reported(installation.client, task, live_processes(installation.client))
     if as_json:
         echo_json({"task_id": task.id, **found.to_json()})
@@ -69,6 +68,6 @@ def who(task_id: str, as_json: bool) -> None:
         (one.event, printable(f"since {labelled_time(one.since, own_zone())}: {one.text}"))
         for one in found.incidents.values()
     ]
-    echo(table("", "", rows=rows, header=False))
+    echo(facts(rows))
     for problem in found.problems:
         tell(problem)

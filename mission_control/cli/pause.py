@@ -10,6 +10,7 @@ import rich_click as click
 
 from mission_control.cli.terminal import parameters
 from mission_control.cli.terminal.installation_in_use import current
+from mission_control.cli.terminal.layout import Column, Worth
 from mission_control.cli.terminal.output import echo, echo_json, printable, table, tell
 from mission_control.cli.terminal.own_zone import own_zone
 from mission_control.cli.terminal.wording import in_how_long, in_own_time, local_time
@@ -24,8 +25,15 @@ if TYPE_CHECKING:
     from mission_control.model.policies.pause import PauseLayer
     from mission_control.operate.pausing import Selector
     from mission_control.operate.resuming import ResumedTask
+    from mission_control.registry.registry import Registry
 
 _SHOWN: Final = 20
+_RESUMED: Final = (Column(""), Column("skipped", Worth.HIGH, right=True), Column("caught up", right=True))
+_PAUSED: Final = (
+    Column("until", Worth.KEY),
+    Column("by", Worth.LOW, least=8),
+    Column("why", Worth.KEY, least=12),
+)
 _ENDINGS: Final = {
     "skipped": "waiting occurrence skipped",
     "cancelled": "waiting run cancelled",
@@ -77,6 +85,7 @@ def pause(  # the options of the command
         if is_list:
             _list(installation, as_json=as_json)
             return
+        selectors = _in_full(installation.registry, selectors)
         parts = (installation.registry, installation.pauses, RunControl.of(installation))
         done = Pausing(*parts, installation.backfills, installation.clock).pause(
             selectors,
@@ -119,6 +128,7 @@ def resume(
     if not selectors:
         raise click.UsageError("Name tasks, or give --all, --owner, --tag, --queue or --handler.")
     with current() as installation:
+        selectors = _in_full(installation.registry, selectors)
         resuming = Resuming(
             installation.registry,
             installation.pauses,
@@ -136,17 +146,8 @@ def resume(
         tell(printable(f"{'would resume' if dry_run else 'resumed'} what was {words}"))
     rows = [_resumed(one, now) for one in done.tasks[:_SHOWN]]
     if rows:
-        echo(
-            table(
-                "task",
-                f"next run ({own_zone().key})",
-                "",
-                "skipped",
-                "caught up",
-                rows=rows,
-                right=("skipped", "caught up"),
-            )
-        )
+        next_run = Column(f"next run ({own_zone().key})", Worth.KEY)
+        echo(table(Column("task", Worth.KEY), next_run, *_RESUMED, rows=rows))
     if len(done.tasks) > _SHOWN:
         tell(f"… {len(done.tasks)} tasks in all; --json shows them")
 
@@ -157,6 +158,16 @@ def _selectors(task_ids: tuple[str, ...], every: bool, **values: tuple[str, ...]
     found = [(PauseKind.ALL, "")] if every else []
     found += [(PauseKind.TASK, one) for one in task_ids]
     return found + [(PauseKind(kind), one) for kind, given in values.items() for one in given]
+
+
+def _in_full(registry: Registry, selectors: list[Selector]) -> list[Selector]:
+    from mission_control.model.policies.pause import PauseKind
+    from mission_control.operate.tasks import task_id_of
+
+    return [
+        (kind, task_id_of(registry, value, changes=True) if kind is PauseKind.TASK else value)
+        for kind, value in selectors
+    ]
 
 
 def _list(installation: Installation, *, as_json: bool) -> None:
@@ -170,7 +181,7 @@ def _list(installation: Installation, *, as_json: bool) -> None:
         rows = [(one.name, local_time(one.since, here), *_end(one, here), one.who) for one in layers]
         reasons = [printable(one.reason or "") for one in layers]
         shown = [(*row, reason) for row, reason in zip(rows, reasons, strict=True)]
-        echo(table("paused", f"since ({here.key})", "until", "by", "why", rows=shown))
+        echo(table(Column("paused", Worth.KEY), Column(f"since ({here.key})"), *_PAUSED, rows=shown))
     else:
         tell("nothing is paused")
 

@@ -38,7 +38,7 @@ task = LazyGroup(
     "task",
     help="Add, show, change and run tasks; apply and export files of them. `tasks` is the same group.",
     lazy={
-        "list": "task.show:list_tasks",
+        "list": "task.list:list_tasks",
         "show": "task.show:show",
         "add": "task.add:add",
         "update": "task.update:update",
@@ -54,8 +54,10 @@ task = LazyGroup(
         "history": "task.history:history",
         "revisions": "task.history:revisions",
         "apply": "tasks.task_file:apply",
+        "diff": "tasks.task_file:diff",
         "export": "tasks.task_file:export",
     },
+    elsewhere={"pause": "pause:pause", "resume": "pause:resume"},
 )
 backfill = LazyGroup(
     "backfill",
@@ -70,7 +72,7 @@ run = LazyGroup(
     "run",
     help="Show, cancel and repeat runs.",
     lazy={
-        "list": "run.show:list_runs",
+        "list": "run.list:list_runs",
         "show": "run.show:show",
         "logs": "run.logs:logs",
         "cancel": "run.control:cancel",
@@ -157,7 +159,7 @@ class Program(LazyGroup):
 @click.group(
     cls=Program,
     lazy=_COMMANDS,
-    aliases={"tasks": "task"},
+    aliases={f"{group}s": group for group in ("task", "run", "backfill", "limit", "budget", "handler")},
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="New here? `mission-control demo` shows it at work in 20 seconds, without touching your tasks.",
 )

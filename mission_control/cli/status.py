@@ -11,8 +11,10 @@ from rich.text import Text
 from mission_control.cli.backfill.progress import words_of
 from mission_control.cli.terminal import parameters
 from mission_control.cli.terminal.installation_in_use import current, is_configured
-from mission_control.cli.terminal.output import echo, echo_json, printable, table, tell
+from mission_control.cli.terminal.layout import Column, Worth
+from mission_control.cli.terminal.output import echo, echo_json, facts, printable, table, tell
 from mission_control.cli.terminal.own_zone import own_zone
+from mission_control.cli.terminal.watching import watchable
 from mission_control.cli.terminal.wording import in_how_long, in_own_time, labelled_time, local_time
 from mission_control.cli.views.run_view import STYLES, VOID, passed_deadlines, waiting_words
 from mission_control.model.values.instants import parse_instant
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from mission_control.operate.situation import Situation
 
 _KINDS = {"embedded": "its own server in the data directory", "configured": "MISSION_CONTROL_REDIS_URL"}
+_NOTE = (Column("event", Worth.KEY), Column("what", Worth.KEY, least=20))
 _RUNS_SHOWN = 10
 _ENTRIES_SHOWN = 5
 _SKIPS_SHOWN_FROM = 3
@@ -41,6 +44,7 @@ _SKIPS_SHOWN_FROM = 3
 @click.option(
     "-n", "limit", type=click.IntRange(min=1), default=20, show_default=True, help="Lines of either."
 )
+@watchable
 @parameters.as_json
 def status(journal: bool, quarantine: bool, limit: int, as_json: bool) -> None:
     """Show what is wrong, which processes are up, what runs, and what is due next.
@@ -81,7 +85,7 @@ def status(journal: bool, quarantine: bool, limit: int, as_json: bool) -> None:
                 *_rows(found, redis, here),
                 *_notifications(notifications, has_workers=bool(found.workers)),
             ]
-            echo(table("", "", rows=rows, header=False))
+            echo(facts(rows))
 
 
 def _show_notes(notes: list[dict[str, str]], here: ZoneInfo, none: str, *, as_json: bool) -> None:
@@ -92,7 +96,7 @@ def _show_notes(notes: list[dict[str, str]], here: ZoneInfo, none: str, *, as_js
             (_time(note.get("at", ""), here), note.get("event", note.get("kind", "")), _what(note))
             for note in notes
         ]
-        echo(table(f"at ({here.key})", "event", "what", rows=rows))
+        echo(table(Column(f"at ({here.key})", Worth.HIGH), *_NOTE, rows=rows))
     else:
         tell(none)
 

@@ -20,6 +20,7 @@ from mission_control.messaging.transport.parking import unpark
 from mission_control.model.runs.new_run import repeated_run
 from mission_control.model.runs.run_record import RunRecord
 from mission_control.model.runs.run_state import WAITING_STATES, RunState
+from mission_control.model.values.beginnings import begun_with, is_cut
 from mission_control.model.values.identifiers import plain_execution_id
 from mission_control.store import redis_keys
 
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from celery import Celery
 
 _TRIES: Final = 10
-_LOOKED_AT: Final = 1_000
 _NAMED: Final = 5
 
 
@@ -134,7 +134,8 @@ class RunControl:
 def existing_run(ledger: Ledger, execution_id: str) -> RunRecord:
     """Return a run by its id, by what only its id begins with, or a task's last run by the task's id.
 
-    That of a plain Celery client's message is found by its Celery id, too.
+    Both parts of an id may be cut, as `reports-ni…@20260301T09…`. The run of a plain Celery client's message
+    is found by its Celery id, too.
 
     Raises:
         UnknownRunError: the ledger has, or retains, none with that id; or several begin with it.
@@ -151,9 +152,13 @@ def existing_run(ledger: Ledger, execution_id: str) -> RunRecord:
 
 def _begun_with(ledger: Ledger, text: str) -> RunRecord | None:
     task_id, separator, _ = text.partition("@")
-    runs = ledger.runs_of(task_id, limit=_LOOKED_AT if separator else 1)
-    found = [run for run in runs if run.execution_id.startswith(text)]
-    if len(found) > 1:
-        ids = ", ".join(run.execution_id for run in found[:_NAMED])
-        raise UnknownRunError(f"{len(found)} runs begin with {text[:200]!r}: {ids}; write more of the id")
-    return found[0] if found else None
+    if not separator and (last := ledger.runs_of(task_id, limit=1)):
+        return last[0]
+    ids = begun_with(text, ledger.ids_begun_with(text))
+    tasks = {one.partition("@")[0] for one in ids}
+    if not separator and is_cut(text) and len(tasks) == 1:
+        return next(iter(ledger.runs_of(tasks.pop(), limit=1)), None)
+    if len(ids) > 1:
+        named = ", ".join(ids[:_NAMED]) + (", …" if len(ids) > _NAMED else "")
+        raise UnknownRunError(f"{len(ids)} runs begin with {text[:200]!r}: {named}; write more of the id")
+    return ledger.get(ids[0]) if ids else None

@@ -1,14 +1,17 @@
 """Reads runs and counters from the ledger; the common base of the ledger's parts."""
 
+import re
 from collections.abc import Iterable, Iterator
 from datetime import datetime
-from typing import Final, cast
+from itertools import chain, count
+from typing import Any, Final, cast
 
 from redis import Redis
 from redis.commands.core import Script
 
 from mission_control.model.runs.history import History
 from mission_control.model.runs.run_record import RunRecord
+from mission_control.model.values.beginnings import parts_of
 from mission_control.store import redis_keys
 from mission_control.store.lua_scripts import lua_script, lua_source
 
@@ -38,6 +41,12 @@ def _functions(part: str) -> str:
 
 
 _AT_ONCE: Final = 1_000
+_SCANNED_AT_ONCE: Final = 10_000
+_ALL_RUNS: Final = (redis_keys.ACTIVE_RUNS, redis_keys.FINISHED_RUNS)
+
+
+def _literal(text: str) -> str:
+    return re.sub(r"[*?\[\]\\^]", r"\\\g<0>", text)
 
 
 class RunReader:
@@ -84,9 +93,43 @@ class RunReader:
 
     def all_active(self) -> Iterator[RunRecord]:
         """Yield the runs that are not over, the longest dispatched first, in several round trips."""
-        ids = cast("list[str]", self._client.zrange(redis_keys.ACTIVE_RUNS, 0, -1))
+        return self._in_turn(self._client.zrange(redis_keys.ACTIVE_RUNS, 0, -1))
+
+    def each_of(self, task_id: str) -> Iterator[RunRecord]:
+        """Yield a task's runs, the latest scheduled first, in several round trips."""
+        return self._in_turn(self._client.zrevrange(redis_keys.task_runs(task_id), 0, -1))
+
+    def ended(self, since: datetime | None = None) -> Iterator[RunRecord]:
+        """Yield the runs that ended, the latest first, back to `since`, in several round trips."""
+        least, before = "-inf" if since is None else since.timestamp(), frozenset[str]()
+        for offset in count(0, _AT_ONCE):
+            page: dict[str, Any] = {"desc": True, "byscore": True, "offset": offset, "num": _AT_ONCE}
+            found = self._client.zrange(redis_keys.FINISHED_RUNS, "+inf", least, **page)
+            ids = cast("list[str]", found)
+            yield from self.get_all(one for one in ids if one not in before)  # runs that end move it on
+            if len(ids) < _AT_ONCE:
+                return
+            before = frozenset(ids)
+
+    def _in_turn(self, execution_ids: object) -> Iterator[RunRecord]:
+        ids = cast("list[str]", execution_ids)
         for at in range(0, len(ids), _AT_ONCE):
             yield from self.get_all(ids[at : at + _AT_ONCE])
+
+    def ids(self) -> list[str]:
+        """Return the ids of all runs that the ledger has."""
+        found = [self._client.zrange(key, 0, -1) for key in _ALL_RUNS]
+        return list(chain(*cast("list[list[str]]", found)))
+
+    def ids_begun_with(self, text: str, *, most: int = _AT_ONCE) -> list[str]:
+        """Return the ids that begin with a text, `…` in which stands for anything, sorted; about `most`."""
+        pattern, found = "*@".join(map(_literal, parts_of(text))) + "*", set[str]()
+        for key in _ALL_RUNS:
+            for name, _ in self._client.zscan_iter(key, match=pattern, count=_SCANNED_AT_ONCE):
+                found.add(str(name))
+                if len(found) >= most:
+                    break
+        return sorted(found)
 
     def active_of(self, task_id: str) -> list[RunRecord]:
         """Return a task's runs that are not over."""

@@ -1,11 +1,12 @@
 """Applying a task file to the registry."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from mission_control.audit.record.difference import difference
 from mission_control.files.task_file import parse_section, parse_tasks, read_task_file
 from mission_control.model.definitions.task import TaskDefinition
 from mission_control.registry.named_resources import NamedResources
@@ -46,6 +47,24 @@ def check_task_file(registry: Registry, file: Path) -> CheckedFile:
         found.tasks, parse=parse, check=registry.check.dependencies.problems, source=str(file)
     )
     return CheckedFile(tasks, given, f"applied {file.name}")
+
+
+def field_changes(
+    registry: Registry, checked: CheckedFile, task_ids: Collection[str]
+) -> dict[str, dict[str, dict[str, Any]]]:
+    """Return which fields of registered tasks a file would change, each `from` what `to` what, by task.
+
+    Secrets are masked. To be asked before the file is applied.
+    """
+    before = {one.id: _compared(one) for one in registry.some(task_ids)}
+    after = {one.id: _compared(one) for one in checked.tasks if one.id in before}
+    return {task_id: difference(one, after[task_id]) for task_id, one in before.items()}
+
+
+def _compared(task: TaskDefinition) -> dict[str, Any]:
+    return {
+        name: one for name, one in task.to_dict().items() if name not in {"metadata", "execution_history"}
+    }
 
 
 def apply_checked(

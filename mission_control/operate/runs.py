@@ -1,7 +1,9 @@
 """Questions about runs, answered from the ledger; `run_json` makes an answer JSON."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from datetime import datetime
+from itertools import chain
 from typing import Any, Final
 
 from mission_control.audit.record.masked_values import masked_value
@@ -12,6 +14,7 @@ from mission_control.model.policies.overlap import Predecessor, Source, Verdict,
 from mission_control.model.runs.run_record import RunRecord, Trigger
 from mission_control.model.runs.run_state import RunState
 from mission_control.model.values.instants import format_instant
+from mission_control.operate.filters import Filter, tags_of_tasks
 from mission_control.operate.tasks import existing_task
 from mission_control.registry.registry import Registry
 
@@ -23,36 +26,30 @@ _UNUSUAL: Final = {
 }
 
 
-def active_runs(
+def selected_runs(
     ledger: RunReader,
     registry: Registry,
+    wanted: Filter,
     *,
     task_id: str | None = None,
-    limit: int,
     with_ended: bool = False,
-    since: datetime | None = None,
-) -> list[RunRecord]:
-    """Return the runs that have not ended, of all tasks or one; `with_ended` adds ended ones, latest first.
+) -> Iterator[RunRecord]:
+    """Yield the runs that a filter takes, of all tasks or one: active ones, then ended ones, latest first.
 
-    `since` adds those that ended at that time or later.
+    Ended ones are among them `with_ended`, or if the filter asks for when they ended, or for their state.
 
     Raises:
         UnknownTaskError: no task has that id; names the nearest one.
     """
+    has_ended = with_ended or wanted.since is not None or any(RunState(one).is_final for one in wanted.states)
     if task_id is not None:
-        found = task_history(ledger, registry, task_id, limit=limit)
-        return [
-            run for run in found if not run.state.is_final or _is_shown(run, since, with_ended=with_ended)
-        ]
-    ended = ledger.last_finished(limit=limit) if with_ended or since is not None else []
-    shown = [run for run in ended if _is_shown(run, since, with_ended=with_ended)]
-    return [*ledger.active(limit=limit), *shown][:limit]
-
-
-def _is_shown(run: RunRecord, since: datetime | None, *, with_ended: bool) -> bool:
-    if since is None:
-        return with_ended
-    return run.finished_at is not None and run.finished_at >= since
+        existing_task(registry, task_id)
+        found = ledger.each_of(task_id)
+        runs: Iterator[RunRecord] = (run for run in found if has_ended or not run.state.is_final)
+    else:
+        runs = chain(ledger.all_active(), ledger.ended(wanted.since) if has_ended else ())
+    tags = tags_of_tasks(registry, wanted)
+    return (run for run in runs if wanted.takes_run(run, tags))
 
 
 def task_history(ledger: RunReader, registry: Registry, task_id: str, *, limit: int) -> list[RunRecord]:

@@ -1,6 +1,6 @@
 """What keeps a task or a run from being done, asked about a few of them."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -10,6 +10,7 @@ from mission_control.model.definitions.task import TaskDefinition
 from mission_control.model.runs.run_record import RunRecord
 from mission_control.operate.health import (
     Issue,
+    Work,
     beat_issues,
     of_runs,
     of_tasks,
@@ -21,9 +22,13 @@ from mission_control.processes.heartbeats import ANSWER_SECONDS, ProcessInfo, li
 
 def issues_of_tasks(client: Redis, tasks: Iterable[TaskDefinition]) -> list[Issue]:
     """Return what keeps enabled tasks from firing or running."""
-    enabled = [task for task in tasks if task.enabled]
+    return issues_of_work(client, of_tasks(task for task in tasks if task.enabled))
+
+
+def issues_of_work(client: Redis, work: Work) -> list[Issue]:
+    """Return what keeps enabled tasks from firing or running, by the work that they will send."""
     alive = live_processes(client, within_seconds=ANSWER_SECONDS)
-    return [*beat_issues(alive), *work_issues(alive, [of_tasks(enabled)])] if enabled else []
+    return [*beat_issues(alive), *work_issues(alive, [work])] if work else []
 
 
 def issues_of_run(client: Redis, run: RunRecord) -> list[Issue]:
@@ -31,10 +36,10 @@ def issues_of_run(client: Redis, run: RunRecord) -> list[Issue]:
     return list(work_issues(live_processes(client, within_seconds=ANSWER_SECONDS), [of_runs([run])]))
 
 
-def tasks_with_issues(client: Redis, tasks: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return tasks in the story's shape; each history has `issues`, which keep the task from being done."""
+def tasks_with_issues(client: Redis, tasks: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Yield tasks in the story's shape; each history has `issues`, which keep the task from being done."""
     alive = live_processes(client, within_seconds=ANSWER_SECONDS)
-    return [_with_issues(task, alive) for task in tasks]
+    return (_with_issues(task, alive) for task in tasks)
 
 
 def _with_issues(task: Mapping[str, Any], alive: Sequence[ProcessInfo]) -> dict[str, Any]:

@@ -1,22 +1,25 @@
 """Questions about tasks, answered from the registry."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from mission_control.audit.record.difference import difference
 from mission_control.audit.stream.reader import tail
 from mission_control.errors import UnknownTaskError
 from mission_control.model.definitions.task import TaskDefinition
 from mission_control.model.problems.suggestions import did_you_mean, quoted
+from mission_control.model.values.beginnings import begun_with, is_cut
 from mission_control.model.values.instants import parse_instant
 from mission_control.registry.registry import Registry
 from mission_control.registry.task_views import TaskState
 from mission_control.store.redis_keys import MAX_REVISIONS
+
+_NAMED: Final = 5
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,7 @@ class TaskSummary:
     next_run: datetime | None
     successes: int
     failures: int
+    last_run: str | None
 
 
 def existing_task(registry: Registry, task_id: str) -> TaskDefinition:
@@ -42,6 +46,24 @@ def existing_task(registry: Registry, task_id: str) -> TaskDefinition:
     if task is None:
         raise unknown_task(registry, task_id)
     return task
+
+
+def task_id_of(registry: Registry, text: str, *, changes: bool = False) -> str:
+    """Return the id that a text stands for: itself, or the only one that begins with it.
+
+    What `changes` tasks takes a beginning only if it says that it is one, as tables write it: `reports-ni…`,
+    or with three dots. So a script never changes another task than the one that it names.
+
+    Raises:
+        UnknownTaskError: several begin with it; names them.
+    """
+    if changes and not is_cut(text):
+        return text
+    found = begun_with(text, registry.ids())
+    if len(found) > 1:
+        named = ", ".join(found[:_NAMED]) + (", …" if len(found) > _NAMED else "")
+        raise UnknownTaskError(f"{len(found)} tasks begin with {quoted(text)}: {named}; write more of the id")
+    return found[0] if found else text
 
 
 def task_json(registry: Registry, task_id: str) -> dict[str, Any]:
@@ -63,7 +85,8 @@ def unknown_task(registry: Registry, task_id: str) -> UnknownTaskError:
         return UnknownTaskError(
             f"task {quoted(task_id)} cannot be read: {problem}; remove it and register it again"
         )
-    hint = did_you_mean(task_id, ids)
+    begun = begun_with(task_id, ids)
+    hint = f'; did you mean "{begun[0]}"?' if len(begun) == 1 else did_you_mean(task_id, ids)
     way_on = hint or ("; see `mission-control task list`" if ids else "; there are no tasks yet")
     return UnknownTaskError(f"no task has the id {quoted(task_id)}{way_on}")
 
@@ -77,18 +100,14 @@ def naming_nearest_task(registry: Registry, task_id: str) -> Iterator[None]:
         raise unknown_task(registry, task_id) from error
 
 
-def task_summaries(registry: Registry, *, enabled_only: bool = True) -> list[TaskSummary]:
-    """Return the tasks, sorted by id; one whose definition cannot be read has no `task`."""
-    definitions = {one.id: one for one in registry.definitions()}
-    found = registry.tasks(enabled_only=enabled_only)
-    return [_summary(shown, definitions.get(shown["id"])) for shown in found]
-
-
-def _summary(shown: dict[str, Any], task: TaskDefinition | None) -> TaskSummary:
+def summary_of(shown: Mapping[str, Any], task: TaskDefinition | None) -> TaskSummary:
+    """Return a task in the story's shape in short; one whose definition cannot be read has no `task`."""
     history = shown["execution_history"]
     next_run = None if history["next_run"] is None else parse_instant(history["next_run"])
     counts = history["success_count"], history["failure_count"]
-    return TaskSummary(shown["id"], task, history["state"], history["problem"], next_run, *counts)
+    return TaskSummary(
+        shown["id"], task, history["state"], history["problem"], next_run, *counts, history["last_run"]
+    )
 
 
 @dataclass(frozen=True)

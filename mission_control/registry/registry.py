@@ -3,7 +3,7 @@
 This file has more than 250 lines because all that changes or reads a task goes through one class.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, Literal
 
@@ -241,7 +241,12 @@ class Registry:
 
     def tasks(self, *, enabled_only: bool = True) -> list[dict[str, Any]]:
         """Return all tasks in the story's shape, sorted by id; damaged ones as `get` does."""
-        return shown_tasks(self._store, self._ledger, enabled_only=enabled_only)
+        return [shown for shown, _ in shown_tasks(self._store, self._ledger, enabled_only=enabled_only)]
+
+    def each(self, *, enabled_only: bool = True) -> Iterator[tuple[dict[str, Any], TaskDefinition | None]]:
+        """Yield what `tasks` returns, each with its model if it can be read, without holding all of them."""
+        for shown, stored in shown_tasks(self._store, self._ledger, enabled_only=enabled_only):
+            yield shown, None if stored is None else self._readable(stored)
 
     def unreadable(self) -> dict[str, str]:
         """Return the problem of each task that cannot be read, by its id."""

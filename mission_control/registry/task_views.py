@@ -1,12 +1,11 @@
 """What callers see of stored tasks: one with its history, or an overview of many."""
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from heapq import nsmallest
-from operator import itemgetter
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from mission_control.ledger.run_reader import RunReader
 from mission_control.model.definitions.due_times import nominal_time_of
@@ -18,6 +17,8 @@ from mission_control.registry.stored_task import StoredTask
 from mission_control.registry.task_store import TaskStore
 
 TaskState = Literal["enabled", "disabled", "completed", "quarantined"]
+
+_AT_ONCE: Final = 1_000
 
 
 def shown_by_id(store: TaskStore, ledger: RunReader, task_id: str) -> dict[str, Any] | None:
@@ -31,16 +32,30 @@ def shown_by_id(store: TaskStore, ledger: RunReader, task_id: str) -> dict[str, 
     return _stored(stored, ledger.history(task_id))
 
 
-def shown_tasks(store: TaskStore, ledger: RunReader, *, enabled_only: bool) -> list[dict[str, Any]]:
-    """Return all tasks as `shown_by_id` does, sorted by id. Definitions are not checked again."""
+def shown_tasks(
+    store: TaskStore, ledger: RunReader, *, enabled_only: bool
+) -> Iterator[tuple[dict[str, Any], StoredTask | None]]:
+    """Yield all tasks as `shown_by_id` shows them, sorted by id, with what is stored, None if it is damaged.
+
+    Definitions are not checked again. Tasks are read many at a time.
+    """
     ids = store.ids()
+    for at in range(0, len(ids), _AT_ONCE):
+        yield from _some_shown(store, ledger, ids[at : at + _AT_ONCE], enabled_only=enabled_only)
+
+
+def _some_shown(
+    store: TaskStore, ledger: RunReader, ids: list[str], *, enabled_only: bool
+) -> Iterable[tuple[dict[str, Any], StoredTask | None]]:
     found = store.load(ids)
     readable = [one for one in found if one is not None and (one.definition["enabled"] or not enabled_only)]
     histories = ledger.histories(one.task_id for one in readable)
-    shown = [_stored(one, history) for one, history in zip(readable, histories, strict=True)]
+    shown: list[tuple[dict[str, Any], StoredTask | None]] = [
+        (_stored(one, history), one) for one, history in zip(readable, histories, strict=True)
+    ]
     damaged = _damaged(store, ledger, [one for one, task in zip(ids, found, strict=True) if task is None])
-    shown += [one for one in damaged if one.get("enabled", True) or not enabled_only]
-    return sorted(shown, key=itemgetter("id"))
+    shown += [(one, None) for one in damaged if one.get("enabled", True) or not enabled_only]
+    return sorted(shown, key=lambda one: one[0]["id"])
 
 
 def _stored(stored: StoredTask, history: History) -> dict[str, Any]:

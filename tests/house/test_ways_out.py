@@ -10,16 +10,17 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from rich.table import Table
 from rich.text import Text
 
 from mission_control.cli.terminal import output
+from mission_control.cli.terminal.layout import Column, Worth
 from tests.house.repository import ROOT, python_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+KEY = Column("", Worth.KEY)
 HOSTILE = "a\x1b[2J\x07\x7f\x9b1m\u202e\u2028\u200b\U000e0041\udc80 [red]b"
 _WRITES = re.compile(
     r"\bprint\(|click\.(s?echo|confirm|prompt)\(|std(out|err)\.write|print_exc\(|\bConsole\(", re.MULTILINE
@@ -39,10 +40,11 @@ WAYS_OUT: dict[str, Callable[[Any], object]] = {
     "tell_issues": lambda text: output.tell_issues([text]),
     "tell_line": output.tell_line,
     "console": lambda text: output.console().print(Text(text, style="red")),
-    "table": lambda text: output.echo(output.table("a", text, rows=[(text, Text(text))])),
+    "table": lambda text: output.echo(output.table(KEY, Column(text), rows=[(text, Text(text))])),
+    "facts": lambda text: output.echo(output.facts([(text, text), ("b", Text(text))])),
     "asks": output.asks,
 }
-_WRITE_NOTHING = {"printable", "as_text", "near", "abandon_stdout"}
+_WRITE_NOTHING = {"printable", "lines_of", "as_text", "near", "abandon_stdout", "is_wide", "frame"}
 
 
 def test_command_line_writes_through_one_module() -> None:
@@ -81,8 +83,5 @@ def test_json_is_the_value_itself(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_cell_of_a_table_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
-    made: Table = output.table(
-        "a", rows=[("one\nforged",), (Text("two\nforged", style="red"),)], header=False
-    )
-    output.echo(made)
+    output.echo(output.table(KEY, rows=[("one\nforged",), (Text("two\nforged", style="red"),)]))
     assert capsys.readouterr().out.split() == ["one\\nforged", "two\\nforged"]

@@ -16,6 +16,7 @@ from typing import Any, Final
 from mission_control.audit.record.repetitions import Unrepeated
 from mission_control.audit.stream.lines import CorruptLine, corrupt, lines_backwards, parse_line
 from mission_control.audit.stream.segments import Segment, Segments
+from mission_control.model.values.beginnings import begun_with, is_cut
 from mission_control.model.values.instants import parse_instant
 
 OnCorrupt = Callable[[CorruptLine], object]
@@ -23,7 +24,7 @@ OnCorrupt = Callable[[CorruptLine], object]
 
 @dataclass(frozen=True, slots=True)
 class RecordFilter:
-    """Which records are wanted; None means any. `since` counts in, `until` does not."""
+    """Which records are wanted; None means any. Ids may be cut (`rep…`). `since` counts in, `until` not."""
 
     task_id: str | None = None
     execution_id: str | None = None
@@ -35,8 +36,8 @@ class RecordFilter:
     def accepts(self, record: dict[str, Any]) -> bool:
         """Tell whether `record` has all the wanted values."""
         return (
-            (self.task_id is None or record.get("task_id") == self.task_id)
-            and (self.execution_id is None or record.get("execution_id") == self.execution_id)
+            (self.task_id is None or _is_meant(record.get("task_id"), self.task_id))
+            and (self.execution_id is None or _is_meant(record.get("execution_id"), self.execution_id))
             and (self.status is None or record.get("status") == self.status)
             and (self.is_final is None or record.get("final") is self.is_final)
             and ((self.since is None and self.until is None) or self._is_in_time(record))
@@ -54,12 +55,18 @@ class RecordFilter:
         """Bytes that every accepted line contains, as selective as they can be; empty if none are sure."""
         for value in (self.execution_id, self.task_id, self.status):
             # Beyond plain ASCII, JSON has several ways to write the same text.
-            if value is not None and json.dumps(value) == f'"{value}"' and "/" not in value:
+            if value is None or is_cut(value):
+                continue
+            if json.dumps(value) == f'"{value}"' and "/" not in value:
                 return f'"{value}"'.encode()
         return b""
 
 
 ANY_RECORD: Final = RecordFilter()
+
+
+def _is_meant(value: object, wanted: str) -> bool:
+    return value == wanted or (is_cut(wanted) and bool(begun_with(wanted, [str(value)])))
 
 
 def tail(

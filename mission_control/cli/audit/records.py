@@ -18,6 +18,7 @@ from mission_control.cli.terminal.output import (
     tell,
 )
 from mission_control.cli.terminal.own_zone import own_zone
+from mission_control.cli.terminal.watching import wait_for_reader
 from mission_control.cli.views.audit_view import LiveLines, record_table
 
 if TYPE_CHECKING:
@@ -76,17 +77,19 @@ def _follow(
     *,
     as_json: bool,
 ) -> None:
-    import time
-
     from mission_control.audit.stream.follow import POLL_SECONDS
+    from mission_control.audit.stream.reader import RecordFilter
 
-    lines = LiveLines(own_zone().key)
+    lines, accepted = (
+        LiveLines(own_zone().key),
+        RecordFilter(wanted["task_id"], wanted["execution_id"], wanted["status"]),
+    )
     try:
         while True:
             for record in records:
-                if all(value is None or record.get(name) == value for name, value in wanted.items()):
+                if accepted.accepts(record):
                     echo_json_line(record) if as_json else echo_line(lines.line(record))
-            time.sleep(POLL_SECONDS)
+            wait_for_reader(POLL_SECONDS)
             records = follower.poll()
     except KeyboardInterrupt:
         pass  # ends the command

@@ -14,7 +14,7 @@ from mission_control.cli.terminal import parameters
 from mission_control.cli.terminal.exit_codes import ExitCode
 from mission_control.cli.terminal.failures import CommandError
 from mission_control.cli.terminal.installation_in_use import current
-from mission_control.cli.terminal.output import echo, echo_json, near, printable, tell
+from mission_control.cli.terminal.output import echo, echo_json, lines_of, near, printable, tell
 from mission_control.configuration.settings import read_settings
 from mission_control.installation.installation import acting_user
 from mission_control.model.values.quantities import counted
@@ -156,7 +156,7 @@ def _show(one: Verification, *, is_anchored: bool) -> None:
     echo(f"{near(one.path)}: {verdict}; {counts[0]} of {counts[1]} in {counts[2]}{anchored}")
     for finding in one.findings:
         sign = "·" if finding.is_note else "✗"
-        echo(f"  {sign} {finding.kind.replace('_', ' ')}: {printable(str(finding), limit=None)}")
+        echo(f"  {sign} {finding.kind.replace('_', ' ')}: {lines_of(str(finding))}")
     hidden = sum(one.counts.values()) - len(one.findings)
     if hidden > 0:
         echo(f"  … and {hidden} more")

@@ -10,8 +10,10 @@ from mission_control.cli.backfill.progress import follow, words_of
 from mission_control.cli.terminal import parameters
 from mission_control.cli.terminal.exit_codes import ExitCode
 from mission_control.cli.terminal.installation_in_use import current
-from mission_control.cli.terminal.output import echo, echo_json, printable, table, tell
+from mission_control.cli.terminal.layout import Column, Worth
+from mission_control.cli.terminal.output import echo, echo_json, facts, printable, table, tell
 from mission_control.cli.terminal.own_zone import own_zone
+from mission_control.cli.terminal.watching import watchable
 from mission_control.cli.terminal.wording import labelled_time, local_time
 from mission_control.model.values.instants import parse_instant
 
@@ -20,11 +22,15 @@ if TYPE_CHECKING:
 
     from mission_control.model.runs.backfill_plan import BackfillPlan
 
+_FIRST = (Column("backfill", Worth.KEY), Column("task", Worth.KEY, least=12))
+_LAST = (Column("to"), Column("progress", Worth.KEY, least=20))
+
 _backfill_id = click.argument("backfill_id")
 
 
 @click.command("list")
 @click.option("--all", "is_all", is_flag=True, help="Show those that are over too.")
+@watchable
 @parameters.as_json
 def list_backfills(is_all: bool, as_json: bool) -> None:
     """List the backfills that are not over, the oldest first."""
@@ -35,7 +41,7 @@ def list_backfills(is_all: bool, as_json: bool) -> None:
         elif plans:
             here = own_zone()
             rows = [_row(one, here) for one in plans]
-            echo(table("backfill", "task", f"from ({here.key})", "to", "progress", rows=rows))
+            echo(table(*_FIRST, Column(f"from ({here.key})"), *_LAST, rows=rows))
         else:
             tell("no backfill is open; --all shows those that are over")
 
@@ -54,12 +60,12 @@ def show(backfill_id: str, wait: bool, as_json: bool) -> ExitCode | None:
         if as_json:
             echo_json(existing_backfill(installation.backfills, backfill_id).to_json())
         elif not wait:
-            facts = {**plan.to_json(), "progress": words_of(plan)}
+            known = {**plan.to_json(), "progress": words_of(plan)}
             for name in ("start", "end", "created_at"):
-                facts[name] = labelled_time(parse_instant(facts[name]), own_zone())
+                known[name] = labelled_time(parse_instant(known[name]), own_zone())
             shown = ("task_id", "start", "end", "rerun", "newest_first", "share", "per_second", "who")
-            rows = [(name, printable(str(facts[name]))) for name in (*shown, "created_at", "progress")]
-            echo(table("backfill", plan.backfill_id, rows=rows))
+            rows = [(name, printable(str(known[name]))) for name in (*shown, "created_at", "progress")]
+            echo(facts([("backfill", plan.backfill_id), *rows]))
         return code
 
 

@@ -10,7 +10,7 @@ import rich_click as click
 from mission_control.cli.backfill.progress import follow
 from mission_control.cli.terminal import parameters
 from mission_control.cli.terminal.installation_in_use import current
-from mission_control.cli.terminal.output import console, echo, echo_json, printable, table, tell, tell_issues
+from mission_control.cli.terminal.output import console, echo, echo_json, facts, tell, tell_issues
 from mission_control.cli.terminal.own_zone import own_zone
 from mission_control.cli.terminal.wording import local_time
 from mission_control.model.values.quantities import counted, duration
@@ -96,12 +96,12 @@ def backfill(  # noqa: PLR0913, PLR0917  # one parameter an option
     from mission_control.model.runs.backfill_plan import Rerun
     from mission_control.operate.backfilling import BackfillRequest
     from mission_control.operate.task_issues import issues_of_tasks
-    from mission_control.operate.tasks import existing_task
+    from mission_control.operate.tasks import existing_task, task_id_of
 
     with current() as installation:
-        task = existing_task(installation.registry, task_id)
+        task = existing_task(installation.registry, task_id_of(installation.registry, task_id, changes=True))
         request = BackfillRequest(
-            task_id=task_id,
+            task_id=task.id,
             start=start,
             end=installation.clock() if end is None else end,
             rerun=Rerun(rerun),
@@ -156,7 +156,7 @@ def _show(preview: BackfillPreview) -> None:
         rows += [("first", _local(times[0])), ("last", _local(times[-1]))]
         rows += [("order", "newest first" if plan.newest_first else "oldest first")]
         rows += [("takes about", _forecast(preview))]
-    echo(table(printable(plan.task_id), own_zone().key, rows=rows))
+    echo(facts([("task", plan.task_id), ("times", own_zone().key), *rows]))
     if preview.unknown_before is not None:
         moment = _local(preview.unknown_before)
         tell(f"neither ledger nor audit stream says what ran before {moment}; it counts as not run")

@@ -8,8 +8,10 @@ import rich_click as click
 
 from mission_control.cli.terminal import parameters
 from mission_control.cli.terminal.installation_in_use import current
+from mission_control.cli.terminal.layout import Column, Worth
 from mission_control.cli.terminal.output import echo, echo_json, table, tell
 from mission_control.cli.terminal.own_zone import own_zone
+from mission_control.cli.terminal.watching import watchable
 from mission_control.cli.terminal.wording import local_time
 
 if TYPE_CHECKING:
@@ -17,10 +19,17 @@ if TYPE_CHECKING:
 
     from mission_control.operate.budgets import Standing
 
-_COLUMNS: Final = ("budget", "cap", "spent", "reserved", "", "frees at", "tasks")
+_COLUMNS: Final = (
+    *(Column(name, Worth.KEY) for name in ("budget", "cap", "spent")),
+    Column("reserved"),
+    Column("", Worth.HIGH),
+    Column("frees at", Worth.HIGH),
+    Column("tasks", Worth.LOW, least=10),
+)
 
 
 @click.command("list")
+@watchable
 @parameters.as_json
 def list_budgets(as_json: bool) -> None:
     """List the budgets: what is spent and reserved, when a used-up one frees, and which tasks refer to it."""
@@ -29,6 +38,7 @@ def list_budgets(as_json: bool) -> None:
 
 @click.command()
 @click.argument("name")
+@watchable
 @parameters.as_json
 def show(name: str, as_json: bool) -> None:
     """Show a budget: what is spent, which runs have reserved what, and which tasks refer to it."""
@@ -55,7 +65,7 @@ def _show(name: str | None, *, as_json: bool) -> None:
             for _, of_units, users in found
             for at, one in enumerate(of_units)
         ]
-        echo(table(*_COLUMNS, rows=rows, flexible=["tasks"]))
+        echo(table(*_COLUMNS, rows=rows))
         if name is not None:
             for run_id, left in found[0][1][0].holders.items():
                 tell(f"{run_id} may still spend {left}")

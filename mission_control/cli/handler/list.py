@@ -12,6 +12,7 @@ from rich.text import Text
 from mission_control.cli.terminal import parameters
 from mission_control.cli.terminal.exit_codes import ExitCode
 from mission_control.cli.terminal.installation_in_use import is_kept_up
+from mission_control.cli.terminal.layout import Column, Worth
 from mission_control.cli.terminal.output import echo, echo_json, near, printable, table, tell
 from mission_control.errors import MissionControlError
 from mission_control.handler_catalog.catalog import HandlerCatalog, HandlerSource, catalog_from
@@ -20,7 +21,11 @@ from mission_control.model.values.printable_text import escaped
 if TYPE_CHECKING:
     from mission_control.processes.heartbeats import ProcessInfo
 
-_COLUMNS = ("handler", "what it does", "file")
+_COLUMNS = (
+    Column("handler", Worth.KEY),
+    Column("what it does", Worth.KEY, least=24),
+    Column("file", Worth.LOW, least=12),
+)
 _AT_ONCE = 4
 
 
@@ -40,7 +45,7 @@ def list_handlers(as_json: bool) -> ExitCode:
     if as_json:
         echo_json([{**_json(one), "on_workers": differences.get(one.path)} for one in handlers])
     else:
-        echo(table(*_COLUMNS, rows=[_row(one) for one in handlers], flexible=_COLUMNS[1:]))
+        echo(table(*_COLUMNS, rows=[_row(one) for one in handlers]))
         for path, difference in differences.items():
             if difference is not None:
                 tell(f"{path}: {difference}")

@@ -17,7 +17,7 @@ import rich_click as click
 from mission_control.cli.terminal import parameters
 from mission_control.cli.terminal.completions import HANDLER_PATHS
 from mission_control.cli.terminal.exit_codes import ExitCode
-from mission_control.cli.terminal.output import as_text, echo, echo_json, printable, tell
+from mission_control.cli.terminal.output import as_text, echo, echo_json, lines_of, tell
 from mission_control.configuration.clock import utc_now
 from mission_control.events.log_format import TextFormatter
 from mission_control.handler_catalog.catalog import catalog_from
@@ -39,7 +39,7 @@ def test(path: str, params: dict[str, Any] | None, as_json: bool) -> ExitCode:
     """
     result, took, traceback = _run(path, {} if params is None else params)
     if traceback is not None:
-        tell(printable(traceback.rstrip(), limit=None))
+        tell(lines_of(traceback.rstrip()))
     if as_json:
         echo_json({**result, "duration_ms": round(took / timedelta(milliseconds=1))})
     elif result["error"] is None:

@@ -8,8 +8,10 @@ import rich_click as click
 
 from mission_control.cli.terminal import parameters
 from mission_control.cli.terminal.installation_in_use import current
-from mission_control.cli.terminal.output import echo, echo_json, printable, table, tell
+from mission_control.cli.terminal.layout import Column, Worth
+from mission_control.cli.terminal.output import echo, echo_json, facts, printable, table, tell
 from mission_control.cli.terminal.own_zone import own_zone
+from mission_control.cli.terminal.watching import watchable
 from mission_control.cli.terminal.wording import local_time
 
 if TYPE_CHECKING:
@@ -18,9 +20,16 @@ if TYPE_CHECKING:
     from mission_control.operate.limits import Bucket
 
 _SHOWN: Final = 10
+_COLUMNS: Final = (Column("limit", Worth.KEY), Column("allows", Worth.KEY), Column("tasks", least=12))
+_BUCKET: Final = (
+    Column("value", Worth.KEY),
+    Column("held by", Worth.KEY, least=12),
+    Column("waiting", Worth.KEY, least=12),
+)
 
 
 @click.command("list")
+@watchable
 @parameters.as_json
 def list_limits(as_json: bool) -> None:
     """List the limits, and the tasks that refer to them."""
@@ -33,13 +42,14 @@ def list_limits(as_json: bool) -> None:
         echo_json([{**limit.to_dict(), "tasks": users} for limit, users in found])
     elif found:
         rows = [(limit.name, limit.words(), ", ".join(users)) for limit, users in found]
-        echo(table("limit", "allows", "tasks", rows=rows, flexible=["tasks"]))
+        echo(table(*_COLUMNS, rows=rows))
     else:
         tell("no limits")
 
 
 @click.command()
 @click.argument("name")
+@watchable
 @parameters.as_json
 def show(name: str, as_json: bool) -> None:
     """Show a limit: the tasks that refer to it, the runs that hold its slots, and those that wait."""
@@ -57,19 +67,10 @@ def show(name: str, as_json: bool) -> None:
     rows += [
         ("tasks", ", ".join(task_id if weight == 1 else f"{task_id} ({weight})" for task_id, weight in users))
     ]
-    echo(table("", "", rows=rows, header=False))
+    echo(facts(rows))
     if found:
         shown = [_row(one, here) for one in found[:_SHOWN]]
-        echo(
-            table(
-                "value",
-                "held by",
-                "waiting",
-                f"next ({here.key})",
-                rows=shown,
-                flexible=["held by", "waiting"],
-            )
-        )
+        echo(table(*_BUCKET, Column(f"next ({here.key})", Worth.HIGH), rows=shown))
     if len(found) > _SHOWN:
         tell(f"… {len(found):,} values in all; --json shows them")
 

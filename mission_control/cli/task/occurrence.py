@@ -36,7 +36,7 @@ def skip(task_id: str, at: datetime | None, is_next: bool, reason: str | None, d
     With --next a second time, the one after it is skipped as well.
     """
     _check_named(at, is_next=is_next)
-    _change(lambda ours: ours.skip(task_id, at, reason=reason, dry_run=dry_run), dry_run=dry_run)
+    _change(task_id, lambda ours, name: ours.skip(name, at, reason=reason, dry_run=dry_run), dry_run=dry_run)
 
 
 @click.command()
@@ -46,7 +46,9 @@ def skip(task_id: str, at: datetime | None, is_next: bool, reason: str | None, d
 def unskip(task_id: str, at: datetime | None, is_next: bool, reason: str | None, dry_run: bool) -> None:
     """Let an occurrence that was skipped or moved run at its own time after all."""
     _check_named(at, is_next=is_next)
-    _change(lambda ours: ours.unskip(task_id, at, reason=reason, dry_run=dry_run), dry_run=dry_run)
+    _change(
+        task_id, lambda ours, name: ours.unskip(name, at, reason=reason, dry_run=dry_run), dry_run=dry_run
+    )
 
 
 @click.command(epilog="Example: mission-control task move tea --next --to 'tomorrow 18:00'")
@@ -59,7 +61,9 @@ def move(
 ) -> None:
     """Move one occurrence of a task to another time. Its run keeps the id of its own time."""
     _check_named(at, is_next=is_next)
-    _change(lambda ours: ours.move(task_id, at, to, reason=reason, dry_run=dry_run), dry_run=dry_run)
+    _change(
+        task_id, lambda ours, name: ours.move(name, at, to, reason=reason, dry_run=dry_run), dry_run=dry_run
+    )
 
 
 def _check_named(at: datetime | None, *, is_next: bool) -> None:
@@ -67,12 +71,14 @@ def _check_named(at: datetime | None, *, is_next: bool) -> None:
         raise click.UsageError("Name the occurrence: give either --at or --next.")
 
 
-def _change(change: Callable[[Occurrences], ChangedOccurrence], *, dry_run: bool) -> None:
+def _change(task_id: str, change: Callable[[Occurrences, str], ChangedOccurrence], *, dry_run: bool) -> None:
     from mission_control.operate.occurrences import Occurrences
+    from mission_control.operate.tasks import task_id_of
 
     with current() as installation:
+        name = task_id_of(installation.registry, task_id, changes=True)
         parts = (installation.registry, installation.occurrences, installation.ledger, installation.clock)
-        done = change(Occurrences(*parts))
+        done = change(Occurrences(*parts), name)
     is_changed = done.is_skipped or done.to is not None
     what = in_own_time(done.words(), own_zone()) if is_changed else "runs at its own time"
     tell(printable(f"{done.execution_id}: {what}{' (dry run)' if dry_run else ''}"))

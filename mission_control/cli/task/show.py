@@ -1,43 +1,35 @@
-"""`mission-control task list` and `task show`."""
+"""`mission-control task show`."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import rich_click as click
-from rich.text import Text
 
 from mission_control.cli.terminal import parameters
 from mission_control.cli.terminal.installation_in_use import current
-from mission_control.cli.terminal.output import as_text, echo, echo_json, table, tell, tell_issues
+from mission_control.cli.terminal.output import as_text, echo, echo_json, facts, lines_of
 from mission_control.cli.terminal.own_zone import own_zone
 from mission_control.cli.terminal.revealing import shown_definitions
+from mission_control.cli.terminal.watching import watchable
 from mission_control.cli.terminal.wording import (
     both_times,
-    in_how_long,
     in_own_time,
     labelled_time,
-    local_time,
 )
 from mission_control.cli.views.run_view import VOID, meeting_words, standing, waiting_words
-from mission_control.cli.views.task_view import rule_of
 from mission_control.model.values.instants import parse_instant
 
 if TYPE_CHECKING:
     from mission_control.installation.installation import Installation
     from mission_control.ledger.run_reader import RunReader
     from mission_control.model.definitions.task import TaskDefinition
-    from mission_control.model.policies.pause import PauseLayer
     from mission_control.model.runs.changed_occurrence import ChangedOccurrence
-    from mission_control.operate.redbeat_entries import RedBeatEntry
-    from mission_control.operate.tasks import TaskSummary
 
-_COLUMNS = ("task", "schedule", "next run", "({zone})", "ok", "failed")
 _SHOWN = 10
-_STYLES = {"enabled": "", "quarantined": "red", "disabled": "dim", "completed": "dim"}
 _SHOWN_APART = (
     "id",
     "name",
@@ -51,68 +43,9 @@ _SHOWN_APART = (
 )
 
 
-@click.command("list")
-@click.option("--all", "is_all", is_flag=True, help="Show disabled tasks too.")
-@parameters.as_json
-@parameters.reveal
-def list_tasks(is_all: bool, as_json: bool, reveal: bool) -> None:
-    """List the enabled tasks, or all, and RedBeat entries. --json prints the definitions of tasks."""
-    from mission_control.operate.redbeat_entries import redbeat_entries
-    from mission_control.operate.task_issues import issues_of_tasks, tasks_with_issues
-    from mission_control.operate.tasks import task_summaries
-
-    with current() as installation:
-        registry = installation.registry
-        if as_json:
-            tasks = tasks_with_issues(installation.client, registry.tasks(enabled_only=not is_all))
-            echo_json(shown_definitions(tasks, installation.settings.data_dir, reveal=reveal))
-            return
-        shown, now = task_summaries(registry, enabled_only=not is_all), installation.clock()
-        entries = redbeat_entries(installation.client, installation.redbeat_keys)
-        pauses = installation.pauses.read().in_force(now)
-        rows = [_listed(one, now, pauses) for one in shown]
-        rows += [_listed_entry(one, now) for one in entries if one.enabled or is_all]
-        if rows:
-            columns = [name.format(zone=own_zone().key) for name in _COLUMNS]
-            echo(table(*columns, rows=rows, flexible=["schedule"]))
-        hidden = len(registry.ids()) - len(shown)
-        if hidden > 0 and not is_all:
-            tell(f"{hidden} disabled; show them with --all")
-        tell_issues(issues_of_tasks(installation.client, [one.task for one in shown if one.task is not None]))
-
-
-def _listed(one: TaskSummary, now: datetime, pauses: Sequence[PauseLayer]) -> tuple[str | Text, ...]:
-    failed = Text(str(one.failures), style="red" if one.failures else "")
-    schedule = "unreadable" if one.task is None else rule_of(one.task)
-    return (one.task_id, schedule, *_next_run(one, now, pauses), str(one.successes), failed)
-
-
-def _listed_entry(one: RedBeatEntry, now: datetime) -> tuple[str | Text, ...]:
-    schedule = f"RedBeat entry, {one.schedule}: sends {one.sends}"
-    when = (
-        (local_time(one.due, own_zone()), in_how_long(one.due, now))
-        if one.enabled
-        else (Text("disabled", "dim"), "")
-    )
-    return (one.name, schedule, *when, "", "")
-
-
-def _next_run(one: TaskSummary, now: datetime, pauses: Sequence[PauseLayer]) -> tuple[str | Text, str]:
-    if one.state != "enabled" or one.next_run is None or one.task is None:
-        hint = "see status" if one.state == "quarantined" else ""
-        return Text(one.state, style=_STYLES[one.state]), hint
-    from mission_control.operate.pausing import pausing_layers
-
-    ends = [layer.until for layer in pausing_layers(pauses, one.task) if layer.holds(one.next_run)]
-    if ends:
-        resumed_at = None if None in ends else max(filter(None, ends))
-        hint = "until it is resumed" if resumed_at is None else f"resumes {in_how_long(resumed_at, now)}"
-        return Text("paused", style="yellow"), hint
-    return local_time(one.next_run, own_zone()), in_how_long(one.next_run, now)
-
-
 @click.command()
 @parameters.task_id
+@watchable
 @parameters.as_json
 @parameters.reveal
 def show(task_id: str, as_json: bool, reveal: bool) -> None:
@@ -124,9 +57,10 @@ def show(task_id: str, as_json: bool, reveal: bool) -> None:
     from mission_control.operate.conditions import condition_words
     from mission_control.operate.limits import waiting_by_limit
     from mission_control.operate.pausing import pausing_layers
-    from mission_control.operate.tasks import existing_task, task_json
+    from mission_control.operate.tasks import existing_task, task_id_of, task_json
 
     with current() as installation:
+        task_id = task_id_of(installation.registry, task_id)
         found = task_json(installation.registry, task_id)
         (shown,) = shown_definitions([found], installation.settings.data_dir, reveal=reveal)
         if as_json:
@@ -150,7 +84,7 @@ def show(task_id: str, as_json: bool, reveal: bool) -> None:
             stands = budgets_in_words(installation.client, now, names=names, least=0)
             notes += [("budget", as_text(one)) for one in stands]
         rows = [*_rows(shown, task, notes, now), *_dependency_rows(installation, task)]
-        echo(table("", "", rows=rows, header=False))
+        echo(facts(rows))
 
 
 def _rows(
@@ -161,7 +95,7 @@ def _rows(
     if task.name != task.id:
         yield "name", task.name
     if task.description:
-        yield "description", as_text(task.description)
+        yield "description", lines_of(task.description)
     yield "runs", f"{task.schedule.describe()}{'' if task.enabled else '  (disabled)'}"
     if history["problem"] is not None:
         from mission_control.operate.health import remedy_of_quarantine

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import rich_click as click
 
 from mission_control.cli.task.definition_options import Description, definition_options
+from mission_control.cli.tasks.task_file import field_lines
 from mission_control.cli.terminal import parameters
 from mission_control.cli.terminal.installation_in_use import current
-from mission_control.cli.terminal.output import echo, echo_json, table, tell, tell_issues
+from mission_control.cli.terminal.output import echo, echo_json, tell, tell_issues
 from mission_control.cli.views.task_view import when_it_runs
 
 if TYPE_CHECKING:
@@ -35,13 +36,14 @@ def update(
     A changed schedule counts from now, so an edit never fires a past occurrence.
     """
     from mission_control.operate.task_issues import issues_of_tasks
-    from mission_control.operate.tasks import existing_task, task_json
+    from mission_control.operate.tasks import existing_task, task_id_of, task_json
 
     if not any(description):
         raise click.UsageError(
             "nothing to change; give --daily 09:00, -p name=Ada, --set KEY=JSON or another option"
         )
     with current() as installation:
+        task_id = task_id_of(installation.registry, task_id, changes=True)
         existing_task(installation.registry, task_id)
         before = task_json(installation.registry, task_id)
         changes = description.changes(before)
@@ -71,8 +73,7 @@ def _show(before: Mapping[str, Any], after: Mapping[str, Any], *, as_json: bool,
     if as_json:
         echo_json(changed)
     elif changed:
-        rows = [(path, str(one["from"]), str(one["to"])) for path, one in changed.items()]
-        echo(table("field", "was", "is now" if not dry_run else "would be", rows=rows))
+        echo(*field_lines(changed))
     if not changed:
         tell("nothing changed: the task already has these values")
     elif dry_run:

@@ -1,10 +1,10 @@
-"""`mission-control tasks apply` and `tasks export`."""
+"""`mission-control tasks apply`, `tasks diff` and `tasks export`."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import rich_click as click
 
@@ -12,7 +12,7 @@ from mission_control.cli.terminal import parameters
 from mission_control.cli.terminal.exit_codes import ExitCode
 from mission_control.cli.terminal.failures import CommandError
 from mission_control.cli.terminal.installation_in_use import current
-from mission_control.cli.terminal.output import echo, echo_json, tell, tell_issues
+from mission_control.cli.terminal.output import as_text, echo, echo_json, tell, tell_issues
 from mission_control.cli.terminal.revealing import require_owner, shown_definitions
 from mission_control.cli.views.task_view import when_it_runs
 
@@ -33,7 +33,7 @@ def apply(file: Path | None, as_json: bool, dry_run: bool) -> None:
     FILE defaults to the installation's own: data/tasks/scheduled_tasks.json, or
     MISSION_CONTROL_TASKS_FILE. Tasks that are not in FILE stay as they are.
     """
-    from mission_control.operate.apply import apply_checked, check_task_file
+    from mission_control.operate.apply import apply_checked, check_task_file, field_changes
     from mission_control.operate.task_issues import issues_of_tasks
 
     with current(sets_up=True, dry_run=dry_run) as installation:
@@ -43,16 +43,53 @@ def apply(file: Path | None, as_json: bool, dry_run: bool) -> None:
         if as_json:
             echo_json(done)
             return
+        changes = field_changes(installation.registry, checked, done["updated"]) if dry_run else {}
         applied = {*done["created"], *done["updated"]}
         tasks = [task for task in checked.tasks if task.id in applied and not dry_run]
         now = installation.clock()
         for what, ids in done.items():
             for task_id in ids:
-                echo(f"{_SIGNS[what]} {task_id}")
+                echo(f"{_SIGNS[what]} {task_id}", *field_lines(changes.get(task_id, {})))
         for task in tasks[:_SHOWN]:
             tell(f"{task.id}: {when_it_runs(task, now)}")
         tell(f"{path}: {summary(done)}{' (dry run: nothing was applied)' if dry_run else ''}")
         tell_issues(issues_of_tasks(installation.client, tasks))
+
+
+@click.command(epilog="Example: mission-control task diff tasks.yaml")
+@click.argument("file", required=False, type=click.Path(path_type=Path))
+@parameters.as_json
+def diff(file: Path | None, as_json: bool) -> None:
+    """Show what `tasks apply FILE` would change: each field before and after. Changes nothing.
+
+    --json prints an object with the ids of tasks that would be `created` and are `unchanged`, and the fields
+    of those that would be `updated`.
+    """
+    from mission_control.operate.apply import apply_checked, check_task_file, field_changes
+
+    with current(sets_up=True, dry_run=True) as installation:
+        registry = installation.registry
+        path = installation.settings.default_tasks_file if file is None else file
+        checked = check_task_file(registry, path)
+        done = apply_checked(registry, checked, installation.resources, dry_run=True)
+        changes = field_changes(registry, checked, done["updated"])
+    if as_json:
+        echo_json({**done, "updated": changes})
+        return
+    for task_id in done["created"]:
+        echo(f"{_SIGNS['created']} {task_id}")
+    for task_id in done["updated"]:
+        echo(f"{_SIGNS['updated']} {task_id}", *field_lines(changes.get(task_id, {})))
+    tell(f"{path}: {summary(done)}")
+
+
+def field_lines(changes: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Return lines that say how fields changed.
+
+    >>> field_lines({"priority": {"from": 0, "to": 3}, "schedule.time": {"from": None, "to": "09:00"}})
+    ['    priority: 0 → 3', '    schedule.time:  → 09:00']
+    """
+    return [f"    {path}: {as_text(one['from'])} → {as_text(one['to'])}" for path, one in changes.items()]
 
 
 @click.command()

@@ -22,7 +22,8 @@ _VERBS: Final = {"ls": "list", "rm": "remove", "delete": "remove", "create": "ad
 class LazyGroup(click.RichGroup):
     """A group of commands given as `name: "module:attribute"` below `mission_control.cli`, in that order.
 
-    `aliases` are further names of commands, which the help does not list.
+    `aliases` are further names of commands, which the help names below its list. `elsewhere` are commands of
+    another group that are found here, too.
     """
 
     def __init__(
@@ -30,12 +31,19 @@ class LazyGroup(click.RichGroup):
         *args: Any,  # noqa: ANN401
         lazy: Mapping[str, str],
         aliases: Mapping[str, str] = _VERBS,
+        elsewhere: Mapping[str, str] | None = None,
         **kwargs: Any,  # noqa: ANN401
     ) -> None:
         super().__init__(*args, **kwargs)
         self._lazy = lazy
-        self._aliases = aliases
+        self._aliases = {name: one for name, one in aliases.items() if one in lazy}
+        self._elsewhere = elsewhere if elsewhere is not None else {}
         self.params.append(DATA_DIR)
+        self.epilog = self.epilog or self._other_names()
+
+    def _other_names(self) -> str | None:
+        names = [f"{one} ({name})" for one, name in self._aliases.items()] + list(self._elsewhere)
+        return f"Also: {', '.join(names)}." if names else None
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # Click's signature
         """Return the names in their given order."""
@@ -44,9 +52,10 @@ class LazyGroup(click.RichGroup):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         """Return a command, importing its module; each takes the data directory, too."""
         name = cmd_name if cmd_name in self._lazy else self._aliases.get(cmd_name, cmd_name)
-        if name not in self._lazy:
+        place = self._lazy.get(name, self._elsewhere.get(name))
+        if place is None:
             return None
-        module, _, attribute = self._lazy[name].partition(":")
+        module, _, attribute = place.partition(":")
         command: click.Command = getattr(import_module(f"{_PACKAGE}.{module}"), attribute)
         if DATA_DIR not in command.params:
             command.params.append(DATA_DIR)

@@ -7,24 +7,31 @@ no other module of the command line writes.
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from mission_control.model.values.printable_text import escaped, is_visible
 
 if TYPE_CHECKING:
-    from rich.console import Console, JustifyMethod, RenderableType
-    from rich.table import Table
-    from rich.text import Text
+    from rich.console import Console, RenderableType
+
+    from mission_control.cli.terminal.layout import Column
+    from mission_control.cli.terminal.tables import Cell, Facts, Table
 
 # Without a terminal nothing is cut or wrapped: the reader is a file or a program.
 _UNLIMITED_WIDTH: Final = 10_000
-_CELL_LIMIT: Final = 300
+
+OUTPUT: Final = "mission_control.output"
+"""Where the context of a command has the answer to `-o`."""
+
+_frames: Final = list["Console"]()
 
 
 def echo_json(value: Any) -> None:  # noqa: ANN401  # any JSON value
@@ -67,8 +74,26 @@ def echo(*parts: RenderableType) -> None:
     """Print text or tables for people on stdout; a str is one line."""
     out = console()
     for part in parts:
-        out.print(escaped(part) if isinstance(part, str) else part, soft_wrap=isinstance(part, str))
+        if isinstance(part, str):
+            out.print(escaped(part), soft_wrap=True)
+        elif (parts_of := getattr(part, "parts", None)) is not None:
+            for lines in parts_of(_room(out), is_wide=is_wide(), most=out.height if _frames else None):
+                out.print(lines, soft_wrap=True)
+        else:
+            out.print(part)
     sys.stdout.flush()
+
+
+def _room(out: Console) -> int | None:
+    return out.width if out.is_terminal or "COLUMNS" in os.environ else None
+
+
+def is_wide() -> bool:
+    """Return whether the command line asks for every column, and nothing cut: `-o wide`."""
+    import rich_click as click
+
+    context = click.get_current_context(silent=True)
+    return context is not None and context.meta.get(OUTPUT) == "wide"
 
 
 def echo_line(line: RenderableType) -> None:
@@ -112,62 +137,62 @@ def asks(question: str) -> bool:
     """Ask a question on the terminal, and return whether the answer is yes."""
     import rich_click as click
 
-    return click.confirm(printable(question, limit=None), err=True)
+    return click.confirm(lines_of(question), err=True)
 
 
 def console(*, stderr: bool = False) -> Console:
     """Return a console on the current stdout or stderr."""
     from mission_control.cli.terminal.safe_console import SafeConsole
 
+    if _frames and (not stderr or _frames[-1].is_terminal):
+        return _frames[-1]
     made = SafeConsole(stderr=stderr, highlight=False, markup=False, emoji=False)
     if not made.is_terminal and "COLUMNS" not in os.environ:
         made.width = _UNLIMITED_WIDTH
     return made
 
 
-def table(
-    *columns: str,
-    rows: Iterable[Sequence[str | Text]],
-    right: Sequence[str] = (),
-    flexible: Sequence[str] = (),
-    header: bool = True,
-) -> Table:
-    """Return a table for people; columns named in `right` are aligned to the right.
+@contextmanager
+def frame() -> Iterator[io.StringIO]:
+    """Keep what is printed for people inside, as the terminal at hand would show it."""
+    from mission_control.cli.terminal.safe_console import SafeConsole
 
-    In a narrow terminal the columns named in `flexible` shrink, by default the last one.
+    real, kept = console(), io.StringIO()
+    made = SafeConsole(file=kept, highlight=False, markup=False, emoji=False, force_terminal=real.is_terminal)
+    made.size = real.size
+    _frames.append(made)
+    try:
+        yield kept
+    finally:
+        _frames.pop()
+
+
+def table(*columns: Column, rows: Iterable[Sequence[Cell]]) -> Table:
+    """Return a table for people; its columns say what gives way in a narrow terminal."""
+    from mission_control.cli.terminal.tables import Table
+
+    return Table(columns, rows)
+
+
+def facts(rows: Iterable[tuple[str, Cell]]) -> Facts:
+    """Return labels with what they stand for, which is shown in whole."""
+    from mission_control.cli.terminal.tables import Facts
+
+    return Facts(rows)
+
+
+def printable(text: str, *, limit: int | None = None) -> str:
+    r"""Return `text` as one line without terminal control sequences; with a limit, at most that long.
+
+    >>> printable("two\nlines \x1b[31m"), printable("long", limit=3)
+    ('two lines \\x1b[31m', 'lo…')
     """
-    from rich.table import Table
-
-    made = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0), show_header=header)
-    for at, name in enumerate(columns, start=1):
-        justify: JustifyMethod = "right" if name in right else "left"
-        gives_way = name in flexible if flexible else at == len(columns)
-        made.add_column(name, justify=justify, overflow="ellipsis", no_wrap=not gives_way)
-    for row in rows:
-        made.add_row(*(_uncut(cell) for cell in row))
-    return made
+    text = " ".join((text if limit is None else text[: 2 * limit]).split())
+    return escaped(text if limit is None or len(text) <= limit else text[: limit - 1] + "…")
 
 
-def _uncut(cell: str | Text) -> Text:
-    """Return a cell that is one line and cut, not wrapped; Rich narrows only columns that it may wrap."""
-    from rich.text import Text
-
-    text = Text(escaped(cell)) if isinstance(cell, str) else cell
-    if not is_visible(text.plain):
-        text = Text(escaped(text.plain), style=text.style)
-    text.no_wrap, text.overflow = True, "ellipsis"
-    return text
-
-
-def printable(text: str, *, limit: int | None = _CELL_LIMIT) -> str:
-    r"""Return `text` without terminal control sequences; with a limit, as one line of at most that length.
-
-    >>> printable("two\nlines \x1b[31m")
-    'two lines \\x1b[31m'
-    """
-    if limit is not None:
-        text = " ".join(text[: 2 * limit].split())
-        text = text if len(text) <= limit else text[: limit - 1] + "…"
+def lines_of(text: str) -> str:
+    """Return `text` with its line breaks, but without terminal control sequences."""
     return escaped(text, but="\n")
 
 

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from functools import wraps
 from typing import Any, Final
@@ -10,6 +10,7 @@ from typing import Any, Final
 import rich_click as click
 
 from mission_control.cli.terminal.completions import RUN_IDS, TASK_IDS
+from mission_control.cli.terminal.output import OUTPUT
 from mission_control.cli.terminal.param_pairs import param_pairs, with_pairs
 from mission_control.configuration.clock import utc_now
 from mission_control.model.problems.suggestions import did_you_mean
@@ -102,19 +103,32 @@ class Duration(click.ParamType[float]):
         return found
 
 
-class RecordStatus(click.ParamType[str]):
-    """A status that audit records have."""
+class Status(click.ParamType[str]):
+    """One of the statuses that `known` returns."""
 
     name = "text"
 
+    def __init__(self, known: Callable[[], Iterable[str]]) -> None:
+        self._known = known
+
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Return the status, or fail with those there are and the nearest."""
-        from mission_control.audit.record.records import STATUSES
-
-        if value not in STATUSES:
-            known = ", ".join(sorted(STATUSES))
-            self.fail(f"{value!r} is not one of {known}{did_you_mean(value, STATUSES)}", param, ctx)
+        known = sorted(self._known())
+        if value not in known:
+            self.fail(f"{value!r} is not one of {', '.join(known)}{did_you_mean(value, known)}", param, ctx)
         return value
+
+    def shell_complete(self, _ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[Any]:
+        """Return the statuses that begin so."""
+        from click.shell_completion import CompletionItem
+
+        return [CompletionItem(one) for one in self._known() if one.startswith(incomplete)]
+
+
+def _record_statuses() -> Iterable[str]:
+    from mission_control.audit.record.records import STATUSES
+
+    return STATUSES
 
 
 def _work_in(_ctx: click.Context, _param: click.Parameter, value: str | None) -> None:
@@ -138,18 +152,48 @@ PARAMS = JsonObject(EXAMPLES["params"])
 MOMENT, PAST_MOMENT = Moment(), Moment(past=True)
 DURATION = Duration()
 
-as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+def _note_output(ctx: click.Context, _param: click.Parameter, value: str | None) -> None:
+    ctx.meta[OUTPUT] = value
+
+
+def _is_json(ctx: click.Context, _param: click.Parameter, value: bool) -> bool:  # Click's
+    return value or ctx.meta.get(OUTPUT) == "json"
+
+
+def as_json(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the ways to choose how an answer is printed; the command gets whether it is JSON as `as_json`."""
+    flag = click.option("--json", "as_json", is_flag=True, callback=_is_json, help="Print JSON.")
+    output = click.option(
+        "-o",
+        "--output",
+        type=click.Choice(["wide", "json"]),
+        expose_value=False,
+        is_eager=True,
+        callback=_note_output,
+        help="wide: every column of a table, in whole. json: as --json.",
+    )
+    return output(flag(command))
+
+
 dry_run = click.option("--dry-run", is_flag=True, help="Show what would be done, and do nothing.")
 reveal = click.option("--reveal", is_flag=True, help="Show secrets; only for the data directory's owner.")
 reason = click.option("--reason", help="Why; kept in the record of changes.")
 only_task = click.option("--task", "task_id", metavar="TASK_ID", help="Only records of this task.")
 only_run = click.option("--run", "execution_id", metavar="EXECUTION_ID", help="Only records of this run.")
 only_status = click.option(
-    "--status", type=RecordStatus(), help="Only records with this status, such as failure."
+    "--status", type=Status(_record_statuses), help="Only records with this status, such as failure."
 )
 task_id = click.argument("task_id", shell_complete=TASK_IDS)
 task_ids = click.argument("task_ids", nargs=-1, required=True, metavar="TASK_ID...", shell_complete=TASK_IDS)
+maybe_task_ids = click.argument("task_ids", nargs=-1, metavar="[TASK_ID]...", shell_complete=TASK_IDS)
 execution_id = click.argument("execution_id", shell_complete=RUN_IDS)
+execution_ids = click.argument(
+    "execution_ids", nargs=-1, required=True, metavar="EXECUTION_ID...", shell_complete=RUN_IDS
+)
+maybe_execution_ids = click.argument(
+    "execution_ids", nargs=-1, metavar="[EXECUTION_ID]...", shell_complete=RUN_IDS
+)
 
 
 def run_params(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from mission_control.cli.live.service_output import LogLine
 from mission_control.cli.tasks.task_file import summary
-from mission_control.cli.terminal.output import echo_line, near, printable, table, tell, tell_line
+from mission_control.cli.terminal.output import echo_line, facts, lines_of, near, tell, tell_line
 from mission_control.cli.terminal.wording import local_time
 from mission_control.cli.views.audit_view import LiveLines
 from mission_control.configuration.settings import Settings
@@ -42,13 +42,13 @@ class Screen:
             ("audit", near(settings.task_execution_log)),
             ("times", self._timezone),
         ]
-        tell(table("", "", rows=rows, header=False))
+        tell(facts(rows))
         self.say("starting beat and worker …")
 
     def log(self, service: str, line: LogLine) -> None:
         """Show a service's log line; one that was printed, or needs attention, as a whole."""
         style = _LEVEL_STYLES.get(line.level, "dim")
-        text = printable(line.text[:_LONGEST_LINE], limit=None)
+        text = lines_of(line.text[:_LONGEST_LINE])
         self._line(service, line.time, text, style, is_cut=bool(line.time) and not line.is_trouble)
 
     def say(self, text: str) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
+from mission_control.cli.terminal.layout import Column, Worth
 from mission_control.cli.terminal.output import as_text, printable, table
 from mission_control.cli.terminal.wording import local_time, span_ms
 from mission_control.cli.views.run_view import STYLES, outcome, result_text
@@ -14,7 +15,18 @@ from mission_control.model.values.instants import parse_instant
 from mission_control.model.values.zones import zone
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    from mission_control.cli.terminal.tables import Table
+
+_COLUMNS = (
+    Column("task", Worth.KEY, least=12),
+    Column("status", Worth.KEY),
+    Column("attempt", Worth.LOW, right=True),
+    Column("late", right=True),
+    Column("took", Worth.LOW, right=True),
+    Column("output", Worth.KEY, least=16),
+    Column("run", Worth.WIDE),
+    Column("worker", Worth.WIDE),
+)
 _SIGNS = {"success": "✓", "retry": "↻", "skipped": "-", "missed": "-"}
 
 
@@ -29,11 +41,12 @@ def record_table(records: Iterable[dict[str, Any]], timezone: str) -> Table:
             span_ms(one.get("lateness_ms")),
             span_ms(one.get("duration_ms")),
             result_text(one.get("output"), one.get("error"), one.get("reason")),
+            as_text(one.get("execution_id")),
+            as_text(one.get("worker")),
         )
         for one in records
     ]
-    columns = (f"ended ({timezone})", "task", "status", "attempt", "late", "took", "output")
-    return table(*columns, rows=rows, right=("attempt", "late", "took"))
+    return table(Column(f"ended ({timezone})", Worth.HIGH), *_COLUMNS, rows=rows)
 
 
 class LiveLines:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import tzinfo
 from typing import TYPE_CHECKING, Final
 
-from mission_control.cli.terminal.output import printable
+from mission_control.cli.terminal.output import lines_of
 from mission_control.cli.terminal.wording import local_time
 
 if TYPE_CHECKING:
@@ -29,7 +29,5 @@ def log_lines(lines: Sequence[LogLine], zone: tzinfo, *, after: LogLine | None =
         if dropped > 0:
             yield Text(f"… {dropped} lines before are not kept", style="dim")
         time = local_time(line.at.replace(microsecond=0), zone)[11:]
-        yield Text.assemble(
-            (f"{time}  ", "dim"), (printable(line.text, limit=None), _STYLES.get(line.stream, ""))
-        )
+        yield Text.assemble((f"{time}  ", "dim"), (lines_of(line.text), _STYLES.get(line.stream, "")))
         after = line

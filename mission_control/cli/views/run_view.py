@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from rich.text import Text
 
+from mission_control.cli.terminal.layout import Column, Worth
 from mission_control.cli.terminal.output import as_text
 from mission_control.cli.terminal.wording import labelled_time, local_time, span_ms
 
@@ -40,11 +41,24 @@ _AFTERWARDS: Final = {
     "replace": "replaces it",
 }
 VOID: Final = "; its schedule no longer has this occurrence"
-COLUMNS: Final = ("scheduled", "late", "attempts", "outcome", "took", "output")
+_COLUMNS: Final = (
+    Column("late", right=True),
+    Column("attempts", Worth.LOW, right=True),
+    Column("outcome", Worth.KEY),
+    Column("took", Worth.LOW, right=True),
+    Column("output", Worth.KEY, least=16),
+    Column("run", Worth.WIDE),
+    Column("worker", Worth.WIDE),
+)
+
+
+def run_columns(timezone: str) -> tuple[Column, ...]:
+    """Return the columns of `run_row`."""
+    return (Column(f"scheduled ({timezone})", Worth.KEY), *_COLUMNS)
 
 
 def run_row(run: RunRecord, zone: ZoneInfo) -> tuple[str | Text, ...]:
-    """Return the cells of a run in a table of `COLUMNS`."""
+    """Return the cells of a run in a table of `run_columns`."""
     from mission_control.operate.runs import lateness_ms
 
     return (
@@ -54,6 +68,8 @@ def run_row(run: RunRecord, zone: ZoneInfo) -> tuple[str | Text, ...]:
         outcome(run.state, is_late=bool(passed_deadlines(run))),
         span_ms(run.duration_ms),
         result_text(run.output, run.error, run.reason),
+        run.execution_id,
+        run.worker if run.worker is not None else "",
     )
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mission_control.cli.terminal.exit_codes import ExitCode
-from mission_control.cli.terminal.output import as_text, echo, echo_json, tell, tell_issues
+from mission_control.cli.terminal.output import as_text, echo, echo_json, echo_json_line, tell, tell_issues
 from mission_control.cli.terminal.own_zone import own_zone
+from mission_control.cli.terminal.several import each
 from mission_control.cli.terminal.wording import both_times
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from mission_control.model.runs.run_record import RunRecord
 
 
-def send(  # noqa: PLR0913  # one parameter an option
+def send(  # one parameter an option
     dispatch: Dispatch,
     client: Redis,
     name: str,
@@ -26,16 +27,25 @@ def send(  # noqa: PLR0913  # one parameter an option
     options: RunOptions | None = None,
     idempotency_key: str | None = None,
     *,
-    wait: bool,
-    timeout: float | None,
-    as_json: bool,
     dry_run: bool,
-) -> ExitCode:
-    """Send a run, print its id or, after `wait`, its result, and return the exit code for it.
+    **how: Any,  # noqa: ANN401  # as `answer` takes it
+) -> int:
+    """Send a run, answer as asked, and return the exit code."""
+    run = start(dispatch, client, name, params, options, idempotency_key, dry_run=dry_run)
+    return ExitCode.DONE if run is None else answer([run], **how)
 
-    Raises:
-        RunTimeoutError: the run did not end in time.
-    """
+
+def start(
+    dispatch: Dispatch,
+    client: Redis,
+    name: str,
+    params: Mapping[str, Any] | None,
+    options: RunOptions | None = None,
+    idempotency_key: str | None = None,
+    *,
+    dry_run: bool,
+) -> Run | None:
+    """Send a run, say to where, and return it; in a dry run show it, and return None."""
     from mission_control.audit.record.masked_values import masked_value
     from mission_control.dispatch.enqueue import NO_OPTIONS
     from mission_control.operate.runs import run_json
@@ -47,7 +57,7 @@ def send(  # noqa: PLR0913  # one parameter an option
         marked = frozenset(prepared.secret_params if prepared.secret_params is not None else ())
         echo_json({**run_json(prepared), "params": masked_value(prepared.params, marked=marked)})
         tell("dry run: nothing was sent")
-        return ExitCode.DONE
+        return None
     run = dispatch.enqueue(name, params, options, idempotency_key=idempotency_key)
     record = run.record
     if record is not None and record.waits_for is not None:
@@ -60,13 +70,33 @@ def send(  # noqa: PLR0913  # one parameter an option
     else:
         tell(f"sent {run.execution_id}{'' if record is None else _whither(record)}")
     tell_issues([] if record is None else issues_of_run(client, record))
+    return run
+
+
+def answer(runs: Sequence[Run], *, wait: bool, timeout: float | None, as_json: bool) -> int:
+    """Print the ids of runs that were sent, or after `wait` their results, and return the exit code.
+
+    JSON is an object, for several runs one a line.
+    """
+    by_id = {run.execution_id: run for run in runs}
+    print_json = echo_json if len(runs) == 1 else echo_json_line
     if wait:
-        return _result(run, timeout, as_json=as_json)
-    if as_json and record is not None:
-        echo_json(run_json(record))
+        try:
+            return each(by_id, lambda one: _result(by_id[one], timeout, print_json if as_json else None))
+        except KeyboardInterrupt:
+            goes_on = "the run goes on" if len(runs) == 1 else "the runs go on"
+            tell(f"{goes_on}; mission-control run show {' '.join(by_id)}")
+            return ExitCode.TIMED_OUT
+    return each(by_id, lambda one: _sent(by_id[one], print_json if as_json else None))
+
+
+def _sent(run: Run, print_json: Callable[[Any], None] | None) -> None:
+    from mission_control.operate.runs import run_json
+
+    if print_json is not None and run.record is not None:
+        print_json(run_json(run.record))
     else:
         echo(run.execution_id)
-    return ExitCode.DONE
 
 
 def _whither(record: RunRecord) -> str:
@@ -76,15 +106,11 @@ def _whither(record: RunRecord) -> str:
     return f" to the queue {record.queue}, due {due}"
 
 
-def _result(run: Run, timeout: float | None, *, as_json: bool) -> ExitCode:
-    try:
-        result = run.wait(timeout)
-    except KeyboardInterrupt:
-        tell(f"the run goes on; mission-control run show {run.execution_id}")
-        return ExitCode.TIMED_OUT
+def _result(run: Run, timeout: float | None, print_json: Callable[[Any], None] | None) -> ExitCode:
+    result = run.wait(timeout)
     is_success = result["status"] == "success"
-    if as_json:
-        echo_json({"execution_id": run.execution_id, **result})
+    if print_json is not None:
+        print_json({"execution_id": run.execution_id, **result})
     elif is_success:
         echo(as_text(result["output"]))
     else:

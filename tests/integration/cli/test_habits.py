@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from typing import TYPE_CHECKING
 
@@ -30,6 +31,10 @@ def test_other_names_of_groups_and_verbs_work() -> None:
     assert 'did you mean "list"?' in mc("task", "lits").err
 
 
+def ids_of(*words: str) -> list[str]:
+    return [one["id"] for one in mc(*words, "--json").json]
+
+
 def test_run_is_named_by_its_task_or_by_the_beginning_of_its_id(installation: Installation) -> None:
     for hour in ("09", "10"):
         installation.ledger.dispatch(a_run(f"tea@20260301T{hour}0000Z", task_id="tea"))
@@ -43,6 +48,30 @@ def test_run_is_named_by_its_task_or_by_the_beginning_of_its_id(installation: In
     assert len(mc("run", "list", "--since", "now", "--json").json) == 1
     for unknown in ("te", "tea@2027", "coffee"):
         assert mc("run", "show", unknown).code == 3
+    assert mc("runs", "ls", "--task", "te", "--json").code == 3
+
+
+def test_cut_ids_are_taken_where_they_fit_one_and_refused_where_they_fit_two(
+    installation: Installation,
+) -> None:
+    for task_id in ("reports-nightly", "reports-daily", "tea"):
+        mc("task", "add", "--id", task_id, "--handler", HELLO, "--daily", "09:00")
+        installation.ledger.dispatch(a_run(f"{task_id}@20260301T090000Z", task_id=task_id))
+    assert mc("task", "show", "reports-n", "--json").json["id"] == "reports-nightly"
+    both = mc("task", "show", "reports")
+    assert (both.code, "2 tasks begin with 'reports': reports-daily, reports-nightly" in both.err) == (
+        3,
+        True,
+    )
+    for cut in ("reports-n…@2026…", "reports-n...@2026", "reports-n…", "reports-n"):
+        assert mc("run", "show", cut, "--json").json["task_id"] == "reports-nightly", cut
+    assert "2 runs begin with 'reports…@2026'" in mc("run", "cancel", "reports…@2026").err
+    assert mc("task", "disable", "reports-n").code == 3  # a script's wrong id changes no other task
+    assert mc("task", "remove", "te", "--yes").code == 3
+    assert "reports-nightly: disabled" in mc("task", "disable", "reports-n…").err
+    assert "reports-nightly: paused" in mc("pause", "reports-n…").err or mc("pause", "--list").out
+    assert mc("task", "remove", "reports…", "--yes").code == 3
+    assert "tea: removed" in mc("tasks", "delete", "te…", "--yes").err
 
 
 def test_bash_completes_verbs_after_the_printed_script() -> None:
@@ -52,17 +81,34 @@ def test_bash_completes_verbs_after_the_printed_script() -> None:
 
 
 @pytest.mark.usefixtures("installation")
-def test_several_tasks_are_switched_at_once_or_none() -> None:
-    for task_id in ("tea", "coffee"):
+def test_each_of_several_tasks_is_answered_whatever_the_others_do() -> None:
+    for task_id in ("tea", "coffee", "milk"):
         mc("task", "add", "--id", task_id, "--handler", HELLO, "--daily", "09:00")
-    assert mc("task", "disable", "tea", "cofee").code == 3
-    assert len(mc("task", "list", "--json").json) == 2
-    assert mc("task", "disable", "tea", "coffee").code == 0
-    assert mc("task", "list", "--json").json == []
-    assert mc("task", "enable", "coffee", "tea").code == 0
-    assert mc("task", "remove", "tea", "cofee", "--yes").code == 3
-    assert mc("task", "remove", "tea", "coffee", "--yes").code == 0
-    assert mc("task", "list", "--all", "--json").json == []
+    some = mc("task", "disable", "cofee", "tea", "milk")
+    assert (some.code, 'did you mean "coffee"?' in some.err) == (7, True)
+    assert "tea: disabled" in some.err
+    assert ids_of("task", "list") == ["coffee"]
+    assert mc("task", "disable", "cofee", "mlik").code == 3
+    assert mc("task", "enable", "milk", "tea").code == 0
+    sent = mc("task", "run", "tea", "gone", "milk", "--json")
+    assert (sent.code, "no task has the id 'gone'" in sent.err) == (7, True)
+    assert [json.loads(line)["task_id"] for line in sent.out.splitlines()] == ["tea", "milk"]
+    assert mc("task", "remove", "tea", "cofee", "coffee", "--yes").code == 7
+    assert mc("task", "remove", "milk", "--yes").code == 0
+    assert ids_of("task", "list", "--all") == []
+
+
+@pytest.mark.usefixtures("installation")
+def test_each_of_several_runs_is_answered_whatever_the_others_do() -> None:
+    first, second = (mc("enqueue", HELLO).out.strip() for _ in range(2))
+    shown = mc("run", "show", first, "gone@1", second, "--json")
+    assert (shown.code, [one["execution_id"] for one in shown.json]) == (7, [first, second])
+    assert "the ledger has no run 'gone@1'" in shown.err
+    assert mc("run", "show", second, first).out.count("execution id") == 2
+    assert mc("run", "cancel", first, "gone@1").code == 7
+    assert mc("run", "cancel", first, second).code == 7
+    assert mc("run", "cancel", first, second).code == 4
+    assert len(mc("run", "retry", first, second).out.split()) == 2
 
 
 @pytest.mark.usefixtures("installation")

@@ -29,7 +29,7 @@ ENDED, ACTIVE = f"{HOSTILE}@1", f"{HOSTILE}@2"
 
 COMMANDS: dict[str, list[list[str]]] = {
     "status": [[], ["--json"], ["--journal"], ["--quarantine"], ["--quarantine", "--json"]],
-    "next": [["good"], [HOSTILE], ["--schedule", HOSTILE], ["--schedule", "every 5m", "--tz", HOSTILE]],
+    "next": [[], ["good"], [HOSTILE], ["--schedule", HOSTILE], ["--schedule", "every 5m", "--tz", HOSTILE]],
     "enqueue": [
         [HOSTILE],
         ["handlers.hello.run", "--params", json.dumps({"name": HOSTILE})],
@@ -41,7 +41,7 @@ COMMANDS: dict[str, list[list[str]]] = {
     "url": [[]],
     "completion": [["bash"], [HOSTILE]],
     "redis-acl": [["--role", "beat"], ["--role", HOSTILE]],
-    "task list": [["--all"], ["--all", "--json"]],
+    "task list": [["--all"], ["--all", "--json"], ["--tag", HOSTILE], ["--all", "-o", "wide"]],
     "task show": [["good"], ["good", "--json"], [HOSTILE]],
     "task add": [
         ["--id", HOSTILE, "--schedule", json.dumps(YEARLY), "--handler", HOSTILE],
@@ -85,9 +85,19 @@ COMMANDS: dict[str, list[list[str]]] = {
     "notify test": [[HOSTILE]],
     "task remove": [["good", "--dry-run"], [HOSTILE], [HOSTILE, "--dry-run"], [HOSTILE, "--yes"]],
     "task apply": [[HOSTILE], [f"{HOSTILE}.json"]],
+    "task diff": [[HOSTILE], [f"{HOSTILE}.json"]],
     "task export": [["-"], [f"{HOSTILE}/x.json"]],
-    "run list": [[], ["--all"], ["--all", "--json"], ["--task", HOSTILE], ["--since", HOSTILE]],
-    "run show": [[ENDED], [ENDED, "--json"], [HOSTILE]],
+    "run list": [
+        [],
+        ["--all"],
+        ["--all", "--json"],
+        ["--task", HOSTILE],
+        ["--since", HOSTILE],
+        ["--queue", HOSTILE],
+        ["--queue", f"{HOSTILE}2"],
+        ["--all", "-o", "wide"],
+    ],
+    "run show": [[ENDED], [ENDED, "--json"], [HOSTILE], [ENDED, ACTIVE]],
     "run logs": [[ENDED], [ENDED, "--json"], [HOSTILE]],
     "run retry": [[ACTIVE, "--dry-run"], [ENDED, "--dry-run"], [HOSTILE]],
     "run cancel": [[ENDED], [ACTIVE, "--reason", HOSTILE], [HOSTILE]],

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from mission_control.errors import UnknownTaskError
+from mission_control.operate.filters import Filter
 from mission_control.operate.journal import last_notes
-from mission_control.operate.runs import active_runs, run_json, task_history
+from mission_control.operate.runs import run_json, selected_runs, task_history
 from mission_control.operate.situation import redis_place, situation
-from mission_control.operate.tasks import existing_task, task_json, task_revisions, task_summaries
+from mission_control.operate.tasks import TaskSummary, existing_task, summary_of, task_json, task_revisions
 from mission_control.processes.heartbeats import Heartbeat
 from mission_control.store import redis_keys
 from tests.samples.spoilt import spoil
@@ -34,6 +35,10 @@ def _tasks(installation: Installation) -> None:
 def situation_of(installation: Installation) -> Situation:
     parts = (installation.client, installation.registry, installation.ledger, installation.celery)
     return situation(*parts, now=installation.clock(), redbeat_keys=installation.redbeat_keys)
+
+
+def summaries(installation: Installation) -> list[TaskSummary]:
+    return [summary_of(*one) for one in installation.registry.each(enabled_only=False)]
 
 
 def enqueued(task_id: str) -> str:
@@ -71,7 +76,7 @@ def test_ended_runs_are_among_active_ones_only_on_request(installation: Installa
     assert mc("run", "cancel", over).code == 0
 
     def ids(**options: Any) -> list[str]:
-        return [run.execution_id for run in active_runs(ledger, registry, limit=10, **options)]
+        return [run.execution_id for run in selected_runs(ledger, registry, Filter({}), **options)]
 
     assert ids() == [waiting]
     assert ids(with_ended=True) == [waiting, over]
@@ -93,7 +98,7 @@ def test_unknown_task_names_the_nearest(installation: Installation) -> None:
         lambda: existing_task(registry, "toats"),
         lambda: task_json(registry, "toats"),
         lambda: task_history(ledger, registry, "toats", limit=1),
-        lambda: active_runs(ledger, registry, task_id="toats", limit=1),
+        lambda: list(selected_runs(ledger, registry, Filter({}), task_id="toats")),
         lambda: task_revisions(registry, installation.settings.task_changes_log, "toats"),
     ):
         with pytest.raises(UnknownTaskError, match='did you mean "toast"'):
@@ -104,16 +109,16 @@ def test_summary_of_a_task_has_its_state(installation: Installation) -> None:
     installation.registry.disable("toast")
     entry = redis_keys.DEFAULT_REDBEAT_KEYS.entry("tea")
     installation.client.hset(redis_keys.BEAT_QUARANTINE, entry, json.dumps({"problem": "unreadable"}))
-    shown = task_summaries(installation.registry, enabled_only=False)
+    shown = summaries(installation)
     assert [(one.task_id, one.state, one.problem) for one in shown] == [
         ("tea", "quarantined", "unreadable"),
         ("toast", "disabled", None),
     ]
     installation.client.hset(entry, "task", "{oops")
-    assert ("tea", None) in [(one.task_id, one.task) for one in task_summaries(installation.registry)]
+    assert ("tea", None) in [(one.task_id, one.task) for one in summaries(installation)]
     installation.registry.unregister("tea")
     installation.registry.register({"id": "tea", "schedule": YEARLY, "handler": "handlers.hello.run"})
-    (tea,) = task_summaries(installation.registry)
+    tea = summaries(installation)[0]
     assert (tea.state, tea.successes, tea.failures) == ("enabled", 0, 0)
     assert tea.next_run is not None
 

@@ -70,7 +70,7 @@ def test_next_as_text_shows_rule_own_time_weekday_and_distance(bare_environment:
 @pytest.mark.parametrize(
     ("args", "reported"),
     [
-        ([], "give either a task's id or --schedule"),
+        (["--tz", "UTC"], "--tz is that of --schedule"),
         (["x", "--schedule", "{}"], "give either a task's id or --schedule"),
         (["x", "--tz", "UTC"], "--tz is that of --schedule"),
         (["--schedule", "every day"], 'write "daily 09:00", "every 5m"'),
