@@ -39,8 +39,12 @@ def watchable(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option("--watch", "-w", "is_watched", is_flag=True, help=about)(watched)
 
 
-def _watch(show: Callable[[], object]) -> ExitCode:
-    out, shown = console(), _frame_of(show)
+def _watch(show: Callable[[], object]) -> object:
+    codes = list[object]()
+    out, shown = console(), _frame_of(lambda: codes.append(show()))
+    if codes[0]:  # there is nothing to be seen
+        echo(shown)
+        return codes[0]
     with suppress(KeyboardInterrupt):
         _redraw(out, shown, show) if out.is_terminal else _repeat(shown, show)
     return ExitCode.DONE
