@@ -30,7 +30,7 @@ _COLUMNS: Final = (
     Column("state", Worth.KEY),
     Column("attempt", Worth.LOW, right=True),
     Column("since"),
-    Column("output", Worth.KEY, least=16),
+    Column("output", Worth.KEY, least=24),
     *(Column(name, Worth.WIDE) for name in ("scheduled", "took", "trigger", "queue", "handler", "worker")),
 )
 

@@ -23,7 +23,7 @@ _COLUMNS = (
     Column("attempt", Worth.LOW, right=True),
     Column("late", right=True),
     Column("took", Worth.LOW, right=True),
-    Column("output", Worth.KEY, least=16),
+    Column("output", Worth.KEY, least=24),
     Column("run", Worth.WIDE),
     Column("worker", Worth.WIDE),
 )

@@ -46,7 +46,7 @@ _COLUMNS: Final = (
     Column("attempts", Worth.LOW, right=True),
     Column("outcome", Worth.KEY),
     Column("took", Worth.LOW, right=True),
-    Column("output", Worth.KEY, least=16),
+    Column("output", Worth.KEY, least=24),
     Column("run", Worth.WIDE),
     Column("worker", Worth.WIDE),
 )

@@ -56,7 +56,7 @@ def test_who_shows_channels_what_is_missing_and_open_incidents(installation: Ins
     assert "since 2026-03-02 09:00:00 UTC: no " in shown.out
     assert "\x1b" not in shown.out
     assert "set MISSION_CONTROL_NOTIFY_DEFAULT" in mc("notify", "who", "tea").err
-    assert mc("notify", "who", "te").code == 3
+    assert mc("notify", "who", "milk").code == 3
 
 
 def test_status_says_that_failures_are_reported_to_no_one_without_a_default_channel(
