@@ -30,6 +30,33 @@ DEFAULT_LEASE: Final = timedelta(seconds=60)
 EARLY_BY: Final = timedelta(seconds=30)
 """How much sooner than it is due, by Redis' clock, a message may begin an attempt: hosts' clocks differ."""
 
+_FENCE: Final = "\0"
+"""Stands for the fence of a lost claim, which `begin_attempt.lua` knows."""
+
+_OTHER_KEYS_OF_BEGIN: Final = (
+    redis_keys.LEASES,
+    redis_keys.PENDING_RECORDS,
+    redis_keys.LIMITS,
+    redis_keys.PARKED,
+    redis_keys.PARKED_PAYLOADS,
+)
+_SAME_ARGS_OF_BEGIN: Final = (
+    MOST_DELIVERIES,
+    *redis_keys.history("\0").split("\0"),
+    RECORDED,
+    RunState.RUNNING,
+    joined(WAITING_STATES),
+    RunState.INTERRUPTED,
+    redis_keys.run(""),
+    redis_keys.FIRST_ACTIVE_RUNS,
+    *(key("\0").split("\0")[1] for key in (redis_keys.other_active_of_task, redis_keys.requested_of_task)),
+    joined(ACTIVE_STATES),
+    redis_keys.WAKE_CHANNEL,
+    redis_keys.BUDGETS,
+    redis_keys.cost("\0").split("\0")[1],
+    redis_keys.NOTICES,
+)
+
 
 class BeginVerdict(StrEnum):
     """The ledger's answer to a delivery that wants to begin an attempt; see `begin_attempt.lua`."""
@@ -102,40 +129,25 @@ class Claims(RunEffects):
         `early_by` later is refused; None refuses none. With keys, a run that is not signed is refused after
         it was begun. One round trip.
         """
-        verdict, last_success, lost, *pairs = self._script("begin_attempt")(
-            keys=[
-                redis_keys.run(execution_id),
-                redis_keys.LEASES,
-                redis_keys.PENDING_RECORDS,
-                redis_keys.revoked(execution_id),
-                redis_keys.LIMITS,
-                redis_keys.PARKED,
-                redis_keys.PARKED_PAYLOADS,
-            ],
+        identity = record_identity(execution_id, attempt, is_final=False, delivery=_FENCE)
+        reply = self._script("begin_attempt")(
+            keys=[redis_keys.run(execution_id), redis_keys.revoked(execution_id), *_OTHER_KEYS_OF_BEGIN],
             args=[
                 attempt,
                 format_instant(at),
                 worker,
                 self.lease.total_seconds(),
-                MOST_DELIVERIES,
                 "" if handler is None else handler,
-                *redis_keys.history("\0").split("\0"),
-                RECORDED,
                 os.getpid(),
-                RunState.RUNNING,
-                joined(WAITING_STATES),
-                RunState.INTERRUPTED,
-                *record_identity(execution_id, attempt, is_final=False, delivery="\0").split("\0", 1),
-                redis_keys.run(""),
-                redis_keys.FIRST_ACTIVE_RUNS,
-                redis_keys.other_active_of_task("\0").split("\0")[1],
-                redis_keys.requested_of_task("\0").split("\0")[1],
-                joined(ACTIVE_STATES),
                 "" if early_by is None else early_by.total_seconds(),
-                *(redis_keys.WAKE_CHANNEL, redis_keys.BUDGETS),
-                *(redis_keys.cost("\0").split("\0")[1], redis_keys.NOTICES),
+                *identity.split(_FENCE, 1),
+                *_SAME_ARGS_OF_BEGIN,
             ],
         )
+        return self._reply(*reply)
+
+    def _reply(self, verdict: str, last_success: str, lost: str, *pairs: str) -> BeginReply:
+        """Return what a reply of `begin_attempt.lua` says."""
         if verdict == BeginVerdict.OVER_BUDGET:
             cause = json.loads(lost)
             return BeginReply(BeginVerdict(verdict), _run_of(pairs), problem=last_success, cause=cause)

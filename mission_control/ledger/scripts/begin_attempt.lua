@@ -1,17 +1,16 @@
 -- Begin an attempt of a run under a lease, if it is the next attempt and no other worker has it.
--- KEYS: 1 run (hash)  2 leases (zset)  3 pending audit records (hash)  4 why it must not begin, if so (string)
+-- KEYS: 1 run (hash)  2 why it must not begin, if so (string)  3 leases (zset)  4 pending audit records (hash)
 --       5 named limits (hash)  6 parked messages (zset)  7 their payloads (hash); for a run with limits
--- ARGV: 1 attempt  2 started at, ISO  3 worker  4 seconds of the lease  5 deliveries of one attempt that
---       may begin it  6 handler that the delivery would run, "" for any  7 prefix and 8 suffix of the
---       keys of histories  9 fields that a record is made of, joined by commas with one before and after
---       10 id of the worker's process that asks  11 state of a running run
---       12 states in which a run waits, joined by commas with one before and after  13 state of an
---       interrupted run  14 and 15 identity of the record of a lost claim, before and after its fence
---       16 prefix of run keys  17 first active runs of tasks (hash)  18 and 19 suffixes of the keys of a task's
---       other active runs, and of requests that wait  20 states of active runs, joined by commas with one before and after
---       21 seconds by which clocks may differ, "" to begin it before it is due
---       22 channel that wakes beat  23 budgets (hash)  24 suffix of the keys of what the runs of a task spend
---       25 outbox of notices (list)
+-- ARGV: 1 attempt  2 started at, ISO  3 worker  4 seconds of the lease  5 handler that the delivery would run, "" for
+--       any  6 id of the worker's process that asks  7 seconds by which clocks may differ, "" to begin it before it is
+--       due  8 and 9 identity of the record of a lost claim, before and after its fence
+--       These are always the same:
+--       10 deliveries of one attempt that may begin it  11 prefix and 12 suffix of the keys of histories
+--       13 fields that a record is made of, joined by commas with one before and after  14 state of a running run
+--       15 states in which a run waits, joined likewise  16 state of an interrupted run  17 prefix of run keys
+--       18 first active runs of tasks (hash)  19 and 20 suffixes of the keys of a task's other active runs, and of
+--       requests that wait  21 states of active runs, joined likewise  22 channel that wakes beat  23 budgets (hash)
+--       24 suffix of the keys of what the runs of a task spend  25 outbox of notices (list)
 -- Needs overlap.lua, limits.lua and budgets.lua
 -- Reply: {verdict, last success, or why it is over a budget, or "", the run as the lost worker had it (JSON list of
 -- field, value, …), or the cause why it is over a budget, or "", field, value, …}; the verdict is one of
@@ -40,7 +39,7 @@ end
 local function recorded(run)
   local kept = {}
   for at = 1, #run, 2 do
-    if string.find(ARGV[9], ',' .. run[at] .. ',', 1, true) then
+    if string.find(ARGV[13], ',' .. run[at] .. ',', 1, true) then
       kept[#kept + 1] = run[at]
       kept[#kept + 1] = run[at + 1]
     end
@@ -58,12 +57,12 @@ local is_read, facts = pcall(cjson.decode, spec or '')
 if not is_read or type(facts) ~= 'table' or type(facts.task_id) ~= 'string' or not last then
   return {'unreadable', '', ''}
 end
-if ARGV[6] ~= '' and facts.handler ~= ARGV[6] then
+if ARGV[5] ~= '' and facts.handler ~= ARGV[5] then
   return reply('foreign')
 end
 
 local function must_not_begin()
-  local reason = found[6] or redis.call('GET', KEYS[4])
+  local reason = found[6] or redis.call('GET', KEYS[2])
   if reason and not found[6] then
     redis.call('HSET', KEYS[1], 'cancel_requested', reason)
   end
@@ -73,8 +72,8 @@ end
 local time = redis.call('TIME')
 local now = tonumber(time[1]) + tonumber(time[2]) / 1000000
 local attempt, deliveries, lost, pending = tonumber(ARGV[1]), 1, '', nil
-local is_running = state == ARGV[11]
-if is_running or state == ARGV[13] then
+local is_running = state == ARGV[14]
+if is_running or state == ARGV[16] then
   if attempt ~= last then
     return reply('stale')
   elseif is_running and tonumber(found[4] or '0') > now then
@@ -83,7 +82,7 @@ if is_running or state == ARGV[13] then
     return reply('cancel')
   end
   deliveries = tonumber(found[5] or '1') + 1
-  if deliveries > tonumber(ARGV[5]) then
+  if deliveries > tonumber(ARGV[10]) then
     return reply('poisoned')
   end
   if is_running then -- its lease ran out
@@ -93,7 +92,7 @@ if is_running or state == ARGV[13] then
     table.insert(before, 1, time[1])
     pending = cjson.encode(before)
   end
-elseif not string.find(ARGV[12], ',' .. state .. ',', 1, true) then
+elseif not string.find(ARGV[15], ',' .. state .. ',', 1, true) then
   return reply('finished')
 elseif attempt ~= last + 1 then
   return reply('stale')
@@ -101,15 +100,15 @@ elseif found[8] then
   return reply('waits')
 elseif must_not_begin() then
   return reply('cancel')
-elseif found[10] and ARGV[21] ~= '' and (tonumber(found[10]) or 0) > now + tonumber(ARGV[21]) then
+elseif found[10] and ARGV[7] ~= '' and (tonumber(found[10]) or 0) > now + tonumber(ARGV[7]) then
   return reply('early')
 end
 
 require_rights(KEYS[1])
 if found[9] and not is_running then -- it was entered before it was due
-  local prefix = ARGV[7] .. facts.task_id
-  local turn = turn_of(facts.task_id, {ARGV[17], prefix .. ARGV[18], nil, prefix .. ARGV[19]})
-  local blocker = blocker_of(turn, now, ARGV[16], ARGV[20], facts.execution_id)
+  local prefix = ARGV[11] .. facts.task_id
+  local turn = turn_of(facts.task_id, {ARGV[18], prefix .. ARGV[19], nil, prefix .. ARGV[20]})
+  local blocker = blocker_of(turn, now, ARGV[17], ARGV[21], facts.execution_id)
   if blocker then
     redis.call('ZADD', turn.requested, now, facts.execution_id)
     redis.call('ZREM', turn.others, facts.execution_id)
@@ -120,15 +119,15 @@ if found[9] and not is_running then -- it was entered before it was due
 end
 
 -- Read every key that may have another type before the first write.
-local last_success = redis.call('HGET', ARGV[7] .. facts.task_id .. ARGV[8], 'last_success') or ''
-redis.call('ZSCORE', KEYS[2], facts.execution_id)
+local last_success = redis.call('HGET', ARGV[11] .. facts.task_id .. ARGV[12], 'last_success') or ''
+redis.call('ZSCORE', KEYS[3], facts.execution_id)
 local budget, reservations
 if facts.budgets and last == 0 then
   budget = budgets()
-  local standings, uses, cost_key = {}, cjson.decode(facts.budgets), ARGV[7] .. facts.task_id .. ARGV[24]
+  local standings, uses, cost_key = {}, cjson.decode(facts.budgets), ARGV[11] .. facts.task_id .. ARGV[24]
   budget.read_standings(standings, ARGV[23], uses, now)
   local one, unit, frees
-  reservations, one, unit, frees = budget.reservations_of(standings, uses, cost_key, ARGV[16], ARGV[20], found[13])
+  reservations, one, unit, frees = budget.reservations_of(standings, uses, cost_key, ARGV[17], ARGV[21], found[13])
   if not reservations then
     return reply('over_budget', budget.why_over(one, unit, frees, now, ARGV[25]))
   end
@@ -139,27 +138,27 @@ if facts.limits then
   local has_slots, place, id = is_running, found[12], facts.execution_id
   local buckets, group = buckets_of(KEYS[5], facts)
   local bucket, what, start, arrival =
-    limit_in_the_way(buckets, now, has_slots, place, ARGV[16], ARGV[11])
+    limit_in_the_way(buckets, now, has_slots, place, ARGV[17], ARGV[14])
   if bucket and is_running then
     return reply('held') -- the sweep takes it from its worker, and sends it again
   elseif bucket then
     wait_in(KEYS[5], bucket, what, start, arrival, group, KEYS[1], id, place, {parked = KEYS[6], payloads = KEYS[7]},
-      ARGV[22], now, ARGV[16])
+      ARGV[22], now, ARGV[17])
     return reply('limited')
   end
   held = take_limits(buckets, id, now, has_slots) or has_slots and found[11]
   if place then
-    leave(KEYS[5], place, KEYS[6], ARGV[22], now, ARGV[16])
+    leave(KEYS[5], place, KEYS[6], ARGV[22], now, ARGV[17])
     redis.call('HDEL', KEYS[1], 'limit_place', 'limited_by', 'limited_until')
   end
 end
 if pending then
-  redis.call('HSET', KEYS[3], ARGV[14] .. (found[7] or '') .. ARGV[15], pending)
+  redis.call('HSET', KEYS[4], ARGV[8] .. (found[7] or '') .. ARGV[9], pending)
 end
 local lease_until = string.format('%.3f', now + tonumber(ARGV[4]))
-redis.call('HSET', KEYS[1], 'state', ARGV[11], 'attempt', attempt, 'started_at', ARGV[2], 'worker', ARGV[3],
+redis.call('HSET', KEYS[1], 'state', ARGV[14], 'attempt', attempt, 'started_at', ARGV[2], 'worker', ARGV[3],
   'deliveries', deliveries, 'lease_until', lease_until, 'fence', (tonumber(found[7] or '') or 0) + 1,
-  'pid', ARGV[10])
+  'pid', ARGV[6])
 redis.call('HDEL', KEYS[1], 'retry_at', 'output', 'error', 'reason', 'duration_ms', 'resent_at', 'resends', 'awaits_due',
   'not_before')
 if held then
@@ -171,5 +170,5 @@ end
 if facts.deadline and not found[7] then
   redis.call('HSET', KEYS[1], 'first_started_at', ARGV[2])
 end
-redis.call('ZADD', KEYS[2], lease_until, facts.execution_id)
+redis.call('ZADD', KEYS[3], lease_until, facts.execution_id)
 return reply('begun', last_success, lost)

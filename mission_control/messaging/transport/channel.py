@@ -141,7 +141,7 @@ class ReliableChannel(ConsumingChannel):
     def take_in_plain_messages(self) -> None:
         """Move the messages of plain clients to their queue here, if this channel consumes it."""
         queue, active = self.plain_clients_queue, self.active_queues
-        if queue is not None and queue in active and DEFAULT_QUEUE not in active:
+        if not self.closed and queue is not None and queue in active and DEFAULT_QUEUE not in active:
             pairs = [
                 (self._q_for_pri(DEFAULT_QUEUE, one), self._q_for_pri(queue, one))
                 for one in self.priority_steps

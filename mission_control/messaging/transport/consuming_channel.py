@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from queue import Empty
 from typing import Any, Final, NamedTuple
 
+from kombu.asynchronous import get_event_loop
 from kombu.transport import redis
 from kombu.utils.json import dumps
 from redis.exceptions import NoScriptError, RedisError
@@ -24,6 +25,8 @@ _AT_ONCE_SECONDS: Final = 0.02
 """The longest time of an answer that did not wait for a message, even on a busy machine."""
 
 _TAKE_IN_EVERY_SECONDS: Final = 1.0
+_TAKE_IN_AFTER_SECONDS: Final = 0.1
+"""A handler that was given a message just now has started by then."""
 
 
 class _Poll(NamedTuple):
@@ -126,8 +129,8 @@ class ConsumingChannel(redis.Channel, ABC):
     def _brpop_start(self, timeout: float | None = None) -> None:
         self._give_up_fetch()  # of a connection that is lost
         if time.monotonic() >= self._take_in_at:
-            self.take_in_plain_messages()
             self._take_in_at = time.monotonic() + _TAKE_IN_EVERY_SECONDS
+            self._take_in_soon()
         if not self._should_fetch:
             self._poll = _Poll(None)
             super()._brpop_start(timeout)
@@ -135,6 +138,14 @@ class ConsumingChannel(redis.Channel, ABC):
         queues = self._queue_cycle.consume(len(self.active_queues))
         if queues:
             self._fetch_start(queues)
+
+    def _take_in_soon(self) -> None:
+        """Take in plain messages in a moment, or at once where no event loop runs."""
+        hub = get_event_loop()
+        if hub is None:
+            self.take_in_plain_messages()
+        else:
+            hub.call_later(_TAKE_IN_AFTER_SECONDS, self.take_in_plain_messages)
 
     def _fetch_start(self, queues: Sequence[str]) -> None:
         lists = [(self._q_for_pri(queue, step), queue) for step in self.priority_steps for queue in queues]

@@ -54,7 +54,6 @@ def move_from_default_queue(client: Redis, lists: Sequence[tuple[str, str]]) -> 
     Raises:
         RedisError: Redis cannot be reached, or refuses.
     """
-    move = lua_script(client, __package__, "move_message")
     with client.pipeline(transaction=False) as pipe:
         for source, _ in lists:
             pipe.lrange(source, -_LOOKED_AT, -1)
@@ -64,7 +63,7 @@ def move_from_default_queue(client: Redis, lists: Sequence[tuple[str, str]]) -> 
             continue  # not a list of messages: not Celery's
         for payload in reversed(payloads):  # the next to be taken is the last
             if _names_handler(payload):
-                move(keys=[source, target], args=[payload])
+                lua_script(client, __package__, "move_message")(keys=[source, target], args=[payload])
 
 
 def _names_handler(payload: bytes) -> bool:

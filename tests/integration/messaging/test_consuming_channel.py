@@ -6,10 +6,12 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
+from kombu.asynchronous import Hub
 from redis import Redis
 from redis.exceptions import ResponseError
 
 from mission_control.dispatch.enqueue import Dispatch
+from mission_control.messaging.transport import consuming_channel
 from mission_control.messaging.transport.held_messages import HeldMessages
 from mission_control.messaging.transport.redelivery import QueueLists
 from mission_control.messaging.transport.unacked import Unacked, UnackedKeys
@@ -63,6 +65,37 @@ def test_fetch_acknowledges_what_is_done_on_its_way(installation: Installation) 
         connection.collect()
     wait_until(lambda: client.llen("default") == 1, "the third is back")
     wait_until(lambda: not client.exists("unacked", "unacked_index"), "the second is acknowledged")
+
+
+def test_plain_messages_are_taken_in_a_moment_after_a_message_was_asked_for(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that a handler which was given a message just before starts first."""
+    app, client, hub = installation.celery, installation.client, Hub()
+    monkeypatch.setattr(consuming_channel, "get_event_loop", lambda: hub)
+    client.lpush("celery", message())
+    with app.connection_for_read() as connection, app.amqp.TaskConsumer(connection.default_channel):
+        connection.transport.cycle.on_poll_start()
+        hub.fire_timers()
+        assert client.llen("celery") == 1
+        wait_until(lambda: hub.fire_timers() and not client.llen("celery"), "the plain message is taken in")
+        connection.collect()
+    assert client.llen("default") == 1
+
+
+def test_plain_messages_are_left_alone_by_a_channel_that_was_closed_meanwhile(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub = Hub()
+    monkeypatch.setattr(consuming_channel, "get_event_loop", lambda: hub)
+    monkeypatch.setattr(consuming_channel, "_TAKE_IN_AFTER_SECONDS", 0)
+    installation.client.lpush("celery", message())
+    app = installation.celery
+    with app.connection_for_read() as connection, app.amqp.TaskConsumer(connection.default_channel):
+        connection.transport.cycle.on_poll_start()
+        connection.collect()
+    hub.fire_timers()
+    assert installation.client.llen("celery") == 1
 
 
 def test_acknowledgements_and_returns_during_an_outage_are_sent_when_redis_is_back() -> None:
