@@ -125,7 +125,9 @@ def test_sentry_monitors_tasks_and_redbeat_entries(observed: Observed) -> None:
         installation.registry.register({**definition, "retry_policy": {"max_retries": 0}})
         observed.fire_now(name)
     hour_ago = datetime.now(UTC) - timedelta(hours=1)
-    RedBeatSchedulerEntry("theirs", HELLO, schedule(1_800), last_run_at=hour_ago, app=installation.celery).save()
+    RedBeatSchedulerEntry(
+        "theirs", HELLO, schedule(1_800), last_run_at=hour_ago, app=installation.celery
+    ).save()
 
     def is_monitored(name: str, end: str) -> bool:
         return sorted(check_ins(name)) == sorted(["in_progress", end])  # sent by beat and by the worker
