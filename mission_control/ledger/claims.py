@@ -40,7 +40,7 @@ _OTHER_KEYS_OF_BEGIN: Final = (
     redis_keys.PARKED,
     redis_keys.PARKED_PAYLOADS,
 )
-_SAME_ARGS_OF_BEGIN: Final = (
+_SAME_ARGS_OF_BEGIN: Final[tuple[str | int, ...]] = (
     MOST_DELIVERIES,
     *redis_keys.history("\0").split("\0"),
     RECORDED,
