@@ -284,6 +284,12 @@ def handler_processes_ended(pids: Sequence[int]) -> _Fields:
     return {"pids": ",".join(map(str, pids))}
 
 
+@_event(WARNING, "left behind tasks of a handler that did not end when they were cancelled")
+def handler_tasks_abandoned(names: Sequence[str]) -> _Fields:
+    """The tasks of an async handler went on for seconds after they were cancelled; their loop is closed."""
+    return {"tasks": ",".join(names)}
+
+
 @_event(WARNING, "could not restore what a handler has changed of its process")
 def leftover_kept(what: str, error: BaseException) -> None:
     """The next handler in this process finds `what` as the last one left it."""

@@ -84,8 +84,6 @@ def _fault(node: _Definition) -> str | None:
         return "is a class; write a function `def run(context)`"
     if not is_handler_name(node.name):
         return "is private; a handler's name begins with a letter"
-    if isinstance(node, ast.AsyncFunctionDef):
-        return "is an async function; write a plain `def`, which may call asyncio.run"
     if not _takes_one_argument(node.args):
         return "cannot be called with one argument; write `def run(context)`"
     return None

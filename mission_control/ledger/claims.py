@@ -11,12 +11,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, Final, cast
+from typing import Final, cast
 
 from redis import Redis
 
 from mission_control.ledger.run_effects import RunEffects, fence_of
 from mission_control.ledger.upstream_runs import UpstreamRuns
+from mission_control.model.runs.handler_contract import UpstreamResult
 from mission_control.model.runs.record_identity import record_identity
 from mission_control.model.runs.run_limits import MOST_DELIVERIES
 from mission_control.model.runs.run_record import RECORDED, RunRecord
@@ -207,7 +208,7 @@ class Claims(RunEffects):
         )
         return _run_of(pairs)
 
-    def upstream_outputs(self, run: RunRecord) -> dict[str, dict[str, Any]]:
+    def upstream_outputs(self, run: RunRecord) -> dict[str, UpstreamResult]:
         """Return by task how the runs ended that a run came after, and what they returned."""
         return UpstreamRuns(self._client).outputs(run.upstream) if run.upstream else {}
 

@@ -12,6 +12,7 @@ from redis import Redis
 from mission_control.model.composition.joining import matches
 from mission_control.model.composition.release import UpstreamRun
 from mission_control.model.definitions.dependency import Dependency
+from mission_control.model.runs.handler_contract import UpstreamResult
 from mission_control.model.runs.run_state import RunState
 from mission_control.model.values.identifiers import task_of_run
 from mission_control.model.values.instants import parse_instant
@@ -82,7 +83,7 @@ class UpstreamRuns:
         found = zip(execution_ids, answers, strict=True)
         return {one: _read(one, *fields) for one, fields in found if isinstance(fields, list) and fields[0]}
 
-    def outputs(self, execution_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+    def outputs(self, execution_ids: Sequence[str]) -> dict[str, UpstreamResult]:
         """Return by task how runs ended and what they returned; outputs are together at most `MOST_BYTES`.
 
         An output beyond that is None, and `left_out` is true.
@@ -91,13 +92,20 @@ class UpstreamRuns:
             for execution_id in execution_ids:
                 pipe.hmget(redis_keys.run(execution_id), "state", "error", "output")
             answers = pipe.execute()
-        room, found = MOST_BYTES, {}
+        room, found = MOST_BYTES, dict[str, UpstreamResult]()
         for execution_id, (state, error, output) in zip(execution_ids, answers, strict=True):
             room -= len(output or "")
-            result = {"execution_id": execution_id, "status": state, "output": None, "error": error}
-            if room >= 0 and output is not None:
+            result: UpstreamResult = {
+                "execution_id": execution_id,
+                "status": state,
+                "output": None,
+                "error": error,
+            }
+            if room < 0:
+                result["left_out"] = True
+            elif output is not None:
                 result["output"] = json.loads(output)  # which knows integers of any length
-            found[task_of_run(execution_id)] = result if room >= 0 else {**result, "left_out": True}
+            found[task_of_run(execution_id)] = result
         return found
 
     def state_of_outputs(self, after: Iterable[Dependency], at: datetime) -> str | None:

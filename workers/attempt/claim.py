@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from celery import Task
 from celery.exceptions import Ignore, Reject
@@ -12,6 +12,7 @@ from celery.exceptions import Ignore, Reject
 from mission_control.dispatch.run_ending import RunEnding
 from mission_control.events import events
 from mission_control.ledger.claims import EARLY_BY, BeginReply, BeginVerdict
+from mission_control.model.runs.handler_contract import UpstreamResult
 from mission_control.model.runs.run_limits import MOST_DELIVERIES
 from mission_control.model.runs.run_record import RunRecord
 from mission_control.model.runs.run_state import RunState
@@ -31,7 +32,7 @@ class Claim:
 
     run: RunRecord
     last_success: datetime | None
-    upstream: dict[str, dict[str, Any]] = field(default_factory=dict)
+    upstream: dict[str, UpstreamResult] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,12 @@
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from functools import partial
 from typing import Any, Final
 
 from mission_control.audit.record.masking import clean_text
 from mission_control.model.runs.run_state import RunState
-from workers.call.invocation import Failure, Handler, Outcome, Skipped, Success, invoke
+from workers.call.invocation import Failure, Handler, Outcome, Skipped, Success, invoke, outcome_of
 from workers.call.pool_signals import Interruptible
 
 LIMIT_SECONDS: Final = 30.0
@@ -37,7 +38,7 @@ def ask(
     Raises:
         SystemExit, LeaseLostError, WorkerStopsError: as `invoke`.
     """
-    outcome = invoke(lambda given: answer_of(path, function(given)), context, on_start=on_start)
+    outcome = invoke(function, context, on_start=on_start, judge=partial(answer_of, path))
     if not isinstance(outcome, Failure):
         return outcome
     if outcome.state is RunState.TIMED_OUT:
@@ -62,14 +63,9 @@ def answer_of(path: str, answer: object) -> Outcome:
     return Success(reason) if holds else Skipped(path, clean_text(reason or "no", _MOST_SHOWN))
 
 
-def tried(path: str, function: Handler) -> Handler:
-    """Return a function that judges the answer of a condition, and passes on the result of a handler."""
-
-    def call(context: dict[str, Any]) -> object:
-        result = function(context)
-        return answer_of(path, result) if isinstance(result, bool | tuple) else result
-
-    return call
+def tried(path: str, result: object) -> Outcome:
+    """Judge the answer of a condition, or the result of a handler."""
+    return answer_of(path, result) if isinstance(result, bool | tuple) else outcome_of(result)
 
 
 def not_in_time(path: str, within: float) -> Failure:

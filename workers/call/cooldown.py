@@ -1,15 +1,13 @@
 """`context["cooldown"]`: a service has asked for a pause, and every run that shares the limit keeps it."""
 
-from collections.abc import Callable
 from typing import Final
 
 from mission_control.events import events
 from mission_control.ledger.ledger import Ledger
+from mission_control.model.runs.handler_contract import Cooldown
 from mission_control.model.runs.run_record import RunRecord
 
 LONGEST_SECONDS: Final = 7 * 86_400
-
-Cooldown = Callable[[str, float], bool]
 
 
 def cooldown_for(run: RunRecord, ledger: Ledger | None) -> Cooldown:

@@ -1,6 +1,7 @@
 """A failing handler's traceback, as the log has it: the handler's own frames, masked and bounded."""
 
 import logging
+import os
 from pathlib import Path
 from traceback import TracebackException
 from typing import Final
@@ -10,7 +11,12 @@ from celery.exceptions import Retry
 from mission_control.audit.record.masking import clean_text
 
 LONGEST_TRACEBACK: Final = 8_192
-_OURS: Final = str(Path(__file__).parent)
+# Our own folder, and the part of the event loop that calls a coroutine.
+_ASYNCIO: Final = Path(os.__file__).with_name("asyncio")
+_CALLERS: Final = (
+    str(Path(__file__).parent),
+    *(str(_ASYNCIO / name) for name in ("base_events.py", "events.py")),
+)
 
 
 class HandlerFailedError(Exception):
@@ -40,7 +46,7 @@ def traceback_of(error: BaseException) -> str | None:
 
 
 def _leave_out_ours(shown: TracebackException) -> None:
-    shown.stack[:] = [frame for frame in shown.stack if not frame.filename.startswith(_OURS)]
+    shown.stack[:] = [frame for frame in shown.stack if not frame.filename.startswith(_CALLERS)]
     for other in (shown.__cause__, shown.__context__):
         if other is not None:
             _leave_out_ours(other)

@@ -5,13 +5,16 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from inspect import iscoroutinefunction, unwrap
+from types import CoroutineType
+from typing import Any, Final, cast
 
 from celery.exceptions import SoftTimeLimitExceeded, WorkerShutdown, WorkerTerminate
 
 from mission_control.audit.record.masking import ERROR_LIMIT, clean_text
 from mission_control.ledger.ledger import Ledger
 from mission_control.model.problems.messages import shown
+from mission_control.model.runs.handler_contract import HandlerContext, UpstreamResult
 from mission_control.model.runs.run_record import INTERRUPTED, RunRecord
 from mission_control.model.runs.run_state import RunState
 from workers.call.cooldown import cooldown_for
@@ -76,13 +79,13 @@ def context_for(
     *,
     last_success_time: datetime | None,
     ledger: Ledger | None = None,
-    upstream: dict[str, dict[str, Any]] | None = None,
+    upstream: dict[str, UpstreamResult] | None = None,
 ) -> dict[str, Any]:
     """Return what a handler is called with: `params` are the run's, with references to secrets resolved.
 
     Without `ledger` the run is one that is recorded nowhere.
     """
-    return {
+    context: HandlerContext = {
         "task_id": run.task_id,
         "scheduled_time": run.scheduled_time,
         "execution_id": run.execution_id,
@@ -95,53 +98,7 @@ def context_for(
         "cooldown": cooldown_for(run, ledger),
         "spend": spend_for(run, ledger),
     }
-
-
-def invoke(
-    handler: Handler,
-    context: dict[str, Any],
-    *,
-    on_start: Callable[[Interruptible], AbstractContextManager[Any]] = nullcontext,
-) -> Outcome:
-    """Call a handler and return its outcome; no exception of the handler passes through.
-
-    `sys.exit` and `MemoryError` in a handler are its failure, not the end of the worker. `on_start` takes
-    the means to interrupt the handler, and surrounds the call.
-
-    Raises:
-        SystemExit: the pool ends this process; the attempt has not ended.
-        LeaseLostError: another worker has taken the attempt over.
-        WorkerStopsError: the worker ends, and gives the attempt back.
-    """
-    try:
-        with interruptible() as stay, on_start(stay):
-            result = handler(context)
-        return result if isinstance(result, Outcome) else outcome_of(result)
-    except SoftTimeLimitExceeded as error:
-        return timed_out("the handler ran longer than timeout_seconds", traceback=traceback_of(error))
-    except RunCancelledError:
-        return cancelled()
-    except (LeaseLostError, WorkerStopsError):
-        raise
-    except KeyboardInterrupt:
-        return Failure("interrupted from the keyboard", is_retryable=False, reason=INTERRUPTED)
-    except SystemExit as error:
-        if is_termination(error) or isinstance(error, WorkerShutdown | WorkerTerminate):
-            raise
-        return Failure(_describe(error), traceback=traceback_of(error))
-    except BaseException as error:  # noqa: BLE001  # see above
-        return Failure(_describe(error), traceback=traceback_of(error))
-
-
-def timed_out(error: str, *, traceback: str | None = None) -> Failure:
-    """Return the failure of an attempt that ran into its time limit."""
-    reason = str(RunState.TIMED_OUT)
-    return Failure(error, state=RunState.TIMED_OUT, reason=reason, traceback=traceback)
-
-
-def cancelled() -> Failure:
-    """Return the failure of an attempt that was stopped because its run was cancelled."""
-    return Failure("stopped on request", is_retryable=False, state=RunState.CANCELLED, reason="cancelled")
+    return cast("dict[str, Any]", context)
 
 
 def outcome_of(result: object) -> Outcome:
@@ -166,12 +123,74 @@ def outcome_of(result: object) -> Outcome:
     return Failure("the handler returned failure without an error" if error is None else error, output)
 
 
+def invoke(
+    handler: Handler,
+    context: dict[str, Any],
+    *,
+    on_start: Callable[[Interruptible], AbstractContextManager[Any]] = nullcontext,
+    judge: Callable[[object], Outcome] = outcome_of,
+) -> Outcome:
+    """Call a handler and return its outcome; no exception of the handler passes through.
+
+    `sys.exit` and `MemoryError` in a handler are its failure, not the end of the worker. `on_start` takes
+    the means to interrupt the handler, and surrounds the call. `judge` makes the outcome of what a handler
+    returned. The coroutine of an `async def` is awaited.
+
+    Raises:
+        SystemExit: the pool ends this process; the attempt has not ended.
+        LeaseLostError: another worker has taken the attempt over.
+        WorkerStopsError: the worker ends, and gives the attempt back.
+    """
+    try:
+        with interruptible() as stay, on_start(stay):
+            result = handler(context)
+            if isinstance(result, CoroutineType):
+                result = _awaited(handler, result, stay)
+        return result if isinstance(result, Outcome) else judge(result)
+    except SoftTimeLimitExceeded as error:
+        return timed_out("the handler ran longer than timeout_seconds", traceback=traceback_of(error))
+    except RunCancelledError:
+        return cancelled()
+    except (LeaseLostError, WorkerStopsError):
+        raise
+    except KeyboardInterrupt:
+        return Failure("interrupted from the keyboard", is_retryable=False, reason=INTERRUPTED)
+    except SystemExit as error:
+        if is_termination(error) or isinstance(error, WorkerShutdown | WorkerTerminate):
+            raise
+        return Failure(_describe(error), traceback=traceback_of(error))
+    except BaseException as error:  # noqa: BLE001  # see above
+        return Failure(_describe(error), traceback=traceback_of(error))
+
+
+def _awaited(handler: Handler, coroutine: "CoroutineType[Any, Any, Any]", stay: Interruptible) -> object:
+    if not iscoroutinefunction(unwrap(handler)):
+        coroutine.close()  # a plain function forgot to await it: its contract is broken
+        return coroutine
+    from workers.call.event_loop import run_to_end  # only where handlers are async
+
+    return run_to_end(coroutine, stay)
+
+
+def timed_out(error: str, *, traceback: str | None = None) -> Failure:
+    """Return the failure of an attempt that ran into its time limit."""
+    reason = str(RunState.TIMED_OUT)
+    return Failure(error, state=RunState.TIMED_OUT, reason=reason, traceback=traceback)
+
+
+def cancelled() -> Failure:
+    """Return the failure of an attempt that was stopped because its run was cancelled."""
+    return Failure("stopped on request", is_retryable=False, state=RunState.CANCELLED, reason="cancelled")
+
+
 def contract_problem(result: object) -> str | None:
     """Return what is wrong with a handler's result, or None.
 
     >>> print(contract_problem({"status": "ok"}))
     status is 'ok'; it must be "success" or "failure"
     """
+    if isinstance(result, CoroutineType):
+        return "it returned a coroutine and did not await it; write `async def`, or call asyncio.run"
     if not isinstance(result, dict):
         return f'it returned {type(result).__name__}; it must return a dict with "status", "output", "error"'
     unknown = sorted(str(key) for key in result.keys() - _RESULT_KEYS)

@@ -12,7 +12,7 @@ import threading
 
 # That of `signal` makes an enum of the number at each call.
 from _signal import getsignal  # type: ignore[import-not-found]
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Final
@@ -49,6 +49,8 @@ class Interruptible:
 
     def __init__(self) -> None:
         self.reason: type[BaseException] = SoftTimeLimitExceeded
+        self.instead: Callable[[type[BaseException]], object] | None = None
+        """Called with the reason, on whatever thread, in the place of raising it."""
         self.uses_signal = is_in_pool_child() and threading.current_thread() is threading.main_thread()
         self._thread = threading.get_ident()
         self._lock = threading.RLock()  # a signal that interrupts may come while it is held
@@ -62,12 +64,20 @@ class Interruptible:
             self._is_open = False
             self.reason = reason
             if self._thread == threading.get_ident():  # asked by a signal that came on top of the handler
-                raise reason
-            if self.uses_signal:
+                self.stop_here()
+            elif self.uses_signal:
                 signal.pthread_kill(self._thread, signal.SIGUSR1)
+            elif self.instead is not None:
+                self.instead(reason)
             else:
-                _raise_in(self._thread, reason)
+                raise_in(self._thread, reason)
         return True
+
+    def stop_here(self) -> None:
+        """Stop the handler, on top of which a signal has come."""
+        if self.instead is None:
+            raise self.reason
+        self.instead(self.reason)
 
     def close(self) -> None:
         """Block further interruptions: the handler has returned."""
@@ -87,7 +97,7 @@ def interruptible() -> Iterator[Interruptible]:
 
     def on_signal(_number: int, _frame: FrameType | None) -> None:
         signal.signal(signal.SIGUSR1, _ignore)
-        raise stay.reason
+        stay.stop_here()
 
     if stay.uses_signal:
         signal.signal(signal.SIGUSR1, on_signal)
@@ -113,7 +123,8 @@ def _ignore(_number: int, _frame: FrameType | None) -> None:
     """Ignore a signal that came too late for its handler."""
 
 
-def _raise_in(thread: int, reason: type[BaseException]) -> None:
+def raise_in(thread: int, reason: type[BaseException]) -> None:
+    """Raise an exception on a thread, between two of its instructions."""
     ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(reason))
 
 

@@ -1,15 +1,12 @@
 """`context["spend"]`: what a run has spent, counted at once for the budgets of its task."""
 
-from collections.abc import Callable
-
 from mission_control.errors import InvalidSpendError
 from mission_control.ledger.ledger import Ledger
 from mission_control.model.definitions.named_budget import MOST
 from mission_control.model.problems.messages import shown
+from mission_control.model.runs.handler_contract import Spend
 from mission_control.model.runs.run_record import RunRecord
 from mission_control.model.values.dollars import billionths
-
-Spend = Callable[..., bool]
 
 
 def spend_for(run: RunRecord, ledger: Ledger | None) -> Spend:

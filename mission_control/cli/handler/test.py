@@ -9,6 +9,7 @@ import time
 from contextlib import AbstractContextManager, redirect_stdout
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -73,8 +74,8 @@ def _run(path: str, params: dict[str, Any]) -> tuple[dict[str, Any], timedelta, 
         )
         context = worker.context_for(run, given.params, last_success_time=None)
         with _masked_output(run, given.named):
-            tried = import_module("workers.call.condition").tried(path, handler)
-            outcome = given.masked(worker.invoke(tried, context))
+            judge = partial(import_module("workers.call.condition").tried, path)
+            outcome = given.masked(worker.invoke(handler, context, judge=judge))
     took = timedelta(seconds=time.monotonic() - began)
     error = getattr(outcome, "error", None)
     if hasattr(outcome, "seen"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from threading import Thread
 from typing import TYPE_CHECKING, Any
@@ -70,6 +71,19 @@ def test_run_taken_by_a_worker_is_waited_for(installation: Installation) -> None
         "error": None,
         "execution_id": run.execution_id,
     }
+
+
+def test_async_handler_runs_here_and_in_an_async_program(installation: Installation, handlers: Path) -> None:
+    source = "async def run(context):\n    return {'status': 'success', 'output': context['attempt']}\n"
+    (handlers / "later.py").write_text(source, "utf-8")
+    installation.registry.register({"id": "a", "schedule": YEARLY, "handler": "handlers.later.run"})
+    scheduler = TaskScheduler()
+    assert scheduler.execute_task("a")["output"] == 1
+
+    async def program() -> object:
+        return scheduler.execute_task("a")["output"]
+
+    assert asyncio.run(program()) == 1
 
 
 def test_run_once_omits_runs_that_a_worker_does_not_finish_in_time(

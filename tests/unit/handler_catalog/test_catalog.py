@@ -56,8 +56,9 @@ def test_scan_neither_imports_nor_runs_modules(catalog: HandlerCatalog, own: Pat
     ["context", "context, /", "context, extra=1", "*args", "context=None", "context, *, a=1", "c, **more"],
 )
 def test_function_with_one_argument_is_a_handler(catalog: HandlerCatalog, own: Path, signature: str) -> None:
-    (own / "mine.py").write_text(f"def act({signature}): ...\n")
+    (own / "mine.py").write_text(f"def act({signature}): ...\nasync def wait({signature}): ...\n")
     assert catalog.problem("handlers.mine.act") is None
+    assert catalog.problem("handlers.mine.wait") is None
 
 
 @pytest.mark.parametrize(
@@ -67,7 +68,7 @@ def test_function_with_one_argument_is_a_handler(catalog: HandlerCatalog, own: P
         ("def act(a, b): ...", "cannot be called with one argument"),
         ("def act(a, *, b): ...", "cannot be called with one argument"),
         ("def act(*, context): ...", "cannot be called with one argument"),
-        ("async def act(context): ...", "is an async function"),
+        ("async def act(): ...", "cannot be called with one argument"),
         ("class act: ...", "is a class"),
     ],
 )

@@ -10,6 +10,7 @@ from celery import Celery
 
 from mission_control.configuration.settings import Secret
 from tests.samples.conditions import CONDITIONS
+from tests.samples.coroutines import COROUTINES
 from tests.stage.live_installation import LiveInstallation, live_installation
 
 if TYPE_CHECKING:
@@ -179,6 +180,7 @@ HANDLERS = {
             """Never run."""
     ''',
     "conditions": CONDITIONS,
+    "coroutines": COROUTINES,
     "long": '''
         """A handler that takes its time."""
         import time

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from mission_control.dispatch.run_ending import RunEnding
 from mission_control.dispatch.run_handle import Run
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def ended(live: LiveInstallation, tmp_path_factory: pytest.TempPathFactory) -> d
             timeout_seconds=1 if name == "hangs" else None,
         )
     runs = {
-        name: Run(f"if_{name}@{at:%Y%m%dT%H%M%SZ}", live.installation.ledger, live.server.url)
+        name: Run(f"if_{name}@{at:%Y%m%dT%H%M%SZ}", RunEnding.of(live.installation), live.server.url)
         for name in names
     }
     return {name: live.ended(run, timeout=40) for name, run in runs.items()}

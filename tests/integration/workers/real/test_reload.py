@@ -18,6 +18,7 @@ from tests.stage.waiting import wait_until
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from mission_control import RunResult
     from mission_control.dispatch.run_handle import Run
     from tests.processes.real_workers import WorkerProcess
 
@@ -53,7 +54,7 @@ def write(house: WorkerHouse, name: str, text: str) -> None:
 def output(house: WorkerHouse, run: Run) -> Any:
     """Release what is parked, as beat does, until the run is over, and return its output."""
 
-    def result() -> dict[str, Any] | None:
+    def result() -> RunResult | None:
         release_parked(house.installation.client, house.installation.clock())
         return run.result
 
