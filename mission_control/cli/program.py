@@ -55,7 +55,7 @@ task = LazyGroup(
         "revisions": "task.history:revisions",
         "apply": "tasks.task_file:apply",
         "diff": "tasks.task_file:diff",
-        "export": "tasks.task_file:export",
+        "export": "tasks.export:export",
     },
     elsewhere={"pause": "pause:pause", "resume": "pause:resume"},
 )

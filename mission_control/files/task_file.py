@@ -137,11 +137,15 @@ def parse_tasks(
 
 
 def write_task_file(
-    path: Path, definitions: Iterable[TaskDefinition], resources: Resources = MappingProxyType({})
+    path: Path,
+    definitions: Iterable[TaskDefinition],
+    resources: Resources = MappingProxyType({}),
+    *,
+    is_yaml: bool | None = None,
 ) -> None:
     """Write definitions to a file that only its owner can read. Readers never see it half written.
 
-    It is JSON, or YAML if the name ends in `.yaml` or `.yml`.
+    Unless `is_yaml` says otherwise, it is JSON, or YAML if the name ends in `.yaml` or `.yml`.
 
     Raises:
         TaskFileError: the file cannot be written, or should be TOML; the old one, if any, is unchanged.
@@ -149,9 +153,8 @@ def write_task_file(
     if path.suffix.lower() == TOML_ENDING:
         raise TaskFileError(f"{path}: definitions have null values, which TOML has not; write JSON or YAML")
     tasks = [definition.to_dict() for definition in sorted(definitions, key=lambda one: one.id)]
-    content = _content(
-        {**sections_of(resources), "tasks": tasks}, is_yaml=path.suffix.lower() in YAML_ENDINGS
-    )
+    is_yaml = path.suffix.lower() in YAML_ENDINGS if is_yaml is None else is_yaml
+    content = _content({**sections_of(resources), "tasks": tasks}, is_yaml=is_yaml)
     try:
         replace_file(path, content)
     except OSError as error:

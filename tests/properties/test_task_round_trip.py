@@ -2,13 +2,17 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from operator import itemgetter
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import orjson
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mission_control.errors import InvalidTaskError
+from mission_control.files.task_file import parse_tasks, read_task_file, write_task_file
 from mission_control.model.definitions.task import parse_task
 from mission_control.model.values.instants import format_instant
 
@@ -203,3 +207,15 @@ def test_invalid_definition_raises_only_problems(data: dict[str, Any]) -> None:
         parse_task(data)
     except InvalidTaskError as error:
         assert error.problems  # noqa: PT017  # a definition that happens to be valid is no failure
+
+
+@settings(max_examples=40)
+@given(st.lists(DEFINITIONS, max_size=3, unique_by=itemgetter("id")), st.sampled_from(["json", "yaml"]))
+def test_definition_exported_to_a_file_and_read_from_it_is_equal(
+    data: list[dict[str, Any]], ending: str
+) -> None:
+    tasks = sorted(map(parse_task, data), key=lambda one: one.id)
+    with TemporaryDirectory() as folder:
+        file = Path(folder, f"tasks.{ending}")
+        write_task_file(file, tasks)
+        assert parse_tasks(read_task_file(file).tasks) == tasks

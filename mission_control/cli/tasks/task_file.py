@@ -1,4 +1,4 @@
-"""`mission-control tasks apply`, `tasks diff` and `tasks export`."""
+"""`mission-control task apply` and `task diff`."""
 
 from __future__ import annotations
 
@@ -9,11 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 import rich_click as click
 
 from mission_control.cli.terminal import parameters
-from mission_control.cli.terminal.exit_codes import ExitCode
-from mission_control.cli.terminal.failures import CommandError
 from mission_control.cli.terminal.installation_in_use import current
 from mission_control.cli.terminal.output import as_text, echo, echo_json, tell, tell_issues
-from mission_control.cli.terminal.revealing import require_owner, shown_definitions
 from mission_control.cli.views.task_view import when_it_runs
 
 if TYPE_CHECKING:
@@ -90,38 +87,6 @@ def field_lines(changes: Mapping[str, Mapping[str, Any]]) -> list[str]:
     ['    priority: 0 → 3', '    schedule.time:  → 09:00']
     """
     return [f"    {path}: {as_text(one['from'])} → {as_text(one['to'])}" for path, one in changes.items()]
-
-
-@click.command()
-@click.argument("file", required=False, type=click.Path(path_type=Path, allow_dash=True))
-@parameters.dry_run
-@parameters.reveal
-def export(file: Path | None, dry_run: bool, reveal: bool) -> None:
-    """Write every task to FILE, in the format of `tasks apply`.
-
-    FILE defaults to the installation's own; - is stdout. It is replaced in one step, and only its owner can
-    read it. Secrets are written in full, which only the data directory's owner may do; on stdout they are
-    masked.
-    """
-    from mission_control.files.task_file import sections_of, write_task_file
-
-    with current() as installation:
-        data_dir = installation.settings.data_dir
-        found = [task.to_dict() for task in installation.registry.definitions()]
-        if file == Path("-"):
-            shared = sections_of(installation.all_resources())
-            echo_json({**shared, "tasks": shown_definitions(found, data_dir, reveal=reveal)})
-            return
-        path = installation.settings.default_tasks_file if file is None else file
-        if dry_run:
-            tell(f"{len(found)} tasks would be written to {path} (dry run)")
-            return
-        if shown_definitions(found, data_dir, reveal=False) != found:
-            require_owner(data_dir)
-        if path.is_dir():
-            raise CommandError(f"{path} is a directory; name a file in it", ExitCode.USAGE)
-        write_task_file(path, installation.registry.definitions(), installation.all_resources())
-        echo(str(path))
 
 
 def summary(done: Mapping[Applied, Collection[str]]) -> str:

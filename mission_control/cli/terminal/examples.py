@@ -18,7 +18,7 @@ _EXAMPLES: Final = {
     "task history": "task history tea -n 5",
     "task revisions": "task revisions tea",
     "task apply": "task apply tasks.yaml --dry-run",
-    "task export": "task export tasks.yaml",
+    "task export": "task export tea --format yaml",
     "backfill list": "backfill list --all",
     "backfill show": "backfill show 01JAB --wait",
     "backfill cancel": "backfill cancel 01JAB --reason 'wrong month'",

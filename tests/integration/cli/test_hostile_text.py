@@ -86,7 +86,7 @@ COMMANDS: dict[str, list[list[str]]] = {
     "task remove": [["good", "--dry-run"], [HOSTILE], [HOSTILE, "--dry-run"], [HOSTILE, "--yes"]],
     "task apply": [[HOSTILE], [f"{HOSTILE}.json"]],
     "task diff": [[HOSTILE], [f"{HOSTILE}.json"]],
-    "task export": [["-"], [f"{HOSTILE}/x.json"]],
+    "task export": [["-"], [f"{HOSTILE}/x.json"], [HOSTILE], ["--format", "yaml"], ["--format", "ics"]],
     "run list": [
         [],
         ["--all"],

@@ -104,3 +104,77 @@ def test_export_to_an_unwritable_place_is_reported(tmp_path: Path) -> None:
     assert mc("tasks", "export", str(tmp_path)).code == 2
     (tmp_path / "plain").write_text("")
     assert mc("tasks", "export", str(tmp_path / "plain" / "file.json")).code == 2
+
+
+FILE = {
+    "limits": [{"name": "slow", "concurrency": 2}, {"name": "other", "rate": "3/m"}],
+    "budgets": [{"name": "team", "usd": "5/d"}],
+    "tasks": [
+        {"id": "tea", **DAILY, "limits": ["slow"], "params": {"yes": "no", "at": "09:00", "n": 1e300}},
+        {
+            "id": "v1.2",
+            **DAILY,
+            "budgets": ["team"],
+            "description": "two\nlines \x1b[31m: #",
+            "tags": ["0x1f"],
+        },
+        {"id": "off", **DAILY, "enabled": False, "after": [{"task": "tea"}], "notify": {"on": ["success"]}},
+    ],
+}
+
+
+@pytest.mark.parametrize("ending", ["json", "yaml"])
+def test_every_way_of_exporting_gives_tasks_that_applied_change_nothing(file: Path, ending: str) -> None:
+    file.write_text(json.dumps(FILE))
+    assert mc("task", "apply", str(file)).code == 0
+    before = mc("task", "list", "--all", "--json").json
+    out = file.with_name(f"out.{ending}")
+    printed = mc("task", "export", "tea", "off", "--format", ending).out
+    for ids, content in ((["off", "tea"], printed), (["off", "tea", "v1.2"], None), (["v1.2"], None)):
+        if content is not None:
+            out.write_text(content)
+        else:
+            assert mc("tasks", "export", *(ids if ids == ["v1.2"] else []), str(out)).out == f"{out}\n"
+        done = mc("tasks", "apply", str(out), "--json").json
+        assert (done["created"], done["updated"], sorted(done["unchanged"])) == ([], [], ids)
+    assert mc("task", "list", "--all", "--json").json == before
+
+
+def test_named_tasks_are_exported_with_their_limits_and_budgets_only(file: Path) -> None:
+    file.write_text(json.dumps(FILE))
+    mc("task", "apply", str(file))
+    found = mc("task", "export", "tea").json
+    assert [one["name"] for one in found["limits"]] == ["slow"]
+    assert [one["id"] for one in found["tasks"]] == ["tea"]
+    assert "budgets" not in found
+    unknown = mc("task", "export", "tee")
+    assert (unknown.code, unknown.out) == (3, "")
+    assert 'did you mean "tea"' in unknown.err
+
+
+def test_calendar_of_exported_tasks_is_that_of_next(file: Path) -> None:
+    file.write_text(json.dumps(FILE))
+    mc("task", "apply", str(file))
+
+    def events(text: str) -> set[str]:
+        return {line for line in text.splitlines() if line.startswith(("UID", "DTSTART"))}
+
+    out = file.with_name("due.ics")
+    assert mc("task", "export", "tea", str(out)).code == 0
+    assert events(out.read_text()) == events(mc("next", "tea", "--ics").out) != set()
+    assert events(mc("task", "export", "--format", "ics").out) == events(mc("next", "--ics").out)
+    assert stat.S_IMODE(out.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reported"),
+    [
+        (["a.json", "b.yaml"], "a.json and b.yaml are both files"),
+        (["--format", "yaml", "a.json"], "--format yaml does not go with a.json"),
+        (["a.toml"], "write JSON or YAML"),
+    ],
+)
+def test_export_that_cannot_be_meant_is_refused(arguments: list[str], reported: str) -> None:
+    answer = mc("task", "export", *arguments)
+    assert (answer.code, answer.out) == (2, "")
+    assert reported in " ".join(answer.err.split())
