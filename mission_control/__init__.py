@@ -8,24 +8,50 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mission_control.budget_registry import get_budget, list_budgets, remove_budget, set_budget
+    from mission_control.budget_registry import (
+        RegisteredBudget,
+        get_budget,
+        list_budgets,
+        remove_budget,
+        set_budget,
+    )
     from mission_control.dispatch.producer import enqueue, enqueue_many
+    from mission_control.dispatch.run_control import CancelReply
     from mission_control.dispatch.run_handle import Run
     from mission_control.dispatch.run_options import DebounceOptions, EnqueueRequest, EnqueueResult
     from mission_control.errors import (
         BudgetInUseError,
+        FleetError,
+        HandlerError,
         InvalidBudgetError,
         InvalidLimitError,
         InvalidSpendError,
         InvalidTaskError,
         LimitInUseError,
         MissionControlError,
+        RunTimeoutError,
         StoreUnavailableError,
+        TaskFileError,
         UnknownBudgetError,
         UnknownLimitError,
+        UnknownRunError,
         UnknownTaskError,
     )
-    from mission_control.limit_registry import get_limit, list_limits, remove_limit, set_limit
+    from mission_control.limit_registry import (
+        RegisteredLimit,
+        get_limit,
+        list_limits,
+        remove_limit,
+        set_limit,
+    )
+    from mission_control.model.definitions.registered_task import RegisteredTask
+    from mission_control.model.runs.handler_contract import (
+        ExecutionResult,
+        HandlerContext,
+        HandlerResult,
+        RunResult,
+        TaskResult,
+    )
     from mission_control.scheduler import TaskScheduler
     from mission_control.task_registry import (
         disable_task,
@@ -39,20 +65,34 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BudgetInUseError",
+    "CancelReply",
     "DebounceOptions",
     "EnqueueRequest",
     "EnqueueResult",
+    "ExecutionResult",
+    "FleetError",
+    "HandlerContext",
+    "HandlerError",
+    "HandlerResult",
     "InvalidBudgetError",
     "InvalidLimitError",
     "InvalidSpendError",
     "InvalidTaskError",
     "LimitInUseError",
     "MissionControlError",
+    "RegisteredBudget",
+    "RegisteredLimit",
+    "RegisteredTask",
     "Run",
+    "RunResult",
+    "RunTimeoutError",
     "StoreUnavailableError",
+    "TaskFileError",
+    "TaskResult",
     "TaskScheduler",
     "UnknownBudgetError",
     "UnknownLimitError",
+    "UnknownRunError",
     "UnknownTaskError",
     "disable_task",
     "enable_task",
@@ -75,12 +115,22 @@ __all__ = [
 
 _HOME = {
     "TaskScheduler": "scheduler",
+    "CancelReply": "dispatch.run_control",
+    "RegisteredTask": "model.definitions.registered_task",
     "Run": "dispatch.run_handle",
+    **dict.fromkeys(
+        ("ExecutionResult", "HandlerContext", "HandlerResult", "RunResult", "TaskResult"),
+        "model.runs.handler_contract",
+    ),
     "enqueue": "dispatch.producer",
     "enqueue_many": "dispatch.producer",
     **dict.fromkeys(("DebounceOptions", "EnqueueRequest", "EnqueueResult"), "dispatch.run_options"),
-    **dict.fromkeys(("get_limit", "list_limits", "remove_limit", "set_limit"), "limit_registry"),
-    **dict.fromkeys(("get_budget", "list_budgets", "remove_budget", "set_budget"), "budget_registry"),
+    **dict.fromkeys(
+        ("RegisteredLimit", "get_limit", "list_limits", "remove_limit", "set_limit"), "limit_registry"
+    ),
+    **dict.fromkeys(
+        ("RegisteredBudget", "get_budget", "list_budgets", "remove_budget", "set_budget"), "budget_registry"
+    ),
     **dict.fromkeys(
         (name for name in __all__ if name.endswith("_task") or name == "list_tasks"), "task_registry"
     ),

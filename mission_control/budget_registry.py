@@ -5,14 +5,23 @@ All functions raise `StoreUnavailableError`, within seconds, if Redis cannot be 
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import NotRequired, TypedDict, cast
 
 from mission_control.errors import UnknownBudgetError
 from mission_control.installation.installation import current_installation
 from mission_control.registry.budgets import Budgets
 from mission_control.store.connection import store_errors
 
-__all__ = ["get_budget", "list_budgets", "remove_budget", "set_budget"]
+__all__ = ["RegisteredBudget", "get_budget", "list_budgets", "remove_budget", "set_budget"]
+
+
+class RegisteredBudget(TypedDict):
+    """A budget, with the fields that were given."""
+
+    name: str
+    usd: NotRequired[str]
+    tokens: NotRequired[str]
+    runs: NotRequired[str]
 
 
 def set_budget(
@@ -31,17 +40,17 @@ def set_budget(
         return budgets.set({field: value for field, value in given.items() if value is not None})
 
 
-def get_budget(name: str) -> dict[str, Any] | None:
+def get_budget(name: str) -> RegisteredBudget | None:
     """Return a budget with the fields that were given, or None if no budget has that name."""
     with _budgets() as budgets:
         found = budgets.all().get(name)
-        return None if found is None else found.to_dict()
+        return None if found is None else cast("RegisteredBudget", found.to_dict())
 
 
-def list_budgets() -> list[dict[str, Any]]:
+def list_budgets() -> list[RegisteredBudget]:
     """Return the budgets as `get_budget` does, sorted by name."""
     with _budgets() as budgets:
-        return [one.to_dict() for one in budgets.all().values()]
+        return [cast("RegisteredBudget", one.to_dict()) for one in budgets.all().values()]
 
 
 def remove_budget(name: str, *, force: bool = False) -> bool:

@@ -26,8 +26,8 @@ MissionControlError
 │   └── EmbeddedServerError the managed server could not be started
 ├── UnsafePathError         another user could change a file or folder of ours (also a PermissionError)
 ├── RunTimeoutError         a run did not finish within the time waited (also a TimeoutError)
-├── AuditWriteError         a record is not in the audit stream (also an OSError; see `audit.log`)
-└── FleetError              beat or a worker did not start or stay up (see `processes.fleet`)
+├── AuditWriteError         a record is not in the audit stream (also an OSError)
+└── FleetError              beat or a worker did not start or stay up
 ```
 """
 
@@ -180,3 +180,15 @@ class UnsafePathError(MissionControlError, PermissionError):
 
 class RunTimeoutError(MissionControlError, TimeoutError):
     """A run did not reach its end within the time the caller was willing to wait."""
+
+
+class AuditWriteError(MissionControlError, OSError):
+    """A record could not be written; it is not in the file, and may be appended again.
+
+    `errno` and `filename` are those of the failed call. A fragment of the record may be in the file; the
+    next record of any process starts on a line of its own.
+    """
+
+
+class FleetError(MissionControlError):
+    """Beat or the worker did not start, or ended on its own; the message has its last lines."""

@@ -5,14 +5,24 @@ All functions raise `StoreUnavailableError`, within seconds, if Redis cannot be 
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import NotRequired, TypedDict, cast
 
 from mission_control.errors import UnknownLimitError
 from mission_control.installation.installation import current_installation
 from mission_control.registry.limits import Limits
 from mission_control.store.connection import store_errors
 
-__all__ = ["get_limit", "list_limits", "remove_limit", "set_limit"]
+__all__ = ["RegisteredLimit", "get_limit", "list_limits", "remove_limit", "set_limit"]
+
+
+class RegisteredLimit(TypedDict):
+    """A limit, with the fields that were given."""
+
+    name: str
+    concurrency: NotRequired[int]
+    rate: NotRequired[str]
+    burst: NotRequired[int]
+    per: NotRequired[str]
 
 
 def set_limit(
@@ -38,17 +48,17 @@ def set_limit(
         return limits.set({field: value for field, value in given.items() if value is not None})
 
 
-def get_limit(name: str) -> dict[str, Any] | None:
+def get_limit(name: str) -> RegisteredLimit | None:
     """Return a limit with the fields that were given, or None if no limit has that name."""
     with _limits() as limits:
         found = limits.all().get(name)
-        return None if found is None else found.to_dict()
+        return None if found is None else cast("RegisteredLimit", found.to_dict())
 
 
-def list_limits() -> list[dict[str, Any]]:
+def list_limits() -> list[RegisteredLimit]:
     """Return the limits as `get_limit` does, sorted by name."""
     with _limits() as limits:
-        return [one.to_dict() for one in limits.all().values()]
+        return [cast("RegisteredLimit", one.to_dict()) for one in limits.all().values()]
 
 
 def remove_limit(name: str, *, force: bool = False) -> bool:

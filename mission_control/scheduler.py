@@ -7,18 +7,21 @@ from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, cast
 
 from ulid import ULID
 
+from mission_control.dispatch.run_ending import RunEnding
 from mission_control.errors import RunTimeoutError, UnknownTaskError
 from mission_control.events.events import service_ended
 from mission_control.installation.installation import Installation, create_app, current_installation
+from mission_control.model.definitions.registered_task import RegisteredTask
+from mission_control.model.runs.handler_contract import ExecutionResult, TaskResult
 from mission_control.model.runs.new_run import manual_run
 from mission_control.model.runs.run_record import RunRecord
 from mission_control.processes.fleet import Fleet
 from mission_control.processes.in_process import InProcess
-from mission_control.processes.keeper import Keeper
+from mission_control.processes.keeper import Keeper, ServiceStatus
 from mission_control.store.connection import store_errors
 
 
@@ -35,7 +38,7 @@ class TaskScheduler:
         self._keeper: Keeper | None = None
         self._started_in = 0
 
-    def load_tasks(self, path: Path | str | None = None) -> list[dict[str, Any]]:
+    def load_tasks(self, path: Path | str | None = None) -> list[RegisteredTask]:
         """Apply a task file to the registry and return the tasks registered now.
 
         Without a `path` it is `data/tasks/scheduled_tasks.json` (or `TASKS_FILE`), which need not exist.
@@ -52,7 +55,7 @@ class TaskScheduler:
         with self._store_errors():
             if path is not None or file.exists():
                 apply_task_file(registry, file, self._installation.resources)
-            return registry.tasks(enabled_only=False)
+            return cast("list[RegisteredTask]", registry.tasks(enabled_only=False))
 
     def register_task(self, task_def: Mapping[str, Any], *, replace: bool = False) -> bool:
         """Add a task, as `mission_control.register_task` does; running processes notice it at once."""
@@ -91,7 +94,7 @@ class TaskScheduler:
             keeper.end()
             keeper.fleet.stop(timeout)
 
-    def status(self) -> dict[str, dict[str, Any]]:
+    def status(self) -> dict[str, ServiceStatus]:
         """Return how beat and the worker that `start` started are, by their names `beat` and `worker`.
 
         Each has `running`, `pid`, `restarts` (how often it was started again) and `last_end` (how it ended
@@ -100,7 +103,7 @@ class TaskScheduler:
         keeper = self._own_keeper()
         return {} if keeper is None else keeper.status()
 
-    def run_once(self) -> list[dict[str, Any]]:
+    def run_once(self) -> list[TaskResult]:
         """Fire and run in this process what is due now, and return the results.
 
         Each result has the shape of the handler contract, `task_id` and `execution_id`. Waits for
@@ -108,12 +111,12 @@ class TaskScheduler:
         not over then has no result here, nor has one whose handler only workers have: it is sent to them.
         """
         with self._store_errors():
-            now, results = self._installation.clock(), []
+            now, results = self._installation.clock(), list[TaskResult | None]()
             while fired := self._in_process.fire_due(now):  # again for what comes after these
                 results += [self._result(run) for run in fired]
         return [result for result in results if result is not None]
 
-    def execute_task(self, task_id: str) -> dict[str, Any]:
+    def execute_task(self, task_id: str) -> ExecutionResult:
         """Run a task now, in this process, enabled or not, and return the handler's result.
 
         The result has the shape of the handler contract, and the run's `execution_id`. The run is in the
@@ -147,7 +150,7 @@ class TaskScheduler:
     ) -> None:
         self.stop()
 
-    def _result(self, run: RunRecord) -> dict[str, Any] | None:
+    def _result(self, run: RunRecord) -> TaskResult | None:
         try:
             return {"task_id": run.task_id, **self._in_process.run(run)}
         except RunTimeoutError:
@@ -169,7 +172,7 @@ def in_process(installation: Installation, *, sleep: Callable[[float], None] = t
             create_app("beat", lambda: installation), installation=installation, deliver=deliver, lazy=True
         ),
         producer=installation.celery,
-        ledger=installation.ledger,
+        ending=RunEnding.of(installation),
         catalog=installation.catalog,
         redis_url=installation.redis_url,
         clock=installation.clock,

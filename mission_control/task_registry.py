@@ -7,9 +7,10 @@ refuses.
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 from mission_control.installation.installation import current_installation
+from mission_control.model.definitions.registered_task import RegisteredTask
 from mission_control.registry.registry import Registry
 from mission_control.store.connection import store_errors
 
@@ -47,20 +48,20 @@ def unregister_task(task_id: str, *, force: bool = False) -> bool:
         return registry.unregister(task_id, force=force)
 
 
-def get_task(task_id: str) -> dict[str, Any] | None:
+def get_task(task_id: str) -> RegisteredTask | None:
     """Return a task's definition with its execution history, or None if no task has that id.
 
     If another program has damaged the task's entry, the answer is the definition that it had last, as far as
     that can be read; its `state` is "quarantined", and `problem` says why.
     """
     with _registry() as registry:
-        return registry.get(task_id)
+        return cast("RegisteredTask | None", registry.get(task_id))
 
 
-def list_tasks(enabled_only: bool = True) -> list[dict[str, Any]]:
+def list_tasks(enabled_only: bool = True) -> list[RegisteredTask]:
     """Return the tasks as `get_task` does, sorted by id; `enabled_only=False` includes disabled ones."""
     with _registry() as registry:
-        return registry.tasks(enabled_only=enabled_only)
+        return cast("list[RegisteredTask]", registry.tasks(enabled_only=enabled_only))
 
 
 def update_task(task_id: str, updates: Mapping[str, Any]) -> bool:

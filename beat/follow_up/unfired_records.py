@@ -9,7 +9,8 @@ from redis import Redis
 from redis.exceptions import ResponseError
 
 from mission_control.audit.endings import ending_record
-from mission_control.audit.stream.log import AuditLog, AuditWriteError
+from mission_control.audit.stream.log import AuditLog
+from mission_control.errors import AuditWriteError
 from mission_control.events import events
 from mission_control.ledger.ledger import Ledger
 from mission_control.model.runs.record_identity import record_identity

@@ -5,7 +5,8 @@ from typing import Final
 
 from mission_control.audit.pending.pending_records import write_or_pend
 from mission_control.audit.record.records import ExecutionRecord, Status
-from mission_control.audit.stream.log import AuditLog, AuditWriteError
+from mission_control.audit.stream.log import AuditLog
+from mission_control.errors import AuditWriteError
 from mission_control.events import events
 from mission_control.model.policies.deadlines import late
 from mission_control.model.runs.run_record import RunRecord, Trigger

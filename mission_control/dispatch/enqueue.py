@@ -187,7 +187,7 @@ class Dispatch:
                 raise window_problem(one, reply.text)
             case Answer.ERROR:
                 return self._refusal(reply.text)
-        return Run(execution_id, self.ending.ledger, self.redis_url, created=is_new)
+        return Run(execution_id, self.ending, self.redis_url, created=is_new)
 
     def _refusal(self, answer: str) -> StoreUnavailableError:
         explanation = explain(ResponseError(answer))

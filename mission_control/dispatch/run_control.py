@@ -58,27 +58,8 @@ class RunControl:
         return self.ending.ledger
 
     def cancel(self, execution_id: str, *, reason: str) -> CancelReply:
-        """Cancel a run.
-
-        Guarantees: a waiting run is over at once, with its record, and its message has no effect, whatever
-        restarts meanwhile. A running handler is interrupted within seconds, killed if it goes on (in a
-        prefork pool), and no attempt follows. Does not guarantee that a running run ends `cancelled`: if
-        its handler finishes first, that outcome is recorded. The reason is kept without secrets, and bounded.
-
-        Raises:
-            UnknownRunError: the ledger has no such run.
-        """
-        reason = clean_text(reason, NAME_LIMIT)
-        for _ in range(_TRIES):  # it may begin, or end, between the look and the move
-            run = existing_run(self.ledger, execution_id)
-            if run.state.is_final:
-                return CancelReply.FINISHED
-            if run.state is RunState.RUNNING:
-                if self.ledger.ask_to_cancel(run.execution_id, reason):
-                    return CancelReply.ASKED
-            elif self.ending.close(run, RunState.CANCELLED, reason) is not None:
-                return CancelReply.CANCELLED
-        return CancelReply.ASKED
+        """Cancel a run; see `cancel_run`."""
+        return cancel_run(self.ending, execution_id, reason=reason)
 
     def revoke(self, execution_ids: Sequence[str], *, reason: str = "revoked") -> None:
         """Let runs not begin another attempt, now or later, whether the ledger has them yet or not.
@@ -129,6 +110,30 @@ class RunControl:
         if problem is not None:
             what = f"{problem}; look at it, and enqueue its task or handler again instead"
             raise InvalidTaskError([Problem("", what)], subject=f"run {execution_id[:200]}")
+
+
+def cancel_run(ending: RunEnding, execution_id: str, *, reason: str) -> CancelReply:
+    """Cancel a run.
+
+    Guarantees: a waiting run is over at once, with its record, and its message has no effect, whatever
+    restarts meanwhile. A running handler is interrupted within seconds, killed if it goes on (in a
+    prefork pool), and no attempt follows. Does not guarantee that a running run ends `cancelled`: if
+    its handler finishes first, that outcome is recorded. The reason is kept without secrets, and bounded.
+
+    Raises:
+        UnknownRunError: the ledger has no such run.
+    """
+    reason = clean_text(reason, NAME_LIMIT)
+    for _ in range(_TRIES):  # it may begin, or end, between the look and the move
+        run = existing_run(ending.ledger, execution_id)
+        if run.state.is_final:
+            return CancelReply.FINISHED
+        if run.state is RunState.RUNNING:
+            if ending.ledger.ask_to_cancel(run.execution_id, reason):
+                return CancelReply.ASKED
+        elif ending.close(run, RunState.CANCELLED, reason) is not None:
+            return CancelReply.CANCELLED
+    return CancelReply.ASKED
 
 
 def existing_run(ledger: Ledger, execution_id: str) -> RunRecord:

@@ -15,8 +15,9 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from mission_control.audit.stream.lines import LONGEST_LINE_BYTES
-from mission_control.audit.stream.log import AuditLog, AuditWriteError
+from mission_control.audit.stream.log import AuditLog
 from mission_control.audit.stream.reader import tail
+from mission_control.errors import AuditWriteError
 from mission_control.events import events
 from mission_control.ledger.run_reader import RunReader
 from mission_control.model.values.instants import format_instant, parse_instant

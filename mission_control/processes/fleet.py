@@ -10,7 +10,7 @@ from typing import IO, Final
 from redis import Redis, RedisError
 
 from mission_control.configuration.settings import Settings
-from mission_control.errors import MissionControlError
+from mission_control.errors import FleetError
 from mission_control.processes.commands import beat_command, worker_command
 from mission_control.processes.heartbeats import beat_name, end_lead_of_dead_beat, live_processes
 from mission_control.processes.service_process import ServiceCommand, ServiceProcess
@@ -25,10 +25,6 @@ _LATER_THAN_THE_WORKER: Final = 4.0
 
 _POLL_SECONDS: Final = 0.05
 _LAST_LINES_BYTES: Final = 4_000
-
-
-class FleetError(MissionControlError):
-    """Beat or the worker did not start, or ended on its own; the message has its last lines."""
 
 
 class Fleet:

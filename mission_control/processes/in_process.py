@@ -19,12 +19,13 @@ from typing import TYPE_CHECKING, Any, Final
 from celery.utils.imports import symbol_by_name
 
 from mission_control.configuration.settings import working_folder
+from mission_control.dispatch.run_ending import RunEnding
 from mission_control.dispatch.run_handle import Run, result_of
 from mission_control.errors import HandlerError, UnknownRunError
 from mission_control.handler_catalog.catalog import HandlerCatalog
-from mission_control.ledger.ledger import Ledger
 from mission_control.messaging.celery_config import BEAT_SCHEDULER
 from mission_control.messaging.message import message_kwargs, send
+from mission_control.model.runs.handler_contract import ExecutionResult
 from mission_control.model.runs.run_record import INTERRUPTED, RunRecord
 from mission_control.model.runs.run_state import RunState
 from mission_control.processes.launch import OURS
@@ -93,7 +94,7 @@ class InProcess:
         worker: Callable[[Callable[..., Celery]], Celery],
         beat: Callable[[Any, Callable[[RunRecord], None]], Any],
         producer: Celery,
-        ledger: Ledger,
+        ending: RunEnding,
         catalog: HandlerCatalog,
         redis_url: str,
         clock: Callable[[], datetime],
@@ -102,7 +103,7 @@ class InProcess:
         self._worker = worker
         self._beat = beat
         self._producer = producer
-        self._ledger = ledger
+        self._ending = ending
         self._catalog = catalog
         self._redis_url = redis_url
         self._clock = clock
@@ -136,7 +137,7 @@ class InProcess:
             raise HandlerError(f"this process cannot run {path}: {self._catalog.problem(path)}")
 
     @our_packages()
-    def run(self, run: RunRecord) -> dict[str, Any]:
+    def run(self, run: RunRecord) -> ExecutionResult:
         """Run an entered run to its end, waiting for its retries, and return the handler's result.
 
         The result has the shape of the contract, and the run's `execution_id`. If a worker has taken the
@@ -173,7 +174,7 @@ class InProcess:
         return self._existing(run)
 
     def _existing(self, run: RunRecord) -> RunRecord:
-        after = self._ledger.get(run.execution_id)
+        after = self._ending.ledger.get(run.execution_id)
         if after is None:
             raise UnknownRunError(f"the ledger has dropped run {run.execution_id} while it was being run")
         return after
@@ -186,8 +187,8 @@ class InProcess:
             run = self._existing(run)
         return run
 
-    def _end_elsewhere(self, run: RunRecord) -> dict[str, Any]:
-        handle = Run(run.execution_id, self._ledger, self._redis_url)
+    def _end_elsewhere(self, run: RunRecord) -> ExecutionResult:
+        handle = Run(run.execution_id, self._ending, self._redis_url)
         result = handle.wait(ELSEWHERE_WITHIN_SECONDS)
         return {**result, "execution_id": run.execution_id}
 

@@ -5,9 +5,10 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from threading import Event, Lock, Thread
-from typing import Any, Final
+from typing import Final, TypedDict
 
-from mission_control.processes.fleet import Fleet, FleetError
+from mission_control.errors import FleetError
+from mission_control.processes.fleet import Fleet
 from mission_control.processes.service_process import ServiceProcess
 
 _ROUND_SECONDS: Final = 0.1
@@ -15,6 +16,15 @@ _MOST_RESTARTS: Final = 5
 _WITHIN: Final = timedelta(minutes=1)
 _FIRST_DELAY: Final = timedelta(milliseconds=500)
 _LONGEST_DELAY: Final = timedelta(seconds=10)
+
+
+class ServiceStatus(TypedDict):
+    """How a service is: how often it was started again, and how it ended the last time."""
+
+    running: bool
+    pid: int
+    restarts: int
+    last_end: str | None
 
 
 class Keeper:
@@ -71,7 +81,7 @@ class Keeper:
         if self._thread is not None:
             self._thread.join()
 
-    def status(self) -> dict[str, dict[str, Any]]:
+    def status(self) -> dict[str, ServiceStatus]:
         """Return for each service whether it runs, its process, how often and how it has ended."""
         return {
             one.name: {

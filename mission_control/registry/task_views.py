@@ -5,18 +5,17 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from heapq import nsmallest
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from mission_control.ledger.run_reader import RunReader
 from mission_control.model.definitions.due_times import nominal_time_of
+from mission_control.model.definitions.registered_task import TaskState
 from mission_control.model.definitions.task import TaskDefinition
 from mission_control.model.runs.history import History
 from mission_control.model.values.identifiers import known_form
 from mission_control.model.values.instants import format_instant
 from mission_control.registry.stored_task import StoredTask
 from mission_control.registry.task_store import TaskStore
-
-TaskState = Literal["enabled", "disabled", "completed", "quarantined"]
 
 _AT_ONCE: Final = 1_000
 

@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from mission_control.dispatch.run_ending import RunEnding
 from mission_control.dispatch.run_handle import Run
 from tests.house.repository import ROOT
 from tests.processes.beats import leading_beat
@@ -42,7 +43,7 @@ def test_run_of_a_killed_producer_starts_once_with_its_last_params() -> None:
         house.server.restart()
         (execution_id,) = {line.split()[0] for line in lines}
         answered = int(lines[-1].split()[1])
-        result = Run(execution_id, ours.ledger, ours.redis_url).wait(timeout=60)
+        result = Run(execution_id, RunEnding.of(ours), ours.redis_url).wait(timeout=60)
         found = re.fullmatch(r"Hello, (\d+)!", result["output"])
         assert found is not None
         last = int(found[1])

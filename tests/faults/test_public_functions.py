@@ -5,6 +5,7 @@ Nothing is half-written: what was refused has left nothing behind.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ import pytest
 
 import mission_control
 from mission_control import TaskScheduler, enqueue
+from mission_control.dispatch.run_ending import RunEnding
 from mission_control.dispatch.run_handle import Run
 from mission_control.errors import StoreUnavailableError
 from mission_control.installation.installation import current_installation
@@ -30,7 +32,11 @@ TASK = {"id": "new", "schedule": YEARLY, "handler": "handlers.hello.run"}
 
 def kept_run() -> Run:
     installation = current_installation()
-    return Run("kept@manual-1", installation.ledger, installation.redis_url)
+    return Run("kept@manual-1", RunEnding.of(installation), installation.redis_url)
+
+
+async def awaited() -> None:
+    await kept_run()
 
 
 READS: dict[str, Callable[[], Any]] = {
@@ -38,6 +44,8 @@ READS: dict[str, Callable[[], Any]] = {
     "list_tasks": mission_control.list_tasks,
     "Run.state": lambda: kept_run().state,
     "Run.wait": lambda: kept_run().wait(5),
+    "await Run": lambda: asyncio.run(awaited()),
+    "Run.cancel": lambda: kept_run().cancel(),
 }
 WRITES: dict[str, Callable[[], Any]] = {
     "register_task": lambda: mission_control.register_task(TASK),

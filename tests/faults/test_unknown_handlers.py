@@ -9,6 +9,7 @@ import pytest
 from celery import Celery
 
 from beat.follow_up.parking import release_parked
+from mission_control.dispatch.run_ending import RunEnding
 from mission_control.dispatch.run_handle import Run
 from mission_control.messaging.message import send
 from mission_control.model.values.identifiers import plain_execution_id
@@ -79,7 +80,7 @@ def test_run_that_no_live_worker_can_run_waits_until_one_comes(
         with closing(Celery("bare", broker=house.server.url, set_as_current=False)) as bare:
             params = {"gate": str(house.gate("work"))}
             sent = bare.send_task("handlers.gated.run", kwargs={"params": params})
-        plain = Run(plain_execution_id(sent.id), house.installation.ledger, house.server.url)
+        plain = Run(plain_execution_id(sent.id), RunEnding.of(house.installation), house.server.url)
         wait_until(lambda: old.log.count("run_waits_for_handler") == 3, "all wait")
         assert {run.state, expiring.state, plain.state} == {"dispatched"}
         assert (

@@ -37,7 +37,7 @@ def test_end_to_end_daily_task(installation: Installation) -> None:
     assert task is not None
     assert task["execution_history"]["success_count"] == 1
     tomorrow = datetime.fromisoformat(record["scheduled_time"]) + timedelta(days=1)
-    assert datetime.fromisoformat(task["execution_history"]["next_run"]) == tomorrow
+    assert datetime.fromisoformat(str(task["execution_history"]["next_run"])) == tomorrow
 
 
 def test_end_to_end_with_failure_and_retry(installation: Installation) -> None:

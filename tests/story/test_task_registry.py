@@ -40,7 +40,7 @@ def test_register_task_success() -> None:
     assert task is not None
     assert task["name"] == "Daily Briefing"
     assert task["metadata"]["revision"] == 1
-    assert task["execution_history"]["next_run"].endswith("T09:00:00Z")
+    assert str(task["execution_history"]["next_run"]).endswith("T09:00:00Z")
 
 
 def test_register_task_duplicate_fails() -> None:

@@ -14,7 +14,8 @@ from uuid import uuid4
 from redis import Redis
 from redis.exceptions import RedisError
 
-from mission_control.audit.stream.log import AuditLog, AuditWriteError
+from mission_control.audit.stream.log import AuditLog
+from mission_control.errors import AuditWriteError
 from mission_control.events import events
 from mission_control.store import redis_keys
 

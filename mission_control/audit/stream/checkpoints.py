@@ -16,8 +16,8 @@ from redis import Redis
 
 from mission_control.audit.stream.anchors import Anchor, read_anchors
 from mission_control.audit.stream.chain import own_host
-from mission_control.audit.stream.log import AuditLog, AuditWriteError
-from mission_control.errors import SettingsError
+from mission_control.audit.stream.log import AuditLog
+from mission_control.errors import AuditWriteError, SettingsError
 from mission_control.events import events
 from mission_control.model.values.instants import format_instant
 

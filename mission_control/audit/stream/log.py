@@ -23,20 +23,12 @@ import orjson
 
 from mission_control.audit.record.json_ready import json_ready
 from mission_control.audit.stream.chain import GENESIS, ChainHead, line_digest, new_writer
-from mission_control.errors import MissionControlError
+from mission_control.errors import AuditWriteError
 from mission_control.safe_paths.own_files import open_own, own_folder
 
 _FLAGS = os.O_RDWR | os.O_APPEND | os.O_CREAT
 _CHAIN_FIELDS = frozenset({"writer", "seq", "prev"})
 _LINE_FEED = b"\n"
-
-
-class AuditWriteError(MissionControlError, OSError):
-    """A record could not be written; it is not in the file, and may be appended again.
-
-    `errno` and `filename` are those of the failed call. A fragment of the record may be in the file; the
-    next record of any process starts on a line of its own.
-    """
 
 
 class AuditLog:

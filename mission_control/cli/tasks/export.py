@@ -68,7 +68,7 @@ def _apart(what: Sequence[str]) -> tuple[list[str], Path | None]:
     files = [one for one in what if one == "-" or "/" in one or Path(one).suffix.lower() in _FORMATS]
     if len(files) > 1:
         raise click.UsageError(f"{files[0]} and {files[1]} are both files; give one")
-    return [one for one in dict.fromkeys(what) if one not in files], Path(files[0]) if files else None
+    return [one for one in what if one not in files], Path(files[0]) if files else None
 
 
 def _format_of(path: Path, asked: str | None) -> str:
@@ -81,10 +81,12 @@ def _format_of(path: Path, asked: str | None) -> str:
 
 
 def _chosen(installation: Installation, ids: Sequence[str]) -> list[TaskDefinition]:
-    from mission_control.operate.tasks import existing_task
+    from mission_control.operate.tasks import existing_task, task_id_of
 
     registry = installation.registry
-    return [existing_task(registry, one) for one in ids] if ids else list(registry.definitions())
+    if not ids:
+        return registry.definitions()
+    return [existing_task(registry, one) for one in dict.fromkeys(task_id_of(registry, one) for one in ids)]
 
 
 def _write_calendar(installation: Installation, tasks: Iterable[TaskDefinition], path: Path) -> None:

@@ -6,6 +6,7 @@ import rich_click as click
 
 from mission_control.cli.terminal.exit_codes import ExitCode
 from mission_control.errors import (
+    AuditWriteError,
     InvalidResourceError,
     InvalidTaskError,
     MissionControlError,
@@ -64,8 +65,6 @@ def exit_code_of(error: BaseException) -> int:
     known = next((code for kind, code in _CODES if isinstance(error, kind)), None)
     if known is not None:
         return known
-    from mission_control.audit.stream.log import AuditWriteError
-
     # A change was made, but its audit record could not be written.
     return ExitCode.PARTLY_DONE if isinstance(error, AuditWriteError) else ExitCode.FAILED
 

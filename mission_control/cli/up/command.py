@@ -44,7 +44,8 @@ def _run(installation: Installation, concurrency: int | None, signals: StopSigna
     from mission_control.cli.live.service_output import LogPipes
     from mission_control.cli.live.supervisor import supervise
     from mission_control.cli.up.screen import Screen, apply_own_tasks
-    from mission_control.processes.fleet import Fleet, FleetError
+    from mission_control.errors import FleetError
+    from mission_control.processes.fleet import Fleet
     from mission_control.processes.keeper import Keeper
 
     settings = replace(installation.settings, log_format="text")  # for the reader of this screen

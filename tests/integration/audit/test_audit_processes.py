@@ -13,10 +13,11 @@ import orjson
 import pytest
 
 from mission_control.audit.stream.chain import GENESIS, line_digest
-from mission_control.audit.stream.log import AuditLog, AuditWriteError
+from mission_control.audit.stream.log import AuditLog
 from mission_control.audit.stream.reader import read_all
 from mission_control.audit.stream.segments import rotated
 from mission_control.audit.verification.verify import verify
+from mission_control.errors import AuditWriteError
 
 if TYPE_CHECKING:
     from multiprocessing.process import BaseProcess

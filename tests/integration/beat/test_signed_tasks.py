@@ -75,7 +75,7 @@ def assert_refused(task_id: str, words: str) -> None:
     """Check that a task is shown with its problem, and neither run, nor edited into a signed one."""
     found = get_task(task_id)
     assert found is not None
-    assert words in found["execution_history"]["problem"]
+    assert words in str(found["execution_history"]["problem"])
     for attempt in (lambda: enqueue(task_id), lambda: enable_task(task_id)):
         with pytest.raises(InvalidTaskError, match=words):
             attempt()

@@ -10,6 +10,7 @@ import pytest
 import time_machine
 
 from mission_control import enqueue, enqueue_many
+from mission_control.dispatch.run_ending import RunEnding
 from mission_control.dispatch.run_handle import Run
 from mission_control.errors import (
     InvalidTaskError,
@@ -229,7 +230,7 @@ def test_wait_that_times_out_names_the_state_of_the_run(installation: Installati
 
 
 def test_wait_for_an_unknown_run_raises_at_once(installation: Installation) -> None:
-    run = Run("gone@manual-1", installation.ledger, installation.redis_url)
+    run = Run("gone@manual-1", RunEnding.of(installation), installation.redis_url)
     assert (run.record, run.state, run.result) == (None, None, None)
     with pytest.raises(UnknownRunError, match="the ledger has no run gone@manual-1"):
         run.wait()

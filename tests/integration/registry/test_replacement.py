@@ -9,6 +9,7 @@ import pytest
 from mission_control import TaskScheduler, get_task, register_task
 
 if TYPE_CHECKING:
+    from mission_control import RegisteredTask
     from mission_control.installation.installation import Installation
 
 pytestmark = pytest.mark.usefixtures("installation")
@@ -19,7 +20,7 @@ def a_task(time: str, **fields: Any) -> dict[str, Any]:
     return {"id": "greet", "schedule": schedule, "handler": "handlers.hello.run", **fields}
 
 
-def shown() -> dict[str, Any]:
+def shown() -> RegisteredTask:
     task = get_task("greet")
     assert task is not None
     return task

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 import rich_click as click
 
-from mission_control.audit.stream.log import AuditWriteError
 from mission_control.cli.terminal.exit_codes import ExitCode
 from mission_control.cli.terminal.failures import CommandError, exit_code_of, report_failures
 from mission_control.errors import (
+    AuditWriteError,
     EmbeddedServerError,
     HandlerError,
     InvalidTaskError,

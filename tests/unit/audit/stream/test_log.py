@@ -9,8 +9,8 @@ import orjson
 import pytest
 
 from mission_control.audit.stream.chain import GENESIS, line_digest
-from mission_control.audit.stream.log import AuditLog, AuditWriteError
-from mission_control.errors import MissionControlError
+from mission_control.audit.stream.log import AuditLog
+from mission_control.errors import AuditWriteError, MissionControlError
 from tests.stage.full_device import no_space_for
 
 if TYPE_CHECKING:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from mission_control.audit.stream.log import AuditLog, AuditWriteError
+from mission_control.audit.stream.log import AuditLog
+from mission_control.errors import AuditWriteError
 from tests.stage.other_user import TROUBLE, give_away
 
 if TYPE_CHECKING:
