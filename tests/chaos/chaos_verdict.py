@@ -8,12 +8,13 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from mission_control.model.runs.run_state import RunState
+from tests.chaos.chaos_kinds import CAP
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from mission_control.model.runs.run_record import RunRecord
-    from tests.chaos.chaos_work import Note, Work
+    from tests.chaos.chaos_kinds import Note, Work
 
 
 @dataclass(frozen=True)
@@ -58,11 +59,12 @@ def faults(evidence: Evidence) -> list[str]:
         | evidence.records_of.keys()
         | evidence.runs.keys()
     )
-    return [
+    found = [
         f"{execution_id}: {fault}\n{_story(evidence, execution_id)}"
         for execution_id in sorted(every)
         for fault in _faults_of(evidence, execution_id)
     ]
+    return [*found, *_budget_faults(evidence)]
 
 
 def _faults_of(evidence: Evidence, execution_id: str) -> Iterator[str]:
@@ -88,6 +90,23 @@ def most_at_a_time(evidence: Evidence) -> int:
     begun = {_where(note): note.at for note in limited if note.what == "begin"}
     spans = [(begun[_where(note)], note.at) for note in limited if note.what in {"failure", "success"}]
     return max((sum(start <= began < end for start, end in spans) for began, _ in spans), default=0)
+
+
+def is_over_budget(run: RunRecord) -> bool:
+    """Whether a budget kept a run from starting, or an attempt of it from being begun again."""
+    return (run.cause or {}).get("class") == "budget"
+
+
+def _budget_faults(evidence: Evidence) -> Iterator[str]:
+    """Yield the budgets that runs have passed by more than one of them has spent."""
+    spent: dict[str, Counter[str]] = defaultdict(Counter)
+    for note in evidence.notes:
+        work = evidence.expected.get(note.execution_id)
+        if note.what == "spent" and work is not None and work.budget is not None:
+            spent[work.budget][note.execution_id] += work.spends
+    for budget, runs in spent.items():
+        if runs.total() > CAP + max(runs.values()):
+            yield f"{budget}: {runs.total()} of {CAP} tokens are spent: {dict(runs)}"
 
 
 def _record_faults(run: RunRecord, records: Sequence[Mapping[str, Any]]) -> Iterator[str]:
@@ -124,6 +143,12 @@ def _outcome_faults(run: RunRecord, work: Work, evidence: Evidence) -> Iterator[
         if run.state != RunState.SKIPPED or cause != {"class": "upstream", "run": work.skipped_for}:
             yield f"it ended {run.state} ({run.cause}) and must be skipped because of {work.skipped_for}"
         return
+    spent = work.spends * sum(note.what == "spent" for note in evidence.notes_of[run.execution_id])
+    if spent > (run.spent_tokens or 0):
+        yield f"it has spent {spent} tokens, and the ledger counts {run.spent_tokens}"
+    if work.budget is not None and is_over_budget(run):
+        yield from _over_budget_faults(run, work, evidence)
+        return
     last = [note for note in evidence.notes_of[run.execution_id] if note.attempt == run.attempt]
     is_by_a_kill = run.reason == RunState.LOST and {note.pid for note in last} <= evidence.killed
     if work.is_hopeless and run.state == RunState.LOST and is_by_a_kill:
@@ -132,6 +157,15 @@ def _outcome_faults(run: RunRecord, work: Work, evidence: Evidence) -> Iterator[
         yield f"it ended {run.state} ({run.reason}: {run.error})"
     elif not any(note.what == str(run.state) for note in last):
         yield f"it ended {run.state}, which its handler knows nothing of"
+
+
+def _over_budget_faults(run: RunRecord, work: Work, evidence: Evidence) -> Iterator[str]:
+    """Yield what is wrong with a run that its budget stopped: before it began, or after it lost a worker."""
+    states = {RunState.SKIPPED} if run.attempt == 0 else {RunState.FAILURE, RunState.LOST}
+    if run.state not in states or (run.cause or {}).get("layer") != work.budget:
+        yield f"it ended {run.state} ({run.cause}), stopped by its budget {work.budget}"
+    if run.attempt == 0 and evidence.notes_of[run.execution_id]:
+        yield "it was begun although its budget stopped it"
 
 
 def _where(note: Note) -> tuple[str, int, int]:

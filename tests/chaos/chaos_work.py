@@ -1,25 +1,35 @@
-"""Work of many kinds for workers under chaos, and what its handlers write down themselves.
-
-Each begin and end of an attempt is one line of a file that neither ledger nor audit stream knows of. Whether
-a run is under way twice is the kernel's word: a handler holds a lock that its process takes into death.
-"""
+"""Tasks of many kinds for workers under chaos, and the occurrences that they should have."""
 
 from __future__ import annotations
 
 import json
 import time
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import timedelta
 from textwrap import dedent
 from threading import Event
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import psutil
 
 from mission_control.configuration.clock import utc_now
 from mission_control.model.values.identifiers import downstream_execution_id, occurrence_execution_id
 from mission_control.model.values.instants import format_instant
+from tests.chaos.chaos_kinds import (
+    BUDGET,
+    CAP,
+    CONCURRENCY,
+    HANDLER,
+    KINDS,
+    LIMIT,
+    PIPELINE,
+    SHARE,
+    SOURCE,
+    SPENDING,
+    Note,
+    Work,
+)
 from tests.stage.waiting import PAUSE_SECONDS
 
 if TYPE_CHECKING:
@@ -30,100 +40,9 @@ if TYPE_CHECKING:
 
     from mission_control.installation.installation import Installation
 
-HANDLER = "handlers.chaos.work"
 LONGEST_HUNT_SECONDS = 5.0
-SOURCE = '''
-    """A handler that writes down what becomes of it, outside of ledger and audit stream."""
-    import fcntl, json, os, time
-    from pathlib import Path
-
-
-    def work(context):
-        """Take some time, and fail as often as the params say."""
-        params = context["params"]
-        with (Path(params["folder"]) / "locks" / context["execution_id"]).open("a") as lock:
-            note(context, "begin")
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                note(context, "overlap")
-            try:
-                result = do(context, params)
-            except BaseException:
-                note(context, "failure")
-                raise
-            note(context, "success")
-        return result
-
-
-    def do(context, params):
-        if params["has_effect"] and context["once"]("effect"):
-            note(context, "effect")
-        time.sleep(params["seconds"])
-        if context["attempt"] <= params["failures"]:
-            raise ConnectionError("not yet")
-        return {"status": "success", "output": context["attempt"], "error": None}
-
-
-    def note(context, what):
-        line = json.dumps([context["execution_id"], context["attempt"], what, time.time(), os.getpid()])
-        file = os.open(context["params"]["folder"] + "/notes", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
-        try:
-            os.write(file, line.encode() + b"\\n")
-        finally:
-            os.close(file)
-'''
-
-What = Literal["begin", "overlap", "effect", "failure", "success"]
-
-
-@dataclass(frozen=True)
-class Work:
-    """A kind of work: the longest it takes, how many of its attempts fail, how many may follow the first.
-
-    `is_limited`: it takes a slot of the limit. `skipped_for`: it must not run, because that run ended so.
-    """
-
-    longest_seconds: float = 0.0
-    failures: int = 0
-    has_effect: bool = False
-    max_retries: int = 10  # more than chaos will take
-    is_limited: bool = False
-    skipped_for: str | None = None
-
-    @property
-    def is_hopeless(self) -> bool:
-        """Whether all its attempts fail."""
-        return self.failures > self.max_retries
-
-
-KINDS = (
-    Work(),
-    Work(longest_seconds=0.5),
-    Work(longest_seconds=0.5),
-    Work(longest_seconds=0.2, failures=1),
-    Work(failures=2),
-    Work(failures=3, max_retries=2),
-    Work(longest_seconds=0.3, failures=1, has_effect=True),
-    Work(longest_seconds=0.5, is_limited=True),
-    Work(longest_seconds=0.2, failures=1, is_limited=True),
-)
-LIMIT, CONCURRENCY = "chaos", 2
-PIPELINE = 4
-"""How many occurrences a pipeline has: the root, what follows its success, a join of both, and its alarm."""
 _LATEST_WRITE = timedelta(seconds=1)
 _NEVER = {"type": "once", "at": "2199-01-01T00:00:00Z"}
-
-
-@dataclass(frozen=True)
-class Note:
-    """What a handler wrote down, when (Unix seconds), and in which process."""
-
-    execution_id: str
-    attempt: int
-    what: What
-    at: float
-    pid: int
 
 
 class Workload:
@@ -135,6 +54,7 @@ class Workload:
         self._folder = folder
         self._draw = draw
         self._tasks = 0
+        self._sharing = 0
         (folder / "locks").mkdir()
         (folder / "notes").touch()
         (folder / "handlers" / "chaos.py").write_text(dedent(SOURCE), "utf-8")
@@ -144,7 +64,7 @@ class Workload:
         """Register tasks that have so many occurrences, the first of them within that time from now."""
         several = occurrences // 3
         if several:
-            self._add_task(_interval(self._moment(within), several))
+            self._add_task(_interval(self._moment(within), several), several)
         single = occurrences - several
         pipelines = single // (PIPELINE + 1)
         for _ in range(pipelines):
@@ -196,14 +116,23 @@ class Workload:
         ):
             self.expected[downstream_execution_id(task_id, began_with)] = work if is_run else skipped
 
-    def _add_task(self, schedule: dict[str, Any]) -> None:
-        kind = self._draw.choice(KINDS)
+    def _add_task(self, schedule: dict[str, Any], occurrences: int = 1) -> None:
+        kind = self._draw.choice((*KINDS, *SPENDING))
+        if kind.spends:
+            kind = replace(kind, budget=self._budget(occurrences))
         task_id = self._register(kind, schedule=schedule)
         task = self._installation.registry.definition(task_id)
         assert task is not None
         beginning, end = utc_now() - timedelta(days=1), utc_now() + timedelta(days=1)
         for moment in task.schedule.occurrences(beginning, end):
             self.expected[occurrence_execution_id(task.id, moment)] = kind
+
+    def _budget(self, occurrences: int) -> str:
+        """Return the budget that so many further occurrences share with others."""
+        name = f"{BUDGET}-{self._sharing // SHARE}"
+        self._sharing += occurrences
+        self._installation.budgets.set({"name": name, "tokens": f"{CAP}/d"})
+        return name
 
     def _register(self, kind: Work, *after: dict[str, str], schedule: dict[str, Any] | None = None) -> str:
         self._tasks += 1
@@ -215,11 +144,13 @@ class Workload:
             "schedule": schedule,
             "after": list(after),
             "limits": [LIMIT] if kind.is_limited else [],
+            "budgets": [] if kind.budget is None else [{"name": kind.budget, **self._expectation(kind)}],
             "params": {
                 "folder": str(self._folder),
                 "seconds": self._draw.uniform(0.0, kind.longest_seconds),
                 "failures": kind.failures,
                 "has_effect": kind.has_effect,
+                "spends": kind.spends,
             },
             "retry_policy": {
                 "max_retries": kind.max_retries,
@@ -232,6 +163,10 @@ class Workload:
         }
         assert self._installation.registry.register(task, catch_up=True)
         return task_id
+
+    def _expectation(self, kind: Work) -> dict[str, int]:
+        """Return what a run is expected to spend, as far as its task says so: else its runs are measured."""
+        return {"tokens": kind.spends * (kind.failures + 1)} if self._draw.random() < 0.7 else {}
 
     def _moment(self, within: timedelta) -> datetime:
         return utc_now() + self._draw.random() * within

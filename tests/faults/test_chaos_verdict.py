@@ -10,11 +10,11 @@ import pytest
 
 from mission_control.model.runs.run_record import RunRecord
 from mission_control.model.runs.run_state import RunState
+from tests.chaos.chaos_kinds import CAP, HANDLER, Note, Work
 from tests.chaos.chaos_verdict import Evidence, faults, most_at_a_time
-from tests.chaos.chaos_work import HANDLER, Note, Work
 
 if TYPE_CHECKING:
-    from tests.chaos.chaos_work import What
+    from tests.chaos.chaos_kinds import What
 
 BEGIN = datetime(2026, 3, 2, 9, tzinfo=UTC)
 RUN = RunRecord(
@@ -53,6 +53,22 @@ ORDERLY = Evidence(
     runs={"tea@1": RUN},
     records=(record("retry", 1), record("success", 2)),
 )
+SPENT = [note("spent", 0.2, attempt=1), note("spent", 1.2, attempt=2)]
+BOUGHT = replace(
+    ORDERLY,
+    expected={"tea@1": Work(failures=1, spends=CAP, budget="purse")},
+    notes=(*NOTES, *SPENT),
+    runs={"tea@1": replace(RUN, spent_tokens=2 * CAP)},
+)
+OVER_BUDGET = replace(
+    BOUGHT,
+    notes=(),
+    runs={
+        "tea@1": replace(RUN, state=RunState.SKIPPED, attempt=0, cause={"class": "budget", "layer": "purse"})
+    },
+    records=({"execution_id": "tea@1", "status": "skipped", "attempt": None, "final": True},),
+)
+LAVISH = replace(SPENT[0], execution_id="milk@1")
 AGAIN = (note("begin", 1.7, attempt=2, pid=2), note("success", 1.9, attempt=2, pid=2))
 OUT_OF_ORDER: dict[str, Evidence] = {
     "it was never due": replace(ORDERLY, expected={}),
@@ -83,11 +99,31 @@ OUT_OF_ORDER: dict[str, Evidence] = {
         ORDERLY, expected={"tea@1": Work(skipped_for="a@1")}
     ),
     "which its handler knows nothing of": replace(ORDERLY, notes=NOTES[:3]),
+    f"purse: {4 * CAP} of {CAP} tokens are spent": replace(
+        BOUGHT,
+        expected=dict.fromkeys(("tea@1", "milk@1"), Work(spends=CAP, budget="purse")),
+        notes=(*BOUGHT.notes, LAVISH, LAVISH),
+    ),
+    "it has spent 120 tokens, and the ledger counts None": replace(BOUGHT, runs={"tea@1": RUN}),
+    "it was begun although its budget stopped it": replace(OVER_BUDGET, notes=NOTES[:2]),
+    "it ended skipped ({'class': 'budget', 'layer': 'bag'}), stopped by its budget purse": replace(
+        OVER_BUDGET,
+        runs={"tea@1": replace(OVER_BUDGET.runs["tea@1"], cause={"class": "budget", "layer": "bag"})},
+    ),
+    "its final records are ['skipped', 'skipped']": replace(
+        OVER_BUDGET, records=(*OVER_BUDGET.records, *OVER_BUDGET.records)
+    ),
+    "it ended skipped (None: None)": replace(ORDERLY, runs=OVER_BUDGET.runs, records=OVER_BUDGET.records),
 }
 
 
 def test_run_that_failed_once_and_then_succeeded_is_in_order() -> None:
     assert faults(ORDERLY) == []
+
+
+def test_run_may_pass_its_budget_by_what_it_spends_and_the_budget_may_stop_the_next() -> None:
+    assert faults(BOUGHT) == []
+    assert faults(OVER_BUDGET) == []
 
 
 def test_run_of_a_killed_process_may_run_again() -> None:

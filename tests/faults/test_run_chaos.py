@@ -1,6 +1,6 @@
 """Workers and beats killed at random instants, and Redis restarted, while occurrences of all kinds run.
 
-Some come after others, and some share a limit.
+Some come after others, some share a limit, and some a budget that does not suffice for all.
 `make chaos` runs the long one: RUN_CHAOS_KILLS says how often something is killed, RUN_CHAOS_OCCURRENCES how
 many occurrences fall due meanwhile, CHAOS_SEED what and when.
 """
@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from mission_control.audit.stream.reader import read_all
+from mission_control.model.runs.run_state import RunState
 from mission_control.store import redis_keys
 from tests.chaos.chaos_fleet import KILLS, LEADER_SECONDS, ChaosFleet, blows
-from tests.chaos.chaos_verdict import Evidence, faults, most_at_a_time
-from tests.chaos.chaos_work import CONCURRENCY, LIMIT, Workload
+from tests.chaos.chaos_kinds import BUDGET, CONCURRENCY, LIMIT
+from tests.chaos.chaos_verdict import Evidence, faults, is_over_budget, most_at_a_time
+from tests.chaos.chaos_work import Workload
 from tests.processes.real_workers import WorkerHouse, worker_house
 from tests.stage.audit_stream import verified_changes, verified_runs
 from tests.stage.waiting import wait_until
@@ -67,8 +69,12 @@ def test_occurrences_under_random_kills_and_restarts_end_exactly_once(house: Wor
     assert not (wrong := faults(found)), "\n".join(wrong)
     assert most_at_a_time(found) <= CONCURRENCY
     assert house.installation.client.keys(redis_keys.LimitKeys(LIMIT, "*").of("*")) == []
-    run = sum(work.skipped_for is None for work in found.expected.values())
-    assert 0 < OCCURRENCES - run < OCCURRENCES / 2, "pipelines have runs that must not start"
+    assert house.installation.client.keys(redis_keys.budget_reserved(f"{BUDGET}-*")) == []
+    not_taken = sum(work.skipped_for is not None for work in found.expected.values())
+    assert 0 < not_taken < OCCURRENCES / 2, "pipelines have runs that must not start"
+    stopped = sum(run.state == RunState.SKIPPED and is_over_budget(run) for run in found.runs.values())
+    assert 0 < stopped < OCCURRENCES / 4, "budgets have stopped some runs"
+    run = OCCURRENCES - not_taken - stopped
     histories = house.installation.ledger.histories({run.task_id for run in found.runs.values()})
     assert sum(history.total_runs for history in histories) == run
     assert sum(history.skipped_count for history in histories) == OCCURRENCES - run
