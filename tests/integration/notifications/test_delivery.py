@@ -76,6 +76,16 @@ def test_unresponsive_service_is_given_up_after_the_patience(server: LocalHttpSe
     assert good_one.problem is None
 
 
+def test_channel_that_answers_without_an_end_holds_up_no_later_message(server: LocalHttpServer) -> None:
+    more_than_threads = ", ".join([f"json://{server.address}/drip"] * 33)
+    (endless,) = notify(
+        urls(endless=more_than_threads), ["endless"], "t", "b", patience=timedelta(seconds=0.2)
+    )
+    assert "did not finish within" in str(endless.problem)
+    (good,) = notify(urls(good=f"json://{server.address}/good"), ["good"], "t", "b")
+    assert good.problem is None
+
+
 @pytest.mark.parametrize(
     "url",
     [
