@@ -130,8 +130,9 @@ def _rows(found: Situation, redis: Mapping[str, str], here: ZoneInfo) -> Iterato
     yield from _labelled(
         "backfills", (printable(f"{one.task_id}, {words_of(one)}") for one in found.backfills)
     )
-    yield from _labelled("limits", (Text(printable(one), style="yellow") for one in found.limited))
-    yield from _labelled("budgets", (Text(printable(one), style="yellow") for one in found.budgets))
+    for label, lines in (("limits", found.limited), ("budgets", found.budgets)):
+        shown = (Text(printable(in_own_time(one, here)), style="yellow") for one in lines)
+        yield from _labelled(label, shown)
     yield from _labelled("queues", _queues(found))
     yield from _labelled("running", _active(found, here))
     yield from _labelled("skipped", _skipped(found))

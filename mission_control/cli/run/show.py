@@ -14,7 +14,7 @@ from mission_control.cli.terminal.output import as_text, echo, echo_json, facts,
 from mission_control.cli.terminal.own_zone import own_zone
 from mission_control.cli.terminal.several import each
 from mission_control.cli.terminal.watching import watchable
-from mission_control.cli.terminal.wording import labelled_time
+from mission_control.cli.terminal.wording import in_own_time, labelled_time
 from mission_control.cli.views.log_view import log_lines
 from mission_control.cli.views.run_view import passed_deadlines, waiting_words
 
@@ -70,7 +70,7 @@ def _show(installation: Installation, run: RunRecord) -> None:
         tell(waiting_words(run, installation.ledger.get(run.waits_for), here))
     if run.limited_by is not None:
         limit = installation.limits.all().get(run.limited_by)
-        tell(waits_in_words(installation.client, run, limit, installation.clock()))
+        tell(in_own_time(waits_in_words(installation.client, run, limit, installation.clock()), here))
     lines = RunLogs(installation.client, installation.run_logs).lines(run.execution_id)
     if lines:
         echo("", *log_lines(lines[-_SHOWN_LINES:], here))

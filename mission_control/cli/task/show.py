@@ -78,11 +78,11 @@ def show(task_id: str, as_json: bool, reveal: bool) -> None:
         notes += [] if words is None else [("condition", as_text(words))]
         notes += _active(installation.ledger, task, now)
         waiting = waiting_by_limit(installation.ledger.active_of(task_id)) if task.limits else []
-        notes += [("limited", as_text(one)) for one in waiting]
+        notes += [("limited", as_text(in_own_time(one, own_zone()))) for one in waiting]
         if task.budgets:
             names = [one.name for one in task.budgets]
             stands = budgets_in_words(installation.client, now, names=names, least=0)
-            notes += [("budget", as_text(one)) for one in stands]
+            notes += [("budget", as_text(in_own_time(one, own_zone()))) for one in stands]
         rows = [*_rows(shown, task, notes, now), *_dependency_rows(installation, task)]
         echo(facts(rows))
 

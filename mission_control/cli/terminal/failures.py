@@ -1,6 +1,7 @@
 """Turning an error into a message and an exit code."""
 
 from collections.abc import Callable
+from contextlib import suppress
 
 import rich_click as click
 
@@ -77,10 +78,20 @@ def message_of(error: BaseException) -> str:
     if isinstance(error, click.ClickException):
         return error.format_message()
     if isinstance(error, MissionControlError | OSError):
-        return str(error)
+        return str(error) if isinstance(error, SettingsError) else _in_own_time(str(error))
     return (
         f"unexpected {type(error).__name__}: {error}; `mission-control --debug …` shows where it comes from"
     )
+
+
+def _in_own_time(text: str) -> str:
+    """Return a text with its instants in the user's time zone, as far as the environment says which."""
+    from mission_control.cli.terminal.own_zone import own_zone
+    from mission_control.cli.terminal.wording import in_own_time
+
+    with suppress(SettingsError):
+        return in_own_time(text, own_zone())
+    return text
 
 
 def report_failures(action: Callable[[], object]) -> int:

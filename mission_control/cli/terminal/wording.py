@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from mission_control.model.values.instants import parse_instant
 from mission_control.model.values.quantities import duration
 
-_INSTANT: Final = re.compile(r"\b[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}(\.[0-9]{3,6})?Z")
+_INSTANT: Final = re.compile(r"(?<!['\"])\b[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}(\.[0-9]{3,6})?Z")
 _NOW: Final = timedelta(milliseconds=500)
 
 
@@ -64,7 +64,7 @@ def labelled_time(moment: datetime, zone: ZoneInfo) -> str:
 
 
 def in_own_time(text: str, zone: ZoneInfo) -> str:
-    """Return a text of ours with its instants in UTC as clocks in `zone` show them.
+    """Return a text of ours with its instants in UTC as clocks in `zone` show them; a quoted one stays.
 
     >>> from zoneinfo import ZoneInfo
     >>> in_own_time("paused until 2026-03-01T08:00:00Z", ZoneInfo("Europe/Berlin"))

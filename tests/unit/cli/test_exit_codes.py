@@ -56,6 +56,18 @@ def test_bad_definition_reports_every_problem(capsys: pytest.CaptureFixture[str]
     assert shown.err == "error: task 'a': 2 problems\n  schedule.time: '25:00' is no time\n  id: is missing\n"
 
 
+def test_instants_in_an_error_are_shown_in_the_users_zone_but_not_those_that_it_quotes(
+    capsys: pytest.CaptureFixture[str], bare_environment: pytest.MonkeyPatch
+) -> None:
+    def fail() -> None:
+        raise UnknownTaskError("'2026-07-01T08:00:00Z' is none; the nearest to come: 2026-07-01T09:00:00Z")
+
+    bare_environment.setenv("TZ", "Europe/Berlin")
+    assert report_failures(fail) == ExitCode.NOT_FOUND
+    said = "error: '2026-07-01T08:00:00Z' is none; the nearest to come: 2026-07-01 11:00:00 Europe/Berlin\n"
+    assert capsys.readouterr().err == said
+
+
 def test_unexpected_error_is_reported_in_one_line_without_a_traceback(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
