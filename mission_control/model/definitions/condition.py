@@ -35,10 +35,8 @@ _FORMS: Final = (
 def _check_file(value: str) -> None:
     normal = posixpath.normpath(f"/{value.lstrip('/')}")
     if value != normal or value == "/":
-        raise ValueError(
-            f'{quoted(value)} is not the whole path of a file, without ".."; '
-            f'did you mean "{normal if normal != "/" else "/srv/orders.csv"}"?'
-        )
+        hint = f'; did you mean "{normal}"?' if value.startswith("/") and normal != "/" else ""
+        raise ValueError(f'{quoted(value)} is not the whole path of a file: from "/" on, without ".."{hint}')
 
 
 def _check_window(value: str) -> None:

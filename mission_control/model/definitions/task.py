@@ -215,7 +215,7 @@ def _validated(data: Mapping[str, Any], context: dict[str, Any]) -> TaskDefiniti
     try:
         return TaskDefinition.model_validate(dict(data), context=context)
     except ValidationError as error:
-        raise InvalidTaskError(problems_of(error, TaskDefinition), subject=_subject(data)) from error
+        raise InvalidTaskError(problems_of(error, TaskDefinition, data), subject=_subject(data)) from error
 
 
 def _subject(data: Mapping[str, Any]) -> str:

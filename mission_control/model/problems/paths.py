@@ -1,5 +1,6 @@
 """The place of a fault in a definition, as its author wrote it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args, get_origin
 
@@ -34,11 +35,12 @@ class Place:
         return [tag for one in self.models for tag in _tags(one)]
 
 
-def place_of(model: type[BaseModel], location: tuple[int | str, ...]) -> Place:
+def place_of(model: type[BaseModel], location: tuple[int | str, ...], data: object = None) -> Place:
     """Return the place of pydantic's `location` in data for `model`.
 
     pydantic's location of a fault also has the tags of unions (`schedule`, `daily`, `time`). The author
-    did not write those, so this follows the annotations and leaves the tags out.
+    did not write those, so this follows the annotations and leaves the tags out; in `data` it sees where a
+    single item stands for a list.
 
     >>> from mission_control.model.definitions.retry_policy import RetryPolicy
     >>> place_of(RetryPolicy, ("jitter",)).path
@@ -51,11 +53,23 @@ def place_of(model: type[BaseModel], location: tuple[int | str, ...]) -> Place:
         if tagged:
             models = tagged
         elif isinstance(step, int):
-            path, parents = f"{path}[{step}]", []
+            is_single = isinstance(data, str | Mapping)
+            path, parents = path if is_single else f"{path}[{step}]", []
+            data = data if is_single else _inner(data, step)
         else:
+            data = _inner(data, step)
             path, parents = key_in_path(path, step), models
             models = [one for parent in parents for one in _models(_fields(parent).get(step))]
     return Place(path, parents, models)
+
+
+def _inner(data: object, step: int | str) -> object:
+    """Return what stands in data at a step; None if it is not known."""
+    if isinstance(data, Mapping):
+        return data.get(step)
+    if isinstance(data, list | tuple) and isinstance(step, int) and step < len(data):
+        return data[step]
+    return None
 
 
 def _models(field: FieldInfo | None) -> list[type[BaseModel]]:

@@ -12,22 +12,22 @@ from mission_control.model.problems.paths import Place, place_of
 MOST_PROBLEMS = 200
 
 
-def problems_of(error: ValidationError, model: type[BaseModel]) -> list[Problem]:
+def problems_of(error: ValidationError, model: type[BaseModel], data: object = None) -> list[Problem]:
     """Return the problems of data that failed to validate as `model`, in the order of the fields.
 
     Beyond `MOST_PROBLEMS` only their number is given. A validator that raises `InvalidTaskError` reports
-    several problems at once, with paths below its own field.
+    several problems at once, with paths below its own field. Paths are those of `data`, where that is given.
     """
     errors = error.errors(include_url=False)
-    problems = [problem for one in errors[:MOST_PROBLEMS] for problem in _problems(one, model)]
+    problems = [problem for one in errors[:MOST_PROBLEMS] for problem in _problems(one, model, data)]
     hidden = len(errors) - MOST_PROBLEMS
     return problems if hidden <= 0 else [*problems, Problem("", f"… and {hidden:,} more")]
 
 
-def _problems(error: ErrorDetails, model: type[BaseModel]) -> list[Problem]:
+def _problems(error: ErrorDetails, model: type[BaseModel], data: object) -> list[Problem]:
     if _follows_from_another(error):
         return []
-    place = place_of(model, error["loc"])
+    place = place_of(model, error["loc"], data)
     cause = error.get("ctx", {}).get("error")
     if isinstance(cause, InvalidTaskError):
         return [one.under(place.path) if place.path else one for one in cause.problems]
