@@ -220,6 +220,10 @@ def _problems_of(task: TaskDefinition) -> list[Problem]:
     if task.schedule.is_fixed_delay:
         what = "its occurrences depend on when its runs end, so there are no past ones to run"
         return [Problem("schedule", what)]
+    if not task.schedule.has_occurrences:
+        before = f"; backfill what it comes after: {', '.join(one.task for one in task.after)}"
+        what = f"it has none, so there are no occurrences to run{before if task.after else ''}"
+        return [Problem("schedule", what)]
     return []
 
 

@@ -1,8 +1,11 @@
-"""Backfills, with the steps of beat and the time the test's, on a real server."""
+"""Backfills, with the steps of beat and the time the test's, on a real server.
+
+This file has more than 250 lines because each kind of range and of run is one test of it.
+"""
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -53,6 +56,21 @@ def test_excluded_times_and_those_put_off_by_the_spread_are_not_in_the_range(day
     day.now += MINUTE / 60
     found = day.preview(task_id="late", end=day.now)
     assert found.items[-1].scheduled_time == NINE - MINUTE  # that of nine is still beat's to fire
+
+
+def test_days_on_which_clocks_change_have_their_occurrences(day: Backfilled) -> None:
+    half_past_two = {"type": "daily", "time": "02:30", "timezone": "Europe/Berlin", "dst": {"fold": "both"}}
+    day.register("night", schedule=half_past_two)
+    for month, date, count in ((3, 29, 1), (10, 25, 2)):
+        start = datetime(2026, month, date, tzinfo=UTC)
+        day.now = start + timedelta(days=1)
+        assert day.preview(task_id="night", start=start, end=day.now).plan.count == count
+
+
+def test_task_without_a_schedule_is_refused_and_the_tasks_before_it_are_named(day: Backfilled) -> None:
+    day.register("b", schedule=None, after=[{"task": "a"}])
+    with pytest.raises(InvalidTaskError, match="backfill what it comes after: a"):
+        day.preview(task_id="b")
 
 
 def test_backfill_sends_its_share_of_the_slots_and_the_next_when_runs_end(day: Backfilled) -> None:
