@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import compileall
 import os
+import shutil
 import signal
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,6 +47,17 @@ def _no_terminal_width() -> Iterator[None]:
         environment.delenv("COLUMNS", raising=False)
         environment.delenv("LINES", raising=False)
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _temporary_files() -> Iterator[None]:
+    """Keep the temporary files of processes in a folder: one that is killed leaves some."""
+    folder = Path(tempfile.mkdtemp(prefix="mc-test-tmp-"))
+    folder.chmod(0o1777)  # for processes of other users, too
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("TMPDIR", str(folder))
+        yield
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

@@ -77,11 +77,12 @@ def guarded() -> Iterator[Guarded]:
         environ = ends.enter_context(pytest.MonkeyPatch.context())
         for name, value in settings.environment().items():
             environ.setenv(name, value)
-        yield Guarded(house, admin, beat, worker, monitor, Installation(settings))
+        producer = Installation(settings)
+        use_tasks(producer)
+        yield Guarded(house, admin, beat, worker, monitor, producer)
 
 
 def test_every_role_does_its_work_under_its_rule(guarded: Guarded) -> None:
-    use_tasks(guarded.producer)
     use_runs(guarded.producer, guarded.house)
     plain = send_plainly()
     for name in ("tick", "theirs", "slow", "flaky", plain):
