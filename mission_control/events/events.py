@@ -338,7 +338,7 @@ def run_limited(run: RunRecord) -> _Fields:
     return {"execution_id": run.execution_id, "limit": run.limited_by, "until": run.limited_until}
 
 
-@_event(INFO, "over a budget; the run is skipped")
+@_event(INFO, "over a budget; the run does not begin")
 def run_over_budget(execution_id: str, reason: str | None) -> None:
     """A worker ended a run that a budget does not allow."""
 

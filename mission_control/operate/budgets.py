@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from redis import Redis
 
-from mission_control.model.definitions.named_budget import UNKNOWN, Budget, Cap
+from mission_control.model.definitions.named_budget import MOST, UNKNOWN, Budget, Cap
 from mission_control.model.policies.budgets import NEAR, decide_budget
 from mission_control.model.values.dollars import BILLIONTHS
 from mission_control.model.values.instants import format_instant
@@ -113,7 +113,7 @@ def _standing(
 
 
 def _left_in_words(left: Mapping[str, float]) -> str:
-    return " and ".join(f"{in_words(unit, int(amount))} {unit}" for unit, amount in left.items())
+    return " and ".join(f"{in_words(unit, int(left[unit]))} {unit}" for unit in MOST if unit in left)
 
 
 def budget_json(budget: Budget, found: Iterable[Standing], users: Sequence[str]) -> dict[str, Any]:

@@ -37,6 +37,7 @@ This file has more than 250 lines because all keys stand in one place.
 | `mc:limits:<name>:turns:<value>` | sorted set: group → last turn | permanent, until none waits | ledger |
 | `mc:limits:<name>:called:<value>` | sorted set: called run → held until | permanent, until begun | ledger |
 | `mc:limits:<name>:rate:<value>` | string, theoretical arrival time | until it has passed | ledger |
+| `mc:limits:<name>:cooled:<value>` | string, while a cooldown is in `rate` | until it has passed | ledger |
 | `mc:limits:<name>:booked:<value>` | sorted set: run → arrival time then | permanent, until begun | ledger |
 | `mc:budgets` | hash: budget → JSON of its definition | permanent | registry |
 | `mc:budgets:spent:<name>` | hash: unit and end of a span → amount | longest window | ledger, beat |
@@ -152,7 +153,7 @@ class LimitKeys:
     value: str = "-"
 
     def of(self, what: str) -> str:
-        """Return the key of a part: `slots`, `waiting`, `turns`, `called`, `rate` or `booked`."""
+        """Return the key of a part: `slots`, `waiting`, `turns`, `called`, `rate`, `booked` or `cooled`."""
         return f"{LIMITS}:{self.name}:{what}:{self.value}"
 
 

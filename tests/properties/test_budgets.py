@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 from mission_control.ledger.claims import BeginVerdict
 from mission_control.ledger.run_reader import functions_of_runs
 from mission_control.model.definitions.named_budget import UNKNOWN, Budget, Cap
-from mission_control.model.policies.budgets import decide_budget, mean_after, span_end
+from mission_control.model.policies.budgets import Verdict, decide_again, decide_budget, mean_after, span_end
 from mission_control.model.runs.run_state import ACTIVE_STATES, WAITING_STATES, RunState
 from mission_control.model.values.instants import format_instant
 from mission_control.operate.budgets import standings
@@ -32,13 +32,24 @@ spans = st.lists(st.tuples(instants, st.integers(0, 10**13)), max_size=5).map(so
 
 DECIDE = """
 local budget = budgets()
-local needed, frees = budget.decide(cap, window, spent, reserved, expected)
-return cjson.encode({needed and budget.whole(needed) or '', frees or '', budget.span_end(now, window),
-  budget.mean_after(mean, runs, reserved), budget.iso(now)})
+local function written(needed, frees, is_lent)
+  return {needed and budget.whole(needed) or '', frees or '', is_lent or false}
+end
+return cjson.encode({written(budget.decide(cap, window, spent, reserved, expected)),
+  written(budget.decide_again(cap, window, spent, reserved, left, expected, false)),
+  written(budget.decide_again(cap, window, spent, reserved, left, expected, true)),
+  budget.span_end(now, window), budget.mean_after(mean, runs, reserved), budget.iso(now)})
 """
 
 
-@given(st.integers(1, 10**15), windows, spans, amounts, st.one_of(amounts, st.just(UNKNOWN)), instants)
+def written(verdict: Verdict) -> list[object]:
+    reserves = "" if verdict.reserves is None else str(verdict.reserves)
+    return [reserves, verdict.frees_at or "", verdict.is_lent]
+
+
+@given(
+    st.integers(1, 10**15), windows, spans, amounts, amounts, st.one_of(amounts, st.just(UNKNOWN)), instants
+)
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
 def test_script_decides_about_budgets_as_the_pure_functions_do(
     installation: Installation,
@@ -46,21 +57,21 @@ def test_script_decides_about_budgets_as_the_pure_functions_do(
     window: int,
     spent: list[tuple[int, int]],
     reserved: int,
+    left: int,
     expected: int,
     now: int,
 ) -> None:
-    numbers = {"cap": cap, "window": window, "reserved": reserved, "expected": expected, "now": now}
+    numbers = {"cap": cap, "window": window, "reserved": reserved, "left": left, "expected": expected}
     given = "".join(
-        f"local {name} = {value}\n" for name, value in {**numbers, "mean": 7.5, "runs": 3}.items()
+        f"local {name} = {value}\n" for name, value in {**numbers, "now": now, "mean": 7.5, "runs": 3}.items()
     )
     listed = ", ".join(f"{{{end}, {amount}}}" for end, amount in spent)
     source = f"{functions_of_runs('budgets')}\n{given}local spent = {{{listed}}}\n{DECIDE}"
-    needed, frees, last, mean, iso = json.loads(str(installation.client.eval(source, 0)))
-    verdict = decide_budget(Cap(cap, window), spent, reserved, expected)
-    assert (needed, frees or None) == (
-        "" if verdict.reserves is None else str(verdict.reserves),
-        verdict.frees_at,
-    )
+    first, free, lent, last, mean, iso = json.loads(str(installation.client.eval(source, 0)))
+    known = Cap(cap, window), spent, reserved
+    assert first == written(decide_budget(*known, expected))
+    assert free == written(decide_again(*known, left, expected, is_lent=False))
+    assert lent == written(decide_again(*known, left, expected, is_lent=True))
     assert last == span_end(now, window)
     assert mean == pytest.approx(mean_after(7.5, 3, reserved))
     assert iso == format_instant(datetime.fromtimestamp(now, UTC))
@@ -85,7 +96,7 @@ class BudgetMachine(RuleBasedStateMachine):
         self.ours.budgets.set(self.budget.to_dict())
         self.left: dict[str, int] = {}
         self.spent = 0
-        self.largest = 0
+        self.extra: dict[str, int] = {}
 
     def run(self, which: str) -> RunRecord | None:
         return self.ledger.get(which)
@@ -101,16 +112,15 @@ class BudgetMachine(RuleBasedStateMachine):
         run = self.run(which)
         if run is None or run.state not in WAITING_STATES:
             return
-        before = self.reserved()
         reply = self.ledger.begin(which, run.retries + 1, worker="w", at=NOW)
         if reply.verdict is BeginVerdict.OVER_BUDGET:
             assert reply.cause == {"class": "budget", "layer": "team:x"}
-            ended = self.ledger.end(run, RunState.SKIPPED, at=NOW, reason=reply.problem, cause=reply.cause)
+            state = RunState.SKIPPED if run.attempt == 0 else RunState.LOST
+            ended = self.ledger.end(run, state, at=NOW, reason=reply.problem, cause=reply.cause)
             assert ended is not None
         else:
             assert reply.verdict is BeginVerdict.BEGUN
-            if run.attempt == 0:
-                self.left[which] = self.reserved() - before
+            self.left[which] = self.reservation(which)["tokens"]
 
     @rule(which=ids, share=st.floats(0, 1))
     def spend(self, which: str, share: float) -> None:
@@ -123,11 +133,14 @@ class BudgetMachine(RuleBasedStateMachine):
 
     @rule(which=ids, extra=st.integers(1, 30))
     def spend_more_than_expected(self, which: str, extra: int) -> None:
+        """One run does so, and any that goes on with less than it may spend."""
         run = self.run(which)
-        if run is not None and run.state is RunState.RUNNING and self.largest == 0:
+        if run is None or run.state is not RunState.RUNNING:
+            return
+        if not self.extra or "lent" in self.reservation(which):
             self.ledger.spend(run, usd=0, tokens=self.left[which] + extra)
             self.spent += self.left[which] + extra
-            self.left[which], self.largest = 0, extra
+            self.left[which], self.extra[which] = 0, self.extra.get(which, 0) + extra
 
     @rule(which=ids, state=st.sampled_from([RunState.SUCCESS, RunState.RETRYING, RunState.FAILURE]))
     def end(self, which: str, state: RunState) -> None:
@@ -152,7 +165,7 @@ class BudgetMachine(RuleBasedStateMachine):
     def what_is_spent_is_counted_and_passes_the_cap_by_one_runs_own_spend_at_most(self) -> None:
         tokens, runs = standings(self.client, self.budget, datetime.now(UTC))
         assert tokens.spent == self.spent
-        assert tokens.spent + tokens.reserved <= CAP + self.largest
+        assert tokens.spent + tokens.reserved <= CAP + max(self.extra.values(), default=0)
         assert runs.spent <= 7
 
     @invariant()
@@ -161,8 +174,10 @@ class BudgetMachine(RuleBasedStateMachine):
         active = [run.execution_id for run in self.ledger.get_all(held) if run.state in ACTIVE_STATES]
         assert sorted(active) == sorted(held)
 
-    def reserved(self) -> int:
-        return standings(self.client, self.budget, datetime.now(UTC))[0].reserved
+    def reservation(self, which: str) -> dict[str, int]:
+        held: Any = self.client.hget(redis_keys.budget_reserved("team:x"), which)
+        left: dict[str, int] = json.loads(held)
+        return left
 
     def teardown(self) -> None:
         for run in self.ledger.get_all(self.left):

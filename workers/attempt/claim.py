@@ -20,6 +20,12 @@ from workers.plain_clients.plain_messages import PlainMessage
 from workers.plain_clients.plain_runs import PlainRuns
 
 _REPLAYED: Final = frozenset({BeginVerdict.FINISHED, BeginVerdict.HELD, BeginVerdict.STALE})
+_STOPPED_BY_BUDGET: Final = {
+    RunState.DISPATCHED: RunState.SKIPPED,
+    RunState.RETRYING: RunState.FAILURE,
+}
+"""How a run ends that a budget does not allow to begin, or to go on; one that has lost its worker is lost."""
+
 _EARLY: Final = (
     "the message is forged, or the clocks of its sender, beat, this host and Redis differ: set them by NTP"
 )
@@ -46,7 +52,7 @@ class Claimer:
         """Claim the attempt that a task's current message asks for.
 
         A message without an attempt to run is dropped: its run is over, or another worker has it. If that
-        worker dies, the sweep sends the run again. Over a limit it is parked, over a budget skipped.
+        worker dies, the sweep sends the run again. Over a limit it is parked, over a budget ended.
 
         Raises:
             Ignore: there is nothing to run.
@@ -65,7 +71,8 @@ class Claimer:
             events.run_limited(reply.run)
             raise Ignore
         if reply.verdict is BeginVerdict.OVER_BUDGET and reply.run is not None:
-            self.ending.close(reply.run, RunState.SKIPPED, reply.problem, cause=reply.cause)
+            state = _STOPPED_BY_BUDGET.get(reply.run.state, RunState.LOST)
+            self.ending.close(reply.run, state, reply.problem, error=reply.run.error, cause=reply.cause)
             events.run_over_budget(task.request.id, reply.problem)
             raise Ignore
         self._refuse(task, reply)

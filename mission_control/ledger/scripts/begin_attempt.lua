@@ -19,7 +19,7 @@
 --   finished    the run is over: acknowledge and drop
 --   waits       a run of its task is active, and it must not overlap: drop, that run's end releases it
 --   limited     it is over a limit, and its message is parked: drop
---   over_budget a budget does not allow the run: skip it
+--   over_budget a budget does not allow the run, or another attempt of it: end it
 --   held        another worker holds the attempt's lease: drop
 --   stale       a later attempt was begun, or the one before it has not ended: drop
 --   early       the attempt is not due yet: refuse
@@ -48,7 +48,8 @@ local function recorded(run)
 end
 
 local found = redis.call('HMGET', KEYS[1], 'state', 'attempt', 'spec', 'lease_until', 'deliveries', 'cancel_requested',
-  'fence', 'waits_for', 'awaits_due', 'not_before', 'limits_held', 'limit_place', 'budgets_held')
+  'fence', 'waits_for', 'awaits_due', 'not_before', 'limits_held', 'limit_place', 'budgets_held', 'spent_usd',
+  'spent_tokens')
 local state, last, spec = found[1], tonumber(found[2] or ''), found[3]
 if not state then
   return {'unknown', '', ''}
@@ -121,17 +122,23 @@ end
 -- Read every key that may have another type before the first write.
 local last_success = redis.call('HGET', ARGV[11] .. facts.task_id .. ARGV[12], 'last_success') or ''
 redis.call('ZSCORE', KEYS[3], facts.execution_id)
-local budget, reservations
-if facts.budgets and last == 0 then
+local budget, reservations, again
+if facts.budgets and (last == 0 or found[13]) then
   budget = budgets()
+  if last > 0 then -- a lost worker may have spent anything of what an attempt spends
+    local ended = attempt > last and last
+    again = {id = facts.execution_id, usd = ended and math.ceil((tonumber(found[14]) or 0) / ended),
+      tokens = ended and math.ceil((tonumber(found[15]) or 0) / ended)}
+  end
   local standings, uses, cost_key = {}, cjson.decode(facts.budgets), ARGV[11] .. facts.task_id .. ARGV[24]
   budget.read_standings(standings, ARGV[23], uses, now)
   local one, unit, frees
-  reservations, one, unit, frees = budget.reservations_of(standings, uses, cost_key, ARGV[17], ARGV[21], found[13])
+  reservations, one, unit, frees =
+    budget.reservations_of(standings, uses, cost_key, ARGV[17], ARGV[21], found[13], again)
   if not reservations then
     return reply('over_budget', budget.why_over(one, unit, frees, now, ARGV[25]))
   end
-  reservations = not found[13] and reservations -- else they were made when it was fired
+  reservations = (again or not found[13]) and reservations -- else they were made when it was fired
 end
 local held
 if facts.limits then
@@ -165,7 +172,7 @@ if held then
   redis.call('HSET', KEYS[1], 'limits_held', held)
 end
 if reservations then
-  budget.reserve(reservations, KEYS[1], facts.execution_id, now, ARGV[25])
+  budget.reserve(reservations, KEYS[1], facts.execution_id, now, ARGV[25], again)
 end
 if facts.deadline and not found[7] then
   redis.call('HSET', KEYS[1], 'first_started_at', ARGV[2])

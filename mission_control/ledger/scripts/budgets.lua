@@ -2,7 +2,7 @@
 -- that fire, begin and end runs, and of the one that counts what they spend: most runs never call it. Amounts are whole numbers: billionths of a dollar, tokens, runs. Times are Unix seconds
 -- of the Redis server. The hash of budgets has them as JSON, in which `caps` is {unit: {cap, window}}.
 --   BUDGETS:spent:<name> (hash): "<unit>:<end of a span>" -> what was spent in it, "noted:<unit>:<percent>" -> since when
---   BUDGETS:reserved:<name> (hash): execution_id -> JSON {unit: what the run may still spend}
+--   BUDGETS:reserved:<name> (hash): execution_id -> JSON {unit: what the run may still spend, "lent": 1 if that is too little}
 local SPANS, MEAN_OF, NEAR, UNKNOWN = 100, 10, 80, -1
 
 -- The decisions, as in model/policies/budgets.py. `spent` is a list of {end of a span, amount}, the earliest first.
@@ -28,6 +28,19 @@ local function decide_budget(cap, window, spent, reserved, expected)
       return nil, one[1] + window
     end
   end
+end
+
+local function decide_again(cap, window, spent, reserved, left, expected, is_lent)
+  if expected ~= UNKNOWN and expected <= left then
+    return left
+  end
+  local needed, frees = decide_budget(cap, window, spent, reserved, expected)
+  if needed then
+    return math.max(needed, left)
+  elseif not is_lent and sum_of(spent) + reserved + left <= cap then
+    return left, nil, true
+  end
+  return nil, frees
 end
 
 local function span_end(now, window)
@@ -128,18 +141,24 @@ local function drop_strays(one, run_prefix, active_states)
   end
 end
 
-local function decide_about(one, unit, expected, run_prefix, active_states)
+local function decide_about(one, unit, expected, run_prefix, active_states, again)
   local function decide()
-    return decide_budget(one.caps[unit][1], one.caps[unit][2], one.spent[unit], one.reserved[unit] or 0, expected)
+    local cap, window = unpack(one.caps[unit])
+    local reserved, own = one.reserved[unit] or 0, again and one.held[again.id]
+    if not own then
+      return decide_budget(cap, window, one.spent[unit], reserved, expected)
+    end
+    local left, is_lent = own[unit] or 0, (one.reserved.lent or 0) > (own.lent or 0)
+    return decide_again(cap, window, one.spent[unit], reserved - left, left, expected, is_lent)
   end
   read_reserved(one)
-  local needed, frees = decide()
+  local needed, frees, is_lent = decide()
   if not needed and one.reserved[unit] and not one.is_checked then
     drop_strays(one, run_prefix, active_states)
     one.is_checked = true
-    needed, frees = decide()
+    needed, frees, is_lent = decide()
   end
-  return needed, frees
+  return needed, frees, is_lent
 end
 
 local function in_words(one, unit)
@@ -189,8 +208,9 @@ end
 
 -- What a run reserves of each of its budgets, a list of {standing, unit = amount}; or nil, and of which budget and unit
 -- there is too little, and when there is more again. `cost_key` has what the runs of its task spend. A run that
--- `has_reserved` when it was fired is over a budget only by what is spent, and has been counted.
-local function reservations_of(standings, uses, cost_key, run_prefix, active_states, has_reserved)
+-- `has_reserved` when it was fired is over a budget only by what is spent, and has been counted. So is one of which an
+-- attempt was begun before: `again` is then {id, unit = what an attempt of it spends, if that is known}.
+local function reservations_of(standings, uses, cost_key, run_prefix, active_states, has_reserved, again)
   local found, mean = {}, redis.call('HMGET', cost_key, 'usd', 'tokens')
   for _, use in ipairs(uses) do
     local one = standings[use[1]]
@@ -201,16 +221,20 @@ local function reservations_of(standings, uses, cost_key, run_prefix, active_sta
       end
     end
     local reserves = {one}
-    if one and has_reserved then
+    if one and again then
+      read_reserved(one)
+      one = one.held[again.id] and one
+    elseif one and has_reserved then
       one.held, one.reserved = {}, {}
     end
     for _, unit in ipairs(one and {'usd', 'tokens', not has_reserved and 'runs' or nil} or {}) do
       if one.caps[unit] then
-        local needed, frees = decide_about(one, unit, expected[unit], run_prefix, active_states)
+        local needed, frees, is_lent =
+          decide_about(one, unit, again and again[unit] or expected[unit], run_prefix, active_states, again)
         if not needed then
           return nil, one, unit, frees
         end
-        reserves[unit] = needed
+        reserves[unit], reserves.lent = needed, is_lent and 1 or reserves.lent
       end
     end
     if one then
@@ -232,11 +256,11 @@ local function why_over(one, unit, frees, now, notices)
 end
 
 -- Note what a run reserves. What it reserves belongs to the run: its field `budgets_held` names the budgets, with the
--- span in which each counts the run, 0 if it counts none.
-local function reserve(found, run_key, id, now, notices)
+-- span in which each counts the run, 0 if it counts none; it stays as it is when an attempt is begun `again`.
+local function reserve(found, run_key, id, now, notices, again)
   local held = {}
   for at, reserves in ipairs(found) do
-    local one, left, last = reserves[1], {usd = reserves.usd, tokens = reserves.tokens}, 0
+    local one, left, last = reserves[1], {usd = reserves.usd, tokens = reserves.tokens, lent = reserves.lent}, 0
     if next(left) then
       redis.call('HSET', one.reserved_key, id, cjson.encode(left))
       add_reserved(one, id, left)
@@ -247,7 +271,7 @@ local function reserve(found, run_key, id, now, notices)
     end
     held[at] = {one.name, last}
   end
-  if #held > 0 then
+  if #held > 0 and not again then
     redis.call('HSET', run_key, 'budgets_held', cjson.encode(held))
   end
 end
@@ -278,7 +302,7 @@ local function learn_cost(cost_key, usd, tokens, has_succeeded, life)
 end
 
 return {
-  decide = decide_budget, span_end = span_end, mean_after = mean_after, iso = iso, whole = whole, sum_of = sum_of,
+  decide = decide_budget, decide_again = decide_again, span_end = span_end, mean_after = mean_after, iso = iso, whole = whole, sum_of = sum_of,
   read_standings = read_standings, read_reserved = read_reserved, reservations_of = reservations_of,
   why_over = why_over, reserve = reserve, count_spent = count_spent, give_back_reserved = give_back_reserved,
   learn_cost = learn_cost,

@@ -12,7 +12,9 @@ for _, bucket in ipairs(buckets_of(KEYS[2], cjson.decode(found[3]))) do
   if bucket.name == ARGV[1] then
     local arrival = tonumber(redis.call('GET', bucket.rate) or 0)
     arrival = arrival_after_cooldown(arrival, now + tonumber(ARGV[2]), bucket.interval, bucket.burst)
-    redis.call('SET', bucket.rate, exact(arrival), 'PX', math.ceil((arrival - now) * 1000) + 1000)
+    local life = math.ceil((arrival - now) * 1000) + 1000
+    redis.call('SET', bucket.rate, exact(arrival), 'PX', life)
+    redis.call('SET', bucket.cooled, 1, 'PX', life)
     return 1
   end
 end

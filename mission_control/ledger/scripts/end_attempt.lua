@@ -28,7 +28,7 @@
 --        why}, and nothing changed, if another attempt would follow but cancellation was requested, or the task
 --        is gone; an error, and nothing changed, if a key has another type
 local found = redis.call('HMGET', KEYS[1], 'state', 'attempt', 'fence', 'cancel_requested', 'started_at',
-  'limits_held', 'limit_place', 'budgets_held', 'spent_usd', 'spent_tokens')
+  'limits_held', 'limit_place', 'budgets_held', 'spent_usd', 'spent_tokens', 'waits_for', 'waits_until', 'awaits_due')
 local state, attempt, cancel_requested, started_at = found[1], found[2], found[4], found[5]
 if not state or not string.find(ARGV[1], ',' .. state .. ',', 1, true) then
   return {}
@@ -79,15 +79,24 @@ end
 if found[6] or found[7] then
   free_limits(KEYS[18], KEYS[1], ARGV[4], found[6], found[7], KEYS[11], ARGV[12], ARGV[10])
 end
+local is_skipped = ARGV[9] == 'skipped_count' and ARGV[19] == '1' -- by its condition: it has not started
+if is_skipped then
+  local is_read, facts = pcall(cjson.decode, redis.call('HGET', KEYS[1], 'spec'))
+  if is_read and facts.limits then
+    pcall(give_back_tokens, KEYS[18], facts, server_now())
+  end
+end
 if ARGV[3] == '1' and found[8] then -- an overwritten key of a budget must not keep a run from ending
   local budget = budgets()
-  pcall(budget.give_back_reserved, KEYS[22], found[8], ARGV[4], tonumber(attempt or 0) > 0)
+  pcall(budget.give_back_reserved, KEYS[22], found[8], ARGV[4], tonumber(attempt or 0) > 0 and not is_skipped)
   pcall(budget.learn_cost, KEYS[23], found[9], found[10], ARGV[9] == 'success_count', ARGV[7])
   redis.call('HDEL', KEYS[1], 'budgets_held')
 end
 if ARGV[3] == '1' then
   remove_active(turn, ARGV[4], has_turns)
-  redis.call('HDEL', KEYS[1], 'waits_for', 'waits_until', 'awaits_due')
+  if found[11] or found[12] or found[13] then
+    redis.call('HDEL', KEYS[1], 'waits_for', 'waits_until', 'awaits_due')
+  end
   if has_turns then
     redis.call('ZREM', turn.waiting, ARGV[4])
     redis.call('ZREM', turn.requested, ARGV[4])

@@ -5,6 +5,7 @@
 --   waiting (zset): runs that wait for a slot -> turn     turns (zset): group -> its last turn, "" -> the current one
 --   called (zset): runs that were woken for a slot -> until when it is held for them
 --   rate (string): theoretical arrival time, see GCRA     booked (zset): runs that wait for it -> the one after them
+--   cooled (string): is there while a cooldown is in the arrival time
 local HELD_FOR, CHECK_AFTER, LOOK_AGAIN, MOST_EARLY, LONGEST_VALUE = 10, 5, 60, 5, 200
 
 -- The decisions, as in model/policies/limits.py.
@@ -50,7 +51,7 @@ end
 
 local function bucket_of(limits, name, value, limit)
   local bucket = {name = name, value = value, limit = limit}
-  for _, what in ipairs({'slots', 'waiting', 'turns', 'called', 'rate', 'booked'}) do
+  for _, what in ipairs({'slots', 'waiting', 'turns', 'called', 'rate', 'booked', 'cooled'}) do
     bucket[what] = limits .. ':' .. name .. ':' .. what .. ':' .. value
   end
   return bucket
@@ -278,6 +279,17 @@ local function take_limits(buckets, id, now, has_slots)
     end
   end
   return #held > 0 and cjson.encode(held) or nil
+end
+
+-- Give back the tokens of a run that its condition has skipped, but for those of a limit that was cooled down meanwhile.
+local function give_back_tokens(limits, facts, now)
+  for _, bucket in ipairs((buckets_of(limits, facts))) do
+    local arrival = bucket.interval > 0 and tonumber(redis.call('GET', bucket.rate) or '')
+    if arrival and redis.call('EXISTS', bucket.cooled) == 0 then
+      arrival = arrival - bucket.weight * bucket.interval
+      redis.call('SET', bucket.rate, exact(arrival), 'PX', math.max(1, math.ceil((arrival - now) * 1000) + 1000))
+    end
+  end
 end
 
 -- Let a run wait in a bucket, with its message parked, from where beat sends it by its id.

@@ -17,10 +17,14 @@ NEAR: Final = 80
 
 
 class Verdict(NamedTuple):
-    """What a run reserves, None if it is over the budget; then, when it would not be, if that is known."""
+    """What a run reserves, None if it is over the budget; then, when it would not be, if that is known.
+
+    A run that `is_lent` has reserved less than it may spend.
+    """
 
     reserves: int | None
     frees_at: int | None = None
+    is_lent: bool = False
 
 
 def decide_budget(cap: Cap, spent: Sequence[tuple[int, int]], reserved: int, expected: int) -> Verdict:
@@ -31,9 +35,9 @@ def decide_budget(cap: Cap, spent: Sequence[tuple[int, int]], reserved: int, exp
     spend more than the cap has it for itself.
 
     >>> decide_budget(Cap(100, 3600), [(36, 90)], 0, 20)
-    Verdict(reserves=None, frees_at=3636)
+    Verdict(reserves=None, frees_at=3636, is_lent=False)
     >>> decide_budget(Cap(100, 3600), [(36, 50)], 20, UNKNOWN)
-    Verdict(reserves=30, frees_at=None)
+    Verdict(reserves=30, frees_at=None, is_lent=False)
     """
     total = sum(amount for _, amount in spent)
     left = cap.amount - total - reserved
@@ -46,6 +50,36 @@ def decide_budget(cap: Cap, spent: Sequence[tuple[int, int]], reserved: int, exp
         if over <= 0:
             return Verdict(None, end + cap.window)
     return Verdict(None)
+
+
+def decide_again(
+    cap: Cap,
+    spent: Sequence[tuple[int, int]],
+    reserved: int,
+    left: int,
+    expected: int,
+    *,
+    is_lent: bool,
+) -> Verdict:
+    """Decide about another attempt of a run that has so much `left` of what it has reserved.
+
+    It is `expected` to spend what it has spent before in an attempt, or, if it has lost its worker, as much
+    as a run does. If that is too much, it may go on with what it has left, unless a budget `is_lent` to
+    another run already: so runs that spend twice pass the cap by the spending of one of them at most.
+
+    >>> decide_again(Cap(100, 3600), [(36, 60)], 30, 10, 20, is_lent=False)
+    Verdict(reserves=10, frees_at=None, is_lent=True)
+    >>> decide_again(Cap(100, 3600), [(36, 60)], 30, 10, 20, is_lent=True)
+    Verdict(reserves=None, frees_at=3636, is_lent=False)
+    """
+    if expected != UNKNOWN and expected <= left:
+        return Verdict(left)
+    verdict = decide_budget(cap, spent, reserved, expected)
+    if verdict.reserves is not None:
+        return Verdict(max(verdict.reserves, left))
+    if not is_lent and sum(amount for _, amount in spent) + reserved + left <= cap.amount:
+        return Verdict(left, is_lent=True)
+    return verdict
 
 
 def span_end(now: float, window: int) -> int:

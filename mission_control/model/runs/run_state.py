@@ -41,7 +41,8 @@ TRANSITIONS: Final[dict[RunState, frozenset[RunState]]] = {
             _S.SKIPPED,  # by its condition
         }
     ),
-    _S.RETRYING: frozenset({_S.RUNNING, _S.LOST, _S.CANCELLED}),  # what has started no longer expires
+    # What has started no longer expires; its budget may not allow another attempt.
+    _S.RETRYING: frozenset({_S.RUNNING, _S.FAILURE, _S.LOST, _S.CANCELLED}),
     _S.INTERRUPTED: frozenset({_S.RUNNING, _S.LOST, _S.CANCELLED}),
     _S.SUCCESS: frozenset(),
     _S.FAILURE: frozenset(),

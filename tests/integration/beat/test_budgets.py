@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import math
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from celery.exceptions import Ignore
 
 from mission_control.dispatch.enqueue import Dispatch
 from mission_control.dispatch.run_ending import RunEnding
@@ -17,6 +19,7 @@ from mission_control.operate.budgets import Standing, standings
 from mission_control.store import redis_keys
 from tests.processes.minutely import Day
 from tests.stage.audit_stream import final_records_of
+from workers.attempt.claim import Claimer
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -154,6 +157,32 @@ def test_fired_run_does_not_begin_once_others_have_spent_more_than_they_had_rese
     ending.close(waiting, RunState.SKIPPED, reply.problem, cause=reply.cause)
     assert (stands(day).reserved, stands(day, "runs").spent) == (0, 1)
     ending.end(spender, RunState.SUCCESS, at=day.now)
+
+
+@pytest.mark.parametrize(("before", "after"), [("retrying", "failure"), ("interrupted", "lost")])
+def test_further_attempt_that_a_budget_does_not_allow_ends_the_run_with_the_budget_as_cause(
+    day: Day, before: str, after: str
+) -> None:
+    day.ours.budgets.set({"name": "team:x", "usd": "1/h"})
+    day.register("b", budgets=[HALF])
+    day.to(2)
+    run, _ = begun(day, run_of(day, 1)), begun(day, run_of(day, 2))
+    day.ours.ledger.spend(run, usd=6 * DOLLAR // 10, tokens=0)
+    if before == "retrying":
+        RunEnding.of(day.ours).end(run, RunState.RETRYING, at=day.now)
+    else:
+        RunEnding.of(day.ours).interrupt(run)
+    request = SimpleNamespace(
+        id=run.execution_id, retries=int(before == "retrying"), hostname="w", is_eager=True
+    )
+    message: Any = SimpleNamespace(name=run.handler, request=request)
+    nothing: Any = None
+    with pytest.raises(Ignore):
+        Claimer(RunEnding.of(day.ours), nothing).claim(message)
+    record = final_records_of(day.ours, "b")[-1]
+    assert (record["status"], record["attempt"], record["spent"]) == (after, 1, {"usd": 0.6})
+    assert record["cause"] == {"class": "budget", "layer": "team:x"}
+    assert record["reason"].startswith("over budget team:x: 0.6 of 1/h usd spent, 0.5 reserved; frees")
 
 
 def test_mean_of_the_last_runs_is_reserved_for_the_next_occurrence(day: Day) -> None:

@@ -1,7 +1,11 @@
-"""What runs spend and reserve, in the ledger's scripts on a real server."""
+"""What runs spend and reserve, in the ledger's scripts on a real server.
+
+This file has more than 250 lines because each way in which runs spend and reserve is one test of it.
+"""
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -162,12 +166,50 @@ def test_failure_that_spent_nothing_teaches_nothing(world: Spending) -> None:
     assert world.stands().reserved == 5 * DOLLAR
 
 
+def test_runs_that_lost_their_workers_spend_twice_only_as_far_as_the_budget_has_room(world: Spending) -> None:
+    world.budget(tokens="100/d")
+    ids = [f"a@{at}" for at in range(8)]
+    world.enter(*ids, tokens=10)
+    for one in ids:
+        world.ledger.spend(world.begun(one), usd=0, tokens=10)
+        lapse(world.ours, one)
+    verdicts = Counter(world.begin(one) for one in ids)
+    # The budget has room for two, and a third passes it by what it spends itself.
+    assert verdicts == {BeginVerdict.BEGUN: 3, BeginVerdict.OVER_BUDGET: 5}
+    for run in world.ledger.get_all(ids):
+        if run.deliveries == 2:
+            world.ledger.spend(run, usd=0, tokens=10)
+        world.end(run, RunState.SUCCESS if run.deliveries == 2 else RunState.LOST)
+    assert (world.stands().spent, world.stands().reserved) == (110, 0)
+
+
+def test_failed_attempts_are_followed_by_others_while_their_reservation_suffices(world: Spending) -> None:
+    world.budget(tokens="100/d")
+    world.enter("a@1", "a@2", tokens=50)
+    for one, spent in (("a@1", 25), ("a@2", 30)):
+        run = world.begun(one)
+        world.ledger.spend(run, usd=0, tokens=spent)
+        world.end(run, RunState.RETRYING)
+    assert world.ledger.begin("a@1", 2, worker="w", at=NOW).verdict is BeginVerdict.BEGUN
+    assert world.ledger.begin("a@2", 2, worker="w", at=NOW).verdict is BeginVerdict.BEGUN  # what it has left
+    assert world.stands().holders == {"a@1": "25 tokens", "a@2": "20 tokens"}
+    world.enter("a@3", tokens=10)
+    assert world.begin("a@3") is BeginVerdict.OVER_BUDGET
+
+
 def test_cancelled_run_gives_back_what_it_reserved(world: Spending) -> None:
     world.budget(usd="5/d", runs="1/d")
     world.enter("a@1", "a@2", usd=DOLLAR)
     world.end(world.begun("a@1"), RunState.CANCELLED)
     assert world.stands().reserved == 0
     assert world.begin("a@2") is BeginVerdict.OVER_BUDGET  # it has begun, so it counts as a run
+
+
+def test_run_that_its_condition_skips_does_not_count_as_a_run(world: Spending) -> None:
+    world.budget(runs="1/d")
+    world.enter("a@1", "a@2")
+    world.end(world.begun("a@1"), RunState.SKIPPED)
+    assert world.begin("a@2") is BeginVerdict.BEGUN
 
 
 def test_reservation_of_a_run_that_another_program_deleted_is_found_by_the_next(world: Spending) -> None:

@@ -233,6 +233,18 @@ def test_cooldown_holds_back_everybody_with_the_limit_and_lets_no_burst_follow(w
     assert not cooldown("api", 1)
 
 
+def test_run_that_its_condition_skips_takes_no_token_and_ends_no_cooldown(world: Limited) -> None:
+    world.limit(rate="1/m")
+    world.enter("a@1", "a@2", "a@3")
+    assert world.begins("a@1") == ["a@1"]
+    world.end("a@1", RunState.SKIPPED)
+    run = begun(world.ledger, "a@2")
+    assert cooldown_for(run, world.ledger)("api", 300)
+    world.end("a@2", RunState.SKIPPED)
+    assert world.begin("a@3") is BeginVerdict.LIMITED
+    assert world.parked_in("a@3") == pytest.approx(300, abs=5)
+
+
 def test_changed_limit_judges_the_runs_that_wait_at_once(world: Limited) -> None:
     world.limit(concurrency=1)
     world.limit("rate", rate="1/h")

@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from mission_control.model.definitions.named_budget import UNKNOWN, Cap
-from mission_control.model.policies.budgets import SPANS, decide_budget, mean_after, span_end
+from mission_control.model.policies.budgets import (
+    SPANS,
+    Verdict,
+    decide_again,
+    decide_budget,
+    mean_after,
+    span_end,
+)
 from tests.house.repository import ROOT
 
 PAGE = ROOT / "docs" / "task-definition.md"
@@ -47,13 +54,45 @@ def test_table_of_budgets_in_the_docs_is_what_beat_decides() -> None:
     assert table() in PAGE.read_text("utf-8"), f"the table in docs/task-definition.md should be:\n{table()}"
 
 
+AGAIN = [
+    (60, 30, 10, 10, False),
+    (60, 20, 10, 20, False),
+    (60, 30, 10, 20, False),
+    (60, 30, 10, 20, True),
+    (100, 0, 0, 20, False),
+    (101, 0, 0, 20, False),
+    (10, 0, 90, UNKNOWN, False),
+]
+
+
+def row_of_another(spent: int, reserved: int, left: int, expected: int, is_lent: bool) -> str:
+    verdict = decide_again(CAP, [(36, spent)], reserved, left, expected, is_lent=is_lent)
+    words = f"starts, with {verdict.reserves} reserved{', lent' if verdict.is_lent else ''}"
+    if verdict.reserves is None:
+        words = "not begun"
+    known = "not known" if expected == UNKNOWN else expected
+    return f"| {spent} | {reserved} | {left} | {known} | {'yes' if is_lent else 'no'} | {words} |"
+
+
+def table_of_others() -> str:
+    """Return the rows about further attempts as they stand in the docs."""
+    known = ["spent of 100", "reserved by others", "left of its own", "expected to spend", "lent to another"]
+    head = [f"| {' | '.join(known)} | another attempt |", "|---|---|---|---|---|---|"]
+    return "\n".join([*head, *(row_of_another(*cells) for cells in AGAIN)])
+
+
+def test_table_of_further_attempts_in_the_docs_is_what_workers_decide() -> None:
+    said = f"the table in docs/task-definition.md should be:\n{table_of_others()}"
+    assert table_of_others() in PAGE.read_text("utf-8"), said
+
+
 def test_budget_frees_when_enough_of_what_was_spent_has_left_the_window() -> None:
     spent = [(36, 10), (72, 50), (108, 40)]
-    assert decide_budget(CAP, spent, 0, 10) == (None, 3_636)
-    assert decide_budget(CAP, spent, 0, 11) == (None, 3_672)
-    assert decide_budget(CAP, spent, 0, 100) == (None, 3_708)
-    assert decide_budget(CAP, spent, 50, 100) == (None, None)
-    assert decide_budget(CAP, [(36, 250)], 0, 0) == (None, 3_636)  # one run has passed the cap
+    assert decide_budget(CAP, spent, 0, 10) == Verdict(None, 3_636)
+    assert decide_budget(CAP, spent, 0, 11) == Verdict(None, 3_672)
+    assert decide_budget(CAP, spent, 0, 100) == Verdict(None, 3_708)
+    assert decide_budget(CAP, spent, 50, 100) == Verdict(None, None)
+    assert decide_budget(CAP, [(36, 250)], 0, 0) == Verdict(None, 3_636)  # one run has passed the cap
 
 
 def test_amount_is_in_the_window_for_its_whole_length_and_a_hundredth_of_it_more_at_most() -> None:

@@ -44,25 +44,6 @@ def test_layer_selects_tasks_by_its_kind(kind: PauseKind, value: str, other: str
     assert other is None or not layer(kind, other).selects(TASK)
 
 
-@pytest.mark.parametrize(
-    ("due", "now", "is_kept_back"),
-    [
-        (-MINUTE, -MINUTE, False),  # before it
-        (0 * MINUTE, 0 * MINUTE, True),  # at its beginning
-        (-MINUTE, MINUTE, True),  # overdue when it began
-        (9 * MINUTE, 9 * MINUTE, True),
-        (10 * MINUTE, 10 * MINUTE, False),  # at its end
-        (9 * MINUTE, 11 * MINUTE, True),  # fell due in it, noticed later
-        (-MINUTE, 11 * MINUTE, False),  # no beat was there throughout
-    ],
-)
-def test_pause_keeps_back_what_falls_due_or_is_overdue_in_it(
-    due: timedelta, now: timedelta, is_kept_back: bool
-) -> None:
-    pause = layer(until=T0 + 10 * MINUTE)
-    assert (cause_of([pause], T0 + due, T0 + now) is pause) is is_kept_back
-
-
 def test_of_several_layers_the_one_that_holds_longest_is_the_cause() -> None:
     short, long = layer(until=T0 + MINUTE), layer(PauseKind.TAG, "slow", until=T0 + 2 * MINUTE)
     forever, everything = layer(PauseKind.OWNER, "ada"), layer(PauseKind.ALL, "")
