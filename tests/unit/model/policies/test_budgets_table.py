@@ -61,7 +61,8 @@ AGAIN = [
     (60, 30, 10, 20, True),
     (100, 0, 0, 20, False),
     (101, 0, 0, 20, False),
-    (10, 0, 90, UNKNOWN, False),
+    (95, 0, 10, 10, False),
+    (10, 0, 50, UNKNOWN, False),
 ]
 
 
@@ -92,6 +93,9 @@ def test_budget_frees_when_enough_of_what_was_spent_has_left_the_window() -> Non
     assert decide_budget(CAP, spent, 0, 11) == Verdict(None, 3_672)
     assert decide_budget(CAP, spent, 0, 100) == Verdict(None, 3_708)
     assert decide_budget(CAP, spent, 50, 100) == Verdict(None, None)
+    assert decide_budget(CAP, [(36, 99)], 0, UNKNOWN) == Verdict(1)
+    assert decide_budget(CAP, [(36, 1), (72, 99)], 0, 0) == Verdict(None, 3_636)
+    assert decide_budget(CAP, [(36, 1), (72, 100)], 0, 0) == Verdict(None, 3_672)
     assert decide_budget(CAP, [(36, 250)], 0, 0) == Verdict(None, 3_636)  # one run has passed the cap
 
 
