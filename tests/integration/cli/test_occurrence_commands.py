@@ -73,7 +73,7 @@ def test_edit_reports_a_change_without_its_occurrence(caplog: pytest.LogCaptureF
         (
             ["skip", "tea", "--at", "2097-01-01T08:00"],
             3,
-            f"the nearest to come: 2096-01-01T08:00:00Z and {FIRST}",
+            "to come: 2096-01-01 09:00:00 Europe/Berlin and 2097-01-01 09:00:00 Europe/Berlin",
         ),
         (["skip", "tea", "--at", "2020-01-01T08:00:00Z"], 3, "was due already; the nearest to come: "),
         (["skip", "tea", "--at", "soon"], 2, "is not a moment"),
