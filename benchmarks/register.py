@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import resource
 import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Final
 
@@ -30,22 +34,34 @@ def compare_register(tasks: int) -> Comparison:
     return Comparison(
         "register",
         "seconds",
-        {"ours": lambda: _ours(tasks), "redbeat": lambda: _redbeat(tasks)},
+        {"ours": lambda: _in_child(_ours, tasks), "redbeat": lambda: _in_child(_redbeat, tasks)},
         reference="redbeat",
         facts={"load": {"tasks": tasks}},
     )
+
+
+def _in_child(measure: Callable[[int], Round], tasks: int) -> Round:
+    """Measure in a new process, which has not registered any tasks yet."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as child:
+        return child.submit(measure, tasks).result()
 
 
 def _ours(tasks: int) -> Round:
     with Place() as place:
         installation, file = installation_at(place), place.directory / "tasks.json"
         _write(file, tasks)
+        before = _peak_mib()
         taken = [_timed(lambda: apply_task_file(installation.registry, file, installation.resources))]
         taken.append(_timed(lambda: apply_task_file(installation.registry, file, installation.resources)))
         if len(installation.registry.ids()) != tasks:
             raise MeasurementError(f"{len(installation.registry.ids())} of {tasks} tasks are registered")
     (seconds, cpu), (unchanged, _) = taken
-    return {"seconds": seconds, "cpu_seconds": cpu, "unchanged_seconds": unchanged}
+    return {
+        "seconds": seconds,
+        "cpu_seconds": cpu,
+        "unchanged_seconds": unchanged,
+        "memory_mib": _peak_mib() - before,
+    }
 
 
 def _redbeat(tasks: int) -> Round:
@@ -76,6 +92,10 @@ def _write(file: Path, tasks: int) -> None:
         for at in range(tasks)
     ]
     file.write_text(json.dumps({"tasks": definitions}), "utf-8")
+
+
+def _peak_mib() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def _timed(act: Any) -> tuple[float, float]:  # noqa: ANN401  # what it returns is not looked at

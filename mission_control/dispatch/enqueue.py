@@ -9,7 +9,7 @@ from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import RedisError
 
 from mission_control.dispatch.repeated_requests import is_of_other, run_of_key, window_problem
 from mission_control.dispatch.run_ending import RunEnding
@@ -27,9 +27,7 @@ from mission_control.ledger.run_requests import Answer, Delivery, Reply
 from mission_control.messaging.message import is_broker_elsewhere, send
 from mission_control.model.runs.run_record import RunRecord
 from mission_control.model.runs.run_state import RunState
-from mission_control.store.address.url_spelling import mask_password
-from mission_control.store.connection import store_errors
-from mission_control.store.troubles import explain
+from mission_control.store.connection import refusal, store_errors
 
 if TYPE_CHECKING:
     from celery import Celery
@@ -44,6 +42,7 @@ _AT_ONCE: Final = 250
 _TRIES: Final = 20
 
 Outcome = Run | MissionControlError
+_Checked = CheckedRequest | InvalidTaskError | UnknownTaskError
 
 
 @dataclass(frozen=True)
@@ -92,22 +91,26 @@ class Dispatch:
     def enqueue_many(self, requests: Iterable[object]) -> list[EnqueueResult]:
         """Send many runs; see `mission_control.enqueue_many`."""
         results: list[EnqueueResult] = []
-        left, down = iter(requests), None
+        left, taken = iter(requests), 0
+        entered: Callable[[], list[EnqueueResult]] = list
         # Where messages are sent one by one, the first that fails should be the last that is tried.
         at_once = 1 if is_broker_elsewhere(self.app, self.redis_url) else _AT_ONCE
-        while portion := list(islice(left, at_once)):
-            if down is not None:
-                results += [_result(down)] * len(portion)
-                continue
-            try:
-                with store_errors(self.redis_url):
-                    results += self._enqueue_portion(portion)
-            except StoreUnavailableError as error:
-                if not results:
-                    raise
-                down = error
-                results += [_result(down)] * len(portion)
-        return results
+        try:
+            while True:
+                try:  # while Redis enters the portion before
+                    portion = list(islice(left, at_once))
+                    taken += len(portion)
+                    checked = self._checked_portion(portion)
+                finally:
+                    results += entered()
+                if not portion:
+                    return results
+                entered = self._enter_portion(checked)
+        except StoreUnavailableError as error:
+            if not results:
+                raise
+            taken += sum(1 for _ in left)
+            return results + [EnqueueResult.of(error)] * (taken - len(results))
 
     def catch_up(self, task_id: str, scheduled_time: datetime, *, key: str) -> bool:
         """Send a run in the place of an occurrence that did not run; False if `key` was used before.
@@ -134,15 +137,24 @@ class Dispatch:
         prepared = self.preparation.prepared(task_id_or_handler, options)
         return self.preparation.checked(prepared, params).run
 
-    def _enqueue_portion(self, portion: Sequence[object]) -> list[EnqueueResult]:
+    def _checked_portion(self, portion: Sequence[object]) -> list[_Checked]:
         known: dict[Any, PreparedRun] = {}
-        checked = [self._checked(request, known) for request in portion]
-        entered = iter(self._enter([one for one in checked if isinstance(one, CheckedRequest)]))
-        return [_result(next(entered) if isinstance(one, CheckedRequest) else one) for one in checked]
+        with store_errors(self.redis_url):
+            return [self._checked(request, known) for request in portion]
 
-    def _checked(
-        self, request: object, known: dict[Any, PreparedRun]
-    ) -> CheckedRequest | InvalidTaskError | UnknownTaskError:
+    def _enter_portion(self, checked: Sequence[_Checked]) -> Callable[[], list[EnqueueResult]]:
+        """Send what can be entered, and return what waits for the results of all."""
+        good = [one.request for one in checked if isinstance(one, CheckedRequest)]
+        with store_errors(self.redis_url):
+            replies = self.ending.ledger.begin_to_enter(good) if good else list
+
+        def results() -> list[EnqueueResult]:
+            with store_errors(self.redis_url):
+                return [EnqueueResult.of(one) for one in self._outcomes(checked, replies())]
+
+        return results
+
+    def _checked(self, request: object, known: dict[Any, PreparedRun]) -> _Checked:
         try:
             name, params, key, options = taken_apart(request)
             prepared = known.get(name) if options is NO_OPTIONS and isinstance(name, str) else None
@@ -155,10 +167,11 @@ class Dispatch:
             return error
 
     def _enter(self, requests: Sequence[CheckedRequest]) -> list[Outcome]:
-        if not requests:
-            return []
-        replies = self.ending.ledger.enter([one.request for one in requests])
-        return [self._outcome(one, reply) for one, reply in zip(requests, replies, strict=True)]
+        return self._outcomes(requests, self.ending.ledger.enter([one.request for one in requests]))
+
+    def _outcomes(self, checked: Sequence[_Checked], replies: Iterable[Reply]) -> list[Outcome]:
+        left = iter(replies)
+        return [self._outcome(one, next(left)) if isinstance(one, CheckedRequest) else one for one in checked]
 
     def _outcome(self, one: CheckedRequest, reply: Reply) -> Outcome:
         try:
@@ -186,13 +199,8 @@ class Dispatch:
             case Answer.WINDOW | Answer.EXISTS:
                 raise window_problem(one, reply.text)
             case Answer.ERROR:
-                return self._refusal(reply.text)
+                return refusal(self.redis_url, reply.text)
         return Run(execution_id, self.ending, self.redis_url, created=is_new)
-
-    def _refusal(self, answer: str) -> StoreUnavailableError:
-        explanation = explain(ResponseError(answer))
-        what = f"refuses it: {answer}" if explanation is None else explanation
-        return StoreUnavailableError(f"Redis at {mask_password(self.redis_url)} {what}")
 
     def _again(self, one: CheckedRequest, reply: Reply) -> CheckedRequest | None:
         """Return the request for the run or the task that a reply names, or a new one; None if it is over."""
@@ -235,9 +243,3 @@ def _delivery(
         return None
     message = messages().maker(run, run.dispatched_at)
     return lambda execution_id: Delivery(*message(execution_id))
-
-
-def _result(outcome: Outcome) -> EnqueueResult:
-    if isinstance(outcome, MissionControlError):
-        return EnqueueResult("refused", None, outcome)
-    return EnqueueResult("created" if outcome.created else "existing", outcome, None)

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, NotRequired, TypedDict
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, NotRequired, Self, TypedDict
 
 from mission_control.dispatch.arguments import bad_argument
+from mission_control.errors import MissionControlError
 from mission_control.model.policies.debounce import Edge
 from mission_control.model.problems.messages import shown
 from mission_control.model.problems.suggestions import did_you_mean, quoted
 
 if TYPE_CHECKING:
     from mission_control.dispatch.run_handle import Run
-    from mission_control.errors import MissionControlError
 
 
 class DebounceOptions(TypedDict):
@@ -52,6 +52,13 @@ class EnqueueResult(NamedTuple):
     outcome: Literal["created", "existing", "refused"]
     run: Run | None
     error: MissionControlError | None
+
+    @classmethod
+    def of(cls, found: Run | MissionControlError) -> Self:
+        """Return the result of a request that became a run, or was refused."""
+        if isinstance(found, MissionControlError):
+            return cls("refused", None, found)
+        return cls("created" if found.created else "existing", found, None)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import chain
@@ -19,6 +19,7 @@ from mission_control.model.values.instants import from_unix
 from mission_control.signing.keyring import Keyring
 from mission_control.signing.run_specs import signed_spec
 from mission_control.store import redis_keys
+from mission_control.store.sent_script import send_script
 
 _KEYS_OF_TASK: Final = (
     redis_keys.task_runs,
@@ -135,20 +136,26 @@ class RunRequests(RunReader):
 
         One that cannot be entered does not keep the others from it; a single one raises the error.
         """
+        return _replies(self._script("enter_runs")(keys=_KEYS, args=self._packed(requests)))
+
+    def begin_to_enter(self, requests: Sequence[RunRequest]) -> Callable[[], list[Reply]]:
+        """Send runs to be entered as `enter` does, and return what waits for the replies."""
+        answer = send_script(self._script("enter_runs"), _KEYS, self._packed(requests))
+        return lambda: _replies(answer())
+
+    def forget_key(self, idempotency_key: str) -> None:
+        """Let a key be used again."""
+        self._client.delete(redis_keys.idempotency(idempotency_key))
+
+    def _packed(self, requests: Sequence[RunRequest]) -> list[bytes]:
         import msgpack  # few commands of the command line enter runs
 
         # Before the runs, so that no kill leaves one without; beat drops a note of no run.
         if first := dict(_first_deadlines(requests)):
             self._client.zadd(redis_keys.DEADLINES, first, nx=True)
-        packed = [
+        return [
             msgpack.packb(one) for one in ([self._retention_seconds, *_COMMON], *map(self._written, requests))
         ]
-        replies: Any = self._script("enter_runs")(keys=_KEYS, args=packed)
-        return [Reply(Answer(answer), text, more) for answer, text, more in replies]
-
-    def forget_key(self, idempotency_key: str) -> None:
-        """Let a key be used again."""
-        self._client.delete(redis_keys.idempotency(idempotency_key))
 
     def _written(self, one: RunRequest) -> list[Any]:
         queue, payload, release_at = one.delivery if one.delivery is not None else ("", "", None)
@@ -164,6 +171,10 @@ class RunRequests(RunReader):
             "" if window is None else [redis_keys.debounce(window.key), *window[1:]],
             *one.entry,
         ]
+
+
+def _replies(answers: Any) -> list[Reply]:  # noqa: ANN401  # the script's
+    return [Reply(Answer(answer), text, more) for answer, text, more in answers]
 
 
 def _first_deadlines(requests: Sequence[RunRequest]) -> Iterator[tuple[str, float]]:

@@ -77,4 +77,6 @@ def _pieces(text: str) -> list[str]:
 
 
 def _filled(pieces: list[str], values: dict[str, str]) -> str:
-    return "".join([values.get(piece, piece) for piece in pieces])
+    parts = pieces[:]
+    parts[1::2] = [values[mark] for mark in pieces[1::2]]
+    return "".join(parts)

@@ -1,8 +1,7 @@
 """Applying a task file to the registry."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import nullcontext
-from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,6 +10,7 @@ from mission_control.files.task_file import parse_section, parse_tasks, read_tas
 from mission_control.model.definitions.task import TaskDefinition
 from mission_control.registry.named_resources import NamedResources
 from mission_control.registry.registry import Applied, Registry
+from mission_control.registry.similar_tasks import SimilarTasks
 
 
 class CheckedFile(NamedTuple):
@@ -42,7 +42,7 @@ def check_task_file(registry: Registry, file: Path) -> CheckedFile:
     """Return what `apply_task_file` would apply, or raise as that does."""
     found = read_task_file(file)
     given = {one: parse_section(one, items, source=str(file)) for one, items in found.resources.items()}
-    parse = partial(registry.check.parse_new, resources=given, is_alone=False)
+    parse = SimilarTasks(registry.check, given).parse
     tasks = parse_tasks(
         found.tasks, parse=parse, check=registry.check.dependencies.problems, source=str(file)
     )
@@ -73,15 +73,16 @@ def apply_checked(
     resources: Mapping[str, NamedResources[Any]],
     *,
     dry_run: bool = False,
+    applied: Callable[[int], object] = lambda _: None,
 ) -> dict[Applied, list[str]]:
-    """Apply what was checked, as `apply_task_file` does."""
+    """Apply what was checked, as `apply_task_file` does; `applied` is called with how many are so far."""
     tasks, reason = checked.tasks, checked.reason
     for section, given in checked.resources.items():
         resources[section].set_all(given.values(), edited=tasks, reason=reason, dry_run=dry_run)
     tasks = registry.check.dependencies.upstream_first(tasks)
     done: dict[Applied, list[str]] = {"created": [], "updated": [], "unchanged": []}
     with nullcontext() if dry_run else registry.changes.batch():
-        what = registry.apply_all(tasks, reason=reason, dry_run=dry_run)
-    for task_id, applied in what.items():
-        done[applied].append(task_id)
+        outcomes = registry.apply_all(tasks, reason=reason, dry_run=dry_run, applied=applied)
+    for task_id, outcome in outcomes.items():
+        done[outcome].append(task_id)
     return done

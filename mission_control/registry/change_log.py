@@ -5,9 +5,10 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
-from mission_control.audit.pending.pending_records import write_or_pend
+from mission_control.audit.pending.pending_records import pending_form, write_or_pend
 from mission_control.audit.record.difference import difference
 from mission_control.audit.record.records import ChangeRecord
+from mission_control.audit.record.repetitions import identity_of
 from mission_control.audit.stream.log import AuditLog
 
 
@@ -54,7 +55,20 @@ class ChangeLog:
         at: datetime,
     ) -> None:
         """Record a change from one stored form to another; `{}` stands for no task."""
-        record = ChangeRecord(
+        self.write(self.prepared(task_id, change, before, after, reason=reason, at=at))
+
+    def prepared(
+        self,
+        task_id: str,
+        change: str,
+        before: Mapping[str, Any],
+        after: Mapping[str, Any],
+        *,
+        reason: str | None,
+        at: datetime,
+    ) -> dict[str, Any]:
+        """Return the record of a change that is about to be made."""
+        return ChangeRecord(
             timestamp=at,
             task_id=task_id,
             change=change,
@@ -62,8 +76,15 @@ class ChangeLog:
             reason=reason,
             revision=(after or before).get("metadata", {}).get("revision"),
             diff=difference(before, after),
-        )
-        write_or_pend(self._records, record.to_dict(), at_once=not self._is_batch)
+        ).to_dict()
+
+    def pending(self, record: Mapping[str, Any]) -> tuple[str, str]:
+        """Return what makes a record pending in the step that makes the change: its identity and JSON."""
+        return str(identity_of(record)), pending_form(self._records.path, record)
+
+    def write(self, record: Mapping[str, Any]) -> None:
+        """Write the record of a change that was made."""
+        write_or_pend(self._records, record, at_once=not self._is_batch)
         self._write_mirror()
 
     def _write_mirror(self) -> None:

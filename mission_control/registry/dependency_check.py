@@ -26,6 +26,8 @@ class DependencyCheck:
         that comes after others as before has no problems.
         """
         given = {task.id: task for task in tasks}
+        if not any(task.after for task in tasks) and not self.store.any_downstream(list(given)):
+            return {}
         downstream = self.store.downstream_of_each([task.id for task in tasks])
         touched = [task.id for task, others in zip(tasks, downstream, strict=True) if task.after or others]
         if not touched:

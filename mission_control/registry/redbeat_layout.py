@@ -7,8 +7,12 @@ interval: the time between the task's next two occurrences.
 
 import json
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
+import orjson
+
+from mission_control.model.definitions.schedules import ScheduleBase
 from mission_control.model.definitions.task import TaskDefinition
 
 _NO_SECOND_OCCURRENCE = 366 * 86_400.0
@@ -17,8 +21,6 @@ _NO_SECOND_OCCURRENCE = 366 * 86_400.0
 def redbeat_definition(task: TaskDefinition, now: datetime) -> str:
     """Return the `definition` field for a task."""
     options: dict[str, Any] = {"queue": task.queue, "priority": task.priority}
-    first = task.schedule.next_after(now)
-    second = None if first is None else task.schedule.next_after(first)
     definition = {
         "name": task.id,
         "task": task.handler,
@@ -27,14 +29,23 @@ def redbeat_definition(task: TaskDefinition, now: datetime) -> str:
         "options": options,
         "schedule": {
             "__type__": "interval",
-            "every": (second - first).total_seconds() if first and second else _NO_SECOND_OCCURRENCE,
+            "every": _interval(task.schedule, now),
             "relative": False,
         },
         "enabled": task.enabled,
     }
-    return json.dumps(definition)
+    return orjson.dumps(definition).decode()
 
 
+@lru_cache(maxsize=64)
+def _interval(schedule: ScheduleBase, now: datetime) -> float:
+    """Return the seconds between the next two occurrences; many tasks have equal schedules."""
+    first = schedule.next_after(now)
+    second = None if first is None else schedule.next_after(first)
+    return (second - first).total_seconds() if first and second else _NO_SECOND_OCCURRENCE
+
+
+@lru_cache(maxsize=1)
 def redbeat_meta(last_run_at: datetime, total_run_count: int = 0) -> str:
     """Return the `meta` field; `last_run_at` is an aware datetime in UTC."""
     fields = ("year", "month", "day", "hour", "minute", "second", "microsecond")

@@ -18,14 +18,13 @@ from mission_control.registry.changes import differences, merge_updates
 from mission_control.registry.definition_check import DefinitionCheck
 from mission_control.registry.runnable_tasks import RunnableTasks
 from mission_control.registry.stored_task import StoredTask, stored_form
-from mission_control.registry.task_store import TaskStore
+from mission_control.registry.task_store import AT_ONCE, TaskStore
 from mission_control.registry.task_views import Overview, overview_of, shown_by_id, shown_tasks
 from mission_control.registry.task_writes import TaskWrites
 from mission_control.registry.waiting_runs import WaitingRuns
 
 Applied = Literal["created", "updated", "unchanged"]
 _ATTEMPTS_AGAINST_OTHER_WRITERS: Final = 20
-_AT_ONCE: Final = 500
 
 
 class Registry:
@@ -154,26 +153,32 @@ class Registry:
         reason: str | None = None,
         catch_up: bool = False,
         dry_run: bool = False,
+        applied: Callable[[int], object] = lambda _: None,
     ) -> dict[str, Applied]:
-        """Apply checked tasks, each as `apply` does, many in one round trip; return what that did, by id."""
+        """Apply checked tasks, each as `apply` does, many in one round trip; return what that did, by id.
+
+        `applied` is called with how many are so far.
+        """
         done: dict[str, Applied] = {}
-        for begin in range(0, len(tasks), _AT_ONCE):
-            some = tasks[begin : begin + _AT_ONCE]
-            found = list(zip(some, self._store.load([task.id for task in some]), strict=True))
-            done.update({task.id: _what(task, stored) for task, stored in found})
+        for begin in range(0, len(tasks), AT_ONCE):
+            some = tasks[begin : begin + AT_ONCE]
+            seen = self._store.load([task.id for task in some])
+            found = [(task, one, _what(task, one)) for task, one in zip(some, seen, strict=True)]
             if not dry_run:
                 self._apply(found, reason, catch_up=catch_up)
+            done.update({task.id: what for task, _, what in found})
+            applied(len(done))
         return done
 
     def _apply(
         self,
-        found: Sequence[tuple[TaskDefinition, StoredTask | None]],
+        found: Sequence[tuple[TaskDefinition, StoredTask | None, Applied]],
         reason: str | None,
         *,
         catch_up: bool,
     ) -> None:
-        new = [task for task, seen in found if seen is None]
-        edits = [(task, seen) for task, seen in found if seen is not None and seen.differs_from(task)]
+        new = [task for task, seen, _ in found if seen is None]
+        edits = [(task, seen) for task, seen, what in found if seen is not None and what == "updated"]
         done = [
             *zip(new, self._writes.add(new, reason, catch_up=catch_up), strict=True),
             *zip((task for task, _ in edits), self._writes.replace(edits, "updated", reason), strict=True),

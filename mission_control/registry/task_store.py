@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
 from typing import Any, Final, NamedTuple, cast
 
+import orjson
 from redis import Redis
 from redis.client import Pipeline
 
@@ -24,6 +25,9 @@ from mission_control.store.lua_scripts import lua_script
 from mission_control.store.prefix_in_use import check_prefix
 from mission_control.store.redis_keys import RedBeatKeys
 
+AT_ONCE: Final = 500
+"""How many tasks are read or written in one round trip."""
+
 _OTHER_PREFIX: Final = -1
 _AFTER_TASK: Final = redis_keys.downstream("\n").split("\n")
 _DAMAGED: Final = "its entry in Redis is damaged"
@@ -34,7 +38,8 @@ class TaskWrite(NamedTuple):
 
     `due` is the next due instant in Unix seconds, or None for never; with `is_due_kept` it counts only if
     beat has quarantined the task. `forget` are changed occurrences to be forgotten, among the pauses that
-    were seen; the others must be counted in `due`.
+    were seen; the others must be counted in `due`. `form` is the stored form of the task, if it is known.
+    `record` is that of the change, as it is pending from this step on: its identity, and the JSON of it.
     """
 
     task: TaskDefinition
@@ -43,6 +48,8 @@ class TaskWrite(NamedTuple):
     is_due_kept: bool = False
     pauses: PausesSeen = NO_PAUSES
     forget: Sequence[ChangedOccurrence] = ()
+    form: Mapping[str, Any] | None = None
+    record: tuple[str, str] = "", ""
 
 
 class TaskStore:
@@ -75,20 +82,21 @@ class TaskStore:
 
     def load(self, task_ids: Iterable[str]) -> list[StoredTask | None]:
         """Return the tasks in the order of their ids; None for an id that is unknown."""
-        wanted = list(map(known_form, task_ids))
-        with self._client.pipeline(transaction=False) as pipe:
-            for task_id in wanted:
-                entry = self._redbeat_keys.entry(task_id)
-                pipe.hmget(entry, "task", "signature")
-                pipe.zscore(self._redbeat_keys.schedule, entry)
-                pipe.hget(redis_keys.BEAT_QUARANTINE, entry)
-            answers = pipe.execute(raise_on_error=False)
-        found = zip(wanted, *(answers[at::3] for at in range(3)), strict=True)
-        return [task_in(task_id, *one, keyring=self.keyring) for task_id, *one in found]
+        portions = _portions(list(map(known_form, task_ids)))
+        return [one for portion in portions for one in self._load(portion)]
 
-    def put(self, write: TaskWrite, *, now: datetime) -> bool:
-        """Write a task if its id is free, or if it is still the one that was seen."""
-        return self.put_all([write], now=now)[0]
+    def _load(self, task_ids: Sequence[str]) -> Iterator[StoredTask | None]:
+        entries = [self._redbeat_keys.entry(task_id) for task_id in task_ids]
+        with self._client.pipeline(transaction=False) as pipe:
+            for entry in entries:
+                pipe.hmget(entry, "task", "signature")
+            pipe.zmscore(self._redbeat_keys.schedule, entries)
+            pipe.hmget(redis_keys.BEAT_QUARANTINE, entries)
+            *fields, due, notes = pipe.execute(raise_on_error=False)
+        # Of a key that has another type each task has the error.
+        both = (one if isinstance(one, list) else [one] * len(entries) for one in (due, notes))
+        for task_id, *one in zip(task_ids, fields, *both, strict=True):
+            yield task_in(task_id, *one, keyring=self.keyring)
 
     def put_all(
         self,
@@ -97,10 +105,11 @@ class TaskStore:
         now: datetime,
         follow_up: Callable[[TaskWrite], object] = lambda _: None,
     ) -> list[bool]:
-        """Write tasks in one round trip, each as `put` does; return which were written.
+        """Write tasks in one round trip, each if its id is free, or if it is still the one that was seen.
 
-        Writing a task ends its quarantine, and the id of a quarantined entry counts as free. `follow_up` is
-        called with each that was written, even if Redis refused another, which is raised then.
+        Return which were written. Writing a task ends its quarantine, and the id of a quarantined entry is
+        free. `follow_up` is called with each that was written, even if Redis refused another, which is
+        raised then.
         """
         with self._client.pipeline(transaction=False) as pipe:
             for write in writes:
@@ -117,7 +126,7 @@ class TaskStore:
 
     def _send(self, write: TaskWrite, now: datetime, pipe: Pipeline) -> None:
         task, seen, given = write.task, write.seen, self._given_keys
-        text = json.dumps(stored_form(task), ensure_ascii=False)
+        text = orjson.dumps(stored_form(task) if write.form is None else write.form).decode()
         upstream = [one.task for one in task.after]
         former = [one for one in (seen.upstream if seen is not None else ()) if one not in upstream]
         self._put(
@@ -132,6 +141,7 @@ class TaskStore:
                 redis_keys.PREFIX_IN_USE,
                 *PAUSE_KEYS,
                 redis_keys.downstream(task.id),
+                redis_keys.PENDING_RECORDS,
             ],
             args=[
                 "" if seen is None else seen.text,
@@ -147,6 +157,7 @@ class TaskStore:
                 given.prefix,
                 self.keyring.sign("task", text) if self.keyring else "",
                 "" if seen is None else write.pauses.version,
+                *write.record,
                 *_AFTER_TASK,
                 len(task.after),
                 len(upstream) + len(former),
@@ -220,6 +231,10 @@ class TaskStore:
                 pipe.sinter([redis_keys.downstream(task_id), redis_keys.TASKS])
             return [sorted(one) for one in pipe.execute()]
 
+    def any_downstream(self, task_ids: Sequence[str]) -> bool:
+        """Return whether any task comes, or came, right after one of some tasks."""
+        return any(self._client.exists(*map(redis_keys.downstream, some)) for some in _portions(task_ids))
+
     def revisions(self, task_id: str) -> list[dict[str, Any]]:
         """Return the definitions a task has had, the newest first."""
         return [json.loads(text) for text in self._client.lrange(redis_keys.revisions(task_id), 0, -1)]
@@ -228,3 +243,7 @@ class TaskStore:
     def _redbeat_keys(self) -> RedBeatKeys:
         check_prefix(self._client, self._given_keys.prefix)
         return self._given_keys
+
+
+def _portions(task_ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    return (task_ids[begin : begin + AT_ONCE] for begin in range(0, len(task_ids), AT_ONCE))

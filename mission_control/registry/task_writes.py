@@ -1,10 +1,9 @@
 """Writing new and edited tasks, many in one round trip, with the record of each."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
-from typing import Final
+from typing import Any, Final
 
 from mission_control.events import events
 from mission_control.model.definitions.due_times import due_after, has_beginning, spread_of
@@ -40,9 +39,7 @@ class TaskWrites:
             TaskWrite(task, None, due_after(task, _BEGINNING if catch_up and has_beginning(task) else now))
             for task in named
         ]
-        return self.store.put_all(
-            writes, now=now, follow_up=partial(self._follow_up, change="registered", reason=reason, now=now)
-        )
+        return self._put(writes, "registered", reason, now)
 
     def replace(
         self,
@@ -57,8 +54,7 @@ class TaskWrites:
             return []
         now, pauses = self.clock(), self.store.pauses()
         writes = [self._edit(task, seen, pauses, now, catch_up=catch_up) for task, seen in edits]
-        follow_up = partial(self._follow_up, change=change, reason=reason, now=now)
-        return self.store.put_all(writes, now=now, follow_up=follow_up)
+        return self._put(writes, change, reason, now)
 
     def _edit(
         self, task: TaskDefinition, seen: StoredTask, pauses: PausesSeen, now: datetime, *, catch_up: bool
@@ -72,12 +68,24 @@ class TaskWrites:
         due = due_with(due_after(task, now), [one for one in changed if one not in over], spread)
         return TaskWrite(task, seen, due if task.enabled else None, keeps_due, pauses, over)
 
-    def _follow_up(self, write: TaskWrite, *, change: str, reason: str | None, now: datetime) -> None:
-        """Do what follows when a task is written."""
-        task, before = write.task, {} if write.seen is None else write.seen.definition
-        self.changes.record(task.id, change, before, stored_form(task), reason=reason, at=now)
+    def _put(self, writes: Sequence[TaskWrite], change: str, reason: str | None, now: datetime) -> list[bool]:
+        """Write tasks, each with its record, and do what follows for those that were written."""
+        records, ready = {}, []
+        for write in writes:
+            form, before = stored_form(write.task), {} if write.seen is None else write.seen.definition
+            record = self.changes.prepared(write.task.id, change, before, form, reason=reason, at=now)
+            records[write.task.id] = record
+            ready.append(write._replace(form=form, record=self.changes.pending(record)))
+        return self.store.put_all(
+            ready, now=now, follow_up=lambda write: self._follow_up(write, records[write.task.id], change)
+        )
+
+    def _follow_up(self, write: TaskWrite, record: Mapping[str, Any], change: str) -> None:
+        self.changes.write(record)
+        task, seen = write.task, write.seen
         for one in write.pauses.changed_of(task.id):
             if one not in write.forget and one.is_void(task.schedule):
                 events.occurrence_change_void(task.id, one.execution_id, one.words())
-        if not task.enabled and (before.get("enabled") or change == "disabled"):
+        was_enabled = seen is not None and seen.definition["enabled"]
+        if not task.enabled and (was_enabled or change == "disabled"):
             self.runs.of_disabled(task.id)

@@ -80,3 +80,10 @@ def store_errors(url: str) -> Iterator[None]:
         if explanation is None:
             raise
         raise StoreUnavailableError(f"Redis at {mask_password(url)} {explanation}") from error
+
+
+def refusal(url: str, answer: str) -> StoreUnavailableError:
+    """Return the error that a script's answer stands for, as `store_errors` words it."""
+    explanation = explain(redis.ResponseError(answer))
+    what = f"refuses it: {answer}" if explanation is None else explanation
+    return StoreUnavailableError(f"Redis at {mask_password(url)} {what}")

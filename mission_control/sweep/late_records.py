@@ -118,10 +118,10 @@ class LateRecords:
 
 
 def _written_before(path: Path, pending: Sequence[PendingRecord]) -> dict[str, ChainHead]:
-    """Return the identities of the endings that are in the stream already, each with its chain then."""
-    endings = {identity_of(one.record): one for one in pending if one.stream is None}
-    if not endings:
+    """Return the identities of the records that are in the stream already, each with its chain then."""
+    known = {identity: one for one in pending if (identity := identity_of(one.record)) is not None}
+    if not known:
         return {}
-    since = min(one.at for one in endings.values())
-    found = written_identities(path, {identity for identity in endings if identity}, since=since)
-    return {endings[identity].identity: head for identity, head in found.items()}
+    since = min(one.at for one in known.values())
+    found = written_identities(path, set(known), since=since)
+    return {known[identity].identity: head for identity, head in found.items()}

@@ -21,6 +21,7 @@ class TcpProxy:
         self._lock = threading.Lock()
         self._open: list[socket.socket] = []
         self._is_cut = False
+        self._unwanted = b""
         self._silent: set[socket.socket] = set()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = int(self._listener.getsockname()[1])
@@ -41,6 +42,10 @@ class TcpProxy:
         with self._lock:
             self._silent |= set(self._open)
             return len(self._open) // 2
+
+    def cut_at(self, answer: bytes) -> None:
+        """Break a connection, from now on, in the place of passing on what begins with `answer`."""
+        self._unwanted = answer
 
     def restore(self) -> None:
         """Let connections pass again."""
@@ -86,6 +91,8 @@ class TcpProxy:
     def _pass_on(self, source: socket.socket, target: socket.socket) -> None:
         with suppress(OSError):
             while data := source.recv(_CHUNK):
+                if self._unwanted and data.startswith(self._unwanted):
+                    break
                 if source not in self._silent:
                     target.sendall(data)
         _end(source)

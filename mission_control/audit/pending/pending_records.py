@@ -1,19 +1,21 @@
-"""Records that could not be written, and that no step of the ledger makes pending.
+"""Records that could not be written, or may not be.
 
-The ledger makes the record of an ending pending in the step that ends the attempt. A refused message and a
-change to a task have no such step: their record becomes pending when it cannot be written.
+The record of an ending is pending from the step that ends the attempt, and that of a written task from the
+step that writes it. All others, such as that of a refused message, are pending once they cannot be written.
 """
 
-import json
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
 
+import orjson
 from redis import Redis
 from redis.exceptions import RedisError
 
+from mission_control.audit.record.json_ready import json_ready
+from mission_control.audit.record.repetitions import identity_of
 from mission_control.audit.stream.log import AuditLog
 from mission_control.errors import AuditWriteError
 from mission_control.events import events
@@ -49,7 +51,16 @@ def add_pending(client: Redis, path: Path, record: Mapping[str, Any]) -> None:
         RedisError: it is not pending.
     """
     if client.hlen(redis_keys.PENDING_RECORDS) < MOST_PENDING:
-        name = f"record-{time.time_ns()}-{uuid4().hex}"
-        at = record.get("timestamp", _EPOCH)
-        fields = ["stream", path.name, "record", json.dumps(dict(record))]
-        client.hset(redis_keys.PENDING_RECORDS, name, json.dumps([0, at, *fields]))
+        identity = identity_of(record)
+        name = f"record-{time.time_ns()}-{uuid4().hex}" if identity is None else identity
+        client.hset(redis_keys.PENDING_RECORDS, name, f"[0,{pending_form(path, record)[1:]}")
+
+
+def pending_form(path: Path, record: Mapping[str, Any]) -> str:
+    """Return what is pending of a record for the stream at `path`: a JSON list, without the time in front."""
+    try:
+        text = orjson.dumps(record)
+    except TypeError:
+        text = orjson.dumps(json_ready(dict(record)))
+    fields = ["stream", path.name, "record", text.decode()]
+    return orjson.dumps([record.get("timestamp", _EPOCH), *fields]).decode()

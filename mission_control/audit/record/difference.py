@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
+from itertools import islice
 from typing import Any
 
 from mission_control.audit.record.json_ready import json_ready
@@ -15,6 +16,10 @@ MOST_FIELDS = 256
 
 _MARKS = ("secret",)
 """The field that names the secret params: it has none of them."""
+
+_LONGEST_KNOWN = 512
+_MOST_KNOWN = 1_024
+_known: dict[str, tuple[dict[str, dict[str, Any]], int]] = {}
 
 _PLAIN_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
@@ -31,19 +36,52 @@ def difference(
     >>> difference({"schedule": {"time": "09:00"}}, {"schedule": {"time": "10:00"}})
     {'schedule.time': {'from': '09:00', 'to': '10:00'}}
     """
-    old, new = _fields(before), _fields(after)
+    old, new = (one if one is not None else {} for one in (before, after))
     marked = marks_of(before) | marks_of(after)
-    changed = [path for path in old | new if _differs(old.get(path), new.get(path))]
+    shown: dict[str, dict[str, Any]] = {}
+    count = 0
+    for name in {**old, **new}:
+        was = {name: old[name]} if name in old else {}
+        becomes = {name: new[name]} if name in new else {}
+        some, more = _known_difference(was, becomes, marked)
+        shown.update(islice(some.items(), MOST_FIELDS - len(shown)))
+        count += more
+    if count > MOST_FIELDS:
+        shown["…"] = {"from": None, "to": f"{count - MOST_FIELDS} more fields"}
+    return shown
+
+
+def _known_difference(
+    old: dict[str, Any], new: dict[str, Any], marked: frozenset[str]
+) -> tuple[dict[str, dict[str, Any]], int]:
+    """Return what differs in one field, at most `MOST_FIELDS`, and in how many places it does.
+
+    Of thousands of tasks that are registered together, most fields are alike.
+    """
+    key = repr((old, new, marked))
+    found = _known.get(key)
+    if found is None:
+        found = _difference_in(old, new, marked)
+        if len(key) <= _LONGEST_KNOWN:
+            if len(_known) >= _MOST_KNOWN:
+                _known.clear()
+            _known[key] = found
+    return found
+
+
+def _difference_in(
+    old: dict[str, Any], new: dict[str, Any], marked: frozenset[str]
+) -> tuple[dict[str, dict[str, Any]], int]:
+    before, after = _fields(old), _fields(new)
+    changed = [path for path in before | after if _differs(before.get(path), after.get(path))]
     shown = {
         _name(path): {
-            "from": _shown(path, old.get(path), marked),
-            "to": _shown(path, new.get(path), marked),
+            "from": _shown(path, before.get(path), marked),
+            "to": _shown(path, after.get(path), marked),
         }
         for path in changed[:MOST_FIELDS]
     }
-    if len(changed) > MOST_FIELDS:
-        shown["…"] = {"from": None, "to": f"{len(changed) - MOST_FIELDS} more fields"}
-    return shown
+    return shown, len(changed)
 
 
 @lru_cache(maxsize=1_024)
@@ -51,9 +89,8 @@ def _name(path: tuple[str, ...]) -> str:
     return clean_text(".".join(path), NAME_LIMIT)
 
 
-def _fields(definition: Mapping[str, Any] | None) -> dict[tuple[str, ...], Any]:
-    ready = json_ready(definition) if definition is not None else {}
-    return dict(_leaves(ready, ()))
+def _fields(definition: Mapping[str, Any]) -> dict[tuple[str, ...], Any]:
+    return dict(_leaves(json_ready(definition), ())) if definition else {}
 
 
 def _leaves(value: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:  # noqa: ANN401  # JSON

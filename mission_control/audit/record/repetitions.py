@@ -7,7 +7,15 @@ from mission_control.model.runs.record_identity import record_identity
 
 
 def identity_of(record: Mapping[str, Any]) -> str | None:
-    """Return the identity of a record of the stream of runs; None if it is no ending of a run."""
+    """Return the identity of the record of a change, or of an ending of a run; None if it is neither.
+
+    >>> at = {"timestamp": "2026-03-02T09:00:00.000Z", "revision": 1}
+    >>> identity_of({"task_id": "tea", "change": "registered", **at})
+    'change:registered:1:2026-03-02T09:00:00.000Z:tea'
+    """
+    if "change" in record:
+        parts = (record.get(name) for name in ("change", "revision", "timestamp", "task_id"))
+        return ":".join(["change", *map(str, parts)])
     execution_id = record.get("execution_id")
     if not isinstance(execution_id, str) or "final" not in record or record.get("status") == "rejected":
         return None

@@ -41,19 +41,19 @@ _NAMED = (
 )
 _NAMED_HINTS = ("passw", "pwd", "passphrase", "secret", "token", "key", "pin", "otp", "passcode", "dsn")
 _SHAPES = (
-    ("sk-", r"\bsk-[\w-]{16,256}"),
-    ("k_", r"\b[sr]k_(?:live|test)_\w{16,256}"),
-    ("gh", r"\bgh[pousr]_\w{20,256}"),
-    ("github_pat_", r"\bgithub_pat_\w{20,256}"),
-    ("glpat-", r"\bglpat-[\w-]{20,256}"),
-    ("ia", r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"),
-    ("xox", r"\bxox[abeoprs]-[\w-]{10,256}"),
-    ("aiza", r"\bAIza[\w-]{35}"),
-    ("npm_", r"\bnpm_\w{36}"),
-    ("pypi-", r"\bpypi-[\w-]{16,256}"),
-    ("hf_", r"\bhf_\w{20,256}"),
-    ("sg.", r"\bSG\.[\w-]{16,64}\.[\w-]{16,64}"),
-    ("eyj", r"\beyJ[\w-]{6,1000}\.[\w-]{6,4000}(?:\.[\w-]{0,1000})?"),
+    (("sk-",), r"\bsk-[\w-]{16,256}"),
+    (("k_live_", "k_test_"), r"\b[sr]k_(?:live|test)_\w{16,256}"),
+    (("ghp_", "gho_", "ghu_", "ghs_", "ghr_"), r"\bgh[pousr]_\w{20,256}"),
+    (("github_pat_",), r"\bgithub_pat_\w{20,256}"),
+    (("glpat-",), r"\bglpat-[\w-]{20,256}"),
+    (("akia", "asia"), r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"),
+    (("xox",), r"\bxox[abeoprs]-[\w-]{10,256}"),
+    (("aiza",), r"\bAIza[\w-]{35}"),
+    (("npm_",), r"\bnpm_\w{36}"),
+    (("pypi-",), r"\bpypi-[\w-]{16,256}"),
+    (("hf_",), r"\bhf_\w{20,256}"),
+    (("sg.",), r"\bSG\.[\w-]{16,64}\.[\w-]{16,64}"),
+    (("eyj",), r"\beyJ[\w-]{6,1000}\.[\w-]{6,4000}(?:\.[\w-]{0,1000})?"),
 )
 
 
@@ -103,7 +103,7 @@ _RULES = (
     ),
     (_NAMED_HINTS, rf"(?i)({_NAMED}[\"']?\s{{0,3}}[:=]\s{{0,3}})(\"|')(?:(?!\2).){{1,4096}}", rf"\1\2{MASK}"),
     (_NAMED_HINTS, rf"(?i)({_NAMED}[\"']?\s{{0,3}}[:=]\s{{0,3}})[^\s\"'&,;)}}\]]{{1,4096}}", rf"\1{MASK}"),
-    *(((hint,), shape, MASK) for hint, shape in _SHAPES),
+    *((hints, shape, MASK) for hints, shape in _SHAPES),
 )
 
 
@@ -120,7 +120,7 @@ def mask_text(text: str) -> str:
     if not any(map(lowered.__contains__, _HINTS)):
         return text
     for hints, pattern, replacement in _RULES:
-        if any(hint in lowered for hint in hints):
+        if any(map(lowered.__contains__, hints)):
             text = re.sub(pattern, replacement, text)
     return text
 

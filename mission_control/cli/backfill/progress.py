@@ -6,7 +6,8 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from mission_control.cli.terminal.exit_codes import ExitCode
-from mission_control.cli.terminal.output import console, tell
+from mission_control.cli.terminal.output import tell
+from mission_control.cli.terminal.progress import progress_bar
 
 if TYPE_CHECKING:
     from mission_control.ledger.backfills import Backfills
@@ -17,18 +18,13 @@ _POLL_SECONDS: Final = 0.25
 
 def follow(backfills: Backfills, backfill_id: str) -> ExitCode:
     """Show the progress until the backfill is over; Ctrl-C leaves it alone. Return the exit code."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    out = console(stderr=True)
     try:
-        with Progress(*columns, console=out, disable=not out.is_terminal) as progress:
-            bar = progress.add_task(backfill_id, total=None)
+        with progress_bar(backfill_id) as advance:
             while (plan := backfills.get(backfill_id)) is not None and plan.finished_at is None:
-                progress.update(bar, total=plan.count, completed=plan.finished)
+                advance(plan.finished, plan.count)
                 time.sleep(_POLL_SECONDS)
             if plan is not None:
-                progress.update(bar, total=plan.count, completed=plan.finished)
+                advance(plan.finished, plan.count)
     except KeyboardInterrupt:
         tell(f"the backfill goes on; mission-control backfill show {backfill_id}")
         return ExitCode.DONE

@@ -10,7 +10,8 @@ import rich_click as click
 
 from mission_control.cli.terminal import parameters
 from mission_control.cli.terminal.installation_in_use import current
-from mission_control.cli.terminal.output import as_text, echo, echo_json, tell, tell_issues
+from mission_control.cli.terminal.output import as_text, echo, echo_file, echo_json, tell, tell_issues
+from mission_control.cli.terminal.progress import progress_bar
 from mission_control.cli.views.task_view import when_it_runs
 
 if TYPE_CHECKING:
@@ -36,7 +37,10 @@ def apply(file: Path | None, as_json: bool, dry_run: bool) -> None:
     with current(sets_up=True, dry_run=dry_run) as installation:
         path = installation.settings.default_tasks_file if file is None else file
         checked = check_task_file(installation.registry, path)
-        done = apply_checked(installation.registry, checked, installation.resources, dry_run=dry_run)
+        with progress_bar("applying", len(checked.tasks)) as advance:
+            done = apply_checked(
+                installation.registry, checked, installation.resources, dry_run=dry_run, applied=advance
+            )
         if as_json:
             echo_json(done)
             return
@@ -44,13 +48,22 @@ def apply(file: Path | None, as_json: bool, dry_run: bool) -> None:
         applied = {*done["created"], *done["updated"]}
         tasks = [task for task in checked.tasks if task.id in applied and not dry_run]
         now = installation.clock()
-        for what, ids in done.items():
-            for task_id in ids:
-                echo(f"{_SIGNS[what]} {task_id}", *field_lines(changes.get(task_id, {})))
+        _echo_outcome(done, changes)
         for task in tasks[:_SHOWN]:
             tell(f"{task.id}: {when_it_runs(task, now)}")
         tell(f"{path}: {summary(done)}{' (dry run: nothing was applied)' if dry_run else ''}")
         tell_issues(issues_of_tasks(installation.client, tasks))
+
+
+def _echo_outcome(
+    done: Mapping[Applied, Collection[str]], changes: Mapping[str, Mapping[str, Mapping[str, Any]]]
+) -> None:
+    named = {task_id: f"{_SIGNS[what]} {task_id}" for what, ids in done.items() for task_id in ids}
+    if not changes:  # at once: there may be thousands
+        echo_file("".join(f"{line}\n" for line in named.values()))
+        return
+    for task_id, line in named.items():
+        echo(line, *field_lines(changes.get(task_id, {})))
 
 
 @click.command(epilog="Example: mission-control task diff tasks.yaml")

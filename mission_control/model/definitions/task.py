@@ -53,6 +53,8 @@ MOST_PROBES = 100
 PROBES = (3_600.0, 14_400.0, 86_400.0)
 # Redis queues of four priorities are built from Celery's ten levels.
 HIGHEST_PRIORITY = 9
+OWN_FIELDS = frozenset({"id", "name", "params", "secret", "after"})
+"""The fields that are checked together with the id or the params, which few tasks share."""
 # Written only where they were given.
 _UNUSUAL = frozenset(
     {
@@ -195,6 +197,19 @@ def parse_task(
         raise InvalidTaskError(error.problems, subject=_subject(data)) from error
     context = {"read_text": read_text, "handler_problem": handler_problem}
     return _validated(plain, {"default_timezone": default_timezone, "now": now, **context})
+
+
+def task_like(task: TaskDefinition, data: Mapping[str, Any]) -> TaskDefinition:
+    """Check the own fields of a definition that is as `task` in all others, and return the definition.
+
+    `data` gives the same own fields as the one of `task` did.
+
+    Raises:
+        InvalidTaskError: lists the problems of these fields.
+    """
+    own = plain_definition({name: data[name] for name in OWN_FIELDS & data.keys()})
+    checked = _validated({**own, "schedule": None, "handler": task.handler}, {})
+    return task.model_copy(update={name: getattr(checked, name) for name in {"name", *own}})
 
 
 def read_stored_task(

@@ -93,6 +93,8 @@ class _Copying:
         fault = _fault(value) or (_json_fault(value) if self.is_params else None)
         if fault is not None or (is_params and path and (fault := _secret_fault(value)) is not None):
             self.problems.append(Problem(path, fault))
+        if isinstance(value, str | int):  # most values; a mapping is found more slowly
+            return value
         if isinstance(value, Mapping):
             return {key: self.copy(one, key_in_path(path, key), level + 1) for key, one in value.items()}
         if isinstance(value, list | tuple):
@@ -109,10 +111,13 @@ def _as_json(value: object, path: str) -> object:
 
 
 def _fault(value: object) -> str | None:
-    if isinstance(value, int) and value.bit_length() > _INTEGER_BITS:
-        return "an integer of more than 64 bits; write it as text"
-    if isinstance(value, str) and not _is_unicode(value):
+    if isinstance(value, str):
+        if _is_unicode(value):
+            return None
         return f"{quoted(value)} is not valid Unicode text (half of a surrogate pair); remove that character"
+    if isinstance(value, int):
+        is_large = value.bit_length() > _INTEGER_BITS
+        return "an integer of more than 64 bits; write it as text" if is_large else None
     if isinstance(value, Mapping) and not all(isinstance(key, str) and _is_unicode(key) for key in value):
         return "has a key that is not valid text; write all keys as text"
     return None

@@ -1,19 +1,22 @@
 -- Write a task, if it still is the one that the writer saw.
 -- KEYS: 1 entry (hash)  2 schedule (zset)  3 task ids (set)  4 revisions (list)  5 quarantine (hash)
 --       6 history (hash)  7 RedBeat prefix in use (string)  8 pauses (hash)  9 version of the pauses (string)
---       10 tasks that come after it (set)
+--       10 tasks that come after it (set)  11 pending audit records (hash)
 -- ARGV: 1 task JSON the writer saw, "" if the task must be new  2 task_id  3 task JSON  4 new revision
 --       5 RedBeat definition  6 RedBeat meta  7 next due, Unix seconds; "" for never
 --       8 revisions to keep  9 channel that wakes beat  10 1 to keep the next due; of an entry in quarantine only if
 --       it has passed
 --       11 RedBeat prefix of the writer  12 signature of the task JSON, "" if tasks are not signed
---       13 version of the pauses that the writer saw, unless the task must be new  14 prefix and 15 suffix of the keys
---       of what comes after a task  16 how many tasks it comes after  17 how many names follow of these tasks, and of
---       those that it no longer comes after  18… these, then changed occurrences among the pauses, to be forgotten
+--       13 version of the pauses that the writer saw, unless the task must be new  14 identity of the record of this
+--       change, "" for none  15 what is pending of it, a JSON list, without the time in front  16 prefix and 17 suffix of
+--       the keys of what comes after a task  18 how many tasks it comes after  19 how many names follow of these tasks,
+--       and of those that it no longer comes after  20… these, then changed occurrences among the pauses, to be forgotten
 -- Reply: 1 written, 0 the entry exists (for a new task) or it, the pauses, or what comes after it, are not what the
 --        writer saw: it would close a cycle; nothing changed.
 --        A quarantined entry does not count as existing: a new one takes its place.
 --        -1 other processes use another prefix
+local MOST_PENDING = 10000 -- as in audit/pending/pending_records.py
+
 local prefix = redis.call('GET', KEYS[7])
 if prefix and prefix ~= ARGV[11] then
   return -1
@@ -21,12 +24,12 @@ end
 require_rights(KEYS[1])
 -- Of two writers at the same time each may have seen no cycle: the second must look again.
 local added = {}
-for at = 18, 17 + tonumber(ARGV[16]) do
-  added[ARGV[at]] = redis.call('SISMEMBER', ARGV[14] .. ARGV[at] .. ARGV[15], ARGV[2]) == 0 or nil
+for at = 20, 19 + tonumber(ARGV[18]) do
+  added[ARGV[at]] = redis.call('SISMEMBER', ARGV[16] .. ARGV[at] .. ARGV[17], ARGV[2]) == 0 or nil
 end
 local seen, open = {}, next(added) and {ARGV[2]} or {}
 while #open > 0 do
-  for _, id in ipairs(redis.call('SMEMBERS', ARGV[14] .. table.remove(open) .. ARGV[15])) do
+  for _, id in ipairs(redis.call('SMEMBERS', ARGV[16] .. table.remove(open) .. ARGV[17])) do
     if added[id] then
       return 0
     elseif not seen[id] then
@@ -74,16 +77,16 @@ if ARGV[10] == '0' or is_quarantined then
     redis.call('ZADD', KEYS[2], due, KEYS[1])
   end
 end
-local last = 17 + tonumber(ARGV[17])
+local last = 19 + tonumber(ARGV[19])
 if #ARGV > last then
   redis.call('HDEL', KEYS[8], unpack(ARGV, last + 1))
   redis.call('INCR', KEYS[9])
 end
 redis.call('SADD', KEYS[3], ARGV[2])
 -- The entry of a task that others come after says so: the scripts that end runs read it in any case.
-for at = 18, last do
-  local others, entry = ARGV[14] .. ARGV[at] .. ARGV[15], ARGV[11] .. ARGV[at]
-  if at < 18 + tonumber(ARGV[16]) then
+for at = 20, last do
+  local others, entry = ARGV[16] .. ARGV[at] .. ARGV[17], ARGV[11] .. ARGV[at]
+  if at < 20 + tonumber(ARGV[18]) then
     redis.call('SADD', others, ARGV[2])
     if redis.call('HEXISTS', entry, 'task') == 1 then
       redis.call('HSET', entry, 'downstream', '1')
@@ -94,6 +97,11 @@ for at = 18, last do
 end
 if redis.call('EXISTS', KEYS[10]) == 1 then
   redis.call('HSET', KEYS[1], 'downstream', '1')
+end
+-- A writer that dies now leaves the record to others; an overwritten key must not keep a task from being written.
+local pending = ARGV[14] ~= '' and redis.pcall('HLEN', KEYS[11])
+if type(pending) == 'number' and pending < MOST_PENDING then
+  redis.pcall('HSET', KEYS[11], ARGV[14], '[' .. redis.call('TIME')[1] .. ',' .. string.sub(ARGV[15], 2))
 end
 redis.call('LPUSH', KEYS[4], ARGV[3])
 redis.call('LTRIM', KEYS[4], 0, tonumber(ARGV[8]) - 1)

@@ -10,10 +10,14 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from mission_control import EnqueueRequest, enqueue, enqueue_many
 from mission_control.dispatch import enqueue as dispatching
 from mission_control.errors import InvalidTaskError, StoreUnavailableError, UnknownTaskError
+from mission_control.ledger import run_requests
 from mission_control.store import redis_keys
+from mission_control.store.sent_script import send_script
 from tests.stage.live_installation import YEARLY
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from mission_control.installation.installation import Installation
 
 HELLO = "handlers.hello.run"
@@ -92,14 +96,16 @@ def test_requests_after_redis_is_gone_are_refused_and_the_first_raises(
 ) -> None:
     monkeypatch.setattr(dispatching, "_AT_ONCE", 2)
     ledger = installation.ledger
-    enter, calls = ledger.enter, iter(range(9))
+    begin, calls = ledger.begin_to_enter, iter(range(9))
 
     def cut_after_the_first(requests: Any) -> Any:
-        if next(calls):
-            raise RedisConnectionError("cut")
-        return enter(requests)
+        answer = begin(requests)
+        return cut if next(calls) else answer
 
-    monkeypatch.setattr(ledger, "enter", cut_after_the_first)
+    def cut() -> Any:
+        raise RedisConnectionError("cut")
+
+    monkeypatch.setattr(ledger, "begin_to_enter", cut_after_the_first)
     results = enqueue_many(request(number) for number in range(7))
     assert [one.outcome for one in results] == ["created"] * 2 + ["refused"] * 5
     assert all(isinstance(one.error, StoreUnavailableError) for one in results[2:])
@@ -123,6 +129,12 @@ def test_run_is_entered_and_sent_in_one_step(
 
     monkeypatch.setattr(client, "execute_command", note)
     monkeypatch.setattr(client, "pipeline", lambda **_: sent.append("PIPELINE"))
+
+    def note_many(*call: Any) -> Any:
+        sent.append("EVALSHA")
+        return send_script(*call)
+
+    monkeypatch.setattr(run_requests, "send_script", note_many)
     enqueue(HELLO, {"n": 1}, idempotency_key="one")
     enqueue("a", {"n": 1})
     assert sent == ["EVALSHA"] * 2
@@ -130,6 +142,54 @@ def test_run_is_entered_and_sent_in_one_step(
     assert sent == ["EVALSHA"] * 4
     assert execute("LLEN", "default") == 504
     assert execute("ZCARD", redis_keys.ACTIVE_RUNS) == 504
+
+
+def test_requests_are_read_and_checked_while_redis_enters_those_before(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dispatching, "_AT_ONCE", 2)
+    ledger, seen = installation.ledger, list[str]()
+    begin = ledger.begin_to_enter
+
+    def noted(requests: Any) -> Any:
+        answer = begin(requests)
+        seen.append("sent")
+
+        def answered() -> Any:
+            seen.append("answered")
+            return answer()
+
+        return answered
+
+    def requests() -> Iterator[EnqueueRequest]:
+        for number in range(3):
+            seen.append(f"read {number}")
+            yield request(number)
+
+    monkeypatch.setattr(ledger, "begin_to_enter", noted)
+    assert [one.outcome for one in enqueue_many(requests())] == ["created"] * 3
+    assert seen == ["read 0", "read 1", "sent", "read 2", "answered", "sent", "answered"]
+
+
+def test_requests_that_cannot_be_read_leave_those_before_entered(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def requests() -> Iterator[EnqueueRequest]:
+        yield request(1)
+        raise OSError("the file cannot be read")
+
+    monkeypatch.setattr(dispatching, "_AT_ONCE", 1)
+    with pytest.raises(OSError, match="the file cannot be read"):
+        enqueue_many(requests())
+    assert enqueue(HELLO).state == "dispatched"  # the answer was read: the connection can be used again
+    assert installation.ledger.active_count() == 2
+    assert not cast("Any", installation.client.connection_pool)._in_use_connections
+
+
+def test_server_that_forgot_the_scripts_enters_every_request_once(installation: Installation) -> None:
+    installation.client.script_flush()
+    assert [one.outcome for one in enqueue_many([request(1), request(2)])] == ["created"] * 2
+    assert installation.ledger.active_count() == 2
 
 
 def test_no_request_is_no_call(installation: Installation) -> None:

@@ -155,7 +155,7 @@ def test_edit_of_a_concurrently_replaced_task_does_not_overwrite_it(
     registry.unregister("a")
     registry.register(a_task(description="second"))
     edited = registry.check.parse({**registry.revisions("a")[0], "description": "edit of the first"})
-    assert not store.put(TaskWrite(edited, seen, None), now=NOON)
+    assert store.put_all([TaskWrite(edited, seen, None)], now=NOON) == [False]
     shown = registry.get("a")
     assert shown is not None
     assert shown["description"] == "second"

@@ -1,0 +1,80 @@
+"""Checking the definitions of one file: what many of them have in common is checked once."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Final
+
+from mission_control.errors import InvalidTaskError
+from mission_control.model.definitions.due_times import over_problem
+from mission_control.model.definitions.named_limit import NamedLimit, use_problems
+from mission_control.model.definitions.task import OWN_FIELDS, TaskDefinition, task_like
+from mission_control.registry.definition_check import DefinitionCheck
+from mission_control.registry.named_resources import read_resources
+from mission_control.store import redis_keys
+
+_MOST_KNOWN: Final = 2_000
+_LONGEST: Final = 32_768
+"""A definition whose text is longer is checked by itself: so none has more values than are allowed."""
+
+
+@dataclass
+class SimilarTasks:
+    """Checks definitions as `DefinitionCheck.parse_new` does, with `resources` that are about to be set.
+
+    Definitions that differ in their own fields only (id, params, …) share the rest, and its check.
+    """
+
+    check: DefinitionCheck
+    resources: Mapping[str, Mapping[str, Any]]
+    _known: dict[str, TaskDefinition] = field(default_factory=dict, init=False, repr=False)
+
+    def parse(self, definition: Mapping[str, Any]) -> TaskDefinition:
+        """Return a task.
+
+        Raises:
+            InvalidTaskError: lists every problem.
+        """
+        shape = _shape(definition)
+        similar = self._similar(definition, shape)
+        if similar is not None:
+            return similar
+        task = self.check.parse_new(definition, resources=self.resources, is_alone=False)
+        if shape is not None and over_problem(task, self.check.clock()) is None:
+            if len(self._known) >= _MOST_KNOWN:
+                self._known.clear()
+            self._known[shape] = task
+        return task
+
+    def _similar(self, definition: Mapping[str, Any], shape: str | None) -> TaskDefinition | None:
+        """Return the task by what is known of its kind; None if it is the first, or has a problem."""
+        known = self._known.get(shape) if shape is not None else None
+        if known is None:
+            return None
+        try:
+            task = task_like(known, definition)
+        except InvalidTaskError:
+            return None
+        uses = [(one.name, one.weight) for one in task.limits]
+        return None if uses and any(use_problems(uses, self._limits, task.params)) else task
+
+    @cached_property
+    def _limits(self) -> Mapping[str, NamedLimit]:
+        stored = read_resources(self.check.client, redis_keys.LIMITS, NamedLimit)
+        return {**stored, **self.resources.get("limits", {})}
+
+
+def _shape(definition: object) -> str | None:
+    """Return what definitions have in common that differ in their own fields only; None if it is not known.
+
+    >>> _shape({"id": "a", "queue": "q"}) == _shape({"id": "b", "queue": "q"})
+    True
+    >>> _shape({"id": "a", "priority": 1}) == _shape({"id": "a", "priority": True})
+    False
+    """
+    if not isinstance(definition, dict):
+        return None
+    own = {name: definition[name] for name in OWN_FIELDS & definition.keys()}
+    shared = {name: value for name, value in definition.items() if name not in own}
+    shape = repr((sorted(own), shared))
+    return shape if len(shape) + len(repr(own)) <= _LONGEST else None
