@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache, partial
 from typing import Any, Final
 
 from mission_control.events import events
@@ -31,10 +32,8 @@ class TaskWrites:
     def add(self, tasks: Sequence[TaskDefinition], reason: str | None, *, catch_up: bool) -> list[bool]:
         """Add new tasks; False for one whose id is taken."""
         now = self.clock()
-        named = [
-            task.with_metadata(new_metadata(task.metadata, actor=self.changes.actor, now=now))
-            for task in tasks
-        ]
+        metadata = cache(partial(new_metadata, actor=self.changes.actor, now=now))
+        named = [task.with_metadata(metadata(task.metadata)) for task in tasks]
         writes = [
             TaskWrite(task, None, due_after(task, _BEGINNING if catch_up and has_beginning(task) else now))
             for task in named

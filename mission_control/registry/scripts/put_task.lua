@@ -55,14 +55,16 @@ end
 redis.call('HSET', KEYS[1], 'task', ARGV[3], 'revision', ARGV[4], 'definition', ARGV[5])
 if ARGV[12] ~= '' then
   redis.call('HSET', KEYS[1], 'signature', ARGV[12])
-else
+elseif not is_new then
   redis.call('HDEL', KEYS[1], 'signature')
 end
 if is_new then
   -- Left by ad-hoc runs under this id, or by runs of a removed task.
   redis.call('DEL', KEYS[4], KEYS[6])
 end
-redis.call('SET', KEYS[7], ARGV[11])
+if not prefix then
+  redis.call('SET', KEYS[7], ARGV[11])
+end
 redis.call('HSETNX', KEYS[1], 'meta', ARGV[6])
 if ARGV[10] == '0' or is_quarantined then
   local due = ARGV[7]
@@ -104,7 +106,11 @@ if type(pending) == 'number' and pending < MOST_PENDING then
   redis.pcall('HSET', KEYS[11], ARGV[14], '[' .. redis.call('TIME')[1] .. ',' .. string.sub(ARGV[15], 2))
 end
 redis.call('LPUSH', KEYS[4], ARGV[3])
-redis.call('LTRIM', KEYS[4], 0, tonumber(ARGV[8]) - 1)
-redis.call('HDEL', KEYS[5], KEYS[1])
+if not is_new then
+  redis.call('LTRIM', KEYS[4], 0, tonumber(ARGV[8]) - 1)
+end
+if is_quarantined then
+  redis.call('HDEL', KEYS[5], KEYS[1])
+end
 redis.pcall('PUBLISH', ARGV[9], ARGV[2]) -- not every Redis user may publish; beat looks every second anyway
 return 1
