@@ -11,12 +11,15 @@ from mission_control.model.definitions.schedules.clock.times_of_day import (
     parse_date,
     parse_time,
 )
+from mission_control.model.definitions.schedules.clock.wall_clock import earliest, only_instant
 from mission_control.model.definitions.schedules.shorthand.nearest_forms import nearest_moments
 from mission_control.model.problems.suggestions import quoted
 from mission_control.model.values.durations import parse_duration
 from mission_control.model.values.instants import parse_moment
+from mission_control.model.values.zones import zone as named_zone
 
 _ISO: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[t ][0-9]{2}:[0-9]{2}")
+_AS_SHOWN: Final = re.compile(r"\s*([0-9-]{10}[Tt ][0-9:]{5,8})\s+([A-Za-z][^\s]*)\s*")
 _DAYS: Final = {"yesterday": -1, "today": 0, "tomorrow": 1}
 _DAY_NAMES: Final = {*_DAYS, *WEEKDAYS, *(name[:3] for name in WEEKDAYS)}
 _DAY_AND_TIME: Final = re.compile(
@@ -42,6 +45,9 @@ def spoken_moment(text: str, now: datetime, zone: tzinfo, *, past: bool = False)
     words = " ".join(text.casefold().split())
     if words == "now":
         return now
+    if shown := _AS_SHOWN.fullmatch(text):  # by a command, with the name of the zone
+        moment, there = parse_moment(shown[1]), named_zone(shown[2])
+        return earliest(moment, there) if past else only_instant(moment, there)
     if _ISO.match(words):
         return parse_moment(text)
     try:
