@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import rich_click as click
 
 from mission_control.cli.terminal import parameters
+from mission_control.cli.terminal.completions import TASK_IDS
 from mission_control.cli.terminal.layout import Column, Worth
 from mission_control.cli.terminal.output import echo, echo_file, echo_json_array, printable, table, tell
 from mission_control.cli.terminal.own_zone import own_zone
@@ -42,7 +43,7 @@ class Asked:
 
 
 @click.command("next", epilog="Example: mission-control next --schedule 'weekly mon,fri 16:00' -n 3")
-@click.argument("task_id", required=False)
+@click.argument("task_id", required=False, shell_complete=TASK_IDS)
 @click.option(
     "--schedule",
     type=parameters.SCHEDULE,

@@ -48,7 +48,7 @@ def _selecting(command: Callable[..., Any]) -> Callable[..., Any]:
         what = f"Tasks with this {kind}; may be repeated."
         command = click.option(f"--{kind}", multiple=True, metavar=kind.upper(), help=what)(command)
     command = click.option("--all", "every", is_flag=True, help="All tasks.")(command)
-    return click.argument("task_ids", nargs=-1, metavar="[TASK_ID]...")(command)
+    return parameters.maybe_task_ids(command)
 
 
 @click.command()

@@ -30,6 +30,7 @@ class Filter:
     def __init__(self, given: Mapping[str, Collection[str]], since: datetime | None = None) -> None:
         self.given = {name: frozenset(values) for name, values in given.items() if values}
         self.since = since
+        self.taken = 0
         self._seen = defaultdict[str, set[str]](set)
 
     def __bool__(self) -> bool:
@@ -46,7 +47,9 @@ class Filter:
         for name in self.given:
             self._seen[name].update(facts[name])
         is_late_enough = self.since is None or (active_at is not None and active_at >= self.since)
-        return is_late_enough and all(not one.isdisjoint(facts[name]) for name, one in self.given.items())
+        is_taken = is_late_enough and all(not one.isdisjoint(facts[name]) for name, one in self.given.items())
+        self.taken += is_taken
+        return is_taken
 
     def takes_run(self, run: RunRecord, tags: Mapping[str, Collection[str]]) -> bool:
         """Return whether a run is taken; `tags` are those of its task. One that is not over is active now."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from itertools import islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
 import rich_click as click
@@ -137,8 +137,9 @@ def query(  # noqa: PLR0913, PLR0917  # one parameter an option
     elif as_json:
         echo_json_array(found)
     else:
-        records = list(found)
-        echo(record_table(records, own_zone().key)) if records else tell("no such records")
+        first = next(found, None)
+        records = () if first is None else chain([first], found)
+        echo(record_table(records, own_zone().key)) if first is not None else tell("no such records")
 
 
 def _tell_unreadable(problem: object) -> None:

@@ -22,7 +22,6 @@ from mission_control.model.values.quantities import counted
 
 if TYPE_CHECKING:
     from mission_control.cli.terminal.tables import Cell
-    from mission_control.ledger.run_reader import RunReader
     from mission_control.model.runs.run_record import RunRecord
     from mission_control.operate.filters import Filter
 
@@ -36,7 +35,7 @@ _COLUMNS: Final = (
 
 
 @click.command("list", epilog="Example: mission-control run list --status failed --since yesterday")
-@click.option("--task", "task_id", metavar="TASK_ID", help="Only runs of this task.")
+@parameters.only_task
 @run_filters
 @click.option("--all", "with_ended", is_flag=True, help="Show ended runs too, latest first.")
 @click.option("-n", "limit", type=click.IntRange(min=1), default=50, show_default=True, help="How many runs.")
@@ -58,16 +57,12 @@ def list_runs(task_id: str | None, wanted: Filter, with_ended: bool, limit: int,
         if as_json:
             echo_json([run_json(run) for run in runs])
         elif runs:
-            now = installation.clock()
-            echo(table(_run_column(ledger), *_COLUMNS, rows=[_row(run, now) for run in runs]))
-        elif wanted:
-            tell(wanted.none_found("run"))
-        else:
+            now, name = installation.clock(), Column("run", Worth.KEY, names=ShortNames(ledger.ids))
+            echo(table(name, *_COLUMNS, rows=[_row(run, now) for run in runs]))
+        elif not wanted:
             tell("no runs" if with_ended else "no run is waiting or running")
-
-
-def _run_column(ledger: RunReader) -> Column:
-    return Column("run", Worth.KEY, names=ShortNames(ledger.ids))
+        if wanted and not runs:
+            tell(wanted.none_found("run"))
 
 
 def _row(run: RunRecord, now: datetime) -> tuple[Cell, ...]:

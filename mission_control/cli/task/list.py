@@ -52,6 +52,8 @@ def list_tasks(is_all: bool, wanted: Filter, as_json: bool, reveal: bool) -> Non
             _print_json(installation, wanted, is_all=is_all, reveal=reveal)
         else:
             _print_table(installation, wanted, is_all=is_all)
+        if wanted and not wanted.taken:
+            tell(wanted.none_found("task"))
 
 
 def _print_json(installation: Installation, wanted: Filter, *, is_all: bool, reveal: bool) -> None:
@@ -83,9 +85,7 @@ def _print_table(installation: Installation, wanted: Filter, *, is_all: bool) ->
 
     echo(table(*_columns(ShortNames(registry.ids)), rows=rows()))
     hidden = len(registry.ids()) - work.count
-    if wanted and not work.count:
-        tell(wanted.none_found("task"))
-    elif hidden > 0 and not is_all and not wanted:
+    if hidden > 0 and not is_all and not wanted:
         tell(f"{hidden} disabled; show them with --all")
     tell_issues(issues_of_work(installation.client, work.work))
 

@@ -104,7 +104,7 @@ def _did(what: str, *, is_so: bool, dry_run: bool) -> str:
 
 
 @click.command()
-@click.argument("task_ids", nargs=-1, metavar="[TASK_ID]...")
+@parameters.maybe_task_ids
 @click.option("--all", "every", is_flag=True, help="All tasks.")
 @parameters.reason
 @parameters.dry_run

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import rich_click as click
 
 from mission_control.cli.terminal import parameters
+from mission_control.cli.terminal.completions import HANDLER_PATHS
 from mission_control.cli.terminal.exit_codes import ExitCode
 from mission_control.cli.terminal.failures import CommandError
 
@@ -50,12 +51,14 @@ def _filters(what: str, statuses: Callable[[], Iterable[str]], since: str) -> Ca
         for name in ("handler", "tag", "queue"):
             of_task = " of their task" if (what, name) == ("runs", "tag") else ""
             about = f"Only {what} with this {name}{of_task}; may be repeated."
-            found = click.option(f"--{name}", multiple=True, metavar=name.upper(), help=about)(found)
+            paths = HANDLER_PATHS if name == "handler" else None
+            option = click.option(
+                f"--{name}", multiple=True, metavar=name.upper(), help=about, shell_complete=paths
+            )
+            found = option(found)
         about = f"Only {what} with this status; may be repeated."
-        option = click.option(
-            "--status", type=parameters.Status(statuses), multiple=True, metavar="STATUS", help=about
-        )
-        return option(found)
+        kind = parameters.Status(statuses)
+        return click.option("--status", type=kind, multiple=True, metavar="STATUS", help=about)(found)
 
     return with_filters
 

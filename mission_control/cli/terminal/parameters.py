@@ -179,8 +179,12 @@ def as_json(command: Callable[..., Any]) -> Callable[..., Any]:
 dry_run = click.option("--dry-run", is_flag=True, help="Show what would be done, and do nothing.")
 reveal = click.option("--reveal", is_flag=True, help="Show secrets; only for the data directory's owner.")
 reason = click.option("--reason", help="Why; kept in the record of changes.")
-only_task = click.option("--task", "task_id", metavar="TASK_ID", help="Only records of this task.")
-only_run = click.option("--run", "execution_id", metavar="EXECUTION_ID", help="Only records of this run.")
+only_task = click.option(
+    "--task", "task_id", metavar="TASK_ID", help="Only those of this task.", shell_complete=TASK_IDS
+)
+only_run = click.option(
+    "--run", "execution_id", metavar="EXECUTION_ID", help="Only those of this run.", shell_complete=RUN_IDS
+)
 only_status = click.option(
     "--status", type=Status(_record_statuses), help="Only records with this status, such as failure."
 )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rich.text import Text
 
 from mission_control.cli.terminal.layout import Column, Worth
-from mission_control.cli.terminal.output import as_text, printable, table
+from mission_control.cli.terminal.output import as_text, console, printable, table
 from mission_control.cli.terminal.wording import local_time, span_ms
 from mission_control.cli.views.run_view import STYLES, outcome, result_text
 from mission_control.model.values.instants import parse_instant
@@ -32,7 +32,7 @@ _SIGNS = {"success": "✓", "retry": "↻", "skipped": "-", "missed": "-"}
 
 def record_table(records: Iterable[dict[str, Any]], timezone: str) -> Table:
     """Return audit records as a table, times in `timezone`."""
-    rows = [
+    rows = (
         (
             _ended(one, timezone),
             printable(str(one.get("task_id"))),
@@ -45,7 +45,7 @@ def record_table(records: Iterable[dict[str, Any]], timezone: str) -> Table:
             as_text(one.get("worker")),
         )
         for one in records
-    ]
+    )
     return table(Column(f"ended ({timezone})", Worth.HIGH), *_COLUMNS, rows=rows)
 
 
@@ -55,10 +55,14 @@ class LiveLines:
     def __init__(self, timezone: str) -> None:
         self._timezone = timezone
         self._width = 16
+        self._longest = 40 if console().is_terminal else None
 
     def line(self, record: dict[str, Any]) -> Text:
         """Return one record as a line."""
-        status, task_id = str(record.get("status")), printable(str(record.get("task_id")), limit=40)
+        status, task_id = (
+            str(record.get("status")),
+            printable(str(record.get("task_id")), limit=self._longest),
+        )
         self._width = max(self._width, len(task_id))
         style = STYLES.get(status, "")
         return Text.assemble(

@@ -30,11 +30,11 @@ def begun_with(text: str, names: Iterable[str]) -> list[str]:
 
     >>> begun_with("rep…@2026", ["reports@20260301", "repairs@20260301", "reports@2027"])
     ['repairs@20260301', 'reports@20260301']
-    >>> begun_with("tea", ["tea", "teapot"])
-    ['tea']
+    >>> begun_with("tea", ["tea", "teapot"]), begun_with("…", ["tea"])
+    (['tea'], [])
     """
     wanted, whole = parts_of(text), text.partition("@")[0]
-    found = sorted(name for name in names if _begins(name.split("@", 1), wanted))
+    found = sorted(name for name in names if wanted[0] and _begins(name.split("@", 1), wanted))
     return [name for name in found if name.partition("@")[0] == whole] or found
 
 

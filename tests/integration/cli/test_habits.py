@@ -74,6 +74,37 @@ def test_cut_ids_are_taken_where_they_fit_one_and_refused_where_they_fit_two(
     assert "tea: removed" in mc("tasks", "delete", "te…", "--yes").err
 
 
+def test_id_as_a_narrow_table_shows_it_is_taken_by_every_command(
+    installation: Installation, bare_environment: pytest.MonkeyPatch
+) -> None:
+    ids = [f"customer-reports-of-{place}-nightly-aggregation-and-delivery" for place in ("asia", "europe")]
+    for task_id in ids:
+        mc("task", "add", "--id", task_id, "--handler", HELLO, "--weekly", "mon,tue,wed,thu,fri 16:00")
+        installation.ledger.dispatch(a_run(f"{task_id}@20260301T090000Z", task_id=task_id))
+    assert all(f"{one}  every Monday" in mc("task", "list").out for one in ids)
+    bare_environment.setenv("COLUMNS", "80")
+    tasks, runs = (mc(group, "list").out.splitlines()[1:] for group in ("task", "run"))
+    assert {len(line) <= 80 for line in [*tasks, *runs]} == {True}
+    assert ["every Monday, " in line for line in tasks] == [True, True]
+    for task_id, cut in zip(ids, (line.split()[0] for line in tasks), strict=True):
+        assert cut.endswith("…")
+        for words in ("task show", "task history", "task revisions", "next", "run show"):
+            assert task_id in mc(*words.split(), cut, "--json").out or words in {"next", "task revisions"}
+        for words in ("task enable", "task disable", "task run", "task remove", "pause", "enqueue"):
+            answer = mc(*words.split(), cut, "--dry-run")
+            assert (answer.code, task_id in answer.out + answer.err) == (0, True), answer
+        for words in (
+            "task skip --next",
+            "task move --next --to 2999-01-01T00:00Z",
+            "task update --set priority=1",
+        ):
+            assert mc(*words.split(), cut, "--dry-run").code == 0
+        assert mc("audit", "query", "--task", cut).code == mc("notify", "who", cut).code == 0
+    for task_id, cut in zip(ids, (line.split()[0] for line in runs), strict=True):
+        assert mc("run", "show", cut, "--json").json["task_id"] == task_id
+        assert mc("run", "cancel", cut, "--dry-run").err.startswith(f"{task_id}@20260301T090000Z")
+
+
 def test_bash_completes_verbs_after_the_printed_script() -> None:
     script = mc("completion", "bash").out
     assert "_MISSION_CONTROL_COMPLETE=bash_complete" in script
@@ -120,6 +151,10 @@ def test_interrupted_wait_says_that_the_run_goes_on(monkeypatch: pytest.MonkeyPa
     answer = mc("enqueue", HELLO, "--wait")
     assert (answer.code, answer.out) == (6, "")
     assert f"the run goes on; mission-control run show {HELLO}@manual-" in answer.err
+    for task_id in ("tea", "milk"):
+        mc("task", "add", "--id", task_id, "--handler", HELLO, "--daily", "09:00")
+    both = mc("task", "run", "tea", "milk", "--wait")
+    assert (both.code, "the runs go on; mission-control run show tea@manual-" in both.err) == (6, True)
 
 
 def completed(*words: str) -> list[str]:

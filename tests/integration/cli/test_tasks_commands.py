@@ -48,6 +48,21 @@ def test_apply_in_a_dry_run_changes_nothing(file: Path) -> None:
     assert registered() == []
 
 
+def test_diff_shows_each_field_before_and_after_without_secrets(file: Path) -> None:
+    mc("tasks", "apply", write(file, {"id": "a", **DAILY, "params": {"token": "old"}}, {"id": "b", **DAILY}))
+    given = {"id": "a", **DAILY, "priority": 3, "params": {"token": "new"}}
+    args = write(file, given, {"id": "b", **DAILY}, {"id": "c", **DAILY})
+    changed = ["~ a", "    params.token: *** → ***", "    priority: 0 → 3"]
+    answer = mc("task", "diff", args)
+    assert (answer.code, sorted(answer.out.splitlines())) == (0, sorted(["+ c", *changed]))
+    assert answer.err == f"{file}: 1 created, 1 updated, 1 unchanged\n"
+    assert set(changed) <= set(mc("task", "apply", args, "--dry-run").out.splitlines())
+    found = mc("task", "diff", args, "--json").json
+    assert (found["created"], found["unchanged"]) == (["c"], ["b"])
+    assert found["updated"]["a"]["priority"] == {"from": 0, "to": 3}
+    assert registered() == ["a", "b"]
+
+
 def test_file_with_one_bad_task_applies_none(file: Path) -> None:
     bad = {"id": "bad", "schedule": {"type": "daily", "time": "25:00"}, "handler": "handlers.helo.run"}
     answer = mc("tasks", "apply", write(file, {"id": "good_1", **DAILY}, bad, {"id": "good_2", **DAILY}))

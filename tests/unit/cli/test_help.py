@@ -90,6 +90,28 @@ def test_writing_command_takes_dry_run(name: str) -> None:
     assert "--dry-run" in options_of(name)
 
 
+def test_short_flag_means_the_same_everywhere() -> None:
+    meant: dict[str, set[str]] = {}
+    for name, command in ALL.items():
+        for option in (one for one in command.params if isinstance(one, click.Option)):
+            for flag in (one for one in option.opts if not one.startswith("--") and name != "bench"):
+                meant.setdefault(flag, set()).update(str(option.name) for one in option.opts)
+    assert {flag: names for flag, names in meant.items() if len(names) > 1} == {"-n": {"limit", "count"}}
+    following = [name for name in ALL if "--follow" in options_of(name)]
+    assert [name for name in following if "-f" not in options_of(name)] == []
+    lists = [name for name in ALL if name.endswith(" list") and name != "handler list"]
+    assert [name for name in [*lists, "status"] if not {"-w", "-o"} <= options_of(name)] == []
+
+
+def test_other_names_of_verbs_are_in_the_help_of_their_group() -> None:
+    shown = " ".join(mc("task", "--help").out.split())
+    for name in ("ls (list)", "rm (remove)", "delete (remove)", "create (add)", "trigger (run)", "pause"):
+        assert name in shown
+    assert "bench" not in mc("--help").out
+    for group in ("task", "run", "limit", "budget", "backfill", "handler"):
+        assert mc(f"{group}s", "list", "--help").code == 0
+
+
 def test_program_help_shows_a_line_per_command() -> None:
     shown = mc("--help").out
     assert "Show Mission Control at work" in shown
