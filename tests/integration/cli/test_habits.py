@@ -81,11 +81,11 @@ def test_id_as_a_narrow_table_shows_it_is_taken_by_every_command(
     for task_id in ids:
         mc("task", "add", "--id", task_id, "--handler", HELLO, "--weekly", "mon,tue,wed,thu,fri 16:00")
         installation.ledger.dispatch(a_run(f"{task_id}@20260301T090000Z", task_id=task_id))
-    assert all(f"{one}  every Monday" in mc("task", "list").out for one in ids)
+    assert all(f"{one} " in mc("task", "list").out for one in ids)
     bare_environment.setenv("COLUMNS", "80")
     tasks, runs = (mc(group, "list").out.splitlines()[1:] for group in ("task", "run"))
     assert {len(line) <= 80 for line in [*tasks, *runs]} == {True}
-    assert ["every Monday, " in line for line in tasks] == [True, True]
+    assert ["every Monday," in line for line in tasks] == [True, True]
     for task_id, cut in zip(ids, (line.split()[0] for line in tasks), strict=True):
         assert cut.endswith("…")
         for words in ("task show", "task history", "task revisions", "next", "run show"):
@@ -171,6 +171,8 @@ def test_ids_of_tasks_runs_and_handlers_are_completed(installation: Installation
     assert completed("task", "disable", "tea", "teap") == ["teapot"]
     assert completed("run", "show", "te") == ["tea@20260301T090000Z"]
     assert completed("handler", "test", "handlers.hel") == [HELLO]
+    assert completed("run", "list", "--status", "fail") == ["failure", "failed"]
+    assert completed("task", "list", "--handler", "handlers.hel") == [HELLO]
 
 
 def test_nothing_is_completed_or_started_where_no_server_is_up(
