@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
@@ -141,57 +141,67 @@ def situation(
     `app` is the Celery application of its broker. Where a key has the wrong type, `wrong_keys` names it, and
     what it should hold is left out. A broker that cannot be reached is an issue.
     """
-    alive, needed = (
-        live_processes(client, within_seconds=ANSWER_SECONDS),
-        {redbeat_keys.schedule, redis_keys.TASKS},
-    )
     wrong = keys_of_wrong_type(client, redbeat_keys)
-    tasks = registry.overview(due_limit=_DUE_SHOWN) if redis_keys.TASKS not in wrong else Overview(0, 0, [])
-    ended = ledger.finished_since(now - _DAY) if redis_keys.FINISHED_RUNS not in wrong else []
-    active = ledger.active() if redis_keys.ACTIVE_RUNS not in wrong else []
-    notes = quarantine_notes(client, redbeat_keys) if wrong.keys().isdisjoint(QUARANTINE_KEYS) else []
-    notes += _unnoticed(registry, tasks, notes) if redis_keys.TASKS not in wrong else []
-    pauses = read_pauses(client) if wrong.keys().isdisjoint(PAUSE_KEYS) else NO_PAUSES
-    late = overdue(client, registry, redbeat_keys, now) if wrong.keys().isdisjoint(needed) else []
-    runs = of_runs(active)
-    queues, broker_issues = _queues(app, ledger, {queue for queue, _ in (*tasks.work, *runs)})
-    issues = [
-        *key_issues(wrong),
-        *broker_issues,
-        *beat_issues(alive),
-        *overdue_issues(late),
-        *work_issues(alive, [tasks.work, runs], queues),
-        *upstream_issues(tasks.missing_upstream),
-        *handler_issues(alive),
-        *control_issues(alive),
-        *worker_issues(stopped_workers(alive, active)),
-        *queue_issues(queues, now),
-        *quarantine_issues(notes),
-    ]
-    beats = [one for one in alive if one.kind == "beat"]
+
+    def sound(*keys: str) -> bool:
+        return wrong.keys().isdisjoint(keys)
+
+    schedule = (redbeat_keys.schedule, redis_keys.TASKS)
+    alive = live_processes(client, within_seconds=ANSWER_SECONDS)
+    tasks = registry.overview(due_limit=_DUE_SHOWN) if sound(redis_keys.TASKS) else Overview(0, 0, [])
+    active = ledger.active() if sound(redis_keys.ACTIVE_RUNS) else []
+    notes = quarantine_notes(client, redbeat_keys) if sound(*QUARANTINE_KEYS) else []
+    notes += _unnoticed(registry, tasks, notes) if sound(redis_keys.TASKS) else []
+    pauses = read_pauses(client) if sound(*PAUSE_KEYS) else NO_PAUSES
+    late = overdue(client, registry, redbeat_keys, now) if sound(*schedule) else []
+    ended = ledger.finished_since(now - _DAY) if sound(redis_keys.FINISHED_RUNS) else []
+    queues, broker_issues = _queues(app, ledger, {queue for queue, _ in (*tasks.work, *of_runs(active))})
+    shown = active[:_RUNS_SHOWN]
     return Situation(
         now=now,
         redis_version=_version(client),
-        beats=[{"name": one.name, "leading": one.info.get("leading", False)} for one in beats],
+        beats=[_beat(one) for one in alive if one.kind == "beat"],
         workers=[_worker(one) for one in alive if one.kind == "worker"],
         enabled=tasks.enabled,
         disabled=tasks.disabled,
         quarantined={note["what"]: note["problem"] for note in notes if note["kind"] in ENTRY_KINDS},
         wrong_keys=wrong,
-        redbeat_entries=redbeat_entries(client, redbeat_keys) if wrong.keys().isdisjoint(needed) else [],
-        active=active[:_RUNS_SHOWN],
+        redbeat_entries=redbeat_entries(client, redbeat_keys) if sound(*schedule) else [],
+        active=shown,
         active_count=ledger.active_count() if active else 0,
         queues=queues,
-        issues=issues,
+        issues=[
+            *key_issues(wrong),
+            *broker_issues,
+            *beat_issues(alive),
+            *overdue_issues(late),
+            *_service_issues(alive, tasks, active, queues, now),
+            *quarantine_issues(notes),
+        ],
         outcomes=dict(Counter(str(run.state) for run in ended).most_common()),
         next_due=tasks.next_due,
         pauses=pauses.in_force(now),
-        skips=_skips(ledger, {*(run.task_id for run in active[:_RUNS_SHOWN]), *tasks.conditional}),
+        skips=_skips(ledger, {*(run.task_id for run in shown), *tasks.conditional}),
         changed=changed_to_come(registry, pauses),
-        backfills=[] if redis_keys.BACKFILLS in wrong else [one.plan for one in open_backfills(client)],
+        backfills=[one.plan for one in open_backfills(client)] if sound(redis_keys.BACKFILLS) else [],
         limited=waiting_by_limit(active),
-        budgets=[] if redis_keys.BUDGETS in wrong else budgets_in_words(client, now),
+        budgets=budgets_in_words(client, now) if sound(redis_keys.BUDGETS) else [],
     )
+
+
+def _service_issues(
+    alive: Sequence[ProcessInfo],
+    tasks: Overview,
+    active: Sequence[RunRecord],
+    queues: Sequence[QueueState],
+    now: datetime,
+) -> Iterator[Issue]:
+    yield from work_issues(alive, [tasks.work, of_runs(active)], queues)
+    yield from upstream_issues(tasks.missing_upstream)
+    yield from handler_issues(alive)
+    yield from control_issues(alive)
+    yield from worker_issues(stopped_workers(alive, active))
+    yield from queue_issues(queues, now)
 
 
 def _skips(ledger: RunReader, task_ids: Iterable[str]) -> dict[str, int]:
@@ -219,6 +229,10 @@ def _queues(app: Celery, ledger: RunReader, names: set[str]) -> tuple[list[Queue
         return [], [
             Issue("no_broker", str(error), "correct MISSION_CONTROL_BROKER_URL, or start that server")
         ]
+
+
+def _beat(beat: ProcessInfo) -> dict[str, Any]:
+    return {"name": beat.name, "leading": beat.info.get("leading", False)}
 
 
 def _worker(worker: ProcessInfo) -> dict[str, Any]:
