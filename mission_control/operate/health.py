@@ -64,6 +64,21 @@ def overdue_issues(overdue: Sequence[str]) -> Iterator[Issue]:
         yield Issue("overdue", problem, "look into the log of beat; occurrences that it misses are recorded")
 
 
+def service_issues(
+    alive: Sequence[ProcessInfo],
+    work: Work,
+    active: Sequence[RunRecord],
+    queues: Sequence[QueueState],
+    now: datetime,
+) -> Iterator[Issue]:
+    """Yield what is wrong with the workers and the queues, for the work of tasks and the active runs."""
+    yield from work_issues(alive, [work, of_runs(active)], queues)
+    yield from handler_issues(alive)
+    yield from control_issues(alive)
+    yield from worker_issues(stopped_workers(alive, active))
+    yield from queue_issues(queues, now)
+
+
 def work_issues(
     alive: Iterable[ProcessInfo], work: Iterable[Work], queues: Iterable[QueueState] = ()
 ) -> Iterator[Issue]:

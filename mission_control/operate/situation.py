@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
@@ -23,17 +23,12 @@ from mission_control.operate.budgets import budgets_in_words
 from mission_control.operate.health import (
     Issue,
     beat_issues,
-    control_issues,
-    handler_issues,
     key_issues,
     of_runs,
     overdue_issues,
     quarantine_issues,
-    queue_issues,
-    stopped_workers,
+    service_issues,
     upstream_issues,
-    work_issues,
-    worker_issues,
 )
 from mission_control.operate.journal import ENTRY_KINDS, QUARANTINE_KEYS, quarantine_notes
 from mission_control.operate.limits import waiting_by_limit
@@ -175,7 +170,8 @@ def situation(
             *broker_issues,
             *beat_issues(alive),
             *overdue_issues(late),
-            *_service_issues(alive, tasks, active, queues, now),
+            *service_issues(alive, tasks.work, active, queues, now),
+            *upstream_issues(tasks.missing_upstream),
             *quarantine_issues(notes),
         ],
         outcomes=dict(Counter(str(run.state) for run in ended).most_common()),
@@ -187,21 +183,6 @@ def situation(
         limited=waiting_by_limit(active),
         budgets=budgets_in_words(client, now) if sound(redis_keys.BUDGETS) else [],
     )
-
-
-def _service_issues(
-    alive: Sequence[ProcessInfo],
-    tasks: Overview,
-    active: Sequence[RunRecord],
-    queues: Sequence[QueueState],
-    now: datetime,
-) -> Iterator[Issue]:
-    yield from work_issues(alive, [tasks.work, of_runs(active)], queues)
-    yield from upstream_issues(tasks.missing_upstream)
-    yield from handler_issues(alive)
-    yield from control_issues(alive)
-    yield from worker_issues(stopped_workers(alive, active))
-    yield from queue_issues(queues, now)
 
 
 def _skips(ledger: RunReader, task_ids: Iterable[str]) -> dict[str, int]:
