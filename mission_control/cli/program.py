@@ -17,6 +17,7 @@ _COMMANDS: Final = {
     "demo": "demo.command:demo",
     "status": "status:status",
     "next": "next:next_times",
+    "why": "why:why",
     "enqueue": "enqueue:enqueue",
     "pause": "pause:pause",
     "resume": "pause:resume",

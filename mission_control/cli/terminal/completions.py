@@ -58,4 +58,5 @@ def _handler_paths() -> list[str]:
 
 TASK_IDS: Final = _of_installation(lambda installation: installation.registry.ids())
 RUN_IDS: Final = _of_installation(_run_ids)
+TASK_AND_RUN_IDS: Final = _of_installation(lambda ours: [*ours.registry.ids(), *_run_ids(ours)])
 HANDLER_PATHS: Final = completed_by(_handler_paths)

@@ -14,3 +14,6 @@ class ExitCode(IntEnum):
     UNREACHABLE = 5
     TIMED_OUT = 6
     PARTLY_DONE = 7
+    NOT_DUE = 10
+    SKIPPED = 11
+    LOST = 12

@@ -61,13 +61,14 @@ class Schedule(JsonObject):
 class Moment(click.ParamType["datetime"]):
     """A moment in ISO 8601 or in words; what has no offset is in the user's own time zone.
 
-    With `past` a duration such as "1h" lies before now, and a local time that clocks show twice is the first.
+    With `past` a duration such as "1h" lies before now, and a local time that clocks show twice is the first,
+    unless it must be the `only` one.
     """
 
     name = "moment"
 
-    def __init__(self, *, past: bool = False) -> None:
-        self._past = past
+    def __init__(self, *, past: bool = False, only: bool = False) -> None:
+        self._past, self._only = past, only or not past
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:  # noqa: ANN401
         """Return the instant, or fail with the nearest forms."""
@@ -80,7 +81,7 @@ class Moment(click.ParamType["datetime"]):
         here = own_zone()
         try:
             moment = spoken_moment(value, utc_now(), here, past=self._past)
-            return earliest(moment, here) if self._past else only_instant(moment, here)
+            return only_instant(moment, here) if self._only else earliest(moment, here)
         except ValueError as error:
             self.fail(str(error), param, ctx)
 
@@ -149,7 +150,7 @@ DATA_DIR = click.Option(
 
 SCHEDULE = Schedule(EXAMPLES["schedule"])
 PARAMS = JsonObject(EXAMPLES["params"])
-MOMENT, PAST_MOMENT = Moment(), Moment(past=True)
+MOMENT, PAST_MOMENT, ONE_PAST_MOMENT = Moment(), Moment(past=True), Moment(past=True, only=True)
 DURATION = Duration()
 
 

@@ -42,6 +42,7 @@ COMMANDS: dict[str, list[list[str]]] = {
     "completion": [["bash"], [HOSTILE]],
     "redis-acl": [["--role", "beat"], ["--role", HOSTILE]],
     "task list": [["--all"], ["--all", "--json"], ["--tag", HOSTILE], ["--all", "-o", "wide"]],
+    "why": [["good"], [ENDED], [ACTIVE], [ACTIVE, "--json"], ["good", "--at", HOSTILE], [HOSTILE]],
     "task show": [["good"], ["good", "--json"], [HOSTILE]],
     "task add": [
         ["--id", HOSTILE, "--schedule", json.dumps(YEARLY), "--handler", HOSTILE],

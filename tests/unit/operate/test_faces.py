@@ -8,7 +8,7 @@ import pytest
 
 import mission_control.operate
 
-MODULES = sorted(Path(str(mission_control.operate.__file__)).parent.glob("*.py"))
+MODULES = sorted(Path(str(mission_control.operate.__file__)).parent.rglob("*.py"))
 PROBE = "import sys, {module}; print([one for one in ('click', 'rich', 'rich_click') if one in sys.modules])"
 
 
@@ -18,7 +18,9 @@ def test_operate_module_names_its_parts_and_no_installation(file: Path) -> None:
 
 
 def test_operate_modules_load_no_terminal_library() -> None:
-    names = ", ".join(f"mission_control.operate.{file.stem}" for file in MODULES if file.stem != "__init__")
+    root = Path(str(mission_control.__file__)).parents[1]
+    places = [file.relative_to(root).with_suffix("") for file in MODULES if file.stem != "__init__"]
+    names = ", ".join(".".join(place.parts) for place in places)
     done = subprocess.run(
         [sys.executable, "-c", PROBE.format(module=names)], capture_output=True, text=True, check=True
     )
