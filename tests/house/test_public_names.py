@@ -56,6 +56,18 @@ def test_error_that_a_public_function_raises_is_exported(name: str) -> None:
     assert {error for error in raised if not hasattr(errors, error) and not hasattr(builtins, error)} == set()
 
 
+@every_name
+def test_what_a_public_function_returns_is_typed(name: str) -> None:
+    members = functions_of(getattr(mission_control, name))
+    functions = [getattr(one, "fget", one) for one in members if not isinstance(one, str)]
+    answers = {
+        one.__qualname__: str(inspect.signature(one).return_annotation)
+        for one in functions
+        if inspect.isfunction(one) and one.__name__ != "__await__"
+    }
+    assert {function: answer for function, answer in answers.items() if "Any" in answer} == {}
+
+
 def test_every_error_of_the_package_is_in_the_picture_of_errors() -> None:
     own = {name for name, one in vars(errors).items() if inspect.isclass(one) and issubclass(one, Exception)}
     drawn = set(re.findall(r"[├└]── (\w+)|^(\w+)$", str(errors.__doc__), re.MULTILINE))

@@ -63,21 +63,15 @@ class Interruptible:
                 return False
             self._is_open = False
             self.reason = reason
-            if self._thread == threading.get_ident():  # asked by a signal that came on top of the handler
-                self.stop_here()
+            if self.instead is not None:
+                self.instead(reason)
+            elif self._thread == threading.get_ident():  # asked by a signal that came on top of the handler
+                raise reason
             elif self.uses_signal:
                 signal.pthread_kill(self._thread, signal.SIGUSR1)
-            elif self.instead is not None:
-                self.instead(reason)
             else:
                 raise_in(self._thread, reason)
         return True
-
-    def stop_here(self) -> None:
-        """Stop the handler, on top of which a signal has come."""
-        if self.instead is None:
-            raise self.reason
-        self.instead(self.reason)
 
     def close(self) -> None:
         """Block further interruptions: the handler has returned."""
@@ -96,8 +90,11 @@ def interruptible() -> Iterator[Interruptible]:
     stay = Interruptible()
 
     def on_signal(_number: int, _frame: FrameType | None) -> None:
+        if stay.instead is not None:
+            stay.instead(stay.reason)
+            return
         signal.signal(signal.SIGUSR1, _ignore)
-        stay.stop_here()
+        raise stay.reason
 
     if stay.uses_signal:
         signal.signal(signal.SIGUSR1, on_signal)

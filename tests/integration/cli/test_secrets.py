@@ -63,6 +63,7 @@ def test_commands_show_params_with_secrets_masked(tmp_path: Path) -> None:
         ("task", "revisions", "door"),
         ("task", "revisions", "door", "--json"),
         ("tasks", "export", "-"),
+        ("task", "export", "door", "--format", "yaml"),
         ("task", "run", "door", "--dry-run", "--params", '{"door": "open-sesame"}'),
         ("audit", "tail", "--json"),
     ):

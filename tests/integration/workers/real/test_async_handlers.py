@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
 from textwrap import dedent
 from typing import TYPE_CHECKING
 
@@ -62,19 +61,19 @@ def test_cancelled_coroutine_cleans_up(live: LiveInstallation, fresh_process: bo
 
 
 def test_async_condition_skips_its_run(live: LiveInstallation) -> None:
-    at = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=2)
     live.task(
         "async_if",
         "handlers.coroutines.waits",
-        schedule={"type": "once", "at": at.isoformat()},
+        schedule={"type": "interval", "seconds": 1},
         condition="handlers.coroutines.weekday",
     )
     ledger = live.installation.ledger
     record = wait_until(
-        lambda: (found := ledger.runs_of("async_if", limit=1)) and found[0].state.is_final and found[0],
+        lambda: next((one for one in ledger.runs_of("async_if", limit=9) if one.state.is_final), None),
         "it is asked",
         timeout=20,
     )
+    live.installation.registry.disable("async_if")
     assert record
     assert (record.state, record.reason) == (
         "skipped",
@@ -82,13 +81,14 @@ def test_async_condition_skips_its_run(live: LiveInstallation) -> None:
     )
 
 
-@pytest.mark.parametrize("pool", ["threads", "solo"])
-def test_pool_without_processes_of_its_own_cancels_a_coroutine(pool: str) -> None:
+def test_pool_without_processes_of_its_own_cancels_a_coroutine() -> None:
     with worker_house() as house:
         (house.folder / "handlers" / "coroutines.py").write_text(dedent(COROUTINES), "utf-8")
-        with house.worker(pool=pool):
-            for name, text in (("waits", CLEANED_UP), ("blocks", ["waiting", "loop released"])):
-                assert printed(house.installation, cancelled(house, name)) == text
+        for pool in ("threads", "solo"):
+            with house.worker(pool, pool=pool):
+                assert printed(house.installation, cancelled(house, "waits")) == CLEANED_UP
+                blocked = cancelled(house, "blocks")
+                assert printed(house.installation, blocked) == ["waiting", "loop released"]
 
 
 def cancelled(house: WorkerHouse, name: str) -> Run:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import random
+import signal
 import threading
 import time
 from contextlib import nullcontext
 from typing import Any
 
 import pytest
+from billiard.pool import soft_timeout_sighandler
 from celery.exceptions import SoftTimeLimitExceeded
 
 from mission_control.model.runs.run_state import RunState
@@ -74,6 +77,45 @@ def test_interruption_reaches_the_await_and_everything_is_cleaned_up(
     assert isinstance(failure, Failure)
     assert failure.state is state
     assert seen == ["closed", message, "child is running", "child"]
+
+
+def test_signal_of_the_pool_at_any_instant_ends_the_coroutine_and_its_tasks() -> None:
+    begun, ended = [0], [0]
+    started = threading.Event()
+
+    async def child() -> None:
+        begun[0] += 1
+        started.set()
+        try:
+            while True:  # noqa: ASYNC110  # each round is another instant
+                await asyncio.sleep(0)
+        finally:
+            ended[0] += 1
+
+    def pool() -> None:
+        assert started.wait(10)
+        time.sleep(random.random() / 1_000)
+        signal.pthread_kill(main, signal.SIGUSR1)
+
+    def begin(stay: Interruptible) -> nullcontext[None]:
+        assert stay.uses_signal
+        started.clear()
+        threading.Thread(target=pool, daemon=True).start()
+        return nullcontext()
+
+    async def run(_context: dict[str, Any]) -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(child())
+            await child()
+
+    main = threading.get_ident()
+    before = signal.signal(signal.SIGUSR1, soft_timeout_sighandler)
+    try:
+        outcomes = [invoke(run, {}, on_start=begin) for _ in range(60)]
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    assert {one.state for one in outcomes if isinstance(one, Failure)} == {RunState.TIMED_OUT}
+    assert begun == ended
 
 
 def test_lost_lease_passes_through_a_task_group() -> None:
