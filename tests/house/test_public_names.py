@@ -49,6 +49,11 @@ def test_public_name_is_documented(name: str) -> None:
 
 
 @every_name
+def test_public_name_stands_on_the_page_for_programs(name: str) -> None:
+    assert f"`{name}`" in (ROOT / "docs" / "producers.md").read_text("utf-8")
+
+
+@every_name
 def test_error_that_a_public_function_raises_is_exported(name: str) -> None:
     docs = [inspect.getdoc(member) or "" for member in functions_of(getattr(mission_control, name))]
     sections = [text.partition("Raises:")[2] for text in docs]
