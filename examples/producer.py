@@ -1,6 +1,6 @@
 """A producer: register a task, run it once right now, and wait for the result.
 
-Start beat and a worker first (`./mc up`), then, in another terminal: `.venv/bin/python examples/producer.py`
+Start beat and a worker first (`./mc up -d`), then: `.venv/bin/python examples/producer.py`
 """
 
 # ruff: noqa: INP001, T201  # a script that prints

@@ -14,6 +14,7 @@ from mission_control.cli.terminal.output import abandon_stdout, tell
 # Nouns, then verbs, each with the place of its command in this package.
 _COMMANDS: Final = {
     "up": "up.command:up",
+    "down": "up.down:down",
     "demo": "demo.command:demo",
     "status": "status:status",
     "next": "next:next_times",

@@ -12,7 +12,7 @@ from mission_control.cli.backfill.progress import words_of
 from mission_control.cli.terminal import parameters
 from mission_control.cli.terminal.installation_in_use import current, is_configured
 from mission_control.cli.terminal.layout import Column, Worth
-from mission_control.cli.terminal.output import echo, echo_json, facts, printable, table, tell
+from mission_control.cli.terminal.output import echo, echo_json, facts, near, printable, table, tell
 from mission_control.cli.terminal.own_zone import own_zone
 from mission_control.cli.terminal.watching import watchable
 from mission_control.cli.terminal.wording import in_how_long, in_own_time, labelled_time, local_time
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from mission_control.operate.situation import Situation
+    from mission_control.processes.up_lock import UpProcess
 
 _KINDS = {"embedded": "its own server in the data directory", "configured": "MISSION_CONTROL_REDIS_URL"}
 _NOTE = (Column("event", Worth.KEY), Column("what", Worth.KEY, least=20))
@@ -56,6 +57,7 @@ def status(journal: bool, quarantine: bool, limit: int, as_json: bool) -> None:
     from mission_control.operate.notified import notifications_json
     from mission_control.operate.situation import redis_place, situation
     from mission_control.processes.heartbeats import live_processes
+    from mission_control.processes.up_lock import UpLock
 
     with current() as installation:
         client, here = installation.client, own_zone()
@@ -78,11 +80,14 @@ def status(journal: bool, quarantine: bool, limit: int, as_json: bool) -> None:
             redbeat_keys=installation.redbeat_keys,
         )
         notifications = notifications_json(live_processes(client))
+        up = UpLock(installation.settings.data_dir).running()
         if as_json:
-            echo_json({**found.to_json(redis), "notifications": notifications})
+            up_json = None if up is None else {"pid": up.pid, "host": up.host, "log": up.log}
+            echo_json({**found.to_json(redis), "notifications": notifications, "up": up_json})
         else:
             rows = [
                 *_rows(found, redis, here),
+                *([] if up is None else [("up", _up(up))]),
                 *_notifications(notifications, has_workers=bool(found.workers)),
             ]
             echo(facts(rows))
@@ -151,6 +156,11 @@ def _notifications(found: Mapping[str, Any], *, has_workers: bool) -> Iterator[t
         yield "channels", ", ".join(channels)
     if found["warning"] is not None and has_workers:
         yield "notify", Text(found["warning"], style="yellow")
+
+
+def _up(up: UpProcess) -> str:
+    where = "in the foreground" if up.log is None else f"in the background, log in {near(up.log)}"
+    return printable(f"process {up.pid} on {up.host}, {where}")
 
 
 def _labelled(label: str, lines: Iterator[str | Text]) -> Iterator[tuple[str, str | Text]]:

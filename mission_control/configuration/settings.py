@@ -120,6 +120,11 @@ class Settings(Struct, frozen=True, kw_only=True):
         return self.data_dir / "logs" / "task_changes.jsonl"
 
     @property
+    def up_log(self) -> Path:
+        """What a detached `up` and its processes say."""
+        return self.data_dir / "logs" / "up.log"
+
+    @property
     def run_logs(self) -> Path:
         """The logs of finished runs."""
         return self.data_dir / "logs" / "run_logs.jsonl"

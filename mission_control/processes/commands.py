@@ -31,4 +31,4 @@ def worker_command(
 
 
 def _celery(app: str) -> list[str]:
-    return [*launched("celery"), "--app", app]
+    return [*launched("celery"), "--quiet", "--app", app]  # without its banner

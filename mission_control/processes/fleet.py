@@ -14,7 +14,8 @@ from mission_control.errors import FleetError
 from mission_control.processes.commands import beat_command, worker_command
 from mission_control.processes.heartbeats import beat_name, end_lead_of_dead_beat, live_processes
 from mission_control.processes.service_process import ServiceCommand, ServiceProcess
-from mission_control.safe_paths.own_files import end_of, open_own, own_folder
+from mission_control.processes.up_lock import UpLock
+from mission_control.safe_paths.own_files import end_of, open_log
 
 START_WITHIN: Final = timedelta(seconds=60)
 STOP_WITHIN: Final = timedelta(seconds=8)
@@ -24,6 +25,7 @@ STOP_WITHIN: Final = timedelta(seconds=8)
 _LATER_THAN_THE_WORKER: Final = 4.0
 
 _POLL_SECONDS: Final = 0.05
+_READY: Final = {"beat": "beat watches the schedule", "worker": "the worker takes messages"}
 _LAST_LINES_BYTES: Final = 4_000
 
 
@@ -32,6 +34,7 @@ class Fleet:
 
     They read `settings` from their environment and find their Redis there, which `client` talks to as well.
     If this process is killed they notice and stop. With `reloads` the worker loads changed handlers again.
+    They inherit the `lock`; `tell` gets a sentence when one of them is ready.
     """
 
     def __init__(
@@ -42,12 +45,16 @@ class Fleet:
         concurrency: int | None = None,
         reloads: bool = False,
         open_output: Callable[[str], IO[bytes]] | None = None,
+        lock: UpLock | None = None,
+        tell: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._client = client
         self._settings = settings
         self._concurrency = concurrency
         self._reloads = reloads
         self._open_output = self._open_log if open_output is None else open_output
+        self._lock = lock
+        self._tell = tell
         self.services: list[ServiceProcess] = []
         self.worker_name = ""
         self._is_hurried = False
@@ -126,13 +133,23 @@ class Fleet:
         )
 
     def _start_process(self, command: ServiceCommand) -> ServiceProcess:
+        lock = None if self._lock is None else self._lock.services
         with self._open_output(command.name) as output:
-            return ServiceProcess(command, self._settings.environment(), output)
+            started = ServiceProcess(
+                command, self._settings.environment(), output, inherits=() if lock is None else (lock,)
+            )
+        if self._lock is not None:
+            self._lock.note_service(started.pid)
+        return started
 
     def wait_until_ready(self) -> None:
         """Return when both do their work; raises as `start`."""
         give_up_at = time.monotonic() + START_WITHIN.total_seconds()
-        while not self._is_ready():
+        ready: set[str] = set()
+        while len(ready) < len(self.services):
+            for name in self._ready() - ready:
+                self._tell(_READY[name])
+                ready.add(name)
             dead = self.dead_service()
             if dead is not None:
                 raise FleetError(
@@ -145,16 +162,12 @@ class Fleet:
                 )
             time.sleep(_POLL_SECONDS)
 
-    def _is_ready(self) -> bool:
-        alive = live_processes(self._client)
-        beat = beat_name(self.services[0].pid)
-        has_beat = any(one.kind == "beat" and one.name == beat for one in alive)
-        return has_beat and any(one.kind == "worker" and one.name == self.worker_name for one in alive)
+    def _ready(self) -> set[str]:
+        ours = {("beat", beat_name(self.services[0].pid)), ("worker", self.worker_name)}
+        return {one.kind for one in live_processes(self._client) if (one.kind, one.name) in ours}
 
     def _open_log(self, name: str) -> IO[bytes]:
-        path = self._settings.data_dir / "logs" / f"{name}.log"
-        own_folder(path.parent)
-        return open(path, "ab", opener=open_own)
+        return open_log(self._settings.data_dir / "logs" / f"{name}.log")
 
     def _last_lines(self, name: str) -> str:
         if self._open_output != self._open_log:

@@ -29,7 +29,12 @@ class ServiceProcess:
     """A running service. Ctrl-C in the terminal does not reach it: the process that started it stops it."""
 
     def __init__(
-        self, command: ServiceCommand, environment: Mapping[str, str], output: IO[bytes] | int
+        self,
+        command: ServiceCommand,
+        environment: Mapping[str, str],
+        output: IO[bytes] | int,
+        *,
+        inherits: Sequence[int] = (),
     ) -> None:
         self.name = command.name
         self._at_once = command.at_once
@@ -43,6 +48,7 @@ class ServiceProcess:
             stderr=subprocess.STDOUT,
             cwd=folder if folder is not None and folder.is_dir() else "/",
             start_new_session=True,
+            pass_fds=inherits,
         )
 
     @property

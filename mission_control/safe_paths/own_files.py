@@ -5,10 +5,12 @@ import os
 import stat
 from contextlib import suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from mission_control.errors import UnsafePathError
 from mission_control.safe_paths.paths import entry_problem, require_safe
 
+LOG_BYTES = 10_000_000
 _PRIVATE = 0o700
 # Linux and macOS report a link as ELOOP, FreeBSD as EMLINK.
 _IS_LINK = {errno.ELOOP, errno.EMLINK}
@@ -85,6 +87,18 @@ def _file_problem(path: str | Path, status: os.stat_result) -> str | None:
 
 def _no_file(path: str | Path) -> str:
     return f"{path} is no regular file: move it away"
+
+
+def open_log(path: Path) -> BinaryIO:
+    """Open a log file of ours to append; one larger than `LOG_BYTES` becomes `….log.1` before.
+
+    Raises:
+        UnsafePathError, OSError: as `own_folder` and `open_own`.
+    """
+    own_folder(path.parent)
+    if path.exists() and path.stat().st_size > LOG_BYTES:
+        path.replace(path.with_suffix(".log.1"))
+    return open(path, "ab", buffering=0, opener=open_own)
 
 
 def end_of(path: Path, size: int) -> str:

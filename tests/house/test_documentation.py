@@ -21,7 +21,7 @@ from mission_control.model.definitions.schedules import Schedule, ScheduleBase
 from mission_control.model.definitions.schedules.exclusions.exclusion import Exclusion
 from mission_control.model.definitions.task import TaskDefinition, parse_task
 from mission_control.signing.keyring import NO_KEYS
-from tests.house.documentation import PAGES, blocks, commands, name_of, spans
+from tests.house.documentation import PAGES, all_blocks, blocks, commands, name_of, spans
 from tests.house.repository import ROOT
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ TASK_PAGE = ROOT / "docs" / "task-definition.md"
 AUDIT_PAGE = ROOT / "docs" / "audit.md"
 SETTING = re.compile(rf"\b{PREFIX}[A-Z][A-Z_]*")
 LINK = re.compile(r"\]\((?!https?://)([^)#\s]*)(?:#([^)\s]*))?\)")
+MOST_NOT_RUN = 8
 FIRST_RECORD_FIELDS = ["timestamp", "task_id", "status", "duration_ms", "output", "error"]
 all_pages = pytest.mark.parametrize("page", PAGES, ids=name_of)
 
@@ -112,6 +113,13 @@ def check_json(data: Any) -> None:
 
 def test_status_of_a_record_is_explained() -> None:
     assert {status for status in STATUSES if f"`{status}`" not in AUDIT_PAGE.read_text("utf-8")} == set()
+
+
+def test_blocks_that_no_reader_types_are_few_and_say_why() -> None:
+    reasons = [block.reason for page in PAGES for block in all_blocks(page) if block.reason is not None]
+    assert len(reasons) <= MOST_NOT_RUN
+    named = re.findall(r"tests/\S+\.py", " ".join(reasons))
+    assert [test for test in named if not (ROOT / test).exists()] == []
 
 
 @all_pages

@@ -38,7 +38,6 @@ WAYS_OUT: dict[str, Callable[[Any], object]] = {
     "tell": output.tell,
     "tell_error": output.tell_error,
     "tell_issues": lambda text: output.tell_issues([text]),
-    "tell_line": output.tell_line,
     "console": lambda text: output.console().print(Text(text, style="red")),
     "table": lambda text: output.echo(output.table(KEY, Column(text), rows=[(text, Text(text))])),
     "facts": lambda text: output.echo(output.facts([(text, text), ("b", Text(text))])),

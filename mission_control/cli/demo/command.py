@@ -17,8 +17,9 @@ from mission_control.cli.live.stop_signals import StopRequestedError, StopSignal
 from mission_control.cli.terminal.exit_codes import ExitCode
 from mission_control.cli.terminal.failures import CommandError
 from mission_control.cli.terminal.installation_in_use import current
-from mission_control.cli.terminal.output import echo, near, tell, tell_line
+from mission_control.cli.terminal.output import echo, echo_line, facts, near, tell
 from mission_control.cli.terminal.own_zone import own_zone
+from mission_control.cli.terminal.wording import program_name
 from mission_control.configuration.clock import utc_now
 from mission_control.safe_paths.own_files import own_folder
 
@@ -26,12 +27,16 @@ if TYPE_CHECKING:
     from mission_control.cli.demo.tasks import Progress
     from mission_control.configuration.settings import Settings
     from mission_control.installation.installation import Installation
-    from mission_control.ledger.run_reader import RunReader
     from mission_control.registry.registry import Registry
 
 _SHOWN_WITHIN_SECONDS: Final = 45.0
 # Enough for three tasks; on a large machine one process per core would start slowly.
 _AT_ONCE: Final = 2
+NEXT_COMMANDS: Final = (
+    "up -d",
+    "task add --id tea --handler handlers.hello.run -p name=tea --daily 16:00",
+    "task run tea --wait",
+)
 
 
 @click.command()
@@ -47,7 +52,7 @@ def demo(keep: bool) -> None:
 
     place = _make_place(read_settings().data_dir, utc_now())
     _move_into(place)
-    _say(f"A demo in {near(place)}; your own tasks are not touched.")
+    tell(f"A demo in {near(place)}; your own tasks are not touched.")
     try:
         with StopSignals() as signals, current(sets_up=True, joining=signals.deferred) as installation:
             _run(installation, signals, keep=keep)
@@ -83,31 +88,29 @@ def _run(installation: Installation, signals: StopSignals, *, keep: bool) -> Non
     from mission_control.processes.fleet import Fleet
     from mission_control.processes.keeper import Keeper
 
-    progress, fleet = Progress(), Fleet(installation.client, installation.settings, concurrency=_AT_ONCE)
-    lines = LiveLines(own_zone().key)
+    _say("a Redis server runs")
+    progress, lines = Progress(), LiveLines(own_zone().key)
+    fleet = Fleet(installation.client, installation.settings, concurrency=_AT_ONCE, tell=_say)
 
     def show(record: dict[str, Any]) -> None:
         progress.records.append(record)
-        tell_line(lines.line(record))
+        echo_line(lines.line(record))
 
     follower = Follower(installation.settings.task_execution_log)
     keep_up = partial(supervise, Keeper(fleet, installation.clock, _say), follower, show)
-    report = partial(_report, installation.ledger, installation.registry, installation.settings, progress)
     signals.kill = fleet.hurry
     try:
-        _say("starting a Redis server, beat and a worker …")
         fleet.start()
         now = installation.clock().astimezone(own_zone())
         _register(installation.registry, demo_tasks(now))
         _wait(keep_up, progress, installation.settings.data_dir / "logs")
         if keep:
-            _keep(keep_up, report)
+            _keep(keep_up)
     finally:
         fleet.stop()
         follower.close()
-    _say("beat and worker are stopped")
-    if not keep:
-        report()
+    _say("beat and the worker are stopped")
+    _hand_over(installation.settings, progress)
 
 
 def _register(registry: Registry, definitions: list[dict[str, Any]]) -> None:
@@ -115,8 +118,8 @@ def _register(registry: Registry, definitions: list[dict[str, Any]]) -> None:
         registry.register(definition)
         task = registry.definition(definition["id"])
         if task is not None:
-            _say(f"registered {task.id}: {task.schedule.describe()}")
-    _say("waiting for their runs …")
+            _say(f"task {task.id}: {task.schedule.describe()}")
+    _say("their runs, as they end:")
 
 
 def _wait(keep_up: Callable[..., None], progress: Progress, logs: Path) -> None:
@@ -130,19 +133,16 @@ def _wait(keep_up: Callable[..., None], progress: Progress, logs: Path) -> None:
     raise CommandError("\n".join([*problems, f"see the logs in {near(logs)}"]), ExitCode.FAILED)
 
 
-def _report(ledger: RunReader, registry: Registry, settings: Settings, progress: Progress) -> None:
-    from mission_control.cli.demo.report import due_table, runs_table
-
-    echo("", runs_table(ledger, own_zone().key), "")
-    if progress.briefing is not None:
-        echo(f"briefing     {near(progress.briefing)}")
-    echo(f"audit file   {near(settings.task_execution_log)}")
-    echo("", "the next due times", due_table(registry.definitions(), utc_now()))
+def _hand_over(settings: Settings, progress: Progress) -> None:
+    """Show what the demo has left, and what to type next."""
+    program = program_name()
+    left = [("briefing", progress.briefing), ("audit file", settings.task_execution_log)]
+    echo(facts([(what, near(place)) for what, place in left if place is not None]))
+    echo("", "Now with a task of your own:", *(f"  {program} {words}" for words in NEXT_COMMANDS))
 
 
-def _keep(keep_up: Callable[[], None], report: Callable[[], None]) -> None:
+def _keep(keep_up: Callable[[], None]) -> None:
     try:
-        report()
         _say("staying up; Ctrl-C stops it")
         keep_up()
     except StopRequestedError:

@@ -17,7 +17,6 @@ _LOGGED: Final = re.compile(
 _UNINTERESTING: Final = re.compile(
     r"Task \S+\[\S+\] (received|succeeded in|retry:|accepted)|mingle: |beat: Starting|Connected to redis"
 )
-_BANNER: Final = re.compile(r" -{10,} |celery beat v")
 
 
 @dataclass(frozen=True)
@@ -39,15 +38,13 @@ class LogReader:
 
     def __init__(self) -> None:
         self._level = "INFO"
-        self._is_in_banner = False
 
     def read(self, raw: str) -> LogLine | None:
         """Return a line to show, or None for an uninteresting one.
 
-        Uninteresting are Celery's banner, and events the audit stream shows better. Printed lines are shown.
+        Uninteresting are events that the audit stream shows better. Printed lines are shown.
 
         >>> reader = LogReader()
-        >>> reader.read(" -------------- celery@host v5.7.0")
         >>> reader.read("[2026-03-01 09:00:00,123: WARNING/MainProcess] careful")
         LogLine(time='09:00:00', level='WARNING', text='careful')
         >>> reader.read("  because of this")
@@ -55,10 +52,9 @@ class LogReader:
         """
         match = _LOGGED.fullmatch(raw)
         if match is None:
-            self._is_in_banner = self._is_in_banner or _BANNER.match(raw) is not None
-            return None if self._is_in_banner or not raw.strip() else LogLine("", self._level, raw)
+            return LogLine("", self._level, raw) if raw.strip() else None
         is_hidden = _UNINTERESTING.match(match["text"]) is not None or not match["text"].strip()
-        self._is_in_banner, self._level = False, "INFO" if is_hidden else match["level"]
+        self._level = "INFO" if is_hidden else match["level"]
         return None if is_hidden else LogLine(match["time"], match["level"], match["text"])
 
 

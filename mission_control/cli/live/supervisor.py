@@ -15,8 +15,12 @@ def supervise(
     follower: Follower,
     show: Callable[[dict[str, Any]], None],
     is_over: Callable[[], bool] = lambda: False,
+    *,
+    each_round: Callable[[], None] = lambda: None,
 ) -> None:
     """Restart what dies, and `show` each audit record as it appears, until `is_over`, or until a signal.
+
+    `each_round` is called again and again meanwhile.
 
     Raises:
         FleetError: a service does not stay up.
@@ -25,4 +29,5 @@ def supervise(
         for record in follower.poll():
             show(record)
         keeper.look_once()
+        each_round()
         time.sleep(_ROUND_SECONDS)

@@ -3,7 +3,8 @@
 from typing import Final
 
 _EXAMPLES: Final = {
-    "up": "up",
+    "up": "up --detach",
+    "down": "down",
     "demo": "demo --keep",
     "status": "status --journal -n 50",
     "pause": "pause --queue reports --until 'tomorrow 09:00' --reason maintenance",

@@ -116,11 +116,6 @@ def tell_issues(issues: Iterable[object]) -> None:
         tell(Text(_indented(str(issue)), style="yellow"))
 
 
-def tell_line(line: RenderableType) -> None:
-    """Print a message on stderr, cut to the terminal's width."""
-    console(stderr=True).print(line, no_wrap=True, overflow="ellipsis")
-
-
 def tell_error(message: str) -> None:
     """Print an error on stderr."""
     from rich.text import Text

@@ -1,5 +1,6 @@
 """Instants and spans of time in words."""
 
+import os
 import re
 from datetime import datetime, timedelta, tzinfo
 from typing import Final
@@ -92,3 +93,8 @@ def both_times(moment: datetime, here: ZoneInfo, there: ZoneInfo, now: datetime)
     is_same = moment.astimezone(here).utcoffset() == moment.astimezone(there).utcoffset()
     zones = (here,) if is_same else (here, there)
     return f"{', '.join(labelled_time(moment, one) for one in zones)} ({in_how_long(moment, now)})"
+
+
+def program_name() -> str:
+    """Return what the user types to run this program; `./mc` says so."""
+    return os.environ.get("MC_COMMAND", "mission-control")

@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
 
 import rich_click as click
 
 from mission_control.cli.live.stop_signals import StopRequestedError, StopSignals
+from mission_control.cli.terminal.exit_codes import ExitCode
+from mission_control.cli.terminal.failures import CommandError
 from mission_control.cli.terminal.installation_in_use import current
-from mission_control.cli.terminal.output import tell
+from mission_control.cli.terminal.output import facts, near, tell
 from mission_control.cli.terminal.own_zone import own_zone
+from mission_control.cli.terminal.wording import program_name
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from mission_control.cli.up.background import Background
+    from mission_control.cli.up.screen import Screen
+    from mission_control.configuration.settings import Settings
     from mission_control.installation.installation import Installation
+    from mission_control.processes.up_lock import UpLock
+
+# For the ends of beat, the worker and the server, after the running handlers.
+_ENDS_WITHIN_SECONDS: Final = 30.0
 
 
 @click.command()
@@ -22,22 +37,62 @@ if TYPE_CHECKING:
     metavar="N",
     help="How many handlers run at once; one per core by default.",
 )
-def up(concurrency: int | None) -> None:
+@click.option(
+    "--detach", "-d", is_flag=True, help="Start them in the background and return; `down` stops them."
+)
+def up(concurrency: int | None, detach: bool) -> None:
     """Start a server, beat and a worker, and show what they do.
 
     Applies the installation's task file first, if there is one. Restarts a process that dies, and loads
     handlers again when their files change. After Ctrl-C, SIGTERM or the end of the terminal running handlers
     have MISSION_CONTROL_STOP_GRACE_SECONDS (30) to finish; a second Ctrl-C interrupts them, a third kills.
-    Each finished attempt is one line on stdout; logs and messages go to stderr.
+    Each finished attempt is one line on stdout; logs and messages go to stderr. With --detach, all of that
+    goes to logs/up.log in the data directory once everything is up. Exit code 4: an `up` runs here already.
     """
+    from mission_control.cli.up.background import go_to_background
+    from mission_control.configuration.settings import read_settings
+
+    settings = read_settings()
+    background = go_to_background(settings.up_log) if detach else None
     try:
-        with StopSignals() as signals, current(sets_up=True, joining=signals.deferred) as installation:
-            _run(installation, concurrency, signals)
+        with (
+            StopSignals() as signals,
+            _only_up(settings, settings.up_log if detach else None) as lock,
+            current(sets_up=True, joining=signals.deferred) as installation,
+        ):
+            _run(installation, concurrency, signals, lock, background)
     except StopRequestedError:
         tell("stopped before everything was up")
 
 
-def _run(installation: Installation, concurrency: int | None, signals: StopSignals) -> None:
+@contextmanager
+def _only_up(settings: Settings, log: Path | None) -> Iterator[UpLock]:
+    from mission_control.processes.up_lock import UpLock
+
+    lock = UpLock(settings.data_dir)
+    if (killed := lock.killed()) is not None:
+        tell(f"`up` (process {killed.pid}) was killed; waiting for its beat and its worker to end")
+    if not lock.take(log, settings.stop_grace_seconds + _ENDS_WITHIN_SECONDS):
+        other = lock.running()
+        which = "" if other is None else f" (process {other.pid} on {other.host})"
+        raise CommandError(
+            f"`up` works on {near(settings.data_dir)} already{which}: stop it with `mission-control down` "
+            "or name another data directory with --data-dir (-C)",
+            ExitCode.REFUSED,
+        )
+    try:
+        yield lock
+    finally:
+        lock.leave()
+
+
+def _run(
+    installation: Installation,
+    concurrency: int | None,
+    signals: StopSignals,
+    lock: UpLock,
+    background: Background | None,
+) -> None:
     from msgspec.structs import replace
 
     from mission_control.audit.stream.follow import Follower
@@ -54,14 +109,25 @@ def _run(installation: Installation, concurrency: int | None, signals: StopSigna
     screen.introduce(installation.redis_url, installation.registry, settings, applied=applied)
     pipes = LogPipes(screen.log)
     fleet = Fleet(
-        installation.client, settings, concurrency=concurrency, reloads=True, open_output=pipes.open
+        installation.client,
+        settings,
+        concurrency=concurrency,
+        reloads=True,
+        open_output=pipes.open,
+        lock=lock,
+        tell=screen.say,
     )
     follower = Follower(settings.task_execution_log)
     signals.kill = fleet.hurry
     try:
         fleet.start()
-        screen.say("everything is up; Ctrl-C stops it")
-        supervise(Keeper(fleet, installation.clock, screen.say), follower, screen.record)
+        _tell_ready(screen, settings, background)
+        supervise(
+            Keeper(fleet, installation.clock, screen.say),
+            follower,
+            screen.record,
+            each_round=(lambda: None) if background is None else background.keep_log_small,
+        )
     except FleetError as error:
         raise FleetError(f"{error}{pipes.last_lines_of_named(str(error))}") from error
     except StopRequestedError:
@@ -72,3 +138,12 @@ def _run(installation: Installation, concurrency: int | None, signals: StopSigna
             screen.record(record)
         follower.close()
     screen.say("stopped")
+
+
+def _tell_ready(screen: Screen, settings: Settings, background: Background | None) -> None:
+    if background is None:
+        screen.say("everything is up; Ctrl-C stops it")
+        return
+    screen.say(f"everything is up, in the background (process {os.getpid()})")
+    tell(facts([("log", near(settings.up_log)), ("stop", f"{program_name()} down")]))
+    background.ready()

@@ -1,6 +1,8 @@
 """What `mission-control up` shows: a short introduction, then one line for each event."""
 
-from collections.abc import Callable, Mapping
+import errno
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -9,7 +11,7 @@ from rich.text import Text
 
 from mission_control.cli.live.service_output import LogLine
 from mission_control.cli.tasks.task_file import summary
-from mission_control.cli.terminal.output import echo_line, facts, lines_of, near, tell, tell_line
+from mission_control.cli.terminal.output import echo_line, facts, lines_of, near, tell
 from mission_control.cli.terminal.wording import local_time
 from mission_control.cli.views.audit_view import LiveLines
 from mission_control.configuration.settings import Settings
@@ -46,10 +48,10 @@ class Screen:
         self.say("starting beat and worker …")
 
     def log(self, service: str, line: LogLine) -> None:
-        """Show a service's log line; one that was printed, or needs attention, as a whole."""
+        """Show a service's log line, as a whole."""
         style = _LEVEL_STYLES.get(line.level, "dim")
         text = lines_of(line.text[:_LONGEST_LINE])
-        self._line(service, line.time, text, style, is_cut=bool(line.time) and not line.is_trouble)
+        self._line(service, line.time, text, style)
 
     def say(self, text: str) -> None:
         """Show a message of this command."""
@@ -58,12 +60,24 @@ class Screen:
 
     def record(self, record: dict[str, Any]) -> None:
         """Show an audit record."""
-        echo_line(self._lines.line(record))
+        with _full_disk_ignored():
+            echo_line(self._lines.line(record))
 
-    def _line(self, service: str, time: str, text: str, style: str, *, is_cut: bool = False) -> None:
+    def _line(self, service: str, time: str, text: str, style: str) -> None:
         name = (f"{service:<8}", _SERVICE_STYLES.get(service, ""))
         line = Text.assemble((f"{time:<8}", "dim"), " ", name, " ", (text, style))
-        tell_line(line) if is_cut else tell(line)
+        with _full_disk_ignored():
+            tell(line)
+
+
+@contextmanager
+def _full_disk_ignored() -> Iterator[None]:
+    """Lose a line of a log file rather than beat and worker."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
+            raise
 
 
 def apply_own_tasks(registry: Registry, file: Path, resources: Mapping[str, NamedResources[Any]]) -> str:

@@ -33,7 +33,7 @@ _exclusive: set[int] = set()
 def start_lock(directory: Path, *, seconds: float) -> Iterator[None]:
     """Hold the lock, also against other threads; raises TimeoutError after `seconds`."""
     for _ in patiently(seconds):
-        descriptor = _lock(directory / START_LOCK)
+        descriptor = take_lock(directory / START_LOCK)
         if descriptor is not None:
             break
     else:
@@ -81,7 +81,7 @@ def take_server_lock(directory: Path) -> int | None:
 
     Close it with `close_lock`; a server that inherited it keeps the lock.
     """
-    return _lock(directory / SERVER_LOCK)
+    return take_lock(directory / SERVER_LOCK)
 
 
 def has_server(directory: Path) -> bool:
@@ -90,6 +90,25 @@ def has_server(directory: Path) -> bool:
     if server_lock is not None:
         close_lock(server_lock)
     return server_lock is None
+
+
+def take_lock(path: Path) -> int | None:
+    """Return an exclusive lock on a file of ours, or None while another process has it; see `close_lock`."""
+    descriptor = _open(path)
+    _exclusive.add(descriptor)
+    if _is_locked(descriptor, fcntl.LOCK_EX):
+        return descriptor
+    close_lock(descriptor)
+    return None
+
+
+def is_taken(path: Path) -> bool:
+    """Return whether a process has the exclusive lock on a file of ours."""
+    descriptor = _open(path)
+    try:
+        return not _is_locked(descriptor, fcntl.LOCK_SH)
+    finally:
+        os.close(descriptor)
 
 
 def close_lock(descriptor: int) -> None:
@@ -103,15 +122,6 @@ def recorded_pid(directory: Path) -> int:
     with suppress(OSError, ValueError):
         return int((directory / SERVER_LOCK).read_text())
     return 0
-
-
-def _lock(path: Path) -> int | None:
-    descriptor = _open(path)
-    _exclusive.add(descriptor)
-    if _is_locked(descriptor, fcntl.LOCK_EX):
-        return descriptor
-    close_lock(descriptor)
-    return None
 
 
 def _open(path: Path) -> int:

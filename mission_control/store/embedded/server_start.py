@@ -4,10 +4,9 @@ import subprocess
 import tempfile
 from pathlib import Path
 from secrets import token_urlsafe
-from typing import BinaryIO
 
 from mission_control.errors import EmbeddedServerError
-from mission_control.safe_paths.own_files import end_of, open_own
+from mission_control.safe_paths.own_files import end_of, open_log
 from mission_control.store.embedded import server_parent
 from mission_control.store.embedded.binary import find_server_binary
 from mission_control.store.embedded.locks import (
@@ -27,7 +26,6 @@ LOAD_WITHIN_SECONDS = 60.0
 FREED_WITHIN_SECONDS = 0.5
 PORT_ATTEMPTS = 3
 LOG_FILE = "server.log"
-LOG_BYTES = 1_000_000
 TAIL_LINES = 6
 TAIL_BYTES = 2_000
 
@@ -106,7 +104,7 @@ def spawn_server(binary: Path, directory: Path, state: ServerState, server_lock:
     it, without a password.
     """
     parent = [interpreter(), "-I", "-S", server_parent.__file__]
-    with tempfile.TemporaryFile(dir=directory) as configuration, _open_log(directory) as log:
+    with tempfile.TemporaryFile(dir=directory) as configuration, open_log(directory / LOG_FILE) as log:
         configuration.write(state.configuration().encode())
         configuration.seek(0)
         subprocess.run(  # noqa: S603  # our own program
@@ -120,13 +118,6 @@ def spawn_server(binary: Path, directory: Path, state: ServerState, server_lock:
             start_new_session=True,
             check=False,
         )
-
-
-def _open_log(directory: Path) -> BinaryIO:
-    path = directory / LOG_FILE
-    if path.exists() and path.stat().st_size > LOG_BYTES:
-        path.replace(path.with_suffix(".log.1"))
-    return open(path, "ab", opener=open_own)
 
 
 def log_tail(directory: Path) -> str:

@@ -122,7 +122,7 @@ COMMANDS: dict[str, list[list[str]]] = {
     "resume": [[HOSTILE], ["--owner", HOSTILE]],
 }
 # They start processes; what they show goes through the same functions.
-LIVE = {"up", "demo", "bench"}
+LIVE = {"up", "down", "demo", "bench"}
 
 
 @pytest.fixture

@@ -56,7 +56,7 @@ def options_of(name: str) -> set[str]:
 
 
 def test_agreed_commands_all_exist() -> None:
-    agreed = {"up", "demo", "task export", "handler check", "handler test", *READS, *WRITES}
+    agreed = {"up", "down", "demo", "task export", "handler check", "handler test", *READS, *WRITES}
     assert agreed <= set(ALL)
 
 

@@ -1,0 +1,82 @@
+"""What the pages show is typed as it stands, in an empty folder, with Mission Control on PATH."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.house.documentation import PAGES, all_blocks, name_of, spans
+from tests.house.repository import ROOT
+from tests.stage.reader import Reader, is_shown
+from tests.stage.waiting import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+pytestmark = pytest.mark.starts_early
+
+README, EXAMPLES = ROOT / "README.md", ROOT / "examples" / "README.md"
+_RUN = {"sh", "console", "python"}
+REFERENCE = [
+    page
+    for page in PAGES
+    if page.parent == ROOT / "docs"
+    and any(block.language in _RUN and block.reason is None for block in all_blocks(page))
+]
+
+
+def test_readme_does_what_it_shows(tmp_path: Path) -> None:
+    with Reader(tmp_path) as reader:
+        reader.read(README)
+        send_as_shown(reader)
+        assert "stopped; no run was interrupted" in reader.type("./mc down")
+
+
+def send_as_shown(reader: Reader) -> None:
+    """Send a run with a plain Celery client, by the expression in the README."""
+    (expression,) = (text for text in spans(README) if text.startswith("Celery(broker=URL)"))
+    broker = reader.type("./mc url --password").strip()
+    program = f"from celery import Celery\nURL = {broker!r}\n{expression}\n"
+    (reader.folder / "client.py").write_text(program, "utf-8")
+    reader.type("python client.py")
+    wait_until(lambda: "Hello, Eve!" in reader.type("./mc audit tail"), "the client's run ran")
+
+
+@pytest.fixture(scope="module")
+def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
+    """A reader of the reference, with an installation that is up and the README's task."""
+    with Reader(tmp_path_factory.mktemp("reader")) as reader:
+        reader.type("mission-control up -d")
+        reader.type("mission-control task add --id tea --handler handlers.hello.run --daily 16:00")
+        yield reader
+
+
+@pytest.mark.parametrize("page", REFERENCE, ids=name_of)
+def test_page_does_what_it_shows(reader: Reader, page: Path) -> None:
+    reader.read(page)
+
+
+def test_examples_do_what_their_page_shows(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "examples", tmp_path / "examples")
+    with Reader(tmp_path) as reader:
+        reader.read(EXAMPLES)
+
+
+@pytest.mark.parametrize(
+    ("shown", "printed", "is_same"),
+    [
+        ("a  1\nb", "a 1  \nb\n", True),
+        ("tea@… ok", "tea@2026 ok", True),
+        ("first\n…", "first\nsecond\nthird", True),
+        ("tea", "tea\ncoffee", False),
+        ("a\nb", "a b", False),
+        ("a.c", "abc", False),
+    ],
+)
+def test_ellipsis_on_a_page_stands_for_anything_and_nothing_else_does(
+    shown: str, printed: str, is_same: bool
+) -> None:
+    assert is_shown(shown, printed) is is_same
