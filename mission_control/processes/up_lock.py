@@ -23,8 +23,7 @@ from mission_control.safe_paths.own_files import own_folder
 from mission_control.store.embedded.locks import close_lock, is_taken, take_lock
 from mission_control.store.embedded.patience import patiently
 
-# Readers have the lock for moments; services of a killed `up` notice that within seconds.
-_FREE_WITHIN_SECONDS: Final = 1.0
+# An `up` that has stopped its services, and the services of one that was killed, end within seconds.
 _GONE_WITHIN_SECONDS: Final = 20.0
 
 
@@ -53,10 +52,7 @@ class UpLock:
         Services that a killed one has left end before.
         """
         own_folder(self._path.parent)
-        self._held = next(
-            (lock for _ in patiently(_FREE_WITHIN_SECONDS) if (lock := take_lock(self._path)) is not None),
-            None,
-        )
+        self._held = self._free_lock()
         if self._held is None:
             return False
         if _text(self._path):
@@ -80,6 +76,10 @@ class UpLock:
         """Return the `up` that runs, wherever it does."""
         return self._recorded() if self._path.exists() and is_taken(self._path) else None
 
+    def has_ended(self, up: UpProcess) -> bool:
+        """Return whether an `up` that was running has ended; the managed server as well, if it can."""
+        return not is_taken(self._path) or self._recorded() not in {up, None}
+
     def killed(self) -> UpProcess | None:
         """Return the `up` that was killed, if none runs and nothing has been cleared up since."""
         return self._recorded() if self._path.exists() and not is_taken(self._path) else None
@@ -102,6 +102,14 @@ class UpLock:
         if (lock := take_lock(self._path)) is not None:
             os.ftruncate(lock, 0)
             close_lock(lock)
+
+    def _free_lock(self) -> int | None:
+        for _ in patiently(_GONE_WITHIN_SECONDS):  # readers have it for moments
+            if (lock := take_lock(self._path)) is not None:
+                return lock
+            if self.running() is not None:
+                break
+        return None
 
     def _left_behind(self) -> Iterator[int]:
         if not self._services_path.exists() or not is_taken(self._services_path):

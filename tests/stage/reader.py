@@ -39,7 +39,8 @@ class Reader:
         (folder / ".venv").symlink_to(VENV)
         kept = {name: text for name, text in os.environ.items() if not name.startswith("MISSION_CONTROL_")}
         path = f"{VENV / 'bin'}:{os.environ['PATH']}"
-        self._environment = {**kept, "PATH": path, "COLUMNS": "100", "TZ": "UTC"}
+        self._at_first = {**kept, "PATH": path, "COLUMNS": "100", "TZ": "UTC"}
+        self._environment = dict(self._at_first)
 
     def __enter__(self) -> Self:
         return self
@@ -48,7 +49,11 @@ class Reader:
         self._run(["mission-control", "down"])  # if the page, or a failure, has left something up
 
     def read(self, page: Path) -> None:
-        """Do what the blocks of a page say, in their order; fails where something else happens."""
+        """Do what the blocks of a page say, in their order; fails where something else happens.
+
+        What a page exports is forgotten at its end.
+        """
+        self._environment = dict(self._at_first)
         for block in all_blocks(page):
             if block.reason is None:
                 self._do(block)

@@ -80,7 +80,7 @@ def _stop(lock: UpLock, running: UpProcess, look: Callable[[], None]) -> None:
     ask()
     before = signal.signal(signal.SIGINT, ask)
     give_up_at = time.monotonic() + running.stops_within
-    while lock.running() == running:
+    while not lock.has_ended(running):
         look()
         if time.monotonic() > give_up_at:
             tell(f"it has not stopped within {running.stops_within:g} s and is killed")

@@ -76,7 +76,10 @@ def test_detached_up_returns_when_all_is_up_and_down_says_what_it_cut(background
     answer = background.up(grace="0")
 
     assert answer.code == 0, answer.err
-    assert answer.err.splitlines()[-2:] == ["log   data/logs/up.log", "stop  mission-control down"]
+    assert [line.rstrip() for line in answer.err.splitlines()[-2:]] == [
+        "log   data/logs/up.log",
+        "stop  mission-control down",
+    ]
     assert stat.S_IMODE(log.stat().st_mode) == 0o600
     status = background.type("status", "--json")
     up = background.running()

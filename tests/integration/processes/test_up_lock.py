@@ -24,7 +24,8 @@ import os, pathlib, signal, subprocess, sys
 from mission_control.processes.up_lock import UpLock
 lock = UpLock(pathlib.Path(sys.argv[1]))
 assert lock.take(None, 1.0)
-service = subprocess.Popen(["sleep", "600"], start_new_session=True, pass_fds=(lock.services,))
+quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+service = subprocess.Popen(["sleep", "600"], start_new_session=True, pass_fds=(lock.services,), **quiet)
 lock.note_service(service.pid)
 print(service.pid, flush=True)
 os.kill(os.getpid(), signal.SIGKILL)
