@@ -41,6 +41,7 @@ class Reader:
         path = f"{VENV / 'bin'}:{os.environ['PATH']}"
         self._at_first = {**kept, "PATH": path, "COLUMNS": "100", "TZ": "UTC"}
         self._environment = dict(self._at_first)
+        self.has_read = False
 
     def __enter__(self) -> Self:
         return self
@@ -54,6 +55,7 @@ class Reader:
         What a page exports is forgotten at its end.
         """
         self._environment = dict(self._at_first)
+        self.has_read = True
         for block in all_blocks(page):
             if block.reason is None:
                 self._do(block)

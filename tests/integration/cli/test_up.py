@@ -43,7 +43,7 @@ class Up:
     """A running `mission-control up`, with what it has said so far."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self.folder = folder
         self.process = start_program("up", "--concurrency", "2", folder=folder)
         self.out, self.err = (_Said(stream) for stream in (self.process.stdout, self.process.stderr))
 
@@ -58,7 +58,7 @@ class Up:
         return [one for one in found if word in " ".join(one.cmdline())]
 
     def server(self) -> psutil.Process:
-        return psutil.Process(recorded_pid(self._folder / "data" / "redis"))
+        return psutil.Process(recorded_pid(self.folder / "data" / "redis"))
 
     def stop(self, number: signal.Signals) -> float:
         began = time.monotonic()
@@ -117,6 +117,17 @@ def up(tmp_path: Path) -> Iterator[Up]:
         running.close()
 
 
+@pytest.fixture(scope="module")
+def lasting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
+    """An `up` that several tests use, because it goes on whatever they do."""
+    running = Up(with_tasks(tmp_path_factory.mktemp("lasting"), TASKS))
+    try:
+        running.wait_until_up()
+        yield running
+    finally:
+        running.close()
+
+
 def test_up_runs_the_task_file_and_leaves_no_process(up: Up) -> None:
     up.wait_until_up()
     wait_until(lambda: up.out.text.count("Hello, Ada!") >= 2, "two runs are shown", timeout=20)
@@ -132,22 +143,37 @@ def test_up_runs_the_task_file_and_leaves_no_process(up: Up) -> None:
     assert "Traceback" not in up.err.text
 
 
-def test_service_that_dies_is_reported_and_restarted(up: Up) -> None:
-    up.wait_until_up()
-    (beat,) = up.children("beat.app")
+def test_handler_that_is_broken_is_reported_and_runs_once_it_is_repaired(lasting: Up) -> None:
+    (lasting.folder / "handlers").mkdir()
+    file = lasting.folder / "handlers" / "typo.py"
+    file.write_text("# Words\ndef run(context)\n    return 1\n")
+    wait_until(
+        lambda: ", 1 broken: typo.py line 2: expected ':'" in lasting.err.text, "it is reported", timeout=60
+    )
+    file.write_text(
+        'def run(context):\n    return {"status": "success", "output": "repaired", "error": None}\n'
+    )
+    wait_until(lambda: "handlers: 7 ready" in lasting.err.text, "it is loaded")
+    run_program("enqueue", "handlers.typo.run", folder=lasting.folder)
+    wait_until(lambda: "repaired" in lasting.out.text, "it has run", timeout=20)
+
+
+def test_service_that_dies_is_reported_and_restarted(lasting: Up) -> None:
+    (beat,) = lasting.children("beat.app")
     beat.kill()
-    wait_until(lambda: "beat ended by itself with signal SIGKILL" in up.err.text, "its end is reported")
-    wait_until(lambda: up.children("beat.app"), "another beat is there", timeout=20)
-    seen = up.out.text.count("success")
-    wait_until(lambda: up.out.text.count("success") > seen + 1, "tasks run again", timeout=40)
+    wait_until(lambda: "beat ended by itself with signal SIGKILL" in lasting.err.text, "its end is reported")
+    wait_until(lambda: lasting.children("beat.app"), "another beat is there", timeout=20)
+    seen = lasting.out.text.count("success")
+    wait_until(lambda: lasting.out.text.count("success") > seen + 1, "tasks run again", timeout=40)
 
 
-def test_server_that_dies_is_restarted_and_tasks_go_on(up: Up) -> None:
-    up.wait_until_up()
-    up.server().kill()
-    wait_until(lambda: "the managed server had ended; it runs again" in up.err.text, "its end is reported")
-    seen = up.out.text.count("success")
-    wait_until(lambda: up.out.text.count("success") > seen + 1, "tasks run again", timeout=60)
+def test_server_that_dies_is_restarted_and_tasks_go_on(lasting: Up) -> None:
+    lasting.server().kill()
+    wait_until(
+        lambda: "the managed server had ended; it runs again" in lasting.err.text, "its end is reported"
+    )
+    seen = lasting.out.text.count("success")
+    wait_until(lambda: lasting.out.text.count("success") > seen + 1, "tasks run again", timeout=60)
 
 
 def interrupt(up: Up) -> None:
@@ -197,19 +223,3 @@ def test_up_with_a_bad_task_file_does_not_start(tmp_path: Path) -> None:
     answer = run_program("up", folder=tmp_path)
     assert answer.code == 2
     assert "tasks[0] (a).schedule" in answer.err
-
-
-def test_handler_that_is_broken_is_reported_and_runs_once_it_is_repaired(up: Up, tmp_path: Path) -> None:
-    (tmp_path / "handlers").mkdir()
-    file = tmp_path / "handlers" / "typo.py"
-    file.write_text("# Words\ndef run(context)\n    return 1\n")
-    wait_until(
-        lambda: ", 1 broken: typo.py line 2: expected ':'" in up.err.text, "it is reported", timeout=60
-    )
-    up.wait_until_up()
-    file.write_text(
-        'def run(context):\n    return {"status": "success", "output": "repaired", "error": None}\n'
-    )
-    wait_until(lambda: "handlers: 7 ready" in up.err.text, "it is loaded")
-    run_program("enqueue", "handlers.typo.run", folder=tmp_path)
-    wait_until(lambda: "repaired" in up.out.text, "it has run", timeout=20)

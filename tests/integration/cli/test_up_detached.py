@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.starts_early
 
+UP = ("up", "-d", "--concurrency", "1")
 SLEEPING_HANDLER = """
 import pathlib, time
 def run(context):
@@ -34,11 +35,11 @@ class Background:
         self.folder = folder
         self._seen: list[psutil.Process] = []
 
-    def type(self, *words: str, grace: str = "30") -> Answer:
-        return run_program(*words, folder=self.folder, MISSION_CONTROL_STOP_GRACE_SECONDS=grace)
+    def type(self, *words: str) -> Answer:
+        return run_program(*words, folder=self.folder)
 
-    def up(self, grace: str = "30") -> Answer:
-        answer = self.type("up", "-d", "--concurrency", "1", grace=grace)
+    def up(self) -> Answer:
+        answer = self.type(*UP)
         self.note_processes()
         return answer
 
@@ -67,16 +68,24 @@ def background(tmp_path: Path) -> Iterator[Background]:
         made.close()
 
 
-def test_detached_up_returns_when_all_is_up_and_down_says_what_it_cut(background: Background) -> None:
+def test_one_of_two_detached_ups_returns_when_all_is_up_and_down_says_what_it_cut(
+    background: Background,
+) -> None:
     with_tasks(background.folder, SLEEPER)
     (background.folder / "handlers").mkdir()
     (background.folder / "handlers" / "sleeper.py").write_text(SLEEPING_HANDLER)
     log = background.folder / "data" / "logs" / "up.log"
 
-    answer = background.up(grace="0")
+    both = [
+        start_program(*UP, folder=background.folder, environment={"MISSION_CONTROL_STOP_GRACE_SECONDS": "0"})
+        for _ in range(2)
+    ]
+    said = [one.communicate(timeout=90)[1] for one in both]
+    background.note_processes()
 
-    assert answer.code == 0, answer.err
-    assert [line.rstrip() for line in answer.err.splitlines()[-2:]] == [
+    assert sorted(one.returncode for one in both) == [0, 4], said
+    answer = next(err for one, err in zip(both, said, strict=True) if one.returncode == 0)
+    assert [line.rstrip() for line in answer.splitlines()[-2:]] == [
         "log   data/logs/up.log",
         "stop  mission-control down",
     ]
@@ -86,10 +95,9 @@ def test_detached_up_returns_when_all_is_up_and_down_says_what_it_cut(background
     assert up is not None
     assert status.json["up"] == {"pid": up.pid, "host": socket.gethostname(), "log": str(log)}
     assert "in the background, log in data/logs/up.log" in background.type("status").out
-    for again in (["up"], ["up", "-d"]):
-        refused = background.type(*again)
-        assert (refused.code, refused.out) == (4, "")
-        assert f"already (process {up.pid} on " in refused.err
+    refused = background.type("up")
+    assert (refused.code, refused.out) == (4, "")
+    assert f"already (process {up.pid} on " in refused.err
     wait_until((background.folder / "begun").exists, "the handler runs", timeout=20)
 
     stopped = background.type("down")
@@ -105,26 +113,14 @@ def test_detached_up_returns_when_all_is_up_and_down_says_what_it_cut(background
     assert (nothing.code, nothing.err) == (3, "error: nothing is up in data\n")
 
 
-def test_killed_detached_up_is_replaced_by_the_next_one_and_of_two_at_once_one_is_refused(
-    background: Background,
-) -> None:
+def test_down_clears_up_what_a_killed_detached_up_has_left(background: Background) -> None:
     assert background.up().code == 0
     killed = background.running()
     assert killed is not None
     killed.kill()
-
-    both = [start_program("up", "-d", "--concurrency", "1", folder=background.folder) for _ in range(2)]
-    said = [one.communicate(timeout=90)[1] for one in both]
-
-    background.note_processes()
-    assert sorted(one.returncode for one in both) == [0, 4], said
-    again = background.running()
-    assert again is not None
-    assert again.pid != killed.pid
-    again.kill()
     cleared = background.type("down")
     assert (cleared.code, cleared.out) == (0, "")
-    assert f"`up` (process {again.pid}) was killed" in cleared.err
+    assert f"`up` (process {killed.pid}) was killed" in cleared.err
     wait_until(lambda: background.left() == [], "the server ends as well")
     assert background.type("down").code == 3
 
