@@ -2,9 +2,9 @@
 
 import base64
 import json
+import os
 import re
 from typing import Final, NamedTuple
-from uuid import uuid4
 
 from mission_control.messaging.collected_messages import QueuedMessage
 from mission_control.messaging.transport.message_signature import (
@@ -57,7 +57,7 @@ class MessageTemplate:
         self, execution_id: str, task_id: str, scheduled_time: str, expires: str | None, window: Window
     ) -> QueuedMessage:
         """Return the message of one run. Ids are of characters that JSON writes as they are."""
-        fillings = (execution_id, task_id, scheduled_time, expires or "", str(uuid4()), "")
+        fillings = (execution_id, task_id, scheduled_time, expires or "", os.urandom(16).hex(), "")
         values = dict(zip(_MARKS, fillings, strict=True))
         body = base64.b64encode(_filled(self._body, values).encode()).decode()
         if self._keyring:

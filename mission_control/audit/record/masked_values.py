@@ -47,16 +47,16 @@ def masked_value(
     >>> masked_value(["--token", "abc", "-v"])
     ['--token', '***', '-v']
     """
+    if isinstance(value, str):
+        return text(value)
+    if not isinstance(value, list | dict):
+        return value
 
     def inner(one: Any) -> Any:  # noqa: ANN401
         return masked_value(one, text, key=key, marked=marked)
 
-    if isinstance(value, str):
-        return text(value)
     if isinstance(value, list):
         return [MASK if hidden else inner(one) for one, hidden in zip(value, _hidden(value), strict=True)]
-    if not isinstance(value, dict):
-        return value
     if reference_in(value) is not None:
         return MASK
     named = value.get("name", value.get("key"))  # {"name": "password", "value": …}

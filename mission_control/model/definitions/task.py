@@ -209,7 +209,9 @@ def task_like(task: TaskDefinition, data: Mapping[str, Any]) -> TaskDefinition:
     """
     own = plain_definition({name: data[name] for name in OWN_FIELDS & data.keys()})
     checked = _validated({**own, "schedule": None, "handler": task.handler}, {})
-    return task.model_copy(update={name: getattr(checked, name) for name in {"name", *own}})
+    like = task.model_copy(update={name: getattr(checked, name) for name in {"name", *own}})
+    object.__setattr__(like, "__pydantic_fields_set__", task.model_fields_set)  # one for all: it is large
+    return like
 
 
 def read_stored_task(
