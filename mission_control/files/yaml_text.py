@@ -61,7 +61,10 @@ def dump_yaml(value: Any) -> str:  # noqa: ANN401  # a JSON value
 
 
 class _Dumper(yaml.SafeDumper):  # type: ignore[misc]  # no stubs
-    """Writes text that could be read as something else in quotes."""
+    """Writes text that could be read as something else in quotes, and each value in full."""
+
+    def ignore_aliases(self, _data: object) -> bool:
+        return True
 
 
 def _text(dumper: _Dumper, text: str) -> yaml.Node:

@@ -163,3 +163,9 @@ JSON = st.recursive(
 def test_every_json_value_survives_yaml(value: Any) -> None:
     assert json.dumps(parse_yaml(dump_yaml({"value": value}))) == json.dumps({"value": value})
     assert json.dumps(yaml.safe_load(dump_yaml({"value": value}))) == json.dumps({"value": value})
+
+
+def test_object_that_tasks_share_is_written_out_for_each() -> None:
+    shared = {"type": "weekly", "days": ["mon"]}
+    tasks = [{"id": "a", "schedule": shared}, {"id": "b", "schedule": shared}]
+    assert parse_yaml(dump_yaml(tasks)) == tasks
