@@ -83,7 +83,7 @@ def without_named(evidence: Evidence, found: Explanation) -> Evidence:
     )
 
 
-@settings(max_examples=150)
+@settings(max_examples=80)
 @given(evidences())
 def test_occurrence_would_have_run_without_the_causes_that_are_named(evidence: Evidence) -> None:
     due = evidence.due_at

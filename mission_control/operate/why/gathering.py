@@ -61,7 +61,7 @@ class Gathering:
 
     def of_run(self, run: RunRecord) -> Evidence:
         """Return what is known of a run."""
-        task, now = self.registry.definition(run.task_id), self.clock()
+        task, now = next(iter(self.registry.some([run.task_id])), None), self.clock()
         others = filter(None, [run.waits_for, (run.cause or {}).get("run")])
         parked: Any = self.client.zscore(redis_keys.PARKED, run.execution_id)
         return Evidence(

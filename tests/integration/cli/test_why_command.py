@@ -85,7 +85,7 @@ def test_waiting_runs_of_a_full_house_each_name_what_they_wait_for(live: LiveIns
     try:
         holder = live.run("slow")
         wait_until(lambda: in_state(holder, RunState.RUNNING), "the first run has begun")
-        assert cause(holder.execution_id)[:2] == (0, "running")
+        wait_until(lambda: cause(holder.execution_id)[:2] == (0, "running"), "its worker answers")
         follower, limited = live.run("slow"), live.run("other")
         code, name, first = cause(follower.execution_id)
         assert (code, name) == (0, "overlap")
@@ -94,7 +94,8 @@ def test_waiting_runs_of_a_full_house_each_name_what_they_wait_for(live: LiveIns
         assert holder.execution_id in cause(limited.execution_id)[2]["words"]
         occupant = live.run("second")
         wait_until(lambda: in_state(occupant, RunState.RUNNING), "both slots are taken")
-        assert cause(live.run("free").execution_id)[1] == "workers_busy"
+        free = live.run("free")
+        wait_until(lambda: cause(free.execution_id)[1] == "workers_busy", "the workers answer")
     finally:
         gate.touch()
     live.ended(holder)

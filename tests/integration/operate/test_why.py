@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -155,6 +156,15 @@ def test_entry_that_another_program_removed_or_moved_is_named(day: Day) -> None:
     assert why(day, at=NINE + MINUTE).findings[0].code == "entry_missing"
     day.ours.client.zadd(schedule, {key: (NINE + MINUTE / 2).timestamp()})
     assert why(day, at=NINE + MINUTE).findings[0].code == "entry_edited"
+
+
+def test_run_is_explained_although_another_program_has_damaged_its_task(day: Day) -> None:
+    day.pause(A)
+    day.to(1)
+    damaged = {"id": "a", "enabled": True, "schedule": {"type": "x"}, "metadata": {"revision": 1}}
+    day.ours.client.hset(day.ours.redbeat_keys.entry("a"), "task", json.dumps(damaged))
+    found = why(day, "a@20260302T090100Z")
+    assert [one.code for one in found.findings] == ["paused"]
 
 
 def test_run_that_the_ledger_forgot_is_explained_by_the_audit_stream_and_then_not_at_all(day: Day) -> None:
