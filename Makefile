@@ -45,9 +45,9 @@ test:
 	./mc test
 
 # Beat killed a thousand times while a herd falls due; two beats paused a hundred times beyond their lease; workers
-# and beats killed a hundred times while two thousand occurrences run, in pipelines and under a limit; hundreds of
-# histories of all policies; every mutant of every policy; two hundred tasks over a year; ten thousand replays of signed
-# messages; a thousand occurrences that are run after all, while beats and workers are killed.
+# and beats killed a hundred times while two thousand occurrences run, in pipelines, under a limit and within budgets;
+# hundreds of histories of all policies; every mutant of every policy; two hundred tasks over a year; ten thousand replays
+# of signed messages; a thousand occurrences that are run after all, while beats and workers are killed.
 # Some minutes each. CHAOS_SEED makes them others.
 chaos:
 	CHAOS_KILLS=1000 $(PYTEST) tests/faults/test_beat_chaos.py
