@@ -99,8 +99,7 @@ class RunControl:
             self.ledger.start_overlapping(run, at=self.ending.clock())
         self.ledger.make_due(run.execution_id)
         released_at = self.client.zscore(redis_keys.PARKED, run.execution_id)
-        started = {"expires": None} if run.attempt > 0 else {}  # a started run no longer expires
-        send(self.app, run, retries=run.retries, **started)
+        send(self.app, run)
         if released_at is not None:  # only now: two messages are harmless, none would wait for the sweep
             unpark(self.client, run.execution_id, released_at=float(released_at))
         return run.execution_id

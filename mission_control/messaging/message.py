@@ -47,8 +47,11 @@ def is_broker_elsewhere(app: Celery, redis_url: str) -> bool:
 
 
 def send(app: Celery, run: RunRecord, *, headers: Mapping[str, Any] | None = None, **options: Any) -> None:  # noqa: ANN401
-    """Put a run's message on its queue. Sending it twice is harmless: the ledger lets it run once."""
+    """Put the message of a run's next attempt on its queue; a run that has started no longer expires.
+
+    Sending it twice is harmless: the ledger lets it run once.
+    """
     marked = {**(headers or {}), RUN_HEADER: True}
-    app.send_task(
-        run.handler, kwargs=message_kwargs(run), headers=marked, **{**message_options(run), **options}
-    )
+    started = {"retries": run.retries, "expires": None} if run.attempt > 0 else {}
+    given = {**message_options(run), **started, **options}
+    app.send_task(run.handler, kwargs=message_kwargs(run), headers=marked, **given)

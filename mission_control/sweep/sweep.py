@@ -166,8 +166,7 @@ class Sweep:
             run = replace(run, state=RunState.INTERRUPTED)
         if not self._ledger.mark_resent(run, at=self._clock()):
             return False
-        started = {"expires": None} if run.attempt > 0 else {}  # a started run no longer expires
-        send(self._app, run, retries=run.retries, **started)
+        send(self._app, run)
         return True
 
     def _end(self, run: RunRecord, what: EndAttempt) -> bool:
@@ -180,6 +179,5 @@ class Sweep:
             return False
         self.ending.record(ended, at=now)
         if ended.state is RunState.RETRYING and what.retry_in is not None:
-            countdown = what.retry_in.total_seconds()
-            send(self._app, ended, retries=ended.attempt, countdown=countdown, expires=None)
+            send(self._app, ended, countdown=what.retry_in.total_seconds())
         return True

@@ -43,4 +43,4 @@ def end_lost_attempt(
         return
     run_ending.record(ended, at=now)
     if ending.retry_in is not None:
-        send(app, ended, retries=ended.attempt, countdown=ending.retry_in.total_seconds(), expires=None)
+        send(app, ended, countdown=ending.retry_in.total_seconds())

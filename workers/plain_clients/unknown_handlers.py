@@ -103,17 +103,10 @@ class UnknownHandlers:
         self._park(run, min(2.0 * 2**waits, _LONGEST_WAIT_SECONDS), waits=waits + 1)
 
     def _park(self, run: RunRecord, seconds: float, *, waits: int) -> None:
-        options: dict[str, Any] = {
-            "retries": run.retries,
-            "headers": {_WAITED: waits, PARKED_HEADER: True},
-            "countdown": seconds,
-        }
-        if run.attempt > 0:  # a started run no longer expires
-            options["expires"] = None
-        elif run.expires_at is not None:
+        if run.attempt == 0 and run.expires_at is not None:
             left = (run.expires_at - self.ending.clock()).total_seconds()
-            options["countdown"] = min(seconds, max(left, _SOON_SECONDS))
-        send(self.app, run, **options)
+            seconds = min(seconds, max(left, _SOON_SECONDS))
+        send(self.app, run, headers={_WAITED: waits, PARKED_HEADER: True}, countdown=seconds)
 
 
 def _is_expired(run: RunRecord, now: datetime) -> bool:

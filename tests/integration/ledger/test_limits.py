@@ -5,11 +5,14 @@ This file has more than 250 lines because each way in which runs meet at a limit
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from beat.messages.outbox import send_outbox
 from mission_control.ledger.claims import BeginVerdict
 from mission_control.model.runs.run_state import RunState
 from mission_control.store import redis_keys
@@ -134,6 +137,21 @@ def test_rate_gives_each_run_its_exact_instant_and_a_cancelled_ones_goes_to_the_
     before = world.parked_in("a@4")
     assert world.begin("a@4") is BeginVerdict.LIMITED  # sent too soon: it keeps its place
     assert world.parked_in("a@4") == pytest.approx(before, abs=10)
+
+
+def test_retry_that_waits_for_a_limit_is_sent_as_the_attempt_that_it_is(world: Limited) -> None:
+    world.limit(concurrency=1)
+    world.enter("a@1", "a@2", expires_at=NOW)
+    assert world.begins("a@1") == ["a@1"]
+    world.end("a@1", RunState.RETRYING)
+    assert world.begins("a@2") == ["a@2"]
+    assert world.begin("a@1", attempt=2) is BeginVerdict.LIMITED
+    world.client.rpush(redis_keys.OUTBOX, "a@1")  # as beat does once it is woken
+    producer: Any = SimpleNamespace(producer=lambda: None)
+    send_outbox(world.ours.celery, world.client, world.ledger, producer)
+    queued: Any = world.client.lindex(world.run("a@1").queue, 0)
+    headers = json.loads(queued)["headers"]
+    assert (headers["id"], headers["retries"], headers["expires"]) == ("a@1", 1, None)
 
 
 def test_killed_workers_slot_falls_away_with_its_lease_and_the_next_run_is_woken(world: Limited) -> None:
