@@ -76,5 +76,6 @@ def _shape(definition: object) -> str | None:
         return None
     own = {name: definition[name] for name in OWN_FIELDS & definition.keys()}
     shared = {name: value for name, value in definition.items() if name not in own}
-    shape = repr((sorted(own), shared))
+    # What a task may leave out, and which conditions it may have, follows from whether it comes after any.
+    shape = repr((sorted(own), bool(own.get("after")), shared))
     return shape if len(shape) + len(repr(own)) <= _LONGEST else None

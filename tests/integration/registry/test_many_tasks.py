@@ -36,7 +36,8 @@ MANY = 60
 def a_task(number: int, **fields: Any) -> dict[str, Any]:
     schedules = (YEARLY, {"type": "daily", "time": "09:00", "timezone": "Europe/Berlin"})
     common = {"schedule": schedules[number % 2], "handler": HELLO, "priority": number % 2}
-    return {"id": f"t{number:03}", "params": {"number": number, "secret_word": "sesame"}, **common, **fields}
+    task = {"id": f"t{number:03}", "params": {"number": number, "secret_word": "sesame"}, **common, **fields}
+    return {name: value for name, value in task.items() if value is not ...}
 
 
 @pytest.fixture
@@ -118,6 +119,8 @@ ALIKE: dict[str, list[dict[str, Any]]] = {
     "masked param": [{}, {"params": {"secret_word": "***"}}],
     "no such secret": [{"secret": ["number"]}, {"secret": ["nmber"]}],
     "after itself": [{"after": ["t000"]}, {"after": ["t006"]}],
+    "no schedule": [{"after": ["t000"], "schedule": ...}, {"after": [], "schedule": ...}],
+    "no upstream": [{"after": one, "condition": "upstream_changed"} for one in (["t000"], [])],
     "many params": [{}, {"params": {"list": [0] * 20_000}}],
     "key of a limit": [{"limits": ["per_key"]}, {"limits": ["per_key"], "params": {}}],
     "unknown limit": [{"limits": ["per_key"]}, {"limits": ["per_kay"]}],
