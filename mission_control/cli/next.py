@@ -136,11 +136,12 @@ def _echo_calendar(
 ) -> None:
     from mission_control.cli.terminal.installation_in_use import current
     from mission_control.operate.occurrence_calendar import occurrence_calendar
-    from mission_control.operate.tasks import existing_task
+    from mission_control.operate.tasks import existing_task, task_id_of
 
     with current() as installation:
         registry = installation.registry
-        tasks = registry.definitions() if task_id is None else [existing_task(registry, task_id)]
+        one = None if task_id is None else existing_task(registry, task_id_of(registry, task_id))
+        tasks = registry.definitions() if one is None else [one]
         seen, now = installation.pauses.read(), installation.clock()
     shown = [task for task in tasks if task.enabled or task_id is not None]
     calendar = occurrence_calendar(
