@@ -116,6 +116,13 @@ def test_later_call_hands_over_words_folder_and_exit_code(checkout: Path) -> Non
     assert (answer.returncode, answer.stderr) == (7, "")
 
 
+def test_command_is_told_how_it_was_called(checkout: Path) -> None:
+    program = furnish(checkout) / "bin" / "mission-control"
+    program.write_text('#!/bin/sh\necho "$MC_COMMAND"\n')
+    done = subprocess.run(["./mc"], cwd=checkout, capture_output=True, text=True, check=True)
+    assert done.stdout == "./mc\n"
+
+
 def test_word_test_runs_pytest_at_the_root(checkout: Path) -> None:
     furnish(checkout)
     answer = run(checkout, "test", "-k", "retry")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from mission_control.cli.demo.command import NEXT_COMMANDS
 from tests.house.documentation import PAGES, all_blocks, name_of, spans
 from tests.house.repository import ROOT
 from tests.stage.reader import Reader, is_shown
@@ -44,6 +45,11 @@ def test_page_does_what_it_shows(reader: Reader, page: Path) -> None:
     reader.read(page)
     if page == README:
         send_as_shown(reader)
+
+
+def test_what_the_demo_says_to_type_next_is_what_the_readme_types() -> None:
+    typed = [line for block in all_blocks(README) for line, _ in block.typed()]
+    assert {f"./mc {words}" for words in NEXT_COMMANDS} <= set(typed)
 
 
 def send_as_shown(reader: Reader) -> None:

@@ -76,9 +76,9 @@ def _stop(lock: UpLock, running: UpProcess, look: Callable[[], None]) -> None:
         with suppress(ProcessLookupError):
             os.kill(running.pid, signal.SIGTERM)
 
+    before = signal.signal(signal.SIGINT, ask)
     tell(f"stopping `up` (process {running.pid}): running handlers may finish; Ctrl-C interrupts them")
     ask()
-    before = signal.signal(signal.SIGINT, ask)
     give_up_at = time.monotonic() + running.stops_within
     while not lock.has_ended(running):
         look()

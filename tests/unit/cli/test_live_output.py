@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import errno
+import io
+import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -56,6 +59,18 @@ def test_traceback_line_has_the_level_of_its_log_line() -> None:
 def test_printed_line_is_shown_whole_with_its_indentation(capsys: pytest.CaptureFixture[str]) -> None:
     Screen("UTC", lambda: NOON).log("worker", LogLine("", "INFO", f"    File {'x' * 1_000}\x1b[31m"))
     assert f"worker       File {'x' * 1_000}\\x1b[31m\n" in capsys.readouterr().err
+
+
+class FullDisk(io.StringIO):
+    """A log file on a full disk."""
+
+    def write(self, text: str, /) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device", text)
+
+
+def test_full_disk_under_the_log_loses_a_line_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stderr", FullDisk())
+    Screen("UTC", lambda: NOON).say("lost")
 
 
 def test_last_lines_of_a_named_service_include_hidden_ones() -> None:
