@@ -116,7 +116,7 @@ def test_later_call_hands_over_words_folder_and_exit_code(checkout: Path) -> Non
     assert (answer.returncode, answer.stderr) == (7, "")
 
 
-def test_command_is_told_how_it_was_called(checkout: Path) -> None:
+def test_command_knows_how_it_was_called(checkout: Path) -> None:
     program = furnish(checkout) / "bin" / "mission-control"
     program.write_text('#!/bin/sh\necho "$MC_COMMAND"\n')
     done = subprocess.run(["./mc"], cwd=checkout, capture_output=True, text=True, check=True)
