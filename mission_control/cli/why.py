@@ -16,6 +16,7 @@ from mission_control.cli.terminal.installation_in_use import current
 from mission_control.cli.terminal.output import echo, echo_json, printable
 from mission_control.cli.terminal.own_zone import own_zone
 from mission_control.cli.terminal.wording import in_own_time, labelled_time
+from mission_control.model.values.beginnings import is_cut
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
@@ -64,13 +65,23 @@ def why(name: str, at: datetime | None, last_missed: bool, is_next: bool, as_jso
         raise click.UsageError("Give only one of --at, --last-missed and --next.")
     with current() as installation:
         found = asking(installation).why(
-            name, at, "last_missed" if last_missed else "next" if is_next else "now"
+            _whole(installation, name), at, "last_missed" if last_missed else "next" if is_next else "now"
         )
     if as_json:
         echo_json(found.to_json())
     else:
         echo(*_lines(found, own_zone()))
     return _EXIT_CODES.get(str(found.verdict), ExitCode.DONE)
+
+
+def _whole(installation: Installation, name: str) -> str:
+    """Return the id that a text stands for, if it says that it is cut."""
+    from mission_control.dispatch.run_control import existing_run
+    from mission_control.operate.tasks import task_id_of
+
+    if is_cut(name) and "@" in name:
+        return existing_run(installation.ledger, name).execution_id
+    return task_id_of(installation.registry, name, changes=True)
 
 
 def _lines(found: Explanation, here: ZoneInfo) -> Iterator[Text]:

@@ -100,8 +100,10 @@ def test_id_as_a_narrow_table_shows_it_is_taken_by_every_command(
         ):
             assert mc(*words.split(), cut, "--dry-run").code == 0
         assert mc("audit", "query", "--task", cut).code == mc("notify", "who", cut).code == 0
+        assert task_id in mc("why", cut).out
     for task_id, cut in zip(ids, (line.split()[0] for line in runs), strict=True):
         assert mc("run", "show", cut, "--json").json["task_id"] == task_id
+        assert task_id in mc("why", cut).out
         assert mc("run", "cancel", cut, "--dry-run").err.startswith(f"{task_id}@20260301T090000Z")
 
 
