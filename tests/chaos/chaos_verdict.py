@@ -115,11 +115,14 @@ def _record_faults(run: RunRecord, records: Sequence[Mapping[str, Any]]) -> Iter
         yield f"its final records are {final}"
     of_attempts = [one["attempt"] for one in records if "delivery" not in one]
     attempts = sorted(one for one in of_attempts if one is not None)  # a skipped run has none
-    if attempts != list(range(1, run.attempt + 1)):
+    is_stopped = is_over_budget(run)  # its end is a second record of the last attempt, or of a lost one
+    if (sorted({*attempts}) if is_stopped else attempts) != list(range(1, run.attempt + 1)):
         yield f"its records are of the attempts {attempts}"
     lost = [(record["attempt"], record["delivery"]) for record in records if "delivery" in record]
     claims = [delivery for _, delivery in lost]
-    if len(claims) != len(set(claims)) or any(run.fence is None or claim >= run.fence for claim in claims):
+    if len(claims) != len(set(claims)) or any(
+        run.fence is None or claim >= run.fence + is_stopped for claim in claims
+    ):
         yield f"its records of lost workers are of the attempts and claims {lost}"
 
 

@@ -124,6 +124,13 @@ def test_run_that_failed_once_and_then_succeeded_is_in_order() -> None:
 def test_run_may_pass_its_budget_by_what_it_spends_and_the_budget_may_stop_the_next() -> None:
     assert faults(BOUGHT) == []
     assert faults(OVER_BUDGET) == []
+    lost = replace(
+        RUN, state=RunState.LOST, fence=1, spent_tokens=CAP, cause={"class": "budget", "layer": "purse"}
+    )
+    records = (record("retry", 1), lost_worker(1), record("lost", 2))
+    killed = replace(BOUGHT, notes=(*NOTES[:3], SPENT[0]), runs={"tea@1": lost}, records=records)
+    assert faults(killed) == []
+    assert faults(replace(killed, records=(*records, lost_worker(2)))) != []
 
 
 def test_run_of_a_killed_process_may_run_again() -> None:
