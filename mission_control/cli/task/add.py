@@ -16,12 +16,13 @@ from mission_control.cli.views.task_view import when_it_runs
 from mission_control.errors import TaskFileError
 
 _EXAMPLE = """\
-Example: mission-control task add --id tea --handler handlers.hello.run -p name=tea
+Example: mission-control task add tea --handler handlers.hello.run -p name=tea
 --weekly 'mon,fri 16:00' --tz Europe/Berlin"""
 
 
 @click.command(epilog=_EXAMPLE)
-@click.option("--id", "task_id", help="The new task's id.")
+@click.argument("new_id", metavar="[ID]", required=False)
+@click.option("--id", "task_id", help="The new task's id, instead of as the argument.")
 @definition_options
 @click.option(
     "--file",
@@ -31,6 +32,7 @@ Example: mission-control task add --id tea --handler handlers.hello.run -p name=
 @click.option("--disabled", is_flag=True, help="Add it disabled, so that it does not fire yet.")
 @parameters.dry_run
 def add(  # the options of the command
+    new_id: str | None,
     task_id: str | None,
     description: Description,
     file: str | None,
@@ -42,10 +44,12 @@ def add(  # the options of the command
     from mission_control.operate.handlers import live_workers, workers_with_another_version
     from mission_control.operate.task_issues import issues_of_tasks
 
+    if new_id is not None and task_id is not None:
+        raise click.UsageError("Give the id once: as the argument, or by --id.")
     definition = {} if file is None else _read(file)
     definition |= description.changes(definition)
-    if task_id is not None:
-        definition["id"] = task_id
+    if (chosen := task_id if new_id is None else new_id) is not None:
+        definition["id"] = chosen
     if disabled:
         definition["enabled"] = False
     with current(sets_up=True, dry_run=dry_run) as installation:
