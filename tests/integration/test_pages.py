@@ -41,7 +41,7 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
 def test_page_does_what_it_shows(reader: Reader, page: Path) -> None:
     if page != README and not reader.has_read:  # what the README begins with
         reader.type("mission-control up -d")
-        reader.type("mission-control task add --id tea --handler handlers.hello.run --daily 16:00")
+        reader.type("mission-control task add tea --handler handlers.hello.run --daily 16:00")
     reader.read(page)
     if page == README:
         send_as_shown(reader)

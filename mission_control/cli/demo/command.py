@@ -34,7 +34,7 @@ _SHOWN_WITHIN_SECONDS: Final = 45.0
 _AT_ONCE: Final = 2
 NEXT_COMMANDS: Final = (
     "up -d",
-    "task add --id tea --handler handlers.hello.run -p name=tea --weekly 'mon,fri 16:00'",
+    "task add tea --handler handlers.hello.run -p name=tea --weekly 'mon,fri 16:00'",
     "task run tea --wait",
 )
 
