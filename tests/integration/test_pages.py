@@ -74,9 +74,14 @@ def test_examples_do_what_their_page_shows(tmp_path: Path) -> None:
         ("a  1\nb", "a 1  \nb\n", True),
         ("tea@… ok", "tea@2026 ok", True),
         ("first\n…", "first\nsecond\nthird", True),
+        ("first\n…\nlast", "first\nlast", True),
+        ("first\n…\nlast", "first\nsecond\nthird\nlast", True),
         ("tea", "tea\ncoffee", False),
         ("a\nb", "a b", False),
         ("a.c", "abc", False),
+        ("at 2026-03-02 16:00:00, took 9 ms", "at 2027-11-30 09:01:02.345, took 1 h 2 min", True),
+        ("at 16:00", "at 17:00", False),
+        ("3 runs", "4 runs", False),
     ],
 )
 def test_ellipsis_on_a_page_stands_for_anything_and_nothing_else_does(

@@ -1,8 +1,9 @@
 """A reader who types what a page shows, block by block, in a folder of their own.
 
-`sh` is typed line by line. `console` has prompts, and what is printed there must be what the page shows,
-where `…` stands for anything. `python` runs as a program; its comments `# prints …` say what it prints. A
-block with a file's name after its language is saved as that file.
+`sh` is typed line by line. `console` has prompts, and what is printed there must be what the page shows: `…`
+stands for anything, and a date, a time of day with seconds or a duration for any other. `python` runs as a
+program; its comments `# prints …` say what it prints. A block with a file's name after its language is saved
+as that file.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ VENV = Path(sys.prefix)
 # What `mc` does once it has set the checkout up.
 MC = f'#!/bin/sh\nMC_COMMAND=$0 exec {VENV / "bin" / "mission-control"} "$@"\n'
 _PRINTS = re.compile(r"# prints ([^;\n]+)")
+_UNIT = r"\d[\d.]* (?:ms|s|min|h|d)\b"
+_VARIES = re.compile(rf"\d{{4}}-\d\d-\d\d|\d\d:\d\d:\d\d(?:\.\d+)?|{_UNIT}(?: {_UNIT})*")
 _ERROR = re.compile(r"^(error:|Traceback )", re.MULTILINE)
 
 
@@ -107,13 +110,18 @@ class Reader:
 
 
 def is_shown(shown: str, printed: str) -> bool:
-    """Return whether a page shows what was printed: `…` stands for anything, and widths may differ."""
-    pattern = ".*?".join(re.escape(part) for part in _evenly(shown).split("…"))
+    """Return whether a page shows what was printed: `…` stands for anything; widths and times may differ.
+
+    A line with nothing else stands for any number of lines.
+    """
+    parts = _evenly(shown).replace("\n…\n", "\n…").split("…")
+    pattern = ".*?".join(re.escape(part) for part in parts)
     return re.fullmatch(pattern, _evenly(printed), re.DOTALL) is not None
 
 
 def _evenly(text: str) -> str:
-    return "\n".join(re.sub(" +", " ", line).rstrip() for line in text.strip().splitlines())
+    lines = (re.sub(" +", " ", line).rstrip() for line in text.strip().splitlines())
+    return "\n".join(_VARIES.sub("0", line) for line in lines)
 
 
 def differs(place: str, shown: str, printed: str) -> str:

@@ -194,3 +194,11 @@ def test_verbs_are_completed_in_bash(tmp_path: Path) -> None:
         COMP_CWORD="2",
     )
     assert answer.out.split() == ["plain,enable"]
+
+
+def test_id_of_a_new_task_is_an_argument_or_an_option() -> None:
+    how = ("--every", "5m", "--handler", "handlers.hello.run")
+    assert mc("task", "add", "new_tea", *how).out.strip() == "new_tea"
+    both = mc("task", "add", "coffee", "--id", "coffee", *how)
+    assert both.code == 2
+    assert "Give the id once" in both.err

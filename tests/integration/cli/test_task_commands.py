@@ -68,15 +68,6 @@ def test_options_override_a_definition_from_a_file_or_stdin(tmp_path: Path) -> N
     assert {task_id: one["enabled"] for task_id, one in tasks().items()} == {"a": True, "b": False}
 
 
-def test_id_of_a_new_task_is_an_argument_or_an_option() -> None:
-    how = ("--every", "5m", "--handler", HELLO)
-    assert mc("task", "add", "tea", *how).out.strip() == "tea"
-    both = mc("task", "add", "coffee", "--id", "coffee", *how)
-    assert both.code == 2
-    assert "Give the id once" in both.err
-    assert list(tasks()) == ["tea"]
-
-
 @pytest.mark.parametrize(
     ("stdin", "reported"),
     [
