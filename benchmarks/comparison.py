@@ -39,6 +39,8 @@ class Comparison:
     def run(self, rounds: int, arguments: Mapping[str, Any], only: Collection[str] | None) -> Report:
         """Take every measurement `rounds` times, by turns, and return the report.
 
+        Every other round goes backwards: a machine that becomes slower or faster favours none of them.
+
         Raises:
             MeasurementError: a name in `only` is unknown, or a measurement could not be taken.
         """
@@ -46,7 +48,7 @@ class Comparison:
         began, load = datetime.now(UTC), os.getloadavg()
         taken: dict[str, list[Round]] = {name: [] for name in wanted}
         for at in range(rounds):
-            for name, take in wanted.items():
+            for name, take in list(wanted.items())[:: -1 if at % 2 else 1]:
                 _tell(f"{self.name}: round {at + 1} of {rounds}, {name}")
                 taken[name].append(take())
         return {
