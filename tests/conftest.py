@@ -41,11 +41,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _no_terminal_width() -> Iterator[None]:
-    """Forget the width that pytest-xdist gives its workers: programs would take it for the user's wish."""
+def _no_inherited_variables() -> Iterator[None]:
+    """Forget the width that pytest-xdist gives its workers, and how `./mc test` was typed."""
     with pytest.MonkeyPatch.context() as environment:
-        environment.delenv("COLUMNS", raising=False)
-        environment.delenv("LINES", raising=False)
+        for name in ("COLUMNS", "LINES", "MC_COMMAND"):
+            environment.delenv(name, raising=False)
         yield
 
 

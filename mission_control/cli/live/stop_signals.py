@@ -11,7 +11,7 @@ from typing import Any, Final, Self
 
 # A terminal and a parent process (such as `timeout`) may both send the signal of one Ctrl-C.
 _SAME_SIGNAL_SECONDS: Final = 0.5
-_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+STOPS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class StopRequestedError(KeyboardInterrupt):
@@ -32,7 +32,7 @@ class StopSignals:
 
     def __enter__(self) -> Self:
         # `nohup` ignores SIGHUP, and so do we then.
-        heard = (one for one in _SIGNALS if signal.getsignal(one) is not signal.SIG_IGN)
+        heard = (one for one in STOPS if signal.getsignal(one) is not signal.SIG_IGN)
         self._before = {number: signal.signal(number, self._obey) for number in heard}
         return self
 

@@ -3,12 +3,13 @@
 import os
 import signal
 import sys
+from collections.abc import Iterable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Final
 
-from mission_control.cli.live.stop_signals import StopRequestedError, StopSignals
+from mission_control.cli.live.stop_signals import STOPS, StopRequestedError, StopSignals
 from mission_control.cli.terminal.exit_codes import ExitCode
 from mission_control.cli.terminal.output import tell
 from mission_control.safe_paths import own_files
@@ -52,21 +53,24 @@ def go_to_background(log: Path) -> Background:
     """
     own_files.open_log(log).close()
     reading, writing = os.pipe()
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)  # until a signal here stops the other one
     child = os.fork()
     if child != 0:
         os.close(writing)
-        sys.exit(_exit_code(child, reading))
+        sys.exit(_exit_code(child, reading, mask))
     os.close(reading)
     os.setsid()
+    signal.pthread_sigmask(signal.SIG_SETMASK, mask)
     with Path(os.devnull).open("rb") as nothing:
         os.dup2(nothing.fileno(), 0)
     return Background(log, writing)
 
 
-def _exit_code(child: int, reading: int) -> int:
+def _exit_code(child: int, reading: int, mask: Iterable[int]) -> int:
     with StopSignals() as signals:
         signals.kill = partial(os.kill, child, signal.SIGTERM)
         try:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
             if os.read(reading, 1) == _READY:
                 return ExitCode.DONE
         except StopRequestedError:

@@ -5,6 +5,7 @@ This file has more than 250 lines because each rule of how runs follow others is
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from itertools import combinations_with_replacement, product
 from typing import TYPE_CHECKING, Any, get_args
@@ -326,7 +327,9 @@ def test_dependencies_that_another_program_spoilt_delay_no_other_task(world: Wor
         world.task(task_id, "s")
     client: Any = world.ours.client
     text = client.hget("redbeat:a", "task")
-    client.hset("redbeat:a", "task", text.replace('"after": [', '"after": [7, '))
+    spoilt = json.loads(text)
+    spoilt["after"].insert(0, 7)
+    client.hset("redbeat:a", "task", json.dumps(spoilt))
     world.fire(10)
     world.ends("s")
     assert world.existing("b").state is RunState.DISPATCHED
