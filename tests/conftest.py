@@ -42,9 +42,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _no_inherited_variables() -> Iterator[None]:
-    """Forget the width that pytest-xdist gives its workers, and how `./mc test` was typed."""
+    """Forget the width that pytest-xdist gives its workers, how `./mc test` was typed, and what some set."""
     with pytest.MonkeyPatch.context() as environment:
-        for name in ("COLUMNS", "LINES", "MC_COMMAND"):
+        for name in ("COLUMNS", "LINES", "MC_COMMAND", "PYTHONUNBUFFERED"):
             environment.delenv(name, raising=False)
         yield
 

@@ -12,6 +12,7 @@ import signal
 import site
 import sys
 from contextlib import nullcontext
+from io import TextIOWrapper
 from pathlib import Path
 
 OURS = str(Path(__file__).resolve().parents[2])
@@ -82,6 +83,10 @@ def prefer_ours(arguments: list[str]) -> None:
 
 def _main(module: str, arguments: list[str]) -> None:
     _forget_inherited_signals()
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(
+            line_buffering=True
+        )  # a line is seen while its handler runs, and survives a kill
     if module == "celery":
         prefer_ours(arguments)
         from celery.bin.celery import celery
