@@ -24,7 +24,10 @@ STUBBORN = """
 import pathlib, signal, sys, time
 from mission_control.processes.up_lock import UpLock
 asked = []
-signal.signal(signal.SIGTERM, lambda *_: asked.append(1))
+def ask(*_):
+    asked.append(1)
+    print("asked", flush=True)
+signal.signal(signal.SIGTERM, ask)
 lock = UpLock(pathlib.Path(sys.argv[1]))
 assert lock.take(None, float(sys.argv[2]))
 print("up", flush=True)
@@ -64,6 +67,8 @@ def test_ctrl_c_of_down_asks_the_up_again(tmp_path: Path) -> None:
     ):
         assert down.stderr is not None
         assert "Ctrl-C interrupts them" in down.stderr.readline()
+        assert process.stdout is not None
+        assert process.stdout.readline() == "asked\n"  # two signals at once may be taken for one
         down.send_signal(signal.SIGINT)
         assert process.wait(timeout=30) == 0
         _, err = down.communicate(timeout=30)

@@ -124,22 +124,24 @@ def stalled(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
     answers.set()
 
 
+def reading() -> list[threading.Thread]:
+    return [one for one in threading.enumerate() if one.name == "reading stalled"]
+
+
 @pytest.mark.parametrize("reader", READERS)
 def test_file_that_does_not_answer_is_given_up_in_time_and_not_asked_again_meanwhile(
     reader: str, tmp_path: Path, stalled: threading.Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "stalled"
     path.write_text("there")
-    threads = threading.active_count()
     with pytest.raises(TimeoutError, match=r"it did not answer within 0\.02 seconds; check the file system"):
         READERS[reader](path)
-    assert threading.active_count() == threads + 1
+    (left,) = reading()
     monkeypatch.setattr(outside_file, "SECONDS", 60.0)
     with pytest.raises(TimeoutError, match="it did not answer"):  # at once
         READERS[reader](path)
-    assert threading.active_count() == threads + 1
+    assert reading() == [left]
     stalled.set()
-    (left,) = (one for one in threading.enumerate() if one.name == "reading stalled")
     left.join(timeout=10)
     assert read_outside_file(path, 10) == b"there"
 
