@@ -138,9 +138,12 @@ def test_sentry_monitors_tasks_and_redbeat_entries(observed: Observed) -> None:
         assert len({one["check_in_id"] for one in mine}) <= 1
         return [one["status"] for one in mine]
 
-    for name in ("ours", "twin", "theirs"):
-        wait_until(partial(is_monitored, name, "ok"), f"{name} is monitored")
-    wait_until(partial(is_monitored, "broken", "error"), "the failure is reported")
+    for name, end in (("ours", "ok"), ("twin", "ok"), ("theirs", "ok"), ("broken", "error")):
+        wait_until(
+            partial(is_monitored, name, end),
+            lambda name=name: f"{name} is monitored; so far: {check_ins(name)}",  # type: ignore[misc]
+            timeout=60,
+        )
     events = [one for one in observed.seen() if one["kind"] == "event"]
     assert ["no answer" in json.dumps(one["exception"]) for one in events] == [True]
 
