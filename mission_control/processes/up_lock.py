@@ -25,6 +25,7 @@ from mission_control.store.embedded.patience import patiently
 
 # An `up` that has stopped its services, and the services of one that was killed, end within seconds.
 _GONE_WITHIN_SECONDS: Final = 20.0
+_KILLED_WITHIN_SECONDS: Final = 5.0
 
 
 @dataclass(frozen=True)
@@ -95,6 +96,9 @@ class UpLock:
         for pid in left:
             with suppress(ProcessLookupError):
                 os.killpg(pid, signal.SIGKILL)
+        for _ in patiently(_KILLED_WITHIN_SECONDS):
+            if not any(self._left_behind()):
+                break
         return left
 
     def clear(self) -> None:
