@@ -19,8 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-# Python 3.14 takes 2.3 MiB more for pydantic alone.
-MOST_ABOVE_STOCK = (16 if sys.version_info < (3, 14) else 18) * 2**20
+MOST_ABOVE_STOCK = 16 * 2**20
 TURNS = """
 beat.tick()
 beat.tick()
