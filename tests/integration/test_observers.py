@@ -142,7 +142,6 @@ def test_sentry_monitors_tasks_and_redbeat_entries(observed: Observed) -> None:
         wait_until(
             partial(is_monitored, name, end),
             lambda name=name: f"{name} is monitored; so far: {check_ins(name)}",  # type: ignore[misc]
-            timeout=60,
         )
     events = [one for one in observed.seen() if one["kind"] == "event"]
     assert ["no answer" in json.dumps(one["exception"]) for one in events] == [True]
