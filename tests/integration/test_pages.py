@@ -80,6 +80,7 @@ def test_examples_do_what_their_page_shows(tmp_path: Path) -> None:
         ("a\nb", "a b", False),
         ("a.c", "abc", False),
         ("at 2026-03-02 16:00:00, took 9 ms", "at 2027-11-30 09:01:02.345, took 1 h 2 min", True),
+        ("once at 2026-03-02 16:00:03 (UTC)", "once at 2027-11-30 09:01 (UTC)", True),
         ("at 16:00", "at 17:00", False),
         ("3 runs", "4 runs", False),
     ],

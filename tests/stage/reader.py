@@ -28,7 +28,9 @@ VENV = Path(sys.prefix)
 MC = f'#!/bin/sh\nMC_COMMAND=$0 exec {VENV / "bin" / "mission-control"} "$@"\n'
 _PRINTS = re.compile(r"# prints ([^;\n]+)")
 _UNIT = r"\d[\d.]* (?:ms|s|min|h|d)\b"
-_VARIES = re.compile(rf"\d{{4}}-\d\d-\d\d|\d\d:\d\d:\d\d(?:\.\d+)?|{_UNIT}(?: {_UNIT})*")
+_TIME = r"\d\d:\d\d:\d\d(?:\.\d+)?"
+_INSTANT = rf"\d{{4}}-\d\d-\d\d(?: (?:{_TIME}|\d\d:\d\d\b))?"  # at a full minute it has no seconds
+_VARIES = re.compile(rf"{_INSTANT}|{_TIME}|{_UNIT}(?: {_UNIT})*")
 _ERROR = re.compile(r"^(error:|Traceback )", re.MULTILINE)
 
 
