@@ -157,7 +157,7 @@ def test_corrupt_task_that_still_tells_when_it_is_due_is_missed_until_it_is_repa
     }
     spoilt.client.hset(KEY, "task", json.dumps({**json.loads(str(sound)), **wrong}))
     missed = wait_until(lambda: runs_in(spoilt, RunState.MISSED), "an occurrence is missed")
-    problem = wait_until(lambda: all_quarantined(spoilt).get(NAME), "the task is quarantined")
+    problem = wait_until(lambda: all_quarantined(spoilt).get(NAME), "the task is quarantined") or ""
     assert next(iter(wrong)) in problem
     assert {(run.reason, str(run.cause)) for run in missed} == {
         (f"quarantined: {problem}", str({"class": "quarantined"}))
