@@ -5,7 +5,8 @@ MissionControlError
 ├── InvalidTaskError        the definition is wrong: fix the listed problems (also a ValueError)
 ├── InvalidResourceError    the limit or budget is wrong: fix the listed problems (also a ValueError)
 │   ├── InvalidLimitError
-│   └── InvalidBudgetError
+│   ├── InvalidBudgetError
+│   └── InvalidGrantError
 ├── TaskFileError           a task file cannot be used: fix the file (also a ValueError)
 ├── SettingsError           an environment setting is wrong: fix it (also a ValueError)
 ├── UnknownTaskError        no task has that id (also a LookupError)
@@ -15,7 +16,10 @@ MissionControlError
 ├── UnknownBackfillError    no backfill has that id, or no longer (also a LookupError)
 ├── UnknownResourceError    no limit or budget has that name (also a LookupError)
 │   ├── UnknownLimitError
-│   └── UnknownBudgetError
+│   ├── UnknownBudgetError
+│   └── UnknownGrantError
+├── UnknownApprovalError    no change waits for an approval under that id (also a LookupError)
+├── GrantRefusedError       the holder of a grant may not do that (also a PermissionError)
 ├── ResourceInUseError      tasks refer to the limit or budget: change them first
 │   ├── LimitInUseError
 │   └── BudgetInUseError
@@ -90,6 +94,10 @@ class InvalidBudgetError(InvalidResourceError):
     """A budget is not valid."""
 
 
+class InvalidGrantError(InvalidResourceError):
+    """A grant is not valid."""
+
+
 class InvalidSpendError(MissionControlError, ValueError):
     """What a handler says that it has spent is no amount; nothing was counted."""
 
@@ -132,6 +140,18 @@ class UnknownLimitError(UnknownResourceError):
 
 class UnknownBudgetError(UnknownResourceError):
     """No budget has the given name."""
+
+
+class UnknownGrantError(UnknownResourceError):
+    """No grant has the given name."""
+
+
+class UnknownApprovalError(MissionControlError, LookupError):
+    """No change waits for an approval under the given id, or no longer."""
+
+
+class GrantRefusedError(MissionControlError, PermissionError):
+    """The holder of a grant may not do that; nothing was changed. The message has every reason."""
 
 
 class ResourceInUseError(MissionControlError):

@@ -27,6 +27,8 @@ _COMMANDS: Final = {
     "run": "program:run",
     "limit": "program:limit",
     "budget": "program:budget",
+    "grant": "program:grant",
+    "approvals": "program:approvals",
     "handler": "program:handler",
     "audit": "program:audit",
     "notify": "program:notify",
@@ -101,6 +103,25 @@ budget = LazyGroup(
         "remove": "budget.change:remove",
     },
 )
+grant = LazyGroup(
+    "grant",
+    help="Grant programs and agents tasks of their own, within bounds.",
+    lazy={
+        "create": "grant.change:create",
+        "list": "grant.show:list_grants",
+        "show": "grant.show:show",
+        "revoke": "grant.change:revoke",
+    },
+)
+approvals = LazyGroup(
+    "approvals",
+    help="Answer what holders of grants have asked for.",
+    lazy={
+        "list": "approvals:list_approvals",
+        "allow": "approvals:allow",
+        "deny": "approvals:deny",
+    },
+)
 handler = LazyGroup(
     "handler",
     help="List, check, write and try handlers.",
@@ -161,7 +182,9 @@ class Program(LazyGroup):
 @click.group(
     cls=Program,
     lazy=_COMMANDS,
-    aliases={f"{group}s": group for group in ("task", "run", "backfill", "limit", "budget", "handler")},
+    aliases={
+        f"{group}s": group for group in ("task", "run", "backfill", "limit", "budget", "grant", "handler")
+    },
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="New here? `mission-control demo` shows it at work in 20 seconds, without touching your tasks.",
 )

@@ -52,6 +52,8 @@ if TYPE_CHECKING:
     from mission_control.audit.stream.checkpoints import Checkpoints
     from mission_control.ledger.backfills import Backfills
     from mission_control.messaging.produced_messages import ProducedMessages
+    from mission_control.model.definitions.grant import Grant
+    from mission_control.registry.grants import Grants
 
 
 class Installation:
@@ -164,7 +166,20 @@ class Installation:
     @cached_property
     def registry(self) -> Registry:
         """The tasks."""
-        store = TaskStore(self.client, self.redbeat_keys, self.settings.signing_key)
+        return self._registry_of(
+            TaskStore(self.client, self.redbeat_keys, self.settings.signing_key), acting_user()
+        )
+
+    def granted_registry(self, grant: Grant, *, approved: str = "") -> Registry:
+        """Return the tasks as the holder of a grant changes them now; `approved` is what an approval has."""
+        from mission_control.registry.granted_tasks import GrantedTasks
+
+        keys, keyring, end = self.redbeat_keys, self.settings.signing_key, grant.task_end(self.clock())
+        return self._registry_of(
+            GrantedTasks(self.client, keys, keyring, grant=grant, expires=end, approved=approved), grant.owner
+        )
+
+    def _registry_of(self, store: TaskStore, actor: str) -> Registry:
         check = DefinitionCheck(
             self.client,
             self.catalog,
@@ -181,7 +196,7 @@ class Installation:
             runs=WaitingRuns(self.ledger, self.audit, self.clock),
             changes=ChangeLog(
                 self.changes,
-                actor=acting_user(),
+                actor=actor,
                 mirror=None if self.settings.tasks_file is None else self._mirror_tasks,
             ),
             check=check,
@@ -211,6 +226,13 @@ class Installation:
     def all_resources(self) -> dict[str, dict[str, Any]]:
         """Return each of them, by section and name."""
         return {section: ours.all() for section, ours in self.resources.items()}
+
+    @cached_property
+    def grants(self) -> Grants:
+        """The grants."""
+        from mission_control.registry.grants import Grants
+
+        return Grants(self.client, self.registry.changes, self.registry.definitions, self.clock)
 
     @cached_property
     def occurrences(self) -> OccurrenceStore:

@@ -69,7 +69,7 @@ class TaskStore:
         self._client = client
         self.keyring = keyring
         self._given_keys = redbeat_keys
-        self._put = lua_script(client, __package__, "put_task")
+        self._put: Callable[..., Any] = lua_script(client, __package__, "put_task")
         self._remove = lua_script(client, __package__, "remove_task")
 
     def ids(self) -> list[str]:

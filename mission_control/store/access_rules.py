@@ -67,7 +67,7 @@ _KEYS: Final = {
         "~mc:fired:* ~mc:handlers ~mc:dead_letters ~mc:turns:* ~mc:lane:* ~mc:process:worker:* "
         f"{_MESSAGES} {_HELD}"
     ),
-    Role.WEB: _TASKS,
+    Role.WEB: f"{_TASKS} ~mc:grants*",
     Role.FLOWER: f"{_MESSAGES} %R~unacked_index ~unacked_mutex",
 }
 

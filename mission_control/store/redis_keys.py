@@ -42,6 +42,9 @@ This file has more than 250 lines because all keys stand in one place.
 | `mc:budgets` | hash: budget → JSON of its definition | permanent | registry |
 | `mc:budgets:spent:<name>` | hash: unit and end of a span → amount | longest window | ledger, beat |
 | `mc:budgets:reserved:<name>` | hash: run → JSON of the amounts | permanent, until ends | ledger, beat |
+| `mc:grants` | hash: grant → JSON of its definition | permanent | registry |
+| `mc:grants:tasks:<name>` | sorted set: the holder's task → when it expires | permanent | registry |
+| `mc:grants:asked:<name>` | hash: task → JSON of the change | 30 days after the last | registry |
 | `mc:notify:outbox` | list of JSON, notices | permanent, emptied by beat | ledger, beat, registry |
 | `mc:notify:open` | hash: task id → JSON of its incidents | permanent, emptied by their ends | ledger, beat |
 | `mc:notify:messages` | list of JSON, messages to send | permanent, emptied by sending | beat |
@@ -93,6 +96,7 @@ DEADLINES: Final = "mc:runs:deadlines"
 HANDLERS: Final = "mc:handlers"
 LIMITS: Final = "mc:limits"
 BUDGETS: Final = "mc:budgets"
+GRANTS: Final = "mc:grants"
 PAUSES: Final = "mc:pauses"
 PAUSES_VERSION: Final = "mc:pauses:version"
 NOTICES: Final = "mc:notify:outbox"
@@ -200,6 +204,16 @@ def budget_spent(name: str) -> str:
 def budget_reserved(name: str) -> str:
     """Return the key of what runs have reserved of a budget."""
     return f"{BUDGETS}:reserved:{name}"
+
+
+def granted_tasks(name: str) -> str:
+    """Return the key of the tasks of the holder of a grant."""
+    return f"{GRANTS}:tasks:{name}"
+
+
+def asked_approvals(name: str) -> str:
+    """Return the key of what the holder of a grant has asked for."""
+    return f"{GRANTS}:asked:{name}"
 
 
 def downstream(task_id: str) -> str:

@@ -8,6 +8,7 @@ import rich_click as click
 from mission_control.cli.terminal.exit_codes import ExitCode
 from mission_control.errors import (
     AuditWriteError,
+    GrantRefusedError,
     InvalidResourceError,
     InvalidTaskError,
     MissionControlError,
@@ -16,6 +17,7 @@ from mission_control.errors import (
     SettingsError,
     StoreUnavailableError,
     TaskFileError,
+    UnknownApprovalError,
     UnknownBackfillError,
     UnknownChannelError,
     UnknownOccurrenceError,
@@ -34,6 +36,8 @@ _CODES: tuple[tuple[type[Exception], ExitCode], ...] = (
     (UnknownOccurrenceError, ExitCode.NOT_FOUND),
     (UnknownBackfillError, ExitCode.NOT_FOUND),
     (UnknownResourceError, ExitCode.NOT_FOUND),
+    (UnknownApprovalError, ExitCode.NOT_FOUND),
+    (GrantRefusedError, ExitCode.REFUSED),
     (ResourceInUseError, ExitCode.REFUSED),
     (InvalidResourceError, ExitCode.USAGE),
     (InvalidTaskError, ExitCode.USAGE),

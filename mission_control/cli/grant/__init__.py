@@ -1,0 +1,1 @@
+"""`mission-control grant …`: what holders of tokens may do."""

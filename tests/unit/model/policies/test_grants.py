@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from mission_control.errors import InvalidGrantError
+from mission_control.model.definitions.grant import TOOLS, Grant
+from mission_control.model.definitions.named_resource import parse_resource
+from mission_control.model.definitions.task import TaskDefinition, parse_task
+from mission_control.model.policies.grants import (
+    Allow,
+    Ask,
+    Change,
+    Refuse,
+    Usage,
+    as_given,
+    bounded,
+    decide_grant,
+    runs_a_day,
+)
+from tests.samples.grants import a_grant, wanted
+from tests.samples.ledger_runs import NOW
+
+NONE = Usage({})
+
+
+def task(task_id: str, schedule: Any = "every 1h", **more: Any) -> TaskDefinition:
+    return parse_task(wanted(task_id, schedule, **more), now=NOW)
+
+
+def put(one: TaskDefinition, before: TaskDefinition | None = None) -> Change:
+    return Change("apply", one.id, one, before)
+
+
+def test_quota_counts_others_and_not_the_task_itself() -> None:
+    grant, own = a_grant(max_tasks=1), task("a", owner="grant:agent")
+    full = Usage({"a": own})
+    assert decide_grant(grant, put(task("a", "every 2h"), own), full, NOW) == Allow()
+    refused = decide_grant(grant, put(task("b")), full, NOW)
+    assert isinstance(refused, Refuse)
+    assert "quota of 1 tasks is used up" in refused.reasons[0]
+    assert decide_grant(grant, put(task("b")), Usage({}, expired={"a"}), NOW) == Allow()
+
+
+def test_every_reason_is_given_at_once() -> None:
+    one = task("a", "every 1m", queue="mail", priority=3, params={"x": {"secret": "env:X"}})
+    refused = decide_grant(a_grant(handlers=["handlers.other.*"], max_tasks=0), put(one), NONE, NOW)
+    assert isinstance(refused, Refuse)
+    assert sorted(reason.partition(" ")[0] for reason in refused.reasons) == [
+        "handler:", "priority:", "queue:", "schedule:", "the"
+    ]  # fmt: skip
+
+
+def test_interval_counts_until_the_task_expires_however_late_it_gets_short() -> None:
+    sparse_first = {
+        "type": "any",
+        "schedules": [
+            {"type": "daily", "time": "00:00"},
+            {"type": "interval", "minutes": 1, "start": "2026-03-06T00:00Z", "end": "2026-03-06T00:05Z"},
+        ],
+    }
+    refused = decide_grant(a_grant(), put(task("a", sparse_first)), NONE, NOW)
+    assert isinstance(refused, Refuse)
+    assert "60 s apart" in refused.reasons[0]
+    assert decide_grant(a_grant(expire_tasks="1d"), put(task("a", sparse_first)), NONE, NOW) == Allow()
+
+
+def test_more_than_the_threshold_in_all_is_asked_for_and_less_is_not() -> None:
+    grant, hourly = a_grant(approve_above="30/d"), task("a", owner="grant:agent")
+    usage = Usage({"a": hourly})
+    assert decide_grant(grant, put(task("b", "every 6h")), usage, NOW) == Allow()
+    asked = decide_grant(grant, put(task("b", "every 2h")), usage, NOW)
+    assert isinstance(asked, Ask)
+    assert "36 times a day" in asked.reason
+    chained = task("b", None, after=[{"task": "a"}])
+    assert isinstance(decide_grant(grant, put(chained), usage, NOW), Ask)
+    over = task("a", "every 10m", owner="grant:agent")  # allowed before: making it rarer needs nothing
+    assert decide_grant(grant, put(task("a", "every 30m"), over), Usage({"a": over}), NOW) == Allow()
+    assert isinstance(decide_grant(a_grant(approve_above="0/d"), put(task("c")), NONE, NOW), Ask)
+    assert decide_grant(grant, Change("apply", "a", None, hourly), usage, NOW) == Allow()
+
+
+def test_circle_of_tasks_is_counted_once() -> None:
+    circle = {"a": task("a", None, after=[{"task": "b"}]), "b": task("b", None, after=[{"task": "a"}])}
+    assert runs_a_day(circle, a_grant(), NOW) == 0
+
+
+@pytest.mark.parametrize("tool", [one for one in TOOLS if one != "apply"])
+def test_tool_that_is_not_granted_is_refused_and_so_is_all_after_the_expiry(tool: str) -> None:
+    own = task("a", owner="grant:agent")
+    change = Change(tool, "a", before=own)
+    assert decide_grant(a_grant(), change, Usage({"a": own}), NOW) == Allow()
+    assert isinstance(decide_grant(a_grant(tools=["apply"]), change, NONE, NOW), Refuse)
+    assert isinstance(decide_grant(a_grant(), change, NONE, NOW + timedelta(days=30)), Refuse)
+    assert isinstance(decide_grant(a_grant(), Change(tool, "a", before=task("a")), NONE, NOW), Refuse)
+
+
+def test_expired_task_is_not_run_and_a_run_gets_no_secret() -> None:
+    own = task("a", owner="grant:agent")
+    assert isinstance(decide_grant(a_grant(), Change("run", "a", before=own), Usage({}, {"a"}), NOW), Refuse)
+    secret = Change("run", "a", before=own, params={"deep": [{"secret": "file:/run/secrets/x"}]})
+    assert isinstance(decide_grant(a_grant(), secret, Usage({"a": own}), NOW), Refuse)
+
+
+def test_bounded_task_ends_no_later_than_it_expires_and_can_be_given_again() -> None:
+    grant = a_grant(runs="9/d")
+    end = grant.task_end(NOW)
+    found = bounded(grant, task("a"), NOW)
+    assert (found["owner"], found["budgets"], found["schedule"]["end"]) == (
+        "grant:agent", ["grant:agent"], "2026-03-09T09:00:00Z"
+    )  # fmt: skip
+    assert as_given(found, end) == {
+        name: one for name, one in task("a").to_dict().items() if name not in {"owner", "budgets"}
+    }
+    own_end = task("a", {"type": "interval", "hours": 1, "end": "2026-03-04"})
+    assert bounded(grant, own_end, NOW)["schedule"]["end"] == "2026-03-04"
+    assert as_given(bounded(grant, own_end, NOW), end)["schedule"]["end"] == "2026-03-04"
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("name", "a b"), ("handlers", ["os.system"]), ("handlers", []), ("tools", ["lst"]), ("runs", "many"),
+     ("usd", "0/d"), ("approve_above", "48"), ("max_tasks", -1), ("min_interval", "0s"), ("expire_tasks", 0)],
+)  # fmt: skip
+def test_wrong_field_of_a_grant_is_named(field: str, value: object) -> None:
+    given = {**a_grant().to_dict(), field: value}
+    with pytest.raises(InvalidGrantError) as caught:
+        parse_resource(Grant, given)
+    assert [problem.path.partition("[")[0] for problem in caught.value.problems] == [field]
