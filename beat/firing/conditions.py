@@ -7,8 +7,7 @@ from redis import Redis
 
 from beat.entries.due_entries import DueTask
 from beat.firing.downstream_tasks import dependencies_of
-from mission_control.model.policies.condition import NO_FACTS, with_condition
-from mission_control.model.policies.misfire import Decision
+from mission_control.model.policies.condition import NO_FACTS, ConditionFacts
 from mission_control.registry.condition_facts import condition_facts
 
 
@@ -18,21 +17,16 @@ class Conditions:
 
     client: Redis
 
-    def applied(self, entry: DueTask, decision: Decision, now: datetime) -> Decision:
-        """Return a decision with what the task's condition keeps from running skipped.
+    def facts(self, entry: DueTask, now: datetime) -> ConditionFacts:
+        """Return what the task's built-in condition is decided by.
 
         Raises:
             RedisError: Redis refuses, or cannot be reached.
         """
         condition = entry.task.condition
-        if condition is None or condition.handler is not None or not decision.actions:
-            return decision
-        notes_idle = "idle" in entry.task.notify.on
-        if condition.is_foreseeable and not notes_idle:
-            facts = NO_FACTS
-        else:
-            facts = condition_facts(self.client, entry.task_id, condition, dependencies_of(entry), now)
-        return with_condition(entry.task, condition, decision, now, facts)
+        if condition is None or (condition.is_foreseeable and "idle" not in entry.task.notify.on):
+            return NO_FACTS
+        return condition_facts(self.client, entry.task_id, condition, dependencies_of(entry), now)
 
 
 def is_decided_ahead(entry: DueTask) -> bool:

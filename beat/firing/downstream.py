@@ -8,14 +8,12 @@ from typing import Final, Self
 
 from redis import Redis
 
-from beat.entries.due_entries import CorruptEntry
+from beat.entries.due_entries import CorruptEntry, DueTask
 from beat.firing.batches import batches
 from beat.firing.commit import Verdicts
-from beat.firing.conditions import Conditions
 from beat.firing.downstream_tasks import Case, DownstreamTasks
 from beat.firing.fire_request import FireRequest, FireRequests
 from beat.firing.firing import Firing
-from beat.firing.pauses_in_force import PausesInForce
 from mission_control.events import events
 from mission_control.ledger.upstream_runs import UpstreamRuns
 from mission_control.model.composition.joining import Release
@@ -50,8 +48,7 @@ class Downstream:
     tasks: DownstreamTasks
     runs: UpstreamRuns
     requests: FireRequests
-    pauses: PausesInForce
-    conditions: Conditions
+    allowed: Callable[[DueTask, Decision, datetime, timedelta], Decision]
     commit: Callable[[list[FireRequest], datetime], Verdicts]
 
     @classmethod
@@ -59,7 +56,7 @@ class Downstream:
         """Return the one that commits as `firing` does."""
         runs = UpstreamRuns(client)
         tasks = DownstreamTasks(runs, firing.entries, keys)
-        return cls(tasks, runs, firing.requests, firing.pauses, firing.conditions, firing.committed)
+        return cls(tasks, runs, firing.requests, firing.allowed, firing.committed)
 
     def fire(self, clock: Callable[[], datetime], *, most_seconds: float) -> list[str]:
         """Commit what follows from the ends that were noted; return the ids of the runs that were fired.
@@ -137,6 +134,5 @@ class Downstream:
             action = Skip(at, released.reason or "", released.cause)
         else:
             fire = Decision((Fire(at),), None)
-            allowed = self.pauses.applied(case.entry, fire, now, timedelta(0))
-            (action,) = self.conditions.applied(case.entry, allowed, now).actions
+            (action,) = self.allowed(case.entry, fire, now, timedelta(0)).actions
         return self.requests.of_downstream(case.entry, action, origin, now)

@@ -2,9 +2,9 @@
 
 import math
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import takewhile
 from typing import Final
 
@@ -20,8 +20,10 @@ from beat.messages.entry_sender import EntrySender
 from beat.upkeep.quarantine import Quarantine
 from mission_control.messaging.redis_failures import is_redis_failure
 from mission_control.model.definitions.schedules import spread_offset
-from mission_control.model.policies.misfire import MOST_AT_ONCE, ON_TIME_WITHIN, Decision, decide, withheld
+from mission_control.model.policies.due_decision import with_policies
+from mission_control.model.policies.misfire import MISFIRE, MOST_AT_ONCE, ON_TIME_WITHIN, Decision, decide
 from mission_control.model.runs.cause import Cause
+from mission_control.model.runs.changed_occurrence import ChangedOccurrence
 from mission_control.model.values.instants import from_unix
 
 _LONGEST_PREPARATION: Final = 0.25
@@ -183,17 +185,42 @@ class Firing:
             spread=spread,
             most=max(1, min(MOST_AT_ONCE, MOST_BYTES // entry.size)),
         )
-        decision = self.pauses.with_changes(entry, decision, now, spread)
+        why = self._withheld_for(entry, now) if entry.trouble or entry.is_full else None
+        changed = self.pauses.changed_of(entry)
+        return self.allowed(entry, decision, now, spread, changed=changed, withheld_for=why)
+
+    def allowed(
+        self,
+        entry: DueTask,
+        decision: Decision,
+        now: datetime,
+        spread: timedelta,
+        *,
+        changed: Sequence[ChangedOccurrence] = (),
+        withheld_for: tuple[str, Cause] | None = None,
+    ) -> Decision:
+        """Return a decision with what changes by hand, pauses and conditions make of it."""
+        layers = self.pauses.selecting(entry)
+        decision = with_policies(
+            entry.task,
+            decision,
+            now,
+            spread,
+            changed=changed,
+            withheld_for=withheld_for,
+            layers=layers,
+            facts=lambda: self.conditions.facts(entry, now),
+        )
+        self.pauses.note_decision(entry, layers, decision)
+        return decision
+
+    def _withheld_for(self, entry: DueTask, now: datetime) -> tuple[str, Cause]:
+        """Return why no occurrence of an entry may run."""
         if entry.trouble:
             self.quarantine.note(entry.key, entry.due, entry.trouble, now)
-            quarantined = Cause("quarantined")
-            return withheld(entry.task, decision, now, f"quarantined: {entry.trouble}", quarantined)
-        if entry.is_full:
-            reason = (
-                f"{self.most_unfinished} runs of the task had not ended (MISSION_CONTROL_MAX_WAITING_RUNS)"
-            )
-            return withheld(entry.task, decision, now, reason)
-        return self.conditions.applied(entry, self.pauses.applied(entry, decision, now, spread), now)
+            return f"quarantined: {entry.trouble}", Cause("quarantined")
+        full = f"{self.most_unfinished} runs of the task had not ended (MISSION_CONTROL_MAX_WAITING_RUNS)"
+        return full, MISFIRE
 
     def committed(self, requests: list[FireRequest], now: datetime) -> Verdicts:
         """Commit requests, and do what their verdicts ask for."""

@@ -2,13 +2,11 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
 
 from beat.entries.due_entries import DueTask
-from mission_control.model.policies.breaker import only_probe
-from mission_control.model.policies.misfire import Decision, Fire
-from mission_control.model.policies.occurrence_changes import with_changes
-from mission_control.model.policies.pause import PauseKind, PauseLayer, TaskFacts, cause_of, kept_back
+from mission_control.model.policies.due_decision import fires, open_breaker
+from mission_control.model.policies.misfire import Decision
+from mission_control.model.policies.pause import PauseKind, PauseLayer, TaskFacts
 from mission_control.model.runs.changed_occurrence import ChangedOccurrence
 from mission_control.registry.breakers import Breakers
 
@@ -34,24 +32,14 @@ class PausesInForce:
         self.version, self._layers, self._changed = seen.version, layers, changed
         self._probes.clear()
 
-    def with_changes(self, entry: DueTask, decision: Decision, now: datetime, spread: timedelta) -> Decision:
-        """Return a decision with single occurrences skipped, or run at the time that they were moved to."""
-        changed = self._changed.get(entry.task_id)
-        return with_changes(entry.task, decision, changed, now, spread) if changed else decision
+    def changed_of(self, entry: DueTask) -> Sequence[ChangedOccurrence]:
+        """Return the single occurrences of a task that were skipped or moved by hand."""
+        return self._changed.get(entry.task_id, ())
 
-    def applied(self, entry: DueTask, decision: Decision, now: datetime, spread: timedelta) -> Decision:
-        """Return a decision with what a pause keeps from running skipped; an open breaker may let one run."""
-        layers = self._selecting(entry) if self._layers else []
-        if not layers:
-            return decision
-        decision = kept_back(
-            entry.task, decision, lambda nominal: cause_of(layers, nominal + spread, now), now
-        )
-        breaker = next((one for one in layers if one.kind is PauseKind.BREAKER and not one.is_over), None)
-        if breaker is None or not any(isinstance(one, Fire) for one in decision.actions):
-            return decision
-        self._probes[entry.key] = breaker, entry.task.probe_after
-        return only_probe(decision, breaker)
+    def note_decision(self, entry: DueTask, layers: Sequence[PauseLayer], decision: Decision) -> None:
+        """Note what was decided by `layers`: what an open circuit breaker lets run is its probe."""
+        if layers and (breaker := open_breaker(layers)) is not None and fires(decision):
+            self._probes[entry.key] = breaker, entry.task.probe_after
 
     def note_probes(self, fired: Iterable[str]) -> None:
         """Note that the entries of these keys were fired: some of them may be probes."""
@@ -60,7 +48,10 @@ class PausesInForce:
                 if probe := self._probes.pop(key, None):
                     self._breakers.probe(*probe)
 
-    def _selecting(self, entry: DueTask) -> list[PauseLayer]:
+    def selecting(self, entry: DueTask) -> list[PauseLayer]:
+        """Return the layers that are about a task."""
+        if not self._layers:
+            return []
         task = entry.task
         facts = TaskFacts(entry.task_id, task.owner, entry.tags, task.queue, task.handler)
         has_breaker = task.pause_after_failures is not None

@@ -19,6 +19,7 @@ _COMMANDS: Final = {
     "status": "status:status",
     "next": "next:next_times",
     "why": "why:why",
+    "simulate": "simulate:simulate",
     "enqueue": "enqueue:enqueue",
     "pause": "pause:pause",
     "resume": "pause:resume",

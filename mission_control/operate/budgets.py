@@ -92,12 +92,7 @@ def _standing(
     budget: Budget, unit: str, stored: Mapping[str, str], held: Mapping[str, Mapping[str, float]], now: float
 ) -> Standing:
     cap = budget.caps[unit]
-    spans = [
-        (int(match[2]), int(amount))
-        for name, amount in stored.items()
-        if (match := _SPAN.fullmatch(name)) is not None and match[1] == unit
-    ]
-    spent = sorted(one for one in spans if one[0] + cap.window > now)
+    spent = spent_spans(stored, unit, cap, now)
     reserved = int(sum(left.get(unit, 0) for left in held.values()))
     frees = decide_budget(cap, spent, reserved, UNKNOWN).frees_at
     return Standing(
@@ -110,6 +105,16 @@ def _standing(
         None if frees is None else datetime.fromtimestamp(frees, UTC),
         {run: _left_in_words(left) for run, left in held.items()},
     )
+
+
+def spent_spans(stored: Mapping[str, str], unit: str, cap: Cap, now: float) -> list[tuple[int, int]]:
+    """Return what is spent of a cap by its hash: the end of each span of the window, and how much in it."""
+    spans = [
+        (int(match[2]), int(amount))
+        for name, amount in stored.items()
+        if (match := _SPAN.fullmatch(name)) is not None and match[1] == unit
+    ]
+    return sorted(one for one in spans if one[0] + cap.window > now)
 
 
 def _left_in_words(left: Mapping[str, float]) -> str:

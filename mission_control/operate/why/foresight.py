@@ -1,4 +1,4 @@
-"""What beat decides about one occurrence: the same pure decisions in the same order, from evidence."""
+"""What beat decides about one occurrence, from evidence."""
 
 from __future__ import annotations
 
@@ -8,10 +8,8 @@ from datetime import datetime
 from typing import Final
 
 from mission_control.model.definitions.task import TaskDefinition
-from mission_control.model.policies.condition import with_condition
-from mission_control.model.policies.misfire import Action, Decision, Miss, Skip, decide, withheld
-from mission_control.model.policies.occurrence_changes import with_changes
-from mission_control.model.policies.pause import cause_of, kept_back
+from mission_control.model.policies.due_decision import with_policies
+from mission_control.model.policies.misfire import Action, Decision, Miss, Skip, decide
 from mission_control.model.runs.cause import Cause
 from mission_control.operate.why.evidence import Evidence
 
@@ -57,20 +55,20 @@ def _one_by_one(evidence: Evidence) -> Iterator[Evidence]:
 
 
 def _decided(evidence: Evidence, task: TaskDefinition, scheduled: datetime, at: datetime) -> Decision:
-    """Return the decision, made in the order of `beat/firing/firing.py`."""
     spread, change, decision = evidence.spread, evidence.change, Decision((), None)
     if change is None or change.to is None:
         due = scheduled + spread
         decision = decide(task, due.timestamp(), max(at, due), spread=spread)
-    if change is not None:
-        decision = with_changes(task, decision, [change], at, spread)
-    if evidence.quarantined is not None:
-        words = f"quarantined: {evidence.quarantined}"
-        return withheld(task, decision, at, words, Cause("quarantined"))
-    decision = kept_back(task, decision, lambda due: cause_of(evidence.layers, due + spread, at), at)
-    condition = task.condition
-    if condition is None or condition.handler is not None:
-        return decision
-    if evidence.run is not None and not condition.is_foreseeable:  # what it saw then is not known now
-        return decision
-    return with_condition(task, condition, decision, at, evidence.facts)
+    quarantined, condition = evidence.quarantined, task.condition
+    # What a condition saw as a run was decided about is not known now.
+    is_forgotten = evidence.run is not None and condition is not None and not condition.is_foreseeable
+    return with_policies(
+        task,
+        decision,
+        at,
+        spread,
+        changed=[] if change is None else [change],
+        withheld_for=None if quarantined is None else (f"quarantined: {quarantined}", Cause("quarantined")),
+        layers=evidence.layers,
+        facts=lambda: None if is_forgotten else evidence.facts,
+    )

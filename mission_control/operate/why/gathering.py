@@ -20,7 +20,7 @@ from mission_control.model.definitions.named_budget import Budget
 from mission_control.model.definitions.named_limit import NamedLimit
 from mission_control.model.definitions.task import TaskDefinition
 from mission_control.model.policies.condition import NO_FACTS, ConditionFacts
-from mission_control.model.policies.pause import PauseKind
+from mission_control.model.policies.due_decision import selecting
 from mission_control.model.runs.run_record import RunRecord
 from mission_control.model.runs.run_state import RunState
 from mission_control.model.values.identifiers import occurrence_execution_id
@@ -29,7 +29,6 @@ from mission_control.operate.budgets import standings
 from mission_control.operate.dependencies import open_joins
 from mission_control.operate.journal import last_notes
 from mission_control.operate.limits import waits_in_words
-from mission_control.operate.pausing import pausing_layers
 from mission_control.operate.runs import next_meeting
 from mission_control.operate.tasks import task_revisions
 from mission_control.operate.why.evidence import Evidence
@@ -115,14 +114,9 @@ class Gathering:
     def _of_task(self, task: TaskDefinition) -> dict[str, Any]:
         pauses, entry = read_pauses(self.client), self.redbeat_keys.entry(task.id)
         note: Any = self.client.hget(redis_keys.BEAT_QUARANTINE, entry)
-        layers = (
-            one
-            for one in pausing_layers(pauses.layers, task)
-            if one.kind is not PauseKind.BREAKER or task.pause_after_failures is not None
-        )
         return {
             "task": task,
-            "layers": tuple(layers),
+            "layers": tuple(selecting(pauses.layers, task)),
             "changed": tuple(pauses.changed_of(task.id, also_over=True)),
             "quarantined": None if note is None else problem_in(note),
             "due": self.client.zscore(self.redbeat_keys.schedule, entry),

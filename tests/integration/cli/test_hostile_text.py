@@ -43,6 +43,7 @@ COMMANDS: dict[str, list[list[str]]] = {
     "redis-acl": [["--role", "beat"], ["--role", HOSTILE]],
     "task list": [["--all"], ["--all", "--json"], ["--tag", HOSTILE], ["--all", "-o", "wide"]],
     "why": [["good"], [ENDED], [ACTIVE], [ACTIVE, "--json"], ["good", "--at", HOSTILE], [HOSTILE]],
+    "simulate": [[], ["--json"], ["--for", HOSTILE], ["--with", HOSTILE], ["--workers", HOSTILE]],
     "task show": [["good"], ["good", "--json"], [HOSTILE]],
     "task add": [
         ["--id", HOSTILE, "--schedule", json.dumps(YEARLY), "--handler", HOSTILE],

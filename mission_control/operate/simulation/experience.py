@@ -1,0 +1,77 @@
+"""How long attempts take, how often they fail and what they spend: drawn from how earlier ones went."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+ASSUMED_SECONDS: Final = 1.0
+"""How long an attempt takes if none of any task is known."""
+
+_FEW: Final = 5
+_SPREAD_OF_FEW: Final = 0.5
+"""The standard deviation of the logarithm of durations, if too few are known to show theirs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Experience:
+    """How attempts of a task went: their seconds, the share of them that failed, and what runs spent.
+
+    Amounts are as budgets count them, by unit.
+    """
+
+    seconds: Sequence[float] = ()
+    failed: float = 0.0
+    spent: Mapping[str, Sequence[int]] | None = None
+
+
+class Draws:
+    """Draws durations, outcomes and spending for one possible course of events.
+
+    What is known of a task is itself a draw of few: so each course has a sample of it (the bootstrap, Efron
+    1979), and courses differ by as much as is not known.
+    """
+
+    def __init__(self, known: Mapping[str, Experience], default: Experience, rng: random.Random) -> None:
+        self._known = known
+        self._default = default
+        self._rng = rng
+        self._samples: dict[str, list[float]] = {}
+
+    def seconds(self, task_id: str, longer_than: float = 0.0) -> float:
+        """Return how long an attempt takes that has taken `longer_than` so far."""
+        sample = self._samples.get(task_id)
+        if sample is None:
+            sample = self._samples[task_id] = self._sample(self.of(task_id).seconds)
+        if longer_than:
+            longer = [one for one in sample if one > longer_than]
+            # Longer than any that is known: then by as much again as it is old, or less.
+            return self._one_of(longer) if longer else longer_than * (1 + self._rng.random())
+        return self._one_of(sample)
+
+    def fails(self, task_id: str) -> bool:
+        """Return whether an attempt fails."""
+        failed = self.of(task_id).failed
+        return failed > 0 and self._rng.random() < failed
+
+    def spends(self, task_id: str, unit: str) -> int:
+        """Return what an attempt spends of a unit."""
+        spent = (self.of(task_id).spent or {}).get(unit)
+        return self._rng.choice(spent) if spent else 0
+
+    def of(self, task_id: str) -> Experience:
+        """Return how attempts of a task went, or else those of all tasks."""
+        return self._known.get(task_id, self._default)
+
+    def _sample(self, seconds: Sequence[float]) -> list[float]:
+        known = list(seconds) or [ASSUMED_SECONDS]
+        sample = self._rng.choices(known, k=len(known))
+        if len(known) >= _FEW or not seconds:
+            return sample
+        mu = -(_SPREAD_OF_FEW**2) / 2  # so that their mean stays
+        return [one * self._rng.lognormvariate(mu, _SPREAD_OF_FEW) for one in sample]
+
+    def _one_of(self, sample: Sequence[float]) -> float:
+        return sample[int(self._rng.random() * len(sample))]

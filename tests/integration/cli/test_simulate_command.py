@@ -1,0 +1,115 @@
+"""`mission-control simulate` from what Redis holds."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from mission_control.model.runs.run_state import RunState
+from mission_control.store import redis_keys
+from tests.samples.ledger_runs import a_run
+from tests.stage.command_line import mc
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from mission_control.installation.installation import Installation
+
+HOURLY = {"type": "interval", "hours": 1}
+pytestmark = pytest.mark.usefixtures("bare_environment")
+
+
+def has_run(installation: Installation, task_id: str, seconds: float) -> None:
+    """Let a task have a run that took so long."""
+    ledger, name = installation.ledger, f"{task_id}@1"
+    start = installation.clock() - timedelta(days=1)
+    ledger.dispatch(a_run(name, dispatched_at=start, scheduled_time=start))
+    run = ledger.begin(name, 1, worker="w", at=start).run
+    assert run is not None
+    assert ledger.end(run, RunState.SUCCESS, at=start + timedelta(seconds=seconds))
+
+
+def simulated(*args: str) -> dict[str, Any]:
+    answer = mc("simulate", *args, "--json")
+    assert answer.code == 0, answer.err
+    return dict(answer.json)
+
+
+def keys_of(installation: Installation) -> dict[str, Any]:
+    client: Any = installation.client
+    return {key: client.dump(key) for key in client.scan_iter("*")}
+
+
+def test_day_is_simulated_from_tasks_limits_budgets_and_past_runs_and_changes_nothing(
+    installation: Installation, tmp_path: Path
+) -> None:
+    register = installation.registry.register
+    installation.limits.set_all([installation.limits.kind(name="llm", concurrency=1)])
+    installation.budgets.set_all([installation.budgets.kind(name="few", runs="10/d")])
+    for name in ("a", "b"):
+        register({"id": name, "handler": "handlers.hello.run", "schedule": HOURLY, "limits": ["llm"]})
+        has_run(installation, name, 60)
+    register({"id": "c", "handler": "handlers.hello.run", "schedule": HOURLY, "budgets": ["few"]})
+    before = keys_of(installation)
+
+    found = simulated("--workers", "4")
+
+    assert found["fired"] == 24 + 24 + 10
+    assert found["not_run"] == {"budget": 14}
+    assert found["held_up"] == {"llm": 24}
+    assert found["workers"]["slots"] == 4
+    assert [one["fired"] for one in found["busiest"]] == [3] * 5
+    assert found["latest"][0]["task_id"] == "b"
+    assert found["latest"][0]["p50"] > 10
+    (assumed,) = found["assumptions"]
+    assert assumed == "no run of c is known; assumed that each takes as long as runs of other tasks"
+    text = mc("simulate", "--workers", "4").out
+    assert "not run    14 budget" in text
+    assert "few: 100 % of its runs at most" in text
+
+    file = tmp_path / "more.json"
+    file.write_text(json.dumps([{"id": "d", "handler": "handlers.hello.run", "schedule": HOURLY}]), "utf-8")
+    assert simulated("--with", str(file), "--for", "12h")["fired"] == 12 * 3 + 10
+    assert keys_of(installation) == before
+
+
+def test_worker_that_is_up_serves_its_queues_only(installation: Installation) -> None:
+    info = {"queues": ["other"], "concurrency": 3}
+    installation.client.set(redis_keys.process("worker", "w"), json.dumps(info), ex=60)
+    installation.registry.register({"id": "a", "handler": "handlers.hello.run", "schedule": HOURLY})
+    found = simulated()
+    assert (found["workers"]["slots"], found["fired"], found["queues"]) == (3, 1, [])
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "words"),
+    [
+        (["--workers", "0"], 2, "0 is not in the range 1<=x<=100000"),
+        (["--workers", "-3"], 2, "-3 is not in the range"),
+        (["--workers", "100000000"], 2, "100000000 is not in the range"),
+        (["--for", "soon"], 2, "soon"),
+        (["--for", "20y"], 2, "20y"),
+        (["--with", "nowhere.yaml"], 2, "nowhere.yaml"),
+    ],
+)
+def test_bad_input_is_refused_by_name(
+    installation: Installation, args: list[str], code: int, words: str
+) -> None:
+    installation.registry.register({"id": "a", "handler": "handlers.hello.run", "schedule": HOURLY})
+    answer = mc("simulate", *args)
+    assert answer.code == code
+    assert words in answer.err
+
+
+def test_ten_years_of_a_task_of_every_second_end_early_and_say_so(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mission_control.operate.simulation.simulate.simulate.__kwdefaults__", {"most": 900})
+    installation.registry.register({"id": "a", "handler": "handlers.hello.run", "schedule": "every 1s"})
+    answer = mc("simulate", "--for", "3650d")
+    assert answer.code == 0
+    assert "more would take too long; simulate fewer tasks, or a shorter time" in answer.err
+    assert "assumed that each takes 1 s" in answer.err
