@@ -8,6 +8,8 @@ MissionControlError
 │   ├── InvalidBudgetError
 │   └── InvalidGrantError
 ├── TaskFileError           a task file cannot be used: fix the file (also a ValueError)
+├── PlanRefusedError        a plan does not hold here, or no longer: make a new one
+│   └── PlanOvertakenError  others changed some tasks while it was applied: make a new one
 ├── SettingsError           an environment setting is wrong: fix it (also a ValueError)
 ├── UnknownTaskError        no task has that id (also a LookupError)
 ├── UnknownRunError         the ledger has no such run, or no longer (also a LookupError)
@@ -104,6 +106,14 @@ class InvalidSpendError(MissionControlError, ValueError):
 
 class TaskFileError(MissionControlError, ValueError):
     """A task file cannot be read, decoded or applied; nothing of it was applied."""
+
+
+class PlanRefusedError(MissionControlError):
+    """A plan was changed by hand, is of another installation, or no longer holds; nothing was applied."""
+
+
+class PlanOvertakenError(PlanRefusedError):
+    """Others changed some tasks while a plan was applied; these are left as they are, all others are done."""
 
 
 class SettingsError(MissionControlError, ValueError):

@@ -58,6 +58,8 @@ task = LazyGroup(
         "remove": "task.switch:remove",
         "history": "task.history:history",
         "revisions": "task.history:revisions",
+        "rollback": "tasks.rollback:rollback",
+        "plan": "tasks.plan:plan",
         "apply": "tasks.task_file:apply",
         "diff": "tasks.task_file:diff",
         "export": "tasks.export:export",

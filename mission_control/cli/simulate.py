@@ -70,11 +70,11 @@ def simulate(span: float, slots: int | None, file: Path | None, as_json: bool) -
 
 
 def _scenario(installation: Installation, slots: int | None, file: Path | None) -> Scenario:
-    from mission_control.operate.apply import check_task_file
+    from mission_control.operate.plan.planning import check_task_files
     from mission_control.operate.simulation.present import Present
 
     registry = installation.registry
-    checked = None if file is None else check_task_file(registry, file)
+    checked = None if file is None else check_task_files(registry, [file])
     present = Present(installation.client, installation.ledger, installation.redbeat_keys)
     return present.scenario(
         registry.definitions(),

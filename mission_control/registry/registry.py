@@ -16,8 +16,10 @@ from mission_control.model.values.identifiers import known_form
 from mission_control.registry.change_log import ChangeLog
 from mission_control.registry.changes import differences, merge_updates
 from mission_control.registry.definition_check import DefinitionCheck
+from mission_control.registry.planned_writes import PlannedWrites
 from mission_control.registry.runnable_tasks import RunnableTasks
 from mission_control.registry.stored_task import StoredTask, stored_form
+from mission_control.registry.task_files import TaskFiles
 from mission_control.registry.task_store import AT_ONCE, TaskStore
 from mission_control.registry.task_views import Overview, overview_of, shown_by_id, shown_tasks
 from mission_control.registry.task_writes import TaskWrites
@@ -54,6 +56,7 @@ class Registry:
         self._runs = runs
         self._clock = clock
         self._writes = TaskWrites(store, changes, runs, clock)
+        self.planned = PlannedWrites(store, self._writes, TaskFiles(check.client), clock)
 
     def register(
         self,

@@ -27,6 +27,7 @@ class SimilarTasks:
 
     check: DefinitionCheck
     resources: Mapping[str, Mapping[str, Any]]
+    may_be_over: bool = False
     _known: dict[str, TaskDefinition] = field(default_factory=dict, init=False, repr=False)
 
     def parse(self, definition: Mapping[str, Any]) -> TaskDefinition:
@@ -39,7 +40,9 @@ class SimilarTasks:
         similar = self._similar(definition, shape)
         if similar is not None:
             return similar
-        task = self.check.parse_new(definition, resources=self.resources, is_alone=False)
+        task = self.check.parse_new(
+            definition, resources=self.resources, is_alone=False, may_be_over=self.may_be_over
+        )
         if shape is not None and over_problem(task, self.check.clock()) is None:
             if len(self._known) >= _MOST_KNOWN:
                 self._known.clear()

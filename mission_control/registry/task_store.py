@@ -198,6 +198,7 @@ class TaskStore:
                 redis_keys.history(task_id),
                 redis_keys.BEAT_QUARANTINE,
                 *PAUSE_KEYS,
+                redis_keys.TASK_FILES,
             ],
             args=[
                 task_id,

@@ -10,6 +10,7 @@ from mission_control.events import events
 from mission_control.model.definitions.due_times import due_after, has_beginning, spread_of
 from mission_control.model.definitions.task import TaskDefinition
 from mission_control.model.policies.occurrence_changes import due_with
+from mission_control.model.runs.changed_occurrence import ChangedOccurrence
 from mission_control.registry.change_log import ChangeLog
 from mission_control.registry.changes import changes_timing, new_metadata, next_metadata
 from mission_control.registry.pauses import PausesSeen
@@ -34,10 +35,7 @@ class TaskWrites:
         now = self.clock()
         metadata = cache(partial(new_metadata, actor=self.changes.actor, now=now))
         named = [task.with_metadata(metadata(task.metadata)) for task in tasks]
-        writes = [
-            TaskWrite(task, None, due_after(task, _BEGINNING if catch_up and has_beginning(task) else now))
-            for task in named
-        ]
+        writes = [TaskWrite(task, None, due_of_new(task, now, catch_up=catch_up)) for task in named]
         return self._put(writes, "registered", reason, now)
 
     def replace(
@@ -62,10 +60,8 @@ class TaskWrites:
         task = task.with_metadata(next_metadata(before, now=now))
         is_overdue = seen.due is not None and seen.due <= now.timestamp()
         keeps_due = not changes_timing(before, stored_form(task)) or (catch_up and is_overdue)
-        changed, spread = pauses.changed_of(task.id), spread_of(task)
-        over = [one for one in changed if not keeps_due and one.due + spread <= now]
-        due = due_with(due_after(task, now), [one for one in changed if one not in over], spread)
-        return TaskWrite(task, seen, due if task.enabled else None, keeps_due, pauses, over)
+        due, over = due_of_edit(task, pauses.changed_of(task.id), now, keeps_due=keeps_due)
+        return TaskWrite(task, seen, due, keeps_due, pauses, over)
 
     def _put(self, writes: Sequence[TaskWrite], change: str, reason: str | None, now: datetime) -> list[bool]:
         """Write tasks, each with its record, and do what follows for those that were written."""
@@ -88,3 +84,18 @@ class TaskWrites:
         was_enabled = seen is not None and seen.definition["enabled"]
         if not task.enabled and (was_enabled or change == "disabled"):
             self.runs.of_disabled(task.id)
+
+
+def due_of_new(task: TaskDefinition, now: datetime, *, catch_up: bool) -> float | None:
+    """Return when a task that is new at `now` is first due, in Unix seconds."""
+    return due_after(task, _BEGINNING if catch_up and has_beginning(task) else now)
+
+
+def due_of_edit(
+    task: TaskDefinition, changed: Sequence[ChangedOccurrence], now: datetime, *, keeps_due: bool
+) -> tuple[float | None, list[ChangedOccurrence]]:
+    """Return when an edited task is due next, in Unix seconds, and which changed occurrences are over."""
+    spread = spread_of(task)
+    over = [one for one in changed if not keeps_due and one.due + spread <= now]
+    due = due_with(due_after(task, now), [one for one in changed if one not in over], spread)
+    return due if task.enabled else None, over

@@ -54,8 +54,9 @@ _RUNS: Final = (
     "~mc:backfill* ~mc:limits* ~mc:budgets* ~mc:notify:*"
 )
 _TASKS: Final = (
-    f"{_RUNS} ~mc:tasks ~mc:pauses* ~mc:redbeat_prefix ~mc:idempotency:* ~mc:debounce:* ~mc:beat:quarantine "
-    "~_kombu.* %R~mc:beat:* %R~mc:process:* %R~mc:handlers %R~mc:dead_letters %R~mc:turns:* %R~mc:lane:*"
+    f"{_RUNS} ~mc:tasks ~mc:tasks:* ~mc:pauses* ~mc:redbeat_prefix ~mc:idempotency:* ~mc:debounce:* "
+    "~mc:beat:quarantine ~_kombu.* %R~mc:beat:* %R~mc:process:* %R~mc:handlers %R~mc:dead_letters "
+    "%R~mc:turns:* %R~mc:lane:*"
 )
 _MESSAGES: Final = "~_kombu.* ~*.celery.pidbox* ~celeryev.*"
 _HELD: Final = "~unacked ~unacked_index ~unacked_mutex"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import rich_click as click
 
 from mission_control.cli.task.definition_options import Description, definition_options
-from mission_control.cli.tasks.task_file import field_lines
+from mission_control.cli.tasks.plan import field_lines
 from mission_control.cli.terminal import parameters
 from mission_control.cli.terminal.installation_in_use import current
 from mission_control.cli.terminal.output import echo, echo_json, tell, tell_issues

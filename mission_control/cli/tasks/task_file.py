@@ -2,110 +2,137 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import rich_click as click
 
+from mission_control.cli.tasks.plan import (
+    SIGNS,
+    change_lines,
+    plan_of_files,
+    plan_options,
+    summary,
+    task_files,
+    tell_notes,
+)
 from mission_control.cli.terminal import parameters
 from mission_control.cli.terminal.installation_in_use import current
-from mission_control.cli.terminal.output import as_text, echo, echo_file, echo_json, tell, tell_issues
+from mission_control.cli.terminal.output import echo, echo_file, echo_json, tell, tell_issues
 from mission_control.cli.terminal.progress import progress_bar
 from mission_control.cli.views.task_view import when_it_runs
 
 if TYPE_CHECKING:
-    from mission_control.registry.registry import Applied
+    from mission_control.installation.installation import Installation
+    from mission_control.operate.plan.shown_plan import ShownChange
+    from mission_control.operate.plan.task_plan import Kind, Plan
 
 _SHOWN: Final = 20
-_SIGNS: Final = {"created": "+", "updated": "~", "unchanged": "="}
 
 
 @click.command()
-@click.argument("file", required=False, type=click.Path(path_type=Path))
+@task_files
+@plan_options
 @parameters.as_json
 @parameters.dry_run
-def apply(file: Path | None, as_json: bool, dry_run: bool) -> None:
-    """Apply the tasks in FILE: JSON, YAML (.yaml, .yml) or TOML (.toml). All or nothing.
+def apply(files: Sequence[Path], as_json: bool, dry_run: bool, **how: Any) -> None:  # noqa: ANN401
+    """Apply the tasks in FILEs: JSON, YAML (.yaml, .yml) or TOML (.toml); or a plan. All or nothing.
 
-    FILE defaults to the installation's own: data/tasks/scheduled_tasks.json, or
-    MISSION_CONTROL_TASKS_FILE. Tasks that are not in FILE stay as they are.
+    FILE defaults to the installation's own: data/tasks/scheduled_tasks.json, or MISSION_CONTROL_TASKS_FILE.
+    Tasks that are not in FILE stay as they are, unless --prune removes those that it had before. A plan of
+    `task plan --out` is refused if anything in it has changed since. Exit code 7: others changed some of
+    its tasks meanwhile.
     """
-    from mission_control.operate.apply import apply_checked, check_task_file, field_changes
-    from mission_control.operate.task_issues import issues_of_tasks
+    from mission_control.operate.plan.shown_plan import shown_tasks
 
     with current(sets_up=True, dry_run=dry_run) as installation:
-        path = installation.settings.default_tasks_file if file is None else file
-        checked = check_task_file(installation.registry, path)
-        with progress_bar("applying", len(checked.tasks)) as advance:
-            done = apply_checked(
-                installation.registry, checked, installation.resources, dry_run=dry_run, applied=advance
-            )
+        plan, is_strict = _plan_in(installation, files, how)
+        done = carried_out(installation, plan, dry_run=dry_run, must_be_as_seen=is_strict)
         if as_json:
             echo_json(done)
             return
-        changes = field_changes(installation.registry, checked, done["updated"]) if dry_run else {}
-        applied = {*done["created"], *done["updated"]}
-        tasks = [task for task in checked.tasks if task.id in applied and not dry_run]
-        now = installation.clock()
-        _echo_outcome(done, changes)
-        for task in tasks[:_SHOWN]:
-            tell(f"{task.id}: {when_it_runs(task, now)}")
-        tell(f"{path}: {summary(done)}{' (dry run: nothing was applied)' if dry_run else ''}")
-        tell_issues(issues_of_tasks(installation.client, tasks))
+        if dry_run:
+            _echo_changes(shown_tasks(plan))
+        else:
+            _echo_outcome(done)
+        tell_notes(plan)
+        note = " (dry run: nothing was applied)" if dry_run else ""
+        tell(f"{_named(installation, files)}: {summary(done)}{note}")
 
 
-def _echo_outcome(
-    done: Mapping[Applied, Collection[str]], changes: Mapping[str, Mapping[str, Mapping[str, Any]]]
-) -> None:
-    named = {task_id: f"{_SIGNS[what]} {task_id}" for what, ids in done.items() for task_id in ids}
-    if not changes:  # at once: there may be thousands
-        echo_file("".join(f"{line}\n" for line in named.values()))
-        return
-    for task_id, line in named.items():
-        echo(line, *field_lines(changes.get(task_id, {})))
+def _plan_in(installation: Installation, files: Sequence[Path], how: Mapping[str, Any]) -> tuple[Plan, bool]:
+    """Return the plan of some files, or the one that a plan file holds, and whether it is one."""
+    from mission_control.operate.plan.plan_file import checked_plan, read_plan_file
+
+    held = [(path, data) for path in files if (data := read_plan_file(path)) is not None]
+    if not held:
+        return plan_of_files(installation, files, **how), False
+    if len(files) > 1 or any(how.values()):
+        raise click.UsageError(
+            "A plan is applied alone, and says itself what to do; give no other file or option."
+        )
+    ((path, data),) = held
+    return checked_plan(installation.registry, installation.resources, data, path), True
+
+
+def carried_out(
+    installation: Installation, plan: Plan, *, dry_run: bool = False, must_be_as_seen: bool = False
+) -> dict[Kind, list[str]]:
+    """Carry out a plan, say when its tasks are due next and what keeps them, and return what it did."""
+    from mission_control.operate.plan.carrying_out import carry_out
+    from mission_control.operate.task_issues import issues_of_tasks
+
+    with progress_bar("applying", len(plan.tasks)) as advance:
+        done = carry_out(
+            installation.registry,
+            installation.resources,
+            plan,
+            dry_run=dry_run,
+            must_be_as_seen=must_be_as_seen,
+            applied=advance,
+        )
+    tasks = [one.task for one in plan.tasks if one.task is not None and not dry_run]
+    now = installation.clock()
+    for task in tasks[:_SHOWN]:
+        tell(f"{task.id}: {when_it_runs(task, now)}")
+    tell_issues(issues_of_tasks(installation.client, tasks))
+    return done
+
+
+def _named(installation: Installation, files: Sequence[Path]) -> str:
+    return ", ".join(map(str, files)) or str(installation.settings.default_tasks_file)
+
+
+def _echo_outcome(done: Mapping[Kind, Collection[str]]) -> None:
+    lines = (f"{SIGNS[what]} {task_id}\n" for what, ids in done.items() for task_id in ids)
+    echo_file("".join(lines))  # at once: there may be thousands
+
+
+def _echo_changes(changes: Iterable[ShownChange]) -> None:
+    for one in changes:
+        echo(*change_lines(one))
 
 
 @click.command(epilog="Example: mission-control task diff tasks.yaml")
-@click.argument("file", required=False, type=click.Path(path_type=Path))
+@task_files
+@plan_options
 @parameters.as_json
-def diff(file: Path | None, as_json: bool) -> None:
+def diff(files: Sequence[Path], as_json: bool, **how: Any) -> None:  # noqa: ANN401
     """Show what `tasks apply FILE` would change: each field before and after. Changes nothing.
 
     --json prints an object with the ids of tasks that would be `created` and are `unchanged`, and the fields
-    of those that would be `updated`.
+    of those that would be `updated`. `task plan` also shows what follows from the changes.
     """
-    from mission_control.operate.apply import apply_checked, check_task_file, field_changes
+    from mission_control.operate.plan.shown_plan import shown_resources, shown_tasks
 
     with current(sets_up=True, dry_run=True) as installation:
-        registry = installation.registry
-        path = installation.settings.default_tasks_file if file is None else file
-        checked = check_task_file(registry, path)
-        done = apply_checked(registry, checked, installation.resources, dry_run=True)
-        changes = field_changes(registry, checked, done["updated"])
-    if as_json:
-        echo_json({**done, "updated": changes})
-        return
-    for task_id in done["created"]:
-        echo(f"{_SIGNS['created']} {task_id}")
-    for task_id in done["updated"]:
-        echo(f"{_SIGNS['updated']} {task_id}", *field_lines(changes.get(task_id, {})))
-    tell(f"{path}: {summary(done)}")
-
-
-def field_lines(changes: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """Return lines that say how fields changed.
-
-    >>> field_lines({"priority": {"from": 0, "to": 3}, "schedule.time": {"from": None, "to": "09:00"}})
-    ['    priority: 0 → 3', '    schedule.time:  → 09:00']
-    """
-    return [f"    {path}: {as_text(one['from'])} → {as_text(one['to'])}" for path, one in changes.items()]
-
-
-def summary(done: Mapping[Applied, Collection[str]]) -> str:
-    """Return in words what applying a file did.
-
-    >>> summary({"created": ["a", "b"], "updated": [], "unchanged": ["c"]})
-    '2 created, 1 unchanged'
-    """
-    return ", ".join(f"{len(ids)} {what}" for what, ids in done.items() if ids) or "no tasks"
+        plan = plan_of_files(installation, files, **how)
+        resources = shown_resources(installation.resources, plan)
+        if as_json:
+            updated = {one.name: one.fields for one in shown_tasks(plan) if one.kind == "updated"}
+            echo_json({**plan.by_kind(), "updated": updated})
+            return
+        _echo_changes([*resources, *shown_tasks(plan)])
+        tell_notes(plan)
+        tell(f"{_named(installation, files)}: {summary(plan.by_kind())}")

@@ -10,7 +10,7 @@ from typing import Any, Final
 from rich.text import Text
 
 from mission_control.cli.live.service_output import LogLine
-from mission_control.cli.tasks.task_file import summary
+from mission_control.cli.tasks.plan import summary
 from mission_control.cli.terminal.output import echo_line, facts, lines_of, near, tell
 from mission_control.cli.terminal.wording import local_time
 from mission_control.cli.views.audit_view import LiveLines

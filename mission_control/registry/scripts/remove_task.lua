@@ -1,6 +1,7 @@
 -- Remove a task; its finished runs stay until their retention ends.
 -- KEYS: 1 entry (hash)  2 schedule (zset)  3 task ids (set)  4 revisions (list)  5 history (hash)
---       6 quarantine (hash)  7 pauses (hash)  8 version of the pauses (string); what comes after it stays
+--       6 quarantine (hash)  7 pauses (hash)  8 version of the pauses (string)
+--       9 files that tasks were applied from (hash); what comes after it stays
 -- ARGV: 1 task_id  2 "1" to remove only what is left of a task whose entry another program has deleted
 --       3 prefix of entries  4 prefix and 5 suffix of the keys of what comes after a task
 --       6… its circuit breaker and its changed occurrences among the pauses
@@ -25,6 +26,7 @@ redis.call('DEL', KEYS[1], KEYS[4], KEYS[5])
 redis.call('ZREM', KEYS[2], KEYS[1])
 redis.call('SREM', KEYS[3], ARGV[1])
 redis.call('HDEL', KEYS[6], KEYS[1])
+redis.pcall('HDEL', KEYS[9], ARGV[1])
 local is_read, definition = pcall(cjson.decode, task)
 for _, one in ipairs(is_read and type(definition) == 'table' and definition.after or {}) do
   local others = ARGV[4] .. one.task .. ARGV[5]

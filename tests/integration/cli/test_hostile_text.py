@@ -97,6 +97,13 @@ COMMANDS: dict[str, list[list[str]]] = {
     "notify who": [["good"], [HOSTILE]],
     "notify test": [[HOSTILE]],
     "task remove": [["good", "--dry-run"], [HOSTILE], [HOSTILE, "--dry-run"], [HOSTILE, "--yes"]],
+    "task rollback": [
+        ["good"],
+        ["good", "--reason", HOSTILE],
+        [HOSTILE],
+        ["good", "--out", f"{HOSTILE}/p.json"],
+    ],
+    "task plan": [[HOSTILE], [f"{HOSTILE}.json", "--rename", HOSTILE], ["--rename", f"{HOSTILE}={HOSTILE}"]],
     "task apply": [[HOSTILE], [f"{HOSTILE}.json"]],
     "task diff": [[HOSTILE], [f"{HOSTILE}.json"]],
     "task export": [["-"], [f"{HOSTILE}/x.json"], [HOSTILE], ["--format", "yaml"], ["--format", "ics"]],

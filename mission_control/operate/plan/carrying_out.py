@@ -1,0 +1,75 @@
+"""Carrying out a plan: limits and budgets, then tasks in portions, then removals."""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
+from itertools import islice
+from typing import Any
+
+from mission_control.errors import PlanOvertakenError
+from mission_control.operate.plan.task_plan import Kind, Plan, TaskChange
+from mission_control.registry.named_resources import NamedResources, named
+from mission_control.registry.registry import Registry
+from mission_control.registry.task_store import AT_ONCE
+
+
+def carry_out(
+    registry: Registry,
+    resources: Mapping[str, NamedResources[Any]],
+    plan: Plan,
+    *,
+    dry_run: bool = False,
+    must_be_as_seen: bool = False,
+    applied: Callable[[int], object] = lambda _: None,
+) -> dict[Kind, list[str]]:
+    """Do what a plan says, and return what became of each task; `applied` is called with how many are so far.
+
+    What was planned may be stopped anywhere: each task is changed as a whole or not at all, and the next plan
+    has the rest. A task that another writer changes meanwhile is changed again; if it `must_be_as_seen`, it
+    is left as the other writer made it.
+
+    Raises:
+        ResourceInUseError: a task that the plan does not change does not go with a limit; nothing was done.
+        PlanOvertakenError: tasks were changed by others meanwhile; all others are done.
+    """
+    tasks = [one.task for one in plan.tasks if one.task is not None]
+    for section, given in plan.resources.items():
+        resources[section].set_all(given.values(), edited=tasks, reason=plan.reason, dry_run=dry_run)
+    if dry_run:
+        return plan.by_kind()
+    overtaken: list[str] = []
+    with nullcontext() if len(plan.tasks) == 1 else registry.changes.batch():
+        wanted, done = (one for one in plan.tasks if one.kind != "removed"), 0
+        while portion := list(islice(wanted, AT_ONCE)):
+            overtaken += _write(registry, portion, plan, must_be_as_seen=must_be_as_seen)
+            applied(done := done + len(portion))
+        for one in plan.tasks:
+            if one.kind == "removed":
+                registry.unregister(one.task_id, reason=plan.reason)
+    if overtaken:
+        raise PlanOvertakenError(
+            f"others changed {named(overtaken)} meanwhile, which was left so; all others are applied; "
+            "make a new plan for the rest"
+        )
+    return plan.by_kind()
+
+
+def _write(
+    registry: Registry, portion: Sequence[TaskChange], plan: Plan, *, must_be_as_seen: bool
+) -> list[str]:
+    edits = [(one.task, one.seen) for one in portion if one.task is not None and not _is_there(one)]
+    overtaken = registry.planned.write(edits, plan.reason, catch_up=plan.catch_up)
+    if not must_be_as_seen:
+        for task in overtaken:
+            registry.apply(task, reason=plan.reason, catch_up=plan.catch_up)
+    registry.planned.files.claim({one.task_id: one.file for one in portion if one.file is not None})
+    for one in portion:
+        if one.former_id is not None:
+            registry.planned.files.take_history(one.former_id, one.task_id)
+    return [task.id for task in overtaken] if must_be_as_seen else []
+
+
+def _is_there(change: TaskChange) -> bool:
+    """Return whether a renamed task was written already, by an apply that was stopped then."""
+    task, seen = change.task, change.seen
+    is_renamed = change.kind == "renamed"
+    return is_renamed and task is not None and seen is not None and not seen.differs_from(task)

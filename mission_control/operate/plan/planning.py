@@ -1,0 +1,184 @@
+"""Making a plan: of task files, or of a former revision of a task."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from mission_control.errors import InvalidTaskError, Problem, TaskFileError, UnknownTaskError
+from mission_control.files.task_file import parse_section, parse_tasks, read_task_file
+from mission_control.model.definitions.task import TaskDefinition
+from mission_control.model.problems.suggestions import did_you_mean, quoted
+from mission_control.operate.plan.task_plan import Plan, TaskChange, change_of, similar_tasks
+from mission_control.registry.registry import Registry
+from mission_control.registry.similar_tasks import SimilarTasks
+
+
+class CheckedTasks(NamedTuple):
+    """Tasks that may be applied, limits and budgets by section, and the file of each task."""
+
+    tasks: list[TaskDefinition]
+    resources: Mapping[str, Mapping[str, Any]]
+    reason: str
+    files: Mapping[str, str]
+    sources: Sequence[str]
+
+
+def check_task_files(registry: Registry, files: Sequence[Path], *, catch_up: bool = False) -> CheckedTasks:
+    """Return what may be applied of task files, which are checked together.
+
+    Raises:
+        TaskFileError: a file cannot be read, or two of them have the same task.
+        InvalidTaskError: a definition is wrong; lists every problem of its file.
+        InvalidResourceError: a limit or budget is.
+    """
+    found = {path: read_task_file(path) for path in dict.fromkeys(files)}
+    given: dict[str, dict[str, Any]] = {}
+    for path, one in found.items():
+        for section, items in one.resources.items():
+            known = given.setdefault(section, {})
+            new = parse_section(section, items, source=str(path))
+            _refuse_twice(known.keys() & new.keys(), path)
+            known |= new
+    parse = SimilarTasks(registry.check, given, may_be_over=catch_up).parse
+    check = registry.check.dependencies.problems
+    tasks: list[TaskDefinition] = []
+    owners: dict[str, str] = {}
+    for path, one in found.items():
+        alone = {"check": check} if len(found) == 1 else {}
+        new_tasks = parse_tasks(one.tasks, parse=parse, **alone, source=str(path))
+        _refuse_twice({task.id for task in new_tasks} & owners.keys(), path)
+        tasks += new_tasks
+        owners |= dict.fromkeys((task.id for task in new_tasks), str(path.absolute()))
+    if len(found) > 1:
+        _refuse_broken(check(tasks), ", ".join(map(str, found)))
+    sources = [str(path.absolute()) for path in found]
+    return CheckedTasks(tasks, given, f"applied {', '.join(path.name for path in found)}", owners, sources)
+
+
+def _refuse_twice(names: Iterable[str], path: Path) -> None:
+    if twice := sorted(names):
+        raise TaskFileError(f"{path}: {quoted(twice[0])} is in another of the files, too; keep one of them")
+
+
+def _refuse_broken(problems: Mapping[str, Sequence[Problem]], subject: str) -> None:
+    if found := [one.under(task_id) for task_id, some in problems.items() for one in some]:
+        raise InvalidTaskError(found, subject=f"{subject}: nothing was applied")
+
+
+def plan_of(
+    registry: Registry,
+    checked: CheckedTasks,
+    *,
+    prune: bool = False,
+    renames: Mapping[str, str] | None = None,
+    catch_up: bool = False,
+) -> Plan:
+    """Return what applying checked tasks changes.
+
+    With `prune` the tasks that were applied from these files last, and that the files no longer have, are
+    removed. `renames` are former ids of tasks, each with the id that it has in the files now.
+
+    Raises:
+        UnknownTaskError: a task to be renamed is not registered, or its new id is not in the files.
+        InvalidTaskError: other tasks come after one that would be removed.
+    """
+    tasks = registry.check.dependencies.upstream_first(checked.tasks)
+    wanted, renames = {task.id for task in tasks}, {} if renames is None else renames
+    former = {new: old for old, new in renames.items()}
+    changes = [
+        change_of(task, seen, checked.files.get(task.id), former.get(task.id))
+        for task, seen in zip(tasks, registry.planned.stored(task.id for task in tasks), strict=True)
+    ]
+    _refuse_renames(registry, renames, wanted)
+    left = {
+        task_id: file
+        for task_id, file in registry.planned.files.owned_by(set(checked.sources)).items()
+        if task_id not in wanted and task_id not in renames
+    }
+    gone = [*renames, *(left if prune else ())]
+    changes += _removals(registry, gone, tasks)
+    similar = _similar(registry, changes, left)
+    return Plan(
+        checked.reason,
+        tuple(changes),
+        checked.resources,
+        left={} if prune else left,
+        similar=similar,
+        catch_up=catch_up,
+    )
+
+
+def _refuse_renames(registry: Registry, renames: Mapping[str, str], wanted: Iterable[str]) -> None:
+    known = set(registry.ids()) if renames else set()
+    for old, new in renames.items():
+        if old not in known or old in wanted:
+            why = "the files have it" if old in known else f"it is not registered{did_you_mean(old, known)}"
+            raise UnknownTaskError(f"{quoted(old)} cannot be renamed: {why}")
+        if new not in wanted:
+            raise UnknownTaskError(f"{quoted(new)} is not in the files{did_you_mean(new, list(wanted))}")
+
+
+def _similar(registry: Registry, changes: Iterable[TaskChange], left: Mapping[str, str]) -> dict[str, str]:
+    new = [one.task for one in changes if one.kind == "created" and one.task is not None]
+    stored = registry.planned.stored(left) if new and left else []
+    return similar_tasks(new, [one for one in stored if one is not None])
+
+
+def _removals(registry: Registry, gone: Sequence[str], kept: Sequence[TaskDefinition]) -> list[TaskChange]:
+    """Return the removals of tasks, each after those of the tasks that come after it."""
+    if not gone:
+        return []
+    upstream = {task.id: {one.task for one in task.after} for task in kept}
+    downstream = {
+        task_id: [one for one in registry.downstream(task_id) if task_id in upstream.get(one, {task_id})]
+        for task_id in gone
+    }
+    broken = {
+        task_id: [one for one in others if one not in downstream] for task_id, others in downstream.items()
+    }
+    what = "would be removed, and others come after it: {}; change them, too"
+    _refuse_broken(
+        {one: [Problem("", what.format(", ".join(others)))] for one, others in broken.items() if others},
+        "this plan",
+    )
+    from graphlib import TopologicalSorter
+
+    order = [one for one in TopologicalSorter(downstream).static_order() if one in downstream]
+    seen = zip(order, registry.planned.stored(order), strict=True)
+    return [TaskChange(task_id, "removed", one) for task_id, one in seen]
+
+
+def plan_of_revision(registry: Registry, task_id: str, number: int | None) -> Plan:
+    """Return the plan that gives a task the definition of a former revision; by default of the one before.
+
+    Raises:
+        UnknownTaskError: there is no such task or revision, or it is no longer kept.
+        InvalidTaskError: the former definition is not valid now; lists every problem.
+    """
+    (seen,) = registry.planned.stored([task_id])
+    if seen is None:
+        raise UnknownTaskError(
+            f"task {quoted(task_id)} is not registered, so none of its revisions is kept; the record of "
+            "changes has them with secrets masked only: apply the task from its file"
+        )
+    kept = {one["metadata"]["revision"]: one for one in registry.revisions(task_id)}
+    current = seen.definition["metadata"]["revision"]
+    wanted = current - 1 if number is None else number
+    if wanted not in kept or wanted == current:
+        which = "is the present one" if wanted == current else "is not kept"
+        raise UnknownTaskError(
+            f"task {quoted(task_id)}: revision {wanted} {which}; "
+            + (
+                f"there are {_ranges([one for one in kept if one != current])}"
+                if len(kept) > 1
+                else "there is no other"
+            )
+        )
+    task = registry.check.parse_new({**kept[wanted], "metadata": seen.definition["metadata"]})
+    change = change_of(task, seen, None, None)
+    return Plan(f"rolled back to revision {wanted}", (change,))
+
+
+def _ranges(numbers: Iterable[int]) -> str:
+    found = sorted(numbers)
+    return f"{found[0]} to {found[-1]}" if len(found) > 1 else str(found[0])

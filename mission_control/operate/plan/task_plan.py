@@ -1,0 +1,107 @@
+"""A plan: what becomes of each task, and of limits and budgets. A plain value; nothing here asks Redis."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, Literal
+
+import orjson
+
+from mission_control.audit.record.difference import difference
+from mission_control.model.definitions.task import TaskDefinition
+from mission_control.registry.stored_task import StoredTask, stored_form
+
+Kind = Literal["created", "updated", "unchanged", "renamed", "removed"]
+KINDS: Final[Sequence[Kind]] = ("created", "updated", "unchanged", "renamed", "removed")
+
+_APART: Final = frozenset({"id", "name", "metadata", "execution_history"})
+"""What does not tell a task from another of the same kind."""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskChange:
+    """What becomes of one task: `seen` is how it is stored now, `task` what it should be.
+
+    `file` is the one that it belongs to from then on. A renamed task takes the counters of the task
+    `former_id`, which another change removes. An unchanged one needs no `task`.
+    """
+
+    task_id: str
+    kind: Kind
+    seen: StoredTask | None
+    task: TaskDefinition | None = None
+    file: str | None = None
+    former_id: str | None = None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Changes of tasks in the order in which they are made, and the limits and budgets that are set before.
+
+    `left` are registered tasks that their file no longer has, and that stay, each with its file. With
+    `catch_up` new tasks also run what they missed since the beginning of their schedule.
+    """
+
+    reason: str
+    tasks: tuple[TaskChange, ...]
+    resources: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    left: Mapping[str, str] = field(default_factory=dict)
+    similar: Mapping[str, str] = field(default_factory=dict)
+    catch_up: bool = False
+
+    def by_kind(self) -> dict[Kind, list[str]]:
+        """Return the ids of the tasks by what becomes of them; without renamed and removed if none is."""
+        found: dict[Kind, list[str]] = {kind: [] for kind in KINDS}
+        for one in self.tasks:
+            found[one.kind].append(one.task_id)
+        return {kind: ids for kind, ids in found.items() if ids or kind in KINDS[:3]}
+
+
+def change_of(
+    task: TaskDefinition, seen: StoredTask | None, file: str | None, former_id: str | None
+) -> TaskChange:
+    """Return what becomes of a task that should be as `task`."""
+    kind: Kind = "created" if seen is None else "updated" if seen.differs_from(task) else "unchanged"
+    # What was read of its JSON is not kept: there may be very many.
+    kept = None if seen is None else replace(seen)
+    if former_id is not None:
+        kind = "renamed"
+    return TaskChange(task.id, kind, kept, None if kind == "unchanged" else task, file, former_id)
+
+
+def field_changes(change: TaskChange, former: StoredTask | None = None) -> dict[str, dict[str, Any]]:
+    """Return which fields of a task change, each `from` what `to` what, with secrets masked.
+
+    A renamed task is compared with the one that it was, `former`.
+    """
+    seen = former if former is not None else change.seen
+    if change.task is None or seen is None:
+        return {}
+    before, after = seen.definition, stored_form(change.task)
+    # Of thousands of tasks few fields differ each; which params are secret decides what is masked.
+    names = [name for name in {**before, **after} if before.get(name) != after.get(name)]
+    shown = {*names, "secret"} - {"metadata"}
+    both = ({name: one for name, one in form.items() if name in shown} for form in (before, after))
+    return difference(*both)
+
+
+def similar_tasks(new: Iterable[TaskDefinition], left: Iterable[StoredTask]) -> dict[str, str]:
+    """Return for new tasks which of the `left` ones they look like, renamed: all but id and name is the same.
+
+    A task that looks like several, or that others look like, too, is not among them.
+    """
+    names: dict[bytes, list[str]] = {}
+    for one in left:
+        names.setdefault(_shape(one.definition), []).append(one.task_id)
+    found: dict[bytes, list[str]] = {}
+    for task in new if names else ():
+        found.setdefault(_shape(stored_form(task)), []).append(task.id)
+    return {
+        ids[0]: names[shape][0]
+        for shape, ids in found.items()
+        if len(ids) == 1 and len(names.get(shape, ())) == 1
+    }
+
+
+def _shape(definition: Mapping[str, Any]) -> bytes:
+    kept = {name: value for name, value in definition.items() if name not in _APART}
+    return orjson.dumps(kept, option=orjson.OPT_SORT_KEYS)
