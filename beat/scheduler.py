@@ -33,6 +33,7 @@ from mission_control.installation.installation import Installation, current_inst
 from mission_control.messaging.message import is_broker_elsewhere
 from mission_control.messaging.redis_failures import REDIS_ERRORS, is_redis_failure, is_wrong_type
 from mission_control.model.runs.run_record import RunRecord
+from mission_control.processes.common_settings import common_settings
 from mission_control.processes.heartbeats import beat_name
 from mission_control.processes.supervision import is_orphaned
 from mission_control.sweep.late_records import LateRecords
@@ -276,7 +277,9 @@ class MissionControlScheduler(RedBeatScheduler):
 
     @cached_property
     def _lead(self) -> Lead:
-        return Lead(self._installation.client, self._name, self._lease, self._installation.redbeat_keys)
+        ours = self._installation
+        common = common_settings(ours.settings)
+        return Lead(ours.client, self._name, self._lease, ours.redbeat_keys, common)
 
     @cached_property
     def _wake_up(self) -> WakeUp:

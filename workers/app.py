@@ -13,6 +13,7 @@ from mission_control.dispatch.run_control import RunControl
 from mission_control.dispatch.run_ending import RunEnding
 from mission_control.installation.installation import Installation, create_app, installation_or_end
 from mission_control.messaging.celery_logging import leave_standard_error_to_records
+from mission_control.processes.common_settings import common_settings
 from workers.attempt.attempt import AttemptRunner
 from workers.attempt.attempt_guard import AttemptGuard
 from workers.attempt.claim import Claimer
@@ -112,6 +113,7 @@ def _assemble(app: Celery, ours: Installation) -> None:
             guard=guard,
             control=control,
             channels=[name for name, _ in ours.settings.notify],
+            common=common_settings(ours.settings),
         )
     )
     app.steps["consumer"].add(_given(ReloadStep, handlers=handlers))

@@ -10,8 +10,7 @@ from redis.exceptions import RedisError
 from mission_control.errors import MissionControlError, SettingsError
 from mission_control.store.address.url_spelling import VARIABLE, mask_password
 from mission_control.store.prefix_in_use import PREFIX_VARIABLE, claim_prefix
-
-SAFE_POLICY: Final = "noeviction"
+from mission_control.store.troubles import eviction_in
 
 
 class EvictionPolicyError(MissionControlError):
@@ -30,12 +29,10 @@ def refuse_unsafe(app: Celery, client: Redis, redis_url: str, prefix: str, *, al
         RedisError: Redis cannot be reached.
     """
     check_redbeat_settings(app, client, prefix, redis_url)
-    memory: Any = client.info("memory")
-    policy = memory.get("maxmemory_policy", SAFE_POLICY)
-    if policy != SAFE_POLICY and not allow_eviction:
+    eviction = eviction_in(client.info("memory"))
+    if eviction is not None and not allow_eviction:
         raise EvictionPolicyError(
-            f"Redis has maxmemory-policy {policy}: when memory runs out it would silently delete schedules "
-            "and runs. Set it to noeviction (CONFIG SET maxmemory-policy noeviction, and in the "
+            f"Redis {eviction}. Set it to noeviction (CONFIG SET maxmemory-policy noeviction, and in the "
             "server's configuration), or accept the loss with MISSION_CONTROL_ALLOW_EVICTION=true"
         )
     claim_prefix(client, prefix)

@@ -5,6 +5,8 @@ compares the stored due instant; what keeps a former leader from firing at all i
 lease as well.
 """
 
+import json
+import time
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
@@ -12,6 +14,7 @@ from typing import Any, Final
 from redis import Redis
 
 from mission_control.events import events
+from mission_control.processes.common_settings import Common
 from mission_control.processes.heartbeats import LIFE_SECONDS
 from mission_control.store import redis_keys
 from mission_control.store.lua_scripts import lua_script
@@ -52,12 +55,14 @@ class Lead:
         name: str,
         lease: timedelta,
         redbeat_keys: RedBeatKeys,
+        common: Common,
     ) -> None:
         self._schedule_key = redbeat_keys.schedule
         self._name = name
         self._lease_ms = int(lease.total_seconds() * 1000)
         self._take = lua_script(client, __package__, "lead")
         self._give_up = lua_script(client, __package__, "give_up_lead")
+        self._announced = f'"common":{json.dumps(common)}'
         self._was_leading: bool | None = None
 
     def take(self) -> Turn:
@@ -76,7 +81,8 @@ class Lead:
             redis_keys.DEADLINES,
             redis_keys.ALARMS,
         ]
-        answer: Any = self._take(keys=keys, args=[self._name, self._lease_ms, LIFE_SECONDS])
+        announced = f'{self._announced},"clock":{time.time():.3f}'
+        answer: Any = self._take(keys=keys, args=[self._name, self._lease_ms, LIFE_SECONDS, announced])
         leads, due, release, is_first, has_outgoing, has_backfills, has_notices, *rest = answer
         upstream, deadline, has_alarms = rest
         self._report(is_leading=bool(leads))

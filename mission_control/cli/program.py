@@ -17,6 +17,7 @@ _COMMANDS: Final = {
     "down": "up.down:down",
     "demo": "demo.command:demo",
     "status": "status:status",
+    "doctor": "doctor:doctor",
     "next": "next:next_times",
     "why": "why:why",
     "simulate": "simulate:simulate",

@@ -13,8 +13,8 @@ from mission_control.configuration.broker_address import redis_servers
 from mission_control.store.address.sentinel_url import is_sentinel_url, read_sentinel_url
 
 WARNING: Final = (
-    "no password, and others can reach it: give its users passwords (`mission-control redis-acl` prints "
-    "their rules), or let it listen on 127.0.0.1 alone"
+    "no password, and others can reach it: give its users passwords (`mission-control redis-acl --role "
+    "worker` prints their rules), or let it listen on 127.0.0.1 alone"
 )
 
 

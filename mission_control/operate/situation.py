@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,15 +21,17 @@ from mission_control.model.runs.run_record import RunRecord
 from mission_control.model.values.instants import format_instant
 from mission_control.operate.budgets import budgets_in_words
 from mission_control.operate.health import (
-    Issue,
     beat_issues,
+    broker_issue,
     key_issues,
     of_runs,
     overdue_issues,
     quarantine_issues,
+    refusal_issues,
     service_issues,
     upstream_issues,
 )
+from mission_control.operate.issue import Issue
 from mission_control.operate.journal import ENTRY_KINDS, QUARANTINE_KEYS, quarantine_notes
 from mission_control.operate.limits import waiting_by_limit
 from mission_control.operate.next_times import changed_json, changed_to_come
@@ -87,7 +89,7 @@ class Situation:
         return {
             "time": format_instant(self.now),
             "ok": not self.issues,
-            "issues": [asdict(one) for one in self.issues],
+            "issues": [one.to_json() for one in self.issues],
             "redis": {**redis, "version": self.redis_version},
             "beats": self.beats,
             "workers": self.workers,
@@ -137,6 +139,7 @@ def situation(
     what it should hold is left out. A broker that cannot be reached is an issue.
     """
     wrong = keys_of_wrong_type(client, redbeat_keys)
+    info: Any = client.info()
 
     def sound(*keys: str) -> bool:
         return wrong.keys().isdisjoint(keys)
@@ -154,7 +157,7 @@ def situation(
     shown = active[:_RUNS_SHOWN]
     return Situation(
         now=now,
-        redis_version=_version(client),
+        redis_version=_version(info),
         beats=[_beat(one) for one in alive if one.kind == "beat"],
         workers=[_worker(one) for one in alive if one.kind == "worker"],
         enabled=tasks.enabled,
@@ -166,6 +169,7 @@ def situation(
         active_count=ledger.active_count() if active else 0,
         queues=queues,
         issues=[
+            *refusal_issues(info),
             *key_issues(wrong),
             *broker_issues,
             *beat_issues(alive),
@@ -207,9 +211,7 @@ def _queues(app: Celery, ledger: RunReader, names: set[str]) -> tuple[list[Queue
     try:
         return waiting_queues(app, ledger, names), []
     except StoreUnavailableError as error:
-        return [], [
-            Issue("no_broker", str(error), "correct MISSION_CONTROL_BROKER_URL, or start that server")
-        ]
+        return [], [broker_issue(str(error))]
 
 
 def _beat(beat: ProcessInfo) -> dict[str, Any]:
@@ -221,8 +223,7 @@ def _worker(worker: ProcessInfo) -> dict[str, Any]:
     return {"name": worker.name, "queues": info.get("queues", []), "concurrency": info.get("concurrency")}
 
 
-def _version(client: Redis) -> str:
-    info: dict[str, Any] = client.info("server")
+def _version(info: Mapping[str, Any]) -> str:
     name = str(info.get("server_name", "redis"))
     return f"{name} {info.get('valkey_version', info.get('redis_version', '?'))}"
 

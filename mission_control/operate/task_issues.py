@@ -1,7 +1,6 @@
 """What keeps a task or a run from being done, asked about a few of them."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
 
 from redis import Redis
@@ -9,7 +8,6 @@ from redis import Redis
 from mission_control.model.definitions.task import TaskDefinition
 from mission_control.model.runs.run_record import RunRecord
 from mission_control.operate.health import (
-    Issue,
     Work,
     beat_issues,
     of_runs,
@@ -17,6 +15,7 @@ from mission_control.operate.health import (
     quarantine_issues,
     work_issues,
 )
+from mission_control.operate.issue import Issue
 from mission_control.processes.heartbeats import ANSWER_SECONDS, ProcessInfo, live_processes
 
 
@@ -49,7 +48,7 @@ def _with_issues(task: Mapping[str, Any], alive: Sequence[ProcessInfo]) -> dict[
         work = {(task["queue"], task["handler"]): [task["id"]]} if "handler" in task else {}
         issues += quarantine_issues(notes) if history["problem"] is not None else []
         issues += [*beat_issues(alive), *work_issues(alive, [work])]
-    return {**task, "execution_history": {**history, "issues": [asdict(one) for one in issues]}}
+    return {**task, "execution_history": {**history, "issues": [one.to_json() for one in issues]}}
 
 
 def _stays(history: Mapping[str, Any]) -> dict[str, str]:

@@ -3,7 +3,7 @@
 import json
 import socket
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from redis import Redis
@@ -18,11 +18,15 @@ ANSWER_SECONDS: Final = 4.0
 
 @dataclass(frozen=True)
 class ProcessInfo:
-    """A live process: `kind` is `beat` or `worker`."""
+    """A live process: `kind` is `beat` or `worker`.
+
+    Its `info` has its clock at its last heartbeat, in Unix seconds, which was `age` seconds ago.
+    """
 
     kind: str
     name: str
     info: dict[str, Any]
+    age: float = field(default=0.0, compare=False)
 
 
 def beat_name(pid: int) -> str:
@@ -51,7 +55,7 @@ class Heartbeat:
         now = time.monotonic()
         if now < self._renew_at and info == self._info:
             return
-        self._client.set(self._key, json.dumps(info), ex=LIFE_SECONDS)
+        self._client.set(self._key, json.dumps({**info, "clock": time.time()}), ex=LIFE_SECONDS)
         self._renew_at, self._info = now + RENEW_EVERY_SECONDS, info
 
     def end(self) -> None:
@@ -70,7 +74,11 @@ def live_processes(client: Redis, *, within_seconds: float = LIFE_SECONDS) -> li
         found = pipe.execute()
     least_left = (LIFE_SECONDS - within_seconds) * 1_000
     answers = zip(keys, found[::2], found[1::2], strict=True)
-    return [_process(key, text) for key, text, left in answers if text is not None and left >= least_left]
+    return [
+        _process(key, text, LIFE_SECONDS - left / 1_000)
+        for key, text, left in answers
+        if text is not None and left >= least_left
+    ]
 
 
 def slots_for(client: Redis, queue: str) -> int:
@@ -79,6 +87,6 @@ def slots_for(client: Redis, queue: str) -> int:
     return sum(int(info.get("concurrency") or 0) for info in workers if queue in info.get("queues", []))
 
 
-def _process(key: str, text: str) -> ProcessInfo:
+def _process(key: str, text: str, age: float) -> ProcessInfo:
     kind, _, name = key.removeprefix(redis_keys.PROCESSES).partition(":")
-    return ProcessInfo(kind, name, json.loads(text))
+    return ProcessInfo(kind, name, json.loads(text), age)

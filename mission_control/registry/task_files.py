@@ -27,6 +27,10 @@ class TaskFiles:
         found = cast("dict[str, str]", self._client.hgetall(redis_keys.TASK_FILES)) if files else {}
         return {task_id: file for task_id, file in sorted(found.items()) if file in files}
 
+    def all(self) -> list[str]:
+        """Return the files that own tasks, sorted."""
+        return sorted(set(cast("list[str]", self._client.hvals(redis_keys.TASK_FILES))))
+
     def take_history(self, former_id: str, task_id: str) -> None:
         """Give a task the counters and the average cost of another, unless it has its own."""
         of = [key(one) for key in (redis_keys.history, redis_keys.cost) for one in (former_id, task_id)]

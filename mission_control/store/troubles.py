@@ -1,14 +1,17 @@
 """What a Redis error means to an operator: its cause and its remedy."""
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from socket import gaierror
+from typing import Any, Final
 
 from redis import RedisError, exceptions
 from redis.sentinel import MasterNotFoundError
 
 from mission_control.errors import EmbeddedServerError
 
+SAFE_POLICY: Final = "noeviction"
 CORRECT_URL = "correct MISSION_CONTROL_REDIS_URL"
 NO_CLUSTER = f"is a Redis Cluster, which is not supported: {CORRECT_URL} to name a single server"
 NO_MASTER = (
@@ -22,7 +25,7 @@ REFUSALS = {
     "special characters percent-encoded)",
     "NOAUTH": f"wants a password: {CORRECT_URL} (redis://:password@host:port/0)",
     "NOPERM": "does not permit this user the operation: grant it with ACL SETUSER (what each role needs, "
-    "`mission-control redis-acl` prints), or use another user",
+    "`mission-control redis-acl --role worker` prints), or use another user",
     "READONLY": f"is a read-only replica: {CORRECT_URL} to name the primary, or wait for the failover to end",
     "OOM": "is full: raise its maxmemory, or free memory (shorter MISSION_CONTROL_RETENTION_DAYS)",
     "MISCONF": "refuses to write because it cannot save to its disk: free the disk, see the server's log",
@@ -60,6 +63,25 @@ def explain(error: RedisError, *, managed_folder: Path | None = None) -> str | N
     if isinstance(error, exceptions.ConnectionError):
         return _unreachable(error, managed_folder)
     return None
+
+
+def refusal_in(info: Mapping[str, Any]) -> str | None:
+    """Return why Redis would refuse a write now, as its answer to INFO says."""
+    most = int(info.get("maxmemory", 0))
+    if info.get("role") == "slave":
+        return REFUSALS["READONLY"]
+    if most and int(info.get("used_memory", 0)) >= most and info.get("maxmemory_policy") == SAFE_POLICY:
+        return REFUSALS["OOM"]
+    is_failing = "err" in {info.get("aof_last_write_status"), info.get("rdb_last_bgsave_status")}
+    return REFUSALS["MISCONF"] if is_failing else None
+
+
+def eviction_in(info: Mapping[str, Any]) -> str | None:
+    """Return how Redis would delete keys, as its answer to INFO says; None if it would not."""
+    policy = info.get("maxmemory_policy", SAFE_POLICY)
+    if policy == SAFE_POLICY:
+        return None
+    return f"has maxmemory-policy {policy}: when memory runs out it would silently delete schedules and runs"
 
 
 def in_words(error: BaseException) -> str:

@@ -168,7 +168,7 @@ def test_user_without_permission_is_reported(way: Callable[[redis.Redis], None])
         client.execute_command("ACL", "SETUSER", "reader", "on", ">secret", "~*", "+@all", "-set")
         message = trouble(server.url.replace("//", "//reader:secret@"), way)
         assert "does not permit this user the command set: grant it with ACL SETUSER" in message
-        assert "`mission-control redis-acl` prints" in message
+        assert "`mission-control redis-acl --role worker` prints" in message
 
 
 def test_too_many_clients_are_reported() -> None:

@@ -16,6 +16,7 @@ from mission_control.configuration.clock import utc_now
 from mission_control.dispatch.waiting_runs import wake_waiting
 from mission_control.events import events
 from mission_control.model.values.instants import format_instant
+from mission_control.processes.common_settings import Common
 from mission_control.processes.heartbeats import RENEW_EVERY_SECONDS, Heartbeat
 from mission_control.processes.supervision import is_orphaned
 from mission_control.store import redis_keys
@@ -43,6 +44,7 @@ class HeartbeatStep(bootsteps.StartStopStep):
     guard: AttemptGuard
     control: RemoteControl
     channels: list[str]
+    common: Common
 
     requires = ("celery.worker.consumer:Tasks",)
 
@@ -93,6 +95,7 @@ class HeartbeatStep(bootsteps.StartStopStep):
                 "handlers": {path: one.digest for path, one in self.handlers.ready.items()},
                 "broken": dict(islice(self.handlers.broken.items(), MOST_BROKEN)),
                 "changed": [*self.control.changes],
+                "common": self.common,
             }
             if self.channels:
                 self._info["channels"] = self.channels

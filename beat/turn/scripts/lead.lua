@@ -4,6 +4,7 @@
 --       9 messages of notices (list)  10 ended runs that other tasks come after (zset)
 --       11 runs with deadlines (zset)  12 open alarms (hash)
 -- ARGV: 1 name of this beat  2 lease, milliseconds  3 life of the heartbeat, seconds
+--       4 what else it announces, in a JSON object without its braces
 -- Reply: {1 if this beat leads else 0, next due instant or "", next release of a parked message or "",
 --        1 if this beat has not led since its last turn else 0, 1 if something is in the outbox else 0,
 --        1 if a backfill is open else 0, 1 if there are notices else 0,
@@ -23,7 +24,7 @@ elseif holder then
   end
 end
 local leads = not holder or holder == ARGV[1]
-redis.call('SET', KEYS[2], leads and '{"leading":true}' or '{"leading":false}', 'EX', ARGV[3])
+redis.call('SET', KEYS[2], '{"leading":' .. tostring(leads) .. ',' .. ARGV[4] .. '}', 'EX', ARGV[3])
 if not leads then
   return {0, '', '', 0, 0, 0, 0, '', '', 0}
 end

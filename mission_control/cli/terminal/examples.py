@@ -7,6 +7,7 @@ _EXAMPLES: Final = {
     "down": "down",
     "demo": "demo --keep",
     "status": "status --journal -n 50",
+    "doctor": "doctor --json",
     "pause": "pause --queue reports --until 'tomorrow 09:00' --reason maintenance",
     "resume": "resume --queue reports --catch-up",
     "url": "url --password",

@@ -41,7 +41,7 @@ def current(
     installation = current_installation()
     require_safe(installation.settings.data_dir)
     with ExitStack() as stack:
-        if not _is_set_up(installation.settings):
+        if not is_set_up(installation.settings):
             if not sets_up:
                 raise _nothing_in(installation.settings.data_dir)
             if dry_run:
@@ -78,10 +78,11 @@ def is_kept_up(settings: Settings) -> bool:
     from mission_control.store.embedded.embedded_server import FOLDER
     from mission_control.store.embedded.locks import has_server
 
-    return is_configured(settings) or (_is_set_up(settings) and has_server(settings.data_dir / FOLDER))
+    return is_configured(settings) or (is_set_up(settings) and has_server(settings.data_dir / FOLDER))
 
 
-def _is_set_up(settings: Settings) -> bool:
+def is_set_up(settings: Settings) -> bool:
+    """Return whether there is an installation: its Redis is configured, or was started in its folder."""
     from mission_control.store.embedded.embedded_server import FOLDER
 
     return is_configured(settings) or (settings.data_dir / FOLDER).is_dir()

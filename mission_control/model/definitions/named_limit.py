@@ -128,9 +128,7 @@ def value_fault(per: str, params: Mapping[str, Any]) -> str | None:
     >>> value_fault("params.customer", {"customer": 7}), value_fault("params.customer", {})
     (None, 'is missing')
     """
-    value: Any = params
-    for name in per.split(".")[1:]:
-        value = value.get(name) if isinstance(value, Mapping) else None
+    value = value_at(per, params)
     if value is None:
         return "is missing"
     if not isinstance(value, str | int | float):
@@ -138,3 +136,11 @@ def value_fault(per: str, params: Mapping[str, Any]) -> str | None:
     if len(str(value)) > LONGEST_VALUE:
         return f"has {len(str(value)):,} characters, more than {LONGEST_VALUE}"
     return None
+
+
+def value_at(per: str, params: Mapping[str, Any]) -> Any:  # noqa: ANN401  # any JSON value
+    """Return the value that `per` names in some params; None if there is none."""
+    value: Any = params
+    for name in per.split(".")[1:]:
+        value = value.get(name) if isinstance(value, Mapping) else None
+    return value

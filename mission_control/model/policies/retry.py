@@ -47,6 +47,19 @@ def decide_retry(
     return RetryIn(timedelta(seconds=seconds))
 
 
+def longest_retrying(policy: RetryPolicy) -> timedelta:
+    """Return how long a run that fails at once each time is retried, at most.
+
+    >>> from mission_control.model.definitions.retry_policy import RetryPolicy
+    >>> longest_retrying(RetryPolicy(max_retries=4, backoff="exponential", max_delay_seconds=1000))
+    datetime.timedelta(seconds=2900)
+    """
+    growing = min(policy.max_retries, _LARGEST_EXPONENT)
+    seconds = sum(_delay_seconds(policy, attempt) for attempt in range(1, growing + 1))
+    rest = policy.max_retries - growing
+    return timedelta(seconds=seconds + rest * _delay_seconds(policy, policy.max_retries + 1))
+
+
 def _delay_seconds(policy: RetryPolicy, attempt: int) -> float:
     if policy.backoff == "fixed":
         return policy.retry_delay_seconds

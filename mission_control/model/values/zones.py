@@ -1,9 +1,14 @@
 """Time zones by their IANA names."""
 
 import re
+import zoneinfo
 from functools import lru_cache
 from importlib.resources import files
+from pathlib import Path
+from typing import NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import tzdata
 
 from mission_control.model.problems.suggestions import nearest, quoted
 
@@ -28,6 +33,34 @@ _ABBREVIATED = {
     "NZST": "Pacific/Auckland",
     "NZDT": "Pacific/Auckland",
 }
+
+
+class ZoneData(NamedTuple):
+    """The time zone data in use: its IANA release, such as "2025b", None if it does not say.
+
+    `folder` is the machine's, None where the package tzdata is used. `packaged` is the release in that.
+    """
+
+    release: str | None
+    folder: str | None
+    packaged: str
+
+
+def zone_data() -> ZoneData:
+    """Return which data Python reads zones from: the machine's, or else the package's."""
+    packaged = tzdata.IANA_VERSION
+    for folder in zoneinfo.TZPATH:
+        if Path(folder, "UTC").exists():
+            return ZoneData(_release_in(Path(folder, "tzdata.zi")), folder, packaged)
+    return ZoneData(packaged, None, packaged)
+
+
+def _release_in(file: Path) -> str | None:
+    try:
+        with file.open(encoding="utf-8") as lines:
+            return lines.readline().removeprefix("# version ").strip()
+    except (OSError, ValueError):
+        return None
 
 
 def zone(name: str) -> ZoneInfo:

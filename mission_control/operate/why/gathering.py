@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -40,7 +40,7 @@ from mission_control.registry.registry import Registry
 from mission_control.registry.stored_task import problem_in
 from mission_control.store import redis_keys
 from mission_control.store.redis_keys import RedBeatKeys
-from mission_control.store.troubles import REFUSALS
+from mission_control.store.troubles import refusal_in
 
 _NOTES_LOOKED_AT: Final = 10_000
 _RUNNING_LOOKED_AT: Final = 1_000
@@ -130,7 +130,7 @@ class Gathering:
             "processes": tuple(live_processes(self.client, within_seconds=ANSWER_SECONDS)),
             "running": tuple(run for run in active if run.state is RunState.RUNNING),
             "lead": self.client.get(redis_keys.BEAT_LEADER),
-            "refusal": _refusal(self.client.info()),
+            "refusal": refusal_in(self.client.info()),
             "acted_before": max((at for at in acted if at < moment), default=None),
             "acted_after": min((at for at in acted if at >= moment), default=None),
         }
@@ -176,14 +176,3 @@ class Gathering:
         lines = self.run_logs.lines(run.execution_id) if run.error is not None else []
         frames = [one.text.strip() for one in lines if one.stream == "traceback"]
         return next((one for one in reversed(frames) if one.startswith("File ")), None)
-
-
-def _refusal(info: Mapping[str, Any]) -> str | None:
-    """Return why Redis would refuse a write now, as it describes itself."""
-    most = int(info.get("maxmemory", 0))
-    if info.get("role") == "slave":
-        return REFUSALS["READONLY"]
-    if most and int(info.get("used_memory", 0)) >= most and info.get("maxmemory_policy") == "noeviction":
-        return REFUSALS["OOM"]
-    is_failing = "err" in {info.get("aof_last_write_status"), info.get("rdb_last_bgsave_status")}
-    return REFUSALS["MISCONF"] if is_failing else None

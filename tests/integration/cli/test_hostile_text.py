@@ -29,6 +29,7 @@ ENDED, ACTIVE = f"{HOSTILE}@1", f"{HOSTILE}@2"
 
 COMMANDS: dict[str, list[list[str]]] = {
     "status": [[], ["--json"], ["--journal"], ["--quarantine"], ["--quarantine", "--json"]],
+    "doctor": [[], ["--json"]],
     "next": [[], ["good"], [HOSTILE], ["--schedule", HOSTILE], ["--schedule", "every 5m", "--tz", HOSTILE]],
     "enqueue": [
         [HOSTILE],

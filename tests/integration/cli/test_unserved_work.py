@@ -55,9 +55,8 @@ def test_unserved_work_is_reported_wherever_it_is_met(
     assert "no " not in mc("task", "list").err
     assert (verdict(), mc("status", "--json").json["ok"]) == ("OK", True)
 
-    unserved = (
-        "no worker serves the queue reports (slow); start one for it: celery -A workers.app worker -Q reports"
-    )
+    start = "start one for it: `celery -A workers.app worker -Q reports`"
+    unserved = f"no worker serves the queue reports (slow); {start}"
     assert unserved in add("slow", HELLO, "--queue", "reports").err
     assert unserved in mc("task", "list").err
     assert verdict() == unserved

@@ -56,7 +56,7 @@ def test_beats_of_which_none_leads_are_an_issue_until_one_does() -> None:
     [
         ([], "start one with `mission-control up`"),
         ([BEAT], "start one with `mission-control up`"),
-        ([worker("default")], "start one for it: celery -A workers.app worker -Q reports"),
+        ([worker("default")], "start one for it: `celery -A workers.app worker -Q reports`"),
     ],
     ids=["nothing", "only beat", "a worker of another queue"],
 )
@@ -126,7 +126,7 @@ def test_worker_that_remote_control_changed_is_an_issue_until_it_restarts() -> N
     assert issue.kind == "changed_worker"
     assert str(issue) == (
         "celery@vm was changed by remote control: pool_grow n=9 at 2026-03-01T12:00:00Z; "
-        "restart that worker to undo it"
+        "restart that worker to undo it: `celery -A workers.app worker -n celery@vm`"
     )
 
 
