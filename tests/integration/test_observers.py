@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from mission_control.installation.installation import Installation
 
 HELLO = "handlers.hello.run"
+TWELVE_HOURS = 12 * 3_600
 
 BROKEN = """
     def run(context):
@@ -84,12 +85,14 @@ class Observed:
         return [json.loads(line) for line in lines if line.endswith("\n")]  # the last may still be written
 
     def fire_now(self, task_id: str) -> None:
-        """Have a task of every half hour be due for the last one."""
-        due = datetime.now(UTC).timestamp() // 1_800 * 1_800
+        """Have a task of every 12 hours be due for the last one."""
+        due = datetime.now(UTC).timestamp() // TWELVE_HOURS * TWELVE_HOURS
         key = redis_keys.DEFAULT_REDBEAT_KEYS.entry(task_id)
-        self.installation.client.zadd(redis_keys.DEFAULT_REDBEAT_KEYS.schedule, {key: due})
-        self.installation.client.hset(key, "due", due)
-        self.installation.client.publish(redis_keys.WAKE_CHANNEL, task_id)
+        with self.installation.client.pipeline() as pipe:  # at once: beat may look between the two
+            pipe.zadd(redis_keys.DEFAULT_REDBEAT_KEYS.schedule, {key: due})
+            pipe.hset(key, "due", due)
+            pipe.publish(redis_keys.WAKE_CHANNEL, task_id)
+            pipe.execute()
 
 
 @pytest.fixture
@@ -118,10 +121,10 @@ def observed(
 @pytest.mark.parametrize("observed", [SENTRY], indirect=True)
 def test_sentry_monitors_tasks_and_redbeat_entries(observed: Observed) -> None:
     installation = observed.installation
-    every_half_hour = {"type": "interval", "minutes": 30}  # seldom due again while the test runs
+    schedule_of_ours = {"type": "interval", "hours": 12}  # hardly ever due again while the test runs
     handlers = {"ours": HELLO, "twin": HELLO, "broken": "handlers.broken.run"}
     for name, handler in handlers.items():
-        definition = {"id": name, "handler": handler, "schedule": every_half_hour}
+        definition = {"id": name, "handler": handler, "schedule": schedule_of_ours}
         installation.registry.register({**definition, "retry_policy": {"max_retries": 0}})
         observed.fire_now(name)
     hour_ago = datetime.now(UTC) - timedelta(hours=1)
@@ -134,7 +137,8 @@ def test_sentry_monitors_tasks_and_redbeat_entries(observed: Observed) -> None:
 
     def check_ins(name: str) -> list[str]:
         mine = [one for one in observed.seen() if one["kind"] == "check_in" and one["monitor_slug"] == name]
-        assert all(one["monitor_config"]["schedule"]["unit"] == "minute" for one in mine)
+        unit = "minute" if name == "theirs" else "hour"
+        assert all(one["monitor_config"]["schedule"]["unit"] == unit for one in mine)
         assert len({one["check_in_id"] for one in mine}) <= 1
         return [one["status"] for one in mine]
 
@@ -191,7 +195,11 @@ def test_opentelemetry_follows_a_run_from_its_sender_into_the_worker(
 
     for task_id in ("ours", "theirs"):
         wait_until(partial(is_followed, task_id), f"two runs of {task_id} are seen")
-    begun, fired = seen(f"run/{HELLO}"), seen(f"apply_async/{HELLO}")
+    begun = seen(f"run/{HELLO}")
+    wait_until(
+        lambda: begun.keys() <= seen(f"apply_async/{HELLO}").keys() | {run.execution_id}, "beat's spans end"
+    )
+    fired = seen(f"apply_async/{HELLO}")
     by_beat = {name: span for name, span in begun.items() if name != run.execution_id}
     assert {name: span["parent_id"] for name, span in by_beat.items()} == {
         name: fired[name]["context"]["span_id"] for name in by_beat
