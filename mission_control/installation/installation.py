@@ -20,7 +20,6 @@ from mission_control.configuration.settings import Settings, read_settings, seen
 from mission_control.errors import EmbeddedServerError, SettingsError, UnsafePathError
 from mission_control.events.events import managed_server_revived
 from mission_control.files.calendar_file import read_calendar
-from mission_control.files.task_file import mirror_into
 from mission_control.handler_catalog.catalog import HandlerCatalog, catalog_from
 from mission_control.ledger.ledger import Ledger
 from mission_control.registry.breakers import Breakers
@@ -245,6 +244,8 @@ class Installation:
         return Breakers(self.pauses, self.ledger, self.clock)
 
     def _mirror_tasks(self) -> None:
+        from mission_control.files.task_file import mirror_into
+
         if self.settings.tasks_file is not None:
             mirror_into(self.settings.tasks_file, self.registry.definitions, self.all_resources)
 
