@@ -10,6 +10,7 @@ MissionControlError
 ├── TaskFileError           a task file cannot be used: fix the file (also a ValueError)
 ├── PlanRefusedError        a plan does not hold here, or no longer: make a new one
 │   └── PlanOvertakenError  others changed some tasks while it was applied: make a new one
+├── AccountError            there is no such account, or its file is none (also a ValueError)
 ├── SettingsError           an environment setting is wrong: fix it (also a ValueError)
 ├── UnknownTaskError        no task has that id (also a LookupError)
 ├── UnknownRunError         the ledger has no such run, or no longer (also a LookupError)
@@ -114,6 +115,10 @@ class PlanRefusedError(MissionControlError):
 
 class PlanOvertakenError(PlanRefusedError):
     """Others changed some tasks while a plan was applied; these are left as they are, all others are done."""
+
+
+class AccountError(MissionControlError, ValueError):
+    """There is no account of that span of time, or a file is no account; the message says what to do."""
 
 
 class SettingsError(MissionControlError, ValueError):

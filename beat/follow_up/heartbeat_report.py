@@ -9,7 +9,7 @@ from redis import Redis
 
 from mission_control.model.values.quantities import counted
 from mission_control.notifications.alarms import open_alarms
-from mission_control.operate.account import account_of
+from mission_control.operate.account.recent import recent_balance
 from mission_control.operate.overdue import OVERDUE_AFTER, overdue
 from mission_control.processes.heartbeats import live_processes
 from mission_control.registry.pauses import read_pauses
@@ -66,7 +66,7 @@ class HeartbeatReport:
         until = now.replace(microsecond=0) - OVERDUE_AFTER
         since = max(self._accounted_until.get(at, until - _FIRST_SPAN), until - _LONGEST_SPAN)
         moved = [one.execution_id for one in read_pauses(self.client).changed]
-        account = account_of(self.client, registry.some(some), since, until, put_off=moved)
+        account = recent_balance(self.client, registry.some(some), since, until, put_off=moved)
         self._accounted_until[at] = until
         self._remember(account.unexplained, now)
         of = "" if slices == 1 else f" ({counted(len(some), 'task')} of {len(ids):,})"

@@ -21,6 +21,7 @@ _COMMANDS: Final = {
     "next": "next:next_times",
     "why": "why:why",
     "simulate": "simulate:simulate",
+    "account": "account:account",
     "enqueue": "enqueue:enqueue",
     "pause": "pause:pause",
     "resume": "pause:resume",

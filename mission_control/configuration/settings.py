@@ -35,7 +35,7 @@ _SEPARATORS: Final = {"handlers": os.pathsep, "queues": ",", "outbound_allow": "
 _DURATIONS: Final = ("least_interval", "visibility_seconds", "stop_grace_seconds", "leader_seconds")
 _PATHS: Final = ("data_dir", "handlers", "tasks_file", "audit_key")
 # May hold a password, so that an error must not quote them.
-_SECRETS: Final = ("redis_url", "broker_url", "notify", "signing_key", "heartbeat_url")
+_SECRETS: Final = ("redis_url", "broker_url", "notify", "signing_key", "heartbeat_url", "account_command")
 # What Kubernetes sets in every pod for a service called `mission-control` or `mission-control-…`.
 _SERVICE_LINK: Final = re.compile(
     r"(.+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)=.*"
@@ -46,7 +46,7 @@ _WORDS: Final = {"yes": True, "on": True, "no": False, "off": False}
 
 
 class Secret:
-    """A URL with a password in it: shown as `**********`, while `reveal()` returns it."""
+    """A URL or command with a password in it: shown as `**********`, while `reveal()` returns it."""
 
     HIDDEN: Final = "**********"
 
@@ -98,6 +98,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     allow_plain_producers: bool = True
     signing_key: Keyring = NO_KEYS
     audit_key: Path | None = None
+    account_command: Secret | None = None
     allow_remote_control: bool = False
     allow_eviction: bool = False
     secrets_allow: tuple[Annotated[str, Meta(pattern="^(env:.|file:/)")], ...] = ()

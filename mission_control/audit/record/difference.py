@@ -12,6 +12,9 @@ from mission_control.audit.record.masking import NAME_LIMIT, clean_text, clean_v
 from mission_control.model.problems.secret_references import MASK
 
 VALUE_LIMIT = 2_048
+SCHEDULE_LIMIT = 65_536
+"""Past timetables are read from records, so schedules are in them whole."""
+
 MOST_FIELDS = 256
 
 _MARKS = ("secret",)
@@ -113,4 +116,5 @@ def _shown(path: tuple[str, ...], value: Any, marked: frozenset[str]) -> Any:  #
     marks = marked if path[:1] == ("params",) else frozenset()
     if path != _MARKS and any(is_hidden(name.strip('"'), value, marks) for name in path):
         return MASK
-    return clean_value(masked_value(value, marked=marks), VALUE_LIMIT)
+    limit = SCHEDULE_LIMIT if path[0] == "schedule" else VALUE_LIMIT
+    return clean_value(masked_value(value, marked=marks), limit)

@@ -46,15 +46,22 @@ def checkpoints_in(
     Raises:
         SettingsError: the key cannot be used.
     """
-    if key is None:
-        return None
+    sign = None if key is None else signer_with(key)
+    return None if sign is None else Checkpoints(AuditLog(path), sign, lambda: read_anchors(client), clock)
+
+
+def signer_with(key: Path) -> Callable[[bytes], bytes]:
+    """Return what signs with the private key in a file.
+
+    Raises:
+        SettingsError: the key cannot be used.
+    """
     from mission_control.signing.ed25519 import read_private_key
 
     try:
-        sign = read_private_key(str(key)).sign
+        return read_private_key(str(key)).sign
     except ValueError as error:
         raise SettingsError(f"MISSION_CONTROL_AUDIT_KEY: {error}") from error
-    return Checkpoints(AuditLog(path), sign, lambda: read_anchors(client), clock)
 
 
 class Checkpoints:

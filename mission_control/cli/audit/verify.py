@@ -30,12 +30,14 @@ _MOST_OF_A_KEY: Final = 4_096
 @click.option("--files-only", is_flag=True, help="Do not use Redis: skip its anchors and the ledger.")
 @click.option("--public-key", "public_keys", type=_FILE, multiple=True, help="Verify signed checkpoints.")
 @click.option("--checkpoints", "copies", type=_FILE, multiple=True, help="Checkpoints that you kept, too.")
+@click.option("--account", "account_file", type=_FILE, help="Verify an account, and the streams up to it.")
 @click.option("--at", type=parameters.PAST_MOMENT, metavar="MOMENT", help="When the files were copied (now).")
 @parameters.as_json
 def verify(
     files_only: bool,
     public_keys: tuple[Path, ...],
     copies: tuple[Path, ...],
+    account_file: Path | None,
     at: datetime | None,
     as_json: bool,
 ) -> ExitCode:
@@ -43,11 +45,14 @@ def verify(
 
     Follows every chain of records through all rotated files, and compares it with the anchors in Redis and
     with the ledger. With --public-key it uses the signed checkpoints instead, and no Redis: for auditors who
-    have a copy of the files (-C). Exit code 0: sound; 1: not sound.
+    have a copy of the files (-C). With --account it verifies an account's file, and that the streams, and
+    Redis, still say the same. Exit code 0: sound; 1: not sound.
     """
-    if (copies or at) and not public_keys:
-        raise click.UsageError("--checkpoints and --at need --public-key.")
-    if public_keys:
+    if (copies or at) and (account_file is not None or not public_keys):
+        raise click.UsageError("--checkpoints and --at need --public-key, and no --account.")
+    if account_file is not None:
+        verifications = _verified_by_account(account_file, public_keys, files_only=files_only)
+    elif public_keys:
         verifications = _verified_by_checkpoints(public_keys, copies, at)
     else:
         verifications = _verifications(files_only=files_only)
@@ -57,7 +62,7 @@ def verify(
         echo_json({"sound": is_sound, "streams": streams})
     else:
         for one in verifications.values():
-            _show(one, is_anchored=not files_only)
+            _show(one, is_anchored=account_file is not None or not files_only)
     return ExitCode.DONE if is_sound else ExitCode.FAILED
 
 
@@ -134,6 +139,26 @@ def _verified_by_checkpoints(
         "logs": settings.run_logs,
     }
     return verify_signed(settings.checkpoints, streams, copies, _is_signed_by(public_keys), moment)
+
+
+def _verified_by_account(
+    file: Path, public_keys: tuple[Path, ...], *, files_only: bool
+) -> dict[str, Verification]:
+    from mission_control.operate.account.account_file import read_account
+    from mission_control.operate.account.ledger_check import LedgerCheck
+    from mission_control.operate.account.verification import verify_account
+
+    settings = read_settings()
+    account, fault = read_account(file, _is_signed_by(public_keys) if public_keys else None)
+    streams = {"runs": settings.task_execution_log, "changes": settings.task_changes_log}
+    found, reckoning = verify_account(file, account, fault, streams)
+    if files_only or reckoning is None:
+        return found
+    with current() as installation:
+        check = LedgerCheck(
+            account, reckoning, installation.client, installation.registry, installation.clock()
+        )
+        return {**found, "redis": check.verify(streams)}
 
 
 def _is_signed_by(public_keys: tuple[Path, ...]) -> Callable[[bytes, bytes], bool]:

@@ -8,6 +8,7 @@ _EXAMPLES: Final = {
     "demo": "demo --keep",
     "status": "status --journal -n 50",
     "doctor": "doctor --json",
+    "account": "account --day yesterday --out account.json",
     "pause": "pause --queue reports --until 'tomorrow 09:00' --reason maintenance",
     "resume": "resume --queue reports --catch-up",
     "url": "url --password",

@@ -7,6 +7,7 @@ import rich_click as click
 
 from mission_control.cli.terminal.exit_codes import ExitCode
 from mission_control.errors import (
+    AccountError,
     AuditWriteError,
     GrantRefusedError,
     InvalidResourceError,
@@ -46,6 +47,7 @@ _CODES: tuple[tuple[type[Exception], ExitCode], ...] = (
     (TaskFileError, ExitCode.USAGE),
     (PlanOvertakenError, ExitCode.PARTLY_DONE),
     (PlanRefusedError, ExitCode.REFUSED),
+    (AccountError, ExitCode.USAGE),
     (SettingsError, ExitCode.USAGE),
     (UnsafePathError, ExitCode.REFUSED),
     (RunTimeoutError, ExitCode.TIMED_OUT),

@@ -12,6 +12,7 @@ from mission_control.model.definitions.schedules import ScheduleBase
 from mission_control.model.definitions.task import TaskDefinition
 from mission_control.model.runs.cause import Cause
 from mission_control.model.runs.changed_occurrence import ChangedOccurrence
+from mission_control.model.runs.missed_together import together_reason
 from mission_control.model.values.instants import from_unix
 
 ON_TIME_WITHIN: Final = timedelta(seconds=30)
@@ -197,7 +198,7 @@ def _oldest(
     span = (last - late[0]) / len(late) * MOST_RECORDED
     recorded_from = task.schedule.next_after(min(horizon - span, first_to_run - timedelta.resolution))
     if recorded_from is not None and recorded_from > last:
-        reason = f"this and all before {recorded_from.isoformat()}: no beat fired them"
+        reason = together_reason(recorded_from)
         return (Miss(late[0], reason, stands_for_others=True),), recorded_from
     return tuple(
         _late(task, moment, horizon - moment, may_run=moment >= first_to_run) for moment in late

@@ -19,7 +19,7 @@ from mission_control.model.policies.grants import Change, as_given, reaching_out
 from mission_control.model.policies.pause import PauseKind, layer_name
 from mission_control.model.values.identifiers import task_of_run
 from mission_control.model.values.instants import format_instant, parse_instant
-from mission_control.operate.account import account_of
+from mission_control.operate.account.recent import recent_balance
 from mission_control.operate.grants.changes import GrantedChanges
 from mission_control.operate.next_times import bare_schedule, due_json
 from mission_control.operate.occurrences_to_come import OccurrencesToCome
@@ -106,10 +106,10 @@ class GrantedWork:
         start = end - _DAY if since is None else _instant("since", since)
         if start < end - 31 * _DAY:
             raise InvalidTaskError([Problem("since", "ask about 31 days at most")], subject="account")
-        found = account_of(self.client, self.changes.own_tasks(grant), start, end)
+        found = recent_balance(self.client, self.changes.own_tasks(grant), start, end)
         return {
             "account": found.words(),
-            "states": dict(found.states),
+            "states": dict(found.causes),
             "unexplained": list(found.unexplained),
         }
 

@@ -45,6 +45,11 @@ COMMANDS: dict[str, list[list[str]]] = {
     "task list": [["--all"], ["--all", "--json"], ["--tag", HOSTILE], ["--all", "-o", "wide"]],
     "why": [["good"], [ENDED], [ACTIVE], [ACTIVE, "--json"], ["good", "--at", HOSTILE], [HOSTILE]],
     "simulate": [[], ["--json"], ["--for", HOSTILE], ["--with", HOSTILE], ["--workers", HOSTILE]],
+    "account": [
+        ["--from", "2026-01-01", "--files-only"],
+        ["--day", HOSTILE],
+        ["--from", "2026-01-01", "--out", f"{HOSTILE}/x.json"],
+    ],
     "task show": [["good"], ["good", "--json"], [HOSTILE]],
     "task add": [
         ["--id", HOSTILE, "--schedule", json.dumps(YEARLY), "--handler", HOSTILE],
@@ -128,7 +133,7 @@ COMMANDS: dict[str, list[list[str]]] = {
     "handler test": [[HOSTILE], ["handlers.unruly.run"], ["handlers.unruly.run", "--json"]],
     "audit tail": [[], ["--json"], ["--task", HOSTILE]],
     "audit query": [[], ["--json"], ["--status", HOSTILE], ["--since", HOSTILE]],
-    "audit verify": [[], ["--json"], ["--files-only"]],
+    "audit verify": [[], ["--json"], ["--files-only"], ["--account", HOSTILE]],
     "audit repair": [["--dry-run"], [], ["--json"]],
     "audit acknowledge": [["--reason", HOSTILE]],
     "audit keygen": [[HOSTILE]],

@@ -1,0 +1,88 @@
+"""The file of an account: with a digest, and signed where there is a key."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+from msgspec import ValidationError
+
+from mission_control.errors import AccountError, TaskFileError
+from mission_control.files.json_file import parse_json
+from mission_control.files.outside_file import read_outside_file
+from mission_control.operate.account.account import FORMAT, Account, account_in
+from mission_control.safe_paths.atomic_file import replace_file
+
+IsSigned = Callable[[bytes, bytes], bool]
+"""Whether a signature is that of a text."""
+
+_LARGEST: Final = 256 * 1024 * 1024
+_ADDED: Final = frozenset({"digest", "signature"})
+
+
+def signed_text(content: Mapping[str, Any]) -> bytes:
+    r"""Return what is signed of an account: all but its digest and signature.
+
+    >>> signed_text({"format": "a", "signature": "cd"})
+    b'mission-control account\n{"format":"a"}'
+    """
+    signed = {name: value for name, value in content.items() if name not in _ADDED}
+    return b"mission-control account\n" + orjson.dumps(signed, option=orjson.OPT_SORT_KEYS)
+
+
+def sealed(account: Account, sign: Callable[[bytes], bytes] | None) -> dict[str, Any]:
+    """Return an account as JSON, with its digest (SHA-256), and signed if there is a key."""
+    content = account.to_dict()
+    text = signed_text(content)
+    signature = None if sign is None else sign(text).hex()
+    return {**content, "digest": sha256(text).hexdigest(), "signature": signature}
+
+
+def write_account(path: Path, content: Mapping[str, Any]) -> None:
+    """Write a sealed account, whole or not at all, readable by its owner alone.
+
+    Raises:
+        OSError: nothing was written.
+    """
+    replace_file(path, orjson.dumps(content, option=orjson.OPT_INDENT_2) + b"\n")
+
+
+def read_account(path: Path, is_signed: IsSigned | None) -> tuple[Account, str | None]:
+    """Return the account in a file, and what is wrong with its digest or signature, None for nothing.
+
+    With `is_signed` it must be signed.
+
+    Raises:
+        AccountError: the file cannot be read, or has no account; says what to do.
+    """
+    try:
+        content = parse_json(read_outside_file(path, _LARGEST), path)
+        if not isinstance(content, dict) or content.get("format") != FORMAT:
+            raise ValidationError(f'its "format" is not {FORMAT!r}')  # noqa: TRY301
+        return account_in(content), _fault(content, is_signed)
+    except TaskFileError as error:
+        raise AccountError(f"{error}: the file is not whole; get another copy of it") from error
+    except OSError as error:
+        raise AccountError(f"{path}: {error.strerror or error}") from error
+    except ValidationError as error:
+        remedy = "get another copy of it, or write one with `mission-control account --out FILE`"
+        raise AccountError(f"{path} is no account: {error}; {remedy}") from error
+
+
+def _fault(content: Mapping[str, Any], is_signed: IsSigned | None) -> str | None:
+    text = signed_text(content)
+    if content.get("digest") != sha256(text).hexdigest():
+        return "it was changed after it was written: its digest is not that of its content"
+    if is_signed is None:
+        return None
+    signature = content.get("signature")
+    if not isinstance(signature, str):
+        return "it is not signed: write accounts where MISSION_CONTROL_AUDIT_KEY is set"
+    try:
+        is_right = is_signed(bytes.fromhex(signature), text)
+    except ValueError:
+        is_right = False
+    return None if is_right else "it is not signed with this key: it was changed, or made up"
