@@ -10,7 +10,7 @@ from redis import Redis
 
 from beat.firing.fire_request import CATCH_UP_PER_SECOND, FireRequest
 from beat.turn.lead import NotLeadingError
-from mission_control.ledger.run_reader import functions_of_runs
+from mission_control.ledger.run_reader import parts_of_runs
 from mission_control.model.runs.record_identity import record_identity
 from mission_control.model.runs.run_state import ACTIVE_STATES, RunState, joined
 from mission_control.model.values.instants import format_instant
@@ -82,9 +82,8 @@ class Commit:
     ) -> None:
         self._keys = (redbeat_keys.schedule, *_KEYS)
         self._client = client
-        self._fire = lua_script(
-            client, __package__, "fire", needs=functions_of_runs("overlap", "trimming", "budgets")
-        )
+        parts = parts_of_runs("overlap", "trimming", "budgets")
+        self._fire = lua_script(client, __package__, "fire", **parts)
         self._token = token
         self._retention = retention
         self._max_runs = max_runs

@@ -13,7 +13,7 @@ from mission_control.model.runs.history import History
 from mission_control.model.runs.run_record import RunRecord
 from mission_control.model.values.beginnings import parts_of
 from mission_control.store import redis_keys
-from mission_control.store.lua_scripts import lua_script, lua_source
+from mission_control.store.lua_scripts import lua_module, lua_script, lua_source
 
 _NEEDS: Final = {
     "begin_attempt": ("overlap", "limits", "budgets"),
@@ -26,18 +26,15 @@ _NEEDS: Final = {
     "start_overlapping": ("overlap",),
 }
 
-_MODULES: Final = frozenset({"budgets"})
-"""Parts that are one function, which returns theirs: else each is made again whenever a script is called."""
+_MODULES: Final = frozenset({"limits", "budgets"})
+"""Parts that most runs do not need."""
 
 
-def functions_of_runs(*parts: str) -> str:
-    """Return functions that scripts need to enter and end runs: parts such as `overlap`."""
-    return "".join(_functions(part) for part in parts)
-
-
-def _functions(part: str) -> str:
-    source = lua_source(__package__, part)
-    return f"local function {part}()\n{source}end\n" if part in _MODULES else source
+def parts_of_runs(*names: str) -> dict[str, str]:
+    """Return what `lua_script` takes for parts such as `overlap` that scripts need to enter and end runs."""
+    functions = [lua_source(__package__, name) for name in names if name not in _MODULES]
+    modules = [lua_module(__package__, name) for name in names if name in _MODULES]
+    return {"needs": "".join(functions), "modules": "".join(modules)}
 
 
 _AT_ONCE: Final = 1_000
@@ -58,8 +55,8 @@ class RunReader:
 
     def _script(self, name: str) -> Script:
         if name not in self._scripts:
-            needs = functions_of_runs(*_NEEDS.get(name, ()))
-            self._scripts[name] = lua_script(self._client, __package__, name, needs=needs)
+            parts = parts_of_runs(*_NEEDS.get(name, ()))
+            self._scripts[name] = lua_script(self._client, __package__, name, **parts)
         return self._scripts[name]
 
     def get(self, execution_id: str) -> RunRecord | None:

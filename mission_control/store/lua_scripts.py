@@ -3,25 +3,27 @@
 import re
 from functools import cache
 from importlib import resources
+from typing import Final
 
 from redis import Redis
 from redis.commands.core import Script
 
-_COMMAND = re.compile(r"\('([A-Z]+)'")  # redis.call('HSET', …), or a function that does that later
-_OPTIONAL = {"PUBLISH"}  # beat looks every second in any case
-_REQUIRE_RIGHTS = """\
-local function require_rights(key, ...)
-  if redis.acl_check_cmd then
-    for _, command in ipairs({%s, ...}) do
-      if not redis.acl_check_cmd(command, key) then
-        error({err = "NOPERM this user has no permissions to run the '" .. command .. "' command"})
-      end
+_COMMAND: Final = re.compile(r"\('([A-Z]+)'")  # redis.call('HSET', …), or a function that does that later
+_OPTIONAL: Final = {"PUBLISH"}  # beat looks every second in any case
+_ASKS: Final = "require_rights("
+_REQUIRE_RIGHTS: Final = """\
+local function require_rights(commands, key, other)
+  local may = redis.acl_check_cmd
+  commands[#commands + 1] = other
+  for at = 1, may and #commands or 0 do
+    if not may(commands[at], key) then
+      error({err = "NOPERM this user has no permissions to run the '" .. commands[at] .. "' command"})
     end
   end
 end
 """
 """A script that calls it before its first write writes all or nothing, whatever commands its user lacks; from
-Redis 7.0 on. The commands are those that the script sends. A call takes a third of a microsecond for each.
+Redis 7.0 on. A call is given the commands that the script sends, and takes a third of a microsecond for each.
 """
 
 
@@ -31,21 +33,33 @@ def lua_source(package: str, name: str) -> str:
     return resources.files(package).joinpath("scripts", f"{name}.lua").read_text("utf-8")
 
 
-def lua_script(client: Redis, package: str, name: str, *, needs: str = "") -> Script:
+def lua_module(package: str, name: str) -> str:
+    """Return a part as one function of that name, which returns the part's own functions.
+
+    A script that does not call it does not make them, nor does it ask for the rights of their commands.
+    """
+    return _with_commands(f"local function {name}()\n{lua_source(package, name)}end\n")
+
+
+def lua_script(client: Redis, package: str, name: str, *, needs: str = "", modules: str = "") -> Script:
     """Return a package's script, to be run on `client`, which may be a pipeline.
 
-    `needs` is the text of functions that it calls.
+    `needs` is the text of functions that it calls, `modules` that of parts by `lua_module`.
     """
-    return client.register_script(with_rights(needs + lua_source(package, name)))
+    return client.register_script(with_rights(needs + lua_source(package, name), modules))
 
 
-def with_rights(source: str) -> str:
-    """Return a script with the function `require_rights` in front, if it calls that.
+def with_rights(source: str, modules: str = "") -> str:
+    """Return a script with the function `require_rights` in front, if it or a module calls that.
 
-    >>> "{'hset', ...}" in with_rights("require_rights(KEYS[1]) redis.call('HSET', KEYS[1], 'state', 'over')")
+    >>> "require_rights({'hset'}, KEYS[1])" in with_rights("require_rights(KEYS[1]) redis.call('HSET', KEYS[1], 'a', 1)")
     True
     """
-    if "require_rights(" not in source:
-        return source
-    sent = sorted(set(_COMMAND.findall(source)) - _OPTIONAL)
-    return _REQUIRE_RIGHTS % ", ".join(f"'{command.lower()}'" for command in sent) + source
+    asking = modules + _with_commands(source)
+    return _REQUIRE_RIGHTS + asking if _ASKS in asking else asking
+
+
+def _with_commands(source: str) -> str:
+    sent = sorted({*_COMMAND.findall(source)} - _OPTIONAL)
+    commands = ", ".join(f"'{command.lower()}'" for command in sent)
+    return source.replace(_ASKS, f"{_ASKS}{{{commands}}}, ")

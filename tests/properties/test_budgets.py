@@ -12,13 +12,14 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from mission_control.ledger.claims import BeginVerdict
-from mission_control.ledger.run_reader import functions_of_runs
+from mission_control.ledger.run_reader import parts_of_runs
 from mission_control.model.definitions.named_budget import UNKNOWN, Budget, Cap
 from mission_control.model.policies.budgets import Verdict, decide_again, decide_budget, mean_after, span_end
 from mission_control.model.runs.run_state import ACTIVE_STATES, WAITING_STATES, RunState
 from mission_control.model.values.instants import format_instant
 from mission_control.operate.budgets import standings
 from mission_control.store import redis_keys
+from mission_control.store.lua_scripts import with_rights
 from tests.samples.ledger_runs import NOW, a_run, lapse
 
 if TYPE_CHECKING:
@@ -66,8 +67,8 @@ def test_script_decides_about_budgets_as_the_pure_functions_do(
         f"local {name} = {value}\n" for name, value in {**numbers, "now": now, "mean": 7.5, "runs": 3}.items()
     )
     listed = ", ".join(f"{{{end}, {amount}}}" for end, amount in spent)
-    source = f"{functions_of_runs('budgets')}\n{given}local spent = {{{listed}}}\n{DECIDE}"
-    first, free, lent, last, mean, iso = json.loads(str(installation.client.eval(source, 0)))
+    source = with_rights(f"{given}local spent = {{{listed}}}\n{DECIDE}", parts_of_runs("budgets")["modules"])
+    first, free, lent, last, mean, iso = json.loads(str(installation.client.eval(source, 1, "key")))
     known = Cap(cap, window), spent, reserved
     assert first == written(decide_budget(*known, expected))
     assert free == written(decide_again(*known, left, expected, is_lent=False))

@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from mission_control.ledger.claims import BeginVerdict
-from mission_control.ledger.run_reader import functions_of_runs
+from mission_control.ledger.run_reader import parts_of_runs
 from mission_control.model.policies import limits
 from mission_control.model.runs.run_state import WAITING_STATES, RunState
 from mission_control.store import redis_keys
+from mission_control.store.lua_scripts import with_rights
 from tests.samples.ledger_runs import NOW, a_run, lapse
 
 if TYPE_CHECKING:
@@ -46,11 +47,12 @@ def test_scripts_decide_about_slots_rates_and_turns_as_the_pure_functions_do(  #
     burst: int,
 ) -> None:
     def said(name: str, *args: float) -> float:
-        call = f"\nreturn string.format('%.17g', {name}({', '.join(map(repr, args))}))"
-        return float(str(installation.client.eval(functions_of_runs("limits") + call, 0)))
+        call = f"return string.format('%.17g', limits().{name}({', '.join(map(repr, args))}))"
+        return float(str(installation.client.eval(with_rights(call, modules), 1, "key")))
 
-    fits = f"\nreturn fits({concurrency}, {used}, {called}, {weight}) and 1 or 0"
-    answer = installation.client.eval(functions_of_runs("limits") + fits, 0)
+    modules = parts_of_runs("limits")["modules"]
+    fits = f"return limits().fits({concurrency}, {used}, {called}, {weight}) and 1 or 0"
+    answer = installation.client.eval(with_rights(fits, modules), 1, "key")
     assert bool(answer) == limits.fits(concurrency, used=used, called=called, weight=weight)
     rate: dict[str, Any] = {"interval": interval, "burst": burst}
     start = limits.next_start(arrival, now, weight=weight, **rate)

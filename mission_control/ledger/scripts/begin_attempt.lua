@@ -142,20 +142,20 @@ if facts.budgets and (last == 0 or found[13]) then
 end
 local held
 if facts.limits then
-  local has_slots, place, id = is_running, found[12], facts.execution_id
-  local buckets, group = buckets_of(KEYS[5], facts)
+  local limit, has_slots, place, id = limits(), is_running, found[12], facts.execution_id
+  local buckets, group = limit.buckets_of(KEYS[5], facts)
   local bucket, what, start, arrival =
-    limit_in_the_way(buckets, now, has_slots, place, ARGV[17], ARGV[14])
+    limit.in_the_way(buckets, now, has_slots, place, ARGV[17], ARGV[14])
   if bucket and is_running then
     return reply('held') -- the sweep takes it from its worker, and sends it again
   elseif bucket then
-    wait_in(KEYS[5], bucket, what, start, arrival, group, KEYS[1], id, place, {parked = KEYS[6], payloads = KEYS[7]},
-      ARGV[22], now, ARGV[17])
+    limit.wait_in(KEYS[5], bucket, what, start, arrival, group, KEYS[1], id, place,
+      {parked = KEYS[6], payloads = KEYS[7]}, ARGV[22], now, ARGV[17])
     return reply('limited')
   end
-  held = take_limits(buckets, id, now, has_slots) or has_slots and found[11]
+  held = limit.take(buckets, id, now, has_slots) or has_slots and found[11]
   if place then
-    leave(KEYS[5], place, KEYS[6], ARGV[22], now, ARGV[17])
+    limit.leave(KEYS[5], place, KEYS[6], ARGV[22], now, ARGV[17])
     redis.call('HDEL', KEYS[1], 'limit_place', 'limited_by', 'limited_until')
   end
 end

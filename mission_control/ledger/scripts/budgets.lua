@@ -3,6 +3,7 @@
 -- of the Redis server. The hash of budgets has them as JSON, in which `caps` is {unit: {cap, window}}.
 --   BUDGETS:spent:<name> (hash): "<unit>:<end of a span>" -> what was spent in it, "noted:<unit>:<percent>" -> since when
 --   BUDGETS:reserved:<name> (hash): execution_id -> JSON {unit: what the run may still spend, "lent": 1 if that is too little}
+require_rights(KEYS[1])
 local SPANS, MEAN_OF, NEAR, UNKNOWN = 100, 10, 80, -1
 
 -- The decisions, as in model/policies/budgets.py. `spent` is a list of {end of a span, amount}, the earliest first.
@@ -281,7 +282,7 @@ local function give_back_reserved(budgets, held, id, has_begun)
   for _, one in ipairs(cjson.decode(held)) do
     local spent_key, field = budgets .. ':spent:' .. one[1], 'runs:' .. whole(one[2])
     redis.call('HDEL', budgets .. ':reserved:' .. one[1], id)
-    if not has_begun and redis.call('HEXISTS', spent_key, field) == 1 then
+    if not has_begun and redis.call('HGET', spent_key, field) then
       redis.call('HINCRBY', spent_key, field, -1)
     end
   end

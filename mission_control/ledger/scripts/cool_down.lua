@@ -7,13 +7,14 @@ local found = redis.call('HMGET', KEYS[1], 'state', 'fence', 'spec')
 if found[1] ~= ARGV[4] or found[2] ~= ARGV[3] then
   return 0
 end
-local now = server_now()
-for _, bucket in ipairs(buckets_of(KEYS[2], cjson.decode(found[3]))) do
+local limit = limits()
+local now = limit.server_now()
+for _, bucket in ipairs(limit.buckets_of(KEYS[2], cjson.decode(found[3]))) do
   if bucket.name == ARGV[1] then
     local arrival = tonumber(redis.call('GET', bucket.rate) or 0)
-    arrival = arrival_after_cooldown(arrival, now + tonumber(ARGV[2]), bucket.interval, bucket.burst)
+    arrival = limit.arrival_after_cooldown(arrival, now + tonumber(ARGV[2]), bucket.interval, bucket.burst)
     local life = math.ceil((arrival - now) * 1000) + 1000
-    redis.call('SET', bucket.rate, exact(arrival), 'PX', life)
+    redis.call('SET', bucket.rate, limit.exact(arrival), 'PX', life)
     redis.call('SET', bucket.cooled, 1, 'PX', life)
     return 1
   end

@@ -60,10 +60,18 @@ if has_downstream then
   redis.call('ZSCORE', KEYS[21], ARGV[4]) -- an error if it has another type
 end
 local turn = turn_of(ARGV[22], {unpack(KEYS, 14, 17)})
+local is_skipped = ARGV[9] == 'skipped_count' and ARGV[19] == '1' -- by its condition: it has not started
+local facts = {}
+if is_skipped then
+  local is_read, spec = pcall(cjson.decode, redis.call('HGET', KEYS[1], 'spec'))
+  facts = is_read and spec or facts
+end
 if ARGV[3] ~= '1' and (cancel_requested or ARGV[20] == '1' and not is_registered) then
   return {'cancel', cancel_requested or 'its task was removed'}
 end
 
+local limit = (found[6] or found[7] or facts.limits) and limits()
+local budget = ARGV[3] == '1' and found[8] and budgets()
 require_rights(KEYS[1])
 redis.call('HSET', KEYS[1], unpack(ARGV, 26))
 if ARGV[23] ~= '' then -- by the slower one of two clocks, so that none makes a run wait for long
@@ -77,17 +85,12 @@ if ARGV[19] == '1' then
   redis.call('ZREM', KEYS[9], ARGV[4])
 end
 if found[6] or found[7] then
-  free_limits(KEYS[18], KEYS[1], ARGV[4], found[6], found[7], KEYS[11], ARGV[12], ARGV[10])
+  limit.free(KEYS[18], KEYS[1], ARGV[4], found[6], found[7], KEYS[11], ARGV[12], ARGV[10])
 end
-local is_skipped = ARGV[9] == 'skipped_count' and ARGV[19] == '1' -- by its condition: it has not started
-if is_skipped then
-  local is_read, facts = pcall(cjson.decode, redis.call('HGET', KEYS[1], 'spec'))
-  if is_read and facts.limits then
-    pcall(give_back_tokens, KEYS[18], facts, server_now())
-  end
+if facts.limits then
+  pcall(limit.give_back_tokens, KEYS[18], facts, limit.server_now())
 end
-if ARGV[3] == '1' and found[8] then -- an overwritten key of a budget must not keep a run from ending
-  local budget = budgets()
+if budget then -- an overwritten key of a budget must not keep a run from ending
   pcall(budget.give_back_reserved, KEYS[22], found[8], ARGV[4], tonumber(attempt or 0) > 0 and not is_skipped)
   pcall(budget.learn_cost, KEYS[23], found[9], found[10], ARGV[9] == 'success_count', ARGV[7])
   redis.call('HDEL', KEYS[1], 'budgets_held')

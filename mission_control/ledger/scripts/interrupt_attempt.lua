@@ -20,6 +20,7 @@ end
 redis.call('ZSCORE', KEYS[2], ARGV[1]) -- keys of another type fail before the first write
 redis.call('HEXISTS', KEYS[3], ARGV[9])
 
+local limit = found[4] and limits()
 require_rights(KEYS[1])
 redis.call('HSET', KEYS[1], 'duration_ms', ARGV[10])
 if not is_lapsed then -- its message is on its way back to the queue
@@ -40,8 +41,8 @@ elseif ARGV[3] ~= '1' then
   redis.call('HINCRBY', KEYS[1], 'deliveries', -1)
 end
 redis.call('HDEL', KEYS[1], 'lease_until')
-if found[4] then
-  free_limits(KEYS[4], KEYS[1], ARGV[1], found[4], nil, KEYS[5], ARGV[11])
+if limit then
+  limit.free(KEYS[4], KEYS[1], ARGV[1], found[4], nil, KEYS[5], ARGV[11])
 end
 redis.call('ZREM', KEYS[2], ARGV[1])
 return recorded

@@ -1,4 +1,5 @@
--- Named limits. Put in front of the scripts that begin and end attempts, and of those that cool down a limit.
+-- Named limits. The body of the function `limits`, which stands in front of the scripts that begin, interrupt and end
+-- attempts, and of the one that cools down a limit: most runs never call it.
 -- A limit has buckets: one, or one for each value of `per`. A bucket's keys are LIMITS:<name>:<what>:<value>, where
 -- <value> is "-", or "=" and the value. Members of its sets are <weight>:<execution_id>.
 --   slots (hash): execution_id -> weight of a run that has slots; "" -> their sum, "@" -> when they were checked last
@@ -6,6 +7,7 @@
 --   called (zset): runs that were woken for a slot -> until when it is held for them
 --   rate (string): theoretical arrival time, see GCRA     booked (zset): runs that wait for it -> the one after them
 --   cooled (string): is there while a cooldown is in the arrival time
+require_rights(KEYS[1])
 local HELD_FOR, CHECK_AFTER, LOOK_AGAIN, MOST_EARLY, LONGEST_VALUE = 10, 5, 60, 5, 200
 
 -- The decisions, as in model/policies/limits.py.
@@ -337,3 +339,10 @@ local function free_limits(limits, run_key, id, held, place, parked, channel, ru
     redis.call('HDEL', run_key, 'limits_held', 'limit_place', 'limited_by', 'limited_until')
   end
 end
+
+return {
+  fits = fits, next_start = next_start, arrival_after = arrival_after, arrival_after_cooldown = arrival_after_cooldown,
+  next_turn = next_turn, exact = exact, server_now = server_now, buckets_of = buckets_of,
+  in_the_way = limit_in_the_way, take = take_limits, give_back_tokens = give_back_tokens, wait_in = wait_in,
+  leave = leave, free = free_limits,
+}

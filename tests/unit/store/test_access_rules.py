@@ -50,7 +50,7 @@ def test_rule_names_queues_prefix_and_database_of_the_installation() -> None:
 WRITES = {*access_rules._WRITES.upper().split()} - {"PUBLISH", "EXPIRE"}
 CAN_BE_REPEATED = {"lead", "put_back", "contradictions", "renew_leases", "mark_written", "find_lapsed"}
 """Scripts of which each write can be repeated, and is; parts are checked where they are used."""
-PARTS = {"overlap", "limits", "budgets", "trimming", "turns", "hold"}  # `hold` notes what was taken already
+PARTS = {"overlap", "trimming", "turns", "hold"}  # `hold` notes what was taken already
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
@@ -59,3 +59,13 @@ def test_script_with_several_writes_asks_for_its_rights_first(script: Path) -> N
     writes = WRITES & {*re.findall(r"\('([A-Z]+)'", text)}
     if len(writes) > 1 and script.stem not in CAN_BE_REPEATED | PARTS:
         assert "\nrequire_rights(" in text or "\n  require_rights(" in text
+
+
+def test_fire_script_asks_for_all_commands_of_budgets_first() -> None:
+    """Of a batch, an entry may be written before another one needs budgets."""
+    texts = {script.stem: script.read_text("utf-8") for script in SCRIPTS}
+    fire, budgets = (
+        {*re.findall(r"\('([A-Z]+)'", "".join(texts[name] for name in names))}
+        for names in (("fire", "overlap", "trimming"), ("budgets",))
+    )
+    assert budgets <= fire
