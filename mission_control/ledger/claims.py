@@ -19,9 +19,8 @@ from mission_control.ledger.run_effects import RunEffects, fence_of
 from mission_control.ledger.upstream_runs import UpstreamRuns
 from mission_control.model.runs.handler_contract import UpstreamResult
 from mission_control.model.runs.record_identity import record_identity
-from mission_control.model.runs.run_limits import MOST_DELIVERIES
 from mission_control.model.runs.run_record import RECORDED, RunRecord
-from mission_control.model.runs.run_state import ACTIVE_STATES, WAITING_STATES, RunState, joined
+from mission_control.model.runs.run_state import RunState
 from mission_control.model.values.instants import format_instant, parse_instant
 from mission_control.signing.keyring import NO_KEYS, Keyring
 from mission_control.signing.run_specs import spec_problem
@@ -33,30 +32,6 @@ EARLY_BY: Final = timedelta(seconds=30)
 
 _FENCE: Final = "\0"
 """Stands for the fence of a lost claim, which `begin_attempt.lua` knows."""
-
-_OTHER_KEYS_OF_BEGIN: Final = (
-    redis_keys.LEASES,
-    redis_keys.PENDING_RECORDS,
-    redis_keys.LIMITS,
-    redis_keys.PARKED,
-    redis_keys.PARKED_PAYLOADS,
-)
-_SAME_ARGS_OF_BEGIN: Final[tuple[str | int, ...]] = (
-    MOST_DELIVERIES,
-    *redis_keys.history("\0").split("\0"),
-    RECORDED,
-    RunState.RUNNING,
-    joined(WAITING_STATES),
-    RunState.INTERRUPTED,
-    redis_keys.run(""),
-    redis_keys.FIRST_ACTIVE_RUNS,
-    *(key("\0").split("\0")[1] for key in (redis_keys.other_active_of_task, redis_keys.requested_of_task)),
-    joined(ACTIVE_STATES),
-    redis_keys.WAKE_CHANNEL,
-    redis_keys.BUDGETS,
-    redis_keys.cost("\0").split("\0")[1],
-    redis_keys.NOTICES,
-)
 
 
 class BeginVerdict(StrEnum):
@@ -132,7 +107,7 @@ class Claims(RunEffects):
         """
         identity = record_identity(execution_id, attempt, is_final=False, delivery=_FENCE)
         reply = self._script("begin_attempt")(
-            keys=[redis_keys.run(execution_id), redis_keys.revoked(execution_id), *_OTHER_KEYS_OF_BEGIN],
+            keys=[redis_keys.run(execution_id), redis_keys.revoked(execution_id)],
             args=[
                 attempt,
                 format_instant(at),
@@ -142,12 +117,11 @@ class Claims(RunEffects):
                 os.getpid(),
                 "" if early_by is None else early_by.total_seconds(),
                 *identity.split(_FENCE, 1),
-                *_SAME_ARGS_OF_BEGIN,
             ],
         )
         return self._reply(*reply)
 
-    def _reply(self, verdict: str, last_success: str, lost: str, *pairs: str) -> BeginReply:
+    def _reply(self, verdict: str, last_success: str, lost: str, pairs: list[str]) -> BeginReply:
         """Return what a reply of `begin_attempt.lua` says."""
         if verdict == BeginVerdict.OVER_BUDGET:
             cause = json.loads(lost)

@@ -12,7 +12,7 @@ from mission_control.ledger.lapses import LapsedRuns
 from mission_control.ledger.run_requests import RunRequests
 from mission_control.model.policies.notices import EndNotice, script_args
 from mission_control.model.runs.record_identity import record_identity
-from mission_control.model.runs.run_record import RECORDED, RunRecord, encoded
+from mission_control.model.runs.run_record import RunRecord, encoded
 from mission_control.model.runs.run_state import (
     ACTIVE_STATES,
     RAN_AND_FAILED,
@@ -130,24 +130,18 @@ class Ledger(Claims, LapsedRuns, RunRequests):
             run.attempt,
             int(state.is_final),
             run.execution_id,
+            run.task_id,
             at.timestamp(),
             format_instant(at),
             self._retention_seconds,
             self._max_runs,
             counter_of(state),
-            redis_keys.run(""),
             "" if next_due is None else repr(next_due),
-            redis_keys.WAKE_CHANNEL,
             run.fence if is_running and run.fence is not None else "",
-            redis_keys.effects(""),
-            RECORDED,
             run.scheduled_time.timestamp(),
-            RunState.CANCELLED,
             record_identity(run.execution_id, run.attempt, is_final=state.is_final),
             int(is_running),
             int(run.revision is not None),
-            joined(ACTIVE_STATES),
-            run.task_id,
         ]
 
 
@@ -162,25 +156,7 @@ def turn_keys(task_id: str) -> list[str]:
 
 
 def _keys_of_end(run: RunRecord, redbeat_keys: RedBeatKeys) -> list[str]:
-    return [
-        redis_keys.run(run.execution_id),
-        redis_keys.ACTIVE_RUNS,
-        redis_keys.FINISHED_RUNS,
-        redis_keys.history(run.task_id),
-        redis_keys.task_runs(run.task_id),
-        redbeat_keys.schedule,
-        redbeat_keys.entry(run.task_id),
-        redis_keys.PENDING_RECORDS,
-        redis_keys.LEASES,
-        redis_keys.effects(run.execution_id),
-        redis_keys.PARKED,
-        redis_keys.PARKED_PAYLOADS,
-        redis_keys.KNOWN_SINCE,
-        *turn_keys(run.task_id),
-        redis_keys.LIMITS,
-        *(redis_keys.NOTICES, redis_keys.INCIDENTS, redis_keys.UPSTREAM_RUNS),
-        *(redis_keys.BUDGETS, redis_keys.cost(run.task_id)),
-    ]
+    return [redis_keys.run(run.execution_id), redbeat_keys.schedule, redbeat_keys.entry(run.task_id)]
 
 
 def counter_of(state: RunState) -> str:

@@ -9,11 +9,12 @@ from typing import Any, Final, cast
 from redis import Redis
 from redis.commands.core import Script
 
+from mission_control.ledger.script_constants import CONSTANTS
 from mission_control.model.runs.history import History
 from mission_control.model.runs.run_record import RunRecord
 from mission_control.model.values.beginnings import parts_of
 from mission_control.store import redis_keys
-from mission_control.store.lua_scripts import lua_module, lua_script, lua_source
+from mission_control.store.lua_scripts import lua_constants, lua_module, lua_script, lua_source
 
 _NEEDS: Final = {
     "begin_attempt": ("overlap", "limits", "budgets"),
@@ -56,6 +57,8 @@ class RunReader:
     def _script(self, name: str) -> Script:
         if name not in self._scripts:
             parts = parts_of_runs(*_NEEDS.get(name, ()))
+            constants = lua_constants(CONSTANTS, lua_source(__package__, name))
+            parts["needs"] = constants + parts["needs"]
             self._scripts[name] = lua_script(self._client, __package__, name, **parts)
         return self._scripts[name]
 

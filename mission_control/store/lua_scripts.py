@@ -1,6 +1,7 @@
 """Lua scripts. A package keeps its own in a folder `scripts/`; their heads say what they take and answer."""
 
 import re
+from collections.abc import Mapping
 from functools import cache
 from importlib import resources
 from typing import Final
@@ -9,6 +10,9 @@ from redis import Redis
 from redis.commands.core import Script
 
 _COMMAND: Final = re.compile(r"\('([A-Z]+)'")  # redis.call('HSET', …), or a function that does that later
+_SENT_ALWAYS: Final = re.compile(r"^(?:local [\w, ]+ = )?(?:redis\.call|read)\('([A-Z]+)'", re.MULTILINE)
+"""What a statement sends that stands in no block, and so is reached in any case."""
+
 _OPTIONAL: Final = {"PUBLISH"}  # beat looks every second in any case
 _ASKS: Final = "require_rights("
 _REQUIRE_RIGHTS: Final = """\
@@ -23,7 +27,8 @@ local function require_rights(commands, key, other)
 end
 """
 """A script that calls it before its first write writes all or nothing, whatever commands its user lacks; from
-Redis 7.0 on. A call is given the commands that the script sends, and takes a third of a microsecond for each.
+Redis 7.0 on. A call is given the commands that the script sends, but for those that it has sent by then, and
+takes a third of a microsecond for each.
 """
 
 
@@ -31,6 +36,20 @@ Redis 7.0 on. A call is given the commands that the script sends, and takes a th
 def lua_source(package: str, name: str) -> str:
     """Return the text of a script of `package`, the caller's `__package__`; it is read once."""
     return resources.files(package).joinpath("scripts", f"{name}.lua").read_text("utf-8")
+
+
+def lua_constants(values: Mapping[str, str | int], text: str) -> str:
+    """Return those of the constants that a script's text names, as its first lines.
+
+    >>> print(lua_constants({"RUNNING": "running", "MOST": 3}, "return RUNNING"), end="")
+    local RUNNING = 'running'
+    """
+    named = {*re.findall(r"\b[A-Z_]+\b", text)}
+    return "".join(f"local {name} = {_literal(one)}\n" for name, one in values.items() if name in named)
+
+
+def _literal(value: str | int) -> str:
+    return str(value) if isinstance(value, int) else f"'{value}'"
 
 
 def lua_module(package: str, name: str) -> str:
@@ -52,14 +71,15 @@ def lua_script(client: Redis, package: str, name: str, *, needs: str = "", modul
 def with_rights(source: str, modules: str = "") -> str:
     """Return a script with the function `require_rights` in front, if it or a module calls that.
 
-    >>> "require_rights({'hset'}, KEYS[1])" in with_rights("require_rights(KEYS[1]) redis.call('HSET', KEYS[1], 'a', 1)")
-    True
+    >>> with_rights("require_rights(KEYS[1]) redis.call('DEL', KEYS[1])")[-59:]
+    "require_rights({'del'}, KEYS[1]) redis.call('DEL', KEYS[1])"
     """
     asking = modules + _with_commands(source)
     return _REQUIRE_RIGHTS + asking if _ASKS in asking else asking
 
 
 def _with_commands(source: str) -> str:
-    sent = sorted({*_COMMAND.findall(source)} - _OPTIONAL)
+    allowed = _SENT_ALWAYS.findall(source.split(_ASKS, maxsplit=1)[0])
+    sent = sorted({*_COMMAND.findall(source)} - _OPTIONAL - {*allowed})
     commands = ", ".join(f"'{command.lower()}'" for command in sent)
     return source.replace(_ASKS, f"{_ASKS}{{{commands}}}, ")
