@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -12,34 +11,20 @@ import rich_click as click
 
 from mission_control.cli.terminal import parameters
 from mission_control.cli.terminal.completions import TASK_IDS
-from mission_control.cli.terminal.layout import Column, Worth
-from mission_control.cli.terminal.output import echo, echo_file, echo_json_array, printable, table, tell
+from mission_control.cli.terminal.output import echo_file, echo_json_array, tell
 from mission_control.cli.terminal.own_zone import own_zone
-from mission_control.cli.terminal.wording import in_how_long, in_own_time, local_time
+from mission_control.cli.views.eta_view import eta_of
+from mission_control.cli.views.next_view import Asked, Shown, show_times
 from mission_control.configuration.clock import utc_now
 
 if TYPE_CHECKING:
-    from zoneinfo import ZoneInfo
-
-    from mission_control.model.definitions.condition import Condition
     from mission_control.model.definitions.schedules import Schedule
-    from mission_control.model.policies.pause import PauseLayer
     from mission_control.model.runs.changed_occurrence import ChangedOccurrence
     from mission_control.operate.next_times import DueTime
+    from mission_control.operate.simulation.forecast import Estimate
 
 _DEFAULT_COUNT = 5
-
-
-@dataclass(frozen=True)
-class Asked:
-    """A schedule, and what is known of its task, if it has one."""
-
-    rule: Schedule
-    pauses: Sequence[PauseLayer] = ()
-    changed: Sequence[ChangedOccurrence] = ()
-    condition: Condition | None = None
-    meets: str | None = None
-    task_id: str = ""
+_MOST_ESTIMATED = 20
 
 
 @click.command("next", epilog="Example: mission-control next --schedule 'weekly mon,fri 16:00' -n 3")
@@ -68,6 +53,9 @@ class Asked:
     "--within", type=parameters.DURATION, metavar="DURATION", help="All times from then on within this time."
 )
 @click.option("-n", "count", type=click.IntRange(min=1), help="How many: 5, or all of a given time.")
+@click.option(
+    "--eta", is_flag=True, help="Also when each is expected to start: in half of all cases, and in 90 %."
+)
 @click.option("--ics", is_flag=True, help="Print an iCalendar file: of the task, or of all enabled tasks.")
 @parameters.as_json
 def next_times(  # noqa: PLR0913, PLR0917  # one parameter an option
@@ -78,6 +66,7 @@ def next_times(  # noqa: PLR0913, PLR0917  # one parameter an option
     between: tuple[datetime, datetime] | None,
     within: float | None,
     count: int | None,
+    eta: bool,
     ics: bool,
     as_json: bool,
 ) -> None:
@@ -86,10 +75,8 @@ def next_times(  # noqa: PLR0913, PLR0917  # one parameter an option
     Times are shown in your own time zone, and in the schedule's if clocks differ there. A moment without an
     offset is in your own. With --json the answer is an array of {"scheduled_time": UTC, "local": …}; what a
     pause will skip has its name as "paused", what a condition will skip the reason as "condition", and an
-    occurrence that was changed by hand "skipped" or "moved_to".
+    occurrence that was changed by hand "skipped" or "moved_to"; with --eta, when it is expected to start.
     """
-    from mission_control.operate.next_times import due_json
-
     if between is not None and (start is not None or within is not None):
         raise click.UsageError("give either --between, or --from and --within")
     if within is not None:
@@ -100,6 +87,8 @@ def next_times(  # noqa: PLR0913, PLR0917  # one parameter an option
             raise click.UsageError("--ics is for tasks; leave out --schedule, --tz and --json")
         _echo_calendar(task_id, start, between, count)
         return
+    if eta and task_id is None:
+        raise click.UsageError("--eta is for one task; give its id")
     if schedule is None and tz is not None:
         raise click.UsageError("--tz is that of --schedule; a task has its own")
     if task_id is schedule is None:
@@ -109,10 +98,11 @@ def next_times(  # noqa: PLR0913, PLR0917  # one parameter an option
         return
     asked = _asked(task_id, schedule, tz)
     times = _times(asked.rule, asked.changed, start, between, count)
+    shown = Shown(asked, *((times, None) if not eta else _estimated(asked.task_id, times)))
     if as_json:
-        echo_json_array(due_json(due, asked.rule, asked.pauses, asked.condition) for due in times)
+        echo_json_array(shown.to_json())
     else:
-        _show(asked, times)
+        show_times(shown)
         if asked.meets is not None:
             tell(f"the next one {asked.meets}")
 
@@ -165,41 +155,18 @@ def _times(
     return islice(upcoming(rule, first, changed=changed), _DEFAULT_COUNT if count is None else count)
 
 
-def _show(asked: Asked, times: Iterator[DueTime]) -> None:
-    rule = asked.rule
-    now, here, found = utc_now(), own_zone(), list(times)
-    is_elsewhere = any(
-        one.due.astimezone(here).utcoffset() != one.due.astimezone(rule.zone).utcoffset() for one in found
-    )
-    zones = [here, rule.zone] if is_elsewhere else [here]
-    rows = [
-        (
-            *(local_time(one.due, zone) for zone in zones),
-            one.due.astimezone(here).strftime("%A"),
-            in_how_long(one.due, now),
-            "; ".join(notes(one, here, asked)),
-        )
-        for one in found
-    ]
-    tell(rule.describe())
-    if rows:
-        own = [Column(zone.key, Worth.KEY if zone == here else Worth.HIGH) for zone in zones]
-        echo(table(*own, Column(""), Column("", Worth.HIGH), Column("", Worth.KEY, least=20), rows=rows))
-    else:
-        tell("no such time")
+def _estimated(
+    task_id: str, times: Iterable[DueTime]
+) -> tuple[list[DueTime], Mapping[datetime, Estimate | None]]:
+    """Return occurrences of a task, and when the first of them are expected to start."""
+    from mission_control.cli.terminal.installation_in_use import current
+    from mission_control.operate.tasks import existing_task
 
-
-def notes(one: DueTime, here: ZoneInfo, asked: Asked) -> Iterator[str]:
-    """Yield what keeps an occurrence from running at its time, in words."""
-    from mission_control.operate.next_times import unmet_words
-
-    if one.change is not None:
-        own = "" if one.change.to is None else f"{local_time(one.scheduled_time, here)} "
-        yield printable(f"{own}{in_own_time(one.change.words(), here)}")
-    unmet = unmet_words(one, asked.rule, asked.condition)
-    if unmet is not None:
-        yield printable(unmet)
-    yield from (printable(f"paused ({layer.name})") for layer in asked.pauses if layer.holds(one.due))
+    found = list(times)
+    with current() as installation:
+        task = existing_task(installation.registry, task_id)
+        due = {one.scheduled_time: one.due for one in found[:_MOST_ESTIMATED]}
+        return found, eta_of(installation).of_occurrences(task, due, installation.clock())
 
 
 def _of_task(task_id: str) -> Asked:
@@ -220,4 +187,4 @@ def _of_task(task_id: str) -> Asked:
     if task.schedule.spread_seconds:
         tell(f"each fires up to {task.schedule.spread_seconds:g} s later, always by the same offset")
     changed = seen.changed_of(task.id, also_over=True)
-    return Asked(task.schedule, pauses, changed, task.condition, meets)
+    return Asked(task.schedule, pauses, changed, task.condition, meets, task.id)

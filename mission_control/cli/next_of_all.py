@@ -8,13 +8,13 @@ from heapq import merge
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
-from mission_control.cli.next import Asked, notes
 from mission_control.cli.terminal.installation_in_use import current
 from mission_control.cli.terminal.layout import Column, Worth
 from mission_control.cli.terminal.output import echo, echo_json_array, table, tell
 from mission_control.cli.terminal.own_zone import own_zone
 from mission_control.cli.terminal.short_names import ShortNames
 from mission_control.cli.terminal.wording import in_how_long, local_time
+from mission_control.cli.views.next_view import Asked, notes
 from mission_control.configuration.clock import utc_now
 
 if TYPE_CHECKING:

@@ -11,23 +11,25 @@ from rich.text import Text
 from mission_control.cli.backfill.progress import words_of
 from mission_control.cli.terminal import parameters
 from mission_control.cli.terminal.installation_in_use import current, is_configured
-from mission_control.cli.terminal.layout import Column, Worth
-from mission_control.cli.terminal.output import echo, echo_json, facts, near, printable, table, tell
+from mission_control.cli.terminal.output import echo, echo_json, facts, near, printable
 from mission_control.cli.terminal.own_zone import own_zone
 from mission_control.cli.terminal.watching import watchable
-from mission_control.cli.terminal.wording import in_how_long, in_own_time, labelled_time, local_time
+from mission_control.cli.terminal.wording import in_how_long, in_own_time, labelled_time
+from mission_control.cli.views.eta_view import eta_json, eta_of, eta_words
+from mission_control.cli.views.notes_view import show_notes
 from mission_control.cli.views.run_view import STYLES, VOID, passed_deadlines, waiting_words
-from mission_control.model.values.instants import parse_instant
 from mission_control.model.values.quantities import counted, duration
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
+    from mission_control.operate.simulation.forecast import Estimate
     from mission_control.operate.situation import Situation
     from mission_control.processes.up_lock import UpProcess
 
+    Etas = Mapping[str, Estimate | None]
+
 _KINDS = {"embedded": "its own server in the data directory", "configured": "MISSION_CONTROL_REDIS_URL"}
-_NOTE = (Column("event", Worth.KEY), Column("what", Worth.KEY, least=20))
 _RUNS_SHOWN = 10
 _ENTRIES_SHOWN = 5
 _SKIPS_SHOWN_FROM = 3
@@ -62,11 +64,11 @@ def status(journal: bool, quarantine: bool, limit: int, as_json: bool) -> None:
     with current() as installation:
         client, here = installation.client, own_zone()
         if journal:
-            _show_notes(last_notes(client, limit), here, "beat has done nothing yet", as_json=as_json)
+            show_notes(last_notes(client, limit), here, "beat has done nothing yet", as_json=as_json)
             return
         if quarantine:
             notes = quarantine_notes(client, installation.redbeat_keys)[:limit]
-            _show_notes(notes, here, "nothing is in quarantine", as_json=as_json)
+            show_notes(notes, here, "nothing is in quarantine", as_json=as_json)
             return
         redis = redis_place(installation.redis_url, is_configured=is_configured(installation.settings))
         if warning := exposure_warning(client, installation.redis_url, installation.settings.broker_url):
@@ -79,48 +81,26 @@ def status(journal: bool, quarantine: bool, limit: int, as_json: bool) -> None:
             now=installation.clock(),
             redbeat_keys=installation.redbeat_keys,
         )
+        etas = eta_of(installation).of_runs(found.active[:_RUNS_SHOWN], found.now)
         notifications = notifications_json(live_processes(client))
         up = UpLock(installation.settings.data_dir).running()
         if as_json:
             up_json = None if up is None else {"pid": up.pid, "host": up.host, "log": up.log}
-            echo_json({**found.to_json(redis), "notifications": notifications, "up": up_json})
+            echo_json(
+                {**found.to_json(redis), "eta": eta_json(etas), "notifications": notifications, "up": up_json}
+            )
         else:
             rows = [
-                *_rows(found, redis, here),
+                *_rows(found, redis, here, etas),
                 *([] if up is None else [("up", _up(up))]),
                 *_notifications(notifications, has_workers=bool(found.workers)),
             ]
             echo(facts(rows))
 
 
-def _show_notes(notes: list[dict[str, str]], here: ZoneInfo, none: str, *, as_json: bool) -> None:
-    if as_json:
-        echo_json(notes)
-    elif notes:
-        rows = [
-            (_time(note.get("at", ""), here), note.get("event", note.get("kind", "")), _what(note))
-            for note in notes
-        ]
-        echo(table(Column(f"at ({here.key})", Worth.HIGH), *_NOTE, rows=rows))
-    else:
-        tell(none)
-
-
-def _what(note: Mapping[str, str]) -> str:
-    if "problem" in note:
-        return printable(f"{note.get('what', note.get('key', ''))}: {note['problem']}")
-    rest = (f"{name} {value}" for name, value in note.items() if name not in {"at", "event"} and value)
-    return ", ".join(rest)
-
-
-def _time(text: str, here: ZoneInfo) -> str:
-    try:
-        return local_time(parse_instant(text), here)
-    except ValueError:
-        return text
-
-
-def _rows(found: Situation, redis: Mapping[str, str], here: ZoneInfo) -> Iterator[tuple[str, str | Text]]:
+def _rows(
+    found: Situation, redis: Mapping[str, str], here: ZoneInfo, etas: Etas
+) -> Iterator[tuple[str, str | Text]]:
     yield from _labelled("verdict", _verdict(found))
     yield "redis", f"{found.redis_version} at {redis['address']}, {_KINDS[redis['kind']]}"
     if "warning" in redis:
@@ -139,7 +119,7 @@ def _rows(found: Situation, redis: Mapping[str, str], here: ZoneInfo) -> Iterato
         shown = (Text(printable(in_own_time(one, here)), style="yellow") for one in lines)
         yield from _labelled(label, shown)
     yield from _labelled("queues", _queues(found))
-    yield from _labelled("running", _active(found, here))
+    yield from _labelled("running", _active(found, here, etas))
     yield from _labelled("skipped", _skipped(found))
     yield "last 24 h", _outcomes(found)
     yield from _labelled("next due", _due(found, here))
@@ -197,7 +177,7 @@ def _queues(found: Situation) -> Iterator[str]:
         yield f"{queue.name}: {queue.waiting:,} waiting{since}"
 
 
-def _active(found: Situation, here: ZoneInfo) -> Iterator[str | Text]:
+def _active(found: Situation, here: ZoneInfo, etas: Etas) -> Iterator[str | Text]:
     known = {run.execution_id: run for run in found.active}
     for run in found.active[:_RUNS_SHOWN]:
         since = found.now - (run.started_at if run.started_at is not None else run.dispatched_at)
@@ -206,6 +186,8 @@ def _active(found: Situation, here: ZoneInfo) -> Iterator[str | Text]:
             state = waiting_words(run, known.get(run.waits_for), here)
         elif skips := found.skips.get(run.task_id, 0):
             state += f"; {counted(skips, 'occurrence')} of {run.task_id} skipped in a row"
+        if (eta := etas.get(run.execution_id)) is not None:
+            state += f"; {eta_words(eta, found.now, here)}"
         if late := passed_deadlines(run):
             state += f"; late: {', '.join(late)}"
         yield f"{run.execution_id}  {state}"

@@ -15,6 +15,7 @@ from mission_control.cli.terminal.own_zone import own_zone
 from mission_control.cli.terminal.several import each
 from mission_control.cli.terminal.watching import watchable
 from mission_control.cli.terminal.wording import in_own_time, labelled_time
+from mission_control.cli.views.eta_view import eta_json, eta_of, eta_words
 from mission_control.cli.views.log_view import log_lines
 from mission_control.cli.views.run_view import passed_deadlines, waiting_words
 
@@ -34,7 +35,8 @@ _SHOWN_LINES: Final = 30
 def show(execution_ids: tuple[str, ...], as_json: bool) -> int:
     """Show runs in full, with the last lines of their logs, but without params, which may hold secrets.
 
-    --json prints an object, for several runs an array. Exit code 7: there are not all of them.
+    Of a run that waits, it says when it is expected to start. --json prints an object, for several runs an
+    array. Exit code 7: there are not all of them.
     """
     from mission_control.dispatch.run_control import existing_run
     from mission_control.operate.runs import run_json
@@ -46,9 +48,15 @@ def show(execution_ids: tuple[str, ...], as_json: bool) -> int:
             run = existing_run(installation.ledger, execution_id)
             if found and not as_json:
                 echo("")
-            found.append(run_json(run))
+            now = installation.clock()
+            expected = eta_of(installation).of_runs([run], now)
+            found.append(
+                {**run_json(run), **({"eta": eta_json(expected)[run.execution_id]} if expected else {})}
+            )
             if not as_json:
                 _show(installation, run)
+                for one in expected.values():
+                    tell(eta_words(one, now, own_zone()))
 
         code = each(execution_ids, show_one)
         if as_json and found:

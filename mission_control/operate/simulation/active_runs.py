@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from mission_control.model.runs.run_record import RunRecord, Trigger
@@ -12,16 +14,36 @@ from mission_control.operate.simulation.scenario import Scenario
 from mission_control.operate.simulation.simulated_run import SimulatedRun, Work
 
 
-def enter_active(engine: Engine, scenario: Scenario) -> None:
-    """Let the active runs of a scenario go on: running ones in their slots, waiting ones in their order."""
-    for record in sorted(scenario.active, key=_turn):
-        run = _run(record, scenario)
-        reserved = [
-            Reservation(name, unit, amount)
-            for name, held in scenario.reserved.items()
-            for unit, amount in held.get(record.execution_id, {}).items()
-        ]
-        engine.budgets.hold(run, reserved)
+@dataclass(frozen=True, slots=True)
+class ActiveRun:
+    """A run that is active as a simulation begins, with what it has reserved of budgets."""
+
+    record: RunRecord
+    work: Work
+    reserved: Sequence[Reservation]
+
+
+def active_runs(scenario: Scenario) -> list[ActiveRun]:
+    """Return the active runs of a scenario: running ones first, then those that have waited longest."""
+    return [
+        ActiveRun(
+            record,
+            Work.of_record(record, scenario.tasks.get(record.task_id)),
+            [
+                Reservation(name, unit, amount)
+                for name, held in scenario.reserved.items()
+                for unit, amount in held.get(record.execution_id, {}).items()
+            ],
+        )
+        for record in sorted(scenario.active, key=_turn)
+    ]
+
+
+def enter_active(engine: Engine, active: Iterable[ActiveRun]) -> None:
+    """Let active runs go on: running ones in their slots, waiting ones in their order."""
+    for one in active:
+        record, run = one.record, _run(one.record, one.work)
+        engine.budgets.hold(run, one.reserved)
         if record.waits_for is not None and engine.turns.blocker(record.task_id) is not None:
             engine.turns.wait(run)
             continue
@@ -37,8 +59,7 @@ def _turn(record: RunRecord) -> tuple[bool, bool, datetime]:
     return record.state is not RunState.RUNNING, record.waits_for is not None, since
 
 
-def _run(record: RunRecord, scenario: Scenario) -> SimulatedRun:
-    work = Work.of_record(record, scenario.tasks.get(record.task_id))
+def _run(record: RunRecord, work: Work) -> SimulatedRun:
     run = SimulatedRun(work, record.execution_id, record.due_at.timestamp(), record.root)
     run.attempt = record.attempt - (record.state is RunState.INTERRUPTED)  # that begins the same again
     run.expires = None if record.expires_at is None else record.expires_at.timestamp()

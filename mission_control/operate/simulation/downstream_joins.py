@@ -43,13 +43,15 @@ class DownstreamJoins:
         self._open: defaultdict[str, dict[str, UpstreamRun]] = defaultdict(dict)
         self._entered: set[str] = set()
 
+    def has_followers(self, task_id: str) -> bool:
+        """Return whether any task comes after one."""
+        return task_id in self._dependents
+
     def ended(
         self, execution_id: str, root: str, state: RunState, cause: Cause | None, now: datetime
     ) -> Iterator[Follower]:
         """Yield what follows from the end of a run."""
         task_id = task_of_run(execution_id)
-        if task_id not in self._dependents:
-            return
         origin = None if cause is None else cause.to_dict()
         run = UpstreamRun(execution_id, state, now, origin, root or execution_id)
         self._ends[execution_id] = run

@@ -15,8 +15,9 @@ from mission_control.model.policies.retry import RetryIn, decide_retry
 from mission_control.model.runs.cause import Cause
 from mission_control.model.runs.new_run import expires_at
 from mission_control.model.runs.run_state import RunState
-from mission_control.model.values.identifiers import occurrence_execution_id
+from mission_control.model.values.identifiers import occurrence_execution_id, task_of_run
 from mission_control.model.values.instants import from_unix
+from mission_control.operate.simulation.beat_decisions import BeatDecisions, Memo
 from mission_control.operate.simulation.budget_accounts import BudgetAccounts
 from mission_control.operate.simulation.downstream_joins import DownstreamJoins
 from mission_control.operate.simulation.event_queue import EventQueue
@@ -24,7 +25,6 @@ from mission_control.operate.simulation.experience import Draws
 from mission_control.operate.simulation.limit_buckets import LimitBuckets
 from mission_control.operate.simulation.scenario import Scenario
 from mission_control.operate.simulation.simulated_run import SimulatedRun
-from mission_control.operate.simulation.timetable import Memo, Timetable
 from mission_control.operate.simulation.turns_of_task import TurnsOfTasks
 from mission_control.operate.simulation.witness import Witness
 from mission_control.operate.simulation.work_queues import Pool, WorkQueues
@@ -46,7 +46,7 @@ class Engine(EventQueue):
         self.budgets = BudgetAccounts(scenario.budgets, scenario.spent, self.draws)
         self.turns = TurnsOfTasks()
         self.joins = DownstreamJoins(scenario.tasks)
-        self.timetable = Timetable(scenario, memo)
+        self.decisions = BeatDecisions(scenario, memo)
         self._witness = witness
         self._rng = rng
         self._tasks = scenario.tasks
@@ -75,7 +75,7 @@ class Engine(EventQueue):
 
     def _turn(self, task: TaskDefinition) -> None:
         """Do what a task that is due needs."""
-        decision = self.timetable.decided(task, self._due.pop(task.id), self.now)
+        decision = self.decisions.decided(task, self._due.pop(task.id), self.now)
         are_fired = [self._carry_out(task, action) for action in decision.actions]
         next_due = decision.next_due
         if task.schedule.is_fixed_delay and next_due is None and not any(are_fired):
@@ -94,7 +94,7 @@ class Engine(EventQueue):
         if not isinstance(action, Fire):
             self._unfired(task, execution_id, action)
             return False
-        seen = self.timetable.seen(task)
+        seen = self.decisions.seen(task)
         due = action.due.timestamp() + seen.spread.total_seconds()
         return self._fire(task, SimulatedRun(seen.work, execution_id, due), action)
 
@@ -144,11 +144,13 @@ class Engine(EventQueue):
 
     def _release(self, execution_id: str, state: RunState, cause: Cause | None, root: str = "") -> None:
         """Fire or skip what comes after a run that is over."""
+        if not self.joins.has_followers(task_of_run(execution_id)):
+            return
         now = from_unix(self.now)
         for task, name, origin, action in self.joins.ended(execution_id, root, state, cause, now):
-            decided = self.timetable.allowed(task, action, self.now) if isinstance(action, Fire) else action
+            decided = self.decisions.allowed(task, action, self.now) if isinstance(action, Fire) else action
             if isinstance(decided, Fire):
-                run = SimulatedRun(self.timetable.seen(task).work, name, self.now, origin)
+                run = SimulatedRun(self.decisions.seen(task).work, name, self.now, origin)
                 self._fire(task, run, decided)
             else:
                 self._unfired(task, name, decided, origin)
@@ -179,9 +181,7 @@ class Engine(EventQueue):
                 self.at(at, run)
             return
         run.attempt += 1
-        if run.attempt == 1:
-            run.started = self.now
-            self._witness.started(run, self.now)
+        self._witness.started(run, self.now)
         self._work_on(run, pool, self.draws.seconds(run.work.task_id))
 
     def _work_on(self, run: SimulatedRun, pool: Pool, seconds: float) -> None:
@@ -234,7 +234,7 @@ class Engine(EventQueue):
         self.limits.forget(run)
         self.budgets.give_back(run)
         self._witness.ended(run)
-        self.timetable.note_end(run, state, self.now)
+        self.decisions.note_end(run, state, self.now)
         if (released := self.turns.over(run)) is not None:
             self.at(self.now, released)
         if task is None:

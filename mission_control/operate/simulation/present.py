@@ -49,6 +49,7 @@ class Present:
         tasks: Sequence[TaskDefinition],
         now: datetime,
         *,
+        active: Sequence[RunRecord] | None = None,
         new: Sequence[TaskDefinition] = (),
         slots: int | None = None,
         resources: Mapping[str, Mapping[str, Any]] | None = None,
@@ -60,7 +61,7 @@ class Present:
         """
         given = {} if resources is None else resources
         every = {one.id: one for one in (*tasks, *new)}
-        active = list(self.ledger.all_active())
+        active = list(self.ledger.all_active()) if active is None else active
         limits = {**read_resources(self.client, redis_keys.LIMITS, NamedLimit), **given.get("limits", {})}
         budgets = {**read_resources(self.client, redis_keys.BUDGETS, Budget), **given.get("budgets", {})}
         pauses, known = read_pauses(self.client), self._known({*every, *(run.task_id for run in active)})

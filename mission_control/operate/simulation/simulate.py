@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from mission_control.model.values.instants import format_instant, from_unix
-from mission_control.operate.simulation.active_runs import enter_active
+from mission_control.operate.simulation.active_runs import active_runs, enter_active
 from mission_control.operate.simulation.engine import Engine
 from mission_control.operate.simulation.scenario import Scenario
 from mission_control.operate.simulation.tally import Tally, Waits
@@ -75,7 +75,7 @@ def simulate(scenario: Scenario, span: timedelta, *, most: int = MOST_EVENTS) ->
     """
     tally = Tally()
     engine = Engine(scenario, random.Random(_SEED), tally)  # noqa: S311  # nothing secret
-    enter_active(engine, scenario)
+    enter_active(engine, active_runs(scenario))
     asked = scenario.now + span
     until = engine.advance(asked.timestamp(), most=most)
     return Simulated(

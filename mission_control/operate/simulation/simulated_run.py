@@ -86,7 +86,6 @@ class SimulatedRun:
         "reserved",
         "root",
         "spent",
-        "started",
         "state",
         "upstream",
         "work",
@@ -100,7 +99,6 @@ class SimulatedRun:
         self.upstream: tuple[str, ...] = ()
         self.attempt = 0
         self.expires: float | None = None
-        self.started: float | None = None
         self.state = RunState.DISPATCHED
         self.counts = self.fails = self.is_called = self.is_cancelled = False
         self.pool: Any = None

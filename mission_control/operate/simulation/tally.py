@@ -77,8 +77,9 @@ class Tally:
 
     def started(self, run: SimulatedRun, now: float) -> None:
         """Count how long a run has waited on its queue, and how late it is."""
-        self.waits[run.work.queue].append(now - run.ready)
-        self.lateness[run.work.task_id].append(now - run.due)
+        if run.attempt == 1:
+            self.waits[run.work.queue].append(now - run.ready)
+            self.lateness[run.work.task_id].append(now - run.due)
 
     def ended(self, run: SimulatedRun) -> None:
         """Count a run that is over."""

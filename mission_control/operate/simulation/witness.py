@@ -21,7 +21,7 @@ class Witness(Protocol):
         """See that a run must wait for a limit, or for another run of its task."""
 
     def started(self, run: SimulatedRun, now: float) -> None:
-        """See a run that begins its first attempt."""
+        """See a run that begins an attempt."""
 
     def ended(self, run: SimulatedRun) -> None:
         """See a run that is over."""

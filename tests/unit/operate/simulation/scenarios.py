@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from mission_control.model.definitions.due_times import due_after
 from mission_control.model.definitions.task import parse_task
 from mission_control.model.values.instants import from_unix
-from mission_control.operate.simulation.active_runs import enter_active
+from mission_control.operate.simulation.active_runs import active_runs, enter_active
 from mission_control.operate.simulation.engine import Engine
 from mission_control.operate.simulation.experience import Experience
 from mission_control.operate.simulation.scenario import Scenario, Workers
@@ -75,6 +75,6 @@ def course(given: Scenario, span: timedelta) -> list[str]:
     """What happens in a span of time from midnight on, a line each."""
     notes = Notes()
     engine = notes.engine = Engine(given, random.Random(1), notes)
-    enter_active(engine, given)
+    enter_active(engine, active_runs(given))
     engine.advance((given.now + span).timestamp(), most=10_000)
     return notes.lines

@@ -32,7 +32,7 @@ class Seen:
     is_steady: bool
 
 
-class Timetable:
+class BeatDecisions:
     """Decides about occurrences, with the circuit breakers and counters as runs have left them."""
 
     def __init__(self, scenario: Scenario, memo: Memo | None) -> None:
