@@ -30,7 +30,7 @@ _COLUMNS: Final = (
 def list_approvals(as_json: bool) -> None:
     """List the changes that wait for an approval; --json shows the whole definitions."""
     with current() as installation:
-        waiting = _changes(installation).approvals.all()
+        waiting = granted_changes(installation).approvals.all()
     if as_json:
         from mission_control.audit.record.masked_values import masked_definition
 
@@ -68,7 +68,7 @@ def allow(approval_id: str, dry_run: bool) -> None:
     from mission_control.installation.installation import acting_user
 
     with current() as installation:
-        changes = _changes(installation)
+        changes = granted_changes(installation)
         found = changes.approvals.get(approval_id)
         changes.allow(found, who=acting_user(), dry_run=dry_run)
     tell(f"{found.task_id}: {'would be allowed (dry run)' if dry_run else 'allowed'}")
@@ -83,14 +83,15 @@ def deny(approval_id: str, reason: str | None, dry_run: bool) -> None:
     from mission_control.installation.installation import acting_user
 
     with current() as installation:
-        changes = _changes(installation)
+        changes = granted_changes(installation)
         found = changes.approvals.get(approval_id)
         if not dry_run:
             changes.deny(found, who=acting_user(), reason=reason)
     tell(f"{found.task_id}: {'would be denied (dry run)' if dry_run else 'denied'}")
 
 
-def _changes(installation: Installation) -> GrantedChanges:
+def granted_changes(installation: Installation) -> GrantedChanges:
+    """Return what changes tasks for the holders of an installation's grants."""
     from mission_control.operate.grants.changes import GrantedChanges
     from mission_control.registry.grants import Approvals
 

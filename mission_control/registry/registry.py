@@ -193,15 +193,6 @@ class Registry:
         if not self._change(task.id, lambda _: task, change="updated", reason=reason):
             self.add(task, reason=reason)
 
-    def put_over(self, task: TaskDefinition, revision: int | None, *, reason: str | None = None) -> bool:
-        """Put a checked task in the place of the revision that was seen, if any; False if it is over."""
-        seen = self._store.load([task.id])[0]
-        if revision != (None if seen is None else seen.definition["metadata"]["revision"]):
-            return False
-        if seen is None:
-            return self.add(task, reason=reason)
-        return self._writes.replace([(task, seen)], "updated", reason)[0]
-
     def enable(self, task_id: str, *, reason: str | None = None) -> bool:
         """Let a task fire again, from its next occurrence after now; False if there is no such task."""
         return self.update(task_id, {"enabled": True}, change="enabled", reason=reason)

@@ -54,8 +54,12 @@ class GrantedChanges:
 
     def own_tasks(self, grant: Grant) -> list[TaskDefinition]:
         """Return the tasks of the holder, sorted by id."""
-        ids = sorted(self.grants.tasks_of(grant))
-        return [one for one in self.registry.some(ids) if one.owner == grant.owner]
+        return [one for one, _ in self._own(grant)]
+
+    def _own(self, grant: Grant) -> list[tuple[TaskDefinition, datetime]]:
+        ends = self.grants.tasks_of(grant)
+        found = self.registry.some(sorted(ends))
+        return [(one, ends[one.id]) for one in found if one.owner == grant.owner]
 
     def check(self, grant: Grant, change: Change) -> None:
         """Raise GrantRefusedError, and record that, if the holder may not do what changes no task."""
@@ -193,10 +197,9 @@ class GrantedChanges:
             yield Step(task.id, task, base, difference(old, compared(task, None)) if is_own else {}, decision)
 
     def _usage(self, grant: Grant) -> Usage:
-        now, ends = self.clock(), self.grants.tasks_of(grant)
-        own = self.own_tasks(grant)
-        live = {one.id: one for one in own if ends[one.id] > now}
-        return Usage(live, {one.id for one in own} - live.keys())
+        now, own = self.clock(), self._own(grant)
+        live = {one.id: one for one, end in own if end > now}
+        return Usage(live, {one.id for one, _ in own} - live.keys())
 
     def _do(self, grant: Grant, step: Step) -> Outcome:
         if step.task is None:
@@ -220,7 +223,10 @@ class GrantedChanges:
         if step.task is None:
             raise TypeError("a removal is not written")
         final = self.registry.check.parse_new(bounded(grant, step.task, self.clock()))
-        if not self.writing(grant, approved=approved).put_over(final, step.base, reason=reason):
+        writing = self.writing(grant, approved=approved).planned
+        (seen,) = writing.stored([step.task_id])
+        base = None if seen is None else seen.definition["metadata"]["revision"]
+        if base != step.base or writing.write([(final, seen)], reason):
             return "changed meanwhile"
         return "created" if step.base is None else "updated" if step.fields else "renewed"
 

@@ -29,6 +29,7 @@ from mission_control.operate.why.asking import Asking
 
 MOST_SHOWN: Final = 100
 _DAY: Final = timedelta(days=1)
+_LONGEST: Final = timedelta(days=31)
 
 
 @dataclass(frozen=True)
@@ -104,8 +105,9 @@ class GrantedWork:
         now = self.changes.clock()
         end = now if until is None else min(_instant("until", until), now)
         start = end - _DAY if since is None else _instant("since", since)
-        if start < end - 31 * _DAY:
-            raise InvalidTaskError([Problem("since", "ask about 31 days at most")], subject="account")
+        if not timedelta(0) < end - start <= _LONGEST:
+            problem = Problem("since", "ask about a time that has begun, 31 days at most")
+            raise InvalidTaskError([problem], subject="account")
         found = recent_balance(self.client, self.changes.own_tasks(grant), start, end)
         return {
             "account": found.words(),

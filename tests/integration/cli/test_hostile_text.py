@@ -100,6 +100,7 @@ COMMANDS: dict[str, list[list[str]]] = {
     "approvals list": [[], ["--json"]],
     "approvals allow": [[HOSTILE]],
     "approvals deny": [[HOSTILE, "--reason", HOSTILE]],
+    "mcp": [["--token-file", HOSTILE], ["--http", "--port", HOSTILE]],
     "notify who": [["good"], [HOSTILE]],
     "notify test": [[HOSTILE]],
     "task remove": [["good", "--dry-run"], [HOSTILE], [HOSTILE, "--dry-run"], [HOSTILE, "--yes"]],
