@@ -65,6 +65,7 @@ task = LazyGroup(
         "plan": "tasks.plan:plan",
         "apply": "tasks.task_file:apply",
         "diff": "tasks.task_file:diff",
+        "import": "tasks.import_tasks:import_tasks",
         "export": "tasks.export:export",
     },
     elsewhere={"pause": "pause:pause", "resume": "pause:resume"},

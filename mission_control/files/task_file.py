@@ -60,6 +60,8 @@ def read_task_file(path: Path) -> TaskFile:
         UnsafePathError: another user could change it.
     """
     data = read_data_file(path)
+    if isinstance(data, dict) and isinstance(data.get("$schema"), str):  # for editors
+        data = {name: one for name, one in data.items() if name != "$schema"}
     sections = data if isinstance(data, dict) and len(data) > 0 else {"tasks": data}
     is_known = sections.keys() <= {"tasks", *KINDS}
     if not is_known or not all(isinstance(section, list) for section in sections.values()):

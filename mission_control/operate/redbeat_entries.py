@@ -41,6 +41,19 @@ def redbeat_entries(client: Redis, redbeat_keys: RedBeatKeys) -> list[RedBeatEnt
     The due time is the one that RedBeat stored: beat asks the entry's schedule when it comes. An entry
     without a further occurrence, which RedBeat keeps with a negative due time, is left out.
     """
+    return [_entry(name, due, one) for name, due, one in _stored(client, redbeat_keys)]
+
+
+def redbeat_definitions(client: Redis, redbeat_keys: RedBeatKeys) -> dict[str, str]:
+    """Return the definitions of the same entries, as they are stored, by their names."""
+    return {
+        name.decode(errors="backslashreplace"): definition.decode(errors="replace")
+        for name, _, definition in _stored(client, redbeat_keys)
+        if isinstance(definition, bytes)
+    }
+
+
+def _stored(client: Redis, redbeat_keys: RedBeatKeys) -> list[tuple[bytes, float, Any]]:
     with client.pipeline(transaction=False) as pipe:
         _ask(pipe, "ZRANGE", redbeat_keys.schedule, 0, _LATEST, "BYSCORE", "WITHSCORES", withscores=True)
         _ask(pipe, "SMEMBERS", redis_keys.TASKS)
@@ -52,9 +65,8 @@ def redbeat_entries(client: Redis, redbeat_keys: RedBeatKeys) -> list[RedBeatEnt
         for key in some:
             _ask(pipe, "HGET", key, "definition")
         definitions = pipe.execute(raise_on_error=False)
-    return [
-        _entry(key.removeprefix(prefix), due[key], one) for key, one in zip(some, definitions, strict=True)
-    ]
+    found = zip(some, definitions, strict=True)
+    return [(key.removeprefix(prefix), due[key], one) for key, one in found]
 
 
 def _ask(pipe: Pipeline, *command: str | bytes | int, **options: bool) -> None:

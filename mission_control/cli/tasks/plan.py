@@ -25,7 +25,8 @@ _NAMED: Final = 20
 _WHOLE: Final = 100
 
 
-def _pairs(_ctx: click.Context, _param: click.Parameter, value: Sequence[str]) -> dict[str, str]:
+def old_and_new(_ctx: click.Context, _param: click.Parameter, value: Sequence[str]) -> dict[str, str]:
+    """Return the pairs that an option gives, each as OLD=NEW."""
     found = {}
     for one in value:
         old, sign, new = one.partition("=")
@@ -45,7 +46,7 @@ def plan_options(command: Callable[..., Any]) -> Callable[..., Any]:
         "renames",
         multiple=True,
         metavar="OLD=NEW",
-        callback=_pairs,
+        callback=old_and_new,
         help="NEW in the files takes the counters of the registered task OLD, which is removed.",
     )
     catch_up = click.option(

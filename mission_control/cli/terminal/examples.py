@@ -22,6 +22,7 @@ _EXAMPLES: Final = {
     "task revisions": "task revisions tea",
     "task rollback": "task rollback tea --to 3 --dry-run",
     "task plan": "task plan tasks.yaml --prune --out plan.json",
+    "task import": "task import crontab crontab.txt --out tasks.yaml",
     "task apply": "task apply plan.json",
     "task export": "task export tea --format yaml",
     "backfill list": "backfill list --all",

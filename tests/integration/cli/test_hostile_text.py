@@ -110,6 +110,12 @@ COMMANDS: dict[str, list[list[str]]] = {
         [HOSTILE],
         ["good", "--out", f"{HOSTILE}/p.json"],
     ],
+    "task import": [
+        *([kind, "hostile.txt"] for kind in ("crontab", "celery-beat", "apscheduler")),
+        ["crontab", HOSTILE],
+        ["crontab", "hostile.txt", "--handler", HOSTILE],
+        ["celery-beat"],
+    ],
     "task plan": [[HOSTILE], [f"{HOSTILE}.json", "--rename", HOSTILE], ["--rename", f"{HOSTILE}={HOSTILE}"]],
     "task apply": [[HOSTILE], [f"{HOSTILE}.json"]],
     "task diff": [[HOSTILE], [f"{HOSTILE}.json"]],
@@ -155,6 +161,7 @@ LIVE = {"up", "down", "demo", "bench"}
 def hostile(installation: Installation, bare_environment: pytest.MonkeyPatch, tmp_path: Path) -> Installation:
     """An installation in which everything that others can write is hostile."""
     bare_environment.chdir(tmp_path)  # `tasks export` writes a file there
+    (tmp_path / "hostile.txt").write_text(f"0 * * * * {HOSTILE}\n", "utf-8")
     folder = installation.settings.data_dir
     (folder / "handlers").mkdir(parents=True)
     for name, doc in (("unruly", HOSTILE), ("x\x1b[2J", "A module")):

@@ -43,7 +43,13 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    "data", [{"tasks": [_task("a"), _task("b")]}, [_task("a"), _task("b")]], ids=["under tasks", "a list"]
+    "data",
+    [
+        {"tasks": [_task("a"), _task("b")]},
+        [_task("a"), _task("b")],
+        {"$schema": "task-file.schema.json", "tasks": [_task("a"), _task("b")]},
+    ],
+    ids=["under tasks", "a list", "with a schema"],
 )
 @pytest.mark.parametrize("mark", ["", "\ufeff"], ids=["plain", "with a byte order mark"])
 def test_task_file_is_read_in_both_forms(path: Path, data: object, mark: str) -> None:

@@ -1,0 +1,1 @@
+"""Reading the schedules of other programs: crontabs, Celery Beat, APScheduler. Nothing of them is run."""
