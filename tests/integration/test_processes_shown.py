@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mission_control.operate.doctor.gathering import open_flower
 from mission_control.processes.heartbeats import live_processes
 from mission_control.store.embedded.ports import free_port
 from tests.house.documentation import all_blocks
@@ -23,6 +24,7 @@ from tests.stage.waiting import wait_until
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    import pytest
     from redis import Redis
 
 CELERYS = [
@@ -54,7 +56,7 @@ def typing(line: str, folder: Path, settings: Mapping[str, str]) -> Iterator[sub
                 os.killpg(process.pid, signal.SIGTERM)
 
 
-def test_processes_of_readme_start_as_typed(tmp_path: Path) -> None:
+def test_processes_of_readme_start_as_typed(tmp_path: Path, bare_environment: pytest.MonkeyPatch) -> None:
     assert len(CELERYS) == 5
     port = free_port()
     with RedisServer() as server, server.client() as client, ExitStack() as processes:
@@ -64,6 +66,8 @@ def test_processes_of_readme_start_as_typed(tmp_path: Path) -> None:
         for line, process in started.items():
             wait_until(partial(is_up, line, client, port), f"{line} is up", timeout=60)
             assert process.poll() is None
+        bare_environment.setenv("FLOWER_PORT", str(port))
+        wait_until(lambda: open_flower() is not None, "the doctor finds that Flower asks for no password")
         for process in started.values():
             os.killpg(process.pid, signal.SIGTERM)
 

@@ -41,7 +41,10 @@ CODES: Final = {
     "clock_skew": Code(
         Severity.ERROR, "the clock of a machine differs from that of Redis by 5 seconds or more"
     ),
-    "unsafe_path": Code(Severity.ERROR, "another user could change the data directory or the handlers"),
+    "unsafe_path": Code(
+        Severity.ERROR,
+        "another user could change the data directory, an audit stream, handlers or the task file",
+    ),
     "unwritable_path": Code(Severity.ERROR, "this user may not write into the data directory"),
     "task_file": Code(Severity.ERROR, "the task file cannot be read, or a definition in it is wrong"),
     "stopped_worker": Code(Severity.WARNING, "a worker stopped with runs in hand"),

@@ -47,7 +47,8 @@ _FLOWER_SECONDS: Final = 1.0
 
 def look_around(settings: Settings, now: datetime, *, is_founded: bool) -> Place:
     """Return what is known of this machine."""
-    places = [settings.data_dir, *settings.handlers]
+    streams = [settings.task_execution_log, settings.task_changes_log, settings.checkpoints]
+    places = [settings.data_dir, *streams, *settings.handlers, settings.default_tasks_file]
     folders = [settings.data_dir, settings.task_execution_log.parent]
     return Place(
         now=now,
@@ -59,7 +60,7 @@ def look_around(settings: Settings, now: datetime, *, is_founded: bool) -> Place
         ),
         free_bytes=_free_bytes(settings.data_dir),
         zone_data=zone_data(),
-        open_flower=_open_flower(),
+        open_flower=open_flower(),
     )
 
 
@@ -79,7 +80,7 @@ def _free_bytes(path: Path) -> int | None:
     return None
 
 
-def _open_flower() -> str | None:
+def open_flower() -> str | None:
     """Return the URL of a Flower on this machine that asks for no password."""
     port = os.environ.get("FLOWER_PORT", "")
     asked = HTTPConnection(

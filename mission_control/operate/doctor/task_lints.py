@@ -42,7 +42,8 @@ def retries_outlast_period(service: Service, timetable: Timetable) -> Iterator[I
     found = [
         (one, lasts, timedelta(seconds=period))
         for one in _enabled(service)
-        if (period := timetable.period(one.id)) is not None
+        if not one.schedule.is_fixed_delay
+        and (period := timetable.period(one.id)) is not None
         and (lasts := longest_retrying(one.retry_policy)).total_seconds() > period
     ]
     for first, lasts, gap in found[:1]:

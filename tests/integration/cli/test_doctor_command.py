@@ -122,15 +122,18 @@ def test_pending_records_and_a_redis_that_evicts_are_found_without_beat(installa
 def test_redis_that_cannot_be_reached_is_a_finding_and_the_rest_is_checked(
     bare_environment: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    (tmp_path / "handlers").mkdir()
-    (tmp_path / "handlers").chmod(0o777)
+    handlers, logs = tmp_path / "handlers", tmp_path / "data" / "logs"
+    for folder in (handlers, logs):
+        folder.mkdir(parents=True)
+        folder.chmod(0o777)
     bare_environment.setenv("MISSION_CONTROL_REDIS_URL", "redis://:secret@127.0.0.1:1/0")
     code, found = findings()
+    unsafe = [one for one in mc("doctor", "--json").json["findings"] if one["code"] == "unsafe_path"]
     assert (code, set(found)) == (5, {"redis_unreachable", "unsafe_path"})
     assert found["redis_unreachable"]["problem"].startswith(
         "Redis at redis://***@127.0.0.1:1/0 cannot be reached"
     )
-    assert found["unsafe_path"]["command"] == f"chmod o-w {tmp_path}/handlers"
+    assert [one["command"] for one in unsafe] == [f"chmod o-w {logs}", f"chmod o-w {handlers}"]
     assert "not checked: Redis, processes and tasks" in mc("doctor").err
 
 

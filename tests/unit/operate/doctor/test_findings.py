@@ -387,6 +387,7 @@ def test_healthy_installation_has_no_finding() -> None:
         place(zone_data=ZoneData(None, "/usr/share/zoneinfo", "2026a"), free_bytes=None),
         tasks(task(timeout_seconds=None, overlap="queue"), task("off", timeout_seconds=None, enabled=False)),
         tasks(task(schedule=None, timeout_seconds=None, after=[{"task": "milk", "on": "success"}])),
+        tasks(task(schedule={"type": "interval", "minutes": 1, "measure_from": "finish"})),
         busy(spread_seconds=3_600),
         tasks(
             task(
@@ -404,6 +405,7 @@ def test_healthy_installation_has_no_finding() -> None:
         "a machine that does not say",
         "tasks that do not skip, or are off",
         "a task that is never due by itself",
+        "retries before a fixed delay",
         "many tasks spread over an hour",
         "an agent's one-off with a budget",
     ],
