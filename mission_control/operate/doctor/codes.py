@@ -48,7 +48,7 @@ CODES: Final = {
     "unwritable_path": Code(Severity.ERROR, "this user may not write into the data directory"),
     "task_file": Code(Severity.ERROR, "the task file cannot be read, or a definition in it is wrong"),
     "stopped_worker": Code(Severity.WARNING, "a worker stopped with runs in hand"),
-    "silent_process": Code(Severity.WARNING, "a beat or worker has just stopped to answer"),
+    "silent_process": Code(Severity.WARNING, "a beat or worker has just stopped answering"),
     "changed_worker": Code(Severity.WARNING, "remote control has changed a worker"),
     "handler_versions": Code(Severity.WARNING, "workers have different versions of a handler"),
     "long_queue": Code(Severity.WARNING, "messages wait for more than 5 minutes"),
@@ -67,7 +67,7 @@ CODES: Final = {
     ),
     "pending_records": Code(Severity.WARNING, "audit records wait to be written for longer than 10 seconds"),
     "file_differs": Code(Severity.WARNING, "tasks differ from the task file"),
-    "no_channel": Code(Severity.LINT, "failures are reported to no one"),
+    "no_channel": Code(Severity.LINT, "failures are sent to no channel"),
     "skip_without_timeout": Code(
         Severity.LINT, "overlap is `skip` and there is no time limit: a run that hangs ends all others"
     ),

@@ -16,7 +16,7 @@ SKEW: Final = timedelta(seconds=5)
 
 
 def silent_processes(service: Service) -> Iterator[Issue]:
-    """Yield the beats and workers that have stopped to answer, and are not forgotten yet."""
+    """Yield the beats and workers that have stopped answering, and are not forgotten yet."""
     for one in service.processes:
         if one.age > ANSWER_SECONDS:
             problem = f"{one.kind} {one.name} last answered {one.age:.0f} s ago"

@@ -25,6 +25,7 @@ from mission_control.operate.exposure import WARNING
 from mission_control.operate.issue import Issue
 from mission_control.operate.queues import QueueState
 from mission_control.processes.heartbeats import ProcessInfo
+from tests.house.repository import ROOT
 from tests.unit.cli.test_help import ALL
 
 if TYPE_CHECKING:
@@ -373,6 +374,12 @@ def test_every_code_is_injected_and_has_a_meaning() -> None:
     assert all(one.meaning for one in CODES.values())
 
 
+def test_every_issue_that_any_check_reports_has_a_code() -> None:
+    sources = [one.read_text("utf-8") for one in (ROOT / "mission_control").rglob("*.py")]
+    reported = {code for text in sources for code in re.findall(r"\bIssue\(\s*f?\"(\w+)\"", text)}
+    assert reported == set(CODES)
+
+
 def test_healthy_installation_has_no_finding() -> None:
     assert diagnose(Evidence(PLACE, replace(HEALTHY, tasks=(task(),)))) == Diagnosis(())
 
@@ -450,6 +457,6 @@ def test_remedy_of_a_hostile_name_types_that_name_and_nothing_else() -> None:
 
 
 def test_page_of_codes_is_the_table() -> None:
-    page = Path(__file__).parents[4] / "docs" / "doctor.md"
+    page = ROOT / "docs" / "doctor.md"
     rows = re.findall(r"^\| `(\w+)` \| (\w+) \| (.+) \|$", page.read_text("utf-8"), re.MULTILINE)
     assert rows == [(code, str(one.severity), one.meaning) for code, one in CODES.items()]
