@@ -6,7 +6,8 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from itertools import islice
+from itertools import chain, islice
+from operator import lt
 from typing import Final
 
 from mission_control.model.definitions.schedules import spread_offset
@@ -28,12 +29,11 @@ class Slots:
         self, task_id: str, versions: Sequence[Version], span: tuple[datetime, ...], most: int
     ) -> None:
         self.task_id, self.versions = task_id, versions
-        times = set[int]()
-        for version in versions:
-            room = most + 1 - len(times)
-            times |= {_micros(one) for one in islice(version.expected(task_id, *span), max(0, room))}
-        self._times = array("q", sorted(times))
-        self.causes = bytearray(len(times))
+        found = chain.from_iterable(version.expected(task_id, *span) for version in versions)
+        times = array("q", map(_micros, islice(found, most + 1)))
+        is_in_order = all(map(lt, times, islice(times, 1, None)))  # else a spread has changed
+        self._times = times if is_in_order else array("q", sorted({*times}))
+        self.causes = bytearray(len(self._times))
 
     def __len__(self) -> int:
         return len(self._times)

@@ -9,19 +9,21 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from mission_control.audit.stream.anchors import Anchor, read_anchors
+from mission_control.audit.stream.anchors import Anchor
 from mission_control.audit.stream.reader import read_all
 from mission_control.model.runs.run_state import RunState
 from mission_control.model.values.instants import format_instant
 from mission_control.operate.account import gathering
 from mission_control.store import redis_keys
+from tests.processes.beats import BeatProcess
 from tests.samples.accounted_day import DAY, HOUR, AccountedDay, hours
 from tests.stage.command_line import mc
-from tests.stage.live_installation import live_installation
 from tests.stage.waiting import wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from mission_control.installation.installation import Installation
 
 ON_DAY = ("--day", "2026-03-02", "--files-only")
 
@@ -37,59 +39,46 @@ def day(bare_environment: pytest.MonkeyPatch, tmp_path: Path) -> AccountedDay:
     return day
 
 
-def test_account_of_a_real_beat_and_worker_is_signed_and_finds_what_is_done_to_redis_and_files(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+def test_account_of_a_real_beat_is_signed_and_finds_what_is_done_to_redis_and_files(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(gathering, "DUE_BEFORE", timedelta(0))  # no waiting for a minute
-    with live_installation() as live:
-        ours = live.installation
-        monkeypatch.setenv("MISSION_CONTROL_DATA_DIR", str(ours.settings.data_dir))
-        monkeypatch.setenv("MISSION_CONTROL_REDIS_URL", live.server.url)
-        key = tmp_path / "audit.key"
-        assert mc("audit", "keygen", str(key)).code == 0
-        monkeypatch.setenv("MISSION_CONTROL_AUDIT_KEY", str(key))
-        begin = datetime.now(UTC)
-        assert ours.registry.register(
-            {
-                "id": "tea",
-                "schedule": {"type": "interval", "seconds": 1},
-                "handler": "handlers.test_handler.run",
-            }
+    key, file, path = tmp_path / "audit.key", tmp_path / "account.json", installation.audit.path
+    assert mc("audit", "keygen", str(key)).code == 0
+    monkeypatch.setenv("MISSION_CONTROL_AUDIT_KEY", str(key))
+    begin = datetime.now(UTC)
+    every_second = {"type": "interval", "seconds": 1}
+    assert installation.registry.register(
+        {"id": "tea", "schedule": every_second, "handler": "handlers.hello.run"}
+    )
+    assert mc("pause", "tea").code == 0  # beat skips each, with a final record
+    with BeatProcess(installation):
+        records = wait_until(
+            lambda: path.exists() and (found := [*read_all(path)])[2:] and found, "3 records"
         )
-        path = ours.settings.task_execution_log
-        ended = wait_until(
-            lambda: (
-                path.exists() and (found := [one for one in read_all(path) if one["final"]])[3:] and found
-            ),
-            "four runs have ended",
-        )
-        assert ended
-        assert ours.registry.disable("tea")
-        last = max(one["scheduled_time"] for one in ended)
-        until = format_instant(datetime.fromisoformat(last) + timedelta(seconds=1))
-        wait_until(lambda: datetime.now(UTC) > datetime.fromisoformat(until), "the span is over")
-        span, file = ("--from", format_instant(begin), "--to", until), tmp_path / "account.json"
-        answer = mc("account", *span, "--out", str(file), "--sign", "--json")
-        assert (answer.code, answer.json["unaccounted"]) == (0, []), answer.out
-        assert answer.json["expected"] >= 4
-        assert (
-            sum(answer.json["done"].values()) + sum(answer.json["explained"].values())
-            == answer.json["expected"]
-        )
+    assert records
+    assert installation.registry.disable("tea")
+    until = datetime.fromisoformat(max(one["scheduled_time"] for one in read_all(path))) + timedelta(
+        seconds=1
+    )
+    wait_until(lambda: datetime.now(UTC) > until, "the span is over")
+    span = ("--from", format_instant(begin), "--to", format_instant(until))
+    answer = mc("account", *span, "--out", str(file), "--sign", "--json")
+    assert (answer.code, answer.json["unaccounted"]) == (0, []), answer.out
+    assert answer.json["expected"] == sum(answer.json["explained"].values()) >= 3
 
-        verify = ("audit", "verify", "--account", str(file), "--public-key", f"{key}.pub", "--json")
-        sound = mc(*verify)
-        assert (sound.code, sound.json["sound"]) == (0, True), sound.out
-        assert sound.json["streams"].keys() == {"account", "runs", "changes", "redis"}
-        name, writer = ended[-1]["execution_id"], ended[-1]["writer"]
-        path.write_bytes(path.read_bytes().replace(b'"success"', b'"failure"'))
-        ours.client.hset(redis_keys.run(name), "state", RunState.FAILURE)
-        anchor = read_anchors(ours.client)[writer]
-        forged = Anchor(anchor.seq, "0" * 64, anchor.since, anchor.last, anchor.path)
-        ours.client.hset(redis_keys.AUDIT_ANCHORS, writer, forged.to_text())
-        found = mc(*verify)
-        assert (found.code, found.json["sound"]) == (1, False)
-        assert found.json["streams"]["runs"]["counts"]["changed"] >= 1
+    verify = ("audit", "verify", "--account", str(file), "--public-key", f"{key}.pub", "--json")
+    sound = mc(*verify)
+    assert (sound.code, sound.json["sound"]) == (0, True), sound.out
+    assert sound.json["streams"].keys() == {"account", "runs", "changes", "redis"}
+    name, writer = records[-1]["execution_id"], records[-1]["writer"]
+    path.write_bytes(path.read_bytes().replace(b'"skipped"', b'"success"'))
+    installation.client.hset(redis_keys.run(name), "state", RunState.SUCCESS)
+    forged = Anchor(records[-1]["seq"], "0" * 64, 0, 1, str(path.resolve()))
+    installation.client.hset(redis_keys.AUDIT_ANCHORS, writer, forged.to_text())
+    found = mc(*verify)
+    assert (found.code, found.json["sound"]) == (1, False)
+    assert found.json["streams"]["runs"]["counts"]["changed"] >= 1
 
 
 def test_account_lists_what_is_unaccounted_and_ends_with_1(day: AccountedDay) -> None:
