@@ -44,6 +44,12 @@ def test_layer_selects_tasks_by_its_kind(kind: PauseKind, value: str, other: str
     assert other is None or not layer(kind, other).selects(TASK)
 
 
+def test_layer_holds_from_its_beginning_until_its_end() -> None:
+    moments = (T0 - MINUTE, T0, T0 + MINUTE)
+    assert [layer().holds(at) for at in moments] == [False, True, True]
+    assert [layer(until=T0 + MINUTE).holds(at) for at in moments] == [False, True, False]
+
+
 def test_of_several_layers_the_one_that_holds_longest_is_the_cause() -> None:
     short, long = layer(until=T0 + MINUTE), layer(PauseKind.TAG, "slow", until=T0 + 2 * MINUTE)
     forever, everything = layer(PauseKind.OWNER, "ada"), layer(PauseKind.ALL, "")
