@@ -6,7 +6,6 @@ import base64
 import json
 import os
 import signal
-import subprocess
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 from mission_control.processes.commands import beat_command
 from mission_control.processes.heartbeats import beat_name
 from mission_control.store import redis_keys
+from tests.processes.forked import ForkedProgram
 from tests.stage.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -34,18 +34,15 @@ class BeatProcess:
 
     def __init__(self, installation: Installation, environment: Mapping[str, str] | None = None) -> None:
         self._log = Path(tempfile.mkstemp(prefix="mc-test-beat-", suffix=".log")[1])
-        with self._log.open("wb") as output:
-            self._process = subprocess.Popen(
-                beat_command().argv,
-                env={
-                    **os.environ,
-                    **installation.settings.environment(),
-                    **(environment if environment is not None else {}),
-                },
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+        self._process = ForkedProgram(
+            beat_command().argv,
+            {
+                **os.environ,
+                **installation.settings.environment(),
+                **(environment if environment is not None else {}),
+            },
+            self._log,
+        )
         self.name = beat_name(self._process.pid)
         self._client = installation.client
 

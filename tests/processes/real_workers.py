@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import subprocess
 import tempfile
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from mission_control.installation.installation import Installation
 from mission_control.processes.commands import WORKER_APP, worker_command
 from mission_control.processes.heartbeats import live_processes
 from mission_control.store.access_rules import Role
+from tests.processes.forked import ForkedProgram
 from tests.stage.audit_stream import records_of
 from tests.stage.redis_users import denied, role_users, url_as
 from tests.stage.servers import RedisServer
@@ -81,18 +81,15 @@ class WorkerProcess:
         self._log = installation.settings.data_dir / f"{name}.log"
         self._log.parent.mkdir(parents=True, exist_ok=True)
         argv = worker_command(self.name, concurrency=concurrency).argv
-        with self._log.open("ab") as output:
-            self._process = subprocess.Popen(
-                [*(app if one == WORKER_APP else one for one in argv), "--pool", pool, *options],
-                env={
-                    **os.environ,
-                    **installation.settings.environment(),
-                    **(environment if environment is not None else {}),
-                },
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+        self._process = ForkedProgram(
+            [*(app if one == WORKER_APP else one for one in argv), "--pool", pool, *options],
+            {
+                **os.environ,
+                **installation.settings.environment(),
+                **(environment if environment is not None else {}),
+            },
+            self._log,
+        )
 
     @property
     def log(self) -> str:
