@@ -44,6 +44,13 @@ def load(checkout: Path) -> Any:
     return module
 
 
+def without_pip(mc: Any) -> Any:
+    """Return the wrapper, which now makes environments without pip: that takes them three seconds."""
+    run_all = mc.run
+    mc.run = lambda *command: run_all(*command, *(["--without-pip"] if "venv" in command else []))
+    return mc
+
+
 def furnish(checkout: Path) -> Path:
     """Put an environment there that looks as if the wrapper had made it."""
     venv = checkout / ".venv"
@@ -149,7 +156,7 @@ def test_changed_requirements_are_installed_again(checkout: Path, name: str) -> 
 def test_moved_checkout_is_set_up_again(checkout: Path) -> None:
     furnish(checkout)
     moved = checkout.rename(checkout.with_name("elsewhere"))
-    mc = load(moved)
+    mc = without_pip(load(moved))
     assert not mc.is_ready(moved / ".venv")
     mc.make(moved / ".venv")
     assert not (moved / ".venv/bin/mission-control").exists()
@@ -162,13 +169,13 @@ def test_interrupted_set_up_starts_over(checkout: Path) -> None:
     (venv / ".mc-unfinished").touch()
     load(checkout).make(venv)
     assert not debris.exists()
-    assert subprocess.run([venv / "bin/python", "-c", ""], check=False).returncode == 0
+    assert subprocess.run([venv / "bin/python", "-c", "import pip"], check=False).returncode == 0
 
 
 def test_users_own_environment_is_completed_and_not_removed(checkout: Path) -> None:
     venv = furnish(checkout)
     (venv / ".mc-stamp").unlink()
-    load(checkout).make(venv)
+    without_pip(load(checkout)).make(venv)
     assert (venv / "bin/mission-control").exists()
 
 
@@ -190,7 +197,7 @@ def test_read_only_checkout_is_set_up_in_the_users_cache(
     checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    mc = load(checkout)
+    mc = without_pip(load(checkout))
     monkeypatch.setattr(mc.os, "access", lambda path, mode: path != mc.ROOT and os.access(path, mode))
     monkeypatch.setattr(mc, "fill", lambda _venv: None)
     assert mc.set_up() == mc.CACHED_VENV

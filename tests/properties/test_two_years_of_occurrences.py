@@ -148,8 +148,20 @@ def in_utc(local: datetime, zone: str) -> datetime:
 
 
 def is_steady(instant: datetime, zone: str) -> bool:
-    there = tz.gettz(zone)
-    return (instant - DAY).astimezone(there).utcoffset() == (instant + DAY).astimezone(there).utcoffset()
+    return not any(instant - DAY < change <= instant + DAY for change in changes(zone))
+
+
+@cache
+def changes(zone: str) -> list[datetime]:
+    """Return the instants at which the clocks of a zone change, to the half hour."""
+    found, moment, there = [], START.replace(tzinfo=UTC) - 3 * DAY, tz.gettz(zone)
+    while moment < END.replace(tzinfo=UTC) + 3 * DAY:
+        offset = moment.astimezone(there).utcoffset()
+        halves = [moment + number * timedelta(minutes=30) for number in range(1, 49)]
+        moment += DAY
+        if moment.astimezone(there).utcoffset() != offset:
+            found.append(next(one for one in halves if one.astimezone(there).utcoffset() != offset))
+    return found
 
 
 @pytest.mark.parametrize("zone", ZONES)
