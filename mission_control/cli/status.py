@@ -118,6 +118,11 @@ def _rows(
     for label, lines in (("limits", found.limited), ("budgets", found.budgets)):
         shown = (Text(printable(in_own_time(one, here)), style="yellow") for one in lines)
         yield from _labelled(label, shown)
+    if found.approvals:
+        waiting = (
+            f"{counted(found.approvals, 'change')} of holders of grants; see `mission-control approvals list`"
+        )
+        yield "approvals", Text(waiting, style="yellow")
     yield from _labelled("queues", _queues(found))
     yield from _labelled("running", _active(found, here, etas))
     yield from _labelled("skipped", _skipped(found))

@@ -105,7 +105,8 @@ _SPECS: Final = {
     "next": _Spec(_Next, "Show when a task is due next, or when a schedule would be, before you use it."),
     "history": _Spec(_History, "Show the runs of a task, latest first, with outputs and errors."),
     "account": _Spec(
-        _Account, "Say what became of every occurrence of your tasks; by default of the last day."
+        _Account,
+        "Say what became of each occurrence of your tasks since their last change; by default of a day.",
     ),
     "plan": _Spec(
         _Plan,

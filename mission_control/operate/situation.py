@@ -41,6 +41,7 @@ from mission_control.operate.queues import QueueState, waiting_queues
 from mission_control.operate.redbeat_entries import RedBeatEntry, redbeat_entries
 from mission_control.operate.runs import run_json
 from mission_control.processes.heartbeats import ANSWER_SECONDS, ProcessInfo, live_processes
+from mission_control.registry.grants import count_waiting
 from mission_control.registry.pauses import NO_PAUSES, PAUSE_KEYS, read_pauses
 from mission_control.registry.registry import Registry
 from mission_control.registry.task_views import Overview
@@ -82,6 +83,7 @@ class Situation:
     backfills: list[BackfillPlan]
     limited: list[str]
     budgets: list[str]
+    approvals: int
 
     def to_json(self, redis: Mapping[str, str]) -> dict[str, Any]:
         """Return it as a JSON object; `redis` says where Redis is, as `redis_place` does."""
@@ -96,6 +98,7 @@ class Situation:
             "tasks": tasks,
             "limits": self.limited,
             "budgets": self.budgets,
+            "approvals": self.approvals,
             "pauses": [layer_json(one) for one in self.pauses],
             "changed_occurrences": [changed_json(one, is_void=is_void) for one, is_void in self.changed],
             "backfills": [one.to_json() for one in self.backfills],
@@ -186,6 +189,7 @@ def situation(
         backfills=[one.plan for one in open_backfills(client)] if sound(redis_keys.BACKFILLS) else [],
         limited=waiting_by_limit(active),
         budgets=budgets_in_words(client, now) if sound(redis_keys.BUDGETS) else [],
+        approvals=count_waiting(client) if sound(redis_keys.GRANTS) else 0,
     )
 
 

@@ -95,7 +95,7 @@ class Approvals:
 
     def all(self) -> list[Approval]:
         """Return what waits, the oldest first."""
-        found = (one for name in self._grants.all() for one in self._of(name))
+        found = (one for name in self._grants.all() for one in self.of(name))
         return sorted(found, key=lambda one: (one.at, one.task_id))
 
     def get(self, approval_id: str) -> Approval:
@@ -123,13 +123,23 @@ class Approvals:
         """Remove all that a holder has asked for."""
         self._client.delete(redis_keys.asked_approvals(holder))
 
-    def _of(self, holder: str) -> Iterator[Approval]:
+    def of(self, holder: str) -> Iterator[Approval]:
+        """Yield what a holder waits for."""
         texts = cast("list[str]", self._client.hvals(redis_keys.asked_approvals(holder)))
         for text in texts:
             try:
                 yield Approval(**json.loads(text))
             except (ValueError, TypeError):  # another program has damaged it
                 continue
+
+
+def count_waiting(client: Redis) -> int:
+    """Return how many changes wait for an approval."""
+    names = cast("list[str]", client.hkeys(redis_keys.GRANTS))
+    with client.pipeline(transaction=False) as pipe:
+        for name in names:
+            pipe.hlen(redis_keys.asked_approvals(name))
+        return sum(one for one in pipe.execute(raise_on_error=False) if isinstance(one, int))
 
 
 def asked_at(now: datetime) -> str:

@@ -54,9 +54,9 @@ _RUNS: Final = (
     "~mc:backfill* ~mc:limits* ~mc:budgets* ~mc:notify:*"
 )
 _TASKS: Final = (
-    f"{_RUNS} ~mc:tasks ~mc:tasks:* ~mc:pauses* ~mc:redbeat_prefix ~mc:idempotency:* ~mc:debounce:* "
-    "~mc:beat:quarantine ~_kombu.* %R~mc:beat:* %R~mc:process:* %R~mc:handlers %R~mc:dead_letters "
-    "%R~mc:turns:* %R~mc:lane:*"
+    f"{_RUNS} ~mc:tasks ~mc:tasks:* ~mc:grants* ~mc:pauses* ~mc:redbeat_prefix ~mc:idempotency:* "
+    "~mc:debounce:* ~mc:beat:quarantine ~_kombu.* %R~mc:beat:* %R~mc:process:* %R~mc:handlers "
+    "%R~mc:dead_letters %R~mc:turns:* %R~mc:lane:*"
 )
 _MESSAGES: Final = "~_kombu.* ~*.celery.pidbox* ~celeryev.*"
 _HELD: Final = "~unacked ~unacked_index ~unacked_mutex"
@@ -68,7 +68,7 @@ _KEYS: Final = {
         "~mc:fired:* ~mc:handlers ~mc:dead_letters ~mc:turns:* ~mc:lane:* ~mc:process:worker:* "
         f"{_MESSAGES} {_HELD}"
     ),
-    Role.WEB: f"{_TASKS} ~mc:grants*",
+    Role.WEB: _TASKS,
     Role.FLOWER: f"{_MESSAGES} %R~unacked_index ~unacked_mutex",
 }
 

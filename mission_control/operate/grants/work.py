@@ -19,13 +19,14 @@ from mission_control.model.policies.grants import Change, as_given, reaching_out
 from mission_control.model.policies.pause import PauseKind, layer_name
 from mission_control.model.values.identifiers import task_of_run
 from mission_control.model.values.instants import format_instant, parse_instant
-from mission_control.operate.account.recent import recent_balance
+from mission_control.operate.account.recent import MOST_OF_A_TASK, recent_balance
 from mission_control.operate.grants.changes import GrantedChanges
 from mission_control.operate.next_times import bare_schedule, due_json
 from mission_control.operate.occurrences_to_come import OccurrencesToCome
-from mission_control.operate.pausing import Pausing, layer_json
+from mission_control.operate.pausing import Pausing, layer_json, pausing_layers
 from mission_control.operate.runs import run_json
 from mission_control.operate.why.asking import Asking
+from mission_control.registry.pauses import read_pauses
 
 MOST_SHOWN: Final = 100
 _DAY: Final = timedelta(days=1)
@@ -58,7 +59,8 @@ class GrantedWork:
         """Return the holder's tasks in short."""
         ends = self.changes.grants.tasks_of(grant)
         shown = [self._shown(one.id, ends.get(one.id)) for one in self.changes.own_tasks(grant)]
-        return {"tasks": shown, "max_tasks": grant.max_tasks}
+        waiting = {one.task_id: one.reason for one in self.changes.approvals.of(grant.name)}
+        return {"tasks": shown, "max_tasks": grant.max_tasks, "waiting_for_approval": waiting}
 
     def show_(self, grant: Grant, task_id: str) -> dict[str, Any]:
         """Return a task in full, as it may be given again to renew it."""
@@ -101,12 +103,14 @@ class GrantedWork:
         return {"runs": [run_json(one) for one in runs]}
 
     def account_(self, grant: Grant, since: str | None = None, until: str | None = None) -> dict[str, Any]:
-        """Return what became of all occurrences of the holder's tasks in a time, by default the last day."""
+        """Return what became of the occurrences of the holder's tasks in a time, since their last changes."""
         now = self.changes.clock()
+        longest = min(timedelta(seconds=MOST_OF_A_TASK * grant.min_interval), _LONGEST)
         end = now if until is None else min(_instant("until", until), now)
-        start = end - _DAY if since is None else _instant("since", since)
-        if not timedelta(0) < end - start <= _LONGEST:
-            problem = Problem("since", "ask about a time that has begun, 31 days at most")
+        start = end - min(_DAY, longest) if since is None else _instant("since", since)
+        if not timedelta(0) < end - start <= longest:
+            most = f"{longest.total_seconds() / 3_600:.0f} hours at most"
+            problem = Problem("since", f"ask about a time that has begun, {most}")
             raise InvalidTaskError([problem], subject="account")
         found = recent_balance(self.client, self.changes.own_tasks(grant), start, end)
         return {
@@ -156,6 +160,9 @@ class GrantedWork:
         """Run a task once, now."""
         task = self.changes.own_task(grant, task_id)
         self.changes.check(grant, Change("run", task_id, before=task, params=params))
+        for layer in pausing_layers(read_pauses(self.client).in_force(self.changes.clock()), task):
+            if layer.who != grant.owner:
+                raise GrantRefusedError(f"task {task_id} was paused by another ({layer.name})")
         key = None if idempotency_key is None else f"{grant.owner}:{idempotency_key}"
         run = self.dispatch().enqueue(task_id, params, idempotency_key=key)
         self.changes.record(grant, task_id, "run_requested", run.execution_id)

@@ -114,6 +114,7 @@ def test_change_above_the_threshold_waits_and_is_allowed_once(installation: Inst
     assert both == {"often": "waits for an approval", "later": "waits for an approval"}
     assert [one.id for one in changes.own_tasks(grant)] == ["tea"]
     listed = {one["task_id"]: one for one in mc("approvals", "list", "--json").json}
+    assert "2 changes of holders of grants" in mc("status").out
     first = listed["often"]["id"]
     assert "more than 24 need an approval" in listed["often"]["reason"]
     with ThreadPoolExecutor(2) as pool:

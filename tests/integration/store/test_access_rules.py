@@ -155,6 +155,7 @@ def use_the_command_line() -> None:
         *("task list", "task show tick", "task history tick", "task revisions tick", "run list"),
         *(f"run show {run_id}", f"run logs {run_id}", f"run retry {run_id}"),
         *("pause tick slow", "pause --list", "status", "resume slow", "resume tick --catch-up"),
+        *(f"grant create agent --handlers {HELLO}", "grant list", "approvals list", "grant revoke agent"),
         *("audit tail", "audit query --task tick", "audit verify", "audit repair"),
     )
     answers = {line: mc(*line.split()) for line in lines}

@@ -17,6 +17,8 @@ HEAVY = (
     "orjson",
     "holidays",
     "dateutil",
+    "mcp",
+    "starlette",
 )
 
 PROBE = """
@@ -40,6 +42,7 @@ print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules})))
         ["task", "add", "--help"],
         ["up", "--help"],
         ["demo", "--help"],
+        ["mcp", "--help"],
         ["statsu"],
     ],
     ids=[
@@ -49,6 +52,7 @@ print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules})))
         "help of a verb",
         "help of up",
         "help of demo",
+        "help of mcp",
         "a mistyped command",
     ],
 )
