@@ -135,7 +135,9 @@ class LedgerCheck:
         timetables = Timetables(self.account.since)
         for record in StreamReading(changes).records():
             timetables.take(record)
-        for name in sorted({*timetables.tasks(), *names}):
+        pending: Any = self.client.hkeys(redis_keys.PENDING_RECORDS)
+        late = {identity.rpartition(":")[2] for identity in pending if identity.startswith("change:")}
+        for name in sorted({*timetables.tasks(), *names} - late):
             versions = timetables.versions(name)
             last = versions[-1] if versions else None
             problem = None

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -210,6 +210,19 @@ TASK_ATTACKS: dict[str, Callable[[House], object]] = {
 def test_attack_on_tasks_or_on_all_of_redis_is_found(house: House, attack: Callable[[House], object]) -> None:
     attack(house)
     found = house.faults()
+    assert found != []
+    assert all(one.startswith("redis: ") for one in found), found
+
+
+@pytest.mark.parametrize("attack", [*RUN_ATTACKS[:-1:2], *list(TASK_ATTACKS.values())[:4]])
+def test_files_that_a_checkpoint_proves_are_enough_to_find_an_attack_on_redis(
+    house: House, attack: Callable[..., object], tmp_path: Path
+) -> None:
+    attack(*(house, skipped(house)[2])[: 2 if attack in RUN_ATTACKS else 1])
+    ours = house.day.ours
+    taken, _ = counted(ours.audit.path, ours.changes.path, SPAN, house.day.now)
+    write_account(tmp_path / "account.json", sealed(taken, None))
+    found = replace(house, file=tmp_path / "account.json").faults()
     assert found != []
     assert all(one.startswith("redis: ") for one in found), found
 
