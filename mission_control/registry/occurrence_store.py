@@ -59,13 +59,15 @@ class OccurrenceStore:
         if not lua_script(self.client, __package__, "change_occurrence")(keys=keys, args=args):
             return False
         before = next((one for one in seen.changed if one.name == change.name), None)
-        forms = (_form(before), {} if forget else _form(change))
+        forms = (_form(before, with_id=forget), {} if forget else _form(change))
         self.changes.record(change.task_id, what, *forms, reason=change.reason, at=self.clock())
         return True
 
 
-def _form(change: ChangedOccurrence | None) -> dict[str, Any]:
+def _form(change: ChangedOccurrence | None, *, with_id: bool = True) -> dict[str, Any]:
     if change is None:
         return {}
+    # The id is left out of what was before, so that every record names the occurrence.
+    named = {"id": change.execution_id} if with_id else {}
     to = None if change.to is None else format_instant(change.to)
-    return {"occurrence": {"id": change.execution_id, "is_skipped": change.is_skipped, "moved_to": to}}
+    return {"occurrence": {**named, "is_skipped": change.is_skipped, "moved_to": to}}

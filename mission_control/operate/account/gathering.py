@@ -111,7 +111,10 @@ def with_ledger(account: Account, reckoning: Reckoning, client: Redis) -> Accoun
     pending, writers = pending_final_runs(client), account.anchors["runs"]
     recent = account.created - _RECENT
     causes, runs, ended = dict[str, Counter[str]](), dict[str, str](), dict[str, str]()
-    for execution_id, state, writer, finished in _states(client, reckoning.unrecorded()):
+    fields = "state", "recorded_by", "finished_at"
+    for execution_id, (state, writer, finished) in run_fields(client, reckoning.unrecorded(), *fields):
+        if state is None:
+            continue
         is_new = finished is not None and parse_instant(finished) > recent
         is_pending = execution_id in pending or is_new
         if state in FINAL_STATES and not is_pending and (writer is None or writer in writers):
@@ -124,14 +127,19 @@ def with_ledger(account: Account, reckoning: Reckoning, client: Redis) -> Accoun
     return replace(account, ledger=LedgerView({name: dict(one) for name, one in causes.items()}, runs, ended))
 
 
-def _states(client: Redis, execution_ids: Iterable[str]) -> Iterator[tuple[str, str, str | None, str | None]]:
-    """Yield of those runs that the ledger has: the id, the state, who recorded its end, and when it ended."""
-    names = iter(execution_ids)
-    while batch := list(islice(names, _AT_ONCE)):
+def run_fields(
+    client: Redis, execution_ids: Iterable[str], *names: str
+) -> Iterator[tuple[str, list[str | None]]]:
+    """Yield the id of each run with some fields of its hash, None for what is not there.
+
+    Raises:
+        RedisError: it cannot be asked.
+    """
+    ids = iter(execution_ids)
+    while batch := list(islice(ids, _AT_ONCE)):
         with client.pipeline(transaction=False) as pipe:
             for execution_id in batch:
-                pipe.hmget(redis_keys.run(execution_id), "state", "recorded_by", "finished_at")
+                pipe.hmget(redis_keys.run(execution_id), *names)
             answers = pipe.execute(raise_on_error=False)
         for execution_id, answer in zip(batch, answers, strict=True):
-            if isinstance(answer, list) and answer[0] is not None:
-                yield execution_id, *answer
+            yield execution_id, answer if isinstance(answer, list) else [None] * len(names)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import islice
+from itertools import tee
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,11 +20,12 @@ from mission_control.model.definitions.task import TaskDefinition
 from mission_control.model.runs.run_state import FINAL_STATES
 from mission_control.model.values.instants import parse_instant
 from mission_control.operate.account.account import Account
+from mission_control.operate.account.gathering import run_fields
 from mission_control.operate.account.reading import StreamReading
 from mission_control.operate.account.reckoning import Reckoning
 from mission_control.operate.account.slots import occurrence_of
 from mission_control.operate.account.timetable import Timetables, Version
-from mission_control.operate.account.verification import verification_of
+from mission_control.operate.account.verification import moment_of, verification_of
 from mission_control.registry.registry import Registry
 from mission_control.store import redis_keys
 from mission_control.sweep.pending_records import pending_final_runs
@@ -59,18 +60,19 @@ class LedgerCheck:
         findings, known = Findings({}), KnownTime.read(self.client)
         self._check_anchors(known, findings)
         self._check_tasks(streams["changes"], findings)
-        runs = self._recorded(StreamReading(streams["runs"], self.account.anchors_of("runs")).records())
+        records, again = tee(self._recorded(streams["runs"]))
+        states = run_fields(self.client, (str(one.get("execution_id")) for one in again), "state")
         count = 0
-        while batch := list(islice(runs, _AT_ONCE)):
-            count += len(batch)
-            self._check_recorded(batch, known, findings)
+        for record, (_, [state]) in zip(records, states, strict=True):
+            count += 1
+            self._check_recorded(record, state, known, findings)
         self._check_unrecorded(findings)
         return verification_of(Path("Redis"), findings, count)
 
-    def _recorded(self, records: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    def _recorded(self, runs: Path) -> Iterator[dict[str, Any]]:
         return (
             one
-            for one in records
+            for one in StreamReading(runs, self.account.anchors_of("runs")).records()
             if one.get("final") is True
             and one.get("status") in FINAL_STATES
             and self._is_in_span(one.get("scheduled_time"))
@@ -83,39 +85,35 @@ class LedgerCheck:
             return False
 
     def _check_recorded(
-        self, records: list[dict[str, Any]], known: KnownTime | None, findings: Findings
+        self, record: Mapping[str, Any], state: str | None, known: KnownTime | None, findings: Findings
     ) -> None:
-        with self.client.pipeline(transaction=False) as pipe:
-            for one in records:
-                pipe.hget(redis_keys.run(one["execution_id"]), "state")
-            states = pipe.execute(raise_on_error=False)
-        for one, state in zip(records, states, strict=True):
-            name, status = str(one["execution_id"]), str(one["status"])
-            if state is None:
-                ended = parse_instant(one["timestamp"]).timestamp()
-                if known is None or ended > known.of_task(str(one["task_id"])) + 1:
-                    message = f"{name} ({status}) is no longer in Redis, which should have it still"
-                    findings.add(Kind.MISSING, message, execution_id=name)
-            elif state != status:
-                message = f"{name} is {status} on record and {state} in Redis"
-                findings.add(Kind.DISAGREES, message, execution_id=name)
+        name, status = str(record.get("execution_id")), str(record["status"])
+        if state is None:
+            ended, task_id = moment_of(record).timestamp(), str(record.get("task_id"))
+            if known is None or ended > known.of_task(task_id) + 1:
+                message = f"{name} ({status}) is no longer in Redis, which should have it still"
+                findings.add(Kind.MISSING, message, execution_id=name)
+        elif state != status:
+            message = f"{name} is {status} on record and {state} in Redis"
+            findings.add(Kind.DISAGREES, message, execution_id=name)
 
     def _check_unrecorded(self, findings: Findings) -> None:
         """Look at every run in Redis: none of the span may have ended before the account without a record."""
-        pending = pending_final_runs(self.client)
+        pending, writers = pending_final_runs(self.client), self.account.anchors["runs"]
         keys: Iterator[str] = self.client.scan_iter(match=f"{_RUN}*", count=_AT_ONCE)
         names = (key.removeprefix(_RUN) for key in keys)
         known = (one for one in names if self._may_be_in_span(one) and one not in pending)
         asked = (one for one in known if not self.reckoning.has(one))
-        while batch := list(islice(asked, _AT_ONCE)):
-            with self.client.pipeline(transaction=False) as pipe:
-                for name in batch:
-                    pipe.hmget(redis_keys.run(name), "state", "finished_at", "spec")
-                answers = pipe.execute(raise_on_error=False)
-            for name, answer in zip(batch, answers, strict=True):
-                if isinstance(answer, list) and self._is_unrecorded(*answer):
-                    message = f"{name} is {answer[0]} in Redis and has no record"
-                    findings.add(Kind.UNRECORDED, message, execution_id=name)
+        fields = "state", "finished_at", "spec", "recorded_by"
+        for name, (state, finished, spec, writer) in run_fields(self.client, asked, *fields):
+            if not self._is_unrecorded(state, finished, spec):
+                continue
+            if writer is None or writer in writers:
+                message = f"{name} is {state} in Redis and has no record"
+                findings.add(Kind.UNRECORDED, message, execution_id=name)
+            else:
+                message = f"{name} was recorded by {writer}, in another stream than this"
+                findings.add(Kind.ELSEWHERE, message, execution_id=name)
 
     def _may_be_in_span(self, execution_id: str) -> bool:
         _, moment = occurrence_of(execution_id)

@@ -23,6 +23,7 @@ TICK: Final = timedelta.resolution
 
 _REMOVED: Final = "unregistered"
 _LIVES: Final = frozenset({"registered", _REMOVED})
+_END_QUARANTINE: Final = frozenset({"restored", "updated", "enabled", "disabled", *_LIVES})
 _TIMING: Final = frozenset({"enabled", "schedule"})
 _MOST_KEPT: Final = 64
 _LATE: Final = timedelta(days=1)
@@ -36,7 +37,6 @@ class Version(NamedTuple):
 
     since: datetime
     until: datetime
-    revision: int
     enabled: bool
     schedule: Any
     is_known: bool = True
@@ -68,7 +68,6 @@ class Version(NamedTuple):
 
 class _Change(NamedTuple):
     at: datetime
-    revision: int
     life: str | None
     """Whether the task was registered or unregistered: no earlier field holds any longer."""
     fields: dict[str, Any]
@@ -95,41 +94,28 @@ class Timetables:
             return
         try:
             at, targets = parse_instant(record["timestamp"]), {path: one["to"] for path, one in diff.items()}
-            origins = {path: one["from"] for path, one in diff.items()}
-            if what.startswith("occurrence_"):
-                self._take_occurrence(targets, origins)
+            if "occurrence.id" in diff:
+                self._take_occurrence(diff["occurrence.id"]["from"], targets)
         except (KeyError, TypeError, ValueError):
             return
         if what == "quarantined":
             self.quarantined[task_id] = at
         timing = {path: one for path, one in targets.items() if path.partition(".")[0] in _TIMING}
         if timing or what in _LIVES:
-            revision = record.get("revision")
-            number = revision if isinstance(revision, int) else 0
-            self._put(task_id, _Change(at, number, what if what in _LIVES else None, timing))
-        if what in {
-            "restored",
-            "updated",
-            "enabled",
-            "disabled",
-            *_LIVES,
-        }:  # writing a task ends its quarantine
+            self._put(task_id, _Change(at, what if what in _LIVES else None, timing))
+        if what in _END_QUARANTINE:
             self.quarantined.pop(task_id, None)
 
-    def _take_occurrence(self, targets: Mapping[str, Any], origins: Mapping[str, Any]) -> None:
-        """Note a changed occurrence. A second change names it no more: only where it was moved to before."""
-        names = (origins.get("occurrence.id"), targets.get("occurrence.id"))
-        before = origins.get("occurrence.moved_to")
-        moved = None if before is None else parse_instant(before)
-        known = (one for one, to in self.changed.items() if moved is not None and to == moved)
-        name = next((one for one in (*names, *known) if one is not None), None)
-        if not isinstance(name, str) or name.rpartition("@")[2] < f"{self.since:%Y%m%dT%H%M%S}":
-            return
-        if "occurrence.id" in targets and targets["occurrence.id"] is None:
-            self.changed.pop(name, None)
-        elif "occurrence.moved_to" in targets or name not in self.changed:
-            to = targets.get("occurrence.moved_to")
-            self.changed[name] = None if to is None else parse_instant(to)
+    def _take_occurrence(self, restored: object, targets: Mapping[str, Any]) -> None:
+        name, is_moved = targets["occurrence.id"], "occurrence.moved_to" in targets
+        if name is None:
+            self.changed.pop(str(restored), None)
+        elif str(name).rpartition("@")[2] >= f"{self.since:%Y%m%dT%H%M%S}":
+            to = targets["occurrence.moved_to"] if is_moved else None
+            before = (
+                None if is_moved else self.changed.get(str(name))
+            )  # a moved one that is skipped stays there
+            self.changed[str(name)] = before if to is None else parse_instant(to)
 
     def _put(self, task_id: str, change: _Change) -> None:
         kept = self._changes.setdefault(task_id, [])
@@ -137,7 +123,7 @@ class Timetables:
         while len(kept) > _MOST_KEPT and kept[1].at < self.since - _LATE:
             first, second = kept[0], kept[1]
             fields = second.fields if second.life else {**first.fields, **second.fields}
-            kept[:2] = [_Change(second.at, second.revision, second.life or first.life, fields)]
+            kept[:2] = [_Change(second.at, second.life or first.life, fields)]
 
     def tasks(self) -> list[str]:
         """Return the ids of all tasks that there ever were, sorted."""
@@ -153,7 +139,7 @@ class Timetables:
             life = life if change.life is None else change.life
             until = ENDLESS if following is None else following.at
             timing = bool(fields.get("enabled")), _nested(fields)
-            version = Version(change.at, until, change.revision, *timing, life is not None, life != _REMOVED)
+            version = Version(change.at, until, *timing, life is not None, life != _REMOVED)
             found.append(version._replace(is_known=_is_whole(version)))
         return found
 

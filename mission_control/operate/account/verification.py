@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,6 +21,7 @@ from mission_control.operate.account.gathering import counted
 from mission_control.operate.account.reckoning import Reckoning
 
 _MARGIN: Final = timedelta(minutes=1)
+_LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def verify_account(
@@ -87,17 +88,18 @@ class _Later:
         self.count += 1
         if "repaired" in record:
             self.repaired += 1
-        elif _moment(record) < self.account.created - _MARGIN:
+        elif moment_of(record) < self.account.created - _MARGIN:
             what = record.get("execution_id", record.get("task_id"))
             message = f"a record of {what} claims to be older than the account, and was not there then"
             self.findings.add(Kind.INSERTED, message, content=f"{record.get('writer')} {record.get('seq')}")
 
 
-def _moment(record: Mapping[str, Any]) -> datetime:
+def moment_of(record: Mapping[str, Any]) -> datetime:
+    """Return when a record says that something happened; long ago if it does not."""
     try:
         return parse_instant(record["timestamp"])
     except (KeyError, TypeError, ValueError):
-        return datetime.min.replace(tzinfo=parse_instant("1970-01-01T00:00Z").tzinfo)
+        return _LONG_AGO
 
 
 def _compare(account: Account, streams: Mapping[str, Path], findings: Findings) -> Reckoning | None:

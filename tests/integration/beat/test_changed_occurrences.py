@@ -391,6 +391,9 @@ def test_each_change_is_on_record(day: Day) -> None:
         ("a", "occurrence_moved", "half a holiday"),
         ("a", "occurrence_unskipped", "no holiday"),
     ]
+    name = "a@20260302T090500Z"
+    named = [(None, name), (None, name), (name, None)]
+    assert [tuple(one["diff"]["occurrence.id"].values()) for one in found] == named
     assert found[1]["diff"]["occurrence.moved_to"] == {"from": None, "to": "2026-03-02T09:06:30Z"}
 
 

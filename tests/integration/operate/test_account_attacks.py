@@ -307,3 +307,10 @@ def test_run_that_redis_has_forgotten_by_retention_is_no_fault(house: House) -> 
     house.raw.hset(redis_keys.KNOWN_SINCE, mapping=marks)
     assert house.faults() == []
     assert Kind.MISSING not in house.faults()
+
+
+def test_run_that_another_host_recorded_is_no_fault(house: House) -> None:
+    name = skipped(house)[0]
+    add_run_of_the_next_second(house, name)
+    house.raw.hset(redis_keys.run(name.replace("00Z", "01Z")), "recorded_by", "web2-7-00")
+    assert house.faults() == []

@@ -87,7 +87,10 @@ def test_moved_occurrence_is_recorded_under_its_own_id_and_explained_until_then(
         "occurrence.moved_to": {"from": None, "to": texts[0]},
     }
     day.change_record("occurrence_moved", DAY, "tea", fields)
-    again = {"occurrence.moved_to": {"from": texts[0], "to": texts[1]}}  # a second change names no id
+    again = {
+        "occurrence.id": {"from": None, "to": own},
+        "occurrence.moved_to": {"from": texts[0], "to": texts[1]},
+    }
     day.change_record("occurrence_moved", DAY + HOUR, "tea", again)
     account = day.account(created=moved[0] + HOUR)
     assert dict(account.balance.explained) == {"moved": 1}
