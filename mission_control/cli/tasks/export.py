@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import timedelta
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 _STDOUT: Final = Path("-")
 _FORMATS: Final = {".json": "json", ".yaml": "yaml", ".yml": "yaml", ".ics": "ics", ".toml": "toml"}
 _DUE_TIMES: Final = 5
+_MOST_DUE_TIMES: Final = 1_000
 
 
 @click.command()
@@ -35,9 +37,14 @@ _DUE_TIMES: Final = 5
     type=click.Choice(["json", "yaml", "ics"]),
     help="By default that of FILE's ending, else json; ics has the next due times, for calendar programs.",
 )
+@click.option(
+    "--days",
+    type=click.IntRange(1, 366),
+    help="ics: the due times of so many days, at most 1,000 of each task; by default the next 5.",
+)
 @parameters.dry_run
 @parameters.reveal
-def export(what: Sequence[str], form: str | None, dry_run: bool, reveal: bool) -> None:
+def export(what: Sequence[str], form: str | None, days: int | None, dry_run: bool, reveal: bool) -> None:
     """Write the named tasks, or all, to FILE, in the format of `task apply`.
 
     FILE has an ending (.json, .yaml, .yml, .ics) or a /; - is stdout. Without FILE, named tasks go to stdout,
@@ -50,11 +57,14 @@ def export(what: Sequence[str], form: str | None, dry_run: bool, reveal: bool) -
         default = _STDOUT if ids or form is not None else installation.settings.default_tasks_file
         path = default if file is None else file
         form = _format_of(path, form)
+        if days is not None and form != "ics":
+            raise click.UsageError(f"--days is for calendars; {form} has whole definitions")
         tasks = _chosen(installation, ids)
         if dry_run and path != _STDOUT:
             tell(f"{len(tasks)} tasks would be written to {path} (dry run)")
         elif form == "ics":
-            _write_calendar(installation, tasks if ids else [one for one in tasks if one.enabled], path)
+            tasks = tasks if ids else [one for one in tasks if one.enabled]
+            _write_calendar(installation, tasks, path, days)
         else:
             _write_tasks(installation, tasks, path, is_yaml=form == "yaml", is_all=not ids, reveal=reveal)
 
@@ -89,16 +99,19 @@ def _chosen(installation: Installation, ids: Sequence[str]) -> list[TaskDefiniti
     return [existing_task(registry, one) for one in dict.fromkeys(task_id_of(registry, one) for one in ids)]
 
 
-def _write_calendar(installation: Installation, tasks: Iterable[TaskDefinition], path: Path) -> None:
+def _write_calendar(
+    installation: Installation, tasks: Iterable[TaskDefinition], path: Path, days: int | None
+) -> None:
     from mission_control.operate.next_times import upcoming
     from mission_control.operate.occurrence_calendar import occurrence_calendar
     from mission_control.safe_paths.atomic_file import replace_file
 
     now = installation.clock()
+    end, most = (None, _DUE_TIMES) if days is None else (now + timedelta(days=days), _MOST_DUE_TIMES)
     calendar = occurrence_calendar(
         tasks,
         installation.pauses.read(),
-        lambda task, changed: islice(upcoming(task.schedule, now, changed=changed), _DUE_TIMES),
+        lambda task, changed: islice(upcoming(task.schedule, now, end, changed), most),
         now,
     )
     if path == _STDOUT:

@@ -78,7 +78,8 @@ def plan(files: Sequence[Path], out: Path | None, as_json: bool, **how: Any) -> 
     runs and how much money a day the changed tasks need. With --out the plan is written to a file, which is
     refused once anything in it has changed. It holds secrets in full, and only its owner can read it.
     """
-    with current(sets_up=True, dry_run=True) as installation:
+    # A plan that is written is of this installation, which it therefore founds, as the apply of it would.
+    with current(sets_up=True, dry_run=out is None) as installation:
         found = plan_of_files(installation, files, **how)
         offer(installation, found, out, as_json=as_json)
 

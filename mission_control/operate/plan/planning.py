@@ -9,6 +9,7 @@ from mission_control.files.task_file import parse_section, parse_tasks, read_tas
 from mission_control.model.definitions.task import TaskDefinition
 from mission_control.model.problems.suggestions import did_you_mean, quoted
 from mission_control.operate.plan.task_plan import Plan, TaskChange, change_of, similar_tasks
+from mission_control.operate.tasks import unknown_task
 from mission_control.registry.registry import Registry
 from mission_control.registry.similar_tasks import SimilarTasks
 
@@ -90,11 +91,9 @@ def plan_of(
         for task, seen in zip(tasks, registry.planned.stored(task.id for task in tasks), strict=True)
     ]
     _refuse_renames(registry, renames, wanted)
-    left = {
-        task_id: file
-        for task_id, file in registry.planned.files.owned_by(set(checked.sources)).items()
-        if task_id not in wanted and task_id not in renames
-    }
+    owned = registry.planned.files.owned_by(set(checked.sources))
+    known = set(registry.ids()) if owned.keys() - wanted else ()
+    left = {one: file for one, file in owned.items() if one in known and one not in {*wanted, *renames}}
     gone = [*renames, *(left if prune else ())]
     changes += _removals(registry, gone, tasks)
     similar = _similar(registry, changes, left)
@@ -157,6 +156,8 @@ def plan_of_revision(registry: Registry, task_id: str, number: int | None) -> Pl
     """
     (seen,) = registry.planned.stored([task_id])
     if seen is None:
+        if task_id in registry.ids():
+            raise unknown_task(registry, task_id)  # it cannot be read
         raise UnknownTaskError(
             f"task {quoted(task_id)} is not registered, so none of its revisions is kept; the record of "
             "changes has them with secrets masked only: apply the task from its file"

@@ -176,3 +176,18 @@ def test_rollback_without_a_kept_revision_is_refused_with_the_reason(installatio
         assert (answer.code, answer.out) == (3, "")
         assert reported in answer.err
     assert (registry.get("tea") or {})["metadata"]["revision"] == 1
+
+
+def test_rollback_of_signed_tasks_is_a_plan_that_is_looked_at(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, installation: Installation
+) -> None:
+    monkeypatch.setenv("MISSION_CONTROL_SIGNING_KEY", "k" * 64)
+    plan = tmp_path / "plan.json"
+    assert mc("task", "add", "--id", "tea", "--daily", "09:00", "--handler", "handlers.hello.run").code == 0
+    assert mc("task", "update", "tea", "--set", "priority=3").code == 0
+    answer = mc("task", "rollback", "tea")
+    assert (answer.code, answer.out) == (4, "")
+    assert "former revisions are not signed; look at the plan first" in answer.err
+    assert mc("task", "rollback", "tea", "--out", str(plan)).code == 0
+    assert mc("task", "apply", str(plan)).code == 0
+    assert (installation.registry.get("tea") or {})["priority"] == 0

@@ -181,6 +181,16 @@ def test_calendar_of_exported_tasks_is_that_of_next(file: Path) -> None:
     assert stat.S_IMODE(out.stat().st_mode) == 0o600
 
 
+def test_calendar_of_some_days_has_all_their_due_times_and_is_bounded(file: Path) -> None:
+    second = {**DAILY, "id": "second", "schedule": {"type": "interval", "seconds": 1}}
+    mc("task", "apply", write(file, {"id": "daily", **DAILY}, second))
+    for task_id, count in (("daily", 9), ("second", 1_000)):
+        assert (
+            mc("task", "export", task_id, "--format", "ics", "--days", "9").out.count("BEGIN:VEVENT") == count
+        )
+    assert "--days is for calendars" in mc("task", "export", "daily", "--days", "9").err
+
+
 @pytest.mark.parametrize(
     ("arguments", "reported"),
     [
