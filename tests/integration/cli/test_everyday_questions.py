@@ -44,8 +44,10 @@ ANSWERS = {
     "Which tasks are disabled?": ("coffee .*disabled", "tea"),
     "Which tasks has the kitchen, and in which queues?": ("coffee .*default", "report"),
     "Can all tasks of the kitchen stop for good?": ("coffee: is already disabled.*tea: disabled", "report"),
+    "Are four slots enough for the week, with these tasks too?": ("workers +4 runs at once", "coffee"),
     "Who changed tea, and what?": (r"tags: .* → ", "report"),
-    "What would this file change?": ("~ tea.*    priority: 0 → 3", "report"),
+    "What would this file change, and what does a day cost then?": ("~ tea.*    priority: 0 → 3", "report"),
+    "How do I undo the last change of tea?": ("~ tea.*enabled: false → true", "report"),
     "How often did tea fail this week?": ("^0$", "tea"),
 }
 
