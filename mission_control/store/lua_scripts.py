@@ -13,7 +13,7 @@ _COMMAND: Final = re.compile(r"\('([A-Z]+)'")  # redis.call('HSET', …), or a f
 _SENT_ALWAYS: Final = re.compile(r"^(?:local [\w, ]+ = )?(?:redis\.call|read)\('([A-Z]+)'", re.MULTILINE)
 """What a statement sends that stands in no block, and so is reached in any case."""
 
-_OPTIONAL: Final = {"PUBLISH"}  # beat looks every second in any case
+_OPTIONAL: Final = {"PUBLISH", "TYPE"}  # beat looks every second in any case; types come before any write
 _ASKS: Final = "require_rights("
 _REQUIRE_RIGHTS: Final = """\
 local function require_rights(commands, key, other)

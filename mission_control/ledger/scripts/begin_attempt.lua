@@ -96,6 +96,9 @@ elseif run.not_before and ARGV[7] ~= '' and (tonumber(run.not_before) or 0) > no
   return reply('early')
 end
 
+-- Read every key that may have another type before the first write.
+local last_success = redis.call('HGET', OF_TASK .. facts.task_id .. HISTORY, 'last_success') or ''
+redis.call('ZCARD', LEASES)
 require_rights(KEYS[1])
 if run.awaits_due and not is_running then -- it was entered before it was due
   local prefix = OF_TASK .. facts.task_id
@@ -110,9 +113,6 @@ if run.awaits_due and not is_running then -- it was entered before it was due
   end
 end
 
--- Read every key that may have another type before the first write.
-local last_success = redis.call('HGET', OF_TASK .. facts.task_id .. HISTORY, 'last_success') or ''
-redis.call('ZCARD', LEASES)
 local budget, reservations, again
 if facts.budgets and (last == 0 or run.budgets_held) then
   budget = budgets()

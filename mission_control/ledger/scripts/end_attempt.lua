@@ -52,7 +52,7 @@ if is_skipped then
   local is_read, spec = pcall(cjson.decode, run.spec)
   facts = is_read and spec or facts
 end
-local turn, has_turns, has_waiting, counts, is_listed, has_parked, has_payloads, retention
+local turn, others_count, has_waiting, counts, is_listed, has_parked, has_payloads, retention
 local counters = {counter == 'skipped_count' and 'consecutive_skips' or 'total_runs', counter,
   counter == 'failure_count' and 'consecutive_failures' or nil}
 read('HLEN', PENDING_RECORDS)
@@ -64,10 +64,12 @@ if is_over then
   has_parked, has_payloads = read('ZCARD', PARKED) > 0, read('HLEN', PARKED_PAYLOADS) > 0
   retention = read('HGET', KNOWN_SINCE, 'retention')
   turn = turn_of(task, {FIRST_ACTIVE_RUNS, others, waiting, requested})
-  has_turns = redis.call('EXISTS', others, waiting, requested) > 0 -- most tasks have one active run at most
-  has_waiting = has_turns and redis.call('EXISTS', waiting, requested) > 0
-  for _, of in ipairs(has_waiting and {others, waiting, requested} or {has_turns and others or nil}) do
-    read('ZCARD', of)
+  local sets = redis.call('EXISTS', others, waiting, requested) -- most tasks have one active run at most
+  others_count = sets > 0 and read('ZCARD', others) or 0
+  has_waiting = sets > math.min(others_count, 1)
+  if has_waiting then
+    read('ZCARD', waiting)
+    read('ZCARD', requested)
   end
   if next_due ~= '' then
     read('ZCARD', schedule)
@@ -117,7 +119,7 @@ if was_running then
 end
 if is_over then
   remove('waits_for', 'waits_until', 'awaits_due')
-  remove_active(turn, id, has_turns)
+  remove_active(turn, id, others_count)
 end
 if has_waiting then
   redis.call('ZREM', waiting, id)
@@ -177,11 +179,8 @@ if is_over then
   if not is_listed then -- the index was deleted, or has expired
     redis.call('ZADD', runs, scheduled, id)
   end
-  local still_active = redis.pcall('ZINTERCARD', 2, runs, ACTIVE_RUNS, 'LIMIT', 1) -- an error before Redis 7
-  if still_active == 0 then
-    redis.call('EXPIRE', runs, life)
-  else
-    redis.call('PERSIST', runs)
+  if redis.pcall('ZINTERCARD', 2, runs, ACTIVE_RUNS, 'LIMIT', 1) == 0 then -- an error before Redis 7
+    redis.call('EXPIRE', runs, life) -- until another run is entered
   end
   local of_task = {}
   if counter == 'success_count' then

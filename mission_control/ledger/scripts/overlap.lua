@@ -27,13 +27,12 @@ local function add_active(turn, id, since, is_due)
   redis.call('ZADD', turn.others, since, id)
 end
 
--- Count a run as active no longer. `has_others` says whether the sorted set of others has any.
-local function remove_active(turn, id, has_others)
-  if has_others and turn.first ~= id then
-    redis.call('ZREM', turn.others, id)
-    has_others = redis.call('EXISTS', turn.others) == 1
+-- Count a run as active no longer. `count` is how many the sorted set of others has.
+local function remove_active(turn, id, count)
+  if count > 0 and turn.first ~= id then
+    count = count - redis.call('ZREM', turn.others, id)
   end
-  if not has_others and (turn.first == id or turn.first == '') then
+  if count == 0 and (turn.first == id or turn.first == '') then
     redis.call('HDEL', turn.firsts, turn.task)
     turn.first = nil
   elseif turn.first == id then

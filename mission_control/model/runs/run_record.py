@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Final, Self
@@ -158,7 +158,13 @@ class RunRecord:
         Another field of the hash never stands for one of the spec, which alone is signed.
         """
         texts = {**stored, **orjson.loads(stored["spec"])}
-        return cls(**{name: _decode(name, text) for name, text in texts.items() if name in _NAMES})
+        values = {name: _DECODERS[name](text) for name, text in texts.items() if name in _DECODERS}
+        if not values.keys() >= _REQUIRED:
+            return cls(**values)  # which names what is missing
+        # Workers read each run twice; a frozen dataclass takes as long to set its fields as to decode them.
+        run = cls.__new__(cls)
+        vars(run).update({**_DEFAULTS, "params": {}, "retry_policy": {}, **values})
+        return run
 
     @classmethod
     def from_pairs(cls, pairs: Sequence[str]) -> Self:
@@ -193,12 +199,9 @@ RECORDED: Final = f",{','.join(sorted({'spec', *CHANGING, *_SCRIPTS_OWN}))},"
 """The fields of a run's hash that belong to its record, as scripts get them."""
 
 _NAMES: Final = frozenset(one.name for one in fields(RunRecord))
+_DEFAULTS: Final = {one.name: one.default for one in fields(RunRecord) if one.default is not MISSING}
+_REQUIRED: Final = _NAMES - _DEFAULTS.keys() - {"params", "retry_policy"}
 _FIXED: Final = tuple(one.name for one in fields(RunRecord) if one.name not in CHANGING | _SCRIPTS_OWN)
-
-
-def _decode(name: str, text: str) -> Any:  # noqa: ANN401  # a field's own type
-    decoder = _DECODERS.get(name)
-    return text if decoder is None else decoder(text)
 
 
 _JSON_TEXT: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
@@ -233,6 +236,7 @@ _JSON: Final = (
 _ENCODERS: Final[dict[str, Callable[[Any], str]]] = dict.fromkeys(_TIMES, format_instant)
 _ENCODERS.update(dict.fromkeys(_JSON, json_text))
 _DECODERS: Final[dict[str, Callable[[str], Any]]] = {
+    **dict.fromkeys(_NAMES, str),
     **dict.fromkeys(_TIMES, _instant),
     **dict.fromkeys(_JSON, json.loads),  # which knows integers of any length
     "is_fixed_delay": "true".__eq__,

@@ -10,6 +10,7 @@ _ISO = re.compile(
     r"[Tt ](?P<time>\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?)"
     r"(?P<offset>[Zz]|[+-]\d{2}:?\d{2})?"
 )
+_OFFSET = len("+00:00")
 
 
 def format_instant(moment: datetime) -> str:
@@ -25,10 +26,10 @@ def format_instant(moment: datetime) -> str:
     """
     if moment.tzinfo is None:
         raise ValueError(f"{moment!r} has no time zone; an instant needs one")
-    in_utc = moment.astimezone(UTC).replace(tzinfo=None)
+    in_utc = moment.astimezone(UTC)
     if in_utc.microsecond % 1000:
-        return in_utc.isoformat(timespec="microseconds") + "Z"
-    return in_utc.isoformat(timespec="milliseconds" if in_utc.microsecond else "seconds") + "Z"
+        return in_utc.isoformat(timespec="microseconds")[:-_OFFSET] + "Z"
+    return in_utc.isoformat(timespec="milliseconds" if in_utc.microsecond else "seconds")[:-_OFFSET] + "Z"
 
 
 def parse_instant(text: str) -> datetime:

@@ -24,7 +24,7 @@ local function take_in_turn(turns, lanes)
       return nil
     end
     local message = redis.pcall('RPOP', lanes .. task)
-    local is_over = redis.call('EXISTS', lanes .. task) == 0
+    local is_over = redis.pcall('LLEN', lanes .. task) == 0
     if is_over or type(message) ~= 'string' then
       redis.call('ZREM', turns, task)
     elseif next_two[2] then
