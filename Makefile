@@ -48,7 +48,7 @@ test:
 # and beats killed a hundred times while two thousand occurrences run, in pipelines, under a limit and within budgets;
 # hundreds of histories of all policies; every mutant of every policy; two hundred tasks over a year; ten thousand replays
 # of signed messages; a thousand occurrences that are run after all, while beats and workers are killed; ten thousand
-# forecasts of when a run starts.
+# forecasts of when a run starts; an hour of two hundred tasks that is decided about again.
 # Some minutes each. CHAOS_SEED makes them others.
 chaos:
 	CHAOS_KILLS=1000 $(PYTEST) tests/faults/test_beat_chaos.py
@@ -57,6 +57,7 @@ chaos:
 	YEAR_TASKS=200 SIDE_BY_SIDE_ENTRIES=200 $(PYTEST) tests/time_travel
 	BACKFILL_OCCURRENCES=1000 $(PYTEST) tests/faults/test_backfill_with_kills.py
 	POLICY_EXAMPLES=300 MUTANTS=0 $(PYTEST) tests/properties/test_policy_machine.py tests/properties/test_policy_mutations.py
+	HOUR_TASKS=200 $(PYTEST) tests/time_travel/test_replay.py
 	ETA_LOADS=10000 $(PYTEST) tests/properties/test_eta_intervals.py
 	REPLAYS=10000 $(PYTEST) tests/integration/ledger/test_replayed_messages.py
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import rich_click as click
 
 from mission_control.cli.terminal import parameters
+from mission_control.cli.terminal.exit_codes import ExitCode
 from mission_control.cli.terminal.installation_in_use import current
 from mission_control.cli.terminal.layout import Column, Worth
 from mission_control.cli.terminal.output import echo, echo_json, facts, table, tell
@@ -51,8 +52,21 @@ _DAY: Final = 86_400.0
     metavar="FILE",
     help="As if the tasks, limits and budgets of this task file were applied.",
 )
+@click.option(
+    "--replay",
+    "stretch",
+    type=(parameters.PAST_MOMENT, parameters.PAST_MOMENT),
+    metavar="FROM TO",
+    help="Make the decisions of this stretch again, and compare. Exit code 1: some differ.",
+)
 @parameters.as_json
-def simulate(span: float, slots: int | None, file: Path | None, as_json: bool) -> None:
+def simulate(
+    span: float,
+    slots: int | None,
+    file: Path | None,
+    stretch: tuple[datetime, datetime] | None,
+    as_json: bool,
+) -> int:
     """Show what will happen: waits, overlaps, limits, budgets, and the busiest minutes. Changes nothing.
 
     Beat's and the workers' own decisions are made under a clock of their own, from the present situation on.
@@ -60,6 +74,10 @@ def simulate(span: float, slots: int | None, file: Path | None, as_json: bool) -
     """
     from mission_control.operate.simulation.simulate import simulate as simulated
 
+    if stretch is not None:
+        from mission_control.cli.replay import replay
+
+        return replay(*stretch, as_json=as_json)
     with current(sets_up=file is not None, dry_run=True) as installation:
         scenario = _scenario(installation, slots, file)
     found = simulated(scenario, timedelta(seconds=span))
@@ -67,6 +85,7 @@ def simulate(span: float, slots: int | None, file: Path | None, as_json: bool) -
         echo_json(found.to_json())
     else:
         _show(found, own_zone())
+    return ExitCode.DONE
 
 
 def _scenario(installation: Installation, slots: int | None, file: Path | None) -> Scenario:

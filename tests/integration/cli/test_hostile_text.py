@@ -44,7 +44,15 @@ COMMANDS: dict[str, list[list[str]]] = {
     "redis-acl": [["--role", "beat"], ["--role", HOSTILE]],
     "task list": [["--all"], ["--all", "--json"], ["--tag", HOSTILE], ["--all", "-o", "wide"]],
     "why": [["good"], [ENDED], [ACTIVE], [ACTIVE, "--json"], ["good", "--at", HOSTILE], [HOSTILE]],
-    "simulate": [[], ["--json"], ["--for", HOSTILE], ["--with", HOSTILE], ["--workers", HOSTILE]],
+    "simulate": [
+        [],
+        ["--json"],
+        ["--for", HOSTILE],
+        ["--with", HOSTILE],
+        ["--workers", HOSTILE],
+        ["--replay", "9999d", "now"],
+        ["--replay", HOSTILE, HOSTILE],
+    ],
     "account": [
         ["--from", "2026-01-01", "--files-only"],
         ["--day", HOSTILE],

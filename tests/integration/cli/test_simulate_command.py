@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from mission_control.model.runs.run_state import RunState
+from mission_control.model.values.identifiers import occurrence_execution_id
+from mission_control.model.values.instants import format_instant
 from mission_control.store import redis_keys
 from tests.samples.ledger_runs import a_run
 from tests.stage.command_line import mc
@@ -113,3 +115,43 @@ def test_ten_years_of_a_task_of_every_second_end_early_and_say_so(
     assert answer.code == 0
     assert "more would take too long; simulate fewer tasks, or a shorter time" in answer.err
     assert "assumed that each takes 1 s" in answer.err
+
+
+def test_recorded_stretch_is_replayed(installation: Installation) -> None:
+    register = installation.registry.register
+    register({"id": "a", "handler": "handlers.hello.run", "schedule": HOURLY})
+    task = installation.registry.definition("a")
+    assert task is not None
+    start = installation.clock().replace(minute=0, second=0, microsecond=0)
+    made = {"trigger": "schedule", "revision": task.metadata.revision, "retry_policy": {"max_retries": 0}}
+    due = occurrence_execution_id("a", start)
+    installation.ledger.dispatch(a_run(due, scheduled_time=start, dispatched_at=start, **made))
+    other = start + timedelta(minutes=7)  # by no schedule
+    wrong = occurrence_execution_id("a", other)
+    stretch = ("--replay", format_instant(start - timedelta(minutes=1)))
+
+    answer = mc("simulate", *stretch, format_instant(start + timedelta(minutes=1)), "--json")
+    assert (answer.code, answer.json["decisions"]) == (0, {"equal": 1, "different": 0, "unknown": 0})
+
+    installation.ledger.dispatch(a_run(wrong, scheduled_time=other, dispatched_at=other, **made))
+    answer = mc("simulate", *stretch, format_instant(start + timedelta(hours=1)))
+    assert answer.code == 1
+    assert f"{wrong}" in answer.out
+    assert "no decision" in answer.out
+
+
+def test_stretch_that_is_no_longer_kept_is_said_to_be_unknown(installation: Installation) -> None:
+    client, now = installation.client, installation.clock()
+    marks: dict[Any, Any] = {"writers": "1", "runs": str(int(now.timestamp()) - 60)}
+    client.hset(redis_keys.KNOWN_SINCE, mapping=marks)
+    answer = mc("simulate", "--replay", "2h", "1h")
+    assert answer.code == 0
+    assert "not known: decisions about runs that are no longer kept" in answer.err
+
+
+def test_stretch_that_ends_before_it_begins_is_refused(installation: Installation) -> None:
+    assert installation.client.ping()
+    assert mc("simulate", "--replay", "0001-01-01T00:00Z", "1h").code == 0
+    answer = mc("simulate", "--replay", "1h", "2h")
+    assert answer.code == 2
+    assert "TO must be after FROM" in answer.err
