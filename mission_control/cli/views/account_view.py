@@ -23,7 +23,9 @@ def show_account(found: Account) -> None:
     balance, here = found.balance, own_zone()
     times = " to ".join(labelled_time(one, here) for one in (found.since, found.until))
     done, explained = sum(balance.done.values()), sum(balance.explained.values())
-    echo(f"{times}: expected {balance.expected:,} = done {done:,} + explained {explained:,}")
+    count = len(balance.unexplained) + balance.more
+    missing = f" + unaccounted {count:,}" if count else ""
+    echo(f"{times}: expected {balance.expected:,} = done {done:,} + explained {explained:,}{missing}")
     rows = [
         (
             name,
@@ -37,12 +39,11 @@ def show_account(found: Account) -> None:
     if found.requested:
         others = ", ".join(f"{count:,} {trigger}" for trigger, count in found.requested.items())
         echo(f"other runs: {printable(others)}")
-    count = len(balance.unexplained) + balance.more
     _list("unaccounted", [_with_end(found, one) for one in balance.unexplained], count)
     _list("unexpected: no timetable had them", found.unexpected, found.counts["unexpected"])
     twice = [f"{one['id']}: {one['first'] or one['again']}, and again {one['again']}" for one in found.twice]
     _list("recorded twice", twice, found.counts["twice"])
-    _list("of a timetable that is not known", found.unknown, len(found.unknown))
+    _list("timetable not known", found.unknown, len(found.unknown), "task")
     if found.is_balanced:
         echo("nothing unaccounted")
 
@@ -62,10 +63,10 @@ def _with_end(found: Account, execution_id: str) -> str:
     return f"{execution_id}{ended}"
 
 
-def _list(what: str, names: Sequence[str], count: int) -> None:
+def _list(what: str, names: Sequence[str], count: int, noun: str = "occurrence") -> None:
     if not count:
         return
-    echo(f"{what}: {counted(count, 'occurrence')}")
+    echo(f"{what}: {counted(count, noun)}")
     for name in names[:_SHOWN]:
         echo(f"  {printable(name)}")
     if count > _SHOWN:

@@ -84,7 +84,7 @@ def test_account_of_a_real_beat_is_signed_and_finds_what_is_done_to_redis_and_fi
 def test_account_lists_what_is_unaccounted_and_ends_with_1(day: AccountedDay) -> None:
     answer = mc("account", *ON_DAY)
     assert answer.code == 1
-    assert "expected 24 = done 23 + explained 0" in answer.out
+    assert "expected 24 = done 23 + explained 0 + unaccounted 1\n" in answer.out
     assert "unaccounted: 1 occurrence\n  tea@20260302T230000Z\n" in answer.out
     day.end(DAY + 23 * HOUR)
     whole = mc("account", *ON_DAY)
