@@ -11,10 +11,11 @@ from benchmarks.place import CHECKOUT, Place
 from benchmarks.stamps import STAMPS_VARIABLE
 from mission_control.configuration.settings import read_settings
 from mission_control.installation.installation import Installation
-from mission_control.model.definitions.task import TaskDefinition, parse_task
+from mission_control.model.definitions.task import parse_task
 from mission_control.model.values.instants import format_instant
 from mission_control.processes.commands import beat_command, worker_command
 from mission_control.processes.service_process import ServiceProcess
+from mission_control.registry.checked_task import CheckedTask
 from mission_control.registry.task_store import TaskStore, TaskWrite
 from mission_control.store import redis_keys
 
@@ -32,15 +33,15 @@ class Ours:
 
     def seed(self, place: Place, instants: Sequence[float]) -> None:
         """Enter the tasks through the registry's own store, many in one round trip."""
-        alike: dict[float, TaskDefinition] = {}
+        alike: dict[float, CheckedTask] = {}
         for start in range(0, len(instants), _AT_ONCE):
             writes = []
             for at in range(start, min(start + _AT_ONCE, len(instants))):
                 instant = instants[at]
                 if instant not in alike:
-                    alike[instant] = parse_task(_definition("shared", instant))
-                task = alike[instant].model_copy(update={"id": f"task_{at:06d}"})
-                writes.append(TaskWrite(task, None, instant))
+                    alike[instant] = CheckedTask.of(parse_task(_definition("shared", instant)))
+                form = {**alike[instant].form, "id": f"task_{at:06d}"}
+                writes.append(TaskWrite(form, alike[instant].schedule, None, instant))
             TaskStore(place.client).put_all(writes, now=datetime.now(UTC))
 
     def seed_every_second(self, place: Place) -> None:

@@ -98,7 +98,7 @@ def _scenario(installation: Installation, slots: int | None, file: Path | None) 
     return present.scenario(
         registry.definitions(),
         installation.clock(),
-        new=[] if checked is None else checked.tasks,
+        new=[] if checked is None else [one.definition for one in checked.tasks],
         slots=slots,
         resources=None if checked is None else checked.resources,
     )

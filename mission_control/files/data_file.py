@@ -13,7 +13,10 @@ YAML_ENDINGS: Final = frozenset({".yaml", ".yml"})
 TOML_ENDING: Final = ".toml"
 
 
-def read_data_file(path: Path) -> Any:  # noqa: ANN401  # whatever the file holds
+def read_data_file(
+    path: Path,
+    parse_json: Callable[[bytes, Path], Any] = parse_json,
+) -> Any:  # noqa: ANN401  # whatever the file holds
     """Return what a file holds, as JSON would have it; a key that stands twice in one object is an error.
 
     A name that ends in `.yaml`, `.yml` or `.toml` says the format; every other file is JSON. Dates and times

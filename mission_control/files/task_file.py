@@ -6,10 +6,10 @@ bare list of definitions. It is written in the first form, sorted by name and id
 for the tasks.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 import orjson
 from redis.exceptions import RedisError
@@ -23,6 +23,7 @@ from mission_control.errors import (
 )
 from mission_control.events import events
 from mission_control.files.data_file import TOML_ENDING, YAML_ENDINGS, read_data_file
+from mission_control.files.json_items import JsonItems, parse_json_with_items
 from mission_control.model.definitions.named_budget import Budget
 from mission_control.model.definitions.named_limit import NamedLimit
 from mission_control.model.definitions.named_resource import NamedResource, parse_resource
@@ -44,10 +45,18 @@ Resources = Mapping[str, Mapping[str, NamedResource]]
 """Limits and budgets, by section and name."""
 
 
-class TaskFile(NamedTuple):
-    """What a task file holds, unchecked; `resources` by section."""
+class _HasId(Protocol):
+    @property
+    def id(self) -> str: ...
 
-    tasks: list[dict[str, Any]]
+
+_Task = TypeVar("_Task", bound=_HasId)
+
+
+class TaskFile(NamedTuple):
+    """What a task file holds, unchecked; `resources` by section. Of JSON, tasks are parsed when asked for."""
+
+    tasks: Sequence[dict[str, Any]]
     resources: dict[str, list[dict[str, Any]]]
 
 
@@ -59,12 +68,12 @@ def read_task_file(path: Path) -> TaskFile:
             line and column) or holds something other than tasks.
         UnsafePathError: another user could change it.
     """
-    data = read_data_file(path)
+    data = read_data_file(path, parse_json_with_items)
     if isinstance(data, dict) and isinstance(data.get("$schema"), str):  # for editors
         data = {name: one for name, one in data.items() if name != "$schema"}
     sections = data if isinstance(data, dict) and len(data) > 0 else {"tasks": data}
     is_known = sections.keys() <= {"tasks", *KINDS}
-    if not is_known or not all(isinstance(section, list) for section in sections.values()):
+    if not is_known or not all(isinstance(section, list | JsonItems) for section in sections.values()):
         raise TaskFileError(
             f'{path}: holds {shown(data)}; write {{"tasks": [ … ]}} and no other key but "limits" '
             'and "budgets", or a list of tasks'
@@ -101,13 +110,18 @@ def sections_of(resources: Resources) -> dict[str, list[dict[str, Any]]]:
     return {name: [one.to_dict() for one in found.values()] for name, found in resources.items() if found}
 
 
-def parse_tasks(
+def parse_tasks(items: Sequence[Any], *, source: str = "tasks") -> list[TaskDefinition]:
+    """Check definitions that belong together, and return them all or none; raises as `checked_tasks`."""
+    return checked_tasks(items, parse=parse_task, source=source)
+
+
+def checked_tasks(
     items: Sequence[Any],
     *,
-    parse: Callable[[Mapping[str, Any]], TaskDefinition] = parse_task,
-    check: Callable[[Sequence[TaskDefinition]], Mapping[str, Sequence[Problem]]] = lambda _: {},
-    source: str = "tasks",
-) -> list[TaskDefinition]:
+    parse: Callable[[Mapping[str, Any]], _Task],
+    check: Callable[[Sequence[_Task]], Mapping[str, Sequence[Problem]]] = lambda _: {},
+    source: str,
+) -> list[_Task]:
     """Check definitions that belong together, and return them all or none.
 
     `parse` checks each, `check` all together, and returns problems by id.
@@ -116,11 +130,11 @@ def parse_tasks(
         InvalidTaskError: lists every problem under `tasks[i] (id)`, and names the valid definitions.
             `source` says where they come from.
     """
-    good: list[TaskDefinition] = []
+    good: list[_Task] = []
     problems: list[Problem] = []
-    duplicates = _duplicates(items)
+    first: dict[str, int] = {}
     for at, item in enumerate(items):
-        found = [duplicates[at]] if at in duplicates else []
+        found = [*_duplicate(item, at, first)]
         try:
             task = parse(item)
         except InvalidTaskError as error:
@@ -193,16 +207,12 @@ def mirror_into(
         events.mirror_failed(path, error)
 
 
-def _duplicates(items: Sequence[Any]) -> dict[int, Problem]:
-    """Return the position of each task whose id an earlier one has, with the problem it makes."""
-    first: dict[str, int] = {}
-    problems = {}
-    for at, item in enumerate(items):
-        task_id = _id_of(item)
-        if task_id is not None and (earlier := first.setdefault(task_id, at)) != at:
-            fault = f"{shown(task_id)} is also the id of tasks[{earlier}]; give one of them another id"
-            problems[at] = Problem("id", fault)
-    return problems
+def _duplicate(item: object, at: int, first: dict[str, int]) -> Iterator[Problem]:
+    """Yield a problem if an earlier task has the id of this one; `first` are the places of all so far."""
+    task_id = _id_of(item)
+    if task_id is not None and (earlier := first.setdefault(task_id, at)) != at:
+        fault = f"{shown(task_id)} is also the id of tasks[{earlier}]; give one of them another id"
+        yield Problem("id", fault)
 
 
 def _place(at: int, item: object) -> str:
@@ -220,7 +230,7 @@ def _bounded(problems: list[Problem]) -> list[Problem]:
     return problems if hidden <= 0 else [*problems[:_MOST_PROBLEMS], Problem("", f"… and {hidden:,} more")]
 
 
-def _subject(source: str, count: int, good: Sequence[TaskDefinition]) -> str:
+def _subject(source: str, count: int, good: Sequence[_HasId]) -> str:
     ids = [definition.id for definition in good]
     more = f" and {len(ids) - _MOST_NAMED:,} more" if len(ids) > _MOST_NAMED else ""
     named = f"valid: {', '.join(ids[:_MOST_NAMED])}{more}" if ids else "none is valid"

@@ -14,6 +14,7 @@ from mission_control.model.values.quantities import counted, duration
 from mission_control.operate.issue import Issue, listed, redis_cli
 from mission_control.operate.queues import QueueState
 from mission_control.processes.heartbeats import ProcessInfo
+from mission_control.registry.checked_task import CheckedTask
 from mission_control.store.redis_keys import AUDIT_QUARANTINE
 from mission_control.store.troubles import refusal_in
 
@@ -26,7 +27,7 @@ LONG_WAIT: Final = timedelta(minutes=5)
 _START: Final = "start one with `mission-control up`"
 
 
-def of_tasks(tasks: Iterable[TaskDefinition]) -> Work:
+def of_tasks(tasks: Iterable[TaskDefinition | CheckedTask]) -> Work:
     """Return the work that tasks will send."""
     return _grouped((task.queue, task.handler, task.id) for task in tasks)
 

@@ -17,9 +17,10 @@ from mission_control.operate.health import (
 )
 from mission_control.operate.issue import Issue
 from mission_control.processes.heartbeats import ANSWER_SECONDS, ProcessInfo, live_processes
+from mission_control.registry.checked_task import CheckedTask
 
 
-def issues_of_tasks(client: Redis, tasks: Iterable[TaskDefinition]) -> list[Issue]:
+def issues_of_tasks(client: Redis, tasks: Iterable[TaskDefinition | CheckedTask]) -> list[Issue]:
     """Return what keeps enabled tasks from firing or running."""
     return issues_of_work(client, of_tasks(task for task in tasks if task.enabled))
 

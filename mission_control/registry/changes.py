@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Final
 
 from pydantic import ValidationError
@@ -53,22 +54,28 @@ def _refused(current: Mapping[str, Any], updates: Mapping[str, Any]) -> list[Pro
     return problems
 
 
-def new_metadata(given: Metadata, *, actor: str, now: datetime) -> Metadata:
+def new_metadata(given: Mapping[str, Any], actor: str, now: datetime) -> dict[str, Any]:
     """Return the metadata of a task that is registered at `now`; `given` may say by whom and when before."""
+    known = Metadata.model_validate(given)
+    return _new_metadata(known.created, actor if known.created_by is None else known.created_by, now)
+
+
+@lru_cache(maxsize=1)
+def _new_metadata(created: datetime | None, created_by: str, now: datetime) -> dict[str, Any]:
     second = now.replace(microsecond=0)
-    created = second if given.created is None else min(given.created, second)
-    created_by = actor if given.created_by is None else given.created_by
-    return Metadata(created=created, created_by=created_by, last_modified=second)
+    created = second if created is None else min(created, second)
+    return Metadata(created=created, created_by=created_by, last_modified=second).model_dump(mode="json")
 
 
-def next_metadata(stored: Mapping[str, Any], *, now: datetime) -> Metadata:
+def next_metadata(stored: Mapping[str, Any], now: datetime) -> dict[str, Any]:
     """Return the metadata of a task that is changed at `now`; damaged metadata keeps its revision only."""
     current = stored["metadata"]
     changed = {"last_modified": now.replace(microsecond=0), "revision": current["revision"] + 1}
     try:
-        return Metadata.model_validate(current | changed)
+        metadata = Metadata.model_validate(current | changed)
     except ValidationError:
-        return Metadata(**changed)
+        metadata = Metadata(**changed)
+    return metadata.model_dump(mode="json")
 
 
 def changes_timing(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:

@@ -3,14 +3,16 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
+from typing import TypeVar
 
 from mission_control.errors import Problem
-from mission_control.model.composition.graph import Graph, Node, graph_problems
+from mission_control.model.composition.graph import Graph, Linked, Node, graph_problems
 from mission_control.model.definitions.dependency import Dependency
-from mission_control.model.definitions.task import TaskDefinition
 from mission_control.model.problems.suggestions import quoted
 from mission_control.registry.stored_task import StoredTask
 from mission_control.registry.task_store import TaskStore
+
+_Task = TypeVar("_Task", bound=Linked)
 
 
 @dataclass(frozen=True)
@@ -19,7 +21,7 @@ class DependencyCheck:
 
     store: TaskStore
 
-    def problems(self, tasks: Sequence[TaskDefinition]) -> dict[str, list[Problem]]:
+    def problems(self, tasks: Sequence[Linked]) -> dict[str, list[Problem]]:
         """Return what would be wrong if these tasks were registered together, by their ids.
 
         That is what is wrong with each of them, and with the registered tasks that come after it. A task
@@ -39,7 +41,7 @@ class DependencyCheck:
             found[task_id] += self._broken(task_id, given, set(given))
         return {task_id: problems for task_id, problems in found.items() if problems}
 
-    def upstream_first(self, tasks: Sequence[TaskDefinition]) -> list[TaskDefinition]:
+    def upstream_first(self, tasks: Sequence[_Task]) -> list[_Task]:
         """Return tasks in an order in which they can be written one by one, whatever they came after before.
 
         Each then comes after tasks that are written already, so no step closes a cycle.
@@ -51,13 +53,11 @@ class DependencyCheck:
         order = TopologicalSorter({name: node.upstream for name, node in graph.items()}).static_order()
         return [given[name] for name in order if name in given]
 
-    def _own(self, task: TaskDefinition, graph: Graph) -> list[Problem]:
+    def _own(self, task: Linked, graph: Graph) -> list[Problem]:
         known = self.store.ids() if any(one.task not in graph for one in task.after) else ()
         return graph_problems(task.id, task.after, graph, known=known)
 
-    def _broken(
-        self, task_id: str, given: Mapping[str, TaskDefinition], but_for: set[str]
-    ) -> Iterable[Problem]:
+    def _broken(self, task_id: str, given: Mapping[str, Linked], but_for: set[str]) -> Iterable[Problem]:
         """Return what a change of a task breaks in those that come after it."""
         for name in self._all_after(task_id):
             graph, former = self._graph([name], given), self._graph([name], {})
@@ -79,7 +79,7 @@ class DependencyCheck:
             open_ends += new
         return list(found)
 
-    def _graph(self, task_ids: Iterable[str], given: Mapping[str, TaskDefinition]) -> dict[str, Node]:
+    def _graph(self, task_ids: Iterable[str], given: Mapping[str, Linked]) -> dict[str, Node]:
         """Return the graph of tasks and all before them, `given` in the place of what is stored."""
         graph: dict[str, Node] = {}
         missing = set(task_ids)

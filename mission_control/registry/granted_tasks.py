@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any, Final, NoReturn
+from typing import Final, NoReturn
 
 from redis import Redis
 from redis.exceptions import ResponseError
@@ -37,33 +37,25 @@ class GrantedTasks(TaskStore):
         approved: str = "",
     ) -> None:
         super().__init__(client, redbeat_keys, keyring)
-        inner = f"local function put_task()\n{lua_source(__package__, 'put_task')}\nend\n"
-        script = lua_script(client, __package__, "put_granted_task", needs=inner)
-        more_keys = [redis_keys.granted_tasks(grant.name), redis_keys.asked_approvals(grant.name)]
+        inner = f"local function put_tasks()\n{lua_source(__package__, 'put_tasks')}\nend\n"
+        self._put = lua_script(client, __package__, "put_granted_task", needs=inner)
+        self._more_keys = redis_keys.granted_tasks(grant.name), redis_keys.asked_approvals(grant.name)
         owner = f'"owner":{json.dumps(grant.owner)}'
-        more: list[str | int] = [owner, grant.max_tasks, int(expires.timestamp()), approved]
+        self._more_args = owner, str(grant.max_tasks), str(int(expires.timestamp())), approved
 
-        def put(*, client: Any, keys: list[str], args: list[Any]) -> Any:  # noqa: ANN401  # a pipeline
-            return script(client=client, keys=[*keys, *more_keys], args=[*args, *more])
-
-        self._put = put
-
-    def put_all(
-        self,
-        writes: Sequence[TaskWrite],
-        *,
-        now: datetime,
-        follow_up: Callable[[TaskWrite], object] = lambda _: None,
-    ) -> list[bool]:
-        """Write tasks as `TaskStore` does.
+    def begin_to_put(
+        self, writes: Sequence[TaskWrite], *, now: datetime
+    ) -> Callable[[], list[bool | ResponseError]]:
+        """Write tasks as `TaskStore` does, one after the other.
 
         Raises:
             GrantRefusedError: one of them is over the quota, or not the holder's.
         """
         try:
-            return super().put_all(writes, now=now, follow_up=follow_up)
+            answers = [one for write in writes for one in TaskStore.begin_to_put(self, [write], now=now)()]
         except ResponseError as error:
             _refused(error)
+        return lambda: answers
 
 
 def _refused(error: ResponseError) -> NoReturn:

@@ -4,15 +4,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from mission_control.model.definitions.task import TaskDefinition
 from mission_control.registry.changes import changes_timing
-from mission_control.registry.stored_task import StoredTask, stored_form
+from mission_control.registry.checked_task import CheckedTask
+from mission_control.registry.stored_task import StoredTask
 from mission_control.registry.task_files import TaskFiles
 from mission_control.registry.task_store import TaskStore
-from mission_control.registry.task_writes import TaskWrites, due_of_edit, due_of_new
-
-Edit = tuple[TaskDefinition, StoredTask | None]
-"""A checked task, and what was seen in its place; None if its id was free."""
+from mission_control.registry.task_writes import Edit, TaskWrites, due_of_edit, due_of_new
 
 
 @dataclass(frozen=True)
@@ -34,24 +31,27 @@ class PlannedWrites:
         for task, seen in edits:
             if seen is None:
                 found.append(due_of_new(task, now, catch_up=catch_up))
-            elif seen.problem is None and not changes_timing(seen.definition, stored_form(task)):
+            elif seen.problem is None and not changes_timing(seen.definition, task.form):
                 found.append(seen.due)
             else:
                 due, _ = due_of_edit(task, pauses.changed_of(task.id), now, keeps_due=False)
                 found.append(due)
         return found
 
-    def write(
-        self, edits: Sequence[Edit], reason: str | None, *, catch_up: bool = False
-    ) -> list[TaskDefinition]:
-        """Write checked tasks in one round trip, each if it still is what was seen, or if its id is free.
+    def begin(
+        self,
+        edits: Sequence[Edit],
+        reason: str | None,
+        *,
+        catch_up: bool = False,
+        after: Callable[[], object] = lambda: None,
+    ) -> Callable[[], list[CheckedTask]]:
+        """Send checked tasks to Redis, each to be written if it still is what was seen, or if its id is free.
 
-        Return those that were not written: another writer was there first.
+        `after` is called once they are prepared, and before they are sent. Return what waits for the answer:
+        those that were not written, because another writer was there first.
         """
-        new = [task for task, seen in edits if seen is None]
-        others = [(task, seen) for task, seen in edits if seen is not None]
-        done = [
-            *zip(new, self.writes.add(new, reason, catch_up=catch_up), strict=True),
-            *zip((task for task, _ in others), self.writes.replace(others, "updated", reason), strict=True),
-        ]
-        return [task for task, is_done in done if not is_done]
+        ready = self.writes.prepared(edits, "updated", reason, catch_up=catch_up)
+        after()
+        written = self.writes.begin(ready)
+        return lambda: [task for (task, _), is_done in zip(edits, written(), strict=True) if not is_done]

@@ -6,6 +6,7 @@ interval: the time between the task's next two occurrences.
 """
 
 import json
+from collections.abc import Mapping
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -13,26 +14,24 @@ from typing import Any
 import orjson
 
 from mission_control.model.definitions.schedules import ScheduleBase
-from mission_control.model.definitions.task import TaskDefinition
 
 _NO_SECOND_OCCURRENCE = 366 * 86_400.0
 
 
-def redbeat_definition(task: TaskDefinition, now: datetime) -> str:
-    """Return the `definition` field for a task."""
-    options: dict[str, Any] = {"queue": task.queue, "priority": task.priority}
+def redbeat_definition(form: Mapping[str, Any], schedule: ScheduleBase, now: datetime) -> str:
+    """Return the `definition` field for a task of this stored form, and schedule."""
     definition = {
-        "name": task.id,
-        "task": task.handler,
+        "name": form["id"],
+        "task": form["handler"],
         "args": [],
-        "kwargs": {"task_id": task.id},
-        "options": options,
+        "kwargs": {"task_id": form["id"]},
+        "options": {"queue": form["queue"], "priority": form["priority"]},
         "schedule": {
             "__type__": "interval",
-            "every": _interval(task.schedule, now),
+            "every": _interval(schedule, now),
             "relative": False,
         },
-        "enabled": task.enabled,
+        "enabled": form["enabled"],
     }
     return orjson.dumps(definition).decode()
 

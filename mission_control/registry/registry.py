@@ -3,7 +3,7 @@
 This file has more than 250 lines because all that changes or reads a task goes through one class.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, Final, Literal
 
@@ -15,12 +15,13 @@ from mission_control.model.definitions.task import TaskDefinition
 from mission_control.model.values.identifiers import known_form
 from mission_control.registry.change_log import ChangeLog
 from mission_control.registry.changes import differences, merge_updates
+from mission_control.registry.checked_task import CheckedTask
 from mission_control.registry.definition_check import DefinitionCheck
 from mission_control.registry.planned_writes import PlannedWrites
 from mission_control.registry.runnable_tasks import RunnableTasks
 from mission_control.registry.stored_task import StoredTask, stored_form
 from mission_control.registry.task_files import TaskFiles
-from mission_control.registry.task_store import AT_ONCE, TaskStore
+from mission_control.registry.task_store import TaskStore
 from mission_control.registry.task_views import Overview, overview_of, shown_by_id, shown_tasks
 from mission_control.registry.task_writes import TaskWrites
 from mission_control.registry.waiting_runs import WaitingRuns
@@ -91,7 +92,7 @@ class Registry:
 
     def add(self, task: TaskDefinition, *, reason: str | None = None, catch_up: bool = False) -> bool:
         """Add a task that is checked already, as `register` does."""
-        return self._writes.add([task], reason, catch_up=catch_up)[0]
+        return self._write(CheckedTask.of(task), None, "registered", reason, catch_up=catch_up)
 
     def unregister(
         self, task_id: str, *, reason: str | None = None, if_deleted: bool = False, force: bool = False
@@ -147,47 +148,12 @@ class Registry:
 
         A replaced task keeps its history, and its metadata apart from the revision.
         """
-        return self.apply_all([task], reason=reason, catch_up=catch_up, dry_run=dry_run)[task.id]
-
-    def apply_all(
-        self,
-        tasks: Sequence[TaskDefinition],
-        *,
-        reason: str | None = None,
-        catch_up: bool = False,
-        dry_run: bool = False,
-        applied: Callable[[int], object] = lambda _: None,
-    ) -> dict[str, Applied]:
-        """Apply checked tasks, each as `apply` does, many in one round trip; return what that did, by id.
-
-        `applied` is called with how many are so far.
-        """
-        done: dict[str, Applied] = {}
-        for begin in range(0, len(tasks), AT_ONCE):
-            some = tasks[begin : begin + AT_ONCE]
-            seen = self._store.load([task.id for task in some])
-            found = [(task, one, _what(task, one)) for task, one in zip(some, seen, strict=True)]
-            if not dry_run:
-                self._apply(found, reason, catch_up=catch_up)
-            done.update({task.id: what for task, _, what in found})
-            applied(len(done))
-        return done
-
-    def _apply(
-        self,
-        found: Sequence[tuple[TaskDefinition, StoredTask | None, Applied]],
-        reason: str | None,
-        *,
-        catch_up: bool,
-    ) -> None:
-        new = [task for task, seen, _ in found if seen is None]
-        edits = [(task, seen) for task, seen, what in found if seen is not None and what == "updated"]
-        done = [
-            *zip(new, self._writes.add(new, reason, catch_up=catch_up), strict=True),
-            *zip((task for task, _ in edits), self._writes.replace(edits, "updated", reason), strict=True),
-        ]
-        for overtaken in (task for task, is_done in done if not is_done):
-            self._replace(overtaken, reason)
+        checked, seen = CheckedTask.of(task), self._store.load([task.id])[0]
+        what = _what(checked, seen)
+        is_done = dry_run or what == "unchanged"
+        if not is_done and not self._write(checked, seen, "updated", reason, catch_up=catch_up):
+            self._replace(task, reason)
+        return what
 
     def _replace(self, task: TaskDefinition, reason: str | None) -> None:
         if not self._change(task.id, lambda _: task, change="updated", reason=reason):
@@ -289,13 +255,27 @@ class Registry:
             if stored is None:
                 return False
             task = edited(stored)
-            if not stored.differs_from(task):
+            checked = CheckedTask.of(task)
+            if not stored.differs_from(checked.form):
                 if not task.enabled and change == "disabled":
                     self._runs.of_disabled(task_id)
                 return True
-            if self._writes.replace([(task, stored)], change, reason, catch_up=catch_up)[0]:
+            if self._write(checked, stored, change, reason, catch_up=catch_up):
                 return True
         raise StoreUnavailableError(f"task {task_id!r} was not changed: others keep changing it; try again")
+
+    def _write(
+        self,
+        task: CheckedTask,
+        seen: StoredTask | None,
+        change: str,
+        reason: str | None,
+        *,
+        catch_up: bool = False,
+    ) -> bool:
+        return self._writes.begin(self._writes.prepared([(task, seen)], change, reason, catch_up=catch_up))()[
+            0
+        ]
 
     def _all(self) -> list[StoredTask]:
         return [stored for stored in self._store.load(self._store.ids()) if stored is not None]
@@ -307,7 +287,7 @@ class Registry:
             return None
 
 
-def _what(task: TaskDefinition, stored: StoredTask | None) -> Applied:
+def _what(task: CheckedTask, stored: StoredTask | None) -> Applied:
     if stored is None:
         return "created"
-    return "updated" if stored.differs_from(task) else "unchanged"
+    return "updated" if stored.differs_from(task.form) else "unchanged"

@@ -5,10 +5,13 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final
 
+import orjson
+
 from mission_control.errors import InvalidTaskError
 from mission_control.model.definitions.due_times import over_problem
 from mission_control.model.definitions.named_limit import NamedLimit, use_problems
-from mission_control.model.definitions.task import OWN_FIELDS, TaskDefinition, task_like
+from mission_control.model.definitions.task import OWN_FIELDS, own_fields
+from mission_control.registry.checked_task import CheckedTask, Example
 from mission_control.registry.definition_check import DefinitionCheck
 from mission_control.registry.named_resources import read_resources
 from mission_control.store import redis_keys
@@ -28,9 +31,9 @@ class SimilarTasks:
     check: DefinitionCheck
     resources: Mapping[str, Mapping[str, Any]]
     may_be_over: bool = False
-    _known: dict[str, TaskDefinition] = field(default_factory=dict, init=False, repr=False)
+    _known: dict[str, Example] = field(default_factory=dict, init=False, repr=False)
 
-    def parse(self, definition: Mapping[str, Any]) -> TaskDefinition:
+    def parse(self, definition: Mapping[str, Any]) -> CheckedTask:
         """Return a task.
 
         Raises:
@@ -43,23 +46,26 @@ class SimilarTasks:
         task = self.check.parse_new(
             definition, resources=self.resources, is_alone=False, may_be_over=self.may_be_over
         )
+        checked = CheckedTask.of(task)
         if shape is not None and over_problem(task, self.check.clock()) is None:
             if len(self._known) >= _MOST_KNOWN:
                 self._known.clear()
-            self._known[shape] = task
-        return task
+            self._known[shape] = checked.like
+        return checked
 
-    def _similar(self, definition: Mapping[str, Any], shape: str | None) -> TaskDefinition | None:
+    def _similar(self, definition: Mapping[str, Any], shape: str | None) -> CheckedTask | None:
         """Return the task by what is known of its kind; None if it is the first, or has a problem."""
         known = self._known.get(shape) if shape is not None else None
         if known is None:
             return None
         try:
-            task = task_like(known, definition)
+            own = own_fields(definition)
         except InvalidTaskError:
             return None
-        uses = [(one.name, one.weight) for one in task.limits]
-        return None if uses and any(use_problems(uses, self._limits, task.params)) else task
+        uses = [(one.name, one.weight) for one in known.task.limits]
+        if uses and any(use_problems(uses, self._limits, own["params"])):
+            return None
+        return CheckedTask(own["id"], known, orjson.dumps(own))
 
     @cached_property
     def _limits(self) -> Mapping[str, NamedLimit]:

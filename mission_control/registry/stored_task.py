@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final, Self
+
+import orjson
 
 from mission_control.errors import InvalidTaskError, Problem
 from mission_control.model.definitions.task import TaskDefinition
@@ -33,7 +36,10 @@ class StoredTask:
     @cached_property
     def definition(self) -> dict[str, Any]:
         """The definition in the story's shape, without its history."""
-        return dict(json.loads(self.text))
+        try:
+            return dict(orjson.loads(self.text))
+        except orjson.JSONDecodeError:  # another program's JSON, with NaN for example
+            return dict(json.loads(self.text))
 
     @property
     def upstream(self) -> list[str]:
@@ -42,9 +48,9 @@ class StoredTask:
         found = after if isinstance(after, list) else []  # another program may have damaged it
         return [str(one["task"]) for one in found if isinstance(one, dict) and "task" in one]
 
-    def differs_from(self, task: TaskDefinition) -> bool:
-        """Whether a task differs in more than metadata, or this one is quarantined."""
-        differs = {**self.definition, "metadata": None} != {**stored_form(task), "metadata": None}
+    def differs_from(self, form: Mapping[str, Any]) -> bool:
+        """Whether the stored form of a task differs in more than metadata, or this one is quarantined."""
+        differs = {**self.definition, "metadata": None} != {**form, "metadata": None}
         return differs or self.problem is not None or not self.is_fresh
 
     @property

@@ -8,27 +8,38 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any, Final, NamedTuple, cast
 
+import msgspec
 import orjson
 from redis import Redis
-from redis.client import Pipeline
+from redis.exceptions import ResponseError
 
-from mission_control.model.definitions.task import TaskDefinition
+from mission_control.model.definitions.schedules import ScheduleBase
 from mission_control.model.policies.breaker import breaker_name
 from mission_control.model.runs.changed_occurrence import ChangedOccurrence
 from mission_control.model.values.identifiers import known_form
 from mission_control.registry.pauses import NO_PAUSES, PAUSE_KEYS, PausesSeen, read_pauses
 from mission_control.registry.redbeat_layout import redbeat_definition, redbeat_meta
-from mission_control.registry.stored_task import StoredTask, problem_in, stored_form, task_in
+from mission_control.registry.stored_task import StoredTask, problem_in, task_in
 from mission_control.signing.keyring import NO_KEYS, Keyring
 from mission_control.store import redis_keys
 from mission_control.store.lua_scripts import lua_script
 from mission_control.store.prefix_in_use import check_prefix
 from mission_control.store.redis_keys import RedBeatKeys
+from mission_control.store.sent_script import send_script
 
-AT_ONCE: Final = 500
+AT_ONCE: Final = 250
 """How many tasks are read or written in one round trip."""
 
 _OTHER_PREFIX: Final = -1
+_KEYS: Final = (
+    *(redis_keys.TASKS, redis_keys.BEAT_QUARANTINE, redis_keys.PREFIX_IN_USE),
+    *(*PAUSE_KEYS, redis_keys.PENDING_RECORDS),
+)
+_KEYS_OF_TASK: Final = tuple(
+    part
+    for key in (redis_keys.revisions, redis_keys.history, redis_keys.downstream)
+    for part in key("\n").split("\n")
+)
 _AFTER_TASK: Final = redis_keys.downstream("\n").split("\n")
 _DAMAGED: Final = "its entry in Redis is damaged"
 
@@ -36,20 +47,25 @@ _DAMAGED: Final = "its entry in Redis is damaged"
 class TaskWrite(NamedTuple):
     """A task to be written, if its id is free (`seen` is None), or if it is still the one that was seen.
 
-    `due` is the next due instant in Unix seconds, or None for never; with `is_due_kept` it counts only if
-    beat has quarantined the task. `forget` are changed occurrences to be forgotten, among the pauses that
-    were seen; the others must be counted in `due`. `form` is the stored form of the task, if it is known.
-    `record` is that of the change, as it is pending from this step on: its identity, and the JSON of it.
+    `form` is its stored form. `due` is the next due instant in Unix seconds, or None for never; with
+    `is_due_kept` it counts only if beat has quarantined the task. `forget` are changed occurrences to be
+    forgotten, among the pauses that were seen; the others must be counted in `due`. `record` is that of the
+    change, as it is pending from this step on: its identity, and the JSON of it.
     """
 
-    task: TaskDefinition
+    form: Mapping[str, Any]
+    schedule: ScheduleBase
     seen: StoredTask | None
     due: float | None
     is_due_kept: bool = False
     pauses: PausesSeen = NO_PAUSES
     forget: Sequence[ChangedOccurrence] = ()
-    form: Mapping[str, Any] | None = None
     record: tuple[str, str] = "", ""
+
+    @property
+    def task_id(self) -> str:
+        """The id of the task."""
+        return str(self.form["id"])
 
 
 class TaskStore:
@@ -69,7 +85,9 @@ class TaskStore:
         self._client = client
         self.keyring = keyring
         self._given_keys = redbeat_keys
-        self._put: Callable[..., Any] = lua_script(client, __package__, "put_task")
+        self._put = lua_script(client, __package__, "put_tasks")
+        self._more_keys: Sequence[str] = ()
+        self._more_args: Sequence[str] = ()
         self._remove = lua_script(client, __package__, "remove_task")
 
     def ids(self) -> list[str]:
@@ -98,73 +116,52 @@ class TaskStore:
         for task_id, *one in zip(task_ids, fields, *both, strict=True):
             yield task_in(task_id, *one, keyring=self.keyring)
 
-    def put_all(
-        self,
-        writes: Sequence[TaskWrite],
-        *,
-        now: datetime,
-        follow_up: Callable[[TaskWrite], object] = lambda _: None,
-    ) -> list[bool]:
+    def put_all(self, writes: Sequence[TaskWrite], *, now: datetime) -> list[bool | ResponseError]:
         """Write tasks in one round trip, each if its id is free, or if it is still the one that was seen.
 
-        Return which were written. Writing a task ends its quarantine, and the id of a quarantined entry is
-        free. `follow_up` is called with each that was written, even if Redis refused another, which is
-        raised then.
+        Return which were written, and of each that Redis refused the error. Writing a task ends its
+        quarantine, and the id of a quarantined entry is free.
         """
-        with self._client.pipeline(transaction=False) as pipe:
-            for write in writes:
-                self._send(write, now, pipe)
-            answers = pipe.execute(raise_on_error=False)
-        for write, answer in zip(writes, answers, strict=True):
-            if answer == 1:
-                follow_up(write)
-        for refusal in (one for one in answers if isinstance(one, Exception)):
-            raise refusal
-        if _OTHER_PREFIX in answers:
-            check_prefix(self._client, self._given_keys.prefix)
-        return [one == 1 for one in answers]
+        return self.begin_to_put(writes, now=now)()
 
-    def _send(self, write: TaskWrite, now: datetime, pipe: Pipeline) -> None:
-        task, seen, given = write.task, write.seen, self._given_keys
-        text = orjson.dumps(stored_form(task) if write.form is None else write.form).decode()
-        upstream = [one.task for one in task.after]
-        former = [one for one in (seen.upstream if seen is not None else ()) if one not in upstream]
-        self._put(
-            client=pipe,
-            keys=[
-                given.entry(task.id),
-                given.schedule,
-                redis_keys.TASKS,
-                redis_keys.revisions(task.id),
-                redis_keys.BEAT_QUARANTINE,
-                redis_keys.history(task.id),
-                redis_keys.PREFIX_IN_USE,
-                *PAUSE_KEYS,
-                redis_keys.downstream(task.id),
-                redis_keys.PENDING_RECORDS,
-            ],
-            args=[
-                "" if seen is None else seen.text,
-                task.id,
-                text,
-                task.metadata.revision,
-                redbeat_definition(task, now),
-                redbeat_meta(now),
-                "" if write.due is None else repr(write.due),
-                redis_keys.MAX_REVISIONS,
-                redis_keys.WAKE_CHANNEL,
-                int(write.is_due_kept),
-                given.prefix,
-                self.keyring.sign("task", text) if self.keyring else "",
-                "" if seen is None else write.pauses.version,
-                *write.record,
-                *_AFTER_TASK,
-                len(task.after),
-                len(upstream) + len(former),
-                *upstream,
-                *former,
-                *(one.name for one in write.forget),
-            ],
+    def begin_to_put(
+        self, writes: Sequence[TaskWrite], *, now: datetime
+    ) -> Callable[[], list[bool | ResponseError]]:
+        """Send tasks to be written as `put_all` does, and return what waits for the answer, to be called."""
+        given = self._given_keys
+        common = [given.prefix, redbeat_meta(now), redis_keys.MAX_REVISIONS, redis_keys.WAKE_CHANNEL]
+        packed = [msgspec.msgpack.encode([*common, *_KEYS_OF_TASK])]
+        packed += [msgspec.msgpack.encode(self._written(write, now)) for write in writes]
+        answer = send_script(
+            self._put, (given.schedule, *_KEYS, *self._more_keys), [*packed, *self._more_args]
+        )
+
+        def answers() -> list[bool | ResponseError]:
+            if (found := answer()) == [_OTHER_PREFIX]:
+                check_prefix(self._client, given.prefix)
+                return [False] * len(writes)  # it is ours again
+            return [one if isinstance(one, ResponseError) else one == 1 for one in found]
+
+        return answers
+
+    def _written(self, write: TaskWrite, now: datetime) -> tuple[Any, ...]:
+        seen, form = write.seen, write.form
+        text = orjson.dumps(form).decode()
+        upstream = [one["task"] for one in form.get("after", ())]
+        return (
+            write.task_id,
+            "" if seen is None else seen.text,
+            text,
+            self.keyring.sign("task", text) if self.keyring else "",
+            form["metadata"]["revision"],
+            redbeat_definition(form, write.schedule, now),
+            "" if write.due is None else repr(write.due),
+            write.is_due_kept,
+            "" if seen is None else write.pauses.version,
+            *write.record,
+            upstream,
+            [one for one in (seen.upstream if seen is not None else ()) if one not in upstream],
+            [one.name for one in write.forget],
         )
 
     def damaged(self, task_ids: list[str]) -> dict[str, str]:

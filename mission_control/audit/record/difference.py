@@ -1,13 +1,13 @@
 """What changed between two versions of a task definition, field by field."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
-from itertools import islice
+from itertools import groupby, islice
 from typing import Any
 
 from mission_control.audit.record.json_ready import json_ready
-from mission_control.audit.record.masked_values import is_hidden, marks_of, masked_value
+from mission_control.audit.record.masked_values import is_hidden, marks_of
 from mission_control.audit.record.masking import NAME_LIMIT, clean_text, clean_value
 from mission_control.model.problems.secret_references import MASK
 
@@ -20,8 +20,15 @@ MOST_FIELDS = 256
 _MARKS = ("secret",)
 """The field that names the secret params: it has none of them."""
 
-_LONGEST_KNOWN = 512
-_MOST_KNOWN = 1_024
+_UNIQUE = "unique"
+_KINDS = {
+    **dict.fromkeys(("id", "name", "params"), _UNIQUE),
+    **{name: name for name in ("metadata", "secret", "after")},
+}
+"""The fields in which tasks differ, and what kind each is of; all others are of one kind."""
+
+_LONGEST_KNOWN = 4_096
+_MOST_KNOWN = 512
 _known: dict[str, tuple[dict[str, dict[str, Any]], int]] = {}
 
 _PLAIN_KEY = re.compile(r"[A-Za-z0-9_-]+")
@@ -43,21 +50,30 @@ def difference(
     marked = marks_of(before) | marks_of(after)
     shown: dict[str, dict[str, Any]] = {}
     count = 0
-    for name in {**old, **new}:
-        was = {name: old[name]} if name in old else {}
-        becomes = {name: new[name]} if name in new else {}
-        some, more = _known_difference(was, becomes, marked)
-        shown.update(islice(some.items(), MOST_FIELDS - len(shown)))
+    for kind, names in _groups(tuple({**old, **new})):
+        compare = _difference_in if kind == _UNIQUE else _known_difference
+        found, more = compare(_some(old, names), _some(new, names), marked)
+        shown.update(islice(found.items(), MOST_FIELDS - len(shown)))
         count += more
     if count > MOST_FIELDS:
         shown["…"] = {"from": None, "to": f"{count - MOST_FIELDS} more fields"}
     return shown
 
 
+@lru_cache(maxsize=64)
+def _groups(names: tuple[str, ...]) -> list[tuple[str, list[str]]]:
+    """Return the fields that are compared together, in order: those that are as common among tasks."""
+    return [(kind, [*group]) for kind, group in groupby(names, lambda name: _KINDS.get(name, ""))]
+
+
+def _some(definition: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    return {name: definition[name] for name in names if name in definition} if definition else {}
+
+
 def _known_difference(
     old: dict[str, Any], new: dict[str, Any], marked: frozenset[str]
 ) -> tuple[dict[str, dict[str, Any]], int]:
-    """Return what differs in one field, at most `MOST_FIELDS`, and in how many places it does.
+    """Return what differs in some fields, at most `MOST_FIELDS`, and in how many places it does.
 
     Of thousands of tasks that are registered together, most fields are alike.
     """
@@ -93,16 +109,28 @@ def _name(path: tuple[str, ...]) -> str:
 
 
 def _fields(definition: Mapping[str, Any]) -> dict[tuple[str, ...], Any]:
-    return dict(_leaves(json_ready(definition), ())) if definition else {}
+    fields: dict[tuple[str, ...], Any] = {}
+    for name, value in definition.items():
+        ready = value if isinstance(value, str) else json_ready(value)
+        if isinstance(ready, dict):
+            fields.update(_leaves(ready, (_word(name),)))
+        else:
+            fields[_word(name),] = ready
+    return fields
 
 
-def _leaves(value: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:  # noqa: ANN401  # JSON
-    if not isinstance(value, dict):
-        yield path, value
-        return
+def _leaves(value: dict[str, Any], path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
     for key, item in value.items():
-        # A key that is not a plain word is quoted, so that `a.b` differs from `b` inside `a`.
-        yield from _leaves(item, (*path, key if _PLAIN_KEY.fullmatch(key) else f'"{key}"'))
+        if isinstance(item, dict):
+            yield from _leaves(item, (*path, _word(key)))
+        else:
+            yield (*path, _word(key)), item
+
+
+@lru_cache(maxsize=1_024)
+def _word(key: str) -> str:
+    # A key that is not a plain word is quoted, so that `a.b` differs from `b` inside `a`.
+    return key if _PLAIN_KEY.fullmatch(key) else f'"{key}"'
 
 
 def _differs(old: object, new: object) -> bool:
@@ -117,4 +145,4 @@ def _shown(path: tuple[str, ...], value: Any, marked: frozenset[str]) -> Any:  #
     if path != _MARKS and any(is_hidden(name.strip('"'), value, marks) for name in path):
         return MASK
     limit = SCHEDULE_LIMIT if path[0] == "schedule" else VALUE_LIMIT
-    return clean_value(masked_value(value, marked=marks), limit)
+    return clean_value(value, limit, marked=marks)

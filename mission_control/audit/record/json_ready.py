@@ -38,7 +38,9 @@ class _Walk:
 
     def visit(self, value: object, depth: int) -> Any:  # noqa: ANN401  # see json_ready
         self.left -= 1
-        if isinstance(value, Mapping | list | tuple | AbstractSet):
+        if isinstance(value, str | int) or value is None:  # most values; a mapping is found more slowly
+            return _scalar(value)
+        if isinstance(value, dict | Mapping | list | tuple | AbstractSet):
             return self._container(value, depth)
         return _scalar(value)
 

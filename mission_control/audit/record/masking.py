@@ -45,17 +45,21 @@ def clean_name(text: str) -> str:
     return text if len(text) <= NAME_LIMIT and text.isprintable() else _shorten(_escape(text), NAME_LIMIT, 0)
 
 
-def clean_value(value: object, limit: int) -> Any:  # noqa: ANN401  # a JSON value has no narrower type
+def clean_value(value: object, limit: int, *, marked: frozenset[str] = frozenset()) -> Any:  # noqa: ANN401  # a JSON value has no narrower type
     """Return any value fit for a record: text as `clean_text`, a structure as JSON if it is small.
 
-    A structure whose JSON is longer than `limit` becomes that JSON as text, with its middle cut.
+    What has a `marked` name is masked. A structure whose JSON is longer than `limit` becomes that JSON as
+    text, with its middle cut.
     """
     if isinstance(value, str):
         return clean_text(value, limit)
     if value is None or isinstance(value, int):
         return json_ready(value)
     ready = masked_value(
-        json_ready(value), lambda one: clean_text(one, limit), key=lambda one: clean_text(one, NAME_LIMIT)
+        json_ready(value),
+        lambda one: clean_text(one, limit),
+        key=lambda one: clean_text(one, NAME_LIMIT),
+        marked=marked,
     )
     text = orjson.dumps(ready).decode()
     return ready if len(text) <= limit else _shorten(text, limit, 0)

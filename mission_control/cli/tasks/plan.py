@@ -115,7 +115,7 @@ def offer(installation: Installation, found: Plan, out: Path | None, *, as_json:
     tell_notes(found)
     tell(f"{summary(found.by_kind())}{_costs(shown)} (nothing was changed)")
     tell_issues(
-        issues_of_tasks(installation.client, [one.task for one in found.tasks if one.task is not None])
+        issues_of_tasks(installation.client, [one.checked for one in found.tasks if one.checked is not None])
     )
     if out is not None:
         write_plan(out, plan_data(found, registry.planned.files.installation_id(), resources))

@@ -92,10 +92,10 @@ def carried_out(
             must_be_as_seen=must_be_as_seen,
             applied=advance,
         )
-    tasks = [one.task for one in plan.tasks if one.task is not None and not dry_run]
+    tasks = [one.checked for one in plan.tasks if one.checked is not None and not dry_run]
     now = installation.clock()
     for task in tasks[:_SHOWN]:
-        tell(f"{task.id}: {when_it_runs(task, now)}")
+        tell(f"{task.id}: {when_it_runs(task.definition, now)}")
     tell_issues(issues_of_tasks(installation.client, tasks))
     return done
 

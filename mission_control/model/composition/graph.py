@@ -2,15 +2,35 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Protocol, Self
 
 from mission_control.errors import Problem
 from mission_control.model.composition.joining import Join
 from mission_control.model.definitions.dependency import Dependency
-from mission_control.model.definitions.task import TaskDefinition
+from mission_control.model.definitions.schedules import ScheduleBase
 from mission_control.model.problems.suggestions import did_you_mean, quoted
 
 Graph = Mapping[str, "Node"]
+
+
+class Linked(Protocol):
+    """A task, as far as the graph depends on it."""
+
+    @property
+    def id(self) -> str:
+        """Its id."""
+
+    @property
+    def after(self) -> tuple[Dependency, ...]:
+        """The tasks that it comes after."""
+
+    @property
+    def join(self) -> Join:
+        """How it joins them."""
+
+    @property
+    def schedule(self) -> ScheduleBase:
+        """When it is due by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +46,7 @@ class Node:
     is_root: bool = True
 
     @classmethod
-    def of(cls, task: TaskDefinition) -> Self:
+    def of(cls, task: Linked) -> Self:
         """Return that of a task."""
         return cls.of_parts(task.after, task.join, has_schedule=task.schedule.has_occurrences)
 

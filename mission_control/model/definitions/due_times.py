@@ -2,13 +2,15 @@
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from functools import lru_cache
 from itertools import islice, pairwise
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from mission_control.errors import Problem
 from mission_control.model.definitions.schedules import (
     AnySchedule,
     IntervalSchedule,
+    OnceSchedule,
     ScheduleBase,
     spread_offset,
 )
@@ -19,12 +21,28 @@ _SECOND: Final = timedelta(seconds=1)
 _LOOKED_AT: Final = 100
 
 
-def spread_of(task: TaskDefinition) -> timedelta:
+class Timed(Protocol):
+    """A task, as far as its due times depend on it."""
+
+    @property
+    def id(self) -> str:
+        """Its id."""
+
+    @property
+    def enabled(self) -> bool:
+        """Whether it fires."""
+
+    @property
+    def schedule(self) -> ScheduleBase:
+        """When it is due."""
+
+
+def spread_of(task: Timed) -> timedelta:
     """Return how long after its nominal time an occurrence of `task` is fired."""
     return spread_offset(task.id, task.schedule.spread_seconds)
 
 
-def due_after(task: TaskDefinition, moment: datetime) -> float | None:
+def due_after(task: Timed, moment: datetime) -> float | None:
     """Return the due instant of the first occurrence fired after `moment`, in Unix seconds.
 
     None if the task is disabled or has no further occurrence.
@@ -32,11 +50,16 @@ def due_after(task: TaskDefinition, moment: datetime) -> float | None:
     if not task.enabled:
         return None
     spread = spread_of(task)
-    nominal = task.schedule.next_after(moment - spread)
+    nominal = _next_after(task.schedule, moment - spread)
     try:
         return None if nominal is None else (nominal + spread).timestamp()
     except OverflowError:  # the spread leads beyond the calendar
         return None
+
+
+@lru_cache(maxsize=64)
+def _next_after(schedule: ScheduleBase, moment: datetime) -> datetime | None:
+    return schedule.next_after(moment)  # many tasks that are written at one moment have equal schedules
 
 
 def nominal_time_of(definition: Mapping[str, Any], due: float) -> datetime:
@@ -48,9 +71,9 @@ def nominal_time_of(definition: Mapping[str, Any], due: float) -> datetime:
     return from_unix(due) - spread_offset(definition["id"], spread_seconds)
 
 
-def has_beginning(task: TaskDefinition) -> bool:
+def has_beginning(task: Timed) -> bool:
     """Return whether the schedule says when it begins, so that it can be caught up from there."""
-    return task.schedule.start is not None or task.schedule.type == "once"
+    return task.schedule.start is not None or isinstance(task.schedule, OnceSchedule)
 
 
 def over_problem(task: TaskDefinition, now: datetime) -> Problem | None:

@@ -6,7 +6,7 @@ This file has more than 250 lines because all fields of a task are checked toget
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -55,6 +55,7 @@ PROBES = (3_600.0, 14_400.0, 86_400.0)
 HIGHEST_PRIORITY = 9
 OWN_FIELDS = frozenset({"id", "name", "params", "secret", "after"})
 """The fields that are checked together with the id or the params, which few tasks share."""
+_NO_OTHERS: Final[Mapping[str, Any]] = {"schedule": None, "handler": "handlers.any.run"}
 # Written only where they were given.
 _UNUSUAL = frozenset(
     {
@@ -199,17 +200,23 @@ def parse_task(
     return _validated(plain, {"default_timezone": default_timezone, "now": now, **context})
 
 
-def task_like(task: TaskDefinition, data: Mapping[str, Any]) -> TaskDefinition:
-    """Check the own fields of a definition that is as `task` in all others, and return the definition.
-
-    `data` gives the same own fields as the one of `task` did.
+def own_fields(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Check the own fields of a definition, and return them as JSON has them, in any order.
 
     Raises:
         InvalidTaskError: lists the problems of these fields.
     """
     own = plain_definition({name: data[name] for name in OWN_FIELDS & data.keys()})
-    checked = _validated({**own, "schedule": None, "handler": task.handler}, {})
-    like = task.model_copy(update={name: getattr(checked, name) for name in {"name", *own}})
+    checked = _validated({**own, **_NO_OTHERS}, {})
+    fields = {"id": checked.id, "name": checked.name, "params": checked.params, "secret": [*checked.secret]}
+    return fields if "after" not in own else {**fields, **checked.model_dump(mode="json", include={"after"})}
+
+
+def with_own_fields(task: TaskDefinition, form: Mapping[str, Any]) -> TaskDefinition:
+    """Return `task` with the own fields of a stored form, which were checked."""
+    after = tuple(Dependency.model_validate(one) for one in form.get("after", ()))
+    own = {name: form[name] for name in ("id", "name", "params")}
+    like = task.model_copy(update={**own, "secret": tuple(form["secret"]), "after": after})
     object.__setattr__(like, "__pydantic_fields_set__", task.model_fields_set)  # one for all: it is large
     return like
 

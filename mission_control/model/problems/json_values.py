@@ -2,8 +2,9 @@
 
 import datetime as dt
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import reduce
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -36,7 +37,7 @@ def plain_definition(data: Mapping[str, object]) -> dict[str, Any]:
     {'schedule': {'time': '09:00:00', 'timezone': 'Asia/Tokyo'}}
     """
     copying = _Copying()
-    copy: dict[str, Any] = copying.copy(data, "", 0)
+    copy: dict[str, Any] = copying.copy(data, (), is_params=False)
     if copying.problems:
         raise InvalidTaskError(copying.problems)
     return copy
@@ -53,7 +54,7 @@ def json_copy(params: Mapping[str, object]) -> dict[str, Any]:
     {'ratio': 0.5, 'cities': ['Berlin']}
     """
     copying = _Copying(is_params=True)
-    copy: dict[str, Any] = copying.copy(params, "", 0)
+    copy: dict[str, Any] = copying.copy(params, (), is_params=True)
     if copying.problems:
         raise InvalidTaskError(copying.problems, subject="params")
     size = len(orjson.dumps(copy))
@@ -82,24 +83,33 @@ class _Copying:
     values: int = 0
     problems: list[Problem] = field(default_factory=list)
 
-    def copy(self, value: object, path: str, level: int) -> Any:  # noqa: ANN401
+    def copy(self, value: object, path: tuple[object, ...], *, is_params: bool) -> Any:  # noqa: ANN401
         self.values += 1
         if self.values > MOST_VALUES:
             raise InvalidTaskError([Problem("", f"has more than {MOST_VALUES:,} values; make it smaller")])
-        if level > DEEPEST_LEVEL:
+        if len(path) > DEEPEST_LEVEL:
             problem = Problem("", f"is nested more than {DEEPEST_LEVEL} levels deep; use fewer levels")
             raise InvalidTaskError([problem])
-        is_params = self.is_params or path.startswith("params.")
         fault = _fault(value) or (_json_fault(value) if self.is_params else None)
         if fault is not None or (is_params and path and (fault := _secret_fault(value)) is not None):
-            self.problems.append(Problem(path, fault))
+            self.problems.append(Problem(_in_words(path), fault))
         if isinstance(value, str | int):  # most values; a mapping is found more slowly
             return value
-        if isinstance(value, Mapping):
-            return {key: self.copy(one, key_in_path(path, key), level + 1) for key, one in value.items()}
+        if isinstance(value, dict | Mapping):
+            in_params = is_params or path == ("params",)
+            return {key: self.copy(one, (*path, key), is_params=in_params) for key, one in value.items()}
         if isinstance(value, list | tuple):
-            return [self.copy(one, f"{path}[{at}]", level + 1) for at, one in enumerate(value)]
-        return value if is_params else _as_json(value, path)
+            return [self.copy(one, (*path, _At(at)), is_params=is_params) for at, one in enumerate(value)]
+        return value if is_params else _as_json(value, _in_words(path))
+
+
+class _At(int):
+    """A place in a list."""
+
+
+def _in_words(path: Iterable[object]) -> str:
+    """Return where a value is; only faults are worth that."""
+    return reduce(lambda to, one: f"{to}[{one}]" if isinstance(one, _At) else key_in_path(to, one), path, "")
 
 
 def _as_json(value: object, path: str) -> object:

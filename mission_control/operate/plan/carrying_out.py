@@ -6,6 +6,7 @@ from itertools import islice
 from typing import Any
 
 from mission_control.errors import PlanOvertakenError
+from mission_control.model.definitions.task import TaskDefinition
 from mission_control.operate.plan.task_plan import Kind, Plan, TaskChange
 from mission_control.registry.named_resources import NamedResources, named
 from mission_control.registry.registry import Registry
@@ -31,17 +32,26 @@ def carry_out(
         ResourceInUseError: a task that the plan does not change does not go with a limit; nothing was done.
         PlanOvertakenError: tasks were changed by others meanwhile; all others are done.
     """
-    tasks = [one.task for one in plan.tasks if one.task is not None]
     for section, given in plan.resources.items():
-        resources[section].set_all(given.values(), edited=tasks, reason=plan.reason, dry_run=dry_run)
+        edited = (one.task for one in plan.tasks if one.task is not None)
+        resources[section].set_all(given.values(), edited=edited, reason=plan.reason, dry_run=dry_run)
     if dry_run:
         return plan.by_kind()
     overtaken: list[str] = []
+
+    def overtake(task: TaskDefinition) -> None:
+        if must_be_as_seen:
+            overtaken.append(task.id)
+        else:
+            registry.apply(task, reason=plan.reason, catch_up=plan.catch_up)
+
     with nullcontext() if len(plan.tasks) == 1 else registry.changes.batch():
         wanted, done = (one for one in plan.tasks if one.kind != "removed"), 0
+        written: Callable[[], object] = list
         while portion := list(islice(wanted, AT_ONCE)):
-            overtaken += _write(registry, portion, plan, must_be_as_seen=must_be_as_seen)
+            written = _begin(registry, portion, plan, overtake, after=written)
             applied(done := done + len(portion))
+        written()
         for one in plan.tasks:
             if one.kind == "removed":
                 registry.unregister(one.task_id, reason=plan.reason)
@@ -53,23 +63,34 @@ def carry_out(
     return plan.by_kind()
 
 
-def _write(
-    registry: Registry, portion: Sequence[TaskChange], plan: Plan, *, must_be_as_seen: bool
-) -> list[str]:
-    edits = [(one.task, one.seen) for one in portion if one.task is not None and not _is_there(one)]
-    overtaken = registry.planned.write(edits, plan.reason, catch_up=plan.catch_up)
-    if not must_be_as_seen:
-        for task in overtaken:
-            registry.apply(task, reason=plan.reason, catch_up=plan.catch_up)
-    registry.planned.files.claim({one.task_id: one.file for one in portion if one.file is not None})
-    for one in portion:
-        if one.former_id is not None:
-            registry.planned.files.take_history(one.former_id, one.task_id)
-    return [task.id for task in overtaken] if must_be_as_seen else []
+def _begin(
+    registry: Registry,
+    portion: Sequence[TaskChange],
+    plan: Plan,
+    overtake: Callable[[TaskDefinition], object],
+    after: Callable[[], object],
+) -> Callable[[], None]:
+    """Send a portion to Redis, which writes it while the next one is prepared; return what waits for that.
+
+    `overtake` is called with each task that another writer changed meanwhile, `after` before a portion is
+    sent.
+    """
+    edits = [(one.checked, one.seen) for one in portion if one.checked is not None and not _is_there(one)]
+    left = registry.planned.begin(edits, plan.reason, catch_up=plan.catch_up, after=after)
+
+    def written() -> None:
+        for task in left():
+            overtake(task.definition)
+        registry.planned.files.claim({one.task_id: one.file for one in portion if one.file is not None})
+        for one in portion:
+            if one.former_id is not None:
+                registry.planned.files.take_history(one.former_id, one.task_id)
+
+    return written
 
 
 def _is_there(change: TaskChange) -> bool:
     """Return whether a renamed task was written already, by an apply that was stopped then."""
-    task, seen = change.task, change.seen
+    task, seen = change.checked, change.seen
     is_renamed = change.kind == "renamed"
-    return is_renamed and task is not None and seen is not None and not seen.differs_from(task)
+    return is_renamed and task is not None and seen is not None and not seen.differs_from(task.form)

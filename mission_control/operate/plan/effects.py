@@ -15,7 +15,6 @@ from mission_control.model.definitions.task import TaskDefinition
 from mission_control.model.policies.misfire import MOST_AT_ONCE, MOST_RECORDED, Fire, decide
 from mission_control.operate.plan.task_plan import Plan, TaskChange
 from mission_control.registry.registry import Registry
-from mission_control.registry.stored_task import stored_form
 from mission_control.store import redis_keys
 
 _DAY: Final = timedelta(days=1)
@@ -52,10 +51,10 @@ def effects_of(registry: Registry, plan: Plan, now: datetime) -> dict[str, Effec
         for one in plan.tasks
         if one.kind == "removed"
     }
-    edits = {one.task_id: (one.task, one.seen) for one in plan.tasks if one.task is not None}
+    edits = {one.task_id: (one.checked, one.seen) for one in plan.tasks if one.checked is not None}
     due = registry.planned.next_due(edits.values(), catch_up=plan.catch_up)
     for (task, seen), after in zip(edits.values(), due, strict=True):
-        fires = 0 if seen is not None else _fires_now(task, after, now)
+        fires = 0 if seen is not None else _fires_now(task.definition, after, now)
         found[task.id] = Effect(None if seen is None else seen.due, after, fires)
     return found
 
@@ -85,9 +84,9 @@ def demands_of(registry: Registry, client: Redis, plan: Plan, now: datetime) -> 
 
 def _needs_differ(change: TaskChange) -> bool:
     """Return whether a change may change what a task needs a day: those of very many are not read in vain."""
-    if change.seen is None or change.task is None:
+    if change.seen is None or change.checked is None:
         return True
-    before, after = change.seen.definition, stored_form(change.task)
+    before, after = change.seen.definition, change.checked.form
     return any(before.get(name) != after.get(name) for name in ("schedule", "enabled", "budgets"))
 
 

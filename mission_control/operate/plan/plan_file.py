@@ -15,13 +15,13 @@ import orjson
 from mission_control.errors import PlanRefusedError, TaskFileError
 from mission_control.files.json_file import parse_json, read_content
 from mission_control.files.outside_file import read_beginning
-from mission_control.files.task_file import parse_section, parse_tasks, sections_of
+from mission_control.files.task_file import checked_tasks, parse_section, sections_of
 from mission_control.model.problems.messages import shown
 from mission_control.operate.plan.task_plan import KINDS, Plan, TaskChange
 from mission_control.registry.named_resources import NamedResources, named
 from mission_control.registry.registry import Registry
 from mission_control.registry.similar_tasks import SimilarTasks
-from mission_control.registry.stored_task import StoredTask, stored_form
+from mission_control.registry.stored_task import StoredTask
 from mission_control.safe_paths.atomic_file import replace_file
 
 _VERSION: Final = 1
@@ -52,7 +52,7 @@ def _change_data(change: TaskChange) -> dict[str, Any]:
         "id": change.task_id,
         "change": change.kind,
         "before": _digest_of(change.seen),
-        "definition": None if change.task is None else stored_form(change.task),
+        "definition": None if change.checked is None else change.checked.form,
         "file": change.file,
         "former_id": change.former_id,
     }
@@ -152,7 +152,7 @@ def checked_plan(
     parse = SimilarTasks(registry.check, given, may_be_over=plan.catch_up).parse
     check = registry.check.dependencies.problems
     definitions = [one["definition"] for one in changes if "definition" in one]
-    tasks = {task.id: task for task in parse_tasks(definitions, parse=parse, check=check, source=str(path))}
+    tasks = {task.id: task for task in checked_tasks(definitions, parse=parse, check=check, source=str(path))}
     return Plan(
         plan.reason,
         tuple(

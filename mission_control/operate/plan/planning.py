@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from mission_control.errors import InvalidTaskError, Problem, TaskFileError, UnknownTaskError
-from mission_control.files.task_file import parse_section, parse_tasks, read_task_file
-from mission_control.model.definitions.task import TaskDefinition
+from mission_control.files.task_file import checked_tasks, parse_section, read_task_file
 from mission_control.model.problems.suggestions import did_you_mean, quoted
 from mission_control.operate.plan.task_plan import Plan, TaskChange, change_of, similar_tasks
 from mission_control.operate.tasks import unknown_task
+from mission_control.registry.checked_task import CheckedTask
 from mission_control.registry.registry import Registry
 from mission_control.registry.similar_tasks import SimilarTasks
 
@@ -17,7 +17,7 @@ from mission_control.registry.similar_tasks import SimilarTasks
 class CheckedTasks(NamedTuple):
     """Tasks that may be applied, limits and budgets by section, and the file of each task."""
 
-    tasks: list[TaskDefinition]
+    tasks: list[CheckedTask]
     resources: Mapping[str, Mapping[str, Any]]
     reason: str
     files: Mapping[str, str]
@@ -42,11 +42,11 @@ def check_task_files(registry: Registry, files: Sequence[Path], *, catch_up: boo
             known |= new
     parse = SimilarTasks(registry.check, given, may_be_over=catch_up).parse
     check = registry.check.dependencies.problems
-    tasks: list[TaskDefinition] = []
+    tasks: list[CheckedTask] = []
     owners: dict[str, str] = {}
     for path, one in found.items():
         alone = {"check": check} if len(found) == 1 else {}
-        new_tasks = parse_tasks(one.tasks, parse=parse, **alone, source=str(path))
+        new_tasks = checked_tasks(one.tasks, parse=parse, **alone, source=str(path))
         _refuse_twice({task.id for task in new_tasks} & owners.keys(), path)
         tasks += new_tasks
         owners |= dict.fromkeys((task.id for task in new_tasks), str(path.absolute()))
@@ -118,12 +118,12 @@ def _refuse_renames(registry: Registry, renames: Mapping[str, str], wanted: Iter
 
 
 def _similar(registry: Registry, changes: Iterable[TaskChange], left: Mapping[str, str]) -> dict[str, str]:
-    new = [one.task for one in changes if one.kind == "created" and one.task is not None]
+    new = [one.checked for one in changes if one.kind == "created" and one.checked is not None]
     stored = registry.planned.stored(left) if new and left else []
     return similar_tasks(new, [one for one in stored if one is not None])
 
 
-def _removals(registry: Registry, gone: Sequence[str], kept: Sequence[TaskDefinition]) -> list[TaskChange]:
+def _removals(registry: Registry, gone: Sequence[str], kept: Sequence[CheckedTask]) -> list[TaskChange]:
     """Return the removals of tasks, each after those of the tasks that come after it."""
     if not gone:
         return []
@@ -176,7 +176,7 @@ def plan_of_revision(registry: Registry, task_id: str, number: int | None) -> Pl
             )
         )
     task = registry.check.parse_new({**kept[wanted], "metadata": seen.definition["metadata"]})
-    change = change_of(task, seen, None, None)
+    change = change_of(CheckedTask.of(task), seen, None, None)
     return Plan(f"rolled back to revision {wanted}", (change,))
 
 

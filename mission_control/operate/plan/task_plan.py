@@ -8,7 +8,8 @@ import orjson
 
 from mission_control.audit.record.difference import difference
 from mission_control.model.definitions.task import TaskDefinition
-from mission_control.registry.stored_task import StoredTask, stored_form
+from mission_control.registry.checked_task import CheckedTask
+from mission_control.registry.stored_task import StoredTask
 
 Kind = Literal["created", "updated", "unchanged", "renamed", "removed"]
 KINDS: Final[Sequence[Kind]] = ("created", "updated", "unchanged", "renamed", "removed")
@@ -19,18 +20,23 @@ _APART: Final = frozenset({"id", "name", "metadata", "execution_history"})
 
 @dataclass(frozen=True, slots=True)
 class TaskChange:
-    """What becomes of one task: `seen` is how it is stored now, `task` what it should be.
+    """What becomes of one task: `seen` is how it is stored now, `checked` what it should be.
 
     `file` is the one that it belongs to from then on. A renamed task takes the counters of the task
-    `former_id`, which another change removes. An unchanged one needs no `task`.
+    `former_id`, which another change removes. An unchanged one has none.
     """
 
     task_id: str
     kind: Kind
     seen: StoredTask | None
-    task: TaskDefinition | None = None
+    checked: CheckedTask | None = None
     file: str | None = None
     former_id: str | None = None
+
+    @property
+    def task(self) -> TaskDefinition | None:
+        """The definition that it should have."""
+        return None if self.checked is None else self.checked.definition
 
 
 @dataclass(frozen=True)
@@ -57,10 +63,10 @@ class Plan:
 
 
 def change_of(
-    task: TaskDefinition, seen: StoredTask | None, file: str | None, former_id: str | None
+    task: CheckedTask, seen: StoredTask | None, file: str | None, former_id: str | None
 ) -> TaskChange:
     """Return what becomes of a task that should be as `task`."""
-    kind: Kind = "created" if seen is None else "updated" if seen.differs_from(task) else "unchanged"
+    kind: Kind = "created" if seen is None else "updated" if seen.differs_from(task.form) else "unchanged"
     # What was read of its JSON is not kept: there may be very many.
     kept = None if seen is None else replace(seen)
     if former_id is not None:
@@ -74,9 +80,9 @@ def field_changes(change: TaskChange, former: StoredTask | None = None) -> dict[
     A renamed task is compared with the one that it was, `former`.
     """
     seen = former if former is not None else change.seen
-    if change.task is None or seen is None:
+    if change.checked is None or seen is None:
         return {}
-    before, after = seen.definition, stored_form(change.task)
+    before, after = seen.definition, change.checked.form
     # Of thousands of tasks few fields differ each; which params are secret decides what is masked.
     names = [name for name in {**before, **after} if before.get(name) != after.get(name)]
     shown = {*names, "secret"} - {"metadata"}
@@ -84,7 +90,7 @@ def field_changes(change: TaskChange, former: StoredTask | None = None) -> dict[
     return difference(*both)
 
 
-def similar_tasks(new: Iterable[TaskDefinition], left: Iterable[StoredTask]) -> dict[str, str]:
+def similar_tasks(new: Iterable[CheckedTask], left: Iterable[StoredTask]) -> dict[str, str]:
     """Return for new tasks which of the `left` ones they look like, renamed: all but id and name is the same.
 
     A task that looks like several, or that others look like, too, is not among them.
@@ -94,7 +100,7 @@ def similar_tasks(new: Iterable[TaskDefinition], left: Iterable[StoredTask]) -> 
         names.setdefault(_shape(one.definition), []).append(one.task_id)
     found: dict[bytes, list[str]] = {}
     for task in new if names else ():
-        found.setdefault(_shape(stored_form(task)), []).append(task.id)
+        found.setdefault(_shape(task.form), []).append(task.id)
     return {
         ids[0]: names[shape][0]
         for shape, ids in found.items()

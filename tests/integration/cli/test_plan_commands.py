@@ -191,13 +191,13 @@ def test_task_changed_while_a_plan_is_applied_stays_and_all_others_are_done(
 ) -> None:
     mc("task", "apply", write(file, TEA, CAKE))
     mc("task", "plan", write(file, {**TEA, "priority": 3}, {**CAKE, "priority": 3}), "--out", str(plan))
-    planned = PlannedWrites.write
+    planned = PlannedWrites.begin
 
     def overtaken(self: PlannedWrites, *args: Any, **how: Any) -> Any:
         assert installation.registry.update("tea", {"priority": 7})
         return planned(self, *args, **how)
 
-    monkeypatch.setattr(PlannedWrites, "write", overtaken)
+    monkeypatch.setattr(PlannedWrites, "begin", overtaken)
     answer = mc("task", "apply", str(plan))
     assert answer.code == 7
     assert "others changed task tea meanwhile, which was left so; all others are applied" in answer.err

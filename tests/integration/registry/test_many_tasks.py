@@ -15,6 +15,7 @@ from mission_control.configuration.settings import read_settings
 from mission_control.errors import InvalidTaskError, StoreUnavailableError
 from mission_control.installation.installation import Installation
 from mission_control.operate.apply import apply_task_file
+from mission_control.registry.checked_task import CheckedTask
 from mission_control.registry.definition_check import DefinitionCheck
 from mission_control.registry.similar_tasks import SimilarTasks
 from mission_control.store import redis_keys
@@ -138,13 +139,13 @@ def test_similar_definitions_become_what_each_becomes_alone(
 
     def outcome(parse: Callable[..., Any], definition: dict[str, Any]) -> Any:
         try:
-            return parse(definition).to_dict()
+            return parse(definition).form
         except InvalidTaskError as error:
             return [str(one) for one in error.problems]
 
     for number, more in enumerate([*fields, *fields]):
         definition = a_task(2 * number, **more)
-        alone = outcome(lambda one: check.parse_new(one, is_alone=False), definition)
+        alone = outcome(lambda one: CheckedTask.of(check.parse_new(one, is_alone=False)), definition)
         assert outcome(similar.parse, definition) == alone
 
 
@@ -160,7 +161,7 @@ def test_each_task_has_one_record_after_a_connection_was_cut_in_the_middle(
         far = Installation(
             read_settings(redis_url=address.replace(f":{port}", f":{proxy.port}"), data_dir=data_dir)
         )
-        proxy.cut_at(b":1\r\n")  # the first task is written
+        proxy.cut_at(b"*%d\r\n:1\r\n" % MANY)  # the tasks are written
         with pytest.raises(StoreUnavailableError):
             apply(tasks, far)
     wait_until(lambda: len(client.client_list()) <= connected, "Redis has dropped the connection")

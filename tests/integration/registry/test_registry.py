@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import stat
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,8 @@ from mission_control.configuration.settings import read_settings
 from mission_control.errors import InvalidTaskError
 from mission_control.installation.installation import Installation, current_installation
 from mission_control.operate.apply import apply_task_file
+from mission_control.registry.checked_task import CheckedTask
+from mission_control.registry.stored_task import stored_form
 from mission_control.registry.task_store import TaskStore, TaskWrite
 from mission_control.store import redis_keys
 from tests.stage.live_installation import YEARLY
@@ -82,11 +85,12 @@ def test_tasks_that_redis_took_have_their_records_although_it_refused_another(
     limited = Installation(
         read_settings(redis_url=f"redis://some:pw@{address}", data_dir=installation.settings.data_dir)
     ).registry
-    tasks = [limited.check.parse_new(a_task(name)) for name in ("taken1", "taken2")]
-    refused = tasks[0].model_copy(update={"id": "refused"})
+    tasks = [CheckedTask.of(limited.check.parse_new(a_task(name))) for name in ("taken1", "taken2")]
+    refused = replace(tasks[0], id="refused", own=b'{"id": "refused"}')
+    edits = [(task, None) for task in (tasks[0], refused, tasks[1])]
     try:
         with pytest.raises(NoPermissionError):
-            limited._writes.add([tasks[0], refused, tasks[1]], None, catch_up=False)
+            limited._writes.begin(limited._writes.prepared(edits, "updated", None))()
     finally:
         admin.acl_deluser("some")
     assert [one["task_id"] for one in changes(installation)] == ["taken1", "taken2"]
@@ -155,7 +159,8 @@ def test_edit_of_a_concurrently_replaced_task_does_not_overwrite_it(
     registry.unregister("a")
     registry.register(a_task(description="second"))
     edited = registry.check.parse({**registry.revisions("a")[0], "description": "edit of the first"})
-    assert store.put_all([TaskWrite(edited, seen, None)], now=NOON) == [False]
+    write = TaskWrite(stored_form(edited), edited.schedule, seen, None)
+    assert store.put_all([write], now=NOON) == [False]
     shown = registry.get("a")
     assert shown is not None
     assert shown["description"] == "second"

@@ -1,0 +1,77 @@
+"""A checked task that takes little memory: it shares all that it has in common with others like it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
+
+import orjson
+
+from mission_control.model.definitions.task import TaskDefinition, with_own_fields
+from mission_control.registry.stored_task import stored_form
+
+if TYPE_CHECKING:
+    from mission_control.model.composition.joining import Join
+    from mission_control.model.definitions.dependency import Dependency
+    from mission_control.model.definitions.schedules import ScheduleBase
+
+
+class Example(NamedTuple):
+    """A task that others are like, and its stored form."""
+
+    task: TaskDefinition
+    form: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedTask:
+    """A task that is as another, but for `own`: its own fields as JSON; None for that other itself."""
+
+    id: str
+    like: Example
+    own: bytes | None = None
+
+    @classmethod
+    def of(cls, task: TaskDefinition) -> Self:
+        """Return that of a definition."""
+        return cls(task.id, Example(task, stored_form(task)))
+
+    @property
+    def form(self) -> dict[str, Any]:
+        """Its stored form."""
+        return self.like.form if self.own is None else {**self.like.form, **orjson.loads(self.own)}
+
+    @property
+    def definition(self) -> TaskDefinition:
+        """It as a definition."""
+        return self.like.task if self.own is None else with_own_fields(self.like.task, self.form)
+
+    @property
+    def schedule(self) -> ScheduleBase:
+        """When it is due."""
+        return self.like.task.schedule
+
+    @property
+    def enabled(self) -> bool:
+        """Whether it fires."""
+        return self.like.task.enabled
+
+    @property
+    def handler(self) -> str:
+        """The path of its handler."""
+        return self.like.task.handler
+
+    @property
+    def queue(self) -> str:
+        """The queue of its runs."""
+        return self.like.task.queue
+
+    @property
+    def after(self) -> tuple[Dependency, ...]:
+        """The tasks that it comes after; those like it come after others, too."""
+        return self.definition.after if self.like.task.after else ()
+
+    @property
+    def join(self) -> Join:
+        """How it joins them."""
+        return self.like.task.join
