@@ -29,7 +29,7 @@ class CheckedTask:
 
     id: str
     like: Example
-    own: bytes | None = None
+    own: str | None = None
 
     @classmethod
     def of(cls, task: TaskDefinition) -> Self:

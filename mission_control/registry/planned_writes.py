@@ -1,6 +1,6 @@
 """Writing tasks only where they still are as a plan has seen them."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -21,9 +21,9 @@ class PlannedWrites:
     files: TaskFiles
     clock: Callable[[], datetime]
 
-    def stored(self, task_ids: Iterable[str]) -> list[StoredTask | None]:
-        """Return tasks as they are stored, in the order of their ids; None for one that is unknown."""
-        return self.store.load(task_ids)
+    def stored(self, task_ids: Iterable[str]) -> Iterator[StoredTask | None]:
+        """Yield tasks as they are stored, in the order of their ids; None for one that is unknown."""
+        return self.store.each(task_ids)
 
     def next_due(self, edits: Iterable[Edit], *, catch_up: bool = False) -> list[float | None]:
         """Return when tasks would be due next, in Unix seconds, if they were written now."""

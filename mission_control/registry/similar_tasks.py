@@ -65,7 +65,7 @@ class SimilarTasks:
         uses = [(one.name, one.weight) for one in known.task.limits]
         if uses and any(use_problems(uses, self._limits, own["params"])):
             return None
-        return CheckedTask(own["id"], known, orjson.dumps(own))
+        return CheckedTask(own["id"], known, orjson.dumps(own).decode())
 
     @cached_property
     def _limits(self) -> Mapping[str, NamedLimit]:

@@ -100,8 +100,11 @@ class TaskStore:
 
     def load(self, task_ids: Iterable[str]) -> list[StoredTask | None]:
         """Return the tasks in the order of their ids; None for an id that is unknown."""
-        portions = _portions(list(map(known_form, task_ids)))
-        return [one for portion in portions for one in self._load(portion)]
+        return list(self.each(task_ids))
+
+    def each(self, task_ids: Iterable[str]) -> Iterator[StoredTask | None]:
+        """Yield the same as they are read, many at a time."""
+        return (one for some in _portions(list(map(known_form, task_ids))) for one in self._load(some))
 
     def _load(self, task_ids: Sequence[str]) -> Iterator[StoredTask | None]:
         entries = [self._redbeat_keys.entry(task_id) for task_id in task_ids]

@@ -17,11 +17,10 @@ from mission_control.files.json_file import parse_json, read_content
 from mission_control.files.outside_file import read_beginning
 from mission_control.files.task_file import checked_tasks, parse_section, sections_of
 from mission_control.model.problems.messages import shown
-from mission_control.operate.plan.task_plan import KINDS, Plan, TaskChange
+from mission_control.operate.plan.task_plan import KINDS, Plan, TaskChange, digest_of
 from mission_control.registry.named_resources import NamedResources, named
 from mission_control.registry.registry import Registry
 from mission_control.registry.similar_tasks import SimilarTasks
-from mission_control.registry.stored_task import StoredTask
 from mission_control.safe_paths.atomic_file import replace_file
 
 _VERSION: Final = 1
@@ -51,16 +50,12 @@ def _change_data(change: TaskChange) -> dict[str, Any]:
     found = {
         "id": change.task_id,
         "change": change.kind,
-        "before": _digest_of(change.seen),
+        "before": change.digest if change.kind == "unchanged" else digest_of(change.seen),
         "definition": None if change.checked is None else change.checked.form,
         "file": change.file,
         "former_id": change.former_id,
     }
     return {name: one for name, one in found.items() if one is not None}
-
-
-def _digest_of(stored: StoredTask | None) -> str | None:
-    return None if stored is None else hashlib.sha256(stored.text.encode()).hexdigest()
 
 
 def _resources_seen(plan: Plan, resources: Mapping[str, NamedResources[Any]]) -> dict[str, dict[str, str]]:
@@ -135,9 +130,9 @@ def checked_plan(
     if data["installation"] != registry.planned.files.installation_id():
         raise PlanRefusedError(f"{path}: was made for another installation; {_AGAIN} here")
     changes: Sequence[Mapping[str, Any]] = data["tasks"]
-    stored = registry.planned.stored(one["id"] for one in changes)
+    stored = [*registry.planned.stored(one["id"] for one in changes)]
     found = [
-        one["id"] for one, seen in zip(changes, stored, strict=True) if one.get("before") != _digest_of(seen)
+        one["id"] for one, seen in zip(changes, stored, strict=True) if one.get("before") != digest_of(seen)
     ]
     given = {
         section: parse_section(section, data.get(section, []), source=str(path)) for section in data["seen"]

@@ -119,7 +119,7 @@ def _refuse_renames(registry: Registry, renames: Mapping[str, str], wanted: Iter
 
 def _similar(registry: Registry, changes: Iterable[TaskChange], left: Mapping[str, str]) -> dict[str, str]:
     new = [one.checked for one in changes if one.kind == "created" and one.checked is not None]
-    stored = registry.planned.stored(left) if new and left else []
+    stored = registry.planned.stored(left if new else ())
     return similar_tasks(new, [one for one in stored if one is not None])
 
 

@@ -1,5 +1,6 @@
 """A plan: what becomes of each task, and of limits and budgets. A plain value; nothing here asks Redis."""
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
@@ -23,7 +24,8 @@ class TaskChange:
     """What becomes of one task: `seen` is how it is stored now, `checked` what it should be.
 
     `file` is the one that it belongs to from then on. A renamed task takes the counters of the task
-    `former_id`, which another change removes. An unchanged one has none.
+    `former_id`, which another change removes. Of an unchanged one neither
+    is kept, but the digest of how it is stored.
     """
 
     task_id: str
@@ -32,6 +34,7 @@ class TaskChange:
     checked: CheckedTask | None = None
     file: str | None = None
     former_id: str | None = None
+    digest: str | None = None
 
     @property
     def task(self) -> TaskDefinition | None:
@@ -67,11 +70,17 @@ def change_of(
 ) -> TaskChange:
     """Return what becomes of a task that should be as `task`."""
     kind: Kind = "created" if seen is None else "updated" if seen.differs_from(task.form) else "unchanged"
-    # What was read of its JSON is not kept: there may be very many.
-    kept = None if seen is None else replace(seen)
     if former_id is not None:
         kind = "renamed"
-    return TaskChange(task.id, kind, kept, None if kind == "unchanged" else task, file, former_id)
+    if kind == "unchanged":  # there may be very many
+        return TaskChange(task.id, kind, None, None, file, digest=digest_of(seen))
+    kept = None if seen is None else replace(seen)  # without what was read of its JSON
+    return TaskChange(task.id, kind, kept, task, file, former_id)
+
+
+def digest_of(stored: StoredTask | None) -> str | None:
+    """Return a digest of a task as it is stored."""
+    return None if stored is None else hashlib.sha256(stored.text.encode()).hexdigest()
 
 
 def field_changes(change: TaskChange, former: StoredTask | None = None) -> dict[str, dict[str, Any]]:
