@@ -38,6 +38,10 @@ class PlannedWrites:
                 found.append(due)
         return found
 
+    def write(self, edits: Sequence[Edit], reason: str | None) -> list[CheckedTask]:
+        """Write checked tasks, as `begin` does, and wait for the answer."""
+        return self.begin(edits, reason)()
+
     def begin(
         self,
         edits: Sequence[Edit],

@@ -27,8 +27,11 @@ from mission_control.store.prefix_in_use import check_prefix
 from mission_control.store.redis_keys import RedBeatKeys
 from mission_control.store.sent_script import send_script
 
-AT_ONCE: Final = 250
-"""How many tasks are read or written in one round trip."""
+AT_ONCE: Final = 500
+"""How many tasks are read in one round trip."""
+
+WRITTEN_AT_ONCE: Final = 250
+"""How many are written in one step; Redis answers others after it, in hundredths of a second."""
 
 _OTHER_PREFIX: Final = -1
 _KEYS: Final = (

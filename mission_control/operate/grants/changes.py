@@ -26,6 +26,7 @@ from mission_control.model.policies.grants import (
 )
 from mission_control.model.problems.suggestions import quoted
 from mission_control.operate.grants.steps import KEPT, Outcome, Plan, Step, compared
+from mission_control.registry.checked_task import CheckedTask
 from mission_control.registry.grants import Approval, Approvals, Grants, asked_at
 from mission_control.registry.registry import Registry
 from mission_control.registry.task_store import AT_ONCE
@@ -226,7 +227,7 @@ class GrantedChanges:
         writing = self.writing(grant, approved=approved).planned
         (seen,) = writing.stored([step.task_id])
         base = None if seen is None else seen.definition["metadata"]["revision"]
-        if base != step.base or writing.write([(final, seen)], reason):
+        if base != step.base or writing.write([(CheckedTask.of(final), seen)], reason):
             return "changed meanwhile"
         return "created" if step.base is None else "updated" if step.fields else "renewed"
 

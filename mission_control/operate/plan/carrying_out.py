@@ -10,7 +10,7 @@ from mission_control.model.definitions.task import TaskDefinition
 from mission_control.operate.plan.task_plan import Kind, Plan, TaskChange
 from mission_control.registry.named_resources import NamedResources, named
 from mission_control.registry.registry import Registry
-from mission_control.registry.task_store import AT_ONCE
+from mission_control.registry.task_store import WRITTEN_AT_ONCE
 
 
 def carry_out(
@@ -48,7 +48,7 @@ def carry_out(
     with nullcontext() if len(plan.tasks) == 1 else registry.changes.batch():
         wanted, done = (one for one in plan.tasks if one.kind != "removed"), 0
         written: Callable[[], object] = list
-        while portion := list(islice(wanted, AT_ONCE)):
+        while portion := list(islice(wanted, WRITTEN_AT_ONCE)):
             written = _begin(registry, portion, plan, overtake, after=written)
             applied(done := done + len(portion))
         written()
