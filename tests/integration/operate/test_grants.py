@@ -13,6 +13,7 @@ from mission_control.audit.stream.reader import tail
 from mission_control.errors import GrantRefusedError, InvalidTaskError, UnknownApprovalError, UnknownTaskError
 from mission_control.model.definitions.schedules.clock.limits import last_instant
 from mission_control.operate.grants.tokens import holder_of, revoke_grant
+from mission_control.registry.checked_task import CheckedTask
 from mission_control.store import redis_keys
 from tests.samples.grants import HELLO, apply, changes_of, created, wanted
 from tests.stage.command_line import mc
@@ -49,7 +50,9 @@ def test_holder_that_registers_in_a_loop_stops_at_its_quota_when_two_race(instal
     def register(number: int) -> str:
         task = installation.registry.check.parse_new({**wanted(f"t{number}"), "owner": grant.owner})
         try:  # as if each had decided before the others had written
-            return str(installation.granted_registry(grant).planned.write([(task, None)], None) == [])
+            return str(
+                installation.granted_registry(grant).planned.write([(CheckedTask.of(task), None)], None) == []
+            )
         except GrantRefusedError as error:
             return str(error)
 
@@ -88,7 +91,7 @@ def test_tasks_of_others_are_neither_seen_nor_changed(installation: Installation
         writing = installation.granted_registry(grant).planned
         (seen,) = writing.stored([task_id])
         with pytest.raises(GrantRefusedError, match="the id is taken"):
-            writing.write([(task, seen)], None)
+            writing.write([(CheckedTask.of(task), seen)], None)
     assert {one.owner for one in installation.registry.definitions()} == {"api", "grant:other"}
 
 
