@@ -42,7 +42,7 @@ class Ours:
                     alike[instant] = CheckedTask.of(parse_task(_definition("shared", instant)))
                 form = {**alike[instant].form, "id": f"task_{at:06d}"}
                 writes.append(TaskWrite(form, alike[instant].schedule, None, instant))
-            TaskStore(place.client).put_all(writes, now=datetime.now(UTC))
+            TaskStore(place.client).begin_to_put(writes, now=datetime.now(UTC))()
 
     def seed_every_second(self, place: Place) -> None:
         """Enter one task that is due at every second."""

@@ -122,18 +122,14 @@ class TaskStore:
         for task_id, *one in zip(task_ids, fields, *both, strict=True):
             yield task_in(task_id, *one, keyring=self.keyring)
 
-    def put_all(self, writes: Sequence[TaskWrite], *, now: datetime) -> list[bool | ResponseError]:
-        """Write tasks in one round trip, each if its id is free, or if it is still the one that was seen.
-
-        Return which were written, and of each that Redis refused the error. Writing a task ends its
-        quarantine, and the id of a quarantined entry is free.
-        """
-        return self.begin_to_put(writes, now=now)()
-
     def begin_to_put(
         self, writes: Sequence[TaskWrite], *, now: datetime
     ) -> Callable[[], list[bool | ResponseError]]:
-        """Send tasks to be written as `put_all` does, and return what waits for the answer, to be called."""
+        """Send tasks to be written in one step, each if its id is free, or if it is still what was seen.
+
+        Return what waits for the answer, and must be called: which were written, and of each that Redis
+        refused the error. Writing a task ends its quarantine, and the id of a quarantined entry is free.
+        """
         given = self._given_keys
         common = [given.prefix, redbeat_meta(now), redis_keys.MAX_REVISIONS, redis_keys.WAKE_CHANNEL]
         packed = [msgspec.msgpack.encode([*common, *_KEYS_OF_TASK])]

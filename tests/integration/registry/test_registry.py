@@ -160,7 +160,7 @@ def test_edit_of_a_concurrently_replaced_task_does_not_overwrite_it(
     registry.register(a_task(description="second"))
     edited = registry.check.parse({**registry.revisions("a")[0], "description": "edit of the first"})
     write = TaskWrite(stored_form(edited), edited.schedule, seen, None)
-    assert store.put_all([write], now=NOON) == [False]
+    assert store.begin_to_put([write], now=NOON)() == [False]
     shown = registry.get("a")
     assert shown is not None
     assert shown["description"] == "second"
