@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import rich_click as click
 
+from mission_control.cli.placing import Window, show_place, show_slots
 from mission_control.cli.terminal import parameters
+from mission_control.cli.terminal.completions import TASK_IDS
 from mission_control.cli.terminal.exit_codes import ExitCode
 from mission_control.cli.terminal.installation_in_use import current
 from mission_control.cli.terminal.layout import Column, Worth
@@ -31,6 +33,7 @@ _DAY: Final = 86_400.0
 
 
 @click.command(epilog="Example: mission-control simulate --for 7d --workers 8 --with tasks.yaml")
+@click.argument("task_id", required=False, shell_complete=TASK_IDS)
 @click.option(
     "--for",
     "span",
@@ -53,6 +56,20 @@ _DAY: Final = 86_400.0
     help="As if the tasks, limits and budgets of this task file were applied.",
 )
 @click.option(
+    "--place",
+    "window",
+    type=Window(),
+    metavar="07:00-09:00",
+    help="Show the minutes of this span in which TASK_ID, or a new task, meets the fewest other runs.",
+)
+@click.option(
+    "--start-within",
+    "within",
+    type=parameters.DURATION,
+    metavar="DURATION",
+    help="Show how many runs at once it takes so that 99 % start this soon after they are due.",
+)
+@click.option(
     "--replay",
     "stretch",
     type=(parameters.PAST_MOMENT, parameters.PAST_MOMENT),
@@ -60,10 +77,13 @@ _DAY: Final = 86_400.0
     help="Make the decisions of this stretch again, and compare. Exit code 1: some differ.",
 )
 @parameters.as_json
-def simulate(
+def simulate(  # one parameter an option
+    task_id: str | None,
     span: float,
     slots: int | None,
     file: Path | None,
+    window: tuple[time, time] | None,
+    within: float | None,
     stretch: tuple[datetime, datetime] | None,
     as_json: bool,
 ) -> int:
@@ -73,13 +93,27 @@ def simulate(
     How long runs take is drawn from how long earlier ones took. Very long simulations end early, and say so.
     """
     from mission_control.operate.simulation.simulate import simulate as simulated
+    from mission_control.operate.tasks import unknown_task
 
+    if (window is not None) + (within is not None) + (stretch is not None) > 1:
+        raise click.UsageError("give only one of --place, --start-within and --replay")
+    if task_id is not None and window is None:
+        raise click.UsageError("TASK_ID is for --place")
     if stretch is not None:
         from mission_control.cli.replay import replay
 
         return replay(*stretch, as_json=as_json)
     with current(sets_up=file is not None, dry_run=True) as installation:
         scenario = _scenario(installation, slots, file)
+        if task_id is not None and task_id not in scenario.tasks:
+            raise unknown_task(installation.registry, task_id)
+    if window is not None:
+        zone = own_zone() if task_id is None else scenario.tasks[task_id].schedule.zone
+        show_place(scenario, timedelta(seconds=span), window, zone, task_id, as_json=as_json)
+        return ExitCode.DONE
+    if within is not None:
+        show_slots(scenario, timedelta(seconds=span), timedelta(seconds=within), as_json=as_json)
+        return ExitCode.DONE
     found = simulated(scenario, timedelta(seconds=span))
     if as_json:
         echo_json(found.to_json())

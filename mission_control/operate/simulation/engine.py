@@ -233,7 +233,7 @@ class Engine(EventQueue):
         task, run.state = self._tasks.get(run.work.task_id), state
         self.limits.forget(run)
         self.budgets.give_back(run)
-        self._witness.ended(run)
+        self._witness.ended(run, self.now)
         self.decisions.note_end(run, state, self.now)
         if (released := self.turns.over(run)) is not None:
             self.at(self.now, released)

@@ -77,7 +77,7 @@ class _Starts:
     def started(self, run: SimulatedRun, now: float) -> None:
         self._note(run.execution_id, now)
 
-    def ended(self, run: SimulatedRun) -> None:
+    def ended(self, run: SimulatedRun, _now: float) -> None:
         self._note(run.execution_id, math.inf)
 
     def _note(self, execution_id: str, at: float) -> None:

@@ -48,7 +48,7 @@ def rank(ordered: Sequence[float], share: float) -> float:
 
 
 class Tally:
-    """A witness that counts."""
+    """A witness that counts; `changes` says when there is one more active run, or one less."""
 
     def __init__(self) -> None:
         self.fired_count = 0
@@ -57,12 +57,14 @@ class Tally:
         self.not_run_of: defaultdict[str, Counter[str]] = defaultdict(Counter)
         self.held: Counter[str] = Counter()
         self.minutes: Counter[int] = Counter()
+        self.changes: list[tuple[float, int]] = []
         self.waits: defaultdict[str, list[float]] = defaultdict(list)
         self.lateness: defaultdict[str, list[float]] = defaultdict(list)
 
     def fired(self, now: float) -> None:
         """Count a run that beat fires."""
         self.fired_count += 1
+        self.changes.append((now, 1))
         self.minutes[int(now // _MINUTE)] += 1
 
     def unfired(self, task_id: str, action: Miss | Skip) -> None:
@@ -81,8 +83,9 @@ class Tally:
             self.waits[run.work.queue].append(now - run.ready)
             self.lateness[run.work.task_id].append(now - run.due)
 
-    def ended(self, run: SimulatedRun) -> None:
+    def ended(self, run: SimulatedRun, now: float) -> None:
         """Count a run that is over."""
+        self.changes.append((now, -1))
         self.states[run.state] += 1
 
     def busiest(self) -> list[dict[str, Any]]:

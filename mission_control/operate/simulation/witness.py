@@ -23,5 +23,5 @@ class Witness(Protocol):
     def started(self, run: SimulatedRun, now: float) -> None:
         """See a run that begins an attempt."""
 
-    def ended(self, run: SimulatedRun) -> None:
+    def ended(self, run: SimulatedRun, now: float, /) -> None:
         """See a run that is over."""

@@ -95,6 +95,11 @@ def test_worker_that_is_up_serves_its_queues_only(installation: Installation) ->
         (["--for", "soon"], 2, "soon"),
         (["--for", "20y"], 2, "20y"),
         (["--with", "nowhere.yaml"], 2, "nowhere.yaml"),
+        (["--place", "soon"], 2, "'soon' is no span of the day; write such as 07:00-09:00"),
+        (["--place", "07:00-07:00"], 2, "has no minute"),
+        (["a"], 2, "TASK_ID is for --place"),
+        (["b", "--place", "07:00-09:00"], 3, "no task has the id"),
+        (["--place", "07:00-09:00", "--start-within", "5m"], 2, "give only one of"),
     ],
 )
 def test_bad_input_is_refused_by_name(
@@ -155,3 +160,16 @@ def test_stretch_that_ends_before_it_begins_is_refused(installation: Installatio
     answer = mc("simulate", "--replay", "1h", "2h")
     assert answer.code == 2
     assert "TO must be after FROM" in answer.err
+
+
+def test_better_minute_and_enough_workers_are_found(installation: Installation) -> None:
+    for name in ("a", "b"):
+        seven = {"type": "daily", "time": "07:00"}
+        installation.registry.register({"id": name, "handler": "handlers.hello.run", "schedule": seven})
+        has_run(installation, name, 90)
+    (first, *_) = simulated("a", "--place", "07:00-07:30", "--for", "2d")["minutes"]
+    assert first["active"] == first["fired"] == 0
+    assert "07:00" < first["minute"] < "07:10"
+    assert "other runs active then" in mc("simulate", "a", "--place", "07:00-07:30").out
+    assert simulated("--start-within", "0s") == {"start_within_seconds": 0, "slots": 2}
+    assert "2 slots start 99 % of runs within 0 ms" in mc("simulate", "--start-within", "0s").out

@@ -63,7 +63,7 @@ class Notes:
     def started(self, run: SimulatedRun, now: float) -> None:
         self.lines.append(f"{from_unix(now):%H:%M:%S} {run.work.task_id} starts")
 
-    def ended(self, run: SimulatedRun) -> None:
+    def ended(self, run: SimulatedRun, _now: float) -> None:
         self._note(f"{run.work.task_id} {run.state}")
 
     def _note(self, what: str) -> None:
