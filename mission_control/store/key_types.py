@@ -31,6 +31,7 @@ _TYPES: Final = {
     redis_keys.PAUSES: "hash",
     redis_keys.LIMITS: "hash",
     redis_keys.BUDGETS: "hash",
+    redis_keys.TASK_FILES: "hash",
     redis_keys.PAUSES_VERSION: "string",
 }
 

@@ -4,59 +4,19 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
 from mission_control.operate.doctor.codes import CODES, Severity
-from mission_control.operate.doctor.evidence import Evidence, Place, Service
-from mission_control.operate.doctor.place_checks import (
-    disk_space,
-    no_installation,
-    old_zone_data,
-    open_flower,
-    unsafe_paths,
-)
-from mission_control.operate.doctor.process_checks import (
-    clock_skews,
-    differing_settings,
-    silent_processes,
-)
-from mission_control.operate.doctor.redis_checks import (
-    eviction,
-    exposure,
-    latency,
-    memory,
-    persistence,
-    unreachable,
-    version,
-)
-from mission_control.operate.doctor.task_checks import differing_files, pending_records, unreported_failures
+from mission_control.operate.doctor.evidence import Evidence
+from mission_control.operate.doctor.place_checks import PLACE_CHECKS
+from mission_control.operate.doctor.process_checks import PROCESS_CHECKS
+from mission_control.operate.doctor.redis_checks import REDIS_CHECKS, unreachable
+from mission_control.operate.doctor.task_checks import TASK_CHECKS
 from mission_control.operate.doctor.task_lints import LINTS
 from mission_control.operate.doctor.timetable import Timetable, timetable_of
 from mission_control.operate.issue import Issue
 
-PLACE_CHECKS: Final[tuple[Callable[[Place], Iterator[Issue]], ...]] = (
-    no_installation,
-    unsafe_paths,
-    disk_space,
-    old_zone_data,
-    open_flower,
-)
-SERVICE_CHECKS: Final[tuple[Callable[[Service], Iterator[Issue]], ...]] = (
-    eviction,
-    clock_skews,
-    differing_files,
-    silent_processes,
-    differing_settings,
-    exposure,
-    persistence,
-    memory,
-    latency,
-    version,
-    pending_records,
-    unreported_failures,
-)
 MOST_NAMED: Final = 100
 """So many names at most are in a list of the evidence."""
 
@@ -95,7 +55,7 @@ def diagnose(evidence: Evidence) -> Diagnosis:
         return Diagnosis(_sorted(found), ("Redis, processes and tasks: Redis was not asked",))
     timetable = timetable_of(service.tasks, evidence.place.now)
     found += service.issues
-    found += (one for check in SERVICE_CHECKS for one in check(service))
+    found += (one for check in (*PROCESS_CHECKS, *REDIS_CHECKS, *TASK_CHECKS) for one in check(service))
     found += (one for lint in LINTS for one in lint(service, timetable))
     return Diagnosis(_sorted(found), _unchecked(timetable))
 

@@ -11,13 +11,14 @@ from datetime import datetime, timedelta
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from redis import Redis
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 
 from mission_control.configuration.settings import Settings
 from mission_control.errors import MissionControlError, UnsafePathError
+from mission_control.messaging.redis_failures import is_wrong_type
 from mission_control.model.definitions.named_limit import NamedLimit
 from mission_control.model.values.zones import zone_data
 from mission_control.operate.doctor.evidence import ComparedFile, Place, Service
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
     from celery import Celery
 
     from mission_control.ledger.run_reader import RunReader
+
+Answer = TypeVar("Answer")
 
 HERE: Final = "this command"
 _PINGS: Final = 9
@@ -131,10 +134,10 @@ class Gathering:
             processes=processes,
             server_time=server_time,
             unreported=notifications_json(processes)["warning"],
-            pending_records=len(self.late_records.overdue()),
-            files=tuple(self._files()),
-            tasks=tuple(self.registry.definitions()),
-            limits=read_resources(self.client, redis_keys.LIMITS, NamedLimit),
+            pending_records=_or_else(0, lambda: len(self.late_records.overdue())),
+            files=_or_else((), lambda: tuple(self._files())),
+            tasks=_or_else((), lambda: tuple(self.registry.definitions())),
+            limits=_or_else({}, lambda: read_resources(self.client, redis_keys.LIMITS, NamedLimit)),
         )
 
     def _processes(self) -> tuple[tuple[ProcessInfo, ...], float]:
@@ -167,3 +170,13 @@ class Gathering:
                 continue
             found = plan.by_kind()
             yield ComparedFile(path, tuple(found["created"]), tuple(found["updated"]), tuple(plan.left))
+
+
+def _or_else(otherwise: Answer, ask: Callable[[], Answer]) -> Answer:
+    """Return the answer, or something else if a key has the wrong type, which is one of the issues."""
+    try:
+        return ask()
+    except ResponseError as error:
+        if not is_wrong_type(error):
+            raise
+        return otherwise

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from shlex import quote
 from typing import Final
@@ -25,7 +25,8 @@ def unsafe_paths(place: Place) -> Iterator[Issue]:
     """Yield which paths others could change, and which this user may not write."""
     for one in dict.fromkeys(place.unsafe):
         problem, _, remedy = one.partition(": ")
-        yield Issue("unsafe_path", problem, remedy, {"data_dir": str(place.data_dir)})
+        look = "" if "`" in remedy else f" (`ls -ld {quote(problem.split()[0])}`)"
+        yield Issue("unsafe_path", problem, f"{remedy}{look}", {"data_dir": str(place.data_dir)})
     for path in place.unwritable:
         remedy = f'run as its owner, or give it to this user: `sudo chown -R "$(id -un)" {quote(str(path))}`'
         yield Issue("unwritable_path", f"this user may not write into {path}", remedy, {"path": str(path)})
@@ -78,3 +79,12 @@ def open_flower(place: Place) -> Iterator[Issue]:
             "--address=127.0.0.1`"
         )
         yield Issue("flower_open", problem, remedy, {"url": place.open_flower})
+
+
+PLACE_CHECKS: Final[tuple[Callable[[Place], Iterator[Issue]], ...]] = (
+    no_installation,
+    unsafe_paths,
+    disk_space,
+    old_zone_data,
+    open_flower,
+)

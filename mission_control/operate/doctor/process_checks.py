@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Final
 
@@ -55,3 +55,10 @@ def differing_settings(service: Service) -> Iterator[Issue]:
         variable = f"MISSION_CONTROL_{name.upper()}"
         remedy = f"set it alike for all and restart those that differ: `env | grep {variable}`"
         yield Issue("setting_differs", f"{variable} differs: {said}", remedy, {name: values})
+
+
+PROCESS_CHECKS: Final[tuple[Callable[[Service], Iterator[Issue]], ...]] = (
+    clock_skews,
+    silent_processes,
+    differing_settings,
+)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Final
 
@@ -85,3 +85,13 @@ def version(service: Service) -> Iterator[Issue]:
         problem = f"Redis is {text}, and Mission Control is made for 7.0 and later"
         remedy = f"upgrade it: `{redis_cli('INFO server')}` shows where it runs"
         yield Issue("redis_old", problem, remedy, {"redis_version": text})
+
+
+REDIS_CHECKS: Final[tuple[Callable[[Service], Iterator[Issue]], ...]] = (
+    eviction,
+    exposure,
+    persistence,
+    memory,
+    latency,
+    version,
+)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from shlex import quote
+from typing import Final
 
 from mission_control.model.values.quantities import counted
 from mission_control.operate.doctor.evidence import Service
@@ -47,3 +48,10 @@ def unreported_failures(service: Service) -> Iterator[Issue]:
         problem, _, remedy = service.unreported.partition("; ")
         try_it = "try it with `mission-control notify test default`"
         yield Issue("no_channel", problem, f"{remedy}; {try_it}")
+
+
+TASK_CHECKS: Final[tuple[Callable[[Service], Iterator[Issue]], ...]] = (
+    differing_files,
+    pending_records,
+    unreported_failures,
+)

@@ -16,6 +16,7 @@ import pytest
 from mission_control.audit.pending.pending_records import add_pending
 from mission_control.processes.common_settings import common_settings
 from mission_control.processes.heartbeats import live_processes
+from mission_control.store import redis_keys
 from tests.stage.command_line import mc
 from tests.stage.live_installation import LiveInstallation, live_installation
 from tests.stage.waiting import wait_until
@@ -128,6 +129,16 @@ def test_pending_records_and_a_redis_that_evicts_are_found_without_beat(installa
     assert found["pending_records"]["evidence"] == {"pending": 1}
     assert mc(*shlex.split(found["pending_records"]["command"])[1:]).code == 0
     assert set(findings()[1]) == {"no_beat", "no_channel"}
+
+
+@pytest.mark.parametrize(
+    "key", [redis_keys.TASKS, redis_keys.LIMITS, redis_keys.PENDING_RECORDS, redis_keys.TASK_FILES]
+)
+def test_key_of_another_program_is_a_finding_and_hides_no_other(installation: Installation, key: str) -> None:
+    installation.client.set(key, "of another program")
+    code, found = findings()
+    assert (code, set(found)) == (1, {"no_beat", "wrong_key", "no_channel"})
+    assert found["wrong_key"]["evidence"]["key"] == key
 
 
 def test_redis_that_cannot_be_reached_is_a_finding_and_the_rest_is_checked(

@@ -233,6 +233,12 @@ INJECTED: Final[dict[str, tuple[Evidence, str]]] = {
         place(unsafe=("/srv/mc may be written by every user: run `chmod o-w /srv/mc`",)),
         "/srv/mc may be written by every user",
     ),
+    "unsafe_path of another owner": (
+        place(
+            unsafe=("/srv/mc belongs to ada, who could change it: run as ada, or use a place of your own",)
+        ),
+        "/srv/mc belongs to ada, who could change it",
+    ),
     "unwritable_path": (place(unwritable=(Path("/srv/mc"),)), "this user may not write into /srv/mc"),
     "disk_space": (place(free_bytes=123_000_000), "123 MB are free on the disk of /srv/mc"),
     "old_zone_data": (
