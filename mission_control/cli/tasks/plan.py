@@ -10,9 +10,10 @@ import rich_click as click
 
 from mission_control.cli.terminal import parameters
 from mission_control.cli.terminal.installation_in_use import current
-from mission_control.cli.terminal.output import as_text, echo, echo_json, near, tell, tell_issues
+from mission_control.cli.terminal.output import as_text, echo_file, echo_json, near, tell, tell_issues
 from mission_control.cli.terminal.own_zone import own_zone
 from mission_control.cli.terminal.wording import labelled_time
+from mission_control.model.values.printable_text import escaped
 
 if TYPE_CHECKING:
     from mission_control.installation.installation import Installation
@@ -111,7 +112,8 @@ def offer(installation: Installation, found: Plan, out: Path | None, *, as_json:
     if as_json:
         echo_json(shown.to_json(found))
     else:
-        echo(*_lines(shown))
+        # At once: there may be thousands. A line break in what a line quotes must not begin another.
+        echo_file("".join(f"{escaped(line)}\n" for line in _lines(shown)))
     tell_notes(found)
     tell(f"{summary(found.by_kind())}{_costs(shown)} (nothing was changed)")
     tell_issues(
