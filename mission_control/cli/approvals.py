@@ -11,10 +11,13 @@ from mission_control.cli.terminal.installation_in_use import current
 from mission_control.cli.terminal.layout import Column, Worth
 from mission_control.cli.terminal.output import echo, echo_json, table, tell
 from mission_control.cli.terminal.watching import watchable
+from mission_control.errors import InvalidTaskError
 
 if TYPE_CHECKING:
     from mission_control.installation.installation import Installation
     from mission_control.operate.grants.changes import GrantedChanges
+    from mission_control.registry.definition_check import DefinitionCheck
+    from mission_control.registry.grants import Approval
 
 _COLUMNS: Final = (
     *(Column(name, Worth.KEY) for name in ("id", "grant", "task")),
@@ -30,29 +33,14 @@ _COLUMNS: Final = (
 def list_approvals(as_json: bool) -> None:
     """List the changes that wait for an approval; --json shows the whole definitions."""
     with current() as installation:
-        waiting = granted_changes(installation).approvals.all()
+        changes = granted_changes(installation)
+        waiting = changes.approvals.all()
     if as_json:
         from mission_control.audit.record.masked_values import masked_definition
 
         echo_json([{**one.to_json(), "definition": masked_definition(one.definition)} for one in waiting])
     elif waiting:
-        shown = [(one, one.definition) for one in waiting]
-        echo(
-            table(
-                *_COLUMNS,
-                rows=[
-                    (
-                        one.approval_id,
-                        one.holder,
-                        one.task_id,
-                        str(what["schedule"]),
-                        what["handler"],
-                        one.reason,
-                    )
-                    for one, what in shown
-                ],
-            )
-        )
+        echo(table(*_COLUMNS, rows=[_row(one, changes.registry.check) for one in waiting]))
     else:
         tell("nothing waits for an approval")
 
@@ -88,6 +76,15 @@ def deny(approval_id: str, reason: str | None, dry_run: bool) -> None:
         if not dry_run:
             changes.deny(found, who=acting_user(), reason=reason)
     tell(f"{found.task_id}: {'would be denied (dry run)' if dry_run else 'denied'}")
+
+
+def _row(one: Approval, check: DefinitionCheck) -> tuple[str, ...]:
+    try:
+        words = check.parse_stored(one.definition).schedule.describe()
+    except InvalidTaskError as error:
+        words = str(error)
+    handler = str(one.definition["handler"])
+    return (one.approval_id, one.holder, one.task_id, words, handler, one.reason)
 
 
 def granted_changes(installation: Installation) -> GrantedChanges:

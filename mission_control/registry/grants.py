@@ -128,9 +128,12 @@ class Approvals:
         texts = cast("list[str]", self._client.hvals(redis_keys.asked_approvals(holder)))
         for text in texts:
             try:
-                yield Approval(**json.loads(text))
-            except (ValueError, TypeError):  # another program has damaged it
+                one = Approval(**json.loads(text))
+                is_whole = one.definition.keys() >= {"id", "schedule", "handler", "params"}
+            except (ValueError, TypeError, AttributeError):  # another program has damaged it
                 continue
+            if is_whole:
+                yield one
 
 
 def count_waiting(client: Redis) -> int:

@@ -118,6 +118,11 @@ def test_change_above_the_threshold_waits_and_is_allowed_once(installation: Inst
     assert [one.id for one in changes.own_tasks(grant)] == ["tea"]
     listed = {one["task_id"]: one for one in mc("approvals", "list", "--json").json}
     assert "2 changes of holders of grants" in mc("status").out
+    for damaged in ("{", "[]", '{"holder": "agent"}', json.dumps({**listed["often"], "definition": 7})):
+        installation.client.hset(redis_keys.asked_approvals("agent"), "x", damaged)
+        shown = mc("approvals", "list").out
+        assert ("every 30 minutes" in shown, shown.count("agent")) == (True, 2), shown
+    installation.client.hdel(redis_keys.asked_approvals("agent"), "x")
     first = listed["often"]["id"]
     assert "more than 24 need an approval" in listed["often"]["reason"]
     with ThreadPoolExecutor(2) as pool:
