@@ -15,7 +15,7 @@ from mission_control.model.runs.run_state import RunState
 from mission_control.model.values.instants import format_instant
 from mission_control.operate.account import gathering
 from mission_control.store import redis_keys
-from tests.processes.beats import BeatProcess
+from tests.processes.beats import leading_beat
 from tests.samples.accounted_day import DAY, HOUR, AccountedDay, hours
 from tests.stage.command_line import mc
 from tests.stage.waiting import wait_until
@@ -52,7 +52,7 @@ def test_account_of_a_real_beat_is_signed_and_finds_what_is_done_to_redis_and_fi
         {"id": "tea", "schedule": every_second, "handler": "handlers.hello.run"}
     )
     assert mc("pause", "tea").code == 0  # beat skips each, with a final record
-    with BeatProcess(installation):
+    with leading_beat(installation):
         records = wait_until(
             lambda: path.exists() and (found := [*read_all(path)])[2:] and found, "3 records"
         )
