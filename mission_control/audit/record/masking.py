@@ -53,7 +53,9 @@ def clean_value(value: object, limit: int, *, marked: frozenset[str] = frozenset
     """
     if isinstance(value, str):
         return clean_text(value, limit)
-    if value is None or isinstance(value, int):
+    if value is None:
+        return None
+    if isinstance(value, int):
         return json_ready(value)
     ready = masked_value(
         json_ready(value),

@@ -26,7 +26,7 @@ def format_instant(moment: datetime) -> str:
     """
     if moment.tzinfo is None:
         raise ValueError(f"{moment!r} has no time zone; an instant needs one")
-    in_utc = moment.astimezone(UTC)
+    in_utc = moment if moment.tzinfo is UTC else moment.astimezone(UTC)
     if in_utc.microsecond % 1000:
         return in_utc.isoformat(timespec="microseconds")[:-_OFFSET] + "Z"
     return in_utc.isoformat(timespec="milliseconds" if in_utc.microsecond else "seconds")[:-_OFFSET] + "Z"
