@@ -23,21 +23,26 @@ from tests.stage.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from multiprocessing.context import ForkServerContext
 
 PRELOADED = "tests.processes.preloaded"
-_CONTEXT = get_context("forkserver")
+
+
+def preloaded_context() -> ForkServerContext:
+    """Return what starts processes with those modules; each xdist worker has one server for all of them."""
+    set_forkserver_preload([PRELOADED])
+    return get_context("forkserver")
 
 
 class ForkedProgram:
     """A command line of `launched`, in a session of its own; its output is appended to a log."""
 
     def __init__(self, argv: Sequence[str], environment: Mapping[str, str], log: Path) -> None:
-        set_forkserver_preload([PRELOADED])
         self._argv = list(argv)
         words = self._argv[self._argv.index("-P") + 1 :]
         log.touch()
         given = (words, dict(environment), str(log), str(Path.cwd()))
-        self._process = _CONTEXT.Process(target=_begin, args=given, name="MainProcess")
+        self._process = preloaded_context().Process(target=_begin, args=given, name="MainProcess")
         self._process.start()
         self.pid = self._process.pid or 0
         wait_until(self._leads_a_session, f"{words} has a session of its own")
