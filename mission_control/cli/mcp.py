@@ -82,7 +82,7 @@ def granted_work(installation: Installation) -> GrantedWork:
         asking(installation),
         lambda: Dispatch.of(installation),
         pausing,
-        installation.settings.timezone,
+        installation.registry.check.default_timezone,
     )
 
 
