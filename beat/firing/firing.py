@@ -201,6 +201,8 @@ class Firing:
     ) -> Decision:
         """Return a decision with what changes by hand, pauses and conditions make of it."""
         layers = self.pauses.selecting(entry)
+        if not (layers or changed or withheld_for or entry.task.condition):  # as for most tasks
+            return decision
         decision = with_policies(
             entry.task,
             decision,

@@ -24,7 +24,7 @@ from mission_control.operate.simulation.forecast import forecast
 from mission_control.operate.simulation.scenario import Scenario, Workers
 
 NOW: Final = datetime(2026, 3, 2, 9, tzinfo=UTC)
-LOADS: Final = int(os.environ.get("ETA_LOADS", "40"))
+LOADS: Final = int(os.environ.get("ETA_LOADS", "25"))
 LIMIT: Final = "one-at-a-time"
 
 

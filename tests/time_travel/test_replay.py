@@ -81,9 +81,12 @@ class Hour:
                 self.now = end
                 return
             self.now = max(self.now, soonest)
+            is_due = due is not None and due <= self.now
             while self._events and self._events[0][0] <= self.now:
+                attempt = self._events[0][3]
                 self._step(*heappop(self._events)[2:])
-            if with_beat:
+                is_due = is_due or attempt == 0  # an end may have others follow
+            if with_beat and is_due:
                 self._beat.fire_due(self.now)
 
     def _next_due(self) -> datetime | None:

@@ -30,7 +30,7 @@ def test_no_number_of_slots_is_enough_where_a_limit_keeps_runs_back() -> None:
 
 def test_runs_that_never_start_are_not_in_time() -> None:
     given = scenario({"id": "a", "schedule": "every 1s", "overlap": "allow"})
-    assert slots_needed(given, timedelta(minutes=30), timedelta(seconds=1)) == 10
+    assert slots_needed(given, timedelta(minutes=5), timedelta(seconds=1)) == 10
 
 
 def test_better_minute_is_the_first_in_which_no_other_run_is_active() -> None:
