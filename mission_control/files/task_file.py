@@ -6,7 +6,8 @@ bare list of definitions. It is written in the first form, sorted by name and id
 for the tasks.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache, partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple, Protocol, TypeVar
@@ -132,9 +133,12 @@ def checked_tasks(
     """
     good: list[_Task] = []
     problems: list[Problem] = []
-    first: dict[str, int] = {}
+    seen: set[str] = set()
+    firsts = cache(partial(_firsts, items))
     for at, item in enumerate(items):
-        found = [*_duplicate(item, at, first)]
+        task_id = _id_of(item)
+        found = [_duplicate(task_id, firsts()[task_id])] if task_id is not None and task_id in seen else []
+        seen.update(() if task_id is None else (task_id,))
         try:
             task = parse(item)
         except InvalidTaskError as error:
@@ -207,12 +211,16 @@ def mirror_into(
         events.mirror_failed(path, error)
 
 
-def _duplicate(item: object, at: int, first: dict[str, int]) -> Iterator[Problem]:
-    """Yield a problem if an earlier task has the id of this one; `first` are the places of all so far."""
-    task_id = _id_of(item)
-    if task_id is not None and (earlier := first.setdefault(task_id, at)) != at:
-        fault = f"{shown(task_id)} is also the id of tasks[{earlier}]; give one of them another id"
-        yield Problem("id", fault)
+def _firsts(items: Iterable[Any]) -> dict[str | None, int]:
+    """Return the place of the first task with each id."""
+    found: dict[str | None, int] = {}
+    for at, item in enumerate(items):
+        found.setdefault(_id_of(item), at)
+    return found
+
+
+def _duplicate(task_id: str, earlier: int) -> Problem:
+    return Problem("id", f"{shown(task_id)} is also the id of tasks[{earlier}]; give one of them another id")
 
 
 def _place(at: int, item: object) -> str:

@@ -11,6 +11,8 @@ from mission_control.model.definitions.task import TaskDefinition, with_own_fiel
 from mission_control.registry.stored_task import stored_form
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from mission_control.model.composition.joining import Join
     from mission_control.model.definitions.dependency import Dependency
     from mission_control.model.definitions.schedules import ScheduleBase
@@ -25,7 +27,10 @@ class Example(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class CheckedTask:
-    """A task that is as another, but for `own`: its own fields as JSON; None for that other itself."""
+    """A task that is as another, but for its id and `own`, its own fields as JSON; None for the other itself.
+
+    What is usual is not among them: the id as the name, no params, and no secrets.
+    """
 
     id: str
     like: Example
@@ -36,10 +41,18 @@ class CheckedTask:
         """Return that of a definition."""
         return cls(task.id, Example(task, stored_form(task)))
 
+    @classmethod
+    def alike(cls, like: Example, own: Mapping[str, Any]) -> Self:
+        """Return one with these own fields."""
+        usual = _usual(own["id"])
+        kept = {name: one for name, one in own.items() if usual.get(name) != one}
+        return cls(own["id"], like, orjson.dumps(kept).decode())
+
     @property
     def form(self) -> dict[str, Any]:
         """Its stored form."""
-        return self.like.form if self.own is None else {**self.like.form, **orjson.loads(self.own)}
+        form = self.like.form
+        return form if self.own is None else {**form, **_usual(self.id), **orjson.loads(self.own)}
 
     @property
     def definition(self) -> TaskDefinition:
@@ -75,3 +88,7 @@ class CheckedTask:
     def join(self) -> Join:
         """How it joins them."""
         return self.like.task.join
+
+
+def _usual(task_id: str) -> dict[str, Any]:
+    return {"id": task_id, "name": task_id, "params": {}, "secret": []}

@@ -5,8 +5,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final
 
-import orjson
-
 from mission_control.errors import InvalidTaskError
 from mission_control.model.definitions.due_times import over_problem
 from mission_control.model.definitions.named_limit import NamedLimit, use_problems
@@ -65,7 +63,7 @@ class SimilarTasks:
         uses = [(one.name, one.weight) for one in known.task.limits]
         if uses and any(use_problems(uses, self._limits, own["params"])):
             return None
-        return CheckedTask(own["id"], known, orjson.dumps(own).decode())
+        return CheckedTask.alike(known, own)
 
     @cached_property
     def _limits(self) -> Mapping[str, NamedLimit]:

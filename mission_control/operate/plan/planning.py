@@ -15,7 +15,7 @@ from mission_control.registry.similar_tasks import SimilarTasks
 
 
 class CheckedTasks(NamedTuple):
-    """Tasks that may be applied, limits and budgets by section, and the file of each task."""
+    """Tasks that may be applied, limits and budgets by section, and of several files that of each task."""
 
     tasks: list[CheckedTask]
     resources: Mapping[str, Mapping[str, Any]]
@@ -49,7 +49,8 @@ def check_task_files(registry: Registry, files: Sequence[Path], *, catch_up: boo
         new_tasks = checked_tasks(one.tasks, parse=parse, **alone, source=str(path))
         _refuse_twice({task.id for task in new_tasks} & owners.keys(), path)
         tasks += new_tasks
-        owners |= dict.fromkeys((task.id for task in new_tasks), str(path.absolute()))
+        if len(found) > 1:
+            owners |= dict.fromkeys((task.id for task in new_tasks), str(path.absolute()))
     if len(found) > 1:
         _refuse_broken(check(tasks), ", ".join(map(str, found)))
     sources = [str(path.absolute()) for path in found]
@@ -86,8 +87,9 @@ def plan_of(
     tasks = registry.check.dependencies.upstream_first(checked.tasks)
     wanted, renames = {task.id for task in tasks}, {} if renames is None else renames
     former = {new: old for old, new in renames.items()}
+    alone = checked.sources[0] if len(checked.sources) == 1 else None
     changes = [
-        change_of(task, seen, checked.files.get(task.id), former.get(task.id))
+        change_of(task, seen, checked.files.get(task.id, alone), former.get(task.id))
         for task, seen in zip(tasks, registry.planned.stored(task.id for task in tasks), strict=True)
     ]
     _refuse_renames(registry, renames, wanted)

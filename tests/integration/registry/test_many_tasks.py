@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from collections import Counter
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, cast
@@ -15,6 +16,7 @@ from mission_control.configuration.settings import read_settings
 from mission_control.errors import InvalidTaskError, StoreUnavailableError
 from mission_control.installation.installation import Installation
 from mission_control.operate.apply import apply_task_file
+from mission_control.operate.plan.planning import check_task_files, plan_of
 from mission_control.registry.checked_task import CheckedTask
 from mission_control.registry.definition_check import DefinitionCheck
 from mission_control.registry.similar_tasks import SimilarTasks
@@ -75,6 +77,18 @@ def test_what_tasks_have_in_common_is_checked_once(
     stored = {one["id"]: one for one in installation.registry.tasks()}
     assert [stored[f"t{number:03}"]["params"]["number"] for number in range(MANY)] == [*range(MANY)]
     assert stored["t007"]["name"] == "t007"
+
+
+def test_each_task_of_a_file_takes_little_memory(installation: Installation, tmp_path: Path) -> None:
+    file, taken = tmp_path / "tasks.json", []
+    for count in (10, 10, 1_510):  # what is loaded once is loaded first
+        file.write_text(json.dumps([a_task(number) for number in range(count)]), "utf-8")
+        tracemalloc.start()
+        plan = plan_of(installation.registry, check_task_files(installation.registry, [file]))
+        taken.append(tracemalloc.get_traced_memory()[0])
+        tracemalloc.stop()
+        assert len(plan.tasks) == count
+    assert (taken[2] - taken[1]) / 1_500 < 600  # a definition takes 2,000
 
 
 def test_file_without_changes_costs_one_command_for_a_task(

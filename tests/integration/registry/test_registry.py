@@ -86,7 +86,7 @@ def test_tasks_that_redis_took_have_their_records_although_it_refused_another(
         read_settings(redis_url=f"redis://some:pw@{address}", data_dir=installation.settings.data_dir)
     ).registry
     tasks = [CheckedTask.of(limited.check.parse_new(a_task(name))) for name in ("taken1", "taken2")]
-    refused = replace(tasks[0], id="refused", own='{"id": "refused"}')
+    refused = replace(tasks[0], id="refused", own="{}")
     edits = [(task, None) for task in (tasks[0], refused, tasks[1])]
     try:
         with pytest.raises(NoPermissionError):

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from mission_control.model.definitions.task import TaskDefinition
 
 ORDINARY_USER = 65534
+NAN = float("nan")
 DAILY = {"schedule": {"type": "daily", "time": "09:00"}, "handler": "handlers.hello.run"}
 
 
@@ -317,3 +318,42 @@ def test_directory_in_place_of_the_target_is_named(tmp_path: Path) -> None:
     with pytest.raises(TaskFileError, match="cannot be written"):
         write_task_file(tmp_path, [])
     assert list(tmp_path.iterdir()) == []
+
+
+LIMIT = {"name": "gpu", "concurrency": 1}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        json.dumps({"tasks": [_task("a"), _task("b")], "limits": [LIMIT]}),
+        json.dumps({"limits": [LIMIT], "tasks": [_task("a"), _task("b")]}, indent=4),
+        json.dumps({"limits": [LIMIT], "budgets": [], "tasks": [_task("a", params={"x": NAN}), _task("b")]}),
+        json.dumps({"limits": [LIMIT], "tasks": [_task("a", tags=[], params={"tasks": []}), _task("b")]}),
+    ],
+    ids=["limits last", "indented", "not a number", "tasks inside"],
+)
+def test_tasks_of_a_json_file_are_found_wherever_they_are(path: Path, text: str) -> None:
+    path.write_text(text)
+    found = read_task_file(path)
+    assert ([one["id"] for one in found.tasks], len(found.tasks)) == (["a", "b"], 2)
+    assert [one["id"] for one in found.tasks[1:]] == ["b"]
+    assert found.resources == {"limits": [LIMIT], "budgets": []}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('{"tasks": [], "tasks": []}', "an object has the key 'tasks' twice; keep one of them"),
+        ('{"limits": [[]], "tasks": [[]], "tasks": 1}', "an object has the key 'tasks' twice"),
+        ('[{"id": "a"},\n {"id": "b", "id": "c"}]', "an object has the key 'id' twice"),
+        ('[{"id": "a"},\n {"id": "\\x"}]', r"is not valid JSON: line 2, column 10: Invalid \\escape"),
+        (f'[{{"id": "a"}}, {{"n": {"7" * 200}}}]', "an integer has 200 digits; write it as text"),
+        ('{"tasks": [{"id": "a"}]} {}', "is not valid JSON: line 1, column 26: Extra data"),
+    ],
+    ids=["twice", "twice, of other types", "a key twice", "an escape", "a long integer", "more data"],
+)
+def test_fault_in_one_of_many_tasks_is_named_with_its_place(path: Path, text: str, message: str) -> None:
+    path.write_text(text)
+    with pytest.raises(TaskFileError, match=message):
+        load_task_file(path)
