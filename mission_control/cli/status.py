@@ -54,6 +54,8 @@ def status(journal: bool, quarantine: bool, limit: int, as_json: bool) -> None:
 
     The first line is "OK", or what keeps work from being done, and the remedy.
     """
+    from redis.exceptions import ResponseError
+
     from mission_control.operate.exposure import exposure_warning
     from mission_control.operate.journal import last_notes, quarantine_notes
     from mission_control.operate.notified import notifications_json
@@ -81,7 +83,10 @@ def status(journal: bool, quarantine: bool, limit: int, as_json: bool) -> None:
             now=installation.clock(),
             redbeat_keys=installation.redbeat_keys,
         )
-        etas = eta_of(installation).of_runs(found.active[:_RUNS_SHOWN], found.now)
+        try:
+            etas = eta_of(installation).of_runs(found.active[:_RUNS_SHOWN], found.now)
+        except ResponseError:  # a key has the wrong type, which is shown
+            etas = {}
         notifications = notifications_json(live_processes(client))
         up = UpLock(installation.settings.data_dir).running()
         if as_json:

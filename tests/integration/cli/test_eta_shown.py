@@ -87,3 +87,13 @@ def test_estimates_need_a_task(installation: Installation) -> None:
     answer = mc("next", "--eta")
     assert answer.code == 2
     assert "--eta is for one task; give its id" in answer.err
+
+
+def test_status_without_estimates_where_a_key_has_the_wrong_type(installation: Installation) -> None:
+    one_worker(installation)
+    installation.ledger.dispatch(a_run("a@1"))
+    installation.client.delete(redis_keys.PAUSES)
+    installation.client.set(redis_keys.PAUSES, "x")
+    answer = mc("status", "--json")
+    assert answer.json["eta"] == {}
+    assert redis_keys.PAUSES in answer.json["keys_of_wrong_type"]
