@@ -5,16 +5,19 @@ from __future__ import annotations
 import compileall
 import gc
 import os
+import re
 import shutil
 import signal
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from mission_control.installation.installation import Installation, current_installation
 from mission_control.processes.fleet import Fleet
+from tests.house.repository import ROOT
+from tests.stage.compiled_tests import compile_tests
 from tests.stage.servers import RedisServer
 
 if TYPE_CHECKING:
@@ -30,10 +33,17 @@ def pytest_configure() -> None:
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Compile the product once: hundreds of processes start, and the environment may forbid them to."""
-    if not hasattr(session.config, "workerinput"):
-        for package in ("mission_control", "beat", "workers"):
-            compileall.compile_dir(Path(__file__).parents[1] / package, quiet=2)
+    """Compile everything once: hundreds of processes start, and the environment may forbid them to.
+
+    Of the tests, each worker of pytest-xdist compiles its share before it imports them all.
+    """
+    worker: dict[str, Any] | None = getattr(session.config, "workerinput", None)
+    if worker is None:
+        for package in ("mission_control", "beat", "workers", "benchmarks", "tests"):
+            compileall.compile_dir(ROOT / package, quiet=2, rx=re.compile(r"/(test_\w+|conftest)\.py$"))
+    else:
+        share = slice(int(worker["workerid"].removeprefix("gw")), None, worker["workercount"])
+        compile_tests(sorted((ROOT / "tests").rglob("test_*.py"))[share], session.config)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -179,6 +179,16 @@ HANDLERS = {
         def run(context):
             """Never run."""
     ''',
+    "imports": '''
+        """Handlers that look at their process."""
+        import sys
+
+
+        def run(context):
+            """Return which of the modules in the params the worker has imported."""
+            output = sorted(set(context["params"]["names"]) & set(sys.modules))
+            return {"status": "success", "output": output, "error": None}
+    ''',
     "conditions": CONDITIONS,
     "coroutines": COROUTINES,
     "long": '''
