@@ -186,11 +186,10 @@ class Engine(EventQueue):
 
     def _work_on(self, run: SimulatedRun, pool: Pool, seconds: float) -> None:
         run.pool, timeout = pool, run.work.timeout
-        pool.free -= 1
+        pool.occupy(self.now)
         is_too_long = timeout is not None and seconds > timeout
         run.fails = is_too_long or self.draws.fails(run.work.task_id)
         seconds = timeout if timeout is not None and is_too_long else seconds
-        pool.busy += seconds
         self.call_at(self.now + seconds, self._attempt_over, run)
 
     def _attempt_over(self, run: SimulatedRun) -> None:
@@ -212,7 +211,7 @@ class Engine(EventQueue):
 
     def _leave(self, run: SimulatedRun, pool: Pool) -> None:
         run.pool = None
-        pool.free += 1
+        pool.vacate(self.now)
         for called in self.limits.freed(run):
             self.at(self.now, called)
 

@@ -84,7 +84,7 @@ def simulate(scenario: Scenario, span: timedelta, *, most: int = MOST_EVENTS) ->
         asked,
         tally,
         sum(pool.slots for pool in engine.queues.pools),
-        sum(pool.busy for pool in engine.queues.pools),
+        sum(pool.busy_until(until) for pool in engine.queues.pools),
         engine.budgets.peaks,
         list(scenario.assumptions),
     )

@@ -41,14 +41,28 @@ class _Lanes:
 
 
 class Pool:
-    """The slots of some workers; `busy` is the time, in seconds, that runs have taken of them."""
+    """The slots of some workers."""
 
-    __slots__ = ("busy", "free", "queues", "slots")
+    __slots__ = ("_taken", "free", "queues", "slots")
 
     def __init__(self, workers: Workers) -> None:
         self.slots = self.free = workers.slots
         self.queues = None if workers.queues is None else deque(sorted(workers.queues))
-        self.busy = 0.0
+        self._taken = 0.0  # ends less beginnings of the times in which a slot was taken
+
+    def occupy(self, now: float) -> None:
+        """Take a slot."""
+        self.free -= 1
+        self._taken -= now
+
+    def vacate(self, now: float) -> None:
+        """Give a slot back."""
+        self.free += 1
+        self._taken += now
+
+    def busy_until(self, now: float) -> float:
+        """Return for how many seconds slots have been taken, all together."""
+        return self._taken + (self.slots - self.free) * now
 
 
 class WorkQueues:

@@ -34,6 +34,11 @@ def test_two_runs_on_two_slots_start_together() -> None:
     assert found[:2] == ["00:01:00 a starts", "00:01:00 b starts"]
 
 
+def test_run_that_outlasts_the_simulation_takes_its_slot_until_the_end() -> None:
+    found = simulate(scenario({"id": "a", **AT_ONE}, known={"a": always(3_600.0)}), 2 * MINUTE)
+    assert found.busy_percent == 50
+
+
 def test_run_of_a_queue_that_no_worker_serves_never_starts() -> None:
     given = scenario({"id": "a", **AT_ONE, "queue": "gpu"})
     served = replace(given, workers=[Workers(1, frozenset({"default"}))])
