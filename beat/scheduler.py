@@ -20,6 +20,7 @@ from beat.firing.assembly import assemble_firing
 from beat.firing.downstream import Downstream
 from beat.firing.fire_request import Delivery
 from beat.firing.firing import Firing
+from beat.firing.overtaken import Overtaken
 from beat.follow_up.follow_up import FollowUp
 from beat.follow_up.unfired_records import UnfiredRecords
 from beat.messages.entry_sender import EntrySender
@@ -109,6 +110,8 @@ class MissionControlScheduler(RedBeatScheduler):
         fired = self._firing.fire_due(lambda: now)
         if self._deliver is not None:  # else a turn does it
             fired += self._downstream.fire(lambda: now, most_seconds=math.inf)
+            while self._overtaken.record():
+                pass
         runs = self._installation.ledger.get_all(fired)
         self._unfired_records.write(most=None)
         LateRecords.of(self._installation).write()
@@ -238,6 +241,10 @@ class MissionControlScheduler(RedBeatScheduler):
         return Downstream.of(self._firing, ours.client, ours.redbeat_keys)
 
     @cached_property
+    def _overtaken(self) -> Overtaken:
+        return Overtaken.of(self._firing, self._installation.client, self._installation.clock)
+
+    @cached_property
     def _sender(self) -> EntrySender:
         return EntrySender(lambda: self.producer, self.apply_async)
 
@@ -259,7 +266,7 @@ class MissionControlScheduler(RedBeatScheduler):
         do = SideWork(self._upkeep.after_wrong_type)
         more = (self._sender, ours.clock, uses_outbox, do, ours.checkpoints)
         late = (lambda: ours.backfills, lambda: ours.registry, ours.settings.queues[0], self._name)
-        return FollowUp(*parts, *more, *late, self._heartbeat)
+        return FollowUp(*parts, *more, *late, self._overtaken.record, self._heartbeat)
 
     @cached_property
     def _heartbeat(self) -> HeartbeatPing | None:

@@ -149,7 +149,7 @@ class DueEntries:
             return CorruptEntry(key, due, f"{problem}; {SIGN_IT}")
         if task:
             decided = float(meta) if meta else due
-            found = _due_task(key, due, decided, task, revision, definition.decode())
+            found = due_task(key, due, decided, task, revision, definition.decode())
             self._check_name(key, found.task_id, "task's id")
             return found
         if revision:
@@ -183,9 +183,14 @@ def _bound(most_unfinished: int, redbeat_keys: RedBeatKeys) -> list[str | int]:
     return [most_unfinished, *keys, RunState.MISSED]
 
 
-def _due_task(  # all that is known of it
-    key: str, due: float, decided: float, text: bytes, seen: bytes, state: str
+def due_task(
+    key: str, due: float, decided: float, text: bytes, seen: bytes | None = None, state: str = ""
 ) -> DueTask:
+    """Return a task of ours, from its definition's text; `seen` is the revision that its entry has.
+
+    Raises:
+        Exception: of any kind, if it cannot be read.
+    """
     if due < 0:
         raise ValueError(f"its due instant is {due}, before 1970")
     stored = orjson.loads(text)
@@ -197,7 +202,7 @@ def _due_task(  # all that is known of it
     task_id, params, revision = own["id"], own["params"], (own["metadata"] or {}).get("revision")
     if not isinstance(revision, int):
         raise TypeError("metadata.revision must be a number")
-    if seen.decode() != str(revision):
+    if seen is not None and seen.decode() != str(revision):
         raise ValueError(f"its hash has the revision {seen.decode()!r}, its definition {revision}")
     task, trouble = shared_definition(stored)
     if not isinstance(params, dict):

@@ -1,4 +1,7 @@
-"""Decisions about due entries, packed as arguments of the fire script."""
+"""Decisions about due entries, packed as arguments of the fire script.
+
+This file has more than 250 lines because all that the script is given is packed in it.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -98,11 +101,18 @@ class FireRequests:
         )
         return _request(entry, packed, runs, decision.next_due)
 
+    def of_overtaken(
+        self, entry: DueTask, actions: Sequence[Action], now: datetime, *, revision: str
+    ) -> FireRequest:
+        """Return the request for runs of a task as it was, which leaves the schedule alone.
+
+        `revision` is that of its entry now, "" if the task is gone.
+        """
+        return _apart(entry, revision, [self._run(entry, action, now) for action in actions])
+
     def of_downstream(self, entry: DueTask, action: Action, origin: Origin, now: datetime) -> FireRequest:
         """Return the request for a run of a task that comes after others; it leaves the schedule alone."""
-        runs = [self._run(entry, action, now, origin)]
-        whole = [entry.key, "", str(entry.revision), "", "", runs, "", _task_id_if_fired(entry, runs)]
-        return _request(entry, bytes(msgpack.packb(whole)), runs)
+        return _apart(entry, str(entry.revision), [self._run(entry, action, now, origin)])
 
     def of_plain_entry(
         self,
@@ -222,6 +232,12 @@ def _request(
     fired = tuple(run[3] for run in runs if run[10] is not Delivery.NONE)
     unfired = tuple(run[3] for run in runs if run[10] is Delivery.NONE)
     return FireRequest(entry.key, entry.due, packed, fired, len(runs), unfired, next_due)
+
+
+def _apart(entry: DueTask, revision: str, runs: list[list[Any]]) -> FireRequest:
+    """Return a request that leaves the schedule as it is."""
+    whole = [entry.key, "", revision, "", "", runs, "", _task_id_if_fired(entry, runs)]
+    return _request(entry, bytes(msgpack.packb(whole)), runs)
 
 
 def _unix(moment: datetime | None) -> float | None:

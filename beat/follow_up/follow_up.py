@@ -51,6 +51,7 @@ class FollowUp:
     registry: Callable[[], Registry]
     queue: str
     leader: str
+    record_overtaken: Callable[[], int]
     heartbeat: HeartbeatPing | None
 
     def __call__(self, turn: Turn) -> bool:
@@ -62,6 +63,8 @@ class FollowUp:
             done += self.do("send the outbox", self._send)
         if turn.next_deadline is not None and turn.next_deadline <= self.clock().timestamp():
             done += self.do("look at deadlines", self._look_at_deadlines)
+        if turn.has_overtaken:
+            done += self.do("record what changes of tasks have overtaken", self.record_overtaken)
         done += self.do("sweep", self.sweep.turn)
         if turn.has_alarms or self.sweep.unanswered:
             self.do("look for workers", self._look_for_workers, every=_LOOK_FOR_WORKERS_EVERY)

@@ -44,6 +44,7 @@ class Turn:
     next_downstream: float | None = None
     next_deadline: float | None = None
     has_alarms: bool = False
+    has_overtaken: bool = False
 
 
 class Lead:
@@ -80,11 +81,12 @@ class Lead:
             redis_keys.UPSTREAM_RUNS,
             redis_keys.DEADLINES,
             redis_keys.ALARMS,
+            redis_keys.OVERTAKEN,
         ]
         announced = f'{self._announced},"clock":{time.time():.3f}'
         answer: Any = self._take(keys=keys, args=[self._name, self._lease_ms, LIFE_SECONDS, announced])
         leads, due, release, is_first, has_outgoing, has_backfills, has_notices, *rest = answer
-        upstream, deadline, has_alarms = rest
+        upstream, deadline, has_alarms, has_overtaken = rest
         self._report(is_leading=bool(leads))
         return Turn(
             leads=bool(leads),
@@ -97,6 +99,7 @@ class Lead:
             next_downstream=_instant(upstream),
             next_deadline=_instant(deadline),
             has_alarms=bool(has_alarms),
+            has_overtaken=bool(has_overtaken),
         )
 
     def give_up(self) -> None:

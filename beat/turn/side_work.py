@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
+from beat.turn.lead import NotLeadingError
 from mission_control.events import events
 from mission_control.messaging.redis_failures import is_redis_failure, is_wrong_type
 
@@ -11,7 +12,9 @@ LEFT_FOR_SECONDS: Final = 10.0
 
 
 class SideWork:
-    """Does steps. One that fails is logged, and left alone for a while; trouble with Redis is raised.
+    """Does steps. One that fails is logged, and left alone for a while.
+
+    Trouble with Redis, or a lost lead, is raised.
 
     `on_wrong_type` is called when a key has the wrong type, to report or repair it.
     """
@@ -31,7 +34,7 @@ class SideWork:
         try:
             done = step() or 0
         except Exception as error:
-            if is_redis_failure(error):
+            if is_redis_failure(error) or isinstance(error, NotLeadingError):
                 raise
             if is_wrong_type(error):
                 self._on_wrong_type()

@@ -141,6 +141,12 @@ def downstream_delayed(execution_id: str, key: str, problem: str) -> _Fields:
     return {"execution_id": execution_id, "key": key, "problem": problem}
 
 
+@_event(ERROR, "occurrences that a change of their task has overtaken cannot be recorded")
+def overtaken_unreadable(error: Exception) -> _Fields:
+    """What was noted of them cannot be read."""
+    return {"error": error}
+
+
 @_event(WARNING, "sent a probe")
 def breaker_probed(task_id: str) -> _Fields:
     """The circuit breaker of a task has let one occurrence through."""

@@ -108,7 +108,7 @@ class Registry:
         if not (force or if_deleted) and (broken := self.downstream(task_id)):
             what = f"others come after it: {', '.join(broken)}; change or remove them first, or force it"
             raise InvalidTaskError([Problem("", what)], subject=f"task {task_id!r}")
-        if (removed := self._store.remove(task_id, if_deleted=if_deleted)) is None:
+        if (removed := self._store.remove(task_id, self._clock(), if_deleted=if_deleted)) is None:
             return False
         self.changes.record(task_id, "unregistered", removed, {}, reason=reason, at=self._clock())
         self._runs.of_removed(active)

@@ -36,7 +36,7 @@ WRITTEN_AT_ONCE: Final = 250
 _OTHER_PREFIX: Final = -1
 _KEYS: Final = (
     *(redis_keys.TASKS, redis_keys.BEAT_QUARANTINE, redis_keys.PREFIX_IN_USE),
-    *(*PAUSE_KEYS, redis_keys.PENDING_RECORDS),
+    *(*PAUSE_KEYS, redis_keys.PENDING_RECORDS, redis_keys.OVERTAKEN),
 )
 _KEYS_OF_TASK: Final = tuple(
     part
@@ -53,7 +53,8 @@ class TaskWrite(NamedTuple):
     `form` is its stored form. `due` is the next due instant in Unix seconds, or None for never; with
     `is_due_kept` it counts only if beat has quarantined the task. `forget` are changed occurrences to be
     forgotten, among the pauses that were seen; the others must be counted in `due`. `record` is that of the
-    change, as it is pending from this step on: its identity, and the JSON of it.
+    change, as it is pending from this step on: its identity, and the JSON of it. What was due by
+    `overtaken_until` (Unix seconds) and was not fired is missed because of this write.
     """
 
     form: Mapping[str, Any]
@@ -64,6 +65,7 @@ class TaskWrite(NamedTuple):
     pauses: PausesSeen = NO_PAUSES
     forget: Sequence[ChangedOccurrence] = ()
     record: tuple[str, str] = "", ""
+    overtaken_until: float | None = None
 
     @property
     def task_id(self) -> str:
@@ -164,6 +166,7 @@ class TaskStore:
             upstream,
             [one for one in (seen.upstream if seen is not None else ()) if one not in upstream],
             [one.name for one in write.forget],
+            "" if write.overtaken_until is None else repr(write.overtaken_until),
         )
 
     def damaged(self, task_ids: list[str]) -> dict[str, str]:
@@ -182,30 +185,22 @@ class TaskStore:
         found = task_in(task_id, text if isinstance(text, Exception) else [text, None], None)
         return {"id": task_id} if found is None else found.definition
 
-    def remove(self, task_id: str, *, if_deleted: bool = False) -> dict[str, Any] | None:
+    def remove(self, task_id: str, now: datetime, *, if_deleted: bool = False) -> dict[str, Any] | None:
         """Remove a task and return its definition ({} if unreadable), or None if there was none.
 
+        What was due by `now` and was not fired is missed because of it.
         A task whose entry another program has deleted is one still; with `if_deleted` no other is removed.
         """
         entry = self._redbeat_keys.entry(task_id)
+        of_task = redis_keys.revisions(task_id), redis_keys.history(task_id)
+        shared = redis_keys.BEAT_QUARANTINE, *PAUSE_KEYS, redis_keys.TASK_FILES, redis_keys.OVERTAKEN
+        names = breaker_name(task_id), *self._changed_names(task_id)
         removed = self._remove(
-            keys=[
-                entry,
-                self._redbeat_keys.schedule,
-                redis_keys.TASKS,
-                redis_keys.revisions(task_id),
-                redis_keys.history(task_id),
-                redis_keys.BEAT_QUARANTINE,
-                *PAUSE_KEYS,
-                redis_keys.TASK_FILES,
-            ],
+            keys=[entry, self._redbeat_keys.schedule, redis_keys.TASKS, *of_task, *shared],
             args=[
-                task_id,
-                int(if_deleted),
-                self._redbeat_keys.prefix,
+                *(task_id, int(if_deleted), repr(now.timestamp()), self._redbeat_keys.prefix),
                 *_AFTER_TASK,
-                breaker_name(task_id),
-                *self._changed_names(task_id),
+                *names,
             ],
         )
         if removed is None:

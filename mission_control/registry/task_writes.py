@@ -86,7 +86,8 @@ class TaskWrites:
         is_overdue = seen.due is not None and seen.due <= now.timestamp()
         keeps_due = not changes_timing(before, form) or (catch_up and is_overdue)
         due, over = due_of_edit(task, pauses.changed_of(task.id), now, keeps_due=keeps_due)
-        return TaskWrite(form, task.schedule, seen, due, keeps_due, pauses, over)
+        write = TaskWrite(form, task.schedule, seen, due, keeps_due, pauses, over)
+        return write if keeps_due else write._replace(overtaken_until=now.timestamp())
 
     def _recorded(self, write: TaskWrite, change: str, reason: str | None, now: datetime) -> PreparedWrite:
         before = {} if write.seen is None else write.seen.definition

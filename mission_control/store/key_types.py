@@ -32,6 +32,7 @@ _TYPES: Final = {
     redis_keys.LIMITS: "hash",
     redis_keys.BUDGETS: "hash",
     redis_keys.TASK_FILES: "hash",
+    redis_keys.OVERTAKEN: "list",
     redis_keys.INSTALLATION_ID: "string",
     redis_keys.GRANTS: "hash",
     redis_keys.PAUSES_VERSION: "string",

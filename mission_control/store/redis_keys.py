@@ -11,6 +11,7 @@ This file has more than 250 lines because all keys stand in one place.
 | `mc:tasks` | set of task ids | permanent | registry |
 | `mc:tasks:files` | hash: task → the file it was applied from last | as the task | registry |
 | `mc:tasks:installation` | string, tells installations apart | permanent | registry |
+| `mc:tasks:overtaken` | list: what was due when its task changed | trimmed: beat records it | registry |
 | `mc:task:<id>:revisions` | list of JSON, newest first, at most `MAX_REVISIONS` | as the task | registry |
 | `mc:task:<id>:history` | hash of counters and last times | as the task; without one, retention | ledger |
 | `mc:task:<id>:runs` | sorted set: execution_id → scheduled time | retention after an end | ledger, beat |
@@ -90,6 +91,7 @@ REDBEAT_PREFIX: Final = "redbeat:"
 PREFIX_IN_USE: Final = "mc:redbeat_prefix"
 TASKS: Final = "mc:tasks"
 TASK_FILES: Final = "mc:tasks:files"
+OVERTAKEN: Final = "mc:tasks:overtaken"
 INSTALLATION_ID: Final = "mc:tasks:installation"
 ACTIVE_RUNS: Final = "mc:runs:active"
 FIRST_ACTIVE_RUNS: Final = "mc:runs:first"

@@ -1,6 +1,6 @@
 -- Write tasks, each if it still is the one that the writer saw.
 -- KEYS: 1 schedule (zset)  2 task ids (set)  3 quarantine (hash)  4 RedBeat prefix in use (string)  5 pauses (hash)
---       6 version of the pauses (string)  7 pending audit records (hash)
+--       6 version of the pauses (string)  7 pending audit records (hash)  8 overtaken occurrences (list)
 -- ARGV: 1 what all have in common (MessagePack): {RedBeat prefix of the writer, RedBeat meta, revisions to keep, channel
 --         that wakes beat, prefix and suffix of the keys of revisions (lists), of histories (hashes), and of what comes
 --         after a task (sets)}
@@ -9,7 +9,8 @@
 --         whether to keep the next due (of an entry in quarantine only if it has passed), version of the pauses that
 --         the writer saw, unless the task must be new, identity of the record of this change, "" for none, what is
 --         pending of it, a JSON list, without the time in front, {tasks it comes after}, {those it no longer comes
---         after}, {changed occurrences among the pauses, to be forgotten}}
+--         after}, {changed occurrences among the pauses, to be forgotten}, up to when what has not been fired is
+--         overtaken by this change, Unix seconds, "" for never}
 -- Reply: for each task 1 written, 0 the entry exists (for a new task) or it, the pauses, or what comes after it, are not
 --        what the writer saw: it would close a cycle; nothing changed; or an error.
 --        A quarantined entry does not count as existing: a new one takes its place.
@@ -70,7 +71,7 @@ end
 
 local function put(packed)
   local id, seen_text, text, signature, revision, definition, due, keeps_due, seen_version, record, pending, upstream,
-    former, forgotten = unpack(cmsgpack.unpack(packed))
+    former, forgotten, overtaken_until = unpack(cmsgpack.unpack(packed))
   local entry, revisions, is_new = prefix .. id, revisions_prefix .. id .. revisions_suffix, seen_text == ''
   require_rights(entry)
   if closes_cycle(id, upstream) then
@@ -96,8 +97,12 @@ local function put(packed)
   else
     due = nil
   end
+  local overdue = overtaken_until ~= '' and not is_quarantined and redis.call('HGET', entry, 'due') or ''
   -- The first write takes memory: a full server refuses this one, and no later one.
   redis.call('HSET', entry, 'task', text, 'revision', revision, 'definition', definition)
+  if (tonumber(overdue) or math.huge) <= (tonumber(overtaken_until) or 0) then -- beat records that it was missed
+    redis.pcall('RPUSH', KEYS[8], cjson.encode({entry, seen_text, overdue, overtaken_until}))
+  end
   if signature ~= '' then
     redis.call('HSET', entry, 'signature', signature)
   elseif not is_new then

@@ -1,10 +1,11 @@
 -- Remove a task; its finished runs stay until their retention ends.
 -- KEYS: 1 entry (hash)  2 schedule (zset)  3 task ids (set)  4 revisions (list)  5 history (hash)
 --       6 quarantine (hash)  7 pauses (hash)  8 version of the pauses (string)
---       9 files that tasks were applied from (hash); what comes after it stays
+--       9 files that tasks were applied from (hash)  10 overtaken occurrences (list); what comes after it stays
 -- ARGV: 1 task_id  2 "1" to remove only what is left of a task whose entry another program has deleted
---       3 prefix of entries  4 prefix and 5 suffix of the keys of what comes after a task
---       6… its circuit breaker and its changed occurrences among the pauses
+--       3 when, in Unix seconds: what was due by then and was not fired is missed because of the removal
+--       4 prefix of entries  5 prefix and 6 suffix of the keys of what comes after a task
+--       7… its circuit breaker and its changed occurrences among the pauses
 -- Reply: the removed task JSON, "" if there is none (the entry is quarantined), or false if there was
 --        no such task
 local task = redis.pcall('HGET', KEYS[1], 'task')
@@ -22,19 +23,24 @@ if type(task) ~= 'string' then
   task = ''
 end
 require_rights(KEYS[1])
+local due = redis.pcall('HGET', KEYS[1], 'due')
+local is_overdue = type(due) == 'string' and (tonumber(due) or math.huge) <= tonumber(ARGV[3])
 redis.call('DEL', KEYS[1], KEYS[4], KEYS[5])
 redis.call('ZREM', KEYS[2], KEYS[1])
 redis.call('SREM', KEYS[3], ARGV[1])
 redis.call('HDEL', KEYS[6], KEYS[1])
 redis.pcall('HDEL', KEYS[9], ARGV[1])
+if is_overdue and task ~= '' then -- beat records that it was missed
+  redis.pcall('RPUSH', KEYS[10], cjson.encode({KEYS[1], task, due, ARGV[3]}))
+end
 local is_read, definition = pcall(cjson.decode, task)
 for _, one in ipairs(is_read and type(definition) == 'table' and definition.after or {}) do
-  local others = ARGV[4] .. one.task .. ARGV[5]
+  local others = ARGV[5] .. one.task .. ARGV[6]
   if redis.call('SREM', others, ARGV[1]) == 1 and redis.call('EXISTS', others) == 0 then
-    redis.call('HDEL', ARGV[3] .. one.task, 'downstream')
+    redis.call('HDEL', ARGV[4] .. one.task, 'downstream')
   end
 end
-local forgotten = redis.pcall('HDEL', KEYS[7], unpack(ARGV, 6))
+local forgotten = redis.pcall('HDEL', KEYS[7], unpack(ARGV, 7))
 if type(forgotten) == 'number' and forgotten > 0 then
   redis.call('INCR', KEYS[8])
 end
