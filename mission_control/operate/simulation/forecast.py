@@ -98,6 +98,8 @@ def forecast(scenario: Scenario, wanted: Collection[str], *, seed: int = 0) -> d
         return _course(scenario, active, wanted, memo, seed + number)
 
     first, steps = course(0)
+    if not first:  # all of them are farther ahead than the steps of a course reach
+        return dict.fromkeys(wanted)
     courses = next((one for one in _COURSES if one * steps <= _AIM), _COURSES[-1])
     others = (course(number)[0] for number in range(1, courses))
     starts: dict[str, list[float]] = {name: [] for name in wanted}
