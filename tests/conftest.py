@@ -9,6 +9,7 @@ import re
 import shutil
 import signal
 import tempfile
+from itertools import chain, groupby, zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,7 @@ from tests.stage.compiled_tests import compile_tests
 from tests.stage.servers import RedisServer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from tests.processes.real_workers import WorkerHouse
 
@@ -58,8 +59,18 @@ def pytest_collection() -> Iterator[None]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put first what takes longest."""
-    items.sort(key=lambda item: item.get_closest_marker("starts_early") is None)
+    """Put the files that take long, and mostly wait, between the first of those that mostly compute."""
+    files = [list(group) for _, group in groupby(items, key=lambda item: item.path)]
+    waiting = [one for one in files if _mostly_waits(one[0])]
+    others = [one for one in files if not _mostly_waits(one[0])]
+    step = max(1, len(others) * 2 // 3 // max(1, len(waiting)))
+    portions = (others[at : at + step] for at in range(0, len(others), step))
+    pairs: Iterable[Any] = zip_longest(waiting, portions, fillvalue=())
+    items[:] = [item for first, more in pairs for item in chain(first, *more)]
+
+
+def _mostly_waits(item: pytest.Item) -> bool:
+    return item.get_closest_marker("starts_early") is not None or item.path.parent.name == "faults"
 
 
 @pytest.fixture(scope="session", autouse=True)
