@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
+from unittest.mock import Mock
 
 from mission_control.operate.simulation import forecast as forecast_module
 from mission_control.operate.simulation.forecast import forecast
@@ -25,9 +26,8 @@ def test_occurrence_starts_when_a_slot_is_free() -> None:
 
 
 def test_what_is_too_far_ahead_to_tell_costs_one_course(monkeypatch: pytest.MonkeyPatch) -> None:
-    courses = []
-    course = forecast_module._course
-    monkeypatch.setattr(forecast_module, "_course", lambda *args: courses.append(1) or course(*args))
+    course = Mock(side_effect=forecast_module._course)
+    monkeypatch.setattr(forecast_module, "_course", course)
     name = "far@20260302T120000Z"
     assert forecast(scenario(TICK, FAR, slots=9, known={"tick": always(0.1)}), [name]) == {name: None}
-    assert len(courses) == 1
+    assert course.call_count == 1
