@@ -320,7 +320,8 @@ def test_thousand_corrupt_entries_do_not_delay_a_good_one(spoilt: Installation, 
 @pytest.mark.parametrize("key", [redis_keys.DEFAULT_REDBEAT_KEYS.schedule, redis_keys.TASKS])
 def test_overwritten_schedule_is_kept_and_rebuilt(spoilt: Installation, beat: BeatProcess, key: str) -> None:
     app = create_app("other", lambda: spoilt)
-    RedBeatSchedulerEntry("theirs", HANDLER, schedule(3600), app=app).save()
+    entry = RedBeatSchedulerEntry("theirs", HANDLER, schedule(3600), last_run_at=utc_now(), app=app)
+    entry.save()  # it is due an hour after that, whenever it is looked at
     assert spoilt.registry.register({"id": "ours", "schedule": YEARLY, "handler": HANDLER})
     assert spoilt.registry.register({"id": "off", "schedule": YEARLY, "handler": HANDLER, "enabled": False})
     before: Any = spoilt.client.zrange(redis_keys.DEFAULT_REDBEAT_KEYS.schedule, 0, -1, withscores=True)

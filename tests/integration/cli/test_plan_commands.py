@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import signal
 import stat
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from mission_control.configuration.clock import utc_now
 from mission_control.registry.planned_writes import PlannedWrites
 from mission_control.store import redis_keys
 from tests.stage.command_line import mc, run_program, start_program
@@ -73,7 +75,8 @@ def test_plan_shows_what_changes_and_what_follows_and_changes_nothing(file: Path
 
 
 def test_new_task_with_catch_up_fires_at_once_and_the_plan_says_so(file: Path) -> None:
-    hours = {"type": "interval", "hours": 1, "start": "2026-01-01"}
+    half_past = utc_now() - timedelta(hours=100.5)  # none of its occurrences is on time
+    hours = {"type": "interval", "hours": 1, "start": half_past.isoformat()}
     both = write(
         file,
         {"id": "latest", **DAILY, "schedule": hours},
