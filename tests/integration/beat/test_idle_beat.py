@@ -19,14 +19,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-MOST_ABOVE_STOCK = 13 * 2**20
+MOST_ABOVE_STOCK = 16 * 2**20
 TURNS = """
 beat.tick()
 beat.tick()
 beat.close()
 import psutil
-memory = psutil.Process().memory_info()
-print(memory.rss - memory.shared)
+print(psutil.Process().memory_info().rss)
 """
 OURS_PROGRAM = f"""
 import celery.bin.celery  # the program that runs a beat
@@ -56,10 +55,9 @@ def place(tmp_path: Path) -> Iterator[Installation]:
 
 
 def memory_after_two_turns(place: Installation, program: str) -> int:
-    """Return a process' memory without library files, in bytes, after two turns of a beat.
+    """Return the resident set of a process in which a beat has made two turns, in bytes.
 
-    Processes share the pages of a library, and each system maps another number of them at once. Modules are
-    compiled before, as where the beat has run once: the compiler takes memory too.
+    Modules are compiled before, as where the beat has run once: the compiler takes memory too.
     """
     environment = {**os.environ, **place.settings.environment()}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -73,7 +71,7 @@ def register(place: Installation, schedule: dict[str, object]) -> None:
     place.registry.register({"id": "task", "handler": "handlers.hello.run", "schedule": schedule})
 
 
-def test_idle_beat_takes_at_most_13_mib_more_than_stock(place: Installation) -> None:
+def test_idle_beat_takes_at_most_16_mib_more_than_stock(place: Installation) -> None:
     register(place, {"type": "interval", "hours": 12})
     ours = memory_after_two_turns(place, OURS_PROGRAM)
     assert ours - memory_after_two_turns(place, STOCK_PROGRAM) <= MOST_ABOVE_STOCK
