@@ -169,11 +169,11 @@ class Installation:
             TaskStore(self.client, self.redbeat_keys, self.settings.signing_key), acting_user()
         )
 
-    def granted_registry(self, grant: Grant, *, approved: str = "") -> Registry:
-        """Return the tasks as the holder of a grant changes them now; `approved` is what an approval has."""
+    def granted_registry(self, grant: Grant, now: datetime, *, approved: str = "") -> Registry:
+        """Return the tasks as a grant's holder changes them at `now`; `approved` is what an approval has."""
         from mission_control.registry.granted_tasks import GrantedTasks
 
-        keys, keyring, end = self.redbeat_keys, self.settings.signing_key, grant.task_end(self.clock())
+        keys, keyring, end = self.redbeat_keys, self.settings.signing_key, grant.task_end(now)
         return self._registry_of(
             GrantedTasks(self.client, keys, keyring, grant=grant, expires=end, approved=approved), grant.owner
         )

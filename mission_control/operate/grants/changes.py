@@ -34,7 +34,7 @@ from mission_control.registry.task_store import AT_ONCE
 
 @dataclass(frozen=True)
 class GrantedChanges:
-    """Makes the changes of holders. `writing` returns the registry as one changes it, or an approval."""
+    """Makes the changes of holders. `writing` returns the registry as a holder changes it at a moment."""
 
     registry: Registry
     grants: Grants
@@ -70,7 +70,8 @@ class GrantedChanges:
 
     def record(self, grant: Grant, task_id: str, what: str, reason: str | None = None) -> None:
         """Record what the holder did."""
-        self.writing(grant).changes.record(task_id, what, {}, {}, reason=reason, at=self.clock())
+        now = self.clock()
+        self.writing(grant, now).changes.record(task_id, what, {}, {}, reason=reason, at=now)
 
     def plan(
         self, grant: Grant, definitions: Sequence[object], remove: Sequence[str] = (), *, tool: str = "plan"
@@ -204,7 +205,7 @@ class GrantedChanges:
 
     def _do(self, grant: Grant, step: Step) -> Outcome:
         if step.task is None:
-            self.writing(grant).unregister(step.task_id)
+            self.writing(grant, self.clock()).unregister(step.task_id)
             return "removed"
         if isinstance(step.decision, Ask):
             given = as_given(step.task.to_dict(), None)
@@ -223,8 +224,9 @@ class GrantedChanges:
     def _write(self, grant: Grant, step: Step, *, approved: str = "", reason: str | None = None) -> Outcome:
         if step.task is None:
             raise TypeError("a removal is not written")
-        final = self.registry.check.parse_new(bounded(grant, step.task, self.clock()))
-        writing = self.writing(grant, approved=approved).planned
+        now = self.clock()
+        final = self.registry.check.parse_new(bounded(grant, step.task, now))
+        writing = self.writing(grant, now, approved=approved).planned
         (seen,) = writing.stored([step.task_id])
         base = None if seen is None else seen.definition["metadata"]["revision"]
         if base != step.base or writing.write([(CheckedTask.of(final), seen)], reason):

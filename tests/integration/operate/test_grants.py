@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
+from itertools import count
 from typing import TYPE_CHECKING
 
 import pytest
@@ -43,6 +45,17 @@ def test_task_of_a_holder_has_its_owner_and_budget_and_expires(installation: Ins
     assert changes.own_tasks(grant) == []
 
 
+def test_renewed_task_is_unchanged_whatever_second_it_is_written_in(installation: Installation) -> None:
+    grant, _ = created(installation)
+    changes = changes_of(installation)
+    steps = count()
+    ticking = replace(changes, clock=lambda: installation.clock() + timedelta(seconds=next(steps)))
+    assert apply(ticking, grant, wanted("tea")) == {"tea": "created"}
+    (task,) = installation.registry.definitions()
+    assert changes.grants.tasks_of(grant) == {"tea": last_instant(str(task.schedule.end), task.schedule.zone)}
+    assert apply(ticking, grant, wanted("tea")) == {"tea": "renewed"}
+
+
 def test_holder_that_registers_in_a_loop_stops_at_its_quota_when_two_race(installation: Installation) -> None:
     grant, _ = created(installation, max_tasks=3)
     changes = changes_of(installation)
@@ -51,7 +64,10 @@ def test_holder_that_registers_in_a_loop_stops_at_its_quota_when_two_race(instal
         task = installation.registry.check.parse_new({**wanted(f"t{number}"), "owner": grant.owner})
         try:  # as if each had decided before the others had written
             return str(
-                installation.granted_registry(grant).planned.write([(CheckedTask.of(task), None)], None) == []
+                installation.granted_registry(grant, installation.clock()).planned.write(
+                    [(CheckedTask.of(task), None)], None
+                )
+                == []
             )
         except GrantRefusedError as error:
             return str(error)
@@ -88,7 +104,7 @@ def test_tasks_of_others_are_neither_seen_nor_changed(installation: Installation
         with pytest.raises(GrantRefusedError, match="no task of this grant"):
             apply(changes, grant, wanted("mine", None, after=[{"task": task_id}]))
         (task,) = installation.registry.some([task_id])
-        writing = installation.granted_registry(grant).planned
+        writing = installation.granted_registry(grant, installation.clock()).planned
         (seen,) = writing.stored([task_id])
         with pytest.raises(GrantRefusedError, match="the id is taken"):
             writing.write([(CheckedTask.of(task), seen)], None)
