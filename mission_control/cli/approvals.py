@@ -14,8 +14,6 @@ from mission_control.cli.terminal.watching import watchable
 from mission_control.errors import InvalidTaskError
 
 if TYPE_CHECKING:
-    from mission_control.installation.installation import Installation
-    from mission_control.operate.grants.changes import GrantedChanges
     from mission_control.registry.definition_check import DefinitionCheck
     from mission_control.registry.grants import Approval
 
@@ -32,6 +30,8 @@ _COLUMNS: Final = (
 @parameters.as_json
 def list_approvals(as_json: bool) -> None:
     """List the changes that wait for an approval; --json shows the whole definitions."""
+    from mission_control.operate.assembly import granted_changes
+
     with current() as installation:
         changes = granted_changes(installation)
         waiting = changes.approvals.all()
@@ -54,6 +54,7 @@ def allow(approval_id: str, dry_run: bool) -> None:
     Exit code 4: its task has changed since, or the change is no longer granted.
     """
     from mission_control.installation.installation import acting_user
+    from mission_control.operate.assembly import granted_changes
 
     with current() as installation:
         changes = granted_changes(installation)
@@ -69,6 +70,7 @@ def allow(approval_id: str, dry_run: bool) -> None:
 def deny(approval_id: str, reason: str | None, dry_run: bool) -> None:
     """Drop a change that waits; its holder sees that in the record of changes."""
     from mission_control.installation.installation import acting_user
+    from mission_control.operate.assembly import granted_changes
 
     with current() as installation:
         changes = granted_changes(installation)
@@ -85,13 +87,3 @@ def _row(one: Approval, check: DefinitionCheck) -> tuple[str, ...]:
         words = str(error)
     handler = str(one.definition["handler"])
     return (one.approval_id, one.holder, one.task_id, words, handler, one.reason)
-
-
-def granted_changes(installation: Installation) -> GrantedChanges:
-    """Return what changes tasks for the holders of an installation's grants."""
-    from mission_control.operate.grants.changes import GrantedChanges
-    from mission_control.registry.grants import Approvals
-
-    approvals = Approvals(installation.client, installation.grants)
-    parts = (installation.registry, installation.grants, approvals, installation.granted_registry)
-    return GrantedChanges(*parts, installation.clock)

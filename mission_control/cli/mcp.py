@@ -60,10 +60,9 @@ def mcp(token_file: Path | None, is_http: bool, host: str, port: int) -> None:
 
 def granted_work(installation: Installation) -> GrantedWork:
     """Return what answers and acts for the holders of an installation's grants."""
-    from mission_control.cli.approvals import granted_changes
-    from mission_control.cli.why import asking
     from mission_control.dispatch.enqueue import Dispatch
     from mission_control.dispatch.run_control import RunControl
+    from mission_control.operate.assembly import asking, granted_changes
     from mission_control.operate.grants.work import GrantedWork
     from mission_control.operate.pausing import Pausing
     from mission_control.registry.change_log import ChangeLog

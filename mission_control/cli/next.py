@@ -13,7 +13,6 @@ from mission_control.cli.terminal import parameters
 from mission_control.cli.terminal.completions import TASK_IDS
 from mission_control.cli.terminal.output import echo_file, echo_json_array, tell
 from mission_control.cli.terminal.own_zone import own_zone
-from mission_control.cli.views.eta_view import eta_of
 from mission_control.cli.views.next_view import Asked, Shown, show_times
 from mission_control.configuration.clock import utc_now
 
@@ -160,6 +159,7 @@ def _estimated(
 ) -> tuple[list[DueTime], Mapping[datetime, Estimate | None]]:
     """Return occurrences of a task, and when the first of them are expected to start."""
     from mission_control.cli.terminal.installation_in_use import current
+    from mission_control.operate.assembly import eta_of
     from mission_control.operate.tasks import existing_task
 
     found = list(times)

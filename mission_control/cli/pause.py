@@ -73,8 +73,7 @@ def pause(  # the options of the command
     Waiting occurrences are skipped too, and nothing is retried. What runs goes on. Tasks can still be run
     by hand.
     """
-    from mission_control.dispatch.run_control import RunControl
-    from mission_control.operate.pausing import Pausing
+    from mission_control.operate.assembly import pausing
 
     selectors = _selectors(**selection)
     if bool(selectors) is is_list:
@@ -86,8 +85,7 @@ def pause(  # the options of the command
             _list(installation, as_json=as_json)
             return
         selectors = _in_full(installation.registry, selectors)
-        parts = (installation.registry, installation.pauses, RunControl.of(installation))
-        done = Pausing(*parts, installation.backfills, installation.clock).pause(
+        done = pausing(installation).pause(
             selectors,
             until=until,
             reason=reason,
@@ -121,22 +119,14 @@ def resume(
 
     What was skipped meanwhile does not run. Exit code 3: there is no such pause.
     """
-    from mission_control.dispatch.enqueue import Dispatch
-    from mission_control.operate.resuming import Resuming
+    from mission_control.operate.assembly import resuming
 
     selectors = _selectors(**selection)
     if not selectors:
         raise click.UsageError("Name tasks, or give --all, --owner, --tag, --queue or --handler.")
     with current() as installation:
         selectors = _in_full(installation.registry, selectors)
-        resuming = Resuming(
-            installation.registry,
-            installation.pauses,
-            installation.ledger,
-            lambda: Dispatch.of(installation),
-            installation.clock,
-        )
-        done = resuming.resume(selectors, reason=reason, catch_up=catch_up, dry_run=dry_run)
+        done = resuming(installation).resume(selectors, reason=reason, catch_up=catch_up, dry_run=dry_run)
         now = installation.clock()
     if as_json:
         echo_json(done.to_json())

@@ -15,7 +15,7 @@ from mission_control.cli.terminal.output import echo, echo_json, facts, near, pr
 from mission_control.cli.terminal.own_zone import own_zone
 from mission_control.cli.terminal.watching import watchable
 from mission_control.cli.terminal.wording import in_how_long, in_own_time, labelled_time
-from mission_control.cli.views.eta_view import eta_json, eta_of, eta_words
+from mission_control.cli.views.eta_view import eta_json, eta_words
 from mission_control.cli.views.notes_view import show_notes
 from mission_control.cli.views.run_view import STYLES, VOID, passed_deadlines, waiting_words
 from mission_control.model.values.quantities import counted, duration
@@ -56,6 +56,7 @@ def status(journal: bool, quarantine: bool, limit: int, as_json: bool) -> None:
     """
     from redis.exceptions import ResponseError
 
+    from mission_control.operate.assembly import eta_of
     from mission_control.operate.exposure import exposure_warning
     from mission_control.operate.journal import last_notes, quarantine_notes
     from mission_control.operate.notified import notifications_json

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from mission_control.installation.installation import Installation
-    from mission_control.operate.why.asking import Asking
     from mission_control.operate.why.explanation import Explanation
 
 _LONGEST: Final = 1_000
@@ -63,6 +62,8 @@ def why(name: str, at: datetime | None, last_missed: bool, is_next: bool, as_jso
     """
     if (at is not None) + last_missed + is_next > 1:
         raise click.UsageError("Give only one of --at, --last-missed and --next.")
+    from mission_control.operate.assembly import asking
+
     with current() as installation:
         found = asking(installation).why(
             _whole(installation, name), at, "last_missed" if last_missed else "next" if is_next else "now"
@@ -110,22 +111,3 @@ def _subject(found: Explanation, here: ZoneInfo) -> str:
 def _words(found: Explanation) -> str:
     verdict = str(found.verdict)
     return _AHEAD.get(verdict, verdict) if found.is_ahead else verdict.replace("_", " ")
-
-
-def asking(installation: Installation) -> Asking:
-    """Return what answers for an installation."""
-    from mission_control.dispatch.run_logs import RunLogs
-    from mission_control.operate.why.asking import Asking
-    from mission_control.operate.why.gathering import Gathering
-
-    settings = installation.settings
-    gathering = Gathering(
-        installation.client,
-        installation.registry,
-        installation.ledger,
-        installation.redbeat_keys,
-        settings.task_changes_log,
-        RunLogs(installation.client, installation.run_logs),
-        installation.clock,
-    )
-    return Asking(gathering, installation.ledger, installation.occurrences, settings.task_execution_log)

@@ -15,7 +15,7 @@ from mission_control.cli.terminal.own_zone import own_zone
 from mission_control.cli.terminal.several import each
 from mission_control.cli.terminal.watching import watchable
 from mission_control.cli.terminal.wording import in_own_time, labelled_time
-from mission_control.cli.views.eta_view import eta_json, eta_of, eta_words
+from mission_control.cli.views.eta_view import eta_json, eta_words
 from mission_control.cli.views.log_view import log_lines
 from mission_control.cli.views.run_view import passed_deadlines, waiting_words
 
@@ -39,6 +39,7 @@ def show(execution_ids: tuple[str, ...], as_json: bool) -> int:
     array. Exit code 7: there are not all of them.
     """
     from mission_control.dispatch.run_control import existing_run
+    from mission_control.operate.assembly import eta_of
     from mission_control.operate.runs import run_json
 
     with current() as installation:

@@ -72,13 +72,12 @@ def _check_named(at: datetime | None, *, is_next: bool) -> None:
 
 
 def _change(task_id: str, change: Callable[[Occurrences, str], ChangedOccurrence], *, dry_run: bool) -> None:
-    from mission_control.operate.occurrences import Occurrences
+    from mission_control.operate.assembly import occurrences_of
     from mission_control.operate.tasks import task_id_of
 
     with current() as installation:
         name = task_id_of(installation.registry, task_id, changes=True)
-        parts = (installation.registry, installation.occurrences, installation.ledger, installation.clock)
-        done = change(Occurrences(*parts), name)
+        done = change(occurrences_of(installation), name)
     is_changed = done.is_skipped or done.to is not None
     what = in_own_time(done.words(), own_zone()) if is_changed else "runs at its own time"
     tell(printable(f"{done.execution_id}: {what}{' (dry run)' if dry_run else ''}"))

@@ -11,18 +11,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from zoneinfo import ZoneInfo
 
-    from mission_control.installation.installation import Installation
-    from mission_control.operate.simulation.eta import Eta
     from mission_control.operate.simulation.forecast import Estimate
-
-
-def eta_of(installation: Installation) -> Eta:
-    """Return what estimates starts for an installation."""
-    from mission_control.operate.simulation.eta import Eta
-    from mission_control.operate.simulation.present import Present
-
-    present = Present(installation.client, installation.ledger, installation.redbeat_keys)
-    return Eta(present, installation.registry)
 
 
 def eta_json(found: Mapping[str, Estimate | None]) -> dict[str, Any]:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from mission_control.cli.why import asking
 from mission_control.errors import (
     InvalidTaskError,
     UnknownOccurrenceError,
@@ -16,6 +15,7 @@ from mission_control.errors import (
     UnknownTaskError,
 )
 from mission_control.model.runs.run_state import RunState
+from mission_control.operate.assembly import asking
 from mission_control.operate.why.explanation import Source, Verdict
 from mission_control.processes.heartbeats import Heartbeat
 from mission_control.store import redis_keys
