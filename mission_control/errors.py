@@ -34,7 +34,7 @@ MissionControlError
 ├── UnsafePathError         another user could change a file or folder of ours (also a PermissionError)
 ├── RunTimeoutError         a run did not finish within the time waited (also a TimeoutError)
 ├── AuditWriteError         a record is not in the audit stream (also an OSError)
-└── FleetError              beat or a worker did not start or stay up
+└── FleetError              beat, a worker or a server did not start or stay up
 ```
 """
 
@@ -226,4 +226,4 @@ class AuditWriteError(MissionControlError, OSError):
 
 
 class FleetError(MissionControlError):
-    """Beat or the worker did not start, or ended on its own; the message has its last lines."""
+    """Beat, the worker or a server did not start, or ended on its own; the message says why."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib.util import find_spec
-from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -95,9 +94,7 @@ def _token_in(file: Path) -> str:
 
 
 def _warn_of(host: str) -> None:
-    try:
-        is_here = ip_address(host).is_loopback
-    except ValueError:
-        is_here = host == "localhost"
-    if not is_here:
+    from mission_control.model.values.addresses import is_loopback
+
+    if not is_loopback(host):
         tell("warning: tokens cross the network in plain HTTP; put a server that speaks TLS in front")

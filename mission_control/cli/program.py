@@ -32,6 +32,7 @@ _COMMANDS: Final = {
     "budget": "program:budget",
     "grant": "program:grant",
     "approvals": "program:approvals",
+    "web": "web:web",
     "mcp": "mcp:mcp",
     "handler": "program:handler",
     "audit": "program:audit",

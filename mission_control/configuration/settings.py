@@ -103,6 +103,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     allow_eviction: bool = False
     secrets_allow: tuple[Annotated[str, Meta(pattern="^(env:.|file:/)")], ...] = ()
     redbeat_key_prefix: Annotated[str, Meta(pattern="^(?!mc:|mc?$)[A-Za-z0-9_.:-]+$")] = REDBEAT_PREFIX
+    web_host: Annotated[str, Meta(pattern="^[A-Za-z0-9_.:-]+$")] = "127.0.0.1"
+    web_port: Annotated[int, Meta(ge=0, le=65_535)] = 8800
     notify: tuple[tuple[str, Secret], ...] = ()
 
     @property

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable
 from typing import Any
 
 import anyio
-import uvicorn
 from anyio.to_thread import run_sync
 from mcp.server.auth.middleware.auth_context import AuthContextMiddleware, get_access_token
 from mcp.server.auth.middleware.bearer_auth import BearerAuthBackend
@@ -18,9 +16,9 @@ from starlette.middleware.authentication import AuthenticationMiddleware
 
 from mission_control.errors import GrantRefusedError
 from mission_control.model.definitions.grant import Grant
+from mission_control.processes.http_server import serve
 
 _PATH = "/mcp"
-_LONGEST_STOP = 5
 
 
 def serve_stdio(server: Server[Any]) -> None:
@@ -63,15 +61,13 @@ def serve_http(
     *,
     listening: Callable[[str], object],
 ) -> None:
-    """Serve until SIGTERM or SIGINT; `listening` is called with the URL, as soon as it answers."""
+    """Serve until SIGTERM or SIGINT; `listening` is called with the URL, as soon as it answers.
+
+    Raises:
+        FleetError: the port is in use.
+    """
     verifier = _Verifier(holder)
     app = server.streamable_http_app(host=host, streamable_http_path=_PATH, token_verifier=verifier)
     app.add_middleware(AuthContextMiddleware)
     app.add_middleware(AuthenticationMiddleware, backend=BearerAuthBackend(verifier))
-    with socket.create_server(
-        (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET
-    ) as listener:
-        shown = f"[{host}]" if ":" in host else host
-        listening(f"http://{shown}:{listener.getsockname()[1]}{_PATH}")
-        config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=_LONGEST_STOP)
-        uvicorn.Server(config).run(sockets=[listener])
+    serve(app, host, port, listening=lambda url: listening(f"{url}{_PATH}"))

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from ipaddress import ip_address
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -10,6 +9,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from mission_control.configuration.broker_address import redis_servers
+from mission_control.model.values.addresses import is_loopback
 from mission_control.store.address.sentinel_url import is_sentinel_url, read_sentinel_url
 
 WARNING: Final = (
@@ -45,11 +45,11 @@ def is_exposed(url: str, listening: Callable[[], Mapping[str, str]]) -> bool:
     hosts = _hosts_without_login(url)
     if not hosts:
         return False
-    if not all(_is_loopback(host) for host in hosts):
+    if not all(is_loopback(host) for host in hosts):
         return True
     found = listening()
     binds = (address.lstrip("-") for address in found.get("bind", "127.0.0.1").split() or ["*"])
-    return found.get("protected-mode") == "no" and not all(map(_is_loopback, binds))
+    return found.get("protected-mode") == "no" and not all(map(is_loopback, binds))
 
 
 def _hosts_without_login(url: str) -> list[str]:
@@ -60,12 +60,3 @@ def _hosts_without_login(url: str) -> list[str]:
     parts = urlsplit(url)
     has_login = parts.password or "password=" in parts.query
     return [] if has_login or not parts.hostname else [parts.hostname]
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:  # a name
-        return False

@@ -45,6 +45,7 @@ _EXAMPLES: Final = {
     "approvals list": "approvals list --json",
     "approvals allow": "approvals allow 3f2a9c51d07e",
     "approvals deny": "approvals deny 3f2a9c51d07e --reason 'too often'",
+    "web": "web --port 8080",
     "mcp": "mcp --token-file researcher.token",
     "handler list": "handler list",
     "handler check": "handler check handlers.hello.run",

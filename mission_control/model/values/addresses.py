@@ -71,6 +71,20 @@ def address_problem(text: str, allowed: Sequence[Network] = ()) -> str | None:
     return next(refused, None)
 
 
+def is_loopback(host: str) -> bool:
+    """Return whether a host is surely this machine.
+
+    >>> is_loopback("localhost"), is_loopback("::1"), is_loopback("0.0.0.0"), is_loopback("mc.example")
+    (True, True, False, False)
+    """
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:  # a name
+        return False
+
+
 def _kind(address: Address) -> str:
     return next(kind for block, kind in special_blocks() if address in block)
 

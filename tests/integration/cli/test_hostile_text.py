@@ -108,6 +108,7 @@ COMMANDS: dict[str, list[list[str]]] = {
     "approvals list": [[], ["--json"]],
     "approvals allow": [[HOSTILE]],
     "approvals deny": [[HOSTILE, "--reason", HOSTILE]],
+    "web": [["--host", HOSTILE], ["--port", HOSTILE]],
     "mcp": [["--token-file", HOSTILE], ["--http", "--port", HOSTILE]],
     "notify who": [["good"], [HOSTILE]],
     "notify test": [[HOSTILE]],

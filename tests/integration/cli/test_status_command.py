@@ -45,7 +45,7 @@ def test_redis_without_a_password_that_others_can_reach_is_warned_of(
     installation: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert "warning" not in mc("status", "--json").json["redis"]
-    monkeypatch.setattr(exposure, "_is_loopback", lambda _: False)
+    monkeypatch.setattr(exposure, "is_loopback", lambda _: False)
     assert mc("status", "--json").json["redis"]["warning"].startswith("no password, and others can reach it")
     assert "`mission-control redis-acl --role worker`" in mc("status").out
     assert installation.redis_url.startswith("redis://127.0.0.1")

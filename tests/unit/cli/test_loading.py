@@ -18,6 +18,7 @@ HEAVY = (
     "holidays",
     "dateutil",
     "mcp",
+    "uvicorn",
     "starlette",
 )
 
@@ -43,6 +44,7 @@ print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules})))
         ["up", "--help"],
         ["demo", "--help"],
         ["mcp", "--help"],
+        ["web", "--help"],
         ["statsu"],
     ],
     ids=[
@@ -53,6 +55,7 @@ print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules})))
         "help of up",
         "help of demo",
         "help of mcp",
+        "help of web",
         "a mistyped command",
     ],
 )

@@ -36,7 +36,7 @@ def test_wrong_settings_are_all_named_with_their_values(monkeypatch: pytest.Monk
     [
         ("MISSION_CONTROL_TIMEZON", 'did you mean "TIMEZONE"?'),
         ("MISSION_CONTROL_SIGNING_KEYS", 'did you mean "SIGNING_KEY"?'),
-        ("MISSION_CONTROL_WEB_PORT", "no such setting (correct or unset it)"),
+        ("MISSION_CONTROL_WEB_PORTS", 'did you mean "WEB_PORT"?'),
         ("MISSION_CONTROL_SUPERVISOR_PIDX", "no such setting (correct or unset it)"),
     ],
 )

@@ -1,0 +1,1 @@
+"""The pages, made by the server and readable without JavaScript."""

@@ -1,0 +1,50 @@
+"""The application: all routes of an installation, behind what holds for every request."""
+
+from importlib.metadata import version
+from typing import Final
+
+from fastapi import APIRouter, FastAPI
+
+from mission_control.installation.installation import Installation
+from mission_control.web.api.router import router as rest
+from mission_control.web.pages.router import router as pages
+from mission_control.web.parts import Client
+from mission_control.web.problems import answer_errors
+from mission_control.web.protection import Protection
+
+health = APIRouter(tags=["health"])
+ROUTERS: Final = (health, rest, pages)
+"""All routes, in the order in which they are asked."""
+
+
+def create_app(installation: Installation) -> FastAPI:
+    """Return the application that serves an installation.
+
+    Routes that wait for Redis are `def`, so that each runs in a thread; every error is a problem+json.
+    """
+    app = FastAPI(
+        title="Mission Control",
+        version=version("mission-control"),
+        openapi_url="/api/v1/openapi.json",
+        docs_url=None,  # its page loads scripts from elsewhere
+        redoc_url=None,
+    )
+    app.state.installation = installation
+    for router in ROUTERS:
+        app.include_router(router)
+    answer_errors(app, installation.redis_url)
+    app.add_middleware(Protection)
+    return app
+
+
+@health.get("/healthz")
+async def healthz() -> dict[str, str]:
+    """Say that the server answers."""
+    return {"status": "ok"}
+
+
+@health.get("/readyz")
+def readyz(client: Client) -> dict[str, str]:
+    """Say that Redis answers, too; 503 if not."""
+    client.ping()
+    return {"status": "ok"}

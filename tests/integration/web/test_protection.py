@@ -1,0 +1,80 @@
+"""What holds for every request, whatever its route."""
+
+from __future__ import annotations
+
+import os
+import signal
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+from mission_control.installation.installation import Installation, current_installation
+from tests.stage.command_line import mc, start_program
+from tests.stage.web import Web
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_every_answer_forbids_scripts_of_others_and_frames(installation: Installation) -> None:
+    for path in ("/healthz", "/api/v1/openapi.json", "/no/such/page"):
+        headers = Web(installation).ask("GET", path).headers
+        assert "script-src 'self'" in headers["content-security-policy"]
+        assert "frame-ancestors 'none'" in headers["content-security-policy"]
+        assert (headers["x-content-type-options"], headers["x-frame-options"]) == ("nosniff", "DENY")
+
+
+@pytest.mark.parametrize(
+    ("how", "status", "code"),
+    [
+        ({"base_url": "http://elsewhere.example:8800"}, 421, "misdirected_request"),
+        ({"headers": {"Sec-Fetch-Site": "cross-site"}}, 403, "cross_origin"),
+        ({"headers": {"Sec-Fetch-Site": "same-site"}}, 403, "cross_origin"),
+        ({"headers": {"Origin": "http://elsewhere.example"}}, 403, "cross_origin"),
+        ({"headers": {"Origin": "null"}}, 403, "cross_origin"),
+        ({"headers": {"Origin": "http://localhost:8800"}}, 405, "method_not_allowed"),
+        ({"headers": {"Sec-Fetch-Site": "same-origin"}}, 405, "method_not_allowed"),
+        ({"content": b"x" * (1024 * 1024 + 1)}, 413, "body_too_large"),
+        ({"headers": {"Content-Length": "many"}}, 413, "body_too_large"),
+        ({"params": {"q": "x" * 20_000}}, 414, "address_too_long"),
+    ],
+)
+def test_request_that_must_not_reach_a_route_is_refused(
+    how: dict[str, Any], status: int, code: str, installation: Installation
+) -> None:
+    answer = Web(installation).ask("POST", "/healthz", **how)
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_server_is_ready_if_redis_answers(
+    bare_environment: pytest.MonkeyPatch, installation: Installation
+) -> None:
+    assert Web(installation).ask("GET", "/readyz").json() == {"status": "ok"}
+    bare_environment.setenv("MISSION_CONTROL_REDIS_URL", "redis://:wrong@127.0.0.1:1/0")
+    web = Web(current_installation())
+    answer = web.ask("GET", "/readyz")
+    assert (answer.status_code, answer.json()["code"]) == (503, "store_unavailable")
+    assert "wrong" not in answer.text
+    assert web.ask("GET", "/healthz").status_code == 200
+
+
+@pytest.mark.usefixtures("installation")
+def test_web_serves_until_sigterm(tmp_path: Path) -> None:
+    server = start_program("web", "--port", "0", folder=tmp_path, environment=_own_variables())
+    try:
+        assert server.stderr is not None
+        url = server.stderr.readline().removeprefix("the page is at ").strip()
+        assert httpx.get(f"{url}/readyz").json() == {"status": "ok"}
+        port = url.rpartition(":")[2]
+        taken = mc("web", "--port", port)
+        assert (taken.code, "choose another" in taken.err) == (1, True)
+    finally:
+        server.send_signal(signal.SIGTERM)
+        server.communicate(timeout=60)
+    assert server.returncode == 0
+
+
+def _own_variables() -> dict[str, str]:
+    return {name: one for name, one in os.environ.items() if name.startswith("MISSION_CONTROL_")}
