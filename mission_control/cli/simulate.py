@@ -132,7 +132,7 @@ def _scenario(installation: Installation, slots: int | None, file: Path | None) 
     return present.scenario(
         registry.definitions(),
         installation.clock(),
-        new=[] if checked is None else [one.definition for one in checked.tasks],
+        new=[] if checked is None else [one.definition for one in checked.tasks.values()],
         slots=slots,
         resources=None if checked is None else checked.resources,
     )

@@ -47,7 +47,7 @@ def strict_json(text: str) -> Any:  # noqa: ANN401
         ValueError: it is not JSON, or has a key twice or an integer of very many digits.
         RecursionError: it is nested very deeply.
     """
-    return json.loads(text, object_pairs_hook=_unique, parse_int=_integer)
+    return STRICT.decode(text)
 
 
 def read_content(path: Path) -> bytes:
@@ -95,3 +95,7 @@ def _integer(digits: str) -> int:
     if len(digits) > _MOST_DIGITS:
         raise ValueError(f"an integer has {len(digits):,} digits; write it as text")
     return int(digits)
+
+
+STRICT: Final = json.JSONDecoder(object_pairs_hook=_unique, parse_int=_integer)
+"""Parses as `strict_json` does, which raises what it raises."""

@@ -1,64 +1,74 @@
 """Reading a large JSON file of tasks, of which only the text is held in memory."""
 
-from array import array
-from collections.abc import Iterable, Sequence
+import json
+import re
+from codecs import getincrementaldecoder
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, overload
+from typing import Any, Final
 
 import msgspec
 
-from mission_control.files.json_file import parse_json, strict_json
+from mission_control.files.json_file import STRICT, parse_json, strict_json
+
+_READ_AT_ONCE: Final = 256 * 1024
+_BETWEEN: Final = re.compile(r"[ \t\r\n,]*")
 
 
 class _File(msgspec.Struct):
     tasks: msgspec.Raw
 
 
-class JsonItems(Sequence[Any]):
-    """The items of a list in a JSON file; each is parsed when it is asked for, as `parse_json` does it."""
+class JsonItems:
+    """The items of the list that begins at `begin` in a valid JSON file; parsed as they are asked for."""
 
-    def __init__(self, content: bytes, source: Path, begin: int, items: Iterable[msgspec.Raw]) -> None:
+    def __init__(self, content: bytes, source: Path, begin: int) -> None:
         self._content = content
         self._source = source
-        self._begins = array("Q")
-        self._ends = array("Q")
-        for item in items:
-            begin = content.index(item, begin)
-            self._begins.append(begin)
-            begin += len(memoryview(item))
-            self._ends.append(begin)
+        self._begin = begin
 
-    def __len__(self) -> int:
-        return len(self._begins)
+    def __iter__(self) -> Iterator[Any]:
+        """Yield the items as `parse_json` parses them.
 
-    @overload
-    def __getitem__(self, at: int) -> Any: ...  # noqa: ANN401  # whatever the file holds
-
-    @overload
-    def __getitem__(self, at: slice) -> list[Any]: ...
-
-    def __getitem__(self, at: int | slice) -> Any:
-        if isinstance(at, slice):
-            return [self[one] for one in range(*at.indices(len(self)))]
+        Raises:
+            TaskFileError: one has a key twice, for example; says where in the file the fault is.
+        """
         try:
-            return strict_json(self._content[self._begins[at] : self._ends[at]].decode())
+            yield from self._items()
         except (ValueError, RecursionError):
-            parse_json(self._content, self._source)  # says where in the file the fault is
+            parse_json(self._content, self._source)
             raise
+
+    def _items(self) -> Iterator[Any]:
+        decode, text = getincrementaldecoder("utf-8")().decode, ""
+        for begin in range(self._begin + 1, len(self._content), _READ_AT_ONCE):
+            text += decode(self._content[begin : begin + _READ_AT_ONCE])
+            at = _BETWEEN.match(text).end()  # type: ignore[union-attr]  # it always matches
+            while at < len(text) and text[at] != "]":
+                try:
+                    item, end = STRICT.raw_decode(text, at)
+                except json.JSONDecodeError:
+                    break  # it goes on in the next part
+                if (end := _BETWEEN.match(text, end).end()) == len(text):  # type: ignore[union-attr]
+                    break  # a number may
+                yield item
+                at = end
+            if text[at : at + 1] == "]":
+                return
+            text = text[at:]
+        raise ValueError("the list has no end")
 
 
 def parse_json_with_items(content: bytes, source: Path) -> Any:  # noqa: ANN401  # whatever the file holds
     """Return what a JSON file holds, as `parse_json` does, its tasks as `JsonItems` where possible."""
     try:
         if content[:80].lstrip()[:1] == b"[":
-            begin, tasks, rest = 0, content, None
-        else:
-            tasks = msgspec.json.decode(content, type=_File).tasks
-            begin = content.index(tasks)
-            rest = strict_json((content[:begin] + b"[]" + content[begin + len(memoryview(tasks)) :]).decode())
-        items = JsonItems(content, source, begin + 1, msgspec.json.decode(tasks, type=list[msgspec.Raw]))
+            msgspec.json.decode(content, type=msgspec.Raw)  # it is valid
+            return JsonItems(content, source, content.index(b"["))
+        tasks = msgspec.json.decode(content, type=_File).tasks
+        begin = content.index(tasks)
+        rest = strict_json((content[:begin] + b"[]" + content[begin + len(memoryview(tasks)) :]).decode())
     except (ValueError, RecursionError, msgspec.MsgspecError):
         return parse_json(content, source)
-    if rest is None:
-        return items
-    return {**rest, "tasks": items} if rest["tasks"] == [] else parse_json(content, source)
+    is_list = content[begin : begin + 1] == b"[" and rest["tasks"] == []
+    return {**rest, "tasks": JsonItems(content, source, begin)} if is_list else parse_json(content, source)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache, partial
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final, NamedTuple, Protocol, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 import orjson
 from redis.exceptions import RedisError
@@ -46,18 +46,13 @@ Resources = Mapping[str, Mapping[str, NamedResource]]
 """Limits and budgets, by section and name."""
 
 
-class _HasId(Protocol):
-    @property
-    def id(self) -> str: ...
-
-
-_Task = TypeVar("_Task", bound=_HasId)
+_Task = TypeVar("_Task")
 
 
 class TaskFile(NamedTuple):
     """What a task file holds, unchecked; `resources` by section. Of JSON, tasks are parsed when asked for."""
 
-    tasks: Sequence[dict[str, Any]]
+    tasks: Iterable[dict[str, Any]]
     resources: dict[str, list[dict[str, Any]]]
 
 
@@ -111,49 +106,61 @@ def sections_of(resources: Resources) -> dict[str, list[dict[str, Any]]]:
     return {name: [one.to_dict() for one in found.values()] for name, found in resources.items() if found}
 
 
-def parse_tasks(items: Sequence[Any], *, source: str = "tasks") -> list[TaskDefinition]:
-    """Check definitions that belong together, and return them all or none; raises as `checked_tasks`."""
-    return checked_tasks(items, parse=parse_task, source=source)
+def parse_tasks(items: Iterable[Any], *, source: str = "tasks") -> list[TaskDefinition]:
+    """Check definitions that belong together, and return them all or none; raises as `check_tasks`."""
+    found: dict[str, TaskDefinition] = {}
+    check_tasks(
+        items, parse=parse_task, keep=lambda task: found.setdefault(task.id, task) is task, source=source
+    )
+    return [*found.values()]
 
 
-def checked_tasks(
-    items: Sequence[Any],
+def check_tasks(
+    items: Iterable[Any],
     *,
     parse: Callable[[Mapping[str, Any]], _Task],
-    check: Callable[[Sequence[_Task]], Mapping[str, Sequence[Problem]]] = lambda _: {},
+    keep: Callable[[_Task], bool],
+    check: Callable[[], Mapping[str, Sequence[Problem]]] = dict,
     source: str,
-) -> list[_Task]:
-    """Check definitions that belong together, and return them all or none.
+) -> None:
+    """Check definitions that belong together, and keep each, or raise what is wrong with them.
 
-    `parse` checks each, `check` all together, and returns problems by id.
+    `parse` checks one, and `keep` is False if it has another of that id. `check` checks all together, and
+    returns problems by id.
 
     Raises:
         InvalidTaskError: lists every problem under `tasks[i] (id)`, and names the valid definitions.
             `source` says where they come from.
     """
-    good: list[_Task] = []
-    problems: list[Problem] = []
-    seen: set[str] = set()
+    problems: dict[int, list[Problem]] = {}
+    faulty: set[str | None] = set()
     firsts = cache(partial(_firsts, items))
     for at, item in enumerate(items):
-        task_id = _id_of(item)
-        found = [_duplicate(task_id, firsts()[task_id])] if task_id is not None and task_id in seen else []
-        seen.update(() if task_id is None else (task_id,))
+        task_id, found = _id_of(item), list[Problem]()
         try:
             task = parse(item)
+            is_kept = task_id not in faulty and keep(task)
         except InvalidTaskError as error:
-            found.extend(error.problems)
-        else:
-            good.extend([] if found else [task])
-        problems.extend(problem.under(_place(at, item)) for problem in found)
-    if not problems:
-        together = check(good)
-        for at, task in enumerate(good):
-            problems.extend(one.under(_place(at, items[at])) for one in together.get(task.id, ()))
-        good = [task for task in good if not together.get(task.id)]
+            found, is_kept = list(error.problems), firsts()[task_id] == at or task_id is None
+        if not is_kept:
+            found = [_duplicate(str(task_id), firsts()[task_id]), *found]
+        if found:
+            problems[at] = found
+            faulty.add(task_id)
+    if not problems and (broken := check()):
+        places = enumerate(_id_of(item) or "" for item in items)
+        problems = {at: [*broken[task_id]] for at, task_id in places if task_id in broken}
     if problems:
-        raise InvalidTaskError(_bounded(problems), subject=_subject(source, len(items), good))
-    return good
+        raise _refused(items, problems, source)
+
+
+def _refused(
+    items: Iterable[Any], problems: Mapping[int, Sequence[Problem]], source: str
+) -> InvalidTaskError:
+    ids = [_id_of(item) for item in items]
+    found = [one.under(_place(at, ids[at])) for at, some in problems.items() for one in some]
+    good = [str(task_id) for at, task_id in enumerate(ids) if at not in problems]
+    return InvalidTaskError(_bounded(found), subject=_subject(source, len(ids), good))
 
 
 def write_task_file(
@@ -223,8 +230,7 @@ def _duplicate(task_id: str, earlier: int) -> Problem:
     return Problem("id", f"{shown(task_id)} is also the id of tasks[{earlier}]; give one of them another id")
 
 
-def _place(at: int, item: object) -> str:
-    task_id = _id_of(item)
+def _place(at: int, task_id: str | None) -> str:
     return f"tasks[{at}]" if task_id is None else f"tasks[{at}] ({shown(task_id)[1:-1]})"
 
 
@@ -238,8 +244,7 @@ def _bounded(problems: list[Problem]) -> list[Problem]:
     return problems if hidden <= 0 else [*problems[:_MOST_PROBLEMS], Problem("", f"… and {hidden:,} more")]
 
 
-def _subject(source: str, count: int, good: Sequence[_HasId]) -> str:
-    ids = [definition.id for definition in good]
-    more = f" and {len(ids) - _MOST_NAMED:,} more" if len(ids) > _MOST_NAMED else ""
-    named = f"valid: {', '.join(ids[:_MOST_NAMED])}{more}" if ids else "none is valid"
+def _subject(source: str, count: int, good: Sequence[str]) -> str:
+    more = f" and {len(good) - _MOST_NAMED:,} more" if len(good) > _MOST_NAMED else ""
+    named = f"valid: {', '.join(good[:_MOST_NAMED])}{more}" if good else "none is valid"
     return f"{source}: none of {counted(count, 'task')} was applied ({named})"

@@ -6,15 +6,15 @@ from typing import Any
 
 from mission_control.operate.plan.carrying_out import carry_out
 from mission_control.operate.plan.planning import check_task_files, plan_of
-from mission_control.operate.plan.task_plan import Kind
+from mission_control.operate.plan.task_plan import Plan
 from mission_control.registry.named_resources import NamedResources
 from mission_control.registry.registry import Registry
 
 
 def apply_task_file(
     registry: Registry, file: Path, resources: Mapping[str, NamedResources[Any]], *, dry_run: bool = False
-) -> dict[Kind, list[str]]:
-    """Register the tasks of a file, and change the registered ones to match it; return what became of each.
+) -> Plan:
+    """Register the tasks of a file, and change the registered ones to match it; return what that was.
 
     Its limits and budgets are set first, by `resources` of their sections. A field that the file leaves out
     gets its default. What is not in the file stays as it is.
@@ -26,4 +26,5 @@ def apply_task_file(
         ResourceInUseError: a task that is not in the file does not go with a limit of it; the same.
     """
     plan = plan_of(registry, check_task_files(registry, [file]))
-    return carry_out(registry, resources, plan, dry_run=dry_run)
+    carry_out(registry, resources, plan, dry_run=dry_run)
+    return plan

@@ -11,7 +11,7 @@ from mission_control.model.runs.run_record import RunRecord
 from mission_control.model.runs.run_state import RunState
 from mission_control.model.values.instants import format_instant
 from mission_control.model.values.quantities import counted, duration
-from mission_control.operate.issue import Issue, listed, redis_cli
+from mission_control.operate.issue import Issue, Names, listed, redis_cli
 from mission_control.operate.queues import QueueState
 from mission_control.processes.heartbeats import ProcessInfo
 from mission_control.registry.checked_task import CheckedTask
@@ -81,17 +81,16 @@ def work_issues(
 ) -> Iterator[Issue]:
     """Yield the queues that no worker serves, and the handlers that no worker of their queue has."""
     workers = [one.info for one in alive if one.kind == "worker"]
-    unserved: dict[str, list[str]] = defaultdict(list)
-    missing: dict[str, list[str]] = defaultdict(list)
+    unserved, missing = defaultdict[str, Names](Names), defaultdict[str, Names](Names)
     for (queue, handler), names in ((key, names) for one in work for key, names in one.items()):
         serving = [info for info in workers if queue in info.get("queues", ())]
         if not serving:
-            unserved[queue] += names
+            unserved[queue].add_all(names)
         elif not any(handler in info.get("handlers", (handler,)) for info in serving):
-            missing[handler] += names
+            missing[handler].add_all(names)
     for state in queues:
         if not any(state.name in info.get("queues", ()) for info in workers):
-            unserved[state.name].append(counted(state.waiting, "message"))
+            unserved[state.name].add(counted(state.waiting, "message"))
     for queue, names in sorted(unserved.items()):
         remedy = f"start one for it: `celery -A workers.app worker -Q {quote(queue)}`" if workers else _START
         problem = f"no worker serves the queue {queue} ({listed(names)})"
@@ -244,7 +243,7 @@ def quarantine_issues(notes: Sequence[Mapping[str, str]]) -> Iterator[Issue]:
 
 
 def _grouped(needs: Iterable[tuple[str, str, str]]) -> Work:
-    work: dict[tuple[str, str], list[str]] = defaultdict(list)
+    work = defaultdict[tuple[str, str], Names](Names)
     for queue, handler, name in needs:
-        work[queue, handler].append(name)
+        work[queue, handler].add(name)
     return work

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 _NAMED: Final = 3
+_HELD: Final = 100
 
 
 @dataclass(frozen=True)
@@ -27,9 +28,28 @@ class Issue:
         return {"kind": self.kind, "problem": self.problem, "remedy": self.remedy}
 
 
+class Names(list[str]):
+    """The first 100 of some names, and how many `more` there are."""
+
+    more: int = 0
+
+    def add(self, name: str) -> None:
+        """Add a name."""
+        if len(self) < _HELD:
+            self.append(name)
+        else:
+            self.more += 1
+
+    def add_all(self, others: Sequence[str]) -> None:
+        """Add others."""
+        for one in others:
+            self.add(one)
+        self.more += others.more if isinstance(others, Names) else 0
+
+
 def listed(names: Sequence[str]) -> str:
     """Return the first few of some names, and how many more there are."""
-    more = len(names) - _NAMED
+    more = len(names) - _NAMED + (names.more if isinstance(names, Names) else 0)
     return ", ".join(names[:_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 

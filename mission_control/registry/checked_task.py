@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import pickle
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 
 import orjson
 
+from mission_control.files.disk_map import DiskMap
 from mission_control.model.definitions.task import TaskDefinition, with_own_fields
 from mission_control.registry.stored_task import stored_form
 
@@ -16,6 +19,9 @@ if TYPE_CHECKING:
     from mission_control.model.composition.joining import Join
     from mission_control.model.definitions.dependency import Dependency
     from mission_control.model.definitions.schedules import ScheduleBase
+
+
+_MOST_EXAMPLES: Final = 1_000
 
 
 class Example(NamedTuple):
@@ -88,6 +94,27 @@ class CheckedTask:
     def join(self) -> Join:
         """How it joins them."""
         return self.like.task.join
+
+
+class CheckedTasks(DiskMap[CheckedTask]):
+    """Checked tasks by their ids; those that others are like must be among them. The label is their file."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._example = lru_cache(_MOST_EXAMPLES)(lambda task_id: self[task_id].like)
+
+    def packed(self, value: CheckedTask) -> bytes:
+        """Return what is held of a task: of one like another, the id of that."""
+        return pickle.dumps(value.like if value.own is None else [value.like.task.id, value.own])
+
+    def unpacked(self, key: str, packed: bytes) -> CheckedTask:
+        """Return the task of which this is held."""
+        match pickle.loads(packed):  # noqa: S301  # only this process can write its file
+            case Example() as example:
+                return CheckedTask(key, example)
+            case [like, own]:
+                return CheckedTask(key, self._example(like), own)
+        raise ValueError(key)
 
 
 def _usual(task_id: str) -> dict[str, Any]:

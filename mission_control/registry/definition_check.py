@@ -70,7 +70,7 @@ class DefinitionCheck:
             stored = self.store.load([task.id])[0]
             if stored is None or stored.definition["schedule"] != task.to_dict()["schedule"]:
                 raise InvalidTaskError([problem], subject=f"task {task.id!r}")
-        if is_alone and (broken := self.dependencies.problems([task])):
+        if is_alone and (broken := self.dependencies.problems({task.id: task})):
             raise InvalidTaskError(broken[task.id], subject=f"task {task.id!r}")
         return task
 

@@ -1,9 +1,9 @@
 """Checking what tasks come after, against the tasks that are registered: a change must not break others."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
-from typing import TypeVar
+from itertools import chain
 
 from mission_control.errors import Problem
 from mission_control.model.composition.graph import Graph, Linked, Node, graph_problems
@@ -12,8 +12,6 @@ from mission_control.model.problems.suggestions import quoted
 from mission_control.registry.stored_task import StoredTask
 from mission_control.registry.task_store import TaskStore
 
-_Task = TypeVar("_Task", bound=Linked)
-
 
 @dataclass(frozen=True)
 class DependencyCheck:
@@ -21,19 +19,17 @@ class DependencyCheck:
 
     store: TaskStore
 
-    def problems(self, tasks: Sequence[Linked]) -> dict[str, list[Problem]]:
-        """Return what would be wrong if these tasks were registered together, by their ids.
+    def problems(self, given: Mapping[str, Linked]) -> dict[str, list[Problem]]:
+        """Return what would be wrong if these tasks, given by their ids, were registered together.
 
         That is what is wrong with each of them, and with the registered tasks that come after it. A task
         that comes after others as before has no problems.
         """
-        given = {task.id: task for task in tasks}
-        if not any(task.after for task in tasks) and not self.store.any_downstream(list(given)):
+        linked = {task.id for task in given.values() if task.after}
+        linked.update(self.store.upstream_among(given))
+        if not linked:
             return {}
-        downstream = self.store.downstream_of_each([task.id for task in tasks])
-        touched = [task.id for task, others in zip(tasks, downstream, strict=True) if task.after or others]
-        if not touched:
-            return {}
+        touched = [one for one in given if one in linked]
         before = self._stored(touched)
         changed = [one for one in touched if before.get(one) != Node.of(given[one])]
         found = {one: self._own(given[one], self._graph([one], given)) for one in changed}
@@ -41,17 +37,15 @@ class DependencyCheck:
             found[task_id] += self._broken(task_id, given, set(given))
         return {task_id: problems for task_id, problems in found.items() if problems}
 
-    def upstream_first(self, tasks: Sequence[_Task]) -> list[_Task]:
-        """Return tasks in an order in which they can be written one by one, whatever they came after before.
+    def upstream_first(self, given: Mapping[str, Linked]) -> Iterator[str]:
+        """Yield the ids of tasks in an order in which these can be written, whatever they came after before.
 
         Each then comes after tasks that are written already, so no step closes a cycle.
         """
-        given = {task.id: task for task in tasks}
-        if not any(task.after for task in tasks):
-            return list(tasks)
-        graph = self._graph(given, given)
+        linked = {task.id for task in given.values() if task.after}
+        graph = self._graph(linked, given)
         order = TopologicalSorter({name: node.upstream for name, node in graph.items()}).static_order()
-        return [given[name] for name in order if name in given]
+        return chain((one for one in given if one not in linked), (one for one in order if one in linked))
 
     def _own(self, task: Linked, graph: Graph) -> list[Problem]:
         known = self.store.ids() if any(one.task not in graph for one in task.after) else ()

@@ -1,13 +1,15 @@
 """Which file a task was applied from, so that pruning a file removes no other task."""
 
 import secrets
-from collections.abc import Collection
-from typing import Any, cast
+from collections.abc import Collection, Iterator
+from typing import Any, Final, cast
 
 from redis import Redis
 
 from mission_control.store import redis_keys
 from mission_control.store.lua_scripts import lua_script
+
+_AT_ONCE: Final = 1_000
 
 
 class TaskFiles:
@@ -22,10 +24,10 @@ class TaskFiles:
         if files:
             self._client.hset(redis_keys.TASK_FILES, mapping=files)
 
-    def owned_by(self, files: Collection[str]) -> dict[str, str]:
-        """Return the tasks that belong to some files, with the file of each, sorted by id."""
-        found = cast("dict[str, str]", self._client.hgetall(redis_keys.TASK_FILES)) if files else {}
-        return {task_id: file for task_id, file in sorted(found.items()) if file in files}
+    def owned_by(self, files: Collection[str]) -> Iterator[tuple[str, str]]:
+        """Yield the tasks that belong to some files, each with its file; one may come twice."""
+        found = self._client.hscan_iter(redis_keys.TASK_FILES, count=_AT_ONCE) if files else ()
+        return (one for one in found if one[1] in files)
 
     def all(self) -> list[str]:
         """Return the files that own tasks, sorted."""

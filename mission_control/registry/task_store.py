@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
+from itertools import islice
 from typing import Any, Final, NamedTuple, cast
 
 import msgspec
@@ -109,7 +110,7 @@ class TaskStore:
 
     def each(self, task_ids: Iterable[str]) -> Iterator[StoredTask | None]:
         """Yield the same as they are read, many at a time."""
-        return (one for some in _portions(list(map(known_form, task_ids))) for one in self._load(some))
+        return (one for some in _portions(map(known_form, task_ids)) for one in self._load(some))
 
     def _load(self, task_ids: Sequence[str]) -> Iterator[StoredTask | None]:
         entries = [self._redbeat_keys.entry(task_id) for task_id in task_ids]
@@ -226,9 +227,12 @@ class TaskStore:
                 pipe.sinter([redis_keys.downstream(task_id), redis_keys.TASKS])
             return [sorted(one) for one in pipe.execute()]
 
-    def any_downstream(self, task_ids: Sequence[str]) -> bool:
-        """Return whether any task comes, or came, right after one of some tasks."""
-        return any(self._client.exists(*map(redis_keys.downstream, some)) for some in _portions(task_ids))
+    def upstream_among(self, task_ids: Iterable[str]) -> Iterator[str]:
+        """Yield those of some tasks that registered ones come right after."""
+        for some in _portions(task_ids):
+            if self._client.exists(*map(redis_keys.downstream, some)):
+                both = zip(some, self.downstream_of_each(some), strict=True)
+                yield from (task_id for task_id, others in both if others)
 
     def revisions(self, task_id: str) -> list[dict[str, Any]]:
         """Return the definitions a task has had, the newest first."""
@@ -240,5 +244,7 @@ class TaskStore:
         return self._given_keys
 
 
-def _portions(task_ids: Sequence[str]) -> Iterator[Sequence[str]]:
-    return (task_ids[begin : begin + AT_ONCE] for begin in range(0, len(task_ids), AT_ONCE))
+def _portions(task_ids: Iterable[str]) -> Iterator[Sequence[str]]:
+    left = iter(task_ids)
+    while some := list(islice(left, AT_ONCE)):
+        yield some

@@ -105,6 +105,7 @@ def offer(installation: Installation, found: Plan, out: Path | None, *, as_json:
     """Show a plan, and write it to a file if one is named."""
     from mission_control.operate.plan.plan_file import plan_data, write_plan
     from mission_control.operate.plan.shown_plan import shown_plan
+    from mission_control.operate.plan.task_plan import changed_tasks
     from mission_control.operate.task_issues import issues_of_tasks
 
     registry, resources, now = installation.registry, installation.resources, installation.clock()
@@ -115,10 +116,8 @@ def offer(installation: Installation, found: Plan, out: Path | None, *, as_json:
         # At once: there may be thousands. A line break in what a line quotes must not begin another.
         echo_file("".join(f"{escaped(line)}\n" for line in _lines(shown)))
     tell_notes(found)
-    tell(f"{summary(found.by_kind())}{_costs(shown)} (nothing was changed)")
-    tell_issues(
-        issues_of_tasks(installation.client, [one.checked for one in found.tasks if one.checked is not None])
-    )
+    tell(f"{summary(found.counts())}{_costs(shown)} (nothing was changed)")
+    tell_issues(issues_of_tasks(installation.client, changed_tasks(found)))
     if out is not None:
         write_plan(out, plan_data(found, registry.planned.files.installation_id(), resources))
         tell(f"apply this plan with: mission-control task apply {near(out)}")
@@ -169,13 +168,13 @@ def tell_notes(found: Plan) -> None:
         tell(f"no longer in its file, and kept: {', '.join(left[:_NAMED])}{more}; --prune removes it")
 
 
-def summary(done: Mapping[Any, Sequence[str]]) -> str:
+def summary(done: Mapping[Any, int]) -> str:
     """Return in words what applying a plan did.
 
-    >>> summary({"created": ["a", "b"], "updated": [], "unchanged": ["c"]})
+    >>> summary({"created": 2, "updated": 0, "unchanged": 1})
     '2 created, 1 unchanged'
     """
-    return ", ".join(f"{len(ids)} {what}" for what, ids in done.items() if ids) or "no tasks"
+    return ", ".join(f"{count} {what}" for what, count in done.items() if count) or "no tasks"
 
 
 def _costs(shown: ShownPlan) -> str:

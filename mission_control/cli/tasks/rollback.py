@@ -44,7 +44,7 @@ def rollback(
         plan = plan_of_revision(registry, task_id, number)
         plan = plan if reason is None else replace(plan, reason=f"{plan.reason}: {reason}")
         if dry_run or out is not None:
-            found = [one.task.to_dict() for one in plan.tasks if one.task is not None]
+            found = [one.task.to_dict() for one in plan.tasks.values() if one.task is not None]
             if out is not None and shown_definitions(found, settings.data_dir, reveal=False) != found:
                 require_owner(settings.data_dir)
             offer(installation, plan, out, as_json=as_json)
@@ -54,10 +54,10 @@ def rollback(
             raise CommandError(
                 f"former revisions are not signed; look at the plan first: {way}", ExitCode.REFUSED
             )
-        done = carried_out(installation, plan, must_be_as_seen=True)
+        carried_out(installation, plan, must_be_as_seen=True)
         if as_json:
-            echo_json(done)
+            echo_json(plan.by_kind())
             return
         for one in shown_tasks(plan):
             echo(*change_lines(one))
-        tell(f"{task_id}: {plan.reason}" if done["updated"] else f"{task_id}: is so already")
+        tell(f"{task_id}: {plan.reason}" if plan.counts()["updated"] else f"{task_id}: is so already")

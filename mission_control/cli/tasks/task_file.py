@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -26,9 +27,10 @@ from mission_control.cli.views.task_view import when_it_runs
 if TYPE_CHECKING:
     from mission_control.installation.installation import Installation
     from mission_control.operate.plan.shown_plan import ShownChange
-    from mission_control.operate.plan.task_plan import Kind, Plan
+    from mission_control.operate.plan.task_plan import Plan
 
 _SHOWN: Final = 20
+_PRINTED_AT_ONCE: Final = 1_000
 
 
 @click.command()
@@ -48,17 +50,17 @@ def apply(files: Sequence[Path], as_json: bool, dry_run: bool, **how: Any) -> No
 
     with current(sets_up=True, dry_run=dry_run) as installation:
         plan, is_strict = _plan_in(installation, files, how)
-        done = carried_out(installation, plan, dry_run=dry_run, must_be_as_seen=is_strict)
+        carried_out(installation, plan, dry_run=dry_run, must_be_as_seen=is_strict)
         if as_json:
-            echo_json(done)
+            echo_json(plan.by_kind())
             return
         if dry_run:
             _echo_changes(shown_tasks(plan))
         else:
-            _echo_outcome(done)
+            _echo_outcome(plan)
         tell_notes(plan)
         note = " (dry run: nothing was applied)" if dry_run else ""
-        tell(f"{_named(installation, files)}: {summary(done)}{note}")
+        tell(f"{_named(installation, files)}: {summary(plan.counts())}{note}")
 
 
 def _plan_in(installation: Installation, files: Sequence[Path], how: Mapping[str, Any]) -> tuple[Plan, bool]:
@@ -78,13 +80,14 @@ def _plan_in(installation: Installation, files: Sequence[Path], how: Mapping[str
 
 def carried_out(
     installation: Installation, plan: Plan, *, dry_run: bool = False, must_be_as_seen: bool = False
-) -> dict[Kind, list[str]]:
-    """Carry out a plan, say when its tasks are due next and what keeps them, and return what it did."""
+) -> None:
+    """Carry out a plan, and say when its tasks are due next and what keeps them."""
     from mission_control.operate.plan.carrying_out import carry_out
+    from mission_control.operate.plan.task_plan import changed_tasks
     from mission_control.operate.task_issues import issues_of_tasks
 
     with progress_bar("applying", len(plan.tasks)) as advance:
-        done = carry_out(
+        carry_out(
             installation.registry,
             installation.resources,
             plan,
@@ -92,21 +95,21 @@ def carried_out(
             must_be_as_seen=must_be_as_seen,
             applied=advance,
         )
-    tasks = [one.checked for one in plan.tasks if one.checked is not None and not dry_run]
-    now = installation.clock()
-    for task in tasks[:_SHOWN]:
-        tell(f"{task.id}: {when_it_runs(task.definition, now)}")
-    tell_issues(issues_of_tasks(installation.client, tasks))
-    return done
+    if not dry_run:
+        now = installation.clock()
+        for task in islice(changed_tasks(plan), _SHOWN):
+            tell(f"{task.id}: {when_it_runs(task.definition, now)}")
+        tell_issues(issues_of_tasks(installation.client, changed_tasks(plan)))
 
 
 def _named(installation: Installation, files: Sequence[Path]) -> str:
     return ", ".join(map(str, files)) or str(installation.settings.default_tasks_file)
 
 
-def _echo_outcome(done: Mapping[Kind, Collection[str]]) -> None:
-    lines = (f"{SIGNS[what]} {task_id}\n" for what, ids in done.items() for task_id in ids)
-    echo_file("".join(lines))  # at once: there may be thousands
+def _echo_outcome(plan: Plan) -> None:
+    lines = (f"{SIGNS[what]} {task_id}\n" for what in SIGNS for task_id in plan.tasks.labelled(what))
+    while some := "".join(islice(lines, _PRINTED_AT_ONCE)):
+        echo_file(some)
 
 
 def _echo_changes(changes: Iterable[ShownChange]) -> None:
@@ -135,4 +138,4 @@ def diff(files: Sequence[Path], as_json: bool, **how: Any) -> None:  # noqa: ANN
             return
         _echo_changes([*resources, *shown_tasks(plan)])
         tell_notes(plan)
-        tell(f"{_named(installation, files)}: {summary(plan.by_kind())}")
+        tell(f"{_named(installation, files)}: {summary(plan.counts())}")

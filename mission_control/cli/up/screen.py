@@ -87,4 +87,6 @@ def apply_own_tasks(registry: Registry, file: Path, resources: Mapping[str, Name
         TaskFileError: the task file cannot be read.
         InvalidTaskError: a task in it is wrong; nothing was applied.
     """
-    return f" ({near(file)}: {summary(apply_task_file(registry, file, resources))})" if file.exists() else ""
+    if not file.exists():
+        return ""
+    return f" ({near(file)}: {summary(apply_task_file(registry, file, resources).counts())})"

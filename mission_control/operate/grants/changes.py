@@ -162,10 +162,10 @@ class GrantedChanges:
             self._refuse(
                 grant, "*", Refuse((f"after: no task of this grant has the id {quoted(min(others))}",))
             )
-        dependencies = self.registry.check.dependencies
-        if broken := dependencies.problems(tasks):
+        dependencies, given = self.registry.check.dependencies, {task.id: task for task in tasks}
+        if broken := dependencies.problems(given):
             raise InvalidTaskError([one for found in broken.values() for one in found], subject="tasks")
-        return dependencies.upstream_first(tasks)
+        return [given[one] for one in dependencies.upstream_first(given)]
 
     def _steps(
         self, grant: Grant, tasks: Sequence[TaskDefinition], gone: Sequence[TaskDefinition], now: datetime

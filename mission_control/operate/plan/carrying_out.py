@@ -7,7 +7,7 @@ from typing import Any
 
 from mission_control.errors import PlanOvertakenError
 from mission_control.model.definitions.task import TaskDefinition
-from mission_control.operate.plan.task_plan import Kind, Plan, TaskChange
+from mission_control.operate.plan.task_plan import Plan, TaskChange, changed_tasks
 from mission_control.registry.named_resources import NamedResources, named
 from mission_control.registry.registry import Registry
 from mission_control.registry.task_store import WRITTEN_AT_ONCE
@@ -21,8 +21,8 @@ def carry_out(
     dry_run: bool = False,
     must_be_as_seen: bool = False,
     applied: Callable[[int], object] = lambda _: None,
-) -> dict[Kind, list[str]]:
-    """Do what a plan says, and return what became of each task; `applied` is called with how many are so far.
+) -> None:
+    """Do what a plan says; `applied` is called with how many tasks are done so far.
 
     What was planned may be stopped anywhere: each task is changed as a whole or not at all, and the next plan
     has the rest. A task that another writer changes meanwhile is changed again; if it `must_be_as_seen`, it
@@ -33,10 +33,10 @@ def carry_out(
         PlanOvertakenError: tasks were changed by others meanwhile; all others are done.
     """
     for section, given in plan.resources.items():
-        edited = (one.task for one in plan.tasks if one.task is not None)
+        edited = (one.definition for one in changed_tasks(plan))
         resources[section].set_all(given.values(), edited=edited, reason=plan.reason, dry_run=dry_run)
     if dry_run:
-        return plan.by_kind()
+        return
     overtaken: list[str] = []
 
     def overtake(task: TaskDefinition) -> None:
@@ -46,21 +46,19 @@ def carry_out(
             registry.apply(task, reason=plan.reason, catch_up=plan.catch_up)
 
     with nullcontext() if len(plan.tasks) == 1 else registry.changes.batch():
-        wanted, done = (one for one in plan.tasks if one.kind != "removed"), 0
+        wanted, done = (one for one in plan.tasks.values() if one.kind != "removed"), 0
         written: Callable[[], object] = list
         while portion := list(islice(wanted, WRITTEN_AT_ONCE)):
             written = _begin(registry, portion, plan, overtake, after=written)
             applied(done := done + len(portion))
         written()
-        for one in plan.tasks:
-            if one.kind == "removed":
-                registry.unregister(one.task_id, reason=plan.reason)
+        for task_id in plan.tasks.labelled("removed"):
+            registry.unregister(task_id, reason=plan.reason)
     if overtaken:
         raise PlanOvertakenError(
             f"others changed {named(overtaken)} meanwhile, which was left so; all others are applied; "
             "make a new plan for the rest"
         )
-    return plan.by_kind()
 
 
 def _begin(

@@ -48,10 +48,10 @@ def effects_of(registry: Registry, plan: Plan, now: datetime) -> dict[str, Effec
     """Return what a plan leads to for each task that it changes."""
     found = {
         one.task_id: Effect(None if one.seen is None else one.seen.due, None)
-        for one in plan.tasks
+        for one in plan.tasks.values()
         if one.kind == "removed"
     }
-    edits = {one.task_id: (one.checked, one.seen) for one in plan.tasks if one.checked is not None}
+    edits = {one.task_id: (one.checked, one.seen) for one in plan.tasks.values() if one.checked is not None}
     due = registry.planned.next_due(edits.values(), catch_up=plan.catch_up)
     for (task, seen), after in zip(edits.values(), due, strict=True):
         fires = 0 if seen is not None else _fires_now(task.definition, after, now)
@@ -75,7 +75,7 @@ def demands_of(registry: Registry, client: Redis, plan: Plan, now: datetime) -> 
     Only tasks whose needs change count, and only what schedules say, not what runs by hand or after other
     tasks. A run is expected to spend what its task says, else what its runs spent on average.
     """
-    changed = [one for one in plan.tasks if one.kind != "unchanged" and _needs_differ(one)]
+    changed = [one for one in plan.tasks.values() if one.kind != "unchanged" and _needs_differ(one)]
     before = registry.some(one.task_id for one in changed if one.seen is not None)
     after = [one.task for one in changed if one.task is not None]
     costs = _measured(client, {task.id for task in (*before, *after) if task.budgets})

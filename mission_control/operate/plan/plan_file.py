@@ -7,6 +7,8 @@ their secrets, so only its owner can read it, and a file that another user could
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,9 +17,10 @@ import orjson
 from mission_control.errors import PlanRefusedError, TaskFileError
 from mission_control.files.json_file import parse_json, read_content
 from mission_control.files.outside_file import read_beginning
-from mission_control.files.task_file import checked_tasks, parse_section, sections_of
+from mission_control.files.task_file import check_tasks, parse_section, sections_of
 from mission_control.model.problems.messages import shown
-from mission_control.operate.plan.task_plan import KINDS, Plan, TaskChange, digest_of
+from mission_control.operate.plan.task_plan import KINDS, Plan, TaskChange, TaskChanges, digest_of
+from mission_control.registry.checked_task import CheckedTasks
 from mission_control.registry.named_resources import NamedResources, named
 from mission_control.registry.registry import Registry
 from mission_control.registry.similar_tasks import SimilarTasks
@@ -41,7 +44,7 @@ def plan_data(
         "catch_up": plan.catch_up,
         "seen": _resources_seen(plan, resources),
         **sections_of(plan.resources),
-        "tasks": [_change_data(one) for one in plan.tasks],
+        "tasks": [_change_data(one) for one in plan.tasks.values()],
     }
     return {**data, "digest": _digest(data)}
 
@@ -137,25 +140,25 @@ def checked_plan(
     given = {
         section: parse_section(section, data.get(section, []), source=str(path)) for section in data["seen"]
     }
-    plan = Plan(data["reason"], (), given, catch_up=data["catch_up"])
+    plan = Plan(data["reason"], TaskChanges({}), given, catch_up=data["catch_up"])
     for section, now in _resources_seen(plan, resources).items():
         then = data["seen"][section]
         found += [f"{section[:-1]} {name}" for name in given[section] if now.get(name) != then.get(name)]
     if found:
         what = f"{named(found)} changed since the plan was made"
         raise PlanRefusedError(f"{path}: {what}; nothing was applied; {_AGAIN}")
-    parse = SimilarTasks(registry.check, given, may_be_over=plan.catch_up).parse
-    check = registry.check.dependencies.problems
-    definitions = [one["definition"] for one in changes if "definition" in one]
-    tasks = {task.id: task for task in checked_tasks(definitions, parse=parse, check=check, source=str(path))}
-    return Plan(
-        plan.reason,
-        tuple(
-            TaskChange(
-                one["id"], one["change"], seen, tasks.get(one["id"]), one.get("file"), one.get("former_id")
-            )
-            for one, seen in zip(changes, stored, strict=True)
-        ),
-        given,
-        catch_up=plan.catch_up,
+    parse, tasks = SimilarTasks(registry.check, given, may_be_over=plan.catch_up).parse, CheckedTasks()
+    check_tasks(
+        [one["definition"] for one in changes if "definition" in one],
+        parse=parse,
+        keep=lambda task: tasks.add(task.id, task),
+        check=partial(registry.check.dependencies.problems, tasks),
+        source=str(path),
     )
+    planned = (
+        TaskChange(
+            one["id"], one["change"], seen, tasks.get(one["id"]), one.get("file"), one.get("former_id")
+        )
+        for one, seen in zip(changes, stored, strict=True)
+    )
+    return replace(plan, tasks=TaskChanges(tasks, planned))

@@ -1,30 +1,31 @@
 """Making a plan: of task files, or of a former revision of a task."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import partial
+from itertools import tee
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from mission_control.errors import InvalidTaskError, Problem, TaskFileError, UnknownTaskError
-from mission_control.files.task_file import checked_tasks, parse_section, read_task_file
+from mission_control.files.task_file import check_tasks, parse_section, read_task_file
 from mission_control.model.problems.suggestions import did_you_mean, quoted
-from mission_control.operate.plan.task_plan import Plan, TaskChange, change_of, similar_tasks
+from mission_control.operate.plan.task_plan import Plan, TaskChange, TaskChanges, change_of, similar_tasks
 from mission_control.operate.tasks import unknown_task
-from mission_control.registry.checked_task import CheckedTask
+from mission_control.registry.checked_task import CheckedTask, CheckedTasks
 from mission_control.registry.registry import Registry
 from mission_control.registry.similar_tasks import SimilarTasks
 
 
-class CheckedTasks(NamedTuple):
-    """Tasks that may be applied, limits and budgets by section, and of several files that of each task."""
+class CheckedFiles(NamedTuple):
+    """Tasks of files that may be applied, with limits and budgets by section."""
 
-    tasks: list[CheckedTask]
+    tasks: CheckedTasks
     resources: Mapping[str, Mapping[str, Any]]
     reason: str
-    files: Mapping[str, str]
     sources: Sequence[str]
 
 
-def check_task_files(registry: Registry, files: Sequence[Path], *, catch_up: bool = False) -> CheckedTasks:
+def check_task_files(registry: Registry, files: Sequence[Path], *, catch_up: bool = False) -> CheckedFiles:
     """Return what may be applied of task files, which are checked together.
 
     Raises:
@@ -41,20 +42,24 @@ def check_task_files(registry: Registry, files: Sequence[Path], *, catch_up: boo
             _refuse_twice(known.keys() & new.keys(), path)
             known |= new
     parse = SimilarTasks(registry.check, given, may_be_over=catch_up).parse
-    check = registry.check.dependencies.problems
-    tasks: list[CheckedTask] = []
-    owners: dict[str, str] = {}
+    tasks = CheckedTasks()
+    check = partial(registry.check.dependencies.problems, tasks)
     for path, one in found.items():
         alone = {"check": check} if len(found) == 1 else {}
-        new_tasks = checked_tasks(one.tasks, parse=parse, **alone, source=str(path))
-        _refuse_twice({task.id for task in new_tasks} & owners.keys(), path)
-        tasks += new_tasks
-        if len(found) > 1:
-            owners |= dict.fromkeys((task.id for task in new_tasks), str(path.absolute()))
+        keep = partial(_keep, tasks, path)
+        check_tasks(one.tasks, parse=parse, keep=keep, **alone, source=str(path))
     if len(found) > 1:
-        _refuse_broken(check(tasks), ", ".join(map(str, found)))
+        _refuse_broken(check(), ", ".join(map(str, found)))
     sources = [str(path.absolute()) for path in found]
-    return CheckedTasks(tasks, given, f"applied {', '.join(path.name for path in found)}", owners, sources)
+    return CheckedFiles(tasks, given, f"applied {', '.join(path.name for path in found)}", sources)
+
+
+def _keep(tasks: CheckedTasks, path: Path, task: CheckedTask) -> bool:
+    source = str(path.absolute())
+    is_added = tasks.add(task.id, task, source)
+    if not is_added and tasks.label(task.id) != source:
+        _refuse_twice([task.id], path)
+    return is_added
 
 
 def _refuse_twice(names: Iterable[str], path: Path) -> None:
@@ -69,7 +74,7 @@ def _refuse_broken(problems: Mapping[str, Sequence[Problem]], subject: str) -> N
 
 def plan_of(
     registry: Registry,
-    checked: CheckedTasks,
+    checked: CheckedFiles,
     *,
     prune: bool = False,
     renames: Mapping[str, str] | None = None,
@@ -84,24 +89,31 @@ def plan_of(
         UnknownTaskError: a task to be renamed is not registered, or its new id is not in the files.
         InvalidTaskError: other tasks come after one that would be removed.
     """
-    tasks = registry.check.dependencies.upstream_first(checked.tasks)
-    wanted, renames = {task.id for task in tasks}, {} if renames is None else renames
+    tasks, renames = checked.tasks, {} if renames is None else renames
     former = {new: old for old, new in renames.items()}
     alone = checked.sources[0] if len(checked.sources) == 1 else None
-    changes = [
-        change_of(task, seen, checked.files.get(task.id, alone), former.get(task.id))
-        for task, seen in zip(tasks, registry.planned.stored(task.id for task in tasks), strict=True)
-    ]
-    _refuse_renames(registry, renames, wanted)
-    owned = registry.planned.files.owned_by(set(checked.sources))
-    known = set(registry.ids()) if owned.keys() - wanted else ()
-    left = {one: file for one, file in owned.items() if one in known and one not in {*wanted, *renames}}
-    gone = [*renames, *(left if prune else ())]
-    changes += _removals(registry, gone, tasks)
+    ordered, to_read = tee(registry.check.dependencies.upstream_first(tasks))
+    changes = TaskChanges(
+        tasks,
+        (
+            change_of(tasks[task_id], seen, alone or tasks.label(task_id), former.get(task_id))
+            for task_id, seen in zip(ordered, registry.planned.stored(to_read), strict=True)
+        ),
+    )
+    _refuse_renames(registry, renames, tasks)
+    left = {
+        task_id: file
+        for task_id, file in registry.planned.files.owned_by(set(checked.sources))
+        if task_id not in tasks and task_id not in renames
+    }
+    known = set(registry.ids()) if left else set()
+    left = {task_id: left[task_id] for task_id in sorted(left.keys() & known)}
+    for one in _removals(registry, [*renames, *(left if prune else ())], tasks):
+        changes.add(one.task_id, one, one.kind)
     similar = _similar(registry, changes, left)
     return Plan(
         checked.reason,
-        tuple(changes),
+        changes,
         checked.resources,
         left={} if prune else left,
         similar=similar,
@@ -109,7 +121,7 @@ def plan_of(
     )
 
 
-def _refuse_renames(registry: Registry, renames: Mapping[str, str], wanted: Iterable[str]) -> None:
+def _refuse_renames(registry: Registry, renames: Mapping[str, str], wanted: Collection[str]) -> None:
     known = set(registry.ids()) if renames else set()
     for old, new in renames.items():
         if old not in known or old in wanted:
@@ -119,17 +131,17 @@ def _refuse_renames(registry: Registry, renames: Mapping[str, str], wanted: Iter
             raise UnknownTaskError(f"{quoted(new)} is not in the files{did_you_mean(new, list(wanted))}")
 
 
-def _similar(registry: Registry, changes: Iterable[TaskChange], left: Mapping[str, str]) -> dict[str, str]:
-    new = [one.checked for one in changes if one.kind == "created" and one.checked is not None]
-    stored = registry.planned.stored(left if new else ())
-    return similar_tasks(new, [one for one in stored if one is not None])
+def _similar(registry: Registry, changes: TaskChanges, left: Mapping[str, str]) -> dict[str, str]:
+    new = (changes[task_id].checked for task_id in changes.labelled("created"))
+    stored = registry.planned.stored(left)
+    return similar_tasks(filter(None, new), [one for one in stored if one is not None])
 
 
-def _removals(registry: Registry, gone: Sequence[str], kept: Sequence[CheckedTask]) -> list[TaskChange]:
+def _removals(registry: Registry, gone: Sequence[str], kept: CheckedTasks) -> list[TaskChange]:
     """Return the removals of tasks, each after those of the tasks that come after it."""
     if not gone:
         return []
-    upstream = {task.id: {one.task for one in task.after} for task in kept}
+    upstream = {task.id: {one.task for one in task.after} for task in kept.values()}
     downstream = {
         task_id: [one for one in registry.downstream(task_id) if task_id in upstream.get(one, {task_id})]
         for task_id in gone
@@ -178,8 +190,9 @@ def plan_of_revision(registry: Registry, task_id: str, number: int | None) -> Pl
             )
         )
     task = registry.check.parse_new({**kept[wanted], "metadata": seen.definition["metadata"]})
-    change = change_of(CheckedTask.of(task), seen, None, None)
-    return Plan(f"rolled back to revision {wanted}", (change,))
+    checked = CheckedTask.of(task)
+    changes = TaskChanges({task_id: checked}, [change_of(checked, seen, None, None)])
+    return Plan(f"rolled back to revision {wanted}", changes)
 
 
 def _ranges(numbers: Iterable[int]) -> str:

@@ -1,6 +1,6 @@
 """A plan to show: fields before and after with secrets masked, due times, and what a day costs."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -10,7 +10,7 @@ from redis import Redis
 from mission_control.audit.record.difference import difference
 from mission_control.model.values.instants import format_instant, from_unix
 from mission_control.operate.plan.effects import Demand, Effect, demands_of, effects_of
-from mission_control.operate.plan.task_plan import Kind, Plan, field_changes
+from mission_control.operate.plan.task_plan import Kind, Plan, changed_tasks, field_changes
 from mission_control.registry.named_resources import NamedResources
 from mission_control.registry.registry import Registry
 
@@ -74,27 +74,20 @@ def shown_plan(
     """
     effects = effects_of(registry, plan, now)
     return ShownPlan(
-        shown_tasks(plan, effects),
+        [*shown_tasks(plan, effects)],
         shown_resources(resources, plan),
         *demands_of(registry, client, plan, now),
     )
 
 
-def shown_tasks(plan: Plan, effects: Mapping[str, Effect] | None = None) -> list[ShownChange]:
-    """Return the tasks that a plan changes, with their fields before and after."""
-    removed = {one.task_id: one.seen for one in plan.tasks if one.kind == "removed"}
+def shown_tasks(plan: Plan, effects: Mapping[str, Effect] | None = None) -> Iterator[ShownChange]:
+    """Yield the tasks that a plan changes, with their fields before and after."""
     known = {} if effects is None else effects
-    return [
-        ShownChange(
-            one.task_id,
-            one.kind,
-            field_changes(one, removed.get(one.former_id or "")),
-            one.former_id,
-            known.get(one.task_id),
-        )
-        for one in plan.tasks
-        if one.kind != "unchanged"
-    ]
+    for one in plan.tasks.values():
+        if one.kind != "unchanged":
+            former = None if one.former_id is None else plan.tasks[one.former_id].seen
+            fields = field_changes(one, former)
+            yield ShownChange(one.task_id, one.kind, fields, one.former_id, known.get(one.task_id))
 
 
 def shown_resources(resources: Mapping[str, NamedResources[Any]], plan: Plan) -> list[ShownChange]:
@@ -103,8 +96,9 @@ def shown_resources(resources: Mapping[str, NamedResources[Any]], plan: Plan) ->
     Raises:
         ResourceInUseError: a task that the plan does not change does not go with one.
     """
-    tasks, found = [one.task for one in plan.tasks if one.task is not None], []
+    found = []
     for section, given in plan.resources.items():
+        tasks = (one.definition for one in changed_tasks(plan))
         ours = resources[section]
         known = ours.all() if given else {}
         for name in ours.set_all(given.values(), edited=tasks, dry_run=True):

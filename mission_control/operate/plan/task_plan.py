@@ -1,13 +1,15 @@
 """A plan: what becomes of each task, and of limits and budgets. A plain value; nothing here asks Redis."""
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+import pickle
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 
 import orjson
 
 from mission_control.audit.record.difference import difference
+from mission_control.files.disk_map import DiskMap
 from mission_control.model.definitions.task import TaskDefinition
 from mission_control.registry.checked_task import CheckedTask
 from mission_control.registry.stored_task import StoredTask
@@ -42,6 +44,26 @@ class TaskChange:
         return None if self.checked is None else self.checked.definition
 
 
+class TaskChanges(DiskMap[TaskChange]):
+    """Changes in the order in which they are made; the label is what becomes of the task."""
+
+    def __init__(self, checked: Mapping[str, CheckedTask], changes: Iterable[TaskChange] = ()) -> None:
+        super().__init__()
+        self._checked = checked
+        for one in changes:
+            self.add(one.task_id, one, one.kind)
+
+    def packed(self, value: TaskChange) -> bytes:
+        """Return what is held of a change: all but the task as it should be."""
+        is_checked = value.checked is not None
+        return pickle.dumps((value.kind, value.seen, is_checked, value.file, value.former_id, value.digest))
+
+    def unpacked(self, key: str, packed: bytes) -> TaskChange:
+        """Return the change of which this is held."""
+        kind, seen, is_checked, *more = pickle.loads(packed)  # noqa: S301  # ours alone
+        return TaskChange(key, kind, seen, self._checked[key] if is_checked else None, *more)
+
+
 @dataclass(frozen=True)
 class Plan:
     """Changes of tasks in the order in which they are made, and the limits and budgets that are set before.
@@ -51,7 +73,7 @@ class Plan:
     """
 
     reason: str
-    tasks: tuple[TaskChange, ...]
+    tasks: TaskChanges
     resources: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     left: Mapping[str, str] = field(default_factory=dict)
     similar: Mapping[str, str] = field(default_factory=dict)
@@ -59,10 +81,17 @@ class Plan:
 
     def by_kind(self) -> dict[Kind, list[str]]:
         """Return the ids of the tasks by what becomes of them; without renamed and removed if none is."""
-        found: dict[Kind, list[str]] = {kind: [] for kind in KINDS}
-        for one in self.tasks:
-            found[one.kind].append(one.task_id)
-        return {kind: ids for kind, ids in found.items() if ids or kind in KINDS[:3]}
+        return {kind: [*self.tasks.labelled(kind)] for kind in self.counts()}
+
+    def counts(self) -> dict[Kind, int]:
+        """Return how many tasks there are of each kind; without renamed and removed if none is."""
+        found = self.tasks.counts()
+        return {kind: found.get(kind, 0) for kind in KINDS if kind in KINDS[:3] or kind in found}
+
+
+def changed_tasks(plan: Plan) -> Iterator[CheckedTask]:
+    """Yield the tasks that a plan creates or changes, as they should be."""
+    return (one.checked for one in plan.tasks.values() if one.checked is not None)
 
 
 def change_of(

@@ -69,7 +69,7 @@ def test_exported_tasks_claim_nothing_unenforced_and_apply_without_a_revision(
     for of_task in (exported.get, registry.get):
         assert not (of_task("plain") or {}).keys() & unenforced
         assert (of_task("asks") or {}).keys() & unenforced == {"pause_after_failures", "notify"}
-    applied = apply_task_file(installation.registry, file, installation.resources)
+    applied = apply_task_file(installation.registry, file, installation.resources).by_kind()
     assert (applied["unchanged"], applied["updated"]) == (["asks", "plain"], [])
 
 
@@ -80,11 +80,13 @@ def test_field_left_out_of_an_applied_file_is_removed_once(
     registry.register(a_task(overlap="queue", priority=3))
     file = tmp_path / "tasks.json"
     file.write_text(json.dumps({"tasks": [a_task()]}))
-    assert apply_task_file(installation.registry, file, installation.resources)["updated"] == ["a"]
+    assert apply_task_file(installation.registry, file, installation.resources).by_kind()["updated"] == ["a"]
     stored = registry.get("a") or {}
     assert stored["overlap"] == "skip"
     assert (stored["priority"], stored["metadata"]["revision"]) == (0, 2)
-    assert apply_task_file(installation.registry, file, installation.resources)["unchanged"] == ["a"]
+    assert apply_task_file(installation.registry, file, installation.resources).by_kind()["unchanged"] == [
+        "a"
+    ]
 
 
 PAST = {"type": "once", "at": "2020-01-01T09:00:00Z"}
@@ -122,7 +124,7 @@ def test_finished_task_is_registered_again_and_restored_from_its_file(
     assert not registry.register(soon)
     write_task_file(file, registry.definitions())
     for _ in range(2):
-        assert apply_task_file(registry, file, installation.resources)["unchanged"] == ["soon"]
+        assert apply_task_file(registry, file, installation.resources).by_kind()["unchanged"] == ["soon"]
         registry.unregister("soon")
-        assert apply_task_file(registry, file, installation.resources)["created"] == ["soon"]
+        assert apply_task_file(registry, file, installation.resources).by_kind()["created"] == ["soon"]
         write_task_file(file, registry.definitions())

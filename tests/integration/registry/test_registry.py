@@ -220,7 +220,7 @@ class TestMirror:
         monkeypatch.setattr("mission_control.files.task_file.write_task_file", count)
         file = tmp_path / "many.json"
         file.write_text(json.dumps([a_task(f"t{number}") for number in range(20)]), "utf-8")
-        assert len(apply_task_file(installation.registry, file, installation.resources)["created"]) == 20
+        assert apply_task_file(installation.registry, file, installation.resources).counts()["created"] == 20
         assert written == [installation.settings.tasks_file]
 
     def test_change_stands_when_the_mirror_cannot_be_written(
