@@ -1,5 +1,7 @@
 """What can go wrong, split by what the caller can do about it.
 
+This file has more than 250 lines because all errors stand in one place.
+
 ```
 MissionControlError
 ├── InvalidTaskError        the definition is wrong: fix the listed problems (also a ValueError)
@@ -7,6 +9,8 @@ MissionControlError
 │   ├── InvalidLimitError
 │   ├── InvalidBudgetError
 │   └── InvalidGrantError
+├── InvalidFilterError      a filter cannot be read: see where and what is expected (also a ValueError)
+├── WideSearchError         a filter has too much to look at: narrow it, or confirm
 ├── TaskFileError           a task file cannot be used: fix the file (also a ValueError)
 ├── PlanRefusedError        a plan does not hold here, or no longer: make a new one
 │   └── PlanOvertakenError  others changed some tasks while it was applied: make a new one
@@ -44,6 +48,10 @@ import errno
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
+
+_SHOWN_BEFORE: Final = 60
+_SHOWN_AFTER: Final = 20
 
 
 class MissionControlError(Exception):
@@ -99,6 +107,25 @@ class InvalidBudgetError(InvalidResourceError):
 
 class InvalidGrantError(InvalidResourceError):
     """A grant is not valid."""
+
+
+class InvalidFilterError(MissionControlError, ValueError):
+    """A filter cannot be read: `problem` says what is expected at `position`, which counts from 0."""
+
+    def __init__(self, problem: str, text: str, position: int) -> None:
+        self.problem, self.position = problem, position
+        start = max(0, position - _SHOWN_BEFORE)
+        shown = "".join(one if one.isprintable() else " " for one in text[start : position + _SHOWN_AFTER])
+        mark = f"\n  {shown}\n  {' ' * (position - start)}^" if text else ""
+        super().__init__(f"filter, character {position + 1}: {problem}{mark}")
+
+
+class WideSearchError(MissionControlError):
+    """A filter would have to look at `to_scan` runs or tasks, more than are looked at unasked."""
+
+    def __init__(self, message: str, to_scan: int) -> None:
+        self.to_scan = to_scan
+        super().__init__(message)
 
 
 class InvalidSpendError(MissionControlError, ValueError):

@@ -149,6 +149,15 @@ class RunReader:
         """Return how many runs are not over."""
         return int(self._client.zcard(redis_keys.ACTIVE_RUNS))
 
+    def count_of(self, task_id: str) -> int:
+        """Return how many runs of a task there are."""
+        return int(self._client.zcard(redis_keys.task_runs(task_id)))
+
+    def ended_count(self, since: datetime | None) -> int:
+        """Return how many runs ended, at or after `since`."""
+        least = "-inf" if since is None else since.timestamp()
+        return int(self._client.zcount(redis_keys.FINISHED_RUNS, least, "+inf"))
+
     def history(self, task_id: str) -> History:
         """Return a task's counters."""
         return self.histories([task_id])[0]

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from datetime import datetime
-from itertools import chain
+from itertools import islice
 from typing import Any, Final
 
 from mission_control.audit.record.masked_values import masked_value
@@ -14,7 +14,8 @@ from mission_control.model.policies.overlap import Predecessor, Source, Verdict,
 from mission_control.model.runs.run_record import RunRecord, Trigger
 from mission_control.model.runs.run_state import RunState
 from mission_control.model.values.instants import format_instant
-from mission_control.operate.filters import Filter, tags_of_tasks
+from mission_control.operate.filters import Filter, facts_of_tasks
+from mission_control.operate.search_plan import plan_search, require_narrow
 from mission_control.operate.tasks import existing_task
 from mission_control.registry.registry import Registry
 
@@ -31,25 +32,24 @@ def selected_runs(
     registry: Registry,
     wanted: Filter,
     *,
-    task_id: str | None = None,
     with_ended: bool = False,
+    limit: int | None = None,
 ) -> Iterator[RunRecord]:
-    """Yield the runs that a filter takes, of all tasks or one: active ones, then ended ones, latest first.
+    """Yield the runs that a filter takes: active ones, then ended ones, latest first; at most `limit`.
 
     Ended ones are among them `with_ended`, or if the filter asks for when they ended, or for their state.
 
     Raises:
-        UnknownTaskError: no task has that id; names the nearest one.
+        UnknownTaskError: the filter names a task that neither exists nor has runs; names the nearest one.
+        WideSearchError: there are too many runs to look at, and the filter is not confirmed.
     """
-    has_ended = with_ended or wanted.since is not None or any(RunState(one).is_final for one in wanted.states)
-    if task_id is not None:
+    plan = plan_search(ledger, wanted.query, with_ended=with_ended, limit=limit)
+    if not wanted.is_confirmed:
+        require_narrow(plan.to_scan, str(plan))
+    for task_id in plan.ids if plan.index == "task" and plan.to_scan == 0 else ():
         existing_task(registry, task_id)
-        found = ledger.each_of(task_id)
-        runs: Iterator[RunRecord] = (run for run in found if has_ended or not run.state.is_final)
-    else:
-        runs = chain(ledger.all_active(), ledger.ended(wanted.since) if has_ended else ())
-    tags = tags_of_tasks(registry, wanted)
-    return (run for run in runs if wanted.takes_run(run, tags))
+    tasks = facts_of_tasks(registry, wanted.query)
+    return islice((run for run in plan.runs(ledger) if wanted.takes_run(run, tasks)), limit)
 
 
 def task_history(ledger: RunReader, registry: Registry, task_id: str, *, limit: int) -> list[RunRecord]:

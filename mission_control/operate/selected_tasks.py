@@ -9,13 +9,21 @@ from mission_control.model.policies.pause import PauseLayer
 from mission_control.model.values.instants import parse_instant
 from mission_control.operate.filters import Filter
 from mission_control.operate.pausing import pausing_layers
+from mission_control.operate.search_plan import require_narrow
 from mission_control.registry.registry import Registry
 
 
 def selected_tasks(
     registry: Registry, wanted: Filter, pauses: Sequence[PauseLayer], *, enabled_only: bool
 ) -> Iterator[tuple[dict[str, Any], TaskDefinition | None]]:
-    """Yield the tasks that a filter takes, as `Registry.each` does; `pauses` are those in force."""
+    """Yield the tasks that a filter takes, as `Registry.each` does; `pauses` are those in force.
+
+    Raises:
+        WideSearchError: there are too many tasks to look at, and the filter is not confirmed.
+    """
+    if wanted and not wanted.is_confirmed:
+        count = len(registry.ids())
+        require_narrow(count, f"{count:,} tasks to look at, by no index")
     for shown, task in registry.each(enabled_only=enabled_only):
         if not wanted or wanted.takes_task(shown, status_of(shown, task, pauses)):
             yield shown, task

@@ -23,6 +23,7 @@ from mission_control.errors import (
     RunTimeoutError,
     StoreUnavailableError,
     UnsafePathError,
+    WideSearchError,
 )
 from mission_control.store.connection import store_errors
 
@@ -34,6 +35,7 @@ _STATUSES: Final = (
     (UnsafePathError, HTTPStatus.INTERNAL_SERVER_ERROR),
     (RunTimeoutError, HTTPStatus.GATEWAY_TIMEOUT),
     (HandlerError, HTTPStatus.UNPROCESSABLE_ENTITY),
+    (WideSearchError, HTTPStatus.UNPROCESSABLE_ENTITY),
     (LookupError, HTTPStatus.NOT_FOUND),
     (ValueError, HTTPStatus.UNPROCESSABLE_ENTITY),
 )

@@ -65,7 +65,7 @@ def retry(execution_ids: tuple[str, ...], wanted: Filter, dry_run: bool) -> int:
     """
     from mission_control.dispatch.run_control import RunControl
 
-    if wanted and not wanted.states:
+    if wanted and not wanted.query.about("state"):
         raise click.UsageError("Say with --status which runs to retry, such as --status failed.")
     with current() as installation:
         control = RunControl.of(installation)
@@ -92,13 +92,16 @@ def _ids(
     installation: Installation, execution_ids: tuple[str, ...], wanted: Filter, *, is_active: bool = False
 ) -> tuple[str, ...]:
     """Return the ids that were given, or those of the runs that a filter takes."""
+    from mission_control.model.filters.query import term_of
     from mission_control.operate.runs import selected_runs
 
     names_or_filter(execution_ids, wanted)
     if execution_ids:
         return execution_ids
+    if is_active:
+        wanted.query = wanted.query.and_([term_of("run", "state", ["active"])])
     runs = selected_runs(installation.ledger, installation.registry, wanted)
-    found = tuple(run.execution_id for run in runs if not (is_active and run.state.is_final))
+    found = tuple(run.execution_id for run in runs)
     if not found:
-        raise none_found(wanted, "run")
+        raise none_found(wanted)
     return found

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 import rich_click as click
@@ -41,19 +40,25 @@ _COLUMNS: Final = (
 @click.option("-n", "limit", type=click.IntRange(min=1), default=50, show_default=True, help="How many runs.")
 @watchable
 @parameters.as_json
-def list_runs(task_id: str | None, wanted: Filter, with_ended: bool, limit: int, as_json: bool) -> None:
+@click.pass_context
+def list_runs(
+    context: click.Context, task_id: str | None, wanted: Filter, with_ended: bool, limit: int, as_json: bool
+) -> None:
     """List the runs that are waiting, running, or due for a retry.
 
-    --since, or a --status such as failed, lists ended runs too.
+    -q, --since, or a --status such as failed, lists ended runs too.
     """
+    from mission_control.model.filters.query import term_of
     from mission_control.operate.runs import run_json, selected_runs
     from mission_control.operate.tasks import task_id_of
 
+    with_ended = with_ended or context.params["query"] is not None
     with current() as installation:
         registry, ledger = installation.registry, installation.ledger
-        task_id = None if task_id is None else task_id_of(registry, task_id)
-        found = selected_runs(ledger, registry, wanted, task_id=task_id, with_ended=with_ended)
-        runs = list(islice(found, limit))
+        if task_id is not None:
+            named = term_of("run", "task", [task_id_of(registry, task_id)])
+            wanted.query = wanted.query.and_([named])
+        runs = list(selected_runs(ledger, registry, wanted, with_ended=with_ended, limit=limit))
         if as_json:
             echo_json([run_json(run) for run in runs])
         elif runs:
@@ -62,7 +67,7 @@ def list_runs(task_id: str | None, wanted: Filter, with_ended: bool, limit: int,
         elif not wanted:
             tell("no runs" if with_ended else "no run is waiting or running")
         if wanted and not runs:
-            tell(wanted.none_found("run"))
+            tell(wanted.none_found())
 
 
 def _row(run: RunRecord, now: datetime) -> tuple[Cell, ...]:

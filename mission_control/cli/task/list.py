@@ -46,14 +46,14 @@ def list_tasks(is_all: bool, wanted: Filter, as_json: bool, reveal: bool) -> Non
 
     With --status, all tasks that have it are listed.
     """
-    is_all = is_all or "status" in wanted.given
+    is_all = is_all or bool(wanted.query.about("state", is_negated=None))
     with current() as installation:
         if as_json:
             _print_json(installation, wanted, is_all=is_all, reveal=reveal)
         else:
             _print_table(installation, wanted, is_all=is_all)
         if wanted and not wanted.taken:
-            tell(wanted.none_found("task"))
+            tell(wanted.none_found())
 
 
 def _print_json(installation: Installation, wanted: Filter, *, is_all: bool, reveal: bool) -> None:

@@ -14,8 +14,6 @@ import rich_click as click
 if TYPE_CHECKING:
     from mission_control.installation.installation import Installation
 
-_MOST_RUNS: Final = 50
-
 Complete = Callable[[click.Context, click.Parameter, str], list[str]]
 
 
@@ -30,7 +28,7 @@ def completed_by(names: Callable[[], Iterable[str]]) -> Complete:
     return complete
 
 
-def _of_installation(names: Callable[[Installation], Iterable[str]]) -> Complete:
+def _of_installation(names: Callable[[Installation], Iterable[str]]) -> Callable[[], Iterable[str]]:
     def found() -> Iterable[str]:
         from mission_control.cli.terminal.installation_in_use import current, is_kept_up
         from mission_control.configuration.settings import read_settings
@@ -40,13 +38,13 @@ def _of_installation(names: Callable[[Installation], Iterable[str]]) -> Complete
         with current() as installation:
             return [*names(installation)]
 
-    return completed_by(found)
+    return found
 
 
 def _run_ids(installation: Installation) -> list[str]:
-    ledger = installation.ledger
-    runs = [*ledger.active(limit=_MOST_RUNS), *ledger.last_finished(limit=_MOST_RUNS)]
-    return [run.execution_id for run in runs]
+    from mission_control.operate.filters import known_values as known
+
+    return known(installation.registry, installation.ledger, "run")
 
 
 def _handler_paths() -> list[str]:
@@ -56,7 +54,20 @@ def _handler_paths() -> list[str]:
     return sorted(catalog_from(read_settings().handlers).handlers())
 
 
-TASK_IDS: Final = _of_installation(lambda installation: installation.registry.ids())
-RUN_IDS: Final = _of_installation(_run_ids)
-TASK_AND_RUN_IDS: Final = _of_installation(lambda ours: [*ours.registry.ids(), *_run_ids(ours)])
+def known_values(field: str) -> list[str]:
+    """Return the values there are of a field of filters, such as `queue`; nothing without Redis."""
+
+    def values(installation: Installation) -> list[str]:
+        from mission_control.operate.filters import known_values as known
+
+        return known(installation.registry, installation.ledger, field)
+
+    with suppress(Exception):
+        return [*_of_installation(values)()]
+    return []
+
+
+TASK_IDS: Final = completed_by(_of_installation(lambda installation: installation.registry.ids()))
+RUN_IDS: Final = completed_by(_of_installation(_run_ids))
+TASK_AND_RUN_IDS: Final = completed_by(_of_installation(lambda ours: [*ours.registry.ids(), *_run_ids(ours)]))
 HANDLER_PATHS: Final = completed_by(_handler_paths)

@@ -10,6 +10,7 @@ from mission_control.errors import (
     AccountError,
     AuditWriteError,
     GrantRefusedError,
+    InvalidFilterError,
     InvalidResourceError,
     InvalidTaskError,
     MissionControlError,
@@ -29,6 +30,7 @@ from mission_control.errors import (
     UnknownRunError,
     UnknownTaskError,
     UnsafePathError,
+    WideSearchError,
 )
 
 _CODES: tuple[tuple[type[Exception], ExitCode], ...] = (
@@ -44,6 +46,8 @@ _CODES: tuple[tuple[type[Exception], ExitCode], ...] = (
     (ResourceInUseError, ExitCode.REFUSED),
     (InvalidResourceError, ExitCode.USAGE),
     (InvalidTaskError, ExitCode.USAGE),
+    (InvalidFilterError, ExitCode.USAGE),
+    (WideSearchError, ExitCode.REFUSED),
     (TaskFileError, ExitCode.USAGE),
     (PlanOvertakenError, ExitCode.PARTLY_DONE),
     (PlanRefusedError, ExitCode.REFUSED),

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from mission_control.cli.terminal.completions import known_values
 from mission_control.model.runs.run_state import RunState
+from mission_control.operate import search_plan
 from tests.samples.ledger_runs import a_run
 from tests.stage.command_line import mc
 
@@ -58,7 +60,13 @@ TAKEN = {
     "run list --handler handlers.test_handler.run --status failure": {"coffee@3"},
     "run list --task tea --status success": {"tea@1"},
     "run list --status failed -n 1": {"tea@0"},
+    "run list -q task:coff*": {"coffee@3", "coffee@4"},
+    "run list -q state:failed --queue kitchen --since 36h": {"tea@0"},
+    "run list -q milk -n 2": {"tea@0", "tea@1"},
+    "run list -q -tag:hot": {"report@2"},
     "task list": {"tea", "coffee"},
+    "task list -q -state:enabled": {"report"},
+    "task list -q failures>0 --all --queue office": {"report"},
     "task list --queue kitchen --handler handlers.hello.run": {"tea"},
     "task list --status disabled": {"report"},
     "task list --all --tag hot --tag cold": {"tea", "coffee"},
@@ -73,6 +81,9 @@ UNMATCHED = {
     "task list --since tomorow": (2, "is not a moment"),
     "run cancel --queue ofice": (3, "no run has the queue 'ofice'"),
     "run retry --queue office": (2, "Say with --status which runs to retry"),
+    "run list -q state:faild": (2, "filter, character 7: 'faild' is no state; did you mean \"failed\"?"),
+    "run list -q queue:kichen": (0, "no run has the queue 'kichen'; did you mean \"kitchen\"?"),
+    "run retry -q queue:office": (2, "Say with --status which runs to retry"),
     "run cancel": (2, "Give either ids, or filters"),
     "run cancel tea --queue office": (2, "Give either ids, or filters"),
     "task disable --tag cold": (3, "no task has the tag 'cold'"),
@@ -100,3 +111,21 @@ def test_filter_selects_what_is_changed() -> None:
     assert mc("task", "disable", "--queue", "kitchen").code == 0
     assert found("task", "list", "--status", "disabled") == {"tea", "coffee", "report"}
     assert mc("task", "run", "--status", "disabled", "--queue", "office").out.startswith("report@manual-")
+
+
+def test_wide_search_is_refused_with_its_size_until_it_is_confirmed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(search_plan, "MOST_SCANNED", 2)
+    refused = mc("run", "list", "-q", "error:milk state:failed")
+    assert (refused.code, refused.out) == (4, "")
+    assert "4 runs to look at, by no index" in refused.err
+    assert "add --yes" in refused.err
+    assert found("run", "list", "-q", "error:milk state:failed", "--yes") == {"tea@0", "report@2", "coffee@3"}
+    assert found("run", "list", "-q", "task:tea error:milk") == {"tea@0", "tea@1"}
+
+
+def test_filter_is_completed_with_what_there_is() -> None:
+    assert known_values("queue") == ["kitchen", "office"]
+    assert known_values("tag") == ["hot"]
+    assert known_values("task") == ["coffee", "report", "tea"]
+    assert set(known_values("run")) == {"coffee@4", "tea@0", "tea@1", "report@2", "coffee@3"}
+    assert known_values("error") == []

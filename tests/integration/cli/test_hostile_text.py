@@ -42,7 +42,13 @@ COMMANDS: dict[str, list[list[str]]] = {
     "url": [[]],
     "completion": [["bash"], [HOSTILE]],
     "redis-acl": [["--role", "beat"], ["--role", HOSTILE]],
-    "task list": [["--all"], ["--all", "--json"], ["--tag", HOSTILE], ["--all", "-o", "wide"]],
+    "task list": [
+        ["--all"],
+        ["--all", "--json"],
+        ["--tag", HOSTILE],
+        ["-q", HOSTILE],
+        ["--all", "-o", "wide"],
+    ],
     "why": [["good"], [ENDED], [ACTIVE], [ACTIVE, "--json"], ["good", "--at", HOSTILE], [HOSTILE]],
     "simulate": [
         [],

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from mission_control.configuration.clock import utc_now
 from mission_control.errors import UnknownTaskError
+from mission_control.model.filters.query import Query, term_of
 from mission_control.operate.filters import Filter
 from mission_control.operate.journal import last_notes
 from mission_control.operate.runs import run_json, selected_runs, task_history
@@ -39,6 +41,10 @@ def situation_of(installation: Installation) -> Situation:
 
 def summaries(installation: Installation) -> list[TaskSummary]:
     return [summary_of(*one) for one in installation.registry.each(enabled_only=False)]
+
+
+def of_task(task_id: str) -> Filter:
+    return Filter(Query("run", (term_of("run", "task", [task_id]),)), utc_now())
 
 
 def enqueued(task_id: str) -> str:
@@ -76,7 +82,9 @@ def test_ended_runs_are_among_active_ones_only_on_request(installation: Installa
     assert mc("run", "cancel", over).code == 0
 
     def ids(**options: Any) -> list[str]:
-        return [run.execution_id for run in selected_runs(ledger, registry, Filter({}), **options)]
+        task_id = options.pop("task_id", None)
+        wanted = of_task(task_id) if task_id else Filter(Query("run"), installation.clock())
+        return [run.execution_id for run in selected_runs(ledger, registry, wanted, **options)]
 
     assert ids() == [waiting]
     assert ids(with_ended=True) == [waiting, over]
@@ -98,7 +106,7 @@ def test_unknown_task_names_the_nearest(installation: Installation) -> None:
         lambda: existing_task(registry, "toats"),
         lambda: task_json(registry, "toats"),
         lambda: task_history(ledger, registry, "toats", limit=1),
-        lambda: list(selected_runs(ledger, registry, Filter({}), task_id="toats")),
+        lambda: list(selected_runs(ledger, registry, of_task("toats"))),
         lambda: task_revisions(registry, installation.settings.task_changes_log, "toats"),
     ):
         with pytest.raises(UnknownTaskError, match='did you mean "toast"'):
