@@ -19,7 +19,6 @@ from beat.turn.lead import Turn
 from beat.turn.side_work import SideWork
 from mission_control.audit.stream.checkpoints import CHECKPOINT_SECONDS, Checkpoints
 from mission_control.ledger.ledger import Ledger
-from mission_control.registry.registry import Registry
 from mission_control.sweep.sweep import Sweep
 
 if TYPE_CHECKING:
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     from beat.follow_up.worker_watch import WorkerWatch
     from mission_control.ledger.backfills import Backfills
     from mission_control.notifications.notifier import Notifier
+    from mission_control.registry.registry import Registry
 
 _LOOK_FOR_WORKERS_EVERY: Final = 10.0
 

@@ -1,18 +1,22 @@
 """What programs that use RedBeat did to tasks (`enabled = False; save()`, `delete()`), put on record."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from redis import Redis
 
 from mission_control.errors import InvalidTaskError
 from mission_control.events import events
-from mission_control.registry.registry import Registry
 from mission_control.signing.keyring import NO_KEYS, Keyring
 from mission_control.store import redis_keys
 from mission_control.store.lua_scripts import lua_script
 from mission_control.store.redis_keys import RedBeatKeys
+
+if TYPE_CHECKING:
+    from mission_control.registry.registry import Registry
 
 ACTOR: Final = "redbeat"
 _REASON: Final = "a program that uses RedBeat did so"

@@ -22,7 +22,6 @@ from mission_control.audit.record.repetitions import identity_of
 from mission_control.audit.stream.anchors import anchor_found, forget_old_anchors
 from mission_control.audit.stream.chain import ChainHead
 from mission_control.audit.stream.log import AuditLog
-from mission_control.audit.stream.written_identities import written_identities
 from mission_control.dispatch.run_logs import RunLogs
 from mission_control.events import events
 from mission_control.installation.installation import Installation
@@ -123,5 +122,7 @@ def _written_before(path: Path, pending: Sequence[PendingRecord]) -> dict[str, C
     if not known:
         return {}
     since = min(one.at for one in known.values())
+    from mission_control.audit.stream.written_identities import written_identities  # few records are late
+
     found = written_identities(path, set(known), since=since)
     return {known[identity].identity: head for identity, head in found.items()}
