@@ -17,30 +17,28 @@ from redbeat.schedulers import RedBeatScheduler
 
 from beat.checks.refusals import REFUSALS, refuse_unsafe
 from beat.firing.assembly import assemble_firing
+from beat.firing.downstream import Downstream
 from beat.firing.fire_request import Delivery
 from beat.firing.firing import Firing
 from beat.firing.overtaken import Overtaken
 from beat.follow_up.follow_up import FollowUp
 from beat.follow_up.unfired_records import UnfiredRecords
 from beat.messages.entry_sender import EntrySender
-from beat.turn.exact_wait import exactly
 from beat.turn.lead import Lead, NotLeadingError, Turn
 from beat.turn.side_work import SideWork
-from beat.turn.wake_up import WakeUp, countdown
+from beat.turn.wake_up import WakeUp, countdown, exactly
 from beat.upkeep.schedule_upkeep import ScheduleUpkeep
 from mission_control.events import events
 from mission_control.installation.installation import Installation, current_installation
 from mission_control.messaging.message import is_broker_elsewhere
 from mission_control.messaging.redis_failures import REDIS_ERRORS, is_redis_failure, is_wrong_type
 from mission_control.model.runs.run_record import RunRecord
-from mission_control.processes.common_settings import common_settings
-from mission_control.processes.heartbeats import beat_name
+from mission_control.processes.heartbeats import beat_name, common_settings
 from mission_control.processes.supervision import is_orphaned
 from mission_control.sweep.late_records import LateRecords
 from mission_control.sweep.sweep import Sweep
 
 if TYPE_CHECKING:
-    from beat.firing.downstream import Downstream
     from beat.follow_up.heartbeat_ping import HeartbeatPing
 
 WAIT_FOR_REDIS: Final = 1.0
@@ -237,8 +235,6 @@ class MissionControlScheduler(RedBeatScheduler):
 
     @cached_property
     def _downstream(self) -> Downstream:
-        from beat.firing.downstream import Downstream
-
         ours = self._installation
         return Downstream.of(self._firing, ours.client, ours.redbeat_keys)
 
@@ -275,8 +271,10 @@ class MissionControlScheduler(RedBeatScheduler):
         ours = self._installation
         if ours.settings.heartbeat_url is None:
             return None
-        from beat.follow_up.heartbeat_ping import HeartbeatPing  # its libraries take much memory
-        from beat.follow_up.heartbeat_report import HeartbeatReport
+        from beat.follow_up.heartbeat_ping import (
+            HeartbeatPing,  # its libraries take much memory
+            HeartbeatReport,
+        )
         from mission_control.model.values.addresses import parse_networks
 
         report = HeartbeatReport(ours.client, lambda: ours.registry, ours.redbeat_keys, ours.clock)

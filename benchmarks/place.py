@@ -14,7 +14,7 @@ from typing import Final, Self
 from mission_control.processes.service_process import ServiceCommand, ServiceProcess
 from mission_control.store.connection import connect
 from mission_control.store.embedded.embedded_server import join_embedded_server
-from mission_control.store.embedded.patience import patiently
+from mission_control.store.embedded.locks import patiently
 
 CHECKOUT: Final = Path(__file__).resolve().parents[1]
 _STOP_WITHIN: Final = timedelta(seconds=8)

@@ -8,13 +8,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mission_control.budget_registry import (
-        RegisteredBudget,
-        get_budget,
-        list_budgets,
-        remove_budget,
-        set_budget,
-    )
     from mission_control.dispatch.producer import enqueue, enqueue_many
     from mission_control.dispatch.run_control import CancelReply
     from mission_control.dispatch.run_handle import Run
@@ -37,13 +30,6 @@ if TYPE_CHECKING:
         UnknownRunError,
         UnknownTaskError,
     )
-    from mission_control.limit_registry import (
-        RegisteredLimit,
-        get_limit,
-        list_limits,
-        remove_limit,
-        set_limit,
-    )
     from mission_control.model.definitions.registered_task import RegisteredTask
     from mission_control.model.runs.handler_contract import (
         ExecutionResult,
@@ -51,6 +37,18 @@ if TYPE_CHECKING:
         HandlerResult,
         RunResult,
         TaskResult,
+    )
+    from mission_control.resource_registry import (
+        RegisteredBudget,
+        RegisteredLimit,
+        get_budget,
+        get_limit,
+        list_budgets,
+        list_limits,
+        remove_budget,
+        remove_limit,
+        set_budget,
+        set_limit,
     )
     from mission_control.scheduler import TaskScheduler
     from mission_control.task_registry import (
@@ -126,11 +124,10 @@ _HOME = {
     "enqueue_many": "dispatch.producer",
     **dict.fromkeys(("DebounceOptions", "EnqueueRequest", "EnqueueResult"), "dispatch.run_options"),
     **dict.fromkeys(
-        ("RegisteredLimit", "get_limit", "list_limits", "remove_limit", "set_limit"), "limit_registry"
+        (name for name in __all__ if name.endswith(("_limit", "_limits", "_budget", "_budgets"))),
+        "resource_registry",
     ),
-    **dict.fromkeys(
-        ("RegisteredBudget", "get_budget", "list_budgets", "remove_budget", "set_budget"), "budget_registry"
-    ),
+    **dict.fromkeys(("RegisteredBudget", "RegisteredLimit"), "resource_registry"),
     **dict.fromkeys(
         (name for name in __all__ if name.endswith("_task") or name == "list_tasks"), "task_registry"
     ),

@@ -13,27 +13,25 @@ from mission_control.dispatch.run_control import RunControl
 from mission_control.dispatch.run_ending import RunEnding
 from mission_control.installation.installation import Installation, create_app, installation_or_end
 from mission_control.messaging.celery_logging import leave_standard_error_to_records
-from mission_control.processes.common_settings import common_settings
+from mission_control.processes.heartbeats import common_settings
 from workers.attempt.attempt import AttemptRunner
 from workers.attempt.attempt_guard import AttemptGuard
 from workers.attempt.claim import Claimer
+from workers.call.attempt_log import LogSender
 from workers.call.child_processes import allow_own_children
 from workers.call.failure_log import leave_out_our_frames
-from workers.call.log_sender import LogSender
-from workers.call.secret_sources import SecretSources
+from workers.call.handler_params import SecretSources
 from workers.plain_clients.celery_reports import leave_out_bodies
 from workers.plain_clients.plain_runs import PlainRuns
 from workers.plain_clients.unknown_handlers import UnknownHandlers
 from workers.process.beat_watch import LEAST_SILENCE, BeatWatch, BeatWatchStep
 from workers.process.connection_log import name_lost_connections
 from workers.process.consumer_watchdog import WatchdogStep
-from workers.process.durable_revoke import make_revoke_durable
-from workers.process.early_start import ChildDispatchStep
-from workers.process.event_batches import EventBatchStep
+from workers.process.early_start import ChildDispatchStep, EventBatchStep
 from workers.process.heartbeat import HeartbeatStep
 from workers.process.lease_keeper import LeaseKeeperStep
 from workers.process.reload import RELOAD_OPTION, ReloadStep
-from workers.process.remote_control import RemoteControl
+from workers.process.remote_control import RemoteControl, make_revoke_durable
 from workers.process.stop_grace import StopGrace
 from workers.signals import SignalHook, connect_signals
 from workers.tasks.handler_tasks import HandlerTasks

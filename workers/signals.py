@@ -17,10 +17,9 @@ from celery import Celery, Task, signals
 from mission_control.dispatch.run_ending import RunEnding
 from mission_control.model.runs.run_record import RunRecord
 from mission_control.model.runs.run_state import RunState
-from workers.attempt.lost_attempts import end_lost_attempt
+from workers.attempt.endings import end_lost_attempt
 from workers.call.invocation import Failure, timed_out
-from workers.plain_clients.plain_messages import PlainMessage
-from workers.plain_clients.plain_runs import PlainRuns
+from workers.plain_clients.plain_runs import PlainMessage, PlainRuns
 from workers.plain_clients.unknown_handlers import UnknownHandlers
 from workers.process.attempt_request import request_in_hand
 

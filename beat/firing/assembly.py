@@ -8,14 +8,13 @@ from redis import Redis
 
 from beat.entries.due_entries import DueEntries
 from beat.firing.commit import Commit
-from beat.firing.conditions import Conditions
 from beat.firing.fire_request import Delivery, FireRequests
 from beat.firing.firing import Firing
-from beat.firing.pauses_in_force import PausesInForce
+from beat.firing.pauses_in_force import Conditions, PausesInForce
 from beat.messages.entry_sender import EntrySender
 from beat.messages.run_messages import RunMessages
 from beat.upkeep.quarantine import Quarantine
-from mission_control.registry.breakers import Breakers
+from mission_control.registry.pauses import Breakers
 from mission_control.signing.keyring import Keyring
 from mission_control.store.redis_keys import RedBeatKeys
 

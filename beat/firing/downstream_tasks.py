@@ -8,7 +8,7 @@ from beat.entries.due_entries import CorruptEntry, DueEntries, DueTask
 from mission_control.ledger.upstream_runs import UpstreamRuns
 from mission_control.model.composition.graph import Node, common_roots, joined_of
 from mission_control.model.composition.release import Never, UpstreamRun, upstream_ids
-from mission_control.model.definitions.dependency import Dependency
+from mission_control.model.definitions.task_parts import Dependency
 from mission_control.model.values.identifiers import downstream_execution_id, task_of_run
 from mission_control.store.redis_keys import RedBeatKeys
 

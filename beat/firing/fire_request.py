@@ -16,14 +16,13 @@ from beat.messages.run_messages import RunMessages
 from mission_control.messaging.collected_messages import QueuedMessage
 from mission_control.messaging.message_template import MessageKind
 from mission_control.model.policies.deadlines import first_deadline
+from mission_control.model.policies.due_decision import written_back
 from mission_control.model.policies.misfire import ON_TIME_WITHIN, Action, Decision, Fire, Skip
 from mission_control.model.policies.notices import unfired_notices
-from mission_control.model.policies.occurrence_changes import written_back
 from mission_control.model.policies.overlap import Verdict, plan_of
 from mission_control.model.runs.new_run import Origin, expires_at, occurrence_spec
-from mission_control.model.runs.run_limits import HARD_LIMIT_GRACE
 from mission_control.model.runs.run_record import json_text
-from mission_control.model.runs.run_state import RunState
+from mission_control.model.runs.run_state import HARD_LIMIT_GRACE, RunState
 from mission_control.model.values.handler_paths import handler_path_problem
 from mission_control.model.values.instants import format_instant
 from mission_control.signing.keyring import Keyring

@@ -11,9 +11,8 @@ from typing import Final
 from beat.entries.due_entries import CorruptEntry, DueEntries, DueEntry, DuePlainEntry, DueTask
 from beat.firing.batches import BATCH, MOST_BYTES, batches
 from beat.firing.commit import Commit, Verdicts
-from beat.firing.conditions import Conditions, is_decided_ahead
 from beat.firing.fire_request import FireRequest, FireRequests
-from beat.firing.pauses_in_force import PausesInForce
+from beat.firing.pauses_in_force import Conditions, PausesInForce, is_decided_ahead
 from beat.firing.plain_request import plain_request
 from beat.firing.prepared import AHEAD_SECONDS, MOST_PREPARED, SLICE, Prepared
 from beat.messages.entry_sender import EntrySender

@@ -1,14 +1,21 @@
-"""The pauses by which beat decides; the fire script refuses what was decided by others."""
+"""What holds occurrences back as they fall due: pauses, which the fire script checks too, and conditions."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from redis import Redis
 
 from beat.entries.due_entries import DueTask
+from beat.firing.downstream_tasks import dependencies_of
+from mission_control.model.policies.condition import NO_FACTS, ConditionFacts
 from mission_control.model.policies.due_decision import fires, open_breaker
 from mission_control.model.policies.misfire import Decision
 from mission_control.model.policies.pause import PauseKind, PauseLayer, TaskFacts
 from mission_control.model.runs.changed_occurrence import ChangedOccurrence
-from mission_control.registry.breakers import Breakers
+from mission_control.registry.condition_facts import condition_facts
+from mission_control.registry.pauses import Breakers
 
 
 class PausesInForce:
@@ -58,3 +65,27 @@ class PausesInForce:
         kinds = [kind for kind in PauseKind if has_breaker or kind is not PauseKind.BREAKER]
         keys = ((kind, value) for kind in kinds for value in facts.values_of(kind))
         return [layer for key in keys for layer in self._layers.get(key, ())]
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """Asks the conditions. A task without one costs nothing; one that the time decides asks no Redis."""
+
+    client: Redis
+
+    def facts(self, entry: DueTask, now: datetime) -> ConditionFacts:
+        """Return what the task's built-in condition is decided by.
+
+        Raises:
+            RedisError: Redis refuses, or cannot be reached.
+        """
+        condition = entry.task.condition
+        if condition is None or (condition.is_foreseeable and "idle" not in entry.task.notify.on):
+            return NO_FACTS
+        return condition_facts(self.client, entry.task_id, condition, dependencies_of(entry), now)
+
+
+def is_decided_ahead(entry: DueTask) -> bool:
+    """Whether what is decided some seconds before an occurrence still holds when it is due."""
+    condition = entry.task.condition
+    return condition is None or condition.is_foreseeable or condition.handler is not None

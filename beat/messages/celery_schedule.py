@@ -6,12 +6,10 @@ from celery import Celery
 from celery.schedules import BaseSchedule, crontab, schedule
 
 from mission_control.model.definitions.schedules import Schedule
-from mission_control.model.definitions.schedules.clock.calendar_words import weekday_number
-from mission_control.model.definitions.schedules.clock.times_of_day import parse_time
+from mission_control.model.definitions.schedules.clock.calendar_words import parse_time, weekday_number
 from mission_control.model.definitions.schedules.cron import CronSchedule
-from mission_control.model.definitions.schedules.daily import DailySchedule
+from mission_control.model.definitions.schedules.dated_schedule import DailySchedule, WeeklySchedule
 from mission_control.model.definitions.schedules.interval import IntervalSchedule
-from mission_control.model.definitions.schedules.weekly import WeeklySchedule
 
 _CRON_FIELDS: Final = 5
 

@@ -18,8 +18,9 @@ from mission_control.messaging.message_template import (
     TASK_ID,
     MessageKind,
     MessageTemplate,
+    is_replaced,
+    is_traced,
 )
-from mission_control.messaging.tracing import is_replaced, is_traced
 from mission_control.messaging.transport.message_signature import Window
 from mission_control.model.definitions.schedules import Schedule
 from mission_control.model.values.instants import format_instant

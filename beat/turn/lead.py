@@ -14,8 +14,7 @@ from typing import Any, Final
 from redis import Redis
 
 from mission_control.events import events
-from mission_control.processes.common_settings import Common
-from mission_control.processes.heartbeats import LIFE_SECONDS
+from mission_control.processes.heartbeats import LIFE_SECONDS, Common
 from mission_control.store import redis_keys
 from mission_control.store.lua_scripts import lua_script
 from mission_control.store.redis_keys import RedBeatKeys

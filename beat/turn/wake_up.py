@@ -1,4 +1,4 @@
-"""Waiting on Redis: until a due time, or until a task changes."""
+"""Waiting: on Redis until a due time or until a task changes, and without sleep for the last milliseconds."""
 
 import select
 import time
@@ -16,6 +16,14 @@ _CONFIRMED_WITHIN_SECONDS: Final = 4.0
 _SLEW_SECONDS: Final = 0.001
 """By how much a clock that is being corrected may lag behind the monotonic one in a wait of two seconds
 (adjtimex(2): 500 parts per million at most)."""
+
+WARM_UP_SECONDS: Final = 0.003
+"""How long before the due time everything is warmed up. A connection, a server, a processor and its caches
+that were idle for a second cost half a millisecond; and Linux lets select() oversleep by a thousandth of its
+wait, which is a millisecond after a second but nothing after a few milliseconds."""
+
+SPIN_SECONDS: Final = 0.0005
+"""How long before the due time beat waits without sleep: the kernel wakes a sleeping process too late."""
 
 
 def countdown(until: float, clock: Callable[[], float]) -> Callable[[], float]:
@@ -96,3 +104,22 @@ class WakeUp:
         while (message := pubsub.get_message(timeout=0)) is not None:
             is_woken = is_woken or message["type"] == "message"
         return is_woken
+
+
+def exactly(
+    wait: Callable[[Callable[[], float]], bool], warm_up: Callable[[], object]
+) -> Callable[[Callable[[], float]], bool]:
+    """Return a `WakeUp.wait` that ends within microseconds, after `warm_up` has used what is needed then."""
+
+    def wait_exactly(left: Callable[[], float]) -> bool:
+        if wait(lambda: left() - WARM_UP_SECONDS):
+            return True
+        if left() > 0:
+            warm_up()
+        if wait(lambda: left() - SPIN_SECONDS):
+            return True
+        while left() > 0:
+            pass
+        return False
+
+    return wait_exactly

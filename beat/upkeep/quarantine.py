@@ -20,6 +20,7 @@ from mission_control.store.lua_scripts import lua_script
 from mission_control.store.redis_keys import RedBeatKeys
 
 _LONGEST_PROBLEM: Final = 2_000
+
 _AT_ONCE: Final = 500
 _IS_TASK: Final = 2
 _FIRST_DELAY: Final = 5.0

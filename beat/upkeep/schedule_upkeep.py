@@ -1,35 +1,38 @@
 """Upkeep of the schedule: rebuilds it if it was lost, and installs `beat_schedule`."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import Any, Final
 
 from celery import Celery
 from redis import Redis
 
 from beat.entries.due_entries import DueEntries
+from beat.entries.entry_keys import entry_keys
 from beat.entries.static_entries import install_static_entries
 from beat.turn.lead import Turn
 from beat.turn.side_work import SideWork
-from beat.upkeep.foreign_changes import ForeignChanges
 from beat.upkeep.quarantine import Quarantine, forget_deleted
-from beat.upkeep.rebuild import rebuild_schedule
 from mission_control.audit.stream.log import AuditLog
+from mission_control.errors import InvalidTaskError
 from mission_control.events import events
+from mission_control.registry.registry import Registry
 from mission_control.signing.keyring import NO_KEYS, Keyring
 from mission_control.store import redis_keys
 from mission_control.store.key_types import keys_of_wrong_type
+from mission_control.store.lua_scripts import lua_script
 from mission_control.store.redis_keys import RedBeatKeys
-
-if TYPE_CHECKING:
-    from mission_control.registry.registry import Registry
 
 REBUILD_EVERY_SECONDS: Final = 30.0
 """How often an empty schedule is rebuilt at most: a lone task with a fixed delay empties it at each run, and
 looking through all keys costs far more."""
+
+ACTOR: Final = "redbeat"
+_REASON: Final = "a program that uses RedBeat did so"
+
+_AT_ONCE: Final = 500
 
 
 class ScheduleUpkeep:
@@ -113,3 +116,63 @@ class ScheduleUpkeep:
     def _rebuild(self) -> None:
         rebuild_schedule(self._client, self._redbeat_keys, self._clock())
         self._had_entries = False
+
+
+def rebuild_schedule(client: Redis, redbeat_keys: RedBeatKeys, now: datetime) -> int:
+    """Put every entry that is not on the schedule back on it, and return how many there were.
+
+    A task is due when its hash says, so what fell due meanwhile is a misfire like any other. A task that is
+    disabled, or waits for the end of its run, is not due. Beat looks at all other entries now: RedBeat's,
+    which know when they are due, and corrupt ones, which are then quarantined.
+    """
+    put_back = lua_script(client, __package__, "put_back")
+    fixed = (redbeat_keys.schedule, redis_keys.TASKS, redis_keys.BEAT_QUARANTINE)
+    args = [repr(now.timestamp()), redbeat_keys.prefix]
+    pages = entry_keys(client, redbeat_keys)
+    count = sum(int(put_back(keys=[*fixed, *keys], args=args)) for keys in pages)
+    if count:
+        events.schedule_rebuilt(count)
+    return count
+
+
+class ForeignChanges:
+    """Makes task, RedBeat's fields and the change stream agree; `registry` is asked for when they do not.
+
+    Where tasks are signed, RedBeat may not enable one: it has no key. RedBeat sends no signal, so each call
+    looks at a part of the tasks, all of them in turn.
+    """
+
+    def __init__(
+        self,
+        client: Redis,
+        redbeat_keys: RedBeatKeys,
+        registry: Callable[[], Registry],
+        keyring: Keyring = NO_KEYS,
+    ) -> None:
+        self._may_enable = not keyring
+        self._keys = (redis_keys.TASKS, redbeat_keys.schedule, redis_keys.BEAT_QUARANTINE)
+        self._prefix = redbeat_keys.prefix
+        self._look = lua_script(client, __package__, "contradictions")
+        self._registry = registry
+        self._cursor = "0"
+
+    def take_over(self) -> int:
+        """Look at some hundreds of tasks; return how many had changed."""
+        answer: Any = self._look(
+            keys=self._keys, args=[self._cursor, _AT_ONCE, self._prefix, int(self._may_enable)]
+        )
+        self._cursor, *found = answer
+        for task_id, what in zip(found[::2], found[1::2], strict=True):
+            if what == "put off":
+                events.due_time_restored(task_id)
+                continue
+            # Beat quarantines a task that is not valid when it is due.
+            with self._registry().changes.by(ACTOR), suppress(InvalidTaskError):
+                self._take_over(task_id, what)
+        return len(found) // 2
+
+    def _take_over(self, task_id: str, what: str) -> None:
+        if what == "deleted":
+            self._registry().unregister(task_id, reason=_REASON, if_deleted=True)
+        else:
+            self._registry().switch(task_id, enabled=what == "enabled", reason=_REASON)

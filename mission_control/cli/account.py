@@ -9,21 +9,23 @@ from typing import TYPE_CHECKING, Final
 import rich_click as click
 
 from mission_control.cli.terminal import parameters
-from mission_control.cli.terminal.exit_codes import ExitCode
+from mission_control.cli.terminal.failures import ExitCode
 from mission_control.cli.terminal.installation_in_use import current
-from mission_control.cli.terminal.output import echo_json, near, tell
-from mission_control.cli.terminal.own_zone import own_zone
-from mission_control.cli.terminal.wording import labelled_time
+from mission_control.cli.terminal.layout import Column, Worth
+from mission_control.cli.terminal.output import echo, echo_json, near, printable, table, tell
+from mission_control.cli.terminal.wording import labelled_time, own_zone
 from mission_control.configuration.clock import utc_now
 from mission_control.configuration.settings import Settings, read_settings
 from mission_control.errors import SettingsError
+from mission_control.model.values.quantities import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from mission_control.operate.account.account import Account
 
 _LONGEST: Final = timedelta(days=366)
+_SHOWN: Final = 20
 
 
 @click.command()
@@ -56,7 +58,6 @@ def account(  # one parameter an option
     code 0: nothing is unaccounted; 1: something is, and is listed; 7: it could not be published.
     """
     from mission_control.audit.stream.checkpoints import signer_with
-    from mission_control.cli.views.account_view import show_account
 
     settings, span = read_settings(), _span(day, since, until, utc_now())
     if (sign or publish) and out is None:
@@ -129,8 +130,7 @@ def _written(
     found: Account, out: Path, signer: Callable[[bytes], bytes] | None, publishing: Settings | None
 ) -> bool:
     """Write the file, and publish it; return whether all of that was done."""
-    from mission_control.operate.account.account_file import sealed, write_account
-    from mission_control.operate.account.publication import publish
+    from mission_control.operate.account.account_file import publish, sealed, write_account
 
     path = out.absolute()
     write_account(path, sealed(found, signer))
@@ -140,3 +140,59 @@ def _written(
     failure = publish(publishing.account_command.reveal(), path)
     tell("published" if failure is None else f"not published: MISSION_CONTROL_ACCOUNT_COMMAND: {failure}")
     return failure is None
+
+
+def show_account(found: Account) -> None:
+    """Print an account: the sums, each task, and by id what is not as it should be."""
+    balance, here = found.balance, own_zone()
+    times = " to ".join(labelled_time(one, here) for one in (found.since, found.until))
+    done, explained = sum(balance.done.values()), sum(balance.explained.values())
+    count = len(balance.unexplained) + balance.more
+    missing = f" + unaccounted {count:,}" if count else ""
+    echo(f"{times}: expected {balance.expected:,} = done {done:,} + explained {explained:,}{missing}")
+    rows = [
+        (
+            name,
+            f"{sum(causes.values()):,}",
+            ", ".join(f"{count:,} {cause}" for cause, count in causes.items()),
+        )
+        for name, causes in sorted(_by_task(found).items())
+    ]
+    if rows:
+        echo(table(Column("task", Worth.KEY), Column("occurrences"), Column("causes", Worth.KEY), rows=rows))
+    if found.requested:
+        others = ", ".join(f"{count:,} {trigger}" for trigger, count in found.requested.items())
+        echo(f"other runs: {printable(others)}")
+    _list("unaccounted", [_with_end(found, one) for one in balance.unexplained], count)
+    _list("unexpected: no timetable had them", found.unexpected, found.counts["unexpected"])
+    twice = [f"{one['id']}: {one['first'] or one['again']}, and again {one['again']}" for one in found.twice]
+    _list("recorded twice", twice, found.counts["twice"])
+    _list("timetable not known", found.unknown, len(found.unknown), "task")
+    if found.is_balanced:
+        echo("nothing unaccounted")
+
+
+def _by_task(found: Account) -> dict[str, dict[str, int]]:
+    ledger = {} if found.ledger is None else found.ledger.causes
+    names = found.tasks.keys() | ledger.keys()
+    both = {name: {**found.tasks.get(name, {}), **ledger.get(name, {})} for name in names}
+    return {name: causes for name, causes in both.items() if causes}
+
+
+def _with_end(found: Account, execution_id: str) -> str:
+    state = None if found.ledger is None else found.ledger.ended.get(execution_id)
+    ended = (
+        "" if state is None else f" (the ledger has it as {state}; `mission-control audit repair` records it)"
+    )
+    return f"{execution_id}{ended}"
+
+
+def _list(what: str, names: Sequence[str], count: int, noun: str = "occurrence") -> None:
+    if not count:
+        return
+    echo(f"{what}: {counted(count, noun)}")
+    for name in names[:_SHOWN]:
+        echo(f"  {printable(name)}")
+    if count > _SHOWN:
+        which = "all" if count == len(names) else f"the first {len(names):,}"
+        echo(f"  … and {count - _SHOWN:,} more; --json has {which}")

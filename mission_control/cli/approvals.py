@@ -36,7 +36,7 @@ def list_approvals(as_json: bool) -> None:
         changes = granted_changes(installation)
         waiting = changes.approvals.all()
     if as_json:
-        from mission_control.audit.record.masked_values import masked_definition
+        from mission_control.audit.record.masking import masked_definition
 
         echo_json([{**one.to_json(), "definition": masked_definition(one.definition)} for one in waiting])
     elif waiting:

@@ -9,11 +9,10 @@ import rich_click as click
 from rich.text import Text
 
 from mission_control.cli.terminal import parameters
-from mission_control.cli.terminal.exit_codes import ExitCode
+from mission_control.cli.terminal.failures import ExitCode
 from mission_control.cli.terminal.installation_in_use import is_set_up
 from mission_control.cli.terminal.output import echo, echo_json, printable, tell
-from mission_control.cli.terminal.own_zone import own_zone
-from mission_control.cli.terminal.wording import in_own_time
+from mission_control.cli.terminal.wording import in_own_time, own_zone
 from mission_control.model.values.quantities import counted
 
 if TYPE_CHECKING:
@@ -88,7 +87,7 @@ def _service(installation: Installation) -> Service:
 
 
 def _exit_code(found: Diagnosis, *, strict: bool) -> ExitCode:
-    from mission_control.operate.doctor.codes import Severity
+    from mission_control.operate.doctor.diagnosis import Severity
 
     if any(one.kind in _NO_REDIS for one in found.findings):
         return ExitCode.UNREACHABLE
@@ -97,8 +96,7 @@ def _exit_code(found: Diagnosis, *, strict: bool) -> ExitCode:
 
 
 def _lines(found: Diagnosis, here: ZoneInfo) -> Iterator[Text]:
-    from mission_control.operate.doctor.codes import Severity
-    from mission_control.operate.doctor.diagnosis import severity_of
+    from mission_control.operate.doctor.diagnosis import Severity, severity_of
 
     for one in found.findings:
         severity = str(severity_of(one))

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
-from mission_control.cli.terminal.exit_codes import ExitCode
-from mission_control.cli.terminal.failures import CommandError
+from mission_control.cli.terminal.failures import CommandError, ExitCode
 from mission_control.cli.terminal.installation_in_use import current
 from mission_control.cli.terminal.output import tell
 

@@ -12,7 +12,7 @@ import rich_click as click
 from mission_control.cli.terminal import parameters
 from mission_control.cli.terminal.completions import TASK_IDS
 from mission_control.cli.terminal.output import echo_file, echo_json_array, tell
-from mission_control.cli.terminal.own_zone import own_zone
+from mission_control.cli.terminal.wording import own_zone
 from mission_control.cli.views.next_view import Asked, Shown, show_times
 from mission_control.configuration.clock import utc_now
 
@@ -107,7 +107,7 @@ def next_times(  # noqa: PLR0913, PLR0917  # one parameter an option
 
 
 def _asked(task_id: str | None, schedule: str | dict[str, Any] | None, tz: str | None) -> Asked:
-    from mission_control.cli.task.schedule_options import in_full
+    from mission_control.cli.task.definition_options import in_full
     from mission_control.operate.next_times import bare_schedule
 
     if task_id is not None and schedule is not None:
@@ -124,7 +124,7 @@ def _echo_calendar(
     count: int | None,
 ) -> None:
     from mission_control.cli.terminal.installation_in_use import current
-    from mission_control.operate.occurrence_calendar import occurrence_calendar
+    from mission_control.operate.next_times import occurrence_calendar
     from mission_control.operate.tasks import existing_task, task_id_of
 
     with current() as installation:

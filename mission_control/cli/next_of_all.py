@@ -9,11 +9,9 @@ from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from mission_control.cli.terminal.installation_in_use import current
-from mission_control.cli.terminal.layout import Column, Worth
+from mission_control.cli.terminal.layout import Column, ShortNames, Worth
 from mission_control.cli.terminal.output import echo, echo_json_array, table, tell
-from mission_control.cli.terminal.own_zone import own_zone
-from mission_control.cli.terminal.short_names import ShortNames
-from mission_control.cli.terminal.wording import in_how_long, local_time
+from mission_control.cli.terminal.wording import in_how_long, local_time, own_zone
 from mission_control.cli.views.next_view import Asked, notes
 from mission_control.configuration.clock import utc_now
 

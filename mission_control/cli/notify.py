@@ -9,8 +9,7 @@ import rich_click as click
 from mission_control.cli.terminal import parameters
 from mission_control.cli.terminal.installation_in_use import current
 from mission_control.cli.terminal.output import echo, echo_json, facts, printable, tell
-from mission_control.cli.terminal.own_zone import own_zone
-from mission_control.cli.terminal.wording import labelled_time
+from mission_control.cli.terminal.wording import labelled_time, own_zone
 
 
 @click.command("test")

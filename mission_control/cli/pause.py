@@ -12,8 +12,7 @@ from mission_control.cli.terminal import parameters
 from mission_control.cli.terminal.installation_in_use import current
 from mission_control.cli.terminal.layout import Column, Worth
 from mission_control.cli.terminal.output import echo, echo_json, printable, table, tell
-from mission_control.cli.terminal.own_zone import own_zone
-from mission_control.cli.terminal.wording import in_how_long, in_own_time, local_time
+from mission_control.cli.terminal.wording import in_how_long, in_own_time, local_time, own_zone
 from mission_control.model.values.instants import parse_instant
 from mission_control.model.values.quantities import counted
 

@@ -6,8 +6,7 @@ from typing import Any, Final, NoReturn
 
 import rich_click as click
 
-from mission_control.cli.terminal.exit_codes import ExitCode
-from mission_control.cli.terminal.failures import report_failures
+from mission_control.cli.terminal.failures import ExitCode, report_failures
 from mission_control.cli.terminal.lazy_group import LazyGroup
 from mission_control.cli.terminal.output import abandon_stdout, tell
 
@@ -37,7 +36,7 @@ _COMMANDS: Final = {
     "handler": "program:handler",
     "audit": "program:audit",
     "notify": "program:notify",
-    "url": "url:url",
+    "url": "redis_acl:url",
     "redis-acl": "redis_acl:redis_acl",
     "completion": "completion:completion",
     "bench": "bench:bench",
@@ -50,7 +49,7 @@ task = LazyGroup(
         "list": "task.list:list_tasks",
         "show": "task.show:show",
         "add": "task.add:add",
-        "update": "task.update:update",
+        "update": "task.add:update",
         "enable": "task.switch:enable",
         "disable": "task.switch:disable",
         "sign": "task.switch:sign",
@@ -62,7 +61,7 @@ task = LazyGroup(
         "remove": "task.switch:remove",
         "history": "task.history:history",
         "revisions": "task.history:revisions",
-        "rollback": "tasks.rollback:rollback",
+        "rollback": "tasks.task_file:rollback",
         "plan": "tasks.plan:plan",
         "apply": "tasks.task_file:apply",
         "diff": "tasks.task_file:diff",
@@ -84,9 +83,9 @@ run = LazyGroup(
     "run",
     help="Show, cancel and repeat runs.",
     lazy={
-        "list": "run.list:list_runs",
+        "list": "run.show:list_runs",
         "show": "run.show:show",
-        "logs": "run.logs:logs",
+        "logs": "run.show:logs",
         "cancel": "run.control:cancel",
         "retry": "run.control:retry",
     },
@@ -95,30 +94,30 @@ limit = LazyGroup(
     "limit",
     help="Limit how many runs of tasks go on at a time, or in a time.",
     lazy={
-        "set": "limit.change:set_limit",
-        "list": "limit.show:list_limits",
-        "show": "limit.show:show",
-        "remove": "limit.change:remove",
+        "set": "limit:set_limit",
+        "list": "limit:list_limits",
+        "show": "limit:show",
+        "remove": "limit:remove",
     },
 )
 budget = LazyGroup(
     "budget",
     help="Limit what runs of tasks spend in a time.",
     lazy={
-        "set": "budget.change:set_budget",
-        "list": "budget.show:list_budgets",
-        "show": "budget.show:show",
-        "remove": "budget.change:remove",
+        "set": "budget:set_budget",
+        "list": "budget:list_budgets",
+        "show": "budget:show",
+        "remove": "budget:remove",
     },
 )
 grant = LazyGroup(
     "grant",
     help="Grant programs and agents tasks of their own, within bounds.",
     lazy={
-        "create": "grant.change:create",
-        "list": "grant.show:list_grants",
-        "show": "grant.show:show",
-        "revoke": "grant.change:revoke",
+        "create": "grant:create",
+        "list": "grant:list_grants",
+        "show": "grant:show",
+        "revoke": "grant:revoke",
     },
 )
 approvals = LazyGroup(
@@ -136,7 +135,7 @@ handler = LazyGroup(
     lazy={
         "list": "handler.list:list_handlers",
         "check": "handler.list:check",
-        "new": "handler.new:new",
+        "new": "handler.list:new",
         "test": "handler.test:test",
     },
 )
@@ -147,7 +146,7 @@ audit = LazyGroup(
         "tail": "audit.records:tail",
         "query": "audit.records:query",
         "verify": "audit.verify:verify",
-        "keygen": "audit.keygen:keygen",
+        "keygen": "audit.verify:keygen",
         "repair": "audit.verify:repair",
         "acknowledge": "audit.verify:acknowledge",
     },

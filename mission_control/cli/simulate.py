@@ -12,12 +12,11 @@ import rich_click as click
 from mission_control.cli.placing import Window, show_place, show_slots
 from mission_control.cli.terminal import parameters
 from mission_control.cli.terminal.completions import TASK_IDS
-from mission_control.cli.terminal.exit_codes import ExitCode
+from mission_control.cli.terminal.failures import ExitCode
 from mission_control.cli.terminal.installation_in_use import current
 from mission_control.cli.terminal.layout import Column, Worth
 from mission_control.cli.terminal.output import echo, echo_json, facts, table, tell
-from mission_control.cli.terminal.own_zone import own_zone
-from mission_control.cli.terminal.wording import labelled_time, local_time
+from mission_control.cli.terminal.wording import labelled_time, local_time, own_zone
 from mission_control.model.values.instants import parse_instant
 from mission_control.model.values.quantities import counted, duration
 
@@ -100,7 +99,7 @@ def simulate(  # one parameter an option
     if task_id is not None and window is None:
         raise click.UsageError("TASK_ID is for --place")
     if stretch is not None:
-        from mission_control.cli.replay import replay
+        from mission_control.cli.placing import replay
 
         return replay(*stretch, as_json=as_json)
     with current(sets_up=file is not None, dry_run=True) as installation:

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Any
 import rich_click as click
 from rich.text import Text
 
-from mission_control.cli.backfill.progress import words_of
+from mission_control.cli.backfill.start import words_of
 from mission_control.cli.terminal import parameters
 from mission_control.cli.terminal.installation_in_use import current, is_configured
 from mission_control.cli.terminal.output import echo, echo_json, facts, near, printable
-from mission_control.cli.terminal.own_zone import own_zone
 from mission_control.cli.terminal.watching import watchable
-from mission_control.cli.terminal.wording import in_how_long, in_own_time, labelled_time
+from mission_control.cli.terminal.wording import in_how_long, in_own_time, labelled_time, own_zone
 from mission_control.cli.views.eta_view import eta_json, eta_words
 from mission_control.cli.views.notes_view import show_notes
 from mission_control.cli.views.run_view import STYLES, VOID, passed_deadlines, waiting_words

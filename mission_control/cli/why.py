@@ -11,12 +11,11 @@ from rich.text import Text
 
 from mission_control.cli.terminal import parameters
 from mission_control.cli.terminal.completions import TASK_AND_RUN_IDS
-from mission_control.cli.terminal.exit_codes import ExitCode
+from mission_control.cli.terminal.failures import ExitCode
 from mission_control.cli.terminal.installation_in_use import current
 from mission_control.cli.terminal.output import echo, echo_json, printable
-from mission_control.cli.terminal.own_zone import own_zone
-from mission_control.cli.terminal.wording import in_own_time, labelled_time
-from mission_control.model.values.beginnings import is_cut
+from mission_control.cli.terminal.wording import in_own_time, labelled_time, own_zone
+from mission_control.model.values.identifiers import is_cut
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo

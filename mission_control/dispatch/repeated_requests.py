@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mission_control.dispatch.arguments import bad_argument
+from mission_control.dispatch.run_options import bad_argument
 from mission_control.dispatch.run_preparation import CheckedRequest
 from mission_control.errors import InvalidTaskError
 from mission_control.model.problems.suggestions import quoted

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 from redis import Redis
 from ulid import ULID
@@ -17,11 +18,12 @@ from mission_control.installation.installation import Installation
 from mission_control.ledger.ledger import Ledger
 from mission_control.messaging.message import send
 from mission_control.messaging.transport.parking import unpark
+from mission_control.model.policies.pause import PauseLayer
+from mission_control.model.runs.cause import Cause
 from mission_control.model.runs.new_run import repeated_run
-from mission_control.model.runs.run_record import RunRecord
+from mission_control.model.runs.run_record import RunRecord, Trigger
 from mission_control.model.runs.run_state import WAITING_STATES, RunState
-from mission_control.model.values.beginnings import begun_with, is_cut
-from mission_control.model.values.identifiers import plain_execution_id
+from mission_control.model.values.identifiers import begun_with, is_cut, plain_execution_id
 from mission_control.store import redis_keys
 
 if TYPE_CHECKING:
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
 
 _TRIES: Final = 10
 _NAMED: Final = 5
+Ending = Literal["skipped", "cancelled", "stopped", "running"]
+_BY_HAND: Final = Trigger.MANUAL, Trigger.PLAIN, Trigger.BACKFILL
 
 
 class CancelReply(StrEnum):
@@ -166,3 +170,37 @@ def _begun_with(ledger: Ledger, text: str) -> RunRecord | None:
         named = ", ".join(ids[:_NAMED]) + (", …" if len(ids) > _NAMED else "")
         raise UnknownRunError(f"{len(ids)} runs begin with {text[:200]!r}: {named}; write more of the id")
     return ledger.get(ids[0]) if ids else None
+
+
+def concerns(run: RunRecord, *, stop_running: bool) -> bool:
+    """Return whether a pause takes a run back: one that was requested only with `stop_running`."""
+    return stop_running or run.trigger not in _BY_HAND
+
+
+def take_back(
+    control: RunControl, found: Sequence[tuple[RunRecord, PauseLayer]], *, stop_running: bool
+) -> Counter[Ending]:
+    """Take back runs, each with the layer that pauses it, and return how many ended in which way.
+
+    An occurrence that waits to start is skipped, with the pause as its cause. A run that waits for its next
+    attempt is cancelled. One that runs goes on, but no attempt follows; with `stop_running` it is stopped.
+    From the first moment on no attempt of any of them begins.
+    """
+    for layer in {layer for _, layer in found}:
+        ids = [run.execution_id for run, its_layer in found if its_layer == layer]
+        control.ledger.revoke(ids, layer.words())
+    return Counter(_end(control, run, layer, stop_running=stop_running) for run, layer in found)
+
+
+def _end(control: RunControl, run: RunRecord, layer: PauseLayer, *, stop_running: bool) -> Ending:
+    if run.state is RunState.DISPATCHED and run.trigger not in _BY_HAND:
+        cause = Cause("paused", layer=layer.name).to_dict()
+        if control.ending.close(run, RunState.SKIPPED, layer.words(), cause=cause) is not None:
+            return "skipped"
+    elif run.state is not RunState.RUNNING:
+        control.cancel(run.execution_id, reason=layer.words())
+        return "cancelled"
+    if stop_running:
+        control.cancel(run.execution_id, reason=layer.words())
+        return "stopped"
+    return "running"

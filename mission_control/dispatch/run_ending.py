@@ -21,7 +21,7 @@ from mission_control.model.policies.condition import idle_from
 from mission_control.model.policies.notices import DEFAULT_CHANNEL, EndNotice, end_notice
 from mission_control.model.runs.run_record import RunRecord
 from mission_control.model.runs.run_state import RunState
-from mission_control.registry.breakers import Breakers
+from mission_control.registry.pauses import Breakers
 
 if TYPE_CHECKING:
     from mission_control.ledger.backfills import Backfills

@@ -10,7 +10,9 @@ from typing import Any, Final, NamedTuple
 
 from ulid import ULID
 
-from mission_control.dispatch.arguments import (
+from mission_control.dispatch.run_options import (
+    NO_OPTIONS,
+    RunOptions,
     bad_argument,
     check_key,
     checked_params,
@@ -21,10 +23,9 @@ from mission_control.dispatch.arguments import (
     route_problems,
     span,
 )
-from mission_control.dispatch.run_options import NO_OPTIONS, RunOptions
 from mission_control.errors import InvalidTaskError, UnknownTaskError
 from mission_control.ledger.run_requests import Delivery, RunRequest, Window
-from mission_control.model.policies.debounce import Debounce
+from mission_control.model.policies.overlap import Debounce
 from mission_control.model.problems.messages import shown
 from mission_control.model.problems.suggestions import quoted
 from mission_control.model.runs.new_run import ad_hoc_run, manual_run

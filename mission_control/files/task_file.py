@@ -31,8 +31,7 @@ from mission_control.model.definitions.named_resource import NamedResource, pars
 from mission_control.model.definitions.task import TaskDefinition, parse_task
 from mission_control.model.problems.messages import shown
 from mission_control.model.values.quantities import counted
-from mission_control.safe_paths.atomic_file import replace_file
-from mission_control.safe_paths.own_files import own_folder
+from mission_control.safe_paths.own_files import own_folder, replace_file
 
 _MOST_NAMED = 50
 # People read the message, and a file with more faults than this has one cause.

@@ -1,7 +1,7 @@
 """Reads runs and counters from the ledger; the common base of the ledger's parts."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from itertools import chain, count
 from typing import Any, Final, cast
@@ -9,10 +9,16 @@ from typing import Any, Final, cast
 from redis import Redis
 from redis.commands.core import Script
 
-from mission_control.ledger.script_constants import CONSTANTS
 from mission_control.model.runs.history import History
-from mission_control.model.runs.run_record import RunRecord
-from mission_control.model.values.beginnings import parts_of
+from mission_control.model.runs.run_record import RECORDED, RunRecord
+from mission_control.model.runs.run_state import (
+    ACTIVE_STATES,
+    MOST_DELIVERIES,
+    WAITING_STATES,
+    RunState,
+    joined,
+)
+from mission_control.model.values.identifiers import parts_of
 from mission_control.store import redis_keys
 from mission_control.store.lua_scripts import lua_constants, lua_module, lua_script, lua_source
 
@@ -30,17 +36,57 @@ _NEEDS: Final = {
 _MODULES: Final = frozenset({"limits", "budgets"})
 """Parts that most runs do not need."""
 
+_AT_ONCE: Final = 1_000
+_SCANNED_AT_ONCE: Final = 10_000
+_ALL_RUNS: Final = (redis_keys.ACTIVE_RUNS, redis_keys.FINISHED_RUNS)
+
+
+def _around(key: Callable[[str], str]) -> tuple[str, str]:
+    """Return what keys begin and end with, before and after an id."""
+    before, after = key("\0").split("\0")
+    return before, after
+
+
+CONSTANTS: Final[dict[str, str | int]] = {
+    "MOST_DELIVERIES": MOST_DELIVERIES,
+    "RECORDED": RECORDED,
+    "RUNNING": RunState.RUNNING,
+    "INTERRUPTED": RunState.INTERRUPTED,
+    "CANCELLED": RunState.CANCELLED,
+    "ACTIVE_STATES": joined(ACTIVE_STATES),
+    "WAITING_STATES": joined(WAITING_STATES),
+    "WAKE_CHANNEL": redis_keys.WAKE_CHANNEL,
+    "ACTIVE_RUNS": redis_keys.ACTIVE_RUNS,
+    "FINISHED_RUNS": redis_keys.FINISHED_RUNS,
+    "FIRST_ACTIVE_RUNS": redis_keys.FIRST_ACTIVE_RUNS,
+    "UPSTREAM_RUNS": redis_keys.UPSTREAM_RUNS,
+    "LEASES": redis_keys.LEASES,
+    "PENDING_RECORDS": redis_keys.PENDING_RECORDS,
+    "KNOWN_SINCE": redis_keys.KNOWN_SINCE,
+    "LIMITS": redis_keys.LIMITS,
+    "BUDGETS": redis_keys.BUDGETS,
+    "PARKED": redis_keys.PARKED,
+    "PARKED_PAYLOADS": redis_keys.PARKED_PAYLOADS,
+    "NOTICES": redis_keys.NOTICES,
+    "INCIDENTS": redis_keys.INCIDENTS,
+    "OF_RUN": redis_keys.run(""),
+    "EFFECTS": redis_keys.effects(""),
+    "OF_TASK": _around(redis_keys.history)[0],
+    "HISTORY": _around(redis_keys.history)[1],
+    "COST": _around(redis_keys.cost)[1],
+    "RUNS": _around(redis_keys.task_runs)[1],
+    "OTHER_ACTIVE": _around(redis_keys.other_active_of_task)[1],
+    "WAITING": _around(redis_keys.waiting_of_task)[1],
+    "REQUESTED": _around(redis_keys.requested_of_task)[1],
+    "DOWNSTREAM": _around(redis_keys.downstream)[1],
+}
+
 
 def parts_of_runs(*names: str) -> dict[str, str]:
     """Return what `lua_script` takes for parts such as `overlap` that scripts need to enter and end runs."""
     functions = [lua_source(__package__, name) for name in names if name not in _MODULES]
     modules = [lua_module(__package__, name) for name in names if name in _MODULES]
     return {"needs": "".join(functions), "modules": "".join(modules)}
-
-
-_AT_ONCE: Final = 1_000
-_SCANNED_AT_ONCE: Final = 10_000
-_ALL_RUNS: Final = (redis_keys.ACTIVE_RUNS, redis_keys.FINISHED_RUNS)
 
 
 def _literal(text: str) -> str:

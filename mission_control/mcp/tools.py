@@ -9,7 +9,7 @@ from pydantic import Field, ValidationError
 
 from mission_control.errors import InvalidTaskError
 from mission_control.model.problems.problems import problems_of
-from mission_control.model.values.frozen_model import FrozenModel
+from mission_control.model.values.fields import FrozenModel
 
 _TaskId = Annotated[str, Field(description="The id of one of your tasks.", max_length=200)]
 _Count = Annotated[int, Field(ge=1, le=100)]

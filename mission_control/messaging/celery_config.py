@@ -1,9 +1,10 @@
-"""The Celery configuration of every process: beat, workers and producers alike.
-
-Each value that differs from Celery's default says why.
-"""
+"""The Celery configuration of beat, workers and producers alike, and an application that has it."""
 
 from typing import Any, Final
+
+from celery import Celery
+from celery.app.utils import Settings as CelerySettings
+from celery.loaders.app import AppLoader
 
 from mission_control.configuration.broker_address import kombu_url, transport_options
 from mission_control.configuration.settings import Settings
@@ -136,3 +137,36 @@ def _beat(settings: Settings, redis_url: str) -> dict[str, Any]:
         # Leadership is ours: RedBeat's lock ends the process when it is lost.
         "redbeat_lock_key": None,
     }
+
+
+class OwnConfiguration(CelerySettings):
+    """Celery's configuration, without `CELERY_BROKER_URL` and the like."""
+
+    @property
+    def broker_url(self) -> Any:  # noqa: ANN401  # as configured
+        """The broker of every connection."""
+        return self.first("broker_url")
+
+    broker_read_url = broker_write_url = broker_url
+
+    @property
+    def result_backend(self) -> Any:  # noqa: ANN401
+        """Where results go: nowhere."""
+        return self.first("result_backend")
+
+
+class OwnLoader(AppLoader):
+    """Celery's loader, without `CELERY_CONFIG_MODULE`."""
+
+    def read_configuration(self, env: str = "") -> dict[str, Any]:  # noqa: ARG002  # Celery's signature
+        """Return nothing: the application is configured by its defaults."""
+        return {}
+
+
+class OwnCelery(Celery):
+    """A Celery application that reads no Celery variable."""
+
+    def __init__(self, main: str) -> None:
+        super().__init__(main, amqp=CONNECTIONS, loader=OwnLoader, log=LOGGING, set_as_current=False)
+        # Celery fills this object later. Its own way of setting an attribute would set a key.
+        object.__setattr__(self.conf, "__class__", OwnConfiguration)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from mission_control.model.runs.run_limits import HARD_LIMIT_GRACE
 from mission_control.model.runs.run_record import RunRecord
+from mission_control.model.runs.run_state import HARD_LIMIT_GRACE
 from mission_control.model.values.instants import format_instant
 from mission_control.store.address.url_spelling import broker_url
 

@@ -21,8 +21,8 @@ from mission_control.messaging.message_template import (
     TASK_ID,
     MessageKind,
     MessageTemplate,
+    is_traced,
 )
-from mission_control.messaging.tracing import is_traced
 from mission_control.messaging.transport.message_signature import Window
 from mission_control.model.runs.run_record import RunRecord
 from mission_control.model.values.instants import format_instant

@@ -16,8 +16,16 @@ from ulid import ULID
 
 from mission_control.ledger.ledger import Ledger
 from mission_control.messaging.message import send
-from mission_control.model.policies.incidents import Incident, News, after_notice, key_of, news_of, reported
-from mission_control.model.policies.news_groups import NewsGroup, due_groups
+from mission_control.model.policies.incidents import (
+    Incident,
+    News,
+    NewsGroup,
+    after_notice,
+    due_groups,
+    key_of,
+    news_of,
+    reported,
+)
 from mission_control.model.policies.notices import Notice, budget_notices
 from mission_control.notifications.message_runs import message_run
 from mission_control.notifications.wording import message_of

@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from mission_control.audit.record.masking import clean_text
-from mission_control.model.policies.incidents import Incident, News
-from mission_control.model.policies.news_groups import NewsGroup
+from mission_control.model.policies.incidents import Incident, News, NewsGroup
 from mission_control.model.values.instants import format_instant
 from mission_control.model.values.quantities import counted
 

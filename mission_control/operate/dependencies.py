@@ -1,7 +1,10 @@
-"""Questions about tasks that come after others: what their next runs wait for."""
+"""Questions about what keeps a task waiting: tasks that it comes after, and its condition."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
+
+from redis import Redis
 
 from mission_control.ledger.run_reader import RunReader
 from mission_control.ledger.upstream_runs import UpstreamRuns
@@ -9,7 +12,9 @@ from mission_control.model.composition.graph import joined_of
 from mission_control.model.composition.joining import Release, decide_join
 from mission_control.model.composition.release import upstream_ids
 from mission_control.model.definitions.task import TaskDefinition
+from mission_control.model.policies.condition import decide_condition
 from mission_control.model.values.identifiers import downstream_execution_id
+from mission_control.registry.condition_facts import condition_facts
 
 _ROOTS_LOOKED_AT = 20
 
@@ -39,3 +44,12 @@ def open_joins(ledger: RunReader, runs: UpstreamRuns, task: TaskDefinition) -> I
             states = {one.task: run for one, run in ends if run is None or run.ended_as is None}
             words = {name: "not begun" if run is None else str(run.state) for name, run in states.items()}
             yield OpenJoin(root, words)
+
+
+def condition_words(client: Redis, task: TaskDefinition, now: datetime) -> str | None:
+    """Return a task's condition, and what it says now if it is a built-in one; None if the task has none."""
+    if task.condition is None or task.condition.handler is not None:
+        return None if task.condition is None else task.condition.describe()
+    facts = condition_facts(client, task.id, task.condition, task.after, now)
+    answer = decide_condition(task.condition, now, now, task.schedule.zone, facts)
+    return f"{task.condition.describe()}; now: {'yes' if answer.holds else 'no'} ({answer.seen})"

@@ -8,8 +8,7 @@ from typing import Final
 
 from mission_control.errors import InvalidTaskError, Problem, UnknownOccurrenceError
 from mission_control.model.definitions.due_times import spread_of
-from mission_control.model.definitions.schedules.clock.limits import last_instant
-from mission_control.model.definitions.schedules.clock.wall_clock import only_instant
+from mission_control.model.definitions.schedules.clock.wall_clock import last_instant, only_instant
 from mission_control.model.definitions.task import TaskDefinition
 from mission_control.model.runs.changed_occurrence import ChangedOccurrence, has_occurrence
 from mission_control.model.values.instants import format_instant, from_unix

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from redis import Redis
 
-from mission_control.audit.stream.known_time import KnownTime
+from mission_control.audit.stream.chain import KnownTime
 from mission_control.audit.stream.reader import RecordFilter, read_all
 from mission_control.model.values.identifiers import backfill_execution_ids
 from mission_control.model.values.instants import parse_instant

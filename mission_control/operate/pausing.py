@@ -8,8 +8,7 @@ from itertools import chain
 from typing import Any
 
 from mission_control.audit.record.masking import NAME_LIMIT, clean_text
-from mission_control.dispatch.paused_runs import Ending, concerns, take_back
-from mission_control.dispatch.run_control import RunControl
+from mission_control.dispatch.run_control import Ending, RunControl, concerns, take_back
 from mission_control.errors import InvalidTaskError, Problem, UnknownPauseError, UnknownTaskError
 from mission_control.ledger.backfills import Backfills
 from mission_control.model.definitions.task import TaskDefinition

@@ -8,8 +8,7 @@ from typing import Any
 from mission_control.dispatch.enqueue import Dispatch
 from mission_control.ledger.run_reader import RunReader
 from mission_control.model.definitions.task import TaskDefinition
-from mission_control.model.policies.breaker import breaker_name
-from mission_control.model.policies.pause import PauseKind, PauseLayer, layer_name, to_catch_up
+from mission_control.model.policies.pause import PauseKind, PauseLayer, breaker_name, layer_name, to_catch_up
 from mission_control.model.runs.run_record import RunRecord
 from mission_control.model.runs.run_state import RunState
 from mission_control.operate.pausing import (

@@ -6,7 +6,7 @@ from datetime import datetime
 from itertools import islice
 from typing import Any, Final
 
-from mission_control.audit.record.masked_values import masked_value
+from mission_control.audit.record.masking import masked_value
 from mission_control.ledger.run_reader import RunReader
 from mission_control.model.definitions.task import TaskDefinition
 from mission_control.model.policies.deadlines import late

@@ -14,7 +14,7 @@ from mission_control.errors import UnknownTaskError
 from mission_control.model.definitions.registered_task import TaskState
 from mission_control.model.definitions.task import TaskDefinition
 from mission_control.model.problems.suggestions import did_you_mean, quoted
-from mission_control.model.values.beginnings import begun_with, is_cut
+from mission_control.model.values.identifiers import begun_with, is_cut
 from mission_control.model.values.instants import parse_instant
 from mission_control.registry.registry import Registry
 from mission_control.store.redis_keys import MAX_REVISIONS

@@ -14,7 +14,7 @@ from typing import Any
 import httpcore
 
 from mission_control.model.values.addresses import Network
-from mission_control.outbound.refusal import refusal
+from mission_control.outbound.connection_guard import refusal
 
 
 class CheckedNetwork(httpcore.NetworkBackend):

@@ -14,14 +14,14 @@ from contextvars import ContextVar
 from functools import cache
 from typing import Any, Final
 
-from mission_control.model.values.addresses import Network
-from mission_control.outbound.refusal import refusal
+from mission_control.model.values.addresses import Network, address_problem
 
 _EVENTS: Final = frozenset({"socket.connect", "socket.sendto", "socket.sendmsg"})
 # No host stands for any address of this machine.
 _ANY: Final = "0.0.0.0"  # noqa: S104  # connected to, not bound
 _Judge = Callable[[socket.socket, Any], str | None]
 _problem: ContextVar[_Judge | None] = ContextVar("outbound_problem", default=None)
+SETTING: Final = "MISSION_CONTROL_OUTBOUND_ALLOW"
 
 
 @contextmanager
@@ -98,3 +98,17 @@ def _numeric(host: str) -> list[str]:
     """Return the addresses of a host; libraries nearly always connect to one that they have resolved."""
     found = socket.getaddrinfo(host or _ANY, None, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(address[0]) for *_, address in found))
+
+
+def refusal(host: str, address: str, allowed: Sequence[Network]) -> str | None:
+    """Return why `address`, which `host` stands for, is not called; None if it is public or `allowed`.
+
+    >>> refusal("nas.example", "10.0.0.7", ())
+    'nas.example (10.0.0.7) is a private address and is not called; to allow it, the operator adds it to \
+MISSION_CONTROL_OUTBOUND_ALLOW'
+    """
+    kind = address_problem(address, allowed)
+    if kind is None:
+        return None
+    named = host if host == address else f"{host} ({address})"
+    return f"{named} is a {kind} address and is not called; to allow it, the operator adds it to {SETTING}"

@@ -11,7 +11,7 @@ import orjson
 from pydantic import Field
 
 from mission_control.model.values.addresses import Network
-from mission_control.model.values.frozen_model import FrozenModel
+from mission_control.model.values.fields import FrozenModel
 from mission_control.outbound.checked_network import CheckedNetwork
 
 MOST_REDIRECTS: Final = 10

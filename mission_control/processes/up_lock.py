@@ -20,8 +20,7 @@ from pathlib import Path
 from typing import Final
 
 from mission_control.safe_paths.own_files import own_folder
-from mission_control.store.embedded.locks import close_lock, is_taken, take_lock
-from mission_control.store.embedded.patience import patiently
+from mission_control.store.embedded.locks import close_lock, is_taken, patiently, take_lock
 
 # An `up` that has stopped its services, and the services of one that was killed, end within seconds.
 _GONE_WITHIN_SECONDS: Final = 20.0

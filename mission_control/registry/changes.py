@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from mission_control.audit.record.difference import difference
 from mission_control.errors import InvalidTaskError, Problem
-from mission_control.model.definitions.bookkeeping import Metadata
+from mission_control.model.definitions.task_parts import Metadata
 from mission_control.model.problems.messages import shown
 
 MERGED: Final = frozenset({"retry_policy", "misfire", "notify"})

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from mission_control.model.composition.joining import Join
-    from mission_control.model.definitions.dependency import Dependency
     from mission_control.model.definitions.schedules import ScheduleBase
+    from mission_control.model.definitions.task_parts import Dependency
 
 
 _MOST_EXAMPLES: Final = 1_000

@@ -10,7 +10,7 @@ from redis import Redis
 from mission_control.files.outside_file import file_state
 from mission_control.ledger.upstream_runs import UpstreamRuns
 from mission_control.model.definitions.condition import Condition
-from mission_control.model.definitions.dependency import Dependency
+from mission_control.model.definitions.task_parts import Dependency
 from mission_control.model.policies.condition import ConditionFacts
 from mission_control.model.values.instants import parse_instant
 from mission_control.store import redis_keys

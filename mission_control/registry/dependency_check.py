@@ -7,7 +7,7 @@ from itertools import chain
 
 from mission_control.errors import Problem
 from mission_control.model.composition.graph import Graph, Linked, Node, graph_problems
-from mission_control.model.definitions.dependency import Dependency
+from mission_control.model.definitions.task_parts import Dependency
 from mission_control.model.problems.suggestions import quoted
 from mission_control.registry.stored_task import StoredTask
 from mission_control.registry.task_store import TaskStore

@@ -16,6 +16,7 @@ from mission_control.store import redis_keys
 from mission_control.store.lua_scripts import lua_script
 
 _ATTEMPTS_AGAINST_OTHER_WRITERS: Final = 20
+
 _MOST_NAMED: Final = 20
 
 

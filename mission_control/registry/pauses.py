@@ -1,7 +1,7 @@
 """Where pauses are kept: layers next to the tasks, never in them."""
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final, TypeVar
@@ -10,9 +10,13 @@ import msgspec
 from redis import Redis
 
 from mission_control.errors import StoreUnavailableError
-from mission_control.model.policies.notices import Notice
-from mission_control.model.policies.pause import PauseKind, PauseLayer
+from mission_control.events import events
+from mission_control.ledger.run_reader import RunReader
+from mission_control.model.policies.notices import Notice, pause_notices
+from mission_control.model.policies.pause import PauseKind, PauseLayer, breaker_name, opened, probing
 from mission_control.model.runs.changed_occurrence import ChangedOccurrence
+from mission_control.model.runs.run_record import RunRecord
+from mission_control.model.runs.run_state import RAN_AND_FAILED, RunState
 from mission_control.model.values.instants import format_instant
 from mission_control.registry.change_log import ChangeLog
 from mission_control.store import redis_keys
@@ -25,6 +29,7 @@ _Kept = TypeVar("_Kept")
 
 _REMEMBERED: Final = timedelta(days=1)
 """How long a layer that is over says why what fell due in it did not run: a beat may have been down."""
+
 
 _ATTEMPTS_AGAINST_OTHER_WRITERS: Final = 20
 
@@ -183,3 +188,46 @@ def _is_forgotten(layer: PauseLayer, now: datetime) -> bool:
 
 def _text(moment: datetime | None) -> str | None:
     return None if moment is None else format_instant(moment)
+
+
+@dataclass(frozen=True)
+class Breakers:
+    """Opens and closes circuit breakers; each change is an event and a record of changes.
+
+    A whole run counts, not its attempts; a cancelled one does not. Does not guarantee that a failure opens
+    the breaker if the process that ends the run is killed right after; the next failure does.
+    """
+
+    pauses: Pauses
+    ledger: RunReader
+    clock: Callable[[], datetime]
+
+    def after_run(self, run: RunRecord) -> None:
+        """Note how a run ended."""
+        if run.breaker is None:
+            return
+        if run.state is RunState.SUCCESS:
+            name, why = breaker_name(run.task_id), "a run succeeded"
+            notices = self._notices(run, f"closed {name}", f"circuit breaker closed: {why}")
+            for layer in self.pauses.end([name], reason=why, forget=True, notices=notices):
+                events.breaker_closed(layer.value)
+        elif run.state in RAN_AND_FAILED:
+            self._after_failure(run, run.breaker["after"], run.breaker["probe_after"])
+
+    def probe(self, layer: PauseLayer, probe_after: Sequence[float]) -> None:
+        """Note that a probe was sent, so that no other follows at once."""
+        self.pauses.set([probing(layer, probe_after, self.clock())], change="breaker_probed")
+        events.breaker_probed(layer.value)
+
+    def _notices(self, run: RunRecord, cause: str, text: str) -> list[Notice]:
+        return pause_notices([(run.task_id, run.notify)], cause=cause, text=text, at=self.clock())
+
+    def _after_failure(self, run: RunRecord, after: int, probe_after: Sequence[float]) -> None:
+        failures, last = self.ledger.history(run.task_id).consecutive_failures, run.execution_id
+        layer = opened(
+            run.task_id, failures, after=after, probe_after=probe_after, last_failed=last, now=self.clock()
+        )
+        if layer is not None:
+            notices = self._notices(run, layer.name, layer.words())
+            self.pauses.set([layer], change="breaker_opened", notices=notices)
+            events.breaker_opened(layer.value, layer.reason)

@@ -27,6 +27,7 @@ from mission_control.registry.task_writes import TaskWrites
 from mission_control.registry.waiting_runs import WaitingRuns
 
 Applied = Literal["created", "updated", "unchanged"]
+
 _ATTEMPTS_AGAINST_OTHER_WRITERS: Final = 20
 
 

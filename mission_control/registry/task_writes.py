@@ -9,7 +9,7 @@ from redis.exceptions import ResponseError
 
 from mission_control.events import events
 from mission_control.model.definitions.due_times import Timed, due_after, has_beginning, spread_of
-from mission_control.model.policies.occurrence_changes import due_with
+from mission_control.model.policies.due_decision import due_with
 from mission_control.model.runs.changed_occurrence import ChangedOccurrence
 from mission_control.registry.change_log import ChangeLog
 from mission_control.registry.changes import changes_timing, new_metadata, next_metadata

@@ -1,8 +1,9 @@
-"""Our own folders and files: made private, opened without following links."""
+"""Our own folders and files: made private, opened without following links, and replaced atomically."""
 
 import errno
 import os
 import stat
+import tempfile
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -110,3 +111,39 @@ def end_of(path: Path, size: int) -> str:
     with open(path, "rb", opener=open_own) as file:
         file.seek(-min(size, os.fstat(file.fileno()).st_size), os.SEEK_END)
         return file.read(size).decode(errors="replace")
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Write `content` to `path`, readable and writable by its owner alone (mode 0600).
+
+    Readers see the old file or the new one, never a part, even after a crash: the content is on the disk
+    before the name points to it. Missing directories are created, private ones. A symbolic link stays a
+    link, and its target is replaced, unless another user could change where it leads.
+
+    Raises:
+        OSError: nothing was changed.
+    """
+    target = path
+    if path.is_symlink():
+        require_safe(path.parent)  # else another user could put a link of their own in its place
+        require_safe(path)
+        target = path.resolve()
+    make_folder(target.parent)
+    # Same directory, hence same file system: only there a rename is atomic. mkstemp makes it 0600.
+    descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent)
+    temporary = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(target)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    # The rename lasts through a loss of power only once the directory is on the disk, too.
+    directory = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)

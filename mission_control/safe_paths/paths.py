@@ -3,16 +3,112 @@
 import errno
 import os
 import stat
-from collections.abc import Iterator
+import struct
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 from mission_control.errors import UnsafePathError
-from mission_control.safe_paths.group_rights import may_others_write, user_name, writers_named
-from mission_control.safe_paths.judgement import ROOT, Fault, fault_of
 
+Fault = Literal["owner", "group", "everyone"]
+"""Who could change it: an owner who is neither this user nor root, a group with other members, every user."""
+
+ROOT: Final = 0
+_LIST: Final = "system.posix_acl_access"
+_HEADER_BYTES: Final = 4
+_WRITE: Final = 2
 _MOST_LINKS: Final = 40
 _OTHERS_MAY_WRITE: Final = stat.S_IWGRP | stat.S_IWOTH
+
+
+def fault_of(
+    mode: int, owner: int, *, user: int, is_parent: bool, has_other_members: Callable[[], bool]
+) -> Fault | None:
+    """Return who else than `user` and root could change what has this `mode` and `owner`, or None.
+
+    A link is as safe as the folder that it is in. `is_parent`: what matters in a folder is one entry that is
+    judged, too. In a sticky folder other users cannot replace that, so it may be writable by all. The group
+    of the file is only asked about if it may write.
+
+    >>> fault_of(0o040755, 0, user=1000, is_parent=True, has_other_members=lambda: True)
+    >>> fault_of(0o040777, 1000, user=1000, is_parent=False, has_other_members=lambda: True)
+    'everyone'
+    """
+    if owner not in {ROOT, user}:
+        return "owner"
+    if stat.S_ISLNK(mode) or (is_parent and mode & stat.S_ISVTX):
+        return None
+    if mode & stat.S_IWOTH:
+        return "everyone"
+    return "group" if mode & stat.S_IWGRP and has_other_members() else None
+
+
+_USER, _OWNING_GROUP, _GROUP = 0x02, 0x04, 0x08  # acl(5) of Linux
+
+
+def may_others_write(place: str | os.PathLike[str], status: os.stat_result) -> bool:
+    """Return whether a user other than the owner, this one and root may write `place`, whose group may.
+
+    With an access control list the group's rights in the mode are the most that anyone on it has.
+    """
+    entries = _access_control_list(place)
+    writers = [(kind, who) for kind, rights, who in entries if rights & _WRITE]
+    groups = [who for kind, who in writers if kind == _GROUP]
+    if not entries or any(kind == _OWNING_GROUP for kind, _ in writers):
+        groups.append(status.st_gid)
+    trusted = {ROOT, status.st_uid, os.geteuid()}
+    return any(kind == _USER and who not in trusted for kind, who in writers) or any(
+        _has_other_members(group, status.st_uid) for group in groups
+    )
+
+
+def writers_named(place: str | os.PathLike[str], status: os.stat_result) -> str:
+    """Return in words who may write `place`, whose group may."""
+    import grp
+
+    if _access_control_list(place):
+        return "users on its access control list"
+    try:
+        return f"the group {grp.getgrgid(status.st_gid).gr_name}"
+    except KeyError:
+        return f"the group {status.st_gid}"
+
+
+def user_name(user: int) -> str:
+    """Return the name of a user, or a number in words if it has none."""
+    import pwd
+
+    try:
+        return pwd.getpwuid(user).pw_name
+    except KeyError:
+        return f"user {user}"
+
+
+def _access_control_list(place: str | os.PathLike[str]) -> list[tuple[int, int, int]]:
+    """Return the kind, rights and id of each entry; none where there is no such list."""
+    if sys.platform != "linux":
+        return []
+    try:
+        found = os.getxattr(place, _LIST)
+    except OSError:
+        return []
+    return list(struct.iter_unpack("<HHI", found[_HEADER_BYTES:]))
+
+
+def _has_other_members(group: int, owner: int) -> bool:
+    """Return whether a group has members other than `owner` and root; one without a name has none here.
+
+    Many systems give each user a group of their own name, and let it write.
+    """
+    import grp
+
+    try:
+        found = grp.getgrgid(group)
+    except KeyError:
+        return False
+    names = {user_name(owner), "root"}
+    return found.gr_name not in names or not names.issuperset(found.gr_mem)
 
 
 def require_safe(path: Path) -> None:

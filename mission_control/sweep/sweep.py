@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from mission_control.dispatch.run_ending import RunEnding
 from mission_control.events import events
 from mission_control.installation.installation import Installation
-from mission_control.ledger.lapses import LOOKED_AT_ONCE, Lapses
+from mission_control.ledger.ledger import LOOKED_AT_ONCE, Lapses
 from mission_control.messaging.message import send
 from mission_control.messaging.redis_failures import REDIS_ERRORS, concerns_everything
 from mission_control.model.policies.recovery import (

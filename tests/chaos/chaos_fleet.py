@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Self
 import psutil
 
 from mission_control.configuration.clock import utc_now
-from mission_control.messaging.transport.redelivery import mark_redelivered
+from mission_control.messaging.transport.unacked import mark_redelivered
 from mission_control.model.values.instants import parse_instant
 from mission_control.store import redis_keys
 from tests.processes.beats import BeatProcess

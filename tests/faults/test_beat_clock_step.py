@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from beat.turn.exact_wait import exactly
-from beat.turn.wake_up import WakeUp, countdown
+from beat.turn.wake_up import WakeUp, countdown, exactly
 from mission_control.store import redis_keys
 
 if TYPE_CHECKING:

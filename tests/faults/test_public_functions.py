@@ -18,7 +18,7 @@ from mission_control.dispatch.run_ending import RunEnding
 from mission_control.dispatch.run_handle import Run
 from mission_control.errors import StoreUnavailableError
 from mission_control.installation.installation import current_installation
-from mission_control.store.embedded.ports import free_port
+from mission_control.store.embedded.server_start import free_port
 from tests.stage.live_installation import YEARLY
 from tests.stage.servers import RedisServer
 from tests.stage.waiting import wait_until

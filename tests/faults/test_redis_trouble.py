@@ -12,7 +12,7 @@ import redis
 
 from mission_control.errors import StoreUnavailableError
 from mission_control.store.connection import connect, store_errors
-from mission_control.store.embedded.ports import free_port
+from mission_control.store.embedded.server_start import free_port
 from tests.stage.servers import RedisServer
 from tests.stage.waiting import wait_until
 

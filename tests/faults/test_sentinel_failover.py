@@ -13,7 +13,7 @@ from mission_control.errors import SettingsError, StoreUnavailableError
 from mission_control.installation.installation import Installation, current_installation
 from mission_control.processes.fleet import Fleet
 from mission_control.store.connection import connect, store_errors
-from mission_control.store.embedded.ports import free_port
+from mission_control.store.embedded.server_start import free_port
 from tests.stage.audit_stream import records_of
 from tests.stage.sentinels import MASTER_NAME, SentinelHouse
 from tests.stage.waiting import wait_until

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from mission_control.model.runs.run_limits import MOST_DELIVERIES
+from mission_control.model.runs.run_state import MOST_DELIVERIES
 from mission_control.store import redis_keys
 from tests.processes.real_workers import READY_SECONDS, VISIBILITY_SECONDS, WorkerHouse
 from tests.processes.rude_workers import RECOVERED_WITHIN, Swept, children, is_run, lives, rude_house

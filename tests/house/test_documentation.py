@@ -12,14 +12,13 @@ from pydantic import TypeAdapter
 
 from mission_control.audit.record.records import STATUSES
 from mission_control.cli.program import program
-from mission_control.cli.terminal.exit_codes import ExitCode
+from mission_control.cli.terminal.failures import ExitCode
 from mission_control.configuration.settings import PREFIX, Settings
 from mission_control.files.task_file import parse_tasks
-from mission_control.model.definitions.misfire import Misfire
-from mission_control.model.definitions.retry_policy import RetryPolicy
 from mission_control.model.definitions.schedules import Schedule, ScheduleBase
 from mission_control.model.definitions.schedules.exclusions.exclusion import Exclusion
 from mission_control.model.definitions.task import TaskDefinition, parse_task
+from mission_control.model.definitions.task_parts import Misfire, RetryPolicy
 from mission_control.signing.keyring import NO_KEYS
 from tests.house.documentation import PAGES, all_blocks, blocks, commands, name_of, spans
 from tests.house.repository import ROOT

@@ -11,11 +11,11 @@ import pytest
 
 import mission_control
 from mission_control import errors
-from mission_control.model.definitions.bookkeeping import ExecutionHistory
 from mission_control.model.definitions.named_budget import Budget
 from mission_control.model.definitions.named_limit import NamedLimit
 from mission_control.model.definitions.registered_task import RegisteredTask, TaskHistory
 from mission_control.model.definitions.task import TaskDefinition
+from mission_control.model.definitions.task_parts import ExecutionHistory
 from mission_control.model.runs.handler_contract import HandlerContext
 from tests.house.repository import ROOT
 

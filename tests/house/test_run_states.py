@@ -9,7 +9,7 @@ from mission_control.audit.endings import ending_record
 from mission_control.audit.record.records import STATUSES
 from mission_control.cli.views.run_view import STYLES
 from mission_control.ledger.ledger import counter_of
-from mission_control.model.definitions.notify import Event
+from mission_control.model.definitions.task_parts import Event
 from mission_control.model.policies.notices import end_notice
 from mission_control.model.runs.history import History
 from mission_control.model.runs.run_state import (

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from mission_control.operate.doctor.gathering import open_flower
 from mission_control.processes.heartbeats import live_processes
-from mission_control.store.embedded.ports import free_port
+from mission_control.store.embedded.server_start import free_port
 from tests.house.documentation import all_blocks
 from tests.house.repository import ROOT
 from tests.stage.servers import RedisServer

@@ -1,6 +1,6 @@
 """The workers' application for tests of a consumer that is stuck: less patient, and stuck on command.
 
-PATIENCE is JSON: constants of `consumer_watchdog` and `lost_deliveries` with their values here. While the
+PATIENCE is JSON: constants of `consumer_watchdog` with their values here. While the
 file named by STUCK exists the consumer asks for no messages; while that of HANGING exists, its loop hangs.
 """
 
@@ -15,7 +15,7 @@ from typing import Any, Final
 from mission_control.messaging.transport.consuming_channel import ConsumingChannel
 from mission_control.processes import heartbeats
 from workers.app import app
-from workers.process import consumer_watchdog, lost_deliveries
+from workers.process import consumer_watchdog
 
 __all__ = ["app"]
 
@@ -32,7 +32,7 @@ def _ask_unless_stuck(channel: ConsumingChannel, timeout: float | None = None) -
 
 
 for _name, _value in json.loads(os.environ["PATIENCE"]).items():
-    setattr(lost_deliveries if hasattr(lost_deliveries, _name) else consumer_watchdog, _name, _value)
+    setattr(consumer_watchdog, _name, _value)
 app.conf.broker_transport_options = {**app.conf.broker_transport_options, "socket_timeout": 2}
 heartbeats.LIFE_SECONDS = 3  # type: ignore[misc]
 ConsumingChannel._brpop_start = _ask_unless_stuck  # type: ignore[assignment,method-assign]

@@ -32,7 +32,7 @@ IMPORTED_LATE = [
     "celery.worker.consumer.delayed_delivery",
     "celery.worker.strategy",
     "mission_control.files.data_file",
-    "mission_control.messaging.celery_app",
+    "mission_control.messaging.celery_config",
     "mission_control.messaging.transport.connection",
 ]
 

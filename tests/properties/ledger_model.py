@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mission_control.ledger.claims import BeginVerdict
-from mission_control.model.runs.run_limits import MOST_DELIVERIES
-from mission_control.model.runs.run_state import RunState
+from mission_control.model.runs.run_state import MOST_DELIVERIES, RunState
 
 BEGUN = {RunState.RUNNING, RunState.INTERRUPTED}
 """The states in which the same attempt begins again."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from mission_control.audit.stream.anchors import Anchor
+from mission_control.audit.stream.chain import Anchor
 from mission_control.audit.stream.log import AuditLog
 from mission_control.audit.verification.verify import verify
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from mission_control.model.composition.graph import Node, graph_problems
 from mission_control.model.composition.joining import Join, On, Release, decide_join, end_class
 from mission_control.model.composition.release import UpstreamRun, decide_release, upstream_ids
-from mission_control.model.definitions.dependency import Dependency
+from mission_control.model.definitions.task_parts import Dependency
 from mission_control.model.runs.run_state import FINAL_STATES, RAN_AND_FAILED, RunState
 from tests.processes.pipelines import NINE, ROOT, World
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from mission_control.audit.stream.reader import read_all
-from mission_control.operate.audit_repair import repair
-from mission_control.operate.audit_verification import verify_changes, verify_runs
+from mission_control.operate.audit_verification import repair, verify_changes, verify_runs
 from mission_control.sweep.late_records import LateRecords
 
 if TYPE_CHECKING:
     from mission_control.audit.verification.findings import Verification
     from mission_control.installation.installation import Installation
-    from mission_control.operate.audit_repair import Repair
+    from mission_control.operate.audit_verification import Repair
 
 
 def records_of(installation: Installation, task_id: str) -> list[dict[str, Any]]:

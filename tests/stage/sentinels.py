@@ -14,8 +14,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from mission_control.store.embedded.binary import find_server_binary
-from mission_control.store.embedded.ports import free_port
+from mission_control.store.embedded.server_start import find_server_binary, free_port
 from tests.stage.servers import RedisServer
 from tests.stage.waiting import wait_until
 

@@ -19,7 +19,7 @@ from mission_control.configuration.settings import read_settings
 from mission_control.dispatch.run_ending import RunEnding
 from mission_control.installation.installation import Installation, create_app
 from mission_control.ledger.claims import BeginVerdict
-from mission_control.model.definitions.retry_policy import RetryPolicy
+from mission_control.model.definitions.task_parts import RetryPolicy
 from mission_control.model.policies.pause import PauseKind, PauseLayer
 from mission_control.model.policies.retry import RetryIn, decide_retry
 from mission_control.model.runs.run_state import RunState

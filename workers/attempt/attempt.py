@@ -23,16 +23,19 @@ from workers.attempt.attempt_guard import AttemptGuard, GuardedAttempt
 from workers.attempt.claim import Claim, Claimer
 from workers.attempt.endings import Ending, end_attempt, ending_of
 from workers.call import condition
-from workers.call.attempt_log import AttemptLog
+from workers.call.attempt_log import AttemptLog, LogSender
 from workers.call.captured_output import captured
 from workers.call.failure_log import HandlerFailedError
-from workers.call.handler_params import handler_params, secret_unavailable
+from workers.call.handler_params import (
+    SecretSources,
+    SecretUnavailableError,
+    handler_params,
+    secret_unavailable,
+)
 from workers.call.invocation import Failure, Handler, Outcome, Skipped, Success, context_for, invoke
 from workers.call.leftovers import alone
-from workers.call.log_sender import LogSender
 from workers.call.own_process import call_in_own_process
 from workers.call.pool_signals import LeaseLostError, WorkerStopsError
-from workers.call.secret_sources import SecretSources, SecretUnavailableError
 
 _Answer = TypeVar("_Answer")
 

@@ -19,9 +19,9 @@ from redis.exceptions import RedisError
 from mission_control.dispatch.run_ending import RunEnding
 from mission_control.events import events
 from mission_control.ledger.claims import LeaseState
-from mission_control.model.runs.run_limits import HARD_LIMIT_GRACE
 from mission_control.model.runs.run_record import RunRecord
-from workers.attempt.lost_attempts import end_lost_attempt
+from mission_control.model.runs.run_state import HARD_LIMIT_GRACE
+from workers.attempt.endings import end_lost_attempt
 from workers.call.child_processes import kill_with_children
 from workers.call.invocation import Failure, cancelled, timed_out
 from workers.call.pool_signals import Interruptible, LeaseLostError, RunCancelledError, WorkerStopsError

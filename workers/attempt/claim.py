@@ -13,11 +13,9 @@ from mission_control.dispatch.run_ending import RunEnding
 from mission_control.events import events
 from mission_control.ledger.claims import EARLY_BY, BeginReply, BeginVerdict
 from mission_control.model.runs.handler_contract import UpstreamResult
-from mission_control.model.runs.run_limits import MOST_DELIVERIES
 from mission_control.model.runs.run_record import RunRecord
-from mission_control.model.runs.run_state import RunState
-from workers.plain_clients.plain_messages import PlainMessage
-from workers.plain_clients.plain_runs import PlainRuns
+from mission_control.model.runs.run_state import MOST_DELIVERIES, RunState
+from workers.plain_clients.plain_runs import PlainMessage, PlainRuns
 
 _REPLAYED: Final = frozenset({BeginVerdict.FINISHED, BeginVerdict.HELD, BeginVerdict.STALE})
 _STOPPED_BY_BUDGET: Final = {

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sized
 from dataclasses import dataclass
+from datetime import date, datetime, timedelta
 from functools import cache, partial
 from pathlib import Path
 from statistics import median
@@ -13,8 +15,7 @@ from zoneinfo import ZoneInfo
 from markupsafe import Markup
 
 from mission_control.audit.record.masking import clean_text
-from mission_control.model.values.quantities import counted
-from workers.briefings.figures import clock, day_and_clock, duration_ms, long_day, share, short_day
+from mission_control.model.values.quantities import counted, duration
 from workers.briefings.task_runs import reasons
 
 if TYPE_CHECKING:
@@ -100,3 +101,41 @@ def _without_blank_lines(text: Markup) -> Markup:
 def _one_line(text: str, limit: int) -> str:
     line = " ".join(clean_text(text, 2 * limit).split())
     return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def duration_ms(milliseconds: float | None) -> str:
+    """Return a duration in words, "-" for None."""
+    return "-" if milliseconds is None else duration(timedelta(milliseconds=milliseconds))
+
+
+def share(part: Sized, whole: Sized) -> str:
+    """Return the size of `part` as a percentage, 100 only for all of `whole` and 0 only for none.
+
+    >>> share("a" * 999, "a" * 1000), share("a", "a" * 1000), share("aaa", "aaa"), share("", "")
+    ('99%', '1%', '100%', '-')
+    """
+    if not len(whole):
+        return "-"
+    percent = round(100 * len(part) / len(whole))
+    return f"{min(99, max(1, percent)) if 0 < len(part) < len(whole) else percent}%"
+
+
+def clock(moment: datetime, zone: ZoneInfo) -> str:
+    """Return the local time of day, with seconds only if they are not zero."""
+    local = moment.astimezone(zone)
+    return f"{local:%H:%M:%S}" if local.second else f"{local:%H:%M}"
+
+
+def day_and_clock(moment: datetime, zone: ZoneInfo) -> str:
+    """Return day and time, for example "Thu 16 Oct 09:00"."""
+    return f"{short_day(moment.astimezone(zone).date())} {clock(moment, zone)}"
+
+
+def short_day(day: date) -> str:
+    """Return a day for example as "Thu 16 Oct"."""
+    return f"{day:%a} {day.day} {day:%b}"
+
+
+def long_day(day: date) -> str:
+    """Return a day for example as "Thursday, 16 October 2025"."""
+    return f"{day:%A}, {day.day} {day:%B %Y}"

@@ -17,9 +17,8 @@ from mission_control.model.problems.messages import shown
 from mission_control.model.runs.handler_contract import HandlerContext, UpstreamResult
 from mission_control.model.runs.run_record import INTERRUPTED, RunRecord
 from mission_control.model.runs.run_state import RunState
-from workers.call.cooldown import cooldown_for
+from workers.call.context_calls import Once, OnceHere, cooldown_for, spend_for
 from workers.call.failure_log import traceback_of
-from workers.call.once import Once, OnceHere
 from workers.call.pool_signals import (
     Interruptible,
     LeaseLostError,
@@ -28,7 +27,6 @@ from workers.call.pool_signals import (
     interruptible,
     is_termination,
 )
-from workers.call.spending import spend_for
 
 Handler = Callable[[dict[str, Any]], Any]
 

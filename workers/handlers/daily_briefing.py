@@ -12,15 +12,11 @@ from mission_control.handler_catalog.contract import failure, read_params, succe
 from mission_control.installation.installation import current_installation
 from mission_control.ledger.ledger import Ledger
 from mission_control.model.runs.run_state import RunState
-from mission_control.model.values.fields import ZoneName
-from mission_control.model.values.frozen_model import FrozenModel
-from workers.briefings.agenda import AgendaEntry, events_on
-from workers.briefings.briefing_file import write_briefing
-from workers.briefings.due_tasks import due_between
+from mission_control.model.values.fields import FrozenModel, ZoneName
+from workers.briefings.agenda import AgendaEntry, Note, events_on, recent_notes
 from workers.briefings.markdown import render
-from workers.briefings.notes import Note, recent_notes
-from workers.briefings.occasion import Occasion, last_briefing, since_last_briefing
-from workers.briefings.sources import Unreadable, enabled_tasks, finished_runs
+from workers.briefings.occasion import Occasion, last_briefing, since_last_briefing, write_briefing
+from workers.briefings.sources import Unreadable, due_between, enabled_tasks, finished_runs
 from workers.briefings.task_runs import TaskRuns, by_task
 
 

@@ -5,8 +5,7 @@ from typing import Any
 
 from mission_control.errors import InvalidTaskError
 from mission_control.handler_catalog.contract import failure, read_params, success
-from mission_control.model.values.fields import Line
-from mission_control.model.values.frozen_model import FrozenModel
+from mission_control.model.values.fields import FrozenModel, Line
 
 
 class _Params(FrozenModel):

@@ -8,10 +8,9 @@ from pydantic import Field
 from mission_control.errors import InvalidTaskError
 from mission_control.handler_catalog.contract import failure, read_params, success
 from mission_control.installation.installation import current_installation
-from mission_control.model.definitions.notify import Channel
+from mission_control.model.definitions.task_parts import Channel
 from mission_control.model.values.addresses import parse_networks
-from mission_control.model.values.fields import LONGEST_TEXT, Line
-from mission_control.model.values.frozen_model import FrozenModel
+from mission_control.model.values.fields import LONGEST_TEXT, FrozenModel, Line
 from mission_control.notifications.delivery import notify_once
 
 

@@ -8,8 +8,7 @@ from pydantic import Field
 
 from mission_control.errors import InvalidTaskError
 from mission_control.handler_catalog.contract import failure, read_params, success
-from mission_control.model.values.fields import Text
-from mission_control.model.values.frozen_model import FrozenModel
+from mission_control.model.values.fields import FrozenModel, Text
 
 _LONGEST_SLEEP_SECONDS = 86_400
 

@@ -11,13 +11,10 @@ from mission_control.installation.installation import current_installation
 from mission_control.ledger.ledger import Ledger
 from mission_control.model.definitions.task import TaskDefinition
 from mission_control.model.runs.run_record import RunRecord
-from mission_control.model.values.fields import ZoneName
-from mission_control.model.values.frozen_model import FrozenModel
-from workers.briefings.briefing_file import write_briefing
-from workers.briefings.due_tasks import due_between
+from mission_control.model.values.fields import FrozenModel, ZoneName
 from workers.briefings.markdown import render
-from workers.briefings.occasion import Occasion
-from workers.briefings.sources import Unreadable, enabled_tasks, finished_runs
+from workers.briefings.occasion import Occasion, write_briefing
+from workers.briefings.sources import Unreadable, due_between, enabled_tasks, finished_runs
 from workers.briefings.task_runs import TaskRuns, busiest_day, by_task
 
 _WEEK: Final = timedelta(days=7)

@@ -3,20 +3,68 @@
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, Self
 
+from celery import Celery
+from celery.app.task import Context
 from celery.exceptions import Reject
 from redis.exceptions import ResponseError
 
 from mission_control.dispatch.run_ending import RunEnding
+from mission_control.messaging.message import FIRED_HEADER
 from mission_control.messaging.redis_failures import is_lasting
+from mission_control.messaging.transport.task_headers import expiry_instant
 from mission_control.model.problems.secret_references import refers_to_secret
 from mission_control.model.runs.new_run import NO_RETRIES
 from mission_control.model.runs.run_record import RunRecord, Trigger
 from mission_control.model.values.identifiers import is_plain, task_id_problem
-from workers.plain_clients.plain_messages import PlainMessage
 
 _KNOWN_ARGUMENTS: Final = frozenset({"params", "task_id", "scheduled_time", "execution_id"})
+
+
+@dataclass(frozen=True)
+class PlainMessage:
+    """A message for a run that the ledger does not know.
+
+    `queue` and `priority` are those that it was taken from, so that whatever is sent for its run later
+    goes the same way. `token` is that of a RedBeat entry's message. `timeout_seconds` and `expires_at` are
+    what its headers say, None if they do not.
+    """
+
+    execution_id: str
+    token: str | None
+    handler: str
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    queue: str
+    priority: int
+    timeout_seconds: float | None
+    expires_at: datetime | None
+
+    @classmethod
+    def of(cls, app: Celery, handler: str, request: Any) -> Self:  # noqa: ANN401  # Celery's request of a message
+        """Describe the message that `request` stands for."""
+        route = request.delivery_info if isinstance(request.delivery_info, dict) else {}
+        queue, priority = str(route.get("routing_key")), route.get("priority")
+        return cls(
+            execution_id=request.id,
+            token=request.get(FIRED_HEADER),
+            handler=handler,
+            args=tuple(request.args if request.args is not None else ()),
+            kwargs=dict(request.kwargs if request.kwargs is not None else {}),
+            queue=queue if queue in app.amqp.queues else app.conf.task_default_queue,
+            priority=priority if type(priority) is int else 0,
+            timeout_seconds=_limit(request.timelimit),
+            expires_at=expiry_instant({"expires": request.expires}),
+        )
+
+    @classmethod
+    def of_unknown(cls, app: Celery, message: Any) -> Self:  # noqa: ANN401  # kombu's
+        """Describe a message that names nothing this worker has."""
+        args, kwargs, _ = message.payload
+        route = {**message.delivery_info, "priority": message.properties.get("priority")}
+        request = Context(message.headers, args=args, kwargs=kwargs, delivery_info=route)
+        return cls.of(app, message.headers["task"], request)
 
 
 @dataclass(frozen=True)
@@ -128,3 +176,13 @@ def _occurrence(execution_id: str, now: datetime) -> tuple[str, datetime]:
         return "", now
     name, _, due = execution_id.rpartition("@")
     return name, datetime.fromisoformat(due).astimezone(UTC)
+
+
+def _limit(limits: object) -> float | None:
+    """Return the time limit among Celery's two, hard and soft; 0 is none.
+
+    >>> _limit([20, 15]), _limit([20, None]), _limit([0, 0]), _limit(None)
+    (15.0, 20.0, None, None)
+    """
+    hard, soft = limits if isinstance(limits, list | tuple) else (None, None)
+    return next((float(one) for one in (soft, hard) if one), None)

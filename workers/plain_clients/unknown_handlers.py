@@ -19,8 +19,7 @@ from mission_control.model.runs.run_record import RunRecord
 from mission_control.model.runs.run_state import WAITING_STATES, RunState
 from mission_control.model.values.handler_paths import handler_path_problem
 from mission_control.processes.heartbeats import live_processes
-from workers.plain_clients.plain_messages import PlainMessage
-from workers.plain_clients.plain_runs import PlainRuns
+from workers.plain_clients.plain_runs import PlainMessage, PlainRuns
 
 # Not always the same: idle workers wait for messages in turns of a second, and each time the same one would
 # be first in line.

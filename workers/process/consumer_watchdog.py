@@ -1,18 +1,17 @@
-"""The watchdog of a worker's consumer: reconnect or end a worker that takes no messages.
-
-A worker can answer `ping` and turn its loop but no longer ask the broker for messages, or its loop can hang
-in a call. Neither recovers by itself. A consumer that asks for nothing must reconnect; if that does not
-help, or the loop hangs, the process ends, and its supervisor starts it again.
-"""
+"""The watchdogs of a worker: over its consumer, which must take messages, and over those its pool lost."""
 
 import math
 import os
+import signal
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
+from weakref import WeakKeyDictionary
 
 from celery import Celery, bootsteps
+from celery.worker import state
 from kombu.exceptions import OperationalError
 from redis import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
@@ -28,6 +27,8 @@ HANGS_AFTER_SECONDS: Final = 60.0
 MOST_RECONNECTIONS: Final = 3
 _LOOK_EVERY_SECONDS: Final = 5.0
 _EXIT_CODE: Final = 70  # EX_SOFTWARE of sysexits(3)
+TAKEN_WITHIN_SECONDS: Final = 20.0
+"""A free process takes a job in milliseconds; one that is being started, in seconds."""
 
 
 class StuckConsumerError(RedisConnectionError):
@@ -166,3 +167,44 @@ def hangs(now: float, *, turned_at: float, answers_since: float | None) -> bool:
     False
     """
     return answers_since is not None and now - max(turned_at, answers_since) >= HANGS_AFTER_SECONDS
+
+
+class LostDeliveries:
+    """Finds the requests that wait for a process of a pool, and ends the process that does not take one."""
+
+    def __init__(self) -> None:
+        self._waiting_since: WeakKeyDictionary[Any, float] = WeakKeyDictionary()
+
+    def end_their_processes(self, processes: int) -> bool:
+        """End each process that has not taken its job in time: the pool starts another, which does.
+
+        Return whether a message is lost that no living process was given.
+        """
+        now = time.monotonic()
+        active = set(state.active_requests)
+        waiting = [one for one in tuple(state.reserved_requests) if one not in active]
+        if len(active) >= processes:  # they wait their turn
+            self._waiting_since.clear()
+            return False
+        for request in waiting:
+            self._waiting_since.setdefault(request, now)
+        overdue = [one for one in waiting if now - self._waiting_since[one] >= TAKEN_WITHIN_SECONDS]
+        ended = [self._ends_process_of(request) for request in overdue if _job_of(request) is not None]
+        return not all(ended)
+
+    def _ends_process_of(self, request: Any) -> bool:  # noqa: ANN401  # Celery's
+        job = _job_of(request)
+        process = job._write_to or job._scheduled_for  # noqa: SLF001  # billiard's
+        del self._waiting_since[request]
+        if process is None or not process._is_alive():  # noqa: SLF001
+            return False
+        events.delivery_lost(request.id, process.pid)
+        with suppress(ProcessLookupError):
+            os.kill(process.pid, signal.SIGKILL)
+        return True
+
+
+def _job_of(request: Any) -> Any:  # noqa: ANN401
+    """Return what the pool has of a request, None if that is not a job for a process."""
+    job = None if request._apply_result is None else request._apply_result()  # noqa: SLF001
+    return job if hasattr(job, "_write_to") else None

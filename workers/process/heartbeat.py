@@ -16,14 +16,12 @@ from mission_control.configuration.clock import utc_now
 from mission_control.dispatch.waiting_runs import wake_waiting
 from mission_control.events import events
 from mission_control.model.values.instants import format_instant
-from mission_control.processes.common_settings import Common
-from mission_control.processes.heartbeats import RENEW_EVERY_SECONDS, Heartbeat
+from mission_control.processes.heartbeats import RENEW_EVERY_SECONDS, Common, Heartbeat
 from mission_control.processes.supervision import is_orphaned
 from mission_control.store import redis_keys
 from workers.attempt.attempt_guard import AttemptGuard
 from workers.process.attempt_request import can_kill
-from workers.process.consumer_watchdog import StuckConsumerError, consumer_state
-from workers.process.lost_deliveries import LostDeliveries
+from workers.process.consumer_watchdog import LostDeliveries, StuckConsumerError, consumer_state
 from workers.process.remote_control import RemoteControl
 from workers.tasks.handler_tasks import HandlerTasks
 

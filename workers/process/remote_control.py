@@ -2,6 +2,9 @@
 
 A client that reaches the broker can send any command. Commands that read are answered, with secrets masked.
 Commands that would change the worker are refused, unless a setting allows them; then each leaves a record.
+
+`revoke` is durable: it holds although the workers that heard it are gone. So workers need not tell each other
+what was revoked, and what another node says of it counts for nothing.
 """
 
 from collections import deque
@@ -9,6 +12,10 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
+from celery.utils.functional import maybe_list
+from celery.worker import control
+from celery.worker import state as worker_state
+from celery.worker.control import Panel
 from kombu.pidbox import Node
 
 from mission_control.audit.pending.pending_records import write_or_pend
@@ -16,8 +23,10 @@ from mission_control.audit.record.masking import NAME_LIMIT, OUTPUT_LIMIT, clean
 from mission_control.audit.record.records import ChangeRecord
 from mission_control.audit.record.secrets_mask import is_secret, mask_text
 from mission_control.audit.stream.log import AuditLog
+from mission_control.dispatch.run_control import RunControl
 from mission_control.events import events
 from mission_control.model.problems.secret_references import MASK
+from mission_control.model.values.identifiers import plain_execution_id
 from mission_control.model.values.instants import format_instant
 
 ANSWERED: Final = frozenset((
@@ -113,3 +122,24 @@ def masked(value: Any) -> Any:  # noqa: ANN401  # any JSON value
     if callable(value):  # an option of the transport, which no answer can carry
         return type(value).__name__
     return [masked(one) for one in value] if isinstance(value, list | tuple) else value
+
+
+def make_revoke_durable(runs: RunControl) -> None:
+    """Have this process's `revoke` note the ids in Redis, in addition to its memory.
+
+    An id may be a run's, or the Celery id of a plain client's message.
+    """
+
+    def revoke(state: Any, task_id: Any, terminate: bool = False, **how: Any) -> Any:  # noqa: ANN401  # Celery's
+        celery_ids = [str(one) for one in maybe_list(task_id) or []]
+        ids = [one for name in celery_ids for one in (name, plain_execution_id(name))]
+        reply = control.revoke(state, ids, terminate, **how)
+        runs.revoke(ids)
+        return reply
+
+    Panel.data["revoke"] = revoke
+    worker_state.merge_revoked = _ignored
+
+
+def _ignored(task_ids: object) -> None:
+    """Take no ids from a greeting or its answer, which leave no record."""

@@ -19,10 +19,14 @@ from mission_control.ledger.ledger import Ledger
 from mission_control.model.runs.run_record import RunRecord
 from mission_control.model.values.instants import parse_instant
 from mission_control.processes.supervision import is_orphaned
-from workers.call.handler_params import handler_params, secret_unavailable
+from workers.call.handler_params import (
+    SecretSources,
+    SecretUnavailableError,
+    handler_params,
+    secret_unavailable,
+)
 from workers.call.invocation import Failure, Handler, Outcome, context_for, invoke
 from workers.call.own_process import outcome_text
-from workers.call.secret_sources import SecretSources, SecretUnavailableError
 from workers.tasks.handler_loader import load_handler, open_handler_package
 from workers.tasks.spawned_process import begin_spawned_processes_here
 

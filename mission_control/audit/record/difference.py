@@ -7,8 +7,7 @@ from itertools import groupby, islice
 from typing import Any
 
 from mission_control.audit.record.json_ready import json_ready
-from mission_control.audit.record.masked_values import is_hidden, marks_of
-from mission_control.audit.record.masking import NAME_LIMIT, clean_text, clean_value
+from mission_control.audit.record.masking import NAME_LIMIT, clean_text, clean_value, is_hidden, marks_of
 from mission_control.model.problems.secret_references import MASK
 
 VALUE_LIMIT = 2_048

@@ -14,8 +14,7 @@ from typing import Any, Final
 import orjson
 from redis import Redis
 
-from mission_control.audit.stream.anchors import Anchor, read_anchors
-from mission_control.audit.stream.chain import own_host
+from mission_control.audit.stream.chain import Anchor, own_host, read_anchors
 from mission_control.audit.stream.log import AuditLog
 from mission_control.errors import AuditWriteError, SettingsError
 from mission_control.events import events

@@ -5,10 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mission_control.audit.stream.anchors import Anchor
-from mission_control.audit.stream.chain import GENESIS, ChainHead, host_of, own_host
-from mission_control.audit.verification.findings import Findings, Kind
-from mission_control.audit.verification.memory import Memory
+from mission_control.audit.stream.chain import GENESIS, Anchor, ChainHead, host_of, own_host
+from mission_control.audit.verification.findings import Findings, Kind, Memory
 
 
 @dataclass(slots=True)

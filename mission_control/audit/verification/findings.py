@@ -1,15 +1,34 @@
-"""What a verification of an audit stream finds."""
+"""What a verification of an audit stream finds.
+
+By an acknowledgement a person has looked into a fault, and says so in the stream of changes. The fault stays
+visible, and no longer makes the stream unsound. An acknowledgement is a line like any other:
+it counts only once it is anchored.
+"""
 
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from enum import StrEnum
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
+from mission_control.audit.record.records import ChangeRecord
+from mission_control.audit.stream.chain import Anchor, KnownTime
+from mission_control.audit.stream.reader import read_all
+from mission_control.model.values.instants import format_instant
+
 MOST_KEPT: Final = 100
 """How many findings of a kind are kept whole; the others are counted."""
+
+
+ANCHORED_WITHIN_SECONDS: Final = 30
+"""How old a line may be that is not anchored: a killed writer's are, when the sweep has found them."""
+
+
+_SKEW_SECONDS: Final = 600
+ACKNOWLEDGED: Final = "acknowledged"
 
 
 class Kind(StrEnum):
@@ -135,3 +154,64 @@ class Verification:
             "counts": {str(kind): count for kind, count in sorted(self.counts.items())},
             "findings": [{**asdict(one), "note": one.is_note} for one in self.findings],
         }
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What Redis, or signed checkpoints, remember of writers and runs.
+
+    `read_at` is when the anchors were read, in Unix seconds; `anchors_later` reads them again when every
+    writer that lives has anchored its lines; `known_among` returns which of some runs the ledger has.
+    Checkpoints have the digests of `signed` lines, by writer and `seq`, and the `hosts` that signed.
+    """
+
+    known_time: KnownTime
+    read_at: float
+    anchors_later: Callable[[], Mapping[str, Anchor]]
+    known_among: Callable[[Collection[str]], set[str]]
+    signed: Mapping[tuple[str, int], str] = field(default_factory=dict)
+    hosts: frozenset[str] = frozenset()
+
+    def is_recent(self, at: str) -> bool:
+        """Whether a line of that time may not be anchored yet."""
+        return _text(self.read_at - ANCHORED_WITHIN_SECONDS) < at < _text(self.read_at + _SKEW_SECONDS)
+
+    def may_forget_writer(self, at: str, latest: str) -> bool:
+        """Whether the writer of a line may be forgotten; `latest` is of when the lines before it are."""
+        return _is_before(at, latest, self.known_time.writers)
+
+    def may_forget_run(self, record: Mapping[str, Any], latest: str) -> bool:
+        """Whether the run that a record ends may be forgotten."""
+        until = self.known_time.of_task(str(record.get("task_id")))
+        return _is_before(str(record.get("timestamp")), "" if "repaired" in record else latest, until)
+
+
+def _is_before(at: str, latest: str, until: float) -> bool:
+    # A made-up line can bear any time, but stands where it was put in.
+    return at <= _text(until + 1) and latest <= _text(until + _SKEW_SECONDS)
+
+
+def _text(seconds: float) -> str:
+    # Without a fraction it is less than a second off when it is compared as text.
+    return format_instant(datetime.fromtimestamp(int(seconds), UTC))
+
+
+def acknowledgement(faults: Collection[str], *, actor: str, reason: str, at: datetime) -> dict[str, Any]:
+    """Return the record that acknowledges the faults with these fingerprints."""
+    record = ChangeRecord(timestamp=at, task_id="", change=ACKNOWLEDGED, actor=actor, reason=reason)
+    return {**record.to_dict(), "task_id": None, "faults": sorted(faults)}
+
+
+def read_acknowledgements(path: Path, anchors: Mapping[str, Anchor] | None) -> dict[str, str]:
+    """Return who acknowledged which faults, and why, by fingerprint; without `anchors` all count."""
+    return {
+        str(fault): f"{record.get('actor')}: {record.get('reason')}"
+        for record in read_all(path)
+        if record.get("change") == ACKNOWLEDGED and (anchors is None or _is_anchored(record, anchors))
+        for fault in record.get("faults", ())
+    }
+
+
+def _is_anchored(record: Mapping[str, Any], anchors: Mapping[str, Anchor]) -> bool:
+    anchor = anchors.get(str(record.get("writer")))
+    return anchor is not None and isinstance(record.get("seq"), int) and record["seq"] <= anchor.seq

@@ -17,12 +17,12 @@ from mission_control.cli.terminal.output import (
     echo_line,
     tell,
 )
-from mission_control.cli.terminal.own_zone import own_zone
 from mission_control.cli.terminal.watching import wait_for_reader
+from mission_control.cli.terminal.wording import own_zone
 from mission_control.cli.views.audit_view import LiveLines, record_table
 
 if TYPE_CHECKING:
-    from mission_control.audit.stream.follow import Follower
+    from mission_control.audit.stream.reader import Follower
 
 
 @click.command()
@@ -46,8 +46,7 @@ def tail(  # one parameter an option
 
     --json prints an array of the records as they are in the file; with --follow, one record a line.
     """
-    from mission_control.audit.stream.follow import Follower
-    from mission_control.audit.stream.reader import tail
+    from mission_control.audit.stream.reader import Follower, tail
     from mission_control.configuration.settings import read_settings
 
     settings = read_settings()
@@ -77,8 +76,7 @@ def _follow(
     *,
     as_json: bool,
 ) -> None:
-    from mission_control.audit.stream.follow import POLL_SECONDS
-    from mission_control.audit.stream.reader import RecordFilter
+    from mission_control.audit.stream.reader import POLL_SECONDS, RecordFilter
 
     lines, accepted = (
         LiveLines(own_zone().key),

@@ -1,7 +1,8 @@
-"""`mission-control audit verify` and `audit repair`."""
+"""`mission-control audit verify`, `audit repair`, `audit acknowledge` and `audit keygen`."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
@@ -11,8 +12,7 @@ import rich_click as click
 
 from mission_control.audit.verification.findings import Verification
 from mission_control.cli.terminal import parameters
-from mission_control.cli.terminal.exit_codes import ExitCode
-from mission_control.cli.terminal.failures import CommandError
+from mission_control.cli.terminal.failures import CommandError, ExitCode
 from mission_control.cli.terminal.installation_in_use import current
 from mission_control.cli.terminal.output import echo, echo_json, lines_of, near, printable, tell
 from mission_control.configuration.settings import read_settings
@@ -20,7 +20,7 @@ from mission_control.installation.installation import acting_user
 from mission_control.model.values.quantities import counted
 
 if TYPE_CHECKING:
-    from mission_control.operate.audit_repair import Repair
+    from mission_control.operate.audit_verification import Repair
 
 _FILE: Final = click.Path(exists=True, dir_okay=False, path_type=Path)
 _MOST_OF_A_KEY: Final = 4_096
@@ -101,7 +101,7 @@ def repair(dry_run: bool, as_json: bool) -> None:
     Writes pending records, and adds a final record for each run that ended without one. It changes and
     removes no line, marks what it adds as "repaired", and may be run again.
     """
-    from mission_control.operate.audit_repair import repair as repair_stream
+    from mission_control.operate.audit_verification import repair as repair_stream
     from mission_control.sweep.late_records import LateRecords
 
     with current() as installation:
@@ -193,3 +193,27 @@ def _repaired(done: Repair, *, would: str) -> Iterator[str]:
     if done.added:
         yield f"{counted(len(done.added), 'missing record')} {would}written from the ledger:"
     yield from (f"  {printable(execution_id)}" for execution_id in done.added)
+
+
+@click.command()
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+def keygen(file: Path) -> None:
+    """Make a key pair that signs checkpoints of the audit streams.
+
+    FILE gets the private key, for beat alone; FILE.pub gets the public key, for auditors.
+    """
+    from mission_control.safe_paths.own_files import open_own, own_folder
+    from mission_control.signing.ed25519 import new_key_pair
+
+    private, public = file.absolute(), file.absolute().with_name(f"{file.name}.pub")
+    try:
+        texts = new_key_pair()
+        own_folder(private.parent)
+        for path, text in zip((private, public), texts, strict=True):
+            with os.fdopen(open_own(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL), "wb") as opened:
+                opened.write(text)
+    except ValueError as error:
+        raise CommandError(f"no key was made: {error}", ExitCode.FAILED) from error
+    except FileExistsError as error:
+        raise CommandError(f"{error.filename} exists; name another file", ExitCode.REFUSED) from error
+    tell(f"made {private} and {public}\nbeat needs MISSION_CONTROL_AUDIT_KEY={private}")

@@ -6,15 +6,14 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
-from mission_control.cli.backfill.progress import follow, words_of
+from mission_control.cli.backfill.start import follow, words_of
 from mission_control.cli.terminal import parameters
-from mission_control.cli.terminal.exit_codes import ExitCode
+from mission_control.cli.terminal.failures import ExitCode
 from mission_control.cli.terminal.installation_in_use import current
 from mission_control.cli.terminal.layout import Column, Worth
 from mission_control.cli.terminal.output import echo, echo_json, facts, printable, table, tell
-from mission_control.cli.terminal.own_zone import own_zone
 from mission_control.cli.terminal.watching import watchable
-from mission_control.cli.terminal.wording import labelled_time, local_time
+from mission_control.cli.terminal.wording import labelled_time, local_time, own_zone
 from mission_control.model.values.instants import parse_instant
 
 if TYPE_CHECKING:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections import Counter
 from collections.abc import Callable
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -14,17 +16,14 @@ import rich_click as click
 from rich.text import Text
 
 from mission_control.cli.live.stop_signals import StopRequestedError, StopSignals
-from mission_control.cli.terminal.exit_codes import ExitCode
-from mission_control.cli.terminal.failures import CommandError
+from mission_control.cli.terminal.failures import CommandError, ExitCode
 from mission_control.cli.terminal.installation_in_use import current
 from mission_control.cli.terminal.output import echo, echo_line, facts, near, tell
-from mission_control.cli.terminal.own_zone import own_zone
-from mission_control.cli.terminal.wording import program_name
+from mission_control.cli.terminal.wording import own_zone, program_name
 from mission_control.configuration.clock import utc_now
 from mission_control.safe_paths.own_files import own_folder
 
 if TYPE_CHECKING:
-    from mission_control.cli.demo.tasks import Progress
     from mission_control.configuration.settings import Settings
     from mission_control.installation.installation import Installation
     from mission_control.registry.registry import Registry
@@ -37,6 +36,13 @@ NEXT_COMMANDS: Final = (
     "task add tea --handler handlers.hello.run -p name=tea --weekly 'mon,fri 16:00'",
     "task run tea --wait",
 )
+GREETING: Final = "greeting"
+FLAKY: Final = "flaky_report"
+BRIEFING: Final = "daily_briefing"
+
+_GREETINGS: Final = 2
+_FLAKY_AFTER: Final = timedelta(seconds=3)
+_BRIEFING_AFTER: Final = timedelta(seconds=7)
 
 
 @click.command()
@@ -81,8 +87,7 @@ def _move_into(place: Path) -> None:
 
 
 def _run(installation: Installation, signals: StopSignals, *, keep: bool) -> None:
-    from mission_control.audit.stream.follow import Follower
-    from mission_control.cli.demo.tasks import Progress, demo_tasks
+    from mission_control.audit.stream.reader import Follower
     from mission_control.cli.live.supervisor import supervise
     from mission_control.cli.views.audit_view import LiveLines
     from mission_control.processes.fleet import Fleet
@@ -151,3 +156,73 @@ def _keep(keep_up: Callable[[], None]) -> None:
 
 def _say(text: str) -> None:
     tell(Text(text, "cyan"))
+
+
+def demo_tasks(now: datetime) -> list[dict[str, Any]]:
+    """Return the definitions; each is due within seconds of `now`, an aware local time.
+
+    The briefing comes last, so that it has runs to report.
+    """
+    zone = str(now.tzinfo)
+    flaky_at, briefing_at = (now + after for after in (_FLAKY_AFTER, _BRIEFING_AFTER))
+    return [
+        {
+            "id": GREETING,
+            "name": "A greeting every three seconds",
+            "schedule": {"type": "interval", "seconds": 3, "timezone": zone},
+            "handler": "handlers.hello.run",
+            "params": {"name": "newcomer"},
+        },
+        {
+            "id": FLAKY,
+            "name": "A report that fails once and succeeds on retry",
+            "schedule": {"type": "once", "at": flaky_at.strftime("%Y-%m-%dT%H:%M:%S"), "timezone": zone},
+            "handler": "handlers.test_handler.run",
+            "params": {
+                "fail_times": 1,
+                "error": "the first attempt fails on purpose",
+                "output": "the second attempt succeeded",
+            },
+            "retry_policy": {"max_retries": 2, "retry_delay_seconds": 1},
+        },
+        {
+            "id": BRIEFING,
+            "name": "Daily Briefing",
+            "schedule": {"type": "daily", "time": briefing_at.strftime("%H:%M:%S"), "timezone": zone},
+            "handler": "handlers.daily_briefing.run",
+        },
+    ]
+
+
+@dataclass
+class Progress:
+    """The demo's audit records so far."""
+
+    records: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def missing(self) -> list[str]:
+        """What has not happened yet, in words; empty when the demo is complete."""
+        done = Counter(one["task_id"] for one in self.records if one["final"] and one["status"] == "success")
+        has_retried = any(one["task_id"] == FLAKY and one["status"] == "retry" for one in self.records)
+        wanted = {
+            f"{_GREETINGS} runs of {GREETING}": done[GREETING] >= _GREETINGS,
+            f"a failed attempt of {FLAKY}": has_retried,
+            f"a success of {FLAKY} after it": done[FLAKY] >= 1,
+            f"a run of {BRIEFING}": done[BRIEFING] >= 1,
+        }
+        return [what for what, has_happened in wanted.items() if not has_happened]
+
+    @property
+    def failures(self) -> list[str]:
+        """Runs that did not end in success, in words."""
+        ended = (one for one in self.records if one["final"] and one["status"] != "success")
+        return [
+            f"{one['execution_id']} ended {one['status']}: {one['error'] or one['reason']}" for one in ended
+        ]
+
+    @property
+    def briefing(self) -> str | None:
+        """The path of the briefing; None until it is written."""
+        outputs = [one["output"] for one in self.records if one["task_id"] == BRIEFING]
+        return next((str(one["path"]) for one in outputs if isinstance(one, dict) and "path" in one), None)

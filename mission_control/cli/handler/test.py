@@ -17,7 +17,7 @@ import rich_click as click
 
 from mission_control.cli.terminal import parameters
 from mission_control.cli.terminal.completions import HANDLER_PATHS
-from mission_control.cli.terminal.exit_codes import ExitCode
+from mission_control.cli.terminal.failures import ExitCode
 from mission_control.cli.terminal.output import as_text, echo, echo_json, lines_of, tell
 from mission_control.configuration.clock import utc_now
 from mission_control.events.log_format import TextFormatter
@@ -87,7 +87,7 @@ def _run(path: str, params: dict[str, Any]) -> tuple[dict[str, Any], timedelta, 
 
 def _masked_output(run: RunRecord, secrets: Any) -> AbstractContextManager[None]:  # noqa: ANN401  # the workers'
     """Mask what is printed and logged as a worker does, which also keeps it: here no line is kept."""
-    logs, senders = import_module("workers.call.attempt_log"), import_module("workers.call.log_sender")
+    logs, senders = import_module("workers.call.attempt_log"), import_module("workers.call.attempt_log")
     kept = logs.AttemptLog(
         run, senders.LogSender(None, most=0, keep=timedelta()), clock=utc_now, secrets=secrets
     )

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
-from mission_control.audit.stream.follow import Follower
+from mission_control.audit.stream.reader import Follower
 from mission_control.processes.keeper import Keeper
 
 _ROUND_SECONDS: Final = 0.1

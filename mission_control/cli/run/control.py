@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import rich_click as click
 
 from mission_control.cli.terminal import parameters
-from mission_control.cli.terminal.exit_codes import ExitCode
+from mission_control.cli.terminal.failures import ExitCode
 from mission_control.cli.terminal.filters import names_or_filter, none_found, run_filters
 from mission_control.cli.terminal.installation_in_use import current
 from mission_control.cli.terminal.output import echo, tell

@@ -10,10 +10,9 @@ from mission_control.cli.terminal import parameters
 from mission_control.cli.terminal.installation_in_use import current
 from mission_control.cli.terminal.layout import Column, Worth
 from mission_control.cli.terminal.output import as_text, echo, echo_json, table, tell
-from mission_control.cli.terminal.own_zone import own_zone
 from mission_control.cli.terminal.revealing import shown_definitions
 from mission_control.cli.terminal.watching import watchable
-from mission_control.cli.terminal.wording import local_time
+from mission_control.cli.terminal.wording import local_time, own_zone
 from mission_control.cli.views.run_view import run_columns, run_row
 from mission_control.model.values.instants import parse_instant
 

@@ -13,13 +13,11 @@ from rich.text import Text
 from mission_control.cli.terminal import parameters
 from mission_control.cli.terminal.filters import task_filters
 from mission_control.cli.terminal.installation_in_use import current
-from mission_control.cli.terminal.layout import Column, Worth
+from mission_control.cli.terminal.layout import Column, ShortNames, Worth
 from mission_control.cli.terminal.output import echo, echo_json_array, table, tell, tell_issues
-from mission_control.cli.terminal.own_zone import own_zone
 from mission_control.cli.terminal.revealing import shown_definitions
-from mission_control.cli.terminal.short_names import ShortNames
 from mission_control.cli.terminal.watching import watchable
-from mission_control.cli.terminal.wording import in_how_long, local_time
+from mission_control.cli.terminal.wording import in_how_long, local_time, own_zone
 from mission_control.cli.views.task_view import rule_of
 from mission_control.model.values.instants import parse_instant
 

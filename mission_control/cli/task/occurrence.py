@@ -11,8 +11,7 @@ import rich_click as click
 from mission_control.cli.terminal import parameters
 from mission_control.cli.terminal.installation_in_use import current
 from mission_control.cli.terminal.output import printable, tell
-from mission_control.cli.terminal.own_zone import own_zone
-from mission_control.cli.terminal.wording import in_own_time
+from mission_control.cli.terminal.wording import in_own_time, own_zone
 
 if TYPE_CHECKING:
     from mission_control.model.runs.changed_occurrence import ChangedOccurrence

@@ -12,13 +12,13 @@ import rich_click as click
 from mission_control.cli.terminal import parameters
 from mission_control.cli.terminal.installation_in_use import current
 from mission_control.cli.terminal.output import as_text, echo, echo_json, facts, lines_of
-from mission_control.cli.terminal.own_zone import own_zone
 from mission_control.cli.terminal.revealing import shown_definitions
 from mission_control.cli.terminal.watching import watchable
 from mission_control.cli.terminal.wording import (
     both_times,
     in_own_time,
     labelled_time,
+    own_zone,
 )
 from mission_control.cli.views.run_view import VOID, meeting_words, standing, waiting_words
 from mission_control.model.values.instants import parse_instant
@@ -54,7 +54,7 @@ def show(task_id: str, as_json: bool, reveal: bool) -> None:
     Leaves out fields with their default value. --json prints the definition in the format of task files.
     """
     from mission_control.operate.budgets import budgets_in_words
-    from mission_control.operate.conditions import condition_words
+    from mission_control.operate.dependencies import condition_words
     from mission_control.operate.limits import waiting_by_limit
     from mission_control.operate.pausing import pausing_layers
     from mission_control.operate.tasks import existing_task, task_id_of, task_json

@@ -9,14 +9,12 @@ from typing import TYPE_CHECKING
 import rich_click as click
 
 from mission_control.cli.terminal import parameters
-from mission_control.cli.terminal.exit_codes import ExitCode
-from mission_control.cli.terminal.failures import CommandError
+from mission_control.cli.terminal.failures import CommandError, ExitCode
 from mission_control.cli.terminal.filters import named_tasks, task_filters
 from mission_control.cli.terminal.installation_in_use import current
 from mission_control.cli.terminal.output import asks, tell, tell_issues
-from mission_control.cli.terminal.own_zone import own_zone
 from mission_control.cli.terminal.several import each
-from mission_control.cli.terminal.wording import both_times
+from mission_control.cli.terminal.wording import both_times, own_zone
 
 if TYPE_CHECKING:
     from mission_control.ledger.run_reader import RunReader

@@ -12,8 +12,7 @@ import rich_click as click
 
 from mission_control.cli.terminal import parameters
 from mission_control.cli.terminal.completions import TASK_IDS
-from mission_control.cli.terminal.exit_codes import ExitCode
-from mission_control.cli.terminal.failures import CommandError
+from mission_control.cli.terminal.failures import CommandError, ExitCode
 from mission_control.cli.terminal.installation_in_use import current
 from mission_control.cli.terminal.output import echo, echo_file, echo_json, tell
 from mission_control.cli.terminal.revealing import require_owner, shown_definitions
@@ -102,9 +101,8 @@ def _chosen(installation: Installation, ids: Sequence[str]) -> list[TaskDefiniti
 def _write_calendar(
     installation: Installation, tasks: Iterable[TaskDefinition], path: Path, days: int | None
 ) -> None:
-    from mission_control.operate.next_times import upcoming
-    from mission_control.operate.occurrence_calendar import occurrence_calendar
-    from mission_control.safe_paths.atomic_file import replace_file
+    from mission_control.operate.next_times import occurrence_calendar, upcoming
+    from mission_control.safe_paths.own_files import replace_file
 
     now = installation.clock()
     end, most = (None, _DUE_TIMES) if days is None else (now + timedelta(days=days), _MOST_DUE_TIMES)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import rich_click as click
 
 from mission_control.cli.tasks.plan import old_and_new
-from mission_control.cli.terminal.exit_codes import ExitCode
+from mission_control.cli.terminal.failures import ExitCode
 from mission_control.cli.terminal.installation_in_use import current
 from mission_control.cli.terminal.output import echo, echo_file, tell
 
@@ -54,7 +54,7 @@ def import_tasks(
     celery-beat has the RedBeat entries of this installation. What cannot be mapped is named with the reason,
     and left out as a whole; the exit code is then 7, or 4 if nothing could be mapped.
     """
-    from mission_control.cli.terminal.own_zone import own_zone
+    from mission_control.cli.terminal.wording import own_zone
     from mission_control.configuration.clock import utc_now
     from mission_control.operate.importing.imported import imported
 
@@ -107,7 +107,7 @@ def _write(found: Imported, out: Path | None) -> None:
     import orjson
 
     from mission_control.files.yaml_text import dump_yaml
-    from mission_control.safe_paths.atomic_file import replace_file
+    from mission_control.safe_paths.own_files import replace_file
 
     data: dict[str, Any] = {"tasks": found.tasks}
     if out is None:

@@ -11,8 +11,7 @@ import rich_click as click
 from mission_control.cli.terminal import parameters
 from mission_control.cli.terminal.installation_in_use import current
 from mission_control.cli.terminal.output import as_text, echo_file, echo_json, near, tell, tell_issues
-from mission_control.cli.terminal.own_zone import own_zone
-from mission_control.cli.terminal.wording import labelled_time
+from mission_control.cli.terminal.wording import labelled_time, own_zone
 from mission_control.model.values.printable_text import escaped
 
 if TYPE_CHECKING:

@@ -1,11 +1,11 @@
-"""Turning an error into a message and an exit code."""
+"""Turning an error into a message and an exit code; scripts rely on the codes."""
 
 from collections.abc import Callable
 from contextlib import suppress
+from enum import IntEnum
 
 import rich_click as click
 
-from mission_control.cli.terminal.exit_codes import ExitCode
 from mission_control.errors import (
     AccountError,
     AuditWriteError,
@@ -32,6 +32,23 @@ from mission_control.errors import (
     UnsafePathError,
     WideSearchError,
 )
+
+
+class ExitCode(IntEnum):
+    """How a command ended."""
+
+    DONE = 0
+    FAILED = 1
+    USAGE = 2
+    NOT_FOUND = 3
+    REFUSED = 4
+    UNREACHABLE = 5
+    TIMED_OUT = 6
+    PARTLY_DONE = 7
+    NOT_DUE = 10
+    SKIPPED = 11
+    LOST = 12
+
 
 _CODES: tuple[tuple[type[Exception], ExitCode], ...] = (
     (UnknownTaskError, ExitCode.NOT_FOUND),
@@ -100,8 +117,7 @@ def message_of(error: BaseException) -> str:
 
 def _in_own_time(text: str) -> str:
     """Return a text with its instants in the user's time zone, as far as the environment says which."""
-    from mission_control.cli.terminal.own_zone import own_zone
-    from mission_control.cli.terminal.wording import in_own_time
+    from mission_control.cli.terminal.wording import in_own_time, own_zone
 
     with suppress(SettingsError):
         return in_own_time(text, own_zone())

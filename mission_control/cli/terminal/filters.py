@@ -11,10 +11,9 @@ import rich_click as click
 
 from mission_control.cli.terminal import parameters
 from mission_control.cli.terminal.completions import HANDLER_PATHS, Complete, known_values
-from mission_control.cli.terminal.exit_codes import ExitCode
-from mission_control.cli.terminal.failures import CommandError
+from mission_control.cli.terminal.failures import CommandError, ExitCode
 from mission_control.cli.terminal.output import asks
-from mission_control.cli.terminal.own_zone import own_zone
+from mission_control.cli.terminal.wording import own_zone
 from mission_control.errors import WideSearchError
 
 if TYPE_CHECKING:

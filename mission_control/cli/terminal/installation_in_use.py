@@ -8,8 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from mission_control.cli.terminal.exit_codes import ExitCode
-from mission_control.cli.terminal.failures import CommandError
+from mission_control.cli.terminal.failures import CommandError, ExitCode
 
 if TYPE_CHECKING:
     from mission_control.configuration.settings import Settings

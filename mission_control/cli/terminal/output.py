@@ -17,11 +17,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
+
 from mission_control.model.values.printable_text import escaped, is_visible
 
 if TYPE_CHECKING:
-    from rich.console import Console, RenderableType
-
     from mission_control.cli.terminal.layout import Column
     from mission_control.cli.terminal.tables import Cell, Facts, Table
 
@@ -32,6 +33,16 @@ OUTPUT: Final = "mission_control.output"
 """Where the context of a command has the answer to `-o`."""
 
 _frames: Final = list["Console"]()
+
+
+class SafeConsole(Console):
+    """A Rich console that escapes what cannot be shown, wherever the text comes from; styles stay."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """Return the segments of `renderable`."""
+        for segment in super().render(renderable, options):
+            text = segment.text if segment.control else escaped(segment.text, but="\n")
+            yield segment if text is segment.text else Segment(text, segment.style)
 
 
 def echo_json(value: Any) -> None:  # noqa: ANN401  # any JSON value
@@ -137,8 +148,6 @@ def asks(question: str) -> bool:
 
 def console(*, stderr: bool = False) -> Console:
     """Return a console on the current stdout or stderr."""
-    from mission_control.cli.terminal.safe_console import SafeConsole
-
     if _frames and (not stderr or _frames[-1].is_terminal):
         return _frames[-1]
     made = SafeConsole(stderr=stderr, highlight=False, markup=False, emoji=False)
@@ -150,8 +159,6 @@ def console(*, stderr: bool = False) -> Console:
 @contextmanager
 def frame() -> Iterator[io.StringIO]:
     """Keep what is printed for people inside, as the terminal at hand would show it."""
-    from mission_control.cli.terminal.safe_console import SafeConsole
-
     real, kept = console(), io.StringIO()
     made = SafeConsole(file=kept, highlight=False, markup=False, emoji=False, force_terminal=real.is_terminal)
     made.size = real.size

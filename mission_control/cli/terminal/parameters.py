@@ -74,7 +74,7 @@ class Moment(click.ParamType["datetime"]):
         """Return the instant, or fail with the nearest forms."""
         if isinstance(value, datetime):
             return value
-        from mission_control.cli.terminal.own_zone import own_zone
+        from mission_control.cli.terminal.wording import own_zone
         from mission_control.model.definitions.schedules.clock.wall_clock import earliest, only_instant
         from mission_control.model.definitions.schedules.shorthand.moments import spoken_moment
 

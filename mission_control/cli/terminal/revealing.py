@@ -5,8 +5,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from mission_control.cli.terminal.exit_codes import ExitCode
-from mission_control.cli.terminal.failures import CommandError
+from mission_control.cli.terminal.failures import CommandError, ExitCode
 
 
 def shown_definitions(
@@ -20,7 +19,7 @@ def shown_definitions(
     if reveal:
         require_owner(data_dir)
         return [dict(one) for one in definitions]
-    from mission_control.audit.record.masked_values import masked_definition
+    from mission_control.audit.record.masking import masked_definition
 
     return [masked_definition(one) for one in definitions]
 

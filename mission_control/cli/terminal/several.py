@@ -4,8 +4,7 @@ from collections.abc import Callable, Iterable
 
 import rich_click as click
 
-from mission_control.cli.terminal.exit_codes import ExitCode
-from mission_control.cli.terminal.failures import exit_code_of, message_of
+from mission_control.cli.terminal.failures import ExitCode, exit_code_of, message_of
 from mission_control.cli.terminal.output import tell_error
 from mission_control.errors import MissionControlError, StoreUnavailableError
 

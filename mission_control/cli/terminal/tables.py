@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions
 
 Cell = str | Text
+
 _AT_ONCE: Final = 1_000
 _LONGEST_IN_BLOCK: Final = 300
 _NARROW: Final = 24

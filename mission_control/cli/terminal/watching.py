@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import rich_click as click
 
-from mission_control.cli.terminal.exit_codes import ExitCode
-from mission_control.cli.terminal.failures import message_of
+from mission_control.cli.terminal.failures import ExitCode, message_of
 from mission_control.cli.terminal.output import console, echo, frame, tell_error
 from mission_control.errors import MissionControlError
 

@@ -1,13 +1,18 @@
-"""Instants and spans of time in words."""
+"""Instants and spans of time in words, and the time zone in which a user reads and writes them."""
+
+from __future__ import annotations
 
 import os
 import re
+from contextlib import suppress
 from datetime import datetime, timedelta, tzinfo
+from functools import cache
 from typing import Final
 from zoneinfo import ZoneInfo
 
 from mission_control.model.values.instants import parse_instant
 from mission_control.model.values.quantities import duration
+from mission_control.model.values.zones import zone
 
 _INSTANT: Final = re.compile(r"(?<!['\"])\b[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}(\.[0-9]{3,6})?Z")
 _NOW: Final = timedelta(milliseconds=500)
@@ -98,3 +103,25 @@ def both_times(moment: datetime, here: ZoneInfo, there: ZoneInfo, now: datetime)
 def program_name() -> str:
     """Return what the user types to run this program; `./mc` says so."""
     return os.environ.get("MC_COMMAND", "mission-control")
+
+
+def own_zone() -> ZoneInfo:
+    """Return the time zone of the user: MISSION_CONTROL_TIMEZONE, else TZ if it names a zone, else UTC.
+
+    Every time without an offset is read in it, and every time is shown in it.
+
+    Raises:
+        SettingsError: the environment describes no installation.
+    """
+    return _zone_by(os.environ.get("MISSION_CONTROL_TIMEZONE", "").strip(), os.environ.get("TZ", ""))
+
+
+@cache
+def _zone_by(setting: str, tz: str) -> ZoneInfo:
+    from mission_control.configuration.settings import read_settings
+
+    named = tz.removeprefix(":")
+    if named and not setting:
+        with suppress(ValueError):  # a rule such as "CET-1CEST" names no zone
+            return zone(named)
+    return zone(read_settings().timezone)

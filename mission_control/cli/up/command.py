@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+import signal
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import rich_click as click
 
-from mission_control.cli.live.stop_signals import StopRequestedError, StopSignals
-from mission_control.cli.terminal.exit_codes import ExitCode
-from mission_control.cli.terminal.failures import CommandError
+from mission_control.cli.live.stop_signals import STOPS, StopRequestedError, StopSignals
+from mission_control.cli.terminal.failures import CommandError, ExitCode
 from mission_control.cli.terminal.installation_in_use import current
 from mission_control.cli.terminal.output import facts, near, tell
-from mission_control.cli.terminal.own_zone import own_zone
-from mission_control.cli.terminal.wording import program_name
+from mission_control.cli.terminal.wording import own_zone, program_name
+from mission_control.safe_paths import own_files
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    from mission_control.cli.up.background import Background
     from mission_control.cli.up.screen import Screen
     from mission_control.configuration.settings import Settings
     from mission_control.installation.installation import Installation
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 # For the ends of beat, the worker and the server, after the running handlers.
 _ENDS_WITHIN_SECONDS: Final = 30.0
+_READY: Final = b"+"
 
 
 @click.command()
@@ -49,7 +50,6 @@ def up(concurrency: int | None, detach: bool) -> None:
     Each finished attempt is one line on stdout; logs and messages go to stderr. With --detach, all of that
     goes to logs/up.log in the data directory once everything is up. Exit code 4: an `up` runs here already.
     """
-    from mission_control.cli.up.background import go_to_background
     from mission_control.configuration.settings import read_settings
 
     settings = read_settings()
@@ -95,7 +95,7 @@ def _run(
 ) -> None:
     from msgspec.structs import replace
 
-    from mission_control.audit.stream.follow import Follower
+    from mission_control.audit.stream.reader import Follower
     from mission_control.cli.live.service_output import LogPipes
     from mission_control.cli.live.supervisor import supervise
     from mission_control.cli.up.screen import Screen, apply_own_tasks
@@ -147,3 +147,67 @@ def _tell_ready(screen: Screen, settings: Settings, background: Background | Non
     screen.say(f"everything is up, in the background (process {os.getpid()})")
     tell(facts([("log", near(settings.up_log)), ("stop", f"{program_name()} down")]))
     background.ready()
+
+
+class Background:
+    """The process in the background. It writes to the terminal until it is `ready`, and then to its log."""
+
+    def __init__(self, log: Path, to_the_typed: int) -> None:
+        self._log = log
+        self._to_the_typed = to_the_typed
+
+    def ready(self) -> None:
+        """Write to the log from now on, and let the process that was typed end."""
+        self._write_to_log()
+        os.write(self._to_the_typed, _READY)
+        os.close(self._to_the_typed)
+
+    def keep_log_small(self) -> None:
+        """Begin another log file if this one is large; one old file is kept. Quick."""
+        if os.fstat(1).st_size > own_files.LOG_BYTES:
+            with suppress(OSError):  # the disk is full: the next round tries again
+                self._write_to_log()
+
+    def _write_to_log(self) -> None:
+        with own_files.open_log(self._log) as log:
+            for descriptor in (1, 2):
+                os.dup2(log.fileno(), descriptor)
+
+
+def go_to_background(log: Path) -> Background:
+    """Go on in another process, in a session of its own, where this returns.
+
+    The process that was typed waits until the other one is ready, and ends with exit code 0, or with that of
+    the other one. A signal that stops it stops the other one.
+
+    Raises:
+        UnsafePathError, OSError: the log cannot be written.
+    """
+    own_files.open_log(log).close()
+    reading, writing = os.pipe()
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)  # until a signal here stops the other one
+    child = os.fork()
+    if child != 0:
+        os.close(writing)
+        sys.exit(_exit_code(child, reading, mask))
+    os.close(reading)
+    os.setsid()
+    signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+    with Path(os.devnull).open("rb") as nothing:
+        os.dup2(nothing.fileno(), 0)
+    return Background(log, writing)
+
+
+def _exit_code(child: int, reading: int, mask: Iterable[int]) -> int:
+    with StopSignals() as signals:
+        signals.kill = partial(os.kill, child, signal.SIGTERM)
+        try:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+            if os.read(reading, 1) == _READY:
+                return ExitCode.DONE
+        except StopRequestedError:
+            os.kill(child, signal.SIGTERM)
+        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    if code < 0:
+        tell(f"the process in the background was ended by {signal.Signals(-code).name}")
+    return code if code > 0 else ExitCode.FAILED

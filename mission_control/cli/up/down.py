@@ -12,17 +12,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 import rich_click as click
 
-from mission_control.cli.terminal.exit_codes import ExitCode
-from mission_control.cli.terminal.failures import CommandError
+from mission_control.cli.terminal.failures import CommandError, ExitCode
 from mission_control.cli.terminal.output import echo_line, near, tell
-from mission_control.cli.terminal.own_zone import own_zone
+from mission_control.cli.terminal.wording import own_zone
 from mission_control.model.values.quantities import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType
 
-    from mission_control.audit.stream.follow import Follower
+    from mission_control.audit.stream.reader import Follower
     from mission_control.processes.up_lock import UpLock, UpProcess
 
 _ROUND_SECONDS: Final = 0.1
@@ -36,7 +35,7 @@ def down() -> None:
     them, another one kills. Interrupted runs go back to the queue. Each attempt that ends meanwhile is one
     line on stdout. Exit code 3: nothing is up.
     """
-    from mission_control.audit.stream.follow import Follower
+    from mission_control.audit.stream.reader import Follower
     from mission_control.cli.views.audit_view import LiveLines
     from mission_control.configuration.settings import read_settings
     from mission_control.processes.up_lock import UpLock

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from mission_control.cli.terminal.layout import Column, Worth
 from mission_control.cli.terminal.output import echo, printable, table, tell
-from mission_control.cli.terminal.own_zone import own_zone
-from mission_control.cli.terminal.wording import in_how_long, in_own_time, local_time
+from mission_control.cli.terminal.wording import in_how_long, in_own_time, local_time, own_zone
 from mission_control.cli.views.eta_view import eta_cells
 from mission_control.configuration.clock import utc_now
 

@@ -116,7 +116,7 @@ def result_text(output: Any, error: Any, reason: str | None) -> str:  # noqa: AN
 
     An output that has a `summary` is shown by that alone. Secrets in it are masked.
     """
-    from mission_control.audit.record.masked_values import masked_value
+    from mission_control.audit.record.masking import masked_value
 
     shown = output["summary"] if isinstance(output, dict) and "summary" in output else output
     found = next((value for value in (error, reason, shown) if value is not None), None)

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from mission_control.cli.terminal.exit_codes import ExitCode
+from mission_control.cli.terminal.failures import ExitCode
 from mission_control.cli.terminal.output import as_text, echo, echo_json, echo_json_line, tell, tell_issues
-from mission_control.cli.terminal.own_zone import own_zone
 from mission_control.cli.terminal.several import each
-from mission_control.cli.terminal.wording import both_times
+from mission_control.cli.terminal.wording import both_times, own_zone
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -46,7 +45,7 @@ def start(
     dry_run: bool,
 ) -> Run | None:
     """Send a run, say to where, and return it; in a dry run show it, and return None."""
-    from mission_control.audit.record.masked_values import masked_value
+    from mission_control.audit.record.masking import masked_value
     from mission_control.dispatch.enqueue import NO_OPTIONS
     from mission_control.operate.runs import run_json
     from mission_control.operate.task_issues import issues_of_run

@@ -5,8 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from mission_control.cli.terminal.own_zone import own_zone
-from mission_control.cli.terminal.wording import both_times
+from mission_control.cli.terminal.wording import both_times, own_zone
 
 if TYPE_CHECKING:
     from mission_control.model.definitions.task import TaskDefinition

@@ -13,7 +13,7 @@ from redis.client import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError, ResponseError
 
-from mission_control.audit.pending.written_records import reported_log
+from mission_control.audit.pending.pending_records import reported_log
 from mission_control.audit.stream.log import AuditLog
 from mission_control.configuration.clock import utc_now
 from mission_control.events import events
@@ -30,8 +30,7 @@ from mission_control.messaging.transport.plain_clients import (
     is_of_run,
     move_from_default_queue,
 )
-from mission_control.messaging.transport.redelivery import QueueLists
-from mission_control.messaging.transport.unacked import Unacked, UnackedKeys
+from mission_control.messaging.transport.unacked import QueueLists, Unacked, UnackedKeys
 from mission_control.signing.keyring import NO_KEYS, Keyring
 
 _OPTIONS: Final = (

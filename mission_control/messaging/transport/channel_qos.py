@@ -10,7 +10,7 @@ from redis.exceptions import RedisError
 
 from mission_control.messaging.transport.held_messages import HeldMessages
 from mission_control.messaging.transport.message_problem import BadMessageError
-from mission_control.messaging.transport.redelivery import give_back
+from mission_control.messaging.transport.unacked import give_back
 
 _VISIBLE_AT_ONCE = 100
 

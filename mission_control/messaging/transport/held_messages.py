@@ -13,8 +13,7 @@ from redis.exceptions import RedisError
 
 from mission_control.events import events
 from mission_control.messaging.transport.message_problem import BadMessageError
-from mission_control.messaging.transport.redelivery import QueueLists, give_back
-from mission_control.messaging.transport.unacked import Unacked
+from mission_control.messaging.transport.unacked import QueueLists, Unacked, give_back
 
 # Two renewals may fail before a message becomes visible to others.
 _RENEWALS_PER_VISIBILITY: Final = 3

@@ -5,9 +5,8 @@ import binascii
 import json
 from typing import Any, Final
 
-from kombu.utils.json import object_hook
+from kombu.utils.json import dumps, object_hook
 
-from mission_control.messaging.transport.protocol_1 import as_protocol_2
 from mission_control.messaging.transport.task_headers import headers_problem
 
 LARGEST_MESSAGE_BYTES: Final = 1_048_576
@@ -20,6 +19,21 @@ _BODY_ENCODINGS: Final = frozenset({None, "utf-8", "base64"})
 _PRIORITIES: Final = range(256)
 # `loads` of kombu makes such a decoder for every text.
 _DECODER: Final = json.JSONDecoder(object_hook=object_hook)
+
+
+def as_protocol_2(message: dict[str, Any], body: dict[str, Any]) -> dict[str, Any]:
+    """Return a message of protocol 1, whose body has everything, in protocol 2."""
+    headers = {
+        **(message.get("headers") or {}),
+        **{name: body.get(name) for name in ("task", "id", "retries", "eta", "expires", "timelimit")},
+        "lang": "py",
+        "root_id": body.get("id"),
+        "group": body.get("taskset"),
+    }
+    embed = {name: body.get(name) for name in ("callbacks", "errbacks", "chord")}
+    parts = [body.get("args", []), body.get("kwargs", {}), embed]
+    properties = {**message["properties"], "body_encoding": "utf-8"}
+    return {**message, "headers": headers, "properties": properties, "body": dumps(parts)}
 
 
 class NotFinite(float):

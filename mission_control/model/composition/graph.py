@@ -6,8 +6,8 @@ from typing import Protocol, Self
 
 from mission_control.errors import Problem
 from mission_control.model.composition.joining import Join
-from mission_control.model.definitions.dependency import Dependency
 from mission_control.model.definitions.schedules import ScheduleBase
+from mission_control.model.definitions.task_parts import Dependency
 from mission_control.model.problems.suggestions import did_you_mean, quoted
 
 Graph = Mapping[str, "Node"]

@@ -15,7 +15,7 @@ from mission_control.model.composition.joining import (
     matches,
     root_cause,
 )
-from mission_control.model.definitions.dependency import Dependency
+from mission_control.model.definitions.task_parts import Dependency
 from mission_control.model.runs.cause import Cause
 from mission_control.model.runs.run_state import RunState
 from mission_control.model.values.identifiers import downstream_execution_id, task_of_run

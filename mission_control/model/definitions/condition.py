@@ -13,13 +13,11 @@ from pydantic import (
     model_validator,
 )
 
-from mission_control.model.definitions.schedules.clock.calendar_words import in_words
-from mission_control.model.definitions.schedules.clock.times_of_day import parse_time
+from mission_control.model.definitions.schedules.clock.calendar_words import in_words, parse_time
 from mission_control.model.definitions.schedules.exclusions.exclusion import Exclusion
 from mission_control.model.problems.messages import shown
 from mission_control.model.problems.suggestions import did_you_mean, quoted
-from mission_control.model.values.fields import HandlerPath, Line, Span, checked_by
-from mission_control.model.values.frozen_model import FrozenModel
+from mission_control.model.values.fields import FrozenModel, HandlerPath, Line, Span, checked_by
 from mission_control.model.values.handler_paths import handler_path_problem
 
 IDLE_TIMES: Final = 10

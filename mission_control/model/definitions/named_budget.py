@@ -12,8 +12,7 @@ from mission_control.errors import InvalidBudgetError, Problem
 from mission_control.model.definitions.named_resource import NamedResource
 from mission_control.model.problems.suggestions import did_you_mean, quoted
 from mission_control.model.values.dollars import BILLIONTHS, billionths
-from mission_control.model.values.fields import checked_by
-from mission_control.model.values.frozen_model import FrozenModel
+from mission_control.model.values.fields import FrozenModel, checked_by
 from mission_control.model.values.rates import window_of
 
 MOST: Final = {"usd": 1_000_000, "tokens": 1_000_000_000_000, "runs": 1_000_000}

@@ -10,8 +10,7 @@ from mission_control.errors import InvalidLimitError, Problem
 from mission_control.model.definitions.named_resource import NamedResource
 from mission_control.model.problems.messages import shown
 from mission_control.model.problems.suggestions import did_you_mean, quoted
-from mission_control.model.values.fields import TaskId
-from mission_control.model.values.frozen_model import FrozenModel
+from mission_control.model.values.fields import FrozenModel, TaskId
 from mission_control.model.values.rates import parse_rate
 
 MOST: Final = 1_000_000

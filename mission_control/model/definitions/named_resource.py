@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from mission_control.errors import InvalidResourceError, Problem
 from mission_control.model.problems.messages import shown
 from mission_control.model.problems.problems import problems_of
-from mission_control.model.values.frozen_model import FrozenModel
+from mission_control.model.values.fields import FrozenModel
 
 
 class NamedResource(FrozenModel):

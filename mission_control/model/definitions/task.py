@@ -21,21 +21,25 @@ from pydantic import (
 )
 
 from mission_control.errors import InvalidTaskError, Problem
-from mission_control.model.definitions.bookkeeping import ExecutionHistory, Metadata
 from mission_control.model.definitions.condition import Condition
-from mission_control.model.definitions.deadline import Deadline
-from mission_control.model.definitions.dependency import Dependency
-from mission_control.model.definitions.misfire import Misfire
 from mission_control.model.definitions.named_budget import BudgetUse
 from mission_control.model.definitions.named_limit import MOST_USES, LimitUse
-from mission_control.model.definitions.notify import Notify
-from mission_control.model.definitions.retry_policy import RetryPolicy
 from mission_control.model.definitions.schedules import NO_SCHEDULE, Schedule
+from mission_control.model.definitions.task_parts import (
+    Deadline,
+    Dependency,
+    ExecutionHistory,
+    Metadata,
+    Misfire,
+    Notify,
+    RetryPolicy,
+)
 from mission_control.model.problems.json_values import json_copy, plain_definition
 from mission_control.model.problems.messages import shown
 from mission_control.model.problems.problems import problems_of
 from mission_control.model.problems.suggestions import did_you_mean, quoted
 from mission_control.model.values.fields import (
+    FrozenModel,
     HandlerPath,
     Line,
     PositiveSeconds,
@@ -44,7 +48,6 @@ from mission_control.model.values.fields import (
     TaskId,
     Text,
 )
-from mission_control.model.values.frozen_model import FrozenModel
 
 MOST_DEPENDENCIES = 500
 MOST_TAGS = 100

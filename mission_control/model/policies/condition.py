@@ -5,8 +5,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from mission_control.model.definitions.condition import Condition
-from mission_control.model.definitions.schedules.clock.calendar_words import WEEKDAYS
-from mission_control.model.definitions.schedules.clock.times_of_day import parse_time
+from mission_control.model.definitions.schedules.clock.calendar_words import WEEKDAYS, parse_time
 from mission_control.model.definitions.schedules.clock.wall_clock import to_local
 from mission_control.model.definitions.schedules.exclusions.exclusion import Exclusion, hours_span
 from mission_control.model.definitions.task import TaskDefinition

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from mission_control.model.definitions.schedules.clock.times_of_day import parse_time
+from mission_control.model.definitions.schedules.clock.calendar_words import parse_time
 from mission_control.model.definitions.schedules.clock.wall_clock import LAST_INSTANT, Dst, following
 from mission_control.model.runs.run_record import RunRecord
 from mission_control.model.runs.run_state import RunState

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from mission_control.model.definitions.due_times import due_after
 from mission_control.model.definitions.grant import Grant
-from mission_control.model.definitions.schedules.clock.limits import last_instant
+from mission_control.model.definitions.schedules.clock.wall_clock import last_instant
 from mission_control.model.definitions.task import TaskDefinition
 from mission_control.model.problems.secret_references import refers_to_secret
 from mission_control.model.problems.suggestions import quoted

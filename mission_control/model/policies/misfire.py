@@ -10,9 +10,8 @@ from typing import Final
 
 from mission_control.model.definitions.schedules import ScheduleBase
 from mission_control.model.definitions.task import TaskDefinition
-from mission_control.model.runs.cause import Cause
+from mission_control.model.runs.cause import Cause, together_reason
 from mission_control.model.runs.changed_occurrence import ChangedOccurrence
-from mission_control.model.runs.missed_together import together_reason
 from mission_control.model.values.instants import from_unix
 
 ON_TIME_WITHIN: Final = timedelta(seconds=30)

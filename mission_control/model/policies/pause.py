@@ -1,7 +1,7 @@
 """What a pause keeps from running: layers, each with who set it, why, and until when."""
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -11,6 +11,8 @@ from mission_control.model.definitions.task import TaskDefinition
 from mission_control.model.policies.misfire import Action, Decision, Fire, Skip
 from mission_control.model.runs.cause import Cause
 from mission_control.model.values.instants import format_instant, parse_instant
+
+WHO: Final = "breaker"
 
 
 class PauseKind(StrEnum):
@@ -183,3 +185,55 @@ def to_catch_up(task: TaskDefinition, skipped: Iterable[datetime], now: datetime
     grace = timedelta(seconds=policy.grace_seconds)
     in_time = sorted(moment for moment in skipped if now - moment <= grace)
     return in_time[-most:] if most else []
+
+
+def breaker_name(task_id: str) -> str:
+    """Return the name of the layer that is the circuit breaker of a task.
+
+    >>> breaker_name("a")
+    'breaker:a'
+    """
+    return layer_name(PauseKind.BREAKER, task_id)
+
+
+def opened(
+    task_id: str, failures: int, *, after: int, probe_after: Sequence[float], last_failed: str, now: datetime
+) -> PauseLayer | None:
+    """Return the breaker of a task whose last `failures` runs have failed; None if it stays closed.
+
+    It opens at the `after`th failure, and each failed probe opens it again: `probe_after` are the seconds
+    until the first, second, … probe; the last of them holds for all further ones.
+    """
+    if failures < after:
+        return None
+    probes = failures - after
+    return PauseLayer(
+        PauseKind.BREAKER,
+        task_id,
+        since=now,
+        who=WHO,
+        reason=f"{failures} failed runs in a row, the last is {last_failed}",
+        until=now + _wait(probe_after, probes),
+        probes=probes,
+    )
+
+
+def probing(layer: PauseLayer, probe_after: Sequence[float], now: datetime) -> PauseLayer:
+    """Return a breaker whose probe was sent: the next one is due if that has no outcome until then."""
+    return replace(layer, until=now + _wait(probe_after, layer.probes))
+
+
+def only_probe(decision: Decision, layer: PauseLayer) -> Decision:
+    """Return the same decision with the newest occurrence as the probe, and all others skipped."""
+    newest = max((one.scheduled_time for one in decision.actions if isinstance(one, Fire)), default=None)
+    actions = tuple(
+        Skip(one.scheduled_time, layer.words(), layer.cause())
+        if isinstance(one, Fire) and one.scheduled_time != newest
+        else one
+        for one in decision.actions
+    )
+    return replace(decision, actions=actions)
+
+
+def _wait(probe_after: Sequence[float], probes: int) -> timedelta:
+    return timedelta(seconds=probe_after[min(probes, len(probe_after) - 1)])

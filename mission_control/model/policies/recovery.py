@@ -4,9 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from mission_control.model.runs.run_limits import HARD_LIMIT_GRACE, MOST_DELIVERIES
 from mission_control.model.runs.run_record import RunRecord
-from mission_control.model.runs.run_state import RunState
+from mission_control.model.runs.run_state import HARD_LIMIT_GRACE, MOST_DELIVERIES, RunState
 
 LONGEST_GRACE: Final = timedelta(seconds=15)
 LONGEST_WAIT: Final = timedelta(minutes=15)
@@ -103,7 +102,7 @@ def _timed_out(run: RunRecord) -> EndAttempt:
     error = "the attempt ran longer than timeout_seconds, and its worker could not record it"
     reason = str(RunState.TIMED_OUT)
     # These models are large, and a beat rarely needs them.
-    from mission_control.model.definitions.retry_policy import RetryPolicy
+    from mission_control.model.definitions.task_parts import RetryPolicy
     from mission_control.model.policies.retry import RetryIn, decide_retry
 
     policy = RetryPolicy.model_validate(run.retry_policy)

@@ -4,7 +4,7 @@ import random
 from dataclasses import dataclass
 from datetime import timedelta
 
-from mission_control.model.definitions.retry_policy import RetryPolicy
+from mission_control.model.definitions.task_parts import RetryPolicy
 
 # 2 ** 64 times any delay is far beyond every cap, and larger exponents would overflow a float.
 _LARGEST_EXPONENT = 64
@@ -32,7 +32,7 @@ def decide_retry(
     depends on the arguments alone; with it, `rng` draws the delay ("full jitter", as in Marc Brooker's
     "Exponential Backoff And Jitter", AWS Architecture Blog, 2015).
 
-    >>> from mission_control.model.definitions.retry_policy import RetryPolicy
+    >>> from mission_control.model.definitions.task_parts import RetryPolicy
     >>> decide_retry(RetryPolicy(max_retries=1), attempt=1, retryable=True)
     RetryIn(delay=datetime.timedelta(seconds=300))
     >>> decide_retry(RetryPolicy(max_retries=1), attempt=2, retryable=True)
@@ -50,7 +50,7 @@ def decide_retry(
 def longest_retrying(policy: RetryPolicy) -> timedelta:
     """Return how long a run that fails at once each time is retried, at most.
 
-    >>> from mission_control.model.definitions.retry_policy import RetryPolicy
+    >>> from mission_control.model.definitions.task_parts import RetryPolicy
     >>> longest_retrying(RetryPolicy(max_retries=4, backoff="exponential", max_delay_seconds=1000))
     datetime.timedelta(seconds=2900)
     """

@@ -1,7 +1,10 @@
 """Why an occurrence does not run: the class of the cause, and the run or layer at its root."""
 
 from dataclasses import dataclass
-from typing import Literal
+from datetime import datetime
+from typing import Final, Literal
+
+from mission_control.model.values.instants import parse_instant
 
 CauseClass = Literal[
     "overlap",
@@ -14,6 +17,7 @@ CauseClass = Literal[
     "misfire",
     "quarantined",
 ]
+_BEFORE: Final = "this and all before "
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,3 +47,22 @@ class Cause:
         """
         found = {"class": self.kind, "run": self.run, "layer": self.layer, "outcome": self.outcome}
         return {name: value for name, value in found.items() if value is not None}
+
+
+def together_reason(until: datetime) -> str:
+    """Return why an occurrence, and all up to `until`, were missed."""
+    return f"{_BEFORE}{until.isoformat()}: no beat fired them"
+
+
+def stands_until(reason: object) -> datetime | None:
+    """Return up to when a missed occurrence with this reason stands for all others; None if it does not.
+
+    >>> stands_until(together_reason(parse_instant("2026-03-01T09:00Z"))).isoformat()
+    '2026-03-01T09:00:00+00:00'
+    """
+    if not isinstance(reason, str) or not reason.startswith(_BEFORE):
+        return None
+    try:
+        return parse_instant(reason.removeprefix(_BEFORE).partition(": ")[0])
+    except ValueError:
+        return None

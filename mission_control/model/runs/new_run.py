@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any, Final
 
-from mission_control.model.definitions.retry_policy import RetryPolicy
 from mission_control.model.definitions.task import TaskDefinition
+from mission_control.model.definitions.task_parts import RetryPolicy
 from mission_control.model.runs.run_record import RunRecord, Trigger, json_text
 from mission_control.model.values.identifiers import (
     downstream_execution_id,

@@ -5,8 +5,16 @@ then names every other place that must know it.
 """
 
 from collections.abc import Iterable
+from datetime import timedelta
 from enum import StrEnum
 from typing import Final
+
+HARD_LIMIT_GRACE: Final = timedelta(seconds=10)
+"""The time that a handler has to clean up after its time limit, before it is killed."""
+
+
+MOST_DELIVERIES: Final = 5
+"""How often one attempt is begun before it counts as poison: its worker died each time."""
 
 
 class RunState(StrEnum):
@@ -59,13 +67,16 @@ FINAL_STATES: Final = frozenset(state for state, following in TRANSITIONS.items(
 WAITING_STATES: Final = frozenset({_S.DISPATCHED, _S.RETRYING, _S.INTERRUPTED})
 """States in which a run waits for a worker to begin its next attempt, or an interrupted one again."""
 
+
 ACTIVE_STATES: Final = frozenset({_S.RUNNING, *WAITING_STATES})
 """States of a run that is not over, so that another run of its task may have to wait."""
+
 
 KEEPS_ITS_KEY: Final = frozenset({*ACTIVE_STATES, _S.SUCCESS, _S.CANCELLED})
 """States in which a run answers for its idempotency key: its work is under way or done, or a person decided
 against it. In any other its work was not done, and the key is free for another try.
 """
+
 
 RAN_AND_FAILED: Final = frozenset({_S.FAILURE, _S.TIMED_OUT, _S.LOST})
 """Final states that count as a failed run in a task's history."""

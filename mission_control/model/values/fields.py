@@ -5,7 +5,15 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Annotated, TypeVar
 
-from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, ValidationInfo
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    ValidationInfo,
+)
 
 from mission_control.model.problems.suggestions import quoted
 from mission_control.model.values.durations import LONGEST_SECONDS, parse_duration
@@ -18,6 +26,27 @@ LONGEST_LINE = 200
 LONGEST_TEXT = 10_000
 
 Item = TypeVar("Item")
+
+Text = Annotated[str, Field(max_length=LONGEST_TEXT)]
+"""Text for people, of any number of lines."""
+
+Listed = Annotated[tuple[Item, ...], Field(strict=False, min_length=1)]
+"""A list of at least one item, stored as a tuple."""
+
+
+class FrozenModel(BaseModel):
+    """A value that is checked once, when it is made, and never changes afterwards.
+
+    Unknown keys are errors. Types are strict, as in JSON: `"3"` and `true` are not integers. Infinity and
+    NaN are refused. Sequences are stored as tuples; a field that takes a JSON list says
+    `Field(strict=False)` for the list itself, and its items stay strict.
+
+    Make a changed copy by validating changed data, not by `model_copy(update=…)`, which checks nothing
+    and keeps what was computed from the old values. A model's checks are built when it is first used, because
+    an idle beat needs few of them.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, defer_build=True)
 
 
 def plain_number(value: float) -> int | float:
@@ -82,6 +111,7 @@ Seconds = Annotated[
     Field(ge=0, le=LONGEST_SECONDS),
     PlainSerializer(plain_number, return_type=int | float),
 ]
+
 """A duration from zero to ten years: seconds, or text such as "90s" or "1h30m"; stored in seconds."""
 
 PositiveSeconds = Annotated[
@@ -90,32 +120,33 @@ PositiveSeconds = Annotated[
     Field(gt=0, le=LONGEST_SECONDS),
     PlainSerializer(plain_number, return_type=int | float),
 ]
+
 """A duration above zero, up to ten years, as `Seconds` are given."""
 
 Span = PositiveSeconds
 
 Line = Annotated[str, Field(max_length=LONGEST_LINE), AfterValidator(_one_line)]
+
 """One line of text for people."""
 
-Text = Annotated[str, Field(max_length=LONGEST_TEXT)]
-"""Text for people, of any number of lines."""
 
 TaskId = Annotated[str, _without(task_id_problem)]
 QueueName = Annotated[str, _without(queue_name_problem)]
 HandlerPath = Annotated[str, _without(handler_path_problem), AfterValidator(_known_handler)]
+
 """A handler's path; the validation context's `handler_problem` may say why it names no handler."""
 
 ZoneName = Annotated[str, checked_by(zone)]
 Moment = Annotated[str, checked_by(parse_moment)]
+
 """An instant, or a local time: the text is kept as it was written."""
 
 Instant = Annotated[
     datetime, BeforeValidator(_instant), PlainSerializer(format_instant, return_type=str, when_used="json")
 ]
+
 """A moment in UTC; written as ISO 8601 with an offset."""
 
 PlainNumber = Annotated[float, PlainSerializer(plain_number, return_type=int | float)]
-"""A number, written without a fraction if it has none."""
 
-Listed = Annotated[tuple[Item, ...], Field(strict=False, min_length=1)]
-"""A list of at least one item, stored as a tuple."""
+"""A number, written without a fraction if it has none."""

@@ -1,7 +1,10 @@
-"""The file of an account: with a digest, and signed where there is a key."""
+"""The file of an account, with a digest, and signed where there is a key; a command of the user gets it."""
 
 from __future__ import annotations
 
+import os
+import shlex
+import subprocess
 from collections.abc import Callable, Mapping
 from hashlib import sha256
 from pathlib import Path
@@ -10,17 +13,21 @@ from typing import Any, Final
 import orjson
 from msgspec import ValidationError
 
+from mission_control.configuration.settings import PREFIX
 from mission_control.errors import AccountError, TaskFileError
 from mission_control.files.json_file import parse_json
 from mission_control.files.outside_file import read_outside_file
 from mission_control.operate.account.account import FORMAT, Account, account_in
-from mission_control.safe_paths.atomic_file import replace_file
+from mission_control.safe_paths.own_files import replace_file
 
 IsSigned = Callable[[bytes, bytes], bool]
 """Whether a signature is that of a text."""
 
 _LARGEST: Final = 256 * 1024 * 1024
 _ADDED: Final = frozenset({"digest", "signature"})
+SECONDS: Final = 60.0
+PLACE: Final = "{file}"
+_SHOWN_BYTES: Final = 2_000
 
 
 def signed_text(content: Mapping[str, Any]) -> bytes:
@@ -86,3 +93,38 @@ def _fault(content: Mapping[str, Any], is_signed: IsSigned | None) -> str | None
     except ValueError:
         is_right = False
     return None if is_right else "it is not signed with this key: it was changed, or made up"
+
+
+def publish(command: str, file: Path, *, seconds: float = SECONDS) -> str | None:
+    """Run a command with an account on its standard input, and return why it failed, None if it did not.
+
+    `{file}` in the command stands for the path of the account. It runs without a shell, without this
+    installation's settings, and in a session of its own, which is killed when `seconds` have passed.
+    """
+    try:
+        words = [word.replace(PLACE, str(file)) for word in shlex.split(command)]
+        with file.open("rb") as content:
+            return _failure(words, content.fileno(), seconds)
+    except (OSError, ValueError) as error:
+        return str(error)
+
+
+def _failure(words: list[str], source: int, seconds: float) -> str | None:
+    environment = {name: text for name, text in os.environ.items() if not name.startswith(PREFIX)}
+    with subprocess.Popen(  # noqa: S603  # the operator's command line
+        words,
+        stdin=source,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        env=environment,
+        start_new_session=True,
+    ) as process:
+        try:
+            _, said = process.communicate(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, 9)
+            return f"it did not end within {seconds:g} seconds"
+    if process.returncode == 0:
+        return None
+    words_said = said[-_SHOWN_BYTES:].decode(errors="replace").strip()
+    return f"it ended with {process.returncode}{f': {words_said}' if words_said else ''}"

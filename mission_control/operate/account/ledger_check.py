@@ -12,23 +12,21 @@ from typing import Any, Final
 import orjson
 from redis import Redis
 
-from mission_control.audit.stream.anchors import read_anchors
-from mission_control.audit.stream.known_time import KnownTime
+from mission_control.audit.stream.chain import KnownTime, read_anchors
 from mission_control.audit.verification.findings import Findings, Kind, Verification
 from mission_control.model.definitions.schedules import ScheduleBase
 from mission_control.model.definitions.task import TaskDefinition
 from mission_control.model.runs.run_state import FINAL_STATES
 from mission_control.model.values.instants import parse_instant
 from mission_control.operate.account.account import Account
-from mission_control.operate.account.gathering import run_fields
-from mission_control.operate.account.reading import StreamReading
+from mission_control.operate.account.gathering import StreamReading, run_fields
 from mission_control.operate.account.reckoning import Reckoning
 from mission_control.operate.account.slots import occurrence_of
 from mission_control.operate.account.timetable import Timetables, Version
 from mission_control.operate.account.verification import moment_of, verification_of
 from mission_control.registry.registry import Registry
 from mission_control.store import redis_keys
-from mission_control.sweep.pending_records import pending_final_runs
+from mission_control.sweep.late_records import pending_final_runs
 
 _AT_ONCE: Final = 1_000
 _MARGIN: Final = timedelta(minutes=1)

@@ -8,11 +8,11 @@ from typing import Final
 
 from redis import Redis
 
-from mission_control.audit.stream.known_time import KnownTime
+from mission_control.audit.stream.chain import KnownTime
 from mission_control.model.definitions.due_times import spread_of
 from mission_control.model.definitions.task import TaskDefinition
 from mission_control.model.values.identifiers import occurrence_execution_id
-from mission_control.operate.account.balance import Balance
+from mission_control.operate.account.account import Balance
 from mission_control.store import redis_keys
 
 MOST_OF_A_TASK: Final = 1_000

@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from mission_control.errors import AccountError
+from mission_control.model.runs.cause import stands_until
 from mission_control.model.runs.changed_occurrence import has_occurrence
-from mission_control.model.runs.missed_together import stands_until
 from mission_control.model.runs.run_record import Trigger
 from mission_control.model.values.instants import format_instant
 from mission_control.operate.account.slots import Slots, occurrence_of
@@ -24,6 +24,7 @@ MOST_LISTED: Final = 10_000
 
 _MOST_CAUSES: Final = 250
 _CLOSE: Final = timedelta(minutes=1)
+
 _SECONDS: Final = len("2026-03-02T09:00:00")
 _MISSED_TOGETHER: Final = "missed (together)"
 _CHANGED, _MOVED, _QUARANTINED, _OTHER = 1, 2, 3, 4

@@ -8,10 +8,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from mission_control.audit.stream.chain import host_of
-from mission_control.audit.stream.known_time import KnownTime
-from mission_control.audit.verification.findings import Findings, Kind, Verification
-from mission_control.audit.verification.memory import Memory
+from mission_control.audit.stream.chain import KnownTime, host_of
+from mission_control.audit.verification.findings import Findings, Kind, Memory, Verification
 from mission_control.audit.verification.verify import verify
 from mission_control.errors import AccountError
 from mission_control.model.values.instants import parse_instant

@@ -26,8 +26,7 @@ from mission_control.operate.exposure import exposure_warning
 from mission_control.operate.notified import notifications_json
 from mission_control.operate.plan.planning import check_task_files, plan_of
 from mission_control.operate.situation import situation
-from mission_control.processes.common_settings import common_settings
-from mission_control.processes.heartbeats import ProcessInfo, live_processes
+from mission_control.processes.heartbeats import ProcessInfo, common_settings, live_processes
 from mission_control.registry.named_resources import read_resources
 from mission_control.registry.registry import Registry
 from mission_control.safe_paths.paths import path_problem

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import islice, pairwise
 from shlex import quote
 from typing import Any, Final
 
+from mission_control.model.definitions.due_times import spread_of
 from mission_control.model.definitions.named_limit import LimitUse, value_at
 from mission_control.model.definitions.task import TaskDefinition
 from mission_control.model.policies.retry import longest_retrying
@@ -16,12 +19,15 @@ from mission_control.model.values.instants import format_instant
 from mission_control.model.values.quantities import duration
 from mission_control.model.values.rates import parse_rate
 from mission_control.operate.doctor.evidence import Service
-from mission_control.operate.doctor.timetable import Timetable
 from mission_control.operate.issue import Issue, listed
 
 BUSY: Final = 1_000
 _MINUTE: Final = 60
 _AGENTS: Final = ("agent:", "grant:")
+MOST_TASKS: Final = 20_000
+_MOST_TIMES: Final = 30_000
+_LEAST_EACH: Final = 3
+_MOST_EACH: Final = 100
 
 
 def skips_without_timeout(service: Service, timetable: Timetable) -> Iterator[Issue]:
@@ -154,3 +160,39 @@ def _evidence(tasks: Sequence[TaskDefinition]) -> dict[str, Any]:
 def _update(task: TaskDefinition, **fields: Any) -> str:  # noqa: ANN401  # JSON values
     settings = (f"--set {quote(f'{name}={json.dumps(value)}')}" for name, value in fields.items())
     return f"mission-control task update {quote(task.id)} {' '.join(settings)}"
+
+
+@dataclass(frozen=True)
+class Timetable:
+    """The next due times of each enabled task with a schedule, in Unix seconds, by its id.
+
+    `left_out` tasks were not looked at.
+    """
+
+    now: datetime
+    times: Mapping[str, Sequence[float]]
+    left_out: int = 0
+
+    def period(self, task_id: str) -> float | None:
+        """Return the shortest time between two occurrences, in seconds; None if there is no second one."""
+        times = self.times.get(task_id, ())
+        return min((later - one for one, later in pairwise(times)), default=None)
+
+    def per_second(self, task_id: str) -> float:
+        """Return how often a task is due in a second, on average."""
+        times = self.times.get(task_id, ())
+        return (len(times) - 1) / (times[-1] - times[0]) if len(times) > 1 else 0.0
+
+
+def timetable_of(tasks: Sequence[TaskDefinition], now: datetime) -> Timetable:
+    """Return when enabled tasks are due next: of few tasks the next hundred times, of many the next three."""
+    due = [one for one in tasks if one.enabled and one.schedule.has_occurrences]
+    looked_at = due[:MOST_TASKS]
+    each = max(_LEAST_EACH, min(_MOST_EACH, _MOST_TIMES // max(1, len(looked_at))))
+    times = {one.id: [*islice(_times(one, now), each)] for one in looked_at}
+    return Timetable(now, times, len(due) - len(looked_at))
+
+
+def _times(task: TaskDefinition, now: datetime) -> Iterator[float]:
+    spread = spread_of(task).total_seconds()
+    return (nominal.timestamp() + spread for nominal in task.schedule.occurrences(now))

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from redis import Redis
 
-from mission_control.audit.record.masked_values import masked_definition
+from mission_control.audit.record.masking import masked_definition
 from mission_control.dispatch.enqueue import Dispatch
 from mission_control.errors import GrantRefusedError, InvalidTaskError, Problem
 from mission_control.ledger.ledger import Ledger

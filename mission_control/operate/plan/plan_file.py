@@ -24,7 +24,7 @@ from mission_control.registry.checked_task import CheckedTasks
 from mission_control.registry.named_resources import NamedResources, named
 from mission_control.registry.registry import Registry
 from mission_control.registry.similar_tasks import SimilarTasks
-from mission_control.safe_paths.atomic_file import replace_file
+from mission_control.safe_paths.own_files import replace_file
 
 _VERSION: Final = 1
 _AGAIN: Final = "make a new plan with `mission-control task plan`"

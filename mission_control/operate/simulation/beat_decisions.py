@@ -8,11 +8,10 @@ from datetime import timedelta
 
 from mission_control.model.definitions.due_times import spread_of
 from mission_control.model.definitions.task import TaskDefinition
-from mission_control.model.policies.breaker import opened, probing
 from mission_control.model.policies.condition import NO_FACTS, ConditionFacts
 from mission_control.model.policies.due_decision import fires, selecting, with_policies
 from mission_control.model.policies.misfire import Action, Decision, decide
-from mission_control.model.policies.pause import PauseKind, PauseLayer
+from mission_control.model.policies.pause import PauseKind, PauseLayer, opened, probing
 from mission_control.model.runs.changed_occurrence import ChangedOccurrence
 from mission_control.model.runs.run_state import RunState
 from mission_control.model.values.instants import from_unix

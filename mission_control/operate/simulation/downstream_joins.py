@@ -18,8 +18,8 @@ from mission_control.model.composition.release import (
     decide_release,
     upstream_ids,
 )
-from mission_control.model.definitions.dependency import Dependency
 from mission_control.model.definitions.task import TaskDefinition
+from mission_control.model.definitions.task_parts import Dependency
 from mission_control.model.policies.misfire import Action, Fire, Skip
 from mission_control.model.runs.cause import Cause
 from mission_control.model.runs.run_state import RunState

@@ -30,6 +30,7 @@ from mission_control.store import redis_keys
 from mission_control.store.redis_keys import RedBeatKeys
 
 _KNOWN_RUNS: Final = 30
+
 _AT_ONCE: Final = 500
 _FIELDS: Final = ("state", "duration_ms", "attempt", "spent_usd", "spent_tokens")
 _RAN: Final = frozenset({RunState.SUCCESS, *RAN_AND_FAILED})

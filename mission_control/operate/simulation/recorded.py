@@ -11,10 +11,10 @@ from typing import Any
 
 from mission_control.model.composition.joining import matches
 from mission_control.model.composition.release import UpstreamRun
-from mission_control.model.definitions.dependency import Dependency
 from mission_control.model.definitions.due_times import spread_of
 from mission_control.model.definitions.named_budget import Budget, Cap
 from mission_control.model.definitions.task import TaskDefinition
+from mission_control.model.definitions.task_parts import Dependency
 from mission_control.model.policies.budgets import span_end
 from mission_control.model.policies.condition import NO_FACTS, ConditionFacts
 from mission_control.model.policies.misfire import ON_TIME_WITHIN

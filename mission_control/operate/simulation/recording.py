@@ -11,7 +11,7 @@ from typing import Final
 
 from redis import Redis
 
-from mission_control.audit.stream.known_time import KnownTime
+from mission_control.audit.stream.chain import KnownTime
 from mission_control.audit.stream.reader import RecordFilter, read_all
 from mission_control.errors import InvalidTaskError
 from mission_control.ledger.run_reader import RunReader

@@ -11,8 +11,8 @@ from typing import Any, Final
 from mission_control.model.composition.graph import joined_of
 from mission_control.model.composition.release import Released, decide_loosely, decide_release, upstream_ids
 from mission_control.model.definitions.due_times import spread_of
-from mission_control.model.definitions.retry_policy import RetryPolicy
 from mission_control.model.definitions.task import TaskDefinition
+from mission_control.model.definitions.task_parts import RetryPolicy
 from mission_control.model.policies.budgets import decide_budget
 from mission_control.model.policies.due_decision import selecting, with_policies
 from mission_control.model.policies.misfire import Action, Decision, Fire, Skip, decide

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from mission_control.model.definitions.retry_policy import RetryPolicy
 from mission_control.model.definitions.task import TaskDefinition
+from mission_control.model.definitions.task_parts import RetryPolicy
 from mission_control.model.runs.run_record import RunRecord
 from mission_control.model.runs.run_state import RunState
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from redis import Redis
 
-from mission_control.audit.stream.known_time import KnownTime
+from mission_control.audit.stream.chain import KnownTime
 from mission_control.dispatch.run_logs import RunLogs
 from mission_control.dispatch.waiting_runs import waiting_since
 from mission_control.errors import InvalidTaskError

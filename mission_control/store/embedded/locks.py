@@ -11,12 +11,12 @@ below 3: a program may have closed those, and whatever it opens or starts next w
 import errno
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from mission_control.safe_paths.own_files import open_own
-from mission_control.store.embedded.patience import patiently
 
 USERS_LOCK = "users.lock"
 SERVER_LOCK = "server.lock"
@@ -27,6 +27,7 @@ ENTER_WITHIN_SECONDS = 15.0
 
 # Exclusive locks held for moments. A child forked by another thread just then must not keep them.
 _exclusive: set[int] = set()
+POLL_SECONDS = 0.01
 
 
 @contextmanager
@@ -146,3 +147,12 @@ def _let_go() -> None:
 
 
 os.register_at_fork(after_in_child=_let_go)
+
+
+def patiently(seconds: float) -> Iterator[None]:
+    """Yield again and again, with short pauses, for so many seconds; at least once."""
+    deadline = time.monotonic() + seconds
+    yield
+    while time.monotonic() < deadline:
+        time.sleep(POLL_SECONDS)
+        yield

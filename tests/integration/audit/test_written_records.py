@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from mission_control.audit.endings import audit_ending
-from mission_control.audit.pending.written_records import WrittenRecords
-from mission_control.audit.stream.anchors import Anchor, forget_old_anchors, read_anchors
+from mission_control.audit.pending.pending_records import WrittenRecords
+from mission_control.audit.stream.chain import Anchor, forget_old_anchors, read_anchors
 from mission_control.audit.stream.log import AuditLog
 from mission_control.model.runs.run_record import RunRecord
 from mission_control.model.runs.run_state import RunState

@@ -132,7 +132,7 @@ def test_task_without_a_condition_asks_for_no_facts(world: World, monkeypatch: p
     def fail(*_: Any) -> None:
         raise AssertionError("it asked")
 
-    monkeypatch.setattr("beat.firing.conditions.condition_facts", fail)
+    monkeypatch.setattr("beat.firing.pauses_in_force.condition_facts", fail)
     world.root("plain")
     world.root("workday", condition="workday")
     world.root("function", condition="handlers.hello.run")

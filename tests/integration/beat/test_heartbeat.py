@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from beat.follow_up import heartbeat_ping, heartbeat_report
-from beat.follow_up.heartbeat_ping import HeartbeatPing
-from beat.follow_up.heartbeat_report import HeartbeatReport
+from beat.follow_up import heartbeat_ping
+from beat.follow_up.heartbeat_ping import HeartbeatPing, HeartbeatReport
 from mission_control.configuration.settings import Secret
 from mission_control.model.values.addresses import parse_network
 from mission_control.notifications.alarms import Alarms
@@ -198,7 +197,7 @@ def test_silent_workers_open_alarms_and_overdue_occurrences_are_failures(day: Da
 
 
 def test_account_of_many_tasks_is_taken_a_part_at_a_time(day: Day, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(heartbeat_report, "TASKS_AT_ONCE", 2)
+    monkeypatch.setattr(heartbeat_ping, "TASKS_AT_ONCE", 2)
     for number in range(4):
         day.register(f"t{number}")
     report = report_of(day)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from mission_control.audit.stream.anchors import Anchor
+from mission_control.audit.stream.chain import Anchor
 from mission_control.audit.stream.reader import read_all
 from mission_control.model.runs.run_state import RunState
 from mission_control.model.values.instants import format_instant

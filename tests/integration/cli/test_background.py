@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 BEGIN = """
 import os, pathlib, signal, sys, time
-from mission_control.cli.up.background import go_to_background
+from mission_control.cli.up.command import go_to_background
 from mission_control.safe_paths import own_files
 log = pathlib.Path(sys.argv[1]) / "logs" / "up.log"
 background = go_to_background(log)

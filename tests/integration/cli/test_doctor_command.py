@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from mission_control.audit.pending.pending_records import add_pending
-from mission_control.processes.common_settings import common_settings
-from mission_control.processes.heartbeats import live_processes
+from mission_control.processes.heartbeats import common_settings, live_processes
 from mission_control.store import redis_keys
 from tests.stage.command_line import mc
 from tests.stage.live_installation import LiveInstallation, live_installation

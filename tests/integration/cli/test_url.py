@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from celery import Celery
 
-from mission_control.cli.terminal.exit_codes import ExitCode
+from mission_control.cli.terminal.failures import ExitCode
 from tests.stage.command_line import mc, run_program
 from tests.stage.servers import RedisServer
 

@@ -18,7 +18,7 @@ from mission_control.model.runs.run_state import RunState
 from mission_control.operate.budgets import Standing, standings
 from mission_control.store import redis_keys
 from tests.samples.ledger_runs import NOW, a_run, begun, lapse
-from workers.call.spending import spend_for
+from workers.call.context_calls import spend_for
 
 if TYPE_CHECKING:
     from mission_control.installation.installation import Installation

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from mission_control.ledger.claims import BeginVerdict, LeaseState
-from mission_control.model.runs.run_limits import MOST_DELIVERIES
-from mission_control.model.runs.run_state import RunState
+from mission_control.model.runs.run_state import MOST_DELIVERIES, RunState
 from mission_control.store import redis_keys
 from tests.samples.ledger_runs import NOW, a_run, begun, in_state, lapse
 

@@ -17,7 +17,7 @@ from mission_control.ledger.claims import BeginVerdict
 from mission_control.model.runs.run_state import RunState
 from mission_control.store import redis_keys
 from tests.samples.ledger_runs import NOW, a_run, begun, lapse
-from workers.call.cooldown import cooldown_for
+from workers.call.context_calls import cooldown_for
 
 if TYPE_CHECKING:
     from mission_control.installation.installation import Installation

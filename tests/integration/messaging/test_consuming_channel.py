@@ -13,8 +13,7 @@ from redis.exceptions import ResponseError
 from mission_control.dispatch.enqueue import Dispatch
 from mission_control.messaging.transport import consuming_channel
 from mission_control.messaging.transport.held_messages import HeldMessages
-from mission_control.messaging.transport.redelivery import QueueLists
-from mission_control.messaging.transport.unacked import Unacked, UnackedKeys
+from mission_control.messaging.transport.unacked import QueueLists, Unacked, UnackedKeys
 from tests.samples.bad_messages import message
 from tests.stage.servers import RedisServer
 from tests.stage.waiting import wait_until

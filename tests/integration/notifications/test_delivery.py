@@ -12,7 +12,7 @@ import pytest
 from mission_control.configuration.settings import Secret
 from mission_control.model.values.addresses import parse_network
 from mission_control.notifications import delivery
-from mission_control.store.embedded.ports import free_port
+from mission_control.store.embedded.server_start import free_port
 from tests.stage.local_http import LocalHttpServer
 
 if TYPE_CHECKING:

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 from redis import Redis
 
-from mission_control.audit.stream.anchors import Anchor
-from mission_control.audit.stream.chain import GENESIS, line_digest
+from mission_control.audit.stream.chain import GENESIS, Anchor, line_digest
 from mission_control.audit.verification.findings import Kind
 from mission_control.model.runs.run_state import RunState
 from mission_control.operate.account.account_file import read_account, sealed, write_account

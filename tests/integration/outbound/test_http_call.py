@@ -9,7 +9,7 @@ import pytest
 
 from mission_control.model.values.addresses import parse_network
 from mission_control.outbound.http_call import Call, call
-from mission_control.store.embedded.ports import free_port
+from mission_control.store.embedded.server_start import free_port
 from tests.stage.local_http import LocalHttpServer
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def test_redirect_to_a_private_address_is_refused(
 ) -> None:
     # The first hop counts as public, as if the server were on the Internet.
     monkeypatch.setattr(
-        "mission_control.outbound.refusal.address_problem",
+        "mission_control.outbound.connection_guard.address_problem",
         lambda address, _allowed: None if address == "127.0.0.1" else "link-local",
     )
     with pytest.raises(httpx.ConnectError, match=r"169\.254\.169\.254 is a link-local address"):

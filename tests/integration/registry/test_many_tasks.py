@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from mission_control.audit.pending import written_records
+from mission_control.audit.pending import pending_records
 from mission_control.audit.stream.reader import read_all
 from mission_control.configuration.settings import read_settings
 from mission_control.errors import InvalidTaskError, StoreUnavailableError
@@ -197,7 +197,7 @@ def test_each_task_has_one_record_after_a_connection_was_cut_in_the_middle(
 def test_record_of_a_change_is_written_once_by_a_process_that_could_not_report_it(
     installation: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(written_records, "mark_written", lambda *_: None)  # as if it was killed
+    monkeypatch.setattr(pending_records, "mark_written", lambda *_: None)  # as if it was killed
     assert installation.registry.register(a_task(0))
     assert installation.registry.update("t000", {"priority": 3})
     assert installation.client.hlen(redis_keys.PENDING_RECORDS) == 2

@@ -17,9 +17,8 @@ from mission_control.dispatch.enqueue import Dispatch, RunOptions
 from mission_control.installation.installation import Installation
 from mission_control.messaging.message import send
 from mission_control.model.runs.new_run import ad_hoc_run
-from mission_control.model.runs.run_limits import MOST_DELIVERIES
 from mission_control.model.runs.run_record import RunRecord
-from mission_control.model.runs.run_state import RunState
+from mission_control.model.runs.run_state import MOST_DELIVERIES, RunState
 from mission_control.store import redis_keys
 from mission_control.sweep.late_records import LateRecords
 from mission_control.sweep.sweep import Sweep

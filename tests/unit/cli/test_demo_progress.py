@@ -3,7 +3,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from mission_control.cli.demo.tasks import BRIEFING, FLAKY, GREETING, Progress, demo_tasks
+from mission_control.cli.demo.command import BRIEFING, FLAKY, GREETING, Progress, demo_tasks
 from mission_control.model.definitions.task import parse_task
 
 NOW = datetime(2026, 3, 1, 23, 59, 58, tzinfo=UTC)

@@ -5,8 +5,7 @@ from pathlib import Path
 import pytest
 import rich_click as click
 
-from mission_control.cli.terminal.exit_codes import ExitCode
-from mission_control.cli.terminal.failures import CommandError, exit_code_of, report_failures
+from mission_control.cli.terminal.failures import CommandError, ExitCode, exit_code_of, report_failures
 from mission_control.errors import (
     AuditWriteError,
     EmbeddedServerError,

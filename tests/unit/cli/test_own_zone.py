@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import mission_control.cli
-from mission_control.cli.terminal.own_zone import own_zone
+from mission_control.cli.terminal.wording import own_zone
 
 
 @pytest.mark.parametrize(

@@ -12,10 +12,9 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.text import Text
 
-from mission_control.cli.terminal.layout import Column, Worth
-from mission_control.cli.terminal.short_names import ShortNames
+from mission_control.cli.terminal.layout import Column, ShortNames, Worth
 from mission_control.cli.terminal.tables import Facts, Table
-from mission_control.model.values.beginnings import begun_with
+from mission_control.model.values.identifiers import begun_with
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

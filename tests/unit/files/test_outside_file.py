@@ -23,12 +23,12 @@ from mission_control.files.outside_file import (
     read_outside_file,
 )
 from mission_control.handler_catalog.source import read_module
-from workers.briefings import notes
+from workers.briefings import agenda
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from mission_control.audit.stream.lines import CorruptLine
+    from mission_control.audit.stream.segments import CorruptLine
 
 READERS: dict[str, Callable[[Path], Any]] = {
     "whole": lambda path: read_outside_file(path, 10),
@@ -189,7 +189,7 @@ def audit_stream(path: Path) -> None:
 
 
 def note(path: Path) -> None:
-    _, line = notes._beginning(path.parent, Path(path.name))
+    _, line = agenda._beginning(path.parent, Path(path.name))
     raise OSError(line)
 
 
@@ -214,6 +214,6 @@ def test_every_door_for_outside_files_refuses_what_is_no_file(
 
 def test_notes_of_a_folder_on_a_stalled_file_system_say_so(tmp_path: Path, stalled: threading.Event) -> None:
     (tmp_path / "a.md").write_text("# A")
-    (found,) = notes.recent_notes(tmp_path, datetime(2020, 1, 1, tzinfo=UTC))
+    (found,) = agenda.recent_notes(tmp_path, datetime(2020, 1, 1, tzinfo=UTC))
     assert "did not answer within" in found.first_line
     assert not stalled.is_set()

@@ -307,7 +307,7 @@ def test_failed_write_leaves_the_old_file_and_no_temporary_one(
     def full(_descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("mission_control.safe_paths.atomic_file.os.fsync", full)
+    monkeypatch.setattr("mission_control.safe_paths.own_files.os.fsync", full)
     with pytest.raises(TaskFileError, match=r"No space left on device.*is unchanged"):
         write_task_file(path, [parse_task(_task("a"))])
     assert path.read_text() == "before"

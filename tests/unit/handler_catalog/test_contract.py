@@ -4,7 +4,7 @@ import pytest
 
 from mission_control.errors import InvalidTaskError
 from mission_control.handler_catalog.contract import failure, read_params, success
-from mission_control.model.values.frozen_model import FrozenModel
+from mission_control.model.values.fields import FrozenModel
 
 
 class Params(FrozenModel):

@@ -4,7 +4,7 @@ import stat
 
 import pytest
 
-from mission_control.safe_paths.judgement import Fault, fault_of
+from mission_control.safe_paths.paths import Fault, fault_of
 
 ME, OTHER, ROOT = 1000, 2000, 0
 FOLDER, FILE, LINK = stat.S_IFDIR, stat.S_IFREG, stat.S_IFLNK

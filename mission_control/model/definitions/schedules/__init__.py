@@ -12,16 +12,17 @@ from mission_control.model.definitions.schedules import any_of
 from mission_control.model.definitions.schedules.any_of import AnySchedule
 from mission_control.model.definitions.schedules.clock.spread import spread_offset
 from mission_control.model.definitions.schedules.cron import CronSchedule
-from mission_control.model.definitions.schedules.daily import DailySchedule
+from mission_control.model.definitions.schedules.dated_schedule import (
+    DailySchedule,
+    MonthlySchedule,
+    WeeklySchedule,
+)
 from mission_control.model.definitions.schedules.interval import IntervalSchedule
-from mission_control.model.definitions.schedules.monthly import MonthlySchedule
-from mission_control.model.definitions.schedules.no_schedule import NO_SCHEDULE
-from mission_control.model.definitions.schedules.once import OnceSchedule
+from mission_control.model.definitions.schedules.once import NO_SCHEDULE, OnceSchedule
 from mission_control.model.definitions.schedules.rrule import RRuleSchedule
 from mission_control.model.definitions.schedules.schedule_base import ScheduleBase
-from mission_control.model.definitions.schedules.shorthand.full_form import full_form
+from mission_control.model.definitions.schedules.shorthand.schedules import full_form
 from mission_control.model.definitions.schedules.solar import SolarSchedule
-from mission_control.model.definitions.schedules.weekly import WeeklySchedule
 
 
 def _happening(schedule: ScheduleBase) -> ScheduleBase:

@@ -9,7 +9,7 @@ from cronsim import CronSim, CronSimError
 from cronsim.cronsim import SYMBOLIC_DAYS, SYMBOLIC_MONTHS
 
 from mission_control.model.definitions.schedules.clock.wall_clock import REAL_TIME, Dst
-from mission_control.model.definitions.schedules.wall_clock_schedule import WallClockSchedule
+from mission_control.model.definitions.schedules.schedule_base import WallClockSchedule
 from mission_control.model.problems.suggestions import did_you_mean, quoted
 from mission_control.model.values.fields import checked_by
 from mission_control.model.values.quantities import counted

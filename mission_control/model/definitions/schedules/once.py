@@ -1,8 +1,8 @@
-"""At one moment, and never again."""
+"""At one moment and never again, or never by itself."""
 
 from datetime import datetime
 from functools import cached_property
-from typing import Literal
+from typing import Final, Literal
 
 from mission_control.model.definitions.schedules.clock.wall_clock import Occurrence, instants_of, to_local
 from mission_control.model.definitions.schedules.schedule_base import ScheduleBase
@@ -36,3 +36,23 @@ class OnceSchedule(ScheduleBase):
         if moment.tzinfo is not None:
             return (Occurrence(moment, to_local(moment, self.zone)),)
         return tuple(Occurrence(one, moment) for one in instants_of(moment, self.zone, self.dst))
+
+
+class NoSchedule(ScheduleBase):
+    """Never: the task runs after others, or by hand. In a definition it is null, or left out."""
+
+    type: Literal["none"] = "none"
+
+    @property
+    def has_occurrences(self) -> bool:
+        """Whether the task is ever due by itself."""
+        return False
+
+    def _following(self, moment: datetime) -> Occurrence | None:  # noqa: ARG002
+        return None
+
+    def _words(self) -> str:
+        return "without a schedule"
+
+
+NO_SCHEDULE: Final = NoSchedule.model_construct()  # its checks are built when first used

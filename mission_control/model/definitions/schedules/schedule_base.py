@@ -17,19 +17,21 @@ from pydantic import (
 )
 
 from mission_control.model.definitions.schedules.clock.calendar_words import in_words
-from mission_control.model.definitions.schedules.clock.limits import Limit, first_instant, last_instant
 from mission_control.model.definitions.schedules.clock.wall_clock import (
     FIRST_INSTANT,
     LAST_INSTANT,
     TICK,
     Dst,
+    Limit,
     Occurrence,
     earliest,
+    first_instant,
+    following,
+    last_instant,
     to_local,
 )
 from mission_control.model.definitions.schedules.exclusions.exclusion import Exclusion, Span
-from mission_control.model.values.fields import PlainNumber, ZoneName
-from mission_control.model.values.frozen_model import FrozenModel
+from mission_control.model.values.fields import FrozenModel, PlainNumber, ZoneName
 from mission_control.model.values.zones import zone
 
 MOST_EXCLUSIONS = 200
@@ -39,6 +41,7 @@ LONGEST_SPREAD_SECONDS = 7 * 86_400
 _MOST_PASSED_OVER = 2_000
 # How far back the search for an earlier occurrence looks first.
 _FIRST_STRIDE = timedelta(milliseconds=10)
+
 _SOME_MOMENT, _EARLY_MOMENT = datetime(2000, 1, 1, tzinfo=UTC), datetime(1, 1, 3, tzinfo=UTC)
 
 
@@ -217,3 +220,21 @@ def _in_utc(moment: datetime) -> datetime:
     if moment.tzinfo is None:
         raise ValueError(f"{moment!r} has no time zone; ask about an instant")
     return moment.astimezone(UTC)
+
+
+class WallClockSchedule(ScheduleBase):
+    """A rule about what the wall clock shows; `dst` decides about the days on which clocks change.
+
+    Each type of schedule finds the next local time, as if clocks never changed.
+    """
+
+    def _following(self, moment: datetime) -> Occurrence | None:
+        return following(moment, self.zone, self._rules, self._local_after)
+
+    @property
+    def _rules(self) -> Dst:
+        return self.dst
+
+    @abstractmethod
+    def _local_after(self, local: datetime) -> datetime | None:
+        """Return the first local time of the rule strictly after `local`."""

@@ -13,8 +13,7 @@ import redis
 from mission_control.errors import EmbeddedServerError
 from mission_control.store.embedded import server_start
 from mission_control.store.embedded.embedded_server import join_embedded_server
-from mission_control.store.embedded.ports import free_port
-from mission_control.store.embedded.server_start import log_tail, spawn_server
+from mission_control.store.embedded.server_start import free_port, log_tail, spawn_server
 from tests.integration.store.embedded.embedded_users import (
     UserProcess,
     client_of,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import psutil
 
 from mission_control.store.embedded.embedded_server import join_embedded_server
-from mission_control.store.embedded.ports import is_free
+from mission_control.store.embedded.server_start import is_free
 from tests.integration.store.embedded.embedded_users import (
     ROOT,
     USER,
@@ -154,7 +154,7 @@ import sys, redis
 from pathlib import Path
 from mission_control.store.embedded.embedded_server import join_embedded_server
 from mission_control.store.embedded.locks import recorded_pid
-from mission_control.store.embedded.ports import is_free
+from mission_control.store.embedded.server_start import is_free
 for _ in range(12):
     server = join_embedded_server(Path(sys.argv[1]))
     with redis.Redis.from_url(server.url) as client:

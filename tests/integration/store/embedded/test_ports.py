@@ -3,8 +3,8 @@ from __future__ import annotations
 import socket
 from typing import TYPE_CHECKING
 
-from mission_control.store.embedded import ports
-from mission_control.store.embedded.ports import SERVER_PORTS, free_port, is_free
+from mission_control.store.embedded import server_start
+from mission_control.store.embedded.server_start import SERVER_PORTS, free_port, is_free
 
 if TYPE_CHECKING:
     import pytest
@@ -16,7 +16,7 @@ def test_free_port_is_below_those_of_outgoing_connections() -> None:
 
 
 def test_free_port_is_another_one_when_usual_ports_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ports, "is_free", lambda port: port not in SERVER_PORTS)
+    monkeypatch.setattr(server_start, "is_free", lambda port: port not in SERVER_PORTS)
     assert free_port() not in SERVER_PORTS
 
 

@@ -15,7 +15,7 @@ from mission_control.store import redis_keys
 from mission_control.store.connection import connect
 from tests.stage.servers import RedisServer
 from tests.stage.waiting import wait_until
-from workers.call.log_sender import LogSender
+from workers.call.attempt_log import LogSender
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,7 +10,7 @@ import pytest
 from mission_control.ledger.ledger import Ledger
 from mission_control.model.runs.run_state import RunState
 from tests.samples.ledger_runs import NOW, a_run, begun, lapse
-from workers.call.once import Once, OnceHere
+from workers.call.context_calls import Once, OnceHere
 
 if TYPE_CHECKING:
     from mission_control.installation.installation import Installation

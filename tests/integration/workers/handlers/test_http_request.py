@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from mission_control.store.embedded.ports import free_port
+from mission_control.store.embedded.server_start import free_port
 from tests.stage.local_http import LocalHttpServer
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import pytest
 
 from mission_control.notifications.message_runs import RETRIES
 from tests.stage.local_http import LocalHttpServer
-from workers.call.once import OnceHere
+from workers.call.context_calls import OnceHere
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.stage.local_http import LocalHttpServer
-from workers.call.once import OnceHere
+from workers.call.context_calls import OnceHere
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

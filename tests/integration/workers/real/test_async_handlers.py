@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from mission_control.cli.terminal.exit_codes import ExitCode
+from mission_control.cli.terminal.failures import ExitCode
 from mission_control.dispatch.run_logs import RunLogs
 from tests.processes.real_workers import WorkerHouse, worker_house
 from tests.samples.coroutines import COROUTINES

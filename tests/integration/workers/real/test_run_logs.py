@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from mission_control.audit.stream.reader import tail
-from mission_control.cli.terminal.exit_codes import ExitCode
+from mission_control.cli.terminal.failures import ExitCode
 from mission_control.dispatch.run_logs import LogLine, RunLogs
 from mission_control.store import redis_keys
 from tests.stage.command_line import mc

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mission_control.audit.stream.anchors import read_anchors
+from mission_control.audit.stream.chain import read_anchors
 from mission_control.store import redis_keys
 from tests.processes.real_workers import WorkerHouse
 from tests.stage.audit_stream import verified_runs

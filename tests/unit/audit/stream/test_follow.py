@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from mission_control.audit.stream.follow import Follower
 from mission_control.audit.stream.log import AuditLog
+from mission_control.audit.stream.reader import Follower
 
 if TYPE_CHECKING:
-    from mission_control.audit.stream.lines import CorruptLine
+    from mission_control.audit.stream.segments import CorruptLine
 
 
 @pytest.fixture

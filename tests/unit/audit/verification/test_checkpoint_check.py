@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from mission_control.audit.stream.anchors import Anchor
+from mission_control.audit.stream.chain import Anchor
 from mission_control.audit.stream.checkpoints import Checkpoints, signed_text
 from mission_control.audit.stream.log import AuditLog
 from mission_control.audit.verification.checkpoint_check import verify_signed

@@ -11,12 +11,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from mission_control.audit.record.masking import clean_name
-from mission_control.audit.stream.anchors import Anchor
-from mission_control.audit.stream.chain import own_host
+from mission_control.audit.stream.chain import Anchor, own_host
 from mission_control.audit.stream.log import AuditLog
-from mission_control.audit.verification.endings_check import LedgerEnding
 from mission_control.audit.verification.findings import Kind, Verification
-from mission_control.audit.verification.verify import verify
+from mission_control.audit.verification.verify import LedgerEnding, verify
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,7 +11,7 @@ import pytest
 from celery import Celery
 from redbeat.schedules import rrule
 
-from beat.entries.rrule_entries import next_of_rrule
+from beat.entries.redbeat_times import next_of_rrule
 
 NOW = datetime(2026, 11, 23, 12, 0, 0, 250_000, tzinfo=UTC)
 BEGIN = datetime(2026, 11, 23, 8, 15, 30, 7, tzinfo=UTC)

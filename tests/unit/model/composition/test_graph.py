@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from mission_control.model.composition.graph import Node, common_roots, graph_problems
-from mission_control.model.definitions.dependency import Dependency
+from mission_control.model.definitions.task_parts import Dependency
 
 
 def graph_of(edges: dict[str, str], scheduled: str = "") -> tuple[dict[str, Node], dict[str, Any]]:

@@ -9,9 +9,8 @@ import pytest
 
 from mission_control.errors import InvalidTaskError
 from mission_control.model.definitions.task import TaskDefinition, parse_task
-from mission_control.model.policies.breaker import only_probe, opened, probing
 from mission_control.model.policies.misfire import Decision, Fire, Skip
-from mission_control.model.policies.pause import PauseLayer
+from mission_control.model.policies.pause import PauseLayer, only_probe, opened, probing
 
 T0 = datetime(2026, 3, 2, 9, tzinfo=UTC)
 HOUR = timedelta(hours=1)

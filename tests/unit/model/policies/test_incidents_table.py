@@ -7,7 +7,7 @@ from typing import Final
 
 import pytest
 
-from mission_control.model.definitions.notify import Notify
+from mission_control.model.definitions.task_parts import Notify
 from mission_control.model.policies.incidents import (
     MOST_CAUSES,
     Incident,

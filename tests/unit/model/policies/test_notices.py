@@ -8,11 +8,10 @@ from typing import Any
 
 import pytest
 
-from mission_control.model.definitions.notify import Notify
 from mission_control.model.definitions.task import TaskDefinition, parse_task
-from mission_control.model.policies.incidents import Incident, News, opened
+from mission_control.model.definitions.task_parts import Notify
+from mission_control.model.policies.incidents import QUIET, Incident, News, due_groups, opened
 from mission_control.model.policies.misfire import Fire, Skip
-from mission_control.model.policies.news_groups import QUIET, due_groups
 from mission_control.model.policies.notices import (
     EndNotice,
     Noted,

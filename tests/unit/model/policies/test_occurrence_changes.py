@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from mission_control.model.definitions.task import TaskDefinition, parse_task
+from mission_control.model.policies.due_decision import due_with, with_changes, written_back
 from mission_control.model.policies.misfire import Decision, Fire, Miss, Skip, decide_moved, withheld
-from mission_control.model.policies.occurrence_changes import due_with, with_changes, written_back
 from mission_control.model.runs.cause import Cause
 from mission_control.model.runs.changed_occurrence import ChangedOccurrence
 

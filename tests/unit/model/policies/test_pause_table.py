@@ -6,9 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from mission_control.model.policies.breaker import opened
-from mission_control.model.policies.debounce import Debounce
-from mission_control.model.policies.pause import PauseKind, PauseLayer, cause_of
+from mission_control.model.policies.overlap import Debounce
+from mission_control.model.policies.pause import PauseKind, PauseLayer, cause_of, opened
 from tests.house.repository import ROOT
 
 NINE = datetime(2026, 3, 2, 9, tzinfo=UTC)

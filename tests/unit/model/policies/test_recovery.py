@@ -17,8 +17,7 @@ from mission_control.model.policies.recovery import (
     of_lapsed,
     of_waiting,
 )
-from mission_control.model.runs.run_limits import MOST_DELIVERIES
-from mission_control.model.runs.run_state import RunState
+from mission_control.model.runs.run_state import MOST_DELIVERIES, RunState
 from mission_control.sweep.whereabouts import QueueList
 from tests.samples.ledger_runs import NOW, a_run
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from mission_control.model.definitions.retry_policy import RetryPolicy
+from mission_control.model.definitions.task_parts import RetryPolicy
 from mission_control.model.policies.retry import GiveUp, RetryIn, decide_retry
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from mission_control.dispatch.arguments import checked_params
+from mission_control.dispatch.run_options import checked_params
 from mission_control.errors import InvalidTaskError
 from mission_control.model.definitions.task import parse_task
 

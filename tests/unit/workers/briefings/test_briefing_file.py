@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from workers.briefings.briefing_file import write_briefing
+from workers.briefings.occasion import write_briefing
 
 if TYPE_CHECKING:
     from pathlib import Path

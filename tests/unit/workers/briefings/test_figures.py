@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from mission_control.model.values.quantities import counted
-from workers.briefings.figures import clock, day_and_clock, duration_ms, long_day, share
+from workers.briefings.markdown import clock, day_and_clock, duration_ms, long_day, share
 
 
 @pytest.mark.parametrize(

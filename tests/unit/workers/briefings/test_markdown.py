@@ -10,9 +10,8 @@ import pytest
 
 from mission_control.model.runs.run_record import RunRecord
 from mission_control.model.runs.run_state import RunState
-from workers.briefings.agenda import AgendaEntry
+from workers.briefings.agenda import AgendaEntry, Note
 from workers.briefings.markdown import LONGEST_LINE, Page, code, plain, render
-from workers.briefings.notes import Note
 from workers.briefings.task_runs import TaskRuns, by_task
 
 AT = datetime(2025, 10, 16, 7, tzinfo=UTC)

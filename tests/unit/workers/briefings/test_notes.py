@@ -8,7 +8,7 @@ import pytest
 
 from mission_control.safe_paths.beneath import open_beneath
 from tests.stage.other_user import IS_ROOT, give_away
-from workers.briefings.notes import MOST_NOTES, recent_notes
+from workers.briefings.agenda import MOST_NOTES, recent_notes
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,10 +11,9 @@ from urllib.parse import quote
 import pytest
 
 from tests.samples.ledger_runs import a_run
-from workers.call.handler_params import HandlerParams, handler_params
+from workers.call.handler_params import HandlerParams, SecretSources, SecretUnavailableError, handler_params
 from workers.call.invocation import Failure, Success
 from workers.call.known_secrets import KnownSecrets
-from workers.call.secret_sources import SecretSources, SecretUnavailableError
 
 VALUE = 'p@ss "wörd"/1'
 SOURCES = SecretSources((), Path("/data"), {"DOOR": VALUE})

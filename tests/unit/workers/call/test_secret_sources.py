@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from workers.call.secret_sources import (
+from workers.call.handler_params import (
     LARGEST_SECRET_BYTES,
     SecretSources,
     SecretUnavailableError,
@@ -100,7 +100,7 @@ def test_link_that_takes_the_place_of_a_judged_file_is_not_followed(
         place.rename(tmp_path / "old")
         place.symlink_to(tmp_path / "other" / swapped)
 
-    monkeypatch.setattr("workers.call.secret_sources.file_problem", swap)
+    monkeypatch.setattr("workers.call.handler_params.file_problem", swap)
     assert "cannot read" in refusal(sources(tmp_path), f"file:{shared}/token")
 
 

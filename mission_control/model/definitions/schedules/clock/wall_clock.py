@@ -11,19 +11,22 @@ most a day, and not twice within a day.
 from __future__ import annotations
 
 from bisect import bisect_left
-from datetime import UTC, datetime, timedelta
-from typing import Literal, NamedTuple, Protocol
+from datetime import UTC, datetime, time, timedelta
+from typing import Annotated, Literal, NamedTuple, Protocol
 from zoneinfo import ZoneInfo
 
-from mission_control.model.values.frozen_model import FrozenModel
+from mission_control.model.definitions.schedules.clock.calendar_words import is_date, parse_date
+from mission_control.model.values.fields import FrozenModel, checked_by
+from mission_control.model.values.instants import parse_moment
 
 TICK = timedelta(microseconds=1)
 _SECOND = timedelta(seconds=1)
-FIRST_INSTANT, LAST_INSTANT = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 # The largest shift known is a whole day: Pacific/Apia left out 30 December 2011.
 _LONGEST_SHIFT = timedelta(hours=25)
 # A schedule may have skipped times only ("the second Sunday of March at 02:30"): the search then ends.
 _MOST_SHIFTS = 1_000
+
+FIRST_INSTANT, LAST_INSTANT = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 
 
 class Dst(FrozenModel):
@@ -203,3 +206,31 @@ def _offsets(local: datetime, zone: ZoneInfo) -> tuple[timedelta, timedelta]:
 
 def _at_offset(local: datetime, offset: timedelta) -> datetime:
     return (local - offset).replace(tzinfo=UTC)
+
+
+Limit = Annotated[str, checked_by(lambda text: parse_date(text) if is_date(text) else parse_moment(text))]
+"""A date, a local time or an instant: the text is kept as it was written."""
+
+
+def first_instant(text: str, zone: ZoneInfo) -> datetime:
+    """Return the first instant that is not before the limit.
+
+    >>> from zoneinfo import ZoneInfo
+    >>> str(first_instant("2026-01-01", ZoneInfo("Europe/Berlin")))
+    '2025-12-31 23:00:00+00:00'
+    """
+    return earliest(_moment(text, time.min), zone)
+
+
+def last_instant(text: str, zone: ZoneInfo) -> datetime:
+    """Return the last instant that is not past the limit; a date ends with its day.
+
+    >>> from zoneinfo import ZoneInfo
+    >>> str(last_instant("2026-12-31T18:00", ZoneInfo("Europe/Berlin")))
+    '2026-12-31 17:00:00+00:00'
+    """
+    return latest(_moment(text, time.max), zone)
+
+
+def _moment(text: str, of_a_date: time) -> datetime:
+    return datetime.combine(parse_date(text), of_a_date) if is_date(text) else parse_moment(text)

@@ -1,8 +1,12 @@
 """What a schedule excludes: dates, weekdays, holidays, calendar events, quiet hours."""
 
+from __future__ import annotations
+
 import datetime as dt
 from collections.abc import Mapping
-from typing import Annotated, Any, NamedTuple, Self
+from datetime import date
+from functools import lru_cache
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, Self
 from zoneinfo import ZoneInfo
 
 from pydantic import (
@@ -16,12 +20,19 @@ from pydantic import (
     model_validator,
 )
 
-from mission_control.model.definitions.schedules.clock.calendar_words import WEEKDAYS, weekday_number
-from mission_control.model.definitions.schedules.clock.times_of_day import is_date, parse_date, parse_time
-from mission_control.model.definitions.schedules.exclusions.holiday_calendar import check_holidays, is_holiday
+from mission_control.model.definitions.schedules.clock.calendar_words import (
+    WEEKDAYS,
+    is_date,
+    parse_date,
+    parse_time,
+    weekday_number,
+)
 from mission_control.model.definitions.schedules.exclusions.ics_calendar import IcsCalendar, read_ics
-from mission_control.model.values.fields import checked_by
-from mission_control.model.values.frozen_model import FrozenModel
+from mission_control.model.problems.suggestions import did_you_mean, quoted
+from mission_control.model.values.fields import FrozenModel, checked_by
+
+if TYPE_CHECKING:  # several MiB that few schedules need
+    from holidays import HolidayBase
 
 DateText = Annotated[str, checked_by(parse_date)]
 _KINDS = ("date", "weekday", "from", "holidays", "ics", "between")
@@ -149,3 +160,52 @@ def hours_span(local: dt.datetime, start: dt.time, end: dt.time) -> Span | None:
     first = local.date() - _DAY * (over_midnight and local.time() < end)
     span = Span(dt.datetime.combine(first, start), dt.datetime.combine(first + _DAY * over_midnight, end))
     return span if span.start <= local < span.end else None
+
+
+def check_holidays(code: str) -> None:
+    """Accept the code of a country ("DE") or of a part of one ("DE-BY"), as in ISO 3166.
+
+    Raises:
+        ValueError: the `holidays` library knows no such place.
+
+    >>> check_holidays("DE-BY")
+    """
+    places = _places()
+    country, _, part = code.partition("-")
+    if country not in places:
+        raise ValueError(
+            f"{quoted(code)} is not a country whose holidays are known{did_you_mean(country, places)}; "
+            'write a code like "DE", or "DE-BY" for a part of it'
+        )
+    if "-" in code and part not in places[country]:
+        known = [f"{country}-{one}" for one in places[country]]
+        parts = (
+            f"its parts are {', '.join(known)}" if known else "holidays are known for the whole of it only"
+        )
+        raise ValueError(f"{quoted(code)} is not a part of {country}; {parts}")
+
+
+def is_holiday(day: date, code: str) -> bool:
+    """Return whether `day` is a public holiday in the place that `code` names.
+
+    >>> from datetime import date
+    >>> is_holiday(date(2026, 1, 6), "DE-BY"), is_holiday(date(2026, 1, 6), "DE-BE")
+    (True, False)
+    """
+    return day in _calendar(code)
+
+
+@lru_cache(maxsize=1)
+def _places() -> dict[str, list[str]]:
+    """Return the parts of every known country, by its two-letter code."""
+    import holidays
+
+    return {code: list(parts) for code, parts in holidays.list_supported_countries().items()}
+
+
+@lru_cache(maxsize=64)
+def _calendar(code: str) -> HolidayBase:
+    import holidays
+
+    country, _, part = code.partition("-")
+    return holidays.country_holidays(country, subdiv=part or None)

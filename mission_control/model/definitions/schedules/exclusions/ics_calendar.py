@@ -10,8 +10,12 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from mission_control.model.definitions.schedules.clock.wall_clock import to_local
-from mission_control.model.definitions.schedules.exclusions.ics_range import ENDLESS, LAST_YEAR
-from mission_control.model.definitions.schedules.exclusions.ics_text import events_between, parsed_calendar
+from mission_control.model.definitions.schedules.exclusions.ics_text import (
+    ENDLESS,
+    LAST_YEAR,
+    events_between,
+    parsed_calendar,
+)
 from mission_control.model.problems.suggestions import quoted
 
 if TYPE_CHECKING:  # several MiB that few schedules need

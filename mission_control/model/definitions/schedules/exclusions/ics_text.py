@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 from warnings import catch_warnings
 
-from mission_control.model.definitions.schedules.exclusions.ics_range import LAST_YEAR, begins_in_range, bound
 from mission_control.model.definitions.schedules.recurrence.recurrence import Recurrence
 from mission_control.model.definitions.schedules.recurrence.rule import parse_recurrence_rule
 from mission_control.model.problems.suggestions import quoted
@@ -16,6 +15,15 @@ from mission_control.model.problems.suggestions import quoted
 if TYPE_CHECKING:  # several MiB that few schedules need
     from icalendar import Calendar, Event
 
+ENDLESS: Final = "X-MISSION-CONTROL-ENDLESS"
+"""The property of an event that never ends, for all that schedules ask: "until 9999-12-31" means that."""
+
+LAST_YEAR: Final = 9998
+"""The last year in which events are known."""
+
+_FIRST: Final = datetime(1900, 1, 1)  # noqa: DTZ001  # before any occurrence that a schedule is asked about
+_END: Final = datetime(LAST_YEAR + 1, 1, 1)  # noqa: DTZ001
+_LONGEST: Final = timedelta(days=365_000)
 # Events are expanded one by one: one every second would take minutes, and excludes nothing sensible.
 _TOO_FREQUENT = frozenset({"SECONDLY", "MINUTELY"})
 _EDGE = re.compile(r"^(?:BEGIN|END):VCALENDAR", re.IGNORECASE | re.MULTILINE)
@@ -23,6 +31,42 @@ _EARLIEST = datetime(1, 1, 1)  # noqa: DTZ001  # local
 # Of a rule with week numbers: a century of one week.
 _MOST_IN_WEEKS = 700
 _SOME_DAY = date(2026, 1, 1)
+
+
+def begins_in_range(event: Any) -> bool:  # noqa: ANN401  # icalendar is untyped here
+    """Return whether an event begins no later than `LAST_YEAR`."""
+    return bool(event["DTSTART"].dt.year <= LAST_YEAR)
+
+
+def bound(event: Any) -> None:  # noqa: ANN401
+    """Shorten an event that lasts a thousand years or up to `LAST_YEAR`; its `ENDLESS` says so."""
+    begin = event["DTSTART"].dt
+    length = _length(event, begin)
+    if length > _LONGEST and _naive(begin) < _FIRST:
+        length -= _FIRST - _naive(begin)
+        begin = _FIRST.replace(tzinfo=begin.tzinfo) if isinstance(begin, datetime) else _FIRST.date()
+    room = min(_LONGEST, _END - _naive(begin))
+    if length > room:
+        length = room
+        event[ENDLESS] = "TRUE"
+    elif begin == event["DTSTART"].dt:
+        return
+    for name in ("DTSTART", "DTEND", "DURATION"):
+        event.pop(name, None)
+    event.add("DTSTART", begin)
+    event.add("DTEND", begin + length)
+
+
+def _length(event: Any, begin: date) -> timedelta:  # noqa: ANN401
+    if "DTEND" in event:
+        return _naive(event["DTEND"].dt) - _naive(begin)
+    return event["DURATION"].dt if "DURATION" in event else timedelta(0)
+
+
+def _naive(moment: date) -> datetime:
+    if isinstance(moment, datetime):
+        return moment.replace(tzinfo=None)
+    return datetime.combine(moment, time.min)
 
 
 def events_between(calendar: Calendar, start: date, end: date) -> list[Event]:

@@ -7,8 +7,11 @@ from datetime import date, datetime, time, timedelta
 from functools import cached_property
 
 from mission_control.model.definitions.schedules.recurrence.rule import RecurrenceRule
-from mission_control.model.definitions.schedules.recurrence.rule_days import RuleDays
-from mission_control.model.definitions.schedules.recurrence.rule_times import RuleTimes, second_of_day
+from mission_control.model.definitions.schedules.recurrence.rule_days import (
+    RuleDays,
+    RuleTimes,
+    second_of_day,
+)
 
 _SECOND = timedelta(seconds=1)
 

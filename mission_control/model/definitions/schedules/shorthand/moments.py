@@ -4,28 +4,76 @@ import re
 from datetime import datetime, time, timedelta, tzinfo
 from typing import Final
 
-from mission_control.model.definitions.schedules.clock.calendar_words import WEEKDAYS, weekday_number
-from mission_control.model.definitions.schedules.clock.times_of_day import (
+from mission_control.model.definitions.schedules.clock.calendar_words import (
+    WEEKDAYS,
     clock_text,
+    in_words,
     is_date,
     parse_date,
     parse_time,
+    weekday_number,
 )
 from mission_control.model.definitions.schedules.clock.wall_clock import earliest, only_instant
-from mission_control.model.definitions.schedules.shorthand.nearest_forms import nearest_moments
 from mission_control.model.problems.suggestions import quoted
 from mission_control.model.values.durations import parse_duration
 from mission_control.model.values.instants import parse_moment
 from mission_control.model.values.zones import zone as named_zone
 
+_LONGEST: Final = 80
+_NUMBER: Final = re.compile(r"(?<![\d:.])[1-9]\d{0,3}(?!\d)")
+_TIME: Final = re.compile(r"(?<![\d:.])(\d{1,2})(?:[:.h]([0-5]\d))?(?!\d)\s*(pm|p\.m)?")
+_NOON: Final = 12
+_LAST_HOUR: Final = 23
 _ISO: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[t ][0-9]{2}:[0-9]{2}")
 _AS_SHOWN: Final = re.compile(r"\s*([0-9-]{10}[Tt ][0-9:]{5,8})\s+([A-Za-z][^\s]*)\s*")
 _DAYS: Final = {"yesterday": -1, "today": 0, "tomorrow": 1}
-_DAY_NAMES: Final = {*_DAYS, *WEEKDAYS, *(name[:3] for name in WEEKDAYS)}
 _DAY_AND_TIME: Final = re.compile(
     r"(?:(?P<day>[a-z]+|[0-9]{4}-[0-9]{2}-[0-9]{2})(?: at)? )?(?P<time>[0-9]{1,2}:[0-9:]{2,5})"
 )
 _SPAN: Final = re.compile(r"(?P<ahead>in )?(?P<span>[0-9][^:]*?)(?P<back> ago)?")
+
+_DAY: Final = re.compile(rf"\b({'|'.join(name[:3] for name in WEEKDAYS)})(?!th)")
+
+
+def nearest_schedules(text: str) -> str:
+    """Return the forms of a schedule, filled in with the number, time and days that stand in the text.
+
+    >>> nearest_schedules("täglich 9 Uhr")
+    '"daily 09:00", "every 9m", "weekly mon,fri 09:00" or "0 9 * * *"'
+    """
+    text = text[:_LONGEST].casefold()
+    time, days, number = _time_in(text), ",".join(dict.fromkeys(_DAY.findall(text))), _NUMBER.search(text)
+    weekly = f'"weekly {days or "mon,fri"} {time}"'
+    forms = [f'"daily {time}"', f'"every {number[0] if number is not None else 5}m"']
+    forms = [weekly, *forms] if days else [*forms, weekly]
+    if "month" in text:
+        forms = [f'"monthly 1 {time}"', *forms]
+    hour, minute = time.split(":")
+    return in_words([*forms, f'"{int(minute)} {int(hour)} * * *"'], "or")
+
+
+def nearest_moments(text: str) -> str:
+    """Return the forms of a moment, filled in with the number, time and day that stand in the text.
+
+    >>> nearest_moments("monday 9")
+    '"mon 09:00", "tomorrow 09:00", "9m" or "2026-03-01T09:00:00Z"'
+    """
+    text = text[:_LONGEST].casefold()
+    time, day, number = _time_in(text), _DAY.search(text), _NUMBER.search(text)
+    first = f"{day[0]} {time}" if day is not None else time
+    period = f"{number[0] if number is not None else 5}m"
+    return in_words([f'"{first}"', f'"tomorrow {time}"', f'"{period}"', f'"2026-03-01T{time}:00Z"'], "or")
+
+
+def _time_in(text: str) -> str:
+    for hour, minute, afternoon in _TIME.findall(text):
+        shifted = int(hour) % _NOON + _NOON if afternoon else int(hour)
+        if shifted <= _LAST_HOUR and (shifted or minute):  # a bare zero is no hour
+            return f"{shifted:02}:{minute or '00'}"
+    return "09:00"
+
+
+_DAY_NAMES: Final = {*_DAYS, *WEEKDAYS, *(name[:3] for name in WEEKDAYS)}
 
 
 def spoken_moment(text: str, now: datetime, zone: tzinfo, *, past: bool = False) -> datetime:

@@ -11,15 +11,18 @@ A time zone may follow, as in "daily 09:00 Europe/Berlin" or "every day at 09:00
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from mission_control.model.definitions.schedules.clock.calendar_words import WEEKDAYS, weekday_number
-from mission_control.model.definitions.schedules.clock.times_of_day import clock_text, parse_time
+from mission_control.model.definitions.schedules.clock.calendar_words import (
+    WEEKDAYS,
+    clock_text,
+    parse_time,
+    weekday_number,
+)
 from mission_control.model.definitions.schedules.cron import check_expression
-from mission_control.model.definitions.schedules.shorthand.moments import spoken_moment
-from mission_control.model.definitions.schedules.shorthand.nearest_forms import nearest_schedules
+from mission_control.model.definitions.schedules.shorthand.moments import nearest_schedules, spoken_moment
 from mission_control.model.problems.suggestions import quoted
 from mission_control.model.values.durations import duration_parts
 from mission_control.model.values.fields import plain_number
@@ -35,6 +38,12 @@ _ONE: Final[dict[str, dict[str, float]]] = {
     "second": {"seconds": 1},
 }
 _WEEKS: Final = frozenset({"first", "second", "third", "fourth", "last"})
+_NEEDS: Final = {
+    "every": "it needs a duration",
+    "daily": "it needs a time of day",
+    **dict.fromkeys(("weekly", "monthly"), "it needs days, and a time of day"),
+    "once": "it needs a moment",
+}
 
 
 def full_schedule(text: str, *, now: datetime | None = None, default_timezone: str = "UTC") -> dict[str, Any]:
@@ -138,9 +147,19 @@ _FORMS: Final[dict[tuple[str, int], Callable[..., dict[str, Any]]]] = {
     ("monthly", 2): _monthly,
     ("monthly", 3): _monthly_weekday,
 }
-_NEEDS: Final = {
-    "every": "it needs a duration",
-    "daily": "it needs a time of day",
-    **dict.fromkeys(("weekly", "monthly"), "it needs days, and a time of day"),
-    "once": "it needs a moment",
-}
+
+
+def full_form(schedule: object, context: Mapping[str, Any] | None, timezone: object = None) -> object:
+    """Return the full form of a schedule in words; of anything else, itself.
+
+    The validation context has the time zone, unless `timezone` is given, and the moment that "tomorrow" is
+    counted from. Without a zone nothing is read as words: a stored definition has none.
+
+    Raises:
+        ValueError: the words are no schedule.
+    """
+    if not isinstance(schedule, str) or context is None or "default_timezone" not in context:
+        return schedule
+
+    here = timezone if isinstance(timezone, str) else context["default_timezone"]
+    return full_schedule(schedule, now=context.get("now"), default_timezone=here)

@@ -1,1 +1,0 @@
-"""`mission-control budget …`: budgets, which tasks refer to."""

@@ -1,1 +1,0 @@
-"""`mission-control grant …`: what holders of tokens may do."""

@@ -1,1 +1,0 @@
-"""`mission-control limit …`: named limits, which tasks refer to."""
