@@ -47,7 +47,7 @@ class BeatNursery:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._process.communicate(timeout=30)
+        self._process.communicate(timeout=60)
 
     def _ask(self, command: str) -> str:
         assert self._process.stdin is not None

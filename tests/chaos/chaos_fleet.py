@@ -87,7 +87,7 @@ class ChaosWorker(WorkerProcess):
     def kill_parent(self) -> None:
         """Kill the parent process of the pool, and none of its children."""
         self._process.kill()
-        self._process.wait(timeout=30)
+        self._process.wait(timeout=60)
 
     def ask_to_stop(self) -> None:
         """Let the worker end what it is doing, and itself then."""

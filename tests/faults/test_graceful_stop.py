@@ -42,7 +42,7 @@ def test_handler_that_does_not_finish_in_the_grace_is_interrupted_and_begins_aga
         run = house.gated("work")
         is_run(house, "work")
         first._process.terminate()
-        assert first._process.wait(timeout=20) == 0
+        assert first._process.wait(timeout=60) == 0
     assert run.state == "interrupted"
     assert records(house, run) == [("interrupted", False, 1, "first@test")]
     house.gate("work").touch()

@@ -105,7 +105,7 @@ def test_running_handler_finishes_after_sigterm(house: WorkerHouse) -> None:
         first._process.terminate()
         wait_until(lambda: "Warm shutdown" in first.log, "the worker has heard it")
         house.gate("work").touch()
-        assert first._process.wait(timeout=20) == 0
+        assert first._process.wait(timeout=60) == 0
     record = Swept(house).ended(run)
     assert (record.state, house.runs_of("work")) == ("success", 1)
 

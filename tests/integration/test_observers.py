@@ -182,7 +182,7 @@ def test_opentelemetry_follows_a_run_from_its_sender_into_the_worker(
     )
     RedBeatSchedulerEntry("theirs", HELLO, schedule(1), app=installation.celery).save()
     run = Dispatch.of(installation).enqueue(HELLO)
-    run.wait(timeout=20)
+    run.wait(timeout=60)
     sent = next(span for span in spans.get_finished_spans() if span.name == f"apply_async/{HELLO}")
 
     def seen(name: str) -> dict[str, dict[str, Any]]:

@@ -64,7 +64,7 @@ def test_running_handler_finishes_while_beat_and_worker_stop(live: LiveInstallat
         stopping = pool.submit(fleet.stop)
         wait_until(lambda: "Warm shutdown" in log.read_text("utf-8"), "the worker has heard it")
         gate.touch()
-        stopping.result(timeout=15)
+        stopping.result(timeout=60)
     record = run.record
     assert record is not None
     assert (record.state, record.deliveries) == ("success", 1)

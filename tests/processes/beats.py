@@ -75,11 +75,11 @@ class BeatProcess:
     def stop(self) -> int:
         """End it in good order and return its exit code."""
         self.signal(signal.SIGTERM)
-        return self._process.wait(timeout=30)
+        return self._process.wait(timeout=60)
 
     def kill(self) -> None:
         self.signal(signal.SIGKILL)
-        self._process.wait(timeout=30)
+        self._process.wait(timeout=60)
 
     def __enter__(self) -> Self:
         return self

@@ -43,7 +43,7 @@ def flower(*arguments: str, folder: Path, environment: Mapping[str, str]) -> Ite
             yield client
         finally:
             process.terminate()
-            process.wait(timeout=15)
+            process.wait(timeout=60)
 
 
 def answer(client: httpx.Client, path: str) -> Any:

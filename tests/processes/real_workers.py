@@ -112,7 +112,7 @@ class WorkerProcess:
     def kill(self) -> None:
         """End the worker and its pool as a loss of power does."""
         self.send(signal.SIGKILL)
-        self._process.wait(timeout=30)
+        self._process.wait(timeout=60)
 
     def stop(self) -> int:
         """End the worker in good order and return its exit code."""

@@ -100,7 +100,7 @@ class _Answers(BaseHTTPRequestHandler):
         if word == "circle":
             self._send(302, b"", Location="/circle")
         elif word == "hang":
-            self.owner.closing.wait(timeout=30)
+            self.owner.closing.wait(timeout=60)
         elif word == "redirect":
             self._send(302, b"", Location=parse_qs(parts.query)["to"][0])
         elif word == "bytes":

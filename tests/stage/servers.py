@@ -130,7 +130,7 @@ class RedisServer:
             self._wait_until_it_answers(process)
         except AssertionError:
             process.kill()
-            process.wait(timeout=10)
+            process.wait(timeout=60)
             raise
         return process
 
@@ -145,7 +145,7 @@ class RedisServer:
     def _end(self, how: signal.Signals) -> None:
         if self._process.poll() is None:
             self._process.send_signal(how)
-        self._process.wait(timeout=10)
+        self._process.wait(timeout=60)
 
 
 def _answers(client: redis.Redis) -> bool:

@@ -12,18 +12,21 @@ Answer = TypeVar("Answer")
 
 PAUSE_SECONDS = 0.01
 LONGEST_PAUSE_SECONDS = 0.1
+LEAST_TIMEOUT_SECONDS = 60.0
+"""How long a machine on which much else is running may take for anything that is fast."""
 _PAUSE_OF_THE_WAIT = 0.02
 """Which part of a wait may be lost in a pause: asking costs as much as what is waited for."""
 
 
 def wait_until(
-    predicate: Callable[[], Answer], what: str | Callable[[], str], *, timeout: float = 30.0
+    predicate: Callable[[], Answer], what: str | Callable[[], str], *, timeout: float = LEAST_TIMEOUT_SECONDS
 ) -> Answer:
     """Poll until the predicate's answer is true and return that answer.
 
-    Fails the test with `what`, asked then if it is a function, and the last answer after `timeout` seconds.
+    Fails the test with `what`, asked then if it is a function, and the last answer after `timeout` seconds,
+    and after `LEAST_TIMEOUT_SECONDS` at the earliest.
     """
-    begin = time.monotonic()
+    begin, timeout = time.monotonic(), max(timeout, LEAST_TIMEOUT_SECONDS)
     while True:
         answer = predicate()
         if answer:

@@ -60,7 +60,7 @@ def chains(lines: list[bytes]) -> dict[str, int]:
 
 def append_numbers(path: Path, process: int, started: Any) -> None:
     log = AuditLog(path)
-    started.wait(30)
+    started.wait(60)
     for number in range(RECORDS):
         log.append({"process": process, "number": number, "output": "x" * (number % 700)})
 
@@ -92,7 +92,7 @@ def test_eight_processes_and_rotations_meanwhile_lose_and_interleave_nothing(tmp
 
 
 def rotate_often(path: Path, started: Any, done: threading.Event) -> None:
-    started.wait(30)
+    started.wait(60)
     number = 10_000
     while not done.wait(0.01):
         if path.exists() and path.stat().st_size > 100_000:
@@ -120,7 +120,7 @@ def test_child_forked_while_a_thread_holds_the_log_does_not_hang(tmp_path: Path)
     held, release = threading.Event(), threading.Event()
     holder = threading.Thread(target=hold, args=(log, held, release))
     holder.start()
-    held.wait(10)
+    held.wait(60)
     run([FORK.Process(target=append_some, args=(log, "child"))])
     release.set()
     holder.join()
@@ -131,7 +131,7 @@ def test_child_forked_while_a_thread_holds_the_log_does_not_hang(tmp_path: Path)
 def hold(log: AuditLog, held: threading.Event, release: threading.Event) -> None:
     with log._writer()._lock:
         held.set()
-        release.wait(30)
+        release.wait(60)
 
 
 def fill_up(path: Path, missing: int) -> None:

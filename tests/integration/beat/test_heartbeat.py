@@ -89,6 +89,7 @@ def test_monitor_that_fails_is_logged_once_and_its_return_too(
     pinged(ping)
     pinged(ping)
     assert lines(caplog) == ["heartbeat_failed"]
+    wait_until(lambda: len(server.requests) >= 2, "both pings have arrived")
     assert {one.path.partition("?")[0] for one in server.requests} == {f"/{path.partition('?')[0]}"}
     monkeypatch.undo()
     ping.url = Secret(server.url)

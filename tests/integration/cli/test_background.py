@@ -87,7 +87,7 @@ time.sleep(60)
         assert process.stdout is not None
         assert process.stdout.readline() == "starting\n"
         process.send_signal(number)
-        _, err = process.communicate(timeout=30)
+        _, err = process.communicate(timeout=60)
     assert (process.returncode, err) == (1, "asked to stop\n")
 
 

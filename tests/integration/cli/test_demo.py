@@ -26,7 +26,7 @@ def test_demo_shows_each_attempt_once_and_stays_up_until_stopped(tmp_path: Path)
             said += line
         assert process.poll() is None
         process.send_signal(signal.SIGINT)
-        out, _ = process.communicate(timeout=30)
+        out, _ = process.communicate(timeout=60)
 
     assert process.returncode == 0
     assert "your own tasks are not touched" in said
@@ -53,7 +53,7 @@ def test_demo_leaves_the_rest_of_the_data_directory_alone(tmp_path: Path) -> Non
     with start_program("demo", folder=tmp_path) as process:
         wait_until(lambda: list(tmp_path.glob("data/demo/*/redis")), "the demo's own server is there")
         process.send_signal(signal.SIGTERM)
-        _, err = process.communicate(timeout=30)
+        _, err = process.communicate(timeout=60)
     assert process.returncode == 1
     assert "interrupted" in err
     assert file.read_text() == "not even JSON"

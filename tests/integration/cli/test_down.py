@@ -70,8 +70,8 @@ def test_ctrl_c_of_down_asks_the_up_again(tmp_path: Path) -> None:
         assert process.stdout is not None
         assert process.stdout.readline() == "asked\n"  # two signals at once may be taken for one
         down.send_signal(signal.SIGINT)
-        assert process.wait(timeout=30) == 0
-        _, err = down.communicate(timeout=30)
+        assert process.wait(timeout=60) == 0
+        _, err = down.communicate(timeout=60)
     assert (down.returncode, err) == (0, "stopped; no run was interrupted\n")
 
 

@@ -196,6 +196,7 @@ def test_verbs_are_completed_in_bash(tmp_path: Path) -> None:
     assert answer.out.split() == ["plain,enable"]
 
 
+@pytest.mark.usefixtures("installation")
 def test_id_of_a_new_task_is_an_argument_or_an_option() -> None:
     how = ("--every", "5m", "--handler", "handlers.hello.run")
     assert mc("task", "add", "new_tea", *how).out.strip() == "new_tea"

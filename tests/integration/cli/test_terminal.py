@@ -23,7 +23,7 @@ def test_removal_on_a_terminal_asks_first(tmp_path: Path, answer: str, code: int
     ours, theirs = pty.openpty()
     os.write(ours, f"{answer}\n".encode())
     with start_program("task", "remove", "a", folder=tmp_path, stdin=theirs) as process:
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=60)
     os.close(ours)
     os.close(theirs)
     assert (process.returncode, out) == (code, "")

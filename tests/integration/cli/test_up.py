@@ -63,7 +63,7 @@ class Up:
     def stop(self, number: signal.Signals) -> float:
         began = time.monotonic()
         self.process.send_signal(number)
-        self.process.wait(timeout=30)
+        self.process.wait(timeout=60)
         return time.monotonic() - began
 
     def close(self) -> None:
@@ -196,7 +196,7 @@ def test_second_ctrl_c_interrupts_running_handlers(tmp_path: Path) -> None:
         interrupt(up)
         wait_until(lambda: "stopping" in up.err.text, "it is stopping")
         interrupt(up)
-        up.process.wait(timeout=15)
+        up.process.wait(timeout=60)
     finally:
         up.close()
     assert up.process.returncode == 0
@@ -212,7 +212,7 @@ def test_third_ctrl_c_kills_everything(up: Up) -> None:
     wait_until(lambda: "stopping" in up.err.text, "it is stopping")
     interrupt(up)
     interrupt(up)
-    up.process.wait(timeout=15)
+    up.process.wait(timeout=60)
     assert alive(started) == []  # nor the server
 
 

@@ -44,7 +44,7 @@ def test_watched_list_is_redrawn_in_a_terminal_until_ctrl_c(installation: Instal
         mc("task", "add", "--id", "coffee", "--handler", "handlers.hello.run", "--daily", "09:00")
         wait_until(lambda: shows(b"coffee"), "the list is shown again")
         process.send_signal(signal.SIGINT)
-        assert process.wait(30) == 0
+        assert process.wait(60) == 0
         assert process.stderr is not None
         assert process.stderr.read() == b""
     os.close(ours)
@@ -58,7 +58,7 @@ def test_watched_list_ends_as_soon_as_its_reader_has_gone(installation: Installa
         assert process.stderr is not None
         assert process.stdout.readline().split()[:1] == [b"task"]
         process.stdout.close()
-        assert process.wait(30) == 0
+        assert process.wait(60) == 0
         assert b"Traceback" not in process.stderr.read()
 
 

@@ -62,14 +62,14 @@ def test_killed_beat_and_worker_of_a_scheduler_return(
     after = scheduler.status()
     assert all(one["running"] and one["last_end"] == "signal SIGKILL" for one in after.values())
     assert [one["pid"] for one in after.values()] != [one["pid"] for one in before.values()]
-    assert enqueue("handlers.hello.run").wait(30)["status"] == "success"
+    assert enqueue("handlers.hello.run").wait(60)["status"] == "success"
     assert "worker ended by itself with signal SIGKILL" in caplog.text
 
 
 def test_worker_killed_by_its_handler_returns(scheduler: TaskScheduler, tmp_path: Path) -> None:
     enqueue("handlers.killing.run", {"mark": str(tmp_path / "mark")})
     wait_until(lambda: scheduler.status()["worker"]["restarts"] == 1, "its end is seen", timeout=20)
-    assert enqueue("handlers.hello.run").wait(30)["status"] == "success"
+    assert enqueue("handlers.hello.run").wait(60)["status"] == "success"
     assert scheduler.status()["beat"]["restarts"] == 0
 
 

@@ -117,7 +117,7 @@ def test_up_runs_a_task(project: Path, site: Path) -> None:
             assert "from my team" in run(project, site, *PROGRAM, "enqueue", "handlers.greet.run", "--wait")
         finally:
             up.send_signal(signal.SIGTERM)
-            out, err = up.communicate(timeout=30)
+            out, err = up.communicate(timeout=60)
     assert up.returncode == 0, out + err
 
 

@@ -123,7 +123,7 @@ def use_runs(producer: Installation, house: WorkerHouse) -> None:
     assert control.cancel(never.execution_id, reason="no longer needed") == CancelReply.CANCELLED
     mailed = dispatch.enqueue(HELLO, {}, RunOptions(queue="mail", priority=9, delay=timedelta(seconds=1)))
     for run in (first, later, mailed):
-        assert run.wait(timeout=20)["status"] == "success"
+        assert run.wait(timeout=60)["status"] == "success"
     held = dispatch.enqueue("handlers.gated.run", {"gate": str(house.gate("held"))})
     wait_until(lambda: house.runs_of("held"), "the handler has begun")
     assert control.cancel(held.execution_id, reason="no longer needed") == CancelReply.ASKED

@@ -55,7 +55,7 @@ def test_call_that_was_cut_off_says_that_the_next_one_starts_the_server(ours: In
         wait_until(lambda: ours.client.info()["blocked_clients"], "the call waits")
         kill_server(ours)
         with pytest.raises(StoreUnavailableError, match=r"has ended \(.*\): the next call starts it again"):
-            waiting.result(timeout=10)
+            waiting.result(timeout=60)
     assert ours.client.ping()
 
 

@@ -62,7 +62,7 @@ def test_producer_beat_and_worker_talk_tls(bare_environment: pytest.MonkeyPatch,
     fleet = Fleet(installation.client, installation.settings, concurrency=1)
     fleet.start()
     try:
-        answer = Dispatch.of(installation).enqueue("handlers.hello.run", {"name": "Ada"}).wait(timeout=20)
+        answer = Dispatch.of(installation).enqueue("handlers.hello.run", {"name": "Ada"}).wait(timeout=60)
         assert answer["output"] == "Hello, Ada!"
         wait_until(lambda: records_of(installation, "theirs"), "RedBeat's entry has run", timeout=20)
     finally:

@@ -66,7 +66,7 @@ class UserProcess:
     def kill(self) -> None:
         """End the process as a crash does."""
         self.process.kill()
-        self.process.communicate(timeout=30)
+        self.process.communicate(timeout=60)
 
     def __enter__(self) -> Self:
         return self

@@ -66,5 +66,5 @@ def test_lock_copied_into_a_forking_child_is_waited_for(
         entering = thread.submit(enter_users, tmp_path)
         wait_until(lambda: len(tries) > 1, "it tries again")
         os.close(owner)
-        os.close(entering.result(timeout=5))
+        os.close(entering.result(timeout=60))
     assert not has_users(tmp_path)

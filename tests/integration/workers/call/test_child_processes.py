@@ -27,13 +27,13 @@ def test_killed_process_takes_those_that_it_has_started_along() -> None:
         children = psutil.Process(parent.pid).children(recursive=True)
         assert len(children) == 2
         kill_with_children(parent.pid)
-        assert parent.wait(timeout=10) < 0
+        assert parent.wait(timeout=60) < 0
     wait_until(lambda: not any(one.is_running() for one in children), "its children are gone")
 
 
 def test_process_that_is_gone_is_no_trouble() -> None:
     with subprocess.Popen([sys.executable, "-c", ""]) as gone:
-        gone.wait(timeout=10)
+        gone.wait(timeout=60)
     kill_with_children(gone.pid)
 
 
