@@ -37,7 +37,7 @@ def once(name: str, seconds: float) -> dict[str, object]:
 def test_tasks_without_permission_for_channels_fire_on_time(place: Installation) -> None:
     assert place.registry.register(once("first", 60))
     with leading_beat(place) as beat:
-        assert place.registry.register(once("task", 2.5))
+        assert place.registry.register(once("task", 2.5), catch_up=True)
         (run,) = wait_until(lambda: place.ledger.runs_of("task"), "the task fires")
         assert run.dispatched_at - run.scheduled_time < timedelta(seconds=0.5)
         assert beat.log.count("changes are noticed a second late") == 1

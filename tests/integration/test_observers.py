@@ -17,6 +17,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from redbeat import RedBeatSchedulerEntry
 
 from mission_control.dispatch.enqueue import Dispatch
+from mission_control.model.values.instants import format_instant
 from mission_control.processes.fleet import Fleet
 from mission_control.store import redis_keys
 from tests.stage.waiting import wait_until
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from mission_control.installation.installation import Installation
 
 HELLO = "handlers.hello.run"
-TWELVE_HOURS = 12 * 3_600
 
 BROKEN = """
     def run(context):
@@ -84,9 +84,8 @@ class Observed:
         lines = self._seen.read_text("utf-8").splitlines(keepends=True) if self._seen.exists() else []
         return [json.loads(line) for line in lines if line.endswith("\n")]  # the last may still be written
 
-    def fire_now(self, task_id: str) -> None:
-        """Have a task of every 12 hours be due for the last one."""
-        due = datetime.now(UTC).timestamp() // TWELVE_HOURS * TWELVE_HOURS
+    def fire_now(self, task_id: str, due: float) -> None:
+        """Have a task be due for an occurrence of the past."""
         key = redis_keys.DEFAULT_REDBEAT_KEYS.entry(task_id)
         with self.installation.client.pipeline() as pipe:  # at once: beat may look between the two
             pipe.zadd(redis_keys.DEFAULT_REDBEAT_KEYS.schedule, {key: due})
@@ -121,13 +120,14 @@ def observed(
 @pytest.mark.parametrize("observed", [SENTRY], indirect=True)
 def test_sentry_monitors_tasks_and_redbeat_entries(observed: Observed) -> None:
     installation = observed.installation
-    schedule_of_ours = {"type": "interval", "hours": 12}  # hardly ever due again while the test runs
+    hour_ago = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=1)
+    # Not due again while the test runs.
+    schedule_of_ours = {"type": "interval", "hours": 12, "anchor": format_instant(hour_ago)}
     handlers = {"ours": HELLO, "twin": HELLO, "broken": "handlers.broken.run"}
     for name, handler in handlers.items():
         definition = {"id": name, "handler": handler, "schedule": schedule_of_ours}
         installation.registry.register({**definition, "retry_policy": {"max_retries": 0}})
-        observed.fire_now(name)
-    hour_ago = datetime.now(UTC) - timedelta(hours=1)
+        observed.fire_now(name, hour_ago.timestamp())
     RedBeatSchedulerEntry(
         "theirs", HELLO, schedule(1_800), last_run_at=hour_ago, app=installation.celery
     ).save()

@@ -24,7 +24,7 @@ from mission_control.operate.simulation.forecast import forecast
 from mission_control.operate.simulation.scenario import Scenario, Workers
 
 NOW: Final = datetime(2026, 3, 2, 9, tzinfo=UTC)
-LOADS: Final = int(os.environ.get("ETA_LOADS", "25"))
+LOADS: Final = int(os.environ.get("ETA_LOADS", "75"))
 LIMIT: Final = "one-at-a-time"
 
 
@@ -63,7 +63,7 @@ def a_load(rng: random.Random) -> Load:
     free = [kind for kind in kinds if not kind.is_limited] or [Kind("u", 2.0, 0.5, is_limited=False)]
     running = [(kind := rng.choice(free), kind.takes(rng) * rng.random()) for _ in range(slots)]
     waiting = [rng.choice(kinds) for _ in range(rng.randint(2, 25))]
-    return Load(slots, [*{*kinds, *free}], running, waiting)
+    return Load(slots, list(dict.fromkeys([*kinds, *free])), running, waiting)  # the same in each process
 
 
 def real_starts(load: Load, rng: random.Random) -> list[float]:

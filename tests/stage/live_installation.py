@@ -37,10 +37,17 @@ class LiveInstallation:
     fleet: Fleet
     folder: Path
 
-    def task(self, task_id: str, handler: str = "handlers.test_handler.run", **fields: Any) -> str:
+    def task(
+        self,
+        task_id: str,
+        handler: str = "handlers.test_handler.run",
+        *,
+        catch_up: bool = False,
+        **fields: Any,
+    ) -> str:
         """Register a task that fires by itself only in leap years, and return its id."""
         definition = {"id": task_id, "schedule": YEARLY, "handler": handler, **fields}
-        assert self.installation.registry.register(definition)
+        assert self.installation.registry.register(definition, catch_up=catch_up)
         return task_id
 
     def run(self, name: str, params: Mapping[str, Any] | None = None, **options: Any) -> Run:

@@ -25,7 +25,7 @@ def daily_in(seconds: float, **changes: Any) -> dict[str, Any]:
 
 def test_end_to_end_daily_task(installation: Installation) -> None:
     with TaskScheduler() as scheduler:
-        scheduler.register_task(daily_in(2, id="daily"))
+        scheduler.register_task(daily_in(4, id="daily"))
         wait_until(lambda: final_records_of(installation, "daily"), "the daily task has run", timeout=30)
 
     (record,) = records_of(installation, "daily")
@@ -43,7 +43,7 @@ def test_end_to_end_daily_task(installation: Installation) -> None:
 def test_end_to_end_with_failure_and_retry(installation: Installation) -> None:
     policy = {"max_retries": 3, "retry_delay_seconds": 1}
     with TaskScheduler() as scheduler:
-        scheduler.register_task(daily_in(2, id="flaky", params={"fail_times": 1}, retry_policy=policy))
+        scheduler.register_task(daily_in(4, id="flaky", params={"fail_times": 1}, retry_policy=policy))
         wait_until(lambda: final_records_of(installation, "flaky"), "the retry has run", timeout=30)
 
     first, second = sorted(records_of(installation, "flaky"), key=lambda record: int(record["attempt"]))

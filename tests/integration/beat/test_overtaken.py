@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
 from mission_control.audit.stream.reader import read_all
+from mission_control.model.values.instants import format_instant
 from mission_control.store import redis_keys
 from tests.processes.beats import leading_beat
 from tests.processes.minutely import MINUTE, NINE, Day
@@ -94,9 +96,11 @@ def test_what_is_noted_twice_or_cannot_be_read_keeps_nothing_from_being_recorded
 
 
 def test_beat_records_what_a_change_has_overtaken_before_it_came(installation: Installation) -> None:
-    often = {"id": "a", "handler": "handlers.hello.run", "schedule": {"type": "interval", "seconds": 1}}
-    assert installation.registry.register(often)
-    installation.client.hset("redbeat:a", "due", due := installation.clock().timestamp() // 1 - 5)
+    last = installation.clock() - timedelta(minutes=30)  # the next is as far away
+    hourly = {"type": "interval", "hours": 1, "anchor": format_instant(last)}
+    assert installation.registry.register({"id": "a", "handler": "handlers.hello.run", "schedule": hourly})
+    due = (last - timedelta(hours=5)).timestamp()
+    installation.client.hset("redbeat:a", "due", due)
     installation.client.zadd("redbeat::schedule", {"redbeat:a": due})
     installation.registry.disable("a")
     with leading_beat(installation):

@@ -91,7 +91,7 @@ def test_message_with_the_id_of_an_occurrence_leaves_the_occurrence_alone(
     live: LiveInstallation, bare_client: Celery
 ) -> None:
     """One that will fire, and one that waits on a queue: neither runs now, or with the sender's params."""
-    due = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=3)
+    due = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=8)  # when the strangers have ended
     once = {"type": "once", "at": due.isoformat()}
     definition = {
         "id": "victim",
