@@ -17,7 +17,6 @@ from redbeat.schedulers import RedBeatScheduler
 
 from beat.checks.refusals import REFUSALS, refuse_unsafe
 from beat.firing.assembly import assemble_firing
-from beat.firing.downstream import Downstream
 from beat.firing.fire_request import Delivery
 from beat.firing.firing import Firing
 from beat.firing.overtaken import Overtaken
@@ -39,6 +38,7 @@ from mission_control.sweep.late_records import LateRecords
 from mission_control.sweep.sweep import Sweep
 
 if TYPE_CHECKING:
+    from beat.firing.downstream import Downstream
     from beat.follow_up.heartbeat_ping import HeartbeatPing
 
 WAIT_FOR_REDIS: Final = 1.0
@@ -235,6 +235,8 @@ class MissionControlScheduler(RedBeatScheduler):
 
     @cached_property
     def _downstream(self) -> Downstream:
+        from beat.firing.downstream import Downstream
+
         ours = self._installation
         return Downstream.of(self._firing, ours.client, ours.redbeat_keys)
 

@@ -8,7 +8,6 @@ from datetime import datetime
 from redis import Redis
 
 from beat.entries.due_entries import DueTask
-from beat.firing.downstream_tasks import dependencies_of
 from mission_control.model.policies.condition import NO_FACTS, ConditionFacts
 from mission_control.model.policies.due_decision import fires, open_breaker
 from mission_control.model.policies.misfire import Decision
@@ -82,6 +81,8 @@ class Conditions:
         condition = entry.task.condition
         if condition is None or (condition.is_foreseeable and "idle" not in entry.task.notify.on):
             return NO_FACTS
+        from beat.firing.downstream_tasks import dependencies_of
+
         return condition_facts(self.client, entry.task_id, condition, dependencies_of(entry), now)
 
 

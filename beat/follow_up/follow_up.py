@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from celery import Celery
 from redis import Redis
@@ -19,19 +19,16 @@ from beat.turn.lead import Turn
 from beat.turn.side_work import SideWork
 from mission_control.audit.stream.checkpoints import CHECKPOINT_SECONDS, Checkpoints
 from mission_control.ledger.ledger import Ledger
-from mission_control.model.values.quantities import counted
-from mission_control.notifications.alarms import QUEUE, Alarms
-from mission_control.processes.heartbeats import live_processes
-from mission_control.registry.registry import Registry
-from mission_control.store import redis_keys
 from mission_control.sweep.sweep import Sweep
 
 if TYPE_CHECKING:
     from beat.follow_up.backfill_release import BackfillRelease
     from beat.follow_up.deadline_watch import DeadlineWatch
     from beat.follow_up.heartbeat_ping import HeartbeatPing
+    from beat.follow_up.worker_watch import WorkerWatch
     from mission_control.ledger.backfills import Backfills
     from mission_control.notifications.notifier import Notifier
+    from mission_control.registry.registry import Registry
 
 _LOOK_FOR_WORKERS_EVERY: Final = 10.0
 
@@ -100,6 +97,7 @@ class FollowUp:
 
     @cached_property
     def _workers(self) -> WorkerWatch:
+        from beat.follow_up.worker_watch import WorkerWatch  # few beats miss a worker
         from mission_control.notifications.alarms import Alarms
 
         has_default = self.sweep.ending.has_default_channel
@@ -123,30 +121,3 @@ class FollowUp:
 
     def _send(self) -> int:
         return send_outbox(self.app, self.client, self.ledger, self.sender)
-
-
-@dataclass(frozen=True)
-class WorkerWatch:
-    """Begins an alarm for each such queue, and ends it when a worker is back or nothing waits."""
-
-    client: Redis
-    alarms: Alarms
-
-    def look(self, unanswered: Mapping[str, list[str]]) -> int:
-        """Look once; return how many alarms have begun or are over.
-
-        `unanswered` has by queue the runs whose messages have waited for a worker. The alarm that beat is
-        silent is over, too: the caller leads.
-        """
-        alive = [one.info for one in live_processes(self.client) if one.kind == "worker"]
-        served = {queue for info in alive for queue in info.get("queues", ())}
-        wrong = {f"{QUEUE}{queue}": runs for queue, runs in unanswered.items() if queue not in served}
-        open_ones: Any = self.client.hkeys(redis_keys.ALARMS)
-        over = set(open_ones) - wrong.keys()
-        changed = sum(self.alarms.end(name) for name in sorted(over))
-        others = "" if alive else "; no worker is alive"
-        for name, runs in wrong.items():
-            changed += self.alarms.begin(
-                name, f"{counted(len(runs), 'run')} of it wait, first {runs[0]}{others}"
-            )
-        return changed

@@ -1,10 +1,12 @@
 """Upkeep of the schedule: rebuilds it if it was lost, and installs `beat_schedule`."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
 from functools import partial
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from celery import Celery
 from redis import Redis
@@ -18,12 +20,14 @@ from beat.upkeep.quarantine import Quarantine, forget_deleted
 from mission_control.audit.stream.log import AuditLog
 from mission_control.errors import InvalidTaskError
 from mission_control.events import events
-from mission_control.registry.registry import Registry
 from mission_control.signing.keyring import NO_KEYS, Keyring
 from mission_control.store import redis_keys
 from mission_control.store.key_types import keys_of_wrong_type
 from mission_control.store.lua_scripts import lua_script
 from mission_control.store.redis_keys import RedBeatKeys
+
+if TYPE_CHECKING:
+    from mission_control.registry.registry import Registry
 
 REBUILD_EVERY_SECONDS: Final = 30.0
 """How often an empty schedule is rebuilt at most: a lone task with a fixed delay empties it at each run, and

@@ -14,9 +14,8 @@ from typing import Any, Final, Self, cast
 from redis import Redis
 from redis.exceptions import RedisError
 
+from mission_control.audit.stream.lines import LONGEST_LINE_BYTES
 from mission_control.audit.stream.log import AuditLog
-from mission_control.audit.stream.reader import tail
-from mission_control.audit.stream.segments import LONGEST_LINE_BYTES
 from mission_control.errors import AuditWriteError
 from mission_control.events import events
 from mission_control.ledger.run_reader import RunReader
@@ -65,6 +64,8 @@ class RunLogs:
         """
         found = self._in_redis(execution_id)
         if not found:
+            from mission_control.audit.stream.reader import tail  # beat archives logs, and reads none
+
             records = tail(self.file.path, 1, execution_id=execution_id)
             found = records[0]["lines"] if records else []
         return [LogLine.from_list(one) for one in found]

@@ -19,20 +19,9 @@ from mission_control.configuration.clock import utc_now
 from mission_control.configuration.settings import Settings, read_settings, seen_by_settings
 from mission_control.errors import EmbeddedServerError, SettingsError, UnsafePathError
 from mission_control.events.events import managed_server_revived
-from mission_control.files.calendar_file import read_calendar
-from mission_control.handler_catalog.catalog import HandlerCatalog, catalog_from
 from mission_control.ledger.ledger import Ledger
-from mission_control.registry.budgets import Budgets
 from mission_control.registry.change_log import ChangeLog
-from mission_control.registry.definition_check import DefinitionCheck
-from mission_control.registry.dependency_check import DependencyCheck
-from mission_control.registry.limits import Limits
-from mission_control.registry.named_resources import NamedResources
-from mission_control.registry.occurrence_store import OccurrenceStore
 from mission_control.registry.pauses import Breakers, Pauses
-from mission_control.registry.registry import Registry
-from mission_control.registry.task_store import TaskStore
-from mission_control.registry.waiting_runs import WaitingRuns
 from mission_control.safe_paths.paths import require_safe
 from mission_control.store.address.url_spelling import client_url
 from mission_control.store.connection import connect
@@ -48,10 +37,17 @@ if TYPE_CHECKING:
     from celery import Celery
 
     from mission_control.audit.stream.checkpoints import Checkpoints
+    from mission_control.handler_catalog.catalog import HandlerCatalog
     from mission_control.ledger.backfills import Backfills
     from mission_control.messaging.produced_messages import ProducedMessages
     from mission_control.model.definitions.grant import Grant
+    from mission_control.registry.budgets import Budgets
     from mission_control.registry.grants import Grants
+    from mission_control.registry.limits import Limits
+    from mission_control.registry.named_resources import NamedResources
+    from mission_control.registry.occurrence_store import OccurrenceStore
+    from mission_control.registry.registry import Registry
+    from mission_control.registry.task_store import TaskStore
 
 
 class Installation:
@@ -159,11 +155,15 @@ class Installation:
     @cached_property
     def catalog(self) -> HandlerCatalog:
         """The handlers in the directories that this process sees."""
+        from mission_control.handler_catalog.catalog import catalog_from
+
         return catalog_from(self.settings.handlers)
 
     @cached_property
     def registry(self) -> Registry:
         """The tasks."""
+        from mission_control.registry.task_store import TaskStore
+
         return self._registry_of(
             TaskStore(self.client, self.redbeat_keys, self.settings.signing_key), acting_user()
         )
@@ -178,6 +178,12 @@ class Installation:
         )
 
     def _registry_of(self, store: TaskStore, actor: str) -> Registry:
+        from mission_control.files.calendar_file import read_calendar
+        from mission_control.registry.definition_check import DefinitionCheck
+        from mission_control.registry.dependency_check import DependencyCheck
+        from mission_control.registry.registry import Registry
+        from mission_control.registry.waiting_runs import WaitingRuns
+
         check = DefinitionCheck(
             self.client,
             self.catalog,
@@ -209,11 +215,15 @@ class Installation:
     @cached_property
     def limits(self) -> Limits:
         """The named limits."""
+        from mission_control.registry.limits import Limits
+
         return Limits(self.client, self.registry.changes, self.registry.definitions, self.clock)
 
     @cached_property
     def budgets(self) -> Budgets:
         """The budgets."""
+        from mission_control.registry.budgets import Budgets
+
         return Budgets(self.client, self.registry.changes, self.registry.definitions, self.clock)
 
     @property
@@ -235,6 +245,8 @@ class Installation:
     @cached_property
     def occurrences(self) -> OccurrenceStore:
         """The changes of single occurrences."""
+        from mission_control.registry.occurrence_store import OccurrenceStore
+
         return OccurrenceStore(self.client, self.registry.changes, self.redbeat_keys, self.clock)
 
     @cached_property

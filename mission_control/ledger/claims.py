@@ -5,19 +5,19 @@ grows with each claim of a run. The lease keeps other workers away while its hol
 lets the ledger tell a holder whose lease ran out from its successor.
 """
 
+from __future__ import annotations
+
 import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Final, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from redis import Redis
 
 from mission_control.ledger.run_effects import RunEffects, fence_of
-from mission_control.ledger.upstream_runs import UpstreamRuns
-from mission_control.model.runs.handler_contract import UpstreamResult
 from mission_control.model.runs.record_identity import record_identity
 from mission_control.model.runs.run_record import RECORDED, RunRecord
 from mission_control.model.runs.run_state import RunState
@@ -25,6 +25,9 @@ from mission_control.model.values.instants import format_instant, parse_instant
 from mission_control.signing.keyring import NO_KEYS, Keyring
 from mission_control.signing.run_specs import spec_problem
 from mission_control.store import redis_keys
+
+if TYPE_CHECKING:
+    from mission_control.model.runs.handler_contract import UpstreamResult
 
 DEFAULT_LEASE: Final = timedelta(seconds=60)
 EARLY_BY: Final = timedelta(seconds=30)
@@ -184,7 +187,11 @@ class Claims(RunEffects):
 
     def upstream_outputs(self, run: RunRecord) -> dict[str, UpstreamResult]:
         """Return by task how the runs ended that a run came after, and what they returned."""
-        return UpstreamRuns(self._client).outputs(run.upstream) if run.upstream else {}
+        if not run.upstream:
+            return {}
+        from mission_control.ledger.upstream_runs import UpstreamRuns
+
+        return UpstreamRuns(self._client).outputs(run.upstream)
 
     def expire_parked(self, run: RunRecord) -> None:
         """Let a run that waits for a limit be sent no later than it expires, so that it ends then."""

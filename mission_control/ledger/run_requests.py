@@ -6,20 +6,22 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import chain
-from typing import Any, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 import orjson
 
 from mission_control.ledger.run_reader import RunReader
 from mission_control.model.policies.deadlines import first_deadline
-from mission_control.model.policies.overlap import Edge
 from mission_control.model.runs.run_record import RunRecord, Trigger
 from mission_control.model.runs.run_state import ACTIVE_STATES, KEEPS_ITS_KEY, RunState, joined
 from mission_control.model.values.instants import from_unix
 from mission_control.signing.keyring import Keyring
 from mission_control.signing.run_specs import signed_spec
 from mission_control.store import redis_keys
-from mission_control.store.lua_scripts import send_script
+from mission_control.store.sent_script import send_script
+
+if TYPE_CHECKING:
+    from mission_control.model.policies.overlap import Edge
 
 _KEYS_OF_TASK: Final = (
     redis_keys.task_runs,

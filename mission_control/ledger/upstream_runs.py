@@ -1,10 +1,12 @@
 """Runs that other tasks come after: how they ended, and which of the ends beat has not looked at yet."""
 
+from __future__ import annotations
+
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from hashlib import sha256
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 from redis import Redis
@@ -12,11 +14,13 @@ from redis import Redis
 from mission_control.model.composition.joining import matches
 from mission_control.model.composition.release import UpstreamRun
 from mission_control.model.definitions.task_parts import Dependency
-from mission_control.model.runs.handler_contract import UpstreamResult
 from mission_control.model.runs.run_state import RunState
 from mission_control.model.values.identifiers import task_of_run
 from mission_control.model.values.instants import parse_instant
 from mission_control.store import redis_keys
+
+if TYPE_CHECKING:
+    from mission_control.model.runs.handler_contract import UpstreamResult
 
 _FIELDS: Final = ("state", "finished_at", "cause", "spec")
 _DIGEST_LETTERS: Final = 16
@@ -92,7 +96,7 @@ class UpstreamRuns:
             for execution_id in execution_ids:
                 pipe.hmget(redis_keys.run(execution_id), "state", "error", "output")
             answers = pipe.execute()
-        room, found = MOST_BYTES, dict[str, UpstreamResult]()
+        room, found = MOST_BYTES, dict[str, Any]()
         for execution_id, (state, error, output) in zip(execution_ids, answers, strict=True):
             room -= len(output or "")
             result: UpstreamResult = {

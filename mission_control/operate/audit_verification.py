@@ -25,7 +25,8 @@ from mission_control.model.runs.record_identity import final_run
 from mission_control.model.runs.run_record import RunRecord
 from mission_control.model.runs.run_state import FINAL_STATES
 from mission_control.store import redis_keys
-from mission_control.sweep.late_records import GRACE, LateRecords, late_record, pending_final_runs
+from mission_control.sweep.late_records import GRACE, LateRecords
+from mission_control.sweep.pending_records import late_record, pending_final_runs
 
 _AT_ONCE: Final = 1_000
 

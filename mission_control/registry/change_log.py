@@ -8,8 +8,8 @@ from typing import Any
 from mission_control.audit.pending.pending_records import pending_form, write_or_pend
 from mission_control.audit.record.difference import difference
 from mission_control.audit.record.records import ChangeRecord
+from mission_control.audit.record.repetitions import identity_of
 from mission_control.audit.stream.log import AuditLog
-from mission_control.audit.stream.written_identities import identity_of
 
 
 class ChangeLog:

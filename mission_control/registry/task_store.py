@@ -23,9 +23,10 @@ from mission_control.registry.redbeat_layout import redbeat_definition, redbeat_
 from mission_control.registry.stored_task import StoredTask, problem_in, task_in
 from mission_control.signing.keyring import NO_KEYS, Keyring
 from mission_control.store import redis_keys
-from mission_control.store.lua_scripts import lua_script, send_script
+from mission_control.store.lua_scripts import lua_script
 from mission_control.store.prefix_in_use import check_prefix
 from mission_control.store.redis_keys import RedBeatKeys
+from mission_control.store.sent_script import send_script
 
 AT_ONCE: Final = 500
 """How many tasks are read in one round trip."""

@@ -1,17 +1,14 @@
-"""Lua scripts. A package keeps its own in a folder `scripts/`; their heads say what they take and answer.
-
-`send_script` runs one while the caller goes on.
-"""
+"""Lua scripts. A package keeps its own in a folder `scripts/`; their heads say what they take and answer."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+import sys
+from collections.abc import Mapping
 from functools import cache
-from importlib import resources
-from typing import Any, Final, cast
+from pathlib import Path
+from typing import Final
 
 from redis import Redis
 from redis.commands.core import Script
-from redis.exceptions import NoScriptError, ResponseError
 
 _COMMAND: Final = re.compile(r"\('([A-Z]+)'")  # redis.call('HSET', …), or a function that does that later
 _SENT_ALWAYS: Final = re.compile(r"^(?:local [\w, ]+ = )?(?:redis\.call|read)\('([A-Z]+)'", re.MULTILINE)
@@ -30,18 +27,16 @@ local function require_rights(commands, key, other)
   end
 end
 """
-
-
 """A script that calls it before its first write writes all or nothing, whatever commands its user lacks; from
 Redis 7.0 on. A call is given the commands that the script sends, but for those that it has sent by then, and
 takes a third of a microsecond for each.
 """
 
 
-@cache
 def lua_source(package: str, name: str) -> str:
-    """Return the text of a script of `package`, the caller's `__package__`; it is read once."""
-    return resources.files(package).joinpath("scripts", f"{name}.lua").read_text("utf-8")
+    """Return the text of a script of `package`, the caller's `__package__`."""
+    (folder,) = sys.modules[package].__path__  # importlib.resources would take a third of a MiB
+    return Path(folder, "scripts", f"{name}.lua").read_text("utf-8")
 
 
 def lua_constants(values: Mapping[str, str | int], text: str) -> str:
@@ -71,7 +66,12 @@ def lua_script(client: Redis, package: str, name: str, *, needs: str = "", modul
 
     `needs` is the text of functions that it calls, `modules` that of parts by `lua_module`.
     """
-    return client.register_script(with_rights(needs + lua_source(package, name), modules))
+    return client.register_script(_whole(package, name, needs, modules))
+
+
+@cache
+def _whole(package: str, name: str, needs: str, modules: str) -> str:
+    return with_rights(needs + lua_source(package, name), modules)
 
 
 def with_rights(source: str, modules: str = "") -> str:
@@ -89,36 +89,3 @@ def _with_commands(source: str) -> str:
     sent = sorted({*_COMMAND.findall(source)} - _OPTIONAL - {*allowed})
     commands = ", ".join(f"'{command.lower()}'" for command in sent)
     return source.replace(_ASKS, f"{_ASKS}{{{commands}}}, ")
-
-
-def send_script(script: Script, keys: Sequence[str], args: Sequence[bytes | str]) -> Callable[[], Any]:
-    """Send a script to Redis, and return what waits for its answer, which must be called once.
-
-    It takes a connection of the pool meanwhile. As with every command, a refused connection is tried again,
-    and nothing is sent twice.
-    """
-    pool = cast("Redis", script.registered_client).connection_pool
-    connection: Any = pool.get_connection()
-    command = "EVALSHA", script.sha, len(keys), *keys, *args
-    try:
-        connection.retry.call_with_retry(
-            lambda: connection.send_command(*command), lambda _: connection.disconnect()
-        )
-    except BaseException:
-        connection.disconnect()
-        pool.release(connection)
-        raise
-
-    def answer() -> Any:  # noqa: ANN401  # the script's
-        try:
-            return connection.read_response()
-        except NoScriptError:  # it was not run: the server does not know it yet
-            return script(keys=keys, args=args)
-        except BaseException as error:
-            if not isinstance(error, ResponseError):
-                connection.disconnect()  # the answer may come later
-            raise
-        finally:
-            pool.release(connection)
-
-    return answer

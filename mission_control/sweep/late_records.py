@@ -6,38 +6,33 @@ when it has been pending for longer than a healthy process takes.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Final
 
 from redis import Redis
 from redis.exceptions import LockError
 
-from mission_control.audit.endings import ending_record
 from mission_control.audit.pending.pending_records import mark_written
+from mission_control.audit.record.repetitions import identity_of
 from mission_control.audit.stream.chain import ChainHead, anchor_found, forget_old_anchors
 from mission_control.audit.stream.log import AuditLog
-from mission_control.audit.stream.written_identities import identity_of, written_identities
 from mission_control.dispatch.run_logs import RunLogs
 from mission_control.events import events
 from mission_control.installation.installation import Installation
 from mission_control.model.runs.record_identity import final_run
-from mission_control.model.runs.run_record import RunRecord
-from mission_control.model.values.instants import parse_instant
 from mission_control.store import redis_keys
+from mission_control.sweep.pending_records import CorruptEntry, PendingRecord, quarantine, read_pending
 
 GRACE: Final = timedelta(seconds=10)
 """How long a record must be pending: well over the second in which a writer reports what it wrote."""
 
-
 _AT_ONCE: Final = 500
 _LOCK_SECONDS: Final = 30
-MOST_QUARANTINED: Final = 1_000
 
 
 @dataclass(frozen=True)
@@ -126,76 +121,7 @@ def _written_before(path: Path, pending: Sequence[PendingRecord]) -> dict[str, C
     if not known:
         return {}
     since = min(one.at for one in known.values())
+    from mission_control.audit.stream.written_identities import written_identities  # few records are late
+
     found = written_identities(path, set(known), since=since)
     return {known[identity].identity: head for identity, head in found.items()}
-
-
-@dataclass(frozen=True, slots=True)
-class PendingRecord:
-    """A record that is not written yet, marked as late; `stream` is a file's name, None for that of runs."""
-
-    identity: str
-    at: datetime
-    record: dict[str, Any]
-    stream: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class CorruptEntry:
-    """An entry among the pending records that cannot be read."""
-
-    identity: str
-    text: str
-    problem: Exception
-
-
-def read_pending(client: Redis, *, since: float) -> Iterator[PendingRecord | CorruptEntry]:
-    """Yield what has been pending since `since` (Unix seconds), and corrupt entries; in no order."""
-    found: Any = client.hscan_iter(redis_keys.PENDING_RECORDS, count=1_000)
-    for identity, text in found:
-        try:
-            pending_since, at, *pairs = json.loads(text)
-            if float(pending_since) <= since:
-                yield _pending(identity, parse_instant(at), dict(zip(pairs[::2], pairs[1::2], strict=True)))
-        except Exception as error:  # noqa: BLE001  # whatever it holds, it must not delay the others
-            yield CorruptEntry(identity, text, error)
-
-
-def pending_final_runs(client: Redis) -> set[str]:
-    """Return the ids of the runs whose final record is pending."""
-    identities = cast("list[str]", client.hkeys(redis_keys.PENDING_RECORDS))
-    return {run for identity in identities if (run := final_run(identity)) is not None}
-
-
-def late_record(run: RunRecord, *, at: datetime) -> dict[str, Any]:
-    """Return the record of an ending, marked as written late."""
-    return {**ending_record(run, at=at).to_dict(), "repaired": True}
-
-
-def quarantine(client: Redis, entry: CorruptEntry, *, at: datetime) -> None:
-    """Move an entry to `mc:audit:quarantine` in one step; beyond `MOST_QUARANTINED` the oldest are dropped.
-
-    Raises:
-        RedisError: nothing was done.
-    """
-    what = f"the pending record {entry.identity[:200]!r}"
-    problem = f"{type(entry.problem).__name__}: {entry.problem}"
-    kept = {"what": what, "text": entry.text, "problem": problem, "at": at.isoformat()}
-    with client.pipeline() as pipe:
-        pipe.hdel(redis_keys.PENDING_RECORDS, entry.identity)
-        pipe.lpush(redis_keys.AUDIT_QUARANTINE, json.dumps(kept))
-        pipe.ltrim(redis_keys.AUDIT_QUARANTINE, 0, MOST_QUARANTINED - 1)
-        pipe.execute()
-    events.pending_record_quarantined(what, problem)
-
-
-def _pending(identity: str, at: datetime, stored: dict[str, str]) -> PendingRecord:
-    if "record" in stored:
-        record = json.loads(stored["record"])
-        if not isinstance(record, dict):
-            raise TypeError(f"the record is {type(record).__name__}, and must be an object")
-        return PendingRecord(identity, at, {**record, "repaired": True}, stored["stream"])
-    run = RunRecord.from_hash(stored)
-    if identity.split(":", 2)[2:] != [run.execution_id]:
-        raise ValueError(f"it is named {identity[:200]!r}, but holds run {run.execution_id[:200]!r}")
-    return PendingRecord(identity, at, late_record(run, at=at))

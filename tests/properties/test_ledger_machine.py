@@ -21,7 +21,7 @@ from mission_control.ledger.claims import BeginVerdict, LeaseState
 from mission_control.ledger.ledger import Ledger
 from mission_control.model.runs.run_state import RAN_AND_FAILED, TRANSITIONS, RunState
 from mission_control.store import redis_keys
-from mission_control.sweep.late_records import PendingRecord, read_pending
+from mission_control.sweep.pending_records import PendingRecord, read_pending
 from tests.properties.ledger_model import BEGUN, Model
 from tests.samples.ledger_runs import NOW, a_run
 

@@ -15,9 +15,9 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from mission_control.audit.record.json_ready import json_ready
+from mission_control.audit.record.repetitions import identity_of
 from mission_control.audit.stream.chain import Anchor, ChainHead, begin_known_time
 from mission_control.audit.stream.log import AuditLog
-from mission_control.audit.stream.written_identities import identity_of
 from mission_control.errors import AuditWriteError
 from mission_control.events import events
 from mission_control.model.runs.record_identity import final_run

@@ -10,17 +10,15 @@ from itertools import islice
 from pathlib import Path
 from typing import IO, Any, Final
 
-from mission_control.audit.stream.segments import (
+from mission_control.audit.record.repetitions import Unrepeated
+from mission_control.audit.stream.lines import (
     LONGEST_LINE_BYTES,
     CorruptLine,
-    Segment,
-    Segments,
     corrupt,
-    identity,
     lines_backwards,
     parse_line,
 )
-from mission_control.audit.stream.written_identities import Unrepeated
+from mission_control.audit.stream.segments import Segment, Segments, identity
 from mission_control.model.values.identifiers import begun_with, is_cut
 from mission_control.model.values.instants import parse_instant
 

@@ -10,7 +10,8 @@ from typing import Any, Final
 
 from mission_control.audit.stream.chain import Anchor, KnownTime
 from mission_control.audit.stream.checkpoints import AT_LEAST_EVERY, signed_text
-from mission_control.audit.stream.segments import Segments, parse_line
+from mission_control.audit.stream.lines import parse_line
+from mission_control.audit.stream.segments import Segments
 from mission_control.audit.verification.findings import Findings, Kind, Memory, Verification
 from mission_control.audit.verification.verify import verify
 from mission_control.model.values.instants import format_instant, parse_instant

@@ -13,7 +13,8 @@ import orjson
 
 from mission_control.audit.record.masking import clean_name
 from mission_control.audit.stream.chain import Anchor, ChainHead, line_digest
-from mission_control.audit.stream.segments import Segment, Segments, parse_line
+from mission_control.audit.stream.lines import parse_line
+from mission_control.audit.stream.segments import Segment, Segments
 from mission_control.audit.verification.chain_check import ChainCheck
 from mission_control.audit.verification.findings import Findings, Kind, Memory, Verification
 from mission_control.model.values.instants import parse_instant

@@ -3,7 +3,6 @@
 import re
 import zoneinfo
 from functools import lru_cache
-from importlib.resources import files
 from pathlib import Path
 from typing import NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -85,7 +84,7 @@ def zone(name: str) -> ZoneInfo:
 
 @lru_cache(maxsize=1)
 def _names() -> frozenset[str]:
-    return frozenset(files("tzdata").joinpath("zones").read_text("utf-8").split()) - _NO_PLACE
+    return frozenset(Path(tzdata.__path__[0], "zones").read_text("utf-8").split()) - _NO_PLACE
 
 
 def _message(name: str) -> str:

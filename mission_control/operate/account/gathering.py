@@ -15,7 +15,8 @@ from msgspec.structs import replace
 from redis import Redis
 
 from mission_control.audit.stream.chain import Anchor, line_digest, own_host
-from mission_control.audit.stream.segments import Segment, Segments, parse_line
+from mission_control.audit.stream.lines import parse_line
+from mission_control.audit.stream.segments import Segment, Segments
 from mission_control.errors import AccountError
 from mission_control.model.runs.run_state import FINAL_STATES
 from mission_control.model.values.identifiers import task_of_run
@@ -24,7 +25,7 @@ from mission_control.operate.account.account import Account, LedgerView
 from mission_control.operate.account.reckoning import MOST_LISTED, Reckoning
 from mission_control.operate.account.timetable import Timetables
 from mission_control.store import redis_keys
-from mission_control.sweep.late_records import pending_final_runs
+from mission_control.sweep.pending_records import pending_final_runs
 
 _LATE: Final = timedelta(minutes=10)
 """How far clocks may differ, of the machine that writes a record and of the file's."""

@@ -26,7 +26,7 @@ from mission_control.operate.account.timetable import Timetables, Version
 from mission_control.operate.account.verification import moment_of, verification_of
 from mission_control.registry.registry import Registry
 from mission_control.store import redis_keys
-from mission_control.sweep.late_records import pending_final_runs
+from mission_control.sweep.pending_records import pending_final_runs
 
 _AT_ONCE: Final = 1_000
 _MARGIN: Final = timedelta(minutes=1)

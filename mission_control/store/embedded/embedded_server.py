@@ -16,7 +16,6 @@ from mission_control.store.embedded.locks import (
     recorded_pid,
     start_lock,
 )
-from mission_control.store.embedded.server_start import running_server
 from mission_control.store.embedded.server_state import ServerState, read_state, write_state
 
 FOLDER = "redis"
@@ -63,6 +62,8 @@ class EmbeddedServer:
 
     def enter(self) -> None:
         """Use the server, and start it if none runs; under the start lock only."""
+        from mission_control.store.embedded.server_start import running_server  # most processes start none
+
         known = read_state(self.directory)
         if known is None and self._state is None:
             self._wait_for_users_or_end()  # one that cannot be entered must not be kept alive by us

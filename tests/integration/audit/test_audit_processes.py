@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from multiprocessing.process import BaseProcess
     from pathlib import Path
 
-    from mission_control.audit.stream.segments import CorruptLine
+    from mission_control.audit.stream.lines import CorruptLine
 
 # This tests a fork while threads run.
 pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")

@@ -12,7 +12,7 @@ from mission_control.dispatch import enqueue as dispatching
 from mission_control.errors import InvalidTaskError, StoreUnavailableError, UnknownTaskError
 from mission_control.ledger import run_requests
 from mission_control.store import redis_keys
-from mission_control.store.lua_scripts import send_script
+from mission_control.store.sent_script import send_script
 from tests.stage.live_installation import YEARLY
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from beat.follow_up.follow_up import WorkerWatch
+from beat.follow_up.worker_watch import WorkerWatch
 from mission_control.dispatch.enqueue import Dispatch, RunOptions
 from mission_control.dispatch.run_ending import RunEnding
 from mission_control.notifications.alarms import BEAT, Alarms, open_alarms

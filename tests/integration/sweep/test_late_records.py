@@ -16,7 +16,8 @@ from mission_control.model.runs.run_record import RunRecord
 from mission_control.model.runs.run_state import RunState
 from mission_control.operate.audit_verification import Repair
 from mission_control.store import redis_keys
-from mission_control.sweep.late_records import LateRecords, pending_final_runs
+from mission_control.sweep.late_records import LateRecords
+from mission_control.sweep.pending_records import pending_final_runs
 from tests.samples.ledger_runs import a_run
 from tests.stage.audit_stream import repaired, verified_runs
 from tests.stage.command_line import mc

@@ -28,7 +28,7 @@ from workers.briefings import agenda
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from mission_control.audit.stream.segments import CorruptLine
+    from mission_control.audit.stream.lines import CorruptLine
 
 READERS: dict[str, Callable[[Path], Any]] = {
     "whole": lambda path: read_outside_file(path, 10),

@@ -21,7 +21,7 @@ from mission_control.model.definitions.schedules.interval import IntervalSchedul
 from mission_control.model.definitions.schedules.once import NO_SCHEDULE, OnceSchedule
 from mission_control.model.definitions.schedules.rrule import RRuleSchedule
 from mission_control.model.definitions.schedules.schedule_base import ScheduleBase
-from mission_control.model.definitions.schedules.shorthand.schedules import full_form
+from mission_control.model.definitions.schedules.shorthand.full_form import full_form
 from mission_control.model.definitions.schedules.solar import SolarSchedule
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from mission_control.model.definitions.schedules.schedule_base import ScheduleBase
-from mission_control.model.definitions.schedules.shorthand.schedules import full_form
+from mission_control.model.definitions.schedules.shorthand.full_form import full_form
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -10,7 +10,7 @@ from mission_control.audit.stream.log import AuditLog
 from mission_control.audit.stream.reader import Follower
 
 if TYPE_CHECKING:
-    from mission_control.audit.stream.segments import CorruptLine
+    from mission_control.audit.stream.lines import CorruptLine
 
 
 @pytest.fixture

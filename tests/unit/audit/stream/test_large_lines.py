@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import pytest
 
-from mission_control.audit.stream import reader, segments
+from mission_control.audit.stream import lines, reader
+from mission_control.audit.stream.lines import LONGEST_LINE_BYTES
 from mission_control.audit.stream.log import AuditLog
 from mission_control.audit.stream.reader import Follower, read_all, tail
-from mission_control.audit.stream.segments import LONGEST_LINE_BYTES
 from mission_control.audit.stream.written_identities import written_identities
 from mission_control.audit.verification.verify import verify
 from mission_control.dispatch.run_logs import _last_that_fit
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from mission_control.audit.stream.segments import CorruptLine
+    from mission_control.audit.stream.lines import CorruptLine
 
 KIBIBYTE = 1024
 HUGE = 16_000 * KIBIBYTE
@@ -34,9 +34,9 @@ NOTED = "longer than 0 MiB, as no record is"
 
 @pytest.fixture(autouse=True)
 def _short_lines(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (segments, reader):
+    for module in (lines, reader):
         monkeypatch.setattr(module, "LONGEST_LINE_BYTES", 100 * KIBIBYTE)
-    monkeypatch.setattr(segments, "_MOST_READ", 100 * KIBIBYTE + 1)
+    monkeypatch.setattr(lines, "_MOST_READ", 100 * KIBIBYTE + 1)
 
 
 def a_record(number: int) -> dict[str, Any]:

@@ -5,7 +5,7 @@ import itertools
 
 import pytest
 
-from mission_control.audit.stream.segments import lines_backwards, lines_forwards
+from mission_control.audit.stream.lines import lines_backwards, lines_forwards
 
 CONTENTS = [
     b"",

@@ -12,7 +12,7 @@ from mission_control.audit.stream.reader import RecordFilter, read_all, tail
 from mission_control.audit.stream.segments import rotated
 
 if TYPE_CHECKING:
-    from mission_control.audit.stream.segments import CorruptLine
+    from mission_control.audit.stream.lines import CorruptLine
 
 
 @pytest.fixture

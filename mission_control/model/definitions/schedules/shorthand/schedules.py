@@ -11,7 +11,7 @@ A time zone may follow, as in "daily 09:00 Europe/Berlin" or "every day at 09:00
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Final
 
@@ -38,12 +38,6 @@ _ONE: Final[dict[str, dict[str, float]]] = {
     "second": {"seconds": 1},
 }
 _WEEKS: Final = frozenset({"first", "second", "third", "fourth", "last"})
-_NEEDS: Final = {
-    "every": "it needs a duration",
-    "daily": "it needs a time of day",
-    **dict.fromkeys(("weekly", "monthly"), "it needs days, and a time of day"),
-    "once": "it needs a moment",
-}
 
 
 def full_schedule(text: str, *, now: datetime | None = None, default_timezone: str = "UTC") -> dict[str, Any]:
@@ -147,19 +141,9 @@ _FORMS: Final[dict[tuple[str, int], Callable[..., dict[str, Any]]]] = {
     ("monthly", 2): _monthly,
     ("monthly", 3): _monthly_weekday,
 }
-
-
-def full_form(schedule: object, context: Mapping[str, Any] | None, timezone: object = None) -> object:
-    """Return the full form of a schedule in words; of anything else, itself.
-
-    The validation context has the time zone, unless `timezone` is given, and the moment that "tomorrow" is
-    counted from. Without a zone nothing is read as words: a stored definition has none.
-
-    Raises:
-        ValueError: the words are no schedule.
-    """
-    if not isinstance(schedule, str) or context is None or "default_timezone" not in context:
-        return schedule
-
-    here = timezone if isinstance(timezone, str) else context["default_timezone"]
-    return full_schedule(schedule, now=context.get("now"), default_timezone=here)
+_NEEDS: Final = {
+    "every": "it needs a duration",
+    "daily": "it needs a time of day",
+    **dict.fromkeys(("weekly", "monthly"), "it needs days, and a time of day"),
+    "once": "it needs a moment",
+}
