@@ -15,6 +15,7 @@ MissionControlError
 ├── PlanRefusedError        a plan does not hold here, or no longer: make a new one
 │   └── PlanOvertakenError  others changed some tasks while it was applied: make a new one
 ├── AccountError            there is no such account, or its file is none (also a ValueError)
+├── RevisionDiffersError    a task has another revision than the caller has read: read it again
 ├── SettingsError           an environment setting is wrong: fix it (also a ValueError)
 ├── UnknownTaskError        no task has that id (also a LookupError)
 ├── UnknownRunError         the ledger has no such run, or no longer (also a LookupError)
@@ -142,6 +143,10 @@ class PlanRefusedError(MissionControlError):
 
 class PlanOvertakenError(PlanRefusedError):
     """Others changed some tasks while a plan was applied; these are left as they are, all others are done."""
+
+
+class RevisionDiffersError(MissionControlError):
+    """A task has another revision than the one that the caller has read; nothing was changed."""
 
 
 class AccountError(MissionControlError, ValueError):

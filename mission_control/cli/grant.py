@@ -24,15 +24,23 @@ _COLUMNS: Final = (
     Column("tools", Worth.LOW, least=10),
 )
 
+_SEVERAL: Final = ("handlers", "permissions", "owners", "tags", "tools")
+
 
 @click.command()
 @click.argument("name")
 @click.option(
     "--handlers",
-    required=True,
     metavar="PATH[,PATH]...",
-    help="The handlers that its tasks may have, such as handlers.reports.*.",
+    help="The handlers that tasks of its own may have, such as handlers.reports.*.",
 )
+@click.option(
+    "--permissions",
+    metavar="NAME[,NAME]...",
+    help="What it may do with tasks of others, by REST and the page: read, run, pause, edit, admin.",
+)
+@click.option("--owners", metavar="OWNER[,OWNER]...", help="With --permissions: only tasks of these owners,")
+@click.option("--tags", metavar="TAG[,TAG]...", help="… or with one of these tags.")
 @click.option(
     "--tools", metavar="TOOL[,TOOL]...", help="What it may use, such as list,show,why. Default: all."
 )
@@ -69,8 +77,6 @@ _COLUMNS: Final = (
 @parameters.dry_run
 def create(  # the options of the command
     name: str,
-    handlers: str,
-    tools: str | None,
     expires: float,
     as_json: bool,
     dry_run: bool,
@@ -78,14 +84,15 @@ def create(  # the options of the command
 ) -> None:
     """Create a grant, and print its token once, on stdout. Only a digest of it is stored.
 
-    Its holder, a program or an agent, sees and changes its own tasks only, through `mission-control mcp`.
+    Its holder, a program or an agent, sees and changes its own tasks only, through `mission-control mcp`;
+    with --permissions also those of others, through `mission-control web`.
     """
     from mission_control.operate.grants.tokens import create_grant
 
     given = {**{field: value for field, value in bounds.items() if value is not None}, "name": name}
-    given["handlers"] = _parts(handlers)
-    if tools is not None:
-        given["tools"] = _parts(tools)
+    given |= {field: _parts(given[field]) for field in _SEVERAL if field in given}
+    if "handlers" not in given:
+        given.pop("runs", None)  # of tasks of its own
     with current(sets_up=True, dry_run=dry_run) as installation:
         grant, token = create_grant(
             installation.grants,

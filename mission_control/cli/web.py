@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Final
+
 import rich_click as click
 
 from mission_control.cli.terminal.failures import CommandError, ExitCode
 from mission_control.cli.terminal.installation_in_use import current
 from mission_control.cli.terminal.output import tell
+
+if TYPE_CHECKING:
+    from mission_control.installation.installation import Installation
+
+_OPEN_TO_ALL: Final = (
+    "others can reach {host}, and none has a token: create one with `mission-control grant create NAME "
+    "--permissions read`, or name the proxy that knows its users in MISSION_CONTROL_WEB_PROXIES"
+)
 
 
 @click.command()
@@ -21,8 +31,17 @@ def web(host: str | None, port: int | None) -> None:
     with current() as installation:
         settings = installation.settings
         host = settings.web_host if host is None else host
-        if not is_loopback(host):
-            raise CommandError(f"{host} is not of this machine alone; listen on 127.0.0.1", ExitCode.REFUSED)
+        is_open = is_loopback(host)
+        if not is_open and not _has_callers(installation):
+            raise CommandError(_OPEN_TO_ALL.format(host=host), ExitCode.REFUSED)
         port = settings.web_port if port is None else port
-        app = create_app(installation)
+        app = create_app(installation, is_open=is_open)
         serve(app, host, port, listening=lambda url: tell(f"the page is at {url}"))
+
+
+def _has_callers(installation: Installation) -> bool:
+    """Return whether a caller elsewhere can be known: by a token that is valid, or through a proxy."""
+    now, grants = installation.clock(), installation.grants.all().values()
+    return bool(installation.settings.web_proxies) or any(
+        one.permissions and one.expires > now for one in grants
+    )

@@ -31,7 +31,13 @@ _SEEN: Final = (PREFIX.encode(), b"HOME")
 _NOTIFY: Final = "NOTIFY_"
 NOTIFY_PREFIX: Final = f"{PREFIX}{_NOTIFY}"
 SUPERVISOR_VARIABLE: Final = f"{PREFIX}SUPERVISOR_PID"
-_SEPARATORS: Final = {"handlers": os.pathsep, "queues": ",", "outbound_allow": ",", "secrets_allow": ","}
+_SEPARATORS: Final = {
+    "handlers": os.pathsep,
+    "queues": ",",
+    "outbound_allow": ",",
+    "secrets_allow": ",",
+    "web_proxies": ",",
+}
 _DURATIONS: Final = ("least_interval", "visibility_seconds", "stop_grace_seconds", "leader_seconds")
 _PATHS: Final = ("data_dir", "handlers", "tasks_file", "audit_key")
 # May hold a password, so that an error must not quote them.
@@ -104,6 +110,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     secrets_allow: tuple[Annotated[str, Meta(pattern="^(env:.|file:/)")], ...] = ()
     redbeat_key_prefix: Annotated[str, Meta(pattern="^(?!mc:|mc?$)[A-Za-z0-9_.:-]+$")] = REDBEAT_PREFIX
     web_host: Annotated[str, Meta(pattern="^[A-Za-z0-9_.:-]+$")] = "127.0.0.1"
+    web_proxies: tuple[str, ...] = ()
+    web_user_header: Annotated[str, Meta(pattern="^[A-Za-z0-9-]+$")] = "X-Forwarded-User"
     web_port: Annotated[int, Meta(ge=0, le=65_535)] = 8800
     notify: tuple[tuple[str, Secret], ...] = ()
 
@@ -262,7 +270,7 @@ def _value(name: str, kind: Any, given: Any) -> Any:  # noqa: ANN401  # any sett
     )
     if others:
         raise ValueError(f"{others[0]!r} is a key of Celery or Mission Control; give the queue another name")
-    if name == "outbound_allow" and value:
+    if name in {"outbound_allow", "web_proxies"} and value:
         from mission_control.model.values.addresses import parse_networks  # few installations need it
 
         parse_networks(value)

@@ -60,6 +60,20 @@ class Installation:
     def __init__(self, settings: Settings, *, clock: Callable[[], datetime] = utc_now) -> None:
         self.settings = settings
         self.clock = clock
+        self.actor: str | None = None
+
+    def acting_as(self, actor: str) -> Installation:
+        """Return the same installation, whose records say that `actor` made the changes."""
+        other = Installation(self.settings, clock=self.clock)
+        other.actor = actor
+        for part in ("redis_url", "client", "ledger", "audit", "changes", "run_logs", "catalog", "celery"):
+            other.__dict__[part] = getattr(self, part)
+        return other
+
+    @property
+    def who(self) -> str:
+        """Who changes something here: by default the user of this process."""
+        return acting_user() if self.actor is None else self.actor
 
     @cached_property
     def redis_url(self) -> str:
@@ -165,7 +179,7 @@ class Installation:
         from mission_control.registry.task_store import TaskStore
 
         return self._registry_of(
-            TaskStore(self.client, self.redbeat_keys, self.settings.signing_key), acting_user()
+            TaskStore(self.client, self.redbeat_keys, self.settings.signing_key), self.who
         )
 
     def granted_registry(self, grant: Grant, now: datetime, *, approved: str = "") -> Registry:
@@ -210,7 +224,7 @@ class Installation:
     @cached_property
     def pauses(self) -> Pauses:
         """The pauses."""
-        return Pauses(self.client, ChangeLog(self.changes, actor=acting_user()), self.clock)
+        return Pauses(self.client, ChangeLog(self.changes, actor=self.who), self.clock)
 
     @cached_property
     def limits(self) -> Limits:

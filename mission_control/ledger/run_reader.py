@@ -37,6 +37,7 @@ _MODULES: Final = frozenset({"limits", "budgets"})
 """Parts that most runs do not need."""
 
 _AT_ONCE: Final = 1_000
+_ROUNDING: Final = 0.001
 _SCANNED_AT_ONCE: Final = 10_000
 _ALL_RUNS: Final = (redis_keys.ACTIVE_RUNS, redis_keys.FINISHED_RUNS)
 
@@ -145,12 +146,13 @@ class RunReader:
         """Yield a task's runs, the latest scheduled first, in several round trips."""
         return self._in_turn(self._client.zrevrange(redis_keys.task_runs(task_id), 0, -1))
 
-    def ended(self, since: datetime | None = None) -> Iterator[RunRecord]:
-        """Yield the runs that ended, the latest first, back to `since`, in several round trips."""
+    def ended(self, since: datetime | None = None, until: datetime | None = None) -> Iterator[RunRecord]:
+        """Yield the runs that ended, the latest first, from `until` back to `since`."""
         least, before = "-inf" if since is None else since.timestamp(), frozenset[str]()
+        most = "+inf" if until is None else until.timestamp() + _ROUNDING
         for offset in count(0, _AT_ONCE):
             page: dict[str, Any] = {"desc": True, "byscore": True, "offset": offset, "num": _AT_ONCE}
-            found = self._client.zrange(redis_keys.FINISHED_RUNS, "+inf", least, **page)
+            found = self._client.zrange(redis_keys.FINISHED_RUNS, most, least, **page)
             ids = cast("list[str]", found)
             yield from self.get_all(one for one in ids if one not in before)  # runs that end move it on
             if len(ids) < _AT_ONCE:

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from heapq import merge
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 from mission_control.errors import InvalidTaskError
 from mission_control.files.calendar_file import read_calendar
@@ -65,8 +66,8 @@ def upcoming(
     return merge(here, there, key=lambda one: one.due)
 
 
-def bare_schedule(schedule: dict[str, Any], *, default_timezone: str = "UTC") -> Schedule:
-    """Return a schedule given as JSON.
+def bare_schedule(schedule: object, *, default_timezone: str = "UTC") -> Schedule:
+    """Return a schedule given as JSON, or in words.
 
     Raises:
         InvalidTaskError: lists every problem.
@@ -103,6 +104,19 @@ def due_json(
         found["condition"] = unmet
     paused = next((layer.name for layer in pauses if layer.holds(one.due)), None)
     return found if paused is None else {**found, "paused": paused}
+
+
+def clock_change(moment: datetime, zone: ZoneInfo) -> str | None:
+    """Return how the clocks of a zone have changed in the day before a moment; None if they have not.
+
+    >>> berlin = ZoneInfo("Europe/Berlin")
+    >>> clock_change(datetime(2026, 3, 29, 9, tzinfo=berlin), berlin)
+    'the clocks of Europe/Berlin have gone forward by 1:00:00 in the day before'
+    """
+    before, after = ((moment - one).astimezone(zone) for one in (timedelta(days=1), timedelta()))
+    change = (after.utcoffset() or timedelta()) - (before.utcoffset() or timedelta())
+    way = "forward" if change > timedelta() else "back"
+    return f"the clocks of {zone.key} have gone {way} by {abs(change)} in the day before" if change else None
 
 
 def changed_to_come(registry: Registry, pauses: PausesSeen) -> list[tuple[ChangedOccurrence, bool]]:

@@ -1,6 +1,6 @@
 """Questions about runs, answered from the ledger; `run_json` makes an answer JSON."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from datetime import datetime
 from itertools import islice
@@ -34,10 +34,13 @@ def selected_runs(
     *,
     with_ended: bool = False,
     limit: int | None = None,
+    only: Callable[[RunRecord], bool] = lambda _: True,
+    ended_by: datetime | None = None,
 ) -> Iterator[RunRecord]:
     """Yield the runs that a filter takes: active ones, then ended ones, latest first; at most `limit`.
 
     Ended ones are among them `with_ended`, or if the filter asks for when they ended, or for their state.
+    Those that are not `only` wanted are left out, and those that ended after `ended_by` may be.
 
     Raises:
         UnknownTaskError: the filter names a task that neither exists nor has runs; names the nearest one.
@@ -49,7 +52,8 @@ def selected_runs(
     for task_id in plan.ids if plan.index == "task" and plan.to_scan == 0 else ():
         existing_task(registry, task_id)
     tasks = facts_of_tasks(registry, wanted.query)
-    return islice((run for run in plan.runs(ledger) if wanted.takes_run(run, tasks)), limit)
+    found = filter(only, plan.runs(ledger, ended_by))
+    return islice((run for run in found if wanted.takes_run(run, tasks)), limit)
 
 
 def task_history(ledger: RunReader, registry: Registry, task_id: str, *, limit: int) -> list[RunRecord]:

@@ -46,15 +46,15 @@ class SearchPlan:
     def __str__(self) -> str:
         return f"{self.to_scan:,} runs to look at, by {_WORDS[self.index]}"
 
-    def runs(self, ledger: RunReader) -> Iterator[RunRecord]:
-        """Yield the runs to look at: active ones, then ended ones, latest first."""
+    def runs(self, ledger: RunReader, ended_by: datetime | None = None) -> Iterator[RunRecord]:
+        """Yield the runs to look at: active ones, then ended ones, latest first, by then or before."""
         if self.index == "run":
             return iter(ledger.get_all(self.ids))
         if self.index == "task":
             found = chain.from_iterable(map(ledger.each_of, self.ids))
             return (run for run in found if (self.with_ended if run.state.is_final else self.with_active))
         active = ledger.all_active() if self.with_active else ()
-        return chain(active, ledger.ended(self.since) if self.with_ended else ())
+        return chain(active, ledger.ended(self.since, ended_by) if self.with_ended else ())
 
 
 def plan_search(ledger: RunReader, query: Query, *, with_ended: bool, limit: int | None = None) -> SearchPlan:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, Final, Literal
 
-from mission_control.errors import InvalidTaskError, Problem, StoreUnavailableError
+from mission_control.errors import InvalidTaskError, Problem, RevisionDiffersError, StoreUnavailableError
 from mission_control.events import events
 from mission_control.ledger.ledger import Ledger
 from mission_control.model.definitions.due_times import due_after
@@ -123,11 +123,17 @@ class Registry:
         change: str = "updated",
         reason: str | None = None,
         catch_up: bool = False,
+        revision: int | None = None,
     ) -> bool:
         """Change a task; False if there is none.
 
-        With `catch_up` an occurrence that was already due stays due. `changes.merge_updates` says which
+        It must have that `revision`, if one is given. With `catch_up` an occurrence that was already due
+        stays due. `changes.merge_updates` says which
         fields are merged and which replaced. An update that changes nothing leaves no revision.
+
+        Raises:
+            InvalidTaskError: lists every problem.
+            RevisionDiffersError: it has another revision.
         """
         return self._change(
             task_id,
@@ -135,6 +141,7 @@ class Registry:
             change=change,
             reason=reason,
             catch_up=catch_up,
+            revision=revision,
         )
 
     def apply(
@@ -144,20 +151,25 @@ class Registry:
         reason: str | None = None,
         catch_up: bool = False,
         dry_run: bool = False,
+        revision: int | None = None,
     ) -> Applied:
         """Register a checked task, or put it in the place of the one with its id; return what that did.
 
         A replaced task keeps its history, and its metadata apart from the revision.
+
+        Raises:
+            RevisionDiffersError: it must have that `revision`, and has another.
         """
         checked, seen = CheckedTask.of(task), self._store.load([task.id])[0]
+        _check_revision(task.id, seen, revision)
         what = _what(checked, seen)
         is_done = dry_run or what == "unchanged"
         if not is_done and not self._write(checked, seen, "updated", reason, catch_up=catch_up):
-            self._replace(task, reason)
+            self._replace(task, reason, revision)
         return what
 
-    def _replace(self, task: TaskDefinition, reason: str | None) -> None:
-        if not self._change(task.id, lambda _: task, change="updated", reason=reason):
+    def _replace(self, task: TaskDefinition, reason: str | None, revision: int | None) -> None:
+        if not self._change(task.id, lambda _: task, change="updated", reason=reason, revision=revision):
             self.add(task, reason=reason)
 
     def enable(self, task_id: str, *, reason: str | None = None) -> bool:
@@ -250,9 +262,11 @@ class Registry:
         change: str,
         reason: str | None,
         catch_up: bool = False,
+        revision: int | None = None,
     ) -> bool:
         for _ in range(_ATTEMPTS_AGAINST_OTHER_WRITERS):
             stored = self._store.load([task_id])[0]
+            _check_revision(task_id, stored, revision)
             if stored is None:
                 return False
             task = edited(stored)
@@ -286,6 +300,15 @@ class Registry:
             return self.check.parse_stored(stored.signed.definition)
         except InvalidTaskError:
             return None
+
+
+def _check_revision(task_id: str, stored: StoredTask | None, wanted: int | None) -> None:
+    there = None if stored is None else stored.definition["metadata"]["revision"]
+    if wanted not in {None, there}:
+        is_now = "there is no such task" if there is None else f"it is at revision {there}"
+        raise RevisionDiffersError(
+            f"task {task_id!r} is no longer at revision {wanted}: {is_now}; read it again"
+        )
 
 
 def _what(task: CheckedTask, stored: StoredTask | None) -> Applied:

@@ -41,7 +41,7 @@ _COMMANDS: Final = {
     Role.PRODUCER: _ASKS,
     Role.BEAT: f"{_ASKS} {_RECEIVES}",
     Role.WORKER: f"{_ASKS} {_RECEIVES}",
-    Role.WEB: _ASKS,
+    Role.WEB: f"{_ASKS} xrange",
     Role.FLOWER: (
         f"{_SCRIPTS} {_RECEIVES} del exists expire get llen lpush publish sadd set smembers srem time zadd "
         "zrange zrangebyscore zrem"
@@ -68,7 +68,7 @@ _KEYS: Final = {
         "~mc:fired:* ~mc:handlers ~mc:dead_letters ~mc:turns:* ~mc:lane:* ~mc:process:worker:* "
         f"{_MESSAGES} {_HELD}"
     ),
-    Role.WEB: _TASKS,
+    Role.WEB: f"{_TASKS} ~mc:web:*",
     Role.FLOWER: f"{_MESSAGES} %R~unacked_index ~unacked_mutex",
 }
 

@@ -11,6 +11,7 @@ _TYPES: Final = {
     redis_keys.BACKFILLS: "hash",
     redis_keys.BEAT_JOURNAL: "stream",
     redis_keys.BEAT_QUARANTINE: "hash",
+    redis_keys.WEB_EVENTS: "stream",
     redis_keys.PREFIX_IN_USE: "string",
     redis_keys.TASKS: "set",
     redis_keys.ACTIVE_RUNS: "zset",

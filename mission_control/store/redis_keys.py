@@ -74,6 +74,9 @@ This file has more than 250 lines because all keys stand in one place.
 | `mc:beat:journal` | stream: what beat did | permanent, the last 10,000 or so | beat |
 | `mc:beat:pace` | hash: second → how many runs are caught up in it | until a minute after | beat |
 | `mc:beat:outbox` | list of execution_ids or RedBeat entries | permanent, emptied by sending | beat |
+| `mc:web:events` | stream of what happened, numbered | permanent, the last 10,000 | web |
+| `mc:web:events:lead` | string, the web server that adds to it | seconds | web |
+| `mc:web:answer:<name>` | string, JSON of the answer to a request | a day | web |
 | `mc:parked` | sorted set: execution_id → release at | permanent, emptied by it | beat, workers |
 | `mc:parked:payloads` | hash: execution_id → MessagePack | permanent, emptied by it | beat, workers |
 
@@ -129,6 +132,8 @@ WAKE_CHANNEL: Final = "mc:beat:wake"
 PROCESSES: Final = "mc:process:"
 BEAT_LEADER: Final = "mc:beat:leader"
 BEAT_QUARANTINE: Final = "mc:beat:quarantine"
+WEB_EVENTS: Final = "mc:web:events"
+WEB_EVENTS_LEAD: Final = "mc:web:events:lead"
 
 
 @dataclass(frozen=True)
@@ -255,6 +260,11 @@ def revoked(execution_id: str) -> str:
 def idempotency(key: str) -> str:
     """Return the key that remembers which run an idempotency key started."""
     return f"mc:idempotency:{key}"
+
+
+def web_answer(name: str) -> str:
+    """Return the key of the answer that a repeated request gets."""
+    return f"mc:web:answer:{name}"
 
 
 def debounce(key: str) -> str:

@@ -6,7 +6,6 @@ def show(task_id: str, registry: Tasks) -> dict[str, Any]:
 ```
 """
 
-from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -20,27 +19,28 @@ from mission_control.registry.registry import Registry
 
 def _part(name: str) -> Any:  # noqa: ANN401  # FastAPI's marker
     async def part(request: Request) -> object:  # not a `def`: that would take a thread
-        return getattr(request.app.state.installation, name)
+        return getattr(_installation(request), name)
 
     return Depends(part)
 
 
-def _clock_reading() -> Callable[[Request], Awaitable[datetime]]:
-    async def now(request: Request) -> datetime:
-        moment: datetime = request.app.state.installation.clock()
-        return moment
-
-    return now
+async def _now(request: Request) -> datetime:
+    return _installation(request).clock()
 
 
 async def _whole(request: Request) -> Installation:
-    installation: Installation = request.app.state.installation
-    return installation
+    return _installation(request)
+
+
+def _installation(request: Request) -> Installation:
+    """Return the installation in which the caller acts, or if none is known the server's own."""
+    found: Installation = getattr(request.state, "installation", request.app.state.installation)
+    return found
 
 
 Client = Annotated[Redis, _part("client")]
 Tasks = Annotated[Registry, _part("registry")]
 Runs = Annotated[Ledger, _part("ledger")]
-Now = Annotated[datetime, Depends(_clock_reading())]
+Now = Annotated[datetime, Depends(_now)]
 Whole = Annotated[Installation, Depends(_whole)]
 """For routes that build what asks for many parts, as `asking(installation)` does."""

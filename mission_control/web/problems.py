@@ -5,13 +5,15 @@ words. `problems` lists each wrong field of a body or query.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, Final
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
+from kombu.exceptions import OperationalError
+from pydantic import BaseModel
 from redis import RedisError
 from starlette.exceptions import HTTPException
 
@@ -20,12 +22,34 @@ from mission_control.errors import (
     GrantRefusedError,
     HandlerError,
     MissionControlError,
+    RevisionDiffersError,
     RunTimeoutError,
     StoreUnavailableError,
     UnsafePathError,
     WideSearchError,
 )
 from mission_control.store.connection import store_errors
+
+_CODES: Final = {404: "not_found", 405: "method_not_allowed", 422: "invalid_request"}
+
+
+class RequestError(Exception):
+    """A request cannot be answered, for a reason of the web server's own; `path` names the field."""
+
+    def __init__(self, status: int, code: str, detail: str, path: str = "") -> None:
+        super().__init__(detail)
+        self.status = status
+        self.code = code
+        self.path = path
+
+
+class Replayed(Exception):  # noqa: N818  # no error
+    """The answer is that of an earlier request."""
+
+    def __init__(self, answer: Response) -> None:
+        super().__init__()
+        self.answer = answer
+
 
 MEDIA_TYPE: Final = "application/problem+json"
 _STATUSES: Final = (
@@ -36,6 +60,7 @@ _STATUSES: Final = (
     (RunTimeoutError, HTTPStatus.GATEWAY_TIMEOUT),
     (HandlerError, HTTPStatus.UNPROCESSABLE_ENTITY),
     (WideSearchError, HTTPStatus.UNPROCESSABLE_ENTITY),
+    (RevisionDiffersError, HTTPStatus.PRECONDITION_FAILED),
     (LookupError, HTTPStatus.NOT_FOUND),
     (ValueError, HTTPStatus.UNPROCESSABLE_ENTITY),
 )
@@ -71,46 +96,77 @@ def status_of(error: MissionControlError) -> HTTPStatus:
     return next((status for kind, status in _STATUSES if isinstance(error, kind)), HTTPStatus.CONFLICT)
 
 
-def answer_errors(app: FastAPI, redis_url: str) -> None:
+def answer_errors(app: FastAPI) -> None:
     """Have an application answer every error as a problem; errors of Redis are explained."""
+    for kind in (*_ANSWERS, Exception):
+        app.add_exception_handler(kind, _answered)
 
-    async def ours(_request: Request, error: Exception) -> Response:
-        if isinstance(error, RedisError):
-            try:
-                with store_errors(redis_url):
-                    raise error
-            except StoreUnavailableError as explained:
-                error = explained
-        if not isinstance(error, MissionControlError):
+
+async def _answered(request: Request, error: Exception) -> Response:
+    return next(answer for kind, answer in _ANSWERS.items() if isinstance(error, kind))(request, error)
+
+
+def _ours(_request: Request, error: Any) -> Response:  # noqa: ANN401  # a MissionControlError
+    wrong = [{"path": one.path, "message": one.message} for one in getattr(error, "problems", ())]
+    status = status_of(error)
+    headers = {"Retry-After": "5"} if status == HTTPStatus.SERVICE_UNAVAILABLE else None
+    return problem(status, code_of(error), str(error), wrong, headers)
+
+
+def _redis(request: Request, error: Exception) -> Response:
+    try:
+        with store_errors(request.app.state.installation.redis_url):
             raise error
-        wrong = [{"path": one.path, "message": one.message} for one in getattr(error, "problems", ())]
-        status = status_of(error)
-        headers = {"Retry-After": "5"} if status == HTTPStatus.SERVICE_UNAVAILABLE else None
-        return problem(status, code_of(error), str(error), wrong, headers)
+    except StoreUnavailableError as explained:
+        return _ours(request, explained)
+    except RedisError:
+        return _unexpected(request, error)
 
-    async def invalid(_request: Request, error: Exception) -> Response:
-        found = error.errors() if isinstance(error, RequestValidationError) else ()
-        if any(one["type"] == "json_invalid" for one in found):
-            return problem(400, "invalid_json", f"the body is not JSON: {found[0]['ctx']['error']}")
-        wrong = [{"path": _place(one["loc"]), "message": str(one["msg"])} for one in found]
-        said = "; ".join(f"{one['path']}: {one['message']}" for one in wrong)
-        return problem(422, "invalid_request", said, wrong)
 
-    async def http(_request: Request, error: Exception) -> Response:
-        if not isinstance(error, HTTPException):
-            raise error
-        code = HTTPStatus(error.status_code).phrase.lower().replace(" ", "_")
-        return problem(error.status_code, code, str(error.detail), headers=error.headers)
+def _invalid(_request: Request, error: Any) -> Response:  # noqa: ANN401  # a RequestValidationError
+    found = error.errors()
+    if any(one["type"] == "json_invalid" for one in found):
+        return problem(400, "invalid_json", f"the body is not JSON: {found[0]['ctx']['error']}")
+    wrong = [{"path": _place(one["loc"]), "message": str(one["msg"])} for one in found]
+    return problem(
+        422, "invalid_request", "; ".join(f"{one['path']}: {one['message']}" for one in wrong), wrong
+    )
 
-    async def unexpected(_request: Request, error: Exception) -> Response:
-        said = f"unexpected {type(error).__name__}; the log of the web server has where it comes from"
-        return problem(500, "unexpected", said)
 
-    app.add_exception_handler(MissionControlError, ours)
-    app.add_exception_handler(RedisError, ours)
-    app.add_exception_handler(RequestValidationError, invalid)
-    app.add_exception_handler(HTTPException, http)
-    app.add_exception_handler(Exception, unexpected)
+def _http(_request: Request, error: Any) -> Response:  # noqa: ANN401  # an HTTPException
+    code = _CODES.get(error.status_code, f"status_{error.status_code}")
+    return problem(error.status_code, code, str(error.detail), headers=error.headers)
+
+
+def _refused(_request: Request, error: Any) -> Response:  # noqa: ANN401  # a RequestError
+    wrong = [{"path": error.path, "message": str(error)}] if error.path else []
+    return problem(error.status, error.code, str(error), wrong)
+
+
+def _replayed(_request: Request, error: Any) -> Response:  # noqa: ANN401  # a Replayed
+    answer: Response = error.answer
+    return answer
+
+
+def _broker(_request: Request, error: Exception) -> Response:
+    return problem(503, "broker_unavailable", f"the broker cannot be reached: {error}; try again")
+
+
+def _unexpected(_request: Request, error: Exception) -> Response:
+    said = f"unexpected {type(error).__name__}; the log of the web server has where it comes from"
+    return problem(500, "unexpected", said)
+
+
+_ANSWERS: Final[Mapping[type[Exception], Callable[[Request, Any], Response]]] = {
+    Replayed: _replayed,
+    RequestError: _refused,
+    RequestValidationError: _invalid,
+    HTTPException: _http,
+    MissionControlError: _ours,
+    OperationalError: _broker,
+    RedisError: _redis,
+    Exception: _unexpected,
+}
 
 
 def _place(location: Sequence[str | int]) -> str:
@@ -122,3 +178,34 @@ def _place(location: Sequence[str | int]) -> str:
     parts = location[1:] if location[0] == "body" and len(location) > 1 else location
     joined = "".join(f"[{one}]" if isinstance(one, int) else f".{one}" for one in parts)
     return joined.removeprefix(".")
+
+
+class Problem(BaseModel):
+    """An error, by RFC 9457."""
+
+    type: str
+    title: str
+    status: int
+    code: str
+    detail: str
+    problems: list[dict[str, str]] = []
+
+
+_STATUSES_DECLARED: Final = {
+    400: "the body is not JSON",
+    401: "no token, or one that is not valid",
+    403: "not permitted",
+    404: "there is no such thing",
+    409: "it conflicts with what is there",
+    412: "the revision is another",
+    413: "the body is too large",
+    414: "the address is too long",
+    421: "called by a name of another machine",
+    422: "a field is wrong",
+    503: "Redis or the broker cannot be reached",
+}
+DECLARED: Final[dict[int | str, dict[str, Any]]] = {
+    status: {"description": words, "content": {MEDIA_TYPE: {"schema": Problem.model_json_schema()}}}
+    for status, words in _STATUSES_DECLARED.items()
+}
+"""Every error that any route may answer, for OpenAPI."""

@@ -1,8 +1,6 @@
 """What holds for every request, before any route sees it.
 
 - Bodies and addresses are bounded.
-- Where a server listens on this machine alone, it is called by a name of this machine: a page of another
-  site whose name was made to lead here (DNS rebinding) reaches nothing.
 - A browser changes something only from a page of this server: `Sec-Fetch-Site`, or `Origin` against `Host`
   where a browser is too old for it. Programs send neither, and need no token of a form.
 - Every answer has a strict Content-Security-Policy, and is shown in no frame.
@@ -14,7 +12,6 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from mission_control.model.values.addresses import is_loopback
 from mission_control.web.problems import problem
 
 MOST_BODY_BYTES: Final = 1024 * 1024
@@ -87,10 +84,6 @@ def refusal(method: str, headers: Headers, address_bytes: int) -> tuple[int, str
     length = headers.get("content-length", "0")
     if not length.isascii() or not length.isdigit() or int(length) > MOST_BODY_BYTES:
         return _TOO_LARGE
-    host = urlsplit(f"//{headers.get('host', '')}").hostname or ""
-    if not is_loopback(host):
-        said = "this server is called by a name of this machine, such as localhost"
-        return 421, "misdirected_request", said
     if method not in _READS and _is_cross_origin(headers):
         said = "a page of another site sent this; open this server's own page, or call it from a program"
         return 403, "cross_origin", said

@@ -4,9 +4,13 @@ from importlib.metadata import version
 from typing import Final
 
 from fastapi import APIRouter, FastAPI
+from ulid import ULID
 
 from mission_control.installation.installation import Installation
+from mission_control.web.access.identification import Identification
 from mission_control.web.api.router import router as rest
+from mission_control.web.events.broadcast import Broadcast
+from mission_control.web.events.event_log import EventLog
 from mission_control.web.pages.router import router as pages
 from mission_control.web.parts import Client
 from mission_control.web.problems import answer_errors
@@ -14,11 +18,14 @@ from mission_control.web.protection import Protection
 
 health = APIRouter(tags=["health"])
 ROUTERS: Final = (health, rest, pages)
-"""All routes, in the order in which they are asked."""
+"""All routes, in the order in which they are asked; each says by `needs` what its caller must be permitted.
+"""
 
 
-def create_app(installation: Installation) -> FastAPI:
+def create_app(installation: Installation, *, is_open: bool = True) -> FastAPI:
     """Return the application that serves an installation.
+
+    If it `is_open`, callers without a token may do all: it must listen on a loopback address then.
 
     Routes that wait for Redis are `def`, so that each runs in a thread; every error is a problem+json.
     """
@@ -30,9 +37,12 @@ def create_app(installation: Installation) -> FastAPI:
         redoc_url=None,
     )
     app.state.installation = installation
+    name = str(ULID())
+    app.state.broadcast = Broadcast(lambda: EventLog(installation.client, name), installation.redis_url)
     for router in ROUTERS:
         app.include_router(router)
-    answer_errors(app, installation.redis_url)
+    answer_errors(app)
+    app.add_middleware(Identification, installation=installation, is_open=is_open)
     app.add_middleware(Protection)
     return app
 

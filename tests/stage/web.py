@@ -14,9 +14,8 @@ from mission_control.web.server import create_app
 class Web:
     """Calls the application of an installation; `api` names a path under `/api/v1`."""
 
-    def __init__(self, installation: Installation, *, headers: dict[str, str] | None = None) -> None:
-        self.app = create_app(installation)
-        self._headers = headers or {}
+    def __init__(self, installation: Installation, *, is_open: bool = True) -> None:
+        self.app = create_app(installation, is_open=is_open)
 
     def ask(self, method: str, path: str, **how: Any) -> httpx.Response:
         """Send a request; a body is given as `json=` or `content=`."""
@@ -24,7 +23,7 @@ class Web:
         async def asked() -> httpx.Response:
             transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
             url = how.pop("base_url", "http://localhost:8800")
-            async with httpx.AsyncClient(transport=transport, base_url=url, headers=self._headers) as client:
+            async with httpx.AsyncClient(transport=transport, base_url=url) as client:
                 return await client.request(method, path, **how)
 
         return asyncio.run(asked())

@@ -17,6 +17,9 @@ from mission_control.model.values.handler_paths import handler_path_problem
 TOOLS: Final = ("list", "show", "why", "next", "history", "account", "plan", "apply", "pause", "run")
 """What a holder may be granted. `apply` registers, changes, renews and removes; `pause` also resumes."""
 
+PERMISSIONS: Final = ("read", "run", "pause", "edit", "admin")
+"""What a person or program may be permitted with tasks of others; `admin` is all, and any includes `read`."""
+
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _THRESHOLD: Final = re.compile(r"[0-9]{1,6}/d")
 
@@ -42,13 +45,24 @@ def _tool(value: str) -> None:
         )
 
 
+def _permission(value: str) -> None:
+    if value not in PERMISSIONS:
+        known = ", ".join(PERMISSIONS)
+        raise ValueError(
+            f"{quoted(value)} is no permission{did_you_mean(value, PERMISSIONS)}; they are {known}"
+        )
+
+
 def _threshold(value: str) -> None:
     if _THRESHOLD.fullmatch(value) is None:
         raise ValueError(f'{quoted(value)} is no number of runs a day; write "48/d", or "0/d" for every task')
 
 
 class Grant(NamedResource):
-    """What a holder may do: with its own tasks only, which are those whose owner is `grant:NAME`.
+    """What a holder may do with its own tasks, which are those whose owner is `grant:NAME`.
+
+    `permissions` are for tasks of others, by the web server: those of `owners` or with one of `tags`, and
+    where neither is given all.
 
     `min_interval` and `expire_tasks` are seconds; tasks expire so long after their last change. A change that
     makes its tasks due more often than `approve_above` needs an approval.
@@ -58,7 +72,10 @@ class Grant(NamedResource):
     invalid: ClassVar = InvalidGrantError
 
     name: Annotated[str, checked_by(_name)]
-    handlers: tuple[Annotated[str, checked_by(_handlers)], ...] = Field(strict=False, min_length=1)
+    handlers: tuple[Annotated[str, checked_by(_handlers)], ...] = Field(default=(), strict=False)
+    permissions: tuple[Annotated[str, checked_by(_permission)], ...] = Field(default=(), strict=False)
+    owners: tuple[Line, ...] = Field(default=(), strict=False)
+    tags: tuple[Line, ...] = Field(default=(), strict=False)
     tools: tuple[Annotated[str, checked_by(_tool)], ...] = Field(default=TOOLS, strict=False, min_length=1)
     max_tasks: int = Field(default=20, ge=0, le=10_000)
     min_interval: Span = 300.0
@@ -95,12 +112,17 @@ class Grant(NamedResource):
 
     def words(self) -> str:
         """Say what it grants."""
+        if not self.handlers:
+            of = [f"owner {one}" for one in self.owners] + [f"tag {one}" for one in self.tags]
+            return f"{', '.join(self.permissions)} of {' and '.join(of) or 'all tasks'}"
         many = f"up to {self.max_tasks} tasks of {', '.join(self.handlers)}"
         spent = f", {self.budget.words()} in all" if self.budget is not None else ""
         return f"{many}, at least {self.min_interval:g} s apart{spent}"
 
     def problem(self) -> Problem | None:
-        """Return what is wrong with its budget."""
+        """Return that it grants nothing, or what is wrong with its budget."""
+        if not self.handlers and not self.permissions:
+            return Problem("handlers", "name the handlers that its tasks may have, or give permissions")
         for unit in ("runs", "usd"):
             try:
                 cap_of(unit, getattr(self, unit) or "1/d")

@@ -82,7 +82,7 @@ class GrantedWork:
         if task_id is None:
             if reasons := list(reaching_out({"schedule": schedule})):
                 raise GrantRefusedError("; ".join(reasons))
-            parsed = bare_schedule(schedule, default_timezone=self.default_timezone)  # type: ignore[arg-type]
+            parsed = bare_schedule(schedule, default_timezone=self.default_timezone)
             times = islice(parsed.occurrences(self.changes.clock()), count)
             return {"schedule": parsed.describe(), "times": [format_instant(one) for one in times]}
         task, occurrences = self.changes.own_task(grant, task_id), self.asking.occurrences

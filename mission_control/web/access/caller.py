@@ -1,0 +1,53 @@
+"""Callers: what one may do, and with which tasks."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Literal
+
+from mission_control.model.definitions.grant import PERMISSIONS, Grant
+
+Permission = Literal["read", "run", "pause", "edit", "admin"]
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who calls: `name` is the actor in records. Without `owners` and `tags` all tasks are theirs."""
+
+    name: str
+    permissions: frozenset[str]
+    owners: frozenset[str] = frozenset()
+    tags: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, grant: Grant) -> "Caller":
+        """Return the holder of a grant."""
+        given = frozenset(grant.permissions), frozenset(grant.owners), frozenset(grant.tags)
+        return cls(grant.owner, *given)
+
+    @classmethod
+    def of_this_machine(cls, user: str) -> "Caller":
+        """Return a user of this machine, who may do all."""
+        return cls(user, frozenset(PERMISSIONS))
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether only some of the tasks are theirs."""
+        return bool(self.owners or self.tags)
+
+    def may(self, permission: str) -> bool:
+        """Return whether they may do that with their tasks.
+
+        >>> Caller("ada", frozenset({"run"})).may("read"), Caller("ada", frozenset({"run"})).may("edit")
+        (True, False)
+        """
+        if permission == "read":
+            return bool(self.permissions)
+        return not self.permissions.isdisjoint({permission, "admin"})
+
+    def has(self, owner: str, tags: Collection[str]) -> bool:
+        """Return whether a task is theirs.
+
+        >>> Caller("ada", frozenset(), tags=frozenset({"tea"})).has("api", ["tea", "daily"])
+        True
+        """
+        return not self.is_limited or owner in self.owners or not self.tags.isdisjoint(tags)
