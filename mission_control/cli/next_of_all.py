@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from heapq import merge
+from functools import lru_cache
+from heapq import merge, nsmallest
 from itertools import islice
+from operator import itemgetter
 from typing import TYPE_CHECKING, Final
 
 from mission_control.cli.terminal.installation_in_use import current
@@ -16,6 +18,7 @@ from mission_control.cli.views.next_view import Asked, notes
 from mission_control.configuration.clock import utc_now
 
 if TYPE_CHECKING:
+    from mission_control.model.definitions.schedules import Schedule
     from mission_control.model.definitions.task import TaskDefinition
     from mission_control.operate.next_times import DueTime
     from mission_control.registry.pauses import PausesSeen
@@ -31,9 +34,10 @@ def show_all(
 
     with current() as installation:
         seen, now, registry = installation.pauses.read(), installation.clock(), installation.registry
-        asked = [_asked(task, seen, now) for task in registry.definitions() if task.enabled]
+        every = (_asked(task, seen, now) for task in registry.readable() if task.enabled)
         first, last = (start, None) if between is None else between
         most = _COUNT if count is None and between is None else count
+        asked = _soonest(every, first, last, most)
         found = islice(merge(*(_times(one, first, last) for one in asked), key=lambda one: one[1].due), most)
         if as_json:
             echo_json_array(
@@ -62,6 +66,23 @@ def _asked(task: TaskDefinition, seen: PausesSeen, now: datetime) -> Asked:
     pauses = pausing_layers(seen.in_force(now), task)
     changed = seen.changed_of(task.id, also_over=True)
     return Asked(task.schedule, pauses, changed, task.condition, task_id=task.id)
+
+
+def _soonest(
+    asked: Iterable[Asked], start: datetime, end: datetime | None, most: int | None
+) -> Sequence[Asked]:
+    """Return the tasks that are due then, at most `most` of them, those that are due first."""
+
+    @lru_cache(maxsize=1_000)
+    def first(rule: Schedule) -> DueTime | None:
+        return next((one for _, one in _times(Asked(rule), start, end)), None)
+
+    def due(one: Asked) -> datetime | None:
+        found = next((one for _, one in _times(one, start, end)), None) if one.changed else first(one.rule)
+        return None if found is None else found.due
+
+    found = ((moment, one) for one in asked if (moment := due(one)) is not None)
+    return [one for _, one in (nsmallest(most, found, key=itemgetter(0)) if most is not None else found)]
 
 
 def _times(asked: Asked, start: datetime, end: datetime | None) -> Iterator[tuple[Asked, DueTime]]:

@@ -10,8 +10,9 @@ from mission_control.model.definitions.task import TaskDefinition
 from mission_control.model.runs.run_record import RunRecord
 from mission_control.model.runs.run_state import RunState
 from mission_control.model.values.instants import format_instant
+from mission_control.model.values.names import Names
 from mission_control.model.values.quantities import counted, duration
-from mission_control.operate.issue import Issue, Names, listed, redis_cli
+from mission_control.operate.issue import Issue, listed, redis_cli
 from mission_control.operate.queues import QueueState
 from mission_control.processes.heartbeats import ProcessInfo
 from mission_control.registry.checked_task import CheckedTask

@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from mission_control.model.values.names import Names
+
 _NAMED: Final = 3
-_HELD: Final = 100
 
 
 @dataclass(frozen=True)
@@ -26,25 +27,6 @@ class Issue:
     def to_json(self) -> dict[str, str]:
         """Return it as a JSON object, without the evidence."""
         return {"kind": self.kind, "problem": self.problem, "remedy": self.remedy}
-
-
-class Names(list[str]):
-    """The first 100 of some names, and how many `more` there are."""
-
-    more: int = 0
-
-    def add(self, name: str) -> None:
-        """Add a name."""
-        if len(self) < _HELD:
-            self.append(name)
-        else:
-            self.more += 1
-
-    def add_all(self, others: Sequence[str]) -> None:
-        """Add others."""
-        for one in others:
-            self.add(one)
-        self.more += others.more if isinstance(others, Names) else 0
 
 
 def listed(names: Sequence[str]) -> str:

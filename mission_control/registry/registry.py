@@ -19,6 +19,7 @@ from mission_control.registry.checked_task import CheckedTask
 from mission_control.registry.definition_check import DefinitionCheck
 from mission_control.registry.planned_writes import PlannedWrites
 from mission_control.registry.runnable_tasks import RunnableTasks
+from mission_control.registry.similar_tasks import SimilarStoredTasks
 from mission_control.registry.stored_task import StoredTask, stored_form
 from mission_control.registry.task_files import TaskFiles
 from mission_control.registry.task_store import TaskStore
@@ -215,16 +216,22 @@ class Registry:
 
     def definitions(self) -> list[TaskDefinition]:
         """Return all tasks as models, sorted by id; unreadable and unsigned ones are left out."""
-        return [task for stored in self._all() if (task := self._readable(stored)) is not None]
+        return [*self.readable()]
+
+    def readable(self) -> Iterator[TaskDefinition]:
+        """Yield the same as they are read."""
+        return self._read(self._store.each(self._store.ids()))
 
     def some(self, task_ids: Iterable[str]) -> list[TaskDefinition]:
         """Return those of the tasks that can be read, and are not quarantined, as models."""
-        found = [one for one in self._store.load(task_ids) if one is not None and one.problem is None]
-        return [task for stored in found if (task := self._readable(stored)) is not None]
+        found = (one for one in self._store.each(task_ids) if one is not None and one.problem is None)
+        return [*self._read(found)]
 
     def overview(self, *, due_limit: int) -> Overview:
         """Return how many tasks there are, and which are due first; cheap even for very many tasks."""
-        return overview_of(self._all(), self._readable, due_limit=due_limit)
+        ids, read = self._store.ids(), SimilarStoredTasks(self.check).read
+        stored = filter(None, self._store.each(ids))
+        return overview_of(stored, set(ids), read, due_limit=due_limit)
 
     def tasks(self, *, enabled_only: bool = True) -> list[dict[str, Any]]:
         """Return all tasks in the story's shape, sorted by id; damaged ones as `get` does."""
@@ -232,8 +239,9 @@ class Registry:
 
     def each(self, *, enabled_only: bool = True) -> Iterator[tuple[dict[str, Any], TaskDefinition | None]]:
         """Yield what `tasks` returns, each with its model if it can be read, without holding all of them."""
+        read = SimilarStoredTasks(self.check).read
         for shown, stored in shown_tasks(self._store, self._ledger, enabled_only=enabled_only):
-            yield shown, None if stored is None else self._readable(stored)
+            yield shown, None if stored is None else read(stored)
 
     def unreadable(self) -> dict[str, str]:
         """Return the problem of each task that cannot be read, by its id."""
@@ -292,14 +300,8 @@ class Registry:
             0
         ]
 
-    def _all(self) -> list[StoredTask]:
-        return [stored for stored in self._store.load(self._store.ids()) if stored is not None]
-
-    def _readable(self, stored: StoredTask) -> TaskDefinition | None:
-        try:
-            return self.check.parse_stored(stored.signed.definition)
-        except InvalidTaskError:
-            return None
+    def _read(self, stored: Iterable[StoredTask | None]) -> Iterator[TaskDefinition]:
+        return filter(None, map(SimilarStoredTasks(self.check).read, filter(None, stored)))
 
 
 def _check_revision(task_id: str, stored: StoredTask | None, wanted: int | None) -> None:

@@ -1,20 +1,25 @@
-"""Checking the definitions of one file: what many of them have in common is checked once."""
+"""Checking and reading many definitions: what they have in common is checked once."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final
 
+import orjson
+
 from mission_control.errors import InvalidTaskError
 from mission_control.model.definitions.due_times import over_problem
 from mission_control.model.definitions.named_limit import NamedLimit, use_problems
-from mission_control.model.definitions.task import OWN_FIELDS, own_fields
+from mission_control.model.definitions.task import OWN_FIELDS, TaskDefinition, own_fields, read_similar_task
 from mission_control.registry.checked_task import CheckedTask, Example
 from mission_control.registry.definition_check import DefinitionCheck
 from mission_control.registry.named_resources import read_resources
+from mission_control.registry.stored_task import StoredTask
 from mission_control.store import redis_keys
 
 _MOST_KNOWN: Final = 2_000
+_APART: Final = OWN_FIELDS - {"after"} | {"metadata"}
+_WRITTEN: Final = OWN_FIELDS - {"after"}
 _LONGEST: Final = 32_768
 """A definition whose text is longer is checked by itself: so none has more values than are allowed."""
 
@@ -69,6 +74,40 @@ class SimilarTasks:
     def _limits(self) -> Mapping[str, NamedLimit]:
         stored = read_resources(self.check.client, redis_keys.LIMITS, NamedLimit)
         return {**stored, **self.resources.get("limits", {})}
+
+
+@dataclass
+class SimilarStoredTasks:
+    """Reads stored tasks as `DefinitionCheck.parse_stored` does; those that are alike share what they have.
+
+    For one pass over many tasks: calendars may change after it.
+    """
+
+    check: DefinitionCheck
+    _known: dict[bytes, TaskDefinition] = field(default_factory=dict, init=False, repr=False)
+
+    def read(self, stored: StoredTask) -> TaskDefinition | None:
+        """Return a task, or None if it cannot be read, or is not signed where tasks are."""
+        try:
+            definition = stored.signed.definition
+            shape = _stored_shape(stored)
+            like = None if shape is None else self._known.get(shape)
+            task = None if like is None else read_similar_task(like, definition)
+            if task is None:
+                task = self.check.parse_stored(definition)
+                if shape is not None and like is None and len(self._known) < _MOST_KNOWN:
+                    self._known[shape] = task
+        except InvalidTaskError:
+            return None
+        return task
+
+
+def _stored_shape(stored: StoredTask) -> bytes | None:
+    """Return what a task has in common with those like it; None if it is not as our programs write it."""
+    definition = stored.definition
+    if "NaN" in stored.text or "Infinity" in stored.text or not definition.keys() >= _WRITTEN:
+        return None  # JSON that others wrote
+    return orjson.dumps({name: one for name, one in definition.items() if name not in _APART})
 
 
 def _shape(definition: object) -> str | None:

@@ -1,10 +1,11 @@
 """What callers see of stored tasks: one with its history, or an overview of many."""
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from heapq import nsmallest
+from operator import itemgetter
 from typing import Any, Final
 
 from mission_control.ledger.run_reader import RunReader
@@ -14,6 +15,7 @@ from mission_control.model.definitions.task import TaskDefinition
 from mission_control.model.runs.history import History
 from mission_control.model.values.identifiers import known_form
 from mission_control.model.values.instants import format_instant
+from mission_control.model.values.names import Names
 from mission_control.registry.stored_task import StoredTask
 from mission_control.registry.task_store import TaskStore
 
@@ -121,22 +123,31 @@ class Overview:
 
 
 def overview_of(
-    stored: Sequence[StoredTask], read: Callable[[StoredTask], TaskDefinition | None], *, due_limit: int
+    stored: Iterable[StoredTask],
+    known: Collection[str],
+    read: Callable[[StoredTask], TaskDefinition | None],
+    *,
+    due_limit: int,
 ) -> Overview:
-    """Return an overview of tasks. Only the definitions named in it are parsed."""
-    enabled = [one for one in stored if one.definition["enabled"]]
-    soonest = nsmallest(
-        due_limit,
-        ((one.due, one.task_id, one) for one in enabled if one.due is not None),
-        key=lambda it: it[:2],
-    )
+    """Return an overview of tasks; `known` are all ids. Only those named in it are held and parsed."""
+    work = defaultdict[tuple[str, str], Names](Names)
+    conditional, missing, counts = list[str](), dict[str, list[str]](), Counter[bool]()
+
+    def enabled() -> Iterator[StoredTask]:
+        for one in stored:
+            definition, task_id = one.definition, one.task_id
+            counts[is_enabled := definition["enabled"]] += 1
+            if not is_enabled:
+                continue
+            work[definition["queue"], definition["handler"]].add(task_id)
+            conditional.extend([task_id] if definition.get("condition") is not None else ())
+            if gone := [name for name in one.upstream if name not in known]:
+                missing[task_id] = gone
+            yield one
+
+    due = ((one.due, one.task_id, one) for one in enabled() if one.due is not None)
+    soonest = nsmallest(due_limit, due, key=itemgetter(0, 1))
+    deque(due, 0)  # of none the rest is counted, too
     tasks = ((read(one), nominal_time_of(one.definition, due)) for due, _, one in soonest)
     next_due = [(task, moment) for task, moment in tasks if task is not None]
-    work: dict[tuple[str, str], list[str]] = defaultdict(list)
-    for one in enabled:
-        work[one.definition["queue"], one.definition["handler"]].append(one.task_id)
-    conditional = [one.task_id for one in enabled if one.definition.get("condition") is not None]
-    known = {one.task_id for one in stored}
-    missing = {one.task_id: [name for name in one.upstream if name not in known] for one in enabled}
-    missing = {task_id: names for task_id, names in missing.items() if names}
-    return Overview(len(enabled), len(stored) - len(enabled), next_due, work, conditional, missing)
+    return Overview(counts[True], counts[False], next_due, work, conditional, missing)

@@ -20,6 +20,7 @@ from mission_control.cli.terminal.watching import watchable
 from mission_control.cli.terminal.wording import in_how_long, local_time, own_zone
 from mission_control.cli.views.task_view import rule_of
 from mission_control.model.values.instants import parse_instant
+from mission_control.model.values.names import Names
 
 if TYPE_CHECKING:
     from mission_control.cli.terminal.tables import Cell
@@ -93,12 +94,12 @@ class _Seen:
 
     def __init__(self) -> None:
         self.count = 0
-        self.work = defaultdict[tuple[str, str], list[str]](list)
+        self.work = defaultdict[tuple[str, str], Names](Names)
 
     def add(self, task: TaskDefinition | None) -> None:
         self.count += 1
         if task is not None and task.enabled:
-            self.work[task.queue, task.handler].append(task.id)
+            self.work[task.queue, task.handler].add(task.id)
 
 
 def _columns(names: ShortNames) -> tuple[Column, ...]:
@@ -114,7 +115,7 @@ def _columns(names: ShortNames) -> tuple[Column, ...]:
 
 
 def _listed(one: TaskSummary, now: datetime, pauses: Sequence[PauseLayer]) -> tuple[Cell, ...]:
-    failed = Text(str(one.failures), style="red" if one.failures else "")
+    failed = Text(str(one.failures), style="red") if one.failures else "0"
     schedule = "unreadable" if one.task is None else rule_of(one.task)
     last = "" if one.last_run is None else local_time(parse_instant(one.last_run), own_zone())
     task = one.task
@@ -137,7 +138,8 @@ def _next_run(one: TaskSummary, now: datetime, pauses: Sequence[PauseLayer]) -> 
 
     if one.state != "enabled" or one.next_run is None:
         hint = "see status" if one.state == "quarantined" else ""
-        return Text(one.state, style=_STYLES[one.state]), hint
+        style = _STYLES[one.state]
+        return Text(one.state, style) if style else one.state, hint
     holding = holding_layers(one.task, one.next_run, pauses)
     if holding:
         ends = [layer.until for layer in holding]

@@ -89,7 +89,10 @@ def echo(*parts: RenderableType) -> None:
             out.print(escaped(part), soft_wrap=True)
         elif (parts_of := getattr(part, "parts", None)) is not None:
             for lines in parts_of(_room(out), is_wide=is_wide(), most=out.height if _frames else None):
-                out.print(lines, soft_wrap=True)
+                if lines.spans:
+                    out.print(lines, soft_wrap=True)
+                else:  # many rows have no style, of which Rich would make a text each
+                    out.file.write(lines_of(lines.plain) + "\n")
         else:
             out.print(part)
     sys.stdout.flush()

@@ -54,9 +54,9 @@ class Table:
                 continue
             has_moved = room < sys.maxsize and widths[:-1] != shown[:-1]
             if any(one.name for one in columns) and (not shown or has_moved):
-                yield _line(columns, [Text(one.name, "bold") for one in columns], widths)
+                yield _joined("", [_line(columns, [Text(one.name, "bold") for one in columns], widths)])
             shown = widths
-            yield Text("\n").join(_line(columns, row, widths) for row in rows)
+            yield _joined("\n", [_line(columns, row, widths) for row in rows])
 
 
 def _widths(
@@ -75,16 +75,29 @@ def _cut_width(column: Column, cells: Sequence[Cell], whole: int) -> int:
     return whole if column.least is None else min(whole, column.least)
 
 
-def _line(columns: Sequence[Column], cells: Sequence[Cell], widths: Sequence[int]) -> Text:
-    line, missing = Text(no_wrap=True), 0
+def _line(columns: Sequence[Column], cells: Sequence[Cell], widths: Sequence[int]) -> Cell:
+    parts, missing = list[Cell](), 0
     for column, cell, width in zip(columns, cells, widths, strict=True):
         if not width:
             continue
         text = _fitted(cell, width, column)
         blank = width - _width(text)
-        line.append(" " * (missing + (blank if column.right else 0))).append(text)
+        parts += [" " * (missing + (blank if column.right else 0)), text]
         missing = GAP + (0 if column.right else blank)
-    return line
+    return _joined("", parts) if any(isinstance(one, Text) for one in parts) else "".join(map(str, parts))
+
+
+def _joined(separator: str, parts: Sequence[Cell]) -> Text:
+    """Return one text. Most parts have no style: there may be very many."""
+    line, plain = Text(no_wrap=True), list[str]()
+    for at, part in enumerate(parts):
+        plain.append(separator if at else "")
+        if isinstance(part, str):
+            plain.append(part)
+        else:
+            line.append("".join(plain)).append(part)
+            plain.clear()
+    return line.append("".join(plain))
 
 
 def _fitted(cell: Cell, width: int, column: Column) -> Cell:

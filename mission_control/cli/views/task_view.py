@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from mission_control.cli.terminal.wording import both_times, own_zone
 
 if TYPE_CHECKING:
+    from mission_control.model.definitions.schedules import ScheduleBase
     from mission_control.model.definitions.task import TaskDefinition
 
 
@@ -20,9 +22,14 @@ def when_it_runs(task: TaskDefinition, now: datetime) -> str:
 def rule_of(task: TaskDefinition) -> str:
     """Return the schedule of a task in words, with the tasks that it comes after."""
     if not task.after:
-        return task.schedule.describe()
+        return _described(task.schedule)
     upstream = f"after {', '.join(one.task for one in task.after)}"
-    return f"{task.schedule.describe()}, {upstream}" if task.schedule.has_occurrences else upstream
+    return f"{_described(task.schedule)}, {upstream}" if task.schedule.has_occurrences else upstream
+
+
+@lru_cache(maxsize=1_000)
+def _described(schedule: ScheduleBase) -> str:
+    return schedule.describe()
 
 
 def _next_due(task: TaskDefinition, now: datetime) -> str:

@@ -5,9 +5,11 @@ This file has more than 250 lines because all fields of a task are checked toget
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
+import orjson
 from pydantic import (
     AfterValidator,
     Field,
@@ -222,6 +224,32 @@ def with_own_fields(task: TaskDefinition, form: Mapping[str, Any]) -> TaskDefini
     like = task.model_copy(update={**own, "secret": tuple(form["secret"]), "after": after})
     object.__setattr__(like, "__pydantic_fields_set__", task.model_fields_set)  # one for all: it is large
     return like
+
+
+class _OwnNames(FrozenModel):
+    id: TaskId
+    name: Line
+
+
+@lru_cache(maxsize=1_000)
+def _metadata(text: bytes) -> Metadata:  # many tasks were applied at one time
+    return Metadata.model_validate_json(text)
+
+
+def read_similar_task(like: TaskDefinition, stored: Mapping[str, Any]) -> TaskDefinition | None:
+    """Return a stored definition that differs from `like` in its own fields and metadata only.
+
+    None if that must be checked together with the rest: it has secrets or comes after others, or has a fault.
+    """
+    if stored["secret"] or stored.get("after") or not isinstance(stored["params"], dict):
+        return None
+    try:
+        _OwnNames.model_validate({"id": stored["id"], "name": stored["name"]})
+        metadata = _metadata(orjson.dumps(stored["metadata"]))
+    except ValidationError:
+        return None
+    own = {name: stored[name] for name in ("id", "name", "params")}
+    return like.model_copy(update={**own, "secret": (), "after": (), "metadata": metadata})
 
 
 def read_stored_task(

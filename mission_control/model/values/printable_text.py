@@ -28,6 +28,9 @@ def escaped(text: str, *, but: str = "") -> str:
     >>> escaped("two\nlines \x1b[31m"), escaped("two\nlines", but="\n")
     ('two\\nlines \\x1b[31m', 'two\nlines')
     """
-    if is_visible(text):
+    rest = text
+    for one in but:
+        rest = rest.replace(one, "")
+    if is_visible(rest):
         return text
     return "".join(one if one in but or is_visible(one) else ascii(one)[1:-1] for one in text)

@@ -20,7 +20,8 @@ from mission_control.operate.apply import apply_task_file
 from mission_control.operate.plan.planning import check_task_files, plan_of
 from mission_control.registry.checked_task import CheckedTask
 from mission_control.registry.definition_check import DefinitionCheck
-from mission_control.registry.similar_tasks import SimilarTasks
+from mission_control.registry.similar_tasks import SimilarStoredTasks, SimilarTasks
+from mission_control.registry.stored_task import StoredTask, stored_form
 from mission_control.store import redis_keys
 from mission_control.store.connection import store_errors
 from mission_control.sweep.late_records import LateRecords
@@ -165,6 +166,37 @@ def test_similar_definitions_become_what_each_becomes_alone(
         definition = a_task(2 * number, **more)
         alone = outcome(lambda one: CheckedTask.of(check.parse_new(one, is_alone=False)), definition)
         assert outcome(similar.parse, definition) == alone
+
+
+DAMAGE: dict[str, dict[str, Any]] = {
+    "none": {},
+    "name": {"name": "two\nlines"},
+    "params": {"params": None},
+    "secret": {"secret": ["number"]},
+    "unknown secret": {"secret": ["nmber"]},
+    "upstream": {"after": [{"task": "other"}]},
+    "not a number": {"timeout_seconds": float("nan")},
+    "unknown field": {"colour": "red"},
+    "metadata": {"metadata": {"revision": 3, "created_by": "ops"}},
+    "damaged metadata": {"metadata": {"revision": 0}},
+    "no secret": {"secret": ...},
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE)
+def test_similar_stored_tasks_are_read_as_each_is_alone(
+    installation: Installation, damage: dict[str, Any]
+) -> None:
+    check = installation.registry.check
+    read = SimilarStoredTasks(check).read
+    for task_id, change in (("a", {}), ("b", damage), ("c", {})):
+        form = {**stored_form(check.parse_new(a_task(0, id=task_id))), **change}
+        text = json.dumps({name: one for name, one in form.items() if one is not ...})
+        try:
+            alone = check.parse_stored(json.loads(text))
+        except InvalidTaskError:
+            alone = None
+        assert read(StoredTask(task_id, text, None)) == alone
 
 
 def test_each_task_has_one_record_after_a_connection_was_cut_in_the_middle(

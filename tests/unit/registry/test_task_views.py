@@ -30,9 +30,10 @@ def test_overview_reads_only_the_tasks_due_first() -> None:
         task: Any = one.task_id
         return None if one.task_id == "t102" else task  # which is corrupt by now
 
-    overview = overview_of(tasks, read, due_limit=3)
+    overview = overview_of(tasks, {one.task_id for one in tasks}, read, due_limit=3)
+    none_due = overview_of(tasks, (), read, due_limit=0)
 
-    assert (overview.enabled, overview.disabled) == (102, 1)
+    assert (overview.enabled, overview.disabled) == (none_due.enabled, none_due.disabled) == (102, 1)
     assert seen == ["t102", "t99", "t98"]
     named: list[Any] = overview.next_due
     assert named == [("t99", datetime.fromtimestamp(901, UTC)), ("t98", datetime.fromtimestamp(902, UTC))]
