@@ -1,36 +1,11 @@
 """Connections that use our transport for every form of a Redis URL."""
 
-from typing import Any, Final
+from typing import Any
 
 import kombu
 from celery.app.amqp import AMQP
 from kombu.connection import ConnectionPool, PooledConnection
-from kombu.transport import redis
 from kombu.utils.collections import HashedSeq
-
-from mission_control.messaging.transport.channel import ReliableChannel, ReliableSentinelChannel
-
-
-class ReliableTransport(redis.Transport):
-    """Kombu's Redis transport with our channel."""
-
-    Channel = ReliableChannel
-
-    def _collect(self, connection: Any) -> None:  # noqa: ANN401, ARG002  # kombu's hook for a lost connection
-        for channel in tuple(self.channels):
-            channel.close_after_cut()
-        self.cycle.close()
-        self._avail_channels.clear()
-        self.channels.clear()
-
-
-class ReliableSentinelTransport(ReliableTransport, redis.SentinelTransport):
-    """The same for servers that Redis Sentinel names."""
-
-    Channel = ReliableSentinelChannel
-
-
-OURS: Final = {redis.Transport: ReliableTransport, redis.SentinelTransport: ReliableSentinelTransport}
 
 
 class _Reliable(kombu.Connection):
@@ -42,6 +17,8 @@ class _Reliable(kombu.Connection):
 
     def get_transport_cls(self) -> Any:  # noqa: ANN401
         """Return the class of the transport."""
+        from mission_control.messaging.transport.reliable_transport import OURS  # with the first connection
+
         chosen = super().get_transport_cls()
         return OURS.get(chosen, chosen)
 

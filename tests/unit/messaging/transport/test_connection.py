@@ -3,8 +3,8 @@ from __future__ import annotations
 import kombu
 import pytest
 
-from mission_control.messaging.transport.connection import (
-    ReliableConnection,
+from mission_control.messaging.transport.connection import ReliableConnection
+from mission_control.messaging.transport.reliable_transport import (
     ReliableSentinelTransport,
     ReliableTransport,
 )
