@@ -36,6 +36,8 @@ _TYPES: Final = {
     redis_keys.OVERTAKEN: "list",
     redis_keys.INSTALLATION_ID: "string",
     redis_keys.GRANTS: "hash",
+    redis_keys.ROLLUP_TOTALS: "hash",
+    redis_keys.ROLLUP_POSITIONS: "hash",
     redis_keys.PAUSES_VERSION: "string",
 }
 

@@ -63,6 +63,9 @@ This file has more than 250 lines because all keys stand in one place.
 | `mc:audit:quarantine` | list of JSON, newest first, at most 1,000 | permanent | sweep |
 | `mc:audit:anchors` | hash: writer → its last line | permanent, at most 10,000 | audit writers |
 | `mc:audit:known_since` | hash of high-water marks, see `known_time` | permanent | audit writers, ledger |
+| `mc:rollup:totals` | hash: counter → how many, see `run_totals` | permanent | sweep |
+| `mc:rollup:positions` | hash: audit file → how far it is counted | permanent | sweep |
+| `mc:rollup:hour:<hour>` | hash: task and revision → JSON of its figures | 35 days | sweep |
 | `mc:audit:writer` | string, the process that writes late records | seconds | sweep |
 | `mc:handlers` | hash: handler path → summary | renewed by workers, one day | workers |
 | `mc:process:<kind>:<name>` | string, JSON | seconds | beat, workers |
@@ -124,6 +127,8 @@ PENDING_RECORDS: Final = "mc:audit:pending"
 AUDIT_QUARANTINE: Final = "mc:audit:quarantine"
 AUDIT_ANCHORS: Final = "mc:audit:anchors"
 KNOWN_SINCE: Final = "mc:audit:known_since"
+ROLLUP_TOTALS: Final = "mc:rollup:totals"
+ROLLUP_POSITIONS: Final = "mc:rollup:positions"
 RECORD_WRITER: Final = "mc:audit:writer"
 DEAD_LETTERS: Final = "mc:dead_letters"
 TURNS: Final = "mc:turns:"
@@ -285,6 +290,11 @@ def backfill_left(backfill_id: str) -> str:
 def backfill_runs(backfill_id: str) -> str:
     """Return the key of a backfill's unfinished runs."""
     return f"mc:backfill:{backfill_id}:runs"
+
+
+def rollup(hour: str) -> str:
+    """The figures of an hour, which is counted from 1970; `*` stands for all of them."""
+    return f"mc:rollup:hour:{hour}"
 
 
 def process(kind: str, name: str) -> str:

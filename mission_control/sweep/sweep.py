@@ -25,6 +25,7 @@ from mission_control.model.policies.recovery import (
 from mission_control.model.runs.run_record import RunRecord
 from mission_control.model.runs.run_state import RunState
 from mission_control.sweep.late_records import LateRecords
+from mission_control.sweep.rolling_up import RollingUp
 from mission_control.sweep.whereabouts import Whereabouts
 
 if TYPE_CHECKING:
@@ -39,9 +40,10 @@ class Sweep:
 
     Guarantees: a run whose worker is gone, whose message was lost on its way, or whose retry was never
     sent, is sent again or ended within a lease and a few looks, and each is taken up by one sweep, however
-    many there are; pending audit records are written; a run that cannot be read or recovered is logged, and
-    delays no other. Sending twice is harmless: the ledger lets an attempt run once. A look costs two round
-    trips if nothing is wrong, and a constant number of them if only queues are long.
+    many there are; pending audit records are written, and hourly figures kept up; a run that cannot be read
+    or recovered is logged, and delays no other. Sending twice is harmless: the ledger lets an attempt run
+    once. A look costs two round trips if nothing is wrong, and a constant number of them if only queues are
+    long.
 
     `unanswered` has by queue the runs whose message has waited for long, as the last looks at all have found.
 
@@ -49,12 +51,13 @@ class Sweep:
     `LOOKED_AT_ONCE` are looked at each time, those that have waited longest first.
     """
 
-    def __init__(self, app: Celery, ending: RunEnding, late_records: LateRecords) -> None:
+    def __init__(self, app: Celery, ending: RunEnding, late_records: LateRecords, figures: RollingUp) -> None:
         self._app = app
         self.ending = ending
         self._ledger = ending.ledger
         self._clock = ending.clock
         self._late_records = late_records
+        self._figures = figures
         self._lease = ending.ledger.lease
         self._grace = grace_of(self._lease)
         self._pause = min(LONGEST_PAUSE_SECONDS, self._lease.total_seconds() / _LOOKS_PER_LEASE)
@@ -68,7 +71,8 @@ class Sweep:
     @classmethod
     def of(cls, app: Celery, installation: Installation) -> Sweep:
         """Return the one of an installation, which sends with `app`."""
-        return cls(app, RunEnding.of(installation), LateRecords.of(installation))
+        figures = RollingUp(installation.client, installation.audit.path, installation.clock)
+        return cls(app, RunEnding.of(installation), LateRecords.of(installation), figures)
 
     def turn(self) -> int:
         """Look, if it is time to; return how many runs were taken up.
@@ -104,7 +108,9 @@ class Sweep:
         taken_up = self._take_up_lapsed(found) + self._take_up_waiting(found)
         if self._passed_over == 0:  # all of them were looked at
             self.unanswered, self._waiting = self._waiting, {}
-        return taken_up + self._late_records.write()
+        taken_up += self._late_records.write()
+        self._figures.advance()
+        return taken_up
 
     def _take_up_lapsed(self, found: Lapses) -> int:
         before = self._lapsed_before
