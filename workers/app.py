@@ -1,6 +1,7 @@
 """The Celery application of the workers: `celery -A workers.app worker`."""
 
 import os
+import warnings
 from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
@@ -8,6 +9,7 @@ from typing import Any, Final
 
 import billiard.pool
 from celery import Celery, bootsteps, signals
+from celery.exceptions import SecurityWarning
 
 from mission_control.dispatch.run_control import RunControl
 from mission_control.dispatch.run_ending import RunEnding
@@ -68,6 +70,8 @@ def build_app(installation: Callable[[], Installation]) -> Celery:
         signals.worker_process_shutdown.connect(confirm_records, weak=False)
 
     def records_alone(**_: Any) -> None:  # noqa: ANN401
+        # Root is usual in a container. What is bad about it is pickle, which no worker of ours accepts.
+        warnings.filterwarnings("ignore", r"\s*You're running the worker with superuser", SecurityWarning)
         leave_standard_error_to_records(installation().settings.log_format)
 
     def confirm_records(**_: Any) -> None:  # noqa: ANN401

@@ -50,6 +50,7 @@ def remove(name: str, force: bool, reason: str | None, dry_run: bool) -> None:
     Exit code 4: tasks refer to it. Names them.
     """
     with current() as installation:
+        name = installation.budgets.name_of(name, changes=True)
         remove_resource(installation.budgets, name, force=force, reason=reason, dry_run=dry_run)
 
 
@@ -84,7 +85,7 @@ def _show(name: str | None, *, as_json: bool) -> None:
 
     with current() as installation:
         ours, client, now = installation.budgets, installation.client, installation.clock()
-        shown = list(ours.all().values()) if name is None else [ours.get(name)]
+        shown = list(ours.all().values()) if name is None else [ours.get(ours.name_of(name))]
         found = [
             (one, standings(client, one, now), [task_id for task_id, _ in ours.users(one.name)])
             for one in shown

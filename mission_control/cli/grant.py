@@ -122,6 +122,7 @@ def revoke(name: str, reason: str | None, dry_run: bool) -> None:
 
     with current() as installation:
         ours = installation.grants
+        name = ours.name_of(name, changes=True)
         approvals = Approvals(installation.client, ours)
         tasks = revoke_grant(ours, installation.budgets, approvals, name, reason=reason, dry_run=dry_run)
     stay = f"; {len(tasks)} of its tasks stay: `mission-control pause --owner grant:{name}`" if tasks else ""
@@ -155,8 +156,8 @@ def list_grants(as_json: bool) -> None:
 def show(name: str, as_json: bool) -> None:
     """Show a grant: what it allows, and the tasks of its holder."""
     with current() as installation:
-        grant = installation.grants.get(name)
-        tasks, here = [one for one, _ in installation.grants.users(name)], own_zone()
+        grant = installation.grants.get(installation.grants.name_of(name))
+        tasks, here = [one for one, _ in installation.grants.users(grant.name)], own_zone()
     if as_json:
         echo_json({**grant.to_json(), "tasks": tasks})
         return

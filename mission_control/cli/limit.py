@@ -8,7 +8,7 @@ import rich_click as click
 
 from mission_control.cli.terminal import parameters
 from mission_control.cli.terminal.installation_in_use import current
-from mission_control.cli.terminal.layout import Column, Worth
+from mission_control.cli.terminal.layout import Column, ShortNames, Worth
 from mission_control.cli.terminal.output import echo, echo_json, facts, printable, table, tell
 from mission_control.cli.terminal.resource_changes import remove_resource, set_resource
 from mission_control.cli.terminal.watching import watchable
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mission_control.operate.limits import Bucket
 
 _SHOWN: Final = 10
-_COLUMNS: Final = (Column("limit", Worth.KEY), Column("allows", Worth.KEY), Column("tasks", least=12))
+_COLUMNS: Final = (Column("allows", Worth.KEY), Column("tasks", least=12))
 _BUCKET: Final = (
     Column("value", Worth.KEY),
     Column("held by", Worth.KEY, least=12),
@@ -65,6 +65,7 @@ def remove(name: str, force: bool, reason: str | None, dry_run: bool) -> None:
     Exit code 4: tasks refer to it. Names them.
     """
     with current() as installation:
+        name = installation.limits.name_of(name, changes=True)
         remove_resource(installation.limits, name, force=force, reason=reason, dry_run=dry_run)
 
 
@@ -82,7 +83,7 @@ def list_limits(as_json: bool) -> None:
         echo_json([{**limit.to_dict(), "tasks": users} for limit, users in found])
     elif found:
         rows = [(limit.name, limit.words(), ", ".join(users)) for limit, users in found]
-        echo(table(*_COLUMNS, rows=rows))
+        echo(table(Column("limit", Worth.KEY, names=ShortNames(limits.all)), *_COLUMNS, rows=rows))
     else:
         tell("no limits")
 
@@ -96,6 +97,7 @@ def show(name: str, as_json: bool) -> None:
     from mission_control.operate.limits import buckets
 
     with current() as installation:
+        name = installation.limits.name_of(name)
         limit = installation.limits.get(name)
         users = installation.limits.users(name)
         found = buckets(installation.client, limit, installation.clock())

@@ -18,6 +18,7 @@ from mission_control.model.definitions.task import TaskDefinition
 from mission_control.model.policies.backfill import MOST_OCCURRENCES, forecast, is_run, slots_of
 from mission_control.model.runs.backfill_plan import BackfillPlan, Rerun
 from mission_control.model.runs.run_state import RunState
+from mission_control.model.values.identifiers import whole_name
 from mission_control.model.values.instants import format_instant
 from mission_control.operate.next_times import DueTime, unmet_words
 from mission_control.operate.past_runs import PastRuns
@@ -188,13 +189,17 @@ class Backfilling:
         self.registry.changes.record(plan.task_id, change, {}, facts, reason=reason, at=self.clock())
 
 
-def existing_backfill(backfills: Backfills, backfill_id: str) -> BackfillPlan:
-    """Return a backfill.
+def existing_backfill(backfills: Backfills, backfill_id: str, *, changes: bool = False) -> BackfillPlan:
+    """Return a backfill by its id, or by its beginning, as `whole_name` takes it.
 
     Raises:
-        UnknownBackfillError: there is none with that id.
+        UnknownBackfillError: there is none with that id, or several begin with it.
     """
     plan = backfills.get(backfill_id) if backfill_id.isalnum() else None
+    if plan is None:
+        known = {one.backfill_id: one for one in backfills.all()}
+        whole = whole_name(backfill_id, known, "backfills", UnknownBackfillError, changes=changes)
+        plan = known.get(whole)
     if plan is None:
         raise UnknownBackfillError(
             f"there is no backfill {backfill_id[:200]!r}; see `mission-control backfill list`"

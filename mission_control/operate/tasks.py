@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from mission_control.audit.record.difference import difference
 from mission_control.audit.stream.reader import tail
@@ -14,12 +14,10 @@ from mission_control.errors import UnknownTaskError
 from mission_control.model.definitions.registered_task import TaskState
 from mission_control.model.definitions.task import TaskDefinition
 from mission_control.model.problems.suggestions import did_you_mean, quoted
-from mission_control.model.values.identifiers import begun_with, is_cut
+from mission_control.model.values.identifiers import begun_with, whole_name
 from mission_control.model.values.instants import parse_instant
 from mission_control.registry.registry import Registry
 from mission_control.store.redis_keys import MAX_REVISIONS
-
-_NAMED: Final = 5
 
 
 @dataclass(frozen=True)
@@ -49,21 +47,12 @@ def existing_task(registry: Registry, task_id: str) -> TaskDefinition:
 
 
 def task_id_of(registry: Registry, text: str, *, changes: bool = False) -> str:
-    """Return the id that a text stands for: itself, or the only one that begins with it.
-
-    What `changes` tasks takes a beginning only if it says that it is one, as tables write it: `reports-ni…`,
-    or with three dots. So a script never changes another task than the one that it names.
+    """Return the id that a text stands for, as `whole_name` does.
 
     Raises:
         UnknownTaskError: several begin with it; names them.
     """
-    if changes and not is_cut(text):
-        return text
-    found = begun_with(text, registry.ids())
-    if len(found) > 1:
-        named = ", ".join(found[:_NAMED]) + (", …" if len(found) > _NAMED else "")
-        raise UnknownTaskError(f"{len(found)} tasks begin with {quoted(text)}: {named}; write more of the id")
-    return found[0] if found else text
+    return whole_name(text, registry.ids(), "tasks", UnknownTaskError, changes=changes)
 
 
 def task_json(registry: Registry, task_id: str) -> dict[str, Any]:

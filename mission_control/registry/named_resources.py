@@ -11,6 +11,7 @@ from mission_control.errors import ResourceInUseError, StoreUnavailableError, Un
 from mission_control.model.definitions.named_resource import Resource, parse_resource
 from mission_control.model.definitions.task import TaskDefinition
 from mission_control.model.problems.suggestions import did_you_mean, quoted
+from mission_control.model.values.identifiers import whole_name
 from mission_control.registry.change_log import ChangeLog
 from mission_control.store import redis_keys
 from mission_control.store.lua_scripts import lua_script
@@ -58,6 +59,14 @@ class NamedResources(ABC, Generic[Resource]):
         if name not in known:
             raise self.unknown(f"no {self.kind.noun} is named {quoted(name)}{did_you_mean(name, known)}")
         return known[name]
+
+    def name_of(self, text: str, *, changes: bool = False) -> str:
+        """Return the name that a text stands for, as `whole_name` does.
+
+        Raises:
+            UnknownResourceError: several begin with it; names them.
+        """
+        return whole_name(text, self.all(), f"{self.kind.noun}s", self.unknown, changes=changes)
 
     def set(self, data: object, *, reason: str | None = None, dry_run: bool = False) -> bool:
         """Set one, in the place of the one of its name; False if it is so already. It holds at once.

@@ -10,7 +10,7 @@ from mission_control.cli.backfill.start import follow, words_of
 from mission_control.cli.terminal import parameters
 from mission_control.cli.terminal.failures import ExitCode
 from mission_control.cli.terminal.installation_in_use import current
-from mission_control.cli.terminal.layout import Column, Worth
+from mission_control.cli.terminal.layout import Column, ShortNames, Worth
 from mission_control.cli.terminal.output import echo, echo_json, facts, printable, table, tell
 from mission_control.cli.terminal.watching import watchable
 from mission_control.cli.terminal.wording import labelled_time, local_time, own_zone
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from mission_control.model.runs.backfill_plan import BackfillPlan
 
-_FIRST = (Column("backfill", Worth.KEY), Column("task", Worth.KEY, least=12))
+_TASK = Column("task", Worth.KEY, least=12)
 _LAST = (Column("to"), Column("progress", Worth.KEY, least=20))
 
 _backfill_id = click.argument("backfill_id")
@@ -40,7 +40,9 @@ def list_backfills(is_all: bool, as_json: bool) -> None:
         elif plans:
             here = own_zone()
             rows = [_row(one, here) for one in plans]
-            echo(table(*_FIRST, Column(f"from ({here.key})"), *_LAST, rows=rows))
+            names = ShortNames(lambda: [one.backfill_id for one in installation.backfills.all()])
+            first = Column("backfill", Worth.KEY, names=names)
+            echo(table(first, _TASK, Column(f"from ({here.key})"), *_LAST, rows=rows))
         else:
             tell("no backfill is open; --all shows those that are over")
 
@@ -55,9 +57,9 @@ def show(backfill_id: str, wait: bool, as_json: bool) -> ExitCode | None:
 
     with current() as installation:
         plan = existing_backfill(installation.backfills, backfill_id)
-        code = follow(installation.backfills, backfill_id) if wait else None
+        code = follow(installation.backfills, plan.backfill_id) if wait else None
         if as_json:
-            echo_json(existing_backfill(installation.backfills, backfill_id).to_json())
+            echo_json(existing_backfill(installation.backfills, plan.backfill_id).to_json())
         elif not wait:
             known = {**plan.to_json(), "progress": words_of(plan)}
             for name in ("start", "end", "created_at"):
@@ -81,7 +83,8 @@ def cancel(backfill_id: str, reason: str, dry_run: bool) -> ExitCode | None:
     from mission_control.operate.backfilling import existing_backfill
 
     with current() as installation:
-        plan = existing_backfill(installation.backfills, backfill_id)
+        plan = existing_backfill(installation.backfills, backfill_id, changes=True)
+        backfill_id = plan.backfill_id
         if dry_run:
             tell(f"{words_of(plan)}; it would be cancelled (dry run)")
             return None

@@ -1,7 +1,7 @@
 """The ids of tasks and of runs."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from itertools import count
 from typing import Final
@@ -19,6 +19,7 @@ LONGEST_ENTRY_NAME: Final = LONGEST_NAME - len("@20251016T090000.000000Z")
 """For names of RedBeat entries: with the time of an occurrence it is the id of a run."""
 
 _SEPARATOR = "@"
+_NAMED: Final = 5
 _KEYS_OF_KOMBU: Final = frozenset({"unacked", "unacked_index", "unacked_mutex"})
 _PLAIN = "plain:"
 _RULE = 'use letters, digits, "_", "." and "-", and begin with a letter or digit'
@@ -203,6 +204,24 @@ def begun_with(text: str, names: Iterable[str]) -> list[str]:
     wanted, whole = parts_of(text), text.partition("@")[0]
     found = sorted(name for name in names if wanted[0] and _begins(name.split("@", 1), wanted))
     return [name for name in found if name.partition("@")[0] == whole] or found
+
+
+def whole_name(
+    text: str, names: Iterable[str], kind: str, unknown: Callable[[str], Exception], *, changes: bool = False
+) -> str:
+    """Return the name that a text stands for: itself, or the only one that begins with it.
+
+    What `changes` things takes a beginning only if it says that it is one, as tables write it: `reports-ni…`,
+    or with three dots. So a script never changes another thing than the one that it names. If several begin
+    with it, the error made by `unknown` names them; `kind` is their noun in the plural.
+    """
+    if changes and not is_cut(text):
+        return text
+    found = begun_with(text, names)
+    if len(found) > 1:
+        named = ", ".join(found[:_NAMED]) + (", …" if len(found) > _NAMED else "")
+        raise unknown(f"{len(found)} {kind} begin with {quoted(text)}: {named}; write more of the id")
+    return found[0] if found else text
 
 
 def _begins(parts: list[str], wanted: tuple[str, ...]) -> bool:

@@ -48,7 +48,9 @@ def test_backfill_is_shown_started_listed_and_cancelled(installation: Installati
     assert backfill_id in mc("backfill", "list").out
     assert "tea, open: 0 of 24 over" in mc("status").out
     assert [one["backfill_id"] for one in mc("status", "--json").json["backfills"]] == [backfill_id]
-    assert mc("backfill", "show", backfill_id, "--json").json["state"] == "open"
+    assert mc("backfill", "show", backfill_id[:10], "--json").json["state"] == "open"
+    assert mc("backfill", "cancel", backfill_id[:10]).code == 3  # what changes it says that it is cut
+    assert "it would be cancelled" in mc("backfill", "cancel", f"{backfill_id[:10]}…", "--dry-run").err
     refused = mc("task", "backfill", "tea", *RANGE, "--start")
     assert (refused.code, f"backfill {backfill_id} has a part of this range" in refused.err) == (2, True)
 

@@ -203,3 +203,18 @@ def test_id_of_a_new_task_is_an_argument_or_an_option() -> None:
     both = mc("task", "add", "coffee", "--id", "coffee", *how)
     assert both.code == 2
     assert "Give the id once" in both.err
+
+
+@pytest.mark.usefixtures("installation")
+def test_limits_and_budgets_are_named_by_their_unique_beginnings() -> None:
+    for name in ("reports-api", "reports-mail"):
+        assert mc("limit", "set", name, "--concurrency", "1").code == 0
+        assert mc("budget", "set", name, "--runs", "9/d").code == 0
+    for group in ("limit", "budget"):
+        assert mc(group, "show", "reports-a", "--json").json["name"] == "reports-api"
+        twice = mc(group, "show", "rep")
+        both = f"2 {group}s begin with 'rep': reports-api, reports-mail; write more of the id"
+        assert (twice.code, both in twice.err.replace('"rep"', "'rep'")) == (3, True), twice.err
+        assert mc(group, "remove", "reports-a").code == 3
+        removed = mc(group, "remove", "reports-a...")
+        assert (removed.code, "reports-api" in removed.err) == (0, True), removed.err
