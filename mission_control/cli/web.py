@@ -11,6 +11,8 @@ from mission_control.cli.terminal.installation_in_use import current
 from mission_control.cli.terminal.output import tell
 
 if TYPE_CHECKING:
+    import socket
+
     from mission_control.installation.installation import Installation
 
 _OPEN_TO_ALL: Final = (
@@ -22,21 +24,39 @@ _OPEN_TO_ALL: Final = (
 @click.command()
 @click.option("--host", metavar="ADDRESS", help="Where to listen. Default: MISSION_CONTROL_WEB_HOST.")
 @click.option("--port", type=click.IntRange(0, 65_535), help="Default: MISSION_CONTROL_WEB_PORT, or 8800.")
-def web(host: str | None, port: int | None) -> None:
+@click.option("--fd", "descriptor", type=int, hidden=True, help="A socket that listens, opened by `up`.")
+def web(host: str | None, port: int | None, descriptor: int | None) -> None:
     """Serve the page and REST, until Ctrl-C. `mission-control up` does so, too."""
+    import socket
+
     from mission_control.model.values.addresses import is_loopback
-    from mission_control.processes.http_server import serve
+    from mission_control.processes.http_server import serve, url_of
     from mission_control.web.server import create_app
 
     with current() as installation:
-        settings = installation.settings
-        host = settings.web_host if host is None else host
-        is_open = is_loopback(host)
-        if not is_open and not _has_callers(installation):
-            raise CommandError(_OPEN_TO_ALL.format(host=host), ExitCode.REFUSED)
-        port = settings.web_port if port is None else port
-        app = create_app(installation, is_open=is_open)
-        serve(app, host, port, listening=lambda url: tell(f"the page is at {url}"))
+        opened = socket.socket(fileno=descriptor) if descriptor is not None else None
+        with opened if opened is not None else listening(installation, host, port) as listener:
+            app = create_app(installation, is_open=is_loopback(listener.getsockname()[0]))
+            if opened is None:
+                tell(f"the page is at {url_of(listener)}")
+            serve(app, listener)
+
+
+def listening(installation: Installation, host: str | None = None, port: int | None = None) -> socket.socket:
+    """Return a socket on which the page may be served.
+
+    Raises:
+        FleetError: the port is in use, or the host is none of this machine.
+        CommandError: others could reach it, and no token or proxy says who they are.
+    """
+    from mission_control.model.values.addresses import is_loopback
+    from mission_control.processes.http_server import listen
+
+    settings = installation.settings
+    host = settings.web_host if host is None else host
+    if not is_loopback(host) and not _has_callers(installation):
+        raise CommandError(_OPEN_TO_ALL.format(host=host), ExitCode.REFUSED)
+    return listen(host, settings.web_port if port is None else port)
 
 
 def _has_callers(installation: Installation) -> bool:

@@ -16,7 +16,7 @@ from starlette.middleware.authentication import AuthenticationMiddleware
 
 from mission_control.errors import GrantRefusedError
 from mission_control.model.definitions.grant import Grant
-from mission_control.processes.http_server import serve
+from mission_control.processes.http_server import listen, serve, url_of
 
 _PATH = "/mcp"
 
@@ -70,4 +70,6 @@ def serve_http(
     app = server.streamable_http_app(host=host, streamable_http_path=_PATH, token_verifier=verifier)
     app.add_middleware(AuthContextMiddleware)
     app.add_middleware(AuthenticationMiddleware, backend=BearerAuthBackend(verifier))
-    serve(app, host, port, listening=lambda url: listening(f"{url}{_PATH}"))
+    with listen(host, port) as listener:
+        listening(f"{url_of(listener)}{_PATH}")
+        serve(app, listener)

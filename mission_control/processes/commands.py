@@ -8,6 +8,7 @@ from mission_control.processes.service_process import ServiceCommand
 
 BEAT_APP: Final = "beat.app"
 WORKER_APP: Final = "workers.app"
+WEB: Final = "web"
 
 
 def beat_command(log_level: str = "INFO") -> ServiceCommand:
@@ -28,6 +29,11 @@ def worker_command(
     if reloads:
         argv.append("--reload")
     return ServiceCommand("worker", argv, at_once=signal.SIGQUIT)
+
+
+def web_command(descriptor: int) -> ServiceCommand:
+    """Return how to start the server of the page, on a socket that listens and that it inherits."""
+    return ServiceCommand(WEB, [*launched("mission_control"), "web", "--fd", str(descriptor)])
 
 
 def _celery(app: str) -> list[str]:

@@ -1,17 +1,17 @@
-"""Beat and a worker together: started, waited for until both do their work, stopped."""
+"""Beat and a worker together, and the server of the page: started, waited for, stopped."""
 
 import socket
 import time
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from datetime import timedelta
-from typing import IO, Final
+from typing import IO, Any, Final
 
 from redis import Redis, RedisError
 
 from mission_control.configuration.settings import Settings
 from mission_control.errors import FleetError
-from mission_control.processes.commands import beat_command, worker_command
+from mission_control.processes.commands import WEB, beat_command, web_command, worker_command
 from mission_control.processes.heartbeats import beat_name, end_lead_of_dead_beat, live_processes
 from mission_control.processes.service_process import ServiceCommand, ServiceProcess
 from mission_control.processes.up_lock import UpLock
@@ -34,7 +34,8 @@ class Fleet:
 
     They read `settings` from their environment and find their Redis there, which `client` talks to as well.
     If this process is killed they notice and stop. With `reloads` the worker loads changed handlers again.
-    They inherit the `lock`; `tell` gets a sentence when one of them is ready.
+    They inherit the `lock`; `tell` gets a sentence when one of them is ready. If there is a socket for the
+    `page`, a third child serves it there, for which nothing waits.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class Fleet:
         reloads: bool = False,
         open_output: Callable[[str], IO[bytes]] | None = None,
         lock: UpLock | None = None,
+        page: socket.socket | None = None,
         tell: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._client = client
@@ -54,6 +56,7 @@ class Fleet:
         self._reloads = reloads
         self._open_output = self._open_log if open_output is None else open_output
         self._lock = lock
+        self._page = page
         self._tell = tell
         self.services: list[ServiceProcess] = []
         self.worker_name = ""
@@ -127,17 +130,16 @@ class Fleet:
         for command in self._commands():
             self.services.append(self._start_process(command))
 
-    def _commands(self) -> tuple[ServiceCommand, ServiceCommand]:
-        return beat_command(), worker_command(
-            self.worker_name, concurrency=self._concurrency, reloads=self._reloads
-        )
+    def _commands(self) -> list[ServiceCommand]:
+        how: dict[str, Any] = {"concurrency": self._concurrency, "reloads": self._reloads}
+        page = [] if self._page is None else [web_command(self._page.fileno())]
+        return [beat_command(), worker_command(self.worker_name, **how), *page]
 
     def _start_process(self, command: ServiceCommand) -> ServiceProcess:
-        lock = None if self._lock is None else self._lock.services
+        lock = [] if self._lock is None or self._lock.services is None else [self._lock.services]
+        page = [self._page.fileno()] if self._page is not None and command.name == WEB else []
         with self._open_output(command.name) as output:
-            started = ServiceProcess(
-                command, self._settings.environment(), output, inherits=() if lock is None else (lock,)
-            )
+            started = ServiceProcess(command, self._settings.environment(), output, inherits=(*lock, *page))
         if self._lock is not None:
             self._lock.note_service(started.pid)
         return started
@@ -146,7 +148,7 @@ class Fleet:
         """Return when both do their work; raises as `start`."""
         give_up_at = time.monotonic() + START_WITHIN.total_seconds()
         ready: set[str] = set()
-        while len(ready) < len(self.services):
+        while len(ready) < len(_READY):
             for name in self._ready() - ready:
                 self._tell(_READY[name])
                 ready.add(name)

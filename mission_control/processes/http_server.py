@@ -2,44 +2,52 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import sys
-from collections.abc import Callable
+import time
+from threading import Thread
 from typing import Any, Final
 
-import uvicorn
-
 from mission_control.errors import FleetError
+from mission_control.processes.supervision import is_orphaned
 
 _LONGEST_STOP: Final = 5
+_LOOK_EVERY: Final = 1.0
 
 
-def serve(
-    app: Any,  # noqa: ANN401  # an ASGI application
-    host: str,
-    port: int,
-    *,
-    listening: Callable[[str], object],
-    **options: Any,  # noqa: ANN401  # uvicorn's
-) -> None:
-    """Serve until SIGTERM or SIGINT; `listening` is called with the URL, as soon as it answers.
-
-    Port 0 is any free one.
+def listen(host: str, port: int) -> socket.socket:
+    """Return a socket that listens; port 0 is any free one.
 
     Raises:
         FleetError: the port is in use, or the host is none of this machine.
     """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        listener = socket.create_server((host, port), family=family)
+        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except OSError as error:
-        why = f"cannot listen on {host}, port {port}: {error.strerror}"
-        raise FleetError(f"{why}; choose another with --host and --port") from error
-    with listener:
-        shown = f"[{host}]" if ":" in host else host
-        listening(f"http://{shown}:{listener.getsockname()[1]}")
-        for one in (signal.SIGINT, signal.SIGTERM):  # uvicorn raises it again, once all is closed
-            signal.signal(one, lambda *_: sys.exit())
-        config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=_LONGEST_STOP, **options)
-        uvicorn.Server(config).run(sockets=[listener])
+        why = f"cannot listen on {host}, port {port}: {os.strerror(error.errno or 0)}"
+        raise FleetError(f"{why}; choose another place with --host and --port") from error
+
+
+def url_of(listener: socket.socket) -> str:
+    """Return the URL of a socket that listens."""
+    host, port = listener.getsockname()[:2]
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+def serve(app: Any, listener: socket.socket) -> None:  # noqa: ANN401  # an ASGI application
+    """Serve until SIGTERM, SIGINT, or the end of the process that has started this one."""
+    import uvicorn  # `up` listens only
+
+    for one in (signal.SIGINT, signal.SIGTERM):  # uvicorn raises it again, once all is closed
+        signal.signal(one, lambda *_: sys.exit())
+    Thread(target=_end_with_supervisor, name="supervisor watch", daemon=True).start()
+    config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=_LONGEST_STOP)
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+def _end_with_supervisor() -> None:
+    while not is_orphaned():
+        time.sleep(_LOOK_EVERY)
+    os.kill(os.getpid(), signal.SIGTERM)

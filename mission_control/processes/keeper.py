@@ -8,6 +8,7 @@ from threading import Event, Lock, Thread
 from typing import Final, TypedDict
 
 from mission_control.errors import FleetError
+from mission_control.processes.commands import WEB
 from mission_control.processes.fleet import Fleet
 from mission_control.processes.service_process import ServiceProcess
 
@@ -53,6 +54,10 @@ class Keeper:
         ends.append((self._clock(), how))
         delay = restart_delay([at for at, _ in ends])
         ended = f"{dead.name} ended by itself with {how}"
+        if delay is None and dead.name == WEB:
+            self._tell(f"{ended}, again and again; the page stays down, and the rest goes on")
+            self.fleet.services.remove(dead)
+            return
         if delay is None:
             raise FleetError(f"{ended}, after {_MOST_RESTARTS} restarts within a minute; see its log above")
         self._tell(f"{ended}; restarting it in {delay.total_seconds():g} s")

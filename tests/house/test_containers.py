@@ -22,6 +22,7 @@ from tests.stage.servers import RedisServer
 
 DOCKERFILE = (ROOT / "deploy/Dockerfile").read_text("utf-8")
 OURS = ("beat", "worker", "flower")
+PUBLISHED = ("flower", "web")
 
 
 @pytest.fixture
@@ -29,8 +30,8 @@ def services() -> dict[str, Any]:
     return dict(yaml.safe_load((ROOT / "docker-compose.yml").read_text("utf-8"))["services"])
 
 
-def test_compose_starts_a_store_beat_workers_and_flower(services: dict[str, Any]) -> None:
-    assert list(services) == ["redis", *OURS]
+def test_compose_starts_a_store_beat_workers_flower_and_the_page(services: dict[str, Any]) -> None:
+    assert list(services) == ["redis", *OURS, "web"]
 
 
 def test_service_has_a_health_check_and_time_to_end(services: dict[str, Any]) -> None:
@@ -56,8 +57,15 @@ def test_workers_can_be_scaled(services: dict[str, Any]) -> None:
     assert services["worker"].keys().isdisjoint({"container_name", "hostname", "ports"})
 
 
-def test_flower_is_published_to_this_machine_only(services: dict[str, Any]) -> None:
-    assert all(port.startswith("127.0.0.1:") for port in services["flower"]["ports"])
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_service_is_published_to_this_machine_only(services: dict[str, Any], name: str) -> None:
+    assert all(port.startswith("127.0.0.1:") for port in services[name]["ports"])
+
+
+def test_page_is_served_by_the_command_on_the_port_that_is_published(services: dict[str, Any]) -> None:
+    *command, port = services["web"]["command"]
+    assert command == ["mission-control", "web", "--host", "0.0.0.0", "--port"]
+    assert services["web"]["ports"][0].endswith(f":{port}")
 
 
 @pytest.mark.parametrize("name", OURS)

@@ -34,6 +34,9 @@ _VARIES = re.compile(rf"{_INSTANT}|{_TIME}|{_UNIT}(?: {_UNIT})*")
 _ERROR = re.compile(r"^(error:|Traceback )", re.MULTILINE)
 
 
+PORT = "MISSION_CONTROL_WEB_PORT"
+
+
 class Reader:
     """Has a folder with what `./mc` has set up, and Mission Control on PATH."""
 
@@ -44,7 +47,7 @@ class Reader:
         (folder / ".venv").symlink_to(VENV)
         kept = {name: text for name, text in os.environ.items() if not name.startswith("MISSION_CONTROL_")}
         path = f"{VENV / 'bin'}:{os.environ['PATH']}"
-        self._at_first = {**kept, "PATH": path, "COLUMNS": "100", "TZ": "UTC"}
+        self._at_first = {**kept, "PATH": path, "COLUMNS": "100", "TZ": "UTC", PORT: "0"}
         self._environment = dict(self._at_first)
         self.has_read = False
 

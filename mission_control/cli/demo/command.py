@@ -91,11 +91,13 @@ def _run(installation: Installation, signals: StopSignals, *, keep: bool) -> Non
     from mission_control.cli.live.supervisor import supervise
     from mission_control.cli.views.audit_view import LiveLines
     from mission_control.processes.fleet import Fleet
+    from mission_control.processes.http_server import listen, url_of
     from mission_control.processes.keeper import Keeper
 
     _say("a Redis server runs")
     progress, lines = Progress(), LiveLines(own_zone().key)
-    fleet = Fleet(installation.client, installation.settings, concurrency=_AT_ONCE, tell=_say)
+    page = listen(installation.settings.web_host, 0) if keep else None
+    fleet = Fleet(installation.client, installation.settings, concurrency=_AT_ONCE, page=page, tell=_say)
 
     def show(record: dict[str, Any]) -> None:
         progress.records.append(record)
@@ -109,10 +111,12 @@ def _run(installation: Installation, signals: StopSignals, *, keep: bool) -> Non
         now = installation.clock().astimezone(own_zone())
         _register(installation.registry, demo_tasks(now))
         _wait(keep_up, progress, installation.settings.data_dir / "logs")
-        if keep:
-            _keep(keep_up)
+        if page is not None:
+            _keep(keep_up, url_of(page))
     finally:
         fleet.stop()
+        if page is not None:
+            page.close()
         follower.close()
     _say("beat and the worker are stopped")
     _hand_over(installation.settings, progress)
@@ -146,9 +150,9 @@ def _hand_over(settings: Settings, progress: Progress) -> None:
     echo("", "Now with a task of your own:", *(f"  {program} {words}" for words in NEXT_COMMANDS))
 
 
-def _keep(keep_up: Callable[[], None]) -> None:
+def _keep(keep_up: Callable[[], None], url: str) -> None:
     try:
-        _say("staying up; Ctrl-C stops it")
+        _say(f"staying up, Ctrl-C stops it; the page is at {url}")
         keep_up()
     except StopRequestedError:
         _say("stopping")

@@ -21,6 +21,8 @@ from mission_control.cli.terminal.wording import own_zone, program_name
 from mission_control.safe_paths import own_files
 
 if TYPE_CHECKING:
+    import socket
+
     from mission_control.cli.up.screen import Screen
     from mission_control.configuration.settings import Settings
     from mission_control.installation.installation import Installation
@@ -41,8 +43,9 @@ _READY: Final = b"+"
 @click.option(
     "--detach", "-d", is_flag=True, help="Start them in the background and return; `down` stops them."
 )
-def up(concurrency: int | None, detach: bool) -> None:
-    """Start a server, beat and a worker, and show what they do.
+@click.option("--no-web", is_flag=True, help="Do not serve the page.")
+def up(concurrency: int | None, detach: bool, no_web: bool) -> None:
+    """Start a server, beat and a worker, serve the page, and show what they do.
 
     Applies the installation's task file first, if there is one. Restarts a process that dies, and loads
     handlers again when their files change. After Ctrl-C, SIGTERM or the end of the terminal running handlers
@@ -60,7 +63,7 @@ def up(concurrency: int | None, detach: bool) -> None:
             _only_up(settings, settings.up_log if detach else None) as lock,
             current(sets_up=True, joining=signals.deferred) as installation,
         ):
-            _run(installation, concurrency, signals, lock, background)
+            _run(installation, concurrency, signals, lock, background, has_page=not no_web)
     except StopRequestedError:
         tell("stopped before everything was up")
 
@@ -92,6 +95,8 @@ def _run(
     signals: StopSignals,
     lock: UpLock,
     background: Background | None,
+    *,
+    has_page: bool,
 ) -> None:
     from msgspec.structs import replace
 
@@ -107,6 +112,7 @@ def _run(
     screen = Screen(own_zone().key, installation.clock)
     applied = apply_own_tasks(installation.registry, settings.default_tasks_file, installation.resources)
     screen.introduce(installation.redis_url, installation.registry, settings, applied=applied)
+    page = _opened_page(installation, screen) if has_page else None
     pipes = LogPipes(screen.log)
     fleet = Fleet(
         installation.client,
@@ -115,6 +121,7 @@ def _run(
         reloads=True,
         open_output=pipes.open,
         lock=lock,
+        page=page,
         tell=screen.say,
     )
     follower = Follower(settings.task_execution_log)
@@ -134,10 +141,27 @@ def _run(
         screen.say("stopping: running handlers may finish; Ctrl-C again interrupts them")
     finally:
         fleet.stop()
+        if page is not None:
+            page.close()
         for record in follower.poll():
             screen.record(record)
         follower.close()
     screen.say("stopped")
+
+
+def _opened_page(installation: Installation, screen: Screen) -> socket.socket | None:
+    """Return where the page is served, and say so; if it cannot be, say that, and go on without."""
+    from mission_control.cli.web import listening
+    from mission_control.errors import FleetError
+    from mission_control.processes.http_server import url_of
+
+    try:
+        page = listening(installation)
+    except (CommandError, FleetError) as error:
+        screen.say(f"the page is not served: {error}")
+        return None
+    screen.say(f"the page is at {url_of(page)}")
+    return page
 
 
 def _tell_ready(screen: Screen, settings: Settings, background: Background | None) -> None:

@@ -22,7 +22,7 @@ from mission_control.registry.registry import Registry
 from mission_control.store.address.url_spelling import mask_password
 
 _LONGEST_LINE: Final = 8_192
-_SERVICE_STYLES: Final = {"beat": "magenta", "worker": "blue", "up": "bold"}
+_SERVICE_STYLES: Final = {"beat": "magenta", "worker": "blue", "web": "cyan", "up": "bold"}
 _LEVEL_STYLES: Final = {"WARNING": "yellow", "ERROR": "red", "CRITICAL": "bold red"}
 
 

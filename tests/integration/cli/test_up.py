@@ -42,9 +42,11 @@ SLEEPER = {
 class Up:
     """A running `mission-control up`, with what it has said so far."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, page: bool = False) -> None:
         self.folder = folder
-        self.process = start_program("up", "--concurrency", "2", folder=folder)
+        words = [] if page else ["--no-web"]
+        port = {"MISSION_CONTROL_WEB_PORT": "0"}
+        self.process = start_program("up", "--concurrency", "2", *words, folder=folder, environment=port)
         self.out, self.err = (_Said(stream) for stream in (self.process.stdout, self.process.stderr))
 
     def wait_until_up(self) -> None:

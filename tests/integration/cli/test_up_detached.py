@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.starts_early
 
-UP = ("up", "-d", "--concurrency", "1")
+UP = ("up", "-d", "--concurrency", "1", "--no-web")
 SLEEPING_HANDLER = """
 import pathlib, time
 def run(context):

@@ -89,7 +89,9 @@ def test_closed_terminal_stops_up_in_good_order(tmp_path: Path) -> None:
         os.chdir(tmp_path)
         own = {name: text for name, text in os.environ.items() if not name.startswith("MISSION_CONTROL_")}
         os.execve(
-            sys.executable, [sys.executable, "-m", "mission_control", "up"], {**own, "PYTHONPATH": str(ROOT)}
+            sys.executable,
+            [sys.executable, "-m", "mission_control", "up", "--no-web"],
+            {**own, "PYTHONPATH": str(ROOT)},
         )
     os.set_blocking(terminal, False)
     said = bytearray()

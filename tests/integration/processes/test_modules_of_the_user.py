@@ -112,7 +112,7 @@ def test_handlers_are_checked_and_tried_as_ever(project: Path, site: Path) -> No
 
 
 def test_up_runs_a_task(project: Path, site: Path) -> None:
-    with start(project, site, *PROGRAM, "up") as up:
+    with start(project, site, *PROGRAM, "up", "--no-web") as up:
         try:
             assert "from my team" in run(project, site, *PROGRAM, "enqueue", "handlers.greet.run", "--wait")
         finally:
