@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 import rich_click as click
 
 from mission_control.cli.terminal import parameters
+from mission_control.cli.terminal.completions import BUDGETS
 from mission_control.cli.terminal.installation_in_use import current
 from mission_control.cli.terminal.layout import Column, Worth
 from mission_control.cli.terminal.output import echo, echo_json, table, tell
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @click.command("set")
-@click.argument("name")
+@click.argument("name", shell_complete=BUDGETS)
 @click.option("--usd", metavar="N/TIME", help="How many dollars may be spent in a time, such as 5/d.")
 @click.option("--tokens", metavar="N/TIME", help="How many tokens may be spent in a time, such as 1M/12h.")
 @click.option("--runs", metavar="N/TIME", help="How many runs may start in a time, such as 200/h.")
@@ -40,7 +41,7 @@ def set_budget(
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", shell_complete=BUDGETS)
 @click.option("--force", is_flag=True, help="Even if tasks refer to it: they run without it.")
 @parameters.reason
 @parameters.dry_run
@@ -72,7 +73,7 @@ def list_budgets(as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", shell_complete=BUDGETS)
 @watchable
 @parameters.as_json
 def show(name: str, as_json: bool) -> None:

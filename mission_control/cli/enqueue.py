@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, cast
 import rich_click as click
 
 from mission_control.cli.terminal import parameters
+from mission_control.cli.terminal.completions import TASK_IDS_AND_HANDLERS
 from mission_control.cli.terminal.failures import ExitCode
 from mission_control.cli.terminal.filters import named_tasks, task_filters
 from mission_control.cli.terminal.installation_in_use import current
@@ -32,7 +33,7 @@ _EXAMPLE = "Example: mission-control enqueue handlers.hello.run -p name=Ada --de
 
 
 @click.command(epilog=_EXAMPLE)
-@click.argument("task_id_or_handler")
+@click.argument("task_id_or_handler", shell_complete=TASK_IDS_AND_HANDLERS)
 @parameters.run_params
 @click.option(
     "--at", type=parameters.MOMENT, metavar="MOMENT", help="When it is due: 'tomorrow 09:00', 'mon 16:00'."

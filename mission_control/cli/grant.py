@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import rich_click as click
 
 from mission_control.cli.terminal import parameters
+from mission_control.cli.terminal.completions import GRANTS
 from mission_control.cli.terminal.installation_in_use import current
 from mission_control.cli.terminal.layout import Column, Worth
 from mission_control.cli.terminal.output import echo, echo_json, facts, table, tell
@@ -28,7 +29,7 @@ _SEVERAL: Final = ("handlers", "permissions", "owners", "tags", "tools")
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", shell_complete=GRANTS)
 @click.option(
     "--handlers",
     metavar="PATH[,PATH]...",
@@ -112,7 +113,7 @@ def create(  # the options of the command
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", shell_complete=GRANTS)
 @parameters.reason
 @parameters.dry_run
 def revoke(name: str, reason: str | None, dry_run: bool) -> None:
@@ -151,7 +152,7 @@ def list_grants(as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", shell_complete=GRANTS)
 @parameters.as_json
 def show(name: str, as_json: bool) -> None:
     """Show a grant: what it allows, and the tasks of its holder."""

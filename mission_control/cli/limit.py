@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 import rich_click as click
 
 from mission_control.cli.terminal import parameters
+from mission_control.cli.terminal.completions import LIMITS
 from mission_control.cli.terminal.installation_in_use import current
 from mission_control.cli.terminal.layout import Column, ShortNames, Worth
 from mission_control.cli.terminal.output import echo, echo_json, facts, printable, table, tell
@@ -29,7 +30,7 @@ _BUCKET: Final = (
 
 
 @click.command("set")
-@click.argument("name")
+@click.argument("name", shell_complete=LIMITS)
 @click.option("--concurrency", type=int, metavar="N", help="How many runs may go on at a time.")
 @click.option("--rate", metavar="N/TIME", help="How many runs may begin in a time, such as 30/m or 5/10s.")
 @click.option("--burst", type=int, metavar="N", help="How many of these may begin at once; 1 by default.")
@@ -55,7 +56,7 @@ def set_limit(
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", shell_complete=LIMITS)
 @click.option("--force", is_flag=True, help="Even if tasks refer to it: they run without it.")
 @parameters.reason
 @parameters.dry_run
@@ -89,7 +90,7 @@ def list_limits(as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", shell_complete=LIMITS)
 @watchable
 @parameters.as_json
 def show(name: str, as_json: bool) -> None:

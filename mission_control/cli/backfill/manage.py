@@ -8,6 +8,7 @@ import rich_click as click
 
 from mission_control.cli.backfill.start import follow, words_of
 from mission_control.cli.terminal import parameters
+from mission_control.cli.terminal.completions import BACKFILLS
 from mission_control.cli.terminal.failures import ExitCode
 from mission_control.cli.terminal.installation_in_use import current
 from mission_control.cli.terminal.layout import Column, ShortNames, Worth
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 _TASK = Column("task", Worth.KEY, least=12)
 _LAST = (Column("to"), Column("progress", Worth.KEY, least=20))
 
-_backfill_id = click.argument("backfill_id")
+_backfill_id = click.argument("backfill_id", shell_complete=BACKFILLS)
 
 
 @click.command("list")

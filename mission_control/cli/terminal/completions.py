@@ -67,7 +67,15 @@ def known_values(field: str) -> list[str]:
     return []
 
 
-TASK_IDS: Final = completed_by(_of_installation(lambda installation: installation.registry.ids()))
+_task_ids = _of_installation(lambda installation: installation.registry.ids())
+TASK_IDS: Final = completed_by(_task_ids)
 RUN_IDS: Final = completed_by(_of_installation(_run_ids))
 TASK_AND_RUN_IDS: Final = completed_by(_of_installation(lambda ours: [*ours.registry.ids(), *_run_ids(ours)]))
 HANDLER_PATHS: Final = completed_by(_handler_paths)
+TASK_IDS_AND_HANDLERS: Final = completed_by(lambda: [*_task_ids(), *_handler_paths()])
+LIMITS: Final = completed_by(_of_installation(lambda ours: ours.limits.all()))
+BUDGETS: Final = completed_by(_of_installation(lambda ours: ours.budgets.all()))
+GRANTS: Final = completed_by(_of_installation(lambda ours: ours.grants.all()))
+BACKFILLS: Final = completed_by(
+    _of_installation(lambda ours: [one.backfill_id for one in ours.backfills.all()])
+)

@@ -165,7 +165,7 @@ def completed(*words: str) -> list[str]:
     return [one.value for one in shell.get_completions(given, begun)]
 
 
-def test_ids_of_tasks_runs_and_handlers_are_completed(installation: Installation) -> None:
+def test_ids_of_all_kinds_are_completed(installation: Installation) -> None:
     for task_id in ("tea", "teapot"):
         mc("task", "add", "--id", task_id, "--handler", HELLO, "--daily", "09:00")
     installation.ledger.dispatch(a_run("tea@20260301T090000Z", task_id="tea"))
@@ -175,6 +175,10 @@ def test_ids_of_tasks_runs_and_handlers_are_completed(installation: Installation
     assert completed("handler", "test", "handlers.hel") == [HELLO]
     assert completed("run", "list", "--status", "fail") == ["failure", "failed"]
     assert completed("task", "list", "--handler", "handlers.hel") == [HELLO]
+    assert (completed("enqueue", "teap"), completed("enqueue", "handlers.hel")) == (["teapot"], [HELLO])
+    mc("limit", "set", "api", "--concurrency", "1")
+    mc("budget", "set", "all", "--runs", "9/d")
+    assert (completed("limit", "show", "a"), completed("budget", "remove", "")) == (["api"], ["all"])
 
 
 def test_nothing_is_completed_or_started_where_no_server_is_up(
