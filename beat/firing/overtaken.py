@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Self
@@ -18,8 +18,10 @@ from beat.firing.fire_request import FireRequest, FireRequests
 from beat.firing.firing import Firing
 from mission_control.events import events
 from mission_control.model.definitions.schedules import spread_offset
-from mission_control.model.policies.misfire import MOST_AT_ONCE, Action, Miss, decide
-from mission_control.model.values.instants import format_instant, from_unix
+from mission_control.model.policies.misfire import MOST_AT_ONCE
+from mission_control.model.policies.overtaken import decide_overtaken
+from mission_control.model.runs.changed_occurrence import ChangedOccurrence
+from mission_control.model.values.instants import from_unix
 from mission_control.store import redis_keys
 
 _KEY: Final = redis_keys.OVERTAKEN
@@ -29,9 +31,9 @@ _KEY: Final = redis_keys.OVERTAKEN
 class Overtaken:
     """Records what changes of tasks have overtaken.
 
-    The step that changes or removes an overdue task notes its former definition, since when it was due, and
-    until when that held. The note stays until all of its occurrences are recorded. Recording one twice is
-    harmless, because of its run's id.
+    The step that changes or removes a task of which something is overdue notes its former definition, since
+    when it was due, until when that held, and which of its occurrences were changed by hand. The note stays
+    until all of its occurrences are recorded. Recording one twice is harmless, because of its run's id.
     """
 
     client: Redis
@@ -55,30 +57,37 @@ class Overtaken:
         if note is None:
             return 0
         try:
-            key, text, due, until = json.loads(note)
-            entry, end = due_task(key, float(due), float(due), text.encode()), from_unix(float(until))
+            key, text, due, until, *changes = json.loads(note)
+            since, end = float(due or "inf"), from_unix(float(until))
+            entry = due_task(key, since, since, text.encode())
+            changed = [ChangedOccurrence.from_json(one) for one in changes]
         except Exception as error:  # noqa: BLE001  # whatever it holds, the others must not wait for it
             events.overtaken_unreadable(error)
             return self._replace(note)
-        rest = self._recorded(entry, end)
+        rest = self._recorded(entry, changed, end)
         if rest is None:
             return 0
-        following = json.dumps([key, text, repr(rest), until]) if rest <= float(until) else None
-        return self._replace(note, following)
+        following = [key, text, repr(rest), until, *changes]
+        return self._replace(note, json.dumps(following) if rest <= float(until) else None)
 
-    def _recorded(self, entry: DueTask, until: datetime) -> float | None:
+    def _recorded(
+        self, entry: DueTask, changed: Sequence[ChangedOccurrence], until: datetime
+    ) -> float | None:
         """Record some occurrences; return when the next is due, or None if the task was changed again."""
         found: Any = self.client.hget(entry.key, "revision")
-        what = "removed" if found is None else "changed"
-        reason = f"the task was {what} at {format_instant(until)}, and no beat had fired this occurrence"
         spread = spread_offset(entry.task_id, entry.task.schedule.spread_seconds)
         most = max(1, min(MOST_AT_ONCE, MOST_BYTES // entry.size))
-        decision = decide(entry.task, entry.due, until, spread=spread, most=most)
-        actions = tuple(_missed(action, reason) for action in decision.actions)
+        decision = decide_overtaken(
+            entry.task, entry.due, changed, until, spread=spread, most=most, is_removed=found is None
+        )
         now = self.clock()
-        request = self.requests.of_overtaken(entry, actions, now, revision=found or "")
-        if request not in self.commit([request], now).committed:
-            return None
+        if decision.actions:
+            request = self.requests.of_overtaken(entry, decision.actions, now, revision=found or "")
+            verdicts = self.commit([request], now)
+            if verdicts.is_stale:  # the pauses, which decide nothing here, were others; they are read again
+                verdicts = self.commit([request], now)
+            if request not in verdicts.committed:
+                return None
         is_last = decision.next_due is None or entry.task.schedule.is_fixed_delay
         return math.inf if is_last else decision.next_due
 
@@ -89,9 +98,3 @@ class Overtaken:
                 pipe.lpush(_KEY, rest)
             pipe.execute()
         return 1
-
-
-def _missed(action: Action, reason: str) -> Miss:
-    if isinstance(action, Miss) and action.stands_for_others:
-        return action
-    return Miss(action.scheduled_time, reason)

@@ -22,7 +22,7 @@ from mission_control.model.policies.pause import (
 from mission_control.model.runs.cause import Cause
 from mission_control.model.runs.changed_occurrence import ChangedOccurrence, has_occurrence
 
-_BY_HAND: Final = Cause("skipped_by_hand")
+BY_HAND: Final = Cause("skipped_by_hand")
 
 
 def with_changes(
@@ -76,9 +76,9 @@ def _action(
     )
     if change.is_skipped:
         is_recorded = is_known or change.to is not None
-        return Skip(change.at, change.words(), _BY_HAND) if is_recorded else None
+        return Skip(change.at, change.words(), BY_HAND) if is_recorded else None
     if change.to is None or not is_known:
-        return Skip(change.at, f"{change.words()}; its schedule no longer has this occurrence", _BY_HAND)
+        return Skip(change.at, f"{change.words()}; its schedule no longer has this occurrence", BY_HAND)
     return decide_moved(task, change.at, change.to, horizon)
 
 

@@ -9,8 +9,9 @@
 --         whether to keep the next due (of an entry in quarantine only if it has passed), version of the pauses that
 --         the writer saw, unless the task must be new, identity of the record of this change, "" for none, what is
 --         pending of it, a JSON list, without the time in front, {tasks it comes after}, {those it no longer comes
---         after}, {changed occurrences among the pauses, to be forgotten}, up to when what has not been fired is
---         overtaken by this change, Unix seconds, "" for never}
+--         after}, {changed occurrences among the pauses that are over, each with what stays of it, "" for nothing}, up to
+--         when what has not been fired is overtaken by this change, Unix seconds, "" for never, {JSON of the changed
+--         occurrences}}
 -- Reply: for each task 1 written, 0 the entry exists (for a new task) or it, the pauses, or what comes after it, are not
 --        what the writer saw: it would close a cycle; nothing changed; or an error.
 --        A quarantined entry does not count as existing: a new one takes its place.
@@ -71,7 +72,7 @@ end
 
 local function put(packed)
   local id, seen_text, text, signature, revision, definition, due, keeps_due, seen_version, record, pending, upstream,
-    former, forgotten, overtaken_until = unpack(cmsgpack.unpack(packed))
+    former, over, overtaken_until, changed = unpack(cmsgpack.unpack(packed))
   local entry, revisions, is_new = prefix .. id, revisions_prefix .. id .. revisions_suffix, seen_text == ''
   require_rights(entry)
   if closes_cycle(id, upstream) then
@@ -97,11 +98,13 @@ local function put(packed)
   else
     due = nil
   end
-  local overdue = overtaken_until ~= '' and not is_quarantined and redis.call('HGET', entry, 'due') or ''
+  local overdue = overtaken_until ~= '' and redis.call('HGET', entry, 'due') or ''
   -- The first write takes memory: a full server refuses this one, and no later one.
   redis.call('HSET', entry, 'task', text, 'revision', revision, 'definition', definition)
-  if (tonumber(overdue) or math.huge) <= (tonumber(overtaken_until) or 0) then -- beat records that it was missed
-    redis.pcall('RPUSH', KEYS[8], cjson.encode({entry, seen_text, overdue, overtaken_until}))
+  local is_overdue = (tonumber(overdue) or math.huge) <= (tonumber(overtaken_until) or 0)
+  if is_overdue or #over > 0 then -- beat records what was missed
+    redis.pcall('RPUSH', KEYS[8], cjson.encode({entry, seen_text, is_overdue and overdue or '', overtaken_until,
+      unpack(changed)}))
   end
   if signature ~= '' then
     redis.call('HSET', entry, 'signature', signature)
@@ -125,8 +128,14 @@ local function put(packed)
       redis.call('ZADD', KEYS[1], due, entry)
     end
   end
-  if #forgotten > 0 then
-    redis.call('HDEL', KEYS[5], unpack(forgotten))
+  for at = 1, #over, 2 do
+    if over[at + 1] == '' then
+      redis.call('HDEL', KEYS[5], over[at])
+    else
+      redis.call('HSET', KEYS[5], over[at], over[at + 1])
+    end
+  end
+  if #over > 0 then
     redis.call('INCR', KEYS[6])
   end
   redis.call('SADD', KEYS[2], id)

@@ -30,8 +30,13 @@ redis.call('ZREM', KEYS[2], KEYS[1])
 redis.call('SREM', KEYS[3], ARGV[1])
 redis.call('HDEL', KEYS[6], KEYS[1])
 redis.pcall('HDEL', KEYS[9], ARGV[1])
-if is_overdue and task ~= '' then -- beat records that it was missed
-  redis.pcall('RPUSH', KEYS[10], cjson.encode({KEYS[1], task, due, ARGV[3]}))
+local note = {KEYS[1], task, is_overdue and due or '', ARGV[3]}
+for at = 8, #ARGV do
+  local changed = redis.pcall('HGET', KEYS[7], ARGV[at])
+  note[#note + 1] = type(changed) == 'string' and changed or nil
+end
+if task ~= '' and (is_overdue or #note > 4) then -- beat records what was missed
+  redis.pcall('RPUSH', KEYS[10], cjson.encode(note))
 end
 local is_read, definition = pcall(cjson.decode, task)
 for _, one in ipairs(is_read and type(definition) == 'table' and definition.after or {}) do

@@ -9,6 +9,7 @@ import pytest
 
 from mission_control.audit.stream.reader import read_all
 from mission_control.dispatch.enqueue import Dispatch
+from mission_control.dispatch.run_options import DebounceOptions, RunOptions
 from mission_control.ledger.claims import BeginVerdict
 from mission_control.model.runs.run_state import RunState
 from mission_control.store import redis_keys
@@ -78,6 +79,27 @@ def test_disabled_task_keeps_no_run_waiting(installation: Installation, way: str
     assert state_and_reason(ledger, other) == ("dispatched", None)
     recorded = [one["execution_id"] for one in read_all(installation.settings.task_execution_log)]
     assert sorted(recorded) == sorted([sent, retrying, parked])
+
+
+@pytest.mark.parametrize("change", ["disable", "unregister"])
+def test_runs_that_wait_for_anything_leave_one_record_each(installation: Installation, change: str) -> None:
+    registry, dispatch = installation.registry, Dispatch.of(installation)
+    limit = {"name": "one", "concurrency": 1}
+    installation.limits.set(limit)
+    registry.register({**A_TASK, "overlap": "queue", "limits": ["one"]})
+    options = (
+        RunOptions(),
+        RunOptions(overlap="queue"),
+        RunOptions(delay="1h"),
+        RunOptions(debounce=DebounceOptions(key="k", delay="1h")),
+    )
+    runs = [dispatch.enqueue("a", options=one).execution_id for one in options]
+    getattr(registry, change)("a")
+    reason = f"its task was {'disabled' if change == 'disable' else 'removed'}"
+    assert {state_and_reason(installation.ledger, one) for one in runs} == {("cancelled", reason)}
+    recorded = [one["execution_id"] for one in read_all(installation.settings.task_execution_log)]
+    assert sorted(recorded) == sorted(runs)
+    assert not installation.client.exists(redis_keys.PARKED)
 
 
 def test_run_enqueued_while_its_task_is_disabled_waits_until_it_is_disabled_again(
