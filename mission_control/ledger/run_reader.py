@@ -1,8 +1,8 @@
 """Reads runs and counters from the ledger; the common base of the ledger's parts."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator
-from datetime import datetime
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import UTC, datetime
 from itertools import chain, count
 from typing import Any, Final, cast
 
@@ -163,6 +163,55 @@ class RunReader:
         ids = cast("list[str]", execution_ids)
         for at in range(0, len(ids), _AT_ONCE):
             yield from self.get_all(ids[at : at + _AT_ONCE])
+
+    def ended_ids(
+        self, *, task_id: str | None = None, after: str = "", since: datetime | None = None, limit: int
+    ) -> list[str]:
+        """Return ids of runs that ended, the latest first, after the run `after`, back to `since`.
+
+        With a task those of its runs, the latest scheduled first, whether they have ended or not; `since` is
+        not looked at then. If the ledger no longer has the run `after`, nothing follows it.
+        """
+        key = redis_keys.FINISHED_RUNS if task_id is None else redis_keys.task_runs(task_id)
+        rank = cast("int | None", self._client.zrevrank(key, after)) if after else -1
+        if rank is None:
+            return []
+        found = cast("list[str]", self._client.zrevrange(key, rank + 1, rank + limit))
+        if since is None or task_id is not None:
+            return found
+        most = int(self._client.zcount(key, since.timestamp(), "+inf")) - rank - 1
+        return found[: max(0, most)]
+
+    def ended_times(
+        self, since: datetime, until: datetime, *, task_id: str | None = None, limit: int
+    ) -> list[tuple[str, datetime]]:
+        """Return the ids of runs that ended between two moments, and when, the latest first.
+
+        With a task those of its runs that were scheduled then, and for when.
+        """
+        key = redis_keys.FINISHED_RUNS if task_id is None else redis_keys.task_runs(task_id)
+        span: dict[str, Any] = {"byscore": True, "desc": True, "offset": 0, "num": limit, "withscores": True}
+        found: Any = self._client.zrange(key, until.timestamp(), since.timestamp(), **span)
+        return [(name, datetime.fromtimestamp(score, UTC)) for name, score in found]
+
+    def states(self, execution_ids: Iterable[str]) -> list[str | None]:
+        """Return the states of runs in one round trip, None for those that the ledger no longer has."""
+        with self._client.pipeline(transaction=False) as pipe:
+            for execution_id in execution_ids:
+                pipe.hget(redis_keys.run(execution_id), "state")
+            return pipe.execute()
+
+    def latest_of(self, task_ids: Sequence[str], *, limit: int) -> dict[str, list[RunRecord]]:
+        """Return the runs of several tasks, the latest scheduled first, in two round trips."""
+        with self._client.pipeline(transaction=False) as pipe:
+            for task_id in task_ids:
+                pipe.zrevrange(redis_keys.task_runs(task_id), 0, limit - 1)
+            found = pipe.execute()
+        runs = {run.execution_id: run for run in self.get_all(chain(*found))}
+        return {
+            task_id: [runs[one] for one in ids if one in runs]
+            for task_id, ids in zip(task_ids, found, strict=True)
+        }
 
     def ids(self) -> list[str]:
         """Return the ids of all runs that the ledger has."""

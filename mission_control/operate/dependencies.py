@@ -1,6 +1,6 @@
 """Questions about what keeps a task waiting: tasks that it comes after, and its condition."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -53,3 +53,10 @@ def condition_words(client: Redis, task: TaskDefinition, now: datetime) -> str |
     facts = condition_facts(client, task.id, task.condition, task.after, now)
     answer = decide_condition(task.condition, now, now, task.schedule.zone, facts)
     return f"{task.condition.describe()}; now: {'yes' if answer.holds else 'no'} ({answer.seen})"
+
+
+def upstream_graph(tasks: Iterable[TaskDefinition]) -> dict[str, dict[str, str]]:
+    """Return tasks that come after others, and these, each with the tasks before it and on what outcome."""
+    linked = {task.id: {one.task: str(one.on) for one in task.after} for task in tasks}
+    before = {one for after in linked.values() for one in after}
+    return {name: after for name, after in linked.items() if after or name in before}

@@ -55,6 +55,7 @@ if TYPE_CHECKING:
 
 _DUE_SHOWN: Final = 5
 _RUNS_SHOWN: Final = 100
+_ENDED_COUNTED: Final = 10_000
 _DAY: Final = timedelta(hours=24)
 
 
@@ -155,7 +156,9 @@ def situation(
     notes += _unnoticed(registry, tasks, notes) if sound(redis_keys.TASKS) else []
     pauses = read_pauses(client) if sound(*PAUSE_KEYS) else NO_PAUSES
     late = overdue(client, registry, redbeat_keys, now) if sound(*schedule) else []
-    ended = ledger.finished_since(now - _DAY) if sound(redis_keys.FINISHED_RUNS) else []
+    ended = (
+        ledger.ended_ids(since=now - _DAY, limit=_ENDED_COUNTED) if sound(redis_keys.FINISHED_RUNS) else []
+    )
     queues, broker_issues = _queues(app, ledger, {queue for queue, _ in (*tasks.work, *of_runs(active))})
     shown = active[:_RUNS_SHOWN]
     return Situation(
@@ -181,7 +184,7 @@ def situation(
             *upstream_issues(tasks.missing_upstream),
             *quarantine_issues(notes),
         ],
-        outcomes=dict(Counter(str(run.state) for run in ended).most_common()),
+        outcomes=dict(Counter(filter(None, ledger.states(ended))).most_common()),
         next_due=tasks.next_due,
         pauses=pauses.in_force(now),
         skips=_skips(ledger, {*(run.task_id for run in shown), *tasks.conditional}),

@@ -3,7 +3,7 @@
 This file has more than 250 lines because all that changes or reads a task goes through one class.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, Literal
 
@@ -237,10 +237,15 @@ class Registry:
         """Return all tasks in the story's shape, sorted by id; damaged ones as `get` does."""
         return [shown for shown, _ in shown_tasks(self._store, self._ledger, enabled_only=enabled_only)]
 
-    def each(self, *, enabled_only: bool = True) -> Iterator[tuple[dict[str, Any], TaskDefinition | None]]:
-        """Yield what `tasks` returns, each with its model if it can be read, without holding all of them."""
+    def each(
+        self, *, enabled_only: bool = True, only: Sequence[str] | None = None
+    ) -> Iterator[tuple[dict[str, Any], TaskDefinition | None]]:
+        """Yield what `tasks` returns, each with its model if it can be read, without holding all of them.
+
+        Those are all tasks, or those of the ids in `only`.
+        """
         read = SimilarStoredTasks(self.check).read
-        for shown, stored in shown_tasks(self._store, self._ledger, enabled_only=enabled_only):
+        for shown, stored in shown_tasks(self._store, self._ledger, enabled_only=enabled_only, only=only):
             yield shown, None if stored is None else read(stored)
 
     def unreadable(self) -> dict[str, str]:

@@ -29,6 +29,10 @@ class TaskFiles:
         found = self._client.hscan_iter(redis_keys.TASK_FILES, count=_AT_ONCE) if files else ()
         return (one for one in found if one[1] in files)
 
+    def of(self, task_id: str) -> str | None:
+        """Return the file that owns a task, None for none."""
+        return cast("str | None", self._client.hget(redis_keys.TASK_FILES, task_id))
+
     def all(self) -> list[str]:
         """Return the files that own tasks, sorted."""
         return sorted(set(cast("list[str]", self._client.hvals(redis_keys.TASK_FILES))))

@@ -34,13 +34,14 @@ def shown_by_id(store: TaskStore, ledger: RunReader, task_id: str) -> dict[str, 
 
 
 def shown_tasks(
-    store: TaskStore, ledger: RunReader, *, enabled_only: bool
+    store: TaskStore, ledger: RunReader, *, enabled_only: bool, only: Sequence[str] | None = None
 ) -> Iterator[tuple[dict[str, Any], StoredTask | None]]:
-    """Yield all tasks as `shown_by_id` shows them, sorted by id, with what is stored, None if it is damaged.
+    """Yield tasks as `shown_by_id` shows them, sorted by id, with what is stored, None if it is damaged.
 
-    Definitions are not checked again. Tasks are read many at a time.
+    Those are all tasks, or those of the ids in `only`. Definitions are not checked again. Tasks are read many
+    at a time.
     """
-    ids = store.ids()
+    ids = store.ids() if only is None else list(only)
     for at in range(0, len(ids), _AT_ONCE):
         yield from _some_shown(store, ledger, ids[at : at + _AT_ONCE], enabled_only=enabled_only)
 

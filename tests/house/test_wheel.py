@@ -12,7 +12,7 @@ from tests.house.repository import PACKAGES, ROOT
 if TYPE_CHECKING:
     from pathlib import Path
 
-SUFFIXES = (".py", ".lua", ".j2", ".txt", ".typed")
+SUFFIXES = (".py", ".lua", ".j2", ".txt", ".typed", ".html", ".css", ".js")
 
 
 def test_wheel_holds_every_file_of_the_packages(tmp_path: Path) -> None:

@@ -31,11 +31,10 @@ from mission_control.cli.terminal.wording import (
     labelled_time,
     local_time,
     own_zone,
-    span_ms,
 )
 from mission_control.cli.views.eta_view import eta_json, eta_words
 from mission_control.cli.views.run_view import outcome, passed_deadlines, result_text, waiting_words
-from mission_control.model.values.quantities import counted
+from mission_control.model.values.quantities import counted, span_ms
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo

@@ -33,18 +33,6 @@ def in_how_long(moment: datetime, now: datetime) -> str:
     return f"in {words}" if span > timedelta(0) else f"{words} ago"
 
 
-def span_ms(milliseconds: int | None) -> str:
-    """Return a span of time in words, with its sign if it is negative; nothing for None.
-
-    >>> span_ms(15), span_ms(2_400), span_ms(None)
-    ('15 ms', '2.4 s', '')
-    """
-    if milliseconds is None:
-        return ""
-    sign = "-" if milliseconds < 0 else ""
-    return sign + duration(timedelta(milliseconds=milliseconds))
-
-
 def local_time(moment: datetime, zone: tzinfo) -> str:
     """Return `moment` as clocks in `zone` show it, with a fraction only where there is one.
 

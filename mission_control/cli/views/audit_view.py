@@ -9,9 +9,10 @@ from rich.text import Text
 
 from mission_control.cli.terminal.layout import Column, Worth
 from mission_control.cli.terminal.output import as_text, console, printable, table
-from mission_control.cli.terminal.wording import local_time, span_ms
+from mission_control.cli.terminal.wording import local_time
 from mission_control.cli.views.run_view import STYLES, outcome, result_text
 from mission_control.model.values.instants import parse_instant
+from mission_control.model.values.quantities import span_ms
 from mission_control.model.values.zones import zone
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ from rich.text import Text
 
 from mission_control.cli.terminal.layout import Column, Worth
 from mission_control.cli.terminal.output import as_text
-from mission_control.cli.terminal.wording import labelled_time, local_time, span_ms
+from mission_control.cli.terminal.wording import labelled_time, local_time
+from mission_control.model.values.quantities import span_ms
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo

@@ -36,3 +36,15 @@ def duration(span: timedelta) -> str:
         if count or parts:
             parts.append(f"{count} {name}" if count else "")
     return " ".join(part for part in parts[:2] if part)
+
+
+def span_ms(milliseconds: float | None) -> str:
+    """Return a span of time in words, with its sign if it is negative; nothing for None.
+
+    >>> span_ms(15), span_ms(2_400), span_ms(None)
+    ('15 ms', '2.4 s', '')
+    """
+    if milliseconds is None:
+        return ""
+    sign = "-" if milliseconds < 0 else ""
+    return sign + duration(timedelta(milliseconds=milliseconds))

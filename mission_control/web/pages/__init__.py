@@ -1,1 +1,1 @@
-"""The pages, made by the server and readable without JavaScript."""
+"""The pages: read by anyone's browser, with or without JavaScript; every change is a POST of a form."""

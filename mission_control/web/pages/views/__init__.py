@@ -1,0 +1,1 @@
+"""What each page shows, asked of `operate/`, one file a page."""

@@ -1,0 +1,41 @@
+"""All pages, in the order in which an address is looked for."""
+
+from typing import Final
+
+from mission_control.web.pages.views import (
+    activity,
+    analytics,
+    approvals,
+    calendar,
+    editor,
+    graph,
+    limits,
+    now,
+    pressure,
+    run,
+    runs,
+    task,
+    tasks,
+    timeline,
+    workers,
+)
+from mission_control.web.pages.visit import View
+
+VIEWS: Final = (
+    View("/", "Now", "now.html", now.read),
+    View("/tasks", "Tasks", "tasks.html", tasks.read),
+    View("/tasks/{task_id}", "Task", "task.html", task.read),
+    View("/editor", "New task", "editor.html", editor.read, is_live=False),
+    View("/editor/{task_id}", "Edit task", "editor.html", editor.read, is_live=False),
+    View("/runs", "Runs", "runs.html", runs.read),
+    View("/runs/{execution_id}", "Run", "run.html", run.read),
+    View("/timeline", "Timeline", "timeline.html", timeline.read),
+    View("/pressure", "Pressure", "pressure.html", pressure.read),
+    View("/analytics", "Analytics", "analytics.html", analytics.read),
+    View("/graph", "Graph", "graph.html", graph.read),
+    View("/workers", "Workers and queues", "workers.html", workers.read),
+    View("/limits", "Limits and budgets", "limits.html", limits.read),
+    View("/approvals", "Approvals", "approvals.html", approvals.read),
+    View("/activity", "Activity", "activity.html", activity.read),
+    View("/calendar", "Calendar", "calendar.html", calendar.read),
+)

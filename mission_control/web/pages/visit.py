@@ -1,0 +1,134 @@
+"""A visit to a page: what its address says, and when and in which time zone it is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import quote, urlencode
+from zoneinfo import ZoneInfo
+
+from starlette.requests import Request
+from starlette.routing import compile_path
+
+from mission_control.errors import InvalidTaskError, Problem
+from mission_control.installation.installation import Installation
+from mission_control.model.values.durations import parse_duration
+from mission_control.model.values.instants import parse_instant
+from mission_control.model.values.zones import zone
+
+
+@dataclass(frozen=True)
+class Visit:
+    """What a page is asked with. `path` are the variables of its address, `query` what follows the `?`."""
+
+    installation: Installation
+    zone: ZoneInfo
+    now: datetime
+    path: Mapping[str, str] = field(default_factory=dict)
+    query: Mapping[str, str] = field(default_factory=dict)
+
+    def text(self, name: str, default: str = "") -> str:
+        """Return a value of the query, without spaces around it."""
+        return self.query.get(name, default).strip()
+
+    def number(self, name: str, default: int, most: int) -> int:
+        """Return a whole number of the query, at least 1.
+
+        Raises:
+            InvalidTaskError: it is none, or more than `most`.
+        """
+        text = self.text(name, str(default))
+        if (
+            not text.isascii()
+            or not text.isdigit()
+            or not 1 <= int(text[:9]) <= most
+            or len(text) > len(str(most))
+        ):
+            raise wrong(name, f"{text[:40]!r} is no whole number from 1 to {most:,}")
+        return int(text)
+
+    def span(self, name: str, default: str) -> timedelta:
+        """Return a span of time of the query, such as 24h, of at most 400 days.
+
+        Raises:
+            InvalidTaskError: it is none.
+        """
+        text = self.text(name, default)
+        try:
+            seconds = parse_duration(text)
+        except ValueError as error:
+            raise wrong(name, str(error)) from error
+        if not 0 < seconds <= timedelta(days=400).total_seconds():
+            raise wrong(name, f"{text[:40]!r} is not between 1s and 400d")
+        return timedelta(seconds=seconds)
+
+    def moment(self, name: str, default: datetime) -> datetime:
+        """Return an instant of the query.
+
+        Raises:
+            InvalidTaskError: it is none.
+        """
+        text = self.text(name)
+        try:
+            return parse_instant(text) if text else default
+        except ValueError as error:
+            raise wrong(name, str(error)) from error
+
+    def one_of(self, name: str, choices: Mapping[str, object] | tuple[str, ...]) -> str:
+        """Return a value of the query that must be one of some, or empty.
+
+        Raises:
+            InvalidTaskError: it is none of them.
+        """
+        text = self.text(name)
+        if text and text not in choices:
+            raise wrong(name, f"{text[:40]!r} is none of {', '.join(choices)}")
+        return text
+
+    def link(self, **changes: object) -> str:
+        """Return the query of this page with some values changed; None takes one away."""
+        merged = {**self.query, **changes}
+        return "?" + urlencode({name: one for name, one in merged.items() if one not in {None, ""}})
+
+
+@dataclass(frozen=True)
+class View:
+    """A page: its address, its name, its template, and what reads all that it shows. It writes nothing."""
+
+    address: str
+    title: str
+    template: str
+    read: Callable[[Visit], dict[str, Any]]
+    is_live: bool = True
+
+    def at(self, visit: Visit) -> str:
+        """Return the address of the page that a visit is to, with its query."""
+        path = self.address.format(**{name: quote(one) for name, one in visit.path.items()})
+        return path + (f"?{urlencode(visit.query)}" if visit.query and self.is_live else "")
+
+    def matches(self, path: str) -> dict[str, str] | None:
+        """Return the variables of a path, if it is this page's."""
+        found = compile_path(self.address)[0].match(path)
+        return None if found is None else found.groupdict()
+
+
+def visit_of(request: Request, installation: Installation) -> Visit:
+    """Return the visit that a request makes; the time zone is that of the browser, if it has sent one."""
+    named = request.cookies.get("mc_zone", "")
+    try:
+        here = zone(named) if named else zone(installation.settings.timezone)
+    except ValueError:
+        here = zone(installation.settings.timezone)
+    path = {name: str(one) for name, one in request.path_params.items()}
+    seen = request.cookies.get("mc_seen", "")
+    last_visit = {"since": seen} if seen and request.url.path == "/" else {}
+    return Visit(installation, here, installation.clock(), path, {**last_visit, **request.query_params})
+
+
+def wrong(name: str, message: str) -> InvalidTaskError:
+    """Return the error for a field of an address or a form."""
+    return InvalidTaskError(
+        [Problem(name, message)], subject="this page was asked for something it cannot show"
+    )
