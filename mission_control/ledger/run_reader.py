@@ -1,4 +1,7 @@
-"""Reads runs and counters from the ledger; the common base of the ledger's parts."""
+"""Reads runs and counters from the ledger; the common base of the ledger's parts.
+
+This file has more than 250 lines because all that reads runs stands in one class.
+"""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
