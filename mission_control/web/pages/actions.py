@@ -23,6 +23,7 @@ from mission_control.operate.assembly import granted_changes, occurrences_of, pa
 from mission_control.operate.plan.carrying_out import carry_out
 from mission_control.operate.plan.planning import plan_of_revision
 from mission_control.operate.tasks import existing_task, naming_nearest_task
+from mission_control.web.access.caller import Permission
 from mission_control.web.pages.views.editor import plan_page, saved
 from mission_control.web.pages.visit import Visit, wrong
 
@@ -180,23 +181,26 @@ def _seen(visit: Visit, _form: Form) -> Done:
     return Done(to="/", cookies=[("mc_seen", format_instant(visit.now.replace(microsecond=0)), _YEAR)])
 
 
-ACTIONS: Final[Mapping[str, Callable[[Visit, Form], Done | str]]] = {
-    "run": _run,
-    "enable": partial(_switch, enabled=True),
-    "disable": partial(_switch, enabled=False),
-    "pause": _pause,
-    "resume": _resume,
-    "skip": partial(_occurrence, how="skip"),
-    "unskip": partial(_occurrence, how="unskip"),
-    "move": partial(_occurrence, how="move"),
-    "cancel": _cancel,
-    "retry": _retry,
-    "rollback": _rollback,
-    "remove": _remove,
-    "plan": lambda visit, _: plan_page(visit),
-    "save": _save,
-    "allow": partial(_decide, allow=True),
-    "deny": partial(_decide, allow=False),
-    "theme": _theme,
-    "seen": _seen,
+Action = Callable[[Visit, Form], Done | str]
+
+ACTIONS: Final[Mapping[str, tuple[Permission, Action]]] = {
+    "run": ("run", _run),
+    "enable": ("edit", partial(_switch, enabled=True)),
+    "disable": ("edit", partial(_switch, enabled=False)),
+    "pause": ("pause", _pause),
+    "resume": ("pause", _resume),
+    "skip": ("pause", partial(_occurrence, how="skip")),
+    "unskip": ("pause", partial(_occurrence, how="unskip")),
+    "move": ("pause", partial(_occurrence, how="move")),
+    "cancel": ("run", _cancel),
+    "retry": ("run", _retry),
+    "rollback": ("edit", _rollback),
+    "remove": ("edit", _remove),
+    "plan": ("edit", lambda visit, _: plan_page(visit)),
+    "save": ("edit", _save),
+    "allow": ("admin", partial(_decide, allow=True)),
+    "deny": ("admin", partial(_decide, allow=False)),
+    "theme": ("read", _theme),
+    "seen": ("read", _seen),
 }
+"""What forms do, each with what its caller must be permitted."""

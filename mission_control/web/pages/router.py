@@ -13,11 +13,12 @@ from anyio.to_thread import run_sync
 from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse, Response, StreamingResponse
 
-from mission_control.errors import MissionControlError
+from mission_control.errors import GrantRefusedError, MissionControlError
 from mission_control.installation.installation import Installation
 from mission_control.model.values.zones import zone
 from mission_control.store.connection import connect, store_errors
-from mission_control.web.pages.actions import ACTIONS, Done
+from mission_control.web.access.needs import needs, recorded
+from mission_control.web.pages.actions import ACTIONS, Action, Done
 from mission_control.web.pages.live import LivePages
 from mission_control.web.pages.rendering import band, fragment, live_part, page
 from mission_control.web.pages.signals import signal_of
@@ -27,6 +28,7 @@ from mission_control.web.pages.views.table import VIEWS
 from mission_control.web.pages.visit import View, Visit, visit_of
 
 router = APIRouter(include_in_schema=False)
+_READS: Final = needs("read", of="all")
 
 Key = tuple[str, str, str]
 """A page that is live: its path, its query, and the time zone in which it is shown."""
@@ -81,7 +83,7 @@ def _endpoint(view: View) -> Callable[[Request], Awaitable[Response]]:
     return show
 
 
-@router.get("/live")
+@router.get("/live", dependencies=[_READS])
 async def live(request: Request, view: str) -> Response:
     """Send the live part of a page, whenever it has changed, as server-sent events."""
     parts, installation = urlsplit(view), request.app.state.installation
@@ -91,14 +93,14 @@ async def live(request: Request, view: str) -> Response:
     return StreamingResponse(events, media_type="text/event-stream", headers={"Cache-Control": "no-store"})
 
 
-@router.get("/preview")
+@router.get("/preview", dependencies=[needs("edit", of="all")])
 def preview(request: Request) -> Response:
     """Say what a schedule means while it is typed, and when it is due next."""
     visit = visit_of(request, request.app.state.installation)
     return HTMLResponse(fragment("preview.html", visit, **preview_of(visit)))
 
 
-@router.get("/runs/{execution_id}/capsule.json")
+@router.get("/runs/{execution_id}/capsule.json", dependencies=[_READS])
 def capsule(request: Request, execution_id: str) -> Response:
     """Return all that is known of a run as one JSON file."""
     visit = visit_of(request, request.app.state.installation)
@@ -124,10 +126,15 @@ async def do(request: Request, action: str) -> Response:
     if action not in ACTIONS:
         raise HTTPException(404, f"there is no action {action[:80]}")
     form = parse_qsl((await request.body()).decode(errors="replace"), keep_blank_values=True)
-    visit = replace(visit_of(request, request.app.state.installation), query=dict(form))
+    permission, act = ACTIONS[action]
+    caller = request.state.caller
+    with recorded(request, "*"):
+        if caller.is_limited or not caller.may(permission):
+            raise GrantRefusedError(f"{caller.name} is not permitted to {permission} all tasks")
+    visit = replace(visit_of(request, request.state.installation), query=dict(form))
     back = _own_path(visit.text("back", "/"))
     try:
-        done = await run_sync(_carried_out, action, visit, [(name, one.strip()) for name, one in form])
+        done = await run_sync(_carried_out, act, visit, [(name, one.strip()) for name, one in form])
     except MissionControlError as error:
         return await _refused(request, visit, back, error)
     if isinstance(done, str):
@@ -139,9 +146,9 @@ async def do(request: Request, action: str) -> Response:
     return response
 
 
-def _carried_out(action: str, visit: Visit, form: list[tuple[str, str]]) -> Done | str:
+def _carried_out(act: Action, visit: Visit, form: list[tuple[str, str]]) -> Done | str:
     with store_errors(visit.installation.redis_url):
-        return ACTIONS[action](visit, form)
+        return act(visit, form)
 
 
 async def _refused(request: Request, visit: Visit, back: str, error: MissionControlError) -> Response:
@@ -161,4 +168,4 @@ def _own_path(text: str) -> str:
 
 
 for _view in VIEWS:
-    router.add_api_route(_view.address, _endpoint(_view), methods=["GET", "HEAD"])
+    router.add_api_route(_view.address, _endpoint(_view), methods=["GET", "HEAD"], dependencies=[_READS])

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 import pytest
 
+from mission_control.operate.grants.tokens import create_grant
+from mission_control.web.pages.actions import ACTIONS
 from mission_control.web.pages.views.table import VIEWS
 from tests.stage.seeded_history import HOSTILE, seed
 from tests.stage.web import Web
@@ -225,3 +228,17 @@ def test_ten_thousand_tasks_of_one_name_are_shown_a_page_at_a_time(
     assert answer.status_code == 200
     assert "many_09999" in answer.text
     assert len(answer.content) <= MOST_BYTES
+
+
+def test_caller_without_the_permission_is_refused(installation: Installation) -> None:
+    given = {"name": "reader", "permissions": ["read"]}
+    parts = (installation.grants, installation.budgets, given)
+    _, token = create_grant(*parts, lasts=timedelta(days=1), now=installation.clock())
+    reader, header = Web(installation), {"Authorization": f"Bearer {token}"}
+    assert reader.ask("GET", "/tasks", headers=header).status_code == 200
+    refused = {name for name, (permission, _) in ACTIONS.items() if permission != "read"}
+    assert {name for name in refused if _posted_by(reader, name, header) != 403} == set()
+
+
+def _posted_by(web: Web, action: str, header: dict[str, str]) -> int:
+    return web.ask("POST", f"/do/{action}", content="task=billing", headers=header).status_code
