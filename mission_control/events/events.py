@@ -124,39 +124,33 @@ def occurrence_skipped(run: RunRecord) -> _Fields:
 
 
 @_event(ERROR, "opened a circuit breaker")
-def breaker_opened(task_id: str, reason: str | None) -> _Fields:
+def breaker_opened(task_id: str, reason: str | None) -> None:
     """Runs of a task have failed in a row; what falls due of it is skipped, apart from probes."""
-    return {"task_id": task_id, "reason": reason}
 
 
 @_event(ERROR, "could not open or close a circuit breaker; the next run that ends does")
-def breaker_failed(task_id: str, error: Exception) -> _Fields:
+def breaker_failed(task_id: str, error: Exception) -> None:
     """Redis refused to note how a run ended, or could not be reached."""
-    return {"task_id": task_id, "error": error}
 
 
 @_event(ERROR, "a task that comes after another cannot be read; what follows from the run waits")
-def downstream_delayed(execution_id: str, key: str, problem: str) -> _Fields:
+def downstream_delayed(execution_id: str, key: str, problem: str) -> None:
     """Beat looks at it again every minute."""
-    return {"execution_id": execution_id, "key": key, "problem": problem}
 
 
 @_event(ERROR, "occurrences that a change of their task has overtaken cannot be recorded")
-def overtaken_unreadable(error: Exception) -> _Fields:
+def overtaken_unreadable(error: Exception) -> None:
     """What was noted of them cannot be read."""
-    return {"error": error}
 
 
 @_event(WARNING, "sent a probe")
-def breaker_probed(task_id: str) -> _Fields:
+def breaker_probed(task_id: str) -> None:
     """The circuit breaker of a task has let one occurrence through."""
-    return {"task_id": task_id}
 
 
 @_event(INFO, "closed a circuit breaker")
-def breaker_closed(task_id: str) -> _Fields:
+def breaker_closed(task_id: str) -> None:
     """A run of a task has succeeded after its circuit breaker was opened."""
-    return {"task_id": task_id}
 
 
 @_event(INFO, "a backfill is over")
@@ -395,9 +389,8 @@ def consumer_stuck(seconds: float, what: str) -> _Fields:
 
 
 @_event(WARNING, "a process of the pool does not take its run; ending the process")
-def delivery_lost(execution_id: str, pid: int) -> _Fields:
+def delivery_lost(execution_id: str, pid: int) -> None:
     """A message was given to a process of the pool that does not begin it; another one will."""
-    return {"execution_id": execution_id, "pid": pid}
 
 
 @_event(INFO, "no such handler on this worker; returned the message to its queue")

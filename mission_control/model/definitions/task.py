@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal
 
 import orjson
 from pydantic import (
@@ -171,10 +171,6 @@ class TaskDefinition(FrozenModel):
     def notify_given(self) -> dict[str, Any] | None:
         """What the definition says about notifications, as a run of the task carries it; None for nothing."""
         return self.notify.model_dump(mode="json") if "notify" in self.model_fields_set else None
-
-    def with_metadata(self, metadata: Metadata) -> Self:
-        """Return the same definition with other metadata, without checking it again."""
-        return self.model_copy(update={"metadata": metadata})
 
 
 def parse_task(
