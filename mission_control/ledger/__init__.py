@@ -1,4 +1,4 @@
 """The ledger: the record of runs in Redis, true while it lives.
 
-`ledger` has the transitions, each one script; `claims` who runs what; `lapses` finds orphaned runs.
+`ledger` has the transitions, each one script, and finds orphaned runs; `claims` says who runs what.
 """

@@ -62,7 +62,7 @@ This file has more than 250 lines because all keys stand in one place.
 | `mc:audit:pending` | hash: identity → what to write | permanent, until written | ledger, beat, workers |
 | `mc:audit:quarantine` | list of JSON, newest first, at most 1,000 | permanent | sweep |
 | `mc:audit:anchors` | hash: writer → its last line | permanent, at most 10,000 | audit writers |
-| `mc:audit:known_since` | hash of high-water marks, see `known_time` | permanent | audit writers, ledger |
+| `mc:audit:known_since` | hash of high-water marks, see `chain` | permanent | audit writers, ledger |
 | `mc:rollup:totals` | hash: counter → how many, see `run_totals` | permanent | sweep |
 | `mc:rollup:positions` | hash: audit file → how far it is counted | permanent | sweep |
 | `mc:rollup:hour:<hour>` | hash: task and revision → JSON of its figures | 35 days | sweep |
