@@ -11,13 +11,14 @@ from mission_control.web.access.identification import Identification
 from mission_control.web.api.router import router as rest
 from mission_control.web.events.broadcast import Broadcast
 from mission_control.web.events.event_log import EventLog
+from mission_control.web.metrics import router as metrics
 from mission_control.web.pages.router import router as pages
 from mission_control.web.parts import Client
 from mission_control.web.problems import answer_errors
 from mission_control.web.protection import Protection
 
 health = APIRouter(tags=["health"])
-ROUTERS: Final = (health, rest, pages)
+ROUTERS: Final = (health, metrics, rest, pages)
 """All routes, in the order in which they are asked; each says by `needs` what its caller must be permitted.
 """
 

@@ -1,0 +1,202 @@
+"""`/metrics`: how the installation is doing, for Prometheus.
+
+Labels are bounded: outcomes, causes, queues, limits and budgets, at most 100 of the last three each; tasks
+only with `?by=task`. A scrape costs a bounded number of round trips, however many runs and tasks there are.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import islice
+from typing import Any, Final, Literal, cast
+
+from fastapi import APIRouter, Request, Response
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from mission_control.errors import StoreUnavailableError
+from mission_control.installation.installation import Installation
+from mission_control.model.figures.run_totals import SECONDS
+from mission_control.model.runs.run_record import RunRecord, Trigger
+from mission_control.operate.analytics import by_task
+from mission_control.operate.budgets import standings
+from mission_control.operate.queues import waiting_queues
+from mission_control.operate.unaccounted import Unaccounted
+from mission_control.processes.heartbeats import ANSWER_SECONDS, ProcessInfo, live_processes
+from mission_control.store import redis_keys
+from mission_control.web.access.needs import needs
+from mission_control.web.parts import Whole
+
+MOST_NAMED: Final = 100
+"""How many queues, limits or budgets are named."""
+
+_RECENT: Final = timedelta(minutes=5)
+_RECENT_RUNS: Final = 200
+_DAY: Final = timedelta(days=1)
+
+router = APIRouter(tags=["metrics"], dependencies=[needs("read", of="all")])
+
+
+@router.get("/metrics", response_class=Response)
+def metrics(request: Request, installation: Whole, by: Literal["task"] | None = None) -> Response:
+    """Return all metrics as Prometheus reads them; `?by=task` adds the figures of each task."""
+    app = request.app
+    if not hasattr(app.state, "unaccounted"):
+        app.state.unaccounted = Unaccounted(
+            installation.client, installation.registry, installation.ledger, installation.clock
+        )
+    registry = CollectorRegistry()
+    registry.register(_Collected(installation, app.state.unaccounted.count(), by_task=by is not None))
+    return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+
+
+@dataclass(frozen=True)
+class _Collected(Collector):
+    """Everything that is measured, read for each scrape."""
+
+    installation: Installation
+    unaccounted: int
+    by_task: bool
+
+    def describe(self) -> Iterable[Metric]:
+        return ()
+
+    def collect(self) -> Iterator[Metric]:
+        ours = self.installation
+        now = ours.clock()
+        yield from _totals(cast("dict[str, str]", ours.client.hgetall(redis_keys.ROLLUP_TOTALS)))
+        yield from _lags(ours.ledger.last_finished(limit=_RECENT_RUNS), now)
+        alive = live_processes(ours.client, within_seconds=ANSWER_SECONDS)
+        yield from _processes(alive)
+        yield from _queues(ours, {name for one in alive for name in one.info.get("queues", [])}, now)
+        yield from _limits(ours)
+        yield from _budgets(ours, now)
+        pending = int(ours.client.hlen(redis_keys.PENDING_RECORDS))
+        yield _gauge("audit_pending_records", "Audit records that are not written yet", pending)
+        yield _gauge("runs_active", "Runs that are not over", ours.ledger.active_count())
+        what = "Occurrences of the last hour without a run or an explanation; must be 0"
+        yield _gauge("occurrences_unaccounted", what, self.unaccounted)
+        if self.by_task:
+            yield _tasks(ours, now)
+
+
+def _gauge(name: str, about: str, value: float) -> Metric:
+    return GaugeMetricFamily(f"mission_control_{name}", about, value)
+
+
+def _family(name: str, about: str, labels: list[str], values: Iterable[tuple[list[str], float]]) -> Metric:
+    family = GaugeMetricFamily(f"mission_control_{name}", about, labels=labels)
+    for names, value in values:
+        family.add_metric(names, value)
+    return family
+
+
+def _totals(stored: Mapping[str, str]) -> Iterator[Metric]:
+    ended = CounterMetricFamily(
+        "mission_control_occurrences",
+        "Runs that ended, and occurrences without one",
+        labels=["outcome", "cause"],
+    )
+    for name, count in stored.items():
+        kind, _, rest = name.partition(":")
+        if kind == "ended":
+            ended.add_metric(rest.split(":", 1), int(count))
+    yield ended
+    retries = int(stored.get("retries", 0))
+    yield CounterMetricFamily("mission_control_retries", "Attempts that are followed by another", retries)
+    for name, about in (("duration", "How long last attempts took"), ("lateness", "How late they began")):
+        total, buckets = 0, []
+        for bound in (*SECONDS, "+Inf"):
+            total += int(stored.get(f"{name}:{bound}", 0))
+            buckets.append((bound if isinstance(bound, str) else str(float(bound)), total))
+        seconds = int(stored.get(f"{name}:sum", 0)) / 1_000
+        yield HistogramMetricFamily(f"mission_control_run_{name}_seconds", about, buckets, seconds)
+
+
+def _lags(runs: Iterable[RunRecord], now: datetime) -> Iterator[Metric]:
+    """Return how late beat fired, how long messages waited, and both, of the runs that ended last."""
+    found = defaultdict[str, list[float]](list)
+    for run in runs:
+        if run.finished_at is None or run.finished_at < now - _RECENT or run.trigger is not Trigger.SCHEDULE:
+            continue
+        found["beat"].append((run.dispatched_at - run.due_at).total_seconds())
+        if run.started_at is not None and run.attempt == 1:
+            found["queue"].append((run.started_at - run.dispatched_at).total_seconds())
+            found["start"].append((run.started_at - run.due_at).total_seconds())
+    about = "Lag by stage of the runs that ended within 5 minutes: until fired, in the queue, both"
+    yield _family("lag_seconds", about, ["stage", "quantile"], _quantiles(found))
+
+
+def _quantiles(found: Mapping[str, list[float]]) -> Iterator[tuple[list[str], float]]:
+    for stage, lags in found.items():
+        ordered = sorted(lags)
+        for share in (0.5, 0.95, 1.0):
+            yield [stage, f"{share:g}"], ordered[max(0, -int(-len(ordered) * share // 1) - 1)]
+
+
+def _processes(alive: Iterable[ProcessInfo]) -> Iterator[Metric]:
+    beats = [one for one in alive if one.kind == "beat"]
+    workers = [one for one in alive if one.kind == "worker"]
+    leading = [one.age for one in beats if one.info.get("leading")]
+    yield _gauge("beats", "Beats that answer", len(beats))
+    yield _gauge("beat_leader", "Whether a beat leads", min(1, len(leading)))
+    ages: list[tuple[list[str], float]] = [([], age) for age in leading[:1]]
+    yield _family("beat_tick_age_seconds", "Since when the leading beat has made no turn", [], ages)
+    yield _gauge("workers", "Workers that answer", len(workers))
+    slots = sum(int(one.info.get("concurrency") or 0) for one in workers)
+    yield _gauge("worker_slots", "Runs that the workers can run at once", slots)
+
+
+def _queues(ours: Installation, names: set[str], now: datetime) -> Iterator[Metric]:
+    try:
+        found, is_up = waiting_queues(ours.celery, ours.ledger, names), 1
+    except StoreUnavailableError:
+        found, is_up = [], 0
+    yield _gauge("broker_up", "Whether the broker answers", is_up)
+    longest = sorted(found, key=lambda one: -one.waiting)[:MOST_NAMED]
+    depths = [([one.name], float(one.waiting)) for one in longest]
+    yield _family("queue_messages", "Messages that wait in a queue", ["queue"], depths)
+    ages = [([one.name], (now - one.oldest).total_seconds()) for one in longest if one.oldest is not None]
+    yield _family("queue_oldest_age_seconds", "Since when its oldest message waits", ["queue"], ages)
+
+
+def _limits(ours: Installation) -> Iterator[Metric]:
+    limits = dict(islice(sorted(ours.limits.all().items()), MOST_NAMED))
+    with ours.client.pipeline(transaction=False) as pipe:
+        for name in limits:
+            pipe.hgetall(redis_keys.LimitKeys(name).of("slots"))
+            pipe.zcard(redis_keys.LimitKeys(name).of("waiting"))
+        answers: list[Any] = pipe.execute()
+    used = [sum(int(weight) for run, weight in held.items() if run not in {"", "@"}) for held in answers[::2]]
+    plain = [(name, one) for name, one in limits.items() if one.concurrency is not None]
+    slots = [([name], float(one.concurrency or 0)) for name, one in plain]
+    yield _family("limit_slots", "Slots of a limit, of each value of its `per`", ["limit"], slots)
+    in_use = [([name], float(count)) for name, count in zip(limits, used, strict=True)]
+    yield _family("limit_slots_used", "Slots in use of a limit without `per`", ["limit"], in_use)
+    waiting = [([name], float(count)) for name, count in zip(limits, answers[1::2], strict=True)]
+    yield _family("limit_waiting", "Runs that wait for a limit without `per`", ["limit"], waiting)
+
+
+def _budgets(ours: Installation, now: datetime) -> Iterator[Metric]:
+    budgets = [one for _, one in islice(sorted(ours.budgets.all().items()), MOST_NAMED)]
+    found = [one for budget in budgets for one in standings(ours.client, budget, now)]
+    labels = ["budget", "unit"]
+    spent = [([one.budget, one.unit], one.spent / one.cap.amount) for one in found]
+    yield _family("budget_spent_ratio", "Share of a budget's cap that is spent", labels, spent)
+    reserved = [([one.budget, one.unit], one.reserved / one.cap.amount) for one in found]
+    yield _family(
+        "budget_reserved_ratio", "Share of a budget's cap that runs have reserved", labels, reserved
+    )
+
+
+def _tasks(ours: Installation, now: datetime) -> Metric:
+    figures = by_task(ours.client, since=now - _DAY, until=now)
+    about = "Runs of a task that ended within a day, by outcome"
+    counts = defaultdict[tuple[str, str], int](int)
+    for name, one in figures.items():
+        for (status, _), count in one.outcomes.items():
+            counts[name, status] += count
+    values = [([name, status], float(count)) for (name, status), count in counts.items()]
+    return _family("task_runs", about, ["task", "outcome"], values)
