@@ -14,7 +14,8 @@ from mission_control.cli.terminal.filters import named_tasks, task_filters
 from mission_control.cli.terminal.installation_in_use import current
 from mission_control.cli.terminal.output import tell
 from mission_control.cli.terminal.several import each
-from mission_control.cli.views.sending import send
+from mission_control.cli.views.sending import answer as answer_for
+from mission_control.cli.views.sending import start
 
 if TYPE_CHECKING:
     from mission_control.dispatch.run_handle import Run
@@ -77,7 +78,7 @@ def enqueue(  # one parameter an option
     priority: int | None,
     overlap: Literal["queue", "allow"] | None,
     idempotency_key: str | None,
-    **answer: Any,  # noqa: ANN401  # how to answer, as `send` takes it
+    **answer: Any,  # noqa: ANN401  # how to answer, as `answer_for` takes it
 ) -> int:
     """Run a task, or a bare handler, once outside any schedule.
 
@@ -104,7 +105,9 @@ def enqueue(  # one parameter an option
         )
         name = task_id_of(installation.registry, task_id_or_handler, changes=True)
         dispatch = Dispatch.of(installation)
-        return send(dispatch, installation.client, name, params, options, idempotency_key, **answer)
+        is_dry = answer.pop("dry_run")
+        runs = start(dispatch, installation.client, name, params, options, idempotency_key, dry_run=is_dry)
+        return answer_for(runs, **answer)
 
 
 @click.command("run", epilog="Example: mission-control task run tea -p name=Ada --wait --timeout 1m")
@@ -126,8 +129,6 @@ def run_task(
     Conditions are not asked. Prints the ids of the runs, or with --wait their results. Exit code 1: the run
     failed; 7: one of several did, or was not sent.
     """
-    from mission_control.cli.views.sending import answer as answer_for
-    from mission_control.cli.views.sending import start
     from mission_control.dispatch.enqueue import Dispatch, RunOptions
     from mission_control.operate.tasks import existing_task, task_id_of
 
@@ -140,8 +141,7 @@ def run_task(
             task = existing_task(registry, task_id_of(registry, name, changes=True))
             if task.condition is not None:
                 tell(f"its condition is not asked: {task.condition.describe()}")
-            run = start(dispatch, installation.client, task.id, params, options, dry_run=dry_run)
-            runs.extend([] if run is None else [run])
+            runs.extend(start(dispatch, installation.client, task.id, params, options, dry_run=dry_run))
 
         code = each(named_tasks(installation, task_ids, wanted), start_one)
         answered = answer_for(runs, **answer) if runs else code

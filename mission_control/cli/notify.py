@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import rich_click as click
 
 from mission_control.cli.terminal import parameters
@@ -29,7 +27,7 @@ def test_channel(channel: str, timeout: float, as_json: bool, dry_run: bool) -> 
 
     Exit code 1: the channel did not take it; 3: no live worker has the channel.
     """
-    from mission_control.cli.views.sending import send
+    from mission_control.cli.views.sending import answer, start
     from mission_control.dispatch.enqueue import Dispatch
     from mission_control.notifications.message_runs import HANDLER
     from mission_control.operate.notified import known_channel
@@ -42,8 +40,8 @@ def test_channel(channel: str, timeout: float, as_json: bool, dry_run: bool) -> 
             "title": "Test",
             "text": f"Mission Control reaches you on the channel {name}.",
         }
-        answer: dict[str, Any] = {"wait": True, "timeout": timeout, "as_json": as_json, "dry_run": dry_run}
-        return send(Dispatch.of(installation), installation.client, HANDLER, params, **answer)
+        runs = start(Dispatch.of(installation), installation.client, HANDLER, params, dry_run=dry_run)
+        return answer(runs, wait=True, timeout=timeout, as_json=as_json)
 
 
 @click.command()

@@ -18,22 +18,6 @@ if TYPE_CHECKING:
     from mission_control.model.runs.run_record import RunRecord
 
 
-def send(  # one parameter an option
-    dispatch: Dispatch,
-    client: Redis,
-    name: str,
-    params: Mapping[str, Any] | None,
-    options: RunOptions | None = None,
-    idempotency_key: str | None = None,
-    *,
-    dry_run: bool,
-    **how: Any,  # noqa: ANN401  # as `answer` takes it
-) -> int:
-    """Send a run, answer as asked, and return the exit code."""
-    run = start(dispatch, client, name, params, options, idempotency_key, dry_run=dry_run)
-    return ExitCode.DONE if run is None else answer([run], **how)
-
-
 def start(
     dispatch: Dispatch,
     client: Redis,
@@ -43,8 +27,8 @@ def start(
     idempotency_key: str | None = None,
     *,
     dry_run: bool,
-) -> Run | None:
-    """Send a run, say to where, and return it; in a dry run show it, and return None."""
+) -> list[Run]:
+    """Send a run, say to where, and return it; in a dry run show it, and return nothing."""
     from mission_control.audit.record.masking import masked_value
     from mission_control.dispatch.enqueue import NO_OPTIONS
     from mission_control.operate.runs import run_json
@@ -56,7 +40,7 @@ def start(
         marked = frozenset(prepared.secret_params if prepared.secret_params is not None else ())
         echo_json({**run_json(prepared), "params": masked_value(prepared.params, marked=marked)})
         tell("dry run: nothing was sent")
-        return None
+        return []
     run = dispatch.enqueue(name, params, options, idempotency_key=idempotency_key)
     record = run.record
     if record is not None and record.waits_for is not None:
@@ -69,7 +53,7 @@ def start(
     else:
         tell(f"sent {run.execution_id}{'' if record is None else _whither(record)}")
     tell_issues([] if record is None else issues_of_run(client, record))
-    return run
+    return [run]
 
 
 def answer(runs: Sequence[Run], *, wait: bool, timeout: float | None, as_json: bool) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import stat
 from datetime import timedelta
@@ -15,6 +14,7 @@ from mission_control.registry.planned_writes import PlannedWrites
 from mission_control.store import redis_keys
 from tests.stage.command_line import mc, run_program, start_program
 from tests.stage.live_installation import YEARLY
+from tests.stage.planned_files import CAKE, DAILY, TEA, registered, write
 from tests.stage.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -24,11 +24,6 @@ if TYPE_CHECKING:
     from mission_control.installation.installation import Installation
 
 pytestmark = pytest.mark.usefixtures("installation")
-DAILY: dict[str, Any] = {
-    "schedule": {"type": "daily", "time": "09:00", "timezone": "UTC"},
-    "handler": "handlers.hello.run",
-}
-TEA, CAKE = {"id": "tea", **DAILY}, {"id": "cake", **DAILY, "priority": 2}
 
 
 @pytest.fixture
@@ -39,15 +34,6 @@ def file(tmp_path: Path) -> Path:
 @pytest.fixture
 def plan(tmp_path: Path) -> Path:
     return tmp_path / "plan.json"
-
-
-def write(file: Path, *tasks: dict[str, Any], **sections: Any) -> str:
-    file.write_text(json.dumps({**sections, "tasks": tasks}))
-    return str(file)
-
-
-def registered() -> list[str]:
-    return [one["id"] for one in mc("task", "list", "--all", "--json").json]
 
 
 def test_plan_shows_what_changes_and_what_follows_and_changes_nothing(file: Path) -> None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from mission_control.registry.registry import Registry
 from mission_control.store import redis_keys
 from tests.stage.command_line import mc
+from tests.stage.planned_files import CAKE, DAILY, TEA, registered, write
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,25 +17,11 @@ if TYPE_CHECKING:
     from mission_control.installation.installation import Installation
 
 pytestmark = pytest.mark.usefixtures("installation")
-DAILY: dict[str, Any] = {
-    "schedule": {"type": "daily", "time": "09:00", "timezone": "UTC"},
-    "handler": "handlers.hello.run",
-}
-TEA, CAKE = {"id": "tea", **DAILY}, {"id": "cake", **DAILY, "priority": 2}
 
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     return tmp_path / "tasks.json"
-
-
-def write(file: Path, *tasks: dict[str, Any]) -> str:
-    file.write_text(json.dumps({"tasks": tasks}))
-    return str(file)
-
-
-def registered() -> list[str]:
-    return [one["id"] for one in mc("task", "list", "--all", "--json").json]
 
 
 def test_prune_removes_only_what_its_file_had(file: Path, installation: Installation) -> None:
