@@ -10,6 +10,8 @@ import stat
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
+from io import BufferedReader
 from pathlib import Path
 from threading import Thread
 from typing import IO, Any, Final, TypeVar
@@ -125,17 +127,25 @@ def open_outside_file(path: Path) -> IO[bytes]:
 def _in_time(path: Path, read: Callable[[], _Result], seconds: float | None = None) -> _Result:
     """Return what `read` returns, in a thread that is left behind if it does not answer."""
     key, limit = (os.getpid(), path), SECONDS if seconds is None else seconds
-    if key in _unanswered and not _unanswered[key].done():
+    if key in _unanswered:
         raise _no_answer(path, limit)
     answer: Future[_Result] = Future()
     Thread(target=_run, args=(read, answer), name=f"reading {path.name}", daemon=True).start()
     try:
         return answer.result(limit)
     except TimeoutError:
-        if answer.done():
-            raise
+        if answer.done():  # meanwhile, or it raised this error itself
+            return answer.result()
         _unanswered[key] = answer
+        answer.add_done_callback(partial(_let_go, key))
         raise _no_answer(path, limit) from None
+
+
+def _let_go(key: tuple[int, Path], answer: Future[Any]) -> None:
+    """Keep nothing of an answer that came too late; it may be an open file."""
+    _unanswered.pop(key, None)
+    if answer.exception() is None and isinstance(late := answer.result(), BufferedReader):
+        late.close()
 
 
 def _run(read: Callable[[], _Result], answer: Future[_Result]) -> None:

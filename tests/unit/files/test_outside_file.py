@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import psutil
 import pytest
 
 from mission_control.audit.stream.reader import tail
@@ -143,6 +144,9 @@ def test_file_that_does_not_answer_is_given_up_in_time_and_not_asked_again_meanw
     assert reading() == [left]
     stalled.set()
     left.join(timeout=10)
+    assert str(path) not in {
+        one.path for one in psutil.Process().open_files()
+    }  # what it opened late is closed
     assert read_outside_file(path, 10) == b"there"
 
 
