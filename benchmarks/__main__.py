@@ -68,6 +68,7 @@ _BENCHMARKS: Final[dict[str, Callable[[dict[str, Any], Sequence[str] | None], Co
     "register": lambda given, _: compare_register(given.get("tasks", 10_000)),
     "backfill": lambda given, _: suite.backfill(given.get("tasks", 1_000), given.get("seconds", 60.0)),
     "audit": lambda given, _: suite.audit(given.get("records", 1_000_000)),
+    "history": lambda given, _: suite.history(given.get("records", 10_000_000)),
 }
 
 

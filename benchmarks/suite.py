@@ -12,6 +12,7 @@ from benchmarks.contender import Contender
 from benchmarks.failover import measure_default_lock, measure_failover
 from benchmarks.figures import Round
 from benchmarks.herd import LEAD_SECONDS, measure_herd
+from benchmarks.history import measure_history
 from benchmarks.idle import measure_idle
 from benchmarks.latency import FRACTIONS, measure_handler_start, measure_message
 from benchmarks.latency import LEAD_SECONDS as LATENCY_LEAD_SECONDS
@@ -108,3 +109,8 @@ def _lateness(contender: Contender, *, occurrences: int, lead_seconds: float) ->
         **measure_handler_start(contender, occurrences, lead_seconds=lead_seconds),
         **measure_message(contender, occurrences, lead_seconds=lead_seconds),
     }
+
+
+def history(records: int) -> Comparison:
+    """Measure a question in SQL about many records; no peer can be asked."""
+    return Comparison("history", "query_seconds", {"ours": partial(measure_history, records)})

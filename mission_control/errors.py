@@ -11,6 +11,7 @@ MissionControlError
 │   └── InvalidGrantError
 ├── InvalidFilterError      a filter cannot be read: see where and what is expected (also a ValueError)
 ├── WideSearchError         a filter has too much to look at: narrow it, or confirm
+├── HistoryError            a question in SQL cannot be answered: see why (also a ValueError)
 ├── TaskFileError           a task file cannot be used: fix the file (also a ValueError)
 ├── PlanRefusedError        a plan does not hold here, or no longer: make a new one
 │   └── PlanOvertakenError  others changed some tasks while it was applied: make a new one
@@ -135,6 +136,10 @@ class InvalidSpendError(MissionControlError, ValueError):
 
 class TaskFileError(MissionControlError, ValueError):
     """A task file cannot be read, decoded or applied; nothing of it was applied."""
+
+
+class HistoryError(MissionControlError, ValueError):
+    """A question in SQL cannot be answered; the message says why, or what to install."""
 
 
 class PlanRefusedError(MissionControlError):

@@ -146,6 +146,7 @@ audit = LazyGroup(
         "tail": "audit.records:tail",
         "query": "audit.records:query",
         "verify": "audit.verify:verify",
+        "index": "audit.history:index",
         "keygen": "audit.verify:keygen",
         "repair": "audit.verify:repair",
         "acknowledge": "audit.verify:acknowledge",

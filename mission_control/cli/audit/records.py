@@ -111,6 +111,7 @@ def _follow(
 @click.option("--final", "is_final", is_flag=True, help="Only final records, no earlier attempts.")
 @click.option("-n", "limit", type=click.IntRange(min=1), help="At most this many, oldest first.")
 @click.option("--count", "is_counted", is_flag=True, help="Print only how many there are.")
+@click.option("--sql", metavar="SELECT", help="Answer a SELECT from `records` instead; see docs/audit.md.")
 @parameters.as_json
 def query(  # noqa: PLR0913, PLR0917  # one parameter an option
     task_id: str | None,
@@ -121,9 +122,17 @@ def query(  # noqa: PLR0913, PLR0917  # one parameter an option
     is_final: bool,
     limit: int | None,
     is_counted: bool,
+    sql: str | None,
     as_json: bool,
 ) -> None:
     """Search all records, oldest first, in rotated and compressed files too."""
+    if sql is not None:
+        if any((task_id, execution_id, status, since, until, is_final, is_counted)):
+            raise click.UsageError("With --sql, select in the statement; only -n and --json go with it.")
+        from mission_control.cli.audit.history import answer_sql
+
+        answer_sql(sql, limit, as_json=as_json)
+        return
     from mission_control.audit.stream.reader import RecordFilter, read_all
     from mission_control.configuration.settings import read_settings
 

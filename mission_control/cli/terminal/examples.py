@@ -53,6 +53,7 @@ _EXAMPLES: Final = {
     "audit tail": "audit tail --status failure --follow",
     "audit query": "audit query --since yesterday --status failure",
     "audit verify": "audit verify --files-only",
+    "audit index": "audit index --rebuild",
     "audit keygen": "audit keygen audit.key",
     "audit repair": "audit repair --dry-run",
     "audit acknowledge": "audit acknowledge --reason 'the disk was full'",

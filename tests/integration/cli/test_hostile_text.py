@@ -159,6 +159,7 @@ COMMANDS: dict[str, list[list[str]]] = {
     "audit repair": [["--dry-run"], [], ["--json"]],
     "audit acknowledge": [["--reason", HOSTILE]],
     "audit keygen": [[HOSTILE]],
+    "audit index": [[], ["--rebuild"]],
     "pause": [
         [HOSTILE],
         ["--all", "--until", HOSTILE],
