@@ -30,10 +30,12 @@ from beat.upkeep.schedule_upkeep import ScheduleUpkeep
 from mission_control.events import events
 from mission_control.installation.installation import Installation, current_installation
 from mission_control.messaging.message import is_broker_elsewhere
+from mission_control.messaging.outage_history import store_outages
 from mission_control.messaging.redis_failures import REDIS_ERRORS, is_redis_failure, is_wrong_type
 from mission_control.model.runs.run_record import RunRecord
 from mission_control.processes.heartbeats import beat_name, common_settings
 from mission_control.processes.supervision import is_orphaned
+from mission_control.registry.grant_uses import GrantUses
 from mission_control.sweep.late_records import LateRecords
 from mission_control.sweep.sweep import Sweep
 
@@ -93,6 +95,8 @@ class MissionControlScheduler(RedBeatScheduler):
             raise SystemExit(0)
         try:
             self._turn()
+            events.redis_is_back()
+            store_outages(self._installation.client, "beat", self._installation.clock)
         except NotLeadingError:
             self._firing.prepared.clear()
         except REFUSALS as error:
@@ -266,7 +270,8 @@ class MissionControlScheduler(RedBeatScheduler):
         do = SideWork(self._upkeep.after_wrong_type)
         more = (self._sender, ours.clock, uses_outbox, do, ours.checkpoints)
         late = (lambda: ours.backfills, lambda: ours.registry, ours.settings.queues[0], self._name)
-        return FollowUp(*parts, *more, *late, self._overtaken.record, self._heartbeat)
+        record = self._overtaken.record, GrantUses(ours.client, ours.changes, ours.clock).record_over
+        return FollowUp(*parts, *more, *late, *record, self._heartbeat)
 
     @cached_property
     def _heartbeat(self) -> HeartbeatPing | None:

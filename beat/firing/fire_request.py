@@ -17,7 +17,7 @@ from mission_control.messaging.collected_messages import QueuedMessage
 from mission_control.messaging.message_template import MessageKind
 from mission_control.model.policies.deadlines import first_deadline
 from mission_control.model.policies.due_decision import written_back
-from mission_control.model.policies.misfire import ON_TIME_WITHIN, Action, Decision, Fire, Skip
+from mission_control.model.policies.misfire import ON_TIME_WITHIN, Action, Decision, Fire, Miss, Skip
 from mission_control.model.policies.notices import unfired_notices
 from mission_control.model.policies.overlap import Verdict, plan_of
 from mission_control.model.runs.new_run import Origin, expires_at, occurrence_spec
@@ -150,7 +150,7 @@ class FireRequests:
             now=now,
             moved_to=moved_to,
         )
-        if isinstance(action, Fire) and action.seen is not None:
+        if not isinstance(action, Miss) and action.seen is not None:
             spec["condition_seen"] = action.seen
         if origin is not None:
             spec = origin.applied(spec)

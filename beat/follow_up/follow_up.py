@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from mission_control.notifications.notifier import Notifier
     from mission_control.registry.registry import Registry
 
+_RECORD_USES_EVERY: Final = 60.0
 _LOOK_FOR_WORKERS_EVERY: Final = 10.0
 
 
@@ -52,6 +53,7 @@ class FollowUp:
     queue: str
     leader: str
     record_overtaken: Callable[[], int]
+    record_uses: Callable[[], int]
     heartbeat: HeartbeatPing | None
 
     def __call__(self, turn: Turn) -> bool:
@@ -74,6 +76,7 @@ class FollowUp:
             done += self.do("send runs of backfills", lambda: self._backfill.step(turn.next_due))
         if turn.has_notices:
             done += self.do("report notices", self._notifier.turn)
+        self.do("record what holders of grants have done", self.record_uses, every=_RECORD_USES_EVERY)
         if self.checkpoints is not None:
             self.do("write a checkpoint", self.checkpoints.write, every=CHECKPOINT_SECONDS)
         return done > 0

@@ -64,8 +64,9 @@ _SEVERAL: Final = ("handlers", "permissions", "owners", "tags", "tools")
 )
 @click.option(
     "--approve-above",
-    metavar="N/d",
-    help="A change waits for an approval if its tasks are due more often a day then; 0/d for every task.",
+    metavar="N/d[,Nusd/d]",
+    help="A change waits for an approval if its tasks are due more often, or spend more, a day then: 48/d, "
+    "2usd/d, 48/d,2usd/d; 0/d for every task.",
 )
 @click.option(
     "--expires",

@@ -45,15 +45,18 @@ def mcp(token_file: Path | None, is_http: bool, host: str, port: int) -> None:
     with current() as installation:
         grants, clock, url = installation.grants, installation.clock, installation.redis_url
         work = granted_work(installation)
+        refused = lambda grant, why: work.changes.uses.note(grant.owner, "refused", "*", why)  # noqa: E731
+        holder: Callable[[str | None], Grant] = lambda token: holder_of(  # noqa: E731
+            grants, token, clock(), refused=refused
+        )
         if token_file is not None:
             token = _token_in(token_file)
-            holder_of(grants, token, clock())
-            serve_stdio(Desk(work, lambda: holder_of(grants, token, clock()), url).server())
+            holder(token)
+            serve_stdio(Desk(work, lambda: holder(token), url).server())
             return
-        desk = Desk(work, lambda: holder_of(grants, token_of_request(), clock()), url)
+        desk = Desk(work, lambda: holder(token_of_request()), url)
         _warn_of(host)
-        by_token: Callable[[str], Grant] = lambda token: holder_of(grants, token, clock())  # noqa: E731
-        serve_http(desk.server(), by_token, host, port, listening=lambda one: tell(f"listening on {one}"))
+        serve_http(desk.server(), holder, host, port, listening=lambda one: tell(f"listening on {one}"))
 
 
 def granted_work(installation: Installation) -> GrantedWork:

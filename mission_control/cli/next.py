@@ -12,7 +12,7 @@ import rich_click as click
 from mission_control.cli.terminal import parameters
 from mission_control.cli.terminal.completions import TASK_IDS
 from mission_control.cli.terminal.output import echo_file, echo_json_array, tell
-from mission_control.cli.terminal.wording import own_zone
+from mission_control.cli.terminal.wording import in_own_time, own_zone
 from mission_control.cli.views.next_view import Asked, Shown, show_times
 from mission_control.configuration.clock import utc_now
 
@@ -171,7 +171,6 @@ def _estimated(
 
 def _of_task(task_id: str) -> Asked:
     from mission_control.cli.terminal.installation_in_use import current
-    from mission_control.cli.views.run_view import meeting_words
     from mission_control.operate.pausing import pausing_layers
     from mission_control.operate.runs import next_meeting
     from mission_control.operate.tasks import existing_task, task_id_of
@@ -181,7 +180,7 @@ def _of_task(task_id: str) -> Asked:
         seen, now = installation.pauses.read(), installation.clock()
         pauses = pausing_layers(seen.in_force(now), task)
         meeting = next_meeting(installation.ledger, task, now)
-        meets = None if meeting is None else meeting_words(meeting, task.overlap, own_zone())
+        meets = None if meeting is None else in_own_time(meeting.words(task.overlap), own_zone())
     if not task.enabled:
         tell(f"{task.id} is disabled; if enabled, it would be due:")
     if task.schedule.spread_seconds:

@@ -16,7 +16,7 @@ from mission_control.cli.terminal.watching import watchable
 from mission_control.cli.terminal.wording import in_how_long, in_own_time, labelled_time, own_zone
 from mission_control.cli.views.eta_view import eta_json, eta_words
 from mission_control.cli.views.notes_view import show_notes
-from mission_control.cli.views.run_view import STYLES, VOID, passed_deadlines, waiting_words
+from mission_control.cli.views.run_view import STYLES, VOID, passed_deadlines
 from mission_control.model.values.quantities import counted, duration
 
 if TYPE_CHECKING:
@@ -188,12 +188,14 @@ def _queues(found: Situation) -> Iterator[str]:
 
 
 def _active(found: Situation, here: ZoneInfo, etas: Etas) -> Iterator[str | Text]:
+    from mission_control.operate.why.run_checks import waits
+
     known = {run.execution_id: run for run in found.active}
     for run in found.active[:_RUNS_SHOWN]:
         since = found.now - (run.started_at if run.started_at is not None else run.dispatched_at)
         state = f"{run.state}, {duration(since)}"
-        if run.waits_for is not None:
-            state = waiting_words(run, known.get(run.waits_for), here)
+        if (waiting := waits(run, found.now, known)) is not None:
+            state = in_own_time(waiting, here)
         elif skips := found.skips.get(run.task_id, 0):
             state += f"; {counted(skips, 'occurrence')} of {run.task_id} skipped in a row"
         if (eta := etas.get(run.execution_id)) is not None:

@@ -109,4 +109,5 @@ def _subject(found: Explanation, here: ZoneInfo) -> str:
 
 def _words(found: Explanation) -> str:
     verdict = str(found.verdict)
-    return _AHEAD.get(verdict, verdict) if found.is_ahead else verdict.replace("_", " ")
+    plain = verdict.replace("_", " ")
+    return _AHEAD.get(verdict, plain) if found.is_ahead else plain

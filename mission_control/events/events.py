@@ -15,7 +15,7 @@ from typing import Final, ParamSpec
 from mission_control.events.outages import Outage
 from mission_control.model.runs.run_record import RunRecord
 from mission_control.model.values.printable_text import escaped
-from mission_control.store.troubles import in_words
+from mission_control.store.troubles import in_words, trouble_words
 
 _Fields = dict[str, object]
 _P = ParamSpec("_P")
@@ -25,7 +25,9 @@ _MOST_PROBLEMS_NAMED: Final = 5
 _LINES_OF: Final = {"traceback": "\n\t"}
 
 _logger: Final = logging.getLogger("mission_control")
-_outages: Final = {"ledger": Outage(), "broker": Outage()}
+
+OUTAGES: Final = {"ledger": Outage(), "broker": Outage()}
+"""The outages of Redis as this process has seen them, and sees them."""
 
 
 def _event(
@@ -242,7 +244,7 @@ def waiting_for_redis(error: BaseException, of: str = "ledger") -> None:
 
     Logged at once, and then every minute, until `redis_is_back`; `of` is `ledger` or `broker`.
     """
-    if _outages[of].goes_on():
+    if OUTAGES[of].goes_on(trouble_words(error)):
         redis_unavailable(error, of)
 
 
@@ -255,7 +257,7 @@ def redis_unavailable(error: BaseException, of: str) -> _Fields:
 
 def redis_is_back(of: str = "ledger") -> None:
     """Redis answered again; logged only after `waiting_for_redis`."""
-    seconds = _outages[of].is_over()
+    seconds = OUTAGES[of].is_over()
     if seconds is not None:
         redis_available(seconds, of)
 

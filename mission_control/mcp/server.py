@@ -27,7 +27,7 @@ from mcp.types import (
     TextContent,
 )
 
-from mission_control.errors import GrantRefusedError, MissionControlError
+from mission_control.errors import MissionControlError
 from mission_control.mcp.tools import arguments_of, tool_of
 from mission_control.model.definitions.grant import TOOLS, Grant
 from mission_control.operate.grants.work import GrantedWork
@@ -85,10 +85,8 @@ class Desk:
             if isinstance(asked, InputRequiredResult):
                 return asked
             if asked is False:
-                await self._ask(
-                    partial(self.work.changes.record, grant, "*", "refused", "declined by the user")
-                )
-                raise GrantRefusedError("the user of the client did not confirm it; nothing was changed")
+                declined = "the user of the client did not confirm it; nothing was changed"
+                await self._ask(partial(self.work.changes.refuse, grant, "*", declined))
             return _result(await self._ask(partial(self.work.do, grant, params.name, arguments)))
         except MissionControlError as error:
             kind = type(error).__name__.removesuffix("Error")

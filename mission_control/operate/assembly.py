@@ -45,11 +45,13 @@ def eta_of(installation: Installation) -> Eta:
 def granted_changes(installation: Installation) -> GrantedChanges:
     """Return what changes tasks for the holders of grants."""
     from mission_control.operate.grants.changes import GrantedChanges
+    from mission_control.registry.grant_uses import GrantUses
     from mission_control.registry.grants import Approvals
 
-    approvals = Approvals(installation.client, installation.grants)
-    parts = (installation.registry, installation.grants, approvals, installation.granted_registry)
-    return GrantedChanges(*parts, installation.clock)
+    client, clock = installation.client, installation.clock
+    approvals, uses = Approvals(client, installation.grants), GrantUses(client, installation.changes, clock)
+    parts = (client, installation.registry, installation.grants, approvals, uses)
+    return GrantedChanges(*parts, installation.granted_registry, clock)
 
 
 def occurrences_of(installation: Installation) -> Occurrences:

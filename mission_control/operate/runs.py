@@ -19,6 +19,13 @@ from mission_control.operate.search_plan import plan_search, require_narrow
 from mission_control.operate.tasks import existing_task
 from mission_control.registry.registry import Registry
 
+_THEN: Final = {
+    Verdict.START: "starts even",
+    Verdict.SKIP: "is skipped",
+    Verdict.WAIT: "waits",
+    Verdict.TAKE_PLACE: "takes the place of the one that waits",
+    Verdict.REPLACE: "replaces it",
+}
 _HIDDEN: Final = {"params", "secret_params", "is_fixed_delay", "breaker", "budgets", "condition_seen"}
 # Few runs have them.
 _UNUSUAL: Final = {
@@ -66,12 +73,31 @@ def task_history(ledger: RunReader, registry: Registry, task_id: str, *, limit: 
     return ledger.runs_of(task_id, limit=limit)
 
 
+def standing(run: RunRecord) -> str:
+    """Say since when an active run has its state, or what it waits for."""
+    if run.waits_for is not None:
+        return f"waits for {run.waits_for} to end"
+    if run.retry_at is not None:
+        return f"waits for its retry at {format_instant(run.retry_at)}"
+    if run.started_at is None:
+        return f"{run.state} since {format_instant(run.dispatched_at)} to queue {run.queue}"
+    return f"{run.state} since {format_instant(run.started_at)} on {run.worker}"
+
+
 @dataclass(frozen=True)
 class Meeting:
     """What the next occurrence of a task meets if `run` is still active then, and what it does."""
 
     run: RunRecord
     then: Verdict
+
+    def words(self, policy: str) -> str:
+        """Say what the next occurrence does if the run has not ended until then."""
+        run = self.run
+        return (
+            f"it {_THEN[self.then]} if {run.execution_id} ({standing(run)}) has not ended by then"
+            f" (overlap policy {policy})"
+        )
 
 
 def next_meeting(ledger: RunReader, task: TaskDefinition, now: datetime) -> Meeting | None:

@@ -12,6 +12,7 @@ _TYPES: Final = {
     redis_keys.BEAT_JOURNAL: "stream",
     redis_keys.BEAT_QUARANTINE: "hash",
     redis_keys.WEB_EVENTS: "stream",
+    redis_keys.OUTAGES: "list",
     redis_keys.PREFIX_IN_USE: "string",
     redis_keys.TASKS: "set",
     redis_keys.ACTIVE_RUNS: "zset",
@@ -38,6 +39,7 @@ _TYPES: Final = {
     redis_keys.GRANTS: "hash",
     redis_keys.ROLLUP_TOTALS: "hash",
     redis_keys.ROLLUP_POSITIONS: "hash",
+    redis_keys.GRANT_USES: "hash",
     redis_keys.PAUSES_VERSION: "string",
 }
 

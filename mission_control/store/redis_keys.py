@@ -48,6 +48,7 @@ This file has more than 250 lines because all keys stand in one place.
 | `mc:grants` | hash: grant → JSON of its definition | permanent | registry |
 | `mc:grants:tasks:<name>` | sorted set: the holder's task → when it expires | permanent | registry |
 | `mc:grants:asked:<name>` | hash: task → JSON of the change | 30 days after the last | registry |
+| `mc:grants:uses` | hash: JSON of a use in a span → how often | permanent, emptied by beat | registry, beat |
 | `mc:notify:outbox` | list of JSON, notices | permanent, emptied by beat | ledger, beat, registry |
 | `mc:notify:open` | hash: task id → JSON of its incidents | permanent, emptied by their ends | ledger, beat |
 | `mc:notify:messages` | list of JSON, messages to send | permanent, emptied by sending | beat |
@@ -69,6 +70,7 @@ This file has more than 250 lines because all keys stand in one place.
 | `mc:audit:writer` | string, the process that writes late records | seconds | sweep |
 | `mc:handlers` | hash: handler path → summary | renewed by workers, one day | workers |
 | `mc:process:<kind>:<name>` | string, JSON | seconds | beat, workers |
+| `mc:outages` | list of JSON, newest first, at most 1,000: when Redis failed | permanent | beat, workers |
 | `mc:beat:leader` | string, the leading beat | `LEADER_SECONDS` | beat |
 | `mc:dead_letters` | list of JSON, newest first, at most 1,000 | permanent | beat, workers |
 | `mc:turns:<list>` | sorted set: task → its next turn | permanent, emptied by fetching | workers |
@@ -109,6 +111,7 @@ HANDLERS: Final = "mc:handlers"
 LIMITS: Final = "mc:limits"
 BUDGETS: Final = "mc:budgets"
 GRANTS: Final = "mc:grants"
+GRANT_USES: Final = "mc:grants:uses"
 PAUSES: Final = "mc:pauses"
 PAUSES_VERSION: Final = "mc:pauses:version"
 NOTICES: Final = "mc:notify:outbox"
@@ -118,6 +121,7 @@ ALARMS: Final = "mc:notify:alarms"
 BEAT_WATCHER: Final = "mc:notify:watcher"
 WAITING_RUNS: Final = "mc:runs:waiting"
 BACKFILLS: Final = "mc:backfills"
+OUTAGES: Final = "mc:outages"
 BEAT_JOURNAL: Final = "mc:beat:journal"
 OUTBOX: Final = "mc:beat:outbox"
 CATCH_UP_PACE: Final = "mc:beat:pace"

@@ -90,6 +90,12 @@ def in_words(error: BaseException) -> str:
     return str(error) if refusal is None else f"Redis {refusal}"
 
 
+def trouble_words(error: BaseException) -> str:
+    """Return how "Redis …" goes on, with the remedy after ": " if there is one."""
+    found = explain(error) if isinstance(error, RedisError) else None
+    return f"failed ({in_words(error)})" if found is None else found
+
+
 def _code(error: RedisError) -> str:
     """The code of the answer; redis-py keeps it apart only for those that have a class."""
     if error.status_code is not None:

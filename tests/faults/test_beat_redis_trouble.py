@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from mission_control.configuration.settings import read_settings
 from mission_control.installation.installation import Installation
+from mission_control.messaging.outage_history import stored_outages
+from mission_control.operate.assembly import asking
+from mission_control.operate.why.explanation import Source
 from mission_control.store import redis_keys
 from tests.processes.beats import BeatProcess, leading_beat, sent_ids
 from tests.stage.servers import RedisServer
@@ -127,6 +130,29 @@ def test_beat_survives_redis_trouble_without_lost_or_double_runs(
         go_on(place)
         assert beat.exit_code is None
         assert_every_occurrence_was_fired_once(place)
+
+
+@pytest.mark.parametrize(
+    ("trouble", "words"),
+    [(make_read_only_for_a_while, "is a read-only replica"), (fill_for_a_while, "is full")],
+)
+def test_why_names_the_refusals_of_redis_that_delayed_a_run(
+    server: RedisServer, tmp_path: Path, trouble: Callable[[RedisServer], None], words: str
+) -> None:
+    place = installation_on(server, tmp_path)
+    assert place.registry.register(TICKER)
+    with leading_beat(place):
+        go_on(place)
+        trouble(server)
+        go_on(place)
+        wait_until(lambda: place.client.exists(redis_keys.OUTAGES), "beat stores when Redis refused")
+    (outage,) = stored_outages(place.client, datetime.min.replace(tzinfo=UTC), place.clock())
+    runs = place.ledger.runs_of("ticker", limit=1_000)
+    delayed = next(run for run in runs if outage.since < run.due_at < outage.until)
+    found = asking(place).why(delayed.execution_id).findings
+    (refused,) = (one for one in found if one.code == "redis_refused")
+    assert refused.words.startswith(f"Redis {words}")
+    assert refused.source is Source.STORED
 
 
 def test_beat_waits_for_a_server_that_starts_later(server: RedisServer, tmp_path: Path) -> None:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from mission_control.model.definitions.grant import Grant
 from mission_control.operate.grants.changes import GrantedChanges
 from mission_control.operate.grants.tokens import create_grant
-from mission_control.registry.grants import Approvals
 from tests.samples.ledger_runs import NOW
 
 if TYPE_CHECKING:
@@ -27,12 +26,6 @@ def created(installation: Installation, **given: object) -> tuple[Grant, str]:
     whole = {"name": "agent", "handlers": [HELLO], "runs": "200/d", **given}
     parts = (installation.grants, installation.budgets, whole)
     return create_grant(*parts, lasts=timedelta(days=1), now=installation.clock())
-
-
-def changes_of(installation: Installation) -> GrantedChanges:
-    approvals = Approvals(installation.client, installation.grants)
-    parts = (installation.registry, installation.grants, approvals, installation.granted_registry)
-    return GrantedChanges(*parts, installation.clock)
 
 
 def wanted(task_id: str, schedule: Any = "every 1h", **more: Any) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from redis.exceptions import RedisError
 from mission_control.configuration.clock import utc_now
 from mission_control.dispatch.waiting_runs import wake_waiting
 from mission_control.events import events
+from mission_control.messaging.outage_history import store_outages
 from mission_control.model.values.instants import format_instant
 from mission_control.processes.heartbeats import RENEW_EVERY_SECONDS, Common, Heartbeat
 from mission_control.processes.supervision import is_orphaned
@@ -99,6 +100,7 @@ class HeartbeatStep(bootsteps.StartStopStep):
                 self._info["channels"] = self.channels
             self._quietly(lambda: heartbeat.beat(**self._info))
             self._quietly(self._publish_handlers)
+            self._quietly(lambda: store_outages(self.client, "worker", utc_now))
 
     def _takes_messages(self, parent: Any) -> bool:  # noqa: ANN401
         # A handler of the solo pool runs in this thread, which cannot ask for messages meanwhile.

@@ -33,7 +33,7 @@ from mission_control.cli.terminal.wording import (
     own_zone,
 )
 from mission_control.cli.views.eta_view import eta_json, eta_words
-from mission_control.cli.views.run_view import outcome, passed_deadlines, result_text, waiting_words
+from mission_control.cli.views.run_view import outcome, passed_deadlines, result_text
 from mission_control.model.values.quantities import counted, span_ms
 
 if TYPE_CHECKING:
@@ -91,21 +91,25 @@ def show(execution_ids: tuple[str, ...], as_json: bool) -> int:
 def _show(installation: Installation, run: RunRecord) -> None:
     from mission_control.dispatch.run_logs import RunLogs
     from mission_control.dispatch.waiting_runs import waiting_since
-    from mission_control.operate.limits import waits_in_words
 
     here = own_zone()
     echo(facts(_rows(run, here)))
-    since = waiting_since(installation.client, run)
-    if since is not None:
+    if (since := waiting_since(installation.client, run)) is not None:
         tell(f"waits for a worker that has {run.handler}, since {labelled_time(since, here)}")
-    if run.waits_for is not None:
-        tell(waiting_words(run, installation.ledger.get(run.waits_for), here))
-    if run.limited_by is not None:
-        limit = installation.limits.all().get(run.limited_by)
-        tell(in_own_time(waits_in_words(installation.client, run, limit, installation.clock()), here))
-    lines = RunLogs(installation.client, installation.run_logs).lines(run.execution_id)
-    if lines:
+    if not run.state.is_final and (words := _waits(installation, run)) is not None:
+        tell(in_own_time(words, here))
+    if lines := RunLogs(installation.client, installation.run_logs).lines(run.execution_id):
         echo("", *log_lines(lines[-_SHOWN_LINES:], here))
+
+
+def _waits(installation: Installation, run: RunRecord) -> str | None:
+    from mission_control.operate.limits import waits_in_words
+    from mission_control.operate.why.run_checks import waits
+
+    now, limit = installation.clock(), installation.limits.all().get(run.limited_by or "")
+    limited = waits_in_words(installation.client, run, limit, now) if run.limited_by else None
+    found = installation.ledger.get_all(filter(None, [run.waits_for]))
+    return waits(run, now, {one.execution_id: one for one in found}, limited)
 
 
 def _rows(run: RunRecord, here: ZoneInfo) -> Iterator[tuple[str, str]]:

@@ -20,7 +20,7 @@ from mission_control.cli.terminal.wording import (
     labelled_time,
     own_zone,
 )
-from mission_control.cli.views.run_view import VOID, meeting_words, standing, waiting_words
+from mission_control.cli.views.run_view import VOID
 from mission_control.model.values.instants import parse_instant
 
 if TYPE_CHECKING:
@@ -122,18 +122,19 @@ def _rows(
 
 
 def _active(ledger: RunReader, task: TaskDefinition, now: datetime) -> Iterator[tuple[str, str]]:
-    from mission_control.operate.runs import next_meeting
+    from mission_control.operate.runs import next_meeting, standing
+    from mission_control.operate.why.run_checks import waits
 
     here = own_zone()
     runs = {run.execution_id: run for run in ledger.active_of(task.id)}
     for run in sorted(runs.values(), key=lambda one: one.due_at)[:_SHOWN]:
-        waits = run.waits_for is not None
-        words = waiting_words(run, runs.get(str(run.waits_for)), here) if waits else standing(run, here)
-        yield "waiting" if waits else "active", as_text(f"{run.execution_id}: {words}")
+        waiting = waits(run, now, runs)
+        words = in_own_time(standing(run) if waiting is None else waiting, here)
+        yield "active" if waiting is None else "waiting", as_text(f"{run.execution_id}: {words}")
     if len(runs) > _SHOWN:
         yield "", f"… {len(runs)} active runs in all"
     if (meeting := next_meeting(ledger, task, now)) is not None:
-        yield "next", as_text(meeting_words(meeting, task.overlap, here))
+        yield "next", as_text(in_own_time(meeting.words(task.overlap), here))
 
 
 def _changed(changed: Iterable[ChangedOccurrence], task: TaskDefinition) -> Iterator[tuple[str, str]]:

@@ -49,10 +49,11 @@ def import_tasks(
 ) -> int:
     """Make a task file of another scheduler's entries, to plan and apply. Registers nothing.
 
-    KIND is crontab, celery-beat or apscheduler; FILE a crontab (- is stdin), or the Python source that has
-    `beat_schedule` or adds the jobs. Source is read, never run, and no pickle is loaded. Without FILE,
-    celery-beat has the RedBeat entries of this installation. What cannot be mapped is named with the reason,
-    and left out as a whole; the exit code is then 7, or 4 if nothing could be mapped.
+    KIND is crontab, celery-beat or apscheduler; FILE a crontab (- is stdin), the Python source that has
+    `beat_schedule` or adds the jobs, or an export: of `manage.py dumpdata django_celery_beat`, or of
+    APScheduler's `export_jobs`. Source is read, never run, and no pickle is loaded. Without FILE, celery-beat
+    has the RedBeat entries of this installation. What cannot be mapped is named with the reason, and left out
+    as a whole; the exit code is then 7, or 4 if nothing could be mapped.
     """
     from mission_control.cli.terminal.wording import own_zone
     from mission_control.configuration.clock import utc_now
@@ -70,7 +71,13 @@ def import_tasks(
 
 
 def _entries(kind: str, file: Path | None, *, with_user: bool) -> Iterable[Entry]:
-    from mission_control.operate.importing import apscheduler_source, celery_beat, crontab_file
+    from mission_control.operate.importing import (
+        apscheduler_export,
+        apscheduler_source,
+        celery_beat,
+        crontab_file,
+        django_dump,
+    )
 
     if file is None and kind == "celery-beat":
         from mission_control.operate.redbeat_entries import redbeat_definitions
@@ -86,9 +93,11 @@ def _entries(kind: str, file: Path | None, *, with_user: bool) -> Iterable[Entry
     text = _text(file)
     if kind == "crontab":
         return crontab_file.crontab_entries(text, with_user=with_user)
-    read = (
-        celery_beat.beat_schedule_entries if kind == "celery-beat" else apscheduler_source.apscheduler_entries
-    )
+    is_export = text.lstrip()[:1] in {"[", "{"}
+    if kind == "celery-beat":
+        read = django_dump.dumped_entries if is_export else celery_beat.beat_schedule_entries
+    else:
+        read = apscheduler_export.exported_entries if is_export else apscheduler_source.apscheduler_entries
     return read(text, str(file))
 
 

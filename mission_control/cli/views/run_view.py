@@ -8,14 +8,13 @@ from rich.text import Text
 
 from mission_control.cli.terminal.layout import Column, Worth
 from mission_control.cli.terminal.output import as_text
-from mission_control.cli.terminal.wording import labelled_time, local_time
+from mission_control.cli.terminal.wording import local_time
 from mission_control.model.values.quantities import span_ms
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from mission_control.model.runs.run_record import RunRecord
-    from mission_control.operate.runs import Meeting
 
 STYLES: Final = {
     "success": "green",
@@ -33,13 +32,6 @@ STYLES: Final = {
     "cancelled": "magenta",
     "running": "cyan",
     "dispatched": "cyan",
-}
-_AFTERWARDS: Final = {
-    "start": "starts even",
-    "skip": "is skipped",
-    "wait": "waits",
-    "take_place": "takes the place of the one that waits",
-    "replace": "replaces it",
 }
 VOID: Final = "; its schedule no longer has this occurrence"
 _COLUMNS: Final = (
@@ -72,29 +64,6 @@ def run_row(run: RunRecord, zone: ZoneInfo) -> tuple[str | Text, ...]:
         run.execution_id,
         run.worker if run.worker is not None else "",
     )
-
-
-def standing(run: RunRecord, zone: ZoneInfo) -> str:
-    """Return since when a run has its state, or what it waits for."""
-    if run.waits_for is not None:
-        return f"waits for {run.waits_for} to end"
-    if run.retry_at is not None:
-        return f"waits for its retry at {labelled_time(run.retry_at, zone)}"
-    since = run.started_at if run.started_at is not None else run.dispatched_at
-    return f"{run.state} since {labelled_time(since, zone)}"
-
-
-def waiting_words(run: RunRecord, blocker: RunRecord | None, zone: ZoneInfo) -> str:
-    """Return for which run another waits, and since when that one is active."""
-    state = "" if blocker is None else f" ({standing(blocker, zone)})"
-    return f"waits for {run.waits_for}{state} to end"
-
-
-def meeting_words(meeting: Meeting, policy: str, zone: ZoneInfo) -> str:
-    """Return what the next occurrence of a task does if the active run has not ended until then."""
-    run = meeting.run
-    what = _AFTERWARDS[meeting.then]
-    return f"{what} if {run.execution_id} ({standing(run, zone)}) has not ended (overlap policy {policy})"
 
 
 def outcome(status: str, *, is_late: bool = False) -> Text:

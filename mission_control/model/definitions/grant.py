@@ -21,7 +21,7 @@ PERMISSIONS: Final = ("read", "run", "pause", "edit", "admin")
 """What a person or program may be permitted with tasks of others; `admin` is all, and any includes `read`."""
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
-_THRESHOLD: Final = re.compile(r"[0-9]{1,6}/d")
+_THRESHOLD: Final = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,9})?) ?(runs|usd)?/d")
 
 
 def _name(value: str) -> None:
@@ -53,9 +53,27 @@ def _permission(value: str) -> None:
         )
 
 
+def thresholds_in(text: str) -> dict[str, float]:
+    """Return what needs no approval a day, by unit.
+
+    >>> thresholds_in("48/d, 2.5usd/d")
+    {'runs': 48.0, 'usd': 2.5}
+
+    Raises:
+        ValueError: a part is none, or a unit is given twice.
+    """
+    parts = [_THRESHOLD.fullmatch(one.strip()) for one in text.split(",")]
+    found = {one[2] or "runs": float(one[1]) for one in parts if one is not None}
+    if len(found) < len(parts) or not found.get("runs", 0.0).is_integer():
+        raise ValueError(
+            f'{quoted(text)} is no number of runs or dollars a day; write "48/d", "2usd/d", "48/d,2usd/d", '
+            'or "0/d" for every task'
+        )
+    return found
+
+
 def _threshold(value: str) -> None:
-    if _THRESHOLD.fullmatch(value) is None:
-        raise ValueError(f'{quoted(value)} is no number of runs a day; write "48/d", or "0/d" for every task')
+    thresholds_in(value)
 
 
 class Grant(NamedResource):
@@ -65,7 +83,7 @@ class Grant(NamedResource):
     where neither is given all.
 
     `min_interval` and `expire_tasks` are seconds; tasks expire so long after their last change. A change that
-    makes its tasks due more often than `approve_above` needs an approval.
+    makes its tasks due more often, or spend more, than `approve_above` needs an approval.
     """
 
     noun: ClassVar[str] = "grant"
@@ -93,9 +111,9 @@ class Grant(NamedResource):
         return f"grant:{self.name}"
 
     @property
-    def threshold(self) -> int | None:
-        """How many runs a day need no approval; None for any number."""
-        return None if self.approve_above is None else int(self.approve_above.partition("/")[0])
+    def thresholds(self) -> dict[str, float]:
+        """How many runs, and dollars, a day need no approval; without a unit any number."""
+        return {} if self.approve_above is None else thresholds_in(self.approve_above)
 
     @property
     def budget(self) -> Budget | None:

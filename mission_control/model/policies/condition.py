@@ -94,7 +94,7 @@ def with_condition(
 ) -> Decision:
     """Return a decision with each occurrence skipped for which a built-in condition says no.
 
-    The others carry the state that was seen, to be compared with when the run has succeeded.
+    All carry the state that was seen: it is compared with when a run has succeeded, and in a replay.
     """
 
     def asked(action: Action) -> Action:
@@ -103,10 +103,9 @@ def with_condition(
         answer = decide_condition(condition, action.due, now, task.schedule.zone, facts)
         if answer.holds:
             return replace(action, seen=facts.state)
-        skip = Skip(action.scheduled_time, reason_of(condition, answer), cause_of_condition(condition.name))
-        return replace(
-            skip, idle_from=idle_from(condition.idle_times, condition.idle_after, facts.last_run, now)
-        )
+        idle = idle_from(condition.idle_times, condition.idle_after, facts.last_run, now)
+        cause, reason = cause_of_condition(condition.name), reason_of(condition, answer)
+        return Skip(action.scheduled_time, reason, cause, idle_from=idle, seen=facts.state)
 
     return rescheduled(task, decision, tuple(map(asked, decision.actions)), now)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache
 from itertools import islice, pairwise
@@ -12,6 +12,7 @@ from mission_control.model.definitions.due_times import due_after
 from mission_control.model.definitions.grant import Grant
 from mission_control.model.definitions.schedules.clock.wall_clock import last_instant
 from mission_control.model.definitions.task import TaskDefinition
+from mission_control.model.policies.grant_needs import need_words, needs_a_day
 from mission_control.model.problems.secret_references import refers_to_secret
 from mission_control.model.problems.suggestions import quoted
 from mission_control.model.values.instants import format_instant
@@ -43,11 +44,15 @@ class Change:
 
 @dataclass(frozen=True)
 class Usage:
-    """The holder's tasks that have not expired, and those that have; `named` are those of the request."""
+    """The holder's tasks that have not expired, and those that have; `named` are those of the request.
+
+    `costs` has what a run of a task has spent on average, in dollars, as far as that is known.
+    """
 
     tasks: Mapping[str, TaskDefinition]
     expired: AbstractSet[str] = frozenset()
     named: AbstractSet[str] = frozenset()
+    costs: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -104,45 +109,26 @@ def _decide_task(
         )
     if reasons:
         return Refuse(tuple(reasons))
-    return _asks(grant, change, {**others, task.id: task}, now)
+    return _asks(grant, change, {**others, task.id: task}, usage.costs, now)
 
 
 def _asks(
-    grant: Grant, change: Change, tasks: Mapping[str, TaskDefinition], now: datetime
+    grant: Grant,
+    change: Change,
+    tasks: Mapping[str, TaskDefinition],
+    costs: Mapping[str, float],
+    now: datetime,
 ) -> Allow | Refuse | Ask:
-    most = grant.threshold
-    if most is None or change.task is None:
+    if not grant.thresholds or change.task is None:
         return Allow()
-    before = {**tasks, change.task_id: change.before}
-    wanted = runs_a_day(tasks, grant, now)
-    is_more = change.before is None or wanted > runs_a_day(_present(before), grant, now)
-    if wanted > most and is_more:
-        return Ask(f"its tasks would be due {wanted:g} times a day, and more than {most} need an approval")
+    others = {name: one for name, one in tasks.items() if name != change.task_id}
+    before = others if change.before is None else {**others, change.task_id: change.before}
+    wanted = needs_a_day(tasks, grant, costs, now)
+    had = needs_a_day(before, grant, costs, now)
+    for unit, most in grant.thresholds.items():
+        if wanted[unit] > most and (change.before is None or wanted[unit] > had[unit]):
+            return Ask(need_words(unit, wanted[unit], most))
     return Allow()
-
-
-def _present(tasks: Mapping[str, TaskDefinition | None]) -> dict[str, TaskDefinition]:
-    return {name: one for name, one in tasks.items() if one is not None}
-
-
-def runs_a_day(tasks: Mapping[str, TaskDefinition], grant: Grant, now: datetime) -> float:
-    """Return how often some tasks are due a day on average until they would expire, if changed now.
-
-    A task that comes after others counts as often as all of these, as far as they are among the tasks.
-    """
-    end, counts = grant.task_end(now), dict[str, int]()
-
-    def count(task_id: str) -> int:
-        task = tasks.get(task_id)
-        if task is None or not task.enabled:
-            return 0
-        if task_id not in counts:
-            counts[task_id] = 0  # ends the walk around a cycle, which the registry refuses
-            times = islice(task.schedule.occurrences(now, end), _LOOKED_AT)
-            counts[task_id] = sum(1 for _ in times) + sum(count(one.task) for one in task.after)
-        return counts[task_id]
-
-    return round(sum(map(count, tasks)) / max((end - now) / _DAY, 1), 1)
 
 
 def bounded(grant: Grant, task: TaskDefinition, now: datetime) -> dict[str, Any]:

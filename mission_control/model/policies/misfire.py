@@ -64,13 +64,15 @@ class Miss:
 class Skip:
     """Record this occurrence as skipped on purpose, and why.
 
-    `idle_from`: it is worth the notice `idle` from so many skips in a row on, None for never.
+    `idle_from`: it is worth the notice `idle` from so many skips in a row on, None for never. `seen` is what
+    a built-in condition saw.
     """
 
     scheduled_time: datetime
     reason: str
     cause: Cause
     idle_from: int | None = None
+    seen: str | None = None
 
 
 Action = Fire | Miss | Skip

@@ -92,10 +92,11 @@ class PauseLayer:
         """Return the layer as the reason of what it keeps from running."""
         until = "" if self.until is None else f" until {format_instant(self.until)}"
         why = "" if self.reason is None else f": {self.reason}"
+        # As exact as the record of the change, by which a replay knows it.
+        since = format_instant(self.since.replace(microsecond=self.since.microsecond // 1_000 * 1_000))
         if self.kind is PauseKind.BREAKER:
-            since = format_instant(self.since)
             return f"circuit breaker ({self.name}) open since {since}, no run{until}{why}"
-        return f"paused ({self.name}) by {self.who} at {format_instant(self.since)}{until}{why}"
+        return f"paused ({self.name}) by {self.who} at {since}{until}{why}"
 
     def cause(self) -> Cause:
         """Return the layer as the cause of what it keeps from running."""

@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import NoReturn
 
+from redis import Redis
+
 from mission_control.audit.record.difference import difference
 from mission_control.errors import GrantRefusedError, InvalidTaskError, Problem, UnknownTaskError
 from mission_control.model.definitions.grant import Grant
@@ -25,8 +27,12 @@ from mission_control.model.policies.grants import (
     reaching_out,
 )
 from mission_control.model.problems.suggestions import quoted
+from mission_control.model.values.dollars import BILLIONTHS
+from mission_control.model.values.identifiers import LONGEST_TASK_ID
 from mission_control.operate.grants.steps import KEPT, Outcome, Plan, Step, compared
+from mission_control.operate.plan.effects import measured
 from mission_control.registry.checked_task import CheckedTask
+from mission_control.registry.grant_uses import GrantUses
 from mission_control.registry.grants import Approval, Approvals, Grants, asked_at
 from mission_control.registry.registry import Registry
 from mission_control.registry.task_store import AT_ONCE
@@ -36,9 +42,11 @@ from mission_control.registry.task_store import AT_ONCE
 class GrantedChanges:
     """Makes the changes of holders. `writing` returns the registry as a holder changes it at a moment."""
 
+    client: Redis
     registry: Registry
     grants: Grants
     approvals: Approvals
+    uses: GrantUses
     writing: Callable[..., Registry]
     clock: Callable[[], datetime]
 
@@ -49,9 +57,11 @@ class GrantedChanges:
             UnknownTaskError: it has none of that id. Others are as if they were not there.
         """
         found = self.registry.some([task_id])
-        if not found or found[0].owner != grant.owner:
-            raise UnknownTaskError(f"no task of this grant has the id {quoted(task_id)}; see the tool list")
-        return found[0]
+        if found and found[0].owner == grant.owner:
+            return found[0]
+        why = f"no task of this grant has the id {quoted(task_id)}; see the tool list"
+        self.uses.note(grant.owner, "refused", task_id[:LONGEST_TASK_ID], why)
+        raise UnknownTaskError(why)
 
     def own_tasks(self, grant: Grant) -> list[TaskDefinition]:
         """Return the tasks of the holder, sorted by id."""
@@ -66,7 +76,7 @@ class GrantedChanges:
         """Raise GrantRefusedError, and record that, if the holder may not do what changes no task."""
         decision = decide_grant(grant, change, self._usage(grant), self.clock())
         if isinstance(decision, Refuse):
-            self._refuse(grant, change.task_id, decision)
+            self.refuse(grant, change.task_id, *decision.reasons)
 
     def record(self, grant: Grant, task_id: str, what: str, reason: str | None = None) -> None:
         """Record what the holder did."""
@@ -84,7 +94,7 @@ class GrantedChanges:
             GrantRefusedError: `tool` is not granted.
         """
         if tool not in grant.tools:
-            self._refuse(grant, "*", Refuse((f"{tool} is not granted",)))
+            self.refuse(grant, "*", f"{tool} is not granted")
         gone = [self.own_task(grant, one) for one in dict.fromkeys(remove)]
         tasks = self._parsed(grant, definitions)
         steps = [*self._steps(grant, tasks, gone, self.clock())]
@@ -105,12 +115,10 @@ class GrantedChanges:
         plan = self.plan(grant, definitions, remove, tool="apply")
         refused = [(one, one.decision) for one in plan.steps if isinstance(one.decision, Refuse)]
         if refused:
-            reasons = tuple(f"{one.task_id}: {why}" for one, found in refused for why in found.reasons)
-            self._refuse(grant, refused[0][0].task_id, Refuse(reasons))
+            reasons = [f"{one.task_id}: {why}" for one, found in refused for why in found.reasons]
+            self.refuse(grant, refused[0][0].task_id, *reasons)
         if plan.digest != digest:
-            self._refuse(
-                grant, "*", Refuse(("the digest is not that of this plan as it is now; plan again",))
-            )
+            self.refuse(grant, "*", "the digest is not that of this plan as it is now; plan again")
         return {one.task_id: self._do(grant, one) for one in plan.steps}
 
     def allow(self, one: Approval, *, who: str, dry_run: bool = False) -> None:
@@ -137,8 +145,7 @@ class GrantedChanges:
         """Drop a change that waits for an approval."""
         self.approvals.take(one)
         why = "" if reason is None else f": {reason}"
-        grant = self.grants.get(one.holder)
-        self.record(grant, one.task_id, "denied", f"denied by {who}{why}")
+        self.record(self.grants.get(one.holder), one.task_id, "denied", f"denied by {who}{why}")
 
     def _parsed(self, grant: Grant, definitions: Sequence[object]) -> list[TaskDefinition]:
         if len(definitions) > AT_ONCE:
@@ -147,7 +154,7 @@ class GrantedChanges:
         problems: list[Problem] = []
         for at, one in enumerate(definitions):
             if isinstance(one, Mapping) and (reasons := tuple(reaching_out(one))):
-                self._refuse(grant, "*", Refuse(tuple(f"tasks[{at}].{why}" for why in reasons)))
+                self.refuse(grant, "*", *(f"tasks[{at}].{why}" for why in reasons))
             try:
                 tasks.append(self.registry.check.parse_new(one, is_alone=False))  # type: ignore[arg-type]
             except InvalidTaskError as error:
@@ -159,9 +166,7 @@ class GrantedChanges:
         known = {*ids, *(one.id for one in self.own_tasks(grant))}
         others = {one.task for task in tasks for one in task.after} - known
         if others:
-            self._refuse(
-                grant, "*", Refuse((f"after: no task of this grant has the id {quoted(min(others))}",))
-            )
+            self.refuse(grant, "*", f"after: no task of this grant has the id {quoted(min(others))}")
         dependencies, given = self.registry.check.dependencies, {task.id: task for task in tasks}
         if broken := dependencies.problems(given):
             raise InvalidTaskError([one for found in broken.values() for one in found], subject="tasks")
@@ -201,7 +206,9 @@ class GrantedChanges:
     def _usage(self, grant: Grant) -> Usage:
         now, own = self.clock(), self._own(grant)
         live = {one.id: one for one, end in own if end > now}
-        return Usage(live, {one.id for one, _ in own} - live.keys())
+        spent = measured(self.client, [one.id for one, _ in own]) if "usd" in grant.thresholds else {}
+        costs = {name: float(one["usd"]) / BILLIONTHS for name, one in spent.items() if "usd" in one}
+        return Usage(live, {one.id for one, _ in own} - live.keys(), costs=costs)
 
     def _do(self, grant: Grant, step: Step) -> Outcome:
         if step.task is None:
@@ -219,7 +226,7 @@ class GrantedChanges:
         try:
             return self._write(grant, step)
         except GrantRefusedError as error:  # another process of the holder was sooner
-            self._refuse(grant, step.task_id, Refuse((str(error),)))
+            self.refuse(grant, step.task_id, str(error))
 
     def _write(self, grant: Grant, step: Step, *, approved: str = "", reason: str | None = None) -> Outcome:
         if step.task is None:
@@ -233,10 +240,10 @@ class GrantedChanges:
             return "changed meanwhile"
         return "created" if step.base is None else "updated" if step.fields else "renewed"
 
-    def _refuse(self, grant: Grant, task_id: str, decision: Refuse) -> NoReturn:
-        reasons = "; ".join(decision.reasons)
-        self.record(grant, task_id, "refused", reasons)
-        raise GrantRefusedError(reasons)
+    def refuse(self, grant: Grant, task_id: str, *reasons: str) -> NoReturn:
+        """Raise GrantRefusedError, and leave a record, of those with the same reasons one a minute."""
+        self.uses.note(grant.owner, "refused", task_id, "; ".join(reasons))
+        raise GrantRefusedError("; ".join(reasons))
 
 
 def _change(task_id: str, task: TaskDefinition | None, before: TaskDefinition | None) -> Change:

@@ -3,7 +3,7 @@
 import hashlib
 import hmac
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -45,8 +45,14 @@ def create_grant(
     return grant, token
 
 
-def holder_of(grants: Grants, token: str | None, now: datetime) -> Grant:
-    """Return the grant of a token.
+def holder_of(
+    grants: Grants,
+    token: str | None,
+    now: datetime,
+    *,
+    refused: Callable[[Grant, str], object] = lambda *_: None,
+) -> Grant:
+    """Return the grant of a token; `refused` is called, with the reason, for one that has expired.
 
     Raises:
         GrantRefusedError: there is none, or no longer.
@@ -58,7 +64,9 @@ def holder_of(grants: Grants, token: str | None, now: datetime) -> Grant:
     if not found:
         raise GrantRefusedError("no grant of this installation has this token; it may have been revoked")
     if now >= found[0].expires:
-        raise GrantRefusedError(f"the grant has expired at {format_instant(found[0].expires)}")
+        why = f"the grant has expired at {format_instant(found[0].expires)}"
+        refused(found[0], why)
+        raise GrantRefusedError(why)
     return found[0]
 
 

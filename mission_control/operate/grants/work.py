@@ -12,9 +12,9 @@ from redis import Redis
 
 from mission_control.audit.record.masking import masked_definition
 from mission_control.dispatch.enqueue import Dispatch
-from mission_control.errors import GrantRefusedError, InvalidTaskError, Problem
+from mission_control.errors import InvalidTaskError, Problem
 from mission_control.ledger.ledger import Ledger
-from mission_control.model.definitions.grant import Grant
+from mission_control.model.definitions.grant import TOOLS, Grant
 from mission_control.model.policies.grants import Change, as_given, reaching_out
 from mission_control.model.policies.pause import PauseKind, layer_name
 from mission_control.model.values.identifiers import task_of_run
@@ -31,6 +31,7 @@ from mission_control.registry.pauses import read_pauses
 MOST_SHOWN: Final = 100
 _DAY: Final = timedelta(days=1)
 _LONGEST: Final = timedelta(days=31)
+_READS: Final = frozenset({*TOOLS} - {"apply", "pause", "run"})  # these leave records of what they change
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,8 @@ class GrantedWork:
         if tool not in grant.tools:
             self.changes.check(grant, Change(tool, str(arguments.get("task_id", "*"))))
         found: dict[str, Any] = getattr(self, f"{tool}_")(grant, **arguments)
+        if tool in _READS:
+            self.changes.uses.note(grant.owner, "used", "*", tool)
         return found
 
     def list_(self, grant: Grant) -> dict[str, Any]:
@@ -81,7 +84,7 @@ class GrantedWork:
         count = min(count, MOST_SHOWN)
         if task_id is None:
             if reasons := list(reaching_out({"schedule": schedule})):
-                raise GrantRefusedError("; ".join(reasons))
+                self.changes.refuse(grant, "*", *reasons)
             parsed = bare_schedule(schedule, default_timezone=self.default_timezone)
             times = islice(parsed.occurrences(self.changes.clock()), count)
             return {"schedule": parsed.describe(), "times": [format_instant(one) for one in times]}
@@ -143,7 +146,9 @@ class GrantedWork:
         name = layer_name(PauseKind.TASK, task_id)
         in_force = {one.name: one for one in work.pauses.read().in_force(work.clock())}
         if name in in_force and in_force[name].who != grant.owner:
-            raise GrantRefusedError(f"task {task_id} was paused by another; its pause stays as it is")
+            self.changes.refuse(
+                grant, task_id, f"task {task_id} was paused by another; its pause stays as it is"
+            )
         if not paused:
             ended = work.pauses.end([name], reason=reason, forget=False)
             return {"resumed": [layer_json(one) for one in ended]}
@@ -162,7 +167,7 @@ class GrantedWork:
         self.changes.check(grant, Change("run", task_id, before=task, params=params))
         for layer in pausing_layers(read_pauses(self.client).in_force(self.changes.clock()), task):
             if layer.who != grant.owner:
-                raise GrantRefusedError(f"task {task_id} was paused by another ({layer.name})")
+                self.changes.refuse(grant, task_id, f"task {task_id} was paused by another ({layer.name})")
         key = None if idempotency_key is None else f"{grant.owner}:{idempotency_key}"
         run = self.dispatch().enqueue(task_id, params, idempotency_key=key)
         self.changes.record(grant, task_id, "run_requested", run.execution_id)

@@ -1,7 +1,6 @@
-"""APScheduler's jobs, as the source of a program adds them.
+"""The jobs of APScheduler 3 and the schedules of APScheduler 4, as the source of a program adds them.
 
-Its stores, and the files of `export_jobs`, hold the times of jobs as pickles, which run code as they are
-loaded. They are never read.
+Its stores hold jobs as pickles, which run code as they are loaded. They are never read.
 """
 
 import ast
@@ -18,20 +17,32 @@ _LEAST: Final = {"month": "1", "day": "1", "hour": "0", "minute": "0", "second":
 _UNITS: Final = ("weeks", "days", "hours", "minutes", "seconds")
 _JOB: Final = {
     *("func", "trigger", "args", "kwargs", "id", "name", "max_instances", "coalesce", "misfire_grace_time"),
-    *("replace_existing", "jobstore", "executor"),
+    *("replace_existing", "jobstore", "executor", "conflict_policy", "job_executor", "paused", "metadata"),
+    "job_result_expiration_time",
 }
+_COMMON: Final = {
+    "timezone": "timezone",
+    "start_date": "start",
+    "end_date": "end",
+    "start_time": "start",
+    "end_time": "end",  # APScheduler 4
+}
+_CALLED: Final = {"func", "func_or_task_id"}
 _TRIGGERS: Final = {"CronTrigger": "cron", "IntervalTrigger": "interval", "DateTrigger": "date"}
 
 
 def apscheduler_entries(text: str, source: str) -> Iterator[Entry]:
-    """Yield the jobs that `add_job` and `scheduled_job` add in the source of a program, which is not run."""
+    """Yield what `add_job`, `scheduled_job` and `add_schedule` add in a source, which is not run."""
     program = PythonSource.parsed(text, source)
     for node in ast.walk(program.tree):
         match node:
-            case ast.Call(func=ast.Attribute(attr="add_job"), args=args) if args or node.keywords:
+            case ast.Call(func=ast.Attribute(attr="add_job" | "add_schedule" as how), args=args) if (
+                args or node.keywords
+            ):
                 given = {one.arg: one.value for one in node.keywords}
-                func = args[0] if args else given.get("func", node.func)
-                yield _entry(program, node, func, args[1:])
+                func = args[0] if args else given.get("func", given.get("func_or_task_id", node.func))
+                if how == "add_job" or len(args) > 1 or "trigger" in given:
+                    yield _entry(program, node, func, args[1:])
             case ast.FunctionDef(decorator_list=found) | ast.AsyncFunctionDef(decorator_list=found):
                 for one in found:
                     if isinstance(one, ast.Call) and name_of(one.func).endswith("scheduled_job"):
@@ -46,7 +57,7 @@ def _entry(program: PythonSource, node: ast.Call, func: ast.expr, args: list[ast
         return Entry(where, ast.unparse(node)[:60], unmappable="what it calls is known only when it runs")
     try:
         job = _job(program, node, args)
-        return Entry(where, str(job.get("id", calls)), calls, _fields(job))
+        return Entry(where, str(job.get("id", calls)), calls, job_fields(job))
     except UnmappableError as error:
         return Entry(where, calls, unmappable=str(error))
 
@@ -54,41 +65,55 @@ def _entry(program: PythonSource, node: ast.Call, func: ast.expr, args: list[ast
 def _job(program: PythonSource, node: ast.Call, args: list[ast.expr]) -> dict[str, Any]:
     if None in {one.arg for one in node.keywords}:
         raise UnmappableError("its options are known only when the program runs")
-    job = {str(one.arg): program.value(one.value) for one in node.keywords if one.arg != "func"}
+    job = {str(one.arg): program.value(one.value) for one in node.keywords if one.arg not in _CALLED}
     return job if not args else {**job, "trigger": program.value(args[0])}
 
 
-def _fields(job: Mapping[str, Any]) -> dict[str, Any]:
+def job_fields(job: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of a task for a job: what it was added with, by the names of APScheduler.
+
+    Raises:
+        UnmappableError: it has no equal.
+    """
     if job.get("args"):
         raise UnmappableError(f"has positional args, {job['args']!r}; a handler has named params: use kwargs")
     trigger = job.get("trigger", "date")
     kind, given = trigger, {name: one for name, one in job.items() if name not in _JOB}
     if isinstance(trigger, Called):
         kind, given = _TRIGGERS.get(trigger.name, trigger.name), {**given, **trigger.kwargs}
-        if trigger.name == "from_crontab" and trigger.args:
-            kind, given = "cron", {**given, **_crontab(str(trigger.args[0]))}
+        first, *more = trigger.args or [None]
+        if trigger.name == "from_crontab":
+            kind, given = "cron", {**given, **_crontab(str(first))}
+        elif kind == "date" and first is not None:
+            given["run_date"] = first
+        elif first is not None:
+            more = trigger.args
+        if more:
+            raise UnmappableError(f"its {trigger.name} has positional args, {more!r}; name them")
     fields: dict[str, Any] = {"schedule": _schedule(kind, given), "params": job.get("kwargs", {})}
     fields |= {"name": job["name"]} if job.get("name") else {}
     fields["overlap"] = "skip" if job.get("max_instances", 1) == 1 else "allow"
     grace = job.get("misfire_grace_time", 1)
     policy = "latest" if job.get("coalesce", True) else "all"
+    grace = seconds_of(grace)
     fields["misfire"] = {"policy": policy, **({} if grace is None else {"grace_seconds": grace})}
-    return {**fields, "retry_policy": {"max_retries": 0}}
+    enabled = {"enabled": False} if job.get("paused") else {}
+    return {**fields, **enabled, "retry_policy": {"max_retries": 0}}
 
 
 def _schedule(kind: object, given: Mapping[str, Any]) -> dict[str, Any]:
     common = {
         ours: _zone(given[name]) if ours == "timezone" else given[name]
-        for name, ours in (("timezone", "timezone"), ("start_date", "start"), ("end_date", "end"))
+        for name, ours in _COMMON.items()
         if given.get(name) is not None
     }
-    known = {"cron": _CRON, "interval": _UNITS, "date": ("run_date",)}.get(str(kind), ())
-    if not known or (other := sorted(given.keys() - {*known, "timezone", "start_date", "end_date"})):
+    known = {"cron": _CRON, "interval": _UNITS, "date": ("run_date", "run_time")}.get(str(kind), ())
+    if not known or (other := sorted(given.keys() - {*known, *_COMMON})):
         raise UnmappableError(
             f"has {', '.join(other)}, which no field stands for" if known else f"its trigger is {kind}"
         )
     if kind == "date":
-        return {"type": "once", "at": given.get("run_date"), **common}
+        return {"type": "once", "at": given.get("run_date", given.get("run_time")), **common}
     if kind == "interval":
         anchor = {"anchor": common["start"]} if "start" in common else {}
         return {

@@ -57,7 +57,7 @@ def _in_source(program: PythonSource, key: ast.expr, node: ast.expr, zone: str) 
     where, name = f"line {key.lineno}", ast.unparse(key)
     try:
         name, entry = str(program.value(key)), program.value(node)
-        return _entry(where, name, entry, zone)
+        return beat_entry(where, name, entry, zone)
     except UnmappableError as error:
         return Entry(where, name, unmappable=str(error))
 
@@ -67,7 +67,9 @@ def stored_entries(definitions: Mapping[str, str]) -> Iterator[Entry]:
     for name, text in definitions.items():
         try:
             entry = json.loads(text)
-            yield _entry("Redis", name, {**entry, "schedule": Called(**_called(entry["schedule"]))}, "UTC")
+            yield beat_entry(
+                "Redis", name, {**entry, "schedule": Called(**_called(entry["schedule"]))}, "UTC"
+            )
         except UnmappableError as error:
             yield Entry("Redis", name, unmappable=str(error))
         except (ValueError, TypeError, LookupError):
@@ -82,7 +84,7 @@ def _called(schedule: Mapping[str, Any]) -> dict[str, Any]:
     return {"name": "schedule" if kind == "interval" else kind, "args": [], "kwargs": given}
 
 
-def _entry(where: str, name: str, entry: object, zone: str) -> Entry:
+def beat_entry(where: str, name: str, entry: object, zone: str) -> Entry:
     """Return an entry of Celery Beat.
 
     Raises:
@@ -134,6 +136,8 @@ def _schedule(value: object, zone: str) -> dict[str, Any]:
         case Called("schedule", args, kwargs) if not kwargs.get("relative"):
             (every,) = args or [kwargs.get("run_every")]
             return {"type": "interval", "seconds": seconds_of(every)}
+        case Called("clocked", [at], {}):
+            return {"type": "once", "at": at}
         case Called("timedelta") | int() | float():
             return {"type": "interval", "seconds": seconds_of(value)}
         case Called(name):

@@ -78,7 +78,7 @@ def demands_of(registry: Registry, client: Redis, plan: Plan, now: datetime) -> 
     changed = [one for one in plan.tasks.values() if one.kind != "unchanged" and _needs_differ(one)]
     before = registry.some(one.task_id for one in changed if one.seen is not None)
     after = [one.task for one in changed if one.task is not None]
-    costs = _measured(client, {task.id for task in (*before, *after) if task.budgets})
+    costs = measured(client, {task.id for task in (*before, *after) if task.budgets})
     return _demand(before, costs, now), _demand(after, costs, now)
 
 
@@ -90,7 +90,8 @@ def _needs_differ(change: TaskChange) -> bool:
     return any(before.get(name) != after.get(name) for name in ("schedule", "enabled", "budgets"))
 
 
-def _measured(client: Redis, task_ids: Iterable[str]) -> dict[str, Mapping[str, str]]:
+def measured(client: Redis, task_ids: Iterable[str]) -> dict[str, Mapping[str, str]]:
+    """Return what runs of tasks have spent on average, as Redis has it: billionths of a dollar, tokens."""
     ids = sorted(task_ids)
     with client.pipeline(transaction=False) as pipe:
         for task_id in ids:
@@ -103,19 +104,19 @@ def _demand(tasks: Iterable[TaskDefinition], costs: Mapping[str, Mapping[str, st
     return sum((demand_of(task, costs.get(task.id, {}), now) for task in tasks), Demand())
 
 
-def demand_of(task: TaskDefinition, measured: Mapping[str, str], now: datetime) -> Demand:
-    """Return what a task needs a day; `measured` is what a run of it spent on average."""
+def demand_of(task: TaskDefinition, spent: Mapping[str, str], now: datetime) -> Demand:
+    """Return what a task needs a day; `spent` is what a run of it spent on average."""
     if not task.enabled or not task.schedule.has_occurrences:
         return Demand()
     runs = runs_a_day(task.schedule, now.replace(minute=0, second=0, microsecond=0))
-    usd, tokens = (_expected(task, unit, measured) for unit in ("usd", "tokens"))
+    usd, tokens = (_expected(task, unit, spent) for unit in ("usd", "tokens"))
     return Demand(runs, runs * usd, runs * tokens)
 
 
-def _expected(task: TaskDefinition, unit: str, measured: Mapping[str, str]) -> float:
+def _expected(task: TaskDefinition, unit: str, spent: Mapping[str, str]) -> float:
     declared = [amount for use in task.budgets if (amount := getattr(use, unit)) is not None]
     scale = 1e-9 if unit == "usd" else 1
-    return float(max(declared)) if declared else float(measured.get(unit, 0)) * scale
+    return float(max(declared)) if declared else float(spent.get(unit, 0)) * scale
 
 
 @lru_cache(maxsize=1_024)

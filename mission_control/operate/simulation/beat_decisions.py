@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 
+from mission_control.model.definitions.condition import Condition
 from mission_control.model.definitions.due_times import spread_of
 from mission_control.model.definitions.task import TaskDefinition
-from mission_control.model.policies.condition import NO_FACTS, ConditionFacts
+from mission_control.model.policies.condition import NO_FACTS, ConditionFacts, cause_of_condition
 from mission_control.model.policies.due_decision import fires, selecting, with_policies
-from mission_control.model.policies.misfire import Action, Decision, decide
+from mission_control.model.policies.misfire import Action, Decision, Fire, Skip, decide
 from mission_control.model.policies.pause import PauseKind, PauseLayer, opened, probing
 from mission_control.model.runs.changed_occurrence import ChangedOccurrence
 from mission_control.model.runs.run_state import RunState
 from mission_control.model.values.instants import from_unix
+from mission_control.operate.simulation.experience import Draws
 from mission_control.operate.simulation.scenario import Scenario
 from mission_control.operate.simulation.simulated_run import SimulatedRun, Work
 
@@ -34,8 +37,9 @@ class Seen:
 class BeatDecisions:
     """Decides about occurrences, with the circuit breakers and counters as runs have left them."""
 
-    def __init__(self, scenario: Scenario, memo: Memo | None) -> None:
+    def __init__(self, scenario: Scenario, draws: Draws, memo: Memo | None) -> None:
         self._memo = memo
+        self._draws = draws
         self._failures = dict(scenario.failures)
         self._changed: dict[str, list[ChangedOccurrence]] = {}
         for change in scenario.changed:
@@ -120,9 +124,18 @@ class BeatDecisions:
             layers=seen.layers if breaker is None else [*seen.layers, breaker],
             facts=lambda: self._facts(task),
         )
+        condition = task.condition
+        if condition is not None and not (condition.is_foreseeable or condition.previous_failed):
+            found = replace(found, actions=tuple(map(partial(self._drawn, task, condition), found.actions)))
         if breaker is not None and fires(found):
             self._breakers[task.id] = probing(breaker, task.probe_after, moment)
         return found
+
+    def _drawn(self, task: TaskDefinition, condition: Condition, action: Action) -> Action:
+        """Return a run as skipped as often as the condition has skipped earlier ones."""
+        if not isinstance(action, Fire) or self._draws.is_met(task.id):
+            return action
+        return Skip(action.scheduled_time, "", cause_of_condition(condition.name))
 
     def _facts(self, task: TaskDefinition) -> ConditionFacts | None:
         """Return what is known of a condition's facts: files and outputs are not."""

@@ -1,7 +1,7 @@
 """A discrete-event simulation of beat and workers: time goes from event to event, with the real decisions.
 
-Beat is taken to be there all the time, and neither it nor a worker to lose time between two steps. The
-function of a handler that is a condition, and what conditions see of files and outputs, is taken as met.
+Beat is taken to be there all the time; where none is up now, the scenario's assumptions say so. A condition
+that a function, a file or outputs decide holds as often as it did, and a slot takes as long between two runs.
 """
 
 from __future__ import annotations
@@ -46,7 +46,8 @@ class Engine(EventQueue):
         self.budgets = BudgetAccounts(scenario.budgets, scenario.spent, self.draws)
         self.turns = TurnsOfTasks()
         self.joins = DownstreamJoins(scenario.tasks)
-        self.decisions = BeatDecisions(scenario, memo)
+        self.decisions = BeatDecisions(scenario, self.draws, memo)
+        self._hand_over = scenario.hand_over
         self._witness = witness
         self._rng = rng
         self._tasks = scenario.tasks
@@ -181,16 +182,16 @@ class Engine(EventQueue):
                 self.at(at, run)
             return
         run.attempt += 1
-        self._witness.started(run, self.now)
-        self._work_on(run, pool, self.draws.seconds(run.work.task_id))
+        self._witness.started(run, self.now + self._hand_over)
+        self._work_on(run, pool, self.draws.seconds(run.work.task_id), self._hand_over)
 
-    def _work_on(self, run: SimulatedRun, pool: Pool, seconds: float) -> None:
+    def _work_on(self, run: SimulatedRun, pool: Pool, seconds: float, before: float = 0.0) -> None:
         run.pool, timeout = pool, run.work.timeout
         pool.occupy(self.now)
         is_too_long = timeout is not None and seconds > timeout
         run.fails = is_too_long or self.draws.fails(run.work.task_id)
         seconds = timeout if timeout is not None and is_too_long else seconds
-        self.call_at(self.now + seconds, self._attempt_over, run)
+        self.call_at(self.now + before + seconds, self._attempt_over, run)
 
     def _attempt_over(self, run: SimulatedRun) -> None:
         pool = run.pool

@@ -19,11 +19,13 @@ _SPREAD_OF_FEW: Final = 0.5
 class Experience:
     """How attempts of a task went: their seconds, the share of them that failed, and what runs spent.
 
-    Amounts are as budgets count them, by unit.
+    Amounts are as budgets count them, by unit. `unmet` is the share of occurrences that the task's condition
+    has skipped.
     """
 
     seconds: Sequence[float] = ()
     failed: float = 0.0
+    unmet: float = 0.0
     spent: Mapping[str, Sequence[int]] | None = None
 
 
@@ -55,6 +57,11 @@ class Draws:
         """Return whether an attempt fails."""
         failed = self.of(task_id).failed
         return failed > 0 and self._rng.random() < failed
+
+    def is_met(self, task_id: str) -> bool:
+        """Return whether the condition of a task holds, where its function, a file or outputs tell."""
+        unmet = self.of(task_id).unmet
+        return unmet == 0 or self._rng.random() >= unmet
 
     def spends(self, task_id: str, unit: str) -> int:
         """Return what an attempt spends of a unit."""

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+from bisect import bisect_right, insort
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from itertools import islice
+from statistics import median
 from typing import Any, Final
 
 from redis import Redis
@@ -32,9 +36,12 @@ from mission_control.store.redis_keys import RedBeatKeys
 _KNOWN_RUNS: Final = 30
 
 _AT_ONCE: Final = 500
-_FIELDS: Final = ("state", "duration_ms", "attempt", "spent_usd", "spent_tokens")
+_FIELDS: Final = ("state", "duration_ms", "attempt", "spent_usd", "spent_tokens", "cause")
+_DAY: Final = timedelta(days=1)
+_MOST_ENDED: Final = 200
 _RAN: Final = frozenset({RunState.SUCCESS, *RAN_AND_FAILED})
 _NAMED: Final = 5
+_NO_TIME: Final = timedelta(0)
 
 
 @dataclass(frozen=True)
@@ -68,6 +75,7 @@ class Present:
         pauses, known = read_pauses(self.client), self._known({*every, *(run.task_id for run in active)})
         default = _of_all(known.values())
         workers, assumed = self._workers(slots)
+        ended = islice(self.ledger.ended(now - _DAY), _MOST_ENDED)
         return Scenario(
             now=now,
             tasks=every,
@@ -81,6 +89,7 @@ class Present:
             arrivals=self._arrivals(limits, every.values(), active),
             **self._spending(budgets, now),
             failures=self._failures(every.values()),
+            hand_over=hand_over_of(ended),
             known=known,
             default=default,
             assumptions=[*assumed, *_unknown(every, known, default)],
@@ -102,15 +111,20 @@ class Present:
         if slots is not None:
             return [Workers(slots)], []
         alive = live_processes(self.client, within_seconds=ANSWER_SECONDS)
+        has_beat = any(one.kind == "beat" for one in alive)
+        assumed = [] if has_beat else ["no beat is up; assumed that one is from now on"]
         found = [
             Workers(_slots(one.info.get("concurrency")), frozenset(one.info.get("queues", ())))
             for one in alive
             if one.kind == "worker"
         ]
         if found:
-            return found, []
+            return found, assumed
         usual = os.cpu_count() or 1
-        return [Workers(usual)], [f"no worker is up; assumed one that runs {counted(usual, 'run')} at once"]
+        return [Workers(usual)], [
+            *assumed,
+            f"no worker is up; assumed one that runs {counted(usual, 'run')} at once",
+        ]
 
     def _known(self, task_ids: Iterable[str]) -> dict[str, Experience]:
         names, found = sorted(task_ids), dict[str, Experience]()
@@ -174,16 +188,35 @@ def _units(left: Mapping[str, Any]) -> dict[str, int]:
 
 def _experience(runs: Iterable[Sequence[str | None]]) -> Experience | None:
     """Return what is known from runs as Redis has them; None if none of them has run."""
-    ran = [one for one in runs if isinstance(one, list) and one[0] in _RAN and one[1] is not None]
+    known = [one for one in runs if isinstance(one, list)]
+    ran = [one for one in known if one[0] in _RAN and one[1] is not None]
+    unmet = sum(one[0] == RunState.SKIPPED and '"condition"' in (one[5] or "") for one in known)
     if not ran:
-        return None
+        return Experience(unmet=1.0) if unmet else None
     attempts = sum(int(one[2] or 1) for one in ran)
     successes = sum(one[0] == RunState.SUCCESS for one in ran)
     spent = {"usd": [int(one[3] or 0) for one in ran], "tokens": [int(one[4] or 0) for one in ran]}
     seconds = [int(one[1] or 0) / 1_000 for one in ran]
-    return Experience(
-        seconds, max(0.0, 1 - successes / attempts), spent if any(map(any, spent.values())) else None
-    )
+    failed, asked = max(0.0, 1 - successes / attempts), len(ran) + unmet
+    return Experience(seconds, failed, unmet / asked, spent if any(map(any, spent.values())) else None)
+
+
+def hand_over_of(runs: Iterable[RunRecord]) -> float:
+    """Return how many seconds a free slot takes to begin a run that waits for nothing else: the median.
+
+    A slot was free from the last end before on the same worker on, a run ready since its message was sent.
+    """
+    gaps, ends = list[float](), defaultdict[str | None, list[datetime]](list)
+    began = [run for run in runs if run.attempt == 1 and run.started_at is not None]
+    for run in began:
+        if run.finished_at is not None:
+            insort(ends[run.worker], run.finished_at)
+    for run in began:
+        started, own = run.started_at or run.dispatched_at, ends[run.worker]
+        ready = max(run.due_at, run.dispatched_at, run.released_at or run.dispatched_at)
+        free = own[at - 1] if (at := bisect_right(own, started)) else ready
+        gaps.append(max(started - max(ready, free), _NO_TIME).total_seconds())
+    return median(gaps) if gaps else 0.0
 
 
 def _of_all(known: Iterable[Experience]) -> Experience:

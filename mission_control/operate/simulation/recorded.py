@@ -139,8 +139,13 @@ class Recorded:
                 spans[span_end(run.dispatched_at.timestamp(), cap.window)] += 1
         return sorted(one for one in spans.items() if one[0] + cap.window > at.timestamp())
 
-    def facts(self, task: TaskDefinition, at: datetime) -> ConditionFacts | None:
-        """Return what a built-in condition was decided by at a moment; None if that is not kept."""
+    def facts(
+        self, task: TaskDefinition, at: datetime, decided: Sequence[RunRecord]
+    ) -> ConditionFacts | None:
+        """Return what a built-in condition was decided by at a moment; None if that is not kept.
+
+        `decided` are the runs that were decided about then: they have what the condition saw.
+        """
         condition = task.condition
         if condition is None or condition.is_foreseeable:
             return NO_FACTS
@@ -150,8 +155,14 @@ class Recorded:
             key=lambda run: run.finished_at or at,
         )
         created = task.metadata.created
-        if not condition.previous_failed:
+        is_whole = created is not None and created >= self.known_from
+        if condition.previous_failed:
+            if not ran:
+                return NO_FACTS if is_whole else None
+            return ConditionFacts(failures=int(ran[-1].state in RAN_AND_FAILED))
+        known = next((run.condition_seen for run in ran[::-1] if run.state is RunState.SUCCESS), None)
+        if known is None and not is_whole:
             return None
-        if not ran:
-            return NO_FACTS if created is not None and created >= self.known_from else None
-        return ConditionFacts(failures=int(ran[-1].state in RAN_AND_FAILED))
+        state = next((run.condition_seen for run in decided if run.condition_seen is not None), None)
+        missing = (decided[0].reason or "").removeprefix(f"condition {condition.name}: ") if decided else ""
+        return ConditionFacts(state=state, known=known, missing=missing)

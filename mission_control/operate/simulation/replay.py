@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
@@ -99,7 +99,7 @@ def _actions(recorded: Recorded, task: TaskDefinition, runs: Sequence[RunRecord]
             spread,
             changed=changed,
             layers=layers,
-            facts=lambda: recorded.facts(task, at),
+            facts=lambda: recorded.facts(task, at, runs),
         )
         yield from found.actions
         last, due, changed = due, decision.next_due, []
@@ -114,7 +114,7 @@ def _compared(recorded: Recorded, task: TaskDefinition, run: RunRecord, action: 
     if action is None:
         return Compared(name, at, words, _NOTHING)
     condition = task.condition
-    if condition is not None and condition.handler is None and recorded.facts(task, at) is None:
+    if condition is not None and condition.handler is None and recorded.facts(task, at, [run]) is None:
         return Compared(name, at, words, None)
     if not isinstance(action, Fire):
         return Compared(name, at, words, _unfired_words(action))
@@ -137,11 +137,11 @@ def _fired(recorded: Recorded, task: TaskDefinition, run: RunRecord, action: Fir
         is_displaced = verdict is not Verdict.START and _is_displaced_at_once(recorded, task, run)
         if verdict is Verdict.SKIP or is_displaced:
             causes = [Cause("overlap", run=one.execution_id) for one in blockers]
-            yield from (_unfired_words(_skipped(action, cause)) for cause in causes)
+            yield from (_by_script(run, cause) for cause in causes)
         if verdict is Verdict.SKIP:
             continue
         if over is None or over:
-            yield None if over is None else _unfired_words(_skipped(action, Cause("budget", layer=over)))
+            yield None if over is None else _by_script(run, Cause("budget", layer=over))
         else:
             yield _FIRED if verdict is Verdict.START else _WAITS
 
@@ -175,11 +175,11 @@ def _downstream(recorded: Recorded, run: RunRecord) -> Compared:
         return Compared(run.execution_id, run.dispatched_at, words, None)
     at = run.scheduled_time
     if released.cause is not None:
-        skip = Skip(at, "", released.cause)
+        skip = Skip(at, released.reason or "", released.cause)
         return Compared(run.execution_id, run.dispatched_at, words, _unfired_words(skip))
     layers = selecting(layers_at(recorded.changes, run.dispatched_at), task)
     now, no_time = run.dispatched_at, timedelta(0)
-    facts = lambda: recorded.facts(task, now)  # noqa: E731
+    facts = lambda: recorded.facts(task, now, [run])  # noqa: E731
     decision = Decision((Fire(at),), None)
     (action,) = with_policies(task, decision, now, no_time, layers=layers, facts=facts).actions
     return _compared(recorded, task, run, action)
@@ -219,20 +219,22 @@ def _words(recorded: Recorded, run: RunRecord) -> str:
     """Return what was decided about a run, as the record says."""
     if not is_unfired(run):
         return _WAITS if recorded.has_waited(run) else _FIRED
-    return f"{run.state} {_cause_words(run.cause)}"
+    return _decided_words(run.state, run.cause, run.reason)
 
 
 def _unfired_words(action: Any) -> str:  # noqa: ANN401  # a miss or skip
     state = RunState.SKIPPED if isinstance(action, Skip) else RunState.MISSED
-    return f"{state} {_cause_words(action.cause.to_dict())}"
+    return _decided_words(state, action.cause.to_dict(), action.reason)
 
 
-def _cause_words(cause: Any) -> str:  # noqa: ANN401  # a cause as records have it
-    return ", ".join(f"{name} {value}" for name, value in (cause or {}).items())
+def _by_script(run: RunRecord, cause: Cause) -> str:
+    """Return a skip that the script of beat decides, which words it: its words are not made again."""
+    return _decided_words(RunState.SKIPPED, cause.to_dict(), run.reason)
 
 
-def _skipped(action: Fire, cause: Cause) -> Skip:
-    return Skip(action.scheduled_time, "", cause)
+def _decided_words(state: RunState, cause: Mapping[str, str] | None, reason: str | None) -> str:
+    found = ", ".join(f"{name} {value}" for name, value in (cause or {}).items())
+    return f"{state} {found}: {reason}" if reason else f"{state} {found}"
 
 
 def count(found: Iterable[Compared]) -> dict[str, int]:

@@ -31,7 +31,8 @@ class Scenario:
 
     `due` is when each task is due next, in Unix seconds, `arrivals` the arrival time of each bucket of a
     limit, by its name and value, `spent` what is spent of budgets, by name and unit, `reserved` what runs
-    have reserved, by budget, run and unit. `failures` is how many runs of a task have failed in a row.
+    have reserved, by budget, run and unit. `hand_over` is how many seconds a slot that is free takes to begin
+    the next run. `failures` is how many runs of a task have failed in a row.
     `assumptions` say in words what is not known.
     """
 
@@ -49,5 +50,6 @@ class Scenario:
     reserved: Mapping[str, Mapping[str, Mapping[str, int]]] = field(default_factory=dict)
     failures: Mapping[str, int] = field(default_factory=dict)
     known: Mapping[str, Experience] = field(default_factory=dict)
+    hand_over: float = 0.0
     default: Experience = Experience()  # noqa: RUF009  # frozen
     assumptions: Sequence[str] = ()

@@ -59,7 +59,7 @@ class Asking:
         """Explain a run, by its id; or a task, or one of its occurrences.
 
         A task is explained by its run that is active now, or else by its last occurrence; its next one is
-        explained as well.
+        explained as well. One that was removed, and its runs that are no longer kept, by its removal.
 
         Raises:
             UnknownTaskError: no task has that id; names the nearest one.
@@ -67,8 +67,18 @@ class Asking:
             UnknownOccurrenceError: none was missed.
             InvalidTaskError: the moment is too far ahead.
         """
-        if name not in self.gathering.registry.ids() and (found := self._run(name)) is not None:
-            return found
+        if name not in self.gathering.registry.ids():
+            removed = self._removed(task_of_run(name) if "@" in name else name)
+            if removed is not None and "@" not in name:
+                return removed
+            try:
+                found = self._run(name)
+            except UnknownRunError:
+                if removed is None:
+                    raise
+                return removed
+            if found is not None:
+                return found
         task = existing_task(self.gathering.registry, name)
         if at is not None:
             return self._at(task, at)
@@ -88,6 +98,16 @@ class Asking:
             if (recorded := self._recorded(name)) is None and "@" in name:
                 raise
             return recorded
+
+    def _removed(self, task_id: str) -> Explanation | None:
+        """Explain a task that is gone, by the record of its removal; None if it was not removed."""
+        (last,) = tail(self.gathering.changes_log, 1, task_id=task_id) or [{}]
+        if last.get("change") != "unregistered" or task_id in self.gathering.registry.ids():
+            return None
+        why = f": {last['reason']}" if last.get("reason") else ""
+        words = f"the task was removed by {last['actor']} at {last['timestamp']}{why}"
+        found = Finding("removed", words, Verdict.NOT_DUE, f"mission-control audit tail --task {task_id}")
+        return Explanation(task_id, None, None, Verdict.NOT_DUE, (found,))
 
     def _at(self, task: TaskDefinition, moment: datetime) -> Explanation:
         """Explain the occurrence of a time: its own, the one it was moved to, or that of its spread."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from mission_control.messaging.outage_history import PastOutage
 from mission_control.model.definitions.due_times import spread_of
 from mission_control.model.definitions.task import TaskDefinition
 from mission_control.model.policies.condition import NO_FACTS, ConditionFacts
@@ -24,7 +25,8 @@ class Evidence:
     `task` is the definition that decided, or will: for a past occurrence the one that held then; `edited` is
     when the next one was written, `disabled_by` who disabled it. `is_kept` is false where the run may be
     forgotten. `due` is when the schedule in Redis has the task next, in Unix seconds. `lead` is the beat that
-    holds the lead, `refusal` why Redis takes no writes. By the journal a beat acted last before the
+    holds the lead, `refusal` why Redis takes no writes; `outages` are when it failed beat or workers between
+    the time at which it was due and its start or end. By the journal a beat acted last before the
     occurrence was due at `acted_before`, and first after it at `acted_after`.
     """
 
@@ -54,6 +56,7 @@ class Evidence:
     running: tuple[RunRecord, ...] = ()
     lead: str | None = None
     refusal: str | None = None
+    outages: tuple[PastOutage, ...] = ()
     acted_before: datetime | None = None
     acted_after: datetime | None = None
 

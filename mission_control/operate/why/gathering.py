@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,6 +16,7 @@ from mission_control.dispatch.waiting_runs import waiting_since
 from mission_control.errors import InvalidTaskError
 from mission_control.ledger.run_reader import RunReader
 from mission_control.ledger.upstream_runs import UpstreamRuns
+from mission_control.messaging.outage_history import stored_outages
 from mission_control.model.definitions.named_budget import Budget
 from mission_control.model.definitions.named_limit import NamedLimit
 from mission_control.model.definitions.task import TaskDefinition
@@ -44,6 +45,7 @@ from mission_control.store.troubles import refusal_in
 
 _NOTES_LOOKED_AT: Final = 10_000
 _RUNNING_LOOKED_AT: Final = 1_000
+_OVERDUE: Final = timedelta(minutes=1)
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ class Gathering:
             parked_until=None if parked is None else datetime.fromtimestamp(parked, UTC),
             last_frame=self._last_frame(run),
             **({} if task is None else self._of_task(self._version(task, run.due_at))),
-            **self._service(run.due_at),
+            **self._service(run.due_at, _delayed_until(run) or now),
         )
 
     def of_occurrence(self, task: TaskDefinition, scheduled: datetime | None) -> Evidence:
@@ -102,7 +104,7 @@ class Gathering:
             open_joins=tuple(self._joins(held)),
             facts=self._facts(held, now),
             **self._of_task(held),
-            **self._service(at),
+            **self._service(at, at + _OVERDUE),
         )
 
     def _facts(self, task: TaskDefinition, now: datetime) -> ConditionFacts:
@@ -122,7 +124,7 @@ class Gathering:
             "due": self.client.zscore(self.redbeat_keys.schedule, entry),
         }
 
-    def _service(self, moment: datetime) -> dict[str, Any]:
+    def _service(self, moment: datetime, until: datetime) -> dict[str, Any]:
         notes = last_notes(self.client, _NOTES_LOOKED_AT)
         acted = [parse_instant(one["at"]) for one in notes if one.get("event") == "fired"]
         active = self.ledger.active(limit=_RUNNING_LOOKED_AT)
@@ -131,6 +133,7 @@ class Gathering:
             "running": tuple(run for run in active if run.state is RunState.RUNNING),
             "lead": self.client.get(redis_keys.BEAT_LEADER),
             "refusal": refusal_in(self.client.info()),
+            "outages": tuple(stored_outages(self.client, moment, until)),
             "acted_before": max((at for at in acted if at < moment), default=None),
             "acted_after": min((at for at in acted if at >= moment), default=None),
         }
@@ -176,3 +179,8 @@ class Gathering:
         lines = self.run_logs.lines(run.execution_id) if run.error is not None else []
         frames = [one.text.strip() for one in lines if one.stream == "traceback"]
         return next((one for one in reversed(frames) if one.startswith("File ")), None)
+
+
+def _delayed_until(run: RunRecord) -> datetime | None:
+    """Return until when an outage may have kept a run from a good end; None if up to now."""
+    return run.started_at if run.state in {RunState.SUCCESS, RunState.RUNNING} else run.finished_at

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from shlex import quote
 from typing import Final
 
@@ -13,6 +14,7 @@ from mission_control.operate.overdue import OVERDUE_AFTER
 from mission_control.operate.why.evidence import Evidence
 from mission_control.operate.why.explanation import Finding, Source, Verdict
 from mission_control.operate.why.foresight import withholding
+from mission_control.operate.why.service_checks import redis_failed
 
 _REMEDIES: Final[Mapping[str, str]] = {
     "paused": "mission-control resume {selector}",
@@ -75,10 +77,8 @@ def overlap(evidence: Evidence) -> Iterator[Finding]:
     """Yield what the occurrence does if a run that is active now has not ended by then."""
     meeting, task = evidence.meeting, evidence.task
     if meeting is not None and task is not None and meeting.then is not Overlap.START:
-        run, then = meeting.run.execution_id, f"{meeting.then}, by overlap policy {task.overlap}"
-        words = f"if run {run} ({meeting.run.state}) has not ended by then: {then}"
-        remedy = f"mission-control run show {run}"
-        yield Finding("overlap", words, None, remedy, Source.RECOMPUTED)
+        remedy = f"mission-control run show {meeting.run.execution_id}"
+        yield Finding("overlap", meeting.words(task.overlap), None, remedy, Source.RECOMPUTED)
 
 
 def upstream(evidence: Evidence) -> Iterator[Finding]:
@@ -89,7 +89,7 @@ def upstream(evidence: Evidence) -> Iterator[Finding]:
     if task is not None and not task.schedule.has_occurrences and not evidence.open_joins:
         names = ", ".join(one.task for one in task.after)
         words = f"it runs after {names}, and waits for no run of theirs" if names else "it only runs by hand"
-        yield Finding("no_schedule", words, Verdict.NOT_DUE)
+        yield Finding("no_schedule", words, Verdict.NOT_DUE, f"mission-control task run {task.id}")
 
 
 def moved(evidence: Evidence) -> Iterator[Finding]:
@@ -128,6 +128,8 @@ def unexplained(evidence: Evidence) -> Iterator[Finding]:
     if due is not None and evidence.now - due <= OVERDUE_AFTER:
         words = "it is due now, and beat has not fired it yet"
         yield Finding("firing", words, Verdict.WAITING, source=Source.RECOMPUTED)
+    elif refused := [replace(one, verdict=Verdict.LOST) for one in redis_failed(evidence)]:
+        yield from refused
     else:
         words = "it was due and has no run, and nothing says why"
         yield Finding("unexplained", words, Verdict.LOST, "mission-control status", Source.UNKNOWN)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import timedelta
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
 from typing import Final
 
 from mission_control.model.policies.deadlines import late, words
@@ -13,9 +13,11 @@ from mission_control.model.runs.run_state import RunState
 from mission_control.model.values.instants import format_instant
 from mission_control.model.values.quantities import duration
 from mission_control.operate.health import stopped_workers, worker_issues
+from mission_control.operate.runs import standing
 from mission_control.operate.why.evidence import Evidence
 from mission_control.operate.why.explanation import Finding, Verdict
 from mission_control.operate.why.occurrence_checks import remedy_of, withheld
+from mission_control.operate.why.service_checks import redis_failed
 
 _LATE: Final = timedelta(seconds=1)
 _INSTANT: Final = timedelta(milliseconds=1)
@@ -28,7 +30,7 @@ def running(run: RunRecord, evidence: Evidence) -> Iterator[Finding]:
         yield Finding(issue.kind, issue.problem, Verdict.WAITING, issue.remedy)
     if run.state is RunState.RUNNING:
         follow = f"mission-control run logs {run.execution_id} --follow"
-        yield Finding("running", f"attempt {run.attempt} on {_standing(run)}", Verdict.RUNNING, follow)
+        yield Finding("running", f"attempt {run.attempt}, {standing(run)}", Verdict.RUNNING, follow)
     if run.cancel_requested is not None:
         yield Finding("cancelling", f"it was asked to end: {run.cancel_requested}")
 
@@ -37,9 +39,9 @@ def held_back(run: RunRecord, evidence: Evidence) -> Iterator[Finding]:
     """Yield the run of its task, or the limit, that the run waits for."""
     if run.waits_for is not None:
         other = evidence.related.get(run.waits_for)
-        state = "" if other is None else f" ({other.state} on {_standing(other)})"
+        state = "" if other is None else f" ({standing(other)})"
         until = "" if run.waits_until is None else f", until {format_instant(run.waits_until)} at the latest"
-        what = f"it waits for run {run.waits_for}{state} to end{until}"
+        what = f"it waits for {run.waits_for}{state} to end{until}"
         yield Finding("overlap", what, Verdict.WAITING, f"mission-control why {run.waits_for}")
     if run.limited_by is not None:
         what = f"it {evidence.limit_words or f'waits for limit {run.limited_by}'}"
@@ -64,6 +66,15 @@ def put_off(run: RunRecord, evidence: Evidence) -> Iterator[Finding]:
         yield Finding("interrupted", what, Verdict.WAITING)
     if run.expires_at is not None and run.attempt == 0:
         yield Finding("expires", f"it expires at {format_instant(run.expires_at)}")
+
+
+def waits(
+    run: RunRecord, now: datetime, related: Mapping[str, RunRecord], limit_words: str | None = None
+) -> str | None:
+    """Say what an active run waits for by its own record and those of `related` runs; None if for no more."""
+    known = Evidence(now=now, task_id=run.task_id, related=related, limit_words=limit_words)
+    found = (one for check in (held_back, put_off) for one in check(run, known))
+    return next((one.words for one in found if one.verdict is Verdict.WAITING), None)
 
 
 def queued(run: RunRecord, _: Evidence) -> Iterator[Finding]:
@@ -119,8 +130,10 @@ def ran(run: RunRecord, _: Evidence) -> Iterator[Finding]:
 
 
 def delayed(run: RunRecord, evidence: Evidence) -> Iterator[Finding]:
-    """Yield since when no beat fired, what the start was late by, part by part, and the deadlines passed."""
-    if run.trigger == "schedule" and run.dispatched_at - run.due_at > ON_TIME_WITHIN:
+    """Yield when Redis failed or no beat fired, by what the start was late, part by part, and deadlines."""
+    refused = list(redis_failed(evidence))
+    yield from refused
+    if not refused and run.trigger == "schedule" and run.dispatched_at - run.due_at > ON_TIME_WITHIN:
         start, end = evidence.acted_before, evidence.acted_after or run.dispatched_at
         since = "" if start is None else f" from {format_instant(start)}"
         yield Finding("beat_down", f"no beat fired anything{since} until {format_instant(end)}")
@@ -144,8 +157,3 @@ def _late_by(run: RunRecord) -> dict[str, timedelta]:
         "parked": max(sent - entered, zero),
         "in the queue": max(started - sent, zero),
     }
-
-
-def _standing(run: RunRecord) -> str:
-    since = run.started_at if run.started_at is not None else run.dispatched_at
-    return f"{run.worker or f'queue {run.queue}'} since {format_instant(since)}"

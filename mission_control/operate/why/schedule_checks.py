@@ -9,6 +9,7 @@ from typing import Any, Final
 from mission_control.model.definitions.schedules import AnySchedule, ScheduleBase
 from mission_control.model.definitions.schedules.clock.calendar_words import WEEKDAYS
 from mission_control.model.definitions.schedules.clock.wall_clock import Dst, earliest, to_local
+from mission_control.model.definitions.task import TaskDefinition
 from mission_control.model.runs.changed_occurrence import has_occurrence
 from mission_control.model.values.instants import format_instant, from_unix
 from mission_control.operate.why.evidence import Evidence
@@ -27,7 +28,7 @@ def not_due(evidence: Evidence) -> Iterator[Finding]:
     schedule, created = task.schedule, task.metadata.created
     if created is not None and moment <= created:
         words = f"the task was created at {format_instant(created)}, after that"
-        yield _finding("before_creation", words, f"ask about a later time: {_nearest(schedule, created)}")
+        yield _finding("before_creation", words, _first_after(task, created))
     if not schedule.has_occurrences:
         yield _finding("no_schedule", "the task has no schedule")
     elif schedule.is_fixed_delay:
@@ -39,6 +40,12 @@ def not_due(evidence: Evidence) -> Iterator[Finding]:
         yield from _limits(schedule, moment)
         words = f"{schedule.describe()}: {_by_fields(schedule, moment)}; {_nearest(schedule, moment)}"
         yield _finding("not_due", words)
+
+
+def _first_after(task: TaskDefinition, created: datetime) -> str | None:
+    """Return the command that asks about the first occurrence after the task was created."""
+    first = task.schedule.next_after(created)
+    return None if first is None else f"mission-control why {task.id} --at {format_instant(first)}"
 
 
 def _finding(code: str, words: str, remedy: str | None = None) -> Finding:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from typing import Final
 
 from mission_control.model.policies.misfire import Fire, Skip
 from mission_control.model.values.instants import format_instant, from_unix
@@ -11,6 +13,12 @@ from mission_control.operate.health import beat_issues, of_runs, of_tasks, work_
 from mission_control.operate.why.evidence import Evidence
 from mission_control.operate.why.explanation import Finding, Verdict
 from mission_control.operate.why.foresight import foreseen
+
+_UNDONE: Final[Mapping[str, str]] = defaultdict(
+    lambda: "nothing was done",
+    beat="beat fired nothing and recovered no run",
+    worker="workers began and ended no run",
+)
 
 
 def no_beat(evidence: Evidence) -> Iterator[Finding]:
@@ -24,6 +32,14 @@ def no_beat(evidence: Evidence) -> Iterator[Finding]:
         acted = evidence.acted_before
         since = "" if acted is None else f"; a beat fired last at {format_instant(acted)}"
         yield Finding(issue.kind, f"{issue.problem}{lead}{since}", _afterwards(evidence), issue.remedy)
+
+
+def redis_failed(evidence: Evidence) -> Iterator[Finding]:
+    """Yield when Redis failed what beat or workers wanted to do meanwhile, as they have stored it."""
+    for one in evidence.outages:
+        cause, _, remedy = one.why.partition(": ")
+        then = f"from {format_instant(one.since)} until {format_instant(one.until)}"
+        yield Finding("redis_refused", f"Redis {cause}; so {_UNDONE[one.kind]} {then}", None, remedy or None)
 
 
 def _afterwards(evidence: Evidence) -> Verdict:

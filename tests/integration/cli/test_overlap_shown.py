@@ -44,8 +44,8 @@ def test_active_and_waiting_run_and_what_the_next_meets_are_shown(
     if policy == "allow":
         return
     waits = f"waits for {active} (running since "
-    assert f"{waiting}: {waits}" in shown
-    assert f"{waiting}  {waits}" in mc("status").out
+    assert f"{waiting}: it {waits}" in shown
+    assert f"{waiting}  it {waits}" in mc("status").out
     assert waits in mc("run", "show", waiting).err
     assert mc("run", "show", waiting, "--json").json["waits_for"] == active
 

@@ -77,7 +77,10 @@ def test_client_registers_explains_pauses_meets_its_quota_is_refused_and_asks(
     asyncio.run(use())
     assert [one["task_id"] for one in mc("approvals", "list", "--json").json] == ["often"]
     records = tail(installation.settings.task_changes_log, 100)
-    changes = [(one["task_id"], one["change"]) for one in records if one["actor"] == "grant:agent"]
+    ours = [one for one in records if one["actor"] == "grant:agent"]
+    used = [one["reason"] for one in ours if one["change"] == "used"]
+    assert used == ["next", "plan", "why", "show", "history", "account", "list"]
+    changes = [(one["task_id"], one["change"]) for one in ours if one["change"] != "used"]
     assert changes == [
         ("tea", "registered"), ("tea", "paused"), ("tea", "resumed"), ("tea", "run_requested"),
         ("often", "approval_asked"), ("tea2", "registered"), ("tea3", "refused"), ("tea2", "unregistered"),

@@ -14,10 +14,11 @@ import pytest
 from mission_control.audit.stream.reader import tail
 from mission_control.errors import GrantRefusedError, InvalidTaskError, UnknownApprovalError, UnknownTaskError
 from mission_control.model.definitions.schedules.clock.wall_clock import last_instant
+from mission_control.operate.assembly import granted_changes as changes_of
 from mission_control.operate.grants.tokens import holder_of, revoke_grant
 from mission_control.registry.checked_task import CheckedTask
 from mission_control.store import redis_keys
-from tests.samples.grants import HELLO, apply, changes_of, created, wanted
+from tests.samples.grants import HELLO, apply, created, wanted
 from tests.stage.command_line import mc
 
 if TYPE_CHECKING:

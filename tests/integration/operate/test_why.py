@@ -180,6 +180,23 @@ def test_run_that_the_ledger_forgot_is_explained_by_the_audit_stream_and_then_no
     assert (forgotten.verdict, forgotten.findings[0].source) == (Verdict.UNKNOWN, Source.UNKNOWN)
 
 
+def test_removed_task_is_explained_by_its_removal_until_it_is_registered_again(day: Day) -> None:
+    day.to(2)
+    runs = [run.execution_id for run in day.ours.ledger.runs_of("a")]
+    definition = day.ours.registry.get("a")
+    day.ours.registry.unregister("a", reason="no longer needed")
+    for name in ("a", "a@20200101T000000Z"):
+        (found,) = why(day, name).findings
+        assert (name, found.code, found.words[-18:]) == (name, "removed", ": no longer needed")
+        assert found.remedy == "mission-control audit tail --task a"
+    assert why(day, runs[0]).execution_id == runs[0]
+    assert definition is not None
+    assert day.ours.registry.register(definition)
+    assert why(day).findings[0].code != "removed"
+    with pytest.raises(UnknownTaskError):
+        why(day, "never")
+
+
 def test_skipped_run_of_a_pipeline_names_the_run_at_the_root(installation: Installation) -> None:
     world = World(installation)
     world.root("extract")

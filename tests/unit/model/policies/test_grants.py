@@ -9,6 +9,7 @@ from mission_control.errors import InvalidGrantError
 from mission_control.model.definitions.grant import TOOLS, Grant
 from mission_control.model.definitions.named_resource import parse_resource
 from mission_control.model.definitions.task import TaskDefinition, parse_task
+from mission_control.model.policies.grant_needs import runs_a_day
 from mission_control.model.policies.grants import (
     Allow,
     Ask,
@@ -18,7 +19,6 @@ from mission_control.model.policies.grants import (
     as_given,
     bounded,
     decide_grant,
-    runs_a_day,
 )
 from tests.samples.grants import a_grant, wanted
 from tests.samples.ledger_runs import NOW
@@ -84,7 +84,45 @@ def test_more_than_the_threshold_in_all_is_asked_for_and_less_is_not() -> None:
 
 def test_circle_of_tasks_is_counted_once() -> None:
     circle = {"a": task("a", None, after=[{"task": "b"}]), "b": task("b", None, after=[{"task": "a"}])}
-    assert runs_a_day(circle, a_grant(), NOW) == 0
+    assert runs_a_day(circle, a_grant(), NOW) == {"a": 0, "b": 0}
+
+
+def costing(task_id: str, schedule: str, usd: float | None) -> TaskDefinition:
+    use = {"name": "grant:agent"} if usd is None else {"name": "grant:agent", "usd": usd}
+    return task(task_id, schedule, owner="grant:agent", budgets=[use])
+
+
+@pytest.mark.parametrize(
+    ("declared", "costs", "is_asked"),
+    [
+        (0.1, {}, False),  # 12 runs a day: $1.20
+        (0.2, {}, True),
+        (0.1, {"b": 0.2}, True),  # what was measured counts if it is more
+        (0.2, {"b": 0.01}, True),
+        (None, {"b": 0.1}, False),
+        (None, {}, True),  # nothing tells what a run spends
+    ],
+)
+def test_dollars_above_the_threshold_are_asked_for(
+    declared: float | None, costs: dict[str, float], is_asked: bool
+) -> None:
+    grant = a_grant(approve_above="2usd/d", usd="5/d")
+    found = decide_grant(grant, put(costing("b", "every 2h", declared)), Usage({}, costs=costs), NOW)
+    assert isinstance(found, Ask) is is_asked
+    both = a_grant(approve_above="48/d,2usd/d", usd="5/d")
+    assert decide_grant(both, put(costing("b", "every 2h", declared)), Usage({}, costs=costs), NOW) == found
+    many = decide_grant(both, put(costing("b", "every 20m", 0)), NONE, NOW)
+    assert isinstance(many, Ask)
+    assert "72 times a day" in many.reason
+
+
+def test_dollars_of_other_tasks_count_and_a_cheaper_change_needs_nothing() -> None:
+    grant, dear = a_grant(approve_above="2usd/d", usd="5/d"), costing("a", "every 2h", 0.15)
+    asked = decide_grant(grant, put(costing("b", "every 2h", 0.1)), Usage({"a": dear}), NOW)
+    assert isinstance(asked, Ask)
+    assert "about 3 dollars a day, and more than 2" in asked.reason
+    over = costing("a", "every 2h", 0.5)
+    assert decide_grant(grant, put(costing("a", "every 2h", 0.3), over), Usage({"a": over}), NOW) == Allow()
 
 
 @pytest.mark.parametrize("tool", [one for one in TOOLS if one != "apply"])
@@ -122,7 +160,9 @@ def test_bounded_task_ends_no_later_than_it_expires_and_can_be_given_again() -> 
 @pytest.mark.parametrize(
     ("field", "value"),
     [("name", "a b"), ("handlers", ["os.system"]), ("handlers", []), ("tools", ["lst"]), ("runs", "many"),
-     ("usd", "0/d"), ("approve_above", "48"), ("max_tasks", -1), ("min_interval", "0s"), ("expire_tasks", 0)],
+     ("usd", "0/d"), ("approve_above", "48"), ("approve_above", "2eur/d"), ("approve_above", "1/d,2/d"),
+     ("approve_above", "1.5/d"), ("approve_above", ""), ("max_tasks", -1), ("min_interval", "0s"),
+     ("expire_tasks", 0)],
 )  # fmt: skip
 def test_wrong_field_of_a_grant_is_named(field: str, value: object) -> None:
     given = {**a_grant().to_dict(), field: value}

@@ -177,6 +177,18 @@ def test_condition_of_the_time_is_decided_and_one_of_a_file_is_taken_as_met() ->
     assert found == ["00:01:00 a not run: condition", "00:01:00 b starts", "00:01:00 c not run: condition"]
 
 
+def test_condition_that_nothing_foretells_holds_as_often_as_it_did() -> None:
+    task = {"id": "a", **A_MINUTE, "condition": "handlers.conditions.on_workday"}
+    for unmet, least, most in ((0.0, 100, 100), (0.7, 15, 45), (1.0, 0, 0)):
+        found = course(scenario(task, known={"a": always(1.0, unmet=unmet)}), 100 * MINUTE + SECOND)
+        assert least <= sum(line.endswith("a starts") for line in found) <= most
+
+
+def test_slot_takes_time_between_two_runs() -> None:
+    found = course(scenario(*({"id": one, **AT_ONE} for one in "ab"), hand_over=2.0), 2 * MINUTE)
+    assert found == ["00:01:02 a starts", "00:01:12 a success", "00:01:14 b starts", "00:01:24 b success"]
+
+
 def test_task_runs_after_another_and_is_skipped_after_its_failure() -> None:
     tasks = [
         {"id": "a", **AT_ONE, "retry_policy": {"max_retries": 0}},

@@ -10,6 +10,7 @@ from typing import Final
 
 import pytest
 
+from mission_control.messaging.outage_history import PastOutage
 from mission_control.model.policies.overlap import Verdict as Overlap
 from mission_control.model.policies.pause import PauseKind
 from mission_control.model.runs.cause import Cause
@@ -274,6 +275,28 @@ def test_late_start_is_divided_among_beat_parking_and_queue() -> None:
     assert found["beat_down"] == "no beat fired anything from 2026-03-02T08:00:00Z until 2026-03-02T09:02:00Z"
 
 
+@pytest.mark.parametrize(
+    ("evidence", "decides"),
+    [
+        (begun(RunState.SUCCESS, dispatched_at=NINE + 2 * MINUTE, started_at=NINE + 2 * MINUTE), "ran"),
+        (CAUSES["misfire on record"][0], "misfire"),
+        (past(ahead()), "redis_refused"),
+    ],
+)
+def test_past_refusal_of_redis_is_named_with_its_times_in_place_of_a_silent_beat(
+    evidence: Evidence, decides: str
+) -> None:
+    outage = PastOutage("beat", "is full: raise its maxmemory", NINE, NINE + MINUTE)
+    found = explain(replace(evidence, outages=(outage,))).findings
+    refused = next(one for one in found if one.code == "redis_refused")
+    assert (found[0].code, refused.source, refused.remedy) == (decides, Source.STORED, "raise its maxmemory")
+    assert refused.words == (
+        "Redis is full; so beat fired nothing and recovered no run from 2026-03-02T09:00:00Z until"
+        " 2026-03-02T09:01:00Z"
+    )
+    assert not {one.code for one in found} & {"beat_down", "unexplained"}
+
+
 def test_failed_run_names_the_last_frame_and_that_no_attempt_is_left() -> None:
     failed = begun(RunState.FAILURE, error="ValueError: no", retry_policy={"max_retries": 0})
     first, second = explain(known(last_frame='File "x.py", line 3, in run')(failed)).findings
@@ -291,9 +314,10 @@ def test_missing_handler_names_the_workers_that_have_it_with_their_digests() -> 
 def test_next_occurrence_meets_an_active_run(then: Overlap) -> None:
     found = explain(known(meeting=Meeting(a_run(RunState.RUNNING), then))(ahead()))
     assert found.verdict is Verdict.TO_COME
-    assert any(
-        one.code == "overlap" and f": {then}, by overlap policy skip" in one.words for one in found.findings
-    )
+    (words,) = (one.words for one in found.findings if one.code == "overlap")
+    what = {"skip": "is skipped", "wait": "waits", "replace": "replaces it"}.get(then, "takes the place")
+    assert words.startswith(f"it {what}")
+    assert words.endswith("has not ended by then (overlap policy skip)")
 
 
 def test_skip_on_record_lists_what_else_held_then_and_nothing_that_only_holds_now() -> None:
