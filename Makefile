@@ -46,7 +46,7 @@ test:
 
 # Beat killed a thousand times while a herd falls due; two beats paused a hundred times beyond their lease; workers
 # and beats killed a hundred times while two thousand occurrences run, in pipelines, under a limit and within budgets;
-# hundreds of histories of all policies; every mutant of every policy; two hundred tasks over a year; ten thousand replays
+# other examples of all properties; hundreds of histories of all policies; every mutant of every policy; two hundred tasks over a year; ten thousand replays
 # of signed messages; a thousand occurrences that are run after all, while beats and workers are killed; ten thousand
 # forecasts of when a run starts; an hour of two hundred tasks that is decided about again.
 # Some minutes each. CHAOS_SEED makes them others.
@@ -56,6 +56,7 @@ chaos:
 	RUN_CHAOS_KILLS=100 RUN_CHAOS_OCCURRENCES=2000 $(PYTEST) tests/faults/test_run_chaos.py
 	YEAR_TASKS=200 SIDE_BY_SIDE_ENTRIES=200 $(PYTEST) tests/time_travel
 	BACKFILL_OCCURRENCES=1000 $(PYTEST) tests/faults/test_backfill_with_kills.py
+	LEDGER_EXAMPLES=300 $(PYTEST) --hypothesis-profile=exploring tests/properties
 	POLICY_EXAMPLES=300 MUTANTS=0 $(PYTEST) tests/properties/test_policy_machine.py tests/properties/test_policy_mutations.py
 	HOUR_TASKS=200 $(PYTEST) tests/time_travel/test_replay.py
 	ETA_LOADS=10000 $(PYTEST) tests/properties/test_eta_intervals.py

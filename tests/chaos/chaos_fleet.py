@@ -35,7 +35,7 @@ KILLS = {"worker": 2, "parent": 2, "child": 4, "beat": 4}
 CRASH, RESTART = "crash of Redis", "restart of Redis"
 PAUSE, DOUBLE, LOSE = "paused beat", "doubled messages", "lost messages"
 QUEUE = "default"
-READY_SECONDS = 60.0
+READY_SECONDS = 120.0
 LOST_A_CHILD_AS_IT_STARTED = "Could not start worker processes"
 """Why Celery ends a worker one of whose children is killed before its loop begins."""
 
@@ -115,8 +115,12 @@ class ChaosFleet:
         self._beats = [BeatProcess(house.installation) for _ in range(2)]
 
     def wait_until_ready(self) -> None:
-        wait_until(lambda: len(self._ready_workers()) == len(POOLS), "the workers are ready", timeout=60)
-        wait_until(lambda: len(self._ready_beats()) == len(self._beats), "the beats are ready", timeout=60)
+        wait_until(
+            lambda: len(self._ready_workers()) == len(POOLS), "the workers are ready", timeout=READY_SECONDS
+        )
+        wait_until(
+            lambda: len(self._ready_beats()) == len(self._beats), "the beats are ready", timeout=READY_SECONDS
+        )
 
     def strike(self, what: str, *, within_seconds: float) -> None:
         """Strike one of those that do their work by now, at some instant within that time."""
