@@ -116,7 +116,7 @@ def percentile(values: Distribution, share: float) -> int | None:
     """Return the value below which a share of the values lie, within 5 %; None if there are none.
 
     >>> percentile(Counter({bucket_of(100): 98, bucket_of(9_000): 2}), 0.5)
-    103
+    102
     """
     rank = ceil(values.total() * share)
     for bucket in sorted(values):
