@@ -16,14 +16,15 @@ from mission_control.operate.history import History
 
 _FILES: Final = 10
 _RECORD: Final = """
-    SELECT strftime(at, '%Y-%m-%dT%H:%M:%S.234Z') AS timestamp, 'briefing_' || number % 1000 AS task_id,
+    SELECT strftime(due, '%Y-%m-%dT%H:%M:%S.234Z') AS timestamp, 'briefing_' || number % 1000 AS task_id,
         CASE WHEN number % 50 = 0 THEN 'failure' ELSE 'success' END AS status, number % 9000 AS duration_ms,
         'Briefing generated successfully' AS output, NULL AS error,
-        'briefing_' || number % 1000 || '@' || strftime(at, '%Y%m%dT%H%M%SZ') AS execution_id,
-        strftime(at, '%Y-%m-%dT%H:%M:%SZ') AS scheduled_time, 1 AS attempt, true AS final,
+        'briefing_' || number % 1000 || '@' || strftime(due, '%Y%m%dT%H%M%SZ') AS execution_id,
+        strftime(due, '%Y-%m-%dT%H:%M:%SZ') AS scheduled_time, 1 AS attempt, true AS final,
         'schedule' AS trigger, 'handlers.daily_briefing.run' AS handler, number % 3000 AS lateness_ms,
         'celery@host' AS worker, sha256(number::VARCHAR) AS prev, 'w1' AS writer, number AS seq
-    FROM (SELECT range AS number, TIMESTAMP '2026-01-01' + to_seconds(range) AS at FROM range({start}, {end}))
+    FROM (SELECT range AS number, TIMESTAMP '2026-01-01' + to_seconds(range) AS due
+        FROM range({start}, {end}))
 """
 _QUESTION: Final = """
     SELECT task_id, count(*) AS runs, avg((status = 'success')::INTEGER) AS success_rate,

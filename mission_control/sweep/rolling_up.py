@@ -8,7 +8,7 @@ its first line, which the chain makes unique, so that rotation and other hosts' 
 import hashlib
 import json
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -26,6 +26,7 @@ from mission_control.model.figures.rollup import RollUp
 from mission_control.model.figures.run_totals import counted
 from mission_control.model.values.instants import parse_instant
 from mission_control.store import redis_keys
+from mission_control.sweep.traced_runs import TracedRuns
 
 KEPT: Final = timedelta(days=35)
 """How long hourly figures are kept."""
@@ -51,6 +52,7 @@ class RollingUp:
     client: Redis
     path: Path
     clock: Callable[[], datetime]
+    traced: TracedRuns | None = None
     _done: dict[tuple[int, int], int] = field(default_factory=dict)
 
     def advance(self) -> int:
@@ -83,7 +85,8 @@ class RollingUp:
         return len(lines)
 
     def _write(self, name: str, position: int, new_position: int, lines: list[bytes]) -> None:
-        hours, totals = _rolled_up(lines, self.clock() - KEPT)
+        records = [*_records(lines)]
+        hours, totals = _rolled_up(records, self.clock() - KEPT)
         with self.client.pipeline() as pipe:
             pipe.watch(redis_keys.ROLLUP_POSITIONS)  # type: ignore[no-untyped-call]
             if int(cast("str | None", pipe.hget(redis_keys.ROLLUP_POSITIONS, name)) or 0) != position:
@@ -99,6 +102,8 @@ class RollingUp:
             pipe.hset(redis_keys.ROLLUP_POSITIONS, name, new_position)
             with suppress(WatchError):  # as above
                 pipe.execute()
+                if self.traced is not None:
+                    self.traced.add(records)
 
 
 def _complete_lines(segment: Segment, position: int) -> Iterator[tuple[int, bytes]]:
@@ -115,13 +120,17 @@ def _complete_lines(segment: Segment, position: int) -> Iterator[tuple[int, byte
         yield position, line
 
 
-def _rolled_up(lines: list[bytes], since: datetime) -> tuple[Hours, Counter[str]]:
-    hours: Hours = defaultdict(lambda: defaultdict(RollUp))
-    totals = Counter[str]()
+def _records(lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:
     for line in lines:
         record = parse_line(line.rstrip(b"\n")) if line.strip() else None
-        if not isinstance(record, dict) or record.get("status") not in STATUSES or "final" not in record:
-            continue
+        if isinstance(record, dict) and record.get("status") in STATUSES and "final" in record:
+            yield record
+
+
+def _rolled_up(records: Iterable[Mapping[str, Any]], since: datetime) -> tuple[Hours, Counter[str]]:
+    hours: Hours = defaultdict(lambda: defaultdict(RollUp))
+    totals = Counter[str]()
+    for record in records:
         totals += counted(record)
         at = _moment(record)
         if at is not None and at >= since:

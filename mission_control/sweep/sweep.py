@@ -26,6 +26,7 @@ from mission_control.model.runs.run_record import RunRecord
 from mission_control.model.runs.run_state import RunState
 from mission_control.sweep.late_records import LateRecords
 from mission_control.sweep.rolling_up import RollingUp
+from mission_control.sweep.traced_runs import TracedRuns
 from mission_control.sweep.whereabouts import Whereabouts
 
 if TYPE_CHECKING:
@@ -71,7 +72,8 @@ class Sweep:
     @classmethod
     def of(cls, app: Celery, installation: Installation) -> Sweep:
         """Return the one of an installation, which sends with `app`."""
-        figures = RollingUp(installation.client, installation.audit.path, installation.clock)
+        parts = (installation.client, installation.audit.path, installation.clock)
+        figures = RollingUp(*parts, TracedRuns(installation.clock))
         return cls(app, RunEnding.of(installation), LateRecords.of(installation), figures)
 
     def turn(self) -> int:
