@@ -41,4 +41,6 @@ def holding_layers(
     task: TaskDefinition | None, moment: datetime, pauses: Sequence[PauseLayer]
 ) -> list[PauseLayer]:
     """Return those of the pauses that keep an occurrence at `moment` from running."""
-    return [] if task is None else [one for one in pausing_layers(pauses, task) if one.holds(moment)]
+    if task is None or not pauses:
+        return []
+    return [one for one in pausing_layers(pauses, task) if one.holds(moment)]

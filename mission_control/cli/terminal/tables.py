@@ -80,8 +80,11 @@ def _line(columns: Sequence[Column], cells: Sequence[Cell], widths: Sequence[int
     for column, cell, width in zip(columns, cells, widths, strict=True):
         if not width:
             continue
-        text = _fitted(cell, width, column)
-        blank = width - _width(text)
+        text, room = cell, _width(cell)
+        if room > width:
+            text = _cut(cell, width, column)
+            room = _width(text)
+        blank = width - room
         parts += [" " * (missing + (blank if column.right else 0)), text]
         missing = GAP + (0 if column.right else blank)
     return _joined("", parts) if any(isinstance(one, Text) for one in parts) else "".join(map(str, parts))
@@ -100,9 +103,7 @@ def _joined(separator: str, parts: Sequence[Cell]) -> Text:
     return line.append("".join(plain))
 
 
-def _fitted(cell: Cell, width: int, column: Column) -> Cell:
-    if _width(cell) <= width:
-        return cell
+def _cut(cell: Cell, width: int, column: Column) -> Cell:
     if column.names is not None and isinstance(cell, str):
         return column.names.fitted(cell, width)
     text = Text(cell) if isinstance(cell, str) else cell.copy()

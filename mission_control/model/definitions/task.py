@@ -50,6 +50,7 @@ from mission_control.model.values.fields import (
     TaskId,
     Text,
 )
+from mission_control.model.values.identifiers import task_id_problem
 
 MOST_DEPENDENCIES = 500
 MOST_TAGS = 100
@@ -240,7 +241,8 @@ def read_similar_task(like: TaskDefinition, stored: Mapping[str, Any]) -> TaskDe
     if stored["secret"] or stored.get("after") or not isinstance(stored["params"], dict):
         return None
     try:
-        _OwnNames.model_validate({"id": stored["id"], "name": stored["name"]})
+        if stored["name"] != stored["id"] or task_id_problem(stored["id"]) is not None:  # few have a name
+            _OwnNames.model_validate({"id": stored["id"], "name": stored["name"]})
         metadata = _metadata(orjson.dumps(stored["metadata"]))
     except ValidationError:
         return None
