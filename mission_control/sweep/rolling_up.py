@@ -7,6 +7,7 @@ its first line, which the chain makes unique, so that rotation and other hosts' 
 
 import hashlib
 import json
+import os
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -36,7 +37,9 @@ MOST_TASKS: Final = 10_000
 
 ALL_OTHERS: Final = "*"
 _LINES_AT_ONCE: Final = 4_000
+_LINES_OF_REBUILD: Final = 50_000
 _HOUR: Final = 3_600
+_DAY: Final = 24 * _HOUR
 
 Hours = dict[int, dict[str, RollUp]]
 
@@ -56,33 +59,45 @@ class RollingUp:
     _done: dict[tuple[int, int], int] = field(default_factory=dict)
 
     def advance(self) -> int:
-        """Count what was appended, at most some thousand lines; return how many lines were read."""
-        with Segments(self.path) as segments:
-            for segment in segments.oldest_first:
-                if (count := self._advance_in(segment)) > 0:
-                    return count
-        return 0
+        """Count what was appended, at most some thousand lines; return how many lines were read.
+
+        Compressed files that lay there before anything was counted are left to `rebuild`: each look would
+        have to unpack them from their beginnings.
+        """
+        return self._advance(_LINES_AT_ONCE)
 
     def rebuild(self) -> int:
         """Forget all figures and count the whole stream again; return how many lines were read."""
         keys = [*self.client.scan_iter(f"{redis_keys.rollup('*')}", count=1_000)]
         self.client.delete(redis_keys.ROLLUP_TOTALS, redis_keys.ROLLUP_POSITIONS, *keys)
         self._done.clear()
-        return sum(iter(self.advance, 0))
+        return sum(iter(lambda: self._advance(_LINES_OF_REBUILD), 0))
 
-    def _advance_in(self, segment: Segment) -> int:
-        size = segment.path.stat().st_size if segment.path.exists() else 0
+    def _advance(self, most: int) -> int:
+        with Segments(self.path) as segments:
+            for segment in segments.oldest_first:
+                if (count := self._advance_in(segment, most)) > 0:
+                    return count
+        return 0
+
+    def _advance_in(self, segment: Segment, most: int) -> int:
+        found = os.fstat(segment.file.fileno())
+        size = found.st_size
         if segment.problem is not None or self._done.get(segment.identity) == size:
             return 0
         first = next((line for _, line in islice(segment.lines(), 1)), b"")
         name = hashlib.sha256(first).hexdigest()[:32] if first else ""
         position = int(cast("str | None", self.client.hget(redis_keys.ROLLUP_POSITIONS, name)) or 0)
-        lines = [*islice(_complete_lines(segment, position), _LINES_AT_ONCE)] if name else []
+        is_left = segment.is_packed and position == 0 and most == _LINES_AT_ONCE and self._is_old(found)
+        lines = [*islice(_complete_lines(segment, position), most)] if name and not is_left else []
         if not lines:
             self._done[segment.identity] = size
             return 0
         self._write(name, position, lines[-1][0], [line for _, line in lines])
         return len(lines)
+
+    def _is_old(self, found: os.stat_result) -> bool:
+        return found.st_mtime < self.clock().timestamp() - _DAY
 
     def _write(self, name: str, position: int, new_position: int, lines: list[bytes]) -> None:
         records = [*_records(lines)]

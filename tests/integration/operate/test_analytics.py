@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import os
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -91,6 +93,24 @@ def test_hour_distinguishes_a_bounded_number_of_tasks(
         assert figures.advance() == 6
     found = by_task(installation.client, since=now, until=now)
     assert {name: one.runs for name, one in found.items()} == {"task0": 2, "task1": 2, "task2": 2, "*": 6}
+
+
+def test_packed_file_of_former_days_is_counted_by_a_rebuild_alone(
+    installation: Installation, figures: RollingUp
+) -> None:
+    now, path = installation.clock(), installation.audit.path
+    write(installation, now, 1)
+    with gzip.open(f"{path}.1.gz", "wb") as packed:
+        packed.write(path.read_bytes())
+    path.unlink()
+    write(installation, now, 2)
+    old = now.timestamp() - 100_000
+    os.utime(f"{path}.1.gz", (old, old))
+    assert (figures.advance(), figures.advance()) == (1, 0)
+    assert figures.rebuild() == 2
+    os.utime(f"{path}.1.gz", (now.timestamp(), now.timestamp()))
+    installation.client.delete(redis_keys.ROLLUP_POSITIONS)
+    assert RollingUp(installation.client, path, installation.clock).advance() == 1
 
 
 def test_old_records_are_in_the_totals_alone(installation: Installation, figures: RollingUp) -> None:
