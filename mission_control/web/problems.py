@@ -1,7 +1,8 @@
 """Errors as `application/problem+json` (RFC 9457): what, where, and the remedy.
 
 Each has a `code`, a stable name for programs: the error's class in words (`unknown_task`), or the status in
-words. `problems` lists each wrong field of a body or query.
+words. `problems` lists each wrong field of a body or query. That of a filter has the `position` of the wrong
+character, or how many runs it would have `to_scan`.
 """
 
 import re
@@ -72,11 +73,12 @@ def problem(
     detail: str,
     problems: Sequence[Mapping[str, str]] = (),
     headers: Mapping[str, str] | None = None,
+    more: Mapping[str, int] | None = None,
 ) -> Response:
-    """Return an error as a response."""
+    """Return an error as a response; `more` are members that only some errors have."""
     title = HTTPStatus(status).phrase
     body: dict[str, Any] = {"type": "about:blank", "title": title, "status": status, "code": code}
-    body["detail"] = detail
+    body |= {"detail": detail, **(more or {})}
     if problems:
         body["problems"] = list(problems)
     return JSONResponse(body, status, headers, media_type=MEDIA_TYPE)
@@ -110,7 +112,8 @@ def _ours(_request: Request, error: Any) -> Response:  # noqa: ANN401  # a Missi
     wrong = [{"path": one.path, "message": one.message} for one in getattr(error, "problems", ())]
     status = status_of(error)
     headers = {"Retry-After": "5"} if status == HTTPStatus.SERVICE_UNAVAILABLE else None
-    return problem(status, code_of(error), str(error), wrong, headers)
+    more = {name: getattr(error, name) for name in ("position", "to_scan") if hasattr(error, name)}
+    return problem(status, code_of(error), str(error), wrong, headers, more)
 
 
 def _redis(request: Request, error: Exception) -> Response:

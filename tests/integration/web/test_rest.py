@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from mission_control.ledger.ledger import Ledger
+from mission_control.operate import search_plan
 from mission_control.store import redis_keys
 from tests.stage.web import Web
 
@@ -231,3 +232,14 @@ def test_redis_that_is_away_is_said(web: Web, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(Ledger, "get", away)
     answer = web.api("GET", "/runs/tea@1")
     assert (code_of(answer), answer.headers["retry-after"]) == ((503, "store_unavailable"), "5")
+
+
+def test_filter_is_refused_at_its_character_or_with_what_it_would_look_at(
+    web: Web, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wrong = web.api("GET", "/runs", params={"q": "task:tea state:faild"})
+    assert (wrong.status_code, wrong.json()["code"], wrong.json()["position"]) == (422, "invalid_filter", 15)
+    assert 'did you mean "failed"' in wrong.json()["detail"]
+    monkeypatch.setattr(search_plan, "MOST_SCANNED", -1)
+    wide = web.api("GET", "/runs", params={"q": "error:timeout state:failed"})
+    assert (wide.status_code, wide.json()["code"], wide.json()["to_scan"]) == (422, "wide_search", 0)
