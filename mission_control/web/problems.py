@@ -31,7 +31,7 @@ from mission_control.errors import (
 )
 from mission_control.store.connection import store_errors
 
-_CODES: Final = {404: "not_found", 405: "method_not_allowed", 422: "invalid_request"}
+_CODES: Final = {400: "invalid_json", 404: "not_found", 405: "method_not_allowed", 422: "invalid_request"}
 
 
 class RequestError(Exception):

@@ -36,6 +36,7 @@ def create_app(installation: Installation, *, is_open: bool = True) -> FastAPI:
         openapi_url="/api/v1/openapi.json",
         docs_url=None,  # its page loads scripts from elsewhere
         redoc_url=None,
+        generate_unique_id_function=lambda route: ".".join([*map(str, route.tags[:1]), route.name]),
     )
     app.state.installation = installation
     name = str(ULID())

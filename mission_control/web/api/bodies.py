@@ -107,6 +107,12 @@ def page(
     return {"items": [shown(one) for one in found[:limit]], "next": more}
 
 
+def links(parameter: str, pointer: str, *operations: str) -> dict[str, Any]:
+    """Return the declaration of what can be done with what was made, for OpenAPI, by operation ids."""
+    given = {parameter: f"$response.body#/{pointer}"}
+    return {"links": {one: {"operationId": one, "parameters": given} for one in operations}}
+
+
 def encoded(mark: Any) -> str:  # noqa: ANN401  # JSON
     """Return a place in a list as a cursor."""
     return urlsafe_b64encode(json.dumps(mark).encode()).decode()

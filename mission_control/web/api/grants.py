@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 from fastapi import APIRouter
+from pydantic import Field
 
 from mission_control.audit.record.masking import masked_definition
 from mission_control.operate.assembly import granted_changes
@@ -16,11 +17,14 @@ from mission_control.web.parts import Whole
 router = APIRouter(tags=["grants"], dependencies=[needs("admin", of="all")])
 
 
+_LONGEST = 10 * 365 * 86_400
+
+
 class NewGrant(Wish):
     """What is granted, as `grant create` takes it, and for how long its token is valid, in seconds."""
 
     grant: dict[str, Any]
-    lasts: float = 2_592_000
+    lasts: float = Field(default=2_592_000, ge=1, le=_LONGEST, allow_inf_nan=False)
 
 
 @router.get("/grants")
@@ -32,9 +36,10 @@ def list_grants(whole: Whole) -> dict[str, Any]:
 @router.post("/grants", status_code=201)
 def create(whole: Whole, wish: NewGrant, dry_run: DryRun = False) -> dict[str, Any]:
     """Create a grant; the answer has its token, which is not stored and not shown again."""
-    lasts = timedelta(seconds=min(max(wish.lasts, 1), _LONGEST))
     parts = (whole.grants, whole.budgets, wish.grant)
-    grant, token = create_grant(*parts, lasts=lasts, now=whole.clock(), dry_run=dry_run)
+    grant, token = create_grant(
+        *parts, lasts=timedelta(seconds=wish.lasts), now=whole.clock(), dry_run=dry_run
+    )
     return {"dry_run": dry_run, **grant.to_json(), **({} if dry_run else {"token": token})}
 
 
@@ -69,6 +74,3 @@ def deny(approval_id: str, whole: Whole, wish: Why) -> dict[str, Any]:
     found = changes.approvals.get(approval_id)
     changes.deny(found, who=whole.who, reason=wish.reason)
     return {"task_id": found.task_id}
-
-
-_LONGEST = 10 * 365 * 86_400

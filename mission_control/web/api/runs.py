@@ -29,6 +29,7 @@ from mission_control.web.api.bodies import (
     Why,
     Wish,
     decoded,
+    links,
     page,
 )
 from mission_control.web.idempotency import IdempotentRoute
@@ -36,6 +37,8 @@ from mission_control.web.parts import Whole
 
 router = APIRouter(tags=["runs"], route_class=IdempotentRoute)
 _ATTEMPTS = 100
+_WITH_RUNS = ("show", "attempts", "logs", "why_run", "cancel", "retry")
+_LINKS = links("execution_id", "execution_id", *(f"runs.{one}" for one in _WITH_RUNS))
 _PLACE = (int, int, str)
 _ACTIVE, _ENDED, _NAMED = range(3)
 _SECOND = 1_000_000
@@ -164,7 +167,7 @@ class RunNow(Wish):
 @router.post(
     "/tasks/{task_id}/run",
     status_code=201,
-    responses={200: {"description": "what would run"}},
+    responses={200: {"description": "what would run"}, 201: _LINKS},
     dependencies=[needs("run")],
 )
 def run_now(

@@ -29,6 +29,7 @@ from mission_control.web.api.bodies import (
     Reason,
     Wish,
     decoded,
+    links,
     page,
 )
 from mission_control.web.idempotency import IdempotentRoute
@@ -36,6 +37,17 @@ from mission_control.web.parts import Tasks, Whole
 from mission_control.web.problems import RequestError
 
 router = APIRouter(prefix="/tasks", tags=["tasks"], route_class=IdempotentRoute)
+_WITH_TASKS = ("tasks.show", "tasks.put", "tasks.patch", "tasks.delete", "tasks.revisions", "tasks.rollback")
+_SWITCHES = ("pause", "resume", "enable", "disable", "skip", "unskip", "move")
+_LINKS = links(
+    "task_id",
+    "id",
+    *_WITH_TASKS,
+    "runs.run_now",
+    "runs.why_task",
+    "schedules.next_of_task",
+    *(f"switching.{one}" for one in _SWITCHES),
+)
 
 
 @router.get("", dependencies=[needs("read", of="some")])
@@ -58,7 +70,10 @@ def list_tasks(
 
 
 @router.post(
-    "", status_code=201, responses={200: {"description": "the plan"}}, dependencies=[needs("edit", of="some")]
+    "",
+    status_code=201,
+    responses={200: {"description": "the plan"}, 201: _LINKS},
+    dependencies=[needs("edit", of="some")],
 )
 def create(
     request: Request,

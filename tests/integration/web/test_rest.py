@@ -88,6 +88,7 @@ def test_dry_run_answers_the_plan_and_does_nothing(
         ("POST", "/schedules/preview", {"schedule": "every blue moon"}, 422, "schedule"),
         ("POST", "/schedules/preview", {"schedule": "every 1h", "count": 1_000_000}, 422, "count"),
         ("PUT", "/limits/gpu", {"concurrency": -1}, 422, "concurrency"),
+        ("POST", "/grants", {"grant": {"name": "a", "permissions": ["read"]}, "lasts": -1}, 422, "lasts"),
         ("GET", "/tasks?limit=1000000", None, 422, "query.limit"),
         ("GET", "/tasks?sort=id", None, 422, "query.sort"),
         ("GET", "/runs?sort=id", None, 422, "query.sort"),

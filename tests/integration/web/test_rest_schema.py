@@ -1,0 +1,90 @@
+"""schemathesis calls REST as its OpenAPI schema describes it, and follows its links; it finds nothing.
+
+MC_REST_EXAMPLES says how many examples it tries: a few here, many by `make chaos`.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+from zlib import crc32
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
+
+from mission_control.web.server import create_app
+
+if TYPE_CHECKING:
+    from mission_control.installation.installation import Installation
+
+EXAMPLES = int(os.environ.get("MC_REST_EXAMPLES", "5"))
+HOW: Any = {
+    "headers": {"Host": "localhost:8800"},
+    # What a field of a definition, a filter or a cursor may be is more than a schema can say.
+    "excluded_checks": [positive_data_acceptance],
+}
+EXCLUDED = [positive_data_acceptance, negative_data_rejection]  # bodies are put in the place of wrong ones
+TEA = {"id": "tea", "schedule": "every 1h", "handler": "handlers.hello.run"}
+
+
+def search(examples: int) -> settings:
+    return settings(
+        max_examples=examples,
+        stateful_step_count=8,
+        deadline=None,
+        derandomize=EXAMPLES == 5,  # what CI tries is always the same
+        database=None,
+        suppress_health_check=list(HealthCheck),
+        phases=[Phase.generate],
+    )
+
+
+@pytest.fixture
+def schema(installation: Installation) -> Any:
+    installation.registry.register(TEA)
+    app = create_app(installation)
+    found: Any = schemathesis.openapi.from_asgi("/api/v1/openapi.json", app, headers=HOW["headers"])
+    found = found.exclude(path="/api/v1/events")  # it never ends
+
+    @found.hook("map_body")
+    def with_a_definition(context: Any, body: Any) -> Any:
+        if context.operation.label != "POST /api/v1/tasks":
+            return body
+        return {**TEA, "id": f"t{crc32(repr(body).encode()) % 50}"}  # no schema says what a definition is
+
+    return found
+
+
+def test_calls_as_the_schema_describes_them_find_nothing(schema: Any) -> None:
+    operations = [found.ok() for found in schema.get_all_operations()]
+    assert len(operations) > 40
+    for operation in operations:
+
+        @search(EXAMPLES)
+        @given(case=operation.as_strategy())
+        def call(case: Any) -> None:
+            case.call_and_validate(**HOW)
+
+        call()
+
+
+def test_calls_that_follow_links_find_nothing(schema: Any, installation: Installation) -> None:
+    succeeded = set[str]()
+
+    class Machine(schema.as_state_machine()):  # type: ignore[misc]
+        def setup(self) -> None:
+            installation.client.flushdb()
+            installation.registry.register(TEA)
+
+        def get_call_kwargs(self, _case: Any) -> dict[str, Any]:
+            return {"headers": HOW["headers"]}
+
+        def validate_response(self, response: Any, case: Any, **_: Any) -> None:
+            succeeded.update([case.operation.label] if response.status_code < 300 else [])
+            case.validate_response(response, excluded_checks=EXCLUDED)
+
+    Machine.run(settings=search(EXAMPLES * 5))
+    of_a_task = [one for one in succeeded if "{task_id}" in one]
+    assert ("POST /api/v1/tasks" in succeeded, len(of_a_task) > 2) == (True, True), succeeded
