@@ -77,4 +77,5 @@ lock:
 	$(COMPILE) --extra dev pyproject.toml -o requirements.lock
 	echo hatchling | $(COMPILE) pyproject.toml - --constraint requirements.lock -o deploy/requirements.lock
 	$(COMPILE) .ci/pip-audit.in -o .ci/pip-audit.lock
+	echo django-htmx==1.29.0 | $(COMPILE) --no-deps - -o deploy/page-scripts.lock
 	$(COMPILE) --override benchmarks/peers.override benchmarks/peers.in -o benchmarks/peers.lock

@@ -16,7 +16,10 @@ from tests.house.repository import ROOT
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-LOCKS = ("requirements.lock", "deploy/requirements.lock", "benchmarks/peers.lock", ".ci/pip-audit.lock")
+LOCKS = (
+    *("requirements.lock", "deploy/requirements.lock", "deploy/page-scripts.lock"),
+    *("benchmarks/peers.lock", ".ci/pip-audit.lock"),
+)
 HASH = re.compile(r"--hash=sha256:[0-9a-f]{64}\b")
 
 

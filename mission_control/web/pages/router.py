@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 from importlib.resources import files
 from typing import Final
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, HTTPException, Request
@@ -67,7 +67,7 @@ def _visited(installation: Installation, path: str, query: str, zone_name: str) 
         HTTPException: there is no such page.
     """
     for view in VIEWS:
-        if (found := view.matches(path)) is not None:
+        if (found := view.matches(unquote(path))) is not None:
             asked = dict(parse_qsl(query))
             return view, Visit(installation, zone(zone_name), installation.clock(), found, asked)
     raise HTTPException(404, f"there is no page {path[:80]}")

@@ -32,8 +32,10 @@ def figure(
 ) -> Markup:
     """Return a chart with its caption and, folded, the table that says the same."""
     width, height = size
+    shapes = Markup("").join(drawing)
+    role = "group" if "<a " in shapes else "img"  # what has links is no image
     chart = element(
-        "svg", *drawing, viewBox=f"0 0 {width:g} {height:g}", class_="chart", role="img", aria_label=caption
+        "svg", shapes, viewBox=f"0 0 {width:g} {height:g}", class_="chart", role=role, aria_label=caption
     )
     names = element("tr", *(element("th", one, scope="col") for one in head))
     body = (element("tr", *(element("td", one) for one in row)) for row in rows)

@@ -1,0 +1,119 @@
+"""The page in a real browser, on a live system: what an operator does there, and whether everyone can."""
+
+from __future__ import annotations
+
+import os
+import signal
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
+
+from mission_control.operate.assembly import granted_changes
+from mission_control.operate.grants.tokens import create_grant
+from mission_control.store import redis_keys
+from mission_control.web.pages.views.table import VIEWS
+
+if TYPE_CHECKING:
+    from tests.browser.conftest import Site
+
+pytestmark = pytest.mark.starts_early
+
+
+def addresses(site: Site) -> list[str]:
+    """Return an address of every page."""
+    run = site.live.installation.ledger.runs_of("billing", limit=1)[0]
+    known = {"task_id": "billing", "execution_id": run.execution_id}
+    return [view.address.format(**known) for view in VIEWS]
+
+
+def test_task_is_added_in_the_editor_and_seen_running(site: Site) -> None:
+    with site.open("/editor") as page:
+        page.get_by_label("Schedule").fill("every 1s")
+        expect(page.locator("#preview")).to_contain_text("every second")
+        page.get_by_label("Id").fill("wake_up")
+        page.get_by_label("Handler").fill("handlers.greetings.run")
+        page.get_by_role("button", name="Show what this changes").click()
+        expect(page.locator("main")).to_contain_text("every second")
+        page.get_by_role("button", name="Save").click()
+        expect(page.locator("h1")).to_have_text("wake_up")
+        expect(page.locator("main")).to_contain_text("good morning", timeout=20_000)  # without a reload
+        page.get_by_role("button", name="Disable").click()
+        expect(page.get_by_role("button", name="Enable", exact=True)).to_be_visible()
+
+
+def test_cause_of_a_failed_run_is_two_clicks_away_and_it_is_retried(site: Site) -> None:
+    with site.open("/") as page:
+        page.get_by_role("link", name="failure").click()
+        page.locator("main table a[href^='/runs/']").first.click()
+        expect(page.locator("#live .band strong").first).to_have_text("Failed.")
+        expect(page.get_by_label("Error")).to_contain_text("Error:")
+        page.get_by_role("button", name="Retry").click()
+        expect(page.locator("h1")).to_contain_text("@manual-")
+        expect(page.locator(".path")).to_contain_text("success", timeout=20_000)
+
+
+def test_task_is_paused_with_a_reason_and_one_occurrence_skipped_by_keyboard_alone(site: Site) -> None:
+    with site.open("/tasks/daily_briefing") as page:
+        page.get_by_role("button", name="Skip").first.focus()
+        page.keyboard.press("Enter")
+        expect(page.locator("main")).to_contain_text("will be skipped")
+        page.locator("summary", has_text="Pause").focus()
+        page.keyboard.press("Enter")
+        page.keyboard.press("Tab")
+        page.keyboard.type("month end")
+        page.keyboard.press("Enter")
+        expect(page.locator("#live .band").first).to_contain_text("month end")
+        page.keyboard.press("g")
+        page.keyboard.press("r")
+        expect(page.locator("h1")).to_have_text("Runs")
+
+
+def test_change_of_a_grant_is_approved(site: Site) -> None:
+    here = site.live.installation
+    given = {"name": "agent", "approve_above": "1/d", "handlers": ["handlers.greetings.run"]}
+    parts = (here.grants, here.budgets)
+    grant, _ = create_grant(*parts, given, lasts=timedelta(days=1), now=here.clock())
+    wanted = [{"id": "agent_tea", "handler": "handlers.greetings.run", "schedule": "every 5m", "name": "tea"}]
+    changes = granted_changes(here)
+    changes.apply(grant, wanted, (), changes.plan(grant, wanted).digest)
+    with site.open("/approvals") as page:
+        page.get_by_role("button", name="Allow").click()
+        expect(page.locator("main")).to_contain_text("agent_tea: allowed")
+    assert here.registry.definition("agent_tea") is not None
+
+
+def test_page_is_read_and_changed_without_scripts(site: Site) -> None:
+    with site.open("/tasks", scripts=False) as page:
+        expect(page.locator("h1")).to_have_text("Tasks")
+        page.get_by_role("button", name="Run billing now").click()
+        expect(page.locator("h1")).to_contain_text("billing@manual-")
+
+
+def test_no_page_overflows_a_phone(site: Site) -> None:
+    with site.open("/", width=360) as page:
+        for path in addresses(site):
+            page.goto(path)
+            assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, path
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_on_any_page(site: Site, scheme: str) -> None:
+    axe, found = Axe(), dict[str, str]()
+    with site.open("/", scheme=scheme) as page:
+        for path in addresses(site):
+            page.goto(path)
+            results = axe.run(page)
+            if results.violations_count:
+                found[path] = results.generate_report()
+    assert found == {}
+
+
+def test_killed_beat_is_seen_without_a_reload(site: Site) -> None:
+    with site.open("/tasks") as page:
+        expect(page.locator("#live .band")).to_have_count(0)
+        leader = str(site.live.installation.client.get(redis_keys.BEAT_LEADER))
+        os.kill(int(leader.rpartition(":")[2]), signal.SIGKILL)
+        expect(page.locator("#live .band")).to_contain_text("No signal from beat")
