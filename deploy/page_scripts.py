@@ -36,7 +36,7 @@ class PageScripts(BuildHookInterface):  # type: ignore[misc, type-arg]  # hatchl
 
 def is_current(folder: Path) -> bool:
     """Return whether the scripts are those of the lock file."""
-    stamp = folder / "from.txt"
+    stamp = folder / "from.lock"
     return stamp.is_file() and stamp.read_bytes() == LOCK.read_bytes()
 
 
@@ -62,5 +62,5 @@ def fetch(folder: Path) -> str | None:
         with zipfile.ZipFile(wheels[0]) as wheel:
             for name in SCRIPTS:
                 (folder / Path(name).name).write_bytes(wheel.read(name))
-        (folder / "from.txt").write_bytes(LOCK.read_bytes())
+        (folder / "from.lock").write_bytes(LOCK.read_bytes())
     return None
