@@ -1,35 +1,51 @@
-"""What a pickle describes, read without unpickling: nothing in it is imported, called or built.
+"""What a pickle describes: times and time zones as they are, anything else as a `Called`, without its code.
 
-Reads the opcodes (`pickletools`) of which pickles of datetimes, time zones and plain objects consist, and
-refuses all others. A call stands as a `Called` with the name of what would be called; an object as one with
-its attributes.
+Whatever a pickle names is taken as a text: nothing is imported, and nothing but the functions here is called.
 """
 
-import pickletools
-from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta, timezone, tzinfo
+import io
+import pickle
+from datetime import datetime, timedelta, timezone
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from mission_control.operate.importing.imported import UnmappableError
 from mission_control.operate.importing.python_source import Called
 
-_MARK: Final = object()
-_VALUES: Final = {
-    *("SHORT_BINUNICODE", "BINUNICODE", "BININT", "BININT1", "BININT2", "LONG1", "BINFLOAT"),
-    *("SHORT_BINBYTES", "BINBYTES"),
+_VALUES: Final[dict[str, Any]] = {
+    "datetime.datetime": datetime,
+    "datetime.timedelta": timedelta,
+    "datetime.timezone": timezone,
+    "zoneinfo.ZoneInfo._unpickle": lambda key, _: ZoneInfo(key),
 }
-_CONSTANTS: Final[dict[str, Callable[[], Any]]] = {
-    "NONE": lambda: None,
-    "NEWTRUE": lambda: True,
-    "NEWFALSE": lambda: False,
-    "EMPTY_LIST": list,
-    "EMPTY_DICT": dict,
-    "EMPTY_TUPLE": list,
-    "MARK": lambda: _MARK,
-}
-_TUPLES: Final = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
-_SKIPPED: Final = {"PROTO", "FRAME", "STOP"}
+
+
+class _Named:
+    """What a pickle names by a path, as a class that stands for it: made or called, it is a value."""
+
+    path = ""
+
+    def __new__(cls, *args: Any) -> Any:  # noqa: ANN401
+        if cls.path == "builtins.getattr":
+            return _named(f"{args[0].path}.{args[1]}")
+        make = _VALUES.get(cls.path)
+        return _Object(cls.path.rpartition(".")[2], [*args], {}) if make is None else make(*args)
+
+
+class _Object(Called):
+    """An object or the result of a call; the attributes of the object are its `kwargs`."""
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.kwargs.update(state)
+
+
+class _Reader(pickle._Unpickler):  # noqa: SLF001  # that in C lets a few bytes ask for all memory
+    def find_class(self, module: str, name: str) -> Any:  # noqa: ANN401
+        return _named(f"{module}.{name}")
+
+
+def _named(path: str) -> type[_Named]:
+    return type("Named", (_Named,), {"path": path})
 
 
 def pickled_value(content: bytes) -> Any:  # noqa: ANN401  # whatever it describes
@@ -38,84 +54,10 @@ def pickled_value(content: bytes) -> Any:  # noqa: ANN401  # whatever it describ
     Raises:
         UnmappableError: it is damaged, or has what is not read here.
     """
-    stack: list[Any] = []
-    memo: list[Any] = []
     try:
-        for opcode, arg, _ in pickletools.genops(content):
-            _step(opcode.name, arg, stack, memo)
-        (found,) = stack
-    except (ValueError, IndexError, TypeError, AttributeError) as error:
+        found = _Reader(io.BytesIO(content)).load()
+        if isinstance(found, type):
+            raise ValueError("it describes no value")
+    except (pickle.UnpicklingError, ValueError, LookupError, TypeError, AttributeError, EOFError) as error:
         raise UnmappableError("has a value that is pickled in a form that is not read") from error
     return found
-
-
-def _step(name: str, arg: Any, stack: list[Any], memo: list[Any]) -> None:  # noqa: ANN401
-    if name in _VALUES:
-        stack.append(arg)
-    elif name in _CONSTANTS:
-        stack.append(_CONSTANTS[name]())
-    elif name == "MEMOIZE":
-        memo.append(stack[-1])
-    elif name in {"BINGET", "LONG_BINGET"}:
-        stack.append(memo[arg])
-    elif name in _TUPLES:
-        stack.append([stack.pop() for _ in range(_TUPLES[name])][::-1])
-    elif name == "TUPLE":
-        stack.append(_marked(stack))
-    elif name not in _SKIPPED:
-        _combine(name, stack)
-
-
-def _combine(name: str, stack: list[Any]) -> None:
-    """Do a step that takes the value on top of the stack."""
-    top = _marked(stack) if name in {"APPENDS", "SETITEMS"} else stack.pop()
-    match name:
-        case "STACK_GLOBAL":
-            stack.append(f"{stack.pop()}.{top}")
-        case "REDUCE" | "NEWOBJ":
-            stack.append(_called(stack.pop(), top))
-        case "BUILD":
-            stack[-1].kwargs.update(top)
-        case "APPEND":
-            stack[-1].append(top)
-        case "APPENDS":
-            stack[-1].extend(top)
-        case "SETITEM":
-            stack[-2][stack.pop()] = top
-        case "SETITEMS":
-            stack[-1].update(zip(top[::2], top[1::2], strict=True))
-        case _:
-            raise ValueError(name)
-
-
-def _marked(stack: list[Any]) -> list[Any]:
-    at = len(stack) - 1 - stack[::-1].index(_MARK)
-    found = stack[at + 1 :]
-    del stack[at:]
-    return found
-
-
-def _called(path: str, args: list[Any]) -> Any:  # noqa: ANN401
-    """Return what a call would: a time, a time zone or a duration; anything else as a `Called`."""
-    match path, args:
-        case "builtins.getattr", [owner, name]:
-            return f"{owner}.{name}"
-        case "zoneinfo.ZoneInfo._unpickle", [str(key), _]:
-            return ZoneInfo(key)
-        case "datetime.timedelta", [int(days), int(seconds), int(micros)]:
-            return timedelta(days, seconds, micros)
-        case "datetime.timezone", [timedelta() as offset]:
-            return timezone(offset)
-        case "datetime.datetime", [bytes(parts), *zone]:
-            return _datetime(parts, zone)
-    return Called(path.rpartition(".")[2], args, {})
-
-
-def _datetime(parts: bytes, zone: list[Any]) -> datetime:
-    """Return a datetime from the ten bytes of its pickle, see `datetime.__reduce_ex__`."""
-    high, low, month, day, hour, minute, second = parts[:7]
-    known: Iterator[tzinfo] = (one for one in zone if isinstance(one, tzinfo))
-    micros, fold = int.from_bytes(parts[7:], "big"), month >> 7
-    return datetime(
-        high * 256 + low, month & 127, day, hour, minute, second, micros, next(known, None), fold=fold
-    )
