@@ -14,7 +14,7 @@ from typing import Any, Final
 from redis import Redis
 
 from mission_control.events.events import OUTAGES
-from mission_control.events.outages import BREATH_SECONDS
+from mission_control.events.outages import BREATH_SECONDS, Past
 from mission_control.model.values.instants import format_instant, parse_instant
 from mission_control.store import redis_keys
 
@@ -42,6 +42,8 @@ def store_outages(client: Redis, kind: str, clock: Callable[[], datetime]) -> No
     """Store the outages of this process that are over; `kind` is beat or worker."""
     for outage in OUTAGES.values():
         past = outage.past()
+        if past and _may_go_on(past[-1]):
+            past.pop()
         if not past:
             continue
         now = clock()
@@ -57,6 +59,12 @@ def store_outages(client: Redis, kind: str, clock: Callable[[], datetime]) -> No
                 pipe.ltrim(redis_keys.OUTAGES, 0, _MOST - 1)
                 pipe.execute()
         outage.forget(len(past))
+
+
+def _may_go_on(one: Past) -> bool:
+    """Return whether a short outage may yet turn out to be the beginning of a long one."""
+    is_short = one.began_ago - one.ended_ago < _SHORT.total_seconds()
+    return is_short and one.ended_ago < BREATH_SECONDS
 
 
 def stored_outages(client: Redis, since: datetime, until: datetime) -> list[PastOutage]:

@@ -56,8 +56,8 @@ def pickled_value(content: bytes) -> Any:  # noqa: ANN401  # whatever it describ
     """
     try:
         found = _Reader(io.BytesIO(content)).load()
-        if isinstance(found, type):
-            raise ValueError("it describes no value")
     except (pickle.UnpicklingError, ValueError, LookupError, TypeError, AttributeError, EOFError) as error:
         raise UnmappableError("has a value that is pickled in a form that is not read") from error
+    if isinstance(found, type):
+        raise UnmappableError("has a pickled name in the place of a value")
     return found

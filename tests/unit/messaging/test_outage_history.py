@@ -84,9 +84,10 @@ def test_outage_that_goes_on_and_blips_are_not_stored(hand: Hand, outage: Outage
 def test_failures_between_which_some_request_succeeds_are_one_outage(
     hand: Hand, outage: Outage, client: Redis
 ) -> None:
-    for _ in range(20):
-        lasts(hand, outage, 0.5)
-        hand.now += 0.5
+    for _ in range(40):
+        lasts(hand, outage, 0.1)
+        store_outages(client, "worker", lambda: NOW - seconds(1_020 - hand.now))
+        hand.now += 0.4
     store_outages(client, "worker", lambda: NOW)
     lasts(hand, outage, 3)
     store_outages(client, "worker", lambda: NOW + seconds(3))
