@@ -62,7 +62,8 @@ def test_plan_shows_what_changes_and_what_follows_and_changes_nothing(file: Path
 
 def test_new_task_with_catch_up_fires_at_once_and_the_plan_says_so(file: Path) -> None:
     half_past = utc_now() - timedelta(hours=100.5)  # none of its occurrences is on time
-    hours = {"type": "interval", "hours": 1, "start": half_past.isoformat()}
+    begin = half_past.isoformat()
+    hours = {"type": "interval", "hours": 1, "start": begin, "anchor": begin}
     both = write(
         file,
         {"id": "latest", **DAILY, "schedule": hours},
