@@ -3,7 +3,7 @@
 BIN := .venv/bin
 PYTEST := $(BIN)/pytest --quiet
 
-.PHONY: check format lint types contracts unit time-travel processes test bench lock chaos audit
+.PHONY: screens check format lint types contracts unit time-travel processes test bench lock chaos audit
 
 check: lint types contracts unit time-travel processes
 
@@ -35,6 +35,10 @@ time-travel:
 
 processes:
 	$(PYTEST) tests/story tests/integration tests/faults
+
+# Take the pictures in docs/screens again; needs Chromium.
+screens:
+	$(BIN)/python -m tests.browser.screens
 
 # Look the locked requirements up among the known vulnerabilities. Fails if not all could be looked up.
 audit:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import random
+from collections import defaultdict
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from mission_control.model.figures.rollup import RollUp
 from mission_control.model.runs.run_record import RunRecord
 from mission_control.model.runs.run_state import RAN_AND_FAILED, RunState
 from mission_control.model.values.identifiers import occurrence_execution_id
+from mission_control.operate.runs import run_json
 from mission_control.store import redis_keys
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from redis import Redis
 
@@ -81,7 +85,7 @@ def _ended(of: dict[str, Any], now: datetime, at: int, draw: random.Random) -> R
     )
 
 
-def enter(client: Redis, runs: Iterable[RunRecord]) -> None:
+def enter(client: Redis, runs: Sequence[RunRecord]) -> None:
     """Put ended runs into the ledger as if they had ended there."""
     with client.pipeline(transaction=False) as pipe:
         for run in runs:
@@ -96,4 +100,19 @@ def enter(client: Redis, runs: Iterable[RunRecord]) -> None:
             }
             for name, is_one in {**counters, "total_runs": any(counters.values())}.items():
                 pipe.hincrby(redis_keys.history(run.task_id), name, int(is_one))
+        for hour, figures in _figures(runs).items():
+            pipe.hset(redis_keys.rollup(str(hour)), mapping=figures)
         pipe.execute()
+
+
+def _figures(runs: Iterable[RunRecord]) -> dict[int, Any]:
+    """Return the hourly figures of some runs, as Redis has them: by hour, then task and revision."""
+    found = defaultdict[tuple[int, str], RollUp](RollUp)
+    for run in runs:
+        assert run.finished_at is not None
+        record = {**run_json(run), "status": str(run.state), "final": True}
+        found[int(run.finished_at.timestamp()) // 3_600, f"{run.task_id}\t{run.revision}"].add_record(record)
+    by_hour = defaultdict[int, dict[str, str]](dict)
+    for (hour, name), one in found.items():
+        by_hour[hour][name] = json.dumps(one.to_json())
+    return by_hour
