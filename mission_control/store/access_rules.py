@@ -26,12 +26,12 @@ class Role(StrEnum):
 _CONNECTION: Final = "+@connection -@dangerous +info"
 _READS: Final = (
     "exists get hexists hget hgetall hkeys hlen hmget hscan hvals lindex llen lpos lrange pttl scan "
-    "sinter sismember smembers sscan time ttl type xrevrange zcard zinter zintercard zmscore "
+    "sinter sismember smembers sscan time ttl type xrevrange zcard zcount zinter zintercard zmscore "
     "zrange zrangebyscore zrank zrevrange zscore"
 )
 _WRITES: Final = (
-    "del expire hdel hincrby hset hsetnx incr lpush lrem ltrim persist pexpire publish rename rpush sadd set "
-    "srem xadd zadd zrem zremrangebyscore"
+    "del expire expireat hdel hincrby hset hsetnx incr lpush lrem ltrim persist pexpire publish rename "
+    "rpush sadd set srem xadd zadd zrem zremrangebyscore"
 )
 _SCRIPTS: Final = "eval evalsha script|exists script|load multi exec watch unwatch discard"
 _RECEIVES: Final = "brpop rpop subscribe psubscribe unsubscribe punsubscribe"
@@ -56,7 +56,7 @@ _RUNS: Final = (
 _TASKS: Final = (
     f"{_RUNS} ~mc:tasks ~mc:tasks:* ~mc:grants* ~mc:pauses* ~mc:redbeat_prefix ~mc:idempotency:* "
     "~mc:debounce:* ~mc:beat:quarantine ~_kombu.* %R~mc:beat:* %R~mc:process:* %R~mc:handlers "
-    "%R~mc:dead_letters %R~mc:turns:* %R~mc:lane:*"
+    "%R~mc:dead_letters %R~mc:turns:* %R~mc:lane:* %R~mc:outages %R~mc:rollup:* %R~mc:web:events"
 )
 _MESSAGES: Final = "~_kombu.* ~*.celery.pidbox* ~celeryev.*"
 _HELD: Final = "~unacked ~unacked_index ~unacked_mutex"
