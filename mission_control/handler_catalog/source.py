@@ -2,6 +2,7 @@
 
 import ast
 import hashlib
+import threading
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,9 @@ from mission_control.model.values.handler_paths import is_handler_name
 
 LARGEST_SOURCE_BYTES = 1024 * 1024
 DIGEST_LETTERS = 12
+_ONE_AT_A_TIME = threading.Lock()
+"""Threads share the filters of warnings and, in Python 3.11, the depth that the parser counts."""
+
 _Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 
@@ -60,7 +64,7 @@ def read_module(file: Path, module: str) -> tuple[HandlerSource, ...]:
 
 
 def _parsed(content: bytes, file: Path) -> ast.Module:
-    with warnings.catch_warnings():
+    with _ONE_AT_A_TIME, warnings.catch_warnings():
         # The compiler's warnings (about an invalid escape, say) are for the author of the module.
         warnings.simplefilter("ignore")
         return ast.parse(content, filename=str(file))

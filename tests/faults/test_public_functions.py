@@ -21,6 +21,7 @@ from mission_control.installation.installation import current_installation
 from mission_control.store.embedded.server_start import free_port
 from tests.stage.live_installation import YEARLY
 from tests.stage.servers import RedisServer
+from tests.stage.stored_keys import stored_keys
 from tests.stage.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -74,9 +75,9 @@ def trouble(act: Callable[[], Any]) -> str:
     return str(caught.value)
 
 
-def whole(server: RedisServer) -> dict[str, bytes | None]:
+def whole(server: RedisServer) -> dict[str, bytes]:
     with server.client() as client:
-        return {key: client.dump(key) for key in sorted(client.scan_iter("*"))}
+        return stored_keys(client)
 
 
 @contextmanager

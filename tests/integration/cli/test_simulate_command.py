@@ -14,6 +14,7 @@ from mission_control.model.values.instants import format_instant
 from mission_control.store import redis_keys
 from tests.samples.ledger_runs import a_run
 from tests.stage.command_line import mc
+from tests.stage.stored_keys import stored_keys
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,11 +41,6 @@ def simulated(*args: str) -> dict[str, Any]:
     return dict(answer.json)
 
 
-def keys_of(installation: Installation) -> dict[str, Any]:
-    client: Any = installation.client
-    return {key: client.dump(key) for key in client.scan_iter("*")}
-
-
 def test_day_is_simulated_from_tasks_limits_budgets_and_past_runs_and_changes_nothing(
     installation: Installation, tmp_path: Path
 ) -> None:
@@ -55,7 +51,7 @@ def test_day_is_simulated_from_tasks_limits_budgets_and_past_runs_and_changes_no
         register({"id": name, "handler": "handlers.hello.run", "schedule": HOURLY, "limits": ["llm"]})
         has_run(installation, name, 60)
     register({"id": "c", "handler": "handlers.hello.run", "schedule": HOURLY, "budgets": ["few"]})
-    before = keys_of(installation)
+    before = stored_keys(installation.client)
 
     found = simulated("--workers", "4")
 
@@ -75,7 +71,7 @@ def test_day_is_simulated_from_tasks_limits_budgets_and_past_runs_and_changes_no
     file = tmp_path / "more.json"
     file.write_text(json.dumps([{"id": "d", "handler": "handlers.hello.run", "schedule": HOURLY}]), "utf-8")
     assert simulated("--with", str(file), "--for", "12h")["fired"] == 12 * 3 + 10
-    assert keys_of(installation) == before
+    assert stored_keys(installation.client) == before
 
 
 def test_worker_that_is_up_serves_its_queues_only(installation: Installation) -> None:

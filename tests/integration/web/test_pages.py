@@ -13,6 +13,7 @@ from mission_control.operate.grants.tokens import create_grant
 from mission_control.web.pages.actions import ACTIONS
 from mission_control.web.pages.views.table import VIEWS
 from tests.stage.seeded_history import HOSTILE, seed
+from tests.stage.stored_keys import stored_keys
 from tests.stage.web import Web
 
 if TYPE_CHECKING:
@@ -43,23 +44,17 @@ def post(web: Web, action: str, *fields: tuple[str, str], **more: str) -> httpx.
     return web.ask("POST", f"/do/{action}", content=body, headers=form)
 
 
-def everything(installation: Installation) -> dict[str, Any]:
-    """Return all that Redis holds, but for what processes renew."""
-    client = installation.client
-    return {key: client.dump(key) for key in client.scan_iter("mc:*")}
-
-
 def test_every_page_is_small_shows_hostile_names_as_text_and_writes_nothing(
     web: Web, installation: Installation
 ) -> None:
-    before, pages = everything(installation), addresses(installation)
+    before, pages = stored_keys(installation.client), addresses(installation)
     for path in pages:
         answer = web.ask("GET", path)
         assert (answer.status_code, path) == (200, path)
         assert len(answer.content) <= MOST_BYTES, path
         assert HOSTILE not in answer.text, path
         assert "style=" not in answer.text, path  # the Content-Security-Policy forbids it
-    assert everything(installation) == before
+    assert stored_keys(installation.client) == before
     assert "&lt;script&gt;" in web.ask("GET", "/tasks").text
 
 
