@@ -47,6 +47,11 @@ def test_percentiles_have_a_table_and_marks_inside_the_stretch() -> None:
     assert "revision 5" not in chart
 
 
+def test_percentiles_of_one_moment_have_one_label() -> None:
+    chart = percentile_chart("How long runs took", [Point(NOON, 1, 10.0, 20.0)], UTC)
+    assert ["".join(one.itertext()) for one in drawn(chart).iter("text")].count("Mar 01 12:00") == 1
+
+
 @pytest.mark.parametrize(
     ("sent", "started", "ended", "expected"),
     [

@@ -38,7 +38,8 @@ def percentile_chart(
     top = max(one.p95 for one in points) or 1
 
     def x(moment: datetime) -> float:
-        return _LEFT + (_WIDE - _LEFT - 10) * (moment.timestamp() - first) / ((last - first) or 1)
+        share = (moment.timestamp() - first) / (last - first) if last > first else 0.5
+        return _LEFT + (_WIDE - _LEFT - 10) * share
 
     def y(value: float) -> float:
         return (_HIGH - _LOW) - (_HIGH - _LOW - 14) * value / top
@@ -50,7 +51,9 @@ def percentile_chart(
         drawing.append(
             element("text", span_ms(top * share) or "0", x=_LEFT - 6, y=height + 4, text_anchor="end")
         )
-    for one, anchor in ((points[0], "start"), (points[-1], "end")):
+    for one, anchor in (
+        ((points[0], "start"), (points[-1], "end")) if last > first else ((points[0], "middle"),)
+    ):
         text = f"{one.at.astimezone(zone):%b %d %H:%M}"
         drawing.append(element("text", text, x=x(one.at), y=_HIGH - 6, text_anchor=anchor))
     free_from = 0.0
