@@ -65,7 +65,7 @@ _KEYS: Final = {
     Role.BEAT: f"~mc:* {_MESSAGES} {_HELD}",
     Role.WORKER: (
         f"{_RUNS} ~mc:pauses* ~mc:redbeat_prefix %R~mc:tasks %R~mc:beat:quarantine %R~mc:beat:leader "
-        "~mc:fired:* ~mc:handlers ~mc:dead_letters ~mc:turns:* ~mc:lane:* ~mc:process:worker:* "
+        "~mc:fired:* ~mc:handlers ~mc:outages ~mc:dead_letters ~mc:turns:* ~mc:lane:* ~mc:process:worker:* "
         f"{_MESSAGES} {_HELD}"
     ),
     Role.WEB: f"{_TASKS} ~mc:web:*",

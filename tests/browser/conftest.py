@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import uvicorn
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from mission_control.web.server import create_app
 from tests.stage.live_installation import LiveInstallation, live_installation
@@ -21,6 +21,10 @@ from tests.stage.waiting import wait_until
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+_PATIENCE_MS = 30_000
+"""A machine that runs other tests may be slow; each wait ends as soon as it has what it waits for."""
+
+expect.set_options(timeout=_PATIENCE_MS)
 CHROMIUM = shutil.which("chromium")
 HANDLERS = {"greetings": "def run(context):\n    return {'status': 'success', 'output': 'good morning'}\n"}
 
@@ -41,7 +45,7 @@ class Site:
         options: Any = {"color_scheme": scheme, "viewport": {"width": width, "height": 900}}
         context = self.browser.new_context(java_script_enabled=scripts, base_url=self.url, **options)
         page, errors = context.new_page(), list[str]()
-        page.set_default_timeout(10_000)
+        page.set_default_timeout(_PATIENCE_MS)
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.goto(path)
         yield page
@@ -49,7 +53,9 @@ class Site:
         assert errors == []
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(
+    scope="module"
+)  # while Playwright lasts, its event loop runs: no other file's test could have one
 def site() -> Iterator[Site]:
     """The site; without Chromium these tests are left out, except in CI."""
     if CHROMIUM is None:

@@ -39,7 +39,7 @@ def test_task_is_added_in_the_editor_and_seen_running(site: Site) -> None:
         expect(page.locator("main")).to_contain_text("every second")
         page.get_by_role("button", name="Save").click()
         expect(page.locator("h1")).to_have_text("wake_up")
-        expect(page.locator("main")).to_contain_text("good morning", timeout=20_000)  # without a reload
+        expect(page.locator("main")).to_contain_text("good morning")  # without a reload
         page.get_by_role("button", name="Disable").click()
         expect(page.get_by_role("button", name="Enable", exact=True)).to_be_visible()
 
@@ -52,7 +52,7 @@ def test_cause_of_a_failed_run_is_two_clicks_away_and_it_is_retried(site: Site) 
         expect(page.get_by_label("Error")).to_contain_text("Error:")
         page.get_by_role("button", name="Retry").click()
         expect(page.locator("h1")).to_contain_text("@manual-")
-        expect(page.locator(".path")).to_contain_text("success", timeout=20_000)
+        expect(page.locator(".path")).to_contain_text("success")
 
 
 def test_task_is_paused_with_a_reason_and_one_occurrence_skipped_by_keyboard_alone(site: Site) -> None:

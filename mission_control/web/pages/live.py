@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import suppress
 from typing import Final, Generic, TypeVar
 
 from mission_control.web.pages.signals import NO_TROUBLE, Signal
@@ -56,7 +55,7 @@ class LivePages(Generic[Key]):
         self._topics: dict[Key, _Topic] = {}
         self._signal = NO_TROUBLE
         self._looked_at = -_KEEP_ALIVE
-        self._tasks: list[asyncio.Task[None]] = []
+        self._tasks: dict[str, asyncio.Task[None]] = {}
 
     async def signal(self) -> Signal:
         """Return the heartbeats, at most a second old."""
@@ -92,9 +91,11 @@ class LivePages(Generic[Key]):
                 self._topics.pop(key, None)
 
     def _start(self) -> None:
-        self._tasks = [one for one in self._tasks if not one.done()]
-        if not self._tasks:
-            self._tasks = [asyncio.create_task(self._watch()), asyncio.create_task(self._refresh())]
+        """Start what has ended since the last page was closed; the one may have, and not the other."""
+        for step in (self._watch, self._refresh):
+            running = self._tasks.get(step.__name__)
+            if running is None or running.done():
+                self._tasks[step.__name__] = asyncio.create_task(step())
 
     async def _watch(self) -> None:
         """Look for heartbeats, and show at once when they come or go."""
@@ -110,7 +111,11 @@ class LivePages(Generic[Key]):
         while self._topics:
             begun = time.monotonic()
             for key, topic in list(self._topics.items()):
-                topic.body = await asyncio.to_thread(self._render, key)
+                try:
+                    topic.body = await asyncio.to_thread(self._render, key)
+                except Exception as error:  # noqa: BLE001  # the others stay live
+                    what = {"message": f"page {key!r} cannot be rendered", "exception": error}
+                    asyncio.get_running_loop().call_exception_handler(what)
                 self._show(topic)
             spent = time.monotonic() - begun
             readers = sum(topic.readers for topic in self._topics.values())
@@ -119,10 +124,3 @@ class LivePages(Generic[Key]):
     def _show(self, topic: _Topic) -> None:
         if topic.body is not None:
             topic.show(self._band(self._signal) + topic.body)
-
-    async def close(self) -> None:
-        """End the watcher."""
-        for task in self._tasks:
-            task.cancel()
-        with suppress(asyncio.CancelledError):
-            await asyncio.gather(*self._tasks, return_exceptions=True)

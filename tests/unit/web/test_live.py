@@ -1,0 +1,68 @@
+"""Open pages stay live, whoever closes another one and whatever cannot be rendered."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from mission_control.web.pages import live
+from mission_control.web.pages.live import LivePages
+from mission_control.web.pages.signals import NO_TROUBLE, Signal
+
+SILENT = Signal("beat", "No signal from beat", "")
+
+
+class Desk:
+    """What pages are made from: a page called "broken" cannot be rendered."""
+
+    def __init__(self) -> None:
+        self.signal = NO_TROUBLE
+        self.pages = LivePages[str](self.rendered, lambda: self.signal, lambda signal: signal.problem)
+
+    def rendered(self, key: str) -> str:
+        if key == "broken":
+            raise KeyError(key)
+        return f"[{key}]"
+
+
+@pytest.fixture
+def desk(monkeypatch: pytest.MonkeyPatch) -> Desk:
+    monkeypatch.setattr(live, "_LOOK_EVERY", 0.01)
+    monkeypatch.setattr(live, "_RENDER_EVERY", 0.2)
+    return Desk()
+
+
+async def next_with(events: AsyncIterator[bytes], text: str) -> None:
+    async for event in events:
+        if text.encode() in event:
+            return
+
+
+def test_page_opened_as_the_last_one_is_closed_still_hears_that_beat_is_silent(desk: Desk) -> None:
+    async def act() -> None:
+        first = desk.pages.stream("first")
+        await next_with(first, "[first]")
+        await first.aclose()  # type: ignore[attr-defined]
+        await desk.pages._tasks["_watch"]  # the refreshing goes on for longer
+        second = desk.pages.stream("second")
+        await next_with(second, "[second]")
+        desk.signal = SILENT
+        await next_with(second, "No signal from beat")
+
+    asyncio.run(asyncio.wait_for(act(), 60))
+
+
+def test_page_that_cannot_be_rendered_stops_no_other(desk: Desk) -> None:
+    async def act() -> None:
+        reported: list[str] = []
+        asyncio.get_running_loop().set_exception_handler(
+            lambda _, context: reported.append(context["message"])
+        )
+        broken, sound = desk.pages.stream("broken"), desk.pages.stream("sound")
+        assert await anext(broken) == b": open\n\n"
+        await next_with(sound, "[sound]")
+        assert reported[0] == "page 'broken' cannot be rendered"
+
+    asyncio.run(asyncio.wait_for(act(), 60))
