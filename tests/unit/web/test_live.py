@@ -1,4 +1,4 @@
-"""Open pages stay live, whoever closes another one and whatever cannot be rendered."""
+"""Open pages stay live when another one is closed, or cannot be rendered."""
 
 from __future__ import annotations
 
