@@ -75,6 +75,8 @@ class LivePages(Generic[Key]):
         sent = 0
         try:
             yield b": open\n\n"
+            if topic.body is None:  # else it would know of no heartbeat until the others were rendered again
+                await self._update(key, topic)
             while True:
                 changed = topic.changed
                 if topic.version != sent:
@@ -111,15 +113,18 @@ class LivePages(Generic[Key]):
         while self._topics:
             begun = time.monotonic()
             for key, topic in list(self._topics.items()):
-                try:
-                    topic.body = await asyncio.to_thread(self._render, key)
-                except Exception as error:  # noqa: BLE001  # the others stay live
-                    what = {"message": f"page {key!r} cannot be rendered", "exception": error}
-                    asyncio.get_running_loop().call_exception_handler(what)
-                self._show(topic)
+                await self._update(key, topic)
             spent = time.monotonic() - begun
             readers = sum(topic.readers for topic in self._topics.values())
             await asyncio.sleep(max(_RENDER_EVERY, spent * _SHARE, readers / _PAGES_A_SECOND))
+
+    async def _update(self, key: Key, topic: _Topic) -> None:
+        try:
+            topic.body = await asyncio.to_thread(self._render, key)
+        except Exception as error:  # noqa: BLE001  # the others stay live
+            what = {"message": f"page {key!r} cannot be rendered", "exception": error}
+            asyncio.get_running_loop().call_exception_handler(what)
+        self._show(topic)
 
     def _show(self, topic: _Topic) -> None:
         if topic.body is not None:

@@ -54,15 +54,33 @@ def test_page_opened_as_the_last_one_is_closed_still_hears_that_beat_is_silent(d
     asyncio.run(asyncio.wait_for(act(), 60))
 
 
+def test_page_opened_while_the_others_rest_hears_at_once_that_beat_is_silent(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "_RENDER_EVERY", 1_000.0)
+
+    async def act() -> None:
+        first, second = desk.pages.stream("first"), desk.pages.stream("second")
+        await next_with(first, "[first]")
+        assert await anext(second) == b": open\n\n"
+        desk.signal = SILENT
+        await next_with(second, "No signal from beat[second]")
+
+    asyncio.run(asyncio.wait_for(act(), 60))
+
+
 def test_page_that_cannot_be_rendered_stops_no_other(desk: Desk) -> None:
     async def act() -> None:
-        reported: list[str] = []
-        asyncio.get_running_loop().set_exception_handler(
-            lambda _, context: reported.append(context["message"])
-        )
+        reported = asyncio.Queue[str]()
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda _, context: reported.put_nowait(context["message"]))
         broken, sound = desk.pages.stream("broken"), desk.pages.stream("sound")
         assert await anext(broken) == b": open\n\n"
+        waiting = asyncio.ensure_future(anext(broken))
         await next_with(sound, "[sound]")
-        assert reported[0] == "page 'broken' cannot be rendered"
+        assert await reported.get() == "page 'broken' cannot be rendered"
+        desk.signal = SILENT
+        await next_with(sound, "No signal from beat[sound]")
+        waiting.cancel()
 
     asyncio.run(asyncio.wait_for(act(), 60))
