@@ -6,8 +6,8 @@
 - Every answer has a strict Content-Security-Policy, and is shown in no frame.
 """
 
+import re
 from typing import Final
-from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -16,6 +16,7 @@ from mission_control.web.problems import problem
 
 MOST_BODY_BYTES: Final = 1024 * 1024
 _MOST_ADDRESS_BYTES: Final = 16 * 1024
+_LENGTH: Final = re.compile(r"[0-9]{1,15}")
 _READS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _HEADERS: Final = {
     "Content-Security-Policy": (
@@ -82,7 +83,7 @@ def refusal(method: str, headers: Headers, address_bytes: int) -> tuple[int, str
         said = f"the address has more than {_MOST_ADDRESS_BYTES} bytes; ask for less"
         return 414, "address_too_long", said
     length = headers.get("content-length", "0")
-    if not length.isascii() or not length.isdigit() or int(length) > MOST_BODY_BYTES:
+    if not _LENGTH.fullmatch(length) or int(length) > MOST_BODY_BYTES:
         return _TOO_LARGE
     if method not in _READS and _is_cross_origin(headers):
         said = "a page of another site sent this; open this server's own page, or call it from a program"
@@ -95,7 +96,7 @@ def _is_cross_origin(headers: Headers) -> bool:
     if site is not None:
         return site not in {"same-origin", "none"}
     origin = headers.get("origin")
-    return origin is not None and urlsplit(origin).netloc != headers.get("host")
+    return origin is not None and origin.partition("://")[2] != headers.get("host")
 
 
 def _bounded(receive: Receive) -> Receive:

@@ -79,8 +79,9 @@ class Identification:
                 "a token is needed: send it as `Authorization: Bearer …`, or as the password of any user; "
                 "`mission-control grant create NAME --permissions read` prints one"
             )
-        host = urlsplit(f"//{headers.get('host', '')}").hostname or ""
-        is_direct = is_loopback(host) and not any(one in headers for one in _OF_PROXIES)
+        is_direct = is_loopback(_host_name(headers.get("host", ""))) and not any(
+            one in headers for one in _OF_PROXIES
+        )
         return Caller.of_this_machine(self._installation.who) if is_direct else None
 
     async def _holder(self, found: Callable[[Grants, datetime], Grant]) -> Caller:
@@ -133,3 +134,15 @@ def is_in(address: str, networks: list[Network]) -> bool:
     except ValueError:
         return False
     return any(parsed in network for network in networks)
+
+
+def _host_name(host: str) -> str:
+    """Return the name in a `Host` header, "" if it is none.
+
+    >>> _host_name("[::1]:8800"), _host_name("[::1")
+    ('::1', '')
+    """
+    try:
+        return urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return ""

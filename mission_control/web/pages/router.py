@@ -86,7 +86,7 @@ def _endpoint(view: View) -> Callable[[Request], Awaitable[Response]]:
 @router.get("/live", dependencies=[_READS])
 async def live(request: Request, view: str) -> Response:
     """Send the live part of a page, whenever it has changed, as server-sent events."""
-    parts, installation = urlsplit(view), request.app.state.installation
+    parts, installation = urlsplit(_own_path(view)), request.app.state.installation
     visit = visit_of(request, installation)
     _visited(installation, parts.path, parts.query, visit.zone.key)
     events: AsyncIterator[bytes] = live_pages(request).stream((parts.path, parts.query, visit.zone.key))

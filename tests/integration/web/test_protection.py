@@ -29,6 +29,7 @@ def test_every_answer_forbids_scripts_of_others_and_frames(installation: Install
     ("how", "status", "code"),
     [
         ({"base_url": "http://elsewhere.example:8800"}, 421, "misdirected_request"),
+        ({"headers": {"Host": "[::1"}}, 421, "misdirected_request"),
         ({"headers": {"Sec-Fetch-Site": "cross-site"}}, 403, "cross_origin"),
         ({"headers": {"Sec-Fetch-Site": "same-site"}}, 403, "cross_origin"),
         ({"headers": {"Origin": "http://elsewhere.example"}}, 403, "cross_origin"),
@@ -37,6 +38,8 @@ def test_every_answer_forbids_scripts_of_others_and_frames(installation: Install
         ({"headers": {"Sec-Fetch-Site": "same-origin"}}, 404, "not_found"),
         ({"content": b"x" * (1024 * 1024 + 1)}, 413, "body_too_large"),
         ({"headers": {"Content-Length": "many"}}, 413, "body_too_large"),
+        ({"headers": {"Content-Length": "9" * 5_000}}, 413, "body_too_large"),
+        ({"headers": {"Origin": "http://[::1"}}, 403, "cross_origin"),
         ({"params": {"q": "x" * 20_000}}, 414, "address_too_long"),
     ],
 )
