@@ -63,13 +63,13 @@ def live(installation: Installation) -> None:
     now = installation.clock()
     definition = {"id": "tea", "schedule": YEARLY, "handler": HELLO}
     assert installation.registry.register(definition)
-    installation.client.rpush("default", json.dumps({"headers": {"id": "tea@1"}}))
-    run = a_run("tea@1", task_id="tea", scheduled_time=now - timedelta(seconds=9), dispatched_at=now)
+    installation.client.rpush("default", json.dumps({"headers": {"id": "tea@ended"}}))
+    run = a_run("tea@ended", task_id="tea", scheduled_time=now - timedelta(seconds=9), dispatched_at=now)
     installation.ledger.dispatch(run)
-    ended = installation.ledger.begin("tea@1", 1, worker="w", at=now + timedelta(seconds=3)).run
+    ended = installation.ledger.begin("tea@ended", 1, worker="w", at=now + timedelta(seconds=3)).run
     assert ended is not None
     installation.ledger.end(ended, RunState.SUCCESS, at=now)
-    installation.ledger.dispatch(a_run("tea@2", task_id="tea"))
+    installation.ledger.dispatch(a_run("tea@active", task_id="tea"))
 
 
 def test_metrics_measure_every_part(installation: Installation) -> None:
