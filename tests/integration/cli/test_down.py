@@ -26,11 +26,11 @@ from mission_control.processes.up_lock import UpLock
 asked = []
 def ask(*_):
     asked.append(1)
-    os.write(1, b"asked\n")  # a handler must not print while the program prints
+    os.write(1, b"asked\\n")  # a handler must not print while the program prints
 signal.signal(signal.SIGTERM, ask)
 lock = UpLock(pathlib.Path(sys.argv[1]))
 assert lock.take(None, float(sys.argv[2]))
-os.write(1, b"up\n")
+os.write(1, b"up\\n")
 while len(asked) < int(sys.argv[3]):
     time.sleep(0.01)
 lock.leave()
