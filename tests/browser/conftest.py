@@ -53,9 +53,7 @@ class Site:
         assert errors == []
 
 
-@pytest.fixture(
-    scope="module"
-)  # while Playwright lasts, its event loop runs: no other file's test could have one
+@pytest.fixture(scope="module")  # no other file can have an event loop until Playwright has ended
 def site() -> Iterator[Site]:
     """The site; without Chromium these tests are left out, except in CI."""
     if CHROMIUM is None:

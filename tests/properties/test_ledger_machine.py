@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from mission_control.installation.installation import Installation
     from mission_control.model.runs.run_record import RunRecord
 
-EXAMPLES = int(os.environ.get("LEDGER_EXAMPLES", "25"))
+EXAMPLES = int(os.environ.get("LEDGER_EXAMPLES", "60"))
 IDS = ["a@1", "a@2", "b@1"]
 ENDS = sorted(set(RunState) - {RunState.DISPATCHED, RunState.RUNNING, RunState.INTERRUPTED})
 MANY, MOST_FIELDS = [f"mail:{number}" for number in range(9_000)], 30

@@ -123,7 +123,7 @@ MOMENTS = st.one_of(
 )
 
 
-@settings(max_examples=75)
+@settings(max_examples=150)
 @given(data=SCHEDULES, moment=MOMENTS)
 def test_next_occurrence_is_the_first_later_one(data: dict[str, Any], moment: datetime) -> None:
     one = schedule(data)
@@ -139,7 +139,7 @@ def test_next_occurrence_is_the_first_later_one(data: dict[str, Any], moment: da
         assert one.next_after(previous) == following
 
 
-@settings(max_examples=75)
+@settings(max_examples=150)
 @given(data=SCHEDULES, moment=MOMENTS)
 def test_previous_occurrence_is_the_last_earlier_one(data: dict[str, Any], moment: datetime) -> None:
     one = schedule(data)
@@ -152,7 +152,7 @@ def test_previous_occurrence_is_the_last_earlier_one(data: dict[str, Any], momen
     assert one.next_after(previous - timedelta(microseconds=1)) == previous
 
 
-@settings(max_examples=50)
+@settings(max_examples=100)
 @given(data=SCHEDULES)
 def test_schedule_round_trips_and_has_a_description(data: dict[str, Any]) -> None:
     one = schedule(data)
