@@ -81,9 +81,11 @@ class Lead:
             redis_keys.DEADLINES,
             redis_keys.ALARMS,
             redis_keys.OVERTAKEN,
+            redis_keys.PROCESS_NAMES,
         ]
-        announced = f'{self._announced},"clock":{time.time():.3f}'
-        answer: Any = self._take(keys=keys, args=[self._name, self._lease_ms, LIFE_SECONDS, announced])
+        clock = f"{time.time():.3f}"
+        announced = f'{self._announced},"clock":{clock}', f"{_KIND}:{self._name}", clock
+        answer: Any = self._take(keys=keys, args=[self._name, self._lease_ms, LIFE_SECONDS, *announced])
         leads, due, release, is_first, has_outgoing, has_backfills, has_notices, *rest = answer
         upstream, deadline, has_alarms, has_overtaken = rest
         self._report(is_leading=bool(leads))
@@ -104,8 +106,8 @@ class Lead:
     def give_up(self) -> None:
         """Give the lead up and wake the other beats, one of which takes it at once."""
         self._was_leading = None
-        keys = [redis_keys.BEAT_LEADER, redis_keys.process(_KIND, self._name)]
-        self._give_up(keys=keys, args=[self._name, redis_keys.WAKE_CHANNEL])
+        keys = [redis_keys.BEAT_LEADER, redis_keys.process(_KIND, self._name), redis_keys.PROCESS_NAMES]
+        self._give_up(keys=keys, args=[self._name, redis_keys.WAKE_CHANNEL, f"{_KIND}:{self._name}"])
 
     def _report(self, *, is_leading: bool) -> None:
         if is_leading is not self._was_leading:

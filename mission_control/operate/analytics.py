@@ -14,7 +14,7 @@ from typing import Any, Final, cast
 from redis import Redis
 
 from mission_control.model.figures.change_points import ChangePoint, change_points
-from mission_control.model.figures.rollup import RollUp, percentile
+from mission_control.model.figures.rollup import WHOLE, RollUp, percentile
 from mission_control.model.runs.run_state import RAN_AND_FAILED
 from mission_control.model.values.instants import format_instant
 from mission_control.store import redis_keys
@@ -22,6 +22,8 @@ from mission_control.store import redis_keys
 _HOUR: Final = 3_600
 _AT_ONCE: Final = 100
 PERCENTILES: Final = (50, 95, 99)
+
+_Hour = tuple[int, dict[tuple[str, int], RollUp]]
 
 
 @dataclass(frozen=True)
@@ -72,13 +74,14 @@ def analytics(
 ) -> Analytics:
     """Return the figures of a task, or of all, of whole hours from `since` until `until`.
 
-    `step` is rounded up to whole hours. An hour is one round trip in a hundred; a task's is one field of it,
-    but of all tasks every figure is read: at most `MOST_TASKS` an hour.
+    `step` is rounded up to whole hours. A hundred hours are a round trip, in which of each no more than the
+    figures asked for are read: those of all tasks are added up as they are counted.
     """
     size = max(1, -int(-step.total_seconds() // _HOUR))
     first, last = int(since.timestamp()) // _HOUR, int(until.timestamp()) // _HOUR
     steps, revisions = defaultdict[int, RollUp](RollUp), dict[int, Mapping[int, RollUp]]()
-    for hour, found in _hours(client, range(first, last + 1), task_id):
+    hours = range(first, last + 1)
+    for hour, found in _whole_hours(client, hours) if task_id is None else _hours(client, hours, task_id):
         steps[first + (hour - first) // size * size].add(RollUp.together(found.values()))
         if found:
             revisions[hour] = {revision: one for (_, revision), one in found.items()}
@@ -106,11 +109,18 @@ def moment_of(hour: int) -> datetime:
     return datetime.fromtimestamp(hour * _HOUR, UTC)
 
 
-def _hours(
-    client: Redis, hours: range, task_id: str | None
-) -> Iterable[tuple[int, dict[tuple[str, int], RollUp]]]:
-    for start in range(hours.start, hours.stop, _AT_ONCE):
-        some = range(start, min(hours.stop, start + _AT_ONCE))
+def _whole_hours(client: Redis, hours: range) -> Iterable[_Hour]:
+    for some in _in_turn(hours):
+        with client.pipeline(transaction=False) as pipe:
+            for hour in some:
+                pipe.hget(redis_keys.rollup(str(hour)), WHOLE)
+            answers: list[Any] = pipe.execute()
+        for hour, stored in zip(some, answers, strict=True):
+            yield hour, {} if stored is None else {(WHOLE, 0): RollUp.from_json(json.loads(stored))}
+
+
+def _hours(client: Redis, hours: range, task_id: str | None) -> Iterable[_Hour]:
+    for some in _in_turn(hours):
         with client.pipeline(transaction=False) as pipe:
             for hour in some:
                 key = redis_keys.rollup(str(hour))
@@ -120,10 +130,15 @@ def _hours(
             answers: list[Any] = pipe.execute()
         for hour, answer in zip(some, answers, strict=True):
             stored = cast("dict[str, str]", answer if task_id is None else answer[1])
+            stored.pop(WHOLE, None)
             yield (
                 hour,
                 {_task_and_revision(name): RollUp.from_json(json.loads(one)) for name, one in stored.items()},
             )
+
+
+def _in_turn(hours: range) -> Iterable[range]:
+    return (hours[at : at + _AT_ONCE] for at in range(0, len(hours), _AT_ONCE))
 
 
 def _pattern(task_id: str) -> str:

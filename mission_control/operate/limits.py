@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -46,23 +46,25 @@ class Bucket:
 
 
 def buckets(client: Redis, limit: NamedLimit, now: datetime) -> list[Bucket]:
-    """Return the buckets of a limit that are in use."""
-    start = f"{redis_keys.LIMITS}:{limit.name}:"
-    keys = client.scan_iter(f"{start}*", count=1_000)
-    values = {
-        value for what, _, value in (key.removeprefix(start).partition(":") for key in keys) if what in _WHATS
-    }
-    return [_bucket(client, limit, value, now) for value in sorted(values)]
-
-
-def _bucket(client: Redis, limit: NamedLimit, value: str, now: datetime) -> Bucket:
-    slots, waiting, called, booked, rate = map(redis_keys.LimitKeys(limit.name, value).of, _WHATS)
+    """Return the buckets of a limit that are in use, in two round trips."""
+    used: Any = client.zrange(redis_keys.LimitKeys(limit.name).of("values"), 0, -1)
+    values = sorted(["-", *used])
     with client.pipeline() as pipe:
-        pipe.hgetall(slots)
-        for key in (called, waiting, booked):
-            pipe.zrange(key, 0, -1)
-        pipe.get(rate)
-        held, *queues, arrival = pipe.execute()
+        for value in values:
+            slots, waiting, called, booked, rate = map(redis_keys.LimitKeys(limit.name, value).of, _WHATS)
+            pipe.hgetall(slots)
+            for key in (called, waiting, booked):
+                pipe.zrange(key, 0, -1)
+            pipe.get(rate)
+        found = pipe.execute()
+    each = zip(
+        values, (found[at : at + len(_WHATS)] for at in range(0, len(found), len(_WHATS))), strict=True
+    )
+    return [_bucket(limit, value, parts, now) for value, parts in each if any(parts)]
+
+
+def _bucket(limit: NamedLimit, value: str, parts: Sequence[Any], now: datetime) -> Bucket:
+    held, *queues, arrival = parts
     burst = 1 if limit.burst is None else limit.burst
     start = next_start(float(arrival or 0), now.timestamp(), interval=limit.interval, burst=burst, weight=1)
     return Bucket(

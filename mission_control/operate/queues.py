@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
+from threading import Thread
 from typing import TYPE_CHECKING, Any, Final
 
 from redis import Redis
@@ -23,6 +27,7 @@ if TYPE_CHECKING:
 _BINDINGS: Final = "_kombu.binding."
 _OF_CELERY: Final = ("celeryev", "pidbox")
 _MOST_ASKED: Final = 100
+_LOOK_EVERY: Final = 60.0
 
 
 @dataclass(frozen=True)
@@ -40,7 +45,8 @@ class QueueState:
 def waiting_queues(app: Celery, ledger: RunReader, names: Collection[str]) -> list[QueueState]:
     """Return the queues with messages: those of `names`, and others that a Celery client has sent to.
 
-    A broker other than Redis cannot be looked into: no queue is returned.
+    Others are looked for among all keys of the broker: by a process's first question, then once a minute at
+    most, in a thread. A broker other than Redis cannot be looked into: no queue is returned.
 
     Raises:
         StoreUnavailableError: the broker cannot be reached.
@@ -54,12 +60,41 @@ def waiting_queues(app: Celery, ledger: RunReader, names: Collection[str]) -> li
             with channel.conn_or_acquire() as client:
                 lists_of = {
                     name: [channel._q_for_pri(name, step) for step in channel.priority_steps]  # noqa: SLF001
-                    for name in sorted({*names, *_sent_to(client)})
+                    for name in sorted({*names, *_others_of(app).names(client)})
                 }
                 found = [_state(client, ledger, name, lists) for name, lists in lists_of.items()]
     except (OperationalError, RedisError) as error:
         raise StoreUnavailableError(f"the broker cannot be reached: {error}") from error
     return [one for one in found if one.waiting]
+
+
+@lru_cache(8)
+def _others_of(app: Celery) -> _Others:
+    return _Others(app)
+
+
+class _Others:
+    """The queues that Celery clients have sent to, as far as they are known."""
+
+    def __init__(self, app: Celery) -> None:
+        self._app = app
+        self._found: set[str] | None = None
+        self._look_at = 0.0
+
+    def names(self, client: Redis) -> set[str]:
+        now = time.monotonic()
+        if self._found is None:
+            self._found, self._look_at = _sent_to(client), now + _LOOK_EVERY
+        elif now >= self._look_at:
+            self._look_at = now + _LOOK_EVERY
+            Thread(target=self._look, name="queues", daemon=True).start()
+        return self._found
+
+    def _look(self) -> None:
+        from kombu.exceptions import OperationalError
+
+        with suppress(OperationalError, RedisError), self._app.connection_for_read() as connection:
+            self._found = _sent_to(connection.default_channel.client)
 
 
 def _sent_to(client: Redis) -> set[str]:

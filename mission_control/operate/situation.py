@@ -136,11 +136,13 @@ def situation(
     *,
     now: datetime,
     redbeat_keys: RedBeatKeys = DEFAULT_REDBEAT_KEYS,
+    with_outcomes: bool = True,
 ) -> Situation:
     """Return how an installation is doing now: processes, tasks, runs, what is due next, and what is wrong.
 
-    `app` is the Celery application of its broker. Where a key has the wrong type, `wrong_keys` names it, and
-    what it should hold is left out. A broker that cannot be reached is an issue.
+    `app` is the Celery application of its broker. `with_outcomes` counts how the runs of a day ended. Where
+    a key has the wrong type, `wrong_keys` names it, and what it should hold is left out. A broker that cannot
+    be reached is an issue.
     """
     wrong = keys_of_wrong_type(client, redbeat_keys)
     info: Any = client.info()
@@ -156,9 +158,8 @@ def situation(
     notes += _unnoticed(registry, tasks, notes) if sound(redis_keys.TASKS) else []
     pauses = read_pauses(client) if sound(*PAUSE_KEYS) else NO_PAUSES
     late = overdue(client, registry, redbeat_keys, now) if sound(*schedule) else []
-    ended = (
-        ledger.ended_ids(since=now - _DAY, limit=_ENDED_COUNTED) if sound(redis_keys.FINISHED_RUNS) else []
-    )
+    counts = with_outcomes and sound(redis_keys.FINISHED_RUNS)
+    ended = ledger.ended_ids(since=now - _DAY, limit=_ENDED_COUNTED) if counts else []
     queues, broker_issues = _queues(app, ledger, {queue for queue, _ in (*tasks.work, *of_runs(active))})
     shown = active[:_RUNS_SHOWN]
     return Situation(

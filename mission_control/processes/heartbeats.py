@@ -5,7 +5,7 @@ import socket
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from redis import Redis
 
@@ -18,6 +18,9 @@ RENEW_EVERY_SECONDS: Final = 1.0
 LIFE_SECONDS: Final = 10
 ANSWER_SECONDS: Final = 4.0
 """A process without a heartbeat for so long is reported as one that does not answer."""
+
+_REMEMBERED: Final = 86_400
+"""How long the name of a process that ended in disorder is remembered, in seconds: clocks may differ."""
 
 _COMMON: Final = (
     "visibility_seconds",
@@ -54,6 +57,7 @@ def end_lead_of_dead_beat(client: Redis, pid: int) -> None:
     name = beat_name(pid)
     if client.get(redis_keys.BEAT_LEADER) == name:  # no other process has, or takes, that name
         client.delete(redis_keys.BEAT_LEADER, redis_keys.process("beat", name))
+        client.zrem(redis_keys.PROCESS_NAMES, f"beat:{name}")
 
 
 class Heartbeat:
@@ -61,7 +65,7 @@ class Heartbeat:
 
     def __init__(self, client: Redis, kind: str, name: str) -> None:
         self._client = client
-        self._key = redis_keys.process(kind, name)
+        self._name = f"{kind}:{name}"
         self._renew_at = 0.0
         self._info: dict[str, Any] = {}
 
@@ -70,28 +74,37 @@ class Heartbeat:
         now = time.monotonic()
         if now < self._renew_at and info == self._info:
             return
-        self._client.set(self._key, json.dumps({**info, "clock": time.time()}), ex=LIFE_SECONDS)
+        clock = time.time()
+        with self._client.pipeline() as pipe:
+            pipe.set(
+                f"{redis_keys.PROCESSES}{self._name}", json.dumps({**info, "clock": clock}), ex=LIFE_SECONDS
+            )
+            pipe.zadd(redis_keys.PROCESS_NAMES, {self._name: clock})
+            if not self._renew_at:
+                pipe.zremrangebyscore(redis_keys.PROCESS_NAMES, "-inf", clock - _REMEMBERED)
+            pipe.execute()
         self._renew_at, self._info = now + RENEW_EVERY_SECONDS, info
 
     def end(self) -> None:
         """Remove the heartbeat, at an orderly end."""
         self._renew_at = 0.0
-        self._client.delete(self._key)
+        self._client.delete(f"{redis_keys.PROCESSES}{self._name}")
+        self._client.zrem(redis_keys.PROCESS_NAMES, self._name)
 
 
 def live_processes(client: Redis, *, within_seconds: float = LIFE_SECONDS) -> list[ProcessInfo]:
     """Return the processes with a heartbeat within the last `within_seconds`, sorted."""
-    keys: list[str] = sorted(client.scan_iter(match=f"{redis_keys.PROCESSES}*", count=1_000))
+    names = sorted(cast("list[str]", client.zrange(redis_keys.PROCESS_NAMES, 0, -1)))
     with client.pipeline(transaction=False) as pipe:
-        for key in keys:
-            pipe.get(key)
-            pipe.pttl(key)
+        for name in names:
+            pipe.get(f"{redis_keys.PROCESSES}{name}")
+            pipe.pttl(f"{redis_keys.PROCESSES}{name}")
         found = pipe.execute()
     least_left = (LIFE_SECONDS - within_seconds) * 1_000
-    answers = zip(keys, found[::2], found[1::2], strict=True)
+    answers = zip(names, found[::2], found[1::2], strict=True)
     return [
-        _process(key, text, LIFE_SECONDS - left / 1_000)
-        for key, text, left in answers
+        _process(name, text, LIFE_SECONDS - left / 1_000)
+        for name, text, left in answers
         if text is not None and left >= least_left
     ]
 
@@ -102,8 +115,8 @@ def slots_for(client: Redis, queue: str) -> int:
     return sum(int(info.get("concurrency") or 0) for info in workers if queue in info.get("queues", []))
 
 
-def _process(key: str, text: str, age: float) -> ProcessInfo:
-    kind, _, name = key.removeprefix(redis_keys.PROCESSES).partition(":")
+def _process(name: str, text: str, age: float) -> ProcessInfo:
+    kind, _, name = name.partition(":")
     return ProcessInfo(kind, name, json.loads(text), age)
 
 

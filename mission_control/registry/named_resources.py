@@ -1,6 +1,7 @@
 """Where limits and budgets are kept: next to the tasks that refer to them."""
 
 from abc import ABC, abstractmethod
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import ClassVar, Final, Generic, cast
@@ -116,9 +117,15 @@ class NamedResources(ABC, Generic[Resource]):
 
     def users(self, name: str) -> list[tuple[str, int]]:
         """Return the tasks that refer to one, each with its weight."""
-        return [
-            (task.id, weight) for task in self._tasks() for used, weight in self._uses(task) if used == name
-        ]
+        return self.all_users().get(name, [])
+
+    def all_users(self) -> dict[str, list[tuple[str, int]]]:
+        """Return the same for each one that any task refers to."""
+        found = defaultdict[str, list[tuple[str, int]]](list)
+        for task in self._tasks():
+            for name, weight in self._uses(task):
+                found[name].append((task.id, weight))
+        return dict(found)
 
     @abstractmethod
     def _uses(self, task: TaskDefinition) -> Iterable[tuple[str, int]]:

@@ -55,7 +55,7 @@ _RUNS: Final = (
 )
 _TASKS: Final = (
     f"{_RUNS} ~mc:tasks ~mc:tasks:* ~mc:grants* ~mc:pauses* ~mc:redbeat_prefix ~mc:idempotency:* "
-    "~mc:debounce:* ~mc:beat:quarantine ~_kombu.* %R~mc:beat:* %R~mc:process:* %R~mc:handlers "
+    "~mc:debounce:* ~mc:beat:quarantine ~_kombu.* %R~mc:beat:* %R~mc:process* %R~mc:handlers "
     "%R~mc:dead_letters %R~mc:turns:* %R~mc:lane:* %R~mc:outages %R~mc:rollup:* %R~mc:web:events"
 )
 _MESSAGES: Final = "~_kombu.* ~*.celery.pidbox* ~celeryev.*"
@@ -66,7 +66,7 @@ _KEYS: Final = {
     Role.WORKER: (
         f"{_RUNS} ~mc:pauses* ~mc:redbeat_prefix %R~mc:tasks %R~mc:beat:quarantine %R~mc:beat:leader "
         "~mc:fired:* ~mc:handlers ~mc:outages ~mc:dead_letters ~mc:turns:* ~mc:lane:* ~mc:process:worker:* "
-        f"{_MESSAGES} {_HELD}"
+        f"~mc:processes {_MESSAGES} {_HELD}"
     ),
     Role.WEB: f"{_TASKS} ~mc:web:*",
     Role.FLOWER: f"{_MESSAGES} %R~unacked_index ~unacked_mutex",

@@ -42,6 +42,7 @@ This file has more than 250 lines because all keys stand in one place.
 | `mc:limits:<name>:rate:<value>` | string, theoretical arrival time | until it has passed | ledger |
 | `mc:limits:<name>:cooled:<value>` | string, while a cooldown is in `rate` | until it has passed | ledger |
 | `mc:limits:<name>:booked:<value>` | sorted set: run → arrival time then | permanent, until begun | ledger |
+| `mc:limits:<name>:values:-` | sorted set: value of its `per` → when it was used | permanent | ledger |
 | `mc:budgets` | hash: budget → JSON of its definition | permanent | registry |
 | `mc:budgets:spent:<name>` | hash: unit and end of a span → amount | longest window | ledger, beat |
 | `mc:budgets:reserved:<name>` | hash: run → JSON of the amounts | permanent, until ends | ledger, beat |
@@ -66,10 +67,11 @@ This file has more than 250 lines because all keys stand in one place.
 | `mc:audit:known_since` | hash of high-water marks, see `chain` | permanent | audit writers, ledger |
 | `mc:rollup:totals` | hash: counter → how many, see `run_totals` | permanent | sweep |
 | `mc:rollup:positions` | hash: audit file → how far it is counted | permanent | sweep |
-| `mc:rollup:hour:<hour>` | hash: task and revision → JSON of its figures | 35 days | sweep |
+| `mc:rollup:hour:<hour>` | hash: task and revision, "" for all → JSON of figures | 35 days | sweep |
 | `mc:audit:writer` | string, the process that writes late records | seconds | sweep |
 | `mc:handlers` | hash: handler path → summary | renewed by workers, one day | workers |
 | `mc:process:<kind>:<name>` | string, JSON | seconds | beat, workers |
+| `mc:processes` | sorted set: `<kind>:<name>` → its last beat | permanent, entries a day | beat, workers |
 | `mc:outages` | list of JSON, newest first, at most 1,000: when Redis failed | permanent | beat, workers |
 | `mc:beat:leader` | string, the leading beat | `LEADER_SECONDS` | beat |
 | `mc:dead_letters` | list of JSON, newest first, at most 1,000 | permanent | beat, workers |
@@ -139,6 +141,7 @@ TURNS: Final = "mc:turns:"
 LANES: Final = "mc:lane:"
 WAKE_CHANNEL: Final = "mc:beat:wake"
 PROCESSES: Final = "mc:process:"
+PROCESS_NAMES: Final = "mc:processes"
 BEAT_LEADER: Final = "mc:beat:leader"
 BEAT_QUARANTINE: Final = "mc:beat:quarantine"
 WEB_EVENTS: Final = "mc:web:events"
@@ -177,7 +180,7 @@ class LimitKeys:
     value: str = "-"
 
     def of(self, what: str) -> str:
-        """Return the key of a part: `slots`, `waiting`, `turns`, `called`, `rate`, `booked` or `cooled`."""
+        """Return the key of a part, such as `slots`, `waiting`, `turns`, or `values`."""
         return f"{LIMITS}:{self.name}:{what}:{self.value}"
 
 

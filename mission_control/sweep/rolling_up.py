@@ -23,7 +23,7 @@ from redis.exceptions import WatchError
 from mission_control.audit.record.records import STATUSES
 from mission_control.audit.stream.lines import LONGEST_LINE_BYTES, parse_line
 from mission_control.audit.stream.segments import Segment, Segments
-from mission_control.model.figures.rollup import RollUp
+from mission_control.model.figures.rollup import WHOLE, RollUp
 from mission_control.model.figures.run_totals import counted
 from mission_control.model.values.instants import parse_instant
 from mission_control.store import redis_keys
@@ -149,7 +149,8 @@ def _rolled_up(records: Iterable[Mapping[str, Any]], since: datetime) -> tuple[H
         totals += counted(record)
         at = _moment(record)
         if at is not None and at >= since:
-            hours[int(at.timestamp()) // _HOUR][_name(record)].add_record(record)
+            for name in (_name(record), WHOLE):
+                hours[int(at.timestamp()) // _HOUR][name].add_record(record)
     return hours, totals
 
 
@@ -168,7 +169,7 @@ def _moment(record: Mapping[str, Any]) -> datetime | None:
 
 def _merged(pipe: Any, hour: int, tasks: Mapping[str, RollUp]) -> dict[str, str]:  # noqa: ANN401  # watching
     key = redis_keys.rollup(str(hour))
-    room = MOST_TASKS - int(pipe.hlen(key))
+    room = MOST_TASKS + 1 - int(pipe.hlen(key))
     found = dict(zip(tasks, pipe.hmget(key, [*tasks]), strict=True))
     others = f"{ALL_OTHERS}\t0"
     merged = dict[str, RollUp]()

@@ -4,6 +4,7 @@ from importlib.metadata import version
 from typing import Final
 
 from fastapi import APIRouter, FastAPI
+from starlette.middleware.gzip import GZipMiddleware
 from ulid import ULID
 
 from mission_control.installation.installation import Installation
@@ -44,6 +45,7 @@ def create_app(installation: Installation, *, is_open: bool = True) -> FastAPI:
     for router in ROUTERS:
         app.include_router(router)
     answer_errors(app)
+    app.add_middleware(GZipMiddleware, compresslevel=5)  # no answer has a secret next to what a caller sent
     app.add_middleware(Identification, installation=installation, is_open=is_open)
     app.add_middleware(Protection)
     return app

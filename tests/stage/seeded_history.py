@@ -8,7 +8,7 @@ from collections import defaultdict
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from mission_control.model.figures.rollup import RollUp
+from mission_control.model.figures.rollup import WHOLE, RollUp
 from mission_control.model.runs.run_record import RunRecord
 from mission_control.model.runs.run_state import RAN_AND_FAILED, RunState
 from mission_control.model.values.identifiers import occurrence_execution_id
@@ -54,9 +54,11 @@ def seed(installation: Installation, *, tasks: Iterable[dict[str, Any]] = TASKS,
     installation.limits.set({"name": "llm-api", "concurrency": 2})
     installation.budgets.set({"name": "agents", "usd": "5/d"})
     now, draw = installation.clock().replace(microsecond=0), random.Random(7)
+    runs = list[RunRecord]()
     for one in tasks:
         installation.registry.register(one)
-        enter(installation.client, [_ended(one, now, at, draw) for at in range(1, runs_each + 1)])
+        runs += [_ended(one, now, at, draw) for at in range(1, runs_each + 1)]
+    enter(installation.client, runs)
 
 
 def _ended(of: dict[str, Any], now: datetime, at: int, draw: random.Random) -> RunRecord:
@@ -111,7 +113,8 @@ def _figures(runs: Iterable[RunRecord]) -> dict[int, Any]:
     for run in runs:
         assert run.finished_at is not None
         record = {**run_json(run), "status": str(run.state), "final": True}
-        found[int(run.finished_at.timestamp()) // 3_600, f"{run.task_id}\t{run.revision}"].add_record(record)
+        for name in (f"{run.task_id}\t{run.revision}", WHOLE):
+            found[int(run.finished_at.timestamp()) // 3_600, name].add_record(record)
     by_hour = defaultdict[int, dict[str, str]](dict)
     for (hour, name), one in found.items():
         by_hour[hour][name] = json.dumps(one.to_json())

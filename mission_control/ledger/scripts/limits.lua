@@ -7,6 +7,7 @@
 --   called (zset): runs that were woken for a slot -> until when it is held for them
 --   rate (string): theoretical arrival time, see GCRA     booked (zset): runs that wait for it -> the one after them
 --   cooled (string): is there while a cooldown is in the arrival time
+-- LIMITS:<name>:values:- (zset) has the values of `per` that have a bucket, and some that had: value -> when it was used.
 require_rights(KEYS[1])
 local HELD_FOR, CHECK_AFTER, LOOK_AGAIN, MOST_EARLY, LONGEST_VALUE = 10, 5, 60, 5, 200
 
@@ -52,11 +53,31 @@ local function value_of(path, params)
 end
 
 local function bucket_of(limits, name, value, limit)
-  local bucket = {name = name, value = value, limit = limit}
+  local bucket = {name = name, value = value, limit = limit, limits = limits}
   for _, what in ipairs({'slots', 'waiting', 'turns', 'called', 'rate', 'booked', 'cooled'}) do
     bucket[what] = limits .. ':' .. name .. ':' .. what .. ':' .. value
   end
+  bucket.values = limits .. ':' .. name .. ':values:-'
   return bucket
+end
+
+local function forget_unused_value(bucket)
+  local keys = {bucket.slots, bucket.waiting, bucket.called, bucket.booked, bucket.rate}
+  return bucket.value ~= '-' and redis.call('EXISTS', unpack(keys)) == 0
+    and redis.call('ZREM', bucket.values, bucket.value) == 1
+end
+
+-- Note that the bucket of a value is in use. For each new one, two that were used longest ago are looked at, as
+-- nothing tells that an arrival time has passed.
+local function note_value(bucket, now)
+  if bucket.value == '-' or redis.call('ZADD', bucket.values, now, bucket.value) == 0 then
+    return
+  end
+  for _, value in ipairs(redis.call('ZRANGE', bucket.values, 0, 1)) do
+    if not forget_unused_value(bucket_of(bucket.limits, bucket.name, value)) then
+      redis.call('ZADD', bucket.values, now, value)
+    end
+  end
 end
 
 -- The buckets of a run, each with `limit` and `weight`, and the run's group. A limit that was removed has none.
@@ -227,6 +248,7 @@ local function leave(limits, place, parked, channel, now, run_prefix)
       redis.call('DEL', bucket.turns)
     end
   end
+  forget_unused_value(bucket)
 end
 
 -- Give back the slots of a run; `held` is what its field `limits_held` says.
@@ -236,6 +258,7 @@ local function give_back(limits, held, id, parked, channel)
     local bucket = bucket_of(limits, name, value)
     if redis.call('HDEL', bucket.slots, id) == 1 and redis.call('HINCRBY', bucket.slots, '', -weight) <= 0 then
       redis.call('DEL', bucket.slots)
+      forget_unused_value(bucket)
     end
     if redis.call('EXISTS', bucket.waiting) == 1 then
       local text = redis.call('HGET', limits, name)
@@ -279,6 +302,7 @@ local function take_limits(buckets, id, now, has_slots)
       local arrival = arrival_after(bucket.arrival, now, bucket.interval, bucket.weight)
       redis.call('SET', bucket.rate, exact(arrival), 'PX', math.ceil((arrival - now) * 1000) + 1000)
     end
+    note_value(bucket, now)
   end
   return #held > 0 and cjson.encode(held) or nil
 end
@@ -317,6 +341,7 @@ local function wait_in(limits, bucket, what, start, arrival, group, run_key, id,
     -- The end of a run wakes it; looking again is for what no end reports.
     start = now + LOOK_AGAIN + redis.call('ZRANK', bucket.waiting, bucket.member)
   end
+  note_value(bucket, now)
   redis.call('HSET', run_key, 'limited_by', bucket.name, 'limit_place', place)
   redis.call('HSET', keys.payloads, id, cmsgpack.pack({'', ''}))
   redis.call('ZADD', keys.parked, exact(start), id)

@@ -15,6 +15,9 @@ _MOST_CAUSES: Final = 20
 OTHER: Final = "other"
 """The cause of failures beyond the causes that are kept."""
 
+WHOLE: Final = ""
+"""The field of an hour that has the figures of all its tasks together."""
+
 Distribution = Counter[int]
 """How many values fell into each bucket; a bucket's values differ by 10 % at most."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,7 @@ from mission_control.model.values.instants import parse_instant
 from mission_control.store import redis_keys
 from tests.samples.ledger_runs import a_run
 from tests.stage.command_line import mc
+from tests.stage.heartbeat import seem_alive
 
 if TYPE_CHECKING:
     from mission_control.installation.installation import Installation
@@ -32,8 +32,7 @@ def past_runs(installation: Installation, task_id: str, minutes: int) -> None:
 
 
 def one_worker(installation: Installation) -> None:
-    info = json.dumps({"queues": ["default"], "concurrency": 1})
-    installation.client.set(redis_keys.process("worker", "w"), info, ex=60)
+    seem_alive(installation.client, "worker", "w", queues=["default"], concurrency=1)
 
 
 def test_run_behind_two_of_ten_minutes_is_expected_after_twenty(installation: Installation) -> None:

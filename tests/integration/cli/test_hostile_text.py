@@ -16,6 +16,7 @@ from mission_control.store import redis_keys
 from tests.samples.ledger_runs import NOW, a_run, begun
 from tests.samples.spoilt import own, plain
 from tests.stage.command_line import mc
+from tests.stage.heartbeat import seem_alive
 from tests.stage.live_installation import YEARLY
 from tests.unit.cli.test_help import commands
 
@@ -223,9 +224,9 @@ def _write_into_redis(installation: Installation) -> None:
     client.xadd(redis_keys.BEAT_JOURNAL, {"at": HOSTILE, "event": HOSTILE, "key": HOSTILE})
     line = LogLine(NOW, 1, HOSTILE, 1, HOSTILE.replace("\n", " "))
     client.rpush(redis_keys.run_log(ENDED), line.to_text())
-    info = {"queues": [HOSTILE], "handlers": {HOSTILE: HOSTILE}, "concurrency": HOSTILE, "leading": True}
+    info: dict[str, Any] = {"queues": [HOSTILE], "handlers": {HOSTILE: HOSTILE}, "concurrency": HOSTILE}
     for kind in ("beat", "worker"):
-        client.set(redis_keys.process(kind, HOSTILE), json.dumps(info), ex=60)
+        seem_alive(client, kind, HOSTILE, **info, leading=True)
 
 
 def test_hostile_text_commands_no_terminal_and_begins_no_line(hostile: Installation) -> None:

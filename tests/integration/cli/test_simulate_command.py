@@ -14,6 +14,7 @@ from mission_control.model.values.instants import format_instant
 from mission_control.store import redis_keys
 from tests.samples.ledger_runs import a_run
 from tests.stage.command_line import mc
+from tests.stage.heartbeat import seem_alive
 from tests.stage.stored_keys import stored_keys
 
 if TYPE_CHECKING:
@@ -75,8 +76,7 @@ def test_day_is_simulated_from_tasks_limits_budgets_and_past_runs_and_changes_no
 
 
 def test_worker_that_is_up_serves_its_queues_only(installation: Installation) -> None:
-    info = {"queues": ["other"], "concurrency": 3}
-    installation.client.set(redis_keys.process("worker", "w"), json.dumps(info), ex=60)
+    seem_alive(installation.client, "worker", "w", queues=["other"], concurrency=3)
     installation.registry.register({"id": "a", "handler": "handlers.hello.run", "schedule": HOURLY})
     found = simulated()
     assert (found["workers"]["slots"], found["fired"], found["queues"]) == (3, 1, [])

@@ -21,7 +21,7 @@ def read(visit: Visit) -> dict[str, Any]:
     """Return the situation, with its verdict and what ended since the last visit."""
     here = visit.installation
     parts = (here.client, here.registry, here.ledger, here.celery)
-    found = situation(*parts, now=visit.now, redbeat_keys=here.redbeat_keys)
+    found = situation(*parts, now=visit.now, redbeat_keys=here.redbeat_keys, with_outcomes=False)
     since = visit.moment("since", visit.now - timedelta(hours=24))
     noticed = attention(here.ledger, since)
     shown = found.active[:_SHOWN]

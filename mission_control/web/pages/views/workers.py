@@ -12,7 +12,7 @@ def read(visit: Visit) -> dict[str, Any]:
     """Return processes with their running runs, queues, and what beat did last."""
     here = visit.installation
     parts = (here.client, here.registry, here.ledger, here.celery)
-    found = situation(*parts, now=visit.now, redbeat_keys=here.redbeat_keys)
+    found = situation(*parts, now=visit.now, redbeat_keys=here.redbeat_keys, with_outcomes=False)
     running = [run for run in found.active if run.state == "running"]
     return {
         "found": found,
