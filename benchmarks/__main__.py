@@ -68,6 +68,8 @@ _BENCHMARKS: Final[dict[str, Callable[[dict[str, Any], Sequence[str] | None], Co
     "register": lambda given, _: compare_register(given.get("tasks", 10_000)),
     "backfill": lambda given, _: suite.backfill(given.get("tasks", 1_000), given.get("seconds", 60.0)),
     "audit": lambda given, _: suite.audit(given.get("records", 1_000_000)),
+    "pages": lambda given, _: suite.pages(given.get("tasks", 1_000), given.get("runs", 1_000_000)),
+    "open-pages": lambda given, _: suite.open_pages(given.get("pages", 1_000), given.get("seconds", 60.0)),
     "history": lambda given, _: suite.history(given.get("records", 10_000_000)),
 }
 
@@ -94,6 +96,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--pool", choices=["prefork", "threads", "solo"], help="worker: which (prefork)")
     parser.add_argument("--concurrency", type=_at_least_one, help="worker: how many runs at once (2)")
     parser.add_argument("--records", type=_at_least_one, help="audit: how many are in the file (1000000)")
+    parser.add_argument("--pages", type=_at_least_one, help="open-pages: how many are open (1000)")
     parser.add_argument("--lead", type=float, help="herd, latency: seconds for seeding and starting")
     return parser
 

@@ -16,7 +16,9 @@ from benchmarks.history import measure_history
 from benchmarks.idle import measure_idle
 from benchmarks.latency import FRACTIONS, measure_handler_start, measure_message
 from benchmarks.latency import LEAD_SECONDS as LATENCY_LEAD_SECONDS
+from benchmarks.open_pages import measure_open_pages
 from benchmarks.ours import Ours
+from benchmarks.pages import measure_pages
 from benchmarks.stock import Stock
 from benchmarks.wake_up import measure_wake_up
 
@@ -109,6 +111,17 @@ def _lateness(contender: Contender, *, occurrences: int, lead_seconds: float) ->
         **measure_handler_start(contender, occurrences, lead_seconds=lead_seconds),
         **measure_message(contender, occurrences, lead_seconds=lead_seconds),
     }
+
+
+def pages(tasks: int, runs: int) -> Comparison:
+    """Measure every page of a large installation; no peer has them."""
+    return Comparison("pages", "slowest_ms", {"ours": partial(measure_pages, tasks, runs)})
+
+
+def open_pages(count: int, seconds: float) -> Comparison:
+    """Measure what very many open pages cost; no peer has them."""
+    measure = partial(measure_open_pages, count, seconds)
+    return Comparison("open-pages", "cpu_seconds_a_second", {"ours": measure})
 
 
 def history(records: int) -> Comparison:

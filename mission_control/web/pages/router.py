@@ -89,8 +89,13 @@ async def live(request: Request, view: str) -> Response:
     parts, installation = urlsplit(_own_path(view)), request.app.state.installation
     visit = visit_of(request, installation)
     _visited(installation, parts.path, parts.query, visit.zone.key)
-    events: AsyncIterator[bytes] = live_pages(request).stream((parts.path, parts.query, visit.zone.key))
-    return StreamingResponse(events, media_type="text/event-stream", headers={"Cache-Control": "no-store"})
+    packs = "gzip" in request.headers.get("accept-encoding", "")
+    key = (parts.path, parts.query, visit.zone.key)
+    headers = {"Cache-Control": "no-store", "Vary": "Accept-Encoding"}
+    if packs:
+        headers["Content-Encoding"] = "gzip"
+    events: AsyncIterator[bytes] = live_pages(request).stream(key, packs=packs)
+    return StreamingResponse(events, media_type="text/event-stream", headers=headers)
 
 
 @router.get("/preview", dependencies=[needs("edit", of="all")])

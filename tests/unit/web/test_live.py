@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import zlib
 from collections.abc import AsyncIterator
 
 import pytest
@@ -82,5 +83,23 @@ def test_page_that_cannot_be_rendered_stops_no_other(desk: Desk) -> None:
         desk.signal = SILENT
         await next_with(sound, "No signal from beat[sound]")
         waiting.cancel()
+
+    asyncio.run(asyncio.wait_for(act(), 60))
+
+
+def test_packed_messages_are_read_by_one_who_comes_later_and_are_the_same_for_all(desk: Desk) -> None:
+    async def act() -> None:
+        streams = [desk.pages.stream("first", packs=True) for _ in range(2)]
+        readers = [zlib.decompressobj(wbits=zlib.MAX_WBITS | 16) for _ in streams]
+        sent = list[bytes]()
+        for stream, reader in zip(streams, readers, strict=True):
+            text = b""
+            while b"[first]" not in text:
+                sent.append(await anext(stream))
+                text += reader.decompress(sent[-1])
+        assert sent[2] is sent[-1]
+        desk.signal = SILENT
+        for stream, reader in zip(streams, readers, strict=True):
+            assert reader.decompress(await anext(stream)) == b"data: No signal from beat[first]\n\n"
 
     asyncio.run(asyncio.wait_for(act(), 60))

@@ -10,8 +10,7 @@ from mission_control.audit.stream.reader import tail
 from mission_control.dispatch.run_control import existing_run
 from mission_control.dispatch.run_logs import LogLine, RunLogs
 from mission_control.model.runs.run_record import RunRecord
-from mission_control.model.runs.run_state import WAITING_STATES
-from mission_control.operate.assembly import asking, eta_of
+from mission_control.operate.assembly import asking, recent_estimates_of
 from mission_control.operate.run_path import run_path
 from mission_control.operate.runs import run_json
 from mission_control.web.pages.visit import Visit
@@ -26,7 +25,6 @@ def read(visit: Visit) -> dict[str, Any]:
     here = visit.installation
     run = existing_run(here.ledger, visit.path["execution_id"])
     lines = RunLogs(here.client, here.run_logs).lines(run.execution_id)
-    waits = run.state in WAITING_STATES
     return {
         "run": run,
         "why": asking(here).why(run.execution_id),
@@ -39,7 +37,7 @@ def read(visit: Visit) -> dict[str, Any]:
         "traceback": "\n".join(
             one.text for one in lines if one.stream == "traceback" and one.attempt == run.attempt
         ),
-        "eta": eta_of(here).of_runs([run], visit.now).get(run.execution_id) if waits else None,
+        "eta": recent_estimates_of(here, [run], visit.now).get(run.execution_id),
         "flower": FLOWER,
     }
 
