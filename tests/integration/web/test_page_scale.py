@@ -60,12 +60,12 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[None]:
 
 
 def trips(web: Web, paths: list[str], sent: list[None]) -> dict[str, int]:
-    """Return how many round trips each page takes, once all is loaded."""
-    found = {}
-    for path in paths * 2:
+    """Return how many round trips each page needs, once all is loaded; others only add to them."""
+    found = dict.fromkeys(paths, 10**9)
+    for path in paths * 3:
         before = len(sent)
         answer = web.ask("GET", path, headers={"Accept-Encoding": "gzip"})
-        found[path] = len(sent) - before
+        found[path] = min(found[path], len(sent) - before)
         assert answer.status_code == 200
         assert int(answer.headers["content-length"]) <= MOST_BYTES, path
     return found
