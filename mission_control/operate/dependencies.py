@@ -58,5 +58,6 @@ def condition_words(client: Redis, task: TaskDefinition, now: datetime) -> str |
 def upstream_graph(tasks: Iterable[TaskDefinition]) -> dict[str, dict[str, str]]:
     """Return tasks that come after others, and these, each with the tasks before it and on what outcome."""
     linked = {task.id: {one.task: str(one.on) for one in task.after} for task in tasks}
+    linked = {name: {up: on for up, on in after.items() if up in linked} for name, after in linked.items()}
     before = {one for after in linked.values() for one in after}
     return {name: after for name, after in linked.items() if after or name in before}

@@ -204,3 +204,11 @@ ACTIONS: Final[Mapping[str, tuple[Permission, Action]]] = {
     "seen": ("read", _seen),
 }
 """What forms do, each with what its caller must be permitted."""
+
+OF_TASKS: Final = frozenset(
+    {
+        *("run", "enable", "disable", "pause", "resume", "skip", "unskip", "move"),
+        *("cancel", "retry", "remove"),
+    }
+)
+"""Those about the tasks, or runs, that a form names; a caller may do so with their own."""

@@ -112,7 +112,7 @@ def live_part(view: View, visit: Visit) -> tuple[int, str]:
     """Return the status and the live part of a page; trouble is shown in its place."""
     try:
         with store_errors(visit.installation.redis_url):
-            context = _context(view, visit, view.read(visit))
+            context = _context(view, visit, view.shown(visit))
         return 200, _block(_environment().get_template(view.template), "live", context)
     except MissionControlError as error:
         return status_of(error), _trouble(view, visit, error)
@@ -137,7 +137,7 @@ def page(
     }
     try:
         with store_errors(visit.installation.redis_url):
-            context = {**_context(view, visit, view.read(visit)), **chrome}
+            context = {**_context(view, visit, view.shown(visit)), **chrome}
         return 200 if trouble is None else status_of(trouble), _environment().get_template(
             view.template
         ).render(context)

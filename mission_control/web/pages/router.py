@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from functools import partial
+from http import HTTPStatus
 from importlib.resources import files
 from typing import Final
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -13,12 +15,15 @@ from anyio.to_thread import run_sync
 from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse, Response, StreamingResponse
 
-from mission_control.errors import GrantRefusedError, MissionControlError
+from mission_control.dispatch.run_control import existing_run
+from mission_control.errors import GrantRefusedError, MissionControlError, UnknownTaskError
 from mission_control.installation.installation import Installation
+from mission_control.model.problems.suggestions import quoted
 from mission_control.model.values.zones import zone
 from mission_control.store.connection import connect, store_errors
+from mission_control.web.access.caller import Caller
 from mission_control.web.access.needs import needs, recorded
-from mission_control.web.pages.actions import ACTIONS, Action, Done
+from mission_control.web.pages.actions import ACTIONS, OF_TASKS, Action, Done
 from mission_control.web.pages.live import LivePages
 from mission_control.web.pages.rendering import band, fragment, live_part, page
 from mission_control.web.pages.signals import signal_of
@@ -28,10 +33,10 @@ from mission_control.web.pages.views.table import VIEWS
 from mission_control.web.pages.visit import View, Visit, visit_of
 
 router = APIRouter(include_in_schema=False)
-_READS: Final = needs("read", of="all")
+_READS: Final = needs("read", of="some")
 
-Key = tuple[str, str, str]
-"""A page that is live: its path, its query, and the time zone in which it is shown."""
+Key = tuple[str, str, str, Caller | None]
+"""A page that is live: its path, its query, the time zone in which it is shown, and to whom if not to all."""
 
 _YEAR: Final = 31_536_000
 _STATIC: Final = files("mission_control.web.pages").joinpath("static")
@@ -60,7 +65,9 @@ def _rendered(installation: Installation, key: Key) -> str:
     return live_part(view, visit)[1]
 
 
-def _visited(installation: Installation, path: str, query: str, zone_name: str) -> tuple[View, Visit]:
+def _visited(
+    installation: Installation, path: str, query: str, zone_name: str, caller: Caller | None
+) -> tuple[View, Visit]:
     """Return the page that a path names, and the visit to it.
 
     Raises:
@@ -69,15 +76,21 @@ def _visited(installation: Installation, path: str, query: str, zone_name: str) 
     for view in VIEWS:
         if (found := view.matches(unquote(path))) is not None:
             asked = dict(parse_qsl(query))
-            return view, Visit(installation, zone(zone_name), installation.clock(), found, asked)
+            return view, Visit(installation, zone(zone_name), installation.clock(), found, asked, caller)
     raise HTTPException(404, f"there is no page {path[:80]}")
 
 
 def _endpoint(view: View) -> Callable[[Request], Awaitable[Response]]:
     async def show(request: Request) -> Response:
-        signal = await live_pages(request).signal()
         visit = visit_of(request, request.app.state.installation)
+        if view.address == "/" and request.state.caller.is_limited:
+            return RedirectResponse("/tasks", 303)
+        signal = await live_pages(request).signal()
         status, html = await run_sync(page, view, visit, signal, request.cookies)
+        if status == HTTPStatus.FORBIDDEN:
+            await run_sync(
+                request.state.refusals.known, request.state.caller.name, "*", f"asked for {view.title}"
+            )
         return HTMLResponse(html, status, {"Cache-Control": "no-store", "Vary": "Cookie"})
 
     return show
@@ -88,9 +101,10 @@ async def live(request: Request, view: str) -> Response:
     """Send the live part of a page, whenever it has changed, as server-sent events."""
     parts, installation = urlsplit(_own_path(view)), request.app.state.installation
     visit = visit_of(request, installation)
-    _visited(installation, parts.path, parts.query, visit.zone.key)
+    limited = visit.caller if visit.caller is not None and visit.caller.is_limited else None
+    key = (parts.path, parts.query, visit.zone.key, limited)
+    _visited(installation, *key)
     packs = "gzip" in request.headers.get("accept-encoding", "")
-    key = (parts.path, parts.query, visit.zone.key)
     headers = {"Cache-Control": "no-store", "Vary": "Accept-Encoding"}
     if packs:
         headers["Content-Encoding"] = "gzip"
@@ -105,7 +119,7 @@ def preview(request: Request) -> Response:
     return HTMLResponse(fragment("preview.html", visit, **preview_of(visit)))
 
 
-@router.get("/runs/{execution_id}/capsule.json", dependencies=[_READS])
+@router.get("/runs/{execution_id}/capsule.json", dependencies=[needs("read")])
 def capsule(request: Request, execution_id: str) -> Response:
     """Return all that is known of a run as one JSON file."""
     visit = visit_of(request, request.app.state.installation)
@@ -133,11 +147,12 @@ async def do(request: Request, action: str) -> Response:
     form = parse_qsl((await request.body()).decode(errors="replace"), keep_blank_values=True)
     permission, act = ACTIONS[action]
     caller = request.state.caller
+    is_theirs = not caller.is_limited or permission == "read" or action in OF_TASKS
     with recorded(request, "*"):
-        if caller.is_limited or not caller.may(permission):
+        if not is_theirs or not caller.may(permission):
             raise GrantRefusedError(f"{caller.name} is not permitted to {permission} all tasks")
     visit = replace(visit_of(request, request.state.installation), query=dict(form))
-    back = _own_path(visit.text("back", "/"))
+    back = _own_path(visit.text("back", "/tasks" if caller.is_limited else "/"))
     try:
         done = await run_sync(_carried_out, act, visit, [(name, one.strip()) for name, one in form])
     except MissionControlError as error:
@@ -153,12 +168,19 @@ async def do(request: Request, action: str) -> Response:
 
 def _carried_out(act: Action, visit: Visit, form: list[tuple[str, str]]) -> Done | str:
     with store_errors(visit.installation.redis_url):
+        if visit.own is not None:
+            runs = [
+                existing_run(visit.installation.ledger, one) for name, one in form if name == "run" and one
+            ]
+            tasks = [one for name, one in form if name == "task" and one] + [run.task_id for run in runs]
+            for one in itertools.filterfalse(visit.shows, tasks):
+                raise UnknownTaskError(f"no task of yours has the id {quoted(one)}")
         return act(visit, form)
 
 
 async def _refused(request: Request, visit: Visit, back: str, error: MissionControlError) -> Response:
     parts = urlsplit(back)
-    view, at = _visited(visit.installation, parts.path, parts.query, visit.zone.key)
+    view, at = _visited(visit.installation, parts.path, parts.query, visit.zone.key, visit.caller)
     at = replace(
         at, query={**at.query, **({"form": "1", **visit.query} if view.address.startswith("/editor") else {})}
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any
 from urllib.parse import quote, urlencode
 from zoneinfo import ZoneInfo
@@ -12,22 +13,42 @@ from zoneinfo import ZoneInfo
 from starlette.requests import Request
 from starlette.routing import compile_path
 
-from mission_control.errors import InvalidTaskError, Problem
+from mission_control.dispatch.run_control import existing_run
+from mission_control.errors import GrantRefusedError, InvalidTaskError, Problem, UnknownTaskError
 from mission_control.installation.installation import Installation
+from mission_control.model.problems.suggestions import quoted
 from mission_control.model.values.durations import parse_duration
 from mission_control.model.values.instants import parse_instant
 from mission_control.model.values.zones import zone
+from mission_control.web.access.caller import Caller
 
 
 @dataclass(frozen=True)
 class Visit:
-    """What a page is asked with. `path` are the variables of its address, `query` what follows the `?`."""
+    """What a page is asked with. `path` are the variables of its address, `query` what follows the `?`.
+
+    Without a `caller` it is by someone who may see all.
+    """
 
     installation: Installation
     zone: ZoneInfo
     now: datetime
     path: Mapping[str, str] = field(default_factory=dict)
     query: Mapping[str, str] = field(default_factory=dict)
+    caller: Caller | None = None
+
+    @cached_property
+    def own(self) -> frozenset[str] | None:
+        """The tasks that a caller who is limited to some may see; None for all."""
+        caller = self.caller
+        if caller is None or not caller.is_limited:
+            return None
+        tasks = self.installation.registry.readable()
+        return frozenset(one.id for one in tasks if caller.has(one.owner, one.tags))
+
+    def shows(self, task_id: str) -> bool:
+        """Return whether the caller may see a task."""
+        return self.own is None or task_id in self.own
 
     def text(self, name: str, default: str = "") -> str:
         """Return a value of the query, without spaces around it."""
@@ -102,6 +123,26 @@ class View:
     template: str
     read: Callable[[Visit], dict[str, Any]]
     is_live: bool = True
+    shows_some: bool = False
+
+    def shown(self, visit: Visit) -> dict[str, Any]:
+        """Return what it shows: to a caller who is limited to some tasks these alone, if it `shows_some`.
+
+        Raises:
+            UnknownTaskError: the task, or that of the run, is not theirs.
+            GrantRefusedError: it shows all tasks together.
+        """
+        if visit.own is not None:
+            task_id = visit.path.get("task_id", visit.text("task"))
+            if name := visit.path.get("execution_id"):
+                task_id = existing_run(visit.installation.ledger, name).task_id
+            if task_id and not visit.shows(task_id):
+                raise UnknownTaskError(f"no task of yours has the id {quoted(task_id)}")
+            if not self.shows_some:
+                raise GrantRefusedError(
+                    f"{self.title} is about all tasks, and yours are some: see Tasks, Runs"
+                )
+        return self.read(visit)
 
     def at(self, visit: Visit) -> str:
         """Return the address of the page that a visit is to, with its query."""
@@ -124,7 +165,8 @@ def visit_of(request: Request, installation: Installation) -> Visit:
     path = {name: str(one) for name, one in request.path_params.items()}
     seen = request.cookies.get("mc_seen", "")
     last_visit = {"since": seen} if seen and request.url.path == "/" else {}
-    return Visit(installation, here, installation.clock(), path, {**last_visit, **request.query_params})
+    query = {**last_visit, **request.query_params}
+    return Visit(installation, here, installation.clock(), path, query, request.state.caller)
 
 
 def wrong(name: str, message: str) -> InvalidTaskError:

@@ -12,7 +12,7 @@ _MOST: Final = 150
 def read(visit: Visit) -> dict[str, Any]:
     """Return the graph, or its part with a text in the ids of tasks."""
     here, text = visit.installation, visit.text("text").casefold()
-    linked = upstream_graph(here.registry.definitions())
+    linked = upstream_graph(one for one in here.registry.readable() if visit.shows(one.id))
     named = {one for one in linked if text in one.casefold()}
     wanted = sorted(
         named

@@ -19,7 +19,12 @@ def read(visit: Visit) -> dict[str, Any]:
         .astimezone(visit.now.tzinfo)
     )
     steps = _HOURS * (timedelta(hours=1) // _STEP)
-    found = pressure(visit.installation.registry.definitions(), hour, step=_STEP, steps=steps)
+    found = pressure(
+        (one for one in visit.installation.registry.readable() if visit.shows(one.id)),
+        hour,
+        step=_STEP,
+        steps=steps,
+    )
     total = sum(found.counts)
     chart = heat_map(f"{total:,} occurrences in 24 hours", hour, _STEP, found.counts, visit.zone)
     busiest = max(range(steps), key=found.counts.__getitem__)

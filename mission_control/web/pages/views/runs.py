@@ -15,6 +15,7 @@ def read(visit: Visit) -> dict[str, Any]:
         here.ledger,
         states=states,
         task_id=task_id or None,
+        only=visit.own,
         after=visit.text("after"),
         most=visit.number("n", 50, 100),
     )

@@ -48,7 +48,7 @@ def read(visit: Visit) -> dict[str, Any]:
         "spark": sparkline([(run.state, run.duration_ms) for run in runs]),
         "took": percentiles(runs),
         "file": here.registry.planned.files.of(task_id),
-        "downstream": here.registry.downstream(task_id),
+        "downstream": [*filter(visit.shows, here.registry.downstream(task_id))],
         "revisions": []
         if task is None
         else task_revisions(here.registry, here.settings.task_changes_log, task_id)[:20],

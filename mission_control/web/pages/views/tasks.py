@@ -20,7 +20,7 @@ def read(visit: Visit) -> dict[str, Any]:
     """Return a page of tasks, each with its schedule in words and what its latest runs show."""
     here = visit.installation
     text, status = visit.text("text").casefold(), visit.one_of("status", STATUSES)
-    at, ids = visit.number("page", 1, 1_000_000), here.registry.ids()
+    at, ids = visit.number("page", 1, 1_000_000), [*filter(visit.shows, here.registry.ids())]
     named = sorted(one for one in ids if text in one.casefold()) if text else sorted(ids)
     pauses = here.pauses.read().in_force(visit.now)
     first = (at - 1) * _PAGE

@@ -11,7 +11,13 @@ from mission_control.web.pages.visit import Visit
 def read(visit: Visit) -> dict[str, Any]:
     """Return the chart of the latest runs of all tasks, or of one."""
     task_id, most = visit.text("task"), visit.number("n", 30, 100)
-    found = run_page(visit.installation.ledger, task_id=task_id or None, after=visit.text("after"), most=most)
+    found = run_page(
+        visit.installation.ledger,
+        task_id=task_id or None,
+        after=visit.text("after"),
+        most=most,
+        only=visit.own,
+    )
     bars = [_bar(run) for run in sorted(found.runs, key=lambda run: run.due_at, reverse=True)]
     caption = f"The latest {len(bars)} runs" + (f" of {task_id}" if task_id else "")
     return {"chart": run_bars(caption, bars, visit.now, visit.zone), "found": found, "task_id": task_id}
