@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -11,7 +14,7 @@ from typing import Final
 import duckdb
 
 from benchmarks.figures import Round
-from benchmarks.place import MeasurementError
+from benchmarks.place import CHECKOUT, MeasurementError
 from mission_control.operate.history import History
 
 _FILES: Final = 10
@@ -40,7 +43,8 @@ def measure_history(records: int) -> Round:
         MeasurementError: not all records were found.
     """
     with tempfile.TemporaryDirectory(prefix="mission-control-benchmark-") as folder:
-        path = Path(folder) / "task_execution.jsonl"
+        path = Path(folder) / "logs" / "task_execution.jsonl"
+        path.parent.mkdir()
         size = records // _FILES
         for number in range(_FILES):
             written = _RECORD.format(start=number * size, end=(number + 1) * size)
@@ -51,9 +55,11 @@ def measure_history(records: int) -> Round:
             if [*rows] != [(size * _FILES,)]:
                 raise MeasurementError("not all records were found")
         seconds, cpu = _timed(lambda: _ask(history))
+        command, _ = _timed(lambda: _command(Path(folder)))
         kept = sum(one.stat().st_size for one in history.folder.iterdir())
         return {
             "query_seconds": seconds,
+            "command_seconds": command,
             "query_cpu_seconds": cpu,
             "build_seconds": build,
             "build_cpu_seconds": build_cpu,
@@ -64,6 +70,12 @@ def measure_history(records: int) -> Round:
 def _ask(history: History) -> object:
     with history.answer(_QUESTION) as (_, rows):
         return [*rows]
+
+
+def _command(data: Path) -> object:
+    argv = [sys.executable, "-m", "mission_control", "audit", "query", "--sql", _QUESTION, "--json"]
+    environment = {**os.environ, "MISSION_CONTROL_DATA_DIR": str(data)}
+    return subprocess.run(argv, env=environment, cwd=CHECKOUT, check=True, capture_output=True)
 
 
 def _timed(act: Callable[[], object]) -> tuple[float, float]:

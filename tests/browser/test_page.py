@@ -15,6 +15,7 @@ from mission_control.operate.assembly import granted_changes
 from mission_control.operate.grants.tokens import create_grant
 from mission_control.store import redis_keys
 from mission_control.web.pages.views.table import VIEWS
+from tests.stage.many_tasks import with_tasks_like
 
 if TYPE_CHECKING:
     from tests.browser.conftest import Site
@@ -117,3 +118,29 @@ def test_killed_beat_is_seen_without_a_reload(site: Site) -> None:
         leader = str(site.live.installation.client.get(redis_keys.BEAT_LEADER))
         os.kill(int(leader.rpartition(":")[2]), signal.SIGKILL)
         expect(page.locator("#live .band")).to_contain_text("No signal from beat")
+
+
+def test_phone_shows_ten_thousand_tasks_of_one_name_and_a_redis_that_is_full_then_gone(site: Site) -> None:
+    """The last test of this site: beat has been killed, and Redis is stopped."""
+    live = site.live
+    with_tasks_like(live.installation, "daily_briefing", 10_000)
+    with site.open("/", width=360) as page:
+
+        def show(path: str) -> None:
+            page.goto(path)
+            assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, path
+
+        show("/tasks?text=many_")
+        expect(page.locator("main")).to_contain_text("10,000")
+        show("/tasks/many_09999")
+        expect(page.locator("main")).to_contain_text("Daily briefing")
+        live.installation.client.config_set("maxmemory", "1")
+        page.get_by_role("button", name="Run now").click()
+        expect(page.locator("main")).to_contain_text("is full: raise its maxmemory")
+        show("/")
+        expect(page.locator("main")).to_contain_text("maxmemory")
+        live.server.stop()
+        expect(page.locator("#live .band").first).to_contain_text("No signal from Redis")
+        show("/tasks")
+        expect(page.locator("main")).to_contain_text("No signal from Redis")
+    live.server.restart()

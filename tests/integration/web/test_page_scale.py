@@ -10,9 +10,9 @@ from redis.connection import AbstractConnection
 
 from mission_control.ledger.run_reader import RunReader
 from mission_control.operate.queues import waiting_queues
-from mission_control.store import redis_keys
 from mission_control.web.pages.views.table import VIEWS
 from tests.stage.heartbeat import seem_alive
+from tests.stage.many_tasks import with_tasks_like
 from tests.stage.seeded_history import seed
 from tests.stage.waiting import wait_until
 from tests.stage.web import Web
@@ -25,25 +25,6 @@ OF_A_THOUSAND_TASKS = 4
 """Round trips more: what is read of very many is read a thousand at a time."""
 
 _POPULATE = "for at = 1, ARGV[1] do redis.call('SET', 'other:' .. at, at) end"
-_COPY = """
-for at = 1, ARGV[3] do
-  local name = string.format('many_%05d', at)
-  local fields = redis.call('HGETALL', KEYS[1])
-  for at = 2, #fields, 2 do
-    fields[at] = string.gsub(fields[at], '"' .. ARGV[2] .. '"', '"' .. name .. '"')
-  end
-  redis.call('HSET', ARGV[1] .. name, unpack(fields))
-  redis.call('ZADD', KEYS[3], redis.call('ZSCORE', KEYS[3], KEYS[1]), ARGV[1] .. name)
-  redis.call('SADD', KEYS[2], name)
-end
-"""
-
-
-def with_tasks_like(installation: Installation, name: str, count: int) -> None:
-    """Enter tasks that differ from one in nothing but their ids."""
-    keys = installation.redbeat_keys
-    given = [keys.entry(name), redis_keys.TASKS, keys.schedule]
-    installation.client.eval(_COPY, 3, *given, keys.prefix, name, str(count))
 
 
 @pytest.fixture
