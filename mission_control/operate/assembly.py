@@ -5,17 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from datetime import datetime
-
     from mission_control.installation.installation import Installation
-    from mission_control.model.runs.run_record import RunRecord
     from mission_control.operate.grants.changes import GrantedChanges
     from mission_control.operate.occurrences import Occurrences
     from mission_control.operate.pausing import Pausing
     from mission_control.operate.resuming import Resuming
     from mission_control.operate.simulation.eta import Eta
-    from mission_control.operate.simulation.forecast import Estimate
     from mission_control.operate.why.asking import Asking
 
 
@@ -45,15 +40,6 @@ def eta_of(installation: Installation) -> Eta:
 
     present = Present(installation.client, installation.ledger, installation.redbeat_keys)
     return Eta(present, installation.registry)
-
-
-def recent_estimates_of(
-    installation: Installation, runs: Iterable[RunRecord], now: datetime
-) -> dict[str, Estimate | None]:
-    """Return when those of some runs that wait are expected to start, as far as that is known by now."""
-    from mission_control.operate.simulation.recent_estimates import recent_estimates
-
-    return recent_estimates(installation.ledger).of_runs(eta_of(installation), runs, now)
 
 
 def granted_changes(installation: Installation) -> GrantedChanges:

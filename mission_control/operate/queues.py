@@ -60,7 +60,7 @@ def waiting_queues(app: Celery, ledger: RunReader, names: Collection[str]) -> li
             with channel.conn_or_acquire() as client:
                 lists_of = {
                     name: [channel._q_for_pri(name, step) for step in channel.priority_steps]  # noqa: SLF001
-                    for name in sorted({*names, *_others_of(app).names(client)})
+                    for name in sorted({*names, *_Others(app).names(client)})
                 }
                 found = [_state(client, ledger, name, lists) for name, lists in lists_of.items()]
     except (OperationalError, RedisError) as error:
@@ -69,12 +69,8 @@ def waiting_queues(app: Celery, ledger: RunReader, names: Collection[str]) -> li
 
 
 @lru_cache(8)
-def _others_of(app: Celery) -> _Others:
-    return _Others(app)
-
-
 class _Others:
-    """The queues that Celery clients have sent to, as far as they are known."""
+    """The queues that clients of an application's broker have sent to, as far as they are known."""
 
     def __init__(self, app: Celery) -> None:
         self._app = app

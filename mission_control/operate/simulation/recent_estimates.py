@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from contextlib import suppress
 from datetime import datetime
 from functools import lru_cache
@@ -41,24 +41,21 @@ class RecentEstimates:
 
     def of_runs(self, eta: Eta, runs: Iterable[RunRecord], now: datetime) -> dict[str, Estimate | None]:
         """Return those of waiting runs that are known by now, or in 0.1 s; the others come later."""
-        wanted = [run for run in runs if run.state in WAITING_STATES]
-        names = [run.execution_id for run in wanted]
-        oldest = min((self._known.get(name, (-math.inf,))[0] for name in names), default=math.inf)
-        clock = time.monotonic()
-        if clock > max(oldest + _FRESH, self._rest_until) and self._works.acquire(blocking=False):
-            thread = Thread(target=self._estimate, args=(eta, wanted, now), name="estimates", daemon=True)
+        wanted = {run.execution_id: run for run in runs if run.state in WAITING_STATES}
+        oldest = min((self._known.get(name, (-math.inf,))[0] for name in wanted), default=math.inf)
+        is_due = time.monotonic() > max(oldest + _FRESH, self._rest_until)
+        if is_due and self._works.acquire(blocking=False):
+            thread = Thread(target=self._estimate, args=(eta, [*wanted.values()], now), daemon=True)
             thread.start()
             thread.join(_PATIENCE)
-        return {name: self._known[name][1] for name in names if name in self._known}
+        return {name: self._known[name][1] for name in wanted if name in self._known}
 
-    def _estimate(self, eta: Eta, wanted: Sequence[RunRecord], now: datetime) -> None:
+    def _estimate(self, eta: Eta, wanted: list[RunRecord], now: datetime) -> None:
         began = time.monotonic()
         try:
             with suppress(RedisError):
-                found = eta.of_runs(wanted, now)
-                at = time.monotonic()
-                kept = dict([*self._known.items()][-_MOST_KEPT:])
-                self._known = {**kept, **{name: (at, one) for name, one in found.items()}}
+                found = {name: (began, one) for name, one in eta.of_runs(wanted, now).items()}
+                self._known = {**dict([*self._known.items()][-_MOST_KEPT:]), **found}
         finally:
             self._rest_until = time.monotonic() + _SHARE * (time.monotonic() - began)
             self._works.release()

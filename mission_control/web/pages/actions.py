@@ -205,10 +205,5 @@ ACTIONS: Final[Mapping[str, tuple[Permission, Action]]] = {
 }
 """What forms do, each with what its caller must be permitted."""
 
-OF_TASKS: Final = frozenset(
-    {
-        *("run", "enable", "disable", "pause", "resume", "skip", "unskip", "move"),
-        *("cancel", "retry", "remove"),
-    }
-)
-"""Those about the tasks, or runs, that a form names; a caller may do so with their own."""
+OF_TASKS: Final = ACTIONS.keys() - {"plan", "save", "rollback", "allow", "deny"}
+"""Those about no more than the tasks, or runs, that a form names; a caller may do so with their own."""

@@ -147,9 +147,8 @@ async def do(request: Request, action: str) -> Response:
     form = parse_qsl((await request.body()).decode(errors="replace"), keep_blank_values=True)
     permission, act = ACTIONS[action]
     caller = request.state.caller
-    is_theirs = not caller.is_limited or permission == "read" or action in OF_TASKS
     with recorded(request, "*"):
-        if not is_theirs or not caller.may(permission):
+        if not caller.may(permission) or (caller.is_limited and action not in OF_TASKS):
             raise GrantRefusedError(f"{caller.name} is not permitted to {permission} all tasks")
     visit = replace(visit_of(request, request.state.installation), query=dict(form))
     back = _own_path(visit.text("back", "/tasks" if caller.is_limited else "/"))

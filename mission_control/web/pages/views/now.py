@@ -7,8 +7,9 @@ from typing import Any
 
 from mission_control.ledger.run_reader import RunReader
 from mission_control.model.runs.run_record import RunRecord
-from mission_control.operate.assembly import recent_estimates_of
+from mission_control.operate.assembly import eta_of
 from mission_control.operate.attention import attention
+from mission_control.operate.simulation.recent_estimates import recent_estimates
 from mission_control.operate.situation import situation
 from mission_control.operate.verdict import verdict_line
 from mission_control.web.pages.visit import Visit
@@ -34,7 +35,7 @@ def read(visit: Visit) -> dict[str, Any]:
         "verdict": verdict_line(found.issues, noticed.outcomes, words),
         "active": shown,
         "usual": usual_durations(here.ledger, shown),
-        "etas": recent_estimates_of(here, shown, visit.now),
+        "etas": recent_estimates(here.ledger).of_runs(eta_of(here), shown, visit.now),
     }
 
 

@@ -10,9 +10,10 @@ from mission_control.audit.stream.reader import tail
 from mission_control.dispatch.run_control import existing_run
 from mission_control.dispatch.run_logs import LogLine, RunLogs
 from mission_control.model.runs.run_record import RunRecord
-from mission_control.operate.assembly import asking, recent_estimates_of
+from mission_control.operate.assembly import asking, eta_of
 from mission_control.operate.run_path import run_path
 from mission_control.operate.runs import run_json
+from mission_control.operate.simulation.recent_estimates import recent_estimates
 from mission_control.web.pages.visit import Visit
 
 _LINES: Final = 200
@@ -37,7 +38,7 @@ def read(visit: Visit) -> dict[str, Any]:
         "traceback": "\n".join(
             one.text for one in lines if one.stream == "traceback" and one.attempt == run.attempt
         ),
-        "eta": recent_estimates_of(here, [run], visit.now).get(run.execution_id),
+        "eta": recent_estimates(here.ledger).of_runs(eta_of(here), [run], visit.now).get(run.execution_id),
         "flower": FLOWER,
     }
 
