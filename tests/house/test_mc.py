@@ -29,6 +29,8 @@ def checkout(tmp_path: Path) -> Path:
     folder.mkdir()
     for name in ("mc", "pyproject.toml", "requirements.lock"):
         shutil.copy(ROOT / name, folder)
+    (folder / "deploy").mkdir()
+    shutil.copy(ROOT / "deploy" / "page-scripts.lock", folder / "deploy")
     (folder / "mission_control").mkdir()
     for name in ("__init__.py", "errors.py"):
         shutil.copy(ROOT / "mission_control" / name, folder / "mission_control")
@@ -144,7 +146,7 @@ def test_callers_python_settings_are_ignored(checkout: Path) -> None:
     assert answer.stdout.splitlines() == [f"mission-control in {checkout.parent}:", "[demo]"]
 
 
-@pytest.mark.parametrize("name", ["requirements.lock", "pyproject.toml"])
+@pytest.mark.parametrize("name", ["requirements.lock", "pyproject.toml", "deploy/page-scripts.lock"])
 def test_changed_requirements_are_installed_again(checkout: Path, name: str) -> None:
     venv = furnish(checkout)
     assert load(checkout).is_ready(venv)
