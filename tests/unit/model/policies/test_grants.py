@@ -11,6 +11,7 @@ from mission_control.model.definitions.named_resource import parse_resource
 from mission_control.model.definitions.task import TaskDefinition, parse_task
 from mission_control.model.policies.grant_needs import runs_a_day
 from mission_control.model.policies.grants import (
+    MOST_RETRIES,
     Allow,
     Ask,
     Change,
@@ -19,6 +20,7 @@ from mission_control.model.policies.grants import (
     as_given,
     bounded,
     decide_grant,
+    reaching_out,
 )
 from tests.samples.grants import a_grant, wanted
 from tests.samples.ledger_runs import NOW
@@ -169,3 +171,35 @@ def test_wrong_field_of_a_grant_is_named(field: str, value: object) -> None:
     with pytest.raises(InvalidGrantError) as caught:
         parse_resource(Grant, given)
     assert [problem.path.partition("[")[0] for problem in caught.value.problems] == [field]
+
+
+@pytest.mark.parametrize(
+    ("definition", "found"),
+    [
+        ({"schedule": {"type": "daily", "time": "09:00", "exclude": [{"holidays": "DE"}]}}, []),
+        ({"schedule": {"ics": "a.ics"}}, ["schedule: ics is not granted"]),
+        (
+            {"schedule": {"exclude": ["sat", {"ics": "a.ics"}], "type": "daily"}},
+            ["schedule: ics is not granted"],
+        ),
+        (
+            {"schedule": {"schedules": ({"ics": "a.ics"}, {"type": "daily"})}},
+            ["schedule: ics is not granted"],
+        ),
+        ({"schedule": "ics", "condition": {"not": "file_changed"}}, []),
+        ({"condition": {"file_changed": "a"}}, ["condition: file_changed is not granted"]),
+        ({"condition": {"not": {"ics": "a.ics"}, "x": 1}}, ["condition: ics is not granted"]),
+        ({"params": {"ics": "a.ics", "file_changed": "a"}}, []),
+        ({"params": {"key": {"secret": "env:KEY"}}}, ["params: a reference to a secret is not granted"]),
+    ],
+)
+def test_definition_names_what_it_reads_of_the_installation_at_any_depth(
+    definition: dict[str, Any], found: list[str]
+) -> None:
+    assert list(reaching_out(definition)) == found
+
+
+@pytest.mark.parametrize(("most", "answer"), [(MOST_RETRIES, Allow), (MOST_RETRIES + 1, Refuse)])
+def test_as_many_retries_as_are_granted_may_be_asked_for(most: int, answer: type[Allow | Refuse]) -> None:
+    change = put(task("a", retry_policy={"max_retries": most}))
+    assert type(decide_grant(a_grant(), change, NONE, NOW)) is answer
