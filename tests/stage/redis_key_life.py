@@ -63,10 +63,15 @@ def _fault(client: Redis, key: str) -> str | None:
     row = next((row for row in key_table() if row.describes(key)), None)
     if row is None:
         return "is in no row of the table"
-    stored = str(client.type(key))
+    with client.pipeline() as pipe:
+        pipe.type(key)
+        pipe.ttl(key)
+        stored, seconds_to_live = pipe.execute()
+    if stored == "none":
+        return None  # it went after it was listed, for the installation lives
     if stored != row.redis_type:
         return f"is a {stored}, the table says {row.type}"
-    has_end = client.ttl(key) >= 0
+    has_end = seconds_to_live >= 0
     if not has_end and not row.may_last:
         return f"has no time to live, the table says {row.life}"
     if not has_end and row.life.startswith("as the task"):
