@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from statistics import stdev
 from typing import Final
 
 ASSUMED_SECONDS: Final = 1.0
@@ -14,8 +17,11 @@ _FEW: Final = 5
 _SPREAD_OF_FEW: Final = 0.5
 """The standard deviation of the logarithm of durations, if too few are known to show theirs."""
 
+_SHORTEST: Final = 0.001
+_LARGEST_SAMPLE: Final = 100
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True)
 class Experience:
     """How attempts of a task went: their seconds, the share of them that failed, and what runs spent.
 
@@ -28,12 +34,24 @@ class Experience:
     unmet: float = 0.0
     spent: Mapping[str, Sequence[int]] | None = None
 
+    @cached_property
+    def smoothing(self) -> float:
+        """The standard deviation of what blurs the logarithm of durations.
+
+        Two thirds of Silverman's rule of thumb, for courses differ by their samples as well.
+        """
+        if len(self.seconds) < _FEW:
+            return _SPREAD_OF_FEW if self.seconds else 0.0
+        deviation = stdev(math.log(max(one, _SHORTEST)) for one in self.seconds)
+        return 0.6 * deviation / math.pow(len(self.seconds), 0.2)
+
 
 class Draws:
     """Draws durations, outcomes and spending for one possible course of events.
 
     What is known of a task is itself a draw of few: so each course has a sample of it (the bootstrap, Efron
-    1979), and courses differ by as much as is not known.
+    1979), and courses differ by as much as is not known. Samples are smoothed (Silverman and Young 1987), for
+    what comes next may well be longer or shorter than all that is known.
     """
 
     def __init__(self, known: Mapping[str, Experience], default: Experience, rng: random.Random) -> None:
@@ -46,7 +64,8 @@ class Draws:
         """Return how long an attempt takes that has taken `longer_than` so far."""
         sample = self._samples.get(task_id)
         if sample is None:
-            sample = self._samples[task_id] = self._sample(self.of(task_id).seconds)
+            known = self.of(task_id)
+            sample = self._samples[task_id] = self._sample(known.seconds, known.smoothing)
         if longer_than:
             longer = [one for one in sample if one > longer_than]
             # Longer than any that is known: then by as much again as it is old, or less.
@@ -72,13 +91,10 @@ class Draws:
         """Return how attempts of a task went, or else those of all tasks."""
         return self._known.get(task_id, self._default)
 
-    def _sample(self, seconds: Sequence[float]) -> list[float]:
-        known = list(seconds) or [ASSUMED_SECONDS]
-        sample = self._rng.choices(known, k=len(known))
-        if len(known) >= _FEW or not seconds:
-            return sample
-        mu = -(_SPREAD_OF_FEW**2) / 2  # so that their mean stays
-        return [one * self._rng.lognormvariate(mu, _SPREAD_OF_FEW) for one in sample]
+    def _sample(self, seconds: Sequence[float], spread: float) -> list[float]:
+        known = seconds or [ASSUMED_SECONDS]
+        sample = self._rng.choices(known, k=min(len(known), _LARGEST_SAMPLE))
+        return [one * self._rng.lognormvariate(0, spread) for one in sample] if spread else sample
 
     def _one_of(self, sample: Sequence[float]) -> float:
         return sample[int(self._rng.random() * len(sample))]
