@@ -16,10 +16,8 @@ from mission_control.model.values.instants import format_instant
 from mission_control.processes.commands import beat_command, worker_command
 from mission_control.processes.service_process import ServiceProcess
 from mission_control.registry.checked_task import CheckedTask
-from mission_control.registry.task_store import TaskStore, TaskWrite
+from mission_control.registry.task_store import WRITTEN_AT_ONCE, TaskStore, TaskWrite
 from mission_control.store import redis_keys
-
-_AT_ONCE = 1_000
 
 
 @dataclass(frozen=True)
@@ -32,11 +30,11 @@ class Ours:
     queue: ClassVar[str] = "default"
 
     def seed(self, place: Place, instants: Sequence[float]) -> None:
-        """Enter the tasks through the registry's own store, many in one round trip."""
+        """Enter the tasks through the registry's own store, as many in one step as it writes itself."""
         alike: dict[float, CheckedTask] = {}
-        for start in range(0, len(instants), _AT_ONCE):
+        for start in range(0, len(instants), WRITTEN_AT_ONCE):
             writes = []
-            for at in range(start, min(start + _AT_ONCE, len(instants))):
+            for at in range(start, min(start + WRITTEN_AT_ONCE, len(instants))):
                 instant = instants[at]
                 if instant not in alike:
                     alike[instant] = CheckedTask.of(parse_task(_definition("shared", instant)))

@@ -35,7 +35,7 @@ from mission_control.store.sent_script import send_script
 AT_ONCE: Final = 500
 """How many tasks are read in one round trip."""
 
-WRITTEN_AT_ONCE: Final = 250
+WRITTEN_AT_ONCE: Final = 100
 """How many are written in one step; Redis answers others after it, in hundredths of a second."""
 
 _OTHER_PREFIX: Final = -1

@@ -112,20 +112,24 @@ end
 
 local first_of = {} -- task -> its first active run, "" if only others are, false if none is
 local function look_at(entries)
-  local new, tasks = {}, {}
+  local runs, runs_of_tasks, tasks = {}, {}, {}
   for _, entry in ipairs(entries) do
     for _, run in ipairs(entry[6]) do
-      new[#new + 1] = run[2] ~= '' and run[2] or nil
+      if run[2] ~= '' then
+        runs[#runs + 1], runs_of_tasks[#runs + 1] = run[2], run[3]
+      end
     end
     tasks[#tasks + 1] = entry[8] ~= '' and entry[8] or nil
   end
-  in_portions(new, function(first, last)
-    if redis.pcall('EXISTS', unpack(new, first, last)) == 0 then
-      for at = first, last do
-        kinds[new[at]] = 'none'
+  for _, keys in ipairs({runs, runs_of_tasks}) do
+    in_portions(keys, function(first, last)
+      if redis.pcall('EXISTS', unpack(keys, first, last)) == 0 then
+        for at = first, last do
+          kinds[keys[at]] = 'none'
+        end
       end
-    end
-  end)
+    end)
+  end
   in_portions(tasks, function(first, last)
     for at, id in ipairs(redis.call('HMGET', KEYS[14], unpack(tasks, first, last))) do
       first_of[tasks[first + at - 1]] = id
@@ -433,7 +437,12 @@ local function commit(entry, stored)
   end
   local is_skipped = false
   for _, run in ipairs(runs) do
-    run.has_downstream, run.comes_after = seen[2], due == ''
+    if seen[2] then -- a field that is not there costs nothing
+      run.has_downstream = true
+    end
+    if due == '' then
+      run.comes_after = true
+    end
     if run[11] == 'entry' or run[11] == 'entry_outbox' then
       if run[11] == 'entry' then
         put(run[8], run[9])
