@@ -21,11 +21,22 @@ _DAY: Final = 86_400
 _WHILE_IT_IS_ANSWERED: Final = 120
 _LONGEST: Final = 200
 
+_DECLARED: Final = {
+    "name": HEADER,
+    "in": "header",
+    "description": "Any name for this request: within a day it is done once, and answered alike.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": _LONGEST, "pattern": "^[ -~]+$"},
+}
 _Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
 class IdempotentRoute(APIRoute):
     """A route of which each POST with the header is done once."""
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **how: Any) -> None:  # noqa: ANN401
+        if "POST" in (how.get("methods") or ()):
+            how["openapi_extra"] = {"parameters": [_DECLARED]}
+        super().__init__(path, endpoint, **how)
 
     def get_route_handler(self) -> _Handler:
         """Return what answers a request."""
@@ -35,8 +46,8 @@ class IdempotentRoute(APIRoute):
             given = request.headers.get(HEADER)
             if request.method != "POST" or given is None:
                 return await answer(request)
-            if not (given.isascii() and given.isprintable() and len(given) <= _LONGEST):
-                said = f"it is at most {_LONGEST} printable characters of ASCII"
+            if not (given.isascii() and given.isprintable() and 0 < len(given) <= _LONGEST):
+                said = f"it is 1 to {_LONGEST} printable characters of ASCII"
                 raise RequestError(422, "invalid_request", said, HEADER)
             client: Redis = request.state.installation.client
             name = hashlib.sha256(f"{request.state.caller.name}\0{given}".encode()).hexdigest()

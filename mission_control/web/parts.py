@@ -1,7 +1,7 @@
 """The parts of the installation that routes ask for, each by its own name.
 
 ```
-@router.get("/tasks/{task_id}")
+@router.get("/tasks/{task_id:id}")
 def show(task_id: str, registry: Tasks) -> dict[str, Any]:
 ```
 """
@@ -15,6 +15,7 @@ from redis import Redis
 from mission_control.installation.installation import Installation
 from mission_control.ledger.ledger import Ledger
 from mission_control.registry.registry import Registry
+from mission_control.web import paths as _paths  # noqa: F401  # the kind `id` of variables of routes
 
 
 def _part(name: str) -> Any:  # noqa: ANN401  # FastAPI's marker

@@ -3,6 +3,7 @@
 - Bodies and addresses are bounded.
 - A browser changes something only from a page of this server: `Sec-Fetch-Site`, or `Origin` against `Host`
   where a browser is too old for it. Programs send neither, and need no token of a form.
+- Names in addresses stay apart, also those that have a `/`.
 - Every answer has a strict Content-Security-Policy, and is shown in no frame.
 """
 
@@ -12,6 +13,7 @@ from typing import Final
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from mission_control.web.paths import routed
 from mission_control.web.problems import problem
 
 MOST_BODY_BYTES: Final = 1024 * 1024
@@ -46,6 +48,8 @@ class Protection:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        if "raw_path" in scope:
+            scope["path"] = routed(scope["raw_path"].decode("latin-1"))
         has_begun = False
 
         async def sending(message: Message) -> None:

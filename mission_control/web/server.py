@@ -9,6 +9,7 @@ from ulid import ULID
 
 from mission_control.installation.installation import Installation
 from mission_control.web.access.identification import Identification
+from mission_control.web.api.router import operation_id
 from mission_control.web.api.router import router as rest
 from mission_control.web.events.broadcast import Broadcast
 from mission_control.web.events.event_log import EventLog
@@ -37,7 +38,7 @@ def create_app(installation: Installation, *, is_open: bool = True) -> FastAPI:
         openapi_url="/api/v1/openapi.json",
         docs_url=None,  # its page loads scripts from elsewhere
         redoc_url=None,
-        generate_unique_id_function=lambda route: ".".join([*map(str, route.tags[:1]), route.name]),
+        generate_unique_id_function=operation_id,
     )
     app.state.installation = installation
     name = str(ULID())

@@ -43,7 +43,7 @@ def create(whole: Whole, wish: NewGrant, dry_run: DryRun = False) -> dict[str, A
     return {"dry_run": dry_run, **grant.to_json(), **({} if dry_run else {"token": token})}
 
 
-@router.delete("/grants/{name}")
+@router.delete("/grants/{name:id}")
 def revoke(name: str, whole: Whole, dry_run: DryRun = False, reason: Reason = None) -> dict[str, Any]:
     """Revoke a grant at once; its tasks stay until they expire."""
     approvals = Approvals(whole.client, whole.grants)
@@ -58,7 +58,7 @@ def list_approvals(whole: Whole) -> dict[str, Any]:
     return {"items": [{**one.to_json(), "definition": masked_definition(one.definition)} for one in waiting]}
 
 
-@router.post("/approvals/{approval_id}/allow")
+@router.post("/approvals/{approval_id:id}/allow")
 def allow(approval_id: str, whole: Whole, dry_run: DryRun = False) -> dict[str, Any]:
     """Make a change that waits, as its holder."""
     changes = granted_changes(whole)
@@ -67,7 +67,7 @@ def allow(approval_id: str, whole: Whole, dry_run: DryRun = False) -> dict[str, 
     return {"dry_run": dry_run, "task_id": found.task_id}
 
 
-@router.post("/approvals/{approval_id}/deny")
+@router.post("/approvals/{approval_id:id}/deny")
 def deny(approval_id: str, whole: Whole, wish: Why) -> dict[str, Any]:
     """Drop a change that waits."""
     changes = granted_changes(whole)

@@ -37,13 +37,13 @@ def list_resources(section: Section, whole: Whole) -> dict[str, Any]:
     return {"items": [_shown(whole, section, name) for name in whole.resources[section].all()]}
 
 
-@router.get("/{section:section}/{name}", dependencies=[needs("read", of="all")])
+@router.get("/{section:section}/{name:id}", dependencies=[needs("read", of="all")])
 def show(section: Section, name: str, whole: Whole) -> dict[str, Any]:
     """Show a limit with the runs that hold its slots and wait, or a budget with what is spent."""
     return _shown(whole, section, name)
 
 
-@router.put("/{section:section}/{name}", dependencies=[needs("admin", of="all")])
+@router.put("/{section:section}/{name:id}", dependencies=[needs("admin", of="all")])
 def put(
     section: Section,
     name: str,
@@ -59,7 +59,7 @@ def put(
     return {"dry_run": dry_run, "changed": changed}
 
 
-@router.delete("/{section:section}/{name}", dependencies=[needs("admin", of="all")])
+@router.delete("/{section:section}/{name:id}", dependencies=[needs("admin", of="all")])
 def delete(
     section: Section,
     name: str,

@@ -91,7 +91,7 @@ def _descending(text: str, kind: int) -> list[int]:
     return [*map(ord, text)] if kind == _ACTIVE else [*(-ord(one) for one in text), 1]
 
 
-@router.get("/runs/{execution_id}", dependencies=[needs("read")])
+@router.get("/runs/{execution_id:id}", dependencies=[needs("read")])
 def show(execution_id: str, whole: Whole) -> dict[str, Any]:
     """Show a run, with its params, secrets masked; one that waits with when it is expected to start."""
     run = existing_run(whole.ledger, execution_id)
@@ -105,14 +105,14 @@ def show(execution_id: str, whole: Whole) -> dict[str, Any]:
     }
 
 
-@router.get("/runs/{execution_id}/attempts", dependencies=[needs("read")])
+@router.get("/runs/{execution_id:id}/attempts", dependencies=[needs("read")])
 def attempts(execution_id: str, whole: Whole) -> dict[str, Any]:
     """List the records of a run's attempts in the audit stream of this machine, the oldest first."""
     run = existing_run(whole.ledger, execution_id)
     return {"items": tail(whole.settings.task_execution_log, _ATTEMPTS, execution_id=run.execution_id)}
 
 
-@router.get("/runs/{execution_id}/logs", dependencies=[needs("read")])
+@router.get("/runs/{execution_id:id}/logs", dependencies=[needs("read")])
 def logs(execution_id: str, whole: Whole, limit: Limit = 500) -> dict[str, Any]:
     """List the last lines that a run's handler has printed and logged, and its tracebacks."""
     run = existing_run(whole.ledger, execution_id)
@@ -120,13 +120,13 @@ def logs(execution_id: str, whole: Whole, limit: Limit = 500) -> dict[str, Any]:
     return {"items": [{**vars(one), "at": format_instant(one.at)} for one in lines]}
 
 
-@router.get("/runs/{execution_id}/why", dependencies=[needs("read")])
+@router.get("/runs/{execution_id:id}/why", dependencies=[needs("read")])
 def why_run(execution_id: str, whole: Whole) -> dict[str, Any]:
     """Explain why a run ran, did not run, or waits."""
     return asking(whole).why(existing_run(whole.ledger, execution_id).execution_id).to_json()
 
 
-@router.get("/tasks/{task_id}/why", dependencies=[needs("read")])
+@router.get("/tasks/{task_id:id}/why", dependencies=[needs("read")])
 def why_task(
     task_id: str,
     whole: Whole,
@@ -137,7 +137,7 @@ def why_task(
     return asking(whole).why(existing_task(whole.registry, task_id).id, at, which).to_json()
 
 
-@router.post("/runs/{execution_id}/cancel", dependencies=[needs("run")])
+@router.post("/runs/{execution_id:id}/cancel", dependencies=[needs("run")])
 def cancel(execution_id: str, whole: Whole, wish: Why) -> dict[str, Any]:
     """Cancel a waiting run, or ask a running one to stop; `reply` is cancelled, asked or finished."""
     run = existing_run(whole.ledger, execution_id)
@@ -146,7 +146,7 @@ def cancel(execution_id: str, whole: Whole, wish: Why) -> dict[str, Any]:
     return {"execution_id": run.execution_id, "reply": str(reply)}
 
 
-@router.post("/runs/{execution_id}/retry", dependencies=[needs("run")])
+@router.post("/runs/{execution_id:id}/retry", dependencies=[needs("run")])
 def retry(execution_id: str, whole: Whole) -> dict[str, Any]:
     """Repeat a finished run as a new one, or start a waiting one now; answer the id of that run."""
     return {"execution_id": RunControl.of(whole).run_now(execution_id)}
@@ -165,7 +165,7 @@ class RunNow(Wish):
 
 
 @router.post(
-    "/tasks/{task_id}/run",
+    "/tasks/{task_id:id}/run",
     status_code=201,
     responses={200: {"description": "what would run"}, 201: _LINKS},
     dependencies=[needs("run")],

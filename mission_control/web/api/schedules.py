@@ -24,7 +24,7 @@ _MOST = 100
 _MOST_ESTIMATED = 10
 
 
-@router.get("/tasks/{task_id}/next", dependencies=[needs("read")])
+@router.get("/tasks/{task_id:id}/next", dependencies=[needs("read")])
 def next_of_task(
     task_id: str,
     whole: Whole,

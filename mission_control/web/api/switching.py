@@ -72,13 +72,13 @@ def resume_many(whole: Whole, wish: ResumeMany, dry_run: DryRun = False) -> dict
     return _resume(whole, _pairs(wish.selectors), wish, dry_run)
 
 
-@router.post("/tasks/{task_id}/pause", dependencies=[needs("pause")])
+@router.post("/tasks/{task_id:id}/pause", dependencies=[needs("pause")])
 def pause(task_id: str, whole: Whole, wish: Pause, dry_run: DryRun = False) -> dict[str, Any]:
     """Pause a task: each occurrence that falls due is skipped, until it is resumed."""
     return _pause(whole, [(PauseKind.TASK, task_id)], wish, dry_run)
 
 
-@router.post("/tasks/{task_id}/resume", dependencies=[needs("pause")])
+@router.post("/tasks/{task_id:id}/resume", dependencies=[needs("pause")])
 def resume(task_id: str, whole: Whole, wish: Resume, dry_run: DryRun = False) -> dict[str, Any]:
     """End the pause of a task, or close its circuit breaker."""
     existing_task(whole.registry, task_id)
@@ -99,7 +99,7 @@ def _resume(whole: Whole, selectors: list[Selector], wish: Resume, dry_run: bool
     return resuming(whole).resume(selectors, **how, dry_run=dry_run).to_json()
 
 
-@router.post("/tasks/{task_id}/enable", dependencies=[needs("edit")])
+@router.post("/tasks/{task_id:id}/enable", dependencies=[needs("edit")])
 def enable(task_id: str, whole: Whole, wish: Why) -> dict[str, Any]:
     """Let a task fire again, from its next scheduled time."""
     if not whole.registry.enable(task_id, reason=wish.reason):
@@ -107,7 +107,7 @@ def enable(task_id: str, whole: Whole, wish: Why) -> dict[str, Any]:
     return {"task_id": task_id, "enabled": True}
 
 
-@router.post("/tasks/{task_id}/disable", dependencies=[needs("edit")])
+@router.post("/tasks/{task_id:id}/disable", dependencies=[needs("edit")])
 def disable(task_id: str, whole: Whole, wish: Why) -> dict[str, Any]:
     """Stop a task from firing; its waiting runs are cancelled."""
     if not whole.registry.disable(task_id, reason=wish.reason):
@@ -128,21 +128,21 @@ class Move(OneOccurrence):
     to: Moment
 
 
-@router.post("/tasks/{task_id}/skip", dependencies=[needs("pause")])
+@router.post("/tasks/{task_id:id}/skip", dependencies=[needs("pause")])
 def skip(task_id: str, whole: Whole, wish: OneOccurrence, dry_run: DryRun = False) -> dict[str, Any]:
     """Skip one occurrence."""
     done = occurrences_of(whole).skip(task_id, wish.at, reason=wish.reason, dry_run=dry_run)
     return changed_json(done, is_void=False)
 
 
-@router.post("/tasks/{task_id}/unskip", dependencies=[needs("pause")])
+@router.post("/tasks/{task_id:id}/unskip", dependencies=[needs("pause")])
 def unskip(task_id: str, whole: Whole, wish: OneOccurrence, dry_run: DryRun = False) -> dict[str, Any]:
     """Let an occurrence that was skipped or moved run at its own time."""
     done = occurrences_of(whole).unskip(task_id, wish.at, reason=wish.reason, dry_run=dry_run)
     return changed_json(done, is_void=False)
 
 
-@router.post("/tasks/{task_id}/move", dependencies=[needs("pause")])
+@router.post("/tasks/{task_id:id}/move", dependencies=[needs("pause")])
 def move(task_id: str, whole: Whole, wish: Move, dry_run: DryRun = False) -> dict[str, Any]:
     """Run one occurrence at another time."""
     done = occurrences_of(whole).move(task_id, wish.at, wish.to, reason=wish.reason, dry_run=dry_run)

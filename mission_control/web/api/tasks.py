@@ -99,13 +99,13 @@ def create(
     return _answer(registry, task.id, response)
 
 
-@router.get("/{task_id}", dependencies=[needs("read")])
+@router.get("/{task_id:id}", dependencies=[needs("read")])
 def show(task_id: str, registry: Tasks, response: Response) -> dict[str, Any]:
     """Show a task with its execution history, secrets masked; its `ETag` is its revision."""
     return _answer(registry, task_id, response)
 
 
-@router.put("/{task_id}", responses={201: {"description": "it was created"}}, dependencies=[needs("edit")])
+@router.put("/{task_id:id}", responses={201: {"description": "it was created"}}, dependencies=[needs("edit")])
 def put(
     task_id: str,
     request: Request,
@@ -127,7 +127,7 @@ def put(
     return _answer(registry, task_id, response)
 
 
-@router.patch("/{task_id}", dependencies=[needs("edit")])
+@router.patch("/{task_id:id}", dependencies=[needs("edit")])
 def patch(
     task_id: str,
     request: Request,
@@ -149,7 +149,7 @@ def patch(
     return _answer(registry, task_id, response)
 
 
-@router.delete("/{task_id}", dependencies=[needs("edit")])
+@router.delete("/{task_id:id}", dependencies=[needs("edit")])
 def delete(
     task_id: str,
     whole: Whole,
@@ -171,7 +171,7 @@ def delete(
     return {"removed": task_id}
 
 
-@router.get("/{task_id}/revisions", dependencies=[needs("read")])
+@router.get("/{task_id:id}/revisions", dependencies=[needs("read")])
 def revisions(task_id: str, registry: Tasks) -> dict[str, Any]:
     """List the definitions that a task has had, the latest first, secrets masked."""
     existing_task(registry, task_id)
@@ -185,7 +185,7 @@ class Rollback(Wish):
     reason: Line | None = None
 
 
-@router.post("/{task_id}/rollback", dependencies=[needs("edit")])
+@router.post("/{task_id:id}/rollback", dependencies=[needs("edit")])
 def rollback(
     task_id: str, request: Request, response: Response, whole: Whole, wish: Rollback, dry_run: DryRun = False
 ) -> dict[str, Any]:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import Any, Final, Literal
-from urllib.parse import quote
 
 from mission_control.dispatch.enqueue import Dispatch
 from mission_control.dispatch.run_control import CancelReply, RunControl, existing_run
@@ -26,6 +25,7 @@ from mission_control.operate.tasks import existing_task, naming_nearest_task
 from mission_control.web.access.caller import Permission
 from mission_control.web.pages.views.editor import plan_page, saved
 from mission_control.web.pages.visit import Visit, wrong
+from mission_control.web.paths import segment
 
 Form = Sequence[tuple[str, str]]
 _YEAR: Final = 31_536_000
@@ -80,7 +80,7 @@ def _run(visit: Visit, form: Form) -> Done:
     if params is not None and not isinstance(params, dict):
         raise wrong("params", 'is no JSON object, such as {"name": "tea"}')
     started = [dispatch.enqueue(existing_task(visit.installation.registry, one).id, params) for one in ids]
-    to = f"/runs/{quote(started[0].execution_id)}" if len(started) == 1 else ""
+    to = f"/runs/{segment(started[0].execution_id)}" if len(started) == 1 else ""
     return Done(f"{counted(len(started), 'run')} started", to)
 
 
@@ -137,7 +137,7 @@ def _cancel(visit: Visit, form: Form) -> Done:
 def _retry(visit: Visit, form: Form) -> Done:
     control, ids = RunControl.of(visit.installation), _names(form, "run")
     started = [control.run_now(one) for one in ids]
-    return Done(f"{counted(len(ids), 'run')} sent", f"/runs/{quote(started[0])}" if len(ids) == 1 else "")
+    return Done(f"{counted(len(ids), 'run')} sent", f"/runs/{segment(started[0])}" if len(ids) == 1 else "")
 
 
 def _rollback(visit: Visit, form: Form) -> Done:
@@ -159,7 +159,7 @@ def _remove(visit: Visit, form: Form) -> Done:
 
 def _save(visit: Visit, _form: Form) -> Done:
     task_id = saved(visit)
-    return Done(f"{task_id} saved", f"/tasks/{quote(task_id)}")
+    return Done(f"{task_id} saved", f"/tasks/{segment(task_id)}")
 
 
 def _decide(visit: Visit, form: Form, *, allow: bool) -> Done:

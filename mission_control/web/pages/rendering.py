@@ -27,6 +27,7 @@ from mission_control.store.connection import store_errors
 from mission_control.web.pages.signals import NO_TROUBLE, Signal
 from mission_control.web.pages.states import kind_of
 from mission_control.web.pages.visit import View, Visit
+from mission_control.web.paths import segment
 from mission_control.web.problems import status_of
 
 _PACKAGE: Final = "mission_control.web.pages"
@@ -55,7 +56,7 @@ def _environment() -> Environment:
         files(_PACKAGE).joinpath(f"static/{name}").read_bytes() for name in ("page.css", "page.js")
     )
     found.globals["version"] = hashlib.sha256(kept).hexdigest()[:8]
-    found.filters["instant"] = from_unix
+    found.filters.update(instant=from_unix, segment=segment)
     found.filters.update(
         when=_when, clock=_clock, prose=_prose, text=shown_text, span=duration, span_ms=span_ms
     )

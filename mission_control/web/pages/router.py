@@ -9,7 +9,7 @@ from functools import partial
 from http import HTTPStatus
 from importlib.resources import files
 from typing import Final
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, HTTPException, Request
@@ -31,6 +31,7 @@ from mission_control.web.pages.views.editor import preview_of
 from mission_control.web.pages.views.run import capsule_of
 from mission_control.web.pages.views.table import VIEWS
 from mission_control.web.pages.visit import View, Visit, visit_of
+from mission_control.web.paths import routed
 
 router = APIRouter(include_in_schema=False)
 _READS: Final = needs("read", of="some")
@@ -74,7 +75,7 @@ def _visited(
         HTTPException: there is no such page.
     """
     for view in VIEWS:
-        if (found := view.matches(unquote(path))) is not None:
+        if (found := view.matches(routed(path))) is not None:
             asked = dict(parse_qsl(query))
             return view, Visit(installation, zone(zone_name), installation.clock(), found, asked, caller)
     raise HTTPException(404, f"there is no page {path[:80]}")
@@ -119,7 +120,7 @@ def preview(request: Request) -> Response:
     return HTMLResponse(fragment("preview.html", visit, **preview_of(visit)))
 
 
-@router.get("/runs/{execution_id}/capsule.json", dependencies=[needs("read")])
+@router.get("/runs/{execution_id:id}/capsule.json", dependencies=[needs("read")])
 def capsule(request: Request, execution_id: str) -> Response:
     """Return all that is known of a run as one JSON file."""
     visit = visit_of(request, request.app.state.installation)
@@ -194,4 +195,4 @@ def _own_path(text: str) -> str:
 
 
 for _view in VIEWS:
-    router.add_api_route(_view.address, _endpoint(_view), methods=["GET", "HEAD"], dependencies=[_READS])
+    router.add_api_route(_view.route, _endpoint(_view), methods=["GET", "HEAD"], dependencies=[_READS])

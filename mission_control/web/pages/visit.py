@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from starlette.requests import Request
@@ -21,6 +21,7 @@ from mission_control.model.values.durations import parse_duration
 from mission_control.model.values.instants import parse_instant
 from mission_control.model.values.zones import zone
 from mission_control.web.access.caller import Caller
+from mission_control.web.paths import segment, unknown_name
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,10 @@ class Visit:
 
 @dataclass(frozen=True)
 class View:
-    """A page: its address, its name, its template, and what reads all that it shows. It writes nothing."""
+    """A page: its address, its name, its template, and what reads all that it shows. It writes nothing.
+
+    `query` are the names of what may follow the `?`; None for a form, which may have any.
+    """
 
     address: str
     title: str
@@ -124,6 +128,7 @@ class View:
     read: Callable[[Visit], dict[str, Any]]
     is_live: bool = True
     shows_some: bool = False
+    query: tuple[str, ...] | None = ()
 
     def shown(self, visit: Visit) -> dict[str, Any]:
         """Return what it shows: to a caller who is limited to some tasks these alone, if it `shows_some`.
@@ -131,7 +136,11 @@ class View:
         Raises:
             UnknownTaskError: the task, or that of the run, is not theirs.
             GrantRefusedError: it shows all tasks together.
+            InvalidTaskError: the query has a name that the page does not have.
         """
+        for asked in visit.query if self.query is not None else ():
+            if asked not in (self.query or ()):
+                raise wrong(asked[:100], unknown_name(asked, self.query or ()))
         if visit.own is not None:
             task_id = visit.path.get("task_id", visit.text("task"))
             if name := visit.path.get("execution_id"):
@@ -144,15 +153,25 @@ class View:
                 )
         return self.read(visit)
 
+    @property
+    def route(self) -> str:
+        """The address as a route has it."""
+        return self.address.replace("}", ":id}")
+
     def at(self, visit: Visit) -> str:
         """Return the address of the page that a visit is to, with its query."""
-        path = self.address.format(**{name: quote(one) for name, one in visit.path.items()})
+        path = self.address.format(**{name: segment(one) for name, one in visit.path.items()})
         return path + (f"?{urlencode(visit.query)}" if visit.query and self.is_live else "")
 
     def matches(self, path: str) -> dict[str, str] | None:
-        """Return the variables of a path, if it is this page's."""
-        found = compile_path(self.address)[0].match(path)
-        return None if found is None else found.groupdict()
+        """Return the variables of a routed path, if it is this page's."""
+        pattern, _, kinds = compile_path(self.route)
+        found = pattern.match(path)
+        return (
+            None
+            if found is None
+            else {name: kinds[name].convert(one) for name, one in found.groupdict().items()}
+        )
 
 
 def visit_of(request: Request, installation: Installation) -> Visit:

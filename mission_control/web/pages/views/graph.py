@@ -5,6 +5,7 @@ from typing import Any, Final
 from mission_control.operate.dependencies import upstream_graph
 from mission_control.web.pages.charts.dependency_graph import Node, dependency_graph
 from mission_control.web.pages.visit import Visit
+from mission_control.web.paths import segment
 
 _MOST: Final = 150
 
@@ -22,7 +23,7 @@ def read(visit: Visit) -> dict[str, Any]:
     shown = wanted[:_MOST]
     latest = here.ledger.latest_of(shown, limit=1)
     states = {one: str(runs[0].state) if runs else "no run yet" for one, runs in latest.items()}
-    nodes = [Node(one, f"/tasks/{one}", states[one], linked[one]) for one in shown]
+    nodes = [Node(one, f"/tasks/{segment(one)}", states[one], linked[one]) for one in shown]
     return {
         "chart": dependency_graph(f"{len(shown)} tasks", nodes),
         "count": len(linked),

@@ -22,20 +22,22 @@ from mission_control.web.pages.views import (
 from mission_control.web.pages.visit import View
 
 VIEWS: Final = (
-    View("/", "Now", "now.html", now.read),
-    View("/tasks", "Tasks", "tasks.html", tasks.read, shows_some=True),
+    View("/", "Now", "now.html", now.read, query=("since",)),
+    View("/tasks", "Tasks", "tasks.html", tasks.read, shows_some=True, query=("text", "status", "page")),
     View("/tasks/{task_id}", "Task", "task.html", task.read, shows_some=True),
-    View("/editor", "New task", "editor.html", editor.read, is_live=False),
-    View("/editor/{task_id}", "Edit task", "editor.html", editor.read, is_live=False),
-    View("/runs", "Runs", "runs.html", runs.read, shows_some=True),
+    View("/editor", "New task", "editor.html", editor.read, is_live=False, query=None),
+    View("/editor/{task_id}", "Edit task", "editor.html", editor.read, is_live=False, query=None),
+    View("/runs", "Runs", "runs.html", runs.read, shows_some=True, query=("status", "task", "after", "n")),
     View("/runs/{execution_id}", "Run", "run.html", run.read, shows_some=True),
-    View("/timeline", "Timeline", "timeline.html", timeline.read, shows_some=True),
+    View(
+        "/timeline", "Timeline", "timeline.html", timeline.read, shows_some=True, query=("task", "n", "after")
+    ),
     View("/pressure", "Pressure", "pressure.html", pressure.read, shows_some=True),
-    View("/analytics", "Analytics", "analytics.html", analytics.read),
-    View("/graph", "Graph", "graph.html", graph.read, shows_some=True),
+    View("/analytics", "Analytics", "analytics.html", analytics.read, query=("task", "last")),
+    View("/graph", "Graph", "graph.html", graph.read, shows_some=True, query=("text",)),
     View("/workers", "Workers and queues", "workers.html", workers.read),
     View("/limits", "Limits and budgets", "limits.html", limits.read),
     View("/approvals", "Approvals", "approvals.html", approvals.read),
-    View("/activity", "Activity", "activity.html", activity.read),
-    View("/calendar", "Calendar", "calendar.html", calendar.read),
+    View("/activity", "Activity", "activity.html", activity.read, query=("task", "n")),
+    View("/calendar", "Calendar", "calendar.html", calendar.read, query=("task", "month")),
 )

@@ -6,6 +6,7 @@ from mission_control.model.runs.run_record import RunRecord
 from mission_control.operate.run_pages import run_page
 from mission_control.web.pages.charts.run_bars import RunBar, run_bars
 from mission_control.web.pages.visit import Visit
+from mission_control.web.paths import segment
 
 
 def read(visit: Visit) -> dict[str, Any]:
@@ -26,4 +27,4 @@ def read(visit: Visit) -> dict[str, Any]:
 def _bar(run: RunRecord) -> RunBar:
     first = run.first_started_at if run.first_started_at is not None else run.started_at
     times = (run.due_at, run.dispatched_at, first, run.finished_at)
-    return RunBar(run.execution_id, f"/runs/{run.execution_id}", str(run.state), *times)
+    return RunBar(run.execution_id, f"/runs/{segment(run.execution_id)}", str(run.state), *times)
