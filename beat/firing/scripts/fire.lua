@@ -115,9 +115,8 @@ local function look_at(entries)
   local runs, runs_of_tasks, tasks = {}, {}, {}
   for _, entry in ipairs(entries) do
     for _, run in ipairs(entry[6]) do
-      if run[2] ~= '' then
-        runs[#runs + 1], runs_of_tasks[#runs + 1] = run[2], run[3]
-      end
+      runs[#runs + 1] = run[2] ~= '' and run[2] or nil
+      runs_of_tasks[#runs_of_tasks + 1] = run[3] ~= '' and run[3] or nil
     end
     tasks[#tasks + 1] = entry[8] ~= '' and entry[8] or nil
   end

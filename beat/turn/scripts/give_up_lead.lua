@@ -2,6 +2,7 @@
 -- KEYS: 1 lead (string)  2 heartbeat (string)  3 names of processes (zset)
 -- ARGV: 1 name of this beat  2 channel that wakes beats  3 its name as a process
 -- Reply: 1 given up, 0 it was not this beat's
+require_rights(KEYS[1])
 redis.call('DEL', KEYS[2])
 redis.call('ZREM', KEYS[3], ARGV[3])
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then
