@@ -1,9 +1,9 @@
 """Committing requests: the fire script, and what its verdicts mean."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 import msgpack
 from redis import Redis
@@ -18,6 +18,7 @@ from mission_control.registry.redbeat_layout import redbeat_meta
 from mission_control.store import redis_keys
 from mission_control.store.lua_scripts import lua_script
 from mission_control.store.redis_keys import RedBeatKeys
+from mission_control.store.sent_script import send_script
 
 _KEYS: Final = (
     redis_keys.BEAT_LEADER,
@@ -92,42 +93,24 @@ class Commit:
         """Give Redis the script beforehand, which the first firing would else have to wait for."""
         self._client.script_load(self._fire.script)
 
-    def __call__(self, requests: Sequence[FireRequest], now: datetime, *, pauses: str = "") -> Verdicts:
-        """Commit requests in one step; `beat.firing.batches` says how many are not too many.
+    def begin(
+        self, requests: Sequence[FireRequest], now: datetime, *, pauses: str = ""
+    ) -> Callable[[], Verdicts]:
+        """Send requests to be committed in one step, and return what waits for the verdicts.
 
-        `pauses` is the version of the pauses by which they were decided.
-
-        Raises:
-            NotLeadingError: nothing was committed.
+        It must be called once, and raises `NotLeadingError` if nothing was committed. `pauses` is the version
+        of the pauses by which they were decided; `beat.firing.batches` says how many are not too many.
         """
-        meta = redbeat_meta(now)
         header = _batch_header(
             token=self._token,
             now=now,
             retention=self._retention,
             max_runs=self._max_runs,
-            meta=meta,
+            meta=redbeat_meta(now),
             pauses=pauses,
         )
-        answer: Any = self._fire(keys=self._keys, args=[header, *(request.packed for request in requests)])
-        verdicts, *notes = answer
-        if verdicts == "!":
-            raise NotLeadingError
-        if verdicts == "?":
-            return Verdicts([], [], [], [], is_stale=True)
-        judged = list(zip(verdicts, requests, strict=True))
-        committed = [request for verdict, request in judged if verdict == "1"]
-        not_started = dict(zip(notes[1::2], notes[::2], strict=True))
-        skipped = [one for one, what in not_started.items() if what == RunState.SKIPPED]
-        return Verdicts(
-            committed=committed,
-            unsound=[request for verdict, request in judged if verdict == "2"],
-            fired=[one for each in committed for one in each.execution_ids if one not in not_started],
-            recorded=[
-                *(one for each in committed for one in each.unfired_ids if one not in not_started),
-                *skipped,
-            ],
-        )
+        answer = send_script(self._fire, self._keys, [header, *(request.packed for request in requests)])
+        return lambda: _verdicts(requests, *answer())
 
 
 def _batch_header(
@@ -142,3 +125,23 @@ def _batch_header(
         *(max_runs, redis_keys.effects(""), redis_keys.cost("\0").split("\0")[1], RunState.SUCCESS),
     ]
     return bytes(msgpack.packb(header))
+
+
+def _verdicts(requests: Sequence[FireRequest], verdicts: str, *notes: str) -> Verdicts:
+    if verdicts == "!":
+        raise NotLeadingError
+    if verdicts == "?":
+        return Verdicts([], [], [], [], is_stale=True)
+    judged = list(zip(verdicts, requests, strict=True))
+    committed = [request for verdict, request in judged if verdict == "1"]
+    not_started = dict(zip(notes[1::2], notes[::2], strict=True))
+    skipped = [one for one, what in not_started.items() if what == RunState.SKIPPED]
+    return Verdicts(
+        committed=committed,
+        unsound=[request for verdict, request in judged if verdict == "2"],
+        fired=[one for each in committed for one in each.execution_ids if one not in not_started],
+        recorded=[
+            *(one for each in committed for one in each.unfired_ids if one not in not_started),
+            *skipped,
+        ],
+    )

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import takewhile
@@ -24,6 +24,7 @@ from mission_control.model.policies.misfire import MISFIRE, MOST_AT_ONCE, ON_TIM
 from mission_control.model.runs.cause import Cause
 from mission_control.model.runs.changed_occurrence import ChangedOccurrence
 from mission_control.model.values.instants import from_unix
+from mission_control.store.sent_script import results_in_turn
 
 _LONGEST_PREPARATION: Final = 0.25
 """How many seconds are spent on preparation in one turn: a quarter of the shortest lease."""
@@ -56,12 +57,14 @@ class Firing:
 
     def fire_prepared(self, clock: Callable[[], datetime]) -> list[str]:
         """Commit what was prepared and is due now; return the ids of the runs that were fired."""
-        fired: list[str] = []
-        while requests := self.prepared.take_due(clock().timestamp(), BATCH):
-            for batch in batches(requests):
-                fired.extend(self.committed(batch, clock()).fired)
+        begun = (self._begun(batch, clock()) for batch in self._prepared_batches(clock))
+        fired = [one for verdicts in results_in_turn(begun) for one in verdicts.fired]
         self.quarantine.flush()
         return fired
+
+    def _prepared_batches(self, clock: Callable[[], datetime]) -> Iterator[list[FireRequest]]:
+        while requests := self.prepared.take_due(clock().timestamp(), BATCH):
+            yield from batches(requests)
 
     def commit_nothing(self, clock: Callable[[], datetime]) -> None:
         """Run the fire script on nothing, so that a commit a moment later finds everything warm.
@@ -225,7 +228,14 @@ class Firing:
 
     def committed(self, requests: list[FireRequest], now: datetime) -> Verdicts:
         """Commit requests, and do what their verdicts ask for."""
-        verdicts = self.commit(requests, now, pauses=self.pauses.version)
+        return self._begun(requests, now)()
+
+    def _begun(self, requests: list[FireRequest], now: datetime) -> Callable[[], Verdicts]:
+        """Send requests, and return what does the rest, which must be called once."""
+        verdicts = self.commit.begin(requests, now, pauses=self.pauses.version)
+        return lambda: self._carried_out(verdicts(), now)
+
+    def _carried_out(self, verdicts: Verdicts, now: datetime) -> Verdicts:
         if verdicts.is_stale:  # all that was decided is decided again
             self.pauses.refresh()
             self.prepared.clear()

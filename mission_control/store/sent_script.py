@@ -1,11 +1,15 @@
 """Running a script while the caller goes on."""
 
-from collections.abc import Callable, Sequence
-from typing import Any, cast
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from typing import Any, TypeVar, cast
 
 from redis import Redis
 from redis.commands.core import Script
 from redis.exceptions import NoScriptError, ResponseError
+
+_Result = TypeVar("_Result")
 
 
 def send_script(script: Script, keys: Sequence[str], args: Sequence[bytes | str]) -> Callable[[], Any]:
@@ -39,3 +43,22 @@ def send_script(script: Script, keys: Sequence[str], args: Sequence[bytes | str]
             pool.release(connection)
 
     return answer
+
+
+def results_in_turn(sent: Iterable[Callable[[], _Result]]) -> Iterator[_Result]:
+    """Yield the results of what is sent, in order; the next is always sent before one is waited for.
+
+    After an error, which it raises, the result of what was sent meanwhile is waited for as well.
+    """
+    waiting = deque[Callable[[], _Result]]()
+    try:
+        for result in sent:
+            waiting.append(result)
+            if len(waiting) > 1:
+                yield waiting.popleft()()
+        while waiting:
+            yield waiting.popleft()()
+    finally:
+        for result in waiting:
+            with suppress(Exception):
+                result()
