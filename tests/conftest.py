@@ -59,9 +59,9 @@ def pytest_collection() -> Iterator[None]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the files that take long, and mostly wait, between the first of those that mostly compute."""
+    """Put files that take long, the longest first, between the first of those that mostly compute."""
     files = [list(group) for _, group in groupby(items, key=lambda item: item.path)]
-    waiting = [one for one in files if _mostly_waits(one[0])]
+    waiting = sorted((one for one in files if _mostly_waits(one[0])), key=lambda one: -_seconds(one[0]))
     others = [one for one in files if not _mostly_waits(one[0])]
     step = max(1, len(others) * 2 // 3 // max(1, len(waiting)))
     portions = (others[at : at + step] for at in range(0, len(others), step))
@@ -71,6 +71,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def _mostly_waits(item: pytest.Item) -> bool:
     return item.get_closest_marker("starts_early") is not None or item.path.parent.name == "faults"
+
+
+def _seconds(item: pytest.Item) -> int:
+    """About how long the longest files take on a machine at work; it decides only which begins first."""
+    marker = item.get_closest_marker("starts_early")
+    return int(marker.args[0]) if marker and marker.args else 0
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -20,7 +20,7 @@ from tests.stage.many_tasks import with_tasks_like
 if TYPE_CHECKING:
     from tests.browser.conftest import Site
 
-pytestmark = pytest.mark.starts_early
+pytestmark = pytest.mark.starts_early(95)
 
 
 def addresses(site: Site) -> list[str]:

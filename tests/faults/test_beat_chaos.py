@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-pytestmark = pytest.mark.starts_early
+pytestmark = pytest.mark.starts_early(50)
 
 KILLS = int(os.environ.get("CHAOS_KILLS", "25"))
 SEED = int(os.environ.get("CHAOS_SEED", "3"))

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from mission_control.dispatch.run_handle import Run
     from tests.processes.real_workers import WorkerHouse
 
-pytestmark = pytest.mark.starts_early
+pytestmark = pytest.mark.starts_early(65)
 
 
 @pytest.fixture

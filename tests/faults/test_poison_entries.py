@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from mission_control.model.runs.run_record import RunRecord
     from tests.processes.beats import BeatProcess
 
+pytestmark = pytest.mark.starts_early(100)
+
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:

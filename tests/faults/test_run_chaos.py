@@ -28,7 +28,7 @@ from tests.stage.waiting import wait_until
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytestmark = pytest.mark.starts_early
+pytestmark = pytest.mark.starts_early(95)
 
 MOST_KILLS = int(os.environ.get("RUN_CHAOS_KILLS", "12"))
 OCCURRENCES = int(os.environ.get("RUN_CHAOS_OCCURRENCES", "180"))

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     import psutil
 
-pytestmark = pytest.mark.starts_early
+pytestmark = pytest.mark.starts_early(75)
 
 RECONNECTS = "now=reconnecting"
 ENDS = "the supervisor starts it again"

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from tests.processes.real_workers import WorkerProcess
 
-pytestmark = pytest.mark.starts_early
+pytestmark = pytest.mark.starts_early(110)
 
 
 @pytest.fixture

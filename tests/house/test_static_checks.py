@@ -15,7 +15,7 @@ import pytest
 from tests.house.documentation import PAGES, blocks
 from tests.house.repository import ROOT
 
-pytestmark = pytest.mark.starts_early
+pytestmark = pytest.mark.starts_early(60)
 
 EXAMPLES = "examples_of_the_documentation"
 PACKAGES_CHECKED = ("mission_control", "beat", "workers", "tests", "benchmarks")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-pytestmark = pytest.mark.starts_early
+pytestmark = pytest.mark.starts_early(120)
 
 README, EXAMPLES = ROOT / "README.md", ROOT / "examples" / "README.md"
 _RUN = {"sh", "console", "python"}

@@ -22,7 +22,7 @@ from tests.stage.waiting import wait_until
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytestmark = pytest.mark.starts_early
+pytestmark = pytest.mark.starts_early(45)
 
 HANDLERS = {
     "gated": '''

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from mission_control.installation.installation import Installation
     from mission_control.model.runs.run_record import RunRecord
 
+pytestmark = pytest.mark.starts_early(50)
+
 EXAMPLES = int(os.environ.get("LEDGER_EXAMPLES", "60"))
 IDS = ["a@1", "a@2", "b@1"]
 ENDS = sorted(set(RunState) - {RunState.DISPATCHED, RunState.RUNNING, RunState.INTERRUPTED})

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     Oracle = Callable[[], list[datetime]]
 
-pytestmark = pytest.mark.starts_early
+pytestmark = pytest.mark.starts_early(65)
 
 START = datetime(2027, 1, 1)  # noqa: DTZ001  # local time
 END = datetime(2029, 1, 1)  # noqa: DTZ001

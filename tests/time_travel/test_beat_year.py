@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from mission_control.model.runs.run_record import RunRecord
 
-pytestmark = pytest.mark.starts_early
+pytestmark = pytest.mark.starts_early(60)
 
 ZONES = ("Europe/Berlin", "America/New_York", "Asia/Kolkata")
 HANDLER = "handlers.test_handler.run"

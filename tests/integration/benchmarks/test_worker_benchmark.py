@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from mission_control.processes.service_process import ServiceProcess
 
-pytestmark = pytest.mark.starts_early
+pytestmark = pytest.mark.starts_early(100)
 
 RUNS = 150
 

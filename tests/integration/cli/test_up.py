@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import IO
 
-pytestmark = pytest.mark.starts_early
+pytestmark = pytest.mark.starts_early(50)
 
 TASKS = {
     "tasks": [

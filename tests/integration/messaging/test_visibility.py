@@ -9,7 +9,7 @@ import pytest
 from tests.processes.real_workers import VISIBILITY_SECONDS, WorkerHouse
 from tests.stage.waiting import wait_until
 
-pytestmark = pytest.mark.starts_early
+pytestmark = pytest.mark.starts_early(50)
 
 RECOVERED_WITHIN = VISIBILITY_SECONDS + 15
 
