@@ -54,20 +54,20 @@ def messages_in(installation: Installation, queue: str = "default") -> list[dict
 def test_beat_killed_around_its_commit_neither_loses_nor_doubles_the_run(
     installation: Installation, monkeypatch: pytest.MonkeyPatch, is_committed: bool
 ) -> None:
-    commit = Commit.__call__
+    begin = Commit.begin
 
     def commit_and_die(*args: Any, **options: Any) -> None:
         if is_committed:
-            commit(*args, **options)
+            begin(*args, **options)()
         raise BeatKilledError
 
     with time_machine.travel("2026-03-02T08:00:00Z"):
         register_task(NINE)
     with time_machine.travel(NINE_O_CLOCK):
-        monkeypatch.setattr(Commit, "__call__", commit_and_die)
+        monkeypatch.setattr(Commit, "begin", commit_and_die)
         with pytest.raises(BeatKilledError):
             beat_of(installation).tick()
-        monkeypatch.setattr(Commit, "__call__", commit)
+        monkeypatch.setattr(Commit, "begin", begin)
         beat_of(installation).tick()
 
     assert [message["headers"]["id"] for message in messages_in(installation)] == [NINE_RUN]

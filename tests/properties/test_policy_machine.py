@@ -69,7 +69,7 @@ LIMIT = "api"
 ENDS = [*[RunState.SUCCESS] * 3, RunState.FAILURE, RunState.TIMED_OUT, RunState.CANCELLED]
 SELECTORS = [(PauseKind.TASK, "t0"), (PauseKind.TASK, "t2"), (PauseKind.TAG, "x"), (PauseKind.ALL, "")]
 DEATHS: dict[str, tuple[type, str]] = {
-    "commit": (Commit, "__call__"),
+    "commit": (Commit, "begin"),
     "looked at": (UpstreamRuns, "looked_at"),
     "records": (UnfiredRecords, "write"),
 }
@@ -152,7 +152,9 @@ class PolicyMachine(RuleBasedStateMachine):
 
         def die(*args: Any, **more: Any) -> None:
             if is_done:
-                original(*args, **more)
+                done = original(*args, **more)
+                if callable(done):  # what it sent is carried out as well
+                    done()
             raise KilledError
 
         try:
