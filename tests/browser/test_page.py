@@ -112,6 +112,13 @@ def test_axe_finds_nothing_on_any_page(site: Site, scheme: str) -> None:
     assert found == {}
 
 
+def test_page_is_live_however_late_a_script_comes(site: Site) -> None:
+    with site.open("about:blank") as page:
+        page.route("**/hx-sse*", lambda route: (page.wait_for_timeout(500), route.continue_()))
+        with page.expect_request("**/live?*"):
+            page.goto("/tasks")
+
+
 def test_killed_beat_is_seen_without_a_reload(site: Site) -> None:
     with site.open("/tasks") as page:
         expect(page.locator("#live .band")).to_have_count(0)
@@ -130,7 +137,7 @@ def test_phone_shows_ten_thousand_tasks_of_one_name_and_a_redis_that_is_full_the
             page.goto(path)
             assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, path
 
-        show("/tasks?text=many_")
+        show("/tasks?q=task:many_*")
         expect(page.locator("main")).to_contain_text("10,000")
         show("/tasks/many_09999")
         expect(page.locator("main")).to_contain_text("Daily briefing")
