@@ -21,7 +21,7 @@ PAGES: Final = {
     "tasks": "/tasks",
     "task": "/tasks/import_orders",
     "editor": "/editor/daily_briefing",
-    "runs": "/runs?status=failed",
+    "runs": "/runs?q=state:failed",
     "run": "",
     "timeline": "/timeline?n=12",
     "pressure": "/pressure",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from mission_control.operate.assembly import granted_changes
 from mission_control.operate.grants.tokens import create_grant
@@ -113,8 +113,12 @@ def test_axe_finds_nothing_on_any_page(site: Site, scheme: str) -> None:
 
 
 def test_page_is_live_however_late_a_script_comes(site: Site) -> None:
+    def later(route: Route) -> None:
+        page.wait_for_timeout(500)
+        route.continue_()
+
     with site.open("about:blank") as page:
-        page.route("**/hx-sse*", lambda route: (page.wait_for_timeout(500), route.continue_()))
+        page.route("**/hx-sse*", later)
         with page.expect_request("**/live?*"):
             page.goto("/tasks")
 

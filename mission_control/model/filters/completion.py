@@ -28,7 +28,7 @@ def completions(text: str, subject: Subject, known: Callable[[str], Iterable[str
         values = [] if field is None else field.values(subject)
         if field is not None and field.kind == "pattern":
             values = [*known(field.name)]
-        return sorted(before + one for one in map(_written, values) if one.startswith(begun))
+        return sorted(before + one for one in map(written, values) if one.startswith(begun))
     fields = {
         name: one for name, one in fields_of(subject).items() if "FIELD" in expected and name == one.name
     }
@@ -59,7 +59,7 @@ def _expected(before: str) -> set[str]:
     return {*state.accepts()}  # type: ignore[no-untyped-call]
 
 
-def _written(value: str) -> str:
+def written(value: str) -> str:
     """Return a value as it is written in a filter."""
     if value and not any(one.isspace() or one in '",\\' for one in value):
         return value

@@ -12,6 +12,7 @@ from http import HTTPStatus
 from importlib.resources import files
 from itertools import chain
 from typing import Any, Final
+from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template, pass_context
@@ -20,6 +21,7 @@ from markupsafe import Markup, escape
 from redis import RedisError
 
 from mission_control.errors import MissionControlError
+from mission_control.model.filters.completion import written
 from mission_control.model.values.instants import from_unix, parse_instant
 from mission_control.model.values.printable_text import escaped
 from mission_control.model.values.quantities import counted, duration, span_ms
@@ -56,12 +58,17 @@ def _environment() -> Environment:
         files(_PACKAGE).joinpath(f"static/{name}").read_bytes() for name in ("page.css", "page.js")
     )
     found.globals["version"] = hashlib.sha256(kept).hexdigest()[:8]
-    found.filters.update(instant=from_unix, segment=segment)
+    found.filters.update(instant=from_unix, segment=segment, asked=_asked)
     found.filters.update(
         when=_when, clock=_clock, prose=_prose, text=shown_text, span=duration, span_ms=span_ms
     )
     found.globals.update(kind_of=kind_of, counted=counted, has_htmx=has_htmx)
     return found
+
+
+def _asked(value: str, field: str) -> str:
+    """Return the filter of what has a value in a field, as a part of an address."""
+    return quote(f"{field}:{written(value)}")
 
 
 @pass_context

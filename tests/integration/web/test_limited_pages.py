@@ -55,7 +55,7 @@ def test_caller_limited_to_some_tasks_sees_these_and_no_other_on_any_page(
     assert "see Tasks, Runs" in web.ask("GET", "/activity", headers=header).text
     assert web.ask("GET", "/", headers=header).headers["location"] == "/tasks"
     other = installation.ledger.runs_of("billing", limit=1)[0].execution_id
-    hidden = ("/tasks/billing", f"/runs/{other}", f"/runs/{other}/capsule.json", "/runs?task=billing")
+    hidden = ("/tasks/billing", f"/runs/{other}", f"/runs/{other}/capsule.json", "/timeline?task=billing")
     assert {path: web.ask("GET", path, headers=header).status_code for path in hidden} == dict.fromkeys(
         hidden, 404
     )

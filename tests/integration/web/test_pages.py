@@ -68,7 +68,9 @@ def test_page_of_what_is_not_there_says_what_and_the_way_on(web: Web) -> None:
 @pytest.mark.parametrize(
     ("path", "words"),
     [
-        ("/runs?status=broken", "is none of"),
+        ("/runs?q=state:broken", "filter, character 7"),
+        ("/tasks?q=late%3E5m", "filter, character 1"),
+        ("/runs?q=%22", "filter, character"),
         ("/runs?n=0", "no whole number"),
         ("/analytics?last=soon", "last"),
         ("/calendar?month=2026-13", "is no month"),
@@ -219,7 +221,7 @@ def test_ten_thousand_tasks_of_one_name_are_shown_a_page_at_a_time(
             pipe.hset(installation.redbeat_keys.entry(name), mapping=text)
         pipe.sadd("mc:tasks", *names)
         pipe.execute()
-    answer = web.ask("GET", "/tasks?text=many_&page=200")
+    answer = web.ask("GET", "/tasks?q=task:many_*&page=200")
     assert answer.status_code == 200
     assert "many_09999" in answer.text
     assert len(answer.content) <= MOST_BYTES

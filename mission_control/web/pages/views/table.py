@@ -23,11 +23,11 @@ from mission_control.web.pages.visit import View
 
 VIEWS: Final = (
     View("/", "Now", "now.html", now.read, query=("since",)),
-    View("/tasks", "Tasks", "tasks.html", tasks.read, shows_some=True, query=("text", "status", "page")),
+    View("/tasks", "Tasks", "tasks.html", tasks.read, shows_some=True, query=("q", "page")),
     View("/tasks/{task_id}", "Task", "task.html", task.read, shows_some=True),
     View("/editor", "New task", "editor.html", editor.read, is_live=False, query=None),
     View("/editor/{task_id}", "Edit task", "editor.html", editor.read, is_live=False, query=None),
-    View("/runs", "Runs", "runs.html", runs.read, shows_some=True, query=("status", "task", "after", "n")),
+    View("/runs", "Runs", "runs.html", runs.read, shows_some=True, query=("q", "after", "n")),
     View("/runs/{execution_id}", "Run", "run.html", run.read, shows_some=True),
     View(
         "/timeline", "Timeline", "timeline.html", timeline.read, shows_some=True, query=("task", "n", "after")
