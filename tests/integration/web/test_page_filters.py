@@ -65,3 +65,11 @@ def test_filter_that_cannot_be_read_stays_in_its_field_with_the_place_marked(web
     text = web.ask("GET", f"/runs?{urlencode({'q': 'task:tea state:<b>'})}").text
     assert 'value="task:tea state:&lt;b&gt;"' in text
     assert re.search(r"<pre>filter, character 16:[^<]*\^</pre>", text)
+
+
+def test_day_of_the_calendar_leads_to_its_runs(web: Web, installation: Installation) -> None:
+    ended = installation.ledger.runs_of("billing", limit=1)[0].finished_at
+    text = web.ask("GET", f"/calendar?task=billing&month={ended:%Y-%m}").text
+    days = re.findall(r'<a class="small" href="(/runs[^"]+)">(\d+) runs?</a>', text)
+    assert days
+    assert [len(shown(web, unescape(link), "run")) for link, _ in days] == [int(count) for _, count in days]
