@@ -64,8 +64,6 @@ def run_page(
             if state is not None and (is_any or state in states)
             if only is None or task_of_run(name) in only
         ]
-        if takes is None:
-            possible = possible[: most - len(wanted)]
         found = [run for run in ledger.get_all(possible) if is_wanted(run)][: most - len(wanted)]
         wanted += found
         if len(wanted) == most:
