@@ -60,5 +60,5 @@ def results_in_turn(sent: Iterable[Callable[[], _Result]]) -> Iterator[_Result]:
             yield waiting.popleft()()
     finally:
         for result in waiting:
-            with suppress(Exception):
+            with suppress(Exception):  # the error before it is the one to be raised
                 result()

@@ -110,9 +110,9 @@ def test_step_without_a_right_writes_nothing_and_names_the_command(
             admin.execute_command("ACL", "SETUSER", "worker", f"-{command}")
             problem = problem_of(lambda: act(ledger))
             assert problem is None or f"'{command}'" in problem
-            assert contents(admin).keys() == done.keys() if problem is None else contents(admin) == before, (
-                command
-            )
+            now = contents(admin)
+            others = f"{command}: {sorted(now.keys() ^ done.keys())}, {sorted(now.keys() ^ before.keys())}"
+            assert now.keys() == done.keys() if problem is None else now == before, others
             if problem is not None:
                 named.add(command)
             admin.execute_command("ACL", "SETUSER", "worker", f"+{command}")
