@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import sys
 from collections.abc import Iterable, Iterator
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 # For the ends of beat, the worker and the server, after the running handlers.
 _ENDS_WITHIN_SECONDS: Final = 30.0
 _READY: Final = b"+"
+_HEEDED_WITHIN: Final = 1.0  # seconds
 
 
 @click.command()
@@ -227,6 +229,8 @@ def _exit_code(child: int, reading: int, mask: Iterable[int]) -> int:
         signals.kill = partial(os.kill, child, signal.SIGTERM)
         try:
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+            while not select.select([reading], [], [], _HEEDED_WITHIN)[0]:
+                pass  # a signal that came a moment before the wait does not end it, and is heeded now
             if os.read(reading, 1) == _READY:
                 return ExitCode.DONE
         except StopRequestedError:
