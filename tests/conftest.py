@@ -9,6 +9,7 @@ import re
 import shutil
 import signal
 import tempfile
+import threading
 from itertools import chain, groupby, zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -104,6 +105,16 @@ def redis_server() -> Iterator[RedisServer]:
     """One server for the whole session; `installation` empties it for each test."""
     with RedisServer(appendonly=True) as server:
         yield server
+
+
+@pytest.fixture(autouse=True)
+def _no_late_reports() -> Iterator[None]:
+    """End the timers of audit streams: they would report this test's records to the next test's Redis."""
+    yield
+    while timers := [one for one in threading.enumerate() if isinstance(one, threading.Timer)]:
+        for timer in timers:
+            timer.cancel()
+            timer.join()
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ MC_REST_EXAMPLES says how many examples it tries: a few here, many by `make chao
 from __future__ import annotations
 
 import os
+import re
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
@@ -53,6 +54,13 @@ def schema(installation: Installation) -> Any:
         if context.operation.label != "POST /api/v1/tasks":
             return body
         return {**TEA, "id": f"t{crc32(repr(body).encode()) % 50}"}  # no schema says what a definition is
+
+    @found.hook("map_path_parameters")
+    def with_a_task(context: Any, path_parameters: Any) -> Any:  # noqa: ARG001  # the hook's names
+        named = str((path_parameters or {}).get("task_id", "tea"))
+        if re.fullmatch("tea|t[0-9]+", named) or crc32(named.encode()) % 4 == 0:
+            return path_parameters
+        return {**path_parameters, "task_id": "tea"}  # no schema says which tasks there are
 
     return found
 
