@@ -33,14 +33,32 @@ REFUSALS = {
     "BUSY": "is busy with a long script: try again, or stop the script with SCRIPT KILL",
     "NOREPLICAS": "refuses to write because too few replicas are connected: bring the replicas up",
     "MASTERDOWN": "is a replica that lost its primary: bring the primary up, or name another server",
+    "DENIED": "is in protected mode, and has no password, so that it refuses other machines: set one there "
+    f"(requirepass), and {CORRECT_URL} (redis://:password@host:port/0)",
+    "NOPROTO": "does not speak the protocol RESP3 (HELLO 3): upgrade the server, or the proxy before it, to "
+    "what Redis 7 speaks",
     "MOVED": NO_CLUSTER,
     "ASK": NO_CLUSTER,
     "CROSSSLOT": NO_CLUSTER,
     "CLUSTERDOWN": NO_CLUSTER,
+    "TRYAGAIN": NO_CLUSTER,
 }
 
-# Inside a script the server answers ERR with these words instead of NOPERM.
-SCRIPT_NOT_PERMITTED = "ACL failure in script"
+# By words after ERR, the code of all others: those of Redis 5 to 8 and of Valkey.
+_NO_PASSWORD_THERE = (
+    f"has no password, and is given one: {CORRECT_URL} (redis://host:port/0), or set it there (requirepass)"
+)
+_ERR_REFUSALS = {
+    "max number of clients": "has no connection left: raise its maxclients, or end some clients",
+    "DB index is out of range": f"has no database of that number: {CORRECT_URL} (redis://host:port/0), or "
+    "raise its setting databases, and restart it",
+    "SELECT is not allowed in cluster mode": NO_CLUSTER,
+    "AUTH <password> called without any password configured": _NO_PASSWORD_THERE,
+    "Client sent AUTH, but no password is set": _NO_PASSWORD_THERE,
+    "wrong number of arguments for 'auth'": "does not know user names, as before Redis 6: upgrade it",
+    # Inside a script it stands for NOPERM.
+    "ACL failure in script": REFUSALS["NOPERM"],
+}
 
 
 def explain(error: RedisError, *, managed_folder: Path | None = None) -> str | None:
@@ -49,9 +67,7 @@ def explain(error: RedisError, *, managed_folder: Path | None = None) -> str | N
     None means a mistake of the caller (wrong type, bad script, lost race). The answer never quotes the
     command, whose arguments may be secret. `managed_folder` is the server's, if it is the managed one.
     """
-    refusal = REFUSALS.get(_code(error))
-    if refusal is None and SCRIPT_NOT_PERMITTED in str(error):
-        refusal = REFUSALS["NOPERM"]
+    refusal = REFUSALS.get(_code(error), _err_refusal(error))
     if refusal is not None:
         return refusal.replace("the operation", _denied_command(error), 1)
     if isinstance(error, exceptions.AuthenticationError):
@@ -100,10 +116,18 @@ def _code(error: RedisError) -> str:
     """The code of the answer; redis-py keeps it apart only for those that have a class."""
     if error.status_code is not None:
         return str(error.status_code)
-    # In a pipeline redis-py puts "Command # 3 (…) of pipeline caused error: " before the answer.
-    answer = str(error).rpartition(" caused error: ")[2]
-    match = re.match(r"[A-Z]+\b", answer)
+    match = re.match(r"[A-Z]+\b", _answer(error))
     return match[0] if match is not None else ""
+
+
+def _err_refusal(error: RedisError) -> str | None:
+    answer = _answer(error).casefold()
+    return next((refusal for words, refusal in _ERR_REFUSALS.items() if words.casefold() in answer), None)
+
+
+def _answer(error: RedisError) -> str:
+    """What the server says; in a pipeline "Command # 3 (…) of pipeline caused error: " is before it."""
+    return str(error).rpartition(" caused error: ")[2]
 
 
 def _denied_command(error: RedisError) -> str:
@@ -113,8 +137,6 @@ def _denied_command(error: RedisError) -> str:
 
 
 def _unreachable(error: exceptions.ConnectionError, managed_folder: Path | None) -> str:
-    if "max number of clients" in str(error):
-        return "has no connection left: raise its maxclients, or end some clients"
     if isinstance(error.__context__, gaierror):
         return f"cannot be found, its host name is unknown: {CORRECT_URL}"
     if isinstance(error.__cause__, EmbeddedServerError):

@@ -4,6 +4,7 @@ import shutil
 import socket
 import time
 from contextlib import contextmanager
+from functools import partial
 from threading import Thread
 from typing import TYPE_CHECKING
 
@@ -137,6 +138,23 @@ def test_wrong_or_missing_password_is_reported(login: str, words: str) -> None:
         assert "correct MISSION_CONTROL_REDIS_URL (redis://" in message
 
 
+def test_answer_under_the_code_err_has_its_remedy() -> None:
+    answers = {
+        "SELECT 99": "raise its setting databases",
+        "AUTH secret": "has no password, and is given one: correct MISSION_CONTROL_REDIS_URL",
+        "AUTH": "does not know user names",
+        "HELLO 9": "does not speak the protocol RESP3",
+    }
+    with RedisServer() as server:
+        assert "has no database of that number" in trouble(server.url.replace("/0", "/99"))
+        for command, words in answers.items():
+            assert words in trouble(server.url, partial(send, command))
+
+
+def send(command: str, client: redis.Redis) -> None:
+    client.execute_command(*command.split())  # type: ignore[no-untyped-call]
+
+
 @WAYS_TO_WRITE
 def test_read_only_replica_is_reported(way: Callable[[redis.Redis], None]) -> None:
     with RedisServer() as primary, RedisServer(extra=[f"replicaof 127.0.0.1 {primary.port}"]) as replica:
@@ -171,8 +189,9 @@ def test_user_without_permission_is_reported(way: Callable[[redis.Redis], None])
         assert "`mission-control redis-acl --role worker` prints" in message
 
 
-def test_too_many_clients_are_reported() -> None:
-    with RedisServer(extra=["maxclients 1"]) as server, server.client() as only:
+@pytest.mark.parametrize("mode", ["cluster-enabled no", "cluster-enabled yes"])
+def test_too_many_clients_are_reported(mode: str) -> None:
+    with RedisServer(extra=["maxclients 1", mode]) as server, server.client() as only:
         wait_until(lambda: len(only.client_list()) == 1, "the test holds the only connection")
         assert "raise its maxclients" in trouble(server.url)
 

@@ -145,6 +145,31 @@ def test_masked_sentinel_url_shows_hosts_and_no_passwords() -> None:
         (exceptions.ResponseError("NOREPLICAS Not enough good replicas to write."), "too few replicas"),
         (exceptions.ResponseError("MASTERDOWN Link with MASTER is down"), "lost its primary"),
         (exceptions.MovedError("3999 127.0.0.1:6381", status_code="MOVED"), "is a Redis Cluster"),
+        (exceptions.ResponseError("ERR SELECT is not allowed in cluster mode"), "is a Redis Cluster"),
+        (
+            exceptions.ResponseError("DENIED Redis is running in protected mode because protected mode …"),
+            "is in protected mode, and has no password",
+        ),
+        (
+            exceptions.ResponseError("DENIED Running in protected mode because protected mode is enabled …"),
+            "set one there (requirepass), and correct MISSION_CONTROL_REDIS_URL",
+        ),
+        (
+            exceptions.ResponseError(
+                "max number of clients + cluster connections reached", status_code="ERR"
+            ),
+            "raise its maxclients",
+        ),
+        (
+            exceptions.AuthenticationError("Client sent AUTH, but no password is set", status_code="ERR"),
+            "has no password, and is given one",
+        ),
+        (
+            exceptions.AuthenticationWrongNumberOfArgsError(
+                "wrong number of arguments for 'auth' command", status_code="ERR"
+            ),
+            "does not know user names, as before Redis 6",
+        ),
         (
             exceptions.AuthenticationError("invalid password", status_code="ERR"),
             "refuses the user name or password",
@@ -160,7 +185,7 @@ def test_redis_refusal_is_explained(error: exceptions.RedisError, words: str) ->
     "error",
     [
         exceptions.ResponseError("WRONGTYPE Operation against a key holding the wrong kind of value"),
-        exceptions.ResponseError("wrong number of arguments", status_code="ERR"),
+        exceptions.ResponseError("wrong number of arguments for 'set' command", status_code="ERR"),
         exceptions.WatchError("Watched variable changed."),
         exceptions.NoScriptError("No matching script.", status_code="NOSCRIPT"),
         exceptions.DataError("Invalid input of type: 'dict'."),
