@@ -24,9 +24,12 @@ def listen(host: str, port: int) -> socket.socket:
         FleetError: the port is in use, or the host is none of this machine.
     """
     try:
+        host.encode("idna")  # a name that no host can have would leave a socket open
         return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
-    except OSError as error:
-        why = f"cannot listen on {host}, port {port}: {os.strerror(error.errno or 0)}"
+    except (OSError, UnicodeError) as error:
+        number = (isinstance(error, OSError) and error.errno) or 0
+        why = f"cannot listen on {host}, port {port}: "
+        why += os.strerror(number) if number > 0 else "no machine is known by this name"
         raise FleetError(f"{why}; choose another place with --host and --port") from error
 
 

@@ -158,7 +158,7 @@ def _opened_page(installation: Installation, screen: Screen) -> socket.socket | 
     from mission_control.processes.http_server import url_of
 
     try:
-        page = listening(installation)
+        page = listening(installation, installation.settings.web_host, installation.settings.web_port)
     except (CommandError, FleetError) as error:
         screen.say(f"the page is not served: {error}")
         return None

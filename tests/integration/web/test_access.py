@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import os
+import socket
 from base64 import b64encode
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import pytest
 
 from mission_control.audit.stream.reader import tail
 from mission_control.installation.installation import Installation, current_installation
 from mission_control.operate.grants.tokens import create_grant
-from tests.stage.command_line import mc
+from mission_control.store.embedded.server_start import free_port
+from tests.stage.command_line import mc, start_program
 from tests.stage.web import Web
 
 if TYPE_CHECKING:
     from datetime import timedelta
+    from pathlib import Path
 
 TEA = {"id": "tea", "schedule": "every 1h", "handler": "handlers.hello.run", "owner": "kitchen"}
 COFFEE = {**TEA, "id": "coffee", "owner": "office", "tags": ["hot"]}
@@ -149,7 +154,30 @@ def test_grant_of_an_agent_alone_is_for_mcp(installation: Installation) -> None:
     assert status_of(Web(installation), "GET", "/tasks", headers=header) == 401
 
 
-def test_server_that_others_reach_needs_a_token_or_a_proxy(installation: Installation) -> None:
-    refused = mc("web", "--host", "0.0.0.0", "--port", "0")
-    assert (refused.code, "grant create" in refused.err) == (4, True)
+def test_server_that_others_reach_waits_for_the_first_token(
+    installation: Installation, tmp_path: Path
+) -> None:
+    port = free_port()
+    environment = {name: one for name, one in os.environ.items() if name.startswith("MISSION_CONTROL_")}
+    environment["MC_COMMAND"] = "docker compose exec web mission-control"
+    # The host is this machine, but its spelling does not say so.
+    words = ("web", "--host", "127.1", "--port", str(port))
+    with start_program(*words, folder=tmp_path, environment=environment) as server:
+        assert server.stderr is not None
+        waits = server.stderr.readline()
+        assert "`docker compose exec web mission-control grant create NAME --permissions read`" in waits
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", port))
+        token_of(installation, "read")
+        assert server.stderr.readline() == f"the page is at http://127.0.0.1:{port}\n"
+        assert httpx.get(f"http://127.0.0.1:{port}/readyz").status_code == 200
+        server.terminate()
+    assert server.returncode == 0
+
+
+def test_wrong_place_is_refused_without_a_wait(installation: Installation) -> None:
+    port = free_port()
+    with socket.create_server(("127.0.0.1", port)):
+        refused = mc("web", "--host", "127.1", "--port", str(port))
+    assert (refused.code, "choose another place" in refused.err) == (1, True)
     assert installation.settings.web_host == "127.0.0.1"
