@@ -35,7 +35,10 @@ def web(host: str | None, port: int | None, descriptor: int | None) -> None:
 
     from mission_control.model.values.addresses import is_loopback
     from mission_control.processes.http_server import serve, url_of
-    from mission_control.web.server import create_app
+    from mission_control.processes.launch import imported_for_good
+
+    with imported_for_good():
+        from mission_control.web.server import create_app
 
     with current() as installation:
         settings = installation.settings

@@ -6,12 +6,14 @@ could change is left out. And only what we set counts: Celery's variables belong
 signals that the starting program has blocked or ignores.
 """
 
+import gc
 import importlib
 import os
 import signal
 import site
 import sys
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from io import TextIOWrapper
 from pathlib import Path
 
@@ -64,6 +66,21 @@ def _rank(place: str) -> int:
     return 1 if place in {*site.getsitepackages(), site.getusersitepackages()} else _OTHER
 
 
+@contextmanager
+def imported_for_good() -> Iterator[None]:
+    """Import what stays as long as this process: it is not searched for garbage, neither now nor later.
+
+    Searching it takes a sixth of the time in which a process starts, and later stops a process that is at
+    work for a tenth of a second at a time.
+    """
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
 def _forget_inherited_signals() -> None:
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
     for number in _INHERITED:
@@ -86,13 +103,14 @@ def _run_celery(arguments: list[str]) -> None:
 
     They bring a terminal library and Flower, and would take a third of the time in which a worker starts.
     """
-    from celery.app.utils import find_app
-    from celery.bin.base import CLIContext
-
     before = arguments.index("--app")
     name, kind, *options = arguments[before + 1 :]
-    app = find_app(name)
-    command = getattr(importlib.import_module(f"celery.bin.{kind}"), kind)
+    with imported_for_good():
+        from celery.app.utils import find_app
+        from celery.bin.base import CLIContext
+
+        app = find_app(name)
+        command = getattr(importlib.import_module(f"celery.bin.{kind}"), kind)
     command.params.extend(app.user_options[kind])
     context = CLIContext(app, no_color=False, workdir=None, quiet="--quiet" in arguments[:before])
     command.main(options, prog_name=f"celery {kind}", obj=context)
