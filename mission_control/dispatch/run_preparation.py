@@ -102,7 +102,7 @@ class RunPreparation:
         if problems := route_problems(options.queue, options.priority, options.overlap):
             raise InvalidTaskError(problems, subject="enqueue")
         known = None if looks_up else self._known_run(name, due, now)
-        run, entry = (self._run(name, due, now), None) if known is None else known
+        run, entry = self._run(name, due, now) if known is None else known
         prepared = self._of_run(_with_options(run, options), options, debounce)
         return (
             prepared if entry is None else prepared._replace(request=prepared.request._replace(entry=entry))
@@ -110,8 +110,9 @@ class RunPreparation:
 
     def of_occurrence(self, task_id: str, scheduled_time: datetime) -> PreparedRun:
         """Return a manual run in the place of an occurrence; as `prepared` otherwise."""
-        run = self.prepared(task_id, NO_OPTIONS).run
-        return self._of_run(replace(run, scheduled_time=scheduled_time), NO_OPTIONS, None)
+        found = self.prepared(task_id, NO_OPTIONS)
+        prepared = self._of_run(replace(found.run, scheduled_time=scheduled_time), NO_OPTIONS, None)
+        return prepared._replace(request=prepared.request._replace(entry=found.request.entry))
 
     def checked(
         self,
@@ -161,14 +162,14 @@ class RunPreparation:
             delivery = partial(_parked, request.due_at)
         return PreparedRun(run, options, request, delivery, debounce)
 
-    def _run(self, name: str, due: datetime, now: datetime) -> RunRecord:
+    def _run(self, name: str, due: datetime, now: datetime) -> tuple[RunRecord, tuple[str, str] | None]:
         if not isinstance(name, str):
             raise bad_argument(
                 "task_id_or_handler", f"{shown(name)} is neither the id of a task nor the path of a handler"
             )
         task = self.registry.runnable.load(name) if task_id_problem(name) is None else None
         if task is not None:
-            return manual_run(task, ulid="", at=due, now=now)
+            return self._known_run(name, due, now) or (manual_run(task, ulid="", at=due, now=now), None)
         if not name.startswith(_HANDLER_PREFIX) or task_id_problem(name) is not None:
             raise UnknownTaskError(
                 f"no task has the id {quoted(name)}; see `mission-control task list`, or name a handler"
@@ -176,7 +177,7 @@ class RunPreparation:
         problem = self.registry.check.handler_problem(name)
         if problem is not None:
             raise bad_argument("handler", problem)
-        return self._handler_run(name, due, now)
+        return self._handler_run(name, due, now), None
 
     def _handler_run(self, name: str, due: datetime, now: datetime) -> RunRecord:
         return ad_hoc_run(name, {}, ulid="", at=due, now=now, queue=self.default_queue)

@@ -1,6 +1,6 @@
 """The ledger's transitions: each is one script that refuses what the state machine does not allow."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import chain
@@ -116,7 +116,7 @@ class Ledger(Claims, LapsedRuns, RunRequests):
     ) -> None:
         super().__init__(client, lease=lease, keyring=keyring)
         self._redbeat_keys = redbeat_keys
-        self._retention_seconds = int(retention.total_seconds())
+        self.retention_seconds = int(retention.total_seconds())
         self._max_runs = max_runs
 
     def release_waiting(self, task_id: str, *, at: datetime) -> str | None:
@@ -144,8 +144,13 @@ class Ledger(Claims, LapsedRuns, RunRequests):
         """Let runs not begin another attempt, not even those that are entered later, within `retention`."""
         with self._client.pipeline(transaction=False) as pipe:
             for execution_id in execution_ids:
-                pipe.set(redis_keys.revoked(execution_id), reason, ex=self._retention_seconds)
+                pipe.set(redis_keys.revoked(execution_id), reason, ex=self.retention_seconds)
             pipe.execute()
+
+    def forget_revoked(self, execution_ids: Sequence[str]) -> None:
+        """Forget that runs were revoked: they are over, and may be retried."""
+        if execution_ids:
+            self._client.delete(*map(redis_keys.revoked, execution_ids))
 
     def end(
         self,
@@ -197,7 +202,7 @@ class Ledger(Claims, LapsedRuns, RunRequests):
             run.task_id,
             at.timestamp(),
             format_instant(at),
-            self._retention_seconds,
+            self.retention_seconds,
             self._max_runs,
             counter_of(state),
             "" if next_due is None else repr(next_due),

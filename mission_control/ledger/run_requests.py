@@ -125,7 +125,7 @@ class RunRequests(RunReader):
     """The ledger, for producers."""
 
     keyring: Keyring
-    _retention_seconds: int
+    retention_seconds: int
 
     def dispatch(self, run: RunRecord) -> Entered | None:
         """Enter a run before its message is sent; None if it exists already."""
@@ -156,7 +156,7 @@ class RunRequests(RunReader):
         if first := dict(_first_deadlines(requests)):
             self._client.zadd(redis_keys.DEADLINES, first, nx=True)
         return [
-            msgpack.packb(one) for one in ([self._retention_seconds, *_COMMON], *map(self._written, requests))
+            msgpack.packb(one) for one in ([self.retention_seconds, *_COMMON], *map(self._written, requests))
         ]
 
     def _written(self, one: RunRequest) -> list[Any]:

@@ -25,7 +25,7 @@ from mission_control.registry.task_files import TaskFiles
 from mission_control.registry.task_store import TaskStore
 from mission_control.registry.task_views import Overview, overview_of, shown_by_id, shown_tasks
 from mission_control.registry.task_writes import TaskWrites
-from mission_control.registry.waiting_runs import WaitingRuns
+from mission_control.registry.waiting_runs import REMOVED, WaitingRuns
 
 Applied = Literal["created", "updated", "unchanged"]
 
@@ -101,18 +101,24 @@ class Registry:
     ) -> bool:
         """Remove a task; False if there is none.
 
-        Its waiting runs are cancelled, with their records; one that runs now goes on, and is not retried.
+        Its waiting runs are cancelled, with their records; one that runs now goes on, and is not retried. If
+        this process is killed meanwhile, a worker cancels them instead.
 
         Raises:
             InvalidTaskError: other tasks come after it, which its removal would break, and it is not forced.
         """
-        active = self._runs.active_of(task_id := known_form(task_id))
+        task_id = known_form(task_id)
         if not (force or if_deleted) and (broken := self.downstream(task_id)):
             what = f"others come after it: {', '.join(broken)}; change or remove them first, or force it"
             raise InvalidTaskError([Problem("", what)], subject=f"task {task_id!r}")
-        if (removed := self._store.remove(task_id, self._clock(), if_deleted=if_deleted)) is None:
+        lasts = self._ledger.retention_seconds
+        removed = self._store.remove(
+            task_id, self._clock(), reason=REMOVED, lasts=lasts, if_deleted=if_deleted
+        )
+        if removed is None:
             return False
-        self.changes.record(task_id, "unregistered", removed, {}, reason=reason, at=self._clock())
+        was, active = removed
+        self.changes.record(task_id, "unregistered", was, {}, reason=reason, at=self._clock())
         self._runs.of_removed(active)
         return True
 

@@ -193,9 +193,12 @@ class TaskStore:
         found = task_in(task_id, text if isinstance(text, Exception) else [text, None], None)
         return {"id": task_id} if found is None else found.definition
 
-    def remove(self, task_id: str, now: datetime, *, if_deleted: bool = False) -> dict[str, Any] | None:
-        """Remove a task and return its definition ({} if unreadable), or None if there was none.
+    def remove(
+        self, task_id: str, now: datetime, *, reason: str, lasts: int, if_deleted: bool = False
+    ) -> tuple[dict[str, Any], list[str]] | None:
+        """Remove a task; return its definition ({} if unreadable) and its active runs; None if there is none.
 
+        Those begin no further attempt, for a `reason` that `lasts` so many seconds; their state is unchanged.
         What was due by `now` and was not fired, or was moved to a later time, is missed because of it.
         A task whose entry another program has deleted is one still; with `if_deleted` no other is removed.
         """
@@ -203,18 +206,21 @@ class TaskStore:
         of_task = redis_keys.revisions(task_id), redis_keys.history(task_id)
         shared = redis_keys.BEAT_QUARANTINE, *PAUSE_KEYS, redis_keys.TASK_FILES, redis_keys.OVERTAKEN
         names = breaker_name(task_id), *self._changed_names(task_id)
+        of_runs = redis_keys.task_runs(task_id), redis_keys.ACTIVE_RUNS
         removed = self._remove(
-            keys=[entry, self._redbeat_keys.schedule, redis_keys.TASKS, *of_task, *shared],
+            keys=[entry, self._redbeat_keys.schedule, redis_keys.TASKS, *of_task, *shared, *of_runs],
             args=[
                 *(task_id, int(if_deleted), repr(now.timestamp()), self._redbeat_keys.prefix),
                 *_AFTER_TASK,
+                *(redis_keys.revoked(""), reason, lasts),
                 *names,
             ],
         )
         if removed is None:
             return None
-        was = task_in(task_id, removed, None)
-        return {} if was is None else was.definition
+        text, *active = removed
+        was = task_in(task_id, text, None)
+        return {} if was is None else was.definition, active
 
     def pauses(self) -> PausesSeen:
         """Return the pauses, with the occurrences that were changed by hand."""

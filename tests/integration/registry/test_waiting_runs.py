@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from mission_control.audit.stream.reader import read_all
 from mission_control.dispatch.enqueue import Dispatch
 from mission_control.dispatch.run_options import DebounceOptions, RunOptions
+from mission_control.errors import UnknownTaskError
 from mission_control.ledger.claims import BeginVerdict
 from mission_control.model.runs.run_state import RunState
+from mission_control.registry.change_log import ChangeLog
+from mission_control.registry.runnable_tasks import RunnableTasks
+from mission_control.registry.task_store import TaskStore
 from mission_control.store import redis_keys
 from tests.stage.live_installation import YEARLY
 
@@ -124,3 +128,63 @@ def state_and_reason(ledger: Ledger, execution_id: str) -> tuple[str, str | None
     run = ledger.get(execution_id)
     assert run is not None
     return str(run.state), run.reason
+
+
+def test_run_that_begins_to_wait_as_its_task_is_removed_is_cancelled(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry, dispatch, entered = installation.registry, Dispatch.of(installation), list[str]()
+    registry.register(A_TASK)
+    remove = TaskStore.remove
+
+    def enter_first(*given: Any, **how: Any) -> Any:
+        entered.append(dispatch.enqueue("a").execution_id)
+        return remove(*given, **how)
+
+    monkeypatch.setattr(TaskStore, "remove", enter_first)
+    assert registry.unregister("a")
+    assert state_and_reason(installation.ledger, entered[0]) == ("cancelled", "its task was removed")
+    assert not installation.client.exists(redis_keys.revoked(entered[0]))
+
+
+def test_removal_that_is_killed_leaves_no_run_to_begin_but_those_of_a_new_task_with_its_id(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry, ledger, dispatch = installation.registry, installation.ledger, Dispatch.of(installation)
+    registry.register(A_TASK)
+    old = dispatch.enqueue("a").execution_id
+
+    def killed(*_: Any, **__: Any) -> None:
+        raise SystemExit
+
+    with monkeypatch.context() as killing:
+        killing.setattr(ChangeLog, "record", killed)
+        with pytest.raises(SystemExit):
+            registry.unregister("a")
+    registry.register(A_TASK)
+    new = dispatch.enqueue("a").execution_id
+    reply = ledger.begin(old, 1, worker="w", at=NOON)
+    assert (reply.verdict, reply.run and reply.run.cancel_requested) == (
+        BeginVerdict.CANCEL,
+        "its task was removed",
+    )
+    assert ledger.begin(new, 1, worker="w", at=NOON).verdict is BeginVerdict.BEGUN
+
+
+@pytest.mark.parametrize("way", ["enqueue", "catch_up"])
+def test_task_that_is_removed_as_a_run_of_it_is_prepared_gets_no_run(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    registry, dispatch = installation.registry, Dispatch.of(installation)
+    registry.register(A_TASK)
+    load = RunnableTasks.load
+
+    def remove_then(self: RunnableTasks, task_id: str) -> Any:
+        found = load(self, task_id)
+        registry.unregister("a")
+        return found
+
+    monkeypatch.setattr(RunnableTasks, "load", remove_then)
+    with pytest.raises(UnknownTaskError):
+        _ = dispatch.enqueue("a") if way == "enqueue" else dispatch.catch_up("a", NOON, key="k")
+    assert installation.ledger.active_of("a") == []
