@@ -119,7 +119,7 @@ def _asks(
     costs: Mapping[str, float],
     now: datetime,
 ) -> Allow | Refuse | Ask:
-    if not grant.thresholds or change.task is None:
+    if not grant.thresholds:
         return Allow()
     others = {name: one for name, one in tasks.items() if name != change.task_id}
     before = others if change.before is None else {**others, change.task_id: change.before}
