@@ -1,6 +1,6 @@
 """How tasks fared over time, by the hourly figures: success, percentiles, retries, causes, change points.
 
-Figures are as recent as beat's last look at the audit stream, some seconds, and as old as `KEPT`.
+Figures are as recent as beat's last look at the audit stream, some seconds, and as old as `rollup.KEPT`.
 Percentiles are within 5 %.
 """
 
@@ -20,6 +20,7 @@ from mission_control.model.values.instants import format_instant
 from mission_control.store import redis_keys
 
 _HOUR: Final = 3_600
+HOUR: Final = timedelta(seconds=_HOUR)
 _AT_ONCE: Final = 100
 PERCENTILES: Final = (50, 95, 99)
 
@@ -80,8 +81,7 @@ def analytics(
     size = max(1, -int(-step.total_seconds() // _HOUR))
     first, last = int(since.timestamp()) // _HOUR, int(until.timestamp()) // _HOUR
     steps, revisions = defaultdict[int, RollUp](RollUp), dict[int, Mapping[int, RollUp]]()
-    hours = range(first, last + 1)
-    for hour, found in _whole_hours(client, hours) if task_id is None else _hours(client, hours, task_id):
+    for hour, found in _hours_of(client, range(first, last + 1), task_id):
         steps[first + (hour - first) // size * size].add(RollUp.together(found.values()))
         if found:
             revisions[hour] = {revision: one for (_, revision), one in found.items()}
@@ -92,6 +92,15 @@ def analytics(
     changes = change_points(sorted(revisions.items())) if task_id is not None else []
     shown = [(moment_of(hour), one) for hour, one in sorted(steps.items())]
     return Analytics(moment_of(first), timedelta(hours=size), shown, whole, causes.most_common(), changes)
+
+
+def by_hour(
+    client: Redis, *, since: datetime, until: datetime, task_id: str | None = None
+) -> Iterable[tuple[datetime, RollUp]]:
+    """Yield the figures of a task, or of all, of each whole hour from `since` until `until`."""
+    hours = range(int(since.timestamp()) // _HOUR, int(until.timestamp()) // _HOUR + 1)
+    for hour, found in _hours_of(client, hours, task_id):
+        yield moment_of(hour), RollUp.together(found.values())
 
 
 def by_task(client: Redis, *, since: datetime, until: datetime) -> dict[str, RollUp]:
@@ -107,6 +116,10 @@ def by_task(client: Redis, *, since: datetime, until: datetime) -> dict[str, Rol
 def moment_of(hour: int) -> datetime:
     """Return when an hour that is counted from 1970 begins."""
     return datetime.fromtimestamp(hour * _HOUR, UTC)
+
+
+def _hours_of(client: Redis, hours: range, task_id: str | None) -> Iterable[_Hour]:
+    return _whole_hours(client, hours) if task_id is None else _hours(client, hours, task_id)
 
 
 def _whole_hours(client: Redis, hours: range) -> Iterable[_Hour]:

@@ -12,7 +12,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final, cast
@@ -23,14 +23,11 @@ from redis.exceptions import WatchError
 from mission_control.audit.record.records import STATUSES
 from mission_control.audit.stream.lines import LONGEST_LINE_BYTES, parse_line
 from mission_control.audit.stream.segments import Segment, Segments
-from mission_control.model.figures.rollup import WHOLE, RollUp
+from mission_control.model.figures.rollup import KEPT, WHOLE, RollUp
 from mission_control.model.figures.run_totals import counted
 from mission_control.model.values.instants import parse_instant
 from mission_control.store import redis_keys
 from mission_control.sweep.traced_runs import TracedRuns
-
-KEPT: Final = timedelta(days=35)
-"""How long hourly figures are kept."""
 
 MOST_TASKS: Final = 10_000
 """How many tasks and revisions an hour distinguishes; all others share the task `*`."""

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from math import ceil, log
 from typing import Any, Final, Self
 
@@ -14,6 +15,9 @@ _LONGEST_CAUSE: Final = 80
 _MOST_CAUSES: Final = 20
 OTHER: Final = "other"
 """The cause of failures beyond the causes that are kept."""
+
+KEPT: Final = timedelta(days=35)
+"""How long hourly figures are kept."""
 
 WHOLE: Final = ""
 """The field of an hour that has the figures of all its tasks together."""

@@ -18,7 +18,8 @@ def read(visit: Visit) -> dict[str, Any]:
     except (ValueError, OverflowError) as error:
         raise wrong("month", f"{text[:20]!r} is no month, such as 2026-03") from error
     task_id = visit.text("task")
-    found = day_outcomes(visit.installation.ledger, first, after, visit.zone, task_id=task_id or None)
+    ours = visit.installation
+    found = day_outcomes(ours.client, ours.ledger, first, after, now=visit.now, task_id=task_id or None)
     return {
         "first": first,
         "weeks": Calendar().monthdatescalendar(first.year, first.month),
