@@ -1,7 +1,7 @@
 """What failed, was missed or was skipped since a moment, grouped by cause."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -9,6 +9,7 @@ from typing import Any, Final
 from mission_control.ledger.run_reader import RunReader
 from mission_control.model.runs.run_record import RunRecord
 from mission_control.model.runs.run_state import RunState
+from mission_control.model.values.identifiers import task_of_run
 
 MOST_COUNTED: Final = 10_000
 _MOST_READ: Final = 500
@@ -48,15 +49,16 @@ class Attention:
     is_cut: bool
 
 
-def attention(ledger: RunReader, since: datetime) -> Attention:
-    """Return what ended since then; of very many runs the latest."""
-    ids = ledger.ended_ids(since=since, limit=MOST_COUNTED)
+def attention(ledger: RunReader, since: datetime, *, only: Collection[str] | None = None) -> Attention:
+    """Return what ended since then, of all tasks or of `only` these; of very many runs the latest."""
+    ended = ledger.ended_ids(since=since, limit=MOST_COUNTED)
+    ids = [one for one in ended if only is None or task_of_run(one) in only]
     states = dict(zip(ids, ledger.states(ids), strict=True))
     undone = [one for one, state in states.items() if state in _UNDONE]
     groups = grouped(ledger.get_all(undone[:_MOST_READ]))
     outcomes = Counter(filter(None, states.values()))
     return Attention(
-        dict(outcomes.most_common()), groups, max(0, len(undone) - _MOST_READ), len(ids) == MOST_COUNTED
+        dict(outcomes.most_common()), groups, max(0, len(undone) - _MOST_READ), len(ended) == MOST_COUNTED
     )
 
 

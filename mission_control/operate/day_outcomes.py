@@ -1,6 +1,7 @@
 """How the days of a month went: how many runs ended in which state on each."""
 
 from collections import Counter, defaultdict
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Final
@@ -10,6 +11,7 @@ from redis import Redis
 from mission_control.ledger.run_reader import RunReader
 from mission_control.model.figures.rollup import KEPT
 from mission_control.model.runs.run_state import RunState
+from mission_control.model.values.identifiers import task_of_run
 from mission_control.operate.analytics import HOUR, by_hour
 
 MOST_COUNTED: Final = 10_000
@@ -41,16 +43,18 @@ def day_outcomes(
     *,
     now: datetime,
     task_id: str | None = None,
+    only: Collection[str] | None = None,
 ) -> DayOutcomes:
     """Return how runs ended between two moments, by the days of the time zone in which `since` is given.
 
     The hourly figures know all runs. Of hours that are older than these, and of one that two days share, the
-    ledger's runs are counted, of very many the latest.
+    ledger's runs are counted, of very many the latest; so they are of `only` some tasks.
     """
     found, zone = DayOutcomes(defaultdict(Counter)), since.tzinfo
     oldest = min(until, max(since, now - KEPT))
-    uncounted = [(since, oldest)]
-    for begin, figures in by_hour(client, since=oldest, until=until - _MOMENT, task_id=task_id):
+    uncounted = [(since, oldest if only is None else until)]
+    by_hours = by_hour(client, since=oldest, until=until - _MOMENT, task_id=task_id)
+    for begin, figures in by_hours if only is None else ():
         day = begin.astimezone(zone).date()
         if (begin + HOUR - _MOMENT).astimezone(zone).date() != day:
             uncounted.append((begin, begin + HOUR))
@@ -59,15 +63,21 @@ def day_outcomes(
             found.days[day][state] += count
     for begin, end in uncounted:
         span = max(begin, since).astimezone(zone), min(end, until) - _MOMENT
-        _count(found, ledger, *span, task_id)
+        _count(found, ledger, *span, task_id, only)
     return found
 
 
 def _count(
-    found: DayOutcomes, ledger: RunReader, since: datetime, until: datetime, task_id: str | None
+    found: DayOutcomes,
+    ledger: RunReader,
+    since: datetime,
+    until: datetime,
+    task_id: str | None,
+    only: Collection[str] | None,
 ) -> None:
     runs = ledger.ended_times(since, until, task_id=task_id, limit=MOST_COUNTED)
-    for (_, at), state in zip(runs, ledger.states(one for one, _ in runs), strict=True):
+    theirs = [one for one in runs if only is None or task_of_run(one[0]) in only]
+    for (_, at), state in zip(theirs, ledger.states(one for one, _ in theirs), strict=True):
         if state is not None:
             found.days[at.astimezone(since.tzinfo).date()][state] += 1
     if len(runs) == MOST_COUNTED:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
@@ -137,12 +137,13 @@ def situation(
     now: datetime,
     redbeat_keys: RedBeatKeys = DEFAULT_REDBEAT_KEYS,
     with_outcomes: bool = True,
+    only: Collection[str] | None = None,
 ) -> Situation:
     """Return how an installation is doing now: processes, tasks, runs, what is due next, and what is wrong.
 
     `app` is the Celery application of its broker. `with_outcomes` counts how the runs of a day ended. Where
     a key has the wrong type, `wrong_keys` names it, and what it should hold is left out. A broker that cannot
-    be reached is an issue.
+    be reached is an issue. With `only`, tasks and runs are of these; `situation_of_some` leaves out the rest.
     """
     wrong = keys_of_wrong_type(client, redbeat_keys)
     info: Any = client.info()
@@ -152,12 +153,19 @@ def situation(
 
     schedule = (redbeat_keys.schedule, redis_keys.TASKS)
     alive = live_processes(client, within_seconds=ANSWER_SECONDS)
-    tasks = registry.overview(due_limit=_DUE_SHOWN) if sound(redis_keys.TASKS) else Overview(0, 0, [])
+    tasks = (
+        registry.overview(due_limit=_DUE_SHOWN, only=only) if sound(redis_keys.TASKS) else Overview(0, 0, [])
+    )
     active = ledger.active() if sound(redis_keys.ACTIVE_RUNS) else []
     notes = quarantine_notes(client, redbeat_keys) if sound(*QUARANTINE_KEYS) else []
-    notes += _unnoticed(registry, tasks, notes) if sound(redis_keys.TASKS) else []
+    if only is not None:
+        active = [run for run in active if run.task_id in only]
+        notes = [one for one in notes if one["kind"] == "task" and one["what"] in only]
+    else:
+        notes += _unnoticed(registry, tasks, notes) if sound(redis_keys.TASKS) else []
     pauses = read_pauses(client) if sound(*PAUSE_KEYS) else NO_PAUSES
     late = overdue(client, registry, redbeat_keys, now) if sound(*schedule) else []
+    late = [one for one in late if only is None or one.partition("@")[0] in only]
     counts = with_outcomes and sound(redis_keys.FINISHED_RUNS)
     ended = ledger.ended_ids(since=now - _DAY, limit=_ENDED_COUNTED) if counts else []
     queues, broker_issues = _queues(app, ledger, {queue for queue, _ in (*tasks.work, *of_runs(active))})

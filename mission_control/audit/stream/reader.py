@@ -3,7 +3,7 @@
 import json
 import os
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -28,7 +28,10 @@ POLL_SECONDS = 0.5
 
 @dataclass(frozen=True, slots=True)
 class RecordFilter:
-    """Which records are wanted; None means any. Ids may be cut (`rep…`). `since` counts in, `until` not."""
+    """Which records are wanted; None means any. Ids may be cut (`rep…`). `since` counts in, `until` not.
+
+    `only` are the tasks of which records are wanted.
+    """
 
     task_id: str | None = None
     execution_id: str | None = None
@@ -36,6 +39,7 @@ class RecordFilter:
     since: datetime | None = None
     until: datetime | None = None
     is_final: bool | None = None
+    only: Collection[str] | None = None
 
     def accepts(self, record: dict[str, Any]) -> bool:
         """Tell whether `record` has all the wanted values."""
@@ -44,6 +48,7 @@ class RecordFilter:
             and (self.execution_id is None or _is_meant(record.get("execution_id"), self.execution_id))
             and (self.status is None or record.get("status") == self.status)
             and (self.is_final is None or record.get("final") is self.is_final)
+            and (self.only is None or record.get("task_id") in self.only)
             and ((self.since is None and self.until is None) or self._is_in_time(record))
         )
 
@@ -80,9 +85,10 @@ def tail(
     task_id: str | None = None,
     execution_id: str | None = None,
     status: str | None = None,
+    only: Collection[str] | None = None,
     on_corrupt: OnCorrupt | None = None,
 ) -> list[dict[str, Any]]:
-    """Return the last `limit` records that have the given values, oldest first.
+    """Return the last `limit` records that have the given values, of `only` these tasks, oldest first.
 
     Files are read from their ends, only as far as needed, compressed ones from their beginnings. Of a
     record that was written twice the later line is returned. With a filter only those corrupt lines are
@@ -91,7 +97,7 @@ def tail(
     Raises:
         PermissionError: a file may not be read.
     """
-    wanted = RecordFilter(task_id, execution_id, status)
+    wanted = RecordFilter(task_id, execution_id, status, only=only)
     found: list[dict[str, Any]] = []
     unrepeated = Unrepeated()
     with Segments(Path(path)) as segments:

@@ -2,9 +2,11 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
+from mission_control.errors import GrantRefusedError
 from mission_control.model.definitions.grant import PERMISSIONS, Grant
+from mission_control.model.definitions.task import TaskDefinition
 
 Permission = Literal["read", "run", "pause", "edit", "admin"]
 
@@ -51,3 +53,24 @@ class Caller:
         True
         """
         return not self.is_limited or owner in self.owners or not self.tags.isdisjoint(tags)
+
+    def mark(self) -> dict[str, Any]:
+        """Return the field by which a new task is theirs, of a caller who is limited to some.
+
+        >>> Caller("ada", frozenset({"edit"}), owners=frozenset({"kitchen"})).mark()
+        {'owner': 'kitchen'}
+        """
+        return {"owner": min(self.owners)} if self.owners else {"tags": [min(self.tags)]}
+
+    def require(self, task: TaskDefinition) -> None:
+        """Refuse a definition by which a task would not be theirs.
+
+        Raises:
+            GrantRefusedError: says so.
+        """
+        if not self.has(task.owner, task.tags):
+            what = f"{self.name} may have no task of owner {task.owner} with such tags"
+            theirs = [f"owner {one}" for one in sorted(self.owners)] + [
+                f"tag {one}" for one in sorted(self.tags)
+            ]
+            raise GrantRefusedError(f"{what}; give it {' or '.join(theirs)}")

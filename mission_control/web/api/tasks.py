@@ -221,5 +221,4 @@ def _answer(registry: Registry, task_id: str, response: Response) -> dict[str, A
 def _require_theirs(request: Request, task: TaskDefinition) -> None:
     caller: Caller = request.state.caller
     with recorded(request, task.id):
-        if not caller.has(task.owner, task.tags):
-            raise GrantRefusedError(f"{caller.name} may have no task of owner {task.owner} with such tags")
+        caller.require(task)

@@ -21,6 +21,7 @@ from mission_control.model.values.quantities import counted
 from mission_control.operate.assembly import granted_changes, occurrences_of, pausing, resuming
 from mission_control.operate.plan.carrying_out import carry_out
 from mission_control.operate.plan.planning import plan_of_revision
+from mission_control.operate.plan.task_plan import changed_tasks
 from mission_control.operate.tasks import existing_task, naming_nearest_task
 from mission_control.web.access.caller import Permission
 from mission_control.web.pages.views.editor import plan_page, saved
@@ -145,6 +146,8 @@ def _rollback(visit: Visit, form: Form) -> Done:
     if here.settings.signing_key:
         raise PlanRefusedError("former revisions are not signed; use `mission-control task rollback --out`")
     plan = plan_of_revision(here.registry, task_id, visit.number("revision", 1, 10**9))
+    for one in changed_tasks(plan):
+        visit.require_own(one.definition)
     carry_out(here.registry, here.resources, plan, must_be_as_seen=True)
     return Done(f"{task_id}: {plan.reason}")
 
@@ -205,5 +208,5 @@ ACTIONS: Final[Mapping[str, tuple[Permission, Action]]] = {
 }
 """What forms do, each with what its caller must be permitted."""
 
-OF_TASKS: Final = ACTIONS.keys() - {"plan", "save", "rollback", "allow", "deny"}
+OF_TASKS: Final = ACTIONS.keys() - {"allow", "deny"}
 """Those about no more than the tasks, or runs, that a form names; a caller may do so with their own."""

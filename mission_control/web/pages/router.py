@@ -84,8 +84,6 @@ def _visited(
 def _endpoint(view: View) -> Callable[[Request], Awaitable[Response]]:
     async def show(request: Request) -> Response:
         visit = visit_of(request, request.app.state.installation)
-        if view.address == "/" and request.state.caller.is_limited:
-            return RedirectResponse("/tasks", 303)
         signal = await live_pages(request).signal()
         status, html = await run_sync(page, view, visit, signal, request.cookies)
         if status == HTTPStatus.FORBIDDEN:
@@ -113,7 +111,7 @@ async def live(request: Request, view: str) -> Response:
     return StreamingResponse(events, media_type="text/event-stream", headers=headers)
 
 
-@router.get("/preview", dependencies=[needs("edit", of="all")])
+@router.get("/preview", dependencies=[needs("edit", of="some")])
 def preview(request: Request) -> Response:
     """Say what a schedule means while it is typed, and when it is due next."""
     visit = visit_of(request, request.app.state.installation)
@@ -152,9 +150,10 @@ async def do(request: Request, action: str) -> Response:
         if not caller.may(permission) or (caller.is_limited and action not in OF_TASKS):
             raise GrantRefusedError(f"{caller.name} is not permitted to {permission} all tasks")
     visit = replace(visit_of(request, request.state.installation), query=dict(form))
-    back = _own_path(visit.text("back", "/tasks" if caller.is_limited else "/"))
+    back = _own_path(visit.text("back", "/"))
     try:
-        done = await run_sync(_carried_out, act, visit, [(name, one.strip()) for name, one in form])
+        with recorded(request, visit.text("id", visit.text("task", "*"))):
+            done = await run_sync(_carried_out, act, visit, [(name, one.strip()) for name, one in form])
     except MissionControlError as error:
         return await _refused(request, visit, back, error)
     if isinstance(done, str):

@@ -16,6 +16,7 @@ from starlette.routing import compile_path
 from mission_control.dispatch.run_control import existing_run
 from mission_control.errors import GrantRefusedError, InvalidTaskError, Problem, UnknownTaskError
 from mission_control.installation.installation import Installation
+from mission_control.model.definitions.task import TaskDefinition
 from mission_control.model.problems.suggestions import quoted
 from mission_control.model.values.durations import parse_duration
 from mission_control.model.values.instants import parse_instant
@@ -50,6 +51,15 @@ class Visit:
     def shows(self, task_id: str) -> bool:
         """Return whether the caller may see a task."""
         return self.own is None or task_id in self.own
+
+    def require_own(self, task: TaskDefinition) -> None:
+        """Refuse a definition by which a task would not be the caller's.
+
+        Raises:
+            GrantRefusedError: it would not.
+        """
+        if self.caller is not None:
+            self.caller.require(task)
 
     def text(self, name: str, default: str = "") -> str:
         """Return a value of the query, without spaces around it."""
@@ -135,7 +145,7 @@ class View:
 
         Raises:
             UnknownTaskError: the task, or that of the run, is not theirs.
-            GrantRefusedError: it shows all tasks together.
+            GrantRefusedError: it is about the whole installation.
             InvalidTaskError: the query has a name that the page does not have.
         """
         for asked in visit.query if self.query is not None else ():
@@ -149,7 +159,8 @@ class View:
                 raise UnknownTaskError(f"no task of yours has the id {quoted(task_id)}")
             if not self.shows_some:
                 raise GrantRefusedError(
-                    f"{self.title} is about all tasks, and yours are some: see Tasks, Runs"
+                    f"{self.title} is about the whole installation, and yours are some of its tasks: "
+                    "see Now, Tasks, Runs"
                 )
         return self.read(visit)
 

@@ -9,5 +9,6 @@ from mission_control.web.pages.visit import Visit
 def read(visit: Visit) -> dict[str, Any]:
     """Return the latest records of changes, of all tasks or of one."""
     task_id, most = visit.text("task"), visit.number("n", 50, 200)
-    found = tail(visit.installation.settings.task_changes_log, most, task_id=task_id or None)
+    log = visit.installation.settings.task_changes_log
+    found = tail(log, most, task_id=task_id or None, only=visit.own)
     return {"records": found[::-1], "task_id": task_id, "most": most}

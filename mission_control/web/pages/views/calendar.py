@@ -19,7 +19,8 @@ def read(visit: Visit) -> dict[str, Any]:
         raise wrong("month", f"{text[:20]!r} is no month, such as 2026-03") from error
     task_id = visit.text("task")
     ours = visit.installation
-    found = day_outcomes(ours.client, ours.ledger, first, after, now=visit.now, task_id=task_id or None)
+    of: dict[str, Any] = {"task_id": task_id or None, "only": visit.own}
+    found = day_outcomes(ours.client, ours.ledger, first, after, now=visit.now, **of)
     return {
         "first": first,
         "weeks": Calendar().monthdatescalendar(first.year, first.month),

@@ -46,6 +46,8 @@ def read(visit: Visit) -> dict[str, Any]:
         fields |= {name: visit.query.get(name, "") for name in FIELDS}
     elif task_id is not None:
         fields |= _fields(existing_task(here.registry, task_id).to_dict())
+    elif visit.caller is not None and visit.own is not None:
+        fields["more"] = json.dumps(visit.caller.mark(), ensure_ascii=False, indent=1)
     preview = preview_of(visit, fields) if fields["schedule"] else None
     handlers = sorted(here.catalog.handlers())
     return {"task_id": task_id, "fields": fields, "handlers": handlers, "preview": preview, "file": file}
@@ -130,12 +132,16 @@ def _plan(visit: Visit) -> Plan:
     """Return the plan of what is in the form.
 
     Raises:
-        PlanRefusedError: a file owns the task, or it was changed since the form was filled in.
+        PlanRefusedError: a file or another owner has the task, or it was changed since the form was opened.
+        GrantRefusedError: it would not be the caller's.
     """
-    registry = visit.installation.registry
-    if file := registry.planned.files.of(visit.text("id")):
-        raise PlanRefusedError(f"{visit.text('id')} belongs to the file {file}; change it there and apply it")
+    registry, task_id = visit.installation.registry, visit.text("id")
+    if not visit.shows(task_id) and task_id in registry.ids():
+        raise PlanRefusedError(f"{task_id} is no task of yours, and is there already; choose another id")
+    if file := registry.planned.files.of(task_id):
+        raise PlanRefusedError(f"{task_id} belongs to the file {file}; change it there and apply it")
     task = CheckedTask.of(registry.check.parse_new(definition_of(visit)))
+    visit.require_own(task.definition)
     tasks = CheckedTasks()
     tasks.add(task.id, task)
     plan = plan_of(registry, CheckedFiles(tasks, {}, "changed on the page", ()))

@@ -11,6 +11,7 @@ from mission_control.operate.assembly import eta_of
 from mission_control.operate.attention import attention
 from mission_control.operate.simulation.recent_estimates import recent_estimates
 from mission_control.operate.situation import situation
+from mission_control.operate.situation_of_some import situation_of_some
 from mission_control.operate.verdict import verdict_line
 from mission_control.web.pages.visit import Visit
 
@@ -19,12 +20,15 @@ _LATEST = 10
 
 
 def read(visit: Visit) -> dict[str, Any]:
-    """Return the situation, with its verdict and what ended since the last visit."""
+    """Return the situation of the tasks that are shown, its verdict, and what ended since the last visit."""
     here = visit.installation
     parts = (here.client, here.registry, here.ledger, here.celery)
-    found = situation(*parts, now=visit.now, redbeat_keys=here.redbeat_keys, with_outcomes=False)
+    how: dict[str, Any] = {"now": visit.now, "redbeat_keys": here.redbeat_keys, "only": visit.own}
+    found = situation(*parts, **how, with_outcomes=False)
+    if visit.own is not None:
+        found = situation_of_some(found, visit.own)
     since = visit.moment("since", visit.now - timedelta(hours=24))
-    noticed = attention(here.ledger, since)
+    noticed = attention(here.ledger, since, only=visit.own)
     shown = found.active[:_SHOWN]
     words = "since your last visit" if visit.text("since") else "in the last 24 hours"
     return {

@@ -22,11 +22,19 @@ from mission_control.web.pages.views import (
 from mission_control.web.pages.visit import View
 
 VIEWS: Final = (
-    View("/", "Now", "now.html", now.read, query=("since",)),
+    View("/", "Now", "now.html", now.read, shows_some=True, query=("since",)),
     View("/tasks", "Tasks", "tasks.html", tasks.read, shows_some=True, query=("q", "page")),
     View("/tasks/{task_id}", "Task", "task.html", task.read, shows_some=True),
-    View("/editor", "New task", "editor.html", editor.read, is_live=False, query=None),
-    View("/editor/{task_id}", "Edit task", "editor.html", editor.read, is_live=False, query=None),
+    View("/editor", "New task", "editor.html", editor.read, is_live=False, shows_some=True, query=None),
+    View(
+        "/editor/{task_id}",
+        "Edit task",
+        "editor.html",
+        editor.read,
+        is_live=False,
+        shows_some=True,
+        query=None,
+    ),
     View("/runs", "Runs", "runs.html", runs.read, shows_some=True, query=("q", "after", "n")),
     View("/runs/{execution_id}", "Run", "run.html", run.read, shows_some=True),
     View(
@@ -38,6 +46,6 @@ VIEWS: Final = (
     View("/workers", "Workers and queues", "workers.html", workers.read),
     View("/limits", "Limits and budgets", "limits.html", limits.read),
     View("/approvals", "Approvals", "approvals.html", approvals.read),
-    View("/activity", "Activity", "activity.html", activity.read, query=("task", "n")),
-    View("/calendar", "Calendar", "calendar.html", calendar.read, query=("task", "month")),
+    View("/activity", "Activity", "activity.html", activity.read, shows_some=True, query=("task", "n")),
+    View("/calendar", "Calendar", "calendar.html", calendar.read, shows_some=True, query=("task", "month")),
 )
