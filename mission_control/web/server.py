@@ -40,7 +40,7 @@ def create_app(installation: Installation, *, is_open: bool = True) -> FastAPI:
         redoc_url=None,
         generate_unique_id_function=operation_id,
     )
-    app.state.installation = installation
+    app.state.installation, app.state.query_names = installation, {}
     name = str(ULID())
     app.state.broadcast = Broadcast(lambda: EventLog(installation.client, name), installation.redis_url)
     for router in ROUTERS:

@@ -1,6 +1,7 @@
 """All routes under `/api/v1`."""
 
-from fastapi import APIRouter, Depends, FastAPI, Request
+from fastapi import APIRouter, Depends, Request
+from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 
 from mission_control.web.api import (
@@ -29,22 +30,21 @@ async def _known_query(request: Request) -> None:
     Raises:
         RequestError: names it, and those there are.
     """
-    names = _query_names(request.app)[operation_id(request.scope["route"])]
+    names = _query_names(request)
     for name in request.query_params:
         if name not in names:
             raise RequestError(422, "invalid_request", unknown_name(name, names), f"query.{name[:100]}")
 
 
-def _query_names(app: FastAPI) -> dict[str, list[str]]:
-    """Return the parameters of the query that each operation has, as the OpenAPI document has them."""
-    if not hasattr(app.state, "query_names"):
-        operations = [one for path in app.openapi()["paths"].values() for one in path.values()]
-        app.state.query_names = {
-            of["operationId"]: [one["name"] for one in of.get("parameters", ()) if one["in"] == "query"]
-            for of in operations
-        }
-    found: dict[str, list[str]] = app.state.query_names
-    return found
+def _query_names(request: Request) -> list[str]:
+    """Return the parameters of the query that a request may have, as the OpenAPI document says."""
+    known: dict[str, list[str]] = request.app.state.query_names
+    route = request.scope["route"]
+    if (name := operation_id(route)) not in known:
+        paths = get_openapi(title="", version="", routes=[route])["paths"].values()
+        parameters = [one for path in paths for of in path.values() for one in of.get("parameters", ())]
+        known[name] = [one["name"] for one in parameters if one["in"] == "query"]
+    return known[name]
 
 
 router = APIRouter(prefix="/api/v1", responses=DECLARED, dependencies=[Depends(_known_query)])
