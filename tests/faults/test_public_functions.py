@@ -18,6 +18,7 @@ from mission_control.dispatch.run_ending import RunEnding
 from mission_control.dispatch.run_handle import Run
 from mission_control.errors import StoreUnavailableError
 from mission_control.installation.installation import current_installation
+from mission_control.store import redis_keys
 from mission_control.store.embedded.server_start import free_port
 from tests.stage.live_installation import YEARLY
 from tests.stage.servers import RedisServer
@@ -132,6 +133,14 @@ def test_adding_functions_on_a_full_server_report_it_and_write_nothing(
             assert "is full: raise its maxmemory" in trouble(act)
         assert whole(server) == before
         assert mission_control.unregister_task("kept")  # to make room is allowed
+
+
+def test_task_with_a_waiting_run_is_removed_from_a_full_server(point_at: Callable[[str], None]) -> None:
+    with server_with_a_task(point_at) as server, server.client() as client:
+        run = mission_control.enqueue("kept").execution_id
+        client.config_set("maxmemory", "1")
+        assert mission_control.unregister_task("kept")
+        assert client.hget(redis_keys.run(run), "state") == "cancelled"
 
 
 def test_unresponsive_server_is_given_up_in_time(point_at: Callable[[str], None]) -> None:

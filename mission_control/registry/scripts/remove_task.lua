@@ -26,12 +26,12 @@ if type(task) ~= 'string' then
 end
 local active = redis.call('ZINTER', 2, KEYS[11], KEYS[12])
 require_rights(KEYS[1])
+local due = redis.pcall('HGET', KEYS[1], 'due')
+local is_overdue = type(due) == 'string' and (tonumber(due) or math.huge) <= tonumber(ARGV[3])
+redis.call('DEL', KEYS[1], KEYS[4], KEYS[5]) -- first, so that a full server lets the rest be written
 for _, id in ipairs(active) do
   redis.call('SET', ARGV[7] .. id, ARGV[8], 'EX', ARGV[9])
 end
-local due = redis.pcall('HGET', KEYS[1], 'due')
-local is_overdue = type(due) == 'string' and (tonumber(due) or math.huge) <= tonumber(ARGV[3])
-redis.call('DEL', KEYS[1], KEYS[4], KEYS[5])
 redis.call('ZREM', KEYS[2], KEYS[1])
 redis.call('SREM', KEYS[3], ARGV[1])
 redis.call('HDEL', KEYS[6], KEYS[1])
