@@ -96,6 +96,25 @@ def test_graph_stands_from_left_to_right_and_survives_a_circle() -> None:
     assert places["a"] < places["b"] < places["c"]
 
 
+def test_edge_over_a_column_of_the_graph_passes_below_the_tasks_that_stand_there() -> None:
+    nodes = [
+        Node("a", "/a", "success", {}),
+        Node("b", "/b", "success", {"a": "success"}),
+        Node("c", "/c", "success", {"a": "any", "b": "success"}),
+    ]
+    chart = drawn(dependency_graph("Tasks", nodes))
+    (box,) = (one.find("rect") for one in chart.iter("a") if one.get("href") == "/b")
+    assert box is not None
+    bottom = float(box.get("y", "0")) + float(box.get("height", "0"))
+    ways = [one.get("d", "") for one in chart.iter("path") if one.get("class") == "edge"]
+    over = [way for way in ways if " H" in way]
+    assert (len(ways), len(over)) == (3, 1)
+    level = float(over[0].partition(" H")[0].split()[-1])
+    assert bottom < level <= float(chart.find("svg").get("viewBox", "").split()[3])  # type: ignore[union-attr]
+    (words,) = (one for one in chart.iter("text") if one.text == "any")
+    assert float(words.get("y", "0")) == level - 5  # on its own way, not on that of another edge
+
+
 def test_text_in_a_chart_is_no_markup() -> None:
     bars = [RunBar(HOSTILE, f"/{HOSTILE}", "success", NOON, NOON, NOON, NOON)]
     charts = [

@@ -1,5 +1,6 @@
 """Tasks and what comes after them, from left to right, each with the state of its last run."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -9,6 +10,7 @@ from mission_control.web.pages.charts.elements import element, figure
 from mission_control.web.pages.states import kind_of
 
 _WIDE, _HIGH, _COLUMN, _ROW, _LETTERS = 190, 44, 250, 62, 24
+_Place = tuple[float, float]
 _SIGNS = {"ok": "✓", "bad": "✕", "warn": "!", "run": "▶", "skip": "↷", "idle": "·"}
 
 
@@ -24,7 +26,9 @@ class Node:
 
 def dependency_graph(caption: str, nodes: Sequence[Node]) -> Markup:
     """Return the graph; edges to tasks that are not among the nodes are left out of the drawing."""
-    places = _places(nodes)
+    columns = _columns(nodes)
+    filled = Counter[int]()
+    places = {one.name: _next_place(columns[one.name], filled) for one in nodes}
     drawing = [
         element(
             "marker",
@@ -35,18 +39,20 @@ def dependency_graph(caption: str, nodes: Sequence[Node]) -> Markup:
     for node in nodes:
         for before, outcome in node.after.items():
             if before in places:
-                drawing += _edge(places[before], places[node.name], outcome)
+                between = range(columns[before] + 1, columns[node.name])
+                lanes = [_next_place(column, filled) for column in between]
+                drawing += _edge(places[before], lanes, places[node.name], outcome)
     drawing += [_box(node, *places[node.name]) for node in nodes]
-    wide = max((x for x, _ in places.values()), default=0) + _WIDE + 4
-    high = max((y for _, y in places.values()), default=0) + _HIGH + 4
+    wide = max(filled, default=0) * _COLUMN + _WIDE + 6
+    high = max([1, *filled.values()]) * _ROW - _ROW + _HIGH + 6
     rows = [
         (one.name, one.state, ", ".join(f"{name} ({on})" for name, on in one.after.items())) for one in nodes
     ]
     return figure(caption, drawing, (wide, high), ("task", "last run", "comes after"), rows)
 
 
-def _places(nodes: Sequence[Node]) -> dict[str, tuple[float, float]]:
-    """Return where each task stands: its column is the longest way to it from a task that comes first."""
+def _columns(nodes: Sequence[Node]) -> dict[str, int]:
+    """Return each task's column: the longest way to it from a task that comes first."""
     known, columns = {one.name: one for one in nodes}, dict[str, int]()
 
     def column(name: str, way: frozenset[str]) -> int:
@@ -55,22 +61,30 @@ def _places(nodes: Sequence[Node]) -> dict[str, tuple[float, float]]:
             columns[name] = max((column(one, way | {name}) + 1 for one in before), default=0)
         return columns[name]
 
-    filled, places = dict[int, int](), dict[str, tuple[float, float]]()
-    for node in nodes:
-        at = column(node.name, frozenset())
-        row = filled.get(at, 0)
-        filled[at] = row + 1
-        places[node.name] = (2.0 + at * _COLUMN, 2.0 + row * _ROW)
-    return places
+    return {one.name: column(one.name, frozenset()) for one in nodes}
 
 
-def _edge(start: tuple[float, float], end: tuple[float, float], outcome: str) -> list[Markup]:
-    x1, y1, x2, y2 = start[0] + _WIDE, start[1] + _HIGH / 2, end[0], end[1] + _HIGH / 2
-    bend = (x1 + x2) / 2
-    curve = f"M{x1:g} {y1:g} C{bend:g} {y1:g} {bend:g} {y2:g} {x2 - 2:g} {y2:g}"
+def _next_place(column: int, filled: Counter[int]) -> _Place:
+    """Return the first place of a column that neither a task nor an edge on its way to another one has."""
+    filled[column] += 1
+    return 2.0 + column * _COLUMN, 2.0 + (filled[column] - 1) * _ROW
+
+
+def _edge(start: _Place, lanes: Sequence[_Place], end: _Place, outcome: str) -> list[Markup]:
+    """Return an edge that passes through its lane of each column between, where no task stands."""
+    x, y = start[0] + _WIDE, start[1] + _HIGH / 2
+    curve = f"M{x:g} {y:g}"
+    for place in (*lanes, end):
+        left, middle = place[0] - 2, place[1] + _HIGH / 2
+        bend = (x + left) / 2
+        curve += f" C{bend:g} {y:g} {bend:g} {middle:g} {left:g} {middle:g}"
+        if place is not end:
+            x, y = place[0] + _WIDE, middle
+            curve += f" H{x:g}"
     line = element("path", d=curve, class_="edge", marker_end="url(#arrow)")
-    words = [] if outcome == "success" else [element("text", outcome, x=x1 + 4, y=y1 - 5)]
-    return [line, *words]
+    at = (lanes[-1][0] + _WIDE / 2, y) if lanes else (bend, (y + middle) / 2)
+    words = element("text", outcome, x=at[0], y=at[1] - 5, text_anchor="middle")
+    return [line] if outcome == "success" else [line, words]
 
 
 def _box(node: Node, x: float, y: float) -> Markup:
