@@ -64,6 +64,7 @@ chaos:
 	POLICY_EXAMPLES=300 MUTANTS=0 $(PYTEST) tests/properties/test_policy_machine.py tests/properties/test_policy_mutations.py
 	HOUR_TASKS=200 $(PYTEST) tests/time_travel/test_replay.py
 	ETA_LOADS=10000 $(PYTEST) tests/properties/test_eta_intervals.py
+	FACES_EXAMPLES=300 $(PYTEST) tests/properties/test_faces_agree.py
 	MC_REST_EXAMPLES=300 $(PYTEST) tests/integration/web/test_rest_schema.py
 	REPLAYS=10000 $(PYTEST) tests/integration/ledger/test_replayed_messages.py
 

@@ -1,7 +1,11 @@
-"""REST, the command line and Python do the same to the same ledger, whatever the sequence of changes."""
+"""REST, the command line and Python do the same to the same ledger, whatever the sequence of changes.
+
+FACES_EXAMPLES says how many sequences are tried: a few here, many by `make chaos`.
+"""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
@@ -109,10 +113,11 @@ def recorded(installation: Installation) -> list[tuple[Any, ...]]:
     return [(one["task_id"], one["change"], one["actor"], one["revision"]) for one in found]
 
 
+EXAMPLES = int(os.environ.get("FACES_EXAMPLES", "8"))
 HEALTHY: Any = {"deadline": None, "suppress_health_check": list(HealthCheck)}
 
 
-@settings(max_examples=8, derandomize=True, database=None, **HEALTHY)
+@settings(max_examples=EXAMPLES, derandomize=EXAMPLES == 8, database=None, **HEALTHY)
 @given(changes=CHANGES)
 def test_three_faces_do_the_same(changes: list[Change], installation: Installation) -> None:
     outcomes = []
