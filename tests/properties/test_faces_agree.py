@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 import mission_control as python
@@ -119,6 +119,7 @@ HEALTHY: Any = {"deadline": None, "suppress_health_check": list(HealthCheck)}
 
 @settings(max_examples=EXAMPLES, derandomize=EXAMPLES == 8, database=None, **HEALTHY)
 @given(changes=CHANGES)
+@example(changes=[("pause", "tea"), ("remove", "tea"), ("resume", "tea")])
 def test_three_faces_do_the_same(changes: list[Change], installation: Installation) -> None:
     outcomes = []
     for face in (by_python, by_command, by_rest):

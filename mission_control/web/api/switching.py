@@ -10,7 +10,7 @@ from mission_control.model.values.fields import Line
 from mission_control.operate.assembly import occurrences_of, pausing, resuming
 from mission_control.operate.next_times import changed_json
 from mission_control.operate.pausing import Selector, layer_json
-from mission_control.operate.tasks import existing_task, unknown_task
+from mission_control.operate.tasks import unknown_task
 from mission_control.web.access.needs import needs
 from mission_control.web.api.bodies import DryRun, Moment, Why, Wish
 from mission_control.web.idempotency import IdempotentRoute
@@ -80,8 +80,7 @@ def pause(task_id: str, whole: Whole, wish: Pause, dry_run: DryRun = False) -> d
 
 @router.post("/tasks/{task_id:id}/resume", dependencies=[needs("pause")])
 def resume(task_id: str, whole: Whole, wish: Resume, dry_run: DryRun = False) -> dict[str, Any]:
-    """End the pause of a task, or close its circuit breaker."""
-    existing_task(whole.registry, task_id)
+    """End the pause of a task, or close its circuit breaker; also of one that has been removed meanwhile."""
     return _resume(whole, [(PauseKind.TASK, task_id)], wish, dry_run)
 
 
