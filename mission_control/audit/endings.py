@@ -9,6 +9,7 @@ from mission_control.audit.stream.log import AuditLog
 from mission_control.errors import AuditWriteError
 from mission_control.events import events
 from mission_control.model.policies.deadlines import late
+from mission_control.model.runs.lags import lags_to_count
 from mission_control.model.runs.run_record import RunRecord, Trigger
 from mission_control.model.runs.run_state import RunState
 
@@ -87,4 +88,5 @@ def ending_record(run: RunRecord, *, at: datetime) -> ExecutionRecord:
         spent=run.spent,
         calls=run.calls,
         late=late(run) if run.state.is_final else [],
+        lags_ms=lags_to_count(run),
     )

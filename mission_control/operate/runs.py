@@ -30,7 +30,7 @@ _HIDDEN: Final = {"params", "secret_params", "is_fixed_delay", "breaker", "budge
 # Few runs have them.
 _UNUSUAL: Final = {
     *("limits", "limited_by", "limited_until", "spent_usd", "spent_tokens", "calls", "condition"),
-    *("deadline", "first_started_at", "late"),
+    *("deadline", "first_started_at", "late", "spread_seconds"),
 }
 
 

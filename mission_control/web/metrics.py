@@ -5,10 +5,10 @@ only with `?by=task`. A scrape costs a bounded number of round trips, however ma
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import islice
+from itertools import accumulate, islice
 from typing import Any, Final, Literal, cast
 
 from fastapi import APIRouter, Request, Response
@@ -19,7 +19,7 @@ from prometheus_client.registry import Collector
 from mission_control.errors import StoreUnavailableError
 from mission_control.installation.installation import Installation
 from mission_control.model.figures.run_totals import SECONDS
-from mission_control.model.runs.run_record import RunRecord, Trigger
+from mission_control.model.runs.lags import STAGES
 from mission_control.operate.analytics import by_task
 from mission_control.operate.budgets import standings
 from mission_control.operate.queues import waiting_queues
@@ -32,8 +32,6 @@ from mission_control.web.parts import Whole
 MOST_NAMED: Final = 100
 """How many queues, limits or budgets are named."""
 
-_RECENT: Final = timedelta(minutes=5)
-_RECENT_RUNS: Final = 200
 _DAY: Final = timedelta(days=1)
 
 router = APIRouter(tags=["metrics"], dependencies=[needs("read", of="all")])
@@ -67,7 +65,6 @@ class _Collected(Collector):
         ours = self.installation
         now = ours.clock()
         yield from _totals(cast("dict[str, str]", ours.client.hgetall(redis_keys.ROLLUP_TOTALS)))
-        yield from _lags(ours.ledger.last_finished(limit=_RECENT_RUNS), now)
         alive = live_processes(ours.client, within_seconds=ANSWER_SECONDS)
         yield from _processes(alive)
         yield from _queues(ours, {name for one in alive for name in one.info.get("queues", [])}, now)
@@ -106,34 +103,25 @@ def _totals(stored: Mapping[str, str]) -> Iterator[Metric]:
     yield ended
     retries = int(stored.get("retries", 0))
     yield CounterMetricFamily("mission_control_retries", "Attempts that are followed by another", retries)
-    for name, about in (("duration", "How long last attempts took"), ("lateness", "How late they began")):
-        total, buckets = 0, []
-        for bound in (*SECONDS, "+Inf"):
-            total += int(stored.get(f"{name}:{bound}", 0))
-            buckets.append((bound if isinstance(bound, str) else str(float(bound)), total))
-        seconds = int(stored.get(f"{name}:sum", 0)) / 1_000
-        yield HistogramMetricFamily(f"mission_control_run_{name}_seconds", about, buckets, seconds)
+    yield _histogram("run_duration_seconds", "How long last attempts took", stored, {"": "duration"})
+    about = "How late runs began, by stage: until beat fired, in the queue, and until the handler began"
+    yield _histogram("lag_seconds", about, stored, {stage: f"lag_{stage}" for stage in STAGES}, ["stage"])
 
 
-def _lags(runs: Iterable[RunRecord], now: datetime) -> Iterator[Metric]:
-    """Return how late beat fired, how long messages waited, and both, of the runs that ended last."""
-    found = defaultdict[str, list[float]](list)
-    for run in runs:
-        if run.finished_at is None or run.finished_at < now - _RECENT or run.trigger is not Trigger.SCHEDULE:
-            continue
-        found["beat"].append((run.dispatched_at - run.due_at).total_seconds())
-        if run.started_at is not None and run.attempt == 1:
-            found["queue"].append((run.started_at - run.dispatched_at).total_seconds())
-            found["start"].append((run.started_at - run.due_at).total_seconds())
-    about = "Lag by stage of the runs that ended within 5 minutes: until fired, in the queue, both"
-    yield _family("lag_seconds", about, ["stage", "quantile"], _quantiles(found))
-
-
-def _quantiles(found: Mapping[str, list[float]]) -> Iterator[tuple[list[str], float]]:
-    for stage, lags in found.items():
-        ordered = sorted(lags)
-        for share in (0.5, 0.95, 1.0):
-            yield [stage, f"{share:g}"], ordered[max(0, -int(-len(ordered) * share // 1) - 1)]
+def _histogram(
+    name: str,
+    about: str,
+    stored: Mapping[str, str],
+    counters: Mapping[str, str],
+    labels: Sequence[str] = (),
+) -> Metric:
+    """Return a histogram of the totals, with one counter for each value of its label, or for none."""
+    family = HistogramMetricFamily(f"mission_control_{name}", about, labels=labels)
+    for value, counter in counters.items():
+        counts = accumulate(int(stored.get(f"{counter}:{bound}", 0)) for bound in (*SECONDS, "+Inf"))
+        buckets = list(zip([*(str(float(one)) for one in SECONDS), "+Inf"], counts, strict=True))
+        family.add_metric([value] * len(labels), buckets, int(stored.get(f"{counter}:sum", 0)) / 1_000)
+    return family
 
 
 def _processes(alive: Iterable[ProcessInfo]) -> Iterator[Metric]:

@@ -5,7 +5,7 @@ Field order is part of the format: the six fields of the original log first, the
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, get_args
 
@@ -17,6 +17,7 @@ from mission_control.audit.record.masking import (
     clean_text,
     clean_value,
 )
+from mission_control.model.runs.lags import Stage
 from mission_control.model.values.instants import format_instant
 
 Status = Literal[
@@ -47,7 +48,8 @@ class ExecutionRecord:
     `upstream` are the runs of other tasks that it came after, `late` the deadlines that it passed.
     `calls` is how many debounced requests it stands for. `spent` is what the run has spent so far by unit:
     dollars as `usd`, `tokens`. `delivery` belongs to `worker_lost` and `interrupted`: which claim of the
-    run was cut off, the first is 1. `output` and `error` may be anything; `to_dict` masks and bounds them.
+    run was cut off, the first is 1. `lags_ms` are how late the run began, by stage. `output` and `error`
+    may be anything; `to_dict` masks and bounds them.
     """
 
     timestamp: datetime
@@ -73,6 +75,7 @@ class ExecutionRecord:
     spent: Mapping[str, float] | None = None
     calls: int | None = None
     late: Sequence[str] = ()
+    lags_ms: Mapping[Stage, int] = field(default_factory=dict)
 
     @property
     def lateness_ms(self) -> int | None:
@@ -113,6 +116,7 @@ class ExecutionRecord:
             **({} if not self.spent else {"spent": dict(self.spent)}),
             **({} if self.calls is None else {"calls": self.calls}),
             **({"late": [*self.late]} if self.late else {}),
+            **({"lags_ms": dict(self.lags_ms)} if self.lags_ms else {}),
         }
 
 

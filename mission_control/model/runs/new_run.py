@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any, Final
 
+from mission_control.model.definitions.schedules import spread_offset
 from mission_control.model.definitions.task import TaskDefinition
 from mission_control.model.definitions.task_parts import RetryPolicy
 from mission_control.model.runs.run_record import RunRecord, Trigger, json_text
@@ -38,9 +39,9 @@ class Origin:
     backfill: str | None = None
 
     def applied(self, spec: Mapping[str, str]) -> dict[str, str]:
-        """Return the spec of an occurrence as that of a run that comes after these."""
+        """Return the spec of an occurrence as that of a run that comes after these, without a spread."""
         return {
-            **spec,
+            **{name: text for name, text in spec.items() if name != "spread_seconds"},
             "execution_id": downstream_execution_id(spec["task_id"], self.root),
             "trigger": str(Trigger.AFTER),
             "root": self.root,
@@ -73,6 +74,9 @@ def occurrence_spec(
         "params": params,
         "revision": str(revision),
     }
+    if task.schedule.spread_seconds:
+        spread = spread_offset(task_id, task.schedule.spread_seconds)
+        spec["spread_seconds"] = str(spread.total_seconds())
     if moved_to is not None:
         spec["moved_to"] = format_instant(moved_to)
     expires = expires_at(task, scheduled_time if moved_to is None else moved_to, now)

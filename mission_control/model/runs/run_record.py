@@ -49,7 +49,8 @@ class RunRecord:
     `spent_tokens` what its attempts have reported, None for nothing. `calls` is how many debounced requests
     it stands for, None if it was not debounced. `condition` has the function that a worker asks first;
     `condition_seen` is what a built-in condition saw. `upstream` are the runs of other tasks that this one
-    came after, `root` the first of them all; None for a run that came after none.
+    came after, `root` the first of them all; None for a run that came after none. `spread_seconds` is how
+    long after its due time beat fires it, None for at once.
     """
 
     execution_id: str
@@ -78,6 +79,7 @@ class RunRecord:
     condition: dict[str, Any] | None = None
     condition_seen: str | None = None
     moved_to: datetime | None = None
+    spread_seconds: float | None = None
     backfill: str | None = None
     root: str | None = None
     upstream: list[str] | None = None
@@ -220,8 +222,7 @@ def _instant(text: str) -> datetime:
 
 _TIMES: Final = (
     *("scheduled_time", "dispatched_at", "expires_at", "moved_to"),
-    *("started_at", "finished_at", "retry_at", "resent_at", "released_at", "waits_until"),
-    "first_started_at",
+    *("started_at", "finished_at", "retry_at", "resent_at", "released_at", "waits_until", "first_started_at"),
 )
 _WHOLE_NUMBERS: Final = (
     *("priority", "revision", "attempt", "duration_ms"),
@@ -241,7 +242,7 @@ _DECODERS: Final[dict[str, Callable[[str], Any]]] = {
     **dict.fromkeys(_JSON, json.loads),  # which knows integers of any length
     "is_fixed_delay": "true".__eq__,
     **dict.fromkeys(_WHOLE_NUMBERS, int),
-    "timeout_seconds": float,
+    **dict.fromkeys(("timeout_seconds", "spread_seconds"), float),
     "spent_usd": lambda text: int(text) / BILLIONTHS,
     "limited_until": lambda text: datetime.fromtimestamp(float(text), UTC),
     "state": RunState,

@@ -8,6 +8,7 @@ from typing import Final
 
 from mission_control.model.policies.deadlines import late, words
 from mission_control.model.policies.misfire import ON_TIME_WITHIN
+from mission_control.model.runs.lags import lags
 from mission_control.model.runs.run_record import RunRecord
 from mission_control.model.runs.run_state import RunState
 from mission_control.model.values.instants import format_instant
@@ -133,7 +134,7 @@ def delayed(run: RunRecord, evidence: Evidence) -> Iterator[Finding]:
     """Yield when Redis failed or no beat fired, by what the start was late, part by part, and deadlines."""
     refused = list(redis_failed(evidence))
     yield from refused
-    if not refused and run.trigger == "schedule" and run.dispatched_at - run.due_at > ON_TIME_WITHIN:
+    if not refused and run.trigger == "schedule" and lags(run).fired > ON_TIME_WITHIN:
         start, end = evidence.acted_before, evidence.acted_after or run.dispatched_at
         since = "" if start is None else f" from {format_instant(start)}"
         yield Finding("beat_down", f"no beat fired anything{since} until {format_instant(end)}")
@@ -147,13 +148,6 @@ def delayed(run: RunRecord, evidence: Evidence) -> Iterator[Finding]:
 
 
 def _late_by(run: RunRecord) -> dict[str, timedelta]:
-    """Return what delayed a first attempt: beat or the producer, parking, the queue."""
-    started, zero = run.started_at or run.dispatched_at, timedelta(0)
-    entered = max(run.dispatched_at, min(run.due_at, started))
-    sent = entered if run.released_at is None else run.released_at
-    by = "beat" if run.trigger == "schedule" else "its producer"
-    return {
-        by: max(entered - run.due_at, zero),
-        "parked": max(sent - entered, zero),
-        "in the queue": max(started - sent, zero),
-    }
+    """Return what delayed a first attempt: its spread, beat or the producer, parking, the queue."""
+    found, by = lags(run), "beat" if run.trigger == "schedule" else "its producer"
+    return {"spread": found.spread, by: found.fired, "parked": found.parked, "in the queue": found.queued}

@@ -12,6 +12,7 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from mission_control.audit.record.records import ExecutionRecord
+from mission_control.model.runs.lags import STAGES
 from mission_control.model.runs.run_state import RunState
 from mission_control.operate.unaccounted import Unaccounted
 from mission_control.processes.heartbeats import Heartbeat
@@ -76,10 +77,10 @@ def test_metrics_measure_every_part(installation: Installation) -> None:
     live(installation)
     record_ends(
         installation,
-        {"duration_ms": 700},
-        {"status": "failure", "error": "x", "duration_ms": 90_000},
+        {"duration_ms": 700, "lags_ms": {"beat": 9_000, "queue": 3_000, "start": 12_000}},
+        {"status": "failure", "error": "x", "duration_ms": 90_000, "lags_ms": {"queue": 20, "start": 20}},
         {"status": "skipped", "cause": {"class": "overlap"}, "attempt": None},
-        {"status": "retry", "final": False},
+        {"status": "retry", "final": False, "lags_ms": {"beat": 0, "queue": 0, "start": 100_000_000}},
     )
     found = measured(installation)
     assert value(found, "occurrences_total", outcome="success", cause="") == 1
@@ -88,9 +89,14 @@ def test_metrics_measure_every_part(installation: Installation) -> None:
     assert value(found, "run_duration_seconds_bucket", le="1.0") == 1
     assert value(found, "run_duration_seconds_bucket", le="+Inf") == 2
     assert value(found, "run_duration_seconds_sum") == 90.7
-    assert value(found, "lag_seconds", stage="beat", quantile="1") == pytest.approx(9)
-    assert value(found, "lag_seconds", stage="queue", quantile="0.5") == pytest.approx(3)
-    assert value(found, "lag_seconds", stage="start", quantile="0.95") == pytest.approx(12)
+    assert {stage: value(found, "lag_seconds_count", stage=stage) for stage in STAGES} == {
+        "beat": 2,
+        "queue": 3,
+        "start": 3,
+    }
+    assert value(found, "lag_seconds_bucket", stage="start", le="5.0") == 1
+    assert value(found, "lag_seconds_bucket", stage="start", le="21600.0") == 2
+    assert value(found, "lag_seconds_sum", stage="queue") == pytest.approx(3.02)
     assert (value(found, "beat_leader"), value(found, "workers"), value(found, "worker_slots")) == (1, 1, 2)
     assert 0 <= value(found, "beat_tick_age_seconds") < 15
     assert value(found, "queue_messages", queue="default") == 1
@@ -126,7 +132,8 @@ def test_queues_and_limits_are_bounded(installation: Installation) -> None:
 def test_dashboard_and_alerts_name_metrics_that_there_are(installation: Installation) -> None:
     live(installation)
     record_ends(installation, {"status": "failure", "error": "x", "duration_ms": 5})
-    there = {f"mission_control_{name}" for name, _ in measured(installation, "?by=task")}
+    found = measured(installation, "?by=task")
+    there = {f"mission_control_{name}" for name, _ in found}
     dashboard = json.loads((ROOT / "deploy" / "grafana-dashboard.json").read_text())
     alerts = yaml.safe_load((ROOT / "deploy" / "prometheus-alerts.yaml").read_text())
     shown = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
@@ -134,6 +141,8 @@ def test_dashboard_and_alerts_name_metrics_that_there_are(installation: Installa
     assert len(shown) > 10
     assert len(watched) > 5
     assert set(NAMED.findall(" ".join(shown + watched))) - there == set()
+    bounds = {(label, value) for _, labels in found for label, value in labels if label in {"le", "stage"}}
+    assert {*re.findall(r'\b(le|stage)="([^"]+)"', " ".join(shown + watched))} <= bounds
     table = re.findall(
         r"^\| `(mission_control_[a-z_]+)", (ROOT / "docs" / "metrics.md").read_text(), re.MULTILINE
     )

@@ -98,12 +98,17 @@ def test_steady_figures_and_few_runs_have_no_change() -> None:
 def test_totals_have_only_known_labels() -> None:
     assert counted(record("skipped", cause={"class": "x" * 99})) == {"ended:skipped:": 1}
     assert counted(record("missed", cause={"class": "misfire"})) == {"ended:missed:misfire": 1}
-    late = counted(record(duration_ms=10**9, lateness_ms=-5))
+    late = counted(record(duration_ms=10**9, lags_ms={"beat": 5_000, "queue": 5_001, "tea": 1, "start": "x"}))
     assert late == {
         "ended:success:": 1,
         "duration:+Inf": 1,
         "duration:sum": 10**9,
-        "lateness:0.1": 1,
-        "lateness:sum": 0,
+        "lag_beat:5": 1,
+        "lag_beat:sum": 5_000,
+        "lag_queue:15": 1,
+        "lag_queue:sum": 5_001,
     }
+    assert counted(record(lags_ms=[3])) == {"ended:success:": 1}
+    retried = counted(record("retry", final=False, duration_ms=9, lags_ms={"start": 0}))
+    assert retried == {"retries": 1, "lag_start:0.1": 1, "lag_start:sum": 0}
     assert counted({"status": "worker_lost", "final": False}) == {}
