@@ -46,6 +46,7 @@ class Quarantine:
             redis_keys.BEAT_QUARANTINE,
             redis_keys.BEAT_JOURNAL,
             redis_keys.TASKS,
+            redis_keys.EDITS,
         )
         self._script = lua_script(client, __package__, "quarantine")
         self._restore = lua_script(client, __package__, "restore")
@@ -75,7 +76,8 @@ class Quarantine:
         waiting, self._waiting = self._waiting, []
         with self._client.pipeline(transaction=False) as pipe:
             for one in waiting:
-                self._script(keys=self._keys, args=[*one.args(), self._task_id(one.name)], client=pipe)
+                args = [*one.args(), *self._of_task(one.name, "quarantined")]
+                self._script(keys=self._keys, args=args, client=pipe)
             done = pipe.execute()
         noted = [(one, answer) for one, answer in zip(waiting, done, strict=True) if answer]
         events.entries_quarantined([(one.name, one.problem) for one, _ in noted])
@@ -112,7 +114,7 @@ class Quarantine:
         due, delay = _number(note, "due", now.timestamp()), _number(note, "delay", 0.0)
         if delay > 0:  # if it fails again
             self._next_delays[key] = min(delay * 2, _LONGEST_DELAY)
-        args: list[str | bytes] = [key, repr(due), note, format_instant(now), self._task_id(key)]
+        args: list[str | bytes] = [key, repr(due), note, format_instant(now), *self._of_task(key, "restored")]
         answer = self._restore(keys=self._keys, args=args)
         if answer == _IS_TASK:
             self._record(key, "restored", "its trouble is over", now)
@@ -120,6 +122,10 @@ class Quarantine:
 
     def _record(self, key: str, change: str, reason: str, now: datetime) -> None:
         self._changes.record(self._task_id(key), change, {}, {}, reason=reason, at=now)
+
+    def _of_task(self, key: str, change: str) -> tuple[str, str]:
+        task_id = self._task_id(key)
+        return task_id, json.dumps([self._changes.edit("task", change, task_id=task_id)])
 
     def _task_id(self, key: str) -> str:
         return key.removeprefix(self._prefix)

@@ -5,8 +5,11 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
+import orjson
+
 from mission_control.audit.pending.pending_records import pending_form, write_or_pend
 from mission_control.audit.record.difference import difference
+from mission_control.audit.record.masking import clean_name
 from mission_control.audit.record.records import ChangeRecord
 from mission_control.audit.record.repetitions import identity_of
 from mission_control.audit.stream.log import AuditLog
@@ -78,9 +81,20 @@ class ChangeLog:
             diff=difference(before, after),
         ).to_dict()
 
-    def pending(self, record: Mapping[str, Any]) -> tuple[str, str]:
-        """Return what makes a record pending in the step that makes the change: its identity and JSON."""
-        return str(identity_of(record)), pending_form(self._records.path, record)
+    def pending(self, record: Mapping[str, Any]) -> tuple[str, str, str]:
+        """Return what makes a record pending in the step that makes the change: its identity and JSON.
+
+        The third is the edit of the task, for `redis_keys.EDITS`.
+        """
+        edit = {"kind": "task", "task_id": record["task_id"], "change": record["change"]}
+        edit |= {"who": record["actor"], "revision": record["revision"]}
+        pending = pending_form(self._records.path, record)
+        return str(identity_of(record)), pending, orjson.dumps(edit).decode()
+
+    def edit(self, kind: str, change: str, **names: str) -> dict[str, str]:
+        """Return an edit that is about to be made, for `redis_keys.EDITS`; `kind` names its event."""
+        clean = {name: clean_name(value) for name, value in names.items()}
+        return {"kind": kind, **clean, "change": change, "who": clean_name(self.actor)}
 
     def write(self, record: Mapping[str, Any]) -> None:
         """Write the record of a change that was made."""

@@ -1,5 +1,6 @@
 """Where limits and budgets are kept: next to the tasks that refer to them."""
 
+import json
 from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
@@ -146,8 +147,9 @@ class NamedResources(ABC, Generic[Resource]):
             if dry_run or seen == written:
                 return seen != written
             waiting, booked = self._waiting(name)
-            keys = [self.key, redis_keys.PARKED, *waiting]
+            keys = [self.key, redis_keys.PARKED, redis_keys.EDITS, *waiting]
             args: list[str | int] = [name, seen, written, redis_keys.WAKE_CHANNEL, booked, redis_keys.run("")]
+            args.append(json.dumps([self._changes.edit(self.kind.noun, _change(resource), name=name)]))
             if self._change(keys=keys, args=args):
                 self._record(name, self.kind.read(seen), resource, reason)
                 return True
@@ -157,8 +159,12 @@ class NamedResources(ABC, Generic[Resource]):
     def _record(self, name: str, before: Resource | None, after: Resource | None, reason: str | None) -> None:
         noun = self.kind.noun
         forms = [{} if one is None else {noun: one.to_dict()} for one in (before, after)]
-        change = f"{noun}_removed" if after is None else f"{noun}_set"
+        change = f"{noun}_{_change(after)}"
         self._changes.record(f"{noun}:{name}", change, *forms, reason=reason, at=self._clock())
+
+
+def _change(resource: object | None) -> str:
+    return "removed" if resource is None else "set"
 
 
 def read_resources(client: Redis, key: str, kind: type[Resource]) -> dict[str, Resource]:

@@ -1,5 +1,6 @@
 """Changes of single occurrences: kept among the pauses, so that beat decides again when they change."""
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -47,7 +48,9 @@ class OccurrenceStore:
         on record.
         """
         moved_to = "" if forget or change.to is None else repr((change.to + spread).timestamp())
-        keys = [*PAUSE_KEYS, self.redbeat_keys.schedule, self.redbeat_keys.entry(change.task_id)]
+        entry = self.redbeat_keys.entry(change.task_id)
+        keys = [*PAUSE_KEYS, self.redbeat_keys.schedule, entry, redis_keys.EDITS]
+        edit = self.changes.edit("task", what, task_id=change.task_id, execution_id=change.execution_id)
         args: list[str] = [
             seen.version,
             "" if due is None else repr(due),
@@ -55,6 +58,7 @@ class OccurrenceStore:
             "" if forget else change.to_json(),
             moved_to,
             redis_keys.WAKE_CHANNEL,
+            json.dumps([edit]),
         ]
         if not lua_script(self.client, __package__, "change_occurrence")(keys=keys, args=args):
             return False

@@ -23,7 +23,9 @@ from mission_control.store import redis_keys
 from mission_control.store.lua_scripts import lua_script
 
 PAUSE_KEYS: Final = (redis_keys.PAUSES, redis_keys.PAUSES_VERSION)
-_CHANGED_KEYS: Final = (*PAUSE_KEYS, redis_keys.NOTICES)
+_CHANGED_KEYS: Final = (*PAUSE_KEYS, redis_keys.NOTICES, redis_keys.EDITS)
+
+_OF_TASK: Final = {PauseKind.TASK, PauseKind.BREAKER}
 
 _Kept = TypeVar("_Kept")
 
@@ -102,7 +104,7 @@ class Pauses:
     ) -> None:
         """Set layers, each in the place of one of its name that is in force; `change` names it on record."""
         new = list(layers)
-        replaced = self._write(lambda _: new, notices=notices)
+        replaced = self._write(lambda _: new, change=change, notices=notices)
         for layer in new:
             self._record(layer, change, replaced.get(layer.name), layer, reason=layer.reason)
 
@@ -124,10 +126,9 @@ class Pauses:
             return []
         self._write(over, ends=wanted, notices=notices)
         for layer in found.values():
-            is_breaker = layer.kind is PauseKind.BREAKER
-            if is_breaker:
+            if layer.kind is PauseKind.BREAKER:
                 self._forget_failures(layer.value)
-            self._record(layer, "breaker_closed" if is_breaker else "resumed", layer, None, reason=reason)
+            self._record(layer, _ended(layer), layer, None, reason=reason)
         return list(found.values())
 
     def _forget_failures(self, task_id: str) -> None:
@@ -139,6 +140,7 @@ class Pauses:
         self,
         changed: Callable[[dict[str, PauseLayer]], list[PauseLayer]],
         *,
+        change: str = "",
         ends: Iterable[str] = (),
         notices: Iterable[Notice] = (),
     ) -> dict[str, PauseLayer]:
@@ -150,12 +152,14 @@ class Pauses:
             written = changed(in_force)
             pairs = [part for one in written for part in (_field(one), one.to_json())]
             gone = [_field(one) for one in seen.layers if _is_forgotten(one, now)]
-            gone += [name for name in ends if name in in_force]
+            gone += (ended := [name for name in sorted(ends) if name in in_force])
+            edited = written or [in_force[name] for name in ended]
             head: list[str | int] = [
                 seen.version,
                 redis_keys.WAKE_CHANNEL,
                 len(written),
                 json.dumps(reported) if reported else "",
+                json.dumps([self._edit(one, change or _ended(one)) for one in edited]),
             ]
             if self._change(keys=_CHANGED_KEYS, args=[*head, *pairs, *gone]):
                 return in_force
@@ -174,8 +178,16 @@ class Pauses:
             {} if one is None else {"pause": {"layer": one.name, "who": one.who, "until": _text(one.until)}}
             for one in (before, after)
         ]
-        name = layer.value if layer.kind in {PauseKind.TASK, PauseKind.BREAKER} else layer.name
+        name = layer.value if layer.kind in _OF_TASK else layer.name
         self._changes.record(name, change, *forms, reason=reason, at=self._clock())
+
+    def _edit(self, layer: PauseLayer, change: str) -> dict[str, str]:
+        of_task = {"task_id": layer.value} if layer.kind in _OF_TASK else {}
+        return self._changes.edit("pauses", change, layer=layer.name, **of_task)
+
+
+def _ended(layer: PauseLayer) -> str:
+    return "breaker_closed" if layer.kind is PauseKind.BREAKER else "resumed"
 
 
 def _field(layer: PauseLayer) -> str:

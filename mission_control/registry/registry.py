@@ -113,7 +113,12 @@ class Registry:
             raise InvalidTaskError([Problem("", what)], subject=f"task {task_id!r}")
         lasts = self._ledger.retention_seconds
         removed = self._store.remove(
-            task_id, self._clock(), reason=REMOVED, lasts=lasts, if_deleted=if_deleted
+            task_id,
+            self._clock(),
+            reason=REMOVED,
+            lasts=lasts,
+            edit=self.changes.edit("task", "unregistered", task_id=task_id),
+            if_deleted=if_deleted,
         )
         if removed is None:
             return False

@@ -41,7 +41,7 @@ WRITTEN_AT_ONCE: Final = 100
 _OTHER_PREFIX: Final = -1
 _KEYS: Final = (
     *(redis_keys.TASKS, redis_keys.BEAT_QUARANTINE, redis_keys.PREFIX_IN_USE),
-    *(*PAUSE_KEYS, redis_keys.PENDING_RECORDS, redis_keys.OVERTAKEN),
+    *(*PAUSE_KEYS, redis_keys.PENDING_RECORDS, redis_keys.OVERTAKEN, redis_keys.EDITS),
 )
 _KEYS_OF_TASK: Final = tuple(
     part
@@ -58,7 +58,7 @@ class TaskWrite(NamedTuple):
     `form` is its stored form. `due` is the next due instant in Unix seconds, or None for never; with
     `is_due_kept` it counts only if beat has quarantined the task. `forget` are changed occurrences to be
     forgotten, among the pauses that were seen; the others must be counted in `due`. `record` is that of the
-    change, as it is pending from this step on: its identity, and the JSON of it. What was due by
+    change, as it is pending from this step on: its identity, its JSON, and the edit. What was due by
     `overtaken_until` (Unix seconds) and was not fired is missed because of this write, also at the time that
     it was moved to.
     """
@@ -70,7 +70,7 @@ class TaskWrite(NamedTuple):
     is_due_kept: bool = False
     pauses: PausesSeen = NO_PAUSES
     forget: Sequence[ChangedOccurrence] = ()
-    record: tuple[str, str] = "", ""
+    record: tuple[str, str, str] = "", "", ""
     overtaken_until: float | None = None
 
     @property
@@ -194,13 +194,21 @@ class TaskStore:
         return {"id": task_id} if found is None else found.definition
 
     def remove(
-        self, task_id: str, now: datetime, *, reason: str, lasts: int, if_deleted: bool = False
+        self,
+        task_id: str,
+        now: datetime,
+        *,
+        reason: str,
+        lasts: int,
+        edit: Mapping[str, str],
+        if_deleted: bool = False,
     ) -> tuple[dict[str, Any], list[str]] | None:
         """Remove a task; return its definition ({} if unreadable) and its active runs; None if there is none.
 
         Those begin no further attempt, for a `reason` that `lasts` so many seconds; their state is unchanged.
         What was due by `now` and was not fired, or was moved to a later time, is missed because of it.
         A task whose entry another program has deleted is one still; with `if_deleted` no other is removed.
+        `edit` is what listeners to events get.
         """
         entry = self._redbeat_keys.entry(task_id)
         of_task = redis_keys.revisions(task_id), redis_keys.history(task_id)
@@ -208,11 +216,19 @@ class TaskStore:
         names = breaker_name(task_id), *self._changed_names(task_id)
         of_runs = redis_keys.task_runs(task_id), redis_keys.ACTIVE_RUNS
         removed = self._remove(
-            keys=[entry, self._redbeat_keys.schedule, redis_keys.TASKS, *of_task, *shared, *of_runs],
+            keys=[
+                entry,
+                self._redbeat_keys.schedule,
+                redis_keys.TASKS,
+                *of_task,
+                *shared,
+                *of_runs,
+                redis_keys.EDITS,
+            ],
             args=[
                 *(task_id, int(if_deleted), repr(now.timestamp()), self._redbeat_keys.prefix),
                 *_AFTER_TASK,
-                *(redis_keys.revoked(""), reason, lasts),
+                *(redis_keys.revoked(""), reason, lasts, json.dumps([edit])),
                 *names,
             ],
         )

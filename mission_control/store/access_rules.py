@@ -64,9 +64,9 @@ _KEYS: Final = {
     Role.PRODUCER: _TASKS,
     Role.BEAT: f"~mc:* {_MESSAGES} {_HELD}",
     Role.WORKER: (
-        f"{_RUNS} ~mc:pauses* ~mc:redbeat_prefix %R~mc:tasks %R~mc:beat:quarantine %R~mc:beat:leader "
-        "~mc:fired:* ~mc:handlers ~mc:outages ~mc:dead_letters ~mc:turns:* ~mc:lane:* ~mc:process:worker:* "
-        f"~mc:processes {_MESSAGES} {_HELD}"
+        f"{_RUNS} ~mc:pauses* ~mc:redbeat_prefix ~mc:tasks:edits %R~mc:tasks %R~mc:beat:quarantine "
+        "%R~mc:beat:leader ~mc:fired:* ~mc:handlers ~mc:outages ~mc:dead_letters ~mc:turns:* ~mc:lane:* "
+        f"~mc:process:worker:* ~mc:processes {_MESSAGES} {_HELD}"
     ),
     Role.WEB: f"{_TASKS} ~mc:web:*",
     Role.FLOWER: f"{_MESSAGES} %R~unacked_index ~unacked_mutex",

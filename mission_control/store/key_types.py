@@ -35,6 +35,7 @@ _TYPES: Final = {
     redis_keys.BUDGETS: "hash",
     redis_keys.TASK_FILES: "hash",
     redis_keys.OVERTAKEN: "list",
+    redis_keys.EDITS: "stream",
     redis_keys.INSTALLATION_ID: "string",
     redis_keys.GRANTS: "hash",
     redis_keys.ROLLUP_TOTALS: "hash",

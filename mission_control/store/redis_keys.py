@@ -10,6 +10,7 @@ This file has more than 250 lines because all keys stand in one place.
 | `mc:redbeat_prefix` | string, the prefix that stands for `redbeat:` here | permanent | registry, beat |
 | `mc:tasks` | set of task ids | permanent | registry |
 | `mc:tasks:files` | hash: task → the file it was applied from last | as the task | registry |
+| `mc:tasks:edits` | stream: what was changed, for events | permanent, the last 1,000 or so | registry, beat |
 | `mc:tasks:installation` | string, tells installations apart | permanent | registry |
 | `mc:tasks:overtaken` | list: what was due when its task changed | trimmed: beat records it | registry |
 | `mc:task:<id>:revisions` | list of JSON, newest first, at most `MAX_REVISIONS` | as the task | registry |
@@ -102,6 +103,7 @@ PREFIX_IN_USE: Final = "mc:redbeat_prefix"
 TASKS: Final = "mc:tasks"
 TASK_FILES: Final = "mc:tasks:files"
 OVERTAKEN: Final = "mc:tasks:overtaken"
+EDITS: Final = "mc:tasks:edits"
 INSTALLATION_ID: Final = "mc:tasks:installation"
 ACTIVE_RUNS: Final = "mc:runs:active"
 FIRST_ACTIVE_RUNS: Final = "mc:runs:first"

@@ -1,8 +1,8 @@
 -- Note what is wrong with an entry and take it off the schedule, if it is still due when it was; or merely
 -- note it, if that is new.
--- KEYS: 1 schedule (zset)  2 quarantine (hash)  3 journal (stream)  4 task ids (set)
+-- KEYS: 1 schedule (zset)  2 quarantine (hash)  3 journal (stream)  4 task ids (set)  5 edits (stream)
 -- ARGV: 1 entry's key  2 due instant that was seen, Unix seconds  3 entry's key as text  4 note, JSON
---       5 now, ISO  6 what is wrong  7 1 if the entry stays on the schedule  8 task's id
+--       5 now, ISO  6 what is wrong  7 1 if the entry stays on the schedule  8 task's id  9 JSON list of the edit
 -- Reply: 0 it was moved or repaired meanwhile, or noted before: nothing changed; 1 done; 2 done, a task's entry
 local stored = redis.call('ZSCORE', KEYS[1], ARGV[1])
 if ARGV[7] == '1' then
@@ -20,4 +20,8 @@ if ARGV[7] ~= '1' then
   redis.call('ZREM', KEYS[1], ARGV[1])
 end
 local is_task = redis.pcall('SISMEMBER', KEYS[4], ARGV[8]) -- an error where another program has overwritten it
-return is_task == 1 and 2 or 1
+if is_task ~= 1 then
+  return 1
+end
+redis.pcall('XADD', KEYS[5], 'MAXLEN', '~', 1000, '*', 'edits', ARGV[9])
+return 2

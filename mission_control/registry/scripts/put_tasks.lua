@@ -1,6 +1,7 @@
 -- Write tasks, each if it still is the one that the writer saw.
 -- KEYS: 1 schedule (zset)  2 task ids (set)  3 quarantine (hash)  4 RedBeat prefix in use (string)  5 pauses (hash)
 --       6 version of the pauses (string)  7 pending audit records (hash)  8 overtaken occurrences (list)
+--       9 edits (stream)
 -- ARGV: 1 what all have in common (MessagePack): {RedBeat prefix of the writer, RedBeat meta, revisions to keep, channel
 --         that wakes beat, prefix and suffix of the keys of revisions (lists), of histories (hashes), and of what comes
 --         after a task (sets)}
@@ -8,7 +9,7 @@
 --         signature, "" if tasks are not signed, new revision, RedBeat definition, next due, Unix seconds, "" for never,
 --         whether to keep the next due (of an entry in quarantine only if it has passed), version of the pauses that
 --         the writer saw, unless the task must be new, identity of the record of this change, "" for none, what is
---         pending of it, a JSON list, without the time in front, {tasks it comes after}, {those it no longer comes
+--         pending of it, a JSON list, without the time in front, JSON of the edit, "" for none, {tasks it comes after}, {those it no longer comes
 --         after}, {changed occurrences among the pauses that are over, each with what stays of it, "" for nothing}, up to
 --         when what has not been fired is overtaken by this change, Unix seconds, "" for never, {JSON of the changed
 --         occurrences}}
@@ -70,9 +71,11 @@ local function note_upstream(id, upstream, former)
   end
 end
 
+local edits = {}
+
 local function put(packed)
-  local id, seen_text, text, signature, revision, definition, due, keeps_due, seen_version, record, pending, upstream,
-    former, over, overtaken_until, changed = unpack(cmsgpack.unpack(packed))
+  local id, seen_text, text, signature, revision, definition, due, keeps_due, seen_version, record, pending, edit,
+    upstream, former, over, overtaken_until, changed = unpack(cmsgpack.unpack(packed))
   local entry, revisions, is_new = prefix .. id, revisions_prefix .. id .. revisions_suffix, seen_text == ''
   require_rights(entry)
   if closes_cycle(id, upstream) then
@@ -155,6 +158,7 @@ local function put(packed)
   if is_quarantined then
     redis.call('HDEL', KEYS[3], entry)
   end
+  edits[#edits + 1] = edit ~= '' and edit or nil
   return 1
 end
 
@@ -163,6 +167,9 @@ for at = 2, #ARGV do
   local is_done, answer = pcall(put, ARGV[at])
   answers[at - 1] = is_done and answer or {err = type(answer) == 'table' and answer.err or tostring(answer)}
   is_any_written = is_any_written or answer == 1
+end
+if #edits > 0 then
+  redis.pcall('XADD', KEYS[9], 'MAXLEN', '~', 1000, '*', 'edits', '[' .. table.concat(edits, ',') .. ']')
 end
 if is_any_written then
   redis.pcall('PUBLISH', wake_channel, 'task') -- not every Redis user may publish; beat looks every second anyway

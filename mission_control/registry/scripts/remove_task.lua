@@ -2,12 +2,12 @@
 -- KEYS: 1 entry (hash)  2 schedule (zset)  3 task ids (set)  4 revisions (list)  5 history (hash)
 --       6 quarantine (hash)  7 pauses (hash)  8 version of the pauses (string)
 --       9 files that tasks were applied from (hash)  10 overtaken occurrences (list); what comes after it stays
---       11 runs of the task (zset)  12 active runs (zset)
+--       11 runs of the task (zset)  12 active runs (zset)  13 edits (stream)
 -- ARGV: 1 task_id  2 "1" to remove only what is left of a task whose entry another program has deleted
 --       3 when, in Unix seconds: what was due by then and was not fired is missed because of the removal
 --       4 prefix of entries  5 prefix and 6 suffix of the keys of what comes after a task
 --       7 prefix of the keys that say why a run must not begin  8 what they say  9 seconds for which they do
---       10… its circuit breaker and its changed occurrences among the pauses
+--       10 JSON list of the edit  11… its circuit breaker and its changed occurrences among the pauses
 -- Reply: {the removed task JSON, "" if there is none (the entry is quarantined), its active runs…}, or false if
 --        there was no such task
 local task = redis.pcall('HGET', KEYS[1], 'task')
@@ -37,7 +37,7 @@ redis.call('SREM', KEYS[3], ARGV[1])
 redis.call('HDEL', KEYS[6], KEYS[1])
 redis.pcall('HDEL', KEYS[9], ARGV[1])
 local note = {KEYS[1], task, is_overdue and due or '', ARGV[3]}
-for at = 11, #ARGV do
+for at = 12, #ARGV do
   local changed = redis.pcall('HGET', KEYS[7], ARGV[at])
   note[#note + 1] = type(changed) == 'string' and changed or nil
 end
@@ -51,9 +51,10 @@ for _, one in ipairs(is_read and type(definition) == 'table' and definition.afte
     redis.call('HDEL', ARGV[4] .. one.task, 'downstream')
   end
 end
-local forgotten = redis.pcall('HDEL', KEYS[7], unpack(ARGV, 10))
+local forgotten = redis.pcall('HDEL', KEYS[7], unpack(ARGV, 11))
 if type(forgotten) == 'number' and forgotten > 0 then
   redis.call('INCR', KEYS[8])
 end
+redis.pcall('XADD', KEYS[13], 'MAXLEN', '~', 1000, '*', 'edits', ARGV[10])
 table.insert(active, 1, task)
 return active

@@ -22,8 +22,9 @@ async def events(
         int | None, Header(alias="Last-Event-ID", ge=0, description="The last event that was seen.")
     ] = None,
 ) -> StreamingResponse:
-    """Send events: `run` (it was sent, started or ended), `pauses`, `trouble` and `well` of Redis, `gap`.
+    """Send events: `run`, `task`, `pauses`, `limit`, `budget`, `grant`, `trouble` and `well` of Redis, `gap`.
 
+    A `run` was sent, started or ended; the next five were changed: `change` says how, `who` by whom.
     A `gap` says that events are missing: read the present state. Each event has a number as its id.
     """
     broadcast: Broadcast = request.app.state.broadcast

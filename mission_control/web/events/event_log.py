@@ -1,23 +1,27 @@
 """The last events, in a Redis stream that all web servers share; one of them at a time adds to it.
 
 Their numbers have no holes, so that a reader sees whether events are missing. An event is noticed within
-a second, by looking at the ledger's lists, which costs beat and workers nothing. It may come
-twice if the server that adds them is replaced. While no one listens none is added; the ends of runs since
-then are caught up on, the last `MOST_KEPT` at the most.
+a second, by looking at the ledger's lists and at what each edit leaves, which costs beat and workers nothing.
+It may come twice if the server that adds them is replaced. While no one listens none is added; what has
+happened since then is caught up on: the last `MOST_KEPT` ends of runs, runs that are active, and edits. A
+`gap` stands for edits that have been trimmed.
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Final, cast
 
-from redis import Redis, ResponseError
+from redis import Redis, WatchError
 
 from mission_control.model.values.identifiers import task_of_run
 from mission_control.store import redis_keys
 
 MOST_KEPT: Final = 10_000
 _AT_ONCE: Final = 500
+_EDITS_AT_ONCE: Final = 50
+"""How many steps are read in one look; each may have edited a hundred tasks."""
 _OVERLAP_SECONDS: Final = 5.0
 """How much of what was seen is looked at again: clocks of processes differ."""
 _LEAD_SECONDS: Final = 5
@@ -25,7 +29,7 @@ _LEAD_SECONDS: Final = 5
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What happened: `kind` is run or pauses, `data` a JSON object."""
+    """What happened: `kind` is run, gap, or that of an edit, `data` a JSON object."""
 
     number: int
     kind: str
@@ -41,7 +45,7 @@ class EventLog:
         self._ended: dict[str, float] = {}
         self._sent: dict[str, float] = {}
         self._running: set[str] | None = None
-        self._pauses: str | None = None
+        self._edits: str | None = None
         self._upto: float | None = None
 
     def ends(self) -> tuple[int, int]:
@@ -58,7 +62,8 @@ class EventLog:
     def notice(self) -> None:
         """Add what has happened since the last time, if this server is the one that does."""
         if not self._leads():
-            self._running = self._upto = None
+            self._forget()
+            self._edits = None
             return
         last = cast("Any", self._client.xrevrange(redis_keys.WEB_EVENTS, count=1))
         number = _number(last[0][0]) if last else 0
@@ -68,8 +73,23 @@ class EventLog:
         sent = self._new(redis_keys.ACTIVE_RUNS, self._sent, since)
         ended = self._new(redis_keys.FINISHED_RUNS, self._ended, since)
         self._upto = max(self._ended.values()) if len(self._ended) == MOST_KEPT else moment
-        ids = [*sent, *self._started(), *ended]
-        self._add(number, self._upto, [*self._shown(ids), *self._changed_pauses()])
+        ids = [*sent, *self._started(catches_up=bool(last)), *ended]
+        self._edits = self._edits or (last and last[0][1].get("edits")) or self._last_edit()
+        edited, upto = self._edited(self._edits, number)
+        is_added = False
+        try:
+            is_added = self._add(number, self._upto, [*self._shown(ids), *edited], edits=upto)
+        finally:
+            if is_added:
+                self._edits = upto
+            else:
+                self._forget()
+
+    def _forget(self) -> None:
+        """Catch up on what has happened since the last event, with the next look."""
+        self._running = self._upto = None
+        self._sent.clear()
+        self._ended.clear()
 
     def _leads(self) -> bool:
         key = redis_keys.WEB_EVENTS_LEAD
@@ -89,10 +109,10 @@ class EventLog:
         seen.update(found)
         return new
 
-    def _started(self) -> Iterable[str]:
+    def _started(self, *, catches_up: bool) -> Iterable[str]:
         running = set(cast("list[str]", self._client.zrange(redis_keys.LEASES, 0, -1)))
         before, self._running = self._running, running
-        return () if before is None else sorted(running - before)
+        return sorted(running - (before or set())) if before is not None or catches_up else ()
 
     def _shown(self, execution_ids: Iterable[str]) -> list[tuple[str, dict[str, Any]]]:
         ids = list(dict.fromkeys(execution_ids))
@@ -106,19 +126,45 @@ class EventLog:
             for name, state in found
         ]
 
-    def _changed_pauses(self) -> list[tuple[str, dict[str, Any]]]:
-        version = cast("str | None", self._client.get(redis_keys.PAUSES_VERSION))
-        before, self._pauses = self._pauses, version or "0"
-        return [] if before in {None, self._pauses} else [("pauses", {"version": self._pauses})]
+    def _last_edit(self) -> str:
+        """Return the name of the last edits that are kept; if there are none, of an entry made for this."""
+        last = cast("Any", self._client.xrevrange(redis_keys.EDITS, count=1))
+        return str(last[0][0] if last else self._client.xadd(redis_keys.EDITS, {"edits": "[]"}))
 
-    def _add(self, number: int, upto: float, events: list[tuple[str, dict[str, Any]]]) -> None:
-        with self._client.pipeline(transaction=False) as pipe:
+    def _edited(self, seen: str, number: int) -> tuple[list[tuple[str, dict[str, Any]]], str]:
+        """Return the next edits and the name of the last; a gap if what was seen last is no longer kept."""
+        found = cast("Any", self._client.xrange(redis_keys.EDITS, seen, count=_EDITS_AT_ONCE))
+        gap = [("gap", {"after": number, "upto": number + 1})]
+        edits = [gap, *(_edits_in(fields) or gap for _, fields in found)]
+        if found and found[0][0] == seen:
+            edits = edits[2:]
+        return [*chain.from_iterable(edits)], found[-1][0] if found else self._last_edit()
+
+    def _add(
+        self, number: int, upto: float, events: list[tuple[str, dict[str, Any]]], *, edits: str = ""
+    ) -> bool:
+        """Add all events after a number or none; False if another server has added some."""
+        if not events:
+            return True
+        with self._client.pipeline() as pipe:
+            cast("Any", pipe).watch(redis_keys.WEB_EVENTS)
+            last = cast("Any", pipe.xrevrange(redis_keys.WEB_EVENTS, count=1))
+            pipe.multi()
             for at, (kind, data) in enumerate(events, number + 1):
-                fields: Any = {"kind": kind, "data": json.dumps(data), "upto": repr(upto)}
+                fields: Any = {"kind": kind, "data": json.dumps(data), "upto": repr(upto), "edits": edits}
                 pipe.xadd(redis_keys.WEB_EVENTS, fields, id=f"{at}-0", maxlen=MOST_KEPT, approximate=False)
-            for answer in pipe.execute(raise_on_error=False) if events else ():
-                if isinstance(answer, Exception) and not isinstance(answer, ResponseError):
-                    raise answer  # of two that took the lead one after the other, one is refused
+            try:
+                return (_number(last[0][0]) if last else 0) == number and bool(pipe.execute())
+            except WatchError:
+                return False
+
+
+def _edits_in(fields: Mapping[str, str]) -> list[tuple[str, dict[str, Any]]]:
+    """Return the edits of one step; none if another program has damaged them."""
+    try:
+        return [(str(one.pop("kind")), one) for one in json.loads(fields["edits"])]
+    except (ValueError, TypeError, LookupError, AttributeError):
+        return []
 
 
 def _number(name: str) -> int:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from mission_control.model.policies.pause import PauseKind, PauseLayer
+from mission_control.operate.assembly import occurrences_of
 from mission_control.store import redis_keys
 from mission_control.web.events import broadcast, event_log
 from mission_control.web.events.broadcast import Broadcast
@@ -41,7 +44,7 @@ def test_sent_and_ended_runs_are_noticed_once_by_one_of_two_servers(installation
         log.notice()
     states = [one.partition('"state": ')[2] for one in runs_of(second)]
     assert states == ['"dispatched"}', '"cancelled"}']
-    assert first.ends() == (1, 2)
+    assert first.ends() == (1, 3)
 
 
 def test_ends_while_no_server_looked_are_caught_up_on(installation: Installation) -> None:
@@ -51,6 +54,93 @@ def test_ends_while_no_server_looked_are_caught_up_on(installation: Installation
     second = EventLog(installation.client, "b")
     second.notice()
     assert [one.kind for one in second.after(0)] == ["pauses", "run"]
+
+
+def edits_of(log: EventLog) -> list[tuple[str, ...]]:
+    found = [(one.kind, json.loads(one.data)) for one in log.after(0)]
+    return [
+        (kind, *(str(one[key]) for key in ("layer", "name", "task_id", "change", "revision") if key in one))
+        for kind, one in found
+    ]
+
+
+def test_every_edit_of_tasks_pauses_limits_and_budgets_is_an_event(installation: Installation) -> None:
+    log, registry, now = EventLog(installation.client, "a"), installation.registry, installation.clock()
+    log.notice()
+    registry.register(TEA)
+    registry.update("tea", {"description": "hot"})
+    registry.disable("tea")
+    registry.enable("tea")
+    occurrences_of(installation).skip("tea", reason="x")
+    kinds = (PauseKind.TASK, "tea"), (PauseKind.TAG, "red")
+    layers = [PauseLayer(kind, value, now, installation.who) for kind, value in kinds]
+    installation.pauses.set(layers)
+    installation.pauses.end([one.name for one in layers], reason=None, forget=True)
+    installation.limits.set({"name": "api", "concurrency": 2})
+    installation.budgets.set({"name": "spend", "runs": "9/d"})
+    installation.limits.remove("api")
+    registry.unregister("tea")
+    log.notice()
+    edits = "registered", "updated", "disabled", "enabled"
+    assert edits_of(log) == [
+        *(("task", "tea", change, str(at)) for at, change in enumerate(edits, 1)),
+        ("task", "tea", "occurrence_skipped"),
+        ("pauses", "task:tea", "tea", "paused"),
+        ("pauses", "tag:red", "paused"),
+        ("pauses", "tag:red", "resumed"),
+        ("pauses", "task:tea", "tea", "resumed"),
+        ("limit", "api", "set"),
+        ("budget", "spend", "set"),
+        ("limit", "api", "removed"),
+        ("task", "tea", "unregistered"),
+    ]
+    assert {json.loads(one.data)["who"] for one in log.after(0)} == {installation.who}
+
+
+def test_edits_while_no_server_looked_come_once_or_a_gap_stands_for_them(
+    installation: Installation,
+) -> None:
+    first = EventLog(installation.client, "a")
+    first.notice()
+    installation.registry.register(TEA)
+    first.notice()
+    installation.registry.update("tea", {"description": "hot"})
+    installation.client.delete(redis_keys.WEB_EVENTS_LEAD)
+    second = EventLog(installation.client, "b")
+    second.notice()
+    second.notice()
+    assert edits_of(second) == [("task", "tea", "registered", "1"), ("task", "tea", "updated", "2")]
+    installation.registry.update("tea", {"description": "cold"})
+    installation.client.xtrim(redis_keys.EDITS, maxlen=1, approximate=False)
+    installation.client.xadd(redis_keys.EDITS, {"edits": "{"})
+    second.notice()
+    assert edits_of(second)[2:] == [("gap",), ("task", "tea", "updated", "3"), ("gap",)]
+    installation.client.delete(redis_keys.EDITS)
+    second.notice()
+    second.notice()
+    installation.registry.unregister("tea")
+    second.notice()
+    assert edits_of(second)[5:] == [("gap",), ("task", "tea", "unregistered")]
+
+
+def test_runs_that_started_while_no_server_looked_are_events(installation: Installation) -> None:
+    now = float(installation.client.time()[0])
+    EventLog(installation.client, "a")._add(0, now, [("pauses", {})])
+    installation.client.zadd(redis_keys.LEASES, {"tea@1": now + 60})
+    log = EventLog(installation.client, "b")
+    log.notice()
+    log.notice()
+    assert [one.kind for one in log.after(0)] == ["pauses", "run"]
+
+
+def test_server_that_lost_the_lead_adds_nothing_to_the_events_of_the_other(
+    installation: Installation,
+) -> None:
+    now = float(installation.client.time()[0])
+    log = EventLog(installation.client, "a")
+    assert log._add(0, now, [("pauses", {})])
+    assert not log._add(0, now, [("pauses", {}), ("limit", {})])
+    assert log.ends() == (1, 1)
 
 
 async def heard(source: AsyncIterator[str], count: int) -> list[str]:
