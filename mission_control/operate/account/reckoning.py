@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from mission_control.errors import AccountError
+from mission_control.model.definitions.schedules import spread_offset
 from mission_control.model.runs.cause import stands_until
 from mission_control.model.runs.changed_occurrence import has_occurrence
 from mission_control.model.runs.run_record import Trigger
 from mission_control.model.values.instants import format_instant
 from mission_control.operate.account.slots import Slots, occurrence_of
-from mission_control.operate.account.timetable import ENDLESS, Timetables, Version
+from mission_control.operate.account.timetable import ENDLESS, Timetables
 
 MOST: Final = 2_000_000
 """Of how many occurrences, and of how many other runs, there is an account at a time."""
@@ -104,12 +105,26 @@ class Reckoning:
                 self._add_twice(record, execution_id, before)
         elif self._is_new(record, execution_id):
             is_explained = task_id in self.unknown or execution_id in self.timetables.changed
-            if slots is None or is_explained or _may_be(slots.versions, moment):
+            if slots is None or is_explained or self._may_be(slots, moment):
                 self._extra.setdefault(task_id, Counter())[cause] += 1
             elif record.get("trigger") == Trigger.BACKFILL:
                 self.requested[Trigger.BACKFILL] += 1
             else:
                 self._list(self.unexpected, execution_id, "unexpected")
+
+    def _may_be(self, slots: Slots, moment: datetime) -> bool:
+        """Whether a task rightly has a record of an occurrence that no timetable is known to have had then.
+
+        A fixed delay has no timetable. A later version of the task may have caught it up; clocks differ while
+        a timetable changes; and what was due after `now` is not expected yet, but may have been.
+        """
+        for one in (one for one in slots.versions if one.enabled):
+            rule = one.rule()
+            due = moment + spread_offset(slots.task_id, rule.spread_seconds)
+            is_near = moment <= one.since or abs(moment - one.until) < _CLOSE or due > self.now
+            if rule.is_fixed_delay or (is_near and has_occurrence(rule, moment)):
+                return True
+        return False
 
     def _is_new(self, record: Mapping[str, Any], execution_id: str) -> bool:
         number = hash(execution_id)
@@ -169,20 +184,6 @@ class Reckoning:
         if cause not in self._causes and len(self._causes) < _MOST_CAUSES:
             self._causes.append(cause)
         return self._causes.index(cause) if cause in self._causes else _OTHER
-
-
-def _may_be(versions: Iterable[Version], moment: datetime) -> bool:
-    """Whether a task rightly has a record of an occurrence that no timetable had when it was due.
-
-    A fixed delay has no timetable. A later version of the task may have caught it up; and clocks differ while
-    a timetable changes.
-    """
-    for one in (one for one in versions if one.enabled):
-        rule = one.rule()
-        is_close = moment <= one.since or abs(moment - one.until) < _CLOSE
-        if rule.is_fixed_delay or (is_close and has_occurrence(rule, moment)):
-            return True
-    return False
 
 
 def _cause(record: Mapping[str, Any]) -> str:
