@@ -18,6 +18,7 @@ TaskFacts = Mapping[str, Mapping[str, Collection[str]]]
 
 _OF_TASKS: Final = ("tag", "owner")
 _MOST_RUNS: Final = 50
+_ONLY_ACTIVE: Final = "ended runs were not looked at; --all does"
 
 
 class Filter:
@@ -28,7 +29,7 @@ class Filter:
 
     def __init__(self, query: Query, now: datetime, *, is_confirmed: bool = False) -> None:
         self.query, self.now, self.is_confirmed = query, now, is_confirmed
-        self.taken = 0
+        self.taken, self.with_ended = 0, True
         self._seen = defaultdict[str, set[str]](set)
 
     def __bool__(self) -> bool:
@@ -54,7 +55,8 @@ class Filter:
             if term.is_exact and self._seen[term.field.name].isdisjoint(term.names)
             for one in sorted(term.names)
         ]
-        return "\n".join(missing) if missing else f"no {what} with {self.query}"
+        missing = missing or [f"no {what} with {self.query}"]
+        return "\n".join(missing if self.with_ended else [*missing, _ONLY_ACTIVE])
 
     def _takes(self, facts: Facts) -> bool:
         for term in self.query.terms:

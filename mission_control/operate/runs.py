@@ -54,6 +54,7 @@ def selected_runs(
         WideSearchError: there are too many runs to look at, and the filter is not confirmed.
     """
     plan = plan_search(ledger, wanted.query, with_ended=with_ended, limit=limit)
+    wanted.with_ended = plan.with_ended
     if not wanted.is_confirmed:
         require_narrow(plan.to_scan, str(plan))
     for task_id in plan.ids if plan.index == "task" and plan.to_scan == 0 else ():

@@ -74,6 +74,7 @@ TAKEN = {
 }
 UNMATCHED = {
     "run list --queue kichen": (0, "no run has the queue 'kichen'; did you mean \"kitchen\"?"),
+    "run list --handler handlers.gone.run": (0, "ended runs were not looked at; --all does"),
     "run list --status lost --queue kitchen": (0, "no run with status lost, queue kitchen"),
     "run list --status faild": (2, 'did you mean "failed"?'),
     "task list --tag hit": (0, 'did you mean "hot"?'),
@@ -98,6 +99,8 @@ def test_filter_without_a_match_says_so_and_names_the_nearest() -> None:
     for words, (code, reported) in UNMATCHED.items():
         answer = mc(*words.split())
         assert (answer.code, answer.out, reported in answer.err) == (code, "", True), (words, answer)
+    for words in ("run list --all --queue kichen", "run list --status lost --queue kitchen"):
+        assert "--all" not in mc(*words.split()).err
     assert found("run", "list") == {"coffee@4"}
 
 
