@@ -57,7 +57,7 @@ class Up:
 
     def children(self, word: str = "") -> list[psutil.Process]:
         found = psutil.Process(self.process.pid).children(recursive=True)
-        return [one for one in found if word in " ".join(one.cmdline())]
+        return [one for one in found if word in words_of(one)]
 
     def server(self) -> psutil.Process:
         return psutil.Process(recorded_pid(self.folder / "data" / "redis"))
@@ -176,6 +176,14 @@ def test_server_that_dies_is_restarted_and_tasks_go_on(lasting: Up) -> None:
     )
     seen = lasting.out.text.count("success")
     wait_until(lambda: lasting.out.text.count("success") > seen + 1, "tasks run again", timeout=60)
+
+
+def words_of(process: psutil.Process) -> str:
+    """Return the command line of a process; none if it has ended meanwhile."""
+    try:
+        return " ".join(process.cmdline())
+    except psutil.NoSuchProcess:
+        return ""
 
 
 def interrupt(up: Up) -> None:
