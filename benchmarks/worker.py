@@ -59,8 +59,13 @@ def figures(began: Moment, ended: Moment) -> Round:
 
     >>> figures(Moment(1.0, 100, 1.0, 0.0, 50), Moment(3.0, 1_100, 2.0, 0.5, 3_051))["runs_per_second"]
     500.0
+
+    Raises:
+        MeasurementError: nothing was done between them.
     """
     runs = ended.runs - began.runs
+    if runs == 0:
+        raise MeasurementError(f"all {ended.runs} runs were over before the first was seen; measure more")
     return {
         "runs_per_second": runs / (ended.seconds - began.seconds),
         "cpu_ms_per_run": (ended.cpu_seconds - began.cpu_seconds) / runs * 1_000,

@@ -15,7 +15,7 @@ from benchmarks.peers.environment import PeersMissingError, peers_environment, p
 from benchmarks.peers.known import NAMES
 from benchmarks.place import MeasurementError, Place
 from benchmarks.run_contender import Pool
-from benchmarks.worker import measure_worker
+from benchmarks.worker import Moment, figures, measure_worker
 from benchmarks.worker_contenders import compare_workers
 from mission_control.processes.service_process import ServiceCommand
 
@@ -76,8 +76,14 @@ def test_peers_that_cannot_be_installed_are_left_out_and_the_report_says_why(rep
 
 @pytest.mark.parametrize("kind", ["threads", "solo"])
 def test_other_pools_are_compared_with_a_bare_worker_of_the_same_kind(kind: str) -> None:
-    comparison = compare_workers(20, Pool(kind, 1), environment=no_environment)
+    comparison = compare_workers(RUNS, Pool(kind, 1), environment=no_environment)
     assert comparison.run(1, {}, ["ours", "bare"])["ratio"] > 0
+
+
+def test_load_that_is_over_before_the_first_look_is_no_measure() -> None:
+    moment = Moment(1.0, 24, 0.9, 0.1, 250)
+    with pytest.raises(MeasurementError, match="all 24 runs were over before the first was seen"):
+        figures(moment, moment)
 
 
 def test_unknown_contender_is_refused_with_the_names_of_the_known_ones() -> None:
