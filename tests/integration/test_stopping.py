@@ -80,11 +80,13 @@ def test_worker_stopped_at_once_interrupts_its_run_which_restarts_later(
     waiting = live.run("handlers.hello.run")
     wait_until(lambda: busy.state == "running", "the run runs")
 
+    services = fleet.services
     fleet.stop(0)
     gate.touch()
+    assert [one.name for one in services if one.exit_code in {None, -signal.SIGKILL}] == []
     record = busy.record
     assert record is not None
-    assert (record.state, record.reason) == ("interrupted", "its worker stopped")  # it was not killed
+    assert (record.state, record.reason) == ("interrupted", "its worker stopped")
     (cut_off,) = live.records(record)
     assert (cut_off["status"], cut_off["final"], cut_off["attempt"]) == ("interrupted", False, 1)
     assert cut_off["duration_ms"] > 0
