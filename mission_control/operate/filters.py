@@ -18,13 +18,13 @@ TaskFacts = Mapping[str, Mapping[str, Collection[str]]]
 
 _OF_TASKS: Final = ("tag", "owner")
 _MOST_RUNS: Final = 50
-_ONLY_ACTIVE: Final = "ended runs were not looked at; --all does"
 
 
 class Filter:
     """Takes what a query holds of, and counts it; `now` is when runs that are not over are looked at.
 
-    If it `is_confirmed`, no number of runs or tasks is too many to look at.
+    If it `is_confirmed`, no number of runs or tasks is too many to look at. `with_ended` says whether ended
+    runs were looked at.
     """
 
     def __init__(self, query: Query, now: datetime, *, is_confirmed: bool = False) -> None:
@@ -55,8 +55,7 @@ class Filter:
             if term.is_exact and self._seen[term.field.name].isdisjoint(term.names)
             for one in sorted(term.names)
         ]
-        missing = missing or [f"no {what} with {self.query}"]
-        return "\n".join(missing if self.with_ended else [*missing, _ONLY_ACTIVE])
+        return "\n".join(missing) if missing else f"no {what} with {self.query}"
 
     def _takes(self, facts: Facts) -> bool:
         for term in self.query.terms:

@@ -222,7 +222,8 @@ def list_runs(
         elif not wanted:
             tell("no runs" if with_ended else "no run is waiting or running")
         if wanted and not runs:
-            tell(wanted.none_found())
+            more = "" if wanted.with_ended else "\nended runs were not looked at; --all does"
+            tell(wanted.none_found() + more)
 
 
 def _row(run: RunRecord, now: datetime) -> tuple[Cell, ...]:

@@ -99,7 +99,11 @@ def test_filter_without_a_match_says_so_and_names_the_nearest() -> None:
     for words, (code, reported) in UNMATCHED.items():
         answer = mc(*words.split())
         assert (answer.code, answer.out, reported in answer.err) == (code, "", True), (words, answer)
-    for words in ("run list --all --queue kichen", "run list --status lost --queue kitchen"):
+    for words in (
+        "run list --all --queue kichen",
+        "run list --status lost --queue kitchen",
+        "run cancel --queue ofice",
+    ):
         assert "--all" not in mc(*words.split()).err
     assert found("run", "list") == {"coffee@4"}
 
