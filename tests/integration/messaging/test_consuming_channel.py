@@ -125,6 +125,21 @@ def test_message_given_back_by_several_processes_goes_back_once(installation: In
     assert installation.client.lrange("default", 0, -1) == ["payload"]
 
 
+def test_message_that_went_to_others_is_no_longer_held_which_is_logged(
+    installation: Installation, caplog: pytest.LogCaptureFixture
+) -> None:
+    held = HeldMessages(Unacked(installation.client, UnackedKeys("unacked", "unacked_index")), LISTS, 0.3)
+    for tag in ("kept", "gone"):
+        held.unacked.hold(tag, STORED)
+        held.add(tag)
+    held.unacked.give_back("gone", "payload", ["default"], last=False, visible_after=None)
+    wait_until(lambda: "gone" not in held, "a renewal finds it")
+    wait_until(lambda: "messages_redelivered" in caplog.text, "it is logged")
+    assert "kept" in held
+    held.acknowledge("kept")
+    assert installation.client.keys("unacked*") == []
+
+
 def test_note_that_was_only_sent_counts_for_whatever_is_asked_next(installation: Installation) -> None:
     unacked = Unacked(installation.client, UnackedKeys("unacked", "unacked_index"))
     unacked.hold_soon("tag", STORED.encode(), popped_from="default")

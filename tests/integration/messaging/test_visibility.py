@@ -94,7 +94,8 @@ def test_worker_paused_beyond_its_lease_does_not_disturb_its_successor(house: Wo
             )
             held = set(scores(house))
             sleeper.send(signal.SIGCONT)
-            wait_until(lambda: "messages_redelivered" in sleeper.log, "the sleeper logs it")
+            wait_until(lambda: "lease_lost" in sleeper.log, "the sleeper logs it")
+            wait_until(lambda: f"[{run.execution_id}] ignored" in sleeper.log, "it leaves its message alone")
             assert set(scores(house)) == held
             house.gate("paused").touch()
             house.succeeds(run)
