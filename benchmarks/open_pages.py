@@ -11,7 +11,7 @@ from benchmarks.figures import Round
 from benchmarks.installed import install
 from benchmarks.place import MeasurementError, Place
 from benchmarks.process_tree import cpu_seconds
-from benchmarks.web_server import resident_bytes, start_all
+from benchmarks.web_server import resident_bytes, start_services, start_web
 from mission_control.installation.installation import Installation
 
 _TASKS: Final = 100
@@ -28,8 +28,9 @@ def measure_open_pages(pages: int, seconds: float) -> Round:
         MeasurementError: a page was closed, or has not been updated.
     """
     with Place() as place:
-        installation, url, web = start_all(place)
+        installation = start_services(place)
         install(installation, _TASKS, _RUNS)
+        url, web = start_web(place, installation)
         _keep_busy(installation)
         return asyncio.run(_measured(url, web.pid, pages, seconds))
 

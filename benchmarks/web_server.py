@@ -17,20 +17,30 @@ from mission_control.processes.service_process import ServiceCommand, ServicePro
 from mission_control.store import redis_keys
 
 
-def start_all(place: Place) -> tuple[Installation, str, ServiceProcess]:
-    """Start beat, a worker and the server; return the installation, the server's URL and its process."""
+def start_services(place: Place) -> Installation:
+    """Start beat and a worker, and return the installation that they serve."""
     with listen("127.0.0.1", 0) as free:
         port = free.getsockname()[1]
     installation = installation_at(place, web_port=port)
-    environment = {**installation.settings.environment(), MARKS_VARIABLE: str(place.marks)}
-    place.start(beat_command("WARNING"), environment)
-    place.start(worker_command("benchmark@%h", concurrency=2, log_level="WARNING"), environment)
-    web = place.start(ServiceCommand("web", [sys.executable, "-m", "mission_control", "web"]), environment)
-    url = f"http://127.0.0.1:{port}"
+    place.start(beat_command("WARNING"), _environment(place, installation))
+    worker = worker_command("benchmark@%h", concurrency=2, log_level="WARNING")
+    place.start(worker, _environment(place, installation))
     place.wait_until(lambda: place.client.exists(redis_keys.BEAT_LEADER), "beat leads")
     place.wait_for_worker()
+    return installation
+
+
+def start_web(place: Place, installation: Installation) -> tuple[str, ServiceProcess]:
+    """Start the server; return its URL and its process when it answers."""
+    command = ServiceCommand("web", [sys.executable, "-m", "mission_control", "web"])
+    web = place.start(command, _environment(place, installation))
+    url = f"http://127.0.0.1:{installation.settings.web_port}"
     place.wait_until(lambda: _answers(url), "the page is served")
-    return installation, url, web
+    return url, web
+
+
+def _environment(place: Place, installation: Installation) -> dict[str, str]:
+    return {**installation.settings.environment(), MARKS_VARIABLE: str(place.marks)}
 
 
 def _answers(url: str) -> bool:

@@ -38,6 +38,7 @@ def web(host: str | None, port: int | None, descriptor: int | None) -> None:
     from mission_control.processes.launch import imported_for_good
 
     with imported_for_good():
+        from mission_control.web.pages.first_page import make_first_page
         from mission_control.web.server import create_app
 
     with current() as installation:
@@ -47,6 +48,7 @@ def web(host: str | None, port: int | None, descriptor: int | None) -> None:
         opened = socket.socket(fileno=descriptor) if descriptor is not None else None
         with opened if opened is not None else _patient(installation, host, port) as listener:
             app = create_app(installation, is_open=is_loopback(listener.getsockname()[0]))
+            make_first_page(installation)
             if opened is None:
                 tell(f"the page is at {url_of(listener)}")
             serve(app, listener)

@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from threading import Thread
+from threading import Lock, Thread
 from typing import TYPE_CHECKING, Any, Final
 
 from redis import Redis
@@ -75,13 +75,15 @@ class _Others:
     def __init__(self, app: Celery) -> None:
         self._app = app
         self._found: set[str] | None = None
+        self._finding = Lock()
         self._look_at = 0.0
 
     def names(self, client: Redis) -> set[str]:
         now = time.monotonic()
-        if self._found is None:
-            self._found, self._look_at = _sent_to(client), now + _LOOK_EVERY
-        elif now >= self._look_at:
+        with self._finding:
+            if self._found is None:
+                self._found, self._look_at = _sent_to(client), now + _LOOK_EVERY
+        if now >= self._look_at:
             self._look_at = now + _LOOK_EVERY
             Thread(target=self._look, name="queues", daemon=True).start()
         return self._found

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
-from typing import TYPE_CHECKING, Any
+import threading
+from typing import TYPE_CHECKING, Any, cast
 
 import httpx
 import pytest
 
 from mission_control.installation.installation import Installation, current_installation
+from mission_control.web.pages import first_page
 from tests.stage.command_line import mc, start_program
 from tests.stage.web import Web
 
@@ -63,12 +65,15 @@ def test_server_is_ready_if_redis_answers(
     assert web.ask("GET", "/healthz").status_code == 200
 
 
-@pytest.mark.usefixtures("installation")
-def test_web_serves_until_sigterm(tmp_path: Path) -> None:
+def test_web_serves_until_sigterm_and_has_made_its_first_page_before_it_answers(
+    installation: Installation, tmp_path: Path
+) -> None:
+    installation.client.config_resetstat()
     server = start_program("web", "--port", "0", folder=tmp_path, environment=_own_variables())
     try:
         assert server.stderr is not None
         url = server.stderr.readline().removeprefix("the page is at ").strip()
+        assert "cmdstat_scan" in cast("Any", installation.client.info("commandstats"))
         assert httpx.get(f"{url}/readyz").json() == {"status": "ok"}
         port = url.rpartition(":")[2]
         taken = mc("web", "--port", port)
@@ -77,6 +82,18 @@ def test_web_serves_until_sigterm(tmp_path: Path) -> None:
         server.send_signal(signal.SIGTERM)
         server.communicate(timeout=60)
     assert server.returncode == 0
+
+
+def test_server_does_not_wait_for_ever_for_its_first_page(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answered = threading.Event()
+    monkeypatch.setattr(first_page, "_PATIENCE", 0.01)
+    monkeypatch.setattr(first_page, "page", lambda *_: answered.wait())
+    first_page.make_first_page(installation)
+    (making,) = (one for one in threading.enumerate() if one.name == "first page")
+    answered.set()
+    making.join()
 
 
 def _own_variables() -> dict[str, str]:
