@@ -26,12 +26,15 @@ from mission_control.operate.queues import waiting_queues
 from mission_control.operate.unaccounted import Unaccounted
 from mission_control.processes.heartbeats import ANSWER_SECONDS, ProcessInfo, live_processes
 from mission_control.store import redis_keys
+from mission_control.sweep.late_records import GRACE
+from mission_control.sweep.pending_records import read_pending
 from mission_control.web.access.needs import needs
 from mission_control.web.parts import Whole
 
 MOST_NAMED: Final = 100
 """How many queues, limits or budgets are named."""
 
+_MOST_LATE: Final = 1_000
 _DAY: Final = timedelta(days=1)
 
 router = APIRouter(tags=["metrics"], dependencies=[needs("read", of="all")])
@@ -70,13 +73,18 @@ class _Collected(Collector):
         yield from _queues(ours, {name for one in alive for name in one.info.get("queues", [])}, now)
         yield from _limits(ours)
         yield from _budgets(ours, now)
-        pending = int(ours.client.hlen(redis_keys.PENDING_RECORDS))
-        yield _gauge("audit_pending_records", "Audit records that are not written yet", pending)
+        yield _gauge("audit_pending_records", "Audit records that wait long to be written", _late(ours))
         yield _gauge("runs_active", "Runs that are not over", ours.ledger.active_count())
         what = "Occurrences of the last hour without a run or an explanation; must be 0"
         yield _gauge("occurrences_unaccounted", what, self.unaccounted)
         if self.by_task:
             yield _tasks(ours, now)
+
+
+def _late(ours: Installation) -> int:
+    """Return how many audit records are overdue, a thousand at most: each is pending for a moment."""
+    since = cast("Any", ours.client.time())[0] - GRACE.total_seconds()
+    return sum(1 for _ in islice(read_pending(ours.client, since=since), _MOST_LATE))
 
 
 def _gauge(name: str, about: str, value: float) -> Metric:

@@ -11,6 +11,7 @@ import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
+from mission_control.audit.pending.pending_records import add_pending
 from mission_control.audit.record.records import ExecutionRecord
 from mission_control.model.runs.lags import STAGES
 from mission_control.model.runs.run_state import RunState
@@ -82,6 +83,7 @@ def test_metrics_measure_every_part(installation: Installation) -> None:
         {"status": "skipped", "cause": {"class": "overlap"}, "attempt": None},
         {"status": "retry", "final": False, "lags_ms": {"beat": 0, "queue": 0, "start": 100_000_000}},
     )
+    add_pending(installation.client, installation.audit.path, {"event": "could not be written"})
     found = measured(installation)
     assert value(found, "occurrences_total", outcome="success", cause="") == 1
     assert value(found, "occurrences_total", outcome="skipped", cause="overlap") == 1
@@ -138,6 +140,10 @@ def test_dashboard_and_alerts_name_metrics_that_there_are(installation: Installa
     alerts = yaml.safe_load((ROOT / "deploy" / "prometheus-alerts.yaml").read_text())
     shown = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
     watched = [rule["expr"] for group in alerts["groups"] for rule in group["rules"]]
+    for rule in (rule for group in alerts["groups"] for rule in group["rules"]):
+        assert set(rule) <= {"alert", "expr", "for", "labels", "annotations"}
+        assert rule["annotations"].keys() <= {"summary", "description"}
+        assert all(isinstance(text, str) for text in rule["annotations"].values())
     assert len(shown) > 10
     assert len(watched) > 5
     assert set(NAMED.findall(" ".join(shown + watched))) - there == set()
