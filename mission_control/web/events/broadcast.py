@@ -6,7 +6,7 @@ sent once.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from functools import partial
 from typing import Final, TypeVar
 
@@ -17,6 +17,7 @@ from mission_control.store.connection import store_errors
 from mission_control.web.events.event_log import Event, EventLog
 
 Answer = TypeVar("Answer")
+Shown = Callable[[Sequence[Event]], Sequence[Event]]
 
 MOST_LISTENERS: Final = 2_000
 _QUEUED: Final = 256
@@ -40,8 +41,11 @@ class Broadcast:
         """Whether no further listener is taken."""
         return len(self._listeners) >= MOST_LISTENERS
 
-    async def listen(self, after: int | None) -> AsyncIterator[str]:
-        """Yield events as text of an event stream, from those after a number on; by default new ones."""
+    async def listen(self, after: int | None, shown: Shown | None = None) -> AsyncIterator[str]:
+        """Yield events as text of an event stream, from those after a number on; by default new ones.
+
+        `shown` returns those that the listener may see; it is called in a thread, and may ask Redis.
+        """
         queue: asyncio.Queue[Event | str] = asyncio.Queue(_QUEUED)
         self._listeners.add(queue)
         try:
@@ -55,7 +59,7 @@ class Broadcast:
                 yield _gap(sent, last)
                 sent = last
             while sent < last and (kept := await run_in_threadpool(self._asked, partial(log.after, sent))):
-                yield "".join(map(_text, kept))
+                yield "".join(map(_text, await self._those(kept, shown)))
                 sent = kept[-1].number
             async for one in _arriving(queue):
                 if isinstance(one, str):
@@ -63,10 +67,14 @@ class Broadcast:
                 elif one.number > sent:
                     if one.number > sent + 1:
                         yield _gap(sent, one.number - 1)
-                    yield _text(one)
+                    for text in map(_text, await self._those([one], shown)):
+                        yield text
                     sent = one.number
         finally:
             self._listeners.discard(queue)
+
+    async def _those(self, events: Sequence[Event], shown: Shown | None) -> Sequence[Event]:
+        return events if shown is None else await run_in_threadpool(self._asked, partial(shown, events))
 
     async def _look(self) -> None:
         log, is_well = self._make_log(), True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 from base64 import b64encode
@@ -11,9 +12,15 @@ import httpx
 import pytest
 
 from mission_control.audit.stream.reader import tail
+from mission_control.dispatch.enqueue import Dispatch
 from mission_control.installation.installation import Installation, current_installation
 from mission_control.operate.grants.tokens import create_grant
+from mission_control.store import redis_keys
 from mission_control.store.embedded.server_start import free_port
+from mission_control.web.access.caller import Caller
+from mission_control.web.api.events import EventsOfSome
+from mission_control.web.events.broadcast import Broadcast
+from mission_control.web.events.event_log import EventLog
 from tests.stage.command_line import mc, start_program
 from tests.stage.web import Web
 
@@ -121,7 +128,7 @@ def test_limited_caller_sees_and_changes_its_tasks_only(
     for path in ("/tasks/coffee", "/tasks/coffee/why", f"/runs/{run}", f"/runs/{run}/logs"):
         assert status_of(web, "GET", path, headers=header) == 404
     assert status_of(web, "POST", f"/runs/{run}/cancel", json={}, headers=header) == 404
-    for path in ("/status", "/audit", "/grants", "/events"):
+    for path in ("/status", "/audit", "/grants"):
         assert status_of(web, "GET", path, headers=header) == 403
     assert status_of(web, "POST", "/tasks", json={**COFFEE, "id": "more"}, headers=header) == 403
     moved = {"owner": "office", "tags": []}
@@ -181,3 +188,38 @@ def test_wrong_place_is_refused_without_a_wait(installation: Installation) -> No
         refused = mc("web", "--host", "127.1", "--port", str(port))
     assert (refused.code, "choose another place" in refused.err) == (1, True)
     assert installation.settings.web_host == "127.0.0.1"
+
+
+def test_limited_caller_gets_the_events_of_its_tasks_and_gaps(installation: Installation) -> None:
+    caller = Caller("ada", frozenset({"read"}), owners=frozenset({"kitchen"}))
+    shown, log = EventsOfSome(installation, caller), EventLog(installation.client, "a")
+    log.notice()
+    with_two_tasks(installation)
+    for name in ("tea", "coffee", "handlers.hello.run"):
+        Dispatch.of(installation).enqueue(name)
+    installation.limits.set({"name": "api", "concurrency": 2})
+    log.notice()
+    begun = shown.of(log.after(0))
+    assert [one.kind for one in begun] == ["run", "task"]
+    assert all('"tea"' in one.data for one in begun)
+    seen = log.ends()[1]
+    installation.registry.update("tea", {"owner": "office"})
+    installation.registry.update("tea", {"description": "no longer theirs"})
+    installation.client.xadd(redis_keys.EDITS, {"edits": "{"})
+    log.notice()
+    assert [one.kind for one in shown.of(log.after(seen))] == ["task", "gap"]
+
+
+def test_limited_caller_listens_to_the_events_of_its_tasks(installation: Installation) -> None:
+    caller = Caller("ada", frozenset({"read"}), owners=frozenset({"kitchen"}))
+    log = EventLog(installation.client, "a")
+    log.notice()
+    with_two_tasks(installation)
+    log.notice()
+    shown = EventsOfSome(installation, caller).of
+
+    async def first() -> str:
+        return await anext(Broadcast(lambda: log, installation.redis_url).listen(0, shown))
+
+    (event,) = asyncio.run(first()).strip().split("\n\n")
+    assert '"task_id": "tea"' in event
