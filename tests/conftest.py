@@ -17,14 +17,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from mission_control.installation.installation import Installation, current_installation
-from mission_control.processes.fleet import Fleet
 from tests.house.repository import ROOT
+from tests.processes.forked import ForkedFleet
 from tests.stage.compiled_tests import compile_tests
 from tests.stage.servers import RedisServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from mission_control.processes.fleet import Fleet
     from tests.processes.real_workers import WorkerHouse
 
 
@@ -141,7 +142,7 @@ def installation(bare_environment: pytest.MonkeyPatch, redis_server: RedisServer
 @pytest.fixture
 def fleet(installation: Installation) -> Iterator[Fleet]:
     """A real beat and a real worker, doing their work."""
-    fleet = Fleet(installation.client, installation.settings, concurrency=2)
+    fleet = ForkedFleet(installation.client, installation.settings, concurrency=2)
     fleet.start()
     try:
         yield fleet

@@ -11,9 +11,9 @@ from redis.exceptions import RedisError
 
 from mission_control.errors import SettingsError, StoreUnavailableError
 from mission_control.installation.installation import Installation, current_installation
-from mission_control.processes.fleet import Fleet
 from mission_control.store.connection import connect, store_errors
 from mission_control.store.embedded.server_start import free_port
+from tests.processes.forked import ForkedFleet
 from tests.stage.audit_stream import records_of
 from tests.stage.sentinels import MASTER_NAME, SentinelHouse
 from tests.stage.waiting import wait_until
@@ -63,7 +63,7 @@ def test_beat_and_worker_continue_with_the_new_master(
 ) -> None:
     installation.registry.register(EVERY_SECOND)
     RedBeatSchedulerEntry("theirs", "handlers.hello.run", schedule(1), app=installation.celery).save()
-    fleet = Fleet(installation.client, installation.settings, concurrency=1)
+    fleet = ForkedFleet(installation.client, installation.settings, concurrency=1)
     fleet.start()
     try:
         before = {service.name: service.pid for service in fleet.services}

@@ -13,14 +13,16 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from mission_control.processes.fleet import Fleet
 from mission_control.processes.heartbeats import live_processes
+from tests.processes.forked import ForkedFleet
 from tests.processes.rude_workers import lives
 from tests.stage.live_installation import LiveInstallation, live_installation
 from tests.stage.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from mission_control.processes.fleet import Fleet
 
 pytestmark = pytest.mark.starts_early(45)
 
@@ -48,7 +50,7 @@ def live() -> Iterator[LiveInstallation]:
 
 @pytest.fixture
 def fleet(live: LiveInstallation) -> Iterator[Fleet]:
-    fleet = Fleet(live.installation.client, live.installation.settings, concurrency=1)
+    fleet = ForkedFleet(live.installation.client, live.installation.settings, concurrency=1)
     fleet.start()
     try:
         yield fleet

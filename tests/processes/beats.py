@@ -34,15 +34,13 @@ class BeatProcess:
 
     def __init__(self, installation: Installation, environment: Mapping[str, str] | None = None) -> None:
         self._log = Path(tempfile.mkstemp(prefix="mc-test-beat-", suffix=".log")[1])
-        self._process = ForkedProgram(
-            beat_command().argv,
-            {
-                **os.environ,
-                **installation.settings.environment(),
-                **(environment if environment is not None else {}),
-            },
-            self._log,
-        )
+        ours = {
+            **os.environ,
+            **installation.settings.environment(),
+            **(environment if environment is not None else {}),
+        }
+        with self._log.open("ab") as output:
+            self._process = ForkedProgram(beat_command().argv, ours, output)
         self.name = beat_name(self._process.pid)
         self._client = installation.client
 

@@ -1,7 +1,11 @@
 """Our programs, begun by a process that has imported their modules already.
 
 Importing takes a worker longer than all that most tests ask of it. `ForkedProgram` does what
-`subprocess.Popen` does for them. How they start in a new Python, the tests of `Fleet` and `up` show.
+`subprocess.Popen` does for them; with `forked_services`, and in a `ForkedFleet`, services start so. How they
+start in a new Python, the tests of `up` and of `TaskScheduler` show.
+
+Not true of them: modules are in `sys.modules` that a program would import later or never, and their parent is
+the process that forks them, so they notice its death and not that of the process that asked for them.
 """
 
 from __future__ import annotations
@@ -13,17 +17,25 @@ import subprocess
 import sys
 import time
 import zoneinfo
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from multiprocessing import get_context
 from multiprocessing.forkserver import set_forkserver_preload
+from multiprocessing.reduction import DupFd
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import SimpleNamespace
+from typing import IO, TYPE_CHECKING, Any
+from unittest.mock import patch
 
+from mission_control.configuration.settings import SUPERVISOR_VARIABLE
+from mission_control.processes import service_process
+from mission_control.processes.fleet import Fleet
 from tests.stage.waiting import wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from multiprocessing.context import ForkServerContext
+
+    from mission_control.processes.service_process import ServiceCommand, ServiceProcess
 
 PRELOADED = "tests.processes.preloaded"
 
@@ -34,14 +46,43 @@ def preloaded_context() -> ForkServerContext:
     return get_context("forkserver")
 
 
-class ForkedProgram:
-    """A command line of `launched`, in a session of its own; its output is appended to a log."""
+@contextmanager
+def forked_services() -> Iterator[None]:
+    """Fork the services that are started meanwhile, unless they inherit more than the three descriptors."""
+    ours = SimpleNamespace(**{**vars(subprocess), "Popen": _forked_service})
+    with patch.object(service_process, "subprocess", ours):
+        yield
 
-    def __init__(self, argv: Sequence[str], environment: Mapping[str, str], log: Path) -> None:
+
+class ForkedFleet(Fleet):
+    """A beat and a worker that are forked; all else is as in `Fleet`."""
+
+    def _start_process(self, command: ServiceCommand) -> ServiceProcess:
+        with forked_services():
+            return super()._start_process(command)
+
+
+def _forked_service(argv: Sequence[str], *, env: Mapping[str, str], **how: Any) -> object:
+    if how["pass_fds"] or how["stdout"] == subprocess.PIPE:
+        return subprocess.Popen(argv, env=env, **how)
+    return ForkedProgram(argv, env, how["stdout"], folder=how["cwd"])
+
+
+class ForkedProgram:
+    """A command line of `launched`, in a session of its own, in this folder unless another is named."""
+
+    def __init__(
+        self,
+        argv: Sequence[str],
+        environment: Mapping[str, str],
+        output: IO[bytes],
+        *,
+        folder: Path | str | None = None,
+    ) -> None:
         self._argv = list(argv)
         words = self._argv[self._argv.index("-P") + 1 :]
-        log.touch()
-        given = (words, dict(environment), str(log), str(Path.cwd()))
+        folder = folder if folder is not None else Path.cwd()
+        given = (words, dict(environment), _Descriptor(output.fileno()), str(folder))
         self._process = preloaded_context().Process(target=_begin, args=given, name="MainProcess")
         self._process.start()
         self.pid = self._process.pid or 0
@@ -73,14 +114,30 @@ class ForkedProgram:
         self.send_signal(signal.SIGKILL)
 
 
-def _begin(words: list[str], environment: dict[str, str], log: str, folder: str) -> None:
+class _Descriptor:
+    """The number of a file descriptor, which is another one in the process that it is sent to."""
+
+    def __init__(self, number: int) -> None:
+        self._number = number
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _received, (DupFd(self._number),)
+
+
+def _received(sent: Any) -> int:
+    return int(sent.detach())
+
+
+def _begin(words: list[str], environment: dict[str, str], output: int, folder: str) -> None:
     """Be `python -P` with these words, as far as a program can tell."""
-    with Path(log).open("ab") as output:
-        os.dup2(output.fileno(), 1)
-        os.dup2(output.fileno(), 2)
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    os.close(output)
     os.setsid()
     os.environ.clear()
     os.environ.update(environment)
+    if SUPERVISOR_VARIABLE in environment:
+        os.environ[SUPERVISOR_VARIABLE] = str(os.getppid())
     time.tzset()
     zoneinfo.reset_tzpath()
     sys.path[:0] = filter(None, environment.get("PYTHONPATH", "").split(os.pathsep))

@@ -81,15 +81,14 @@ class WorkerProcess:
         self._log = installation.settings.data_dir / f"{name}.log"
         self._log.parent.mkdir(parents=True, exist_ok=True)
         argv = worker_command(self.name, concurrency=concurrency).argv
-        self._process = ForkedProgram(
-            [*(app if one == WORKER_APP else one for one in argv), "--pool", pool, *options],
-            {
-                **os.environ,
-                **installation.settings.environment(),
-                **(environment if environment is not None else {}),
-            },
-            self._log,
-        )
+        ours = {
+            **os.environ,
+            **installation.settings.environment(),
+            **(environment if environment is not None else {}),
+        }
+        words = [*(app if one == WORKER_APP else one for one in argv), "--pool", pool, *options]
+        with self._log.open("ab") as output:
+            self._process = ForkedProgram(words, ours, output)
 
     @property
     def log(self) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from mission_control.configuration.settings import read_settings
 from mission_control.dispatch.enqueue import Dispatch, RunOptions
 from mission_control.installation.installation import Installation
-from mission_control.processes.fleet import Fleet
+from tests.processes.forked import ForkedFleet
 from tests.stage.audit_stream import final_records_of, records_of
 from tests.stage.servers import RedisServer
 from tests.stage.waiting import wait_until
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from mission_control.dispatch.run_handle import Run
     from mission_control.model.runs.run_record import RunRecord
+    from mission_control.processes.fleet import Fleet
 
 YEARLY = {"type": "cron", "expression": "0 0 29 2 *"}
 """A schedule that stays out of a test's way."""
@@ -81,9 +82,17 @@ class LiveInstallation:
 
 @contextmanager
 def live_installation(
-    handlers: Mapping[str, str] | None = None, *, start: bool = True, concurrency: int = 2, **settings: Any
+    handlers: Mapping[str, str] | None = None,
+    *,
+    start: bool = True,
+    concurrency: int = 2,
+    kind: type[Fleet] = ForkedFleet,
+    **settings: Any,
 ) -> Iterator[LiveInstallation]:
-    """Set up an installation with the sources of some handlers by module name, and end it all at exit."""
+    """Set up an installation with the sources of some handlers by module name, and end it all at exit.
+
+    Its beat and worker are forked, unless another `kind` is named.
+    """
     folder = Path(tempfile.mkdtemp(prefix="mc-test-"))
     (folder / "handlers").mkdir()
     for name, source in (handlers if handlers is not None else {}).items():
@@ -99,7 +108,7 @@ def live_installation(
             }
         )
         installation = Installation(ours)
-        fleet = Fleet(installation.client, installation.settings, concurrency=concurrency)
+        fleet = kind(installation.client, installation.settings, concurrency=concurrency)
         try:
             if start:
                 fleet.start()

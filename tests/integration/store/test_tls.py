@@ -14,8 +14,8 @@ from redbeat import RedBeatSchedulerEntry
 from mission_control.dispatch.enqueue import Dispatch
 from mission_control.errors import StoreUnavailableError
 from mission_control.installation.installation import current_installation
-from mission_control.processes.fleet import Fleet
 from mission_control.store.connection import connect, store_errors
+from tests.processes.forked import ForkedFleet
 from tests.stage.audit_stream import records_of
 from tests.stage.sentinels import MASTER_NAME, PASSWORD, SENTINEL_PASSWORD, Sentinel
 from tests.stage.servers import RedisServer
@@ -59,7 +59,7 @@ def test_producer_beat_and_worker_talk_tls(bare_environment: pytest.MonkeyPatch,
     bare_environment.setenv("MISSION_CONTROL_REDIS_URL", place.url)
     installation = current_installation()
     RedBeatSchedulerEntry("theirs", "handlers.hello.run", schedule(1), app=installation.celery).save()
-    fleet = Fleet(installation.client, installation.settings, concurrency=1)
+    fleet = ForkedFleet(installation.client, installation.settings, concurrency=1)
     fleet.start()
     try:
         answer = Dispatch.of(installation).enqueue("handlers.hello.run", {"name": "Ada"}).wait(timeout=60)
