@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from redis import Redis
 
 from mission_control.errors import StoreUnavailableError
-from mission_control.ledger.backfills import open_backfills
 from mission_control.ledger.run_reader import RunReader
 from mission_control.model.definitions.task import TaskDefinition
 from mission_control.model.policies.pause import PauseLayer
@@ -19,7 +17,6 @@ from mission_control.model.runs.backfill_plan import BackfillPlan
 from mission_control.model.runs.changed_occurrence import ChangedOccurrence
 from mission_control.model.runs.run_record import RunRecord
 from mission_control.model.values.instants import format_instant
-from mission_control.operate.budgets import budgets_in_words
 from mission_control.operate.health import (
     beat_issues,
     broker_issue,
@@ -32,20 +29,16 @@ from mission_control.operate.health import (
     upstream_issues,
 )
 from mission_control.operate.issue import Issue
-from mission_control.operate.journal import ENTRY_KINDS, QUARANTINE_KEYS, quarantine_notes
+from mission_control.operate.journal import ENTRY_KINDS
 from mission_control.operate.limits import waiting_by_limit
 from mission_control.operate.next_times import changed_json, changed_to_come
-from mission_control.operate.overdue import overdue
 from mission_control.operate.pausing import layer_json
 from mission_control.operate.queues import QueueState, waiting_queues
-from mission_control.operate.redbeat_entries import RedBeatEntry, redbeat_entries
+from mission_control.operate.redbeat_entries import RedBeatEntry
 from mission_control.operate.runs import run_json
+from mission_control.operate.situation_parts import SoundParts
 from mission_control.processes.heartbeats import ANSWER_SECONDS, ProcessInfo, live_processes
-from mission_control.registry.grants import count_waiting
-from mission_control.registry.pauses import NO_PAUSES, PAUSE_KEYS, read_pauses
 from mission_control.registry.registry import Registry
-from mission_control.registry.task_views import Overview
-from mission_control.store import redis_keys
 from mission_control.store.address.url_spelling import mask_password
 from mission_control.store.key_types import keys_of_wrong_type
 from mission_control.store.redis_keys import DEFAULT_REDBEAT_KEYS, RedBeatKeys
@@ -53,10 +46,7 @@ from mission_control.store.redis_keys import DEFAULT_REDBEAT_KEYS, RedBeatKeys
 if TYPE_CHECKING:
     from celery import Celery
 
-_DUE_SHOWN: Final = 5
 _RUNS_SHOWN: Final = 100
-_ENDED_COUNTED: Final = 10_000
-_DAY: Final = timedelta(hours=24)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,27 +137,10 @@ def situation(
     """
     wrong = keys_of_wrong_type(client, redbeat_keys)
     info: Any = client.info()
-
-    def sound(*keys: str) -> bool:
-        return wrong.keys().isdisjoint(keys)
-
-    schedule = (redbeat_keys.schedule, redis_keys.TASKS)
+    here = SoundParts(client, registry, ledger, now, redbeat_keys, wrong.keys(), only)
     alive = live_processes(client, within_seconds=ANSWER_SECONDS)
-    tasks = (
-        registry.overview(due_limit=_DUE_SHOWN, only=only) if sound(redis_keys.TASKS) else Overview(0, 0, [])
-    )
-    active = ledger.active() if sound(redis_keys.ACTIVE_RUNS) else []
-    notes = quarantine_notes(client, redbeat_keys) if sound(*QUARANTINE_KEYS) else []
-    if only is not None:
-        active = [run for run in active if run.task_id in only]
-        notes = [one for one in notes if one["kind"] == "task" and one["what"] in only]
-    else:
-        notes += _unnoticed(registry, tasks, notes) if sound(redis_keys.TASKS) else []
-    pauses = read_pauses(client) if sound(*PAUSE_KEYS) else NO_PAUSES
-    late = overdue(client, registry, redbeat_keys, now) if sound(*schedule) else []
-    late = [one for one in late if only is None or one.partition("@")[0] in only]
-    counts = with_outcomes and sound(redis_keys.FINISHED_RUNS)
-    ended = ledger.ended_ids(since=now - _DAY, limit=_ENDED_COUNTED) if counts else []
+    tasks, active, pauses = here.tasks(), here.active(), here.pauses()
+    notes = here.quarantine_notes(tasks)
     queues, broker_issues = _queues(app, ledger, {queue for queue, _ in (*tasks.work, *of_runs(active))})
     shown = active[:_RUNS_SHOWN]
     return Situation(
@@ -179,7 +152,7 @@ def situation(
         disabled=tasks.disabled,
         quarantined={note["what"]: note["problem"] for note in notes if note["kind"] in ENTRY_KINDS},
         wrong_keys=wrong,
-        redbeat_entries=redbeat_entries(client, redbeat_keys) if sound(*schedule) else [],
+        redbeat_entries=here.redbeat_entries(),
         active=shown,
         active_count=ledger.active_count() if active else 0,
         queues=queues,
@@ -188,20 +161,20 @@ def situation(
             *key_issues(wrong),
             *broker_issues,
             *beat_issues(alive),
-            *overdue_issues(late),
+            *overdue_issues(here.late()),
             *service_issues(alive, tasks.work, active, queues, now),
             *upstream_issues(tasks.missing_upstream),
             *quarantine_issues(notes),
         ],
-        outcomes=dict(Counter(filter(None, ledger.states(ended))).most_common()),
+        outcomes=here.outcomes() if with_outcomes else {},
         next_due=tasks.next_due,
         pauses=pauses.in_force(now),
         skips=_skips(ledger, {*(run.task_id for run in shown), *tasks.conditional}),
         changed=changed_to_come(registry, pauses),
-        backfills=[one.plan for one in open_backfills(client)] if sound(redis_keys.BACKFILLS) else [],
+        backfills=here.backfills(),
         limited=waiting_by_limit(active),
-        budgets=budgets_in_words(client, now) if sound(redis_keys.BUDGETS) else [],
-        approvals=count_waiting(client) if sound(redis_keys.GRANTS) else 0,
+        budgets=here.budgets(),
+        approvals=here.approvals(),
     )
 
 
@@ -210,17 +183,6 @@ def _skips(ledger: RunReader, task_ids: Iterable[str]) -> dict[str, int]:
     names = sorted(task_ids)
     histories = zip(names, ledger.histories(names), strict=True)
     return {name: one.consecutive_skips for name, one in histories if one.consecutive_skips}
-
-
-def _unnoticed(
-    registry: Registry, readable: Overview, notes: Sequence[Mapping[str, str]]
-) -> list[dict[str, str]]:
-    """Return notes of the tasks that cannot be read and that no beat has noticed yet."""
-    if readable.enabled + readable.disabled == len(registry.ids()):
-        return []
-    known = {note["what"] for note in notes}
-    unreadable = registry.unreadable()
-    return [{"kind": "task", "what": one, "problem": unreadable[one]} for one in unreadable.keys() - known]
 
 
 def _queues(app: Celery, ledger: RunReader, names: set[str]) -> tuple[list[QueueState], list[Issue]]:
