@@ -5,16 +5,16 @@ A key belongs to its caller and lasts a day. Errors are not kept: the same reque
 
 import hashlib
 import json
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from typing import Any, Final, cast
 
 from fastapi import Request, Response
-from fastapi.routing import APIRoute
 from redis import Redis
 from starlette.concurrency import run_in_threadpool
 
 from mission_control.store import redis_keys
 from mission_control.web.problems import Replayed, RequestError
+from mission_control.web.strict_bodies import Handler, StrictRoute
 
 HEADER: Final = "Idempotency-Key"
 _DAY: Final = 86_400
@@ -27,10 +27,9 @@ _DECLARED: Final = {
     "description": "Any name for this request: within a day it is done once, and answered alike.",
     "schema": {"type": "string", "minLength": 1, "maxLength": _LONGEST, "pattern": "^[ -~]+$"},
 }
-_Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
-class IdempotentRoute(APIRoute):
+class IdempotentRoute(StrictRoute):
     """A route of which each POST with the header is done once."""
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **how: Any) -> None:  # noqa: ANN401
@@ -38,9 +37,9 @@ class IdempotentRoute(APIRoute):
             how["openapi_extra"] = {"parameters": [_DECLARED]}
         super().__init__(path, endpoint, **how)
 
-    def get_route_handler(self) -> _Handler:
-        """Return what answers a request."""
-        answer = super().get_route_handler()
+    def handler(self) -> Handler:
+        """Return what answers a request, once."""
+        answer = super().handler()
 
         async def once(request: Request) -> Response:
             given = request.headers.get(HEADER)

@@ -31,7 +31,13 @@ from mission_control.errors import (
 )
 from mission_control.store.connection import store_errors
 
-_CODES: Final = {400: "invalid_json", 404: "not_found", 405: "method_not_allowed", 422: "invalid_request"}
+_CODES: Final = {
+    400: "invalid_json",
+    404: "not_found",
+    405: "method_not_allowed",
+    413: "body_too_large",
+    422: "invalid_request",
+}
 
 
 class RequestError(Exception):
@@ -126,11 +132,12 @@ def _redis(request: Request, error: Exception) -> Response:
         return _unexpected(request, error)
 
 
-def _invalid(_request: Request, error: Any) -> Response:  # noqa: ANN401  # a RequestValidationError
-    found = error.errors()
-    if any(one["type"] == "json_invalid" for one in found):
-        return problem(400, "invalid_json", f"the body is not JSON: {found[0]['ctx']['error']}")
-    wrong = [{"path": _place(one["loc"]), "message": str(one["msg"])} for one in found]
+def _invalid(request: Request, error: Any) -> Response:  # noqa: ANN401  # a RequestValidationError
+    if isinstance(error.body, bytes):  # FastAPI reads only what is called JSON
+        given = request.headers.get("content-type", "no media type")
+        said = f"the body has {given[:100]}: send JSON, with the header Content-Type: application/json"
+        return problem(415, "unsupported_media_type", said)
+    wrong = [{"path": _place(one["loc"]), "message": str(one["msg"])} for one in error.errors()]
     return problem(
         422, "invalid_request", "; ".join(f"{one['path']}: {one['message']}" for one in wrong), wrong
     )
@@ -203,6 +210,7 @@ _STATUSES_DECLARED: Final = {
     412: "the revision is another",
     413: "the body is too large",
     414: "the address is too long",
+    415: "the body is not called JSON",
     421: "called by a name of another machine",
     422: "a field is wrong",
     503: "Redis or the broker cannot be reached",

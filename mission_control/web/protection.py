@@ -11,6 +11,7 @@ import re
 from typing import Final
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mission_control.web.paths import routed
@@ -33,10 +34,6 @@ _HEADERS: Final = {
 }
 
 
-class _TooLargeError(Exception):
-    """A body goes on past the limit."""
-
-
 class Protection:
     """Refuses what must not reach a route, and adds headers to every answer."""
 
@@ -50,12 +47,9 @@ class Protection:
             return
         if "raw_path" in scope:
             scope["path"] = routed(scope["raw_path"].decode("latin-1"))
-        has_begun = False
 
         async def sending(message: Message) -> None:
-            nonlocal has_begun
             if message["type"] == "http.response.start":
-                has_begun = True
                 headers = MutableHeaders(scope=message)
                 for name, value in _HEADERS.items():
                     headers.setdefault(name, value)
@@ -67,11 +61,7 @@ class Protection:
         if found is not None:
             await problem(*found)(scope, receive, sending)
             return
-        try:
-            await self._app(scope, _bounded(receive), sending)
-        except _TooLargeError:
-            if not has_begun:
-                await problem(*_TOO_LARGE)(scope, receive, sending)
+        await self._app(scope, _bounded(receive), sending)
 
 
 _TOO_LARGE: Final = (413, "body_too_large", f"the body has more than {MOST_BODY_BYTES} bytes; send less")
@@ -111,7 +101,7 @@ def _bounded(receive: Receive) -> Receive:
         message = await receive()
         left -= len(message.get("body", b""))
         if left < 0:
-            raise _TooLargeError
+            raise HTTPException(_TOO_LARGE[0], _TOO_LARGE[2])
         return message
 
     return receiving

@@ -13,8 +13,9 @@ from mission_control.web.access.needs import needs, tasks_of
 from mission_control.web.events.broadcast import Broadcast
 from mission_control.web.events.event_log import Event
 from mission_control.web.problems import RequestError
+from mission_control.web.strict_bodies import StrictRoute
 
-router = APIRouter(tags=["events"])
+router = APIRouter(tags=["events"], route_class=StrictRoute)
 _STREAM: dict[int | str, dict[str, Any]] = {200: {"content": {"text/event-stream": {}}}}
 
 

@@ -13,8 +13,9 @@ from mission_control.registry.grants import Approvals
 from mission_control.web.access.needs import needs
 from mission_control.web.api.bodies import DryRun, Reason, Why, Wish
 from mission_control.web.parts import Whole
+from mission_control.web.strict_bodies import StrictRoute
 
-router = APIRouter(tags=["grants"], dependencies=[needs("admin", of="all")])
+router = APIRouter(tags=["grants"], route_class=StrictRoute, dependencies=[needs("admin", of="all")])
 
 
 _LONGEST = 10 * 365 * 86_400

@@ -13,8 +13,9 @@ from mission_control.web.access.needs import needs
 from mission_control.web.api.bodies import Definition, DryRun, Reason
 from mission_control.web.parts import Whole
 from mission_control.web.problems import RequestError
+from mission_control.web.strict_bodies import StrictRoute
 
-router = APIRouter(tags=["limits and budgets"])
+router = APIRouter(tags=["limits and budgets"], route_class=StrictRoute)
 Section = Literal["limits", "budgets"]
 
 

@@ -18,8 +18,9 @@ from mission_control.operate.tasks import existing_task
 from mission_control.web.access.needs import Calling, needs
 from mission_control.web.api.bodies import Moment, Wish
 from mission_control.web.parts import Whole
+from mission_control.web.strict_bodies import StrictRoute
 
-router = APIRouter(tags=["schedules"])
+router = APIRouter(tags=["schedules"], route_class=StrictRoute)
 _MOST = 100
 _MOST_ESTIMATED = 10
 

@@ -14,8 +14,9 @@ from mission_control.web.access.needs import needs
 from mission_control.web.api.bodies import Limit, Moment, Text
 from mission_control.web.parts import Whole
 from mission_control.web.problems import RequestError
+from mission_control.web.strict_bodies import StrictRoute
 
-router = APIRouter(tags=["installation"], dependencies=[needs("read", of="all")])
+router = APIRouter(tags=["installation"], route_class=StrictRoute, dependencies=[needs("read", of="all")])
 _DAY = timedelta(days=1)
 _LONGEST = timedelta(days=366)
 

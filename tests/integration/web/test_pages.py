@@ -206,6 +206,8 @@ def test_schedule_that_is_typed_is_explained_with_clock_changes(web: Web) -> Non
     assert "Yours: America/New_York" in text
     assert "clocks go forward by 1 h" in text
     assert "dayly" in web.ask("GET", "/preview?schedule=dayly").text
+    for text, said in (('{"a": 1, "a": 2}', "has the key"), ('{"":' * 1_200, "is no JSON")):
+        assert said in web.ask("GET", "/preview", params={"schedule": text}).text
 
 
 def test_ten_thousand_tasks_of_one_name_are_shown_a_page_at_a_time(

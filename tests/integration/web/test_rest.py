@@ -106,9 +106,7 @@ def test_wrong_request_is_answered_with_the_place(
     assert place in [one["path"] for one in answer.json()["problems"]]
 
 
-def test_body_that_is_not_json_and_path_that_is_not_there_are_said(web: Web) -> None:
-    header = {"Content-Type": "application/json"}
-    assert code_of(web.api("POST", "/tasks", content=b"{", headers=header)) == (400, "invalid_json")
+def test_path_that_is_not_there_is_said(web: Web) -> None:
     assert code_of(web.api("GET", "/tasks/none")) == (404, "unknown_task")
     assert code_of(web.api("GET", "/runs/none@1")) == (404, "unknown_run")
     assert code_of(web.api("GET", "/nothing")) == (404, "not_found")

@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Any, Final
 
 from mission_control.errors import InvalidTaskError, MissionControlError, PlanRefusedError
-from mission_control.files.json_file import parse_json
+from mission_control.files.json_file import parse_json, strict_json
 from mission_control.model.definitions.schedules.shorthand.schedules import full_schedule
 from mission_control.operate.clock_changes import clock_change_words
 from mission_control.operate.next_times import bare_schedule, upcoming
@@ -91,8 +91,8 @@ def _schedule(given: dict[str, str], now: datetime, default: str) -> dict[str, A
     """
     text, zone = given["schedule"].strip(), given.get("timezone", "").strip() or default
     try:
-        found: Any = json.loads(text) if text.startswith("{") else None
-    except ValueError as error:
+        found: Any = strict_json(text) if text.startswith("{") else None
+    except (ValueError, RecursionError) as error:
         raise wrong("schedule", f"is no JSON: {error}") from error
     if found is None:
         found = full_schedule(text, now=now, default_timezone=zone)
