@@ -13,10 +13,12 @@ import re
 import shlex
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from tests.house.documentation import all_blocks
+from tests.processes.stand_in import stand_in_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 
 VENV = Path(sys.prefix)
 # What `mc` does once it has set the checkout up.
-MC = f'#!/bin/sh\nMC_COMMAND=$0 exec {VENV / "bin" / "mission-control"} "$@"\n'
+MC = '#!/bin/sh\nMC_COMMAND=$0 exec mission-control "$@"\n'
 _PRINTS = re.compile(r"# prints ([^;\n]+)")
 _UNIT = r"\d[\d.]* (?:ms|s|min|h|d)\b"
 _TIME = r"\d\d:\d\d:\d\d(?:\.\d+)?"
@@ -38,15 +40,18 @@ PORT = "MISSION_CONTROL_WEB_PORT"
 
 
 class Reader:
-    """Has a folder with what `./mc` has set up, and Mission Control on PATH."""
+    """Has a folder with what `./mc` has set up, and Mission Control on PATH, mostly a stand-in."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        commands = Path(tempfile.mkdtemp(prefix="mc-commands-"))
+        (commands / "mission-control").write_text(stand_in_for(f"{VENV}/bin/mission-control"), "utf-8")
+        (commands / "mission-control").chmod(0o755)
         (folder / "mc").write_text(MC, "utf-8")
         (folder / "mc").chmod(0o755)
         (folder / ".venv").symlink_to(VENV)
         kept = {name: text for name, text in os.environ.items() if not name.startswith("MISSION_CONTROL_")}
-        path = f"{VENV / 'bin'}:{os.environ['PATH']}"
+        path = f"{commands}:{VENV / 'bin'}:{os.environ['PATH']}"
         self._at_first = {**kept, "PATH": path, "COLUMNS": "100", "TZ": "UTC", PORT: "0"}
         self._environment = dict(self._at_first)
         self.has_read = False
