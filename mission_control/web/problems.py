@@ -215,8 +215,9 @@ _STATUSES_DECLARED: Final = {
     422: "a field is wrong",
     503: "Redis or the broker cannot be reached",
 }
+_PROBLEM: Final = {"$ref": f"#/components/schemas/{Problem.__name__}"}
 DECLARED: Final[dict[int | str, dict[str, Any]]] = {
-    status: {"description": words, "content": {MEDIA_TYPE: {"schema": Problem.model_json_schema()}}}
+    status: {"description": words, "content": {MEDIA_TYPE: {"schema": _PROBLEM}}}
     for status, words in _STATUSES_DECLARED.items()
 }
 """Every error that any route may answer, for OpenAPI."""

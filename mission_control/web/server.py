@@ -1,5 +1,6 @@
 """The application: all routes of an installation, behind what holds for every request."""
 
+from functools import partial
 from importlib.metadata import version
 from typing import Final
 
@@ -14,6 +15,7 @@ from mission_control.web.api.router import router as rest
 from mission_control.web.events.broadcast import Broadcast
 from mission_control.web.events.event_log import EventLog
 from mission_control.web.metrics import router as metrics
+from mission_control.web.openapi import document
 from mission_control.web.pages.router import router as pages
 from mission_control.web.parts import Client
 from mission_control.web.problems import answer_errors
@@ -40,6 +42,7 @@ def create_app(installation: Installation, *, is_open: bool = True) -> FastAPI:
         redoc_url=None,
         generate_unique_id_function=operation_id,
     )
+    app.openapi = partial(document, app)  # type: ignore[method-assign]  # FastAPI's way to extend it
     app.state.installation, app.state.query_names = installation, {}
     name = str(ULID())
     app.state.broadcast = Broadcast(lambda: EventLog(installation.client, name), installation.redis_url)

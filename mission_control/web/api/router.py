@@ -21,7 +21,7 @@ from mission_control.web.problems import DECLARED, RequestError
 
 def operation_id(route: APIRoute) -> str:
     """Return the name of an operation: what it is about, and what it does."""
-    return ".".join([*map(str, route.tags[:1]), route.name])
+    return ".".join([*map(str, route.tags[:1]), route.name]).replace(" ", "_")
 
 
 async def _known_query(request: Request) -> None:

@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 
 from mission_control.web.server import create_app
+from tests.stage.web import Web
 
 if TYPE_CHECKING:
     from mission_control.installation.installation import Installation
@@ -96,3 +97,15 @@ def test_calls_that_follow_links_find_nothing(schema: Any, installation: Install
     Machine.run(settings=search(EXAMPLES * 5))
     of_a_task = [one for one in succeeded if "{task_id}" in one]
     assert ("POST /api/v1/tasks" in succeeded, len(of_a_task) > 2) == (True, True), succeeded
+
+
+def test_document_has_the_form_of_errors_once_and_names_the_token(installation: Installation) -> None:
+    found = Web(installation).api("GET", "/openapi.json")
+    document = found.json()
+    problem = {"$ref": "#/components/schemas/Problem"}
+    answers = document["paths"]["/api/v1/tasks"]["post"]["responses"]
+    assert answers["404"]["content"]["application/problem+json"]["schema"] == problem
+    assert found.text.count("An error, by RFC 9457") == 1
+    assert document["components"]["securitySchemes"]["token"]["scheme"] == "bearer"
+    names = [one["operationId"] for path in document["paths"].values() for one in path.values()]
+    assert [name for name in names if not re.fullmatch(r"[a-z_.]+", name)] == []
