@@ -48,7 +48,7 @@ def preloaded_context() -> ForkServerContext:
 
 @contextmanager
 def forked_services() -> Iterator[None]:
-    """Fork the services that are started meanwhile, unless they inherit more than the three descriptors."""
+    """Fork our services that are started meanwhile, unless they inherit more than the three descriptors."""
     ours = SimpleNamespace(**{**vars(subprocess), "Popen": _forked_service})
     with patch.object(service_process, "subprocess", ours):
         yield
@@ -63,7 +63,7 @@ class ForkedFleet(Fleet):
 
 
 def _forked_service(argv: Sequence[str], *, env: Mapping[str, str], **how: Any) -> object:
-    if how["pass_fds"] or how["stdout"] == subprocess.PIPE:
+    if how["pass_fds"] or how["stdout"] == subprocess.PIPE or "-P" not in argv:
         return subprocess.Popen(argv, env=env, **how)
     return ForkedProgram(argv, env, how["stdout"], folder=how["cwd"])
 

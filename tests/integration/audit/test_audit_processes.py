@@ -18,6 +18,7 @@ from mission_control.audit.stream.reader import read_all
 from mission_control.audit.stream.segments import rotated
 from mission_control.audit.verification.verify import verify
 from mission_control.errors import AuditWriteError
+from tests.processes.forked import preloaded_context
 
 if TYPE_CHECKING:
     from multiprocessing.process import BaseProcess
@@ -31,7 +32,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:Deprecati
 PROCESSES = 8
 RECORDS = 2_000
 FORK = multiprocessing.get_context("fork")
-SPAWN = multiprocessing.get_context("spawn")
+FRESH = preloaded_context()
 
 
 def run(processes: list[BaseProcess]) -> None:
@@ -68,9 +69,9 @@ def append_numbers(path: Path, process: int, started: Any) -> None:
 def test_eight_processes_and_rotations_meanwhile_lose_and_interleave_nothing(tmp_path: Path) -> None:
     path = tmp_path / "task_execution.jsonl"
     # The ninth is the rotation, which goes on until the writers are done.
-    started = SPAWN.Barrier(PROCESSES + 1)
+    started = FRESH.Barrier(PROCESSES + 1)
     writers = [
-        SPAWN.Process(target=append_numbers, args=(path, number, started)) for number in range(PROCESSES)
+        FRESH.Process(target=append_numbers, args=(path, number, started)) for number in range(PROCESSES)
     ]
     done = threading.Event()
     rotation = threading.Thread(target=rotate_often, args=(path, started, done))

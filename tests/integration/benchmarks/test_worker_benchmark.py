@@ -18,6 +18,7 @@ from benchmarks.run_contender import Pool
 from benchmarks.worker import Moment, figures, measure_worker
 from benchmarks.worker_contenders import compare_workers
 from mission_control.processes.service_process import ServiceCommand
+from tests.processes.forked import forked_services
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,7 +38,8 @@ def no_environment() -> Path:
 @pytest.fixture(scope="module")
 def report() -> dict[str, Any]:
     comparison = compare_workers(RUNS, Pool(), environment=no_environment)
-    return comparison.run(1, {}, None)
+    with forked_services():
+        return comparison.run(1, {}, None)
 
 
 def median(report: dict[str, Any], contender: str, figure: str) -> float:
@@ -77,7 +79,8 @@ def test_peers_that_cannot_be_installed_are_left_out_and_the_report_says_why(rep
 @pytest.mark.parametrize("kind", ["threads", "solo"])
 def test_other_pools_are_compared_with_a_bare_worker_of_the_same_kind(kind: str) -> None:
     comparison = compare_workers(RUNS, Pool(kind, 1), environment=no_environment)
-    assert comparison.run(1, {}, ["ours", "bare"])["ratio"] > 0
+    with forked_services():
+        assert comparison.run(1, {}, ["ours", "bare"])["ratio"] > 0
 
 
 def test_load_that_is_over_before_the_first_look_is_no_measure() -> None:

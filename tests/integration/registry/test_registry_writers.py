@@ -4,62 +4,66 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
-from typing import TYPE_CHECKING
+from concurrent.futures import ProcessPoolExecutor
+from typing import TYPE_CHECKING, Any
 
+from mission_control import get_task, register_task, update_task
 from mission_control.audit.stream.reader import read_all
 from mission_control.installation.installation import Installation, current_installation
+from tests.processes.forked import preloaded_context
 from tests.stage.live_installation import YEARLY
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping
+    from threading import Barrier
 
     import pytest
 
 WRITERS = 4
 CHANGES = 12
 
-UPDATING = """
-import sys
-from mission_control import get_task, update_task
 
-writer, count = sys.argv[1], int(sys.argv[2])
-for number in range(count):
-    assert update_task("shared", {"params": {**get_task("shared")["params"]}, "name": f"{writer}-{number}"})
-"""
-REGISTERING = """
-import sys
-from mission_control import register_task
-
-writer, count = sys.argv[1], int(sys.argv[2])
-task = {"schedule": {"type": "cron", "expression": "0 0 29 2 *"}, "handler": "handlers.hello.run"}
-for number in range(count):
-    assert register_task({"id": f"t-{writer}-{number}", **task})
-    if register_task({"id": "contended", **task}):
-        print("won")
-"""
+def run_writers(write: Callable[[int], int]) -> list[int]:
+    """Call a function with each number of a writer, all at once, each in a process of its own."""
+    context = preloaded_context()
+    given = (dict(os.environ), context.Barrier(WRITERS))
+    with ProcessPoolExecutor(WRITERS, context, _begin, given) as pool:
+        return list(pool.map(write, range(WRITERS)))
 
 
-def run_writers(program: str) -> Sequence[str]:
-    """Run a program in several processes at once and return what each printed."""
-    writers = [
-        subprocess.Popen(
-            [sys.executable, "-c", program, str(number), str(CHANGES)],
-            env=os.environ.copy(),
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for number in range(WRITERS)
-    ]
-    outputs = [writer.communicate(timeout=60)[0] for writer in writers]
-    assert [writer.returncode for writer in writers] == [0] * WRITERS
-    return outputs
+def _begin(environment: Mapping[str, str], together: Barrier) -> None:
+    os.environ.clear()
+    os.environ.update(environment)
+    together.wait(60)
+
+
+def update(writer: int) -> int:
+    """Make all changes of a writer, and return how many."""
+    return sum(
+        update_task("shared", {"params": {**stored("shared")["params"]}, "name": f"{writer}-{number}"})
+        for number in range(CHANGES)
+    )
+
+
+def stored(task_id: str) -> Any:
+    task = get_task(task_id)
+    assert task is not None
+    return task
+
+
+def register(writer: int) -> int:
+    """Register all tasks of a writer, and one that all want; return how often that was its own."""
+    task = {"schedule": YEARLY, "handler": "handlers.hello.run"}
+    won = 0
+    for number in range(CHANGES):
+        assert register_task({"id": f"t-{writer}-{number}", **task})
+        won += register_task({"id": "contended", **task})
+    return won
 
 
 def test_concurrent_updates_are_all_kept_and_match_the_change_records(installation: Installation) -> None:
     installation.registry.register({"id": "shared", "schedule": YEARLY, "handler": "handlers.hello.run"})
-    run_writers(UPDATING)
+    assert run_writers(update) == [CHANGES] * WRITERS
 
     made = WRITERS * CHANGES + 1
     revisions = installation.registry.revisions("shared")
@@ -79,9 +83,8 @@ def test_concurrent_registrations_leave_a_complete_mirror_and_one_winner(
 ) -> None:
     file = installation.settings.data_dir / "tasks.json"
     bare_environment.setenv("MISSION_CONTROL_TASKS_FILE", str(file))
-    outputs = run_writers(REGISTERING)
 
-    assert sorted("".join(outputs).split()) == ["won"]
+    assert sum(run_writers(register)) == 1
     ids = [task["id"] for task in current_installation().registry.tasks()]
     assert len(ids) == WRITERS * CHANGES + 1
     assert [task["id"] for task in json.loads(file.read_text("utf-8"))["tasks"]] == ids
