@@ -7,11 +7,11 @@ import shutil
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 import uvicorn
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Error, Page, expect, sync_playwright
 
 from mission_control.web.server import create_app
 from tests.stage.live_installation import LiveInstallation, live_installation
@@ -26,30 +26,33 @@ _PATIENCE_MS = 30_000
 
 expect.set_options(timeout=_PATIENCE_MS)
 CHROMIUM = shutil.which("chromium")
+WIDE, HEIGHT = 1_280, 900
+PHONE = 360
 HANDLERS = {"greetings": "def run(context):\n    return {'status': 'success', 'output': 'good morning'}\n"}
 
 
 @dataclass(frozen=True)
 class Site:
-    """The page of a live system, in a browser."""
+    """The page of a live system, in a browser; a new window would cost more than most tests do in it."""
 
     live: LiveInstallation
-    browser: Browser
-    url: str
+    window: Page
+    without_scripts: Page
 
     @contextmanager
-    def open(
-        self, path: str = "/", *, scheme: str = "light", scripts: bool = True, width: int = 1_280
-    ) -> Iterator[Page]:
-        """Open an address in a window of its own; an error in its scripts fails the test."""
-        options: Any = {"color_scheme": scheme, "viewport": {"width": width, "height": 900}}
-        context = self.browser.new_context(java_script_enabled=scripts, base_url=self.url, **options)
-        page, errors = context.new_page(), list[str]()
-        page.set_default_timeout(_PATIENCE_MS)
-        page.on("pageerror", lambda error: errors.append(str(error)))
+    def open(self, path: str, *, scripts: bool = True, width: int = WIDE) -> Iterator[Page]:
+        """Open an address; an error in its scripts fails the test."""
+        page, errors = self.window if scripts else self.without_scripts, list[str]()
+
+        def note(error: Error) -> None:
+            errors.append(str(error))
+
+        page.on("pageerror", note)
+        page.set_viewport_size({"width": width, "height": HEIGHT})
         page.goto(path)
         yield page
-        context.close()
+        page.unroute_all()
+        page.remove_listener("pageerror", note)
         assert errors == []
 
 
@@ -70,7 +73,13 @@ def site() -> Iterator[Site]:
         wait_until(lambda: server.started, "the server listens")
         port = server.servers[0].sockets[0].getsockname()[1]
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield Site(live, browser, f"http://127.0.0.1:{port}")
+        windows = [
+            browser.new_page(base_url=f"http://127.0.0.1:{port}", java_script_enabled=scripts)
+            for scripts in (True, False)
+        ]
+        for window in windows:
+            window.set_default_timeout(_PATIENCE_MS)
+        yield Site(live, *windows)
         browser.close()
         server.should_exit = True
         server.force_exit = True
