@@ -69,10 +69,13 @@ class Identification:
 
     async def _caller(self, headers: Headers, address: str) -> Caller | None:
         token = token_in(headers.get("authorization"))
+        is_proxied = is_in(address, self._proxies)
         user = headers.get(self._installation.settings.web_user_header)
-        if token is not None:
+        if token is not None and not (
+            is_proxied and user
+        ):  # a proxy may pass on the password that it asked for
             return await self._holder(lambda grants, now: holder_of(grants, token, now))
-        if is_in(address, self._proxies):
+        if is_proxied:
             return await self._holder(lambda grants, now: _grant_of_user(grants, user, now))
         if not self._is_open:
             raise GrantRefusedError(

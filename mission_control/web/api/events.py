@@ -10,7 +10,7 @@ from fastapi.responses import StreamingResponse
 from mission_control.installation.installation import Installation
 from mission_control.web.access.caller import Caller
 from mission_control.web.access.needs import needs, tasks_of
-from mission_control.web.events.broadcast import Broadcast
+from mission_control.web.events.broadcast import AS_THEY_COME, Broadcast
 from mission_control.web.events.event_log import Event
 from mission_control.web.problems import RequestError
 from mission_control.web.strict_bodies import StrictRoute
@@ -39,10 +39,11 @@ async def events(
         raise RequestError(
             503, "too_many_listeners", "as many listen as this server can serve; try again later"
         )
-    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     caller: Caller = request.state.caller
     shown = EventsOfSome(request.app.state.installation, caller).of if caller.is_limited else None
-    return StreamingResponse(broadcast.listen(after, shown), media_type="text/event-stream", headers=headers)
+    return StreamingResponse(
+        broadcast.listen(after, shown), media_type="text/event-stream", headers=AS_THEY_COME
+    )
 
 
 class EventsOfSome:

@@ -19,6 +19,9 @@ from mission_control.web.events.event_log import Event, EventLog
 Answer = TypeVar("Answer")
 Shown = Callable[[Sequence[Event]], Sequence[Event]]
 
+AS_THEY_COME: Final = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+"""The headers of a stream of events: caches keep none, and a proxy such as nginx holds none back."""
+
 MOST_LISTENERS: Final = 2_000
 _QUEUED: Final = 256
 _LOOK_EVERY: Final = 0.5

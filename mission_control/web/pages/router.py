@@ -23,6 +23,7 @@ from mission_control.model.values.zones import zone
 from mission_control.store.connection import connect, store_errors
 from mission_control.web.access.caller import Caller
 from mission_control.web.access.needs import needs, recorded
+from mission_control.web.events.broadcast import AS_THEY_COME
 from mission_control.web.pages.actions import ACTIONS, OF_TASKS, Action, Done
 from mission_control.web.pages.live import LivePages
 from mission_control.web.pages.rendering import band, fragment, live_part, page
@@ -104,7 +105,7 @@ async def live(request: Request, view: str) -> Response:
     key = (parts.path, parts.query, visit.zone.key, limited)
     _visited(installation, *key)
     packs = "gzip" in request.headers.get("accept-encoding", "")
-    headers = {"Cache-Control": "no-store", "Vary": "Accept-Encoding"}
+    headers = {**AS_THEY_COME, "Vary": "Accept-Encoding"}
     if packs:
         headers["Content-Encoding"] = "gzip"
     events: AsyncIterator[bytes] = live_pages(request).stream(key, packs=packs)

@@ -138,14 +138,19 @@ def test_limited_caller_sees_and_changes_its_tasks_only(
 def test_proxy_names_the_user_and_others_cannot(
     bare_environment: pytest.MonkeyPatch, installation: Installation
 ) -> None:
-    token_of(installation, "read")
+    token = token_of(installation, "read")
+    password = {"Authorization": "Basic " + b64encode(b"ada:of the proxy").decode()}
     bare_environment.setenv("MISSION_CONTROL_WEB_PROXIES", "127.0.0.0/8")
     web = Web(current_installation(), is_open=False)
     for user, status in (("ada", 200), ("eve", 401), ("", 401)):
-        assert status_of(web, "GET", "/tasks", headers={"X-Forwarded-User": user}) == status
+        for passed_on in ({}, password):
+            headers = {"X-Forwarded-User": user, **passed_on}
+            assert status_of(web, "GET", "/tasks", headers=headers) == status
     assert status_of(web, "GET", "/tasks", headers={}) == 401
+    assert status_of(web, "GET", "/tasks", headers={"X-Forwarded-User": "", **token}) == 200
     bare_environment.setenv("MISSION_CONTROL_WEB_PROXIES", "10.0.0.1")
     spoofed = Web(current_installation(), is_open=False)
+    assert status_of(spoofed, "GET", "/tasks", headers={"X-Forwarded-User": "ada", **password}) == 401
     assert status_of(spoofed, "GET", "/tasks", headers={"X-Forwarded-User": "ada"}) == 401
 
 

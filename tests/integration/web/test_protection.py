@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import threading
@@ -25,6 +26,47 @@ def test_every_answer_forbids_scripts_of_others_and_frames(installation: Install
         assert "script-src 'self'" in headers["content-security-policy"]
         assert "frame-ancestors 'none'" in headers["content-security-policy"]
         assert (headers["x-content-type-options"], headers["x-frame-options"]) == ("nosniff", "DENY")
+
+
+@pytest.mark.parametrize("address", ["/live?view=/", "/api/v1/events"])
+def test_no_proxy_holds_back_a_stream_of_events(address: str, installation: Installation) -> None:
+    assert asyncio.run(start_of(Web(installation), address)) == {
+        "content-type": "text/event-stream; charset=utf-8",
+        "x-accel-buffering": "no",
+        "cache-control": "no-store",
+    }
+
+
+async def start_of(web: Web, address: str) -> dict[str, str]:
+    """Return some headers of an answer that never ends."""
+    path, _, query = address.partition("?")
+    begun: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+
+    async def receive() -> Any:
+        await asyncio.Event().wait()
+
+    async def send(message: Any) -> None:
+        if message["type"] == "http.response.start":
+            begun.set_result({name.decode(): value.decode() for name, value in message["headers"]})
+
+    scope = {
+        "type": "http",
+        "http_version": "1.1",
+        "method": "GET",
+        "path": path,
+        "root_path": "",
+        "scheme": "http",
+    }
+    more = {
+        "query_string": query.encode(),
+        "headers": [(b"host", b"localhost:8800")],
+        "client": ("127.0.0.1", 1),
+    }
+    serving = asyncio.ensure_future(web.app({**scope, **more}, receive, send))
+    found = await begun
+    serving.cancel()
+    await asyncio.wait([serving])
+    return {name: found[name] for name in ("content-type", "x-accel-buffering", "cache-control")}
 
 
 @pytest.mark.parametrize(
