@@ -15,6 +15,7 @@ import pytest
 from mission_control import TaskScheduler, enqueue
 from mission_control.store.embedded.locks import recorded_pid
 from tests.house.repository import ROOT
+from tests.processes.forked import forked_services
 from tests.processes.rude_workers import lives
 from tests.stage.waiting import wait_until
 
@@ -41,7 +42,7 @@ def scheduler(installation: Installation) -> Iterator[TaskScheduler]:
     (folder,) = installation.settings.handlers
     folder.mkdir()
     (folder / "killing.py").write_text(KILLS_ITS_GROUP)
-    with TaskScheduler() as running:
+    with forked_services(), TaskScheduler() as running:
         yield running
 
 
