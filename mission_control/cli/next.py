@@ -171,7 +171,7 @@ def _estimated(
 
 def _of_task(task_id: str) -> Asked:
     from mission_control.cli.terminal.installation_in_use import current
-    from mission_control.operate.pausing import pausing_layers
+    from mission_control.model.policies.pause import pausing_layers
     from mission_control.operate.runs import next_meeting
     from mission_control.operate.tasks import existing_task, task_id_of
 

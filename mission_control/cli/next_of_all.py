@@ -61,7 +61,7 @@ def show_all(
 
 
 def _asked(task: TaskDefinition, seen: PausesSeen, now: datetime) -> Asked:
-    from mission_control.operate.pausing import pausing_layers
+    from mission_control.model.policies.pause import pausing_layers
 
     pauses = pausing_layers(seen.in_force(now), task)
     changed = seen.changed_of(task.id, also_over=True)

@@ -13,12 +13,11 @@ from mission_control.model.definitions.condition import Condition
 from mission_control.model.definitions.schedules import Schedule
 from mission_control.model.definitions.task import TaskDefinition, parse_task
 from mission_control.model.policies.condition import decide_condition, reason_of
-from mission_control.model.policies.pause import PauseLayer
+from mission_control.model.policies.pause import PauseLayer, pausing_layers
 from mission_control.model.runs.changed_occurrence import ChangedOccurrence
 from mission_control.model.values.identifiers import occurrence_execution_id
 from mission_control.model.values.instants import format_instant
 from mission_control.model.values.printable_text import escaped
-from mission_control.operate.pausing import pausing_layers
 from mission_control.registry.pauses import PausesSeen
 from mission_control.registry.registry import Registry
 

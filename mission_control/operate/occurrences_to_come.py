@@ -10,10 +10,10 @@ from mission_control.errors import InvalidTaskError, Problem, UnknownOccurrenceE
 from mission_control.model.definitions.due_times import spread_of
 from mission_control.model.definitions.schedules.clock.wall_clock import last_instant, only_instant
 from mission_control.model.definitions.task import TaskDefinition
+from mission_control.model.policies.pause import pausing_layers
 from mission_control.model.runs.changed_occurrence import ChangedOccurrence, has_occurrence
 from mission_control.model.values.instants import format_instant, from_unix
 from mission_control.operate.next_times import DueTime, upcoming
-from mission_control.operate.pausing import pausing_layers
 from mission_control.registry.pauses import PausesSeen
 
 _SECOND: Final = timedelta(seconds=1)

@@ -13,7 +13,7 @@ from mission_control.errors import InvalidTaskError, Problem, UnknownPauseError,
 from mission_control.ledger.backfills import Backfills
 from mission_control.model.definitions.task import TaskDefinition
 from mission_control.model.policies.notices import Notice, pause_notices
-from mission_control.model.policies.pause import PauseKind, PauseLayer, TaskFacts
+from mission_control.model.policies.pause import PauseKind, PauseLayer, TaskFacts, pausing_layers
 from mission_control.model.problems.suggestions import did_you_mean, quoted
 from mission_control.model.runs.run_record import RunRecord
 from mission_control.model.values.instants import format_instant
@@ -89,10 +89,10 @@ class Pausing:
             if concerns(run, stop_running=stop_running)
         ]
         runs = Counter[Ending]() if dry_run else take_back(self.control, found, stop_running=stop_running)
-        return Paused(layers, [task for task in tasks if _layers_of(layers, TaskFacts.of(task))], runs)
+        return Paused(layers, [task for task in tasks if pausing_layers(layers, task)], runs)
 
     def _stop_backfills(self, layers: Sequence[PauseLayer], tasks: Iterable[TaskDefinition]) -> None:
-        selecting = {task.id: _layers_of(layers, TaskFacts.of(task)) for task in tasks}
+        selecting = {task.id: pausing_layers(layers, task) for task in tasks}
         for one in self.backfills.open():
             for layer in selecting.get(one.plan.task_id, [])[:1]:
                 self.backfills.cancel(one.plan.backfill_id, layer.words())
@@ -107,7 +107,7 @@ class Pausing:
         for run in runs:
             unknown = TaskFacts(run.task_id, "", (), run.queue, run.handler)
             facts = replace(known.get(run.task_id, unknown), queue=run.queue, handler=run.handler)
-            if selecting := _layers_of(layers, facts):
+            if selecting := [one for one in layers if one.selects(facts)]:
                 yield run, selecting[0]
 
 
@@ -168,15 +168,6 @@ def layer_json(layer: PauseLayer) -> dict[str, Any]:
         "until": None if layer.until is None else format_instant(layer.until),
         "reason": layer.reason,
     }
-
-
-def pausing_layers(pauses: Iterable[PauseLayer], task: TaskDefinition) -> list[PauseLayer]:
-    """Return those of the layers that select a task."""
-    return _layers_of(pauses, TaskFacts.of(task))
-
-
-def _layers_of(layers: Iterable[PauseLayer], task: TaskFacts) -> list[PauseLayer]:
-    return [layer for layer in layers if layer.selects(task)]
 
 
 def _check_until(until: datetime | None, now: datetime) -> None:

@@ -8,7 +8,14 @@ from typing import Any
 from mission_control.dispatch.enqueue import Dispatch
 from mission_control.ledger.run_reader import RunReader
 from mission_control.model.definitions.task import TaskDefinition
-from mission_control.model.policies.pause import PauseKind, PauseLayer, breaker_name, layer_name, to_catch_up
+from mission_control.model.policies.pause import (
+    PauseKind,
+    PauseLayer,
+    breaker_name,
+    layer_name,
+    pausing_layers,
+    to_catch_up,
+)
 from mission_control.model.runs.run_record import RunRecord
 from mission_control.model.runs.run_state import RunState
 from mission_control.operate.pausing import (
@@ -17,7 +24,6 @@ from mission_control.operate.pausing import (
     in_force,
     layer_json,
     pause_notices_of,
-    pausing_layers,
 )
 from mission_control.registry.pauses import Pauses
 from mission_control.registry.registry import Registry

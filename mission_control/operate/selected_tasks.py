@@ -5,10 +5,9 @@ from datetime import datetime
 from typing import Any
 
 from mission_control.model.definitions.task import TaskDefinition
-from mission_control.model.policies.pause import PauseLayer
+from mission_control.model.policies.pause import PauseLayer, pausing_layers
 from mission_control.model.values.instants import parse_instant
 from mission_control.operate.filters import Filter
-from mission_control.operate.pausing import pausing_layers
 from mission_control.operate.search_plan import require_narrow
 from mission_control.registry.registry import Registry
 

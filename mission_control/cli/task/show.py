@@ -53,10 +53,10 @@ def show(task_id: str, as_json: bool, reveal: bool) -> None:
 
     Leaves out fields with their default value. --json prints the definition in the format of task files.
     """
+    from mission_control.model.policies.pause import pausing_layers
     from mission_control.operate.budgets import budgets_in_words
     from mission_control.operate.dependencies import condition_words
     from mission_control.operate.limits import waiting_by_limit
-    from mission_control.operate.pausing import pausing_layers
     from mission_control.operate.tasks import existing_task, task_id_of, task_json
 
     with current() as installation:

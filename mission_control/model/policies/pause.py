@@ -129,6 +129,12 @@ def layer_name(kind: PauseKind, value: str) -> str:
     return f"{kind}:{value}" if value else str(kind)
 
 
+def pausing_layers(pauses: Iterable[PauseLayer], task: TaskDefinition) -> list[PauseLayer]:
+    """Return those of the layers that select a task."""
+    facts = TaskFacts.of(task)
+    return [one for one in pauses if one.selects(facts)]
+
+
 _BROADEST_FIRST: Final = tuple(PauseKind)
 
 

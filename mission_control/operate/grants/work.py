@@ -16,14 +16,14 @@ from mission_control.errors import InvalidTaskError, Problem
 from mission_control.ledger.ledger import Ledger
 from mission_control.model.definitions.grant import TOOLS, Grant
 from mission_control.model.policies.grants import Change, as_given, reaching_out
-from mission_control.model.policies.pause import PauseKind, layer_name
+from mission_control.model.policies.pause import PauseKind, layer_name, pausing_layers
 from mission_control.model.values.identifiers import task_of_run
 from mission_control.model.values.instants import format_instant, parse_instant
 from mission_control.operate.account.recent import MOST_OF_A_TASK, recent_balance
 from mission_control.operate.grants.changes import GrantedChanges
 from mission_control.operate.next_times import bare_schedule, due_json
 from mission_control.operate.occurrences_to_come import OccurrencesToCome
-from mission_control.operate.pausing import Pausing, layer_json, pausing_layers
+from mission_control.operate.pausing import Pausing, layer_json
 from mission_control.operate.runs import run_json
 from mission_control.operate.why.asking import Asking
 from mission_control.registry.pauses import read_pauses

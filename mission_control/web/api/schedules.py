@@ -10,10 +10,10 @@ from pydantic import Field
 
 from mission_control.errors import GrantRefusedError
 from mission_control.model.policies.grants import reaching_out
+from mission_control.model.policies.pause import pausing_layers
 from mission_control.model.values.fields import Line
 from mission_control.operate.assembly import eta_of
 from mission_control.operate.next_times import bare_schedule, clock_change, due_json, upcoming
-from mission_control.operate.pausing import pausing_layers
 from mission_control.operate.tasks import existing_task
 from mission_control.web.access.needs import Calling, needs
 from mission_control.web.api.bodies import Moment, Wish

@@ -4,8 +4,8 @@ from itertools import islice
 from typing import Any, Final
 
 from mission_control.audit.record.masking import masked_definition
+from mission_control.model.policies.pause import pausing_layers
 from mission_control.operate.next_times import unmet_words, upcoming
-from mission_control.operate.pausing import pausing_layers
 from mission_control.operate.selected_tasks import status_of
 from mission_control.operate.tasks import existing_task, summary_of, task_json, task_revisions
 from mission_control.web.pages.charts.sparkline import sparkline
