@@ -28,6 +28,11 @@ def catalog_from(directories: Sequence[Path]) -> HandlerCatalog:
     return HandlerCatalog([_BUILT_IN, *directories])
 
 
+def is_built_in(source: HandlerSource) -> bool:
+    """Whether it is one of ours."""
+    return source.file.parent == _BUILT_IN
+
+
 @dataclass
 class HandlerCatalog:
     """The handlers in some directories; an earlier directory takes precedence over a later one.

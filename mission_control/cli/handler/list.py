@@ -19,12 +19,14 @@ from mission_control.cli.terminal.installation_in_use import is_kept_up
 from mission_control.cli.terminal.layout import Column, Worth
 from mission_control.cli.terminal.output import echo, echo_json, near, printable, table, tell
 from mission_control.errors import MissionControlError
-from mission_control.handler_catalog.catalog import HandlerCatalog, HandlerSource, catalog_from
+from mission_control.handler_catalog.catalog import HandlerCatalog, HandlerSource, catalog_from, is_built_in
 from mission_control.model.values.handler_paths import handler_path_problem
 from mission_control.model.values.printable_text import escaped
 from mission_control.safe_paths.own_files import make_folder
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from mission_control.configuration.settings import Settings
     from mission_control.processes.heartbeats import ProcessInfo
 
@@ -65,13 +67,14 @@ def list_handlers(as_json: bool) -> ExitCode:
 def check(paths: tuple[str, ...], as_json: bool) -> ExitCode:
     """Import handlers as a worker does, and report problems; all handlers, or those named.
 
-    Each module is imported in its own process. Exit code 1: a handler cannot be used.
+    Each module of yours is imported in its own process. Exit code 1: a handler cannot be used.
     """
     catalog = _catalog()
-    found = {path: one.problem for path, one in catalog.handlers().items()}
+    sources = catalog.handlers()
+    found = {path: one.problem for path, one in sources.items()}
     if paths:
         found = {path: catalog.problem(path) for path in paths}
-    problems = {**found, **_imported([path for path, problem in found.items() if problem is None])}
+    problems = {**found, **_imported(sources[path] for path, problem in found.items() if problem is None)}
     if as_json:
         echo_json([{"handler": path, "problem": problem} for path, problem in problems.items()])
     else:
@@ -112,10 +115,15 @@ def _row(source: HandlerSource) -> tuple[str, str | Text, str]:
     return source.path, Text(printable(about), style="" if problem is None else "red"), near(source.file)
 
 
-def _imported(paths: list[str]) -> dict[str, str | None]:
+def _imported(sources: Iterable[HandlerSource]) -> dict[str, str | None]:
+    """Return each one's problem, or None; ours have no reason to keep each other from being imported."""
     from mission_control.cli.handler.probe import import_problems
 
-    modules = [list(group) for _, group in groupby(sorted(paths), key=lambda path: path.rpartition(".")[0])]
+    def together(source: HandlerSource) -> str:
+        return "" if is_built_in(source) else str(source.file)
+
+    grouped = groupby(sorted(sources, key=together), key=together)
+    modules = [[one.path for one in group] for _, group in grouped]
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         return {
             path: problem for found in pool.map(import_problems, modules) for path, problem in found.items()

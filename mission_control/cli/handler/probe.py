@@ -22,7 +22,7 @@ _MOST_SHOWN: Final = 2_000
 
 
 def import_problems(paths: list[str]) -> dict[str, str | None]:
-    """Import the handlers of one module in a new process; return each path's problem, or None."""
+    """Import these handlers in a new process; return each path's problem, or None."""
     command = [*launched(__name__), *paths]
     try:
         done = subprocess.run(  # noqa: S603  # our own command line

@@ -62,6 +62,26 @@ def test_handler_check_imports_the_module_and_reports_its_problem(
     assert problems["handlers.hello.run"] is None
 
 
+def test_handler_check_imports_ours_together_and_each_module_of_the_user_alone(
+    handlers: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("coffee", "tea"):
+        (handlers / f"{name}.py").write_text("def run(context): ...\ndef late(context): ...\n")
+    groups: list[list[str]] = []
+
+    def noted(paths: list[str]) -> dict[str, None]:
+        groups.append(sorted(paths))
+        return dict.fromkeys(paths)
+
+    monkeypatch.setattr("mission_control.cli.handler.probe.import_problems", noted)
+    assert mc("handler", "check").code == 0
+    ours, *yours = sorted(groups, key=len, reverse=True)
+    assert sorted(yours) == [
+        [f"handlers.{name}.{one}" for one in ("late", "run")] for name in ("coffee", "tea")
+    ]
+    assert {"handlers.hello.run", "handlers.test_handler.run"} <= set(ours)
+
+
 def test_handler_check_of_an_unknown_handler_names_the_nearest(handlers: Path) -> None:
     assert handlers.is_dir()
     answer = mc("handler", "check", "handlers.helo.run")
