@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 import uvicorn
-from playwright.sync_api import Error, Page, expect, sync_playwright
 
 from mission_control.web.server import create_app
 from tests.stage.live_installation import LiveInstallation, live_installation
@@ -21,10 +20,11 @@ from tests.stage.waiting import wait_until
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from playwright.sync_api import Error, Page
+
 _PATIENCE_MS = 30_000
 """A machine that runs other tests may be slow; each wait ends as soon as it has what it waits for."""
 
-expect.set_options(timeout=_PATIENCE_MS)
 CHROMIUM = shutil.which("chromium")
 WIDE, HEIGHT = 1_280, 900
 PHONE = 360
@@ -64,6 +64,9 @@ def site() -> Iterator[Site]:
         if os.environ.get("CI"):
             pytest.fail(missing)
         pytest.skip(missing)
+    from playwright.sync_api import expect, sync_playwright
+
+    expect.set_options(timeout=_PATIENCE_MS)
     with live_installation(HANDLERS) as live, sync_playwright() as playwright:
         seed(live.installation, runs_each=40)
         config = uvicorn.Config(create_app(live.installation), port=0, log_level="warning", lifespan="off")

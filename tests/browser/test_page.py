@@ -9,8 +9,6 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Route, expect
 
 from mission_control.operate.assembly import granted_changes
 from mission_control.operate.grants.tokens import create_grant
@@ -22,12 +20,21 @@ from tests.stage.many_tasks import with_tasks_like
 if TYPE_CHECKING:
     from typing import Literal
 
+    from playwright.sync_api import Locator, Route
+    from playwright.sync_api._generated import LocatorAssertions
+
     from tests.browser.conftest import Site
 
 pytestmark = pytest.mark.starts_early(75)
 
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 BEYOND_THE_EDGE = "document.documentElement.scrollWidth - innerWidth"
+
+
+def expect(what: Locator) -> LocatorAssertions:
+    from playwright.sync_api import expect
+
+    return expect(what)
 
 
 def addresses(site: Site) -> list[str]:
@@ -111,6 +118,8 @@ class Visits:
 @pytest.fixture(scope="module")
 def visits(site: Site) -> Visits:
     """Visit every page once: to load it takes longer than to look at it in another way."""
+    from axe_playwright_python.sync_playwright import Axe
+
     axe, found = Axe(), Visits({scheme: {} for scheme in SCHEMES}, {})
     with site.open("/") as page:
         for path in addresses(site):

@@ -10,10 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from celery.schedules import schedule
-from opentelemetry.instrumentation.celery import CeleryInstrumentor
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
-from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from redbeat import RedBeatSchedulerEntry
 
 from mission_control.dispatch.enqueue import Dispatch
@@ -25,6 +21,8 @@ from tests.stage.waiting import wait_until
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
     from mission_control.installation.installation import Installation
 
@@ -162,6 +160,11 @@ def test_sentry_monitors_tasks_and_redbeat_entries(observed: Observed) -> None:
 @pytest.fixture
 def spans() -> Iterator[InMemorySpanExporter]:
     """What OpenTelemetry sees in this process."""
+    from opentelemetry.instrumentation.celery import CeleryInstrumentor
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+    from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
     exporter = InMemorySpanExporter()
     provider = TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(exporter))

@@ -6,15 +6,14 @@ import json
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
-from mcp import Client
-from mcp.types import CallToolResult, ElicitRequestParams, ElicitResult
-
 from mission_control.cli.mcp import granted_work
-from mission_control.mcp.server import Desk
 from mission_control.operate.grants.tokens import holder_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+
+    from mcp import Client
+    from mcp.types import ElicitRequestParams, ElicitResult
 
     from mission_control.installation.installation import Installation
 
@@ -27,6 +26,8 @@ class Agent:
 
     async def call(self, tool: str, **arguments: Any) -> dict[str, Any]:
         """Return the data of a call; of a refused one what is refused under `error`."""
+        from mcp.types import CallToolResult
+
         found = await self.client.call_tool(tool, arguments)
         assert isinstance(found, CallToolResult)
         (text,) = found.content
@@ -52,6 +53,8 @@ class User:
         self.asked: list[str] = []
 
     async def __call__(self, context: Any, params: ElicitRequestParams) -> ElicitResult:  # noqa: ARG002
+        from mcp.types import ElicitResult
+
         self.asked.append(params.message)
         return ElicitResult(
             action="accept" if self.accepts else "decline", content={} if self.accepts else None
@@ -63,6 +66,10 @@ async def agent_of(
     installation: Installation, token: str, user: User | None = None, mode: str = "auto"
 ) -> AsyncIterator[Agent]:
     """An agent whose server is in this process."""
+    from mcp import Client
+
+    from mission_control.mcp.server import Desk
+
     holder = lambda: holder_of(installation.grants, token, installation.clock())  # noqa: E731
     server = Desk(granted_work(installation), holder, installation.redis_url).server()
     async with Client(server, elicitation_callback=user, mode=mode, raise_exceptions=True) as client:

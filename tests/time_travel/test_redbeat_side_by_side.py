@@ -11,7 +11,6 @@ from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-import fakeredis
 import pytest
 import time_machine
 from celery import Celery
@@ -66,10 +65,12 @@ class SideBySide:
 
     def __init__(self, installation: Installation, travel: time_machine.Traveller) -> None:
         self._travel = travel
+        from fakeredis import FakeRedis
+
         self._installation = installation
         self.stock_app = Celery("stock", broker="memory://", set_as_current=False)
         self.stock_app.conf.update(redbeat_redis_url="redis://", redbeat_redis_options={"retry_period": None})
-        self.stock_app.redbeat_redis = fakeredis.FakeRedis(decode_responses=True)
+        self.stock_app.redbeat_redis = FakeRedis(decode_responses=True)
         self.our_app = create_app("beat", lambda: installation)
         self.stock_fires, self.our_fires = Fires(list), Fires(list)
         self._stock: Any = _Stock(self.stock_app, self.stock_fires)

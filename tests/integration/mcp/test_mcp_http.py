@@ -8,9 +8,6 @@ import signal
 from typing import TYPE_CHECKING, Any
 
 import httpx
-import httpx2
-from mcp import Client
-from mcp.client.streamable_http import streamable_http_client
 
 from tests.samples.grants import created, wanted
 from tests.stage.command_line import mc, start_program
@@ -22,6 +19,10 @@ if TYPE_CHECKING:
 
 
 async def answers(url: str, token: str, *calls: tuple[str, dict[str, Any]]) -> list[dict[str, Any]]:
+    import httpx2
+    from mcp import Client
+    from mcp.client.streamable_http import streamable_http_client
+
     async with (
         httpx2.AsyncClient(headers={"Authorization": f"Bearer {token}"}) as http,
         Client(streamable_http_client(url, http_client=http)) as client,

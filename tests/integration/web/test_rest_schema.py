@@ -11,9 +11,7 @@ from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
 import pytest
-import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
-from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 
 from mission_control.web.server import create_app
 from tests.stage.web import Web
@@ -22,12 +20,7 @@ if TYPE_CHECKING:
     from mission_control.installation.installation import Installation
 
 EXAMPLES = int(os.environ.get("MC_REST_EXAMPLES", "5"))
-HOW: Any = {
-    "headers": {"Host": "localhost:8800"},
-    # What a field of a definition, a filter or a cursor may be is more than a schema can say.
-    "excluded_checks": [positive_data_acceptance],
-}
-EXCLUDED = [positive_data_acceptance, negative_data_rejection]  # bodies are put in the place of wrong ones
+HEADERS = {"Host": "localhost:8800"}
 TEA = {"id": "tea", "schedule": "every 1h", "handler": "handlers.hello.run"}
 
 
@@ -45,9 +38,11 @@ def search(examples: int) -> settings:
 
 @pytest.fixture
 def schema(installation: Installation) -> Any:
+    import schemathesis
+
     installation.registry.register(TEA)
     app = create_app(installation)
-    found: Any = schemathesis.openapi.from_asgi("/api/v1/openapi.json", app, headers=HOW["headers"])
+    found: Any = schemathesis.openapi.from_asgi("/api/v1/openapi.json", app, headers=HEADERS)
     found = found.exclude(path="/api/v1/events")  # it never ends
 
     @found.hook("map_body")
@@ -67,6 +62,8 @@ def schema(installation: Installation) -> Any:
 
 
 def test_calls_as_the_schema_describes_them_find_nothing(schema: Any) -> None:
+    from schemathesis.specs.openapi.checks import positive_data_acceptance
+
     operations = [found.ok() for found in schema.get_all_operations()]
     assert len(operations) > 40
     for operation in operations:
@@ -74,12 +71,16 @@ def test_calls_as_the_schema_describes_them_find_nothing(schema: Any) -> None:
         @search(EXAMPLES)
         @given(case=operation.as_strategy())
         def call(case: Any) -> None:
-            case.call_and_validate(**HOW)
+            # What a field of a definition, a filter or a cursor may be is more than a schema can say.
+            case.call_and_validate(headers=HEADERS, excluded_checks=[positive_data_acceptance])
 
         call()
 
 
 def test_calls_that_follow_links_find_nothing(schema: Any, installation: Installation) -> None:
+    from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
+
+    excluded = [positive_data_acceptance, negative_data_rejection]  # bodies stand in for wrong ones
     succeeded = set[str]()
 
     class Machine(schema.as_state_machine()):  # type: ignore[misc]
@@ -88,11 +89,11 @@ def test_calls_that_follow_links_find_nothing(schema: Any, installation: Install
             installation.registry.register(TEA)
 
         def get_call_kwargs(self, _case: Any) -> dict[str, Any]:
-            return {"headers": HOW["headers"]}
+            return {"headers": HEADERS}
 
         def validate_response(self, response: Any, case: Any, **_: Any) -> None:
             succeeded.update([case.operation.label] if response.status_code < 300 else [])
-            case.validate_response(response, excluded_checks=EXCLUDED)
+            case.validate_response(response, excluded_checks=excluded)
 
     Machine.run(settings=search(EXAMPLES * 5))
     of_a_task = [one for one in succeeded if "{task_id}" in one]

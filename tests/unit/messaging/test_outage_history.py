@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from unittest.mock import Mock
 
 import pytest
-from fakeredis import FakeRedis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from mission_control.events import events
@@ -46,6 +45,8 @@ def outage(hand: Hand, monkeypatch: pytest.MonkeyPatch) -> Outage:
 
 @pytest.fixture
 def client() -> Redis:
+    from fakeredis import FakeRedis
+
     client: Redis = FakeRedis(decode_responses=True)
     return client
 
