@@ -18,10 +18,11 @@ import sys
 import time
 import zoneinfo
 from contextlib import contextmanager, suppress
-from multiprocessing import get_context
+from multiprocessing import connection, get_context
 from multiprocessing.forkserver import set_forkserver_preload
 from multiprocessing.reduction import DupFd
 from pathlib import Path
+from threading import Lock
 from types import SimpleNamespace
 from typing import IO, TYPE_CHECKING, Any
 from unittest.mock import patch
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from mission_control.processes.service_process import ServiceCommand, ServiceProcess
 
 PRELOADED = "tests.processes.preloaded"
+_ALONE = Lock()  # of threads that look whether a process has ended, only one may read its exit code
 
 
 def preloaded_context() -> ForkServerContext:
@@ -48,7 +50,7 @@ def preloaded_context() -> ForkServerContext:
 
 @contextmanager
 def forked_services() -> Iterator[None]:
-    """Fork our services that are started meanwhile, unless they inherit more than the three descriptors."""
+    """Fork the services that are started meanwhile, in any thread: those that inherit their output only."""
     ours = SimpleNamespace(**{**vars(subprocess), "Popen": _forked_service})
     with patch.object(service_process, "subprocess", ours):
         yield
@@ -63,13 +65,13 @@ class ForkedFleet(Fleet):
 
 
 def _forked_service(argv: Sequence[str], *, env: Mapping[str, str], **how: Any) -> object:
-    if how["pass_fds"] or how["stdout"] == subprocess.PIPE or "-P" not in argv:
+    if how["pass_fds"] or how["stdout"] == subprocess.PIPE or argv[1] not in ("-P", "-m"):
         return subprocess.Popen(argv, env=env, **how)
     return ForkedProgram(argv, env, how["stdout"], folder=how["cwd"])
 
 
 class ForkedProgram:
-    """A command line of `launched`, in a session of its own, in this folder unless another is named."""
+    """`python -P FILE …` or `python -m MODULE …` in a session of its own, in this folder or another."""
 
     def __init__(
         self,
@@ -80,13 +82,13 @@ class ForkedProgram:
         folder: Path | str | None = None,
     ) -> None:
         self._argv = list(argv)
-        words = self._argv[self._argv.index("-P") + 1 :]
         folder = folder if folder is not None else Path.cwd()
-        given = (words, dict(environment), _Descriptor(output.fileno()), str(folder))
+        given = (self._argv, dict(environment), _Descriptor(output.fileno()), str(folder))
         self._process = preloaded_context().Process(target=_begin, args=given, name="MainProcess")
-        self._process.start()
+        with _ALONE:
+            self._process.start()
         self.pid = self._process.pid or 0
-        wait_until(self._leads_a_session, f"{words} has a session of its own")
+        wait_until(self._leads_a_session, f"{self._argv} has a session of its own")
 
     def _leads_a_session(self) -> bool:
         with suppress(ProcessLookupError):
@@ -94,10 +96,11 @@ class ForkedProgram:
         return True  # it is over
 
     def poll(self) -> int | None:
-        return self._process.exitcode
+        with _ALONE:
+            return self._process.exitcode
 
     def wait(self, timeout: float | None = None) -> int:
-        self._process.join(timeout)
+        connection.wait([self._process.sentinel], timeout)
         exit_code = self.poll()
         if exit_code is None:
             raise subprocess.TimeoutExpired(self._argv, timeout or 0.0)
@@ -128,8 +131,8 @@ def _received(sent: Any) -> int:
     return int(sent.detach())
 
 
-def _begin(words: list[str], environment: dict[str, str], output: int, folder: str) -> None:
-    """Be `python -P` with these words, as far as a program can tell."""
+def _begin(argv: list[str], environment: dict[str, str], output: int, folder: str) -> None:
+    """Be this program of Python, as far as it can tell."""
     os.dup2(output, 1)
     os.dup2(output, 2)
     os.close(output)
@@ -142,5 +145,10 @@ def _begin(words: list[str], environment: dict[str, str], output: int, folder: s
     zoneinfo.reset_tzpath()
     sys.path[:0] = filter(None, environment.get("PYTHONPATH", "").split(os.pathsep))
     os.chdir(folder)
-    sys.argv = words
-    runpy.run_path(words[0], run_name="__main__")
+    _, option, name, *_ = argv
+    sys.argv = argv[2:]
+    if option == "-m":
+        sys.path.insert(0, folder)
+        runpy.run_module(name, run_name="__main__", alter_sys=True)
+    else:
+        runpy.run_path(name, run_name="__main__")

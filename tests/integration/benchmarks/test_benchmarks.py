@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
@@ -15,7 +15,7 @@ from benchmarks.idle import measure_idle
 from benchmarks.latency import FRACTIONS, measure_handler_start, measure_message
 from benchmarks.ours import Ours
 from benchmarks.stock import Stock
-from tests.processes.forked import preloaded_context
+from tests.processes.forked import forked_services
 
 LEAD_SECONDS = 7.0
 
@@ -49,7 +49,7 @@ COMPARISONS = {
 @pytest.fixture(scope="module")
 def reports() -> dict[str, Any]:
     """Measure all at once: each has a server and processes of its own, and most of it is waiting."""
-    with ProcessPoolExecutor(len(COMPARISONS), preloaded_context()) as pool:
+    with forked_services(), ThreadPoolExecutor(len(COMPARISONS)) as pool:
         running = {name: pool.submit(one.run, 1, {"size": "tiny"}, None) for name, one in COMPARISONS.items()}
         return {name: future.result() for name, future in running.items()}
 
