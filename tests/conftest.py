@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from mission_control.processes.fleet import Fleet
     from tests.processes.real_workers import WorkerHouse
 
+pytest_plugins = ["tests.stage.packed_reports"]
+
 
 def pytest_configure() -> None:
     """Let signals do what they do: in the background, or under `nohup`, all processes would ignore some."""
