@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
+from functools import cache, partial
 from typing import Any, TypeVar
 
 import redis
 from redis.backoff import ExponentialBackoff
+from redis.driver_info import DriverInfo
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.maint_notifications import MaintNotificationsConfig
 from redis.retry import Retry
@@ -25,6 +26,9 @@ FIRST_DELAY_SECONDS = 0.1
 LONGEST_DELAY_SECONDS = 0.5
 CONNECT_SECONDS = 2.0
 READ_SECONDS = 4.0
+
+# Otherwise redis-py parses its package's metadata for each connection, to tell the server its version.
+driver_info = cache(DriverInfo)
 
 
 class UnsentRetry(Retry):
@@ -105,6 +109,7 @@ def connect(
         "retry": UnsentRetry(revive, enter=enter),
         # A feature of Redis Enterprise; elsewhere each connection would ask for it in vain.
         "maint_notifications_config": MaintNotificationsConfig(enabled=False),
+        "driver_info": driver_info(),
     }
     try:
         client = _client(address, limits)

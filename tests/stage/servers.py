@@ -13,6 +13,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from mission_control.store.connection import driver_info
 from mission_control.store.embedded.server_start import find_server_binary, free_port
 from tests.stage.waiting import wait_until
 
@@ -66,7 +67,11 @@ class RedisServer:
     def client(self) -> redis.Redis:
         """Return a new client that reads text and does not retry; the caller closes it."""
         return redis.Redis.from_url(
-            self.url, decode_responses=True, socket_timeout=5, retry=Retry(NoBackoff(), 0)
+            self.url,
+            decode_responses=True,
+            socket_timeout=5,
+            retry=Retry(NoBackoff(), 0),
+            driver_info=driver_info(),
         )
 
     def stop(self) -> None:

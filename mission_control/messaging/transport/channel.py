@@ -32,6 +32,7 @@ from mission_control.messaging.transport.plain_clients import (
 )
 from mission_control.messaging.transport.unacked import QueueLists, Unacked, UnackedKeys
 from mission_control.signing.keyring import NO_KEYS, Keyring
+from mission_control.store.connection import driver_info
 
 _OPTIONS: Final = (
     *("park_after_seconds", "ledger_client", "audit_path", "plain_clients_queue"),
@@ -124,7 +125,7 @@ class ReliableChannel(ConsumingChannel):
             # Kombu would fail with an AttributeError, which ends the worker.
             raise RedisConnectionError("the channel's connection is closed")
         params: dict[str, Any] = super()._connparams(asynchronous)
-        return params
+        return params | {"driver_info": driver_info()}
 
     def _after_fork(self) -> None:
         self._held = None  # the renewing thread stays in the parent
