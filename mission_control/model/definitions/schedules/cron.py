@@ -1,8 +1,9 @@
 """Cron expressions."""
 
 import re
+from copy import copy
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Annotated, Literal
 
 from cronsim import CronSim, CronSimError
@@ -61,7 +62,9 @@ class CronSchedule(WallClockSchedule):
     expression: Annotated[str, checked_by(lambda text: check_expression(text))]  # noqa: PLW0108  # defined below
 
     def _local_after(self, local: datetime) -> datetime | None:
-        found: datetime | None = next(CronSim(self._fields, local), None)  # cronsim looks fifty years far
+        search = copy(_parsed(self._fields))
+        search.dt = local.replace(microsecond=0)
+        found: datetime | None = next(search, None)  # cronsim looks fifty years far
         return found
 
     @cached_property
@@ -76,6 +79,12 @@ class CronSchedule(WallClockSchedule):
     def _words(self) -> str:
         words: str = CronSim(self._fields, _SOME_MOMENT).explain()
         return f"{words[0].lower()}{words[1:]} ({self.timezone})"
+
+
+@lru_cache(64)
+def _parsed(fields: str) -> CronSim:
+    """Return a search to copy: to parse takes cronsim about as long as to find an occurrence."""
+    return CronSim(fields, _SOME_MOMENT)
 
 
 def check_expression(expression: str) -> None:

@@ -2,6 +2,7 @@
 
 import math
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Annotated, Literal, NamedTuple
 
 from pydantic import Field
@@ -65,45 +66,47 @@ class SolarSchedule(ScheduleBase):
     def _following(self, moment: datetime) -> Occurrence | None:
         day = self._day_of(moment)
         for number in range(day - 1, day + _DAYS_SEARCHED):
-            instant = self._event_on(number)
+            instant = _event_on(number, self.event, self.latitude, self.longitude)
             if instant is not None and instant > moment:
                 return self._local(instant)
         return None
 
     def _day_of(self, moment: datetime) -> int:
-        return (moment - self._begin_of(0)) // _DAY
-
-    def _begin_of(self, day: int) -> datetime:
-        """Return where the search for a day's event begins, by the mean sun over the place."""
-        sun = timedelta(days=-self.longitude / 360)
-        return _EPOCH + day * _DAY + sun + _EVENTS[self.event].begin
-
-    def _event_on(self, day: int) -> datetime | None:
-        """Return when the event happens on a day; the answer does not depend on the moment asked about.
-
-        (A search that began at the moment asked about would find the same event some microseconds apart.)
-        """
-        event, begin = _EVENTS[self.event], self._begin_of(day)
-        import ephem  # half a MiB, for the few schedules that follow the sun
-
-        observer = ephem.Observer()
-        observer.lat, observer.lon = math.radians(self.latitude), math.radians(self.longitude)
-        observer.elevation, observer.pressure, observer.horizon = 0, 0, event.horizon
-        options = {"use_center": True} if event.middle else {}
-        try:
-            found = getattr(observer, event.method)(ephem.Sun(), start=ephem.Date(begin), **options)
-        except ephem.CircumpolarError:
-            return None
-        instant = found.datetime().replace(tzinfo=UTC)
-        if instant >= begin + _DAY:
-            return None
-        rounded: datetime = (instant + _HALF_SECOND).replace(microsecond=0)
-        return rounded
+        return (moment - _begin_of(0, self.event, self.longitude)) // _DAY
 
     def _words(self) -> str:
         north = f"{abs(self.latitude):g}° {'N' if self.latitude >= 0 else 'S'}"
         east = f"{abs(self.longitude):g}° {'E' if self.longitude >= 0 else 'W'}"
         return f"every day at {_named(self.event)} at {north}, {east}"
+
+
+def _begin_of(day: int, event: str, longitude: float) -> datetime:
+    """Return where the search for a day's event begins, by the mean sun over the place."""
+    return _EPOCH + day * _DAY + timedelta(days=-longitude / 360) + _EVENTS[event].begin
+
+
+@lru_cache(_DAYS_SEARCHED)  # each search looks at days that the one before it has looked at
+def _event_on(day: int, name: str, latitude: float, longitude: float) -> datetime | None:
+    """Return when the event happens on a day; the answer does not depend on the moment asked about.
+
+    (A search that began at the moment asked about would find the same event some microseconds apart.)
+    """
+    event, begin = _EVENTS[name], _begin_of(day, name, longitude)
+    import ephem  # half a MiB, for the few schedules that follow the sun
+
+    observer = ephem.Observer()
+    observer.lat, observer.lon = math.radians(latitude), math.radians(longitude)
+    observer.elevation, observer.pressure, observer.horizon = 0, 0, event.horizon
+    options = {"use_center": True} if event.middle else {}
+    try:
+        found = getattr(observer, event.method)(ephem.Sun(), start=ephem.Date(begin), **options)
+    except ephem.CircumpolarError:
+        return None
+    instant = found.datetime().replace(tzinfo=UTC)
+    if instant >= begin + _DAY:
+        return None
+    rounded: datetime = (instant + _HALF_SECOND).replace(microsecond=0)
+    return rounded
 
 
 def _check_event(event: str) -> None:

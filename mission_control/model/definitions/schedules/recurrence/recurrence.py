@@ -45,7 +45,8 @@ class Recurrence:
         if not len(self._times.usual):
             return
         for days in self._rule_days.periods_from(start):
-            yield from self._chosen([(day, self._times.on(day)) for day in days])
+            if days:
+                yield from self._chosen([(day, self._times.on(day)) for day in days])
 
     def _chosen(self, days: list[tuple[date, Sequence[int]]]) -> list[tuple[date, Sequence[int]]]:
         """Return a period's occurrences, those that BYSETPOS chooses if it is given."""

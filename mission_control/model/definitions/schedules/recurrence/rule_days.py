@@ -13,6 +13,8 @@ from mission_control.model.definitions.schedules.recurrence.rule import SUB_DAIL
 # The Gregorian calendar repeats itself, weekdays included, after 400 years: no search needs more periods.
 _CYCLES = {"YEARLY": 400, "MONTHLY": 4_800, "WEEKLY": 20_871}
 _CYCLE_DAYS = 146_097
+# After so many periods, look whether any day fits at all.
+_PATIENCE = 1_000
 _LAST_DAY = date.max.toordinal()
 # The quickest to tell first.
 _PARTS = ("BYMONTH", "BYMONTHDAY", "BYDAY", "BYYEARDAY", "BYWEEKNO")
@@ -38,7 +40,7 @@ class RuleDays:
         first -= (first - origin) % interval
         for number in range(_CYCLES.get(self.rule.frequency, _CYCLE_DAYS)):
             days = self._span(first + interval * number)
-            if days.start > _LAST_DAY:
+            if days.start > _LAST_DAY or (number == _PATIENCE and self._never_fits):
                 return
             in_calendar = [one for one in self._in_weeks(days) if 1 <= one <= _LAST_DAY]
             yield [one for one in map(date.fromordinal, in_calendar) if self._fits(one)]
@@ -79,6 +81,8 @@ class RuleDays:
         ]
 
     def _fits(self, day: date) -> bool:
+        if day.month not in self._months or day.weekday() not in self._weekdays:
+            return False  # as most days do, at little cost
         return all(not self._names(part, day).isdisjoint(wanted) for part, wanted in self.wanted.items())
 
     def _names(self, part: str, day: date) -> set[str]:
@@ -104,6 +108,19 @@ class RuleDays:
         if frequency == "YEARLY":
             wanted = {"BYMONTH": [str(self.begin.month)]} | wanted
         return wanted | ({"BYMONTHDAY": [str(self.begin.day)]} if frequency in {"YEARLY", "MONTHLY"} else {})
+
+    @cached_property
+    def _months(self) -> frozenset[int]:
+        return frozenset(map(int, self.wanted.get("BYMONTH", range(1, 13))))
+
+    @cached_property
+    def _weekdays(self) -> frozenset[int]:
+        return frozenset(WEEKDAYS.index(one[-2:]) for one in self.wanted.get("BYDAY", WEEKDAYS))
+
+    @cached_property
+    def _never_fits(self) -> bool:
+        """Whether no day of any year fits: these 28 years have all 14 kinds of years, with all neighbours."""
+        return not any(map(self._fits, map(date.fromordinal, range(_new_year(2000), _new_year(2028)))))
 
     @property
     def _counts_in_year(self) -> bool:
