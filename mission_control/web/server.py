@@ -25,6 +25,9 @@ health = APIRouter(tags=["health"])
 ROUTERS: Final = (health, metrics, rest, pages)
 """All routes, in the order in which they are asked; each says by `needs` what its caller must be permitted.
 """
+_routes: Final = APIRouter(generate_unique_id_function=operation_id)
+for _one in ROUTERS:  # once, not for each application: FastAPI prepares each route wherever it is included
+    _routes.include_router(_one)
 
 
 def create_app(installation: Installation, *, is_open: bool = True) -> FastAPI:
@@ -40,14 +43,12 @@ def create_app(installation: Installation, *, is_open: bool = True) -> FastAPI:
         openapi_url="/api/v1/openapi.json",
         docs_url=None,  # its page loads scripts from elsewhere
         redoc_url=None,
-        generate_unique_id_function=operation_id,
     )
     app.openapi = partial(document, app)  # type: ignore[method-assign]  # FastAPI's way to extend it
     app.state.installation, app.state.query_names = installation, {}
     name = str(ULID())
     app.state.broadcast = Broadcast(lambda: EventLog(installation.client, name), installation.redis_url)
-    for router in ROUTERS:
-        app.include_router(router)
+    app.router.routes.extend(_routes.routes)
     answer_errors(app)
     app.add_middleware(GZipMiddleware, compresslevel=5)  # no answer has a secret next to what a caller sent
     app.add_middleware(Identification, installation=installation, is_open=is_open)
