@@ -89,22 +89,31 @@ def _ended(of: dict[str, Any], now: datetime, at: int, draw: random.Random) -> R
 
 def enter(client: Redis, runs: Sequence[RunRecord]) -> None:
     """Put ended runs into the ledger as if they had ended there."""
+    ended = {run.execution_id: run.finished_at.timestamp() for run in runs if run.finished_at is not None}
+    assert len(ended) == len(runs)
     with client.pipeline(transaction=False) as pipe:
         for run in runs:
             stored: Any = run.to_hash()
             pipe.hset(redis_keys.run(run.execution_id), mapping=stored)
-            pipe.zadd(redis_keys.task_runs(run.task_id), {run.execution_id: run.scheduled_time.timestamp()})
-            assert run.finished_at is not None
-            pipe.zadd(redis_keys.FINISHED_RUNS, {run.execution_id: run.finished_at.timestamp()})
-            counters = {
-                "success_count": run.state is RunState.SUCCESS,
-                "failure_count": run.state in RAN_AND_FAILED,
-            }
-            for name, is_one in {**counters, "total_runs": any(counters.values())}.items():
-                pipe.hincrby(redis_keys.history(run.task_id), name, int(is_one))
+        pipe.zadd(redis_keys.FINISHED_RUNS, ended)
+        for task_id, own in _by_task(runs).items():
+            due = {run.execution_id: run.scheduled_time.timestamp() for run in own}
+            pipe.zadd(redis_keys.task_runs(task_id), due)
+            successes = sum(run.state is RunState.SUCCESS for run in own)
+            failures = sum(run.state in RAN_AND_FAILED for run in own)
+            counters = {"success_count": successes, "failure_count": failures}
+            for name, count in {**counters, "total_runs": successes + failures}.items():
+                pipe.hincrby(redis_keys.history(task_id), name, count)
         for hour, figures in _figures(runs).items():
             pipe.hset(redis_keys.rollup(str(hour)), mapping=figures)
         pipe.execute()
+
+
+def _by_task(runs: Iterable[RunRecord]) -> dict[str, list[RunRecord]]:
+    found = defaultdict[str, list[RunRecord]](list)
+    for run in runs:
+        found[run.task_id].append(run)
+    return found
 
 
 def _figures(runs: Iterable[RunRecord]) -> dict[int, Any]:
