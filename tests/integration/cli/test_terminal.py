@@ -7,28 +7,29 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.stage.command_line import run_program, start_program
+from tests.stage.live_installation import YEARLY
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-YEARLY = '{"type": "cron", "expression": "0 0 1 1 *"}'
+    from mission_control.installation.installation import Installation
 
 
 @pytest.mark.parametrize(("answer", "code", "left"), [("n", 4, 1), ("y", 0, 0)])
-def test_removal_on_a_terminal_asks_first(tmp_path: Path, answer: str, code: int, left: int) -> None:
-    added = run_program(
-        "task", "add", "--id", "a", "--schedule", YEARLY, "--handler", "handlers.hello.run", folder=tmp_path
-    )
-    assert added.code == 0, added.err
+def test_removal_on_a_terminal_asks_first(
+    installation: Installation, tmp_path: Path, answer: str, code: int, left: int
+) -> None:
+    installation.registry.register({"id": "a", "schedule": YEARLY, "handler": "handlers.hello.run"})
+    settings = installation.settings.environment()
     ours, theirs = pty.openpty()
     os.write(ours, f"{answer}\n".encode())
-    with start_program("task", "remove", "a", folder=tmp_path, stdin=theirs) as process:
+    with start_program("task", "remove", "a", folder=tmp_path, environment=settings, stdin=theirs) as process:
         out, err = process.communicate(timeout=60)
     os.close(ours)
     os.close(theirs)
     assert (process.returncode, out) == (code, "")
     assert "Remove a (" in err
-    assert len(run_program("task", "list", "--json", folder=tmp_path).json) == left
+    assert len(installation.registry.ids()) == left
 
 
 def test_closed_stdout_is_no_failure(tmp_path: Path) -> None:
