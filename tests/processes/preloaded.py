@@ -11,6 +11,7 @@ import workers
 APPLICATIONS = {"beat.app", "workers.app"}
 IMPORTED_LATE = [
     "billiard.popen_fork",
+    "billiard.sharedctypes",
     "billiard.synchronize",
     "celery.app.amqp",
     "celery.app.control",
@@ -26,14 +27,21 @@ IMPORTED_LATE = [
     "celery.concurrency.thread",
     "celery.events.dispatcher",
     "celery.events.receiver",
+    "celery.events.state",
     "celery.fixups.django",
     "celery.worker.autoscale",
     "celery.worker.components",
     "celery.worker.consumer.delayed_delivery",
     "celery.worker.strategy",
+    "encodings.idna",
+    "getpass",
+    "kombu.transport.redis",
     "mission_control.files.data_file",
     "mission_control.messaging.celery_config",
+    "mission_control.messaging.celery_logging",
     "mission_control.messaging.transport.connection",
+    "mission_control.messaging.transport.reliable_transport",
+    "packaging.version",
 ]
 
 for package in (beat, workers):
