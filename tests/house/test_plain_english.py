@@ -25,13 +25,8 @@ LEFT_BEHIND = {
     r"(?:falls?|fell|fallen) silent": "stops responding",
     r"(?:gives?|signs?) (?:of )?signs? of life|signs? of life": "heartbeat",
 }
-WORDS = re.compile(
-    "|".join(
-        rf"(?P<w{number}>(?<![A-Za-z])(?:{words.replace(' ', ' +')})(?![A-Za-z]))"
-        for number, words in enumerate(LEFT_BEHIND)
-    ),
-    re.IGNORECASE,
-)
+_CHOICES = "|".join(f"(?P<w{number}>{words.replace(' ', ' +')})" for number, words in enumerate(LEFT_BEHIND))
+WORDS = re.compile(rf"(?<![A-Za-z])(?:{_CHOICES})(?![A-Za-z])", re.IGNORECASE)
 PLACES = (
     "README.md",
     "CONTRIBUTING.md",
