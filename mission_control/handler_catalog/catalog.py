@@ -22,6 +22,10 @@ _IMPORTED = (".py", ".pyc", ".so")
 # By its place next to us: a program may have a module `workers` of its own.
 _BUILT_IN = Path(__file__).resolve().parents[2] / "workers" / "handlers"
 
+_Read = dict[tuple[Path, str, int, int], tuple[HandlerSource, ...]]
+_built_in_read = _Read()
+"""What was read of the built-in handlers, for all catalogues of the process."""
+
 
 def catalog_from(directories: Sequence[Path]) -> HandlerCatalog:
     """Return the catalogue of the built-in handlers and of those in `directories`."""
@@ -44,9 +48,7 @@ class HandlerCatalog:
     """
 
     directories: Sequence[Path]
-    _read: dict[tuple[Path, str, int, int], tuple[HandlerSource, ...]] = field(
-        default_factory=dict, init=False, repr=False
-    )
+    _read: _Read = field(default_factory=dict, init=False, repr=False)
     _sound: dict[str, _Sound] = field(default_factory=dict, init=False, repr=False)
 
     def handlers(self) -> dict[str, HandlerSource]:
@@ -129,9 +131,10 @@ class HandlerCatalog:
             # Python before 3.13 raises RuntimeError for a circle of links.
             return (HandlerSource(f"handlers.{file.stem}", file, f"{file} cannot be used: {error}"),)
         key = (resolved, file.stem, status.st_mtime_ns, status.st_size)
-        if key not in self._read:
-            self._read[key] = read_module(resolved, file.stem)
-        return self._read[key]
+        read = _built_in_read if directory == _BUILT_IN else self._read
+        if key not in read:
+            read[key] = read_module(resolved, file.stem)
+        return read[key]
 
 
 class _Sound(NamedTuple):
