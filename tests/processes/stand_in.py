@@ -38,7 +38,7 @@ _servers: list[subprocess.Popen[bytes]] = []
 @cache
 def stand_in() -> list[str]:
     """Return what to start instead; one server for all ends with this process."""
-    address = str(Path(tempfile.mkdtemp(prefix="mc-stand-in-")) / "socket")
+    address = str(Path(tempfile.mkdtemp(prefix="mc-stand-in-", dir=os.environ.get("TMPDIR"))) / "socket")
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(address)
         listener.listen(100)

@@ -44,7 +44,7 @@ class Reader:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        commands = Path(tempfile.mkdtemp(prefix="mc-commands-"))
+        commands = Path(tempfile.mkdtemp(prefix="mc-commands-", dir=os.environ.get("TMPDIR")))
         (commands / "mission-control").write_text(stand_in_for(f"{VENV}/bin/mission-control"), "utf-8")
         (commands / "mission-control").chmod(0o755)
         (folder / "mc").write_text(MC, "utf-8")
