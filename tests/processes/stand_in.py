@@ -49,7 +49,12 @@ def stand_in() -> list[str]:
 
 
 def stand_in_for(real: str) -> str:
-    """Return a script in place of the real program, which begins what runs for longer and processes."""
+    """Return a script in place of the real program, which begins what runs for longer and processes.
+
+    Without Linux' descriptors of processes, as on macOS, it begins all.
+    """
+    if not hasattr(os, "pidfd_open"):
+        return f'#!/bin/sh\nexec {real} "$@"\n'
     words = shlex.join(stand_in())
     return f'#!/bin/sh\ncase "$1" in up|demo|web|mcp|bench) exec {real} "$@";; esac\nexec {words} "$@"\n'
 
