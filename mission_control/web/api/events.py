@@ -56,8 +56,8 @@ class EventsOfSome:
     def of(self, events: Sequence[Event]) -> list[Event]:
         """Return those of the caller's tasks, also the edit by which one is theirs no longer, and gaps."""
         found = [(one, str(json.loads(one.data).get("task_id", ""))) for one in events]
-        before = dict(self._theirs)
-        asked = {name for one, name in found if one.kind == "task" or name not in before}
+        asked = {name for one, name in found if one.kind == "task" or name not in self._theirs}
+        before = {name: self._theirs.get(name, False) for name in asked}
         theirs = tasks_of(self._installation, self._caller, sorted(asked)) if asked else set()
         self._theirs.update((name, name in theirs) for name in asked)
         shown = list[Event]()
